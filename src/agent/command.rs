@@ -1,0 +1,76 @@
+//! What may be asked of a running agent, and what it answers.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::status::Status;
+use crate::plan::Plan;
+use crate::policy::Decision;
+use crate::state::entry::Outcome;
+
+/// What may be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+pub enum Command {
+    /// What is true now?
+    Status,
+    /// What is true now, and again whenever it changes, until the connection is closed.
+    Watch,
+    /// Take a turn now.
+    Once {
+        /// Only say what would be done.
+        dry_run: bool,
+    },
+    /// Stay with a profile.
+    Use {
+        /// Its name.
+        profile: String,
+        /// Until when; `None`: until `auto`.
+        until: Option<Timestamp>,
+    },
+    /// Choose by the network again.
+    Auto,
+    /// Put everything back, and leave it alone until `once`, `use` or `auto`.
+    Restore,
+    /// Read the policy again.
+    Reload,
+}
+
+/// What a turn found and did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TurnReport {
+    /// What is true after it.
+    #[serde(flatten)]
+    pub status: Status,
+    /// The names that were changed (or would be, on a dry run).
+    pub changed: Vec<String>,
+    /// What was chosen, and why.
+    pub decision: Option<Decision>,
+    /// The profile before.
+    pub from: Option<String>,
+    /// What was to be done with each variable, credentials removed.
+    pub plan: Plan,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Milliseconds by step.
+    pub took: BTreeMap<String, f64>,
+}
+
+/// What the agent answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", content = "is", rename_all = "snake_case")]
+pub enum Reply {
+    /// To `status`, `watch`, `reload`.
+    Status(Box<Status>),
+    /// To `once`, `use`, `auto`, `restore`.
+    Turn(Box<TurnReport>),
+    /// It could not be done.
+    Failed {
+        /// Why, and the way out.
+        error: String,
+        /// The exit code that the command line ends with.
+        exit: u8,
+    },
+}

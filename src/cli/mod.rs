@@ -1,0 +1,1 @@
+//! The faces: arguments in, text or JSON out, exit codes. One file a verb.

@@ -1,0 +1,1 @@
+//! Escaping of module paths and versions (`golang.org/x/mod/module.EscapePath`).

@@ -1,0 +1,1 @@
+//! Signed notes and tree heads (`golang.org/x/mod/sumdb/note`, `…/tlog`).

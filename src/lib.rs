@@ -1,0 +1,26 @@
+//! goroam keeps `go env` right on whatever network the machine is on.
+//!
+//! The floors, from the ground up; a room imports only from floors below its own
+//! (`tests/architecture.rs` holds that):
+//!
+//! 1. [`model`], and the bare tools [`environment`], [`paths`], [`gosum`]: words, no I/O
+//! 2. [`policy`], [`probe`], [`watch`]: three wings, none knows another
+//! 3. [`plan`]: what is to be written
+//! 4. [`gocmd`], [`state`]: hands
+//! 5. [`agent`]: the loop
+//! 6. [`ipc`]: the wire
+//! 7. [`cli`]: faces
+
+pub mod agent;
+pub mod cli;
+pub mod environment;
+pub mod gocmd;
+pub mod gosum;
+pub mod ipc;
+pub mod model;
+pub mod paths;
+pub mod plan;
+pub mod policy;
+pub mod probe;
+pub mod state;
+pub mod watch;

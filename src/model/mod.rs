@@ -1,0 +1,29 @@
+//! The words that every other room speaks: links, routes, snapshots, targets,
+//! observations, chains. Facts and values only; nothing in here reads a clock, a
+//! socket, a file or the environment, so that a decision can be replayed from a
+//! journal line.
+//!
+//! May import: std, serde, ipnet and jiff's types. Nothing else of goroam.
+
+pub mod chain;
+pub mod link;
+pub mod observation;
+pub mod pattern;
+pub mod route;
+pub mod snapshot;
+pub mod status;
+pub mod sumdb;
+pub mod target;
+pub mod tier;
+pub mod truth;
+
+pub use chain::{Chain, ChainError, Hop, HopKind, Separator};
+pub use link::{Link, LinkKind};
+pub use observation::{Observation, Phase, Phases, Proof, Verdict};
+pub use pattern::Patterns;
+pub use route::{Route, RouteKind, Rule};
+pub use snapshot::{Change, NetworkId, Resolver, Snapshot};
+pub use sumdb::{SumDb, SumDbError, VerifierKey};
+pub use target::{Limits, Pin, Target, TargetKind};
+pub use tier::Tier;
+pub use truth::Truth;

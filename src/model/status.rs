@@ -1,0 +1,203 @@
+//! What is true now, as `goroam status` and the socket tell it. The JSON form is fixed for
+//! scripts: fields are added, never renamed or dropped.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::observation::{Observation, Phases, Verdict};
+use super::snapshot::{NetworkId, Resolver, Snapshot};
+use super::tier::Tier;
+
+/// Is an agent running?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AgentState {
+    /// One answers on the socket.
+    Running,
+    /// None does.
+    Stopped,
+}
+
+/// A profile that the user has chosen by hand (`goroam use`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pinned {
+    /// The profile's name.
+    pub name: String,
+    /// Until when; `None`: until `goroam auto`.
+    pub until: Option<Timestamp>,
+}
+
+/// A target as status shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TargetStatus {
+    /// Its name in the policy.
+    pub name: String,
+    /// Up, not up, or not known (not probed, or not waited for).
+    pub up: Option<bool>,
+    /// The verdict behind `up`.
+    pub verdict: Option<Verdict>,
+    /// What was proven or what went wrong; "not needed" where nothing was asked.
+    pub reason: String,
+    /// Milliseconds by phase.
+    pub ms: Phases,
+}
+
+/// A variable whose value in the OS environment wins over what was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shadow {
+    /// The variable.
+    pub name: String,
+    /// Its value in the environment, credentials removed.
+    pub value: String,
+    /// What `go env -w` wrote, credentials removed.
+    pub written: Option<String>,
+}
+
+/// A managed variable that somebody else has changed since goroam wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drift {
+    /// The variable.
+    pub name: String,
+    /// What goroam wrote; `None`: it had removed the line.
+    pub wrote: Option<String>,
+    /// What stands there now; `None`: the line is gone.
+    pub found: Option<String>,
+}
+
+/// A link as status shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkStatus {
+    /// Its name.
+    pub name: String,
+    /// `wired`, `wifi`, `tunnel`, …
+    pub kind: String,
+    /// Up and with a carrier.
+    pub running: bool,
+    /// Its addresses with prefix lengths.
+    pub addresses: Vec<String>,
+    /// The Wi-Fi network's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssid: Option<String>,
+}
+
+/// A default route as status shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteStatus {
+    /// The link's name.
+    pub link: String,
+    /// The next hop; null on point-to-point links.
+    pub gateway: Option<String>,
+    /// Lower wins.
+    pub metric: u32,
+}
+
+/// The network as status shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct NetworkStatus {
+    /// What stands for this network; null when offline.
+    pub identity: Option<NetworkId>,
+    /// All links but loopback.
+    pub links: Vec<LinkStatus>,
+    /// Default routes that work, best first.
+    pub default_routes: Vec<RouteStatus>,
+    /// Name servers and search domains.
+    pub dns: Resolver,
+}
+
+/// What is true now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The profile in force; null before the first turn.
+    pub profile: Option<String>,
+    /// Since when it is in force.
+    pub since: Option<Timestamp>,
+    /// Is an agent running?
+    pub agent: AgentState,
+    /// Chosen by hand?
+    pub pinned: Option<Pinned>,
+    /// The managed variables as they stand in the go env file now, credentials removed.
+    pub applied: BTreeMap<String, String>,
+    /// Every target of the policy.
+    pub targets: Vec<TargetStatus>,
+    /// Variables of this environment that win over what was written.
+    pub shadowed: Vec<Shadow>,
+    /// Managed variables that somebody else changed.
+    pub drift: Vec<Drift>,
+    /// The network.
+    pub network: NetworkStatus,
+    /// Where modules come from now.
+    pub tier: Option<Tier>,
+    /// Milliseconds from the event to the written file, at the last switch.
+    pub switched_ms: Option<f64>,
+    /// Why this profile, in one line.
+    pub why: Option<String>,
+    /// The profile `accept_unauthenticated`s something that weakens verification.
+    pub weakened: Vec<String>,
+    /// What is wrong just now, one line each: a watcher that could not start, a policy edit
+    /// that was not taken, a go command that is missing.
+    pub troubles: Vec<String>,
+    /// Where the policy came from: a path, or "built in".
+    pub policy: String,
+    /// The number of the last turn in the journal.
+    pub turn: Option<u64>,
+    /// Values before goroam's first write, of the managed variables.
+    pub was: BTreeMap<String, Option<String>>,
+}
+
+impl TargetStatus {
+    /// From what was seen; `None`: nobody needed to ask.
+    pub fn new(name: &str, seen: Option<&Observation>) -> TargetStatus {
+        match seen {
+            Some(seen) => TargetStatus {
+                name: name.to_owned(),
+                up: Some(seen.is_up()),
+                verdict: Some(seen.verdict),
+                reason: seen.reason.clone(),
+                ms: seen.phases,
+            },
+            None => TargetStatus {
+                name: name.to_owned(),
+                up: None,
+                verdict: None,
+                reason: "not needed".to_owned(),
+                ms: Phases::default(),
+            },
+        }
+    }
+}
+
+impl From<&Snapshot> for NetworkStatus {
+    fn from(snapshot: &Snapshot) -> NetworkStatus {
+        let links = snapshot
+            .links
+            .iter()
+            .filter(|link| link.kind != super::link::LinkKind::Loopback)
+            .map(|link| LinkStatus {
+                name: link.name.clone(),
+                kind: link.kind.as_str().to_owned(),
+                running: link.is_running(),
+                addresses: link.addresses.iter().map(ToString::to_string).collect(),
+                ssid: link.ssid.clone(),
+            })
+            .collect();
+        let default_routes = snapshot
+            .default_routes()
+            .into_iter()
+            .map(|route| RouteStatus {
+                link: snapshot
+                    .link(route.link)
+                    .map_or_else(|| format!("link {}", route.link), |link| link.name.clone()),
+                gateway: route.gateway.map(|gateway| gateway.to_string()),
+                metric: route.metric,
+            })
+            .collect();
+        NetworkStatus {
+            identity: snapshot.identity(),
+            links,
+            default_routes,
+            dns: snapshot.dns.clone(),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Targets: what a probe is to ask, and within which limits.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::sumdb::SumDb;
+
+/// Time limits of one try of one probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// DNS, TCP and TLS together.
+    pub connect: Duration,
+    /// From the request's last byte to the answer's first.
+    pub first_byte: Duration,
+    /// The whole try.
+    pub total: Duration,
+    /// Further tries after one that gave no definite answer, each with the full limits.
+    pub retries: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connect: Duration::from_secs(3),
+            first_byte: Duration::from_secs(5),
+            total: Duration::from_secs(8),
+            retries: 1,
+        }
+    }
+}
+
+/// SHA-256 of a certificate's SubjectPublicKeyInfo (RFC 7469's pin), written `sha256/BASE64`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pin(pub [u8; 32]);
+
+/// A thing on the network (or on this machine) that a policy names and a probe asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Its name in the policy: `[target.NAME]`.
+    pub name: String,
+    /// What is asked, and how.
+    pub kind: TargetKind,
+    /// Its time limits: its own, else `[probe]`'s, else the built-in ones.
+    pub limits: Limits,
+    /// Serves private modules: nothing may follow it with `|`.
+    pub private: bool,
+    /// PEM files that are trusted in addition to the system's roots, for this target only.
+    pub ca: Vec<PathBuf>,
+    /// The server's key must be one of these; empty: any key with a trusted chain.
+    pub pins: Vec<Pin>,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetKind {
+    /// Speaks the GOPROXY protocol: `.info` must name the version, `.mod` must have the hash.
+    GoProxy {
+        /// Base URL, without a trailing slash. May hold `user:password@`; never print it as it is.
+        url: String,
+        /// Module path, unescaped.
+        module: String,
+        /// Module version, unescaped.
+        version: String,
+        /// The go.sum hash that the `.mod` must have (`h1:…`); `None`: any well-formed go.mod of that module.
+        sum: Option<String>,
+    },
+    /// A checksum database: a signed tree head must verify.
+    SumDb {
+        /// Name, key and, where it is given, URL.
+        db: SumDb,
+        /// Base URL of the proxy whose `/sumdb/` pass-through is used, as go would.
+        via: Option<String>,
+    },
+    /// An http or https URL that must answer with a status (and a body).
+    Https {
+        /// The URL.
+        url: String,
+        /// Accepted statuses; empty: any 2xx or 3xx.
+        status: Vec<u16>,
+        /// Text that the body must hold.
+        body: Option<String>,
+    },
+    /// An ICMP echo.
+    Icmp {
+        /// Whom to ask.
+        address: IpAddr,
+    },
+    /// A TCP connection that is accepted.
+    Tcp {
+        /// Host name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// Is anything listening at this address of this machine? No packet is sent.
+    Listening {
+        /// The address; an unspecified IP means any.
+        address: SocketAddr,
+    },
+    /// A `file://` module mirror that is there.
+    Mirror {
+        /// Its folder, `~` and `${…}` expanded.
+        path: PathBuf,
+    },
+}
+
+/// The module that is asked for by default: its `.mod` is one line and its hash stands in
+/// countless public go.sum files.
+pub const DEFAULT_MODULE: (&str, &str) = ("golang.org/x/text", "v0.3.0");
+/// The go.sum hash of [`DEFAULT_MODULE`]'s go.mod.
+pub const DEFAULT_SUM: &str = "h1:NqM8EUOU14njkJ3fqMW+pc6Ldnwhi/IjpwHt7yyuwOQ=";
+
+impl Target {
+    /// The word for its kind, as the policy spells the key.
+    pub fn kind_str(&self) -> &'static str {
+        match self.kind {
+            TargetKind::GoProxy { .. } => "goproxy",
+            TargetKind::SumDb { .. } => "sumdb",
+            TargetKind::Https { .. } => "https",
+            TargetKind::Icmp { .. } => "icmp",
+            TargetKind::Tcp { .. } => "tcp",
+            TargetKind::Listening { .. } => "listening",
+            TargetKind::Mirror { .. } => "mirror",
+        }
+    }
+
+    /// The proxy's base URL, for a target that speaks the GOPROXY protocol.
+    pub fn goproxy_url(&self) -> Option<&str> {
+        match &self.kind {
+            TargetKind::GoProxy { url, .. } => Some(url),
+            TargetKind::SumDb { .. }
+            | TargetKind::Https { .. }
+            | TargetKind::Icmp { .. }
+            | TargetKind::Tcp { .. }
+            | TargetKind::Listening { .. }
+            | TargetKind::Mirror { .. } => None,
+        }
+    }
+
+    /// Can an `up` of this target not be forged by whoever runs the network? True for TLS
+    /// (system roots, `ca` or `pin`) and for a signed note; false for plain http, ICMP, TCP,
+    /// and for what only this machine says of itself.
+    pub fn is_authenticated(&self) -> bool {
+        match &self.kind {
+            TargetKind::GoProxy { url, .. } | TargetKind::Https { url, .. } => url
+                .get(..8)
+                .is_some_and(|s| s.eq_ignore_ascii_case("https://")),
+            TargetKind::SumDb { .. } => true,
+            TargetKind::Icmp { .. }
+            | TargetKind::Tcp { .. }
+            | TargetKind::Listening { .. }
+            | TargetKind::Mirror { .. } => false,
+        }
+    }
+
+    /// Needs the network at all? `listening` and `mirror` do not.
+    pub fn is_local(&self) -> bool {
+        matches!(
+            self.kind,
+            TargetKind::Listening { .. } | TargetKind::Mirror { .. }
+        )
+    }
+}

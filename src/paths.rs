@@ -1,0 +1,76 @@
+//! Where goroam keeps what: looked up once, then passed down.
+
+use std::path::PathBuf;
+
+use crate::environment::Environment;
+
+/// The folders and files of one user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    /// The policy file: `--config`, else `$GOROAM_CONFIG`, else in the user's config folder.
+    pub policy: PathBuf,
+    /// Was it named by the user? Then it must exist.
+    pub policy_named: bool,
+    /// State, journal and baseline; private to the user.
+    pub state: PathBuf,
+    /// The socket and the lock of the running agent; private to the user.
+    pub runtime: PathBuf,
+}
+
+/// There is no home folder, so there is nowhere to keep anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "HOME is not set, so goroam does not know whose settings to keep; run it as the user whose `go env` it is to manage, with HOME set"
+)]
+pub struct NoHome;
+
+impl Paths {
+    /// Finds them by the rules of each system: XDG on Linux, `~/Library` on macOS,
+    /// `%AppData%` and `%LocalAppData%` on Windows. Nothing is made.
+    ///
+    /// # Errors
+    /// When the user has no home folder.
+    pub fn find(config: Option<PathBuf>, env: &Environment) -> Result<Paths, NoHome> {
+        env.home().ok_or(NoHome)?;
+        let dirs = directories::ProjectDirs::from("", "", "goroam").ok_or(NoHome)?;
+        let named = config.or_else(|| env.path("GOROAM_CONFIG"));
+        let state = dirs
+            .state_dir()
+            .unwrap_or_else(|| dirs.data_local_dir())
+            .to_owned();
+        let runtime = dirs
+            .runtime_dir()
+            .map_or_else(|| state.join("run"), |dir| dir.to_owned());
+        Ok(Paths {
+            policy_named: named.is_some(),
+            policy: named.unwrap_or_else(|| dirs.config_dir().join("goroam.toml")),
+            state,
+            runtime,
+        })
+    }
+
+    /// The audit journal.
+    pub fn journal(&self) -> PathBuf {
+        self.state.join("journal.jsonl")
+    }
+
+    /// What goroam remembers between runs.
+    pub fn memory(&self) -> PathBuf {
+        self.state.join("state.json")
+    }
+
+    /// What the go env file held before goroam's first write.
+    pub fn baseline(&self) -> PathBuf {
+        self.state.join("baseline.json")
+    }
+
+    /// The agent's socket.
+    pub fn socket(&self) -> PathBuf {
+        self.runtime.join("agent.sock")
+    }
+
+    /// Held by the one agent of this user.
+    pub fn agent_lock(&self) -> PathBuf {
+        self.runtime.join("agent.lock")
+    }
+}

@@ -1,0 +1,10 @@
+//! What is to be written: the difference between the go env file as it stands and what the
+//! decision wants. Pure; the hands are in `gocmd`.
+//!
+//! May import: model, policy.
+
+pub mod diff;
+pub mod step;
+
+pub use diff::{Want, diff};
+pub use step::{Plan, Step};

@@ -1,0 +1,1 @@
+//! Findings about values that parse, but do not do what they look like.

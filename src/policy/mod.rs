@@ -1,0 +1,21 @@
+//! What the user wants, and what follows from it: the policy file, its checks, and the
+//! decision. Facts in, value out: no clock, no socket, no environment, and the only file is
+//! text that a caller has read.
+//!
+//!     text → file::parse → Policy (or findings) → decide(Policy, Facts) → Decision
+//!
+//! May import: model. The other wings (probe, watch) are unknown here.
+
+pub mod decide;
+pub mod explain;
+pub mod file;
+pub mod finding;
+pub mod lint;
+pub mod loosen;
+pub mod profile;
+pub mod settle;
+pub mod templates;
+
+pub use decide::{Decision, Facts, Seen, decide, needed};
+pub use finding::{Finding, Label, Severity};
+pub use profile::{AgentSettings, Condition, EnvValue, OnDrift, Policy, Profile};

@@ -1,0 +1,1 @@
+//! When to take a turn, and when to trust a bad one.

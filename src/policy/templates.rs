@@ -1,0 +1,1 @@
+//! The policies that goroam carries with it; `goroam init` writes them out.

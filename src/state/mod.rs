@@ -1,0 +1,16 @@
+//! What outlives the process: the baseline, the memory, the journal. Every file is private
+//! to the user and replaced atomically or appended line by line, so that a kill at any byte
+//! loses at most the line being written.
+//!
+//! May import: model, policy, plan.
+
+pub mod baseline;
+pub mod entry;
+pub mod file;
+pub mod journal;
+pub mod memory;
+
+pub use baseline::Baseline;
+pub use entry::Entry;
+pub use journal::{Journal, JournalError};
+pub use memory::{Health, Memory};

@@ -1,0 +1,18 @@
+//! What any watcher may say.
+
+/// Something may have changed. Which is all that is trusted of it: look again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hint {
+    /// Links, addresses, routes, rules.
+    Network,
+    /// The resolver's configuration.
+    Resolver,
+    /// Messages were lost: everything may have changed.
+    Lost,
+    /// The policy file.
+    PolicyFile,
+    /// The go env file.
+    EnvFile,
+    /// The machine has slept.
+    Wake,
+}

@@ -1,0 +1,15 @@
+//! Eyes: links, addresses, routes, rules, resolver, files, wake from suspend. Every message
+//! is only a hint; [`survey`] reads the world again, and `model::Change` says what differs.
+//!
+//!     OS sources → Hint → (agent) survey() → Snapshot → Change::between
+//!
+//! May import: model, environment. The other wings (policy, probe) are unknown here.
+
+pub mod event;
+pub mod survey;
+pub mod wake;
+pub mod watcher;
+
+pub use event::Hint;
+pub use survey::{SurveyError, survey};
+pub use watcher::{WatchPaths, Watcher};
