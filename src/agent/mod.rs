@@ -9,5 +9,11 @@
 //! May import: everything below (not ipc, not cli).
 
 pub mod command;
+pub mod error;
+pub mod run;
+pub mod session;
 
 pub use command::{Command, Reply, TurnReport};
+pub use error::Error;
+pub use run::{Handle, run};
+pub use session::{Loaded, Session, WhyReport, load_policy};

@@ -11,12 +11,13 @@ use super::snapshot::{NetworkId, Resolver, Snapshot};
 use super::tier::Tier;
 
 /// Is an agent running?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AgentState {
     /// One answers on the socket.
     Running,
     /// None does.
+    #[default]
     Stopped,
 }
 
@@ -107,7 +108,7 @@ pub struct NetworkStatus {
 }
 
 /// What is true now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Status {
     /// The profile in force; null before the first turn.
     pub profile: Option<String>,

@@ -1,0 +1,129 @@
+//! What can go wrong in a turn, and the exit code that a script sees.
+
+use std::path::PathBuf;
+
+use crate::gocmd::{ApplyError, FindError, LocateError};
+use crate::paths::NoHome;
+use crate::policy::Finding;
+
+/// Done.
+pub const EXIT_DONE: u8 = 0;
+/// It failed.
+pub const EXIT_FAILED: u8 = 1;
+/// Bad usage or a bad policy.
+pub const EXIT_USAGE: u8 = 2;
+/// No usable go command.
+pub const EXIT_NO_GO: u8 = 3;
+/// Refused for safety.
+pub const EXIT_REFUSED: u8 = 4;
+/// No agent is running.
+pub const EXIT_NO_AGENT: u8 = 5;
+
+/// What can go wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no home folder.
+    #[error(transparent)]
+    NoHome(#[from] NoHome),
+    /// The policy cannot be used. The findings say why; the command line prints them with the text.
+    #[error("{path}: {summary}; see `goroam check`", path = .path.display())]
+    Policy {
+        /// The policy file.
+        path: PathBuf,
+        /// Its text, for the carets.
+        text: String,
+        /// What was found.
+        findings: Vec<Finding>,
+        /// "2 errors, 1 warning".
+        summary: String,
+    },
+    /// The policy file cannot be read.
+    #[error("{path}: {why}", path = .path.display())]
+    PolicyFile {
+        /// The policy file.
+        path: PathBuf,
+        /// Why, and the way out.
+        why: String,
+        /// Refused for safety (others may write to it), not merely unreadable.
+        unsafe_mode: bool,
+    },
+    /// There is no usable go command.
+    #[error(transparent)]
+    Find(#[from] FindError),
+    /// There is no go env file that goroam may write.
+    #[error(transparent)]
+    Locate(#[from] LocateError),
+    /// The plan could not be carried out.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// No profile of that name.
+    #[error("no profile {name:?} in {policy}{hint}")]
+    NoProfile {
+        /// What was asked for.
+        name: String,
+        /// Where it was looked for.
+        policy: String,
+        /// "; did you mean …?", or the names that there are.
+        hint: String,
+    },
+    /// No target of that name.
+    #[error("no target {name:?} in {policy}{hint}")]
+    NoTarget {
+        /// What was asked for.
+        name: String,
+        /// Where it was looked for.
+        policy: String,
+        /// "; did you mean …?", or the names that there are.
+        hint: String,
+    },
+    /// A second agent of this user.
+    #[error("an agent of this user is running already (pid {pid}); `goroam status` asks it")]
+    SecondAgent {
+        /// Its process, 0 if it did not say.
+        pid: u32,
+    },
+    /// No agent answers.
+    #[error("no agent is running; start one with `goroam agent`")]
+    NoAgent,
+    /// The agent answered with an error.
+    #[error("{message}")]
+    FromAgent {
+        /// What it said.
+        message: String,
+        /// The exit code that it asks for.
+        exit: u8,
+    },
+    /// goroam's own state cannot be read or written.
+    #[error("{what}: {source}")]
+    State {
+        /// Which file, and what was to be done.
+        what: String,
+        /// The reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// `restore` has nothing to put back.
+    #[error("nothing to restore: goroam has not changed the go env file")]
+    NothingToRestore,
+}
+
+impl Error {
+    /// The exit code that a script sees.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Policy { .. } | Error::NoProfile { .. } | Error::NoTarget { .. } => EXIT_USAGE,
+            Error::PolicyFile {
+                unsafe_mode: true, ..
+            } => EXIT_REFUSED,
+            Error::PolicyFile { .. } => EXIT_USAGE,
+            Error::Find(_) => EXIT_NO_GO,
+            Error::NoHome(_) | Error::Locate(_) => EXIT_REFUSED,
+            Error::Apply(ApplyError::ReadOnly { .. }) => EXIT_REFUSED,
+            Error::NoAgent => EXIT_NO_AGENT,
+            Error::FromAgent { exit, .. } => *exit,
+            Error::Apply(_)
+            | Error::SecondAgent { .. }
+            | Error::State { .. }
+            | Error::NothingToRestore => EXIT_FAILED,
+        }
+    }
+}
