@@ -8,12 +8,25 @@
 //!
 //! May import: everything below (not ipc, not cli).
 
+mod cause;
+mod clock;
 pub mod command;
+mod drift;
 pub mod error;
-pub mod run;
-pub mod session;
+mod finish;
+mod gofacts;
+mod known;
+mod policy_file;
+mod restore;
+mod round;
+mod run;
+mod session;
+mod signals;
+mod single;
+mod status;
 
 pub use command::{Command, Reply, TurnReport};
 pub use error::Error;
+pub use policy_file::{Loaded, load_policy, read_policy_text, summary};
 pub use run::{Handle, run};
-pub use session::{Loaded, Session, WhyReport, load_policy};
+pub use session::{Session, WhyReport};

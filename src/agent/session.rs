@@ -1,28 +1,31 @@
 //! Everything that a turn needs, with or without an agent: paths, policy, go command,
-//! baseline and memory.
+//! baseline and memory. The verbs of the command line are its methods.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
 
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::cause::Cause;
+use super::clock;
 use super::command::TurnReport;
 use super::error::Error;
+use super::gofacts::GoFacts;
+use super::policy_file::{Loaded, load_policy, nearest};
+use super::round::{Input, millis, round};
 use crate::environment::Environment;
-use crate::model::Observation;
-use crate::model::status::Status;
+use crate::gocmd::EnvFile;
+use crate::model::status::Pinned;
+use crate::model::{Change, Observation, Snapshot};
 use crate::paths::Paths;
-use crate::policy::{Decision, Finding, Policy};
-
-/// A policy that has been read, and where it came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Loaded {
-    /// The policy.
-    pub policy: Policy,
-    /// The file; `None`: the built-in default.
-    pub path: Option<PathBuf>,
-    /// Its text.
-    pub text: String,
-    /// Warnings.
-    pub warnings: Vec<Finding>,
-}
+use crate::policy::settle::Burst;
+use crate::policy::{Decision, explain};
+use crate::probe::Prober;
+use crate::state::{Baseline, Journal, Memory};
+use crate::watch::survey;
 
 /// Everything that a turn needs.
 #[derive(Debug)]
@@ -30,64 +33,17 @@ pub struct Session {
     /// Where goroam keeps what.
     pub paths: Paths,
     /// The environment of this process.
-    pub env: Environment,
+    pub env: Arc<Environment>,
     /// The policy in force.
-    pub loaded: Loaded,
-}
-
-impl Session {
-    /// Reads the policy and what is remembered. Touches nothing; does not look for go yet.
-    ///
-    /// # Errors
-    /// When there is no home folder or the policy cannot be used.
-    pub fn open(config: Option<PathBuf>, env: Environment) -> Result<Session, Error> {
-        let paths = Paths::find(config, &env)?;
-        let loaded = load_policy(&paths, &env)?;
-        Ok(Session { paths, env, loaded })
-    }
-
-    /// One turn: looks, probes, decides, writes.
-    ///
-    /// # Errors
-    /// When it could not be done; the go env file is then as it was.
-    pub async fn once(&mut self, dry_run: bool) -> Result<TurnReport, Error> {
-        let _ = dry_run;
-        Err(Error::NoAgent)
-    }
-
-    /// What is true now, as far as can be said without probing.
-    pub fn status(&self) -> Status {
-        Status::default()
-    }
-
-    /// Asks the targets with these names (none: all of them), all at once.
-    ///
-    /// # Errors
-    /// When a name is not in the policy.
-    pub async fn probe(&self, names: &[String]) -> Result<Vec<Observation>, Error> {
-        let _ = names;
-        Ok(Vec::new())
-    }
-
-    /// The last decision and how it came about; takes a dry turn if there is none yet.
-    ///
-    /// # Errors
-    /// When there is none and the turn fails.
-    pub async fn why(&mut self) -> Result<WhyReport, Error> {
-        Err(Error::NoAgent)
-    }
-
-    /// Puts the go env file back to what it was before goroam's first write.
-    ///
-    /// # Errors
-    /// When there is nothing to put back, or it could not be done.
-    pub async fn restore(&mut self) -> Result<TurnReport, Error> {
-        Err(Error::NothingToRestore)
-    }
+    pub loaded: Arc<Loaded>,
+    pub(crate) memory: Memory,
+    pub(crate) baseline: Option<Baseline>,
+    pub(crate) go: Option<GoFacts>,
+    pub(crate) journal_trouble: Option<String>,
 }
 
 /// The last decision, and what led to it.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WhyReport {
     /// What was chosen, and why.
     pub decision: Decision,
@@ -98,18 +54,216 @@ pub struct WhyReport {
     /// The turn in the journal; `None` for a dry turn.
     pub turn: Option<u64>,
     /// When.
-    pub at: Option<jiff::Timestamp>,
+    pub at: Option<Timestamp>,
     /// Milliseconds from the first event to the decision.
     pub decided_ms: Option<f64>,
     /// One line, as status shows it.
     pub summary: String,
 }
 
-/// Reads the policy file, or the built-in default when there is none and none was named.
-///
-/// # Errors
-/// When it cannot be read, others may write to it, or it has errors.
-pub fn load_policy(paths: &Paths, env: &Environment) -> Result<Loaded, Error> {
-    let _ = (paths, env);
-    Err(Error::NoAgent)
+/// What set off a round, and what it is about.
+#[derive(Debug)]
+pub(crate) struct Occasion {
+    pub(crate) cause: Cause,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) burst: Option<Burst>,
+    pub(crate) began: Instant,
+}
+
+impl Session {
+    /// Reads the policy and what is remembered. Touches nothing; does not look for go yet.
+    ///
+    /// # Errors
+    /// When there is no home folder, the policy cannot be used, or the baseline cannot be read.
+    pub fn open(config: Option<PathBuf>, env: Environment) -> Result<Session, Error> {
+        let paths = Paths::find(config, &env)?;
+        let loaded = load_policy(&paths, &env)?;
+        let memory = Memory::load(&paths.memory());
+        let baseline = Baseline::load(&paths.baseline()).map_err(|source| Error::State {
+            what: format!("cannot read {}", paths.baseline().display()),
+            source: source.into(),
+        })?;
+        Ok(Session {
+            paths,
+            env: Arc::new(env),
+            loaded: Arc::new(loaded),
+            memory,
+            baseline,
+            go: None,
+            journal_trouble: None,
+        })
+    }
+
+    /// One turn: looks, probes, decides, writes.
+    ///
+    /// # Errors
+    /// When it could not be done; the go env file is then as it was.
+    pub async fn once(&mut self, dry_run: bool) -> Result<TurnReport, Error> {
+        let occasion = self.occasion(Cause::Asked)?;
+        let ready = round(self.input(occasion)?, !dry_run).await?;
+        self.finish(ready, dry_run).await
+    }
+
+    /// Stays with a profile, and takes a turn.
+    ///
+    /// # Errors
+    /// When there is no such profile, or the turn fails.
+    pub async fn use_profile(
+        &mut self,
+        name: &str,
+        until: Option<Timestamp>,
+    ) -> Result<TurnReport, Error> {
+        self.pin(name, until)?;
+        self.once(false).await
+    }
+
+    /// Chooses by the network again, and takes a turn.
+    ///
+    /// # Errors
+    /// When the turn fails.
+    pub async fn auto(&mut self) -> Result<TurnReport, Error> {
+        self.memory.pinned = None;
+        self.once(false).await
+    }
+
+    /// Asks the targets with these names (none: all of them), all at once.
+    ///
+    /// # Errors
+    /// When a name is not in the policy.
+    pub async fn probe(&self, names: &[String]) -> Result<Vec<Observation>, Error> {
+        let targets = &self.loaded.policy.targets;
+        let mut asked = Vec::new();
+        for name in names {
+            let target = targets.get(name).ok_or_else(|| Error::NoTarget {
+                name: name.clone(),
+                policy: self.loaded.origin(),
+                hint: nearest(name, targets.keys()),
+            })?;
+            asked.push(target);
+        }
+        if names.is_empty() {
+            asked.extend(targets.values());
+        }
+        let prober = Prober::new(&self.env);
+        Ok(join_all(asked.into_iter().map(|target| prober.probe(target))).await)
+    }
+
+    /// The last decision and how it came about; takes a dry turn if there is none yet.
+    ///
+    /// # Errors
+    /// When there is none and the turn fails.
+    pub async fn why(&mut self) -> Result<WhyReport, Error> {
+        let kept = Journal::last(&self.paths.journal(), 50).map(|(entries, _)| entries);
+        let last = kept
+            .unwrap_or_default()
+            .into_iter()
+            .rev()
+            .find(|entry| entry.decision.is_some());
+        if let Some(entry) = last
+            && let Some(decision) = entry.decision
+            && self.memory.profile.as_ref() == Some(&decision.profile)
+        {
+            return Ok(WhyReport {
+                summary: self.memory.why.clone().unwrap_or_default(),
+                decision,
+                report: entry.report,
+                changes: entry
+                    .changes
+                    .into_iter()
+                    .map(|change| change.what)
+                    .collect(),
+                turn: Some(entry.turn),
+                at: Some(entry.at),
+                decided_ms: entry.ms.get("probe").copied(),
+            });
+        }
+        let occasion = self.occasion(Cause::Asked)?;
+        let began = occasion.began;
+        let ready = round(self.input(occasion)?, false).await?;
+        let summary = explain::because(&ready.decision, &ready.input.snapshot, &ready.seen);
+        Ok(WhyReport {
+            decision: ready.decision,
+            report: ready
+                .seen
+                .into_values()
+                .map(|seen| seen.observation)
+                .collect(),
+            changes: Vec::new(),
+            turn: None,
+            at: None,
+            decided_ms: Some(millis(Instant::now().saturating_duration_since(began))),
+            summary,
+        })
+    }
+
+    pub(crate) fn pin(&mut self, name: &str, until: Option<Timestamp>) -> Result<(), Error> {
+        let policy = &self.loaded.policy;
+        if policy.profile(name).is_none() {
+            return Err(Error::NoProfile {
+                name: name.to_owned(),
+                policy: self.loaded.origin(),
+                hint: nearest(name, policy.profiles.iter().map(|profile| &profile.name)),
+            });
+        }
+        self.memory.pinned = Some(Pinned {
+            name: name.to_owned(),
+            until,
+        });
+        Ok(())
+    }
+
+    /// The pinned profile, while the pin lasts and the policy has such a profile.
+    pub(crate) fn pinned(&mut self, now: Timestamp) -> Option<String> {
+        let pinned = self.memory.pinned.as_ref()?;
+        if pinned.until.is_some_and(|until| until <= now) {
+            self.memory.pinned = None;
+            return None;
+        }
+        self.loaded
+            .policy
+            .profile(&pinned.name)
+            .map(|(_, profile)| profile.name.clone())
+    }
+
+    pub(crate) fn file(&self) -> Result<EnvFile, Error> {
+        Ok(EnvFile::locate(&self.env)?)
+    }
+
+    fn occasion(&self, cause: Cause) -> Result<Occasion, Error> {
+        let began = Instant::now();
+        let snapshot = survey().map_err(|source| Error::State {
+            what: "the network".to_owned(),
+            source: source.into(),
+        })?;
+        let changes = match self.memory.turn {
+            0 => Vec::new(),
+            _ => Change::between(&self.memory.snapshot, &snapshot),
+        };
+        Ok(Occasion {
+            cause,
+            snapshot,
+            changes,
+            burst: None,
+            began,
+        })
+    }
+
+    pub(crate) fn input(&mut self, occasion: Occasion) -> Result<Input, Error> {
+        let pinned = self.pinned(clock::now());
+        Ok(Input {
+            loaded: Arc::clone(&self.loaded),
+            env: Arc::clone(&self.env),
+            go: self.go.clone(),
+            file: self.file()?,
+            memory: self.memory.clone(),
+            baseline: self.baseline.clone(),
+            snapshot: occasion.snapshot,
+            changes: occasion.changes,
+            cause: occasion.cause,
+            pinned,
+            burst: occasion.burst,
+            began: occasion.began,
+        })
+    }
 }

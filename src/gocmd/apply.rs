@@ -114,3 +114,17 @@ impl Prepared {
         })
     }
 }
+/// stub
+///
+/// # Errors
+/// stub
+pub fn restore(_: &EnvFile, _: Option<&[u8]>, _: &[u8]) -> Result<bool, ApplyError> {
+    Ok(false)
+}
+/// stub
+pub fn shadows(
+    _: &Environment,
+    _: &std::collections::BTreeMap<String, String>,
+) -> Vec<crate::model::status::Shadow> {
+    Vec::new()
+}

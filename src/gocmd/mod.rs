@@ -9,6 +9,6 @@ pub mod envfile;
 pub mod find;
 pub mod run;
 
-pub use apply::{Applied, ApplyError, Prepared, prepare};
+pub use apply::{Applied, ApplyError, Prepared, prepare, restore, shadows};
 pub use envfile::{EnvFile, EnvText, LocateError};
 pub use find::{FindError, GoCommand, GoVersion};

@@ -7,6 +7,7 @@
 
 pub mod chain;
 pub mod link;
+pub mod mask;
 pub mod observation;
 pub mod pattern;
 pub mod route;

@@ -7,6 +7,8 @@
 //! May import: model. The other wings (probe, watch) are unknown here.
 
 pub mod decide;
+mod evaluate;
+pub mod expand;
 pub mod explain;
 pub mod file;
 pub mod finding;
@@ -16,6 +18,6 @@ pub mod profile;
 pub mod settle;
 pub mod templates;
 
-pub use decide::{Decision, Facts, Seen, decide, needed};
+pub use decide::{Considered, Decision, Facts, Seen, Trace, decide, needed};
 pub use finding::{Finding, Label, Severity};
 pub use profile::{AgentSettings, Condition, EnvValue, OnDrift, Policy, Profile};

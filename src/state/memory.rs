@@ -21,6 +21,8 @@ pub struct Health {
 /// What goroam last wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
+    /// The go env file.
+    pub path: String,
     /// SHA-256 of the whole go env file, in hexadecimal.
     pub sha256: String,
     /// The managed variables; `None`: removed.
@@ -57,8 +59,8 @@ pub struct Memory {
     /// What it was about to write: set before the rename, so that a kill in between is not
     /// taken for somebody else's change.
     pub pending: Option<Written>,
-    /// Variables that somebody else has changed and that are respected until the next switch.
-    pub respected: BTreeMap<String, Option<String>>,
+    /// `goroam restore` was asked of the agent: nothing is written until `once`, `use` or `auto`.
+    pub paused: bool,
 }
 
 impl Memory {

@@ -1,0 +1,274 @@
+//! The part of a turn that is carried through once it has begun: the file takes its place,
+//! the memory and the journal follow.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use tracing::{info, warn};
+
+use super::clock;
+use super::command::TurnReport;
+use super::drift;
+use super::error::Error;
+use super::round::{Present, Ready, Stopwatch, managed, millis};
+use super::session::Session;
+use crate::gocmd::EnvText;
+use crate::model::mask::mask;
+use crate::model::{NetworkId, Observation};
+use crate::plan::{Plan, Step};
+use crate::policy::explain;
+use crate::state::entry::Outcome;
+use crate::state::{Baseline, Entry, Memory};
+
+/// Networks that are remembered; the longest unseen go first.
+const NETWORKS: usize = 64;
+
+impl Session {
+    /// Carries a round through. `dry_run`: says what would be done, and keeps nothing.
+    pub(crate) async fn finish(
+        &mut self,
+        ready: Ready,
+        dry_run: bool,
+    ) -> Result<TurnReport, Error> {
+        let Ready {
+            input,
+            go,
+            seen,
+            health,
+            decision,
+            mut present,
+            plan,
+            prepared,
+            mut ms,
+        } = ready;
+        let mut watch = Stopwatch::start();
+        let from = self.memory.profile.clone();
+        let changed: Vec<String> = plan.changes().map(|step| step.name().to_owned()).collect();
+        self.go = Some(go);
+        let outcome = match prepared {
+            _ if dry_run => Outcome::DryRun,
+            None => Outcome::Unchanged,
+            Some(prepared) => {
+                self.keep_baseline(&present)?;
+                let values = values_after(&self.memory, &present, &plan);
+                self.memory.pending =
+                    Some(drift::note(&input.file, &prepared.after, values.clone()));
+                self.save_memory()?;
+                let applied = prepared.commit().await?;
+                let text = EnvText(applied.after);
+                present.values = managed(&self.loaded.policy, self.baseline.as_ref())
+                    .into_iter()
+                    .filter_map(|name| Some((name.clone(), text.get(&name)?.to_owned())))
+                    .collect();
+                self.memory.written = Some(drift::note(&input.file, &text.0, values));
+                self.memory.pending = None;
+                present.bytes = Some(text.0);
+                Outcome::Written {
+                    changed: changed.clone(),
+                }
+            }
+        };
+        watch.lap("apply", &mut ms);
+        let took = millis(Instant::now().saturating_duration_since(input.began));
+        ms.insert("all".to_owned(), took);
+
+        let why = explain::because(&decision, &input.snapshot, &seen);
+        let now = clock::now();
+        let report: Vec<Observation> = seen.into_values().map(|seen| seen.observation).collect();
+        if dry_run {
+            // Shown as if it had been done, and not kept.
+            let mut memory = self.memory.clone();
+            std::mem::swap(&mut self.memory, &mut memory);
+            self.remember(&decision.profile, &why, &input.snapshot, &report, now, None);
+            let status = self.status_of(&input.snapshot, &present);
+            self.memory = memory;
+            return Ok(turn_report(
+                status, changed, decision, from, plan, outcome, ms,
+            ));
+        }
+        let written = matches!(outcome, Outcome::Written { .. });
+        if from.as_deref() != Some(decision.profile.as_str()) {
+            info!(
+                from = from.as_deref().unwrap_or("-"),
+                to = decision.profile,
+                ms = took,
+                why,
+                "switched"
+            );
+        }
+        self.remember(
+            &decision.profile,
+            &why,
+            &input.snapshot,
+            &report,
+            now,
+            written.then_some(took),
+        );
+        self.memory.health = health;
+        self.memory.turn += 1;
+        let entry = Entry {
+            turn: self.memory.turn,
+            at: now,
+            cause: input.cause.as_str().to_owned(),
+            changes: input.changes,
+            snapshot: input.snapshot.clone(),
+            report,
+            decision: Some(decision.clone()),
+            from: from.clone(),
+            plan: plan.clone(),
+            outcome: outcome.clone(),
+            ms: ms.clone(),
+        };
+        self.save_memory()?;
+        self.journal(&entry);
+        let status = self.status_of(&input.snapshot, &present);
+        Ok(turn_report(
+            status, changed, decision, from, plan, outcome, ms,
+        ))
+    }
+
+    /// Keeps what the file held before goroam's first write, and what newly managed variables
+    /// held before their first. Nothing may be written before that is done.
+    fn keep_baseline(&mut self, present: &Present) -> Result<(), Error> {
+        let names = managed(&self.loaded.policy, self.baseline.as_ref());
+        let mut kept = match self.baseline.take() {
+            Some(kept) => kept,
+            None => Baseline::capture(&self.file()?.path, present.bytes.as_deref()),
+        };
+        let mut grown = kept.values.is_empty();
+        for name in names {
+            if !kept.values.contains_key(&name) {
+                kept.values
+                    .insert(name.clone(), present.values.get(&name).cloned());
+                grown = true;
+            }
+        }
+        if grown {
+            kept.save(&self.paths.baseline())
+                .map_err(|source| Error::State {
+                    what: format!(
+                        "keeping what the go env file held ({})",
+                        self.paths.baseline().display()
+                    ),
+                    source: source.into(),
+                })?;
+        }
+        self.baseline = Some(kept);
+        Ok(())
+    }
+
+    fn remember(
+        &mut self,
+        profile: &str,
+        why: &str,
+        snapshot: &crate::model::Snapshot,
+        report: &[Observation],
+        now: jiff::Timestamp,
+        switched_ms: Option<f64>,
+    ) {
+        let memory = &mut self.memory;
+        if memory.profile.as_deref() != Some(profile) {
+            memory.profile = Some(profile.to_owned());
+            memory.since = Some(now);
+        }
+        memory.why = Some(why.to_owned());
+        memory.switched_ms = switched_ms.or(memory.switched_ms);
+        memory.snapshot = snapshot.clone();
+        memory.seen = report
+            .iter()
+            .map(|one| (one.target.clone(), one.clone()))
+            .collect();
+        if let Some(identity) = snapshot.identity()
+            && memory.pinned.is_none()
+        {
+            memory.networks.insert(identity, (profile.to_owned(), now));
+        }
+        while memory.networks.len() > NETWORKS {
+            let oldest: Option<NetworkId> = memory
+                .networks
+                .iter()
+                .min_by_key(|(_, (_, at))| *at)
+                .map(|(identity, _)| identity.clone());
+            let Some(oldest) = oldest else { break };
+            memory.networks.remove(&oldest);
+        }
+    }
+
+    /// The file is right by now: a journal that cannot be written is a trouble, not a failure.
+    pub(crate) fn journal(&mut self, entry: &Entry) {
+        self.journal_trouble = crate::state::Journal::open(&self.paths.journal())
+            .and_then(|mut journal| journal.append(entry))
+            .err()
+            .map(|error| format!("the journal is not written: {error}"));
+        if let Some(trouble) = &self.journal_trouble {
+            warn!("{trouble}");
+        }
+    }
+
+    pub(crate) fn save_memory(&self) -> Result<(), Error> {
+        self.memory
+            .save(&self.paths.memory())
+            .map_err(|source| Error::State {
+                what: format!("cannot keep {}", self.paths.memory().display()),
+                source: source.into(),
+            })
+    }
+}
+
+/// What every managed variable will be: what was written before, and what the plan says.
+fn values_after(
+    memory: &Memory,
+    present: &Present,
+    plan: &Plan,
+) -> BTreeMap<String, Option<String>> {
+    plan.steps
+        .iter()
+        .map(|step| {
+            let value = match step {
+                Step::Set { value, .. } => Some(value.clone()),
+                Step::Unset { .. } => None,
+                // What is respected stays a drift: the note keeps what goroam wrote.
+                Step::Leave { name, .. } => memory
+                    .written
+                    .as_ref()
+                    .and_then(|written| written.values.get(name).cloned())
+                    .unwrap_or_else(|| present.values.get(name).cloned()),
+            };
+            (step.name().to_owned(), value)
+        })
+        .collect()
+}
+
+fn turn_report(
+    status: crate::model::status::Status,
+    changed: Vec<String>,
+    decision: crate::policy::Decision,
+    from: Option<String>,
+    plan: Plan,
+    outcome: Outcome,
+    took: BTreeMap<String, f64>,
+) -> TurnReport {
+    let mut decision = decision;
+    for value in decision.env.values_mut() {
+        *value = mask(value);
+    }
+    TurnReport {
+        status,
+        changed,
+        decision: Some(decision),
+        from,
+        plan: masked(plan),
+        outcome,
+        took,
+    }
+}
+
+/// The plan without credentials, for whoever looks at it.
+pub(crate) fn masked(mut plan: Plan) -> Plan {
+    for step in &mut plan.steps {
+        if let Step::Set { value, .. } = step {
+            *value = mask(value);
+        }
+    }
+    plan
+}

@@ -1,0 +1,78 @@
+//! A network where we have been before: the profile of last time, applied before the first
+//! probe has answered. Such a network is recognised by facts that anybody can imitate, so a
+//! profile that weakens verification is never chosen this way.
+
+use std::collections::BTreeMap;
+
+use super::error::Error;
+use super::gofacts::GoFacts;
+use super::round::{Input, Present, Ready, managed, plan, read_text};
+use crate::gocmd::prepare;
+use crate::policy::{Considered, Decision, EnvValue};
+
+/// The decision of last time on this network, when it differs from what is in force and may
+/// be used unproven.
+pub(crate) fn decision(input: &Input) -> Option<Decision> {
+    let identity = input.snapshot.identity()?;
+    let (name, _) = input.memory.networks.get(&identity)?;
+    let (_, profile) = input.loaded.policy.profile(name)?;
+    if input.pinned.is_some()
+        || profile.is_loose()
+        || input.memory.profile.as_ref() == Some(&profile.name)
+    {
+        return None;
+    }
+    let mut env = BTreeMap::new();
+    for (name, value) in &profile.env {
+        // Which one is the fastest has to be found out; that is what the round is for.
+        let EnvValue::Text(text) = value else {
+            return None;
+        };
+        env.insert(name.clone(), text.clone());
+    }
+    let considered = input.loaded.policy.profiles.iter();
+    Some(Decision {
+        profile: profile.name.clone(),
+        pinned: false,
+        env,
+        considered: considered
+            .map(|profile| Considered {
+                profile: profile.name.clone(),
+                trace: None,
+            })
+            .collect(),
+        loosens: Vec::new(),
+        accept_unauthenticated: profile.accept_unauthenticated,
+        not_waited_for: profile
+            .when
+            .targets()
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
+    })
+}
+
+/// Gets the file ready for it.
+pub(crate) async fn get_ready(input: Input, decision: Decision) -> Result<Ready, Error> {
+    let policy = &input.loaded.policy;
+    let managed = managed(policy, input.baseline.as_ref());
+    let text = read_text(&input.file)?.unwrap_or_default();
+    let go = GoFacts::gather(input.go.as_ref(), policy, &input.env, &text).await?;
+    let present = Present::read(&input.file, &managed)?;
+    let plan = plan(&input, &go, &present, &decision, &managed)?;
+    let prepared = match plan.is_empty() {
+        true => None,
+        false => Some(prepare(&go.command, &input.file, &input.env, &plan).await?),
+    };
+    Ok(Ready {
+        input,
+        go,
+        seen: BTreeMap::new(),
+        health: BTreeMap::new(),
+        decision,
+        present,
+        plan,
+        prepared,
+        ms: BTreeMap::new(),
+    })
+}

@@ -1,0 +1,118 @@
+//! Putting the go env file back to what it was before goroam's first write.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::clock;
+use super::command::TurnReport;
+use super::drift;
+use super::error::Error;
+use super::finish::masked;
+use super::gofacts::GoFacts;
+use super::round::{millis, read_text};
+use super::session::Session;
+use crate::gocmd::{self, EnvText};
+use crate::model::Snapshot;
+use crate::plan::{Want, diff};
+use crate::state::entry::Outcome;
+use crate::state::{Baseline, Entry};
+use crate::watch::survey;
+
+impl Session {
+    /// Puts the go env file back to what it was before goroam's first write: byte for byte
+    /// when nobody else wrote meanwhile, else variable by variable, so that what others wrote
+    /// beside goroam's variables stays.
+    ///
+    /// # Errors
+    /// When there is nothing to put back, or it could not be done.
+    pub async fn restore(&mut self) -> Result<TurnReport, Error> {
+        let began = Instant::now();
+        let Some(baseline) = self.baseline.clone() else {
+            return Err(Error::NothingToRestore);
+        };
+        let file = self.file()?;
+        if baseline.path != file.path.display().to_string() {
+            return Err(Error::State {
+                what: "cannot restore".to_owned(),
+                source: format!(
+                    "goroam changed {}, but GOENV now names {}; run it with GOENV={}",
+                    baseline.path,
+                    file.path.display(),
+                    baseline.path
+                )
+                .into(),
+            });
+        }
+        let present = self.present();
+        let wants: BTreeMap<String, Want> = baseline
+            .values
+            .iter()
+            .map(|(name, value)| (name.clone(), Want::Baseline(value.clone())))
+            .collect();
+        let plan = diff(&present.values, &wants);
+        let changed: Vec<String> = plan.changes().map(|step| step.name().to_owned()).collect();
+        let alone = self.memory.written.as_ref().is_some_and(|written| {
+            let now = present.bytes.as_deref().unwrap_or_default();
+            drift::note(&file, now, BTreeMap::new()).sha256 == written.sha256
+        });
+        let back = alone
+            && gocmd::restore(
+                &file,
+                baseline.bytes()?.as_deref(),
+                present.bytes.as_deref().unwrap_or_default(),
+            )?;
+        if !back && !plan.is_empty() {
+            let text = read_text(&file)?.unwrap_or(EnvText(Vec::new()));
+            let go =
+                GoFacts::gather(self.go.as_ref(), &self.loaded.policy, &self.env, &text).await?;
+            gocmd::prepare(&go.command, &file, &self.env, &plan)
+                .await?
+                .commit()
+                .await?;
+        }
+        Baseline::remove(&self.paths.baseline()).map_err(|source| Error::State {
+            what: format!("cannot remove {}", self.paths.baseline().display()),
+            source: source.into(),
+        })?;
+        self.baseline = None;
+        let from = self.memory.profile.take();
+        self.memory.since = None;
+        self.memory.why = None;
+        self.memory.pinned = None;
+        self.memory.written = None;
+        self.memory.pending = None;
+        self.memory.turn += 1;
+        self.save_memory()?;
+        let snapshot: Snapshot = survey().unwrap_or_else(|_| self.memory.snapshot.clone());
+        let took = BTreeMap::from([(
+            "all".to_owned(),
+            millis(Instant::now().saturating_duration_since(began)),
+        )]);
+        let outcome = Outcome::Restored {
+            changed: changed.clone(),
+        };
+        self.journal(&Entry {
+            turn: self.memory.turn,
+            at: clock::now(),
+            cause: "asked".to_owned(),
+            changes: Vec::new(),
+            snapshot: snapshot.clone(),
+            report: Vec::new(),
+            decision: None,
+            from: from.clone(),
+            plan: plan.clone(),
+            outcome: outcome.clone(),
+            ms: took.clone(),
+        });
+        let status = self.status_of(&snapshot, &self.present());
+        Ok(TurnReport {
+            status,
+            changed,
+            decision: None,
+            from,
+            plan: masked(plan),
+            outcome,
+            took,
+        })
+    }
+}

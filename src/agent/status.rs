@@ -1,0 +1,96 @@
+//! What is true now, put together from memory, policy, network and the go env file.
+
+use std::collections::BTreeMap;
+
+use super::drift;
+use super::round::{Present, managed};
+use super::session::Session;
+use crate::gocmd::shadows;
+use crate::model::mask::mask;
+use crate::model::status::{NetworkStatus, Status, TargetStatus};
+use crate::model::{Chain, Snapshot, Tier};
+use crate::watch::survey;
+
+impl Session {
+    /// What is true now, as far as can be said without probing and without running go.
+    pub fn status(&self) -> Status {
+        let snapshot = survey().unwrap_or_else(|_| self.memory.snapshot.clone());
+        self.status_of(&snapshot, &self.present())
+    }
+
+    /// The managed variables as they stand now; what cannot be read counts as not there.
+    pub(crate) fn present(&self) -> Present {
+        let names = managed(&self.loaded.policy, self.baseline.as_ref());
+        self.file()
+            .and_then(|file| Present::read(&file, &names))
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn status_of(&self, snapshot: &Snapshot, present: &Present) -> Status {
+        let memory = &self.memory;
+        let policy = &self.loaded.policy;
+        let profile = memory
+            .profile
+            .as_deref()
+            .and_then(|name| policy.profile(name));
+        let mut troubles = Vec::new();
+        troubles.extend(self.journal_trouble.clone());
+        let file = self.file();
+        if let Err(error) = &file {
+            troubles.push(error.to_string());
+        }
+        if let (Some(pinned), true) = (&memory.pinned, profile.is_none()) {
+            troubles.push(format!(
+                "{} is pinned, but the policy has no such profile",
+                pinned.name
+            ));
+        }
+        let weakened = profile
+            .map(|(_, profile)| profile.loosens.clone())
+            .unwrap_or_default();
+        Status {
+            profile: memory.profile.clone(),
+            since: memory.since,
+            agent: Default::default(),
+            pinned: memory.pinned.clone(),
+            applied: present
+                .values
+                .iter()
+                .map(|(n, v)| (n.clone(), mask(v)))
+                .collect(),
+            targets: policy
+                .targets
+                .keys()
+                .map(|name| TargetStatus::new(name, memory.seen.get(name)))
+                .collect(),
+            shadowed: shadows(&self.env, &present.values),
+            drift: file
+                .map(|file| drift::shown(memory, &file, present))
+                .unwrap_or_default(),
+            network: NetworkStatus::from(snapshot),
+            tier: present
+                .values
+                .get("GOPROXY")
+                .and_then(|value| Chain::parse(value).ok())
+                .map(|chain| Tier::of(&chain)),
+            switched_ms: memory.switched_ms,
+            why: memory.why.clone(),
+            weakened,
+            troubles,
+            policy: self.loaded.origin(),
+            turn: (memory.turn > 0).then_some(memory.turn),
+            was: self.was(),
+        }
+    }
+
+    fn was(&self) -> BTreeMap<String, Option<String>> {
+        let Some(baseline) = &self.baseline else {
+            return BTreeMap::new();
+        };
+        baseline
+            .values
+            .iter()
+            .map(|(name, value)| (name.clone(), value.as_ref().map(|value| mask(value))))
+            .collect()
+    }
+}
