@@ -17,6 +17,7 @@ mod finish;
 mod gofacts;
 mod known;
 mod policy_file;
+mod resident;
 mod restore;
 mod round;
 mod run;
@@ -24,6 +25,8 @@ mod session;
 mod signals;
 mod single;
 mod status;
+mod timers;
+mod work;
 
 pub use command::{Command, Reply, TurnReport};
 pub use error::Error;

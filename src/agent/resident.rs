@@ -1,0 +1,496 @@
+//! What the agent knows while it stays, and what each event makes of it.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tracing::{debug, info, warn};
+
+use super::cause::Cause;
+use super::clock;
+use super::command::{Command, Reply};
+use super::error::Error;
+use super::known;
+use super::policy_file::load_policy;
+use super::round::{Ready, round};
+use super::session::{Occasion, Session};
+use super::timers::{Timers, due, jitter};
+use super::work::{Answer, Work};
+use crate::model::status::{AgentState, Status};
+use crate::model::{Change, Snapshot, Verdict};
+use crate::policy::OnDrift;
+use crate::policy::settle::{Burst, Pace, look_again};
+use crate::watch::wake::WakeClock;
+use crate::watch::{Hint, WatchPaths, Watcher, survey};
+
+/// Editors and `go env -w` write in several steps; half of it is no news.
+const WRITERS_PAUSE: Duration = Duration::from_millis(40);
+
+/// With `on_drift = "restore"`, this many corrections in a row are made at once; a program
+/// that insists is left alone until the next switch.
+const CORRECTIONS: u32 = 5;
+
+/// The agent.
+pub(super) struct Agent {
+    session: Session,
+    pub(super) watcher: Watcher,
+    publish: watch::Sender<Status>,
+    wake: WakeClock,
+    snapshot: Snapshot,
+    /// What has changed since the last finished turn.
+    changes: Vec<Change>,
+    burst: Burst,
+    pace: Pace,
+    pub(super) timers: Timers,
+    pub(super) work: Option<Work>,
+    doubtful_rounds: u32,
+    corrections: u32,
+    policy_trouble: Option<String>,
+    turn_trouble: Option<String>,
+}
+
+impl Agent {
+    pub(super) fn new(session: Session, publish: watch::Sender<Status>) -> Agent {
+        let now = Instant::now();
+        let go_env = session.file().ok().map(|file| file.path);
+        let policy = Some(session.paths.policy.clone());
+        let settle = session.loaded.policy.agent.settle;
+        Agent {
+            watcher: Watcher::start(WatchPaths { policy, go_env }),
+            publish,
+            wake: WakeClock::new(),
+            snapshot: Snapshot::default(),
+            changes: Vec::new(),
+            burst: Burst::begin(now),
+            pace: Pace::new(settle, now),
+            timers: Timers::default(),
+            work: None,
+            doubtful_rounds: 0,
+            corrections: 0,
+            policy_trouble: None,
+            turn_trouble: None,
+            session,
+        }
+    }
+
+    pub(super) fn start(&mut self) {
+        match survey() {
+            Ok(snapshot) => self.snapshot = snapshot,
+            Err(error) => self.turn_trouble = Some(error.to_string()),
+        }
+        info!(policy = self.session.loaded.origin(), "watches the network");
+        if !self.session.memory.paused {
+            self.begin(Cause::Start, false, Vec::new());
+        }
+        self.tell();
+    }
+
+    // --- events ------------------------------------------------------------------------
+
+    pub(super) async fn hint(&mut self, hint: Hint) {
+        let now = Instant::now();
+        match hint {
+            Hint::Network | Hint::Resolver | Hint::Lost | Hint::Wake => self.look(now).await,
+            Hint::PolicyFile => self.timers.policy = Some(now + WRITERS_PAUSE),
+            Hint::EnvFile => self.timers.env_file = Some(now + WRITERS_PAUSE),
+        }
+    }
+
+    pub(super) async fn time(&mut self) {
+        let now = Instant::now();
+        if due(&mut self.timers.policy, now) {
+            self.reload();
+        }
+        if due(&mut self.timers.env_file, now) {
+            self.look_for_drift();
+        }
+        if due(&mut self.timers.look, now) {
+            self.look(now).await;
+        }
+        if due(&mut self.timers.pin, now) && self.session.pinned(clock::now()).is_none() {
+            self.begin(Cause::PinEnded, false, Vec::new());
+        }
+        if due(&mut self.timers.round, now) {
+            self.look(now).await;
+            if self.work.is_none() && !self.session.memory.paused {
+                self.begin(Cause::Recheck, false, Vec::new());
+            }
+        }
+    }
+
+    pub(super) async fn asked(&mut self, command: Command, answer: Answer) {
+        match command {
+            Command::Status | Command::Watch => {
+                let _ = answer.send(Reply::Status(Box::new(self.status())));
+            }
+            Command::Reload => {
+                self.reload();
+                let reply = match &self.policy_trouble {
+                    Some(trouble) => Reply::Failed {
+                        error: trouble.clone(),
+                        exit: 2,
+                    },
+                    None => Reply::Status(Box::new(self.status())),
+                };
+                let _ = answer.send(reply);
+            }
+            Command::Once { dry_run } => {
+                self.session.memory.paused &= dry_run;
+                self.look_again_now();
+                self.begin(Cause::Asked, dry_run, vec![answer]);
+            }
+            Command::Use { profile, until } => match self.session.pin(&profile, until) {
+                Ok(()) => {
+                    self.session.memory.paused = false;
+                    self.look_again_now();
+                    self.begin(Cause::Asked, false, vec![answer]);
+                }
+                Err(error) => {
+                    let _ = answer.send(failed(&error));
+                }
+            },
+            Command::Auto => {
+                self.session.memory.pinned = None;
+                self.session.memory.paused = false;
+                self.look_again_now();
+                self.begin(Cause::Asked, false, vec![answer]);
+            }
+            Command::Restore => self.restore(answer).await,
+        }
+    }
+
+    /// A round has come to its end without being dropped.
+    pub(super) async fn done(&mut self, ready: Result<Ready, Error>) {
+        let Some(work) = self.work.take() else { return };
+        let doubtful = ready.as_ref().map_or(true, is_doubtful);
+        let result = match ready {
+            Ok(ready) => self.session.finish(ready, work.dry_run).await,
+            Err(error) => Err(error),
+        };
+        trim_memory();
+        if !work.dry_run {
+            self.changes.clear();
+            self.doubtful_rounds = if doubtful {
+                self.doubtful_rounds.saturating_add(1)
+            } else {
+                0
+            };
+        }
+        self.turn_trouble = result.as_ref().err().map(ToString::to_string);
+        if let Some(trouble) = &self.turn_trouble {
+            warn!(cause = work.cause.as_str(), "{trouble}");
+        }
+        self.schedule();
+        let status = self.tell();
+        match result {
+            Ok(mut report) => {
+                if !work.dry_run {
+                    report.status = status;
+                }
+                for answer in work.answers {
+                    let _ = answer.send(Reply::Turn(Box::new(report.clone())));
+                }
+            }
+            Err(error) => {
+                for answer in work.answers {
+                    let _ = answer.send(failed(&error));
+                }
+            }
+        }
+    }
+
+    // --- what they lead to -------------------------------------------------------------
+
+    /// Reads the network again and, when something is different that matters, drops the stale
+    /// round and begins a new one.
+    async fn look(&mut self, now: Instant) {
+        let slept = self.wake.has_slept();
+        if let Err(again) = self.pace.take(now) {
+            self.timers.look = Some(again);
+            return;
+        }
+        self.timers.look = None;
+        let snapshot = match survey() {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                warn!("{error}");
+                return;
+            }
+        };
+        let changes = Change::between(&self.snapshot, &snapshot);
+        if changes.is_empty() && !slept {
+            return;
+        }
+        let settle = self.session.loaded.policy.agent.settle;
+        self.burst = self.burst.next(now, settle);
+        self.burst.resolver_set |=
+            snapshot.dns != self.snapshot.dns && !snapshot.dns.servers.is_empty();
+        self.snapshot = snapshot;
+        for change in &changes {
+            info!(major = change.major, "{}", change.what);
+        }
+        let major = slept || changes.iter().any(|change| change.major);
+        self.changes.extend(changes);
+        if !major || self.session.memory.paused {
+            self.tell();
+            return;
+        }
+        self.doubtful_rounds = 0;
+        self.use_what_is_known().await;
+        self.begin(
+            if slept { Cause::Wake } else { Cause::Network },
+            false,
+            Vec::new(),
+        );
+    }
+
+    fn look_again_now(&mut self) {
+        if let Ok(snapshot) = survey() {
+            self.changes
+                .extend(Change::between(&self.snapshot, &snapshot));
+            self.snapshot = snapshot;
+        }
+    }
+
+    /// On a network where we have been before, the profile of last time is applied at once;
+    /// the round that follows proves it.
+    async fn use_what_is_known(&mut self) {
+        let occasion = self.occasion(Cause::Network);
+        let Ok(input) = self.session.input(occasion) else {
+            return;
+        };
+        let Some(decision) = known::decision(&input) else {
+            return;
+        };
+        self.drop_work();
+        let result = match known::get_ready(input, decision).await {
+            Ok(ready) => self.session.finish(ready, false).await.map(drop),
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok(()) => {
+                self.tell();
+            }
+            Err(error) => debug!("the profile of last time: {error}"),
+        }
+    }
+
+    /// Begins a round; one that is under way is stale and dropped, but who waited for it
+    /// still gets an answer.
+    fn begin(&mut self, cause: Cause, dry_run: bool, mut answers: Vec<Answer>) {
+        let mut began = if cause == Cause::Network {
+            self.burst.last
+        } else {
+            Instant::now()
+        };
+        let mut cause = cause;
+        let mut dry_run = dry_run;
+        if let Some(stale) = self.work.take() {
+            debug!(
+                cause = stale.cause.as_str(),
+                "a newer event drops the round under way"
+            );
+            if !stale.answers.is_empty() {
+                answers.extend(stale.answers);
+                began = began.min(stale.began);
+                dry_run &= stale.dry_run || cause == Cause::Network;
+                cause = Cause::Asked;
+            }
+        }
+        let mut occasion = self.occasion(cause);
+        occasion.began = began;
+        match self.session.input(occasion) {
+            Ok(input) => {
+                let round = Box::pin(round(input, !dry_run));
+                self.work = Some(Work {
+                    round,
+                    cause,
+                    dry_run,
+                    answers,
+                    began,
+                });
+                self.timers.round = None;
+            }
+            Err(error) => {
+                warn!("{error}");
+                self.turn_trouble = Some(error.to_string());
+                for answer in answers {
+                    let _ = answer.send(failed(&error));
+                }
+                self.schedule();
+                self.tell();
+            }
+        }
+    }
+
+    fn drop_work(&mut self) {
+        if let Some(work) = &mut self.work
+            && work.answers.is_empty()
+        {
+            self.work = None;
+        }
+    }
+
+    fn occasion(&self, cause: Cause) -> Occasion {
+        let burst = match cause {
+            Cause::Network | Cause::Wake => Some(self.burst),
+            Cause::Start => Some(Burst {
+                resolver_set: true,
+                ..self.burst
+            }),
+            Cause::Asked | Cause::Recheck | Cause::Policy | Cause::Drift | Cause::PinEnded => None,
+        };
+        Occasion {
+            cause,
+            snapshot: self.snapshot.clone(),
+            changes: self.changes.clone(),
+            burst,
+            began: self.burst.last,
+        }
+    }
+
+    /// Reads the policy again. A bad one changes nothing: the last good one stays in force.
+    pub(super) fn reload(&mut self) {
+        match load_policy(&self.session.paths, &self.session.env) {
+            Ok(loaded) if loaded == *self.session.loaded => self.policy_trouble = None,
+            Ok(loaded) => {
+                info!(policy = loaded.origin(), "read the policy again");
+                self.policy_trouble = None;
+                self.pace = Pace::new(loaded.policy.agent.settle, Instant::now());
+                self.session.loaded = loaded.into();
+                self.session.go = None;
+                if !self.session.memory.paused {
+                    self.begin(Cause::Policy, false, Vec::new());
+                }
+            }
+            Err(error) => {
+                warn!("the last good policy stays in force: {error}");
+                self.policy_trouble = Some(format!("the last good policy stays in force: {error}"));
+            }
+        }
+        self.tell();
+    }
+
+    /// Somebody has written the go env file. Our own writes are known by what they say.
+    fn look_for_drift(&mut self) {
+        let status = self.tell();
+        if status.drift.is_empty() || self.work.is_some() || self.session.memory.paused {
+            return;
+        }
+        let names: Vec<&str> = status
+            .drift
+            .iter()
+            .map(|drift| drift.name.as_str())
+            .collect();
+        info!("somebody else changed {}", names.join(", "));
+        if self.session.loaded.policy.agent.on_drift != OnDrift::Restore {
+            return;
+        }
+        self.corrections += 1;
+        if self.corrections > CORRECTIONS {
+            warn!(
+                "another program keeps changing {}; left alone until the next switch",
+                names.join(", ")
+            );
+            return;
+        }
+        self.begin(Cause::Drift, false, Vec::new());
+    }
+
+    async fn restore(&mut self, answer: Answer) {
+        let stale = self.work.take();
+        let reply = match self.session.restore().await {
+            Ok(mut report) => {
+                self.session.memory.paused = true;
+                let saved = self.session.save_memory();
+                self.turn_trouble = saved.err().map(|error| error.to_string());
+                self.timers = Timers::default();
+                report.status = self.tell();
+                Reply::Turn(Box::new(report))
+            }
+            Err(error) => failed(&error),
+        };
+        for waiting in stale.into_iter().flat_map(|work| work.answers) {
+            let error = "`goroam restore` came in between".to_owned();
+            let _ = waiting.send(Reply::Failed { error, exit: 1 });
+        }
+        let _ = answer.send(reply);
+    }
+
+    // --- time and status ---------------------------------------------------------------
+
+    fn schedule(&mut self) {
+        let now = Instant::now();
+        let recheck = self.session.loaded.policy.agent.recheck;
+        self.timers.round =
+            look_again(recheck, self.doubtful_rounds).map(|wait| now + jitter(wait));
+        self.timers.pin = self
+            .session
+            .memory
+            .pinned
+            .as_ref()
+            .and_then(|pinned| pinned.until)
+            .map(|until| now + clock::until(until, clock::now()) + Duration::from_millis(1));
+        if self.session.memory.paused {
+            self.timers.round = None;
+        }
+    }
+
+    fn status(&self) -> Status {
+        let mut status = self
+            .session
+            .status_of(&self.snapshot, &self.session.present());
+        status.agent = AgentState::Running;
+        status.troubles.extend(self.policy_trouble.clone());
+        status.troubles.extend(self.turn_trouble.clone());
+        status.troubles.extend(self.watcher.troubles());
+        if self.session.memory.paused {
+            status
+                .troubles
+                .push("paused since `goroam restore`; `goroam auto` goes on".to_owned());
+        }
+        status
+    }
+
+    /// Tells whoever watches, when there is news.
+    fn tell(&mut self) -> Status {
+        let status = self.status();
+        if status.drift.is_empty() {
+            self.corrections = 0;
+        }
+        self.publish.send_if_modified(|last| {
+            let news = *last != status;
+            last.clone_from(&status);
+            news
+        });
+        status
+    }
+}
+
+fn failed(error: &Error) -> Reply {
+    Reply::Failed {
+        error: error.to_string(),
+        exit: error.exit_code(),
+    }
+}
+
+/// Is it worth looking again soon? A target that is failing, but still counts as up; a
+/// portal, which no event tells us that it has been logged into; nothing up though there is a
+/// way out.
+fn is_doubtful(ready: &Ready) -> bool {
+    let failing = ready.health.values().any(|health| health.against > 0);
+    let portal = ready
+        .seen
+        .values()
+        .any(|seen| seen.observation.verdict == Verdict::Portal);
+    let nothing_up = !ready.seen.is_empty() && ready.seen.values().all(|seen| !seen.up);
+    failing || (ready.input.snapshot.is_online() && (portal || nothing_up))
+}
+
+/// Gives back what the probes' TLS needed: an idle agent is to be small.
+fn trim_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: malloc_trim has no preconditions; it only returns free pages to the system.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
