@@ -275,33 +275,35 @@ fn target_up(name: &str, facts: &Facts<'_>, loose: bool) -> (Truth, String) {
     }
 }
 
+/// A portal answers for everybody: one target that is proven to be itself rules it out. Until
+/// there is one, every witness is heard, so that the value does not depend on who answers first.
 fn portal(wanted: bool, policy: &Policy, facts: &Facts<'_>) -> Trace {
     let what = if wanted { "portal" } else { "no portal" };
-    let found = facts
-        .seen
-        .values()
-        .find(|seen| seen.observation.verdict == Verdict::Portal);
-    if let Some(seen) = found {
-        let evidence = format!("{}: {}", seen.observation.target, seen.observation.reason);
-        return leaf(what, Truth::from(wanted), evidence);
-    }
-    // One target that is proven to be itself settles it too: a portal answers for everybody.
-    let proven = facts
-        .seen
-        .values()
-        .find(|seen| seen.observation.is_up() && seen.observation.proof != Proof::None);
-    if let Some(seen) = proven {
-        let evidence = format!("{} is itself", seen.observation.target);
-        return leaf(what, Truth::from(!wanted), evidence);
+    let mut seen = facts.seen.values().map(|seen| &seen.observation);
+    if let Some(proven) = seen
+        .clone()
+        .find(|one| one.is_up() && one.proof != Proof::None)
+    {
+        return leaf(
+            what,
+            Truth::from(!wanted),
+            format!("{} is itself", proven.target),
+        );
     }
     if unseen(portal_witnesses(policy), facts).next().is_some() {
         return leaf(what, Truth::Unknown, "not needed".to_owned());
     }
-    leaf(
-        what,
-        Truth::from(!wanted),
-        "nothing answers in another's place".to_owned(),
-    )
+    match seen.find(|one| one.verdict == Verdict::Portal) {
+        Some(one) => leaf(
+            what,
+            Truth::from(wanted),
+            format!("{}: {}", one.target, one.reason),
+        ),
+        None => {
+            let evidence = "nothing answers in another's place".to_owned();
+            leaf(what, Truth::from(!wanted), evidence)
+        }
+    }
 }
 
 fn group(
