@@ -26,6 +26,7 @@ mod signals;
 mod single;
 mod status;
 mod timers;
+mod turn_lock;
 mod work;
 
 pub use command::{Command, Reply, TurnReport};

@@ -16,6 +16,7 @@ use super::error::Error;
 use super::gofacts::GoFacts;
 use super::policy_file::{Loaded, load_policy, nearest};
 use super::round::{Input, millis, round};
+use super::turn_lock::TurnLock;
 use crate::environment::Environment;
 use crate::gocmd::EnvFile;
 use crate::model::status::Pinned;
@@ -80,10 +81,7 @@ impl Session {
         let paths = Paths::find(config, &env)?;
         let loaded = load_policy(&paths, &env)?;
         let memory = Memory::load(&paths.memory());
-        let baseline = Baseline::load(&paths.baseline()).map_err(|source| Error::State {
-            what: format!("cannot read {}", paths.baseline().display()),
-            source: source.into(),
-        })?;
+        let baseline = load_baseline(&paths)?;
         Ok(Session {
             paths,
             env: Arc::new(env),
@@ -100,6 +98,11 @@ impl Session {
     /// # Errors
     /// When it could not be done; the go env file is then as it was.
     pub async fn once(&mut self, dry_run: bool) -> Result<TurnReport, Error> {
+        let _lock = self.alone().await?;
+        self.turn(dry_run).await
+    }
+
+    async fn turn(&mut self, dry_run: bool) -> Result<TurnReport, Error> {
         let occasion = self.occasion(Cause::Asked)?;
         let ready = round(self.input(occasion)?, !dry_run).await?;
         self.finish(ready, dry_run).await
@@ -114,8 +117,9 @@ impl Session {
         name: &str,
         until: Option<Timestamp>,
     ) -> Result<TurnReport, Error> {
+        let _lock = self.alone().await?;
         self.pin(name, until)?;
-        self.once(false).await
+        self.turn(false).await
     }
 
     /// Chooses by the network again, and takes a turn.
@@ -123,8 +127,17 @@ impl Session {
     /// # Errors
     /// When the turn fails.
     pub async fn auto(&mut self) -> Result<TurnReport, Error> {
+        let _lock = self.alone().await?;
         self.memory.pinned = None;
-        self.once(false).await
+        self.turn(false).await
+    }
+
+    /// Waits until no other command takes a turn, and reads what it has left behind.
+    pub(crate) async fn alone(&mut self) -> Result<TurnLock, Error> {
+        let lock = TurnLock::take(&self.paths.state).await?;
+        self.memory = Memory::load(&self.paths.memory());
+        self.baseline = load_baseline(&self.paths)?;
+        Ok(lock)
     }
 
     /// Asks the targets with these names (none: all of them), all at once.
@@ -266,4 +279,11 @@ impl Session {
             began: occasion.began,
         })
     }
+}
+
+fn load_baseline(paths: &Paths) -> Result<Option<Baseline>, Error> {
+    Baseline::load(&paths.baseline()).map_err(|source| Error::State {
+        what: format!("cannot read {}", paths.baseline().display()),
+        source: source.into(),
+    })
 }
