@@ -398,7 +398,7 @@ impl Agent {
 
     async fn restore(&mut self, answer: Answer) {
         let stale = self.work.take();
-        let reply = match self.session.restore().await {
+        let reply = match self.session.put_back().await {
             Ok(mut report) => {
                 self.session.memory.paused = true;
                 let saved = self.session.save_memory();

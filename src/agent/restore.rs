@@ -26,6 +26,12 @@ impl Session {
     /// # Errors
     /// When there is nothing to put back, or it could not be done.
     pub async fn restore(&mut self) -> Result<TurnReport, Error> {
+        let _lock = self.alone().await?;
+        self.put_back().await
+    }
+
+    /// The same for an agent, whose memory is its own.
+    pub(crate) async fn put_back(&mut self) -> Result<TurnReport, Error> {
         let began = Instant::now();
         let Some(baseline) = self.baseline.clone() else {
             return Err(Error::NothingToRestore);

@@ -98,7 +98,11 @@ impl Session {
     /// # Errors
     /// When it could not be done; the go env file is then as it was.
     pub async fn once(&mut self, dry_run: bool) -> Result<TurnReport, Error> {
-        let _lock = self.alone().await?;
+        // A dry run keeps nothing, not even a lock file.
+        let _lock = match dry_run {
+            true => None,
+            false => Some(self.alone().await?),
+        };
         self.turn(dry_run).await
     }
 
