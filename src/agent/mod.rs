@@ -8,6 +8,7 @@
 //!
 //! May import: everything below (not ipc, not cli).
 
+mod answer;
 mod cause;
 mod clock;
 pub mod command;

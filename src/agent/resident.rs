@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
+use super::answer::failed;
 use super::cause::Cause;
 use super::clock;
-use super::command::{Command, Reply};
+use super::command::Reply;
 use super::error::Error;
 use super::known;
 use super::policy_file::load_policy;
@@ -31,11 +32,11 @@ const CORRECTIONS: u32 = 5;
 
 /// The agent.
 pub(super) struct Agent {
-    session: Session,
+    pub(super) session: Session,
     pub(super) watcher: Watcher,
     publish: watch::Sender<Status>,
     wake: WakeClock,
-    snapshot: Snapshot,
+    pub(super) snapshot: Snapshot,
     /// What has changed since the last finished turn.
     changes: Vec<Change>,
     burst: Burst,
@@ -44,8 +45,8 @@ pub(super) struct Agent {
     pub(super) work: Option<Work>,
     doubtful_rounds: u32,
     corrections: u32,
-    policy_trouble: Option<String>,
-    turn_trouble: Option<String>,
+    pub(super) policy_trouble: Option<String>,
+    pub(super) turn_trouble: Option<String>,
 }
 
 impl Agent {
@@ -114,47 +115,6 @@ impl Agent {
             if self.work.is_none() && !self.session.memory.paused {
                 self.begin(Cause::Recheck, false, Vec::new());
             }
-        }
-    }
-
-    pub(super) async fn asked(&mut self, command: Command, answer: Answer) {
-        match command {
-            Command::Status | Command::Watch => {
-                let _ = answer.send(Reply::Status(Box::new(self.status())));
-            }
-            Command::Reload => {
-                self.reload();
-                let reply = match &self.policy_trouble {
-                    Some(trouble) => Reply::Failed {
-                        error: trouble.clone(),
-                        exit: 2,
-                    },
-                    None => Reply::Status(Box::new(self.status())),
-                };
-                let _ = answer.send(reply);
-            }
-            Command::Once { dry_run } => {
-                self.session.memory.paused &= dry_run;
-                self.look_again_now();
-                self.begin(Cause::Asked, dry_run, vec![answer]);
-            }
-            Command::Use { profile, until } => match self.session.pin(&profile, until) {
-                Ok(()) => {
-                    self.session.memory.paused = false;
-                    self.look_again_now();
-                    self.begin(Cause::Asked, false, vec![answer]);
-                }
-                Err(error) => {
-                    let _ = answer.send(failed(&error));
-                }
-            },
-            Command::Auto => {
-                self.session.memory.pinned = None;
-                self.session.memory.paused = false;
-                self.look_again_now();
-                self.begin(Cause::Asked, false, vec![answer]);
-            }
-            Command::Restore => self.restore(answer).await,
         }
     }
 
@@ -243,7 +203,7 @@ impl Agent {
         );
     }
 
-    fn look_again_now(&mut self) {
+    pub(super) fn look_again_now(&mut self) {
         if let Ok(snapshot) = survey() {
             self.changes
                 .extend(Change::between(&self.snapshot, &snapshot));
@@ -276,7 +236,7 @@ impl Agent {
 
     /// Begins a round; one that is under way is stale and dropped, but who waited for it
     /// still gets an answer.
-    fn begin(&mut self, cause: Cause, dry_run: bool, mut answers: Vec<Answer>) {
+    pub(super) fn begin(&mut self, cause: Cause, dry_run: bool, mut answers: Vec<Answer>) {
         let mut began = if cause == Cause::Network {
             self.burst.last
         } else {
@@ -396,26 +356,6 @@ impl Agent {
         self.begin(Cause::Drift, false, Vec::new());
     }
 
-    async fn restore(&mut self, answer: Answer) {
-        let stale = self.work.take();
-        let reply = match self.session.put_back().await {
-            Ok(mut report) => {
-                self.session.memory.paused = true;
-                let saved = self.session.save_memory();
-                self.turn_trouble = saved.err().map(|error| error.to_string());
-                self.timers = Timers::default();
-                report.status = self.tell();
-                Reply::Turn(Box::new(report))
-            }
-            Err(error) => failed(&error),
-        };
-        for waiting in stale.into_iter().flat_map(|work| work.answers) {
-            let error = "`goroam restore` came in between".to_owned();
-            let _ = waiting.send(Reply::Failed { error, exit: 1 });
-        }
-        let _ = answer.send(reply);
-    }
-
     // --- time and status ---------------------------------------------------------------
 
     fn schedule(&mut self) {
@@ -435,7 +375,7 @@ impl Agent {
         }
     }
 
-    fn status(&self) -> Status {
+    pub(super) fn status(&self) -> Status {
         let mut status = self
             .session
             .status_of(&self.snapshot, &self.session.present());
@@ -452,7 +392,7 @@ impl Agent {
     }
 
     /// Tells whoever watches, when there is news.
-    fn tell(&mut self) -> Status {
+    pub(super) fn tell(&mut self) -> Status {
         let status = self.status();
         if status.drift.is_empty() {
             self.corrections = 0;
@@ -463,13 +403,6 @@ impl Agent {
             news
         });
         status
-    }
-}
-
-fn failed(error: &Error) -> Reply {
-    Reply::Failed {
-        error: error.to_string(),
-        exit: error.exit_code(),
     }
 }
 
