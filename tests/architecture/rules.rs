@@ -193,7 +193,7 @@ fn circles(house: &House) -> Vec<String> {
         for named in file
             .paths
             .iter()
-            .filter(|n| !n.test && !(is_face && n.is_pub))
+            .filter(|n| !(n.test || is_face && n.is_pub))
         {
             let to = house
                 .absolute(file, named)
