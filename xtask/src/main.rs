@@ -1,1 +1,64 @@
-fn main() {}
+//! Tasks of this repository: `cargo xtask --help`. Only std, so that it is built in seconds.
+
+mod bench;
+mod cross;
+mod first_run;
+mod gotool;
+mod lab;
+mod options;
+mod packages;
+mod run;
+mod suite;
+mod tally;
+
+use std::process::ExitCode;
+
+use options::Options;
+
+const HELP: &str = "\
+cargo xtask TASK [OPTIONS]
+
+  try                    one real turn on this machine: finds go (or installs it), builds
+                         goroam, runs `goroam once` with your own settings, says how to undo it
+  test                   installs what the tests need, runs fmt, clippy and every test
+      --quick              without the network lab
+      --filter NAME        only tests whose name holds NAME; no fmt, no clippy
+  bench                  release build, measured in the network lab: markdown on stdout
+      --runs N             rounds through the networks for each agent      (default 3)
+      --seconds N          length of the idle measurement                  (default 60)
+      --only PART          switch, idle, size or cli
+  cross setup [--gui]    what type-checking for Windows and macOS needs    (Debian, 1-2 min)
+  cross check|clippy|build|test [TARGETS [CARGO ARGUMENTS]]
+                         TARGETS: win, mac, mac-intel, joined by commas    (default win,mac)
+
+The tests and the bench need Linux, root and Debian's packages; elsewhere a test says
+`skipped: why`. With CI=true on Linux as root no test may be skipped.
+";
+
+fn main() -> ExitCode {
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    if args.is_empty()
+        || args
+            .iter()
+            .any(|arg| matches!(arg.as_str(), "-h" | "--help" | "help"))
+    {
+        print!("{HELP}");
+        return ExitCode::from(if args.is_empty() { 2 } else { 0 });
+    }
+    let task = args.remove(0);
+    let done = match task.as_str() {
+        "try" => Options::of(args, &[], &[]).and_then(|_| first_run::first_run()),
+        "test" => Options::of(args, &["--quick"], &["--filter"]).and_then(|o| suite::suite(&o)),
+        "bench" => Options::of(args, &[], &["--runs", "--seconds", "--only"])
+            .and_then(|o| bench::bench(&o)),
+        "cross" => cross::cross(&args),
+        other => Err(format!("no such task: {other}; see `cargo xtask --help`")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! How long a person waits for an answer.
+
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use super::idle::Resident;
+use super::{Bench, stats};
+use crate::run::Result;
+
+/// Prints the wall times of `goroam status` (answered by the agent) and `goroam check`.
+pub fn cli(bench: &Bench, times: u64) -> Result {
+    let _agent = Resident::at_home(bench)?;
+    let policy = bench.policy.display().to_string();
+    println!("| wall time of {times} runs | median | nine of ten within |\n| --- | ---: | ---: |");
+    for (shown, args) in [
+        ("goroam status", vec!["status"]),
+        ("goroam check", vec!["check", &policy]),
+    ] {
+        let mut took = Vec::new();
+        for _ in 0..times {
+            let start = Instant::now();
+            // In the machine's own network: the agent's socket is a file, and entering the
+            // laptop would cost more than the command.
+            let status = Command::new(&bench.goroam)
+                .args(&args)
+                .env_clear()
+                .env("HOME", &bench.home)
+                .env("PATH", "/usr/bin:/bin")
+                .env("GOROAM_CONFIG", &bench.policy)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()
+                .map_err(|err| format!("{shown}: {err}"))?;
+            took.push(start.elapsed().as_secs_f64() * 1000.0);
+            if !status.success() {
+                return Err(format!("{shown}: {status}"));
+            }
+        }
+        let (Some(median), Some(p90)) = (stats::median(&took), stats::p90(&took)) else {
+            continue;
+        };
+        println!("| `{shown}` | {median:.1} ms | {p90:.1} ms |");
+    }
+    println!();
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! `cargo xtask bench`: the release build, measured in the lab beside a yardstick and a peer.
+//! Progress goes to standard error, the tables (markdown) to standard output.
+
+mod cli;
+mod idle;
+mod size;
+mod stats;
+mod switch;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::lab;
+use crate::options::Options;
+use crate::run::{self, Result};
+
+const PARTS: [&str; 4] = ["size", "cli", "idle", "switch"];
+
+/// What every part works with.
+struct Bench {
+    goroam: PathBuf,
+    /// The home of the laptop that is measured: made anew, so that nothing is remembered.
+    home: PathBuf,
+    policy: PathBuf,
+}
+
+/// Measures everything, or the part that is asked for.
+pub fn bench(options: &Options) -> Result {
+    let only = options.get("--only");
+    if let Some(part) = only.filter(|part| !PARTS.contains(part)) {
+        return Err(format!("--only {part}: one of {}", PARTS.join(", ")));
+    }
+    let runs = options.number("--runs", 3)?;
+    let seconds = options.number("--seconds", 60)?;
+    eprintln!("building the release");
+    run::output(run::cargo().args([
+        "build",
+        "--release",
+        "--package",
+        "goroam",
+        "--bin",
+        "goroam",
+    ]))?;
+    let goroam = run::target_dir().join(format!("release/goroam{}", std::env::consts::EXE_SUFFIX));
+
+    println!("Measured on {}.\n", machine());
+    let wants = |part: &str| only.is_none_or(|only| only == part);
+    if wants("size") {
+        size::size(&goroam)?;
+    }
+    if only == Some("size") {
+        return Ok(());
+    }
+    lab::prepare(true)?;
+    run::output(lab::script("net").arg("up"))?;
+    let policy = PathBuf::from(run::output(&mut lab::script("policy"))?.trim());
+    let bench = Bench {
+        goroam,
+        home: lab::dir().join("laptop"),
+        policy,
+    };
+    let measured = [
+        ("cli", cli::cli as fn(&Bench, u64) -> Result, 50),
+        ("idle", idle::idle, seconds),
+        ("switch", switch::switch, runs),
+    ]
+    .into_iter()
+    .filter(|(part, ..)| wants(part))
+    .try_for_each(|(part, measure, n)| {
+        bench.forget()?;
+        measure(&bench, n).map_err(|why| format!("{part}: {why}"))
+    });
+    measured.and(lab::tear_down())
+}
+
+impl Bench {
+    /// The laptop of somebody who never ran goroam.
+    fn forget(&self) -> Result {
+        for known in [".local/state/goroam", ".config/go"] {
+            let dir = self.home.join(known);
+            if dir.exists() {
+                std::fs::remove_dir_all(&dir).map_err(|err| format!("{}: {err}", dir.display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A command in the laptop; its pid is the program's own.
+    fn in_laptop(&self, program: &Path, args: &[&str]) -> Command {
+        let mut command = lab::script("in-laptop");
+        command
+            .arg(program)
+            .args(args)
+            .env("GOROAM_CONFIG", &self.policy);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("XDG_") {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+}
+
+/// What it ran on, in one line.
+fn machine() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let cpuinfo = read("/proc/cpuinfo");
+    let model = cpuinfo
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map_or("unknown processor", |(_, model)| model);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let load = read("/proc/loadavg");
+    let load = load.split(' ').next().unwrap_or("?");
+    format!(
+        "{cores} × {model}, Linux {}, load {load} at the start",
+        kernel.trim()
+    )
+}

@@ -1,0 +1,131 @@
+//! The system's package manager, asked only when something is missing, and never in silence.
+
+use std::process::Command;
+
+use crate::run::{self, Result};
+
+/// A package manager: its program, how it installs, how it renews its lists, go's name in it.
+struct Manager {
+    program: &'static str,
+    install: &'static [&'static str],
+    refresh: &'static [&'static str],
+    go: &'static str,
+    root: bool,
+}
+
+const MANAGERS: [Manager; 8] = [
+    Manager {
+        program: "apt-get",
+        install: &["install", "-y", "--no-install-recommends"],
+        refresh: &["update"],
+        go: "golang-go",
+        root: true,
+    },
+    Manager {
+        program: "dnf",
+        install: &["install", "-y"],
+        refresh: &[],
+        go: "golang",
+        root: true,
+    },
+    Manager {
+        program: "pacman",
+        install: &["-S", "--noconfirm", "--needed"],
+        refresh: &["-Sy"],
+        go: "go",
+        root: true,
+    },
+    Manager {
+        program: "zypper",
+        install: &["--non-interactive", "install"],
+        refresh: &[],
+        go: "go",
+        root: true,
+    },
+    Manager {
+        program: "apk",
+        install: &["add"],
+        refresh: &["update"],
+        go: "go",
+        root: true,
+    },
+    Manager {
+        program: "brew",
+        install: &["install"],
+        refresh: &[],
+        go: "go",
+        root: false,
+    },
+    Manager {
+        program: "pkg",
+        install: &["install", "-y"],
+        refresh: &[],
+        go: "go",
+        root: true,
+    },
+    Manager {
+        program: "winget",
+        install: &[
+            "install",
+            "--accept-source-agreements",
+            "--accept-package-agreements",
+            "-e",
+            "--id",
+        ],
+        refresh: &[],
+        go: "GoLang.Go",
+        root: false,
+    },
+];
+
+/// Installs the go command.
+pub fn install_go() -> Result {
+    let manager = manager().ok_or(
+        "no go command, and no package manager that could install it (looked for apt-get, dnf, \
+         pacman, zypper, apk, brew, pkg, winget): install Go from https://go.dev/dl and run this again",
+    )?;
+    install(manager, manager.go)
+}
+
+/// Installs a package that has the same name everywhere.
+pub fn install_named(package: &str) -> Result {
+    let manager =
+        manager().ok_or_else(|| format!("no package manager that could install {package}"))?;
+    install(manager, package)
+}
+
+fn manager() -> Option<&'static Manager> {
+    MANAGERS
+        .iter()
+        .find(|manager| run::find(manager.program).is_some())
+}
+
+fn install(manager: &Manager, package: &str) -> Result {
+    let once = || run::show(command(manager, manager.install)?.arg(package));
+    // A fresh system has no package lists; one that was long off has old ones.
+    if once().is_ok() {
+        return Ok(());
+    }
+    if manager.refresh.is_empty() {
+        return once();
+    }
+    run::show(&mut command(manager, manager.refresh)?)?;
+    once()
+}
+
+fn command(manager: &Manager, args: &[&str]) -> Result<Command> {
+    let mut command = if !manager.root || run::is_root() {
+        Command::new(manager.program)
+    } else if run::find("sudo").is_some() {
+        let mut command = Command::new("sudo");
+        command.arg(manager.program);
+        command
+    } else {
+        return Err(format!(
+            "{} needs root and there is no sudo: run this as root",
+            manager.program
+        ));
+    };
+    command.args(args).env("DEBIAN_FRONTEND", "noninteractive");
+    Ok(command)
+}

@@ -1,0 +1,173 @@
+//! Running other programs, in sight of the user.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+pub type Result<T = ()> = std::result::Result<T, String>;
+
+/// The repository.
+pub fn root() -> PathBuf {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask).to_owned()
+}
+
+/// The cargo that runs this.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// Where cargo puts what it builds.
+pub fn target_dir() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) => root().join(dir),
+        None => root().join("target"),
+    }
+}
+
+/// Prints the command as a user would type it, runs it, and fails when it fails.
+pub fn show(command: &mut Command) -> Result {
+    println!("$ {}", spelled(command));
+    let status = command
+        .status()
+        .map_err(|err| format!("{}: {err}", spelled(command)))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("{}: {status}", spelled(command)))
+    }
+}
+
+/// Its standard output, when it went well; else what it said on standard error.
+pub fn output(command: &mut Command) -> Result<String> {
+    command.stdin(Stdio::null());
+    let said = command
+        .output()
+        .map_err(|err| format!("{}: {err}", spelled(command)))?;
+    if said.status.success() {
+        return Ok(String::from_utf8_lossy(&said.stdout).into_owned());
+    }
+    let stderr = String::from_utf8_lossy(&said.stderr);
+    Err(format!(
+        "{}: {}: {}",
+        spelled(command),
+        said.status,
+        stderr.trim()
+    ))
+}
+
+/// Runs it with both outputs as one text, at most for `limit`; then it is killed and the
+/// status is `None`.
+pub fn transcript(command: &mut Command, limit: Duration) -> Result<(Option<ExitStatus>, String)> {
+    let (reader, writer) = std::io::pipe().map_err(|err| format!("pipe: {err}"))?;
+    let twin = writer.try_clone().map_err(|err| format!("pipe: {err}"))?;
+    command.stdin(Stdio::null()).stdout(writer).stderr(twin);
+    let mut child = command
+        .spawn()
+        .map_err(|err| format!("{}: {err}", spelled(command)))?;
+    // The command keeps the writing ends open; without this the reader would never see the end.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let (send, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(reader)
+            .split(b'\n')
+            .map_while(std::result::Result::ok)
+        {
+            if send
+                .send(String::from_utf8_lossy(&line).into_owned())
+                .is_err()
+            {
+                break;
+            }
+        }
+    });
+    let (end, mut text) = (Instant::now() + limit, String::new());
+    loop {
+        match lines.recv_timeout(Duration::from_millis(100)) {
+            Ok(line) => {
+                text.push_str(&line);
+                text.push('\n');
+            }
+            // All said: everyone who could write has ended.
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                let status = child.wait().map_err(|err| err.to_string())?;
+                return Ok((Some(status), text));
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                // A grandchild that outlives the program may hold the pipe: do not wait for it.
+                if let Some(status) = child.try_wait().map_err(|err| err.to_string())? {
+                    text.extend(lines.try_iter().flat_map(|line| [line, "\n".to_owned()]));
+                    return Ok((Some(status), text));
+                }
+            }
+        }
+        if Instant::now() > end {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Ok((None, text));
+        }
+    }
+}
+
+/// The program of that name in PATH.
+pub fn find(name: &str) -> Option<PathBuf> {
+    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(&file))
+        .find(|file| file.is_file())
+}
+
+pub fn is_root() -> bool {
+    cfg!(unix) && output(Command::new("id").arg("-u")).is_ok_and(|uid| uid.trim() == "0")
+}
+
+fn spelled(command: &Command) -> String {
+    let words = [command.get_program()]
+        .into_iter()
+        .chain(command.get_args());
+    let words: Vec<String> = words
+        .map(|word| {
+            let word = word.to_string_lossy();
+            let short = word
+                .strip_prefix(&*format!("{}/", root().display()))
+                .unwrap_or(&word);
+            if short.contains(' ') {
+                format!("'{short}'")
+            } else {
+                short.to_owned()
+            }
+        })
+        .collect();
+    let cargo = std::env::var("CARGO").unwrap_or_default();
+    if !cargo.is_empty() && words[0] == cargo {
+        return format!("cargo {}", words[1..].join(" "));
+    }
+    words.join(" ")
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transcript_has_both_outputs_and_the_status() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo one; echo two >&2; exit 3"]);
+        let (status, text) = transcript(&mut command, Duration::from_secs(20)).unwrap();
+        assert_eq!(status.and_then(|s| s.code()), Some(3));
+        assert_eq!(text, "one\ntwo\n");
+    }
+
+    #[test]
+    fn a_program_that_does_not_end_is_ended_and_what_it_said_is_kept() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo here; exec sleep 1000"]);
+        let (status, text) = transcript(&mut command, Duration::from_millis(300)).unwrap();
+        assert_eq!((status, text.as_str()), (None, "here\n"));
+    }
+}

@@ -1,0 +1,248 @@
+//! `cargo xtask test`: everything that can fail, and one line at the end that says what did.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::lab;
+use crate::options::Options;
+use crate::run::{self, Result};
+use crate::tally::Tally;
+
+/// Longer than any test binary takes when nothing hangs.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// A built test binary.
+struct Binary {
+    /// `tests/architecture.rs`, or `xtask/src/main.rs (unit tests)`.
+    name: String,
+    path: PathBuf,
+    package: PathBuf,
+}
+
+/// Runs all of it.
+pub fn suite(options: &Options) -> Result {
+    let start = Instant::now();
+    let quick = options.has("--quick");
+    let filter = options.get("--filter");
+    let strict = cfg!(target_os = "linux")
+        && std::env::var("CI").is_ok_and(|ci| ci == "true")
+        && run::is_root();
+    let mut total = Tally::default();
+
+    println!(
+        "preparing the lab{}",
+        if quick { " (without networks)" } else { "" }
+    );
+    // Compiling waits for the processor, the lab for downloads: both at once.
+    let (prepared, binaries) = std::thread::scope(|scope| {
+        let preparing = scope.spawn(|| lab::prepare(!quick));
+        if filter.is_none() {
+            total.failed += usize::from(!checked("rustfmt", &["fmt", "--all", "--check"]));
+            total.failed += usize::from(!checked(
+                "clippy",
+                &[
+                    "clippy",
+                    "--quiet",
+                    "--workspace",
+                    "--all-targets",
+                    "--",
+                    "-D",
+                    "warnings",
+                ],
+            ));
+        }
+        let binaries = build();
+        (
+            preparing
+                .join()
+                .unwrap_or_else(|_| Err("preparing the lab panicked".to_owned())),
+            binaries,
+        )
+    });
+    let binaries = binaries?;
+    for missing in prepared? {
+        println!("lab: {missing}");
+    }
+
+    let (labs, others): (Vec<_>, Vec<_>) = binaries
+        .into_iter()
+        .partition(|binary| binary.name.contains("tests/lab_"));
+    for binary in &others {
+        total.add(run_one(binary, filter, false)?);
+    }
+    total.add(doc_tests(filter)?);
+    for binary in &labs {
+        if quick {
+            println!("  --      {:44} not run: --quick", binary.name);
+        } else {
+            total.add(run_one(binary, filter, true)?);
+        }
+    }
+    if let Err(why) = lab::tear_down() {
+        println!("the lab was not taken down cleanly:\n{why}");
+    }
+
+    for (test, why) in &total.skipped {
+        println!("skipped: {test}: {why}");
+    }
+    println!(
+        "{} passed, {} failed, {} skipped in {} s",
+        total.passed,
+        total.failed,
+        total.skipped.len(),
+        start.elapsed().as_secs()
+    );
+    if total.failed > 0 {
+        return Err("not all is well".to_owned());
+    }
+    if strict && !total.skipped.is_empty() {
+        return Err("CI=true on Linux as root: no test may be skipped".to_owned());
+    }
+    if total.passed == 0 {
+        return Err("no test ran".to_owned());
+    }
+    Ok(())
+}
+
+/// `cargo fmt` or `cargo clippy`; true also where this toolchain has none, which is said.
+fn checked(component: &str, args: &[&str]) -> bool {
+    let program = if component == "clippy" {
+        "clippy-driver"
+    } else {
+        component
+    };
+    if run::output(Command::new(program).arg("--version")).is_err() {
+        let added = run::output(Command::new("rustup").args(["component", "add", component]));
+        if added.is_err() {
+            println!("not run: this toolchain has no {component} and rustup cannot add it");
+            return true;
+        }
+    }
+    match run::show(run::cargo().args(args)) {
+        Ok(()) => true,
+        Err(why) => {
+            println!("FAILED: {why}");
+            false
+        }
+    }
+}
+
+/// Builds every test binary of the workspace.
+fn build() -> Result<Vec<Binary>> {
+    let args = ["test", "--workspace", "--no-run", "--color", "never"];
+    println!("$ cargo {}", args.join(" "));
+    let (status, text) = run::transcript(run::cargo().args(args), Duration::from_secs(3600))?;
+    if !status.is_some_and(|status| status.success()) {
+        return Err(format!("the tests do not build:\n{text}"));
+    }
+    let binaries: Vec<Binary> = text.lines().filter_map(executable).collect();
+    if binaries.is_empty() {
+        return Err(format!("cargo named no test binary:\n{text}"));
+    }
+    Ok(binaries)
+}
+
+/// From cargo's line `  Executable unittests src/lib.rs (target/debug/deps/goroam-0123abcd)`.
+fn executable(line: &str) -> Option<Binary> {
+    let (name, path) = line
+        .trim_start()
+        .strip_prefix("Executable ")?
+        .split_once(" (")?;
+    let path = run::root().join(path.strip_suffix(')')?);
+    let stem = path.file_stem()?.to_string_lossy().into_owned();
+    let is_xtask = stem.starts_with("xtask-");
+    let package = if is_xtask {
+        run::root().join("xtask")
+    } else {
+        run::root()
+    };
+    let name = match name.strip_prefix("unittests ") {
+        Some(source) => format!(
+            "{}{source} (unit tests)",
+            if is_xtask { "xtask/" } else { "" }
+        ),
+        None => name.to_owned(),
+    };
+    Some(Binary {
+        name,
+        path,
+        package,
+    })
+}
+
+fn run_one(binary: &Binary, filter: Option<&str>, alone: bool) -> Result<Tally> {
+    let mut command = Command::new(&binary.path);
+    command
+        .args(filter)
+        .args(["--show-output", "--color", "never"]);
+    if alone {
+        command.arg("--test-threads=1");
+    }
+    // As `cargo test` would: some tests find their files by these.
+    command
+        .current_dir(&binary.package)
+        .env("CARGO_MANIFEST_DIR", &binary.package);
+    report(&binary.name, &mut command)
+}
+
+fn doc_tests(filter: Option<&str>) -> Result<Tally> {
+    let mut command = run::cargo();
+    command
+        .args(["test", "--workspace", "--doc", "--color", "never", "--"])
+        .args(filter)
+        .arg("--show-output");
+    report("documentation", &mut command)
+}
+
+/// Runs it, prints its line, and everything that it said when something failed.
+fn report(name: &str, command: &mut Command) -> Result<Tally> {
+    print!("  ...     {name:44}\r");
+    let _ = std::io::stdout().flush();
+    let start = Instant::now();
+    let (status, text) = run::transcript(command, LIMIT)?;
+    let mut tally = Tally::of(&text);
+    let why = match status {
+        None => Some(format!("killed after {} s", LIMIT.as_secs())),
+        Some(status) if !tally.complete => Some(format!("ended without a result: {status}")),
+        Some(status) if !status.success() && tally.failed == 0 => Some(status.to_string()),
+        Some(_) => None,
+    };
+    if why.is_some() {
+        tally.failed += 1;
+    }
+    let word = if tally.failed == 0 { "ok" } else { "FAILED" };
+    let counts = format!(
+        "{} passed, {} failed, {} skipped",
+        tally.passed,
+        tally.failed,
+        tally.skipped.len()
+    );
+    println!(
+        "  {word:7} {name:44} {counts}, {:.1} s",
+        start.elapsed().as_secs_f64()
+    );
+    if tally.failed > 0 {
+        println!("{text}\n{}", why.unwrap_or_default());
+    }
+    Ok(tally)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::executable;
+
+    #[test]
+    fn cargos_lines_name_the_binaries() {
+        let lab = executable("  Executable tests/lab_switch.rs (target/debug/deps/lab_switch-1a)")
+            .unwrap();
+        assert_eq!(lab.name, "tests/lab_switch.rs");
+        assert!(lab.path.ends_with("target/debug/deps/lab_switch-1a"));
+        let unit =
+            executable("  Executable unittests src/main.rs (target/debug/deps/xtask-2b)").unwrap();
+        assert_eq!(unit.name, "xtask/src/main.rs (unit tests)");
+        assert!(unit.package.ends_with("xtask"));
+        assert!(executable("   Compiling goroam v0.1.0 (/home/me/goroam)").is_none());
+    }
+}

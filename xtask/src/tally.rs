@@ -1,0 +1,146 @@
+//! Counting what test binaries say: libtest's plain output, run with `--show-output`.
+
+use std::collections::BTreeMap;
+
+/// What one or more binaries did.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Tally {
+    pub passed: usize,
+    pub failed: usize,
+    /// Test → why it could not run here: it printed a line `skipped: why`, or is `#[ignore]`d.
+    pub skipped: BTreeMap<String, String>,
+    /// Did every run come to its `test result:` line?
+    pub complete: bool,
+}
+
+impl Tally {
+    /// Reads the output of one binary.
+    pub fn of(text: &str) -> Tally {
+        let mut tally = Tally::default();
+        let (mut test, mut failures) = (None, false);
+        for line in text.lines() {
+            if let Some(name) = line
+                .strip_prefix("---- ")
+                .and_then(|l| l.strip_suffix(" stdout ----"))
+            {
+                test = Some(name.to_owned());
+            } else if line == "failures:" || line == "successes:" {
+                (test, failures) = (None, line == "failures:");
+            } else if let Some(why) = line.strip_prefix("skipped:") {
+                // One that failed after it said so has failed.
+                if let (Some(test), false) = (&test, failures) {
+                    tally
+                        .skipped
+                        .entry(test.clone())
+                        .or_insert_with(|| why.trim().to_owned());
+                }
+            } else if let Some((name, how)) = line
+                .strip_prefix("test ")
+                .and_then(|l| l.split_once(" ... ignored"))
+            {
+                let why = how.trim_start_matches([',', ' ']);
+                tally
+                    .skipped
+                    .insert(name.to_owned(), format!("ignored {why}").trim().to_owned());
+            } else if let Some(result) = line.strip_prefix("test result: ") {
+                tally.passed += count(result, "passed");
+                tally.failed += count(result, "failed");
+                tally.complete = true;
+                (test, failures) = (None, false);
+            }
+        }
+        // libtest counts a test that returned early as passed, an ignored one as neither.
+        let returned = tally
+            .skipped
+            .values()
+            .filter(|why| !why.starts_with("ignored"))
+            .count();
+        tally.passed = tally.passed.saturating_sub(returned);
+        tally
+    }
+
+    pub fn add(&mut self, other: Tally) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped.extend(other.skipped);
+    }
+}
+
+fn count(result: &str, what: &str) -> usize {
+    let words: Vec<&str> = result
+        .split([' ', ';'])
+        .filter(|word| !word.is_empty())
+        .collect();
+    words
+        .windows(2)
+        .find(|pair| pair[1] == what)
+        .and_then(|pair| pair[0].parse().ok())
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tally;
+
+    const OUTPUT: &str = "
+running 5 tests
+test a::good ... ok
+test a::elsewhere ... ok
+test a::lazy ... ignored, later
+test a::bad ... FAILED
+test a::half ... FAILED
+
+successes:
+
+---- a::elsewhere stdout ----
+skipped: no network lab: needs root
+skipped: said twice
+
+
+successes:
+    a::elsewhere
+    a::good
+
+failures:
+
+---- a::half stdout ----
+skipped: after all
+assertion failed
+
+failures:
+    a::bad
+    a::half
+
+test result: FAILED. 2 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s
+";
+
+    #[test]
+    fn a_test_that_said_skipped_has_not_passed() {
+        let tally = Tally::of(OUTPUT);
+        assert_eq!((tally.passed, tally.failed, tally.complete), (1, 2, true));
+        let skipped: Vec<_> = tally
+            .skipped
+            .iter()
+            .map(|(a, b)| (a.as_str(), b.as_str()))
+            .collect();
+        assert_eq!(
+            skipped,
+            [
+                ("a::elsewhere", "no network lab: needs root"),
+                ("a::lazy", "ignored later")
+            ]
+        );
+    }
+
+    #[test]
+    fn several_results_in_one_output_are_summed() {
+        let twice = format!("{OUTPUT}{}", OUTPUT.replace("a::", "b::"));
+        let tally = Tally::of(&twice);
+        assert_eq!((tally.passed, tally.failed, tally.skipped.len()), (2, 4, 4));
+    }
+
+    #[test]
+    fn a_binary_that_died_is_not_complete() {
+        assert!(!Tally::of("running 3 tests\ntest a ... ok\n").complete);
+    }
+}
