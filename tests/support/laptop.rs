@@ -218,6 +218,28 @@ impl<'lab> Laptop<'lab> {
         })
     }
 
+    /// Waits until the late events of a move are over: the carrier's, and IPv6's duplicate
+    /// address detection, which takes up to two seconds after it.
+    pub fn wait_settled(&self) {
+        let seen = || {
+            let ip = self.run("ip", &["-o", "addr"]);
+            (ip.stdout.contains("tentative"), ip.stdout)
+        };
+        let (mut last, mut since) = (seen(), Instant::now());
+        wait_until("quiet after a move", Duration::from_secs(15), || {
+            let now = seen();
+            if now != last {
+                (last, since) = (now, Instant::now());
+            }
+            let quiet = since.elapsed() > Duration::from_millis(2500);
+            if quiet && !last.0 {
+                Ok(())
+            } else {
+                Err(last.1.clone())
+            }
+        });
+    }
+
     /// From the end of the last move to the last write of the go env file.
     pub fn switched_in(&self) -> Duration {
         let written = fs::metadata(self.go_env_file())
