@@ -27,7 +27,7 @@ cargo xtask TASK [OPTIONS]
       --runs N             rounds through the networks for each agent      (default 3)
       --seconds N          length of the idle measurement                  (default 60)
       --only PART          switch, idle, size or cli
-  cross setup [--gui]    what type-checking for Windows and macOS needs    (Debian, 1-2 min)
+  cross setup            what type-checking for Windows and macOS needs    (Debian, 1-2 min)
   cross check|clippy|build|test [TARGETS [CARGO ARGUMENTS]]
                          TARGETS: win, mac, mac-intel, joined by commas    (default win,mac)
 
