@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::run::{self, Result};
 
-/// `setup [--gui]`, or `check|clippy|build|test [TARGETS [CARGO ARGUMENTS]]`.
+/// `setup`, or `check|clippy|build|test [TARGETS [CARGO ARGUMENTS]]`.
 pub fn cross(args: &[String]) -> Result {
     let scripts = run::root().join("xtask/cross");
     match args.split_first() {
@@ -19,8 +19,6 @@ pub fn cross(args: &[String]) -> Result {
             let mut check = Command::new(scripts.join("check"));
             run::show(check.arg(run::root()).args([targets, verb]).args(rest))
         }
-        _ => Err(
-            "cross setup [--gui], or cross check|clippy|build|test [win,mac,mac-intel]".to_owned(),
-        ),
+        _ => Err("cross setup, or cross check|clippy|build|test [win,mac,mac-intel]".to_owned()),
     }
 }

@@ -27,7 +27,8 @@ cargo xtask TASK [OPTIONS]
       --runs N             rounds through the networks for each agent      (default 3)
       --seconds N          length of the idle measurement                  (default 60)
       --only PART          switch, idle, size or cli
-  cross setup [--gui]    what type-checking for Windows and macOS needs    (Debian, 1-2 min)
+      --bin FILE           measure this goroam instead, e.g. an older release
+  cross setup            what type-checking for Windows and macOS needs    (Debian, 1-2 min)
   cross check|clippy|build|test [TARGETS [CARGO ARGUMENTS]]
                          TARGETS: win, mac, mac-intel, joined by commas    (default win,mac)
 
@@ -49,7 +50,7 @@ fn main() -> ExitCode {
     let done = match task.as_str() {
         "try" => Options::of(args, &[], &[]).and_then(|_| first_run::first_run()),
         "test" => Options::of(args, &["--quick"], &["--filter"]).and_then(|o| suite::suite(&o)),
-        "bench" => Options::of(args, &[], &["--runs", "--seconds", "--only"])
+        "bench" => Options::of(args, &[], &["--runs", "--seconds", "--only", "--bin"])
             .and_then(|o| bench::bench(&o)),
         "cross" => cross::cross(&args),
         other => Err(format!("no such task: {other}; see `cargo xtask --help`")),

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that can fail, and one line at the end that says what did.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -13,6 +13,17 @@ use crate::tally::Tally;
 /// Longer than any test binary takes when nothing hangs.
 const LIMIT: Duration = Duration::from_secs(600);
 
+const FMT: [&str; 3] = ["fmt", "--all", "--check"];
+const CLIPPY: [&str; 7] = [
+    "clippy",
+    "--quiet",
+    "--workspace",
+    "--all-targets",
+    "--",
+    "-D",
+    "warnings",
+];
+
 /// A built test binary.
 struct Binary {
     /// `tests/architecture.rs`, or `xtask/src/main.rs (unit tests)`.
@@ -24,13 +35,33 @@ struct Binary {
 /// Runs all of it.
 pub fn suite(options: &Options) -> Result {
     let start = Instant::now();
-    let quick = options.has("--quick");
-    let filter = options.get("--filter");
+    let tested = all(options.has("--quick"), options.get("--filter"));
+    if let Err(why) = lab::tear_down() {
+        println!("the lab was not taken down cleanly:\n{why}");
+    }
+    let total = tested?;
+    for (test, why) in &total.skipped {
+        println!("skipped: {test}: {why}");
+    }
+    let (passed, failed, skipped) = (total.passed, total.failed, total.skipped.len());
+    let seconds = start.elapsed().as_secs();
+    println!("{passed} passed, {failed} failed, {skipped} skipped in {seconds} s");
     let strict = cfg!(target_os = "linux")
         && std::env::var("CI").is_ok_and(|ci| ci == "true")
         && run::is_root();
-    let mut total = Tally::default();
+    if failed > 0 {
+        Err("not all is well".to_owned())
+    } else if strict && skipped > 0 {
+        Err("CI=true on Linux as root: no test may be skipped".to_owned())
+    } else if passed == 0 {
+        Err("no test ran".to_owned())
+    } else {
+        Ok(())
+    }
+}
 
+fn all(quick: bool, filter: Option<&str>) -> Result<Tally> {
+    let mut total = Tally::default();
     println!(
         "preparing the lab{}",
         if quick { " (without networks)" } else { "" }
@@ -39,33 +70,19 @@ pub fn suite(options: &Options) -> Result {
     let (prepared, binaries) = std::thread::scope(|scope| {
         let preparing = scope.spawn(|| lab::prepare(!quick));
         if filter.is_none() {
-            total.failed += usize::from(!checked("rustfmt", &["fmt", "--all", "--check"]));
-            total.failed += usize::from(!checked(
-                "clippy",
-                &[
-                    "clippy",
-                    "--quiet",
-                    "--workspace",
-                    "--all-targets",
-                    "--",
-                    "-D",
-                    "warnings",
-                ],
-            ));
+            total.failed +=
+                usize::from(!checked("rustfmt", &FMT)) + usize::from(!checked("clippy", &CLIPPY));
         }
         let binaries = build();
-        (
-            preparing
-                .join()
-                .unwrap_or_else(|_| Err("preparing the lab panicked".to_owned())),
-            binaries,
-        )
+        let prepared = preparing
+            .join()
+            .unwrap_or_else(|_| Err("preparing the lab panicked".to_owned()));
+        (prepared, binaries)
     });
     let binaries = binaries?;
     for missing in prepared? {
         println!("lab: {missing}");
     }
-
     let (labs, others): (Vec<_>, Vec<_>) = binaries
         .into_iter()
         .partition(|binary| binary.name.contains("tests/lab_"));
@@ -80,30 +97,7 @@ pub fn suite(options: &Options) -> Result {
             total.add(run_one(binary, filter, true)?);
         }
     }
-    if let Err(why) = lab::tear_down() {
-        println!("the lab was not taken down cleanly:\n{why}");
-    }
-
-    for (test, why) in &total.skipped {
-        println!("skipped: {test}: {why}");
-    }
-    println!(
-        "{} passed, {} failed, {} skipped in {} s",
-        total.passed,
-        total.failed,
-        total.skipped.len(),
-        start.elapsed().as_secs()
-    );
-    if total.failed > 0 {
-        return Err("not all is well".to_owned());
-    }
-    if strict && !total.skipped.is_empty() {
-        return Err("CI=true on Linux as root: no test may be skipped".to_owned());
-    }
-    if total.passed == 0 {
-        return Err("no test ran".to_owned());
-    }
-    Ok(())
+    Ok(total)
 }
 
 /// `cargo fmt` or `cargo clippy`; true also where this toolchain has none, which is said.
@@ -198,11 +192,13 @@ fn doc_tests(filter: Option<&str>) -> Result<Tally> {
 
 /// Runs it, prints its line, and everything that it said when something failed.
 fn report(name: &str, command: &mut Command) -> Result<Tally> {
-    print!("  ...     {name:44}\r");
-    let _ = std::io::stdout().flush();
+    if std::io::stdout().is_terminal() {
+        print!("  ...     {name:44}\r");
+        let _ = std::io::stdout().flush();
+    }
     let start = Instant::now();
     let (status, text) = run::transcript(command, LIMIT)?;
-    let mut tally = Tally::of(&text);
+    let mut tally = Tally::of(name, &text);
     let why = match status {
         None => Some(format!("killed after {} s", LIMIT.as_secs())),
         Some(status) if !tally.complete => Some(format!("ended without a result: {status}")),

@@ -14,8 +14,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Reads the output of one binary.
-    pub fn of(text: &str) -> Tally {
+    /// Reads the output of one binary; its name goes before those of its tests.
+    pub fn of(binary: &str, text: &str) -> Tally {
         let mut tally = Tally::default();
         let (mut test, mut failures) = (None, false);
         for line in text.lines() {
@@ -23,7 +23,7 @@ impl Tally {
                 .strip_prefix("---- ")
                 .and_then(|l| l.strip_suffix(" stdout ----"))
             {
-                test = Some(name.to_owned());
+                test = Some(format!("{binary} {name}"));
             } else if line == "failures:" || line == "successes:" {
                 (test, failures) = (None, line == "failures:");
             } else if let Some(why) = line.strip_prefix("skipped:") {
@@ -39,9 +39,10 @@ impl Tally {
                 .and_then(|l| l.split_once(" ... ignored"))
             {
                 let why = how.trim_start_matches([',', ' ']);
-                tally
-                    .skipped
-                    .insert(name.to_owned(), format!("ignored {why}").trim().to_owned());
+                tally.skipped.insert(
+                    format!("{binary} {name}"),
+                    format!("ignored {why}").trim().to_owned(),
+                );
             } else if let Some(result) = line.strip_prefix("test result: ") {
                 tally.passed += count(result, "passed");
                 tally.failed += count(result, "failed");
@@ -116,7 +117,7 @@ test result: FAILED. 2 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; 
 
     #[test]
     fn a_test_that_said_skipped_has_not_passed() {
-        let tally = Tally::of(OUTPUT);
+        let tally = Tally::of("x.rs", OUTPUT);
         assert_eq!((tally.passed, tally.failed, tally.complete), (1, 2, true));
         let skipped: Vec<_> = tally
             .skipped
@@ -126,8 +127,8 @@ test result: FAILED. 2 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; 
         assert_eq!(
             skipped,
             [
-                ("a::elsewhere", "no network lab: needs root"),
-                ("a::lazy", "ignored later")
+                ("x.rs a::elsewhere", "no network lab: needs root"),
+                ("x.rs a::lazy", "ignored later")
             ]
         );
     }
@@ -135,12 +136,12 @@ test result: FAILED. 2 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; 
     #[test]
     fn several_results_in_one_output_are_summed() {
         let twice = format!("{OUTPUT}{}", OUTPUT.replace("a::", "b::"));
-        let tally = Tally::of(&twice);
+        let tally = Tally::of("x.rs", &twice);
         assert_eq!((tally.passed, tally.failed, tally.skipped.len()), (2, 4, 4));
     }
 
     #[test]
     fn a_binary_that_died_is_not_complete() {
-        assert!(!Tally::of("running 3 tests\ntest a ... ok\n").complete);
+        assert!(!Tally::of("x.rs", "running 3 tests\ntest a ... ok\n").complete);
     }
 }

@@ -32,16 +32,10 @@ pub fn bench(options: &Options) -> Result {
     }
     let runs = options.number("--runs", 3)?;
     let seconds = options.number("--seconds", 60)?;
-    eprintln!("building the release");
-    run::output(run::cargo().args([
-        "build",
-        "--release",
-        "--package",
-        "goroam",
-        "--bin",
-        "goroam",
-    ]))?;
-    let goroam = run::target_dir().join(format!("release/goroam{}", std::env::consts::EXE_SUFFIX));
+    let goroam = match options.get("--bin") {
+        Some(path) => std::path::absolute(path).map_err(|err| format!("--bin {path}: {err}"))?,
+        None => release()?,
+    };
 
     println!("Measured on {}.\n", machine());
     let wants = |part: &str| only.is_none_or(|only| only == part);
@@ -71,6 +65,19 @@ pub fn bench(options: &Options) -> Result {
         measure(&bench, n).map_err(|why| format!("{part}: {why}"))
     });
     measured.and(lab::tear_down())
+}
+
+fn release() -> Result<PathBuf> {
+    eprintln!("building the release");
+    run::output(run::cargo().args([
+        "build",
+        "--release",
+        "--package",
+        "goroam",
+        "--bin",
+        "goroam",
+    ]))?;
+    Ok(run::target_dir().join(format!("release/goroam{}", std::env::consts::EXE_SUFFIX)))
 }
 
 impl Bench {
