@@ -9,6 +9,8 @@ pub mod chain;
 pub mod link;
 pub mod observation;
 pub mod pattern;
+mod proxy_url;
+pub mod redact;
 pub mod route;
 pub mod snapshot;
 pub mod status;
