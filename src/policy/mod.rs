@@ -6,15 +6,21 @@
 //!
 //! May import: model. The other wings (probe, watch) are unknown here.
 
+mod chains;
 pub mod decide;
+pub mod expand;
 pub mod explain;
 pub mod file;
 pub mod finding;
-pub mod lint;
-pub mod loosen;
+mod grammar;
+mod lint;
+mod loosen;
+mod nearest;
+mod places;
 pub mod profile;
 pub mod settle;
 pub mod templates;
+mod variables;
 
 pub use decide::{Decision, Facts, Seen, decide, needed};
 pub use finding::{Finding, Label, Severity};
