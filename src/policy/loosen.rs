@@ -24,7 +24,7 @@ struct Loosening {
 
 /// Notes on every profile how it loosens, and finds those that anybody on the network could
 /// switch on.
-pub(super) fn check(policy: &mut Policy, places: &Places, text: &str) -> Vec<Finding> {
+pub(super) fn check(policy: &mut Policy, places: &Places) -> Vec<Finding> {
     let mut findings = Vec::new();
     let targets = &policy.targets;
     for (profile, place) in policy.profiles.iter_mut().zip(&places.profiles) {
@@ -43,7 +43,6 @@ pub(super) fn check(policy: &mut Policy, places: &Places, text: &str) -> Vec<Fin
             }
         }
     }
-    let _ = text;
     findings
 }
 

@@ -18,7 +18,7 @@ use super::places::Places;
 use super::profile::{Condition, Policy};
 use super::{lint, loosen};
 use env::Scope;
-use reader::{Reader, Table};
+use reader::{Node, Reader, Table};
 
 /// Where the text stands: what relative paths and `~` in it mean.
 #[derive(Debug, Clone, Copy)]
@@ -125,8 +125,9 @@ fn document(reader: &mut Reader<'_>, table: &Table<'_, '_>, place: Place<'_>) ->
         targets,
         profiles,
     };
-    order(reader, &policy, &places, table.get("profile").is_some());
-    reader.findings.extend(loosen::check(&mut policy, &places, reader.text));
+    let is_list = |node: &Node<'_>| node.get_ref().is_array();
+    order(reader, &policy, &places, table.get("profile").is_none_or(is_list));
+    reader.findings.extend(loosen::check(&mut policy, &places));
     reader.findings.extend(lint::lint(&policy, &places, reader.text));
     policy
 }
@@ -155,13 +156,13 @@ fn version(reader: &mut Reader<'_>, table: &Table<'_, '_>) {
 }
 
 /// The profiles are tried from the top, so the last one must hold whatever happens.
-fn order(reader: &mut Reader<'_>, policy: &Policy, places: &Places, given: bool) {
+fn order(reader: &mut Reader<'_>, policy: &Policy, places: &Places, is_list: bool) {
     let is_always = |i: usize| {
         let understood = places.profiles.get(i).is_some_and(|place| place.when.is_none());
         understood && policy.profiles.get(i).is_some_and(|p| p.when == Condition::Always)
     };
     let Some(last) = policy.profiles.len().checked_sub(1) else {
-        if !given {
+        if is_list {
             let finding = nowhere("no-profiles", "the policy has no profile".to_owned());
             reader.report(finding.help("add [[profile]] name = \"public\", or start from `goroam init`"));
         }
