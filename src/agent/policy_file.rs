@@ -185,7 +185,7 @@ pub fn summary(findings: &[Finding]) -> String {
 /// "; did you mean …?", or the names that there are.
 pub(crate) fn nearest<'a>(name: &str, there: impl Iterator<Item = &'a String>) -> String {
     let there: Vec<&str> = there.map(String::as_str).collect();
-    match crate::policy::file::nearest(name, there.iter().copied()) {
+    match crate::policy::nearest::nearest(name, there.iter().copied()) {
         Some(near) => format!("; did you mean {near:?}?"),
         None => format!("; there are: {}", there.join(", ")),
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::proxy_url;
+
 /// What stands behind a hop: when does go move on to the next one?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Separator {
@@ -86,7 +88,7 @@ impl Chain {
             let kind = match text {
                 "direct" => HopKind::Direct,
                 "off" => HopKind::Off,
-                _ => parse_url(text).map_err(|message| ChainError { message, at })?,
+                _ => proxy_url::parse(text).map_err(|message| ChainError { message, at })?,
             };
             let ends = matches!(kind, HopKind::Direct | HopKind::Off);
             hops.push(Hop {
@@ -137,86 +139,95 @@ impl fmt::Display for Chain {
     }
 }
 
-/// One element as `proxyList` and `newProxyRepo` take it. Offsets in messages are the caller's.
-fn parse_url(text: &str) -> Result<HopKind, String> {
-    let mut url = text.to_owned();
-    // proxyList: "https:// may be omitted": a host with a dot, colon or slash and no scheme.
-    let absolute = text.starts_with('/');
-    if text.contains(['.', ':', '/']) && !text.contains(":/") && !absolute {
-        url = format!("https://{text}");
-    }
-    let Some((scheme, rest)) = url.split_once(':') else {
-        return Err(format!("invalid proxy URL missing scheme: {text}"));
-    };
-    if scheme.is_empty() || !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        return Err(format!("invalid proxy URL missing scheme: {text}"));
-    }
-    let scheme = scheme.to_ascii_lowercase();
-    match scheme.as_str() {
-        "http" | "https" => {
-            let Some(rest) = rest.strip_prefix("//") else {
-                return Err(format!("no host in proxy URL: {text}"));
-            };
-            check_escapes(rest)?;
-            let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-            let host = authority.rsplit('@').next().unwrap_or_default();
-            check_host(host).map_err(|why| format!("{why} in proxy URL: {text}"))?;
-            Ok(HopKind::Proxy(url))
-        }
-        "file" => {
-            check_escapes(rest)?;
-            match rest.strip_prefix("//") {
-                Some(path) if path.starts_with('/') && !path.contains(['?', '#']) => {
-                    Ok(HopKind::File(url))
-                }
-                _ => Err(format!(
-                    "invalid file:// proxy URL with non-path elements: {text}"
-                )),
-            }
-        }
-        _ => Err(format!(
-            "invalid proxy URL scheme (must be https, http, file): {text}"
-        )),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn check_host(host: &str) -> Result<(), &'static str> {
-    let (name, port) = match host.strip_prefix('[') {
-        Some(v6) => match v6.split_once(']') {
-            Some((address, rest)) => (address, rest.strip_prefix(':')),
-            None => return Err("missing ']'"),
-        },
-        None => match host.rsplit_once(':') {
-            Some((name, port)) => (name, Some(port)),
-            None => (host, None),
-        },
-    };
-    if name.is_empty() {
-        return Err("no host");
+    fn kinds(value: &str) -> Vec<(String, Option<Separator>)> {
+        let chain = Chain::parse(value).unwrap();
+        chain
+            .hops
+            .iter()
+            .map(|hop| {
+                let text = match &hop.kind {
+                    HopKind::Proxy(url) | HopKind::File(url) => url.clone(),
+                    HopKind::Direct => "direct".to_owned(),
+                    HopKind::Off => "off".to_owned(),
+                };
+                (text, hop.then)
+            })
+            .collect()
     }
-    if port.is_some_and(|port| !port.bytes().all(|b| b.is_ascii_digit())) {
-        return Err("invalid port");
-    }
-    if name.bytes().any(|b| b == b' ' || b < 0x20 || b == 0x7f) {
-        return Err("invalid character");
-    }
-    Ok(())
-}
 
-/// `net/url` refuses a `%` that two hexadecimal digits do not follow, and control characters.
-fn check_escapes(text: &str) -> Result<(), String> {
-    let bytes = text.as_bytes();
-    for (i, byte) in bytes.iter().enumerate() {
-        if *byte == b'%' {
-            let pair = bytes.get(i + 1..i + 3).unwrap_or(&bytes[i + 1..]);
-            if pair.len() < 2 || !pair.iter().all(u8::is_ascii_hexdigit) {
-                let shown = String::from_utf8_lossy(&bytes[i..bytes.len().min(i + 3)]);
-                return Err(format!("invalid URL escape {shown:?}"));
-            }
+    #[test]
+    fn an_empty_element_takes_its_separator_with_it() {
+        let want = [
+            ("https://a.b".to_owned(), Some(Separator::Pipe)),
+            ("https://c.d".to_owned(), None),
+        ];
+        assert_eq!(kinds("https://a.b|,https://c.d"), want);
+        assert_eq!(kinds("a.b |  , c.d,,"), want);
+    }
+
+    #[test]
+    fn nothing_after_direct_or_off_is_read() {
+        for value in ["direct,https://%zz", "off|https://x", "direct|foo"] {
+            let chain = Chain::parse(value).unwrap();
+            assert_eq!(chain.hops.len(), 1, "{value}");
+            let (at, len) = chain.ignored.unwrap();
+            assert_eq!(&value[at..at + len], &value[value.find([',', '|']).unwrap() + 1..]);
         }
-        if *byte < 0x20 || *byte == 0x7f {
-            return Err("invalid control character in URL".to_owned());
+        assert_eq!(Chain::parse("direct,").unwrap().ignored, None);
+    }
+
+    #[test]
+    fn errors_point_at_the_bad_element() {
+        let value = "https://good.example, https://%zz ,direct";
+        let error = Chain::parse(value).unwrap_err();
+        let (at, len) = error.at;
+        assert_eq!(&value[at..at + len], "https://%zz");
+    }
+
+    #[test]
+    fn errors_hold_no_credentials() {
+        for value in [
+            "http://joe:s3cret@host.example",
+            "https://joe:s3cret@",
+            "https://joe:s3cret@ho st",
+            "ftp://joe:s3cret@host",
+            "joe:s3cret@host.example:x",
+            "https://joe:s3cret%zz@host",
+            "https://joe:s3cret@host:x/y",
+        ] {
+            let error = Chain::parse(value).unwrap_err();
+            assert!(!error.message.contains("s3cret"), "{}", error.message);
+            assert!(!error.message.contains("joe"), "{}", error.message);
         }
     }
-    Ok(())
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic_and_what_is_printed_reads_back(value in "\\PC{0,60}") {
+            round_trip(&value);
+        }
+
+        #[test]
+        fn lists_read_back(value in "((https?://|file://|)(a\\.b|\\[::1\\]|/x|u:p@h|direct|off|)(:80|%2C|/y| )?[,|]?){0,6}") {
+            round_trip(&value);
+        }
+    }
+
+    fn round_trip(value: &str) {
+        let Ok(chain) = Chain::parse(value) else {
+            return;
+        };
+        for hop in &chain.hops {
+            assert!(value.get(hop.at.0..hop.at.0 + hop.at.1).is_some());
+        }
+        let again = Chain::parse(&chain.to_string()).unwrap();
+        let shape = |chain: &Chain| -> Vec<_> {
+            chain.hops.iter().map(|hop| (hop.kind.clone(), hop.then)).collect()
+        };
+        assert_eq!(shape(&chain), shape(&again));
+    }
 }

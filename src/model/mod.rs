@@ -10,6 +10,8 @@ pub mod link;
 pub mod mask;
 pub mod observation;
 pub mod pattern;
+mod proxy_url;
+pub mod redact;
 pub mod route;
 pub mod snapshot;
 pub mod status;

@@ -38,12 +38,16 @@ impl Patterns {
         })
     }
 
-    /// Is there a pattern that matches the path of every module? `*` does, and so does
-    /// every pattern of one element that consists of `*` only.
+    /// Does the list match the path of every module, for all practical purposes?
+    ///
+    /// `*` does; so do `**`, `?*`, `*.*`, `[a-z]*` and `*/*`, or several patterns together.
+    /// The question is put to paths on hosts that most dependency graphs reach: a list that
+    /// takes in all of those leaves nothing worth verifying, whatever else it spares.
     pub fn match_everything(&self) -> bool {
-        self.globs
-            .iter()
-            .any(|glob| !glob.contains('/') && glob.bytes().all(|b| b == b'*'))
+        !self.globs.is_empty()
+            && PUBLIC_HOSTS
+                .iter()
+                .all(|host| self.matches(&format!("{host}/team/module/v2")))
     }
 
     /// The first pattern that Go's `path.Match` calls malformed: it matches nothing, in silence.
@@ -54,6 +58,22 @@ impl Patterns {
             .map(String::as_str)
     }
 }
+
+/// Hosts of public modules, of different shapes and first letters.
+const PUBLIC_HOSTS: [&str; 12] = [
+    "bitbucket.org",
+    "cloud.google.com",
+    "example.com",
+    "filippo.io",
+    "github.com",
+    "gitlab.com",
+    "go.uber.org",
+    "golang.org",
+    "gopkg.in",
+    "k8s.io",
+    "modernc.org",
+    "rsc.io",
+];
 
 /// The pattern is not well-formed (`path.ErrBadPattern`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,6 +188,88 @@ fn run(pattern: &[char], name: &[char]) -> bool {
                 n = from + 1;
             }
             _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_matches_as_many_elements_as_it_has() {
+        for (list, path, matches) in [
+            ("git.corp.example", "git.corp.example/team/hello", true),
+            ("git.corp.example/", "git.corp.example/team/hello", true),
+            ("*.corp.example", "git.corp.example/team", true),
+            ("*.corp.example", "corp.example/team", false),
+            ("corp.example", "git.corp.example/team", false),
+            ("github.com/team/*", "github.com/team/x/v2", true),
+            ("github.com/team/*", "github.com/team", false),
+            (",,a.b,", "a.b/c", true),
+            (" a.b", "a.b/c", false),
+            ("[", "a.b/c", false),
+            ("", "a.b/c", false),
+        ] {
+            assert_eq!(Patterns::parse(list).matches(path), matches, "{list} {path}");
+        }
+    }
+
+    #[test]
+    fn globs_are_those_of_path_match() {
+        for (glob, name, want) in [
+            ("a*b", "axxb", Ok(true)),
+            ("a*b", "ax/b", Ok(false)),
+            ("a?c", "a/c", Ok(false)),
+            ("[a-c]x", "bx", Ok(true)),
+            ("[^a-c]x", "bx", Ok(false)),
+            ("a\\*", "a*", Ok(true)),
+            ("*x*y*", "aaxbbycc", Ok(true)),
+            ("*x*y", "aaxbbycc", Ok(false)),
+            ("[]a]", "]", Err(BadPattern)),
+            ("[a-]", "a", Err(BadPattern)),
+            ("[-a]", "a", Err(BadPattern)),
+            ("a[", "zzz", Err(BadPattern)),
+            ("a\\", "zzz", Err(BadPattern)),
+            ("", "", Ok(true)),
+        ] {
+            assert_eq!(glob_match(glob, name), want, "{glob} {name}");
+        }
+    }
+
+    #[test]
+    fn lists_that_spare_nothing_are_seen_through() {
+        for list in [
+            "*", "**", "?*", "*?", "*.*", "[a-z]*", "*/*", "*/*/*", "git.corp.example,*",
+            "[^x]*", "*.com,*.org,*.io,*.in",
+        ] {
+            assert!(Patterns::parse(list).match_everything(), "{list}");
+        }
+        for list in [
+            "", "none", "git.corp.example", "*.corp.example", "github.com", "*.com",
+            "github.com/*", "[*",
+        ] {
+            assert!(!Patterns::parse(list).match_everything(), "{list}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_pattern_makes_it_panic(list in "\\PC{0,40}", path in "\\PC{0,40}") {
+            let patterns = Patterns::parse(&list);
+            patterns.matches(&path);
+            patterns.match_everything();
+            if patterns.malformed().is_some() {
+                proptest::prop_assert!(list.contains(['[', '\\']));
+            }
+        }
+
+        #[test]
+        fn a_hard_pattern_is_quick(stars in 1usize..40) {
+            let glob = "*a".repeat(stars);
+            let name = "a".repeat(2000);
+            let glob = format!("{glob}b");
+            proptest::prop_assert_eq!(glob_match(&glob, &name), Ok(false));
         }
     }
 }

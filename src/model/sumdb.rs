@@ -6,6 +6,8 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::redact::redact;
+
 /// A note verifier's key: `name+hash+base64(0x01 || public key)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifierKey {
@@ -83,7 +85,7 @@ impl SumDb {
                 .iter()
                 .any(|scheme| url.starts_with(scheme))
         {
-            return Err(SumDbError(format!("invalid GOSUMDB URL: {url}")));
+            return Err(SumDbError(format!("invalid GOSUMDB URL: {}", redact(url))));
         }
         Ok(SumDb::Database {
             key,
@@ -127,7 +129,8 @@ impl VerifierKey {
         let (Some(name), Some(hash), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(malformed());
         };
-        if name.is_empty() || hash.len() != 8 || name.contains(char::is_whitespace) {
+        let eight_digits = hash.len() == 8 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+        if name.is_empty() || !eight_digits || name.contains(char::is_whitespace) {
             return Err(malformed());
         }
         let hash = u32::from_str_radix(hash, 16).map_err(|_| malformed())?;
@@ -141,7 +144,65 @@ impl VerifierKey {
                 }),
                 Err(_) => Err(malformed()),
             },
-            Some(_) | None => Err(SumDbError("unknown verifier algorithm".to_owned())),
+            Some(_) => Err(SumDbError("unknown verifier algorithm".to_owned())),
+            None => Err(malformed()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FOREIGN: &str = "sum.corp.example+2d3f0e6a+ARz0ho9Fqzq6xOqcHyK6cZ7mwIYGxJYwiH0hD0oHhV5d";
+
+    #[test]
+    fn the_built_in_name_and_its_alias_are_known() {
+        let db = SumDb::parse("sum.golang.org").unwrap();
+        let SumDb::Database { key, url, .. } = &db else {
+            panic!("off");
+        };
+        assert_eq!((key.hash, url), (0x033d_e0ae, &None));
+        let SumDb::Database { key, url, .. } = SumDb::parse("sum.golang.google.cn").unwrap() else {
+            panic!("off");
+        };
+        assert_eq!(key.name, "sum.golang.org");
+        assert_eq!(url.as_deref(), Some("https://sum.golang.google.cn"));
+    }
+
+    #[test]
+    fn a_key_and_a_url_are_taken() {
+        let db = SumDb::parse(&format!("  {FOREIGN}\thttps://sum.corp.example/db ")).unwrap();
+        assert_eq!(db.name(), "sum.corp.example");
+        assert_eq!(SumDb::parse("off"), Ok(SumDb::Off));
+    }
+
+    #[test]
+    fn what_go_refuses_is_refused_in_its_words() {
+        for (value, message) in [
+            ("", "missing GOSUMDB"),
+            ("  ", "missing GOSUMDB"),
+            ("OFF", "invalid GOSUMDB: malformed verifier id"),
+            ("off ", "invalid GOSUMDB: malformed verifier id"),
+            ("sum.example.com", "invalid GOSUMDB: malformed verifier id"),
+            ("sum.golang.org a b", "invalid GOSUMDB: too many fields"),
+            ("x+0123456+AQ==", "invalid GOSUMDB: malformed verifier id"),
+            ("x+01234567+", "invalid GOSUMDB: malformed verifier id"),
+            ("x+01234567+Ag==", "invalid GOSUMDB: unknown verifier algorithm"),
+            ("x+01234567+AQ==", "invalid GOSUMDB: malformed verifier id"),
+        ] {
+            assert_eq!(SumDb::parse(value), Err(SumDbError(message.to_owned())), "{value:?}");
+        }
+        let spelled = FOREIGN.replace("sum.corp.example", "u@sum.corp.example");
+        assert!(SumDb::parse(&spelled).is_err());
+        let error = SumDb::parse("sum.golang.org ftp://u:s3cret@h").unwrap_err();
+        assert!(!error.0.contains("s3cret"), "{error}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_value_makes_it_panic(value in "\\PC{0,80}") {
+            let _ = SumDb::parse(&value);
         }
     }
 }

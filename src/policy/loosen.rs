@@ -1,1 +1,266 @@
 //! The loosening rule: what weakens verification must hang on a fact that cannot be forged.
+//! Decided from the policy alone, whatever the network says.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::chains::chains;
+use super::expand::expand;
+use super::finding::Finding;
+use super::grammar::shown;
+use super::places::{Places, ProfilePlace};
+use super::profile::{Condition, EnvValue, Policy, Profile};
+use super::variables::stand_in;
+use crate::model::{HopKind, Patterns, Target};
+
+/// One way in which a profile weakens verification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Loosening {
+    /// The variable that does it.
+    variable: String,
+    /// How, in a short phrase.
+    phrase: String,
+}
+
+/// Notes on every profile how it loosens, and finds those that anybody on the network could
+/// switch on.
+pub(super) fn check(policy: &mut Policy, places: &Places) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let targets = &policy.targets;
+    for (profile, place) in policy.profiles.iter_mut().zip(&places.profiles) {
+        let loosenings = loosenings(profile, targets);
+        profile.loosens = loosenings.iter().map(|loosening| loosening.phrase.clone()).collect();
+        // A condition with a fault was reported, and proves neither the one nor the other.
+        if !place.when_understood {
+            continue;
+        }
+        let proven = is_proven(&profile.when, targets);
+        if profile.accept_unauthenticated {
+            findings.extend(accepted(profile, place, proven));
+        } else if !proven {
+            for loosening in &loosenings {
+                findings.push(unproven(profile, place, loosening, targets));
+            }
+        }
+    }
+    findings
+}
+
+/// Can the condition not hold without an authenticated fact?
+pub(super) fn is_proven(condition: &Condition, targets: &BTreeMap<String, Target>) -> bool {
+    guarantees(condition, true, targets)
+}
+
+/// Does `condition == value` imply that some authenticated target is up?
+fn guarantees(condition: &Condition, value: bool, targets: &BTreeMap<String, Target>) -> bool {
+    let authenticated = |name: &String| targets.get(name).is_some_and(Target::is_authenticated);
+    match (condition, value) {
+        (Condition::Up(name), true) | (Condition::Down(name), false) => authenticated(name),
+        // Even if all others are up, one of the `n` is authenticated.
+        (Condition::AtLeast { n, of }, true) => {
+            of.iter().filter(|name| !authenticated(name)).count() < *n
+        }
+        // One part is enough: all of them have the value.
+        (Condition::All(parts), true) | (Condition::Any(parts), false) => {
+            parts.iter().any(|part| guarantees(part, value, targets))
+        }
+        // Nobody knows which part has the value: each must do.
+        (Condition::Any(parts), true) | (Condition::All(parts), false) => {
+            !parts.is_empty() && parts.iter().all(|part| guarantees(part, value, targets))
+        }
+        (Condition::Not(part), _) => guarantees(part, !value, targets),
+        (
+            Condition::Always
+            | Condition::Up(_)
+            | Condition::Down(_)
+            | Condition::AtLeast { .. }
+            | Condition::Portal(_)
+            | Condition::Online(_)
+            | Condition::InterfaceName(_)
+            | Condition::InterfaceKind(_)
+            | Condition::Subnet(_)
+            | Condition::Gateway(_)
+            | Condition::DnsServer(_)
+            | Condition::SearchDomain(_)
+            | Condition::Ssid(_)
+            | Condition::Env(_),
+            _,
+        ) => false,
+    }
+}
+
+/// Is a hop plain http, to another machine?
+pub(super) fn is_plain_http(url: &str) -> bool {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return false;
+    };
+    if !scheme.eq_ignore_ascii_case("http") {
+        return false;
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let name = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    match name.parse::<IpAddr>() {
+        Ok(address) => !address.to_canonical().is_loopback(),
+        // RFC 6761 section 6.3: `localhost` is this machine, and go's resolver holds to it.
+        Err(_) => !name.trim_end_matches('.').eq_ignore_ascii_case("localhost"),
+    }
+}
+
+fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loosening> {
+    let mut found = Vec::new();
+    for (variable, value) in &profile.env {
+        let mut note = |phrase: String| {
+            let loosening = Loosening {
+                variable: variable.clone(),
+                phrase,
+            };
+            if !found.contains(&loosening) {
+                found.push(loosening);
+            }
+        };
+        if variable == "GOPROXY" {
+            for possible in chains(value, targets) {
+                for hop in &possible.chain.hops {
+                    if let HopKind::Proxy(url) = &hop.kind
+                        && is_plain_http(url)
+                    {
+                        note(format!("plain http hop {}", shown(url)));
+                    }
+                }
+            }
+            continue;
+        }
+        let EnvValue::Text(text) = value else {
+            continue;
+        };
+        let expanded = expand(text, &stand_in).unwrap_or_default();
+        match variable.as_str() {
+            "GOSUMDB" if expanded == "off" => note("GOSUMDB=off".to_owned()),
+            // `none` is how one writes "no host" where an empty value would mean the default.
+            "GOINSECURE" if !matches!(expanded.as_str(), "" | "none") => {
+                note(format!("GOINSECURE={}", shown(text)));
+            }
+            "GONOSUMDB" | "GOPRIVATE" if Patterns::parse(&expanded).match_everything() => {
+                note(format!("{variable} matches every path"));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn accepted(profile: &Profile, place: &ProfilePlace, proven: bool) -> Option<Finding> {
+    let span = place.accept.clone()?;
+    if profile.loosens.is_empty() || proven {
+        let message = "nothing here needs `accept_unauthenticated`";
+        let help = "take it out: it would hide the day on which something does";
+        return Some(Finding::warning("accept-unneeded", message, span).help(help));
+    }
+    let message = format!(
+        "anyone on the network could switch this on: {}",
+        profile.loosens.join(", ")
+    );
+    Some(
+        Finding::warning("loosens-accepted", message, span)
+            .label("accepted here")
+            .help("a target that TLS or a signature proves makes it safe: { up = \"corp\" }"),
+    )
+}
+
+fn unproven(
+    profile: &Profile,
+    place: &ProfilePlace,
+    loosening: &Loosening,
+    targets: &BTreeMap<String, Target>,
+) -> Finding {
+    let span = place.env.get(&loosening.variable).unwrap_or(&place.name);
+    let (message, keep) = match loosening.variable.as_str() {
+        "GOSUMDB" => (
+            "anyone on the network could switch checksum verification off",
+            "keep sum.golang.org",
+        ),
+        "GOPROXY" => (
+            "anyone on the network could make go ask a proxy over plain http",
+            "ask it over https",
+        ),
+        "GOINSECURE" => (
+            "anyone on the network could make go fetch over plain http",
+            "leave GOINSECURE out",
+        ),
+        _ => (
+            "anyone on the network could exempt every module from verification",
+            "name your own hosts only",
+        ),
+    };
+    let mut finding = Finding::error("loosens-unproven", message, span.clone())
+        .label("nothing may make this weaker")
+        .help(format!(
+            "add a fact that cannot be forged: {{ up = \"{}\" }}, or {keep}",
+            example_target(targets)
+        ));
+    let why = why_unproven(&profile.when, targets);
+    finding = match &place.when {
+        Some(when) => finding.related(when.clone(), why),
+        None => finding.related(place.name.clone(), why),
+    };
+    finding
+}
+
+/// A target that would prove something, for a message.
+fn example_target(targets: &BTreeMap<String, Target>) -> &str {
+    let best = |private: bool| {
+        targets
+            .values()
+            .find(|target| target.is_authenticated() && target.private == private)
+    };
+    best(true).or_else(|| best(false)).map_or("corp", |target| target.name.as_str())
+}
+
+/// What the condition rests on, and who else can make it true.
+fn why_unproven(when: &Condition, targets: &BTreeMap<String, Target>) -> String {
+    let words = |words: &str| words.to_owned();
+    match when {
+        Condition::Always => words("without `when` it holds on every network"),
+        Condition::Up(name) => match targets.get(name).map(Target::kind_str) {
+            Some("goproxy" | "https") => {
+                format!("`{name}` is asked over plain http: whoever runs the network can answer")
+            }
+            Some(kind @ ("icmp" | "tcp")) => {
+                format!("{kind} proves nothing: any host can answer in `{name}`'s place")
+            }
+            _ => format!("`{name}` says something of this machine, not of the network"),
+        },
+        Condition::Down(name) => format!("any network can keep `{name}` from answering"),
+        Condition::AtLeast { n, .. } => {
+            format!("{n} of these can be up without one that TLS or a signature proves")
+        }
+        Condition::Portal(_) => words("any access point can answer in another's place, or not"),
+        Condition::Online(_) => words("a default route proves nothing: any access point hands one out"),
+        Condition::InterfaceName(_) | Condition::InterfaceKind(_) => {
+            words("an interface proves nothing of what it is plugged into")
+        }
+        Condition::Subnet(_) => words("a subnet proves nothing: any access point can hand it out"),
+        Condition::Gateway(_) => words("a gateway's address proves nothing: any router can have it"),
+        Condition::DnsServer(_) | Condition::SearchDomain(_) => {
+            words("DNS settings prove nothing: any access point can hand them out")
+        }
+        Condition::Ssid(_) => words("a Wi-Fi name proves nothing: any access point can bear it"),
+        Condition::Env(_) => words("a variable says nothing of the network that is there now"),
+        Condition::All(parts) => match parts.as_slice() {
+            [one] => why_unproven(one, targets),
+            _ => words("none of these is a fact that cannot be forged"),
+        },
+        Condition::Any(parts) => {
+            let weak = parts.iter().find(|part| !is_proven(part, targets));
+            match weak {
+                Some(part) => format!("one part is enough, and {}", why_unproven(part, targets)),
+                None => words("none of these is a fact that cannot be forged"),
+            }
+        }
+        Condition::Not(_) => words("that something is not so can be brought about by anybody"),
+    }
+}

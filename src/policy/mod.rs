@@ -6,17 +6,22 @@
 //!
 //! May import: model. The other wings (probe, watch) are unknown here.
 
+mod chains;
 pub mod decide;
 mod evaluate;
 pub mod expand;
 pub mod explain;
 pub mod file;
 pub mod finding;
-pub mod lint;
-pub mod loosen;
+mod grammar;
+mod lint;
+mod loosen;
+pub(crate) mod nearest;
+mod places;
 pub mod profile;
 pub mod settle;
 pub mod templates;
+mod variables;
 
 pub use decide::{Considered, Decision, Facts, Seen, Trace, decide, needed};
 pub use finding::{Finding, Label, Severity};

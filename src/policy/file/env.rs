@@ -1,0 +1,213 @@
+//! `env` of a profile: the go variables that it sets.
+
+use std::collections::BTreeMap;
+
+use super::condition::{Names, target_name};
+use super::reader::{Node, Reader, Table, Text, quoted};
+use super::values::credentials;
+use crate::model::Target;
+use crate::policy::chains::chains;
+use crate::policy::expand::expand;
+use crate::policy::finding::Finding;
+use crate::policy::grammar::check_value;
+use crate::policy::places::ProfilePlace;
+use crate::policy::profile::EnvValue;
+use crate::policy::variables::{Fault, check_name, nearest_name, stand_in};
+
+/// What the values of `env` may refer to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scope<'a> {
+    /// The names of the targets that are defined.
+    pub names: &'a Names<'a>,
+    /// Those without a fault.
+    pub targets: &'a BTreeMap<String, Target>,
+}
+
+/// Reads the variables; those with a fault are left out.
+pub(super) fn env(
+    reader: &mut Reader<'_>,
+    node: &Node<'_>,
+    scope: Scope<'_>,
+    place: &mut ProfilePlace,
+) -> BTreeMap<String, EnvValue> {
+    let mut env = BTreeMap::new();
+    let example = "env = { GOPROXY = \"https://proxy.golang.org,direct\" }";
+    let Some(table) = reader.table(node, "`env`", example) else {
+        return env;
+    };
+    for (name, node) in table.entries() {
+        if let Err(fault) = check_name(name.value) {
+            report(reader, fault, &name, true);
+            continue;
+        }
+        let value = if node.get_ref().is_table() && name.value == "GOPROXY" {
+            fastest(reader, node, scope)
+        } else {
+            let example = format!("{} = \"…\"", name.value);
+            reader
+                .string(node, name.value, &example)
+                .and_then(|text| value(reader, name.value, &text))
+        };
+        if let Some(value) = value {
+            place.env.insert(name.value.to_owned(), node.span());
+            env.insert(name.value.to_owned(), value);
+        }
+    }
+    env
+}
+
+fn value(reader: &mut Reader<'_>, name: &str, text: &Text<'_>) -> Option<EnvValue> {
+    let expanded = expanded(reader, name, text)?;
+    credentials(reader, text);
+    let faults = check_value(name, &expanded);
+    let sound = faults.iter().all(|fault| fault.mild);
+    for fault in faults {
+        report(reader, fault, text, expanded == text.value);
+    }
+    sound.then(|| EnvValue::Text(text.value.to_owned()))
+}
+
+/// The value with stand-ins for every `${NAME}`.
+fn expanded(reader: &mut Reader<'_>, name: &str, text: &Text<'_>) -> Option<String> {
+    if text.value.contains(&format!("${{{name}}}")) {
+        reader.report(
+            Finding::error(
+                "bad-reference",
+                format!("{name} refers to itself, so it would grow with every switch"),
+                text.span.clone(),
+            )
+            .help("write the whole value"),
+        );
+        return None;
+    }
+    let why = match expand(text.value, &stand_in) {
+        Ok(expanded) => return Some(expanded),
+        Err(why) => why,
+    };
+    let wrong = text
+        .value
+        .split("${")
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'))
+        .map(|(name, _)| name)
+        .find(|name| stand_in(name).is_none());
+    let at = wrong
+        .and_then(|name| Some((text.value.find(&format!("${{{name}}}"))?, name.len() + 3)))
+        .or_else(|| Some((text.value.rfind("${")?, 2)));
+    let span = at.map_or_else(|| text.span.clone(), |at| reader.part(text, at));
+    let finding = Finding::error("bad-reference", why, span);
+    reader.report(match wrong.and_then(nearest_name) {
+        Some(near) => finding.help(format!("did you mean `${{{near}}}`?")),
+        None => finding.help("`${…}` stands for go's own variables and HOME, and for nothing else"),
+    });
+    None
+}
+
+fn fastest(reader: &mut Reader<'_>, node: &Node<'_>, scope: Scope<'_>) -> Option<EnvValue> {
+    const EXAMPLE: &str = "GOPROXY = { fastest = [\"cn\", \"io\"], then = \"direct\" }";
+    let table = reader.table(node, "`GOPROXY`", EXAMPLE)?;
+    let table = Table {
+        what: "this value of GOPROXY".to_owned(),
+        ..table
+    };
+    reader.only(&table, &["fastest", "then", "separator"]);
+    let Some(of_node) = table.get("fastest") else {
+        reader.report(
+            Finding::error("missing-key", "a table here needs `fastest`", table.span)
+                .help(format!("for example: {EXAMPLE}")),
+        );
+        return None;
+    };
+    let of = fastest_of(reader, of_node, scope, EXAMPLE);
+    let separator = separator(reader, &table);
+    let then = match table.get("then") {
+        Some(node) => {
+            let text = reader.string(node, "then", "then = \"direct\"")?;
+            value(reader, "GOPROXY", &text)?;
+            Some(text.value.to_owned())
+        }
+        None => None,
+    };
+    let value = EnvValue::Fastest {
+        of: of?,
+        then,
+        separator: separator?,
+    };
+    debug_assert!(!chains(&value, scope.targets).is_empty());
+    Some(value)
+}
+
+fn fastest_of(
+    reader: &mut Reader<'_>,
+    node: &Node<'_>,
+    scope: Scope<'_>,
+    example: &str,
+) -> Option<Vec<String>> {
+    let Some(items) = node.get_ref().as_array() else {
+        reader.wrong_type(node, "`fastest`", "a list of goproxy targets", example);
+        return None;
+    };
+    if items.is_empty() {
+        reader.report(
+            Finding::error("missing-key", "`fastest` of nothing is nothing", node.span())
+                .help(format!("for example: {example}")),
+        );
+        return None;
+    }
+    let mut of = Vec::new();
+    let mut sound = true;
+    for item in items {
+        let Some(name) = target_name(reader, item, "fastest", scope.names) else {
+            sound = false;
+            continue;
+        };
+        // A target that is not in `targets` has a fault of its own, which was reported.
+        let target = scope.targets.get(&name);
+        if let Some(target) = target.filter(|target| target.goproxy_url().is_none()) {
+            let kind = target.kind_str();
+            let message = format!("{} is a `{kind}` target, not a proxy", quoted(&name));
+            reader.report(
+                Finding::error("not-a-proxy", message, item.span())
+                    .help("`fastest` takes targets with `goproxy`"),
+            );
+            sound = false;
+        }
+        sound &= target.is_some();
+        of.push(name);
+    }
+    sound.then_some(of)
+}
+
+fn separator(reader: &mut Reader<'_>, table: &Table<'_, '_>) -> Option<char> {
+    let Some(node) = table.get("separator") else {
+        return Some(',');
+    };
+    let text = reader.string(node, "separator", "separator = \",\"")?;
+    match text.value {
+        "," => Some(','),
+        "|" => Some('|'),
+        other => {
+            let message = format!("`separator` cannot be {}", quoted(other));
+            reader.report(
+                Finding::error("bad-value", message, text.span)
+                    .help("\",\" goes on after 404 and 410 only, \"|\" after any error"),
+            );
+            None
+        }
+    }
+}
+
+/// Notes a fault; `exact`: its offsets are those of the text as written.
+fn report(reader: &mut Reader<'_>, fault: Fault, text: &Text<'_>, exact: bool) {
+    let span = match fault.at {
+        Some(at) if exact => reader.part(text, at),
+        _ => text.span.clone(),
+    };
+    let mut finding = if fault.mild {
+        Finding::warning(fault.code, fault.message, span)
+    } else {
+        Finding::error(fault.code, fault.message, span)
+    };
+    finding.help = fault.help;
+    reader.report(finding);
+}

@@ -1,0 +1,244 @@
+//! TOML values with their places, and the faults found in them so far.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::policy::finding::Finding;
+use crate::policy::nearest::nearest;
+use crate::policy::places;
+
+/// A value of the document and its place.
+pub(super) type Node<'i> = Spanned<DeValue<'i>>;
+
+/// A string of the document and its place.
+#[derive(Debug, Clone)]
+pub(super) struct Text<'d> {
+    /// The string, escapes resolved.
+    pub value: &'d str,
+    /// Its place, quotes included.
+    pub span: Range<usize>,
+}
+
+/// A table of the document, its place, and how messages call it.
+#[derive(Debug, Clone)]
+pub(super) struct Table<'d, 'i> {
+    /// Its keys and values.
+    pub map: &'d DeTable<'i>,
+    /// The header or the braces.
+    pub span: Range<usize>,
+    /// `[agent]`, `this condition`, ….
+    pub what: String,
+}
+
+impl<'d, 'i> Table<'d, 'i> {
+    /// The value of a key.
+    pub(super) fn get(&self, key: &str) -> Option<&'d Node<'i>> {
+        self.map.get(key)
+    }
+
+    /// The place of a key.
+    pub(super) fn key_span(&self, key: &str) -> Option<Range<usize>> {
+        self.map.get_key_value(key).map(|(key, _)| key.span())
+    }
+
+    /// Keys with their places, and values.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (Text<'d>, &'d Node<'i>)> {
+        self.map.iter().map(|(key, value)| {
+            let text = Text {
+                value: key.get_ref().as_ref(),
+                span: key.span(),
+            };
+            (text, value)
+        })
+    }
+}
+
+/// Reads values and collects findings.
+#[derive(Debug)]
+pub(super) struct Reader<'t> {
+    /// The policy's text.
+    pub text: &'t str,
+    /// What was found so far.
+    pub findings: Vec<Finding>,
+}
+
+impl<'t> Reader<'t> {
+    pub(super) fn new(text: &'t str) -> Reader<'t> {
+        Reader {
+            text,
+            findings: Vec::new(),
+        }
+    }
+
+    /// Notes a finding.
+    pub(super) fn report(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// Notes every key of the table that is not one of `known`.
+    pub(super) fn only(&mut self, table: &Table<'_, '_>, known: &[&str]) {
+        for (key, _) in table.entries() {
+            if !known.contains(&key.value) {
+                self.unknown_key(&key, &table.what, known);
+            }
+        }
+    }
+
+    /// Notes one unknown key.
+    pub(super) fn unknown_key(&mut self, key: &Text<'_>, place: &str, known: &[&str]) {
+        let message = format!("unknown key {} in {place}", quoted(key.value));
+        let finding = Finding::error("unknown-key", message, key.span.clone());
+        self.report(match nearest(key.value, known.iter().copied()) {
+            Some(near) => finding
+                .label(format!("did you mean `{near}`?"))
+                .help(format!("write `{near}`")),
+            None => finding
+                .label("not known here")
+                .help(format!("known here: {}", known.join(", "))),
+        });
+    }
+
+    /// The value as a table.
+    pub(super) fn table<'d, 'i>(
+        &mut self,
+        node: &'d Node<'i>,
+        what: impl Into<String>,
+        example: &str,
+    ) -> Option<Table<'d, 'i>> {
+        let what = what.into();
+        match node.get_ref() {
+            DeValue::Table(map) => Some(Table {
+                map,
+                span: node.span(),
+                what,
+            }),
+            _ => {
+                self.wrong_type(node, &what, "a table", example);
+                None
+            }
+        }
+    }
+
+    /// The value as a string.
+    pub(super) fn string<'d>(
+        &mut self,
+        node: &'d Node<'_>,
+        key: &str,
+        example: &str,
+    ) -> Option<Text<'d>> {
+        match node.get_ref() {
+            DeValue::String(value) => Some(Text {
+                value: value.as_ref(),
+                span: node.span(),
+            }),
+            _ => {
+                self.wrong_type(node, &format!("`{key}`"), "a string", example);
+                None
+            }
+        }
+    }
+
+    /// The value as a list of strings; one string stands for a list of one.
+    pub(super) fn strings<'d>(
+        &mut self,
+        node: &'d Node<'_>,
+        key: &str,
+        example: &str,
+    ) -> Vec<Text<'d>> {
+        match node.get_ref() {
+            DeValue::Array(items) => items
+                .iter()
+                .filter_map(|item| self.string(item, key, example))
+                .collect(),
+            _ => self.string(node, key, example).into_iter().collect(),
+        }
+    }
+
+    /// The value as true or false.
+    pub(super) fn boolean(&mut self, node: &Node<'_>, key: &str) -> Option<bool> {
+        let value = node.get_ref().as_bool();
+        if value.is_none() {
+            self.wrong_type(
+                node,
+                &format!("`{key}`"),
+                "true or false",
+                &format!("{key} = true"),
+            );
+        }
+        value
+    }
+
+    /// The value as a whole number within bounds.
+    pub(super) fn number(
+        &mut self,
+        node: &Node<'_>,
+        key: &str,
+        bounds: std::ops::RangeInclusive<u32>,
+    ) -> Option<u32> {
+        let example = format!("{key} = {}", bounds.start());
+        let Some(integer) = node.get_ref().as_integer() else {
+            self.wrong_type(node, &format!("`{key}`"), "a whole number", &example);
+            return None;
+        };
+        let value = u32::from_str_radix(integer.as_str(), integer.radix()).ok();
+        let value = value.filter(|value| bounds.contains(value));
+        if value.is_none() {
+            let message = format!(
+                "`{key}` must be between {} and {}",
+                bounds.start(),
+                bounds.end()
+            );
+            self.report(Finding::error("out-of-range", message, node.span()));
+        }
+        value
+    }
+
+    /// Notes a value of the wrong type.
+    pub(super) fn wrong_type(&mut self, node: &Node<'_>, what: &str, wanted: &str, example: &str) {
+        let found = match node.get_ref() {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) => "a whole number",
+            DeValue::Float(_) => "a fraction",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        let finding = Finding::error(
+            "wrong-type",
+            format!("{what} must be {wanted}"),
+            node.span(),
+        );
+        self.report(
+            finding
+                .label(format!("this is {found}"))
+                .help(format!("for example: {example}")),
+        );
+    }
+
+    /// The place of a part of a string: byte offset and length within its value. The whole
+    /// string where escapes make the two differ.
+    pub(super) fn part(&self, text: &Text<'_>, at: (usize, usize)) -> Range<usize> {
+        places::part(self.text, text.value, &text.span, at)
+    }
+}
+
+/// A name as messages show it: bounded, and without what could steer a terminal.
+pub(super) fn quoted(name: &str) -> String {
+    let mut shown: String = name.chars().take(60).flat_map(escape_control).collect();
+    if name.chars().nth(60).is_some() {
+        shown.push('…');
+    }
+    format!("`{shown}`")
+}
+
+fn escape_control(c: char) -> impl Iterator<Item = char> {
+    let escaped: Box<dyn Iterator<Item = char>> = if c.is_control() {
+        Box::new(c.escape_default())
+    } else {
+        Box::new(std::iter::once(c))
+    };
+    escaped
+}

@@ -1,0 +1,344 @@
+//! Values of go's variables, checked against the grammars that go applies only when it is too
+//! late: `go env -w` writes nonsense without a word, and the next build fails.
+
+use std::path::Path;
+
+use ring::digest;
+
+use super::variables::Fault;
+use crate::model::{Chain, Patterns, SumDb, VerifierKey, redact};
+
+/// Checks a value, `${…}` expanded. Every fault, and every trap that go steps over in silence.
+pub(super) fn check_value(name: &str, value: &str) -> Vec<Fault> {
+    if let Some(i) = value.find(['\n', '\r', '\u{b}', '\0']) {
+        let message = format!("{name} cannot hold a line break or NUL: `go env -w` refuses it");
+        return vec![Fault::new("bad-value", message).at((i, 1))];
+    }
+    let checked = match name {
+        "GOPROXY" => return goproxy(value).into_iter().collect(),
+        "GOSUMDB" => gosumdb(value),
+        "GOPRIVATE" | "GONOPROXY" | "GONOSUMDB" | "GOINSECURE" => return patterns(name, value),
+        "GOFLAGS" => return goflags(value),
+        "GOTOOLCHAIN" => gotoolchain(value),
+        "GO111MODULE" => one_of(name, value, &["", "auto", "on", "off"]),
+        "GOPATH" | "GOMODCACHE" | "GOTMPDIR" | "GOBIN" => absolute(name, value),
+        "GOCACHE" if value == "off" => Ok(()),
+        "GOCACHE" => absolute(name, value),
+        _ => Ok(()),
+    };
+    checked.err().into_iter().collect()
+}
+
+/// Checks a GOPROXY list.
+fn goproxy(value: &str) -> Option<Fault> {
+    if value.is_empty() {
+        return Some(empty("GOPROXY", "GOPROXY list is not the empty string, but contains no entries"));
+    }
+    let error = Chain::parse(value).err()?;
+    let element = value.get(error.at.0..error.at.0 + error.at.1).unwrap_or("");
+    let fault = Fault::new("bad-goproxy", error.message.clone()).at(error.at);
+    Some(match element {
+        "Direct" | "DIRECT" => fault.help("write `direct`, in lower case"),
+        "Off" | "OFF" | "none" => fault.help("write `off`"),
+        _ if element.starts_with('/') => {
+            fault.help(format!("a folder is written as a URL: file://{element}"))
+        }
+        _ if element.starts_with("file:") => {
+            fault.help("the only form is file:///absolute/path: no host, no `~`, no query")
+        }
+        _ => fault.help("one bad entry before `direct` or `off` fails every request"),
+    })
+}
+
+/// Checks a GOSUMDB value.
+fn gosumdb(value: &str) -> Result<(), Fault> {
+    if value.is_empty() {
+        return Err(empty("GOSUMDB", "missing GOSUMDB"));
+    }
+    let bad = |message: String| Fault::new("bad-gosumdb", message);
+    match SumDb::parse(value) {
+        Ok(SumDb::Database { key, .. }) if !hash_is_right(&key) => {
+            Err(bad("invalid GOSUMDB: invalid verifier hash".to_owned())
+                .help("copy the key again: its hash does not belong to its name and key"))
+        }
+        Ok(_) => Ok(()),
+        Err(error) => Err(match value {
+            "OFF" | "Off" => bad(error.0).help("write `off`, in lower case"),
+            _ => bad(error.0).help(
+                "a database is `sum.golang.org`, or its verifier key `name+hash+base64`, and perhaps a URL",
+            ),
+        }),
+    }
+}
+
+/// `golang.org/x/mod/sumdb/note.keyHash`: the key carries the start of the hash of its name
+/// and key, so a slip of the pen in any of the three shows.
+pub(super) fn hash_is_right(key: &VerifierKey) -> bool {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(key.name.as_bytes());
+    context.update(b"\n\x01");
+    context.update(&key.key);
+    context.finish().as_ref().starts_with(&key.hash.to_be_bytes())
+}
+
+fn patterns(name: &str, value: &str) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let parsed = Patterns::parse(value);
+    let trap = |glob: &str, message: String, help: &str| {
+        let at = value.find(glob).map_or((0, value.len()), |i| (i, glob.len()));
+        Fault::new("bad-pattern", message).at(at).help(help).mild()
+    };
+    if let Some(glob) = parsed.malformed() {
+        faults.push(trap(
+            glob,
+            format!("{name} holds a malformed pattern, which matches nothing, in silence"),
+            "`[` needs its `]`, and `\\` something behind it",
+        ));
+    }
+    for glob in parsed.globs() {
+        if glob.contains("://") {
+            faults.push(trap(
+                glob,
+                format!("{name} matches module paths, and none of them begins with a scheme"),
+                "write the host alone, as in git.corp.example",
+            ));
+        } else if glob.trim() != glob {
+            faults.push(trap(
+                glob,
+                format!("go does not trim the patterns of {name}: with white space this one matches nothing"),
+                "take the space out",
+            ));
+        }
+    }
+    faults
+}
+
+fn goflags(value: &str) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let Ok(words) = split_quoted(value) else {
+        return vec![Fault::new("bad-goflags", "GOFLAGS holds a quote that is not closed")];
+    };
+    for (at, word) in words {
+        let place = (at, word.len());
+        let name = word.strip_prefix("--").or_else(|| word.strip_prefix('-'));
+        let Some(flag) = name.filter(|name| !name.is_empty() && !name.starts_with(['-', '='])) else {
+            faults.push(
+                Fault::new("bad-goflags", "every word of GOFLAGS must be a flag: go refuses to run otherwise")
+                    .at(place)
+                    .help("write a flag and its value as one word: -flag=value"),
+            );
+            continue;
+        };
+        match flag {
+            "mod=vendor" => faults.push(
+                Fault::new(
+                    "goflags-mod-vendor",
+                    "-mod=vendor for every project breaks those without a vendor folder, and `go install m@v` everywhere",
+                )
+                .at(place)
+                .help("go uses a vendor folder by itself where there is one"),
+            ),
+            "mod=mod" => faults.push(
+                Fault::new(
+                    "goflags-mod-mod",
+                    "-mod=mod for every project passes vendor folders over, and fails in workspaces",
+                )
+                .at(place)
+                .mild(),
+            ),
+            "insecure" => faults.push(
+                Fault::new("nothing-reads", "nothing reads -insecure any more")
+                    .at(place)
+                    .help("take it out; a proxy's own certificate authority belongs into the system's store")
+                    .mild(),
+            ),
+            _ => {}
+        }
+    }
+    faults
+}
+
+/// `cmd/internal/quoted.Split`: words with their offsets; quotes count at the start of a word.
+fn split_quoted(value: &str) -> Result<Vec<(usize, &str)>, ()> {
+    let mut words = Vec::new();
+    let mut rest = value;
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        let at = value.len() - rest.len();
+        let Some(first) = rest.chars().next() else {
+            return Ok(words);
+        };
+        let (word, behind, from) = if matches!(first, '"' | '\'') {
+            let (word, behind) = rest[1..].split_once(first).ok_or(())?;
+            (word, behind, at + 1)
+        } else {
+            let end = rest.find([' ', '\t', '\n', '\r']).unwrap_or(rest.len());
+            (&rest[..end], &rest[end..], at)
+        };
+        words.push((from, word));
+        rest = behind;
+    }
+}
+
+/// `cmd/go/internal/toolchain.Select`.
+fn gotoolchain(value: &str) -> Result<(), Fault> {
+    let (least, suffix) = match value.split_once('+') {
+        Some((least, suffix)) => (least, Some(suffix)),
+        None => (value, None),
+    };
+    let known = match suffix {
+        None => matches!(least, "" | "auto" | "path" | "local") || is_toolchain(least),
+        Some("auto" | "path") => least == "local" || is_toolchain(least),
+        Some(_) => false,
+    };
+    if known {
+        return Ok(());
+    }
+    Err(Fault::new("bad-gotoolchain", "invalid GOTOOLCHAIN: every go command would refuse to run")
+        .help("one of auto, path, local, go1.24.0, or a version with +auto or +path"))
+}
+
+/// `gover.FromToolchain` and `gover.Parse`: `go1.24`, `go1.24.3`, `go1.24rc1`, with `-suffix`.
+fn is_toolchain(name: &str) -> bool {
+    let Some(version) = name.strip_prefix("go1").filter(|_| !name.contains(['/', '\\'])) else {
+        return false;
+    };
+    let version = version.split([' ', '\t', '-']).next().unwrap_or_default();
+    let Some(minor) = version.strip_prefix('.') else {
+        return version.is_empty();
+    };
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let number = |text: &str| {
+        !text.is_empty() && digits(text) == text.len() && (text == "0" || !text.starts_with('0'))
+    };
+    let (minor, rest) = minor.split_at(digits(minor));
+    if !number(minor) {
+        return false;
+    }
+    if let Some(patch) = rest.strip_prefix('.') {
+        return number(patch);
+    }
+    let pre = rest.trim_start_matches(|c: char| c.is_ascii_lowercase());
+    rest.is_empty() || (pre.len() < rest.len() && (pre.is_empty() || number(pre)))
+}
+
+fn one_of(name: &str, value: &str, known: &[&str]) -> Result<(), Fault> {
+    if known.contains(&value) {
+        return Ok(());
+    }
+    let known: Vec<&str> = known.iter().copied().filter(|word| !word.is_empty()).collect();
+    Err(Fault::new("bad-value", format!("invalid {name} value"))
+        .help(format!("one of {}", known.join(", "))))
+}
+
+fn absolute(name: &str, value: &str) -> Result<(), Fault> {
+    if value.is_empty() || value.starts_with('/') || Path::new(value).is_absolute() {
+        return Ok(());
+    }
+    Err(Fault::new("bad-value", format!("{name} must be an absolute path"))
+        .help("`${HOME}` stands for the user's home; go does not know `~`"))
+}
+
+fn empty(name: &str, words: &str) -> Fault {
+    Fault::new(
+        "empty-value",
+        format!("an empty {name} does not reset it: go fails with {words:?}"),
+    )
+    .help("leave the name out, and it goes back to what it was before goroam")
+}
+
+/// A value as messages may show it.
+pub(super) fn shown(value: &str) -> String {
+    let redacted = redact::redact(value);
+    let mut shown: String = redacted.chars().filter(|c| !c.is_control()).take(60).collect();
+    if redacted.chars().nth(60).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(name: &str, value: &str) -> Vec<&'static str> {
+        check_value(name, value).into_iter().map(|fault| fault.code).collect()
+    }
+
+    #[test]
+    fn values_that_go_takes_pass() {
+        for (name, value) in [
+            ("GOPROXY", "https://proxy.golang.org,direct"),
+            ("GOSUMDB", "sum.golang.org"),
+            ("GOSUMDB", "sum.golang.google.cn"),
+            ("GOSUMDB", "off"),
+            ("GOPRIVATE", "*.corp.example,github.com/team"),
+            ("GOPRIVATE", ""),
+            ("GOFLAGS", "-modcacherw  '-ldflags=-s -w' --tags=x"),
+            ("GOFLAGS", ""),
+            ("GOTOOLCHAIN", "auto"),
+            ("GOTOOLCHAIN", "local+path"),
+            ("GOTOOLCHAIN", "go1.27.3+auto"),
+            ("GOTOOLCHAIN", "go1.24rc1"),
+            ("GOTOOLCHAIN", "go1.21.0-corp"),
+            ("GO111MODULE", "on"),
+            ("GOPATH", "/home/me/go"),
+            ("GOCACHE", "off"),
+        ] {
+            assert_eq!(codes(name, value), [""; 0], "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn values_that_go_chokes_on_are_named() {
+        let wrong_hash = "sum.golang.org+033de0af+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8";
+        for (name, value, code) in [
+            ("GOPROXY", "", "empty-value"),
+            ("GOPROXY", " , ", "bad-goproxy"),
+            ("GOPROXY", "https://ok.example,Direct", "bad-goproxy"),
+            ("GOPROXY", "a\nb", "bad-value"),
+            ("GOSUMDB", "", "empty-value"),
+            ("GOSUMDB", "OFF", "bad-gosumdb"),
+            ("GOSUMDB", wrong_hash, "bad-gosumdb"),
+            ("GOPRIVATE", "a.b,[", "bad-pattern"),
+            ("GOPRIVATE", "https://git.corp.example", "bad-pattern"),
+            ("GOPRIVATE", "a.b, c.d", "bad-pattern"),
+            ("GOFLAGS", "junk", "bad-goflags"),
+            ("GOFLAGS", "-x y", "bad-goflags"),
+            ("GOFLAGS", "---x", "bad-goflags"),
+            ("GOFLAGS", "'-x", "bad-goflags"),
+            ("GOFLAGS", "-modcacherw -mod=vendor", "goflags-mod-vendor"),
+            ("GOFLAGS", "--mod=mod", "goflags-mod-mod"),
+            ("GOFLAGS", "-insecure", "nothing-reads"),
+            ("GOTOOLCHAIN", "garbage", "bad-gotoolchain"),
+            ("GOTOOLCHAIN", "go1.27.3+x", "bad-gotoolchain"),
+            ("GOTOOLCHAIN", "go1.2.3rc1", "bad-gotoolchain"),
+            ("GOTOOLCHAIN", "auto+auto", "bad-gotoolchain"),
+            ("GO111MODULE", "yes", "bad-value"),
+            ("GOMODCACHE", "~/mod", "bad-value"),
+        ] {
+            assert_eq!(codes(name, value), [code], "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn a_fault_points_at_its_part() {
+        for (name, value, part) in [
+            ("GOPROXY", "https://ok.example,Direct", "Direct"),
+            ("GOFLAGS", "-modcacherw '-mod=vendor'", "-mod=vendor"),
+            ("GOPRIVATE", "a.b, c.d", " c.d"),
+        ] {
+            let (at, len) = check_value(name, value)[0].at.unwrap();
+            assert_eq!(&value[at..at + len], part);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_value_makes_it_panic(value in "\\PC{0,60}") {
+            for name in ["GOPROXY", "GOSUMDB", "GOPRIVATE", "GOFLAGS", "GOTOOLCHAIN", "GOPATH"] {
+                check_value(name, &value);
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Chains and databases that go reads otherwise than they look.
+
+use super::{View, canonical, note};
+use crate::model::{HopKind, Separator, SumDb, TargetKind};
+use crate::policy::expand::expand;
+use crate::policy::finding::Finding;
+use crate::policy::grammar::shown;
+use crate::policy::loosen::{is_plain_http, is_proven};
+use crate::policy::variables::stand_in;
+
+pub(super) fn lint(view: &View<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    ignored_hops(view, &mut findings);
+    mirror_behind_pipe(view, &mut findings);
+    plain_http(view, &mut findings);
+    implied_https(view, &mut findings);
+    sumdb_url(view, &mut findings);
+    findings
+}
+
+/// `proxyList` stops at `direct` and `off`.
+fn ignored_hops(view: &View<'_>, findings: &mut Vec<Finding>) {
+    for possible in &view.chains {
+        if let Some(at) = possible.chain.ignored {
+            note(
+                findings,
+                Finding::warning(
+                    "ignored-hops",
+                    "go never looks behind `direct` or `off`",
+                    view.span(possible, at),
+                )
+                .label("never read")
+                .help("put it before `direct` or `off`, or take it out"),
+            );
+        }
+    }
+}
+
+/// The list is walked anew for every request, and a dead proxy costs its time-out each time.
+fn mirror_behind_pipe(view: &View<'_>, findings: &mut Vec<Finding>) {
+    for possible in &view.chains {
+        for pair in possible.chain.hops.windows(2) {
+            if let [before, hop] = pair
+                && before.then == Some(Separator::Pipe)
+                && matches!(hop.kind, HopKind::File(_))
+            {
+                note(
+                    findings,
+                    Finding::warning(
+                        "mirror-behind-pipe",
+                        "every request first waits for the proxies before the mirror, up to 30 s each",
+                        view.span(possible, hop.at),
+                    )
+                    .help("put the mirror first, or alone with `,off` into a profile for the dead network"),
+                );
+            }
+        }
+    }
+}
+
+/// Said as an error by the loosening rule, unless the condition is proven.
+fn plain_http(view: &View<'_>, findings: &mut Vec<Finding>) {
+    let proven = is_proven(&view.profile.when, &view.policy.targets);
+    if !view.place.when_understood || !proven {
+        return;
+    }
+    for (possible, hop) in view.hops() {
+        if let HopKind::Proxy(url) = &hop.kind
+            && is_plain_http(url)
+        {
+            let message = format!("{} is asked without TLS", shown(url));
+            note(
+                findings,
+                Finding::warning("plain-http-hop", message, view.span(possible, hop.at))
+                    .help("whoever is on the way reads the names of private modules; ask it over https"),
+            );
+        }
+    }
+}
+
+/// `localhost:3000` means https, which a server on the own machine seldom speaks.
+fn implied_https(view: &View<'_>, findings: &mut Vec<Finding>) {
+    for (possible, hop) in view.hops() {
+        let Some(value) = &possible.text else {
+            continue;
+        };
+        let (at, length) = hop.at;
+        let written = value.get(at..at + length).unwrap_or_default();
+        let HopKind::Proxy(url) = &hop.kind else {
+            continue;
+        };
+        let as_http = url.replacen("https://", "http://", 1);
+        if !written.contains("://") && !is_plain_http(&as_http) {
+            note(
+                findings,
+                Finding::warning(
+                    "implied-https",
+                    format!("go reads this as {}", shown(url)),
+                    view.span(possible, hop.at),
+                )
+                .help(format!("write {} if the server speaks plain http", shown(&as_http))),
+            );
+        }
+    }
+}
+
+/// `modfetch/sumdb.go:dbDial`: a URL in GOSUMDB bypasses every proxy.
+fn sumdb_url(view: &View<'_>, findings: &mut Vec<Finding>) {
+    let Some(value) = view.value("GOSUMDB") else {
+        return;
+    };
+    let expanded = expand(value, &stand_in).unwrap_or_default();
+    let Ok(SumDb::Database { url: Some(_), key, .. }) = SumDb::parse(&expanded) else {
+        return;
+    };
+    let hops: Vec<String> = view
+        .hops()
+        .filter_map(|(_, hop)| match &hop.kind {
+            HopKind::Proxy(url) => Some(canonical(url)),
+            HopKind::File(_) | HopKind::Direct | HopKind::Off => None,
+        })
+        .collect();
+    let asked = view.profile.when.targets();
+    let via = view.policy.targets.values().find(|target| match &target.kind {
+        TargetKind::SumDb { db, via: Some(via) } => {
+            let here = asked.contains(target.name.as_str()) || hops.contains(&canonical(via));
+            here && db.name() == key.name
+        }
+        TargetKind::SumDb { .. }
+        | TargetKind::GoProxy { .. }
+        | TargetKind::Https { .. }
+        | TargetKind::Icmp { .. }
+        | TargetKind::Tcp { .. }
+        | TargetKind::Listening { .. }
+        | TargetKind::Mirror { .. } => false,
+    });
+    if let Some(target) = via {
+        note(
+            findings,
+            Finding::warning(
+                "sumdb-url-bypasses-proxy",
+                format!(
+                    "with a URL go asks the database itself, never through the proxy that `{}` checks",
+                    target.name
+                ),
+                view.span_of("GOSUMDB"),
+            )
+            .help(format!("write GOSUMDB = \"{}\": go then asks the proxy first", key.name)),
+        );
+    }
+}
