@@ -6,3 +6,9 @@
 pub mod escape;
 pub mod h1;
 pub mod note;
+pub mod tree;
+
+pub use escape::{EscapeError, escape_path, escape_version, unescape_path, unescape_version};
+pub use h1::{H1Error, hash_files, hash_go_mod};
+pub use note::{Note, NoteError, check_key, key_hash};
+pub use tree::{LookupRecord, TreeHead};

@@ -3,8 +3,33 @@
 //!
 //!     Target → dns → connect → tls → first byte → body → judgement → Observation
 //!
+//! - each kind of target: `goproxy`, `sumdb`, `page`, `icmp`, `tcp`, `listening`, `mirror`
+//! - what go would do: `rules` (which HTTP proxy), `roots` and `tls` (whom to trust), `netrc`,
+//!   `session` (redirects, credentials)
+//! - the way there: `dial`, `line` (direct), `proxied`; `attempt` keeps the time
+//! - the words: `answer`, `failure`, `fault`
+//!
 //! May import: model, environment, gosum. The other wings (policy, watch) are unknown here.
 
+mod answer;
+mod attempt;
+mod dial;
+mod failure;
+mod fault;
+mod goproxy;
+mod icmp;
+mod line;
+mod listening;
+mod mirror;
+mod netrc;
+mod page;
+mod proxied;
+mod roots;
 pub mod round;
+mod rules;
+mod session;
+mod sumdb;
+mod tcp;
+mod tls;
 
 pub use round::Prober;

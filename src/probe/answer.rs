@@ -1,0 +1,182 @@
+//! One answer over HTTP: bounded, and judged for the marks of a login page.
+
+use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, HeaderMap, LOCATION};
+use url::Url;
+
+use super::failure::{Failure, shown};
+use crate::model::Phase;
+
+/// How much of a body is of use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Want {
+    /// None of it: the status says all.
+    Head,
+    /// At most this many bytes; one more and it is cut.
+    Body(usize),
+}
+
+/// What came.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// Where it came from, after redirects.
+    pub(super) url: Url,
+    pub(super) status: StatusCode,
+    /// Where it sends us, resolved against `url`.
+    pub(super) location: Option<Url>,
+    pub(super) body: Vec<u8>,
+    /// The body is longer than was wanted.
+    pub(super) cut: bool,
+    /// The status and goal of the first redirect to another host, if one was followed.
+    pub(super) led_to: Option<(u16, Url)>,
+    says_html: bool,
+}
+
+impl Answer {
+    pub(super) fn new(url: Url, status: StatusCode, headers: &HeaderMap) -> Answer {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let says_html = text(CONTENT_TYPE).is_some_and(|kind| {
+            kind.get(..9)
+                .is_some_and(|kind| kind.eq_ignore_ascii_case("text/html"))
+        });
+        let location = text(LOCATION).and_then(|to| url.join(to).ok());
+        Answer {
+            url,
+            status,
+            location,
+            body: Vec::new(),
+            cut: false,
+            led_to: None,
+            says_html,
+        }
+    }
+
+    /// Is the rest of the body worth waiting for?
+    pub(super) fn wants_more(&self, want: Want) -> bool {
+        // The body of a redirect is for browsers.
+        matches!(want, Want::Body(_)) && !self.cut && !self.status.is_redirection()
+    }
+
+    pub(super) fn push(&mut self, data: &[u8], want: Want) {
+        let room = match want {
+            Want::Head => 0,
+            Want::Body(most) => most.saturating_sub(self.body.len()),
+        };
+        self.cut = data.len() > room;
+        self.body
+            .extend_from_slice(data.get(..room).unwrap_or(data));
+    }
+
+    /// Is it a page for people, whatever was asked?
+    pub(super) fn is_html(&self) -> bool {
+        let text = self
+            .body
+            .strip_prefix(b"\xef\xbb\xbf")
+            .unwrap_or(&self.body);
+        let text = text.trim_ascii_start();
+        self.says_html || text.starts_with(b"<")
+    }
+
+    /// A redirect that a client would follow.
+    pub(super) fn redirect(&self) -> Option<&Url> {
+        matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308)
+            .then_some(self.location.as_ref())
+            .flatten()
+    }
+
+    /// `404 Not Found`.
+    pub(super) fn status_line(&self) -> String {
+        match self.status.canonical_reason() {
+            Some(reason) => format!("{} {reason}", self.status.as_u16()),
+            None => self.status.as_u16().to_string(),
+        }
+    }
+
+    /// HTML in the place of `what`.
+    pub(super) fn html_portal(&self, what: &str) -> Failure {
+        match &self.led_to {
+            Some((status, page)) => redirect_portal(*status, page),
+            None => Failure::portal(
+                Phase::Content,
+                format!("{}, but HTML where {what} was asked", self.status.as_u16()),
+            ),
+        }
+    }
+}
+
+/// A redirect that leads away from what was asked.
+pub(super) fn redirect_portal(status: u16, page: &Url) -> Failure {
+    Failure::portal(Phase::Content, format!("{status} to {}", shown(page))).at(Some(page))
+}
+
+/// 511 is a portal's own status (RFC 6585), whatever was asked.
+pub(super) fn finish(answer: Answer) -> Result<Answer, Failure> {
+    if answer.status == StatusCode::NETWORK_AUTHENTICATION_REQUIRED {
+        let reason = "511: the network wants a login first";
+        return Err(Failure::portal(Phase::Content, reason).at(answer.location.as_ref()));
+    }
+    Ok(answer)
+}
+
+/// Are they one site: the same host, or names under one domain?
+pub(super) fn same_site(one: &Url, other: &Url) -> bool {
+    let (Some(one), Some(other)) = (one.host(), other.host()) else {
+        return false;
+    };
+    match (&one, &other) {
+        (url::Host::Domain(a), url::Host::Domain(b)) => a == b || domain(a) == domain(b),
+        _ => one == other,
+    }
+}
+
+/// The last two labels. Too wide for `co.uk` and the like, which here only means that a
+/// redirect is taken for a server's own more often than it should.
+fn domain(name: &str) -> &str {
+    let name = name.trim_end_matches('.');
+    match name.rmatch_indices('.').nth(1) {
+        Some((dot, _)) => name.get(dot + 1..).unwrap_or(name),
+        None => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(kind: &str, body: &[u8]) -> Answer {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, kind.parse().unwrap());
+        let url = Url::parse("http://h.test/").unwrap();
+        let mut answer = Answer::new(url, StatusCode::OK, &headers);
+        answer.push(body, Want::Body(100));
+        answer
+    }
+
+    #[test]
+    fn a_page_is_known_by_its_type_or_its_first_sign() {
+        assert!(answer("text/html; charset=utf-8", b"module x").is_html());
+        assert!(answer("TEXT/HTML", b"").is_html());
+        assert!(answer("text/plain", b"\xef\xbb\xbf \n<!doctype html>").is_html());
+        assert!(!answer("text/plain", b"module x\n").is_html());
+        assert!(!answer("\u{e9}", b"{}").is_html());
+    }
+
+    #[test]
+    fn a_body_is_cut_at_its_bound() {
+        let mut answer = answer("text/plain", &[b'x'; 99]);
+        assert!(!answer.cut);
+        answer.push(b"12", Want::Body(100));
+        assert!(answer.cut && answer.body.len() == 100);
+        assert!(!answer.wants_more(Want::Body(100)));
+    }
+
+    #[test]
+    fn one_site_is_one_host_or_one_domain() {
+        let same = |a: &str, b: &str| same_site(&Url::parse(a).unwrap(), &Url::parse(b).unwrap());
+        assert!(same("http://example.test/", "https://www.example.test/x"));
+        assert!(same("http://git.corp.test/", "https://sso.corp.test/login"));
+        assert!(!same("http://example.test/", "http://login.hotel.example/"));
+        assert!(same("http://10.0.0.1/", "https://10.0.0.1/"));
+        assert!(!same("http://10.0.0.1/", "http://10.1.0.1/"));
+    }
+}

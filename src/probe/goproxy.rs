@@ -1,0 +1,261 @@
+//! A Go proxy: its `.info` must name the version, its `.mod` must be the right one.
+
+use serde::Deserialize;
+use url::Url;
+
+use super::answer::{Answer, Want};
+use super::failure::{Failure, Finding, Outcome, quoted};
+use super::session::Session;
+use crate::gosum;
+use crate::model::Phase;
+
+/// More than any `.info` or go.mod needs.
+const MAX_TEXT: usize = 1024 * 1024;
+
+/// What a proxy is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) module: &'a str,
+    pub(super) version: &'a str,
+    pub(super) sum: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct Info {
+    #[serde(rename = "Version")]
+    version: String,
+}
+
+/// Two requests on one connection.
+pub(super) async fn probe(session: &mut Session<'_>, url: &str, asked: Asked<'_>) -> Outcome {
+    let base = base_url(url)?;
+    let malformed = |error: gosum::EscapeError| Failure::refusal(Phase::Content, error.to_string());
+    let module = gosum::escape_path(asked.module).map_err(malformed)?;
+    let version = gosum::escape_version(asked.version).map_err(malformed)?;
+    let name = format!("{}@{}", asked.module, asked.version);
+
+    let info_url = below(&base, &format!("{module}/@v/{version}.info"));
+    let info = session.follow(&info_url, Want::Body(MAX_TEXT)).await?;
+    expect_content(session, &info, "version info", &name)?;
+    check_info(&info.body, asked)?;
+
+    let mod_url = below(&base, &format!("{module}/@v/{version}.mod"));
+    let go_mod = session.follow(&mod_url, Want::Body(MAX_TEXT)).await?;
+    expect_content(session, &go_mod, "go.mod", &name)?;
+    let proven = check_mod(&go_mod.body, asked)?;
+    Ok(Finding {
+        reason: format!("{name}, {proven}"),
+        proof: session.proof(&base),
+    })
+}
+
+/// The base URL of a proxy, as a target has it.
+pub(super) fn base_url(text: &str) -> Result<Url, Failure> {
+    let url = Url::parse(text).ok().filter(Url::has_host);
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
+    // The text may hold a password, so it is not shown.
+    url.ok_or_else(|| Failure::refusal(Phase::Connect, "its URL is no http or https URL"))
+}
+
+/// `base/path`, escaped as `modfetch/proxy.go:pathEscape` does (`!` goes as `%21`).
+pub(super) fn below(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    let mut whole = base.path().trim_end_matches('/').to_owned();
+    whole.push('/');
+    for byte in path.bytes() {
+        match byte {
+            b'-' | b'_' | b'.' | b'~' | b'$' | b'&' | b'+' | b'=' | b':' | b'@' | b'/' => {
+                whole.push(char::from(byte));
+            }
+            _ if byte.is_ascii_alphanumeric() => whole.push(char::from(byte)),
+            _ => whole.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    url.set_path(&whole);
+    url
+}
+
+/// Is it a 200 with something other than a page for people? `what` was asked, for `name`.
+pub(super) fn expect_content(
+    session: &Session<'_>,
+    answer: &Answer,
+    what: &str,
+    name: &str,
+) -> Result<(), Failure> {
+    let refusal = |reason: String| Err(Failure::refusal(Phase::Content, reason));
+    match answer.status.as_u16() {
+        200 => {}
+        404 | 410 => return refusal(format!("has no {name} ({})", answer.status_line())),
+        401 | 403 => {
+            let advice = session.credentials_advice(&answer.url);
+            return refusal(format!("{advice} ({})", answer.status_line()));
+        }
+        407 => return refusal("an HTTP proxy on the way wants credentials (407)".to_owned()),
+        408 | 429 | 500.. => {
+            let reason = format!("answers {}", answer.status_line());
+            return Err(Failure::down(Phase::Content, reason));
+        }
+        _ => return refusal(format!("answers {}", answer.status_line())),
+    }
+    if answer.is_html() {
+        return Err(answer.html_portal(what));
+    }
+    if answer.cut {
+        let reason = format!("sends no end of bytes where {what} was asked");
+        return Err(Failure::wrong(Phase::Body, reason));
+    }
+    Ok(())
+}
+
+fn check_info(body: &[u8], asked: Asked<'_>) -> Result<(), Failure> {
+    let Ok(info) = serde_json::from_slice::<Info>(body) else {
+        let reason = "200, but no JSON where version info was asked";
+        return Err(Failure::wrong(Phase::Content, reason));
+    };
+    if info.version != asked.version {
+        let reason = format!(
+            "its info names {} where {} was asked",
+            quoted(&info.version),
+            asked.version
+        );
+        return Err(Failure::wrong(Phase::Content, reason));
+    }
+    Ok(())
+}
+
+fn check_mod(body: &[u8], asked: Asked<'_>) -> Result<&'static str, Failure> {
+    let Some(sum) = asked.sum else {
+        let path = std::str::from_utf8(body).ok().and_then(module_path);
+        return match path {
+            Some(path) if path == asked.module => Ok("go.mod names it"),
+            Some(path) => Err(Failure::wrong(
+                Phase::Content,
+                format!("its go.mod is of {}, not of {}", quoted(path), asked.module),
+            )),
+            None => Err(Failure::wrong(
+                Phase::Content,
+                "200, but no go.mod where go.mod was asked",
+            )),
+        };
+    };
+    let hash = gosum::hash_go_mod(body);
+    if hash == sum {
+        return Ok("hash right");
+    }
+    Err(Failure::wrong(
+        Phase::Content,
+        format!("its go.mod has the hash {hash}, not {}", quoted(sum)),
+    ))
+}
+
+/// The path on a go.mod's `module` line (`modfile.ModulePath`), alone or in a block.
+fn module_path(text: &str) -> Option<&str> {
+    let mut in_block = false;
+    for line in text.lines() {
+        let line = line.split("//").next().unwrap_or_default().trim();
+        let path = if in_block {
+            line
+        } else {
+            match line.strip_prefix("module") {
+                Some(rest) if rest.starts_with([' ', '\t', '(']) => rest.trim(),
+                Some(_) | None => continue,
+            }
+        };
+        match path {
+            "" => {}
+            "(" => in_block = true,
+            ")" => return None,
+            path => {
+                let quotes = ['"', '`'];
+                let path = path.trim_start_matches(quotes).trim_end_matches(quotes);
+                return (!path.contains(char::is_whitespace)).then_some(path);
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::target::DEFAULT_SUM;
+
+    const ASKED: Asked<'static> = Asked {
+        module: "golang.org/x/text",
+        version: "v0.3.0",
+        sum: None,
+    };
+
+    #[test]
+    fn the_module_line_is_found_wherever_go_finds_it() {
+        for (text, path) in [
+            ("module golang.org/x/text\n", Some("golang.org/x/text")),
+            ("// c\n\nmodule a.b/c // why\n\ngo 1.20\n", Some("a.b/c")),
+            ("module \"a.b/c\"\n", Some("a.b/c")),
+            ("module (\n\ta.b/c\n)\n", Some("a.b/c")),
+            ("modules a.b/c\n", None),
+            ("go 1.20\n", None),
+            ("module a b\n", None),
+            ("", None),
+        ] {
+            assert_eq!(module_path(text), path, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_go_mod_is_judged_by_its_hash_or_its_name() {
+        let with_sum = Asked {
+            sum: Some(DEFAULT_SUM),
+            ..ASKED
+        };
+        let right = b"module golang.org/x/text\n";
+        assert_eq!(check_mod(right, with_sum).unwrap(), "hash right");
+        assert_eq!(check_mod(right, ASKED).unwrap(), "go.mod names it");
+        let crlf = b"module golang.org/x/text\r\n";
+        assert!(check_mod(crlf, with_sum).is_err());
+        assert!(
+            check_mod(b"module a.b/c\n", ASKED)
+                .unwrap_err()
+                .reason
+                .contains("a.b/c")
+        );
+        assert!(check_mod(b"\xff", ASKED).is_err());
+    }
+
+    #[test]
+    fn info_must_be_json_of_the_version_that_was_asked() {
+        assert!(check_info(br#"{"Version":"v0.3.0","Time":"x"}"#, ASKED).is_ok());
+        let other = check_info(br#"{"Version":"v9.9.9\u001b[31m"}"#, ASKED).unwrap_err();
+        assert_eq!(
+            other.reason,
+            "its info names v9.9.9[31m where v0.3.0 was asked"
+        );
+        for junk in [&b""[..], b"{", b"[]", b"null", b"{\"Version\":1}", b"\xff"] {
+            assert!(check_info(junk, ASKED).is_err());
+        }
+    }
+
+    #[test]
+    fn urls_are_put_together_as_go_does() {
+        let base = base_url("https://h.test/a%2Fb/?x=1").unwrap();
+        assert_eq!(
+            below(
+                &base,
+                "github.com/!burnt!sushi/toml/@v/v1.0.0+incompatible.info"
+            )
+            .as_str(),
+            "https://h.test/a%2Fb/github.com/%21burnt%21sushi/toml/@v/v1.0.0+incompatible.info?x=1"
+        );
+        assert!(base_url("file:///x").is_err());
+        assert!(base_url("https://").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_it_panic(body in proptest::collection::vec(any::<u8>(), 0..200), text in "(module|[(]|[)]|//|\n| |\"|x){0,20}") {
+            let _ = (check_info(&body, ASKED), check_mod(&body, ASKED), module_path(&text));
+        }
+    }
+}

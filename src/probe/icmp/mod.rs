@@ -1,0 +1,32 @@
+//! An ICMP echo, without privileges where the system allows it.
+
+use std::net::IpAddr;
+
+use super::attempt::Attempt;
+use super::failure::{Failure, Finding, Outcome};
+use crate::model::{Phase, Proof};
+
+#[cfg_attr(unix, path = "unix.rs")]
+#[cfg_attr(windows, path = "windows.rs")]
+mod imp;
+#[cfg(any(unix, test))]
+mod packet;
+
+/// One echo, and the wait for its answer.
+pub(super) async fn probe(attempt: &mut Attempt, address: IpAddr) -> Outcome {
+    let deadline = attempt.first_byte_deadline();
+    let took = imp::echo(deadline, address).await?;
+    attempt.phases.first_byte = Some(took);
+    Ok(Finding {
+        reason: format!("{address} answers an echo"),
+        proof: Proof::None,
+    })
+}
+
+fn no_echo(address: IpAddr) -> String {
+    format!("no echo from {address}")
+}
+
+fn not_here(reason: String) -> Failure {
+    Failure::refusal(Phase::Connect, reason)
+}

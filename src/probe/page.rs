@@ -1,0 +1,115 @@
+//! Any http or https URL: a status, perhaps a text, and no login page in its place.
+
+use url::Url;
+
+use super::answer::{Answer, Want, redirect_portal, same_site};
+use super::failure::{Failure, Finding, Outcome, quoted};
+use super::goproxy::base_url;
+use super::session::Session;
+use crate::model::Phase;
+
+/// A text is looked for in this much of a page.
+const MAX_PAGE: usize = 1024 * 1024;
+
+/// Words in the host or path of a login page.
+const LOGIN: [&str; 6] = ["login", "portal", "captive", "hotspot", "signin", "sign-in"];
+
+/// One request; a redirect is an answer.
+pub(super) async fn probe(
+    session: &mut Session<'_>,
+    url: &str,
+    status: &[u16],
+    body: Option<&str>,
+) -> Outcome {
+    let url = base_url(url)?;
+    let want = if body.is_some() {
+        Want::Body(MAX_PAGE)
+    } else {
+        Want::Head
+    };
+    let answer = session.once(&url, want).await?;
+    let code = answer.status.as_u16();
+    let named = status.contains(&code);
+    // Who lists 302 in `status` has said that redirects are fine.
+    if !named
+        && let Some(next) = answer.redirect()
+        && leads_away(&url, next)
+    {
+        return Err(redirect_portal(code, next));
+    }
+    let by_default = status.is_empty() && (200..400).contains(&code);
+    if !named && !by_default {
+        return Err(unwanted(&answer, status));
+    }
+    if let Some(text) = body
+        && !holds(&answer.body, text)
+    {
+        // Over TLS it is the server's own page that has changed.
+        return Err(if answer.is_html() && url.scheme() == "http" {
+            Failure::portal(
+                Phase::Content,
+                format!("{code}, but another page than the asked one"),
+            )
+        } else {
+            let reason = format!("{code}, but without the text {:?}", quoted(text));
+            Failure::wrong(Phase::Content, reason)
+        });
+    }
+    Ok(Finding {
+        reason: answer.status_line(),
+        proof: session.proof(&url),
+    })
+}
+
+/// To a login page, or to another site on a way that anybody could have bent.
+fn leads_away(from: &Url, to: &Url) -> bool {
+    if same_site(from, to) {
+        return false;
+    }
+    let place = format!("{}{}", to.host_str().unwrap_or_default(), to.path()).to_ascii_lowercase();
+    from.scheme() == "http" || to.scheme() != "https" || LOGIN.iter().any(|w| place.contains(w))
+}
+
+fn unwanted(answer: &Answer, status: &[u16]) -> Failure {
+    let wanted = match status {
+        [] => String::new(),
+        list => {
+            let list: Vec<String> = list.iter().map(u16::to_string).collect();
+            format!(", not {}", list.join(" or "))
+        }
+    };
+    let reason = format!("answers {}{wanted}", answer.status_line());
+    if matches!(answer.status.as_u16(), 408 | 429 | 500..) {
+        Failure::down(Phase::Content, reason)
+    } else {
+        Failure::refusal(Phase::Content, reason)
+    }
+}
+
+fn holds(body: &[u8], text: &str) -> bool {
+    text.is_empty() || body.windows(text.len()).any(|part| part == text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_within_the_site_is_fine_and_one_to_a_login_page_is_not() {
+        let away =
+            |from: &str, to: &str| leads_away(&Url::parse(from).unwrap(), &Url::parse(to).unwrap());
+        assert!(!away("http://example.test/", "https://example.test/"));
+        assert!(!away(
+            "https://example.test/",
+            "https://www.example.test/login"
+        ));
+        assert!(!away("https://example.test/", "https://cdn.other.test/x"));
+        assert!(away("http://example.test/", "http://10.0.0.1/"));
+        assert!(away("http://example.test/", "https://wifi.hotel.example/"));
+        assert!(away("https://example.test/", "http://wifi.hotel.example/"));
+        assert!(away(
+            "https://example.test/",
+            "https://login.hotel.example/"
+        ));
+    }
+}

@@ -1,0 +1,240 @@
+//! Which certificate authorities go trusts: `crypto/x509/root.go` and its lists per system.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
+use crate::environment::Environment;
+
+/// Larger than any bundle; a device or a runaway file named by mistake ends here.
+const MAX_FILE: u64 = 16 * 1024 * 1024;
+/// More than any folder of roots holds.
+const MAX_FILES: usize = 4096;
+
+/// `crypto/x509/root_linux.go` and `root_bsd.go`: the first of these files that can be read…
+const FILES: &[&str] = if cfg!(target_os = "linux") {
+    &[
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/ca-bundle.pem",
+        "/etc/pki/tls/cacert.pem",
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+        "/etc/ssl/cert.pem",
+    ]
+} else if cfg!(any(windows, target_vendor = "apple")) {
+    &[]
+} else {
+    &[
+        "/usr/local/etc/ssl/cert.pem",
+        "/etc/ssl/cert.pem",
+        "/usr/local/share/certs/ca-root-nss.crt",
+        "/etc/openssl/certs/ca-certificates.crt",
+    ]
+};
+/// …and all files of these folders.
+const FOLDERS: &[&str] = if cfg!(target_os = "linux") {
+    &["/etc/ssl/certs", "/etc/pki/tls/certs"]
+} else if cfg!(any(windows, target_vendor = "apple")) {
+    &[]
+} else {
+    &[
+        "/etc/ssl/certs",
+        "/usr/local/share/certs",
+        "/etc/openssl/certs",
+    ]
+};
+
+/// A CA file that a target names and that is of no use.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CaError {
+    #[error("the CA file {path} cannot be read: {source}")]
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("the CA file {0} holds no certificate")]
+    Empty(PathBuf),
+}
+
+/// A file as it was when it was read: path, modification time, length, inode.
+type Stamp = (PathBuf, Option<std::time::SystemTime>, u64, u64);
+
+/// The last roots that were read, with the state of the files they came from. Reading some
+/// 300 files again for every round would cost more than the probes do.
+static LAST: Mutex<Option<(Vec<Stamp>, Arc<RootCertStore>)>> = Mutex::new(None);
+
+/// The roots on disk, or `None` where the system's own verifier is asked instead: on macOS
+/// and Windows, unless SSL_CERT_FILE or SSL_CERT_DIR is set, which go 1.27 takes in its place.
+pub(super) fn on_disk(env: &Environment) -> Option<Arc<RootCertStore>> {
+    let (file, folders) = (env.path("SSL_CERT_FILE"), env.get("SSL_CERT_DIR"));
+    if cfg!(any(windows, target_vendor = "apple")) && file.is_none() && folders.is_none() {
+        return None;
+    }
+    let files = file.map_or_else(
+        || FILES.iter().map(PathBuf::from).collect(),
+        |file| vec![file],
+    );
+    let folders: Vec<PathBuf> = folders.map_or_else(
+        || FOLDERS.iter().map(PathBuf::from).collect(),
+        |list| std::env::split_paths(list).collect(),
+    );
+    let sources: Vec<Stamp> = files
+        .into_iter()
+        .filter(|file| fs::File::open(file).is_ok())
+        .find_map(stamp)
+        .into_iter()
+        .chain(folders.iter().flat_map(|folder| folder_files(folder)))
+        .collect();
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((stamps, roots)) = last.as_ref()
+        && *stamps == sources
+    {
+        return Some(Arc::clone(roots));
+    }
+    let roots = Arc::new(load(&sources));
+    *last = Some((sources, Arc::clone(&roots)));
+    Some(roots)
+}
+
+/// The certificates of one PEM file that a target trusts in addition.
+pub(super) fn extra(path: &Path) -> Result<Vec<CertificateDer<'static>>, CaError> {
+    let pem = read_bounded(path).map_err(|source| CaError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    let mut certificates = certificates(&pem);
+    certificates.retain(|der| RootCertStore::empty().add(der.clone()).is_ok());
+    if certificates.is_empty() {
+        return Err(CaError::Empty(path.to_owned()));
+    }
+    Ok(certificates)
+}
+
+fn load(sources: &[Stamp]) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let mut seen: HashSet<CertificateDer<'static>> = HashSet::new();
+    for (path, ..) in sources {
+        // Like AppendCertsFromPEM: what cannot be read or parsed is passed over.
+        let Ok(pem) = read_bounded(path) else {
+            continue;
+        };
+        for der in certificates(&pem) {
+            // Debian's folder holds each root twice: alone and in ca-certificates.crt.
+            if !seen.contains(&der) && roots.add(der.clone()).is_ok() {
+                seen.insert(der);
+            }
+        }
+    }
+    roots
+}
+
+fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(pem)
+        .filter_map(Result::ok)
+        .collect()
+}
+
+/// `readUniqueDirectoryEntries`: links to a neighbour (OpenSSL's hash names) are passed over.
+fn folder_files(folder: &Path) -> Vec<Stamp> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut stamps: Vec<Stamp> = entries
+        .take(MAX_FILES)
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| !is_same_folder_link(path))
+        .filter_map(stamp)
+        .collect();
+    stamps.sort();
+    stamps
+}
+
+fn is_same_folder_link(path: &Path) -> bool {
+    fs::read_link(path).is_ok_and(|target| target.components().count() == 1 && target.is_relative())
+}
+
+fn stamp(path: PathBuf) -> Option<Stamp> {
+    let meta = fs::metadata(&path).ok().filter(fs::Metadata::is_file)?;
+    #[cfg(unix)]
+    let inode = std::os::unix::fs::MetadataExt::ino(&meta);
+    #[cfg(not(unix))]
+    let inode = 0;
+    Some((path, meta.modified().ok(), meta.len(), inode))
+}
+
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?
+        .take(MAX_FILE)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn authority(name: &str) -> String {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, name);
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.self_signed(&key).unwrap().pem()
+    }
+
+    fn count(file: &Path, folder: &Path) -> usize {
+        let vars = [
+            ("SSL_CERT_FILE", file.to_str().unwrap()),
+            ("SSL_CERT_DIR", folder.to_str().unwrap()),
+        ];
+        on_disk(&vars.into_iter().collect()).unwrap().len()
+    }
+
+    #[test]
+    fn file_and_folder_are_both_read_and_a_root_in_both_counts_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, folder) = (dir.path().join("bundle.pem"), dir.path().join("d"));
+        fs::create_dir(&folder).unwrap();
+        let (one, two) = (authority("one"), authority("two"));
+        fs::write(&file, &one).unwrap();
+        assert_eq!(count(&file, &folder), 1);
+        fs::write(folder.join("any name"), format!("{one}{two}")).unwrap();
+        assert_eq!(count(&file, &folder), 2);
+        fs::write(folder.join("junk"), "-----BEGIN CERTIFICATE-----\nxx\n").unwrap();
+        assert_eq!(count(&file, &folder), 2);
+        // A changed file is seen, though the variables are the same.
+        fs::write(&file, format!("{one}{}", authority("three"))).unwrap();
+        assert_eq!(count(&file, &folder), 3);
+        assert_eq!(count(&dir.path().join("absent"), &folder), 2);
+    }
+
+    #[test]
+    fn a_ca_file_of_no_use_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ca.pem");
+        assert!(
+            extra(&path)
+                .unwrap_err()
+                .to_string()
+                .contains("ca.pem cannot be read")
+        );
+        fs::write(&path, "no certificate").unwrap();
+        assert!(
+            extra(&path)
+                .unwrap_err()
+                .to_string()
+                .ends_with("ca.pem holds no certificate")
+        );
+        fs::write(&path, authority("one")).unwrap();
+        assert_eq!(extra(&path).unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,278 @@
+//! The requests of one try: one connection where possible, credentials as go would send them,
+//! redirects as go would follow them.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hyper::header::HeaderValue;
+use rustls::ClientConfig;
+use url::Url;
+
+use super::answer::{Answer, Want, redirect_portal};
+use super::attempt::Attempt;
+use super::failure::{Failure, authority, shown, strip_userinfo};
+use super::line::Line;
+use super::netrc::Netrc;
+use super::proxied;
+use super::rules::ProxyRules;
+use super::tls::{Tls, Trust};
+use crate::environment::Environment;
+use crate::model::{Phase, Proof, Target};
+
+/// go's own name first, so that what is blocked by name is blocked for the probe as well.
+pub(super) const AGENT: &str = concat!("Go-http-client/1.1 goroam/", env!("CARGO_PKG_VERSION"));
+
+/// `net/http` stops before the eleventh request.
+const MAX_REQUESTS: usize = 10;
+
+/// What all probes of one round share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) env: Environment,
+    pub(super) rules: ProxyRules,
+    pub(super) netrc: Netrc,
+    pub(super) tls: Tls,
+}
+
+/// Basic credentials. There is no way to print them.
+pub(super) struct Authorization(HeaderValue);
+
+/// The requests of one try.
+pub(super) struct Session<'a> {
+    shared: &'a Shared,
+    target: &'a Target,
+    attempt: &'a mut Attempt,
+    line: Option<Line>,
+    sent_credentials: bool,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(shared: &'a Shared, target: &'a Target, attempt: &'a mut Attempt) -> Self {
+        Session {
+            shared,
+            target,
+            attempt,
+            line: None,
+            sent_credentials: false,
+        }
+    }
+
+    /// Asks for `url` and follows redirects as go does: not from https to http, credentials to
+    /// the same host only.
+    pub(super) async fn follow(&mut self, url: &Url, want: Want) -> Result<Answer, Failure> {
+        let (start, mut authorization) = self.credentials(url)?;
+        let mut url = start.clone();
+        let mut led_to: Option<(u16, Url)> = None;
+        for _ in 0..MAX_REQUESTS {
+            let asked = self.ask(&start, &url, authorization.as_ref(), want).await;
+            let mut answer = match (asked, &led_to) {
+                // Over plain http anybody could have sent us there.
+                (Err(_), Some((status, page))) if start.scheme() == "http" => {
+                    return Err(redirect_portal(*status, page));
+                }
+                (asked, _) => asked?,
+            };
+            let Some(next) = answer.redirect() else {
+                let status = answer.status;
+                return match &led_to {
+                    Some((redirect, page)) if start.scheme() == "http" && !status.is_success() => {
+                        Err(redirect_portal(*redirect, page))
+                    }
+                    Some(_) | None => {
+                        answer.led_to = led_to;
+                        Ok(answer)
+                    }
+                };
+            };
+            let mut next = next.clone();
+            strip_userinfo(&mut next);
+            let secure = next.scheme() == "https";
+            if !secure && (url.scheme() == "https" || next.scheme() != "http") {
+                return Err(redirect_portal(answer.status.as_u16(), &next));
+            }
+            if authority(&next) != authority(&url) {
+                authorization = None;
+                led_to.get_or_insert_with(|| (answer.status.as_u16(), next.clone()));
+            }
+            if !secure {
+                authorization = None;
+            }
+            url = next;
+        }
+        Err(Failure::refusal(
+            Phase::Content,
+            format!("{} redirects in a circle", authority(&start)),
+        ))
+    }
+
+    /// Asks for `url` and takes a redirect for an answer.
+    pub(super) async fn once(&mut self, url: &Url, want: Want) -> Result<Answer, Failure> {
+        let (url, authorization) = self.credentials(url)?;
+        self.ask(&url, &url, authorization.as_ref(), want).await
+    }
+
+    /// What an answer over this URL's scheme is worth.
+    pub(super) fn proof(&self, url: &Url) -> Proof {
+        match url.scheme() {
+            "https" if !self.target.pins.is_empty() => Proof::Pinned,
+            "https" => Proof::Tls,
+            _ => Proof::None,
+        }
+    }
+
+    /// What to do about a 401 or 403.
+    pub(super) fn credentials_advice(&self, url: &Url) -> String {
+        let host = authority(url);
+        match (url.scheme(), self.sent_credentials) {
+            ("https", true) => "the credentials are refused".to_owned(),
+            ("https", false) => {
+                format!("wants credentials: {}", self.shared.netrc.advice(&host))
+            }
+            _ => "wants credentials, which go sends over https only".to_owned(),
+        }
+    }
+
+    /// Userinfo over https, else netrc over https; userinfo over http is refused, as go does
+    /// (`cmd/go/internal/web/http.go`).
+    fn credentials(&mut self, url: &Url) -> Result<(Url, Option<Authorization>), Failure> {
+        let mut bare = url.clone();
+        strip_userinfo(&mut bare);
+        let has_userinfo = !url.username().is_empty() || url.password().is_some();
+        if url.scheme() != "https" {
+            if has_userinfo {
+                let reason = format!("go refuses to send credentials to {}", shown(url));
+                return Err(Failure::refusal(Phase::Connect, reason));
+            }
+            if !self.target.pins.is_empty() {
+                let reason = "its pin cannot be proven over plain http";
+                return Err(Failure::refusal(Phase::Connect, reason));
+            }
+            return Ok((bare, None));
+        }
+        let authorization = if has_userinfo {
+            let user = percent_decode(url.username());
+            Authorization::basic(&user, &percent_decode(url.password().unwrap_or_default()))
+        } else {
+            let place = format!("{}{}", authority(url), url.path());
+            self.shared.netrc.login(&place).and_then(|login| {
+                Authorization::basic(login.user.as_bytes(), login.password.as_bytes())
+            })
+        };
+        self.sent_credentials |= authorization.is_some();
+        Ok((bare, authorization))
+    }
+
+    async fn ask(
+        &mut self,
+        start: &Url,
+        url: &Url,
+        authorization: Option<&Authorization>,
+        want: Want,
+    ) -> Result<Answer, Failure> {
+        if let Some(line) = &mut self.line
+            && line.serves(url).await
+        {
+            let deadline = self.attempt.first_byte_deadline();
+            let asked = line.get(self.attempt, url, authorization, want).await;
+            match asked {
+                // The server may close a kept connection while the request is on its way.
+                Err(failure)
+                    if failure.phase == Phase::FirstByte
+                        && !failure.definite
+                        && !deadline.remaining().is_zero() => {}
+                other => return other,
+            }
+        }
+        self.line = None;
+        let via = self.shared.rules.for_url(url).map_err(|_| {
+            let reason = "go refuses HTTP_PROXY where REQUEST_METHOD is set (CGI)";
+            Failure::refusal(Phase::Connect, reason)
+        })?;
+        let tls = self.tls(start, url).await?;
+        if let Some(via) = via {
+            return proxied::get(self.attempt, url, via, tls, authorization, want).await;
+        }
+        let mut line = Line::open(self.attempt, url, tls).await?;
+        let answer = line.get(self.attempt, url, authorization, want).await;
+        self.line = Some(line);
+        answer
+    }
+
+    async fn tls(&self, start: &Url, url: &Url) -> Result<Option<Arc<ClientConfig>>, Failure> {
+        let through_tls = |url: &Url| url.scheme() == "https";
+        let proxy_tls = self.shared.rules.for_url(url).ok().flatten();
+        if !through_tls(url) && !proxy_tls.is_some_and(|via| through_tls(via.url())) {
+            return Ok(None);
+        }
+        let trust = Trust {
+            ca: self.target.ca.clone(),
+            pins: self.target.pins.clone(),
+            host: bare_host(start),
+        };
+        let config = self.shared.tls.config(&self.shared.env, &trust).await?;
+        Ok(Some(config))
+    }
+}
+
+impl Authorization {
+    fn basic(user: &[u8], password: &[u8]) -> Option<Authorization> {
+        let pair = [user, b":", password].concat();
+        let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair))).ok()?;
+        value.set_sensitive(true);
+        Some(Authorization(value))
+    }
+
+    pub(super) fn header(&self) -> HeaderValue {
+        self.0.clone()
+    }
+}
+
+/// The host without the brackets of an IPv6 address.
+pub(super) fn bare_host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    host.trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned()
+}
+
+/// What stands in userinfo is escaped; what goes into the header is not.
+fn percent_decode(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        let hex = |b: u8| {
+            char::from(b)
+                .to_digit(16)
+                .and_then(|d| u8::try_from(d).ok())
+        };
+        let escaped = match (byte, after) {
+            (b'%', [high, low, tail @ ..]) => hex(*high).zip(hex(*low)).map(|pair| (pair, tail)),
+            _ => None,
+        };
+        match escaped {
+            Some(((high, low), tail)) => {
+                out.push(high << 4 | low);
+                rest = tail;
+            }
+            None => {
+                out.push(*byte);
+                rest = after;
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn userinfo_is_unescaped_before_it_is_sent() {
+        assert_eq!(percent_decode("a%40b%3a%zz%4"), b"a@b:%zz%4");
+        let header = Authorization::basic(b"user", b"pass").unwrap().header();
+        assert_eq!(header.to_str().unwrap(), "Basic dXNlcjpwYXNz");
+        assert!(!format!("{header:?}").contains("dXNl"));
+    }
+}

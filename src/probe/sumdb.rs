@@ -1,0 +1,111 @@
+//! A checksum database, asked directly or through a proxy: only its signature counts.
+
+use url::Url;
+
+use super::answer::Want;
+use super::failure::{Failure, Finding, Outcome};
+use super::goproxy::{base_url, below, expect_content};
+use super::session::Session;
+use crate::gosum::{LookupRecord, Note, NoteError, TreeHead, check_key};
+use crate::model::target::{DEFAULT_MODULE, DEFAULT_SUM};
+use crate::model::{Phase, Proof, SumDb, VerifierKey};
+
+/// A tree head has some 200 bytes, a lookup some 400.
+const MAX_NOTE: usize = 64 * 1024;
+
+/// Asks for the tree head; where that is not served (go itself never asks for it, so a proxy
+/// may not pass it on), for the record of a module whose hash is known.
+pub(super) async fn probe(session: &mut Session<'_>, db: &SumDb, via: Option<&str>) -> Outcome {
+    let SumDb::Database { key, url, .. } = db else {
+        let reason = "GOSUMDB is off: there is no database to ask";
+        return Err(Failure::refusal(Phase::Content, reason));
+    };
+    check_key(key).map_err(|error| judge(&error))?;
+    let base = match (via, url) {
+        (Some(proxy), _) => through(session, proxy, key).await?,
+        (None, Some(url)) => base_url(url)?,
+        (None, None) => base_url(&format!("https://{}", key.name))?,
+    };
+    let latest = session
+        .follow(&below(&base, "latest"), Want::Body(MAX_NOTE))
+        .await?;
+    let (tree, how) = if matches!(latest.status.as_u16(), 404 | 410) {
+        (
+            look_up(session, &base, key).await?,
+            ", which holds golang.org/x/text",
+        )
+    } else {
+        expect_content(session, &latest, "a signed tree head", "tree head")?;
+        let text = Note::parse(&latest.body).and_then(|note| note.verify(key));
+        (
+            text.and_then(TreeHead::parse)
+                .map_err(|error| judge(&error))?,
+            "",
+        )
+    };
+    let proof = session.proof(&base).max(Proof::Signed);
+    Ok(Finding {
+        reason: format!("tree of {} records, signed by {}{how}", tree.size, key.name),
+        proof,
+    })
+}
+
+/// `PROXY/sumdb/NAME`, if the proxy says that it supports it (`modfetch/sumdb.go:initBase`).
+async fn through(
+    session: &mut Session<'_>,
+    proxy: &str,
+    key: &VerifierKey,
+) -> Result<Url, Failure> {
+    let base = below(&base_url(proxy)?, &format!("sumdb/{}", key.name));
+    // go does not look at the body, so neither does this: what is asked next will tell.
+    let supported = session
+        .follow(&below(&base, "supported"), Want::Body(MAX_NOTE))
+        .await?;
+    match supported.status.as_u16() {
+        200 => Ok(base),
+        404 | 410 => Err(Failure::refusal(
+            Phase::Content,
+            format!(
+                "does not pass {} on ({})",
+                key.name,
+                supported.status_line()
+            ),
+        )),
+        _ => {
+            expect_content(session, &supported, "/supported", "/supported")?;
+            Ok(base)
+        }
+    }
+}
+
+async fn look_up(
+    session: &mut Session<'_>,
+    base: &Url,
+    key: &VerifierKey,
+) -> Result<TreeHead, Failure> {
+    let (module, version) = DEFAULT_MODULE;
+    let url = below(base, &format!("lookup/{module}@{version}"));
+    let answer = session.follow(&url, Want::Body(MAX_NOTE)).await?;
+    expect_content(
+        session,
+        &answer,
+        "a record",
+        &format!("tree head and no {module}@{version}"),
+    )?;
+    let tree = LookupRecord::parse(&answer.body).and_then(|record| {
+        let tree = record.tree.verify(key).and_then(TreeHead::parse)?;
+        Ok((record, tree))
+    });
+    let (record, tree) = tree.map_err(|error| judge(&error))?;
+    if record.holds(&format!("{module} {version}/go.mod {DEFAULT_SUM}")) {
+        return Ok(tree);
+    }
+    Err(Failure::wrong(
+        Phase::Content,
+        format!("its record of {module}@{version} has not the hash that the world knows"),
+    ))
+}
+
+fn judge(error: &NoteError) -> Failure {
+    Failure::wrong(Phase::Content, error.to_string())
+}

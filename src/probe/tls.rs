@@ -1,0 +1,234 @@
+//! How a server's certificate is judged: by go's roots, by a target's own CA files, and by
+//! its pins. Sessions are never resumed, so every probe sees the certificate anew.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ring::digest::{SHA256, digest};
+use rustls::client::Resumption;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring as ring_provider};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
+    SignatureScheme,
+};
+use tokio::sync::{Mutex, OnceCell};
+
+use super::failure::Failure;
+use super::roots;
+use crate::environment::Environment;
+use crate::model::{Phase, Pin};
+
+/// The TLS settings of one round, built when they are first needed.
+#[derive(Debug, Default)]
+pub(super) struct Tls {
+    roots: OnceCell<Option<Arc<RootCertStore>>>,
+    configs: Mutex<Vec<(Trust, Arc<ClientConfig>)>>,
+}
+
+/// Whom a target trusts beyond the system's roots, and which keys it insists on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trust {
+    pub(super) ca: Vec<PathBuf>,
+    pub(super) pins: Vec<Pin>,
+    /// The host that the pins are for; redirects and proxies lead to others.
+    pub(super) host: String,
+}
+
+/// The chain is fine, but the key is none of the pinned ones.
+#[derive(Debug)]
+pub(super) struct AnotherKey;
+
+#[derive(Debug)]
+struct PinVerifier {
+    inner: Arc<dyn ServerCertVerifier>,
+    pins: Vec<Pin>,
+    host: String,
+}
+
+impl Tls {
+    /// The settings for a target. A target's unusable CA file is its own, definite failure.
+    pub(super) async fn config(
+        &self,
+        env: &Environment,
+        trust: &Trust,
+    ) -> Result<Arc<ClientConfig>, Failure> {
+        let roots = self.roots.get_or_init(|| read_roots(env)).await;
+        let mut configs = self.configs.lock().await;
+        if let Some((_, config)) = configs.iter().find(|(known, _)| known == trust) {
+            return Ok(Arc::clone(config));
+        }
+        let config = Arc::new(build(roots.as_ref(), trust)?);
+        configs.push((trust.clone(), Arc::clone(&config)));
+        Ok(config)
+    }
+}
+
+/// The reading is some 300 small files when it is not cached, so not on the agent's one thread.
+async fn read_roots(env: &Environment) -> Option<Arc<RootCertStore>> {
+    let env = env.clone();
+    tokio::task::spawn_blocking(move || roots::on_disk(&env))
+        .await
+        .unwrap_or_default()
+}
+
+fn build(system: Option<&Arc<RootCertStore>>, trust: &Trust) -> Result<ClientConfig, Failure> {
+    let unusable = |error: &dyn fmt::Display| Failure::refusal(Phase::Tls, error.to_string());
+    let mut extra = Vec::new();
+    for path in &trust.ca {
+        extra.extend(roots::extra(path).map_err(|error| unusable(&error))?);
+    }
+    let provider = Arc::new(ring_provider::default_provider());
+    let mut verifier = match system {
+        Some(system) => with_roots(system, extra, &provider)?,
+        None => with_platform(extra, &provider).map_err(|error| {
+            unusable(&format!(
+                "the system's certificate verifier cannot be used: {error}"
+            ))
+        })?,
+    };
+    if !trust.pins.is_empty() {
+        verifier = Arc::new(PinVerifier {
+            inner: verifier,
+            pins: trust.pins.clone(),
+            host: trust.host.clone(),
+        });
+    }
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| unusable(&error))?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // A resumed session shows no certificate: nothing would be proven.
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}
+
+fn with_roots(
+    system: &Arc<RootCertStore>,
+    extra: Vec<CertificateDer<'static>>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, Failure> {
+    let mut roots = Arc::clone(system);
+    if !extra.is_empty() {
+        let roots = Arc::make_mut(&mut roots);
+        roots.add_parsable_certificates(extra);
+    }
+    if roots.is_empty() {
+        return Err(Failure::refusal(
+            Phase::Tls,
+            "this machine has no trusted roots: install ca-certificates, or set SSL_CERT_FILE",
+        ));
+    }
+    let built = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build();
+    match built {
+        Ok(verifier) => Ok(verifier),
+        Err(error) => Err(Failure::refusal(Phase::Tls, error.to_string())),
+    }
+}
+
+#[cfg(any(windows, target_vendor = "apple"))]
+fn with_platform(
+    extra: Vec<CertificateDer<'static>>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, rustls::Error> {
+    use rustls_platform_verifier::Verifier;
+    let provider = Arc::clone(provider);
+    Ok(Arc::new(if extra.is_empty() {
+        Verifier::new(provider)?
+    } else {
+        Verifier::new_with_extra_roots(extra, provider)?
+    }))
+}
+
+/// Elsewhere the roots are always on disk.
+#[cfg(not(any(windows, target_vendor = "apple")))]
+fn with_platform(
+    _extra: Vec<CertificateDer<'static>>,
+    _provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, rustls::Error> {
+    Err(rustls::Error::General("there is none".to_owned()))
+}
+
+impl ServerCertVerifier for PinVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified = self.inner.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        )?;
+        if server_name.to_str() != self.host {
+            return Ok(verified);
+        }
+        let spki = ParsedCertificate::try_from(end_entity)?.subject_public_key_info();
+        let key = digest(&SHA256, spki.as_ref());
+        if self.pins.iter().any(|pin| pin.0 == key.as_ref()) {
+            return Ok(verified);
+        }
+        let error = CertificateError::Other(OtherError(Arc::new(AnotherKey)));
+        Err(rustls::Error::InvalidCertificate(error))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}
+
+impl fmt::Display for AnotherKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("another key than the pinned one")
+    }
+}
+
+impl Error for AnotherKey {}
+
+/// The TLS error inside of an error of tokio-rustls, hyper or reqwest.
+pub(super) fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<rustls::Error>() {
+            return Some(found);
+        }
+        next = match error.downcast_ref::<io::Error>() {
+            // io::Error::source() steps over the error it wraps.
+            Some(error) => error.get_ref().map(|inner| inner as &(dyn Error + 'static)),
+            None => error.source(),
+        };
+    }
+    None
+}
