@@ -81,7 +81,9 @@ pub struct Link {
     pub carrier: bool,
     /// Bytes; 0 where unknown.
     pub mtu: u32,
-    /// Its own addresses with their prefix lengths, sorted; link-local ones included.
+    /// Its own addresses that can be used now, with their prefix lengths, sorted; link-local
+    /// ones included. Not those that still undergo duplicate address detection (a probe cannot
+    /// leave from them), nor IPv6 privacy addresses (they rotate beside a lasting one).
     pub addresses: Vec<IpNet>,
     /// The network's name on Wi-Fi, where the system tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,6 +6,7 @@
 //! May import: std, serde, ipnet and jiff's types. Nothing else of goroam.
 
 pub mod chain;
+pub mod change;
 pub mod link;
 pub mod mask;
 pub mod observation;
@@ -21,11 +22,12 @@ pub mod tier;
 pub mod truth;
 
 pub use chain::{Chain, ChainError, Hop, HopKind, Separator};
+pub use change::Change;
 pub use link::{Link, LinkKind};
 pub use observation::{Observation, Phase, Phases, Proof, Verdict};
 pub use pattern::Patterns;
 pub use route::{Route, RouteKind, Rule};
-pub use snapshot::{Change, NetworkId, Resolver, Snapshot};
+pub use snapshot::{NetworkId, Resolver, Snapshot};
 pub use sumdb::{SumDb, SumDbError, VerifierKey};
 pub use target::{Limits, Pin, Target, TargetKind};
 pub use tier::Tier;

@@ -21,6 +21,20 @@ pub enum RouteKind {
     Throw,
 }
 
+impl RouteKind {
+    /// The kernel's word for what it does instead of sending the packet on; `None` for
+    /// [`RouteKind::Unicast`].
+    pub fn as_str(self) -> Option<&'static str> {
+        match self {
+            RouteKind::Unicast => None,
+            RouteKind::Blackhole => Some("blackhole"),
+            RouteKind::Unreachable => Some("unreachable"),
+            RouteKind::Prohibit => Some("prohibit"),
+            RouteKind::Throw => Some("throw"),
+        }
+    }
+}
+
 /// One route of the kernel's tables, IPv4 or IPv6.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Route {
@@ -48,11 +62,19 @@ impl Route {
         self.destination.prefix_len() == 0
     }
 
+    /// For IPv6.
+    pub fn is_v6(&self) -> bool {
+        matches!(self.destination, IpNet::V6(_))
+    }
+
     /// A unicast default route of the main (or only) table.
     pub fn is_main_default(&self) -> bool {
-        self.is_default()
-            && self.kind == RouteKind::Unicast
-            && (self.table == TABLE_MAIN || self.table == 0)
+        self.is_default() && self.kind == RouteKind::Unicast && self.is_in_main_table()
+    }
+
+    /// In the table that is used unless a rule says otherwise.
+    pub fn is_in_main_table(&self) -> bool {
+        self.table == TABLE_MAIN || self.table == 0
     }
 }
 

@@ -1,6 +1,6 @@
 //! The network at one instant, and what changed between two instants.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -59,10 +59,17 @@ impl Snapshot {
             .routes
             .iter()
             .filter(|route| route.is_main_default())
-            .filter(|route| self.link(route.link).is_none_or(Link::is_running))
+            .filter(|route| self.is_live(route))
             .collect();
-        routes.sort_by_key(|route| (matches!(route.destination, IpNet::V6(_)), route.metric));
+        routes.sort_by_key(|route| (route.is_v6(), route.metric));
         routes
+    }
+
+    /// Does the route lead somewhere now? Not over a link that is down or has no carrier:
+    /// Linux keeps IPv4 routes there, and flushes them without a message (RTM_DELROUTE comes
+    /// for IPv6 only).
+    pub fn is_live(&self, route: &Route) -> bool {
+        self.link(route.link).is_none_or(Link::is_running)
     }
 
     /// Is there a default route that works as far as the kernel knows?
@@ -79,248 +86,199 @@ impl Snapshot {
         })
     }
 
-    /// What stands for this network, if there is one: gateways, own subnets on the default
-    /// links, name servers and search domains.
+    /// What stands for this network, if there is one: gateways, own subnets and Wi-Fi names on
+    /// the default links, configured routes, name servers and search domains.
+    ///
+    /// It must come out the same at each visit. So IPv6 only counts where there is no IPv4:
+    /// router advertisements and duplicate address detection trail DHCP by seconds, and many
+    /// homes get another prefix each day.
     pub fn identity(&self) -> Option<NetworkId> {
         let defaults = self.default_routes();
+        let v6_only = defaults.first()?.is_v6();
         let mut parts = Vec::new();
-        for route in &defaults {
+        for route in defaults.iter().filter(|route| route.is_v6() == v6_only) {
             let link = self.link(route.link);
-            parts.push(format!(
-                "{} via {}",
-                link.map_or("?", |link| link.name.as_str()),
-                route
-                    .gateway
-                    .map_or("-".to_owned(), |gateway| gateway.to_string()),
-            ));
-            // The prefix of an IPv6 network changes daily at many homes; the gateway does not.
+            let name = link.map_or("?", |link| link.name.as_str());
+            let gateway = route
+                .gateway
+                .map_or("-".to_owned(), |gateway| gateway.to_string());
+            parts.push(match link.and_then(|link| link.ssid.as_deref()) {
+                Some(ssid) => format!("{name} ({ssid}) via {gateway}"),
+                None => format!("{name} via {gateway}"),
+            });
             for net in link.into_iter().flat_map(Link::global_addresses) {
                 if let IpNet::V4(v4) = net {
                     parts.push(v4.trunc().to_string());
                 }
             }
         }
-        if parts.is_empty() {
-            return None;
-        }
-        for route in &self.routes {
-            if !route.is_default() && route.kind == RouteKind::Unicast {
-                parts.push(format!("route {}", route.destination));
-            }
-        }
+        parts.extend(self.identity_of_routes());
+        let servers = self.dns.servers.iter();
         parts.extend(
-            self.dns
-                .servers
-                .iter()
+            servers
+                .filter(|server| server.is_ipv6() == v6_only || server.is_loopback())
                 .map(|server| format!("dns {server}")),
         );
         parts.extend(self.dns.search.iter().cloned());
-        parts.dedup();
+        let mut seen = BTreeSet::new();
+        parts.retain(|part| seen.insert(part.clone()));
         Some(NetworkId(parts.join(", ")))
     }
-}
 
-/// One thing that is different between two snapshots, named as a person would.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
-    /// "default route moved to wlan0 via 10.20.0.1".
-    pub what: String,
-    /// Can it change what a probe sees? If not, it is told and no probe is sent.
-    pub major: bool,
-}
-
-impl Change {
-    fn major(what: String) -> Change {
-        Change { what, major: true }
-    }
-
-    fn minor(what: String) -> Change {
-        Change { what, major: false }
-    }
-
-    /// Everything that is different, the most telling first. Empty when nothing is that
-    /// matters: IPv6 link-local addresses come and go by themselves and are left out.
-    pub fn between(old: &Snapshot, new: &Snapshot) -> Vec<Change> {
-        let mut changes = Vec::new();
-        default_route_changes(old, new, &mut changes);
-        link_changes(old, new, &mut changes);
-        route_changes(old, new, &mut changes);
-        if old.rules != new.rules {
-            changes.push(Change::major("routing rules changed".to_owned()));
-        }
-        resolver_changes(&old.dns, &new.dns, &mut changes);
-        changes
-    }
-}
-
-fn route_name(snapshot: &Snapshot, route: &Route) -> String {
-    let link = snapshot
-        .link(route.link)
-        .map(|link| link.name.clone())
-        .unwrap_or_else(|| format!("link {}", route.link));
-    match route.gateway {
-        Some(gateway) => format!("{link} via {gateway}"),
-        None => link,
-    }
-}
-
-fn default_route_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Change>) {
-    for v6 in [false, true] {
-        let pick = |snapshot: &Snapshot| -> Option<Route> {
-            snapshot
-                .default_routes()
-                .into_iter()
-                .find(|route| matches!(route.destination, IpNet::V6(_)) == v6)
-                .cloned()
-        };
-        let family = if v6 {
-            "IPv6 default route"
-        } else {
-            "default route"
-        };
-        match (pick(old), pick(new)) {
-            (Some(before), Some(after)) => {
-                if (before.link, before.gateway) != (after.link, after.gateway) {
-                    changes.push(Change::major(format!(
-                        "{family} moved to {}",
-                        route_name(new, &after)
-                    )));
-                }
-            }
-            (Some(_), None) => changes.push(Change::major(format!("no {family} any more"))),
-            (None, Some(after)) => changes.push(Change::major(format!(
-                "{family} by {}",
-                route_name(new, &after)
-            ))),
-            (None, None) => {}
-        }
-    }
-}
-
-fn link_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Change>) {
-    let before: BTreeMap<u32, &Link> = old.links.iter().map(|link| (link.index, link)).collect();
-    let after: BTreeMap<u32, &Link> = new.links.iter().map(|link| (link.index, link)).collect();
-    for (index, link) in &before {
-        if !after.contains_key(index) {
-            let what = format!("{} is gone", link.name);
-            changes.push(Change {
-                what,
-                major: link.is_running() && link.kind != LinkKind::Loopback,
-            });
-        }
-    }
-    for (index, link) in &after {
-        let nothing = Link {
-            up: false,
-            carrier: false,
-            addresses: Vec::new(),
-            ssid: None,
-            ..(*link).clone()
-        };
-        let known = before.get(index);
-        let was = known.copied().unwrap_or(&nothing);
-        let loopback = link.kind == LinkKind::Loopback;
-        if known.is_none() {
-            changes.push(Change::minor(format!("{} appeared", link.name)));
-        }
-        if was.name != link.name {
-            changes.push(Change::minor(format!(
-                "{} is now called {}",
-                was.name, link.name
-            )));
-        }
-        if was.is_running() != link.is_running() {
-            let what = match (link.is_running(), link.up) {
-                (true, _) => "is up",
-                (false, true) => "has no carrier",
-                (false, false) => "is down",
-            };
-            changes.push(Change {
-                what: format!("{} {what}", link.name),
-                major: !loopback,
-            });
-        } else if was.up != link.up {
-            let what = if link.up {
-                "is up, without a carrier"
-            } else {
-                "is down"
-            };
-            changes.push(Change::minor(format!("{} {what}", link.name)));
-        }
-        let had: Vec<&IpNet> = was.global_addresses().collect();
-        let has: Vec<&IpNet> = link.global_addresses().collect();
-        for net in has.iter().filter(|net| !had.contains(net)) {
-            changes.push(Change::major(format!("{} has {net}", link.name)));
-        }
-        for net in had.iter().filter(|net| !has.contains(net)) {
-            changes.push(Change::major(format!("{} lost {net}", link.name)));
-        }
-        if was.mtu != link.mtu && known.is_some() {
-            changes.push(Change::minor(format!("{}: MTU {}", link.name, link.mtu)));
-        }
-        if was.ssid != link.ssid && known.is_some() {
-            let name = link.ssid.as_deref().unwrap_or("none");
-            changes.push(Change::major(format!("{}: Wi-Fi {name}", link.name)));
-        }
-    }
-}
-
-fn route_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Change>) {
-    let told = !changes.is_empty();
-    for route in new
-        .routes
-        .iter()
-        .filter(|route| !old.routes.contains(route))
-    {
-        if route.is_main_default() && told {
-            continue; // told already as the move of the default route
-        }
-        changes.push(Change::major(format!(
-            "route {} by {}, metric {}",
-            route.destination,
-            route_name(new, route),
-            route.metric
-        )));
-    }
-    for route in old
-        .routes
-        .iter()
-        .filter(|route| !new.routes.contains(route))
-    {
-        if route.is_main_default() && told {
-            continue;
-        }
-        changes.push(Change::major(format!(
-            "no route {} by {} any more",
-            route.destination,
-            route_name(old, route)
-        )));
-    }
-}
-
-fn resolver_changes(old: &Resolver, new: &Resolver, changes: &mut Vec<Change>) {
-    let list = |servers: &[IpAddr]| -> String {
-        if servers.is_empty() {
-            return "none".to_owned();
-        }
-        servers
+    /// The configured routes, few in words, many as a number and a checksum: a machine that
+    /// speaks BGP has thousands.
+    fn identity_of_routes(&self) -> Vec<String> {
+        let routes: BTreeSet<String> = self
+            .routes
             .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    if old.servers != new.servers {
-        changes.push(Change::major(format!(
-            "name servers: {}",
-            list(&new.servers)
-        )));
+            .filter(|route| !route.is_default() && route.kind == RouteKind::Unicast)
+            .filter(|route| self.is_live(route))
+            .map(|route| format!("route {}", route.destination))
+            .collect();
+        if routes.len() <= MOST_ROUTES_IN_WORDS {
+            return routes.into_iter().collect();
+        }
+        let count = routes.len();
+        // FNV-1a: the same in every build and on every machine, unlike std's hashers.
+        let sum = routes
+            .iter()
+            .flat_map(|route| route.bytes())
+            .fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+                (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+            });
+        vec![format!("{count} routes {sum:016x}")]
     }
-    if old.search != new.search {
-        let search = if new.search.is_empty() {
-            "none".to_owned()
-        } else {
-            new.search.join(", ")
+}
+
+const MOST_ROUTES_IN_WORDS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::route::TABLE_MAIN;
+
+    fn link(index: u32, name: &str, addresses: &[&str]) -> Link {
+        Link {
+            index,
+            name: name.to_owned(),
+            kind: LinkKind::Wired,
+            up: true,
+            carrier: true,
+            mtu: 1500,
+            addresses: addresses.iter().map(|net| net.parse().unwrap()).collect(),
+            ssid: None,
+        }
+    }
+
+    fn route(destination: &str, gateway: &str, link: u32, metric: u32) -> Route {
+        Route {
+            destination: destination.parse().unwrap(),
+            metric,
+            gateway: gateway.parse().ok(),
+            link,
+            table: TABLE_MAIN,
+            kind: RouteKind::Unicast,
+        }
+    }
+
+    fn office() -> Snapshot {
+        Snapshot {
+            links: vec![
+                link(2, "eth0", &["10.20.0.7/24", "fe80::7/64"]),
+                link(3, "wlan0", &["192.168.1.9/24"]),
+            ],
+            routes: vec![
+                route("0.0.0.0/0", "192.168.1.1", 3, 600),
+                route("0.0.0.0/0", "10.20.0.1", 2, 100),
+                route("172.16.0.0/12", "10.20.0.2", 2, 0),
+            ],
+            rules: Vec::new(),
+            dns: Resolver {
+                servers: vec!["10.20.0.53".parse().unwrap()],
+                search: vec!["corp.test".to_owned()],
+            },
+        }
+    }
+
+    #[test]
+    fn default_routes_come_best_first_and_without_those_over_dead_links() {
+        let mut net = office();
+        let links = |net: &Snapshot| -> Vec<u32> {
+            net.default_routes()
+                .iter()
+                .map(|route| route.link)
+                .collect()
         };
-        changes.push(Change::major(format!("search domains: {search}")));
+        assert_eq!(links(&net), [2, 3]);
+        net.links[0].carrier = false;
+        assert_eq!(links(&net), [3]);
+        net.links[1].up = false;
+        assert!(!net.is_online());
+        assert!(!net.has_any_way_out());
+    }
+
+    #[test]
+    fn the_identity_is_the_same_when_ipv6_has_come_later_than_ipv4() {
+        let early = office();
+        let mut late = office();
+        late.links[0]
+            .addresses
+            .push("2001:db8::7/64".parse().unwrap());
+        late.routes.push(route("::/0", "fe80::1", 2, 1024));
+        late.dns.servers.push("2001:db8::53".parse().unwrap());
+        assert_eq!(early.identity(), late.identity());
+    }
+
+    #[test]
+    fn the_identity_tells_networks_apart_by_gateway_subnet_resolver_and_wifi_name() {
+        let base = office().identity();
+        let mut other = office();
+        other.dns.search = vec!["home.test".to_owned()];
+        assert_ne!(base, other.identity());
+        let mut other = office();
+        other.routes[1].gateway = "10.20.0.254".parse().ok();
+        assert_ne!(base, other.identity());
+        let mut other = office();
+        other.links[1].ssid = Some("cafe".to_owned());
+        assert_ne!(base, other.identity());
+        assert_eq!(
+            base.unwrap().to_string(),
+            "eth0 via 10.20.0.1, 10.20.0.0/24, wlan0 via 192.168.1.1, 192.168.1.0/24, \
+             route 172.16.0.0/12, dns 10.20.0.53, corp.test"
+        );
+    }
+
+    #[test]
+    fn the_identity_of_a_router_with_thousands_of_routes_stays_short() {
+        let mut net = office();
+        for low in 0..5000_u32 {
+            let to = std::net::Ipv4Addr::from(0x0b00_0000 + low * 256);
+            net.routes
+                .push(route(&format!("{to}/24"), "10.20.0.2", 2, 0));
+        }
+        let many = net.identity().unwrap();
+        assert!(many.to_string().contains("5001 routes "), "{many}");
+        net.routes.pop();
+        assert_ne!(net.identity().unwrap(), many);
+    }
+
+    #[test]
+    fn without_a_default_route_there_is_no_identity() {
+        let mut net = office();
+        net.routes.retain(|route| !route.is_default());
+        assert_eq!(net.identity(), None);
+        assert!(net.has_any_way_out());
+    }
+
+    #[test]
+    fn an_ipv6_only_network_has_an_identity_by_its_router() {
+        let mut net = office();
+        net.routes = vec![route("::/0", "fe80::1", 2, 1024)];
+        net.dns.servers = vec!["2001:db8::53".parse().unwrap()];
+        let id = net.identity().unwrap().to_string();
+        assert_eq!(
+            id,
+            "eth0 via fe80::1, 10.20.0.0/24, dns 2001:db8::53, corp.test"
+        );
     }
 }

@@ -5,11 +5,23 @@
 //!
 //! May import: model, environment. The other wings (policy, probe) are unknown here.
 
+mod address;
 pub mod event;
+mod files;
+mod inbox;
+mod kind;
+#[cfg(target_os = "linux")]
+mod netlink;
+mod resolver;
+mod route;
+mod source;
+#[cfg(target_os = "linux")]
+mod ssid;
 pub mod survey;
 pub mod wake;
 pub mod watcher;
 
 pub use event::Hint;
 pub use survey::{SurveyError, survey};
+pub use wake::WakeClock;
 pub use watcher::{WatchPaths, Watcher};

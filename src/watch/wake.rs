@@ -1,17 +1,167 @@
 //! Has the machine slept? The boot-time clock runs on in suspend, the monotonic one does not.
 
+use std::time::Duration;
+
+/// The two clocks are not read at the same instant, and a busy machine may pause between the
+/// two readings; nobody sleeps for less.
+const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
+
 /// Compares the two clocks whenever it is asked; no timer.
-#[derive(Debug, Default)]
-pub struct WakeClock {}
+#[derive(Debug)]
+pub struct WakeClock {
+    /// How long the machine has slept since it was booted; none where no clock tells.
+    slept: Option<Duration>,
+}
+
+impl Default for WakeClock {
+    fn default() -> WakeClock {
+        WakeClock::new()
+    }
+}
 
 impl WakeClock {
     /// Starts from now.
     pub fn new() -> WakeClock {
-        WakeClock {}
+        WakeClock {
+            slept: time_asleep(),
+        }
     }
 
     /// Has the machine slept since the last call?
     pub fn has_slept(&mut self) -> bool {
-        false
+        self.compare(time_asleep())
+    }
+
+    fn compare(&mut self, slept: Option<Duration>) -> bool {
+        let (Some(before), Some(now)) = (self.slept, slept) else {
+            self.slept = self.slept.or(slept);
+            return false;
+        };
+        if now.saturating_sub(before) < SHORTEST_SLEEP {
+            return false;
+        }
+        self.slept = slept;
+        true
+    }
+}
+
+/// The clock that runs on in suspend minus the one that does not.
+fn time_asleep() -> Option<Duration> {
+    // In this order a pause between the two makes the difference smaller, not larger.
+    let with_sleep = os::with_sleep()?;
+    let without = os::without_sleep()?;
+    Some(with_sleep.saturating_sub(without))
+}
+
+#[cfg(unix)]
+mod os {
+    use std::time::Duration;
+
+    #[cfg(target_os = "linux")]
+    const CLOCKS: (libc::clockid_t, libc::clockid_t) =
+        (libc::CLOCK_BOOTTIME, libc::CLOCK_MONOTONIC);
+    /// `mach_continuous_time` and `mach_absolute_time`, in nanoseconds (clock_gettime(3)).
+    #[cfg(target_os = "macos")]
+    const CLOCKS: (libc::clockid_t, libc::clockid_t) =
+        (libc::CLOCK_MONOTONIC_RAW, libc::CLOCK_UPTIME_RAW);
+    /// No difference: a sleep is never seen there.
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
+    const CLOCKS: (libc::clockid_t, libc::clockid_t) =
+        (libc::CLOCK_MONOTONIC, libc::CLOCK_MONOTONIC);
+
+    pub(super) fn with_sleep() -> Option<Duration> {
+        read(CLOCKS.0)
+    }
+
+    pub(super) fn without_sleep() -> Option<Duration> {
+        read(CLOCKS.1)
+    }
+
+    fn read(clock: libc::clockid_t) -> Option<Duration> {
+        let mut now = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // SAFETY: the pointer is to a `timespec` that outlives the call.
+        let done = unsafe { libc::clock_gettime(clock, &raw mut now) };
+        if done != 0 {
+            return None;
+        }
+        let seconds = u64::try_from(now.tv_sec).ok()?;
+        Some(Duration::new(seconds, u32::try_from(now.tv_nsec).ok()?))
+    }
+}
+
+#[cfg(windows)]
+mod os {
+    use std::time::Duration;
+
+    use windows_sys::Win32::System::SystemInformation::GetTickCount64;
+    use windows_sys::Win32::System::WindowsProgramming::QueryUnbiasedInterruptTime;
+
+    pub(super) fn with_sleep() -> Option<Duration> {
+        // SAFETY: takes nothing, cannot fail.
+        Some(Duration::from_millis(unsafe { GetTickCount64() }))
+    }
+
+    pub(super) fn without_sleep() -> Option<Duration> {
+        let mut ticks = 0_u64;
+        // SAFETY: the pointer is to a number that outlives the call.
+        let done = unsafe { QueryUnbiasedInterruptTime(&raw mut ticks) };
+        // In units of 100 ns.
+        (done != 0).then(|| Duration::from_micros(ticks / 10))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(before: u64, now: u64) -> bool {
+        let mut clock = WakeClock {
+            slept: Some(Duration::from_millis(before)),
+        };
+        clock.compare(Some(Duration::from_millis(now)))
+    }
+
+    #[test]
+    fn a_gap_of_a_second_is_a_sleep_and_jitter_is_not() {
+        assert!(after(5000, 6000));
+        assert!(after(0, 3_600_000));
+        assert!(!after(5000, 5999));
+        assert!(!after(5000, 4000));
+    }
+
+    #[test]
+    fn each_sleep_is_told_once() {
+        let mut clock = WakeClock {
+            slept: Some(Duration::ZERO),
+        };
+        assert!(clock.compare(Some(Duration::from_secs(30))));
+        assert!(!clock.compare(Some(Duration::from_secs(30))));
+        assert!(clock.compare(Some(Duration::from_secs(32))));
+    }
+
+    #[test]
+    fn jitter_does_not_add_up_nor_hide_a_sleep() {
+        let mut clock = WakeClock {
+            slept: Some(Duration::ZERO),
+        };
+        assert!(!clock.compare(Some(Duration::from_millis(900))));
+        assert!(clock.compare(Some(Duration::from_millis(1100))));
+    }
+
+    #[test]
+    fn without_clocks_nobody_has_slept() {
+        let mut clock = WakeClock { slept: None };
+        assert!(!clock.compare(None));
+        assert!(!clock.compare(Some(Duration::from_secs(9))));
+        assert!(clock.compare(Some(Duration::from_secs(19))));
+    }
+
+    #[test]
+    fn this_machine_is_awake() {
+        let mut clock = WakeClock::new();
+        assert!(!clock.has_slept());
     }
 }

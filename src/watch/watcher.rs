@@ -2,7 +2,15 @@
 
 use std::path::PathBuf;
 
+use tokio::task::AbortHandle;
+
+use super::address::Addresses;
 use super::event::Hint;
+use super::files::keep_watching;
+use super::inbox::Inbox;
+use super::source::keep_open;
+use super::wake::WakeClock;
+use super::{resolver, route};
 
 /// The files that are watched beside the network.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,22 +24,68 @@ pub struct WatchPaths {
 /// All sources. A source that cannot start, or breaks, is told in [`Watcher::troubles`] and
 /// in the log, and tried again with backoff; the others go on.
 #[derive(Debug)]
-pub struct Watcher {}
+pub struct Watcher {
+    inbox: Inbox,
+    clock: WakeClock,
+    /// Told already that the machine has slept; what woke us comes next.
+    after_wake: Option<Hint>,
+    tasks: Vec<AbortHandle>,
+}
 
 impl Watcher {
     /// Starts all sources. Must be called within a tokio runtime.
     pub fn start(paths: WatchPaths) -> Watcher {
-        let _ = paths;
-        Watcher {}
+        let inbox = Inbox::default();
+        let files = keep_watching(move || targets(&paths), inbox.clone());
+        let tasks = vec![
+            tokio::spawn(keep_open::<route::Messages>(inbox.clone())).abort_handle(),
+            tokio::spawn(keep_open::<Addresses>(inbox.clone())).abort_handle(),
+            tokio::spawn(files).abort_handle(),
+        ];
+        Watcher {
+            inbox,
+            clock: WakeClock::new(),
+            after_wake: None,
+            tasks,
+        }
     }
 
     /// Waits for the next hint. Cancel-safe. Costs nothing while nothing happens.
+    ///
+    /// After a sleep the first hint is [`Hint::Wake`], whatever it was that came.
     pub async fn next(&mut self) -> Hint {
-        std::future::pending().await
+        if let Some(hint) = self.after_wake.take() {
+            return hint;
+        }
+        let hint = self.inbox.next().await;
+        if self.clock.has_slept() {
+            self.after_wake = Some(hint);
+            return Hint::Wake;
+        }
+        hint
     }
 
     /// What does not work just now, one line each.
     pub fn troubles(&self) -> Vec<String> {
-        Vec::new()
+        self.inbox.troubles()
     }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+fn targets(paths: &WatchPaths) -> Vec<(Hint, PathBuf)> {
+    let resolver = resolver::files().into_iter();
+    let policy = paths.policy.iter().cloned();
+    let go_env = paths.go_env.iter().cloned();
+    resolver
+        .map(|path| (Hint::Resolver, path))
+        .chain(policy.map(|path| (Hint::PolicyFile, path)))
+        .chain(go_env.map(|path| (Hint::EnvFile, path)))
+        .collect()
 }

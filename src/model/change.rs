@@ -1,0 +1,584 @@
+//! What is different between two snapshots, in words.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::link::{Link, LinkKind};
+use super::route::Route;
+use super::snapshot::{Resolver, Snapshot};
+
+/// One thing that is different between two snapshots, named as a person would.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// "default route moved to wlan0 via 10.20.0.1".
+    pub what: String,
+    /// Can it change what a probe sees? If not, it is told and no probe is sent.
+    pub major: bool,
+}
+
+/// How many addresses of one link, or routes, are named one by one; of the others only the
+/// number is told. A journal line must stay a line when somebody adds 4000 addresses.
+const MOST_NAMED: usize = 8;
+
+impl Change {
+    fn major(what: String) -> Change {
+        Change { what, major: true }
+    }
+
+    fn minor(what: String) -> Change {
+        Change { what, major: false }
+    }
+
+    /// Everything that is different, the most telling first. Empty when nothing is that
+    /// matters: IPv6 link-local addresses come and go by themselves and are left out.
+    ///
+    /// Addresses and routes count only while their link is running. The kernel takes them away
+    /// (or not) some time after the link went down; the link's own change says it all, once.
+    pub fn between(old: &Snapshot, new: &Snapshot) -> Vec<Change> {
+        let mut changes = Vec::new();
+        default_route_changes(old, new, &mut changes);
+        link_changes(old, new, &mut changes);
+        route_changes(old, new, &mut changes);
+        rule_changes(old, new, &mut changes);
+        resolver_changes(&old.dns, &new.dns, &mut changes);
+        changes
+    }
+}
+
+fn default_route_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Change>) {
+    for (v6, family) in [(false, "default route"), (true, "IPv6 default route")] {
+        let before = defaults(old, v6);
+        let after = defaults(new, v6);
+        let moved = match (before.first(), after.first()) {
+            (Some(was), Some(is)) if hop(was) != hop(is) => {
+                let by = route_name(new, is);
+                changes.push(Change::major(format!("{family} moved to {by}")));
+                true
+            }
+            (Some(_), None) => {
+                changes.push(Change::major(format!("no {family} any more")));
+                true
+            }
+            (None, Some(is)) => {
+                let by = route_name(new, is);
+                changes.push(Change::major(format!("{family} by {by}")));
+                true
+            }
+            (Some(_), Some(_)) | (None, None) => false,
+        };
+        // The first of each list has just been told, if it moved.
+        let had: BTreeSet<_> = before.iter().map(|route| hop(route)).collect();
+        let has: BTreeSet<_> = after.iter().map(|route| hop(route)).collect();
+        let told: BTreeSet<_> = [before.first(), after.first()]
+            .into_iter()
+            .flatten()
+            .map(|route| hop(route))
+            .collect();
+        for route in after.iter().filter(|route| !told.contains(&hop(route))) {
+            if !had.contains(&hop(route)) {
+                let (by, metric) = (route_name(new, route), route.metric);
+                changes.push(Change::major(format!(
+                    "another {family} by {by}, metric {metric}"
+                )));
+            }
+        }
+        for route in before.iter().filter(|route| !told.contains(&hop(route))) {
+            if !has.contains(&hop(route)) {
+                let by = route_name(old, route);
+                changes.push(Change::major(format!("no other {family} by {by} any more")));
+            }
+        }
+        if !moved && had == has {
+            metric_changes(new, family, &before, &after, changes);
+        }
+    }
+}
+
+/// A metric that changes which route is the best shows as a move; any other is only told.
+fn metric_changes(
+    new: &Snapshot,
+    family: &str,
+    before: &[&Route],
+    after: &[&Route],
+    changes: &mut Vec<Change>,
+) {
+    let had: BTreeSet<_> = before.iter().map(|r| (hop(r), r.metric)).collect();
+    let has: BTreeSet<_> = after.iter().map(|r| (hop(r), r.metric)).collect();
+    if had == has {
+        return;
+    }
+    let mut named = BTreeSet::new();
+    for route in after {
+        if !had.contains(&(hop(route), route.metric)) && named.insert(hop(route)) {
+            let (by, metric) = (route_name(new, route), route.metric);
+            changes.push(Change::minor(format!("{family} by {by}: metric {metric}")));
+        }
+    }
+    if named.is_empty() {
+        // One of several routes by the same next hop went.
+        changes.push(Change::minor(format!("a spare {family} is gone")));
+    }
+}
+
+fn defaults(snapshot: &Snapshot, v6: bool) -> Vec<&Route> {
+    let mut routes = snapshot.default_routes();
+    routes.retain(|route| route.is_v6() == v6);
+    routes
+}
+
+fn hop(route: &Route) -> (u32, Option<IpAddr>) {
+    (route.link, route.gateway)
+}
+
+fn link_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Change>) {
+    let before: BTreeMap<u32, &Link> = old.links.iter().map(|link| (link.index, link)).collect();
+    let after: BTreeMap<u32, &Link> = new.links.iter().map(|link| (link.index, link)).collect();
+    for link in old.links.iter().filter(|l| !after.contains_key(&l.index)) {
+        changes.push(Change {
+            what: format!("{} is gone", link.name),
+            major: link.is_running() && carries_traffic(link),
+        });
+    }
+    for link in &new.links {
+        match before.get(&link.index) {
+            Some(was) => one_link_changes(was, link, changes),
+            None => {
+                changes.push(Change::minor(format!("{} appeared", link.name)));
+                let nothing = Link {
+                    up: false,
+                    carrier: false,
+                    addresses: Vec::new(),
+                    ..link.clone()
+                };
+                one_link_changes(&nothing, link, changes);
+            }
+        }
+    }
+}
+
+fn one_link_changes(was: &Link, is: &Link, changes: &mut Vec<Change>) {
+    if was == is {
+        return;
+    }
+    let name = &is.name;
+    if was.name != is.name {
+        changes.push(Change::minor(format!("{} is now called {name}", was.name)));
+    }
+    if was.is_running() != is.is_running() {
+        let what = match (is.is_running(), is.up) {
+            (true, _) => "is up",
+            (false, true) => "has no carrier",
+            (false, false) => "is down",
+        };
+        changes.push(Change {
+            what: format!("{name} {what}"),
+            major: carries_traffic(was) || carries_traffic(is),
+        });
+    } else if was.up != is.up {
+        let what = if is.up {
+            "is up, without a carrier"
+        } else {
+            "is down"
+        };
+        changes.push(Change::minor(format!("{name} {what}")));
+    }
+    let had = usable_addresses(was);
+    let has = usable_addresses(is);
+    tell(
+        has.difference(&had).map(|net| format!("{name} has {net}")),
+        |more| format!("{name} has {more} more new addresses"),
+        changes,
+    );
+    if is.is_running() {
+        tell(
+            had.difference(&has).map(|net| format!("{name} lost {net}")),
+            |more| format!("{name} lost {more} more addresses"),
+            changes,
+        );
+    }
+    if was.mtu != is.mtu {
+        changes.push(Change::minor(format!("{name}: MTU {}", is.mtu)));
+    }
+    if was.ssid != is.ssid {
+        let ssid = is.ssid.as_deref().unwrap_or("none");
+        changes.push(Change::major(format!("{name}: Wi-Fi {ssid}")));
+    }
+}
+
+/// Can a packet to a proxy leave by it? Containers come and go by dozens, each with a virtual
+/// link that has no address of its own.
+fn carries_traffic(link: &Link) -> bool {
+    match link.kind {
+        LinkKind::Loopback => false,
+        LinkKind::Virtual => link.global_addresses().next().is_some(),
+        LinkKind::Wired
+        | LinkKind::Wifi
+        | LinkKind::Cellular
+        | LinkKind::Tunnel
+        | LinkKind::Bridge
+        | LinkKind::Other => true,
+    }
+}
+
+fn usable_addresses(link: &Link) -> BTreeSet<&IpNet> {
+    if link.is_running() {
+        link.global_addresses().collect()
+    } else {
+        BTreeSet::new()
+    }
+}
+
+fn route_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Change>) {
+    let had = configured_routes(old);
+    let has = configured_routes(new);
+    tell(
+        has.difference(&had).map(|route| {
+            let metric = match route.metric {
+                0 => String::new(),
+                metric => format!(", metric {metric}"),
+            };
+            format!("{}{metric}", route_words(new, route))
+        }),
+        |more| format!("{more} more new routes"),
+        changes,
+    );
+    tell(
+        had.difference(&has)
+            .map(|route| format!("no {} any more", route_words(old, route))),
+        |more| format!("{more} more routes are gone"),
+        changes,
+    );
+}
+
+/// All but the main table's default routes, which are told apart.
+fn configured_routes(snapshot: &Snapshot) -> BTreeSet<&Route> {
+    snapshot
+        .routes
+        .iter()
+        .filter(|route| !route.is_main_default() && snapshot.is_live(route))
+        .collect()
+}
+
+fn route_words(snapshot: &Snapshot, route: &Route) -> String {
+    let to = if route.is_default() {
+        let family = if route.is_v6() { "IPv6 " } else { "" };
+        format!("{family}default route")
+    } else {
+        format!("route {}", route.destination)
+    };
+    let by = match route.kind.as_str() {
+        None => format!("by {}", route_name(snapshot, route)),
+        Some(verdict) => format!("({verdict})"),
+    };
+    if route.is_in_main_table() {
+        format!("{to} {by}")
+    } else {
+        format!("{to} {by} in table {}", route.table)
+    }
+}
+
+fn route_name(snapshot: &Snapshot, route: &Route) -> String {
+    let link = snapshot
+        .link(route.link)
+        .map(|link| link.name.clone())
+        .unwrap_or_else(|| format!("link {}", route.link));
+    match route.gateway {
+        Some(gateway) => format!("{link} via {gateway}"),
+        None => link,
+    }
+}
+
+fn rule_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Change>) {
+    let had: BTreeSet<_> = old.rules.iter().collect();
+    let has: BTreeSet<_> = new.rules.iter().collect();
+    let words = |rule: &super::route::Rule| {
+        let family = if rule.v6 { "IPv6 " } else { "" };
+        format!("{family}routing rule {}: {}", rule.priority, rule.text)
+    };
+    tell(
+        has.difference(&had).map(|rule| words(rule)),
+        |more| format!("{more} more new routing rules"),
+        changes,
+    );
+    tell(
+        had.difference(&has)
+            .map(|rule| format!("no {} any more", words(rule))),
+        |more| format!("{more} more routing rules are gone"),
+        changes,
+    );
+}
+
+fn resolver_changes(old: &Resolver, new: &Resolver, changes: &mut Vec<Change>) {
+    if old.servers != new.servers {
+        let servers = new.servers.iter().map(ToString::to_string).collect();
+        changes.push(Change::major(format!("name servers: {}", list(servers))));
+    }
+    if old.search != new.search {
+        let search = list(new.search.clone());
+        changes.push(Change::major(format!("search domains: {search}")));
+    }
+}
+
+fn list(words: Vec<String>) -> String {
+    if words.is_empty() {
+        return "none".to_owned();
+    }
+    words.join(", ")
+}
+
+fn tell(
+    mut items: impl Iterator<Item = String>,
+    rest: impl FnOnce(usize) -> String,
+    changes: &mut Vec<Change>,
+) {
+    changes.extend(items.by_ref().take(MOST_NAMED).map(Change::major));
+    match items.count() {
+        0 => {}
+        more => changes.push(Change::major(rest(more))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::route::{RouteKind, Rule, TABLE_MAIN};
+
+    fn link(index: u32, name: &str, addresses: &[&str]) -> Link {
+        Link {
+            index,
+            name: name.to_owned(),
+            kind: LinkKind::Wired,
+            up: true,
+            carrier: true,
+            mtu: 1500,
+            addresses: addresses.iter().map(|net| net.parse().unwrap()).collect(),
+            ssid: None,
+        }
+    }
+
+    fn route(destination: &str, gateway: &str, link: u32, metric: u32) -> Route {
+        Route {
+            destination: destination.parse().unwrap(),
+            metric,
+            gateway: gateway.parse().ok(),
+            link,
+            table: TABLE_MAIN,
+            kind: RouteKind::Unicast,
+        }
+    }
+
+    fn desk() -> Snapshot {
+        Snapshot {
+            links: vec![
+                link(2, "eth0", &["10.9.0.2/24", "fe80::2/64"]),
+                link(3, "eth1", &["10.8.0.2/24"]),
+            ],
+            routes: vec![
+                route("0.0.0.0/0", "10.9.0.1", 2, 100),
+                route("0.0.0.0/0", "10.8.0.1", 3, 200),
+            ],
+            ..Snapshot::default()
+        }
+    }
+
+    /// What is told when `edit` happens at the desk; minor ones in brackets.
+    fn told(edit: impl FnOnce(&mut Snapshot)) -> Vec<String> {
+        let old = desk();
+        let mut new = desk();
+        edit(&mut new);
+        new.routes.sort();
+        assert_eq!(Change::between(&new, &new), []);
+        words(&Change::between(&old, &new))
+    }
+
+    fn words(changes: &[Change]) -> Vec<String> {
+        let bracket = |change: &Change| match change.major {
+            true => change.what.clone(),
+            false => format!("[{}]", change.what),
+        };
+        changes.iter().map(bracket).collect()
+    }
+
+    #[test]
+    fn the_best_default_route_is_told_as_a_move_and_only_once() {
+        let moved = told(|net| net.routes[0].gateway = "10.9.0.254".parse().ok());
+        assert_eq!(moved, ["default route moved to eth0 via 10.9.0.254"]);
+        let worse = told(|net| net.routes[0].metric = 300);
+        assert_eq!(worse, ["default route moved to eth1 via 10.8.0.1"]);
+        let gone = told(|net| drop(net.routes.remove(0)));
+        assert_eq!(gone, ["default route moved to eth1 via 10.8.0.1"]);
+        let none = told(|net| net.routes.clear());
+        assert_eq!(
+            none,
+            [
+                "no default route any more",
+                "no other default route by eth1 via 10.8.0.1 any more"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_default_route_that_is_not_the_best_is_told_too() {
+        let added = told(|net| net.routes.push(route("0.0.0.0/0", "10.9.0.9", 2, 400)));
+        assert_eq!(
+            added,
+            ["another default route by eth0 via 10.9.0.9, metric 400"]
+        );
+        let gone = told(|net| drop(net.routes.remove(1)));
+        assert_eq!(
+            gone,
+            ["no other default route by eth1 via 10.8.0.1 any more"]
+        );
+        let metric = told(|net| net.routes[1].metric = 250);
+        assert_eq!(metric, ["[default route by eth1 via 10.8.0.1: metric 250]"]);
+        let spare = told(|net| net.routes.push(route("0.0.0.0/0", "10.9.0.1", 2, 900)));
+        assert_eq!(spare, ["[default route by eth0 via 10.9.0.1: metric 900]"]);
+    }
+
+    #[test]
+    fn the_ipv6_default_route_is_told_beside_the_ipv4_one() {
+        let added = told(|net| net.routes.push(route("::/0", "fe80::1", 2, 1024)));
+        assert_eq!(added, ["IPv6 default route by eth0 via fe80::1"]);
+        let swap = told(|net| {
+            net.routes.clear();
+            net.routes.push(route("::/0", "fe80::1", 2, 1024));
+        });
+        assert_eq!(swap[0], "no default route any more");
+        assert!(swap.contains(&"IPv6 default route by eth0 via fe80::1".to_owned()));
+    }
+
+    #[test]
+    fn a_link_that_goes_down_says_so_once_whatever_the_kernel_keeps() {
+        // IPv4: address and route stay in the tables. IPv6: they go, later.
+        let expected = ["default route moved to eth1 via 10.8.0.1", "eth0 is down"];
+        let mut half = desk();
+        half.links[0].up = false;
+        half.links[0].carrier = false;
+        assert_eq!(words(&Change::between(&desk(), &half)), expected);
+        let mut whole = half.clone();
+        whole.links[0].addresses.clear();
+        whole.routes.remove(0);
+        assert_eq!(words(&Change::between(&desk(), &whole)), expected);
+        assert_eq!(Change::between(&half, &whole), []);
+        let back = words(&Change::between(&half, &desk()));
+        assert_eq!(
+            back,
+            [
+                "default route moved to eth0 via 10.9.0.1",
+                "eth0 is up",
+                "eth0 has 10.9.0.2/24"
+            ]
+        );
+    }
+
+    #[test]
+    fn carrier_and_admin_state_have_their_own_words() {
+        assert_eq!(
+            told(|net| net.links[1].carrier = false)[1],
+            "eth1 has no carrier"
+        );
+        let mut off = desk();
+        off.links[1].up = false;
+        off.links[1].carrier = false;
+        let mut idle = off.clone();
+        idle.links[1].up = true;
+        assert_eq!(
+            words(&Change::between(&off, &idle)),
+            ["[eth1 is up, without a carrier]"]
+        );
+        assert_eq!(words(&Change::between(&idle, &off)), ["[eth1 is down]"]);
+    }
+
+    #[test]
+    fn addresses_are_told_by_link_with_their_prefix() {
+        let wider = told(|net| net.links[0].addresses[0] = "10.9.0.2/16".parse().unwrap());
+        assert_eq!(wider, ["eth0 has 10.9.0.2/16", "eth0 lost 10.9.0.2/24"]);
+        let twice = told(|net| net.links[1].addresses.push("10.9.0.2/24".parse().unwrap()));
+        assert_eq!(twice, ["eth1 has 10.9.0.2/24"]);
+        let local = told(|net| net.links[1].addresses.push("fe80::3/64".parse().unwrap()));
+        assert_eq!(local, [""; 0]);
+    }
+
+    #[test]
+    fn four_thousand_addresses_stay_a_few_lines() {
+        let flood = told(|net| {
+            for low in 0..4000_u32 {
+                let ip = std::net::Ipv4Addr::from(0x0a40_0000 + low);
+                net.links[0]
+                    .addresses
+                    .push(format!("{ip}/32").parse().unwrap());
+            }
+        });
+        assert_eq!(flood.len(), MOST_NAMED + 1);
+        assert_eq!(flood[MOST_NAMED], "eth0 has 3992 more new addresses");
+    }
+
+    #[test]
+    fn routes_of_a_vpn_a_table_and_a_blackhole_are_named() {
+        let split = told(|net| net.routes.push(route("172.16.0.0/12", "10.9.0.3", 2, 0)));
+        assert_eq!(split, ["route 172.16.0.0/12 by eth0 via 10.9.0.3"]);
+        let table = told(|net| {
+            let mut other = route("0.0.0.0/0", "10.9.0.3", 2, 5);
+            other.table = 77;
+            net.routes.push(other);
+        });
+        assert_eq!(
+            table,
+            ["default route by eth0 via 10.9.0.3 in table 77, metric 5"]
+        );
+        let hole = told(|net| {
+            let mut hole = route("10.254.0.0/16", "", 0, 0);
+            hole.kind = RouteKind::Blackhole;
+            net.routes.push(hole);
+        });
+        assert_eq!(hole, ["route 10.254.0.0/16 (blackhole)"]);
+    }
+
+    #[test]
+    fn rules_and_resolver_are_named() {
+        let rule = Rule {
+            priority: 100,
+            v6: false,
+            table: 77,
+            text: "from 10.9.0.2 lookup 77".to_owned(),
+        };
+        let added = told(|net| net.rules.push(rule));
+        assert_eq!(added, ["routing rule 100: from 10.9.0.2 lookup 77"]);
+        let dns = told(|net| {
+            net.dns.servers = vec!["10.9.0.53".parse().unwrap()];
+            net.dns.search = vec!["corp.test".to_owned()];
+        });
+        assert_eq!(
+            dns,
+            ["name servers: 10.9.0.53", "search domains: corp.test"]
+        );
+    }
+
+    #[test]
+    fn mtu_names_and_containers_are_minor() {
+        assert_eq!(told(|net| net.links[1].mtu = 1400), ["[eth1: MTU 1400]"]);
+        let renamed = told(|net| net.links[1].name = "lan0".to_owned());
+        assert_eq!(renamed, ["[eth1 is now called lan0]"]);
+        let container = told(|net| {
+            let mut veth = link(9, "veth9", &["fe80::9/64"]);
+            veth.kind = LinkKind::Virtual;
+            net.links.push(veth);
+        });
+        assert_eq!(container, ["[veth9 appeared]", "[veth9 is up]"]);
+    }
+
+    #[test]
+    fn a_link_that_is_pulled_out_is_gone() {
+        let gone = told(|net| {
+            net.links.remove(0);
+            net.routes.remove(0);
+        });
+        assert_eq!(
+            gone,
+            ["default route moved to eth1 via 10.8.0.1", "eth0 is gone"]
+        );
+    }
+}

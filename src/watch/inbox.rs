@@ -1,0 +1,135 @@
+//! Where all sources put their hints. Hints of one sort melt into one, so a flood takes no
+//! memory and a slow reader misses nothing.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::event::Hint;
+
+/// A handle; clones share one box.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Inbox {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// One bit for each of [`ORDER`].
+    waiting: AtomicU8,
+    arrived: Notify,
+    troubles: Mutex<BTreeMap<String, String>>,
+}
+
+/// The order in which hints are handed out.
+const ORDER: [Hint; 6] = [
+    Hint::Wake,
+    Hint::Network,
+    Hint::Resolver,
+    Hint::Lost,
+    Hint::PolicyFile,
+    Hint::EnvFile,
+];
+
+impl Inbox {
+    /// Puts a hint in. May be called from any thread.
+    pub(super) fn send(&self, hint: Hint) {
+        self.shared.waiting.fetch_or(bit(hint), Ordering::AcqRel);
+        self.shared.arrived.notify_one();
+    }
+
+    /// Takes a hint out; waits for one. Cancel-safe: a hint leaves only as the result.
+    pub(super) async fn next(&self) -> Hint {
+        loop {
+            let waiting = self.shared.waiting.load(Ordering::Acquire);
+            if let Some(hint) = ORDER.into_iter().find(|hint| waiting & bit(*hint) != 0) {
+                self.shared.waiting.fetch_and(!bit(hint), Ordering::AcqRel);
+                return hint;
+            }
+            self.shared.arrived.notified().await;
+        }
+    }
+
+    /// Something does not work; `what` names it and keeps its line until [`Inbox::mend`].
+    pub(super) fn trouble(&self, what: &str, why: &dyn Display) {
+        self.lock().insert(what.to_owned(), why.to_string());
+    }
+
+    /// It works again.
+    pub(super) fn mend(&self, what: &str) {
+        self.lock().remove(what);
+    }
+
+    /// One line each.
+    pub(super) fn troubles(&self) -> Vec<String> {
+        self.lock()
+            .iter()
+            .map(|(what, why)| format!("{what}: {why}"))
+            .collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
+        let troubles = self.shared.troubles.lock();
+        troubles.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn bit(hint: Hint) -> u8 {
+    match hint {
+        Hint::Network => 1,
+        Hint::Resolver => 2,
+        Hint::Lost => 4,
+        Hint::PolicyFile => 8,
+        Hint::EnvFile => 16,
+        Hint::Wake => 32,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn hints_of_one_sort_melt_and_each_sort_comes_out_once() {
+        let inbox = Inbox::default();
+        for _ in 0..1000 {
+            inbox.send(Hint::Network);
+        }
+        inbox.send(Hint::EnvFile);
+        inbox.send(Hint::Lost);
+        assert_eq!(inbox.next().await, Hint::Network);
+        assert_eq!(inbox.next().await, Hint::Lost);
+        assert_eq!(inbox.next().await, Hint::EnvFile);
+        let more = tokio::time::timeout(std::time::Duration::from_millis(20), inbox.next());
+        assert!(more.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_hint_is_not_lost_when_the_wait_is_cancelled() {
+        let inbox = Inbox::default();
+        let other = inbox.clone();
+        for _ in 0..200 {
+            let sender = other.clone();
+            let send = tokio::spawn(async move { sender.send(Hint::Network) });
+            // Whether or not this wait is cut short, the hint comes out exactly once.
+            let early = tokio::time::timeout(std::time::Duration::ZERO, inbox.next()).await;
+            send.await.unwrap();
+            if early.is_err() {
+                assert_eq!(inbox.next().await, Hint::Network);
+            }
+        }
+    }
+
+    #[test]
+    fn a_trouble_is_told_until_it_is_mended() {
+        let inbox = Inbox::default();
+        inbox.trouble("files", &"limit reached");
+        inbox.trouble("files", &"limit still reached");
+        assert_eq!(inbox.troubles(), ["files: limit still reached"]);
+        inbox.mend("files");
+        assert_eq!(inbox.troubles(), [""; 0]);
+    }
+}

@@ -1,0 +1,96 @@
+//! `resolv.conf` (resolv.conf(5)), as far as goroam needs it.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::net::IpAddr;
+use std::path::Path;
+
+use crate::model::Resolver;
+
+/// A hand-written one has three lines; glibc looks at three servers and 256 bytes of domains.
+const MOST_BYTES: u64 = 64 * 1024;
+const MOST_SERVERS: usize = 16;
+const MOST_DOMAINS: usize = 64;
+
+/// Reads a file; one that is not there, or cannot be read, is an empty configuration, as for
+/// glibc and Go (`net/dnsconfig_unix.go`).
+pub(super) fn read(path: &Path) -> Option<Resolver> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes))
+        .ok()?;
+    Some(parse(&String::from_utf8_lossy(&bytes)))
+}
+
+/// Understands `nameserver`, `domain` and `search`; of the latter two the last one counts.
+/// A name server that is not an address is left out: looking it up would need a name server.
+pub(super) fn parse(text: &str) -> Resolver {
+    let mut resolver = Resolver::default();
+    for line in text.lines() {
+        // A comment is a line that starts with one; Go strips it anywhere else, glibc does not.
+        let mut words = line.split_ascii_whitespace();
+        match words.next() {
+            Some("nameserver") => {
+                let server = words.next().and_then(server);
+                resolver.servers.extend(server);
+            }
+            Some("domain") => resolver.search = words.take(1).filter_map(domain).collect(),
+            Some("search") => {
+                resolver.search = words.take(MOST_DOMAINS).filter_map(domain).collect();
+            }
+            Some(_) | None => {}
+        }
+    }
+    resolver.servers.truncate(MOST_SERVERS);
+    resolver
+}
+
+/// An address, without its zone.
+pub(super) fn server(word: &str) -> Option<IpAddr> {
+    // `fe80::1%eth0`: the zone says by which link.
+    let (address, _) = word.split_once('%').unwrap_or((word, ""));
+    address.parse().ok()
+}
+
+/// Lower case, without the trailing dot; systemd-resolved writes a lone dot for "none".
+pub(super) fn domain(word: &str) -> Option<String> {
+    let domain = word.trim_end_matches('.').to_ascii_lowercase();
+    (!domain.is_empty()).then_some(domain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_and_domains_are_read() {
+        let read = parse(
+            "# by hand\nnameserver 10.20.0.53\n\tnameserver fe80::1%eth0\nnameserver 2001:db8::53\n\
+             nameserver dns.corp.test\nnameserver\noptions ndots:5\nsearch Corp.Test. lab.test\n",
+        );
+        let servers: Vec<_> = read.servers.iter().map(ToString::to_string).collect();
+        assert_eq!(servers, ["10.20.0.53", "fe80::1", "2001:db8::53"]);
+        assert_eq!(read.search, ["corp.test", "lab.test"]);
+    }
+
+    #[test]
+    fn the_last_of_search_and_domain_counts() {
+        assert_eq!(
+            parse("search a.test b.test\ndomain c.test d.test").search,
+            ["c.test"]
+        );
+        assert_eq!(parse("domain c.test\nsearch a.test").search, ["a.test"]);
+        assert_eq!(parse("search a.test\nsearch .").search, [""; 0]);
+    }
+
+    #[test]
+    fn an_endless_file_stays_small() {
+        let long = "nameserver 10.0.0.1\n".repeat(10_000);
+        assert_eq!(parse(&long).servers.len(), MOST_SERVERS);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("resolv.conf");
+        std::fs::write(&path, format!("{}search late.test\n", long.repeat(4))).unwrap();
+        assert_eq!(read(&path).unwrap().search, [""; 0]);
+        assert_eq!(read(&folder.path().join("none")), None);
+    }
+}

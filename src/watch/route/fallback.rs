@@ -1,0 +1,31 @@
+//! Other systems: nothing is known of their routes, which is said in the troubles. if-watch
+//! still tells of addresses there.
+
+use std::io;
+
+use crate::model::{Route, Rule};
+use crate::watch::event::Hint;
+use crate::watch::source::Source;
+
+#[expect(clippy::unnecessary_wraps)] // must match Linux
+pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
+    Ok((Vec::new(), Vec::new()))
+}
+
+/// Never opens.
+pub(in crate::watch) struct Messages {}
+
+impl Source for Messages {
+    const NAME: &'static str = "route messages";
+
+    fn open() -> io::Result<Messages> {
+        Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "not known on this system",
+        ))
+    }
+
+    async fn next(&mut self) -> io::Result<Hint> {
+        std::future::pending().await
+    }
+}

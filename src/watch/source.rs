@@ -1,0 +1,140 @@
+//! A source of hints that may break, and the task that keeps it open.
+
+use std::io;
+use std::time::Duration;
+
+use super::event::Hint;
+use super::inbox::Inbox;
+
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// Something of the system's that sends messages.
+pub(super) trait Source: Sized + Send {
+    /// What it is called in troubles.
+    const NAME: &'static str;
+
+    /// Opens it. Must be called within a tokio runtime.
+    fn open() -> io::Result<Self>;
+
+    /// Waits for the next message; an error means that the source is broken.
+    fn next(&mut self) -> impl Future<Output = io::Result<Hint>> + Send;
+}
+
+/// Passes on what the source says, for ever. Whenever it breaks, that is a trouble until it
+/// is open again; it is tried again after 1 s, 2 s … 30 s.
+pub(super) async fn keep_open<S: Source>(inbox: Inbox) {
+    let mut wait = Backoff::default();
+    let mut open = S::open();
+    loop {
+        let error = match open {
+            Ok(mut source) => {
+                inbox.mend(S::NAME);
+                pass_on(&mut source, &inbox, &mut wait).await
+            }
+            Err(error) => error,
+        };
+        let pause = wait.next();
+        tracing::warn!(source = S::NAME, %error, "broken; opening it again in {pause:?}");
+        inbox.trouble(S::NAME, &error);
+        tokio::time::sleep(pause).await;
+        open = S::open();
+        if open.is_ok() {
+            // Nobody knows what was missed meanwhile.
+            inbox.send(Hint::Lost);
+        }
+    }
+}
+
+async fn pass_on<S: Source>(source: &mut S, inbox: &Inbox, wait: &mut Backoff) -> io::Error {
+    loop {
+        match source.next().await {
+            Ok(hint) => {
+                // A source that opens and breaks at once has not mended.
+                *wait = Backoff::default();
+                inbox.send(hint);
+                // One that always has something to say must not starve the others.
+                tokio::task::yield_now().await;
+            }
+            Err(error) => return error,
+        }
+    }
+}
+
+/// 1 s, then twice as long each time, up to 30 s.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    last: Option<Duration>,
+}
+
+impl Backoff {
+    /// The next pause.
+    pub(super) fn next(&mut self) -> Duration {
+        let next = self.last.map_or(FIRST_WAIT, |last| last.saturating_mul(2));
+        *self.last.insert(next.min(LONGEST_WAIT))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+    use tokio::time::Instant;
+
+    /// When it was opened.
+    static OPENED: Mutex<Vec<Instant>> = Mutex::new(Vec::new());
+
+    /// Breaks at once six times, then says one thing, breaks, and from then on is silent.
+    struct Flaky {
+        nth: usize,
+        spoke: bool,
+    }
+
+    impl Source for Flaky {
+        const NAME: &'static str = "flaky";
+
+        fn open() -> io::Result<Flaky> {
+            let mut opened = OPENED.lock().unwrap();
+            opened.push(Instant::now());
+            match opened.len() {
+                2 => Err(io::Error::other("not now")),
+                nth => Ok(Flaky { nth, spoke: false }),
+            }
+        }
+
+        async fn next(&mut self) -> io::Result<Hint> {
+            match (self.nth, self.spoke) {
+                (7, false) => {
+                    self.spoke = true;
+                    Ok(Hint::Network)
+                }
+                (8.., _) => std::future::pending().await,
+                _ => Err(io::Error::other("connection lost")),
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_broken_source_is_a_trouble_until_it_is_open_again_and_is_tried_ever_slower() {
+        let inbox = Inbox::default();
+        let start = Instant::now();
+        let task = tokio::spawn(keep_open::<Flaky>(inbox.clone()));
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(inbox.troubles(), ["flaky: connection lost"]);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(inbox.troubles(), ["flaky: not now"]);
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        assert_eq!(inbox.troubles(), [""; 0]);
+        let opened: Vec<u64> = OPENED
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|at| (*at - start).as_secs())
+            .collect();
+        // 1, 2, 4, 8, 16, 30 s; after it had spoken 1 s again.
+        assert_eq!(opened, [0, 1, 3, 7, 15, 31, 61, 62]);
+        assert_eq!(inbox.next().await, Hint::Network);
+        assert_eq!(inbox.next().await, Hint::Lost);
+        task.abort();
+    }
+}
