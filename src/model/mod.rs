@@ -6,7 +6,9 @@
 //! May import: std, serde, ipnet and jiff's types. Nothing else of goroam.
 
 pub mod chain;
+pub mod env_text;
 pub mod link;
+pub mod mask;
 pub mod observation;
 pub mod pattern;
 pub mod route;
@@ -18,7 +20,9 @@ pub mod tier;
 pub mod truth;
 
 pub use chain::{Chain, ChainError, Hop, HopKind, Separator};
+pub use env_text::EnvText;
 pub use link::{Link, LinkKind};
+pub use mask::mask;
 pub use observation::{Observation, Phase, Phases, Proof, Verdict};
 pub use pattern::Patterns;
 pub use route::{Route, RouteKind, Rule};
