@@ -1,0 +1,303 @@
+//! The go env file line by line, as `envcmd/env.go:updateEnvFile` treats it: is all that was
+//! planned there, is all that is foreign still there, and how one writer's changes are
+//! carried onto another's file.
+
+use std::collections::BTreeMap;
+
+use crate::model::EnvText;
+use crate::plan::{Plan, Step};
+
+/// How to bring a writer's changes onto a file that they did not see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Carried {
+    /// They are there already.
+    Nothing,
+    /// These bytes at the end bring them.
+    Append(Vec<u8>),
+    /// The file must become this.
+    Rewrite(Vec<u8>),
+}
+
+/// Does the text say what the plan wants?
+pub(super) fn holds(plan: &Plan, text: &EnvText) -> bool {
+    missing(plan, text).is_none()
+}
+
+/// What go did otherwise than planned, without values: they may hold credentials.
+pub(super) fn unexpected(plan: &Plan, before: &[u8], after: &EnvText) -> Option<String> {
+    if let Some(name) = missing(plan, after) {
+        return Some(format!("{name} is not what it was set to"));
+    }
+    let (was, is) = (Foreign::of(plan, before), Foreign::of(plan, &after.0));
+    if was.other != is.other {
+        return Some("a comment, a blank line or an unknown line changed".to_owned());
+    }
+    let names = was.settings.keys().chain(is.settings.keys());
+    names
+        .into_iter()
+        .find(|name| was.settings.get(*name) != is.settings.get(*name))
+        .map(|name| format!("the line of {} changed", String::from_utf8_lossy(name)))
+}
+
+/// Brings what changed between `from` and `to` onto another text. Lines of planned names are
+/// left out, and where the other text has its own idea of a name, that stays: it is younger.
+/// Carrying the same changes again does nothing.
+pub(super) fn carry(plan: &Plan, from: &[u8], to: &[u8], onto: &[u8]) -> Carried {
+    let foreign = |line: &&[u8]| !is_planned(plan, line);
+    let (old, new): (Vec<&[u8]>, Vec<&[u8]>) = (
+        split(from).into_iter().filter(foreign).collect(),
+        split(to).into_iter().filter(foreign).collect(),
+    );
+    let mut lines = split(onto);
+    let mut rewrite = false;
+    for gone in minus(&old, &new) {
+        let replaced = key(gone).is_some_and(|name| last_of(&new, name).is_some());
+        let place = lines.iter().rposition(|line| *line == gone);
+        if let (false, Some(place)) = (replaced, place) {
+            lines.remove(place);
+            rewrite = true;
+        }
+    }
+    let mut added: Vec<&[u8]> = Vec::new();
+    for line in minus(&new, &old) {
+        let Some(name) = key(line) else {
+            let wanted = count(&new, line);
+            if count(&lines, line) + count(&added, line) < wanted {
+                added.push(line);
+            }
+            continue;
+        };
+        let place = lines.iter().rposition(|other| key(other) == Some(name));
+        match place.and_then(|place| lines.get_mut(place)) {
+            None => added.push(line),
+            Some(other) if *other != line && last_of(&old, name) == Some(*other) => {
+                *other = line;
+                rewrite = true;
+            }
+            Some(_) => {}
+        }
+    }
+    if added.is_empty() && !rewrite {
+        return Carried::Nothing;
+    }
+    if rewrite {
+        lines.extend(added);
+        return Carried::Rewrite(join(&lines));
+    }
+    let mut bytes = join(&added);
+    if onto.last().is_some_and(|last| *last != b'\n') {
+        bytes.insert(0, b'\n');
+    }
+    Carried::Append(bytes)
+}
+
+/// The first name that is not what the plan wants.
+fn missing<'a>(plan: &'a Plan, text: &EnvText) -> Option<&'a str> {
+    plan.changes().find_map(|step| {
+        let right = match step {
+            Step::Set { name, value } => text.get(name) == Some(value.as_str()),
+            Step::Unset { name } => !text.names().contains(name.as_str()),
+            Step::Leave { .. } => true,
+        };
+        (!right).then_some(step.name())
+    })
+}
+
+/// What go must not touch: the last line of every other name, and everything else in order.
+struct Foreign<'a> {
+    settings: BTreeMap<&'a [u8], &'a [u8]>,
+    other: Vec<&'a [u8]>,
+}
+
+impl<'a> Foreign<'a> {
+    fn of(plan: &Plan, text: &'a [u8]) -> Foreign<'a> {
+        let mut foreign = Foreign {
+            settings: BTreeMap::new(),
+            other: Vec::new(),
+        };
+        for line in split(text) {
+            match key(line) {
+                Some(_) if is_planned(plan, line) => {}
+                Some(name) => {
+                    foreign.settings.insert(name, line);
+                }
+                None => foreign.other.push(line),
+            }
+        }
+        foreign
+    }
+}
+
+fn is_planned(plan: &Plan, line: &[u8]) -> bool {
+    key(line).is_some_and(|name| plan.changes().any(|step| step.name().as_bytes() == name))
+}
+
+/// `env.go:lineToKey`: wider than what go reads as a setting, so that `foo=1` moves as one.
+fn key(line: &[u8]) -> Option<&[u8]> {
+    let equals = line.iter().position(|b| *b == b'=')?;
+    let name = line.get(..equals)?;
+    (!name.is_empty() && !name.contains(&b'#')).then_some(name)
+}
+
+fn last_of<'a>(lines: &[&'a [u8]], name: &[u8]) -> Option<&'a [u8]> {
+    lines
+        .iter()
+        .rev()
+        .find(|line| key(line) == Some(name))
+        .copied()
+}
+
+/// The lines without their ends; go adds a missing last one.
+fn split(text: &[u8]) -> Vec<&[u8]> {
+    let mut lines: Vec<&[u8]> = text.split(|b| *b == b'\n').collect();
+    if lines.last().is_some_and(|last| last.is_empty()) {
+        lines.pop();
+    }
+    lines
+}
+
+fn join(lines: &[&[u8]]) -> Vec<u8> {
+    lines
+        .iter()
+        .flat_map(|line| [*line, b"\n"].concat())
+        .collect()
+}
+
+/// The lines of `a` that `b` does not have, each as often as it lacks it, in order.
+fn minus<'a>(a: &[&'a [u8]], b: &[&[u8]]) -> Vec<&'a [u8]> {
+    let mut spare: BTreeMap<&[u8], usize> = BTreeMap::new();
+    for line in b {
+        *spare.entry(line).or_default() += 1;
+    }
+    let lacks = a.iter().filter(|line| match spare.get_mut(**line) {
+        Some(left) if *left > 0 => {
+            *left -= 1;
+            false
+        }
+        Some(_) | None => true,
+    });
+    lacks.copied().collect()
+}
+
+fn count(lines: &[&[u8]], line: &[u8]) -> usize {
+    lines.iter().filter(|other| **other == line).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Carried, carry, holds, unexpected};
+    use crate::model::EnvText;
+    use crate::plan::{Plan, Step};
+
+    fn plan() -> Plan {
+        Plan {
+            steps: vec![
+                Step::Set {
+                    name: "GOPROXY".into(),
+                    value: "off".into(),
+                },
+                Step::Unset {
+                    name: "GOSUMDB".into(),
+                },
+            ],
+        }
+    }
+
+    fn carried(from: &str, to: &str, onto: &str) -> String {
+        match carry(&plan(), from.as_bytes(), to.as_bytes(), onto.as_bytes()) {
+            Carried::Nothing => onto.to_owned(),
+            Carried::Append(bytes) => format!("{onto}{}", String::from_utf8(bytes).unwrap()),
+            Carried::Rewrite(bytes) => String::from_utf8(bytes).unwrap(),
+        }
+    }
+
+    #[test]
+    fn sorting_and_dropping_duplicates_is_go_s_good_right() {
+        let before = b"B=1\nA=1\n# c\nA=2\nGOSUMDB=x\nno end";
+        let after = EnvText(b"B=1\n# c\nA=2\nno end\nGOPROXY=off\n".to_vec());
+        assert_eq!(unexpected(&plan(), before, &after), None);
+    }
+
+    #[test]
+    fn a_lost_or_changed_foreign_line_is_noticed() {
+        let before = b"A=1\n# c\r\nx\n";
+        for after in [
+            "# c\r\nx\nGOPROXY=off\n",
+            "A=2\n# c\r\nx\nGOPROXY=off\n",
+            "A=1\n# c\nx\nGOPROXY=off\n",
+            "A=1\nx\n# c\r\nGOPROXY=off\n",
+            "A=1\n# c\r\nx\nGOPROXY=off\nB=2\n",
+            "A=1\n# c\r\nx\nGOPROXY=of\n",
+            "A=1\n# c\r\nx\nGOPROXY=off\nGOSUMDB=\n",
+        ] {
+            let after = EnvText(after.as_bytes().to_vec());
+            assert!(unexpected(&plan(), before, &after).is_some(), "{after:?}");
+        }
+    }
+
+    #[test]
+    fn appended_lines_are_appended() {
+        assert_eq!(
+            carried("A=1\n", "A=1\n# x\n", "A=1\nGOPROXY=off\n"),
+            "A=1\nGOPROXY=off\n# x\n"
+        );
+        assert_eq!(carried("", "B=2", "A=1"), "A=1\nB=2\n");
+    }
+
+    #[test]
+    fn a_changed_and_a_removed_line_are_changed_and_removed() {
+        assert_eq!(
+            carried("A=1\nB=1\n# c\n", "A=2\n", "A=1\nB=1\n# c\nGOPROXY=off\n"),
+            "A=2\nGOPROXY=off\n"
+        );
+    }
+
+    #[test]
+    fn a_younger_value_is_not_overwritten_by_an_older_one() {
+        assert_eq!(carried("A=1\n", "A=2\n", "A=3\n"), "A=3\n");
+    }
+
+    #[test]
+    fn what_a_writer_did_to_planned_names_is_not_carried() {
+        assert_eq!(
+            carried("GOPROXY=x\n", "GOPROXY=y\nGOSUMDB=z\n", "GOPROXY=off\n"),
+            "GOPROXY=off\n"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn carrying_twice_is_carrying_once(
+            from in "([ABab#]{0,2}=?[12]?\n){0,5}",
+            to in "([ABab#]{0,2}=?[12]?\n){0,5}",
+            onto in "([ABab#]{0,2}=?[12]?\n){0,5}",
+        ) {
+            let once = carried(&from, &to, &onto);
+            // Removing is the exception: the same line may be there more than once.
+            if !matches!(carry(&plan(), from.as_bytes(), to.as_bytes(), onto.as_bytes()), Carried::Rewrite(_)) {
+                prop_assert_eq!(carried(&from, &to, &once), once);
+            }
+        }
+
+        #[test]
+        fn a_file_that_nobody_else_touched_becomes_the_writer_s(
+            from in "([CDcd#]{1,2}=[12]\n){0,5}",
+            line in "[EF]{1,2}=[12]\n",
+        ) {
+            let to = format!("{from}{line}");
+            prop_assert_eq!(carried(&from, &to, &from), to);
+        }
+    }
+
+    #[test]
+    fn a_plan_holds_when_every_name_is_right() {
+        assert!(holds(&plan(), &EnvText(b"GOPROXY=off\n".to_vec())));
+        assert!(!holds(
+            &plan(),
+            &EnvText(b"GOPROXY=off\nGOSUMDB=\n".to_vec())
+        ));
+        assert!(!holds(&plan(), &EnvText::default()));
+    }
+}
