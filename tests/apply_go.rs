@@ -392,7 +392,7 @@ async fn no_module_toolchain_or_flag_of_the_surroundings_interferes() {
             .unwrap();
         assert_eq!(
             home.text(),
-            "GOROOT=/nowhere\nGOTOOLCHAIN=local\nGOPROXY=off\n"
+            "GOPROXY=off\nGOROOT=/nowhere\nGOTOOLCHAIN=local\n"
         );
         let values = run::values(&go, &home.env, &["GOPROXY", "GOTOOLCHAIN", "GOFLAGS"])
             .await

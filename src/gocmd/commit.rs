@@ -87,7 +87,7 @@ impl Prepared {
         };
         let bytes = |content: &Option<Vec<u8>>| content.clone().unwrap_or_default();
         let (from, to) = (bytes(&self.before), bytes(&found));
-        let after = match carry(&self.task.plan, &from, &to, &self.after) {
+        let after = match carry(&self.task.plan, &from, &to, &self.after, &self.after) {
             Carried::Nothing => None,
             Carried::Append(more) => Some([self.after.as_slice(), &more].concat()),
             Carried::Rewrite(after) => Some(after),
@@ -152,7 +152,7 @@ impl Prepared {
             let new_is_torn = new.is_empty() && !self.after.is_empty() && !is_last;
             let carried = match old_is_torn || new_is_torn {
                 true => Carried::Nothing,
-                false => carry(plan, before, &old, new),
+                false => carry(plan, before, &old, &self.after, new),
             };
             match carried {
                 Carried::Nothing if new_is_torn => {}

@@ -91,9 +91,11 @@ impl Home {
         String::from_utf8(self.bytes()).unwrap()
     }
 
-    /// Everything in the file's folder.
+    /// Everything in the file's folder but go's own counters.
     pub fn names(&self) -> Vec<String> {
-        names_in(self.file.path.parent().unwrap())
+        let mut names = names_in(self.file.path.parent().unwrap());
+        names.retain(|name| name != "telemetry");
+        names
     }
 
     /// Prepares and commits.
