@@ -1,9 +1,14 @@
 //! The go env file: where it is (`cfg.go:EnvFile`, `os.UserConfigDir`) and what it says.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 
 use crate::environment::Environment;
+use crate::model::EnvText;
+
+/// The longest file that is read, in bytes. A real one has a few hundred.
+pub(super) const MOST_BYTES: u64 = 1 << 20;
 
 /// The go env file of this user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +36,7 @@ pub enum LocateError {
         "{home} belongs to uid {owner}, but goroam runs as uid {me}: it would leave files there that their owner cannot change. Run it as that user"
     )]
     ForeignHome {
-        /// The home folder.
+        /// The home folder, or the file itself where that is what belongs to somebody else.
         home: PathBuf,
         /// Who owns it.
         owner: u32,
@@ -40,38 +45,258 @@ pub enum LocateError {
     },
 }
 
-/// The file's text, as go reads it: the last line of a name wins, no quoting, no trimming.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct EnvText(pub Vec<u8>);
-
 impl EnvFile {
     /// Finds it by go's rules.
     ///
     /// # Errors
     /// See [`LocateError`].
     pub fn locate(env: &Environment) -> Result<EnvFile, LocateError> {
-        let _ = env;
-        Err(LocateError::NoHome)
+        let path = match env.get("GOENV") {
+            Some("off") => return Err(LocateError::Off),
+            Some(path) if !Path::new(path).is_absolute() => {
+                return Err(LocateError::Relative(path.to_owned()));
+            }
+            Some(path) => PathBuf::from(path),
+            None => {
+                let (base, folder) = config_folder(env).ok_or(LocateError::NoHome)?;
+                owner::check_folder(&base)?;
+                folder.join("go").join("env")
+            }
+        };
+        owner::check_file(&path)?;
+        Ok(EnvFile { path })
     }
 
     /// What it says; `Ok(None)` when there is none.
     ///
     /// # Errors
-    /// When it is there and cannot be read.
-    pub fn read(&self) -> std::io::Result<Option<EnvText>> {
-        Ok(None)
+    /// When it is there and cannot be read, is a folder or a device, or is longer than 1 MiB.
+    pub fn read(&self) -> io::Result<Option<EnvText>> {
+        Ok(read_file(&self.path)?.map(EnvText))
     }
 }
 
-impl EnvText {
-    /// The value that go would use; `Some("")` where a name is written without a value.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        let _ = name;
+/// The bytes of a regular file, bounded; `Ok(None)` when there is none.
+pub(super) fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let file = match open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    read_open(&file).map(Some)
+}
+
+/// The bytes of an open regular file from its beginning, bounded.
+pub(super) fn read_open(file: &File) -> io::Result<Vec<u8>> {
+    let meta = file.metadata()?;
+    if let Some(what) = not_a_file(&meta) {
+        let kind = if meta.is_dir() {
+            io::ErrorKind::IsADirectory
+        } else {
+            io::ErrorKind::InvalidInput
+        };
+        return Err(io::Error::new(kind, format!("is {what}, not a file")));
+    }
+    let mut file = file;
+    io::Seek::seek(&mut file, io::SeekFrom::Start(0))?;
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "is longer than 1 MiB: that is no go env file",
+        ));
+    }
+    Ok(bytes)
+}
+
+/// "a folder", "a device or pipe" for what is not a regular file.
+pub(super) fn not_a_file(meta: &std::fs::Metadata) -> Option<&'static str> {
+    if meta.is_dir() {
+        Some("a folder")
+    } else if !meta.is_file() {
+        Some("a device or pipe")
+    } else {
         None
     }
+}
 
-    /// Every name that has a line.
-    pub fn names(&self) -> BTreeSet<&str> {
-        BTreeSet::new()
+/// Opens for reading, without waiting for a writer where it is a pipe.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    options.open(path)
+}
+
+/// `os.UserConfigDir`, and the folder whose owner the user must be.
+fn config_folder(env: &Environment) -> Option<(PathBuf, PathBuf)> {
+    if cfg!(windows) {
+        let folder = env.path("AppData").or_else(|| env.path("APPDATA"))?;
+        return Some((folder.clone(), folder));
+    }
+    if cfg!(target_vendor = "apple") {
+        let home = absolute(env.path("HOME"))?;
+        let folder = home.join("Library").join("Application Support");
+        return Some((home, folder));
+    }
+    // go 1.21 took a relative one, later ones say that it is an error and use none.
+    match env.path("XDG_CONFIG_HOME") {
+        Some(folder) => absolute(Some(folder)).map(|folder| (folder.clone(), folder)),
+        None => {
+            let home = absolute(env.path("HOME"))?;
+            let folder = home.join(".config");
+            Some((home, folder))
+        }
+    }
+}
+
+/// go takes a relative HOME and makes folders wherever it happens to run; goroam does not.
+fn absolute(path: Option<PathBuf>) -> Option<PathBuf> {
+    path.filter(|path| path.is_absolute())
+}
+
+#[cfg(unix)]
+mod owner {
+    use std::os::unix::fs::MetadataExt as _;
+    use std::path::Path;
+
+    use super::LocateError;
+
+    /// A home or config folder must be the user's own. One that belongs to root is nobody
+    /// else's home: containers run any uid with `HOME=/`.
+    pub(super) fn check_folder(path: &Path) -> Result<(), LocateError> {
+        match std::fs::metadata(path) {
+            Ok(meta) if meta.uid() != 0 => refuse_foreign(path, meta.uid()),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// A file that is there must be the user's own; root must not leave a new one in
+    /// somebody else's folder either.
+    pub(super) fn check_file(path: &Path) -> Result<(), LocateError> {
+        if let Ok(meta) = std::fs::metadata(path) {
+            return match meta.is_file() {
+                true => refuse_foreign(path, meta.uid()),
+                false => Ok(()), // not a file at all, which prepare says better
+            };
+        }
+        if me() != 0 {
+            return Ok(()); // the folder's permissions decide
+        }
+        match path.ancestors().skip(1).find_map(|folder| {
+            let meta = std::fs::metadata(folder).ok()?;
+            Some((folder, meta.uid()))
+        }) {
+            Some((folder, owner)) => refuse_foreign(folder, owner),
+            None => Ok(()),
+        }
+    }
+
+    fn refuse_foreign(path: &Path, owner: u32) -> Result<(), LocateError> {
+        let me = me();
+        if owner == me {
+            return Ok(());
+        }
+        Err(LocateError::ForeignHome {
+            home: path.to_owned(),
+            owner,
+            me,
+        })
+    }
+
+    fn me() -> u32 {
+        // SAFETY: geteuid takes nothing, touches no memory and cannot fail.
+        unsafe { libc::geteuid() }
+    }
+}
+
+/// Windows has no uid; a profile folder that belongs to another user cannot be written.
+#[cfg(not(unix))]
+mod owner {
+    use std::path::Path;
+
+    use super::LocateError;
+
+    #[expect(clippy::unnecessary_wraps, reason = "must match Unix")]
+    pub(super) fn check_folder(_: &Path) -> Result<(), LocateError> {
+        Ok(())
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "must match Unix")]
+    pub(super) fn check_file(_: &Path) -> Result<(), LocateError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::path::Path;
+
+    use super::{EnvFile, Environment, LocateError};
+
+    fn locate(vars: &[(&str, &str)]) -> Result<EnvFile, LocateError> {
+        EnvFile::locate(&vars.iter().copied().collect::<Environment>())
+    }
+
+    #[test]
+    fn it_is_where_go_looks_for_it() {
+        let home = tempfile::tempdir().unwrap();
+        let home = home.path().to_str().unwrap();
+        let path = locate(&[("HOME", home)]).unwrap().path;
+        assert_eq!(path, Path::new(home).join(".config/go/env"));
+        let xdg = format!("{home}/x");
+        let path = locate(&[("HOME", home), ("XDG_CONFIG_HOME", &xdg)])
+            .unwrap()
+            .path;
+        assert_eq!(path, Path::new(&xdg).join("go/env"));
+        let own = format!("{home}/e");
+        let path = locate(&[("HOME", "/nowhere"), ("GOENV", &own)])
+            .unwrap()
+            .path;
+        assert_eq!(path, Path::new(&own));
+    }
+
+    #[test]
+    fn off_relative_and_homeless_are_refused() {
+        assert_eq!(
+            locate(&[("HOME", "/"), ("GOENV", "off")]),
+            Err(LocateError::Off)
+        );
+        assert_eq!(
+            locate(&[("HOME", "/"), ("GOENV", "dev")]),
+            Err(LocateError::Relative("dev".into()))
+        );
+        assert_eq!(locate(&[]), Err(LocateError::NoHome));
+        assert_eq!(locate(&[("HOME", "")]), Err(LocateError::NoHome));
+        assert_eq!(locate(&[("HOME", "here")]), Err(LocateError::NoHome));
+        assert_eq!(
+            locate(&[("HOME", "/"), ("XDG_CONFIG_HOME", "rel")]),
+            Err(LocateError::NoHome)
+        );
+    }
+
+    #[test]
+    fn a_folder_and_a_device_and_a_pipe_say_what_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |path: &Path| {
+            EnvFile {
+                path: path.to_owned(),
+            }
+            .read()
+            .unwrap_err()
+            .to_string()
+        };
+        assert!(read(folder.path()).contains("a folder"));
+        assert!(read(Path::new("/dev/null")).contains("a device"));
+        let big = folder.path().join("big");
+        std::fs::write(&big, vec![b'x'; (1 << 20) + 1]).unwrap();
+        assert!(read(&big).contains("1 MiB"));
+        let none = EnvFile {
+            path: folder.path().join("none"),
+        };
+        assert_eq!(none.read().unwrap(), None);
     }
 }

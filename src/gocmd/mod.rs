@@ -2,13 +2,31 @@
 //!
 //!     find → GoCommand;  locate → the go env file;  prepare(plan) → commit → Applied
 //!
+//! go itself writes the file in place: truncate, then write, without a lock. A reader sees an
+//! empty file in between, and of two writers one loses. So go is run on a copy beside the
+//! file, and the copy takes the file's place in one step; what another writer did meanwhile
+//! is looked for afterwards and merged.
+//!
 //! May import: model, plan, environment.
 
 pub mod apply;
+mod commit;
+mod copy;
 pub mod envfile;
 pub mod find;
+mod lines;
+mod places;
+mod real;
+pub mod restore;
 pub mod run;
+pub mod shadow;
+mod swap;
+pub mod version;
 
-pub use apply::{Applied, ApplyError, Prepared, prepare, restore, shadows};
-pub use envfile::{EnvFile, EnvText, LocateError};
-pub use find::{FindError, GoCommand, GoVersion};
+pub use crate::model::EnvText;
+pub use apply::{Applied, ApplyError, Prepared, prepare};
+pub use envfile::{EnvFile, LocateError};
+pub use find::{FindError, GoCommand};
+pub use restore::{RestoreError, restore};
+pub use shadow::shadows;
+pub use version::GoVersion;

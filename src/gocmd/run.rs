@@ -3,9 +3,25 @@
 //! and no stray flag interferes.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::process::{Child, Command};
 
 use super::find::GoCommand;
 use crate::environment::Environment;
+use crate::model::mask;
+
+/// `go env` takes 4 to 12 ms; one that takes this long hangs on a dead network drive.
+const LIMIT: Duration = Duration::from_secs(10);
+/// Bytes of output that are kept; a full `go env -json` has 3 KiB.
+const MOST_OUT: u64 = 1 << 20;
+/// Bytes of its complaints that are kept.
+const MOST_ERR: u64 = 16 << 10;
 
 /// The go command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +43,180 @@ pub async fn values(
     env: &Environment,
     names: &[&str],
 ) -> Result<BTreeMap<String, String>, RunError> {
-    let _ = (go, env, names);
-    Ok(BTreeMap::new())
+    let args: Vec<String> = ["env", "-json"]
+        .iter()
+        .chain(names)
+        .map(|arg| (*arg).to_owned())
+        .collect();
+    let child_env = child_env(go, env, names.iter().copied(), None);
+    let out = go_env(go, child_env, &args).await?;
+    serde_json::from_slice(&out).map_err(|error| RunError {
+        command: command_line(go, &args),
+        why: format!("its output is not the JSON that was asked for: {error}"),
+    })
 }
+
+/// `go env -w NAME=VALUE…` and `go env -u NAME…` on one file.
+pub(super) async fn write(
+    go: &GoCommand,
+    env: &Environment,
+    file: &Path,
+    managed: &[&str],
+    args: Vec<String>,
+) -> Result<(), RunError> {
+    let child_env = child_env(go, env, managed.iter().copied(), Some(file));
+    go_env(go, child_env, &args).await.map(|_| ())
+}
+
+/// What a child's output was.
+pub(super) struct Output {
+    pub(super) success: bool,
+    pub(super) out: Vec<u8>,
+    pub(super) err: Vec<u8>,
+}
+
+/// Runs a command to its end or to the limit, then ends it with all that it has started.
+/// Its environment is `env` and nothing else.
+pub(super) async fn bounded(
+    program: &Path,
+    args: &[String],
+    env: Vec<(OsString, OsString)>,
+    limit: Duration,
+) -> io::Result<Output> {
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .env_clear()
+        .envs(env)
+        .current_dir(Path::new("/"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    #[cfg(unix)]
+    command.process_group(0);
+    let mut child = command.spawn()?;
+    match tokio::time::timeout(limit, output(&mut child)).await {
+        Ok(result) => result,
+        Err(_) => {
+            end_group(&child);
+            let _ = child.start_kill();
+            Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!("no answer within {} s", limit.as_secs()),
+            ))
+        }
+    }
+}
+
+/// The environment of every go that goroam runs. The managed names are left out so that go
+/// does not warn that they shadow what is being written; GOROOT is pinned because a file that
+/// says `GOROOT=/nowhere` breaks every call, also the one that would mend it (up to 1.26).
+fn child_env<'a>(
+    go: &GoCommand,
+    env: &'a Environment,
+    managed: impl Iterator<Item = &'a str>,
+    file: Option<&Path>,
+) -> Vec<(OsString, OsString)> {
+    let mut left_out: Vec<&str> = managed.collect();
+    left_out.push("GOFLAGS");
+    let mut vars: BTreeMap<OsString, OsString> = env
+        .iter()
+        .filter(|(name, _)| !left_out.contains(name))
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
+    vars.insert("GOTOOLCHAIN".into(), "local".into());
+    vars.insert("GOWORK".into(), "off".into());
+    vars.insert("GOROOT".into(), go.goroot.clone().into());
+    if let Some(file) = file {
+        vars.insert("GOENV".into(), file.into());
+    }
+    // The one exception: asked what it would be, it must not hear goroam's own answer.
+    for name in ["GOTOOLCHAIN", "GOROOT"] {
+        if file.is_none() && left_out.contains(&name) {
+            vars.remove(std::ffi::OsStr::new(name));
+        }
+    }
+    vars.into_iter().collect()
+}
+
+async fn go_env(
+    go: &GoCommand,
+    env: Vec<(OsString, OsString)>,
+    args: &[String],
+) -> Result<Vec<u8>, RunError> {
+    let failed = |why: String| RunError {
+        command: command_line(go, args),
+        why: mask(&why),
+    };
+    match bounded(&go.path, args, env, LIMIT).await {
+        Ok(output) if output.success => Ok(output.out),
+        Ok(output) => Err(failed(complaint(go, &output.err))),
+        Err(error) => Err(failed(error.to_string())),
+    }
+}
+
+/// go's own words, without the warnings, and clearer where they mean "too old".
+fn complaint(go: &GoCommand, err: &[u8]) -> String {
+    let said = String::from_utf8_lossy(err);
+    let said: Vec<&str> = said
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with("warning: "))
+        .collect();
+    if let Some(name) = said
+        .iter()
+        .find_map(|line| line.strip_prefix("go: unknown go command variable "))
+    {
+        return format!(
+            "go {} does not know {name}; a newer go does, or take it out of the policy",
+            go.version
+        );
+    }
+    if said.is_empty() {
+        return "it said nothing".to_owned();
+    }
+    said.join("; ")
+}
+
+fn command_line(go: &GoCommand, args: &[String]) -> String {
+    mask(&format!("{} {}", go.path.display(), args.join(" ")))
+}
+
+async fn output(child: &mut Child) -> io::Result<Output> {
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let read_out = async {
+        match stdout {
+            Some(pipe) => pipe.take(MOST_OUT).read_to_end(&mut out).await,
+            None => Ok(0),
+        }
+    };
+    let read_err = async {
+        match stderr {
+            Some(pipe) => pipe.take(MOST_ERR).read_to_end(&mut err).await,
+            None => Ok(0),
+        }
+    };
+    let (read_out, read_err, status) = tokio::join!(read_out, read_err, child.wait());
+    read_out?;
+    read_err?;
+    Ok(Output {
+        success: status?.success(),
+        out,
+        err,
+    })
+}
+
+/// A wrapper's children do not end with it: the whole group is ended.
+#[cfg(unix)]
+fn end_group(child: &Child) {
+    if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
+        // SAFETY: kill takes no pointers. The child has not been waited for, so its pid, which
+        // is its group's id (`process_group(0)`), cannot have been given to anybody else.
+        unsafe { libc::kill(-pid, libc::SIGKILL) };
+    }
+}
+
+#[cfg(not(unix))]
+fn end_group(_: &Child) {}

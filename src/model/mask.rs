@@ -1,5 +1,185 @@
-//! stub
-/// Hides credentials.
+//! Hiding credentials in text that a person, a log or the journal will see.
+
+/// What stands where a secret stood. go and net/http write `joe:xxxxx@` or `joe:***@`.
+const STARS: &str = "***";
+
+/// What ends the authority of a URL within running text. `,` and `|` do not, although they
+/// end a GOPROXY element: a password that holds one must not show its second half.
+const ENDS: [char; 11] = ['/', '?', '#', ' ', '\t', '\n', '\r', '"', '\'', '<', '>'];
+
+/// Hides `user:password@` in every URL within the text, with or without a scheme (go takes
+/// `joe:secret@proxy.example` for an https proxy): the user's name stays when a password
+/// follows, a userinfo without one is taken for a token and goes as a whole.
 pub fn mask(text: &str) -> String {
-    text.to_owned()
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((start, secret, shown)) = next_secret(rest) {
+        let (before, from) = rest.split_at_checked(start).unwrap_or((rest, ""));
+        out.push_str(before);
+        out.push_str(&shown);
+        rest = from.get(secret..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The first userinfo: where it begins, how many bytes up to its `@` (not counted), and what
+/// to show in its place. What follows begins with `@` and is never taken for another one.
+fn next_secret(text: &str) -> Option<(usize, usize, String)> {
+    let mut from = 0;
+    loop {
+        let scheme = text.get(from..)?.find("://").map(|i| from + i + 3);
+        let plain = plain_userinfo(text, from, scheme.unwrap_or(text.len()));
+        if plain.is_some() {
+            return plain;
+        }
+        let start = scheme?;
+        if let Some(length) = url_userinfo(text.get(start..)?) {
+            let userinfo = text.get(start..start + length)?;
+            return Some((start, length, hidden(userinfo)));
+        }
+        from = start;
+    }
+}
+
+/// The length of the userinfo of a URL whose authority begins here.
+fn url_userinfo(rest: &str) -> Option<usize> {
+    let authority = rest.split(ENDS).next()?;
+    if let Some(at) = authority.rfind('@') {
+        return (at > 0).then_some(at);
+    }
+    // `https://joe:pass/word@host`: go refuses it and prints it, so it must be hidden as well.
+    // A port is all digits, and what follows a port may hold an `@` (`/@v/`, `m@v1.2.3`).
+    let (_, port) = authority.rsplit_once(']').unwrap_or(("", authority));
+    let (_, port) = port.split_once(':')?;
+    if port.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    rest.split([' ', '\t', '\n', '\r', '"', '\'', '<', '>', ','])
+        .next()?
+        .rfind('@')
+}
+
+/// `user:password@` without a scheme, between two offsets.
+fn plain_userinfo(text: &str, from: usize, to: usize) -> Option<(usize, usize, String)> {
+    let part = text.get(from..to)?;
+    let ends = |c: char| ENDS.contains(&c) || matches!(c, ',' | '|' | ';' | '(' | '[' | '{');
+    for (first, _) in part.match_indices('@') {
+        // Up to the last `@` of the word: a password may hold one.
+        let word_end = part
+            .get(first..)?
+            .find(ends)
+            .map_or(part.len(), |n| first + n);
+        let at = part.get(..word_end)?.rfind('@')?;
+        let before = part.get(..at)?;
+        // Every one of these characters is one byte long.
+        let word = before.rfind(ends).map_or(0, |i| i + 1);
+        let userinfo = before.get(word..)?;
+        // What was masked already stays as it is.
+        if let Some((user, password)) = userinfo.split_once(':')
+            && !user.is_empty()
+            && !password.is_empty()
+            && password != STARS
+        {
+            return Some((from + word, userinfo.len(), hidden(userinfo)));
+        }
+    }
+    None
+}
+
+fn hidden(userinfo: &str) -> String {
+    match userinfo.split_once(':') {
+        // GitHub's way to send a token is `TOKEN:x-oauth-basic@`.
+        Some((user, password)) if !password.is_empty() && password != "x-oauth-basic" => {
+            format!("{user}:{STARS}")
+        }
+        Some(_) | None => STARS.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mask;
+
+    #[test]
+    fn a_password_in_a_url_is_hidden_and_the_user_stays() {
+        assert_eq!(
+            mask("https://joe:s3cret@goproxy.corp/x,direct"),
+            "https://joe:***@goproxy.corp/x,direct"
+        );
+    }
+
+    #[test]
+    fn a_token_without_a_password_is_hidden_whole() {
+        assert_eq!(mask("https://t0ken@host/x"), "https://***@host/x");
+        assert_eq!(mask("https://t0ken:@host"), "https://***@host");
+        assert_eq!(mask("https://t0ken:x-oauth-basic@host"), "https://***@host");
+    }
+
+    #[test]
+    fn every_url_of_a_chain_is_masked() {
+        assert_eq!(
+            mask("https://a:1x@h1|https://b:2x@h2,http://c@h3:80,direct"),
+            "https://a:***@h1|https://b:***@h2,http://***@h3:80,direct"
+        );
+    }
+
+    #[test]
+    fn an_element_without_a_scheme_is_masked_too() {
+        assert_eq!(
+            mask("GOPROXY=joe:a=b@proxy.corp/x"),
+            "GOPROXY=joe:***@proxy.corp/x"
+        );
+        assert_eq!(
+            mask("https://ok.example,joe:x1@proxy.corp"),
+            "https://ok.example,joe:***@proxy.corp"
+        );
+    }
+
+    #[test]
+    fn odd_passwords_do_not_show_their_second_half() {
+        for text in [
+            "https://joe:sec@ret@host/x",
+            "https://joe:sec,ret@host/x",
+            "https://joe:sec|ret@host/x",
+            "https://joe:sec/ret@host/x",
+            "https://joe:s:e:c:ret@host/x",
+            "HTTPS://joe:sec%40ret@host/x",
+            "parse \"https://joe:sec/ret@host\": invalid port",
+        ] {
+            let masked = mask(text);
+            assert!(
+                !masked.contains("sec") && !masked.contains("ret"),
+                "{masked}"
+            );
+            assert!(masked.contains("@host"), "{masked}");
+        }
+    }
+
+    #[test]
+    fn what_holds_no_credentials_stays_as_it_is() {
+        for text in [
+            "",
+            "go: example.com/m@v1.1.0: reading https://proxy:8080/example.com/m/@v/v1.1.0.info: 404",
+            "https://[::1]:8080/example.com/m@v1.0.0",
+            "git@github.com:corp/repo.git",
+            "x.go:3:2: example.com/m@v1: bad",
+            "https://proxy.golang.org,direct",
+            "://@",
+            "@",
+            "é@ü:://",
+        ] {
+            assert_eq!(mask(text), text);
+        }
+    }
+
+    #[test]
+    fn masking_twice_changes_nothing_more() {
+        for text in [
+            "https://joe:s3cret@goproxy.corp/x,joe:x1@h,https://tok@h",
+            "joe:a@b@c https://x:y@z@w",
+        ] {
+            assert_eq!(mask(&mask(text)), mask(text));
+        }
+    }
 }

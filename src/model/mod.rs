@@ -7,6 +7,7 @@
 
 pub mod chain;
 pub mod change;
+pub mod env_text;
 pub mod link;
 pub mod mask;
 pub mod observation;
@@ -23,7 +24,9 @@ pub mod truth;
 
 pub use chain::{Chain, ChainError, Hop, HopKind, Separator};
 pub use change::Change;
+pub use env_text::EnvText;
 pub use link::{Link, LinkKind};
+pub use mask::mask;
 pub use observation::{Observation, Phase, Phases, Proof, Verdict};
 pub use pattern::Patterns;
 pub use route::{Route, RouteKind, Rule};

@@ -1,0 +1,297 @@
+//! Where the go env file really lies, and the copy beside it.
+
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::apply::ApplyError;
+use super::envfile::{not_a_file, read_file};
+
+/// The real file behind symbolic links, as far as it exists.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// The file itself: not a symbolic link, may not exist.
+    pub(super) path: PathBuf,
+    /// Mode and owner to keep; `None`: there is no file.
+    pub(super) meta: Option<Metadata>,
+    linked: bool,
+}
+
+/// A copy beside the real file. It is locked as long as its maker lives, so that what a
+/// killed one left behind can be told from what is in use. Dropping it removes it.
+#[derive(Debug)]
+pub(super) struct Copy {
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+    there: bool,
+}
+
+impl Place {
+    /// Follows symbolic links by hand: a dangling one's target is where go creates the file.
+    pub(super) fn resolve(path: &Path) -> Result<Place, ApplyError> {
+        let mut path = path.to_owned();
+        let mut linked = false;
+        // Linux gives up after 40 as well (MAXSYMLINKS).
+        for _ in 0..40 {
+            let meta = match std::fs::symlink_metadata(&path) {
+                Ok(meta) => meta,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let meta = None;
+                    return Ok(Place { path, meta, linked });
+                }
+                Err(error) => return Err(ApplyError::file(&path, "cannot be reached", error)),
+            };
+            if !meta.is_symlink() {
+                if let Some(what) = not_a_file(&meta) {
+                    return Err(ApplyError::NotAFile { path, what });
+                }
+                let meta = Some(meta);
+                return Ok(Place { path, meta, linked });
+            }
+            let target = std::fs::read_link(&path)
+                .map_err(|error| ApplyError::file(&path, "cannot be reached", error))?;
+            path = match path.parent() {
+                Some(folder) => folder.join(target),
+                None => target,
+            };
+            linked = true;
+        }
+        let error = io::Error::other("too many symbolic links");
+        Err(ApplyError::file(&path, "cannot be reached", error))
+    }
+
+    /// Makes the folder as go does, unless a link points into one that is not there, and
+    /// makes sure that a file in it may be written.
+    pub(super) fn make_ready(&self) -> Result<(), ApplyError> {
+        let folder = self.folder();
+        if !self.linked && self.meta.is_none() {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| ApplyError::file(folder, "cannot be made", error))?;
+        }
+        if let Some(meta) = &self.meta {
+            access::writable(&self.path, meta)?;
+        }
+        Ok(())
+    }
+
+    /// What the file holds; `None`: there is no file.
+    pub(super) fn read(&self) -> Result<Option<Vec<u8>>, ApplyError> {
+        read_file(&self.path).map_err(|error| ApplyError::file(&self.path, "cannot be read", error))
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// How the names of copies begin.
+    fn prefix(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default();
+        format!(".{}.goroam-", name.to_string_lossy())
+    }
+}
+
+impl Copy {
+    /// A copy with these bytes, with the real file's mode and owner.
+    pub(super) fn new(place: &Place, bytes: &[u8]) -> Result<Copy, ApplyError> {
+        let failed = |error| ApplyError::file(&place.path, "no copy can be made beside it", error);
+        let copy = create(place).map_err(|error| match error.kind() {
+            // Without a new name in the folder there is no atomic change.
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                ApplyError::ReadOnly {
+                    path: place.folder().to_owned(),
+                }
+            }
+            _ => failed(error),
+        })?;
+        sweep(place, &copy);
+        if let Some(meta) = &place.meta {
+            access::same(&copy.file, meta).map_err(|error| {
+                ApplyError::file(&place.path, "its owner cannot be kept", error)
+            })?;
+        }
+        copy.write(bytes).map_err(failed)?;
+        Ok(copy)
+    }
+
+    /// Replaces the copy's bytes. Nobody reads it yet.
+    pub(super) fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut file = &self.file;
+        file.set_len(0)?;
+        io::Seek::seek(&mut file, io::SeekFrom::Start(0))?;
+        file.write_all(bytes)
+    }
+
+    /// Its name is now something else's: it must not be removed.
+    pub(super) fn is_gone(&mut self) {
+        self.there = false;
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        if self.there {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Puts a file's bytes on the disk, away from the thread that runs the loop: a busy disk
+/// takes its time.
+pub(super) async fn sync(file: &File) -> io::Result<()> {
+    let file = file.try_clone()?;
+    tokio::task::spawn_blocking(move || file.sync_all())
+        .await
+        .map_err(io::Error::other)?
+}
+
+/// Puts the folder's entries on the disk. Not every system can, and the file is right in any case.
+pub(super) async fn sync_folder(folder: &Path) {
+    if let Ok(folder) = File::open(folder) {
+        let _ = sync(&folder).await;
+    }
+}
+
+fn create(place: &Place) -> io::Result<Copy> {
+    let prefix = place.prefix();
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let made = tempfile::Builder::new()
+            .prefix(&prefix)
+            .rand_bytes(8)
+            .make_in(place.folder(), |path| {
+                let mut options = OpenOptions::new();
+                options.read(true).write(true).create_new(true);
+                // A new file gets go's own mode, 0666 & ~umask; a copy may hold what is
+                // private until it has the mode of the original.
+                #[cfg(unix)]
+                std::os::unix::fs::OpenOptionsExt::mode(
+                    &mut options,
+                    if place.meta.is_some() { 0o600 } else { 0o666 },
+                );
+                options.open(path)
+            })?;
+        let (file, path) = made.into_parts();
+        // Not every file system has locks, and on Windows they would keep go from writing;
+        // copies there are told by their age.
+        #[cfg(unix)]
+        let _ = file.try_lock_shared();
+        let path = path.keep().map_err(|error| error.error)?;
+        let copy = Copy {
+            path,
+            file,
+            there: true,
+        };
+        // Another goroam may have swept it away before it was locked.
+        if copy.path.exists() || tries >= 8 {
+            return Ok(copy);
+        }
+    }
+}
+
+/// Removes the copies of killed makers.
+fn sweep(place: &Place, own: &Copy) {
+    let prefix = place.prefix();
+    let Ok(entries) = std::fs::read_dir(place.folder()) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let is_copy = name.to_str().is_some_and(|name| name.starts_with(&prefix));
+        let path = entry.path();
+        if is_copy
+            && path != own.path
+            && entry.file_type().is_ok_and(|kind| kind.is_file())
+            && is_left_behind(&path, own)
+        {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Nobody holds its lock, or, where there are no locks, it is more than a minute older than
+/// this copy: `commit` takes less than a second.
+fn is_left_behind(path: &Path, own: &Copy) -> bool {
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    if cfg!(unix) {
+        match file.try_lock() {
+            Ok(()) => return true,
+            Err(TryLockError::WouldBlock) => return false,
+            Err(TryLockError::Error(_)) => {}
+        }
+    }
+    let modified = |file: &File| file.metadata().and_then(|meta| meta.modified());
+    match (modified(&own.file), modified(&file)) {
+        (Ok(now), Ok(then)) => now
+            .duration_since(then)
+            .is_ok_and(|age| age > Duration::from_secs(60)),
+        (Err(_), _) | (_, Err(_)) => false,
+    }
+}
+
+#[cfg(unix)]
+mod access {
+    use std::fs::{File, Metadata, Permissions};
+    use std::io;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    use std::path::Path;
+
+    use super::ApplyError;
+
+    /// A mode without any `w` is somebody's wish, also for root, whom it does not stop.
+    /// `access` also knows of immutable files and read-only mounts.
+    pub(super) fn writable(path: &Path, meta: &Metadata) -> Result<(), ApplyError> {
+        let read_only = || ApplyError::ReadOnly {
+            path: path.to_owned(),
+        };
+        if meta.mode() & 0o222 == 0 {
+            return Err(read_only());
+        }
+        let Ok(name) = std::ffi::CString::new(path.as_os_str().as_bytes()) else {
+            return Err(read_only());
+        };
+        // SAFETY: `name` is a nul-terminated string that outlives the call.
+        match unsafe { libc::access(name.as_ptr(), libc::W_OK) } {
+            0 => Ok(()),
+            _ => Err(read_only()),
+        }
+    }
+
+    /// Gives the copy the owner and mode of the original.
+    pub(super) fn same(copy: &File, meta: &Metadata) -> io::Result<()> {
+        let own = copy.metadata()?;
+        if (own.uid(), own.gid()) != (meta.uid(), meta.gid()) {
+            std::os::unix::fs::fchown(copy, Some(meta.uid()), Some(meta.gid()))?;
+        }
+        copy.set_permissions(Permissions::from_mode(meta.mode() & 0o7777))
+    }
+}
+
+#[cfg(not(unix))]
+mod access {
+    use std::fs::{File, Metadata};
+    use std::io;
+    use std::path::Path;
+
+    use super::ApplyError;
+
+    /// The read-only attribute.
+    pub(super) fn writable(path: &Path, meta: &Metadata) -> Result<(), ApplyError> {
+        match meta.permissions().readonly() {
+            true => Err(ApplyError::ReadOnly {
+                path: path.to_owned(),
+            }),
+            false => Ok(()),
+        }
+    }
+
+    /// `ReplaceFileW` keeps the original's access list.
+    #[expect(clippy::unnecessary_wraps, reason = "must match Unix")]
+    pub(super) fn same(_: &File, _: &Metadata) -> io::Result<()> {
+        Ok(())
+    }
+}

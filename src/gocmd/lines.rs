@@ -1,0 +1,331 @@
+//! The go env file line by line, as `envcmd/env.go:updateEnvFile` treats it: is all that was
+//! planned there, is all that is foreign still there, and how one writer's changes are
+//! carried onto another's file.
+
+use std::collections::BTreeMap;
+
+use crate::model::EnvText;
+use crate::plan::{Plan, Step};
+
+/// How to bring a writer's changes onto a file that they did not see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Carried {
+    /// They are there already.
+    Nothing,
+    /// These bytes at the end bring them.
+    Append(Vec<u8>),
+    /// The file must become this.
+    Rewrite(Vec<u8>),
+}
+
+/// Does the text say what the plan wants?
+pub(super) fn holds(plan: &Plan, text: &EnvText) -> bool {
+    missing(plan, text).is_none()
+}
+
+/// What go did otherwise than planned, without values: they may hold credentials.
+pub(super) fn unexpected(plan: &Plan, before: &[u8], after: &EnvText) -> Option<String> {
+    if let Some(name) = missing(plan, after) {
+        return Some(format!("{name} is not what it was set to"));
+    }
+    let (was, is) = (Foreign::of(plan, before), Foreign::of(plan, &after.0));
+    if was.other != is.other {
+        return Some("a comment, a blank line or an unknown line changed".to_owned());
+    }
+    let names = was.settings.keys().chain(is.settings.keys());
+    names
+        .into_iter()
+        .find(|name| was.settings.get(*name) != is.settings.get(*name))
+        .map(|name| format!("the line of {} changed", String::from_utf8_lossy(name)))
+}
+
+/// Brings what changed between `from` and `to` onto `onto`, which was `ours` when we wrote it.
+/// Lines of planned names are left out, and where `onto` has its own idea of a name, that
+/// stays: it is younger. What was appended is not appended again.
+pub(super) fn carry(plan: &Plan, from: &[u8], to: &[u8], ours: &[u8], onto: &[u8]) -> Carried {
+    let foreign = |line: &&[u8]| !is_planned(plan, line);
+    let (old, new): (Vec<&[u8]>, Vec<&[u8]>) = (
+        split(from).into_iter().filter(foreign).collect(),
+        split(to).into_iter().filter(foreign).collect(),
+    );
+    let (ours, mut lines) = (split(ours), split(onto));
+    let mut rewrite = false;
+    let mut done = minus(&ours, &lines);
+    for gone in minus(&old, &new) {
+        let replaced = key(gone).is_some_and(|name| last_of(&new, name).is_some());
+        if replaced || take(&mut done, gone) {
+            continue;
+        }
+        if let Some(place) = lines.iter().rposition(|line| *line == gone) {
+            lines.remove(place);
+            rewrite = true;
+        }
+    }
+    let mut done = minus(&lines, &ours);
+    let mut added: Vec<&[u8]> = Vec::new();
+    for line in minus(&new, &old) {
+        if take(&mut done, line) {
+            continue;
+        }
+        let Some(name) = key(line) else {
+            added.push(line);
+            continue;
+        };
+        let place = lines.iter().rposition(|other| key(other) == Some(name));
+        match place.and_then(|place| lines.get_mut(place)) {
+            None => added.push(line),
+            Some(other) if *other != line && last_of(&old, name) == Some(*other) => {
+                *other = line;
+                rewrite = true;
+            }
+            Some(_) => {}
+        }
+    }
+    if added.is_empty() && !rewrite {
+        return Carried::Nothing;
+    }
+    if rewrite {
+        lines.extend(added);
+        return Carried::Rewrite(join(&lines));
+    }
+    let mut bytes = join(&added);
+    if onto.last().is_some_and(|last| *last != b'\n') {
+        bytes.insert(0, b'\n');
+    }
+    Carried::Append(bytes)
+}
+
+/// The first name that is not what the plan wants.
+fn missing<'a>(plan: &'a Plan, text: &EnvText) -> Option<&'a str> {
+    plan.changes().find_map(|step| {
+        let right = match step {
+            Step::Set { name, value } => text.get(name) == Some(value.as_str()),
+            Step::Unset { name } => !text.names().contains(name.as_str()),
+            Step::Leave { .. } => true,
+        };
+        (!right).then_some(step.name())
+    })
+}
+
+/// What go must not touch: the last line of every other name, and everything else in order.
+struct Foreign<'a> {
+    settings: BTreeMap<&'a [u8], &'a [u8]>,
+    other: Vec<&'a [u8]>,
+}
+
+impl<'a> Foreign<'a> {
+    fn of(plan: &Plan, text: &'a [u8]) -> Foreign<'a> {
+        let mut foreign = Foreign {
+            settings: BTreeMap::new(),
+            other: Vec::new(),
+        };
+        for line in split(text) {
+            match key(line) {
+                Some(_) if is_planned(plan, line) => {}
+                Some(name) => {
+                    foreign.settings.insert(name, line);
+                }
+                None => foreign.other.push(line),
+            }
+        }
+        foreign
+    }
+}
+
+fn is_planned(plan: &Plan, line: &[u8]) -> bool {
+    key(line).is_some_and(|name| plan.changes().any(|step| step.name().as_bytes() == name))
+}
+
+/// `env.go:lineToKey`: wider than what go reads as a setting, so that `foo=1` moves as one.
+fn key(line: &[u8]) -> Option<&[u8]> {
+    let equals = line.iter().position(|b| *b == b'=')?;
+    let name = line.get(..equals)?;
+    (!name.is_empty() && !name.contains(&b'#')).then_some(name)
+}
+
+fn last_of<'a>(lines: &[&'a [u8]], name: &[u8]) -> Option<&'a [u8]> {
+    lines
+        .iter()
+        .rev()
+        .find(|line| key(line) == Some(name))
+        .copied()
+}
+
+/// The lines without their ends; go adds a missing last one.
+fn split(text: &[u8]) -> Vec<&[u8]> {
+    let mut lines: Vec<&[u8]> = text.split(|b| *b == b'\n').collect();
+    if lines.last().is_some_and(|last| last.is_empty()) {
+        lines.pop();
+    }
+    lines
+}
+
+fn join(lines: &[&[u8]]) -> Vec<u8> {
+    lines
+        .iter()
+        .flat_map(|line| [*line, b"\n"].concat())
+        .collect()
+}
+
+/// The lines of `a` that `b` does not have, each as often as it lacks it, in order.
+fn minus<'a>(a: &[&'a [u8]], b: &[&[u8]]) -> Vec<&'a [u8]> {
+    let mut spare: BTreeMap<&[u8], usize> = BTreeMap::new();
+    for line in b {
+        *spare.entry(line).or_default() += 1;
+    }
+    let lacks = a.iter().filter(|line| match spare.get_mut(**line) {
+        Some(left) if *left > 0 => {
+            *left -= 1;
+            false
+        }
+        Some(_) | None => true,
+    });
+    lacks.copied().collect()
+}
+
+/// Takes one such line out of the list, if there is one.
+fn take(lines: &mut Vec<&[u8]>, line: &[u8]) -> bool {
+    let place = lines.iter().position(|other| *other == line);
+    place.map(|place| lines.swap_remove(place)).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Carried, carry, holds, unexpected};
+    use crate::model::EnvText;
+    use crate::plan::{Plan, Step};
+
+    fn plan() -> Plan {
+        Plan {
+            steps: vec![
+                Step::Set {
+                    name: "GOPROXY".into(),
+                    value: "off".into(),
+                },
+                Step::Unset {
+                    name: "GOSUMDB".into(),
+                },
+            ],
+        }
+    }
+
+    fn carried(from: &str, to: &str, onto: &str) -> String {
+        carried_after(from, to, onto, onto)
+    }
+
+    fn carried_after(from: &str, to: &str, ours: &str, onto: &str) -> String {
+        let bytes = |text: &'_ str| text.as_bytes().to_vec();
+        match carry(
+            &plan(),
+            &bytes(from),
+            &bytes(to),
+            &bytes(ours),
+            &bytes(onto),
+        ) {
+            Carried::Nothing => onto.to_owned(),
+            Carried::Append(more) => format!("{onto}{}", String::from_utf8(more).unwrap()),
+            Carried::Rewrite(all) => String::from_utf8(all).unwrap(),
+        }
+    }
+
+    #[test]
+    fn sorting_and_dropping_duplicates_is_go_s_good_right() {
+        let before = b"B=1\nA=1\n# c\nA=2\nGOSUMDB=x\nno end";
+        let after = EnvText(b"B=1\n# c\nA=2\nno end\nGOPROXY=off\n".to_vec());
+        assert_eq!(unexpected(&plan(), before, &after), None);
+    }
+
+    #[test]
+    fn a_lost_or_changed_foreign_line_is_noticed() {
+        let before = b"A=1\n# c\r\nx\n";
+        for after in [
+            "# c\r\nx\nGOPROXY=off\n",
+            "A=2\n# c\r\nx\nGOPROXY=off\n",
+            "A=1\n# c\nx\nGOPROXY=off\n",
+            "A=1\nx\n# c\r\nGOPROXY=off\n",
+            "A=1\n# c\r\nx\nGOPROXY=off\nB=2\n",
+            "A=1\n# c\r\nx\nGOPROXY=of\n",
+            "A=1\n# c\r\nx\nGOPROXY=off\nGOSUMDB=\n",
+        ] {
+            let after = EnvText(after.as_bytes().to_vec());
+            assert!(unexpected(&plan(), before, &after).is_some(), "{after:?}");
+        }
+    }
+
+    #[test]
+    fn appended_lines_are_appended() {
+        assert_eq!(
+            carried("A=1\n", "A=1\n# x\n", "A=1\nGOPROXY=off\n"),
+            "A=1\nGOPROXY=off\n# x\n"
+        );
+        assert_eq!(carried("", "B=2", "A=1"), "A=1\nB=2\n");
+    }
+
+    #[test]
+    fn a_changed_and_a_removed_line_are_changed_and_removed() {
+        assert_eq!(
+            carried("A=1\nB=1\n# c\n", "A=2\n", "A=1\nB=1\n# c\nGOPROXY=off\n"),
+            "A=2\nGOPROXY=off\n"
+        );
+    }
+
+    #[test]
+    fn a_younger_value_is_not_overwritten_by_an_older_one() {
+        assert_eq!(carried("A=1\n", "A=2\n", "A=3\n"), "A=3\n");
+    }
+
+    #[test]
+    fn what_a_writer_did_to_planned_names_is_not_carried() {
+        assert_eq!(
+            carried("GOPROXY=x\n", "GOPROXY=y\nGOSUMDB=z\n", "GOPROXY=off\n"),
+            "GOPROXY=off\n"
+        );
+    }
+
+    #[test]
+    fn a_line_that_the_writer_brought_along_is_not_doubled() {
+        assert_eq!(
+            carried_after("# a\n", "# a\n# b\n", "# a\nGOPROXY=off\n", "# a\n# b\n"),
+            "# a\n# b\n"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_appended_is_not_appended_again(
+            from in "([ABab#]{0,2}=?[12]?\n){0,5}",
+            to in "([ABab#]{0,2}=?[12]?\n){0,5}",
+            ours in "([ABab#]{0,2}=?[12]?\n){0,5}",
+            more in "([ABab#]{0,2}=?[12]?\n){0,2}",
+        ) {
+            let onto = format!("{ours}{more}");
+            let bytes = |text: &str| text.as_bytes().to_vec();
+            let again = |onto: &str| carry(&plan(), &bytes(&from), &bytes(&to), &bytes(&ours), &bytes(onto));
+            if let Carried::Append(lines) = again(&onto) {
+                let once = format!("{onto}{}", String::from_utf8(lines).unwrap());
+                prop_assert_eq!(again(&once), Carried::Nothing);
+            }
+        }
+
+        #[test]
+        fn a_file_that_nobody_else_touched_becomes_the_writer_s(
+            from in "([CDcd#]{1,2}=[12]\n){0,5}",
+            line in "[EF]{1,2}=[12]\n",
+        ) {
+            let to = format!("{from}{line}");
+            prop_assert_eq!(carried(&from, &to, &from), to);
+        }
+    }
+
+    #[test]
+    fn a_plan_holds_when_every_name_is_right() {
+        assert!(holds(&plan(), &EnvText(b"GOPROXY=off\n".to_vec())));
+        assert!(!holds(
+            &plan(),
+            &EnvText(b"GOPROXY=off\nGOSUMDB=\n".to_vec())
+        ));
+        assert!(!holds(&plan(), &EnvText::default()));
+    }
+}

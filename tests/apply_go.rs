@@ -1,0 +1,500 @@
+//! Plans carried out with real go commands on real files.
+#![cfg(target_os = "linux")]
+
+#[path = "support/go.rs"]
+mod go;
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt, symlink};
+use std::process::Command;
+
+use go::{Home, VERSIONS, is_root, names_in, plan};
+use goroam::environment::Environment;
+use goroam::gocmd::{ApplyError, EnvFile, LocateError, prepare, restore, run};
+
+#[tokio::test]
+async fn values_are_set_and_removed_and_foreign_lines_stay_byte_for_byte() {
+    for version in VERSIONS {
+        let before = b"# mine\r\n\xef\xbb\xbfBOM=1\nGOFLAGS=-v\r\n\nfoo=bar\nno equals\nGOSUMDB=off\nX=\xff\xfe\nGOPROXY=old";
+        let home = Home::holding(before);
+        let Some(go) = go::command(version, &home.env).await else {
+            return;
+        };
+        let plan = plan(&[
+            "GOPROXY=https://p.example,direct",
+            "GOPRIVATE=corp.example",
+            "GOSUMDB",
+        ]);
+        let applied = home.apply(&go, &plan).await.unwrap();
+        assert_eq!(applied.before.as_deref(), Some(before.as_slice()));
+        let after = home.bytes();
+        assert_eq!(after, applied.after);
+        assert_eq!(applied.merged, 0);
+        let mut lines: Vec<&[u8]> = after.split(|b| *b == b'\n').collect();
+        lines.sort_unstable();
+        let mut expected: Vec<&[u8]> = vec![
+            b"# mine\r",
+            b"\xef\xbb\xbfBOM=1",
+            b"GOFLAGS=-v\r",
+            b"",
+            b"",
+            b"foo=bar",
+            b"no equals",
+            b"X=\xff\xfe",
+            b"GOPROXY=https://p.example,direct",
+            b"GOPRIVATE=corp.example",
+        ];
+        expected.sort_unstable();
+        assert_eq!(lines, expected, "go {version}");
+        let said = home.user_go(&go, &["env", "GOPROXY", "GOPRIVATE"]).stdout;
+        assert_eq!(said, b"https://p.example,direct\ncorp.example\n");
+        assert_eq!(home.names(), ["env"]);
+    }
+}
+
+#[tokio::test]
+async fn a_file_and_its_folder_are_made_as_go_makes_them() {
+    for version in VERSIONS {
+        let (ours, theirs) = (Home::new(), Home::new());
+        let Some(go) = go::command(version, &ours.env).await else {
+            return;
+        };
+        ours.apply(&go, &plan(&["GOPROXY=off"])).await.unwrap();
+        assert!(
+            theirs
+                .user_go(&go, &["env", "-w", "GOPROXY=off"])
+                .status
+                .success()
+        );
+        assert_eq!(ours.bytes(), theirs.bytes());
+        for up in 0..3 {
+            let mode = |home: &Home| {
+                let path = home.file.path.ancestors().nth(up).unwrap();
+                std::fs::metadata(path).unwrap().mode()
+            };
+            assert_eq!(mode(&ours), mode(&theirs));
+        }
+        assert_eq!(ours.names(), ["env"]);
+    }
+}
+
+#[tokio::test]
+async fn removing_from_a_file_that_is_not_there_makes_none() {
+    let home = Home::new();
+    let Some(go) = go::newest(&home.env).await else {
+        return;
+    };
+    let applied = home
+        .apply(&go, &plan(&["GOPROXY", "GOSUMDB"]))
+        .await
+        .unwrap();
+    assert_eq!((applied.before, applied.after), (None, Vec::new()));
+    assert!(!home.file.path.exists());
+    assert_eq!(home.names(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_plan_without_changes_leaves_the_file_alone() {
+    let home = Home::holding("B=1\nA=2");
+    let Some(go) = go::newest(&home.env).await else {
+        return;
+    };
+    let inode = std::fs::metadata(&home.file.path).unwrap().ino();
+    home.apply(&go, &plan(&[])).await.unwrap();
+    assert_eq!(home.text(), "B=1\nA=2");
+    assert_eq!(std::fs::metadata(&home.file.path).unwrap().ino(), inode);
+}
+
+#[tokio::test]
+async fn dropping_what_was_prepared_changes_nothing_and_leaves_nothing() {
+    let home = Home::holding("GOPROXY=off\n");
+    let Some(go) = go::newest(&home.env).await else {
+        return;
+    };
+    let plan = plan(&["GOPROXY=direct"]);
+    let prepared = prepare(&go, &home.file, &home.env, &plan).await.unwrap();
+    assert_eq!(
+        prepared.before.as_deref(),
+        Some(b"GOPROXY=off\n".as_slice())
+    );
+    assert_eq!(prepared.after, b"GOPROXY=direct\n");
+    assert_eq!(home.names().len(), 2);
+    drop(prepared);
+    assert_eq!(
+        (home.text().as_str(), home.names()),
+        ("GOPROXY=off\n", vec!["env".to_owned()])
+    );
+}
+
+#[tokio::test]
+async fn what_a_killed_run_left_is_swept_up_and_what_is_in_use_is_not() {
+    let home = Home::holding("GOPROXY=off\n");
+    let Some(go) = go::newest(&home.env).await else {
+        return;
+    };
+    let folder = home.file.path.parent().unwrap();
+    std::fs::write(folder.join(".env.goroam-left"), "GOPROXY=x\n").unwrap();
+    std::fs::write(folder.join(".env.mine"), "").unwrap();
+    let (one, two) = (plan(&["GOPROXY=direct"]), plan(&["GOSUMDB=off"]));
+    let prepared = prepare(&go, &home.file, &home.env, &one).await.unwrap();
+    home.apply(&go, &two).await.unwrap();
+    prepared.commit().await.unwrap();
+    assert_eq!(home.names(), [".env.mine", "env"]);
+    assert_eq!(home.text(), "GOPROXY=direct\nGOSUMDB=off\n");
+}
+
+#[tokio::test]
+async fn a_symbolic_link_stays_one_and_a_dangling_one_gets_its_target() {
+    let home = Home::holding("");
+    let Some(go) = go::newest(&home.env).await else {
+        return;
+    };
+    let dotfiles = home.folder.path().join("dotfiles");
+    std::fs::create_dir(&dotfiles).unwrap();
+    let target = dotfiles.join("goenv");
+    std::fs::write(&target, "GOFLAGS=-v\n").unwrap();
+    let link = |to: &str| {
+        let _ = std::fs::remove_file(&home.file.path);
+        symlink(to, &home.file.path).unwrap();
+    };
+    link("../../dotfiles/goenv");
+    home.apply(&go, &plan(&["GOPROXY=off"])).await.unwrap();
+    assert!(
+        std::fs::symlink_metadata(&home.file.path)
+            .unwrap()
+            .is_symlink()
+    );
+    assert_eq!(
+        std::fs::read_to_string(&target).unwrap(),
+        "GOFLAGS=-v\nGOPROXY=off\n"
+    );
+
+    link("../../dotfiles/other");
+    home.apply(&go, &plan(&["GOPROXY=direct"])).await.unwrap();
+    assert_eq!(
+        std::fs::read_to_string(dotfiles.join("other")).unwrap(),
+        "GOPROXY=direct\n"
+    );
+    assert_eq!(names_in(&dotfiles), ["goenv", "other"]);
+    assert_eq!(home.names(), ["env"]);
+
+    link("../../usb/env");
+    let error = home.apply(&go, &plan(&["GOPROXY=off"])).await.unwrap_err();
+    assert!(matches!(error, ApplyError::File { .. }), "{error}");
+    assert!(!home.folder.path().join("usb").exists());
+
+    link("env");
+    let error = home.apply(&go, &plan(&["GOPROXY=off"])).await.unwrap_err();
+    assert!(error.to_string().contains("cannot be reached"), "{error}");
+}
+
+#[tokio::test]
+async fn mode_and_owner_are_kept() {
+    let home = Home::holding("GOPROXY=off\n");
+    let Some(go) = go::newest(&home.env).await else {
+        return;
+    };
+    std::fs::set_permissions(&home.file.path, PermissionsExt::from_mode(0o600)).unwrap();
+    if is_root() {
+        std::os::unix::fs::chown(&home.file.path, Some(1000), Some(1001)).unwrap();
+    } else {
+        println!("skipped: only root can give a file away");
+    }
+    let was = std::fs::metadata(&home.file.path).unwrap();
+    home.apply(&go, &plan(&["GOPROXY=direct"])).await.unwrap();
+    let is = std::fs::metadata(&home.file.path).unwrap();
+    assert_eq!(
+        (is.mode(), is.uid(), is.gid()),
+        (was.mode(), was.uid(), was.gid())
+    );
+    restore(&home.file, Some(b"x".to_vec()), b"GOPROXY=direct\n")
+        .await
+        .unwrap();
+    let is = std::fs::metadata(&home.file.path).unwrap();
+    assert_eq!(
+        (is.mode(), is.uid(), is.gid()),
+        (was.mode(), was.uid(), was.gid())
+    );
+}
+
+#[tokio::test]
+async fn read_only_is_somebody_s_wish() {
+    let home = Home::holding("GOPROXY=off\n");
+    let Some(go) = go::newest(&home.env).await else {
+        return;
+    };
+    std::fs::set_permissions(&home.file.path, PermissionsExt::from_mode(0o444)).unwrap();
+    let error = home
+        .apply(&go, &plan(&["GOPROXY=direct"]))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ApplyError::ReadOnly { .. }), "{error}");
+    assert_eq!(
+        (home.text().as_str(), home.names()),
+        ("GOPROXY=off\n", vec!["env".to_owned()])
+    );
+}
+
+#[tokio::test]
+async fn an_immutable_file_is_read_only_for_root_too() {
+    let home = Home::holding("GOPROXY=off\n");
+    let Some(go) = go::newest(&home.env).await else {
+        return;
+    };
+    let chattr = |flag: &str| {
+        let done = Command::new("chattr")
+            .arg(flag)
+            .arg(&home.file.path)
+            .output();
+        done.is_ok_and(|out| out.status.success())
+    };
+    for flag in ["i", "a"] {
+        if !chattr(&format!("+{flag}")) {
+            println!("skipped: chattr +{flag} does not work here");
+            return;
+        }
+        let result = home.apply(&go, &plan(&["GOPROXY=direct"])).await;
+        chattr(&format!("-{flag}"));
+        let error = result.unwrap_err();
+        assert!(matches!(error, ApplyError::ReadOnly { .. }), "{error}");
+        assert_eq!(
+            (home.text().as_str(), home.names()),
+            ("GOPROXY=off\n", vec!["env".to_owned()])
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_folder_or_a_device_in_the_file_s_place_is_named() {
+    let home = Home::new();
+    let Some(go) = go::newest(&home.env).await else {
+        return;
+    };
+    std::fs::create_dir_all(&home.file.path).unwrap();
+    let plan = plan(&["GOPROXY=off"]);
+    let error = home.apply(&go, &plan).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            ApplyError::NotAFile {
+                what: "a folder",
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let null = EnvFile {
+        path: "/dev/null".into(),
+    };
+    let error = prepare(&go, &null, &home.env, &plan).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            ApplyError::NotAFile {
+                what: "a device or pipe",
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_full_disk_leaves_the_file_as_it_was() {
+    let home = Home::holding("");
+    let Some(go) = go::newest(&home.env).await else {
+        return;
+    };
+    let Some(disk) = SmallDisk::mount(home.file.path.parent().unwrap()) else {
+        return;
+    };
+    let before = "GOPROXY=off\n# end\n";
+    home.write(before);
+    disk.fill();
+    let value = format!("GOPRIVATE={}", vec!["corp.example"; 400].join(","));
+    for plan in [plan(&["GOPROXY=direct"]), plan(&[&value])] {
+        let error = home.apply(&go, &plan).await.unwrap_err();
+        let said =
+            std::error::Error::source(&error).map_or_else(|| error.to_string(), |s| s.to_string());
+        assert!(
+            format!("{error} {said}").contains("o space left"),
+            "{error}"
+        );
+        assert_eq!(home.text(), before);
+        assert_eq!(home.names(), ["env", "filler"]);
+    }
+}
+
+#[tokio::test]
+async fn off_and_homeless_write_nothing() {
+    let none: [(&str, &str); 0] = [];
+    let off: Environment = [("HOME", "/root"), ("GOENV", "off")].into_iter().collect();
+    assert_eq!(EnvFile::locate(&off), Err(LocateError::Off));
+    let homeless: Environment = none.into_iter().collect();
+    assert_eq!(EnvFile::locate(&homeless), Err(LocateError::NoHome));
+}
+
+#[tokio::test]
+async fn another_user_s_home_is_refused() {
+    if !is_root() {
+        println!("skipped: only root can give a folder away");
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let own = home.path().join("own.env");
+    std::fs::write(&own, "").unwrap();
+    std::os::unix::fs::chown(home.path(), Some(1000), None).unwrap();
+    let locate = |vars: &[(&str, &str)]| EnvFile::locate(&vars.iter().copied().collect());
+    let path = home.path().to_str().unwrap();
+    let foreign = |result: Result<EnvFile, LocateError>| {
+        assert!(
+            matches!(
+                result,
+                Err(LocateError::ForeignHome {
+                    owner: 1000,
+                    me: 0,
+                    ..
+                })
+            ),
+            "{result:?}"
+        );
+    };
+    foreign(locate(&[("HOME", path)]));
+    foreign(locate(&[("HOME", "/root"), ("XDG_CONFIG_HOME", path)]));
+    foreign(locate(&[
+        ("HOME", "/root"),
+        ("GOENV", &format!("{path}/new")),
+    ]));
+    assert!(locate(&[("HOME", path), ("GOENV", own.to_str().unwrap())]).is_ok());
+    std::os::unix::fs::chown(&own, Some(1000), None).unwrap();
+    foreign(locate(&[
+        ("HOME", "/root"),
+        ("GOENV", own.to_str().unwrap()),
+    ]));
+}
+
+#[tokio::test]
+async fn no_module_toolchain_or_flag_of_the_surroundings_interferes() {
+    for version in VERSIONS {
+        let home = Home::with(&[
+            ("GOPROXY", "https://joe:s3cret@shadow.example"),
+            ("GOFLAGS", "-nonsense"),
+            ("GOWORK", "/nowhere/go.work"),
+            ("GOROOT", "/nowhere"),
+            ("GOTOOLCHAIN", "go1.99.0"),
+        ]);
+        // What would brick a go up to 1.26 or any newer one, written by hand.
+        home.write("GOROOT=/nowhere\nGOTOOLCHAIN=garbage\nGOFLAGS=junk\n");
+        let Some(go) = go::command(version, &home.env).await else {
+            return;
+        };
+        home.apply(&go, &plan(&["GOPROXY=off", "GOTOOLCHAIN=local", "GOFLAGS"]))
+            .await
+            .unwrap();
+        assert_eq!(
+            home.text(),
+            "GOPROXY=off\nGOROOT=/nowhere\nGOTOOLCHAIN=local\n"
+        );
+        let values = run::values(&go, &home.env, &["GOPROXY", "GOTOOLCHAIN", "GOFLAGS"])
+            .await
+            .unwrap();
+        assert_eq!(values["GOPROXY"], "off");
+        assert_eq!(values["GOTOOLCHAIN"], "local");
+        assert_eq!(values["GOFLAGS"], "");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_go_does_not_know_is_named_with_the_version() {
+    let home = Home::holding("A=1\n");
+    let Some(go) = go::command("1.21.13", &home.env).await else {
+        return;
+    };
+    let plan = plan(&["GOAUTH=netrc", "GOPROXY=https://joe:s3cret@p.example"]);
+    let error = home.apply(&go, &plan).await.unwrap_err().to_string();
+    assert!(error.contains("go 1.21.13 does not know GOAUTH"), "{error}");
+    assert!(
+        !error.contains("s3cret") && error.contains("joe:***@"),
+        "{error}"
+    );
+    assert_eq!(
+        (home.text().as_str(), home.names()),
+        ("A=1\n", vec!["env".to_owned()])
+    );
+}
+
+#[tokio::test]
+async fn odd_values_arrive_as_they_are() {
+    let home = Home::new();
+    let Some(go) = go::newest(&home.env).await else {
+        return;
+    };
+    for value in [
+        "",
+        " ",
+        "-x",
+        "a=b==",
+        "\"off\"",
+        "ü 'x' \\ $HOME `id`",
+        "#",
+    ] {
+        home.apply(&go, &plan(&[&format!("GOPRIVATE={value}")]))
+            .await
+            .unwrap();
+        assert_eq!(home.text(), format!("GOPRIVATE={value}\n"));
+    }
+}
+
+#[tokio::test]
+async fn restoring_is_byte_for_byte_and_only_over_what_is_expected() {
+    let odd = b"\xef\xbb\xbf# \xff\r\nGOPROXY=\"x\"\n\n\n no end".to_vec();
+    let home = Home::holding("GOPROXY=off\n");
+    let changed = restore(&home.file, Some(odd.clone()), b"GOPROXY=on\n").await;
+    assert!(
+        changed
+            .unwrap_err()
+            .to_string()
+            .contains("changed by somebody else")
+    );
+    assert_eq!(home.text(), "GOPROXY=off\n");
+    restore(&home.file, Some(odd.clone()), b"GOPROXY=off\n")
+        .await
+        .unwrap();
+    assert_eq!(home.bytes(), odd);
+    assert!(restore(&home.file, None, b"x").await.is_err());
+    assert_eq!(home.bytes(), odd);
+    restore(&home.file, None, &odd).await.unwrap();
+    assert_eq!(home.names(), [""; 0]);
+    restore(&home.file, Some(odd.clone()), b"").await.unwrap();
+    assert_eq!(home.bytes(), odd);
+    assert_eq!(home.names(), ["env"]);
+}
+
+/// A disk of 64 KiB, unmounted on drop.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &std::path::Path) -> Option<SmallDisk> {
+        let mut mount = Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", "size=64k,nr_inodes=8", "goroam-test"])
+            .arg(at);
+        if mount.output().is_ok_and(|out| out.status.success()) {
+            return Some(SmallDisk(at.to_owned()));
+        }
+        println!("skipped: a small disk cannot be mounted here");
+        None
+    }
+
+    /// Leaves not one page.
+    fn fill(&self) {
+        use std::io::Write as _;
+        let mut file = std::fs::File::create(self.0.join("filler")).unwrap();
+        while file.write_all(&[0; 4096]).is_ok() {}
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
