@@ -16,4 +16,4 @@ pub mod session;
 pub use command::{Command, Reply, TurnReport};
 pub use error::Error;
 pub use run::{Handle, run};
-pub use session::{Loaded, Session, WhyReport, load_policy};
+pub use session::{Loaded, Session, WhyReport, load_policy, read_policy_text};
