@@ -18,6 +18,7 @@ mod finish;
 mod gofacts;
 mod known;
 mod policy_file;
+mod policy_text;
 mod resident;
 mod restore;
 mod round;
@@ -32,6 +33,7 @@ mod work;
 
 pub use command::{Command, Reply, TurnReport};
 pub use error::Error;
-pub use policy_file::{Loaded, load_policy, read_policy_text, summary};
+pub use policy_file::{Loaded, load_policy, summary};
+pub use policy_text::{POLICY_LIMIT, read_policy_text};
 pub use run::{Handle, run};
 pub use session::{Session, WhyReport};

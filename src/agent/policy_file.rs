@@ -1,10 +1,9 @@
-//! Reading the policy file: who may have written it, how large it may be, and what to use
-//! when there is none.
+//! The policy in force: the user's, or the built-in one.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
+use super::policy_text::read_policy_text;
 use crate::environment::Environment;
 use crate::paths::Paths;
 use crate::policy::file::{Place, parse};
@@ -34,9 +33,6 @@ impl Loaded {
     }
 }
 
-/// The most that a policy may hold, in bytes.
-const LIMIT: u64 = 1 << 20;
-
 /// Reads the policy file, or the built-in default when there is none and none was named.
 ///
 /// # Errors
@@ -60,85 +56,6 @@ pub fn load_policy(paths: &Paths, env: &Environment) -> Result<Loaded, Error> {
         home: home.as_deref(),
     };
     check(Some(paths.policy.clone()), text, place)
-}
-
-/// Reads a policy file's text.
-///
-/// # Errors
-/// When it cannot be read, is too large or not UTF-8, or somebody else may write to it.
-pub fn read_policy_text(path: &Path) -> Result<String, Error> {
-    let fail = |why: String, unsafe_mode: bool| Error::PolicyFile {
-        path: path.to_owned(),
-        why,
-        unsafe_mode,
-    };
-    let file = std::fs::File::open(path).map_err(|error| {
-        let hint = match error.kind() {
-            std::io::ErrorKind::NotFound => "; `goroam init` writes one",
-            _ => "",
-        };
-        fail(format!("{error}{hint}"), false)
-    })?;
-    let facts = file
-        .metadata()
-        .map_err(|error| fail(error.to_string(), false))?;
-    if facts.is_dir() {
-        return Err(fail("is a folder; name the file in it".to_owned(), false));
-    }
-    if let Some(why) = not_private(&facts) {
-        return Err(fail(why, true));
-    }
-    let mut bytes = Vec::new();
-    file.take(LIMIT + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| fail(error.to_string(), false))?;
-    if bytes.len() as u64 > LIMIT {
-        return Err(fail(
-            format!("is larger than {LIMIT} bytes; that is no policy"),
-            false,
-        ));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let line = error
-            .as_bytes()
-            .iter()
-            .take(good)
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
-        fail(
-            format!("is not UTF-8: line {line}, byte {good} of the file"),
-            false,
-        )
-    })
-}
-
-/// As ssh does: who can write the policy can choose where modules come from.
-#[cfg(unix)]
-fn not_private(facts: &std::fs::Metadata) -> Option<String> {
-    use std::os::unix::fs::MetadataExt as _;
-    // SAFETY: geteuid has no preconditions and cannot fail.
-    let me = unsafe { libc::geteuid() };
-    if facts.mode() & 0o022 != 0 {
-        return Some(format!(
-            "others may write to it (mode {:04o}); `chmod go-w` it first",
-            facts.mode() & 0o7777
-        ));
-    }
-    if facts.uid() != me && facts.uid() != 0 {
-        return Some(format!(
-            "belongs to uid {}, not to you (uid {me})",
-            facts.uid()
-        ));
-    }
-    None
-}
-
-/// The user's profile folder is private on Windows by its inherited access list.
-#[cfg(not(unix))]
-fn not_private(_: &std::fs::Metadata) -> Option<String> {
-    None
 }
 
 fn check(path: Option<PathBuf>, text: String, place: Place<'_>) -> Result<Loaded, Error> {

@@ -11,7 +11,7 @@ use super::finish::masked;
 use super::gofacts::GoFacts;
 use super::round::{millis, read_text};
 use super::session::Session;
-use crate::gocmd::{self, EnvText};
+use crate::gocmd::{self, EnvText, RestoreError};
 use crate::model::Snapshot;
 use crate::plan::{Want, diff};
 use crate::state::entry::Outcome;
@@ -61,12 +61,17 @@ impl Session {
             let now = present.bytes.as_deref().unwrap_or_default();
             drift::note(&file, now, BTreeMap::new()).sha256 == written.sha256
         });
+        let bytes = baseline.bytes().map_err(|source| Error::State {
+            what: format!("cannot read {}", self.paths.baseline().display()),
+            source: source.into(),
+        })?;
+        let expect = present.bytes.as_deref().unwrap_or_default();
         let back = alone
-            && gocmd::restore(
-                &file,
-                baseline.bytes()?.as_deref(),
-                present.bytes.as_deref().unwrap_or_default(),
-            )?;
+            && match gocmd::restore(&file, bytes, expect).await {
+                Ok(()) => true,
+                Err(RestoreError::Changed { .. }) => false,
+                Err(RestoreError::Apply(error)) => return Err(error.into()),
+            };
         if !back && !plan.is_empty() {
             let text = read_text(&file)?.unwrap_or(EnvText(Vec::new()));
             let go =

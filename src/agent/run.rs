@@ -24,6 +24,14 @@ pub struct Handle {
 }
 
 impl Handle {
+    /// A handle on whoever answers `commands` and keeps `status` up to date: the loop below.
+    pub fn new(
+        commands: tokio::sync::mpsc::Sender<(Command, tokio::sync::oneshot::Sender<Reply>)>,
+        status: watch::Receiver<Status>,
+    ) -> Handle {
+        Handle { commands, status }
+    }
+
     /// Asks, and waits for the answer.
     pub async fn ask(&self, command: Command) -> Reply {
         let (answer, reply) = oneshot::channel();

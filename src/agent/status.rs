@@ -45,6 +45,14 @@ impl Session {
                 pinned.name
             ));
         }
+        let names = managed(policy, self.baseline.as_ref());
+        let lines: BTreeMap<String, Option<String>> = names
+            .into_iter()
+            .map(|name| {
+                let line = present.values.get(&name).cloned();
+                (name, line)
+            })
+            .collect();
         let weakened = profile
             .map(|(_, profile)| profile.loosens.clone())
             .unwrap_or_default();
@@ -63,7 +71,7 @@ impl Session {
                 .keys()
                 .map(|name| TargetStatus::new(name, memory.seen.get(name)))
                 .collect(),
-            shadowed: shadows(&self.env, &present.values),
+            shadowed: shadows(&self.env, &lines),
             drift: file
                 .map(|file| drift::shown(memory, &file, present))
                 .unwrap_or_default(),

@@ -1,1 +1,18 @@
-//! The faces: arguments in, text or JSON out, exit codes. One file a verb.
+//! The faces: arguments in, text or JSON out, exit codes. One file a verb, one file a thing
+//! that is rendered. Rendering is pure (a value and a page in, text out), so that whole
+//! answers can be compared in tests.
+//!
+//!     args → run → verb → (ipc or agent::Session) → render → output
+//!
+//! May import: everything.
+
+pub mod args;
+mod context;
+mod failure;
+mod output;
+mod render;
+mod run;
+mod shadow;
+mod verb;
+
+pub use run::run;

@@ -1,4 +1,18 @@
-//! The wire between the command line (and trays) and the agent: one JSON line each way over
-//! a socket that only this user can open.
+//! The wire between the command line (and trays) and the agent: JSON lines over a socket
+//! that only this user can open. The client sends one line, the request with the protocol's
+//! version first; the agent answers with one line, or with one a change to `watch`.
 //!
-//! May import: model, agent.
+//!     client::ask → endpoint → server → agent::Handle → Reply → endpoint → client
+//!
+//! Whoever may open the socket may also write the go env file, so it is guarded three times:
+//! a private folder, a private socket, and the peer's user asked of the kernel.
+//!
+//! May import: model, agent, paths, state.
+
+pub mod client;
+mod endpoint;
+pub mod message;
+pub mod server;
+
+pub use client::{Watching, ask, watch};
+pub use server::{Serving, serve};

@@ -4,7 +4,7 @@
 const LONGEST: usize = 64;
 
 /// The known word that is nearest to `word`, if one is near enough to be meant.
-pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > LONGEST {
         return None;
     }
@@ -17,7 +17,11 @@ pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> O
         })
         .min_by_key(|(distance, _)| *distance)?;
     let length = word.chars().count();
-    let near = if length <= 3 { 1 } else { (length / 3).clamp(1, 3) };
+    let near = if length <= 3 {
+        1
+    } else {
+        (length / 3).clamp(1, 3)
+    };
     (best.0 <= near).then_some(best.1)
 }
 

@@ -1,0 +1,304 @@
+//! The command line's grammar and its help.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
+
+/// Examples of a verb, then what scripts can rely on.
+macro_rules! after {
+    ($($example:literal),+) => {
+        concat!(
+            "Examples:\n",
+            $("  ", $example, "\n",)+
+            "\nExit codes:\n",
+            "  0 done  1 failed  2 bad usage or bad policy  3 no usable go command\n",
+            "  4 refused for safety  5 no agent is running"
+        )
+    };
+}
+
+/// Keeps `go env` right on whatever network the machine is on
+///
+/// goroam watches the network, asks Go proxies and checksum databases what they
+/// really answer, picks the first profile of your policy that holds, and sets its
+/// variables with `go env -w`: at once, with a reason, and so that `goroam restore`
+/// brings back what was there before.
+#[derive(Debug, Parser)]
+#[command(
+    name = "goroam",
+    version,
+    max_term_width = 80,
+    after_help = after!(
+        "goroam probe          what answers from here?",
+        "goroam once           set what is right here, now",
+        "goroam agent          and keep it right",
+        "goroam why            why this profile?"
+    )
+)]
+pub struct Cli {
+    /// Options of every verb.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The policy file [env: GOROAM_CONFIG] [default: goroam.toml in the config folder]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// When to use colours; NO_COLOR and CLICOLOR_FORCE are heeded
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        value_enum,
+        default_value = "auto"
+    )]
+    pub color: ColorChoice,
+    /// Tell more on standard error; twice: everything (or GOROAM_LOG=goroam=debug)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Verb {
+    /// Look, probe, decide and set what is right, once
+    #[command(after_help = after!(
+        "goroam once              set what is right here",
+        "goroam once --dry-run    only say what would be set"
+    ))]
+    Once(Once),
+    /// Stay and keep it right on every change of the network
+    ///
+    /// Runs in the foreground until it is interrupted; one agent a user. Tells of
+    /// every switch on standard error.
+    #[command(after_help = after!(
+        "goroam agent",
+        "GOROAM_LOG=goroam=debug goroam agent    also why it did not switch"
+    ))]
+    Agent,
+    /// What is in force, and what goroam knows of the network
+    ///
+    /// Asks the agent, or tells what the last turn found. Sends no packet.
+    #[command(after_help = after!(
+        "goroam status",
+        "goroam status --json | jq -r .profile",
+        "goroam status --watch    again on each change, needs an agent"
+    ))]
+    Status(Status),
+    /// Ask the policy's targets what they answer from here
+    ///
+    /// A report: the exit code is 0 even if some are down.
+    #[command(after_help = after!(
+        "goroam probe              all targets",
+        "goroam probe corp proxy   these two"
+    ))]
+    Probe(Probe),
+    /// Why this profile: every condition, its value and the evidence
+    #[command(after_help = after!("goroam why", "goroam why --json | jq .decision"))]
+    Why(Json),
+    /// Choose a profile by hand
+    #[command(after_help = after!(
+        "goroam use offline          until `goroam auto`",
+        "goroam use office --for 2h  for two hours"
+    ))]
+    Use(Use),
+    /// Choose by the network again, after `goroam use` or `goroam restore`
+    #[command(after_help = after!("goroam auto"))]
+    Auto(Json),
+    /// Check a policy file: every error and warning, with its place
+    ///
+    /// Without FILE: the policy in force, or the built-in default.
+    #[command(after_help = after!("goroam check", "goroam check corporate.toml --json"))]
+    Check(Check),
+    /// Write a commented policy file to start from
+    ///
+    /// Never overwrites a file.
+    #[command(after_help = after!(
+        "goroam init",
+        "goroam init --template corporate",
+        "goroam init --stdout | less"
+    ))]
+    Init(Init),
+    /// Put the go env file back to what it was before goroam
+    #[command(after_help = after!("goroam restore"))]
+    Restore(Json),
+    /// The journal: what was switched, when and why
+    #[command(after_help = after!(
+        "goroam history -n 5",
+        "goroam history --verify    has anybody changed it?"
+    ))]
+    History(History),
+    /// Print a shell's completions
+    #[command(after_help = after!(
+        "goroam completions bash > ~/.local/share/bash-completion/completions/goroam",
+        "goroam completions fish > ~/.config/fish/completions/goroam.fish"
+    ))]
+    Completions(Completions),
+    /// Print the manual page, or write all of them to a folder
+    #[command(after_help = after!("goroam man | man -l -", "goroam man ~/.local/share/man/man1"))]
+    Man(Man),
+}
+
+/// `--json`
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Json {
+    /// Print JSON for scripts; fields are added, never renamed
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `goroam once`
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Once {
+    /// Only say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Json,
+}
+
+/// `goroam status`
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Status {
+    /// Print it again on each change, until interrupted
+    #[arg(long)]
+    pub watch: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Json,
+}
+
+/// `goroam probe`
+#[derive(Debug, Clone, Args)]
+pub struct Probe {
+    /// The targets to ask [default: all]
+    #[arg(value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Json,
+}
+
+/// `goroam use`
+#[derive(Debug, Clone, Args)]
+pub struct Use {
+    /// The profile's name in the policy
+    pub profile: String,
+    /// Go back to choosing by the network after this time (30min, 2h, 1day)
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_time)]
+    pub within: Option<Duration>,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Json,
+}
+
+/// `goroam check`
+#[derive(Debug, Clone, Args)]
+pub struct Check {
+    /// The file to check [default: the policy in force]
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Json,
+}
+
+/// The policies that goroam carries with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TemplateName {
+    /// Public proxies by what answers, the local cache when nothing does
+    Default,
+    /// An intranet proxy with private modules, proven by its key
+    Corporate,
+    /// Fixed choices by network, as the classic switchers did it
+    Classic,
+}
+
+/// `goroam init`
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Init {
+    /// What to start from
+    #[arg(long, value_enum, default_value = "default")]
+    pub template: TemplateName,
+    /// Print it, write nothing
+    #[arg(long)]
+    pub stdout: bool,
+}
+
+/// `goroam history`
+#[derive(Debug, Clone, Copy, Args)]
+pub struct History {
+    /// How many turns, the last ones
+    #[arg(short = 'n', long = "last", value_name = "N", default_value = "20")]
+    pub most: usize,
+    /// Check that every line still follows from the one before it
+    #[arg(long)]
+    pub verify: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Json,
+}
+
+/// `goroam completions`
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Completions {
+    /// Whose
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `goroam man`
+#[derive(Debug, Clone, Args)]
+pub struct Man {
+    /// Write goroam.1 and a page for each verb there [default: print goroam.1]
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: Option<PathBuf>,
+}
+
+/// Longer than anybody stays by hand: beyond it a unit was mistaken.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if time < Duration::from_secs(1) || time > LONGEST {
+        return Err("it must be between 1s and 366 days".to_owned());
+    }
+    Ok(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::{Cli, Verb, parse_time};
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn config_may_stand_before_and_after_the_verb() {
+        for words in [["--config", "p", "why"], ["why", "--config", "p"]] {
+            let cli = Cli::try_parse_from(std::iter::once("goroam").chain(words)).unwrap();
+            assert_eq!(cli.global.config, Some("p".into()));
+            assert!(matches!(cli.verb, Verb::Why(_)));
+        }
+    }
+
+    #[test]
+    fn a_time_is_between_a_second_and_a_year() {
+        assert_eq!(parse_time("1h 30min").map(|t| t.as_secs()), Ok(5400));
+        for bad in ["0s", "500ms", "2", "soon", "2years", "-1h", ""] {
+            assert!(parse_time(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! How a verb ends when it does not end well.
+
+use std::io;
+
+use crate::agent::Error;
+use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
+
+/// How a verb ends when it does not end well.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It could not be done.
+    Goroam(Error),
+    /// The answer could not be written.
+    Output(io::Error),
+    /// The command line's own: a message and an exit code.
+    Said {
+        /// What is wrong, and the way out.
+        message: String,
+        /// The exit code.
+        exit: u8,
+    },
+}
+
+impl Failure {
+    /// The command line's own failure.
+    pub(super) fn said(message: impl Into<String>, exit: u8) -> Failure {
+        Failure::Said {
+            message: message.into(),
+            exit,
+        }
+    }
+
+    /// The exit code. A reader that has seen enough (`| head`) is no failure.
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Goroam(error) => error.exit_code(),
+            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => EXIT_DONE,
+            Failure::Output(_) => EXIT_FAILED,
+            Failure::Said { exit, .. } => *exit,
+        }
+    }
+
+    /// What to print; `None`: nothing.
+    pub(super) fn message(&self) -> Option<String> {
+        match self {
+            Failure::Goroam(error) => Some(chain(error)),
+            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => None,
+            Failure::Output(error) => Some(format!("cannot write the answer: {error}")),
+            Failure::Said { message, .. } => Some(message.clone()),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Goroam(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        Failure::Output(error)
+    }
+}
+
+/// The error with its causes. Many messages name their cause themselves; it is not told twice.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::Failure;
+    use crate::agent::Error;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = Error::State {
+            what: "state.json".to_owned(),
+            source: Box::new(io::Error::other("disk full")),
+        };
+        let message = Failure::from(error).message();
+        assert_eq!(message.as_deref(), Some("state.json: disk full"));
+    }
+
+    #[test]
+    fn a_reader_that_has_seen_enough_is_no_failure() {
+        let failure = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        assert_eq!((failure.exit_code(), failure.message()), (0, None));
+        let failure = Failure::from(io::Error::from(io::ErrorKind::StorageFull));
+        assert_eq!(failure.exit_code(), 1);
+    }
+}

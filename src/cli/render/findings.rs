@@ -1,0 +1,253 @@
+//! Findings with the lines of the policy that they are about.
+
+use std::ops::Range;
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use serde::Serialize;
+
+use super::page::Page;
+use super::style::{BOLD, paint};
+use super::text::clean;
+use crate::policy::{Finding, Label, Severity};
+
+/// Beyond these a person mends some and runs it again.
+const MOST: usize = 50;
+
+/// A place in a text as editors count it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(in crate::cli) struct Position {
+    /// From 1.
+    pub line: usize,
+    /// In characters, from 1.
+    pub column: usize,
+}
+
+impl Position {
+    /// Of a byte offset; beyond the end or within a character, the nearest place before it.
+    pub(in crate::cli) fn of(text: &str, offset: usize) -> Position {
+        let before = text.get(..floor(text, offset)).unwrap_or_default();
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Position {
+            line: 1 + before.bytes().filter(|byte| *byte == b'\n').count(),
+            column: 1 + before.get(start..).unwrap_or_default().chars().count(),
+        }
+    }
+}
+
+/// All findings, each with its lines, and how many there are of each kind.
+pub(in crate::cli) fn findings(
+    path: &str,
+    text: &str,
+    findings: &[Finding],
+    page: &Page,
+) -> String {
+    let renderer = Renderer::styled()
+        .decor_style(DecorStyle::Unicode)
+        .term_width(page.columns);
+    let path = clean(path);
+    let mut out = String::new();
+    for finding in findings.iter().take(MOST) {
+        let group = group(&path, text, finding);
+        out.push_str(&renderer.render(&[group]));
+        out.push_str("\n\n");
+    }
+    if findings.len() > MOST {
+        out.push_str(&format!("… and {} more\n", findings.len() - MOST));
+    }
+    out.push_str(&paint(BOLD, &tally(findings)));
+    out.push('\n');
+    out
+}
+
+/// "2 errors, 1 warning".
+fn tally(findings: &[Finding]) -> String {
+    let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
+    let say = |count: usize, what: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        _ => Some(format!("{count} {what}s")),
+    };
+    let parts: Vec<String> = [
+        say(count(Severity::Error), "error"),
+        say(count(Severity::Warning), "warning"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if parts.is_empty() {
+        "no errors".to_owned()
+    } else {
+        parts.join(", ")
+    }
+}
+
+fn group<'a>(path: &'a str, text: &'a str, finding: &'a Finding) -> Group<'a> {
+    let level = match finding.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let mut group = Group::with_title(
+        level
+            .primary_title(clean(&finding.message))
+            .id(finding.code),
+    );
+    match &finding.primary {
+        Some(primary) => group = group.element(snippet(path, text, primary, &finding.related)),
+        None => group = group.element(annotate_snippets::Origin::path(path)),
+    }
+    if let Some(help) = &finding.help {
+        group = group.element(Level::HELP.message(clean(help)));
+    }
+    group
+}
+
+/// Only the lines from the first place to the last: a policy may be long, and the renderer
+/// looks at everything that it is given.
+fn snippet<'a>(
+    path: &'a str,
+    text: &'a str,
+    primary: &'a Label,
+    related: &'a [Label],
+) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+    let spans = || {
+        std::iter::once(primary)
+            .chain(related)
+            .map(|label| within(text, &label.span))
+    };
+    let first = spans().map(|span| span.start).min().unwrap_or(0);
+    let last = spans().map(|span| span.end).max().unwrap_or(0);
+    let start = text
+        .get(..first)
+        .and_then(|t| t.rfind('\n'))
+        .map_or(0, |newline| newline + 1);
+    let end = text
+        .get(last..)
+        .and_then(|t| t.find('\n'))
+        .map_or(text.len(), |newline| last + newline);
+    let shift = |label: &Label| {
+        let span = within(text, &label.span);
+        span.start - start..span.end - start
+    };
+    let annotation = |kind: AnnotationKind, label: &'a Label| {
+        let annotation = kind.span(shift(label));
+        if label.text.is_empty() {
+            annotation
+        } else {
+            annotation.label(clean(&label.text))
+        }
+    };
+    Snippet::source(text.get(start..end).unwrap_or_default())
+        .line_start(Position::of(text, start).line)
+        .path(path)
+        .annotation(annotation(AnnotationKind::Primary, primary))
+        .annotations(
+            related
+                .iter()
+                .map(|label| annotation(AnnotationKind::Context, label)),
+        )
+}
+
+/// The span, cut to the text and to whole characters.
+fn within(text: &str, span: &Range<usize>) -> Range<usize> {
+    let start = floor(text, span.start);
+    start..floor(text, span.end).max(start)
+}
+
+fn floor(text: &str, offset: usize) -> usize {
+    let mut offset = offset.min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    offset
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Position, findings, tally};
+    use crate::cli::render::fixtures::{page, plain, too_wide};
+    use crate::policy::Finding;
+
+    const POLICY: &str = "\
+version = 1
+
+[[profile]]
+name = \"corp\"
+when = { subnet = \"10.0.0.0/8\" }
+env = { GOPROXY = \"direct\", GOSUMDB = \"off\" }
+";
+
+    fn at(text: &str) -> std::ops::Range<usize> {
+        let start = POLICY.find(text).unwrap();
+        start..start + text.len()
+    }
+
+    fn loosens() -> Finding {
+        Finding::error(
+            "loosens-unproven",
+            "anyone on the network could switch checksum verification off",
+            at("\"off\""),
+        )
+        .label("nothing may make this weaker")
+        .related(
+            at("subnet"),
+            "a subnet proves nothing: any access point can hand it out",
+        )
+        .help("add a fact that cannot be forged: { up = \"corp\" } with a pin")
+    }
+
+    #[test]
+    fn an_error_shows_its_line_its_relatives_and_the_way_out() {
+        let missing = Finding {
+            primary: None,
+            ..Finding::warning("no-targets", "nothing is ever probed", 0..0)
+        };
+        let text = findings("corporate.toml", POLICY, &[loosens(), missing], &page());
+        assert_eq!(plain(&text), "");
+        assert_eq!(too_wide(&text), None);
+    }
+
+    #[test]
+    fn a_span_beyond_the_text_or_within_a_character_does_no_harm() {
+        let text = "name = \"ö\"\r\n";
+        for span in [0..0, 9..10, 9..900, 900..901, 12..12] {
+            let finding = Finding::error("odd", "odd", span.clone());
+            let shown = plain(&findings("p", text, &[finding], &page()));
+            assert!(shown.contains("error[odd]: odd"), "{span:?}: {shown}");
+        }
+        assert!(findings("p", "", &[Finding::error("odd", "odd", 0..0)], &page()).contains("odd"));
+    }
+
+    #[test]
+    fn positions_count_characters_from_one() {
+        let text = "a\nöb";
+        let place = |offset| {
+            let Position { line, column } = Position::of(text, offset);
+            (line, column)
+        };
+        assert_eq!(place(0), (1, 1));
+        assert_eq!(place(2), (2, 1));
+        assert_eq!(place(3), (2, 1), "within the ö");
+        assert_eq!(place(4), (2, 2));
+        assert_eq!(place(99), (2, 3));
+    }
+
+    #[test]
+    fn a_tally_has_its_plurals_right() {
+        let warning = || Finding::warning("w", "w", 0..0);
+        assert_eq!(
+            tally(&[loosens(), loosens(), warning()]),
+            "2 errors, 1 warning"
+        );
+        assert_eq!(tally(&[warning(), warning()]), "2 warnings");
+        assert_eq!(tally(&[]), "no errors");
+    }
+
+    #[test]
+    fn a_thousand_findings_are_not_all_shown() {
+        let many = vec![loosens(); 1000];
+        let text = plain(&findings("p", POLICY, &many, &page()));
+        assert_eq!(text.matches("error[loosens-unproven]").count(), 50);
+        assert!(text.ends_with("… and 950 more\n1000 errors\n"), "{text}");
+    }
+}

@@ -1,0 +1,26 @@
+//! Values as text for a person. Pure: a value and a [`Page`] in, text with ANSI styles out;
+//! printing takes the styles out where they are not wanted. A symbol and a word carry what
+//! matters, a colour only repeats it. Text that came from the network or from a file never
+//! reaches a terminal with its control characters.
+
+mod findings;
+mod history;
+mod page;
+mod probe;
+mod status;
+mod style;
+mod text;
+mod turn;
+mod why;
+
+#[cfg(test)]
+mod fixtures;
+
+pub(super) use findings::{Position, findings};
+pub(super) use history::history;
+pub(super) use page::Page;
+pub(super) use probe::probe;
+pub(super) use status::{status, status_line};
+pub(super) use text::clean;
+pub(super) use turn::turn;
+pub(super) use why::why;

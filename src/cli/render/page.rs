@@ -1,0 +1,140 @@
+//! The page that text is laid out for, and how times read on it.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// The usual width; also what a pipe gets, so that the same text comes everywhere.
+const USUAL_COLUMNS: usize = 80;
+
+/// The page that text is laid out for.
+#[derive(Debug, Clone)]
+pub(in crate::cli) struct Page {
+    /// Columns of a line.
+    pub columns: usize,
+    /// Now.
+    pub now: Timestamp,
+    /// Where the reader is.
+    pub zone: TimeZone,
+}
+
+impl Page {
+    /// Of `$COLUMNS` (if it makes sense, else 80), at this instant, in the system's time zone.
+    pub(in crate::cli) fn new(columns: Option<&str>) -> Page {
+        let columns = columns
+            .and_then(|text| text.parse().ok())
+            .filter(|columns| (40..=200).contains(columns))
+            .unwrap_or(USUAL_COLUMNS);
+        Page {
+            columns,
+            now: Timestamp::now(),
+            zone: TimeZone::system(),
+        }
+    }
+
+    /// The same page a while later.
+    pub(in crate::cli) fn later(&self) -> Page {
+        Page {
+            now: Timestamp::now(),
+            ..self.clone()
+        }
+    }
+
+    /// "09:12" today, else "2026-11-20 09:12".
+    pub(super) fn moment(&self, at: Timestamp) -> String {
+        let at = at.to_zoned(self.zone.clone());
+        if at.date() == self.now.to_zoned(self.zone.clone()).date() {
+            at.strftime("%H:%M").to_string()
+        } else {
+            at.strftime("%Y-%m-%d %H:%M").to_string()
+        }
+    }
+
+    /// "2026-11-20".
+    pub(super) fn day(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone())
+            .strftime("%Y-%m-%d")
+            .to_string()
+    }
+
+    /// "09:12:03".
+    pub(super) fn clock(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone())
+            .strftime("%H:%M:%S")
+            .to_string()
+    }
+
+    /// How long ago: "2 h 04 min".
+    pub(super) fn ago(&self, at: Timestamp) -> String {
+        let seconds = (self.now.as_second() - at.as_second()).max(0);
+        let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+        if days > 0 {
+            format!("{days} d {} h", hours % 24)
+        } else if hours > 0 {
+            format!("{hours} h {:02} min", minutes % 60)
+        } else if minutes > 0 {
+            format!("{minutes} min")
+        } else {
+            format!("{seconds} s")
+        }
+    }
+}
+
+/// Milliseconds below 10 s, then seconds.
+pub(super) fn duration(ms: f64) -> String {
+    if !ms.is_finite() || ms < 0.0 {
+        "–".to_owned()
+    } else if ms < 1.0 {
+        "<1 ms".to_owned()
+    } else if ms < 10_000.0 {
+        format!("{ms:.0} ms")
+    } else {
+        format!("{:.1} s", ms / 1000.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Page, duration};
+    use crate::cli::render::fixtures::{at, page};
+
+    #[test]
+    fn times_read_as_a_person_would_say_them() {
+        let page = page();
+        assert_eq!(page.moment(at("09:12:00")), "09:12");
+        assert_eq!(
+            page.moment("2026-11-20T09:12:00Z".parse().unwrap()),
+            "2026-11-20 09:12"
+        );
+        assert_eq!(page.ago(at("09:12:00")), "2 h 04 min");
+        assert_eq!(page.ago(at("11:13:01")), "2 min");
+        assert_eq!(page.ago(at("11:15:59")), "1 s");
+        assert_eq!(page.ago("2026-11-18T10:00:00Z".parse().unwrap()), "4 d 1 h");
+        assert_eq!(page.ago(at("23:59:00")), "0 s", "a clock that was set back");
+    }
+
+    #[test]
+    fn durations_are_milliseconds_up_to_ten_seconds() {
+        for (ms, text) in [
+            (0.4, "<1 ms"),
+            (38.2, "38 ms"),
+            (9999.4, "9999 ms"),
+            (12_340.0, "12.3 s"),
+            (f64::NAN, "–"),
+            (-1.0, "–"),
+        ] {
+            assert_eq!(duration(ms), text);
+        }
+    }
+
+    #[test]
+    fn a_senseless_width_is_the_usual_one() {
+        for (columns, width) in [
+            (None, 80),
+            (Some("0"), 80),
+            (Some("x"), 80),
+            (Some("100"), 100),
+        ] {
+            assert_eq!(Page::new(columns).columns, width);
+        }
+    }
+}

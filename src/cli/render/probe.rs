@@ -1,0 +1,161 @@
+//! What the targets answered.
+
+use anstyle::Style;
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
+
+use super::page::Page;
+use super::style::{BAD, BOLD, GOOD, ODD, paint};
+use super::text::{Sheet, clean};
+use crate::model::{Observation, Verdict};
+
+const HEADINGS: [&str; 7] = [
+    "",
+    "verdict",
+    "dns",
+    "connect",
+    "tls",
+    "first byte",
+    "what it proved",
+];
+
+/// A row for each target, milliseconds by phase, and what to do about a login page.
+pub(in crate::cli) fn probe(seen: &[Observation], page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    if seen.is_empty() {
+        sheet.paragraph("The policy has no targets.");
+        return sheet.finish();
+    }
+    let mut rows = seen.iter();
+    for (i, line) in table(seen, page).lines().enumerate() {
+        let line = line.trim_end();
+        // A line that begins at the left edge is a target's first; the others are wrapped.
+        let painted = match line.starts_with(' ') || i == 0 {
+            true => None,
+            false => rows.next().map(|seen| paint_row(line, seen)),
+        };
+        sheet.line(&painted.unwrap_or_else(|| line.to_owned()));
+    }
+    for hint in hints(seen) {
+        sheet.paragraph(&hint);
+    }
+    sheet.finish()
+}
+
+fn table(seen: &[Observation], page: &Page) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(u16::try_from(page.columns).unwrap_or(u16::MAX))
+        .set_header(HEADINGS);
+    for seen in seen {
+        let ms = &seen.phases;
+        table.add_row([
+            clean(&seen.target),
+            seen.verdict.to_string(),
+            cell(ms.dns),
+            cell(ms.connect),
+            cell(ms.tls),
+            cell(ms.first_byte),
+            clean(&seen.reason),
+        ]);
+    }
+    for (i, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if i + 1 < HEADINGS.len() {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+        if (2..6).contains(&i) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// Milliseconds without their unit, to be compared down the column.
+fn cell(ms: Option<f64>) -> String {
+    match ms {
+        Some(ms) if ms.is_finite() && ms >= 1.0 => format!("{ms:.0}"),
+        Some(ms) if ms.is_finite() => "<1".to_owned(),
+        Some(_) | None => "–".to_owned(),
+    }
+}
+
+/// The verdict follows the name, which is never wrapped.
+fn paint_row(line: &str, seen: &Observation) -> String {
+    let name = clean(&seen.target);
+    let style: Style = match seen.verdict {
+        Verdict::Up => GOOD,
+        Verdict::Portal | Verdict::Wrong => ODD,
+        Verdict::Down => BAD,
+    };
+    match line.strip_prefix(&name) {
+        Some(rest) => {
+            let word = seen.verdict.as_str();
+            let rest = rest.replacen(word, &paint(style, word), 1);
+            format!("{}{rest}", paint(BOLD, &name))
+        }
+        None => line.to_owned(),
+    }
+}
+
+fn hints(seen: &[Observation]) -> Vec<String> {
+    let portals = || seen.iter().filter(|seen| seen.verdict == Verdict::Portal);
+    let url = portals().find_map(|seen| seen.portal_url.as_deref());
+    let mut hints = Vec::new();
+    if let Some(url) = url {
+        hints.push(format!(
+            "A login page answers for everybody: open {} in a browser.",
+            clean(url)
+        ));
+    } else if let Some(portal) = portals().next() {
+        hints.push(format!(
+            "Something answers in the place of {}: log in to the network in a browser, \
+             or ask who intercepts TLS here.",
+            clean(&portal.target)
+        ));
+    }
+    if let Some(wrong) = seen.iter().find(|seen| seen.verdict == Verdict::Wrong) {
+        hints.push(format!(
+            "{} answers, but not with what go would accept: nothing is fetched from it.",
+            clean(&wrong.target)
+        ));
+    }
+    hints
+}
+
+#[cfg(test)]
+mod tests {
+    use super::probe;
+    use crate::cli::render::fixtures::{hotel, page, plain, too_wide};
+    use crate::cli::render::style::{GOOD, paint};
+
+    #[test]
+    fn a_hotel_reads_as_it_should() {
+        let text = probe(&hotel(), &page());
+        assert_eq!(plain(&text), "");
+        assert_eq!(too_wide(&text), None);
+    }
+
+    #[test]
+    fn a_target_whose_name_holds_a_verdict_is_painted_right() {
+        let mut seen = hotel();
+        seen.truncate(1);
+        seen[0].target = "group".to_owned();
+        let text = probe(&seen, &page());
+        assert!(text.contains(&format!(" {} ", paint(GOOD, "up"))), "{text}");
+    }
+
+    #[test]
+    fn what_a_network_says_cannot_command_the_terminal() {
+        let mut seen = hotel();
+        seen[1].portal_url = Some("http://x/\x1b]0;owned\x07".to_owned());
+        seen[1].reason = "302 to \x1b[2J".to_owned();
+        let text = plain(&probe(&seen, &page()));
+        assert!(
+            text.contains("http://x/\u{fffd}]0;owned\u{fffd} in"),
+            "{text}"
+        );
+        assert!(!text.contains('\x1b'));
+    }
+}

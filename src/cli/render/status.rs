@@ -1,0 +1,325 @@
+//! What is true now: the profile, the network, the variables, the targets, and what to look at.
+
+use super::page::{Page, duration};
+use super::style::{BAD, BOLD, DIM, GOOD, ODD, paint};
+use super::text::{Sheet, clean, pad, width};
+use crate::model::Verdict;
+use crate::model::status::{AgentState, NetworkStatus, Status, TargetStatus};
+
+/// The first column's width in the block of variables: "network" and most names.
+const NAME_COLUMNS: usize = 9;
+
+/// The whole status.
+pub(in crate::cli) fn status(status: &Status, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    head(&mut sheet, status, page);
+    let columns = variable_columns(status);
+    let lead = format!("  {}", paint(DIM, &pad("network", columns)));
+    sheet.entry(&lead, columns + 3, &network(&status.network), columns + 3);
+    if let Some(why) = &status.why {
+        let lead = format!("  {}", paint(DIM, &pad("why", columns)));
+        sheet.entry(&lead, columns + 3, &clean(why), columns + 3);
+    }
+    variables(&mut sheet, status, columns);
+    if !status.targets.is_empty() {
+        sheet.gap();
+        targets(&mut sheet, &status.targets);
+    }
+    let notes = notes(status);
+    if !notes.is_empty() {
+        sheet.gap();
+    }
+    for note in notes {
+        sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &note, 2);
+    }
+    sheet.finish()
+}
+
+/// The status in one line, for a log.
+pub(in crate::cli) fn status_line(status: &Status, page: &Page) -> String {
+    let mut parts = vec![match &status.profile {
+        Some(profile) => clean(profile),
+        None => "no profile yet".to_owned(),
+    }];
+    parts.push(mode(status, page));
+    parts.extend(status.why.as_deref().map(clean));
+    for verdict in [Verdict::Up, Verdict::Portal, Verdict::Wrong, Verdict::Down] {
+        let names: Vec<String> = status
+            .targets
+            .iter()
+            .filter(|target| target.verdict == Some(verdict))
+            .map(|target| clean(&target.name))
+            .collect();
+        if !names.is_empty() {
+            parts.push(format!("{verdict}: {}", names.join(", ")));
+        }
+    }
+    parts.extend(notes(status).into_iter().map(|note| format!("! {note}")));
+    format!("{}\n", parts.join(" · "))
+}
+
+/// What somebody should look at, one line each.
+pub(super) fn notes(status: &Status) -> Vec<String> {
+    let mut notes = Vec::new();
+    for weakened in &status.weakened {
+        notes.push(format!("verification is weakened: {}", clean(weakened)));
+    }
+    for shadow in &status.shadowed {
+        let name = clean(&shadow.name);
+        notes.push(format!(
+            "{name} is also set in this shell's environment ({}), which wins over `go env -w`. \
+             `unset {name}` to let goroam's value count.",
+            clean(&shadow.value)
+        ));
+    }
+    for drift in &status.drift {
+        let found = match &drift.found {
+            Some(found) => format!("somebody else has set it to {}", clean(found)),
+            None => "somebody else has removed it".to_owned(),
+        };
+        notes.push(format!(
+            "{}: {found}; it is left so until the next switch. `goroam once` sets it again.",
+            clean(&drift.name)
+        ));
+    }
+    notes.extend(status.troubles.iter().map(|trouble| clean(trouble)));
+    notes
+}
+
+fn head(sheet: &mut Sheet, status: &Status, page: &Page) {
+    let mode = mode(status, page);
+    let symbol = match status.agent {
+        AgentState::Running => paint(GOOD, "●"),
+        AgentState::Stopped => paint(DIM, "○"),
+    };
+    let Some(profile) = status.profile.as_deref().map(clean) else {
+        let rest = format!("· {mode}; `goroam once` chooses one");
+        let lead = format!("{symbol} {} ", paint(BOLD, "no profile yet"));
+        return sheet.entry(&lead, 17, &rest, 2);
+    };
+    let mut rest = String::new();
+    if let Some(since) = status.since {
+        rest = format!(" · since {} ({})", page.moment(since), page.ago(since));
+    }
+    if let Some(ms) = status.switched_ms {
+        rest = format!("{rest}, switched in {}", duration(ms));
+    }
+    let used = 2 + width(&profile) + width(&rest);
+    let lead = format!("{symbol} {}{rest}", paint(BOLD, &profile));
+    if used + 2 + width(&mode) <= sheet.columns() {
+        let space = " ".repeat(sheet.columns() - used - width(&mode));
+        sheet.line(&format!("{lead}{space}{mode}"));
+    } else {
+        sheet.line(&lead);
+        sheet.entry("  ", 2, &mode, 2);
+    }
+}
+
+/// Who chooses: the agent, nobody, or the user's hand.
+fn mode(status: &Status, page: &Page) -> String {
+    let agent = match status.agent {
+        AgentState::Running => "",
+        AgentState::Stopped => "no agent is running",
+    };
+    match &status.pinned {
+        Some(pinned) => {
+            let until = match pinned.until {
+                Some(until) => format!("until {}", page.moment(until)),
+                None => "until `goroam auto`".to_owned(),
+            };
+            let hand = format!("chosen by hand, {until}");
+            if agent.is_empty() {
+                hand
+            } else {
+                format!("{hand}; {agent}")
+            }
+        }
+        None if agent.is_empty() => "automatic".to_owned(),
+        None => agent.to_owned(),
+    }
+}
+
+fn network(network: &NetworkStatus) -> String {
+    let mut parts = Vec::new();
+    for route in &network.default_routes {
+        let name = clean(&route.link);
+        let link = network.links.iter().find(|link| link.name == route.link);
+        let mut kind = link.map(|link| link.kind.clone()).unwrap_or_default();
+        if let Some(ssid) = link.and_then(|link| link.ssid.as_deref()) {
+            kind = format!("{kind} “{}”", clean(ssid));
+        }
+        let kind = if kind.is_empty() {
+            kind
+        } else {
+            format!(" ({kind})")
+        };
+        let via = match &route.gateway {
+            Some(gateway) => format!(" via {}", clean(gateway)),
+            None => String::new(),
+        };
+        parts.push(format!("{name}{kind}{via}"));
+    }
+    if parts.is_empty() {
+        parts.push("no default route".to_owned());
+    }
+    if !network.dns.servers.is_empty() {
+        let servers: Vec<String> = network
+            .dns
+            .servers
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        parts.push(format!("dns {}", servers.join(", ")));
+    }
+    parts.extend(network.dns.search.iter().map(|domain| clean(domain)));
+    parts.join(" · ")
+}
+
+fn variable_columns(status: &Status) -> usize {
+    let names = status.applied.keys().chain(status.was.keys());
+    names.map(|name| width(name)).fold(NAME_COLUMNS, usize::max)
+}
+
+/// The managed variables, and what each was before goroam where that was something else.
+fn variables(sheet: &mut Sheet, status: &Status, columns: usize) {
+    let mut names: Vec<&String> = status.applied.keys().chain(status.was.keys()).collect();
+    names.sort();
+    names.dedup();
+    for name in names {
+        let now = status.applied.get(name);
+        let was = match status.was.get(name) {
+            Some(was) if was.as_ref() != now => Some(match was {
+                Some(was) => format!("was {}", clean(was)),
+                None => "was not set".to_owned(),
+            }),
+            Some(_) | None => None,
+        };
+        let value = match now.map(String::as_str) {
+            None => "not set".to_owned(),
+            Some("") => "(empty)".to_owned(),
+            Some(value) => clean(value),
+        };
+        let lead = format!("  {} ", pad(&clean(name), columns));
+        let used = columns + 3 + width(&value);
+        let was = was.unwrap_or_default();
+        if was.is_empty() || used + 2 + width(&was) <= sheet.columns() {
+            let space = " ".repeat(was_column(columns).saturating_sub(used).max(2));
+            let fits = used + width(&space) + width(&was) <= sheet.columns();
+            let space = if fits { space } else { "  ".to_owned() };
+            sheet.line(&format!("{lead}{value}{space}{}", dim(&was)));
+        } else {
+            sheet.line(&format!("{lead}{value}"));
+            let indent = " ".repeat(columns + 3);
+            sheet.styled(&indent, columns + 3, &was, columns + 3, DIM);
+        }
+    }
+}
+
+/// Where "was …" stands if nothing is in the way.
+fn was_column(columns: usize) -> usize {
+    columns + 3 + 36
+}
+
+fn dim(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        paint(DIM, text)
+    }
+}
+
+fn targets(sheet: &mut Sheet, targets: &[TargetStatus]) {
+    let names = targets.iter().map(|target| width(&clean(&target.name)));
+    let columns = names.fold(NAME_COLUMNS, usize::max);
+    for target in targets {
+        let (symbol, word, style) = match target.verdict {
+            Some(Verdict::Up) => ("✓", "up", GOOD),
+            Some(Verdict::Portal) => ("!", "portal", ODD),
+            Some(Verdict::Wrong) => ("!", "wrong", ODD),
+            Some(Verdict::Down) => ("✗", "down", BAD),
+            None => ("·", "", DIM),
+        };
+        let took = match target.ms.total {
+            Some(ms) => duration(ms),
+            None => String::new(),
+        };
+        let lead = format!(
+            "  {} {}{took:>8}  ",
+            pad(&clean(&target.name), columns),
+            paint(style, &pad(&format!("{symbol} {word}"), 8)),
+        );
+        let hang = 2 + columns + 1 + 8 + 8 + 2;
+        sheet.entry(&lead, hang, &clean(&target.reason), hang);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{status, status_line};
+    use crate::cli::render::fixtures::{office, page, plain, too_wide};
+    use crate::model::status::{Drift, Pinned, Shadow, Status};
+
+    const OFFICE: &str = "\
+● office · since 09:12 (2 h 04 min), switched in 38 ms                 automatic
+  network   wlan0 (wifi “corp”) via 10.20.0.1 · dns 10.20.0.53 · corp.example
+  why       corp proven by its key
+  GOPRIVATE git.corp.example                    was not set
+  GOPROXY   https://goproxy.corp.example        was proxy.golang.org,direct
+  GOSUMDB   sum.golang.org
+
+  corp      ✓ up       12 ms  TLS pinned, v1.4.0 hash right
+  proxy     ✗ down    3000 ms  10.20.0.1 answers “no route” (blocked here)
+  sum       ·                  not needed
+";
+
+    #[test]
+    fn an_office_reads_as_it_should() {
+        let text = status(&office(), &page());
+        assert_eq!(plain(&text), OFFICE);
+        assert_eq!(too_wide(&text), None);
+    }
+
+    const TROUBLED: &str = "";
+
+    #[test]
+    fn what_somebody_should_look_at_stands_below() {
+        let mut value = office();
+        value.pinned = Some(Pinned {
+            name: "office".to_owned(),
+            until: Some("2026-11-22T14:00:00Z".parse().unwrap()),
+        });
+        value.shadowed.push(Shadow {
+            name: "GOPROXY".to_owned(),
+            value: "direct".to_owned(),
+            written: None,
+        });
+        value.drift.push(Drift {
+            name: "GOSUMDB".to_owned(),
+            wrote: Some("sum.golang.org".to_owned()),
+            found: Some("off".to_owned()),
+        });
+        value.troubles.push("no go\x1b[2J command".to_owned());
+        let text = status(&value, &page());
+        assert_eq!(plain(&text), TROUBLED);
+        assert_eq!(too_wide(&text), None);
+    }
+
+    #[test]
+    fn before_the_first_turn_it_says_what_to_do() {
+        let text = status(&Status::default(), &page());
+        assert_eq!(
+            plain(&text),
+            "○ no profile yet · no agent is running; `goroam once` chooses one\n  \
+             network   no default route\n"
+        );
+    }
+
+    #[test]
+    fn in_a_log_it_is_one_line() {
+        let line = status_line(&office(), &page());
+        assert_eq!(
+            line,
+            "office · automatic · corp proven by its key · up: corp · down: proxy\n"
+        );
+    }
+}

@@ -1,0 +1,150 @@
+//! Laying text out in columns and lines.
+
+use anstyle::Style;
+
+use super::style::paint;
+
+/// Text that came from outside, safe for a terminal: no escape sequences, no line ends, none
+/// of the characters that turn the direction of writing.
+pub(in crate::cli) fn clean(text: &str) -> String {
+    let harmless = |c: char| match c {
+        '\n' | '\t' => ' ',
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(harmless).collect()
+}
+
+/// The columns that a text takes: characters, which is right for what goroam prints.
+pub(super) fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// The text with spaces behind it up to a width.
+pub(super) fn pad(text: &str, columns: usize) -> String {
+    format!("{text:columns$}")
+}
+
+/// Breaks at spaces so that the first line has `first` columns and the others `rest`. A longer
+/// word stays whole: half a URL is of no use to anybody.
+pub(super) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let room = if lines.len() == 1 { first } else { rest };
+        let line = lines.pop().unwrap_or_default();
+        if line.is_empty() {
+            // A first line with too little room for the first word is left empty.
+            if lines.is_empty() && width(word) > first && width(word) <= rest {
+                lines.push(line);
+            }
+            lines.push(word.to_owned());
+        } else if width(&line) + 1 + width(word) <= room {
+            lines.push(format!("{line} {word}"));
+        } else {
+            lines.push(line);
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+/// Lines that are built up from pieces, each with its style.
+#[derive(Debug)]
+pub(super) struct Sheet {
+    columns: usize,
+    text: String,
+}
+
+impl Sheet {
+    /// Nothing yet, for so many columns.
+    pub(super) fn new(columns: usize) -> Sheet {
+        Sheet {
+            columns,
+            text: String::new(),
+        }
+    }
+
+    /// A line: `lead`, painted already and `lead_width` wide, then the text, wrapped so that
+    /// later lines start in column `hang`.
+    pub(super) fn entry(&mut self, lead: &str, lead_width: usize, text: &str, hang: usize) {
+        self.styled(lead, lead_width, text, hang, Style::new());
+    }
+
+    /// The same with a style for the text.
+    pub(super) fn styled(
+        &mut self,
+        lead: &str,
+        lead_width: usize,
+        text: &str,
+        hang: usize,
+        style: Style,
+    ) {
+        let first = self.columns.saturating_sub(lead_width);
+        let rest = self.columns.saturating_sub(hang);
+        for (i, line) in wrap(text, first, rest).iter().enumerate() {
+            let before = if i == 0 {
+                lead.to_owned()
+            } else {
+                " ".repeat(hang)
+            };
+            let painted = if line.is_empty() || style == Style::new() {
+                line.clone()
+            } else {
+                paint(style, line)
+            };
+            self.line(&format!("{before}{painted}"));
+        }
+    }
+
+    /// A paragraph from the left edge.
+    pub(super) fn paragraph(&mut self, text: &str) {
+        self.entry("", 0, text, 0);
+    }
+
+    /// A whole line, painted already. Spaces at its end are left out.
+    pub(super) fn line(&mut self, line: &str) {
+        self.text.push_str(line.trim_end_matches(' '));
+        self.text.push('\n');
+    }
+
+    /// An empty line.
+    pub(super) fn gap(&mut self) {
+        self.text.push('\n');
+    }
+
+    /// All of it.
+    pub(super) fn finish(self) -> String {
+        self.text
+    }
+
+    /// The columns of a line.
+    pub(super) fn columns(&self) -> usize {
+        self.columns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{clean, wrap};
+
+    #[test]
+    fn escape_sequences_and_direction_marks_do_not_pass() {
+        let hostile = "a\x1b[31mb\rc\u{202e}d\ne\u{9b}2J";
+        assert_eq!(
+            clean(hostile),
+            "a\u{fffd}[31mb\u{fffd}c\u{fffd}d e\u{fffd}2J"
+        );
+    }
+
+    #[test]
+    fn lines_break_at_spaces_and_words_stay_whole() {
+        assert_eq!(wrap("one two three", 7, 5), ["one two", "three"]);
+        assert_eq!(
+            wrap("incomprehensible it is", 6, 6),
+            ["incomprehensible", "it is"]
+        );
+        assert_eq!(wrap("eleven", 3, 8), ["", "eleven"]);
+        assert_eq!(wrap("", 3, 8), [""]);
+    }
+}

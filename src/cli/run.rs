@@ -1,0 +1,127 @@
+//! From arguments to an exit code.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use clap::{ColorChoice, Parser};
+use tracing::Level;
+
+use super::args::{Cli, Verb};
+use super::context::Context;
+use super::failure::Failure;
+use super::output::Output;
+use super::render::{Page, findings};
+use super::verb;
+use crate::agent::Error;
+use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
+use crate::environment::Environment;
+use crate::telemetry;
+
+/// Idle threads that wait for DNS or files cost memory in a resident agent.
+const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(2);
+/// `getaddrinfo` blocks a thread for each name; a policy with more names waits its turn.
+const MOST_THREADS: usize = 64;
+
+/// The whole command: arguments in, output and exit code out.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // `--help | head` must not become an error of its own.
+            drop(error.print());
+            let usage = error.use_stderr();
+            return ExitCode::from(if usage { EXIT_USAGE } else { EXIT_DONE });
+        }
+    };
+    choose_color(cli.global.color);
+    let env = Environment::of_process();
+    let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    telemetry::start(level(&cli), color, &env);
+    let context = Context {
+        config: cli.global.config,
+        page: Page::new(env.get("COLUMNS")),
+        env,
+        out: Output,
+    };
+    match dispatch(&context, cli.verb) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            complain(&context, &failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn dispatch(context: &Context, verb: Verb) -> Result<u8, Failure> {
+    match verb {
+        Verb::Check(args) => verb::check::run(context, &args),
+        Verb::Init(args) => verb::init::run(context, args),
+        Verb::History(args) => verb::history::run(context, args),
+        Verb::Completions(args) => verb::completions::run(context, args),
+        Verb::Man(args) => verb::man::run(context, &args),
+        Verb::Once(args) => block_on(verb::once::run(context, args)),
+        Verb::Agent => block_on(verb::agent::run(context)),
+        Verb::Status(args) => block_on(verb::status::run(context, args)),
+        Verb::Probe(args) => block_on(verb::probe::run(context, &args)),
+        Verb::Why(args) => block_on(verb::why::run(context, args)),
+        Verb::Use(args) => block_on(verb::use_profile::run(context, &args)),
+        Verb::Auto(args) => block_on(verb::auto::run(context, args)),
+        Verb::Restore(args) => block_on(verb::restore::run(context, args)),
+    }
+}
+
+/// Runs on this thread alone; the work is waiting, and a DNS lookup gets a thread when needed.
+fn block_on(work: impl Future<Output = Result<u8, Failure>>) -> Result<u8, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_keep_alive(THREAD_KEEP_ALIVE)
+        .max_blocking_threads(MOST_THREADS)
+        .build()
+        .map_err(|error| Failure::said(format!("cannot start: {error}"), EXIT_FAILED))?;
+    let done = runtime.block_on(work);
+    // A lookup in a black hole would hold up the end by its whole time limit.
+    runtime.shutdown_background();
+    done
+}
+
+fn choose_color(choice: ColorChoice) {
+    match choice {
+        ColorChoice::Auto => anstream::ColorChoice::Auto,
+        ColorChoice::Always => anstream::ColorChoice::Always,
+        ColorChoice::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
+}
+
+fn level(cli: &Cli) -> Level {
+    match (cli.global.verbose, &cli.verb) {
+        (0, Verb::Agent) => Level::INFO,
+        (0, _) => Level::WARN,
+        (1, _) => Level::DEBUG,
+        (_, _) => Level::TRACE,
+    }
+}
+
+/// What went wrong, on standard error. If that is closed too there is nobody left to tell.
+fn complain(context: &Context, failure: &Failure) {
+    let Some(message) = failure.message() else {
+        return;
+    };
+    let mut text = String::new();
+    if let Failure::Goroam(Error::Policy {
+        path,
+        text: policy,
+        findings: found,
+        ..
+    }) = failure
+    {
+        let path = path.display().to_string();
+        text = findings(&path, policy, found, &context.page);
+    }
+    let style: Style = AnsiColor::Red.on_default().bold();
+    text.push_str(&format!("{style}goroam:{style:#} {message}\n"));
+    drop(anstream::stderr().lock().write_all(text.as_bytes()));
+}

@@ -1,0 +1,23 @@
+//! `goroam agent`
+
+use crate::agent::error::EXIT_DONE;
+use crate::agent::{self, Session};
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::ipc;
+
+/// Stays and keeps it right, until it is interrupted.
+pub(in crate::cli) async fn run(context: &Context) -> Result<u8, Failure> {
+    let session = Session::open(context.config.clone(), context.env.clone())?;
+    let paths = session.paths.clone();
+    // Lives as long as the agent; dropping it removes the socket.
+    let mut serving = None;
+    let ended = agent::run(session, |handle| {
+        serving = Some(ipc::serve(&paths, handle)?);
+        Ok(())
+    })
+    .await;
+    drop(serving);
+    ended?;
+    Ok(EXIT_DONE)
+}

@@ -1,0 +1,199 @@
+//! `goroam check`
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::agent::error::{EXIT_DONE, EXIT_USAGE};
+use crate::agent::read_policy_text;
+use crate::cli::args::Check;
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::render::{self, Position};
+use crate::policy::file::{Parsed, Place, parse};
+use crate::policy::templates::Template;
+use crate::policy::{Finding, Label, Severity};
+
+/// What is shown in the place of a path.
+const BUILT_IN: &str = "built-in default";
+
+/// The JSON form.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    file: &'a str,
+    findings: Vec<Found<'a>>,
+    errors: usize,
+    warnings: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Found<'a> {
+    code: &'a str,
+    severity: Severity,
+    message: &'a str,
+    line: Option<usize>,
+    column: Option<usize>,
+    /// Byte offsets.
+    span: Option<Span>,
+    label: Option<&'a str>,
+    related: Vec<Related<'a>>,
+    help: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Related<'a> {
+    line: usize,
+    column: usize,
+    span: Span,
+    label: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct Span {
+    start: usize,
+    end: usize,
+}
+
+/// Reads a policy and shows everything that is wrong with it.
+pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure> {
+    let (name, text, parsed) = read(context, args.file.as_deref())?;
+    let errors = count(&parsed.findings, Severity::Error);
+    if args.format.json {
+        context.out.json(&report(&name, &text, &parsed.findings))?;
+    } else if parsed.findings.is_empty() {
+        context.out.text(&all_right(&name, &parsed))?;
+    } else {
+        let shown = render::findings(&name, &text, &parsed.findings, &context.page);
+        context.out.text(&shown)?;
+    }
+    Ok(if errors > 0 { EXIT_USAGE } else { EXIT_DONE })
+}
+
+/// The file that was named, else the policy in force, else the built-in default.
+fn read(context: &Context, file: Option<&Path>) -> Result<(String, String, Parsed), Failure> {
+    let home = context.env.home();
+    let path = match file {
+        Some(file) => file.to_owned(),
+        None => {
+            let paths = context.paths()?;
+            let there = std::fs::symlink_metadata(&paths.policy).is_ok();
+            if !there && !paths.policy_named {
+                let text = Template::Default.text().to_owned();
+                let folder = paths.policy.parent().unwrap_or(Path::new("/"));
+                let parsed = parse_in(&text, folder, home.as_deref());
+                return Ok((BUILT_IN.to_owned(), text, parsed));
+            }
+            paths.policy
+        }
+    };
+    let text = read_policy_text(&path)?;
+    let absolute = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
+    let folder = absolute.parent().unwrap_or(Path::new("/"));
+    let parsed = parse_in(&text, folder, home.as_deref());
+    Ok((path.display().to_string(), text, parsed))
+}
+
+fn parse_in(text: &str, folder: &Path, home: Option<&Path>) -> Parsed {
+    parse(text, Place { folder, home })
+}
+
+fn all_right(name: &str, parsed: &Parsed) -> String {
+    let name = render::clean(name);
+    match &parsed.policy {
+        Some(policy) => format!(
+            "✓ {name}: no errors; {}, {}\n",
+            counted(policy.profiles.len(), "profile"),
+            counted(policy.targets.len(), "target"),
+        ),
+        None => format!("✓ {name}: no errors\n"),
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+fn report<'a>(file: &'a str, text: &str, findings: &'a [Finding]) -> Report<'a> {
+    Report {
+        file,
+        findings: findings
+            .iter()
+            .map(|finding| found(text, finding))
+            .collect(),
+        errors: count(findings, Severity::Error),
+        warnings: count(findings, Severity::Warning),
+    }
+}
+
+fn found<'a>(text: &str, finding: &'a Finding) -> Found<'a> {
+    let primary = finding.primary.as_ref();
+    let place = primary.map(|label| Position::of(text, label.span.start));
+    Found {
+        code: finding.code,
+        severity: finding.severity,
+        message: &finding.message,
+        line: place.map(|place| place.line),
+        column: place.map(|place| place.column),
+        span: primary.map(span),
+        label: primary.map(|label| label.text.as_str()),
+        related: finding
+            .related
+            .iter()
+            .map(|label| related(text, label))
+            .collect(),
+        help: finding.help.as_deref(),
+    }
+}
+
+fn related<'a>(text: &str, label: &'a Label) -> Related<'a> {
+    let Position { line, column } = Position::of(text, label.span.start);
+    Related {
+        line,
+        column,
+        span: span(label),
+        label: &label.text,
+    }
+}
+
+fn span(label: &Label) -> Span {
+    Span {
+        start: label.span.start,
+        end: label.span.end,
+    }
+}
+
+fn count(findings: &[Finding], severity: Severity) -> usize {
+    findings
+        .iter()
+        .filter(|finding| finding.severity == severity)
+        .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::report;
+    use crate::policy::Finding;
+
+    #[test]
+    fn a_script_finds_place_severity_and_help() {
+        let text = "version = 1\ngoproxy = 2\n";
+        let finding = Finding::error("unknown-key", "no such key", 12..19)
+            .related(0..7, "after this")
+            .help("leave it out");
+        let warning = Finding {
+            primary: None,
+            ..Finding::warning("w", "w", 0..0)
+        };
+        let findings = [finding, warning];
+        let json = serde_json::to_value(report("p.toml", text, &findings)).unwrap();
+        assert_eq!(json["file"], "p.toml");
+        assert_eq!((&json["errors"], &json["warnings"]), (&1.into(), &1.into()));
+        let found = &json["findings"][0];
+        assert_eq!(found["severity"], "error");
+        assert_eq!((&found["line"], &found["column"]), (&2.into(), &1.into()));
+        assert_eq!(found["span"]["end"], 19);
+        assert_eq!(found["related"][0]["line"], 1);
+        assert_eq!(found["help"], "leave it out");
+        assert!(json["findings"][1]["line"].is_null());
+    }
+}

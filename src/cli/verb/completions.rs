@@ -1,0 +1,17 @@
+//! `goroam completions`
+
+use clap::CommandFactory;
+
+use crate::agent::error::EXIT_DONE;
+use crate::cli::args::{Cli, Completions};
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+
+/// Prints a shell's completions.
+pub(in crate::cli) fn run(context: &Context, args: Completions) -> Result<u8, Failure> {
+    // Into memory first: clap panics when a pipe closes.
+    let mut text = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "goroam", &mut text);
+    context.out.raw(&text)?;
+    Ok(EXIT_DONE)
+}

@@ -1,0 +1,16 @@
+//! One file a verb: what it asks, and what it prints.
+
+pub(super) mod agent;
+pub(super) mod auto;
+pub(super) mod check;
+pub(super) mod completions;
+pub(super) mod history;
+pub(super) mod init;
+pub(super) mod man;
+pub(super) mod once;
+pub(super) mod probe;
+pub(super) mod restore;
+pub(super) mod status;
+mod take_turn;
+pub(super) mod use_profile;
+pub(super) mod why;

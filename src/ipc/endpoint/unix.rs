@@ -1,0 +1,176 @@
+//! A Unix socket.
+
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use tokio::net::{UnixListener, UnixStream};
+
+use crate::paths::Paths;
+
+/// The agent's end of a connection.
+pub(in crate::ipc) type ServerEnd = UnixStream;
+/// The asking end of a connection.
+pub(in crate::ipc) type ClientEnd = UnixStream;
+
+/// A socket that listens; dropping it removes the file.
+#[derive(Debug)]
+pub(in crate::ipc) struct Listener {
+    socket: UnixListener,
+    path: PathBuf,
+    /// Device and inode: the file of a later agent is not ours to remove.
+    identity: (u64, u64),
+}
+
+impl Listener {
+    /// Listens at `paths.socket()`. Only whoever holds the agent's lock may call it: what lies
+    /// there is then a dead agent's, and is removed.
+    pub(in crate::ipc) fn bind(paths: &Paths) -> io::Result<Listener> {
+        make_private_folder(&paths.runtime)?;
+        let path = paths.socket();
+        remove_stale(&path)?;
+        let socket = UnixListener::bind(&path)?;
+        // Until here the folder alone kept others out; on some systems only it does.
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        let meta = std::fs::symlink_metadata(&path)?;
+        let identity = (meta.dev(), meta.ino());
+        Ok(Listener {
+            socket,
+            path,
+            identity,
+        })
+    }
+
+    /// The next client of the same user. Others are turned away without a word.
+    pub(in crate::ipc) async fn accept(&mut self) -> io::Result<ServerEnd> {
+        loop {
+            let (stream, _) = self.socket.accept().await?;
+            match check_peer(&stream) {
+                Ok(()) => return Ok(stream),
+                Err(error) => tracing::warn!("turned a client away: {error}"),
+            }
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let ours = std::fs::symlink_metadata(&self.path)
+            .is_ok_and(|meta| (meta.dev(), meta.ino()) == self.identity);
+        if ours && let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::debug!("{}: {error}", self.path.display());
+        }
+    }
+}
+
+/// Connects to the agent of this user. `NotFound` and `ConnectionRefused`: there is none.
+pub(in crate::ipc) async fn connect(paths: &Paths) -> io::Result<ClientEnd> {
+    let stream = UnixStream::connect(paths.socket()).await?;
+    // Somebody else's server in our place would be told what we want, and lie to us.
+    check_peer(&stream)?;
+    Ok(stream)
+}
+
+fn check_peer(stream: &UnixStream) -> io::Result<()> {
+    let peer = stream.peer_cred()?.uid();
+    if peer == own_uid() {
+        return Ok(());
+    }
+    let why = format!("the other end of the socket is user {peer}");
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+}
+
+fn own_uid() -> u32 {
+    // SAFETY: geteuid takes nothing, touches nothing and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+/// The folder is 0700 and this user's, whatever the umask and whoever made it.
+fn make_private_folder(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)?;
+    let meta = std::fs::symlink_metadata(path)?;
+    if !meta.is_dir() || meta.uid() != own_uid() {
+        let why = format!("{} is not a folder of this user", path.display());
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    }
+    if meta.mode() & 0o077 != 0 {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+fn remove_stale(path: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if meta.file_type().is_socket() => std::fs::remove_file(path),
+        Ok(_) => {
+            let why = format!("{} is in the way and is no socket", path.display());
+            Err(io::Error::new(io::ErrorKind::AlreadyExists, why))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::{Listener, connect};
+    use crate::paths::Paths;
+
+    fn paths(folder: &std::path::Path) -> Paths {
+        Paths {
+            policy: folder.join("goroam.toml"),
+            policy_named: false,
+            state: folder.join("state"),
+            runtime: folder.join("run/goroam"),
+        }
+    }
+
+    fn mode(path: &std::path::Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[tokio::test]
+    async fn folder_and_socket_are_private_even_if_the_folder_was_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = paths(folder.path());
+        std::fs::create_dir_all(&paths.runtime).unwrap();
+        let open = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&paths.runtime, open).unwrap();
+        let _listener = Listener::bind(&paths).unwrap();
+        assert_eq!(mode(&paths.runtime), 0o700);
+        assert_eq!(mode(&paths.socket()), 0o600);
+    }
+
+    #[tokio::test]
+    async fn a_dead_agents_socket_is_replaced_and_a_file_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = paths(folder.path());
+        std::fs::create_dir_all(&paths.runtime).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(paths.socket()).unwrap());
+        assert!(paths.socket().exists(), "nobody cleaned up");
+        let listener = Listener::bind(&paths).unwrap();
+        connect(&paths).await.unwrap();
+        drop(listener);
+        assert!(!paths.socket().exists(), "an orderly end cleans up");
+
+        std::fs::write(paths.socket(), "precious").unwrap();
+        let error = Listener::bind(&paths).unwrap_err().to_string();
+        assert!(error.contains("is no socket"), "{error}");
+        assert_eq!(std::fs::read(paths.socket()).unwrap(), b"precious");
+    }
+
+    #[tokio::test]
+    async fn an_ending_agent_leaves_the_socket_of_the_next_one_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = paths(folder.path());
+        let first = Listener::bind(&paths).unwrap();
+        let _second = Listener::bind(&paths).unwrap();
+        drop(first);
+        connect(&paths).await.unwrap();
+    }
+}

@@ -1,0 +1,181 @@
+//! A named pipe that only its owner can open.
+
+use std::ffi::c_void;
+use std::io;
+use std::ptr;
+
+use tokio::net::windows::named_pipe::{
+    ClientOptions, NamedPipeClient, NamedPipeServer, ServerOptions,
+};
+use windows_sys::Win32::Foundation::{CloseHandle, ERROR_PIPE_BUSY, HANDLE, LocalFree};
+use windows_sys::Win32::Security::Authorization::{
+    ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
+};
+use windows_sys::Win32::Security::{
+    GetTokenInformation, PSECURITY_DESCRIPTOR, SECURITY_ATTRIBUTES, TOKEN_QUERY, TOKEN_USER,
+    TokenUser,
+};
+use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
+
+use crate::paths::Paths;
+
+/// The agent's end of a connection.
+pub(in crate::ipc) type ServerEnd = NamedPipeServer;
+/// The asking end of a connection.
+pub(in crate::ipc) type ClientEnd = NamedPipeClient;
+
+/// A pipe that listens. Windows removes it with its last handle.
+#[derive(Debug)]
+pub(in crate::ipc) struct Listener {
+    name: String,
+    access: Access,
+    /// The instance that waits for the next client. There is always one: a name without an
+    /// instance could be taken by somebody else.
+    next: NamedPipeServer,
+}
+
+impl Listener {
+    /// Listens at this user's pipe. `first_pipe_instance`: a name that somebody has taken
+    /// already is not shared with them.
+    pub(in crate::ipc) fn bind(_: &Paths) -> io::Result<Listener> {
+        let sid = own_sid()?;
+        let name = pipe_name(&sid);
+        let access = Access::only(&sid)?;
+        let next = access.create(&name, true)?;
+        Ok(Listener { name, access, next })
+    }
+
+    /// The next client. The access list has turned others away.
+    pub(in crate::ipc) async fn accept(&mut self) -> io::Result<ServerEnd> {
+        self.next.connect().await?;
+        let next = self.access.create(&self.name, false)?;
+        Ok(std::mem::replace(&mut self.next, next))
+    }
+}
+
+/// Connects to the agent of this user. `NotFound`: there is none.
+pub(in crate::ipc) async fn connect(_: &Paths) -> io::Result<ClientEnd> {
+    let name = pipe_name(&own_sid()?);
+    loop {
+        match ClientOptions::new().open(&name) {
+            // Between one client and the next instance; the caller's time limit ends the wait.
+            Err(error) if error.raw_os_error() == Some(ERROR_PIPE_BUSY as i32) => {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+fn pipe_name(sid: &str) -> String {
+    format!(r"\\.\pipe\goroam-{sid}")
+}
+
+/// A security descriptor that lets one user in and nobody else.
+#[derive(Debug)]
+struct Access(PSECURITY_DESCRIPTOR);
+
+// SAFETY: the descriptor is written once, on creation, only read after that, and freed once.
+unsafe impl Send for Access {}
+// SAFETY: as above; Windows only reads it.
+unsafe impl Sync for Access {}
+
+impl Access {
+    /// `P`: nothing is inherited. `GA` for the user; a list that names nobody else.
+    fn only(sid: &str) -> io::Result<Access> {
+        let sddl = wide(&format!("O:{sid}D:P(A;;GA;;;{sid})"));
+        let mut descriptor: PSECURITY_DESCRIPTOR = ptr::null_mut();
+        // SAFETY: `sddl` ends with a zero, `descriptor` is a place for the pointer that is
+        // returned, and the size may be left out.
+        let done = unsafe {
+            ConvertStringSecurityDescriptorToSecurityDescriptorW(
+                sddl.as_ptr(),
+                SDDL_REVISION_1,
+                &mut descriptor,
+                ptr::null_mut(),
+            )
+        };
+        if done == 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Access(descriptor))
+    }
+
+    /// An instance of the pipe, each with the access list: one without would be open.
+    fn create(&self, name: &str, first: bool) -> io::Result<NamedPipeServer> {
+        let mut attributes = SECURITY_ATTRIBUTES {
+            nLength: size_of::<SECURITY_ATTRIBUTES>() as u32,
+            lpSecurityDescriptor: self.0,
+            bInheritHandle: 0,
+        };
+        // SAFETY: the attributes and the descriptor in them outlive the call.
+        unsafe {
+            ServerOptions::new()
+                .first_pipe_instance(first)
+                .reject_remote_clients(true)
+                .create_with_security_attributes_raw(name, (&raw mut attributes).cast::<c_void>())
+        }
+    }
+}
+
+impl Drop for Access {
+    fn drop(&mut self) {
+        // SAFETY: allocated by ConvertStringSecurityDescriptor…, which asks for LocalFree.
+        unsafe { LocalFree(self.0.cast()) };
+    }
+}
+
+/// The security identifier of the user of this process: `S-1-5-21-…`.
+fn own_sid() -> io::Result<String> {
+    let mut token: HANDLE = ptr::null_mut();
+    // SAFETY: the process' pseudo handle is always valid, `token` is a place for a handle.
+    if unsafe { OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &mut token) } == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let sid = token_sid(token);
+    // SAFETY: opened above, closed once.
+    unsafe { CloseHandle(token) };
+    sid
+}
+
+fn token_sid(token: HANDLE) -> io::Result<String> {
+    let mut size = 0;
+    // SAFETY: asks only for the size, which needs no buffer.
+    unsafe { GetTokenInformation(token, TokenUser, ptr::null_mut(), 0, &mut size) };
+    // Of u64, so that the TOKEN_USER at its start is aligned.
+    let mut buffer = vec![0_u64; (size as usize).div_ceil(8).max(1)];
+    // SAFETY: the buffer has at least `size` bytes.
+    let done = unsafe {
+        GetTokenInformation(
+            token,
+            TokenUser,
+            buffer.as_mut_ptr().cast(),
+            size,
+            &mut size,
+        )
+    };
+    if done == 0 || (size as usize) < size_of::<TOKEN_USER>() {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call above has put a TOKEN_USER at the start of the aligned buffer.
+    let user = unsafe { &*buffer.as_ptr().cast::<TOKEN_USER>() };
+    let mut text: *mut u16 = ptr::null_mut();
+    // SAFETY: the SID lies in the buffer, `text` is a place for a pointer.
+    if unsafe { ConvertSidToStringSidW(user.User.Sid, &mut text) } == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let mut length = 0;
+    // SAFETY: the text ends with a zero, and no further than that is read.
+    while unsafe { *text.add(length) } != 0 {
+        length += 1;
+    }
+    // SAFETY: `length` units were seen above.
+    let sid = String::from_utf16_lossy(unsafe { std::slice::from_raw_parts(text, length) });
+    // SAFETY: allocated by ConvertSidToStringSidW, which asks for LocalFree.
+    unsafe { LocalFree(text.cast()) };
+    Ok(sid)
+}
+
+fn wide(text: &str) -> Vec<u16> {
+    text.encode_utf16().chain([0]).collect()
+}

@@ -1,0 +1,135 @@
+//! What goes over the wire, and how long a line may be.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
+
+use crate::agent::Command;
+
+/// The protocol's version. It changes when an older client would misunderstand an answer.
+pub const VERSION: u64 = 1;
+/// Bytes that a request may have: the longest is a profile's name and a time.
+pub const REQUEST_LIMIT: u64 = 64 * 1024;
+/// Bytes that an answer may have: a turn's report with every condition of a big policy.
+pub const REPLY_LIMIT: u64 = 1024 * 1024;
+
+/// The client's one line: `{"goroam":1,"command":{"verb":"status"}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// [`VERSION`] of whoever asks.
+    pub goroam: u64,
+    /// What is asked.
+    pub command: Command,
+}
+
+/// The part of a request that every version has.
+#[derive(Deserialize)]
+struct Hello {
+    goroam: u64,
+}
+
+/// Why a request is not answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// Not JSON, or not ours.
+    #[error("this is goroam's agent, and that is no request to it")]
+    NotARequest,
+    /// Another version's.
+    #[error(
+        "the agent speaks version {VERSION} of goroam's protocol and was asked in version {asked}; after an update, restart the agent"
+    )]
+    Version {
+        /// Theirs.
+        asked: u64,
+    },
+    /// Our version, but no command that we know.
+    #[error("the agent does not know this command: {0}")]
+    Unknown(String),
+}
+
+impl Request {
+    /// Reads a client's line.
+    ///
+    /// # Errors
+    /// With what to answer.
+    pub fn parse(line: &[u8]) -> Result<Request, RequestError> {
+        let Ok(hello) = serde_json::from_slice::<Hello>(line) else {
+            return Err(RequestError::NotARequest);
+        };
+        if hello.goroam != VERSION {
+            return Err(RequestError::Version {
+                asked: hello.goroam,
+            });
+        }
+        serde_json::from_slice(line).map_err(|error| RequestError::Unknown(error.to_string()))
+    }
+}
+
+/// One line without its end; `None` when the other side has closed. A line that breaks off
+/// without an end is taken as one: a script that forgets the newline still gets its answer.
+///
+/// # Errors
+/// When the line is longer than `limit` bytes, or reading fails.
+pub async fn read_line(
+    from: &mut (impl AsyncBufRead + Unpin),
+    limit: u64,
+) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    let read = from.take(limit + 1).read_until(b'\n', &mut line).await?;
+    if read == 0 {
+        return Ok(None);
+    }
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    } else if read as u64 > limit {
+        let why = format!("a line of more than {} KiB", limit / 1024);
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    }
+    Ok(Some(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Request, RequestError, read_line};
+    use crate::agent::Command;
+
+    #[test]
+    fn a_request_says_its_version_and_its_command() {
+        let request = Request {
+            goroam: 1,
+            command: Command::Status,
+        };
+        let line = serde_json::to_vec(&request).unwrap();
+        assert_eq!(line, br#"{"goroam":1,"command":{"verb":"status"}}"#);
+        assert_eq!(Request::parse(&line), Ok(request));
+    }
+
+    #[test]
+    fn another_version_is_told_apart_from_nonsense() {
+        let newer = br#"{"goroam":2,"command":{"verb":"dance"}}"#;
+        assert_eq!(
+            Request::parse(newer),
+            Err(RequestError::Version { asked: 2 })
+        );
+        assert_eq!(
+            Request::parse(b"GET / HTTP/1.1"),
+            Err(RequestError::NotARequest)
+        );
+        let unknown = Request::parse(br#"{"goroam":1,"command":{"verb":"dance"}}"#);
+        let said = unknown.unwrap_err().to_string();
+        assert!(said.contains("dance"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn a_line_of_just_the_limit_is_read_and_one_byte_more_is_not() {
+        let mut text: &[u8] = b"12345678\nrest";
+        assert!(read_line(&mut text, 7).await.is_err());
+        let mut text: &[u8] = b"12345678\nrest";
+        let line = read_line(&mut text, 8).await.unwrap();
+        assert_eq!(line, Some(b"12345678".to_vec()));
+        let line = read_line(&mut text, 8).await.unwrap();
+        assert_eq!(line, Some(b"rest".to_vec()));
+        assert_eq!(read_line(&mut text, 8).await.unwrap(), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! Answers clients. Every client is a task of its own with limits on time and length, so that
+//! none can hold up another or the agent.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, ReadHalf, WriteHalf};
+use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+
+use super::endpoint::{Listener, ServerEnd};
+use super::message::{REPLY_LIMIT, REQUEST_LIMIT, Request, read_line};
+use crate::agent::error::{EXIT_FAILED, EXIT_USAGE};
+use crate::agent::{Command, Error, Handle, Reply};
+use crate::paths::Paths;
+
+/// Clients at once: some watchers and somebody who asks.
+const MOST_CLIENTS: usize = 16;
+/// From connecting to the end of the request.
+const REQUEST_TIME: Duration = Duration::from_secs(5);
+/// A client that does not take its answer.
+const WRITE_TIME: Duration = Duration::from_secs(5);
+/// After an error of `accept`, which would come again at once (no more file descriptors).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A server that runs until this is dropped; then its clients are cut off and the socket is
+/// removed.
+#[derive(Debug)]
+pub struct Serving(JoinHandle<()>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Listens and answers, in a task of the running tokio runtime. Call it only while holding
+/// the agent's lock.
+///
+/// # Errors
+/// When the socket cannot be made.
+pub fn serve(paths: &Paths, handle: Handle) -> Result<Serving, Error> {
+    let listener = Listener::bind(paths).map_err(|source| Error::State {
+        what: format!("cannot listen at {}", paths.socket().display()),
+        source: Box::new(source),
+    })?;
+    Ok(Serving(tokio::spawn(accept_loop(listener, handle))))
+}
+
+async fn accept_loop(mut listener: Listener, handle: Handle) {
+    let room = Arc::new(Semaphore::new(MOST_CLIENTS));
+    // Dropped with this task, and every client's task with it.
+    let mut clients = JoinSet::new();
+    loop {
+        let stream = tokio::select! {
+            stream = listener.accept() => stream,
+            Some(_) = clients.join_next() => continue,
+        };
+        let stream = match stream {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::warn!("cannot take a client: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let Ok(seat) = Arc::clone(&room).try_acquire_owned() else {
+            // One that waits for its refusal to be read would itself be one client too many.
+            clients.spawn(timeout(ACCEPT_PAUSE, refuse(stream)));
+            continue;
+        };
+        let handle = handle.clone();
+        clients.spawn(async move {
+            if let Err(error) = answer(stream, &handle).await {
+                tracing::debug!("a client was not answered: {error}");
+            }
+            drop(seat);
+            Ok(())
+        });
+    }
+}
+
+async fn refuse(stream: ServerEnd) {
+    let (_, mut to) = tokio::io::split(stream);
+    let why = format!("the agent has {MOST_CLIENTS} clients already; end a `status --watch`");
+    if let Err(error) = send(&mut to, &failed(why, EXIT_FAILED)).await {
+        tracing::debug!("a client was not answered: {error}");
+    }
+}
+
+async fn answer(stream: ServerEnd, handle: &Handle) -> io::Result<()> {
+    let (from, mut to) = tokio::io::split(stream);
+    let mut from = BufReader::new(from);
+    let line = match timeout(REQUEST_TIME, read_line(&mut from, REQUEST_LIMIT)).await {
+        Ok(Ok(Some(line))) => line,
+        Ok(Ok(None)) => return Ok(()),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+            return send(&mut to, &failed(error.to_string(), EXIT_USAGE)).await;
+        }
+        Ok(Err(error)) => return Err(error),
+        Err(_) => {
+            let why = format!("no request in {} s", REQUEST_TIME.as_secs());
+            return send(&mut to, &failed(why, EXIT_FAILED)).await;
+        }
+    };
+    let command = match Request::parse(&line) {
+        Ok(request) => request.command,
+        Err(error) => return send(&mut to, &failed(error.to_string(), EXIT_USAGE)).await,
+    };
+    match command {
+        // From what the agent last told, so that a turn under way delays nobody.
+        Command::Status => {
+            let status = handle.status().borrow().clone();
+            send(&mut to, &Reply::Status(Box::new(status))).await
+        }
+        Command::Watch => watch(from, to, handle).await,
+        Command::Once { .. }
+        | Command::Use { .. }
+        | Command::Auto
+        | Command::Restore
+        | Command::Reload => {
+            let reply = handle.ask(command).await;
+            send(&mut to, &reply).await
+        }
+    }
+}
+
+/// The status now and after each change, until the client hangs up or the agent ends.
+async fn watch(
+    mut from: BufReader<ReadHalf<ServerEnd>>,
+    mut to: WriteHalf<ServerEnd>,
+    handle: &Handle,
+) -> io::Result<()> {
+    let mut changes = handle.status();
+    let mut ignored = [0_u8; 64];
+    loop {
+        let status = changes.borrow_and_update().clone();
+        send(&mut to, &Reply::Status(Box::new(status))).await?;
+        loop {
+            tokio::select! {
+                changed = changes.changed() => match changed {
+                    Ok(()) => break,
+                    Err(_) => return Ok(()),
+                },
+                read = from.read(&mut ignored) => if read? == 0 {
+                    return Ok(());
+                },
+            }
+        }
+    }
+}
+
+async fn send(to: &mut WriteHalf<ServerEnd>, reply: &Reply) -> io::Result<()> {
+    let mut line = serde_json::to_vec(reply)?;
+    if line.len() as u64 > REPLY_LIMIT {
+        let why = format!("the answer is longer than {} KiB", REPLY_LIMIT / 1024);
+        line = serde_json::to_vec(&failed(why, EXIT_FAILED))?;
+    }
+    line.push(b'\n');
+    let sent = async {
+        to.write_all(&line).await?;
+        to.flush().await
+    };
+    match timeout(WRITE_TIME, sent).await {
+        Ok(done) => done,
+        Err(_) => Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the client does not read",
+        )),
+    }
+}
+
+fn failed(error: String, exit: u8) -> Reply {
+    Reply::Failed { error, exit }
+}

@@ -1,0 +1,112 @@
+//! What goroam tells of itself while it works: lines on standard error, and nowhere else.
+//! Nothing is sent anywhere. Every room may emit `tracing`; only the command line sets it up.
+
+use std::io::IsTerminal;
+
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::environment::Environment;
+
+/// Sets it up for this process. `$GOROAM_LOG` wins over `$RUST_LOG`, both over `level`; all
+/// take `debug` or `goroam::probe=debug,warn`. Nothing happens the second time.
+pub fn start(level: Level, color: bool, env: &Environment) {
+    let (filter, complaint) = filter(level, env);
+    let lines = tracing_subscriber::fmt::layer()
+        .compact()
+        .with_ansi(color && std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter);
+    // journald puts its own time before each line.
+    let started = if journal_reads_stderr(env) {
+        registry.with(lines.without_time()).try_init()
+    } else {
+        registry.with(lines).try_init()
+    };
+    if let (Ok(()), Some(complaint)) = (started, complaint) {
+        tracing::warn!("{complaint}");
+    }
+}
+
+/// The filter, and what to say when the variable cannot be understood.
+fn filter(level: Level, env: &Environment) -> (Targets, Option<String>) {
+    // Other crates' `info` is about their own affairs.
+    let usual = Targets::new()
+        .with_default(level.min(Level::WARN))
+        .with_target("goroam", level);
+    let named = ["GOROAM_LOG", "RUST_LOG"]
+        .into_iter()
+        .find_map(|name| Some((name, env.get(name)?)));
+    match named {
+        None => (usual, None),
+        Some((name, text)) => match text.parse() {
+            Ok(targets) => (targets, None),
+            Err(error) => (usual, Some(format!("{name} is not understood: {error}"))),
+        },
+    }
+}
+
+/// `$JOURNAL_STREAM` is inherited by everything that a session starts, so systemd.exec(5)
+/// says to compare it with the stream's device and inode.
+#[cfg(unix)]
+fn journal_reads_stderr(env: &Environment) -> bool {
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::MetadataExt;
+
+    let Some(stream) = env.get("JOURNAL_STREAM") else {
+        return false;
+    };
+    let Ok(stderr) = std::io::stderr().as_fd().try_clone_to_owned() else {
+        return false;
+    };
+    std::fs::File::from(stderr)
+        .metadata()
+        .is_ok_and(|meta| stream == format!("{}:{}", meta.dev(), meta.ino()))
+}
+
+#[cfg(not(unix))]
+fn journal_reads_stderr(_: &Environment) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::filter;
+    use crate::environment::Environment;
+
+    fn env(vars: &[(&str, &str)]) -> Environment {
+        vars.iter().copied().collect()
+    }
+
+    #[test]
+    fn other_crates_are_quieter_than_goroam() {
+        let (targets, complaint) = filter(Level::DEBUG, &env(&[]));
+        assert_eq!(complaint, None);
+        assert!(targets.would_enable("goroam::probe", &Level::DEBUG));
+        assert!(!targets.would_enable("hyper", &Level::INFO));
+    }
+
+    #[test]
+    fn goroam_log_wins_over_rust_log_and_both_over_the_flag() {
+        let both = env(&[("GOROAM_LOG", "goroam=trace"), ("RUST_LOG", "error")]);
+        let (targets, _) = filter(Level::WARN, &both);
+        assert!(targets.would_enable("goroam::ipc", &Level::TRACE));
+        let (targets, _) = filter(Level::WARN, &env(&[("RUST_LOG", "error")]));
+        assert!(!targets.would_enable("goroam::ipc", &Level::WARN));
+    }
+
+    #[test]
+    fn a_filter_that_is_not_understood_is_told_and_the_usual_one_holds() {
+        let (targets, complaint) = filter(Level::INFO, &env(&[("GOROAM_LOG", "a=b=c")]));
+        assert!(
+            complaint
+                .unwrap()
+                .starts_with("GOROAM_LOG is not understood")
+        );
+        assert!(targets.would_enable("goroam", &Level::INFO));
+    }
+}
