@@ -175,7 +175,10 @@ mod tests {
             let chain = Chain::parse(value).unwrap();
             assert_eq!(chain.hops.len(), 1, "{value}");
             let (at, len) = chain.ignored.unwrap();
-            assert_eq!(&value[at..at + len], &value[value.find([',', '|']).unwrap() + 1..]);
+            assert_eq!(
+                &value[at..at + len],
+                &value[value.find([',', '|']).unwrap() + 1..]
+            );
         }
         assert_eq!(Chain::parse("direct,").unwrap().ignored, None);
     }
@@ -226,7 +229,11 @@ mod tests {
         }
         let again = Chain::parse(&chain.to_string()).unwrap();
         let shape = |chain: &Chain| -> Vec<_> {
-            chain.hops.iter().map(|hop| (hop.kind.clone(), hop.then)).collect()
+            chain
+                .hops
+                .iter()
+                .map(|hop| (hop.kind.clone(), hop.then))
+                .collect()
         };
         assert_eq!(shape(&chain), shape(&again));
     }

@@ -211,7 +211,11 @@ mod tests {
             ("[", "a.b/c", false),
             ("", "a.b/c", false),
         ] {
-            assert_eq!(Patterns::parse(list).matches(path), matches, "{list} {path}");
+            assert_eq!(
+                Patterns::parse(list).matches(path),
+                matches,
+                "{list} {path}"
+            );
         }
     }
 
@@ -240,14 +244,29 @@ mod tests {
     #[test]
     fn lists_that_spare_nothing_are_seen_through() {
         for list in [
-            "*", "**", "?*", "*?", "*.*", "[a-z]*", "*/*", "*/*/*", "git.corp.example,*",
-            "[^x]*", "*.com,*.org,*.io,*.in",
+            "*",
+            "**",
+            "?*",
+            "*?",
+            "*.*",
+            "[a-z]*",
+            "*/*",
+            "*/*/*",
+            "git.corp.example,*",
+            "[^x]*",
+            "*.com,*.org,*.io,*.in",
         ] {
             assert!(Patterns::parse(list).match_everything(), "{list}");
         }
         for list in [
-            "", "none", "git.corp.example", "*.corp.example", "github.com", "*.com",
-            "github.com/*", "[*",
+            "",
+            "none",
+            "git.corp.example",
+            "*.corp.example",
+            "github.com",
+            "*.com",
+            "github.com/*",
+            "[*",
         ] {
             assert!(!Patterns::parse(list).match_everything(), "{list}");
         }

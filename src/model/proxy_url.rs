@@ -139,7 +139,10 @@ fn check_host_bytes(host: &str) -> Result<(), String> {
             // Only what is not ASCII may be escaped in a host.
             || b == b'%' && is_escape(host.as_bytes(), i) && host.as_bytes()[i + 1] >= b'8';
         if !valid {
-            return Err(format!("invalid character {:?} in host name", char::from(b)));
+            return Err(format!(
+                "invalid character {:?} in host name",
+                char::from(b)
+            ));
         }
     }
     Ok(())

@@ -91,7 +91,10 @@ mod tests {
         for (text, shown) in [
             ("https://joe:s3cret@host/x", "https://***@host/x"),
             ("https://token@host", "https://***@host"),
-            ("https://a,https://u:p@b|direct", "https://a,https://***@b|direct"),
+            (
+                "https://a,https://u:p@b|direct",
+                "https://a,https://***@b|direct",
+            ),
             ("u:p@host.example/x", "***@host.example/x"),
             ("https://host/@v/list", "https://host/@v/list"),
             ("git.corp.example/a@v1.0.0", "git.corp.example/a@v1.0.0"),

@@ -188,10 +188,17 @@ mod tests {
             ("sum.golang.org a b", "invalid GOSUMDB: too many fields"),
             ("x+0123456+AQ==", "invalid GOSUMDB: malformed verifier id"),
             ("x+01234567+", "invalid GOSUMDB: malformed verifier id"),
-            ("x+01234567+Ag==", "invalid GOSUMDB: unknown verifier algorithm"),
+            (
+                "x+01234567+Ag==",
+                "invalid GOSUMDB: unknown verifier algorithm",
+            ),
             ("x+01234567+AQ==", "invalid GOSUMDB: malformed verifier id"),
         ] {
-            assert_eq!(SumDb::parse(value), Err(SumDbError(message.to_owned())), "{value:?}");
+            assert_eq!(
+                SumDb::parse(value),
+                Err(SumDbError(message.to_owned())),
+                "{value:?}"
+            );
         }
         let spelled = FOREIGN.replace("sum.corp.example", "u@sum.corp.example");
         assert!(SumDb::parse(&spelled).is_err());

@@ -79,7 +79,10 @@ mod tests {
             ("C:\\Users\\me", "file:///C:/Users/me/m,off"),
         ] {
             let lookup = |_: &str| Some(path.to_owned());
-            assert_eq!(expand("file://${GOMODCACHE}/m,off", &lookup).as_deref(), Ok(url));
+            assert_eq!(
+                expand("file://${GOMODCACHE}/m,off", &lookup).as_deref(),
+                Ok(url)
+            );
         }
     }
 }

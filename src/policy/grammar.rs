@@ -32,7 +32,10 @@ pub(super) fn check_value(name: &str, value: &str) -> Vec<Fault> {
 /// Checks a GOPROXY list.
 fn goproxy(value: &str) -> Option<Fault> {
     if value.is_empty() {
-        return Some(empty("GOPROXY", "GOPROXY list is not the empty string, but contains no entries"));
+        return Some(empty(
+            "GOPROXY",
+            "GOPROXY list is not the empty string, but contains no entries",
+        ));
     }
     let error = Chain::parse(value).err()?;
     let element = value.get(error.at.0..error.at.0 + error.at.1).unwrap_or("");
@@ -78,14 +81,19 @@ pub(super) fn hash_is_right(key: &VerifierKey) -> bool {
     context.update(key.name.as_bytes());
     context.update(b"\n\x01");
     context.update(&key.key);
-    context.finish().as_ref().starts_with(&key.hash.to_be_bytes())
+    context
+        .finish()
+        .as_ref()
+        .starts_with(&key.hash.to_be_bytes())
 }
 
 fn patterns(name: &str, value: &str) -> Vec<Fault> {
     let mut faults = Vec::new();
     let parsed = Patterns::parse(value);
     let trap = |glob: &str, message: String, help: &str| {
-        let at = value.find(glob).map_or((0, value.len()), |i| (i, glob.len()));
+        let at = value
+            .find(glob)
+            .map_or((0, value.len()), |i| (i, glob.len()));
         Fault::new("bad-pattern", message).at(at).help(help).mild()
     };
     if let Some(glob) = parsed.malformed() {
@@ -116,16 +124,23 @@ fn patterns(name: &str, value: &str) -> Vec<Fault> {
 fn goflags(value: &str) -> Vec<Fault> {
     let mut faults = Vec::new();
     let Ok(words) = split_quoted(value) else {
-        return vec![Fault::new("bad-goflags", "GOFLAGS holds a quote that is not closed")];
+        return vec![Fault::new(
+            "bad-goflags",
+            "GOFLAGS holds a quote that is not closed",
+        )];
     };
     for (at, word) in words {
         let place = (at, word.len());
         let name = word.strip_prefix("--").or_else(|| word.strip_prefix('-'));
-        let Some(flag) = name.filter(|name| !name.is_empty() && !name.starts_with(['-', '='])) else {
+        let Some(flag) = name.filter(|name| !name.is_empty() && !name.starts_with(['-', '=']))
+        else {
             faults.push(
-                Fault::new("bad-goflags", "every word of GOFLAGS must be a flag: go refuses to run otherwise")
-                    .at(place)
-                    .help("write a flag and its value as one word: -flag=value"),
+                Fault::new(
+                    "bad-goflags",
+                    "every word of GOFLAGS must be a flag: go refuses to run otherwise",
+                )
+                .at(place)
+                .help("write a flag and its value as one word: -flag=value"),
             );
             continue;
         };
@@ -194,13 +209,19 @@ fn gotoolchain(value: &str) -> Result<(), Fault> {
     if known {
         return Ok(());
     }
-    Err(Fault::new("bad-gotoolchain", "invalid GOTOOLCHAIN: every go command would refuse to run")
-        .help("one of auto, path, local, go1.24.0, or a version with +auto or +path"))
+    Err(Fault::new(
+        "bad-gotoolchain",
+        "invalid GOTOOLCHAIN: every go command would refuse to run",
+    )
+    .help("one of auto, path, local, go1.24.0, or a version with +auto or +path"))
 }
 
 /// `gover.FromToolchain` and `gover.Parse`: `go1.24`, `go1.24.3`, `go1.24rc1`, with `-suffix`.
 fn is_toolchain(name: &str) -> bool {
-    let Some(version) = name.strip_prefix("go1").filter(|_| !name.contains(['/', '\\'])) else {
+    let Some(version) = name
+        .strip_prefix("go1")
+        .filter(|_| !name.contains(['/', '\\']))
+    else {
         return false;
     };
     let version = version.split([' ', '\t', '-']).next().unwrap_or_default();
@@ -226,7 +247,11 @@ fn one_of(name: &str, value: &str, known: &[&str]) -> Result<(), Fault> {
     if known.contains(&value) {
         return Ok(());
     }
-    let known: Vec<&str> = known.iter().copied().filter(|word| !word.is_empty()).collect();
+    let known: Vec<&str> = known
+        .iter()
+        .copied()
+        .filter(|word| !word.is_empty())
+        .collect();
     Err(Fault::new("bad-value", format!("invalid {name} value"))
         .help(format!("one of {}", known.join(", "))))
 }
@@ -235,8 +260,10 @@ fn absolute(name: &str, value: &str) -> Result<(), Fault> {
     if value.is_empty() || value.starts_with('/') || Path::new(value).is_absolute() {
         return Ok(());
     }
-    Err(Fault::new("bad-value", format!("{name} must be an absolute path"))
-        .help("`${HOME}` stands for the user's home; go does not know `~`"))
+    Err(
+        Fault::new("bad-value", format!("{name} must be an absolute path"))
+            .help("`${HOME}` stands for the user's home; go does not know `~`"),
+    )
 }
 
 fn empty(name: &str, words: &str) -> Fault {
@@ -250,7 +277,11 @@ fn empty(name: &str, words: &str) -> Fault {
 /// A value as messages may show it.
 pub(super) fn shown(value: &str) -> String {
     let redacted = redact::redact(value);
-    let mut shown: String = redacted.chars().filter(|c| !c.is_control()).take(60).collect();
+    let mut shown: String = redacted
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(60)
+        .collect();
     if redacted.chars().nth(60).is_some() {
         shown.push('…');
     }
@@ -262,7 +293,10 @@ mod tests {
     use super::*;
 
     fn codes(name: &str, value: &str) -> Vec<&'static str> {
-        check_value(name, value).into_iter().map(|fault| fault.code).collect()
+        check_value(name, value)
+            .into_iter()
+            .map(|fault| fault.code)
+            .collect()
     }
 
     #[test]

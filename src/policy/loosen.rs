@@ -10,7 +10,7 @@ use super::finding::Finding;
 use super::grammar::shown;
 use super::places::{Places, ProfilePlace};
 use super::profile::{Condition, EnvValue, Policy, Profile};
-use super::variables::stand_in;
+use super::variables::{is_path_like, stand_in};
 use crate::model::{HopKind, Patterns, Target};
 
 /// One way in which a profile weakens verification.
@@ -29,7 +29,10 @@ pub(super) fn check(policy: &mut Policy, places: &Places) -> Vec<Finding> {
     let targets = &policy.targets;
     for (profile, place) in policy.profiles.iter_mut().zip(&places.profiles) {
         let loosenings = loosenings(profile, targets);
-        profile.loosens = loosenings.iter().map(|loosening| loosening.phrase.clone()).collect();
+        profile.loosens = loosenings
+            .iter()
+            .map(|loosening| loosening.phrase.clone())
+            .collect();
         // A condition with a fault was reported, and proves neither the one nor the other.
         if !place.when_understood {
             continue;
@@ -122,6 +125,9 @@ fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loos
                 found.push(loosening);
             }
         };
+        if let Some(name) = undecidable(variable, value) {
+            note(format!("{variable} is whatever {name} holds"));
+        }
         if variable == "GOPROXY" {
             for possible in chains(value, targets) {
                 for hop in &possible.chain.hops {
@@ -151,6 +157,23 @@ fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loos
         }
     }
     found
+}
+
+/// A reference that leaves open, until it is applied, whether the variable loosens.
+fn undecidable<'a>(variable: &str, value: &'a EnvValue) -> Option<&'a str> {
+    const DECISIVE: [&str; 5] = ["GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOINSECURE"];
+    if !DECISIVE.contains(&variable) {
+        return None;
+    }
+    let text = match value {
+        EnvValue::Text(text) => text,
+        EnvValue::Fastest { then, .. } => then.as_ref()?,
+    };
+    text.split("${")
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'))
+        .map(|(name, _)| name)
+        .find(|name| !is_path_like(name))
 }
 
 fn accepted(profile: &Profile, place: &ProfilePlace, proven: bool) -> Option<Finding> {
@@ -217,7 +240,9 @@ fn example_target(targets: &BTreeMap<String, Target>) -> &str {
             .values()
             .find(|target| target.is_authenticated() && target.private == private)
     };
-    best(true).or_else(|| best(false)).map_or("corp", |target| target.name.as_str())
+    best(true)
+        .or_else(|| best(false))
+        .map_or("corp", |target| target.name.as_str())
 }
 
 /// What the condition rests on, and who else can make it true.
@@ -239,12 +264,16 @@ fn why_unproven(when: &Condition, targets: &BTreeMap<String, Target>) -> String 
             format!("{n} of these can be up without one that TLS or a signature proves")
         }
         Condition::Portal(_) => words("any access point can answer in another's place, or not"),
-        Condition::Online(_) => words("a default route proves nothing: any access point hands one out"),
+        Condition::Online(_) => {
+            words("a default route proves nothing: any access point hands one out")
+        }
         Condition::InterfaceName(_) | Condition::InterfaceKind(_) => {
             words("an interface proves nothing of what it is plugged into")
         }
         Condition::Subnet(_) => words("a subnet proves nothing: any access point can hand it out"),
-        Condition::Gateway(_) => words("a gateway's address proves nothing: any router can have it"),
+        Condition::Gateway(_) => {
+            words("a gateway's address proves nothing: any router can have it")
+        }
         Condition::DnsServer(_) | Condition::SearchDomain(_) => {
             words("DNS settings prove nothing: any access point can hand them out")
         }

@@ -17,7 +17,11 @@ pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> O
         })
         .min_by_key(|(distance, _)| *distance)?;
     let length = word.chars().count();
-    let near = if length <= 3 { 1 } else { (length / 3).clamp(1, 3) };
+    let near = if length <= 3 {
+        1
+    } else {
+        (length / 3).clamp(1, 3)
+    };
     (best.0 <= near).then_some(best.1)
 }
 

@@ -29,7 +29,12 @@ pub(super) struct ProfilePlace {
 
 /// The place of a part of a string: `at` is a byte offset and a length within `value`, `span`
 /// the place of the whole with its quotes. The whole where escapes make the two differ.
-pub(super) fn part(text: &str, value: &str, span: &Range<usize>, at: (usize, usize)) -> Range<usize> {
+pub(super) fn part(
+    text: &str,
+    value: &str,
+    span: &Range<usize>,
+    at: (usize, usize),
+) -> Range<usize> {
     for quote in [1, 3] {
         let start = span.start.saturating_add(quote);
         let end = start.saturating_add(value.len());

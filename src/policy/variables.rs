@@ -46,21 +46,74 @@ impl Fault {
 
 /// `internal/cfg.KnownEnv` of Go 1.19 to 1.27, without what cannot be written.
 const WRITABLE: [&str; 53] = [
-    "AR", "CC", "CGO_CFLAGS", "CGO_CFLAGS_ALLOW", "CGO_CFLAGS_DISALLOW", "CGO_CPPFLAGS",
-    "CGO_CPPFLAGS_ALLOW", "CGO_CPPFLAGS_DISALLOW", "CGO_CXXFLAGS", "CGO_CXXFLAGS_ALLOW",
-    "CGO_CXXFLAGS_DISALLOW", "CGO_ENABLED", "CGO_FFLAGS", "CGO_FFLAGS_ALLOW",
-    "CGO_FFLAGS_DISALLOW", "CGO_LDFLAGS", "CGO_LDFLAGS_ALLOW", "CGO_LDFLAGS_DISALLOW", "CXX",
-    "FC", "GCCGO", "GO111MODULE", "GO386", "GOAMD64", "GOARCH", "GOARM", "GOARM64", "GOAUTH",
-    "GOBIN", "GOCACHE", "GOCACHEPROG", "GOEXPERIMENT", "GOFIPS140", "GOFLAGS", "GOINSECURE",
-    "GOMIPS", "GOMIPS64", "GOMODCACHE", "GONOPROXY", "GONOSUMDB", "GOOS", "GOPATH", "GOPPC64",
-    "GOPRIVATE", "GOPROXY", "GORISCV64", "GOSUMDB", "GOTMPDIR", "GOTOOLCHAIN", "GOVCS", "GOWASM",
-    "GO_EXTLINK_ENABLED", "PKG_CONFIG",
+    "AR",
+    "CC",
+    "CGO_CFLAGS",
+    "CGO_CFLAGS_ALLOW",
+    "CGO_CFLAGS_DISALLOW",
+    "CGO_CPPFLAGS",
+    "CGO_CPPFLAGS_ALLOW",
+    "CGO_CPPFLAGS_DISALLOW",
+    "CGO_CXXFLAGS",
+    "CGO_CXXFLAGS_ALLOW",
+    "CGO_CXXFLAGS_DISALLOW",
+    "CGO_ENABLED",
+    "CGO_FFLAGS",
+    "CGO_FFLAGS_ALLOW",
+    "CGO_FFLAGS_DISALLOW",
+    "CGO_LDFLAGS",
+    "CGO_LDFLAGS_ALLOW",
+    "CGO_LDFLAGS_DISALLOW",
+    "CXX",
+    "FC",
+    "GCCGO",
+    "GO111MODULE",
+    "GO386",
+    "GOAMD64",
+    "GOARCH",
+    "GOARM",
+    "GOARM64",
+    "GOAUTH",
+    "GOBIN",
+    "GOCACHE",
+    "GOCACHEPROG",
+    "GOEXPERIMENT",
+    "GOFIPS140",
+    "GOFLAGS",
+    "GOINSECURE",
+    "GOMIPS",
+    "GOMIPS64",
+    "GOMODCACHE",
+    "GONOPROXY",
+    "GONOSUMDB",
+    "GOOS",
+    "GOPATH",
+    "GOPPC64",
+    "GOPRIVATE",
+    "GOPROXY",
+    "GORISCV64",
+    "GOSUMDB",
+    "GOTMPDIR",
+    "GOTOOLCHAIN",
+    "GOVCS",
+    "GOWASM",
+    "GO_EXTLINK_ENABLED",
+    "PKG_CONFIG",
 ];
 
 /// `envcmd/env.go:checkEnvWrite`: "cannot be modified".
 const FIXED: [&str; 11] = [
-    "GOEXE", "GOGCCFLAGS", "GOHOSTARCH", "GOHOSTOS", "GOMOD", "GOROOT", "GOTELEMETRY",
-    "GOTELEMETRYDIR", "GOTOOLDIR", "GOVERSION", "GOWORK",
+    "GOEXE",
+    "GOGCCFLAGS",
+    "GOHOSTARCH",
+    "GOHOSTOS",
+    "GOMOD",
+    "GOROOT",
+    "GOTELEMETRY",
+    "GOTELEMETRYDIR",
+    "GOTOOLDIR",
+    "GOVERSION",
+    "GOWORK",
 ];
 
 /// `envcmd/env.go:checkEnvWrite`: "can only be set using the OS environment".
@@ -90,7 +143,9 @@ pub(super) fn check_name(name: &str) -> Result<(), Fault> {
     );
     let upper = name.to_ascii_uppercase();
     Err(match upper.as_str() {
-        "GONOSUMCHECK" => fault.help("nothing reads it; GONOSUMDB names the modules that are not looked up"),
+        "GONOSUMCHECK" => {
+            fault.help("nothing reads it; GONOSUMDB names the modules that are not looked up")
+        }
         "HTTP_PROXY" | "HTTPS_PROXY" | "NO_PROXY" | "ALL_PROXY" => {
             fault.help("go reads it from the OS environment only, so no policy can switch it")
         }
@@ -127,9 +182,34 @@ pub(super) fn stand_in(name: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
+/// Does the variable hold a folder, a file or the name of a system? Those cannot be a list of
+/// hosts or a database.
+pub(super) fn is_path_like(name: &str) -> bool {
+    const NAMES: [&str; 14] = [
+        "HOME",
+        "GOPATH",
+        "GOMODCACHE",
+        "GOBIN",
+        "GOCACHE",
+        "GOTMPDIR",
+        "GOROOT",
+        "GOTOOLDIR",
+        "GOENV",
+        "GOOS",
+        "GOHOSTOS",
+        "GOARCH",
+        "GOHOSTARCH",
+        "GOVERSION",
+    ];
+    NAMES.contains(&name)
+}
+
 /// The name that a wrong `${NAME}` probably means.
 pub(super) fn nearest_name(name: &str) -> Option<&'static str> {
-    nearest(name, WRITABLE.into_iter().chain(["HOME", "GOROOT", "GOVERSION"]))
+    nearest(
+        name,
+        WRITABLE.into_iter().chain(["HOME", "GOROOT", "GOVERSION"]),
+    )
 }
 
 #[cfg(test)]

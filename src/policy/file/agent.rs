@@ -79,7 +79,9 @@ pub(super) fn limits(reader: &mut Reader<'_>, table: &Table<'_, '_>, defaults: L
         }
     }
     if let Some(node) = table.get("retries") {
-        limits.retries = reader.number(node, "retries", 0..=10).unwrap_or(limits.retries);
+        limits.retries = reader
+            .number(node, "retries", 0..=10)
+            .unwrap_or(limits.retries);
     }
     if let Some(node) = table.get("total")
         && limits.total < limits.connect
@@ -122,7 +124,9 @@ fn on_drift(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<OnDrift> {
             );
             reader.report(match nearest(other, ["respect", "restore"].into_iter()) {
                 Some(near) => finding.help(format!("write \"{near}\"")),
-                None => finding.help("\"respect\" leaves it until the next switch, \"restore\" writes it again"),
+                None => finding.help(
+                    "\"respect\" leaves it until the next switch, \"restore\" writes it again",
+                ),
             });
             None
         }

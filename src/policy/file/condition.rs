@@ -16,8 +16,21 @@ use crate::policy::profile::Condition;
 const DEEPEST: usize = 32;
 
 const KEYS: [&str; 15] = [
-    "up", "down", "at_least", "portal", "online", "interface", "subnet", "gateway", "dns_server",
-    "search_domain", "ssid", "env", "all", "any", "not",
+    "up",
+    "down",
+    "at_least",
+    "portal",
+    "online",
+    "interface",
+    "subnet",
+    "gateway",
+    "dns_server",
+    "search_domain",
+    "ssid",
+    "env",
+    "all",
+    "any",
+    "not",
 ];
 
 /// The names of the targets that are defined, rightly or wrongly.
@@ -161,7 +174,11 @@ fn parts(
         return None;
     };
     if items.is_empty() {
-        let always = if key == "all" { "always holds" } else { "never holds" };
+        let always = if key == "all" {
+            "always holds"
+        } else {
+            "never holds"
+        };
         reader.report(
             Finding::error(
                 "empty-condition",
@@ -185,8 +202,12 @@ fn at_least(reader: &mut Reader<'_>, node: &Node<'_>, names: &Names<'_>) -> Opti
     reader.only(&table, &["n", "of"]);
     let (Some(n_node), Some(of_node)) = (table.get("n"), table.get("of")) else {
         reader.report(
-            Finding::error("missing-key", "`at_least` needs both `n` and `of`", table.span)
-                .help(format!("for example: {EXAMPLE}")),
+            Finding::error(
+                "missing-key",
+                "`at_least` needs both `n` and `of`",
+                table.span,
+            )
+            .help(format!("for example: {EXAMPLE}")),
         );
         return None;
     };
@@ -201,7 +222,11 @@ fn at_least(reader: &mut Reader<'_>, node: &Node<'_>, names: &Names<'_>) -> Opti
         .collect();
     let of: Vec<String> = of.into_iter().collect::<Option<_>>()?;
     let n = usize::try_from(n?).ok()?;
-    if let Some((i, twice)) = of.iter().enumerate().find(|(i, name)| of[..*i].contains(name)) {
+    if let Some((i, twice)) = of
+        .iter()
+        .enumerate()
+        .find(|(i, name)| of[..*i].contains(name))
+    {
         let span = items.get(i).map_or_else(|| of_node.span(), Node::span);
         let message = format!("{} is counted twice", quoted(twice));
         reader.report(Finding::error("counted-twice", message, span));
@@ -278,7 +303,8 @@ fn search_domain(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Condition> 
     if !domain.split('.').all(label) {
         let message = format!("{} is no domain", quoted(text.value));
         reader.report(
-            Finding::error("bad-domain", message, text.span).help(format!("for example: {EXAMPLE}")),
+            Finding::error("bad-domain", message, text.span)
+                .help(format!("for example: {EXAMPLE}")),
         );
         return None;
     }

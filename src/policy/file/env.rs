@@ -149,8 +149,12 @@ fn fastest_of(
     };
     if items.is_empty() {
         reader.report(
-            Finding::error("missing-key", "`fastest` of nothing is nothing", node.span())
-                .help(format!("for example: {example}")),
+            Finding::error(
+                "missing-key",
+                "`fastest` of nothing is nothing",
+                node.span(),
+            )
+            .help(format!("for example: {example}")),
         );
         return None;
     }

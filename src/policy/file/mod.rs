@@ -126,17 +126,27 @@ fn document(reader: &mut Reader<'_>, table: &Table<'_, '_>, place: Place<'_>) ->
         profiles,
     };
     let is_list = |node: &Node<'_>| node.get_ref().is_array();
-    order(reader, &policy, &places, table.get("profile").is_none_or(is_list));
+    order(
+        reader,
+        &policy,
+        &places,
+        table.get("profile").is_none_or(is_list),
+    );
     reader.findings.extend(loosen::check(&mut policy, &places));
-    reader.findings.extend(lint::lint(&policy, &places, reader.text));
+    reader
+        .findings
+        .extend(lint::lint(&policy, &places, reader.text));
     policy
 }
 
 fn version(reader: &mut Reader<'_>, table: &Table<'_, '_>) {
     let Some(node) = table.get("version") else {
         reader.report(
-            nowhere("missing-version", "the policy does not say its version".to_owned())
-                .help("begin the file with: version = 1"),
+            nowhere(
+                "missing-version",
+                "the policy does not say its version".to_owned(),
+            )
+            .help("begin the file with: version = 1"),
         );
         return;
     };
@@ -158,13 +168,22 @@ fn version(reader: &mut Reader<'_>, table: &Table<'_, '_>) {
 /// The profiles are tried from the top, so the last one must hold whatever happens.
 fn order(reader: &mut Reader<'_>, policy: &Policy, places: &Places, is_list: bool) {
     let is_always = |i: usize| {
-        let understood = places.profiles.get(i).is_some_and(|place| place.when.is_none());
-        understood && policy.profiles.get(i).is_some_and(|p| p.when == Condition::Always)
+        let understood = places
+            .profiles
+            .get(i)
+            .is_some_and(|place| place.when.is_none());
+        understood
+            && policy
+                .profiles
+                .get(i)
+                .is_some_and(|p| p.when == Condition::Always)
     };
     let Some(last) = policy.profiles.len().checked_sub(1) else {
         if is_list {
             let finding = nowhere("no-profiles", "the policy has no profile".to_owned());
-            reader.report(finding.help("add [[profile]] name = \"public\", or start from `goroam init`"));
+            reader.report(
+                finding.help("add [[profile]] name = \"public\", or start from `goroam init`"),
+            );
         }
         return;
     };

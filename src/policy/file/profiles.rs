@@ -28,7 +28,9 @@ pub(super) fn profiles(
             continue;
         };
         let (profile, place) = profile(reader, &table, scope);
-        let twin = profiles.iter().find(|(other, _)| other.name == profile.name);
+        let twin = profiles
+            .iter()
+            .find(|(other, _)| other.name == profile.name);
         if let Some((other, first)) = twin.filter(|_| !profile.name.is_empty()) {
             let message = format!("a second profile is called {}", quoted(&other.name));
             let finding = Finding::error("duplicate-profile", message, place.name.clone())
@@ -80,7 +82,9 @@ fn profile(
     let accept_unauthenticated = match table.get("accept_unauthenticated") {
         Some(node) => {
             place.accept = Some(node.span());
-            reader.boolean(node, "accept_unauthenticated").unwrap_or(false)
+            reader
+                .boolean(node, "accept_unauthenticated")
+                .unwrap_or(false)
         }
         None => false,
     };
@@ -101,8 +105,12 @@ fn profile(
 fn name(reader: &mut Reader<'_>, table: &Table<'_, '_>, place: &mut ProfilePlace) -> String {
     let Some(node) = table.get("name") else {
         reader.report(
-            Finding::error("missing-key", "this profile has no name", table.span.clone())
-                .help("name = \"public\""),
+            Finding::error(
+                "missing-key",
+                "this profile has no name",
+                table.span.clone(),
+            )
+            .help("name = \"public\""),
         );
         return String::new();
     };

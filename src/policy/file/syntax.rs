@@ -37,7 +37,12 @@ pub(super) fn document<T>(
 /// not read, or says that something is missing, may be an echo of the broken syntax.
 pub(super) fn is_sure_of(finding: &Finding, text: &str, broken: &[Finding]) -> bool {
     const ABSENCES: [&str; 6] = [
-        "no-catch-all", "no-profiles", "unknown-target", "unused-target", "missing-key", "no-kind",
+        "no-catch-all",
+        "no-profiles",
+        "unknown-target",
+        "unused-target",
+        "missing-key",
+        "no-kind",
     ];
     let Some(primary) = &finding.primary else {
         return false;

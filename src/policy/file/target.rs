@@ -35,8 +35,25 @@ fn keys_of(kind: &str) -> &'static [&'static str] {
 
 /// Every key that some target may have.
 const KEYS: [&str; 19] = [
-    "goproxy", "sumdb", "https", "icmp", "tcp", "listening", "mirror", "private", "ca", "pin",
-    "module", "sum", "via", "status", "body", "connect", "first_byte", "total", "retries",
+    "goproxy",
+    "sumdb",
+    "https",
+    "icmp",
+    "tcp",
+    "listening",
+    "mirror",
+    "private",
+    "ca",
+    "pin",
+    "module",
+    "sum",
+    "via",
+    "status",
+    "body",
+    "connect",
+    "first_byte",
+    "total",
+    "retries",
 ];
 
 /// Reads all targets; those with a fault are left out.
@@ -206,7 +223,8 @@ fn kind(
         "sumdb" => sumdb(reader, text, table),
         "https" => https(reader, text, table),
         "icmp" => {
-            let address = parsed::<IpAddr>(reader, &text?, "bad-address", "an IP address", example)?;
+            let address =
+                parsed::<IpAddr>(reader, &text?, "bad-address", "an IP address", example)?;
             Some(TargetKind::Icmp { address })
         }
         "tcp" => tcp(reader, &text?, example),
@@ -228,7 +246,11 @@ fn goproxy(
 ) -> Option<TargetKind> {
     let url = text.and_then(|text| proxy_url(reader, &text, "goproxy"));
     let asked = table.get("module").map(|node| {
-        let text = reader.string(node, "module", "module = \"git.corp.example/team/hello@v1.0.0\"")?;
+        let text = reader.string(
+            node,
+            "module",
+            "module = \"git.corp.example/team/hello@v1.0.0\"",
+        )?;
         module(reader, &text)
     });
     let given = table.get("sum").map(|node| {
@@ -305,7 +327,10 @@ fn sumdb(
         return None;
     }
     match via {
-        Some(via) => Some(TargetKind::SumDb { db, via: Some(via?) }),
+        Some(via) => Some(TargetKind::SumDb {
+            db,
+            via: Some(via?),
+        }),
         None => Some(TargetKind::SumDb { db, via: None }),
     }
 }
@@ -324,8 +349,12 @@ fn https(
         };
         if items.is_empty() {
             reader.report(
-                Finding::error("out-of-range", "an empty list of statuses accepts nothing", node.span())
-                    .help("leave `status` out for any 2xx or 3xx"),
+                Finding::error(
+                    "out-of-range",
+                    "an empty list of statuses accepts nothing",
+                    node.span(),
+                )
+                .help("leave `status` out for any 2xx or 3xx"),
             );
         }
         for item in items {
@@ -351,7 +380,9 @@ fn tcp(reader: &mut Reader<'_>, text: &Text<'_>, example: &str) -> Option<Target
     let parts = text.value.rsplit_once(':').and_then(|(host, port)| {
         let port: u16 = port.parse().ok().filter(|port| *port != 0)?;
         let bare = match host.strip_prefix('[') {
-            Some(v6) => v6.strip_suffix(']').filter(|v6| v6.parse::<IpAddr>().is_ok())?,
+            Some(v6) => v6
+                .strip_suffix(']')
+                .filter(|v6| v6.parse::<IpAddr>().is_ok())?,
             None => host,
         };
         let name = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b) || b >= 0x80;
@@ -384,7 +415,8 @@ pub(super) fn parsed<T: std::str::FromStr>(
     if value.is_none() {
         let message = format!("{} is not {wanted}", quoted(text.value));
         reader.report(
-            Finding::error(code, message, text.span.clone()).help(format!("for example: {example}")),
+            Finding::error(code, message, text.span.clone())
+                .help(format!("for example: {example}")),
         );
     }
     value

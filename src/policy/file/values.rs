@@ -51,12 +51,17 @@ pub(super) fn expand_path(
     let bad = |message: String, help: &str| {
         Finding::error("bad-path", message, text.span.clone()).help(help)
     };
-    let no_home = || bad(
-        "the user's home is not known here, so the path has no meaning".to_owned(),
-        "write the whole path",
-    );
+    let no_home = || {
+        bad(
+            "the user's home is not known here, so the path has no meaning".to_owned(),
+            "write the whole path",
+        )
+    };
     if text.value.is_empty() || text.value.contains('\0') {
-        reader.report(bad("this is no path".to_owned(), "write the path of a file or a folder"));
+        reader.report(bad(
+            "this is no path".to_owned(),
+            "write the path of a file or a folder",
+        ));
         return None;
     }
     if text.value.contains("://") {
@@ -78,7 +83,10 @@ pub(super) fn expand_path(
             return None;
         }
         Err(why) => {
-            reader.report(bad(why, "only `~` and `${HOME}` stand for something in a path"));
+            reader.report(bad(
+                why,
+                "only `~` and `${HOME}` stand for something in a path",
+            ));
             return None;
         }
     };
@@ -92,7 +100,11 @@ pub(super) fn expand_path(
             reader.report(no_home());
             return None;
         };
-        return Some(if rest.is_empty() { home.to_owned() } else { home.join(rest) });
+        return Some(if rest.is_empty() {
+            home.to_owned()
+        } else {
+            home.join(rest)
+        });
     }
     if expanded.starts_with('~') {
         reader.report(bad(
@@ -128,7 +140,10 @@ pub(super) fn proxy_url(reader: &mut Reader<'_>, text: &Text<'_>, key: &str) -> 
             if url::Url::parse(&url).is_ok_and(|url| url.has_host()) {
                 return Some(url.trim_end_matches('/').to_owned());
             }
-            reader.report(bad(format!("`{key}` is no URL that can be asked"), HTTPS.to_owned()));
+            reader.report(bad(
+                format!("`{key}` is no URL that can be asked"),
+                HTTPS.to_owned(),
+            ));
         }
         Ok(Some(HopKind::File(_))) => reader.report(bad(
             format!("`{key}` is asked over http or https"),
@@ -194,7 +209,12 @@ pub(super) fn pin(reader: &mut Reader<'_>, text: &Text<'_>) -> Option<Pin> {
 
 /// `h1:` and base64 of 32 bytes, as in go.sum.
 pub(super) fn sum(reader: &mut Reader<'_>, text: &Text<'_>) -> Option<String> {
-    if text.value.strip_prefix("h1:").and_then(thirty_two).is_some() {
+    if text
+        .value
+        .strip_prefix("h1:")
+        .and_then(thirty_two)
+        .is_some()
+    {
         return Some(text.value.to_owned());
     }
     reader.report(
@@ -246,7 +266,10 @@ fn is_module_path(path: &str) -> bool {
                 .all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
     };
     let first = path.split('/').next().unwrap_or_default();
-    path.len() <= 400 && first.contains('.') && !first.starts_with('-') && path.split('/').all(element)
+    path.len() <= 400
+        && first.contains('.')
+        && !first.starts_with('-')
+        && path.split('/').all(element)
 }
 
 /// A canonical semantic version: `v1.2.3`, `v1.2.3-pre.1`, `v2.0.0+incompatible`.
@@ -254,8 +277,12 @@ fn is_version(version: &str) -> bool {
     let Some(rest) = version.strip_prefix('v').filter(|_| version.len() <= 200) else {
         return false;
     };
-    let (rest, build) = rest.split_once('+').map_or((rest, None), |(a, b)| (a, Some(b)));
-    let (core, pre) = rest.split_once('-').map_or((rest, None), |(a, b)| (a, Some(b)));
+    let (rest, build) = rest
+        .split_once('+')
+        .map_or((rest, None), |(a, b)| (a, Some(b)));
+    let (core, pre) = rest
+        .split_once('-')
+        .map_or((rest, None), |(a, b)| (a, Some(b)));
     let identifiers = |text: &str| {
         text.split('.').all(|part| {
             !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
@@ -264,7 +291,9 @@ fn is_version(version: &str) -> bool {
     let numbers: Vec<&str> = core.split('.').collect();
     numbers.len() == 3
         && numbers.iter().all(|n| {
-            !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()) && (*n == "0" || !n.starts_with('0'))
+            !n.is_empty()
+                && n.bytes().all(|b| b.is_ascii_digit())
+                && (*n == "0" || !n.starts_with('0'))
         })
         && pre.is_none_or(identifiers)
         && build.is_none_or(identifiers)

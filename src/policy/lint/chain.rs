@@ -71,8 +71,9 @@ fn plain_http(view: &View<'_>, findings: &mut Vec<Finding>) {
             let message = format!("{} is asked without TLS", shown(url));
             note(
                 findings,
-                Finding::warning("plain-http-hop", message, view.span(possible, hop.at))
-                    .help("whoever is on the way reads the names of private modules; ask it over https"),
+                Finding::warning("plain-http-hop", message, view.span(possible, hop.at)).help(
+                    "whoever is on the way reads the names of private modules; ask it over https",
+                ),
             );
         }
     }
@@ -98,7 +99,10 @@ fn implied_https(view: &View<'_>, findings: &mut Vec<Finding>) {
                     format!("go reads this as {}", shown(url)),
                     view.span(possible, hop.at),
                 )
-                .help(format!("write {} if the server speaks plain http", shown(&as_http))),
+                .help(format!(
+                    "write {} if the server speaks plain http",
+                    shown(&as_http)
+                )),
             );
         }
     }
@@ -110,7 +114,10 @@ fn sumdb_url(view: &View<'_>, findings: &mut Vec<Finding>) {
         return;
     };
     let expanded = expand(value, &stand_in).unwrap_or_default();
-    let Ok(SumDb::Database { url: Some(_), key, .. }) = SumDb::parse(&expanded) else {
+    let Ok(SumDb::Database {
+        url: Some(_), key, ..
+    }) = SumDb::parse(&expanded)
+    else {
         return;
     };
     let hops: Vec<String> = view
@@ -121,19 +128,23 @@ fn sumdb_url(view: &View<'_>, findings: &mut Vec<Finding>) {
         })
         .collect();
     let asked = view.profile.when.targets();
-    let via = view.policy.targets.values().find(|target| match &target.kind {
-        TargetKind::SumDb { db, via: Some(via) } => {
-            let here = asked.contains(target.name.as_str()) || hops.contains(&canonical(via));
-            here && db.name() == key.name
-        }
-        TargetKind::SumDb { .. }
-        | TargetKind::GoProxy { .. }
-        | TargetKind::Https { .. }
-        | TargetKind::Icmp { .. }
-        | TargetKind::Tcp { .. }
-        | TargetKind::Listening { .. }
-        | TargetKind::Mirror { .. } => false,
-    });
+    let via = view
+        .policy
+        .targets
+        .values()
+        .find(|target| match &target.kind {
+            TargetKind::SumDb { db, via: Some(via) } => {
+                let here = asked.contains(target.name.as_str()) || hops.contains(&canonical(via));
+                here && db.name() == key.name
+            }
+            TargetKind::SumDb { .. }
+            | TargetKind::GoProxy { .. }
+            | TargetKind::Https { .. }
+            | TargetKind::Icmp { .. }
+            | TargetKind::Tcp { .. }
+            | TargetKind::Listening { .. }
+            | TargetKind::Mirror { .. } => false,
+        });
     if let Some(target) = via {
         note(
             findings,

@@ -83,10 +83,9 @@ impl View<'_> {
             return None;
         };
         let url = canonical(url);
-        self.policy
-            .targets
-            .values()
-            .find(|target| target.private && target.goproxy_url().map(canonical) == Some(url.clone()))
+        self.policy.targets.values().find(|target| {
+            target.private && target.goproxy_url().map(canonical) == Some(url.clone())
+        })
     }
 }
 
@@ -114,10 +113,13 @@ fn canonical(url: &str) -> String {
 /// A profile whose condition stands at an earlier one is never reached.
 fn shadowed(policy: &Policy, places: &Places) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let all: Vec<(&Profile, &ProfilePlace)> = policy.profiles.iter().zip(&places.profiles).collect();
+    let all: Vec<(&Profile, &ProfilePlace)> =
+        policy.profiles.iter().zip(&places.profiles).collect();
     for (i, (profile, place)) in all.iter().enumerate() {
         let twin = all.iter().take(i).find(|(earlier, place)| {
-            place.when_understood && earlier.when != Condition::Always && earlier.when == profile.when
+            place.when_understood
+                && earlier.when != Condition::Always
+                && earlier.when == profile.when
         });
         if let (Some((_, earlier)), Some(when), true) = (twin, &place.when, place.when_understood) {
             let finding = Finding::warning(
@@ -165,7 +167,9 @@ fn unused(policy: &Policy, places: &Places) -> Vec<Finding> {
         return Vec::new();
     }
     let unused = policy.targets.values().filter(|target| {
-        let in_chain = target.goproxy_url().is_some_and(|url| urls.contains(&canonical(url)));
+        let in_chain = target
+            .goproxy_url()
+            .is_some_and(|url| urls.contains(&canonical(url)));
         !used.contains(target.name.as_str()) && !in_chain
     });
     unused

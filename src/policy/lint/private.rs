@@ -71,12 +71,22 @@ fn is_covered(view: &View<'_>, target: &Target) -> bool {
 /// GOPRIVATE is there, but not for what the target serves: names go to the checksum database.
 fn not_covered(view: &View<'_>, target: &Target) -> Option<Finding> {
     let module = module_of(target)?;
-    let covers = |name| view.value(name).is_some_and(|list| Patterns::parse(list).matches(module));
+    let covers = |name| {
+        view.value(name)
+            .is_some_and(|list| Patterns::parse(list).matches(module))
+    };
     let private = view.value("GOPRIVATE")?;
-    if private.is_empty() || covers("GOPRIVATE") || covers("GONOSUMDB") || view.value("GOSUMDB") == Some("off") {
+    if private.is_empty()
+        || covers("GOPRIVATE")
+        || covers("GONOSUMDB")
+        || view.value("GOSUMDB") == Some("off")
+    {
         return None;
     }
-    let message = format!("GOPRIVATE does not cover {module}, which `{}` serves", target.name);
+    let message = format!(
+        "GOPRIVATE does not cover {module}, which `{}` serves",
+        target.name
+    );
     Some(
         Finding::warning("private-not-covered", message, view.span_of("GOPRIVATE"))
             .label("go would look it up in the public checksum database")
