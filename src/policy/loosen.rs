@@ -10,7 +10,7 @@ use super::finding::Finding;
 use super::grammar::shown;
 use super::places::{Places, ProfilePlace};
 use super::profile::{Condition, EnvValue, Policy, Profile};
-use super::variables::stand_in;
+use super::variables::{is_path_like, stand_in};
 use crate::model::{HopKind, Patterns, Target};
 
 /// One way in which a profile weakens verification.
@@ -125,6 +125,9 @@ fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loos
                 found.push(loosening);
             }
         };
+        if let Some(name) = undecidable(variable, value) {
+            note(format!("{variable} is whatever {name} holds"));
+        }
         if variable == "GOPROXY" {
             for possible in chains(value, targets) {
                 for hop in &possible.chain.hops {
@@ -154,6 +157,23 @@ fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loos
         }
     }
     found
+}
+
+/// A reference that leaves open, until it is applied, whether the variable loosens.
+fn undecidable<'a>(variable: &str, value: &'a EnvValue) -> Option<&'a str> {
+    const DECISIVE: [&str; 5] = ["GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOINSECURE"];
+    if !DECISIVE.contains(&variable) {
+        return None;
+    }
+    let text = match value {
+        EnvValue::Text(text) => text,
+        EnvValue::Fastest { then, .. } => then.as_ref()?,
+    };
+    text.split("${")
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'))
+        .map(|(name, _)| name)
+        .find(|name| !is_path_like(name))
 }
 
 fn accepted(profile: &Profile, place: &ProfilePlace, proven: bool) -> Option<Finding> {

@@ -182,6 +182,28 @@ pub(super) fn stand_in(name: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
+/// Does the variable hold a folder, a file or the name of a system? Those cannot be a list of
+/// hosts or a database.
+pub(super) fn is_path_like(name: &str) -> bool {
+    const NAMES: [&str; 14] = [
+        "HOME",
+        "GOPATH",
+        "GOMODCACHE",
+        "GOBIN",
+        "GOCACHE",
+        "GOTMPDIR",
+        "GOROOT",
+        "GOTOOLDIR",
+        "GOENV",
+        "GOOS",
+        "GOHOSTOS",
+        "GOARCH",
+        "GOHOSTARCH",
+        "GOVERSION",
+    ];
+    NAMES.contains(&name)
+}
+
 /// The name that a wrong `${NAME}` probably means.
 pub(super) fn nearest_name(name: &str) -> Option<&'static str> {
     nearest(
