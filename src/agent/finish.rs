@@ -131,18 +131,21 @@ impl Session {
     /// held before their first. Nothing may be written before that is done.
     fn keep_baseline(&mut self, present: &Present) -> Result<(), Error> {
         let names = managed(&self.loaded.policy, self.baseline.as_ref());
-        let mut kept = match self.baseline.take() {
-            Some(kept) => kept,
-            None => Baseline::capture(&self.file()?.path, present.bytes.as_deref()),
-        };
-        let mut grown = kept.values.is_empty();
-        for name in names {
-            if !kept.values.contains_key(&name) {
-                kept.values
-                    .insert(name.clone(), present.values.get(&name).cloned());
-                grown = true;
+        let names = names.iter().map(String::as_str);
+        let (kept, grown) = match self.baseline.take() {
+            Some(mut kept) => {
+                let text = EnvText(present.bytes.clone().unwrap_or_default());
+                let grown = kept.manage(&text, names);
+                (kept, grown)
             }
-        }
+            None => {
+                let file = self.file()?;
+                (
+                    Baseline::capture(&file.path, present.bytes.as_deref(), names),
+                    true,
+                )
+            }
+        };
         if grown {
             kept.save(&self.paths.baseline())
                 .map_err(|source| Error::State {

@@ -61,7 +61,7 @@ impl Session {
             let now = present.bytes.as_deref().unwrap_or_default();
             drift::note(&file, now, BTreeMap::new()).sha256 == written.sha256
         });
-        let bytes = baseline.bytes().map_err(|source| Error::State {
+        let bytes = baseline.decoded().map_err(|source| Error::State {
             what: format!("cannot read {}", self.paths.baseline().display()),
             source: source.into(),
         })?;

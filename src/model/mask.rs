@@ -87,14 +87,58 @@ fn plain_userinfo(text: &str, from: usize, to: usize) -> Option<(usize, usize, S
     None
 }
 
+/// What to show for a userinfo. Elements of a GOPROXY list that stand before it, as in
+/// `goproxy.io,joe:secret@proxy.example`, stay readable.
 fn hidden(userinfo: &str) -> String {
+    let Some(last) = userinfo.rfind([',', '|']) else {
+        return hidden_one(userinfo);
+    };
+    let (head, tail) = userinfo
+        .split_at_checked(last + 1)
+        .unwrap_or((userinfo, ""));
+    let elements: Option<String> = head
+        .split_inclusive([',', '|'])
+        .map(|element| {
+            let (element, separator) = element.split_at_checked(element.len() - 1)?;
+            Some(shown_element(element)? + separator)
+        })
+        .collect();
+    match elements {
+        Some(elements) => elements + &hidden_one(tail),
+        // Not a list, but a password that holds a separator.
+        None => hidden_one(userinfo),
+    }
+}
+
+fn hidden_one(userinfo: &str) -> String {
     match userinfo.split_once(':') {
         // GitHub's way to send a token is `TOKEN:x-oauth-basic@`.
-        Some((user, password)) if !password.is_empty() && password != "x-oauth-basic" => {
+        Some((user, password))
+            if !password.is_empty()
+                && password != "x-oauth-basic"
+                && !user.contains(['@', ',', '|']) =>
+        {
             format!("{user}:{STARS}")
         }
         Some(_) | None => STARS.to_owned(),
     }
+}
+
+/// `host`, `host:port` or either with a userinfo; `None`: something else.
+fn shown_element(element: &str) -> Option<String> {
+    let (userinfo, host) = match element.rsplit_once('@') {
+        Some((userinfo, host)) => (Some(userinfo), host),
+        None => (None, element),
+    };
+    let (name, port) = host.split_once(':').unwrap_or((host, ""));
+    let is_name = name.contains('.') || ["", "direct", "off", "localhost"].contains(&name);
+    if !is_name || !port.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    Some(match userinfo {
+        Some(userinfo) => format!("{}@{host}", hidden_one(userinfo)),
+        None => host.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -131,9 +175,14 @@ mod tests {
             "GOPROXY=joe:***@proxy.corp/x"
         );
         assert_eq!(
-            mask("https://ok.example,joe:x1@proxy.corp"),
-            "https://ok.example,joe:***@proxy.corp"
+            mask("https://ok.example:443|joe:x1@proxy.corp"),
+            "https://ok.example:443|joe:***@proxy.corp"
         );
+        assert_eq!(
+            mask("https://t0ken@ok.example,joe:x1@proxy.corp"),
+            "https://***@ok.example,joe:***@proxy.corp"
+        );
+        assert_eq!(mask("https://t0ken@h|joe:x1@p"), "https://***@p");
     }
 
     #[test]
@@ -178,6 +227,7 @@ mod tests {
         for text in [
             "https://joe:s3cret@goproxy.corp/x,joe:x1@h,https://tok@h",
             "joe:a@b@c https://x:y@z@w",
+            "https://t0ken@ok.example,joe:x1@proxy.corp|https://t0ken@h|joe:x1@p",
         ] {
             assert_eq!(mask(&mask(text)), mask(text));
         }

@@ -1,12 +1,23 @@
 //! What the go env file held before goroam's first write, kept until `goroam restore`.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
 use std::path::Path;
 
+use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use super::file;
+use crate::model::EnvText;
+
+/// A go env file of 1 MiB in base64, and its values again.
+const MOST_BYTES: u64 = 8 << 20;
+
 /// The go env file before goroam's first write.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Baseline {
     /// Which file.
     pub path: String,
@@ -17,28 +28,67 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// stub
-    pub fn capture(_: &Path, _: Option<&[u8]>) -> Baseline {
-        Baseline {
-            path: String::new(),
-            bytes: None,
+    /// Takes down what the file holds (`None`: there is none) and what these names are in it.
+    pub fn capture<'a>(
+        path: &Path,
+        bytes: Option<&[u8]>,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Baseline {
+        let mut baseline = Baseline {
+            path: path.to_string_lossy().into_owned(),
+            bytes: bytes.map(|bytes| STANDARD.encode(bytes)),
             values: BTreeMap::new(),
-        }
+        };
+        let text = EnvText(bytes.unwrap_or_default().to_vec());
+        baseline.manage(&text, names);
+        baseline
     }
-    /// stub
+
+    /// Takes down the values of names that a changed policy manages as well, as they stand
+    /// now; what is known stays. Is there anything new, so that it must be saved?
+    pub fn manage<'a>(&mut self, text: &EnvText, names: impl IntoIterator<Item = &'a str>) -> bool {
+        let known = self.values.len();
+        for name in names {
+            self.values
+                .entry(name.to_owned())
+                .or_insert_with(|| text.get(name).map(str::to_owned));
+        }
+        self.values.len() > known
+    }
+
+    /// The file's bytes; `Ok(None)`: there was no file.
     ///
     /// # Errors
-    /// stub
-    pub fn bytes(&self) -> Result<Option<Vec<u8>>, crate::agent::Error> {
-        Ok(None)
+    /// When somebody has tampered with the base64.
+    pub fn decoded(&self) -> anyhow::Result<Option<Vec<u8>>> {
+        let Some(text) = &self.bytes else {
+            return Ok(None);
+        };
+        let bytes = STANDARD
+            .decode(text)
+            .context("the baseline's bytes are damaged, so they cannot be put back")?;
+        Ok(Some(bytes))
     }
+
     /// Reads it; `Ok(None)` when there is none.
     ///
     /// # Errors
     /// When it is there and cannot be read or understood.
     pub fn load(path: &Path) -> anyhow::Result<Option<Baseline>> {
-        let _ = path;
-        Ok(None)
+        let read = file::read(path, MOST_BYTES);
+        let Some(bytes) = read.with_context(|| path.display().to_string())? else {
+            return Ok(None);
+        };
+        let baseline: Baseline = serde_json::from_slice(&bytes).with_context(|| {
+            format!(
+                "{}: is damaged; goroam does not know any more what to put back, move it away to begin anew",
+                path.display()
+            )
+        })?;
+        baseline
+            .decoded()
+            .with_context(|| path.display().to_string())?;
+        Ok(Some(baseline))
     }
 
     /// Keeps it, before the first write.
@@ -46,8 +96,8 @@ impl Baseline {
     /// # Errors
     /// When it cannot be kept; nothing may be written then.
     pub fn save(&self, path: &Path) -> anyhow::Result<()> {
-        let _ = path;
-        Ok(())
+        let bytes = serde_json::to_vec_pretty(self)?;
+        file::replace(path, &bytes).with_context(|| path.display().to_string())
     }
 
     /// Forgets it, after `goroam restore`.
@@ -55,7 +105,70 @@ impl Baseline {
     /// # Errors
     /// When the file cannot be removed.
     pub fn remove(path: &Path) -> anyhow::Result<()> {
-        let _ = path;
-        Ok(())
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result.with_context(|| path.display().to_string()),
+        }
+    }
+}
+
+/// The values are the user's own, perhaps with passwords: only the names are shown.
+impl fmt::Debug for Baseline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Baseline")
+            .field("path", &self.path)
+            .field("names", &self.values.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Baseline, EnvText};
+
+    #[test]
+    fn odd_bytes_come_back_as_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("baseline.json");
+        assert_eq!(Baseline::load(&path).unwrap(), None);
+        let bytes: Vec<u8> = (0..=255).collect();
+        for bytes in [None, Some(b"".as_slice()), Some(bytes.as_slice())] {
+            let baseline = Baseline::capture(Path::new("/h/env"), bytes, ["GOPROXY"]);
+            baseline.save(&path).unwrap();
+            let loaded = Baseline::load(&path).unwrap().unwrap();
+            assert_eq!(loaded, baseline);
+            assert_eq!(loaded.decoded().unwrap().as_deref(), bytes);
+        }
+        Baseline::remove(&path).unwrap();
+        Baseline::remove(&path).unwrap();
+        assert_eq!(Baseline::load(&path).unwrap(), None);
+    }
+
+    #[test]
+    fn a_name_that_is_managed_later_gets_the_value_it_has_then() {
+        let bytes = b"GOPROXY=https://joe:s3cret@h\n";
+        let mut baseline = Baseline::capture(Path::new("/e"), Some(bytes), ["GOPROXY", "GOSUMDB"]);
+        let now = EnvText(b"GOPROXY=off\nGOSUMDB=off\nGOFLAGS=-v\n".to_vec());
+        assert!(!baseline.manage(&now, ["GOSUMDB"]));
+        assert!(baseline.manage(&now, ["GOFLAGS", "GOPROXY"]));
+        assert_eq!(
+            baseline.values["GOPROXY"].as_deref(),
+            Some("https://joe:s3cret@h")
+        );
+        assert_eq!(baseline.values["GOSUMDB"], None);
+        assert_eq!(baseline.values["GOFLAGS"].as_deref(), Some("-v"));
+        assert!(!format!("{baseline:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_damaged_one_is_an_error_and_not_an_empty_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("baseline.json");
+        for text in ["", "{", r#"{"path":"x","bytes":"!!","values":{}}"#] {
+            std::fs::write(&path, text).unwrap();
+            assert!(Baseline::load(&path).is_err(), "{text}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Private folders and files, and replacing a file at once.
 
-use std::io;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 /// Makes the folder (0700) with its parents, and tightens it if it is more open.
@@ -8,8 +9,12 @@ use std::path::Path;
 /// # Errors
 /// When it cannot be made, is no folder, or belongs to somebody else.
 pub fn private_folder(path: &Path) -> io::Result<()> {
-    let _ = path;
-    Ok(())
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|error| named(path, &error))?;
+    tighten(path).map_err(|error| named(path, &error))
 }
 
 /// Writes the whole file (0600) or leaves it as it was: a temporary file beside it, fsync, rename.
@@ -17,6 +22,170 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
 /// # Errors
 /// When any step fails; the old file is then still there.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let _ = (path, bytes);
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let prefix = format!(".{name}.new-");
+    sweep(folder, &prefix);
+    // tempfile makes it 0600, exclusively, and removes it on every error.
+    let mut file = tempfile::Builder::new()
+        .prefix(&prefix)
+        .tempfile_in(folder)?;
+    // Tells a file in use from one that a killed goroam left; not every file system has locks.
+    #[cfg(unix)]
+    let _ = file.as_file().try_lock_shared();
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    sync_folder(folder);
     Ok(())
+}
+
+/// The bytes of a file of goroam's own, at most this many; `Ok(None)` when there is none.
+pub(super) fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    let file = match options.open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        let why = format!("is longer than {} KiB", most >> 10);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+    }
+    Ok(Some(bytes))
+}
+
+/// Puts the folder's entries on the disk. Not every system can, and the file is right in any case.
+pub(super) fn sync_folder(folder: &Path) {
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+}
+
+/// Removes what killed writers left.
+fn sweep(folder: &Path, prefix: &str) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let is_left = name.to_str().is_some_and(|name| name.starts_with(prefix))
+            && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+        if cfg!(unix) && is_left {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+#[cfg(unix)]
+fn tighten(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+    let meta = std::fs::metadata(path)?;
+    // SAFETY: geteuid takes nothing, touches no memory and cannot fail.
+    let me = unsafe { libc::geteuid() };
+    if meta.uid() != me {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!(
+                "belongs to uid {}, but goroam runs as uid {me}; run it as that user or move the folder away",
+                meta.uid()
+            ),
+        ));
+    }
+    if meta.mode() & 0o077 != 0 {
+        let private = std::fs::Permissions::from_mode(meta.mode() & 0o700);
+        std::fs::set_permissions(path, private)?;
+    }
+    Ok(())
+}
+
+/// A user's own folders are private on Windows already.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "must match Unix")]
+fn tighten(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+    use super::{private_folder, read, replace};
+
+    #[test]
+    fn a_folder_is_made_private_and_an_open_one_is_tightened() {
+        let root = tempfile::tempdir().unwrap();
+        let (parent, folder) = (root.path().join("a"), root.path().join("a/b"));
+        private_folder(&folder).unwrap();
+        let mode = |path| std::fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!((mode(&parent), mode(&folder)), (0o700, 0o700));
+        let open = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&folder, open).unwrap();
+        private_folder(&folder).unwrap();
+        assert_eq!(mode(&folder), 0o700);
+    }
+
+    #[test]
+    fn a_file_in_its_place_and_a_foreign_folder_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("f");
+        std::fs::write(&file, "").unwrap();
+        assert!(private_folder(&file).is_err());
+        if std::os::unix::fs::chown(root.path(), Some(1000), None).is_err() {
+            println!("skipped: only root can give a folder away");
+            return;
+        }
+        let said = private_folder(root.path()).unwrap_err().to_string();
+        assert!(said.contains("belongs to uid 1000"), "{said}");
+    }
+
+    #[test]
+    fn a_replaced_file_is_private_and_leftovers_are_swept() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("state.json");
+        std::fs::write(&path, "old").unwrap();
+        std::fs::write(root.path().join(".state.json.new-killed"), "half").unwrap();
+        replace(&path, b"new").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_failed_replacement_leaves_the_old_file() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("d");
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("x"), "").unwrap();
+        assert!(replace(&path, b"new").is_err());
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn reading_is_bounded() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("big");
+        assert_eq!(read(&path, 4).unwrap(), None);
+        std::fs::write(&path, "12345").unwrap();
+        assert!(read(&path, 4).is_err());
+        assert_eq!(
+            read(&path, 5).unwrap().as_deref(),
+            Some(b"12345".as_slice())
+        );
+        assert!(read(root.path(), 5).is_err());
+    }
 }

@@ -1,9 +1,17 @@
 //! The journal: one JSON line a turn, each bound to the one before it by SHA-256.
 
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::chain::{self, BEGINNING, Line};
 use super::entry::Entry;
+use super::file;
+
+/// A file that would grow beyond this many bytes is put aside; two are kept.
+const MOST_BYTES: u64 = 1 << 20;
+/// No journal of goroam's own making is longer: one with a single huge turn.
+const MOST_READ: u64 = 64 << 20;
 
 /// What is wrong with the journal.
 #[derive(Debug, thiserror::Error)]
@@ -28,10 +36,18 @@ pub enum JournalError {
     },
 }
 
-/// The journal of one user, open for appending.
+/// The journal of one user, open for appending. Several processes may have it open.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
+    /// Where the chain ended when this process last looked.
+    end: Option<End>,
+}
+
+#[derive(Debug, Clone)]
+struct End {
+    length: u64,
+    hash: String,
 }
 
 impl Journal {
@@ -40,17 +56,48 @@ impl Journal {
     /// # Errors
     /// When it cannot be opened.
     pub fn open(path: &Path) -> Result<Journal, JournalError> {
-        Ok(Journal {
+        let mut journal = Journal {
             path: path.to_owned(),
-        })
+            end: None,
+        };
+        let _lock = lock(path, Lock::Alone)?;
+        let file = journal.current()?;
+        journal.end = Some(mend(path, &file)?);
+        Ok(journal)
     }
 
-    /// Appends one turn, durably.
+    /// Appends one turn, durably: it is on the disk when this returns. The credentials in it
+    /// are hidden first. A line that cannot be written whole is taken back.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When it cannot be written; all that was there before still is.
     pub fn append(&mut self, entry: &Entry) -> Result<(), JournalError> {
-        let _ = (&self.path, entry);
+        let _lock = lock(&self.path, Lock::Alone)?;
+        let mut file = self.current()?;
+        let length = file.metadata().map_err(at(&self.path))?.len();
+        let mut end = match self.end.take() {
+            Some(end) if end.length == length => end,
+            Some(_) | None => mend(&self.path, &file)?, // another process has appended
+        };
+        let (line, hash) = chain::line(&end.hash, entry)
+            .map_err(io::Error::other)
+            .map_err(at(&self.path))?;
+        if end.length > 0 && end.length + line.len() as u64 > MOST_BYTES {
+            std::fs::rename(&self.path, rotated(&self.path)).map_err(at(&self.path))?;
+            file = self.current()?;
+            end.length = 0;
+        }
+        if let Err(error) = file.write_all(&line).and_then(|()| file.sync_data()) {
+            let _ = file.set_len(end.length);
+            return Err(at(&self.path)(error));
+        }
+        if end.length == 0 {
+            file::sync_folder(self.path.parent().unwrap_or(Path::new(".")));
+        }
+        self.end = Some(End {
+            length: end.length + line.len() as u64,
+            hash,
+        });
         Ok(())
     }
 
@@ -59,16 +106,172 @@ impl Journal {
     /// # Errors
     /// When a file is there and cannot be read.
     pub fn last(path: &Path, most: usize) -> Result<(Vec<Entry>, usize), JournalError> {
-        let _ = (path, most);
-        Ok((Vec::new(), 0))
+        let files = read_all(path)?;
+        let (mut entries, mut unreadable) = (Vec::new(), 0);
+        let lines = files.iter().flat_map(|(_, bytes)| lines(bytes)).rev();
+        for (line, _) in lines {
+            if entries.len() == most {
+                break;
+            }
+            match serde_json::from_slice(line) {
+                Ok(entry) => entries.push(entry),
+                Err(_) => unreadable += 1,
+            }
+        }
+        entries.reverse();
+        Ok((entries, unreadable))
     }
 
-    /// Checks the chain of everything that is kept; the number of turns.
+    /// Checks the chain of everything that is kept; the number of turns. A last line without
+    /// an end is a killed write, which the next `open` mends, and does not count.
     ///
     /// # Errors
     /// At the first line that does not follow from the one before it.
     pub fn verify(path: &Path) -> Result<usize, JournalError> {
-        let _ = path;
-        Ok(0)
+        let files = read_all(path)?;
+        // What the oldest line of a rotated file followed from is gone.
+        let mut prev = match files.as_slice() {
+            [(only, _)] if only == path => Some(BEGINNING),
+            _ => None,
+        };
+        let mut turns = 0;
+        for (file, bytes) in &files {
+            for (number, (line, ended)) in lines(bytes).enumerate() {
+                let broken = |what: &str| JournalError::Broken {
+                    path: file.clone(),
+                    line: number + 1,
+                    what: what.to_owned(),
+                };
+                if !ended && file == path {
+                    continue;
+                }
+                let line = Line::parse(line).ok_or_else(|| broken("is no line of a journal"))?;
+                if !line.is_whole() {
+                    return Err(broken("was changed after it was written"));
+                }
+                if prev.is_some_and(|prev| prev != line.prev) {
+                    return Err(broken(
+                        "does not follow from the line before it: lines were removed, added or moved",
+                    ));
+                }
+                prev = Some(line.hash);
+                turns += 1;
+            }
+        }
+        Ok(turns)
+    }
+
+    fn current(&self) -> Result<File, JournalError> {
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
+        private(&mut options);
+        options.open(&self.path).map_err(at(&self.path))
+    }
+}
+
+/// Takes away a torn last line, or ends one that is whole but for its end, and finds what the
+/// next line follows from: the last line, in the rotated file where this one is empty.
+fn mend(path: &Path, file: &File) -> Result<End, JournalError> {
+    let bytes = read(path)?.unwrap_or_default();
+    let mut length = bytes.len() as u64;
+    if let Some((torn, false)) = lines(&bytes).next_back() {
+        let mended = if Line::parse(torn).is_some_and(|line| line.is_whole()) {
+            length += 1;
+            (&*file).write_all(b"\n")
+        } else {
+            length -= torn.len() as u64;
+            file.set_len(length)
+        };
+        mended.and_then(|()| file.sync_data()).map_err(at(path))?;
+    }
+    let last = |bytes: &[u8]| {
+        lines(bytes)
+            .rev()
+            .find_map(|(line, _)| Some(Line::parse(line)?.hash.to_owned()))
+    };
+    let hash = match last(
+        bytes
+            .get(..usize::try_from(length).unwrap_or(0))
+            .unwrap_or(&bytes),
+    ) {
+        Some(hash) => Some(hash),
+        None => read(&rotated(path))?.as_deref().and_then(last),
+    };
+    Ok(End {
+        length,
+        hash: hash.unwrap_or_else(|| BEGINNING.to_owned()),
+    })
+}
+
+/// What is kept, oldest first, while nobody appends.
+fn read_all(path: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, JournalError> {
+    // A reader who may not make the lock's file reads all the same.
+    let _lock = lock(path, Lock::Shared).ok();
+    let mut files = Vec::new();
+    for path in [rotated(path), path.to_owned()] {
+        if let Some(bytes) = read(&path)? {
+            files.push((path, bytes));
+        }
+    }
+    Ok(files)
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, JournalError> {
+    file::read(path, MOST_READ).map_err(at(path))
+}
+
+/// The lines, and whether each has its end.
+fn lines(bytes: &[u8]) -> impl DoubleEndedIterator<Item = (&[u8], bool)> {
+    bytes
+        .split_inclusive(|b| *b == b'\n')
+        .map(|line| match line.strip_suffix(b"\n") {
+            Some(line) => (line, true),
+            None => (line, false),
+        })
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lock {
+    Alone,
+    Shared,
+}
+
+/// Two processes that append take turns. A file of its own is locked: the journal's is
+/// another one after each rotation. Closing it, also by a kill, gives the lock back.
+fn lock(path: &Path, how: Lock) -> Result<File, JournalError> {
+    let path = path.with_extension("lock");
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    private(&mut options);
+    let file = options.open(&path).map_err(at(&path))?;
+    let locked = match how {
+        Lock::Alone => file.lock(),
+        Lock::Shared => file.lock_shared(),
+    };
+    match locked {
+        // NFS without a lock daemon: one agent for each user has its own lock anyway.
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(file),
+        Err(error) => Err(at(&path)(error)),
+        Ok(()) => Ok(file),
+    }
+}
+
+fn private(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    #[cfg(not(unix))]
+    let _ = options;
+}
+
+/// `journal.1.jsonl` beside `journal.jsonl`.
+fn rotated(path: &Path) -> PathBuf {
+    path.with_extension("1.jsonl")
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> JournalError {
+    let path = path.to_owned();
+    move |source| JournalError::File {
+        path: path.clone(),
+        source,
     }
 }

@@ -1,13 +1,18 @@
 //! What goroam remembers between turns and between runs.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::file;
 use crate::model::status::Pinned;
 use crate::model::{NetworkId, Observation, Snapshot};
+
+/// Some hundred networks and targets take some hundred KiB.
+const MOST_BYTES: u64 = 16 << 20;
 
 /// A target's health over the rounds on one network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -19,7 +24,7 @@ pub struct Health {
 }
 
 /// What goroam last wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
     /// The go env file.
     pub path: String,
@@ -31,7 +36,7 @@ pub struct Written {
 
 /// Everything that is remembered. Unknown fields of a newer goroam are ignored, missing
 /// ones of an older one are empty.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Memory {
     /// The last turn's number.
@@ -65,10 +70,31 @@ pub struct Memory {
 
 impl Memory {
     /// Reads it; a missing or damaged one is an empty one (with a warning in the log): it can
-    /// all be found out again.
+    /// all be found out again. A damaged one is moved aside to `….broken`.
     pub fn load(path: &Path) -> Memory {
-        let _ = path;
-        Memory::default()
+        let bytes = match file::read(path, MOST_BYTES) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Memory::default(),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "the memory cannot be read; beginning anew");
+                return Memory::default();
+            }
+        };
+        match serde_json::from_slice(&bytes) {
+            Ok(memory) => memory,
+            Err(error) => {
+                let aside = broken(path);
+                let moved = std::fs::rename(path, &aside).is_ok();
+                tracing::warn!(
+                    path = %path.display(),
+                    line = error.line(),
+                    column = error.column(),
+                    aside = moved.then(|| aside.display().to_string()),
+                    "the memory is damaged; beginning anew"
+                );
+                Memory::default()
+            }
+        }
     }
 
     /// Keeps it.
@@ -76,7 +102,86 @@ impl Memory {
     /// # Errors
     /// When it cannot be written.
     pub fn save(&self, path: &Path) -> std::io::Result<()> {
-        let _ = path;
-        Ok(())
+        file::replace(path, &serde_json::to_vec_pretty(self)?)
+    }
+}
+
+/// The values are the user's own, perhaps with passwords: only the names are shown.
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Written")
+            .field("sha256", &self.sha256)
+            .field("names", &self.values.keys())
+            .finish()
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory")
+            .field("turn", &self.turn)
+            .field("profile", &self.profile)
+            .field("since", &self.since)
+            .field("pinned", &self.pinned)
+            .field("health", &self.health)
+            .field("written", &self.written)
+            .field("pending", &self.pending)
+            .field("paused", &self.paused)
+            .finish_non_exhaustive()
+    }
+}
+
+fn broken(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".broken");
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Health, Memory, Written};
+
+    #[test]
+    fn what_is_kept_is_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        assert_eq!(Memory::load(&path), Memory::default());
+        let memory = Memory {
+            turn: 7,
+            profile: Some("corp".into()),
+            health: [(
+                "corp".to_owned(),
+                Health {
+                    up: Some(true),
+                    against: 1,
+                },
+            )]
+            .into(),
+            written: Some(Written {
+                path: "/home/me/.config/go/env".to_owned(),
+                sha256: "ab".into(),
+                values: [(
+                    "GOPROXY".to_owned(),
+                    Some("https://joe:s3cret@h".to_owned()),
+                )]
+                .into(),
+            }),
+            ..Memory::default()
+        };
+        memory.save(&path).unwrap();
+        assert_eq!(Memory::load(&path), memory);
+        assert!(!format!("{memory:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_damaged_one_is_moved_aside_and_an_older_or_newer_one_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        std::fs::write(&path, "{\"turn\": 3, \"profile\": [").unwrap();
+        assert_eq!(Memory::load(&path), Memory::default());
+        assert!(!path.exists());
+        assert!(folder.path().join("state.json.broken").exists());
+        std::fs::write(&path, "{\"turn\": 3, \"from_the_future\": [1]}").unwrap();
+        assert_eq!(Memory::load(&path).turn, 3);
     }
 }

@@ -5,6 +5,7 @@
 //! May import: model, policy, plan.
 
 pub mod baseline;
+mod chain;
 pub mod entry;
 pub mod file;
 pub mod journal;

@@ -1,0 +1,349 @@
+//! The journal through kills, full disks, tampering and two writers at once.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use goroam::model::{Change, Observation, Phase, Phases, Proof, Snapshot, Verdict};
+use goroam::plan::{Plan, Step};
+use goroam::state::entry::Outcome;
+use goroam::state::{Entry, Journal, JournalError};
+
+#[test]
+fn what_is_appended_is_read_back_and_follows_from_what_was_before() {
+    let (_folder, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    for turn in 1..=5 {
+        journal.append(&entry(turn)).unwrap();
+    }
+    assert_eq!(Journal::verify(&path).unwrap(), 5);
+    let (entries, unreadable) = Journal::last(&path, 3).unwrap();
+    assert_eq!(entries, [entry(3), entry(4), entry(5)]);
+    assert_eq!(unreadable, 0);
+}
+
+#[test]
+fn no_journal_is_an_empty_one() {
+    let (_folder, path) = place();
+    assert_eq!(Journal::last(&path, 9).unwrap(), (Vec::new(), 0));
+    assert_eq!(Journal::verify(&path).unwrap(), 0);
+}
+
+#[test]
+fn a_kill_at_any_byte_loses_at_most_the_line_being_written() {
+    let (_folder, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    journal.append(&entry(1)).unwrap();
+    journal.append(&entry(2)).unwrap();
+    let two = std::fs::read(&path).unwrap();
+    journal.append(&entry(3)).unwrap();
+    let three = std::fs::read(&path).unwrap();
+    for cut in two.len()..=three.len() {
+        std::fs::write(&path, &three[..cut]).unwrap();
+        // Before anybody mends it, a torn line is no tampering.
+        assert_eq!(
+            Journal::verify(&path).unwrap(),
+            if cut == three.len() { 3 } else { 2 }
+        );
+        let whole = cut + 1 >= three.len();
+        let mut journal = Journal::open(&path).unwrap();
+        let (mut turns, unreadable) = turns(&path);
+        assert_eq!(
+            turns,
+            if whole { vec![1, 2, 3] } else { vec![1, 2] },
+            "cut at {cut}"
+        );
+        assert_eq!(unreadable, 0);
+        journal.append(&entry(4)).unwrap();
+        turns.push(4);
+        assert_eq!(self::turns(&path), (turns.clone(), 0));
+        assert_eq!(Journal::verify(&path).unwrap(), turns.len());
+    }
+}
+
+#[test]
+fn a_line_torn_by_another_process_is_mended_by_one_that_has_it_open() {
+    let (_folder, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    journal.append(&entry(1)).unwrap();
+    let mut torn = std::fs::read(&path).unwrap();
+    torn.extend_from_slice(b"{\"prev\":\"00\0\0\0");
+    std::fs::write(&path, torn).unwrap();
+    journal.append(&entry(2)).unwrap();
+    assert_eq!(turns(&path), (vec![1, 2], 0));
+    assert_eq!(Journal::verify(&path).unwrap(), 2);
+}
+
+#[test]
+fn every_changed_byte_is_noticed() {
+    let (_folder, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    for turn in 1..=3 {
+        journal.append(&entry(turn)).unwrap();
+    }
+    let good = std::fs::read(&path).unwrap();
+    let second = good.iter().position(|b| *b == b'\n').unwrap() + 1;
+    let third = second + good[second..].iter().position(|b| *b == b'\n').unwrap() + 1;
+    for at in 0..third {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        std::fs::write(&path, bad).unwrap();
+        let error = Journal::verify(&path).unwrap_err();
+        assert!(
+            matches!(error, JournalError::Broken { .. }),
+            "byte {at}: {error}"
+        );
+    }
+}
+
+#[test]
+fn removed_moved_and_added_lines_are_noticed_with_their_number() {
+    let (_folder, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    for turn in 1..=4 {
+        journal.append(&entry(turn)).unwrap();
+    }
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    for (order, broken) in [
+        (vec![1, 2, 3], 1),
+        (vec![0, 2, 3], 2),
+        (vec![0, 2, 1, 3], 2),
+        (vec![0, 1, 1, 2], 3),
+    ] {
+        let changed: String = order.iter().map(|i| lines[*i]).collect();
+        std::fs::write(&path, changed).unwrap();
+        match Journal::verify(&path).unwrap_err() {
+            JournalError::Broken { line, .. } => assert_eq!(line, broken, "{order:?}"),
+            error @ JournalError::File { .. } => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn it_stays_bounded_and_the_chain_goes_on_over_the_rotation() {
+    let (folder, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    let padding = "x".repeat(100_000);
+    for turn in 1..=35 {
+        let mut entry = entry(turn);
+        entry.changes[0].what.clone_from(&padding);
+        journal.append(&entry).unwrap();
+    }
+    let size = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().len();
+    assert!(size("journal.jsonl") <= 1 << 20 && size("journal.1.jsonl") <= 1 << 20);
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        3,
+        "two files and the lock"
+    );
+    let kept = Journal::verify(&path).unwrap();
+    assert!((10..35).contains(&kept), "{kept}");
+    let (turns, _) = turns(&path);
+    let expected: Vec<u64> = (36 - kept as u64..=35).collect();
+    assert_eq!(turns, expected);
+    let both = Journal::last(&path, kept - 1).unwrap().0;
+    assert_eq!(both.len(), kept - 1);
+
+    // Killed right after the old file was put aside.
+    let rotated = folder.path().join("journal.1.jsonl");
+    std::fs::rename(&path, &rotated).unwrap();
+    assert!(Journal::verify(&path).unwrap() > 0);
+    let mut journal = Journal::open(&path).unwrap();
+    journal.append(&entry(36)).unwrap();
+    assert_eq!(self::turns(&path).0.last(), Some(&36));
+    Journal::verify(&path).unwrap();
+
+    // A turn that is larger than a whole file should be is kept all the same.
+    let mut huge = entry(37);
+    huge.changes[0].what = "y".repeat(2 << 20);
+    journal.append(&huge).unwrap();
+    journal.append(&entry(38)).unwrap();
+    assert_eq!(self::turns(&path), (vec![37, 38], 0));
+    assert_eq!(Journal::verify(&path).unwrap(), 2);
+}
+
+#[test]
+fn two_writers_take_turns() {
+    let (_folder, path) = place();
+    std::thread::scope(|scope| {
+        for writer in 0..2 {
+            let path = &path;
+            scope.spawn(move || {
+                let mut journal = Journal::open(path).unwrap();
+                for turn in 0..40 {
+                    let mut entry = entry(writer * 100 + turn);
+                    entry.changes[0].what = "x".repeat(20_000);
+                    journal.append(&entry).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(Journal::verify(&path).unwrap() + dropped(&path), 80);
+    let (turns, unreadable) = turns(&path);
+    assert_eq!(unreadable, 0);
+    for writer in 0..2 {
+        let own: Vec<u64> = turns
+            .iter()
+            .copied()
+            .filter(|turn| turn / 100 == writer)
+            .collect();
+        assert!(
+            own.is_sorted() && own.last() == Some(&(writer * 100 + 39)),
+            "{own:?}"
+        );
+    }
+}
+
+#[test]
+fn credentials_never_reach_the_disk() {
+    let (folder, path) = place();
+    let mut secret = entry(1);
+    let url = "https://joe:s3cret@goproxy.corp.example/x,https://t0ken@h|joe:s3cret@p.example";
+    secret.cause = format!("policy {url}");
+    secret.changes[0].what = url.to_owned();
+    secret.report[0].reason = format!("Get \"{url}\": refused");
+    secret.plan.steps.push(Step::Set {
+        name: "GOPROXY".into(),
+        value: url.to_owned(),
+    });
+    secret.outcome = Outcome::Failed {
+        error: format!("go env -w GOPROXY={url}"),
+    };
+    secret.ms.insert(url.to_owned(), 1.0);
+    Journal::open(&path).unwrap().append(&secret).unwrap();
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        assert!(
+            !text.contains("s3cret") && !text.contains("t0ken"),
+            "{text}"
+        );
+    }
+    let (entries, _) = Journal::last(&path, 1).unwrap();
+    assert!(
+        entries[0].changes[0]
+            .what
+            .starts_with("https://joe:***@goproxy.corp.example/x")
+    );
+    assert_eq!(Journal::verify(&path).unwrap(), 1);
+}
+
+#[test]
+fn lines_that_cannot_be_read_are_counted_and_do_not_end_it() {
+    let (_folder, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    journal.append(&entry(1)).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.extend_from_slice(b"\xff\xfe not json\n");
+    std::fs::write(&path, bytes).unwrap();
+    let mut journal = Journal::open(&path).unwrap();
+    journal.append(&entry(2)).unwrap();
+    assert_eq!(turns(&path), (vec![1, 2], 1));
+    assert!(Journal::verify(&path).is_err());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_loses_no_earlier_line() {
+    use std::io::Write as _;
+
+    let (folder, path) = place();
+    let mounted = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=64k", "goroam-test"])
+        .arg(folder.path())
+        .output();
+    if !mounted.is_ok_and(|out| out.status.success()) {
+        println!("skipped: a small disk cannot be mounted here");
+        return;
+    }
+    let result = std::panic::catch_unwind(|| {
+        let mut journal = Journal::open(&path).unwrap();
+        for turn in 1..=3 {
+            journal.append(&entry(turn)).unwrap();
+        }
+        let filler = folder.path().join("filler");
+        let mut file = std::fs::File::create(&filler).unwrap();
+        while file.write_all(&[0; 4096]).is_ok() {}
+        let mut large = entry(4);
+        large.changes[0].what = "x".repeat(20_000);
+        let error = journal.append(&large).unwrap_err().to_string();
+        assert!(error.contains("o space left"), "{error}");
+        assert_eq!(turns(&path), (vec![1, 2, 3], 0));
+        assert_eq!(Journal::verify(&path).unwrap(), 3);
+        drop(file);
+        std::fs::remove_file(filler).unwrap();
+        journal.append(&large).unwrap();
+        assert_eq!(turns(&path), (vec![1, 2, 3, 4], 0));
+        assert_eq!(Journal::verify(&path).unwrap(), 4);
+    });
+    let unmounted = std::process::Command::new("umount")
+        .arg(folder.path())
+        .status();
+    assert!(unmounted.unwrap().success());
+    result.unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn its_files_are_private() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let (folder, path) = place();
+    Journal::open(&path).unwrap().append(&entry(1)).unwrap();
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        assert_eq!(file.unwrap().metadata().unwrap().mode() & 0o777, 0o600);
+    }
+}
+
+fn place() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    (folder, path)
+}
+
+fn turns(path: &Path) -> (Vec<u64>, usize) {
+    let (entries, unreadable) = Journal::last(path, 1000).unwrap();
+    (entries.iter().map(|entry| entry.turn).collect(), unreadable)
+}
+
+/// How many of the eighty are no longer kept.
+fn dropped(path: &Path) -> usize {
+    80 - turns(path).0.len()
+}
+
+fn entry(turn: u64) -> Entry {
+    Entry {
+        turn,
+        at: "2026-11-22T12:00:00.123Z".parse().unwrap(),
+        cause: "network".into(),
+        changes: vec![Change {
+            what: "wlan0 has 10.0.0.2/24 — ü\n\"".into(),
+            major: true,
+        }],
+        snapshot: Snapshot::default(),
+        report: vec![Observation {
+            target: "corp".into(),
+            verdict: Verdict::Down,
+            reason: "connection refused".into(),
+            failed: Some(Phase::Connect),
+            phases: Phases {
+                dns: Some(0.1 + 0.2),
+                ..Phases::default()
+            },
+            proof: Proof::None,
+            definite: true,
+            tries: 1,
+            portal_url: None,
+        }],
+        decision: None,
+        from: Some("home".into()),
+        plan: Plan {
+            steps: vec![Step::Unset {
+                name: "GOPRIVATE".into(),
+            }],
+        },
+        outcome: Outcome::Written {
+            changed: vec!["GOPRIVATE".into()],
+        },
+        ms: BTreeMap::from([("all".to_owned(), 12.345_678)]),
+    }
+}
