@@ -19,7 +19,7 @@ use super::work::{Answer, Work};
 use crate::model::status::{AgentState, Status};
 use crate::model::{Change, Snapshot, Verdict};
 use crate::policy::OnDrift;
-use crate::policy::settle::{Burst, Pace, look_again};
+use crate::policy::settle::{Burst, Pace, ResolverNews, look_again};
 use crate::watch::wake::WakeClock;
 use crate::watch::{Hint, WatchPaths, Watcher, survey};
 
@@ -182,8 +182,12 @@ impl Agent {
         }
         let settle = self.session.loaded.policy.agent.settle;
         self.burst = self.burst.next(now, settle);
-        self.burst.resolver_set |=
-            snapshot.dns != self.snapshot.dns && !snapshot.dns.servers.is_empty();
+        if snapshot.dns != self.snapshot.dns {
+            self.burst.resolver = match snapshot.dns.servers.is_empty() {
+                true => ResolverNews::Cleared,
+                false => ResolverNews::Set,
+            };
+        }
         self.snapshot = snapshot;
         for change in &changes {
             info!(major = change.major, "{}", change.what);
@@ -294,7 +298,7 @@ impl Agent {
         let burst = match cause {
             Cause::Network | Cause::Wake => Some(self.burst),
             Cause::Start => Some(Burst {
-                resolver_set: true,
+                resolver: ResolverNews::Set,
                 ..self.burst
             }),
             Cause::Asked | Cause::Recheck | Cause::Policy | Cause::Drift | Cause::PinEnded => None,

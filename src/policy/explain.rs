@@ -10,15 +10,15 @@ pub fn because(decision: &Decision, snapshot: &Snapshot, seen: &BTreeMap<String,
     if decision.pinned {
         return "chosen by hand".to_owned();
     }
-    let trace = decision
+    let chosen = decision
         .considered
         .iter()
-        .find(|one| one.profile == decision.profile)
-        .and_then(|one| one.trace.as_ref());
+        .find(|one| one.profile == decision.profile);
+    let Some(trace) = chosen.and_then(|one| one.trace.as_ref()) else {
+        return "as last time on this network; being proven".to_owned();
+    };
     let mut facts = Vec::new();
-    if let Some(trace) = trace {
-        carrying(trace, &mut facts);
-    }
+    carrying(trace, &mut facts);
     if facts.is_empty() {
         return missing(snapshot, seen);
     }

@@ -61,8 +61,20 @@ pub struct Burst {
     pub first: Instant,
     /// Its last event so far.
     pub last: Instant,
-    /// The name servers changed in it, and there are some: a network is being set up.
-    pub resolver_set: bool,
+    /// What has become of the name servers in it.
+    pub resolver: ResolverNews,
+}
+
+/// What a burst of events has made of the name servers: who manages the network tells by
+/// them what it is about to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResolverNews {
+    /// Nothing (yet).
+    None,
+    /// There are others: a network is being set up.
+    Set,
+    /// There are none any more: the network has been taken down for good.
+    Cleared,
 }
 
 impl Burst {
@@ -71,7 +83,7 @@ impl Burst {
         Burst {
             first: now,
             last: now,
-            resolver_set: false,
+            resolver: ResolverNews::None,
         }
     }
 
@@ -134,17 +146,24 @@ pub fn footing<'a>(
     }
 }
 
-/// With no way out, this much quiet is enough: long enough that a network manager which is
-/// only on its way to the next network has brought its link up, short enough that the
-/// aeroplane is noticed within a blink.
-const NO_WAY_OUT_QUIET: Duration = Duration::from_millis(18);
+/// With no way out and the name servers gone, this much quiet is enough: the aeroplane is to
+/// be noticed within a blink.
+const CLEARED_QUIET: Duration = Duration::from_millis(8);
+
+/// With no way out and nothing heard of the name servers: a network manager on its way to
+/// the next network says so within some 40 ms of having left the last one.
+const SILENT_QUIET: Duration = Duration::from_millis(80);
 
 /// When a decision made in a burst may be acted upon.
 pub fn act_at(footing: Footing, burst: Burst, settle: Duration) -> Instant {
     match footing {
         Footing::Proven | Footing::Portal => burst.last,
-        Footing::NoWayOut if !burst.resolver_set => burst.last + NO_WAY_OUT_QUIET.min(settle),
-        Footing::NoWayOut | Footing::NothingUp => burst.ends(settle),
+        Footing::NoWayOut => match burst.resolver {
+            ResolverNews::Cleared => burst.last + CLEARED_QUIET.min(settle),
+            ResolverNews::None => burst.last + SILENT_QUIET.min(settle),
+            ResolverNews::Set => burst.ends(settle),
+        },
+        Footing::NothingUp => burst.ends(settle),
     }
 }
 
@@ -228,17 +247,20 @@ mod tests {
     }
 
     #[test]
-    fn the_aeroplane_is_acted_upon_within_a_blink_unless_a_resolver_announces_a_network() {
+    fn the_aeroplane_is_acted_upon_within_a_blink_unless_a_network_may_be_coming() {
         let now = Instant::now();
-        let burst = Burst::begin(now);
-        assert!(act_at(Footing::NoWayOut, burst, SETTLE) <= now + ms(20));
-        let coming = Burst {
-            resolver_set: true,
-            ..burst
+        let burst = |resolver| Burst {
+            resolver,
+            ..Burst::begin(now)
         };
-        assert_eq!(act_at(Footing::NoWayOut, coming, SETTLE), now + SETTLE);
-        assert_eq!(act_at(Footing::Proven, coming, SETTLE), now);
-        assert_eq!(act_at(Footing::NothingUp, burst, SETTLE), now + SETTLE);
+        let wait = |footing, resolver| act_at(footing, burst(resolver), SETTLE) - now;
+        use ResolverNews::{Cleared, None, Set};
+        assert!(wait(Footing::NoWayOut, Cleared) <= ms(10));
+        assert!(wait(Footing::NoWayOut, None) <= ms(100));
+        assert_eq!(wait(Footing::NoWayOut, Set), SETTLE);
+        assert_eq!(wait(Footing::Proven, Set), ms(0));
+        assert_eq!(wait(Footing::Portal, Set), ms(0));
+        assert_eq!(wait(Footing::NothingUp, Cleared), SETTLE);
     }
 
     #[test]
