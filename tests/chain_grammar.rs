@@ -3,6 +3,7 @@
 //!
 //! Every go runs in a network namespace of its own without any link, so nothing leaves.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // helpers of tests stand outside of `#[test]`
 #![cfg(target_os = "linux")]
 
 use std::path::{Path, PathBuf};

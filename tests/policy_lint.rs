@@ -1,5 +1,7 @@
 //! What parses, but does not do what it looks like, and what weakens verification.
 
+#![allow(clippy::unwrap_used)] // helpers of tests stand outside of `#[test]`
+
 use std::path::Path;
 
 use goroam::policy::file::{Parsed, Place, parse};
@@ -262,7 +264,7 @@ fn private_names_do_not_leak() {
             "https://goproxy.corp.example/",
         ),
         (
-            format!("GOPROXY = \"https://a.b,HTTPS://GOPROXY.corp.example:443|direct\""),
+            "GOPROXY = \"https://a.b,HTTPS://GOPROXY.corp.example:443|direct\"".to_owned(),
             "leak-pipe",
             "HTTPS://GOPROXY.corp.example:443",
         ),
