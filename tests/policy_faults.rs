@@ -1,5 +1,7 @@
 //! Every fault of a policy file is found, in one run, at its place.
 
+#![allow(clippy::unwrap_used)] // helpers of tests stand outside of `#[test]`
+
 use std::path::{Path, PathBuf};
 
 use goroam::policy::file::{Parsed, Place, decode, parse};

@@ -6,6 +6,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::proxy_url;
 use super::redact::redact;
 
 /// A note verifier's key: `name+hash+base64(0x01 || public key)`.
@@ -80,12 +81,8 @@ impl SumDb {
         let key = VerifierKey::parse(spelled_key)
             .map_err(|error| SumDbError(format!("invalid GOSUMDB: {error}")))?;
         check_name(&key.name)?;
-        if let Some(url) = url
-            && !["https://", "http://", "file://"]
-                .iter()
-                .any(|scheme| url.starts_with(scheme))
-        {
-            return Err(SumDbError(format!("invalid GOSUMDB URL: {}", redact(url))));
+        if let Some(url) = url {
+            check_url(url)?;
         }
         Ok(SumDb::Database {
             key,
@@ -115,6 +112,17 @@ fn check_name(name: &str) -> Result<(), SumDbError> {
         )));
     }
     Ok(())
+}
+
+/// Go parses the URL when it dials, and can ask http, https and file only.
+fn check_url(url: &str) -> Result<(), SumDbError> {
+    if !url.contains("://") {
+        return Err(SumDbError(format!("invalid GOSUMDB URL: {}", redact(url))));
+    }
+    match proxy_url::parse(url) {
+        Ok(_) => Ok(()),
+        Err(why) => Err(SumDbError(format!("invalid GOSUMDB URL: {why}"))),
+    }
 }
 
 impl VerifierKey {

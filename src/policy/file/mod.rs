@@ -48,16 +48,16 @@ const MOST_FINDINGS: usize = 100;
 ///
 /// # Errors
 /// When they are not UTF-8, which TOML must be.
-pub fn decode(bytes: &[u8]) -> Result<&str, Finding> {
+pub fn decode(bytes: &[u8]) -> Result<&str, Box<Finding>> {
     if bytes.len() > LONGEST {
-        return Err(too_long(bytes.len()));
+        return Err(Box::new(too_long(bytes.len())));
     }
     std::str::from_utf8(bytes).map_err(|error| {
         let line = bytes
             .get(..error.valid_up_to())
             .map_or(0, |before| before.iter().filter(|b| **b == b'\n').count());
         let message = format!("line {} is not UTF-8, which TOML must be", line + 1);
-        nowhere("not-utf8", message).help("save the file as UTF-8")
+        Box::new(nowhere("not-utf8", message).help("save the file as UTF-8"))
     })
 }
 

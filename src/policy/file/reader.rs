@@ -108,17 +108,15 @@ impl<'t> Reader<'t> {
         example: &str,
     ) -> Option<Table<'d, 'i>> {
         let what = what.into();
-        match node.get_ref() {
-            DeValue::Table(map) => Some(Table {
-                map,
-                span: node.span(),
-                what,
-            }),
-            _ => {
-                self.wrong_type(node, &what, "a table", example);
-                None
-            }
-        }
+        let Some(map) = node.get_ref().as_table() else {
+            self.wrong_type(node, &what, "a table", example);
+            return None;
+        };
+        Some(Table {
+            map,
+            span: node.span(),
+            what,
+        })
     }
 
     /// The value as a string.
@@ -128,16 +126,14 @@ impl<'t> Reader<'t> {
         key: &str,
         example: &str,
     ) -> Option<Text<'d>> {
-        match node.get_ref() {
-            DeValue::String(value) => Some(Text {
-                value: value.as_ref(),
-                span: node.span(),
-            }),
-            _ => {
-                self.wrong_type(node, &format!("`{key}`"), "a string", example);
-                None
-            }
-        }
+        let Some(value) = node.get_ref().as_str() else {
+            self.wrong_type(node, &format!("`{key}`"), "a string", example);
+            return None;
+        };
+        Some(Text {
+            value,
+            span: node.span(),
+        })
     }
 
     /// The value as a list of strings; one string stands for a list of one.
@@ -147,13 +143,13 @@ impl<'t> Reader<'t> {
         key: &str,
         example: &str,
     ) -> Vec<Text<'d>> {
-        match node.get_ref() {
-            DeValue::Array(items) => items
-                .iter()
-                .filter_map(|item| self.string(item, key, example))
-                .collect(),
-            _ => self.string(node, key, example).into_iter().collect(),
-        }
+        let Some(items) = node.get_ref().as_array() else {
+            return self.string(node, key, example).into_iter().collect();
+        };
+        items
+            .iter()
+            .filter_map(|item| self.string(item, key, example))
+            .collect()
     }
 
     /// The value as true or false.

@@ -1,0 +1,85 @@
+//! What docs/policy.md shows is a policy, and what it lists is what the code says.
+
+#![allow(clippy::unwrap_used)] // helpers of tests stand outside of `#[test]`
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use goroam::policy::file::{Place, parse};
+
+fn docs() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/policy.md");
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn every_policy_in_the_docs_is_without_any_finding() {
+    let docs = docs();
+    let blocks: Vec<&str> = docs
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    assert!(blocks.len() >= 6, "{}", blocks.len());
+    let place = Place {
+        folder: Path::new("/home/me/.config/goroam"),
+        home: Some(Path::new("/home/me")),
+    };
+    for block in blocks {
+        let parsed = parse(block, place);
+        assert_eq!(parsed.findings, [], "{block}");
+        assert!(parsed.policy.is_some(), "{block}");
+    }
+}
+
+#[test]
+fn the_tables_of_findings_list_every_code_and_no_other() {
+    let docs = docs();
+    let listed: BTreeSet<String> = docs
+        .split("## Findings")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split(" | ").next())
+        .flat_map(|cell| cell.split(", "))
+        .map(|code| code.trim_matches('`').to_owned())
+        .collect();
+    let mut used = BTreeSet::new();
+    codes_in(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/policy"),
+        &mut used,
+    );
+    assert_eq!(listed, used);
+}
+
+/// The first string behind each way of making a finding.
+fn codes_in(folder: &Path, codes: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            codes_in(&path, codes);
+            continue;
+        }
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        for maker in [
+            "Finding::error(",
+            "Finding::warning(",
+            "Fault::new(",
+            "nowhere(",
+            "parsed(reader, &text?, ",
+            "parsed(reader, &text, ",
+            "parsed::<IpAddr>(reader, &text?, ",
+            "parsed::<SocketAddr>(reader, &text?, ",
+        ] {
+            for rest in code.split(maker).skip(1) {
+                if let Some(rest) = rest.trim_start().strip_prefix('"') {
+                    codes.insert(rest.split('"').next().unwrap().to_owned());
+                }
+            }
+        }
+    }
+}
