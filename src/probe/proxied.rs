@@ -16,7 +16,7 @@ use super::failure::{Failure, authority};
 use super::fault;
 use super::rules::Via;
 use super::session::{AGENT, Authorization};
-use super::tls::tls_error;
+use super::tls::{tls_error, trusting_nobody};
 use crate::model::Phase;
 
 /// One request on a connection of its own.
@@ -58,7 +58,14 @@ fn client(attempt: &Attempt, via: &Via, tls: Option<Arc<ClientConfig>>) -> Resul
         // Go gives a SOCKS proxy the name, not an address; reqwest calls that socks5h.
         let _ = proxy.set_scheme("socks5h");
     }
-    let mut builder = Client::builder()
+    // Without settings of its own reqwest would look for a default provider, and panic.
+    let tls = match tls {
+        Some(config) => ClientConfig::clone(&config),
+        None => trusting_nobody().map_err(|error| {
+            Failure::refusal(Phase::Connect, format!("{via} cannot be used: {error}"))
+        })?,
+    };
+    let builder = Client::builder()
         .no_proxy()
         .proxy(Proxy::all(proxy.as_str()).map_err(unusable)?)
         .redirect(Policy::none())
@@ -66,12 +73,8 @@ fn client(attempt: &Attempt, via: &Via, tls: Option<Arc<ClientConfig>>) -> Resul
         .pool_max_idle_per_host(0)
         .retry(reqwest::retry::never())
         .user_agent(AGENT)
-        .connect_timeout(attempt.connect_deadline().remaining());
-    // Without settings of its own reqwest would read the system's roots.
-    builder = match tls {
-        Some(config) => builder.tls_backend_preconfigured(ClientConfig::clone(&config)),
-        None => builder.tls_certs_only([]),
-    };
+        .connect_timeout(attempt.connect_deadline().remaining())
+        .tls_backend_preconfigured(tls);
     builder.build().map_err(unusable)
 }
 

@@ -1,0 +1,219 @@
+//! HTTPS_PROXY and friends: the probe goes where go would go. The names asked for exist only
+//! behind the proxy, since go never sends loopback through one.
+
+#[path = "support/probe_server.rs"]
+mod server;
+
+use goroam::model::{Observation, Proof, Target, Verdict};
+use goroam::probe::Prober;
+use server::*;
+
+const NAME: &str = "goproxy.corp.test";
+
+/// An HTTP proxy that leads every CONNECT to `port`, if the password is right.
+async fn connect_proxy(port: u16, password: Option<&'static str>) -> Server {
+    Server::http(move |request| {
+        if password.is_some_and(|want| request.header("proxy-authorization") != Some(want)) {
+            return status("407 Proxy Authentication Required");
+        }
+        if request.line.starts_with("CONNECT goproxy.corp.test:443") {
+            Reply::Tunnel(format!("127.0.0.1:{port}"))
+        } else {
+            status("403 Forbidden")
+        }
+    })
+    .await
+}
+
+async fn probe(ca: &Authority, vars: &[(&str, &str)], mut target: Target) -> Observation {
+    let dir = tempfile::tempdir().unwrap();
+    target.ca = vec![ca.write(dir.path())];
+    Prober::new(&environment(dir.path(), vars))
+        .probe(&target)
+        .await
+}
+
+fn https() -> Target {
+    goproxy(format!("https://{NAME}"))
+}
+
+#[tokio::test]
+async fn a_connect_proxy_is_gone_through_and_tls_is_still_the_servers() {
+    let ca = Authority::new("corp");
+    let identity = ca.identity(&[NAME]);
+    let server = Server::https(&identity, good_proxy).await;
+    let proxy = connect_proxy(server.port, None).await;
+    let at = format!("127.0.0.1:{}", proxy.port);
+    let seen = probe(&ca, &[("HTTPS_PROXY", &at)], https()).await;
+    assert_eq!(
+        (seen.verdict, seen.proof),
+        (Verdict::Up, Proof::Tls),
+        "{}",
+        seen.reason
+    );
+    assert!(
+        proxy
+            .seen()
+            .iter()
+            .all(|seen| seen.line.starts_with("CONNECT "))
+    );
+    assert!(seen.phases.first_byte.is_some());
+
+    let mut pinned = https();
+    pinned.pins = vec![identity.pin];
+    let seen = probe(&ca, &[("https_proxy", &at)], pinned.clone()).await;
+    assert_eq!(
+        (seen.verdict, seen.proof),
+        (Verdict::Up, Proof::Pinned),
+        "{}",
+        seen.reason
+    );
+    pinned.pins = vec![goroam::model::Pin([7; 32])];
+    let seen = probe(&ca, &[("https_proxy", &at)], pinned).await;
+    assert_eq!(seen.verdict, Verdict::Portal);
+    assert!(seen.reason.contains("another key"), "{}", seen.reason);
+
+    let stranger = Authority::new("stranger");
+    let seen = probe(&stranger, &[("HTTPS_PROXY", &at)], https()).await;
+    assert_eq!(seen.verdict, Verdict::Portal);
+    assert!(
+        seen.reason.contains("signed by nobody who is trusted"),
+        "{}",
+        seen.reason
+    );
+}
+
+#[tokio::test]
+async fn what_the_proxy_refuses_is_said_of_the_proxy_without_its_password() {
+    let ca = Authority::new("corp");
+    let server = Server::https(&ca.identity(&[NAME]), good_proxy).await;
+    // joe:s3cret
+    let proxy = connect_proxy(server.port, Some("Basic am9lOnMzY3JldA==")).await;
+    let with = |userinfo: &str| format!("http://{userinfo}127.0.0.1:{}", proxy.port);
+
+    let seen = probe(&ca, &[("HTTPS_PROXY", &with("joe:s3cret@"))], https()).await;
+    assert_eq!(seen.verdict, Verdict::Up, "{}", seen.reason);
+    let seen = probe(&ca, &[("HTTPS_PROXY", &with("joe:hunter2@"))], https()).await;
+    let reason = format!(
+        "the proxy 127.0.0.1:{} (HTTPS_PROXY) wants credentials: put them into the variable's URL",
+        proxy.port
+    );
+    assert_eq!(
+        (seen.verdict, seen.reason.as_str()),
+        (Verdict::Down, reason.as_str())
+    );
+
+    let mut elsewhere = goproxy("https://other.corp.test");
+    elsewhere.limits.retries = 0;
+    let seen = probe(&ca, &[("HTTPS_PROXY", &with("joe:s3cret@"))], elsewhere).await;
+    assert!(
+        seen.reason.contains("opens no way to other.corp.test"),
+        "{}",
+        seen.reason
+    );
+
+    let dead = format!("http://joe:s3cret@127.0.0.1:{}", dead_port());
+    let seen = probe(&ca, &[("HTTPS_PROXY", &dead)], https()).await;
+    assert!(
+        seen.reason
+            .starts_with("connection refused by the proxy 127.0.0.1:"),
+        "{}",
+        seen.reason
+    );
+    assert!(!format!("{seen:?}").contains("s3cret"));
+}
+
+#[tokio::test]
+async fn plain_http_goes_through_as_an_absolute_url() {
+    let ca = Authority::new("unused");
+    let proxy = Server::http(|request| {
+        let path = request
+            .line
+            .replace("GET http://goproxy.corp.test/", "GET /");
+        good_proxy(&Seen {
+            line: path,
+            ..request.clone()
+        })
+    })
+    .await;
+    let at = proxy.url("http");
+    let target = goproxy(format!("http://{NAME}"));
+    let seen = probe(&ca, &[("HTTP_PROXY", &at)], target.clone()).await;
+    assert_eq!(
+        (seen.verdict, seen.proof),
+        (Verdict::Up, Proof::None),
+        "{}",
+        seen.reason
+    );
+    assert!(
+        proxy.seen()[0]
+            .line
+            .starts_with("GET http://goproxy.corp.test/")
+    );
+
+    let cgi = [("HTTP_PROXY", at.as_str()), ("REQUEST_METHOD", "GET")];
+    let seen = probe(&ca, &cgi, target.clone()).await;
+    assert!(
+        seen.reason.contains("refuses HTTP_PROXY"),
+        "{}",
+        seen.reason
+    );
+}
+
+#[tokio::test]
+async fn loopback_and_exceptions_go_straight() {
+    let ca = Authority::new("unused");
+    let server = Server::http(good_proxy).await;
+    let dead = format!("http://127.0.0.1:{}", dead_port());
+    let vars = [("HTTP_PROXY", dead.as_str()), ("ALL_PROXY", dead.as_str())];
+    let seen = probe(&ca, &vars, goproxy(server.url("http"))).await;
+    assert_eq!(seen.verdict, Verdict::Up, "{}", seen.reason);
+    let excepted = [("HTTPS_PROXY", dead.as_str()), ("NO_PROXY", "invalid")];
+    let seen = probe(&ca, &excepted, goproxy("https://x.invalid")).await;
+    assert!(!seen.reason.contains("the proxy"), "{}", seen.reason);
+}
+
+/// SOCKS5 without authentication (RFC 1928), for one name.
+async fn socks_proxy(port: u16) -> (u16, tokio::task::JoinHandle<Vec<u8>>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap().port();
+    let task = tokio::spawn(async move {
+        let mut name = Vec::new();
+        // One for each request: nothing is kept open behind a proxy.
+        for _ in 0..2 {
+            let (mut near, _) = listener.accept().await.unwrap();
+            let mut hello = [0; 2];
+            near.read_exact(&mut hello).await.unwrap();
+            let mut methods = vec![0; usize::from(hello[1])];
+            near.read_exact(&mut methods).await.unwrap();
+            near.write_all(&[5, 0]).await.unwrap();
+            let mut head = [0; 5];
+            near.read_exact(&mut head).await.unwrap();
+            assert_eq!(&head[..4], [5, 1, 0, 3], "a name is sent, not an address");
+            name = vec![0; usize::from(head[4])];
+            near.read_exact(&mut name).await.unwrap();
+            near.read_u16().await.unwrap();
+            near.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])
+                .await
+                .unwrap();
+            let mut far = tokio::net::TcpStream::connect(("127.0.0.1", port))
+                .await
+                .unwrap();
+            let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+        }
+        name
+    });
+    (at, task)
+}
+
+#[tokio::test]
+async fn a_socks_proxy_is_given_the_name() {
+    let ca = Authority::new("corp");
+    let server = Server::https(&ca.identity(&[NAME]), good_proxy).await;
+    let (port, task) = socks_proxy(server.port).await;
+    let at = format!("socks5://127.0.0.1:{port}");
+    let seen = probe(&ca, &[("HTTPS_PROXY", &at)], https()).await;
+    assert_eq!(seen.verdict, Verdict::Up, "{}", seen.reason);
+    assert_eq!(task.await.unwrap(), NAME.as_bytes());
+}

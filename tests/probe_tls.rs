@@ -1,0 +1,393 @@
+//! Whom a probe trusts: go's roots, a target's own CA files, pins. And what it tells to whom.
+
+#[path = "support/probe_server.rs"]
+mod server;
+
+use std::path::Path;
+
+use goroam::model::{Observation, Phase, Pin, Proof, Target, TargetKind, Verdict};
+use goroam::probe::Prober;
+use server::*;
+
+const HERE: [&str; 2] = ["127.0.0.1", "localhost"];
+
+async fn probe_with(dir: &Path, vars: &[(&str, &str)], target: &Target) -> Observation {
+    Prober::new(&environment(dir, vars)).probe(target).await
+}
+
+/// A probe that trusts `ca` by the target's own file.
+async fn probe_trusting(ca: &Authority, mut target: Target) -> Observation {
+    let dir = tempfile::tempdir().unwrap();
+    target.ca = vec![ca.write(dir.path())];
+    probe_with(dir.path(), &[], &target).await
+}
+
+#[tokio::test]
+async fn a_trusted_chain_is_proof_of_the_name() {
+    let ca = Authority::new("corp");
+    let server = Server::https(&ca.identity(&HERE), good_proxy).await;
+    let seen = probe_trusting(&ca, goproxy(server.url("https"))).await;
+    assert_eq!(
+        (seen.verdict, seen.proof),
+        (Verdict::Up, Proof::Tls),
+        "{}",
+        seen.reason
+    );
+    assert!(seen.phases.tls.is_some());
+    assert_eq!(
+        server.seen().last().unwrap().connection,
+        0,
+        "two requests, one handshake"
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_that_proves_nothing_is_a_portal_and_an_old_one_is_wrong() {
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+    for (identity, verdict, reason) in [
+        (
+            ours.identity(&["somewhere-else.test"]),
+            Verdict::Portal,
+            "certificate is for somewhere-else.test, not 127.0.0.1:",
+        ),
+        (
+            theirs.identity(&HERE),
+            Verdict::Portal,
+            "signed by nobody who is trusted here",
+        ),
+        (
+            self_signed(&HERE),
+            Verdict::Portal,
+            "signed by nobody who is trusted here",
+        ),
+        (ours.expired(&HERE), Verdict::Wrong, "ended on 2020-02-01"),
+    ] {
+        let server = Server::https(&identity, good_proxy).await;
+        let seen = probe_trusting(&ours, goproxy(server.url("https"))).await;
+        assert_eq!(
+            (seen.verdict, seen.failed),
+            (verdict, Some(Phase::Tls)),
+            "{}",
+            seen.reason
+        );
+        assert!(seen.reason.contains(reason), "{}", seen.reason);
+        assert!(seen.definite);
+        assert_eq!(server.seen().len(), 0, "nothing is asked of a stranger");
+    }
+}
+
+#[tokio::test]
+async fn only_the_pinned_key_will_do_and_the_chain_must_hold_as_well() {
+    let ca = Authority::new("corp");
+    let identity = ca.identity(&HERE);
+    let server = Server::https(&identity, good_proxy).await;
+    let pinned = |pins: Vec<Pin>| Target {
+        pins,
+        ..goproxy(server.url("https"))
+    };
+    let other = Pin([7; 32]);
+
+    let seen = probe_trusting(&ca, pinned(vec![other.clone(), identity.pin.clone()])).await;
+    assert_eq!(
+        (seen.verdict, seen.proof),
+        (Verdict::Up, Proof::Pinned),
+        "{}",
+        seen.reason
+    );
+
+    let before = server.seen().len();
+    let seen = probe_trusting(&ca, pinned(vec![other])).await;
+    assert_eq!((seen.verdict, seen.proof), (Verdict::Portal, Proof::None));
+    assert!(seen.reason.contains("another key"), "{}", seen.reason);
+    assert_eq!(
+        server.seen().len(),
+        before,
+        "nothing is asked of a stranger"
+    );
+
+    let stranger = Authority::new("stranger");
+    let seen = probe_trusting(&stranger, pinned(vec![identity.pin.clone()])).await;
+    assert_eq!(
+        seen.verdict,
+        Verdict::Portal,
+        "a pin does not replace the chain"
+    );
+
+    let plain = Server::http(good_proxy).await;
+    let target = Target {
+        pins: vec![identity.pin],
+        ..goproxy(plain.url("http"))
+    };
+    let seen = probe_trusting(&ca, target).await;
+    assert_eq!(seen.reason, "its pin cannot be proven over plain http");
+}
+
+#[tokio::test]
+async fn a_pin_is_for_its_host_and_not_for_where_a_redirect_leads() {
+    let ca = Authority::new("corp");
+    let (identity, cdn) = (ca.identity(&["127.0.0.1"]), ca.identity(&["localhost"]));
+    let far = Server::https(&cdn, good_proxy).await;
+    let port = far.port;
+    let server = Server::https(&identity, move |request| {
+        let path = request.line.strip_prefix("GET ").unwrap();
+        redirect("302 Found", &format!("https://localhost:{port}{path}"))
+    })
+    .await;
+    let target = Target {
+        pins: vec![identity.pin],
+        ..goproxy(server.url("https"))
+    };
+    let seen = probe_trusting(&ca, target).await;
+    assert_eq!(
+        (seen.verdict, seen.proof),
+        (Verdict::Up, Proof::Pinned),
+        "{}",
+        seen.reason
+    );
+}
+
+#[tokio::test]
+async fn from_https_to_http_is_not_followed() {
+    let ca = Authority::new("corp");
+    let plain = Server::http(good_proxy).await;
+    let to = format!("{}/login", plain.url("http"));
+    let page = to.clone();
+    let server = Server::https(&ca.identity(&HERE), move |_| redirect("302 Found", &to)).await;
+    let seen = probe_trusting(&ca, goproxy(server.url("https"))).await;
+    assert_eq!(seen.verdict, Verdict::Portal);
+    assert_eq!(seen.portal_url.as_deref(), Some(page.as_str()));
+    assert_eq!(plain.seen().len(), 0);
+}
+
+#[tokio::test]
+async fn the_variables_of_go_name_the_roots() {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = Authority::new("corp");
+    let server = Server::https(&ca.identity(&HERE), good_proxy).await;
+    let target = goproxy(server.url("https"));
+    let file = ca.write(dir.path());
+    let folder = dir.path().join("d");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("any.name"), &ca.pem).unwrap();
+    let (file, folder) = (file.to_str().unwrap(), folder.to_str().unwrap());
+
+    let by_file = probe_with(dir.path(), &[("SSL_CERT_FILE", file)], &target).await;
+    assert_eq!(by_file.verdict, Verdict::Up, "{}", by_file.reason);
+    let two = format!("/nonexistent:{folder}");
+    let by_folder = probe_with(dir.path(), &[("SSL_CERT_DIR", &two)], &target).await;
+    assert_eq!(by_folder.verdict, Verdict::Up, "{}", by_folder.reason);
+    let by_none = probe_with(dir.path(), &[], &target).await;
+    assert_eq!(by_none.verdict, Verdict::Down);
+    assert!(
+        by_none.reason.contains("no trusted roots"),
+        "{}",
+        by_none.reason
+    );
+}
+
+#[tokio::test]
+async fn a_ca_file_that_cannot_be_used_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut target = goproxy("https://127.0.0.1:1");
+    target.ca = vec![dir.path().join("gone.pem")];
+    let seen = probe_with(dir.path(), &[], &target).await;
+    assert_eq!(seen.verdict, Verdict::Down);
+    assert!(
+        seen.definite && seen.reason.contains("gone.pem"),
+        "{}",
+        seen.reason
+    );
+}
+
+#[tokio::test]
+async fn tls_asked_of_a_plain_server_is_wrong() {
+    let server = Server::http(good_proxy).await;
+    let ca = Authority::new("corp");
+    let (port, seen) = (
+        server.port,
+        probe_trusting(&ca, goproxy(server.url("https"))),
+    );
+    // The plain server waits for a blank line, so it answers a broken-off handshake only.
+    let seen = tokio::time::timeout(std::time::Duration::from_secs(5), seen)
+        .await
+        .unwrap();
+    assert_eq!(seen.failed, Some(Phase::Tls), "{}", seen.reason);
+    assert!(seen.reason.contains(&port.to_string()));
+    let junk = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = junk.local_addr().unwrap().port();
+    let answer = tokio::spawn(async move {
+        let (mut stream, _) = junk.accept().await.unwrap();
+        let text = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+        tokio::io::AsyncWriteExt::write_all(&mut stream, text)
+            .await
+            .unwrap();
+        stream
+    });
+    let seen = probe_trusting(&ca, goproxy(format!("https://127.0.0.1:{port}"))).await;
+    assert_eq!(seen.verdict, Verdict::Wrong);
+    assert_eq!(
+        seen.reason,
+        format!("127.0.0.1:{port} answers, but not in TLS")
+    );
+    answer.await.unwrap();
+}
+
+fn behind_a_login(request: &Seen) -> Reply {
+    // joe:s3cret, by `printf joe:s3cret | base64`
+    if request.header("authorization") == Some("Basic am9lOnMzY3JldA==") {
+        good_proxy(request)
+    } else {
+        answer(
+            "401 Unauthorized",
+            &[("WWW-Authenticate", "Basic realm=x")],
+            "",
+        )
+    }
+}
+
+#[tokio::test]
+async fn netrc_opens_what_wants_credentials_and_only_with_the_right_port() {
+    let ca = Authority::new("corp");
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::https(&ca.identity(&HERE), behind_a_login).await;
+    let mut target = goproxy(server.url("https"));
+    target.ca = vec![ca.write(dir.path())];
+    let host = format!("127.0.0.1:{}", server.port);
+
+    let seen = probe_with(dir.path(), &[], &target).await;
+    assert_eq!((seen.verdict, seen.definite), (Verdict::Down, true));
+    let advice = format!("wants credentials: add `machine {host} …` to ");
+    assert!(seen.reason.starts_with(&advice), "{}", seen.reason);
+
+    let netrc = dir.path().join(".netrc");
+    std::fs::write(&netrc, "machine 127.0.0.1 login joe password s3cret\n").unwrap();
+    assert!(
+        !probe_with(dir.path(), &[], &target).await.is_up(),
+        "the port is missing"
+    );
+    std::fs::write(&netrc, format!("machine {host} login joe password wr0ng\n")).unwrap();
+    let seen = probe_with(dir.path(), &[], &target).await;
+    assert_eq!(
+        seen.reason,
+        "the credentials are refused (401 Unauthorized)"
+    );
+    std::fs::write(
+        &netrc,
+        format!("machine {host}\n login joe\n password s3cret\n"),
+    )
+    .unwrap();
+    let seen = probe_with(dir.path(), &[], &target).await;
+    assert_eq!(seen.verdict, Verdict::Up, "{}", seen.reason);
+    let off = probe_with(dir.path(), &[("GOAUTH", "off")], &target).await;
+    assert!(!off.is_up());
+}
+
+#[tokio::test]
+async fn a_password_in_the_url_goes_over_https_only_and_is_never_told() {
+    let ca = Authority::new("corp");
+    let server = Server::https(&ca.identity(&HERE), behind_a_login).await;
+    let url = |scheme: &str, password: &str, port: u16| {
+        goproxy(format!("{scheme}://joe:{password}@127.0.0.1:{port}"))
+    };
+    let seen = probe_trusting(&ca, url("https", "s3cret", server.port)).await;
+    assert_eq!(seen.verdict, Verdict::Up, "{}", seen.reason);
+    let wrong = probe_trusting(&ca, url("https", "hunter2", server.port)).await;
+    let dead = probe_trusting(&ca, url("https", "hunter2", dead_port())).await;
+    let plain = Server::http(good_proxy).await;
+    let refused = probe_trusting(&ca, url("http", "hunter2", plain.port)).await;
+    assert!(
+        refused.definite && refused.reason.starts_with("go refuses"),
+        "{}",
+        refused.reason
+    );
+    assert_eq!(plain.seen().len(), 0);
+    for seen in [wrong, dead, refused] {
+        assert!(!format!("{seen:?}").contains("hunter2"), "{seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_to_another_host_gets_no_credentials() {
+    let ca = Authority::new("corp");
+    let far = Server::https(&ca.identity(&HERE), good_proxy).await;
+    let port = far.port;
+    let server = Server::https(&ca.identity(&HERE), move |request| {
+        let path = request.line.strip_prefix("GET ").unwrap();
+        redirect("302 Found", &format!("https://127.0.0.1:{port}{path}"))
+    })
+    .await;
+    let target = goproxy(format!("https://joe:s3cret@127.0.0.1:{}", server.port));
+    assert!(probe_trusting(&ca, target).await.is_up());
+    assert!(
+        server
+            .seen()
+            .iter()
+            .all(|seen| seen.header("authorization").is_some())
+    );
+    assert!(
+        far.seen()
+            .iter()
+            .all(|seen| seen.header("authorization").is_none())
+    );
+}
+
+#[tokio::test]
+async fn a_page_is_judged_by_status_text_and_where_it_leads() {
+    let ca = Authority::new("corp");
+    let server = Server::https(&ca.identity(&HERE), |request| match request.line.as_str() {
+        "GET /moved" => redirect("301 Moved Permanently", "/elsewhere"),
+        "GET /portal" => redirect("302 Found", "http://login.hotel.example/x"),
+        "GET /gone" => status("404 Not Found"),
+        _ => ok("text/html", "<html>all is well</html>"),
+    })
+    .await;
+    let url = |path: &str| format!("{}{path}", server.url("https"));
+    let ask = |path: &str, status: &[u16], body: Option<&str>| {
+        target(TargetKind::Https {
+            url: url(path),
+            status: status.to_vec(),
+            body: body.map(str::to_owned),
+        })
+    };
+    for (target, verdict, reason) in [
+        (ask("/", &[], None), Verdict::Up, "200 OK"),
+        (
+            ask("/moved", &[], None),
+            Verdict::Up,
+            "301 Moved Permanently",
+        ),
+        (ask("/", &[200], Some("all is well")), Verdict::Up, "200 OK"),
+        (
+            ask("/", &[], Some("absent")),
+            Verdict::Wrong,
+            "200, but without the text \"absent\"",
+        ),
+        (
+            ask("/portal", &[], None),
+            Verdict::Portal,
+            "302 to http://login.hotel.example/x",
+        ),
+        (ask("/portal", &[302], None), Verdict::Up, "302 Found"),
+        (
+            ask("/gone", &[], None),
+            Verdict::Down,
+            "answers 404 Not Found",
+        ),
+        (ask("/gone", &[404], None), Verdict::Up, "404 Not Found"),
+        (
+            ask("/", &[204], None),
+            Verdict::Down,
+            "answers 200 OK, not 204",
+        ),
+    ] {
+        let seen = probe_trusting(&ca, target).await;
+        assert_eq!((seen.verdict, seen.reason.as_str()), (verdict, reason));
+    }
+    let plain = Server::http(|_| redirect("302 Found", "https://wifi.hotel.example/")).await;
+    let seen = probe_trusting(&ca, page(plain.url("http"))).await;
+    assert_eq!(seen.verdict, Verdict::Portal);
+    assert_eq!(
+        seen.portal_url.as_deref(),
+        Some("https://wifi.hotel.example/")
+    );
+}
