@@ -10,10 +10,12 @@
 
 pub mod command;
 pub mod error;
+pub mod policy_text;
 pub mod run;
 pub mod session;
 
 pub use command::{Command, Reply, TurnReport};
 pub use error::Error;
+pub use policy_text::read_policy_text;
 pub use run::{Handle, run};
-pub use session::{Loaded, Session, WhyReport, load_policy, read_policy_text};
+pub use session::{Loaded, Session, WhyReport, load_policy};

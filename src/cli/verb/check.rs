@@ -11,7 +11,8 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, Position};
 use crate::policy::file::{Parsed, Place, parse};
-use crate::policy::{Finding, Label, Severity, templates};
+use crate::policy::templates::Template;
+use crate::policy::{Finding, Label, Severity};
 
 /// What is shown in the place of a path.
 const BUILT_IN: &str = "built-in default";
@@ -77,7 +78,7 @@ fn read(context: &Context, file: Option<&Path>) -> Result<(String, String, Parse
             let paths = context.paths()?;
             let there = std::fs::symlink_metadata(&paths.policy).is_ok();
             if !there && !paths.policy_named {
-                let text = templates::DEFAULT.to_owned();
+                let text = Template::Default.text().to_owned();
                 let folder = paths.policy.parent().unwrap_or(Path::new("/"));
                 let parsed = parse_in(&text, folder, home.as_deref());
                 return Ok((BUILT_IN.to_owned(), text, parsed));

@@ -1,0 +1,164 @@
+//! Reading the policy file, with everything that makes one unfit to be followed.
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::error::Error;
+
+/// More than any policy needs: a file beyond this is something else.
+pub const POLICY_LIMIT: u64 = 1024 * 1024;
+
+/// The text of a policy file. Refuses, as ssh does, a file that others may write to: who
+/// writes the policy decides where modules come from.
+///
+/// # Errors
+/// [`Error::PolicyFile`], when it cannot be read, is too big or not UTF-8, or is not safe.
+pub fn read_policy_text(path: &Path) -> Result<String, Error> {
+    let failed = |why: String, unsafe_mode: bool| Error::PolicyFile {
+        path: path.to_owned(),
+        why,
+        unsafe_mode,
+    };
+    let cannot = |error: io::Error| {
+        let why = if error.kind() == io::ErrorKind::NotFound {
+            "there is no such file; `goroam init` writes one".to_owned()
+        } else {
+            format!("cannot be read: {error}")
+        };
+        failed(why, false)
+    };
+    let file = open_at_once(path).map_err(cannot)?;
+    // The open file is asked, not the path: nobody can swap it in between.
+    let meta = file.metadata().map_err(cannot)?;
+    if meta.is_dir() {
+        return Err(failed("is a folder, not a file".to_owned(), false));
+    }
+    if !meta.is_file() {
+        return Err(failed("is not a regular file".to_owned(), false));
+    }
+    if let Some(why) = unsafe_mode(path, &meta) {
+        return Err(failed(why, true));
+    }
+    let mut bytes = Vec::new();
+    file.take(POLICY_LIMIT + 1)
+        .read_to_end(&mut bytes)
+        .map_err(cannot)?;
+    if bytes.len() as u64 > POLICY_LIMIT {
+        let why = format!(
+            "is bigger than {} KiB, so it is no policy",
+            POLICY_LIMIT / 1024
+        );
+        return Err(failed(why, false));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().iter().take(offset);
+        let line = 1 + before.filter(|byte| **byte == b'\n').count();
+        failed(
+            format!("is not UTF-8 (byte {offset}, line {line}); save it as UTF-8"),
+            false,
+        )
+    })
+}
+
+/// Opening a pipe would wait for somebody to write into it.
+#[cfg(unix)]
+fn open_at_once(path: &Path) -> io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)
+}
+
+#[cfg(not(unix))]
+fn open_at_once(path: &Path) -> io::Result<std::fs::File> {
+    std::fs::File::open(path)
+}
+
+/// Why somebody else could have written the policy.
+#[cfg(unix)]
+fn unsafe_mode(path: &Path, meta: &std::fs::Metadata) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+
+    // SAFETY: geteuid takes nothing, touches nothing and cannot fail.
+    let me = unsafe { libc::geteuid() };
+    if meta.uid() != me && meta.uid() != 0 {
+        return Some(format!(
+            "belongs to user {}, not to you; make your own copy of it",
+            meta.uid()
+        ));
+    }
+    let mode = meta.mode() & 0o7777;
+    (mode & 0o022 != 0).then(|| {
+        format!(
+            "others may write to it (mode {mode:04o}); `chmod go-w {}`",
+            path.display()
+        )
+    })
+}
+
+/// On Windows the folder's access list decides, and the profile folder's is the user's own.
+#[cfg(not(unix))]
+fn unsafe_mode(_: &Path, _: &std::fs::Metadata) -> Option<String> {
+    None
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::{POLICY_LIMIT, read_policy_text};
+    use crate::agent::Error;
+
+    fn refused(bytes: &[u8], mode: u32) -> (String, u8) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("goroam.toml");
+        std::fs::write(&path, bytes).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let error: Error = read_policy_text(&path).unwrap_err();
+        (error.to_string(), error.exit_code())
+    }
+
+    #[test]
+    fn a_policy_that_others_may_write_to_is_refused() {
+        for mode in [0o664, 0o646, 0o666] {
+            let (message, exit) = refused(b"version = 1\n", mode);
+            assert!(message.contains("chmod go-w"), "{message}");
+            assert_eq!(exit, 4);
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_not_utf_8_is_named_with_byte_and_line() {
+        let (message, exit) = refused(b"version = 1\n# \xff\n", 0o600);
+        assert!(message.contains("byte 14, line 2"), "{message}");
+        assert_eq!(exit, 2);
+    }
+
+    #[test]
+    fn a_file_of_just_the_limit_is_read_and_one_byte_more_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("goroam.toml");
+        std::fs::write(&path, vec![b'#'; POLICY_LIMIT as usize]).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(read_policy_text(&path).unwrap().len() as u64, POLICY_LIMIT);
+        let (message, exit) = refused(&vec![b'#'; POLICY_LIMIT as usize + 1], 0o600);
+        assert!(message.contains("bigger than 1024 KiB"), "{message}");
+        assert_eq!(exit, 2);
+    }
+
+    #[test]
+    fn a_folder_and_a_pipe_are_no_policies_and_nobody_waits_for_the_pipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = read_policy_text(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("is a folder"), "{error}");
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let error = read_policy_text(&pipe).unwrap_err().to_string();
+        assert!(error.contains("not a regular file"), "{error}");
+    }
+}
