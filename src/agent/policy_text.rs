@@ -1,5 +1,6 @@
-//! The text of a policy file: who may have written it, and how large it may be.
+//! Reading the policy file, with everything that makes one unfit to be followed.
 
+use std::io::{self, Read};
 use std::path::Path;
 
 use super::error::Error;
@@ -13,19 +14,18 @@ pub const POLICY_LIMIT: u64 = 1024 * 1024;
 /// # Errors
 /// [`Error::PolicyFile`], when it cannot be read, is too big or not UTF-8, or is not safe.
 pub fn read_policy_text(path: &Path) -> Result<String, Error> {
-    use std::io::Read;
-
     let failed = |why: String, unsafe_mode: bool| Error::PolicyFile {
         path: path.to_owned(),
         why,
         unsafe_mode,
     };
-    let cannot = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => failed(
-            "there is no such file; `goroam init` writes one".to_owned(),
-            false,
-        ),
-        _ => failed(format!("cannot be read: {error}"), false),
+    let cannot = |error: io::Error| {
+        let why = if error.kind() == io::ErrorKind::NotFound {
+            "there is no such file; `goroam init` writes one".to_owned()
+        } else {
+            format!("cannot be read: {error}")
+        };
+        failed(why, false)
     };
     let file = open_at_once(path).map_err(cannot)?;
     // The open file is asked, not the path: nobody can swap it in between.
@@ -63,7 +63,7 @@ pub fn read_policy_text(path: &Path) -> Result<String, Error> {
 
 /// Opening a pipe would wait for somebody to write into it.
 #[cfg(unix)]
-fn open_at_once(path: &Path) -> std::io::Result<std::fs::File> {
+fn open_at_once(path: &Path) -> io::Result<std::fs::File> {
     use std::os::unix::fs::OpenOptionsExt;
 
     std::fs::OpenOptions::new()
@@ -73,7 +73,7 @@ fn open_at_once(path: &Path) -> std::io::Result<std::fs::File> {
 }
 
 #[cfg(not(unix))]
-fn open_at_once(path: &Path) -> std::io::Result<std::fs::File> {
+fn open_at_once(path: &Path) -> io::Result<std::fs::File> {
     std::fs::File::open(path)
 }
 
@@ -105,11 +105,13 @@ fn unsafe_mode(_: &Path, _: &std::fs::Metadata) -> Option<String> {
     None
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use super::{Error, POLICY_LIMIT, read_policy_text};
+    use super::{POLICY_LIMIT, read_policy_text};
+    use crate::agent::Error;
 
     fn refused(bytes: &[u8], mode: u32) -> (String, u8) {
         let folder = tempfile::tempdir().unwrap();

@@ -13,6 +13,9 @@ pub mod client;
 mod endpoint;
 pub mod message;
 pub mod server;
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;
 
 pub use client::{Watching, ask, watch};
 pub use server::{Serving, serve};

@@ -1,22 +1,16 @@
 //! What the targets answered.
 
 use anstyle::Style;
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::page::Page;
 use super::style::{BAD, BOLD, GOOD, ODD, paint};
-use super::text::{Sheet, clean};
+use super::text::{Sheet, clean, width};
 use crate::model::{Observation, Verdict};
 
-const HEADINGS: [&str; 7] = [
-    "",
-    "verdict",
-    "dns",
-    "connect",
-    "tls",
-    "first byte",
-    "what it proved",
-];
+const HEADINGS: [&str; 6] = ["", "verdict", "dns", "connect", "tls", "first byte"];
+/// Between columns.
+const GAP: u16 = 2;
 
 /// A row for each target, milliseconds by phase, and what to do about a login page.
 pub(in crate::cli) fn probe(seen: &[Observation], page: &Page) -> String {
@@ -25,15 +19,18 @@ pub(in crate::cli) fn probe(seen: &[Observation], page: &Page) -> String {
         sheet.paragraph("The policy has no targets.");
         return sheet.finish();
     }
-    let mut rows = seen.iter();
-    for (i, line) in table(seen, page).lines().enumerate() {
-        let line = line.trim_end();
-        // A line that begins at the left edge is a target's first; the others are wrapped.
-        let painted = match line.starts_with(' ') || i == 0 {
-            true => None,
-            false => rows.next().map(|seen| paint_row(line, seen)),
-        };
-        sheet.line(&painted.unwrap_or_else(|| line.to_owned()));
+    let table = table(seen);
+    let mut lines = table.lines();
+    let heading = lines.next().unwrap_or_default();
+    let columns = width(&heading);
+    sheet.line(&format!("{heading}what it proved"));
+    for (line, seen) in lines.zip(seen) {
+        let reason = clean(&seen.reason);
+        let room = page.columns.saturating_sub(columns);
+        // A URL that is too long for its column gets a line of its own.
+        let fits = reason.split_whitespace().all(|word| width(word) <= room);
+        let hang = if fits { columns } else { 4 };
+        sheet.entry(&paint_row(&line, seen), columns, &reason, hang);
     }
     for hint in hints(seen) {
         sheet.paragraph(&hint);
@@ -41,12 +38,13 @@ pub(in crate::cli) fn probe(seen: &[Observation], page: &Page) -> String {
     sheet.finish()
 }
 
-fn table(seen: &[Observation], page: &Page) -> Table {
+/// The columns that are compared down the page. What was proven stands to the right of them
+/// and is wrapped by us: a table breaks URLs.
+fn table(seen: &[Observation]) -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(u16::try_from(page.columns).unwrap_or(u16::MAX))
+        .set_content_arrangement(ContentArrangement::Disabled)
         .set_header(HEADINGS);
     for seen in seen {
         let ms = &seen.phases;
@@ -57,15 +55,11 @@ fn table(seen: &[Observation], page: &Page) -> Table {
             cell(ms.connect),
             cell(ms.tls),
             cell(ms.first_byte),
-            clean(&seen.reason),
         ]);
     }
     for (i, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
-        if i + 1 < HEADINGS.len() {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
-        if (2..6).contains(&i) {
+        column.set_padding((0, GAP));
+        if i >= 2 {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
@@ -130,10 +124,24 @@ mod tests {
     use crate::cli::render::fixtures::{hotel, page, plain, too_wide};
     use crate::cli::render::style::{GOOD, paint};
 
+    const HOTEL: &str = "       verdict   dns  connect  tls  first byte  what it proved
+corp   up          1        2    6           3
+    git.corp.example/team/hello@v1.0.0
+proxy  portal      1        2    4           2  302 to
+                                                http://login.hotel.example/
+cn     wrong      <1        3    7           4  200, but HTML where go.mod was
+                                                asked
+sum    down     3000        –    –           –  no answer from DNS 10.8.0.2 in 3
+                                                s
+A login page answers for everybody: open http://login.hotel.example/ in a
+browser.
+cn answers, but not with what go would accept: nothing is fetched from it.
+";
+
     #[test]
     fn a_hotel_reads_as_it_should() {
         let text = probe(&hotel(), &page());
-        assert_eq!(plain(&text), "");
+        assert_eq!(plain(&text), HOTEL);
         assert_eq!(too_wide(&text), None);
     }
 

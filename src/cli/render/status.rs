@@ -14,10 +14,10 @@ pub(in crate::cli) fn status(status: &Status, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     head(&mut sheet, status, page);
     let columns = variable_columns(status);
-    let lead = format!("  {}", paint(DIM, &pad("network", columns)));
+    let lead = format!("  {} ", paint(DIM, &pad("network", columns)));
     sheet.entry(&lead, columns + 3, &network(&status.network), columns + 3);
     if let Some(why) = &status.why {
-        let lead = format!("  {}", paint(DIM, &pad("why", columns)));
+        let lead = format!("  {} ", paint(DIM, &pad("why", columns)));
         sheet.entry(&lead, columns + 3, &clean(why), columns + 3);
     }
     variables(&mut sheet, status, columns);
@@ -118,24 +118,18 @@ fn head(sheet: &mut Sheet, status: &Status, page: &Page) {
 /// Who chooses: the agent, nobody, or the user's hand.
 fn mode(status: &Status, page: &Page) -> String {
     let agent = match status.agent {
-        AgentState::Running => "",
-        AgentState::Stopped => "no agent is running",
+        AgentState::Running => None,
+        AgentState::Stopped => Some("no agent is running"),
     };
-    match &status.pinned {
-        Some(pinned) => {
-            let until = match pinned.until {
-                Some(until) => format!("until {}", page.moment(until)),
-                None => "until `goroam auto`".to_owned(),
-            };
-            let hand = format!("chosen by hand, {until}");
-            if agent.is_empty() {
-                hand
-            } else {
-                format!("{hand}; {agent}")
-            }
-        }
-        None if agent.is_empty() => "automatic".to_owned(),
-        None => agent.to_owned(),
+    let hand = status.pinned.as_ref().map(|pinned| match pinned.until {
+        Some(until) => format!("by hand until {}", page.moment(until)),
+        None => "by hand".to_owned(),
+    });
+    match (hand, agent) {
+        (Some(hand), Some(agent)) => format!("{hand}; {agent}"),
+        (Some(hand), None) => hand,
+        (None, Some(agent)) => agent.to_owned(),
+        (None, None) => "automatic".to_owned(),
     }
 }
 
@@ -268,8 +262,8 @@ mod tests {
   GOSUMDB   sum.golang.org
 
   corp      ✓ up       12 ms  TLS pinned, v1.4.0 hash right
-  proxy     ✗ down    3000 ms  10.20.0.1 answers “no route” (blocked here)
-  sum       ·                  not needed
+  proxy     ✗ down   3000 ms  10.20.0.1 answers “no route” (blocked here)
+  sum       ·                 not needed
 ";
 
     #[test]
@@ -279,7 +273,24 @@ mod tests {
         assert_eq!(too_wide(&text), None);
     }
 
-    const TROUBLED: &str = "";
+    const TROUBLED: &str = "\
+● office · since 09:12 (2 h 04 min), switched in 38 ms       by hand until 14:00
+  network   wlan0 (wifi “corp”) via 10.20.0.1 · dns 10.20.0.53 · corp.example
+  why       corp proven by its key
+  GOPRIVATE git.corp.example                    was not set
+  GOPROXY   https://goproxy.corp.example        was proxy.golang.org,direct
+  GOSUMDB   sum.golang.org
+
+  corp      ✓ up       12 ms  TLS pinned, v1.4.0 hash right
+  proxy     ✗ down   3000 ms  10.20.0.1 answers “no route” (blocked here)
+  sum       ·                 not needed
+
+! GOPROXY is also set in this shell's environment (direct), which wins over
+  `go env -w`. `unset GOPROXY` to let goroam's value count.
+! GOSUMDB: somebody else has set it to off; it is left so until the next switch.
+  `goroam once` sets it again.
+! no go\u{fffd}[2J command
+";
 
     #[test]
     fn what_somebody_should_look_at_stands_below() {

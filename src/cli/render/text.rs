@@ -30,7 +30,7 @@ pub(super) fn pad(text: &str, columns: usize) -> String {
 /// word stays whole: half a URL is of no use to anybody.
 pub(super) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
+    for word in words(text) {
         let room = if lines.len() == 1 { first } else { rest };
         let line = lines.pop().unwrap_or_default();
         if line.is_empty() {
@@ -47,6 +47,18 @@ pub(super) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// What stands between spaces; a command in backticks is one word.
+fn words(text: &str) -> Vec<&str> {
+    let paired = text.matches('`').count().is_multiple_of(2);
+    let mut quoted = false;
+    let ends_word = |c: char| {
+        quoted ^= paired && c == '`';
+        !quoted && c.is_whitespace()
+    };
+    let words = text.split(ends_word);
+    words.filter(|word| !word.is_empty()).collect()
 }
 
 /// Lines that are built up from pieces, each with its style.
@@ -146,5 +158,14 @@ mod tests {
         );
         assert_eq!(wrap("eleven", 3, 8), ["", "eleven"]);
         assert_eq!(wrap("", 3, 8), [""]);
+    }
+
+    #[test]
+    fn a_command_in_backticks_is_not_torn_apart() {
+        assert_eq!(
+            wrap("try `go env -w`, then", 9, 12),
+            ["try", "`go env -w`,", "then"]
+        );
+        assert_eq!(wrap("it`s go env", 5, 5), ["it`s", "go", "env"]);
     }
 }

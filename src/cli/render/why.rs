@@ -83,18 +83,19 @@ fn tree(sheet: &mut Sheet, trace: &Trace) {
         std::slice::from_ref(trace)
     };
     let widest = parts.iter().map(|part| widest(part, 2)).max().unwrap_or(0);
-    let column = widest.min(CONDITION_COLUMNS) + 2;
+    let column = widest + 2;
     for part in parts {
         branch(sheet, part, 2, column);
     }
 }
 
-/// The last column of the widest condition that has evidence beside it.
+/// The last column of the widest condition that has evidence beside it, outliers left out.
 fn widest(trace: &Trace, indent: usize) -> usize {
-    let own = if trace.evidence.is_empty() {
+    let end = indent + 2 + width(&clean(&trace.what));
+    let own = if trace.evidence.is_empty() || end > CONDITION_COLUMNS {
         0
     } else {
-        indent + 2 + width(&clean(&trace.what))
+        end
     };
     let parts = trace.parts.iter().map(|part| widest(part, indent + 2));
     parts.fold(own, usize::max)
@@ -193,8 +194,7 @@ office was chosen, because
   ✓ up corp              TLS to goproxy.corp.example, key sha256/3f9c… is pinned
   ✓ any
     ✓ subnet 10.0.0.0/8  wlan0 has 10.20.0.50
-    · search_domain corp.example
-                         not needed
+    · search_domain corp.example  not needed
 lab was not, because
   ✗ interface lab*  no running link is
 public and offline were not reached.

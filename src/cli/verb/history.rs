@@ -24,8 +24,7 @@ pub(in crate::cli) fn run(context: &Context, args: History) -> Result<u8, Failur
     if args.verify {
         return verify(context, Journal::verify(&journal), args.format.json);
     }
-    let (entries, unreadable) =
-        Journal::last(&journal, args.most).map_err(|error| failed(error))?;
+    let (entries, unreadable) = Journal::last(&journal, args.most).map_err(failed)?;
     if unreadable > 0 {
         tracing::warn!("{}: {unreadable} lines cannot be read", journal.display());
     }

@@ -11,26 +11,33 @@ use crate::policy::templates::Template;
 
 /// Writes a template where the policy is looked for. What is there already stays.
 pub(in crate::cli) fn run(context: &Context, args: Init) -> Result<u8, Failure> {
-    let text = match args.template {
-        TemplateName::Default => Template::Default.text(),
-        TemplateName::Corporate => Template::Corporate.text(),
-        TemplateName::Classic => Template::Classic.text(),
+    let template = match args.template {
+        TemplateName::Default => Template::Default,
+        TemplateName::Corporate => Template::Corporate,
+        TemplateName::Classic => Template::Classic,
     };
+    let text = template.text();
     if args.stdout {
         context.out.raw(text.as_bytes())?;
         return Ok(EXIT_DONE);
     }
     let path = context.paths()?.policy;
-    write_new(&path, text).map_err(|error| refusal(&path, &error))?;
-    context.out.text(&format!(
-        "{}\n  edit it, then: goroam check; goroam once\n",
-        path.display()
-    ))?;
+    let shown = path.display();
+    if !write_new(&path, text).map_err(|error| cannot(&path, &error))? {
+        let message = format!(
+            "{shown} is there already and stays as it is; `goroam check` reads it, \
+             `goroam init --stdout` prints the template"
+        );
+        return Err(Failure::said(message, EXIT_FAILED));
+    }
+    let next = "  edit it, then: goroam check; goroam once";
+    context.out.text(&format!("{shown}\n{next}\n"))?;
     Ok(EXIT_DONE)
 }
 
-/// All of it or nothing, and never in the place of a file (or a link) that is there.
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
+/// All of it or nothing, and never in the place of a file (or a link) that is there: then
+/// `Ok(false)`.
+fn write_new(path: &Path, text: &str) -> io::Result<bool> {
     let path = std::path::absolute(path)?;
     let folder = path.parent().unwrap_or(&path);
     make_folder(folder)?;
@@ -38,8 +45,11 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
-    file.persist_noclobber(&path)?;
-    Ok(())
+    match file.persist_noclobber(&path) {
+        Ok(_) => Ok(true),
+        Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(refused) => Err(refused.error),
+    }
 }
 
 /// 0700, as the XDG base directory specification has it for missing folders.
@@ -51,15 +61,7 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-fn refusal(path: &Path, error: &io::Error) -> Failure {
-    let path = path.display();
-    let message = if error.kind() == io::ErrorKind::AlreadyExists {
-        format!(
-            "{path} is there already and stays as it is; `goroam check` reads it, \
-             `goroam init --stdout` prints the template"
-        )
-    } else {
-        format!("{path}: cannot be written: {error}")
-    };
+fn cannot(path: &Path, error: &io::Error) -> Failure {
+    let message = format!("{}: cannot be written: {error}", path.display());
     Failure::said(message, EXIT_FAILED)
 }
