@@ -12,6 +12,8 @@ pub mod expand;
 pub mod explain;
 pub mod file;
 pub mod finding;
+mod goflags;
+mod gotoolchain;
 mod grammar;
 mod lint;
 mod loosen;

@@ -1,6 +1,6 @@
 //! Chains and databases that go reads otherwise than they look.
 
-use super::{View, canonical, note};
+use super::view::{View, canonical, note};
 use crate::model::{HopKind, Separator, SumDb, TargetKind};
 use crate::policy::expand::expand;
 use crate::policy::finding::Finding;

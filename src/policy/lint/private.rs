@@ -1,6 +1,6 @@
 //! Private module paths must not reach a public proxy: golang/go#37367, #32253.
 
-use super::{View, note};
+use super::view::{View, note};
 use crate::model::target::DEFAULT_MODULE;
 use crate::model::{HopKind, Patterns, Separator, Target, TargetKind};
 use crate::policy::finding::Finding;
