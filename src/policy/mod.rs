@@ -20,6 +20,7 @@ mod loosen;
 mod nearest;
 mod places;
 pub mod profile;
+mod proof;
 pub mod settle;
 pub mod templates;
 mod variables;

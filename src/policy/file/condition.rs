@@ -1,9 +1,10 @@
 //! `when`.
 
+use std::collections::BTreeSet;
+
 use super::facts::{address, env, interface, nonempty, search_domain, subnet};
 use super::reader::{Node, Reader, Table, Text, quoted};
 use crate::policy::finding::Finding;
-use crate::policy::nearest::nearest;
 use crate::policy::profile::Condition;
 
 /// Deeper conditions are refused: nobody can read them, and every walk of them is a recursion.
@@ -107,7 +108,7 @@ pub(super) fn target_name(
         format!("no target is called {}", quoted(text.value)),
         text.span,
     );
-    reader.report(match nearest(text.value, names.iter().copied()) {
+    reader.report(match reader.suggest(text.value, names) {
         Some(near) => finding
             .label(format!("did you mean `{near}`?"))
             .help(format!("write \"{near}\"")),
@@ -216,14 +217,7 @@ fn at_least(reader: &mut Reader<'_>, node: &Node<'_>, names: &Names<'_>) -> Opti
         .collect();
     let of: Vec<String> = of.into_iter().collect::<Option<_>>()?;
     let n = usize::try_from(n?).ok()?;
-    if let Some((i, twice)) = of
-        .iter()
-        .enumerate()
-        .find(|(i, name)| of[..*i].contains(name))
-    {
-        let span = items.get(i).map_or_else(|| of_node.span(), Node::span);
-        let message = format!("{} is counted twice", quoted(twice));
-        reader.report(Finding::error("counted-twice", message, span));
+    if named_twice(reader, items, &of) {
         return None;
     }
     if n > of.len() {
@@ -232,4 +226,19 @@ fn at_least(reader: &mut Reader<'_>, node: &Node<'_>, names: &Names<'_>) -> Opti
         return None;
     }
     Some(Condition::AtLeast { n, of })
+}
+
+/// Notes the first name that stands in a list twice.
+pub(super) fn named_twice(reader: &mut Reader<'_>, items: &[Node<'_>], names: &[String]) -> bool {
+    let mut seen = BTreeSet::new();
+    let twice = names
+        .iter()
+        .zip(items)
+        .find(|(name, _)| !seen.insert(*name));
+    if let Some((name, item)) = twice {
+        let message = format!("{} is named twice", quoted(name));
+        reader.report(Finding::error("named-twice", message, item.span()));
+        return true;
+    }
+    false
 }

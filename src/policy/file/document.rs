@@ -1,18 +1,16 @@
 //! The document as a whole: its bounds, its parts in order, and the order of the findings.
 
 use super::env::Scope;
-use super::reader::{Node, Reader, Table};
+use super::reader::{MOST_FINDINGS, Node, Reader, Table};
 use super::{Parsed, Place, agent, profiles, syntax, target};
 use crate::policy::finding::{Finding, Severity};
+use crate::policy::nearest::nearest;
 use crate::policy::places::Places;
 use crate::policy::profile::{Condition, Policy};
 use crate::policy::{lint, loosen};
 
 /// Bytes. A policy of a hundred targets has some ten thousand.
 const LONGEST: usize = 1 << 20;
-
-/// More findings than this help nobody.
-const MOST_FINDINGS: usize = 100;
 
 /// The bytes of a policy file as text.
 ///
@@ -46,7 +44,7 @@ pub fn parse(text: &str, place: Place<'_>) -> Parsed {
     });
     let mut findings = reader.findings;
     if !broken.is_empty() {
-        findings.retain(|finding| syntax::is_sure_of(finding, text, &broken));
+        syntax::drop_echoes(&mut findings, text, &broken);
         findings.extend(broken);
     }
     let sound = findings
@@ -78,6 +76,7 @@ fn document(reader: &mut Reader<'_>, table: &Table<'_, '_>, place: Place<'_>) ->
     let names: Vec<&str> = target_table
         .iter()
         .flat_map(|table| table.entries())
+        .take(target::MOST_PARTS)
         .map(|(name, _)| name.value)
         .collect();
     let scope = Scope {
@@ -111,6 +110,10 @@ fn document(reader: &mut Reader<'_>, table: &Table<'_, '_>, place: Place<'_>) ->
 
 fn version(reader: &mut Reader<'_>, table: &Table<'_, '_>) {
     let Some(node) = table.get("version") else {
+        let misspelt = |key: &str| nearest(key, ["version"].into_iter()).is_some();
+        if table.entries().any(|(key, _)| misspelt(key.value)) {
+            return; // said already, at the key
+        }
         reader.report(
             nowhere(
                 "missing-version",

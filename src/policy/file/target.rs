@@ -51,12 +51,25 @@ pub(super) fn targets(
     place: Place<'_>,
 ) -> BTreeMap<String, Target> {
     let mut targets = BTreeMap::new();
-    for (name, node) in table.entries() {
+    for (i, (name, node)) in table.entries().enumerate() {
+        if i == MOST_PARTS {
+            reader.report(too_many("targets", name.span));
+            break;
+        }
         if let Some(target) = target(reader, &name, node, defaults, place) {
             targets.insert(name.value.to_owned(), target);
         }
     }
     targets
+}
+
+/// Targets, and profiles. Each target is a probe, and each profile is walked at every decision.
+pub(super) const MOST_PARTS: usize = 256;
+
+/// The finding that says so.
+pub(super) fn too_many(what: &str, span: std::ops::Range<usize>) -> Finding {
+    let message = format!("more than {MOST_PARTS} {what}");
+    Finding::error("too-many", message, span)
 }
 
 /// Notes a name that cannot be typed or printed.
