@@ -106,7 +106,7 @@ fn the_settings_of_the_agent_and_the_probes_are_checked() {
     for (body, code, place) in [
         ("[agent]\nsettel = \"1s\"", "unknown-key", "settel"),
         ("[agent]\nrecheck = \"soon\"", "bad-duration", "\"soon\""),
-        ("[agent]\nrecheck = \"1s\"", "out-of-range", "\"1s\""),
+        ("[agent]\nrecheck = \"1ms\"", "out-of-range", "\"1ms\""),
         ("[agent]\nrecheck = 10", "wrong-type", "10"),
         ("[agent]\nsettle = \"2h\"", "out-of-range", "\"2h\""),
         ("[agent]\nfall = 0", "out-of-range", "0"),
@@ -297,7 +297,7 @@ fn conditions_are_checked() {
         ("{ at_least = { n = 1 } }", "missing-key", "{ n = 1 }"),
         (
             "{ at_least = { n = 2, of = [\"proxy\", \"proxy\"] } }",
-            "counted-twice",
+            "named-twice",
             "\"proxy\"",
         ),
         (
@@ -485,6 +485,22 @@ fn syntax_errors_come_several_at_once_and_do_not_hide_the_rest() {
 }
 
 #[test]
+fn what_broken_syntax_hides_is_not_guessed_at() {
+    let codes =
+        |text: &str| -> Vec<&str> { found(text).into_iter().map(|(code, _)| code).collect() };
+    let broken = "version = 1\n# [target.corp]\nfall = \n[[profile]]\nname = \"a\"\n\
+                  when = { any = [{ up = \"corp\" }, { up = \"cropp\" }] }\n";
+    // `corp` may be meant to be defined, `cropp` is nowhere, and the end may be missing.
+    assert_eq!(codes(broken), ["syntax", "unknown-target"]);
+    let twice = "version = 1\n[agent]\nfall = 1\nfall = 2\n[[profile]]\nname = \"a\"\n\
+                 when = { up = \"x\" }\n";
+    assert_eq!(
+        codes(twice),
+        ["duplicate-key", "no-catch-all", "unknown-target"]
+    );
+}
+
+#[test]
 fn a_warning_does_not_refuse_the_policy_and_an_error_does() {
     let parsed = read("version = 1\n[target.a]\nicmp = \"10.0.0.1\"\n[[profile]]\nname = \"x\"\n");
     assert_eq!(parsed.findings[0].severity, Severity::Warning);
@@ -562,6 +578,74 @@ fn hostile_sizes_are_refused_quickly() {
         read(&many).findings.last().unwrap().code,
         "too-many-findings"
     );
+}
+
+#[test]
+fn a_full_file_is_read_in_a_moment_whatever_it_is_full_of() {
+    let fill = |unit: &dyn Fn(usize) -> String, room: usize| {
+        let mut text = String::new();
+        for i in 0.. {
+            let unit = unit(i);
+            if text.len() + unit.len() > room {
+                return text;
+            }
+            text.push_str(&unit);
+        }
+        text
+    };
+    const ROOM: usize = (1 << 20) - 2000;
+    let targets = (0..250)
+        .map(|i| format!("[target.t{i}]\ngoproxy = \"https://t{i}.b\"\nprivate = true\n"))
+        .collect::<String>();
+    let names = fill(&|i| format!("\"t{}\",", i % 250), 700_000);
+    let wrong = fill(&|i| format!("\"u{i}\","), 700_000);
+    let hops = fill(&|i| format!("t{}.b,", i % 250), 700_000);
+    for text in [
+        fill(&|i| format!("k{i} = = \n"), ROOM),
+        fill(&|i| format!("versio{i} = 1\n"), ROOM),
+        fill(&|i| format!("[target.t{i}]\nicmp = \"1.1.1.1\"\n"), ROOM),
+        fill(
+            &|i| format!("[[profile]]\nname = \"{i}\"\nwhen = {{ online = true }}\n"),
+            ROOM,
+        ),
+        fill(
+            &|i| format!("[[profile]]\nenv = {{ GOPROXXY{i} = \"\" }}\n"),
+            ROOM,
+        ),
+        format!(
+            "{targets}[[profile]]\nname = \"a\"\nwhen = {{ at_least = {{ n = 2, of = [{names}] }} }}\n"
+        ),
+        format!(
+            "{targets}[[profile]]\nname = \"a\"\nwhen = {{ at_least = {{ n = 2, of = [{wrong}] }} }}\n"
+        ),
+        format!(
+            "{targets}[[profile]]\nname = \"a\"\nenv = {{ GOPROXY = {{ fastest = [{names}] }} }}\n"
+        ),
+        format!("{targets}[[profile]]\nname = \"a\"\nenv = {{ GOPROXY = \"{hops}\" }}\n"),
+        format!(
+            "{targets}[[profile]]\nname = \"a\"\nenv = {{ GOPROXY = \"{}\" }}\n",
+            &hops[..8000]
+        ),
+        format!(
+            "[[profile]]\nname = \"a\"\nenv = {{ GOPRIVATE = \"{}\" }}\n",
+            "[a-z]*,".repeat(1000)
+        ),
+        format!(
+            "[[profile]]\nname = \"a\"\nenv = {{ GOFLAGS = \"{}\" }}\n",
+            "${HOME}".repeat(100_000)
+        ),
+    ] {
+        let started = std::time::Instant::now();
+        let parsed = read(&format!("version = 1\n{text}"));
+        assert!(parsed.findings.len() <= 101);
+        // Some hundred times what it takes, so that a busy machine does not fail it.
+        assert!(
+            started.elapsed().as_secs() < 10,
+            "{:?}: {:.100}",
+            started.elapsed(),
+            text
+        );
+    }
 }
 
 #[test]

@@ -344,6 +344,12 @@ fn chains_that_go_reads_otherwise_are_named() {
         ),
         (
             up,
+            "GOPROXY = \"https://a.b;https://c.d\"",
+            "several-in-one",
+            "https://a.b;https://c.d",
+        ),
+        (
+            up,
             "GOPROXY = \"localhost:3000\"",
             "implied-https",
             "localhost:3000",

@@ -78,6 +78,8 @@ impl std::ops::Not for Truth {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::Truth::{self, False, True, Unknown};
 
     #[test]
@@ -96,5 +98,47 @@ mod tests {
         assert_eq!(Truth::at_least(2, [False, Unknown, False]), False);
         assert_eq!(Truth::at_least(2, [True, Unknown, False]), Unknown);
         assert_eq!(Truth::at_least(0, []), True);
+    }
+
+    fn truths() -> impl Strategy<Value = Vec<Truth>> {
+        proptest::collection::vec(proptest::sample::select(vec![True, False, Unknown]), 0..6)
+    }
+
+    /// Every way in which the unknown ones can turn out.
+    fn outcomes(values: &[Truth]) -> Vec<Vec<bool>> {
+        values.iter().fold(vec![Vec::new()], |all, value| {
+            let ways: &[bool] = match value {
+                True => &[true],
+                False => &[false],
+                Unknown => &[true, false],
+            };
+            let grown = all.iter().flat_map(|known| {
+                ways.iter()
+                    .map(move |way| [known.as_slice(), &[*way]].concat())
+            });
+            grown.collect()
+        })
+    }
+
+    /// Settled exactly when every outcome says the same.
+    fn settled(values: &[Truth], says: impl Fn(&[bool]) -> bool) -> Truth {
+        let said: Vec<bool> = outcomes(values).iter().map(|known| says(known)).collect();
+        match (said.contains(&true), said.contains(&false)) {
+            (true, false) => True,
+            (false, true) => False,
+            _ => Unknown,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_settled_as_soon_as_no_outcome_can_change_it(values in truths(), n in 0usize..7) {
+            let all = settled(&values, |known| known.iter().all(|v| *v));
+            let any = settled(&values, |known| known.iter().any(|v| *v));
+            let enough = settled(&values, |known| known.iter().filter(|v| **v).count() >= n);
+            prop_assert_eq!(Truth::all(values.clone()), all);
+            prop_assert_eq!(Truth::any(values.clone()), any);
+            prop_assert_eq!(Truth::at_least(n, values.clone()), enough);
+        }
     }
 }

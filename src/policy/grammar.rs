@@ -5,6 +5,8 @@ use std::path::Path;
 
 use ring::digest;
 
+use super::goflags::goflags;
+use super::gotoolchain::gotoolchain;
 use super::variables::Fault;
 use crate::model::{Chain, Patterns, SumDb, VerifierKey, redact};
 
@@ -119,128 +121,6 @@ fn patterns(name: &str, value: &str) -> Vec<Fault> {
         }
     }
     faults
-}
-
-fn goflags(value: &str) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    let Ok(words) = split_quoted(value) else {
-        return vec![Fault::new(
-            "bad-goflags",
-            "GOFLAGS holds a quote that is not closed",
-        )];
-    };
-    for (at, word) in words {
-        let place = (at, word.len());
-        let name = word.strip_prefix("--").or_else(|| word.strip_prefix('-'));
-        let Some(flag) = name.filter(|name| !name.is_empty() && !name.starts_with(['-', '=']))
-        else {
-            faults.push(
-                Fault::new(
-                    "bad-goflags",
-                    "every word of GOFLAGS must be a flag: go refuses to run otherwise",
-                )
-                .at(place)
-                .help("write a flag and its value as one word: -flag=value"),
-            );
-            continue;
-        };
-        match flag {
-            "mod=vendor" => faults.push(
-                Fault::new(
-                    "goflags-mod-vendor",
-                    "-mod=vendor for every project breaks those without a vendor folder, and `go install m@v` everywhere",
-                )
-                .at(place)
-                .help("go uses a vendor folder by itself where there is one"),
-            ),
-            "mod=mod" => faults.push(
-                Fault::new(
-                    "goflags-mod-mod",
-                    "-mod=mod for every project passes vendor folders over, and fails in workspaces",
-                )
-                .at(place)
-                .mild(),
-            ),
-            "insecure" => faults.push(
-                Fault::new("nothing-reads", "nothing reads -insecure any more")
-                    .at(place)
-                    .help("take it out; a proxy's own certificate authority belongs into the system's store")
-                    .mild(),
-            ),
-            _ => {}
-        }
-    }
-    faults
-}
-
-/// `cmd/internal/quoted.Split`: words with their offsets; quotes count at the start of a word.
-fn split_quoted(value: &str) -> Result<Vec<(usize, &str)>, ()> {
-    let mut words = Vec::new();
-    let mut rest = value;
-    loop {
-        rest = rest.trim_start_matches([' ', '\t', '\n', '\r']);
-        let at = value.len() - rest.len();
-        let Some(first) = rest.chars().next() else {
-            return Ok(words);
-        };
-        let (word, behind, from) = if matches!(first, '"' | '\'') {
-            let (word, behind) = rest[1..].split_once(first).ok_or(())?;
-            (word, behind, at + 1)
-        } else {
-            let end = rest.find([' ', '\t', '\n', '\r']).unwrap_or(rest.len());
-            (&rest[..end], &rest[end..], at)
-        };
-        words.push((from, word));
-        rest = behind;
-    }
-}
-
-/// `cmd/go/internal/toolchain.Select`.
-fn gotoolchain(value: &str) -> Result<(), Fault> {
-    let (least, suffix) = match value.split_once('+') {
-        Some((least, suffix)) => (least, Some(suffix)),
-        None => (value, None),
-    };
-    let known = match suffix {
-        None => matches!(least, "" | "auto" | "path" | "local") || is_toolchain(least),
-        Some("auto" | "path") => least == "local" || is_toolchain(least),
-        Some(_) => false,
-    };
-    if known {
-        return Ok(());
-    }
-    Err(Fault::new(
-        "bad-gotoolchain",
-        "invalid GOTOOLCHAIN: every go command would refuse to run",
-    )
-    .help("one of auto, path, local, go1.24.0, or a version with +auto or +path"))
-}
-
-/// `gover.FromToolchain` and `gover.Parse`: `go1.24`, `go1.24.3`, `go1.24rc1`, with `-suffix`.
-fn is_toolchain(name: &str) -> bool {
-    let Some(version) = name
-        .strip_prefix("go1")
-        .filter(|_| !name.contains(['/', '\\']))
-    else {
-        return false;
-    };
-    let version = version.split([' ', '\t', '-']).next().unwrap_or_default();
-    let Some(minor) = version.strip_prefix('.') else {
-        return version.is_empty();
-    };
-    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-    let number = |text: &str| {
-        !text.is_empty() && digits(text) == text.len() && (text == "0" || !text.starts_with('0'))
-    };
-    let (minor, rest) = minor.split_at(digits(minor));
-    if !number(minor) {
-        return false;
-    }
-    if let Some(patch) = rest.strip_prefix('.') {
-        return number(patch);
-    }
-    let pre = rest.trim_start_matches(|c: char| c.is_ascii_lowercase());
-    rest.is_empty() || (pre.len() < rest.len() && (pre.is_empty() || number(pre)))
 }
 
 fn one_of(name: &str, value: &str, known: &[&str]) -> Result<(), Fault> {

@@ -10,6 +10,7 @@ use super::finding::Finding;
 use super::grammar::shown;
 use super::places::{Places, ProfilePlace};
 use super::profile::{Condition, EnvValue, Policy, Profile};
+use super::proof::is_proven;
 use super::variables::{is_path_like, stand_in};
 use crate::model::{HopKind, Patterns, Target};
 
@@ -47,49 +48,6 @@ pub(super) fn check(policy: &mut Policy, places: &Places) -> Vec<Finding> {
         }
     }
     findings
-}
-
-/// Can the condition not hold without an authenticated fact?
-pub(super) fn is_proven(condition: &Condition, targets: &BTreeMap<String, Target>) -> bool {
-    guarantees(condition, true, targets)
-}
-
-/// Does `condition == value` imply that some authenticated target is up?
-fn guarantees(condition: &Condition, value: bool, targets: &BTreeMap<String, Target>) -> bool {
-    let authenticated = |name: &String| targets.get(name).is_some_and(Target::is_authenticated);
-    match (condition, value) {
-        (Condition::Up(name), true) | (Condition::Down(name), false) => authenticated(name),
-        // Even if all others are up, one of the `n` is authenticated.
-        (Condition::AtLeast { n, of }, true) => {
-            of.iter().filter(|name| !authenticated(name)).count() < *n
-        }
-        // One part is enough: all of them have the value.
-        (Condition::All(parts), true) | (Condition::Any(parts), false) => {
-            parts.iter().any(|part| guarantees(part, value, targets))
-        }
-        // Nobody knows which part has the value: each must do.
-        (Condition::Any(parts), true) | (Condition::All(parts), false) => {
-            !parts.is_empty() && parts.iter().all(|part| guarantees(part, value, targets))
-        }
-        (Condition::Not(part), _) => guarantees(part, !value, targets),
-        (
-            Condition::Always
-            | Condition::Up(_)
-            | Condition::Down(_)
-            | Condition::AtLeast { .. }
-            | Condition::Portal(_)
-            | Condition::Online(_)
-            | Condition::InterfaceName(_)
-            | Condition::InterfaceKind(_)
-            | Condition::Subnet(_)
-            | Condition::Gateway(_)
-            | Condition::DnsServer(_)
-            | Condition::SearchDomain(_)
-            | Condition::Ssid(_)
-            | Condition::Env(_),
-            _,
-        ) => false,
-    }
 }
 
 /// Is a hop plain http, to another machine?
@@ -291,5 +249,32 @@ fn why_unproven(when: &Condition, targets: &BTreeMap<String, Target>) -> String 
             }
         }
         Condition::Not(_) => words("that something is not so can be brought about by anybody"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_plain_http;
+
+    #[test]
+    fn plain_http_is_what_another_machine_could_answer() {
+        for (url, plain) in [
+            ("http://a.b", true),
+            ("HTTP://a.b:80/x", true),
+            ("http://10.0.0.1", true),
+            ("http://[fe80::1]:3000", true),
+            ("http://localhost.example", true),
+            ("http://127.0.0.1.example", true),
+            ("http://127.0.0.1@a.b", true),
+            ("https://a.b", false),
+            ("file:///m", false),
+            ("http://127.0.0.1:3000", false),
+            ("http://127.9.9.9", false),
+            ("http://[::1]:3000/x", false),
+            ("http://[::ffff:127.0.0.1]", false),
+            ("http://LocalHost.:3000", false),
+        ] {
+            assert_eq!(is_plain_http(url), plain, "{url}");
+        }
     }
 }

@@ -16,8 +16,9 @@ pub(super) const LIMIT_KEYS: [&str; 4] = ["connect", "first_byte", "total", "ret
 
 const AGENT_KEYS: [&str; 6] = ["recheck", "settle", "fall", "rise", "on_drift", "go"];
 
-/// Shorter than this, the agent would keep the radio awake; a month is for ever.
-const RECHECK: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(31 * 86_400));
+/// Shorter than this, rounds would overlap; a month is for ever.
+const RECHECK: (Duration, Duration) =
+    (Duration::from_millis(100), Duration::from_secs(31 * 86_400));
 const SETTLE: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(60));
 /// A probe that may take longer than this says nothing about the network of now.
 const LIMIT: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(300));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::condition::{Names, target_name};
-use super::reader::{Node, Reader, Table, Text, quoted};
+use super::condition::{Names, named_twice, target_name};
+use super::reader::{MOST_FINDINGS, Node, Reader, Table, Text, quoted};
 use super::values::credentials;
 use crate::model::Target;
 use crate::policy::expand::expand;
@@ -12,6 +12,9 @@ use crate::policy::grammar::check_value;
 use crate::policy::places::ProfilePlace;
 use crate::policy::profile::EnvValue;
 use crate::policy::variables::{Fault, check_name, nearest_name, stand_in};
+
+/// Bytes of one value. Every go command reads it anew.
+const LONGEST: usize = 8 << 10;
 
 /// What the values of `env` may refer to.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +38,9 @@ pub(super) fn env(
         return env;
     };
     for (name, node) in table.entries() {
+        if reader.findings.len() > MOST_FINDINGS {
+            break; // the rest would not be shown
+        }
         if let Err(fault) = check_name(name.value) {
             report(reader, fault, &name, true);
             continue;
@@ -56,6 +62,14 @@ pub(super) fn env(
 }
 
 fn value(reader: &mut Reader<'_>, name: &str, text: &Text<'_>) -> Option<EnvValue> {
+    if text.value.len() > LONGEST {
+        let message = format!(
+            "{name} has {} bytes; {LONGEST} is the most",
+            text.value.len()
+        );
+        reader.report(Finding::error("too-long", message, text.span.clone()));
+        return None;
+    }
     let expanded = expanded(reader, name, text)?;
     credentials(reader, text);
     let faults = check_value(name, &expanded);
@@ -175,6 +189,9 @@ fn fastest_of(
         }
         sound &= target.is_some();
         of.push(name);
+    }
+    if named_twice(reader, items, &of) {
+        return None;
     }
     sound.then_some(of)
 }

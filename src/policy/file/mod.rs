@@ -1,10 +1,15 @@
 //! From TOML text to a checked [`Policy`], with every fault found in one run.
 //!
 //!     text → syntax → targets, profiles (each with its faults) → the whole (loosening, lint)
+//!
+//! May import: model, and the rest of this room.
 
 mod agent;
 mod condition;
+mod document;
 mod env;
+mod facts;
+mod kinds;
 mod profiles;
 mod reader;
 mod syntax;
@@ -13,12 +18,10 @@ mod values;
 
 use std::path::Path;
 
-use super::finding::{Finding, Severity};
-use super::places::Places;
-use super::profile::{Condition, Policy};
-use super::{lint, loosen};
-use env::Scope;
-use reader::{Node, Reader, Table};
+use super::finding::Finding;
+use super::profile::Policy;
+
+pub use document::{decode, parse};
 
 /// Where the text stands: what relative paths and `~` in it mean.
 #[derive(Debug, Clone, Copy)]
@@ -36,227 +39,4 @@ pub struct Parsed {
     pub policy: Option<Policy>,
     /// Errors and warnings, in the order of the text.
     pub findings: Vec<Finding>,
-}
-
-/// Bytes. A policy of a hundred targets has some ten thousand.
-const LONGEST: usize = 1 << 20;
-
-/// More findings than this help nobody.
-const MOST_FINDINGS: usize = 100;
-
-/// The bytes of a policy file as text.
-///
-/// # Errors
-/// When they are not UTF-8, which TOML must be.
-pub fn decode(bytes: &[u8]) -> Result<&str, Box<Finding>> {
-    if bytes.len() > LONGEST {
-        return Err(Box::new(too_long(bytes.len())));
-    }
-    std::str::from_utf8(bytes).map_err(|error| {
-        let line = bytes
-            .get(..error.valid_up_to())
-            .map_or(0, |before| before.iter().filter(|b| **b == b'\n').count());
-        let message = format!("line {} is not UTF-8, which TOML must be", line + 1);
-        Box::new(nowhere("not-utf8", message).help("save the file as UTF-8"))
-    })
-}
-
-/// Reads a policy.
-pub fn parse(text: &str, place: Place<'_>) -> Parsed {
-    if text.len() > LONGEST {
-        return refused(too_long(text.len()));
-    }
-    if is_blank(text) {
-        let finding = nowhere("empty-policy", "the policy says nothing".to_owned());
-        return refused(finding.help("`goroam init` writes one to start from"));
-    }
-    let mut reader = Reader::new(text);
-    let (policy, broken) = syntax::document(text, &mut reader, |reader, table| {
-        document(reader, table, place)
-    });
-    let mut findings = reader.findings;
-    if !broken.is_empty() {
-        findings.retain(|finding| syntax::is_sure_of(finding, text, &broken));
-        findings.extend(broken);
-    }
-    let sound = findings
-        .iter()
-        .all(|finding| finding.severity != Severity::Error);
-    Parsed {
-        policy: policy.filter(|_| sound),
-        findings: in_order(findings),
-    }
-}
-
-fn document(reader: &mut Reader<'_>, table: &Table<'_, '_>, place: Place<'_>) -> Policy {
-    reader.only(table, &["version", "agent", "probe", "target", "profile"]);
-    version(reader, table);
-    let agent = agent::agent(reader, table.get("agent"), place);
-    let limits = agent::probe(reader, table.get("probe"));
-    let example = "[target.proxy] goproxy = \"https://proxy.golang.org\"";
-    let target_table = table
-        .get("target")
-        .and_then(|node| reader.table(node, "`target`", example));
-    let mut places = Places::default();
-    let mut targets = Default::default();
-    if let Some(table) = &target_table {
-        targets = target::targets(reader, table, limits, place);
-        for (name, _) in table.entries() {
-            places.targets.insert(name.value.to_owned(), name.span);
-        }
-    }
-    let names: Vec<&str> = target_table
-        .iter()
-        .flat_map(|table| table.entries())
-        .map(|(name, _)| name.value)
-        .collect();
-    let scope = Scope {
-        names: &names,
-        targets: &targets,
-    };
-    let read = match table.get("profile") {
-        Some(node) => profiles::profiles(reader, node, scope),
-        None => Vec::new(),
-    };
-    let (profiles, profile_places) = read.into_iter().unzip();
-    places.profiles = profile_places;
-    let mut policy = Policy {
-        agent,
-        targets,
-        profiles,
-    };
-    let is_list = |node: &Node<'_>| node.get_ref().is_array();
-    order(
-        reader,
-        &policy,
-        &places,
-        table.get("profile").is_none_or(is_list),
-    );
-    reader.findings.extend(loosen::check(&mut policy, &places));
-    reader
-        .findings
-        .extend(lint::lint(&policy, &places, reader.text));
-    policy
-}
-
-fn version(reader: &mut Reader<'_>, table: &Table<'_, '_>) {
-    let Some(node) = table.get("version") else {
-        reader.report(
-            nowhere(
-                "missing-version",
-                "the policy does not say its version".to_owned(),
-            )
-            .help("begin the file with: version = 1"),
-        );
-        return;
-    };
-    let number = node.get_ref().as_integer().map(|integer| integer.as_str());
-    match number {
-        Some("1") => {}
-        Some(_) => reader.report(
-            Finding::error(
-                "unknown-version",
-                "this goroam reads policies of version 1 only",
-                node.span(),
-            )
-            .help("version = 1, or a newer goroam"),
-        ),
-        None => reader.wrong_type(node, "`version`", "a whole number", "version = 1"),
-    }
-}
-
-/// The profiles are tried from the top, so the last one must hold whatever happens.
-fn order(reader: &mut Reader<'_>, policy: &Policy, places: &Places, is_list: bool) {
-    let is_always = |i: usize| {
-        let understood = places
-            .profiles
-            .get(i)
-            .is_some_and(|place| place.when.is_none());
-        understood
-            && policy
-                .profiles
-                .get(i)
-                .is_some_and(|p| p.when == Condition::Always)
-    };
-    let Some(last) = policy.profiles.len().checked_sub(1) else {
-        if is_list {
-            let finding = nowhere("no-profiles", "the policy has no profile".to_owned());
-            reader.report(
-                finding.help("add [[profile]] name = \"public\", or start from `goroam init`"),
-            );
-        }
-        return;
-    };
-    if !is_always(last)
-        && let Some(place) = places.profiles.get(last)
-    {
-        reader.report(
-            Finding::error(
-                "no-catch-all",
-                "no profile holds whatever the network is",
-                place.when.clone().unwrap_or_else(|| place.name.clone()),
-            )
-            .label("the last profile has a condition")
-            .help("end the list with a profile that has no `when`"),
-        );
-    }
-    if let Some(first) = (0..last).find(|i| is_always(*i))
-        && let (Some(always), Some(next)) =
-            (places.profiles.get(first), places.profiles.get(first + 1))
-    {
-        reader.report(
-            Finding::warning(
-                "unreachable-profile",
-                "this profile and those after it are never reached",
-                next.name.clone(),
-            )
-            .related(always.name.clone(), "no `when`: always holds")
-            .help("move the profile without `when` to the end"),
-        );
-    }
-}
-
-fn is_blank(text: &str) -> bool {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    text.lines()
-        .map(str::trim)
-        .all(|line| line.is_empty() || line.starts_with('#'))
-}
-
-fn too_long(bytes: usize) -> Finding {
-    let message = format!("the policy has {bytes} bytes; {LONGEST} is the most that is read");
-    nowhere("too-long", message).help("is this the right file?")
-}
-
-/// An error about something that is not there.
-fn nowhere(code: &'static str, message: String) -> Finding {
-    let mut finding = Finding::error(code, message, 0..0);
-    finding.primary = None;
-    finding
-}
-
-fn refused(finding: Finding) -> Parsed {
-    Parsed {
-        policy: None,
-        findings: vec![finding],
-    }
-}
-
-/// By place, without repetition, and no more than can be read; errors are kept first.
-fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
-    let all = findings.len();
-    if all > MOST_FINDINGS {
-        findings.sort_by_key(|finding| finding.severity);
-        findings.truncate(MOST_FINDINGS);
-    }
-    findings.sort_by_key(|finding| {
-        let start = finding.primary.as_ref().map_or(0, |label| label.span.start);
-        (start, finding.severity)
-    });
-    findings.dedup();
-    if all > MOST_FINDINGS {
-        let message = format!("{} more findings are not shown", all - MOST_FINDINGS);
-        findings.push(nowhere("too-many-findings", message));
-    }
-    findings
 }

@@ -3,7 +3,7 @@
 use super::condition::condition;
 use super::env::{Scope, env};
 use super::reader::{Node, Reader, Table, Text, quoted};
-use super::target::check_name;
+use super::target::{MOST_PARTS, check_name, too_many};
 use crate::policy::finding::Finding;
 use crate::policy::places::ProfilePlace;
 use crate::policy::profile::{Condition, Profile};
@@ -23,7 +23,11 @@ pub(super) fn profiles(
         return Vec::new();
     };
     let mut profiles: Vec<(Profile, ProfilePlace)> = Vec::new();
-    for item in items {
+    for (i, item) in items.iter().enumerate() {
+        if i == MOST_PARTS {
+            reader.report(too_many("profiles", item.span()));
+            break;
+        }
         let Some(table) = reader.table(item, "a profile", EXAMPLE) else {
             continue;
         };

@@ -9,6 +9,9 @@ use crate::policy::finding::Finding;
 use crate::policy::nearest::nearest;
 use crate::policy::places;
 
+/// More findings than this help nobody.
+pub(super) const MOST_FINDINGS: usize = 100;
+
 /// A value of the document and its place.
 pub(super) type Node<'i> = Spanned<DeValue<'i>>;
 
@@ -90,7 +93,7 @@ impl<'t> Reader<'t> {
     pub(super) fn unknown_key(&mut self, key: &Text<'_>, place: &str, known: &[&str]) {
         let message = format!("unknown key {} in {place}", quoted(key.value));
         let finding = Finding::error("unknown-key", message, key.span.clone());
-        self.report(match nearest(key.value, known.iter().copied()) {
+        self.report(match self.suggest(key.value, known) {
             Some(near) => finding
                 .label(format!("did you mean `{near}`?"))
                 .help(format!("write `{near}`")),
@@ -98,6 +101,15 @@ impl<'t> Reader<'t> {
                 .label("not known here")
                 .help(format!("known here: {}", known.join(", "))),
         });
+    }
+
+    /// The known word that is probably meant. None for findings that are not shown any more:
+    /// a hostile file has room for a hundred thousand.
+    pub(super) fn suggest<'a>(&self, word: &str, known: &[&'a str]) -> Option<&'a str> {
+        if self.findings.len() > MOST_FINDINGS {
+            return None;
+        }
+        nearest(word, known.iter().copied())
     }
 
     /// The value as a table.

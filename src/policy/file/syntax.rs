@@ -1,5 +1,6 @@
 //! TOML's own errors: several in one run, each with its place.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::de::DeTable;
@@ -33,26 +34,44 @@ pub(super) fn document<T>(
     (Some(read(reader, &table)), broken)
 }
 
-/// Would the finding stand if the text were well-formed? What points at a line that TOML could
-/// not read, or says that something is missing, may be an echo of the broken syntax.
-pub(super) fn is_sure_of(finding: &Finding, text: &str, broken: &[Finding]) -> bool {
+/// Takes away what may be an echo of the broken syntax: findings on a line that TOML could not
+/// read, and those that say that something is missing.
+pub(super) fn drop_echoes(findings: &mut Vec<Finding>, text: &str, broken: &[Finding]) {
     const ABSENCES: [&str; 6] = [
+        "missing-version",
         "no-catch-all",
         "no-profiles",
-        "unknown-target",
         "unused-target",
         "missing-key",
         "no-kind",
     ];
-    let Some(primary) = &finding.primary else {
+    let starts: Vec<usize> = text.match_indices('\n').map(|(i, _)| i).collect();
+    let line = |finding: &Finding| {
+        let at = finding.primary.as_ref()?.span.start;
+        Some(starts.partition_point(|end| *end < at))
+    };
+    let unreadable: BTreeSet<Option<usize>> = broken.iter().map(line).collect();
+    // TOML goes on without loss behind a key that is there twice.
+    let lossless = broken.iter().all(|error| error.code == "duplicate-key");
+    findings.retain(|finding| {
+        let line = line(finding);
+        let echo = line.is_some() && unreadable.contains(&line);
+        let absence = ABSENCES.contains(&finding.code) || is_defined_somewhere(finding, text);
+        !echo && (lossless || !absence)
+    });
+}
+
+/// Says the finding of a target that it is not defined, while the text seems to define it?
+fn is_defined_somewhere(finding: &Finding, text: &str) -> bool {
+    let Some(primary) = finding
+        .primary
+        .as_ref()
+        .filter(|_| finding.code == "unknown-target")
+    else {
         return false;
     };
-    let line = line_of(text, primary.span.start);
-    let near = broken
-        .iter()
-        .filter_map(|error| error.primary.as_ref())
-        .any(|label| line_of(text, label.span.start) == line);
-    !near && !ABSENCES.contains(&finding.code)
+    let name = text.get(primary.span.clone()).unwrap_or_default();
+    text.contains(&format!("target.{}", name.trim_matches(['"', '\''])))
 }
 
 fn finding(message: &str, span: Range<usize>) -> Finding {
@@ -62,10 +81,6 @@ fn finding(message: &str, span: Range<usize>) -> Finding {
             .help("keep one of the two"),
         _ => Finding::error("syntax", first.to_owned(), span),
     }
-}
-
-fn line_of(text: &str, at: usize) -> usize {
-    text.bytes().take(at).filter(|b| *b == b'\n').count()
 }
 
 /// A span that begins and ends between characters of the text.

@@ -1,11 +1,12 @@
 //! Chains and databases that go reads otherwise than they look.
 
-use super::{View, canonical, note};
+use super::view::{View, canonical, note};
 use crate::model::{HopKind, Separator, SumDb, TargetKind};
 use crate::policy::expand::expand;
 use crate::policy::finding::Finding;
 use crate::policy::grammar::shown;
-use crate::policy::loosen::{is_plain_http, is_proven};
+use crate::policy::loosen::is_plain_http;
+use crate::policy::proof::is_proven;
 use crate::policy::variables::stand_in;
 
 pub(super) fn lint(view: &View<'_>) -> Vec<Finding> {
@@ -14,6 +15,7 @@ pub(super) fn lint(view: &View<'_>) -> Vec<Finding> {
     mirror_behind_pipe(view, &mut findings);
     plain_http(view, &mut findings);
     implied_https(view, &mut findings);
+    several_in_one(view, &mut findings);
     sumdb_url(view, &mut findings);
     findings
 }
@@ -103,6 +105,27 @@ fn implied_https(view: &View<'_>, findings: &mut Vec<Finding>) {
                     "write {} if the server speaks plain http",
                     shown(&as_http)
                 )),
+            );
+        }
+    }
+}
+
+/// Only `,` and `|` end an entry: what else looks like an end becomes part of the URL.
+fn several_in_one(view: &View<'_>, findings: &mut Vec<Finding>) {
+    for (possible, hop) in view.hops() {
+        let HopKind::Proxy(url) = &hop.kind else {
+            continue;
+        };
+        let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+        if rest.contains("://") || rest.contains([';', ' ', '\t']) {
+            note(
+                findings,
+                Finding::warning(
+                    "several-in-one",
+                    "go reads this as one URL, and asks for every module under all of it",
+                    view.span(possible, hop.at),
+                )
+                .help("separate entries with `,` (after 404 and 410) or `|` (after any error)"),
             );
         }
     }

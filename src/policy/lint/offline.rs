@@ -1,6 +1,6 @@
 //! Profiles for a network that is not there.
 
-use super::{View, note};
+use super::view::{View, note};
 use crate::model::{HopKind, Patterns};
 use crate::policy::finding::Finding;
 use crate::policy::profile::{Condition, EnvValue};

@@ -1,23 +1,26 @@
 //! Private module paths must not reach a public proxy: golang/go#37367, #32253.
 
-use super::{View, note};
+use super::view::{View, note};
 use crate::model::target::DEFAULT_MODULE;
-use crate::model::{HopKind, Patterns, Separator, Target, TargetKind};
+use crate::model::{Hop, HopKind, Patterns, Separator, Target, TargetKind};
 use crate::policy::finding::Finding;
 
 pub(super) fn lint(view: &View<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for possible in &view.chains {
         let hops = &possible.chain.hops;
-        for (i, hop) in hops.iter().enumerate() {
-            let Some(target) = view.private_target(hop) else {
+        let private: Vec<Option<&Target>> =
+            hops.iter().map(|hop| view.private_target(hop)).collect();
+        let is_public = |(hop, private): (&Hop, &Option<&Target>)| {
+            matches!(hop.kind, HopKind::Proxy(_)) && private.is_none()
+        };
+        let last_public = hops.iter().zip(&private).rposition(is_public);
+        for (i, (hop, target)) in hops.iter().zip(&private).enumerate() {
+            let Some(target) = *target else {
                 continue;
             };
             let span = view.span(possible, hop.at);
-            let behind = hops.get(i + 1..).unwrap_or_default();
-            let public = behind.iter().find(|next| {
-                matches!(next.kind, HopKind::Proxy(_)) && view.private_target(next).is_none()
-            });
+            let public = last_public.filter(|last| *last > i);
             match hop.then {
                 Some(Separator::Pipe) => note(
                     &mut findings,

@@ -1,0 +1,78 @@
+//! GOFLAGS, as `cmd/go/internal/base.InitGOFLAGS` reads it.
+
+use super::variables::Fault;
+
+/// Checks a value of GOFLAGS.
+pub(super) fn goflags(value: &str) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let Ok(words) = split_quoted(value) else {
+        return vec![Fault::new(
+            "bad-goflags",
+            "GOFLAGS holds a quote that is not closed",
+        )];
+    };
+    for (at, word) in words {
+        let place = (at, word.len());
+        let name = word.strip_prefix("--").or_else(|| word.strip_prefix('-'));
+        let Some(flag) = name.filter(|name| !name.is_empty() && !name.starts_with(['-', '=']))
+        else {
+            faults.push(
+                Fault::new(
+                    "bad-goflags",
+                    "every word of GOFLAGS must be a flag: go refuses to run otherwise",
+                )
+                .at(place)
+                .help("write a flag and its value as one word: -flag=value"),
+            );
+            continue;
+        };
+        match flag {
+            "mod=vendor" => faults.push(
+                Fault::new(
+                    "goflags-mod-vendor",
+                    "-mod=vendor for every project breaks those without a vendor folder, and `go install m@v` everywhere",
+                )
+                .at(place)
+                .help("go uses a vendor folder by itself where there is one"),
+            ),
+            "mod=mod" => faults.push(
+                Fault::new(
+                    "goflags-mod-mod",
+                    "-mod=mod for every project passes vendor folders over, and fails in workspaces",
+                )
+                .at(place)
+                .mild(),
+            ),
+            "insecure" => faults.push(
+                Fault::new("nothing-reads", "nothing reads -insecure any more")
+                    .at(place)
+                    .help("take it out; a proxy's own certificate authority belongs into the system's store")
+                    .mild(),
+            ),
+            _ => {}
+        }
+    }
+    faults
+}
+
+/// `cmd/internal/quoted.Split`: words with their offsets; quotes count at the start of a word.
+fn split_quoted(value: &str) -> Result<Vec<(usize, &str)>, ()> {
+    let mut words = Vec::new();
+    let mut rest = value;
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        let at = value.len() - rest.len();
+        let Some(first) = rest.chars().next() else {
+            return Ok(words);
+        };
+        let (word, behind, from) = if matches!(first, '"' | '\'') {
+            let (word, behind) = rest[1..].split_once(first).ok_or(())?;
+            (word, behind, at + 1)
+        } else {
+            let end = rest.find([' ', '\t', '\n', '\r']).unwrap_or(rest.len());
+            (&rest[..end], &rest[end..], at)
+        };
+        words.push((from, word));
+        rest = behind;
+    }
+}
