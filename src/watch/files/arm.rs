@@ -58,8 +58,7 @@ pub(in crate::watch) async fn keep_watching<B: Backend>(
                 watches.run(&shared, &targets).await;
             }
             Err(error) => {
-                tracing::warn!(source = B::NAME, %error, "cannot watch files");
-                inbox.trouble(B::NAME, &error);
+                note_trouble::<B>(&inbox, &*error);
             }
         }
         tokio::time::sleep(wait.next()).await;
@@ -132,8 +131,7 @@ impl<B: Backend> Watches<B> {
                     shared.changed.notified().await;
                 }
                 Err(error) => {
-                    tracing::warn!(source = B::NAME, %error, "cannot watch files");
-                    shared.inbox.trouble(B::NAME, &error);
+                    note_trouble::<B>(&shared.inbox, &error);
                     let pause = tokio::time::timeout(wait.next(), shared.changed.notified());
                     // Either way it is tried again.
                     let _ = pause.await;
@@ -210,6 +208,14 @@ impl<B: Backend> Watches<B> {
     }
 }
 
+/// Told until it is mended; logged once.
+fn note_trouble<B: Backend>(inbox: &Inbox, error: &dyn Error) {
+    if !inbox.has_trouble(B::NAME) {
+        tracing::warn!(source = B::NAME, %error, "cannot watch all files");
+    }
+    inbox.trouble(B::NAME, &error);
+}
+
 #[derive(Debug, thiserror::Error)]
 #[error("cannot watch {path}: {source}", path = .path.display())]
 struct NotWatched {
@@ -223,6 +229,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)] // the scenarios are functions of their own
+
     use super::*;
     use std::fs;
     use std::time::Duration;
