@@ -63,6 +63,11 @@ impl Inbox {
         self.lock().remove(what);
     }
 
+    /// Is it known already?
+    pub(super) fn has_trouble(&self, what: &str) -> bool {
+        self.lock().contains_key(what)
+    }
+
     /// One line each.
     pub(super) fn troubles(&self) -> Vec<String> {
         self.lock()

@@ -27,6 +27,7 @@ pub(super) async fn keep_open<S: Source>(inbox: Inbox) {
     let mut wait = Backoff::default();
     let mut open = S::open();
     loop {
+        let new = !inbox.has_trouble(S::NAME);
         let error = match open {
             Ok(mut source) => {
                 inbox.mend(S::NAME);
@@ -35,7 +36,12 @@ pub(super) async fn keep_open<S: Source>(inbox: Inbox) {
             Err(error) => error,
         };
         let pause = wait.next();
-        tracing::warn!(source = S::NAME, %error, "broken; opening it again in {pause:?}");
+        // One line for one trouble, not one for each try.
+        if new {
+            tracing::warn!(source = S::NAME, %error, "broken; opening it again in {pause:?}");
+        } else {
+            tracing::debug!(source = S::NAME, %error, "still broken; next try in {pause:?}");
+        }
         inbox.trouble(S::NAME, &error);
         tokio::time::sleep(pause).await;
         open = S::open();

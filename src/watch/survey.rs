@@ -113,6 +113,7 @@ mod links {
     }
 
     /// Ethernet, Wi-Fi and modems look the same to rtnetlink.
+    #[expect(clippy::wildcard_enum_match_arm)] // some thirty kinds that nobody has
     fn hardware(raw: &RawLink) -> Device {
         let mut known = HARDWARE.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (raw.index, raw.name.clone());
@@ -189,11 +190,11 @@ mod links {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm)] // some thirty kinds that nobody has
     fn device(interface: &Interface) -> Device {
         if interface.is_loopback() {
             return Device::Loopback;
         }
-        #[expect(clippy::wildcard_enum_match_arm)] // some thirty kinds that nobody has
         match interface.if_type {
             InterfaceType::Loopback => Device::Loopback,
             InterfaceType::Wireless80211 | InterfaceType::PeerToPeerWireless => Device::Wireless,

@@ -6,7 +6,7 @@ use tokio::task::AbortHandle;
 
 use super::address::Addresses;
 use super::event::Hint;
-use super::files::keep_watching;
+use super::files::{ByNotify, Quiet, keep_watching};
 use super::inbox::Inbox;
 use super::source::keep_open;
 use super::wake::WakeClock;
@@ -36,11 +36,13 @@ impl Watcher {
     /// Starts all sources. Must be called within a tokio runtime.
     pub fn start(paths: WatchPaths) -> Watcher {
         let inbox = Inbox::default();
-        let files = keep_watching(move || targets(&paths), inbox.clone());
+        let files = keep_watching::<ByNotify>(move || targets(&paths), inbox.clone());
+        let resolver = keep_watching::<Quiet>(resolver_targets, inbox.clone());
         let tasks = vec![
             tokio::spawn(keep_open::<route::Messages>(inbox.clone())).abort_handle(),
             tokio::spawn(keep_open::<Addresses>(inbox.clone())).abort_handle(),
             tokio::spawn(files).abort_handle(),
+            tokio::spawn(resolver).abort_handle(),
         ];
         Watcher {
             inbox,
@@ -80,12 +82,15 @@ impl Drop for Watcher {
 }
 
 fn targets(paths: &WatchPaths) -> Vec<(Hint, PathBuf)> {
-    let resolver = resolver::files().into_iter();
     let policy = paths.policy.iter().cloned();
     let go_env = paths.go_env.iter().cloned();
-    resolver
-        .map(|path| (Hint::Resolver, path))
-        .chain(policy.map(|path| (Hint::PolicyFile, path)))
+    policy
+        .map(|path| (Hint::PolicyFile, path))
         .chain(go_env.map(|path| (Hint::EnvFile, path)))
         .collect()
+}
+
+fn resolver_targets() -> Vec<(Hint, PathBuf)> {
+    let files = resolver::files().into_iter();
+    files.map(|path| (Hint::Resolver, path)).collect()
 }

@@ -1,11 +1,10 @@
 //! Keeps the watches as the plan says, and turns their events into hints.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use notify::event::{EventKind, ModifyKind};
-use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 
 use super::plan::{Identity, Plan, plan};
@@ -13,13 +12,31 @@ use crate::watch::event::Hint;
 use crate::watch::inbox::Inbox;
 use crate::watch::source::Backoff;
 
-const NAME: &str = "files";
 /// While folders appear faster than they can be watched; the last event starts over anyway.
 const MOST_ROUNDS: usize = 8;
 
+/// Why a watch could not be set.
+pub(super) type Refusal = Box<dyn Error + Send + Sync>;
+
+/// The system's file watcher.
+pub(in crate::watch) trait Backend: Sized + Send {
+    /// What it is called in troubles.
+    const NAME: &'static str;
+
+    /// Starts it; from now on it tells its events to `shared`. Must be called within a tokio
+    /// runtime.
+    fn open(shared: &Arc<Shared>) -> Result<Self, Refusal>;
+
+    /// Watches one file, or one folder without those below it.
+    fn watch(&mut self, path: &Path) -> Result<(), Refusal>;
+
+    /// Ends that. The system may have done so already, with the file.
+    fn unwatch(&mut self, path: &Path);
+}
+
 /// Watches the files that `targets` names (asked again each time, since a resolver may come to
 /// use others), for ever. What cannot be watched is a trouble, and tried again with backoff.
-pub(in crate::watch) async fn keep_watching(
+pub(in crate::watch) async fn keep_watching<B: Backend>(
     targets: impl Fn() -> Vec<(Hint, PathBuf)> + Send,
     inbox: Inbox,
 ) {
@@ -31,27 +48,36 @@ pub(in crate::watch) async fn keep_watching(
             suspects: Mutex::default(),
             changed: Notify::new(),
         });
-        let handler = Arc::clone(&shared);
-        match notify::recommended_watcher(move |event| handler.take(event)) {
-            Ok(watcher) => {
+        match B::open(&shared) {
+            Ok(backend) => {
                 let watches = Watches {
-                    watcher,
+                    backend,
                     armed: BTreeMap::new(),
                     found: None,
                 };
                 watches.run(&shared, &targets).await;
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot watch files");
-                inbox.trouble(NAME, &error);
+                note_trouble::<B>(&inbox, &*error);
             }
         }
         tokio::time::sleep(wait.next()).await;
     }
 }
 
+/// What has happened to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Event {
+    /// Its contents.
+    Data,
+    /// It came, or its name, mode or number of names changed.
+    Form,
+    /// It went; a watch on it goes with it, now or later.
+    Gone,
+}
+
 /// What the watcher's thread and the task both see.
-struct Shared {
+pub(in crate::watch) struct Shared {
     inbox: Inbox,
     plan: Mutex<Plan>,
     /// Watches that the system has dropped, or will, since their file went.
@@ -61,40 +87,24 @@ struct Shared {
 }
 
 impl Shared {
-    /// One event, on the watcher's own thread: nothing in here may wait.
-    fn take(&self, event: notify::Result<Event>) {
-        let Ok(event) = event else {
-            return self.look_again();
-        };
-        if event.need_rescan() {
-            return self.look_again();
-        }
-        // Somebody has read the file, perhaps goroam itself.
-        if matches!(event.kind, EventKind::Access(_)) {
-            return;
-        }
-        let data = matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)));
+    /// One event, perhaps on the watcher's own thread: nothing in here may wait.
+    pub(super) fn take(&self, path: &Path, event: Event) {
         let plan = lock(&self.plan);
-        for path in &event.paths {
-            let hints = plan.files.get(path);
-            for hint in hints.into_iter().flatten() {
-                self.inbox.send(*hint);
+        let hints = plan.files.get(path);
+        for hint in hints.into_iter().flatten() {
+            self.inbox.send(*hint);
+        }
+        let known = hints.is_some() || plan.guards.contains(path);
+        if known && event != Event::Data {
+            if event == Event::Gone {
+                lock(&self.suspects).insert(path.to_owned());
             }
-            let known = hints.is_some() || plan.guards.contains(path);
-            if known && !data {
-                if matches!(
-                    event.kind,
-                    EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
-                ) {
-                    lock(&self.suspects).insert(path.clone());
-                }
-                self.changed.notify_one();
-            }
+            self.changed.notify_one();
         }
     }
 
     /// Events were lost.
-    fn look_again(&self) {
+    pub(super) fn look_again(&self) {
         let plan = lock(&self.plan);
         for hint in plan.files.values().flatten() {
             self.inbox.send(*hint);
@@ -103,26 +113,25 @@ impl Shared {
     }
 }
 
-struct Watches {
-    watcher: RecommendedWatcher,
+struct Watches<B> {
+    backend: B,
     armed: BTreeMap<PathBuf, Identity>,
     /// The plan's `found`, last time; none before the first.
     found: Option<BTreeMap<PathBuf, (Hint, Option<Identity>)>>,
 }
 
-impl Watches {
+impl<B: Backend> Watches<B> {
     async fn run(mut self, shared: &Shared, targets: &(impl Fn() -> Vec<(Hint, PathBuf)> + Send)) {
         let mut wait = Backoff::default();
         loop {
             match self.arm(shared, targets) {
                 Ok(()) => {
-                    shared.inbox.mend(NAME);
+                    shared.inbox.mend(B::NAME);
                     wait = Backoff::default();
                     shared.changed.notified().await;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "cannot watch files");
-                    shared.inbox.trouble(NAME, &error);
+                    note_trouble::<B>(&shared.inbox, &error);
                     let pause = tokio::time::timeout(wait.next(), shared.changed.notified());
                     // Either way it is tried again.
                     let _ = pause.await;
@@ -164,15 +173,14 @@ impl Watches {
             .collect();
         for path in old {
             self.armed.remove(&path);
-            // Fails if the file went, and the watch with it.
-            let _ = self.watcher.unwatch(&path);
+            self.backend.unwatch(&path);
         }
         let mut failed = None;
         for (path, identity) in &wanted.watches {
             if self.armed.contains_key(path) {
                 continue;
             }
-            match self.watcher.watch(path, RecursiveMode::NonRecursive) {
+            match self.backend.watch(path) {
                 Ok(()) => {
                     self.armed.insert(path.clone(), *identity);
                 }
@@ -200,11 +208,19 @@ impl Watches {
     }
 }
 
+/// Told until it is mended; logged once.
+fn note_trouble<B: Backend>(inbox: &Inbox, error: &dyn Error) {
+    if !inbox.has_trouble(B::NAME) {
+        tracing::warn!(source = B::NAME, %error, "cannot watch all files");
+    }
+    inbox.trouble(B::NAME, &error);
+}
+
 #[derive(Debug, thiserror::Error)]
 #[error("cannot watch {path}: {source}", path = .path.display())]
 struct NotWatched {
     path: PathBuf,
-    source: notify::Error,
+    source: Refusal,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -213,9 +229,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)] // the scenarios are functions of their own
+
     use super::*;
     use std::fs;
     use std::time::Duration;
+
+    use super::super::{ByNotify, Quiet};
 
     struct Desk {
         root: tempfile::TempDir,
@@ -231,7 +251,7 @@ mod tests {
 
     impl Desk {
         /// Watches `policy` (a path below a new folder) as the policy file.
-        async fn watching(policy: &str, prepare: impl FnOnce(&Path)) -> Desk {
+        async fn watching<B: Backend + 'static>(policy: &str, prepare: impl FnOnce(&Path)) -> Desk {
             let root = tempfile::tempdir().unwrap();
             prepare(root.path());
             let target = root.path().join(policy);
@@ -239,7 +259,7 @@ mod tests {
             let ready = root.path().join("ready");
             let targets = vec![(Hint::PolicyFile, target), (Hint::EnvFile, ready.clone())];
             let inbox = Inbox::default();
-            let task = tokio::spawn(keep_watching(move || targets.clone(), inbox.clone()));
+            let task = tokio::spawn(keep_watching::<B>(move || targets.clone(), inbox.clone()));
             let desk = Desk { root, inbox, task };
             loop {
                 fs::write(&ready, "x").unwrap();
@@ -274,9 +294,10 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_file_is_seen_through_any_number_of_replacements_and_rewrites() {
-        let desk = Desk::watching("policy.toml", |_| {}).await;
+    async fn a_file_is_seen_through_any_number_of_replacements_and_rewrites<
+        B: Backend + 'static,
+    >() {
+        let desk = Desk::watching::<B>("policy.toml", |_| {}).await;
         let file = desk.path("policy.toml");
         for round in 0..4 {
             fs::write(desk.path("new"), format!("replaced {round}")).unwrap();
@@ -292,9 +313,10 @@ mod tests {
         desk.told().await;
     }
 
-    #[tokio::test]
-    async fn a_file_whose_folders_are_made_later_is_seen_even_when_all_come_at_once() {
-        let desk = Desk::watching("a/b/c/policy.toml", |_| {}).await;
+    async fn a_file_whose_folders_are_made_later_is_seen_even_when_all_come_at_once<
+        B: Backend + 'static,
+    >() {
+        let desk = Desk::watching::<B>("a/b/c/policy.toml", |_| {}).await;
         for _ in 0..3 {
             fs::create_dir_all(desk.path("a/b/c")).unwrap();
             fs::write(desk.path("a/b/c/policy.toml"), "x").unwrap();
@@ -306,9 +328,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn neighbours_and_readers_are_no_events() {
-        let desk = Desk::watching("policy.toml", |root| {
+    async fn neighbours_and_readers_are_no_events<B: Backend + 'static>() {
+        let desk = Desk::watching::<B>("policy.toml", |root| {
             fs::write(root.join("policy.toml"), "x").unwrap();
         })
         .await;
@@ -317,9 +338,8 @@ mod tests {
         desk.silent().await;
     }
 
-    #[tokio::test]
-    async fn a_file_behind_a_symbolic_link_is_seen_at_both_ends() {
-        let desk = Desk::watching("policy.toml", |root| {
+    async fn a_file_behind_a_symbolic_link_is_seen_at_both_ends<B: Backend + 'static>() {
+        let desk = Desk::watching::<B>("policy.toml", |root| {
             fs::create_dir(root.join("dotfiles")).unwrap();
             fs::write(root.join("dotfiles/one"), "x").unwrap();
             fs::write(root.join("dotfiles/two"), "x").unwrap();
@@ -337,10 +357,9 @@ mod tests {
         desk.silent().await;
     }
 
-    #[tokio::test]
-    async fn a_second_name_of_the_file_is_the_file() {
+    async fn a_second_name_of_the_file_is_the_file<B: Backend + 'static>() {
         // As a bind mount is: the folder that the file is in says nothing.
-        let desk = Desk::watching("policy.toml", |root| {
+        let desk = Desk::watching::<B>("policy.toml", |root| {
             fs::create_dir(root.join("etc")).unwrap();
             fs::write(root.join("etc/source"), "x").unwrap();
             fs::hard_link(root.join("etc/source"), root.join("policy.toml")).unwrap();
@@ -348,5 +367,24 @@ mod tests {
         .await;
         fs::write(desk.path("etc/source"), "y").unwrap();
         desk.told().await;
+    }
+
+    macro_rules! with_each_backend {
+        ($($day:ident)*) => {
+            mod by_notify {
+                $(#[tokio::test] async fn $day() { super::$day::<super::ByNotify>().await; })*
+            }
+            mod quietly {
+                $(#[tokio::test] async fn $day() { super::$day::<super::Quiet>().await; })*
+            }
+        };
+    }
+
+    with_each_backend! {
+        a_file_is_seen_through_any_number_of_replacements_and_rewrites
+        a_file_whose_folders_are_made_later_is_seen_even_when_all_come_at_once
+        neighbours_and_readers_are_no_events
+        a_file_behind_a_symbolic_link_is_seen_at_both_ends
+        a_second_name_of_the_file_is_the_file
     }
 }

@@ -20,7 +20,14 @@ pub(super) fn read() -> Resolver {
 }
 
 pub(super) fn files() -> Vec<PathBuf> {
-    vec![CONF.into(), BEHIND_THE_STUB.into()]
+    let mut files = vec![PathBuf::from(CONF)];
+    // Without systemd-resolved there is no such folder; watching the one above it, until it
+    // appears, would cost a wake-up for each thing that happens in /run.
+    let behind = Path::new(BEHIND_THE_STUB);
+    if behind.parent().is_some_and(Path::exists) {
+        files.push(behind.to_owned());
+    }
+    files
 }
 
 /// The stub's address is the same on every network, so it says nothing about where we are.

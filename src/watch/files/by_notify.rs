@@ -1,0 +1,54 @@
+//! The notify crate, without its debouncers: they tick twenty times a second.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use notify::event::{EventKind, ModifyKind};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+
+use super::arm::{Backend, Event, Refusal, Shared};
+
+/// One thread of its own.
+pub(in crate::watch) struct ByNotify {
+    watcher: RecommendedWatcher,
+}
+
+impl Backend for ByNotify {
+    const NAME: &'static str = "files";
+
+    fn open(shared: &Arc<Shared>) -> Result<ByNotify, Refusal> {
+        let shared = Arc::clone(shared);
+        let watcher = notify::recommended_watcher(move |event| pass_on(event, &shared))?;
+        Ok(ByNotify { watcher })
+    }
+
+    fn watch(&mut self, path: &Path) -> Result<(), Refusal> {
+        Ok(self.watcher.watch(path, RecursiveMode::NonRecursive)?)
+    }
+
+    fn unwatch(&mut self, path: &Path) {
+        // Fails if the file went, and the watch with it.
+        let _ = self.watcher.unwatch(path);
+    }
+}
+
+fn pass_on(event: notify::Result<notify::Event>, shared: &Shared) {
+    let Ok(event) = event else {
+        return shared.look_again();
+    };
+    if event.need_rescan() {
+        return shared.look_again();
+    }
+    let what = match event.kind {
+        // Somebody has read the file, perhaps goroam itself.
+        EventKind::Access(_) => return,
+        EventKind::Modify(ModifyKind::Data(_)) => Event::Data,
+        EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => Event::Gone,
+        EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Other => {
+            Event::Form
+        }
+    };
+    for path in &event.paths {
+        shared.take(path, what);
+    }
+}

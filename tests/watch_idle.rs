@@ -1,0 +1,71 @@
+//! While nothing happens, nothing runs. The only test in its program, so that every thread
+//! there is belongs to it.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // helpers of tests are tests
+
+mod watch_namespace;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use goroam::watch::{WatchPaths, Watcher};
+use watch_namespace::{in_namespace, status_number};
+
+/// How often each thread but the calling one has gone to sleep, by its id and name.
+fn naps() -> BTreeMap<(String, String), u64> {
+    let own = fs::read_link("/proc/thread-self").unwrap();
+    let mut naps = BTreeMap::new();
+    for task in fs::read_dir("/proc/self/task").unwrap() {
+        let path = task.unwrap().path();
+        let id = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let name = fs::read_to_string(path.join("comm")).unwrap_or_default();
+        let count = status_number(&path.join("status"), "voluntary_ctxt_switches");
+        if let Some(count) = count.filter(|_| !own.ends_with(&id)) {
+            naps.insert((id, name.trim().to_owned()), count);
+        }
+    }
+    naps
+}
+
+#[test]
+fn an_idle_watcher_has_one_thread_and_never_wakes() {
+    in_namespace(|namespace| async move {
+        namespace.cable("eth0");
+        namespace.ip("addr add 10.1.0.1/16 dev eth0");
+        let folder = namespace.folder.path();
+        let paths = WatchPaths {
+            policy: Some(folder.join("goroam.toml")),
+            go_env: Some(folder.join("missing/go/env")),
+        };
+        let before = naps().len();
+        let mut watcher = Watcher::start(paths);
+        // IPv6 addresses of the new link settle meanwhile.
+        let pause = Duration::from_millis(2500);
+        while tokio::time::timeout(pause, watcher.next()).await.is_ok() {}
+        assert_eq!(watcher.troubles(), [""; 0]);
+
+        let (done, counted) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            let mut first = naps();
+            // The runtime's thread is on its way to sleep when this one starts.
+            loop {
+                std::thread::sleep(Duration::from_millis(50));
+                let now = naps();
+                if now == first {
+                    break;
+                }
+                first = now;
+            }
+            std::thread::sleep(Duration::from_secs(3));
+            done.send((first, naps())).unwrap();
+        });
+        let (first, last) = tokio::select! {
+            hint = watcher.next() => panic!("a hint on an idle machine: {hint:?}"),
+            counted = counted => counted.unwrap(),
+        };
+        // Beside the test's own: the runtime's thread, now seen from outside, and notify's.
+        assert_eq!(last.len(), before + 2, "{last:?}");
+        assert_eq!(first, last);
+    });
+}
