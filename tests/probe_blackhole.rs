@@ -1,5 +1,11 @@
 //! Silence: packets that nobody answers, in a network namespace of the test's own, where
 //! 10.9.9.2 is a neighbour that drops everything and is the only DNS server as well.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test says why it fails, or why it is skipped"
+)]
 #![cfg(target_os = "linux")]
 
 #[path = "support/probe_server.rs"]

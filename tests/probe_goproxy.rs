@@ -1,4 +1,10 @@
 //! What a probe says of Go proxies that are right, wrong, slow, gone, or somebody else.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test says why it fails, or why it is skipped"
+)]
 
 #[path = "support/probe_server.rs"]
 mod server;
@@ -166,6 +172,21 @@ async fn a_login_page_in_its_place_is_a_portal() {
         probe(&goproxy(server.url("http"))).await.verdict,
         Verdict::Portal
     );
+}
+
+#[tokio::test]
+async fn right_content_of_a_wrong_type_is_up_as_it_is_for_go() {
+    let server = Server::http(|request| match good_proxy(request) {
+        Reply::Bytes(bytes) => {
+            let text = String::from_utf8(bytes).unwrap();
+            let text = text.replace("text/plain", "text/html");
+            Reply::Bytes(text.replace("application/json", "text/html").into_bytes())
+        }
+        other => other,
+    })
+    .await;
+    let seen = probe(&goproxy(server.url("http"))).await;
+    assert_eq!(seen.verdict, Verdict::Up, "{}", seen.reason);
 }
 
 #[tokio::test]
@@ -430,4 +451,39 @@ async fn a_name_with_two_families_is_reached_over_the_one_that_answers() {
     let seen = probe(&goproxy(format!("http://localhost:{}", server.port))).await;
     assert_eq!(seen.verdict, Verdict::Up, "{}", seen.reason);
     assert!(seen.phases.dns.is_some());
+}
+
+#[test]
+fn whatever_bytes_come_the_probe_ends_and_is_not_up() {
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, TestRunner};
+
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let pieces = prop_oneof![
+        Just("HTTP/1.1 200 OK\r\n".to_owned()),
+        Just("HTTP/1.1 302 Found\r\nLocation: \u{1b}//[::\r\n".to_owned()),
+        Just("Content-Length: 5\r\n".to_owned()),
+        Just("Content-Type: text/html\r\n".to_owned()),
+        Just("Transfer-Encoding: chunked\r\n".to_owned()),
+        Just("\r\n".to_owned()),
+        Just("ffffffffffffffffff\r\n".to_owned()),
+        Just("{\"Version\":\"v0.3.0\"}".to_owned()),
+        ".{0,30}",
+    ];
+    let answers = proptest::collection::vec(pieces, 0..8);
+    let mut runner = TestRunner::new(Config::with_cases(200));
+    let ran = runner.run(&answers, |answer| {
+        runtime.block_on(async {
+            let bytes = answer.concat().into_bytes();
+            let server = Server::http(move |_| Reply::Last(bytes.clone())).await;
+            let seen = probe(&goproxy(server.url("http"))).await;
+            prop_assert!(!seen.is_up(), "{:?}", seen);
+            prop_assert!(!seen.reason.contains(char::is_control), "{:?}", seen.reason);
+            Ok(())
+        })
+    });
+    ran.unwrap();
 }

@@ -1,5 +1,11 @@
 //! Against the lab's real parts: nginx as the proxy, golang.org/x/mod's own checksum database,
 //! and faultd where a server has to misbehave. They run on fixed loopback ports.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test says why it fails, or why it is skipped"
+)]
 
 #[path = "support/probe_server.rs"]
 mod server;

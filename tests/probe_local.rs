@@ -1,4 +1,10 @@
 //! Targets that are not HTTP: a port, a listener, an echo, a folder.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test says why it fails, or why it is skipped"
+)]
 
 #[path = "support/probe_server.rs"]
 mod server;

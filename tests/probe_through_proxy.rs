@@ -1,5 +1,11 @@
 //! HTTPS_PROXY and friends: the probe goes where go would go. The names asked for exist only
 //! behind the proxy, since go never sends loopback through one.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test says why it fails, or why it is skipped"
+)]
 
 #[path = "support/probe_server.rs"]
 mod server;

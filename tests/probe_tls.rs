@@ -1,4 +1,10 @@
 //! Whom a probe trusts: go's roots, a target's own CA files, pins. And what it tells to whom.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test says why it fails, or why it is skipped"
+)]
 
 #[path = "support/probe_server.rs"]
 mod server;

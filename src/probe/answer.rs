@@ -92,15 +92,24 @@ impl Answer {
         }
     }
 
-    /// HTML in the place of `what`.
-    pub(super) fn html_portal(&self, what: &str) -> Failure {
-        match &self.led_to {
-            Some((status, page)) => redirect_portal(*status, page),
-            None => Failure::portal(
-                Phase::Content,
-                format!("{}, but HTML where {what} was asked", self.status.as_u16()),
-            ),
+    /// Why content that is `wrong` came where `what` was asked: a login page, or no end of
+    /// bytes, say more than what is wrong about them. Right content is right whatever its
+    /// type says: go does not look at that either.
+    pub(super) fn explain(&self, wrong: Failure, what: &str) -> Failure {
+        if self.is_html() {
+            return match &self.led_to {
+                Some((status, page)) => redirect_portal(*status, page),
+                None => Failure::portal(
+                    Phase::Content,
+                    format!("{}, but HTML where {what} was asked", self.status.as_u16()),
+                ),
+            };
         }
+        if self.cut {
+            let reason = format!("sends no end of bytes where {what} was asked");
+            return Failure::wrong(Phase::Body, reason);
+        }
+        wrong
     }
 }
 

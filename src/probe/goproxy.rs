@@ -36,13 +36,13 @@ pub(super) async fn probe(session: &mut Session<'_>, url: &str, asked: Asked<'_>
 
     let info_url = below(&base, &format!("{module}/@v/{version}.info"));
     let info = session.follow(&info_url, Want::Body(MAX_TEXT)).await?;
-    expect_content(session, &info, "version info", &name)?;
-    check_info(&info.body, asked)?;
+    expect_ok(session, &info, &name)?;
+    check_info(&info.body, asked).map_err(|wrong| info.explain(wrong, "version info"))?;
 
     let mod_url = below(&base, &format!("{module}/@v/{version}.mod"));
     let go_mod = session.follow(&mod_url, Want::Body(MAX_TEXT)).await?;
-    expect_content(session, &go_mod, "go.mod", &name)?;
-    let proven = check_mod(&go_mod.body, asked)?;
+    expect_ok(session, &go_mod, &name)?;
+    let proven = check_mod(&go_mod.body, asked).map_err(|wrong| go_mod.explain(wrong, "go.mod"))?;
     Ok(Finding {
         reason: format!("{name}, {proven}"),
         proof: session.proof(&base),
@@ -75,36 +75,23 @@ pub(super) fn below(base: &Url, path: &str) -> Url {
     url
 }
 
-/// Is it a 200 with something other than a page for people? `what` was asked, for `name`.
-pub(super) fn expect_content(
-    session: &Session<'_>,
-    answer: &Answer,
-    what: &str,
-    name: &str,
-) -> Result<(), Failure> {
+/// Is it a 200? `name` was asked for.
+pub(super) fn expect_ok(session: &Session<'_>, answer: &Answer, name: &str) -> Result<(), Failure> {
     let refusal = |reason: String| Err(Failure::refusal(Phase::Content, reason));
     match answer.status.as_u16() {
-        200 => {}
-        404 | 410 => return refusal(format!("has no {name} ({})", answer.status_line())),
+        200 => Ok(()),
+        404 | 410 => refusal(format!("has no {name} ({})", answer.status_line())),
         401 | 403 => {
             let advice = session.credentials_advice(&answer.url);
-            return refusal(format!("{advice} ({})", answer.status_line()));
+            refusal(format!("{advice} ({})", answer.status_line()))
         }
-        407 => return refusal("an HTTP proxy on the way wants credentials (407)".to_owned()),
+        407 => refusal("an HTTP proxy on the way wants credentials (407)".to_owned()),
         408 | 429 | 500.. => {
             let reason = format!("answers {}", answer.status_line());
-            return Err(Failure::down(Phase::Content, reason));
+            Err(Failure::down(Phase::Content, reason))
         }
-        _ => return refusal(format!("answers {}", answer.status_line())),
+        _ => refusal(format!("answers {}", answer.status_line())),
     }
-    if answer.is_html() {
-        return Err(answer.html_portal(what));
-    }
-    if answer.cut {
-        let reason = format!("sends no end of bytes where {what} was asked");
-        return Err(Failure::wrong(Phase::Body, reason));
-    }
-    Ok(())
 }
 
 fn check_info(body: &[u8], asked: Asked<'_>) -> Result<(), Failure> {

@@ -34,6 +34,8 @@ pub(super) struct Line {
     /// Scheme, host and port.
     origin: url::Origin,
     sender: SendRequest<Empty<Bytes>>,
+    /// An answer was not read to its end, so no other can follow it.
+    spent: bool,
     /// Moves the bytes; ends when the line is dropped.
     _driver: JoinSet<()>,
 }
@@ -66,13 +68,14 @@ impl Line {
         Ok(Line {
             origin: url.origin(),
             sender,
+            spent: false,
             _driver: driver,
         })
     }
 
     /// Does it lead there, and is it still open?
     pub(super) async fn serves(&mut self, url: &Url) -> bool {
-        self.origin == url.origin() && self.sender.ready().await.is_ok()
+        !self.spent && self.origin == url.origin() && self.sender.ready().await.is_ok()
     }
 
     /// One request, one answer.
@@ -85,13 +88,16 @@ impl Line {
     ) -> Result<Answer, Failure> {
         let peer = authority(url);
         let request = request(url, authorization)?;
+        self.spent = true;
         let deadline = attempt.first_byte_deadline();
         let missing = || format!("no answer from {peer}");
         let sent = self.sender.send_request(request);
         let (response, took) = within(deadline, Phase::FirstByte, missing, sent).await?;
         let response = response.map_err(|error| fault::http(&error, Phase::FirstByte, &peer))?;
         attempt.phases.first_byte.get_or_insert(took);
-        read(attempt, url, response, want, &peer).await
+        let (answer, whole) = read(attempt, url, response, want, &peer).await?;
+        self.spent = !whole;
+        answer::finish(answer)
     }
 }
 
@@ -135,23 +141,26 @@ fn request(
         .map_err(|_| Failure::refusal(Phase::FirstByte, "its URL cannot be asked over HTTP"))
 }
 
+/// The answer, and whether its body has come to its end.
 async fn read(
     attempt: &Attempt,
     url: &Url,
     response: Response<Incoming>,
     want: Want,
     peer: &str,
-) -> Result<Answer, Failure> {
+) -> Result<(Answer, bool), Failure> {
     let (head, mut body) = response.into_parts();
     let mut answer = Answer::new(url.clone(), head.status, &head.headers);
     while answer.wants_more(want) {
         let missing = || format!("the answer of {peer} does not end");
         let (frame, _) = within(attempt.end(), Phase::Body, missing, body.frame()).await?;
-        let Some(frame) = frame else { break };
+        let Some(frame) = frame else {
+            return Ok((answer, true));
+        };
         let frame = frame.map_err(|error| fault::http(&error, Phase::Body, peer))?;
         if let Ok(data) = frame.into_data() {
             answer.push(&data, want);
         }
     }
-    answer::finish(answer)
+    Ok((answer, false))
 }

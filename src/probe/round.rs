@@ -123,3 +123,30 @@ fn observe(target: &Target, outcome: Outcome, phases: Phases, tries: u32) -> Obs
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_can_be_spawned_beside_others() {
+        fn spawnable<T: Send>(_: T) {}
+        let target = Target {
+            name: "t".to_owned(),
+            kind: TargetKind::Mirror { path: "/".into() },
+            limits: crate::model::Limits::default(),
+            private: false,
+            ca: Vec::new(),
+            pins: Vec::new(),
+        };
+        spawnable(Prober::new(&Environment::default()).probe(&target));
+    }
+
+    #[test]
+    fn debug_does_not_show_the_environment() {
+        let env = [("HTTPS_PROXY", "http://joe:hidden@p.test")]
+            .into_iter()
+            .collect();
+        assert!(!format!("{:?}", Prober::new(&env)).contains("hidden"));
+    }
+}

@@ -10,7 +10,7 @@ use rustls::ClientConfig;
 use url::Url;
 
 use super::answer::{Answer, Want, redirect_portal};
-use super::attempt::Attempt;
+use super::attempt::{Attempt, within};
 use super::failure::{Failure, authority, shown, strip_userinfo};
 use super::line::Line;
 use super::netrc::Netrc;
@@ -210,8 +210,10 @@ impl<'a> Session<'a> {
             pins: self.target.pins.clone(),
             host: bare_host(start),
         };
-        let config = self.shared.tls.config(&self.shared.env, &trust).await?;
-        Ok(Some(config))
+        let config = self.shared.tls.config(&self.shared.env, &trust);
+        let missing = || "the trusted certificates cannot be read".to_owned();
+        let (config, _) = within(self.attempt.end(), Phase::Tls, missing, config).await?;
+        config.map(Some)
     }
 }
 

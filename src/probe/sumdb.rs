@@ -4,7 +4,7 @@ use url::Url;
 
 use super::answer::Want;
 use super::failure::{Failure, Finding, Outcome};
-use super::goproxy::{base_url, below, expect_content};
+use super::goproxy::{base_url, below, expect_ok};
 use super::session::Session;
 use crate::gosum::{LookupRecord, Note, NoteError, TreeHead, check_key};
 use crate::model::target::{DEFAULT_MODULE, DEFAULT_SUM};
@@ -35,13 +35,12 @@ pub(super) async fn probe(session: &mut Session<'_>, db: &SumDb, via: Option<&st
             ", which holds golang.org/x/text",
         )
     } else {
-        expect_content(session, &latest, "a signed tree head", "tree head")?;
-        let text = Note::parse(&latest.body).and_then(|note| note.verify(key));
-        (
-            text.and_then(TreeHead::parse)
-                .map_err(|error| judge(&error))?,
-            "",
-        )
+        expect_ok(session, &latest, "tree head")?;
+        let tree = Note::parse(&latest.body)
+            .and_then(|note| note.verify(key))
+            .and_then(TreeHead::parse)
+            .map_err(|error| latest.explain(judge(&error), "a signed tree head"))?;
+        (tree, "")
     };
     let proof = session.proof(&base).max(Proof::Signed);
     Ok(Finding {
@@ -72,7 +71,7 @@ async fn through(
             ),
         )),
         _ => {
-            expect_content(session, &supported, "/supported", "/supported")?;
+            expect_ok(session, &supported, "/supported")?;
             Ok(base)
         }
     }
@@ -86,17 +85,16 @@ async fn look_up(
     let (module, version) = DEFAULT_MODULE;
     let url = below(base, &format!("lookup/{module}@{version}"));
     let answer = session.follow(&url, Want::Body(MAX_NOTE)).await?;
-    expect_content(
+    expect_ok(
         session,
         &answer,
-        "a record",
         &format!("tree head and no {module}@{version}"),
     )?;
     let tree = LookupRecord::parse(&answer.body).and_then(|record| {
         let tree = record.tree.verify(key).and_then(TreeHead::parse)?;
         Ok((record, tree))
     });
-    let (record, tree) = tree.map_err(|error| judge(&error))?;
+    let (record, tree) = tree.map_err(|error| answer.explain(judge(&error), "a record"))?;
     if record.holds(&format!("{module} {version}/go.mod {DEFAULT_SUM}")) {
         return Ok(tree);
     }

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ring::digest::{SHA256, digest};
 use rustls::client::Resumption;
@@ -18,7 +18,7 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
     SignatureScheme,
 };
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::OnceCell;
 
 use super::failure::Failure;
 use super::roots;
@@ -59,14 +59,26 @@ impl Tls {
         env: &Environment,
         trust: &Trust,
     ) -> Result<Arc<ClientConfig>, Failure> {
-        let roots = self.roots.get_or_init(|| read_roots(env)).await;
-        let mut configs = self.configs.lock().await;
-        if let Some((_, config)) = configs.iter().find(|(known, _)| known == trust) {
-            return Ok(Arc::clone(config));
+        if let Some(config) = self.known(trust) {
+            return Ok(config);
         }
-        let config = Arc::new(build(roots.as_ref(), trust)?);
-        configs.push((trust.clone(), Arc::clone(&config)));
+        let roots = self.roots.get_or_init(|| read_roots(env)).await;
+        let extra = read_extra(trust).await?;
+        // Two targets may build the same one at once; that costs less than making one wait
+        // for the other's CA file on a folder that does not answer.
+        let config = Arc::new(build(roots.as_ref(), extra, trust)?);
+        self.configs().push((trust.clone(), Arc::clone(&config)));
         Ok(config)
+    }
+
+    fn known(&self, trust: &Trust) -> Option<Arc<ClientConfig>> {
+        let configs = self.configs();
+        let (_, config) = configs.iter().find(|(known, _)| known == trust)?;
+        Some(Arc::clone(config))
+    }
+
+    fn configs(&self) -> MutexGuard<'_, Vec<(Trust, Arc<ClientConfig>)>> {
+        self.configs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -78,12 +90,34 @@ async fn read_roots(env: &Environment) -> Option<Arc<RootCertStore>> {
         .unwrap_or_default()
 }
 
-fn build(system: Option<&Arc<RootCertStore>>, trust: &Trust) -> Result<ClientConfig, Failure> {
-    let unusable = |error: &dyn fmt::Display| Failure::refusal(Phase::Tls, error.to_string());
-    let mut extra = Vec::new();
-    for path in &trust.ca {
-        extra.extend(roots::extra(path).map_err(|error| unusable(&error))?);
+async fn read_extra(trust: &Trust) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    if trust.ca.is_empty() {
+        return Ok(Vec::new());
     }
+    let paths = trust.ca.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let mut all = Vec::new();
+        for path in &paths {
+            all.extend(roots::extra(path)?);
+        }
+        Ok::<_, roots::CaError>(all)
+    });
+    match read.await {
+        Ok(Ok(extra)) => Ok(extra),
+        Ok(Err(error)) => Err(Failure::refusal(Phase::Tls, error.to_string())),
+        Err(_) => Err(Failure::down(
+            Phase::Tls,
+            "the reading of its CA files was broken off",
+        )),
+    }
+}
+
+fn build(
+    system: Option<&Arc<RootCertStore>>,
+    extra: Vec<CertificateDer<'static>>,
+    trust: &Trust,
+) -> Result<ClientConfig, Failure> {
+    let unusable = |error: &dyn fmt::Display| Failure::refusal(Phase::Tls, error.to_string());
     let provider = Arc::new(ring_provider::default_provider());
     let mut verifier = match system {
         Some(system) => with_roots(system, extra, &provider)?,

@@ -200,6 +200,7 @@ impl Server {
             let mut connections = JoinSet::new();
             for connection in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
+                stream.set_nodelay(true).unwrap();
                 let (tls, log, handler) = (tls.clone(), Arc::clone(&log), Arc::clone(&handler));
                 connections.spawn(async move {
                     match tls {
