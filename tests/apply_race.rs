@@ -60,7 +60,9 @@ async fn a_program_that_appends_all_the_time_loses_no_line() {
     let path = home.file.path.clone();
     let writer = Background::start(move |number| {
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
-        writeln!(file, "# line {number}").unwrap();
+        // In one write, as `echo` does.
+        let line = format!("# line {number}\n");
+        file.write_all(line.as_bytes()).unwrap();
         std::thread::sleep(Duration::from_millis(1));
     });
     let mut merged = 0;

@@ -152,8 +152,10 @@ impl Prepared {
             let olds = self.read_displaced(displaced, is_last)?;
             let found = self.place.read()?;
             let new = found.as_deref().unwrap_or_default();
-            // Empty is what a writer leaves between its truncating and its writing.
-            if new.is_empty() && !self.after.is_empty() && !is_last {
+            // Empty is what a writer leaves between its truncating and its writing, a line
+            // without an end what one leaves that writes piece by piece.
+            let is_torn = !new.ends_with(b"\n") && !self.after.is_empty();
+            if is_torn && !is_last {
                 tokio::time::sleep(LOOK).await;
                 continue;
             }
@@ -189,8 +191,8 @@ impl Prepared {
         }
     }
 
-    /// What the displaced files hold now. One that was truncated and not yet written counts
-    /// as unchanged until the last look.
+    /// What the displaced files hold now. One that was truncated and not yet written, or whose
+    /// last line has no end, counts as unchanged until the last look.
     fn read_displaced(
         &self,
         displaced: &[Displaced],
@@ -199,7 +201,7 @@ impl Prepared {
         let read = |old: &Displaced| {
             let content = read_open(&old.file);
             let content = content.map_err(|error| self.error("cannot be read", error))?;
-            Ok(match content.is_empty() && !is_last {
+            Ok(match !content.ends_with(b"\n") && !is_last {
                 true => old.carried.clone(),
                 false => content,
             })
