@@ -30,7 +30,11 @@ fn no_journal_is_an_empty_one() {
 
 #[test]
 fn a_kill_at_any_byte_loses_at_most_the_line_being_written() {
-    let (_folder, path) = place();
+    // In memory, where there is some: every cut costs two fsyncs.
+    let folder = tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .unwrap();
+    let path = folder.path().join("journal.jsonl");
     let mut journal = Journal::open(&path).unwrap();
     journal.append(&entry(1)).unwrap();
     journal.append(&entry(2)).unwrap();

@@ -14,6 +14,8 @@ use crate::model::EnvText;
 
 /// How often the file is swapped before goroam gives up.
 const TRIES: u32 = 8;
+/// After so many of them, lines that another program appends are appended to its file.
+const SWAPS: u32 = 4;
 /// How long a writer that had the old file open, or had read it, is waited for after the
 /// swap: `go env -w` takes well under 1 ms from its read to its write.
 const QUIET: Duration = Duration::from_millis(15);
@@ -34,33 +36,37 @@ impl Prepared {
     pub async fn commit(self) -> Result<Applied, ApplyError> {
         let started = Instant::now();
         let mut now = self;
-        let (mut merged, mut visible_after) = (0, None);
-        for _ in 0..TRIES {
+        let mut merged = 0;
+        let mut visible: Option<(Duration, Option<Vec<u8>>)> = None;
+        let mut displaced = Vec::new();
+        for round in 0..TRIES {
             let caught_up;
             (now, caught_up) = now.catch_up().await?;
             merged += u32::from(caught_up);
-            if now.before.as_deref().unwrap_or_default() == now.after {
-                let visible_after = visible_after.unwrap_or_else(|| started.elapsed());
-                return Ok(now.applied(None, merged, visible_after));
-            }
-            let displaced = match now.swap()? {
-                Swapped::Done(displaced) => displaced,
-                Swapped::Moved => {
-                    now = now.task.clone().again().await?;
-                    merged += 1;
-                    continue;
+            if now.before.as_deref().unwrap_or_default() != now.after {
+                match now.swap()? {
+                    Swapped::Done(old) => displaced.extend(old.map(|file| Displaced {
+                        file,
+                        carried: now.before.clone().unwrap_or_default(),
+                    })),
+                    Swapped::Moved => {
+                        now = now.task.clone().again().await?;
+                        merged += 1;
+                        continue;
+                    }
                 }
-            };
-            visible_after.get_or_insert_with(|| started.elapsed());
-            if caught_up {
-                let written = sync(&now.copy.file).await;
-                written.map_err(|error| now.error("cannot be put on the disk", error))?;
             }
-            sync_folder(now.place.folder()).await;
-            match now.look_after(displaced.as_ref(), &mut merged).await? {
+            let (visible_after, before) =
+                visible.get_or_insert_with(|| (started.elapsed(), now.before.clone()));
+            match now.look_after(&mut displaced, round, &mut merged).await? {
                 Settled::At(after) => {
-                    let visible_after = visible_after.unwrap_or_default();
-                    return Ok(now.applied(Some(after), merged, visible_after));
+                    now.make_durable().await?;
+                    return Ok(Applied {
+                        before: before.take(),
+                        after,
+                        merged,
+                        visible_after: *visible_after,
+                    });
                 }
                 Settled::Not(next) => now = next,
             }
@@ -114,68 +120,121 @@ impl Prepared {
         })
     }
 
-    /// Looks at both files until no writer can be left: at the one that was displaced, which
-    /// a writer may have changed before the swap or may still have open, and at the real one,
-    /// which a writer that had read the old one may have overwritten.
+    /// Looks at the files until no writer can be left: at those that were displaced, which a
+    /// writer may have changed before the swap or may still have open, and at the real one,
+    /// which a writer that had read an old one may have overwritten.
     async fn look_after(
         &self,
-        displaced: Option<&File>,
+        displaced: &mut [Displaced],
+        round: u32,
         merged: &mut u32,
     ) -> Result<Settled, ApplyError> {
         let plan = &self.task.plan;
-        let before = self.before.as_deref().unwrap_or_default();
+        if displaced.is_empty() && self.before.as_deref() == Some(&self.after) {
+            return Ok(Settled::At(self.after.clone())); // nothing was to be done
+        }
         let started = Instant::now();
-        let mut quiet = if *merged > 0 {
-            QUIET_AFTER_WRITER
-        } else {
-            QUIET
-        };
         let mut since = started;
         loop {
-            // In this order: whoever could still write to the old file when it is asked for
+            let quiet = match *merged {
+                0 => QUIET,
+                _ => QUIET_AFTER_WRITER,
+            };
+            // In this order: whoever could still write to an old file when it is asked for
             // is seen by the next look, not by none.
-            let is_final = displaced.and_then(is_final);
-            let is_last = match is_final {
-                Some(false) => started.elapsed() >= LONGEST,
-                Some(true) | None => since.elapsed() >= quiet,
+            let is_open = displaced
+                .iter()
+                .any(|old| is_final(&old.file) == Some(false));
+            let is_last = match is_open {
+                true => started.elapsed() >= LONGEST,
+                false => since.elapsed() >= quiet,
             };
-            let old = match displaced {
-                Some(file) => {
-                    read_open(file).map_err(|error| self.error("cannot be read", error))?
-                }
-                None => Vec::new(),
-            };
+            let olds = self.read_displaced(displaced, is_last)?;
             let found = self.place.read()?;
             let new = found.as_deref().unwrap_or_default();
-            // Empty is what a writer leaves between its truncating and its writing.
-            let old_is_torn = old.is_empty() && !before.is_empty() && !is_last;
-            let new_is_torn = new.is_empty() && !self.after.is_empty() && !is_last;
-            let carried = match old_is_torn || new_is_torn {
-                true => Carried::Nothing,
-                false => carry(plan, before, &old, &self.after, new),
-            };
-            match carried {
-                Carried::Nothing if new_is_torn => {}
+            // Empty is what a writer leaves between its truncating and its writing, a line
+            // without an end what one leaves that writes piece by piece.
+            let is_torn = !new.ends_with(b"\n") && !self.after.is_empty();
+            if is_torn && !is_last {
+                tokio::time::sleep(LOOK).await;
+                continue;
+            }
+            let next = match self.carry_all(displaced, &olds, new) {
                 Carried::Nothing if !holds(plan, &EnvText(new.to_vec())) => {
-                    *merged += 1;
                     let place = Place::resolve(&self.task.file.path)?;
-                    let next = self.task.clone().carry_out(place, found).await?;
-                    return Ok(Settled::Not(next));
+                    Some(self.task.clone().carry_out(place, found).await?)
                 }
                 Carried::Nothing if is_last => return Ok(Settled::At(new.to_vec())),
-                Carried::Nothing => {}
-                Carried::Append(more) => {
+                Carried::Nothing => None,
+                // Swapping again shows what a third writer did meanwhile, so it comes first;
+                // who appends all the time is met on their own ground.
+                Carried::Append(more) if round >= SWAPS => {
                     self.append(&more)?;
                     *merged += 1;
-                    (quiet, since) = (QUIET_AFTER_WRITER, Instant::now());
+                    since = Instant::now();
+                    None
                 }
-                Carried::Rewrite(content) => {
-                    *merged += 1;
-                    return Ok(Settled::Not(self.rewritten(found, content).await?));
+                Carried::Append(more) => {
+                    let content = [new, &more].concat();
+                    Some(self.rewritten(found, content).await?)
                 }
+                Carried::Rewrite(content) => Some(self.rewritten(found, content).await?),
+            };
+            if let Some(next) = next {
+                *merged += 1;
+                for (old, content) in displaced.iter_mut().zip(olds) {
+                    old.carried = content;
+                }
+                return Ok(Settled::Not(next));
             }
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// What the displaced files hold now. One that was truncated and not yet written, or whose
+    /// last line has no end, counts as unchanged until the last look.
+    fn read_displaced(
+        &self,
+        displaced: &[Displaced],
+        is_last: bool,
+    ) -> Result<Vec<Vec<u8>>, ApplyError> {
+        let read = |old: &Displaced| {
+            let content = read_open(&old.file);
+            let content = content.map_err(|error| self.error("cannot be read", error))?;
+            Ok(match !content.ends_with(b"\n") && !is_last {
+                true => old.carried.clone(),
+                false => content,
+            })
+        };
+        displaced.iter().map(read).collect()
+    }
+
+    /// Everything that was written to displaced files, oldest first, onto the real one.
+    fn carry_all(&self, displaced: &[Displaced], olds: &[Vec<u8>], new: &[u8]) -> Carried {
+        let mut content = new.to_vec();
+        let mut is_rewritten = false;
+        for (old, now) in displaced.iter().zip(olds) {
+            match carry(&self.task.plan, &old.carried, now, &self.after, &content) {
+                Carried::Nothing => {}
+                Carried::Append(more) => content.extend(more),
+                Carried::Rewrite(all) => (content, is_rewritten) = (all, true),
+            }
+        }
+        if is_rewritten {
+            return Carried::Rewrite(content);
+        }
+        match content.split_off(new.len()) {
+            more if more.is_empty() => Carried::Nothing,
+            more => Carried::Append(more),
+        }
+    }
+
+    /// A merged copy was swapped in without waiting for the disk: other writers do not wait.
+    async fn make_durable(&self) -> Result<(), ApplyError> {
+        let written = sync(&self.copy.file).await;
+        written.map_err(|error| self.error("cannot be put on the disk", error))?;
+        sync_folder(self.place.folder()).await;
+        Ok(())
     }
 
     /// Whole lines at the end, in one write: no reader sees a torn file, and a writer who
@@ -216,18 +275,17 @@ impl Prepared {
         })
     }
 
-    fn applied(self, after: Option<Vec<u8>>, merged: u32, visible_after: Duration) -> Applied {
-        Applied {
-            before: self.before.clone(),
-            after: after.unwrap_or_else(|| self.after.clone()),
-            merged,
-            visible_after,
-        }
-    }
-
     fn error(&self, what: &'static str, source: io::Error) -> ApplyError {
         ApplyError::file(&self.place.path, what, source)
     }
+}
+
+/// A file that the copy took the place of. It has no name any more, but whoever had it open
+/// can still write to it.
+struct Displaced {
+    file: File,
+    /// What of it is in the real file.
+    carried: Vec<u8>,
 }
 
 /// What looking after other writers came to.

@@ -43,6 +43,9 @@ pub(super) fn unexpected(plan: &Plan, before: &[u8], after: &EnvText) -> Option<
 /// Lines of planned names are left out, and where `onto` has its own idea of a name, that
 /// stays: it is younger. What was appended is not appended again.
 pub(super) fn carry(plan: &Plan, from: &[u8], to: &[u8], ours: &[u8], onto: &[u8]) -> Carried {
+    if from == to {
+        return Carried::Nothing;
+    }
     let foreign = |line: &&[u8]| !is_planned(plan, line);
     let (old, new): (Vec<&[u8]>, Vec<&[u8]>) = (
         split(from).into_iter().filter(foreign).collect(),
@@ -50,7 +53,7 @@ pub(super) fn carry(plan: &Plan, from: &[u8], to: &[u8], ours: &[u8], onto: &[u8
     );
     let (ours, mut lines) = (split(ours), split(onto));
     let mut rewrite = false;
-    let mut done = minus(&ours, &lines);
+    let mut done = tally(&minus(&ours, &lines));
     for gone in minus(&old, &new) {
         let replaced = key(gone).is_some_and(|name| last_of(&new, name).is_some());
         if replaced || take(&mut done, gone) {
@@ -61,7 +64,7 @@ pub(super) fn carry(plan: &Plan, from: &[u8], to: &[u8], ours: &[u8], onto: &[u8
             rewrite = true;
         }
     }
-    let mut done = minus(&lines, &ours);
+    let mut done = tally(&minus(&lines, &ours));
     let mut added: Vec<&[u8]> = Vec::new();
     for line in minus(&new, &old) {
         if take(&mut done, line) {
@@ -169,24 +172,29 @@ fn join(lines: &[&[u8]]) -> Vec<u8> {
 
 /// The lines of `a` that `b` does not have, each as often as it lacks it, in order.
 fn minus<'a>(a: &[&'a [u8]], b: &[&[u8]]) -> Vec<&'a [u8]> {
-    let mut spare: BTreeMap<&[u8], usize> = BTreeMap::new();
-    for line in b {
-        *spare.entry(line).or_default() += 1;
-    }
-    let lacks = a.iter().filter(|line| match spare.get_mut(**line) {
-        Some(left) if *left > 0 => {
-            *left -= 1;
-            false
-        }
-        Some(_) | None => true,
-    });
+    let mut spare = tally(b);
+    let lacks = a.iter().filter(|line| !take(&mut spare, line));
     lacks.copied().collect()
 }
 
-/// Takes one such line out of the list, if there is one.
-fn take(lines: &mut Vec<&[u8]>, line: &[u8]) -> bool {
-    let place = lines.iter().position(|other| *other == line);
-    place.map(|place| lines.swap_remove(place)).is_some()
+/// How often each line is there.
+fn tally<'a>(lines: &[&'a [u8]]) -> BTreeMap<&'a [u8], usize> {
+    let mut tally = BTreeMap::new();
+    for line in lines {
+        *tally.entry(*line).or_default() += 1;
+    }
+    tally
+}
+
+/// Takes one such line out of the tally, if there is one.
+fn take(tally: &mut BTreeMap<&[u8], usize>, line: &[u8]) -> bool {
+    match tally.get_mut(line) {
+        Some(left) if *left > 0 => {
+            *left -= 1;
+            true
+        }
+        Some(_) | None => false,
+    }
 }
 
 #[cfg(test)]

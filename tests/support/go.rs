@@ -4,17 +4,18 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use goroam::environment::Environment;
-use goroam::gocmd::{Applied, ApplyError, EnvFile, GoCommand, find, prepare};
+use goroam::gocmd::{Applied, ApplyError, EnvFile, EnvText, GoCommand, find, prepare};
 use goroam::plan::{Plan, Step};
 
 /// The versions that the tests run with: the first with go.env, one before and one after
 /// `go env -w GOROOT` was closed.
-pub const VERSIONS: [&str; 3] = ["1.21.13", "1.24.11", "1.27.3"];
+pub(crate) const VERSIONS: [&str; 3] = ["1.21.13", "1.24.11", "1.27.3"];
 
 /// The go binary of a version; `None`, with a line that says so, where it cannot be had.
-pub fn go(version: &str) -> Option<PathBuf> {
+pub(crate) fn go(version: &str) -> Option<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/go");
     let out = Command::new(&script).arg(version).output();
     match out {
@@ -34,34 +35,34 @@ pub fn go(version: &str) -> Option<PathBuf> {
 }
 
 /// A go command for `prepare`.
-pub async fn command(version: &str, env: &Environment) -> Option<GoCommand> {
+pub(crate) async fn command(version: &str, env: &Environment) -> Option<GoCommand> {
     let path = go(version)?;
     Some(find::find(Some(&path), env).await.unwrap())
 }
 
 /// The newest one, for tests that are not about versions.
-pub async fn newest(env: &Environment) -> Option<GoCommand> {
+pub(crate) async fn newest(env: &Environment) -> Option<GoCommand> {
     command(VERSIONS[2], env).await
 }
 
 /// Somebody's home, with a go env file in it.
-pub struct Home {
-    pub folder: tempfile::TempDir,
-    pub env: Environment,
-    pub file: EnvFile,
+pub(crate) struct Home {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) env: Environment,
+    pub(crate) file: EnvFile,
 }
 
 impl Home {
-    pub fn new() -> Home {
+    pub(crate) fn new() -> Home {
         Home::with(&[])
     }
 
-    pub fn with(vars: &[(&str, &str)]) -> Home {
+    pub(crate) fn with(vars: &[(&str, &str)]) -> Home {
         let folder = tempfile::tempdir().unwrap();
         Home::within(folder, vars)
     }
 
-    pub fn within(folder: tempfile::TempDir, vars: &[(&str, &str)]) -> Home {
+    pub(crate) fn within(folder: tempfile::TempDir, vars: &[(&str, &str)]) -> Home {
         let home = folder.path().to_str().unwrap().to_owned();
         let env: Environment = [("HOME", home.as_str()), ("PATH", "/usr/bin:/bin")]
             .into_iter()
@@ -72,34 +73,44 @@ impl Home {
     }
 
     /// With a file that holds this.
-    pub fn holding(bytes: impl AsRef<[u8]>) -> Home {
+    pub(crate) fn holding(bytes: impl AsRef<[u8]>) -> Home {
         let home = Home::new();
         home.write(bytes);
         home
     }
 
-    pub fn write(&self, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, bytes: impl AsRef<[u8]>) {
         std::fs::create_dir_all(self.file.path.parent().unwrap()).unwrap();
         std::fs::write(&self.file.path, bytes).unwrap();
     }
 
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         std::fs::read(&self.file.path).unwrap()
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.bytes()).unwrap()
     }
 
     /// Everything in the file's folder but go's own counters.
-    pub fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let mut names = names_in(self.file.path.parent().unwrap());
         names.retain(|name| name != "telemetry");
         names
     }
 
+    /// Until the file says so; two seconds at most.
+    pub(crate) fn wait_for(&self, name: &str, value: &str) {
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while EnvText(self.bytes()).get(name) != Some(value) {
+            let text = self.text();
+            assert!(Instant::now() < deadline, "{name} is not {value}:\n{text}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Prepares and commits.
-    pub async fn apply(&self, go: &GoCommand, plan: &Plan) -> Result<Applied, ApplyError> {
+    pub(crate) async fn apply(&self, go: &GoCommand, plan: &Plan) -> Result<Applied, ApplyError> {
         prepare(go, &self.file, &self.env, plan)
             .await?
             .commit()
@@ -107,7 +118,7 @@ impl Home {
     }
 
     /// The user's own go command, with nothing of goroam's around it.
-    pub fn user_go(&self, go: &GoCommand, args: &[&str]) -> std::process::Output {
+    pub(crate) fn user_go(&self, go: &GoCommand, args: &[&str]) -> std::process::Output {
         Command::new(&go.path)
             .args(args)
             .env_clear()
@@ -119,7 +130,7 @@ impl Home {
     }
 }
 
-pub fn names_in(folder: &Path) -> Vec<String> {
+pub(crate) fn names_in(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -129,7 +140,7 @@ pub fn names_in(folder: &Path) -> Vec<String> {
 }
 
 /// `NAME=VALUE` sets, `NAME` alone unsets.
-pub fn plan(steps: &[&str]) -> Plan {
+pub(crate) fn plan(steps: &[&str]) -> Plan {
     let step = |text: &&str| match text.split_once('=') {
         Some((name, value)) => Step::Set {
             name: name.to_owned(),
@@ -145,7 +156,7 @@ pub fn plan(steps: &[&str]) -> Plan {
 }
 
 /// Root in a container of its own, as CI is.
-pub fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     // SAFETY: geteuid takes nothing and cannot fail.
     unsafe { libc::geteuid() == 0 }
 }
