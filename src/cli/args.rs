@@ -18,6 +18,9 @@ macro_rules! after {
     };
 }
 
+/// A verb's own options stand apart from those that every verb has.
+const EVERYWHERE: &str = "Options of every verb";
+
 /// Keeps `go env` right on whatever network the machine is on
 ///
 /// goroam watches the network, asks Go proxies and checksum databases what they
@@ -49,19 +52,19 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// The policy file [env: GOROAM_CONFIG] [default: goroam.toml in the config folder]
-    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
     /// When to use colours; NO_COLOR and CLICOLOR_FORCE are heeded
     #[arg(
         long,
-        global = true,
+        global = true, help_heading = EVERYWHERE,
         value_name = "WHEN",
         value_enum,
         default_value = "auto"
     )]
     pub color: ColorChoice,
     /// Tell more on standard error; twice: everything (or GOROAM_LOG=goroam=debug)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
 
@@ -109,7 +112,7 @@ pub enum Verb {
         "goroam use office --for 2h  for two hours"
     ))]
     Use(Use),
-    /// Choose by the network again, after `goroam use` or `goroam restore`
+    /// Choose by the network again, after `use` or `restore`
     #[command(after_help = after!("goroam auto"))]
     Auto(Json),
     /// Check a policy file: every error and warning, with its place

@@ -73,10 +73,13 @@ fn verify(
             EXIT_FAILED,
         )),
         None => {
-            let turns = turns.unwrap_or_default();
-            context.out.text(&format!(
-                "✓ the journal is whole: {turns} turns, each bound to the one before it\n"
-            ))?;
+            let turns = match turns.unwrap_or_default() {
+                1 => "1 turn".to_owned(),
+                turns => format!("{turns} turns, each bound to the one before it"),
+            };
+            context
+                .out
+                .text(&format!("✓ the journal is whole: {turns}\n"))?;
             Ok(EXIT_DONE)
         }
     }

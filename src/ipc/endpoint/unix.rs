@@ -173,4 +173,41 @@ mod tests {
         drop(first);
         connect(&paths).await.unwrap();
     }
+
+    /// Only root can pose as somebody else; elsewhere the folder's mode alone is tested.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn another_users_client_is_turned_away_even_where_the_folder_lets_it_in() {
+        use std::io::Read;
+
+        if super::own_uid() != 0 {
+            println!("skipped: only root can connect as another user");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let paths = paths(folder.path());
+        let mut listener = Listener::bind(&paths).unwrap();
+        for open in [folder.path(), &folder.path().join("run"), &paths.runtime] {
+            std::fs::set_permissions(open, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let socket = paths.socket();
+        std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o666)).unwrap();
+        let stranger = std::thread::spawn(move || {
+            // SAFETY: the bare system call changes the user of this thread alone.
+            let changed = unsafe { libc::syscall(libc::SYS_setresuid, -1, 65534, -1) };
+            assert_eq!(changed, 0);
+            let mut stream = std::os::unix::net::UnixStream::connect(socket).unwrap();
+            let patience = std::time::Duration::from_secs(20);
+            stream.set_read_timeout(Some(patience)).unwrap();
+            let mut told = Vec::new();
+            stream.read_to_end(&mut told).unwrap();
+            told
+        });
+        let accepted = tokio::spawn(async move { listener.accept().await });
+        let told = tokio::task::spawn_blocking(|| stranger.join().unwrap());
+        assert_eq!(told.await.unwrap(), b"");
+        assert!(!accepted.is_finished());
+        let _own = connect(&paths).await.unwrap();
+        accepted.await.unwrap().unwrap();
+    }
 }
