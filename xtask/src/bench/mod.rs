@@ -45,7 +45,9 @@ pub fn bench(options: &Options) -> Result {
     if only == Some("size") {
         return Ok(());
     }
-    lab::prepare(true)?;
+    for missing in lab::prepare(true) {
+        eprintln!("lab: {missing}");
+    }
     run::output(lab::script("net").arg("up"))?;
     let policy = PathBuf::from(run::output(&mut lab::script("policy"))?.trim());
     let bench = Bench {
