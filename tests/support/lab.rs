@@ -159,7 +159,6 @@ impl Lab {
             "office-mode",
             "hotspot-mode",
             "systemd",
-            "systemd",
         ] {
             self.touched.borrow_mut().insert(what.to_owned());
         }

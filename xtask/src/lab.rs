@@ -1,5 +1,6 @@
 //! The network lab of `tests/lab`, as the tasks use it.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -58,11 +59,21 @@ fn can(part: &str, missing: &mut Vec<String>) -> bool {
     can.is_ok()
 }
 
+/// Waits until no test and no other task uses the networks, and keeps them away while it lives
+/// (`tests/support/lab.rs` takes the same lock).
+pub fn lock() -> Result<File> {
+    let path = dir().join("rust.lock");
+    let locked = std::fs::create_dir_all(dir())
+        .and_then(|()| File::create(&path))
+        .and_then(|file| {
+            file.lock()?;
+            Ok(file)
+        });
+    locked.map_err(|err| format!("{}: {err}", path.display()))
+}
+
 /// Ends everything of it that runs. What was built stays for the next time.
-pub fn tear_down() -> Result {
-    if !cfg!(target_os = "linux") || !dir().exists() {
-        return Ok(());
-    }
+pub fn tear_down(_alone: &File) -> Result {
     let mut faults = Vec::new();
     if run::is_root() {
         faults.extend(run::output(script("systemd").arg("down")).err());
