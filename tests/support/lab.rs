@@ -92,6 +92,13 @@ impl Lab {
         self.net(&["dns", place, mode]);
     }
 
+    /// `tests/lab/systemd ARGS`: `up`, `user CMD…`, `root CMD…`, `push FILE DEST`; its output.
+    /// The container is powered off when the lab is dropped.
+    pub fn systemd(&self, args: &[&str]) -> String {
+        self.touched.borrow_mut().insert("systemd".to_owned());
+        run("systemd", args).unwrap()
+    }
+
     /// When the last move or VPN change was complete.
     pub fn moved_at(&self) -> SystemTime {
         let text = std::fs::read_to_string(self.dir.join("net/moved")).unwrap();
@@ -151,6 +158,7 @@ impl Lab {
             "dns hotspot",
             "office-mode",
             "hotspot-mode",
+            "systemd",
         ] {
             self.touched.borrow_mut().insert(what.to_owned());
         }
@@ -158,7 +166,13 @@ impl Lab {
     }
 
     fn reset(&self) {
-        for what in self.touched.take() {
+        let touched = self.touched.take();
+        if touched.contains("systemd")
+            && let Err(err) = run("systemd", &["down"])
+        {
+            println!("lab: not reset: {err}");
+        }
+        for what in touched {
             let args: &[&str] = match what.as_str() {
                 "fault office" => &["fault", "office", "all", "pass", "corp"],
                 "fault home" => &["fault", "home", "all", "pass", "public"],

@@ -1,5 +1,6 @@
 //! The network lab of `tests/lab`, as the tasks use it.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -20,46 +21,59 @@ pub fn dir() -> PathBuf {
     std::env::var_os("LAB").map_or_else(|| PathBuf::from("/var/tmp/goroam-lab"), PathBuf::from)
 }
 
-/// Installs and builds what this machine can have of it; returns what it cannot have, and why.
-pub fn prepare(with_networks: bool) -> Result<Vec<String>> {
+/// Installs and builds what this machine can have of it; returns what it does not have, and why.
+/// A test that needs one of these skips itself, or fails.
+pub fn prepare(with_networks: bool) -> Vec<String> {
     if !cfg!(target_os = "linux") {
-        return Ok(vec!["no lab: it needs Linux".to_owned()]);
+        return vec!["no lab: it needs Linux".to_owned()];
     }
     let mut missing = Vec::new();
-    let mut can = |part: &str| match run::output(script("can").arg(part)) {
-        Ok(_) => true,
-        Err(_) => {
-            missing.push(format!("no {part}: see tests/lab/can"));
-            false
-        }
-    };
-    let systemd = with_networks && can("systemd");
-    if with_networks && can("net") {
-        let mut setup = script("setup");
-        run::output(if systemd {
-            setup.arg("--systemd")
-        } else {
-            &mut setup
-        })?;
+    let networks = with_networks && can("net", &mut missing);
+    if with_networks && can("systemd", &mut missing) {
+        missing.extend(run::output(script("setup").arg("--systemd")).err());
+    } else if networks {
+        missing.extend(run::output(&mut script("setup")).err());
     }
-    if can("go") {
-        for version in GO_VERSIONS {
-            run::output(script("go").arg(version))?;
-        }
-        if can("modules") {
-            run::output(&mut script("mods"))?;
-            run::output(&mut script("ca"))?;
-            run::output(script("sumdb").arg("start"))?;
-        }
+    if can("go", &mut missing) {
+        let installed = GO_VERSIONS
+            .iter()
+            .try_for_each(|version| run::output(script("go").arg(version)).map(drop));
+        let built = installed.and_then(|()| {
+            if can("modules", &mut missing) {
+                run::output(&mut script("mods"))?;
+                run::output(&mut script("ca"))?;
+                run::output(script("sumdb").arg("start"))?;
+            }
+            Ok(())
+        });
+        missing.extend(built.err());
     }
-    Ok(missing)
+    missing
+}
+
+fn can(part: &str, missing: &mut Vec<String>) -> bool {
+    let can = run::output(script("can").arg(part));
+    if can.is_err() {
+        missing.push(format!("no {part}; `tests/lab/can {part}` says why"));
+    }
+    can.is_ok()
+}
+
+/// Waits until no test and no other task uses the networks, and keeps them away while it lives
+/// (`tests/support/lab.rs` takes the same lock).
+pub fn lock() -> Result<File> {
+    let path = dir().join("rust.lock");
+    let locked = std::fs::create_dir_all(dir())
+        .and_then(|()| File::create(&path))
+        .and_then(|file| {
+            file.lock()?;
+            Ok(file)
+        });
+    locked.map_err(|err| format!("{}: {err}", path.display()))
 }
 
 /// Ends everything of it that runs. What was built stays for the next time.
-pub fn tear_down() -> Result {
-    if !cfg!(target_os = "linux") || !dir().exists() {
-        return Ok(());
-    }
+pub fn tear_down(_alone: &File) -> Result {
     let mut faults = Vec::new();
     if run::is_root() {
         faults.extend(run::output(script("systemd").arg("down")).err());

@@ -45,7 +45,10 @@ pub fn bench(options: &Options) -> Result {
     if only == Some("size") {
         return Ok(());
     }
-    lab::prepare(true)?;
+    for missing in lab::prepare(true) {
+        eprintln!("lab: {missing}");
+    }
+    let alone = lab::lock()?;
     run::output(lab::script("net").arg("up"))?;
     let policy = PathBuf::from(run::output(&mut lab::script("policy"))?.trim());
     let bench = Bench {
@@ -64,7 +67,8 @@ pub fn bench(options: &Options) -> Result {
         bench.forget()?;
         measure(&bench, n).map_err(|why| format!("{part}: {why}"))
     });
-    measured.and(lab::tear_down())
+    let down = lab::tear_down(&alone);
+    measured.and(down)
 }
 
 fn release() -> Result<PathBuf> {

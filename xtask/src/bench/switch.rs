@@ -20,77 +20,86 @@ struct Row {
     writes: f64,
 }
 
-/// Prints a table over all transitions, and the ratios.
+/// Every network from every side, and the VPN.
+const DAY: &str =
+    "office,home,vpn-on,vpn-off,airplane,office,hotspot,home,hotspot,airplane,home,office,airplane";
+
+/// Prints two tables: a day among all networks, and an office that drops what it does not allow.
 pub fn switch(bench: &Bench, runs: u64) -> Result {
+    table(bench, "ms to the right go env", DAY, runs)?;
+    run::output(lab::script("net").args(["office-mode", "drop"]))?;
+    let dropped = table(
+        bench,
+        "the same, in an office that drops every other packet",
+        "office,airplane",
+        runs,
+    );
+    run::output(lab::script("net").args(["office-mode", "unreachable"]))?;
+    dropped?;
+    println!(
+        "floor.sh knows the networks by their name server and probes nothing; it and peer-naive.sh are held to what they themselves want to write. Times below 0: right before the last route was there.\n"
+    );
+    Ok(())
+}
+
+fn table(bench: &Bench, title: &str, cycle: &str, runs: u64) -> Result {
     let lab_dir = run::root().join("tests/lab");
-    let agents: [(&str, PathBuf, &[&str], &str); 3] = [
+    let agents: [(PathBuf, &[&str], &str); 3] = [
+        (bench.goroam.clone(), &["agent"], "expect-goroam.json"),
+        (lab_dir.join("floor.sh"), &[], "expect-floor.json"),
         (
-            "goroam",
-            bench.goroam.clone(),
-            &["agent"],
-            "expect-goroam.json",
-        ),
-        (
-            "floor.sh",
-            lab_dir.join("floor.sh"),
-            &[],
-            "expect-floor.json",
-        ),
-        (
-            "peer-naive.sh",
             lab_dir.join("peer-naive.sh"),
             &["watch"],
             "expect-naive.json",
         ),
     ];
     let mut tables = Vec::new();
-    for (name, program, args, expect) in &agents {
-        eprintln!("switch: {name}, {runs} rounds through the networks");
-        tables.push(measure(bench, program, args, expect, runs)?);
+    for (program, args, expect) in &agents {
+        eprintln!("switch: {}, {runs} rounds of {cycle}", program.display());
+        tables.push(measure(
+            bench,
+            program,
+            args,
+            &lab_dir.join(expect),
+            cycle,
+            runs,
+        )?);
     }
     println!(
-        "| ms to the right go env, median of {runs} | goroam | floor.sh | peer-naive.sh | peer ÷ goroam | writes |"
+        "| {title}, median of {runs} | goroam | floor.sh | peer-naive.sh | peer ÷ goroam | writes |"
     );
     println!("| --- | ---: | ---: | ---: | ---: | ---: |");
     for row in &tables[0] {
-        let of = |table: &[Row]| {
+        let like = |table: &'_ [Row]| {
             table
                 .iter()
-                .find(|other| other.transition == row.transition)
-                .map(cell)
+                .position(|other| other.transition == row.transition)
         };
-        let ratio = tables[2]
-            .iter()
-            .find(|other| other.transition == row.transition)
-            .and_then(|peer| Some(stats::median(&peer.stable)? / stats::median(&row.stable)?));
+        let of = |n: usize| {
+            like(&tables[n])
+                .map(|i| cell(&tables[n][i]))
+                .unwrap_or_default()
+        };
+        let ratio = like(&tables[2])
+            .and_then(|i| Some(stats::median(&tables[2][i].stable)? / stats::median(&row.stable)?))
+            .map_or("–".to_owned(), |ratio| format!("{ratio:.1} ×"));
+        let name = row.transition.replace("->", " → ");
         println!(
-            "| {} | {} | {} | {} | {} | {} |",
-            row.transition.replace("->", " → "),
+            "| {name} | {} | {} | {} | {ratio} | {} |",
             cell(row),
-            of(&tables[1]).unwrap_or_default(),
-            of(&tables[2]).unwrap_or_default(),
-            ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.1} ×")),
-            row.writes,
+            of(1),
+            of(2),
+            row.writes
         );
     }
-    let all = |table: &[Row]| {
-        stats::median(
-            &table
-                .iter()
-                .flat_map(|row| row.stable.clone())
-                .collect::<Vec<_>>(),
-        )
+    let all = |n: usize| {
+        let times: Vec<f64> = tables[n]
+            .iter()
+            .flat_map(|row| row.stable.clone())
+            .collect();
+        stats::median(&times).map_or("–".to_owned(), |ms| format!("{ms:.0}"))
     };
-    let show = |value: Option<f64>| value.map_or("–".to_owned(), |ms| format!("{ms:.0}"));
-    println!(
-        "| **all** | {} | {} | {} | | |\n",
-        show(all(&tables[0])),
-        show(all(&tables[1])),
-        show(all(&tables[2]))
-    );
-    println!(
-        "floor.sh knows the networks by name and probes nothing; its expectation, and the peer's, are their own.\n"
-    );
+    println!("| **all** | {} | {} | {} | | |\n", all(0), all(1), all(2));
     Ok(())
 }
 
@@ -98,15 +107,24 @@ fn measure(
     bench: &Bench,
     program: &Path,
     args: &[&str],
-    expect: &str,
+    expect: &Path,
+    cycle: &str,
     runs: u64,
 ) -> Result<Vec<Row>> {
     let out = lab::dir().join("log/bench-switch.tsv");
     let _ = std::fs::remove_file(&out);
     let mut command = lab::script("measure-switch");
-    command.args(["--runs", &runs.to_string(), "--expect"]);
+    command.args([
+        "--runs",
+        &runs.to_string(),
+        "--window",
+        "15",
+        "--cycle",
+        cycle,
+        "--expect",
+    ]);
     command
-        .arg(run::root().join("tests/lab").join(expect))
+        .arg(expect)
         .arg("--tsv")
         .arg(&out)
         .arg(program)
