@@ -83,3 +83,33 @@ fn codes_in(folder: &Path, codes: &mut BTreeSet<String>) {
         }
     }
 }
+
+proptest::proptest! {
+    /// A policy that is being typed: a part is missing, or another stands in its place.
+    #[test]
+    fn no_cut_through_a_policy_makes_it_panic(
+        block in 0usize..6,
+        from in 0usize..1200,
+        length in 0usize..30,
+        put in "[\\[\\]{}=\",|$é\n a-z]{0,6}",
+    ) {
+        let docs = docs();
+        let text = docs.split("```toml\n").nth(block + 1).unwrap();
+        let text = text.split("```").next().unwrap();
+        let text: String = text
+            .chars()
+            .take(from)
+            .chain(put.chars())
+            .chain(text.chars().skip(from + length))
+            .collect();
+        let place = Place {
+            folder: Path::new("/etc"),
+            home: None,
+        };
+        for finding in parse(&text, place).findings {
+            for label in finding.primary.iter().chain(&finding.related) {
+                proptest::prop_assert!(text.get(label.span.clone()).is_some(), "{:?}", label);
+            }
+        }
+    }
+}

@@ -581,6 +581,25 @@ fn hostile_sizes_are_refused_quickly() {
 }
 
 #[test]
+fn many_warnings_take_nothing_away_from_the_policy() {
+    let targets: String = (0..200)
+        .map(|i| format!("[target.t{i}]\ngoproxy = \"https://u:p@h{i}.b\"\n"))
+        .collect();
+    let text = format!(
+        "version = 1\n{targets}[[profile]]\nname = \"a\"\nenv = {{ GOPROXY = \"off\", GOFLAGS = \"\" }}\n"
+    );
+    let parsed = read(&text);
+    assert_eq!(parsed.findings.len(), 101);
+    let warning = |finding: &Finding| finding.severity == Severity::Warning;
+    assert!(parsed.findings.iter().all(warning));
+    let policy = parsed.policy.unwrap();
+    assert_eq!(
+        (policy.targets.len(), policy.profiles[0].env.len()),
+        (200, 2)
+    );
+}
+
+#[test]
 fn a_full_file_is_read_in_a_moment_whatever_it_is_full_of() {
     let fill = |unit: &dyn Fn(usize) -> String, room: usize| {
         let mut text = String::new();

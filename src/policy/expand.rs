@@ -28,6 +28,14 @@ pub fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Str
     Ok(expanded)
 }
 
+/// The names in every `${NAME}` of a text, in order: what `lookup` will be asked for.
+pub fn references(text: &str) -> impl Iterator<Item = &str> {
+    text.split("${")
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'))
+        .map(|(name, _)| name)
+}
+
 /// A path as the path of a `file://` URL (`cmd/go/internal/web/url.go:urlFromFilePath`).
 fn url_path(path: &str) -> String {
     let windows = path.as_bytes().get(1) == Some(&b':');
@@ -47,7 +55,7 @@ fn url_path(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::expand;
+    use super::{expand, references};
 
     #[test]
     fn names_are_replaced_and_faults_are_named() {
@@ -63,6 +71,12 @@ mod tests {
             let got = expand(text, &lookup);
             assert_eq!(got.as_deref().map_err(String::as_str), want, "{text}");
         }
+    }
+
+    #[test]
+    fn references_are_what_is_looked_up() {
+        let text = "file://${HOME}/a,${GOMODCACHE}$x ${open";
+        assert_eq!(references(text).collect::<Vec<_>>(), ["HOME", "GOMODCACHE"]);
     }
 
     #[test]

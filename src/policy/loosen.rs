@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::chains::chains;
-use super::expand::expand;
+use super::expand::{expand, references};
 use super::finding::Finding;
 use super::grammar::shown;
 use super::places::{Places, ProfilePlace};
@@ -127,11 +127,7 @@ fn undecidable<'a>(variable: &str, value: &'a EnvValue) -> Option<&'a str> {
         EnvValue::Text(text) => text,
         EnvValue::Fastest { then, .. } => then.as_ref()?,
     };
-    text.split("${")
-        .skip(1)
-        .filter_map(|rest| rest.split_once('}'))
-        .map(|(name, _)| name)
-        .find(|name| !is_path_like(name))
+    references(text).find(|name| !is_path_like(name))
 }
 
 fn accepted(profile: &Profile, place: &ProfilePlace, proven: bool) -> Option<Finding> {

@@ -229,7 +229,10 @@ fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.dedup();
     if all > MOST_FINDINGS {
         let message = format!("{} more findings are not shown", all - MOST_FINDINGS);
-        findings.push(nowhere("too-many-findings", message));
+        // Not an error of its own: errors are shown first, and warnings refuse no policy.
+        let mut rest = nowhere("too-many-findings", message);
+        rest.severity = Severity::Warning;
+        findings.push(rest);
     }
     findings
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::condition::{Names, named_twice, target_name};
-use super::reader::{MOST_FINDINGS, Node, Reader, Table, Text, quoted};
+use super::reader::{Node, Reader, Table, Text, quoted};
 use super::values::credentials;
 use crate::model::Target;
-use crate::policy::expand::expand;
+use crate::policy::expand::{expand, references};
 use crate::policy::finding::Finding;
 use crate::policy::grammar::check_value;
 use crate::policy::places::ProfilePlace;
@@ -38,8 +38,8 @@ pub(super) fn env(
         return env;
     };
     for (name, node) in table.entries() {
-        if reader.findings.len() > MOST_FINDINGS {
-            break; // the rest would not be shown
+        if reader.is_full() {
+            break;
         }
         if let Err(fault) = check_name(name.value) {
             report(reader, fault, &name, true);
@@ -82,7 +82,7 @@ fn value(reader: &mut Reader<'_>, name: &str, text: &Text<'_>) -> Option<EnvValu
 
 /// The value with stand-ins for every `${NAME}`.
 fn expanded(reader: &mut Reader<'_>, name: &str, text: &Text<'_>) -> Option<String> {
-    if text.value.contains(&format!("${{{name}}}")) {
+    if references(text.value).any(|reference| reference == name) {
         reader.report(
             Finding::error(
                 "bad-reference",
@@ -97,13 +97,7 @@ fn expanded(reader: &mut Reader<'_>, name: &str, text: &Text<'_>) -> Option<Stri
         Ok(expanded) => return Some(expanded),
         Err(why) => why,
     };
-    let wrong = text
-        .value
-        .split("${")
-        .skip(1)
-        .filter_map(|rest| rest.split_once('}'))
-        .map(|(name, _)| name)
-        .find(|name| stand_in(name).is_none());
+    let wrong = references(text.value).find(|name| stand_in(name).is_none());
     let at = wrong
         .and_then(|name| Some((text.value.find(&format!("${{{name}}}"))?, name.len() + 3)))
         .or_else(|| Some((text.value.rfind("${")?, 2)));

@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::policy::finding::Finding;
+use crate::policy::finding::{Finding, Severity};
 use crate::policy::nearest::nearest;
 use crate::policy::places;
 
@@ -65,6 +65,8 @@ pub(super) struct Reader<'t> {
     pub text: &'t str,
     /// What was found so far.
     pub findings: Vec<Finding>,
+    /// How many of them are errors.
+    errors: usize,
 }
 
 impl<'t> Reader<'t> {
@@ -72,12 +74,20 @@ impl<'t> Reader<'t> {
         Reader {
             text,
             findings: Vec::new(),
+            errors: 0,
         }
     }
 
     /// Notes a finding.
     pub(super) fn report(&mut self, finding: Finding) {
+        self.errors += usize::from(finding.severity == Severity::Error);
         self.findings.push(finding);
+    }
+
+    /// Are there more errors than will be shown? What follows may then be skipped: the policy is
+    /// refused in any case, and a hostile file has room for a hundred thousand.
+    pub(super) fn is_full(&self) -> bool {
+        self.errors > MOST_FINDINGS
     }
 
     /// Notes every key of the table that is not one of `known`.
@@ -103,10 +113,9 @@ impl<'t> Reader<'t> {
         });
     }
 
-    /// The known word that is probably meant. None for findings that are not shown any more:
-    /// a hostile file has room for a hundred thousand.
+    /// The known word that is probably meant.
     pub(super) fn suggest<'a>(&self, word: &str, known: &[&'a str]) -> Option<&'a str> {
-        if self.findings.len() > MOST_FINDINGS {
+        if self.is_full() {
             return None;
         }
         nearest(word, known.iter().copied())
