@@ -408,7 +408,7 @@ mod tests {
         assert_eq!(moved, ["default route moved to eth0 via 10.9.0.254"]);
         let worse = told(|net| net.routes[0].metric = 300);
         assert_eq!(worse, ["default route moved to eth1 via 10.8.0.1"]);
-        let gone = told(|net| net.routes = vec![net.routes[1 - 0].clone()]);
+        let gone = told(|net| net.routes = vec![net.routes[1].clone()]);
         assert_eq!(gone, ["default route moved to eth1 via 10.8.0.1"]);
         let none = told(|net| net.routes.clear());
         assert_eq!(
@@ -427,7 +427,7 @@ mod tests {
             added,
             ["another default route by eth0 via 10.9.0.9, metric 400"]
         );
-        let gone = told(|net| net.routes = vec![net.routes[1 - 1].clone()]);
+        let gone = told(|net| net.routes = vec![net.routes[0].clone()]);
         assert_eq!(
             gone,
             ["no other default route by eth1 via 10.8.0.1 any more"]
