@@ -1,7 +1,7 @@
 //! Each thing that can happen to a laptop's network is told once: not by none, not twice.
 //! The rows are those in which address watchers and route watchers were found blind.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::print_stdout)] // helpers of tests are tests
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // all of it is test code
 
 mod watch_namespace;
 

@@ -1,6 +1,6 @@
 //! Thousands of changes at once: messages may be lost, the end state may not.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::print_stdout)] // helpers of tests are tests
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // all of it is test code
 
 mod watch_namespace;
 

@@ -1,7 +1,7 @@
 //! While nothing happens, nothing runs. The only test in its program, so that every thread
 //! there is belongs to it.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::print_stdout)] // helpers of tests are tests
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // all of it is test code
 
 mod watch_namespace;
 

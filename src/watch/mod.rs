@@ -1,7 +1,9 @@
 //! Eyes: links, addresses, routes, rules, resolver, files, wake from suspend. Every message
-//! is only a hint; [`survey`] reads the world again, and `model::Change` says what differs.
+//! is only a hint; [`survey()`] reads the world again, and `model::Change` says what differs.
 //!
-//!     OS sources → Hint → (agent) survey() → Snapshot → Change::between
+//! ```text
+//! OS sources → Hint → (agent) survey() → Snapshot → Change::between
+//! ```
 //!
 //! May import: model, environment. The other wings (policy, probe) are unknown here.
 

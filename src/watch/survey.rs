@@ -211,3 +211,20 @@ mod links {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::LinkKind;
+
+    #[test]
+    fn this_machine_has_a_loopback_link_and_everything_in_order() {
+        let now = survey().unwrap();
+        let kinds: Vec<LinkKind> = now.links.iter().map(|link| link.kind).collect();
+        assert!(kinds.contains(&LinkKind::Loopback), "{kinds:?}");
+        assert!(now.links.is_sorted_by_key(|link| link.index));
+        assert!(now.links.iter().all(|link| link.addresses.is_sorted()));
+        assert!(now.links.iter().all(|link| link.up || !link.carrier));
+        assert!(now.routes.is_sorted() && now.rules.is_sorted());
+    }
+}

@@ -8,7 +8,13 @@ use super::message::{address, attributes, text, u16_at, u32_at};
 
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_OPERSTATE: u16 = 16;
+const IFLA_LINKMODE: u16 = 17;
 const IFLA_LINKINFO: u16 = 18;
+/// RFC 2863's "down".
+const IF_OPER_DOWN: u8 = 2;
+/// Somebody (a supplicant) has to say so before the link counts as up.
+const IF_LINK_MODE_DORMANT: u8 = 1;
 const IFLA_INFO_KIND: u16 = 1;
 /// `struct ifinfomsg`.
 const LINK_HEADER: usize = 16;
@@ -37,6 +43,8 @@ pub(in crate::watch) struct RawLink {
     pub(in crate::watch) hardware: u16,
     /// Bytes.
     pub(in crate::watch) mtu: u32,
+    /// The operational state has not caught up with the carrier.
+    stale: bool,
     /// `veth`, `wireguard`, `tun` …; `None` for hardware.
     pub(in crate::watch) info_kind: Option<String>,
 }
@@ -54,8 +62,11 @@ impl RawLink {
             flags: u32_at(body, 8)?,
             ..RawLink::default()
         };
+        let (mut state, mut mode) = (None, None);
         for (kind, value) in attributes(body.get(LINK_HEADER..)?) {
             match kind {
+                IFLA_OPERSTATE => state = value.first(),
+                IFLA_LINKMODE => mode = value.first(),
                 IFLA_IFNAME => link.name = text(value),
                 IFLA_MTU => link.mtu = u32_at(value, 0)?,
                 IFLA_LINKINFO => {
@@ -66,6 +77,9 @@ impl RawLink {
                 _ => {}
             }
         }
+        link.stale = state == Some(&IF_OPER_DOWN)
+            && mode != Some(&IF_LINK_MODE_DORMANT)
+            && !link.has(libc::IFF_DORMANT);
         (link.index != 0 && !link.name.is_empty()).then_some(link)
     }
 
@@ -78,8 +92,12 @@ impl RawLink {
     /// 802.1X or the Wi-Fi handshake, still waits (RFC 2863 "dormant"). A tun device, whose
     /// operational state is always "unknown", has both. Just after `ip link set … down` the
     /// driver's flag lingers, so a link that is not up has no carrier.
+    ///
+    /// The kernel works out the operational state at most once a second
+    /// (`net/core/link_watch.c`); until then it is "down" on a link that already carries
+    /// packets, which would make two changes of one.
     pub(in crate::watch) fn has_carrier(&self) -> bool {
-        self.is_up() && self.has(libc::IFF_LOWER_UP) && self.has(libc::IFF_RUNNING)
+        self.is_up() && self.has(libc::IFF_LOWER_UP) && (self.has(libc::IFF_RUNNING) || self.stale)
     }
 
     fn has(&self, flag: libc::c_int) -> bool {
@@ -174,6 +192,23 @@ mod tests {
                 "{flags:#x}"
             );
         }
+    }
+
+    #[test]
+    fn a_state_that_has_not_caught_up_does_not_hide_the_carrier() {
+        let carrier = |state: u8, mode: u8| {
+            let attributes = [
+                attribute(IFLA_IFNAME, b"eth0\0"),
+                attribute(IFLA_OPERSTATE, &[state]),
+                attribute(IFLA_LINKMODE, &[mode]),
+            ];
+            let link = RawLink::parse(&link_body(0x1_0003, &attributes)).unwrap();
+            link.has_carrier()
+        };
+        assert!(carrier(IF_OPER_DOWN, 0));
+        assert!(!carrier(IF_OPER_DOWN, IF_LINK_MODE_DORMANT));
+        assert!(!carrier(5, 0)); // dormant: the handshake
+        assert!(!carrier(4, 0)); // under test
     }
 
     #[test]
