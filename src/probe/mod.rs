@@ -1,7 +1,9 @@
 //! Asking the network what it really is: each probe sees what the go command would see, and
 //! judges content, not status.
 //!
-//!     Target → dns → connect → tls → first byte → body → judgement → Observation
+//! ```text
+//! Target → dns → connect → tls → first byte → body → judgement → Observation
+//! ```
 //!
 //! - each kind of target: `goproxy`, `sumdb`, `page`, `icmp`, `tcp`, `listening`, `mirror`
 //! - what go would do: `rules` (which HTTP proxy), `roots` and `tls` (whom to trust), `netrc`,

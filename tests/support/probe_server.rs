@@ -1,100 +1,23 @@
-//! Loopback servers that behave as told, and the certificates they show.
-#![allow(dead_code, unreachable_pub, missing_docs)]
+//! Loopback servers that behave as told.
+#![allow(dead_code, missing_docs, unreachable_pub, unused_imports)]
 
-use std::path::{Path, PathBuf};
+#[path = "probe_identity.rs"]
+mod identity;
+
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use goroam::environment::Environment;
 use goroam::model::target::{DEFAULT_MODULE, DEFAULT_SUM};
-use goroam::model::{Limits, Pin, Target, TargetKind};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData};
+use goroam::model::{Limits, Target, TargetKind};
 use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-/// A certificate authority of the test's own.
-pub struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    pub pem: String,
-}
-
-/// A server's certificate and key.
-#[derive(Clone)]
-pub struct Identity {
-    config: Arc<ServerConfig>,
-    pub pin: Pin,
-}
-
-impl Authority {
-    pub fn new(name: &str) -> Authority {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let pem = params.self_signed(&key).unwrap().pem();
-        Authority {
-            issuer: Issuer::new(params, key),
-            pem,
-        }
-    }
-
-    pub fn identity(&self, names: &[&str]) -> Identity {
-        self.sign(params(names))
-    }
-
-    pub fn expired(&self, names: &[&str]) -> Identity {
-        let mut params = params(names);
-        params.not_before = rcgen::date_time_ymd(2019, 1, 1);
-        params.not_after = rcgen::date_time_ymd(2020, 2, 1);
-        self.sign(params)
-    }
-
-    fn sign(&self, params: CertificateParams) -> Identity {
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        identity(certificate.der().clone(), &key)
-    }
-
-    /// Writes the authority where SSL_CERT_FILE or a target's `ca` can name it.
-    pub fn write(&self, dir: &Path) -> PathBuf {
-        let path = dir.join("ca.pem");
-        std::fs::write(&path, &self.pem).unwrap();
-        path
-    }
-}
-
-/// Signed by itself, as a router's login page has it.
-pub fn self_signed(names: &[&str]) -> Identity {
-    let key = KeyPair::generate().unwrap();
-    let certificate = params(names).self_signed(&key).unwrap();
-    identity(certificate.der().clone(), &key)
-}
-
-fn params(names: &[&str]) -> CertificateParams {
-    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    CertificateParams::new(names).unwrap()
-}
-
-fn identity(certificate: rustls::pki_types::CertificateDer<'static>, key: &KeyPair) -> Identity {
-    let spki = key.subject_public_key_info();
-    let digest = ring::digest::digest(&ring::digest::SHA256, &spki);
-    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], private)
-        .unwrap();
-    Identity {
-        config: Arc::new(config),
-        pin: Pin(digest.as_ref().try_into().unwrap()),
-    }
-}
+pub use identity::{Authority, Identity, self_signed};
 
 /// One request, as the server saw it.
 #[derive(Debug, Clone)]
