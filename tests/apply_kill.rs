@@ -1,4 +1,10 @@
 //! kill -9 at any moment: the file is the old one or the new one, and nothing is left behind.
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says what is wrong by panicking, and why it is skipped by printing"
+)]
 #![cfg(target_os = "linux")]
 
 #[path = "support/go.rs"]
