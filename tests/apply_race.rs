@@ -1,4 +1,10 @@
 //! Readers and other writers while goroam applies: nobody sees a torn file, nobody loses a line.
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says what is wrong by panicking, and why it is skipped by printing"
+)]
 #![cfg(target_os = "linux")]
 
 #[path = "support/go.rs"]

@@ -1,4 +1,10 @@
 //! The journal through kills, full disks, tampering and two writers at once.
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says what is wrong by panicking, and why it is skipped by printing"
+)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

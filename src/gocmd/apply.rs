@@ -193,6 +193,26 @@ impl Task {
 }
 
 impl ApplyError {
+    /// The system said no: `protected` is read-only (also by a flag that `access` does not
+    /// show), or something else is wrong with `path`.
+    pub(super) fn refused(
+        protected: &Path,
+        path: &Path,
+        what: &'static str,
+        source: io::Error,
+    ) -> ApplyError {
+        let is_protected = matches!(
+            source.kind(),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+        );
+        match is_protected {
+            true => ApplyError::ReadOnly {
+                path: protected.to_owned(),
+            },
+            false => ApplyError::file(path, what, source),
+        }
+    }
+
     pub(super) fn file(path: &Path, what: &'static str, source: io::Error) -> ApplyError {
         ApplyError::File {
             path: path.to_owned(),

@@ -68,7 +68,7 @@ impl Prepared {
                         visible_after: *visible_after,
                     });
                 }
-                Settled::Not(next) => now = next,
+                Settled::Not(next) => now = *next,
             }
         }
         Err(ApplyError::Contended {
@@ -109,15 +109,9 @@ impl Prepared {
 
     fn swap(&mut self) -> Result<Swapped, ApplyError> {
         let replaces = self.before.is_some();
-        swap(&mut self.copy, &self.place, replaces).map_err(|error| match error.kind() {
-            // Past `access` only the immutable and append-only flags say this.
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                ApplyError::ReadOnly {
-                    path: self.place.path.clone(),
-                }
-            }
-            _ => self.error("cannot be replaced", error),
-        })
+        let path = &self.place.path;
+        swap(&mut self.copy, &self.place, replaces)
+            .map_err(|error| ApplyError::refused(path, path, "cannot be replaced", error))
     }
 
     /// Looks at the files until no writer can be left: at those that were displaced, which a
@@ -185,7 +179,7 @@ impl Prepared {
                 for (old, content) in displaced.iter_mut().zip(olds) {
                     old.carried = content;
                 }
-                return Ok(Settled::Not(next));
+                return Ok(Settled::Not(Box::new(next)));
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -293,5 +287,5 @@ enum Settled {
     /// The file holds what was wanted, and this.
     At(Vec<u8>),
     /// It has to be swapped again.
-    Not(Prepared),
+    Not(Box<Prepared>),
 }

@@ -95,14 +95,10 @@ impl Copy {
     /// A copy with these bytes, with the real file's mode and owner.
     pub(super) fn new(place: &Place, bytes: &[u8]) -> Result<Copy, ApplyError> {
         let failed = |error| ApplyError::file(&place.path, "no copy can be made beside it", error);
-        let copy = create(place).map_err(|error| match error.kind() {
-            // Without a new name in the folder there is no atomic change.
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                ApplyError::ReadOnly {
-                    path: place.folder().to_owned(),
-                }
-            }
-            _ => failed(error),
+        // Without a new name in the folder there is no atomic change.
+        let copy = create(place).map_err(|error| {
+            let what = "no copy can be made beside it";
+            ApplyError::refused(place.folder(), &place.path, what, error)
         })?;
         sweep(place, &copy);
         if let Some(meta) = &place.meta {

@@ -40,8 +40,9 @@ pub(super) fn unexpected(plan: &Plan, before: &[u8], after: &EnvText) -> Option<
 }
 
 /// Brings what changed between `from` and `to` onto `onto`, which was `ours` when we wrote it.
-/// Lines of planned names are left out, and where `onto` has its own idea of a name, that
-/// stays: it is younger. What was appended is not appended again.
+/// Lines of planned names are left out. Where `onto` says something else of a name than
+/// `ours`, it was written after ours and stays: it is the younger. What was appended is not
+/// appended again.
 pub(super) fn carry(plan: &Plan, from: &[u8], to: &[u8], ours: &[u8], onto: &[u8]) -> Carried {
     if from == to {
         return Carried::Nothing;
@@ -55,11 +56,13 @@ pub(super) fn carry(plan: &Plan, from: &[u8], to: &[u8], ours: &[u8], onto: &[u8
     let mut rewrite = false;
     let mut done = tally(&minus(&ours, &lines));
     for gone in minus(&old, &new) {
-        let replaced = key(gone).is_some_and(|name| last_of(&new, name).is_some());
-        if replaced || take(&mut done, gone) {
-            continue;
-        }
-        if let Some(place) = lines.iter().rposition(|line| *line == gone) {
+        let place = match key(gone) {
+            Some(name) if last_of(&new, name).is_some() => continue, // replaced, see below
+            Some(name) => untouched(name, &ours, &lines),
+            None if take(&mut done, gone) => continue,
+            None => lines.iter().rposition(|line| *line == gone),
+        };
+        if let Some(place) = place {
             lines.remove(place);
             rewrite = true;
         }
@@ -67,21 +70,20 @@ pub(super) fn carry(plan: &Plan, from: &[u8], to: &[u8], ours: &[u8], onto: &[u8
     let mut done = tally(&minus(&lines, &ours));
     let mut added: Vec<&[u8]> = Vec::new();
     for line in minus(&new, &old) {
-        if take(&mut done, line) {
-            continue;
-        }
         let Some(name) = key(line) else {
-            added.push(line);
+            if !take(&mut done, line) {
+                added.push(line);
+            }
             continue;
         };
-        let place = lines.iter().rposition(|other| key(other) == Some(name));
-        match place.and_then(|place| lines.get_mut(place)) {
-            None => added.push(line),
-            Some(other) if *other != line && last_of(&old, name) == Some(*other) => {
-                *other = line;
-                rewrite = true;
-            }
-            Some(_) => {}
+        if last_of(&lines, name).is_none() && last_of(&ours, name).is_none() {
+            added.push(line);
+        } else if let Some(place) = untouched(name, &ours, &lines)
+            && let Some(other) = lines.get_mut(place)
+            && *other != line
+        {
+            *other = line;
+            rewrite = true;
         }
     }
     if added.is_empty() && !rewrite {
@@ -152,6 +154,12 @@ fn last_of<'a>(lines: &[&'a [u8]], name: &[u8]) -> Option<&'a [u8]> {
         .rev()
         .find(|line| key(line) == Some(name))
         .copied()
+}
+
+/// Where the name's line is, if it is still as in `ours`.
+fn untouched(name: &[u8], ours: &[&[u8]], lines: &[&[u8]]) -> Option<usize> {
+    let place = lines.iter().rposition(|line| key(line) == Some(name))?;
+    (lines.get(place).copied() == last_of(ours, name)).then_some(place)
 }
 
 /// The lines without their ends; go adds a missing last one.
@@ -280,8 +288,14 @@ mod tests {
     }
 
     #[test]
-    fn a_younger_value_is_not_overwritten_by_an_older_one() {
-        assert_eq!(carried("A=1\n", "A=2\n", "A=3\n"), "A=3\n");
+    fn the_younger_of_two_values_wins() {
+        // Written to the displaced file after ours was made from it.
+        assert_eq!(carried_after("A=1\n", "A=3\n", "A=2\n", "A=2\n"), "A=3\n");
+        // Written to the real file after ours was swapped in.
+        assert_eq!(carried_after("A=1\n", "A=2\n", "A=1\n", "A=3\n"), "A=3\n");
+        assert_eq!(carried_after("A=1\n", "", "A=2\n", "A=3\n"), "A=3\n");
+        assert_eq!(carried_after("A=1\n", "", "A=2\n", "A=2\n"), "");
+        assert_eq!(carried_after("A=1\n", "A=2\n", "A=1\n", ""), "");
     }
 
     #[test]

@@ -1,5 +1,10 @@
 //! Real go commands for tests: those of the lab, by version.
-
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says what is wrong by panicking, and why it is skipped by printing"
+)]
 #![allow(dead_code, reason = "not every test file uses every helper")]
 
 use std::path::{Path, PathBuf};
