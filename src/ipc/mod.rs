@@ -7,7 +7,7 @@
 //! Whoever may open the socket may also write the go env file, so it is guarded three times:
 //! a private folder, a private socket, and the peer's user asked of the kernel.
 //!
-//! May import: model, agent, paths, state.
+//! May import: model, agent, paths.
 
 pub mod client;
 mod endpoint;
