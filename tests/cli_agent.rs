@@ -1,5 +1,6 @@
 //! The verbs that ask an agent: with one that answers on the socket, and without.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[path = "support/cli.rs"]
 mod cli;
