@@ -2,7 +2,9 @@
 //! that is rendered. Rendering is pure (a value and a page in, text out), so that whole
 //! answers can be compared in tests.
 //!
-//!     args → run → verb → (ipc or agent::Session) → render → output
+//! ```text
+//! args → run → verb → (ipc or agent::Session) → render → output
+//! ```
 //!
 //! May import: everything.
 

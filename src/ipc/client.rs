@@ -79,14 +79,7 @@ impl Watching {
 async fn request(paths: &Paths, command: Command) -> Result<BufReader<ClientEnd>, Error> {
     let mut stream = match timeout(CONNECT_TIME, connect(paths)).await {
         Ok(Ok(stream)) => stream,
-        Ok(Err(error))
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-            ) =>
-        {
-            return Err(Error::NoAgent);
-        }
+        Ok(Err(error)) if is_nobody(&error) => return Err(Error::NoAgent),
         Ok(Err(error)) => return Err(unreachable_agent(paths, error)),
         Err(_) => {
             return Err(unreachable_agent(paths, io::ErrorKind::TimedOut.into()));
@@ -106,6 +99,17 @@ async fn request(paths: &Paths, command: Command) -> Result<BufReader<ClientEnd>
         return Err(unreachable_agent(paths, error));
     }
     Ok(BufReader::new(stream))
+}
+
+/// Nobody listens, or nobody could: the path is too long for a socket, or leads through a file.
+fn is_nobody(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::NotADirectory
+    )
 }
 
 async fn next_reply(

@@ -2,12 +2,14 @@
 //! that only this user can open. The client sends one line, the request with the protocol's
 //! version first; the agent answers with one line, or with one a change to `watch`.
 //!
-//!     client::ask → endpoint → server → agent::Handle → Reply → endpoint → client
+//! ```text
+//! client::ask → endpoint → server → agent::Handle → Reply → endpoint → client
+//! ```
 //!
 //! Whoever may open the socket may also write the go env file, so it is guarded three times:
 //! a private folder, a private socket, and the peer's user asked of the kernel.
 //!
-//! May import: model, agent, paths, state.
+//! May import: model, agent, paths.
 
 pub mod client;
 mod endpoint;

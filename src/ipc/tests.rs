@@ -123,12 +123,17 @@ async fn nobody_listens_is_told_apart_from_everything_else() {
     let folder = tempfile::tempdir().unwrap();
     let error = ask(&paths(folder.path()), Command::Status).await;
     assert!(matches!(error, Err(Error::NoAgent)));
-    // A dead agent's socket, too.
-    let paths = paths(folder.path());
-    std::fs::create_dir_all(&paths.runtime).unwrap();
-    drop(std::os::unix::net::UnixListener::bind(paths.socket()).unwrap());
-    let error = ask(&paths, Command::Status).await;
-    assert!(matches!(error, Err(Error::NoAgent)));
+    // A path that is too long for a socket, one that leads through a file, and a dead agent's.
+    let long = folder.path().join("x".repeat(150));
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let file = folder.path().join("file");
+    let dead = paths(folder.path());
+    std::fs::create_dir_all(&dead.runtime).unwrap();
+    drop(std::os::unix::net::UnixListener::bind(dead.socket()).unwrap());
+    for paths in [paths(&long), paths(&file), dead] {
+        let error = ask(&paths, Command::Status).await;
+        assert!(matches!(error, Err(Error::NoAgent)), "{error:?}");
+    }
 }
 
 #[tokio::test]

@@ -267,4 +267,23 @@ warning[no-targets]: nothing is ever probed
         assert_eq!(text.matches("error[loosens-unproven]").count(), 50);
         assert!(text.ends_with("… and 950 more\n1000 errors\n"), "{text}");
     }
+
+    proptest::proptest! {
+        /// Whatever the text and wherever the places: the renderer is somebody else's, and a
+        /// panic would hide the very finding that the user needs.
+        #[test]
+        fn no_text_and_no_span_makes_the_renderer_panic(
+            text in "[a-z =\"\\[\\]\t\r\n\u{e9}\u{4e16}\u{1f600}\u{200d}\u{1b}]{0,60}",
+            spans in proptest::collection::vec((0_usize..80, 0_usize..80), 1..5),
+        ) {
+            let mut spans = spans.into_iter().map(|(a, b)| a.min(b)..a.max(b));
+            let first = spans.next().unwrap_or_default();
+            let finding = spans.fold(Finding::error("c", "m", first).label("l"), |f, span| {
+                f.related(span, "r")
+            });
+            let shown = plain(&findings("p", &text, &[finding], &page()));
+            proptest::prop_assert!(shown.starts_with("error[c]: m\n"), "{}", shown);
+            proptest::prop_assert!(!shown.contains('\x1b'), "{}", shown);
+        }
+    }
 }

@@ -179,3 +179,38 @@ fn token_sid(token: HANDLE) -> io::Result<String> {
 fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::{Listener, connect};
+    use crate::paths::Paths;
+
+    #[tokio::test]
+    async fn clients_are_served_one_after_the_other_and_the_name_is_not_shared() {
+        let paths = Paths {
+            policy: "goroam.toml".into(),
+            policy_named: false,
+            state: "state".into(),
+            runtime: "run".into(),
+        };
+        let gone = connect(&paths).await.unwrap_err();
+        assert_eq!(gone.kind(), std::io::ErrorKind::NotFound);
+        let mut listener = Listener::bind(&paths).unwrap();
+        assert!(
+            Listener::bind(&paths).is_err(),
+            "the first instance is taken"
+        );
+        for word in [b"one", b"two"] {
+            let (client, server) = tokio::join!(connect(&paths), listener.accept());
+            let (mut client, mut server) = (client.unwrap(), server.unwrap());
+            client.write_all(word).await.unwrap();
+            let mut heard = [0; 3];
+            server.read_exact(&mut heard).await.unwrap();
+            assert_eq!(&heard, word);
+        }
+        drop(listener);
+        assert!(connect(&paths).await.is_err());
+    }
+}

@@ -1,0 +1,81 @@
+//! What `check` shows of policies that are wrong, and what a wrong policy does to the others.
+#![cfg(unix)]
+
+#[path = "support/cli.rs"]
+mod cli;
+
+use cli::User;
+
+const LOOSE: &str = r#"version = 1
+[[profile]]
+name = "intranet"
+when = { subnet = "10.0.0.0/8" }
+env  = { GOPROXY = "direct", GOSUMDB = "off" }
+[[profile]]
+name = "offline"
+env  = { GOPROXY = "off" }
+"#;
+
+#[test]
+fn every_finding_of_a_file_is_shown_with_its_place_in_one_run() {
+    let user = User::new();
+    let text = "version = 1\nverison = 2\n[[profile]]\nname = \"a\"\nwhen = { up = \"crop\" }\n";
+    user.write("bad.toml", text);
+    let done = user.goroam("check bad.toml").exits(2);
+    let said = done
+        .says("bad.toml:2:1")
+        .says("verison")
+        .says("bad.toml:5:");
+    let last = said.stdout().lines().last().unwrap().to_owned();
+    assert!(last.ends_with("errors"), "{last}");
+    let json = user.goroam("check bad.toml --json").exits(2).json();
+    let findings = json["findings"].as_array().unwrap();
+    assert_eq!(json["errors"].as_u64().unwrap() as usize, findings.len());
+    let key = &findings[0];
+    assert_eq!(
+        (key["line"].as_u64(), key["column"].as_u64()),
+        (Some(2), Some(1))
+    );
+    assert_eq!(key["severity"], "error");
+}
+
+#[test]
+fn loosening_without_proof_shows_what_proves_nothing() {
+    let user = User::new();
+    user.write("loose.toml", LOOSE);
+    user.goroam("check loose.toml")
+        .exits(2)
+        .says("error[loosens-unproven]")
+        .says("loose.toml:5:")
+        .says("subnet");
+}
+
+#[test]
+fn text_that_is_no_toml_is_a_finding_with_a_place() {
+    let user = User::new();
+    for text in [
+        "version = 1\n[[profile\n",
+        "=",
+        "version = 1\n\u{feff}x = \"\u{202e}\"\n",
+        "ö",
+    ] {
+        user.write("bad.toml", text);
+        user.goroam("check bad.toml").exits(2).says("bad.toml:");
+        let json = user.goroam("check bad.toml --json").exits(2).json();
+        assert!(json["errors"].as_u64().unwrap() >= 1, "{json}");
+    }
+}
+
+#[test]
+fn warnings_alone_are_shown_and_are_no_failure() {
+    let user = User::new();
+    let text = LOOSE.replace(
+        "env  = { GOPROXY = \"direct\"",
+        "accept_unauthenticated = true\nenv  = { GOPROXY = \"direct\"",
+    );
+    user.write("loose.toml", text);
+    user.goroam("check loose.toml")
+        .exits(0)
+        .says("warning[")
+        .says("1 warning");
+}
