@@ -37,16 +37,19 @@ fn tests_and_tasks_are_short_and_none_is_ignored() {
 }
 
 #[test]
-fn every_floor_that_the_library_has_is_known() {
+fn every_room_of_the_library_stands_on_a_floor() {
     let text = include_str!("../src/lib.rs");
-    let mut rooms: Vec<&str> = text
+    let rooms: Vec<&str> = text
         .lines()
         .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'))
         .collect();
-    let mut known: Vec<&str> = rules::FLOORS.concat();
-    rooms.sort_unstable();
-    known.sort_unstable();
-    assert_eq!(rooms, known);
+    assert!(rooms.len() > 10, "{rooms:?}");
+    let known: Vec<&str> = rules::FLOORS.concat();
+    let lost: Vec<&&str> = rooms.iter().filter(|room| !known.contains(room)).collect();
+    assert!(
+        lost.is_empty(),
+        "name it in tests/architecture/rules.rs: {lost:?}"
+    );
 }
 
 /// What the checker says of one planted file, beside an orderly neighbour or two.

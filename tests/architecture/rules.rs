@@ -7,7 +7,7 @@ use crate::house::{House, SourceFile};
 /// The floors, from the ground up. Rooms of one floor do not know each other, except the bare
 /// tools of the ground floor, which may build on one another without a circle.
 pub(crate) const FLOORS: [&[&str]; 7] = [
-    &["model", "environment", "paths", "gosum"],
+    &["model", "environment", "paths", "gosum", "telemetry"],
     &["policy", "probe", "watch"],
     &["plan"],
     &["gocmd", "state"],

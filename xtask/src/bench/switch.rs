@@ -37,7 +37,7 @@ pub fn switch(bench: &Bench, runs: u64) -> Result {
     run::output(lab::script("net").args(["office-mode", "unreachable"]))?;
     dropped?;
     println!(
-        "floor.sh knows the networks by their name server and probes nothing; it and peer-naive.sh are held to what they themselves want to write. Times below 0: right before the last route was there.\n"
+        "floor.sh knows the networks by their name server and probes nothing. It and peer-naive.sh are held to the settings that they themselves know; the hotspot's login page misleads peer-naive.sh. Times below 0: right before the last route was there.\n"
     );
     Ok(())
 }
