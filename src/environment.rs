@@ -2,12 +2,20 @@
 //! then be tested without setting it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 /// Environment variables as they were when goroam started.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     vars: BTreeMap<String, String>,
+}
+
+/// Variables hold passwords (`HTTPS_PROXY`, tokens): only their names are shown.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.vars.keys()).finish()
+    }
 }
 
 impl Environment {

@@ -9,7 +9,7 @@
 //! 4. [`gocmd`], [`state`]: hands
 //! 5. [`agent`]: the loop
 //! 6. [`ipc`]: the wire
-//! 7. [`cli`]: faces
+//! 7. [`cli`][]: faces
 
 pub mod agent;
 pub mod cli;

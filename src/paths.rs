@@ -34,6 +34,8 @@ impl Paths {
         env.home().ok_or(NoHome)?;
         let dirs = directories::ProjectDirs::from("", "", "goroam").ok_or(NoHome)?;
         let named = config.or_else(|| env.path("GOROAM_CONFIG"));
+        // The agent changes its folder, and says the path to others.
+        let named = named.map(|path| std::path::absolute(&path).unwrap_or(path));
         let state = dirs
             .state_dir()
             .unwrap_or_else(|| dirs.data_local_dir())

@@ -1,5 +1,6 @@
 //! The decision, from outside: tables for each condition, and the property that makes early
 //! decisions safe: what is chosen with some answers is chosen with all of them.
+#![allow(clippy::expect_used, clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 

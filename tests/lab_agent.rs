@@ -1,4 +1,5 @@
 //! The resident agent as its user meets it: asked, edited under, killed, started twice.
+#![allow(clippy::expect_used, clippy::unwrap_used)]
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -245,7 +246,7 @@ fn there_is_one_agent_a_user_and_a_dead_one_is_no_obstacle() {
 #[test]
 fn an_unprivileged_user_is_served_as_well() {
     let Some(lab) = Lab::get() else { return };
-    let laptop = lab.laptop().as_user(1000).with_policy(&lab.policy());
+    let laptop = lab.laptop().user(1000).with_policy(&lab.policy());
     lab.travel("home");
     let _agent = laptop.agent();
     laptop.wait_for("GOPROXY", PUBLIC, SOON);

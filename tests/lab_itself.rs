@@ -76,7 +76,7 @@ fn the_lab_policy_has_this_machines_keys_and_no_placeholder_left() {
 #[test]
 fn an_unprivileged_user_of_the_laptop_has_its_own_home_and_go_env() {
     let Some(lab) = Lab::get() else { return };
-    let laptop = lab.laptop().as_user(1000).with_policy("version = 1\n");
+    let laptop = lab.laptop().user(1000).with_policy("version = 1\n");
     assert_eq!(laptop.run("id", &["-u"]).ok().trim(), "1000");
     laptop.go(&["env", "-w", "GOPROXY=off"]).ok();
     laptop.wait_for("GOPROXY", "off", SOON);

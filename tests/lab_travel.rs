@@ -1,4 +1,5 @@
 //! The laptop's days: it is carried among real networks, and the go env file follows.
+#![allow(clippy::expect_used, clippy::unwrap_used)]
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -124,7 +125,7 @@ fn no_portal_is_taken_for_the_public_network_whatever_it_answers() {
     }
     lab.net(&["hotspot-mode", "portal302"]);
     let probed = json(&laptop, &["probe", "proxy", "--json"]);
-    let proxy = &probed.as_array().unwrap()[0];
+    let proxy = &probed["targets"][0];
     assert_eq!(proxy["verdict"], "portal", "{proxy}");
     assert_eq!(proxy["portal_url"], "http://login.portal.test/", "{proxy}");
 }

@@ -1,7 +1,9 @@
 //! The loop, and one turn of it from top to bottom:
 //!
-//!     event → survey = Snapshot → round = observations → decide = Decision → diff = Plan
-//!           → prepare, commit = Applied → journal
+//! ```text
+//! event → survey = Snapshot → round = observations → decide = Decision → diff = Plan
+//!       → prepare, commit = Applied → journal
+//! ```
 //!
 //! Each arrow takes one value and yields the next. The command line runs the same turn when
 //! no agent is there.

@@ -38,14 +38,10 @@ impl Loaded {
 /// # Errors
 /// When it cannot be read, others may write to it, or it has errors.
 pub fn load_policy(paths: &Paths, env: &Environment) -> Result<Loaded, Error> {
-    let home = env.home();
     if !paths.policy_named && !paths.policy.exists() {
-        let place = Place {
-            folder: Path::new("/"),
-            home: home.as_deref(),
-        };
-        return check(None, Template::Default.text().to_owned(), place);
+        return built_in(env);
     }
+    let home = env.home();
     let text = read_policy_text(&paths.policy)?;
     let folder = paths
         .policy
@@ -56,6 +52,16 @@ pub fn load_policy(paths: &Paths, env: &Environment) -> Result<Loaded, Error> {
         home: home.as_deref(),
     };
     check(Some(paths.policy.clone()), text, place)
+}
+
+/// The built-in default.
+pub(crate) fn built_in(env: &Environment) -> Result<Loaded, Error> {
+    let home = env.home();
+    let place = Place {
+        folder: Path::new("/"),
+        home: home.as_deref(),
+    };
+    check(None, Template::Default.text().to_owned(), place)
 }
 
 fn check(path: Option<PathBuf>, text: String, place: Place<'_>) -> Result<Loaded, Error> {

@@ -14,7 +14,7 @@ use super::clock;
 use super::command::TurnReport;
 use super::error::Error;
 use super::gofacts::GoFacts;
-use super::policy_file::{Loaded, load_policy, nearest};
+use super::policy_file::{Loaded, built_in, load_policy, nearest};
 use super::round::{Input, millis, round};
 use super::turn_lock::TurnLock;
 use crate::environment::Environment;
@@ -80,6 +80,20 @@ impl Session {
     pub fn open(config: Option<PathBuf>, env: Environment) -> Result<Session, Error> {
         let paths = Paths::find(config, &env)?;
         let loaded = load_policy(&paths, &env)?;
+        Session::with_policy(paths, loaded, env)
+    }
+
+    /// The same for `restore`, which needs no policy: without a usable one the built-in one stands in.
+    ///
+    /// # Errors
+    /// When there is no home folder, or the baseline cannot be read.
+    pub fn open_to_restore(config: Option<PathBuf>, env: Environment) -> Result<Session, Error> {
+        let paths = Paths::find(config, &env)?;
+        let loaded = load_policy(&paths, &env).or_else(|_| built_in(&env))?;
+        Session::with_policy(paths, loaded, env)
+    }
+
+    fn with_policy(paths: Paths, loaded: Loaded, env: Environment) -> Result<Session, Error> {
         let memory = Memory::load(&paths.memory());
         let baseline = load_baseline(&paths)?;
         Ok(Session {

@@ -14,7 +14,6 @@ mod failure;
 mod output;
 mod render;
 mod run;
-mod shadow;
 mod verb;
 
 pub use run::run;

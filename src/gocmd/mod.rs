@@ -1,6 +1,8 @@
 //! The hands: the only room that runs the go command or touches the go env file.
 //!
-//!     find → GoCommand;  locate → the go env file;  prepare(plan) → commit → Applied
+//! ```text
+//! find → GoCommand;  locate → the go env file;  prepare(plan) → commit → Applied
+//! ```
 //!
 //! go itself writes the file in place: truncate, then write, without a lock. A reader sees an
 //! empty file in between, and of two writers one loses. So go is run on a copy beside the

@@ -7,16 +7,17 @@ use crate::model::mask;
 use crate::model::status::Shadow;
 
 /// The managed names whose value in this environment differs from what stands in the go env
-/// file (`None`: no line). An empty one does not win: go takes it for unset.
+/// file (`None`: no line), credentials aside. An empty one does not win: go takes it for unset.
 pub fn shadows(env: &Environment, written: &BTreeMap<String, Option<String>>) -> Vec<Shadow> {
     written
         .iter()
         .filter_map(|(name, written)| {
-            let value = env.get(name)?;
-            (written.as_deref() != Some(value)).then(|| Shadow {
+            let value = mask(env.get(name)?);
+            let written = written.as_deref().map(mask);
+            (written.as_deref() != Some(value.as_str())).then(|| Shadow {
                 name: name.clone(),
-                value: mask(value),
-                written: written.as_deref().map(mask),
+                value,
+                written,
             })
         })
         .collect()

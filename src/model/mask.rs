@@ -23,6 +23,26 @@ pub fn mask(text: &str) -> String {
     out
 }
 
+/// The same with a `*` for every byte, so that byte ranges in the text still fit: for
+/// showing lines of a policy with carets below them.
+pub fn blot(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((start, length, _)) = next_secret(rest) {
+        let (before, from) = rest.split_at_checked(start).unwrap_or((rest, ""));
+        out.push_str(before);
+        out.extend(std::iter::repeat_n('*', length));
+        rest = from.get(length..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Does it hold a URL with a user name or a password?
+pub fn has_credentials(text: &str) -> bool {
+    next_secret(text).is_some()
+}
+
 /// The first userinfo: where it begins, how many bytes up to its `@` (not counted), and what
 /// to show in its place. What follows begins with `@` and is never taken for another one.
 fn next_secret(text: &str) -> Option<(usize, usize, String)> {
@@ -231,5 +251,18 @@ mod tests {
         ] {
             assert_eq!(mask(&mask(text)), mask(text));
         }
+    }
+
+    #[test]
+    fn a_blot_keeps_every_byte_in_its_place() {
+        let text = "goproxy = \"https://jö:s3cret@host/x\" # u:p@h";
+        let blotted = super::blot(text);
+        assert_eq!(blotted.len(), text.len());
+        assert!(!blotted.contains("s3cret"), "{blotted}");
+        assert_eq!(blotted.find("@host"), text.find("@host"));
+        assert!(super::has_credentials(text));
+        assert!(!super::has_credentials(
+            "https://host/@v/list git.corp.example/a@v1.0.0"
+        ));
     }
 }

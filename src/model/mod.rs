@@ -13,7 +13,6 @@ pub mod mask;
 pub mod observation;
 pub mod pattern;
 mod proxy_url;
-pub mod redact;
 pub mod route;
 pub mod snapshot;
 pub mod status;

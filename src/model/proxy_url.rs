@@ -4,7 +4,7 @@
 use std::net::Ipv6Addr;
 
 use super::chain::HopKind;
-use super::redact::redact;
+use super::mask::mask;
 
 /// Parses an element that is neither empty nor `direct` nor `off`. The message of an error
 /// follows go's own words and holds no credentials.
@@ -14,7 +14,7 @@ pub(super) fn parse(text: &str) -> Result<HopKind, String> {
     if text.contains(['.', ':', '/']) && !text.contains(":/") && !text.starts_with('/') {
         url = format!("https://{text}");
     }
-    let shown = redact(&url);
+    let shown = mask(&url);
     if url.bytes().any(|b| b < 0x20 || b == 0x7f) {
         return Err("invalid control character in URL".to_owned());
     }

@@ -147,6 +147,20 @@ pub struct Status {
     pub was: BTreeMap<String, Option<String>>,
 }
 
+impl Status {
+    /// Every managed variable as it stands in the go env file; `None`: it has no line.
+    pub fn lines(&self) -> BTreeMap<String, Option<String>> {
+        let mut lines: BTreeMap<String, Option<String>> =
+            self.was.keys().map(|name| (name.clone(), None)).collect();
+        let applied = self
+            .applied
+            .iter()
+            .map(|(name, value)| (name.clone(), Some(value.clone())));
+        lines.extend(applied);
+        lines
+    }
+}
+
 impl TargetStatus {
     /// From what was seen; `None`: nobody needed to ask.
     pub fn new(name: &str, seen: Option<&Observation>) -> TargetStatus {

@@ -6,8 +6,8 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::mask::mask;
 use super::proxy_url;
-use super::redact::redact;
 
 /// A note verifier's key: `name+hash+base64(0x01 || public key)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +117,7 @@ fn check_name(name: &str) -> Result<(), SumDbError> {
 /// Go parses the URL when it dials, and can ask http, https and file only.
 fn check_url(url: &str) -> Result<(), SumDbError> {
     if !url.contains("://") {
-        return Err(SumDbError(format!("invalid GOSUMDB URL: {}", redact(url))));
+        return Err(SumDbError(format!("invalid GOSUMDB URL: {}", mask(url))));
     }
     match proxy_url::parse(url) {
         Ok(_) => Ok(()),

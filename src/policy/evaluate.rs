@@ -64,7 +64,7 @@ pub(super) fn evaluate(
             };
             leaf(
                 if *wanted { "online" } else { "offline" },
-                Truth::from(!routes.is_empty() == *wanted),
+                Truth::from(routes.is_empty() != *wanted),
                 evidence,
             )
         }

@@ -8,7 +8,7 @@ use ring::digest;
 use super::goflags::goflags;
 use super::gotoolchain::gotoolchain;
 use super::variables::Fault;
-use crate::model::{Chain, Patterns, SumDb, VerifierKey, redact};
+use crate::model::{Chain, Patterns, SumDb, VerifierKey, mask};
 
 /// Checks a value, `${…}` expanded. Every fault, and every trap that go steps over in silence.
 pub(super) fn check_value(name: &str, value: &str) -> Vec<Fault> {
@@ -156,7 +156,7 @@ fn empty(name: &str, words: &str) -> Fault {
 
 /// A value as messages may show it.
 pub(super) fn shown(value: &str) -> String {
-    let redacted = redact::redact(value);
+    let redacted = mask(value);
     let mut shown: String = redacted
         .chars()
         .filter(|c| !c.is_control())

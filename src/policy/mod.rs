@@ -2,7 +2,9 @@
 //! decision. Facts in, value out: no clock, no socket, no environment, and the only file is
 //! text that a caller has read.
 //!
-//!     text → file::parse → Policy (or findings) → decide(Policy, Facts) → Decision
+//! ```text
+//! text → file::parse → Policy (or findings) → decide(Policy, Facts) → Decision
+//! ```
 //!
 //! May import: model. The other wings (probe, watch) are unknown here.
 

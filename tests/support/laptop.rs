@@ -54,7 +54,7 @@ impl<'lab> Laptop<'lab> {
     }
 
     /// As this user, not as root.
-    pub fn as_user(mut self, uid: u32) -> Self {
+    pub fn user(mut self, uid: u32) -> Self {
         self.uid = uid;
         self.own(self.home());
         self

@@ -4,11 +4,13 @@
 //! A test binary that uses the lab is named `tests/lab_*.rs`; `cargo xtask test` runs those one
 //! after another. A test starts like this:
 //!
-//!     let Some(lab) = Lab::get() else { return };
-//!     let laptop = lab.laptop().with_policy(&lab.policy());
-//!     let agent = laptop.agent();
-//!     lab.travel("home");
-//!     laptop.wait_for("GOPROXY", "https://proxy.golang.org,direct", Duration::from_secs(10));
+//! ```text
+//! let Some(lab) = Lab::get() else { return };
+//! let laptop = lab.laptop().with_policy(&lab.policy());
+//! let agent = laptop.agent();
+//! lab.travel("home");
+//! laptop.wait_for("GOPROXY", "https://proxy.golang.org,direct", Duration::from_secs(10));
+//! ```
 
 // Each test binary compiles this anew and uses a part of it; a helper of tests may panic.
 #![allow(

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::page::Page;
 use super::style::{BOLD, paint};
 use super::text::clean;
+use crate::model::mask::blot;
 use crate::policy::{Finding, Label, Severity};
 
 /// Beyond these a person mends some and runs it again.
@@ -46,6 +47,8 @@ pub(in crate::cli) fn findings(
         .decor_style(DecorStyle::Unicode)
         .term_width(page.columns);
     let path = clean(path);
+    // The lines are shown as they stand but for passwords; every byte keeps its place.
+    let text = &blot(text);
     let mut out = String::new();
     for finding in findings.iter().take(MOST) {
         let group = group(&path, text, finding);

@@ -8,7 +8,7 @@ use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, Page};
-use crate::cli::shadow::shadows;
+use crate::gocmd::shadows;
 use crate::ipc::{self, Watching};
 use crate::model::status::{AgentState, Status};
 
@@ -49,7 +49,7 @@ async fn ask(context: &Context) -> Result<Status, Failure> {
 
 /// Which variables are shadowed depends on the shell that asks, not on the agent's.
 fn of_caller(context: &Context, mut status: Status) -> Status {
-    status.shadowed = shadows(&context.env, &status.applied);
+    status.shadowed = shadows(&context.env, &status.lines());
     status
 }
 

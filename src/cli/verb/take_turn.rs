@@ -6,7 +6,7 @@ use crate::agent::{Command, Error, Reply, Session, TurnReport};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
-use crate::cli::shadow::shadows;
+use crate::gocmd::shadows;
 use crate::ipc;
 use crate::paths::Paths;
 use crate::state::entry::Outcome;
@@ -28,7 +28,7 @@ pub(super) async fn take_turn(
         Err(Error::NoAgent) => alone(context, command).await?,
         Err(error) => return Err(error.into()),
     };
-    report.status.shadowed = shadows(&context.env, &report.status.applied);
+    report.status.shadowed = shadows(&context.env, &report.status.lines());
     if json {
         context.out.json(&report)?;
     } else {
@@ -44,7 +44,17 @@ pub(super) async fn take_turn(
 }
 
 async fn alone(context: &Context, command: Command) -> Result<TurnReport, Error> {
-    let mut session = Session::open(context.config.clone(), context.env.clone())?;
+    let (config, env) = (context.config.clone(), context.env.clone());
+    let mut session = match command {
+        // A policy that cannot be read is no reason to keep what was there before.
+        Command::Restore => Session::open_to_restore(config, env)?,
+        Command::Once { .. }
+        | Command::Use { .. }
+        | Command::Auto
+        | Command::Status
+        | Command::Watch
+        | Command::Reload => Session::open(config, env)?,
+    };
     match command {
         Command::Once { dry_run } => session.once(dry_run).await,
         Command::Use { profile, until } => session.use_profile(&profile, until).await,

@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::Place;
 use super::reader::{Node, Reader, Text, quoted};
-use crate::model::{Chain, HopKind, Pin, redact};
+use crate::model::mask::has_credentials;
+use crate::model::{Chain, HopKind, Pin};
 use crate::policy::expand::expand;
 use crate::policy::finding::Finding;
 
@@ -178,7 +179,7 @@ pub(super) fn web_url(reader: &mut Reader<'_>, text: &Text<'_>) -> Option<String
 
 /// Warns of credentials: a policy is shared and shown, and go reads them from netrc.
 pub(super) fn credentials(reader: &mut Reader<'_>, text: &Text<'_>) {
-    if redact::has_credentials(text.value) {
+    if has_credentials(text.value) {
         reader.report(
             Finding::warning(
                 "credentials-in-policy",
