@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io;
+#[cfg(unix)]
 use std::path::Path;
 
 use super::copy::{Copy, Place};
@@ -232,52 +233,5 @@ mod plain {
 }
 
 #[cfg(windows)]
-mod windows {
-    use std::fs::File;
-    use std::io;
-    use std::os::windows::ffi::OsStrExt as _;
-    use std::path::Path;
-
-    use windows_sys::Win32::Storage::FileSystem::{
-        MOVEFILE_WRITE_THROUGH, MoveFileExW, REPLACEFILE_IGNORE_MERGE_ERRORS, ReplaceFileW,
-    };
-
-    /// `ReplaceFileW` gives the old file the backup's name, which is then the copy's.
-    pub(super) fn exchange(copy: &Path, file: &Path) -> io::Result<()> {
-        let backup = copy.with_extension("old");
-        let (copy_name, file_name, backup_name) = (wide(copy), wide(file), wide(&backup));
-        // SAFETY: all three are nul-terminated wide strings that outlive the call; the two
-        // reserved pointers must be null.
-        let done = unsafe {
-            ReplaceFileW(
-                file_name.as_ptr(),
-                copy_name.as_ptr(),
-                backup_name.as_ptr(),
-                REPLACEFILE_IGNORE_MERGE_ERRORS,
-                std::ptr::null(),
-                std::ptr::null(),
-            )
-        };
-        if done == 0 {
-            return Err(io::Error::last_os_error());
-        }
-        std::fs::rename(backup, copy)
-    }
-
-    pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-        let (from, to) = (wide(from), wide(to));
-        // SAFETY: both are nul-terminated wide strings that outlive the call.
-        match unsafe { MoveFileExW(from.as_ptr(), to.as_ptr(), MOVEFILE_WRITE_THROUGH) } {
-            0 => Err(io::Error::last_os_error()),
-            _ => Ok(()),
-        }
-    }
-
-    pub(super) fn is_final(_: &File) -> Option<bool> {
-        None
-    }
-
-    fn wide(path: &Path) -> Vec<u16> {
-        path.as_os_str().encode_wide().chain([0]).collect()
-    }
-}
+#[path = "swap_windows.rs"]
+mod windows;
