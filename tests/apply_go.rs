@@ -241,6 +241,23 @@ async fn read_only_is_somebody_s_wish() {
 }
 
 #[tokio::test]
+async fn a_read_only_folder_is_too() {
+    let home = Home::holding("GOPROXY=off\n");
+    let Some(go) = go::newest(&home.env).await else {
+        return;
+    };
+    let folder = home.file.path.parent().unwrap();
+    std::fs::set_permissions(folder, PermissionsExt::from_mode(0o555)).unwrap();
+    let error = home.apply(&go, &plan(&["GOPROXY=direct"])).await;
+    std::fs::set_permissions(folder, PermissionsExt::from_mode(0o755)).unwrap();
+    match error.unwrap_err() {
+        ApplyError::ReadOnly { path } => assert_eq!(path, folder),
+        error => panic!("{error}"),
+    }
+    assert_eq!(home.text(), "GOPROXY=off\n");
+}
+
+#[tokio::test]
 async fn an_immutable_file_is_read_only_for_root_too() {
     let home = Home::holding("GOPROXY=off\n");
     let Some(go) = go::newest(&home.env).await else {
