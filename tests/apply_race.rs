@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use go::{Home, plan};
-use goroam::gocmd::{EnvText, prepare};
+use goroam::gocmd::{ApplyError, EnvText, prepare};
 
 const FOREIGN: &str = "# kept\nGOFLAGS=-v\n\nlower=case\n# end\n";
 
@@ -220,6 +220,29 @@ async fn a_writer_who_had_the_old_file_open_is_heard() {
         (text.get("A"), text.get("B"), text.get("GOPROXY")),
         (Some("2"), Some("2"), Some("off"))
     );
+}
+
+#[tokio::test]
+async fn a_program_that_insists_on_its_own_values_is_named_as_the_trouble() {
+    let home = Home::holding("GOPROXY=theirs\n");
+    let Some(go) = go::newest(&home.env).await else {
+        return;
+    };
+    let path = home.file.path.clone();
+    let writer = Background::start(move |_| {
+        let new = path.with_extension("new");
+        std::fs::write(&new, "GOPROXY=theirs\n").unwrap();
+        std::fs::rename(&new, &path).unwrap();
+        std::thread::sleep(Duration::from_micros(500));
+    });
+    let error = home.apply(&go, &plan(&["GOPROXY=off"])).await.unwrap_err();
+    writer.stop();
+    assert!(
+        matches!(error, ApplyError::Contended { tries: 8, .. }),
+        "{error}"
+    );
+    assert_eq!(home.text(), "GOPROXY=theirs\n");
+    assert_eq!(home.names(), ["env"]);
 }
 
 /// Does something again and again on a thread of its own.
