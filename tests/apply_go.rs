@@ -241,6 +241,23 @@ async fn read_only_is_somebody_s_wish() {
 }
 
 #[tokio::test]
+async fn a_read_only_folder_is_too() {
+    let home = Home::holding("GOPROXY=off\n");
+    let Some(go) = go::newest(&home.env).await else {
+        return;
+    };
+    let folder = home.file.path.parent().unwrap();
+    std::fs::set_permissions(folder, PermissionsExt::from_mode(0o555)).unwrap();
+    let error = home.apply(&go, &plan(&["GOPROXY=direct"])).await;
+    std::fs::set_permissions(folder, PermissionsExt::from_mode(0o755)).unwrap();
+    match error.unwrap_err() {
+        ApplyError::ReadOnly { path } => assert_eq!(path, folder),
+        error => panic!("{error}"),
+    }
+    assert_eq!(home.text(), "GOPROXY=off\n");
+}
+
+#[tokio::test]
 async fn an_immutable_file_is_read_only_for_root_too() {
     let home = Home::holding("GOPROXY=off\n");
     let Some(go) = go::newest(&home.env).await else {
@@ -407,6 +424,61 @@ async fn no_module_toolchain_or_flag_of_the_surroundings_interferes() {
         assert_eq!(values["GOTOOLCHAIN"], "local");
         assert_eq!(values["GOFLAGS"], "");
     }
+}
+
+const INSIDE: &str = "GOROAM_TEST_HOME_IN_A_MODULE";
+
+/// Not a test of its own: the one below runs it in a module's folder.
+#[tokio::test]
+async fn inside_a_module() {
+    let Ok(home) = std::env::var(INSIDE) else {
+        return;
+    };
+    let env: Environment = [("HOME", home.as_str()), ("GOPROXY", "off")]
+        .into_iter()
+        .collect();
+    let file = EnvFile::locate(&env).unwrap();
+    for version in VERSIONS {
+        let go = go::command(version, &env).await.unwrap();
+        let plan = plan(&[&format!("GOPRIVATE=by-{version}")]);
+        let prepared = prepare(&go, &file, &env, &plan).await.unwrap();
+        prepared.commit().await.unwrap();
+        let values = run::values(&go, &env, &["GOPRIVATE"]).await.unwrap();
+        assert_eq!(values["GOPRIVATE"], format!("by-{version}"));
+    }
+    println!("all versions wrote");
+}
+
+#[tokio::test]
+async fn a_module_of_the_future_triggers_no_toolchain_download() {
+    let home = Home::new();
+    let Some(go) = go::newest(&home.env).await else {
+        return;
+    };
+    let module = home.folder.path().join("module");
+    std::fs::create_dir(&module).unwrap();
+    std::fs::write(module.join("go.mod"), "module x.example\n\ngo 1.99\n").unwrap();
+    // The trap works: the same command of the user's fails there.
+    let trapped = Command::new(&go.path)
+        .args(["env", "-w", "GOPRIVATE=x"])
+        .env_clear()
+        .env("HOME", home.folder.path())
+        .env("GOPROXY", "off")
+        .current_dir(&module)
+        .output()
+        .unwrap();
+    assert!(!trapped.status.success(), "{trapped:?}");
+    let out = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "inside_a_module", "--nocapture"])
+        .env(INSIDE, home.folder.path())
+        .current_dir(&module)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stdout);
+    assert!(
+        out.status.success() && said.contains("all versions wrote"),
+        "{out:?}"
+    );
 }
 
 #[tokio::test]

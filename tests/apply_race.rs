@@ -15,10 +15,10 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use go::{Home, plan};
-use goroam::gocmd::{EnvText, prepare};
+use goroam::gocmd::{ApplyError, EnvText, prepare};
 
 const FOREIGN: &str = "# kept\nGOFLAGS=-v\n\nlower=case\n# end\n";
 
@@ -43,16 +43,23 @@ async fn a_reader_never_sees_an_empty_or_half_written_file() {
             std::thread::yield_now();
         })
     };
-    let mut visible = Vec::new();
+    let (mut visible, mut prepared_in) = (Vec::new(), Vec::new());
     for number in 1..=200 {
         let plan = plan(&[&format!("GOPROXY=v{number}{padding}")]);
-        let applied = home.apply(&go, &plan).await.unwrap();
+        let started = Instant::now();
+        let prepared = prepare(&go, &home.file, &home.env, &plan).await.unwrap();
+        prepared_in.push(started.elapsed());
+        let applied = prepared.commit().await.unwrap();
         assert_eq!(applied.merged, 0);
         visible.push(applied.visible_after);
     }
     let reads = reader.stop();
     visible.sort();
-    println!("visible after {:?}, {reads} reads", visible[100]);
+    prepared_in.sort();
+    println!(
+        "prepared in {:?}, visible {:?} after commit; {reads} reads",
+        prepared_in[100], visible[100]
+    );
     assert!(reads > 200);
     assert!(visible[100] < Duration::from_millis(5), "{visible:?}");
 }
@@ -213,6 +220,29 @@ async fn a_writer_who_had_the_old_file_open_is_heard() {
         (text.get("A"), text.get("B"), text.get("GOPROXY")),
         (Some("2"), Some("2"), Some("off"))
     );
+}
+
+#[tokio::test]
+async fn a_program_that_insists_on_its_own_values_is_named_as_the_trouble() {
+    let home = Home::holding("GOPROXY=theirs\n");
+    let Some(go) = go::newest(&home.env).await else {
+        return;
+    };
+    let path = home.file.path.clone();
+    let writer = Background::start(move |_| {
+        let new = path.with_extension("new");
+        std::fs::write(&new, "GOPROXY=theirs\n").unwrap();
+        std::fs::rename(&new, &path).unwrap();
+        std::thread::sleep(Duration::from_micros(500));
+    });
+    let error = home.apply(&go, &plan(&["GOPROXY=off"])).await.unwrap_err();
+    writer.stop();
+    assert!(
+        matches!(error, ApplyError::Contended { tries: 8, .. }),
+        "{error}"
+    );
+    assert_eq!(home.text(), "GOPROXY=theirs\n");
+    assert_eq!(home.names(), ["env"]);
 }
 
 /// Does something again and again on a thread of its own.

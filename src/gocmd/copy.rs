@@ -69,6 +69,9 @@ impl Place {
             std::fs::create_dir_all(folder)
                 .map_err(|error| ApplyError::file(folder, "cannot be made", error))?;
         }
+        if let Ok(meta) = std::fs::metadata(folder) {
+            access::writable(folder, &meta)?; // else making the copy says what is wrong
+        }
         if let Some(meta) = &self.meta {
             access::writable(&self.path, meta)?;
         }
@@ -275,9 +278,9 @@ mod access {
 
     use super::ApplyError;
 
-    /// The read-only attribute.
+    /// The read-only attribute; on folders it means something else.
     pub(super) fn writable(path: &Path, meta: &Metadata) -> Result<(), ApplyError> {
-        match meta.permissions().readonly() {
+        match meta.is_file() && meta.permissions().readonly() {
             true => Err(ApplyError::ReadOnly {
                 path: path.to_owned(),
             }),

@@ -3,8 +3,6 @@
 
 use std::fs::File;
 use std::io;
-#[cfg(unix)]
-use std::path::Path;
 
 use super::copy::{Copy, Place};
 use super::envfile::open;
@@ -105,8 +103,13 @@ fn is_unsupported(error: &io::Error) -> bool {
 }
 
 #[cfg(unix)]
-fn two_names(a: &Path, b: &Path) -> io::Result<(std::ffi::CString, std::ffi::CString)> {
+fn two_names(
+    a: &std::path::Path,
+    b: &std::path::Path,
+) -> io::Result<(std::ffi::CString, std::ffi::CString)> {
     use std::os::unix::ffi::OsStrExt as _;
+    use std::path::Path;
+
     let name = |path: &Path| std::ffi::CString::new(path.as_os_str().as_bytes());
     Ok((name(a)?, name(b)?))
 }

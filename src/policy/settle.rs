@@ -148,7 +148,7 @@ pub fn footing<'a>(
 
 /// With no way out and the name servers gone, this much quiet is enough: the aeroplane is to
 /// be noticed within a blink.
-const CLEARED_QUIET: Duration = Duration::from_millis(8);
+const CLEARED_QUIET: Duration = Duration::from_millis(15);
 
 /// With no way out and nothing heard of the name servers: a network manager on its way to
 /// the next network says so within some 40 ms of having left the last one.
@@ -255,7 +255,7 @@ mod tests {
         };
         let wait = |footing, resolver| act_at(footing, burst(resolver), SETTLE) - now;
         use ResolverNews::{Cleared, None, Set};
-        assert!(wait(Footing::NoWayOut, Cleared) <= ms(10));
+        assert!(wait(Footing::NoWayOut, Cleared) <= ms(15));
         assert!(wait(Footing::NoWayOut, None) <= ms(100));
         assert_eq!(wait(Footing::NoWayOut, Set), SETTLE);
         assert_eq!(wait(Footing::Proven, Set), ms(0));

@@ -4,10 +4,15 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::packages;
 use crate::run::{self, Result};
 
 /// The go versions that the tests run against: old, current minus a few, current.
 const GO_VERSIONS: [&str; 3] = ["1.27.3", "1.24.11", "1.21.13"];
+
+/// Programs that single tests ask: two shells read their completions, chattr makes a file
+/// that cannot be replaced. Name of the program, name of its package.
+const TOOLS: [(&str, &str); 3] = [("zsh", "zsh"), ("fish", "fish"), ("chattr", "e2fsprogs")];
 
 /// A script of the lab.
 pub fn script(name: &str) -> Command {
@@ -33,6 +38,14 @@ pub fn prepare(with_networks: bool) -> Vec<String> {
         missing.extend(run::output(script("setup").arg("--systemd")).err());
     } else if networks {
         missing.extend(run::output(&mut script("setup")).err());
+    }
+    if run::is_root() {
+        for (_, package) in TOOLS
+            .iter()
+            .filter(|(program, _)| run::find(program).is_none())
+        {
+            missing.extend(packages::install_named(package).err());
+        }
     }
     if can("go", &mut missing) {
         let installed = GO_VERSIONS

@@ -1,7 +1,6 @@
 //! What the targets answered.
 
 use anstyle::Style;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::page::Page;
 use super::style::{BAD, BOLD, GOOD, ODD, paint};
@@ -10,7 +9,7 @@ use crate::model::{Observation, Verdict};
 
 const HEADINGS: [&str; 6] = ["", "verdict", "dns", "connect", "tls", "first byte"];
 /// Between columns.
-const GAP: u16 = 2;
+const GAP: &str = "  ";
 
 /// A row for each target, milliseconds by phase, and what to do about a login page.
 pub(in crate::cli) fn probe(seen: &[Observation], page: &Page) -> String {
@@ -20,7 +19,7 @@ pub(in crate::cli) fn probe(seen: &[Observation], page: &Page) -> String {
         return sheet.finish();
     }
     let table = table(seen);
-    let mut lines = table.lines();
+    let mut lines = table.into_iter();
     let heading = lines.next().unwrap_or_default();
     let columns = width(&heading);
     sheet.line(&format!("{heading}what it proved"));
@@ -38,32 +37,46 @@ pub(in crate::cli) fn probe(seen: &[Observation], page: &Page) -> String {
     sheet.finish()
 }
 
-/// The columns that are compared down the page. What was proven stands to the right of them
-/// and is wrapped by us: a table breaks URLs.
-fn table(seen: &[Observation]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(HEADINGS);
-    for seen in seen {
-        let ms = &seen.phases;
-        table.add_row([
-            clean(&seen.target),
-            seen.verdict.to_string(),
-            cell(ms.dns),
-            cell(ms.connect),
-            cell(ms.tls),
-            cell(ms.first_byte),
-        ]);
-    }
-    for (i, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, GAP));
-        if i >= 2 {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
+/// The columns that are compared down the page, heading first. What was proven stands to the
+/// right of them and is wrapped by itself.
+fn table(seen: &[Observation]) -> Vec<String> {
+    let heading = HEADINGS.map(str::to_owned);
+    let rows: Vec<[String; 6]> = std::iter::once(heading)
+        .chain(seen.iter().map(|seen| {
+            let ms = &seen.phases;
+            [
+                clean(&seen.target),
+                seen.verdict.to_string(),
+                cell(ms.dns),
+                cell(ms.connect),
+                cell(ms.tls),
+                cell(ms.first_byte),
+            ]
+        }))
+        .collect();
+    let widest = |column: usize| {
+        rows.iter()
+            .map(|row| width(&row[column]))
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: [usize; 6] = std::array::from_fn(widest);
+    let line = |row: &[String; 6]| -> String {
+        let cells = row
+            .iter()
+            .zip(widths)
+            .enumerate()
+            .map(|(column, (cell, wide))| {
+                let blank = " ".repeat(wide - width(cell));
+                // Words begin where their column does, numbers end there.
+                match column < 2 {
+                    true => format!("{cell}{blank}{GAP}"),
+                    false => format!("{blank}{cell}{GAP}"),
+                }
+            });
+        cells.collect()
+    };
+    rows.iter().map(line).collect()
 }
 
 /// Milliseconds without their unit, to be compared down the column.
