@@ -2,10 +2,9 @@
 
 use super::cause::Cause;
 use super::command::{Command, Reply};
-use super::error::Error;
 use super::resident::Agent;
 use super::timers::Timers;
-use super::work::Answer;
+use super::work::{Answer, failed};
 
 impl Agent {
     pub(super) async fn asked(&mut self, command: Command, answer: Answer) {
@@ -67,13 +66,5 @@ impl Agent {
             let _ = waiting.send(Reply::Failed { error, exit: 1 });
         }
         let _ = answer.send(reply);
-    }
-}
-
-/// The answer that an error makes.
-pub(super) fn failed(error: &Error) -> Reply {
-    Reply::Failed {
-        error: error.to_string(),
-        exit: error.exit_code(),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ring::digest::{SHA256, digest};
 
-use super::round::Present;
+use super::present::Present;
 use crate::gocmd::EnvFile;
 use crate::model::mask::mask;
 use crate::model::status::Drift;

@@ -6,19 +6,30 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 
+use super::cause::Cause;
 use super::clock;
 use super::command::TurnReport;
 use super::drift;
 use super::error::Error;
-use super::round::{Present, Ready, Stopwatch, managed, millis};
+use super::present::{Present, managed};
+use super::round::{Ready, Stopwatch, millis};
 use super::session::Session;
 use crate::gocmd::EnvText;
 use crate::model::mask::mask;
-use crate::model::{NetworkId, Observation};
+use crate::model::{Change, NetworkId, Observation, Snapshot};
 use crate::plan::{Plan, Step};
 use crate::policy::explain;
 use crate::state::entry::Outcome;
 use crate::state::{Baseline, Entry, Memory};
+
+/// A turn that came to nothing.
+#[derive(Debug)]
+pub(crate) struct Failed<'a> {
+    pub(crate) cause: Cause,
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) changes: &'a [Change],
+    pub(crate) error: &'a Error,
+}
 
 /// Networks that are remembered; the longest unseen go first.
 const NETWORKS: usize = 64;
@@ -127,6 +138,31 @@ impl Session {
         ))
     }
 
+    /// Keeps a note of a turn that came to nothing: a journal that only tells of what went
+    /// well is of no use when something does not.
+    pub(crate) fn note_failure(&mut self, failed: Failed<'_>) {
+        self.memory.turn += 1;
+        let entry = Entry {
+            turn: self.memory.turn,
+            at: clock::now(),
+            cause: failed.cause.as_str().to_owned(),
+            changes: failed.changes.to_vec(),
+            snapshot: failed.snapshot.clone(),
+            report: Vec::new(),
+            decision: None,
+            from: self.memory.profile.clone(),
+            plan: Plan::default(),
+            outcome: Outcome::Failed {
+                error: mask(&failed.error.to_string()),
+            },
+            ms: BTreeMap::new(),
+        };
+        self.journal(&entry);
+        if let Err(error) = self.save_memory() {
+            warn!("{error}");
+        }
+    }
+
     /// Keeps what the file held before goroam's first write, and what newly managed variables
     /// held before their first. Nothing may be written before that is done.
     fn keep_baseline(&mut self, present: &Present) -> Result<(), Error> {
@@ -164,7 +200,7 @@ impl Session {
         &mut self,
         profile: &str,
         why: &str,
-        snapshot: &crate::model::Snapshot,
+        snapshot: &Snapshot,
         report: &[Observation],
         now: jiff::Timestamp,
         switched_ms: Option<f64>,

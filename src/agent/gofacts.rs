@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
 use crate::environment::Environment;
-use crate::gocmd::apply::ApplyError;
+use crate::gocmd::ApplyError;
 use crate::gocmd::{EnvText, GoCommand, find, run};
 use crate::policy::expand::expand;
 use crate::policy::{EnvValue, Policy};

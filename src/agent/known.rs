@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use super::error::Error;
 use super::gofacts::GoFacts;
-use super::round::{Input, Present, Ready, managed, plan, read_text};
+use super::present::{Present, managed, read_text};
+use super::round::{Input, Ready, plan};
 use crate::gocmd::prepare;
 use crate::policy::{Considered, Decision, EnvValue};
 

@@ -21,6 +21,7 @@ mod gofacts;
 mod known;
 mod policy_file;
 mod policy_text;
+mod present;
 mod resident;
 mod restore;
 mod round;

@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
-use super::answer::failed;
 use super::cause::Cause;
 use super::clock;
 use super::command::Reply;
 use super::error::Error;
+use super::finish::Failed;
 use super::known;
 use super::policy_file::load_policy;
 use super::round::{Ready, round};
 use super::session::{Occasion, Session};
 use super::timers::{Timers, due, jitter};
-use super::work::{Answer, Work};
+use super::work::{Answer, Work, failed};
 use crate::model::status::{AgentState, Status};
 use crate::model::{Change, Snapshot, Verdict};
 use crate::policy::OnDrift;
@@ -127,6 +127,16 @@ impl Agent {
             Err(error) => Err(error),
         };
         trim_memory();
+        if let Err(error) = &result
+            && !work.dry_run
+        {
+            self.session.note_failure(Failed {
+                cause: work.cause,
+                snapshot: &self.snapshot,
+                changes: &self.changes,
+                error,
+            });
+        }
         if !work.dry_run {
             self.changes.clear();
             self.doubtful_rounds = if doubtful {

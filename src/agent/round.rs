@@ -14,14 +14,15 @@ use super::drift;
 use super::error::Error;
 use super::gofacts::GoFacts;
 use super::policy_file::Loaded;
+use super::present::{Present, managed, read_text};
 use crate::environment::Environment;
-use crate::gocmd::apply::ApplyError;
+use crate::gocmd::ApplyError;
 use crate::gocmd::run::RunError;
-use crate::gocmd::{EnvFile, EnvText, Prepared, prepare};
+use crate::gocmd::{EnvFile, Prepared, prepare};
 use crate::model::{Change, Observation, Phase, Phases, Proof, Snapshot, Target, Verdict};
 use crate::plan::{Plan, Want, diff};
 use crate::policy::settle::{self, Burst, Footing};
-use crate::policy::{Decision, Facts, OnDrift, Policy, Seen, decide, needed};
+use crate::policy::{Decision, Facts, OnDrift, Seen, decide, needed};
 use crate::probe::Prober;
 use crate::state::{Baseline, Health, Memory};
 
@@ -57,52 +58,6 @@ pub(crate) struct Ready {
     pub(crate) plan: Plan,
     pub(crate) prepared: Option<Prepared>,
     pub(crate) ms: BTreeMap<String, f64>,
-}
-
-/// The managed variables as they stand in the go env file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Present {
-    pub(crate) bytes: Option<Vec<u8>>,
-    pub(crate) values: BTreeMap<String, String>,
-}
-
-impl Present {
-    /// Reads the file.
-    pub(crate) fn read(file: &EnvFile, managed: &BTreeSet<String>) -> Result<Present, Error> {
-        let text = read_text(file)?;
-        let values = match &text {
-            Some(text) => managed
-                .iter()
-                .filter_map(|name| Some((name.clone(), text.get(name)?.to_owned())))
-                .collect(),
-            None => BTreeMap::new(),
-        };
-        Ok(Present {
-            bytes: text.map(|text| text.0),
-            values,
-        })
-    }
-}
-
-pub(crate) fn read_text(file: &EnvFile) -> Result<Option<EnvText>, Error> {
-    file.read().map_err(|source| {
-        Error::Apply(ApplyError::File {
-            path: file.path.clone(),
-            what: "cannot read",
-            source,
-        })
-    })
-}
-
-/// Everything that goroam manages: what the policy sets, and what it once set.
-pub(crate) fn managed(policy: &Policy, baseline: Option<&Baseline>) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> = policy.managed().into_iter().map(str::to_owned).collect();
-    names.extend(
-        baseline
-            .into_iter()
-            .flat_map(|baseline| baseline.values.keys().cloned()),
-    );
-    names
 }
 
 /// Probes, decides, plans, and gets the file ready.

@@ -13,6 +13,7 @@ use super::cause::Cause;
 use super::clock;
 use super::command::TurnReport;
 use super::error::Error;
+use super::finish::Failed;
 use super::gofacts::GoFacts;
 use super::policy_file::{Loaded, built_in, load_policy, nearest};
 use super::round::{Input, millis, round};
@@ -122,6 +123,22 @@ impl Session {
 
     async fn turn(&mut self, dry_run: bool) -> Result<TurnReport, Error> {
         let occasion = self.occasion(Cause::Asked)?;
+        let (snapshot, changes) = (occasion.snapshot.clone(), occasion.changes.clone());
+        let result = self.take(occasion, dry_run).await;
+        if let Err(error) = &result
+            && !dry_run
+        {
+            self.note_failure(Failed {
+                cause: Cause::Asked,
+                snapshot: &snapshot,
+                changes: &changes,
+                error,
+            });
+        }
+        result
+    }
+
+    async fn take(&mut self, occasion: Occasion, dry_run: bool) -> Result<TurnReport, Error> {
         let ready = round(self.input(occasion)?, !dry_run).await?;
         self.finish(ready, dry_run).await
     }

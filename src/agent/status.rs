@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::drift;
-use super::round::{Present, managed};
+use super::present::{Present, managed};
 use super::session::Session;
 use crate::gocmd::shadows;
 use crate::model::mask::mask;

@@ -30,3 +30,11 @@ pub(super) async fn in_progress(work: &mut Option<Work>) -> Result<Ready, Error>
         None => std::future::pending().await,
     }
 }
+
+/// The answer that an error makes.
+pub(super) fn failed(error: &Error) -> Reply {
+    Reply::Failed {
+        error: error.to_string(),
+        exit: error.exit_code(),
+    }
+}

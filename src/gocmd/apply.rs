@@ -1,15 +1,14 @@
 //! Carrying out a plan, atomically: `go env -w` on a copy beside the real file, then a rename.
 
 use std::fmt;
-use std::io;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::command::GoCommand;
 use super::copy::{Copy, Place, sync};
 use super::envfile::{EnvFile, read_open};
-use super::find::GoCommand;
+use super::failure::ApplyError;
 use super::lines::unexpected;
-use super::run::{self, RunError};
+use super::run::{self};
 use crate::environment::Environment;
 use crate::model::EnvText;
 use crate::plan::{Plan, Step};
@@ -51,60 +50,6 @@ pub(super) struct Task {
     pub(super) file: EnvFile,
     env: Environment,
     pub(super) plan: Plan,
-}
-
-/// Why nothing was written. Unless it says otherwise, the file is as it was.
-#[derive(Debug, thiserror::Error)]
-pub enum ApplyError {
-    /// go said no, or could not be run.
-    #[error(transparent)]
-    Go(#[from] RunError),
-    /// The file or its folder cannot be written. Exit code 4 when it is read-only, else 1.
-    #[error("{path}: {what}: {source}")]
-    File {
-        /// Which file.
-        path: PathBuf,
-        /// "cannot read", "cannot write beside it", ….
-        what: &'static str,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// The file is read-only: the user, or an administrator, does not want it changed. Exit code 4.
-    #[error(
-        "{path} is read-only, so goroam leaves it alone; `chmod u+w` it to let goroam manage it"
-    )]
-    ReadOnly {
-        /// Which file.
-        path: PathBuf,
-    },
-    /// There is no file at that path, but a folder or a device.
-    #[error(
-        "{path} is {what}, not a file; go cannot read its settings from there either. Move it away"
-    )]
-    NotAFile {
-        /// Which path.
-        path: PathBuf,
-        /// "a folder", ….
-        what: &'static str,
-    },
-    /// go wrote something else than it was asked to, or touched a foreign line.
-    #[error("go {version} wrote something else than it was asked to: {what}; nothing was changed")]
-    Unexpected {
-        /// go's version.
-        version: String,
-        /// What is different.
-        what: String,
-    },
-    /// Another program keeps writing the file.
-    #[error(
-        "{path} is being changed by another program again and again; gave up after {tries} tries"
-    )]
-    Contended {
-        /// Which file.
-        path: PathBuf,
-        /// How often it was tried.
-        tries: u32,
-    },
 }
 
 /// Carries the plan out on a copy. The real file is not touched.
@@ -189,36 +134,6 @@ impl Task {
             (!rest.is_empty()).then(|| head.into_iter().chain(rest).collect())
         };
         (call("-w", sets), call("-u", unsets))
-    }
-}
-
-impl ApplyError {
-    /// The system said no: `protected` is read-only (also by a flag that `access` does not
-    /// show), or something else is wrong with `path`.
-    pub(super) fn refused(
-        protected: &Path,
-        path: &Path,
-        what: &'static str,
-        source: io::Error,
-    ) -> ApplyError {
-        let is_protected = matches!(
-            source.kind(),
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
-        );
-        match is_protected {
-            true => ApplyError::ReadOnly {
-                path: protected.to_owned(),
-            },
-            false => ApplyError::file(path, what, source),
-        }
-    }
-
-    pub(super) fn file(path: &Path, what: &'static str, source: io::Error) -> ApplyError {
-        ApplyError::File {
-            path: path.to_owned(),
-            what,
-            source,
-        }
     }
 }
 

@@ -5,9 +5,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
-use super::apply::{Applied, ApplyError, Prepared, read_whole};
+use super::apply::{Applied, Prepared, read_whole};
 use super::copy::{Copy, Place, sync, sync_folder};
 use super::envfile::read_open;
+use super::failure::ApplyError;
 use super::lines::{Carried, carry, holds};
 use super::swap::{Swapped, is_final, swap};
 use crate::model::EnvText;

@@ -5,8 +5,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::apply::ApplyError;
 use super::envfile::{not_a_file, read_file};
+use super::failure::ApplyError;
 
 /// The real file behind symbolic links, as far as it exists.
 #[derive(Debug)]

@@ -2,23 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::command::GoCommand;
 use super::places;
 use super::real::{self, Real};
-use super::version::GoVersion;
 use crate::environment::Environment;
-
-/// A go command that was found and has said its version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GoCommand {
-    /// The real binary, `$(go env GOROOT)/bin/go`, not a wrapper: a wrapper costs up to 100 ms a call.
-    pub path: PathBuf,
-    /// Its version.
-    pub version: GoVersion,
-    /// Its GOROOT.
-    pub goroot: PathBuf,
-    /// Other go commands on the way that were not taken (path and version), for `doctor` and messages.
-    pub others: Vec<PathBuf>,
-}
 
 /// Why there is no usable go command. Exit code 3.
 #[derive(Debug, thiserror::Error)]

@@ -12,9 +12,11 @@
 //! May import: model, plan, environment.
 
 pub mod apply;
+pub mod command;
 mod commit;
 mod copy;
 pub mod envfile;
+pub mod failure;
 pub mod find;
 mod lines;
 mod places;
@@ -26,9 +28,11 @@ mod swap;
 pub mod version;
 
 pub use crate::model::EnvText;
-pub use apply::{Applied, ApplyError, Prepared, prepare};
+pub use apply::{Applied, Prepared, prepare};
+pub use command::GoCommand;
 pub use envfile::{EnvFile, LocateError};
-pub use find::{FindError, GoCommand};
+pub use failure::ApplyError;
+pub use find::FindError;
 pub use restore::{RestoreError, restore};
 pub use shadow::shadows;
 pub use version::GoVersion;

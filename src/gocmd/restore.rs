@@ -4,9 +4,9 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::apply::ApplyError;
 use super::copy::{Copy, Place, sync, sync_folder};
 use super::envfile::{EnvFile, read_open};
+use super::failure::ApplyError;
 use super::swap::{Swapped, swap, take_away};
 
 /// How long a writer that had the file open is waited for.

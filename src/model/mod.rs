@@ -8,6 +8,7 @@
 pub mod chain;
 pub mod change;
 pub mod env_text;
+pub mod hop;
 pub mod link;
 pub mod mask;
 pub mod observation;
@@ -21,9 +22,10 @@ pub mod target;
 pub mod tier;
 pub mod truth;
 
-pub use chain::{Chain, ChainError, Hop, HopKind, Separator};
+pub use chain::{Chain, ChainError};
 pub use change::Change;
 pub use env_text::EnvText;
+pub use hop::{Hop, HopKind, Separator};
 pub use link::{Link, LinkKind};
 pub use mask::mask;
 pub use observation::{Observation, Phase, Phases, Proof, Verdict};

@@ -3,7 +3,7 @@
 
 use std::net::Ipv6Addr;
 
-use super::chain::HopKind;
+use super::hop::HopKind;
 use super::mask::mask;
 
 /// Parses an element that is neither empty nor `direct` nor `off`. The message of an error

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::chain::{Chain, HopKind};
+use super::chain::Chain;
+use super::hop::HopKind;
 
 /// Where modules come from, best first. The derived order is the order of degradation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::decide::{Facts, Trace};
+use super::facts::{Facts, Trace};
 use super::profile::{Condition, Policy};
 use crate::model::pattern::glob_match;
 use crate::model::{Link, Proof, Snapshot, Truth, Verdict};

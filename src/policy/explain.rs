@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::decide::{Decision, Seen, Trace};
+use super::decide::Decision;
+use super::facts::{Seen, Trace};
 use crate::model::{LinkKind, Snapshot, Truth, Verdict};
 
 /// Why this profile, in one line: the facts that carry it, or what is missing.

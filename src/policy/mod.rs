@@ -13,6 +13,7 @@ pub mod decide;
 mod evaluate;
 pub mod expand;
 pub mod explain;
+pub mod facts;
 pub mod file;
 pub mod finding;
 mod goflags;
@@ -28,6 +29,7 @@ pub mod settle;
 pub mod templates;
 mod variables;
 
-pub use decide::{Considered, Decision, Facts, Seen, Trace, decide, needed};
+pub use decide::{Considered, Decision, decide, needed};
+pub use facts::{Facts, Seen, Trace};
 pub use finding::{Finding, Label, Severity};
 pub use profile::{AgentSettings, Condition, EnvValue, OnDrift, Policy, Profile};

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::decide::{Decision, Seen};
+use super::decide::Decision;
+use super::facts::Seen;
 use crate::model::{Snapshot, Truth, Verdict};
 
 /// How often the network may be looked at: at once as long as it is quiet, and at most once

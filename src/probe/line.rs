@@ -21,7 +21,7 @@ use super::attempt::{Attempt, within};
 use super::dial::dial;
 use super::failure::{Failure, authority};
 use super::fault;
-use super::session::{AGENT, Authorization, bare_host};
+use super::header::{AGENT, Authorization, bare_host};
 use crate::model::Phase;
 
 /// Headers longer than this are no honest proxy's.

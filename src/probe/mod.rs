@@ -19,6 +19,7 @@ mod dial;
 mod failure;
 mod fault;
 mod goproxy;
+mod header;
 mod icmp;
 mod line;
 mod listening;

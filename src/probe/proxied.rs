@@ -14,8 +14,8 @@ use super::answer::{self, Answer, Want};
 use super::attempt::{Attempt, within};
 use super::failure::{Failure, authority};
 use super::fault;
+use super::header::{AGENT, Authorization};
 use super::rules::Via;
-use super::session::{AGENT, Authorization};
 use super::tls::{tls_error, trusting_nobody};
 use crate::model::Phase;
 

@@ -3,15 +3,13 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use hyper::header::HeaderValue;
 use rustls::ClientConfig;
 use url::Url;
 
 use super::answer::{Answer, Want, redirect_portal};
 use super::attempt::{Attempt, within};
 use super::failure::{Failure, authority, shown, strip_userinfo};
+use super::header::{Authorization, bare_host};
 use super::line::Line;
 use super::netrc::Netrc;
 use super::proxied;
@@ -19,9 +17,6 @@ use super::rules::ProxyRules;
 use super::tls::{Tls, Trust};
 use crate::environment::Environment;
 use crate::model::{Phase, Proof, Target};
-
-/// go's own name first, so that what is blocked by name is blocked for the probe as well.
-pub(super) const AGENT: &str = concat!("Go-http-client/1.1 goroam/", env!("CARGO_PKG_VERSION"));
 
 /// `net/http` stops before the eleventh request.
 const MAX_REQUESTS: usize = 10;
@@ -34,9 +29,6 @@ pub(super) struct Shared {
     pub(super) netrc: Netrc,
     pub(super) tls: Tls,
 }
-
-/// Basic credentials. There is no way to print them.
-pub(super) struct Authorization(HeaderValue);
 
 /// The requests of one try.
 pub(super) struct Session<'a> {
@@ -215,27 +207,6 @@ impl<'a> Session<'a> {
         let (config, _) = within(self.attempt.end(), Phase::Tls, missing, config).await?;
         config.map(Some)
     }
-}
-
-impl Authorization {
-    fn basic(user: &[u8], password: &[u8]) -> Option<Authorization> {
-        let pair = [user, b":", password].concat();
-        let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair))).ok()?;
-        value.set_sensitive(true);
-        Some(Authorization(value))
-    }
-
-    pub(super) fn header(&self) -> HeaderValue {
-        self.0.clone()
-    }
-}
-
-/// The host without the brackets of an IPv6 address.
-pub(super) fn bare_host(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    host.trim_start_matches('[')
-        .trim_end_matches(']')
-        .to_owned()
 }
 
 /// What stands in userinfo is escaped; what goes into the header is not.

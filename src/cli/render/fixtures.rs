@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::plan::{Plan, Step};
 use crate::policy::Decision;
-use crate::policy::decide::{Considered, Trace};
+use crate::policy::{Considered, Trace};
 use crate::state::entry::{Entry, Outcome};
 
 /// Eighty columns, at a quarter past eleven.

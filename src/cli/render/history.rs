@@ -4,7 +4,7 @@ use super::page::{Page, duration};
 use super::style::{BOLD, DIM, paint};
 use super::text::{Sheet, clean, width};
 use crate::model::Truth;
-use crate::policy::decide::Trace;
+use crate::policy::Trace;
 use crate::state::entry::{Entry, Outcome};
 
 /// One line a turn, under the day where it is not today.

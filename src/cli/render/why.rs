@@ -7,7 +7,7 @@ use super::style::{BAD, BOLD, DIM, GOOD, paint};
 use super::text::{Sheet, clean, pad, width};
 use crate::agent::WhyReport;
 use crate::model::Truth;
-use crate::policy::decide::{Considered, Trace};
+use crate::policy::{Considered, Trace};
 
 /// Conditions wider than this push their evidence to the right instead of the whole column.
 const CONDITION_COLUMNS: usize = 26;

@@ -1,0 +1,54 @@
+//! What stands in the go env file now, as far as goroam manages it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::Error;
+use crate::gocmd::{ApplyError, EnvFile, EnvText};
+use crate::policy::Policy;
+use crate::state::Baseline;
+
+/// The managed variables as they stand in the go env file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Present {
+    pub(crate) bytes: Option<Vec<u8>>,
+    pub(crate) values: BTreeMap<String, String>,
+}
+
+impl Present {
+    /// Reads the file.
+    pub(crate) fn read(file: &EnvFile, managed: &BTreeSet<String>) -> Result<Present, Error> {
+        let text = read_text(file)?;
+        let values = match &text {
+            Some(text) => managed
+                .iter()
+                .filter_map(|name| Some((name.clone(), text.get(name)?.to_owned())))
+                .collect(),
+            None => BTreeMap::new(),
+        };
+        Ok(Present {
+            bytes: text.map(|text| text.0),
+            values,
+        })
+    }
+}
+
+pub(crate) fn read_text(file: &EnvFile) -> Result<Option<EnvText>, Error> {
+    file.read().map_err(|source| {
+        Error::Apply(ApplyError::File {
+            path: file.path.clone(),
+            what: "cannot read",
+            source,
+        })
+    })
+}
+
+/// Everything that goroam manages: what the policy sets, and what it once set.
+pub(crate) fn managed(policy: &Policy, baseline: Option<&Baseline>) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = policy.managed().into_iter().map(str::to_owned).collect();
+    names.extend(
+        baseline
+            .into_iter()
+            .flat_map(|baseline| baseline.values.keys().cloned()),
+    );
+    names
+}

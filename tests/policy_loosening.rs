@@ -1,0 +1,194 @@
+//! The loosening rule, from outside: what may weaken verification, and on what facts.
+
+#[path = "support/lints.rs"]
+mod lints;
+
+use lints::*;
+
+#[test]
+fn what_cannot_be_forged_may_loosen_and_nothing_else() {
+    for (when, proven) in [
+        ("{ up = \"corp\" }", true),
+        ("{ up = \"sum\" }", true),
+        ("{ up = \"plain\" }", false),
+        ("{ up = \"web\" }", false),
+        ("{ up = \"gw\" }", false),
+        ("{ up = \"ssh\" }", false),
+        ("{ up = \"athens\" }", false),
+        ("{ up = \"mirror\" }", false),
+        ("{ down = \"corp\" }", false),
+        ("{ not = { down = \"corp\" } }", true),
+        ("{ not = { up = \"corp\" } }", false),
+        ("{ not = { not = { up = \"corp\" } } }", true),
+        ("{ subnet = \"10.0.0.0/8\" }", false),
+        ("{ ssid = \"Corp\" }", false),
+        ("{ search_domain = \"corp.example\" }", false),
+        ("{ gateway = \"10.0.0.1\" }", false),
+        ("{ dns_server = \"10.0.0.1\" }", false),
+        ("{ interface = \"wg*\" }", false),
+        ("{ interface = { kind = \"tunnel\" } }", false),
+        ("{ portal = false }", false),
+        ("{ online = true }", false),
+        ("{ env = { SITE = \"lab\" } }", false),
+        (
+            "{ all = [{ up = \"corp\" }, { subnet = \"10.0.0.0/8\" }] }",
+            true,
+        ),
+        (
+            "{ all = [{ up = \"gw\" }, { subnet = \"10.0.0.0/8\" }] }",
+            false,
+        ),
+        (
+            "{ any = [{ up = \"corp\" }, { subnet = \"10.0.0.0/8\" }] }",
+            false,
+        ),
+        ("{ any = [{ up = \"corp\" }, { up = \"sum\" }] }", true),
+        (
+            "{ any = [{ up = \"corp\" }, { not = { down = \"sum\" } }] }",
+            true,
+        ),
+        (
+            "{ not = { any = [{ down = \"corp\" }, { portal = true }] } }",
+            true,
+        ),
+        (
+            "{ not = { all = [{ down = \"corp\" }, { portal = true }] } }",
+            false,
+        ),
+        (
+            "{ not = { all = [{ down = \"corp\" }, { down = \"sum\" }] } }",
+            true,
+        ),
+        ("{ at_least = { n = 1, of = [\"corp\", \"sum\"] } }", true),
+        ("{ at_least = { n = 1, of = [\"corp\", \"gw\"] } }", false),
+        ("{ at_least = { n = 2, of = [\"corp\", \"gw\"] } }", true),
+        (
+            "{ at_least = { n = 2, of = [\"corp\", \"gw\", \"ssh\"] } }",
+            false,
+        ),
+        ("{ not = { at_least = { n = 1, of = [\"corp\"] } } }", false),
+    ] {
+        let text = policy(when, "GOSUMDB = \"off\"");
+        let want: &[&str] = if proven { &[] } else { &["loosens-unproven"] };
+        assert_eq!(codes(&text), want, "{when}");
+        assert_eq!(read(&text).policy.is_some(), proven, "{when}");
+    }
+}
+
+#[test]
+fn every_way_of_loosening_is_known() {
+    for (env, phrase) in [
+        ("GOSUMDB = \"off\"", "GOSUMDB=off"),
+        (
+            "GOINSECURE = \"*.corp.example\"",
+            "GOINSECURE=*.corp.example",
+        ),
+        ("GOPRIVATE = \"*\"", "GOPRIVATE matches every path"),
+        (
+            "GOPRIVATE = \"git.corp.example,**\"",
+            "GOPRIVATE matches every path",
+        ),
+        ("GOPRIVATE = \"[a-z]*\"", "GOPRIVATE matches every path"),
+        ("GONOSUMDB = \"*/*\"", "GONOSUMDB matches every path"),
+        (
+            "GOPROXY = \"http://p.corp.example,direct\"",
+            "plain http hop http://p.corp.example",
+        ),
+        (
+            "GOPROXY = \"HTTP://[::2]:80\"",
+            "plain http hop HTTP://[::2]:80",
+        ),
+        (
+            "GOPROXY = { fastest = [\"proxy\", \"plain\"], then = \"direct\" }",
+            "plain http hop http://10.20.0.2:3000",
+        ),
+        (
+            "GONOSUMDB = \"${GOPRIVATE}\"",
+            "GONOSUMDB is whatever GOPRIVATE holds",
+        ),
+    ] {
+        let text = policy("{ up = \"corp\" }", env);
+        let parsed = read(&text);
+        assert_eq!(
+            parsed.policy.unwrap().profiles[0].loosens,
+            [phrase],
+            "{env}"
+        );
+        let text = policy("{ subnet = \"10.0.0.0/8\" }", env);
+        assert_eq!(codes(&text), ["loosens-unproven"], "{env}");
+    }
+    for env in [
+        "GOSUMDB = \"sum.golang.org\"",
+        "GOSUMDB = \"sum.golang.google.cn\"",
+        "GOPRIVATE = \"*.corp.example\"",
+        "GONOSUMDB = \"none\"",
+        "GOINSECURE = \"none\"",
+        "GONOPROXY = \"*\"",
+        "GOPROXY = \"http://127.0.0.1:3000,direct\"",
+        "GOPROXY = \"http://[::1]:3000\"",
+        "GOPROXY = \"http://localhost:3000\"",
+        "GOPROXY = \"off,http://p.corp.example\"",
+        "GOVCS = \"*:all\"",
+    ] {
+        let text = policy("{ subnet = \"10.0.0.0/8\" }", env);
+        let policy = read(&text).policy.unwrap();
+        assert_eq!(policy.profiles[0].loosens, [""; 0], "{env}");
+    }
+}
+
+#[test]
+fn the_finding_shows_the_value_and_the_condition() {
+    let text = policy(
+        "{ subnet = \"10.0.0.0/8\" }",
+        "GOPROXY = \"direct\", GOSUMDB = \"off\"",
+    );
+    let found = findings(&text);
+    let [finding] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!(place(finding, &text), "\"off\"");
+    assert_eq!(
+        finding.primary.as_ref().unwrap().text,
+        "nothing may make this weaker"
+    );
+    assert_eq!(
+        &text[finding.related[0].span.clone()],
+        "{ subnet = \"10.0.0.0/8\" }"
+    );
+    assert!(
+        finding.related[0].text.contains("any access point"),
+        "{finding:?}"
+    );
+    assert!(
+        finding.help.as_ref().unwrap().contains("{ up = \"corp\" }"),
+        "{finding:?}"
+    );
+}
+
+#[test]
+fn a_profile_that_always_holds_proves_nothing() {
+    let text = format!("{TARGETS}[[profile]]\nname = \"x\"\nenv = {{ GOSUMDB = \"off\" }}\n");
+    assert_eq!(codes(&text), ["loosens-unproven"]);
+    let accepted = format!("{text}accept_unauthenticated = true\n");
+    assert_eq!(codes(&accepted), ["loosens-accepted"]);
+    let policy = read(&accepted).policy.unwrap();
+    assert!(policy.profiles[0].accept_unauthenticated && policy.profiles[0].is_loose());
+    let refused = format!("{text}accept_unauthenticated = false\n");
+    assert_eq!(codes(&refused), ["loosens-unproven"]);
+}
+
+#[test]
+fn accepting_what_is_proven_is_idle() {
+    let text = policy("{ up = \"corp\" }", "GOSUMDB = \"off\"").replace(
+        "[[profile]]\nname = \"last\"",
+        "accept_unauthenticated = true\n[[profile]]\nname = \"last\"",
+    );
+    assert_eq!(codes(&text), ["accept-unneeded"]);
+}
+
+#[test]
+fn a_target_with_a_fault_does_not_count_as_forged_or_proven() {
+    let text =
+        policy("{ up = \"corp\" }", "GOSUMDB = \"off\"").replace("private = true", "privat = true");
+    assert_eq!(codes(&text), ["unknown-key"]);
+}

@@ -1,0 +1,68 @@
+//! Small policies with one fault, and what is found in them.
+
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::unwrap_used
+)]
+
+use std::path::Path;
+
+use goroam::policy::Finding;
+use goroam::policy::file::{Parsed, Place, parse};
+
+pub fn read(text: &str) -> Parsed {
+    let place = Place {
+        folder: Path::new("/etc/goroam"),
+        home: Some(Path::new("/home/me")),
+    };
+    parse(text, place)
+}
+
+/// Code and place of every finding, the place as the text that stands there.
+pub fn found(text: &str) -> Vec<(&'static str, String)> {
+    let place = |finding: &Finding| {
+        let label = finding.primary.as_ref();
+        label.map_or(String::new(), |label| text[label.span.clone()].to_owned())
+    };
+    let findings = read(text).findings;
+    findings
+        .iter()
+        .map(|finding| (finding.code, place(finding)))
+        .collect()
+}
+
+/// A whole policy around some targets and a condition of its first profile.
+pub fn policy(targets: &str, when: &str) -> String {
+    format!(
+        "version = 1\n[target.proxy]\ngoproxy = \"https://proxy.golang.org\"\n{targets}\n\
+         [[profile]]\nname = \"first\"\nwhen = {when}\n[[profile]]\nname = \"last\"\n"
+    )
+}
+
+pub fn with_env(env: &str) -> String {
+    format!("version = 1\n[[profile]]\nname = \"only\"\nenv = {{ {env} }}\n")
+}
+
+pub fn with_target(body: &str) -> String {
+    policy(
+        &format!("[target.t]\n{body}"),
+        "{ all = [{ up = \"t\" }, { up = \"proxy\" }] }",
+    )
+}
+
+#[track_caller]
+pub fn one(text: &str, code: &str, place: &str) -> Finding {
+    assert_eq!(
+        found(text),
+        [(code, place.to_owned())].map(|(c, p)| (leak(c), p)),
+        "{text}"
+    );
+    read(text).findings.remove(0)
+}
+
+pub fn leak(code: &str) -> &'static str {
+    Box::leak(code.to_owned().into_boxed_str())
+}
