@@ -33,6 +33,7 @@ pub(super) enum Swapped {
 
 /// Puts the copy in the file's place; `replaces`: there is a file that it takes the place of.
 pub(super) fn swap(copy: &mut Copy, place: &Place, replaces: bool) -> io::Result<Swapped> {
+    copy.let_go()?;
     if !replaces {
         return match os::rename_new(&copy.path, &place.path) {
             Ok(()) => {
@@ -73,6 +74,7 @@ pub(super) fn swap(copy: &mut Copy, place: &Place, replaces: bool) -> io::Result
 
 /// Takes the file away; `None`: there was none. It is gone once this is dropped.
 pub(super) fn take_away(place: &Place, beside: &mut Copy) -> io::Result<Option<File>> {
+    beside.let_go()?;
     match std::fs::rename(&place.path, &beside.path) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -283,5 +285,77 @@ mod windows {
 
     fn wide(path: &Path) -> Vec<u16> {
         path.as_os_str().encode_wide().chain([0]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::{Copy, Place, Swapped, swap, take_away};
+    use crate::gocmd::envfile::read_open;
+
+    fn place(content: Option<&str>) -> (tempfile::TempDir, PathBuf, Place) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("env");
+        if let Some(content) = content {
+            std::fs::write(&path, content).unwrap();
+        }
+        let place = Place::resolve(&path).unwrap();
+        (folder, path, place)
+    }
+
+    fn count(folder: &tempfile::TempDir) -> usize {
+        std::fs::read_dir(folder.path()).unwrap().count()
+    }
+
+    #[test]
+    fn what_was_there_can_be_looked_at_afterwards() {
+        let (folder, path, place) = place(Some("old"));
+        let mut copy = Copy::new(&place, b"new").unwrap();
+        std::fs::write(&path, "slipped in").unwrap();
+        let Swapped::Done(Some(old)) = swap(&mut copy, &place, true).unwrap() else {
+            panic!("nothing was displaced");
+        };
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        assert_eq!(read_open(&old).unwrap(), b"slipped in");
+        drop((copy, old));
+        assert_eq!(count(&folder), 1);
+    }
+
+    #[test]
+    fn a_file_that_appeared_or_vanished_is_not_overwritten() {
+        let (folder, path, nowhere) = place(None);
+        let mut copy = Copy::new(&nowhere, b"new").unwrap();
+        assert!(matches!(
+            swap(&mut copy, &nowhere, true).unwrap(),
+            Swapped::Moved
+        ));
+        assert!(!path.exists());
+        std::fs::write(&path, "theirs").unwrap();
+        assert!(matches!(
+            swap(&mut copy, &nowhere, false).unwrap(),
+            Swapped::Moved
+        ));
+        assert_eq!(std::fs::read(&path).unwrap(), b"theirs");
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(
+            swap(&mut copy, &nowhere, false).unwrap(),
+            Swapped::Done(None)
+        ));
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        drop(copy);
+        assert_eq!(count(&folder), 1);
+    }
+
+    #[test]
+    fn what_is_taken_away_can_be_looked_at_too() {
+        let (folder, path, place) = place(Some("old"));
+        let mut copy = Copy::new(&place, b"").unwrap();
+        let old = take_away(&place, &mut copy).unwrap().unwrap();
+        assert!(!path.exists());
+        assert_eq!(read_open(&old).unwrap(), b"old");
+        drop((copy, old));
+        assert_eq!(count(&folder), 0);
     }
 }
