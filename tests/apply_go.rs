@@ -250,10 +250,11 @@ async fn a_read_only_folder_is_too() {
     std::fs::set_permissions(folder, PermissionsExt::from_mode(0o555)).unwrap();
     let error = home.apply(&go, &plan(&["GOPROXY=direct"])).await;
     std::fs::set_permissions(folder, PermissionsExt::from_mode(0o755)).unwrap();
-    match error.unwrap_err() {
-        ApplyError::ReadOnly { path } => assert_eq!(path, folder),
-        error => panic!("{error}"),
-    }
+    let error = error.unwrap_err();
+    assert!(
+        matches!(&error, ApplyError::ReadOnly { path } if path == folder),
+        "{error}"
+    );
     assert_eq!(home.text(), "GOPROXY=off\n");
 }
 

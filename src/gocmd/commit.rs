@@ -9,7 +9,8 @@ use super::apply::{Applied, ApplyError, Prepared, read_whole};
 use super::copy::{Copy, Place, sync_folder};
 use super::envfile::read_open;
 use super::lines::{Carried, carry, holds};
-use super::swap::{Swapped, is_final, swap};
+use super::rename::is_final;
+use super::swap::{Swapped, swap};
 use crate::model::EnvText;
 
 /// How often the file is swapped before goroam gives up.
