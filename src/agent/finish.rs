@@ -6,30 +6,21 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 
-use super::cause::Cause;
 use super::clock;
 use super::command::TurnReport;
 use super::drift;
 use super::error::Error;
+use super::failed::Failed;
 use super::present::{Present, managed};
 use super::round::{Ready, Stopwatch, millis};
 use super::session::Session;
 use crate::gocmd::EnvText;
 use crate::model::mask::mask;
-use crate::model::{Change, NetworkId, Observation, Snapshot};
+use crate::model::{NetworkId, Observation, Snapshot};
 use crate::plan::{Plan, Step};
 use crate::policy::explain;
 use crate::state::entry::Outcome;
 use crate::state::{Baseline, Entry, Memory};
-
-/// A turn that came to nothing.
-#[derive(Debug)]
-pub(crate) struct Failed<'a> {
-    pub(crate) cause: Cause,
-    pub(crate) snapshot: &'a Snapshot,
-    pub(crate) changes: &'a [Change],
-    pub(crate) error: &'a Error,
-}
 
 /// Networks that are remembered; the longest unseen go first.
 const NETWORKS: usize = 64;

@@ -16,6 +16,7 @@ mod clock;
 pub mod command;
 mod drift;
 pub mod error;
+mod failed;
 mod finish;
 mod gofacts;
 mod known;

@@ -9,7 +9,7 @@ use super::cause::Cause;
 use super::clock;
 use super::command::Reply;
 use super::error::Error;
-use super::finish::Failed;
+use super::failed::Failed;
 use super::known;
 use super::policy_file::load_policy;
 use super::round::{Ready, round};

@@ -13,7 +13,7 @@ use super::cause::Cause;
 use super::clock;
 use super::command::TurnReport;
 use super::error::Error;
-use super::finish::Failed;
+use super::failed::Failed;
 use super::gofacts::GoFacts;
 use super::policy_file::{Loaded, built_in, load_policy, nearest};
 use super::round::{Input, millis, round};
