@@ -36,18 +36,20 @@ pub(super) async fn echo(deadline: Deadline, address: IpAddr) -> Result<f64, Fai
     });
     let missing = || no_echo(address);
     let (answered, took) = within(deadline, Phase::FirstByte, missing, sent).await?;
-    if answered.unwrap_or_default() {
-        Ok(took)
-    } else {
-        Err(Failure::down(Phase::FirstByte, no_echo(address)))
+    match answered.ok().flatten() {
+        Some(true) => Ok(took),
+        Some(false) => Err(Failure::down(Phase::FirstByte, no_echo(address))),
+        None => {
+            let reason = format!("this system does not send an echo to {address}");
+            Err(Failure::refusal(Phase::Connect, reason))
+        }
     }
 }
 
-fn send_v4(address: Ipv4Addr, millis: u32) -> bool {
+/// Was there an answer? `None`: nothing could be sent at all.
+fn send_v4(address: Ipv4Addr, millis: u32) -> Option<bool> {
     // SAFETY: takes nothing; `Echo` closes the handle.
-    let Some(mut echo) = Echo::with(unsafe { IcmpCreateFile() }) else {
-        return false;
-    };
+    let mut echo = Echo::with(unsafe { IcmpCreateFile() })?;
     // SAFETY: both buffers outlive the call, which blocks, and their true sizes are given.
     let replies = unsafe {
         IcmpSendEcho(
@@ -61,15 +63,18 @@ fn send_v4(address: Ipv4Addr, millis: u32) -> bool {
             millis,
         )
     };
+    if replies == 0 {
+        return Some(false);
+    }
     // SAFETY: with at least one reply, the buffer begins with an ICMP_ECHO_REPLY, aligned.
-    replies > 0 && unsafe { (*echo.reply.as_ptr().cast::<ICMP_ECHO_REPLY>()).Status } == IP_SUCCESS
+    let status = unsafe { (*echo.reply.as_ptr().cast::<ICMP_ECHO_REPLY>()).Status };
+    Some(status == IP_SUCCESS)
 }
 
-fn send_v6(address: Ipv6Addr, millis: u32) -> bool {
+/// The same for IPv6.
+fn send_v6(address: Ipv6Addr, millis: u32) -> Option<bool> {
     // SAFETY: takes nothing; `Echo` closes the handle.
-    let Some(mut echo) = Echo::with(unsafe { Icmp6CreateFile() }) else {
-        return false;
-    };
+    let mut echo = Echo::with(unsafe { Icmp6CreateFile() })?;
     // The unspecified address: the system chooses its own.
     let from = SOCKADDR_IN6 {
         sin6_family: AF_INET6,
@@ -95,9 +100,12 @@ fn send_v6(address: Ipv6Addr, millis: u32) -> bool {
             millis,
         )
     };
+    if replies == 0 {
+        return Some(false);
+    }
     // SAFETY: with at least one reply, the buffer begins with an ICMPV6_ECHO_REPLY, aligned.
-    replies > 0
-        && unsafe { (*echo.reply.as_ptr().cast::<ICMPV6_ECHO_REPLY_LH>()).Status } == IP_SUCCESS
+    let status = unsafe { (*echo.reply.as_ptr().cast::<ICMPV6_ECHO_REPLY_LH>()).Status };
+    Some(status == IP_SUCCESS)
 }
 
 /// A handle to send with, and the room for the answer.
@@ -110,7 +118,8 @@ struct Echo {
 impl Echo {
     fn with(handle: HANDLE) -> Option<Echo> {
         let reply = [0; REPLY_SIZE.div_ceil(8)];
-        (handle != INVALID_HANDLE_VALUE).then_some(Echo { handle, reply })
+        // `then_some` would make one, and drop it, in any case.
+        (handle != INVALID_HANDLE_VALUE).then(|| Echo { handle, reply })
     }
 
     fn size(&self) -> u32 {
