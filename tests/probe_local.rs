@@ -98,6 +98,10 @@ async fn an_ipv6_echo_comes_back_where_there_is_ipv6() {
         address: IpAddr::V6(Ipv6Addr::LOCALHOST),
     })
     .await;
+    if seen.reason.starts_with("this system does not send") {
+        println!("skipped: Wine has no Icmp6SendEcho2");
+        return;
+    }
     assert!(
         seen.is_up() || seen.reason.starts_with("needs permission"),
         "{}",

@@ -179,8 +179,9 @@ async fn the_variables_of_go_name_the_roots() {
 
     let by_file = probe_with(dir.path(), &[("SSL_CERT_FILE", file)], &target).await;
     assert_eq!(by_file.verdict, Verdict::Up, "{}", by_file.reason);
-    let two = format!("/nonexistent:{folder}");
-    let by_folder = probe_with(dir.path(), &[("SSL_CERT_DIR", &two)], &target).await;
+    let two = std::env::join_paths(["/nonexistent", folder]).unwrap();
+    let two = two.to_str().unwrap();
+    let by_folder = probe_with(dir.path(), &[("SSL_CERT_DIR", two)], &target).await;
     assert_eq!(by_folder.verdict, Verdict::Up, "{}", by_folder.reason);
     let by_none = probe_with(dir.path(), &[], &target).await;
     assert_eq!(by_none.verdict, Verdict::Down);

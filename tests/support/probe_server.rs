@@ -280,6 +280,7 @@ pub fn environment(dir: &Path, vars: &[(&str, &str)]) -> Environment {
     let home = dir.to_str().unwrap();
     [
         ("HOME", home),
+        ("USERPROFILE", home),
         ("SSL_CERT_FILE", nowhere),
         ("SSL_CERT_DIR", nowhere),
     ]

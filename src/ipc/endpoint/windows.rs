@@ -2,18 +2,20 @@
 
 use std::ffi::c_void;
 use std::io;
+use std::os::windows::io::AsRawHandle as _;
 use std::ptr;
 
 use tokio::net::windows::named_pipe::{
     ClientOptions, NamedPipeClient, NamedPipeServer, ServerOptions,
 };
-use windows_sys::Win32::Foundation::{CloseHandle, ERROR_PIPE_BUSY, HANDLE, LocalFree};
+use windows_sys::Win32::Foundation::{CloseHandle, ERROR_PIPE_BUSY, HANDLE, LocalFree, NO_ERROR};
 use windows_sys::Win32::Security::Authorization::{
-    ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
+    ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, GetSecurityInfo,
+    SDDL_REVISION_1, SE_KERNEL_OBJECT,
 };
 use windows_sys::Win32::Security::{
-    GetTokenInformation, PSECURITY_DESCRIPTOR, SECURITY_ATTRIBUTES, TOKEN_QUERY, TOKEN_USER,
-    TokenUser,
+    GetTokenInformation, OWNER_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID,
+    SECURITY_ATTRIBUTES, TOKEN_QUERY, TOKEN_USER, TokenUser,
 };
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
@@ -47,24 +49,72 @@ impl Listener {
 
     /// The next client. The access list has turned others away.
     pub(in crate::ipc) async fn accept(&mut self) -> io::Result<ServerEnd> {
-        self.next.connect().await?;
+        let connected = self.next.connect().await;
+        // A new instance also after an error: the old one would say the same for ever.
         let next = self.access.create(&self.name, false)?;
-        Ok(std::mem::replace(&mut self.next, next))
+        let server = std::mem::replace(&mut self.next, next);
+        connected.map(|()| server)
     }
 }
 
 /// Connects to the agent of this user. `NotFound`: there is none.
 pub(in crate::ipc) async fn connect(_: &Paths) -> io::Result<ClientEnd> {
-    let name = pipe_name(&own_sid()?);
+    let sid = own_sid()?;
+    let name = pipe_name(&sid);
     loop {
         match ClientOptions::new().open(&name) {
             // Between one client and the next instance; the caller's time limit ends the wait.
             Err(error) if error.raw_os_error() == Some(ERROR_PIPE_BUSY as i32) => {
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             }
-            done => return done,
+            Err(error) => return Err(error),
+            Ok(pipe) => {
+                // Somebody else's server in our place would be told what we want, and lie to
+                // us: anybody may make a pipe of this name while there is no agent.
+                check_owner(&pipe, &sid)?;
+                return Ok(pipe);
+            }
         }
     }
+}
+
+/// Only an administrator can make another one the owner of what is his.
+fn check_owner(pipe: &ClientEnd, own: &str) -> io::Result<()> {
+    let mut owner: PSID = ptr::null_mut();
+    let mut descriptor: PSECURITY_DESCRIPTOR = ptr::null_mut();
+    // SAFETY: the handle is open; the two places are for the pointers that are returned, and
+    // what is not asked for may be left out.
+    let done = unsafe {
+        GetSecurityInfo(
+            pipe.as_raw_handle(),
+            SE_KERNEL_OBJECT,
+            OWNER_SECURITY_INFORMATION,
+            &mut owner,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+            &mut descriptor,
+        )
+    };
+    if done != NO_ERROR {
+        return Err(io::Error::from_raw_os_error(done.cast_signed()));
+    }
+    // Frees it; the owner's identifier lies in it.
+    let _descriptor = Access(descriptor);
+    if owner.is_null() {
+        return Err(foreign("nobody"));
+    }
+    // SAFETY: it is not null, so it points to an identifier within the descriptor.
+    let owner = unsafe { sid_text(owner)? };
+    match owner == own {
+        true => Ok(()),
+        false => Err(foreign(&owner)),
+    }
+}
+
+fn foreign(owner: &str) -> io::Error {
+    let why = format!("the other end of the pipe belongs to {owner}");
+    io::Error::new(io::ErrorKind::PermissionDenied, why)
 }
 
 fn pipe_name(sid: &str) -> String {
@@ -159,9 +209,16 @@ fn token_sid(token: HANDLE) -> io::Result<String> {
     }
     // SAFETY: the call above has put a TOKEN_USER at the start of the aligned buffer.
     let user = unsafe { &*buffer.as_ptr().cast::<TOKEN_USER>() };
+    // SAFETY: the identifier lies in the buffer.
+    unsafe { sid_text(user.User.Sid) }
+}
+
+/// # Safety
+/// `sid` must point to a security identifier.
+unsafe fn sid_text(sid: PSID) -> io::Result<String> {
     let mut text: *mut u16 = ptr::null_mut();
-    // SAFETY: the SID lies in the buffer, `text` is a place for a pointer.
-    if unsafe { ConvertSidToStringSidW(user.User.Sid, &mut text) } == 0 {
+    // SAFETY: promised by the caller; `text` is a place for a pointer.
+    if unsafe { ConvertSidToStringSidW(sid, &mut text) } == 0 {
         return Err(io::Error::last_os_error());
     }
     let mut length = 0;
@@ -184,7 +241,7 @@ fn wide(text: &str) -> Vec<u16> {
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    use super::{Listener, connect};
+    use super::{Listener, check_owner, connect};
     use crate::paths::Paths;
 
     #[tokio::test]
@@ -212,7 +269,11 @@ mod tests {
             server.read_exact(&mut heard).await.unwrap();
             assert_eq!(&heard, word);
         }
-        drop(listener);
+        let (client, server) = tokio::join!(connect(&paths), listener.accept());
+        let foreign = check_owner(&client.unwrap(), "S-1-5-18").unwrap_err();
+        assert_eq!(foreign.kind(), std::io::ErrorKind::PermissionDenied);
+        // While an instance lives, its name is busy, not gone.
+        drop((server, listener));
         assert!(connect(&paths).await.is_err());
     }
 }
