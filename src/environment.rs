@@ -29,8 +29,14 @@ impl Environment {
 
     /// The value of a variable; an empty one counts as unset, as in the go command.
     pub fn get(&self, name: &str) -> Option<&str> {
+        let spelled_otherwise = || {
+            let mut vars = self.vars.iter();
+            let (_, value) = vars.find(|(own, _)| cfg!(windows) && is_same_name(own, name))?;
+            Some(value)
+        };
         self.vars
             .get(name)
+            .or_else(spelled_otherwise)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
     }
@@ -53,6 +59,15 @@ impl Environment {
     }
 }
 
+/// Do two names mean the same variable? On Windows `Path` is `PATH`.
+pub fn is_same_name(one: &str, other: &str) -> bool {
+    if cfg!(windows) {
+        one.eq_ignore_ascii_case(other)
+    } else {
+        one == other
+    }
+}
+
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(vars: I) -> Environment {
         let vars = vars
@@ -60,5 +75,18 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
             .map(|(name, value)| (name.into(), value.into()))
             .collect();
         Environment { vars }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Environment;
+
+    #[test]
+    fn case_is_ignored_on_windows_only_and_an_empty_variable_is_unset() {
+        let env: Environment = [("Path", "x"), ("GOFLAGS", "")].into_iter().collect();
+        assert_eq!(env.get("Path"), Some("x"));
+        assert_eq!(env.get("PATH").is_some(), cfg!(windows));
+        assert_eq!(env.get("GOFLAGS"), None);
     }
 }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::command::GoCommand;
-use super::copy::{Copy, Place, sync};
-use super::envfile::{EnvFile, read_open};
+use super::copy::{Copy, Place};
+use super::envfile::EnvFile;
 use super::failure::ApplyError;
 use super::lines::unexpected;
 use super::run::{self};
@@ -97,14 +97,14 @@ impl Task {
             run::write(&self.go, &self.env, &copy.path, &managed, args).await?;
         }
         let failed = |error| ApplyError::file(&copy.path, "cannot be read back", error);
-        let after = EnvText(read_open(&copy.file).map_err(failed)?);
+        let after = EnvText(copy.read().map_err(failed)?);
         if let Some(what) = unexpected(&self.plan, base, &after) {
             return Err(ApplyError::Unexpected {
                 version: self.go.version.text,
                 what,
             });
         }
-        sync(&copy.file)
+        copy.sync()
             .await
             .map_err(|error| ApplyError::file(&copy.path, "cannot be put on the disk", error))?;
         Ok(Prepared {

@@ -6,11 +6,12 @@ use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
 use super::apply::{Applied, Prepared, read_whole};
-use super::copy::{Copy, Place, sync, sync_folder};
+use super::copy::{Copy, Place, sync_folder};
 use super::envfile::read_open;
 use super::failure::ApplyError;
 use super::lines::{Carried, carry, holds};
-use super::swap::{Swapped, is_final, swap};
+use super::rename::is_final;
+use super::swap::{Swapped, swap};
 use crate::model::EnvText;
 
 /// How often the file is swapped before goroam gives up.
@@ -226,7 +227,7 @@ impl Prepared {
 
     /// A merged copy was swapped in without waiting for the disk: other writers do not wait.
     async fn make_durable(&self) -> Result<(), ApplyError> {
-        let written = sync(&self.copy.file).await;
+        let written = self.copy.sync().await;
         written.map_err(|error| self.error("cannot be put on the disk", error))?;
         sync_folder(self.place.folder()).await;
         Ok(())

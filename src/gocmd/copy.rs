@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::envfile::{not_a_file, read_file};
+use super::envfile::{not_a_file, read_file, read_open};
 use super::failure::ApplyError;
 
 /// The real file behind symbolic links, as far as it exists.
@@ -23,7 +23,8 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) struct Copy {
     pub(super) path: PathBuf,
-    pub(super) file: File,
+    /// `None` once it was let go.
+    file: Option<File>,
     there: bool,
 }
 
@@ -105,7 +106,8 @@ impl Copy {
         })?;
         sweep(place, &copy);
         if let Some(meta) = &place.meta {
-            access::same(&copy.file, meta).map_err(|error| {
+            let given = copy.open_file().and_then(|file| access::same(file, meta));
+            given.map_err(|error| {
                 ApplyError::file(&place.path, "its owner cannot be kept", error)
             })?;
         }
@@ -115,10 +117,37 @@ impl Copy {
 
     /// Replaces the copy's bytes. Nobody reads it yet.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut file = &self.file;
+        let mut file = self.open_file()?;
         file.set_len(0)?;
         io::Seek::seek(&mut file, io::SeekFrom::Start(0))?;
         file.write_all(bytes)
+    }
+
+    /// Its bytes, from what is open, whatever its name has become.
+    pub(super) fn read(&self) -> io::Result<Vec<u8>> {
+        read_open(self.open_file()?)
+    }
+
+    /// Puts its bytes on the disk, unless it was let go, which did that.
+    pub(super) async fn sync(&self) -> io::Result<()> {
+        match &self.file {
+            Some(file) => sync(file).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Windows does not move a file that is open: it is put on the disk and closed.
+    pub(super) fn let_go(&mut self) -> io::Result<()> {
+        match self.file.take_if(|_| cfg!(windows)) {
+            Some(file) => file.sync_all(),
+            None => Ok(()),
+        }
+    }
+
+    fn open_file(&self) -> io::Result<&File> {
+        self.file
+            .as_ref()
+            .ok_or_else(|| io::Error::other("the copy is closed already"))
     }
 
     /// Its name is now something else's: it must not be removed.
@@ -137,7 +166,7 @@ impl Drop for Copy {
 
 /// Puts a file's bytes on the disk, away from the thread that runs the loop: a busy disk
 /// takes its time.
-pub(super) async fn sync(file: &File) -> io::Result<()> {
+async fn sync(file: &File) -> io::Result<()> {
     let file = file.try_clone()?;
     tokio::task::spawn_blocking(move || file.sync_all())
         .await
@@ -179,7 +208,7 @@ fn create(place: &Place) -> io::Result<Copy> {
         let path = path.keep().map_err(|error| error.error)?;
         let copy = Copy {
             path,
-            file,
+            file: Some(file),
             there: true,
         };
         // Another goroam may have swept it away before it was locked.
@@ -223,7 +252,7 @@ fn is_left_behind(path: &Path, own: &Copy) -> bool {
         }
     }
     let modified = |file: &File| file.metadata().and_then(|meta| meta.modified());
-    match (modified(&own.file), modified(&file)) {
+    match (own.open_file().and_then(modified), modified(&file)) {
         (Ok(now), Ok(then)) => now
             .duration_since(then)
             .is_ok_and(|age| age > Duration::from_secs(60)),

@@ -112,7 +112,7 @@ fn command(real: Real, others: Vec<PathBuf>) -> GoCommand {
 
 /// The candidates that are other files than the one taken, each once.
 fn others(taken: &[&Path], candidates: &[PathBuf]) -> Vec<PathBuf> {
-    let canonical = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let canonical = |path: &Path| dunce::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut seen: Vec<PathBuf> = taken.iter().map(|path| canonical(path)).collect();
     let mut others = Vec::new();
     for candidate in candidates {

@@ -66,12 +66,7 @@ struct Place {
 /// Relative entries depend on the folder that goroam was started in, so they do not count;
 /// `os/exec` refuses them as well.
 fn path_folders(env: &Environment) -> Vec<PathBuf> {
-    let name = if cfg!(windows) && env.get("PATH").is_none() {
-        "Path"
-    } else {
-        "PATH"
-    };
-    env.get(name).map_or_else(Vec::new, |path| {
+    env.get("PATH").map_or_else(Vec::new, |path| {
         std::env::split_paths(path)
             .filter(|folder| folder.is_absolute())
             .collect()

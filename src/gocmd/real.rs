@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::places::is_executable;
 use super::run::bounded;
 use super::version::GoVersion;
-use crate::environment::Environment;
+use crate::environment::{Environment, is_same_name};
 
 /// A wrapper may start a shell, a version manager or Python; one that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -33,7 +33,8 @@ pub(super) async fn resolve(candidate: &Path, env: &Environment) -> Result<Real,
 /// `GOROOT/bin/go` with `GOROOT/VERSION`, symbolic links followed. The file must be a program:
 /// a script of this name is a wrapper wherever it lies.
 fn by_goroot(candidate: &Path) -> Option<Real> {
-    let path = std::fs::canonicalize(candidate).ok()?;
+    // Not `\\?\C:\…`: as a GOROOT that would break go.
+    let path = dunce::canonicalize(candidate).ok()?;
     let goroot = path.parent()?.parent()?.to_owned();
     // `cfg.go:isGOROOT` looks for pkg/tool.
     if !goroot.join("pkg").join("tool").is_dir() || !is_program(&path) {
@@ -52,7 +53,7 @@ async fn by_asking(candidate: &Path, env: &Environment) -> Result<Real, String> 
     let left_out = ["GOROOT", "GOFLAGS", "GOENV", "GOTOOLCHAIN", "GOWORK"];
     let vars = env
         .iter()
-        .filter(|(name, _)| !left_out.contains(name))
+        .filter(|(name, _)| !left_out.iter().any(|other| is_same_name(name, other)))
         .chain([
             ("GOENV", "off"),
             ("GOTOOLCHAIN", "local"),

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::copy::{Copy, Place, sync, sync_folder};
+use super::copy::{Copy, Place, sync_folder};
 use super::envfile::{EnvFile, read_open};
 use super::failure::ApplyError;
 use super::swap::{Swapped, swap, take_away};
@@ -53,7 +53,7 @@ pub async fn restore(
     let failed =
         |error| RestoreError::from(ApplyError::file(&place.path, "cannot be put back", error));
     let mut copy = Copy::new(&place, bytes.as_deref().unwrap_or_default())?;
-    sync(&copy.file).await.map_err(failed)?;
+    copy.sync().await.map_err(failed)?;
     let old = match bytes {
         Some(_) => match swap(&mut copy, &place, found.is_some()).map_err(failed)? {
             Swapped::Done(old) => old,
@@ -90,6 +90,7 @@ async fn written_since(old: &File, expect: &[u8]) -> std::io::Result<Option<Vec<
 fn put_back(place: &Place, bytes: &[u8]) -> Result<(), ApplyError> {
     let failed = |error| ApplyError::file(&place.path, "cannot be put back", error);
     let mut copy = Copy::new(place, bytes)?;
+    copy.let_go().map_err(failed)?;
     std::fs::rename(&copy.path, &place.path).map_err(failed)?;
     copy.is_gone();
     Ok(())

@@ -13,7 +13,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 
 use super::command::GoCommand;
-use crate::environment::Environment;
+use crate::environment::{Environment, is_same_name};
 use crate::model::mask;
 
 /// `go env` takes 4 to 12 ms; one that takes this long hangs on a dead network drive.
@@ -120,9 +120,15 @@ fn child_env<'a>(
 ) -> Vec<(OsString, OsString)> {
     let mut left_out: Vec<&str> = managed.collect();
     left_out.push("GOFLAGS");
+    // What is set below must not stay beside it in another spelling.
+    let mut pinned = vec!["GOTOOLCHAIN", "GOWORK", "GOROOT"];
+    pinned.extend(file.map(|_| "GOENV"));
     let mut vars: BTreeMap<OsString, OsString> = env
         .iter()
-        .filter(|(name, _)| !left_out.contains(name))
+        .filter(|(name, _)| {
+            let mut others = left_out.iter().chain(&pinned);
+            !others.any(|other| is_same_name(name, other))
+        })
         .map(|(name, value)| (name.into(), value.into()))
         .collect();
     vars.insert("GOTOOLCHAIN".into(), "local".into());

@@ -170,11 +170,9 @@ mod tests {
         assert_eq!(look(dir.path()).unwrap_err().verdict, Verdict::Wrong);
         let dir = tree(&["cache/download/a.test/b/@v/v1.0.0.mod"]);
         let cache = look(dir.path()).unwrap_err();
-        assert!(
-            cache.reason.ends_with("cache/download instead"),
-            "{}",
-            cache.reason
-        );
+        let download = dir.path().join("cache").join("download");
+        let instead = format!("name {} instead", download.display());
+        assert!(cache.reason.ends_with(&instead), "{}", cache.reason);
         assert!(look(&dir.path().join("cache/download")).is_ok());
     }
 }

@@ -19,6 +19,10 @@ pub(super) enum Device {
     /// Ethernet hardware, or a VLAN on it.
     Ethernet,
     /// Behaves as Ethernet without hardware: veth, macvlan, dummy.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "only Linux tells it from hardware")
+    )]
     Virtual,
     /// The system does not say.
     Unknown,

@@ -7,6 +7,8 @@
 //!
 //! May import: model, environment. The other wings (policy, probe) are unknown here.
 
+#[cfg(windows)]
+mod adapters;
 mod address;
 pub mod event;
 mod files;

@@ -198,10 +198,12 @@ mod tests {
         let gone = connect(&paths).await.unwrap_err();
         assert_eq!(gone.kind(), std::io::ErrorKind::NotFound);
         let mut listener = Listener::bind(&paths).unwrap();
-        assert!(
-            Listener::bind(&paths).is_err(),
-            "the first instance is taken"
-        );
+        // Wine before 10 does not know FILE_FLAG_FIRST_PIPE_INSTANCE.
+        if std::env::var_os("WINEPREFIX").is_some() {
+            println!("skipped: Wine lets two share a pipe's name");
+        } else {
+            assert!(Listener::bind(&paths).is_err(), "the name is taken");
+        }
         for word in [b"one", b"two"] {
             let (client, server) = tokio::join!(connect(&paths), listener.accept());
             let (mut client, mut server) = (client.unwrap(), server.unwrap());

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use super::attempt::Attempt;
-use super::failure::{Failure, Finding, Outcome};
-use crate::model::{Phase, Proof};
+use super::failure::{Finding, Outcome};
+use crate::model::Proof;
 
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
@@ -25,8 +25,4 @@ pub(super) async fn probe(attempt: &mut Attempt, address: IpAddr) -> Outcome {
 
 fn no_echo(address: IpAddr) -> String {
     format!("no echo from {address}")
-}
-
-fn not_here(reason: String) -> Failure {
-    Failure::refusal(Phase::Connect, reason)
 }

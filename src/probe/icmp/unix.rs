@@ -7,8 +7,8 @@ use std::os::fd::{FromRawFd as _, OwnedFd};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::net::UdpSocket;
 
+use super::no_echo;
 use super::packet::{Family, is_answer, request};
-use super::{no_echo, not_here};
 use crate::model::Phase;
 use crate::probe::attempt::{Deadline, within};
 use crate::probe::failure::Failure;
@@ -91,4 +91,8 @@ fn create(family: Family, kind: libc::c_int) -> io::Result<std::net::UdpSocket> 
     // SAFETY: the descriptor was opened just now and nobody else has it.
     let fd = unsafe { OwnedFd::from_raw_fd(fd) };
     Ok(std::net::UdpSocket::from(fd))
+}
+
+fn not_here(reason: String) -> Failure {
+    Failure::refusal(Phase::Connect, reason)
 }

@@ -1,6 +1,7 @@
 //! Windows: the forwarding table, and the three notifications of the IP helper. One of them is
 //! not enough: each leaves out what the others tell (thombles/netwatcher#14, #24).
 
+use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
@@ -10,16 +11,16 @@ use ipnet::IpNet;
 use tokio::sync::Notify;
 use windows_sys::Win32::Foundation::{HANDLE, NO_ERROR};
 use windows_sys::Win32::NetworkManagement::IpHelper::{
-    CancelMibChangeNotify2, FreeMibTable, GetIpForwardTable2, GetIpInterfaceEntry,
-    MIB_IPFORWARD_ROW2, MIB_IPFORWARD_TABLE2, MIB_IPINTERFACE_ROW, MIB_NOTIFICATION_TYPE,
-    MIB_UNICASTIPADDRESS_ROW, NotifyIpInterfaceChange, NotifyRouteChange2,
-    NotifyUnicastIpAddressChange,
+    CancelMibChangeNotify2, FreeMibTable, GetIpForwardTable2, MIB_IPFORWARD_ROW2,
+    MIB_IPFORWARD_TABLE2, MIB_IPINTERFACE_ROW, MIB_NOTIFICATION_TYPE, MIB_UNICASTIPADDRESS_ROW,
+    NotifyIpInterfaceChange, NotifyRouteChange2, NotifyUnicastIpAddressChange,
 };
 use windows_sys::Win32::Networking::WinSock::{
     AF_INET, AF_INET6, AF_UNSPEC, NlroManual, RouteProtocolLocal, SOCKADDR_INET,
 };
 
 use crate::model::{Route, RouteKind, Rule};
+use crate::watch::adapters::for_each_adapter;
 use crate::watch::event::Hint;
 use crate::watch::source::Source;
 
@@ -28,6 +29,7 @@ pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
     // SAFETY: on success the function sets the pointer to a table that is ours to free.
     let done = unsafe { GetIpForwardTable2(AF_UNSPEC, &raw mut table) };
     check(done)?;
+    let metrics = interface_metrics();
     // SAFETY: the table holds `NumEntries` rows, one behind the other, from `Table` on; it is
     // neither changed nor freed while `rows` lives.
     let rows = unsafe {
@@ -37,7 +39,7 @@ pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
             count,
         )
     };
-    let mut routes: Vec<Route> = rows.iter().filter_map(route).collect();
+    let mut routes: Vec<Route> = rows.iter().filter_map(|row| route(row, &metrics)).collect();
     // SAFETY: the table came from `GetIpForwardTable2`, and nobody refers to it any more.
     unsafe { FreeMibTable(table.cast()) };
     routes.sort();
@@ -45,7 +47,7 @@ pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
     Ok((routes, Vec::new()))
 }
 
-fn route(row: &MIB_IPFORWARD_ROW2) -> Option<Route> {
+fn route(row: &MIB_IPFORWARD_ROW2, metrics: &Metrics) -> Option<Route> {
     let destination = address(&row.DestinationPrefix.Prefix)?;
     let destination = IpNet::new(destination, row.DestinationPrefix.PrefixLength).ok()?;
     let next_hop = address(&row.NextHop).filter(|hop| !hop.is_unspecified());
@@ -60,7 +62,7 @@ fn route(row: &MIB_IPFORWARD_ROW2) -> Option<Route> {
         destination: destination.trunc(),
         metric: row
             .Metric
-            .saturating_add(interface_metric(row, &destination)),
+            .saturating_add(interface_metric(row, &destination, metrics)),
         gateway: next_hop,
         link: row.InterfaceIndex,
         table: 0,
@@ -68,22 +70,32 @@ fn route(row: &MIB_IPFORWARD_ROW2) -> Option<Route> {
     })
 }
 
+/// IPv4 and IPv6, by the interface's number.
+type Metrics = BTreeMap<u32, (u32, u32)>;
+
+fn interface_metrics() -> Metrics {
+    let mut metrics = Metrics::new();
+    for_each_adapter(|adapter| {
+        // SAFETY: the union holds a number, or a length and a number, of which any are valid.
+        let v4_index = unsafe { adapter.Anonymous1.Anonymous.IfIndex };
+        let both = (adapter.Ipv4Metric, adapter.Ipv6Metric);
+        // Zero where that family is off.
+        for index in [v4_index, adapter.Ipv6IfIndex] {
+            metrics.insert(index, both);
+        }
+    });
+    metrics
+}
+
 /// Windows chooses by the sum of the route's metric and its interface's.
-fn interface_metric(row: &MIB_IPFORWARD_ROW2, destination: &IpNet) -> u32 {
-    let mut interface = MIB_IPINTERFACE_ROW {
-        Family: match destination {
-            IpNet::V4(_) => AF_INET,
-            IpNet::V6(_) => AF_INET6,
-        },
-        InterfaceLuid: row.InterfaceLuid,
-        ..MIB_IPINTERFACE_ROW::default()
-    };
-    // SAFETY: the row names family and interface, as the function wants, and outlives the call.
-    let done = unsafe { GetIpInterfaceEntry(&raw mut interface) };
-    if done == NO_ERROR {
-        interface.Metric
-    } else {
-        0
+fn interface_metric(row: &MIB_IPFORWARD_ROW2, destination: &IpNet, metrics: &Metrics) -> u32 {
+    let (v4, v6) = metrics
+        .get(&row.InterfaceIndex)
+        .copied()
+        .unwrap_or_default();
+    match destination {
+        IpNet::V4(_) => v4,
+        IpNet::V6(_) => v6,
     }
 }
 

@@ -1,0 +1,155 @@
+//! Windows: `ReplaceFileW` and `MoveFileExW`.
+
+use std::fs::File;
+use std::io;
+use std::os::windows::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use windows_sys::Win32::Foundation::{
+    ERROR_SHARING_VIOLATION, ERROR_UNABLE_TO_MOVE_REPLACEMENT_2, ERROR_UNABLE_TO_REMOVE_REPLACED,
+};
+use windows_sys::Win32::Storage::FileSystem::{
+    MOVEFILE_WRITE_THROUGH, MoveFileExW, REPLACEFILE_IGNORE_MERGE_ERRORS, ReplaceFileW,
+};
+
+/// go opens the file so that nobody may rename it meanwhile (no `FILE_SHARE_DELETE` in
+/// syscall.Open), for some microseconds; virus scanners look at new files for longer.
+const TRIES: u32 = 40;
+const BETWEEN_TRIES: Duration = Duration::from_millis(5);
+
+/// `ReplaceFileW` gives the old file the backup's name, which is then the copy's.
+pub(super) fn exchange(copy: &Path, file: &Path) -> io::Result<()> {
+    let backup = backup_name(copy);
+    match patiently(|| replace(file, copy, &backup)) {
+        Ok(()) => patiently(|| std::fs::rename(&backup, copy)),
+        // It came half the way: the old file has the backup's name, and nothing has its own.
+        Err(error) if is(&error, ERROR_UNABLE_TO_MOVE_REPLACEMENT_2) => {
+            patiently(|| rename_new(&backup, file))?;
+            Err(error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// `AlreadyExists`: nothing is moved over a file that is there.
+pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    let (from, to) = (wide(from), wide(to));
+    // SAFETY: both are nul-terminated wide strings that outlive the call.
+    match unsafe { MoveFileExW(from.as_ptr(), to.as_ptr(), MOVEFILE_WRITE_THROUGH) } {
+        0 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Windows does not tell.
+pub(super) fn is_final(_: &File) -> Option<bool> {
+    None
+}
+
+fn replace(file: &Path, copy: &Path, backup: &Path) -> io::Result<()> {
+    let (file, copy, backup) = (wide(file), wide(copy), wide(backup));
+    // SAFETY: all three are nul-terminated wide strings that outlive the call; the two
+    // reserved pointers must be null.
+    let done = unsafe {
+        ReplaceFileW(
+            file.as_ptr(),
+            copy.as_ptr(),
+            backup.as_ptr(),
+            REPLACEFILE_IGNORE_MERGE_ERRORS,
+            std::ptr::null(),
+            std::ptr::null(),
+        )
+    };
+    match done {
+        0 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Tries again while somebody has the file open.
+fn patiently(mut change: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    for _ in 1..TRIES {
+        match change() {
+            Err(error)
+                if is(&error, ERROR_SHARING_VIOLATION)
+                    || is(&error, ERROR_UNABLE_TO_REMOVE_REPLACED) =>
+            {
+                std::thread::sleep(BETWEEN_TRIES);
+            }
+            done => return done,
+        }
+    }
+    change()
+}
+
+fn is(error: &io::Error, code: u32) -> bool {
+    error.raw_os_error() == Some(code.cast_signed())
+}
+
+/// Begins as the copy's name does, so that one that is left behind is swept away like a copy.
+fn backup_name(copy: &Path) -> PathBuf {
+    let mut name = copy.as_os_str().to_owned();
+    name.push(".old");
+    PathBuf::from(name)
+}
+
+fn wide(path: &Path) -> Vec<u16> {
+    path.as_os_str().encode_wide().chain([0]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, OpenOptions};
+    use std::os::windows::fs::OpenOptionsExt as _;
+
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, copy) = (
+            folder.path().join("env"),
+            folder.path().join(".env.goroam-1"),
+        );
+        fs::write(&file, "old").unwrap();
+        fs::write(&copy, "new").unwrap();
+        (folder, file, copy)
+    }
+
+    #[test]
+    fn two_files_change_places_and_nothing_else_is_left() {
+        let (folder, file, copy) = folder();
+        exchange(&copy, &file).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+        assert_eq!(fs::read_to_string(&copy).unwrap(), "old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn nothing_is_moved_over_a_file_that_is_there() {
+        let (_folder, file, copy) = folder();
+        let error = rename_new(&copy, &file).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "old");
+        let missing = exchange(&copy, &file.with_file_name("none")).unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_file_that_another_program_has_open_is_waited_for() {
+        let (_folder, file, copy) = folder();
+        // FILE_SHARE_READ | FILE_SHARE_WRITE, as go opens it.
+        let held = OpenOptions::new()
+            .read(true)
+            .share_mode(3)
+            .open(&file)
+            .unwrap();
+        std::thread::scope(|scope| {
+            let exchanged = scope.spawn(|| exchange(&copy, &file));
+            std::thread::sleep(BETWEEN_TRIES * 3);
+            drop(held);
+            exchanged.join().unwrap().unwrap();
+        });
+        assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+    }
+}
