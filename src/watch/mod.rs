@@ -8,6 +8,8 @@
 //! May import: model, environment. The other wings (policy, probe) are unknown here.
 
 mod address;
+#[cfg(target_os = "linux")]
+mod clock_set;
 pub mod event;
 mod files;
 mod inbox;
