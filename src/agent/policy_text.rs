@@ -20,10 +20,14 @@ pub fn read_policy_text(path: &Path) -> Result<String, Error> {
         unsafe_mode,
     };
     let cannot = |error: io::Error| {
-        let why = if error.kind() == io::ErrorKind::NotFound {
-            "there is no such file; `goroam init` writes one".to_owned()
-        } else {
-            format!("cannot be read: {error}")
+        let why = match (error.kind(), std::fs::read_link(path)) {
+            (io::ErrorKind::NotFound, Ok(target)) => {
+                format!("is a link to {}, which is not there", target.display())
+            }
+            (io::ErrorKind::NotFound, Err(_)) => {
+                "there is no such file; `goroam init` writes one".to_owned()
+            }
+            (_, _) => format!("cannot be read: {error}"),
         };
         failed(why, false)
     };

@@ -36,6 +36,8 @@ pub(super) struct Agent {
     pub(super) watcher: Watcher,
     publish: watch::Sender<Status>,
     wake: WakeClock,
+    /// It has slept since the last look that came to an end.
+    slept: bool,
     pub(super) snapshot: Snapshot,
     /// What has changed since the last finished turn.
     changes: Vec<Change>,
@@ -59,6 +61,7 @@ impl Agent {
             watcher: Watcher::start(WatchPaths { policy, go_env }),
             publish,
             wake: WakeClock::new(),
+            slept: false,
             snapshot: Snapshot::default(),
             changes: Vec::new(),
             burst: Burst::begin(now),
@@ -90,7 +93,12 @@ impl Agent {
     pub(super) async fn hint(&mut self, hint: Hint) {
         let now = Instant::now();
         match hint {
-            Hint::Network | Hint::Resolver | Hint::Lost | Hint::Wake => self.look(now).await,
+            Hint::Network | Hint::Resolver | Hint::Lost => self.look(now).await,
+            Hint::Wake => {
+                // Timers stand still in a sleep, and know nothing of a clock that was set.
+                self.schedule_end_of_pin(now);
+                self.look(now).await;
+            }
             Hint::PolicyFile => self.timers.policy = Some(now + WRITERS_PAUSE),
             Hint::EnvFile => self.timers.env_file = Some(now + WRITERS_PAUSE),
         }
@@ -173,7 +181,7 @@ impl Agent {
     /// Reads the network again and, when something is different that matters, drops the stale
     /// round and begins a new one.
     async fn look(&mut self, now: Instant) {
-        let slept = self.wake.has_slept();
+        self.slept |= self.wake.has_slept();
         if let Err(again) = self.pace.take(now) {
             self.timers.look = Some(again);
             return;
@@ -187,6 +195,7 @@ impl Agent {
             }
         };
         let changes = Change::between(&self.snapshot, &snapshot);
+        let slept = std::mem::take(&mut self.slept);
         if changes.is_empty() && !slept {
             return;
         }
@@ -377,6 +386,13 @@ impl Agent {
         let recheck = self.session.loaded.policy.agent.recheck;
         self.timers.round =
             look_again(recheck, self.doubtful_rounds).map(|wait| now + jitter(wait));
+        self.schedule_end_of_pin(now);
+        if self.session.memory.paused {
+            self.timers.round = None;
+        }
+    }
+
+    fn schedule_end_of_pin(&mut self, now: Instant) {
         self.timers.pin = self
             .session
             .memory
@@ -384,9 +400,6 @@ impl Agent {
             .as_ref()
             .and_then(|pinned| pinned.until)
             .map(|until| now + clock::until(until, clock::now()) + Duration::from_millis(1));
-        if self.session.memory.paused {
-            self.timers.round = None;
-        }
     }
 
     pub(super) fn status(&self) -> Status {

@@ -169,6 +169,8 @@ impl Session {
 
     /// Waits until no other command takes a turn, and reads what it has left behind.
     pub(crate) async fn alone(&mut self) -> Result<TurnLock, Error> {
+        // Where it must not write the go env file it must not leave files of its own either.
+        self.file()?;
         let lock = TurnLock::take(&self.paths.state).await?;
         self.memory = Memory::load(&self.paths.memory());
         self.baseline = load_baseline(&self.paths)?;
@@ -318,7 +320,7 @@ impl Session {
 
 fn load_baseline(paths: &Paths) -> Result<Option<Baseline>, Error> {
     Baseline::load(&paths.baseline()).map_err(|source| Error::State {
-        what: format!("cannot read {}", paths.baseline().display()),
+        what: "what the go env file held before goroam".to_owned(),
         source: source.into(),
     })
 }
