@@ -8,6 +8,7 @@ use std::time::Instant;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 use super::cause::Cause;
 use super::clock;
@@ -122,7 +123,7 @@ impl Session {
     }
 
     async fn turn(&mut self, dry_run: bool) -> Result<TurnReport, Error> {
-        let occasion = self.occasion(Cause::Asked)?;
+        let occasion = self.occasion(Cause::Asked);
         let (snapshot, changes) = (occasion.snapshot.clone(), occasion.changes.clone());
         let result = self.take(occasion, dry_run).await;
         if let Err(error) = &result
@@ -228,7 +229,7 @@ impl Session {
                 decided_ms: entry.ms.get("probe").copied(),
             });
         }
-        let occasion = self.occasion(Cause::Asked)?;
+        let occasion = self.occasion(Cause::Asked);
         let began = occasion.began;
         let ready = round(self.input(occasion)?, false).await?;
         let summary = explain::because(&ready.decision, &ready.input.snapshot, &ready.seen);
@@ -280,23 +281,27 @@ impl Session {
         Ok(EnvFile::locate(&self.env)?)
     }
 
-    fn occasion(&self, cause: Cause) -> Result<Occasion, Error> {
+    fn occasion(&self, cause: Cause) -> Occasion {
         let began = Instant::now();
-        let snapshot = survey().map_err(|source| Error::State {
-            what: "the network".to_owned(),
-            source: source.into(),
-        })?;
+        let snapshot = match survey() {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                // Without a view of the network the probes still tell what answers.
+                warn!("{error}; probing all the same");
+                Snapshot::blind()
+            }
+        };
         let changes = match self.memory.turn {
             0 => Vec::new(),
             _ => Change::between(&self.memory.snapshot, &snapshot),
         };
-        Ok(Occasion {
+        Occasion {
             cause,
             snapshot,
             changes,
             burst: None,
             began,
-        })
+        }
     }
 
     pub(crate) fn input(&mut self, occasion: Occasion) -> Result<Input, Error> {
