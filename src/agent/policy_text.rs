@@ -90,7 +90,7 @@ fn unsafe_mode(path: &Path, meta: &std::fs::Metadata) -> Option<String> {
     let me = unsafe { libc::geteuid() };
     if meta.uid() != me && meta.uid() != 0 {
         return Some(format!(
-            "belongs to user {}, not to you; make your own copy of it",
+            "belongs to uid {}, but goroam runs as uid {me}; run it as that user, or make your own copy of it",
             meta.uid()
         ));
     }

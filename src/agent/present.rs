@@ -38,17 +38,12 @@ impl Present {
 pub(crate) fn read_text(file: &EnvFile) -> Result<Option<EnvText>, Error> {
     file.read().map_err(|source| {
         let path = file.path.clone();
-        Error::Apply(match source.kind() {
-            std::io::ErrorKind::IsADirectory => ApplyError::NotAFile {
-                path,
-                what: "a folder",
-            },
-            _ => ApplyError::File {
-                path,
-                what: "cannot be read",
-                source,
-            },
-        })
+        if source.kind() == std::io::ErrorKind::IsADirectory {
+            let what = "a folder";
+            return ApplyError::NotAFile { path, what }.into();
+        }
+        let what = "cannot be read";
+        ApplyError::File { path, what, source }.into()
     })
 }
 

@@ -37,8 +37,6 @@ pub(super) struct Agent {
     pub(super) watcher: Watcher,
     publish: watch::Sender<Status>,
     wake: WakeClock,
-    /// It has slept since the last look that came to an end.
-    slept: bool,
     pub(super) snapshot: Snapshot,
     /// What has changed since the last finished turn.
     changes: Vec<Change>,
@@ -63,7 +61,6 @@ impl Agent {
             watcher: Watcher::start(WatchPaths { policy, go_env }),
             publish,
             wake: WakeClock::new(),
-            slept: false,
             snapshot: Snapshot::default(),
             changes: Vec::new(),
             burst: Burst::begin(now),
@@ -96,7 +93,7 @@ impl Agent {
             Hint::Network | Hint::Resolver | Hint::Lost => self.look(now).await,
             Hint::Wake => {
                 // Timers stand still in a sleep, and know nothing of a clock that was set.
-                self.schedule_end_of_pin(now);
+                self.timers.pin = self.session.pin_lasts().map(|left| now + left);
                 self.look(now).await;
             }
             Hint::PolicyFile => {
@@ -119,8 +116,13 @@ impl Agent {
         if due(&mut self.timers.look, now) {
             self.look(now).await;
         }
-        if due(&mut self.timers.pin, now) && self.session.pinned(clock::now()).is_none() {
-            self.begin(Cause::PinEnded, false, Vec::new());
+        if due(&mut self.timers.pin, now) {
+            let is_over = self.session.pinned(clock::now()).is_none();
+            // Not over where the clock was set back meanwhile.
+            self.timers.pin = self.session.pin_lasts().map(|left| now + left);
+            if is_over {
+                self.begin(Cause::PinEnded, false, Vec::new());
+            }
         }
         if due(&mut self.timers.round, now) {
             self.look(now).await;
@@ -203,7 +205,6 @@ impl Agent {
     /// Reads the network again and, when something is different that matters, drops the stale
     /// round and begins a new one.
     async fn look(&mut self, now: Instant) {
-        self.slept |= self.wake.has_slept();
         if let Err(again) = self.pace.take(now) {
             self.timers.look = Some(again);
             return;
@@ -211,7 +212,8 @@ impl Agent {
         self.timers.look = None;
         let snapshot = self.survey();
         let changes = Change::between(&self.snapshot, &snapshot);
-        let slept = std::mem::take(&mut self.slept);
+        // Asked only here: a look that is put off must not forget the sleep.
+        let slept = self.wake.has_slept();
         if changes.is_empty() && !slept {
             return;
         }
@@ -401,20 +403,10 @@ impl Agent {
         let recheck = self.session.loaded.policy.agent.recheck;
         self.timers.round =
             look_again(recheck, self.doubtful_rounds).map(|wait| now + jitter(wait));
-        self.schedule_end_of_pin(now);
+        self.timers.pin = self.session.pin_lasts().map(|left| now + left);
         if self.session.memory.paused {
             self.timers.round = None;
         }
-    }
-
-    fn schedule_end_of_pin(&mut self, now: Instant) {
-        self.timers.pin = self
-            .session
-            .memory
-            .pinned
-            .as_ref()
-            .and_then(|pinned| pinned.until)
-            .map(|until| now + clock::until(until, clock::now()) + Duration::from_millis(1));
     }
 
     pub(super) fn status(&self) -> Status {

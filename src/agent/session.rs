@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -275,6 +275,13 @@ impl Session {
             .policy
             .profile(&pinned.name)
             .map(|(_, profile)| profile.name.clone())
+    }
+
+    /// How long the pin still lasts; `None`: there is none, or it has no end.
+    pub(crate) fn pin_lasts(&self) -> Option<Duration> {
+        let until = self.memory.pinned.as_ref()?.until?;
+        // The moment itself is over then, and not to come.
+        Some(clock::until(until, clock::now()) + Duration::from_millis(1))
     }
 
     pub(crate) fn file(&self) -> Result<EnvFile, Error> {

@@ -68,17 +68,16 @@ impl ApplyError {
         what: &'static str,
         source: io::Error,
     ) -> ApplyError {
-        match source.kind() {
-            io::ErrorKind::PermissionDenied => ApplyError::read_only(
-                protected,
-                "let this user write there (`ls -ld`, `lsattr -d`)",
-            ),
-            io::ErrorKind::ReadOnlyFilesystem => ApplyError::read_only(
-                protected,
-                "its file system is mounted so; GOENV can name a file elsewhere",
-            ),
-            _ => ApplyError::file(path, what, source),
+        let kind = source.kind();
+        if kind == io::ErrorKind::PermissionDenied {
+            let way_out = "let this user write there (`ls -ld`, `lsattr -d`)";
+            return ApplyError::read_only(protected, way_out);
         }
+        if kind == io::ErrorKind::ReadOnlyFilesystem {
+            let way_out = "its file system is mounted so; GOENV can name a file elsewhere";
+            return ApplyError::read_only(protected, way_out);
+        }
+        ApplyError::file(path, what, source)
     }
 
     pub(super) fn read_only(path: &Path, way_out: &'static str) -> ApplyError {

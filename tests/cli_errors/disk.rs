@@ -80,21 +80,18 @@ fn a_journal_on_a_full_disk_is_told_and_the_turn_is_taken() {
     bench.policy(&POLICY.replace("\"off\" }", "\"direct\" }"));
     let journal = bench.user.path(STATE).join("journal.jsonl");
     let journal = journal.display();
-    // One page for a file that fills it but for some bytes: the next line does not fit.
+    // Two pages for a file that fills them but for some bytes: the next line does not fit.
     let full = format!(
-        "mkdir /tmp/full-$$; mount -t tmpfs -o size=8k none /tmp/full-$$; cp {journal} /tmp/full-$$/j
-        while [ $(stat -c %s /tmp/full-$$/j) -lt 8000 ]; do echo no line of a journal at all; done >> /tmp/full-$$/j
-        mount --bind /tmp/full-$$/j {journal}; umount -l /tmp/full-$$; rmdir /tmp/full-$$"
-    );
-    let full = full.replace("done >> /tmp/full-$$/j", "done");
-    let full = full.replace(
-        "do echo no line of a journal at all;",
-        "do echo no line of a journal at all >> /tmp/full-$$/j;",
+        "cd /tmp; full=goroam-full-$$; mkdir $full; mount -t tmpfs -o size=8k none $full
+        cp {journal} $full/journal
+        while [ $(stat -c %s $full/journal) -lt 8000 ]
+        do echo no line of a journal at all >> $full/journal; done
+        mount --bind $full/journal {journal}; umount -l $full; rmdir $full"
     );
     let done = bench.after(&full, "once --json").exits(0);
     let json = done.json();
     assert_eq!(json["outcome"]["is"], "written");
-    let trouble = json["status"]["troubles"].to_string();
+    let trouble = json["troubles"].to_string();
     assert!(trouble.contains("the journal is not written"), "{trouble}");
     assert!(trouble.contains("No space left"), "{trouble}");
     done.complains("the journal is not written");

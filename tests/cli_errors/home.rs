@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::chown;
 
-use crate::bench::{Bench, ENV};
+use crate::bench::{Bench, ENV, POLICY};
 
 #[test]
 fn a_home_that_is_not_set_or_relative_is_refused() {
@@ -91,4 +91,10 @@ fn root_leaves_nothing_in_somebody_elses_home() {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     assert_eq!(left, ["run"], "nothing new");
+    // `sudo` with the user's own HOME: the policy there is the user's as well.
+    let policy = bench.user.write(".config/goroam/goroam.toml", POLICY);
+    chown(&policy, Some(1000), None).unwrap();
+    bench.goroam("once").exits(4).complains(
+        "goroam.toml: belongs to uid 1000, but goroam runs as uid 0; run it as that user",
+    );
 }

@@ -119,13 +119,11 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 
 /// The library says "SUN_LEN", which nobody need know.
 fn clearer(error: io::Error) -> io::Error {
-    match error.kind() {
-        io::ErrorKind::InvalidInput => io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "the path is too long for a socket (108 bytes, on macOS 104); set XDG_RUNTIME_DIR to a shorter one",
-        ),
-        _ => error,
+    if error.kind() != io::ErrorKind::InvalidInput {
+        return error;
     }
+    let why = "the path is too long for a socket (108 bytes, on macOS 104); set XDG_RUNTIME_DIR to a shorter one";
+    io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
 #[cfg(test)]
