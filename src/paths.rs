@@ -18,11 +18,17 @@ pub struct Paths {
 }
 
 /// There is no home folder, so there is nowhere to keep anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "HOME is not set, so goroam does not know whose settings to keep; run it as the user whose `go env` it is to manage, with HOME set"
-)]
-pub struct NoHome;
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoHome {
+    /// It is not named.
+    #[error(
+        "HOME is not set, so goroam does not know whose settings to keep; run it as the user whose `go env` it is to manage, with HOME set"
+    )]
+    Unset,
+    /// It would be another folder wherever goroam is started.
+    #[error("HOME={} is relative, so goroam does not know whose settings to keep; set it to an absolute path", .0.display())]
+    Relative(PathBuf),
+}
 
 impl Paths {
     /// Finds them by the rules of each system: XDG on Linux, `~/Library` on macOS,
@@ -31,8 +37,11 @@ impl Paths {
     /// # Errors
     /// When the user has no home folder.
     pub fn find(config: Option<PathBuf>, env: &Environment) -> Result<Paths, NoHome> {
-        env.home().ok_or(NoHome)?;
-        let dirs = directories::ProjectDirs::from("", "", "goroam").ok_or(NoHome)?;
+        let home = env.home().ok_or(NoHome::Unset)?;
+        if home.is_relative() {
+            return Err(NoHome::Relative(home));
+        }
+        let dirs = directories::ProjectDirs::from("", "", "goroam").ok_or(NoHome::Unset)?;
         let named = config.or_else(|| env.path("GOROAM_CONFIG"));
         // The agent changes its folder, and says the path to others.
         let named = named.map(|path| std::path::absolute(&path).unwrap_or(path));

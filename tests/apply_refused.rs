@@ -47,7 +47,7 @@ async fn a_read_only_folder_is_too() {
     let error = home.apply(&go, &plan(&["GOPROXY=direct"])).await;
     std::fs::set_permissions(folder, PermissionsExt::from_mode(0o755)).unwrap();
     match error.unwrap_err() {
-        ApplyError::ReadOnly { path } => assert_eq!(path, folder),
+        ApplyError::ReadOnly { path, .. } => assert_eq!(path, folder),
         error => panic!("{error}"),
     }
     assert_eq!(home.text(), "GOPROXY=off\n");

@@ -78,6 +78,10 @@ fn completions_are_what_the_shells_understand() {
             .exits(0)
             .stdout();
         assert!(script.contains("history"), "{shell}: {script}");
+        // These two are in no Debian package; clap_complete's own tests read what it writes.
+        if ["powershell", "elvish"].contains(&shell) {
+            continue;
+        }
         let path = user.write(&format!("goroam.{shell}"), &script);
         match Command::new(shell).arg("-n").arg(&path).output() {
             Ok(checked) => {

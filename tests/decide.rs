@@ -115,6 +115,7 @@ fn office() -> Snapshot {
             servers: vec!["10.20.0.53".parse().unwrap()],
             search: vec!["corp.example".to_owned()],
         },
+        blind: false,
     }
 }
 

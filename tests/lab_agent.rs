@@ -78,7 +78,9 @@ fn status_tells_what_scripts_rely_on() {
         by_name("proxy")["ms"]["tls"].as_f64().unwrap() > 0.0,
         "{now:#}"
     );
-    assert_eq!(by_name("cn")["up"], Value::Null, "nobody needed to ask");
+    // The office is ruled out by its subnet, so its proxy is not even asked.
+    assert_eq!(by_name("corp")["up"], Value::Null);
+    assert_eq!(by_name("corp")["reason"], "not needed");
     assert!(agent.stop().success());
     let now = status(&laptop);
     assert_eq!(

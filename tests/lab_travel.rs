@@ -307,3 +307,62 @@ fn a_flood_of_changes_costs_a_bounded_number_of_turns_and_ends_right() {
         agent.log()
     );
 }
+
+#[test]
+fn the_classic_template_does_what_the_known_scripts_do() {
+    let Some(lab) = Lab::get() else { return };
+    let laptop = lab.laptop();
+    laptop.goroam(&["init", "--template", "classic"]).ok();
+    lab.travel("home");
+    laptop.goroam(&["once"]).ok();
+    assert_eq!(laptop.go_env()["GOPROXY"], CN);
+    assert_eq!(laptop.go_env()["GOSUMDB"], "sum.golang.org");
+    lab.travel("office");
+    let once = json(&laptop, &["once", "--json"]);
+    assert_eq!(laptop.go_env()["GOPROXY"], "direct");
+    assert_eq!(laptop.go_env()["GOSUMDB"], "off");
+    // What it costs is told wherever the profile is shown.
+    assert_eq!(once["weakened"], serde_json::json!(["GOSUMDB=off"]));
+}
+
+#[test]
+fn a_hiccup_changes_nothing_and_an_outage_is_followed() {
+    let Some(lab) = Lab::get() else { return };
+    let settings = "version = 1\nagent.recheck = \"1s\"\nagent.fall = 3\n";
+    let laptop = lab
+        .laptop()
+        .with_policy(&lab.policy().replace("version = 1\n", settings));
+    let agent = laptop.agent();
+    lab.travel("home");
+    wait_for_profile(&laptop, "public", SOON);
+    let rounds = || {
+        json(&laptop, &["status", "--json"])["turn"]
+            .as_u64()
+            .unwrap()
+    };
+    let seen_failing = || {
+        let status = json(&laptop, &["status", "--json"]);
+        let proxy = target(&status, "proxy").clone();
+        if proxy["verdict"] == "down" {
+            Ok(())
+        } else {
+            Err(proxy.to_string())
+        }
+    };
+    lab.fault("home", "proxy.golang.org", "503");
+    support::wait_until("a failing round", SOON, seen_failing);
+    lab.fault("home", "proxy.golang.org", "pass");
+    let now = rounds();
+    support::wait_until("two more rounds", SOON, || {
+        if rounds() >= now + 2 {
+            Ok(())
+        } else {
+            Err(rounds().to_string())
+        }
+    });
+    assert_eq!(laptop.go_env()["GOPROXY"], PUBLIC, "{}", agent.log());
+    lab.fault("home", "proxy.golang.org", "503");
+    wait_for_profile(&laptop, "restricted", SOON);
+    lab.fault("home", "proxy.golang.org", "pass");
+    wait_for_profile(&laptop, "public", SOON);
+}

@@ -8,24 +8,31 @@ use std::path::Path;
 use goroam::policy::file::{Place, parse};
 
 fn docs() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/policy.md");
+    read("docs/policy.md")
+}
+
+fn read(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     std::fs::read_to_string(path).unwrap()
 }
 
 #[test]
 fn every_policy_in_the_docs_is_without_any_finding() {
-    let docs = docs();
-    let blocks: Vec<&str> = docs
-        .split("```toml\n")
-        .skip(1)
-        .map(|rest| rest.split("```").next().unwrap())
-        .collect();
-    assert!(blocks.len() >= 6, "{}", blocks.len());
+    let docs = [docs(), read("README.md"), read("README.zh-CN.md")];
+    let blocks_of = |text: &String| -> Vec<String> {
+        let blocks = text.split("```toml\n").skip(1);
+        blocks
+            .map(|rest| rest.split("```").next().unwrap().to_owned())
+            .collect()
+    };
+    let blocks: Vec<Vec<String>> = docs.iter().map(blocks_of).collect();
+    let counts: Vec<usize> = blocks.iter().map(Vec::len).collect();
+    assert!(counts[0] >= 6 && counts[1..] == [1, 1], "{counts:?}");
     let place = Place {
         folder: Path::new("/home/me/.config/goroam"),
         home: Some(Path::new("/home/me")),
     };
-    for block in blocks {
+    for block in blocks.iter().flatten() {
         let parsed = parse(block, place);
         assert_eq!(parsed.findings, [], "{block}");
         assert!(parsed.policy.is_some(), "{block}");

@@ -1,7 +1,7 @@
 //! While nothing happens, nothing runs. The only test in its program, so that every thread
 //! there is belongs to it.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::print_stdout)] // all of it is test code
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // all of it is test code
 
 mod watch_namespace;
 
@@ -26,6 +26,15 @@ fn naps() -> BTreeMap<(String, String), u64> {
         }
     }
     naps
+}
+
+/// Timers of this program that the kernel cancels when the clock is set or the machine resumes.
+fn clock_timers() -> usize {
+    let flags = "settime flags: 03"; // TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET
+    let told = fs::read_dir("/proc/self/fdinfo").unwrap();
+    told.filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok())
+        .filter(|told| told.contains(flags))
+        .count()
 }
 
 #[test]
@@ -67,5 +76,15 @@ fn an_idle_watcher_has_one_thread_and_never_wakes() {
         // Beside the test's own: the runtime's thread, now seen from outside, and notify's.
         assert_eq!(last.len(), before + 2, "{last:?}");
         assert_eq!(first, last);
+
+        assert_eq!(clock_timers(), 1, "a resume is told by the kernel");
+        drop(watcher);
+        tokio::time::timeout(Duration::from_secs(5), async {
+            while clock_timers() > 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .expect("the timer goes with the watcher");
     });
 }

@@ -42,7 +42,6 @@ pub enum Command {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TurnReport {
     /// What is true after it.
-    #[serde(flatten)]
     pub status: Status,
     /// The names that were changed (or would be, on a dry run).
     pub changed: Vec<String>,
@@ -58,9 +57,37 @@ pub struct TurnReport {
     pub took: BTreeMap<String, f64>,
 }
 
+/// A turn as scripts get it: what `status` tells, and what the turn did, side by side.
+#[derive(Debug, Serialize)]
+pub struct FlatReport<'a> {
+    #[serde(flatten)]
+    status: &'a Status,
+    changed: &'a [String],
+    decision: Option<&'a Decision>,
+    from: Option<&'a str>,
+    plan: &'a Plan,
+    outcome: &'a Outcome,
+    took: &'a BTreeMap<String, f64>,
+}
+
+impl TurnReport {
+    /// The form for scripts.
+    pub fn flat(&self) -> FlatReport<'_> {
+        FlatReport {
+            status: &self.status,
+            changed: &self.changed,
+            decision: self.decision.as_ref(),
+            from: self.from.as_deref(),
+            plan: &self.plan,
+            outcome: &self.outcome,
+            took: &self.took,
+        }
+    }
+}
+
 /// What the agent answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "reply", content = "is", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// To `status`, `watch`, `reload`.
     Status(Box<Status>),

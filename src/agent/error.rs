@@ -94,7 +94,7 @@ pub enum Error {
         exit: u8,
     },
     /// goroam's own state cannot be read or written.
-    #[error("{what}: {source}")]
+    #[error("{what}: {source:#}")]
     State {
         /// Which file, and what was to be done.
         what: String,

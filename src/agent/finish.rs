@@ -107,7 +107,7 @@ impl Session {
             written.then_some(took),
         );
         self.memory.health = health;
-        self.memory.turn += 1;
+        self.memory.turn = self.memory.turn.saturating_add(1);
         let entry = Entry {
             turn: self.memory.turn,
             at: now,
@@ -159,7 +159,8 @@ impl Session {
     fn keep_baseline(&mut self, present: &Present) -> Result<(), Error> {
         let names = managed(&self.loaded.policy, self.baseline.as_ref());
         let names = names.iter().map(String::as_str);
-        let (kept, grown) = match self.baseline.take() {
+        // Not taken out: what cannot be kept just now must not be forgotten either.
+        let (kept, grown) = match self.baseline.clone() {
             Some(mut kept) => {
                 let text = EnvText(present.bytes.clone().unwrap_or_default());
                 let grown = kept.manage(&text, names);
@@ -176,10 +177,7 @@ impl Session {
         if grown {
             kept.save(&self.paths.baseline())
                 .map_err(|source| Error::State {
-                    what: format!(
-                        "keeping what the go env file held ({})",
-                        self.paths.baseline().display()
-                    ),
+                    what: "cannot keep what the go env file held before".to_owned(),
                     source: source.into(),
                 })?;
         }

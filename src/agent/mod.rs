@@ -32,6 +32,7 @@ mod signals;
 mod single;
 mod status;
 mod timers;
+mod trim;
 mod turn_lock;
 mod work;
 

@@ -1,5 +1,6 @@
 //! The policy in force: the user's, or the built-in one.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
@@ -38,7 +39,8 @@ impl Loaded {
 /// # Errors
 /// When it cannot be read, others may write to it, or it has errors.
 pub fn load_policy(paths: &Paths, env: &Environment) -> Result<Loaded, Error> {
-    if !paths.policy_named && !paths.policy.exists() {
+    // A link to nowhere, or a folder that may not be searched, is no wish for the built-in one.
+    if !paths.policy_named && !is_there(&paths.policy) {
         return built_in(env);
     }
     let home = env.home();
@@ -52,6 +54,17 @@ pub fn load_policy(paths: &Paths, env: &Environment) -> Result<Loaded, Error> {
         home: home.as_deref(),
     };
     check(Some(paths.policy.clone()), text, place)
+}
+
+fn is_there(path: &Path) -> bool {
+    let error = match std::fs::symlink_metadata(path) {
+        Ok(_) => return true,
+        Err(error) => error.kind(),
+    };
+    !matches!(
+        error,
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 /// The built-in default.
@@ -110,6 +123,7 @@ pub(crate) fn nearest<'a>(name: &str, there: impl Iterator<Item = &'a String>) -
     let there: Vec<&str> = there.map(String::as_str).collect();
     match crate::policy::nearest::nearest(name, there.iter().copied()) {
         Some(near) => format!("; did you mean {near:?}?"),
+        None if there.is_empty() => "; there is none at all".to_owned(),
         None => format!("; there are: {}", there.join(", ")),
     }
 }

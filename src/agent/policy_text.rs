@@ -20,10 +20,14 @@ pub fn read_policy_text(path: &Path) -> Result<String, Error> {
         unsafe_mode,
     };
     let cannot = |error: io::Error| {
-        let why = if error.kind() == io::ErrorKind::NotFound {
-            "there is no such file; `goroam init` writes one".to_owned()
-        } else {
-            format!("cannot be read: {error}")
+        let why = match (error.kind(), std::fs::read_link(path)) {
+            (io::ErrorKind::NotFound, Ok(target)) => {
+                format!("is a link to {}, which is not there", target.display())
+            }
+            (io::ErrorKind::NotFound, Err(_)) => {
+                "there is no such file; `goroam init` writes one".to_owned()
+            }
+            (_, _) => format!("cannot be read: {error}"),
         };
         failed(why, false)
     };
@@ -86,7 +90,7 @@ fn unsafe_mode(path: &Path, meta: &std::fs::Metadata) -> Option<String> {
     let me = unsafe { libc::geteuid() };
     if meta.uid() != me && meta.uid() != 0 {
         return Some(format!(
-            "belongs to user {}, not to you; make your own copy of it",
+            "belongs to uid {}, but goroam runs as uid {me}; run it as that user, or make your own copy of it",
             meta.uid()
         ));
     }

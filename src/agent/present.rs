@@ -12,6 +12,8 @@ use crate::state::Baseline;
 pub(crate) struct Present {
     pub(crate) bytes: Option<Vec<u8>>,
     pub(crate) values: BTreeMap<String, String>,
+    /// Why nothing is known of it, though there is something.
+    pub(crate) trouble: Option<String>,
 }
 
 impl Present {
@@ -28,17 +30,20 @@ impl Present {
         Ok(Present {
             bytes: text.map(|text| text.0),
             values,
+            trouble: None,
         })
     }
 }
 
 pub(crate) fn read_text(file: &EnvFile) -> Result<Option<EnvText>, Error> {
     file.read().map_err(|source| {
-        Error::Apply(ApplyError::File {
-            path: file.path.clone(),
-            what: "cannot read",
-            source,
-        })
+        let path = file.path.clone();
+        if source.kind() == std::io::ErrorKind::IsADirectory {
+            let what = "a folder";
+            return ApplyError::NotAFile { path, what }.into();
+        }
+        let what = "cannot be read";
+        ApplyError::File { path, what, source }.into()
     })
 }
 

@@ -15,9 +15,10 @@ use super::policy_file::load_policy;
 use super::round::{Ready, round};
 use super::session::{Occasion, Session};
 use super::timers::{Timers, due, jitter};
+use super::trim::trim_memory;
 use super::work::{Answer, Work, failed};
 use crate::model::status::{AgentState, Status};
-use crate::model::{Change, Snapshot, Verdict};
+use crate::model::{Change, Snapshot};
 use crate::policy::OnDrift;
 use crate::policy::settle::{Burst, Pace, ResolverNews, look_again};
 use crate::watch::wake::WakeClock;
@@ -47,6 +48,7 @@ pub(super) struct Agent {
     corrections: u32,
     pub(super) policy_trouble: Option<String>,
     pub(super) turn_trouble: Option<String>,
+    blindness: Option<String>,
 }
 
 impl Agent {
@@ -69,15 +71,13 @@ impl Agent {
             corrections: 0,
             policy_trouble: None,
             turn_trouble: None,
+            blindness: None,
             session,
         }
     }
 
     pub(super) fn start(&mut self) {
-        match survey() {
-            Ok(snapshot) => self.snapshot = snapshot,
-            Err(error) => self.turn_trouble = Some(error.to_string()),
-        }
+        self.snapshot = self.survey();
         info!(policy = self.session.loaded.origin(), "watches the network");
         if !self.session.memory.paused {
             self.begin(Cause::Start, false, Vec::new());
@@ -90,9 +90,18 @@ impl Agent {
     pub(super) async fn hint(&mut self, hint: Hint) {
         let now = Instant::now();
         match hint {
-            Hint::Network | Hint::Resolver | Hint::Lost | Hint::Wake => self.look(now).await,
-            Hint::PolicyFile => self.timers.policy = Some(now + WRITERS_PAUSE),
-            Hint::EnvFile => self.timers.env_file = Some(now + WRITERS_PAUSE),
+            Hint::Network | Hint::Resolver | Hint::Lost => self.look(now).await,
+            Hint::Wake => {
+                // Timers stand still in a sleep, and know nothing of a clock that was set.
+                self.timers.pin = self.session.pin_lasts().map(|left| now + left);
+                self.look(now).await;
+            }
+            Hint::PolicyFile => {
+                self.timers.policy.get_or_insert(now + WRITERS_PAUSE);
+            }
+            Hint::EnvFile => {
+                self.timers.env_file.get_or_insert(now + WRITERS_PAUSE);
+            }
         }
     }
 
@@ -107,8 +116,13 @@ impl Agent {
         if due(&mut self.timers.look, now) {
             self.look(now).await;
         }
-        if due(&mut self.timers.pin, now) && self.session.pinned(clock::now()).is_none() {
-            self.begin(Cause::PinEnded, false, Vec::new());
+        if due(&mut self.timers.pin, now) {
+            let is_over = self.session.pinned(clock::now()).is_none();
+            // Not over where the clock was set back meanwhile.
+            self.timers.pin = self.session.pin_lasts().map(|left| now + left);
+            if is_over {
+                self.begin(Cause::PinEnded, false, Vec::new());
+            }
         }
         if due(&mut self.timers.round, now) {
             self.look(now).await;
@@ -121,7 +135,7 @@ impl Agent {
     /// A round has come to its end without being dropped.
     pub(super) async fn done(&mut self, ready: Result<Ready, Error>) {
         let Some(work) = self.work.take() else { return };
-        let doubtful = ready.as_ref().map_or(true, is_doubtful);
+        let doubtful = ready.as_ref().map_or(true, Ready::is_doubtful);
         let result = match ready {
             Ok(ready) => self.session.finish(ready, work.dry_run).await,
             Err(error) => Err(error),
@@ -168,25 +182,38 @@ impl Agent {
         }
     }
 
+    /// Who cannot see the network says so, and goes by what the probes see.
+    fn survey(&mut self) -> Snapshot {
+        match survey() {
+            Ok(snapshot) => {
+                self.blindness = None;
+                snapshot
+            }
+            Err(error) => {
+                let trouble = error.to_string();
+                if self.blindness.as_ref() != Some(&trouble) {
+                    warn!("{trouble}");
+                }
+                self.blindness = Some(trouble);
+                Snapshot::blind()
+            }
+        }
+    }
+
     // --- what they lead to -------------------------------------------------------------
 
     /// Reads the network again and, when something is different that matters, drops the stale
     /// round and begins a new one.
     async fn look(&mut self, now: Instant) {
-        let slept = self.wake.has_slept();
         if let Err(again) = self.pace.take(now) {
             self.timers.look = Some(again);
             return;
         }
         self.timers.look = None;
-        let snapshot = match survey() {
-            Ok(snapshot) => snapshot,
-            Err(error) => {
-                warn!("{error}");
-                return;
-            }
-        };
+        let snapshot = self.survey();
         let changes = Change::between(&self.snapshot, &snapshot);
+        // Asked only here: a look that is put off must not forget the sleep.
+        let slept = self.wake.has_slept();
         if changes.is_empty() && !slept {
             return;
         }
@@ -218,11 +245,10 @@ impl Agent {
     }
 
     pub(super) fn look_again_now(&mut self) {
-        if let Ok(snapshot) = survey() {
-            self.changes
-                .extend(Change::between(&self.snapshot, &snapshot));
-            self.snapshot = snapshot;
-        }
+        let snapshot = self.survey();
+        self.changes
+            .extend(Change::between(&self.snapshot, &snapshot));
+        self.snapshot = snapshot;
     }
 
     /// On a network where we have been before, the profile of last time is applied at once;
@@ -377,13 +403,7 @@ impl Agent {
         let recheck = self.session.loaded.policy.agent.recheck;
         self.timers.round =
             look_again(recheck, self.doubtful_rounds).map(|wait| now + jitter(wait));
-        self.timers.pin = self
-            .session
-            .memory
-            .pinned
-            .as_ref()
-            .and_then(|pinned| pinned.until)
-            .map(|until| now + clock::until(until, clock::now()) + Duration::from_millis(1));
+        self.timers.pin = self.session.pin_lasts().map(|left| now + left);
         if self.session.memory.paused {
             self.timers.round = None;
         }
@@ -396,6 +416,7 @@ impl Agent {
         status.agent = AgentState::Running;
         status.troubles.extend(self.policy_trouble.clone());
         status.troubles.extend(self.turn_trouble.clone());
+        status.troubles.extend(self.blindness.clone());
         status.troubles.extend(self.watcher.troubles());
         if self.session.memory.paused {
             status
@@ -417,27 +438,5 @@ impl Agent {
             news
         });
         status
-    }
-}
-
-/// Is it worth looking again soon? A target that is failing, but still counts as up; a
-/// portal, which no event tells us that it has been logged into; nothing up though there is a
-/// way out.
-fn is_doubtful(ready: &Ready) -> bool {
-    let failing = ready.health.values().any(|health| health.against > 0);
-    let portal = ready
-        .seen
-        .values()
-        .any(|seen| seen.observation.verdict == Verdict::Portal);
-    let nothing_up = !ready.seen.is_empty() && ready.seen.values().all(|seen| !seen.up);
-    failing || (ready.input.snapshot.is_online() && (portal || nothing_up))
-}
-
-/// Gives back what the probes' TLS needed: an idle agent is to be small.
-fn trim_memory() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: malloc_trim has no preconditions; it only returns free pages to the system.
-    unsafe {
-        libc::malloc_trim(0);
     }
 }

@@ -63,7 +63,7 @@ impl Session {
             drift::note(&file, now, BTreeMap::new()).sha256 == written.sha256
         });
         let bytes = baseline.decoded().map_err(|source| Error::State {
-            what: format!("cannot read {}", self.paths.baseline().display()),
+            what: "what the go env file held before goroam".to_owned(),
             source: source.into(),
         })?;
         let expect = present.bytes.as_deref().unwrap_or_default();
@@ -83,7 +83,7 @@ impl Session {
                 .await?;
         }
         Baseline::remove(&self.paths.baseline()).map_err(|source| Error::State {
-            what: format!("cannot remove {}", self.paths.baseline().display()),
+            what: "cannot forget what the go env file held before goroam".to_owned(),
             source: source.into(),
         })?;
         self.baseline = None;
@@ -93,7 +93,7 @@ impl Session {
         self.memory.pinned = None;
         self.memory.written = None;
         self.memory.pending = None;
-        self.memory.turn += 1;
+        self.memory.turn = self.memory.turn.saturating_add(1);
         self.save_memory()?;
         let snapshot: Snapshot = survey().unwrap_or_else(|_| self.memory.snapshot.clone());
         let took = BTreeMap::from([(

@@ -60,6 +60,21 @@ pub(crate) struct Ready {
     pub(crate) ms: BTreeMap<String, f64>,
 }
 
+impl Ready {
+    /// Is it worth looking again soon? A target that is failing, but still counts as up; a
+    /// portal, which no event tells us that it has been logged into; nothing up though there is a
+    /// way out.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        let failing = self.health.values().any(|health| health.against > 0);
+        let portal = self
+            .seen
+            .values()
+            .any(|seen| seen.observation.verdict == Verdict::Portal);
+        let nothing_up = !self.seen.is_empty() && self.seen.values().all(|seen| !seen.up);
+        failing || (self.input.snapshot.is_online() && (portal || nothing_up))
+    }
+}
+
 /// Probes, decides, plans, and gets the file ready.
 pub(crate) async fn round(input: Input, write: bool) -> Result<Ready, Error> {
     let policy = &input.loaded.policy;

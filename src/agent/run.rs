@@ -14,6 +14,7 @@ use super::single::SingleInstance;
 use super::timers::until;
 use super::work::{Answer, in_progress};
 use crate::model::status::Status;
+use crate::state::file::private_folder;
 use crate::watch::Hint;
 
 /// A way to ask the running agent, for the socket's server.
@@ -60,6 +61,13 @@ pub async fn run(
     session: Session,
     serve: impl FnOnce(Handle) -> Result<(), Error>,
 ) -> Result<(), Error> {
+    // Neither the environment nor whose home it is changes while the agent runs.
+    session.file()?;
+    let state = &session.paths.state;
+    private_folder(state).map_err(|source| Error::State {
+        what: "cannot keep anything".to_owned(),
+        source: source.into(),
+    })?;
     let _single = SingleInstance::take(&session.paths.agent_lock())?;
     let mut signals = Signals::listen().map_err(|source| Error::State {
         what: "signals".to_owned(),

@@ -3,11 +3,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 use super::cause::Cause;
 use super::clock;
@@ -122,7 +123,7 @@ impl Session {
     }
 
     async fn turn(&mut self, dry_run: bool) -> Result<TurnReport, Error> {
-        let occasion = self.occasion(Cause::Asked)?;
+        let occasion = self.occasion(Cause::Asked);
         let (snapshot, changes) = (occasion.snapshot.clone(), occasion.changes.clone());
         let result = self.take(occasion, dry_run).await;
         if let Err(error) = &result
@@ -169,6 +170,8 @@ impl Session {
 
     /// Waits until no other command takes a turn, and reads what it has left behind.
     pub(crate) async fn alone(&mut self) -> Result<TurnLock, Error> {
+        // Where it must not write the go env file it must not leave files of its own either.
+        self.file()?;
         let lock = TurnLock::take(&self.paths.state).await?;
         self.memory = Memory::load(&self.paths.memory());
         self.baseline = load_baseline(&self.paths)?;
@@ -226,7 +229,7 @@ impl Session {
                 decided_ms: entry.ms.get("probe").copied(),
             });
         }
-        let occasion = self.occasion(Cause::Asked)?;
+        let occasion = self.occasion(Cause::Asked);
         let began = occasion.began;
         let ready = round(self.input(occasion)?, false).await?;
         let summary = explain::because(&ready.decision, &ready.input.snapshot, &ready.seen);
@@ -274,27 +277,38 @@ impl Session {
             .map(|(_, profile)| profile.name.clone())
     }
 
+    /// How long the pin still lasts; `None`: there is none, or it has no end.
+    pub(crate) fn pin_lasts(&self) -> Option<Duration> {
+        let until = self.memory.pinned.as_ref()?.until?;
+        // The moment itself is over then, and not to come.
+        Some(clock::until(until, clock::now()) + Duration::from_millis(1))
+    }
+
     pub(crate) fn file(&self) -> Result<EnvFile, Error> {
         Ok(EnvFile::locate(&self.env)?)
     }
 
-    fn occasion(&self, cause: Cause) -> Result<Occasion, Error> {
+    fn occasion(&self, cause: Cause) -> Occasion {
         let began = Instant::now();
-        let snapshot = survey().map_err(|source| Error::State {
-            what: "the network".to_owned(),
-            source: source.into(),
-        })?;
+        let snapshot = match survey() {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                // Without a view of the network the probes still tell what answers.
+                warn!("{error}; probing all the same");
+                Snapshot::blind()
+            }
+        };
         let changes = match self.memory.turn {
             0 => Vec::new(),
             _ => Change::between(&self.memory.snapshot, &snapshot),
         };
-        Ok(Occasion {
+        Occasion {
             cause,
             snapshot,
             changes,
             burst: None,
             began,
-        })
+        }
     }
 
     pub(crate) fn input(&mut self, occasion: Occasion) -> Result<Input, Error> {
@@ -318,7 +332,7 @@ impl Session {
 
 fn load_baseline(paths: &Paths) -> Result<Option<Baseline>, Error> {
     Baseline::load(&paths.baseline()).map_err(|source| Error::State {
-        what: format!("cannot read {}", paths.baseline().display()),
+        what: "what the go env file held before goroam".to_owned(),
         source: source.into(),
     })
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::clock;
 use super::drift;
 use super::present::{Present, managed};
 use super::session::Session;
 use crate::gocmd::shadows;
 use crate::model::mask::mask;
-use crate::model::status::{NetworkStatus, Status, TargetStatus};
+use crate::model::status::{NetworkStatus, Pinned, Status, TargetStatus};
 use crate::model::{Chain, Snapshot, Tier};
 use crate::watch::survey;
 
@@ -18,12 +19,17 @@ impl Session {
         self.status_of(&snapshot, &self.present())
     }
 
-    /// The managed variables as they stand now; what cannot be read counts as not there.
+    /// The managed variables as they stand now; what cannot be read counts as not there, and
+    /// is a trouble.
     pub(crate) fn present(&self) -> Present {
         let names = managed(&self.loaded.policy, self.baseline.as_ref());
-        self.file()
-            .and_then(|file| Present::read(&file, &names))
-            .unwrap_or_default()
+        let Ok(file) = self.file() else {
+            return Present::default();
+        };
+        Present::read(&file, &names).unwrap_or_else(|error| Present {
+            trouble: Some(error.to_string()),
+            ..Present::default()
+        })
     }
 
     pub(crate) fn status_of(&self, snapshot: &Snapshot, present: &Present) -> Status {
@@ -39,9 +45,16 @@ impl Session {
         if let Err(error) = &file {
             troubles.push(error.to_string());
         }
-        if let (Some(pinned), true) = (&memory.pinned, profile.is_none()) {
+        troubles.extend(present.trouble.clone());
+        // One that has run out is taken away by the next turn; nobody need see it until then.
+        let now = clock::now();
+        let lasts = |pinned: &&Pinned| pinned.until.is_none_or(|until| until > now);
+        let pinned = memory.pinned.as_ref().filter(lasts);
+        if let Some(pinned) = pinned
+            && policy.profile(&pinned.name).is_none()
+        {
             troubles.push(format!(
-                "{} is pinned, but the policy has no such profile",
+                "{} is pinned, but the policy has no such profile; `goroam auto` ends that",
                 pinned.name
             ));
         }
@@ -60,7 +73,7 @@ impl Session {
             profile: memory.profile.clone(),
             since: memory.since,
             agent: Default::default(),
-            pinned: memory.pinned.clone(),
+            pinned: pinned.cloned(),
             applied: present
                 .values
                 .iter()

@@ -68,7 +68,7 @@ impl Place {
         let folder = self.folder();
         if !self.linked && self.meta.is_none() {
             std::fs::create_dir_all(folder)
-                .map_err(|error| ApplyError::file(folder, "cannot be made", error))?;
+                .map_err(|error| ApplyError::refused(folder, folder, "cannot be made", error))?;
         }
         if let Ok(meta) = std::fs::metadata(folder) {
             access::writable(folder, &meta)?; // else making the copy says what is wrong
@@ -273,19 +273,17 @@ mod access {
     /// A mode without any `w` is somebody's wish, also for root, whom it does not stop.
     /// `access` also knows of immutable files and read-only mounts.
     pub(super) fn writable(path: &Path, meta: &Metadata) -> Result<(), ApplyError> {
-        let read_only = || ApplyError::ReadOnly {
-            path: path.to_owned(),
-        };
         if meta.mode() & 0o222 == 0 {
-            return Err(read_only());
+            let way_out = "`chmod u+w` it to let goroam manage it";
+            return Err(ApplyError::read_only(path, way_out));
         }
-        let Ok(name) = std::ffi::CString::new(path.as_os_str().as_bytes()) else {
-            return Err(read_only());
-        };
+        let refused = |error| ApplyError::refused(path, path, "cannot be written", error);
+        let name = std::ffi::CString::new(path.as_os_str().as_bytes())
+            .map_err(|error| refused(error.into()))?;
         // SAFETY: `name` is a nul-terminated string that outlives the call.
         match unsafe { libc::access(name.as_ptr(), libc::W_OK) } {
             0 => Ok(()),
-            _ => Err(read_only()),
+            _ => Err(refused(io::Error::last_os_error())),
         }
     }
 
@@ -310,9 +308,10 @@ mod access {
     /// The read-only attribute; on folders it means something else.
     pub(super) fn writable(path: &Path, meta: &Metadata) -> Result<(), ApplyError> {
         match meta.is_file() && meta.permissions().readonly() {
-            true => Err(ApplyError::ReadOnly {
-                path: path.to_owned(),
-            }),
+            true => Err(ApplyError::read_only(
+                path,
+                "take its read-only attribute away",
+            )),
             false => Ok(()),
         }
     }

@@ -21,16 +21,28 @@ pub struct EnvFile {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocateError {
     /// `GOENV=off`: go would still write the default file (`go env -w` does), so goroam must not call it.
-    #[error("GOENV=off: the user has switched the go env file off, so goroam writes nothing")]
+    #[error(
+        "GOENV=off: the user has switched the go env file off, so goroam writes nothing; unset GOENV to let it"
+    )]
     Off,
     /// Neither HOME nor XDG_CONFIG_HOME.
     #[error("no go env file: neither HOME nor XDG_CONFIG_HOME is set")]
     NoHome,
     /// A relative GOENV would be another file in each folder.
     #[error(
-        "GOENV={0} is relative: it would be another file in each folder; goroam writes nothing"
+        "GOENV={0} is relative: it would be another file in each folder, so goroam writes nothing; give it an absolute path or unset it"
     )]
     Relative(String),
+    /// go has no env file then (`os.UserConfigDir`), or another one in each folder.
+    #[error(
+        "{name}={value} is relative, so there is no go env file; give it an absolute path or unset it"
+    )]
+    RelativeFolder {
+        /// HOME, or another variable that go looks at.
+        name: &'static str,
+        /// Its value.
+        value: String,
+    },
     /// The home folder belongs to another user (`sudo` without `-H`).
     #[error(
         "{home} belongs to uid {owner}, but goroam runs as uid {me}: it would leave files there that their owner cannot change. Run it as that user"
@@ -58,7 +70,7 @@ impl EnvFile {
             }
             Some(path) => PathBuf::from(path),
             None => {
-                let (base, folder) = config_folder(env).ok_or(LocateError::NoHome)?;
+                let (base, folder) = config_folder(env)?;
                 owner::check_folder(&base)?;
                 folder.join("go").join("env")
             }
@@ -131,30 +143,37 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 }
 
 /// `os.UserConfigDir`, and the folder whose owner the user must be.
-fn config_folder(env: &Environment) -> Option<(PathBuf, PathBuf)> {
+fn config_folder(env: &Environment) -> Result<(PathBuf, PathBuf), LocateError> {
     if cfg!(windows) {
-        let folder = env.path("AppData").or_else(|| env.path("APPDATA"))?;
-        return Some((folder.clone(), folder));
+        let folder = env.path("AppData").or_else(|| env.path("APPDATA"));
+        let folder = folder.ok_or(LocateError::NoHome)?;
+        return Ok((folder.clone(), folder));
     }
     if cfg!(target_vendor = "apple") {
-        let home = absolute(env.path("HOME"))?;
+        let home = absolute(env, "HOME")?.ok_or(LocateError::NoHome)?;
         let folder = home.join("Library").join("Application Support");
-        return Some((home, folder));
+        return Ok((home, folder));
     }
     // go 1.21 took a relative one, later ones say that it is an error and use none.
-    match env.path("XDG_CONFIG_HOME") {
-        Some(folder) => absolute(Some(folder)).map(|folder| (folder.clone(), folder)),
+    match absolute(env, "XDG_CONFIG_HOME")? {
+        Some(folder) => Ok((folder.clone(), folder)),
         None => {
-            let home = absolute(env.path("HOME"))?;
+            let home = absolute(env, "HOME")?.ok_or(LocateError::NoHome)?;
             let folder = home.join(".config");
-            Some((home, folder))
+            Ok((home, folder))
         }
     }
 }
 
 /// go takes a relative HOME and makes folders wherever it happens to run; goroam does not.
-fn absolute(path: Option<PathBuf>) -> Option<PathBuf> {
-    path.filter(|path| path.is_absolute())
+fn absolute(env: &Environment, name: &'static str) -> Result<Option<PathBuf>, LocateError> {
+    match env.path(name) {
+        Some(path) if !path.is_absolute() => Err(LocateError::RelativeFolder {
+            name,
+            value: path.display().to_string(),
+        }),
+        path => Ok(path),
+    }
 }
 
 #[cfg(unix)]
@@ -271,10 +290,14 @@ mod tests {
         );
         assert_eq!(locate(&[]), Err(LocateError::NoHome));
         assert_eq!(locate(&[("HOME", "")]), Err(LocateError::NoHome));
-        assert_eq!(locate(&[("HOME", "here")]), Err(LocateError::NoHome));
+        let relative = |name, value: &str| {
+            let value = value.to_owned();
+            Err(LocateError::RelativeFolder { name, value })
+        };
+        assert_eq!(locate(&[("HOME", "here")]), relative("HOME", "here"));
         assert_eq!(
             locate(&[("HOME", "/"), ("XDG_CONFIG_HOME", "rel")]),
-            Err(LocateError::NoHome)
+            relative("XDG_CONFIG_HOME", "rel")
         );
     }
 

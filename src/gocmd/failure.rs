@@ -22,12 +22,12 @@ pub enum ApplyError {
         source: std::io::Error,
     },
     /// The file is read-only: the user, or an administrator, does not want it changed. Exit code 4.
-    #[error(
-        "{path} is read-only, so goroam leaves it alone; `chmod u+w` it to let goroam manage it"
-    )]
+    #[error("{path} is read-only, so goroam leaves it alone; {way_out}")]
     ReadOnly {
-        /// Which file.
+        /// Which file or folder.
         path: PathBuf,
+        /// How to let goroam manage it.
+        way_out: &'static str,
     },
     /// There is no file at that path, but a folder or a device.
     #[error(
@@ -68,15 +68,22 @@ impl ApplyError {
         what: &'static str,
         source: io::Error,
     ) -> ApplyError {
-        let is_protected = matches!(
-            source.kind(),
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
-        );
-        match is_protected {
-            true => ApplyError::ReadOnly {
-                path: protected.to_owned(),
-            },
-            false => ApplyError::file(path, what, source),
+        let kind = source.kind();
+        if kind == io::ErrorKind::PermissionDenied {
+            let way_out = "let this user write there (`ls -ld`, `lsattr -d`)";
+            return ApplyError::read_only(protected, way_out);
+        }
+        if kind == io::ErrorKind::ReadOnlyFilesystem {
+            let way_out = "its file system is mounted so; GOENV can name a file elsewhere";
+            return ApplyError::read_only(protected, way_out);
+        }
+        ApplyError::file(path, what, source)
+    }
+
+    pub(super) fn read_only(path: &Path, way_out: &'static str) -> ApplyError {
+        ApplyError::ReadOnly {
+            path: path.to_owned(),
+            way_out,
         }
     }
 

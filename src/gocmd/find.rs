@@ -12,7 +12,7 @@ use crate::environment::Environment;
 pub enum FindError {
     /// There is none.
     #[error(
-        "no go command found. Looked in {looked}.\nInstall Go from go.dev/dl or set `go = \"/path/to/go\"` in [agent]"
+        "no go command found. Looked in {looked}. Install Go from go.dev/dl or set `go = \"/path/to/go\"` in [agent]"
     )]
     None {
         /// Where it was looked for.
@@ -47,12 +47,13 @@ pub async fn find(wish: Option<&Path>, env: &Environment) -> Result<GoCommand, F
         return named(path, env).await;
     }
     let places = places::all(env);
-    let mut passed: Vec<PathBuf> = Vec::new();
+    let mut passed: Vec<(PathBuf, String)> = Vec::new();
     let mut too_old = None;
     for candidate in &places.candidates {
         match real::resolve(candidate, env).await {
             Ok(real) if real.version.is_usable() => {
                 let others = others(&[&real.path, candidate], &places.candidates);
+                tracing::debug!(path = %real.path.display(), version = %real.version, ?others, "uses this go command");
                 return Ok(command(real, others));
             }
             Ok(real) => {
@@ -63,7 +64,7 @@ pub async fn find(wish: Option<&Path>, env: &Environment) -> Result<GoCommand, F
             }
             Err(why) => {
                 tracing::debug!(path = %candidate.display(), why, "passed over a go command");
-                passed.push(candidate.clone());
+                passed.push((candidate.clone(), why));
             }
         }
     }
@@ -125,10 +126,13 @@ fn others(taken: &[&Path], candidates: &[PathBuf]) -> Vec<PathBuf> {
     others
 }
 
-fn with_broken(looked: &str, passed: &[PathBuf]) -> String {
+fn with_broken(looked: &str, passed: &[(PathBuf, String)]) -> String {
     if passed.is_empty() {
         return looked.to_owned();
     }
-    let broken: Vec<String> = passed.iter().map(|p| p.display().to_string()).collect();
+    let broken: Vec<String> = passed
+        .iter()
+        .map(|(path, why)| format!("{} ({why})", path.display()))
+        .collect();
     format!("{looked}; does not work: {}", broken.join(", "))
 }

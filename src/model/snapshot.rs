@@ -32,6 +32,10 @@ pub struct Snapshot {
     pub rules: Vec<Rule>,
     /// The resolver's configuration.
     pub dns: Resolver,
+    /// The system would not say anything of its network (a sandbox without netlink): nothing
+    /// may be concluded from what is missing here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blind: bool,
 }
 
 /// What stands for a network: the same value means "we have been here before". Anonymous
@@ -47,6 +51,14 @@ impl fmt::Display for NetworkId {
 }
 
 impl Snapshot {
+    /// Nothing is known.
+    pub fn blind() -> Snapshot {
+        Snapshot {
+            blind: true,
+            ..Snapshot::default()
+        }
+    }
+
     /// The link with this index.
     pub fn link(&self, index: u32) -> Option<&Link> {
         self.links.iter().find(|link| link.index == index)
@@ -78,12 +90,14 @@ impl Snapshot {
     }
 
     /// Can any packet leave the machine: a running link other than loopback with an address?
+    /// Who is blind has to try.
     pub fn has_any_way_out(&self) -> bool {
-        self.links.iter().any(|link| {
-            link.kind != LinkKind::Loopback
-                && link.is_running()
-                && link.global_addresses().next().is_some()
-        })
+        self.blind
+            || self.links.iter().any(|link| {
+                link.kind != LinkKind::Loopback
+                    && link.is_running()
+                    && link.global_addresses().next().is_some()
+            })
     }
 
     /// What stands for this network, if there is one: gateways, own subnets and Wi-Fi names on
@@ -197,6 +211,7 @@ mod tests {
                 servers: vec!["10.20.0.53".parse().unwrap()],
                 search: vec!["corp.test".to_owned()],
             },
+            blind: false,
         }
     }
 

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+use crate::model::mask;
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -50,6 +52,16 @@ impl Finding {
     /// A warning at a place.
     pub fn warning(code: &'static str, message: impl Into<String>, span: Range<usize>) -> Finding {
         Finding::new(code, Severity::Warning, message.into(), span)
+    }
+
+    /// Hides the credentials of every URL in its words: a URL may stand where a name belongs.
+    pub(crate) fn without_credentials(mut self) -> Finding {
+        self.message = mask(&self.message);
+        self.help = self.help.as_deref().map(mask);
+        for label in self.primary.iter_mut().chain(&mut self.related) {
+            label.text = mask(&label.text);
+        }
+        self
     }
 
     fn new(code: &'static str, severity: Severity, message: String, span: Range<usize>) -> Finding {

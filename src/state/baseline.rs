@@ -79,15 +79,14 @@ impl Baseline {
         let Some(bytes) = read.with_context(|| path.display().to_string())? else {
             return Ok(None);
         };
-        let baseline: Baseline = serde_json::from_slice(&bytes).with_context(|| {
+        let damaged = || {
             format!(
                 "{}: is damaged; goroam does not know any more what to put back, move it away to begin anew",
                 path.display()
             )
-        })?;
-        baseline
-            .decoded()
-            .with_context(|| path.display().to_string())?;
+        };
+        let baseline: Baseline = serde_json::from_slice(&bytes).with_context(damaged)?;
+        baseline.decoded().with_context(damaged)?;
         Ok(Some(baseline))
     }
 

@@ -13,6 +13,6 @@ pub enum Hint {
     PolicyFile,
     /// The go env file.
     EnvFile,
-    /// The machine has slept.
+    /// The machine has slept, or its clock was set; [`super::WakeClock`] tells which.
     Wake,
 }

@@ -10,6 +10,8 @@
 #[cfg(windows)]
 mod adapters;
 mod address;
+#[cfg(target_os = "linux")]
+mod clock_set;
 pub mod event;
 mod files;
 mod inbox;

@@ -31,6 +31,7 @@ pub fn survey() -> Result<Snapshot, SurveyError> {
         routes,
         rules,
         dns: resolver::read(),
+        blind: false,
     })
 }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use tokio::task::AbortHandle;
 
 use super::address::Addresses;
+#[cfg(target_os = "linux")]
+use super::clock_set::ClockSet;
 use super::event::Hint;
 use super::files::{ByNotify, Quiet, keep_watching};
 use super::inbox::Inbox;
@@ -43,6 +45,8 @@ impl Watcher {
             tokio::spawn(keep_open::<Addresses>(inbox.clone())).abort_handle(),
             tokio::spawn(files).abort_handle(),
             tokio::spawn(resolver).abort_handle(),
+            #[cfg(target_os = "linux")]
+            tokio::spawn(keep_open::<ClockSet>(inbox.clone())).abort_handle(),
         ];
         Watcher {
             inbox,
@@ -60,7 +64,7 @@ impl Watcher {
             return hint;
         }
         let hint = self.inbox.next().await;
-        if self.clock.has_slept() {
+        if self.clock.has_slept() && hint != Hint::Wake {
             self.after_wake = Some(hint);
             return Hint::Wake;
         }

@@ -39,9 +39,13 @@ impl User {
 
     /// `goroam …`, words separated by spaces.
     pub(crate) fn goroam(&self, words: &str) -> Run {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_goroam"));
+        self.run(env!("CARGO_BIN_EXE_goroam")).args(words)
+    }
+
+    /// Any command, in this home and in an environment with nothing else.
+    pub(crate) fn run(&self, program: &str) -> Run {
+        let mut command = Command::new(program);
         command
-            .args(words.split_whitespace())
             .current_dir(self.home.path())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -77,6 +81,12 @@ impl Run {
 
     pub(crate) fn arg(mut self, arg: impl AsRef<std::ffi::OsStr>) -> Run {
         self.command.arg(arg);
+        self
+    }
+
+    /// Words separated by spaces.
+    pub(crate) fn args(mut self, words: &str) -> Run {
+        self.command.args(words.split_whitespace());
         self
     }
 
@@ -138,7 +148,8 @@ impl Done {
         self
     }
 
-    fn all(&self) -> String {
+    /// Both outputs, and how it ended.
+    pub(crate) fn all(&self) -> String {
         format!(
             "{:?}\n{}\n{}",
             self.output.status,

@@ -3,10 +3,12 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::agent::Error;
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
 use crate::cli::args::{Init, TemplateName};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::gocmd::{EnvFile, LocateError};
 use crate::policy::templates::Template;
 
 /// Writes a template where the policy is looked for. What is there already stays.
@@ -21,7 +23,14 @@ pub(in crate::cli) fn run(context: &Context, args: Init) -> Result<u8, Failure> 
         context.out.raw(text.as_bytes())?;
         return Ok(EXIT_DONE);
     }
-    let path = context.paths()?.policy;
+    let paths = context.paths()?;
+    // Whose home it is could not change the file afterwards.
+    if !paths.policy_named
+        && let Err(error @ LocateError::ForeignHome { .. }) = EnvFile::locate(&context.env)
+    {
+        return Err(Error::from(error).into());
+    }
+    let path = paths.policy;
     let shown = path.display();
     if !write_new(&path, text).map_err(|error| cannot(&path, &error))? {
         let message = format!(

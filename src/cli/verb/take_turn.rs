@@ -30,7 +30,7 @@ pub(super) async fn take_turn(
     };
     report.status.shadowed = shadows(&context.env, &report.status.lines());
     if json {
-        context.out.json(&report)?;
+        context.out.json(&report.flat())?;
     } else {
         context.out.text(&render::turn(&report, &context.page))?;
     }

@@ -29,7 +29,7 @@ impl Listener {
         make_private_folder(&paths.runtime)?;
         let path = paths.socket();
         remove_stale(&path)?;
-        let socket = UnixListener::bind(&path)?;
+        let socket = UnixListener::bind(&path).map_err(clearer)?;
         // Until here the folder alone kept others out; on some systems only it does.
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
         let meta = std::fs::symlink_metadata(&path)?;
@@ -106,12 +106,24 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     match std::fs::symlink_metadata(path) {
         Ok(meta) if meta.file_type().is_socket() => std::fs::remove_file(path),
         Ok(_) => {
-            let why = format!("{} is in the way and is no socket", path.display());
+            let why = format!(
+                "{} is in the way and is no socket; move it away",
+                path.display()
+            );
             Err(io::Error::new(io::ErrorKind::AlreadyExists, why))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// The library says "SUN_LEN", which nobody need know.
+fn clearer(error: io::Error) -> io::Error {
+    if error.kind() != io::ErrorKind::InvalidInput {
+        return error;
+    }
+    let why = "the path is too long for a socket (108 bytes, on macOS 104); set XDG_RUNTIME_DIR to a shorter one";
+    io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
 #[cfg(test)]

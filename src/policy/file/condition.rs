@@ -195,18 +195,15 @@ fn at_least(reader: &mut Reader<'_>, node: &Node<'_>, names: &Names<'_>) -> Opti
     const EXAMPLE: &str = "at_least = { n = 2, of = [\"proxy\", \"cn\", \"io\"] }";
     let table = reader.table(node, "`at_least`", EXAMPLE)?;
     reader.only(&table, &["n", "of"]);
-    let (Some(n_node), Some(of_node)) = (table.get("n"), table.get("of")) else {
-        reader.report(
-            Finding::error(
-                "missing-key",
-                "`at_least` needs both `n` and `of`",
-                table.span,
-            )
-            .help(format!("for example: {EXAMPLE}")),
-        );
-        return None;
-    };
-    let n = reader.number(n_node, "n", 1..=u32::MAX);
+    let (n_node, of_node) = (table.get("n"), table.get("of"));
+    if n_node.is_none() || of_node.is_none() {
+        let what = "`at_least` needs both `n` and `of`";
+        let finding = Finding::error("missing-key", what, table.span);
+        reader.report(finding.help(format!("for example: {EXAMPLE}")));
+    }
+    // What is there is looked at all the same: one run shows everything.
+    let n = n_node.and_then(|node| reader.number(node, "n", 1..=u32::MAX));
+    let of_node = of_node?;
     let Some(items) = of_node.get_ref().as_array() else {
         reader.wrong_type(of_node, "`of`", "a list of targets", EXAMPLE);
         return None;
@@ -216,7 +213,7 @@ fn at_least(reader: &mut Reader<'_>, node: &Node<'_>, names: &Names<'_>) -> Opti
         .map(|item| target_name(reader, item, "of", names))
         .collect();
     let of: Vec<String> = of.into_iter().collect::<Option<_>>()?;
-    let n = usize::try_from(n?).ok()?;
+    let (n_node, n) = (n_node?, usize::try_from(n?).ok()?);
     if named_twice(reader, items, &of) {
         return None;
     }

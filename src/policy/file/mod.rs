@@ -1,6 +1,8 @@
 //! From TOML text to a checked [`Policy`], with every fault found in one run.
 //!
-//!     text → syntax → targets, profiles (each with its faults) → the whole (loosening, lint)
+//! ```text
+//! text → syntax → targets, profiles (each with its faults) → the whole (loosening, lint)
+//! ```
 //!
 //! May import: model, and the rest of this room.
 

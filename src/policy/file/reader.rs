@@ -5,6 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::model::mask;
 use crate::policy::finding::{Finding, Severity};
 use crate::policy::nearest::nearest;
 use crate::policy::places;
@@ -242,8 +243,10 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// A name as messages show it: bounded, and without what could steer a terminal.
+/// A name as messages show it: bounded, without credentials (somebody may have put a URL in
+/// its place), and without what could steer a terminal.
 pub(super) fn quoted(name: &str) -> String {
+    let name = mask(name);
     let mut shown: String = name.chars().take(60).flat_map(escape_control).collect();
     if name.chars().nth(60).is_some() {
         shown.push('…');

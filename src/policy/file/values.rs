@@ -12,6 +12,7 @@ use crate::model::mask::has_credentials;
 use crate::model::{Chain, HopKind, Pin};
 use crate::policy::expand::expand;
 use crate::policy::finding::Finding;
+use crate::policy::nearest::nearest;
 
 /// A span of time in words, `10m` or `1h30m`, within bounds.
 pub(super) fn duration(
@@ -39,8 +40,24 @@ pub(super) fn duration(
             text.span,
         ),
     };
-    reader.report(finding.help(format!("for example: {key} = \"{example}\"")));
+    reader.report(finding.help(match near_duration(text.value) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => format!("for example: {key} = \"{example}\""),
+    }));
     None
+}
+
+/// A number and a misspelt unit, with the unit that was meant; `None` for anything else, also
+/// for what is well spelt.
+fn near_duration(text: &str) -> Option<String> {
+    const UNITS: [&str; 8] = [
+        "ms", "seconds", "second", "minutes", "minute", "hours", "hour", "days",
+    ];
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+    let number = text.strip_suffix(unit)?;
+    let near = nearest(unit, UNITS.into_iter())?;
+    let meant = format!("{number}{near}");
+    (meant != text && humantime::parse_duration(&meant).is_ok()).then_some(meant)
 }
 
 /// A path: `~` and `${HOME}` are the user's home, and a relative one starts at the policy's folder.

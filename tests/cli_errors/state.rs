@@ -1,0 +1,122 @@
+//! goroam's own files, damaged or from another time.
+
+use crate::bench::{Bench, ENV, POLICY, STATE};
+
+fn change(bench: &Bench, change: impl FnOnce(&mut serde_json::Value)) {
+    let name = format!("{STATE}/state.json");
+    let mut state = serde_json::from_str(&bench.read(&name)).unwrap();
+    change(&mut state);
+    bench.user.write(&name, state.to_string());
+}
+
+#[test]
+fn a_damaged_memory_is_put_aside_and_the_way_back_is_not_lost() {
+    let Some(bench) = Bench::new() else { return };
+    bench.user.write(ENV, "GOPROXY=https://mine.example\n");
+    bench.goroam("once").exits(0);
+    for damage in [
+        "",
+        "{\"turn\": 3, \"profile\": [",
+        "\u{0}\u{0}\u{0}",
+        "{\"turn\": -1}",
+    ] {
+        bench.user.write(&format!("{STATE}/state.json"), damage);
+        bench
+            .goroam("status")
+            .exits(0)
+            .complains("the memory is damaged; beginning anew");
+        assert_eq!(bench.read(&format!("{STATE}/state.json.broken")), damage);
+        bench.goroam("once").exits(0);
+        bench.goroam("history --verify").exits(0);
+    }
+    bench.goroam("restore").exits(0);
+    assert_eq!(bench.read(ENV), "GOPROXY=https://mine.example\n");
+}
+
+#[test]
+fn without_a_whole_baseline_nothing_is_written_and_it_says_what_to_do() {
+    let Some(bench) = Bench::new() else { return };
+    bench.goroam("once").exits(0);
+    bench.policy(&POLICY.replace("\"off\" }", "\"direct\" }"));
+    let path = bench.user.path(STATE).join("baseline.json");
+    for damage in ["", "{", "{\"path\":\"x\",\"bytes\":\"!!\",\"values\":{}}"] {
+        std::fs::write(&path, damage).unwrap();
+        for verb in ["once", "restore", "use only", "agent"] {
+            let done = bench.goroam(verb).exits(1).complains("damaged");
+            let told = done.stderr();
+            assert_eq!(told.matches("baseline.json").count(), 1, "{told}");
+            assert!(told.contains("move it away to begin anew"), "{told}");
+        }
+        assert_eq!(bench.read(ENV), "GOPROXY=off\n");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), damage);
+    }
+    std::fs::remove_file(&path).unwrap();
+    bench.goroam("once").exits(0);
+    assert_eq!(bench.read(ENV), "GOPROXY=direct\n");
+}
+
+#[test]
+fn a_clock_that_jumped_makes_no_nonsense() {
+    let Some(bench) = Bench::new() else { return };
+    bench.goroam("once").exits(0);
+    // Set back since: it cannot have been in force for less than no time.
+    change(&bench, |state| {
+        state["since"] = "2099-01-01T00:00:00Z".into();
+        state["pinned"] = serde_json::json!({"name": "only", "until": "2099-01-01T00:00:00Z"});
+    });
+    bench
+        .goroam("status")
+        .exits(0)
+        .says("since 2099-01-01 00:00 (0 s)")
+        .says("by hand until 2099-01-01");
+    bench
+        .goroam("once")
+        .exits(0)
+        .says("only stays  (chosen by hand)");
+    bench.goroam("history").exits(0);
+    // Set forward: the pin has run out, also in the eyes of whoever only looks.
+    change(&bench, |state| {
+        state["pinned"]["until"] = "2001-01-01T00:00:00Z".into();
+    });
+    let status = bench.goroam("status --json").exits(0).json();
+    assert_eq!(status["pinned"], serde_json::Value::Null);
+    let said = bench.goroam("status").exits(0).stdout();
+    assert!(!said.contains("by hand until"), "{said}");
+    bench
+        .goroam("once")
+        .exits(0)
+        .says("only stays  (no network)");
+    // The ends of time, and of numbers.
+    change(&bench, |state| {
+        state["since"] = "-009999-01-02T01:59:59Z".into();
+        state["pinned"] = serde_json::json!({"name": "gone", "until": "9999-12-30T21:00:00Z"});
+        state["turn"] = u64::MAX.into();
+        state["switched_ms"] = (-1e300).into();
+    });
+    let status = bench.goroam("status --json").exits(0).json();
+    assert!(
+        status["troubles"].to_string().contains(
+            "gone is pinned, but the policy has no such profile; `goroam auto` ends that"
+        ),
+        "{status}"
+    );
+    for words in ["status", "once", "why", "history", "once --json", "restore"] {
+        bench.goroam(words).exits(0);
+    }
+}
+
+#[test]
+fn a_pin_that_ran_out_while_nobody_ran_ends_with_the_agents_start() {
+    let Some(bench) = Bench::new() else { return };
+    bench.policy(&POLICY.replace(
+        "[[profile]]",
+        "[[profile]]\nname = \"other\"\nwhen = { online = true }\nenv = { GOPROXY = \"direct\" }\n[[profile]]",
+    ));
+    bench.goroam("use other").exits(0);
+    assert_eq!(bench.read(ENV), "GOPROXY=direct\n");
+    change(&bench, |state| {
+        state["pinned"]["until"] = "2001-01-01T00:00:00Z".into();
+    });
+    let _agent = bench.agent(bench.goroam("agent"), "switched");
+    assert_eq!(bench.read(ENV), "GOPROXY=off\n");
+}
