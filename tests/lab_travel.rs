@@ -366,3 +366,24 @@ fn a_hiccup_changes_nothing_and_an_outage_is_followed() {
     lab.fault("home", "proxy.golang.org", "pass");
     wait_for_profile(&laptop, "public", SOON);
 }
+
+#[test]
+fn black_holed_public_hosts_do_not_delay_the_office_nor_a_hanging_office_proxy_the_public() {
+    let Some(lab) = Lab::get() else { return };
+    let laptop = lab.laptop().with_policy(&lab.policy());
+    let agent = laptop.agent();
+    lab.net(&["office-mode", "drop"]);
+    lab.travel("home");
+    wait_for_profile(&laptop, "public", SOON);
+    lab.travel("office");
+    // Three seconds are the limit of one try: whoever waited for the black hole took longer.
+    wait_for_profile(&laptop, "office", Duration::from_secs(2));
+    // Now the office's own proxy hangs, and nothing else answers either: the mirror, once
+    // that is certain.
+    lab.fault("office", "goproxy.corp.test", "hang");
+    laptop.goroam(&["once"]).ok();
+    wait_for_profile(&laptop, "offline", SOON);
+    lab.travel("home");
+    wait_for_profile(&laptop, "public", Duration::from_secs(2));
+    assert!(agent.log().contains("office"), "{}", agent.log());
+}
