@@ -66,9 +66,9 @@ fn table(bench: &Bench, title: &str, cycle: &str, runs: u64) -> Result {
         )?);
     }
     println!(
-        "| {title}, median of {runs} | goroam | floor.sh | peer-naive.sh | peer ÷ goroam | writes |"
+        "| {title}, median of {runs} | goroam | floor.sh | peer-naive.sh | goroam ÷ floor | peer ÷ goroam | writes |"
     );
-    println!("| --- | ---: | ---: | ---: | ---: | ---: |");
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
     for row in &tables[0] {
         let like = |table: &'_ [Row]| {
             table
@@ -80,12 +80,12 @@ fn table(bench: &Bench, title: &str, cycle: &str, runs: u64) -> Result {
                 .map(|i| cell(&tables[n][i]))
                 .unwrap_or_default()
         };
-        let ratio = like(&tables[2])
-            .and_then(|i| Some(stats::median(&tables[2][i].stable)? / stats::median(&row.stable)?))
-            .map_or("–".to_owned(), |ratio| format!("{ratio:.1} ×"));
+        let median = |n: usize| like(&tables[n]).and_then(|i| stats::median(&tables[n][i].stable));
+        let to_floor = ratio(median(0), median(1));
+        let to_peer = ratio(median(2), median(0));
         let name = row.transition.replace("->", " → ");
         println!(
-            "| {name} | {} | {} | {} | {ratio} | {} |",
+            "| {name} | {} | {} | {} | {to_floor} | {to_peer} | {} |",
             cell(row),
             of(1),
             of(2),
@@ -97,9 +97,17 @@ fn table(bench: &Bench, title: &str, cycle: &str, runs: u64) -> Result {
             .iter()
             .flat_map(|row| row.stable.clone())
             .collect();
-        stats::median(&times).map_or("–".to_owned(), |ms| format!("{ms:.0}"))
+        stats::median(&times)
     };
-    println!("| **all** | {} | {} | {} | | |\n", all(0), all(1), all(2));
+    let shown = |ms: Option<f64>| ms.map_or("–".to_owned(), |ms| format!("{ms:.0}"));
+    println!(
+        "| **all** | {} | {} | {} | {} | {} | |\n",
+        shown(all(0)),
+        shown(all(1)),
+        shown(all(2)),
+        ratio(all(0), all(1)),
+        ratio(all(2), all(0))
+    );
     Ok(())
 }
 
@@ -136,6 +144,14 @@ fn measure(
     text.lines()
         .map(|line| row(line).ok_or_else(|| format!("not a row: {line}")))
         .collect()
+}
+
+/// How many times as long; nothing where one was right before the last `ip` call.
+fn ratio(one: Option<f64>, other: Option<f64>) -> String {
+    match (one, other) {
+        (Some(one), Some(other)) if one > 0.0 && other > 0.0 => format!("{:.1} ×", one / other),
+        _ => "–".to_owned(),
+    }
 }
 
 /// `transition  runs  right  stable,stable,…  writes`, with tabs.
