@@ -71,6 +71,7 @@ fn value(reader: &mut Reader<'_>, name: &str, text: &Text<'_>) -> Option<EnvValu
         return None;
     }
     let expanded = expanded(reader, name, text)?;
+    bare_dollar(reader, text);
     credentials(reader, text);
     let faults = check_value(name, &expanded);
     let sound = faults.iter().all(|fault| fault.mild);
@@ -78,6 +79,23 @@ fn value(reader: &mut Reader<'_>, name: &str, text: &Text<'_>) -> Option<EnvValu
         report(reader, fault, text, expanded == text.value);
     }
     sound.then(|| EnvValue::Text(text.value.to_owned()))
+}
+
+/// `$HOME`, as a shell would take it: here it stands for itself.
+fn bare_dollar(reader: &mut Reader<'_>, text: &Text<'_>) {
+    for (at, _) in text.value.match_indices('$') {
+        let behind = text.value.get(at + 1..).unwrap_or_default();
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let end = behind.find(|c| !word(c)).unwrap_or(behind.len());
+        let name = behind.get(..end).unwrap_or_default();
+        if stand_in(name).is_some() {
+            let span = reader.part(text, (at, end + 1));
+            let message = format!("`${name}` stands for itself here");
+            reader.report(Finding::warning("bare-dollar", message, span).help(format!(
+                "write `${{{name}}}`: only what is in braces is replaced"
+            )));
+        }
+    }
 }
 
 /// The value with stand-ins for every `${NAME}`.

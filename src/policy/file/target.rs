@@ -154,14 +154,32 @@ fn target(
     // A pin that was not understood must not become a target without pins.
     let sound = reader.findings.len() == errors_before;
     let kind = kinds::read(reader, kind, value, &table, place)?;
-    (named && sound).then(|| Target {
+    let target = Target {
         name: name.value.to_owned(),
         kind,
         limits,
         private,
         ca,
         pins,
-    })
+    };
+    needs_tls(reader, &table, &target);
+    (named && sound).then_some(target)
+}
+
+/// `pin` and `ca` look like proof, and over plain http nobody asks for it.
+fn needs_tls(reader: &mut Reader<'_>, table: &Table<'_, '_>, target: &Target) {
+    if !target.asks_in_the_clear() {
+        return;
+    }
+    for key in ["pin", "ca"] {
+        if let Some(span) = table.key_span(key) {
+            let message = format!("`{key}` proves nothing here: plain http shows no certificate");
+            reader.report(
+                Finding::warning("needs-tls", message, span)
+                    .help("ask it over https, or take it out"),
+            );
+        }
+    }
 }
 
 fn no_kind(reader: &mut Reader<'_>, table: &Table<'_, '_>) {
