@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Place;
 use super::agent::{LIMIT_KEYS, limits};
+use super::certificate::Certificate;
 use super::kinds::{self, KINDS};
 use super::reader::{Node, Reader, Table, Text, quoted};
 use super::values::{expand_path, pin};
@@ -136,7 +137,14 @@ fn target(
     let errors_before = reader.findings.len();
     if let Some(node) = table.get("ca") {
         for text in reader.strings(node, "ca", "ca = \"corp-ca.pem\"") {
-            ca.extend(expand_path(reader, &text, place));
+            let Some(path) = expand_path(reader, &text, place) else {
+                continue;
+            };
+            reader.certificates.push(Certificate {
+                path: path.clone(),
+                span: text.span,
+            });
+            ca.push(path);
         }
     }
     if let Some(node) = table.get("pin") {
