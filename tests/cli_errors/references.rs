@@ -58,7 +58,7 @@ fn a_reference_means_what_the_environment_makes_of_it() {
 }
 
 #[test]
-fn references_that_go_in_circles_are_an_error_and_no_panic() {
+fn references_that_go_in_circles_are_refused() {
     let Some(bench) = Bench::new() else { return };
     bench.policy(&MOVED.replace(
         '@',
@@ -67,7 +67,26 @@ fn references_that_go_in_circles_are_an_error_and_no_panic() {
     bench
         .goroam("once")
         .env("SITE", "lab")
-        .exits(1)
-        .complains("stands for nothing");
+        .exits(2)
+        .complains("GOPATH refers to itself, by way of another variable")
+        .complains("GOMODCACHE refers to itself");
     assert!(!bench.is_there(ENV));
+}
+
+#[test]
+fn why_does_not_tell_of_another_policy() {
+    let Some(bench) = Bench::new() else { return };
+    bench.goroam("once").exits(0);
+    bench
+        .goroam("why")
+        .exits(0)
+        .says("only was chosen")
+        .says("Turn 1");
+    let other = "version = 1\n[[profile]]\nname = \"lab\"\nwhen = { online = true }\n\
+                 [[profile]]\nname = \"only\"\n";
+    bench.user.write("other.toml", other);
+    bench
+        .goroam("why --config other.toml")
+        .exits(0)
+        .says("lab was not");
 }

@@ -1,6 +1,6 @@
 //! `env` of a profile: the go variables that it sets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::condition::{Names, named_twice, target_name};
 use super::reader::{Node, Reader, Table, Text, quoted};
@@ -58,7 +58,34 @@ pub(super) fn env(
             env.insert(name.value.to_owned(), value);
         }
     }
+    let circles: Vec<String> = env
+        .keys()
+        .filter(|name| leads_back(name, &env))
+        .cloned()
+        .collect();
+    for name in circles {
+        env.remove(&name);
+        if let Some(span) = place.env.remove(&name) {
+            let message = format!("{name} refers to itself, by way of another variable");
+            reader.report(
+                Finding::error("bad-reference", message, span).help("write one of the values out"),
+            );
+        }
+    }
     env
+}
+
+/// Does a variable's value lead back to it?
+fn leads_back(name: &str, env: &BTreeMap<String, EnvValue>) -> bool {
+    let mut reached: BTreeSet<&str> = BTreeSet::new();
+    let mut open = vec![name];
+    while let Some(next) = open.pop() {
+        let Some(EnvValue::Text(text)) = env.get(next) else {
+            continue;
+        };
+        open.extend(references(text).filter(|reference| reached.insert(reference)));
+    }
+    reached.contains(name)
 }
 
 fn value(reader: &mut Reader<'_>, name: &str, text: &Text<'_>) -> Option<EnvValue> {
