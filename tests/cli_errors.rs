@@ -22,6 +22,8 @@ mod go_command;
 mod home;
 #[path = "cli_errors/policy.rs"]
 mod policy;
+#[path = "cli_errors/references.rs"]
+mod references;
 #[path = "cli_errors/secrets.rs"]
 mod secrets;
 #[path = "cli_errors/socket.rs"]

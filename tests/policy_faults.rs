@@ -189,6 +189,16 @@ fn targets_are_checked() {
         ("mirror = \"file:///m\"", "bad-path", "\"file:///m\""),
         ("mirror = \"${GOPATH}/m\"", "bad-path", "\"${GOPATH}/m\""),
         (
+            "goproxy = \"http://a.b\"\npin = \"sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"",
+            "needs-tls",
+            "pin",
+        ),
+        (
+            "sumdb = \"sum.golang.org\"\nvia = \"HTTP://a.b\"\nca = \"c.pem\"",
+            "needs-tls",
+            "ca",
+        ),
+        (
             "icmp = \"10.0.0.1\"\nconnect = \"1d\"",
             "out-of-range",
             "\"1d\"",

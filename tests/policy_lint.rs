@@ -45,6 +45,11 @@ fn private_names_do_not_leak() {
             corp,
         ),
         (
+            "GOPROXY = \"https://a.b,direct\", GOPRIVATE = \"github.com/x\"".to_owned(),
+            "private-not-covered",
+            "\"github.com/x\"",
+        ),
+        (
             format!("GOPROXY = \"{corp},direct\", GOPRIVATE = \"github.com/x\""),
             "private-not-covered",
             "\"github.com/x\"",
@@ -67,6 +72,8 @@ fn private_names_do_not_leak() {
             "GOPROXY = \"{corp},https://a.b\", GOPRIVATE = \"x.y\", GONOPROXY = \"git.corp.example\", GONOSUMDB = \"git.corp.example\""
         ),
         format!("GOPROXY = \"{corp}/other|direct\""),
+        "GOPROXY = \"file:///m,off\", GOPRIVATE = \"github.com/x\", GONOPROXY = \"none\""
+            .to_owned(),
         "GOPROXY = \"https://a.b|https://goproxy.corp.example\"".to_owned(),
     ] {
         assert_eq!(codes(&policy("{ up = \"corp\" }", &env)), [""; 0], "{env}");
@@ -112,6 +119,18 @@ fn chains_that_go_reads_otherwise_are_named() {
             "GOSUMDB = \"sum.golang.google.cn\"",
             "sumdb-url-bypasses-proxy",
             "\"sum.golang.google.cn\"",
+        ),
+        (
+            "{ up = \"proxy\" }",
+            "GOPROXY = \"https://goproxy.cn/,direct\", GOSUMDB = \"sum.golang.org https://sum.golang.google.cn\"",
+            "sumdb-url-bypasses-proxy",
+            "\"sum.golang.org https://sum.golang.google.cn\"",
+        ),
+        (
+            up,
+            "GOFLAGS = \"-modfile=$HOME/x.mod\", CC = \"$x $\"",
+            "bare-dollar",
+            "$HOME",
         ),
         (up, "GOFLAGS = \"-mod=mod\"", "goflags-mod-mod", "-mod=mod"),
         (up, "GOFLAGS = \"-insecure\"", "nothing-reads", "-insecure"),
@@ -186,6 +205,27 @@ fn an_offline_profile_needs_gonoproxy_where_modules_are_private() {
         [""; 0]
     );
     let air_gap = "GOPROXY = \"file:///m,direct\"";
+    let fallback = |when: &str| {
+        format!(
+            "{TARGETS}[[profile]]\nname = \"a\"\nwhen = {{ up = \"proxy\" }}\n\
+             [[profile]]\nname = \"b\"\nwhen = {when}\nenv = {{ {air_gap} }}\n\
+             [[profile]]\nname = \"c\"\n"
+        )
+    };
+    for when in [
+        "{ up = \"mirror\" }",
+        "{ not = { up = \"proxy\" } }",
+        "{ all = [{ down = \"proxy\" }, { up = \"mirror\" }] }",
+    ] {
+        assert_eq!(codes(&fallback(when)), ["direct-in-air-gap"], "{when}");
+    }
+    for when in [
+        "{ all = [{ up = \"mirror\" }, { up = \"ssh\" }] }",
+        "{ subnet = \"10.0.0.0/8\" }",
+        "{ not = { down = \"corp\" } }",
+    ] {
+        assert_eq!(codes(&fallback(when)), [""; 0], "{when}");
+    }
     assert_eq!(
         codes(&text("GOSUMDB = \"sum.golang.org\"", air_gap)),
         ["direct-in-air-gap"]

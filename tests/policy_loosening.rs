@@ -6,6 +6,13 @@ mod lints;
 use lints::*;
 
 #[test]
+fn folders_that_a_profile_sets_and_refers_to_loosen_nothing() {
+    let env = "GOPATH = \"${HOME}/own\", GOMODCACHE = \"${GOPATH}/m\", \
+               GOPROXY = \"file://${GOMODCACHE}/cache/download,off\", GONOPROXY = \"none\"";
+    assert_eq!(codes(&policy("{ subnet = \"10.0.0.0/8\" }", env)), [""; 0]);
+}
+
+#[test]
 fn what_cannot_be_forged_may_loosen_and_nothing_else() {
     for (when, proven) in [
         ("{ up = \"corp\" }", true),
@@ -105,6 +112,14 @@ fn every_way_of_loosening_is_known() {
         (
             "GONOSUMDB = \"${GOPRIVATE}\"",
             "GONOSUMDB is whatever GOPRIVATE holds",
+        ),
+        (
+            "GOOS = \"*\", GOPRIVATE = \"${GOOS}\"",
+            "GOPRIVATE is whatever GOOS holds",
+        ),
+        (
+            "GOPATH = \"/m,*\", GOBIN = \"${GOPATH}\", GONOSUMDB = \"${GOBIN}\"",
+            "GONOSUMDB is whatever GOBIN holds",
         ),
     ] {
         let text = policy("{ up = \"corp\" }", env);

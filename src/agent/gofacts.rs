@@ -4,22 +4,32 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
+use super::present::managed;
 use crate::environment::Environment;
-use crate::gocmd::ApplyError;
-use crate::gocmd::{EnvText, GoCommand, find, run};
+use crate::gocmd::{ApplyError, EnvFile, EnvText, GoCommand, find, run};
 use crate::policy::expand::expand;
 use crate::policy::{EnvValue, Policy};
+use crate::state::Baseline;
 
 /// The go command, and what it says of the variables that the policy refers to by `${NAME}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GoFacts {
     pub(crate) command: GoCommand,
     values: BTreeMap<String, String>,
-    /// The lines of the go env file that goroam does not manage: they may change the values.
-    foreign: BTreeMap<String, String>,
+    /// The lines of the go env file that the values rest on: those that goroam does not manage,
+    /// and what those that it manages were before it did.
+    lines: BTreeMap<String, String>,
     /// The names that the values were asked for.
     names: BTreeSet<String>,
+    /// Those that the OS environment sets, which no line of the file can change.
+    fixed: BTreeSet<String>,
 }
+
+/// Variables that others take their default from.
+const ROOTS: [&str; 2] = ["GOPATH", "GOPRIVATE"];
+
+/// References within referred values are followed this far: two that name each other end.
+const DEEPEST: usize = 8;
 
 impl GoFacts {
     /// Finds go and asks it, or takes what is known already when nothing it rests on has changed.
@@ -27,19 +37,15 @@ impl GoFacts {
         known: Option<&GoFacts>,
         policy: &Policy,
         env: &Environment,
-        text: &EnvText,
+        file: (&EnvFile, &EnvText),
+        baseline: Option<&Baseline>,
     ) -> Result<GoFacts, Error> {
         let names = referred(policy);
-        let managed = policy.managed();
-        let foreign: BTreeMap<String, String> = text
-            .names()
-            .into_iter()
-            .filter(|name| !managed.contains(name))
-            .filter_map(|name| Some((name.to_owned(), text.get(name)?.to_owned())))
-            .collect();
+        let managed = managed(policy, baseline);
+        let lines = lines(file.1, &names, &managed, baseline);
         let known = known.filter(|known| known.command.path.is_file());
         if let Some(known) = known
-            && known.foreign == foreign
+            && known.lines == lines
             && known.names == names
         {
             return Ok(known.clone());
@@ -53,32 +59,118 @@ impl GoFacts {
             .map(String::as_str)
             .filter(|n| *n != "HOME")
             .collect();
-        let mut values = match asked.is_empty() {
-            true => BTreeMap::new(),
-            false => run::values(&command, env, &asked)
+        let mut values = BTreeMap::new();
+        if !asked.is_empty() {
+            let around = surroundings(env, &names, &managed, &lines);
+            let around = around.as_ref().unwrap_or(env);
+            values = run::values(&command, around, &asked)
                 .await
-                .map_err(ApplyError::Go)?,
-        };
+                .map_err(ApplyError::Go)?;
+        }
+        if names.contains("GOENV") {
+            let path = file.0.path.to_string_lossy().into_owned();
+            values.insert("GOENV".to_owned(), path);
+        }
         if let Some(home) = env.home().and_then(|home| home.to_str().map(str::to_owned)) {
             values.insert("HOME".to_owned(), home);
         }
+        let fixed = resting_on(&names).filter(|name| env.get(name).is_some());
         Ok(GoFacts {
             command,
             values,
-            foreign,
+            fixed: fixed.map(str::to_owned).collect(),
+            lines,
             names,
         })
     }
 
-    /// `${NAME}` put in.
-    pub(crate) fn expand(&self, text: &str) -> Result<String, String> {
+    /// `${NAME}` put in. What the same profile sets (`own`) counts as set already: the value
+    /// must not depend on which profile was there before.
+    pub(crate) fn expand(
+        &self,
+        text: &str,
+        own: &BTreeMap<String, String>,
+    ) -> Result<String, String> {
+        self.expand_within(text, own, 0)
+    }
+
+    fn expand_within(
+        &self,
+        text: &str,
+        own: &BTreeMap<String, String>,
+        depth: usize,
+    ) -> Result<String, String> {
         expand(text, &|name| {
-            self.values
-                .get(name)
-                .filter(|value| !value.is_empty())
-                .cloned()
+            let own_value = |name: &str| {
+                let text = own.get(name).filter(|_| !self.fixed.contains(name))?;
+                Some(match depth < DEEPEST {
+                    true => self.expand_within(text, own, depth + 1).ok(),
+                    false => None,
+                })
+            };
+            if let Some(value) = own_value(name) {
+                return value;
+            }
+            // `cfg.GOMODCACHE`: by default it lies in the first folder of GOPATH.
+            if name == "GOMODCACHE"
+                && !self.fixed.contains(name)
+                && !self.lines.contains_key(name)
+                && let Some(gopath) = own_value("GOPATH")
+            {
+                let first = gopath?.split(LIST_SEPARATOR).next()?.to_owned();
+                return Some(format!("{first}{0}pkg{0}mod", std::path::MAIN_SEPARATOR));
+            }
+            let value = self.values.get(name);
+            value.filter(|value| !value.is_empty()).cloned()
         })
     }
+}
+
+/// What stands between the folders of GOPATH.
+const LIST_SEPARATOR: char = if cfg!(windows) { ';' } else { ':' };
+
+/// The names, and those that they take their default from.
+fn resting_on(names: &BTreeSet<String>) -> impl Iterator<Item = &str> {
+    let roots = ROOTS.into_iter().filter(|root| !names.contains(*root));
+    names.iter().map(String::as_str).chain(roots)
+}
+
+/// The lines of the file that the values rest on, as they were before goroam.
+fn lines(
+    text: &EnvText,
+    names: &BTreeSet<String>,
+    managed: &BTreeSet<String>,
+    baseline: Option<&Baseline>,
+) -> BTreeMap<String, String> {
+    let foreign = text.names().into_iter().filter_map(|name| {
+        let value = text.get(name).filter(|_| !managed.contains(name))?;
+        Some((name.to_owned(), value.to_owned()))
+    });
+    let before = resting_on(names).filter_map(|name| {
+        managed.get(name)?;
+        let kept = baseline.and_then(|baseline| baseline.values.get(name));
+        let value = match kept {
+            Some(value) => value.clone(),
+            None => text.get(name).map(str::to_owned),
+        };
+        Some((name.to_owned(), value?))
+    });
+    foreign.chain(before).collect()
+}
+
+/// The environment in which go answers as if goroam had written nothing; `None`: no value
+/// rests on anything that goroam writes, so go may read its file.
+fn surroundings(
+    env: &Environment,
+    names: &BTreeSet<String>,
+    managed: &BTreeSet<String>,
+    lines: &BTreeMap<String, String>,
+) -> Option<Environment> {
+    resting_on(names).find(|name| managed.contains(*name))?;
+    let lines = resting_on(names)
+        .filter(|name| env.get(name).is_none())
+        .filter_map(|name| Some((name, lines.get(name)?.as_str())));
+    Some(env.iter().chain(lines).chain([("GOENV", "off")]).collect())
 }
 
 /// Every `${NAME}` of the policy.

@@ -58,7 +58,8 @@ pub(crate) async fn get_ready(input: Input, decision: Decision) -> Result<Ready,
     let policy = &input.loaded.policy;
     let managed = managed(policy, input.baseline.as_ref());
     let text = read_text(&input.file)?.unwrap_or_default();
-    let go = GoFacts::gather(input.go.as_ref(), policy, &input.env, &text).await?;
+    let (file, baseline) = ((&input.file, &text), input.baseline.as_ref());
+    let go = GoFacts::gather(input.go.as_ref(), policy, &input.env, file, baseline).await?;
     let present = Present::read(&input.file, &managed)?;
     let plan = plan(&input, &go, &present, &decision, &managed)?;
     let prepared = match plan.is_empty() {

@@ -75,8 +75,8 @@ impl Session {
             };
         if !back && !plan.is_empty() {
             let text = read_text(&file)?.unwrap_or(EnvText(Vec::new()));
-            let go =
-                GoFacts::gather(self.go.as_ref(), &self.loaded.policy, &self.env, &text).await?;
+            let (known, policy) = (self.go.as_ref(), &self.loaded.policy);
+            let go = GoFacts::gather(known, policy, &self.env, (&file, &text), None).await?;
             gocmd::prepare(&go.command, &file, &self.env, &plan)
                 .await?
                 .commit()

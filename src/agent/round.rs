@@ -80,7 +80,8 @@ pub(crate) async fn round(input: Input, write: bool) -> Result<Ready, Error> {
     let policy = &input.loaded.policy;
     let managed = managed(policy, input.baseline.as_ref());
     let text = read_text(&input.file)?.unwrap_or_default();
-    let go = GoFacts::gather(input.go.as_ref(), policy, &input.env, &text).await?;
+    let (file, baseline) = ((&input.file, &text), input.baseline.as_ref());
+    let go = GoFacts::gather(input.go.as_ref(), policy, &input.env, file, baseline).await?;
     let present = Present::read(&input.file, &managed)?;
 
     let mut ms = BTreeMap::new();
@@ -225,7 +226,7 @@ pub(crate) fn plan(
     for name in managed {
         let want = match decision.env.get(name) {
             _ if drifted.contains(name) => Want::Respect,
-            Some(text) => Want::Value(go.expand(text).map_err(|why| {
+            Some(text) => Want::Value(go.expand(text, &decision.env).map_err(|why| {
                 ApplyError::Go(RunError {
                     command: format!("{name}={text}"),
                     why,

@@ -200,6 +200,12 @@ impl Session {
         Ok(join_all(asked.into_iter().map(|target| prober.probe(target))).await)
     }
 
+    /// Was it a policy with the same profiles that led to the decision?
+    fn is_of_this_policy(&self, decision: &Decision) -> bool {
+        let considered = decision.considered.iter().map(|one| &one.profile);
+        considered.eq(self.loaded.policy.profiles.iter().map(|one| &one.name))
+    }
+
     /// The last decision and how it came about; takes a dry turn if there is none yet.
     ///
     /// # Errors
@@ -214,6 +220,7 @@ impl Session {
         if let Some(entry) = last
             && let Some(decision) = entry.decision
             && self.memory.profile.as_ref() == Some(&decision.profile)
+            && self.is_of_this_policy(&decision)
         {
             return Ok(WhyReport {
                 summary: self.memory.why.clone().unwrap_or_default(),

@@ -33,8 +33,8 @@ pub struct RunError {
     pub why: String,
 }
 
-/// `go env -json NAME…`: the values that go computes for these names, with the OS environment
-/// of `env` but for the managed names.
+/// `go env -json NAME…`: the values that go computes for these names in the OS environment of
+/// `env`, which wins over the go env file here as it does for every go command.
 ///
 /// # Errors
 /// When go cannot be run or says no.
@@ -48,7 +48,9 @@ pub async fn values(
         .chain(names)
         .map(|arg| (*arg).to_owned())
         .collect();
-    let child_env = child_env(go, env, names.iter().copied(), None);
+    // These two are pinned for the child, so it is asked what they would be without that.
+    let pinned = ["GOTOOLCHAIN", "GOROOT"].into_iter();
+    let child_env = child_env(go, env, pinned.filter(|name| names.contains(name)), None);
     let out = go_env(go, child_env, &args).await?;
     serde_json::from_slice(&out).map_err(|error| RunError {
         command: command_line(go, &args),

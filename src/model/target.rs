@@ -154,6 +154,25 @@ impl Target {
         }
     }
 
+    /// Is it asked over plain http, so that there is no certificate to look at?
+    pub fn asks_in_the_clear(&self) -> bool {
+        let url = match &self.kind {
+            TargetKind::GoProxy { url, .. } | TargetKind::Https { url, .. } => url,
+            TargetKind::SumDb { via: Some(url), .. }
+            | TargetKind::SumDb {
+                db: SumDb::Database { url: Some(url), .. },
+                ..
+            } => url,
+            TargetKind::SumDb { .. }
+            | TargetKind::Icmp { .. }
+            | TargetKind::Tcp { .. }
+            | TargetKind::Listening { .. }
+            | TargetKind::Mirror { .. } => return false,
+        };
+        url.get(..7)
+            .is_some_and(|s| s.eq_ignore_ascii_case("http://"))
+    }
+
     /// Needs the network at all? `listening` and `mirror` do not.
     pub fn is_local(&self) -> bool {
         matches!(

@@ -112,6 +112,14 @@ fn patterns(name: &str, value: &str) -> Vec<Fault> {
                 format!("{name} matches module paths, and none of them begins with a scheme"),
                 "write the host alone, as in git.corp.example",
             ));
+        } else if glob.trim().contains(char::is_whitespace) {
+            faults.push(trap(
+                glob,
+                format!(
+                    "{name} is a list with commas: with white space this pattern matches nothing"
+                ),
+                "write `,` between the patterns, and no spaces",
+            ));
         } else if glob.trim() != glob {
             faults.push(trap(
                 glob,
@@ -217,6 +225,7 @@ mod tests {
             ("GOPRIVATE", "a.b,[", "bad-pattern"),
             ("GOPRIVATE", "https://git.corp.example", "bad-pattern"),
             ("GOPRIVATE", "a.b, c.d", "bad-pattern"),
+            ("GONOSUMDB", "a.b c.d", "bad-pattern"),
             ("GOFLAGS", "junk", "bad-goflags"),
             ("GOFLAGS", "-x y", "bad-goflags"),
             ("GOFLAGS", "---x", "bad-goflags"),

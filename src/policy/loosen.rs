@@ -83,7 +83,7 @@ fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loos
                 found.push(loosening);
             }
         };
-        if let Some(name) = undecidable(variable, value) {
+        if let Some(name) = undecidable(variable, value, profile) {
             note(format!("{variable} is whatever {name} holds"));
         }
         if variable == "GOPROXY" {
@@ -118,7 +118,7 @@ fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loos
 }
 
 /// A reference that leaves open, until it is applied, whether the variable loosens.
-fn undecidable<'a>(variable: &str, value: &'a EnvValue) -> Option<&'a str> {
+fn undecidable<'a>(variable: &str, value: &'a EnvValue, profile: &Profile) -> Option<&'a str> {
     const DECISIVE: [&str; 5] = ["GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOINSECURE"];
     if !DECISIVE.contains(&variable) {
         return None;
@@ -127,7 +127,22 @@ fn undecidable<'a>(variable: &str, value: &'a EnvValue) -> Option<&'a str> {
         EnvValue::Text(text) => text,
         EnvValue::Fastest { then, .. } => then.as_ref()?,
     };
-    references(text).find(|name| !is_path_like(name))
+    references(text).find(|name| !adds_nothing(name, profile, 0))
+}
+
+/// Is what a reference stands for a path, or the like, that is no list by itself? The profile
+/// may set such a variable too, and then to a list of hosts.
+fn adds_nothing(name: &str, profile: &Profile, depth: usize) -> bool {
+    const DEEPEST: usize = 8;
+    let is_plain = |own: &EnvValue| match own {
+        EnvValue::Text(text) => {
+            depth < DEEPEST
+                && !text.contains([',', '|', '*', '?', '['])
+                && references(text).all(|name| adds_nothing(name, profile, depth + 1))
+        }
+        EnvValue::Fastest { .. } => false,
+    };
+    is_path_like(name) && profile.env.get(name).is_none_or(is_plain)
 }
 
 fn accepted(profile: &Profile, place: &ProfilePlace, proven: bool) -> Option<Finding> {

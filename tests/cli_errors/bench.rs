@@ -62,6 +62,14 @@ impl Bench {
         self.after("", words)
     }
 
+    /// The same on a machine whose own go command, if it has one, is hidden.
+    pub(crate) fn hiding_go(&self, words: &str) -> Run {
+        let script =
+            "for go in /usr/local/go/bin/go /usr/lib/go*/bin/go /usr/*bin/go /usr/local/bin/go; do
+            [ ! -e \"$go\" ] || mount --bind /dev/null \"$(readlink -f \"$go\")\"; done";
+        self.after(script, words)
+    }
+
     /// The same, after a shell script that may mount what nobody else sees.
     pub(crate) fn after(&self, script: &str, words: &str) -> Run {
         let path = format!(

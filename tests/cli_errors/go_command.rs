@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::bench::{Bench, ENV, POLICY, script};
 
-/// A PATH with the system's programs and no go command.
+/// A PATH with the system's programs; `hiding_go` sees to it that go is not among them.
 const NO_GO: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
 
 /// The policy with `go` in its [agent].
@@ -18,7 +18,7 @@ fn without_a_go_command_it_says_where_it_looked_and_what_to_do() {
     let Some(bench) = Bench::new() else { return };
     for verb in ["once", "why", "use only"] {
         bench
-            .goroam(verb)
+            .hiding_go(verb)
             .env("PATH", NO_GO)
             .exits(3)
             .complains("goroam: no go command found. Looked in PATH (4 folders), /usr/local/go/bin")
@@ -26,7 +26,7 @@ fn without_a_go_command_it_says_where_it_looked_and_what_to_do() {
             .complains("go.dev/dl or set `go = \"/path/to/go\"` in [agent]");
     }
     // One line in the log, not two; and it stays, for one may be installed.
-    let run = bench.goroam("agent").env("PATH", NO_GO);
+    let run = bench.hiding_go("agent").env("PATH", NO_GO);
     let mut agent = bench.agent(run, "watches the network");
     let line = agent.wait_for("no go command found");
     assert!(line.contains("in [agent]"), "{line}");
@@ -71,18 +71,18 @@ fn a_go_command_from_before_env_w_is_named_with_its_version() {
     for folder in [old.as_path(), wrapper.parent().unwrap()] {
         let path = format!("{}:{NO_GO}", folder.display());
         bench
-            .goroam("once")
+            .hiding_go("once")
             .env("PATH", &path)
             .exits(3)
             .complains(&format!("{}/go is go 1.12.17", folder.display()))
             .complains("no `go env -w`; goroam needs go 1.13 or later");
         // A good one behind it is better than a complaint.
         let path = format!("{path}:{}", bench.go_folder().display());
-        bench.goroam("once").env("PATH", &path).exits(0);
+        bench.hiding_go("once").env("PATH", &path).exits(0);
     }
     bench.policy(&naming(old.join("go").to_str().unwrap()));
     bench
-        .goroam("once")
+        .hiding_go("once")
         .exits(3)
         .complains("is go 1.12.17, which has no `go env -w`");
 }
@@ -126,13 +126,13 @@ fn a_go_command_that_hangs_is_not_waited_for() {
     bench.policy(&naming(go.to_str().unwrap()));
     let started = Instant::now();
     bench
-        .goroam("once")
+        .hiding_go("once")
         .exits(3)
         .complains("cannot be run: no answer within 5 s; `go` in [agent] names it");
     bench.policy(POLICY);
     let path = format!("{}:{NO_GO}", go.parent().unwrap().display());
     bench
-        .goroam("once")
+        .hiding_go("once")
         .env("PATH", &path)
         .exits(3)
         .complains(&format!(

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::page::Page;
 use super::style::{BOLD, paint};
-use super::text::clean;
+use super::text::{clean, wrap};
 use crate::model::mask::blot;
 use crate::policy::{Finding, Label, Severity};
 
@@ -48,10 +48,10 @@ pub(in crate::cli) fn findings(
         .term_width(page.columns);
     let path = clean(path);
     // The lines are shown as they stand but for passwords; every byte keeps its place.
-    let text = &blot(text);
+    let text = &blot(text).replace("\r\n", " \n");
     let mut out = String::new();
     for finding in findings.iter().take(MOST) {
-        let group = group(&path, text, finding);
+        let group = group(&path, text, finding, page.columns);
         out.push_str(&renderer.render(&[group]));
         out.push_str("\n\n");
     }
@@ -85,24 +85,29 @@ fn tally(findings: &[Finding]) -> String {
     }
 }
 
-fn group<'a>(path: &'a str, text: &'a str, finding: &'a Finding) -> Group<'a> {
-    let level = match finding.severity {
-        Severity::Error => Level::ERROR,
-        Severity::Warning => Level::WARNING,
+fn group<'a>(path: &'a str, text: &'a str, finding: &'a Finding, columns: usize) -> Group<'a> {
+    let (level, word) = match finding.severity {
+        Severity::Error => (Level::ERROR, "error"),
+        Severity::Warning => (Level::WARNING, "warning"),
     };
-    let mut group = Group::with_title(
-        level
-            .primary_title(clean(&finding.message))
-            .id(finding.code),
-    );
+    let lead = word.len() + finding.code.len() + "[]: ".len();
+    let title = broken(&finding.message, columns, lead);
+    let mut group = Group::with_title(level.primary_title(title).id(finding.code));
     match &finding.primary {
         Some(primary) => group = group.element(snippet(path, text, primary, &finding.related)),
         None => group = group.element(annotate_snippets::Origin::path(path)),
     }
     if let Some(help) = &finding.help {
-        group = group.element(Level::HELP.message(clean(help)));
+        // Behind the line numbers, which have four digits at most, and "╰ help: ".
+        group = group.element(Level::HELP.message(broken(help, columns, 13)));
     }
     group
+}
+
+/// A text in lines of the page, behind a lead under which the renderer puts all of them.
+fn broken(text: &str, columns: usize, lead: usize) -> String {
+    let room = columns.saturating_sub(lead).max(20);
+    wrap(&clean(text), room, room).join("\n")
 }
 
 /// Only the lines from the first place to the last: a policy may be long, and the renderer
@@ -215,6 +220,16 @@ warning[no-targets]: nothing is ever probed
 
 1 error, 1 warning
 ";
+
+    #[test]
+    fn long_texts_are_broken_and_line_ends_of_windows_are_not_shown() {
+        let words = "a word and another ".repeat(8);
+        let finding = Finding::error("loosens-unproven", words.clone(), at("subnet")).help(words);
+        let policy = POLICY.replace('\n', "\r\n");
+        let text = plain(&findings("p.toml", &policy, &[finding], &page()));
+        assert_eq!(too_wide(&text), None, "{text}");
+        assert!(!text.contains(['\r', '␍']), "{text}");
+    }
 
     #[test]
     fn an_error_shows_its_line_its_relatives_and_the_way_out() {

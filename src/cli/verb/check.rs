@@ -1,5 +1,6 @@
 //! `goroam check`
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::Serialize;
@@ -56,7 +57,19 @@ struct Span {
 
 /// Reads a policy and shows everything that is wrong with it.
 pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure> {
-    let (name, text, parsed) = read(context, args.file.as_deref())?;
+    let (name, text, mut parsed) = read(context, args.file.as_deref())?;
+    for certificate in &parsed.certificates {
+        let Some(why) = trouble(&certificate.path) else {
+            continue;
+        };
+        let is_behind = |other: &Finding| {
+            let label = other.primary.as_ref();
+            label.is_some_and(|label| label.span.start > certificate.span.start)
+        };
+        let found = &mut parsed.findings;
+        let at = found.iter().position(is_behind).unwrap_or(found.len());
+        found.insert(at, certificate.unusable(why));
+    }
     let errors = count(&parsed.findings, Severity::Error);
     if args.format.json {
         context.out.json(&report(&name, &text, &parsed.findings))?;
@@ -95,6 +108,22 @@ fn read(context: &Context, file: Option<&Path>) -> Result<(String, String, Parse
 
 fn parse_in(text: &str, folder: &Path, home: Option<&Path>) -> Parsed {
     parse(text, Place { folder, home })
+}
+
+/// Why a file holds no certificate that a probe could trust.
+fn trouble(path: &Path) -> Option<&'static str> {
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Some("is not there"),
+        Ok(meta) if !meta.is_file() => return Some("is no file"),
+        Ok(_) | Err(_) => {}
+    }
+    match std::fs::read(path) {
+        Err(_) => Some("cannot be read"),
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes);
+            (!text.contains("-----BEGIN CERTIFICATE-----")).then_some("holds no certificate in PEM")
+        }
+    }
 }
 
 fn all_right(name: &str, parsed: &Parsed) -> String {

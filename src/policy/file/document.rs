@@ -42,6 +42,7 @@ pub fn parse(text: &str, place: Place<'_>) -> Parsed {
     let (policy, broken) = syntax::document(text, &mut reader, |reader, table| {
         document(reader, table, place)
     });
+    let certificates = reader.certificates;
     let mut findings = reader.findings;
     if !broken.is_empty() {
         syntax::drop_echoes(&mut findings, text, &broken);
@@ -56,6 +57,7 @@ pub fn parse(text: &str, place: Place<'_>) -> Parsed {
             .into_iter()
             .map(Finding::without_credentials)
             .collect(),
+        certificates,
     }
 }
 
@@ -215,6 +217,7 @@ fn refused(finding: Finding) -> Parsed {
     Parsed {
         policy: None,
         findings: vec![finding],
+        certificates: Vec::new(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `env` of a profile: the go variables that it sets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::condition::{Names, named_twice, target_name};
 use super::reader::{Node, Reader, Table, Text, quoted};
@@ -58,7 +58,34 @@ pub(super) fn env(
             env.insert(name.value.to_owned(), value);
         }
     }
+    let circles: Vec<String> = env
+        .keys()
+        .filter(|name| leads_back(name, &env))
+        .cloned()
+        .collect();
+    for name in circles {
+        env.remove(&name);
+        if let Some(span) = place.env.remove(&name) {
+            let message = format!("{name} refers to itself, by way of another variable");
+            reader.report(
+                Finding::error("bad-reference", message, span).help("write one of the values out"),
+            );
+        }
+    }
     env
+}
+
+/// Does a variable's value lead back to it?
+fn leads_back(name: &str, env: &BTreeMap<String, EnvValue>) -> bool {
+    let mut reached: BTreeSet<&str> = BTreeSet::new();
+    let mut open = vec![name];
+    while let Some(next) = open.pop() {
+        let Some(EnvValue::Text(text)) = env.get(next) else {
+            continue;
+        };
+        open.extend(references(text).filter(|reference| reached.insert(reference)));
+    }
+    reached.contains(name)
 }
 
 fn value(reader: &mut Reader<'_>, name: &str, text: &Text<'_>) -> Option<EnvValue> {
@@ -71,6 +98,7 @@ fn value(reader: &mut Reader<'_>, name: &str, text: &Text<'_>) -> Option<EnvValu
         return None;
     }
     let expanded = expanded(reader, name, text)?;
+    bare_dollar(reader, text);
     credentials(reader, text);
     let faults = check_value(name, &expanded);
     let sound = faults.iter().all(|fault| fault.mild);
@@ -78,6 +106,23 @@ fn value(reader: &mut Reader<'_>, name: &str, text: &Text<'_>) -> Option<EnvValu
         report(reader, fault, text, expanded == text.value);
     }
     sound.then(|| EnvValue::Text(text.value.to_owned()))
+}
+
+/// `$HOME`, as a shell would take it: here it stands for itself.
+fn bare_dollar(reader: &mut Reader<'_>, text: &Text<'_>) {
+    for (at, _) in text.value.match_indices('$') {
+        let behind = text.value.get(at + 1..).unwrap_or_default();
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let end = behind.find(|c| !word(c)).unwrap_or(behind.len());
+        let name = behind.get(..end).unwrap_or_default();
+        if stand_in(name).is_some() {
+            let span = reader.part(text, (at, end + 1));
+            let message = format!("`${name}` stands for itself here");
+            reader.report(Finding::warning("bare-dollar", message, span).help(format!(
+                "write `${{{name}}}`: only what is in braces is replaced"
+            )));
+        }
+    }
 }
 
 /// The value with stand-ins for every `${NAME}`.

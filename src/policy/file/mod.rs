@@ -7,6 +7,7 @@
 //! May import: model, and the rest of this room.
 
 mod agent;
+mod certificate;
 mod condition;
 mod document;
 mod env;
@@ -23,6 +24,7 @@ use std::path::Path;
 use super::finding::Finding;
 use super::profile::Policy;
 
+pub use certificate::Certificate;
 pub use document::{decode, parse};
 
 /// Where the text stands: what relative paths and `~` in it mean.
@@ -41,4 +43,6 @@ pub struct Parsed {
     pub policy: Option<Policy>,
     /// Errors and warnings, in the order of the text.
     pub findings: Vec<Finding>,
+    /// The files of certificates that it names, which were not looked at.
+    pub certificates: Vec<Certificate>,
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::certificate::Certificate;
 use crate::model::mask;
 use crate::policy::finding::{Finding, Severity};
 use crate::policy::nearest::nearest;
@@ -66,6 +67,8 @@ pub(super) struct Reader<'t> {
     pub text: &'t str,
     /// What was found so far.
     pub findings: Vec<Finding>,
+    /// The files of certificates that were named so far.
+    pub certificates: Vec<Certificate>,
     /// How many of them are errors.
     errors: usize,
 }
@@ -75,6 +78,7 @@ impl<'t> Reader<'t> {
         Reader {
             text,
             findings: Vec::new(),
+            certificates: Vec::new(),
             errors: 0,
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Place;
 use super::agent::{LIMIT_KEYS, limits};
+use super::certificate::Certificate;
 use super::kinds::{self, KINDS};
 use super::reader::{Node, Reader, Table, Text, quoted};
 use super::values::{expand_path, pin};
@@ -136,7 +137,14 @@ fn target(
     let errors_before = reader.findings.len();
     if let Some(node) = table.get("ca") {
         for text in reader.strings(node, "ca", "ca = \"corp-ca.pem\"") {
-            ca.extend(expand_path(reader, &text, place));
+            let Some(path) = expand_path(reader, &text, place) else {
+                continue;
+            };
+            reader.certificates.push(Certificate {
+                path: path.clone(),
+                span: text.span,
+            });
+            ca.push(path);
         }
     }
     if let Some(node) = table.get("pin") {
@@ -154,14 +162,32 @@ fn target(
     // A pin that was not understood must not become a target without pins.
     let sound = reader.findings.len() == errors_before;
     let kind = kinds::read(reader, kind, value, &table, place)?;
-    (named && sound).then(|| Target {
+    let target = Target {
         name: name.value.to_owned(),
         kind,
         limits,
         private,
         ca,
         pins,
-    })
+    };
+    needs_tls(reader, &table, &target);
+    (named && sound).then_some(target)
+}
+
+/// `pin` and `ca` look like proof, and over plain http nobody asks for it.
+fn needs_tls(reader: &mut Reader<'_>, table: &Table<'_, '_>, target: &Target) {
+    if !target.asks_in_the_clear() {
+        return;
+    }
+    for key in ["pin", "ca"] {
+        if let Some(span) = table.key_span(key) {
+            let message = format!("`{key}` proves nothing here: plain http shows no certificate");
+            reader.report(
+                Finding::warning("needs-tls", message, span)
+                    .help("ask it over https, or take it out"),
+            );
+        }
+    }
 }
 
 fn no_kind(reader: &mut Reader<'_>, table: &Table<'_, '_>) {

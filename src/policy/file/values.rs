@@ -24,15 +24,16 @@ pub(super) fn duration(
 ) -> Option<Duration> {
     let text = reader.string(node, key, &format!("{key} = \"{example}\""))?;
     let finding = match humantime::parse_duration(text.value) {
-        Ok(value) if value < least || value > most => Finding::error(
-            "out-of-range",
-            format!(
+        Ok(value) if value < least || value > most => {
+            let message = format!(
                 "`{key}` must be between {} and {}",
-                humantime::format_duration(least),
-                humantime::format_duration(most)
-            ),
-            text.span,
-        ),
+                in_days(least),
+                in_days(most)
+            );
+            let finding = Finding::error("out-of-range", message, text.span);
+            reader.report(finding.help(format!("for example: {key} = \"{example}\"")));
+            return None;
+        }
         Ok(value) => return Some(value),
         Err(_) => Finding::error(
             "bad-duration",
@@ -45,6 +46,16 @@ pub(super) fn duration(
         None => format!("for example: {key} = \"{example}\""),
     }));
     None
+}
+
+/// A span of time as one would write it; `humantime` makes months and hours of 31 days.
+fn in_days(span: Duration) -> String {
+    let (seconds, day) = (span.as_secs(), 86_400);
+    if seconds >= day && seconds.is_multiple_of(day) {
+        format!("{}d", seconds / day)
+    } else {
+        humantime::format_duration(span).to_string()
+    }
 }
 
 /// A number and a misspelt unit, with the unit that was meant; `None` for anything else, also
@@ -219,7 +230,7 @@ pub(super) fn pin(reader: &mut Reader<'_>, text: &Text<'_>) -> Option<Pin> {
                 text.span.clone(),
             )
             .label("sha256/, then 44 characters of base64")
-            .help("openssl x509 -in cert.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64"),
+            .help("`openssl x509 -in cert.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64`"),
         );
     }
     bytes.map(Pin)

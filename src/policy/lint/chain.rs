@@ -131,6 +131,13 @@ fn several_in_one(view: &View<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Public proxies that are known to pass sum.golang.org on, under `/sumdb/`.
+const PASS_THROUGH: [&str; 3] = [
+    "https://proxy.golang.org",
+    "https://goproxy.cn",
+    "https://goproxy.io",
+];
+
 /// `modfetch/sumdb.go:dbDial`: a URL in GOSUMDB bypasses every proxy.
 fn sumdb_url(view: &View<'_>, findings: &mut Vec<Finding>) {
     let Some(value) = view.value("GOSUMDB") else {
@@ -168,18 +175,26 @@ fn sumdb_url(view: &View<'_>, findings: &mut Vec<Finding>) {
             | TargetKind::Listening { .. }
             | TargetKind::Mirror { .. } => false,
         });
-    if let Some(target) = via {
+    let through = match via {
+        Some(target) => Some(format!("the proxy that `{}` checks", target.name)),
+        None if key.name == "sum.golang.org" => hops
+            .iter()
+            .find(|hop| PASS_THROUGH.contains(&hop.as_str()))
+            .map(|hop| format!("{hop}, which passes it on")),
+        None => None,
+    };
+    if let Some(through) = through {
         note(
             findings,
             Finding::warning(
                 "sumdb-url-bypasses-proxy",
-                format!(
-                    "with a URL go asks the database itself, never through the proxy that `{}` checks",
-                    target.name
-                ),
+                format!("with a URL go asks the database itself, never through {through}"),
                 view.span_of("GOSUMDB"),
             )
-            .help(format!("write GOSUMDB = \"{}\": go then asks the proxy first", key.name)),
+            .help(format!(
+                "write GOSUMDB = \"{}\": go then asks the proxy first",
+                key.name
+            )),
         );
     }
 }

@@ -3,7 +3,7 @@
 use super::view::{View, note};
 use crate::model::{HopKind, Patterns};
 use crate::policy::finding::Finding;
-use crate::policy::profile::{Condition, EnvValue};
+use crate::policy::profile::{Condition, EnvValue, Policy};
 
 pub(super) fn lint(view: &View<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -25,7 +25,9 @@ fn direct_in_air_gap(view: &View<'_>, findings: &mut Vec<Finding>) {
         let Some(direct) = hops.last().filter(|hop| hop.kind == HopKind::Direct) else {
             continue;
         };
-        let air_gap = says_offline(&view.profile.when, true) || (is_last && has_mirror);
+        let asks_for_network = rests_on_network(&view.profile.when, true, view.policy);
+        let fallback = is_last || (is_behind_others(view) && !asks_for_network);
+        let air_gap = says_offline(&view.profile.when, true) || (fallback && has_mirror);
         if hops.len() > 1 && air_gap {
             note(
                 findings,
@@ -37,6 +39,37 @@ fn direct_in_air_gap(view: &View<'_>, findings: &mut Vec<Finding>) {
                 .help("write `off`: what is missing then fails at once, with its name"),
             );
         }
+    }
+}
+
+/// Is an earlier profile for a network, so that this one is reached when there is none?
+fn is_behind_others(view: &View<'_>) -> bool {
+    let earlier = view.policy.profiles.iter();
+    earlier
+        .take_while(|profile| !std::ptr::eq(*profile, view.profile))
+        .any(|profile| rests_on_network(&profile.when, true, view.policy))
+}
+
+/// Does `condition == value` speak of a network that is there?
+fn rests_on_network(condition: &Condition, value: bool, policy: &Policy) -> bool {
+    let remote = |name: &String| policy.targets.get(name).is_some_and(|one| !one.is_local());
+    match condition {
+        Condition::Up(name) => value && remote(name),
+        Condition::Down(name) => !value && remote(name),
+        Condition::AtLeast { of, .. } => value && of.iter().any(remote),
+        Condition::Online(online) => *online == value,
+        Condition::InterfaceName(_)
+        | Condition::InterfaceKind(_)
+        | Condition::Subnet(_)
+        | Condition::Gateway(_)
+        | Condition::DnsServer(_)
+        | Condition::SearchDomain(_)
+        | Condition::Ssid(_) => value,
+        Condition::All(parts) | Condition::Any(parts) => parts
+            .iter()
+            .any(|part| rests_on_network(part, value, policy)),
+        Condition::Not(part) => rests_on_network(part, !value, policy),
+        Condition::Always | Condition::Portal(_) | Condition::Env(_) => false,
     }
 }
 

@@ -53,9 +53,20 @@ pub(super) fn lint(view: &View<'_>) -> Vec<Finding> {
                 ),
                 Some(Separator::Comma) | None => {}
             }
-            if let Some(finding) = not_covered(view, target) {
-                note(&mut findings, finding);
-            }
+        }
+    }
+    // Its names also leak where it is not asked itself: when its users are elsewhere.
+    let goes_out = view
+        .hops()
+        .any(|(_, hop)| matches!(hop.kind, HopKind::Proxy(_) | HopKind::Direct));
+    for target in view
+        .policy
+        .targets
+        .values()
+        .filter(|one| goes_out && one.private)
+    {
+        if let Some(finding) = not_covered(view, target) {
+            note(&mut findings, finding);
         }
     }
     findings
