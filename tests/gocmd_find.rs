@@ -58,6 +58,25 @@ impl Machine {
             .collect()
     }
 
+    /// Hides the machine's own go commands from this test's thread and its children, if it has
+    /// any: they stand where a user without one would have nothing. Only root can.
+    fn hiding_go(self) -> Machine {
+        // SAFETY: geteuid takes nothing; unshare changes this thread's view of mounts, and
+        // each test has a thread of its own.
+        let apart = unsafe { libc::geteuid() == 0 && libc::unshare(libc::CLONE_NEWNS) == 0 };
+        if apart {
+            let script = "mount --make-rprivate /
+                for go in /usr/local/go/bin/go /usr/lib/go*/bin/go /usr/bin/go /usr/local/bin/go; do
+                    [ ! -e \"$go\" ] || mount --bind /dev/null \"$(readlink -f \"$go\")\" || exit
+                done";
+            let hidden = std::process::Command::new("sh")
+                .args(["-c", script])
+                .status();
+            assert!(hidden.unwrap().success());
+        }
+        self
+    }
+
     async fn find(&self, folders: &[&str]) -> Result<GoCommand, FindError> {
         find(None, &self.env(folders)).await
     }
@@ -206,7 +225,7 @@ async fn sdk_managers_are_known_and_the_newest_is_taken() {
         ".goenv/versions/VERSION/bin/go",
         ".gvm/gos/goVERSION/bin/go",
     ] {
-        let machine = Machine::new();
+        let machine = Machine::new().hiding_go();
         machine.link(&pattern.replace("VERSION", "1.9.7"), &old);
         machine.link(&pattern.replace("VERSION", "1.27.3"), &new);
         match machine.find(&[]).await {
@@ -224,7 +243,7 @@ async fn sdk_managers_are_known_and_the_newest_is_taken() {
 
 #[tokio::test]
 async fn none_at_all_says_where_it_was_looked_for() {
-    let machine = Machine::new();
+    let machine = Machine::new().hiding_go();
     machine.script("a/go", "exit 1");
     match machine.find(&["a", "b"]).await {
         Err(error @ FindError::None { .. }) => {
