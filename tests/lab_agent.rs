@@ -297,3 +297,18 @@ fn switches(tasks: impl AsRef<Path>) -> u64 {
     };
     threads.map(|thread| of_one(&thread.unwrap().path())).sum()
 }
+
+#[test]
+fn restore_keeps_what_others_wrote_between_two_of_goroams_turns() {
+    let Some(lab) = Lab::get() else { return };
+    let laptop = lab.laptop().with_policy(&lab.policy());
+    lab.travel("home");
+    laptop.goroam(&["once"]).ok();
+    laptop.go(&["env", "-w", "GOFLAGS=-v"]).ok();
+    // The last one who wrote is goroam again, and yet it was not alone.
+    lab.travel("airplane");
+    laptop.goroam(&["once"]).ok();
+    laptop.goroam(&["restore"]).ok();
+    let left = std::fs::read_to_string(laptop.go_env_file()).unwrap();
+    assert_eq!(left, "GOFLAGS=-v\n");
+}

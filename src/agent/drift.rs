@@ -8,8 +8,8 @@ use super::present::Present;
 use crate::gocmd::EnvFile;
 use crate::model::mask::mask;
 use crate::model::status::Drift;
-use crate::state::Memory;
 use crate::state::memory::Written;
+use crate::state::{Baseline, Memory};
 
 /// What goroam wrote and what stands there now, by variable; only those that differ.
 pub(crate) fn find(
@@ -60,12 +60,39 @@ pub(crate) fn note(
     file: &EnvFile,
     bytes: &[u8],
     values: BTreeMap<String, Option<String>>,
+    shared: bool,
 ) -> Written {
     Written {
         path: file.path.display().to_string(),
         sha256: sha256(bytes),
         values,
+        shared,
     }
+}
+
+/// Are these the bytes that the note is of?
+pub(crate) fn holds(note: &Written, bytes: &[u8]) -> bool {
+    note.sha256 == sha256(bytes)
+}
+
+/// Has anybody but goroam written the file since goroam's first write, if this is what it
+/// holds (`None`: there is none)?
+pub(crate) fn is_shared(
+    memory: &Memory,
+    baseline: Option<&Baseline>,
+    file: &EnvFile,
+    bytes: Option<&[u8]>,
+) -> bool {
+    let path = file.path.display().to_string();
+    let now = sha256(bytes.unwrap_or_default());
+    let notes = [&memory.pending, &memory.written];
+    let mut ours = notes.into_iter().flatten().filter(|note| note.path == path);
+    if let Some(note) = ours.find(|note| note.sha256 == now) {
+        return note.shared;
+    }
+    // Before the first write it holds what the baseline holds; what cannot be read differs.
+    let before = baseline.and_then(|baseline| baseline.decoded().ok());
+    memory.written.is_some() || before.is_none_or(|before| before.as_deref() != bytes)
 }
 
 fn sha256(bytes: &[u8]) -> String {

@@ -47,31 +47,36 @@ impl Session {
         let from = self.memory.profile.clone();
         let changed: Vec<String> = plan.changes().map(|step| step.name().to_owned()).collect();
         self.go = Some(go);
+        let mut visible = Instant::now();
         let outcome = match prepared {
             _ if dry_run => Outcome::DryRun,
             None => Outcome::Unchanged,
             Some(prepared) => {
                 self.keep_baseline(&present)?;
                 let values = values_after(&self.memory, &present, &plan);
-                self.memory.pending =
-                    Some(drift::note(&input.file, &prepared.after, values.clone()));
+                let (file, baseline) = (&input.file, self.baseline.as_ref());
+                let before = present.bytes.as_deref();
+                let shared = drift::is_shared(&self.memory, baseline, file, before);
+                let note = drift::note(file, &prepared.after, values.clone(), shared);
+                self.memory.pending = Some(note);
                 self.save_memory()?;
+                let committing = Instant::now();
                 let applied = prepared.commit().await?;
+                visible = committing + applied.visible_after;
+                let slipped_in = applied.merged > 0 || applied.before != present.bytes;
                 let text = EnvText(applied.after);
-                present.values = managed(&self.loaded.policy, self.baseline.as_ref())
-                    .into_iter()
-                    .filter_map(|name| Some((name.clone(), text.get(&name)?.to_owned())))
-                    .collect();
-                self.memory.written = Some(drift::note(&input.file, &text.0, values));
+                let note = drift::note(file, &text.0, values, shared || slipped_in);
+                self.memory.written = Some(note);
                 self.memory.pending = None;
-                present.bytes = Some(text.0);
+                present = Present::of(Some(text), &managed(&self.loaded.policy, baseline));
                 Outcome::Written {
                     changed: changed.clone(),
                 }
             }
         };
         watch.lap("apply", &mut ms);
-        let took = millis(Instant::now().saturating_duration_since(input.began));
+        // What follows the swap is looking after other writers; it keeps nobody waiting.
+        let took = millis(visible.saturating_duration_since(input.began));
         ms.insert("all".to_owned(), took);
 
         let why = explain::because(&decision, &input.snapshot, &seen);
@@ -79,8 +84,7 @@ impl Session {
         let report: Vec<Observation> = seen.into_values().map(|seen| seen.observation).collect();
         if dry_run {
             // Shown as if it had been done, and not kept.
-            let mut memory = self.memory.clone();
-            std::mem::swap(&mut self.memory, &mut memory);
+            let memory = self.memory.clone();
             self.remember(&decision.profile, &why, &input.snapshot, &report, now, None);
             let status = self.status_of(&input.snapshot, &present);
             self.memory = memory;
@@ -132,7 +136,7 @@ impl Session {
     /// Keeps a note of a turn that came to nothing: a journal that only tells of what went
     /// well is of no use when something does not.
     pub(crate) fn note_failure(&mut self, failed: Failed<'_>) {
-        self.memory.turn += 1;
+        self.memory.turn = self.memory.turn.saturating_add(1);
         let entry = Entry {
             turn: self.memory.turn,
             at: clock::now(),

@@ -5,10 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::error::Error;
-use super::gofacts::GoFacts;
-use super::present::{Present, managed, read_text};
-use super::round::{Input, Ready, plan};
-use crate::gocmd::prepare;
+use super::round::{self, Input, Ready, ground, plan};
 use crate::policy::{Considered, Decision, EnvValue};
 
 /// The decision of last time on this network, when it differs from what is in force and may
@@ -55,17 +52,9 @@ pub(crate) fn decision(input: &Input) -> Option<Decision> {
 
 /// Gets the file ready for it.
 pub(crate) async fn get_ready(input: Input, decision: Decision) -> Result<Ready, Error> {
-    let policy = &input.loaded.policy;
-    let managed = managed(policy, input.baseline.as_ref());
-    let text = read_text(&input.file)?.unwrap_or_default();
-    let (file, baseline) = ((&input.file, &text), input.baseline.as_ref());
-    let go = GoFacts::gather(input.go.as_ref(), policy, &input.env, file, baseline).await?;
-    let present = Present::read(&input.file, &managed)?;
-    let plan = plan(&input, &go, &present, &decision, &managed)?;
-    let prepared = match plan.is_empty() {
-        true => None,
-        false => Some(prepare(&go.command, &input.file, &input.env, &plan).await?),
-    };
+    let (go, present) = ground(&input).await?;
+    let plan = plan(&input, &go, &present, &decision)?;
+    let prepared = round::get_ready(&input, &go, &plan, true).await?;
     Ok(Ready {
         input,
         go,

@@ -19,19 +19,20 @@ pub(crate) struct Present {
 impl Present {
     /// Reads the file.
     pub(crate) fn read(file: &EnvFile, managed: &BTreeSet<String>) -> Result<Present, Error> {
-        let text = read_text(file)?;
-        let values = match &text {
-            Some(text) => managed
-                .iter()
-                .filter_map(|name| Some((name.clone(), text.get(name)?.to_owned())))
-                .collect(),
-            None => BTreeMap::new(),
+        Ok(Present::of(read_text(file)?, managed))
+    }
+
+    /// Of a text that has been read; `None`: there is no file.
+    pub(crate) fn of(text: Option<EnvText>, managed: &BTreeSet<String>) -> Present {
+        let line = |name: &String| {
+            let value = text.as_ref()?.get(name)?.to_owned();
+            Some((name.clone(), value))
         };
-        Ok(Present {
+        Present {
+            values: managed.iter().filter_map(line).collect(),
             bytes: text.map(|text| text.0),
-            values,
             trouble: None,
-        })
+        }
     }
 }
 

@@ -60,7 +60,7 @@ impl Session {
         let changed: Vec<String> = plan.changes().map(|step| step.name().to_owned()).collect();
         let alone = self.memory.written.as_ref().is_some_and(|written| {
             let now = present.bytes.as_deref().unwrap_or_default();
-            drift::note(&file, now, BTreeMap::new()).sha256 == written.sha256
+            !written.shared && drift::holds(written, now)
         });
         let bytes = baseline.decoded().map_err(|source| Error::State {
             what: "what the go env file held before goroam".to_owned(),

@@ -18,7 +18,7 @@ use super::present::{Present, managed, read_text};
 use crate::environment::Environment;
 use crate::gocmd::ApplyError;
 use crate::gocmd::run::RunError;
-use crate::gocmd::{EnvFile, Prepared, prepare};
+use crate::gocmd::{EnvFile, EnvText, Prepared, prepare};
 use crate::model::{Change, Observation, Phase, Phases, Proof, Snapshot, Target, Verdict};
 use crate::plan::{Plan, Want, diff};
 use crate::policy::settle::{self, Burst, Footing};
@@ -78,17 +78,13 @@ impl Ready {
 /// Probes, decides, plans, and gets the file ready.
 pub(crate) async fn round(input: Input, write: bool) -> Result<Ready, Error> {
     let policy = &input.loaded.policy;
-    let managed = managed(policy, input.baseline.as_ref());
-    let text = read_text(&input.file)?.unwrap_or_default();
-    let (file, baseline) = ((&input.file, &text), input.baseline.as_ref());
-    let go = GoFacts::gather(input.go.as_ref(), policy, &input.env, file, baseline).await?;
-    let present = Present::read(&input.file, &managed)?;
+    let (go, present) = ground(&input).await?;
 
     let mut ms = BTreeMap::new();
     let mut watch = Stopwatch::start();
     let (mut seen, mut health, mut decision) = probe_and_decide(&input, &present).await?;
     watch.lap("probe", &mut ms);
-    let mut plan = plan(&input, &go, &present, &decision, &managed)?;
+    let mut plan = plan(&input, &go, &present, &decision)?;
     let mut prepared = get_ready(&input, &go, &plan, write).await?;
     watch.lap("prepare", &mut ms);
 
@@ -106,7 +102,7 @@ pub(crate) async fn round(input: Input, write: bool) -> Result<Ready, Error> {
                 // In the middle of a move nothing is up anywhere: ask once more before acting on it.
                 drop(prepared.take());
                 (seen, health, decision) = probe_and_decide(&input, &present).await?;
-                plan = self::plan(&input, &go, &present, &decision, &managed)?;
+                plan = self::plan(&input, &go, &present, &decision)?;
                 prepared = get_ready(&input, &go, &plan, write).await?;
             }
         }
@@ -125,7 +121,19 @@ pub(crate) async fn round(input: Input, write: bool) -> Result<Ready, Error> {
     })
 }
 
-async fn get_ready(
+/// What a plan rests on: the go command, and what stands in the go env file.
+pub(crate) async fn ground(input: &Input) -> Result<(GoFacts, Present), Error> {
+    let policy = &input.loaded.policy;
+    let baseline = input.baseline.as_ref();
+    let text = read_text(&input.file)?;
+    let nothing = EnvText::default();
+    let file = (&input.file, text.as_ref().unwrap_or(&nothing));
+    let go = GoFacts::gather(input.go.as_ref(), policy, &input.env, file, baseline).await?;
+    Ok((go, Present::of(text, &managed(policy, baseline))))
+}
+
+/// The copy with the plan carried out on it, where there is something to carry out.
+pub(crate) async fn get_ready(
     input: &Input,
     go: &GoFacts,
     plan: &Plan,
@@ -219,11 +227,11 @@ pub(crate) fn plan(
     go: &GoFacts,
     present: &Present,
     decision: &Decision,
-    managed: &BTreeSet<String>,
 ) -> Result<Plan, Error> {
+    let managed = managed(&input.loaded.policy, input.baseline.as_ref());
     let drifted = respected(input, present, decision);
     let mut wants = BTreeMap::new();
-    for name in managed {
+    for name in &managed {
         let want = match decision.env.get(name) {
             _ if drifted.contains(name) => Want::Respect,
             Some(text) => Want::Value(go.expand(text, &decision.env).map_err(|why| {

@@ -186,29 +186,13 @@ pub(super) fn open_targets(
     if evaluate(condition, policy, facts, loose).value.is_known() {
         return;
     }
-    match condition {
-        Condition::All(parts) | Condition::Any(parts) => {
-            for part in parts {
-                open_targets(part, policy, facts, loose, names);
-            }
-        }
-        Condition::Not(part) => open_targets(part, policy, facts, loose, names),
-        Condition::Portal(_) => {
-            names.extend(unseen(portal_witnesses(policy), facts).map(str::to_owned));
-        }
-        Condition::Up(_) | Condition::Down(_) | Condition::AtLeast { .. } => {
-            names.extend(unseen(condition.targets().into_iter(), facts).map(str::to_owned));
-        }
-        Condition::Always
-        | Condition::Online(_)
-        | Condition::InterfaceName(_)
-        | Condition::InterfaceKind(_)
-        | Condition::Subnet(_)
-        | Condition::Gateway(_)
-        | Condition::DnsServer(_)
-        | Condition::SearchDomain(_)
-        | Condition::Ssid(_)
-        | Condition::Env(_) => {}
+    if let Condition::Portal(_) = condition {
+        names.extend(unseen(portal_witnesses(policy), facts).map(str::to_owned));
+    } else if condition.parts().is_empty() {
+        names.extend(unseen(condition.targets().into_iter(), facts).map(str::to_owned));
+    }
+    for part in condition.parts() {
+        open_targets(part, policy, facts, loose, names);
     }
 }
 

@@ -149,19 +149,15 @@ impl Condition {
         names
     }
 
-    fn collect_targets<'a>(&'a self, names: &mut BTreeSet<&'a str>) {
+    /// What `all`, `any` and `not` are made of; nothing for the other conditions.
+    pub fn parts(&self) -> &[Condition] {
         match self {
-            Condition::Up(target) | Condition::Down(target) => {
-                names.insert(target);
-            }
-            Condition::AtLeast { of, .. } => names.extend(of.iter().map(String::as_str)),
-            Condition::All(parts) | Condition::Any(parts) => {
-                for part in parts {
-                    part.collect_targets(names);
-                }
-            }
-            Condition::Not(part) => part.collect_targets(names),
+            Condition::All(parts) | Condition::Any(parts) => parts,
+            Condition::Not(part) => std::slice::from_ref(part),
             Condition::Always
+            | Condition::Up(_)
+            | Condition::Down(_)
+            | Condition::AtLeast { .. }
             | Condition::Portal(_)
             | Condition::Online(_)
             | Condition::InterfaceName(_)
@@ -171,7 +167,18 @@ impl Condition {
             | Condition::DnsServer(_)
             | Condition::SearchDomain(_)
             | Condition::Ssid(_)
-            | Condition::Env(_) => {}
+            | Condition::Env(_) => &[],
+        }
+    }
+
+    fn collect_targets<'a>(&'a self, names: &mut BTreeSet<&'a str>) {
+        if let Condition::Up(target) | Condition::Down(target) = self {
+            names.insert(target);
+        } else if let Condition::AtLeast { of, .. } = self {
+            names.extend(of.iter().map(String::as_str));
+        }
+        for part in self.parts() {
+            part.collect_targets(names);
         }
     }
 }

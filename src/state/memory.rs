@@ -32,6 +32,10 @@ pub struct Written {
     pub sha256: String,
     /// The managed variables; `None`: removed.
     pub values: BTreeMap<String, Option<String>>,
+    /// Somebody else has written the file since goroam's first write: `restore` may not give
+    /// it back as a whole, for that would lose what they wrote.
+    #[serde(default)]
+    pub shared: bool,
 }
 
 /// Everything that is remembered. Unknown fields of a newer goroam are ignored, missing
@@ -165,6 +169,7 @@ mod tests {
                     Some("https://joe:s3cret@h".to_owned()),
                 )]
                 .into(),
+                shared: false,
             }),
             ..Memory::default()
         };

@@ -112,24 +112,15 @@ fn covers_something(list: &str) -> bool {
 
 /// Does `condition == value` say that the network is not there, or not itself?
 fn says_offline(condition: &Condition, value: bool) -> bool {
-    match condition {
-        Condition::Portal(portal) => *portal == value,
-        Condition::Online(online) => *online != value,
-        Condition::All(parts) | Condition::Any(parts) => {
-            parts.iter().any(|part| says_offline(part, value))
-        }
-        Condition::Not(part) => says_offline(part, !value),
-        Condition::Always
-        | Condition::Up(_)
-        | Condition::Down(_)
-        | Condition::AtLeast { .. }
-        | Condition::InterfaceName(_)
-        | Condition::InterfaceKind(_)
-        | Condition::Subnet(_)
-        | Condition::Gateway(_)
-        | Condition::DnsServer(_)
-        | Condition::SearchDomain(_)
-        | Condition::Ssid(_)
-        | Condition::Env(_) => false,
+    if let Condition::Portal(portal) = condition {
+        return *portal == value;
     }
+    if let Condition::Online(online) = condition {
+        return *online != value;
+    }
+    let value = value != matches!(condition, Condition::Not(_));
+    condition
+        .parts()
+        .iter()
+        .any(|part| says_offline(part, value))
 }

@@ -110,22 +110,5 @@ fn unused(policy: &Policy, places: &Places) -> Vec<Finding> {
 
 /// Any target on the network is a witness of a portal.
 fn asks_for_portal(condition: &Condition) -> bool {
-    match condition {
-        Condition::Portal(_) => true,
-        Condition::All(parts) | Condition::Any(parts) => parts.iter().any(asks_for_portal),
-        Condition::Not(part) => asks_for_portal(part),
-        Condition::Always
-        | Condition::Up(_)
-        | Condition::Down(_)
-        | Condition::AtLeast { .. }
-        | Condition::Online(_)
-        | Condition::InterfaceName(_)
-        | Condition::InterfaceKind(_)
-        | Condition::Subnet(_)
-        | Condition::Gateway(_)
-        | Condition::DnsServer(_)
-        | Condition::SearchDomain(_)
-        | Condition::Ssid(_)
-        | Condition::Env(_) => false,
-    }
+    matches!(condition, Condition::Portal(_)) || condition.parts().iter().any(asks_for_portal)
 }
