@@ -104,6 +104,18 @@ pub enum Error {
     /// `restore` has nothing to put back.
     #[error("nothing to restore: goroam has not changed the go env file")]
     NothingToRestore,
+    /// The go env file is another one than goroam has changed; only one is looked after at a
+    /// time, since only one baseline is kept.
+    #[error(
+        "goroam looks after {kept}, but this environment's go env file is {now}; to change over, \
+         run `goroam restore` with GOENV={kept} first"
+    )]
+    OtherFile {
+        /// The file that the baseline is of.
+        kept: String,
+        /// The file that GOENV, HOME or XDG_CONFIG_HOME name now.
+        now: String,
+    },
 }
 
 impl Error {
@@ -116,7 +128,7 @@ impl Error {
             } => EXIT_REFUSED,
             Error::PolicyFile { .. } => EXIT_USAGE,
             Error::Find(_) => EXIT_NO_GO,
-            Error::NoHome(_) | Error::Locate(_) => EXIT_REFUSED,
+            Error::NoHome(_) | Error::Locate(_) | Error::OtherFile { .. } => EXIT_REFUSED,
             Error::Apply(ApplyError::ReadOnly { .. }) => EXIT_REFUSED,
             Error::NoAgent => EXIT_NO_AGENT,
             Error::FromAgent { exit, .. } => *exit,

@@ -37,19 +37,7 @@ impl Session {
         let Some(baseline) = self.baseline.clone() else {
             return Err(Error::NothingToRestore);
         };
-        let file = self.file()?;
-        if baseline.path != file.path.display().to_string() {
-            return Err(Error::State {
-                what: "cannot restore".to_owned(),
-                source: format!(
-                    "goroam changed {}, but GOENV now names {}; run it with GOENV={}",
-                    baseline.path,
-                    file.path.display(),
-                    baseline.path
-                )
-                .into(),
-            });
-        }
+        let file = self.own_file()?;
         let present = self.present();
         let wants: BTreeMap<String, Want> = baseline
             .values

@@ -318,13 +318,26 @@ impl Session {
         }
     }
 
+    /// The go env file, unless goroam has changed another one and not put it back yet.
+    pub(crate) fn own_file(&self) -> Result<EnvFile, Error> {
+        let file = self.file()?;
+        let now = file.path.display().to_string();
+        match &self.baseline {
+            Some(baseline) if baseline.path != now => Err(Error::OtherFile {
+                kept: baseline.path.clone(),
+                now,
+            }),
+            Some(_) | None => Ok(file),
+        }
+    }
+
     pub(crate) fn input(&mut self, occasion: Occasion) -> Result<Input, Error> {
         let pinned = self.pinned(clock::now());
         Ok(Input {
             loaded: Arc::clone(&self.loaded),
             env: Arc::clone(&self.env),
             go: self.go.clone(),
-            file: self.file()?,
+            file: self.own_file()?,
             memory: self.memory.clone(),
             baseline: self.baseline.clone(),
             snapshot: occasion.snapshot,

@@ -98,3 +98,23 @@ fn root_leaves_nothing_in_somebody_elses_home() {
         "goroam.toml: belongs to uid 1000, but goroam runs as uid 0; run it as that user",
     );
 }
+
+#[test]
+fn a_second_go_env_file_waits_until_the_first_is_put_back() {
+    let Some(bench) = Bench::new() else { return };
+    bench.goroam("once").exits(0);
+    let other = bench.user.path("other-env");
+    let other = other.to_str().unwrap();
+    for verb in ["once", "restore"] {
+        bench
+            .goroam(verb)
+            .env("GOENV", other)
+            .exits(4)
+            .complains("goroam looks after")
+            .complains("run `goroam restore` with GOENV=");
+    }
+    assert!(!bench.is_there("other-env"), "nothing is written there");
+    bench.goroam("restore").exits(0);
+    bench.goroam("once").env("GOENV", other).exits(0);
+    assert!(bench.is_there("other-env"));
+}
