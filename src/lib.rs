@@ -9,14 +9,17 @@
 //! 4. [`gocmd`], [`state`]: hands
 //! 5. [`agent`]: the loop
 //! 6. [`ipc`]: the wire
-//! 7. [`cli`][]: faces
+//! 7. [`host`], [`job`]: what starts it and shows it; what is done once
+//! 8. [`cli`][]: faces
 
 pub mod agent;
 pub mod cli;
 pub mod environment;
 pub mod gocmd;
 pub mod gosum;
+pub mod host;
 pub mod ipc;
+pub mod job;
 pub mod model;
 pub mod paths;
 pub mod plan;

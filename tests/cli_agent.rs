@@ -123,6 +123,8 @@ fn answer(command: &Command, status: Status) -> Reply {
             Command::Once { .. }
             | Command::Use { .. }
             | Command::Restore
+            | Command::Pause
+            | Command::End
             | Command::Reload
             | Command::Status
             | Command::Watch => Outcome::Written {

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use cli::User;
 
-const VERBS: [&str; 13] = [
+const VERBS: [&str; 16] = [
     "once",
     "agent",
     "status",
@@ -17,6 +17,9 @@ const VERBS: [&str; 13] = [
     "why",
     "use",
     "auto",
+    "pause",
+    "service",
+    "doctor",
     "check",
     "init",
     "restore",

@@ -4,7 +4,7 @@ use super::cause::Cause;
 use super::command::{Command, Reply};
 use super::resident::Agent;
 use super::timers::Timers;
-use super::work::{Answer, failed};
+use super::work::{Answer, Work, failed};
 
 impl Agent {
     pub(super) async fn asked(&mut self, command: Command, answer: Answer) {
@@ -44,8 +44,24 @@ impl Agent {
                 self.look_again_now();
                 self.begin(Cause::Asked, false, vec![answer]);
             }
+            Command::Pause => self.pause(answer),
             Command::Restore => self.restore(answer).await,
+            // The loop ends before it asks anybody.
+            Command::End => {
+                let _ = answer.send(Reply::Status(Box::new(self.status())));
+            }
         }
+    }
+
+    /// What is set stays. The pin does too: `auto` and `use` are there to end it.
+    fn pause(&mut self, answer: Answer) {
+        let stale = self.work.take();
+        self.session.memory.paused = true;
+        let saved = self.session.save_memory();
+        self.turn_trouble = saved.err().map(|error| error.to_string());
+        self.timers = Timers::default();
+        let _ = answer.send(Reply::Status(Box::new(self.tell())));
+        dismiss(stale, "`goroam pause`");
     }
 
     async fn restore(&mut self, answer: Answer) {
@@ -61,10 +77,15 @@ impl Agent {
             }
             Err(error) => failed(&error),
         };
-        for waiting in stale.into_iter().flat_map(|work| work.answers) {
-            let error = "`goroam restore` came in between".to_owned();
-            let _ = waiting.send(Reply::Failed { error, exit: 1 });
-        }
+        dismiss(stale, "`goroam restore`");
         let _ = answer.send(reply);
+    }
+}
+
+/// Answers who waited for a round that will not come to its end.
+fn dismiss(stale: Option<Work>, by: &str) {
+    for waiting in stale.into_iter().flat_map(|work| work.answers) {
+        let error = format!("{by} came in between");
+        let _ = waiting.send(Reply::Failed { error, exit: 1 });
     }
 }

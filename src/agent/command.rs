@@ -32,10 +32,14 @@ pub enum Command {
     },
     /// Choose by the network again.
     Auto,
+    /// Leave everything as it is until `once`, `use` or `auto`.
+    Pause,
     /// Put everything back, and leave it alone until `once`, `use` or `auto`.
     Restore,
     /// Read the policy again.
     Reload,
+    /// End the agent; what it has set stays.
+    End,
 }
 
 /// What a turn found and did.
@@ -89,7 +93,7 @@ impl TurnReport {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
-    /// To `status`, `watch`, `reload`.
+    /// To `status`, `watch`, `pause`, `reload`, `end`.
     Status(Box<Status>),
     /// To `once`, `use`, `auto`, `restore`.
     Turn(Box<TurnReport>),

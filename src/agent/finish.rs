@@ -16,10 +16,12 @@ use super::round::{Ready, Stopwatch, millis};
 use super::session::Session;
 use crate::gocmd::EnvText;
 use crate::model::mask::mask;
+use crate::model::status::Switch;
 use crate::model::{NetworkId, Observation, Snapshot};
 use crate::plan::{Plan, Step};
 use crate::policy::explain;
 use crate::state::entry::Outcome;
+use crate::state::memory::MOST_SWITCHES;
 use crate::state::{Baseline, Entry, Memory};
 
 /// Networks that are remembered; the longest unseen go first.
@@ -200,8 +202,17 @@ impl Session {
     ) {
         let memory = &mut self.memory;
         if memory.profile.as_deref() != Some(profile) {
-            memory.profile = Some(profile.to_owned());
+            let from = memory.profile.replace(profile.to_owned());
             memory.since = Some(now);
+            memory.switches.push(Switch {
+                at: now,
+                from,
+                to: profile.to_owned(),
+                why: Some(why.to_owned()),
+                ms: switched_ms,
+            });
+            let surplus = memory.switches.len().saturating_sub(MOST_SWITCHES);
+            memory.switches.drain(..surplus);
         }
         memory.why = Some(why.to_owned());
         memory.switched_ms = switched_ms.or(memory.switched_ms);

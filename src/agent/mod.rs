@@ -40,5 +40,5 @@ pub use command::{Command, Reply, TurnReport};
 pub use error::Error;
 pub use policy_file::{Loaded, load_policy, summary};
 pub use policy_text::{POLICY_LIMIT, read_policy_text};
-pub use run::{Handle, run};
+pub use run::{Handle, Life, Supervisor, Unattended, run};
 pub use session::{Session, WhyReport};

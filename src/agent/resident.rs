@@ -421,7 +421,7 @@ impl Agent {
         if self.session.memory.paused {
             status
                 .troubles
-                .push("paused since `goroam restore`; `goroam auto` goes on".to_owned());
+                .push("paused; `goroam auto` goes on".to_owned());
         }
         status
     }

@@ -52,14 +52,50 @@ impl Handle {
     }
 }
 
+/// What the agent tells whoever started it and looks after it: a service manager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// It listens, on the network and on its socket.
+    Ready,
+    /// Something has happened; the loop is at work until [`Life::Resting`] follows.
+    Working,
+    /// It still works; at least once in [`Supervisor::heartbeat`].
+    Beat,
+    /// It waits for the next event; no timer but those of the policy runs.
+    Resting,
+    /// It reads the policy again, as a signal asked it to; [`Life::Ready`] follows.
+    Reloading,
+    /// It ends.
+    Ending,
+}
+
+/// Whoever started the agent and looks after it. Its calls must not block.
+pub trait Supervisor {
+    /// Tells it how the agent does; `status` is what is true then.
+    fn tell(&mut self, life: Life, status: &Status);
+    /// While the agent is at work, how often it wants to hear so; `None`: not at all.
+    fn heartbeat(&self) -> Option<std::time::Duration> {
+        None
+    }
+}
+
+/// Nobody looks after it: it runs in a terminal or within a tray.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unattended;
+
+impl Supervisor for Unattended {
+    fn tell(&mut self, _: Life, _: &Status) {}
+}
+
 /// Holds the single-instance lock of this user; `serve` gets a handle to answer the socket with.
-/// Runs until SIGTERM, SIGINT or Ctrl-C.
+/// Runs until SIGTERM, SIGINT or Ctrl-C, or until somebody asks it to end.
 ///
 /// # Errors
 /// When another agent is running, or the agent cannot start.
 pub async fn run(
     session: Session,
     serve: impl FnOnce(Handle) -> Result<(), Error>,
+    supervisor: &mut dyn Supervisor,
 ) -> Result<(), Error> {
     // Neither the environment nor whose home it is changes while the agent runs.
     session.file()?;
@@ -79,6 +115,7 @@ pub async fn run(
 
     let mut agent = Agent::new(session, publish);
     agent.start();
+    supervisor.tell(Life::Ready, &agent.status());
     loop {
         let event = tokio::select! {
             biased;
@@ -91,10 +128,19 @@ pub async fn run(
         match event {
             Event::Signal(Signal::End) => {
                 info!("ends");
+                supervisor.tell(Life::Ending, &agent.status());
                 return Ok(());
             }
             Event::Signal(Signal::Reload) => agent.reload(),
-            Event::Asked(command, answer) => agent.asked(command, answer).await,
+            Event::Asked(command, answer) => {
+                let ends = command == Command::End;
+                agent.asked(command, answer).await;
+                if ends {
+                    info!("ends, as it was asked to");
+                    supervisor.tell(Life::Ending, &agent.status());
+                    return Ok(());
+                }
+            }
             Event::Hint(hint) => agent.hint(hint).await,
             Event::Done(ready) => agent.done(*ready).await,
             Event::Time => agent.time().await,

@@ -101,6 +101,11 @@ impl Session {
             policy: self.loaded.origin(),
             turn: (memory.turn > 0).then_some(memory.turn),
             was: self.was(),
+            profiles: policy.profiles.iter().map(|p| p.name.clone()).collect(),
+            switches: memory.switches.clone(),
+            paused: memory.paused,
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            notify: policy.agent.notify,
         }
     }
 

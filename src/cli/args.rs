@@ -1,9 +1,17 @@
 //! The command line's grammar and its help.
 
+mod doctor;
+mod init;
+mod service;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueHint};
+
+pub use doctor::Doctor;
+pub use init::{Init, TemplateName};
+pub use service::{Logs, Service, ServiceVerb, Uninstall};
 
 /// Examples of a verb, then what scripts can rely on.
 macro_rules! after {
@@ -115,6 +123,25 @@ pub enum Verb {
     /// Choose by the network again, after `use` or `restore`
     #[command(after_help = after!("goroam auto"))]
     Auto(Json),
+    /// Leave everything as it is until `once`, `use` or `auto`
+    ///
+    /// The agent goes on watching, and writes nothing.
+    #[command(after_help = after!("goroam pause", "goroam auto     and it goes on"))]
+    Pause(Json),
+    /// There after every login: install, start, stop, look at the logs
+    #[command(after_help = after!(
+        "goroam service install      at every login, and now",
+        "goroam service status",
+        "goroam service logs -f",
+        "goroam service uninstall --restore"
+    ))]
+    Service(Service),
+    /// Why does go not do what goroam has set?
+    ///
+    /// Looks for what wins over the go env file: variables of this shell, of its
+    /// start-up files, of the service manager and of editors. Changes nothing.
+    #[command(after_help = after!("goroam doctor", "goroam doctor --json"))]
+    Doctor(Doctor),
     /// Check a policy file: every error and warning, with its place
     ///
     /// Without FILE: the policy in force, or the built-in default.
@@ -212,28 +239,6 @@ pub struct Check {
     /// How to print.
     #[command(flatten)]
     pub format: Json,
-}
-
-/// The policies that goroam carries with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum TemplateName {
-    /// Public proxies by what answers, the local cache when nothing does
-    Default,
-    /// An intranet proxy with private modules, proven by its key
-    Corporate,
-    /// Fixed choices by network, as the classic switchers did it
-    Classic,
-}
-
-/// `goroam init`
-#[derive(Debug, Clone, Copy, Args)]
-pub struct Init {
-    /// What to start from
-    #[arg(long, value_enum, default_value = "default")]
-    pub template: TemplateName,
-    /// Print it, write nothing
-    #[arg(long)]
-    pub stdout: bool,
 }
 
 /// `goroam history`

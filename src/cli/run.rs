@@ -69,6 +69,9 @@ fn dispatch(context: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::Why(args) => block_on(verb::why::run(context, args)),
         Verb::Use(args) => block_on(verb::use_profile::run(context, &args)),
         Verb::Auto(args) => block_on(verb::auto::run(context, args)),
+        Verb::Pause(args) => block_on(verb::pause::run(context, args)),
+        Verb::Service(args) => block_on(verb::service::run(context, &args)),
+        Verb::Doctor(args) => block_on(verb::doctor::run(context, args)),
         Verb::Restore(args) => block_on(verb::restore::run(context, args)),
     }
 }

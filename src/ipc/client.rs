@@ -26,7 +26,9 @@ const TURN_TIME: Duration = Duration::from_secs(120);
 /// [`Error::NoAgent`] when nobody listens, [`Error::FromAgent`] with what the agent says.
 pub async fn ask(paths: &Paths, command: Command) -> Result<Reply, Error> {
     let limit = match command {
-        Command::Status | Command::Watch | Command::Reload => STATUS_TIME,
+        Command::Status | Command::Watch | Command::Pause | Command::Reload | Command::End => {
+            STATUS_TIME
+        }
         Command::Once { .. } | Command::Use { .. } | Command::Auto | Command::Restore => TURN_TIME,
     };
     let mut stream = request(paths, command).await?;

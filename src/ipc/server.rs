@@ -119,8 +119,10 @@ async fn answer(stream: ServerEnd, handle: &Handle) -> io::Result<()> {
         Command::Once { .. }
         | Command::Use { .. }
         | Command::Auto
+        | Command::Pause
         | Command::Restore
-        | Command::Reload => {
+        | Command::Reload
+        | Command::End => {
             let reply = handle.ask(command).await;
             send(&mut to, &reply).await
         }

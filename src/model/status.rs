@@ -43,6 +43,25 @@ pub struct TargetStatus {
     pub reason: String,
     /// Milliseconds by phase.
     pub ms: Phases,
+    /// What the last rounds saw, oldest first: milliseconds where it was up, null where it was
+    /// not. Empty unless an agent is running.
+    #[serde(default)]
+    pub history: Vec<Option<f64>>,
+}
+
+/// A switch from one profile to another, as status shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Switch {
+    /// When.
+    pub at: Timestamp,
+    /// The profile before; null at the first.
+    pub from: Option<String>,
+    /// The profile since then.
+    pub to: String,
+    /// Why, in one line.
+    pub why: Option<String>,
+    /// Milliseconds from the event to the written file.
+    pub ms: Option<f64>,
 }
 
 /// A variable whose value in the OS environment wins over what was written.
@@ -145,6 +164,25 @@ pub struct Status {
     pub turn: Option<u64>,
     /// Values before goroam's first write, of the managed variables.
     pub was: BTreeMap<String, Option<String>>,
+    /// The policy's profiles, in its order.
+    #[serde(default)]
+    pub profiles: Vec<String>,
+    /// The last switches, newest last.
+    #[serde(default)]
+    pub switches: Vec<Switch>,
+    /// Nothing is written until `once`, `use` or `auto`.
+    #[serde(default)]
+    pub paused: bool,
+    /// The version of the goroam that answers; null when an agent older than this answers.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// `[agent] notify`: does the user want to be told of switches and trouble?
+    #[serde(default = "yes")]
+    pub notify: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Status {
@@ -171,6 +209,7 @@ impl TargetStatus {
                 verdict: Some(seen.verdict),
                 reason: seen.reason.clone(),
                 ms: seen.phases,
+                history: Vec::new(),
             },
             None => TargetStatus {
                 name: name.to_owned(),
@@ -178,6 +217,7 @@ impl TargetStatus {
                 verdict: None,
                 reason: "not needed".to_owned(),
                 ms: Phases::default(),
+                history: Vec::new(),
             },
         }
     }

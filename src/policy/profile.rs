@@ -35,6 +35,8 @@ pub struct AgentSettings {
     pub on_drift: OnDrift,
     /// The go command; `None`: it is looked for.
     pub go: Option<PathBuf>,
+    /// Does a tray tell of switches and of trouble?
+    pub notify: bool,
 }
 
 impl Default for AgentSettings {
@@ -46,6 +48,7 @@ impl Default for AgentSettings {
             rise: 1,
             on_drift: OnDrift::Respect,
             go: None,
+            notify: true,
         }
     }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::file;
-use crate::model::status::Pinned;
+use crate::model::status::{Pinned, Switch};
 use crate::model::{NetworkId, Observation, Snapshot};
 
 /// Some hundred networks and targets take some hundred KiB.
@@ -68,9 +68,15 @@ pub struct Memory {
     /// What it was about to write: set before the rename, so that a kill in between is not
     /// taken for somebody else's change.
     pub pending: Option<Written>,
-    /// `goroam restore` was asked of the agent: nothing is written until `once`, `use` or `auto`.
+    /// `goroam pause` or `goroam restore` was asked of the agent: nothing is written until
+    /// `once`, `use` or `auto`.
     pub paused: bool,
+    /// The last switches, newest last; at most [`MOST_SWITCHES`].
+    pub switches: Vec<Switch>,
 }
+
+/// Switches that are remembered for a glance; the journal has them all.
+pub const MOST_SWITCHES: usize = 12;
 
 impl Memory {
     /// Reads it; a missing or damaged one is an empty one (with a warning in the log): it can

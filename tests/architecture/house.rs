@@ -63,11 +63,12 @@ impl House {
         House { files, by_module }
     }
 
-    /// Every `.rs` file under `root/src`, except `main.rs`, which is a crate of its own.
+    /// Every `.rs` file under `root/src`, except `main.rs` and those in `bin`, which are crates of
+    /// their own.
     pub(crate) fn read(root: &Path) -> House {
         let mut sources = Vec::new();
         collect(root, &root.join("src"), &mut sources);
-        sources.retain(|(path, _)| path != "src/main.rs");
+        sources.retain(|(path, _)| path != "src/main.rs" && !path.starts_with("src/bin/"));
         assert!(sources.len() > 10, "no sources under {}", root.display());
         House::of(sources)
     }

@@ -6,13 +6,14 @@ use crate::house::{House, SourceFile};
 
 /// The floors, from the ground up. Rooms of one floor do not know each other, except the bare
 /// tools of the ground floor, which may build on one another without a circle.
-pub(crate) const FLOORS: [&[&str]; 7] = [
+pub(crate) const FLOORS: [&[&str]; 8] = [
     &["model", "environment", "paths", "gosum", "telemetry"],
     &["policy", "probe", "watch"],
     &["plan"],
     &["gocmd", "state"],
     &["agent"],
     &["ipc"],
+    &["host", "job"],
     &["cli"],
 ];
 

@@ -14,10 +14,12 @@ use crate::tally::Tally;
 const LIMIT: Duration = Duration::from_secs(600);
 
 const FMT: [&str; 3] = ["fmt", "--all", "--check"];
-const CLIPPY: [&str; 7] = [
+const CLIPPY: [&str; 9] = [
     "clippy",
     "--quiet",
     "--workspace",
+    "--features",
+    "goroam/tray",
     "--all-targets",
     "--",
     "-D",
@@ -127,7 +129,15 @@ fn checked(component: &str, args: &[&str]) -> bool {
 
 /// Builds every test binary of the workspace.
 fn build() -> Result<Vec<Binary>> {
-    let args = ["test", "--workspace", "--no-run", "--color", "never"];
+    let args = [
+        "test",
+        "--workspace",
+        "--features",
+        "goroam/tray",
+        "--no-run",
+        "--color",
+        "never",
+    ];
     println!("$ cargo {}", args.join(" "));
     let (status, text) = run::transcript(run::cargo().args(args), Duration::from_secs(3600))?;
     if !status.is_some_and(|status| status.success()) {
@@ -186,7 +196,8 @@ fn run_one(binary: &Binary, filter: Option<&str>, alone: bool) -> Result<Tally> 
 fn doc_tests(filter: Option<&str>) -> Result<Tally> {
     let mut command = run::cargo();
     command
-        .args(["test", "--workspace", "--doc", "--color", "never", "--"])
+        .args(["test", "--workspace", "--features", "goroam/tray"])
+        .args(["--doc", "--color", "never", "--"])
         .args(filter)
         .arg("--show-output");
     report("documentation", &mut command)

@@ -1,7 +1,7 @@
 //! `goroam agent`
 
 use crate::agent::error::EXIT_DONE;
-use crate::agent::{self, Session};
+use crate::agent::{self, Session, Unattended};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::ipc;
@@ -12,11 +12,11 @@ pub(in crate::cli) async fn run(context: &Context) -> Result<u8, Failure> {
     let paths = session.paths.clone();
     // Lives as long as the agent; dropping it removes the socket.
     let mut serving = None;
-    let ended = agent::run(session, |handle| {
+    let serve = |handle| {
         serving = Some(ipc::serve(&paths, handle)?);
         Ok(())
-    })
-    .await;
+    };
+    let ended = agent::run(session, serve, &mut Unattended).await;
     drop(serving);
     ended?;
     Ok(EXIT_DONE)

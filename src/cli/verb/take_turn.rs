@@ -53,14 +53,18 @@ async fn alone(context: &Context, command: Command) -> Result<TurnReport, Error>
         | Command::Auto
         | Command::Status
         | Command::Watch
-        | Command::Reload => Session::open(config, env)?,
+        | Command::Pause
+        | Command::Reload
+        | Command::End => Session::open(config, env)?,
     };
     match command {
         Command::Once { dry_run } => session.once(dry_run).await,
         Command::Use { profile, until } => session.use_profile(&profile, until).await,
         Command::Auto => session.auto().await,
         Command::Restore => session.restore().await,
-        Command::Status | Command::Watch | Command::Reload => Err(Error::NoAgent),
+        Command::Status | Command::Watch | Command::Pause | Command::Reload | Command::End => {
+            Err(Error::NoAgent)
+        }
     }
 }
 

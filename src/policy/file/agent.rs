@@ -14,7 +14,9 @@ use crate::policy::profile::{AgentSettings, OnDrift};
 /// The keys of `[probe]`, which every target may have too.
 pub(super) const LIMIT_KEYS: [&str; 4] = ["connect", "first_byte", "total", "retries"];
 
-const AGENT_KEYS: [&str; 6] = ["recheck", "settle", "fall", "rise", "on_drift", "go"];
+const AGENT_KEYS: [&str; 7] = [
+    "recheck", "settle", "fall", "rise", "on_drift", "go", "notify",
+];
 
 /// Shorter than this, rounds would overlap; a month is for ever.
 const RECHECK: (Duration, Duration) =
@@ -61,6 +63,9 @@ pub(super) fn agent(
     }
     if let Some(node) = table.get("go") {
         agent.go = go(reader, node, place);
+    }
+    if let Some(node) = table.get("notify") {
+        agent.notify = reader.boolean(node, "notify").unwrap_or(agent.notify);
     }
     agent
 }
