@@ -8,10 +8,12 @@
 //! plan(Wish, &Site) -> Vec<Step>     state(&Site) -> ServiceState     logs(&Site, &Logs) -> Step
 //! ```
 //!
-//! May import: paths, environment.
+//! May import: agent, ipc, paths, environment.
 
 mod carry_out;
 mod error;
+#[cfg(windows)]
+mod registry;
 mod site;
 mod step;
 
