@@ -10,7 +10,7 @@
 //! `cargo xtask test` keeps up to date; the prefix is a copy, made of links, of the one that
 //! `cargo xtask cross setup` made. Wine shares the host's network.
 
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, unused_imports, missing_docs, unreachable_pub)]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout)]
 
 #[path = "wine_program.rs"]
