@@ -12,8 +12,7 @@ const WINDOWS: &str = "x86_64-pc-windows-gnu";
 
 /// The integration tests that are built for Windows and run under Wine: those that take no
 /// shell script, no socket file and no Linux by the hand.
-const UNDER_WINE: [&str; 13] = [
-    "chain_grammar",
+const UNDER_WINE: [&str; 12] = [
     "decide",
     "policy_bounds",
     "policy_faults",
