@@ -29,6 +29,7 @@ cargo xtask TASK [OPTIONS]
       --only PART          switch, idle, size or cli
       --bin FILE           measure this goroam instead, e.g. an older release
   cross setup            what type-checking for Windows and macOS needs    (Debian, 1-2 min)
+  cross check            clippy for both, with and without the tray: no warning
   cross check|clippy|build|test [TARGETS [CARGO ARGUMENTS]]
                          TARGETS: win, mac, mac-intel, joined by commas    (default win,mac)
 
