@@ -2,6 +2,7 @@
 
 mod doctor;
 mod init;
+mod json;
 mod service;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap::{Args, ColorChoice, Parser, Subcommand, ValueHint};
 
 pub use doctor::Doctor;
 pub use init::{Init, TemplateName};
+pub use json::Json;
 pub use service::{Logs, Service, ServiceVerb, Uninstall};
 
 /// Examples of a verb, then what scripts can rely on.
@@ -174,14 +176,6 @@ pub enum Verb {
     /// Print the manual page, or write all of them to a folder
     #[command(after_help = after!("goroam man | man -l -", "goroam man ~/.local/share/man/man1"))]
     Man(Man),
-}
-
-/// `--json`
-#[derive(Debug, Clone, Copy, Args)]
-pub struct Json {
-    /// Print JSON for scripts; fields are added, never renamed
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `goroam once`

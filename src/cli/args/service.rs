@@ -24,7 +24,7 @@ pub enum ServiceVerb {
     /// End it and start it
     Restart,
     /// How it is
-    Status(super::Json),
+    Status(super::json::Json),
     /// What it has told
     Logs(Logs),
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::agent::error::{EXIT_FAILED, EXIT_REFUSED};
+
 /// Why the service could not be looked after.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
@@ -36,4 +38,17 @@ pub enum ServiceError {
     /// The agent did not do what was asked of it.
     #[error(transparent)]
     Agent(#[from] crate::agent::Error),
+}
+
+impl ServiceError {
+    /// The exit code that a script sees.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            ServiceError::Refused { .. } => EXIT_REFUSED,
+            ServiceError::Agent(error) => error.exit_code(),
+            ServiceError::NoManager { .. }
+            | ServiceError::File { .. }
+            | ServiceError::Command { .. } => EXIT_FAILED,
+        }
+    }
 }

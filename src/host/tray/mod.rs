@@ -12,6 +12,8 @@
 #[cfg(feature = "tray")]
 pub mod control;
 pub mod face;
+#[cfg(feature = "tray")]
+pub mod picture;
 
 /// Shows the tray until the user quits. `args` as the program gets them: `--config FILE`.
 #[cfg(feature = "tray")]
