@@ -5,8 +5,12 @@ use std::path::PathBuf;
 use tokio::task::AbortHandle;
 
 use super::address::Addresses;
+#[cfg(target_os = "macos")]
+use super::calendar::Calendar;
 #[cfg(target_os = "linux")]
 use super::clock_set::ClockSet;
+#[cfg(target_os = "macos")]
+use super::configd::Configd;
 use super::event::Hint;
 use super::files::{ByNotify, Quiet, keep_watching};
 use super::inbox::Inbox;
@@ -39,15 +43,22 @@ impl Watcher {
     pub fn start(paths: WatchPaths) -> Watcher {
         let inbox = Inbox::default();
         let files = keep_watching::<ByNotify>(move || targets(&paths), inbox.clone());
-        let resolver = keep_watching::<Quiet>(resolver_targets, inbox.clone());
-        let tasks = vec![
+        let mut tasks = vec![
             tokio::spawn(keep_open::<route::Messages>(inbox.clone())).abort_handle(),
             tokio::spawn(keep_open::<Addresses>(inbox.clone())).abort_handle(),
             tokio::spawn(files).abort_handle(),
-            tokio::spawn(resolver).abort_handle(),
             #[cfg(target_os = "linux")]
             tokio::spawn(keep_open::<ClockSet>(inbox.clone())).abort_handle(),
+            #[cfg(target_os = "macos")]
+            tokio::spawn(keep_open::<Calendar>(inbox.clone())).abort_handle(),
+            #[cfg(target_os = "macos")]
+            tokio::spawn(keep_open::<Configd>(inbox.clone())).abort_handle(),
         ];
+        // Where no file says so, watching would only cost a thread.
+        if !resolver::files().is_empty() {
+            let resolver = keep_watching::<Quiet>(resolver_targets, inbox.clone());
+            tasks.push(tokio::spawn(resolver).abort_handle());
+        }
         Watcher {
             inbox,
             clock: WakeClock::new(),

@@ -1,7 +1,7 @@
 //! `goroam agent`
 
 use crate::agent::error::EXIT_DONE;
-use crate::agent::{self, Session, Unattended};
+use crate::agent::{self, Session};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::ipc;
@@ -16,7 +16,11 @@ pub(in crate::cli) async fn run(context: &Context) -> Result<u8, Failure> {
         serving = Some(ipc::serve(&paths, handle)?);
         Ok(())
     };
-    let ended = agent::run(session, serve, &mut Unattended).await;
+    #[cfg(target_os = "macos")]
+    let mut supervisor = crate::host::service::LogKeeper::new(&context.env);
+    #[cfg(not(target_os = "macos"))]
+    let mut supervisor = agent::Unattended;
+    let ended = agent::run(session, serve, &mut supervisor).await;
     drop(serving);
     ended?;
     Ok(EXIT_DONE)
