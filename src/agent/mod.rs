@@ -19,6 +19,7 @@ pub mod error;
 mod failed;
 mod finish;
 mod gofacts;
+mod history;
 mod known;
 mod policy_file;
 mod policy_text;

@@ -85,6 +85,9 @@ impl Wine {
             std::fs::create_dir_all(there.parent().unwrap()).unwrap();
             std::fs::copy(program, there).unwrap();
         }
+        // Else it ends with the last program, and a program that starts just then finds none.
+        let server = wine.host("wineserver").arg("-p60").status();
+        assert!(server.is_ok_and(|status| status.success()), "no wineserver");
         Ok(wine)
     }
 

@@ -32,9 +32,15 @@ use systemd as os;
 
 /// The shape of a LaunchAgent is tested on every system.
 #[cfg(any(target_os = "macos", test))]
+#[cfg_attr(
+    not(target_os = "macos"),
+    allow(dead_code, unused_imports, unreachable_pub)
+)]
 mod launchd;
 #[cfg(target_os = "macos")]
 use launchd as os;
+#[cfg(target_os = "macos")]
+pub use launchd::LogKeeper;
 
 #[cfg(windows)]
 mod run_key;
