@@ -87,19 +87,54 @@ impl Screen {
         path
     }
 
-    /// The windows that are on it: x, y, width, height.
-    pub fn windows(&self) -> Vec<[usize; 4]> {
-        let ids = self.xdo("search --onlyvisible --name .*");
-        let of = |id: &str| {
-            let said = self.xdo(&format!("getwindowgeometry --shell {id}"));
-            let value = |name: &str| {
-                let line = said.lines().find_map(|line| line.strip_prefix(name))?;
-                line.strip_prefix('=')?.parse().ok()
+    /// The windows that are on it.
+    pub fn windows(&self) -> Vec<Window> {
+        let said = self.xdo("search --onlyvisible --name .* getwindowgeometry --shell %@");
+        let mut windows = Vec::new();
+        for line in said.lines() {
+            let Some((name, value)) = line.split_once('=') else {
+                continue;
             };
-            Some([value("X")?, value("Y")?, value("WIDTH")?, value("HEIGHT")?])
-        };
-        ids.lines().filter_map(of).collect()
+            let value = value.parse().unwrap_or(0);
+            if name == "WINDOW" {
+                windows.push(Window {
+                    id: value,
+                    ..Window::default()
+                });
+            }
+            let Some(window) = windows.last_mut() else {
+                continue;
+            };
+            match name {
+                "X" => window.x = value,
+                "Y" => window.y = value,
+                "WIDTH" => window.width = value,
+                "HEIGHT" => window.height = value,
+                _ => {}
+            }
+        }
+        windows
     }
+
+    /// The windows of this title.
+    pub fn titled(&self, title: &str) -> Vec<String> {
+        let mut xdo = Command::new("xdotool");
+        xdo.args(["search", "--onlyvisible", "--name"]);
+        xdo.arg(format!("^{title}$"));
+        let done = xdo.env("DISPLAY", &self.display).output().unwrap();
+        let ids = String::from_utf8(done.stdout).unwrap();
+        ids.lines().map(str::to_owned).collect()
+    }
+}
+
+/// A window on the screen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Window {
+    pub id: usize,
+    pub x: usize,
+    pub y: usize,
+    pub width: usize,
+    pub height: usize,
 }
 
 impl Drop for Screen {
@@ -140,5 +175,27 @@ impl Picture {
             }
         }
         found
+    }
+
+    /// The groups of a menu: from where to where there is no line across. Lines are what
+    /// separators are drawn as.
+    pub fn groups(&self, menu: Window) -> Vec<(usize, usize)> {
+        let at = |x: usize, y: usize| &self.0[(y * WIDTH + x) * 3..][..3];
+        let paper = at(menu.x + 4, menu.y + 4);
+        let is_line = |y: &usize| {
+            let (left, right) = (menu.x + 15, menu.x + menu.width - 15);
+            (left..right).all(|x| at(x, *y) != paper)
+        };
+        let bottom = menu.y + menu.height - 3;
+        let lines: Vec<usize> = (menu.y + 3..bottom).filter(is_line).collect();
+        let mut groups = Vec::new();
+        let mut top = menu.y + 3;
+        for line in lines.into_iter().chain([bottom]) {
+            if line > top + 8 {
+                groups.push((top, line));
+            }
+            top = line + 1;
+        }
+        groups
     }
 }
