@@ -40,9 +40,20 @@ mod status_text;
 
 // Each system's file has `run(Site) -> Result<ExitCode, String>`, which shows the tray until
 // the user quits.
-#[cfg(feature = "tray")]
+#[cfg(all(feature = "tray", target_os = "linux"))]
+mod sni;
+#[cfg(all(feature = "tray", target_os = "linux"))]
+mod sni_autostart;
+#[cfg(all(feature = "tray", target_os = "linux"))]
+mod sni_item;
+#[cfg(all(feature = "tray", target_os = "linux"))]
+mod sni_notify;
+#[cfg(all(feature = "tray", target_os = "linux"))]
+use sni as os;
+
+#[cfg(all(feature = "tray", not(target_os = "linux")))]
 mod none;
-#[cfg(feature = "tray")]
+#[cfg(all(feature = "tray", not(target_os = "linux")))]
 use none as os;
 
 /// Shows the tray until the user quits. `args` as the program gets them: `--config FILE`.
