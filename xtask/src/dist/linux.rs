@@ -11,8 +11,6 @@ use super::tree::{self, Tree};
 /// How the repository's unit starts the program. `goroam service install` puts the place of
 /// its own program there; a package keeps it.
 const START: &str = "ExecStart=/usr/bin/goroam ";
-/// How it did before there was a package.
-const CARGO_START: &str = "ExecStart=%h/.cargo/bin/goroam ";
 
 /// Everything, before it has its place.
 pub struct Content {
@@ -99,10 +97,9 @@ impl Content {
 /// The unit of a package: the repository's, which must start the program where the package puts
 /// it.
 fn packaged_unit(unit: &str) -> Result<String> {
-    let unit = unit.replace(CARGO_START, START);
     let starts = unit.lines().filter(|line| line.starts_with("ExecStart="));
     if unit.matches(START).count() == 1 && starts.count() == 1 {
-        Ok(unit)
+        Ok(unit.to_owned())
     } else {
         Err(format!(
             "systemd/goroam.service: want one line that begins with {START:?}"
