@@ -1,0 +1,30 @@
+//! A LaunchAgent: launchd starts goroam at login, starts it again after a crash, and is told
+//! what to do through launchctl(1).
+//!
+//! ```text
+//! look (files, launchctl print) → Facts → steps → launchctl bootstrap, bootout, kickstart
+//! ```
+//!
+//! Compiled on every system for its tests; only macOS has a launchd.
+//!
+//! May import: the service room, agent (its supervisor), paths, environment.
+
+mod facts;
+#[cfg(test)]
+mod keys;
+#[cfg(unix)]
+mod log;
+mod plist;
+mod printed;
+mod state;
+mod steps;
+
+#[cfg(unix)]
+pub use log::LogKeeper;
+pub(super) use state::state;
+pub(super) use steps::{logs, plan};
+
+/// What launchd calls it.
+const LABEL: &str = "dev.goroam.agent";
+/// Not looked for in PATH: it is the system's, and nothing else may answer in its place.
+const LAUNCHCTL: &str = "/bin/launchctl";
