@@ -4,9 +4,12 @@
 //! reaches a terminal with its control characters.
 
 mod findings;
+mod glyphs;
 mod history;
+mod live;
 mod page;
 mod probe;
+mod sparkline;
 mod status;
 mod style;
 mod text;
@@ -17,7 +20,9 @@ mod why;
 mod fixtures;
 
 pub(super) use findings::{Position, findings};
+pub(super) use glyphs::{Glyphs, columns_of_painted, glyphs};
 pub(super) use history::history;
+pub(super) use live::{Size, View, live};
 pub(super) use page::Page;
 pub(super) use probe::probe;
 pub(super) use status::{status, status_line};
