@@ -1,6 +1,6 @@
 //! The characters that a terminal can show.
 
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthChar as _;
 
 use crate::environment::Environment;
 
@@ -16,7 +16,7 @@ pub(in crate::cli) struct Glyphs {
     /// From one thing to another.
     pub(super) arrow: &'static str,
     /// The end of a text that has been cut; one column wide.
-    cut: char,
+    pub(super) mark: char,
     is_ascii: bool,
 }
 
@@ -26,7 +26,7 @@ pub(in crate::cli) const UNICODE: Glyphs = Glyphs {
     not_up: '×',
     to: "…",
     arrow: "→",
-    cut: '…',
+    mark: '…',
     is_ascii: false,
 };
 
@@ -36,7 +36,7 @@ pub(in crate::cli) const ASCII: Glyphs = Glyphs {
     not_up: 'x',
     to: "..",
     arrow: "->",
-    cut: '>',
+    mark: '>',
     is_ascii: true,
 };
 
@@ -82,32 +82,34 @@ impl Glyphs {
         text.chars().map(spelled).collect()
     }
 
-    /// The text, cut to so many columns of a terminal.
+    /// As much of the text as so many columns of a terminal hold.
+    pub(super) fn take<'a>(&self, text: &'a str, columns: usize) -> &'a str {
+        let mut used = 0;
+        for (at, c) in text.char_indices() {
+            used += c.width().unwrap_or(0);
+            if used > columns {
+                return text.get(..at).unwrap_or_default();
+            }
+        }
+        text
+    }
+
+    /// The same, with a mark where it is cut.
     pub(super) fn cut(&self, text: &str, columns: usize) -> String {
         if columns_of(text) <= columns {
             return text.to_owned();
         }
-        let room = columns.saturating_sub(1);
-        let mut used = 0;
-        let mut out = String::new();
-        for c in text.chars() {
-            used += c.width().unwrap_or(0);
-            if used > room {
-                break;
-            }
-            out.push(c);
-        }
-        let mut out = out.trim_end().to_owned();
-        if columns > 0 {
-            out.push(self.cut);
-        }
-        out
+        let Some(room) = columns.checked_sub(1) else {
+            return String::new();
+        };
+        format!("{}{}", self.take(text, room).trim_end(), self.mark)
     }
 }
 
 /// The columns of a terminal that a text takes; East Asian characters take two.
 pub(super) fn columns_of(text: &str) -> usize {
-    text.width()
+    // By character, as `take` counts: of a sequence the parts may be counted otherwise.
+    text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
 
 /// The columns that a painted text takes.

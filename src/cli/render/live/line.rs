@@ -38,29 +38,34 @@ impl Line {
         self.0.iter().map(|(_, text)| text.as_str()).collect()
     }
 
-    /// As the terminal gets it: cut to its columns, no spaces at the end.
+    /// As the terminal gets it: no spaces at the end, and where it is cut that can be seen.
     pub(super) fn paint(&self, columns: usize, glyphs: &Glyphs) -> String {
-        let mut left = columns;
+        let whole = self.columns() <= columns;
+        let mut left = match whole {
+            true => columns,
+            false => columns.saturating_sub(1),
+        };
         let mut out = String::new();
-        let mut pending = String::new();
+        let mut spaces = 0;
         for (style, text) in &self.0 {
-            let fits = columns_of(text) <= left;
-            let text = glyphs.cut(text, left);
-            left = left.saturating_sub(columns_of(&text));
-            let text = glyphs.fit_for_terminal(&text);
-            let solid = text.trim_end_matches(' ');
-            let spaces = text.len() - solid.len();
+            let taken = glyphs.take(text, left);
+            left = left.saturating_sub(columns_of(taken));
+            let solid = taken.trim_end_matches(' ');
             if !solid.is_empty() {
-                out.push_str(&std::mem::take(&mut pending));
+                out.push_str(&" ".repeat(std::mem::take(&mut spaces)));
+                let solid = glyphs.fit_for_terminal(solid);
                 match *style == Style::new() {
-                    true => out.push_str(solid),
-                    false => out.push_str(&paint(*style, solid)),
+                    true => out.push_str(&solid),
+                    false => out.push_str(&paint(*style, &solid)),
                 }
             }
-            pending.push_str(&" ".repeat(spaces));
-            if !fits {
+            spaces += taken.len() - solid.len();
+            if taken.len() < text.len() {
                 break;
             }
+        }
+        if !whole && columns > 0 {
+            out.push(glyphs.mark);
         }
         out
     }

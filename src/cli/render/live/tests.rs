@@ -94,7 +94,7 @@ fn it_fits_every_terminal() {
             .push("somebody should look at this ".repeat(9));
     }
     for status in [&at_work(), &busy, &Status::default()] {
-        for rows in (1..30).chain([60, 100]) {
+        for rows in [1, 2, 3, 5, 8, 11, 15, 20, 24, 60] {
             for columns in [1, 2, 5, 20, 40, 79, 80, 81, 120, 200, 500] {
                 for glyphs in [&UNICODE, &ASCII] {
                     let lines = shown(status, columns, rows, glyphs);
