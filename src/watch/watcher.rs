@@ -10,6 +10,10 @@ use super::clock_set::ClockSet;
 use super::event::Hint;
 use super::files::{ByNotify, Quiet, keep_watching};
 use super::inbox::Inbox;
+#[cfg(windows)]
+use super::power_windows::Resumes;
+#[cfg(windows)]
+use super::registry_windows::Settings;
 use super::source::keep_open;
 use super::wake::WakeClock;
 use super::{resolver, route};
@@ -47,6 +51,10 @@ impl Watcher {
             tokio::spawn(resolver).abort_handle(),
             #[cfg(target_os = "linux")]
             tokio::spawn(keep_open::<ClockSet>(inbox.clone())).abort_handle(),
+            #[cfg(windows)]
+            tokio::spawn(keep_open::<Resumes>(inbox.clone())).abort_handle(),
+            #[cfg(windows)]
+            tokio::spawn(keep_open::<Settings>(inbox.clone())).abort_handle(),
         ];
         Watcher {
             inbox,

@@ -1,4 +1,5 @@
-use super::*;
+use super::{Facts, Logs, Site, Step, TRAY, Wish, command, describe, logs, program_of, steps};
+use super::{PathBuf, ServiceError};
 use crate::environment::Environment;
 use crate::paths::Paths;
 
