@@ -25,6 +25,8 @@ pub struct WatchPaths {
     pub policy: Option<PathBuf>,
     /// The go env file; it need not exist, nor need its folder.
     pub go_env: Option<PathBuf>,
+    /// The agent's own program, which an update replaces.
+    pub program: Option<PathBuf>,
 }
 
 /// All sources. A source that cannot start, or breaks, is told in [`Watcher::troubles`] and
@@ -42,8 +44,11 @@ impl Watcher {
     /// Starts all sources. Must be called within a tokio runtime.
     pub fn start(paths: WatchPaths) -> Watcher {
         let inbox = Inbox::default();
+        // In a folder like /usr/bin, where every opening of a file would be a wake-up.
+        let program = paths.program.clone();
+        let quiet = move || quiet_targets(program.as_ref());
         let files = keep_watching::<ByNotify>(move || targets(&paths), inbox.clone());
-        let resolver = keep_watching::<Quiet>(resolver_targets, inbox.clone());
+        let resolver = keep_watching::<Quiet>(quiet, inbox.clone());
         let tasks = vec![
             tokio::spawn(keep_open::<route::Messages>(inbox.clone())).abort_handle(),
             tokio::spawn(keep_open::<Addresses>(inbox.clone())).abort_handle(),
@@ -102,7 +107,11 @@ fn targets(paths: &WatchPaths) -> Vec<(Hint, PathBuf)> {
         .collect()
 }
 
-fn resolver_targets() -> Vec<(Hint, PathBuf)> {
+fn quiet_targets(program: Option<&PathBuf>) -> Vec<(Hint, PathBuf)> {
     let files = resolver::files().into_iter();
-    files.map(|path| (Hint::Resolver, path)).collect()
+    let program = program.map(|path| (Hint::Program, path.clone()));
+    files
+        .map(|path| (Hint::Resolver, path))
+        .chain(program)
+        .collect()
 }

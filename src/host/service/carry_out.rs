@@ -95,10 +95,13 @@ fn value_failed(key: &str, name: &str, source: io::Error) -> ServiceError {
 fn absent_is_fine(removed: io::Result<()>) -> io::Result<bool> {
     match removed {
         Ok(()) => Ok(true),
-        Err(error) => match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(false),
-            _ => Err(error),
-        },
+        Err(error) => {
+            let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+            match absent.contains(&error.kind()) {
+                true => Ok(false),
+                false => Err(error),
+            }
+        }
     }
 }
 
