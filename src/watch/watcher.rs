@@ -12,7 +12,9 @@ use super::clock_set::ClockSet;
 #[cfg(target_os = "macos")]
 use super::configd::Configd;
 use super::event::Hint;
-use super::files::{ByNotify, Quiet, keep_watching};
+#[cfg(not(any(target_os = "macos", windows)))]
+use super::files::Quiet;
+use super::files::{ByNotify, keep_watching};
 use super::inbox::Inbox;
 use super::source::keep_open;
 use super::wake::WakeClock;
@@ -25,6 +27,8 @@ pub struct WatchPaths {
     pub policy: Option<PathBuf>,
     /// The go env file; it need not exist, nor need its folder.
     pub go_env: Option<PathBuf>,
+    /// The agent's own program, which an update replaces.
+    pub program: Option<PathBuf>,
 }
 
 /// All sources. A source that cannot start, or breaks, is told in [`Watcher::troubles`] and
@@ -42,11 +46,21 @@ impl Watcher {
     /// Starts all sources. Must be called within a tokio runtime.
     pub fn start(paths: WatchPaths) -> Watcher {
         let inbox = Inbox::default();
+        let program = paths.program.clone();
+        // In folders like /etc and /usr/bin, where every opening of a file would be a wake-up.
+        let quiet = move || quiet_targets(program.as_ref());
+        #[cfg(any(target_os = "macos", windows))]
+        // Nobody there tells of openings, and a second watcher costs a thread.
+        let files =
+            keep_watching::<ByNotify>(move || [targets(&paths), quiet()].concat(), inbox.clone());
+        #[cfg(not(any(target_os = "macos", windows)))]
         let files = keep_watching::<ByNotify>(move || targets(&paths), inbox.clone());
-        let mut tasks = vec![
+        let tasks = vec![
             tokio::spawn(keep_open::<route::Messages>(inbox.clone())).abort_handle(),
             tokio::spawn(keep_open::<Addresses>(inbox.clone())).abort_handle(),
             tokio::spawn(files).abort_handle(),
+            #[cfg(not(any(target_os = "macos", windows)))]
+            tokio::spawn(keep_watching::<Quiet>(quiet, inbox.clone())).abort_handle(),
             #[cfg(target_os = "linux")]
             tokio::spawn(keep_open::<ClockSet>(inbox.clone())).abort_handle(),
             #[cfg(target_os = "macos")]
@@ -54,11 +68,6 @@ impl Watcher {
             #[cfg(target_os = "macos")]
             tokio::spawn(keep_open::<Configd>(inbox.clone())).abort_handle(),
         ];
-        // Where no file says so, watching would only cost a thread.
-        if !resolver::files().is_empty() {
-            let resolver = keep_watching::<Quiet>(resolver_targets, inbox.clone());
-            tasks.push(tokio::spawn(resolver).abort_handle());
-        }
         Watcher {
             inbox,
             clock: WakeClock::new(),
@@ -105,7 +114,11 @@ fn targets(paths: &WatchPaths) -> Vec<(Hint, PathBuf)> {
         .collect()
 }
 
-fn resolver_targets() -> Vec<(Hint, PathBuf)> {
+fn quiet_targets(program: Option<&PathBuf>) -> Vec<(Hint, PathBuf)> {
     let files = resolver::files().into_iter();
-    files.map(|path| (Hint::Resolver, path)).collect()
+    let program = program.map(|path| (Hint::Program, path.clone()));
+    files
+        .map(|path| (Hint::Resolver, path))
+        .chain(program)
+        .collect()
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::cross;
 use crate::lab;
 use crate::options::Options;
 use crate::run::{self, Result};
@@ -32,6 +33,8 @@ struct Binary {
     name: String,
     path: PathBuf,
     package: PathBuf,
+    /// Built for Windows.
+    wine: bool,
 }
 
 /// Runs all of it.
@@ -71,8 +74,9 @@ fn all(quick: bool, filter: Option<&str>) -> Result<Tally> {
         if quick { " (without networks)" } else { "" }
     );
     // Compiling waits for the processor, the lab for downloads: both at once.
-    let (prepared, binaries) = std::thread::scope(|scope| {
+    let (prepared, crossed, binaries) = std::thread::scope(|scope| {
         let preparing = scope.spawn(|| lab::prepare(!quick));
+        let crossing = (!quick).then(|| scope.spawn(cross::prepare));
         if filter.is_none() {
             total.failed +=
                 usize::from(!checked("rustfmt", &FMT)) + usize::from(!checked("clippy", &CLIPPY));
@@ -81,11 +85,36 @@ fn all(quick: bool, filter: Option<&str>) -> Result<Tally> {
         let prepared = preparing
             .join()
             .unwrap_or_else(|_| vec!["preparing it panicked".to_owned()]);
-        (prepared, binaries)
+        let crossed = match crossing.map(|crossing| crossing.join()) {
+            Some(Ok(crossed)) => crossed,
+            Some(Err(_)) => Err("setting it up panicked".to_owned()),
+            None => Err("--quick".to_owned()),
+        };
+        (prepared, crossed, binaries)
     });
-    let binaries = binaries?;
+    let mut binaries = binaries?;
     for missing in prepared {
         println!("lab: {missing}");
+    }
+    match crossed {
+        // What one test asks for is not worth minutes of checking; the programs are kept up to
+        // date for it where they have been built before.
+        Ok(()) if filter.is_some() && !cross::goroam_exe().exists() => {}
+        Ok(()) => {
+            if filter.is_none() {
+                let failed = cross::check_all();
+                total.failed += failed;
+                total.passed += cross::CHECKS.len() - failed;
+            }
+            match cross::build_for_wine() {
+                Ok(text) => binaries.extend(text.lines().filter_map(executable)),
+                Err(why) => {
+                    println!("FAILED: {why}");
+                    total.failed += 1;
+                }
+            }
+        }
+        Err(why) => println!("cross: {why}"),
     }
     let (labs, others): (Vec<_>, Vec<_>) = binaries
         .into_iter()
@@ -164,6 +193,7 @@ fn executable(line: &str) -> Option<Binary> {
     } else {
         run::root()
     };
+    let wine = path.extension().is_some_and(|extension| extension == "exe");
     let name = match name.strip_prefix("unittests ") {
         Some(source) => format!(
             "{}{source} (unit tests)",
@@ -172,14 +202,19 @@ fn executable(line: &str) -> Option<Binary> {
         None => name.to_owned(),
     };
     Some(Binary {
-        name,
+        name: format!("{name}{}", if wine { ", Windows" } else { "" }),
         path,
         package,
+        wine,
     })
 }
 
 fn run_one(binary: &Binary, filter: Option<&str>, alone: bool) -> Result<Tally> {
-    let mut command = Command::new(&binary.path);
+    let mut command = if binary.wine {
+        cross::under_wine(&binary.path)
+    } else {
+        Command::new(&binary.path)
+    };
     command
         .args(filter)
         .args(["--show-output", "--color", "never"]);
@@ -216,6 +251,7 @@ fn report(name: &str, command: &mut Command) -> Result<Tally> {
         None => Some(format!("killed after {} s", LIMIT.as_secs())),
         Some(status) if !tally.complete => Some(format!("ended without a result: {status}")),
         Some(status) if !status.success() && tally.failed == 0 => Some(status.to_string()),
+        Some(_) if cross::has_crashed(&text) => Some("something is missing in Wine".to_owned()),
         Some(_) => None,
     };
     if why.is_some() {
@@ -252,6 +288,10 @@ mod tests {
             executable("  Executable unittests src/main.rs (target/debug/deps/xtask-2b)").unwrap();
         assert_eq!(unit.name, "xtask/src/main.rs (unit tests)");
         assert!(unit.package.ends_with("xtask"));
+        let windows = "  Executable tests/decide.rs (target/cross/x/debug/deps/decide-3c.exe)";
+        let windows = executable(windows).unwrap();
+        assert_eq!(windows.name, "tests/decide.rs, Windows");
+        assert!(windows.wine && !unit.wine);
         assert!(executable("   Compiling goroam v0.1.0 (/home/me/goroam)").is_none());
     }
 }

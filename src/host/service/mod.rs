@@ -40,7 +40,7 @@ mod launchd;
 #[cfg(target_os = "macos")]
 use launchd as os;
 #[cfg(target_os = "macos")]
-pub use launchd::LogKeeper;
+pub use launchd::Launchd;
 
 #[cfg(windows)]
 mod run_key;
@@ -75,4 +75,16 @@ pub fn state(site: &Site) -> Result<ServiceState, ServiceError> {
 /// When there is no service manager.
 pub fn logs(site: &Site, logs: &Logs) -> Result<Step, ServiceError> {
     os::logs(site, logs)
+}
+
+/// Does what starts at login go on after the last logout? `None`: not so here, or not known.
+#[cfg(target_os = "linux")]
+pub fn lingers() -> Option<bool> {
+    os::lingers()
+}
+
+/// Does what starts at login go on after the last logout? `None`: not so here, or not known.
+#[cfg(not(target_os = "linux"))]
+pub fn lingers() -> Option<bool> {
+    None
 }

@@ -19,8 +19,10 @@ mod plist;
 mod printed;
 mod state;
 mod steps;
-
 #[cfg(unix)]
-pub use log::LogKeeper;
+mod supervisor;
+
 pub(super) use state::state;
 pub(super) use steps::{logs, plan};
+#[cfg(unix)]
+pub use supervisor::Launchd;
