@@ -16,6 +16,10 @@ use super::event::Hint;
 use super::files::Quiet;
 use super::files::{ByNotify, keep_watching};
 use super::inbox::Inbox;
+#[cfg(windows)]
+use super::power_windows::Resumes;
+#[cfg(windows)]
+use super::registry_windows::Settings;
 use super::source::keep_open;
 use super::wake::WakeClock;
 use super::{resolver, route};
@@ -67,6 +71,10 @@ impl Watcher {
             tokio::spawn(keep_open::<Calendar>(inbox.clone())).abort_handle(),
             #[cfg(target_os = "macos")]
             tokio::spawn(keep_open::<Configd>(inbox.clone())).abort_handle(),
+            #[cfg(windows)]
+            tokio::spawn(keep_open::<Resumes>(inbox.clone())).abort_handle(),
+            #[cfg(windows)]
+            tokio::spawn(keep_open::<Settings>(inbox.clone())).abort_handle(),
         ];
         Watcher {
             inbox,
