@@ -22,6 +22,7 @@ mod steps;
 #[cfg(unix)]
 mod supervisor;
 
+pub use plist::tray as tray_plist;
 pub(super) use state::state;
 pub(super) use steps::{logs, plan};
 #[cfg(unix)]
