@@ -75,6 +75,7 @@ struct Tray {
 
 thread_local! {
     /// The one tray, on the thread of its window; a window procedure gets no other context.
+    #[allow(clippy::missing_const_for_thread_local, reason = "clippy does not see that it is")]
     static TRAY: RefCell<Option<Rc<Tray>>> = const { RefCell::new(None) };
 }
 
