@@ -1,5 +1,18 @@
 //! The command line's grammar and its help.
 
+/// Examples of a verb, then what scripts can rely on.
+macro_rules! after {
+    ($($example:literal),+) => {
+        concat!(
+            "Examples:\n",
+            $("  ", $example, "\n",)+
+            "\nExit codes:\n",
+            "  0 done  1 failed  2 bad usage or bad policy  3 no usable go command\n",
+            "  4 refused for safety  5 no agent is running"
+        )
+    };
+}
+
 mod doctor;
 mod init;
 mod json;
@@ -14,19 +27,6 @@ pub use doctor::Doctor;
 pub use init::{Init, TemplateName};
 pub use json::Json;
 pub use service::{Logs, Service, ServiceVerb, Uninstall};
-
-/// Examples of a verb, then what scripts can rely on.
-macro_rules! after {
-    ($($example:literal),+) => {
-        concat!(
-            "Examples:\n",
-            $("  ", $example, "\n",)+
-            "\nExit codes:\n",
-            "  0 done  1 failed  2 bad usage or bad policy  3 no usable go command\n",
-            "  4 refused for safety  5 no agent is running"
-        )
-    };
-}
 
 /// A verb's own options stand apart from those that every verb has.
 const EVERYWHERE: &str = "Options of every verb";

@@ -13,6 +13,9 @@ pub enum ServiceError {
         /// Why, and the way out.
         why: String,
     },
+    /// It has to be installed first.
+    #[error("the service is not installed; `goroam service install` does that")]
+    NotInstalled,
     /// It is not safe: as root for another user, into a folder that others may write to.
     #[error("{why}")]
     Refused {
@@ -47,6 +50,7 @@ impl ServiceError {
             ServiceError::Refused { .. } => EXIT_REFUSED,
             ServiceError::Agent(error) => error.exit_code(),
             ServiceError::NoManager { .. }
+            | ServiceError::NotInstalled
             | ServiceError::File { .. }
             | ServiceError::Command { .. } => EXIT_FAILED,
         }

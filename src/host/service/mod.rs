@@ -78,3 +78,15 @@ pub fn state(site: &Site) -> Result<ServiceState, ServiceError> {
 pub fn logs(site: &Site, logs: &Logs) -> Result<Step, ServiceError> {
     os::logs(site, logs)
 }
+
+/// Does what starts at login go on after the last logout? `None`: not so here, or not known.
+#[cfg(target_os = "linux")]
+pub fn lingers() -> Option<bool> {
+    os::lingers()
+}
+
+/// Does what starts at login go on after the last logout? `None`: not so here, or not known.
+#[cfg(not(target_os = "linux"))]
+pub fn lingers() -> Option<bool> {
+    None
+}

@@ -24,7 +24,7 @@ impl Site {
     ///
     /// # Errors
     /// When there is no home, or it cannot be told which program this is.
-    pub fn find(paths: Paths, env: Environment) -> Result<Site, ServiceError> {
+    pub fn find(mut paths: Paths, env: Environment) -> Result<Site, ServiceError> {
         let program = std::env::current_exe().map_err(|source| ServiceError::File {
             path: PathBuf::from("goroam"),
             source,
@@ -35,6 +35,9 @@ impl Site {
                 why: why.to_owned(),
             });
         };
+        if let Some(session) = session_folder(&env) {
+            paths.runtime = session.join("goroam");
+        }
         Ok(Site {
             program: lasting_name(program, &env),
             home,
@@ -50,6 +53,22 @@ impl Site {
             Err(_) => path.display().to_string(),
         }
     }
+}
+
+/// After `su` and in cron XDG_RUNTIME_DIR is not set; the service has it all the same.
+#[cfg(target_os = "linux")]
+fn session_folder(env: &Environment) -> Option<PathBuf> {
+    if env.get("XDG_RUNTIME_DIR").is_some() {
+        return None;
+    }
+    // SAFETY: geteuid takes nothing, touches nothing and cannot fail.
+    let folder = PathBuf::from(format!("/run/user/{}", unsafe { libc::geteuid() }));
+    folder.join("systemd/private").exists().then_some(folder)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn session_folder(_: &Environment) -> Option<PathBuf> {
+    None
 }
 
 /// The name by which PATH knows this program, if it does: package managers that keep each

@@ -40,9 +40,20 @@ mod status_text;
 
 // Each system's file has `run(Site) -> Result<ExitCode, String>`, which shows the tray until
 // the user quits.
-#[cfg(all(feature = "tray", not(windows)))]
+#[cfg(all(feature = "tray", target_os = "linux"))]
+mod sni;
+#[cfg(all(feature = "tray", target_os = "linux"))]
+mod sni_autostart;
+#[cfg(all(feature = "tray", target_os = "linux"))]
+mod sni_item;
+#[cfg(all(feature = "tray", target_os = "linux"))]
+mod sni_notify;
+#[cfg(all(feature = "tray", target_os = "linux"))]
+use sni as os;
+
+#[cfg(all(feature = "tray", not(any(target_os = "linux", windows))))]
 mod none;
-#[cfg(all(feature = "tray", not(windows)))]
+#[cfg(all(feature = "tray", not(any(target_os = "linux", windows))))]
 use none as os;
 
 /// Its pure parts are tested on every system.
