@@ -189,6 +189,7 @@ fn a_day_with_the_icon_pin_release_pause_and_quit() {
             && status["pinned"]["until"].is_string()
     });
     desk.wine.run_go("env GOPROXY").exits(0).says("off");
+    desk.screen.keep("news");
 
     // Off is off line. The left button opens the menu too.
     desk.menu(Icon::Offline, 1).click(PROFILES, 1);
@@ -198,7 +199,6 @@ fn a_day_with_the_icon_pin_release_pause_and_quit() {
 
     desk.menu(Icon::Good, 3).click(PROFILES, 3);
     desk.sees(Icon::Paused);
-    desk.screen.keep("paused");
     assert_eq!(desk.status()["paused"], true);
 
     desk.menu(Icon::Paused, 3).click(END, 1);
@@ -246,6 +246,48 @@ fn the_status_is_a_window_that_escape_closes() {
             other => Err(format!("{other:?}")),
         }
     });
+}
+
+#[test]
+fn the_policy_and_the_log_open_in_an_editor() {
+    let Some(desk) = Desk::get() else { return };
+    let _tray = desk.tray().start();
+    // Nobody has registered a program for .toml files.
+    for (nth, file) in [(0, "goroam.toml"), (1, "log.txt")] {
+        desk.menu(Icon::Good, 3).click(FILES, nth);
+        let title = format!("{file} - .*");
+        wait_for(file, || {
+            let windows = desk.screen.titled(&title);
+            (windows.len() == 1).then_some(()).ok_or(desk.log())
+        });
+        for window in desk.screen.titled(&title) {
+            desk.screen.keep(file);
+            // Out of the way of the icon.
+            desk.screen.xdo(&format!("windowmove {window} 500 300"));
+        }
+    }
+}
+
+#[test]
+fn the_program_says_what_it_is() {
+    let Some(desk) = Desk::get() else { return };
+    let program = desk
+        .wine
+        .drive()
+        .join("Program Files/goroam/goroam-tray.exe");
+    let mut windres = std::process::Command::new("x86_64-w64-mingw32-windres");
+    let read = windres.args(["-J", "coff", "-O", "rc"]).arg(program);
+    let read = read.output().unwrap();
+    let said = String::from_utf8_lossy(&read.stdout);
+    let version = env!("CARGO_PKG_VERSION");
+    for wanted in [
+        "VALUE \"FileDescription\", \"goroam\"",
+        &format!("VALUE \"ProductVersion\", \"{version}\""),
+        "PerMonitorV2",
+        "RT_GROUP_ICON",
+    ] {
+        assert!(said.contains(wanted), "no {wanted}: {read:?}");
+    }
 }
 
 #[test]
@@ -331,6 +373,15 @@ fn a_restart_leaves_one_icon() {
         desk.sees(Icon::Good);
     }
     assert!(tray.has_ended());
+    desk.menu(Icon::Good, 3).click(PROFILES, 3);
+    desk.sees(Icon::Paused);
+    // Put there anew, so that Wine draws it on nothing.
+    desk.wine.goroam("service restart").exits(0);
+    desk.says("an agent that is still paused", |status| {
+        status["agent"] == "running" && status["paused"] == true
+    });
+    desk.sees(Icon::Paused);
+    desk.screen.keep("paused");
 }
 
 #[test]
