@@ -11,8 +11,14 @@ use crate::run::{self, Result};
 const GO_VERSIONS: [&str; 3] = ["1.27.3", "1.24.11", "1.21.13"];
 
 /// Programs that single tests ask: two shells read their completions, chattr makes a file
-/// that cannot be replaced. Name of the program, name of its package.
-const TOOLS: [(&str, &str); 3] = [("zsh", "zsh"), ("fish", "fish"), ("chattr", "e2fsprogs")];
+/// that cannot be replaced, the tray is shown on a D-Bus of its own. Name of the program, name
+/// of its package.
+const TOOLS: [(&str, &str); 4] = [
+    ("zsh", "zsh"),
+    ("fish", "fish"),
+    ("chattr", "e2fsprogs"),
+    ("dbus-daemon", "dbus-daemon"),
+];
 
 /// A script of the lab.
 pub fn script(name: &str) -> Command {
