@@ -412,6 +412,46 @@ async fn files_are_opened_the_tray_starts_at_login_and_quit_ends_it() {
     );
 }
 
+/// How often the threads of a process have gone to sleep, all together.
+fn naps(process: &Running) -> u64 {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", process.0.id())).unwrap();
+    let naps = tasks.map(|task| {
+        let status = std::fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+        let mut lines = status.lines();
+        let line = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.unwrap().trim().parse::<u64>().unwrap()
+    });
+    naps.sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_nothing_happens_nothing_runs_and_a_dead_agent_is_waited_for_in_peace() {
+    let Some(desk) = Desk::new() else { return };
+    let mut host = Host::start(&desk.bus).await;
+    let agent = desk.agent();
+    desk.until_status("the first turn", |status| status["profile"] == "public")
+        .await;
+    let tray = desk.tray();
+    let item = host.item().await;
+    until_icon(&item, Icon::Good).await;
+    let mut counts = Vec::new();
+    // A machine's own network may change, which is news for the agent and for the tray.
+    while counts.last() != Some(&0) && counts.len() < 5 {
+        let before = naps(&tray);
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        counts.push(naps(&tray) - before);
+    }
+    assert_eq!(counts.last(), Some(&0), "naps in 4 s each: {counts:?}");
+
+    drop(agent);
+    until_icon(&item, Icon::Stopped).await;
+    let before = naps(&tray);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let count = naps(&tray) - before;
+    // Half a dozen tries, each a few steps; a loop that spins has thousands.
+    assert!(count < 100, "{count} naps in 4 s without an agent");
+}
+
 #[test]
 fn without_a_session_it_says_what_to_do_and_arguments_are_few() {
     let user = User::new();
