@@ -275,8 +275,8 @@ mod tests {
             (office(), "office · since 09:12\ncorp proven by its key"),
             (
                 hotel(),
-                "offline · since 09:12\n! a login page answers for everybody: open \
-                 http://login.hotel.example/ in a browser\nnothing answers",
+                "offline · since 09:12\n! open http://login.hotel.example/ in a browser: a login page answers \
+                 for everybody\nnothing answers",
             ),
             (Status::default(), "no profile yet"),
         ];
@@ -300,7 +300,7 @@ mod tests {
         let reason = "200, but HTML where go.mod was asked";
         status.targets = vec![target("proxy", Verdict::Portal, reason)];
         let drawn = drawn(&face(Some(&status), &around()).menu);
-        let want = "(! something answers in the place of proxy: 200, but HTML where go.mod";
+        let want = "(! look for a login page in a browser: something answers in the place of…)";
         assert!(drawn.contains(want), "{drawn}");
     }
 

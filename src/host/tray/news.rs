@@ -147,8 +147,8 @@ mod tests {
                 hotel(),
                 Some((
                     "office → offline",
-                    "a login page answers for everybody: open http://login.hotel.example/ in a \
-                     browser. nothing answers",
+                    "open http://login.hotel.example/ in a browser: a login page answers \
+                     for everybody. nothing answers",
                     true,
                 )),
             ),
@@ -160,8 +160,8 @@ mod tests {
                 hotel(),
                 Some((
                     "A login page is in the way",
-                    "a login page answers for everybody: open http://login.hotel.example/ in a \
-                     browser",
+                    "open http://login.hotel.example/ in a browser: a login page answers \
+                     for everybody",
                     true,
                 )),
             ),
