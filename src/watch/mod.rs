@@ -22,6 +22,10 @@ mod inbox;
 mod kind;
 #[cfg(target_os = "linux")]
 mod netlink;
+#[cfg(windows)]
+mod power_windows;
+#[cfg(windows)]
+mod registry_windows;
 mod resolver;
 mod route;
 mod source;

@@ -14,6 +14,10 @@ use super::configd::Configd;
 use super::event::Hint;
 use super::files::{ByNotify, Quiet, keep_watching};
 use super::inbox::Inbox;
+#[cfg(windows)]
+use super::power_windows::Resumes;
+#[cfg(windows)]
+use super::registry_windows::Settings;
 use super::source::keep_open;
 use super::wake::WakeClock;
 use super::{resolver, route};
@@ -58,6 +62,10 @@ impl Watcher {
             tokio::spawn(keep_open::<Calendar>(inbox.clone())).abort_handle(),
             #[cfg(target_os = "macos")]
             tokio::spawn(keep_open::<Configd>(inbox.clone())).abort_handle(),
+            #[cfg(windows)]
+            tokio::spawn(keep_open::<Resumes>(inbox.clone())).abort_handle(),
+            #[cfg(windows)]
+            tokio::spawn(keep_open::<Settings>(inbox.clone())).abort_handle(),
         ];
         // Where there is none, watching would only cost a thread.
         if !quiet().is_empty() {

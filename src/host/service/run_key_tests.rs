@@ -1,4 +1,5 @@
-use super::*;
+use super::{Facts, Logs, Site, Step, TRAY, Wish, command, describe, logs, program_of, steps};
+use super::{PathBuf, ServiceError};
 use crate::environment::Environment;
 use crate::paths::Paths;
 
@@ -31,7 +32,11 @@ fn names(steps: &[Step]) -> Vec<String> {
         Step::EndAgent => "end".to_owned(),
         Step::Spawn { .. } => "spawn".to_owned(),
         Step::Tell { text } => text.clone(),
-        Step::Write { .. } | Step::Remove { .. } | Step::RemoveEmpty { .. } | Step::Run { .. } => {
+        Step::Write { .. }
+        | Step::Remove { .. }
+        | Step::RemoveEmpty { .. }
+        | Step::Insist { .. }
+        | Step::Run { .. } => {
             format!("{step:?}")
         }
     };
