@@ -2,6 +2,10 @@
 //! asked for.
 #![cfg(all(feature = "tray", unix))]
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // all of it is test code
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test waits for one of many"
+)]
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

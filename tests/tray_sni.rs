@@ -116,6 +116,21 @@ async fn until<T>(what: &str, ask: impl AsyncFn() -> Result<T, String>) -> T {
     }
 }
 
+/// Reads, which blocks until the other end says something or dies; within the deadline.
+async fn in_time(
+    mut stderr: std::process::ChildStderr,
+    read: impl FnOnce(&mut std::process::ChildStderr) -> String + Send + 'static,
+) -> (std::process::ChildStderr, String) {
+    let reading = tokio::task::spawn_blocking(move || {
+        let said = read(&mut stderr);
+        (stderr, said)
+    });
+    tokio::time::timeout(DEADLINE, reading)
+        .await
+        .unwrap()
+        .unwrap()
+}
+
 async fn until_tooltip(item: &Item, starts: &str) {
     until(starts, async || {
         let (title, text) = item.tooltip().await;
@@ -258,10 +273,12 @@ async fn a_host_that_comes_late_goes_away_and_comes_back_shows_the_icon_each_tim
     let Some(desk) = Desk::new() else { return };
     let mut tray = desk.tray();
     // It says so once and waits.
-    let mut said = [0; 200];
-    let mut stderr = tray.0.stderr.take().unwrap();
-    let read = stderr.read(&mut said).unwrap();
-    let said = String::from_utf8_lossy(&said[..read]).into_owned();
+    let (stderr, said) = in_time(tray.0.stderr.take().unwrap(), |stderr| {
+        let mut said = vec![0; 500];
+        let read = stderr.read(&mut said).unwrap();
+        String::from_utf8_lossy(&said[..read]).into_owned()
+    })
+    .await;
     assert!(
         said.contains("no program in this session shows tray icons"),
         "{said}"
@@ -276,8 +293,12 @@ async fn a_host_that_comes_late_goes_away_and_comes_back_shows_the_icon_each_tim
     // The last words of all: the session ends, and the tray with it.
     let Desk { mut bus, .. } = desk;
     bus.end();
-    let mut rest = String::new();
-    stderr.read_to_string(&mut rest).unwrap();
+    let (_, rest) = in_time(stderr, |stderr| {
+        let mut rest = String::new();
+        stderr.read_to_string(&mut rest).unwrap();
+        rest
+    })
+    .await;
     assert_eq!(rest, "goroam-tray: the session has ended\n");
     assert!(tray.0.wait().unwrap().success());
 }

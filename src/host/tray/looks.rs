@@ -300,7 +300,7 @@ mod tests {
         let reason = "200, but HTML where go.mod was asked";
         status.targets = vec![target("proxy", Verdict::Portal, reason)];
         let drawn = drawn(&face(Some(&status), &around()).menu);
-        let want = "(! look for a login page in a browser: something answers in the place of…)";
+        let want = "(! look for a login page in a browser: something answers in the place of p…)";
         assert!(drawn.contains(want), "{drawn}");
     }
 
