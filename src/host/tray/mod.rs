@@ -11,6 +11,8 @@
 
 mod condition;
 pub mod face;
+#[cfg(test)]
+mod fixtures;
 pub mod icon;
 mod looks;
 mod menu;
