@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::cross;
 use crate::run::{self, Result};
 
 use super::LINUX;
@@ -46,12 +47,7 @@ pub fn windows(release: &Release) -> Result<PathBuf> {
 
 /// Are the cross tools here? (`cargo xtask cross setup`)
 pub fn can_windows() -> bool {
-    Command::new(run::root().join("xtask/cross/check"))
-        .args([".", "", "check"])
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    cross::env_file().exists()
 }
 
 /// An environment in which folders of this machine get names that are the same everywhere, and
