@@ -40,12 +40,18 @@ struct Binary {
 /// Runs all of it.
 pub fn suite(options: &Options) -> Result {
     let start = Instant::now();
-    let tested = all(options.has("--quick"), options.get("--filter"));
-    if cfg!(target_os = "linux")
-        && let Err(why) = lab::lock().and_then(|alone| lab::tear_down(&alone))
-    {
-        println!("the lab was not taken down cleanly:\n{why}");
-    }
+    let filter = options.get("--filter");
+    let tested = if options.has("--wine") {
+        other_systems(filter)
+    } else {
+        let tested = all(options.has("--quick"), filter);
+        if cfg!(target_os = "linux")
+            && let Err(why) = lab::lock().and_then(|alone| lab::tear_down(&alone))
+        {
+            println!("the lab was not taken down cleanly:\n{why}");
+        }
+        tested
+    };
     let total = tested?;
     for (test, why) in &total.skipped {
         println!("skipped: {test}: {why}");
@@ -100,20 +106,7 @@ fn all(quick: bool, filter: Option<&str>) -> Result<Tally> {
         // What one test asks for is not worth minutes of checking; the programs are kept up to
         // date for it where they have been built before.
         Ok(()) if filter.is_some() && !cross::goroam_exe().exists() => {}
-        Ok(()) => {
-            if filter.is_none() {
-                let failed = cross::check_all();
-                total.failed += failed;
-                total.passed += cross::CHECKS.len() - failed;
-            }
-            match cross::build_for_wine() {
-                Ok(text) => binaries.extend(text.lines().filter_map(executable)),
-                Err(why) => {
-                    println!("FAILED: {why}");
-                    total.failed += 1;
-                }
-            }
-        }
+        Ok(()) => binaries.extend(crossed_binaries(filter, &mut total)),
         Err(why) => println!("cross: {why}"),
     }
     let (labs, others): (Vec<_>, Vec<_>) = binaries
@@ -156,6 +149,37 @@ fn all(quick: bool, filter: Option<&str>) -> Result<Tally> {
         }
     }
     Ok(total)
+}
+
+/// What of it is about Windows and macOS.
+fn other_systems(filter: Option<&str>) -> Result<Tally> {
+    let mut total = Tally::default();
+    cross::prepare()?;
+    let mut binaries = build()?;
+    binaries.retain(|binary| binary.name.contains("tests/wine_"));
+    binaries.extend(crossed_binaries(filter, &mut total));
+    for binary in &binaries {
+        total.add(run_one(binary, filter, false)?);
+    }
+    Ok(total)
+}
+
+/// Checks for both other systems, unless one test was asked for, and builds for Windows; the
+/// test binaries.
+fn crossed_binaries(filter: Option<&str>, total: &mut Tally) -> Vec<Binary> {
+    if filter.is_none() {
+        let failed = cross::check_all();
+        total.failed += failed;
+        total.passed += cross::CHECKS.len() - failed;
+    }
+    match cross::build_for_wine() {
+        Ok(text) => text.lines().filter_map(executable).collect(),
+        Err(why) => {
+            println!("FAILED: {why}");
+            total.failed += 1;
+            Vec::new()
+        }
+    }
 }
 
 /// `cargo fmt` or `cargo clippy`; true also where this toolchain has none, which is said.
