@@ -52,7 +52,7 @@ pub async fn examine(patient: Patient) -> Result<Facts, Error> {
     go(&mut facts, &env, &paths).await;
     gather::files(&mut facts, &Disk, &env, &home, &folder, &names);
     managers::look(&mut facts, &env, &names).await;
-    programs::look(&mut facts, &names);
+    programs::look(&mut facts, &home, &names);
     Ok(facts)
 }
 

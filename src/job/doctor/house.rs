@@ -178,7 +178,8 @@ fn of_service(service: &Service, agent: bool) -> Vec<Finding> {
         }
         return found;
     }
-    if !service.running && !agent {
+    // A trouble says more of why it does not.
+    if !service.running && !agent && service.troubles.is_empty() {
         let says = format!("{} is installed, but does not run", service.kind);
         found.push(
             Finding::new(
@@ -189,20 +190,6 @@ fn of_service(service: &Service, agent: bool) -> Vec<Finding> {
             )
             .because("Nothing follows when the network changes."),
         );
-    }
-    if let Some(program) = &service.program
-        && *program != service.own
-    {
-        found.push(Finding::new(
-            Code::ServiceOtherProgram,
-            Severity::Note,
-            format!(
-                "the service starts {}, this is {}",
-                program.display(),
-                service.own.display()
-            ),
-            "run `goroam service install` with the one that you want",
-        ));
     }
     found.extend(service.troubles.iter().map(|trouble| {
         Finding::new(

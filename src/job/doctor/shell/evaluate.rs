@@ -181,8 +181,15 @@ impl<'f> Startup<'f> {
             Command::Group(list) => self.list(list, certain),
             Command::Nothing => (None, Flow::On),
             Command::If { arms, otherwise } => self.branches(arms, otherwise, certain),
-            Command::Loop(body) => {
-                self.list(body, false);
+            Command::Loop {
+                condition,
+                until,
+                body,
+            } => {
+                // How often nobody can tell, but whether at all.
+                if self.list(condition, certain).0 != Some(*until) {
+                    self.list(body, false);
+                }
                 (None, Flow::On)
             }
             Command::For { name, words, body } => {
