@@ -187,6 +187,60 @@ fn a_file_that_another_program_reads_is_waited_for_and_never_half_written() {
     );
 }
 
+/// Wine sends no notification when an address comes, so only the registry's can make the agent
+/// look, and see it.
+#[test]
+fn a_dns_server_that_is_set_by_hand_makes_the_agent_look_again() {
+    let Some(wine) = Wine::get() else { return };
+    let network = format!("goroam-wine-{}", std::process::id());
+    let _namespace = Namespace::new(&network);
+    let wine = wine.with_go("1.27.3").in_network(&network);
+    wine.write(
+        POLICY,
+        "version = 1\n[agent]\nrecheck = \"off\"\n\
+         [[profile]]\nname = \"office\"\nwhen = { subnet = \"10.77.0.0/24\" }\n\
+         env = { GOPROXY = \"https://office.example\" }\n\
+         [[profile]]\nname = \"nowhere\"\nenv = { GOPROXY = \"off\" }\n",
+    );
+    let _agent = agent(&wine);
+    wait_for_goproxy(&wine, "off");
+    ip(&format!("-n {network} address add 10.77.0.5/24 dev eth0"));
+    wine.run("reg")
+        .arg("add")
+        .arg(r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters\Interfaces\{1}")
+        .args("/v NameServer /d 10.77.0.1 /f")
+        .exits(0);
+    wait_for_goproxy(&wine, "https://office.example");
+}
+
+/// A network namespace with one wire that leads nowhere.
+struct Namespace(String);
+
+impl Namespace {
+    fn new(name: &str) -> Namespace {
+        ip(&format!("netns add {name}"));
+        let made = Namespace(name.to_owned());
+        ip(&format!("-n {name} link set lo up"));
+        ip(&format!("-n {name} link add eth0 type dummy"));
+        ip(&format!("-n {name} link set eth0 up"));
+        made
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let words = ["netns", "delete", &self.0];
+        let _ = std::process::Command::new("ip").args(words).status();
+    }
+}
+
+#[track_caller]
+fn ip(words: &str) {
+    let mut command = std::process::Command::new("ip");
+    let status = command.args(words.split(' ')).status().unwrap();
+    assert!(status.success(), "ip {words}");
+}
+
 fn left(file: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(file.parent().unwrap()).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());

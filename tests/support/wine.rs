@@ -32,6 +32,8 @@ pub struct Wine {
     user: String,
     root: PathBuf,
     vars: Vec<(OsString, OsString)>,
+    /// A command of this machine that runs others: `ip netns exec NAME`.
+    through: Vec<String>,
 }
 
 impl Wine {
@@ -77,6 +79,7 @@ impl Wine {
             user: user.to_owned(),
             root,
             vars: Vec::new(),
+            through: Vec::new(),
         };
         wine.furnish(&template);
         for program in &programs {
@@ -195,6 +198,12 @@ impl Wine {
         self
     }
 
+    /// From now on every program runs in this network namespace.
+    pub fn in_network(mut self, name: &str) -> Wine {
+        self.through = ["ip", "netns", "exec", name].map(str::to_owned).to_vec();
+        self
+    }
+
     /// `goroam.exe`, words separated by spaces.
     pub fn goroam(&self, words: &str) -> Run {
         self.run(r"C:\Program Files\goroam\goroam.exe").args(words)
@@ -218,8 +227,10 @@ impl Wine {
 
     /// A program of this machine that has to do with this Wine: `wineserver`.
     pub fn host(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
+        let words = [self.through.as_slice(), &[program.to_owned()]].concat();
+        let mut command = Command::new(&words[0]);
         command
+            .args(&words[1..])
             .current_dir(self.drive())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

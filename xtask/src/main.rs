@@ -23,6 +23,7 @@ cargo xtask TASK [OPTIONS]
                          goroam, runs `goroam once` with your own settings, says how to undo it
   test                   installs what the tests need, runs fmt, clippy and every test
       --quick              without the network lab
+      --wine               only what is about Windows and macOS
       --filter NAME        only tests whose name holds NAME; no fmt, no clippy
   bench                  release build, measured in the network lab: markdown on stdout
       --runs N             rounds through the networks for each agent      (default 3)
@@ -57,7 +58,9 @@ fn main() -> ExitCode {
     let task = args.remove(0);
     let done = match task.as_str() {
         "try" => Options::of(args, &[], &[]).and_then(|_| first_run::first_run()),
-        "test" => Options::of(args, &["--quick"], &["--filter"]).and_then(|o| suite::suite(&o)),
+        "test" => {
+            Options::of(args, &["--quick", "--wine"], &["--filter"]).and_then(|o| suite::suite(&o))
+        }
         "bench" => Options::of(args, &[], &["--runs", "--seconds", "--only", "--bin"])
             .and_then(|o| bench::bench(&o)),
         "dist" => Options::of(args, &dist::FLAGS, &dist::VALUED).and_then(|o| dist::dist(&o)),

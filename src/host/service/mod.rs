@@ -42,7 +42,9 @@ use launchd as os;
 #[cfg(target_os = "macos")]
 pub use launchd::LogKeeper;
 
-#[cfg(windows)]
+/// What is written into the registry, and when, is tested on every system.
+#[cfg(any(windows, test))]
+#[cfg_attr(not(windows), allow(dead_code))]
 mod run_key;
 #[cfg(windows)]
 use run_key as os;

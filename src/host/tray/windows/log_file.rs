@@ -119,7 +119,10 @@ mod tests {
         assert_eq!(read(path.clone()), "line 9 .\n");
         let older = path.with_added_extension("1");
         assert_eq!(read(older), "line 6 .\nline 7 .\nline 8 .\n");
-        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
+        assert_eq!(
+            std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            2
+        );
     }
 
     #[test]
