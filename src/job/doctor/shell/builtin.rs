@@ -2,8 +2,9 @@
 
 use super::Dialect;
 use super::evaluate::{Flow, Startup, Success};
-use super::expand::{Value, glob};
+use super::expand::glob;
 use super::tree::{Word, is_name};
+use super::variable::Value;
 
 impl Startup<'_> {
     pub(super) fn simple(&mut self, words: &[Word], line: usize, certain: bool) -> (Success, Flow) {

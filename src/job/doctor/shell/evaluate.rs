@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::super::files::Files;
-use super::expand::Value;
 use super::tree::{Command, Item, Joined, List, Word};
+use super::variable::{Seen, Value, Variable};
 use super::{Dialect, fish, posix};
 
 /// Files that read files that read files: deeper is a circle.
@@ -16,25 +16,6 @@ const DEEPEST: usize = 8;
 const MOST_STEPS: usize = 50_000;
 /// Files of a folder that a loop goes through.
 pub(super) const MOST_TURNS: usize = 64;
-
-/// What set a variable.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Seen {
-    pub(super) value: Value,
-    pub(super) file: Rc<PathBuf>,
-    pub(super) line: usize,
-}
-
-/// A variable as far as the commands tell.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Variable {
-    pub(super) exported: bool,
-    pub(super) now: Option<Seen>,
-    /// `now` holds for certain, if it is there.
-    pub(super) certain: bool,
-    /// It may be one of these as well.
-    pub(super) may: Vec<Seen>,
-}
 
 /// The book of one shell's start-up.
 pub(crate) struct Startup<'f> {

@@ -15,6 +15,7 @@ mod redirect;
 mod start;
 mod tree;
 mod universal;
+mod variable;
 mod word;
 
 #[cfg(test)]
