@@ -6,6 +6,7 @@
 mod findings;
 mod glyphs;
 mod history;
+mod init;
 mod live;
 mod page;
 mod probe;
@@ -22,6 +23,7 @@ mod fixtures;
 pub(super) use findings::{Position, findings};
 pub(super) use glyphs::{Glyphs, columns_of_painted, glyphs};
 pub(super) use history::history;
+pub(super) use init::{good, here, policy, question, refusal, remark};
 pub(super) use live::{Size, View, live};
 pub(super) use page::Page;
 pub(super) use probe::probe;
