@@ -31,13 +31,12 @@ fn terminal(user: &User, trusted: &str) -> Option<Terminal> {
 /// Says no to the last question, where this machine can start anything at login.
 fn not_at_login(terminal: &Terminal) -> String {
     let asked = |lines: &[String]| lines.iter().any(|line| line.contains("Start at login"));
-    let screen = terminal.until("the last question", |lines| {
-        asked(lines) || lines.iter().any(|line| line.starts_with("rc="))
-    });
+    let ended = |lines: &[String]| lines.iter().any(|line| line.starts_with("rc="));
+    let screen = terminal.until("the last question", |lines| asked(lines) || ended(lines));
     if asked(&screen) {
         terminal.enter("n");
     }
-    terminal.shows("rc=").join("\n")
+    terminal.until("the end", ended).join("\n")
 }
 
 fn written(user: &User) -> String {
