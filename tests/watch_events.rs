@@ -320,6 +320,7 @@ fn a_file_that_matters_gives_a_hint_of_its_own() {
         let paths = WatchPaths {
             policy: Some(folder.join("config/goroam/goroam.toml")),
             go_env: Some(folder.join("go/env")),
+            program: None,
         };
         let mut eyes = Eyes::open(paths.clone()).await;
         for (path, hint) in [

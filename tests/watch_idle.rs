@@ -46,6 +46,8 @@ fn an_idle_watcher_has_one_thread_and_never_wakes() {
         let paths = WatchPaths {
             policy: Some(folder.join("goroam.toml")),
             go_env: Some(folder.join("missing/go/env")),
+            // In a folder with much coming and going.
+            program: Some("/usr/bin/env".into()),
         };
         let before = naps().len();
         let mut watcher = Watcher::start(paths);

@@ -11,9 +11,9 @@ use super::command::Reply;
 use super::error::Error;
 use super::failed::Failed;
 use super::known;
-use super::policy_file::load_policy;
 use super::round::{Ready, round};
 use super::session::{Occasion, Session};
+use super::successor::Successor;
 use super::timers::{Timers, due, jitter};
 use super::trim::trim_memory;
 use super::work::{Answer, Work, failed};
@@ -41,7 +41,7 @@ pub(super) struct Agent {
     /// What has changed since the last finished turn.
     changes: Vec<Change>,
     burst: Burst,
-    pace: Pace,
+    pub(super) pace: Pace,
     pub(super) timers: Timers,
     pub(super) work: Option<Work>,
     doubtful_rounds: u32,
@@ -49,6 +49,7 @@ pub(super) struct Agent {
     pub(super) policy_trouble: Option<String>,
     pub(super) turn_trouble: Option<String>,
     blindness: Option<String>,
+    pub(super) successor: Successor,
 }
 
 impl Agent {
@@ -57,8 +58,14 @@ impl Agent {
         let go_env = session.file().ok().map(|file| file.path);
         let policy = Some(session.paths.policy.clone());
         let settle = session.loaded.policy.agent.settle;
+        let successor = Successor::of_process();
+        let program = successor.path();
         Agent {
-            watcher: Watcher::start(WatchPaths { policy, go_env }),
+            watcher: Watcher::start(WatchPaths {
+                policy,
+                go_env,
+                program,
+            }),
             publish,
             wake: WakeClock::new(),
             snapshot: Snapshot::default(),
@@ -72,6 +79,7 @@ impl Agent {
             policy_trouble: None,
             turn_trouble: None,
             blindness: None,
+            successor,
             session,
         }
     }
@@ -99,6 +107,7 @@ impl Agent {
             Hint::PolicyFile => {
                 self.timers.policy.get_or_insert(now + WRITERS_PAUSE);
             }
+            Hint::Program => self.successor.hint(now),
             Hint::EnvFile => {
                 self.timers.env_file.get_or_insert(now + WRITERS_PAUSE);
             }
@@ -348,28 +357,6 @@ impl Agent {
         }
     }
 
-    /// Reads the policy again. A bad one changes nothing: the last good one stays in force.
-    pub(super) fn reload(&mut self) {
-        match load_policy(&self.session.paths, &self.session.env) {
-            Ok(loaded) if loaded == *self.session.loaded => self.policy_trouble = None,
-            Ok(loaded) => {
-                info!(policy = loaded.origin(), "read the policy again");
-                self.policy_trouble = None;
-                self.pace = Pace::new(loaded.policy.agent.settle, Instant::now());
-                self.session.loaded = loaded.into();
-                self.session.go = None;
-                if !self.session.memory.paused {
-                    self.begin(Cause::Policy, false, Vec::new());
-                }
-            }
-            Err(error) => {
-                warn!("the last good policy stays in force: {error}");
-                self.policy_trouble = Some(format!("the last good policy stays in force: {error}"));
-            }
-        }
-        self.tell();
-    }
-
     /// Somebody has written the go env file. Our own writes are known by what they say.
     fn look_for_drift(&mut self) {
         let status = self.tell();
@@ -419,12 +406,18 @@ impl Agent {
         status.troubles.extend(self.turn_trouble.clone());
         status.troubles.extend(self.blindness.clone());
         status.troubles.extend(self.watcher.troubles());
+        status.troubles.extend(self.successor.trouble.clone());
         if self.session.memory.paused {
             status
                 .troubles
                 .push("paused; `goroam auto` goes on".to_owned());
         }
         status
+    }
+
+    /// The status that was told last.
+    pub(super) fn last_told(&self) -> watch::Ref<'_, Status> {
+        self.publish.borrow()
     }
 
     /// Tells whoever watches, when there is news.

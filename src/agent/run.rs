@@ -6,11 +6,13 @@ use tracing::info;
 
 use super::command::{Command, Reply};
 use super::error::Error;
+use super::pulse::Pulse;
 use super::resident::Agent;
 use super::round::Ready;
 use super::session::Session;
 use super::signals::{Signal, Signals};
 use super::single::SingleInstance;
+use super::supervisor::{Ended, Life, Supervisor};
 use super::timers::until;
 use super::work::{Answer, in_progress};
 use crate::model::status::Status;
@@ -52,41 +54,6 @@ impl Handle {
     }
 }
 
-/// What the agent tells whoever started it and looks after it: a service manager.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Life {
-    /// It listens, on the network and on its socket.
-    Ready,
-    /// Something has happened; the loop is at work until [`Life::Resting`] follows.
-    Working,
-    /// It still works; at least once in [`Supervisor::heartbeat`].
-    Beat,
-    /// It waits for the next event; no timer but those of the policy runs.
-    Resting,
-    /// It reads the policy again, as a signal asked it to; [`Life::Ready`] follows.
-    Reloading,
-    /// It ends.
-    Ending,
-}
-
-/// Whoever started the agent and looks after it. Its calls must not block.
-pub trait Supervisor {
-    /// Tells it how the agent does; `status` is what is true then.
-    fn tell(&mut self, life: Life, status: &Status);
-    /// While the agent is at work, how often it wants to hear so; `None`: not at all.
-    fn heartbeat(&self) -> Option<std::time::Duration> {
-        None
-    }
-}
-
-/// Nobody looks after it: it runs in a terminal or within a tray.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Unattended;
-
-impl Supervisor for Unattended {
-    fn tell(&mut self, _: Life, _: &Status) {}
-}
-
 /// Holds the single-instance lock of this user; `serve` gets a handle to answer the socket with.
 /// Runs until SIGTERM, SIGINT or Ctrl-C, or until somebody asks it to end.
 ///
@@ -96,7 +63,7 @@ pub async fn run(
     session: Session,
     serve: impl FnOnce(Handle) -> Result<(), Error>,
     supervisor: &mut dyn Supervisor,
-) -> Result<(), Error> {
+) -> Result<Ended, Error> {
     // Neither the environment nor whose home it is changes while the agent runs.
     session.file()?;
     let state = &session.paths.state;
@@ -115,8 +82,16 @@ pub async fn run(
 
     let mut agent = Agent::new(session, publish);
     agent.start();
-    supervisor.tell(Life::Ready, &agent.status());
+    let mut pulse = Pulse::begin(supervisor, &agent);
     loop {
+        // At rest, and with the watchdog running: a successor that hangs is started anew.
+        if agent.work.is_none()
+            && let Some(program) = agent.successor.ready.take()
+        {
+            info!("goes on as the new {}", program.display());
+            return Ok(Ended::Replaced(program));
+        }
+        pulse.rest(&agent);
         let event = tokio::select! {
             biased;
             signal = signals.next() => Event::Signal(signal),
@@ -124,26 +99,35 @@ pub async fn run(
             hint = agent.watcher.next() => Event::Hint(hint),
             ready = in_progress(&mut agent.work) => Event::Done(Box::new(ready)),
             () = until(agent.timers.next()) => Event::Time,
+            () = until(pulse.next()) => Event::Beat,
+            () = until(agent.successor.due) => Event::Successor,
         };
+        pulse.work(&agent);
         match event {
             Event::Signal(Signal::End) => {
                 info!("ends");
-                supervisor.tell(Life::Ending, &agent.status());
-                return Ok(());
+                pulse.tell(Life::Ending, &agent);
+                return Ok(Ended::Asked);
             }
-            Event::Signal(Signal::Reload) => agent.reload(),
+            Event::Signal(Signal::Reload) => {
+                pulse.tell(Life::Reloading, &agent);
+                agent.reload();
+                pulse.tell(Life::Ready, &agent);
+            }
             Event::Asked(command, answer) => {
                 let ends = command == Command::End;
                 agent.asked(command, answer).await;
                 if ends {
                     info!("ends, as it was asked to");
-                    supervisor.tell(Life::Ending, &agent.status());
-                    return Ok(());
+                    pulse.tell(Life::Ending, &agent);
+                    return Ok(Ended::Asked);
                 }
             }
             Event::Hint(hint) => agent.hint(hint).await,
             Event::Done(ready) => agent.done(*ready).await,
             Event::Time => agent.time().await,
+            Event::Successor => agent.look_for_successor(pulse.starts_again()).await,
+            Event::Beat => {}
         }
     }
 }
@@ -154,4 +138,6 @@ enum Event {
     Hint(Hint),
     Done(Box<Result<Ready, Error>>),
     Time,
+    Beat,
+    Successor,
 }

@@ -1,18 +1,5 @@
 //! The command line's grammar and its help.
 
-mod doctor;
-mod init;
-mod service;
-
-use std::path::PathBuf;
-use std::time::Duration;
-
-use clap::{Args, ColorChoice, Parser, Subcommand, ValueHint};
-
-pub use doctor::Doctor;
-pub use init::{Init, TemplateName};
-pub use service::{Logs, Service, ServiceVerb, Uninstall};
-
 /// Examples of a verb, then what scripts can rely on.
 macro_rules! after {
     ($($example:literal),+) => {
@@ -25,6 +12,21 @@ macro_rules! after {
         )
     };
 }
+
+mod doctor;
+mod init;
+mod json;
+mod service;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueHint};
+
+pub use doctor::Doctor;
+pub use init::{Init, TemplateName};
+pub use json::Json;
+pub use service::{Logs, Service, ServiceVerb, Uninstall};
 
 /// A verb's own options stand apart from those that every verb has.
 const EVERYWHERE: &str = "Options of every verb";
@@ -178,14 +180,6 @@ pub enum Verb {
     /// Print the manual page, or write all of them to a folder
     #[command(after_help = after!("goroam man | man -l -", "goroam man ~/.local/share/man/man1"))]
     Man(Man),
-}
-
-/// `--json`
-#[derive(Debug, Clone, Copy, Args)]
-pub struct Json {
-    /// Print JSON for scripts; fields are added, never renamed
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `goroam once`

@@ -34,6 +34,7 @@ pub use command::GoCommand;
 pub use envfile::{EnvFile, LocateError};
 pub use failure::ApplyError;
 pub use find::FindError;
+pub use places::candidates;
 pub use restore::{RestoreError, restore};
 pub use shadow::shadows;
 pub use version::GoVersion;

@@ -19,6 +19,11 @@ pub(super) struct Places {
 /// The name of the go command's file.
 const GO: &str = if cfg!(windows) { "go.exe" } else { "go" };
 
+/// Files named `go` that may be run, in the order in which they are tried; none is run.
+pub fn candidates(env: &Environment) -> Vec<PathBuf> {
+    all(env).candidates
+}
+
 /// Looks at every place. Costs some dozens of `stat` calls, no process.
 pub(super) fn all(env: &Environment) -> Places {
     let mut candidates: Vec<PathBuf> = Vec::new();

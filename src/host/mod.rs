@@ -4,5 +4,7 @@
 //!
 //! May import: agent, ipc, and what is below them (not job, not cli).
 
+#[cfg(unix)]
+pub mod notify;
 pub mod service;
 pub mod tray;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, ReadHalf, WriteHalf};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
@@ -24,15 +24,32 @@ const REQUEST_TIME: Duration = Duration::from_secs(5);
 const WRITE_TIME: Duration = Duration::from_secs(5);
 /// After an error of `accept`, which would come again at once (no more file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What the last answers may take on the way out.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// A server that runs until this is dropped; then its clients are cut off and the socket is
 /// removed.
 #[derive(Debug)]
-pub struct Serving(JoinHandle<()>);
+pub struct Serving {
+    task: JoinHandle<()>,
+    /// Dropped: no more clients.
+    open: oneshot::Sender<()>,
+}
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
+    }
+}
+
+impl Serving {
+    /// Ends it once the agent has ended: nobody new is let in, and who was just answered gets
+    /// to hear it, most of all whoever has asked the agent to end.
+    pub async fn end(mut self) {
+        let (closed, _) = oneshot::channel();
+        drop(std::mem::replace(&mut self.open, closed));
+        // Without an agent every answer is at hand; who does not take it is cut off.
+        let _ = timeout(FAREWELL, &mut self.task).await;
     }
 }
 
@@ -46,15 +63,20 @@ pub fn serve(paths: &Paths, handle: Handle) -> Result<Serving, Error> {
         what: format!("cannot listen at {}", paths.socket().display()),
         source: Box::new(source),
     })?;
-    Ok(Serving(tokio::spawn(accept_loop(listener, handle))))
+    let (open, closed) = oneshot::channel();
+    Ok(Serving {
+        task: tokio::spawn(accept_loop(listener, handle, closed)),
+        open,
+    })
 }
 
-async fn accept_loop(mut listener: Listener, handle: Handle) {
+async fn accept_loop(mut listener: Listener, handle: Handle, mut closed: oneshot::Receiver<()>) {
     let room = Arc::new(Semaphore::new(MOST_CLIENTS));
     // Dropped with this task, and every client's task with it.
     let mut clients = JoinSet::new();
     loop {
         let stream = tokio::select! {
+            _ = &mut closed => break,
             stream = listener.accept() => stream,
             Some(_) = clients.join_next() => continue,
         };
@@ -80,6 +102,8 @@ async fn accept_loop(mut listener: Listener, handle: Handle) {
             Ok(())
         });
     }
+    drop(listener);
+    while clients.join_next().await.is_some() {}
 }
 
 async fn refuse(stream: ServerEnd) {

@@ -13,6 +13,8 @@ pub enum Hint {
     PolicyFile,
     /// The go env file.
     EnvFile,
+    /// The agent's own program file.
+    Program,
     /// The machine has slept, or its clock was set; [`super::WakeClock`] tells which.
     Wake,
 }

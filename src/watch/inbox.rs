@@ -25,13 +25,14 @@ struct Shared {
 }
 
 /// The order in which hints are handed out.
-const ORDER: [Hint; 6] = [
+const ORDER: [Hint; 7] = [
     Hint::Wake,
     Hint::Network,
     Hint::Resolver,
     Hint::Lost,
     Hint::PolicyFile,
     Hint::EnvFile,
+    Hint::Program,
 ];
 
 impl Inbox {
@@ -90,6 +91,7 @@ fn bit(hint: Hint) -> u8 {
         Hint::PolicyFile => 8,
         Hint::EnvFile => 16,
         Hint::Wake => 32,
+        Hint::Program => 64,
     }
 }
 

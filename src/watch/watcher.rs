@@ -5,11 +5,19 @@ use std::path::PathBuf;
 use tokio::task::AbortHandle;
 
 use super::address::Addresses;
+#[cfg(target_os = "macos")]
+use super::calendar::Calendar;
 #[cfg(target_os = "linux")]
 use super::clock_set::ClockSet;
+#[cfg(target_os = "macos")]
+use super::configd::Configd;
 use super::event::Hint;
 use super::files::{ByNotify, Quiet, keep_watching};
 use super::inbox::Inbox;
+#[cfg(windows)]
+use super::power_windows::Resumes;
+#[cfg(windows)]
+use super::registry_windows::Settings;
 use super::source::keep_open;
 use super::wake::WakeClock;
 use super::{resolver, route};
@@ -21,6 +29,8 @@ pub struct WatchPaths {
     pub policy: Option<PathBuf>,
     /// The go env file; it need not exist, nor need its folder.
     pub go_env: Option<PathBuf>,
+    /// The agent's own program, which an update replaces.
+    pub program: Option<PathBuf>,
 }
 
 /// All sources. A source that cannot start, or breaks, is told in [`Watcher::troubles`] and
@@ -38,16 +48,30 @@ impl Watcher {
     /// Starts all sources. Must be called within a tokio runtime.
     pub fn start(paths: WatchPaths) -> Watcher {
         let inbox = Inbox::default();
+        // In a folder like /usr/bin, where every opening of a file would be a wake-up.
+        let program = paths.program.clone();
+        let quiet = move || quiet_targets(program.as_ref());
         let files = keep_watching::<ByNotify>(move || targets(&paths), inbox.clone());
-        let resolver = keep_watching::<Quiet>(resolver_targets, inbox.clone());
-        let tasks = vec![
+        let mut tasks = vec![
             tokio::spawn(keep_open::<route::Messages>(inbox.clone())).abort_handle(),
             tokio::spawn(keep_open::<Addresses>(inbox.clone())).abort_handle(),
             tokio::spawn(files).abort_handle(),
-            tokio::spawn(resolver).abort_handle(),
             #[cfg(target_os = "linux")]
             tokio::spawn(keep_open::<ClockSet>(inbox.clone())).abort_handle(),
+            #[cfg(target_os = "macos")]
+            tokio::spawn(keep_open::<Calendar>(inbox.clone())).abort_handle(),
+            #[cfg(target_os = "macos")]
+            tokio::spawn(keep_open::<Configd>(inbox.clone())).abort_handle(),
+            #[cfg(windows)]
+            tokio::spawn(keep_open::<Resumes>(inbox.clone())).abort_handle(),
+            #[cfg(windows)]
+            tokio::spawn(keep_open::<Settings>(inbox.clone())).abort_handle(),
         ];
+        // Where there is none, watching would only cost a thread.
+        if !quiet().is_empty() {
+            let quiet = keep_watching::<Quiet>(quiet, inbox.clone());
+            tasks.push(tokio::spawn(quiet).abort_handle());
+        }
         Watcher {
             inbox,
             clock: WakeClock::new(),
@@ -94,7 +118,11 @@ fn targets(paths: &WatchPaths) -> Vec<(Hint, PathBuf)> {
         .collect()
 }
 
-fn resolver_targets() -> Vec<(Hint, PathBuf)> {
+fn quiet_targets(program: Option<&PathBuf>) -> Vec<(Hint, PathBuf)> {
     let files = resolver::files().into_iter();
-    files.map(|path| (Hint::Resolver, path)).collect()
+    let program = program.map(|path| (Hint::Program, path.clone()));
+    files
+        .map(|path| (Hint::Resolver, path))
+        .chain(program)
+        .collect()
 }

@@ -7,5 +7,5 @@ use clap::Args;
 pub struct Doctor {
     /// How to print.
     #[command(flatten)]
-    pub format: super::Json,
+    pub format: super::json::Json,
 }

@@ -3,6 +3,7 @@
 //! matters, a colour only repeats it. Text that came from the network or from a file never
 //! reaches a terminal with its control characters.
 
+mod doctor;
 mod findings;
 mod glyphs;
 mod history;
@@ -10,6 +11,7 @@ mod init;
 mod live;
 mod page;
 mod probe;
+mod service;
 mod sparkline;
 mod status;
 mod style;
@@ -20,6 +22,7 @@ mod why;
 #[cfg(test)]
 mod fixtures;
 
+pub(super) use doctor::{Diagnosis, doctor};
 pub(super) use findings::{Position, findings};
 pub(super) use glyphs::{Glyphs, columns_of_painted, glyphs};
 pub(super) use history::history;
@@ -27,6 +30,7 @@ pub(super) use init::{good, here, policy, question, refusal, remark};
 pub(super) use live::{Size, View, live};
 pub(super) use page::Page;
 pub(super) use probe::probe;
+pub(super) use service::{ServiceView, service, service_step};
 pub(super) use status::{status, status_line};
 pub(super) use text::clean;
 pub(super) use turn::turn;

@@ -1,14 +1,21 @@
 //! `goroam agent`
 
 use crate::agent::error::EXIT_DONE;
-use crate::agent::{self, Session, Unattended};
+use crate::agent::{self, Ended, Session, Supervisor};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+#[cfg(unix)]
+use crate::host::notify::{Systemd, without_notify};
 use crate::ipc;
 
 /// Stays and keeps it right, until it is interrupted.
 pub(in crate::cli) async fn run(context: &Context) -> Result<u8, Failure> {
-    let session = Session::open(context.config.clone(), context.env.clone())?;
+    #[cfg(unix)]
+    let env = without_notify(&context.env);
+    #[cfg(not(unix))]
+    let env = context.env.clone();
+    let session = Session::open(context.config.clone(), env)?;
+    let mut supervisor = supervisor(context);
     let paths = session.paths.clone();
     // Lives as long as the agent; dropping it removes the socket.
     let mut serving = None;
@@ -16,8 +23,46 @@ pub(in crate::cli) async fn run(context: &Context) -> Result<u8, Failure> {
         serving = Some(ipc::serve(&paths, handle)?);
         Ok(())
     };
-    let ended = agent::run(session, serve, &mut Unattended).await;
-    drop(serving);
-    ended?;
-    Ok(EXIT_DONE)
+    let ended = agent::run(session, serve, supervisor.as_mut()).await;
+    if let Some(serving) = serving {
+        serving.end().await;
+    }
+    match ended? {
+        Ended::Asked => Ok(EXIT_DONE),
+        Ended::Replaced(program) => Err(become_program(&program)),
+    }
+}
+
+/// systemd, if it has started this process; on macOS whoever keeps launchd's log short.
+fn supervisor(context: &Context) -> Box<dyn Supervisor> {
+    #[cfg(unix)]
+    if let Some(systemd) = Systemd::find(&context.env) {
+        return Box::new(systemd);
+    }
+    let _ = context;
+    #[cfg(target_os = "macos")]
+    let nobody = crate::host::service::LogKeeper::new(&context.env);
+    #[cfg(not(target_os = "macos"))]
+    let nobody = agent::Unattended;
+    Box::new(nobody)
+}
+
+/// The same process goes on as the new program: its lock and its socket are free from this
+/// moment on, and it looks at the network anew. Returns only where that fails; the service
+/// manager then starts it, for the exit code is no good one.
+#[cfg(unix)]
+fn become_program(program: &std::path::Path) -> Failure {
+    use std::os::unix::process::CommandExt as _;
+
+    let error = std::process::Command::new(program)
+        .args(std::env::args_os().skip(1))
+        .exec();
+    let message = format!("cannot go on as {}: {error}", program.display());
+    Failure::said(message, agent::error::EXIT_FAILED)
+}
+
+#[cfg(not(unix))]
+fn become_program(program: &std::path::Path) -> Failure {
+    let message = format!("{} was replaced; start it again", program.display());
+    Failure::said(message, agent::error::EXIT_FAILED)
 }

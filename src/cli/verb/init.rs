@@ -9,7 +9,6 @@ mod dialogue;
 mod found;
 mod report;
 mod voice;
-mod write;
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
@@ -19,7 +18,6 @@ use self::dialogue::{Dialogue, interrupted};
 use self::found::{Found, check_home};
 use self::report::{Proxy, Report};
 use self::voice::{Listener, Voice};
-use self::write::write_new;
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
 use crate::agent::read_policy_text;
 use crate::cli::args::{Init, TemplateName};
@@ -30,6 +28,7 @@ use crate::paths::Paths;
 use crate::policy::Severity;
 use crate::policy::file::{Parsed, Place, parse};
 use crate::policy::templates::Template;
+use crate::state::file::write_new;
 
 /// Writes a policy where it is looked for. What is there already stays.
 pub(in crate::cli) async fn run(context: &Context, args: Init) -> Result<u8, Failure> {
@@ -241,7 +240,7 @@ fn write(
         let message = format!("{shown}: cannot be written: {error}");
         Failure::said(message, EXIT_FAILED)
     };
-    if !write_new(path, &choice.text).map_err(cannot)? {
+    if !write_new(path, choice.text.as_bytes()).map_err(cannot)? {
         let message = format!("{shown} is there already and stays as it is");
         return Err(Failure::said(message, EXIT_FAILED));
     }

@@ -1,15 +1,294 @@
 //! Does the steps of a plan, in order; the first that fails ends it.
 
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+
 use super::error::ServiceError;
 use super::site::Site;
 use super::step::{Done, Step};
+use crate::agent::{self, Error};
+use crate::ipc;
 
-/// Does the steps in order, and tells of each. What was done before a failure stays done; every
-/// plan can be carried out again.
+/// A service manager gives a service 90 s to start and as long to stop.
+const COMMAND_TIME: Duration = Duration::from_secs(200);
+/// launchd kills what does not end 5 s after it was told to.
+const INSIST_TIME: Duration = Duration::from_secs(10);
+const INSIST_PAUSE: Duration = Duration::from_millis(200);
+/// An agent ends at once, unless a turn is just writing the go env file.
+const END_TIME: Duration = Duration::from_secs(15);
+
+/// Does the steps in order, and tells of each that had something to do. What was done before a
+/// failure stays done; every plan can be carried out again.
 ///
 /// # Errors
 /// The first failure.
 pub async fn carry_out(steps: &[Step], site: &Site) -> Result<Vec<Done>, ServiceError> {
-    let _ = (steps, site);
-    Ok(Vec::new())
+    let mut told = Vec::new();
+    for step in steps {
+        told.extend(do_one(step, site).await?);
+    }
+    Ok(told)
+}
+
+async fn do_one(step: &Step, site: &Site) -> Result<Option<Done>, ServiceError> {
+    match step {
+        Step::Write { path, text } => {
+            let file = |source| failed(path, source);
+            Ok(write(path, text)
+                .map_err(file)?
+                .then(|| format!("wrote {}", site.short(path))))
+        }
+        Step::Remove { path } => {
+            let gone = absent_is_fine(std::fs::remove_file(path));
+            let gone = gone.map_err(|source| failed(path, source))?;
+            Ok(gone.then(|| format!("removed {}", site.short(path))))
+        }
+        Step::RemoveEmpty { path } => {
+            // Not empty, or not ours to remove: it stays, and nobody is harmed.
+            let gone = std::fs::remove_dir(path).is_ok();
+            Ok(gone.then(|| format!("removed {}", site.short(path))))
+        }
+        Step::Run {
+            program,
+            args,
+            may_fail,
+        } => match run(program, args).await {
+            Ok(()) => Ok(Some(format!("ran {}", command_line(program, args)))),
+            Err(_) if *may_fail => Ok(None),
+            Err(error) => Err(error),
+        },
+        Step::Insist { program, args } => {
+            insist(program, args, INSIST_TIME).await?;
+            Ok(Some(format!("ran {}", command_line(program, args))))
+        }
+        Step::Spawn { program, args } => {
+            spawn(program, args).map_err(|source| failed(program, source))?;
+            Ok(Some(format!(
+                "started {}",
+                command_line(program.as_os_str(), args)
+            )))
+        }
+        Step::EndAgent => end_agent(site).await,
+        Step::SetValue { key, name, text } => {
+            registry::set(key, name, text).map_err(|source| value_failed(key, name, source))?;
+            Ok(Some(format!("set HKCU\\{key}\\{name}")))
+        }
+        Step::RemoveValue { key, name } => {
+            let gone = absent_is_fine(registry::remove(key, name));
+            let gone = gone.map_err(|source| value_failed(key, name, source))?;
+            Ok(gone.then(|| format!("removed HKCU\\{key}\\{name}")))
+        }
+        Step::Tell { text } => Ok(Some(text.clone())),
+    }
+}
+
+fn failed(path: &Path, source: io::Error) -> ServiceError {
+    ServiceError::File {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn value_failed(key: &str, name: &str, source: io::Error) -> ServiceError {
+    failed(Path::new(&format!("HKCU\\{key}\\{name}")), source)
+}
+
+/// Was there something to remove?
+fn absent_is_fine(removed: io::Result<()>) -> io::Result<bool> {
+    match removed {
+        Ok(()) => Ok(true),
+        Err(error) => {
+            let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+            match absent.contains(&error.kind()) {
+                true => Ok(false),
+                false => Err(error),
+            }
+        }
+    }
+}
+
+/// `false`: it said that already.
+fn write(path: &Path, text: &str) -> io::Result<bool> {
+    if std::fs::read(path).is_ok_and(|now| now == text.as_bytes()) {
+        return Ok(false);
+    }
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    // As the XDG base directory specification has it for missing folders.
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(".goroam-new-")
+        .tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    #[cfg(unix)]
+    {
+        let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        file.as_file().set_permissions(readable)?;
+    }
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(true)
+}
+
+async fn run(program: &OsStr, args: &[OsString]) -> Result<(), ServiceError> {
+    let failed = |said: String| ServiceError::Command {
+        command: command_line(program, args),
+        said,
+    };
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    let output = match tokio::time::timeout(COMMAND_TIME, command.output()).await {
+        Ok(Ok(output)) => output,
+        Ok(Err(error)) => return Err(failed(error.to_string())),
+        Err(_) => {
+            let limit = COMMAND_TIME.as_secs();
+            return Err(failed(format!("not done within {limit} s")));
+        }
+    };
+    if output.status.success() {
+        return Ok(());
+    }
+    let words = last_words(&output.stderr).or_else(|| last_words(&output.stdout));
+    Err(failed(match words {
+        Some(words) => words,
+        None => output.status.to_string(),
+    }))
+}
+
+async fn insist(program: &OsStr, args: &[OsString], within: Duration) -> Result<(), ServiceError> {
+    let start = std::time::Instant::now();
+    loop {
+        match run(program, args).await {
+            Err(_) if start.elapsed() < within => tokio::time::sleep(INSIST_PAUSE).await,
+            done => return done,
+        }
+    }
+}
+
+/// The last lines that it has said, as one; a program may say a lot.
+fn last_words(said: &[u8]) -> Option<String> {
+    let said = String::from_utf8_lossy(said);
+    let lines: Vec<&str> = said
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let last = lines.get(lines.len().saturating_sub(3)..)?;
+    (!last.is_empty()).then(|| last.join("; "))
+}
+
+/// The command as it could be typed.
+pub(super) fn command_line(program: &OsStr, args: &[OsString]) -> String {
+    let words = std::iter::once(program).chain(args.iter().map(OsString::as_os_str));
+    let words: Vec<String> = words
+        .map(|word| {
+            let word = word.to_string_lossy();
+            match word.contains([' ', '\t', '"', '\'']) {
+                true => format!("\"{}\"", word.replace('"', "\\\"")),
+                false => word.into_owned(),
+            }
+        })
+        .collect();
+    words.join(" ")
+}
+
+fn spawn(program: &Path, args: &[OsString]) -> io::Result<()> {
+    let mut command = std::process::Command::new(program);
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    // Ctrl-C in this terminal is not meant for it.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    #[cfg(windows)]
+    {
+        use windows_sys::Win32::System::Threading as win;
+        let own = win::DETACHED_PROCESS | win::CREATE_NEW_PROCESS_GROUP;
+        std::os::windows::process::CommandExt::creation_flags(&mut command, own);
+    }
+    command.spawn().map(drop)
+}
+
+/// Whoever follows the status sees the connection close when the agent's lock is free: it
+/// gives that back before it takes its socket away.
+async fn end_agent(site: &Site) -> Result<Option<Done>, ServiceError> {
+    let mut life = match ipc::watch(&site.paths).await {
+        Ok(life) => life,
+        Err(Error::NoAgent) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    match ipc::ask(&site.paths, agent::Command::End).await {
+        Ok(_) => {}
+        Err(Error::NoAgent) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
+    let ended = async {
+        // An answer that cannot be understood tells as little as one that is not news.
+        while let Ok(Some(_)) = life.next().await {}
+    };
+    if tokio::time::timeout(END_TIME, ended).await.is_err() {
+        let message = format!(
+            "the agent was asked to end and has not within {} s",
+            END_TIME.as_secs()
+        );
+        return Err(ServiceError::Agent(Error::FromAgent { message, exit: 1 }));
+    }
+    Ok(Some("ended the running agent".to_owned()))
+}
+
+#[cfg(windows)]
+use super::registry;
+
+#[cfg(not(windows))]
+mod registry {
+    use std::io;
+
+    pub(super) fn set(_: &str, _: &str, _: &str) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn remove(_: &str, _: &str) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_insisted_on_is_tried_until_it_succeeds_or_time_is_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let tries = folder.path().join("tries");
+        // Fails twice, as launchctl does while something still ends.
+        let script = r#"echo >>"$0"; [ "$(wc -l <"$0")" -ge 3 ] || { echo busy >&2; exit 5; }"#;
+        let args: Vec<OsString> = vec!["-c".into(), script.into(), tries.clone().into()];
+        let count = || std::fs::read_to_string(&tries).unwrap().lines().count();
+        insist(OsStr::new("sh"), &args, Duration::from_secs(20))
+            .await
+            .unwrap();
+        assert_eq!(count(), 3);
+        std::fs::remove_file(&tries).unwrap();
+        let error = insist(OsStr::new("sh"), &args, Duration::ZERO)
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("busy"), "{error}");
+        assert_eq!(count(), 1);
+    }
 }

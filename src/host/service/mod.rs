@@ -8,19 +8,21 @@
 //! plan(Wish, &Site) -> Vec<Step>     state(&Site) -> ServiceState     logs(&Site, &Logs) -> Step
 //! ```
 //!
-//! May import: paths, environment.
+//! May import: agent, ipc, paths, environment.
 
 mod carry_out;
 mod error;
+#[cfg(windows)]
+mod registry;
 mod site;
 mod step;
+mod wish;
 
 pub use carry_out::carry_out;
 pub use error::ServiceError;
 pub use site::Site;
 pub use step::{Done, Step};
-
-use std::path::PathBuf;
+pub use wish::{Logs, ServiceState, Wish};
 
 /// The systemd user manager.
 #[cfg(target_os = "linux")]
@@ -30,11 +32,19 @@ use systemd as os;
 
 /// The shape of a LaunchAgent is tested on every system.
 #[cfg(any(target_os = "macos", test))]
+#[cfg_attr(
+    not(target_os = "macos"),
+    allow(dead_code, unused_imports, unreachable_pub)
+)]
 mod launchd;
 #[cfg(target_os = "macos")]
 use launchd as os;
+#[cfg(target_os = "macos")]
+pub use launchd::LogKeeper;
 
-#[cfg(windows)]
+/// What is written into the registry, and when, is tested on every system.
+#[cfg(any(windows, test))]
+#[cfg_attr(not(windows), allow(dead_code))]
 mod run_key;
 #[cfg(windows)]
 use run_key as os;
@@ -43,49 +53,6 @@ use run_key as os;
 mod none;
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 use none as os;
-
-/// What is to be done with the service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
-    /// There after every login, and started now. Again: brought up to date.
-    Install,
-    /// Stopped, and nothing of it left in the system. The policy and the journal stay.
-    Uninstall,
-    /// Started, now.
-    Start,
-    /// Ended, until the next login.
-    Stop,
-    /// Ended and started.
-    Restart,
-}
-
-/// How much of the log, and whether to go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Logs {
-    /// The last lines.
-    pub lines: u32,
-    /// Until interrupted.
-    pub follow: bool,
-}
-
-/// How the service is.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
-pub struct ServiceState {
-    /// What the system calls it: "systemd user unit goroam.service".
-    pub kind: String,
-    /// The unit, plist or registry value that is in force; null: not installed.
-    pub installed: Option<String>,
-    /// Started at login?
-    pub enabled: bool,
-    /// The running process as the service manager knows it.
-    pub pid: Option<u32>,
-    /// The program that it starts.
-    pub program: Option<PathBuf>,
-    /// The manager's own word for how it is: "active (running)".
-    pub word: String,
-    /// What is wrong, and the way out, one line each.
-    pub troubles: Vec<String>,
-}
 
 /// The steps that a wish takes. Looks (at files, at what the service manager says), changes
 /// nothing.
@@ -110,4 +77,16 @@ pub fn state(site: &Site) -> Result<ServiceState, ServiceError> {
 /// When there is no service manager.
 pub fn logs(site: &Site, logs: &Logs) -> Result<Step, ServiceError> {
     os::logs(site, logs)
+}
+
+/// Does what starts at login go on after the last logout? `None`: not so here, or not known.
+#[cfg(target_os = "linux")]
+pub fn lingers() -> Option<bool> {
+    os::lingers()
+}
+
+/// Does what starts at login go on after the last logout? `None`: not so here, or not known.
+#[cfg(not(target_os = "linux"))]
+pub fn lingers() -> Option<bool> {
+    None
 }

@@ -1,6 +1,9 @@
 //! To be written.
 
-use super::{Logs, ServiceError, ServiceState, Site, Step, Wish};
+use super::error::ServiceError;
+use super::site::Site;
+use super::step::Step;
+use super::wish::{Logs, ServiceState, Wish};
 
 pub(super) fn plan(_: Wish, _: &Site) -> Result<Vec<Step>, ServiceError> {
     Ok(Vec::new())

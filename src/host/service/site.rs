@@ -1,6 +1,6 @@
 //! Whose service it is, and where its parts are: looked up once, then passed down.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::error::ServiceError;
 use crate::environment::Environment;
@@ -24,7 +24,7 @@ impl Site {
     ///
     /// # Errors
     /// When there is no home, or it cannot be told which program this is.
-    pub fn find(paths: Paths, env: Environment) -> Result<Site, ServiceError> {
+    pub fn find(mut paths: Paths, env: Environment) -> Result<Site, ServiceError> {
         let program = std::env::current_exe().map_err(|source| ServiceError::File {
             path: PathBuf::from("goroam"),
             source,
@@ -35,11 +35,86 @@ impl Site {
                 why: why.to_owned(),
             });
         };
+        if let Some(session) = session_folder(&env) {
+            paths.runtime = session.join("goroam");
+        }
         Ok(Site {
-            program,
+            program: lasting_name(program, &env),
             home,
             env,
             paths,
         })
+    }
+
+    /// A path as a person reads it: `~/…` below the home.
+    pub fn short(&self, path: &Path) -> String {
+        match path.strip_prefix(&self.home) {
+            Ok(inner) => Path::new("~").join(inner).display().to_string(),
+            Err(_) => path.display().to_string(),
+        }
+    }
+}
+
+/// After `su` and in cron XDG_RUNTIME_DIR is not set; the service has it all the same.
+#[cfg(target_os = "linux")]
+fn session_folder(env: &Environment) -> Option<PathBuf> {
+    if env.get("XDG_RUNTIME_DIR").is_some() {
+        return None;
+    }
+    // SAFETY: geteuid takes nothing, touches nothing and cannot fail.
+    let folder = PathBuf::from(format!("/run/user/{}", unsafe { libc::geteuid() }));
+    folder.join("systemd/private").exists().then_some(folder)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn session_folder(_: &Environment) -> Option<PathBuf> {
+    None
+}
+
+/// The name by which PATH knows this program, if it does: package managers that keep each
+/// version in a folder of its own (Homebrew, Nix, mise) only keep the link to it.
+fn lasting_name(program: PathBuf, env: &Environment) -> PathBuf {
+    let Ok(real) = dunce::canonicalize(&program) else {
+        return program;
+    };
+    let folders: Vec<PathBuf> = env
+        .get("PATH")
+        .map(|path| std::env::split_paths(path).collect())
+        .unwrap_or_default();
+    let Some(name) = program.file_name() else {
+        return program;
+    };
+    let is_this = |path: &PathBuf| dunce::canonicalize(path).is_ok_and(|path| path == real);
+    let mut named = folders
+        .iter()
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(name));
+    named.find(is_this).unwrap_or(program)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::lasting_name;
+    use crate::environment::Environment;
+
+    #[test]
+    fn a_link_in_path_outlives_the_folder_of_a_version() {
+        let folder = tempfile::tempdir().unwrap();
+        // Its own name must not be a link: macOS has its temporary folder behind one.
+        let folder = folder.path().canonicalize().unwrap();
+        let (bin, other) = (folder.join("bin"), folder.join("other"));
+        let version = folder.join("Cellar/0.1.0");
+        for made in [&bin, &other, &version] {
+            std::fs::create_dir_all(made).unwrap();
+        }
+        let program = version.join("goroam");
+        std::fs::write(&program, "this").unwrap();
+        std::fs::write(other.join("goroam"), "another").unwrap();
+        let path = format!("relative:{}:{}", other.display(), bin.display());
+        let env: Environment = [("PATH", path)].into_iter().collect();
+        assert_eq!(lasting_name(program.clone(), &env), program);
+        std::os::unix::fs::symlink(&program, bin.join("goroam")).unwrap();
+        assert_eq!(lasting_name(program, &env), bin.join("goroam"));
     }
 }

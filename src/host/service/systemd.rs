@@ -1,17 +1,413 @@
-//! To be written.
+//! The user's systemd: a unit that starts `goroam agent` with the session.
+//!
+//! A unit that a package has put into place is used as it is if it starts this very program;
+//! else one is written into the user's own folder, where it wins over the package's.
 
-use super::{Logs, ServiceError, ServiceState, Site, Step, Wish};
+mod manager;
+mod program;
+mod surroundings;
+mod unit;
 
-pub(super) fn plan(_: Wish, _: &Site) -> Result<Vec<Step>, ServiceError> {
-    Ok(Vec::new())
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::error::ServiceError;
+use super::site::Site;
+use super::step::Step;
+use super::wish::{Logs, ServiceState, Wish};
+use manager::Manager;
+use unit::UNIT;
+
+/// Below the unit's own folder; the name says that others may come after it.
+const DROP_IN: &str = "10-environment.conf";
+
+pub(super) fn plan(wish: Wish, site: &Site) -> Result<Vec<Step>, ServiceError> {
+    let manager = Manager::find(&site.env)?;
+    let known = Known::look(&manager)?;
+    let installed = known.is("LoadState", "loaded");
+    match wish {
+        Wish::Install => install(site, &manager, &known),
+        Wish::Uninstall => uninstall(site, &manager, &known),
+        Wish::Start | Wish::Restart if !installed => Err(ServiceError::NotInstalled),
+        Wish::Stop if !installed => Err(ServiceError::NotInstalled),
+        Wish::Start => Ok(vec![
+            manager.step(&["reset-failed", UNIT], true),
+            manager.step(&["start", UNIT], false),
+        ]),
+        Wish::Stop => Ok(vec![manager.step(&["stop", UNIT], false)]),
+        Wish::Restart => Ok(vec![
+            manager.step(&["reset-failed", UNIT], true),
+            manager.step(&["restart", UNIT], false),
+        ]),
+    }
 }
 
-pub(super) fn state(_: &Site) -> Result<ServiceState, ServiceError> {
-    Ok(ServiceState::default())
-}
-
-pub(super) fn logs(_: &Site, _: &Logs) -> Result<Step, ServiceError> {
-    Err(ServiceError::NoManager {
-        why: "this system has no service manager that goroam knows".to_owned(),
+pub(super) fn state(site: &Site) -> Result<ServiceState, ServiceError> {
+    let manager = Manager::find(&site.env)?;
+    let known = Known::look(&manager)?;
+    let pid = known.pid();
+    let program = known.program();
+    let mut troubles = Vec::new();
+    if known.is("LoadState", "masked") {
+        troubles.push(format!("it is masked; systemctl --user unmask {UNIT}"));
+    }
+    if known.is("ActiveState", "failed") || !known.is("Result", "success") && pid.is_none() {
+        let result = known.get("Result");
+        troubles.push(format!(
+            "it has failed ({result}); see: goroam service logs"
+        ));
+    }
+    if known.is("NeedDaemonReload", "yes") {
+        troubles.push("its files were changed since; systemctl --user daemon-reload".to_owned());
+    }
+    if let Some(program) = &program {
+        if !program.exists() {
+            troubles.push(format!(
+                "its program {} is not there any more; goroam service install",
+                site.short(program)
+            ));
+        } else if pid.is_some_and(|pid| !runs(pid, program)) {
+            troubles.push(
+                "it still runs a program that was replaced since; goroam service restart"
+                    .to_owned(),
+            );
+        }
+        if !same_file(program, &site.program) {
+            troubles.push(format!(
+                "it starts {}, but this is {}; goroam service install changes it over",
+                site.short(program),
+                site.short(&site.program)
+            ));
+        }
+    }
+    if known.is("LoadState", "loaded") && !known.is_enabled() {
+        troubles.push("it is not started at login; goroam service install".to_owned());
+    }
+    let active = known.get("ActiveState");
+    Ok(ServiceState {
+        kind: format!("systemd user unit {UNIT}"),
+        installed: known
+            .is("LoadState", "loaded")
+            .then(|| known.get("FragmentPath").to_owned()),
+        enabled: known.is_enabled(),
+        pid,
+        program,
+        word: format!("{active} ({})", known.get("SubState")),
+        troubles,
     })
+}
+
+pub(super) fn logs(site: &Site, logs: &Logs) -> Result<Step, ServiceError> {
+    let manager = Manager::find(&site.env)?;
+    let lines = logs.lines.to_string();
+    let mut args = vec!["--unit", UNIT, "--lines", &lines];
+    args.extend(logs.follow.then_some("--follow"));
+    let (program, args) = manager.command("journalctl", &args);
+    Ok(Step::Run {
+        program,
+        args,
+        may_fail: false,
+    })
+}
+
+/// Does the user's systemd go on after the last logout? `None`: it cannot be told.
+pub(super) fn lingers() -> Option<bool> {
+    // SAFETY: geteuid takes nothing, touches nothing and cannot fail.
+    manager::lingers(unsafe { libc::geteuid() })
+}
+
+fn install(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>, ServiceError> {
+    whose(site, manager)?;
+    // SAFETY: getegid takes nothing, touches nothing and cannot fail.
+    let gid = unsafe { libc::getegid() };
+    let mut told = program::check(&site.program, manager.uid(), gid)?;
+    if known.is("LoadState", "masked") {
+        let why = format!(
+            "{UNIT} is masked, which keeps it from being started; if that is over: \
+             systemctl --user unmask {UNIT}"
+        );
+        return Err(ServiceError::Refused { why });
+    }
+    let places = Places::find(site, manager)?;
+    let mut files = Vec::new();
+    let own = std::fs::read_to_string(&places.unit).ok();
+    let is_ours = own.as_deref().is_some_and(unit::is_ours);
+    if own.is_some() && !is_ours {
+        told.push(format!(
+            "{} is not of `goroam service install`, so it stays as it is; with it out of the \
+             way the shipped one would be used",
+            site.short(&places.unit)
+        ));
+    } else if places
+        .packaged
+        .as_deref()
+        .is_some_and(|packaged| starts(packaged, site))
+    {
+        files.push(Step::Remove {
+            path: places.unit.clone(),
+        });
+    } else {
+        let text = unit::unit(&site.program).ok_or_else(|| unspeakable(&site.program))?;
+        files.push(Step::Write {
+            path: places.unit.clone(),
+            text,
+        });
+    }
+    let policy = site
+        .paths
+        .policy_named
+        .then_some(site.paths.policy.as_path());
+    let found = surroundings::compare(&site.env, &manager.environment()?, policy);
+    if found.vars.is_empty() {
+        files.extend(places.without_drop_in());
+    } else {
+        let text = unit::drop_in(&found.vars).ok_or_else(|| unspeakable(&places.drop_in))?;
+        files.push(Step::Write {
+            path: places.drop_in.clone(),
+            text,
+        });
+        let names: Vec<&str> = found.vars.iter().map(|(name, _)| name.as_str()).collect();
+        told.push(format!(
+            "the service gets {} as this shell has it; when that changes, install again",
+            names.join(", ")
+        ));
+    }
+    told.extend(found.told);
+    files.retain(is_to_be_done);
+    let changed = !files.is_empty() || known.is("NeedDaemonReload", "yes");
+    let fresh = known.pid().is_some_and(|pid| runs(pid, &site.program));
+
+    let mut steps = files;
+    if changed {
+        steps.push(manager.step(&["daemon-reload"], false));
+    }
+    if !known.is_enabled() || changed {
+        steps.push(manager.step(&["enable", UNIT], false));
+    }
+    if let Some(pid) = other_agent(site, known.pid()) {
+        steps.push(Step::Tell {
+            text: format!("another agent of this user runs (pid {pid}); the service takes over"),
+        });
+        steps.push(Step::EndAgent);
+    }
+    if changed || !fresh {
+        steps.push(manager.step(&["reset-failed", UNIT], true));
+        steps.push(manager.step(&["restart", UNIT], false));
+    }
+    if lingers() == Some(false) {
+        told.push(
+            "it runs from the first login to the last logout; where nobody logs in: \
+             loginctl enable-linger"
+                .to_owned(),
+        );
+    }
+    steps.extend(told.into_iter().map(|text| Step::Tell { text }));
+    Ok(steps)
+}
+
+fn uninstall(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>, ServiceError> {
+    let places = Places::find(site, manager)?;
+    let mut steps = Vec::new();
+    if known.is("LoadState", "loaded") || known.pid().is_some() {
+        steps.push(manager.step(&["disable", "--now", UNIT], false));
+    }
+    let own = std::fs::read_to_string(&places.unit).ok();
+    if own.as_deref().is_some_and(unit::is_ours) {
+        steps.push(Step::Remove {
+            path: places.unit.clone(),
+        });
+    } else if own.is_some() {
+        steps.push(Step::Tell {
+            text: format!(
+                "{} is not of `goroam service install`, so it stays",
+                site.short(&places.unit)
+            ),
+        });
+    }
+    steps.extend(places.without_drop_in());
+    for path in places.folders() {
+        steps.push(Step::RemoveEmpty { path });
+    }
+    if other_agent(site, known.pid()).is_none() {
+        for path in [site.paths.agent_lock(), site.paths.socket()] {
+            steps.push(Step::Remove { path });
+        }
+        steps.push(Step::RemoveEmpty {
+            path: site.paths.runtime.clone(),
+        });
+    }
+    steps.push(manager.step(&["daemon-reload"], false));
+    steps.push(manager.step(&["reset-failed", UNIT], true));
+    Ok(steps)
+}
+
+/// What systemd knows of the unit.
+struct Known(BTreeMap<String, String>);
+
+impl Known {
+    fn look(manager: &Manager) -> Result<Known, ServiceError> {
+        Ok(Known(manager.show()?))
+    }
+
+    fn get(&self, property: &str) -> &str {
+        self.0.get(property).map(String::as_str).unwrap_or_default()
+    }
+
+    fn is(&self, property: &str, value: &str) -> bool {
+        self.get(property) == value
+    }
+
+    fn is_enabled(&self) -> bool {
+        self.get("UnitFileState").starts_with("enabled")
+    }
+
+    fn pid(&self) -> Option<u32> {
+        self.get("MainPID").parse().ok().filter(|pid| *pid > 0)
+    }
+
+    /// From `{ path=/usr/bin/goroam ; argv[]=… }`.
+    fn program(&self) -> Option<PathBuf> {
+        let (_, rest) = self.get("ExecStart").split_once("path=")?;
+        let (path, _) = rest.split_once(" ; ")?;
+        Some(PathBuf::from(path))
+    }
+}
+
+/// Where the unit's files are, or would be.
+struct Places {
+    /// In the user's own folder.
+    unit: PathBuf,
+    drop_in: PathBuf,
+    /// A unit that a package or the administrator has put into place.
+    packaged: Option<PathBuf>,
+    home: PathBuf,
+}
+
+impl Places {
+    fn find(site: &Site, manager: &Manager) -> Result<Places, ServiceError> {
+        let folders = manager.folders()?;
+        // "…/systemd/user.control" comes before it, and what is in /run goes with the session.
+        let own =
+            |folder: &&PathBuf| folder.ends_with("systemd/user") && !folder.starts_with("/run");
+        let Some(own) = folders.iter().find(own) else {
+            let why = "systemd names no folder for units of this user".to_owned();
+            return Err(ServiceError::NoManager { why });
+        };
+        let mut others = folders.iter().filter(|folder| *folder != own);
+        let packaged =
+            others.find_map(|folder| Some(folder.join(UNIT)).filter(|unit| unit.is_file()));
+        Ok(Places {
+            unit: own.join(UNIT),
+            drop_in: own.join(format!("{UNIT}.d")).join(DROP_IN),
+            packaged,
+            home: site.home.clone(),
+        })
+    }
+
+    fn without_drop_in(&self) -> Vec<Step> {
+        let ours = std::fs::read_to_string(&self.drop_in);
+        if !ours.is_ok_and(|text| unit::is_ours(&text)) {
+            return Vec::new();
+        }
+        let mut steps = vec![Step::Remove {
+            path: self.drop_in.clone(),
+        }];
+        steps.extend(self.drop_in.parent().map(|folder| Step::RemoveEmpty {
+            path: folder.to_owned(),
+        }));
+        steps
+    }
+
+    /// Innermost first; the home is not among them.
+    fn folders(&self) -> Vec<PathBuf> {
+        let own = self.unit.parent().unwrap_or(Path::new("/"));
+        let above = own
+            .ancestors()
+            .take_while(|folder| folder.starts_with(&self.home) && *folder != self.home);
+        std::iter::once(own.join("default.target.wants"))
+            .chain(above.map(Path::to_owned))
+            .collect()
+    }
+}
+
+/// Whose service would it be?
+fn whose(site: &Site, manager: &Manager) -> Result<(), ServiceError> {
+    if manager.uid() == 0 && site.env.get("SUDO_UID").is_some_and(|uid| uid != "0") {
+        let why = "with sudo it would be root's service, for root's `go env`; run \
+                   `goroam service install` as yourself (as root on purpose: with SUDO_UID unset)";
+        return Err(ServiceError::Refused {
+            why: why.to_owned(),
+        });
+    }
+    let meta = std::fs::metadata(&site.home).map_err(|source| ServiceError::File {
+        path: site.home.clone(),
+        source,
+    })?;
+    if meta.uid() != manager.uid() {
+        let why = format!(
+            "HOME={} belongs to uid {}, but this is uid {}; run it as that user",
+            site.home.display(),
+            meta.uid(),
+            manager.uid()
+        );
+        return Err(ServiceError::Refused { why });
+    }
+    Ok(())
+}
+
+fn unspeakable(path: &Path) -> ServiceError {
+    let why = format!(
+        "{:?} has characters that a unit cannot hold; put it elsewhere",
+        path.display().to_string()
+    );
+    ServiceError::Refused { why }
+}
+
+/// Is there anything to do?
+fn is_to_be_done(step: &Step) -> bool {
+    match step {
+        Step::Write { path, text } => !std::fs::read(path).is_ok_and(|now| now == text.as_bytes()),
+        Step::Remove { path } | Step::RemoveEmpty { path } => path.symlink_metadata().is_ok(),
+        Step::Run { .. }
+        | Step::Spawn { .. }
+        | Step::EndAgent
+        | Step::SetValue { .. }
+        | Step::RemoveValue { .. }
+        | Step::Insist { .. }
+        | Step::Tell { .. } => true,
+    }
+}
+
+/// Does this unit start this very program?
+fn starts(packaged: &Path, site: &Site) -> bool {
+    let text = std::fs::read_to_string(packaged).unwrap_or_default();
+    unit::program(&text, &site.home).is_some_and(|program| same_file(&program, &site.program))
+}
+
+fn same_file(one: &Path, other: &Path) -> bool {
+    match (std::fs::canonicalize(one), std::fs::canonicalize(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => one == other,
+    }
+}
+
+/// Does this process run what is in this file now?
+fn runs(pid: u32, program: &Path) -> bool {
+    let running = std::fs::metadata(format!("/proc/{pid}/exe"));
+    match (running, std::fs::metadata(program)) {
+        (Ok(running), Ok(program)) => {
+            (running.dev(), running.ino()) == (program.dev(), program.ino())
+        }
+        _ => false,
+    }
+}
+
+/// The agent of this user that is not the service's, if one runs.
+fn other_agent(site: &Site, service: Option<u32>) -> Option<u32> {
+    let text = std::fs::read_to_string(site.paths.agent_lock()).ok()?;
+    let pid: u32 = text.trim().parse().ok()?;
+    let program = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    let name = program.file_name()?.to_str()?;
+    (name.starts_with("goroam") && service != Some(pid)).then_some(pid)
 }

@@ -30,7 +30,7 @@ pub(super) async fn wanted(
             voice.remark(&format!("it cannot be started at login: {why}"))?;
             Ok(false)
         }
-        Ok(state) if state.installed.is_some() => {
+        Ok(state) if state.installed.is_some() && state.enabled => {
             voice.good(&format!("it starts at login already ({})", state.kind))?;
             Ok(false)
         }
@@ -57,14 +57,11 @@ pub(super) async fn install(
 }
 
 fn failure(error: ServiceError) -> Failure {
-    match error {
-        ServiceError::Agent(error) => error.into(),
-        ServiceError::Refused { .. } => Failure::said(error.to_string(), EXIT_REFUSED),
-        ServiceError::NoManager { .. }
-        | ServiceError::File { .. }
-        | ServiceError::Command { .. } => {
-            let message = format!("{error}; `goroam service install` tries that part again");
-            Failure::said(message, EXIT_FAILED)
-        }
+    if let ServiceError::Agent(error) = error {
+        return error.into();
     }
+    let refused = matches!(error, ServiceError::Refused { .. });
+    let exit = if refused { EXIT_REFUSED } else { EXIT_FAILED };
+    let message = format!("{error}; `goroam service install` tries that part again");
+    Failure::said(message, exit)
 }

@@ -1,0 +1,41 @@
+//! What the agent makes of a change of its own files: the policy, and its program.
+
+use std::time::Instant;
+
+use tracing::{info, warn};
+
+use super::cause::Cause;
+use super::policy_file::load_policy;
+use super::resident::Agent;
+use crate::policy::settle::Pace;
+
+impl Agent {
+    /// Reads the policy again. A bad one changes nothing: the last good one stays in force.
+    pub(super) fn reload(&mut self) {
+        match load_policy(&self.session.paths, &self.session.env) {
+            Ok(loaded) if loaded == *self.session.loaded => self.policy_trouble = None,
+            Ok(loaded) => {
+                info!(policy = loaded.origin(), "read the policy again");
+                self.policy_trouble = None;
+                self.pace = Pace::new(loaded.policy.agent.settle, Instant::now());
+                self.session.loaded = loaded.into();
+                self.session.go = None;
+                if !self.session.memory.paused {
+                    self.begin(Cause::Policy, false, Vec::new());
+                }
+            }
+            Err(error) => {
+                warn!("the last good policy stays in force: {error}");
+                self.policy_trouble = Some(format!("the last good policy stays in force: {error}"));
+            }
+        }
+        self.tell();
+    }
+
+    /// Somebody has put another program into the place of this one.
+    pub(super) async fn look_for_successor(&mut self, may_take_over: bool) {
+        self.successor.due = None;
+        self.successor.look(may_take_over).await;
+        self.tell();
+    }
+}

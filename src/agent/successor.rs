@@ -1,0 +1,222 @@
+//! The agent's own program, and the one that takes its place in an update.
+//!
+//! A package manager puts the new file into the place of the old one, which the kernel keeps
+//! for as long as it runs. The agent is told by the folder's watch, so this costs nothing while
+//! nothing happens, and it goes on as the new program (execve) between two events: same
+//! process, no moment without an agent but the some milliseconds of a start, which begins
+//! with a look at the network. The other way, to end and be started, would wait for the service
+//! manager's `RestartSec=` and lose the agent if the new program does not run.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// Whoever writes it is done when nothing has happened for as long.
+const WRITERS_PAUSE: Duration = Duration::from_secs(1);
+/// `--version` takes some milliseconds.
+const TRY_TIME: Duration = Duration::from_secs(10);
+
+/// The agent's own program.
+#[derive(Debug)]
+pub(super) struct Successor {
+    /// By the name that it was started by, which an update keeps.
+    path: Option<PathBuf>,
+    /// The file that this process runs.
+    own: Option<Identity>,
+    /// The next look at it.
+    pub(super) due: Option<Instant>,
+    /// It runs, and is to take over.
+    pub(super) ready: Option<PathBuf>,
+    /// What the user should know.
+    pub(super) trouble: Option<String>,
+}
+
+type Identity = (u64, u64);
+
+impl Successor {
+    /// Of this process.
+    pub(super) fn of_process() -> Successor {
+        let path = own_path();
+        // Not by the path: it may lead to a newer one already.
+        let running = Path::new("/proc/self/exe");
+        let own = path.as_ref().and_then(|_| identity(running));
+        Successor {
+            path: path.filter(|_| own.is_some()),
+            own,
+            due: None,
+            ready: None,
+            trouble: None,
+        }
+    }
+
+    /// What to watch.
+    pub(super) fn path(&self) -> Option<PathBuf> {
+        self.path.clone()
+    }
+
+    /// Something has happened to the file.
+    pub(super) fn hint(&mut self, now: Instant) {
+        self.due = Some(now + WRITERS_PAUSE);
+    }
+
+    /// Looks at it. `may_take_over`: somebody starts it again if it fails later.
+    pub(super) async fn look(&mut self, may_take_over: bool) {
+        self.ready = None;
+        self.trouble = None;
+        let Some(path) = &self.path else { return };
+        let shown = path.display();
+        let Some(now) = identity(path) else {
+            self.trouble = Some(format!(
+                "this program, {shown}, is not there any more; it goes on until it is ended"
+            ));
+            return;
+        };
+        if Some(now) == self.own {
+            return;
+        }
+        if !may_take_over {
+            self.trouble = Some(format!(
+                "{shown} was replaced; end this agent and start it again to run the new one"
+            ));
+            return;
+        }
+        match try_out(path).await {
+            Ok(()) => self.ready = Some(path.clone()),
+            Err(why) => {
+                let trouble = format!(
+                    "{shown} was replaced by a program that does not run ({why}); the old one \
+                     goes on"
+                );
+                tracing::warn!("{trouble}");
+                self.trouble = Some(trouble);
+            }
+        }
+    }
+}
+
+/// Does it start, and is it goroam?
+async fn try_out(path: &Path) -> Result<(), String> {
+    let mut command = tokio::process::Command::new(path);
+    command
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        // It is not the one that speaks for the service.
+        .env_remove("NOTIFY_SOCKET");
+    let output = match tokio::time::timeout(TRY_TIME, command.output()).await {
+        Ok(Ok(output)) => output,
+        Ok(Err(error)) => return Err(error.to_string()),
+        Err(_) => return Err(format!("no answer within {} s", TRY_TIME.as_secs())),
+    };
+    if !output.status.success() {
+        return Err(output.status.to_string());
+    }
+    match output.stdout.starts_with(b"goroam ") {
+        true => Ok(()),
+        false => Err("it is another program".to_owned()),
+    }
+}
+
+/// By argv[0] where that is a path to this very program: a link to it stays where it is when a
+/// package manager removes the folder of the old version.
+#[cfg(target_os = "linux")]
+fn own_path() -> Option<PathBuf> {
+    let running = identity(Path::new("/proc/self/exe"))?;
+    let called = std::env::args_os().next().map(PathBuf::from);
+    let called = called.filter(|path| path.is_absolute() && identity(path) == Some(running));
+    called.or_else(|| std::env::current_exe().ok())
+}
+
+/// Elsewhere nobody has tried it yet.
+#[cfg(not(target_os = "linux"))]
+fn own_path() -> Option<PathBuf> {
+    None
+}
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let meta = std::fs::metadata(path).ok().filter(|meta| meta.is_file())?;
+    Some((meta.dev(), meta.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Path) -> Option<Identity> {
+    None
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    use super::{Successor, identity};
+
+    /// As package managers do: a new file takes the name.
+    fn put(path: &Path, script: &str) {
+        let new = path.with_extension("new");
+        std::fs::write(&new, script).unwrap();
+        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::rename(new, path).unwrap();
+    }
+
+    fn successor(path: &Path) -> Successor {
+        Successor {
+            path: Some(path.to_owned()),
+            own: identity(path),
+            due: None,
+            ready: None,
+            trouble: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_program_that_runs_takes_over_and_only_where_somebody_looks_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("goroam");
+        put(&path, "#!/bin/sh\necho goroam 1\n");
+        // As the kernel does with a program that runs: its number is not given away.
+        let _running = std::fs::File::open(&path).unwrap();
+        let mut successor = successor(&path);
+        successor.look(true).await;
+        assert_eq!((&successor.ready, &successor.trouble), (&None, &None));
+
+        for (script, why) in [
+            ("#!/bin/sh\nexit 3\n", "exit status: 3"),
+            ("#!/bin/sh\necho another 2\n", "it is another program"),
+            ("\x7fELF half", "format error"),
+        ] {
+            put(&path, script);
+            successor.look(true).await;
+            assert_eq!(successor.ready, None);
+            let trouble = successor.trouble.clone().unwrap();
+            assert!(
+                trouble.contains(why) && trouble.contains("goes on"),
+                "{trouble}"
+            );
+        }
+        put(&path, "#!/bin/sh\necho goroam 2\n");
+        successor.look(false).await;
+        assert_eq!(successor.ready, None);
+        assert!(
+            successor
+                .trouble
+                .clone()
+                .unwrap()
+                .contains("start it again")
+        );
+        successor.look(true).await;
+        assert_eq!(
+            (&successor.ready, &successor.trouble),
+            (&Some(path.clone()), &None)
+        );
+
+        std::fs::remove_file(&path).unwrap();
+        successor.look(true).await;
+        assert!(successor.trouble.unwrap().contains("not there any more"));
+    }
+}

@@ -1,0 +1,280 @@
+//! Telling systemd how the agent does: sd_notify(3), by hand, for it is one datagram of lines.
+//!
+//! The watchdog runs only while the agent is at work: `WATCHDOG_USEC=0` stops the timer of the
+//! service (systemd, `service_override_watchdog_timeout`), any other value starts it. So an
+//! agent that hangs in a turn is ended and started anew, and one that rests need not wake up to
+//! say so.
+//!
+//! May import: agent, environment, model.
+
+use std::io;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
+
+use crate::agent::{Life, Supervisor};
+use crate::environment::Environment;
+use crate::model::status::Status;
+
+/// The systemd that has started this process.
+#[derive(Debug)]
+pub struct Systemd {
+    socket: UnixDatagram,
+    manager: SocketAddr,
+    /// `WatchdogSec=` of the unit; `None`: it has none.
+    watchdog: Option<Duration>,
+    /// What `STATUS=` said last.
+    told: String,
+}
+
+impl Systemd {
+    /// `None`: nobody who listens has started this process, or its socket cannot be reached.
+    pub fn find(env: &Environment) -> Option<Systemd> {
+        let name = env.get("NOTIFY_SOCKET")?;
+        let found = address(name).and_then(|manager| {
+            let socket = UnixDatagram::unbound()?;
+            // A manager that does not read must not hold up the agent.
+            socket.set_nonblocking(true)?;
+            Ok((socket, manager))
+        });
+        match found {
+            Ok((socket, manager)) => Some(Systemd {
+                socket,
+                manager,
+                watchdog: watchdog(env, std::process::id()),
+                told: String::new(),
+            }),
+            Err(error) => {
+                tracing::warn!("NOTIFY_SOCKET={name}: {error}");
+                None
+            }
+        }
+    }
+
+    fn send(&self, text: &str) {
+        if let Err(error) = self.socket.send_to_addr(text.as_bytes(), &self.manager) {
+            tracing::debug!("systemd was not told: {error}");
+        }
+    }
+
+    fn status_line(&mut self, status: &Status) -> String {
+        let line = line(status);
+        if line == self.told {
+            return String::new();
+        }
+        self.told.clone_from(&line);
+        format!("STATUS={line}\n")
+    }
+}
+
+impl Supervisor for Systemd {
+    fn tell(&mut self, life: Life, status: &Status) {
+        let mut text = match life {
+            Life::Ready => format!("READY=1\nMAINPID={}\n", std::process::id()),
+            Life::Working => match self.watchdog {
+                // The sign of life comes first: the timer starts from the last one.
+                Some(limit) => format!("WATCHDOG=1\nWATCHDOG_USEC={}\n", limit.as_micros()),
+                None => String::new(),
+            },
+            Life::Beat => "WATCHDOG=1\n".to_owned(),
+            Life::Resting => match self.watchdog {
+                Some(_) => "WATCHDOG_USEC=0\n".to_owned(),
+                None => String::new(),
+            },
+            Life::Reloading => format!("RELOADING=1\nMONOTONIC_USEC={}\n", monotonic_micros()),
+            Life::Ending => "STOPPING=1\n".to_owned(),
+        };
+        if matches!(life, Life::Ready | Life::Resting) {
+            text.push_str(&self.status_line(status));
+        }
+        if !text.is_empty() {
+            self.send(&text);
+        }
+    }
+
+    fn heartbeat(&self) -> Option<Duration> {
+        // Twice in the time that is allowed, as sd_watchdog_enabled(3) has it.
+        self.watchdog.map(|limit| limit / 2)
+    }
+
+    fn starts_again(&self) -> bool {
+        true
+    }
+}
+
+/// Takes out what was meant for this process alone: the go command and what it starts must not
+/// speak for the agent.
+pub fn without_notify(env: &Environment) -> Environment {
+    let ours = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
+    env.iter()
+        .filter(|(name, _)| !ours.contains(name))
+        .collect()
+}
+
+/// A path, or an abstract name that begins with `@`.
+fn address(name: &str) -> io::Result<SocketAddr> {
+    #[cfg(target_os = "linux")]
+    if let Some(name) = name.strip_prefix('@') {
+        use std::os::linux::net::SocketAddrExt as _;
+        return SocketAddr::from_abstract_name(name);
+    }
+    if name.starts_with('/') {
+        return SocketAddr::from_pathname(name);
+    }
+    let why = "is neither a path nor an abstract name";
+    Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+}
+
+/// As sd_watchdog_enabled(3): the time, if it is meant for this process.
+fn watchdog(env: &Environment, pid: u32) -> Option<Duration> {
+    if let Some(meant) = env.get("WATCHDOG_PID")
+        && meant.parse() != Ok(pid)
+    {
+        return None;
+    }
+    let micros: u64 = env.get("WATCHDOG_USEC")?.parse().ok()?;
+    // Less than this and the heartbeat would be a burden; u64::MAX means none.
+    (1000..u64::MAX)
+        .contains(&micros)
+        .then(|| Duration::from_micros(micros))
+}
+
+/// "office · since 09:12 UTC": one line of plain text.
+fn line(status: &Status) -> String {
+    let profile = match &status.profile {
+        Some(profile) => profile.clone(),
+        None => "no profile yet".to_owned(),
+    };
+    let mut line = profile;
+    if let Some(since) = status.since {
+        line.push_str(&format!(
+            " · since {}",
+            since.strftime("%Y-%m-%d %H:%M UTC")
+        ));
+    }
+    if status.paused {
+        line.push_str(" · paused");
+    } else if let Some(trouble) = status.troubles.first() {
+        line.push_str(&format!(" · {trouble}"));
+    }
+    // A line end would begin another assignment.
+    line.replace(|c: char| c.is_control(), " ")
+}
+
+/// CLOCK_MONOTONIC, which is what systemd compares with.
+fn monotonic_micros() -> u64 {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `now` is a timespec that outlives the call; this clock exists everywhere.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
+    let part = |n: i64| u64::try_from(n).unwrap_or(0);
+    #[allow(clippy::useless_conversion, reason = "its types differ by system")]
+    let (seconds, nanos) = (part(now.tv_sec.into()), part(now.tv_nsec.into()));
+    seconds
+        .saturating_mul(1_000_000)
+        .saturating_add(nanos / 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixDatagram;
+    use std::time::Duration;
+
+    use super::{Systemd, watchdog, without_notify};
+    use crate::agent::{Life, Supervisor};
+    use crate::environment::Environment;
+    use crate::model::status::Status;
+
+    fn env(vars: &[(&str, &str)]) -> Environment {
+        vars.iter().copied().collect()
+    }
+
+    fn heard(manager: &UnixDatagram) -> String {
+        let mut bytes = [0; 1024];
+        manager
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
+        let length = manager.recv(&mut bytes).unwrap();
+        String::from_utf8(bytes[..length].to_vec()).unwrap()
+    }
+
+    #[test]
+    fn the_manager_hears_of_every_turn_of_the_agents_life() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        let vars = [
+            ("NOTIFY_SOCKET", path.to_str().unwrap()),
+            ("WATCHDOG_USEC", "60000000"),
+        ];
+        let mut systemd = Systemd::find(&env(&vars)).unwrap();
+        assert_eq!(systemd.heartbeat(), Some(Duration::from_secs(30)));
+        let mut status = Status::default();
+        systemd.tell(Life::Ready, &status);
+        let ready = format!(
+            "READY=1\nMAINPID={}\nSTATUS=no profile yet\n",
+            std::process::id()
+        );
+        assert_eq!(heard(&manager), ready);
+        systemd.tell(Life::Working, &status);
+        assert_eq!(heard(&manager), "WATCHDOG=1\nWATCHDOG_USEC=60000000\n");
+        systemd.tell(Life::Beat, &status);
+        assert_eq!(heard(&manager), "WATCHDOG=1\n");
+        status.profile = Some("office\nMAINPID=1".to_owned());
+        status.since = Some("2026-11-22T09:12:00Z".parse().unwrap());
+        systemd.tell(Life::Resting, &status);
+        let resting = "WATCHDOG_USEC=0\nSTATUS=office MAINPID=1 · since 2026-11-22 09:12 UTC\n";
+        assert_eq!(heard(&manager), resting);
+        systemd.tell(Life::Reloading, &status);
+        assert!(heard(&manager).starts_with("RELOADING=1\nMONOTONIC_USEC="));
+        systemd.tell(Life::Ending, &status);
+        assert_eq!(heard(&manager), "STOPPING=1\n");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_abstract_socket_will_do_and_without_a_watchdog_work_is_nobodys_business() {
+        use std::os::linux::net::SocketAddrExt as _;
+
+        let name = format!("goroam-test-{}", std::process::id());
+        let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
+        let manager = UnixDatagram::bind_addr(&address).unwrap();
+        let mut systemd = Systemd::find(&env(&[("NOTIFY_SOCKET", &format!("@{name}"))])).unwrap();
+        assert_eq!(systemd.heartbeat(), None);
+        systemd.tell(Life::Working, &Status::default());
+        systemd.tell(Life::Resting, &Status::default());
+        assert_eq!(heard(&manager), "STATUS=no profile yet\n");
+    }
+
+    #[test]
+    fn only_a_manager_that_means_this_process_has_a_watchdog() {
+        let limit = |vars: &[(&str, &str)]| watchdog(&env(vars), 7);
+        let minute = Some(Duration::from_secs(60));
+        assert_eq!(limit(&[("WATCHDOG_USEC", "60000000")]), minute);
+        assert_eq!(
+            limit(&[("WATCHDOG_USEC", "60000000"), ("WATCHDOG_PID", "7")]),
+            minute
+        );
+        assert_eq!(
+            limit(&[("WATCHDOG_USEC", "60000000"), ("WATCHDOG_PID", "8")]),
+            None
+        );
+        for nonsense in ["0", "x", "-1", "18446744073709551615"] {
+            assert_eq!(limit(&[("WATCHDOG_USEC", nonsense)]), None);
+        }
+        for nowhere in ["", "relative", "vsock:2:1"] {
+            assert!(Systemd::find(&env(&[("NOTIFY_SOCKET", nowhere)])).is_none());
+        }
+    }
+
+    #[test]
+    fn what_the_agent_starts_cannot_speak_for_it() {
+        let all = env(&[
+            ("NOTIFY_SOCKET", "/x"),
+            ("WATCHDOG_PID", "1"),
+            ("HOME", "/h"),
+        ]);
+        assert_eq!(without_notify(&all), env(&[("HOME", "/h")]));
+    }
+}
