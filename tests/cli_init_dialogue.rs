@@ -11,6 +11,7 @@ mod tmux;
 
 use cli::User;
 use company::Company;
+use company::server::Reply;
 use tmux::Terminal;
 
 const INIT: &str = concat!(env!("CARGO_BIN_EXE_goroam"), " init; echo rc=$?");
@@ -196,14 +197,13 @@ fn who_breaks_it_off_has_nothing_written() {
 
 #[test]
 fn who_loses_patience_with_a_silent_proxy_has_nothing_written_either() {
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let user = User::new();
-    let Some(terminal) = terminal(&user, "/nonexistent") else {
+    let (user, silent) = (User::new(), Company::answering(|_| Reply::Hang));
+    let Some(terminal) = terminal(&user, &silent.ca()) else {
         return;
     };
     terminal.enter(INIT);
     terminal.shows("address [none]:");
-    terminal.enter(&format!("https://{}", silent.local_addr().unwrap()));
+    terminal.enter(&silent.url());
     terminal.shows("asking https://127.0.0.1");
     terminal.press(&["C-c"]);
     terminal.shows("rc=130");
