@@ -10,8 +10,12 @@
 #[cfg(windows)]
 mod adapters;
 mod address;
+#[cfg(target_os = "macos")]
+mod calendar;
 #[cfg(target_os = "linux")]
 mod clock_set;
+#[cfg(target_os = "macos")]
+mod configd;
 pub mod event;
 mod files;
 mod inbox;

@@ -22,6 +22,7 @@
 )]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout)]
 
+pub mod dist;
 pub mod lab;
 pub mod laptop;
 

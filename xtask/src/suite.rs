@@ -112,15 +112,40 @@ fn all(quick: bool, filter: Option<&str>) -> Result<Tally> {
     let (labs, others): (Vec<_>, Vec<_>) = binaries
         .into_iter()
         .partition(|binary| binary.name.contains("tests/lab_"));
-    for binary in &others {
-        total.add(run_one(binary, filter, false)?);
+    let (packaging, others): (Vec<_>, Vec<_>) = others
+        .into_iter()
+        .partition(|binary| binary.name.contains("tests/packaging_"));
+    // The release build takes minutes; the other tests wait for clocks more than they compute.
+    let packages = std::thread::scope(|scope| {
+        let users = packaging
+            .iter()
+            .chain(&labs)
+            .filter(|each| each.name.contains("packag"));
+        // What one test asks for is not worth minutes of building for another.
+        let wanted = users.into_iter().any(|binary| has_test(binary, filter));
+        let packages = scope.spawn(move || packages(quick, wanted));
+        for binary in &others {
+            total.add(run_one(binary, filter, false)?);
+        }
+        total.add(doc_tests(filter)?);
+        let packages = packages
+            .join()
+            .unwrap_or_else(|_| Err("it panicked".to_owned()));
+        Ok::<_, String>(packages)
+    })?;
+    if let Err(why) = &packages {
+        println!("FAILED: {why}");
+        total.failed += 1;
     }
-    total.add(doc_tests(filter)?);
+    let packages = packages.unwrap_or_else(|_| "none: they could not be made".to_owned());
+    for binary in &packaging {
+        total.add(run_with(binary, filter, false, &packages)?);
+    }
     for binary in &labs {
         if quick {
             println!("  --      {:44} not run: --quick", binary.name);
         } else {
-            total.add(run_one(binary, filter, true)?);
+            total.add(run_with(binary, filter, true, &packages)?);
         }
     }
     Ok(total)
@@ -233,7 +258,40 @@ fn executable(line: &str) -> Option<Binary> {
     })
 }
 
+/// Has it a test whose name holds this?
+fn has_test(binary: &Binary, filter: Option<&str>) -> bool {
+    let listed = run::output(Command::new(&binary.path).args(filter).arg("--list"));
+    filter.is_none() || listed.is_ok_and(|names| names.contains(": test"))
+}
+
+/// The packages of a release for the tests that look into them: the folder, or why there is none.
+fn packages(quick: bool, wanted: bool) -> Result<String> {
+    let release = run::target_dir().join("dist");
+    if !wanted {
+        return Ok("none: no test asks for them".to_owned());
+    }
+    if quick {
+        return Ok("none: --quick".to_owned());
+    }
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return Ok("none: they are made on Linux, x86_64".to_owned());
+    }
+    let xtask = std::env::current_exe().map_err(|err| err.to_string())?;
+    let mut dist = Command::new(xtask);
+    dist.args(["dist", "--deb", "--rpm", "--tar", "--source"]);
+    let (status, text) = run::transcript(&mut dist, Duration::from_secs(3600))?;
+    if status.is_some_and(|status| status.success()) {
+        Ok(release.display().to_string())
+    } else {
+        Err(format!("cargo xtask dist:\n{text}"))
+    }
+}
+
 fn run_one(binary: &Binary, filter: Option<&str>, alone: bool) -> Result<Tally> {
+    run_with(binary, filter, alone, "none: this test uses none")
+}
+
+fn run_with(binary: &Binary, filter: Option<&str>, alone: bool, packages: &str) -> Result<Tally> {
     let mut command = if binary.wine {
         cross::under_wine(&binary.path)
     } else {
@@ -248,7 +306,8 @@ fn run_one(binary: &Binary, filter: Option<&str>, alone: bool) -> Result<Tally> 
     // As `cargo test` would: some tests find their files by these.
     command
         .current_dir(&binary.package)
-        .env("CARGO_MANIFEST_DIR", &binary.package);
+        .env("CARGO_MANIFEST_DIR", &binary.package)
+        .env("GOROAM_DIST", packages);
     report(&binary.name, &mut command)
 }
 

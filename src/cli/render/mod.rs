@@ -3,6 +3,7 @@
 //! matters, a colour only repeats it. Text that came from the network or from a file never
 //! reaches a terminal with its control characters.
 
+mod doctor;
 mod findings;
 mod history;
 mod page;
@@ -17,6 +18,7 @@ mod why;
 #[cfg(test)]
 mod fixtures;
 
+pub(super) use doctor::{Diagnosis, doctor};
 pub(super) use findings::{Position, findings};
 pub(super) use history::history;
 pub(super) use page::Page;

@@ -40,10 +40,27 @@ mod status_text;
 
 // Each system's file has `run(Site) -> Result<ExitCode, String>`, which shows the tray until
 // the user quits.
-#[cfg(feature = "tray")]
+#[cfg(all(feature = "tray", target_os = "linux"))]
+mod sni;
+#[cfg(all(feature = "tray", target_os = "linux"))]
+mod sni_autostart;
+#[cfg(all(feature = "tray", target_os = "linux"))]
+mod sni_item;
+#[cfg(all(feature = "tray", target_os = "linux"))]
+mod sni_notify;
+#[cfg(all(feature = "tray", target_os = "linux"))]
+use sni as os;
+
+#[cfg(all(feature = "tray", not(any(target_os = "linux", windows))))]
 mod none;
-#[cfg(feature = "tray")]
+#[cfg(all(feature = "tray", not(any(target_os = "linux", windows))))]
 use none as os;
+
+/// Its pure parts are tested on every system.
+#[cfg(all(feature = "tray", any(windows, test)))]
+mod windows;
+#[cfg(all(feature = "tray", windows))]
+use windows as os;
 
 /// Shows the tray until the user quits. `args` as the program gets them: `--config FILE`.
 #[cfg(feature = "tray")]
@@ -52,6 +69,12 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>) -> std::process::
 
     let config = match options::parse(args) {
         options::Wanted::Tray { config } => config,
+        #[cfg(windows)]
+        options::Wanted::Print(text) => {
+            windows::inform(&text);
+            return std::process::ExitCode::SUCCESS;
+        }
+        #[cfg(not(windows))]
         options::Wanted::Print(text) => return say(&mut std::io::stdout(), &text, 0),
         options::Wanted::Wrong(why) => return complain(&why, EXIT_USAGE),
     };
@@ -65,7 +88,7 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>) -> std::process::
     }
 }
 
-#[cfg(feature = "tray")]
+#[cfg(all(feature = "tray", not(windows)))]
 fn complain(why: &str, exit: u8) -> std::process::ExitCode {
     say(
         &mut std::io::stderr(),
@@ -74,8 +97,15 @@ fn complain(why: &str, exit: u8) -> std::process::ExitCode {
     )
 }
 
+/// There is no standard error to say it on.
+#[cfg(all(feature = "tray", windows))]
+fn complain(why: &str, exit: u8) -> std::process::ExitCode {
+    windows::complain(why);
+    std::process::ExitCode::from(exit)
+}
+
 /// Whoever has closed the other end does not want to know.
-#[cfg(feature = "tray")]
+#[cfg(all(feature = "tray", not(windows)))]
 fn say(to: &mut dyn std::io::Write, text: &str, exit: u8) -> std::process::ExitCode {
     let _ = to.write_all(text.as_bytes());
     std::process::ExitCode::from(exit)

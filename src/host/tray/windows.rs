@@ -8,16 +8,21 @@
 #[cfg(windows)]
 mod area;
 #[cfg(windows)]
+mod behind;
+#[cfg(windows)]
 mod dialog;
 #[cfg(windows)]
 mod hand;
 #[cfg(windows)]
 mod host;
+mod image;
 #[cfg(windows)]
 mod inbox;
 mod log_file;
 #[cfg(windows)]
 mod menu;
+#[cfg(windows)]
+mod only;
 #[cfg(windows)]
 mod page;
 #[cfg(windows)]
@@ -29,4 +34,4 @@ mod text;
 mod window;
 
 #[cfg(windows)]
-pub(super) use run::run;
+pub(super) use run::{complain, inform, run};

@@ -35,7 +35,7 @@ pub const FLAGS: [&str; 7] = [
     "--verify",
 ];
 /// Options with a value.
-pub const VALUED: [&str; 2] = ["--bin", "--out"];
+pub const VALUED: [&str; 3] = ["--bin", "--exe", "--out"];
 
 /// The target of everything for Linux.
 const LINUX: &str = "x86_64-unknown-linux-gnu";
@@ -55,19 +55,27 @@ pub fn dist(options: &Options) -> Result {
     let any = FLAGS.iter().any(|flag| options.has(flag));
     let wants = |name: &str| chosen(name) || !any;
 
+    let given = |name: &str| match options.get(name) {
+        None => Ok(None),
+        Some(file) => std::path::absolute(file)
+            .map(Some)
+            .map_err(|err| format!("{name} {file}: {err}")),
+    };
+    let (program, exe) = (given("--bin")?, given("--exe")?);
+
     let mut files = Vec::new();
     if wants("--source") {
         files.push(pack::source(&release)?);
     }
     if wants("--deb") || wants("--rpm") || wants("--tar") {
-        let program = match options.get("--bin") {
-            Some(file) => std::path::absolute(file).map_err(|err| format!("{file}: {err}"))?,
+        let program = match &program {
+            Some(program) => program.clone(),
             None => build::linux(&release)?,
         };
         files.extend(linux(&release, &program, &wants)?);
     }
     if chosen("--windows") || !any && build::can_windows() {
-        files.extend(windows::zip(&release)?);
+        files.extend(windows::zip(&release, program.as_deref(), exe.as_deref())?);
     }
     files.sort();
     let sums = release.sums(&files)?;
@@ -79,6 +87,7 @@ pub fn dist(options: &Options) -> Result {
     Ok(())
 }
 
+/// Everything for Linux that is wanted, and the program itself beside it.
 fn linux(release: &Release, program: &Path, wants: &dyn Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
     let crates = crates::linked(LINUX, "")?;
     let sbom = release
@@ -87,6 +96,9 @@ fn linux(release: &Release, program: &Path, wants: &dyn Fn(&str) -> bool) -> Res
     release::write(&sbom, sbom::cyclonedx(release, LINUX, &crates)?.as_bytes())?;
     let notices = notices::third_party(&crates)?;
     let content = linux::Content::of(program, notices)?;
+    let mut beside = tree::Tree::default();
+    beside.program("goroam", content.program.clone());
+    beside.write(&release.out, release.epoch)?;
     let mut files = vec![sbom];
     if wants("--deb") {
         files.push(deb::package(release, &content)?);

@@ -1,6 +1,7 @@
 //! What is installed on Windows: a zip, as Scoop and winget want it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::run::{self, Result};
 
@@ -10,12 +11,14 @@ use super::{build, crates, notices, pack, sbom};
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
 
-/// `goroam-VERSION-x86_64-windows.zip` and the list of what is in it.
-pub fn zip(release: &Release) -> Result<Vec<PathBuf>> {
-    if !build::can_windows() {
-        return Err("no cross tools: run `cargo xtask cross setup`".to_owned());
-    }
-    let folder = build::windows(release)?;
+/// `goroam-VERSION-x86_64-windows.zip` and the list of what is in it. `native` is a goroam that
+/// this machine can run; `exe` stands in for both programs, where only the packing matters.
+pub fn zip(release: &Release, native: Option<&Path>, exe: Option<&Path>) -> Result<Vec<PathBuf>> {
+    let folder = match exe {
+        Some(_) => PathBuf::new(),
+        None if build::can_windows() => build::windows(release)?,
+        None => return Err("no cross tools: run `cargo xtask cross setup`".to_owned()),
+    };
     let crates = crates::linked(TARGET, "tray")?;
     let name = format!("goroam-{}-x86_64-windows", release.version);
     let list = release.out.join(format!("{name}.cdx.json"));
@@ -23,7 +26,7 @@ pub fn zip(release: &Release) -> Result<Vec<PathBuf>> {
 
     let mut tree = Tree::default();
     for program in ["goroam.exe", "goroam-tray.exe"] {
-        let path = folder.join(program);
+        let path = exe.map_or_else(|| folder.join(program), Path::to_owned);
         let bytes = std::fs::read(&path).map_err(|err| format!("{}: {err}", path.display()))?;
         tree.program(program, bytes);
     }
@@ -40,19 +43,18 @@ pub fn zip(release: &Release) -> Result<Vec<PathBuf>> {
         "THIRD-PARTY.txt",
         for_notepad(&notices::third_party(&crates)?),
     );
-    // What PowerShell completes is the same on every system, so this machine's goroam may say it.
-    let mut completions = run::cargo();
-    completions.args([
-        "run",
-        "--quiet",
-        "--locked",
-        "--package",
-        "goroam",
-        "--bin",
-        "goroam",
-    ]);
-    completions.args(["--", "completions", "powershell"]);
-    tree.file("goroam.ps1", run::output(&mut completions)?);
+    // What PowerShell completes is the same on every system.
+    let mut completions = match native {
+        Some(native) => Command::new(native),
+        None => {
+            let mut cargo = run::cargo();
+            cargo.args(["run", "--quiet", "--locked", "--package", "goroam"]);
+            cargo.args(["--bin", "goroam", "--"]);
+            cargo
+        }
+    };
+    let completions = run::output(completions.args(["completions", "powershell"]))?;
+    tree.file("goroam.ps1", for_notepad(&completions));
     Ok(vec![pack::zip(release, &name, &tree)?, list])
 }
 

@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::names::{LABEL, LAUNCHCTL};
+use super::plist;
 use super::printed::{self, Printed};
-use super::{LABEL, LAUNCHCTL, plist};
-use crate::host::service::{ServiceError, Site};
+use crate::host::service::error::ServiceError;
+use crate::host::service::site::Site;
 
 /// Whose services launchd keeps together, and with that the session that they run in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::plist;
 use crate::agent::{Life, Supervisor};
+use crate::environment::Environment;
 use crate::model::status::Status;
 
 /// Longer than this, and it is shortened to half of it: years of switches, or an hour of
@@ -19,14 +20,15 @@ const LONGEST: u64 = 1024 * 1024;
 /// it grows. No timer.
 #[derive(Debug)]
 pub struct LogKeeper {
-    log: PathBuf,
+    /// `None`: without a home there is no such log.
+    log: Option<PathBuf>,
 }
 
 impl LogKeeper {
-    /// For the agent of the user with this home.
-    pub fn new(home: &Path) -> LogKeeper {
+    /// For the agent of the user whose environment this is.
+    pub fn new(env: &Environment) -> LogKeeper {
         LogKeeper {
-            log: plist::log(home),
+            log: env.home().map(|home| plist::log(&home)),
         }
     }
 }
@@ -34,10 +36,11 @@ impl LogKeeper {
 impl Supervisor for LogKeeper {
     fn tell(&mut self, life: Life, _: &Status) {
         if matches!(life, Life::Ready | Life::Resting)
+            && let Some(log) = &self.log
             && let Ok(stderr) = io::stderr().as_fd().try_clone_to_owned()
-            && let Err(error) = shorten(&self.log, &stderr.into(), LONGEST)
+            && let Err(error) = shorten(log, &stderr.into(), LONGEST)
         {
-            tracing::debug!("{}: {error}", self.log.display());
+            tracing::debug!("{}: {error}", log.display());
         }
     }
 }

@@ -14,6 +14,7 @@ mod facts;
 mod keys;
 #[cfg(unix)]
 mod log;
+mod names;
 mod plist;
 mod printed;
 mod state;
@@ -23,8 +24,3 @@ mod steps;
 pub use log::LogKeeper;
 pub(super) use state::state;
 pub(super) use steps::{logs, plan};
-
-/// What launchd calls it.
-const LABEL: &str = "dev.goroam.agent";
-/// Not looked for in PATH: it is the system's, and nothing else may answer in its place.
-const LAUNCHCTL: &str = "/bin/launchctl";

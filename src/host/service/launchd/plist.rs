@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::LABEL;
 use super::facts::Session;
-use crate::host::service::{ServiceError, Site};
+use super::names::LABEL;
+use crate::host::service::error::ServiceError;
+use crate::host::service::site::Site;
 
 /// The file in the repository's `launchd` folder.
 pub(super) const SHIPPED: &str = include_str!("../../../../launchd/dev.goroam.agent.plist");

@@ -3,8 +3,11 @@
 use std::path::Path;
 
 use super::facts::{Facts, look};
-use super::{LABEL, plist};
-use crate::host::service::{ServiceError, ServiceState, Site};
+use super::names::LABEL;
+use super::plist;
+use crate::host::service::error::ServiceError;
+use crate::host::service::site::Site;
+use crate::host::service::wish::ServiceState;
 
 /// Folders that macOS lets no background program read without the user's leave (TCC).
 const GUARDED: [&str; 4] = [

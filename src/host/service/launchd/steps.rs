@@ -3,8 +3,12 @@
 use std::ffi::OsString;
 
 use super::facts::{Facts, Session, look};
-use super::{LAUNCHCTL, plist};
-use crate::host::service::{Logs, ServiceError, Site, Step, Wish};
+use super::names::LAUNCHCTL;
+use super::plist;
+use crate::host::service::error::ServiceError;
+use crate::host::service::site::Site;
+use crate::host::service::step::Step;
+use crate::host::service::wish::{Logs, Wish};
 
 /// The steps that a wish takes.
 ///
@@ -132,11 +136,12 @@ fn launchctl(args: &[&str], may_fail: bool) -> Step {
     }
 }
 
+/// launchd answers 5 ("input/output error") or 37 ("operation already in progress") until what
+/// was taken out has ended; bootout does not wait for that.
 fn bootstrap(domain: &str, path: OsString) -> Step {
-    Step::Run {
+    Step::Insist {
         program: LAUNCHCTL.into(),
         args: vec!["bootstrap".into(), domain.into(), path],
-        may_fail: false,
     }
 }
 
@@ -152,23 +157,23 @@ mod tests {
         steps.iter().map(tell).collect()
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what is not launchd's")]
     fn tell(step: &Step) -> String {
-        match step {
-            Step::Write { path, .. } => format!("write {}", path.display()),
-            Step::Remove { path } => format!("remove {}", path.display()),
-            Step::EndAgent => "end the agent".to_owned(),
+        let (program, args, mark) = match step {
+            Step::Write { path, .. } => return format!("write {}", path.display()),
+            Step::Remove { path } => return format!("remove {}", path.display()),
+            Step::EndAgent => return "end the agent".to_owned(),
             Step::Run {
                 program,
                 args,
                 may_fail,
-            } => {
-                assert_eq!(program, LAUNCHCTL);
-                let args: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
-                let mark = if *may_fail { "?" } else { "" };
-                format!("{}{mark}", args.join(" "))
-            }
+            } => (program, args, if *may_fail { "?" } else { "" }),
+            Step::Insist { program, args } => (program, args, "!"),
             other => panic!("{other:?}"),
-        }
+        };
+        assert_eq!(program, LAUNCHCTL);
+        let args: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
+        format!("{}{mark}", args.join(" "))
     }
 
     fn installed() -> Facts {
@@ -194,7 +199,7 @@ mod tests {
     const FORGET: &str = "remove /Users/dev/Library/Logs/goroam.log";
     const END: &str = "end the agent";
     const OUT: &str = "bootout gui/501/dev.goroam.agent?";
-    const IN: &str = "bootstrap gui/501 /Users/dev/Library/LaunchAgents/dev.goroam.agent.plist";
+    const IN: &str = "bootstrap gui/501 /Users/dev/Library/LaunchAgents/dev.goroam.agent.plist!";
 
     #[test]
     fn each_wish_takes_what_it_takes_from_where_it_is() {

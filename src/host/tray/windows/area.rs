@@ -6,16 +6,16 @@ use windows_sys::Win32::Foundation::HWND;
 use windows_sys::Win32::UI::HiDpi::{GetDpiForSystem, GetDpiForWindow, GetSystemMetricsForDpi};
 use windows_sys::Win32::UI::Shell::{
     NIF_ICON, NIF_INFO, NIF_MESSAGE, NIF_SHOWTIP, NIF_TIP, NIIF_INFO, NIIF_RESPECT_QUIET_TIME,
-    NIIF_WARNING, NIM_ADD, NIM_DELETE, NIM_MODIFY, NIM_SETFOCUS, NIM_SETVERSION, NOTIFYICON_VERSION_4,
-    NOTIFYICONDATAW, Shell_NotifyIconW,
+    NIIF_WARNING, NIM_ADD, NIM_DELETE, NIM_MODIFY, NIM_SETFOCUS, NIM_SETVERSION,
+    NOTIFYICON_VERSION_4, NOTIFYICONDATAW, Shell_NotifyIconW,
 };
 use windows_sys::Win32::UI::WindowsAndMessaging::{
     CreateIconFromResourceEx, DestroyIcon, FindWindowW, HICON, LR_DEFAULTCOLOR, SM_CXSMICON, WM_APP,
 };
 
+use super::image::dib;
 use super::text::{fill, wide};
 use crate::host::tray::face::{Face, Icon, News};
-use crate::host::tray::picture;
 
 /// What the icon tells its window.
 pub(super) const WM_ICON: u32 = WM_APP + 2;
@@ -72,11 +72,18 @@ impl Area {
             return true;
         };
         let size = icon_size();
-        if self.image.as_ref().is_none_or(|image| !image.is(icon, size)) {
+        if self
+            .image
+            .as_ref()
+            .is_none_or(|image| !image.is(icon, size))
+        {
             self.image = Image::new(icon, size).or(self.image.take());
         }
         let mut data = self.data(NIF_MESSAGE | NIF_ICON | NIF_TIP | NIF_SHOWTIP);
-        data.hIcon = self.image.as_ref().map_or(ptr::null_mut(), |image| image.handle);
+        data.hIcon = self
+            .image
+            .as_ref()
+            .map_or(ptr::null_mut(), |image| image.handle);
         fill(&mut data.szTip, &tooltip);
         // What is not there cannot be modified; what is there, although adding it took the
         // shell too long, cannot be added (both are documented answers).
@@ -86,11 +93,6 @@ impl Area {
             data.Anonymous.uVersion = NOTIFYICON_VERSION_4;
             self.modern = tell(NIM_SETVERSION, &data);
         }
-        self.there
-    }
-
-    /// Is it there?
-    pub(super) fn is_there(&self) -> bool {
         self.there
     }
 
@@ -104,9 +106,17 @@ impl Area {
         let mut data = self.data(NIF_INFO);
         fill(&mut data.szInfoTitle, &news.title);
         // An empty text would take the last one away instead.
-        let text = if news.text.is_empty() { " " } else { &news.text };
+        let text = if news.text.is_empty() {
+            " "
+        } else {
+            &news.text
+        };
         fill(&mut data.szInfo, text);
-        let kind = if news.trouble { NIIF_WARNING } else { NIIF_INFO };
+        let kind = if news.trouble {
+            NIIF_WARNING
+        } else {
+            NIIF_INFO
+        };
         data.dwInfoFlags = kind | NIIF_RESPECT_QUIET_TIME;
         if !tell(NIM_MODIFY, &data) {
             tracing::info!("not shown: {}: {}", news.title, news.text);
@@ -178,7 +188,7 @@ pub(super) struct Image {
 impl Image {
     /// Draws it.
     pub(super) fn new(icon: Icon, size: u32) -> Option<Image> {
-        let bytes = picture::dib(icon, size);
+        let bytes = dib(icon, size);
         let side = size.cast_signed();
         // SAFETY: reads the bytes, whose number it is told, and copies them.
         let handle = unsafe {

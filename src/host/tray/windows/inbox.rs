@@ -2,6 +2,7 @@
 //! says that there are some.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ pub(super) struct Inbox(Arc<Shared>);
 struct Shared {
     /// A handle is a number that any thread may post to; Windows checks it.
     window: usize,
+    closing: AtomicBool,
     waiting: Mutex<Waiting>,
     shown: Condvar,
 }
@@ -56,6 +58,7 @@ impl Inbox {
     pub(super) fn new(window: HWND) -> Inbox {
         Inbox(Arc::new(Shared {
             window: window as usize,
+            closing: AtomicBool::new(false),
             waiting: Mutex::default(),
             shown: Condvar::new(),
         }))
@@ -87,6 +90,16 @@ impl Inbox {
         std::mem::take(&mut waiting.orders)
     }
 
+    /// From now on this is no tray that one could be sent to.
+    pub(super) fn closing(&self) {
+        self.0.closing.store(true, Ordering::Release);
+    }
+
+    /// Is it about to end?
+    pub(super) fn is_closing(&self) -> bool {
+        self.0.closing.load(Ordering::Acquire)
+    }
+
     /// How often something was shown, for [`Inbox::wait_for_show`].
     pub(super) fn shows(&self) -> u64 {
         self.waiting().shows
@@ -94,10 +107,10 @@ impl Inbox {
 
     /// Waits until something was shown after `before`, at most for `limit`.
     pub(super) fn wait_for_show(&self, before: u64, limit: Duration) {
-        let waited =
-            self.0
-                .shown
-                .wait_timeout_while(self.waiting(), limit, |waiting| waiting.shows == before);
+        let waited = self
+            .0
+            .shown
+            .wait_timeout_while(self.waiting(), limit, |waiting| waiting.shows == before);
         drop(waited);
     }
 

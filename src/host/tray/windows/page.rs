@@ -237,7 +237,15 @@ unsafe extern "system" fn procedure(
                 set_font(window, field);
                 let (width, height) = (to.right - to.left, to.bottom - to.top);
                 let flags = SWP_NOZORDER | SWP_NOACTIVATE;
-                SetWindowPos(window, ptr::null_mut(), to.left, to.top, width, height, flags);
+                SetWindowPos(
+                    window,
+                    ptr::null_mut(),
+                    to.left,
+                    to.top,
+                    width,
+                    height,
+                    flags,
+                );
                 0
             }
             // What can only be read is grey otherwise.

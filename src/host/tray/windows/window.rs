@@ -16,9 +16,9 @@ use windows_sys::Win32::System::LibraryLoader::GetModuleHandleW;
 use windows_sys::Win32::UI::Shell::{NIN_BALLOONUSERCLICK, NIN_SELECT};
 use windows_sys::Win32::UI::WindowsAndMessaging::{
     ChangeWindowMessageFilterEx, CreateWindowExW, DefWindowProcW, DestroyWindow, DispatchMessageW,
-    GetCursorPos, GetMessageW, KillTimer, MSG, MSGFLT_ALLOW, PostQuitMessage, RegisterClassExW,
-    RegisterWindowMessageW, SetTimer, TranslateMessage, WM_CONTEXTMENU, WM_DISPLAYCHANGE,
-    WM_DPICHANGED, WM_ENDSESSION, WM_LBUTTONUP, WM_QUERYENDSESSION, WM_RBUTTONUP,
+    GetCursorPos, GetMessageW, KillTimer, MSG, MSGFLT_ALLOW, PostMessageW, PostQuitMessage,
+    RegisterClassExW, RegisterWindowMessageW, SetTimer, TranslateMessage, WM_APP, WM_CONTEXTMENU,
+    WM_DISPLAYCHANGE, WM_DPICHANGED, WM_ENDSESSION, WM_LBUTTONUP, WM_QUERYENDSESSION, WM_RBUTTONUP,
     WM_SETTINGCHANGE, WM_TIMER, WNDCLASSEXW, WS_OVERLAPPED,
 };
 
@@ -37,6 +37,10 @@ pub(super) const CLASS: &str = "goroam-tray";
 /// A second start asks the first for its menu by this message, which has the same number in
 /// every process.
 pub(super) const SHOW_YOURSELF: &str = "goroam-tray-show-yourself";
+/// The first one's answer to that.
+pub(super) const HERE: usize = 1;
+/// Open the menu, where a second start has asked for it.
+const WM_MENU: u32 = WM_APP + 3;
 /// The icon could not be put there.
 const RETRY: usize = 1;
 const RETRY_MS: u32 = 2_000;
@@ -71,6 +75,7 @@ struct Tray {
 
 thread_local! {
     /// The one tray, on the thread of its window; a window procedure gets no other context.
+    #[allow(clippy::missing_const_for_thread_local, reason = "clippy does not see that it is")]
     static TRAY: RefCell<Option<Rc<Tray>>> = const { RefCell::new(None) };
 }
 
@@ -241,6 +246,15 @@ impl Tray {
                 Some(0)
             }
             _ if message == self.show_yourself => {
+                if self.inbox.is_closing() {
+                    return Some(0);
+                }
+                // The other process is not to wait until the user has chosen.
+                // SAFETY: takes numbers.
+                unsafe { PostMessageW(self.window, WM_MENU, 0, 0) };
+                Some(HERE as LRESULT)
+            }
+            WM_MENU => {
                 self.open_menu(cursor());
                 Some(0)
             }
