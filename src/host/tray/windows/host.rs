@@ -106,10 +106,13 @@ impl Hosting {
         let ended = AssertUnwindSafe(Box::pin(running)).catch_unwind().await;
         self.agent.replace(None);
         match ended {
-            Ok(Ok(())) => {
+            Ok(Ok(how)) => {
                 // Before its clients see it gone: one of them may be about to start a new tray.
                 inbox.closing();
-                Ok(Ended::Asked)
+                match how {
+                    agent::Ended::Asked => Ok(Ended::Asked),
+                    agent::Ended::Replaced(program) => succeed(&program).map(|()| Ended::Asked),
+                }
             }
             Ok(Err(Error::SecondAgent { .. })) => Ok(Ended::Second),
             Ok(Err(error)) => Err(error.to_string()),
@@ -121,6 +124,15 @@ impl Hosting {
 enum Ended {
     Asked,
     Second,
+}
+
+/// Starts the new program in the place of this one; it waits until this one has ended.
+fn succeed(program: &std::path::Path) -> Result<(), String> {
+    let mut command = std::process::Command::new(program);
+    let started = command.args(std::env::args_os().skip(1)).spawn();
+    started
+        .map(drop)
+        .map_err(|error| format!("cannot go on as {}: {error}", program.display()))
 }
 
 /// The policy and what is remembered, as they are now.
