@@ -66,6 +66,10 @@ impl Watcher {
             tokio::spawn(keep_open::<Calendar>(inbox.clone())).abort_handle(),
             #[cfg(target_os = "macos")]
             tokio::spawn(keep_open::<Configd>(inbox.clone())).abort_handle(),
+            #[cfg(windows)]
+            tokio::spawn(keep_open::<Resumes>(inbox.clone())).abort_handle(),
+            #[cfg(windows)]
+            tokio::spawn(keep_open::<Settings>(inbox.clone())).abort_handle(),
         ];
         // Where there is none, watching would only cost a thread.
         if !quiet().is_empty() {

@@ -5,10 +5,13 @@
 
 mod doctor;
 mod findings;
+mod glyphs;
 mod history;
+mod live;
 mod page;
 mod probe;
 mod service;
+mod sparkline;
 mod status;
 mod style;
 mod text;
@@ -20,7 +23,9 @@ mod fixtures;
 
 pub(super) use doctor::{Diagnosis, doctor};
 pub(super) use findings::{Position, findings};
+pub(super) use glyphs::{Glyphs, columns_of_painted, glyphs};
 pub(super) use history::history;
+pub(super) use live::{Size, View, live};
 pub(super) use page::Page;
 pub(super) use probe::probe;
 pub(super) use service::{ServiceView, service, service_step};

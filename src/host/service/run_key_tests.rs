@@ -32,7 +32,11 @@ fn names(steps: &[Step]) -> Vec<String> {
         Step::EndAgent => "end".to_owned(),
         Step::Spawn { .. } => "spawn".to_owned(),
         Step::Tell { text } => text.clone(),
-        Step::Write { .. } | Step::Remove { .. } | Step::RemoveEmpty { .. } | Step::Run { .. } => {
+        Step::Write { .. }
+        | Step::Remove { .. }
+        | Step::RemoveEmpty { .. }
+        | Step::Insist { .. }
+        | Step::Run { .. } => {
             format!("{step:?}")
         }
     };
