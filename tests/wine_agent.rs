@@ -221,8 +221,9 @@ impl Namespace {
         ip(&format!("netns add {name}"));
         let made = Namespace(name.to_owned());
         ip(&format!("-n {name} link set lo up"));
-        ip(&format!("-n {name} link add eth0 type dummy"));
+        ip(&format!("-n {name} link add eth0 type veth peer name eth1"));
         ip(&format!("-n {name} link set eth0 up"));
+        ip(&format!("-n {name} link set eth1 up"));
         made
     }
 }

@@ -58,10 +58,6 @@ impl Watcher {
             tokio::spawn(files).abort_handle(),
             #[cfg(target_os = "linux")]
             tokio::spawn(keep_open::<ClockSet>(inbox.clone())).abort_handle(),
-            #[cfg(windows)]
-            tokio::spawn(keep_open::<Resumes>(inbox.clone())).abort_handle(),
-            #[cfg(windows)]
-            tokio::spawn(keep_open::<Settings>(inbox.clone())).abort_handle(),
             #[cfg(target_os = "macos")]
             tokio::spawn(keep_open::<Calendar>(inbox.clone())).abort_handle(),
             #[cfg(target_os = "macos")]
