@@ -304,7 +304,11 @@ fn it_follows_an_agent_that_runs_takes_over_when_that_ends_and_ends_when_it_is_a
     wait_for("the end of the agent", || {
         agent.has_ended().then_some(()).ok_or(agent.said())
     });
-    desk.says("the tray's agent", |status| status["agent"] == "running");
+    // It remembers what was asked of the other.
+    desk.says("the tray's agent, still paused", |status| {
+        status["agent"] == "running" && status["paused"] == true
+    });
+    desk.menu(Icon::Paused, 3).click(PROFILES, 1);
     desk.sees(Icon::Good);
     assert!(!tray.has_ended());
 
@@ -344,7 +348,7 @@ fn a_policy_that_cannot_be_used_is_said_before_there_is_an_icon() {
         }
     });
     desk.screen.keep("refused");
-    assert!(!tray.has_ended());
+    assert!(!tray.has_ended(), "{}", tray.wait().all());
     assert_eq!(desk.icons(), []);
     desk.screen.xdo("key Return");
     let done = tray.wait();

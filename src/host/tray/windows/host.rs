@@ -105,15 +105,16 @@ impl Hosting {
         // It is large; and a mistake in it must not take the icon away.
         let ended = AssertUnwindSafe(Box::pin(running)).catch_unwind().await;
         self.agent.replace(None);
+        if let Ok(Ok(_)) = &ended {
+            // Before its clients see it gone: one of them may be about to start a new tray.
+            inbox.closing();
+        }
+        if let Some(serving) = serving {
+            serving.end().await;
+        }
         match ended {
-            Ok(Ok(how)) => {
-                // Before its clients see it gone: one of them may be about to start a new tray.
-                inbox.closing();
-                match how {
-                    agent::Ended::Asked => Ok(Ended::Asked),
-                    agent::Ended::Replaced(program) => succeed(&program).map(|()| Ended::Asked),
-                }
-            }
+            Ok(Ok(agent::Ended::Asked)) => Ok(Ended::Asked),
+            Ok(Ok(agent::Ended::Replaced(program))) => succeed(&program).map(|()| Ended::Asked),
             Ok(Err(Error::SecondAgent { .. })) => Ok(Ended::Second),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("a mistake in goroam; the log says where".to_owned()),
