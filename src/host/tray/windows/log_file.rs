@@ -138,7 +138,7 @@ mod tests {
             log.make_writer().write_all(line.as_bytes()).unwrap();
         }
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "second\n");
-        let log = LogFile::with_most(&path, 100).unwrap();
+        let log = LogFile::open(&path).unwrap();
         log.make_writer().write_all(b"third\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "second\nthird\n");
     }
