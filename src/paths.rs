@@ -75,6 +75,11 @@ impl Paths {
         self.state.join("baseline.json")
     }
 
+    /// The log of an agent that has neither a terminal nor a service manager: one in a tray.
+    pub fn log(&self) -> PathBuf {
+        self.state.join("goroam.log")
+    }
+
     /// The agent's socket.
     pub fn socket(&self) -> PathBuf {
         self.runtime.join("agent.sock")

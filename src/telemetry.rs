@@ -1,10 +1,12 @@
-//! What goroam tells of itself while it works: lines on standard error, and nowhere else.
-//! Nothing is sent anywhere. Every room may emit `tracing`; only the command line sets it up.
+//! What goroam tells of itself while it works: lines on standard error, or in a file where a
+//! program has no standard error (a tray). Nothing is sent anywhere. Every room may emit
+//! `tracing`; only the command line and the trays set it up.
 
 use std::io::IsTerminal;
 
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -25,6 +27,26 @@ pub fn start(level: Level, color: bool, env: &Environment) {
     } else {
         registry.with(lines).try_init()
     };
+    if let (Ok(()), Some(complaint)) = (started, complaint) {
+        tracing::warn!("{complaint}");
+    }
+}
+
+/// The same for a program without standard error: the lines go to `writer`, without colours.
+pub fn start_in(
+    writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static,
+    level: Level,
+    env: &Environment,
+) {
+    let (filter, complaint) = filter(level, env);
+    let lines = tracing_subscriber::fmt::layer()
+        .compact()
+        .with_ansi(false)
+        .with_writer(writer);
+    let started = tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
+        .try_init();
     if let (Ok(()), Some(complaint)) = (started, complaint) {
         tracing::warn!("{complaint}");
     }

@@ -254,43 +254,6 @@ fn watching_prints_each_change_and_ends_with_the_agent() {
 }
 
 #[test]
-fn on_a_terminal_a_change_is_drawn_over_what_was_there() {
-    let user = User::new();
-    let mut agent = Agent::start(&user);
-    // script(1) gives the command a terminal.
-    let started = std::process::Command::new("script")
-        .args([
-            "-qefc",
-            &format!("{} status --watch", env!("CARGO_BIN_EXE_goroam")),
-        ])
-        .arg("/dev/null")
-        .env_clear()
-        .env("HOME", user.path(""))
-        .env("XDG_RUNTIME_DIR", user.path("run"))
-        .env("TERM", "xterm")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn();
-    let Ok(mut child) = started else {
-        return println!("skipped: no script(1) on this machine to make a terminal");
-    };
-    let mut screen = BufReader::new(child.stdout.take().unwrap());
-    let mut until = |profile: &str| {
-        let mut seen = String::new();
-        while !seen.contains(profile) {
-            assert_ne!(screen.read_line(&mut seen).unwrap(), 0, "{seen:?}");
-        }
-        seen
-    };
-    assert!(until("office").starts_with("\x1b[H\x1b[J"));
-    let home = Some("home".to_owned());
-    agent.status.send_modify(|status| status.profile = home);
-    assert!(until("home").contains("\x1b[H\x1b[J"));
-    agent.end();
-    assert_eq!(child.wait().unwrap().code(), Some(5));
-}
-
-#[test]
 fn watching_needs_an_agent() {
     let user = User::new();
     for words in ["status --watch", "status --watch --json"] {

@@ -218,6 +218,44 @@ fn restore_gives_the_file_back_and_the_agent_leaves_it_alone() {
 }
 
 #[test]
+fn a_paused_agent_watches_and_writes_nothing_even_after_a_restart_until_auto() {
+    let Some(lab) = Lab::get() else { return };
+    let (laptop, mut agent) = at_home(&lab, &lab.policy());
+    let paused = laptop.goroam(&["pause", "--json"]);
+    let paused: Value = serde_json::from_str(paused.ok()).unwrap();
+    assert_eq!(paused["paused"], true);
+    lab.travel("airplane");
+    wait_status(&laptop, "the network is gone", |status| {
+        status["network"]["identity"].is_null()
+    });
+    agent.signal("KILL");
+    wait_until("its end", SOON, || agent.ended().ok_or_else(String::new));
+    agent = laptop.agent();
+    let now = wait_status(&laptop, "the next agent", |status| {
+        status["agent"] == "running"
+    });
+    assert_eq!(
+        (&now["paused"], &now["profile"]),
+        (&true.into(), &"public".into())
+    );
+    assert_eq!(laptop.go_env()["GOPROXY"], PUBLIC);
+    laptop.goroam(&["auto"]).ok();
+    laptop.wait_env("offline", SOON, |env| env["GOPROXY"].starts_with("file:"));
+    let now = status(&laptop);
+    let last = now["switches"].as_array().and_then(|all| all.last());
+    assert_eq!(
+        last.map(|last| (&last["from"], &last["to"])),
+        Some((&"public".into(), &"offline".into()))
+    );
+    drop(agent);
+    assert_eq!(
+        laptop.goroam(&["pause"]).status.code(),
+        Some(5),
+        "nobody to pause"
+    );
+}
+
+#[test]
 fn there_is_one_agent_a_user_and_a_dead_one_is_no_obstacle() {
     let Some(lab) = Lab::get() else { return };
     let (laptop, mut agent) = at_home(&lab, &lab.policy());

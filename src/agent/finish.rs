@@ -94,6 +94,8 @@ impl Session {
                 status, changed, decision, from, plan, outcome, ms,
             ));
         }
+        self.history
+            .take_down(&report, self.loaded.policy.targets.keys());
         let written = matches!(outcome, Outcome::Written { .. });
         if from.as_deref() != Some(decision.profile.as_str()) {
             info!(

@@ -401,6 +401,7 @@ impl Agent {
             .session
             .status_of(&self.snapshot, &self.session.present());
         status.agent = AgentState::Running;
+        self.session.history.tell(&mut status.targets);
         status.troubles.extend(self.policy_trouble.clone());
         status.troubles.extend(self.turn_trouble.clone());
         status.troubles.extend(self.blindness.clone());

@@ -16,6 +16,7 @@ use super::command::TurnReport;
 use super::error::Error;
 use super::failed::Failed;
 use super::gofacts::GoFacts;
+use super::history::History;
 use super::policy_file::{Loaded, built_in, load_policy, nearest};
 use super::round::{Input, millis, round};
 use super::turn_lock::TurnLock;
@@ -43,6 +44,8 @@ pub struct Session {
     pub(crate) baseline: Option<Baseline>,
     pub(crate) go: Option<GoFacts>,
     pub(crate) journal_trouble: Option<String>,
+    /// What the targets said in the rounds since this process began.
+    pub(crate) history: History,
 }
 
 /// The last decision, and what led to it.
@@ -106,6 +109,7 @@ impl Session {
             baseline,
             go: None,
             journal_trouble: None,
+            history: History::default(),
         })
     }
 

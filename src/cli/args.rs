@@ -98,7 +98,8 @@ pub enum Verb {
     Agent,
     /// What is in force, and what goroam knows of the network
     ///
-    /// Asks the agent, or tells what the last turn found. Sends no packet.
+    /// Asks the agent, or tells what the last turn found. Sends no packet. On a terminal
+    /// `--watch` is a screen that keeps itself up to date (`q` ends it); else a line a change.
     #[command(after_help = after!(
         "goroam status",
         "goroam status --json | jq -r .profile",

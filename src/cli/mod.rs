@@ -14,6 +14,7 @@ mod failure;
 mod output;
 mod render;
 mod run;
+mod terminal;
 mod verb;
 
 pub use run::run;

@@ -4,6 +4,8 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
+use crate::environment::Environment;
+
 /// Standard output.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Output;
@@ -37,16 +39,17 @@ impl Output {
         self.raw(&text)
     }
 
-    /// Prints text in the place of everything that the terminal shows.
-    pub(super) fn redraw(self, text: &str) -> io::Result<()> {
-        // Home and erase below, not a reset: nothing flickers. Past anstream, which takes this
-        // out along with the colours.
-        self.raw(b"\x1b[H\x1b[J")?;
-        self.text(text)
-    }
-
     /// Is somebody looking at it?
     pub(super) fn is_terminal(self) -> bool {
         io::stdout().is_terminal()
+    }
+
+    /// Can it be drawn on? A dumb terminal (an editor's shell) only takes one line after another.
+    pub(super) fn is_screen(self, env: &Environment) -> bool {
+        let dumb = match env.get("TERM") {
+            Some(term) => term == "dumb",
+            None => cfg!(unix),
+        };
+        self.is_terminal() && !dumb
     }
 }

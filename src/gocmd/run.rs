@@ -97,6 +97,9 @@ pub(super) async fn bounded(
         .kill_on_drop(true);
     #[cfg(unix)]
     command.process_group(0);
+    // A program without a console, such as the tray, would make go open one each time.
+    #[cfg(windows)]
+    command.creation_flags(windows_sys::Win32::System::Threading::CREATE_NO_WINDOW);
     let mut child = command.spawn()?;
     match tokio::time::timeout(limit, output(&mut child)).await {
         Ok(result) => result,

@@ -20,4 +20,6 @@ pub mod server;
 mod tests;
 
 pub use client::{Watching, ask, watch};
+#[cfg(windows)]
+pub use endpoint::is_listening;
 pub use server::{Serving, serve};

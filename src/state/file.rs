@@ -40,6 +40,31 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes a file (0600) that a user will edit: all of it or nothing, and never in the place of a
+/// file (or a link) that is there: then `Ok(false)`. Folders that are missing are made (0700, as
+/// the XDG base directory specification has it).
+///
+/// # Errors
+/// When any step fails.
+pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    let path = std::path::absolute(path)?;
+    let folder = path.parent().unwrap_or(&path);
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)?;
+    // Made 0600, which no umask makes writable for others: goroam would refuse that.
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(&path) {
+        Ok(_) => Ok(true),
+        Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(refused) => Err(refused.error),
+    }
+}
+
 /// The bytes of a file of goroam's own, at most this many; `Ok(None)` when there is none.
 pub(super) fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     let mut options = OpenOptions::new();

@@ -10,14 +10,22 @@
 #[cfg(windows)]
 mod adapters;
 mod address;
+#[cfg(target_os = "macos")]
+mod calendar;
 #[cfg(target_os = "linux")]
 mod clock_set;
+#[cfg(target_os = "macos")]
+mod configd;
 pub mod event;
 mod files;
 mod inbox;
 mod kind;
 #[cfg(target_os = "linux")]
 mod netlink;
+#[cfg(windows)]
+mod power_windows;
+#[cfg(windows)]
+mod registry_windows;
 mod resolver;
 mod route;
 mod source;

@@ -5,11 +5,19 @@ use std::path::PathBuf;
 use tokio::task::AbortHandle;
 
 use super::address::Addresses;
+#[cfg(target_os = "macos")]
+use super::calendar::Calendar;
 #[cfg(target_os = "linux")]
 use super::clock_set::ClockSet;
+#[cfg(target_os = "macos")]
+use super::configd::Configd;
 use super::event::Hint;
 use super::files::{ByNotify, Quiet, keep_watching};
 use super::inbox::Inbox;
+#[cfg(windows)]
+use super::power_windows::Resumes;
+#[cfg(windows)]
+use super::registry_windows::Settings;
 use super::source::keep_open;
 use super::wake::WakeClock;
 use super::{resolver, route};
@@ -44,15 +52,26 @@ impl Watcher {
         let program = paths.program.clone();
         let quiet = move || quiet_targets(program.as_ref());
         let files = keep_watching::<ByNotify>(move || targets(&paths), inbox.clone());
-        let resolver = keep_watching::<Quiet>(quiet, inbox.clone());
-        let tasks = vec![
+        let mut tasks = vec![
             tokio::spawn(keep_open::<route::Messages>(inbox.clone())).abort_handle(),
             tokio::spawn(keep_open::<Addresses>(inbox.clone())).abort_handle(),
             tokio::spawn(files).abort_handle(),
-            tokio::spawn(resolver).abort_handle(),
             #[cfg(target_os = "linux")]
             tokio::spawn(keep_open::<ClockSet>(inbox.clone())).abort_handle(),
+            #[cfg(target_os = "macos")]
+            tokio::spawn(keep_open::<Calendar>(inbox.clone())).abort_handle(),
+            #[cfg(target_os = "macos")]
+            tokio::spawn(keep_open::<Configd>(inbox.clone())).abort_handle(),
+            #[cfg(windows)]
+            tokio::spawn(keep_open::<Resumes>(inbox.clone())).abort_handle(),
+            #[cfg(windows)]
+            tokio::spawn(keep_open::<Settings>(inbox.clone())).abort_handle(),
         ];
+        // Where there is none, watching would only cost a thread.
+        if !quiet().is_empty() {
+            let quiet = keep_watching::<Quiet>(quiet, inbox.clone());
+            tasks.push(tokio::spawn(quiet).abort_handle());
+        }
         Watcher {
             inbox,
             clock: WakeClock::new(),

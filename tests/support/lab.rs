@@ -99,6 +99,18 @@ impl Lab {
         run("systemd", args).unwrap()
     }
 
+    /// The same in a Debian that nobody has used yet: `fresh` unpacks it, `login`, `logout` and
+    /// `session CMD…` are its user's. `Err` has what the command said.
+    pub fn fresh_systemd(&self, args: &[&str]) -> Result<String, String> {
+        self.touched.borrow_mut().insert("systemd".to_owned());
+        run_with("systemd", args, &[("LAB_ROOT", "fresh")])
+    }
+
+    /// Where that Debian's files are, seen from outside.
+    pub fn fresh_root(&self) -> PathBuf {
+        self.dir.join("fresh")
+    }
+
     /// When the last move or VPN change was complete.
     pub fn moved_at(&self) -> SystemTime {
         let text = std::fs::read_to_string(self.dir.join("net/moved")).unwrap();
@@ -219,8 +231,17 @@ fn lab_dir() -> PathBuf {
 }
 
 fn run<A: AsRef<std::ffi::OsStr>>(name: &str, args: &[A]) -> Result<String, String> {
+    run_with(name, args, &[])
+}
+
+fn run_with<A: AsRef<std::ffi::OsStr>>(
+    name: &str,
+    args: &[A],
+    env: &[(&str, &str)],
+) -> Result<String, String> {
     let said = Command::new(script(name))
         .args(args)
+        .envs(env.iter().copied())
         .stdin(Stdio::null())
         .output()
         .map_err(|err| format!("tests/lab/{name}: {err}"))?;
@@ -232,5 +253,9 @@ fn run<A: AsRef<std::ffi::OsStr>>(name: &str, args: &[A]) -> Result<String, Stri
         .map(|arg| arg.as_ref().to_string_lossy())
         .collect();
     let stderr = String::from_utf8_lossy(&said.stderr).into_owned();
-    Err(format!("tests/lab/{name} {}: {stderr}", args.join(" ")))
+    let stdout = String::from_utf8_lossy(&said.stdout);
+    Err(format!(
+        "tests/lab/{name} {}: {stdout}{stderr}",
+        args.join(" ")
+    ))
 }

@@ -24,6 +24,7 @@
 
 #[cfg(target_os = "linux")]
 pub mod container;
+pub mod dist;
 pub mod lab;
 pub mod laptop;
 

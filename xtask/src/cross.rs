@@ -1,24 +1,178 @@
-//! `cargo xtask cross`: type-checking (and for Windows, testing under Wine) on a Linux machine.
+//! `cargo xtask cross`: Windows and macOS from a Linux machine: type-checking both, and running
+//! what was built for Windows under Wine. The suite takes the same way.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::run::{self, Result};
 
-/// `setup`, or `check|clippy|build|test [TARGETS [CARGO ARGUMENTS]]`.
+/// What the tests under Wine are built for.
+const WINDOWS: &str = "x86_64-pc-windows-gnu";
+
+/// The integration tests that are built for Windows and run under Wine: those that take no
+/// shell script, no socket file and no Linux by the hand.
+const UNDER_WINE: [&str; 12] = [
+    "decide",
+    "policy_bounds",
+    "policy_faults",
+    "policy_lint",
+    "policy_loosening",
+    "probe_credentials",
+    "probe_goproxy",
+    "probe_limits",
+    "probe_page",
+    "probe_through_proxy",
+    "probe_tls",
+    "state_journal",
+];
+
+/// `setup`, or `check|clippy|build|test [TARGETS [CARGO ARGUMENTS]]`; `check` alone is what the
+/// suite checks.
 pub fn cross(args: &[String]) -> Result {
-    let scripts = run::root().join("xtask/cross");
     match args.split_first() {
-        Some((verb, rest)) if verb == "setup" => {
-            run::show(Command::new(scripts.join("setup")).args(rest))
+        Some((verb, rest)) if verb == "setup" => run::show(script("setup").args(rest)),
+        Some((verb, [])) if verb == "check" => {
+            let failed = check_all();
+            if failed == 0 {
+                Ok(())
+            } else {
+                Err(format!("{failed} of {} cross checks failed", CHECKS.len()))
+            }
         }
         Some((verb, rest)) if matches!(verb.as_str(), "check" | "clippy" | "build" | "test") => {
             let (targets, rest) = match rest.split_first() {
                 Some((targets, rest)) if !targets.starts_with('-') => (targets.as_str(), rest),
                 _ => ("win,mac", rest),
             };
-            let mut check = Command::new(scripts.join("check"));
+            let mut check = script("check");
             run::show(check.arg(run::root()).args([targets, verb]).args(rest))
         }
         _ => Err("cross setup, or cross check|clippy|build|test [win,mac,mac-intel]".to_owned()),
+    }
+}
+
+/// What is checked: what it is called, the target, cargo's arguments for it. Without the tray
+/// only what is shipped without it.
+pub const CHECKS: [(&str, &str, &[&str]); 4] = [
+    (
+        "windows clippy",
+        "win",
+        &["--all-targets", TRAY[0], TRAY[1]],
+    ),
+    ("macos clippy", "mac", &["--all-targets", TRAY[0], TRAY[1]]),
+    ("windows clippy without the tray", "win", &[]),
+    ("macos clippy without the tray", "mac", &[]),
+];
+
+const TRAY: [&str; 2] = ["--features", "tray"];
+
+/// Clippy for both other systems, one line each; returns how many complained.
+pub fn check_all() -> usize {
+    let check = |(name, target, args): &(&str, &str, &[&str])| {
+        let mut command = script("check");
+        command.arg(run::root()).args([*target, "clippy"]);
+        command.args(*args).args(["--", "-D", "warnings"]);
+        match run::show(&mut command) {
+            Ok(()) => println!("  ok      cross: {name}"),
+            Err(why) => {
+                println!("  FAILED  cross: {name}: {why}");
+                return 1;
+            }
+        }
+        0
+    };
+    CHECKS.iter().map(check).sum()
+}
+
+/// Sets it up, where that can be done without asking anybody: on Debian, as root. What was set
+/// up before is used by everybody.
+pub fn prepare() -> Result {
+    if !cfg!(target_os = "linux") {
+        return Err("needs Linux".to_owned());
+    }
+    if run::is_root() && run::find("apt-get").is_some() {
+        return run::output(&mut script("setup")).map(drop);
+    }
+    if env_file().exists() {
+        return Ok(());
+    }
+    Err("set up by root on Debian only: cargo xtask cross setup".to_owned())
+}
+
+/// Builds the programs for Windows, where tests/support/wine.rs looks for them, and the test
+/// binaries; what cargo said has a line `Executable … (PATH)` for each.
+pub fn build_for_wine() -> Result<String> {
+    let mut args = vec!["test", "--no-run", "--color", "never"];
+    args.extend(["-Zbuild-std=std,panic_abort", "--target", WINDOWS]);
+    args.extend([TRAY[0], TRAY[1], "--lib"]);
+    args.extend(UNDER_WINE.iter().flat_map(|name| ["--test", name]));
+    println!("$ cargo {}", args.join(" "));
+    let mut command = Command::new("bash");
+    command.current_dir(run::root());
+    command.args(["-c", r#". "$0" && exec cargo "$@""#]);
+    command.arg(env_file()).args(args);
+    command.env("CARGO_TARGET_DIR", run::target_dir().join("cross"));
+    let limit = std::time::Duration::from_secs(3600);
+    let (status, text) = run::transcript(&mut command, limit)?;
+    if status.is_some_and(|status| status.success()) {
+        Ok(text)
+    } else {
+        Err(format!("the tests for Windows do not build:\n{text}"))
+    }
+}
+
+/// The program for Windows, once it was built.
+pub fn goroam_exe() -> PathBuf {
+    let built = run::target_dir().join("cross").join(WINDOWS);
+    built.join("debug/goroam.exe")
+}
+
+/// A program for Windows under Wine, in the prefix that the set-up made.
+pub fn under_wine(program: &std::path::Path) -> Command {
+    let mut command = Command::new("wine");
+    command.arg(program);
+    command.env("WINEPREFIX", root().join("wine"));
+    command.env("WINEDEBUG", "-all").env_remove("DISPLAY");
+    command
+}
+
+/// What Wine says when something is missing in it and the program has crashed; it may end with 0
+/// all the same.
+pub fn has_crashed(text: &str) -> bool {
+    let crash = ["wine: Unimplemented function", "Unhandled exception"];
+    text.lines()
+        .any(|line| crash.iter().any(|start| line.starts_with(start)))
+}
+
+fn script(name: &str) -> Command {
+    Command::new(run::root().join("xtask/cross").join(name))
+}
+
+fn env_file() -> PathBuf {
+    root().join("env")
+}
+
+/// `ROOT` of the scripts.
+fn root() -> PathBuf {
+    let var = |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
+    let cache = || {
+        let home = || PathBuf::from(var("HOME").unwrap_or_default()).join(".cache");
+        let cache = var("XDG_CACHE_HOME").map_or_else(home, PathBuf::from);
+        cache.join("goroam-cross")
+    };
+    var("CROSS_ROOT").map_or_else(cache, PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_crashed;
+
+    #[test]
+    fn a_crash_of_wines_is_told_from_what_a_test_says() {
+        assert!(has_crashed(
+            "running 1 test\nwine: Unimplemented function iphlpapi.dll.X called at address 0x7\n"
+        ));
+        assert!(!has_crashed("test wine ... ok\nskipped: wine: no\n"));
     }
 }

@@ -11,8 +11,22 @@ use crate::run::{self, Result};
 const GO_VERSIONS: [&str; 3] = ["1.27.3", "1.24.11", "1.21.13"];
 
 /// Programs that single tests ask: two shells read their completions, chattr makes a file
-/// that cannot be replaced. Name of the program, name of its package.
-const TOOLS: [(&str, &str); 3] = [("zsh", "zsh"), ("fish", "fish"), ("chattr", "e2fsprogs")];
+/// that cannot be replaced, strace counts system calls,
+/// tmux is a terminal to look at; the rest read packages and recipes.
+/// Name of the program, name of its package.
+const TOOLS: [(&str, &str); 11] = [
+    ("zsh", "zsh"),
+    ("fish", "fish"),
+    ("chattr", "e2fsprogs"),
+    ("strace", "strace"),
+    ("dpkg-shlibdeps", "dpkg-dev"),
+    ("lintian", "lintian"),
+    ("rpmbuild", "rpm"),
+    ("ruby", "ruby"),
+    ("nix-instantiate", "nix-bin"),
+    ("unzip", "unzip"),
+    ("tmux", "tmux"),
+];
 
 /// A script of the lab.
 pub fn script(name: &str) -> Command {

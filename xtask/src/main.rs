@@ -2,6 +2,7 @@
 
 mod bench;
 mod cross;
+mod dist;
 mod first_run;
 mod gotool;
 mod lab;
@@ -22,13 +23,21 @@ cargo xtask TASK [OPTIONS]
                          goroam, runs `goroam once` with your own settings, says how to undo it
   test                   installs what the tests need, runs fmt, clippy and every test
       --quick              without the network lab
+      --wine               only what is about Windows and macOS
       --filter NAME        only tests whose name holds NAME; no fmt, no clippy
   bench                  release build, measured in the network lab: markdown on stdout
       --runs N             rounds through the networks for each agent      (default 3)
       --seconds N          length of the idle measurement                  (default 60)
       --only PART          switch, idle, size or cli
       --bin FILE           measure this goroam instead, e.g. an older release
+  dist                   packages, archives, checksums and lists of what is in them, from the
+                         last commit, into target/dist: all that this machine can make
+      --deb --rpm --tar --source --windows --all      only these, or all
+      --out DIR            another folder
+      --bin FILE           pack this program instead of building it
+      --verify             builds it all twice, in two folders, and compares
   cross setup            what type-checking for Windows and macOS needs    (Debian, 1-2 min)
+  cross check            clippy for both, with and without the tray: no warning
   cross check|clippy|build|test [TARGETS [CARGO ARGUMENTS]]
                          TARGETS: win, mac, mac-intel, joined by commas    (default win,mac)
 
@@ -49,9 +58,12 @@ fn main() -> ExitCode {
     let task = args.remove(0);
     let done = match task.as_str() {
         "try" => Options::of(args, &[], &[]).and_then(|_| first_run::first_run()),
-        "test" => Options::of(args, &["--quick"], &["--filter"]).and_then(|o| suite::suite(&o)),
+        "test" => {
+            Options::of(args, &["--quick", "--wine"], &["--filter"]).and_then(|o| suite::suite(&o))
+        }
         "bench" => Options::of(args, &[], &["--runs", "--seconds", "--only", "--bin"])
             .and_then(|o| bench::bench(&o)),
+        "dist" => Options::of(args, &dist::FLAGS, &dist::VALUED).and_then(|o| dist::dist(&o)),
         "cross" => cross::cross(&args),
         other => Err(format!("no such task: {other}; see `cargo xtask --help`")),
     };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::cross;
 use crate::lab;
 use crate::options::Options;
 use crate::run::{self, Result};
@@ -32,17 +33,25 @@ struct Binary {
     name: String,
     path: PathBuf,
     package: PathBuf,
+    /// Built for Windows.
+    wine: bool,
 }
 
 /// Runs all of it.
 pub fn suite(options: &Options) -> Result {
     let start = Instant::now();
-    let tested = all(options.has("--quick"), options.get("--filter"));
-    if cfg!(target_os = "linux")
-        && let Err(why) = lab::lock().and_then(|alone| lab::tear_down(&alone))
-    {
-        println!("the lab was not taken down cleanly:\n{why}");
-    }
+    let filter = options.get("--filter");
+    let tested = if options.has("--wine") {
+        other_systems(filter)
+    } else {
+        let tested = all(options.has("--quick"), filter);
+        if cfg!(target_os = "linux")
+            && let Err(why) = lab::lock().and_then(|alone| lab::tear_down(&alone))
+        {
+            println!("the lab was not taken down cleanly:\n{why}");
+        }
+        tested
+    };
     let total = tested?;
     for (test, why) in &total.skipped {
         println!("skipped: {test}: {why}");
@@ -71,8 +80,9 @@ fn all(quick: bool, filter: Option<&str>) -> Result<Tally> {
         if quick { " (without networks)" } else { "" }
     );
     // Compiling waits for the processor, the lab for downloads: both at once.
-    let (prepared, binaries) = std::thread::scope(|scope| {
+    let (prepared, crossed, binaries) = std::thread::scope(|scope| {
         let preparing = scope.spawn(|| lab::prepare(!quick));
+        let crossing = (!quick).then(|| scope.spawn(cross::prepare));
         if filter.is_none() {
             total.failed +=
                 usize::from(!checked("rustfmt", &FMT)) + usize::from(!checked("clippy", &CLIPPY));
@@ -81,27 +91,95 @@ fn all(quick: bool, filter: Option<&str>) -> Result<Tally> {
         let prepared = preparing
             .join()
             .unwrap_or_else(|_| vec!["preparing it panicked".to_owned()]);
-        (prepared, binaries)
+        let crossed = match crossing.map(|crossing| crossing.join()) {
+            Some(Ok(crossed)) => crossed,
+            Some(Err(_)) => Err("setting it up panicked".to_owned()),
+            None => Err("--quick".to_owned()),
+        };
+        (prepared, crossed, binaries)
     });
-    let binaries = binaries?;
+    let mut binaries = binaries?;
     for missing in prepared {
         println!("lab: {missing}");
+    }
+    match crossed {
+        // What one test asks for is not worth minutes of checking; the programs are kept up to
+        // date for it where they have been built before.
+        Ok(()) if filter.is_some() && !cross::goroam_exe().exists() => {}
+        Ok(()) => binaries.extend(crossed_binaries(filter, &mut total)),
+        Err(why) => println!("cross: {why}"),
     }
     let (labs, others): (Vec<_>, Vec<_>) = binaries
         .into_iter()
         .partition(|binary| binary.name.contains("tests/lab_"));
-    for binary in &others {
-        total.add(run_one(binary, filter, false)?);
+    let (packaging, others): (Vec<_>, Vec<_>) = others
+        .into_iter()
+        .partition(|binary| binary.name.contains("tests/packaging_"));
+    // The release build takes minutes; the other tests wait for clocks more than they compute.
+    let packages = std::thread::scope(|scope| {
+        let users = packaging
+            .iter()
+            .chain(&labs)
+            .filter(|each| each.name.contains("packag"));
+        // What one test asks for is not worth minutes of building for another.
+        let wanted = users.into_iter().any(|binary| has_test(binary, filter));
+        let packages = scope.spawn(move || packages(quick, wanted));
+        for binary in &others {
+            total.add(run_one(binary, filter, false)?);
+        }
+        total.add(doc_tests(filter)?);
+        let packages = packages
+            .join()
+            .unwrap_or_else(|_| Err("it panicked".to_owned()));
+        Ok::<_, String>(packages)
+    })?;
+    if let Err(why) = &packages {
+        println!("FAILED: {why}");
+        total.failed += 1;
     }
-    total.add(doc_tests(filter)?);
+    let packages = packages.unwrap_or_else(|_| "none: they could not be made".to_owned());
+    for binary in &packaging {
+        total.add(run_with(binary, filter, false, &packages)?);
+    }
     for binary in &labs {
         if quick {
             println!("  --      {:44} not run: --quick", binary.name);
         } else {
-            total.add(run_one(binary, filter, true)?);
+            total.add(run_with(binary, filter, true, &packages)?);
         }
     }
     Ok(total)
+}
+
+/// What of it is about Windows and macOS.
+fn other_systems(filter: Option<&str>) -> Result<Tally> {
+    let mut total = Tally::default();
+    cross::prepare()?;
+    let mut binaries = build()?;
+    binaries.retain(|binary| binary.name.contains("tests/wine_"));
+    binaries.extend(crossed_binaries(filter, &mut total));
+    for binary in &binaries {
+        total.add(run_one(binary, filter, false)?);
+    }
+    Ok(total)
+}
+
+/// Checks for both other systems, unless one test was asked for, and builds for Windows; the
+/// test binaries.
+fn crossed_binaries(filter: Option<&str>, total: &mut Tally) -> Vec<Binary> {
+    if filter.is_none() {
+        let failed = cross::check_all();
+        total.failed += failed;
+        total.passed += cross::CHECKS.len() - failed;
+    }
+    match cross::build_for_wine() {
+        Ok(text) => text.lines().filter_map(executable).collect(),
+        Err(why) => {
+            println!("FAILED: {why}");
+            total.failed += 1;
+            Vec::new()
+        }
+    }
 }
 
 /// `cargo fmt` or `cargo clippy`; true also where this toolchain has none, which is said.
@@ -164,6 +242,7 @@ fn executable(line: &str) -> Option<Binary> {
     } else {
         run::root()
     };
+    let wine = path.extension().is_some_and(|extension| extension == "exe");
     let name = match name.strip_prefix("unittests ") {
         Some(source) => format!(
             "{}{source} (unit tests)",
@@ -172,14 +251,52 @@ fn executable(line: &str) -> Option<Binary> {
         None => name.to_owned(),
     };
     Some(Binary {
-        name,
+        name: format!("{name}{}", if wine { ", Windows" } else { "" }),
         path,
         package,
+        wine,
     })
 }
 
+/// Has it a test whose name holds this?
+fn has_test(binary: &Binary, filter: Option<&str>) -> bool {
+    let listed = run::output(Command::new(&binary.path).args(filter).arg("--list"));
+    filter.is_none() || listed.is_ok_and(|names| names.contains(": test"))
+}
+
+/// The packages of a release for the tests that look into them: the folder, or why there is none.
+fn packages(quick: bool, wanted: bool) -> Result<String> {
+    let release = run::target_dir().join("dist");
+    if !wanted {
+        return Ok("none: no test asks for them".to_owned());
+    }
+    if quick {
+        return Ok("none: --quick".to_owned());
+    }
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return Ok("none: they are made on Linux, x86_64".to_owned());
+    }
+    let xtask = std::env::current_exe().map_err(|err| err.to_string())?;
+    let mut dist = Command::new(xtask);
+    dist.args(["dist", "--deb", "--rpm", "--tar", "--source"]);
+    let (status, text) = run::transcript(&mut dist, Duration::from_secs(3600))?;
+    if status.is_some_and(|status| status.success()) {
+        Ok(release.display().to_string())
+    } else {
+        Err(format!("cargo xtask dist:\n{text}"))
+    }
+}
+
 fn run_one(binary: &Binary, filter: Option<&str>, alone: bool) -> Result<Tally> {
-    let mut command = Command::new(&binary.path);
+    run_with(binary, filter, alone, "none: this test uses none")
+}
+
+fn run_with(binary: &Binary, filter: Option<&str>, alone: bool, packages: &str) -> Result<Tally> {
+    let mut command = if binary.wine {
+        cross::under_wine(&binary.path)
+    } else {
+        Command::new(&binary.path)
+    };
     command
         .args(filter)
         .args(["--show-output", "--color", "never"]);
@@ -189,7 +306,8 @@ fn run_one(binary: &Binary, filter: Option<&str>, alone: bool) -> Result<Tally> 
     // As `cargo test` would: some tests find their files by these.
     command
         .current_dir(&binary.package)
-        .env("CARGO_MANIFEST_DIR", &binary.package);
+        .env("CARGO_MANIFEST_DIR", &binary.package)
+        .env("GOROAM_DIST", packages);
     report(&binary.name, &mut command)
 }
 
@@ -216,6 +334,7 @@ fn report(name: &str, command: &mut Command) -> Result<Tally> {
         None => Some(format!("killed after {} s", LIMIT.as_secs())),
         Some(status) if !tally.complete => Some(format!("ended without a result: {status}")),
         Some(status) if !status.success() && tally.failed == 0 => Some(status.to_string()),
+        Some(_) if cross::has_crashed(&text) => Some("something is missing in Wine".to_owned()),
         Some(_) => None,
     };
     if why.is_some() {
@@ -252,6 +371,10 @@ mod tests {
             executable("  Executable unittests src/main.rs (target/debug/deps/xtask-2b)").unwrap();
         assert_eq!(unit.name, "xtask/src/main.rs (unit tests)");
         assert!(unit.package.ends_with("xtask"));
+        let windows = "  Executable tests/decide.rs (target/cross/x/debug/deps/decide-3c.exe)";
+        let windows = executable(windows).unwrap();
+        assert_eq!(windows.name, "tests/decide.rs, Windows");
+        assert!(windows.wine && !unit.wine);
         assert!(executable("   Compiling goroam v0.1.0 (/home/me/goroam)").is_none());
     }
 }

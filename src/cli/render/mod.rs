@@ -3,11 +3,15 @@
 //! matters, a colour only repeats it. Text that came from the network or from a file never
 //! reaches a terminal with its control characters.
 
+mod doctor;
 mod findings;
+mod glyphs;
 mod history;
+mod live;
 mod page;
 mod probe;
 mod service;
+mod sparkline;
 mod status;
 mod style;
 mod text;
@@ -17,8 +21,11 @@ mod why;
 #[cfg(test)]
 mod fixtures;
 
+pub(super) use doctor::{Diagnosis, doctor};
 pub(super) use findings::{Position, findings};
+pub(super) use glyphs::{Glyphs, columns_of_painted, glyphs};
 pub(super) use history::history;
+pub(super) use live::{Size, View, live};
 pub(super) use page::Page;
 pub(super) use probe::probe;
 pub(super) use service::{ServiceView, service, service_step};

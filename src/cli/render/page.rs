@@ -1,10 +1,14 @@
 //! The page that text is laid out for, and how times read on it.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 /// The usual width; also what a pipe gets, so that the same text comes everywhere.
 const USUAL_COLUMNS: usize = 80;
+/// In seconds; from here on minutes are not told.
+const DAY: i64 = 86_400;
 
 /// The page that text is laid out for.
 #[derive(Debug, Clone)]
@@ -79,6 +83,25 @@ impl Page {
     }
 }
 
+impl Page {
+    /// The same without seconds, for what stands on a screen: "just now".
+    pub(super) fn ago_in_minutes(&self, at: Timestamp) -> String {
+        match self.now.as_second() - at.as_second() {
+            ..60 => "just now".to_owned(),
+            _ => self.ago(at),
+        }
+    }
+
+    /// How long [`Page::ago_in_minutes`] stays as it is.
+    pub(in crate::cli) fn stays(&self, at: Timestamp) -> Duration {
+        let ago = (self.now.as_second() - at.as_second()).max(0);
+        let step = if ago < DAY { 60 } else { 3600 };
+        let left = step - ago % step;
+        // Past the moment, not at it: a timer may come a little early.
+        Duration::from_secs(left.unsigned_abs()) + Duration::from_millis(20)
+    }
+}
+
 /// Milliseconds below 10 s, then seconds.
 pub(super) fn duration(ms: f64) -> String {
     if !ms.is_finite() || ms < 0.0 {
@@ -110,6 +133,19 @@ mod tests {
         assert_eq!(page.ago(at("11:15:59")), "1 s");
         assert_eq!(page.ago("2026-11-18T10:00:00Z".parse().unwrap()), "4 d 1 h");
         assert_eq!(page.ago(at("23:59:00")), "0 s", "a clock that was set back");
+    }
+
+    #[test]
+    fn on_a_screen_a_time_grows_old_by_the_minute_then_by_the_hour() {
+        let page = page();
+        assert_eq!(page.ago_in_minutes(at("11:15:59")), "just now");
+        assert_eq!(page.ago_in_minutes(at("23:59:00")), "just now");
+        assert_eq!(page.ago_in_minutes(at("11:14:59")), "1 min");
+        let stays = |at| page.stays(at).as_secs();
+        assert_eq!(stays(at("11:15:59")), 59);
+        assert_eq!(stays(at("11:16:00")), 60);
+        assert_eq!(stays(at("09:12:10")), 10);
+        assert_eq!(stays("2026-11-18T10:00:00Z".parse().unwrap()), 2640);
     }
 
     #[test]

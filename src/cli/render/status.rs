@@ -1,5 +1,7 @@
 //! What is true now: the profile, the network, the variables, the targets, and what to look at.
 
+use anstyle::Style;
+
 use super::page::{Page, duration};
 use super::style::{BAD, BOLD, DIM, GOOD, ODD, paint};
 use super::text::{Sheet, clean, pad, width};
@@ -116,7 +118,7 @@ fn head(sheet: &mut Sheet, status: &Status, page: &Page) {
 }
 
 /// Who chooses: the agent, nobody, or the user's hand.
-fn mode(status: &Status, page: &Page) -> String {
+pub(super) fn mode(status: &Status, page: &Page) -> String {
     let agent = match status.agent {
         AgentState::Running => None,
         AgentState::Stopped => Some("no agent is running"),
@@ -133,7 +135,7 @@ fn mode(status: &Status, page: &Page) -> String {
     }
 }
 
-fn network(network: &NetworkStatus) -> String {
+pub(super) fn network(network: &NetworkStatus) -> String {
     let mut parts = Vec::new();
     for route in &network.default_routes {
         let name = clean(&route.link);
@@ -226,13 +228,7 @@ fn targets(sheet: &mut Sheet, targets: &[TargetStatus]) {
     let names = targets.iter().map(|target| width(&clean(&target.name)));
     let columns = names.fold(NAME_COLUMNS, usize::max);
     for target in targets {
-        let (symbol, word, style) = match target.verdict {
-            Some(Verdict::Up) => ("✓", "up", GOOD),
-            Some(Verdict::Portal) => ("!", "portal", ODD),
-            Some(Verdict::Wrong) => ("!", "wrong", ODD),
-            Some(Verdict::Down) => ("✗", "down", BAD),
-            None => ("·", "", DIM),
-        };
+        let (symbol, word, style) = verdict(target.verdict);
         let took = match target.ms.total {
             Some(ms) => duration(ms),
             None => String::new(),
@@ -244,6 +240,17 @@ fn targets(sheet: &mut Sheet, targets: &[TargetStatus]) {
         );
         let hang = 2 + columns + 1 + 8 + 8 + 2;
         sheet.entry(&lead, hang, &clean(&target.reason), hang);
+    }
+}
+
+/// A symbol, a word and a style, of which the style matters least.
+pub(super) fn verdict(verdict: Option<Verdict>) -> (&'static str, &'static str, Style) {
+    match verdict {
+        Some(Verdict::Up) => ("✓", "up", GOOD),
+        Some(Verdict::Portal) => ("!", "portal", ODD),
+        Some(Verdict::Wrong) => ("!", "wrong", ODD),
+        Some(Verdict::Down) => ("✗", "down", BAD),
+        None => ("·", "", DIM),
     }
 }
 

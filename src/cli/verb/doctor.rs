@@ -1,12 +1,53 @@
 //! `goroam doctor`
 
-use crate::agent::error::EXIT_DONE;
+use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
 use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::render::{self, Diagnosis};
+use crate::host::service;
+use crate::job::doctor::{Patient, Service, Severity, check, examine};
 
-/// To be written.
-#[expect(clippy::unused_async, reason = "to be written")]
-pub(in crate::cli) async fn run(_: &Context, _: args::Doctor) -> Result<u8, Failure> {
-    Ok(EXIT_DONE)
+/// What wins over the go env file, and what to do about it. Exit code 1 when something does.
+pub(in crate::cli) async fn run(context: &Context, args: args::Doctor) -> Result<u8, Failure> {
+    let patient = Patient {
+        config: context.config.clone(),
+        env: context.env.clone(),
+        folder: std::env::current_dir().unwrap_or_default(),
+        service: service(context),
+    };
+    let facts = examine(patient).await?;
+    let findings = check(&facts);
+    let in_the_way = findings
+        .iter()
+        .any(|finding| finding.severity < Severity::Note);
+    let diagnosis = Diagnosis {
+        clean: !in_the_way,
+        findings: &findings,
+        seen: &facts.seen,
+        looked: &facts.looked,
+    };
+    if args.format.json {
+        context.out.json(&diagnosis)?;
+    } else {
+        context
+            .out
+            .text(&render::doctor(&diagnosis, &context.page))?;
+    }
+    Ok(if in_the_way { EXIT_FAILED } else { EXIT_DONE })
+}
+
+/// The service; `None` where there is no manager that could be asked.
+fn service(context: &Context) -> Option<Service> {
+    let site = service::Site::find(context.paths().ok()?, context.env.clone()).ok()?;
+    let own = site.program.clone();
+    let state = service::state(&site).ok()?;
+    Some(Service {
+        kind: state.kind,
+        installed: state.installed.is_some(),
+        running: state.pid.is_some(),
+        program: state.program,
+        own,
+        troubles: state.troubles,
+    })
 }

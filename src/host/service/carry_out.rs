@@ -16,6 +16,9 @@ use crate::ipc;
 
 /// A service manager gives a service 90 s to start and as long to stop.
 const COMMAND_TIME: Duration = Duration::from_secs(200);
+/// launchd kills what does not end 5 s after it was told to.
+const INSIST_TIME: Duration = Duration::from_secs(10);
+const INSIST_PAUSE: Duration = Duration::from_millis(200);
 /// An agent ends at once, unless a turn is just writing the go env file.
 const END_TIME: Duration = Duration::from_secs(15);
 
@@ -59,6 +62,10 @@ async fn do_one(step: &Step, site: &Site) -> Result<Option<Done>, ServiceError> 
             Err(_) if *may_fail => Ok(None),
             Err(error) => Err(error),
         },
+        Step::Insist { program, args } => {
+            insist(program, args, INSIST_TIME).await?;
+            Ok(Some(format!("ran {}", command_line(program, args))))
+        }
         Step::Spawn { program, args } => {
             spawn(program, args).map_err(|source| failed(program, source))?;
             Ok(Some(format!(
@@ -161,6 +168,16 @@ async fn run(program: &OsStr, args: &[OsString]) -> Result<(), ServiceError> {
     }))
 }
 
+async fn insist(program: &OsStr, args: &[OsString], within: Duration) -> Result<(), ServiceError> {
+    let start = std::time::Instant::now();
+    loop {
+        match run(program, args).await {
+            Err(_) if start.elapsed() < within => tokio::time::sleep(INSIST_PAUSE).await,
+            done => return done,
+        }
+    }
+}
+
 /// The last lines that it has said, as one; a program may say a lot.
 fn last_words(said: &[u8]) -> Option<String> {
     let said = String::from_utf8_lossy(said);
@@ -247,5 +264,31 @@ mod registry {
 
     pub(super) fn remove(_: &str, _: &str) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_insisted_on_is_tried_until_it_succeeds_or_time_is_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let tries = folder.path().join("tries");
+        // Fails twice, as launchctl does while something still ends.
+        let script = r#"echo >>"$0"; [ "$(wc -l <"$0")" -ge 3 ] || { echo busy >&2; exit 5; }"#;
+        let args: Vec<OsString> = vec!["-c".into(), script.into(), tries.clone().into()];
+        let count = || std::fs::read_to_string(&tries).unwrap().lines().count();
+        insist(OsStr::new("sh"), &args, Duration::from_secs(20))
+            .await
+            .unwrap();
+        assert_eq!(count(), 3);
+        std::fs::remove_file(&tries).unwrap();
+        let error = insist(OsStr::new("sh"), &args, Duration::ZERO)
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("busy"), "{error}");
+        assert_eq!(count(), 1);
     }
 }

@@ -32,11 +32,19 @@ use systemd as os;
 
 /// The shape of a LaunchAgent is tested on every system.
 #[cfg(any(target_os = "macos", test))]
+#[cfg_attr(
+    not(target_os = "macos"),
+    allow(dead_code, unused_imports, unreachable_pub)
+)]
 mod launchd;
 #[cfg(target_os = "macos")]
 use launchd as os;
+#[cfg(target_os = "macos")]
+pub use launchd::LogKeeper;
 
-#[cfg(windows)]
+/// What is written into the registry, and when, is tested on every system.
+#[cfg(any(windows, test))]
+#[cfg_attr(not(windows), allow(dead_code))]
 mod run_key;
 #[cfg(windows)]
 use run_key as os;

@@ -4,7 +4,8 @@ use std::io;
 
 use windows_sys::Win32::Foundation::{ERROR_MORE_DATA, ERROR_SUCCESS, WIN32_ERROR};
 use windows_sys::Win32::System::Registry::{
-    HKEY_CURRENT_USER, REG_SZ, RRF_RT_REG_SZ, RegDeleteKeyValueW, RegGetValueW, RegSetKeyValueW,
+    HKEY_CURRENT_USER, REG_SZ, RRF_RT_REG_BINARY, RRF_RT_REG_SZ, RegDeleteKeyValueW, RegGetValueW,
+    RegSetKeyValueW,
 };
 
 /// UTF-16 units; a command line has at most 32,767.
@@ -39,6 +40,36 @@ pub(super) fn get(key: &str, name: &str) -> io::Result<Option<String>> {
             let until_zero = text.iter().take_while(|unit| **unit != 0).copied();
             let units: Vec<u16> = until_zero.collect();
             Ok(Some(String::from_utf16_lossy(&units)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The bytes of a binary value; `None`: there is no such value.
+///
+/// # Errors
+/// When it is no binary value, is longer than 1 KiB or may not be read.
+pub(super) fn get_bytes(key: &str, name: &str) -> io::Result<Option<Vec<u8>>> {
+    let (key, name) = (wide(key)?, wide(name)?);
+    let mut bytes = vec![0_u8; 1024];
+    let mut length = 1024;
+    // SAFETY: the names end with a zero; `bytes` has `length` bytes, and both outlive the call.
+    let error = unsafe {
+        RegGetValueW(
+            HKEY_CURRENT_USER,
+            key.as_ptr(),
+            name.as_ptr(),
+            RRF_RT_REG_BINARY,
+            std::ptr::null_mut(),
+            bytes.as_mut_ptr().cast(),
+            &mut length,
+        )
+    };
+    match check(error) {
+        Ok(()) => {
+            bytes.truncate(length as usize);
+            Ok(Some(bytes))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

@@ -33,6 +33,14 @@ pub enum Step {
         /// Go on though it fails: stopping what does not run.
         may_fail: bool,
     },
+    /// Run a command again and again, for some seconds, until it succeeds: what was told to end
+    /// before it has not let go yet.
+    Insist {
+        /// The program, looked for in PATH when it is no path.
+        program: OsString,
+        /// Its arguments.
+        args: Vec<OsString>,
+    },
     /// Start a program that stays, and do not wait for it. It hears nothing of this terminal.
     Spawn {
         /// The program.

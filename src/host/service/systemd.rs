@@ -369,6 +369,7 @@ fn is_to_be_done(step: &Step) -> bool {
         | Step::EndAgent
         | Step::SetValue { .. }
         | Step::RemoveValue { .. }
+        | Step::Insist { .. }
         | Step::Tell { .. } => true,
     }
 }

@@ -1,7 +1,24 @@
 //! Between the agent and what is drawn: follows the agent's status, makes faces and news of it,
 //! and turns clicks into commands. The same on every system.
 
-use super::face::{Action, Face, News};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::task::JoinSet;
+
+use super::face::{Action, Face, News, Surroundings};
+use super::follow::{Seen, follow};
+use super::herald::Herald;
+use super::looks::face;
+use super::site::Site;
+use super::{log, policy, status_text};
+use crate::agent::{Command, Error, Reply};
+use crate::ipc::ask;
+use crate::model::status::Status;
+use crate::state::entry::Outcome;
 
 /// What a backend can do. Called on the control's thread; a backend whose window lives on
 /// another thread hands it over there. No call blocks.
@@ -18,6 +35,12 @@ pub trait Shown {
     fn start_at_login(&mut self, wanted: bool) -> Option<bool>;
     /// Is started at login? `None`: this backend cannot say.
     fn starts_at_login(&self) -> Option<bool>;
+    /// Can it start an agent that is not running?
+    fn can_start_agent(&self) -> bool {
+        false
+    }
+    /// Starts it, without waiting for it: it is seen when it answers.
+    fn start_agent(&mut self) {}
     /// Takes the icon away; the control ends.
     fn end(&mut self);
 }
@@ -29,4 +52,242 @@ pub enum Event {
     Chosen(Action),
     /// The menu is about to be opened: "since" and "ago" are to be fresh.
     Opening,
+    /// Something the backend had been asked for could not be done; the user is told.
+    Failed {
+        /// What: "goroam could not be started".
+        what: String,
+        /// Why, and the way out.
+        why: String,
+    },
+}
+
+/// Runs until the user quits, or until the backend has gone away with its end of `events`.
+/// Needs a tokio runtime with time and network; costs nothing while nothing happens.
+pub async fn control(site: Site, shown: impl Shown, mut events: UnboundedReceiver<Event>) {
+    let hurry = Arc::new(Notify::new());
+    let (tell, mut told) = mpsc::channel(1);
+    // Dropped with this function, and what is under way with it.
+    let mut background = JoinSet::new();
+    background.spawn(follow(site.paths.clone(), tell, Arc::clone(&hurry)));
+    let mut control = Control {
+        site,
+        shown,
+        hurry,
+        status: None,
+        drawn: None,
+        complaint: None,
+        herald: Herald::default(),
+        clicks: JoinSet::new(),
+    };
+    loop {
+        let due = control.herald.due();
+        tokio::select! {
+            event = events.recv() => match event {
+                Some(Event::Chosen(Action::Quit)) => return control.shown.end(),
+                Some(Event::Chosen(action)) => control.chosen(action),
+                Some(Event::Opening) => control.opening(),
+                Some(Event::Failed { what, why }) => control.complain(&what, &why),
+                None => return,
+            },
+            Some(seen) = told.recv() => control.seen(seen),
+            Some(done) = control.clicks.join_next() => match done {
+                Ok(done) => control.done(done),
+                Err(error) => control.complain("goroam has made a mistake", &error.to_string()),
+            },
+            () = until(due) => {
+                if let Some(news) = control.herald.tell(Instant::now()) {
+                    control.shown.notify(&news);
+                }
+            }
+        }
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+struct Control<S> {
+    site: Site,
+    shown: S,
+    hurry: Arc<Notify>,
+    status: Option<Status>,
+    drawn: Option<Face>,
+    /// What the last agent that could not be understood was told off for.
+    complaint: Option<String>,
+    herald: Herald,
+    clicks: JoinSet<Done>,
+}
+
+/// What came of a click.
+#[derive(Debug)]
+enum Done {
+    Answered(Action, Box<Result<Reply, Error>>),
+    Opened(&'static str, Result<PathBuf, String>),
+}
+
+impl<S: Shown> Control<S> {
+    fn seen(&mut self, seen: Seen) {
+        match seen {
+            Seen::Status(status) => {
+                self.herald.saw(&status, Instant::now());
+                self.status = Some(*status);
+                self.complaint = None;
+            }
+            Seen::Gone(words) => {
+                self.status = None;
+                if words.is_some() && words != self.complaint {
+                    self.complain(
+                        "The agent cannot be asked",
+                        words.as_deref().unwrap_or_default(),
+                    );
+                    self.complaint = words;
+                }
+            }
+        }
+        self.draw();
+    }
+
+    /// Only what has changed is drawn: some backends blink.
+    fn draw(&mut self) {
+        let around = Surroundings {
+            starts_at_login: self.shown.starts_at_login(),
+            can_start: self.shown.can_start_agent(),
+            now: jiff::Zoned::now(),
+        };
+        let face = face(self.status.as_ref(), &around);
+        if self.drawn.as_ref() != Some(&face) {
+            self.shown.show(&face);
+            self.drawn = Some(face);
+        }
+    }
+
+    fn opening(&mut self) {
+        self.hurry.notify_one();
+        self.draw();
+    }
+
+    fn chosen(&mut self, action: Action) {
+        match &action {
+            Action::ShowStatus => {
+                let text = status_text::text(self.status.as_ref(), &jiff::Zoned::now());
+                self.shown.tell("goroam status", &text);
+            }
+            Action::Pin { profile, within } => {
+                let now = jiff::Timestamp::now();
+                let until = within.map(|within| now.checked_add(within));
+                match until.transpose() {
+                    Ok(until) => {
+                        let profile = profile.clone();
+                        self.ask(action, Command::Use { profile, until });
+                    }
+                    Err(error) => self.complain(&what_failed(&action), &error.to_string()),
+                }
+            }
+            Action::Automatic => self.ask(action, Command::Auto),
+            Action::ProbeNow => self.ask(action, Command::Once { dry_run: false }),
+            Action::Pause => self.ask(action, Command::Pause),
+            Action::OpenPolicy => self.open_policy(),
+            Action::OpenLog => {
+                let paths = self.site.paths.clone();
+                let write = move || Done::Opened("The log cannot be opened", log::write(&paths));
+                self.clicks.spawn_blocking(write);
+            }
+            Action::StartAgent => {
+                self.shown.start_agent();
+                self.hurry.notify_one();
+            }
+            Action::StartAtLogin(wanted) => {
+                if self.shown.start_at_login(*wanted) != Some(*wanted) {
+                    let why = "the system has not taken it; the icon stays for this session";
+                    self.complain("Start at login was not changed", why);
+                }
+                self.draw();
+            }
+            // It has ended the loop already.
+            Action::Quit => {}
+        }
+    }
+
+    /// In a task of its own: a turn may take minutes, and the next click is not to wait for it.
+    fn ask(&mut self, action: Action, command: Command) {
+        let paths = self.site.paths.clone();
+        self.clicks.spawn(async move {
+            let answer = ask(&paths, command).await;
+            Done::Answered(action, Box::new(answer))
+        });
+    }
+
+    fn open_policy(&mut self) {
+        let followed = self
+            .status
+            .as_ref()
+            .map(|status| PathBuf::from(&status.policy));
+        let site = self.site.clone();
+        self.clicks.spawn_blocking(move || {
+            let opened = policy::find_or_write(&site, followed);
+            Done::Opened("The policy cannot be opened", opened)
+        });
+    }
+
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::Opened(_, Ok(path)) => self.shown.open(&path),
+            Done::Opened(what, Err(why)) => self.complain(what, &why),
+            Done::Answered(action, answer) => match *answer {
+                Ok(Reply::Turn(turn)) => match turn.outcome {
+                    Outcome::Failed { error } => self.complain(&what_failed(&action), &error),
+                    Outcome::Written { .. }
+                    | Outcome::Unchanged
+                    | Outcome::DryRun
+                    | Outcome::Restored { .. } => self.answer(&action, &turn.status),
+                },
+                Ok(Reply::Status(_)) => {}
+                Ok(Reply::Failed { error, .. }) => self.complain(&what_failed(&action), &error),
+                Err(error) => {
+                    // It may be back by now, or gone without a word.
+                    self.hurry.notify_one();
+                    self.complain(&what_failed(&action), &error.to_string());
+                }
+            },
+        }
+    }
+
+    /// Whoever has probed by hand wants to hear of it, even if nothing has changed; a switch is
+    /// told anyhow.
+    fn answer(&mut self, action: &Action, after: &Status) {
+        let profile = after.profile.as_deref().unwrap_or("no profile");
+        let before = self
+            .status
+            .as_ref()
+            .and_then(|status| status.profile.as_deref());
+        if *action == Action::ProbeNow && after.notify && before == after.profile.as_deref() {
+            let why = after.why.as_deref().unwrap_or("nothing has changed");
+            let title = format!("{profile} stays");
+            self.shown.notify(&News::new(&title, why, false));
+        }
+    }
+
+    fn complain(&mut self, what: &str, why: &str) {
+        self.shown.notify(&News::new(what, why, true));
+    }
+}
+
+/// What a click did not do.
+fn what_failed(action: &Action) -> String {
+    match action {
+        Action::Pin { profile, .. } => format!("{profile} was not put in force"),
+        Action::Automatic => "It does not choose by the network".to_owned(),
+        Action::ProbeNow => "The network was not probed".to_owned(),
+        Action::Pause => "goroam was not paused".to_owned(),
+        Action::ShowStatus
+        | Action::OpenPolicy
+        | Action::OpenLog
+        | Action::StartAgent
+        | Action::StartAtLogin(_)
+        | Action::Quit => "That was not done".to_owned(),
+    }
 }

@@ -1,9 +1,7 @@
-//! What a tray shows, as plain data made from a [`Status`]: compared in tests, drawn by a
-//! backend that has no opinion of its own.
+//! What a tray shows, as plain data: compared in tests, drawn by a backend that has no opinion
+//! of its own.
 
 use std::time::Duration;
-
-use crate::model::status::Status;
 
 /// The icon, one for each state. A symbol tells them apart, a colour only repeats it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,6 +16,17 @@ pub enum Icon {
     Paused,
     /// No agent answers.
     Stopped,
+}
+
+impl Icon {
+    /// All of them.
+    pub const ALL: [Icon; 5] = [
+        Icon::Good,
+        Icon::Offline,
+        Icon::Attention,
+        Icon::Paused,
+        Icon::Stopped,
+    ];
 }
 
 /// What a click asks for.
@@ -42,6 +51,8 @@ pub enum Action {
     OpenLog,
     /// Leave everything as it is until "automatic".
     Pause,
+    /// Start the agent; in the menu only where [`Surroundings::can_start`].
+    StartAgent,
     /// Start at login, or not any more.
     StartAtLogin(bool),
     /// End the tray, and the agent if it lives in it.
@@ -57,7 +68,8 @@ pub enum Item {
     Text(String),
     /// Something to choose.
     Choice {
-        /// Its words.
+        /// Its words. Plain text: `&` and `_` stand for themselves, and a backend whose menus
+        /// take them for access keys doubles them.
         label: String,
         /// What it asks for.
         action: Action,
@@ -82,7 +94,8 @@ pub enum Item {
 pub struct Face {
     /// The icon.
     pub icon: Icon,
-    /// Profile, since when, why; at most 127 UTF-16 units, which is what Windows takes.
+    /// Profile, since when, why, with `\n` between; at most 127 UTF-16 units, which is what
+    /// Windows takes.
     pub tooltip: String,
     /// The menu, from the top.
     pub menu: Vec<Item>,
@@ -91,9 +104,9 @@ pub struct Face {
 /// Something that a user wants to be told of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct News {
-    /// A few words: "office → home".
+    /// A few words: "office → home". At most 63 UTF-16 units, which is what Windows takes.
     pub title: String,
-    /// A sentence: why.
+    /// A sentence: why. At most 255 UTF-16 units, for the same reason.
     pub text: String,
     /// Trouble, not a switch.
     pub trouble: bool,
@@ -104,22 +117,8 @@ pub struct News {
 pub struct Surroundings {
     /// Does it start at login? `None`: this backend cannot say or change it.
     pub starts_at_login: Option<bool>,
+    /// Can this backend start an agent where none is running?
+    pub can_start: bool,
     /// Now, and where: for "since 09:12".
     pub now: jiff::Zoned,
-}
-
-/// What to show; `status` is `None` while no agent answers.
-pub fn face(status: Option<&Status>, around: &Surroundings) -> Face {
-    let _ = (status, around);
-    Face {
-        icon: Icon::Stopped,
-        tooltip: String::new(),
-        menu: Vec::new(),
-    }
-}
-
-/// What to tell between two states; nothing where the user has switched that off.
-pub fn news(before: Option<&Status>, now: Option<&Status>) -> Option<News> {
-    let _ = (before, now);
-    None
 }

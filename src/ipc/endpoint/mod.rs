@@ -12,4 +12,7 @@ mod windows;
 #[cfg(windows)]
 use windows as os;
 
+#[cfg(windows)]
+pub use windows::is_listening;
+
 pub(super) use os::{ClientEnd, Listener, ServerEnd, connect};

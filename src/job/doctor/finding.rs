@@ -1,6 +1,6 @@
 //! What the doctor found.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// How bad it is; the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -14,17 +14,193 @@ pub enum Severity {
     Note,
 }
 
+/// A word for scripts; `docs/doctor.md` lists every one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Code {
+    /// A shell's start-up file sets the variable.
+    ShadowedByShell,
+    /// A file that is read at login sets it.
+    ShadowedByLogin,
+    /// The service manager hands it to everything that it starts.
+    ShadowedByManager,
+    /// It stands in the registry.
+    ShadowedByRegistry,
+    /// An editor's settings set it.
+    ShadowedByEditor,
+    /// A tool sets it in this folder.
+    ShadowedInFolder,
+    /// This process has it, and no file that could be found sets it.
+    ShadowedHere,
+    /// Programs that run have it, and nothing sets it any more.
+    ShadowedInProcess,
+    /// go reads another file, or none.
+    GoenvElsewhere,
+    /// `GO111MODULE=off`
+    ModulesOff,
+    /// `GOFLAGS=-mod=…`
+    GoflagsMod,
+    /// `GOFLAGS=-insecure`
+    GoflagsInsecure,
+    /// GOROOT is set.
+    GorootSet,
+    /// GOTOOLCHAIN is set.
+    ToolchainSet,
+    /// There is no go env file that goroam may write.
+    NoEnvFile,
+    /// The go env file may not be written.
+    EnvFileReadOnly,
+    /// Somebody else has changed what goroam wrote.
+    Drift,
+    /// The policy cannot be used.
+    PolicyUnusable,
+    /// The policy has warnings.
+    PolicyWarnings,
+    /// There is no go command.
+    NoGo,
+    /// Several go commands, of different versions, are on PATH.
+    SeveralGo,
+    /// The agent has something to tell.
+    Trouble,
+    /// Nothing is written for now.
+    Paused,
+    /// No agent is running.
+    NoAgent,
+    /// The agent is of another version than this program.
+    AgentOutdated,
+    /// goroam is not started at login.
+    ServiceMissing,
+    /// The service is there and does not run.
+    ServiceStopped,
+    /// The service starts another program.
+    ServiceOtherProgram,
+    /// Something is wrong with the service.
+    ServiceTrouble,
+    /// A place could not be looked at.
+    Unread,
+}
+
+impl Code {
+    /// All of them, as they are documented.
+    pub const ALL: [Code; 30] = [
+        Code::ShadowedByShell,
+        Code::ShadowedByLogin,
+        Code::ShadowedByManager,
+        Code::ShadowedByRegistry,
+        Code::ShadowedByEditor,
+        Code::ShadowedInFolder,
+        Code::ShadowedHere,
+        Code::ShadowedInProcess,
+        Code::GoenvElsewhere,
+        Code::ModulesOff,
+        Code::GoflagsMod,
+        Code::GoflagsInsecure,
+        Code::GorootSet,
+        Code::ToolchainSet,
+        Code::NoEnvFile,
+        Code::EnvFileReadOnly,
+        Code::Drift,
+        Code::PolicyUnusable,
+        Code::PolicyWarnings,
+        Code::NoGo,
+        Code::SeveralGo,
+        Code::Trouble,
+        Code::Paused,
+        Code::NoAgent,
+        Code::AgentOutdated,
+        Code::ServiceMissing,
+        Code::ServiceStopped,
+        Code::ServiceOtherProgram,
+        Code::ServiceTrouble,
+        Code::Unread,
+    ];
+
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Code::ShadowedByShell => "shadowed-by-shell",
+            Code::ShadowedByLogin => "shadowed-by-login",
+            Code::ShadowedByManager => "shadowed-by-manager",
+            Code::ShadowedByRegistry => "shadowed-by-registry",
+            Code::ShadowedByEditor => "shadowed-by-editor",
+            Code::ShadowedInFolder => "shadowed-in-folder",
+            Code::ShadowedHere => "shadowed-here",
+            Code::ShadowedInProcess => "shadowed-in-process",
+            Code::GoenvElsewhere => "goenv-elsewhere",
+            Code::ModulesOff => "modules-off",
+            Code::GoflagsMod => "goflags-mod",
+            Code::GoflagsInsecure => "goflags-insecure",
+            Code::GorootSet => "goroot-set",
+            Code::ToolchainSet => "toolchain-set",
+            Code::NoEnvFile => "no-env-file",
+            Code::EnvFileReadOnly => "env-file-read-only",
+            Code::Drift => "drift",
+            Code::PolicyUnusable => "policy-unusable",
+            Code::PolicyWarnings => "policy-warnings",
+            Code::NoGo => "no-go",
+            Code::SeveralGo => "several-go",
+            Code::Trouble => "trouble",
+            Code::Paused => "paused",
+            Code::NoAgent => "no-agent",
+            Code::AgentOutdated => "agent-outdated",
+            Code::ServiceMissing => "service-missing",
+            Code::ServiceStopped => "service-stopped",
+            Code::ServiceOtherProgram => "service-other-program",
+            Code::ServiceTrouble => "service-trouble",
+            Code::Unread => "unread",
+        }
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// What the doctor found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// A word for scripts: `shadowed-by-shell`.
-    pub code: &'static str,
+    pub code: Code,
     /// How bad it is.
     pub severity: Severity,
+    /// The variable that it is about.
+    pub name: Option<String>,
     /// Where: a file with its line, a process, a registry value.
     pub place: Option<String>,
     /// What is so, in one sentence.
     pub says: String,
+    /// Why it matters, in one sentence; may be empty.
+    pub why: String,
+    /// Where it reaches: kinds of shells, this shell, programs that run.
+    pub reaches: Vec<String>,
     /// What to do about it.
     pub mend: String,
+}
+
+impl Finding {
+    /// One without a place.
+    pub(super) fn new(
+        code: Code,
+        severity: Severity,
+        says: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Finding {
+        Finding {
+            code,
+            severity,
+            name: None,
+            place: None,
+            says: says.into(),
+            why: String::new(),
+            reaches: Vec::new(),
+            mend: mend.into(),
+        }
+    }
+
+    /// With a reason.
+    pub(super) fn because(mut self, why: impl Into<String>) -> Finding {
+        self.why = why.into();
+        self
+    }
 }

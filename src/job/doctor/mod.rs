@@ -3,11 +3,32 @@
 //! what to do about each.
 //!
 //! ```text
-//! gather (I/O) → Facts → checks (pure) → Finding
+//! examine (I/O) → Facts → check (pure) → Finding
 //! ```
+//!
+//! No file is carried out, whatever language it is in, and no value leaves without its
+//! credentials taken out.
 //!
 //! May import: model, gocmd, state, agent, ipc, paths, environment.
 
+mod cause;
+mod checks;
+mod examine;
+mod facts;
+mod files;
 mod finding;
+mod format;
+mod gather;
+mod gomany;
+mod house;
+mod managers;
+mod meaning;
+mod places;
+mod programs;
+mod shell;
+mod words;
 
-pub use finding::{Finding, Severity};
+pub use checks::check;
+pub use examine::{Patient, examine};
+pub use facts::{Facts, House, Kind, Service, Sighting};
+pub use finding::{Code, Finding, Severity};

@@ -21,8 +21,9 @@ pub(super) fn read() -> Resolver {
     from_store().unwrap_or_else(|| conf::read(Path::new(COPY)).unwrap_or_default())
 }
 
+/// configd says it itself (`configd.rs`).
 pub(super) fn files() -> Vec<PathBuf> {
-    vec![COPY.into()]
+    Vec::new()
 }
 
 fn from_store() -> Option<Resolver> {

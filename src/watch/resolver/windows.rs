@@ -1,5 +1,5 @@
-//! Windows: servers and suffixes of each adapter that is up. There is no file to watch; a
-//! change comes with DHCP, which changes an address too, or shows at the next survey.
+//! Windows: servers and suffixes of each adapter that is up. There is no file to watch, but a
+//! key of the registry (`registry_windows`).
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;

@@ -12,8 +12,11 @@ use crate::model::{Route, Rule};
 use crate::watch::event::Hint;
 use crate::watch::source::Source;
 
-/// A message has 92 bytes and eight addresses at most.
-const BUFFER: usize = 2048;
+/// A message has a header of up to 160 bytes and eight addresses of up to 256.
+const BUFFER: usize = 4096;
+/// The usual 8 KB are some forty messages, and the kernel drops those that do not fit without a
+/// word: a VPN that comes up sends more. It is memory only while messages wait.
+const WAITING: c_int = 256 * 1024;
 /// So many messages are read before the others in the runtime get their turn.
 const MOST_AT_ONCE: usize = 256;
 /// The table may grow between the question for its size and the one for its contents.
@@ -81,7 +84,8 @@ fn sysctl(buffer: *mut u8, size: &mut usize) -> io::Result<()> {
     Ok(())
 }
 
-/// The kernel's messages about links, addresses and routes.
+/// The kernel's messages about links, addresses and routes. Those that it drops are made up for
+/// by configd's, and by the next re-check.
 pub(in crate::watch) struct Messages {
     socket: AsyncFd<OwnedFd>,
     buffer: Vec<u8>,
@@ -106,6 +110,17 @@ impl Source for Messages {
         if !flags_set {
             return Err(io::Error::last_os_error());
         }
+        // With the usual size it works too.
+        // SAFETY: the descriptor is open, and the option is a number of the size that is said.
+        let _ = unsafe {
+            libc::setsockopt(
+                fd,
+                libc::SOL_SOCKET,
+                libc::SO_RCVBUF,
+                std::ptr::from_ref(&WAITING).cast(),
+                size_of_val(&WAITING) as libc::socklen_t,
+            )
+        };
         // SAFETY: `OwnedFd` owns its descriptor, keeps the same one, and closes it when
         // dropped, which the `AsyncFd` does after it has let go of it.
         let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE)? };
@@ -126,7 +141,9 @@ impl Source for Messages {
                     Ok(Ok(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
                     Ok(Ok(length)) => {
                         let bytes = self.buffer.get(..length).unwrap_or_default();
-                        if messages(bytes).any(|message| message.is_telling()) {
+                        // One that fills the buffer has been cut off, and cannot be read.
+                        let cut_off = length == BUFFER;
+                        if cut_off || messages(bytes).any(|message| message.is_telling()) {
                             telling = Some(Hint::Network);
                         }
                     }

@@ -1,0 +1,170 @@
+//! The characters that a terminal can show.
+
+use unicode_width::UnicodeWidthChar as _;
+
+use crate::environment::Environment;
+
+/// The characters of a live view.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::cli) struct Glyphs {
+    /// Heights, low to high.
+    pub(super) steps: [char; 8],
+    /// A round in which a target was not up.
+    pub(super) not_up: char,
+    /// Something is left out.
+    pub(super) to: &'static str,
+    /// From one thing to another.
+    pub(super) arrow: &'static str,
+    /// The end of a text that has been cut; one column wide.
+    pub(super) mark: char,
+    is_ascii: bool,
+}
+
+/// Where Unicode can be shown.
+pub(in crate::cli) const UNICODE: Glyphs = Glyphs {
+    steps: ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
+    not_up: '×',
+    to: "…",
+    arrow: "→",
+    mark: '…',
+    is_ascii: false,
+};
+
+/// Where it cannot.
+pub(in crate::cli) const ASCII: Glyphs = Glyphs {
+    steps: ['_', '.', ':', '-', '=', '+', '*', '#'],
+    not_up: 'x',
+    to: "..",
+    arrow: "->",
+    mark: '>',
+    is_ascii: true,
+};
+
+/// What the locale and the terminal can show. The Linux console's fonts have no eighths.
+pub(in crate::cli) fn glyphs(env: &Environment) -> &'static Glyphs {
+    if cfg!(windows) {
+        return &UNICODE;
+    }
+    // POSIX: the first of these that is set decides about characters.
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| env.get(name))
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let is_unicode = locale.contains("utf-8") || locale.contains("utf8");
+    match env.get("TERM") {
+        Some("linux" | "dumb") | None => &ASCII,
+        Some(_) if is_unicode => &UNICODE,
+        Some(_) => &ASCII,
+    }
+}
+
+impl Glyphs {
+    /// A piece of text as it can be shown: never wider than it was.
+    pub(super) fn fit_for_terminal(&self, text: &str) -> String {
+        if !self.is_ascii {
+            return text.to_owned();
+        }
+        let spelled = |c: char| match c {
+            '●' => '*',
+            '○' => 'o',
+            '·' | '–' | '—' => '-',
+            '✓' => '+',
+            '✗' | '×' => 'x',
+            '“' | '”' => '"',
+            '‘' | '’' => '\'',
+            '→' => '>',
+            '…' => '~',
+            c if c.is_ascii() => c,
+            c if self.steps.contains(&c) => c,
+            _ => '?',
+        };
+        text.chars().map(spelled).collect()
+    }
+
+    /// As much of the text as so many columns of a terminal hold.
+    pub(super) fn take<'a>(&self, text: &'a str, columns: usize) -> &'a str {
+        let mut used = 0;
+        for (at, c) in text.char_indices() {
+            used += c.width().unwrap_or(0);
+            if used > columns {
+                return text.get(..at).unwrap_or_default();
+            }
+        }
+        text
+    }
+
+    /// The same, with a mark where it is cut.
+    pub(super) fn cut(&self, text: &str, columns: usize) -> String {
+        if columns_of(text) <= columns {
+            return text.to_owned();
+        }
+        let Some(room) = columns.checked_sub(1) else {
+            return String::new();
+        };
+        format!("{}{}", self.take(text, room).trim_end(), self.mark)
+    }
+}
+
+/// The columns of a terminal that a text takes; East Asian characters take two.
+pub(super) fn columns_of(text: &str) -> usize {
+    // By character, as `take` counts: of a sequence the parts may be counted otherwise.
+    text.chars().map(|c| c.width().unwrap_or(0)).sum()
+}
+
+/// The columns that a painted text takes.
+pub(in crate::cli) fn columns_of_painted(text: &str) -> usize {
+    columns_of(&anstream::adapter::strip_str(text).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ASCII, UNICODE, columns_of, glyphs};
+    use crate::environment::Environment;
+
+    #[test]
+    fn the_locale_and_the_terminal_decide() {
+        for (vars, is_ascii) in [
+            (&[("TERM", "xterm"), ("LANG", "C.UTF-8")][..], false),
+            (&[("TERM", "xterm"), ("LANG", "de_DE.utf8")], false),
+            (&[("TERM", "xterm"), ("LANG", "C")], true),
+            (
+                &[("TERM", "xterm"), ("LANG", "en_US.UTF-8"), ("LC_ALL", "C")],
+                true,
+            ),
+            (
+                &[("TERM", "tmux"), ("LANG", "C"), ("LC_CTYPE", "C.UTF-8")],
+                false,
+            ),
+            (&[("TERM", "linux"), ("LANG", "C.UTF-8")], true),
+            (&[("LANG", "C.UTF-8")], true),
+            (&[("TERM", "xterm")], true),
+        ] {
+            let env: Environment = vars.iter().copied().collect();
+            assert_eq!(glyphs(&env).is_ascii, is_ascii && cfg!(unix), "{vars:?}");
+        }
+    }
+
+    #[test]
+    fn a_cut_text_says_so_and_is_never_too_wide() {
+        assert_eq!(UNICODE.cut("office", 6), "office");
+        assert_eq!(UNICODE.cut("office", 5), "offi…");
+        assert_eq!(UNICODE.cut("a bcdef", 3), "a…");
+        assert_eq!(UNICODE.cut("a", 0), "");
+        // Two columns each.
+        assert_eq!(UNICODE.cut("会議室無線", 6), "会議…");
+        for columns in 0..12 {
+            assert!(columns_of(&UNICODE.cut("会議室x無線", columns)) <= columns);
+        }
+        assert_eq!(ASCII.cut("office", 5), "offi>");
+    }
+
+    #[test]
+    fn where_unicode_cannot_be_shown_nothing_of_it_is_sent() {
+        let text = "● office · “corp” → 会 ✓ ✗ … – ×";
+        let shown = ASCII.fit_for_terminal(text);
+        assert_eq!(shown, "* office - \"corp\" > ? + x ~ - x");
+        assert!(columns_of(&shown) <= columns_of(text));
+        assert_eq!(UNICODE.fit_for_terminal(text), text);
+    }
+}

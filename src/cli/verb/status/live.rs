@@ -1,0 +1,114 @@
+//! `goroam status --watch` for a person: one screen, drawn anew when something on it changes.
+//! In between everything waits; the only timer is the one for "2 h 04 min".
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::caller::of_caller;
+use super::follow::{News, follow};
+use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::render::{self, Glyphs, Page, View, columns_of_painted};
+use crate::cli::terminal::{Event, Events, Screen, can_stop, stop_until_continued};
+use crate::ipc::Watching;
+use crate::model::status::Status;
+
+const CTRL_C: u8 = 3;
+const CTRL_D: u8 = 4;
+const CTRL_L: u8 = 12;
+const CTRL_Z: u8 = 26;
+
+/// Shows what the agent tells until `q`, Ctrl-C or a signal.
+pub(super) async fn run(
+    context: &Context,
+    watching: Watching,
+    first: Status,
+) -> Result<u8, Failure> {
+    let mut events = Events::listen()?;
+    let mut screen = Screen::take()?;
+    let mut following = follow(context.paths()?, watching);
+    let mut picture = Picture {
+        glyphs: render::glyphs(&context.env),
+        colors: anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never,
+        status: first,
+        away: None,
+    };
+    loop {
+        let page = context.page.later();
+        picture.draw(&mut screen, &page)?;
+        let news = tokio::select! {
+            event = events.next() => Happening::Terminal(event),
+            news = following.next() => Happening::Agent(news),
+            () = at(picture.stays(&page)) => continue,
+        };
+        match news {
+            Happening::Agent(Some(News::Status(status))) => {
+                picture.status = of_caller(context, *status);
+                picture.away = None;
+            }
+            Happening::Agent(Some(News::Away(why))) => picture.away = Some(why),
+            Happening::Agent(None) => {
+                let message = "what the agent tells cannot be followed any more";
+                return Err(Failure::said(message, EXIT_FAILED));
+            }
+            Happening::Terminal(Event::End(code)) => return Ok(code),
+            Happening::Terminal(Event::Key(b'q' | b'Q' | CTRL_C | CTRL_D)) => return Ok(EXIT_DONE),
+            Happening::Terminal(Event::Key(CTRL_Z)) if can_stop() => {
+                drop(screen);
+                stop_until_continued();
+                screen = Screen::take()?;
+            }
+            Happening::Terminal(Event::Key(CTRL_L)) => screen.forget(),
+            Happening::Terminal(Event::Key(_)) => following.ask_now(),
+            // Continued after a stop, the shell has written where we had drawn.
+            Happening::Terminal(Event::Changed) => screen.forget(),
+        }
+    }
+}
+
+enum Happening {
+    Terminal(Event),
+    /// `None`: whoever follows the agent has ended.
+    Agent(Option<News>),
+}
+
+/// What is shown.
+struct Picture {
+    glyphs: &'static Glyphs,
+    colors: bool,
+    status: Status,
+    away: Option<String>,
+}
+
+impl Picture {
+    fn draw(&self, screen: &mut Screen, page: &Page) -> Result<(), Failure> {
+        let size = screen.size();
+        let mut lines = render::live(&View {
+            status: &self.status,
+            away: self.away.as_deref(),
+            size,
+            page,
+            glyphs: self.glyphs,
+        });
+        if !self.colors {
+            for line in &mut lines {
+                *line = anstream::adapter::strip_str(line).to_string();
+            }
+        }
+        Ok(screen.show(size, lines, columns_of_painted)?)
+    }
+
+    /// How long it stays as it is if nothing happens; `None`: nothing on it grows old.
+    fn stays(&self, page: &Page) -> Option<Duration> {
+        self.status.since.map(|since| page.stays(since))
+    }
+}
+
+async fn at(wait: Option<Duration>) {
+    match wait {
+        Some(wait) => tokio::time::sleep_until(Instant::now() + wait).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,26 @@
+//! A LaunchAgent: launchd starts goroam at login, starts it again after a crash, and is told
+//! what to do through launchctl(1).
+//!
+//! ```text
+//! look (files, launchctl print) → Facts → steps → launchctl bootstrap, bootout, kickstart
+//! ```
+//!
+//! Compiled on every system for its tests; only macOS has a launchd.
+//!
+//! May import: the service room, agent (its supervisor), paths, environment.
+
+mod facts;
+#[cfg(test)]
+mod keys;
+#[cfg(unix)]
+mod log;
+mod names;
+mod plist;
+mod printed;
+mod state;
+mod steps;
+
+#[cfg(unix)]
+pub use log::LogKeeper;
+pub(super) use state::state;
+pub(super) use steps::{logs, plan};

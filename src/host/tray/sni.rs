@@ -1,0 +1,311 @@
+//! The tray on a Linux desktop: a StatusNotifierItem, its menu (com.canonical.dbusmenu) and
+//! notifications, all over the session's D-Bus. Without a host for such items (a bare window
+//! manager, GNOME without its extension) it waits for one, at no cost.
+
+use std::cell::Cell;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use ksni::{Handle, TrayMethods as _};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use zbus::fdo::{DBusProxy, RequestNameFlags};
+use zbus::{Connection, MessageStream};
+
+use super::control::{Event, Shown, control};
+use super::face::{Face, News, Surroundings};
+use super::looks::face;
+use super::site::Site;
+use super::sni_autostart::Autostart;
+use super::sni_item::SniItem;
+use super::sni_notify::notify;
+use crate::state::file;
+
+/// Whoever answers D-Bus calls later than this hangs.
+const ANSWERS: Duration = Duration::from_secs(10);
+/// To take the icon away before the process ends.
+const ENDS: Duration = Duration::from_secs(2);
+/// Opens a file with what the desktop opens such files with.
+const OPENER: &str = "xdg-open";
+/// Owned by the one tray of a session.
+const OWN_NAME: &str = "goroam.Tray";
+const WATCHER: &str = "org.kde.StatusNotifierWatcher";
+
+/// Shows the tray until the user quits or the session ends.
+///
+/// # Errors
+/// In words, when there is no session bus, or another tray in this session.
+pub(super) fn run(site: Site) -> Result<ExitCode, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start: {error}"))?;
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, tray(site))
+}
+
+async fn tray(site: Site) -> Result<ExitCode, String> {
+    let bus = session_bus().await?;
+    let closed = closed(&bus);
+    let (events, told) = unbounded_channel();
+    let handle = show_item(&bus, &events).await?;
+    let (jobs, todo) = unbounded_channel();
+    let work = tokio::task::spawn_local(work(todo, handle, bus.clone(), events.clone()));
+    let desktop = Desktop::new(&site, jobs, events);
+    tokio::select! {
+        () = control(site, desktop, told) => {}
+        () = closed => say("the session has ended"),
+    }
+    let _ = tokio::time::timeout(ENDS, work).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn session_bus() -> Result<Connection, String> {
+    let bus = async {
+        zbus::connection::Builder::session()?
+            .method_timeout(ANSWERS)
+            .build()
+            .await
+    };
+    let bus = bus.await.map_err(|error| {
+        format!(
+            "there is no session bus ({error}); start it within a desktop session, or set \
+             DBUS_SESSION_BUS_ADDRESS"
+        )
+    })?;
+    match bus
+        .request_name_with_flags(OWN_NAME, RequestNameFlags::DoNotQueue.into())
+        .await
+    {
+        Ok(_) => Ok(bus),
+        Err(zbus::Error::NameTaken) => {
+            Err("goroam-tray is running in this session already".to_owned())
+        }
+        Err(error) => Err(format!("the session bus refuses: {error}")),
+    }
+}
+
+/// Ends when the bus does: otherwise this process would outlive its session.
+fn closed(bus: &Connection) -> impl Future<Output = ()> + use<> {
+    let mut messages = MessageStream::from(bus);
+    async move { while let Some(Ok(_)) = messages.next().await {} }
+}
+
+async fn show_item(
+    bus: &Connection,
+    events: &UnboundedSender<Event>,
+) -> Result<Handle<SniItem>, String> {
+    loop {
+        let first = face(None, &Surroundings::default());
+        let item = SniItem::new(first, events.clone(), || {
+            say(
+                "no program in this session shows tray icons (GNOME needs the extension \
+                 AppIndicator); waiting for one",
+            );
+        });
+        let shown = item.assume_sni_available(true).spawn().await;
+        let handle = shown.map_err(|error| format!("the icon cannot be shown: {error}"))?;
+        // ksni asks for the watcher first and listens for it afterwards: one that came in
+        // between, as it may at login, would be waited for in vain.
+        let missed = handle.update(|item| item.was_without_host()).await == Some(true)
+            && has_watcher(bus).await;
+        if !missed {
+            return Ok(handle);
+        }
+        handle.shutdown().await;
+    }
+}
+
+async fn has_watcher(bus: &Connection) -> bool {
+    let asked = async {
+        let name = WATCHER.try_into().map_err(zbus::Error::from)?;
+        Ok::<bool, zbus::Error>(DBusProxy::new(bus).await?.name_has_owner(name).await?)
+    };
+    asked.await.unwrap_or(false)
+}
+
+/// What takes time, in the order in which it was asked for.
+enum Job {
+    Show(Face),
+    Notify(News),
+    Run {
+        command: Vec<PathBuf>,
+        what: String,
+        way_out: String,
+    },
+    End,
+}
+
+async fn work(
+    mut todo: UnboundedReceiver<Job>,
+    item: Handle<SniItem>,
+    bus: Connection,
+    events: UnboundedSender<Event>,
+) {
+    // A switch takes the place of the last one, and trouble that of the last trouble.
+    let last = [Rc::new(Cell::new(0)), Rc::new(Cell::new(0))];
+    while let Some(job) = todo.recv().await {
+        match job {
+            Job::Show(face) => {
+                item.update(move |item| item.set(face)).await;
+            }
+            Job::Notify(news) => {
+                let (bus, last) = (bus.clone(), Rc::clone(&last[usize::from(news.trouble)]));
+                tokio::task::spawn_local(async move {
+                    match notify(&bus, &news, last.get()).await {
+                        Ok(id) => last.set(id),
+                        Err(error) => say(&format!("{}: {} ({error})", news.title, news.text)),
+                    }
+                });
+            }
+            Job::Run {
+                command,
+                what,
+                way_out,
+            } => {
+                let events = events.clone();
+                tokio::task::spawn_local(async move {
+                    if let Err(why) = run_to_its_end(&command).await {
+                        let why = format!("{why}; {way_out}");
+                        let _ = events.send(Event::Failed { what, why });
+                    }
+                });
+            }
+            Job::End => break,
+        }
+    }
+    item.shutdown().await;
+}
+
+/// What it complains of, if it fails.
+async fn run_to_its_end(command: &[PathBuf]) -> Result<(), String> {
+    let Some((program, args)) = command.split_first() else {
+        return Ok(());
+    };
+    // An editor that xdg-open has started would die of a pipe that nobody reads any more.
+    let stderr = if program == Path::new(OPENER) {
+        Stdio::null()
+    } else {
+        Stdio::piped()
+    };
+    let output = tokio::process::Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(stderr)
+        .spawn()
+        .map_err(|error| format!("{}: {error}", program.display()))?
+        .wait_with_output()
+        .await
+        .map_err(|error| format!("{}: {error}", program.display()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.lines().find(|line| !line.trim().is_empty());
+    Err(match said {
+        Some(said) => said.to_owned(),
+        None => format!("{} failed ({})", program.display(), output.status),
+    })
+}
+
+/// What the control asks for; what takes time is handed to [`work`].
+struct Desktop {
+    jobs: UnboundedSender<Job>,
+    events: UnboundedSender<Event>,
+    runtime_folder: PathBuf,
+    autostart: Option<Autostart>,
+    has_service_manager: bool,
+}
+
+impl Desktop {
+    fn new(site: &Site, jobs: UnboundedSender<Job>, events: UnboundedSender<Event>) -> Desktop {
+        let config = site.paths.policy_named.then(|| site.paths.policy.clone());
+        let program = std::env::current_exe().ok();
+        let user_runtime = site.env.path("XDG_RUNTIME_DIR");
+        Desktop {
+            jobs,
+            events,
+            runtime_folder: site.paths.runtime.clone(),
+            autostart: program.and_then(|program| Autostart::find(&site.env, program, config)),
+            has_service_manager: user_runtime.is_some_and(|path| path.join("systemd").is_dir()),
+        }
+    }
+
+    fn job(&self, job: Job) {
+        // Nobody works only while it ends.
+        let _ = self.jobs.send(job);
+    }
+
+    fn run(&self, command: &[&OsStr], what: &str, way_out: String) {
+        self.job(Job::Run {
+            command: command.iter().map(PathBuf::from).collect(),
+            what: what.to_owned(),
+            way_out,
+        });
+    }
+}
+
+impl Shown for Desktop {
+    fn show(&mut self, face: &Face) {
+        self.job(Job::Show(face.clone()));
+    }
+
+    fn notify(&mut self, news: &News) {
+        self.job(Job::Notify(news.clone()));
+    }
+
+    /// In whatever shows text files: a toolkit only for this would be many times as big.
+    fn tell(&mut self, title: &str, text: &str) {
+        let path = self.runtime_folder.join("status.txt");
+        let written = file::private_folder(&self.runtime_folder)
+            .and_then(|()| file::replace(&path, format!("{title}\n\n{text}").as_bytes()));
+        match written {
+            Ok(()) => self.open(&path),
+            Err(error) => self.notify(&News::new(title, &error.to_string(), true)),
+        }
+    }
+
+    fn open(&mut self, path: &Path) {
+        let what = format!("{} cannot be opened", path.display());
+        let way_out = format!("it is at {}", path.display());
+        self.run(&[OPENER.as_ref(), path.as_ref()], &what, way_out);
+    }
+
+    fn start_at_login(&mut self, wanted: bool) -> Option<bool> {
+        let autostart = self.autostart.as_ref()?;
+        if let Err(error) = autostart.set(wanted) {
+            let why = error.to_string();
+            let what = "The autostart entry was not changed".to_owned();
+            let _ = self.events.send(Event::Failed { what, why });
+        }
+        Some(autostart.is_on())
+    }
+
+    fn starts_at_login(&self) -> Option<bool> {
+        self.autostart.as_ref().map(Autostart::is_on)
+    }
+
+    fn can_start_agent(&self) -> bool {
+        self.has_service_manager
+    }
+
+    fn start_agent(&mut self) {
+        let command = ["systemctl", "--user", "start", "goroam.service"];
+        let way_out = "`goroam service install` sets it up".to_owned();
+        self.run(&command.map(OsStr::new), "goroam was not started", way_out);
+    }
+
+    fn end(&mut self) {
+        self.job(Job::End);
+    }
+}
+
+/// For whoever started it in a terminal; at login it goes to the session's log.
+fn say(text: &str) {
+    let line = format!("goroam-tray: {text}\n");
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+}

@@ -1,0 +1,37 @@
+//! The notification area of Windows, by Win32 itself: a hidden window with its loop on the main
+//! thread, the agent and the control on another. They talk through an [`inbox`] one way and a
+//! channel the other.
+//!
+//! Not by the crate `tray-icon`: it shows no notifications, and it throws clicks away where
+//! `Shell_NotifyIconGetRect` fails, as it does under Wine 8, where this is tested.
+
+#[cfg(windows)]
+mod area;
+#[cfg(windows)]
+mod behind;
+#[cfg(windows)]
+mod dialog;
+#[cfg(windows)]
+mod hand;
+#[cfg(windows)]
+mod host;
+mod image;
+#[cfg(windows)]
+mod inbox;
+mod log_file;
+#[cfg(windows)]
+mod menu;
+#[cfg(windows)]
+mod only;
+#[cfg(windows)]
+mod page;
+#[cfg(windows)]
+mod run;
+#[cfg(windows)]
+mod shell;
+mod text;
+#[cfg(windows)]
+mod window;
+
+#[cfg(windows)]
+pub(super) use run::{complain, inform, run};

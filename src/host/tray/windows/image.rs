@@ -1,0 +1,53 @@
+//! An icon's image as Windows keeps it, for `CreateIconFromResourceEx`.
+
+use crate::host::tray::face::Icon;
+use crate::host::tray::icon::rgba;
+
+/// `BITMAPINFOHEADER`, then rows from the bottom (blue, green, red, opacity), then a mask, which
+/// nobody reads where there is opacity.
+pub(super) fn dib(icon: Icon, size: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // The height counts the mask too.
+    for word in [40, size, size * 2] {
+        bytes.extend(word.to_le_bytes());
+    }
+    bytes.extend(1_u16.to_le_bytes());
+    bytes.extend(32_u16.to_le_bytes());
+    bytes.extend([0; 24]);
+    let pixels = rgba(icon, size);
+    for row in pixels.rchunks(size as usize * 4) {
+        for pixel in row.chunks(4) {
+            let &[red, green, blue, opacity] = pixel else {
+                continue;
+            };
+            bytes.extend([blue, green, red, opacity]);
+        }
+    }
+    // One bit a pixel, each row filled up to four bytes.
+    let row = size.div_ceil(32) as usize * 4;
+    bytes.resize(bytes.len() + row * size as usize, 0);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::dib;
+    use crate::host::tray::face::Icon;
+    use crate::host::tray::icon::rgba;
+
+    #[test]
+    fn windows_gets_it_upside_down_with_a_mask() {
+        let (rgba, dib) = (rgba(Icon::Attention, 20), dib(Icon::Attention, 20));
+        // The header, four bytes a pixel, a mask whose rows are filled up to four bytes.
+        assert_eq!(dib.len(), 40 + 20 * 20 * 4 + 4 * 20);
+        assert_eq!(dib[8..12], 40_u32.to_le_bytes());
+        // The fifteenth row of the one is the sixth of the other; red and blue change places.
+        let (row, other) = (&rgba[14 * 80..15 * 80], &dib[40 + 5 * 80..40 + 6 * 80]);
+        let swapped: Vec<u8> = other
+            .chunks(4)
+            .flat_map(|p| [p[2], p[1], p[0], p[3]])
+            .collect();
+        assert_eq!(row, swapped);
+        assert!(row.iter().any(|byte| *byte != 0));
+    }
+}

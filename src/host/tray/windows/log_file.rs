@@ -1,0 +1,141 @@
+//! The log of a program that has no standard error: a file that does not grow for ever.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::state::file::private_folder;
+
+/// Bytes of one file; there is one more, the one before. A switch writes some hundred.
+const MOST: u64 = 512 << 10;
+
+/// Appends; at [`MOST`] bytes the file becomes `….1`, whose older self goes.
+#[derive(Debug)]
+pub(super) struct LogFile {
+    path: PathBuf,
+    most: u64,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    length: u64,
+}
+
+impl LogFile {
+    /// Opens or makes it, with its folder.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn open(path: &Path) -> io::Result<LogFile> {
+        LogFile::with_most(path, MOST)
+    }
+
+    fn with_most(path: &Path, most: u64) -> io::Result<LogFile> {
+        if let Some(folder) = path.parent() {
+            private_folder(folder)?;
+        }
+        Ok(LogFile {
+            path: path.to_owned(),
+            most,
+            open: Mutex::new(Open::append(path)?),
+        })
+    }
+
+    fn write_line(&self, line: &[u8]) -> io::Result<()> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let length = line.len() as u64;
+        if open.length > 0 && open.length + length > self.most {
+            // Should it not work (somebody reads the old one and lets nobody rename it), the log
+            // starts again: bounded before complete.
+            let older = self.path.with_added_extension("1");
+            match std::fs::rename(&self.path, &older) {
+                Ok(()) => *open = Open::append(&self.path)?,
+                Err(_) => {
+                    open.file.set_len(0)?;
+                    open.length = 0;
+                }
+            }
+        }
+        open.file.write_all(line)?;
+        open.length += length;
+        Ok(())
+    }
+}
+
+impl Open {
+    fn append(path: &Path) -> io::Result<Open> {
+        let file = OpenOptions::new().append(true).create(true).open(path)?;
+        let length = file.metadata()?.len();
+        Ok(Open { file, length })
+    }
+}
+
+/// Writes one event; the subscriber hands over whole lines.
+#[derive(Debug)]
+pub(super) struct Line<'a>(&'a LogFile);
+
+impl Write for Line<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_line(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for LogFile {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use tracing_subscriber::fmt::MakeWriter as _;
+
+    use super::LogFile;
+
+    #[test]
+    fn a_log_of_years_is_two_files_of_bounded_length() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("goroam").join("goroam.log");
+        let log = LogFile::with_most(&path, 30).unwrap();
+        for number in 0..10 {
+            let line = format!("line {number} .\n");
+            log.make_writer().write_all(line.as_bytes()).unwrap();
+        }
+        let read = |path| std::fs::read_to_string(path).unwrap();
+        assert_eq!(read(path.clone()), "line 9 .\n");
+        let older = path.with_added_extension("1");
+        assert_eq!(read(older), "line 6 .\nline 7 .\nline 8 .\n");
+        assert_eq!(
+            std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            2
+        );
+    }
+
+    #[test]
+    fn a_log_goes_on_where_the_last_run_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("goroam.log");
+        for line in ["first\n", "second\n"] {
+            let log = LogFile::with_most(&path, 12).unwrap();
+            log.make_writer().write_all(line.as_bytes()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "second\n");
+        let log = LogFile::with_most(&path, 100).unwrap();
+        log.make_writer().write_all(b"third\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "second\nthird\n");
+    }
+}

@@ -1,0 +1,61 @@
+//! Opening a file with the program that the user has for such files.
+
+use std::io;
+use std::os::windows::ffi::OsStrExt as _;
+use std::path::Path;
+use std::ptr;
+
+use windows_sys::Win32::System::Com::{
+    COINIT_APARTMENTTHREADED, COINIT_DISABLE_OLE1DDE, CoInitializeEx, CoUninitialize,
+};
+use windows_sys::Win32::UI::Shell::{SE_ERR_ASSOCINCOMPLETE, SE_ERR_NOASSOC, ShellExecuteW};
+use windows_sys::Win32::UI::WindowsAndMessaging::SW_SHOWNORMAL;
+
+use super::text::wide;
+
+/// Opens it; with Notepad where no program is registered for such files. May take a while.
+///
+/// # Errors
+/// When it cannot be opened.
+pub(super) fn open(path: &Path) -> Result<(), String> {
+    // SAFETY: pairs with CoUninitialize below where it has worked; some programs are opened by
+    // COM (documented at ShellExecute).
+    let initialized = unsafe {
+        let flags = (COINIT_APARTMENTTHREADED | COINIT_DISABLE_OLE1DDE).cast_unsigned();
+        CoInitializeEx(ptr::null(), flags) >= 0
+    };
+    let opened = execute(path);
+    if initialized {
+        // SAFETY: as above.
+        unsafe { CoUninitialize() };
+    }
+    opened
+}
+
+fn execute(path: &Path) -> Result<(), String> {
+    let file: Vec<u16> = path.as_os_str().encode_wide().chain([0]).collect();
+    let verb = wide("open");
+    // SAFETY: the texts end with zeros and outlive the call; the rest may be left out.
+    let done = unsafe {
+        ShellExecuteW(
+            ptr::null_mut(),
+            verb.as_ptr(),
+            file.as_ptr(),
+            ptr::null(),
+            ptr::null(),
+            SW_SHOWNORMAL,
+        )
+    } as usize;
+    // "Not a real handle": over 32 is success (documented at ShellExecute).
+    if done > 32 {
+        return Ok(());
+    }
+    let code = u32::try_from(done).unwrap_or(0);
+    if code != SE_ERR_NOASSOC && code != SE_ERR_ASSOCINCOMPLETE {
+        return Err(io::Error::last_os_error().to_string());
+    }
+    let notepad = std::process::Command::new("notepad.exe").arg(path).spawn();
+    notepad
+        .map(drop)
+        .map_err(|error| format!("no program opens such files, and notepad.exe: {error}"))
+}

@@ -1,0 +1,116 @@
+//! Texts in a menu, a tooltip or a notification: what came from a policy or a network is made
+//! harmless and short first, and times read as a person would say them.
+
+use jiff::{Timestamp, Zoned};
+
+/// Text that came from outside, on one line, of at most `most` characters: no control
+/// characters, none of the characters that turn the direction of writing (a menu would show
+/// the words behind them in another order).
+pub(super) fn clean(text: &str, most: usize) -> String {
+    let harmless = text.chars().map(|c| match c {
+        c if c.is_control() => ' ',
+        '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{2028}' | '\u{2029}' => ' ',
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        c => c,
+    });
+    // Bounded before it is looked at closer: a trouble may quote a whole file.
+    let bounded: String = harmless.take(most.saturating_mul(4)).collect();
+    let words: Vec<&str> = bounded.split_whitespace().collect();
+    let line = words.join(" ");
+    if line.chars().count() <= most && text.chars().count() <= most.saturating_mul(4) {
+        return line;
+    }
+    let mut cut: String = line.chars().take(most.saturating_sub(1)).collect();
+    cut.truncate(cut.trim_end().len());
+    cut.push('…');
+    cut
+}
+
+/// At most so many UTF-16 units, cut between two characters, with "…" where something is missing.
+pub(super) fn cut_utf16(text: &str, units: usize) -> String {
+    if text.encode_utf16().count() <= units {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut left = units.saturating_sub(1);
+    for c in text.chars() {
+        if c.len_utf16() > left {
+            break;
+        }
+        left -= c.len_utf16();
+        out.push(c);
+    }
+    out.truncate(out.trim_end().len());
+    out.push('…');
+    out
+}
+
+/// "09:12" today, else "2026-11-20 09:12".
+pub(super) fn moment(at: Timestamp, now: &Zoned) -> String {
+    let at = at.to_zoned(now.time_zone().clone());
+    if at.date() == now.date() {
+        at.strftime("%H:%M").to_string()
+    } else {
+        at.strftime("%Y-%m-%d %H:%M").to_string()
+    }
+}
+
+/// How long ago: "2 h 04 min".
+pub(super) fn ago(at: Timestamp, now: &Zoned) -> String {
+    let seconds = (now.timestamp().as_second() - at.as_second()).max(0);
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    if days > 0 {
+        format!("{days} d {} h", hours % 24)
+    } else if hours > 0 {
+        format!("{hours} h {:02} min", minutes % 60)
+    } else if minutes > 0 {
+        format!("{minutes} min")
+    } else {
+        format!("{seconds} s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ago, clean, cut_utf16, moment};
+
+    #[test]
+    fn a_strangers_text_is_one_short_harmless_line() {
+        for (text, most, want) in [
+            ("office", 20, "office"),
+            ("a\nb\tc\u{7}\u{1b}[2J", 20, "a b c [2J"),
+            ("safe\u{202e}gpj.exe", 20, "safe\u{fffd}gpj.exe"),
+            ("a\u{200f}\u{2028}b", 20, "a b"),
+            ("مكتب 🏢 office", 20, "مكتب 🏢 office"),
+            ("one two three", 9, "one two…"),
+            ("one two three", 8, "one two…"),
+            ("🏢🏢🏢🏢", 3, "🏢🏢…"),
+            ("", 5, ""),
+        ] {
+            assert_eq!(clean(text, most), want, "{text:?}");
+        }
+        assert_eq!(clean(&"x".repeat(1 << 20), 10), "xxxxxxxxx…");
+        assert_eq!(clean(&" ".repeat(1 << 20), 10), "…");
+    }
+
+    #[test]
+    fn a_tooltip_is_cut_between_characters() {
+        assert_eq!(cut_utf16("office", 6), "office");
+        assert_eq!(cut_utf16("offices", 6), "offic…");
+        // Each house is two units: half of one would be no character at all.
+        assert_eq!(cut_utf16("🏢🏢🏢", 5), "🏢🏢…");
+        assert_eq!(cut_utf16("🏢🏢🏢", 4), "🏢…");
+    }
+
+    #[test]
+    fn times_read_as_a_person_would_say_them() {
+        let now: jiff::Zoned = "2026-11-22T11:16:00+01:00[+01:00]".parse().unwrap();
+        let at = |text: &str| text.parse().unwrap();
+        assert_eq!(moment(at("2026-11-22T08:12:00Z"), &now), "09:12");
+        assert_eq!(moment(at("2026-11-21T23:30:00Z"), &now), "00:30");
+        assert_eq!(moment(at("2026-11-20T08:12:00Z"), &now), "2026-11-20 09:12");
+        assert_eq!(ago(at("2026-11-22T08:12:00Z"), &now), "2 h 04 min");
+        assert_eq!(ago(at("2026-11-18T09:00:00Z"), &now), "4 d 1 h");
+        assert_eq!(ago(at("2026-11-22T12:00:00Z"), &now), "0 s", "set back");
+    }
+}

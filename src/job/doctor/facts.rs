@@ -1,0 +1,110 @@
+//! What was seen, before anybody judges it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::model::status::Status;
+
+/// What was seen.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The managed variables as they stand in the go env file, credentials removed; `None`: no
+    /// line.
+    pub written: BTreeMap<String, Option<String>>,
+    /// The go env file that goroam looks after, in this environment or by its baseline.
+    pub env_file: Option<String>,
+    /// Every place that sets a variable.
+    pub seen: Vec<Sighting>,
+    /// goroam's own house.
+    pub house: House,
+    /// What was looked at.
+    pub looked: Vec<String>,
+    /// What could not be looked at, and why.
+    pub unread: Vec<(String, String)>,
+}
+
+/// A place that sets a variable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sighting {
+    /// The variable.
+    pub name: String,
+    /// Its value, credentials removed; null: known only when it runs.
+    pub value: Option<String>,
+    /// `~/.bashrc:12`, `gopls (pid 4711, started 09:12)`.
+    pub place: String,
+    /// What kind of place it is.
+    pub kind: Kind,
+    /// No condition that could not be told.
+    pub certain: bool,
+    /// Where it reaches.
+    pub reaches: Vec<String>,
+    /// Of a shell that the user does not have as login shell.
+    #[serde(skip)]
+    pub foreign: bool,
+}
+
+/// What kind of place it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A shell's start-up file.
+    Shell,
+    /// A file that is read at login.
+    Login,
+    /// The service manager.
+    Manager,
+    /// The registry.
+    Registry,
+    /// An editor's settings.
+    Editor,
+    /// A tool's file in this folder or above.
+    Folder,
+    /// This process.
+    Here,
+    /// A program that runs.
+    Process,
+}
+
+/// goroam's own house.
+#[derive(Debug, Clone, Default)]
+pub struct House {
+    /// What is true now, from the agent or from what the last turn left; `None`: unknown.
+    pub status: Option<Status>,
+    /// Does an agent answer?
+    pub agent: bool,
+    /// Why the policy cannot be used.
+    pub policy_error: Option<String>,
+    /// How many warnings the policy has, and where it is.
+    pub policy_warnings: Option<(usize, String)>,
+    /// Why there is no go env file to write.
+    pub env_file_error: Option<String>,
+    /// The go env file, or its folder, may not be written.
+    pub read_only: Option<String>,
+    /// Why there is no go command.
+    pub go_error: Option<String>,
+    /// The go commands on PATH with their versions, in its order; one of each version.
+    pub go_commands: Vec<(String, String)>,
+    /// The service, as the caller found it.
+    pub service: Option<Service>,
+    /// The version of this program.
+    pub version: String,
+}
+
+/// How the service is, as far as it matters here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Service {
+    /// "systemd user unit goroam.service"
+    pub kind: String,
+    /// Is it there?
+    pub installed: bool,
+    /// Is it running?
+    pub running: bool,
+    /// The program that it starts.
+    pub program: Option<PathBuf>,
+    /// This program.
+    pub own: PathBuf,
+    /// What is wrong, one line each.
+    pub troubles: Vec<String>,
+}

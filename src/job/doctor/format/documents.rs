@@ -1,0 +1,288 @@
+//! Documents with a grammar of their own: TOML (mise, Helix), JetBrains' XML, property lists.
+
+use std::collections::BTreeSet;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::setting::{Book, Setting};
+
+/// `[env]` of mise, `environment` and `config.env` of Helix' language servers.
+pub(crate) fn toml(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
+    let mut book = Book::new(names);
+    // A document with faults is read as far as it goes.
+    let (document, _) = DeTable::parse_recoverable(text);
+    table(document.get_ref(), text, &mut Vec::new(), &mut book);
+    book.finish()
+}
+
+fn table(table_: &DeTable<'_>, text: &str, path: &mut Vec<String>, book: &mut Book<'_>) {
+    // toml bounds the depth of what it reads.
+    for (key, value) in table_ {
+        let name = key.get_ref().to_string();
+        if let Some(holder) = path.last()
+            && matches!(holder.as_str(), "env" | "environment" | "build.env")
+            && book.wants(&name)
+        {
+            let line = line_of(text, key.span().start);
+            let certain = path.iter().all(|part| part != "tasks");
+            if !matches!(value.get_ref(), DeValue::Boolean(_)) {
+                book.set_in(&path.join("."), &name, string(value), line, certain);
+            }
+        }
+        path.push(name);
+        match value.get_ref() {
+            DeValue::Table(inner) => table(inner, text, path, book),
+            DeValue::Array(values) => {
+                for value in values.iter() {
+                    if let DeValue::Table(inner) = value.get_ref() {
+                        table(inner, text, path, book);
+                    }
+                }
+            }
+            DeValue::String(_)
+            | DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_) => {}
+        }
+        path.pop();
+    }
+}
+
+/// A literal text; mise's templates (`{{…}}`) are known only when it runs.
+fn string(value: &Spanned<DeValue<'_>>) -> Option<String> {
+    match value.get_ref() {
+        DeValue::String(text) => (!text.contains("{{")).then(|| text.to_string()),
+        DeValue::Table(inner) => inner
+            .iter()
+            .find(|(key, _)| key.get_ref() == "value")
+            .and_then(|(_, value)| string(value)),
+        DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_) => None,
+    }
+}
+
+/// GoLand and IDEA: the environment of Go modules (component `VgoProject`; before 2020 a
+/// `<proxy>`), and `<env name= value=>` of run configurations.
+pub(crate) fn jetbrains(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
+    let mut book = Book::new(names);
+    let mut component = String::new();
+    for (at, tag) in tags(text) {
+        let line = line_of(text, at);
+        if let Some(rest) = tag.strip_prefix("component ") {
+            component = attribute(rest, "name").unwrap_or_default();
+        } else if tag.starts_with("/component") {
+            component.clear();
+        } else if component == "VgoProject" && tag == "proxy" {
+            let rest = text.get(at..).and_then(|rest| rest.split_once('>'));
+            let value = rest.and_then(|(_, value)| value.split('<').next());
+            let value = unescaped(value.unwrap_or_default());
+            book.set_in("Go modules", "GOPROXY", Some(value), line, true);
+        } else if let Some(rest) = tag.strip_prefix("entry ")
+            && component == "VgoProject"
+        {
+            if let (Some(name), Some(value)) = (attribute(rest, "key"), attribute(rest, "value")) {
+                book.set_in("Go modules", &name, Some(value), line, true);
+            }
+        } else if let Some(rest) = tag.strip_prefix("env ")
+            && component == "RunManager"
+            && let (Some(name), Some(value)) = (attribute(rest, "name"), attribute(rest, "value"))
+        {
+            // Only what is run with it has it.
+            book.set_in("a run configuration", &name, Some(value), line, false);
+        }
+    }
+    book.finish()
+}
+
+/// A LaunchAgent that sets a variable for all programs: `launchctl setenv NAME value`.
+pub(crate) fn launch_agent(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
+    let mut book = Book::new(names);
+    let mut strings: Vec<(usize, String)> = Vec::new();
+    for (at, tag) in tags(text) {
+        if tag == "string" {
+            let rest = text.get(at..).and_then(|rest| rest.split_once('>'));
+            let value = rest.and_then(|(_, value)| value.split('<').next());
+            strings.push((at, unescaped(value.unwrap_or_default())));
+        }
+    }
+    for (i, (at, word)) in strings.iter().enumerate() {
+        let line = line_of(text, *at);
+        let is_setenv = |text: &str| text == "setenv";
+        if is_setenv(word)
+            && let (Some((at, name)), Some((_, value))) = (strings.get(i + 1), strings.get(i + 2))
+        {
+            book.set(name, Some(value.clone()), line_of(text, *at), true);
+        }
+        // `sh -c "launchctl setenv GOPROXY off"`
+        let words: Vec<&str> = word.split([' ', '\t', '\n', ';']).collect();
+        for three in words.windows(3) {
+            if let [first, name, value] = three
+                && is_setenv(first)
+            {
+                let value = value.trim_matches(['"', '\'']);
+                let value = (!value.contains('$')).then(|| value.to_owned());
+                book.set(name, value, line, true);
+            }
+        }
+    }
+    book.finish()
+}
+
+/// Where each tag begins, and what stands between its brackets. Comments are none.
+fn tags(text: &str) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(open) = text.get(from..).and_then(|rest| rest.find('<')) {
+        let at = from + open;
+        let rest = text.get(at + 1..).unwrap_or_default();
+        if rest.starts_with("!--") {
+            match rest.find("-->") {
+                Some(end) => from = at + 1 + end,
+                None => break,
+            }
+            continue;
+        }
+        let Some(end) = rest.find('>') else { break };
+        let inner = rest.get(..end).unwrap_or_default();
+        found.push((at, inner.trim_end_matches('/').trim_end()));
+        from = at + 1 + end;
+    }
+    found
+}
+
+/// The value of `name="…"`.
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let mut rest = tag;
+    loop {
+        let (key, after) = rest.split_once('=')?;
+        let after = after.trim_start();
+        let quote = after.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        let (value, left) = after.get(1..)?.split_once(quote)?;
+        if key.trim() == name {
+            return Some(unescaped(value));
+        }
+        rest = left;
+    }
+}
+
+fn unescaped(text: &str) -> String {
+    let mut text = text.trim().to_owned();
+    for (entity, c) in [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&apos;", "'"),
+        ("&#10;", " "),
+        ("&amp;", "&"),
+    ] {
+        text = text.replace(entity, c);
+    }
+    text
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    let before = text.as_bytes().get(..offset).unwrap_or_default();
+    1 + before.iter().filter(|byte| **byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{Setting, jetbrains, launch_agent, toml};
+
+    fn brief(found: Vec<Setting>) -> Vec<String> {
+        let one = |one: Setting| {
+            let value = one.value.unwrap_or("?".to_owned());
+            let may = if one.certain { "" } else { " (may)" };
+            format!("{}: {} {}={value}{may}", one.line, one.key, one.name)
+        };
+        found.into_iter().map(one).collect()
+    }
+
+    fn names() -> BTreeSet<String> {
+        ["GOPROXY".to_owned(), "GOFLAGS".to_owned()].into()
+    }
+
+    #[test]
+    fn mise_and_helix() {
+        let mise = "# x\n[env]\nGOPROXY = 'off'\nGOFLAGS = { value = \"-x\", redact = true }\n[tools]\ngo = '1'\n[vars]\nGOPROXY = 'no'\n";
+        assert_eq!(
+            brief(toml(mise, &names())),
+            ["4: env GOFLAGS=-x", "3: env GOPROXY=off"]
+        );
+        let mise = "[env]\nGOPROXY = false\nGOFLAGS = '{{ x }}'\n";
+        assert_eq!(brief(toml(mise, &names())), ["3: env GOFLAGS=?"]);
+        let helix = "[language-server.gopls]\ncommand = 'gopls'\nenvironment = { GOPROXY = \"off\" }\n[language-server.gopls.config.env]\nGOFLAGS = '-x'\n";
+        let mut found = brief(toml(helix, &names()));
+        found.sort();
+        assert_eq!(
+            found,
+            [
+                "3: language-server.gopls.environment GOPROXY=off",
+                "5: language-server.gopls.config.env GOFLAGS=-x"
+            ]
+        );
+        for text in ["[env", "[env]\nGOPROXY=", "=", "\u{0}"] {
+            brief(toml(text, &names()));
+        }
+    }
+
+    #[test]
+    fn goland_keeps_the_environment_of_modules_in_the_workspace() {
+        let text = r#"<?xml version="1.0" encoding="UTF-8"?>
+<project version="4">
+  <component name="RunManager">
+    <configuration name="x" type="GoApplicationRunConfiguration">
+      <envs><env name="GOFLAGS" value="-x" /></envs>
+    </configuration>
+  </component>
+  <!-- <component name="VgoProject"><entry key="GOPROXY" value="no" /></component> -->
+  <component name="VgoProject">
+    <environment>
+      <map>
+        <entry key="GOPROXY" value="https://a?b=1&amp;c=2,direct" />
+      </map>
+    </environment>
+    <settings-migrated>true</settings-migrated>
+  </component>
+  <component name="Other"><map><entry key="GOPROXY" value="no" /></map></component>
+</project>"#;
+        assert_eq!(
+            brief(jetbrains(text, &names())),
+            [
+                "5: a run configuration GOFLAGS=-x (may)",
+                "12: Go modules GOPROXY=https://a?b=1&c=2,direct"
+            ]
+        );
+        let old = "<component name=\"VgoProject\">\n<proxy>direct</proxy></component>";
+        assert_eq!(
+            brief(jetbrains(old, &names())),
+            ["2: Go modules GOPROXY=direct"]
+        );
+        for text in [
+            "<",
+            "<a",
+            "<!--",
+            "<component name=",
+            "<component name='VgoProject'><entry key=\"",
+            "<proxy",
+        ] {
+            assert!(brief(jetbrains(text, &names())).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_launch_agent_can_set_a_variable_for_everybody() {
+        let text = "<plist><dict><array>\n<string>/bin/launchctl</string>\n<string>setenv</string>\n<string>GOPROXY</string>\n<string>off</string></array></dict></plist>";
+        assert_eq!(brief(launch_agent(text, &names())), ["4:  GOPROXY=off"]);
+        let text = "<string>sh</string><string>-c</string>\n<string>launchctl setenv GOPROXY off; launchctl setenv X y</string>";
+        assert_eq!(brief(launch_agent(text, &names())), ["2:  GOPROXY=off"]);
+        assert!(brief(launch_agent("<string>setenv</string>", &names())).is_empty());
+    }
+}

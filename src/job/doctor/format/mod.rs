@@ -1,0 +1,14 @@
+//! Files that hold variables, each format with a pure reader: text in, settings out. Nothing
+//! is carried out, and no text is too odd.
+
+mod documents;
+mod jsonc;
+mod plain;
+mod scripts;
+mod setting;
+
+pub(super) use documents::{jetbrains, launch_agent, toml};
+pub(super) use jsonc::environments;
+pub(super) use plain::{assignments, environ, pam, registry, shown};
+pub(super) use scripts::{elisp, lua, nushell, powershell, vim};
+pub(super) use setting::Setting;

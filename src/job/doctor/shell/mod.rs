@@ -1,0 +1,36 @@
+//! Which variables a shell's start-up files export. Reads them as the shell would, and
+//! carries nothing out: what hangs on a condition that cannot be told is a "may".
+//!
+//! ```text
+//! text → posix, fish = tree → evaluate (Files for `source` and `[ -f … ]`) → exports
+//! ```
+
+mod builtin;
+mod cursor;
+mod evaluate;
+mod expand;
+mod fish;
+mod posix;
+mod start;
+mod tree;
+mod word;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use evaluate::Startup;
+pub(super) use fish::universal;
+pub(super) use start::starts;
+
+/// Whose files they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// dash, and whatever a desktop's login runs.
+    Sh,
+    /// bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+}

@@ -1,0 +1,213 @@
+//! The ways in which shells start, and what each has exported in the end.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::super::files::Files;
+use super::Dialect;
+use super::evaluate::{Startup, Variable};
+use super::expand::Value;
+use crate::environment::Environment;
+
+/// A variable that a shell exports, and the line that sets it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Export {
+    pub(crate) name: String,
+    /// `None`: known only when it runs.
+    pub(crate) value: Option<String>,
+    pub(crate) file: PathBuf,
+    pub(crate) line: usize,
+    /// No condition that could not be told.
+    pub(crate) certain: bool,
+}
+
+/// One way to start.
+#[derive(Debug)]
+pub(crate) struct Start {
+    /// "new bash terminals"
+    pub(crate) reaches: &'static str,
+    /// The shell's name as in `$SHELL`; empty: every login, whatever the shell.
+    pub(crate) shell: &'static str,
+    pub(crate) exports: Vec<Export>,
+    pub(crate) read: Vec<PathBuf>,
+    pub(crate) unread: Vec<(PathBuf, String)>,
+}
+
+/// All ways in which a user's shells start.
+pub(crate) fn starts(
+    files: &dyn Files,
+    env: &Environment,
+    home: &Path,
+    names: &BTreeSet<String>,
+) -> Vec<Start> {
+    let new = |dialect: Dialect| {
+        let home = home.to_string_lossy();
+        let mut startup = Startup::new(files, dialect).given("HOME", &home);
+        for name in ["USER", "XDG_CONFIG_HOME"] {
+            if let Some(value) = env.get(name) {
+                startup = startup.given(name, value);
+            }
+        }
+        match dialect {
+            Dialect::Bash => startup
+                .given("BASH", "/bin/bash")
+                .given("BASH_VERSION", "5")
+                .given("-", "himBHs")
+                .given("PS1", "$ "),
+            Dialect::Zsh => startup
+                .given("ZSH_VERSION", "5")
+                .given("-", "569XZilms")
+                .given("PS1", "% "),
+            Dialect::Fish => startup.given("FISH_VERSION", "3"),
+            Dialect::Sh => startup,
+        }
+    };
+    let done = |reaches, shell, startup: Startup<'_>| Start {
+        reaches,
+        shell,
+        exports: startup.exports(names),
+        read: startup.read,
+        unread: startup.unread,
+    };
+
+    let mut desktop = new(Dialect::Sh);
+    desktop.file(Path::new("/etc/profile"));
+    for name in [
+        ".profile",
+        ".xprofile",
+        ".xsessionrc",
+        ".xinitrc",
+        ".xsession",
+    ] {
+        desktop.file(&home.join(name));
+    }
+
+    let mut login = new(Dialect::Bash);
+    login.file(Path::new("/etc/profile"));
+    for name in [".bash_profile", ".bash_login", ".profile"] {
+        if login.file(&home.join(name)) {
+            break;
+        }
+    }
+
+    let mut terminal = new(Dialect::Bash);
+    // Debian's is compiled into bash, Red Hat's is read by the user's own file.
+    terminal.file(Path::new("/etc/bash.bashrc"));
+    terminal.file(&home.join(".bashrc"));
+
+    let mut found = vec![
+        done("programs of the desktop", "", desktop),
+        done("bash login shells", "bash", login),
+        done("bash terminals", "bash", terminal),
+        done("zsh shells", "zsh", zsh(new(Dialect::Zsh), env, home)),
+    ];
+    found.push(done(
+        "fish shells",
+        "fish",
+        fish(new(Dialect::Fish), files, env, home),
+    ));
+    found
+}
+
+fn zsh<'f>(mut startup: Startup<'f>, env: &Environment, home: &Path) -> Startup<'f> {
+    let mut own = env.path("ZDOTDIR").unwrap_or_else(|| home.to_owned());
+    for name in ["zshenv", "zprofile", "zshrc", "zlogin"] {
+        // Debian and Arch have a folder, macOS and Red Hat do not.
+        for folder in ["/etc/zsh", "/etc"] {
+            if startup.file(&Path::new(folder).join(name)) {
+                break;
+            }
+        }
+        if let Some(folder) = startup.known("ZDOTDIR") {
+            own = PathBuf::from(folder);
+        }
+        startup.file(&own.join(format!(".{name}")));
+        if let Some(folder) = startup.known("ZDOTDIR") {
+            own = PathBuf::from(folder);
+        }
+    }
+    startup
+}
+
+fn fish<'f>(
+    mut startup: Startup<'f>,
+    files: &dyn Files,
+    env: &Environment,
+    home: &Path,
+) -> Startup<'f> {
+    let config = env
+        .path("XDG_CONFIG_HOME")
+        .unwrap_or_else(|| home.join(".config"));
+    let own = config.join("fish");
+    // conf.d of all folders in the order of the names, the user's file in the place of a
+    // system's of the same name; then the system's config.fish, then the user's.
+    let folders = [
+        own.clone(),
+        PathBuf::from("/etc/fish"),
+        PathBuf::from("/usr/share/fish/vendor_conf.d"),
+    ];
+    let mut parts: Vec<PathBuf> = Vec::new();
+    for folder in &folders {
+        let inner = match folder.ends_with("vendor_conf.d") {
+            true => folder.clone(),
+            false => folder.join("conf.d"),
+        };
+        for path in files.list(&inner) {
+            let is_new = !parts
+                .iter()
+                .any(|part| part.file_name() == path.file_name());
+            if is_new
+                && path
+                    .extension()
+                    .is_some_and(|extension| extension == "fish")
+            {
+                parts.push(path);
+            }
+        }
+    }
+    parts.sort_by(|one, other| one.file_name().cmp(&other.file_name()));
+    for part in parts {
+        startup.file(&part);
+    }
+    startup.file(Path::new("/etc/fish/config.fish"));
+    startup.file(&own.join("config.fish"));
+    startup
+}
+
+impl Startup<'_> {
+    /// What it has exported in the end.
+    pub(crate) fn exports(&self, names: &BTreeSet<String>) -> Vec<Export> {
+        let mut found = Vec::new();
+        for name in names {
+            if let Some(variable) = self.variables.get(name).filter(|one| one.exported) {
+                found.extend(of_variable(name, variable));
+            }
+        }
+        found
+    }
+}
+
+fn of_variable(name: &str, variable: &Variable) -> Vec<Export> {
+    let now = variable
+        .now
+        .iter()
+        .map(|seen| (seen, variable.certain && variable.may.is_empty()));
+    let may = variable.may.iter().map(|seen| (seen, false));
+    now.chain(may)
+        .filter_map(|(seen, certain)| {
+            let value = match &seen.value {
+                // go takes an empty one for unset.
+                Value::Known(value) if value.is_empty() => return None,
+                Value::Known(value) => Some(value.clone()),
+                Value::Unknown => None,
+            };
+            Some(Export {
+                name: name.to_owned(),
+                value,
+                file: seen.file.as_ref().clone(),
+                line: seen.line,
+                certain,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,219 @@
+//! Windows keeps the resolver's settings in the registry, which tells when they change: a DNS
+//! server that somebody sets by hand changes neither an address nor a route.
+
+use std::ffi::c_void;
+use std::io;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use windows_sys::Win32::Foundation::{
+    CloseHandle, ERROR_SUCCESS, HANDLE, INVALID_HANDLE_VALUE, WIN32_ERROR,
+};
+use windows_sys::Win32::System::Registry::{
+    HKEY, HKEY_LOCAL_MACHINE, KEY_NOTIFY, REG_NOTIFY_CHANGE_LAST_SET, REG_NOTIFY_CHANGE_NAME,
+    REG_NOTIFY_THREAD_AGNOSTIC, RegCloseKey, RegNotifyChangeKeyValue, RegOpenKeyExW,
+};
+use windows_sys::Win32::System::Threading::{
+    CreateEventW, INFINITE, RegisterWaitForSingleObject, UnregisterWaitEx, WT_EXECUTEDEFAULT,
+};
+
+use super::event::Hint;
+use super::source::Source;
+
+/// With everything below: `Interfaces\{…}` has what DHCP and people set (`NameServer`,
+/// `DhcpNameServer`, `Domain`), this key itself the search list.
+const IPV4: &str = r"SYSTEM\CurrentControlSet\Services\Tcpip\Parameters";
+const IPV6: &str = r"SYSTEM\CurrentControlSet\Services\Tcpip6\Parameters";
+
+/// The registry's word that the resolver's settings may have changed.
+pub(super) struct Settings {
+    arrived: Arc<Notify>,
+    keys: Vec<KeyWatch>,
+}
+
+impl Source for Settings {
+    const NAME: &'static str = "resolver settings";
+
+    fn open() -> io::Result<Settings> {
+        let arrived = Arc::new(Notify::new());
+        let mut keys = vec![KeyWatch::open(HKEY_LOCAL_MACHINE, IPV4, &arrived)?];
+        match KeyWatch::open(HKEY_LOCAL_MACHINE, IPV6, &arrived) {
+            Ok(key) => keys.push(key),
+            // Taken out of the system, as some do.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        Ok(Settings { arrived, keys })
+    }
+
+    async fn next(&mut self) -> io::Result<Hint> {
+        self.arrived.notified().await;
+        // Before anybody looks at the settings, so that what changes after is told again. Which
+        // key it was is not known, and asking twice does no harm.
+        for key in &self.keys {
+            key.arm()?;
+        }
+        Ok(Hint::Resolver)
+    }
+}
+
+/// A key that tells once when it, or anything below it, changes; and again after [`arm`].
+///
+/// [`arm`]: KeyWatch::arm
+struct KeyWatch {
+    // Handles, as numbers so that they may go to another thread, which Windows allows.
+    key: usize,
+    event: usize,
+    wait: usize,
+    /// The callback's context; must live until the wait is taken back.
+    _context: Arc<Notify>,
+}
+
+impl KeyWatch {
+    fn open(root: HKEY, path: &str, arrived: &Arc<Notify>) -> io::Result<KeyWatch> {
+        let path: Vec<u16> = path.encode_utf16().chain([0]).collect();
+        let mut key: HKEY = std::ptr::null_mut();
+        // SAFETY: the path ends with a zero; it and the place outlive the call.
+        check(unsafe { RegOpenKeyExW(root, path.as_ptr(), 0, KEY_NOTIFY, &raw mut key) })?;
+        // From here on `watch` closes what it holds, also half way.
+        let mut watch = KeyWatch {
+            key: key as usize,
+            event: 0,
+            wait: 0,
+            _context: Arc::clone(arrived),
+        };
+        // SAFETY: takes no pointers; resets itself when a wait has seen it.
+        let event = unsafe { CreateEventW(std::ptr::null(), 0, 0, std::ptr::null()) };
+        if event.is_null() {
+            return Err(io::Error::last_os_error());
+        }
+        watch.event = event as usize;
+        let mut wait: HANDLE = std::ptr::null_mut();
+        let context = Arc::as_ptr(arrived).cast::<c_void>();
+        // SAFETY: the event is closed, and the context given back, only after the wait has been
+        // taken back (`drop`). One thread of the system's waits for all such events; no timer.
+        let done = unsafe {
+            RegisterWaitForSingleObject(
+                &raw mut wait,
+                event,
+                Some(on_change),
+                context,
+                INFINITE,
+                WT_EXECUTEDEFAULT,
+            )
+        };
+        if done == 0 {
+            return Err(io::Error::last_os_error());
+        }
+        watch.wait = wait as usize;
+        watch.arm()?;
+        Ok(watch)
+    }
+
+    /// Asks to be told of the next change.
+    fn arm(&self) -> io::Result<()> {
+        // Else it would be taken back when the thread that asks ends.
+        let what = REG_NOTIFY_CHANGE_NAME | REG_NOTIFY_CHANGE_LAST_SET | REG_NOTIFY_THREAD_AGNOSTIC;
+        // SAFETY: both handles are open while `self` lives.
+        check(unsafe {
+            RegNotifyChangeKeyValue(self.key as HKEY, 1, what, self.event as HANDLE, 1)
+        })
+    }
+}
+
+impl Drop for KeyWatch {
+    fn drop(&mut self) {
+        // SAFETY: each was made by `open` (zero: was not) and is given back once. With
+        // INVALID_HANDLE_VALUE the first waits for a callback that runs just now, so none uses
+        // the context afterwards. Closing the key signals the event, so that goes last.
+        unsafe {
+            if self.wait != 0 {
+                UnregisterWaitEx(self.wait as HANDLE, INVALID_HANDLE_VALUE);
+            }
+            RegCloseKey(self.key as HKEY);
+            if self.event != 0 {
+                CloseHandle(self.event as HANDLE);
+            }
+        }
+    }
+}
+
+unsafe extern "system" fn on_change(context: *mut c_void, _timed_out: bool) {
+    // SAFETY: the context is the `Notify` of the watch, which is still there: see `drop`.
+    let arrived = unsafe { &*context.cast::<Notify>() };
+    // Keeps a permit if nobody waits just now.
+    arrived.notify_one();
+}
+
+fn check(error: WIN32_ERROR) -> io::Result<()> {
+    if error == ERROR_SUCCESS {
+        return Ok(());
+    }
+    Err(io::Error::from_raw_os_error(error.cast_signed()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use windows_sys::Win32::System::Registry::{
+        HKEY_CURRENT_USER, REG_DWORD, RegDeleteTreeW, RegSetKeyValueW,
+    };
+
+    use super::*;
+
+    const TOP: &str = r"Software\goroam-test-of-watching";
+    const BELOW: &str = r"Software\goroam-test-of-watching\Interfaces\{1}";
+
+    fn wide(text: &str) -> Vec<u16> {
+        text.encode_utf16().chain([0]).collect()
+    }
+
+    fn set(key: &str, value: u32) {
+        let (key, name) = (wide(key), wide("NameServer"));
+        // SAFETY: the names end with zeros, the value has four bytes; all outlive the call.
+        check(unsafe {
+            RegSetKeyValueW(
+                HKEY_CURRENT_USER,
+                key.as_ptr(),
+                name.as_ptr(),
+                REG_DWORD,
+                (&raw const value).cast(),
+                4,
+            )
+        })
+        .unwrap();
+    }
+
+    #[tokio::test]
+    async fn each_change_below_a_key_is_told_and_silence_stays_silence() {
+        set(TOP, 0);
+        set(BELOW, 0);
+        let arrived = Arc::new(Notify::new());
+        let key = KeyWatch::open(HKEY_CURRENT_USER, TOP, &arrived).unwrap();
+        let mut settings = Settings {
+            arrived,
+            keys: vec![key],
+        };
+        let (soon, late) = (Duration::from_millis(50), Duration::from_secs(20));
+        for value in 1..=3 {
+            assert!(tokio::time::timeout(soon, settings.next()).await.is_err());
+            set(BELOW, value);
+            let hint = tokio::time::timeout(late, settings.next()).await;
+            assert_eq!(hint.unwrap().unwrap(), Hint::Resolver);
+        }
+        // Given back while changes come in.
+        set(BELOW, 4);
+        drop(settings);
+        set(BELOW, 5);
+        let top = wide(TOP);
+        // SAFETY: the name ends with a zero and outlives the call.
+        check(unsafe { RegDeleteTreeW(HKEY_CURRENT_USER, top.as_ptr()) }).unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_systems_own_keys_can_be_watched() {
+        let settings = Settings::open().unwrap();
+        assert!(!settings.keys.is_empty());
+    }
+}

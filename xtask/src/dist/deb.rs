@@ -1,0 +1,143 @@
+//! `goroam_VERSION-1_amd64.deb`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::run::{self, Result};
+
+use super::linux::Content;
+use super::release::{self, Release};
+use super::tree::{self, Tree};
+
+/// Packs it with dpkg-deb.
+pub fn package(release: &Release, content: &Content) -> Result<PathBuf> {
+    release::tools(&[("dpkg-deb", "dpkg"), ("dpkg-shlibdeps", "dpkg-dev")])?;
+    let work = release.work("deb")?;
+    let mut tree = content.system("vendor-completions")?;
+    documents(release, content, &mut tree)?;
+    let control = control(release, &tree, &depends(release, &work, content)?)?;
+    tree.file("DEBIAN/md5sums", md5sums(&work, &tree, release)?);
+    tree.file("DEBIAN/control", control);
+    tree.program("DEBIAN/prerm", release.template("deb/prerm")?);
+
+    let root = work.join("root");
+    std::fs::create_dir(&root).map_err(|err| format!("{}: {err}", root.display()))?;
+    tree.write(&root, release.epoch)?;
+    let file = release
+        .out
+        .join(format!("goroam_{}-1_amd64.deb", release.version));
+    let mut dpkg = release.command("dpkg-deb");
+    // Several threads cut what they compress into blocks, as many as there are processors.
+    dpkg.env("DPKG_DEB_THREADS_MAX", "1")
+        .args(["--root-owner-group", "-Zxz", "-z9", "--build"])
+        .args([&root, &file]);
+    run::output(&mut dpkg)?;
+    Ok(file)
+}
+
+/// What Debian's policy wants in `/usr/share/doc` (chapter 12).
+fn documents(release: &Release, content: &Content, tree: &mut Tree) -> Result {
+    let doc = "usr/share/doc/goroam";
+    let changes = release
+        .template("deb/changelog")?
+        .replace("@DATE@", &release.date("%a, %d %b %Y %H:%M:%S +0000")?);
+    tree.file(
+        format!("{doc}/changelog.Debian.gz"),
+        tree::gzip(changes.as_bytes())?,
+    );
+    tree.file(
+        format!("{doc}/changelog.gz"),
+        tree::gzip(content.changelog.as_bytes())?,
+    );
+    tree.file(
+        format!("{doc}/README.md.gz"),
+        tree::gzip(content.readme.as_bytes())?,
+    );
+    tree.file(
+        format!("{doc}/THIRD-PARTY.txt.gz"),
+        tree::gzip(content.notices.as_bytes())?,
+    );
+    let copyright = release
+        .template("deb/copyright")?
+        .replace("@MIT@", &indented(&content.mit));
+    tree.file(format!("{doc}/copyright"), copyright);
+    tree.file(
+        "usr/share/lintian/overrides/goroam",
+        release.template("deb/lintian-overrides")?,
+    );
+    Ok(())
+}
+
+/// The words of the licence as a field of a control file: an empty line is a dot. The title and
+/// the holder have lines of their own there.
+fn indented(licence: &str) -> String {
+    let terms = licence
+        .split_once("Permission is")
+        .map_or(licence, |(before, _)| &licence[before.len()..]);
+    let lines = terms.trim_end().lines().map(|line| match line.trim() {
+        "" => " .".to_owned(),
+        text => format!(" {text}"),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn control(release: &Release, tree: &Tree, depends: &str) -> Result<String> {
+    // As dpkg-gencontrol counts: each file rounded up to a kibibyte, a folder is one.
+    let files: usize = tree
+        .files
+        .values()
+        .map(|entry| entry.bytes.len().div_ceil(1024))
+        .sum();
+    let folders = tree.paths().len() - tree.files.len();
+    Ok(release
+        .template("deb/control")?
+        .replace("@DEPENDS@", depends)
+        .replace("@SIZE@", &(files + folders).to_string()))
+}
+
+/// The libraries that the program's symbols ask for, each with the version that has them.
+fn depends(release: &Release, work: &Path, content: &Content) -> Result<String> {
+    let mut probe = Tree::default();
+    probe.program("goroam", content.program.clone());
+    probe.file(
+        "debian/control",
+        "Source: goroam\n\nPackage: goroam\nArchitecture: any\n",
+    );
+    let folder = work.join("depends");
+    std::fs::create_dir(&folder).map_err(|err| format!("{}: {err}", folder.display()))?;
+    probe.write(&folder, release.epoch)?;
+    let mut shlibdeps = Command::new("dpkg-shlibdeps");
+    shlibdeps.current_dir(&folder).args(["-O", "-egoroam"]);
+    let said = run::output(&mut shlibdeps)?;
+    let depends = said
+        .lines()
+        .find_map(|line| line.strip_prefix("shlibs:Depends="));
+    depends
+        .map(ToOwned::to_owned)
+        .ok_or_else(|| format!("dpkg-shlibdeps names no library: {said}"))
+}
+
+fn md5sums(work: &Path, tree: &Tree, release: &Release) -> Result<String> {
+    let folder = work.join("sums");
+    std::fs::create_dir(&folder).map_err(|err| format!("{}: {err}", folder.display()))?;
+    tree.write(&folder, release.epoch)?;
+    run::output(
+        Command::new("md5sum")
+            .current_dir(&folder)
+            .args(tree.files.keys()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::indented;
+
+    #[test]
+    fn a_licence_becomes_a_field_of_a_control_file() {
+        let licence = "MIT License\n\nCopyright\n\nPermission is hereby\n  granted\n\nTHE END\n";
+        assert_eq!(
+            indented(licence),
+            " Permission is hereby\n granted\n .\n THE END"
+        );
+    }
+}

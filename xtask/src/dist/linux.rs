@@ -1,0 +1,153 @@
+//! What is installed on Linux, whatever brings it there.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::run::{self, Result};
+
+use super::release;
+use super::tree::{self, Tree};
+
+/// How the repository's unit starts the program. `goroam service install` puts the place of
+/// its own program there; a package keeps it.
+const START: &str = "ExecStart=/usr/bin/goroam ";
+
+/// Everything, before it has its place.
+pub struct Content {
+    pub program: Vec<u8>,
+    /// File name (`goroam-why.1`) and text.
+    pub pages: Vec<(String, Vec<u8>)>,
+    pub bash: Vec<u8>,
+    pub zsh: Vec<u8>,
+    pub fish: Vec<u8>,
+    pub unit: String,
+    pub notices: String,
+    pub changelog: String,
+    pub readme: String,
+    pub mit: String,
+    pub apache: String,
+}
+
+impl Content {
+    /// Asks the program for its pages and completions; the rest is the repository's.
+    pub fn of(program: &Path, notices: String) -> Result<Content> {
+        let root = run::root();
+        let text = |name: &str| release::read(&root.join(name));
+        let completions = |shell: &str| {
+            run::output(Command::new(program).args(["completions", shell])).map(String::into_bytes)
+        };
+        Ok(Content {
+            program: std::fs::read(program)
+                .map_err(|err| format!("{}: {err}", program.display()))?,
+            pages: pages(program)?,
+            bash: completions("bash")?,
+            zsh: completions("zsh")?,
+            fish: completions("fish")?,
+            unit: packaged_unit(&text("systemd/goroam.service")?)?,
+            notices,
+            changelog: text("CHANGELOG.md")?,
+            readme: text("README.md")?,
+            mit: text("LICENSE-MIT")?,
+            apache: text("LICENSE-APACHE")?,
+        })
+    }
+
+    /// The tree of a system package; `zsh` is where that system's zsh looks.
+    pub fn system(&self, zsh: &str) -> Result<Tree> {
+        let mut tree = Tree::default();
+        tree.program("usr/bin/goroam", self.program.clone());
+        for (name, page) in &self.pages {
+            tree.file(format!("usr/share/man/man1/{name}.gz"), tree::gzip(page)?);
+        }
+        self.completions(&mut tree, "usr/share", zsh);
+        tree.file("usr/lib/systemd/user/goroam.service", self.unit.clone());
+        Ok(tree)
+    }
+
+    /// The tree to be unpacked below any prefix. Without a unit: `goroam service install`
+    /// writes one that knows where the program is.
+    pub fn portable(&self) -> Tree {
+        let mut tree = Tree::default();
+        tree.program("bin/goroam", self.program.clone());
+        for (name, page) in &self.pages {
+            tree.file(format!("share/man/man1/{name}"), page.clone());
+        }
+        self.completions(&mut tree, "share", "site-functions");
+        for (name, text) in [
+            ("README.md", &self.readme),
+            ("CHANGELOG.md", &self.changelog),
+            ("LICENSE-MIT", &self.mit),
+            ("LICENSE-APACHE", &self.apache),
+            ("THIRD-PARTY.txt", &self.notices),
+        ] {
+            tree.file(format!("share/doc/goroam/{name}"), text.clone());
+        }
+        tree
+    }
+
+    fn completions(&self, tree: &mut Tree, share: &str, zsh: &str) {
+        let bash = format!("{share}/bash-completion/completions/goroam");
+        tree.file(bash, self.bash.clone());
+        tree.file(format!("{share}/zsh/{zsh}/_goroam"), self.zsh.clone());
+        let fish = format!("{share}/fish/vendor_completions.d/goroam.fish");
+        tree.file(fish, self.fish.clone());
+    }
+}
+
+/// The unit of a package: the repository's, which must start the program where the package puts
+/// it.
+fn packaged_unit(unit: &str) -> Result<String> {
+    let starts = unit.lines().filter(|line| line.starts_with("ExecStart="));
+    if unit.matches(START).count() == 1 && starts.count() == 1 {
+        Ok(unit.to_owned())
+    } else {
+        Err(format!(
+            "systemd/goroam.service: want one line that begins with {START:?}"
+        ))
+    }
+}
+
+/// The manual pages, sorted by name.
+fn pages(program: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+    let name = format!("goroam-man-{}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    let read = || -> std::io::Result<Vec<(String, Vec<u8>)>> {
+        let mut pages = Vec::new();
+        for entry in std::fs::read_dir(&folder)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            pages.push((name.into_owned(), std::fs::read(&path)?));
+        }
+        pages.sort();
+        Ok(pages)
+    };
+    let made = run::output(Command::new(program).arg("man").arg(&folder));
+    let pages = made.and_then(|_| read().map_err(|err| format!("{}: {err}", folder.display())));
+    let _ = std::fs::remove_dir_all(&folder);
+    match pages {
+        Ok(pages) if pages.iter().any(|(name, _)| name == "goroam.1") => Ok(pages),
+        Ok(_) => Err(format!("{}: `man` wrote no goroam.1", program.display())),
+        Err(why) => Err(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_packages_unit_is_the_repositorys() {
+        let unit = release::read(&run::root().join("systemd/goroam.service")).unwrap();
+        let packaged = packaged_unit(&unit).unwrap();
+        assert!(packaged.contains("\nExecStart=/usr/bin/goroam agent"));
+        assert!(!packaged.contains("cargo"));
+        assert_eq!(unit.lines().count(), packaged.lines().count());
+    }
+
+    #[test]
+    fn a_unit_that_starts_otherwise_is_not_packed() {
+        assert!(packaged_unit("[Service]\nExecStart=/opt/goroam agent\n").is_err());
+        let twice = format!("{START}agent\n{START}agent\n");
+        assert!(packaged_unit(&twice).is_err());
+    }
+}

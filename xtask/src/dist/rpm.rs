@@ -1,0 +1,83 @@
+//! `goroam-VERSION-1.x86_64.rpm`.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::run::{self, Result};
+
+use super::crates::Crate;
+use super::linux::Content;
+use super::release::{self, Release};
+
+/// What rpmbuild is told, so that neither the machine nor its distribution shows.
+const SETTINGS: [&str; 9] = [
+    "_build_id_links none",
+    "_buildhost localhost",
+    "_binary_payload w19.zstdio",
+    "_rpmfilename %{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm",
+    "debug_package %{nil}",
+    // Neither strips nor compresses: the tree is as it is to be.
+    "__os_install_post %{nil}",
+    "use_source_date_epoch_as_buildtime 1",
+    "clamp_mtime_to_source_date_epoch 1",
+    "source_date_epoch_from_changelog 0",
+];
+
+/// Packs it with rpmbuild.
+pub fn package(release: &Release, content: &Content, crates: &[Crate]) -> Result<PathBuf> {
+    release::tools(&[("rpmbuild", "rpm")])?;
+    let work = release.work("rpm")?;
+    let mut tree = content.system("site-functions")?;
+    for (name, text) in [
+        ("doc/goroam/README.md", &content.readme),
+        ("doc/goroam/CHANGELOG.md", &content.changelog),
+        ("licenses/goroam/LICENSE-MIT", &content.mit),
+        ("licenses/goroam/LICENSE-APACHE", &content.apache),
+        ("licenses/goroam/THIRD-PARTY.txt", &content.notices),
+    ] {
+        tree.file(format!("usr/share/{name}"), text.clone());
+    }
+    let root = work.join("tree");
+    std::fs::create_dir(&root).map_err(|err| format!("{}: {err}", root.display()))?;
+    tree.write(&root, release.epoch)?;
+    let spec = release
+        .template("rpm/goroam.spec")?
+        .replace("@LICENCE@", &licence(crates))
+        .replace("@DATE@", &release.date("%a %b %d %Y")?);
+    let file = work.join("goroam.spec");
+    release::write(&file, spec.as_bytes())?;
+
+    let mut rpmbuild = release.command("rpmbuild");
+    rpmbuild.args(["-bb", "--quiet", "--target", "x86_64-linux"]);
+    let folders = [
+        format!("_topdir {}", work.display()),
+        format!("_dbpath {}", work.join("db").display()),
+        format!("_rpmdir {}", release.out.display()),
+        format!("goroam_tree {}", root.display()),
+    ];
+    for setting in SETTINGS
+        .iter()
+        .copied()
+        .chain(folders.iter().map(String::as_str))
+    {
+        rpmbuild.args(["--define", setting]);
+    }
+    run::output(rpmbuild.arg(&file))?;
+    Ok(release
+        .out
+        .join(format!("goroam-{}-1.x86_64.rpm", release.version)))
+}
+
+/// The licences of all that is in the program, as Fedora wants them for what is linked
+/// statically: each expression once, joined by AND.
+fn licence(crates: &[Crate]) -> String {
+    let all: BTreeSet<&str> = crates.iter().map(|each| each.licence.as_str()).collect();
+    let bracketed = all.iter().map(|each| {
+        if each.contains(" OR ") {
+            format!("({each})")
+        } else {
+            (*each).to_owned()
+        }
+    });
+    bracketed.collect::<Vec<_>>().join(" AND ")
+}
