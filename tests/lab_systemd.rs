@@ -138,12 +138,12 @@ fn a_units_owner_and_its_surroundings_are_respected() {
     let unit = "/home/dev/.config/systemd/user/goroam.service";
     machine.write(&own, unit);
     let said = machine.user("goroam service install");
-    assert!(said.ok().contains("stays as it is"), "{said:?}");
+    assert!(said.words().contains("stays as it is"), "{said:?}");
     assert_eq!(machine.root(&format!("cat {unit}")).ok(), own);
     assert_eq!(machine.show("ActiveState"), "active");
     let said = machine.user("goroam service uninstall");
-    assert!(said.ok().contains("so it stays"), "{said:?}");
-    assert!(said.stdout.contains("goroam restore"), "{said:?}");
+    assert!(said.words().contains("so it stays"), "{said:?}");
+    assert!(said.words().contains("before: goroam restore"), "{said:?}");
     assert_eq!(machine.root(&format!("cat {unit}")).ok(), own);
     assert!(
         !machine.go_env().is_empty(),
@@ -169,7 +169,7 @@ fn a_units_owner_and_its_surroundings_are_respected() {
         "GOENV=/home/dev/work.env HTTPS_PROXY=http://joe:hush@proxy:1 goroam service install";
     let said = machine.user(shell);
     assert!(
-        said.ok()
+        said.words()
             .contains("HTTPS_PROXY of this shell holds a password"),
         "{said:?}"
     );
@@ -233,4 +233,28 @@ fn a_units_owner_and_its_surroundings_are_respected() {
         .user("goroam service uninstall --restore --purge")
         .ok();
     machine.root("rm -f /etc/systemd/user/goroam.service").ok();
+}
+
+#[test]
+fn a_policy_that_is_broken_at_login_is_waited_for() {
+    let Some(lab) = Lab::get() else { return };
+    let machine = Container::boot(&lab);
+    lab.travel("home");
+    machine.write_policy("version = 1\n[target.x\n");
+    machine.user("goroam service install").ok();
+    assert_eq!(machine.show("ActiveState"), "active");
+    let told = machine.show("StatusText");
+    assert!(told.contains("goroam check"), "{told}");
+    let pid = machine.pid();
+    machine.user("systemctl --user reload goroam.service").ok();
+    machine.write_policy(&lab.policy());
+    machine.wait_for("GOPROXY", PUBLIC);
+    assert_eq!(machine.pid(), pid, "it had only waited");
+    machine.write_policy("version = 1\n[target.x\n");
+    machine.user("goroam service restart").ok();
+    machine.user("goroam service stop").ok();
+    assert_eq!(machine.show("Result"), "success", "it ends while it waits");
+    machine
+        .user("goroam service uninstall --restore --purge")
+        .ok();
 }

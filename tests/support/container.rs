@@ -160,6 +160,13 @@ impl Said {
         &self.stdout
     }
 
+    /// The same without the breaks of its lines.
+    #[track_caller]
+    pub fn words(&self) -> String {
+        let words: Vec<&str> = self.ok().split_whitespace().collect();
+        words.join(" ")
+    }
+
     /// Its complaint, when it ended with this code.
     #[track_caller]
     pub fn fails(&self, code: i32) -> &str {

@@ -1,7 +1,7 @@
 //! `goroam agent`
 
 use crate::agent::error::EXIT_DONE;
-use crate::agent::{self, Ended, Session, Supervisor, Unattended};
+use crate::agent::{self, Ended, Supervisor};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 #[cfg(unix)]
@@ -14,8 +14,11 @@ pub(in crate::cli) async fn run(context: &Context) -> Result<u8, Failure> {
     let env = without_notify(&context.env);
     #[cfg(not(unix))]
     let env = context.env.clone();
-    let session = Session::open(context.config.clone(), env)?;
     let mut supervisor = supervisor(context);
+    let opened = agent::open_patiently(context.config.clone(), env, supervisor.as_mut());
+    let Some(session) = opened.await? else {
+        return Ok(EXIT_DONE);
+    };
     let paths = session.paths.clone();
     // Lives as long as the agent; dropping it removes the socket.
     let mut serving = None;
@@ -44,7 +47,7 @@ fn supervisor(context: &Context) -> Box<dyn Supervisor> {
         return Box::new(launchd);
     }
     let _ = context;
-    Box::new(Unattended)
+    Box::new(agent::Unattended)
 }
 
 /// The same process goes on as the new program: its lock and its socket are free from this
