@@ -3,6 +3,9 @@
 //! resource compiler (windres, rc.exe) is not wherever Rust builds for Windows. Does nothing
 //! elsewhere.
 
+// This is how a build script speaks to cargo.
+#![allow(clippy::print_stdout)]
+
 #[path = "packaging/windows/resource.rs"]
 mod resource;
 

@@ -189,7 +189,6 @@ fn a_day_with_the_icon_pin_release_pause_and_quit() {
             && status["pinned"]["until"].is_string()
     });
     desk.wine.run_go("env GOPROXY").exits(0).says("off");
-    desk.screen.keep("news");
 
     // Off is off line. The left button opens the menu too.
     desk.menu(Icon::Offline, 1).click(PROFILES, 1);
@@ -246,6 +245,24 @@ fn the_status_is_a_window_that_escape_closes() {
             other => Err(format!("{other:?}")),
         }
     });
+}
+
+#[test]
+fn who_probes_by_hand_is_told_beside_the_icon() {
+    let Some(desk) = Desk::get() else { return };
+    let _tray = desk.tray().start();
+    let menu = desk.menu(Icon::Good, 3);
+    let before = desk.screen.windows();
+    menu.click(PROFILES, 2);
+    wait_for("a notification", || {
+        let now = desk.screen.windows();
+        let new = now.iter().find(|window| {
+            let is_new = !before.iter().any(|old| old.id == window.id);
+            is_new && window.width > 80 && window.height > 30
+        });
+        new.map(|_| ()).ok_or(format!("{now:?}"))
+    });
+    desk.screen.keep("news");
 }
 
 #[test]
@@ -404,7 +421,11 @@ fn a_policy_that_cannot_be_used_is_said_before_there_is_an_icon() {
     desk.screen.xdo("key Return");
     let done = tray.wait();
     assert_eq!(done.status.code(), Some(2), "{}", done.all());
-    assert!(desk.log().contains("nane"), "{}", desk.log());
+    assert!(
+        desk.log().contains("line 3: unknown key `nane`"),
+        "{}",
+        desk.log()
+    );
 }
 
 #[test]
