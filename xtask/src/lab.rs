@@ -50,7 +50,9 @@ pub fn prepare(with_networks: bool) -> Vec<String> {
     let mut missing = Vec::new();
     let networks = with_networks && can("net", &mut missing);
     if with_networks && can("systemd", &mut missing) {
-        missing.extend(run::output(script("setup").arg("--systemd")).err());
+        let ready = run::output(script("setup").arg("--systemd"));
+        let ready = ready.and_then(|_| run::output(script("systemd").arg("fresh-tar")));
+        missing.extend(ready.err());
     } else if networks {
         missing.extend(run::output(&mut script("setup")).err());
     }
