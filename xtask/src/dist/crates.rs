@@ -84,7 +84,13 @@ pub fn sources() -> Result<BTreeSet<PathBuf>> {
 /// The sources of every crate that Cargo.lock names, this repository's own left out.
 fn folders() -> Result<Vec<PathBuf>> {
     let mut metadata = run::cargo();
-    metadata.args(["metadata", "--locked", "--format-version", "1"]);
+    metadata.args([
+        "metadata",
+        "--locked",
+        "--all-features",
+        "--format-version",
+        "1",
+    ]);
     let text = run::output(&mut metadata)?;
     Ok(manifests(&text)
         .iter()

@@ -66,7 +66,7 @@ pub fn package(release: &Release, package: &Package<'_>, crates: &[Crate]) -> Re
     run::output(rpmbuild.arg(&file))?;
     Ok(release
         .out
-        .join(format!("goroam-{}-1.x86_64.rpm", release.version)))
+        .join(format!("{name}-{}-1.x86_64.rpm", release.version)))
 }
 
 /// The licences of all that is in the program, as Fedora wants them for what is linked
