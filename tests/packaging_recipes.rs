@@ -86,7 +86,7 @@ fn homebrew(filled: &Filled) {
           def self.test(&block) = $said[:test] = !block.nil?
         end
         load ARGV[0]
-        $said[:methods] = Goroam.instance_methods(false)
+        $said[:methods] = Goroam.instance_methods(false).sort
         puts JSON.generate($said)
     "#;
     let said = said(Command::new("ruby").args(["-e", script]).arg(&path));
@@ -98,7 +98,7 @@ fn homebrew(filled: &Filled) {
     assert_eq!(formula["homepage"], REPOSITORY);
     assert_eq!(
         formula["methods"],
-        serde_json::json!(["install", "caveats"])
+        serde_json::json!(["caveats", "install"])
     );
     assert_eq!(formula["test"], true);
 }

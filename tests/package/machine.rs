@@ -101,7 +101,7 @@ impl<'lab> Machine<'lab> {
     pub(crate) fn write_policy(&self, text: &str) {
         let text = text.replace(self.lab.dir().to_str().unwrap(), "@LAB@");
         let text = text.replace("@LAB@/ca/", "/etc/ssl/lab/");
-        assert!(!text.contains("@LAB@"), "{text}");
+        assert!(!text.contains("@LAB@/"), "{text}");
         let policy = self.home().join(".config/goroam/goroam.toml");
         assert!(policy.exists(), "`goroam init` has written none");
         fs::write(policy, text).unwrap();
@@ -237,6 +237,12 @@ impl<'lab> Machine<'lab> {
                 .args([&tree, &to]),
         );
         self.push(&to);
+        let sums = said(
+            Command::new("sha256sum")
+                .current_dir(temp.path())
+                .arg(to.file_name().unwrap()),
+        );
+        fs::write(self.home().join("SHA256SUMS"), sums).unwrap();
     }
 
     fn home(&self) -> PathBuf {

@@ -149,7 +149,8 @@ fn script(name: &str) -> Command {
     Command::new(run::root().join("xtask/cross").join(name))
 }
 
-fn env_file() -> PathBuf {
+/// What the set-up leaves for those who build: there when it is done.
+pub fn env_file() -> PathBuf {
     root().join("env")
 }
 

@@ -12,9 +12,9 @@ const GO_VERSIONS: [&str; 3] = ["1.27.3", "1.24.11", "1.21.13"];
 
 /// Programs that single tests ask: two shells read their completions, chattr makes a file
 /// that cannot be replaced, strace counts system calls,
-/// tmux is a terminal to look at; the rest read packages and recipes.
+/// tmux is a terminal to look at, dbus-daemon carries the tray; the rest read packages and recipes.
 /// Name of the program, name of its package.
-const TOOLS: [(&str, &str); 11] = [
+const TOOLS: [(&str, &str); 12] = [
     ("zsh", "zsh"),
     ("fish", "fish"),
     ("chattr", "e2fsprogs"),
@@ -26,6 +26,7 @@ const TOOLS: [(&str, &str); 11] = [
     ("nix-instantiate", "nix-bin"),
     ("unzip", "unzip"),
     ("tmux", "tmux"),
+    ("dbus-daemon", "dbus-daemon"),
 ];
 
 /// A script of the lab.
@@ -49,7 +50,9 @@ pub fn prepare(with_networks: bool) -> Vec<String> {
     let mut missing = Vec::new();
     let networks = with_networks && can("net", &mut missing);
     if with_networks && can("systemd", &mut missing) {
-        missing.extend(run::output(script("setup").arg("--systemd")).err());
+        let ready = run::output(script("setup").arg("--systemd"));
+        let ready = ready.and_then(|_| run::output(script("systemd").arg("fresh-tar")));
+        missing.extend(ready.err());
     } else if networks {
         missing.extend(run::output(&mut script("setup")).err());
     }

@@ -32,7 +32,7 @@ cargo xtask TASK [OPTIONS]
       --bin FILE           measure this goroam instead, e.g. an older release
   dist                   packages, archives, checksums and lists of what is in them, from the
                          last commit, into target/dist: all that this machine can make
-      --deb --rpm --tar --source --windows --all      only these, or all
+      --deb --rpm --tar --tray --source --windows --all     only these, or all
       --out DIR            another folder
       --bin FILE           pack this program instead of building it
       --verify             builds it all twice, in two folders, and compares

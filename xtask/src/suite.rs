@@ -260,8 +260,9 @@ fn executable(line: &str) -> Option<Binary> {
 
 /// Has it a test whose name holds this?
 fn has_test(binary: &Binary, filter: Option<&str>) -> bool {
-    let listed = run::output(Command::new(&binary.path).args(filter).arg("--list"));
-    filter.is_none() || listed.is_ok_and(|names| names.contains(": test"))
+    let Some(filter) = filter else { return true };
+    run::output(Command::new(&binary.path).args([filter, "--list"]))
+        .is_ok_and(|names| names.contains(": test"))
 }
 
 /// The packages of a release for the tests that look into them: the folder, or why there is none.

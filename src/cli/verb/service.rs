@@ -119,9 +119,9 @@ fn asks_for_it() -> io::Result<bool> {
 
 /// goroam's own files by their names, and the folders if nothing else is in them.
 fn purge(paths: &Paths) -> Vec<Step> {
-    let lock = paths.state.join("turn.lock");
-    let files = [paths.journal(), paths.memory(), lock];
-    let remove = files.into_iter().map(|path| Step::Remove { path });
+    let locks = ["turn.lock", "journal.lock"].map(|name| paths.state.join(name));
+    let files = [paths.journal(), paths.memory()].into_iter().chain(locks);
+    let remove = files.map(|path| Step::Remove { path });
     let mut folders: Vec<PathBuf> = vec![paths.state.join("run"), paths.state.clone()];
     // ~/.local/state/goroam, ~/.local/state and ~/.local, never the home.
     folders.extend(paths.state.ancestors().skip(1).take(2).map(PathBuf::from));

@@ -31,15 +31,9 @@ pub(super) fn plan(wish: Wish, site: &Site) -> Result<Vec<Step>, ServiceError> {
         Wish::Uninstall => uninstall(site, &manager, &known),
         Wish::Start | Wish::Restart if !installed => Err(ServiceError::NotInstalled),
         Wish::Stop if !installed => Err(ServiceError::NotInstalled),
-        Wish::Start => Ok(vec![
-            manager.step(&["reset-failed", UNIT], true),
-            manager.step(&["start", UNIT], false),
-        ]),
+        Wish::Start => Ok(vec![manager.step(&["start", UNIT], false)]),
         Wish::Stop => Ok(vec![manager.step(&["stop", UNIT], false)]),
-        Wish::Restart => Ok(vec![
-            manager.step(&["reset-failed", UNIT], true),
-            manager.step(&["restart", UNIT], false),
-        ]),
+        Wish::Restart => Ok(vec![manager.step(&["restart", UNIT], false)]),
     }
 }
 
@@ -192,7 +186,6 @@ fn install(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>, S
         steps.push(Step::EndAgent);
     }
     if changed || !fresh {
-        steps.push(manager.step(&["reset-failed", UNIT], true));
         steps.push(manager.step(&["restart", UNIT], false));
     }
     if lingers() == Some(false) {
@@ -238,7 +231,9 @@ fn uninstall(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>,
         });
     }
     steps.push(manager.step(&["daemon-reload"], false));
-    steps.push(manager.step(&["reset-failed", UNIT], true));
+    if known.is("ActiveState", "failed") {
+        steps.push(manager.step(&["reset-failed", UNIT], true));
+    }
     Ok(steps)
 }
 

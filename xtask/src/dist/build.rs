@@ -3,38 +3,42 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::cross;
 use crate::run::{self, Result};
 
 use super::LINUX;
 use super::crates;
-use super::release::Release;
 
 /// Between flags in `CARGO_ENCODED_RUSTFLAGS`, where a folder's name may hold a space.
 const SEPARATOR: &str = "\x1f";
 
-/// Builds `goroam` for Linux; its path.
-pub fn linux(release: &Release) -> Result<PathBuf> {
+/// Builds `goroam` or `goroam-tray` for Linux; its path.
+pub fn linux(name: &str) -> Result<PathBuf> {
     println!("build: the release build takes five minutes the first time");
     let target = run::target_dir().join("dist/build");
     let mut cargo = run::cargo();
     cargo.args(["build", "--locked", "--release", "--target", LINUX]);
-    cargo.args(["--package", "goroam", "--bin", "goroam"]);
-    clean(release, &mut cargo, &target)?;
+    cargo.args(["--package", "goroam", "--bin", name]);
+    // Not for `goroam`: what the tray needs would be linked into it.
+    if name == "goroam-tray" {
+        cargo.args(["--features", "tray"]);
+    }
+    clean(&mut cargo, &target)?;
     run::show(&mut cargo)?;
-    let program = target.join(LINUX).join("release/goroam");
+    let program = target.join(LINUX).join("release").join(name);
     no_trace(&program)?;
     Ok(program)
 }
 
 /// Builds `goroam.exe` and `goroam-tray.exe`; the folder that they are in.
-pub fn windows(release: &Release) -> Result<PathBuf> {
+pub fn windows() -> Result<PathBuf> {
     let target = run::target_dir().join("dist/build");
     let mut check = Command::new(run::root().join("xtask/cross/check"));
     check
         .arg(run::root())
         .args(["win", "build", "--release", "--locked"]);
     check.args(["--package", "goroam", "--features", "tray", "--bins"]);
-    clean(release, &mut check, &target)?;
+    clean(&mut check, &target)?;
     run::show(&mut check)?;
     // The script builds in a folder of its own below.
     let folder = target.join("cross/x86_64-pc-windows-gnu/release");
@@ -46,17 +50,12 @@ pub fn windows(release: &Release) -> Result<PathBuf> {
 
 /// Are the cross tools here? (`cargo xtask cross setup`)
 pub fn can_windows() -> bool {
-    Command::new(run::root().join("xtask/cross/check"))
-        .args([".", "", "check"])
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    cross::env_file().exists()
 }
 
 /// An environment in which folders of this machine get names that are the same everywhere, and
 /// nobody's own flags count.
-fn clean(release: &Release, command: &mut Command, target: &Path) -> Result {
+fn clean(command: &mut Command, target: &Path) -> Result {
     let sysroot = run::output(Command::new("rustc").args(["--print", "sysroot"]))?;
     let version = run::output(Command::new("rustc").arg("-vV"))?;
     let commit = version
@@ -80,7 +79,8 @@ fn clean(release: &Release, command: &mut Command, target: &Path) -> Result {
     };
     command
         .env("CARGO_TARGET_DIR", target)
-        .env("SOURCE_DATE_EPOCH", release.epoch.to_string())
+        // For C's __DATE__. Not the release's: C code would be compiled anew for each commit.
+        .env("SOURCE_DATE_EPOCH", "1")
         .env(
             "CARGO_ENCODED_RUSTFLAGS",
             flags("--remap-path-prefix").join(SEPARATOR),

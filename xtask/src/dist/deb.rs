@@ -1,31 +1,34 @@
-//! `goroam_VERSION-1_amd64.deb`.
+//! `goroam_VERSION-1_amd64.deb` and `goroam-tray_VERSION-1_amd64.deb`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::run::{self, Result};
 
-use super::linux::Content;
+use super::linux::Package;
 use super::release::{self, Release};
 use super::tree::{self, Tree};
 
 /// Packs it with dpkg-deb.
-pub fn package(release: &Release, content: &Content) -> Result<PathBuf> {
+pub fn package(release: &Release, package: &Package<'_>) -> Result<PathBuf> {
     release::tools(&[("dpkg-deb", "dpkg"), ("dpkg-shlibdeps", "dpkg-dev")])?;
+    let name = package.name;
     let work = release.work("deb")?;
-    let mut tree = content.system("vendor-completions")?;
-    documents(release, content, &mut tree)?;
-    let control = control(release, &tree, &depends(release, &work, content)?)?;
+    let mut tree = package.tree(release, "vendor-completions")?;
+    documents(release, package, &mut tree)?;
+    let control = control(release, name, &tree, &depends(release, &work, package)?)?;
     tree.file("DEBIAN/md5sums", md5sums(&work, &tree, release)?);
     tree.file("DEBIAN/control", control);
-    tree.program("DEBIAN/prerm", release.template("deb/prerm")?);
+    // Only the agent is a service.
+    if name == "goroam" {
+        tree.program("DEBIAN/prerm", release.template("deb/prerm")?);
+    }
 
     let root = work.join("root");
     std::fs::create_dir(&root).map_err(|err| format!("{}: {err}", root.display()))?;
     tree.write(&root, release.epoch)?;
-    let file = release
-        .out
-        .join(format!("goroam_{}-1_amd64.deb", release.version));
+    let file = format!("{name}_{}-1_amd64.deb", release.version);
+    let file = release.out.join(file);
     let mut dpkg = release.command("dpkg-deb");
     // Several threads cut what they compress into blocks, as many as there are processors.
     dpkg.env("DPKG_DEB_THREADS_MAX", "1")
@@ -36,10 +39,12 @@ pub fn package(release: &Release, content: &Content) -> Result<PathBuf> {
 }
 
 /// What Debian's policy wants in `/usr/share/doc` (chapter 12).
-fn documents(release: &Release, content: &Content, tree: &mut Tree) -> Result {
-    let doc = "usr/share/doc/goroam";
+fn documents(release: &Release, package: &Package<'_>, tree: &mut Tree) -> Result {
+    let (name, content) = (package.name, package.content);
+    let doc = format!("usr/share/doc/{name}");
     let changes = release
         .template("deb/changelog")?
+        .replace("@NAME@", name)
         .replace("@DATE@", &release.date("%a, %d %b %Y %H:%M:%S +0000")?);
     tree.file(
         format!("{doc}/changelog.Debian.gz"),
@@ -55,16 +60,17 @@ fn documents(release: &Release, content: &Content, tree: &mut Tree) -> Result {
     );
     tree.file(
         format!("{doc}/THIRD-PARTY.txt.gz"),
-        tree::gzip(content.notices.as_bytes())?,
+        tree::gzip(package.notices.as_bytes())?,
     );
     let copyright = release
         .template("deb/copyright")?
+        .replace("@NAME@", name)
         .replace("@MIT@", &indented(&content.mit));
     tree.file(format!("{doc}/copyright"), copyright);
-    tree.file(
-        "usr/share/lintian/overrides/goroam",
-        release.template("deb/lintian-overrides")?,
-    );
+    let overrides = release
+        .template("deb/lintian-overrides")?
+        .replace("@NAME@", name);
+    tree.file(format!("usr/share/lintian/overrides/{name}"), overrides);
     Ok(())
 }
 
@@ -81,7 +87,7 @@ fn indented(licence: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn control(release: &Release, tree: &Tree, depends: &str) -> Result<String> {
+fn control(release: &Release, name: &str, tree: &Tree, depends: &str) -> Result<String> {
     // As dpkg-gencontrol counts: each file rounded up to a kibibyte, a folder is one.
     let files: usize = tree
         .files
@@ -90,15 +96,15 @@ fn control(release: &Release, tree: &Tree, depends: &str) -> Result<String> {
         .sum();
     let folders = tree.paths().len() - tree.files.len();
     Ok(release
-        .template("deb/control")?
+        .template(&format!("deb/control.{name}"))?
         .replace("@DEPENDS@", depends)
         .replace("@SIZE@", &(files + folders).to_string()))
 }
 
 /// The libraries that the program's symbols ask for, each with the version that has them.
-fn depends(release: &Release, work: &Path, content: &Content) -> Result<String> {
+fn depends(release: &Release, work: &Path, package: &Package<'_>) -> Result<String> {
     let mut probe = Tree::default();
-    probe.program("goroam", content.program.clone());
+    probe.program("program", package.program);
     probe.file(
         "debian/control",
         "Source: goroam\n\nPackage: goroam\nArchitecture: any\n",
@@ -107,7 +113,7 @@ fn depends(release: &Release, work: &Path, content: &Content) -> Result<String> 
     std::fs::create_dir(&folder).map_err(|err| format!("{}: {err}", folder.display()))?;
     probe.write(&folder, release.epoch)?;
     let mut shlibdeps = Command::new("dpkg-shlibdeps");
-    shlibdeps.current_dir(&folder).args(["-O", "-egoroam"]);
+    shlibdeps.current_dir(&folder).args(["-O", "-eprogram"]);
     let said = run::output(&mut shlibdeps)?;
     let depends = said
         .lines()

@@ -5,14 +5,43 @@ use std::process::Command;
 
 use crate::run::{self, Result};
 
-use super::release;
+use super::release::{self, Release};
 use super::tree::{self, Tree};
 
 /// How the repository's unit starts the program. `goroam service install` puts the place of
 /// its own program there; a package keeps it.
 const START: &str = "ExecStart=/usr/bin/goroam ";
 
-/// Everything, before it has its place.
+/// One system package. Both have the repository's documents, and licences of their own.
+pub struct Package<'a> {
+    /// What the package, and the program in it, is called.
+    pub name: &'static str,
+    pub program: &'a [u8],
+    /// Of the crates that are linked into it.
+    pub notices: &'a str,
+    pub content: &'a Content,
+}
+
+impl Package<'_> {
+    /// Everything but documents; `zsh` is where that system's zsh looks.
+    pub fn tree(&self, release: &Release, zsh: &str) -> Result<Tree> {
+        let mut tree = Tree::default();
+        tree.program(format!("usr/bin/{}", self.name), self.program);
+        if self.name == "goroam" {
+            self.content.system(&mut tree, zsh)?;
+        } else {
+            let page = release.template("tray/goroam-tray.1")?;
+            let page = page.replace("@DATE@", &release.date("%Y-%m-%d")?);
+            let path = "usr/share/man/man1/goroam-tray.1.gz";
+            tree.file(path, tree::gzip(page.as_bytes())?);
+            let entry = release.template("tray/goroam-tray.desktop")?;
+            tree.file("usr/share/applications/goroam-tray.desktop", entry);
+        }
+        Ok(tree)
+    }
+}
+
+/// Everything of `goroam`, before it has its place.
 pub struct Content {
     pub program: Vec<u8>,
     /// File name (`goroam-why.1`) and text.
@@ -52,16 +81,13 @@ impl Content {
         })
     }
 
-    /// The tree of a system package; `zsh` is where that system's zsh looks.
-    pub fn system(&self, zsh: &str) -> Result<Tree> {
-        let mut tree = Tree::default();
-        tree.program("usr/bin/goroam", self.program.clone());
+    fn system(&self, tree: &mut Tree, zsh: &str) -> Result {
         for (name, page) in &self.pages {
             tree.file(format!("usr/share/man/man1/{name}.gz"), tree::gzip(page)?);
         }
-        self.completions(&mut tree, "usr/share", zsh);
+        self.completions(tree, "usr/share", zsh);
         tree.file("usr/lib/systemd/user/goroam.service", self.unit.clone());
-        Ok(tree)
+        Ok(())
     }
 
     /// The tree to be unpacked below any prefix. Without a unit: `goroam service install`

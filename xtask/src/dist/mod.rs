@@ -25,17 +25,18 @@ use crate::run::Result;
 use self::release::Release;
 
 /// Options that are switches.
-pub const FLAGS: [&str; 7] = [
+pub const FLAGS: [&str; 8] = [
     "--deb",
     "--rpm",
     "--tar",
+    "--tray",
     "--source",
     "--windows",
     "--all",
     "--verify",
 ];
 /// Options with a value.
-pub const VALUED: [&str; 3] = ["--bin", "--exe", "--out"];
+pub const VALUED: [&str; 4] = ["--bin", "--tray-bin", "--exe", "--out"];
 
 /// The target of everything for Linux.
 const LINUX: &str = "x86_64-unknown-linux-gnu";
@@ -62,17 +63,23 @@ pub fn dist(options: &Options) -> Result {
             .map_err(|err| format!("{name} {file}: {err}")),
     };
     let (program, exe) = (given("--bin")?, given("--exe")?);
+    let tray = given("--tray-bin")?;
 
     let mut files = Vec::new();
     if wants("--source") {
         files.push(pack::source(&release)?);
     }
     if wants("--deb") || wants("--rpm") || wants("--tar") {
-        let program = match &program {
-            Some(program) => program.clone(),
-            None => build::linux(&release)?,
+        let built = |given: &Option<PathBuf>, name: &str| match given {
+            Some(program) => Ok(program.clone()),
+            None => build::linux(name),
         };
-        files.extend(linux(&release, &program, &wants)?);
+        let tray = match wants("--tray") {
+            true => Some(built(&tray, "goroam-tray")?),
+            false => None,
+        };
+        let program = built(&program, "goroam")?;
+        files.extend(linux(&release, &program, tray.as_deref(), &wants)?);
     }
     if chosen("--windows") || !any && build::can_windows() {
         files.extend(windows::zip(&release, program.as_deref(), exe.as_deref())?);
@@ -80,6 +87,7 @@ pub fn dist(options: &Options) -> Result {
     files.sort();
     let sums = release.sums(&files)?;
     recipes::write(&release, &sums)?;
+    release.tidy();
     println!("\n{sums}");
     for file in &files {
         println!("{}", file.display());
@@ -88,23 +96,57 @@ pub fn dist(options: &Options) -> Result {
 }
 
 /// Everything for Linux that is wanted, and the program itself beside it.
-fn linux(release: &Release, program: &Path, wants: &dyn Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
-    let crates = crates::linked(LINUX, "")?;
-    let sbom = release
-        .out
-        .join(format!("goroam-{}-x86_64-linux.cdx.json", release.version));
-    release::write(&sbom, sbom::cyclonedx(release, LINUX, &crates)?.as_bytes())?;
-    let notices = notices::third_party(&crates)?;
-    let content = linux::Content::of(program, notices)?;
+fn linux(
+    release: &Release,
+    program: &Path,
+    tray: Option<&Path>,
+    wants: &dyn Fn(&str) -> bool,
+) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut listed = |name: &str, features: &str| {
+        let crates = crates::linked(LINUX, features)?;
+        let file = format!("{name}-{}-x86_64-linux.cdx.json", release.version);
+        let file = release.out.join(file);
+        release::write(&file, sbom::cyclonedx(release, LINUX, &crates)?.as_bytes())?;
+        files.push(file);
+        Ok::<_, String>(crates)
+    };
+    let crates = listed("goroam", "")?;
+    let tray = match tray {
+        None => None,
+        Some(tray) => {
+            let crates = listed("goroam-tray", "tray")?;
+            let program =
+                std::fs::read(tray).map_err(|err| format!("{}: {err}", tray.display()))?;
+            Some((program, notices::third_party(&crates)?, crates))
+        }
+    };
+    let content = linux::Content::of(program, notices::third_party(&crates)?)?;
     let mut beside = tree::Tree::default();
     beside.program("goroam", content.program.clone());
     beside.write(&release.out, release.epoch)?;
-    let mut files = vec![sbom];
-    if wants("--deb") {
-        files.push(deb::package(release, &content)?);
-    }
-    if wants("--rpm") {
-        files.push(rpm::package(release, &content, &crates)?);
+
+    let command = (&content.program, &content.notices, &crates);
+    let tray = tray
+        .as_ref()
+        .map(|(program, notices, crates)| (program, notices, crates));
+    let both = [("goroam", Some(command)), ("goroam-tray", tray)];
+    for (name, (program, notices, crates)) in both
+        .into_iter()
+        .filter_map(|(name, made)| Some((name, made?)))
+    {
+        let package = linux::Package {
+            name,
+            program,
+            notices,
+            content: &content,
+        };
+        if wants("--deb") {
+            files.push(deb::package(release, &package)?);
+        }
+        if wants("--rpm") {
+            files.push(rpm::package(release, &package, crates)?);
+        }
     }
     if wants("--tar") {
         files.push(pack::tar(release, &content)?);

@@ -68,6 +68,11 @@ impl Release {
         Ok(work)
     }
 
+    /// Removes what was laid out to be packed; it can be laid out again.
+    pub fn tidy(&self) {
+        let _ = fs::remove_dir_all(self.out.join("work"));
+    }
+
     /// The time of the release as `date` writes it, always in UTC and in English.
     pub fn date(&self, format: &str) -> Result<String> {
         let mut date = Command::new("date");
@@ -111,16 +116,22 @@ impl Release {
     }
 }
 
-/// The version in Cargo.toml.
+/// The version in Cargo.toml. Digits and dots only: each kind of package spells and sorts a
+/// pre-release in a way of its own.
 fn version() -> Result<String> {
     let manifest = read(&run::root().join("Cargo.toml"))?;
     let version = manifest
         .lines()
         .find_map(|line| line.strip_prefix("version = \""));
     let version = version.and_then(|rest| rest.strip_suffix('"'));
-    version
-        .map(ToOwned::to_owned)
-        .ok_or_else(|| "Cargo.toml: no version".to_owned())
+    let version = version.ok_or("Cargo.toml: no version")?;
+    if version.chars().all(|c| c.is_ascii_digit() || c == '.') {
+        Ok(version.to_owned())
+    } else {
+        Err(format!(
+            "Cargo.toml: {version}: there are no packages of pre-releases"
+        ))
+    }
 }
 
 /// Installs what is missing of these: name of a program, name of its Debian package.

@@ -1,4 +1,4 @@
-//! `goroam-VERSION-1.x86_64.rpm`.
+//! `goroam-VERSION-1.x86_64.rpm` and `goroam-tray-VERSION-1.x86_64.rpm`.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::run::{self, Result};
 
 use super::crates::Crate;
-use super::linux::Content;
+use super::linux::Package;
 use super::release::{self, Release};
 
 /// What rpmbuild is told, so that neither the machine nor its distribution shows.
@@ -24,27 +24,28 @@ const SETTINGS: [&str; 9] = [
 ];
 
 /// Packs it with rpmbuild.
-pub fn package(release: &Release, content: &Content, crates: &[Crate]) -> Result<PathBuf> {
+pub fn package(release: &Release, package: &Package<'_>, crates: &[Crate]) -> Result<PathBuf> {
     release::tools(&[("rpmbuild", "rpm")])?;
     let work = release.work("rpm")?;
-    let mut tree = content.system("site-functions")?;
-    for (name, text) in [
-        ("doc/goroam/README.md", &content.readme),
-        ("doc/goroam/CHANGELOG.md", &content.changelog),
-        ("licenses/goroam/LICENSE-MIT", &content.mit),
-        ("licenses/goroam/LICENSE-APACHE", &content.apache),
-        ("licenses/goroam/THIRD-PARTY.txt", &content.notices),
+    let (name, content) = (package.name, package.content);
+    let mut tree = package.tree(release, "site-functions")?;
+    for (folder, file, text) in [
+        ("doc", "README.md", content.readme.as_str()),
+        ("doc", "CHANGELOG.md", &content.changelog),
+        ("licenses", "LICENSE-MIT", &content.mit),
+        ("licenses", "LICENSE-APACHE", &content.apache),
+        ("licenses", "THIRD-PARTY.txt", package.notices),
     ] {
-        tree.file(format!("usr/share/{name}"), text.clone());
+        tree.file(format!("usr/share/{folder}/{name}/{file}"), text);
     }
     let root = work.join("tree");
     std::fs::create_dir(&root).map_err(|err| format!("{}: {err}", root.display()))?;
     tree.write(&root, release.epoch)?;
     let spec = release
-        .template("rpm/goroam.spec")?
+        .template(&format!("rpm/{name}.spec"))?
         .replace("@LICENCE@", &licence(crates))
         .replace("@DATE@", &release.date("%a %b %d %Y")?);
-    let file = work.join("goroam.spec");
+    let file = work.join("package.spec");
     release::write(&file, spec.as_bytes())?;
 
     let mut rpmbuild = release.command("rpmbuild");

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::super::files::Files;
-use super::expand::Value;
 use super::tree::{Command, Item, Joined, List, Word};
+use super::variable::{Seen, Value, Variable};
 use super::{Dialect, fish, posix};
 
 /// Files that read files that read files: deeper is a circle.
@@ -16,25 +16,6 @@ const DEEPEST: usize = 8;
 const MOST_STEPS: usize = 50_000;
 /// Files of a folder that a loop goes through.
 pub(super) const MOST_TURNS: usize = 64;
-
-/// What set a variable.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Seen {
-    pub(super) value: Value,
-    pub(super) file: Rc<PathBuf>,
-    pub(super) line: usize,
-}
-
-/// A variable as far as the commands tell.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Variable {
-    pub(super) exported: bool,
-    pub(super) now: Option<Seen>,
-    /// `now` holds for certain, if it is there.
-    pub(super) certain: bool,
-    /// It may be one of these as well.
-    pub(super) may: Vec<Seen>,
-}
 
 /// The book of one shell's start-up.
 pub(crate) struct Startup<'f> {
@@ -181,8 +162,15 @@ impl<'f> Startup<'f> {
             Command::Group(list) => self.list(list, certain),
             Command::Nothing => (None, Flow::On),
             Command::If { arms, otherwise } => self.branches(arms, otherwise, certain),
-            Command::Loop(body) => {
-                self.list(body, false);
+            Command::Loop {
+                condition,
+                until,
+                body,
+            } => {
+                // How often nobody can tell, but whether at all.
+                if self.list(condition, certain).0 != Some(*until) {
+                    self.list(body, false);
+                }
                 (None, Flow::On)
             }
             Command::For { name, words, body } => {
