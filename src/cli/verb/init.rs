@@ -14,7 +14,7 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use self::company::Met;
-use self::dialogue::{Dialogue, interrupted};
+use self::dialogue::{Dialogue, INTERRUPTED, ctrl_c};
 use self::found::{Found, check_home};
 use self::report::{Proxy, Report};
 use self::voice::{Listener, Voice};
@@ -58,7 +58,10 @@ pub(in crate::cli) async fn run(context: &Context, args: Init) -> Result<u8, Fai
     };
     let (choice, service) = tokio::select! {
         biased;
-        failure = interrupted(context.out), if dialogue.is_some() => return Err(failure),
+        () = ctrl_c(), if dialogue.is_some() => {
+            context.out.text("\n")?;
+            return Err(Failure::said("interrupted; nothing was written", INTERRUPTED));
+        }
         chosen = choosing => chosen?,
     };
     if args.stdout {
@@ -69,7 +72,14 @@ pub(in crate::cli) async fn run(context: &Context, args: Init) -> Result<u8, Fai
         write(context, &paths, &choice, dialogue, &voice)?;
     }
     let service = match service {
-        true => Some(at_login::install(context, &paths, &voice).await?),
+        true => Some(tokio::select! {
+            biased;
+            () = ctrl_c(), if dialogue.is_some() => {
+                let message = "interrupted; the policy stays, `goroam service status` tells the rest";
+                return Err(Failure::said(message, INTERRUPTED));
+            }
+            done = at_login::install(context, &paths, &voice) => done?,
+        }),
         false => None,
     };
     if args.json {

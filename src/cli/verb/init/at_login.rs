@@ -20,7 +20,7 @@ pub(super) async fn wanted(
     if args.service || args.no_service {
         return Ok(args.service);
     }
-    if !args.yes && dialogue.is_none() {
+    if args.stdout || (!args.yes && dialogue.is_none()) {
         return Ok(false);
     }
     let state =

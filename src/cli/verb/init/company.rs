@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::address::Address;
 use super::dialogue::Dialogue;
-use super::found::Found;
+use super::found::{Found, domain_of};
 use super::voice::Voice;
 use crate::agent::error::EXIT_USAGE;
 use crate::cli::args::Init;
@@ -232,7 +232,7 @@ fn private(args: &Init, found: &Found, host: &str) -> Result<(String, bool), Fai
     if let Some(list) = found.private() {
         return Ok((list.to_owned(), false));
     }
-    Ok(match found.domain_of(host) {
+    Ok(match domain_of(host) {
         Some(domain) => (format!("*.{domain}"), true),
         None => (String::new(), false),
     })

@@ -8,7 +8,7 @@ use crate::cli::output::Output;
 use crate::cli::render;
 
 /// As a shell tells of SIGINT.
-const INTERRUPTED: u8 = 130;
+pub(super) const INTERRUPTED: u8 = 130;
 /// A terminal hands over no longer line (N_TTY_BUF_SIZE); a pipe might.
 const MOST_BYTES: u64 = 4096;
 
@@ -68,14 +68,11 @@ impl Dialogue {
     }
 }
 
-/// Waits for Ctrl-C, and says what that means.
-pub(super) async fn interrupted(out: Output) -> Failure {
+/// Waits for Ctrl-C, which from the first time on does not end the program by itself.
+pub(super) async fn ctrl_c() {
     if tokio::signal::ctrl_c().await.is_err() {
-        // It ends the program then, as it does by default.
         std::future::pending::<()>().await;
     }
-    drop(out.text("\n"));
-    Failure::said("interrupted; nothing was written", INTERRUPTED)
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -134,20 +134,13 @@ impl Found {
         }
         weak
     }
+}
 
-    /// The search domain that a host is in, or what stands behind its first label.
-    pub(super) fn domain_of(&self, host: &str) -> Option<String> {
-        let search = self.network.iter().flat_map(|network| &network.dns.search);
-        let within = |domain: &&String| {
-            let rest = host.strip_suffix(domain.as_str());
-            rest.is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')) && domain.contains('.')
-        };
-        if let Some(domain) = search.into_iter().find(within) {
-            return Some(domain.clone());
-        }
-        let (_, domain) = host.split_once('.')?;
-        is_somebodys(domain).then(|| domain.to_owned())
-    }
+/// What stands behind the first label of a host, if it can be somebody's own. Not what the
+/// network says of its domain: that would let a network choose what is not verified.
+pub(super) fn domain_of(host: &str) -> Option<&str> {
+    let (_, domain) = host.split_once('.')?;
+    is_somebodys(domain).then_some(domain)
 }
 
 /// Is it a name that somebody can own, and not `com` or `co.uk`? Without the list of public
@@ -205,11 +198,9 @@ pub(super) fn check_home(context: &Context, paths: &Paths) -> Result<(), Failure
 
 #[cfg(test)]
 mod tests {
-    use super::{Found, Origin, Variable, is_somebodys};
-    use crate::model::Resolver;
-    use crate::model::status::NetworkStatus;
+    use super::{Found, Origin, Variable, domain_of};
 
-    fn found(variables: &[(&'static str, &str)], search: &[&str]) -> Found {
+    fn found(variables: &[(&'static str, &str)]) -> Found {
         let variable = |(name, value): &(&'static str, &str)| Variable {
             name,
             value: (*value).to_owned(),
@@ -217,47 +208,35 @@ mod tests {
         };
         Found {
             variables: variables.iter().map(variable).collect(),
-            network: Some(NetworkStatus {
-                dns: Resolver {
-                    servers: Vec::new(),
-                    search: search.iter().map(|domain| (*domain).to_owned()).collect(),
-                },
-                ..NetworkStatus::default()
-            }),
+            network: None,
         }
     }
 
     #[test]
-    fn the_domain_is_the_networks_or_somebodys_own() {
-        let here = found(&[], &["corp.example"]);
-        let domain = |host| here.domain_of(host);
-        assert_eq!(domain("a.b.corp.example").as_deref(), Some("corp.example"));
-        assert_eq!(domain("corp.example"), None, "the domain itself");
-        assert_eq!(domain("evilcorp.example"), None);
-        assert_eq!(domain("goproxy.acme.com").as_deref(), Some("acme.com"));
+    fn a_domain_is_guessed_only_where_somebody_can_own_it() {
+        assert_eq!(domain_of("goproxy.acme.com"), Some("acme.com"));
+        assert_eq!(domain_of("go.eu.corp.example"), Some("eu.corp.example"));
+        assert_eq!(domain_of("go.corp.co.uk"), Some("corp.co.uk"));
         for host in [
             "goproxy.io",
             "goproxy.co.uk",
             "10.20.0.1",
             "localhost",
             "a..b",
+            "::1",
         ] {
-            assert_eq!(domain(host), None, "{host}");
+            assert_eq!(domain_of(host), None, "{host}");
         }
-        assert!(is_somebodys("corp.co.uk"));
     }
 
     #[test]
     fn what_takes_in_everything_is_not_taken_over() {
-        let here = found(
-            &[
-                ("GOPRIVATE", "*"),
-                ("GONOSUMDB", "git.corp.example"),
-                ("GOSUMDB", "off"),
-                ("GOINSECURE", "git.corp.example"),
-            ],
-            &[],
-        );
+        let here = found(&[
+            ("GOPRIVATE", "*"),
+            ("GONOSUMDB", "git.corp.example"),
+            ("GOSUMDB", "off"),
+            ("GOINSECURE", "git.corp.example"),
+        ]);
         assert_eq!(here.private(), Some("git.corp.example"));
         assert_eq!(here.sumdb(), None);
         let weak = here.weakens().join("\n");
@@ -269,7 +248,7 @@ mod tests {
 
     #[test]
     fn the_first_proxy_is_found_behind_whatever_stands_before_it() {
-        let proxy = |value| found(&[("GOPROXY", value)], &[]).proxy();
+        let proxy = |value| found(&[("GOPROXY", value)]).proxy();
         let corp = Some("https://goproxy.corp.example/x".to_owned());
         assert_eq!(proxy("https://goproxy.corp.example/x,direct"), corp);
         assert_eq!(proxy("file:///m,goproxy.corp.example/x|off"), corp);
