@@ -120,7 +120,11 @@ fn asks_for_it() -> io::Result<bool> {
 /// goroam's own files by their names, and the folders if nothing else is in them.
 fn purge(paths: &Paths) -> Vec<Step> {
     let locks = ["turn.lock", "journal.lock"].map(|name| paths.state.join(name));
-    let files = [paths.journal(), paths.memory()].into_iter().chain(locks);
+    // Of a tray: its lock beside the state on Windows, its log and the one before.
+    let old_log = paths.state.join("goroam.log.1");
+    let tray = [paths.agent_lock(), paths.log(), old_log];
+    let own = [paths.journal(), paths.memory()].into_iter().chain(tray);
+    let files = own.chain(locks);
     let remove = files.map(|path| Step::Remove { path });
     let mut folders: Vec<PathBuf> = vec![paths.state.join("run"), paths.state.clone()];
     // ~/.local/state/goroam, ~/.local/state and ~/.local, never the home.
