@@ -325,7 +325,7 @@ mod tests {
     fn action(items: &[Item], wanted: &str) -> Option<Action> {
         items.iter().find_map(|item| match item {
             Item::Choice { label, action, .. } if label == wanted => Some(action.clone()),
-            _ => None,
+            Item::Separator | Item::Text(_) | Item::Choice { .. } | Item::Submenu { .. } => None,
         })
     }
 }
