@@ -79,7 +79,7 @@ fn installed_it_runs_now_and_at_login_and_uninstalled_nothing_is_left() {
     wine.goroam("service restart").exits(0);
     wait_for_agent(&wine);
 
-    wine.goroam("service uninstall --restore").exits(0);
+    wine.goroam("service uninstall --restore --purge").exits(0);
     wine.goroam("pause").exits(5);
     let after = (wine.registry(RUN), wine.registry(APPROVED));
     assert!(
@@ -100,6 +100,16 @@ fn installed_it_runs_now_and_at_login_and_uninstalled_nothing_is_left() {
             Ok(())
         }
     });
+    let data = wine.local().join("goroam/data");
+    for name in [
+        "journal.jsonl",
+        "state.json",
+        "goroam.log",
+        "run/agent.lock",
+    ] {
+        assert!(!data.join(name).exists(), "{name}");
+    }
+    assert!(wine.policy().exists(), "the policy is the user's own");
 }
 
 #[test]

@@ -121,8 +121,11 @@ fn asks_for_it() -> io::Result<bool> {
 fn purge(paths: &Paths) -> Vec<Step> {
     let locks = ["turn.lock", "journal.lock"].map(|name| paths.state.join(name));
     let older = paths.journal().with_extension("1.jsonl");
-    let files = [paths.journal(), older, paths.memory()];
-    let files = files.into_iter().chain(locks);
+    // Of a tray: its lock beside the state on Windows, its log and the one before.
+    let old_log = paths.state.join("goroam.log.1");
+    let tray = [paths.agent_lock(), paths.log(), old_log];
+    let own = [paths.journal(), older, paths.memory()].into_iter();
+    let files = own.chain(tray).chain(locks);
     let remove = files.map(|path| Step::Remove { path });
     let mut folders: Vec<PathBuf> = vec![paths.state.join("run"), paths.state.clone()];
     // ~/.local/state/goroam, ~/.local/state and ~/.local, never the home.
