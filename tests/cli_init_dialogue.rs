@@ -40,6 +40,12 @@ fn not_at_login(terminal: &Terminal) -> String {
     terminal.until("the end", ended).join("\n")
 }
 
+/// Nothing of before is left on the screen.
+fn wiped(terminal: &Terminal) {
+    terminal.enter("clear");
+    terminal.until("an empty screen", |lines| lines.join("").trim() == "$");
+}
+
 fn written(user: &User) -> String {
     std::fs::read_to_string(user.policy()).unwrap()
 }
@@ -119,7 +125,7 @@ fn enter_alone_is_the_built_in_policy() {
     let built_in = user.goroam("init --stdout").exits(0).stdout();
     assert_eq!(written(&user), built_in);
     // Once more: it stays, and only what is left to do is offered.
-    terminal.enter("clear");
+    wiped(&terminal);
     terminal.enter(INIT);
     let text = not_at_login(&terminal);
     assert!(
@@ -184,7 +190,7 @@ fn who_breaks_it_off_has_nothing_written() {
         ("C-c", "rc=130", "interrupted"),
         ("C-d", "rc=1\n", "no answer"),
     ] {
-        terminal.enter("clear");
+        wiped(&terminal);
         terminal.enter(INIT);
         terminal.shows("address [none]:");
         terminal.press(&[key]);
