@@ -134,7 +134,9 @@ fn a_units_owner_and_its_surroundings_are_respected() {
     lab.travel("home");
     // A unit of the user's own stays, and is used.
     machine.user("mkdir -p .config/systemd/user").ok();
-    let own = format!("[Service]\nType=notify\nExecStart={PROGRAM} agent\n");
+    let own = format!(
+        "[Service]\nType=notify\nExecStart={PROGRAM} agent\n[Install]\nWantedBy=default.target\n"
+    );
     let unit = "/home/dev/.config/systemd/user/goroam.service";
     machine.write(&own, unit);
     let said = machine.user("goroam service install");
