@@ -99,9 +99,11 @@ fn an_agent_that_hangs_at_work_is_started_anew_and_one_that_rests_is_left_alone(
     println!("20 s at rest under WatchdogSec=2s: no thread was woken");
     lab.travel("home");
     machine.wait_for("GOPROXY", PUBLIC);
-    machine
-        .user("goroam service uninstall --restore --purge")
-        .ok();
+    let said = machine.user("goroam service uninstall --restore --purge");
+    assert!(
+        said.words().contains("changes of your own stay: ~/.config"),
+        "{said:?}"
+    );
 }
 
 #[test]

@@ -38,7 +38,8 @@ impl<'lab> Container<'lab> {
         // A user manager reads no shell profile: go is found in one of the usual places.
         container.root("ln -sfn /opt/go /usr/local/go").ok();
         let tidy = "cd /home/dev && find . -mindepth 1 -maxdepth 1 ! -name '.bash*' ! -name .profile \
-                    -exec rm -rf {} +; rm -rf /run/user/1000/goroam";
+                    -exec rm -rf {} +; rm -rf /run/user/1000/goroam \
+                    /etc/systemd/user/goroam.service /etc/systemd/logind.conf.d";
         container.root(tidy).ok();
         container.user("systemctl --user daemon-reload; systemctl --user reset-failed; true");
         container.user("mkdir -p .local/bin .config/goroam").ok();

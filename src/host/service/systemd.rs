@@ -75,7 +75,9 @@ pub(super) fn state(site: &Site) -> Result<ServiceState, ServiceError> {
             ));
         }
     }
-    if known.is("LoadState", "loaded") && !known.is_enabled() {
+    if known.is("UnitFileState", "static") {
+        troubles.push("its unit does not say when to start it: it has no [Install]".to_owned());
+    } else if known.is("LoadState", "loaded") && !known.is_enabled() {
         troubles.push("it is not started at login; goroam service install".to_owned());
     }
     let active = known.get("ActiveState");
@@ -222,6 +224,11 @@ fn uninstall(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>,
     for path in places.folders() {
         steps.push(Step::RemoveEmpty { path });
     }
+    if let Some(others) = places.other_drop_ins() {
+        steps.push(Step::Tell {
+            text: format!("changes of your own stay: {}", site.short(&others)),
+        });
+    }
     if other_agent(site, known.pid()).is_none() {
         for path in [site.paths.agent_lock(), site.paths.socket()] {
             steps.push(Step::Remove { path });
@@ -301,6 +308,14 @@ impl Places {
             packaged,
             home: site.home.clone(),
         })
+    }
+
+    /// The folder of drop-ins, if the user has put something into it.
+    fn other_drop_ins(&self) -> Option<PathBuf> {
+        let folder = self.drop_in.parent()?;
+        let mut entries = std::fs::read_dir(folder).ok()?.flatten();
+        let others = entries.any(|entry| entry.path() != self.drop_in);
+        others.then(|| folder.to_owned())
     }
 
     fn without_drop_in(&self) -> Vec<Step> {
