@@ -109,6 +109,7 @@ fn installed_it_runs_now_and_at_login_and_uninstalled_nothing_is_left() {
     ] {
         assert!(!data.join(name).exists(), "{name}");
     }
+    assert!(wine.local().exists(), "Windows cannot do without it");
     assert!(wine.policy().exists(), "the policy is the user's own");
 }
 

@@ -128,8 +128,17 @@ fn purge(paths: &Paths) -> Vec<Step> {
     let files = own.chain(tray).chain(locks);
     let remove = files.map(|path| Step::Remove { path });
     let mut folders: Vec<PathBuf> = vec![paths.state.join("run"), paths.state.clone()];
-    // ~/.local/state/goroam, ~/.local/state and ~/.local, never the home.
-    folders.extend(paths.state.ancestors().skip(1).take(2).map(PathBuf::from));
+    // ~/.local/state/goroam, ~/.local/state and ~/.local, never the home; on Windows
+    // %LocalAppData%\goroam, but not %LocalAppData%, which Windows cannot do without.
+    let above = if cfg!(windows) { 1 } else { 2 };
+    folders.extend(
+        paths
+            .state
+            .ancestors()
+            .skip(1)
+            .take(above)
+            .map(PathBuf::from),
+    );
     remove
         .chain(folders.into_iter().map(|path| Step::RemoveEmpty { path }))
         .collect()
