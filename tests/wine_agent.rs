@@ -108,6 +108,24 @@ fn a_second_agent_is_refused_and_the_first_goes_on() {
 }
 
 #[test]
+fn an_agent_that_is_asked_to_end_does_and_its_pipe_goes_with_it() {
+    let Some(wine) = Wine::get() else { return };
+    let wine = wine.with_go("1.27.3");
+    wine.write(POLICY, policy("https://one.example", "off"));
+    let agent = agent(&wine);
+    wait_for_goproxy(&wine, "https://one.example");
+    wine.goroam("service stop")
+        .exits(0)
+        .says("ended the running agent");
+    let ended = agent.wait();
+    assert!(ended.status.success(), "{}", ended.all());
+    helper(&wine, "pipe 1").exits(2);
+    // What it has set stays.
+    assert_eq!(goproxy(&wine), Ok("https://one.example".to_owned()));
+    wine.goroam("service stop").exits(0).says("no agent runs");
+}
+
+#[test]
 fn each_instance_of_the_pipe_belongs_to_the_user_and_opens_to_nobody_else() {
     let Some(wine) = Wine::get() else { return };
     let wine = wine.with_go("1.27.3");
@@ -221,8 +239,9 @@ impl Namespace {
         ip(&format!("netns add {name}"));
         let made = Namespace(name.to_owned());
         ip(&format!("-n {name} link set lo up"));
-        ip(&format!("-n {name} link add eth0 type dummy"));
+        ip(&format!("-n {name} link add eth0 type veth peer name eth1"));
         ip(&format!("-n {name} link set eth0 up"));
+        ip(&format!("-n {name} link set eth1 up"));
         made
     }
 }

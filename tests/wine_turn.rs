@@ -142,7 +142,7 @@ fn a_user_with_another_alphabet_and_a_deep_policy_has_a_turn_too() {
     };
     let wine = wine.with_go("1.27.3");
     // Longer than MAX_PATH in all.
-    let deep = vec!["ein-sehr-langer-ordnername-für-richtlinien"; 7].join("/");
+    let deep = ["ein-sehr-langer-ordnername-für-richtlinien"; 7].join("/");
     let policy = wine.write(
         &format!("{deep}/richtlinie.toml"),
         "version = 1\n[[profile]]\nname = \"größe\"\nenv = { GOPROXY = \"off\" }\n",

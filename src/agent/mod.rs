@@ -22,6 +22,7 @@ mod gofacts;
 mod history;
 mod known;
 mod own_files;
+mod patience;
 mod policy_file;
 mod policy_text;
 mod present;
@@ -43,6 +44,7 @@ mod work;
 
 pub use command::{Command, Reply, TurnReport};
 pub use error::Error;
+pub use patience::open_patiently;
 pub use policy_file::{Loaded, load_policy, summary};
 pub use policy_text::{POLICY_LIMIT, read_policy_text};
 pub use run::{Handle, run};

@@ -152,9 +152,12 @@ pub enum Verb {
     Check(Check),
     /// Write a commented policy file to start from
     ///
-    /// Never overwrites a file.
+    /// At a terminal it looks at `go env` and at the network, and asks at most three
+    /// questions: the company's proxy, its CA, start at login. Elsewhere it asks
+    /// nothing. Never overwrites a file.
     #[command(after_help = after!(
         "goroam init",
+        "goroam init --proxy https://goproxy.corp.example --service",
         "goroam init --template corporate",
         "goroam init --stdout | less"
     ))]

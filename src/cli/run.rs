@@ -58,7 +58,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(context: &Context, verb: Verb) -> Result<u8, Failure> {
     match verb {
         Verb::Check(args) => verb::check::run(context, &args),
-        Verb::Init(args) => verb::init::run(context, args),
+        Verb::Init(args) => block_on(verb::init::run(context, args)),
         Verb::History(args) => verb::history::run(context, args),
         Verb::Completions(args) => verb::completions::run(context, args),
         Verb::Man(args) => verb::man::run(context, &args),

@@ -1,5 +1,9 @@
 //! The policies that goroam carries with it; `goroam init` writes them out.
 
+mod company;
+
+pub use company::Company;
+
 /// A policy to start from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Template {

@@ -8,6 +8,7 @@
 //! - each kind of target: `goproxy`, `sumdb`, `page`, `icmp`, `tcp`, `listening`, `mirror`
 //! - what go would do: `rules` (which HTTP proxy), `roots` and `tls` (whom to trust), `netrc`,
 //!   `session` (redirects, credentials)
+//! - meeting a server for the first time: `introduction`, `noted`
 //! - the way there: `dial`, `line` (direct), `proxied`; `attempt` keeps the time
 //! - the words: `answer`, `failure`, `fault`
 //!
@@ -21,10 +22,12 @@ mod fault;
 mod goproxy;
 mod header;
 mod icmp;
+mod introduction;
 mod line;
 mod listening;
 mod mirror;
 mod netrc;
+mod noted;
 mod page;
 mod proxied;
 mod roots;
@@ -35,4 +38,5 @@ mod sumdb;
 mod tcp;
 mod tls;
 
+pub use introduction::{Introduction, introduce};
 pub use round::Prober;

@@ -1,6 +1,7 @@
 //! One round: all targets at once, each with its own limits.
 
 use std::fmt;
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
@@ -8,6 +9,7 @@ use super::attempt::{Attempt, milliseconds};
 use super::failure::Outcome;
 use super::goproxy::{self, Asked};
 use super::netrc::Netrc;
+use super::noted::Noted;
 use super::rules::ProxyRules;
 use super::session::{Session, Shared};
 use super::tls::Tls;
@@ -26,12 +28,21 @@ impl Prober {
     /// probe needs them (cached between rounds while their files are unchanged). Never fails:
     /// what cannot be read makes probes that need it say so.
     pub fn new(env: &Environment) -> Prober {
+        Prober::with(env, Tls::default())
+    }
+
+    /// The same; notes what the handshakes show.
+    pub(super) fn noting(env: &Environment, noted: Arc<Noted>) -> Prober {
+        Prober::with(env, Tls::noting(noted))
+    }
+
+    fn with(env: &Environment, tls: Tls) -> Prober {
         Prober {
             shared: Shared {
                 env: env.clone(),
                 rules: ProxyRules::from_env(env),
                 netrc: Netrc::read(env),
-                tls: Tls::default(),
+                tls,
             },
         }
     }

@@ -21,6 +21,7 @@ use rustls::{
 use tokio::sync::OnceCell;
 
 use super::failure::Failure;
+use super::noted::{Noted, NotingVerifier};
 use super::roots;
 use crate::environment::Environment;
 use crate::model::{Phase, Pin};
@@ -30,6 +31,8 @@ use crate::model::{Phase, Pin};
 pub(super) struct Tls {
     roots: OnceCell<Option<Arc<RootCertStore>>>,
     configs: Mutex<Vec<(Trust, Arc<ClientConfig>)>>,
+    /// Where it is noted what the handshakes show, if somebody wants to know.
+    noted: Option<Arc<Noted>>,
 }
 
 /// Whom a target trusts beyond the system's roots, and which keys it insists on.
@@ -53,6 +56,14 @@ struct PinVerifier {
 }
 
 impl Tls {
+    /// Settings with which it is noted what the handshakes show.
+    pub(super) fn noting(noted: Arc<Noted>) -> Tls {
+        Tls {
+            noted: Some(noted),
+            ..Tls::default()
+        }
+    }
+
     /// The settings for a target. A target's unusable CA file is its own, definite failure.
     pub(super) async fn config(
         &self,
@@ -66,7 +77,7 @@ impl Tls {
         let extra = read_extra(trust).await?;
         // Two targets may build the same one at once; that costs less than making one wait
         // for the other's CA file on a folder that does not answer.
-        let config = Arc::new(build(roots.as_ref(), extra, trust)?);
+        let config = Arc::new(build(roots.as_ref(), extra, trust, self.noted.as_ref())?);
         self.configs().push((trust.clone(), Arc::clone(&config)));
         Ok(config)
     }
@@ -116,6 +127,7 @@ fn build(
     system: Option<&Arc<RootCertStore>>,
     extra: Vec<CertificateDer<'static>>,
     trust: &Trust,
+    noted: Option<&Arc<Noted>>,
 ) -> Result<ClientConfig, Failure> {
     let unusable = |error: &dyn fmt::Display| Failure::refusal(Phase::Tls, error.to_string());
     let provider = Arc::new(ring_provider::default_provider());
@@ -132,6 +144,12 @@ fn build(
             inner: verifier,
             pins: trust.pins.clone(),
             host: trust.host.clone(),
+        });
+    }
+    if let Some(noted) = noted {
+        verifier = Arc::new(NotingVerifier {
+            inner: verifier,
+            noted: Arc::clone(noted),
         });
     }
     let mut config = ClientConfig::builder_with_provider(provider)

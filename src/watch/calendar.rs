@@ -95,8 +95,13 @@ impl Queue {
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: just opened, and nobody else has it. A child gets no copy of it.
+        // SAFETY: just opened, and nobody else has it.
         let queue = unsafe { OwnedFd::from_raw_fd(fd) };
+        // A child gets no copy of a kqueue anyway, but a program that takes this one's place does.
+        // SAFETY: the descriptor is open; the flag is that of fcntl(2).
+        if unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
         let mut wanted = no_event();
         wanted.ident = port.name as libc::uintptr_t;
         wanted.filter = libc::EVFILT_MACHPORT;

@@ -12,7 +12,9 @@ use super::clock_set::ClockSet;
 #[cfg(target_os = "macos")]
 use super::configd::Configd;
 use super::event::Hint;
-use super::files::{ByNotify, Quiet, keep_watching};
+#[cfg(not(any(target_os = "macos", windows)))]
+use super::files::Quiet;
+use super::files::{ByNotify, keep_watching};
 use super::inbox::Inbox;
 #[cfg(windows)]
 use super::power_windows::Resumes;
@@ -48,14 +50,21 @@ impl Watcher {
     /// Starts all sources. Must be called within a tokio runtime.
     pub fn start(paths: WatchPaths) -> Watcher {
         let inbox = Inbox::default();
-        // In a folder like /usr/bin, where every opening of a file would be a wake-up.
         let program = paths.program.clone();
+        // In folders like /etc and /usr/bin, where every opening of a file would be a wake-up.
         let quiet = move || quiet_targets(program.as_ref());
+        #[cfg(any(target_os = "macos", windows))]
+        // Nobody there tells of openings, and a second watcher costs a thread.
+        let files =
+            keep_watching::<ByNotify>(move || [targets(&paths), quiet()].concat(), inbox.clone());
+        #[cfg(not(any(target_os = "macos", windows)))]
         let files = keep_watching::<ByNotify>(move || targets(&paths), inbox.clone());
-        let mut tasks = vec![
+        let tasks = vec![
             tokio::spawn(keep_open::<route::Messages>(inbox.clone())).abort_handle(),
             tokio::spawn(keep_open::<Addresses>(inbox.clone())).abort_handle(),
             tokio::spawn(files).abort_handle(),
+            #[cfg(not(any(target_os = "macos", windows)))]
+            tokio::spawn(keep_watching::<Quiet>(quiet, inbox.clone())).abort_handle(),
             #[cfg(target_os = "linux")]
             tokio::spawn(keep_open::<ClockSet>(inbox.clone())).abort_handle(),
             #[cfg(target_os = "macos")]
@@ -67,11 +76,6 @@ impl Watcher {
             #[cfg(windows)]
             tokio::spawn(keep_open::<Settings>(inbox.clone())).abort_handle(),
         ];
-        // Where there is none, watching would only cost a thread.
-        if !quiet().is_empty() {
-            let quiet = keep_watching::<Quiet>(quiet, inbox.clone());
-            tasks.push(tokio::spawn(quiet).abort_handle());
-        }
         Watcher {
             inbox,
             clock: WakeClock::new(),

@@ -22,6 +22,8 @@
 )]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout)]
 
+#[cfg(target_os = "linux")]
+pub mod container;
 pub mod dist;
 pub mod lab;
 pub mod laptop;
@@ -29,6 +31,8 @@ pub mod laptop;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+pub use container::{Container, PROGRAM, SOON, Said};
 pub use lab::Lab;
 pub use laptop::{Agent, Laptop, Ran};
 

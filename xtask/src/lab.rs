@@ -12,9 +12,9 @@ const GO_VERSIONS: [&str; 3] = ["1.27.3", "1.24.11", "1.21.13"];
 
 /// Programs that single tests ask: two shells read their completions, chattr makes a file
 /// that cannot be replaced, strace counts system calls,
-/// tmux is a terminal to look at; the rest read packages and recipes.
+/// tmux is a terminal to look at, dbus-daemon carries the tray; the rest read packages and recipes.
 /// Name of the program, name of its package.
-const TOOLS: [(&str, &str); 11] = [
+const TOOLS: [(&str, &str); 12] = [
     ("zsh", "zsh"),
     ("fish", "fish"),
     ("chattr", "e2fsprogs"),
@@ -26,6 +26,7 @@ const TOOLS: [(&str, &str); 11] = [
     ("nix-instantiate", "nix-bin"),
     ("unzip", "unzip"),
     ("tmux", "tmux"),
+    ("dbus-daemon", "dbus-daemon"),
 ];
 
 /// A script of the lab.

@@ -79,23 +79,20 @@ fn all(quick: bool, filter: Option<&str>) -> Result<Tally> {
         "preparing the lab{}",
         if quick { " (without networks)" } else { "" }
     );
-    // Compiling waits for the processor, the lab for downloads: both at once.
+    // Compiling waits for the processor, the lab for downloads: both at once. Not the lab and
+    // Wine: both ask apt, which serves one at a time.
     let (prepared, crossed, binaries) = std::thread::scope(|scope| {
-        let preparing = scope.spawn(|| lab::prepare(!quick));
-        let crossing = (!quick).then(|| scope.spawn(cross::prepare));
+        let preparing = scope.spawn(|| (lab::prepare(!quick), (!quick).then(cross::prepare)));
         if filter.is_none() {
             total.failed +=
                 usize::from(!checked("rustfmt", &FMT)) + usize::from(!checked("clippy", &CLIPPY));
         }
         let binaries = build();
-        let prepared = preparing
+        let panicked = || "preparing it panicked".to_owned();
+        let (prepared, crossed) = preparing
             .join()
-            .unwrap_or_else(|_| vec!["preparing it panicked".to_owned()]);
-        let crossed = match crossing.map(|crossing| crossing.join()) {
-            Some(Ok(crossed)) => crossed,
-            Some(Err(_)) => Err("setting it up panicked".to_owned()),
-            None => Err("--quick".to_owned()),
-        };
+            .unwrap_or_else(|_| (vec![panicked()], Some(Err(panicked()))));
+        let crossed = crossed.unwrap_or_else(|| Err("not with --quick".to_owned()));
         (prepared, crossed, binaries)
     });
     let mut binaries = binaries?;

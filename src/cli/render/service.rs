@@ -111,6 +111,9 @@ fn troubles(view: &ServiceView<'_>) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if !view.answers && view.state.pid.is_some() {
+        troubles.push("it runs but does not answer; see: goroam service logs".to_owned());
+    }
     if let Some(version) = &view.agent_version
         && version != view.version
     {

@@ -1,7 +1,7 @@
 //! `goroam agent`
 
 use crate::agent::error::EXIT_DONE;
-use crate::agent::{self, Ended, Session, Supervisor};
+use crate::agent::{self, Ended, Supervisor};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 #[cfg(unix)]
@@ -14,8 +14,11 @@ pub(in crate::cli) async fn run(context: &Context) -> Result<u8, Failure> {
     let env = without_notify(&context.env);
     #[cfg(not(unix))]
     let env = context.env.clone();
-    let session = Session::open(context.config.clone(), env)?;
     let mut supervisor = supervisor(context);
+    let opened = agent::open_patiently(context.config.clone(), env, supervisor.as_mut());
+    let Some(session) = opened.await? else {
+        return Ok(EXIT_DONE);
+    };
     let paths = session.paths.clone();
     // Lives as long as the agent; dropping it removes the socket.
     let mut serving = None;
@@ -33,18 +36,18 @@ pub(in crate::cli) async fn run(context: &Context) -> Result<u8, Failure> {
     }
 }
 
-/// systemd, if it has started this process; on macOS whoever keeps launchd's log short.
+/// systemd or launchd, if it has started this process.
 fn supervisor(context: &Context) -> Box<dyn Supervisor> {
     #[cfg(unix)]
     if let Some(systemd) = Systemd::find(&context.env) {
         return Box::new(systemd);
     }
-    let _ = context;
     #[cfg(target_os = "macos")]
-    let nobody = crate::host::service::LogKeeper::new(&context.env);
-    #[cfg(not(target_os = "macos"))]
-    let nobody = agent::Unattended;
-    Box::new(nobody)
+    if let Some(launchd) = crate::host::service::Launchd::find(&context.env) {
+        return Box::new(launchd);
+    }
+    let _ = context;
+    Box::new(agent::Unattended)
 }
 
 /// The same process goes on as the new program: its lock and its socket are free from this

@@ -40,14 +40,11 @@ pub(in crate::cli) async fn run(context: &Context, args: args::Doctor) -> Result
 /// The service; `None` where there is no manager that could be asked.
 fn service(context: &Context) -> Option<Service> {
     let site = service::Site::find(context.paths().ok()?, context.env.clone()).ok()?;
-    let own = site.program.clone();
     let state = service::state(&site).ok()?;
     Some(Service {
         kind: state.kind,
         installed: state.installed.is_some(),
         running: state.pid.is_some(),
-        program: state.program,
-        own,
         troubles: state.troubles,
     })
 }

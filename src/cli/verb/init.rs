@@ -1,51 +1,259 @@
-//! `goroam init`
+//! `goroam init`: a policy to start from. At a terminal it looks what is here, asks at most
+//! three questions (the company's proxy, its CA, start at login), and shows what it writes;
+//! elsewhere flags say the same.
 
-use std::io;
+mod address;
+mod at_login;
+mod company;
+mod dialogue;
+mod found;
+mod report;
+mod voice;
+
+use std::io::{self, IsTerminal};
 use std::path::Path;
 
-use crate::agent::Error;
-use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
+use self::company::Met;
+use self::dialogue::{Dialogue, INTERRUPTED, ctrl_c};
+use self::found::{Found, check_home};
+use self::report::{Proxy, Report};
+use self::voice::{Listener, Voice};
+use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
+use crate::agent::read_policy_text;
 use crate::cli::args::{Init, TemplateName};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::gocmd::{EnvFile, LocateError};
+use crate::cli::render;
+use crate::paths::Paths;
+use crate::policy::Severity;
+use crate::policy::file::{Parsed, Place, parse};
 use crate::policy::templates::Template;
 use crate::state::file::write_new;
 
-/// Writes a template where the policy is looked for. What is there already stays.
-pub(in crate::cli) fn run(context: &Context, args: Init) -> Result<u8, Failure> {
-    let template = match args.template {
-        TemplateName::Default => Template::Default,
-        TemplateName::Corporate => Template::Corporate,
-        TemplateName::Classic => Template::Classic,
-    };
-    let text = template.text();
-    if args.stdout {
+/// Writes a policy where it is looked for. What is there already stays.
+pub(in crate::cli) async fn run(context: &Context, args: Init) -> Result<u8, Failure> {
+    if args.proxy.is_none() && !args.yes && (args.ca.is_some() || args.private.is_some()) {
+        let message = "--ca and --private are of a proxy; name it: --proxy URL";
+        if !is_conversation(context, &args) {
+            return Err(Failure::said(message, EXIT_USAGE));
+        }
+    }
+    if args.stdout && args.proxy.is_none() && !args.yes {
+        let text = template(&args).text();
         context.out.raw(text.as_bytes())?;
         return Ok(EXIT_DONE);
     }
     let paths = context.paths()?;
-    // Whose home it is could not change the file afterwards.
-    if !paths.policy_named
-        && let Err(error @ LocateError::ForeignHome { .. }) = EnvFile::locate(&context.env)
-    {
-        return Err(Error::from(error).into());
+    check_home(context, &paths)?;
+    let voice = Voice::new(context.out, listener(&args));
+    let dialogue = is_conversation(context, &args).then_some(Dialogue { out: context.out });
+    let is_there = !args.stdout && std::fs::symlink_metadata(&paths.policy).is_ok();
+    let choosing = async {
+        let choice = match is_there {
+            true => there_already(context, &args, &paths, dialogue, &voice)?,
+            false => choose(context, &args, &paths, dialogue, &voice).await?,
+        };
+        let service = at_login::wanted(context, &args, &paths, dialogue, &voice).await?;
+        Ok::<_, Failure>((choice, service))
+    };
+    let (choice, service) = tokio::select! {
+        biased;
+        () = ctrl_c(), if dialogue.is_some() => {
+            context.out.text("\n")?;
+            return Err(Failure::said("interrupted; nothing was written", INTERRUPTED));
+        }
+        chosen = choosing => chosen?,
+    };
+    if args.stdout {
+        context.out.raw(choice.text.as_bytes())?;
+        return Ok(EXIT_DONE);
     }
-    let path = paths.policy;
-    let shown = path.display();
-    if !write_new(&path, text.as_bytes()).map_err(|error| cannot(&path, &error))? {
-        let message = format!(
-            "{shown} is there already and stays as it is; `goroam check` reads it, \
-             `goroam init --stdout` prints the template"
-        );
-        return Err(Failure::said(message, EXIT_FAILED));
+    if !is_there {
+        write(context, &paths, &choice, dialogue, &voice)?;
     }
-    let next = "  edit it, then: goroam check; goroam once";
-    context.out.text(&format!("{shown}\n{next}\n"))?;
+    let service = match service {
+        true => Some(tokio::select! {
+            biased;
+            () = ctrl_c(), if dialogue.is_some() => {
+                let message = "interrupted; the policy stays, `goroam service status` tells the rest";
+                return Err(Failure::said(message, INTERRUPTED));
+            }
+            done = at_login::install(context, &paths, &voice) => done?,
+        }),
+        false => None,
+    };
+    if args.json {
+        context.out.json(&Report {
+            policy: paths.policy.display().to_string(),
+            written: !is_there,
+            template: choice.template,
+            proxy: choice.met.as_ref().map(Proxy::of),
+            service,
+            remarks: voice.remarks(),
+        })?;
+    } else {
+        voice.say(match (is_there, service.is_some()) {
+            (_, true) => "  see it at work: goroam status --watch\n",
+            (false, false) => "  edit it, then: goroam check; goroam once\n",
+            (true, false) => "  next: goroam check; goroam once\n",
+        })?;
+    }
     Ok(EXIT_DONE)
 }
 
-fn cannot(path: &Path, error: &io::Error) -> Failure {
-    let message = format!("{}: cannot be written: {error}", path.display());
-    Failure::said(message, EXIT_FAILED)
+/// What is to be written.
+#[derive(Debug, Default)]
+struct Choice {
+    text: String,
+    /// Its name in the report.
+    template: Option<&'static str>,
+    met: Option<Met>,
+}
+
+/// Is there somebody who can be asked, and wants to be?
+fn is_conversation(context: &Context, args: &Init) -> bool {
+    let wanted = !args.yes && !args.json && !args.stdout && args.template.is_none();
+    wanted && context.out.is_terminal() && io::stdin().is_terminal()
+}
+
+fn listener(args: &Init) -> Listener {
+    match (args.json, args.stdout) {
+        (true, _) => Listener::Report,
+        (_, true) => Listener::Pipe,
+        _ => Listener::Person,
+    }
+}
+
+fn template(args: &Init) -> Template {
+    match args.template {
+        None | Some(TemplateName::Default) => Template::Default,
+        Some(TemplateName::Corporate) => Template::Corporate,
+        Some(TemplateName::Classic) => Template::Classic,
+    }
+}
+
+async fn choose(
+    context: &Context,
+    args: &Init,
+    paths: &Paths,
+    dialogue: Option<Dialogue>,
+    voice: &Voice,
+) -> Result<Choice, Failure> {
+    let as_it_is = |template: Template| Choice {
+        text: template.text().to_owned(),
+        template: Some(template.as_str()),
+        met: None,
+    };
+    if args.template.is_some() || (args.proxy.is_none() && !args.yes && dialogue.is_none()) {
+        return Ok(as_it_is(template(args)));
+    }
+    let found = Found::look(context, paths);
+    if dialogue.is_some() {
+        let shown: Vec<_> = found
+            .variables
+            .iter()
+            .map(|variable| (variable.name, variable.shown(), variable.origin.as_str()))
+            .collect();
+        let here = render::here(found.network.as_ref(), &shown, &context.page);
+        context.out.text(&here)?;
+    }
+    for weak in found.weakens() {
+        voice.remark(&weak)?;
+    }
+    let Some(address) = company::address(args, &found, dialogue).await? else {
+        return Ok(as_it_is(Template::Default));
+    };
+    let mut met = company::meet(context, args, &found, address, dialogue, voice).await?;
+    let place = paths.policy.parent().unwrap_or(Path::new("/"));
+    let mut trouble = trouble(context, &met.company.text(), place);
+    if trouble.is_some() && args.private.is_none() && !met.company.private.is_empty() {
+        // What somebody else has set, or a guess: the policy is right without it too.
+        voice.remark(&format!(
+            "GOPRIVATE = {} is left out: it does not fit into a policy",
+            met.company.private
+        ))?;
+        met.company.private.clear();
+        trouble = self::trouble(context, &met.company.text(), place);
+    }
+    if let Some(why) = trouble {
+        let message = format!("no policy can be made of that: {why}");
+        return Err(Failure::said(message, EXIT_USAGE));
+    }
+    Ok(Choice {
+        text: met.company.text(),
+        template: Some("company"),
+        met: Some(met),
+    })
+}
+
+/// Why a text is no policy.
+fn trouble(context: &Context, text: &str, folder: &Path) -> Option<String> {
+    let home = context.env.home();
+    let Parsed { findings, .. } = parse(
+        text,
+        Place {
+            folder,
+            home: home.as_deref(),
+        },
+    );
+    let mut errors = findings.into_iter();
+    let error = errors.find(|finding| finding.severity == Severity::Error)?;
+    Some(error.message)
+}
+
+/// There is a policy: what is left to do is only to start at login.
+fn there_already(
+    context: &Context,
+    args: &Init,
+    paths: &Paths,
+    dialogue: Option<Dialogue>,
+    voice: &Voice,
+) -> Result<Choice, Failure> {
+    let shown = paths.policy.display();
+    let stays = format!("{shown} is there already and stays as it is");
+    let content = args.template.is_some()
+        || args.proxy.is_some()
+        || args.ca.is_some()
+        || args.private.is_some();
+    if content || !(args.service || args.yes || dialogue.is_some()) {
+        let message =
+            format!("{stays}; `goroam check` reads it, `goroam init --stdout` prints the template");
+        return Err(Failure::said(message, EXIT_FAILED));
+    }
+    voice.good("there is a policy already; it stays as it is:")?;
+    voice.say(&format!("    {shown}\n"))?;
+    let folder = paths.policy.parent().unwrap_or(Path::new("/"));
+    let wrong = match read_policy_text(&paths.policy) {
+        Ok(text) => trouble(context, &text, folder),
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(why) = wrong {
+        voice.remark(&format!("it cannot be used: {why}; see `goroam check`"))?;
+    }
+    Ok(Choice::default())
+}
+
+fn write(
+    context: &Context,
+    paths: &Paths,
+    choice: &Choice,
+    dialogue: Option<Dialogue>,
+    voice: &Voice,
+) -> Result<(), Failure> {
+    let path = &paths.policy;
+    let shown = path.display();
+    if dialogue.is_some() {
+        let policy = render::policy(&choice.text);
+        context.out.text(&format!("\n{policy}\n"))?;
+    }
+    let cannot = |error| {
+        let message = format!("{shown}: cannot be written: {error}");
+        Failure::said(message, EXIT_FAILED)
+    };
+    if !write_new(path, choice.text.as_bytes()).map_err(cannot)? {
+        let message = format!("{shown} is there already and stays as it is");
+        return Err(Failure::said(message, EXIT_FAILED));
+    }
+    voice.say(&format!("{shown}\n"))?;
+    Ok(())
 }

@@ -119,9 +119,14 @@ fn asks_for_it() -> io::Result<bool> {
 
 /// goroam's own files by their names, and the folders if nothing else is in them.
 fn purge(paths: &Paths) -> Vec<Step> {
-    let lock = paths.state.join("turn.lock");
-    let files = [paths.journal(), paths.memory(), lock];
-    let remove = files.into_iter().map(|path| Step::Remove { path });
+    let locks = ["turn.lock", "journal.lock"].map(|name| paths.state.join(name));
+    let older = paths.journal().with_extension("1.jsonl");
+    // Of a tray: its lock beside the state on Windows, its log and the one before.
+    let old_log = paths.state.join("goroam.log.1");
+    let tray = [paths.agent_lock(), paths.log(), old_log];
+    let own = [paths.journal(), older, paths.memory()].into_iter();
+    let files = own.chain(tray).chain(locks);
+    let remove = files.map(|path| Step::Remove { path });
     let mut folders: Vec<PathBuf> = vec![paths.state.join("run"), paths.state.clone()];
     // ~/.local/state/goroam, ~/.local/state and ~/.local, never the home.
     folders.extend(paths.state.ancestors().skip(1).take(2).map(PathBuf::from));

@@ -40,7 +40,7 @@ mod launchd;
 #[cfg(target_os = "macos")]
 use launchd as os;
 #[cfg(target_os = "macos")]
-pub use launchd::LogKeeper;
+pub use launchd::{Launchd, tray_plist};
 
 /// What is written into the registry, and when, is tested on every system.
 #[cfg(any(windows, test))]

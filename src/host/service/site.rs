@@ -55,14 +55,20 @@ impl Site {
     }
 }
 
-/// After `su` and in cron XDG_RUNTIME_DIR is not set; the service has it all the same.
+/// Where this user's session is if XDG_RUNTIME_DIR does not lead to it: in cron and after `su`
+/// it is not set, or still the other user's. The service has it all the same.
 #[cfg(target_os = "linux")]
-fn session_folder(env: &Environment) -> Option<PathBuf> {
-    if env.get("XDG_RUNTIME_DIR").is_some() {
+pub(super) fn session_folder(env: &Environment) -> Option<PathBuf> {
+    // SAFETY: geteuid takes nothing, touches nothing and cannot fail.
+    let uid = unsafe { libc::geteuid() };
+    let is_ours = |folder: PathBuf| {
+        let meta = std::fs::metadata(folder);
+        meta.is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == uid)
+    };
+    if env.path("XDG_RUNTIME_DIR").is_some_and(is_ours) {
         return None;
     }
-    // SAFETY: geteuid takes nothing, touches nothing and cannot fail.
-    let folder = PathBuf::from(format!("/run/user/{}", unsafe { libc::geteuid() }));
+    let folder = PathBuf::from(format!("/run/user/{uid}"));
     folder.join("systemd/private").exists().then_some(folder)
 }
 

@@ -31,15 +31,9 @@ pub(super) fn plan(wish: Wish, site: &Site) -> Result<Vec<Step>, ServiceError> {
         Wish::Uninstall => uninstall(site, &manager, &known),
         Wish::Start | Wish::Restart if !installed => Err(ServiceError::NotInstalled),
         Wish::Stop if !installed => Err(ServiceError::NotInstalled),
-        Wish::Start => Ok(vec![
-            manager.step(&["reset-failed", UNIT], true),
-            manager.step(&["start", UNIT], false),
-        ]),
+        Wish::Start => Ok(vec![manager.step(&["start", UNIT], false)]),
         Wish::Stop => Ok(vec![manager.step(&["stop", UNIT], false)]),
-        Wish::Restart => Ok(vec![
-            manager.step(&["reset-failed", UNIT], true),
-            manager.step(&["restart", UNIT], false),
-        ]),
+        Wish::Restart => Ok(vec![manager.step(&["restart", UNIT], false)]),
     }
 }
 
@@ -192,7 +186,6 @@ fn install(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>, S
         steps.push(Step::EndAgent);
     }
     if changed || !fresh {
-        steps.push(manager.step(&["reset-failed", UNIT], true));
         steps.push(manager.step(&["restart", UNIT], false));
     }
     if lingers() == Some(false) {
@@ -238,7 +231,9 @@ fn uninstall(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>,
         });
     }
     steps.push(manager.step(&["daemon-reload"], false));
-    steps.push(manager.step(&["reset-failed", UNIT], true));
+    if known.is("ActiveState", "failed") {
+        steps.push(manager.step(&["reset-failed", UNIT], true));
+    }
     Ok(steps)
 }
 
@@ -287,16 +282,19 @@ struct Places {
 impl Places {
     fn find(site: &Site, manager: &Manager) -> Result<Places, ServiceError> {
         let folders = manager.folders()?;
-        // "…/systemd/user.control" comes before it, and what is in /run goes with the session.
-        let own =
-            |folder: &&PathBuf| folder.ends_with("systemd/user") && !folder.starts_with("/run");
-        let Some(own) = folders.iter().find(own) else {
-            let why = "systemd names no folder for units of this user".to_owned();
-            return Err(ServiceError::NoManager { why });
-        };
-        let mut others = folders.iter().filter(|folder| *folder != own);
-        let packaged =
-            others.find_map(|folder| Some(folder.join(UNIT)).filter(|unit| unit.is_file()));
+        let usual = site.home.join(".config/systemd/user");
+        // Its own XDG_CONFIG_HOME counts, not this shell's; a variable that was set after its
+        // start does not, so it must be one of its folders.
+        let its = manager.environment()?;
+        let named = its.get("XDG_CONFIG_HOME").map(Path::new);
+        let named = named.map(|config| config.join("systemd/user"));
+        let own = named.filter(|folder| folder.is_absolute() && folders.contains(folder));
+        let own = own.unwrap_or(usual);
+        let mut others = folders.iter().filter(|folder| **folder != own);
+        let packaged = others.find_map(|folder| {
+            let unit = folder.join(UNIT);
+            (folder.is_absolute() && unit.is_file()).then_some(unit)
+        });
         Ok(Places {
             unit: own.join(UNIT),
             drop_in: own.join(format!("{UNIT}.d")).join(DROP_IN),

@@ -55,18 +55,16 @@ pub(super) fn portal(status: &Status) -> Option<&TargetStatus> {
     let mut portals = status.targets.iter().filter(is_portal);
     let named = portals
         .clone()
-        .find(|target| page_host(&target.reason).is_some());
+        .find(|target| page(&target.reason).is_some());
     named.or_else(|| portals.next()).filter(|_| captive)
 }
 
-/// "login.hotel.example asks for a login; …"
+/// What to do about it comes first: a menu has room for some seventy characters.
 pub(super) fn portal_note(target: &TargetStatus) -> String {
-    match page_host(&target.reason) {
-        Some(host) => {
-            format!("a login page answers for everybody: open http://{host}/ in a browser")
-        }
+    match page(&target.reason) {
+        Some(page) => format!("open {page} in a browser: a login page answers for everybody"),
         None => format!(
-            "something answers in the place of {}: {}; open a browser and look for a login page",
+            "look for a login page in a browser: something answers in the place of {}: {}",
             target.name, target.reason
         ),
     }
@@ -77,14 +75,14 @@ pub(super) fn weakened_note(what: &str) -> String {
     format!("verification is weakened: {what}")
 }
 
-/// The host (and port) of the first URL in a reason ("302 to http://login.hotel.example/x").
-pub(super) fn page_host(reason: &str) -> Option<String> {
-    let (_, rest) = reason
-        .split_once("http://")
-        .or_else(|| reason.split_once("https://"))?;
+/// Scheme and host (with its port) of the first URL in a reason: "http://login.hotel.example/" of
+/// "302 to http://login.hotel.example/x".
+fn page(reason: &str) -> Option<String> {
+    let at = reason.find("http://").or_else(|| reason.find("https://"))?;
+    let (scheme, rest) = reason.get(at..)?.split_once("://")?;
     let ends = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']'));
     let host = rest.split(ends).next().unwrap_or_default();
-    (!host.is_empty()).then(|| clean(host, NAME_CHARACTERS))
+    (!host.is_empty()).then(|| format!("{scheme}://{}/", clean(host, NAME_CHARACTERS)))
 }
 
 /// Nothing comes over the network: no target is up, and there is no way out or no hop left.

@@ -243,7 +243,9 @@ impl<S: Shown> Control<S> {
                     Outcome::Written { .. }
                     | Outcome::Unchanged
                     | Outcome::DryRun
-                    | Outcome::Restored { .. } => self.answer(&action, &turn.status),
+                    | Outcome::Restored { .. } => {
+                        self.answer(&action, turn.from.as_deref(), &turn.status)
+                    }
                 },
                 Ok(Reply::Status(_)) => {}
                 Ok(Reply::Failed { error, .. }) => self.complain(&what_failed(&action), &error),
@@ -258,12 +260,8 @@ impl<S: Shown> Control<S> {
 
     /// Whoever has probed by hand wants to hear of it, even if nothing has changed; a switch is
     /// told anyhow.
-    fn answer(&mut self, action: &Action, after: &Status) {
+    fn answer(&mut self, action: &Action, before: Option<&str>, after: &Status) {
         let profile = after.profile.as_deref().unwrap_or("no profile");
-        let before = self
-            .status
-            .as_ref()
-            .and_then(|status| status.profile.as_deref());
         if *action == Action::ProbeNow && after.notify && before == after.profile.as_deref() {
             let why = after.why.as_deref().unwrap_or("nothing has changed");
             let title = format!("{profile} stays");

@@ -79,3 +79,102 @@ fn forget(told: &mut Status, now: &Status) {
         told.profile = profile;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::Herald;
+    use crate::host::tray::fixtures::{drift, office};
+    use crate::model::status::Status;
+
+    /// A user's day: at each second a profile is seen; what is told, and when.
+    fn day(seen: &[(u64, Status)]) -> Vec<(u64, String)> {
+        let start = Instant::now();
+        let mut herald = Herald::default();
+        let mut told = Vec::new();
+        let last = Duration::from_secs(24 * 3600);
+        let ends = seen
+            .iter()
+            .map(|(at, status)| (Duration::from_millis(*at), Some(status)));
+        for (at, status) in ends.chain([(last, None)]) {
+            while let Some(due) = herald.due().filter(|due| *due <= start + at) {
+                if let Some(news) = herald.tell(due) {
+                    let ms = due.duration_since(start).as_millis();
+                    told.push((u64::try_from(ms).unwrap(), news.title));
+                }
+            }
+            if let Some(status) = status {
+                herald.saw(status, start + at);
+            }
+        }
+        assert_eq!(herald.due(), None, "no timer is left");
+        told
+    }
+
+    fn at(profile: &str) -> Status {
+        Status {
+            profile: Some(profile.to_owned()),
+            ..office()
+        }
+    }
+
+    #[test]
+    fn what_is_passed_through_on_the_way_is_not_told() {
+        let seen = [(0, at("office")), (5000, at("offline")), (5800, at("home"))];
+        assert_eq!(day(&seen), [(6500, "office → home".to_owned())]);
+        let back = [
+            (0, at("office")),
+            (5000, at("offline")),
+            (5900, at("office")),
+        ];
+        assert_eq!(day(&back), []);
+    }
+
+    #[test]
+    fn a_flapping_network_is_told_of_ever_more_rarely() {
+        let flaps: Vec<(u64, Status)> = (0..3600)
+            .map(|n| (n * 1000, at(["office", "home", "offline"][n as usize % 3])))
+            .collect();
+        let told = day(&flaps);
+        assert!(told.len() >= 3, "{told:?}");
+        assert!(told.len() <= 30, "{} in an hour", told.len());
+        assert!(
+            told.windows(2).all(|two| two[1].0 >= two[0].0 + 10_000),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn trouble_that_comes_again_is_told_again_but_not_while_it_stays() {
+        let drifted = Status {
+            drift: vec![drift(None)],
+            ..office()
+        };
+        let seen = [
+            (0, office()),
+            (60_000, drifted.clone()),
+            (
+                70_000,
+                Status {
+                    why: None,
+                    ..drifted.clone()
+                },
+            ),
+            (120_000, office()),
+            (180_000, drifted),
+        ];
+        let changed = "GOPROXY was changed".to_owned();
+        assert_eq!(day(&seen), [(61_500, changed.clone()), (181_500, changed)]);
+    }
+
+    #[test]
+    fn what_happened_in_silence_is_not_told_afterwards() {
+        let silent = Status {
+            notify: false,
+            ..at("home")
+        };
+        let seen = [(0, at("office")), (60_000, silent), (120_000, at("home"))];
+        assert_eq!(day(&seen), []);
+    }
+}

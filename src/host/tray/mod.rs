@@ -11,6 +11,8 @@
 
 mod condition;
 pub mod face;
+#[cfg(test)]
+mod fixtures;
 pub mod icon;
 mod looks;
 mod menu;
@@ -51,9 +53,24 @@ mod sni_notify;
 #[cfg(all(feature = "tray", target_os = "linux"))]
 use sni as os;
 
-#[cfg(all(feature = "tray", not(any(target_os = "linux", windows))))]
+#[cfg(all(feature = "tray", target_os = "macos"))]
+mod macos;
+#[cfg(all(feature = "tray", target_os = "macos"))]
+mod macos_bar;
+#[cfg(all(feature = "tray", target_os = "macos"))]
+mod macos_target;
+#[cfg(all(feature = "tray", target_os = "macos"))]
+use macos as os;
+
+#[cfg(all(
+    feature = "tray",
+    not(any(target_os = "linux", target_os = "macos", windows))
+))]
 mod none;
-#[cfg(all(feature = "tray", not(any(target_os = "linux", windows))))]
+#[cfg(all(
+    feature = "tray",
+    not(any(target_os = "linux", target_os = "macos", windows))
+))]
 use none as os;
 
 /// Its pure parts are tested on every system.

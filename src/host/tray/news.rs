@@ -87,3 +87,143 @@ fn new_troubles(before: &Status, now: &Status) -> Vec<(String, String)> {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::news;
+    use crate::host::tray::fixtures::{drift, hotel, office, train};
+    use crate::model::status::Status;
+
+    fn home() -> Status {
+        Status {
+            profile: Some("home".to_owned()),
+            why: Some("proxy is up".to_owned()),
+            ..office()
+        }
+    }
+
+    #[test]
+    fn switches_and_new_troubles_are_told_and_nothing_else() {
+        let with = |change: fn(&mut Status)| {
+            let mut status = office();
+            change(&mut status);
+            status
+        };
+        let paused = with(|s| {
+            s.paused = true;
+            s.troubles = vec!["paused; `goroam auto` goes on".into()];
+        });
+        let drifted = with(|s| s.drift = vec![drift(Some("direct"))]);
+        let refused = with(|s| s.troubles = vec!["goroam.toml: 2 errors".into()]);
+        let weaker = with(|s| {
+            s.profile = Some("home".into());
+            s.weakened = vec!["GOSUMDB=off".into()];
+        });
+        let none: Option<(&str, &str, bool)> = None;
+        let cases = [
+            (office(), office(), none),
+            (office(), paused, none),
+            (Status::default(), office(), none),
+            (
+                office(),
+                Status {
+                    why: Some("else".into()),
+                    ..office()
+                },
+                none,
+            ),
+            (
+                office(),
+                home(),
+                Some(("office → home", "proxy is up", false)),
+            ),
+            (
+                office(),
+                train(),
+                Some(("office → offline", "no packet can leave the machine", false)),
+            ),
+            (
+                office(),
+                hotel(),
+                Some((
+                    "office → offline",
+                    "open http://login.hotel.example/ in a browser: a login page answers \
+                     for everybody. nothing answers",
+                    true,
+                )),
+            ),
+            (
+                Status {
+                    targets: vec![],
+                    ..hotel()
+                },
+                hotel(),
+                Some((
+                    "A login page is in the way",
+                    "open http://login.hotel.example/ in a browser: a login page answers \
+                     for everybody",
+                    true,
+                )),
+            ),
+            (hotel(), hotel(), none),
+            (
+                office(),
+                drifted.clone(),
+                Some((
+                    "GOPROXY was changed",
+                    "GOPROXY was set to direct by somebody else and is left so until the next \
+                     switch; “Probe now” sets it again",
+                    true,
+                )),
+            ),
+            (drifted.clone(), drifted.clone(), none),
+            (drifted, office(), none),
+            (
+                office(),
+                refused.clone(),
+                Some(("goroam needs a look", "goroam.toml: 2 errors", true)),
+            ),
+            (refused.clone(), refused, none),
+            (
+                office(),
+                weaker,
+                Some((
+                    "office → home",
+                    "verification is weakened: GOSUMDB=off. corp proven by its key",
+                    true,
+                )),
+            ),
+        ];
+        for (before, now, want) in cases {
+            let told = news(Some(&before), Some(&now));
+            let told = told
+                .as_ref()
+                .map(|n| (n.title.as_str(), n.text.as_str(), n.trouble));
+            assert_eq!(told, want);
+        }
+    }
+
+    #[test]
+    fn nothing_is_told_at_first_without_an_agent_or_against_the_users_will() {
+        assert_eq!(news(None, Some(&office())), None);
+        assert_eq!(news(Some(&office()), None), None);
+        let silent = Status {
+            notify: false,
+            ..hotel()
+        };
+        assert_eq!(news(Some(&office()), Some(&silent)), None);
+    }
+
+    #[test]
+    fn news_of_any_length_fit_where_windows_shows_them() {
+        let long = Status {
+            profile: Some("🏢".repeat(500)),
+            why: Some("w".repeat(5000)),
+            ..office()
+        };
+        let told = news(Some(&office()), Some(&long)).unwrap();
+        assert!(told.title.encode_utf16().count() <= 63, "{}", told.title);
+        assert!(told.text.encode_utf16().count() <= 255, "{}", told.text);
+        assert!(told.title.starts_with("office → 🏢"), "{}", told.title);
+    }
+}

@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use ksni::{Handle, TrayMethods as _};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use zbus::fdo::{DBusProxy, RequestNameFlags};
+use zbus::fdo::RequestNameFlags;
 use zbus::{Connection, MessageStream};
 
 use super::control::{Event, Shown, control};
@@ -98,33 +98,32 @@ async fn show_item(
     bus: &Connection,
     events: &UnboundedSender<Event>,
 ) -> Result<Handle<SniItem>, String> {
-    loop {
-        let first = face(None, &Surroundings::default());
-        let item = SniItem::new(first, events.clone(), || {
-            say(
-                "no program in this session shows tray icons (GNOME needs the extension \
-                 AppIndicator); waiting for one",
-            );
-        });
-        let shown = item.assume_sni_available(true).spawn().await;
-        let handle = shown.map_err(|error| format!("the icon cannot be shown: {error}"))?;
-        // ksni asks for the watcher first and listens for it afterwards: one that came in
-        // between, as it may at login, would be waited for in vain.
-        let missed = handle.update(|item| item.was_without_host()).await == Some(true)
-            && has_watcher(bus).await;
-        if !missed {
-            return Ok(handle);
-        }
-        handle.shutdown().await;
+    let first = face(None, &Surroundings::default());
+    let item = SniItem::new(first, events.clone(), || {
+        say(
+            "no program in this session shows tray icons (GNOME needs the extension \
+             AppIndicator); waiting for one",
+        );
+    });
+    let shown = item.assume_sni_available(true).spawn().await;
+    let handle = shown.map_err(|error| format!("the icon cannot be shown: {error}"))?;
+    // ksni asks for the watcher first and listens for it afterwards: one that came in between,
+    // as it may at login, would be waited for in vain. There is none: it is heard of.
+    if handle.update(|item| item.was_without_host()).await == Some(true) {
+        let _ = register(bus).await;
     }
+    Ok(handle)
 }
 
-async fn has_watcher(bus: &Connection) -> bool {
-    let asked = async {
-        let name = WATCHER.try_into().map_err(zbus::Error::from)?;
-        Ok::<bool, zbus::Error>(DBusProxy::new(bus).await?.name_has_owner(name).await?)
-    };
-    asked.await.unwrap_or(false)
+/// Announces the item as ksni does, by the name that the specification has for the first one of
+/// a process. A watcher that knows it already takes no notice.
+async fn register(bus: &Connection) -> zbus::Result<()> {
+    let name = format!("org.kde.StatusNotifierItem-{}-1", std::process::id());
+    let path = "/StatusNotifierWatcher";
+    let method = "RegisterStatusNotifierItem";
+    let to = Some(WATCHER);
+    bus.call_method(to, path, to, method, &(name,)).await?;
+    Ok(())
 }
 
 /// What takes time, in the order in which it was asked for.

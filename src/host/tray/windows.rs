@@ -18,6 +18,7 @@ mod host;
 mod image;
 #[cfg(windows)]
 mod inbox;
+#[cfg_attr(not(windows), allow(dead_code))] // only its rotation is tested elsewhere
 mod log_file;
 #[cfg(windows)]
 mod menu;

@@ -117,13 +117,19 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     }
 }
 
+#[cfg(not(target_os = "macos"))]
+const TOO_LONG: &str =
+    "the path is too long for a socket (108 bytes); set XDG_RUNTIME_DIR to a shorter one";
+/// It lies in the home there: launchd's temporary folders are emptied every three days.
+#[cfg(target_os = "macos")]
+const TOO_LONG: &str = "the path is too long for a socket (104 bytes); goroam needs a home whose path has less than 54 bytes";
+
 /// The library says "SUN_LEN", which nobody need know.
 fn clearer(error: io::Error) -> io::Error {
     if error.kind() != io::ErrorKind::InvalidInput {
         return error;
     }
-    let why = "the path is too long for a socket (108 bytes, on macOS 104); set XDG_RUNTIME_DIR to a shorter one";
-    io::Error::new(io::ErrorKind::InvalidInput, why)
+    io::Error::new(io::ErrorKind::InvalidInput, TOO_LONG)
 }
 
 #[cfg(test)]

@@ -58,6 +58,8 @@ fn explains(root: &Sighting, echo: &Sighting) -> bool {
         (_, Kind::Shell | Kind::Login | Kind::Registry | Kind::Folder | Kind::Editor) => false,
         (Kind::Shell | Kind::Login | Kind::Registry, _) => true,
         (Kind::Folder | Kind::Editor, Kind::Manager) => false,
+        // Of an editor's variables a shell has those of its terminals.
+        (Kind::Editor, Kind::Here) => root.place.contains("terminal"),
         (Kind::Folder | Kind::Editor, _) => true,
         (Kind::Manager, Kind::Here | Kind::Process) => true,
         (Kind::Here, Kind::Process) => true,

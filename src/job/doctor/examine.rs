@@ -52,7 +52,7 @@ pub async fn examine(patient: Patient) -> Result<Facts, Error> {
     go(&mut facts, &env, &paths).await;
     gather::files(&mut facts, &Disk, &env, &home, &folder, &names);
     managers::look(&mut facts, &env, &names).await;
-    programs::look(&mut facts, &names);
+    programs::look(&mut facts, &home, &names);
     Ok(facts)
 }
 
@@ -107,17 +107,21 @@ async fn own(
     }
     names.extend(lines.keys().cloned());
     facts.written = lines;
-    env_file(facts, env);
+    env_file(facts, env, session.as_ref());
 }
 
-/// The file that goroam writes when this environment does not lead it elsewhere.
-fn env_file(facts: &mut Facts, env: &Environment) {
+/// The file that goroam looks after: the one that it has changed, else the one that go uses
+/// where GOENV says nothing.
+fn env_file(facts: &mut Facts, env: &Environment, session: Option<&Session>) {
+    let kept = session.and_then(|session| session.baseline.as_ref());
     let without: Environment = env.iter().filter(|(name, _)| *name != "GOENV").collect();
-    let usual = EnvFile::locate(&without);
-    if let Ok(file) = &usual {
-        facts.env_file = Some(file.path.display().to_string());
-    }
-    match EnvFile::locate(env) {
+    let usual = EnvFile::locate(&without).map(|file| file.path.display().to_string());
+    facts.env_file = kept.map(|kept| kept.path.clone()).or(usual.ok());
+    let located = match session {
+        Some(session) => session.own_file(),
+        None => EnvFile::locate(env).map_err(Error::from),
+    };
+    match located {
         Ok(file) => {
             facts.looked.push(file.path.display().to_string());
             facts.house.read_only = read_only(&file);
@@ -126,7 +130,7 @@ fn env_file(facts: &mut Facts, env: &Environment) {
             }
         }
         // GOENV is found below, with the place that sets it: not told twice.
-        Err(error) if env.get("GOENV").is_some() && usual.is_ok() => {
+        Err(error) if env.get("GOENV").is_some() => {
             if let Some(status) = &mut facts.house.status {
                 status.troubles.retain(|known| *known != error.to_string());
             }

@@ -1,7 +1,6 @@
 //! What was seen, before anybody judges it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -101,10 +100,6 @@ pub struct Service {
     pub installed: bool,
     /// Is it running?
     pub running: bool,
-    /// The program that it starts.
-    pub program: Option<PathBuf>,
-    /// This program.
-    pub own: PathBuf,
     /// What is wrong, one line each.
     pub troubles: Vec<String>,
 }

@@ -71,8 +71,6 @@ pub enum Code {
     ServiceMissing,
     /// The service is there and does not run.
     ServiceStopped,
-    /// The service starts another program.
-    ServiceOtherProgram,
     /// Something is wrong with the service.
     ServiceTrouble,
     /// A place could not be looked at.
@@ -81,7 +79,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, as they are documented.
-    pub const ALL: [Code; 30] = [
+    pub const ALL: [Code; 29] = [
         Code::ShadowedByShell,
         Code::ShadowedByLogin,
         Code::ShadowedByManager,
@@ -109,7 +107,6 @@ impl Code {
         Code::AgentOutdated,
         Code::ServiceMissing,
         Code::ServiceStopped,
-        Code::ServiceOtherProgram,
         Code::ServiceTrouble,
         Code::Unread,
     ];
@@ -144,7 +141,6 @@ impl Code {
             Code::AgentOutdated => "agent-outdated",
             Code::ServiceMissing => "service-missing",
             Code::ServiceStopped => "service-stopped",
-            Code::ServiceOtherProgram => "service-other-program",
             Code::ServiceTrouble => "service-trouble",
             Code::Unread => "unread",
         }

@@ -7,6 +7,7 @@ use super::super::facts::Facts;
 use super::super::files::Table;
 use crate::environment::Environment;
 
+#[cfg_attr(not(unix), allow(dead_code))]
 fn seen(env: &[(&str, &str)], table: &[(&str, &str)]) -> (Vec<String>, Facts) {
     let names: BTreeSet<String> = ["GOPROXY".to_owned()].into();
     let env: Environment = env.iter().copied().collect();

@@ -9,10 +9,12 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let house = &facts.house;
     let mut found = Vec::new();
     if let Some(error) = &house.env_file_error {
-        found.push(
-            Finding::new(Code::NoEnvFile, Severity::Error, error, "see the message")
-                .because("goroam writes nothing then."),
-        );
+        found.push(Finding::new(
+            Code::NoEnvFile,
+            Severity::Error,
+            error,
+            "mend that; goroam writes nothing until then",
+        ));
     }
     if let Some(why) = &house.read_only {
         found.push(Finding::new(
@@ -57,7 +59,10 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     if let Some(status) = &house.status {
         found.extend(status.drift.iter().map(drift));
         // What is a finding of its own is not told twice.
-        let told = |trouble: &&String| Some(*trouble) != house.env_file_error.as_ref();
+        let told = |trouble: &&String| {
+            let known = house.env_file_error.as_deref().unwrap_or_default();
+            known.is_empty() || !(known.contains(trouble.as_str()) || trouble.contains(known))
+        };
         found.extend(status.troubles.iter().filter(told).map(|trouble| {
             Finding::new(
                 Code::Trouble,
@@ -178,7 +183,8 @@ fn of_service(service: &Service, agent: bool) -> Vec<Finding> {
         }
         return found;
     }
-    if !service.running && !agent {
+    // A trouble says more of why it does not.
+    if !service.running && !agent && service.troubles.is_empty() {
         let says = format!("{} is installed, but does not run", service.kind);
         found.push(
             Finding::new(
@@ -189,20 +195,6 @@ fn of_service(service: &Service, agent: bool) -> Vec<Finding> {
             )
             .because("Nothing follows when the network changes."),
         );
-    }
-    if let Some(program) = &service.program
-        && *program != service.own
-    {
-        found.push(Finding::new(
-            Code::ServiceOtherProgram,
-            Severity::Note,
-            format!(
-                "the service starts {}, this is {}",
-                program.display(),
-                service.own.display()
-            ),
-            "run `goroam service install` with the one that you want",
-        ));
     }
     found.extend(service.troubles.iter().map(|trouble| {
         Finding::new(

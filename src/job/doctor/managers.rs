@@ -28,11 +28,10 @@ pub(super) async fn look(facts: &mut Facts, env: &Environment, names: &BTreeSet<
 }
 
 async fn systemd(facts: &mut Facts, env: &Environment, names: &BTreeSet<String>) {
-    // Where it listens, whether or not a D-Bus runs.
-    let runs = env
-        .path("XDG_RUNTIME_DIR")
-        .is_some_and(|folder| folder.join("systemd/private").exists());
-    if !runs {
+    // Where it listens, whether or not a D-Bus runs. Another runtime folder has another
+    // manager, or none: then there is nothing to ask.
+    let folder = env.path("XDG_RUNTIME_DIR").unwrap_or_default();
+    if !folder.is_absolute() || !folder.join("systemd/private").exists() {
         return;
     }
     let asked = ask("systemctl", &["--user", "show-environment"]).await;

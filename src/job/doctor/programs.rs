@@ -2,24 +2,25 @@
 //! was started with. macOS shows that to nobody, Windows not without a debugger's rights.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::facts::Facts;
 
 /// Where nothing can be seen there is nothing to say.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn look(_: &mut Facts, _: &BTreeSet<String>) {}
+pub(super) fn look(_: &mut Facts, _: &Path, _: &BTreeSet<String>) {}
 
 /// Looks at editors, language servers, debuggers and multiplexers of the same user. A `gopls`
 /// without the variable is fine: each go command that it starts reads the file anew.
 #[cfg(target_os = "linux")]
-pub(super) fn look(facts: &mut Facts, names: &BTreeSet<String>) {
+pub(super) fn look(facts: &mut Facts, home: &Path, names: &BTreeSet<String>) {
     use super::facts::{Kind, Sighting};
     use crate::model::mask;
 
     facts.looked.push("programs that run".to_owned());
     let mut found: Vec<(linux::Program, String, String)> = Vec::new();
     for program in linux::programs() {
-        for (name, value) in linux::variables(program.pid, names) {
+        for (name, value) in linux::variables(program.pid, home, names) {
             found.push((program.clone(), name, mask(&value)));
         }
     }
@@ -64,6 +65,7 @@ mod linux {
     use std::collections::BTreeSet;
     use std::io::Read;
     use std::os::unix::fs::MetadataExt;
+    use std::path::Path;
 
     use jiff::Timestamp;
     use jiff::tz::TimeZone;
@@ -71,7 +73,7 @@ mod linux {
     use super::super::format;
 
     /// What `/proc/PID/comm` says of programs that start go commands, or start those that do.
-    const NAMES: [&str; 40] = [
+    const NAMES: [&str; 38] = [
         "gopls",
         "dlv",
         "dlv-dap",
@@ -86,7 +88,6 @@ mod linux {
         "goland64",
         "idea",
         "idea64",
-        "java",
         "zed",
         "zed-editor",
         "nvim",
@@ -100,7 +101,6 @@ mod linux {
         "tmux: server",
         "screen",
         "zellij",
-        "goroam",
         "goroam-tray",
         "dbus-daemon",
         "dbus-broker-lau",
@@ -148,7 +148,13 @@ mod linux {
         let program = |pid: u32| {
             let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
             let name = comm.trim_end().to_owned();
-            if !NAMES.contains(&name.as_str()) || (name == "java" && !is_jetbrains(pid)) {
+            let is_one = match name.as_str() {
+                "java" => is_jetbrains(pid),
+                // The agent; another doctor is none.
+                "goroam" => words(pid).iter().any(|word| word == "agent"),
+                name => NAMES.contains(&name),
+            };
+            if !is_one {
                 return None;
             }
             let started = boot.and_then(|boot| started(pid, boot));
@@ -164,25 +170,44 @@ mod linux {
         pids.into_iter().filter_map(program).collect()
     }
 
-    /// What it was started with.
-    pub(super) fn variables(pid: u32, names: &BTreeSet<String>) -> Vec<(String, String)> {
+    /// What it was started with. One with another home reads another go env file.
+    pub(super) fn variables(
+        pid: u32,
+        home: &Path,
+        names: &BTreeSet<String>,
+    ) -> Vec<(String, String)> {
         let mut bytes = Vec::new();
         let Ok(file) = std::fs::File::open(format!("/proc/{pid}/environ")) else {
             return Vec::new();
         };
         // One that ends just now says nothing.
-        match file.take(MOST_BYTES).read_to_end(&mut bytes) {
-            Ok(_) => format::environ(&bytes, names),
-            Err(_) => Vec::new(),
+        if file.take(MOST_BYTES).read_to_end(&mut bytes).is_err() {
+            return Vec::new();
+        }
+        let homes = format::environ(&bytes, &["HOME".to_owned()].into());
+        match homes.iter().any(|(_, theirs)| Path::new(theirs) == home) {
+            true => format::environ(&bytes, names),
+            false => Vec::new(),
         }
     }
 
-    fn is_jetbrains(pid: u32) -> bool {
+    /// The words of its command line.
+    fn words(pid: u32) -> Vec<String> {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let line = String::from_utf8_lossy(&line).to_lowercase();
-        ["jetbrains", "goland", "idea"]
-            .iter()
-            .any(|word| line.contains(word))
+        let words = line.split(|byte| *byte == 0);
+        words
+            .map(|word| String::from_utf8_lossy(word).to_lowercase())
+            .collect()
+    }
+
+    fn is_jetbrains(pid: u32) -> bool {
+        let words = words(pid);
+        let is = |word: &String| {
+            ["jetbrains", "goland", "idea"]
+                .iter()
+                .any(|name| word.contains(name))
+        };
+        words.iter().any(is)
     }
 
     /// Seconds since 1970 at which the system was started (proc_stat(5), `btime`).

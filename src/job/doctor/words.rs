@@ -77,7 +77,7 @@ pub(super) fn mend(cause: &Cause<'_>) -> String {
     }
     if has(Kind::Process) {
         let more = match root.kind == Kind::Process {
-            true => "so with the others",
+            true => "so with the others named here",
             false => "restart the programs that have it",
         };
         steps.push(more.to_owned());

@@ -20,7 +20,7 @@ mod plan;
 
 pub(super) use arm::keep_watching;
 pub(super) use by_notify::ByNotify;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 pub(super) use by_notify::ByNotify as Quiet;
 #[cfg(target_os = "linux")]
 pub(super) use inotify::Quiet;

@@ -3,51 +3,12 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-
-use super::plist;
-use crate::agent::{Life, Supervisor};
-use crate::environment::Environment;
-use crate::model::status::Status;
-
-/// Longer than this, and it is shortened to half of it: years of switches, or an hour of
-/// `GOROAM_LOG=debug`.
-const LONGEST: u64 = 1024 * 1024;
-
-/// Looks at the log's length whenever the agent has done something, which is the only time that
-/// it grows. No timer.
-#[derive(Debug)]
-pub struct LogKeeper {
-    /// `None`: without a home there is no such log.
-    log: Option<PathBuf>,
-}
-
-impl LogKeeper {
-    /// For the agent of the user whose environment this is.
-    pub fn new(env: &Environment) -> LogKeeper {
-        LogKeeper {
-            log: env.home().map(|home| plist::log(&home)),
-        }
-    }
-}
-
-impl Supervisor for LogKeeper {
-    fn tell(&mut self, life: Life, _: &Status) {
-        if matches!(life, Life::Ready | Life::Resting)
-            && let Some(log) = &self.log
-            && let Ok(stderr) = io::stderr().as_fd().try_clone_to_owned()
-            && let Err(error) = shorten(log, &stderr.into(), LONGEST)
-        {
-            tracing::debug!("{}: {error}", log.display());
-        }
-    }
-}
+use std::path::Path;
 
 /// Keeps the last half, from the start of a line, if `writes_to` is this file and it is too
 /// long. Not if the user has sent it elsewhere: that file is theirs.
-fn shorten(log: &Path, writes_to: &File, longest: u64) -> io::Result<bool> {
+pub(super) fn shorten(log: &Path, writes_to: &File, longest: u64) -> io::Result<bool> {
     let own = writes_to.metadata()?;
     if !own.is_file() || own.len() <= longest {
         return Ok(false);
@@ -73,6 +34,7 @@ fn shorten(log: &Path, writes_to: &File, longest: u64) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::service::launchd::plist;
 
     fn append(path: &Path) -> File {
         File::options()

@@ -19,8 +19,11 @@ mod plist;
 mod printed;
 mod state;
 mod steps;
-
 #[cfg(unix)]
-pub use log::LogKeeper;
+mod supervisor;
+
+pub use plist::tray as tray_plist;
 pub(super) use state::state;
 pub(super) use steps::{logs, plan};
+#[cfg(unix)]
+pub use supervisor::Launchd;

@@ -11,6 +11,9 @@ use crate::host::service::site::Site;
 /// The file in the repository's `launchd` folder.
 pub(super) const SHIPPED: &str = include_str!("../../../../launchd/dev.goroam.agent.plist");
 
+const SHIPPED_TRAY: &str = include_str!("../../../../launchd/dev.goroam.tray.plist");
+
+const TRAY: &str = "<string>/usr/local/bin/goroam-tray</string>";
 const PROGRAM: &str = "<string>/usr/local/bin/goroam</string>";
 const LAST_ARGUMENT: &str = "<string>agent</string>";
 const SESSION: &str = "<string>Aqua</string>";
@@ -38,23 +41,47 @@ pub(super) fn text(site: &Site, session: Session) -> Result<String, ServiceError
         arguments.push_str("\n    <string>--config</string>\n    ");
         arguments.push_str(&policy);
     }
-    // What is put in is looked through no more: a path may contain anything.
-    let parts = [
-        (PROGRAM, string(&site.program)?),
-        (LAST_ARGUMENT, arguments),
-        (SESSION, format!("<string>{}</string>", session.word())),
-        (LOG, string(&log(&site.home))?),
-    ];
-    let mut rest = SHIPPED;
-    let mut text = String::with_capacity(SHIPPED.len() + 512);
-    for (shipped, here) in parts {
-        let (before, after) = rest.split_once(shipped).unwrap_or((rest, ""));
+    Ok(fill(
+        SHIPPED,
+        &[
+            (PROGRAM, string(&site.program)?),
+            (LAST_ARGUMENT, arguments),
+            (SESSION, format!("<string>{}</string>", session.word())),
+            (LOG, string(&log(&site.home))?),
+        ],
+    ))
+}
+
+/// The file that starts the menu bar item at login, and what is to stand in it.
+///
+/// # Errors
+/// As for [`text`].
+pub fn tray(
+    home: &Path,
+    program: &Path,
+    config: Option<&Path>,
+) -> Result<(PathBuf, String), ServiceError> {
+    let mut arguments = string(program)?;
+    if let Some(config) = config {
+        arguments.push_str("\n    <string>--config</string>\n    ");
+        arguments.push_str(&string(config)?);
+    }
+    let path = home.join("Library/LaunchAgents/dev.goroam.tray.plist");
+    Ok((path, fill(SHIPPED_TRAY, &[(TRAY, arguments)])))
+}
+
+/// What is put in is looked through no more: a path may contain anything.
+fn fill(shipped: &str, parts: &[(&str, String)]) -> String {
+    let mut rest = shipped;
+    let mut text = String::with_capacity(shipped.len() + 512);
+    for (place, here) in parts {
+        let (before, after) = rest.split_once(place).unwrap_or((rest, ""));
         text.push_str(before);
-        text.push_str(&here);
+        text.push_str(here);
         rest = after;
     }
     text.push_str(rest);
-    Ok(text)
+    text
 }
 
 /// The program that an installed file starts; `None` if it is not of goroam's making.
@@ -171,6 +198,26 @@ mod tests {
         let here = text(&site, Session::Aqua).unwrap();
         let back = here.replace("/Users/dev/Library/Logs/goroam.log", "/dev/null");
         assert_eq!(back, SHIPPED);
+    }
+
+    #[test]
+    fn the_menu_bars_file_is_known_to_launchd_too_and_any_path_fits_in_it() {
+        assert_eq!(SHIPPED_TRAY.matches(TRAY).count(), 1);
+        let (home, program) = (Path::new("/Users/dev"), Path::new("/Users/R&D/goroam-tray"));
+        for (config, words) in [
+            (None, &["/Users/R&D/goroam-tray"][..]),
+            (
+                Some("/a <b>.toml"),
+                &["/Users/R&D/goroam-tray", "--config", "/a <b>.toml"],
+            ),
+        ] {
+            let (path, text) = tray(home, program, config.map(Path::new)).unwrap();
+            let parsed = parsed(&text);
+            assert_eq!(keys::complaints(&parsed), [""; 0]);
+            assert_eq!(strings(&parsed, "ProgramArguments"), words);
+            let label = parsed.get("Label").unwrap().as_string().unwrap();
+            assert!(path.ends_with(format!("{label}.plist")), "{path:?}");
+        }
     }
 
     #[test]

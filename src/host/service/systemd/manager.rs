@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use super::super::carry_out::command_line;
 use super::super::error::ServiceError;
+use super::super::site::session_folder;
 use super::super::step::Step;
 use super::unit::UNIT;
 use crate::environment::Environment;
@@ -31,23 +32,15 @@ impl Manager {
     pub(super) fn find(env: &Environment) -> Result<Manager, ServiceError> {
         // SAFETY: geteuid takes nothing, touches nothing and cannot fail.
         let uid = unsafe { libc::geteuid() };
-        let usual = PathBuf::from(format!("/run/user/{uid}"));
-        let is_there = |runtime: &Path| runtime.join("systemd/private").exists();
-        let ours = |runtime: &Path| {
-            let meta = std::fs::metadata(runtime);
-            meta.is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == uid)
-        };
-        match env.path("XDG_RUNTIME_DIR") {
-            Some(runtime) if is_there(&runtime) && ours(&runtime) => {
-                return Ok(Manager { uid, runtime: None });
-            }
-            _ if is_there(&usual) => {
-                return Ok(Manager {
-                    uid,
-                    runtime: Some(usual),
-                });
-            }
-            _ => {}
+        if let Some(runtime) = session_folder(env) {
+            return Ok(Manager {
+                uid,
+                runtime: Some(runtime),
+            });
+        }
+        let own = env.path("XDG_RUNTIME_DIR");
+        if own.is_some_and(|runtime| runtime.join("systemd/private").exists()) {
+            return Ok(Manager { uid, runtime: None });
         }
         let why = match Path::new("/run/systemd/system").is_dir() {
             true => no_session(uid),

@@ -18,11 +18,15 @@ use crate::agent::{Command, Error};
 use crate::host::tray::control::{Event, control};
 use crate::host::tray::site::Site;
 use crate::ipc;
+use crate::policy::Severity;
 
 /// Windows waits five seconds for a program at the end of a session (`WM_ENDSESSION`).
 const END_OF_SESSION: Duration = Duration::from_secs(4);
 /// Idle threads that wait for DNS or files cost memory in a resident agent.
 const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(2);
+
+/// Of a policy; a message that is higher than the screen cannot be closed.
+const MOST_FINDINGS: usize = 5;
 
 /// Why there is nothing to show.
 pub(super) struct Refused {
@@ -164,9 +168,14 @@ impl Life {
 /// With all that is wrong in a policy: there is no terminal to say it in.
 fn refusal(error: &Error) -> Refused {
     let mut why = error.to_string();
-    if let Error::Policy { findings, .. } = error {
-        for finding in findings.iter().take(5) {
-            why.push_str(&format!("\n\n{}", finding.message));
+    if let Error::Policy { text, findings, .. } = error {
+        let errors = findings.iter().filter(|it| it.severity == Severity::Error);
+        for finding in errors.take(MOST_FINDINGS) {
+            let at = finding.primary.as_ref().map_or(0, |label| label.span.start);
+            let line = text
+                .get(..at)
+                .map_or(1, |before| before.matches('\n').count() + 1);
+            why.push_str(&format!("\n\nline {line}: {}", finding.message));
         }
     }
     Refused {

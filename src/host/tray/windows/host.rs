@@ -105,12 +105,16 @@ impl Hosting {
         // It is large; and a mistake in it must not take the icon away.
         let ended = AssertUnwindSafe(Box::pin(running)).catch_unwind().await;
         self.agent.replace(None);
+        if let Ok(Ok(_)) = &ended {
+            // Before its clients see it gone: one of them may be about to start a new tray.
+            inbox.closing();
+        }
+        if let Some(serving) = serving {
+            serving.end().await;
+        }
         match ended {
-            Ok(Ok(())) => {
-                // Before its clients see it gone: one of them may be about to start a new tray.
-                inbox.closing();
-                Ok(Ended::Asked)
-            }
+            Ok(Ok(agent::Ended::Asked)) => Ok(Ended::Asked),
+            Ok(Ok(agent::Ended::Replaced(program))) => succeed(&program).map(|()| Ended::Asked),
             Ok(Err(Error::SecondAgent { .. })) => Ok(Ended::Second),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("a mistake in goroam; the log says where".to_owned()),
@@ -121,6 +125,15 @@ impl Hosting {
 enum Ended {
     Asked,
     Second,
+}
+
+/// Starts the new program in the place of this one; it waits until this one has ended.
+fn succeed(program: &std::path::Path) -> Result<(), String> {
+    let mut command = std::process::Command::new(program);
+    let started = command.args(std::env::args_os().skip(1)).spawn();
+    started
+        .map(drop)
+        .map_err(|error| format!("cannot go on as {}: {error}", program.display()))
 }
 
 /// The policy and what is remembered, as they are now.

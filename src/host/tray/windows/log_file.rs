@@ -52,8 +52,7 @@ impl LogFile {
         if open.length > 0 && open.length + length > self.most {
             // Should it not work (somebody reads the old one and lets nobody rename it), the log
             // starts again: bounded before complete.
-            let older = self.path.with_added_extension("1");
-            match std::fs::rename(&self.path, &older) {
+            match std::fs::rename(&self.path, older(&self.path)) {
                 Ok(()) => *open = Open::append(&self.path)?,
                 Err(_) => {
                     open.file.set_len(0)?;
@@ -65,6 +64,12 @@ impl LogFile {
         open.length += length;
         Ok(())
     }
+}
+
+fn older(path: &Path) -> PathBuf {
+    let mut older = path.to_owned().into_os_string();
+    older.push(".1");
+    older.into()
 }
 
 impl Open {
@@ -104,7 +109,7 @@ mod tests {
 
     use tracing_subscriber::fmt::MakeWriter as _;
 
-    use super::LogFile;
+    use super::{LogFile, older};
 
     #[test]
     fn a_log_of_years_is_two_files_of_bounded_length() {
@@ -117,8 +122,7 @@ mod tests {
         }
         let read = |path| std::fs::read_to_string(path).unwrap();
         assert_eq!(read(path.clone()), "line 9 .\n");
-        let older = path.with_added_extension("1");
-        assert_eq!(read(older), "line 6 .\nline 7 .\nline 8 .\n");
+        assert_eq!(read(older(&path)), "line 6 .\nline 7 .\nline 8 .\n");
         assert_eq!(
             std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
             2
@@ -134,7 +138,7 @@ mod tests {
             log.make_writer().write_all(line.as_bytes()).unwrap();
         }
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "second\n");
-        let log = LogFile::with_most(&path, 100).unwrap();
+        let log = LogFile::open(&path).unwrap();
         log.make_writer().write_all(b"third\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "second\nthird\n");
     }

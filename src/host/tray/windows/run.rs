@@ -26,8 +26,8 @@ pub(in crate::host::tray) fn run(site: Site) -> Result<ExitCode, String> {
         return Ok(ExitCode::from(EXIT_DONE));
     };
     start_log(&site);
-    // Without a resource in the program, so that it is built wherever Rust is; it must come
-    // before the first window. Where it fails, Windows scales for us, only less sharply.
+    // The manifest says so already; this is for a program that was linked without it. It must
+    // come before the first window, and fails where that is settled.
     // SAFETY: takes a constant.
     unsafe { SetProcessDpiAwarenessContext(DPI_AWARENESS_CONTEXT_PER_MONITOR_AWARE_V2) };
     let (tell, events) = unbounded_channel();
@@ -36,6 +36,8 @@ pub(in crate::host::tray) fn run(site: Site) -> Result<ExitCode, String> {
         Ok(thread) => window.run(thread).map(|()| ExitCode::from(EXIT_DONE)),
         Err(refused) => {
             tracing::error!("{}", refused.why);
+            // The order to end would close the message before anybody has read it.
+            drop(window);
             complain(&refused.why);
             Ok(ExitCode::from(refused.exit))
         }

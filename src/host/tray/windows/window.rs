@@ -75,6 +75,7 @@ struct Tray {
 
 thread_local! {
     /// The one tray, on the thread of its window; a window procedure gets no other context.
+    #[allow(clippy::missing_const_for_thread_local, reason = "clippy does not see that it is")]
     static TRAY: RefCell<Option<Rc<Tray>>> = const { RefCell::new(None) };
 }
 
@@ -225,7 +226,7 @@ impl Tray {
                 Some(0)
             }
             WM_TIMER if wide == RETRY => {
-                self.draw(Area::again);
+                self.draw(WM_DISPLAYCHANGE, Area::again);
                 Some(0)
             }
             // Yes; what is to be done is done when it really ends.
@@ -236,12 +237,12 @@ impl Tray {
             }
             WM_DISPLAYCHANGE | WM_DPICHANGED | WM_SETTINGCHANGE => {
                 // The icons may have another size from now on.
-                self.draw(Area::again);
+                self.draw(WM_DISPLAYCHANGE, Area::again);
                 None
             }
             _ if message == self.taskbar_created => {
                 self.retries.set(0);
-                self.draw(Area::gone);
+                self.draw(message, Area::gone);
                 Some(0)
             }
             _ if message == self.show_yourself => {
@@ -264,7 +265,7 @@ impl Tray {
     fn carry_out(&self, order: Order) {
         match order {
             Order::Show(face) => {
-                self.draw(|area| area.show(&face));
+                self.draw(WM_DISPLAYCHANGE, |area| area.show(&face));
                 self.menu.replace(Some(face));
             }
             Order::Notify(news) => self.area.borrow().notify(&news),
@@ -279,9 +280,17 @@ impl Tray {
         }
     }
 
-    /// Draws, and tries again in a while where there is nothing to draw on.
-    fn draw(&self, how: impl FnOnce(&mut Area) -> bool) {
-        let done = how(&mut self.area.borrow_mut());
+    /// Draws, because of a message, and tries again in a while where there is nothing to draw
+    /// on. While the shell is being told something, messages of other programs come in: such a
+    /// one is put at the end of the line.
+    fn draw(&self, message: u32, how: impl FnOnce(&mut Area) -> bool) {
+        let Ok(mut area) = self.area.try_borrow_mut() else {
+            // SAFETY: takes numbers.
+            unsafe { PostMessageW(self.window, message, 0, 0) };
+            return;
+        };
+        let done = how(&mut area);
+        drop(area);
         // SAFETY: the window is ours; the timer has no procedure.
         unsafe {
             if done {
@@ -383,7 +392,9 @@ impl Tray {
         if let Some(behind) = self.behind.take() {
             behind.end_now();
         }
-        self.area.borrow_mut().remove();
+        if let Ok(mut area) = self.area.try_borrow_mut() {
+            area.remove();
+        }
     }
 }
 

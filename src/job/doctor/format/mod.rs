@@ -9,6 +9,8 @@ mod setting;
 
 pub(super) use documents::{jetbrains, launch_agent, toml};
 pub(super) use jsonc::environments;
-pub(super) use plain::{assignments, environ, pam, registry, shown};
+#[cfg(target_os = "linux")]
+pub(super) use plain::environ;
+pub(super) use plain::{assignments, pam, registry, shown};
 pub(super) use scripts::{elisp, lua, nushell, powershell, vim};
 pub(super) use setting::Setting;

@@ -103,6 +103,7 @@ fn unescaped(text: &str) -> String {
 }
 
 /// What stands in `/proc/PID/environ`.
+#[cfg(any(target_os = "linux", test))]
 pub(crate) fn environ(bytes: &[u8], names: &BTreeSet<String>) -> Vec<(String, String)> {
     let pairs = bytes.split(|byte| *byte == 0).filter_map(|entry| {
         let (name, value) = std::str::from_utf8(entry).ok()?.split_once('=')?;

@@ -2,8 +2,9 @@
 
 use super::Dialect;
 use super::evaluate::{Flow, Startup, Success};
-use super::expand::{Value, glob};
+use super::expand::glob;
 use super::tree::{Word, is_name};
+use super::variable::Value;
 
 impl Startup<'_> {
     pub(super) fn simple(&mut self, words: &[Word], line: usize, certain: bool) -> (Success, Flow) {
@@ -258,6 +259,18 @@ impl Startup<'_> {
             Value::Known(text) => Some(text),
             Value::Unknown => None,
         };
+        // `||` binds less than `&&`, and both less than `!`; only `[[` has them.
+        for (operator, wins) in [("||", true), ("&&", false)] {
+            let is_it = |word: &Word| word.literal() == Some(operator);
+            if let Some(at) = args.iter().position(is_it) {
+                let (one, other) = (args.get(..at)?, args.get(at + 1..)?);
+                return match (self.test(one), self.test(other)) {
+                    (Some(is), _) | (_, Some(is)) if is == wins => Some(wins),
+                    (Some(_), Some(_)) => Some(!wins),
+                    _ => None,
+                };
+            }
+        }
         match args {
             [not, rest @ ..] if not.keyword() == Some("!") => self.test(rest).map(|is| !is),
             [operator, operand] => {

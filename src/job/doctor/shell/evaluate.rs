@@ -6,35 +6,18 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::super::files::Files;
-use super::expand::Value;
 use super::tree::{Command, Item, Joined, List, Word};
+use super::variable::{Seen, Value, Variable};
 use super::{Dialect, fish, posix};
 
 /// Files that read files that read files: deeper is a circle.
 const DEEPEST: usize = 8;
 /// Commands that are looked at in one start-up: a loop over a folder of folders ends too.
 const MOST_STEPS: usize = 50_000;
+/// Bytes that are read in one start-up, a file that is read twice counted twice.
+const MOST_BYTES: usize = 8 << 20;
 /// Files of a folder that a loop goes through.
 pub(super) const MOST_TURNS: usize = 64;
-
-/// What set a variable.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Seen {
-    pub(super) value: Value,
-    pub(super) file: Rc<PathBuf>,
-    pub(super) line: usize,
-}
-
-/// A variable as far as the commands tell.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Variable {
-    pub(super) exported: bool,
-    pub(super) now: Option<Seen>,
-    /// `now` holds for certain, if it is there.
-    pub(super) certain: bool,
-    /// It may be one of these as well.
-    pub(super) may: Vec<Seen>,
-}
 
 /// The book of one shell's start-up.
 pub(crate) struct Startup<'f> {
@@ -49,6 +32,7 @@ pub(crate) struct Startup<'f> {
     file: Rc<PathBuf>,
     depth: usize,
     steps: usize,
+    bytes: usize,
 }
 
 /// Does it go on after a command?
@@ -75,6 +59,7 @@ impl<'f> Startup<'f> {
             file: Rc::default(),
             depth: 0,
             steps: 0,
+            bytes: 0,
         }
     }
 
@@ -104,7 +89,7 @@ impl<'f> Startup<'f> {
     }
 
     pub(super) fn source(&mut self, path: &Path, certain: bool) -> bool {
-        if self.depth >= DEEPEST {
+        if self.depth >= DEEPEST || self.is_exhausted() {
             return false;
         }
         let text = match self.files.read(path) {
@@ -132,6 +117,7 @@ impl<'f> Startup<'f> {
 
     /// Commands of this file, or of an `eval` in it.
     pub(super) fn text(&mut self, text: &str, line: usize, certain: bool) {
+        self.bytes += text.len();
         let list = match self.dialect {
             Dialect::Fish => fish::parse(text, line),
             Dialect::Bash | Dialect::Zsh | Dialect::Sh => posix::parse(text, line),
@@ -141,9 +127,17 @@ impl<'f> Startup<'f> {
         self.depth -= 1;
     }
 
+    /// Has it looked at more than any start-up is made of?
+    fn is_exhausted(&self) -> bool {
+        self.steps > MOST_STEPS || self.bytes > MOST_BYTES
+    }
+
     fn list(&mut self, list: &List, certain: bool) -> (Success, Flow) {
         let mut last: Success = Some(true);
         for item in list {
+            if self.is_exhausted() {
+                return (None, Flow::End);
+            }
             let runs = match (item.joined, last) {
                 (Joined::Always, _) => Some(true),
                 (Joined::And, last) => last,
@@ -164,9 +158,6 @@ impl<'f> Startup<'f> {
 
     fn item(&mut self, item: &Item, certain: bool) -> (Success, Flow) {
         self.steps += 1;
-        if self.steps > MOST_STEPS {
-            return (None, Flow::End);
-        }
         if item.apart {
             return (None, Flow::On);
         }
@@ -181,8 +172,15 @@ impl<'f> Startup<'f> {
             Command::Group(list) => self.list(list, certain),
             Command::Nothing => (None, Flow::On),
             Command::If { arms, otherwise } => self.branches(arms, otherwise, certain),
-            Command::Loop(body) => {
-                self.list(body, false);
+            Command::Loop {
+                condition,
+                until,
+                body,
+            } => {
+                // How often nobody can tell, but whether at all.
+                if self.list(condition, certain).0 != Some(*until) {
+                    self.list(body, false);
+                }
                 (None, Flow::On)
             }
             Command::For { name, words, body } => {

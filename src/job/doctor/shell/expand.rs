@@ -4,14 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::evaluate::{MOST_TURNS, Startup};
 use super::tree::{Piece, Word};
-
-/// What a word comes to.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
-    Known(String),
-    /// A command's output, or a variable that is set elsewhere.
-    Unknown,
-}
+use super::variable::Value;
 
 impl Startup<'_> {
     /// The value of a variable; `None`: nobody has set it yet.

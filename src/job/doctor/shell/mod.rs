@@ -11,16 +11,19 @@ mod evaluate;
 mod expand;
 mod fish;
 mod posix;
+mod redirect;
 mod start;
 mod tree;
+mod universal;
+mod variable;
 mod word;
 
 #[cfg(test)]
 mod tests;
 
 pub(super) use evaluate::Startup;
-pub(super) use fish::universal;
 pub(super) use start::starts;
+pub(super) use universal::universal;
 
 /// Whose files they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

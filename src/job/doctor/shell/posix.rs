@@ -2,6 +2,7 @@
 //! passed over; nothing in here can fail.
 
 use super::cursor::Cursor;
+use super::redirect::{Document, redirection};
 use super::tree::{Command, Item, Joined, List, Word};
 use super::word::word;
 
@@ -27,8 +28,8 @@ pub(super) fn parse(text: &str, first_line: usize) -> List {
 
 struct Parser {
     cursor: Cursor,
-    /// Here-documents whose text begins on the next line: delimiter, and may it be indented.
-    documents: Vec<(String, bool)>,
+    /// Those whose text begins on the next line.
+    documents: Vec<Document>,
     depth: usize,
 }
 
@@ -133,10 +134,11 @@ impl Parser {
             }
             _ => match self.keyword() {
                 Some("if") => Some(self.branches()),
-                Some("while" | "until") => {
-                    let _condition = self.list(&["do"]);
-                    Some(Command::Loop(self.done()))
-                }
+                Some(keyword @ ("while" | "until")) => Some(Command::Loop {
+                    condition: self.list(&["do"]),
+                    until: keyword == "until",
+                    body: self.done(),
+                }),
                 Some("for" | "select" | "foreach") => Some(self.for_each()),
                 Some("case") => self.case(),
                 Some("function") => {
@@ -236,7 +238,11 @@ impl Parser {
             self.cursor.skip_balanced('(', ')');
             self.cursor.eat(")");
             while self.skip_space_and(';') {}
-            return Command::Loop(self.done());
+            return Command::Loop {
+                condition: List::new(),
+                until: false,
+                body: self.done(),
+            };
         }
         let name = word(&mut self.cursor).unwrap_or_default();
         self.skip_space();
@@ -301,7 +307,7 @@ impl Parser {
         let mut words: Vec<Word> = Vec::new();
         loop {
             self.cursor.skip_blanks();
-            if self.redirection() {
+            if redirection(&mut self.cursor, &mut self.documents) {
                 continue;
             }
             if self.cursor.peek() == Some('#') {
@@ -352,50 +358,10 @@ impl Parser {
     fn redirections(&mut self) {
         loop {
             self.cursor.skip_blanks();
-            if !self.redirection() {
+            if !redirection(&mut self.cursor, &mut self.documents) {
                 return;
             }
         }
-    }
-
-    /// `>file`, `2>&1`, `<<END`: goes past it.
-    fn redirection(&mut self) -> bool {
-        let mark = self.cursor.mark();
-        while self.cursor.peek().is_some_and(|c| c.is_ascii_digit()) {
-            self.cursor.next();
-        }
-        if self.cursor.peek() == Some('&') && self.cursor.peek_at(1) == Some('>') {
-            self.cursor.next();
-        }
-        let is_process = self.cursor.peek_at(1) == Some('(');
-        if !matches!(self.cursor.peek(), Some('<' | '>')) || is_process {
-            self.cursor.back(mark);
-            return false;
-        }
-        if self.cursor.eat("<<<") {
-            self.cursor.skip_blanks();
-            word(&mut self.cursor);
-            return true;
-        }
-        if self.cursor.eat("<<") {
-            let indented = self.cursor.eat("-");
-            self.cursor.skip_blanks();
-            if let Some(delimiter) = word(&mut self.cursor) {
-                let delimiter = delimiter.literal().unwrap_or_default().to_owned();
-                self.documents.push((delimiter, indented));
-            }
-            return true;
-        }
-        while self
-            .cursor
-            .peek()
-            .is_some_and(|c| matches!(c, '<' | '>' | '&' | '|' | '!'))
-        {
-            self.cursor.next();
-        }
-        self.cursor.skip_blanks();
-        word(&mut self.cursor);
-        true
     }
 
     /// Blanks, comments, line ends with the here-documents that follow them.
@@ -406,17 +372,8 @@ impl Parser {
                 Some('#') => self.cursor.skip_line(),
                 Some('\n') => {
                     self.cursor.next();
-                    for (delimiter, indented) in std::mem::take(&mut self.documents) {
-                        while let Some(line) = self.cursor.take_line() {
-                            let line = if indented {
-                                line.trim_start_matches('\t')
-                            } else {
-                                &line
-                            };
-                            if line == delimiter {
-                                break;
-                            }
-                        }
+                    for document in std::mem::take(&mut self.documents) {
+                        document.skip(&mut self.cursor);
                     }
                 }
                 _ => return,

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::files::Files;
 use super::Dialect;
-use super::evaluate::{Startup, Variable};
-use super::expand::Value;
+use super::evaluate::Startup;
+use super::variable::{Value, Variable};
 use crate::environment::Environment;
 
 /// A variable that a shell exports, and the line that sets it.

@@ -337,3 +337,23 @@ fn depth_is_bounded() {
         }
     }
 }
+
+#[test]
+fn loops_in_loops_and_files_in_files_come_to_an_end() {
+    let loops = "for a in 1 2 3 4 5 6 7 8 9 0; do ".repeat(20) + "x; " + &"done; ".repeat(20);
+    let under_a_condition = format!("if work; then {loops} fi");
+    let reads = ". /big\n".repeat(20_000);
+    let big = "x=1 #\n".repeat(100_000);
+    let table = Table::of(&[
+        ("/loops", &loops),
+        ("/may", &under_a_condition),
+        ("/reads", &reads),
+        ("/big", &big),
+    ]);
+    let began = std::time::Instant::now();
+    for file in ["/loops", "/may", "/reads"] {
+        Startup::new(&table, Dialect::Bash).file(Path::new(file));
+    }
+    // Without bounds it would be years.
+    assert!(began.elapsed() < std::time::Duration::from_secs(60));
+}

@@ -39,7 +39,12 @@ pub(super) enum Command {
         otherwise: List,
     },
     /// `while`, `until`, `select`
-    Loop(List),
+    Loop {
+        condition: List,
+        /// It goes on as long as the condition does not hold.
+        until: bool,
+        body: List,
+    },
     For {
         name: String,
         words: Vec<Word>,

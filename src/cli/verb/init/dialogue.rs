@@ -1,0 +1,150 @@
+//! Asking a person at a terminal, a line at a time.
+
+use std::io::{self, BufRead, Read};
+
+use crate::agent::error::EXIT_FAILED;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::render;
+
+/// As a shell tells of SIGINT.
+pub(super) const INTERRUPTED: u8 = 130;
+/// A terminal hands over no longer line (N_TTY_BUF_SIZE); a pipe might.
+const MOST_BYTES: u64 = 4096;
+
+/// Somebody at a terminal.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dialogue {
+    pub(super) out: Output,
+}
+
+impl Dialogue {
+    /// Asks until there is an answer that `read` understands.
+    ///
+    /// # Errors
+    /// When there is nobody any more.
+    pub(super) async fn ask<T>(
+        &self,
+        question: &str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, Failure> {
+        loop {
+            self.out.text(&render::question(question))?;
+            let answer = match self.line().await? {
+                Line::Text(text) => read(&text),
+                Line::Odd(why) => Err(why.to_owned()),
+                Line::End => {
+                    self.out.text("\n")?;
+                    let message = "no answer; nothing was written";
+                    return Err(Failure::said(message, EXIT_FAILED));
+                }
+            };
+            match answer {
+                Ok(answer) => return Ok(answer),
+                Err(why) => self.out.text(&render::refusal(&why))?,
+            }
+        }
+    }
+
+    /// Yes or no; Enter is yes.
+    ///
+    /// # Errors
+    /// When there is nobody any more.
+    pub(super) async fn agrees(&self, question: &str) -> Result<bool, Failure> {
+        let read = |text: &str| match text.trim().to_lowercase().as_str() {
+            "" | "y" | "yes" => Ok(true),
+            "n" | "no" => Ok(false),
+            _ => Err("y or n, please".to_owned()),
+        };
+        self.ask(&format!("{question} [Y/n]"), read).await
+    }
+
+    async fn line(&self) -> Result<Line, Failure> {
+        let read = tokio::task::spawn_blocking(|| read_line(&mut io::stdin().lock()));
+        match read.await {
+            Ok(line) => Ok(line?),
+            Err(_) => Ok(Line::End),
+        }
+    }
+}
+
+/// Waits for Ctrl-C, which from the first time on does not end the program by itself.
+pub(super) async fn ctrl_c() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Line {
+    Text(String),
+    /// It cannot be an answer, for this reason.
+    Odd(&'static str),
+    End,
+}
+
+fn read_line(input: &mut impl BufRead) -> io::Result<Line> {
+    let mut bytes = Vec::new();
+    match input.take(MOST_BYTES).read_until(b'\n', &mut bytes) {
+        Ok(_) => {}
+        // A Windows console that was given half of a character.
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            return Ok(Line::Odd("that is no text"));
+        }
+        Err(error) => return Err(error),
+    }
+    if bytes.is_empty() {
+        return Ok(Line::End);
+    }
+    if bytes.len() as u64 == MOST_BYTES && !bytes.ends_with(b"\n") {
+        // The rest of it is no answer to the next question.
+        loop {
+            let mut more = Vec::new();
+            input.take(MOST_BYTES).read_until(b'\n', &mut more)?;
+            if more.is_empty() || more.ends_with(b"\n") {
+                return Ok(Line::Odd("that is too long"));
+            }
+        }
+    }
+    Ok(match String::from_utf8(bytes) {
+        Ok(text) => Line::Text(text),
+        Err(_) => Line::Odd("that is not UTF-8"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Line, read_line};
+
+    #[test]
+    fn odd_answers_are_no_answers_and_the_next_line_is_the_next_one() {
+        let long = "x".repeat(10_000);
+        let typed = [
+            b"yes\r\n".as_slice(),
+            b"caf\xe9\n",
+            long.as_bytes(),
+            b"\n",
+            b"\n",
+            b"last",
+        ]
+        .concat();
+        let mut input = typed.as_slice();
+        let mut lines = Vec::new();
+        loop {
+            match read_line(&mut input).unwrap() {
+                Line::End => break,
+                line @ (Line::Text(_) | Line::Odd(_)) => lines.push(line),
+            }
+        }
+        assert_eq!(
+            lines,
+            [
+                Line::Text("yes\r\n".to_owned()),
+                Line::Odd("that is not UTF-8"),
+                Line::Odd("that is too long"),
+                Line::Text("\n".to_owned()),
+                Line::Text("last".to_owned()),
+            ]
+        );
+    }
+}

@@ -1,0 +1,258 @@
+//! What is here already: what `go env` says of proxies and checksums, and the network.
+
+use crate::agent::Error;
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::gocmd::{EnvFile, EnvText};
+use crate::model::status::NetworkStatus;
+use crate::model::{Chain, HopKind, Patterns, SumDb, mask};
+use crate::paths::Paths;
+use crate::state::Baseline;
+use crate::watch::survey;
+
+/// What goroam sets, or would have to know of.
+const NAMES: [&str; 6] = [
+    "GOPROXY",
+    "GOPRIVATE",
+    "GONOPROXY",
+    "GONOSUMDB",
+    "GOSUMDB",
+    "GOINSECURE",
+];
+
+/// Where a value stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// In this environment, which wins.
+    Environment,
+    /// In the go env file, or it did before goroam wrote there.
+    File,
+}
+
+impl Origin {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Origin::Environment => "environment, which wins",
+            Origin::File => "go env file",
+        }
+    }
+}
+
+/// A variable that somebody has set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Variable {
+    pub(super) name: &'static str,
+    /// Perhaps with a password.
+    value: String,
+    pub(super) origin: Origin,
+}
+
+/// What is here already.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) variables: Vec<Variable>,
+    pub(super) network: Option<NetworkStatus>,
+}
+
+impl Variable {
+    /// Fit to be shown.
+    pub(super) fn shown(&self) -> String {
+        mask(&self.value)
+    }
+}
+
+impl Found {
+    /// Looks. What cannot be read is not there.
+    pub(super) fn look(context: &Context, paths: &Paths) -> Found {
+        let baseline = Baseline::load(&paths.baseline()).ok().flatten();
+        let file = EnvFile::locate(&context.env).ok();
+        let text = file.and_then(|file| file.read().ok().flatten());
+        let text = text.unwrap_or_default();
+        let find = |name| variable(context, baseline.as_ref(), &text, name);
+        Found {
+            variables: NAMES.into_iter().filter_map(find).collect(),
+            network: survey().ok().map(|snapshot| NetworkStatus::from(&snapshot)),
+        }
+    }
+
+    fn value(&self, name: &str) -> Option<&str> {
+        let mut variables = self.variables.iter();
+        variables
+            .find(|variable| variable.name == name)
+            .map(|variable| variable.value.as_str())
+    }
+
+    /// The first proxy of GOPROXY, whoever's it is, as it was written.
+    pub(super) fn proxy(&self) -> Option<String> {
+        let chain = Chain::parse(self.value("GOPROXY")?).ok()?;
+        chain.hops.into_iter().find_map(|hop| match hop.kind {
+            HopKind::Proxy(url) => Some(url),
+            HopKind::File(_) | HopKind::Direct | HopKind::Off => None,
+        })
+    }
+
+    /// The modules that somebody keeps private. A list that takes in all there is is none.
+    pub(super) fn private(&self) -> Option<&str> {
+        ["GOPRIVATE", "GONOSUMDB"]
+            .into_iter()
+            .filter_map(|name| self.value(name))
+            .find(|list| {
+                let patterns = Patterns::parse(list);
+                !patterns.globs().is_empty()
+                    && !patterns.match_everything()
+                    && patterns.malformed().is_none()
+            })
+    }
+
+    /// A checksum database of one's own.
+    pub(super) fn sumdb(&self) -> Option<&str> {
+        let value = self.value("GOSUMDB")?;
+        let own = value.trim() != "sum.golang.org" && mask(value) == value;
+        let right = matches!(SumDb::parse(value), Ok(SumDb::Database { .. }));
+        (own && right).then_some(value)
+    }
+
+    /// What weakens verification here and now, which a policy of `init` does not take over.
+    pub(super) fn weakens(&self) -> Vec<String> {
+        let everything = |name: &str| {
+            self.value(name)
+                .is_some_and(|list| Patterns::parse(list).match_everything())
+        };
+        let mut weak = Vec::new();
+        for (name, is_weak) in [
+            ("GOSUMDB", self.value("GOSUMDB") == Some("off")),
+            ("GOINSECURE", self.value("GOINSECURE").is_some()),
+            ("GOPRIVATE", everything("GOPRIVATE")),
+            ("GONOSUMDB", everything("GONOSUMDB")),
+        ] {
+            if let Some(value) = self.value(name).filter(|_| is_weak) {
+                let value = mask(value);
+                weak.push(format!(
+                    "{name}={value} weakens verification and is not taken over"
+                ));
+            }
+        }
+        weak
+    }
+}
+
+/// What stands behind the first label of a host, if it can be somebody's own. Not what the
+/// network says of its domain: that would let a network choose what is not verified.
+pub(super) fn domain_of(host: &str) -> Option<&str> {
+    let (_, domain) = host.split_once('.')?;
+    is_somebodys(domain).then_some(domain)
+}
+
+/// Is it a name that somebody can own, and not `com` or `co.uk`? Without the list of public
+/// suffixes: where it is not sure there is no guess.
+fn is_somebodys(domain: &str) -> bool {
+    let labels: Vec<&str> = domain.split('.').collect();
+    if domain.parse::<std::net::Ipv4Addr>().is_ok() || labels.iter().any(|label| label.is_empty()) {
+        return false;
+    }
+    match labels.as_slice() {
+        [] | [_] => false,
+        [second, top] => {
+            // `proxy.co.uk` has three labels in all and lies in a public suffix.
+            let is_number = top.bytes().all(|b| b.is_ascii_digit());
+            !is_number && (top.len() > 2 || second.len() > 3)
+        }
+        [.., top] => !top.bytes().all(|b| b.is_ascii_digit()),
+    }
+}
+
+fn variable(
+    context: &Context,
+    baseline: Option<&Baseline>,
+    text: &EnvText,
+    name: &'static str,
+) -> Option<Variable> {
+    let found = |value: &str, origin| Variable {
+        name,
+        value: value.to_owned(),
+        origin,
+    };
+    if let Some(value) = context.env.get(name) {
+        return Some(found(value, Origin::Environment));
+    }
+    // What goroam has written itself is no wish of anybody's.
+    let value = match baseline.and_then(|baseline| baseline.values.get(name)) {
+        Some(before) => before.as_deref(),
+        None => text.get(name),
+    };
+    let value = value.filter(|value| !value.is_empty())?;
+    Some(found(value, Origin::File))
+}
+
+/// Whose home it is could not change the file afterwards.
+pub(super) fn check_home(context: &Context, paths: &Paths) -> Result<(), Failure> {
+    use crate::gocmd::LocateError;
+
+    match EnvFile::locate(&context.env) {
+        Err(error @ LocateError::ForeignHome { .. }) if !paths.policy_named => {
+            Err(Error::from(error).into())
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Found, Origin, Variable, domain_of};
+
+    fn found(variables: &[(&'static str, &str)]) -> Found {
+        let variable = |(name, value): &(&'static str, &str)| Variable {
+            name,
+            value: (*value).to_owned(),
+            origin: Origin::File,
+        };
+        Found {
+            variables: variables.iter().map(variable).collect(),
+            network: None,
+        }
+    }
+
+    #[test]
+    fn a_domain_is_guessed_only_where_somebody_can_own_it() {
+        assert_eq!(domain_of("goproxy.acme.com"), Some("acme.com"));
+        assert_eq!(domain_of("go.eu.corp.example"), Some("eu.corp.example"));
+        assert_eq!(domain_of("go.corp.co.uk"), Some("corp.co.uk"));
+        for host in [
+            "goproxy.io",
+            "goproxy.co.uk",
+            "10.20.0.1",
+            "localhost",
+            "a..b",
+            "::1",
+        ] {
+            assert_eq!(domain_of(host), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn what_takes_in_everything_is_not_taken_over() {
+        let here = found(&[
+            ("GOPRIVATE", "*"),
+            ("GONOSUMDB", "git.corp.example"),
+            ("GOSUMDB", "off"),
+            ("GOINSECURE", "git.corp.example"),
+        ]);
+        assert_eq!(here.private(), Some("git.corp.example"));
+        assert_eq!(here.sumdb(), None);
+        let weak = here.weakens().join("\n");
+        for name in ["GOPRIVATE=*", "GOSUMDB=off", "GOINSECURE="] {
+            assert!(weak.contains(name), "{weak}");
+        }
+        assert!(!weak.contains("GONOSUMDB"), "{weak}");
+    }
+
+    #[test]
+    fn the_first_proxy_is_found_behind_whatever_stands_before_it() {
+        let proxy = |value| found(&[("GOPROXY", value)]).proxy();
+        let corp = Some("https://goproxy.corp.example/x".to_owned());
+        assert_eq!(proxy("https://goproxy.corp.example/x,direct"), corp);
+        assert_eq!(proxy("file:///m,goproxy.corp.example/x|off"), corp);
+        assert_eq!(proxy("direct"), None);
+        assert_eq!(proxy("off,https://never"), None);
+    }
+}
