@@ -1,7 +1,7 @@
 //! `goroam-VERSION-1.x86_64.rpm` and `goroam-tray-VERSION-1.x86_64.rpm`.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::run::{self, Result};
 
@@ -26,7 +26,20 @@ const SETTINGS: [&str; 9] = [
 /// Packs it with rpmbuild.
 pub fn package(release: &Release, package: &Package<'_>, crates: &[Crate]) -> Result<PathBuf> {
     release::tools(&[("rpmbuild", "rpm")])?;
-    let work = release.work("rpm")?;
+    // rpmbuild's own scripts do not quote: no folder of theirs may have a space in its name.
+    let work = std::env::temp_dir().join(format!("goroam-rpm-{}", std::process::id()));
+    std::fs::create_dir(&work).map_err(|err| format!("{}: {err}", work.display()))?;
+    let packed = packed(release, package, crates, &work);
+    let _ = std::fs::remove_dir_all(&work);
+    packed
+}
+
+fn packed(
+    release: &Release,
+    package: &Package<'_>,
+    crates: &[Crate],
+    work: &Path,
+) -> Result<PathBuf> {
     let (name, content) = (package.name, package.content);
     let mut tree = package.tree(release, "site-functions")?;
     for (folder, file, text) in [
@@ -53,7 +66,7 @@ pub fn package(release: &Release, package: &Package<'_>, crates: &[Crate]) -> Re
     let folders = [
         format!("_topdir {}", work.display()),
         format!("_dbpath {}", work.join("db").display()),
-        format!("_rpmdir {}", release.out.display()),
+        format!("_rpmdir {}", work.display()),
         format!("goroam_tree {}", root.display()),
     ];
     for setting in SETTINGS
@@ -64,9 +77,10 @@ pub fn package(release: &Release, package: &Package<'_>, crates: &[Crate]) -> Re
         rpmbuild.args(["--define", setting]);
     }
     run::output(rpmbuild.arg(&file))?;
-    Ok(release
-        .out
-        .join(format!("{name}-{}-1.x86_64.rpm", release.version)))
+    let name = format!("{name}-{}-1.x86_64.rpm", release.version);
+    let (made, file) = (work.join(&name), release.out.join(&name));
+    std::fs::copy(&made, &file).map_err(|err| format!("{}: {err}", made.display()))?;
+    Ok(file)
 }
 
 /// The licences of all that is in the program, as Fedora wants them for what is linked
