@@ -5,14 +5,7 @@
 pub(crate) enum Signal {
     /// SIGTERM, SIGINT, Ctrl-C, Ctrl-Break.
     End,
-    /// SIGHUP: read the policy again.
-    #[cfg_attr(
-        windows,
-        expect(
-            dead_code,
-            reason = "a console has no such event; a changed policy is noticed anyway"
-        )
-    )]
+    /// SIGHUP, or a changed policy while there is none that can be used: read it again.
     Reload,
 }
 
