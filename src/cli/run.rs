@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -58,26 +59,27 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(context: &Context, verb: Verb) -> Result<u8, Failure> {
     match verb {
         Verb::Check(args) => verb::check::run(context, &args),
-        Verb::Init(args) => block_on(verb::init::run(context, args)),
+        Verb::Init(args) => block_on(Box::pin(verb::init::run(context, args))),
         Verb::History(args) => verb::history::run(context, args),
         Verb::Completions(args) => verb::completions::run(context, args),
         Verb::Man(args) => verb::man::run(context, &args),
-        Verb::Once(args) => block_on(verb::once::run(context, args)),
-        Verb::Agent => block_on(verb::agent::run(context)),
-        Verb::Status(args) => block_on(verb::status::run(context, args)),
-        Verb::Probe(args) => block_on(verb::probe::run(context, &args)),
-        Verb::Why(args) => block_on(verb::why::run(context, args)),
-        Verb::Use(args) => block_on(verb::use_profile::run(context, &args)),
-        Verb::Auto(args) => block_on(verb::auto::run(context, args)),
-        Verb::Pause(args) => block_on(verb::pause::run(context, args)),
-        Verb::Service(args) => block_on(verb::service::run(context, &args)),
-        Verb::Doctor(args) => block_on(verb::doctor::run(context, args)),
-        Verb::Restore(args) => block_on(verb::restore::run(context, args)),
+        Verb::Once(args) => block_on(Box::pin(verb::once::run(context, args))),
+        Verb::Agent => block_on(Box::pin(verb::agent::run(context))),
+        Verb::Status(args) => block_on(Box::pin(verb::status::run(context, args))),
+        Verb::Probe(args) => block_on(Box::pin(verb::probe::run(context, &args))),
+        Verb::Why(args) => block_on(Box::pin(verb::why::run(context, args))),
+        Verb::Use(args) => block_on(Box::pin(verb::use_profile::run(context, &args))),
+        Verb::Auto(args) => block_on(Box::pin(verb::auto::run(context, args))),
+        Verb::Pause(args) => block_on(Box::pin(verb::pause::run(context, args))),
+        Verb::Service(args) => block_on(Box::pin(verb::service::run(context, &args))),
+        Verb::Doctor(args) => block_on(Box::pin(verb::doctor::run(context, args))),
+        Verb::Restore(args) => block_on(Box::pin(verb::restore::run(context, args))),
     }
 }
 
 /// Runs on this thread alone; the work is waiting, and a DNS lookup gets a thread when needed.
-fn block_on(work: impl Future<Output = Result<u8, Failure>>) -> Result<u8, Failure> {
+/// Boxed: one copy of the runtime's loop for all verbs instead of one for each.
+fn block_on(work: Pin<Box<dyn Future<Output = Result<u8, Failure>> + '_>>) -> Result<u8, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .thread_keep_alive(THREAD_KEEP_ALIVE)

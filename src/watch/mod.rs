@@ -9,6 +9,8 @@
 
 #[cfg(windows)]
 mod adapters;
+/// On Linux our own netlink socket hears of addresses too.
+#[cfg(not(target_os = "linux"))]
 mod address;
 #[cfg(target_os = "macos")]
 mod calendar;

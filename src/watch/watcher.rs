@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use tokio::task::AbortHandle;
 
+#[cfg(not(target_os = "linux"))]
 use super::address::Addresses;
 #[cfg(target_os = "macos")]
 use super::calendar::Calendar;
@@ -61,6 +62,7 @@ impl Watcher {
         let files = keep_watching::<ByNotify>(move || targets(&paths), inbox.clone());
         let tasks = vec![
             tokio::spawn(keep_open::<route::Messages>(inbox.clone())).abort_handle(),
+            #[cfg(not(target_os = "linux"))]
             tokio::spawn(keep_open::<Addresses>(inbox.clone())).abort_handle(),
             tokio::spawn(files).abort_handle(),
             #[cfg(not(any(target_os = "macos", windows)))]
