@@ -52,7 +52,7 @@ impl Desk {
             let seen = self.icons();
             match seen.as_slice() {
                 [(one, (x, y))] if *one == icon => Ok((x + ICON / 2, y + ICON / 2)),
-                _ => Err(format!("{seen:?}")),
+                _ => Err(format!("{seen:?} {}", self.log())),
             }
         })
     }
