@@ -306,9 +306,16 @@ impl Tray {
         }
     }
 
-    /// What the shell tells of the icon.
+    /// What the shell tells of the icon. It sends this also while it is being told something:
+    /// then it is for later, for a menu must not open within a drawing.
     fn icon(&self, wide: WPARAM, long: LPARAM) {
-        let modern = self.area.borrow().is_modern();
+        let Ok(area) = self.area.try_borrow_mut() else {
+            // SAFETY: takes numbers.
+            unsafe { PostMessageW(self.window, WM_ICON, wide, long) };
+            return;
+        };
+        let modern = area.is_modern();
+        drop(area);
         // Since Vista the low half is the event, and `wide` says where.
         let event = match modern {
             true => long as u32 & 0xffff,
