@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// The folder with the packages; `Err` says why there are none.
 ///
@@ -14,17 +15,18 @@ pub fn dist() -> Result<PathBuf, String> {
     match std::env::var("GOROAM_DIST") {
         Ok(why) if why.starts_with("none: ") => Err(why),
         Ok(folder) => Ok(PathBuf::from(folder)),
-        Err(_) => {
-            let out = root().join("target/dist");
-            assert!(
-                xtask(&["--source", "--deb", "--rpm", "--tar"], &out)
-                    .status()
-                    .unwrap()
-                    .success()
-            );
-            Ok(out)
-        }
+        Err(_) => Ok(MADE.get_or_init(make).clone()),
     }
+}
+
+/// Made once: two at a time would tread on each other in the folder where they work.
+static MADE: OnceLock<PathBuf> = OnceLock::new();
+
+fn make() -> PathBuf {
+    let out = root().join("target/dist");
+    let made = xtask(&["--source", "--deb", "--rpm", "--tar"], &out).status();
+    assert!(made.unwrap().success());
+    out
 }
 
 /// `cargo xtask dist ARGS --out FOLDER`, not started yet.
