@@ -40,7 +40,12 @@ pub async fn open_patiently(
         policy: Some(paths.policy),
         ..WatchPaths::default()
     });
-    let mut refused = refused;
+    // The watches are there from here on; what was mended before sent no event.
+    tokio::task::yield_now().await;
+    let mut refused = match Session::open(config.clone(), env.clone()) {
+        Ok(session) => return Ok(Some(session)),
+        Err(again) => again,
+    };
     loop {
         error!("waits for a policy that can be used: {refused}");
         let status = Status {
@@ -48,6 +53,8 @@ pub async fn open_patiently(
             ..Status::default()
         };
         supervisor.tell(Life::Ready, &status);
+        // It runs since the start, and nobody gives a sign of life here.
+        supervisor.tell(Life::Resting, &status);
         loop {
             let signal = tokio::select! {
                 signal = signals.next() => signal,

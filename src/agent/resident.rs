@@ -129,7 +129,9 @@ impl Agent {
             let is_over = self.session.pinned(clock::now()).is_none();
             // Not over where the clock was set back meanwhile.
             self.timers.pin = self.session.pin_lasts().map(|left| now + left);
-            if is_over {
+            if is_over && self.session.memory.paused {
+                self.tell();
+            } else if is_over {
                 self.begin(Cause::PinEnded, false, Vec::new());
             }
         }

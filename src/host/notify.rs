@@ -15,6 +15,11 @@ use crate::agent::{Life, Supervisor};
 use crate::environment::Environment;
 use crate::model::status::Status;
 
+/// Characters of the line. systemd passes a message of more than 4096 bytes over
+/// (`NOTIFY_BUFFER_MAX`), and with it whatever else that says; what go complains of is longer
+/// at times.
+const LONGEST: usize = 500;
+
 /// The systemd that has started this process.
 #[derive(Debug)]
 pub struct Systemd {
@@ -156,6 +161,10 @@ fn line(status: &Status) -> String {
     } else if let Some(trouble) = status.troubles.first() {
         line.push_str(&format!(" · {trouble}"));
     }
+    if let Some((end, _)) = line.char_indices().nth(LONGEST) {
+        line.truncate(end);
+        line.push('…');
+    }
     // A line end would begin another assignment.
     line.replace(|c: char| c.is_control(), " ")
 }
@@ -230,6 +239,31 @@ mod tests {
         assert!(heard(&manager).starts_with("RELOADING=1\nMONOTONIC_USEC="));
         systemd.tell(Life::Ending, &status);
         assert_eq!(heard(&manager), "STOPPING=1\n");
+    }
+
+    #[test]
+    fn a_long_trouble_does_not_make_a_message_that_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        let vars = [
+            ("NOTIFY_SOCKET", path.to_str().unwrap()),
+            ("WATCHDOG_USEC", "60000000"),
+        ];
+        let mut systemd = Systemd::find(&env(&vars)).unwrap();
+        let status = Status {
+            troubles: vec!["\u{1F600}".repeat(8000)],
+            ..Status::default()
+        };
+        systemd.tell(Life::Resting, &status);
+        let mut bytes = [0; 65536];
+        let length = manager.recv(&mut bytes).unwrap();
+        assert!(length <= 4096, "{length} bytes");
+        let said = std::str::from_utf8(&bytes[..length]).unwrap();
+        assert!(
+            said.starts_with("WATCHDOG_USEC=0\nSTATUS=no profile yet · \u{1F600}"),
+            "{said}"
+        );
     }
 
     #[cfg(target_os = "linux")]
