@@ -102,6 +102,12 @@ fn a_pin_that_runs_out_in_a_pause_changes_nothing() {
         (&true.into(), &"held".into())
     );
     assert!(go_env(&user).contains("held.test"));
-    user.goroam("auto").exits(0);
+    // Without an agent, too, this ends the pause.
+    drop(service);
+    let go = go::go(go::VERSIONS[2]).unwrap();
+    let path = go.parent().unwrap().to_str().unwrap();
+    user.goroam("auto").env("PATH", path).exits(0);
     assert!(go_env(&user).contains("usual.test"));
+    let status = user.goroam("status --json").exits(0).json();
+    assert_eq!(status["paused"], false);
 }
