@@ -237,6 +237,11 @@ fn a_units_owner_and_its_surroundings_are_respected() {
             Err(said.stdout)
         }
     });
+    let refused = machine.user("goroam service uninstall --restore --purge");
+    assert!(refused.fails(1).contains("still runs"), "{refused:?}");
+    machine
+        .user("test -e $XDG_RUNTIME_DIR/goroam/agent.lock")
+        .ok();
     let said = machine.user("goroam service install");
     assert!(said.ok().contains("ended the running agent"), "{said:?}");
     assert_eq!(machine.show("ActiveState"), "active");

@@ -79,6 +79,12 @@ async fn uninstall(context: &Context, site: &Site, args: Uninstall) -> Result<u8
             .text(&render::service_step(&said, &context.page))?;
     }
     if args.purge {
+        // Without its lock a second one could begin beside it.
+        if ipc::ask(&site.paths, Command::Status).await.is_ok() {
+            let message = "an agent that the service did not start still runs, so journal and \
+                           memory stay; end it and say this again";
+            return Err(Failure::said(message, EXIT_FAILED));
+        }
         do_all(context, site, &purge(&site.paths, &site.home)).await?;
     }
     let policy = &site.paths.policy;
