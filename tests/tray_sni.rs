@@ -4,182 +4,23 @@
 
 #[path = "support/cli.rs"]
 mod cli;
+#[path = "sni/desk.rs"]
+mod desk;
 #[path = "support/desktop.rs"]
 mod desktop;
 #[path = "support/go.rs"]
 mod go;
+#[path = "sni/wait.rs"]
+mod wait;
 
 use std::io::Read;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cli::User;
-use desktop::{Bus, DEADLINE, Host, Item, Line, Notifications, next};
+use desk::{Desk, POLICY};
+use desktop::{DEADLINE, Host, Notifications, next};
 use goroam::host::tray::face::Icon;
-use goroam::host::tray::icon::rgba;
-
-/// The first one holds nowhere: the addresses are reserved (RFC 1112).
-const POLICY: &str = r#"
-version = 1
-
-[[profile]]
-name = "home_R&D"
-when = { subnet = "240.0.0.0/4" }
-env = { GOPROXY = "https://home.example" }
-
-[[profile]]
-name = "public"
-env = { GOPROXY = "https://proxy.golang.org,direct" }
-"#;
-
-/// A process of this test; it ends with it.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A user at a desktop, with a policy, a go command and something that opens files.
-struct Desk {
-    user: User,
-    bus: Bus,
-    path: String,
-}
-
-impl Desk {
-    fn new() -> Option<Desk> {
-        let go = go::go(go::VERSIONS[0])?;
-        let user = User::new();
-        let bus = Bus::start(&user.path("run"))?;
-        user.write(".config/goroam/goroam.toml", POLICY);
-        let opener = user.write("bin/xdg-open", "#!/bin/sh\ncp \"$1\" \"$HOME/opened\"\n");
-        cli::mode(&opener, 0o755);
-        let folders = [opener.parent().unwrap(), go.parent().unwrap()];
-        let folders = folders.map(|folder| folder.display().to_string()).join(":");
-        let path = format!("{folders}:/usr/bin:/bin");
-        Some(Desk { user, bus, path })
-    }
-
-    fn start(&self, program: &str, words: &str) -> Running {
-        let mut command = self
-            .user
-            .run(program)
-            .args(words)
-            .env("PATH", &self.path)
-            .env("DBUS_SESSION_BUS_ADDRESS", &self.bus.address)
-            .command();
-        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-        Running(child.unwrap())
-    }
-
-    fn agent(&self) -> Running {
-        self.start(env!("CARGO_BIN_EXE_goroam"), "agent")
-    }
-
-    fn tray(&self) -> Running {
-        self.start(env!("CARGO_BIN_EXE_goroam-tray"), "")
-    }
-
-    /// What `goroam status --json` says.
-    fn status(&self) -> serde_json::Value {
-        self.user.goroam("status --json").exits(0).json()
-    }
-
-    async fn until_status(&self, what: &str, is: impl Fn(&serde_json::Value) -> bool) {
-        until(what, async || {
-            let status = self.status();
-            if is(&status) {
-                Ok(())
-            } else {
-                Err(status.to_string())
-            }
-        })
-        .await;
-    }
-}
-
-/// Asks again until it is so; only the pace of asking is a time.
-async fn until<T>(what: &str, ask: impl AsyncFn() -> Result<T, String>) -> T {
-    let end = Instant::now() + DEADLINE;
-    loop {
-        match ask().await {
-            Ok(answer) => return answer,
-            Err(last) => assert!(
-                Instant::now() < end,
-                "not in time: {what}; last seen: {last}"
-            ),
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-/// Reads, which blocks until the other end says something or dies; within the deadline.
-async fn in_time(
-    mut stderr: std::process::ChildStderr,
-    read: impl FnOnce(&mut std::process::ChildStderr) -> String + Send + 'static,
-) -> (std::process::ChildStderr, String) {
-    let reading = tokio::task::spawn_blocking(move || {
-        let said = read(&mut stderr);
-        (stderr, said)
-    });
-    tokio::time::timeout(DEADLINE, reading)
-        .await
-        .unwrap()
-        .unwrap()
-}
-
-async fn until_tooltip(item: &Item, starts: &str) {
-    until(starts, async || {
-        let (title, text) = item.tooltip().await;
-        if title.starts_with(starts) {
-            Ok(())
-        } else {
-            Err(format!("{title:?} {text:?}"))
-        }
-    })
-    .await;
-}
-
-async fn until_icon(item: &Item, icon: Icon) {
-    let want: Vec<(i32, Vec<u8>)> = [16, 22, 24, 32, 48, 64]
-        .map(|size| (size, argb(icon, size)))
-        .into();
-    until(&format!("{icon:?}"), async || {
-        let pixels = item.pixels().await;
-        assert_eq!(pixels.len(), want.len());
-        if want
-            .iter()
-            .all(|(size, data)| pixels.get(size) == Some(data))
-        {
-            Ok(())
-        } else {
-            Err("another icon".to_owned())
-        }
-    })
-    .await;
-}
-
-fn argb(icon: Icon, size: i32) -> Vec<u8> {
-    let pixels = rgba(icon, u32::try_from(size).unwrap());
-    pixels
-        .chunks(4)
-        .flat_map(|p| [p[3], p[0], p[1], p[2]])
-        .collect()
-}
-
-fn find<'a>(lines: &'a [Line], way: &[&str]) -> &'a Line {
-    let (label, rest) = way.split_first().unwrap();
-    let found = lines.iter().find(|line| line.label == *label);
-    let found = found.unwrap_or_else(|| panic!("no {label:?} in {lines:?}"));
-    if rest.is_empty() {
-        found
-    } else {
-        find(&found.lines, rest)
-    }
-}
+use wait::{find, in_time, until, until_icon, until_tooltip};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_sees_the_profile_and_chooses_another_one_by_clicks() {
@@ -433,18 +274,6 @@ async fn files_are_opened_the_tray_starts_at_login_and_quit_ends_it() {
     );
 }
 
-/// How often the threads of a process have gone to sleep, all together.
-fn naps(process: &Running) -> u64 {
-    let tasks = std::fs::read_dir(format!("/proc/{}/task", process.0.id())).unwrap();
-    let naps = tasks.map(|task| {
-        let status = std::fs::read_to_string(task.unwrap().path().join("status")).unwrap();
-        let mut lines = status.lines();
-        let line = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        line.unwrap().trim().parse::<u64>().unwrap()
-    });
-    naps.sum()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn while_nothing_happens_nothing_runs_and_a_dead_agent_is_waited_for_in_peace() {
     let Some(desk) = Desk::new() else { return };
@@ -458,17 +287,17 @@ async fn while_nothing_happens_nothing_runs_and_a_dead_agent_is_waited_for_in_pe
     let mut counts = Vec::new();
     // A machine's own network may change, which is news for the agent and for the tray.
     while counts.last() != Some(&0) && counts.len() < 5 {
-        let before = naps(&tray);
+        let before = tray.naps();
         tokio::time::sleep(Duration::from_secs(4)).await;
-        counts.push(naps(&tray) - before);
+        counts.push(tray.naps() - before);
     }
     assert_eq!(counts.last(), Some(&0), "naps in 4 s each: {counts:?}");
 
     drop(agent);
     until_icon(&item, Icon::Stopped).await;
-    let before = naps(&tray);
+    let before = tray.naps();
     tokio::time::sleep(Duration::from_secs(4)).await;
-    let count = naps(&tray) - before;
+    let count = tray.naps() - before;
     // Half a dozen tries, each a few steps; a loop that spins has thousands.
     assert!(count < 100, "{count} naps in 4 s without an agent");
 }

@@ -284,6 +284,21 @@ fn a_policy_that_cannot_be_used_is_said_before_there_is_an_icon() {
 }
 
 #[test]
+fn who_is_asked_to_close_quits() {
+    let Some(desk) = Desk::get() else { return };
+    let mut tray = desk.tray().start();
+    desk.sees(Icon::Good);
+    let taskkill = desk.wine.run("taskkill").args("/IM goroam-tray.exe");
+    taskkill.exits(0);
+    wait_for("the end of the tray", || {
+        tray.has_ended().then_some(()).ok_or(desk.log())
+    });
+    assert!(tray.wait().status.success());
+    assert!(desk.log().contains("ends, as it was asked to"));
+    assert_eq!(desk.status()["agent"], "stopped");
+}
+
+#[test]
 fn when_the_session_ends_the_agent_ends_first() {
     let Some(desk) = Desk::get() else { return };
     let mut tray = desk.tray().start();

@@ -1,9 +1,8 @@
 //! The wall clock was set, or the machine has slept: told by the kernel, so that a resume is
 //! known at once even where it changes nothing about the network.
 //!
-//! Only on Linux; `calendar.rs` does it on macOS. Windows tells of a resume through window
-//! messages, which need a loop of their own; there the first other event finds out by comparing
-//! the clocks (`wake.rs`), and a resume that brings no event at all is seen by the next re-check.
+//! Only on Linux; `calendar.rs` does it on macOS. `power_windows.rs` is told of a resume, not of
+//! a clock that is set.
 
 use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};

@@ -4,6 +4,7 @@
 use std::ffi::c_void;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 use windows_sys::Win32::Foundation::{
@@ -48,10 +49,9 @@ impl Source for Settings {
 
     async fn next(&mut self) -> io::Result<Hint> {
         self.arrived.notified().await;
-        // Before anybody looks at the settings, so that what changes after is told again. Which
-        // key it was is not known, and asking twice does no harm.
+        // Before anybody looks at the settings, so that what changes after is told again.
         for key in &self.keys {
-            key.arm()?;
+            key.arm_again()?;
         }
         Ok(Hint::Resolver)
     }
@@ -65,8 +65,14 @@ struct KeyWatch {
     key: usize,
     event: usize,
     wait: usize,
-    /// The callback's context; must live until the wait is taken back.
-    _context: Arc<Notify>,
+    /// The callback's; must live until the wait is taken back.
+    context: Arc<Context>,
+}
+
+struct Context {
+    /// It has told, and does not tell again before it is asked to.
+    told: AtomicBool,
+    arrived: Arc<Notify>,
 }
 
 impl KeyWatch {
@@ -80,7 +86,10 @@ impl KeyWatch {
             key: key as usize,
             event: 0,
             wait: 0,
-            _context: Arc::clone(arrived),
+            context: Arc::new(Context {
+                told: AtomicBool::new(false),
+                arrived: Arc::clone(arrived),
+            }),
         };
         // SAFETY: takes no pointers; resets itself when a wait has seen it.
         let event = unsafe { CreateEventW(std::ptr::null(), 0, 0, std::ptr::null()) };
@@ -89,7 +98,7 @@ impl KeyWatch {
         }
         watch.event = event as usize;
         let mut wait: HANDLE = std::ptr::null_mut();
-        let context = Arc::as_ptr(arrived).cast::<c_void>();
+        let context = Arc::as_ptr(&watch.context).cast::<c_void>();
         // SAFETY: the event is closed, and the context given back, only after the wait has been
         // taken back (`drop`). One thread of the system's waits for all such events; no timer.
         let done = unsafe {
@@ -108,6 +117,15 @@ impl KeyWatch {
         watch.wait = wait as usize;
         watch.arm()?;
         Ok(watch)
+    }
+
+    /// The same where it has told. Each question that waits costs the kernel memory, and a key
+    /// that never changes would gather them.
+    fn arm_again(&self) -> io::Result<()> {
+        match self.context.told.swap(false, Ordering::AcqRel) {
+            true => self.arm(),
+            false => Ok(()),
+        }
     }
 
     /// Asks to be told of the next change.
@@ -139,10 +157,11 @@ impl Drop for KeyWatch {
 }
 
 unsafe extern "system" fn on_change(context: *mut c_void, _timed_out: bool) {
-    // SAFETY: the context is the `Notify` of the watch, which is still there: see `drop`.
-    let arrived = unsafe { &*context.cast::<Notify>() };
+    // SAFETY: the context is that of the watch, which is still there: see `drop`.
+    let context = unsafe { &*context.cast::<Context>() };
+    context.told.store(true, Ordering::Release);
     // Keeps a permit if nobody waits just now.
-    arrived.notify_one();
+    context.arrived.notify_one();
 }
 
 fn check(error: WIN32_ERROR) -> io::Result<()> {

@@ -21,6 +21,23 @@ use zbus::zvariant::{OwnedValue, Value};
 /// Longer than anything in here may take, for a machine that is busy with other things.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
+/// A session bus without service folders: the machine's desktop could start a host for tray
+/// icons or a notification server of its own as soon as somebody calls its name.
+const CONFIG: &str = r#"<!DOCTYPE busconfig PUBLIC
+ "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>LISTEN</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"#;
+
 /// A session bus of its own; it ends with this.
 pub(crate) struct Bus {
     daemon: Child,
@@ -30,12 +47,12 @@ pub(crate) struct Bus {
 impl Bus {
     /// `None`, with a line that says so, where there is no dbus-daemon.
     pub(crate) fn start(folder: &Path) -> Option<Bus> {
+        let config = folder.join("bus.conf");
+        let listen = format!("unix:path={}", folder.join("bus").display());
+        std::fs::write(&config, CONFIG.replace("LISTEN", &listen)).unwrap();
         let daemon = Command::new("dbus-daemon")
-            .args(["--session", "--nofork", "--nopidfile", "--print-address=1"])
-            .arg(format!(
-                "--address=unix:path={}",
-                folder.join("bus").display()
-            ))
+            .args(["--nofork", "--nopidfile", "--print-address=1"])
+            .arg(format!("--config-file={}", config.display()))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -239,13 +239,16 @@ fn executable(line: &str) -> Option<Binary> {
     } else {
         run::root()
     };
-    let wine = path.extension().is_some_and(|extension| extension == "exe");
+    let exe = path.extension().is_some_and(|extension| extension == "exe");
+    let wine = exe && !cfg!(windows);
+    // Windows' own cargo writes the other slash.
+    let name = name.replace('\\', "/");
     let name = match name.strip_prefix("unittests ") {
         Some(source) => format!(
             "{}{source} (unit tests)",
             if is_xtask { "xtask/" } else { "" }
         ),
-        None => name.to_owned(),
+        None => name,
     };
     Some(Binary {
         name: format!("{name}{}", if wine { ", Windows" } else { "" }),
@@ -371,8 +374,13 @@ mod tests {
         assert!(unit.package.ends_with("xtask"));
         let windows = "  Executable tests/decide.rs (target/cross/x/debug/deps/decide-3c.exe)";
         let windows = executable(windows).unwrap();
-        assert_eq!(windows.name, "tests/decide.rs, Windows");
-        assert!(windows.wine && !unit.wine);
+        // Wine is for other systems.
+        let suffix = if cfg!(windows) { "" } else { ", Windows" };
+        assert_eq!(windows.name, format!("tests/decide.rs{suffix}"));
+        assert_eq!(windows.wine, !cfg!(windows));
+        assert!(!unit.wine);
+        let slash = executable(r"  Executable tests\lab_tun.rs (target\debug\deps\lab_tun-4d)");
+        assert_eq!(slash.unwrap().name, "tests/lab_tun.rs");
         assert!(executable("   Compiling goroam v0.1.0 (/home/me/goroam)").is_none());
     }
 }

@@ -55,7 +55,11 @@ impl LogFile {
             match std::fs::rename(&self.path, older(&self.path)) {
                 Ok(()) => *open = Open::append(&self.path)?,
                 Err(_) => {
-                    open.file.set_len(0)?;
+                    // What appends only may not cut (Windows).
+                    OpenOptions::new()
+                        .write(true)
+                        .open(&self.path)?
+                        .set_len(0)?;
                     open.length = 0;
                 }
             }
@@ -127,6 +131,21 @@ mod tests {
             std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
             2
         );
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_put_aside_starts_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("goroam.log");
+        // No file takes the place of a folder; on Windows one that is being read is as firm.
+        std::fs::create_dir(older(&path)).unwrap();
+        let log = LogFile::with_most(&path, 20).unwrap();
+        for number in 0..10 {
+            let line = format!("line {number} .\n");
+            log.make_writer().write_all(line.as_bytes()).unwrap();
+        }
+        let read = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(read, "line 8 .\nline 9 .\n");
     }
 
     #[test]

@@ -17,9 +17,9 @@ use windows_sys::Win32::UI::Shell::{NIN_BALLOONUSERCLICK, NIN_SELECT};
 use windows_sys::Win32::UI::WindowsAndMessaging::{
     ChangeWindowMessageFilterEx, CreateWindowExW, DefWindowProcW, DestroyWindow, DispatchMessageW,
     GetCursorPos, GetMessageW, KillTimer, MSG, MSGFLT_ALLOW, PostMessageW, PostQuitMessage,
-    RegisterClassExW, RegisterWindowMessageW, SetTimer, TranslateMessage, WM_APP, WM_CONTEXTMENU,
-    WM_DISPLAYCHANGE, WM_DPICHANGED, WM_ENDSESSION, WM_LBUTTONUP, WM_QUERYENDSESSION, WM_RBUTTONUP,
-    WM_SETTINGCHANGE, WM_TIMER, WNDCLASSEXW, WS_OVERLAPPED,
+    RegisterClassExW, RegisterWindowMessageW, SetTimer, TranslateMessage, WM_APP, WM_CLOSE,
+    WM_CONTEXTMENU, WM_DISPLAYCHANGE, WM_DPICHANGED, WM_ENDSESSION, WM_LBUTTONUP,
+    WM_QUERYENDSESSION, WM_RBUTTONUP, WM_SETTINGCHANGE, WM_TIMER, WNDCLASSEXW, WS_OVERLAPPED,
 };
 
 use super::area::{Area, WM_ICON};
@@ -258,6 +258,12 @@ impl Tray {
                 self.open_menu(cursor());
                 Some(0)
             }
+            // From `taskkill`, or an installer: Windows itself would take the window away and
+            // leave a program that nobody can reach.
+            WM_CLOSE => {
+                self.tell_control(Event::Chosen(Action::Quit));
+                Some(0)
+            }
             _ => None,
         }
     }
@@ -306,9 +312,16 @@ impl Tray {
         }
     }
 
-    /// What the shell tells of the icon.
+    /// What the shell tells of the icon. It sends this also while it is being told something:
+    /// then it is for later, for a menu must not open within a drawing.
     fn icon(&self, wide: WPARAM, long: LPARAM) {
-        let modern = self.area.borrow().is_modern();
+        let Ok(area) = self.area.try_borrow_mut() else {
+            // SAFETY: takes numbers.
+            unsafe { PostMessageW(self.window, WM_ICON, wide, long) };
+            return;
+        };
+        let modern = area.is_modern();
+        drop(area);
         // Since Vista the low half is the event, and `wide` says where.
         let event = match modern {
             true => long as u32 & 0xffff,

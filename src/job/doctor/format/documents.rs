@@ -71,8 +71,7 @@ fn string(value: &Spanned<DeValue<'_>>) -> Option<String> {
 pub(crate) fn jetbrains(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let mut book = Book::new(names);
     let mut component = String::new();
-    for (at, tag) in tags(text) {
-        let line = line_of(text, at);
+    for (at, line, tag) in tags(text) {
         if let Some(rest) = tag.strip_prefix("component ") {
             component = attribute(rest, "name").unwrap_or_default();
         } else if tag.starts_with("/component") {
@@ -103,20 +102,19 @@ pub(crate) fn jetbrains(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
 pub(crate) fn launch_agent(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let mut book = Book::new(names);
     let mut strings: Vec<(usize, String)> = Vec::new();
-    for (at, tag) in tags(text) {
+    for (at, line, tag) in tags(text) {
         if tag == "string" {
             let rest = text.get(at..).and_then(|rest| rest.split_once('>'));
             let value = rest.and_then(|(_, value)| value.split('<').next());
-            strings.push((at, unescaped(value.unwrap_or_default())));
+            strings.push((line, unescaped(value.unwrap_or_default())));
         }
     }
-    for (i, (at, word)) in strings.iter().enumerate() {
-        let line = line_of(text, *at);
+    for (i, (line, word)) in strings.iter().enumerate() {
         let is_setenv = |text: &str| text == "setenv";
         if is_setenv(word)
             && let (Some((at, name)), Some((_, value))) = (strings.get(i + 1), strings.get(i + 2))
         {
-            book.set(name, Some(value.clone()), line_of(text, *at), true);
+            book.set(name, Some(value.clone()), *at, true);
         }
         // `sh -c "launchctl setenv GOPROXY off"`
         let words: Vec<&str> = word.split([' ', '\t', '\n', ';']).collect();
@@ -126,17 +124,19 @@ pub(crate) fn launch_agent(text: &str, names: &BTreeSet<String>) -> Vec<Setting>
             {
                 let value = value.trim_matches(['"', '\'']);
                 let value = (!value.contains('$')).then(|| value.to_owned());
-                book.set(name, value, line, true);
+                book.set(name, value, *line, true);
             }
         }
     }
     book.finish()
 }
 
-/// Where each tag begins, and what stands between its brackets. Comments are none.
-fn tags(text: &str) -> Vec<(usize, &str)> {
+/// Where each tag begins, its line, and what stands between its brackets. Comments are none.
+fn tags(text: &str) -> Vec<(usize, usize, &str)> {
     let mut found = Vec::new();
     let mut from = 0;
+    // Counted on the way: a megabyte may hold a hundred thousand tags.
+    let (mut line, mut counted) = (1, 0);
     while let Some(open) = text.get(from..).and_then(|rest| rest.find('<')) {
         let at = from + open;
         let rest = text.get(at + 1..).unwrap_or_default();
@@ -149,7 +149,9 @@ fn tags(text: &str) -> Vec<(usize, &str)> {
         }
         let Some(end) = rest.find('>') else { break };
         let inner = rest.get(..end).unwrap_or_default();
-        found.push((at, inner.trim_end_matches('/').trim_end()));
+        line += line_of(text.get(counted..at).unwrap_or_default(), at - counted) - 1;
+        counted = at;
+        found.push((at, line, inner.trim_end_matches('/').trim_end()));
         from = at + 1 + end;
     }
     found
@@ -275,6 +277,19 @@ mod tests {
         ] {
             assert!(brief(jetbrains(text, &names())).is_empty(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_of_a_hundred_thousand_tags_is_read_at_once() {
+        let mut text = "<a/>\n".repeat(200_000);
+        text.push_str("<component name='VgoProject'><entry key='GOPROXY' value='off'/>");
+        let began = std::time::Instant::now();
+        assert_eq!(
+            brief(jetbrains(&text, &names())),
+            ["200001: Go modules GOPROXY=off"]
+        );
+        // Lines counted anew for each tag take minutes.
+        assert!(began.elapsed() < std::time::Duration::from_secs(10));
     }
 
     #[test]

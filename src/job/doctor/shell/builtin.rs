@@ -6,6 +6,9 @@ use super::expand::glob;
 use super::tree::{Word, is_name};
 use super::variable::Value;
 
+/// Words of a `test` that are looked at: a longer one cannot be told.
+const MOST_TEST_WORDS: usize = 128;
+
 impl Startup<'_> {
     pub(super) fn simple(&mut self, words: &[Word], line: usize, certain: bool) -> (Success, Flow) {
         let mut assignments = Vec::new();
@@ -18,25 +21,27 @@ impl Startup<'_> {
                 rest = others;
             }
         }
-        let Some((command, args)) = rest.split_first() else {
+        let Some((mut command, mut args)) = rest.split_first() else {
             for (name, value) in assignments {
                 let value = self.expand(&value);
                 self.assign(&name, value, line, certain);
             }
             return (Some(true), Flow::On);
         };
+        // As often as it stands there: a file of another may hold a hundred thousand.
+        while matches!(command.literal(), Some("builtin" | "command"))
+            && let Some((next, others)) = args.split_first()
+        {
+            if is_option(next) {
+                return (None, Flow::On);
+            }
+            (command, args) = (next, others);
+        }
         // `A=b command`: gone with the command.
         let Some(command) = command.literal() else {
             return (None, Flow::On);
         };
         let success = match command {
-            "builtin" | "command" => {
-                let options = args.iter().take_while(|arg| is_option(arg)).count();
-                return match options {
-                    0 => self.simple(args, line, certain),
-                    _ => (None, Flow::On),
-                };
-            }
             "export" | "declare" | "typeset" | "readonly" | "local" | "integer" => {
                 self.declare(command, args, line, certain);
                 Some(true)
@@ -169,7 +174,12 @@ impl Startup<'_> {
     }
 
     fn options(&mut self, args: &[Word], on: &[&str], off: &[&str]) {
-        let words: Vec<&str> = args.iter().filter_map(Word::literal).collect();
+        // Behind `--` stand the shell's own arguments: `set -- -a`.
+        let words: Vec<&str> = args
+            .iter()
+            .map_while(Word::literal)
+            .take_while(|word| *word != "--")
+            .collect();
         let text = words.join(" ");
         let has = |wanted: &[&str]| wanted.iter().any(|wanted| text.starts_with(wanted));
         // `set -euao pipefail`
@@ -255,6 +265,10 @@ impl Startup<'_> {
 
     /// `test`, `[ … ]`, `[[ … ]]` where it can be told.
     fn test(&self, args: &[Word]) -> Success {
+        // Each operator is a step down the stack.
+        if args.len() > MOST_TEST_WORDS {
+            return None;
+        }
         let text = |word: &Word| match self.expand(word) {
             Value::Known(text) => Some(text),
             Value::Unknown => None,

@@ -98,11 +98,15 @@ impl Cursor {
     }
 
     /// Past the closing character that belongs to an opening one which was taken already,
-    /// quotes within minded.
+    /// quotes within minded; between round ones also comments, which hold apostrophes.
     pub(super) fn skip_balanced(&mut self, open: char, close: char) {
         let mut depth = 1_usize;
+        let mut before = open;
         while let Some(c) = self.next() {
+            let begins_word = matches!(before, ' ' | '\t' | '\n' | ';');
+            before = c;
             match c {
+                '#' if open == '(' && begins_word => self.skip_line(),
                 '\\' => {
                     self.next();
                 }

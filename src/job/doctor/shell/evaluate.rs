@@ -14,7 +14,7 @@ use super::{Dialect, fish, posix};
 const DEEPEST: usize = 8;
 /// Commands that are looked at in one start-up: a loop over a folder of folders ends too.
 const MOST_STEPS: usize = 50_000;
-/// Bytes that are read in one start-up, a file that is read twice counted twice.
+/// Bytes that are read and assigned in one start-up, a file that is read twice counted twice.
 const MOST_BYTES: usize = 8 << 20;
 /// Files of a folder that a loop goes through.
 pub(super) const MOST_TURNS: usize = 64;
@@ -266,6 +266,10 @@ impl<'f> Startup<'f> {
     }
 
     pub(super) fn assign(&mut self, name: &str, value: Value, line: usize, certain: bool) {
+        if let Value::Known(text) = &value {
+            // `b=$a`, ten thousand times, with a long `a`.
+            self.bytes += text.len();
+        }
         let seen = Seen {
             value,
             file: Rc::clone(&self.file),

@@ -18,7 +18,8 @@ mod universal;
 mod variable;
 mod word;
 
-#[cfg(test)]
+/// Their files are named as Unix names files.
+#[cfg(all(test, unix))]
 mod tests;
 
 pub(super) use evaluate::Startup;
