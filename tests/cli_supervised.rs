@@ -102,6 +102,34 @@ fn a_pin_that_runs_out_in_a_pause_changes_nothing() {
         (&true.into(), &"held".into())
     );
     assert!(go_env(&user).contains("held.test"));
-    user.goroam("auto").exits(0);
+    // Without an agent, too, this ends the pause.
+    drop(service);
+    let go = go::go(go::VERSIONS[2]).unwrap();
+    let path = go.parent().unwrap().to_str().unwrap();
+    user.goroam("auto").env("PATH", path).exits(0);
+    assert!(go_env(&user).contains("usual.test"));
+    let status = user.goroam("status --json").exits(0).json();
+    assert_eq!(status["paused"], false);
+}
+
+#[test]
+fn a_restore_that_finds_nothing_does_not_end_the_first_round() {
+    let user = User::new();
+    let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = format!(
+        "[target.deaf]\nhttps = \"https://{}\"\n",
+        deaf.local_addr().unwrap()
+    );
+    let policy = POLICY.replace("{ subnet = \"198.51.100.0/24\" }", "{ up = \"deaf\" }");
+    user.write(".config/goroam/goroam.toml", policy + &target);
+    let Some(service) = Service::start(&user) else {
+        return;
+    };
+    // It is asked, and does not answer.
+    let (_open, _) = deaf.accept().unwrap();
+    user.goroam("restore")
+        .exits(1)
+        .complains("nothing to restore");
+    service.hears("WATCHDOG_USEC=0");
     assert!(go_env(&user).contains("usual.test"));
 }

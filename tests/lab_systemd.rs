@@ -193,6 +193,37 @@ fn a_units_owner_and_its_surroundings_are_respected() {
         .ok();
     assert!(!machine.show("Environment").contains("GOENV"));
 
+    // A drop-in of the user's own by that name stays.
+    let drop_in = "/home/dev/.config/systemd/user/goroam.service.d/10-environment.conf";
+    machine
+        .user("mkdir -p .config/systemd/user/goroam.service.d")
+        .ok();
+    let own_drop_in = "[Service]\nEnvironment=MINE=1\n";
+    machine.write(own_drop_in, drop_in);
+    let said = machine.user("GOENV=/home/dev/work.env goroam service install");
+    assert!(said.words().contains("does not get GOENV"), "{said:?}");
+    assert_eq!(machine.root(&format!("cat {drop_in}")).ok(), own_drop_in);
+    machine.root(&format!("rm {drop_in}")).ok();
+
+    // A link to a unit that is kept elsewhere stays too, though systemd's `disable` takes it.
+    machine.user("mkdir dotfiles").ok();
+    machine.write(&own, "/home/dev/dotfiles/goroam.service");
+    machine
+        .user("ln -s ~/dotfiles/goroam.service .config/systemd/user/ && goroam service install")
+        .ok();
+    let said = machine.user("goroam service uninstall");
+    assert!(said.words().contains("so it stays"), "{said:?}");
+    assert_eq!(machine.show("ActiveState"), "inactive");
+    let login = "! ls .config/systemd/user/default.target.wants/goroam.service";
+    machine.user(login).ok();
+    machine
+        .user("test -L .config/systemd/user/goroam.service")
+        .ok();
+    machine
+        .user("rm .config/systemd/user/goroam.service && systemctl --user daemon-reload")
+        .ok();
+    machine.user("goroam service install").ok();
+
     // Somebody else's agent makes way.
     machine.user("goroam service stop").ok();
     machine
@@ -206,6 +237,11 @@ fn a_units_owner_and_its_surroundings_are_respected() {
             Err(said.stdout)
         }
     });
+    let refused = machine.user("goroam service uninstall --restore --purge");
+    assert!(refused.fails(1).contains("still runs"), "{refused:?}");
+    machine
+        .user("test -e $XDG_RUNTIME_DIR/goroam/agent.lock")
+        .ok();
     let said = machine.user("goroam service install");
     assert!(said.ok().contains("ended the running agent"), "{said:?}");
     assert_eq!(machine.show("ActiveState"), "active");

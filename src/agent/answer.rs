@@ -75,7 +75,14 @@ impl Agent {
                 report.status = self.tell();
                 Reply::Turn(Box::new(report))
             }
-            Err(error) => failed(&error),
+            Err(error) => {
+                // Nothing has come in between.
+                if let Some(stale) = stale {
+                    self.begin(stale.cause, stale.dry_run, stale.answers);
+                }
+                let _ = answer.send(failed(&error));
+                return;
+            }
         };
         dismiss(stale, "`goroam restore`");
         let _ = answer.send(reply);

@@ -13,7 +13,7 @@ use super::error::Error;
 use super::failed::Failed;
 use super::present::{Present, managed};
 use super::round::{Ready, Stopwatch, millis};
-use super::session::Session;
+use super::session::{Session, load_baseline};
 use crate::gocmd::EnvText;
 use crate::model::mask::mask;
 use crate::model::status::Switch;
@@ -167,6 +167,14 @@ impl Session {
     fn keep_baseline(&mut self, present: &Present) -> Result<(), Error> {
         let names = managed(&self.loaded.policy, self.baseline.as_ref());
         let names = names.iter().map(String::as_str);
+        // A command without an agent may have begun while this one started: what it has kept is
+        // older than what stands there now, and what it has put back and forgotten is needed again.
+        let on_disk = load_baseline(&self.paths)?;
+        let is_kept = on_disk.is_some();
+        if self.baseline.is_none() {
+            self.baseline = on_disk;
+            self.own_file()?;
+        }
         // Not taken out: what cannot be kept just now must not be forgotten either.
         let (kept, grown) = match self.baseline.clone() {
             Some(mut kept) => {
@@ -182,7 +190,7 @@ impl Session {
                 )
             }
         };
-        if grown {
+        if grown || !is_kept {
             kept.save(&self.paths.baseline())
                 .map_err(|source| Error::State {
                     what: "cannot keep what the go env file held before".to_owned(),
@@ -316,4 +324,60 @@ pub(crate) fn masked(mut plan: Plan) -> Plan {
         }
     }
     plan
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::super::history::History;
+    use super::super::policy_file::built_in;
+    use super::{Baseline, Memory, Present, Session, managed};
+    use crate::environment::Environment;
+    use crate::gocmd::EnvText;
+    use crate::paths::Paths;
+
+    fn session(home: &Path) -> Session {
+        let env: Environment = [("HOME", home.to_str().unwrap())].into_iter().collect();
+        Session {
+            paths: Paths {
+                policy: home.join("goroam.toml"),
+                policy_named: false,
+                state: home.to_owned(),
+                runtime: home.join("run"),
+            },
+            loaded: Arc::new(built_in(&env).unwrap()),
+            env: Arc::new(env),
+            memory: Memory::default(),
+            baseline: None,
+            go: None,
+            journal_trouble: None,
+            history: History::default(),
+        }
+    }
+
+    fn present(session: &Session, text: &str) -> Present {
+        let names = managed(&session.loaded.policy, None);
+        Present::of(Some(EnvText(text.into())), &names)
+    }
+
+    #[test]
+    fn what_another_command_has_kept_meanwhile_is_not_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut command, mut agent) = (session(folder.path()), session(folder.path()));
+        let path = agent.paths.baseline();
+        let of_the_user = present(&command, "GOPROXY=https://mine.test\n");
+        command.keep_baseline(&of_the_user).unwrap();
+        let kept = Baseline::load(&path).unwrap().unwrap();
+        // It has written since then, and the agent knew of nothing when it began.
+        let of_goroam = present(&agent, "GOPROXY=off\n");
+        agent.keep_baseline(&of_goroam).unwrap();
+        assert_eq!(Baseline::load(&path).unwrap().as_ref(), Some(&kept));
+        assert_eq!(agent.baseline.as_ref(), Some(&kept));
+        // It has put everything back, and the agent is about to write again.
+        Baseline::remove(&path).unwrap();
+        agent.keep_baseline(&of_the_user).unwrap();
+        assert_eq!(Baseline::load(&path).unwrap(), Some(kept));
+    }
 }

@@ -127,6 +127,8 @@ impl Session {
     }
 
     async fn turn(&mut self, dry_run: bool) -> Result<TurnReport, Error> {
+        // As where an agent is asked: the next one would leave everything as it is otherwise.
+        self.memory.paused &= dry_run;
         let occasion = self.occasion(Cause::Asked);
         let (snapshot, changes) = (occasion.snapshot.clone(), occasion.changes.clone());
         let result = self.take(occasion, dry_run).await;
@@ -354,7 +356,7 @@ impl Session {
     }
 }
 
-fn load_baseline(paths: &Paths) -> Result<Option<Baseline>, Error> {
+pub(super) fn load_baseline(paths: &Paths) -> Result<Option<Baseline>, Error> {
     Baseline::load(&paths.baseline()).map_err(|source| Error::State {
         what: "what the go env file held before goroam".to_owned(),
         source: source.into(),

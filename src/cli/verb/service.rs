@@ -1,7 +1,7 @@
 //! `goroam service`
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_NO_AGENT};
 use crate::agent::{Command, Error, Reply, Session};
@@ -70,9 +70,22 @@ async fn uninstall(context: &Context, site: &Site, args: Uninstall) -> Result<u8
                 .out
                 .text(&render::service_step(said, &context.page))?;
         }
+    } else if args.restore {
+        // Perhaps the service kept it elsewhere: with an XDG_STATE_HOME that this shell lacks.
+        let baseline = site.short(&site.paths.baseline());
+        let said = format!("nothing to put back: there is no {baseline}");
+        context
+            .out
+            .text(&render::service_step(&said, &context.page))?;
     }
     if args.purge {
-        do_all(context, site, &purge(&site.paths)).await?;
+        // Without its lock a second one could begin beside it.
+        if ipc::ask(&site.paths, Command::Status).await.is_ok() {
+            let message = "an agent that the service did not start still runs, so journal and \
+                           memory stay; end it and say this again";
+            return Err(Failure::said(message, EXIT_FAILED));
+        }
+        do_all(context, site, &purge(&site.paths, &site.home)).await?;
     }
     let policy = &site.paths.policy;
     if policy.exists() && !site.paths.policy_named {
@@ -118,7 +131,7 @@ fn asks_for_it() -> io::Result<bool> {
 }
 
 /// goroam's own files by their names, and the folders if nothing else is in them.
-fn purge(paths: &Paths) -> Vec<Step> {
+fn purge(paths: &Paths, home: &Path) -> Vec<Step> {
     let locks = ["turn.lock", "journal.lock"].map(|name| paths.state.join(name));
     let older = paths.journal().with_extension("1.jsonl");
     // Of a tray: its lock beside the state on Windows, its log and the one before.
@@ -137,6 +150,8 @@ fn purge(paths: &Paths) -> Vec<Step> {
             .ancestors()
             .skip(1)
             .take(above)
+            // Where XDG_STATE_HOME lies right in it.
+            .filter(|folder| *folder != home)
             .map(PathBuf::from),
     );
     remove

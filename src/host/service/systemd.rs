@@ -17,7 +17,7 @@ use super::site::Site;
 use super::step::Step;
 use super::wish::{Logs, ServiceState, Wish};
 use manager::Manager;
-use unit::UNIT;
+use unit::{Owner, UNIT};
 
 /// Below the unit's own folder; the name says that others may come after it.
 const DROP_IN: &str = "10-environment.conf";
@@ -127,9 +127,7 @@ fn install(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>, S
     }
     let places = Places::find(site, manager)?;
     let mut files = Vec::new();
-    let own = std::fs::read_to_string(&places.unit).ok();
-    let is_ours = own.as_deref().is_some_and(unit::is_ours);
-    if own.is_some() && !is_ours {
+    if unit::owner(&places.unit) == Owner::User {
         told.push(format!(
             "{} is not of `goroam service install`, so it stays as it is; with it out of the \
              way the shipped one would be used",
@@ -155,18 +153,24 @@ fn install(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>, S
         .policy_named
         .then_some(site.paths.policy.as_path());
     let found = surroundings::compare(&site.env, &manager.environment()?, policy);
+    let names: Vec<&str> = found.vars.iter().map(|(name, _)| name.as_str()).collect();
+    let names = names.join(", ");
     if found.vars.is_empty() {
         files.extend(places.without_drop_in());
+    } else if unit::owner(&places.drop_in) == Owner::User {
+        told.push(format!(
+            "{} is not of `goroam service install`, so it stays as it is, and the service does \
+             not get {names} as this shell has it; by another name it could stay beside goroam's",
+            site.short(&places.drop_in)
+        ));
     } else {
         let text = unit::drop_in(&found.vars).ok_or_else(|| unspeakable(&places.drop_in))?;
         files.push(Step::Write {
             path: places.drop_in.clone(),
             text,
         });
-        let names: Vec<&str> = found.vars.iter().map(|(name, _)| name.as_str()).collect();
         told.push(format!(
-            "the service gets {} as this shell has it; when that changes, install again",
-            names.join(", ")
+            "the service gets {names} as this shell has it; when that changes, install again"
         ));
     }
     told.extend(found.told);
@@ -204,21 +208,29 @@ fn install(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>, S
 fn uninstall(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>, ServiceError> {
     let places = Places::find(site, manager)?;
     let mut steps = Vec::new();
+    let owner = unit::owner(&places.unit);
     if known.is("LoadState", "loaded") || known.pid().is_some() {
-        steps.push(manager.step(&["disable", "--now", UNIT], false));
+        if owner == Owner::User && places.unit.is_symlink() {
+            // `disable` takes such a link away too, and it is not ours.
+            steps.push(manager.step(&["stop", UNIT], false));
+            steps.push(Step::Remove {
+                path: places.wants().join(UNIT),
+            });
+        } else {
+            steps.push(manager.step(&["disable", "--now", UNIT], false));
+        }
     }
-    let own = std::fs::read_to_string(&places.unit).ok();
-    if own.as_deref().is_some_and(unit::is_ours) {
-        steps.push(Step::Remove {
+    match owner {
+        Owner::Nobody => {}
+        Owner::Goroam => steps.push(Step::Remove {
             path: places.unit.clone(),
-        });
-    } else if own.is_some() {
-        steps.push(Step::Tell {
+        }),
+        Owner::User => steps.push(Step::Tell {
             text: format!(
                 "{} is not of `goroam service install`, so it stays",
                 site.short(&places.unit)
             ),
-        });
+        }),
     }
     steps.extend(places.without_drop_in());
     for path in places.folders() {
@@ -319,8 +331,7 @@ impl Places {
     }
 
     fn without_drop_in(&self) -> Vec<Step> {
-        let ours = std::fs::read_to_string(&self.drop_in);
-        if !ours.is_ok_and(|text| unit::is_ours(&text)) {
+        if unit::owner(&self.drop_in) != Owner::Goroam {
             return Vec::new();
         }
         let mut steps = vec![Step::Remove {
@@ -332,13 +343,18 @@ impl Places {
         steps
     }
 
+    /// What starts at login.
+    fn wants(&self) -> PathBuf {
+        self.unit.with_file_name("default.target.wants")
+    }
+
     /// Innermost first; the home is not among them.
     fn folders(&self) -> Vec<PathBuf> {
         let own = self.unit.parent().unwrap_or(Path::new("/"));
         let above = own
             .ancestors()
             .take_while(|folder| folder.starts_with(&self.home) && *folder != self.home);
-        std::iter::once(own.join("default.target.wants"))
+        std::iter::once(self.wants())
             .chain(above.map(Path::to_owned))
             .collect()
     }

@@ -37,9 +37,27 @@ pub(super) fn drop_in(vars: &[(String, String)]) -> Option<String> {
     Some(text)
 }
 
-/// Did `goroam service install` write it?
-pub(super) fn is_ours(text: &str) -> bool {
-    text.lines().next() == Some(MARK)
+/// Who has put a file where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// There is none.
+    Nobody,
+    /// `goroam service install`.
+    Goroam,
+    /// Anybody else, be it a link that leads nowhere or bytes that are no text.
+    User,
+}
+
+/// Whose is it?
+pub(super) fn owner(path: &Path) -> Owner {
+    if path.symlink_metadata().is_err() {
+        return Owner::Nobody;
+    }
+    let ours = |bytes: Vec<u8>| bytes.split(|byte| *byte == b'\n').next() == Some(MARK.as_bytes());
+    match std::fs::read(path).is_ok_and(ours) {
+        true => Owner::Goroam,
+        false => Owner::User,
+    }
 }
 
 /// The program that a unit starts; specifiers other than `%%` and `%h` are not understood.
@@ -89,7 +107,7 @@ fn first_word(line: &str) -> Option<String> {
 mod tests {
     use std::path::{Path, PathBuf};
 
-    use super::{drop_in, is_ours, program, unit};
+    use super::{Owner, drop_in, owner, program, unit};
 
     #[test]
     fn a_program_with_any_name_is_the_one_that_is_started() {
@@ -100,7 +118,6 @@ mod tests {
             "/odd/it's $HOME/goroam",
         ] {
             let text = unit(Path::new(name)).unwrap();
-            assert!(is_ours(&text));
             assert_eq!(
                 program(&text, Path::new("/home/me")),
                 Some(PathBuf::from(name))
@@ -109,6 +126,22 @@ mod tests {
         assert_eq!(unit(Path::new("/two\nExecStartPre=/bin/evil")), None);
         let own = program("ExecStart=-%h/bin/goroam agent", Path::new("/home/me"));
         assert_eq!(own, Some(PathBuf::from("/home/me/bin/goroam")));
+    }
+
+    #[test]
+    fn what_goroam_has_not_written_is_the_users_whatever_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("goroam.service");
+        assert_eq!(owner(&path), Owner::Nobody);
+        std::fs::write(&path, unit(Path::new("/usr/bin/goroam")).unwrap()).unwrap();
+        assert_eq!(owner(&path), Owner::Goroam);
+        for own in [b"[Service]\n".as_slice(), b"# Zo\xeb\n", b""] {
+            std::fs::write(&path, own).unwrap();
+            assert_eq!(owner(&path), Owner::User, "{own:?}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/nowhere/goroam.service", &path).unwrap();
+        assert_eq!(owner(&path), Owner::User);
     }
 
     #[test]
