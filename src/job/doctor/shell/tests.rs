@@ -379,6 +379,15 @@ fn a_file_of_somebody_else_cannot_exhaust_the_stack_or_the_memory() {
 }
 
 #[test]
+fn a_folder_that_nobody_has_moved_is_the_usual_one() {
+    let text = "export GOENV=\"${XDG_CONFIG_HOME:-$HOME/.config}/go/env\"";
+    assert_eq!(
+        seen("bash terminals", "GOENV", &[("~/.bashrc", text)]),
+        "/home/me/.config/go/env@1"
+    );
+}
+
+#[test]
 fn what_only_looks_like_an_end_or_an_option_is_none() {
     for (text, expected) in [
         (
