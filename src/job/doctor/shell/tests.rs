@@ -390,10 +390,7 @@ fn a_folder_that_nobody_has_moved_is_the_usual_one() {
 #[test]
 fn what_only_looks_like_an_end_or_an_option_is_none() {
     for (text, expected) in [
-        (
-            "x=$(\n# don't\ntrue)\nexport GOPROXY=off\n# it's",
-            "off@4",
-        ),
+        ("x=$(\n# don't\ntrue)\nexport GOPROXY=off\n# it's", "off@4"),
         ("(\n# don't\n)\nexport GOPROXY=off\n# it's", "off@4"),
         ("x=$(echo $# ${#x} a#'b)')\nexport GOPROXY=off", "off@2"),
         ("set -- -a\nGOPROXY=off", ""),
