@@ -6,6 +6,7 @@
 //! ```
 
 mod builtin;
+mod call;
 mod cursor;
 mod evaluate;
 mod expand;

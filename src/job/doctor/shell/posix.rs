@@ -1,6 +1,8 @@
 //! The grammar of bash, zsh and sh, as far as start-up files use it. What is not understood is
 //! passed over; nothing in here can fail.
 
+use std::rc::Rc;
+
 use super::cursor::Cursor;
 use super::redirect::{Document, redirection};
 use super::tree::{Command, Item, Joined, List, Word};
@@ -143,14 +145,12 @@ impl Parser {
                 Some("case") => self.case(),
                 Some("function") => {
                     self.cursor.skip_blanks();
-                    word(&mut self.cursor);
+                    let name = word(&mut self.cursor);
                     self.cursor.skip_blanks();
                     if self.cursor.eat("(") {
                         self.cursor.skip_balanced('(', ')');
                     }
-                    self.skip_space();
-                    self.command();
-                    Some(Command::Nothing)
+                    Some(self.function(name.as_ref()))
                 }
                 Some("{") => {
                     let body = self.list(&["}"]);
@@ -164,6 +164,19 @@ impl Parser {
             self.redirections();
         }
         command
+    }
+
+    /// The body behind `name()`.
+    fn function(&mut self, name: Option<&Word>) -> Command {
+        self.skip_space();
+        let body = self.command().unwrap_or(Command::Nothing);
+        match name.and_then(Word::keyword) {
+            Some(name) => Command::Function {
+                name: name.to_owned(),
+                body: Rc::new(body),
+            },
+            None => Command::Nothing,
+        }
     }
 
     /// zsh's `() { … }` runs at once.
@@ -318,9 +331,7 @@ impl Parser {
                 self.cursor.next();
                 self.cursor.skip_balanced('(', ')');
                 if words.len() == 1 {
-                    self.skip_space();
-                    self.command();
-                    return Some(Command::Nothing);
+                    return Some(self.function(words.first()));
                 }
                 continue;
             }

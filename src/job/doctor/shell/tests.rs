@@ -388,6 +388,33 @@ fn a_folder_that_nobody_has_moved_is_the_usual_one() {
 }
 
 #[test]
+fn a_function_does_what_it_does_when_it_is_called() {
+    let switch = "go_proxy() {\n case \"$1\" in\n on) export GOPROXY=\"$2\";;\n off) unset GOPROXY;;\n esac\n}\n";
+    let with = |call: &str| bash(&format!("{switch}{call}"));
+    assert_eq!(with(""), "");
+    assert_eq!(with("go_proxy on https://a"), "https://a@3");
+    assert_eq!(with("go_proxy off"), "");
+    assert_eq!(with("go_proxy on x\ngo_proxy off"), "");
+    assert_eq!(with("[ -n \"$CORP\" ] && go_proxy on x"), "x@3 (may)");
+    for (text, expected) in [
+        ("function f { export GOPROXY=off; }\nf", "off@1"),
+        ("f() { return; export GOPROXY=off; }\nf", ""),
+        ("f() { return; }\nf\nexport GOPROXY=off", "off@3"),
+        ("f() ( export GOPROXY=off )\nf", ""),
+        ("f() { local -x GOPROXY=off; }\nf", ""),
+        ("f() { f; f; }\nf\nexport GOPROXY=off", "off@3"),
+        ("$(f() { export GOPROXY=off; }; f)", ""),
+    ] {
+        assert_eq!(bash(text), expected, "{text}");
+    }
+    // Whatever it costs, the rest of the file is read.
+    let body = "if x; then y; fi\n".repeat(5_000);
+    let calls = "f\n".repeat(2_000);
+    let text = format!("f() {{\n{body}}}\n{calls}export GOPROXY=off");
+    assert_eq!(bash(&text), "off@7003");
+}
+
+#[test]
 fn what_only_looks_like_an_end_or_an_option_is_none() {
     for (text, expected) in [
         ("x=$(\n# don't\ntrue)\nexport GOPROXY=off\n# it's", "off@4"),

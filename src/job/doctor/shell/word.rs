@@ -232,7 +232,15 @@ fn expansion(cursor: &mut Cursor, depth: usize) -> Piece {
                 otherwise: None,
             }
         }
-        Some(c) if c.is_ascii_digit() || matches!(c, '?' | '#' | '@' | '*' | '!' | '$') => {
+        // A function's argument.
+        Some(c @ '1'..='9') => {
+            cursor.next();
+            Piece::Variable {
+                name: c.to_string(),
+                otherwise: None,
+            }
+        }
+        Some('0' | '?' | '#' | '@' | '*' | '!' | '$') => {
             cursor.next();
             Piece::Unknown
         }
