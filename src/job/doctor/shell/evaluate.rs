@@ -129,7 +129,8 @@ impl<'f> Startup<'f> {
         self.bytes += text.len();
         let list = match self.dialect {
             Dialect::Fish => fish::parse(text, line),
-            Dialect::Bash | Dialect::Zsh | Dialect::Sh => posix::parse(text, line),
+            Dialect::Zsh => posix::parse(text, line, true),
+            Dialect::Bash | Dialect::Sh => posix::parse(text, line, false),
         };
         self.depth += 1;
         self.list(&list, certain);

@@ -20,6 +20,8 @@ mod variable;
 mod word;
 
 #[cfg(test)]
+mod odd_tests;
+#[cfg(test)]
 mod tests;
 
 pub(super) use evaluate::Startup;
