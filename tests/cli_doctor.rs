@@ -258,6 +258,47 @@ fn a_policy_that_cannot_be_used_and_one_with_its_own_variables() {
     assert!(codes(&done, "GOPROXY").is_empty());
 }
 
+/// The place of the finding that the file may not be written, as its sentence names it.
+#[track_caller]
+fn read_only(done: &Done) -> Vec<String> {
+    let json = done.json();
+    let mut found = json["findings"].as_array().unwrap().clone();
+    found.retain(|one| one["code"] == "env-file-read-only");
+    let says = found.iter().map(|one| one["says"].as_str().unwrap());
+    says.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_go_env_file_that_cannot_be_written_is_named() {
+    let user = User::new();
+    let file = user.write(".config/go/env", "GOPROXY=direct\n");
+    let folder = user.path(".config/go");
+    user.goroam("doctor").exits(0);
+    for (path, closed, open) in [(&folder, 0o555, 0o755), (&file, 0o444, 0o644)] {
+        mode(path, closed);
+        let done = user.goroam("doctor --json").exits(1);
+        mode(path, open);
+        assert_eq!(
+            read_only(&done),
+            [format!("{} may not be written", path.display())]
+        );
+    }
+}
+
+/// Fedora's root has such a home, and nothing stops root there.
+#[test]
+fn a_home_without_a_w_is_no_obstacle_to_root() {
+    // SAFETY: geteuid takes nothing and cannot fail.
+    if unsafe { libc::geteuid() } != 0 {
+        println!("skipped: only root may write whatever the mode says");
+        return;
+    }
+    let user = User::new();
+    mode(&user.path("."), 0o550);
+    let done = user.goroam("doctor --json").exits(0);
+    assert_eq!(read_only(&done), [""; 0]);
+}
+
 /// A program of this name that waits, with a variable that it was started with.
 struct Program {
     child: Child,

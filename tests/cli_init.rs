@@ -174,6 +174,25 @@ fn private_modules_are_those_of_the_flag_or_of_go_env() {
 }
 
 #[test]
+fn that_private_modules_would_be_asked_for_in_public_is_said() {
+    let company = Company::new();
+    // The proxy's name says nothing here, and what kept their names in is not taken over.
+    for (set, words, is_said) in [
+        ("GOSUMDB=off\n", "", true),
+        ("GOPRIVATE=*.corp.test\n", "", false),
+        ("", "--private *.corp.test", false),
+    ] {
+        let user = User::new();
+        user.write(".config/go/env", set);
+        let words = format!("--proxy {} --json {words}", company.url());
+        let report = init(&user, &company.ca(), &words).exits(0).json();
+        let remarks = report["remarks"].to_string();
+        let said = remarks.contains("which modules are private is not known");
+        assert_eq!(said, is_said, "{set}: {remarks}");
+    }
+}
+
+#[test]
 fn yes_takes_what_go_env_says_without_its_password() {
     let (user, company) = (User::new(), Company::new());
     let url = company.url().replace("https://", "https://joe:s3cret@");

@@ -173,6 +173,7 @@ async fn choose(
             met.company.private
         ))?;
         met.company.private.clear();
+        voice.remark(company::NO_PRIVATE)?;
         trouble = self::trouble(context, &met.company.text(), place);
     }
     if let Some(why) = trouble {

@@ -1,7 +1,7 @@
 //! Gathers everything, in the one order: goroam's own house, then what wins over it.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::facts::{Facts, House, Service};
 use super::files::{Disk, Files};
@@ -139,15 +139,48 @@ fn env_file(facts: &mut Facts, env: &Environment, session: Option<&Session>) {
     }
 }
 
-/// The file, or the nearest folder that there is, where it may not be written.
+/// The file, its folder, or the nearest folder that there is, where it may not be written: by
+/// the rules of whoever writes it (`gocmd::copy`).
 fn read_only(file: &EnvFile) -> Option<String> {
-    let there = file.path.ancestors().find(|path| path.exists())?;
-    let is_read_only = match there.metadata() {
-        // Root may write what it says it may not, and Windows means something else by it.
-        Ok(meta) => meta.permissions().readonly() && !(cfg!(windows) && meta.is_dir()),
-        Err(_) => false,
+    // What is written takes the place of what a link leads to.
+    let path = dunce::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone());
+    // A mode without any `w` is a wish, also where root could write. Of a folder on Windows it
+    // means something else.
+    let is_wish = |path: &Path| {
+        let meta = path.metadata();
+        meta.is_ok_and(|meta| meta.permissions().readonly() && !(cfg!(windows) && meta.is_dir()))
     };
-    is_read_only.then(|| there.display().to_string())
+    let folder = path.parent()?;
+    let refused = match (path.exists(), folder.exists()) {
+        (_, false) => folder
+            .ancestors()
+            .find(|path| path.exists())
+            .filter(|path| !may_write(path)),
+        (false, true) => Some(folder).filter(|path| is_wish(path) || !may_write(path)),
+        (true, true) => [path.as_path(), folder]
+            .into_iter()
+            .find(|path| is_wish(path) || !may_write(path)),
+    };
+    refused.map(|path| path.display().to_string())
+}
+
+/// The system knows of owners, of root, of lists and of mounts; the mode alone tells none of it
+/// (root's home is 0550 on Fedora).
+#[cfg(unix)]
+fn may_write(path: &Path) -> bool {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let Ok(name) = std::ffi::CString::new(path.as_os_str().as_bytes()) else {
+        return true;
+    };
+    // SAFETY: `name` is a nul-terminated string that outlives the call.
+    unsafe { libc::access(name.as_ptr(), libc::W_OK) == 0 }
+}
+
+/// The attribute of a folder means something else, and of a file it is read already.
+#[cfg(not(unix))]
+fn may_write(_: &Path) -> bool {
+    true
 }
 
 async fn ask(paths: &Paths) -> Result<Status, Error> {

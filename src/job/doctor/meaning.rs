@@ -19,7 +19,16 @@ pub(super) fn judge(facts: &Facts, cause: &Cause<'_>) -> Option<Finding> {
             Severity::Error,
             "With it go reads no go env file, so nothing that goroam writes counts.".to_owned(),
         ),
-        ("GOENV", _) => (
+        // It may well be that very file.
+        ("GOENV", None) => (
+            Code::GoenvElsewhere,
+            Severity::Warning,
+            match &facts.env_file {
+                Some(file) => format!("With it go may read another file than {file}."),
+                None => "With it go may read another file than goroam writes.".to_owned(),
+            },
+        ),
+        ("GOENV", Some(_)) => (
             Code::GoenvElsewhere,
             Severity::Error,
             match &facts.env_file {

@@ -9,7 +9,11 @@ use crate::model::{Chain, HopKind};
 const LONGEST: usize = 1000;
 
 /// Proxies for everybody. As a company's own they would be trusted with private names.
-const PUBLIC: [&str; 9] = [
+const PUBLIC: [&str; 13] = [
+    "athens.azurefd.net",
+    "goproxy.bj.bcebos.com",
+    "mirrors.tencent.com",
+    "proxy.golang.com.cn",
     "proxy.golang.org",
     "sum.golang.org",
     "goproxy.cn",
@@ -71,7 +75,8 @@ impl Address {
         if host.is_empty() {
             return Err("there is no host in it".to_owned());
         }
-        if PUBLIC.contains(&host.as_str()) {
+        // DNS takes a dot at the end for nothing.
+        if PUBLIC.contains(&host.trim_end_matches('.')) {
             return Err(format!(
                 "{host} is for everybody: goroam's own policy knows what to do about those. \
                  `none`, if your company has none of its own"
@@ -141,6 +146,8 @@ mod tests {
             ("https://", "host"),
             ("nonsense", "scheme"),
             ("https://proxy.golang.org", "everybody"),
+            ("https://Proxy.Golang.Org./", "everybody"),
+            ("https://proxy.golang.com.cn", "everybody"),
             (&long, "1000"),
         ] {
             let error = Address::read(text).unwrap_err();

@@ -21,6 +21,11 @@ use crate::probe::{Introduction, introduce};
 /// More than any bundle of certificates holds, in bytes.
 const MOST_PEM: u64 = 16 << 20;
 
+/// Said where neither a flag nor `go env` nor a name tells.
+pub(super) const NO_PRIVATE: &str = "which modules are private is not known, so GOPRIVATE is not \
+     set: go asks the checksum database for every module by its name, and proxy.golang.org \
+     outside. Name them with `--private`, or in the policy before it is used";
+
 /// A company's proxy, and what it said.
 #[derive(Debug)]
 pub(super) struct Met {
@@ -130,6 +135,9 @@ pub(super) async fn meet(
              better",
             company.private
         ))?;
+    }
+    if company.private.is_empty() && args.private.is_none() {
+        voice.remark(NO_PRIVATE)?;
     }
     Ok(Met {
         company,

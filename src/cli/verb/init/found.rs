@@ -140,8 +140,51 @@ impl Found {
 /// network says of its domain: that would let a network choose what is not verified.
 pub(super) fn domain_of(host: &str) -> Option<&str> {
     let (_, domain) = host.split_once('.')?;
-    is_somebodys(domain).then_some(domain)
+    let lies_in = |shared: &&str| {
+        let before = domain.strip_suffix(*shared);
+        before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    };
+    let is_shared = SHARED.iter().any(|shared| lies_in(&shared));
+    (is_somebodys(domain) && !is_shared).then_some(domain)
 }
+
+/// Where many have a host of their own, or whose public modules many use: `*.github.io` would
+/// take other people's modules out of verification, and a rented proxy's domain is not where
+/// its tenant's modules lie.
+const SHARED: [&str; 32] = [
+    "aliyuncs.com",
+    "amazonaws.com",
+    "appspot.com",
+    "azure.com",
+    "azurefd.net",
+    "azurewebsites.net",
+    "bcebos.com",
+    "bitbucket.io",
+    "cloudapp.net",
+    "cloudfront.net",
+    "cloudsmith.io",
+    "fly.dev",
+    "fury.io",
+    "github.com",
+    "github.dev",
+    "github.io",
+    "gitlab.com",
+    "gitlab.io",
+    "golang.org",
+    "herokuapp.com",
+    "jfrog.io",
+    "k8s.io",
+    "myqcloud.com",
+    "netlify.app",
+    "ngrok.io",
+    "onrender.com",
+    "pages.dev",
+    "pkg.dev",
+    "run.app",
+    "vercel.app",
+    "web.app",
+    "workers.dev",
+];
 
 /// Is it a name that somebody can own, and not `com` or `co.uk`? Without the list of public
 /// suffixes: where it is not sure there is no guess.
@@ -217,6 +260,7 @@ mod tests {
         assert_eq!(domain_of("goproxy.acme.com"), Some("acme.com"));
         assert_eq!(domain_of("go.eu.corp.example"), Some("eu.corp.example"));
         assert_eq!(domain_of("go.corp.co.uk"), Some("corp.co.uk"));
+        assert_eq!(domain_of("go.mygithub.io"), Some("mygithub.io"));
         for host in [
             "goproxy.io",
             "goproxy.co.uk",
@@ -224,6 +268,11 @@ mod tests {
             "localhost",
             "a..b",
             "::1",
+            "goproxy.github.io",
+            "acme.jfrog.io",
+            "us-central1-go.pkg.dev",
+            "goproxy-x.a.run.app",
+            "goproxy.k8s.io",
         ] {
             assert_eq!(domain_of(host), None, "{host}");
         }

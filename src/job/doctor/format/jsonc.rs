@@ -140,11 +140,18 @@ impl Reader<'_> {
         if !self.book.wants(name) || !holds_variables(holder) {
             return;
         }
+        // A tool server of an assistant runs no go for its user, nor is it told of here.
+        let part = |wanted: &str| holder.iter().any(|part| part.contains(wanted));
+        if part("mcp") || part("context_servers") {
+            return;
+        }
+        // Only what is started with such a configuration has it.
+        let certain = !part("launch") && !part("tasks");
         // `${env:HOME}`, `${workspaceFolder}`: the editor's to know.
         let value = (!value.contains("${")).then(|| value.to_owned());
         let key = holder.join(".");
         let name = name.clone();
-        self.book.set_in(&key, &name, value, line, true);
+        self.book.set_in(&key, &name, value, line, certain);
     }
 
     fn string(&mut self) -> Option<String> {
@@ -220,7 +227,8 @@ mod tests {
         let names: BTreeSet<String> = ["GOPROXY".to_owned(), "GOFLAGS".to_owned()].into();
         let one = |one: super::Setting| {
             let value = one.value.unwrap_or("?".to_owned());
-            format!("{}: {} {}={value}", one.line, one.key, one.name)
+            let may = if one.certain { "" } else { " (may)" };
+            format!("{}: {} {}={value}{may}", one.line, one.key, one.name)
         };
         environments(text, &names).into_iter().map(one).collect()
     }
@@ -273,6 +281,13 @@ mod tests {
                 "1: lsp.gopls.binary.env GOPROXY=off",
                 "1: terminal.env GOPROXY=a"
             ]
+        );
+        let others = r#"{"mcp":{"servers":{"x":{"env":{"GOPROXY":"off"}}}}, "context_servers":{"x":{"env":{"GOPROXY":"off"}}}}"#;
+        assert_eq!(found(others), [""; 0]);
+        let launch = r#"{"launch":{"configurations":[{"env":{"GOPROXY":"off"}}]}}"#;
+        assert_eq!(
+            found(launch),
+            ["1: launch.configurations.env GOPROXY=off (may)"]
         );
         let sublime = r#"{"clients":{"gopls":{"enabled":true,"env":{"GOPROXY":"off",}}}}"#;
         assert_eq!(found(sublime), ["1: clients.gopls.env GOPROXY=off"]);

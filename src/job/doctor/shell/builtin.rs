@@ -115,7 +115,7 @@ impl Startup<'_> {
             "echo" | "printf" | "alias" | "umask" | "bindkey" if self.dialect != Dialect::Fish => {
                 Some(true)
             }
-            _ => None,
+            name => self.call(name, args, line, certain),
         };
         (success, Flow::On)
     }
@@ -138,6 +138,12 @@ impl Startup<'_> {
     fn declare(&mut self, command: &str, args: &[Word], line: usize, certain: bool) {
         let mut export = command == "export";
         let mut hide = false;
+        // Gone with the function, and what has the same name outside comes back.
+        let is_local = self.in_call
+            && !matches!(command, "export" | "readonly")
+            && !args
+                .iter()
+                .any(|arg| is_option(arg) && arg.literal().is_some_and(|text| text.contains('g')));
         for arg in args {
             let text = arg.literal().unwrap_or_default();
             if let Some(flags) = text.strip_prefix('-').filter(|_| is_option(arg)) {
@@ -156,6 +162,9 @@ impl Startup<'_> {
                 continue;
             }
             if let Some((name, value, _)) = arg.assignment() {
+                if is_local && name.starts_with("GO") {
+                    continue;
+                }
                 let value = self.expand(&value);
                 self.assign(&name, value, line, certain);
                 if export {
@@ -163,7 +172,7 @@ impl Startup<'_> {
                 } else if hide {
                     self.keep_to_itself(&name, certain);
                 }
-            } else if is_name(text) {
+            } else if is_name(text) && !is_local {
                 if export {
                     self.export(text, certain);
                 } else if hide {

@@ -102,8 +102,15 @@ impl Cursor {
     pub(super) fn skip_balanced(&mut self, open: char, close: char) {
         let mut depth = 1_usize;
         let mut before = open;
+        // `${a## #}` holds no comment.
+        let mut expansions = 0_usize;
         while let Some(c) = self.next() {
-            let begins_word = matches!(before, ' ' | '\t' | '\n' | ';');
+            let begins_word = matches!(before, ' ' | '\t' | '\n' | ';') && expansions == 0;
+            match (before, c) {
+                ('$', '{') => expansions += 1,
+                (_, '}') => expansions = expansions.saturating_sub(1),
+                _ => {}
+            }
             before = c;
             match c {
                 '#' if open == '(' && begins_word => self.skip_line(),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::super::files::Files;
+use super::call::Function;
 use super::tree::{Command, Item, Joined, List, Word};
 use super::variable::{Seen, Value, Variable};
 use super::{Dialect, fish, posix};
@@ -29,9 +30,14 @@ pub(crate) struct Startup<'f> {
     /// Files that are there and could not be read, with why.
     pub(crate) unread: Vec<(PathBuf, String)>,
     pub(super) export_all: bool,
-    file: Rc<PathBuf>,
+    pub(super) functions: BTreeMap<String, Function>,
+    /// Within a function.
+    pub(super) in_call: bool,
+    /// Commands of functions that were looked at.
+    pub(super) called: usize,
+    pub(super) file: Rc<PathBuf>,
     depth: usize,
-    steps: usize,
+    pub(super) steps: usize,
     bytes: usize,
 }
 
@@ -56,6 +62,9 @@ impl<'f> Startup<'f> {
             read: Vec::new(),
             unread: Vec::new(),
             export_all: false,
+            functions: BTreeMap::new(),
+            in_call: false,
+            called: 0,
             file: Rc::default(),
             depth: 0,
             steps: 0,
@@ -120,7 +129,8 @@ impl<'f> Startup<'f> {
         self.bytes += text.len();
         let list = match self.dialect {
             Dialect::Fish => fish::parse(text, line),
-            Dialect::Bash | Dialect::Zsh | Dialect::Sh => posix::parse(text, line),
+            Dialect::Zsh => posix::parse(text, line, true),
+            Dialect::Bash | Dialect::Sh => posix::parse(text, line, false),
         };
         self.depth += 1;
         self.list(&list, certain);
@@ -166,11 +176,20 @@ impl<'f> Startup<'f> {
         (success, flow)
     }
 
-    fn command(&mut self, command: &Command, line: usize, certain: bool) -> (Success, Flow) {
+    pub(super) fn command(
+        &mut self,
+        command: &Command,
+        line: usize,
+        certain: bool,
+    ) -> (Success, Flow) {
         match command {
             Command::Simple(words) => self.simple(words, line, certain),
             Command::Group(list) => self.list(list, certain),
             Command::Nothing => (None, Flow::On),
+            Command::Function { name, body } => {
+                self.define(name, body, certain);
+                (Some(true), Flow::On)
+            }
             Command::If { arms, otherwise } => self.branches(arms, otherwise, certain),
             Command::Loop {
                 condition,

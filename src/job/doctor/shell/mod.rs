@@ -6,6 +6,7 @@
 //! ```
 
 mod builtin;
+mod call;
 mod cursor;
 mod evaluate;
 mod expand;
@@ -18,7 +19,9 @@ mod universal;
 mod variable;
 mod word;
 
-/// Their files are named as Unix names files.
+// Their files are named as Unix names files.
+#[cfg(all(test, unix))]
+mod odd_tests;
 #[cfg(all(test, unix))]
 mod tests;
 

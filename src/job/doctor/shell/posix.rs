@@ -1,6 +1,8 @@
 //! The grammar of bash, zsh and sh, as far as start-up files use it. What is not understood is
 //! passed over; nothing in here can fail.
 
+use std::rc::Rc;
+
 use super::cursor::Cursor;
 use super::redirect::{Document, redirection};
 use super::tree::{Command, Item, Joined, List, Word};
@@ -9,11 +11,12 @@ use super::word::word;
 /// Beyond this depth a file is no start-up file, and the stack is not endless.
 const DEEPEST: usize = 80;
 
-/// The commands of a text.
-pub(super) fn parse(text: &str, first_line: usize) -> List {
+/// The commands of a text; of zsh a `}` ends a group wherever it stands alone.
+pub(super) fn parse(text: &str, first_line: usize, zsh: bool) -> List {
     let mut parser = Parser {
         cursor: Cursor::new(text, first_line),
         documents: Vec::new(),
+        zsh,
         depth: 0,
     };
     let mut list = Vec::new();
@@ -30,6 +33,7 @@ struct Parser {
     cursor: Cursor,
     /// Those whose text begins on the next line.
     documents: Vec<Document>,
+    zsh: bool,
     depth: usize,
 }
 
@@ -143,14 +147,12 @@ impl Parser {
                 Some("case") => self.case(),
                 Some("function") => {
                     self.cursor.skip_blanks();
-                    word(&mut self.cursor);
+                    let name = word(&mut self.cursor);
                     self.cursor.skip_blanks();
                     if self.cursor.eat("(") {
                         self.cursor.skip_balanced('(', ')');
                     }
-                    self.skip_space();
-                    self.command();
-                    Some(Command::Nothing)
+                    Some(self.function(name.as_ref()))
                 }
                 Some("{") => {
                     let body = self.list(&["}"]);
@@ -164,6 +166,19 @@ impl Parser {
             self.redirections();
         }
         command
+    }
+
+    /// The body behind `name()`.
+    fn function(&mut self, name: Option<&Word>) -> Command {
+        self.skip_space();
+        let body = self.command().unwrap_or(Command::Nothing);
+        match name.and_then(Word::keyword) {
+            Some(name) => Command::Function {
+                name: name.to_owned(),
+                body: Rc::new(body),
+            },
+            None => Command::Nothing,
+        }
     }
 
     /// zsh's `() { … }` runs at once.
@@ -307,7 +322,9 @@ impl Parser {
         let mut words: Vec<Word> = Vec::new();
         loop {
             self.cursor.skip_blanks();
-            if redirection(&mut self.cursor, &mut self.documents) {
+            let test = words.first().and_then(Word::keyword) == Some("[[");
+            // Within a test `<` compares, and `<->` is a pattern of zsh.
+            if !test && redirection(&mut self.cursor, &mut self.documents) {
                 continue;
             }
             if self.cursor.peek() == Some('#') {
@@ -317,16 +334,16 @@ impl Parser {
             if self.cursor.peek() == Some('(') {
                 self.cursor.next();
                 self.cursor.skip_balanced('(', ')');
-                if words.len() == 1 {
-                    self.skip_space();
-                    self.command();
-                    return Some(Command::Nothing);
+                if words.len() == 1 && !test {
+                    return Some(self.function(words.first()));
                 }
                 continue;
             }
-            let test = words.first().and_then(Word::keyword) == Some("[[");
             if test && self.operator_of_test(&mut words) {
                 continue;
+            }
+            if self.zsh && self.cursor.peek() == Some('}') && self.at_word(&["}"]).is_some() {
+                break;
             }
             match word(&mut self.cursor) {
                 Some(word) => {

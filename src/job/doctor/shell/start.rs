@@ -43,10 +43,12 @@ pub(crate) fn starts(
     let new = |dialect: Dialect| {
         let home = home.to_string_lossy();
         let mut startup = Startup::new(files, dialect).given("HOME", &home);
-        for name in ["USER", "XDG_CONFIG_HOME"] {
-            if let Some(value) = env.get(name) {
-                startup = startup.given(name, value);
-            }
+        if let Some(value) = env.get("USER") {
+            startup = startup.given("USER", value);
+        }
+        // Who does not have one here has none there: `${XDG_CONFIG_HOME:-$HOME/.config}`.
+        for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"] {
+            startup = startup.given(name, env.get(name).unwrap_or_default());
         }
         match dialect {
             Dialect::Bash => startup

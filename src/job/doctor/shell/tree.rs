@@ -1,6 +1,8 @@
 //! A shell's file as a tree: as much of the grammar as it takes to know which assignments
 //! are carried out, under which condition.
 
+use std::rc::Rc;
+
 /// Commands in order.
 pub(super) type List = Vec<Item>;
 
@@ -32,8 +34,10 @@ pub(super) enum Command {
     Simple(Vec<Word>),
     /// `{ … }`
     Group(List),
-    /// `( … )`, a function's definition, arithmetic: nothing of it stays.
+    /// `( … )`, arithmetic: nothing of it stays.
     Nothing,
+    /// Nothing happens until it is called.
+    Function { name: String, body: Rc<Command> },
     If {
         arms: Vec<(List, List)>,
         otherwise: List,

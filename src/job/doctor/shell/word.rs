@@ -232,7 +232,15 @@ fn expansion(cursor: &mut Cursor, depth: usize) -> Piece {
                 otherwise: None,
             }
         }
-        Some(c) if c.is_ascii_digit() || matches!(c, '?' | '#' | '@' | '*' | '!' | '$') => {
+        // A function's argument.
+        Some(c @ '1'..='9') => {
+            cursor.next();
+            Piece::Variable {
+                name: c.to_string(),
+                otherwise: None,
+            }
+        }
+        Some('0' | '?' | '#' | '@' | '*' | '!' | '$') => {
             cursor.next();
             Piece::Unknown
         }
@@ -255,13 +263,15 @@ fn name(cursor: &mut Cursor) -> String {
 /// After `${`.
 fn braces(cursor: &mut Cursor, depth: usize) -> Piece {
     let name = name(cursor);
-    if cursor.eat("}") && is_name(&name) {
+    // `${1}`: a function's argument.
+    let is_parameter = is_name(&name) || matches!(name.as_bytes(), [b'1'..=b'9']);
+    if is_parameter && cursor.eat("}") {
         return Piece::Variable {
             name,
             otherwise: None,
         };
     }
-    if !is_name(&name) || depth >= DEEPEST {
+    if !is_parameter || depth >= DEEPEST {
         cursor.skip_balanced('{', '}');
         return Piece::Unknown;
     }
