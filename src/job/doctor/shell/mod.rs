@@ -20,9 +20,11 @@ mod variable;
 mod word;
 
 // Their files are named as Unix names files.
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod odd_tests;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
 
 pub(super) use evaluate::Startup;
