@@ -144,7 +144,7 @@ pub(super) fn domain_of(host: &str) -> Option<&str> {
         let before = domain.strip_suffix(*shared);
         before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
     };
-    let is_shared = SHARED.iter().any(|shared| lies_in(shared));
+    let is_shared = SHARED.iter().any(lies_in);
     (is_somebodys(domain) && !is_shared).then_some(domain)
 }
 
