@@ -1,4 +1,5 @@
 //! A big table of lines as people write them.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -381,10 +382,7 @@ fn a_file_of_somebody_else_cannot_exhaust_the_stack_or_the_memory() {
 #[test]
 fn what_only_looks_like_an_end_or_an_option_is_none() {
     for (text, expected) in [
-        (
-            "x=$(\n# don't\ntrue)\nexport GOPROXY=off\n# it's",
-            "off@4",
-        ),
+        ("x=$(\n# don't\ntrue)\nexport GOPROXY=off\n# it's", "off@4"),
         ("(\n# don't\n)\nexport GOPROXY=off\n# it's", "off@4"),
         ("x=$(echo $# ${#x} a#'b)')\nexport GOPROXY=off", "off@2"),
         ("set -- -a\nGOPROXY=off", ""),
