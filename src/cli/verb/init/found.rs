@@ -140,11 +140,11 @@ impl Found {
 /// network says of its domain: that would let a network choose what is not verified.
 pub(super) fn domain_of(host: &str) -> Option<&str> {
     let (_, domain) = host.split_once('.')?;
-    let lies_in = |shared: &&str| {
-        let before = domain.strip_suffix(*shared);
+    let lies_in = |shared: &str| {
+        let before = domain.strip_suffix(shared);
         before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
     };
-    let is_shared = SHARED.iter().any(|shared| lies_in(&shared));
+    let is_shared = SHARED.iter().any(|shared| lies_in(shared));
     (is_somebodys(domain) && !is_shared).then_some(domain)
 }
 
