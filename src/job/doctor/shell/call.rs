@@ -1,24 +1,15 @@
 //! Functions of a start-up file that it calls itself.
 
-use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::evaluate::{Startup, Success};
 use super::tree::{Command, Word};
-use super::variable::Value;
+use super::variable::{Function, Value};
 
 /// Commands of functions that are looked at in one start-up. They do not count among those of
 /// the files: whatever a framework's functions do, the rest of the user's file is read.
 const MOST_CALLED: usize = 10_000;
 const ARGUMENTS: [&str; 9] = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
-
-/// A function.
-#[derive(Debug, Clone)]
-pub(super) struct Function {
-    body: Rc<Command>,
-    file: Rc<PathBuf>,
-    certain: bool,
-}
 
 impl Startup<'_> {
     /// Keeps a function for its call.

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::super::files::Files;
-use super::call::Function;
 use super::tree::{Command, Item, Joined, List, Word};
-use super::variable::{Seen, Value, Variable};
+use super::variable::{Function, Seen, Value, Variable};
 use super::{Dialect, fish, posix};
 
 /// Files that read files that read files: deeper is a circle.

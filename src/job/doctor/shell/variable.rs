@@ -1,7 +1,9 @@
-//! A variable as far as the commands tell.
+//! A variable as far as the commands tell, and a function.
 
 use std::path::PathBuf;
 use std::rc::Rc;
+
+use super::tree::Command;
 
 /// What a word comes to.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,4 +30,13 @@ pub(super) struct Variable {
     pub(super) certain: bool,
     /// It may be one of these as well.
     pub(super) may: Vec<Seen>,
+}
+
+/// A function, kept for its call.
+#[derive(Debug, Clone)]
+pub(super) struct Function {
+    pub(super) body: Rc<Command>,
+    /// Where it is defined.
+    pub(super) file: Rc<PathBuf>,
+    pub(super) certain: bool,
 }
