@@ -69,17 +69,7 @@ impl Page {
 
     /// How long ago: "2 h 04 min".
     pub(super) fn ago(&self, at: Timestamp) -> String {
-        let seconds = (self.now.as_second() - at.as_second()).max(0);
-        let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-        if days > 0 {
-            format!("{days} d {} h", hours % 24)
-        } else if hours > 0 {
-            format!("{hours} h {:02} min", minutes % 60)
-        } else if minutes > 0 {
-            format!("{minutes} min")
-        } else {
-            format!("{seconds} s")
-        }
+        crate::model::ago(at, self.now)
     }
 }
 
