@@ -133,6 +133,7 @@ fn describe(site: &Site, facts: &Facts) -> ServiceState {
         ));
     } else if let (Some(now), Ok(wanted)) = (&facts.command, command(site))
         && !now.eq_ignore_ascii_case(&wanted)
+        && !follows_another_policy(now, &wanted, site)
     {
         troubles.push(format!(
             "it starts {now}, and this goroam would start {wanted}: `goroam service install`"
@@ -160,6 +161,16 @@ fn describe(site: &Site, facts: &Facts) -> ServiceState {
         word: word.to_owned(),
         troubles,
     }
+}
+
+/// The same program with a policy that this caller has not named: nothing to judge it by.
+fn follows_another_policy(now: &str, wanted: &str, site: &Site) -> bool {
+    let beyond = now.get(wanted.len()..).unwrap_or_default();
+    !site.paths.policy_named
+        && now
+            .get(..wanted.len())
+            .is_some_and(|program| program.eq_ignore_ascii_case(wanted))
+        && beyond.starts_with(" --config ")
 }
 
 /// The line that Windows is to start.

@@ -134,6 +134,8 @@ fn the_state_says_what_would_keep_it_from_starting() {
         well.troubles
     );
     assert_eq!(well.program, Some(folder.path().join(TRAY)));
+    let named = of(Some(&format!("{own} --config \"C:\\a.toml\"")), None);
+    assert_eq!(named.troubles, [""; 0], "installed with --config");
     let off = of(Some(&own), Some(&[3, 0, 0, 0, 9, 9]));
     assert!(
         !off.enabled && off.troubles[0].contains("Task Manager"),

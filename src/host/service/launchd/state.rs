@@ -64,6 +64,10 @@ fn troubles(facts: &Facts, site: &Site, program_is_there: bool) -> Vec<String> {
         );
     }
     let changed = |text: &String| {
+        // It follows a policy that this caller has not named: nothing to judge it by.
+        if !site.paths.policy_named && text.contains("<string>--config</string>") {
+            return false;
+        }
         let wanted = plist::text(site, facts.session);
         wanted.is_ok_and(|wanted| wanted != *text)
     };
@@ -144,6 +148,18 @@ mod tests {
         assert_eq!(state.troubles, [""; 0]);
         let path = "/Users/dev/Library/LaunchAgents/dev.goroam.agent.plist";
         assert_eq!(state.installed.as_deref(), Some(path));
+    }
+
+    #[test]
+    fn a_policy_that_was_named_at_install_need_not_be_named_again() {
+        let mut named = site();
+        named.paths.policy_named = true;
+        let mut facts = installed(&named);
+        facts.loaded = vec![running(Some(1), "running", None)];
+        assert_eq!(from_facts(&facts, &site(), true).troubles, [""; 0]);
+        let mut other = named.clone();
+        other.paths.policy = "/elsewhere.toml".into();
+        assert_eq!(from_facts(&facts, &other, true).troubles.len(), 1);
     }
 
     #[test]
