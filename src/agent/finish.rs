@@ -339,7 +339,11 @@ mod tests {
     use crate::paths::Paths;
 
     fn session(home: &Path) -> Session {
-        let env: Environment = [("HOME", home.to_str().unwrap())].into_iter().collect();
+        let own = home.to_str().unwrap();
+        // What Unix and what Windows look for.
+        let env: Environment = [("HOME", own), ("USERPROFILE", own), ("APPDATA", own)]
+            .into_iter()
+            .collect();
         Session {
             paths: Paths {
                 policy: home.join("goroam.toml"),
