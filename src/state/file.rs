@@ -9,11 +9,7 @@ use std::path::Path;
 /// # Errors
 /// When it cannot be made, is no folder, or belongs to somebody else.
 pub fn private_folder(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|error| named(path, &error))?;
+    make_folders(path).map_err(|error| named(path, &error))?;
     tighten(path).map_err(|error| named(path, &error))
 }
 
@@ -22,6 +18,25 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
 /// # Errors
 /// When any step fails; the old file is then still there.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    swap_in(path, bytes, false)
+}
+
+/// The same for a file that other programs read (0644): a unit, a plist. Folders that are missing
+/// are made (0700, as the XDG base directory specification has it). `Ok(false)`: it said that
+/// already.
+///
+/// # Errors
+/// When any step fails; the old file is then still there.
+pub fn replace_readable(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    if std::fs::read(path).is_ok_and(|now| now == bytes) {
+        return Ok(false);
+    }
+    make_folders(path.parent().unwrap_or(Path::new(".")))?;
+    swap_in(path, bytes, true)?;
+    Ok(true)
+}
+
+fn swap_in(path: &Path, bytes: &[u8], readable: bool) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let prefix = format!(".{name}.new-");
@@ -34,6 +49,14 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     let _ = file.as_file().try_lock_shared();
     file.write_all(bytes)?;
+    #[cfg(unix)]
+    if readable {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        file.as_file().set_permissions(mode)?;
+    }
+    // Who may read a file is the folder's affair there.
+    #[cfg(not(unix))]
+    let _ = readable;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(folder);
@@ -49,11 +72,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     let path = std::path::absolute(path)?;
     let folder = path.parent().unwrap_or(&path);
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)?;
+    make_folders(folder)?;
     // Made 0600, which no umask makes writable for others: goroam would refuse that.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
@@ -63,6 +82,14 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<bool> {
         Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(refused) => Err(refused.error),
     }
+}
+
+fn make_folders(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 /// The bytes of a file of goroam's own, at most this many; `Ok(None)` when there is none.

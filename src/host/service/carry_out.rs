@@ -1,7 +1,7 @@
 //! Does the steps of a plan, in order; the first that fails ends it.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use super::site::Site;
 use super::step::{Done, Step};
 use crate::agent::{self, Error};
 use crate::ipc;
+use crate::state::file::replace_readable;
 
 /// A service manager gives a service 90 s to start and as long to stop.
 const COMMAND_TIME: Duration = Duration::from_secs(200);
@@ -39,7 +40,7 @@ async fn do_one(step: &Step, site: &Site) -> Result<Option<Done>, ServiceError> 
     match step {
         Step::Write { path, text } => {
             let file = |source| failed(path, source);
-            Ok(write(path, text)
+            Ok(replace_readable(path, text.as_bytes())
                 .map_err(file)?
                 .then(|| format!("wrote {}", site.short(path))))
         }
@@ -110,32 +111,6 @@ fn absent_is_fine(removed: io::Result<()>) -> io::Result<bool> {
             }
         }
     }
-}
-
-/// `false`: it said that already.
-fn write(path: &Path, text: &str) -> io::Result<bool> {
-    if std::fs::read(path).is_ok_and(|now| now == text.as_bytes()) {
-        return Ok(false);
-    }
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    // As the XDG base directory specification has it for missing folders.
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)?;
-    let mut file = tempfile::Builder::new()
-        .prefix(".goroam-new-")
-        .tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    #[cfg(unix)]
-    {
-        let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        file.as_file().set_permissions(readable)?;
-    }
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(true)
 }
 
 async fn run(program: &OsStr, args: &[OsString]) -> Result<(), ServiceError> {

@@ -8,7 +8,7 @@
 //! plan(Wish, &Site) -> Vec<Step>     state(&Site) -> ServiceState     logs(&Site, &Logs) -> Step
 //! ```
 //!
-//! May import: agent, ipc, paths, environment.
+//! May import: agent, ipc, state, paths, environment.
 
 mod carry_out;
 mod error;
