@@ -60,7 +60,12 @@ fn installed_it_runs_now_and_at_login_and_uninstalled_nothing_is_left() {
         "{value}"
     );
     wait_for_agent(&wine);
-    wine.run_go("env GOPROXY").exits(0).says("off");
+    // It answers before its first turn is over.
+    wait_for("what the policy says in the go env file", || {
+        let go = wine.run_go("env GOPROXY").exits(0);
+        let now = go.stdout.trim().to_owned();
+        if now == "off" { Ok(()) } else { Err(now) }
+    });
     let installed = state(&wine);
     assert_eq!(installed["enabled"], true, "{installed:#}");
     assert_eq!(
