@@ -16,6 +16,7 @@ pub mod agent;
 pub mod cli;
 pub mod environment;
 pub mod gocmd;
+pub mod gomod;
 pub mod gosum;
 pub mod host;
 pub mod ipc;

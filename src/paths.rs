@@ -13,6 +13,8 @@ pub struct Paths {
     pub policy_named: bool,
     /// State, journal and baseline; private to the user.
     pub state: PathBuf,
+    /// What is large and can be had again: the module mirror.
+    pub data: PathBuf,
     /// The socket and the lock of the running agent; private to the user.
     pub runtime: PathBuf,
 }
@@ -56,6 +58,7 @@ impl Paths {
             policy_named: named.is_some(),
             policy: named.unwrap_or_else(|| dirs.config_dir().join("goroam.toml")),
             state,
+            data: dirs.data_local_dir().to_owned(),
             runtime,
         })
     }
@@ -78,6 +81,11 @@ impl Paths {
     /// The log of an agent that has neither a terminal nor a service manager: one in a tray.
     pub fn log(&self) -> PathBuf {
         self.state.join("goroam.log")
+    }
+
+    /// The module mirror, unless another one is named.
+    pub fn mirror(&self) -> PathBuf {
+        self.data.join("mirror")
     }
 
     /// The agent's socket.

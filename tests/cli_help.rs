@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use cli::User;
 
-const VERBS: [&str; 16] = [
+const VERBS: [&str; 20] = [
     "once",
     "agent",
     "status",
@@ -19,6 +19,10 @@ const VERBS: [&str; 16] = [
     "auto",
     "pause",
     "service",
+    "exec",
+    "mirror",
+    "ready",
+    "vendor",
     "doctor",
     "check",
     "init",

@@ -18,6 +18,8 @@ pub const EXIT_NO_GO: u8 = 3;
 pub const EXIT_REFUSED: u8 = 4;
 /// No agent is running.
 pub const EXIT_NO_AGENT: u8 = 5;
+/// Something is not what its checksum says.
+pub const EXIT_MISMATCH: u8 = 6;
 
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]

@@ -349,6 +349,7 @@ mod tests {
                 policy: home.join("goroam.toml"),
                 policy_named: false,
                 state: home.to_owned(),
+                data: home.to_owned(),
                 runtime: home.join("run"),
             },
             loaded: Arc::new(built_in(&env).unwrap()),

@@ -8,15 +8,20 @@ macro_rules! after {
             $("  ", $example, "\n",)+
             "\nExit codes:\n",
             "  0 done  1 failed  2 bad usage or bad policy  3 no usable go command\n",
-            "  4 refused for safety  5 no agent is running"
+            "  4 refused for safety  5 no agent is running  6 a checksum does not match"
         )
     };
 }
 
 mod doctor;
+mod exec;
 mod init;
 mod json;
+mod mirror;
+mod ready;
 mod service;
+mod size;
+mod vendor;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,9 +29,13 @@ use std::time::Duration;
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueHint};
 
 pub use doctor::Doctor;
+pub use exec::{Exec, Step, Summary};
 pub use init::{Init, TemplateName};
 pub use json::Json;
+pub use mirror::{Add, Export, Import, List, Mirror, MirrorVerb, Pin, Prune, Unpin, Verify};
+pub use ready::Ready;
 pub use service::{Logs, Service, ServiceVerb, Uninstall};
+pub use vendor::{Rollback, Snapshot, Vendor, VendorVerb};
 
 /// A verb's own options stand apart from those that every verb has.
 const EVERYWHERE: &str = "Options of every verb";
@@ -139,11 +148,48 @@ pub enum Verb {
         "goroam service uninstall --restore"
     ))]
     Service(Service),
+    /// Run a command, and save it when the network fails it: proxies, mirror, vendor
+    ///
+    /// Reads what go says on standard error, ends a go that hangs, and runs the command
+    /// again a step lower. A failure of the code is passed through; a checksum that does
+    /// not match ends it at once. Options of goroam stand before the command.
+    #[command(after_help = after!(
+        "goroam exec -- go build ./...",
+        "goroam exec --tiers mirror,vendor -- go test ./...",
+        "goroam exec --summary json -- make"
+    ))]
+    Exec(Exec),
+    /// A local copy of modules, with the proofs of their checksums
+    #[command(after_help = after!(
+        "goroam mirror add --from .",
+        "goroam mirror verify",
+        "goroam mirror list"
+    ))]
+    Mirror(Mirror),
+    /// Could these projects be built without a network?
+    #[command(after_help = after!(
+        "goroam ready ~/src/app",
+        "goroam ready            every project that it has seen",
+        "goroam ready --fetch    and bring what is missing"
+    ))]
+    Ready(Ready),
+    /// Check vendor/, keep it in git, put it back
+    #[command(after_help = after!(
+        "goroam vendor check",
+        "goroam vendor snapshot",
+        "goroam vendor rollback"
+    ))]
+    Vendor(Vendor),
     /// Why does go not do what goroam has set?
     ///
-    /// Looks for what wins over the go env file: variables of this shell, of its
-    /// start-up files, of the service manager and of editors. Changes nothing.
-    #[command(after_help = after!("goroam doctor", "goroam doctor --json"))]
+    /// Looks for what wins over the go env file (variables of this shell, of its start-up
+    /// files, of the service manager and of editors) and at the project. Changes nothing
+    /// but with --cache --fix.
+    #[command(after_help = after!(
+        "goroam doctor",
+        "goroam doctor ~/src/app --json",
+        "goroam doctor --cache --fix    take a login page out of the module cache"
+    ))]
     Doctor(Doctor),
     /// Check a policy file: every error and warning, with its place
     ///

@@ -28,6 +28,7 @@ fn paths(folder: &Path) -> Paths {
         policy: folder.join("goroam.toml"),
         policy_named: false,
         state: folder.join("state"),
+        data: folder.join("state"),
         runtime: folder.join("run"),
     }
 }

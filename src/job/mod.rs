@@ -3,3 +3,8 @@
 //! May import: everything below (not host, not cli).
 
 pub mod doctor;
+pub mod exec;
+pub mod mirror;
+pub mod modzip;
+pub mod ready;
+pub mod vendor;

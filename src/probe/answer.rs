@@ -1,7 +1,9 @@
 //! One answer over HTTP: bounded, and judged for the marks of a login page.
 
+use std::time::Duration;
+
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, HeaderMap, LOCATION};
+use hyper::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use url::Url;
 
 use super::failure::{Failure, shown};
@@ -29,6 +31,8 @@ pub(super) struct Answer {
     pub(super) cut: bool,
     /// The status and goal of the first redirect to another host, if one was followed.
     pub(super) led_to: Option<(u16, Url)>,
+    /// How long it asks to be left alone.
+    pub(super) retry_after: Option<Duration>,
     says_html: bool,
 }
 
@@ -47,6 +51,7 @@ impl Answer {
             body: Vec::new(),
             cut: false,
             led_to: None,
+            retry_after: retry_after(text(RETRY_AFTER), text(DATE)),
             says_html,
         }
     }
@@ -113,6 +118,17 @@ impl Answer {
     }
 }
 
+/// Seconds, or a date, which is compared with the server's own clock (RFC 9110, 10.2.3).
+fn retry_after(value: Option<&str>, date: Option<&str>) -> Option<Duration> {
+    let value = value?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let when = |text: &str| jiff::fmt::rfc2822::parse(text).ok();
+    let wait = when(value)?.timestamp().as_second() - when(date?.trim())?.timestamp().as_second();
+    Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
+}
+
 /// A redirect that leads away from what was asked.
 pub(super) fn redirect_portal(status: u16, page: &Url) -> Failure {
     Failure::portal(Phase::Content, format!("{status} to {}", shown(page))).at(Some(page))
@@ -168,6 +184,27 @@ mod tests {
         assert!(answer("text/plain", b"\xef\xbb\xbf \n<!doctype html>").is_html());
         assert!(!answer("text/plain", b"module x\n").is_html());
         assert!(!answer("\u{e9}", b"{}").is_html());
+    }
+
+    #[test]
+    fn a_busy_server_names_seconds_or_a_date() {
+        let date = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+        for (value, want) in [
+            (Some("120"), Some(120)),
+            (Some(" 5 "), Some(5)),
+            (Some("Sun, 06 Nov 1994 08:50:07 GMT"), Some(30)),
+            (Some("Sun, 06 Nov 1994 08:00:00 GMT"), Some(0)),
+            (Some("soon"), None),
+            (Some("-1"), None),
+            (None, None),
+        ] {
+            assert_eq!(
+                retry_after(value, date).map(|t| t.as_secs()),
+                want,
+                "{value:?}"
+            );
+        }
+        assert_eq!(retry_after(date, None), None);
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod attempt;
 mod dial;
 mod failure;
 mod fault;
+pub mod fetch;
 mod goproxy;
 mod header;
 mod icmp;
@@ -38,5 +39,6 @@ mod sumdb;
 mod tcp;
 mod tls;
 
+pub use fetch::{Fetched, Fetcher, Unfetched};
 pub use introduction::{Introduction, introduce};
 pub use round::Prober;

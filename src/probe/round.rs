@@ -31,6 +31,10 @@ impl Prober {
         Prober::with(env, Tls::default())
     }
 
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// The same; notes what the handshakes show.
     pub(super) fn noting(env: &Environment, noted: Arc<Noted>) -> Prober {
         Prober::with(env, Tls::noting(noted))

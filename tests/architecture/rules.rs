@@ -7,7 +7,14 @@ use crate::house::{House, SourceFile};
 /// The floors, from the ground up. Rooms of one floor do not know each other, except the bare
 /// tools of the ground floor, which may build on one another without a circle.
 pub(crate) const FLOORS: [&[&str]; 8] = [
-    &["model", "environment", "paths", "gosum", "telemetry"],
+    &[
+        "model",
+        "environment",
+        "paths",
+        "gosum",
+        "gomod",
+        "telemetry",
+    ],
     &["policy", "probe", "watch"],
     &["plan"],
     &["gocmd", "state"],
@@ -39,7 +46,7 @@ const IMPURE: [&str; 16] = [
     "Zoned::now",
     "std::thread::sleep",
 ];
-const PURE_ROOMS: [&str; 3] = ["model", "policy", "plan"];
+const PURE_ROOMS: [&str; 4] = ["model", "gomod", "policy", "plan"];
 
 /// A foreign crate and the one place that may name it.
 const WALLED: [(&str, &str); 2] = [("netdev", "src/watch/survey.rs"), ("reqwest", "src/probe/")];

@@ -1,10 +1,21 @@
 //! `goroam doctor`: its grammar.
 
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
 
 /// `goroam doctor`
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Doctor {
+    /// A project, to look at its go.mod, vendor and settings as well [default: this folder]
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub project: Option<PathBuf>,
+    /// Look for broken entries in the module cache: a login page in the place of a go.mod
+    #[arg(long)]
+    pub cache: bool,
+    /// Remove them, and nothing else
+    #[arg(long, requires = "cache")]
+    pub fix: bool,
     /// How to print.
     #[command(flatten)]
     pub format: super::json::Json,

@@ -18,6 +18,7 @@ fn site() -> (tempfile::TempDir, Site) {
             policy: folder.path().join("a policy.toml"),
             policy_named: false,
             state: folder.path().join("data"),
+            data: folder.path().join("data"),
             runtime: folder.path().join("data/run"),
         },
     };

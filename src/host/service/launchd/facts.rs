@@ -159,6 +159,7 @@ pub(super) mod tests {
                 policy: "/Users/dev/Library/Application Support/goroam/goroam.toml".into(),
                 policy_named: false,
                 state: "/Users/dev/Library/Application Support/goroam".into(),
+                data: "/Users/dev/Library/Application Support/goroam".into(),
                 runtime: "/Users/dev/Library/Application Support/goroam/run".into(),
             },
         }

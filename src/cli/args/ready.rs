@@ -1,0 +1,25 @@
+//! `goroam ready`: its grammar.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+/// `goroam ready`
+#[derive(Debug, Clone, Args)]
+pub struct Ready {
+    /// Folders with projects in or below them [default: those that are remembered, else this one]
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folders: Vec<PathBuf>,
+    /// Bring what is missing (`goroam mirror add`)
+    #[arg(long)]
+    pub fetch: bool,
+    /// Do not remember these projects any longer
+    #[arg(long, conflicts_with = "fetch")]
+    pub forget: bool,
+    /// The mirror's folder [env: GOROAM_MIRROR] [default: the policy's, else goroam's own]
+    #[arg(long = "mirror", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub place: Option<PathBuf>,
+    /// How to print.
+    #[command(flatten)]
+    pub format: super::json::Json,
+}

@@ -1,0 +1,16 @@
+//! Go's module files, read but never run: go.mod, go.work, go.sum and vendor/modules.txt, and
+//! the order of versions. Pure: text in, value out.
+//!
+//! What go would refuse is a value here too (with its line), since goroam is to say what is
+//! wrong with a file and not only that it is.
+//!
+//! May import: model, gosum.
+
+pub mod go_mod;
+pub mod go_sum;
+pub mod go_work;
+pub mod module_version;
+pub mod modules_txt;
+pub mod semver;
+
+pub use module_version::ModuleVersion;

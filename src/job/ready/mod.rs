@@ -1,0 +1,3 @@
+//! Is a project ready for a place without a network?
+//!
+//! May import: everything below; of its neighbours mirror.

@@ -1,0 +1,107 @@
+//! One file over HTTP as the go command would get it: its proxies, its roots, its netrc, its
+//! redirects; bounded in time and size.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::answer::Want;
+use super::attempt::Attempt;
+use super::failure::Failure;
+use super::round::Prober;
+use super::session::Session;
+use crate::environment::Environment;
+use crate::model::{Limits, Phase, Target, TargetKind, Verdict};
+
+/// What came, whatever its status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, as much of it as was wanted.
+    pub body: Vec<u8>,
+    /// There is more of it than was wanted.
+    pub cut: bool,
+    /// It is a page for people: what a login page looks like where a file was asked.
+    pub html: bool,
+    /// The host that a redirect led to, if one led away from where was asked.
+    pub led_to: Option<String>,
+    /// `Retry-After`, where it names seconds or a date (then counted from `Date`); RFC 9110, 10.2.3.
+    pub retry_after: Option<Duration>,
+}
+
+/// Nothing came that could be judged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Unfetched {
+    /// How far it got.
+    pub phase: Phase,
+    /// `portal` when something else answered in its place.
+    pub verdict: Verdict,
+    /// Why, in a user's words; no credentials in it.
+    pub reason: String,
+}
+
+/// Gets files. Nothing is kept between two of them.
+#[derive(Debug)]
+pub struct Fetcher {
+    prober: Prober,
+}
+
+impl Fetcher {
+    /// By the rules of this environment.
+    pub fn new(env: &Environment) -> Fetcher {
+        Fetcher {
+            prober: Prober::new(env),
+        }
+    }
+
+    /// Gets one file, at most `most` bytes of it, within `limits` (no retries).
+    ///
+    /// # Errors
+    /// When no answer came in time or at all.
+    pub async fn get(&self, url: &str, limits: Limits, most: usize) -> Result<Fetched, Unfetched> {
+        let target = Target {
+            name: String::new(),
+            kind: TargetKind::Https {
+                url: url.to_owned(),
+                status: Vec::new(),
+                body: None,
+            },
+            limits,
+            private: false,
+            ca: Vec::new(),
+            pins: Vec::new(),
+        };
+        let url = Url::parse(url).map_err(|error| Unfetched {
+            phase: Phase::Connect,
+            verdict: Verdict::Down,
+            reason: format!("its URL is none: {error}"),
+        })?;
+        let mut attempt = Attempt::start(limits);
+        let mut session = Session::new(self.prober.shared(), &target, &mut attempt);
+        let answer = session.follow(&url, Want::Body(most)).await?;
+        Ok(Fetched {
+            status: answer.status.as_u16(),
+            html: answer.is_html(),
+            cut: answer.cut,
+            led_to: answer
+                .led_to
+                .as_ref()
+                .and_then(|(_, url)| url.host_str())
+                .map(str::to_owned),
+            retry_after: answer.retry_after,
+            body: answer.body,
+        })
+    }
+}
+
+impl From<Failure> for Unfetched {
+    fn from(failure: Failure) -> Unfetched {
+        Unfetched {
+            phase: failure.phase,
+            verdict: failure.verdict,
+            reason: failure.reason,
+        }
+    }
+}
