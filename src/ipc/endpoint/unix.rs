@@ -144,6 +144,7 @@ mod tests {
             policy: folder.join("goroam.toml"),
             policy_named: false,
             state: folder.join("state"),
+            data: folder.join("state"),
             runtime: folder.join("run/goroam"),
         }
     }

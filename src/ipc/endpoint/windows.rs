@@ -267,6 +267,7 @@ mod tests {
             policy: "goroam.toml".into(),
             policy_named: false,
             state: "state".into(),
+            data: "state".into(),
             runtime: "run".into(),
         };
         let gone = connect(&paths).await.unwrap_err();

@@ -5,3 +5,6 @@
 //! ```
 //!
 //! May import: everything below; of its neighbours mirror and vendor.
+mod class;
+
+pub use class::Class;
