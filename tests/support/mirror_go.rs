@@ -24,19 +24,27 @@ pub struct Real {
     pub bytes: u64,
 }
 
-/// The lab's tree of public modules, and what go says are their hashes; the smallest first.
-pub fn reals(go: &Path) -> Option<(PathBuf, Vec<Real>)> {
+/// The lab's tree of public modules.
+pub fn tree() -> Option<PathBuf> {
     let lab = std::env::var_os("LAB").map_or_else(|| "/var/tmp/goroam-lab".into(), PathBuf::from);
     let mods = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/mods");
     std::fs::create_dir_all(&lab).ok()?;
+    // The first one that needs it makes it.
     let lock = std::fs::File::create(lab.join("mods.lock")).unwrap();
     lock.lock().unwrap();
-    let out = Command::new(&mods).arg("--list").output();
-    let Some(out) = out.ok().filter(|out| out.status.success()) else {
+    let made = Command::new(&mods).output();
+    if !made.is_ok_and(|made| made.status.success()) {
         println!("skipped: {} cannot be run here", mods.display());
         return None;
-    };
-    let tree = lab.join("tree/public");
+    }
+    Some(lab.join("tree/public"))
+}
+
+/// That tree, and what go says are its modules' hashes; the smallest module first.
+pub fn reals(go: &Path) -> Option<(PathBuf, Vec<Real>)> {
+    let tree = tree()?;
+    let mods = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/mods");
+    let out = Command::new(&mods).arg("--list").output().unwrap();
     let list = String::from_utf8(out.stdout).unwrap();
     let names: Vec<String> = list
         .lines()
