@@ -1,5 +1,4 @@
-//! Where the mirror's checksum database comes from: routes, servers that misbehave, other
-//! mirrors; and that a kill leaves what was there.
+//! Where the mirror's checksum database comes from: routes, and servers that misbehave.
 #![cfg(unix)]
 #![allow(
     clippy::print_stdout,
@@ -7,113 +6,18 @@
     reason = "a test says why it fails"
 )]
 
+#[path = "support/mirror_db.rs"]
+mod mirror_db;
 #[path = "support/probe_server.rs"]
 mod server;
 #[path = "support/sumdb_tree.rs"]
 mod sumdb_tree;
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Duration;
-
-use goroam::gomod::ModuleVersion;
-use goroam::job::mirror::Layout;
-use goroam::job::mirror::sumdb::{BringError, ProofError, Proofs, Route};
-use goroam::model::{Chain, SumDb};
+use goroam::job::mirror::sumdb::{BringError, ProofError, Proofs};
+use goroam::model::SumDb;
+use mirror_db::{Mirror, NAME, by, database, module, publish};
 use server::{PAGE, Reply, ok, status};
 use sumdb_tree::{Database, Served, bytes};
-
-const NAME: &str = "sum.test";
-
-fn module(number: u64) -> ModuleVersion {
-    ModuleVersion::new(format!("a.test/M{number}"), "v1.0.0")
-}
-
-/// Modules `a.test/M0`, … with others between them.
-fn database(seed: u8, modules: u64, size: u64) -> Database {
-    let mut database = Database::new(NAME, seed);
-    publish(&mut database, 0..modules);
-    database.grow_to(size, "other");
-    database
-}
-
-fn publish(database: &mut Database, modules: std::ops::Range<u64>) {
-    for number in modules {
-        let lines = format!(
-            "a.test/M{number} v1.0.0 h1:zip{number}=\na.test/M{number} v1.0.0/go.mod h1:mod{number}=\n"
-        );
-        database.publish(&format!("a.test/!m{number}@v1.0.0"), &lines);
-        database.grow_to(database.size() + 37, "between");
-    }
-}
-
-fn by(goproxy: &str) -> Route {
-    let nowhere = Path::new("/nonexistent");
-    Route::by(
-        Chain::parse(goproxy).unwrap(),
-        &server::environment(nowhere, &[]),
-    )
-}
-
-struct Mirror {
-    layout: Layout,
-    db: SumDb,
-    folder: tempfile::TempDir,
-}
-
-impl Mirror {
-    fn new(db: SumDb) -> Mirror {
-        let folder = tempfile::tempdir().unwrap();
-        let layout = Layout::new(folder.path());
-        Mirror { layout, db, folder }
-    }
-
-    fn proofs(&self) -> Proofs {
-        Proofs::open(&self.layout, &self.db).unwrap()
-    }
-
-    async fn bring(&self, served: &Served, numbers: std::ops::Range<u64>) {
-        let wanted: Vec<_> = numbers.map(module).collect();
-        let route = by(&served.server.url("http"));
-        let brought = self.proofs().bring(&route, &wanted).await.unwrap();
-        assert!(
-            brought.failed.is_empty() && brought.unknown.is_empty(),
-            "{brought:?}"
-        );
-    }
-
-    /// Everything there is proven, and a go with this or that head could use it.
-    fn is_whole(&self, seen: &[goroam::gosum::TreeHead]) {
-        let proofs = self.proofs();
-        let report = proofs.verify().unwrap();
-        assert!(report.faults.is_empty(), "{:#?}", report.faults);
-        for head in seen {
-            proofs.covers(head).unwrap();
-        }
-    }
-
-    fn size(&self) -> u64 {
-        self.proofs().head().map_or(0, |head| head.head.size)
-    }
-
-    /// Paths and contents of all that is below it but the lock.
-    fn files(&self) -> Vec<(std::path::PathBuf, Vec<u8>)> {
-        let mut files = Vec::new();
-        let mut folders = vec![self.folder.path().to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if !path.ends_with("lock") {
-                    files.push((path.clone(), std::fs::read(path).unwrap()));
-                }
-            }
-        }
-        files.sort();
-        files
-    }
-}
 
 #[tokio::test]
 async fn many_small_files_come_over_few_connections_and_once_only() {
