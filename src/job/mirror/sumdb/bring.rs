@@ -169,7 +169,7 @@ impl Proofs {
             place: place.to_owned(),
             reason,
         };
-        let lookup = Lookup::open(bytes, &self.key).map_err(|error| {
+        let lookup = Lookup::open(bytes, &self.key, None).map_err(|error| {
             let is_page = bytes.trim_ascii_start().starts_with(b"<");
             let page = if is_page {
                 " (an HTML page: a login page?)"

@@ -205,7 +205,8 @@ impl Proofs {
         let Some(answer) = answer else {
             return Ok(None);
         };
-        let lookup = Lookup::open(&answer, &self.key);
+        // As a rule all lookups have the one newest head, which is verified already.
+        let lookup = Lookup::open(&answer, &self.key, self.head().as_ref());
         lookup.map(Some).map_err(|error| ProofError::Note {
             path: path.to_owned(),
             error,
