@@ -42,7 +42,7 @@ impl ProvenTree {
             && edge
                 .iter()
                 .zip(&data)
-                .all(|(tile, data)| tile.len() == data.len());
+                .all(|(tile, data)| tile.length() == data.len());
         if !fits {
             return Err(wrong);
         }
@@ -71,7 +71,7 @@ impl ProvenTree {
     pub fn add(&mut self, tile: Tile, data: Vec<u8>) -> Result<(), Inconsistent> {
         let known = self.node(tile.node());
         if !tile.is_full()
-            || data.len() != tile.len()
+            || data.len() != tile.length()
             || known.is_none()
             || leaves_hash(&data) != known
         {
@@ -251,7 +251,7 @@ mod tests {
             let victim = tiles[which.index(tiles.len())];
             let flipped = build(&records, &tiles, |tile, mut data| {
                 if tile == victim {
-                    data[at.index(tile.len())] ^= 1_u8 << bit;
+                    data[at.index(tile.length())] ^= 1_u8 << bit;
                 }
                 data
             });

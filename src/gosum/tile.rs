@@ -83,7 +83,7 @@ impl Tile {
     }
 
     /// How long it is, in bytes.
-    pub fn len(self) -> usize {
+    pub fn length(self) -> usize {
         usize::from(self.width) * HASH_BYTES
     }
 

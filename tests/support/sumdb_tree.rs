@@ -90,7 +90,7 @@ impl Database {
         if count == 0 {
             return sha(&[]);
         }
-        if count.is_power_of_two() && from % count == 0 {
+        if count.is_power_of_two() && from.is_multiple_of(count) {
             let level = count.trailing_zeros() as usize;
             return self.levels[level][(from / count) as usize];
         }

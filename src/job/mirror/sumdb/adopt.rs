@@ -238,7 +238,7 @@ impl Proofs {
         let mut files = Vec::new();
         for tile in needed(tree.head().size, kept, ids) {
             let data = tree.tile(tile.level, tile.index);
-            let data = data.and_then(|(_, data)| data.get(..tile.len()));
+            let data = data.and_then(|(_, data)| data.get(..tile.length()));
             let path = self.folder.path(&tile.path());
             // prove_all has taken every one of them.
             if let Some(data) = data.filter(|data| !holds(&path, data)) {

@@ -239,3 +239,18 @@ fn is_grave(error: &BringError) -> bool {
         BringError::Forked { .. } | BringError::Proof(ProofError::Forked(_))
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_can_be_spawned_beside_other_work() {
+        fn spawnable<T: Send>(_: T) {}
+        fn of(proofs: &Proofs, route: &Route) {
+            spawnable(proofs.bring(route, &[]));
+            spawnable(proofs.merge(&proofs.layout, Route::offline()));
+        }
+        let _ = of;
+    }
+}

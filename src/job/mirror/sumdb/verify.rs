@@ -137,8 +137,8 @@ impl Proofs {
                     continue;
                 }
             };
-            if data.len() != tile.len() {
-                let why = format!("has {} bytes instead of {}", data.len(), tile.len());
+            if data.len() != tile.length() {
+                let why = format!("has {} bytes instead of {}", data.len(), tile.length());
                 report.broken(&path, &why);
                 continue;
             }
@@ -174,6 +174,6 @@ impl Proofs {
             }
         }
         let (_, data) = tree.tile(now.level, now.index)?;
-        data.get(..tile.len()).map(<[u8]>::to_vec)
+        data.get(..tile.length()).map(<[u8]>::to_vec)
     }
 }
