@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::error::{BringError, Forked, ProofError};
 use super::folder::{MAX_TILE, cut, read};
-use super::heads::{Lookup, SignedHead, format_ledger, ordered};
+use super::heads::{Lookup, SignedHead};
+use super::ledger::{format_ledger, ordered};
 use super::proofs::Proofs;
 use super::route::{Asked, Sources};
 use super::write::put;

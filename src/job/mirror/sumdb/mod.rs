@@ -27,6 +27,7 @@ mod bring;
 mod error;
 mod folder;
 mod heads;
+mod ledger;
 mod local;
 mod merge;
 mod needs;
