@@ -4,6 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{Context, SHA256, digest};
 
+use crate::model::order;
+
 /// A file name that would make the summary ambiguous (`dirhash: filenames with newlines are
 /// not supported`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -20,7 +22,7 @@ pub fn hash_files<'a>(
 ) -> Result<String, H1Error> {
     let mut files: Vec<_> = files.into_iter().collect();
     // Bytewise, as Go's sort.Strings; a name that comes twice is summed twice.
-    files.sort_by_key(|(name, _)| *name);
+    order::sort_by_key(&mut files, |(name, _)| *name);
     let mut all = Context::new(&SHA256);
     for (name, content) in files {
         if name.contains('\n') {
