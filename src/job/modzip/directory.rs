@@ -6,7 +6,12 @@ use std::path::Path;
 
 use rawzip::{CompressionMethod, FileReader, ZipArchive};
 
-use super::{BUFFER, MOST, ZipError, names};
+use super::error::ZipError;
+use super::names;
+use super::source::BUFFER;
+
+/// Bytes, of the zip and again of all that is in it (`x/mod/zip.MaxZipFile`).
+pub const MOST: u64 = 500 << 20;
 
 /// How many files; the largest module known has some 30,000. So many of the shortest take
 /// about 100 MB of memory.

@@ -4,6 +4,9 @@ use std::io;
 
 use rawzip::{FileReader, ReaderAt as _};
 
+/// Bytes of each buffer.
+pub(super) const BUFFER: usize = 128 << 10;
+
 /// The file and the part of it that is in memory.
 pub(super) struct Source<'a> {
     file: &'a FileReader,

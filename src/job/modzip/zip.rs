@@ -1,65 +1,13 @@
-//! A module's zip: what is in it, and the hash that go.sum has for it.
-//!
-//! Read piece by piece, so that a zip of any size takes a few buffers, and trusted in nothing: a
-//! name that leads elsewhere, a size that lies, a checksum that does not agree is an error. What
-//! go refuses on unpacking (`golang.org/x/mod/zip`) and is not looked at here: names that only
-//! Windows dislikes, names that differ in case alone, a second go.mod, a LICENSE of over 16 MiB.
-//! Nothing here unpacks.
-
-mod content;
-mod directory;
-mod names;
-mod source;
-
-#[cfg(test)]
-mod tests;
+//! A zip, opened: its files, one or all, and its hash.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::content::{Content, Inflater};
+use super::directory::{self, Entry};
+use super::error::ZipError;
+use super::source::{BUFFER, Source};
 use crate::gosum::{Summing, hash_sums};
-
-use content::{Content, Inflater};
-use source::Source;
-
-pub use directory::Entry;
-
-/// Bytes, of the zip and again of all that is in it (`x/mod/zip.MaxZipFile`).
-pub const MOST: u64 = 500 << 20;
-
-/// Bytes of each buffer.
-const BUFFER: usize = 128 << 10;
-
-/// Why a zip is of no use.
-#[derive(Debug, thiserror::Error)]
-pub enum ZipError {
-    /// The file cannot be read.
-    #[error("{}: {error}", path.display())]
-    Io {
-        /// The zip.
-        path: PathBuf,
-        /// Why not.
-        error: io::Error,
-    },
-    /// It is no zip, or none that go would take.
-    #[error("{}: no module zip: {why}", path.display())]
-    Bad {
-        /// The zip.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// One of its files is not what the zip says of it.
-    #[error("{}: {name:?}: {why}", path.display())]
-    Entry {
-        /// The zip.
-        path: PathBuf,
-        /// The file in it.
-        name: String,
-        /// What is wrong with it.
-        why: String,
-    },
-}
 
 /// A zip whose directory has been read and found in order.
 #[derive(Debug)]
