@@ -59,6 +59,55 @@ pub async fn values(
     })
 }
 
+/// The same in a folder, for what depends on it (GOMOD, GOWORK, a relative GOENV). Its go.mod may
+/// want another toolchain, which go would load at once for any command line but exactly
+/// `go env GOTOOLCHAIN` (`toolchain/select.go:Select`): so that one is asked alone.
+///
+/// # Errors
+/// When go cannot be run or says no.
+pub async fn values_in(
+    go: &GoCommand,
+    env: &Environment,
+    folder: &Path,
+    names: &[&str],
+) -> Result<BTreeMap<String, String>, RunError> {
+    let asked = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let mut own = child_env(go, env, ["GOTOOLCHAIN"].into_iter(), None);
+    restore(&mut own, env, "GOWORK");
+    restore(&mut own, env, "GOFLAGS");
+    let mut args = vec!["env".to_owned(), "-json".to_owned()];
+    let others: Vec<&str> = names
+        .iter()
+        .copied()
+        .filter(|name| *name != "GOTOOLCHAIN")
+        .collect();
+    let all: Vec<String> = asked(&others);
+    args.extend(all);
+    let mut local = own.clone();
+    local.push(("GOTOOLCHAIN".into(), "local".into()));
+    let out = go_env_in(go, local, &args, folder).await?;
+    let mut values: BTreeMap<String, String> =
+        serde_json::from_slice(&out).map_err(|error| RunError {
+            command: command_line(go, &args),
+            why: format!("its output is not the JSON that was asked for: {error}"),
+        })?;
+    if names.contains(&"GOTOOLCHAIN") {
+        let args = asked(&["env", "GOTOOLCHAIN"]);
+        let out = go_env_in(go, own, &args, folder).await?;
+        let value = String::from_utf8_lossy(&out).trim_end().to_owned();
+        values.insert("GOTOOLCHAIN".to_owned(), value);
+    }
+    Ok(values)
+}
+
+/// Gives a variable back that goroam takes from its own calls.
+fn restore(child: &mut Vec<(OsString, OsString)>, env: &Environment, name: &str) {
+    child.retain(|(own, _)| !own.to_str().is_some_and(|own| is_same_name(own, name)));
+    if let Some(value) = env.get(name) {
+        child.push((name.into(), value.into()));
+    }
+}
+
 /// `go env -w NAME=VALUE…` and `go env -u NAME…` on one file.
 pub(super) async fn write(
     go: &GoCommand,
@@ -86,12 +135,22 @@ pub(super) async fn bounded(
     env: Vec<(OsString, OsString)>,
     limit: Duration,
 ) -> io::Result<Output> {
+    bounded_in(program, args, env, limit, Path::new("/")).await
+}
+
+async fn bounded_in(
+    program: &Path,
+    args: &[String],
+    env: Vec<(OsString, OsString)>,
+    limit: Duration,
+    folder: &Path,
+) -> io::Result<Output> {
     let mut command = Command::new(program);
     command
         .args(args)
         .env_clear()
         .envs(env)
-        .current_dir(Path::new("/"))
+        .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -155,11 +214,20 @@ async fn go_env(
     env: Vec<(OsString, OsString)>,
     args: &[String],
 ) -> Result<Vec<u8>, RunError> {
+    go_env_in(go, env, args, Path::new("/")).await
+}
+
+async fn go_env_in(
+    go: &GoCommand,
+    env: Vec<(OsString, OsString)>,
+    args: &[String],
+    folder: &Path,
+) -> Result<Vec<u8>, RunError> {
     let failed = |why: String| RunError {
         command: command_line(go, args),
         why: mask(&why),
     };
-    match bounded(&go.path, args, env, LIMIT).await {
+    match bounded_in(&go.path, args, env, LIMIT, folder).await {
         Ok(output) if output.success => Ok(output.out),
         Ok(output) => Err(failed(complaint(go, &output.err))),
         Err(error) => Err(failed(error.to_string())),
