@@ -14,6 +14,7 @@
 
 mod layout;
 mod place;
+pub mod sumdb;
 
 pub use layout::{File, Layout};
 pub use place::{Asked, place};
