@@ -14,6 +14,11 @@
 
 mod layout;
 mod place;
+mod tree;
+mod trust;
+pub mod verify;
 
 pub use layout::{File, Layout};
 pub use place::{Asked, place};
+pub use tree::{Files, Module, Tree};
+pub use trust::{Trust, TrustError};
