@@ -81,8 +81,11 @@ impl Session {
                 .collect(),
             targets: policy
                 .targets
-                .keys()
-                .map(|name| TargetStatus::new(name, memory.seen.get(name)))
+                .iter()
+                .map(|(name, target)| TargetStatus {
+                    local: target.is_local(),
+                    ..TargetStatus::new(name, memory.seen.get(name))
+                })
                 .collect(),
             shadowed: shadows(&self.env, &lines),
             drift: file
