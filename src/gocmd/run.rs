@@ -15,6 +15,7 @@ use tokio::process::{Child, Command};
 use super::command::GoCommand;
 use crate::environment::{Environment, is_same_name};
 use crate::model::mask;
+use crate::model::order;
 
 /// `go env` takes 4 to 12 ms; one that takes this long hangs on a dead network drive.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -128,14 +129,12 @@ fn child_env<'a>(
     // What is set below must not stay beside it in another spelling.
     let mut pinned = vec!["GOTOOLCHAIN", "GOWORK", "GOROOT"];
     pinned.extend(file.map(|_| "GOENV"));
-    let mut vars: BTreeMap<OsString, OsString> = env
-        .iter()
-        .filter(|(name, _)| {
-            let mut others = left_out.iter().chain(&pinned);
-            !others.any(|other| is_same_name(name, other))
-        })
-        .map(|(name, value)| (name.into(), value.into()))
-        .collect();
+    let kept = env.iter().filter(|(name, _)| {
+        let mut others = left_out.iter().chain(&pinned);
+        !others.any(|other| is_same_name(name, other))
+    });
+    let mut vars: BTreeMap<OsString, OsString> =
+        order::map(kept.map(|(name, value)| (name.into(), value.into())));
     vars.insert("GOTOOLCHAIN".into(), "local".into());
     vars.insert("GOWORK".into(), "off".into());
     vars.insert("GOROOT".into(), go.goroot.clone().into());

@@ -1,0 +1,48 @@
+//! `goroam mirror …`: one file for each of its verbs.
+
+use std::path::PathBuf;
+
+use crate::agent::error::EXIT_FAILED;
+use crate::agent::load_policy;
+use crate::cli::args::{Mirror, MirrorVerb};
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::job::mirror::{Asked, place};
+
+/// What each of the mirror's verbs is given.
+struct Site {
+    /// The mirror's folder; it need not exist.
+    root: PathBuf,
+    /// `[agent] go` of the policy.
+    go: Option<PathBuf>,
+}
+
+/// Does with the mirror what is asked.
+pub(in crate::cli) async fn run(context: &Context, args: Mirror) -> Result<u8, Failure> {
+    let site = site(context, args.place)?;
+    match args.verb {
+        MirrorVerb::Add(_) => not_yet(&site),
+        MirrorVerb::Verify(_) => not_yet(&site),
+        MirrorVerb::List(_) => not_yet(&site),
+        MirrorVerb::Prune(_) => not_yet(&site),
+        MirrorVerb::Pin(_) => not_yet(&site),
+        MirrorVerb::Unpin(_) => not_yet(&site),
+        MirrorVerb::Export(_) => not_yet(&site),
+        MirrorVerb::Import(_) => not_yet(&site),
+    }
+}
+
+fn not_yet(site: &Site) -> Result<u8, Failure> {
+    let _ = (&site.root, &site.go);
+    Err(Failure::said("not built yet", EXIT_FAILED))
+}
+
+fn site(context: &Context, flag: Option<PathBuf>) -> Result<Site, Failure> {
+    let paths = context.paths()?;
+    let loaded = load_policy(&paths, &context.env)?;
+    let asked = Asked { flag, policy: None };
+    Ok(Site {
+        root: place(asked, &context.env, &paths),
+        go: loaded.policy.agent.go,
+    })
+}
