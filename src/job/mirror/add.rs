@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use super::error::AddError;
 use super::go::{Go, Mode, complaint, downloaded};
-use super::judge::{Facts, Record, Refusal, Verified, judge};
+use super::judge::{Facts, Refusal, Verified, judge};
 use super::layout::{File, Layout};
 use super::lift::How;
 use super::project;
+use super::proof::{self, Records};
 use super::small;
 use super::sound::MOST_MOD;
 use super::stage::{Taken, take};
@@ -49,6 +50,8 @@ pub enum Notice<'a> {
     Waits,
     /// go is at work for this project or module.
     Asks(&'a str),
+    /// The checksum database is asked.
+    Proves,
     /// What go brought is verified and stored from here on.
     Stores,
 }
@@ -159,11 +162,18 @@ pub async fn add(
         let file = cache.file(module, File::Mod);
         file.is_ok_and(|file| file.is_file())
     });
+    notice(Notice::Proves);
+    let wanted: Vec<&ModuleVersion> = wants.zips.iter().chain(&wants.mods).collect();
+    let records = Box::pin(proof::records(&go, &store.layout, &wanted)).await;
+    if let Some(why) = &records.fork {
+        return Err(AddError::Forked(why.clone()));
+    }
     notice(Notice::Stores);
     let mut work = Work {
         meter,
         cache,
         wants: &wants,
+        records: &records,
         done: Added {
             mirror: root.to_owned(),
             failed: wants.failed.clone(),
@@ -262,6 +272,7 @@ struct Work<'a> {
     meter: &'a Meter,
     cache: Layout,
     wants: &'a Wants,
+    records: &'a Records,
     done: Added,
 }
 
@@ -339,7 +350,7 @@ impl Work<'_> {
             noted: noted.map(|(hash, file)| (hash.as_str(), file.as_path())),
             claim_zip: self.wants.claim(&item.module, Hashed::Zip),
             claim_mod: self.wants.claim(&item.module, Hashed::GoMod),
-            record: &Record::Uncovered,
+            record: self.records.of(&item.module),
         })
     }
 
@@ -374,7 +385,7 @@ impl Work<'_> {
             noted: None,
             claim_zip: self.wants.claim(&item.module, Hashed::Zip),
             claim_mod: self.wants.claim(&item.module, Hashed::GoMod),
-            record: &Record::Uncovered,
+            record: self.records.of(&item.module),
         });
         match judged {
             Ok(verified) if item.zip => self.done.present.push(PresentVersion {

@@ -26,11 +26,13 @@ mod lock;
 mod pins;
 mod place;
 mod project;
+mod proof;
 mod small;
 mod sound;
 mod spool;
 mod stage;
 mod store;
+pub mod sumdb;
 mod toolchain;
 mod wants;
 

@@ -30,6 +30,7 @@ pub(super) async fn run(context: &Context, site: &Site, args: args::Add) -> Resu
             say("another goroam writes to this mirror; waiting for it");
         }
         Notice::Asks(what) => say(&format!("asking go what {what} needs")),
+        Notice::Proves => say("asking the checksum database"),
         Notice::Stores => {
             let (columns, env) = (context.page.columns, &context.env);
             progress = Some(Progress::show("storing", &meter, columns, env));

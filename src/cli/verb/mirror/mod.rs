@@ -4,7 +4,7 @@ mod add;
 
 use std::path::PathBuf;
 
-use crate::agent::error::{EXIT_FAILED, EXIT_NO_GO, EXIT_REFUSED, EXIT_USAGE};
+use crate::agent::error::{EXIT_FAILED, EXIT_MISMATCH, EXIT_NO_GO, EXIT_REFUSED, EXIT_USAGE};
 use crate::agent::load_policy;
 use crate::cli::args::{Mirror, MirrorVerb};
 use crate::cli::context::Context;
@@ -54,6 +54,7 @@ fn failure(error: &AddError) -> Failure {
         AddError::Find(_) => EXIT_NO_GO,
         AddError::Usage(_) => EXIT_USAGE,
         AddError::Refused { .. } => EXIT_REFUSED,
+        AddError::Forked(_) => EXIT_MISMATCH,
         AddError::Run(_) | AddError::File { .. } => EXIT_FAILED,
     };
     Failure::said(error.to_string(), exit)
