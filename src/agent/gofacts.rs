@@ -7,6 +7,7 @@ use super::error::Error;
 use super::present::managed;
 use crate::environment::Environment;
 use crate::gocmd::{ApplyError, EnvFile, EnvText, GoCommand, find, run};
+use crate::model::order;
 use crate::policy::expand::expand;
 use crate::policy::{EnvValue, Policy};
 use crate::state::Baseline;
@@ -155,7 +156,7 @@ fn lines(
         };
         Some((name.to_owned(), value?))
     });
-    foreign.chain(before).collect()
+    order::map(foreign.chain(before))
 }
 
 /// The environment in which go answers as if goroam had written nothing; `None`: no value

@@ -12,6 +12,7 @@ pub mod hop;
 pub mod link;
 pub mod mask;
 pub mod observation;
+pub mod order;
 pub mod pattern;
 mod proxy_url;
 pub mod route;

@@ -10,6 +10,7 @@ use super::evaluate::{evaluate, open_targets};
 use super::facts::{Facts, Trace};
 use super::profile::{EnvValue, Policy, Profile};
 use crate::model::Truth;
+use crate::model::order;
 
 /// A profile, as far as it was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,7 +186,7 @@ fn resolve_env(
         };
         (name.clone(), text)
     });
-    Some(env.collect())
+    Some(order::map(env))
 }
 
 fn fastest_url(

@@ -36,6 +36,11 @@ pub fn references(text: &str) -> impl Iterator<Item = &str> {
         .map(|(name, _)| name)
 }
 
+/// The `file://` URL of a path, fit to stand in GOPROXY.
+pub fn file_url(path: &str) -> String {
+    format!("file://{}", url_path(path))
+}
+
 /// A path as the path of a `file://` URL (`cmd/go/internal/web/url.go:urlFromFilePath`).
 fn url_path(path: &str) -> String {
     let windows = path.as_bytes().get(1) == Some(&b':');

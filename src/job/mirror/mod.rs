@@ -34,6 +34,9 @@ mod stage;
 mod store;
 pub mod sumdb;
 mod toolchain;
+mod tree;
+mod trust;
+pub mod verify;
 mod wants;
 
 pub use add::{Add, Added, AddedVersion, Notice, PresentVersion, Totals, add};
@@ -44,4 +47,6 @@ pub use lift::How;
 pub use lock::{Lock, lock};
 pub use pins::{Pins, pins};
 pub use place::{Asked, place};
+pub use tree::{Files, Module, Tree};
+pub use trust::{Trust, TrustError};
 pub use wants::Failed;

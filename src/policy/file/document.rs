@@ -3,6 +3,7 @@
 use super::env::Scope;
 use super::reader::{MOST_FINDINGS, Node, Reader, Table};
 use super::{Parsed, Place, agent, profiles, syntax, target};
+use crate::model::order;
 use crate::policy::finding::{Finding, Severity};
 use crate::policy::nearest::nearest;
 use crate::policy::places::Places;
@@ -225,10 +226,10 @@ fn refused(finding: Finding) -> Parsed {
 fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
     let all = findings.len();
     if all > MOST_FINDINGS {
-        findings.sort_by_key(|finding| finding.severity);
+        order::sort_by_key(&mut findings, |finding| finding.severity);
         findings.truncate(MOST_FINDINGS);
     }
-    findings.sort_by_key(|finding| {
+    order::sort_by_key(&mut findings, |finding| {
         let start = finding.primary.as_ref().map_or(0, |label| label.span.start);
         (start, finding.severity)
     });
