@@ -113,7 +113,9 @@ fn said(brought: Brought) -> BTreeMap<ModuleVersion, String> {
 fn all_without(modules: Vec<ModuleVersion>, why: &str) -> Records {
     let records = modules.into_iter();
     Records {
-        of: records.map(|module| (module, Record::Without(why.to_owned()))).collect(),
+        of: records
+            .map(|module| (module, Record::Without(why.to_owned())))
+            .collect(),
         fork: None,
     }
 }
