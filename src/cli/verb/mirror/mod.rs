@@ -42,7 +42,10 @@ fn not_yet(site: &Site) -> Result<u8, Failure> {
 fn site(context: &Context, flag: Option<PathBuf>) -> Result<Site, Failure> {
     let paths = context.paths()?;
     let loaded = load_policy(&paths, &context.env)?;
-    let asked = Asked { flag, policy: None };
+    let asked = Asked {
+        flag,
+        policy: loaded.policy.mirror.path.clone(),
+    };
     Ok(Site {
         root: place(asked, &context.env, &paths),
         go: loaded.policy.agent.go,
