@@ -31,6 +31,7 @@ mod sound;
 mod spool;
 mod stage;
 mod store;
+pub mod sumdb;
 mod toolchain;
 mod tree;
 mod trust;

@@ -1,5 +1,7 @@
 //! `goroam mirror …`: one file for each of its verbs.
 
+mod verify;
+
 use std::path::PathBuf;
 
 use crate::agent::error::EXIT_FAILED;
@@ -22,7 +24,7 @@ pub(in crate::cli) async fn run(context: &Context, args: Mirror) -> Result<u8, F
     let site = site(context, args.place)?;
     match args.verb {
         MirrorVerb::Add(_) => not_yet(&site),
-        MirrorVerb::Verify(_) => not_yet(&site),
+        MirrorVerb::Verify(args) => verify::run(context, &site.root, args),
         MirrorVerb::List(_) => not_yet(&site),
         MirrorVerb::Prune(_) => not_yet(&site),
         MirrorVerb::Pin(_) => not_yet(&site),

@@ -57,6 +57,19 @@ pub struct Unproven {
     pub why: String,
 }
 
+/// What the mirror keeps of the checksum database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Database {
+    /// Its name.
+    pub name: String,
+    /// Records of the newest tree that is kept; `None`: none is.
+    pub tree_size: Option<u64>,
+    /// Lookups that are proven.
+    pub lookups: usize,
+    /// Tiles that are proven.
+    pub tiles: usize,
+}
+
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Report {
@@ -72,6 +85,9 @@ pub struct Report {
     pub bytes: u64,
     /// Versions that the checksum database proves.
     pub proven: u64,
+    /// The checksum database's part, if it is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<Database>,
     /// What is wrong.
     pub bad: Vec<Finding>,
     /// What nobody proves, and nobody is asked to.
