@@ -1,6 +1,6 @@
 //! What a version's files mean, set against those who say what they should be. Pure.
 
-use super::report::{Finding, Kind, Unproven};
+use super::report::{Finding, Hashes, Kind, Unproven};
 use crate::gomod::ModuleVersion;
 use crate::job::mirror::layout::{File, Layout};
 use crate::job::mirror::sound::check_info;
@@ -60,6 +60,8 @@ pub(super) struct Verdict {
     pub(super) bad: Vec<Finding>,
     pub(super) unproven: Option<Unproven>,
     pub(super) proven: bool,
+    /// When nothing is wrong with it.
+    pub(super) sound: Option<(ModuleVersion, Hashes)>,
 }
 
 /// `listed`: the module's `list` names it, so go takes it to be there as a whole.
@@ -77,6 +79,9 @@ pub(super) fn judge(layout: &Layout, module: &ModuleVersion, seen: &Seen, listed
         bad: case.bad,
         ..Verdict::default()
     };
+    if verdict.bad.is_empty() {
+        verdict.sound = hashes(seen).map(|hashes| (module.clone(), hashes));
+    }
     match &seen.proof {
         Proof::Sums { .. } => verdict.proven = zip_is_proven && go_mod_is_proven,
         Proof::NotAsked(why) => {
@@ -89,6 +94,22 @@ pub(super) fn judge(layout: &Layout, module: &ModuleVersion, seen: &Seen, listed
         Proof::Absent(_) | Proof::False(_) => {}
     }
     verdict
+}
+
+fn hashes(seen: &Seen) -> Option<Hashes> {
+    let Some(Read::Is((go_mod, _))) = &seen.go_mod else {
+        return None;
+    };
+    let zip = match &seen.zip {
+        None => None,
+        Some(Read::Is(Ok(zip))) => Some(zip.h1.clone()),
+        Some(_) => return None,
+    };
+    Some(Hashes {
+        zip,
+        go_mod: go_mod.clone(),
+        info: seen.info.is_some(),
+    })
 }
 
 struct Case<'a> {

@@ -28,7 +28,7 @@ use crate::job::meter::Meter;
 
 pub use judge::Proof;
 pub use prove::Prover;
-pub use report::{Database, Finding, Kind, Report, Unproven};
+pub use report::{Database, Finding, Hashes, Kind, Report, Unproven};
 
 /// What to look at, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,6 +37,8 @@ pub struct Asked {
     pub modules: Vec<String>,
     /// Threads; `None`: one for each processor.
     pub jobs: Option<usize>,
+    /// `list` and `@latest` are not looked at: what was unpacked from an archive has none yet.
+    pub without_index: bool,
 }
 
 /// One version to be read.
@@ -73,9 +75,10 @@ pub fn verify(
         report.modules += 1;
         let pinned = pins.get(path).map(String::as_str);
         let names = module.list.then(|| listing::listed(layout, path));
-        report
-            .bad
-            .extend(listing::check(layout, path, module, names.as_ref(), pinned));
+        if !asked.without_index {
+            let bad = listing::check(layout, path, module, names.as_ref(), pinned);
+            report.bad.extend(bad);
+        }
         listed.insert(path.as_str(), names);
     }
     for (path, module) in tree.modules.iter().filter(|(path, _)| is_asked(path)) {
@@ -105,6 +108,7 @@ pub fn verify(
         .unwrap_or_else(processors)
         .clamp(1, tasks.len().max(1));
     for verdict in in_parallel(layout, &tasks, jobs, prover, meter) {
+        report.sound.extend(verdict.sound);
         report.proven += u64::from(verdict.proven);
         report.bad.extend(verdict.bad);
         report.unproven.extend(verdict.unproven);

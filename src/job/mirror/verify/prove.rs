@@ -29,6 +29,19 @@ impl Prover {
         Ok(Prover { trust, proofs })
     }
 
+    /// What is kept of the database; `None` when GOSUMDB=off.
+    pub fn proofs(&self) -> Option<&Proofs> {
+        self.proofs.as_ref()
+    }
+
+    /// The same of another mirror.
+    ///
+    /// # Errors
+    /// When what is kept there cannot be read at all.
+    pub fn beside(&self, layout: &Layout) -> Result<Prover, ProofError> {
+        Prover::open(layout, self.trust.clone())
+    }
+
     /// What the database says of a version.
     pub(super) fn prove(&self, module: &ModuleVersion) -> Proof {
         let Some(proofs) = &self.proofs else {

@@ -1,8 +1,11 @@
 //! What was found, and what it means.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
+
+use crate::gomod::ModuleVersion;
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -70,6 +73,17 @@ pub struct Database {
     pub tiles: usize,
 }
 
+/// What a version hashes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hashes {
+    /// Of its zip; `None`: only go.mod is there.
+    pub zip: Option<String>,
+    /// Of its go.mod.
+    pub go_mod: String,
+    /// Is its `.info` there?
+    pub info: bool,
+}
+
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Report {
@@ -94,6 +108,9 @@ pub struct Report {
     pub unproven: Vec<Unproven>,
     /// How long it took, in milliseconds.
     pub ms: u64,
+    /// Versions with which nothing is wrong, and what they hash to.
+    #[serde(skip)]
+    pub sound: BTreeMap<ModuleVersion, Hashes>,
 }
 
 impl Report {
