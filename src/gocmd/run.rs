@@ -15,6 +15,7 @@ use tokio::process::{Child, Command};
 use super::command::GoCommand;
 use crate::environment::{Environment, is_same_name};
 use crate::model::mask;
+use crate::model::order;
 
 /// `go env` takes 4 to 12 ms; one that takes this long hangs on a dead network drive.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -56,6 +57,55 @@ pub async fn values(
         command: command_line(go, &args),
         why: format!("its output is not the JSON that was asked for: {error}"),
     })
+}
+
+/// The same in a folder, for what depends on it (GOMOD, GOWORK, a relative GOENV). Its go.mod may
+/// want another toolchain, which go would load at once for any command line but exactly
+/// `go env GOTOOLCHAIN` (`toolchain/select.go:Select`): so that one is asked alone.
+///
+/// # Errors
+/// When go cannot be run or says no.
+pub async fn values_in(
+    go: &GoCommand,
+    env: &Environment,
+    folder: &Path,
+    names: &[&str],
+) -> Result<BTreeMap<String, String>, RunError> {
+    let asked = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let mut own = child_env(go, env, ["GOTOOLCHAIN"].into_iter(), None);
+    restore(&mut own, env, "GOWORK");
+    restore(&mut own, env, "GOFLAGS");
+    let mut args = vec!["env".to_owned(), "-json".to_owned()];
+    let others: Vec<&str> = names
+        .iter()
+        .copied()
+        .filter(|name| *name != "GOTOOLCHAIN")
+        .collect();
+    let all: Vec<String> = asked(&others);
+    args.extend(all);
+    let mut local = own.clone();
+    local.push(("GOTOOLCHAIN".into(), "local".into()));
+    let out = go_env_in(go, local, &args, folder).await?;
+    let mut values: BTreeMap<String, String> =
+        serde_json::from_slice(&out).map_err(|error| RunError {
+            command: command_line(go, &args),
+            why: format!("its output is not the JSON that was asked for: {error}"),
+        })?;
+    if names.contains(&"GOTOOLCHAIN") {
+        let args = asked(&["env", "GOTOOLCHAIN"]);
+        let out = go_env_in(go, own, &args, folder).await?;
+        let value = String::from_utf8_lossy(&out).trim_end().to_owned();
+        values.insert("GOTOOLCHAIN".to_owned(), value);
+    }
+    Ok(values)
+}
+
+/// Gives a variable back that goroam takes from its own calls.
+fn restore(child: &mut Vec<(OsString, OsString)>, env: &Environment, name: &str) {
+    child.retain(|(own, _)| !own.to_str().is_some_and(|own| is_same_name(own, name)));
+    if let Some(value) = env.get(name) {
+        child.push((name.into(), value.into()));
+    }
 }
 
 /// `go env -w NAME=VALUE…` and `go env -u NAME…` on one file.
@@ -159,14 +209,12 @@ fn child_env<'a>(
     // What is set below must not stay beside it in another spelling.
     let mut pinned = vec!["GOTOOLCHAIN", "GOWORK", "GOROOT"];
     pinned.extend(file.map(|_| "GOENV"));
-    let mut vars: BTreeMap<OsString, OsString> = env
-        .iter()
-        .filter(|(name, _)| {
-            let mut others = left_out.iter().chain(&pinned);
-            !others.any(|other| is_same_name(name, other))
-        })
-        .map(|(name, value)| (name.into(), value.into()))
-        .collect();
+    let kept = env.iter().filter(|(name, _)| {
+        let mut others = left_out.iter().chain(&pinned);
+        !others.any(|other| is_same_name(name, other))
+    });
+    let mut vars: BTreeMap<OsString, OsString> =
+        order::map(kept.map(|(name, value)| (name.into(), value.into())));
     vars.insert("GOTOOLCHAIN".into(), "local".into());
     vars.insert("GOWORK".into(), "off".into());
     vars.insert("GOROOT".into(), go.goroot.clone().into());
@@ -187,11 +235,26 @@ async fn go_env(
     env: Vec<(OsString, OsString)>,
     args: &[String],
 ) -> Result<Vec<u8>, RunError> {
+    go_env_in(go, env, args, Path::new("/")).await
+}
+
+async fn go_env_in(
+    go: &GoCommand,
+    env: Vec<(OsString, OsString)>,
+    args: &[String],
+    folder: &Path,
+) -> Result<Vec<u8>, RunError> {
     let failed = |why: String| RunError {
         command: command_line(go, args),
         why: mask(&why),
     };
-    match bounded(&go.path, args, env, LIMIT).await {
+    let bounds = Bounds {
+        folder,
+        limit: LIMIT,
+        most_out: MOST_OUT,
+        group: true,
+    };
+    match within(&go.path, args, env, &bounds).await {
         Ok(output) if output.success => Ok(output.out),
         Ok(output) => Err(failed(complaint(go, &output.err))),
         Err(error) => Err(failed(error.to_string())),

@@ -19,6 +19,7 @@ mod status;
 mod style;
 mod text;
 mod turn;
+mod vendor;
 mod why;
 
 #[cfg(test)]
@@ -38,4 +39,5 @@ pub(super) use service::{ServiceView, service, service_step};
 pub(super) use status::{status, status_line};
 pub(super) use text::clean;
 pub(super) use turn::turn;
+pub(super) use vendor::vendor_check;
 pub(super) use why::why;
