@@ -6,7 +6,7 @@ use super::page::{Page, duration};
 use super::progress::size;
 use super::style::{BAD, BOLD, DIM, GOOD, ODD, paint};
 use super::text::{Sheet, clean};
-use crate::job::mirror::verify::{Finding, Kind, Report};
+use crate::job::mirror::verify::{Finding, Kind, Report, Unproven};
 
 /// Lines of what nobody proves; more are counted.
 const MOST_UNPROVEN: usize = 10;
@@ -14,31 +14,8 @@ const MOST_UNPROVEN: usize = 10;
 /// What is wrong, with what to do; then how much was looked at, and who proves it.
 pub(in crate::cli) fn mirror_verify(report: &Report, root: &Path, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
-    for finding in &report.bad {
-        one(&mut sheet, finding, root);
-        sheet.gap();
-    }
-    for unproven in report.unproven.iter().take(MOST_UNPROVEN) {
-        let text = format!(
-            "{}@{} is not proven: {}",
-            unproven.module, unproven.version, unproven.why
-        );
-        sheet.styled(&format!("{} ", paint(DIM, "·")), 2, &clean(&text), 2, DIM);
-    }
-    if let Some(more) = report
-        .unproven
-        .len()
-        .checked_sub(MOST_UNPROVEN)
-        .filter(|n| *n > 0)
-    {
-        sheet.styled(
-            "  ",
-            2,
-            &format!("and {more} more that nobody proves"),
-            2,
-            DIM,
-        );
-    }
+    findings(&mut sheet, &report.bad, root);
+    unproven(&mut sheet, &report.unproven);
     let rate = report.bytes.saturating_mul(1000) / report.ms.max(1);
     let mut looked = format!(
         "{} of {}, {} in {} ({}/s)",
@@ -71,6 +48,32 @@ pub(in crate::cli) fn mirror_verify(report: &Report, root: &Path, page: &Page) -
     sheet.finish()
 }
 
+/// Each with an empty line behind it.
+pub(super) fn findings(sheet: &mut Sheet, findings: &[Finding], root: &Path) {
+    for finding in findings {
+        one(sheet, finding, root);
+        sheet.gap();
+    }
+}
+
+/// What nobody proves, as far as there is room.
+pub(super) fn unproven(sheet: &mut Sheet, all: &[Unproven]) {
+    for one in all.iter().take(MOST_UNPROVEN) {
+        let text = format!("{}@{} is not proven: {}", one.module, one.version, one.why);
+        sheet.styled(&format!("{} ", paint(DIM, "·")), 2, &clean(&text), 2, DIM);
+    }
+    if all.len() > MOST_UNPROVEN {
+        let more = all.len() - MOST_UNPROVEN;
+        sheet.styled(
+            "  ",
+            2,
+            &format!("and {more} more that nobody proves"),
+            2,
+            DIM,
+        );
+    }
+}
+
 fn one(sheet: &mut Sheet, finding: &Finding, root: &Path) {
     let (mark, style) = match finding.kind {
         Kind::Mismatch => ("✗", BAD),
@@ -96,7 +99,7 @@ fn one(sheet: &mut Sheet, finding: &Finding, root: &Path) {
     sheet.entry("  → ", 4, &clean(&finding.help), 4);
 }
 
-fn count(number: u64, word: &str) -> String {
+pub(super) fn count(number: u64, word: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{number} {word}{s}")
 }
@@ -105,7 +108,7 @@ fn count(number: u64, word: &str) -> String {
 mod tests {
     use super::*;
     use crate::cli::render::fixtures::{page, plain};
-    use crate::job::mirror::verify::{Database, Unproven};
+    use crate::job::mirror::verify::Database;
 
     fn report() -> Report {
         Report {

@@ -27,6 +27,7 @@ mod lock;
 mod pins;
 mod place;
 mod project;
+mod proof;
 mod small;
 mod sound;
 mod spool;

@@ -14,8 +14,10 @@ mod error;
 mod export;
 mod import;
 mod manifest;
+mod needed;
 mod tar;
 
 pub use error::ArchiveError;
 pub use export::{Exported, export};
 pub use import::{Imported, import};
+pub use needed::needed_by;
