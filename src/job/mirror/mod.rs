@@ -16,6 +16,7 @@
 //! May import: everything below; of its neighbours modzip.
 
 mod add;
+pub mod archive;
 mod error;
 mod go;
 mod index;

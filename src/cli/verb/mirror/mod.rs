@@ -1,6 +1,8 @@
 //! `goroam mirror …`: one file for each of its verbs.
 
 mod add;
+mod archive;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -24,13 +26,13 @@ pub(in crate::cli) async fn run(context: &Context, args: Mirror) -> Result<u8, F
     let site = site(context, args.place)?;
     match args.verb {
         MirrorVerb::Add(args) => Box::pin(add::run(context, &site, args)).await,
-        MirrorVerb::Verify(_) => not_yet(&site),
+        MirrorVerb::Verify(args) => verify::run(context, &site.root, args),
         MirrorVerb::List(_) => not_yet(&site),
         MirrorVerb::Prune(_) => not_yet(&site),
         MirrorVerb::Pin(_) => not_yet(&site),
         MirrorVerb::Unpin(_) => not_yet(&site),
-        MirrorVerb::Export(_) => not_yet(&site),
-        MirrorVerb::Import(_) => not_yet(&site),
+        MirrorVerb::Export(args) => archive::export(context, &site.root, &args),
+        MirrorVerb::Import(args) => Box::pin(archive::import(context, &site.root, &args)).await,
     }
 }
 
