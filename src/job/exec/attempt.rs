@@ -17,10 +17,10 @@ use super::terminal::{Pty, Terminal};
 
 /// How often the command is looked at. A look takes about a millisecond.
 const PACE: Duration = Duration::from_millis(250);
-/// Where a look takes longer (thousands of processes), it is taken seldomer: at most 2 % of the
-/// time, and at least once a second.
-const SHARE: u32 = 50;
-const SELDOM: Duration = Duration::from_secs(1);
+/// Where a look takes longer (thousands of processes), it is taken seldomer: at most 5 % of the
+/// time, as far as the limits are still kept well.
+const SHARE: u32 = 20;
+const SELDOM: Duration = Duration::from_millis(750);
 /// How long the output may stay open and silent after the command's end, before whoever holds it
 /// (a server that a Makefile has started) is left to itself.
 const GRACE: Duration = Duration::from_millis(300);
@@ -199,11 +199,12 @@ impl<'a> Attempt<'a> {
                     let before = Instant::now();
                     self.resize();
                     let sample = look.look(self.begun.elapsed(), self.output(), &|| self.stderr.last_line());
+                    tracing::trace!(?sample, "looked");
                     if let Some(stuck) = judge.see(sample) {
                         return Some(stuck);
                     }
                     pace = (before.elapsed() * SHARE).clamp(PACE, SELDOM);
-                    // Also once a second or oftener, should a signal have been lost.
+                    // Should a signal have been lost.
                     Told::Child
                 }
             };

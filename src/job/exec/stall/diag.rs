@@ -208,3 +208,74 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_ne_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+
+    fn inode(stream: &TcpStream) -> u64 {
+        let link = format!("/proc/self/fd/{}", stream.as_raw_fd());
+        let link = std::fs::read_link(link).unwrap();
+        let link = link.to_str().unwrap();
+        let number = link.strip_prefix("socket:[").unwrap();
+        number.strip_suffix(']').unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn the_kernel_counts_bytes_and_knows_who_spoke_last() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut here = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut there, _) = listener.accept().unwrap();
+        let wanted = inode(&here);
+        let mut diag = Diag::open().unwrap();
+        let mut look = || {
+            let found = diag.tcp(&|id| id == wanted).unwrap();
+            assert_eq!(found.len(), 1);
+            assert_eq!(found[0].peer, Some(here.peer_addr().unwrap()));
+            match found[0].state {
+                State::Open { received, .. } => received,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(look(), Some(0));
+        there.write_all(b"12345").unwrap();
+        let mut buffer = [0; 5];
+        (&here).read_exact(&mut buffer).unwrap();
+        assert_eq!(look(), Some(5));
+        // The kernel counts in steps of up to 10 ms.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        here.write_all(b"?").unwrap();
+        let found = diag.tcp(&|id| id == wanted).unwrap();
+        assert!(matches!(found[0].state, State::Open { asked: true, .. }));
+    }
+
+    #[test]
+    fn torn_answers_are_survived() {
+        let none = |_| true;
+        let mut found = Vec::new();
+        for bytes in [
+            &b""[..],
+            &[0; 16],
+            &[255; 64],
+            &[20, 0, 0, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0, 0],
+            // Its attributes have a length of zero.
+            &[
+                &[92, 0, 0, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0][..],
+                &[1; 72],
+                &[0; 4],
+            ]
+            .concat(),
+        ] {
+            assert!(matches!(read(bytes, 1, &none, &mut found), Ok(false)));
+        }
+        let refused = [
+            20, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 254, 255, 255, 255,
+        ];
+        let error = read(&refused, 1, &none, &mut found).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(2));
+    }
+}

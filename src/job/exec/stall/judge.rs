@@ -201,3 +201,7 @@ impl fmt::Display for Stuck {
         write!(f, " for {:.1} s", self.silent.as_secs_f64())
     }
 }
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

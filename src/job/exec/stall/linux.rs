@@ -81,13 +81,20 @@ impl Look {
         for pid in seen.go.iter().chain(&seen.helpers) {
             sample.busy |= sockets(*pid, &mut inodes);
         }
-        if inodes.is_empty() || sample.busy || seen.go.iter().any(|pid| is_excused(*pid)) {
-            sample.busy |= !inodes.is_empty();
+        if inodes.is_empty() || sample.busy {
+            return sample;
+        }
+        let excuses: Vec<Excuse> = seen.go.iter().map(|pid| excuse(*pid)).collect();
+        if excuses.contains(&Excuse::Has) {
+            sample.busy = true;
             return sample;
         }
         let network = process(*seen.go.first().unwrap_or(&self.leader)).join("net");
         let mut found = self.tcp(&network, &inodes);
         found.extend(resolving(&network, &inodes));
+        if excuses.contains(&Excuse::Unknown) {
+            found.retain(|socket| waits_for_sure(socket.state));
+        }
         sample.sockets = Some(found);
         sample
     }
@@ -171,15 +178,40 @@ fn sockets(pid: i32, inodes: &mut BTreeSet<u64>) -> bool {
 }
 
 /// Does a go wait for something that is no network?
-fn is_excused(pid: i32) -> bool {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Excuse {
+    Has,
+    None,
+    /// The kernel does not say where its threads wait.
+    Unknown,
+}
+
+fn excuse(pid: i32) -> Excuse {
     let Ok(threads) = fs::read_dir(process(pid).join("task")) else {
-        return true;
+        return Excuse::Has;
     };
-    let mut folders = threads.filter_map(|entry| Some(entry.ok()?.path()));
-    folders.any(|thread| {
+    let mut excuse = Excuse::Unknown;
+    for thread in threads.filter_map(|entry| Some(entry.ok()?.path())) {
         let waits = fs::read_to_string(thread.join("wchan")).unwrap_or_default();
         let stat = fs::read(thread.join("stat")).unwrap_or_default();
         let on_disk = super::process::parse(&stat, 1).is_some_and(|one| one.state == b'D');
-        on_disk || EXCUSES.iter().any(|excuse| waits.contains(excuse))
-    })
+        if on_disk || EXCUSES.iter().any(|excuse| waits.contains(excuse)) {
+            return Excuse::Has;
+        }
+        // `0` is a thread that runs, or one of which we may not know.
+        if !matches!(waits.as_str(), "" | "0") {
+            excuse = Excuse::None;
+        }
+    }
+    excuse
+}
+
+/// An idle connection looks like one whose answer has stopped half-way, but not like these.
+fn waits_for_sure(state: State) -> bool {
+    match state {
+        State::Connecting | State::Resolving => true,
+        State::Open {
+            received, asked, ..
+        } => asked || received == Some(0),
+    }
 }
