@@ -72,7 +72,7 @@ fn dispatch(context: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::Auto(args) => block_on(Box::pin(verb::auto::run(context, args))),
         Verb::Pause(args) => block_on(Box::pin(verb::pause::run(context, args))),
         Verb::Service(args) => block_on(Box::pin(verb::service::run(context, &args))),
-        Verb::Exec(args) => verb::exec::run(context, &args),
+        Verb::Exec(args) => block_on(Box::pin(verb::exec::run(context, args))),
         Verb::Mirror(args) => block_on(Box::pin(verb::mirror::run(context, args))),
         Verb::Ready(args) => verb::ready::run(context, &args),
         Verb::Vendor(args) => verb::vendor::run(context, &args),

@@ -4,6 +4,7 @@
 //! reaches a terminal with its control characters.
 
 mod doctor;
+mod exec;
 mod findings;
 mod glyphs;
 mod history;
@@ -28,6 +29,7 @@ mod why;
 mod fixtures;
 
 pub(super) use doctor::{Diagnosis, doctor};
+pub(super) use exec::{exec_news, exec_summary};
 pub(super) use findings::{Position, findings};
 pub(super) use glyphs::{Glyphs, columns_of_painted, glyphs};
 pub(super) use history::history;
