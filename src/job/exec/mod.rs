@@ -12,5 +12,5 @@ pub mod reprobe;
 pub mod tiers;
 
 pub use class::Class;
-pub use classify::{Exit, Hashes, Said, Seen, classify};
+pub use classify::{Exit, Hashes, Said, Seen, classify, told_in_json};
 pub use tiers::{Around, Frozen, TierPlan};

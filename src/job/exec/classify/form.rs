@@ -76,7 +76,7 @@ pub(super) fn versioned(text: &str) -> Option<(&str, &str)> {
 /// A failed request: `Get "U": ERR` (net/url.Error), `read "U": ERR` (fs.PathError of a body) or
 /// `reading U: ERR` (web.HTTPError, web.GetBytes).
 pub(super) fn request(text: &str) -> Option<(&str, &str)> {
-    for verb in ["Get \"", "Head \"", "read \"", "parse \""] {
+    for verb in ["Get \"", "Head \"", "read \""] {
         if let Some(quoted) = text.strip_prefix(verb) {
             let (url, rest) = quoted.split_once('"')?;
             return Some((url, rest.strip_prefix(": ")?));
