@@ -51,7 +51,11 @@ pub(super) fn placed(line: &str) -> Option<&str> {
     if line.starts_with([' ', '\t']) {
         return None;
     }
-    let (_, behind) = line.split_once(".go:")?;
+    let (file, behind) = line.split_once(".go:")?;
+    // An event of `go test -json` quotes such a place.
+    if file.contains(['"', '{']) || file.contains(": ") {
+        return None;
+    }
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let (place, rest) = behind.split_once(": ")?;
     let mut numbers = place.split(':');

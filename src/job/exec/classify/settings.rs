@@ -81,7 +81,7 @@ fn behind_others(proxies: &[String]) -> Class {
 }
 
 /// By file of cmd/go/internal, where nothing else is said of golang.org/x/mod or net.
-const BEGIN: [(&str, Class); 40] = [
+const BEGIN: [(&str, Class); 43] = [
     // modfetch/proxy.go
     ("invalid proxy URL", Class::Config),
     ("invalid file:// proxy URL", Class::Config),
@@ -126,6 +126,10 @@ const BEGIN: [(&str, Class); 40] = [
     ("empty VCS ", Class::Config),
     ("empty pattern in GOVCS", Class::Config),
     ("unreachable pattern in GOVCS", Class::Config),
+    // No scheme answered; go does not say why.
+    ("no secure protocol found", Class::Unreachable),
+    ("no protocol found", Class::Unreachable),
+    ("no go-import meta tag", Class::NotFound),
     // auth/auth.go
     ("GOAUTH", Class::Config),
     ("unknown GOAUTH", Class::Config),

@@ -2,6 +2,7 @@
 
 use super::super::class::Class;
 use super::form::{self, Lead};
+use super::json::told_in_json;
 use super::said::Said;
 use super::{line, settings, sums, vcs, words};
 
@@ -19,7 +20,9 @@ pub(super) struct Finding {
 /// All that go said that is a failure of the network, of what came, or of the settings.
 pub(super) fn findings(said: &Said<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for text in [said.stderr, said.build_output] {
+    // A script may have sent a JSON stream to standard error.
+    let streamed: String = said.stderr.lines().filter_map(told_in_json).collect();
+    for text in [said.stderr, said.build_output, &streamed] {
         let text = line::cleaned(text);
         let lines: Vec<&str> = text.lines().map(line::unwrapped).collect();
         // `SECURITY ERROR` belongs to the mismatch before it, if that was not cut off.
@@ -49,11 +52,12 @@ pub(super) fn findings(said: &Said<'_>) -> Vec<Finding> {
 /// prints stands before its `exit status`.
 fn bare<'a>(first: &'a str, before: &[&str], behind: &[&str]) -> Option<(Lead, &'a str)> {
     let own = |text: &str| words::is_of_a_zip(text) || settings::is_known(text);
-    let after_own = before
-        .last()
-        .is_some_and(|line| line.starts_with("go: downloading ") || own(line));
+    let is_next = |line: &&str| line.starts_with("go: downloading ") || own(line);
+    if !own(first) || !before.last().is_some_and(is_next) {
+        return None;
+    }
     let ran = behind.iter().any(|line| line.starts_with("exit status "));
-    (own(first) && after_own && !ran).then_some((Lead::Module, first))
+    (!ran).then_some((Lead::Module, first))
 }
 
 fn judge(lead: Lead, first: &str, rest: &str, behind: &[&str], said: &Said<'_>) -> Option<Finding> {

@@ -29,9 +29,9 @@ pub(super) fn own_block(first: &str, behind: &[&str]) -> Option<Class> {
 /// What a part of a statement says of the checksum database. `behind` are the lines after it.
 pub(super) fn of(part: &str, behind: &[&str]) -> Option<Class> {
     let (_, class) = BEGIN.iter().find(|(begin, _)| part.starts_with(begin))?;
-    let note = behind.iter().skip_while(|line| **line != "note:").skip(1);
     // The note is printed, whatever it is.
-    let page = note.take(20).any(|line| is_page(line));
+    let mut note = behind.iter().take(40).skip_while(|line| **line != "note:");
+    let page = note.any(|line| is_page(line));
     Some(if page { Class::Portal } else { *class })
 }
 
