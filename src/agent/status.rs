@@ -8,6 +8,7 @@ use super::present::{Present, managed};
 use super::session::Session;
 use crate::gocmd::shadows;
 use crate::model::mask::mask;
+use crate::model::order;
 use crate::model::status::{NetworkStatus, Pinned, Status, TargetStatus};
 use crate::model::{Chain, Snapshot, Tier};
 use crate::watch::survey;
@@ -59,13 +60,10 @@ impl Session {
             ));
         }
         let names = managed(policy, self.baseline.as_ref());
-        let lines: BTreeMap<String, Option<String>> = names
-            .into_iter()
-            .map(|name| {
-                let line = present.values.get(&name).cloned();
-                (name, line)
-            })
-            .collect();
+        let lines: BTreeMap<String, Option<String>> = order::map(names.into_iter().map(|name| {
+            let line = present.values.get(&name).cloned();
+            (name, line)
+        }));
         let weakened = profile
             .map(|(_, profile)| profile.loosens.clone())
             .unwrap_or_default();
@@ -74,15 +72,14 @@ impl Session {
             since: memory.since,
             agent: Default::default(),
             pinned: pinned.cloned(),
-            applied: present
-                .values
-                .iter()
-                .map(|(n, v)| (n.clone(), mask(v)))
-                .collect(),
+            applied: order::map(present.values.iter().map(|(n, v)| (n.clone(), mask(v)))),
             targets: policy
                 .targets
-                .keys()
-                .map(|name| TargetStatus::new(name, memory.seen.get(name)))
+                .iter()
+                .map(|(name, target)| TargetStatus {
+                    local: target.is_local(),
+                    ..TargetStatus::new(name, memory.seen.get(name))
+                })
                 .collect(),
             shadowed: shadows(&self.env, &lines),
             drift: file
@@ -113,10 +110,12 @@ impl Session {
         let Some(baseline) = &self.baseline else {
             return BTreeMap::new();
         };
-        baseline
-            .values
-            .iter()
-            .map(|(name, value)| (name.clone(), value.as_ref().map(|value| mask(value))))
-            .collect()
+        let shown = |value: &Option<String>| value.as_ref().map(|value| mask(value));
+        order::map(
+            baseline
+                .values
+                .iter()
+                .map(|(name, value)| (name.clone(), shown(value))),
+        )
     }
 }

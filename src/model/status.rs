@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::observation::{Observation, Phases, Verdict};
+use super::order;
 use super::snapshot::{NetworkId, Resolver, Snapshot};
 use super::tier::Tier;
 
@@ -39,6 +40,9 @@ pub struct TargetStatus {
     pub up: Option<bool>,
     /// The verdict behind `up`.
     pub verdict: Option<Verdict>,
+    /// Is it on this machine, so that it says nothing of the network?
+    #[serde(default)]
+    pub local: bool,
     /// What was proven or what went wrong; "not needed" where nothing was asked.
     pub reason: String,
     /// Milliseconds by phase.
@@ -189,7 +193,7 @@ impl Status {
     /// Every managed variable as it stands in the go env file; `None`: it has no line.
     pub fn lines(&self) -> BTreeMap<String, Option<String>> {
         let mut lines: BTreeMap<String, Option<String>> =
-            self.was.keys().map(|name| (name.clone(), None)).collect();
+            order::map(self.was.keys().map(|name| (name.clone(), None)));
         let applied = self
             .applied
             .iter()
@@ -205,6 +209,7 @@ impl TargetStatus {
         match seen {
             Some(seen) => TargetStatus {
                 name: name.to_owned(),
+                local: false,
                 up: Some(seen.is_up()),
                 verdict: Some(seen.verdict),
                 reason: seen.reason.clone(),
@@ -213,6 +218,7 @@ impl TargetStatus {
             },
             None => TargetStatus {
                 name: name.to_owned(),
+                local: false,
                 up: None,
                 verdict: None,
                 reason: "not needed".to_owned(),
