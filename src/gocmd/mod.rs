@@ -21,7 +21,7 @@ pub mod find;
 mod lines;
 mod places;
 mod real;
-mod rename;
+pub(crate) mod rename;
 pub mod restore;
 pub mod run;
 pub mod shadow;
