@@ -45,5 +45,7 @@ pub(super) use service::{ServiceView, service, service_step};
 pub(super) use status::{status, status_line};
 pub(super) use text::clean;
 pub(super) use turn::turn;
-pub(super) use vendor::vendor_check;
+pub(super) use vendor::{
+    vendor_check, vendor_list, vendor_recovered, vendor_rollback, vendor_snapshot,
+};
 pub(super) use why::why;
