@@ -4,6 +4,7 @@
 //! reaches a terminal with its control characters.
 
 mod doctor;
+mod doctor_cache;
 mod findings;
 mod glyphs;
 mod history;
@@ -23,6 +24,7 @@ mod why;
 mod fixtures;
 
 pub(super) use doctor::{Diagnosis, doctor};
+pub(super) use doctor_cache::doctor_cache;
 pub(super) use findings::{Position, findings};
 pub(super) use glyphs::{Glyphs, columns_of_painted, glyphs};
 pub(super) use history::history;
