@@ -75,8 +75,11 @@ impl Session {
             applied: order::map(present.values.iter().map(|(n, v)| (n.clone(), mask(v)))),
             targets: policy
                 .targets
-                .keys()
-                .map(|name| TargetStatus::new(name, memory.seen.get(name)))
+                .iter()
+                .map(|(name, target)| TargetStatus {
+                    local: target.is_local(),
+                    ..TargetStatus::new(name, memory.seen.get(name))
+                })
                 .collect(),
             shadowed: shadows(&self.env, &lines),
             drift: file

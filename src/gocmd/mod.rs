@@ -18,6 +18,7 @@ mod copy;
 pub mod envfile;
 pub mod failure;
 pub mod find;
+pub mod job;
 mod lines;
 mod places;
 mod real;

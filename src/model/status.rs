@@ -40,6 +40,9 @@ pub struct TargetStatus {
     pub up: Option<bool>,
     /// The verdict behind `up`.
     pub verdict: Option<Verdict>,
+    /// Is it on this machine, so that it says nothing of the network?
+    #[serde(default)]
+    pub local: bool,
     /// What was proven or what went wrong; "not needed" where nothing was asked.
     pub reason: String,
     /// Milliseconds by phase.
@@ -206,6 +209,7 @@ impl TargetStatus {
         match seen {
             Some(seen) => TargetStatus {
                 name: name.to_owned(),
+                local: false,
                 up: Some(seen.is_up()),
                 verdict: Some(seen.verdict),
                 reason: seen.reason.clone(),
@@ -214,6 +218,7 @@ impl TargetStatus {
             },
             None => TargetStatus {
                 name: name.to_owned(),
+                local: false,
                 up: None,
                 verdict: None,
                 reason: "not needed".to_owned(),

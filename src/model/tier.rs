@@ -17,6 +17,8 @@ pub enum Tier {
     Direct,
     /// A local `file://` tree: a mirror or the module cache.
     Mirror,
+    /// The project's own vendor folder: only a step of `goroam exec`, no chain has it.
+    Vendor,
     /// Nothing: `GOPROXY=off`; only what is vendored or cached builds.
     Off,
 }
@@ -38,6 +40,7 @@ impl Tier {
             Tier::Proxy => "proxy",
             Tier::Direct => "direct",
             Tier::Mirror => "mirror",
+            Tier::Vendor => "vendor",
             Tier::Off => "off",
         }
     }

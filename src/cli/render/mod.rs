@@ -12,12 +12,14 @@ mod init;
 mod live;
 mod page;
 mod probe;
+mod progress;
 mod service;
 mod sparkline;
 mod status;
 mod style;
 mod text;
 mod turn;
+mod vendor;
 mod why;
 
 #[cfg(test)]
@@ -32,8 +34,10 @@ pub(super) use init::{good, here, policy, question, refusal, remark};
 pub(super) use live::{Size, View, live};
 pub(super) use page::Page;
 pub(super) use probe::probe;
+pub(super) use progress::{Progress, size};
 pub(super) use service::{ServiceView, service, service_step};
 pub(super) use status::{status, status_line};
 pub(super) use text::clean;
 pub(super) use turn::turn;
+pub(super) use vendor::vendor_check;
 pub(super) use why::why;

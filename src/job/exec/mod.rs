@@ -6,5 +6,11 @@
 //!
 //! May import: everything below; of its neighbours mirror and vendor.
 mod class;
+pub mod classify;
+pub mod freeze;
+pub mod reprobe;
+pub mod tiers;
 
 pub use class::Class;
+pub use classify::{Exit, Hashes, Said, Seen, classify};
+pub use tiers::{Around, Frozen, TierPlan};

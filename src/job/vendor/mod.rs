@@ -1,4 +1,30 @@
 //! vendor/ as a step of its own: is it what the verified modules hold, and the way back to one
 //! that was.
 //!
+//! ```text
+//! check:    gather (I/O) → Facts → judge (pure) → Report
+//! snapshot: check, compare with HEAD and the index → an annotated tag
+//! rollback: write a snapshot out beside vendor/ → check it → swap by renames, with a journal
+//! ```
+//!
 //! May import: everything below; of its neighbours mirror and modzip.
+
+mod check;
+mod consistency;
+mod constraint;
+mod copied;
+mod embed;
+mod error;
+mod facts;
+mod finding;
+mod gather;
+mod judge;
+mod project;
+mod shelves;
+
+pub use check::{Report, check};
+pub use error::Error;
+pub use facts::Kind;
+pub use finding::{Code, Finding, Weight};
+pub use project::Project;
+pub use shelves::Shelves;
