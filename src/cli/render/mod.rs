@@ -4,6 +4,7 @@
 //! reaches a terminal with its control characters.
 
 mod doctor;
+mod doctor_cache;
 mod exec;
 mod findings;
 mod glyphs;
@@ -30,6 +31,7 @@ mod why;
 mod fixtures;
 
 pub(super) use doctor::{Diagnosis, doctor};
+pub(super) use doctor_cache::doctor_cache;
 pub(super) use exec::{exec_news, exec_summary};
 pub(super) use findings::{Position, findings};
 pub(super) use glyphs::{Glyphs, columns_of_painted, glyphs};
@@ -41,7 +43,7 @@ pub(super) use mirror_archive::{mirror_exported, mirror_imported};
 pub(super) use mirror_verify::mirror_verify;
 pub(super) use page::Page;
 pub(super) use probe::probe;
-pub(super) use progress::{Progress, size};
+pub(super) use progress::Progress;
 pub(super) use ready::ready;
 pub(super) use service::{ServiceView, service, service_step};
 pub(super) use status::{status, status_line};
