@@ -4,6 +4,8 @@
 
 #[path = "support/cli.rs"]
 mod cli;
+#[path = "support/go.rs"]
+mod go;
 #[path = "support/tmux.rs"]
 mod tmux;
 
@@ -98,22 +100,51 @@ fn a_command_that_tidies_up_after_a_signal_may_and_says_its_own_exit_code() {
 
 #[test]
 fn after_a_signal_there_is_no_further_step() {
+    let Some(go) = go::go(go::VERSIONS[2]) else {
+        return;
+    };
     let user = User::new();
-    // Words of go's that would else lead to the next step.
-    let failure = "go: m@v1: Get \"https://p.test/m/@v/v1.info\": dial tcp 127.0.0.1:1: \
-                   connect: connection refused";
-    let script = format!(
-        "trap 'echo \"$WORDS\" >&2; exit 1' TERM; echo ready; while :; do sleep 0.1; done; : '{failure}'"
-    );
-    let child = start(
-        &user,
-        &script.replace("$WORDS", &failure.replace('"', "\\\"")),
-    );
+    // Words of go's that lead to the next step, unless somebody has asked for an end.
+    let failure = "go: m.test/m@v1.0.0: Get \"https://p.test/m.test/m/@v/v1.0.0.info\": \
+                   dial tcp 127.0.0.1:1: connect: connection refused\n";
+    let words = user.write("words", failure);
+    let words = words.display();
+    let begin = format!("trap 'cat {words} >&2; exit 1' TERM; echo ready; ");
+    let folder = go.parent().unwrap().display().to_string();
+    let run = |script: String| {
+        let mut child = user
+            .goroam("exec --summary json --tiers proxy,mirror --mirror run --")
+            .env("PATH", &format!("{folder}:/usr/bin:/bin"))
+            .env("GOPROXY", "https://p.test")
+            .arg("sh")
+            .arg("-c")
+            .arg(&script)
+            .command()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut ready = [0; 6];
+        child
+            .stdout
+            .as_mut()
+            .unwrap()
+            .read_exact(&mut ready)
+            .unwrap();
+        child
+    };
+    let attempts = |child: Child| {
+        let (status, _, said) = end(child);
+        assert_eq!(status.code(), Some(1), "{said}");
+        let line = said.lines().last().unwrap();
+        let summary: serde_json::Value = serde_json::from_str(line).unwrap();
+        summary["attempts"].as_array().unwrap().len()
+    };
+    let child = run(format!("{begin} while :; do sleep 0.1; done"));
     send(&child, libc::SIGTERM);
-    let (status, _, said) = end(child);
-    assert_eq!(status.code(), Some(1));
-    let summary: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
-    assert_eq!(summary["attempts"].as_array().unwrap().len(), 1, "{said}");
+    assert_eq!(attempts(child), 1);
+    let child = run(format!("{begin} kill $$; sleep 1"));
+    assert_eq!(attempts(child), 2, "nobody asked us");
 }
 
 #[test]
@@ -178,11 +209,13 @@ fn in_a_terminal_the_command_sees_one_on_all_three_and_its_size() {
 fn ctrl_c_ends_the_command_and_the_script_around_us() {
     let Some(terminal) = terminal() else { return };
     terminal.enter(&format!(
-        "bash -c '{GOROAM} exec -- sh -c \"echo rea\"dy\"; sleep 60\"; echo not to be seen'; echo code $?"
+        "bash -c '{GOROAM} exec -- sh -c \"echo rea\"dy\"; sleep 60\"; echo not to be seen'"
     ));
     terminal.shows("\nready");
     terminal.press(&["C-c"]);
-    let screen = terminal.shows("code 130").join("\n");
+    terminal.shows("^C");
+    terminal.enter("echo code $?");
+    let screen = terminal.shows("\ncode 130").join("\n");
     assert!(!screen.contains("\nnot to be seen"), "{screen}");
 }
 

@@ -252,7 +252,7 @@ fn the_whole_group_is_gone_before_the_next_step() {
     let said = String::from_utf8(done.stdout).unwrap();
     assert_eq!(
         said,
-        "looked\n",
+        "2\n",
         "{}",
         String::from_utf8_lossy(&done.stderr)
     );
