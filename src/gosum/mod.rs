@@ -1,14 +1,19 @@
-//! Go's own formats that prove what a file is: h1 hashes, signed notes, tree heads, and the
-//! escaping of module paths. No I/O; ring does the arithmetic.
+//! Go's own formats that prove what a file is: h1 hashes, signed notes, tree heads, the tiles
+//! that prove what stands in a tree, and the escaping of module paths. No I/O; ring does the arithmetic.
 //!
 //! May import: model.
 
 pub mod escape;
 pub mod h1;
+pub mod merkle;
 pub mod note;
+pub mod proven;
+pub mod tile;
 pub mod tree;
 
 pub use escape::{EscapeError, escape_path, escape_version, unescape_path, unescape_version};
-pub use h1::{H1Error, hash_files, hash_go_mod};
+pub use h1::{H1Error, Sum, Summing, hash_files, hash_go_mod, hash_sums, sum_of};
 pub use note::{Note, NoteError, check_key, key_hash};
+pub use proven::{Inconsistent, ProvenTree};
+pub use tile::Tile;
 pub use tree::{LookupRecord, TreeHead};

@@ -33,7 +33,7 @@ pub(super) fn goflags(value: &str) -> Vec<Fault> {
                     "-mod=vendor for every project breaks those without a vendor folder, and `go install m@v` everywhere",
                 )
                 .at(place)
-                .help("go uses a vendor folder by itself where there is one"),
+                .help("go uses a vendor folder by itself where there is one; for one command: goroam exec --tiers vendor -- go build ./..."),
             ),
             "mod=mod" => faults.push(
                 Fault::new(

@@ -1,6 +1,7 @@
 //! One file over HTTP as the go command would get it: its proxies, its roots, its netrc, its
 //! redirects; bounded in time and size.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use url::Url;
@@ -8,6 +9,7 @@ use url::Url;
 use super::answer::Want;
 use super::attempt::Attempt;
 use super::failure::Failure;
+use super::line::Line;
 use super::round::Prober;
 use super::session::Session;
 use crate::environment::Environment;
@@ -42,17 +44,30 @@ pub struct Unfetched {
     pub reason: String,
 }
 
-/// Gets files. Nothing is kept between two of them.
+/// Gets files.
 #[derive(Debug)]
 pub struct Fetcher {
     prober: Prober,
+    /// Connections that are open, the one that was used last at the end.
+    open: Mutex<Vec<Line>>,
+    /// How many of them may be.
+    most_open: usize,
 }
 
 impl Fetcher {
-    /// By the rules of this environment.
+    /// By the rules of this environment. Nothing is kept between two files.
     pub fn new(env: &Environment) -> Fetcher {
+        Fetcher::keeping(env, 0)
+    }
+
+    /// The same, for many small files: up to so many direct connections stay open until it is
+    /// dropped, and each serves one file after another. (Through an HTTP proxy each file has a
+    /// connection of its own.) Not to be kept over a change of networks.
+    pub fn keeping(env: &Environment, connections: usize) -> Fetcher {
         Fetcher {
             prober: Prober::new(env),
+            open: Mutex::default(),
+            most_open: connections,
         }
     }
 
@@ -80,7 +95,10 @@ impl Fetcher {
         })?;
         let mut attempt = Attempt::start(limits);
         let mut session = Session::new(self.prober.shared(), &target, &mut attempt);
-        let answer = session.follow(&url, Want::Body(most)).await?;
+        session.take(self.lend(&url));
+        let answer = session.follow(&url, Want::Body(most)).await;
+        self.keep(session.give().filter(|line| line.leads_to(&url)));
+        let answer = answer?;
         Ok(Fetched {
             status: answer.status.as_u16(),
             html: answer.is_html(),
@@ -93,6 +111,30 @@ impl Fetcher {
             retry_after: answer.retry_after,
             body: answer.body,
         })
+    }
+
+    /// An open connection to this server.
+    fn lend(&self, url: &Url) -> Option<Line> {
+        let mut open = self.open();
+        let at = open.iter().rposition(|line| line.leads_to(url))?;
+        Some(open.remove(at))
+    }
+
+    /// Keeps a connection; the one that was used longest ago makes room.
+    fn keep(&self, line: Option<Line>) {
+        let Some(line) = line.filter(|_| self.most_open > 0) else {
+            return;
+        };
+        let mut open = self.open();
+        if open.len() >= self.most_open {
+            open.remove(0);
+        }
+        open.push(line);
+    }
+
+    fn open(&self) -> MutexGuard<'_, Vec<Line>> {
+        // Each line is whole whatever happened to who held the lock.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -73,9 +73,14 @@ impl Line {
         })
     }
 
-    /// Does it lead there, and is it still open?
+    /// Does it lead there, and can another request follow?
+    pub(super) fn leads_to(&self, url: &Url) -> bool {
+        !self.spent && self.origin == url.origin()
+    }
+
+    /// The same, and is it still open?
     pub(super) async fn serves(&mut self, url: &Url) -> bool {
-        !self.spent && self.origin == url.origin() && self.sender.ready().await.is_ok()
+        self.leads_to(url) && self.sender.ready().await.is_ok()
     }
 
     /// One request, one answer.

@@ -50,6 +50,16 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Goes on with a connection that an earlier one has left open.
+    pub(super) fn take(&mut self, line: Option<Line>) {
+        self.line = line;
+    }
+
+    /// The connection, for a later one.
+    pub(super) fn give(self) -> Option<Line> {
+        self.line
+    }
+
     /// Asks for `url` and follows redirects as go does: not from https to http, credentials to
     /// the same host only.
     pub(super) async fn follow(&mut self, url: &Url, want: Want) -> Result<Answer, Failure> {

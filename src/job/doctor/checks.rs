@@ -6,6 +6,7 @@ use super::finding::{Code, Finding, Severity};
 use super::house;
 use super::meaning;
 use super::words;
+use crate::model::order;
 
 /// All findings, the worst first.
 pub fn check(facts: &Facts) -> Vec<Finding> {
@@ -21,7 +22,7 @@ pub fn check(facts: &Facts) -> Vec<Finding> {
         finding.place = Some(place.clone());
         found.push(finding);
     }
-    found.sort_by_key(|finding| (finding.severity, finding.code));
+    order::sort_by_key(&mut found, |finding| (finding.severity, finding.code));
     found
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::model::file_url;
 use crate::model::{Chain, HopKind, Tier};
-use crate::policy::expand::file_url;
 use crate::policy::without_mod;
 
 /// What go's variables were when `goroam exec` started, and where the command runs.
@@ -129,7 +129,8 @@ fn mirror(frozen: &Frozen, around: &Around) -> Result<Vec<(&'static str, String)
         let path = tree
             .to_str()
             .ok_or_else(|| format!("{} cannot be written as a URL", tree.display()))?;
-        goproxy.push_str(&file_url(path));
+        goproxy.push_str("file://");
+        goproxy.push_str(&file_url::path(path));
         goproxy.push(',');
     }
     if goproxy.is_empty() {
