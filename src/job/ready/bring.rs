@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::judge::Verdict;
 use super::needs_toolchain;
 use crate::environment::Environment;
+use crate::job::meter::Meter;
 use crate::job::mirror::{Add, Notice, add};
 
 /// Why not all of it came.
@@ -44,11 +45,13 @@ impl Bringer {
             toolchain: needs_toolchain(verdict),
             ..Add::default()
         };
+        let meter = Meter::default();
         let added = Box::pin(add(
             &self.mirror,
             self.go.as_deref(),
             &self.env,
             &what,
+            &meter,
             notice,
         ));
         let added = added.await.map_err(|error| Unbrought {
