@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::check::Report;
 use super::error::Error;
 use super::git::pieces;
+use super::journal::Desk;
 use super::present::{Change, OwnIndex, changes, present, shown, told, with};
 use super::project::Project;
 use super::repo::Repo;
@@ -76,6 +77,7 @@ pub fn snapshot(
             _ => Error::Failed(why),
         });
     }
+    let _desk = Desk::sit(repo)?;
     let tag = free_tag(repo, wanted, now)?;
     let paths = repo.pins_now(project)?;
     let tree = present(repo, &paths)?;
