@@ -109,7 +109,10 @@ pub fn snapshot(
         .unwrap_or_default();
     let subject = message(
         wanted,
-        &format!("vendor/ with {} modules, verified", report.modules),
+        &match report.modules {
+            1 => "vendor/ with 1 module, verified".to_owned(),
+            modules => format!("vendor/ with {modules} modules, verified"),
+        },
     );
     let place = match repo.prefix.trim_end_matches('/') {
         "" => ".",
@@ -198,9 +201,10 @@ fn not_ignored(repo: &Repo, paths: &[String]) -> Result<(), Error> {
     let Some(first) = ignored.first() else {
         return Ok(());
     };
-    let (_, rule) = repo
-        .git
-        .asks(&["check-ignore", "-v", "-z", "--", first], Vec::new())?;
+    let question = [first.as_bytes(), b"\0"].concat();
+    let args = ["check-ignore", "-v", "-z", "--stdin"];
+    // It knows no GIT_LITERAL_PATHSPECS, and takes every path as it is.
+    let (_, rule) = repo.git.for_hooks().asks(&args, question)?;
     let rule = match pieces(&rule).as_slice() {
         [file, line, pattern, ..] => format!(" by `{pattern}` in {file}, line {line}"),
         _ => String::new(),
