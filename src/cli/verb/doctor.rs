@@ -1,15 +1,20 @@
 //! `goroam doctor`
 
-use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
+use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
 use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, Diagnosis};
 use crate::host::service;
-use crate::job::doctor::{Patient, Service, Severity, check, examine};
+use crate::job::doctor::{
+    CacheError, CacheWish, Patient, Service, Severity, check, examine, examine_cache, mend_cache,
+};
 
 /// What wins over the go env file, and what to do about it. Exit code 1 when something does.
 pub(in crate::cli) async fn run(context: &Context, args: args::Doctor) -> Result<u8, Failure> {
+    if args.cache {
+        return cache(context, args);
+    }
     let patient = Patient {
         config: context.config.clone(),
         env: context.env.clone(),
@@ -35,6 +40,31 @@ pub(in crate::cli) async fn run(context: &Context, args: args::Doctor) -> Result
             .text(&render::doctor(&diagnosis, &context.page))?;
     }
     Ok(if in_the_way { EXIT_FAILED } else { EXIT_DONE })
+}
+
+/// What is broken in the module cache. Exit code 0: nothing, or nothing any more.
+fn cache(context: &Context, args: args::Doctor) -> Result<u8, Failure> {
+    let wish = CacheWish {
+        env: context.env.clone(),
+        project: std::path::absolute(args.project.unwrap_or_else(|| ".".into()))?,
+        hash: args.hash,
+    };
+    let refused = |error: CacheError| Failure::said(error.to_string(), EXIT_USAGE);
+    let mut report = examine_cache(&wish).map_err(refused)?;
+    if args.fix {
+        mend_cache(&mut report);
+    }
+    if args.format.json {
+        context.out.json(&report)?;
+    } else {
+        let text = render::doctor_cache(&report, args.fix, &context.page);
+        context.out.text(&text)?;
+    }
+    Ok(if report.is_well() {
+        EXIT_DONE
+    } else {
+        EXIT_FAILED
+    })
 }
 
 /// The service; `None` where there is no manager that could be asked.

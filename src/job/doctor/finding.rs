@@ -75,11 +75,25 @@ pub enum Code {
     ServiceTrouble,
     /// A place could not be looked at.
     Unread,
+    /// In the module cache: no go.mod, or another one than was published.
+    CacheMod,
+    /// No `.info`, or that of another version.
+    CacheInfo,
+    /// No zip, or another one than was published.
+    CacheZip,
+    /// No hash, or not that of the zip.
+    CacheZiphash,
+    /// No list of versions.
+    CacheList,
+    /// What is kept of a checksum database cannot be read.
+    CacheSumdb,
+    /// The last tree head of a checksum database cannot be read.
+    SumdbLatest,
 }
 
 impl Code {
     /// All of them, as they are documented.
-    pub const ALL: [Code; 29] = [
+    pub const ALL: [Code; 36] = [
         Code::ShadowedByShell,
         Code::ShadowedByLogin,
         Code::ShadowedByManager,
@@ -109,6 +123,13 @@ impl Code {
         Code::ServiceStopped,
         Code::ServiceTrouble,
         Code::Unread,
+        Code::CacheMod,
+        Code::CacheInfo,
+        Code::CacheZip,
+        Code::CacheZiphash,
+        Code::CacheList,
+        Code::CacheSumdb,
+        Code::SumdbLatest,
     ];
 
     /// The word.
@@ -143,6 +164,13 @@ impl Code {
             Code::ServiceStopped => "service-stopped",
             Code::ServiceTrouble => "service-trouble",
             Code::Unread => "unread",
+            Code::CacheMod => "cache-mod",
+            Code::CacheInfo => "cache-info",
+            Code::CacheZip => "cache-zip",
+            Code::CacheZiphash => "cache-ziphash",
+            Code::CacheList => "cache-list",
+            Code::CacheSumdb => "cache-sumdb",
+            Code::SumdbLatest => "sumdb-latest",
         }
     }
 }

@@ -16,16 +16,21 @@
 //! May import: everything below; of its neighbours modzip.
 
 mod add;
+pub mod archive;
 mod error;
 mod go;
 mod index;
 mod judge;
 mod layout;
 mod lift;
+mod list;
 mod lock;
+mod pin;
 mod pins;
 mod place;
 mod project;
+mod proof;
+mod prune;
 mod small;
 mod sound;
 mod spool;
@@ -43,9 +48,12 @@ pub use error::AddError;
 pub use index::{latest, listed};
 pub use layout::{File, Layout};
 pub use lift::How;
+pub use list::{ListTotals, ListedModule, ListedVersion, Listing, list};
 pub use lock::{Lock, lock};
+pub use pin::{Pinned, pin, unpin};
 pub use pins::{Pins, pins};
 pub use place::{Asked, place};
+pub use prune::{Prune, Pruned, Removed, Why, prune};
 pub use tree::{Files, Module, Tree};
 pub use trust::{Trust, TrustError};
 pub use wants::Failed;

@@ -98,7 +98,10 @@ pub(super) fn tile_length(below_tile: &Path) -> Option<u64> {
     let [height, level, number @ ..] = parts.as_slice() else {
         return None;
     };
-    let height: u32 = height.parse().ok().filter(|height| (1..=30).contains(height))?;
+    let height: u32 = height
+        .parse()
+        .ok()
+        .filter(|height| (1..=30).contains(height))?;
     level.parse::<u8>().ok().filter(|level| *level <= 63)?;
     let (width, number) = match number {
         [number @ .., last, width] if last.ends_with(".p") => {
@@ -281,7 +284,12 @@ mod tests {
         let sum = b"h1:NqM8EUOU14njkJ3fqMW+pc6Ldnwhi/IjpwHt7yyuwOQ=";
         assert_eq!(zip_hash(sum), None);
         assert_eq!(zip_hash(&[sum.as_slice(), b"\n"].concat()), None);
-        for bad in [b"".as_slice(), b"\0\0\0", b"h1:x", b"h2:qM8EUOU14njkJ3fqMW+pc6Ldnwhi/IjpwHt7yyuwOQ=="] {
+        for bad in [
+            b"".as_slice(),
+            b"\0\0\0",
+            b"h1:x",
+            b"h2:qM8EUOU14njkJ3fqMW+pc6Ldnwhi/IjpwHt7yyuwOQ==",
+        ] {
             assert!(zip_hash(bad).is_some(), "{bad:?}");
         }
         assert_eq!(list(b""), None);
@@ -311,7 +319,11 @@ mod tests {
     fn a_tree_head_that_go_cannot_read_is_named() {
         let page = latest(b"<html>", None).unwrap();
         assert_eq!(page, "holds an HTML page");
-        assert!(latest(b"garbage\n", None).unwrap().contains("malformed note"));
+        assert!(
+            latest(b"garbage\n", None)
+                .unwrap()
+                .contains("malformed note")
+        );
         assert_eq!(latest(b"", None), None);
         let root = "nND/nri/U0xuHUrYSy0HtMeal2vzD9V4k/BO79C+QeI=";
         let note = format!("go.sum database tree\n7\n{root}\n\n\u{2014} sum.test AAAAAAAA\n");

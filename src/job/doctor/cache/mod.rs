@@ -21,6 +21,7 @@ mod place;
 mod records;
 mod stamp;
 mod sumdb;
+mod sumfile;
 mod tree;
 mod walk;
 
@@ -35,7 +36,7 @@ use serde::Serialize;
 use super::finding::Code;
 use crate::environment::Environment;
 pub use place::CacheError;
-use stamp::Piece;
+pub use stamp::Piece;
 
 /// What is asked.
 #[derive(Debug)]
@@ -63,6 +64,14 @@ pub struct CacheReport {
     pub unread: Vec<(String, String)>,
 }
 
+impl CacheReport {
+    /// Everything could be looked at, and nothing is broken, or nothing any more.
+    pub fn is_well(&self) -> bool {
+        let gone = |broken: &Broken| broken.outcome == Outcome::Removed;
+        self.unread.is_empty() && self.broken.iter().all(gone)
+    }
+}
+
 /// A broken entry.
 #[derive(Debug, Serialize)]
 pub struct Broken {
@@ -83,6 +92,8 @@ pub struct Broken {
     pub removes: Vec<Piece>,
     /// What became of it.
     pub outcome: Outcome,
+    /// Why it is still there, where it was to be removed.
+    pub because: Option<String>,
     /// The lock that go holds while it works on them; `None`: the file itself.
     #[serde(skip)]
     lock: Option<PathBuf>,
@@ -99,8 +110,8 @@ pub enum Outcome {
     Found,
     /// It is gone; go fetches it again.
     Removed,
-    /// It is still there; the reason.
-    Kept(String),
+    /// It is still there, though it was to be removed, or it cannot be told what would have to.
+    Kept,
 }
 
 fn word<S: serde::Serializer>(code: &Code, to: S) -> Result<S::Ok, S::Error> {
@@ -164,7 +175,10 @@ fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        return Err(io::Error::other(format!("is longer than {} KiB", most >> 10)));
+        return Err(io::Error::other(format!(
+            "is longer than {} KiB",
+            most >> 10
+        )));
     }
     Ok(Some(bytes))
 }
@@ -189,7 +203,9 @@ fn each<T: Sync, V: Send>(all: &[T], make: impl Fn(&T) -> V + Sync) -> Vec<V> {
         }
         work();
     });
-    let mut made = made.into_inner().unwrap_or_else(|broken| broken.into_inner());
+    let mut made = made
+        .into_inner()
+        .unwrap_or_else(|broken| broken.into_inner());
     made.sort_by_key(|(at, _)| *at);
     made.into_iter().map(|(_, value)| value).collect()
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::environment::Environment;
 use crate::gocmd::{EnvFile, EnvText};
+use crate::model::Patterns;
 
 /// Why it cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +33,8 @@ pub(super) struct Place {
     pub(super) heads: Option<PathBuf>,
     /// GOSUMDB as it is set; its key is of use.
     pub(super) sumdb: Option<String>,
+    /// Modules that no checksum database is asked about; `None`: no one is.
+    pub(super) unchecked: Option<Patterns>,
 }
 
 impl Place {
@@ -63,6 +66,13 @@ impl Place {
             download: cache.join("cache").join("download"),
             cache,
             heads: gopath.map(|path| real(&path.join("pkg").join("sumdb"))),
+            unchecked: match value("GOSUMDB").as_deref() {
+                Some("off") => None,
+                Some(_) | None => {
+                    let list = value("GONOSUMDB").or_else(|| value("GOPRIVATE"));
+                    Some(Patterns::parse(&list.unwrap_or_default()))
+                }
+            },
             sumdb: value("GOSUMDB"),
         })
     }

@@ -85,6 +85,7 @@ fn broken(
         mend: "go asks the database again by itself".to_owned(),
         removes: vec![piece],
         outcome: Outcome::Found,
+        because: None,
         lock: None,
         bounds: bounds.to_owned(),
     })
