@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use super::error::AddError;
 use super::go::{Go, Mode, complaint, downloaded};
-use super::judge::{Facts, Record, Refusal, Verified, judge};
+use super::judge::{Facts, Refusal, Verified, judge};
 use super::layout::{File, Layout};
 use super::lift::How;
 use super::project;
+use super::proof::{self, Records};
 use super::small;
 use super::sound::MOST_MOD;
 use super::stage::{Taken, take};
@@ -22,6 +23,7 @@ use crate::environment::Environment;
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_sum::Hashed;
 use crate::gosum::{escape_path, hash_go_mod};
+use crate::job::meter::Meter;
 
 /// Versions that are stored at once: a kill loses no more work than these.
 const BATCH: usize = 64;
@@ -48,8 +50,10 @@ pub enum Notice<'a> {
     Waits,
     /// go is at work for this project or module.
     Asks(&'a str),
-    /// So many of so many versions are verified.
-    Verified(usize, usize),
+    /// The checksum database is asked.
+    Proves,
+    /// What go brought is verified and stored from here on.
+    Stores,
 }
 
 /// What was done.
@@ -133,6 +137,7 @@ pub async fn add(
     wish: Option<&Path>,
     env: &Environment,
     what: &Add,
+    meter: &Meter,
     notice: &mut dyn FnMut(Notice<'_>),
 ) -> Result<Added, AddError> {
     let queries = what.modules.iter().map(|text| query(text));
@@ -157,16 +162,25 @@ pub async fn add(
         let file = cache.file(module, File::Mod);
         file.is_ok_and(|file| file.is_file())
     });
+    notice(Notice::Proves);
+    let wanted: Vec<&ModuleVersion> = wants.zips.iter().chain(&wants.mods).collect();
+    let records = Box::pin(proof::records(&go, &store.layout, &wanted)).await;
+    if let Some(why) = &records.fork {
+        return Err(AddError::Forked(why.clone()));
+    }
+    notice(Notice::Stores);
     let mut work = Work {
+        meter,
         cache,
         wants: &wants,
+        records: &records,
         done: Added {
             mirror: root.to_owned(),
             failed: wants.failed.clone(),
             ..Added::default()
         },
     };
-    work.bring(&mut store, notice)
+    work.bring(&mut store)
         .map_err(|error| AddError::file(root, error))?;
     Ok(work.finished())
 }
@@ -255,8 +269,10 @@ async fn want_modules(
 
 /// The second half: from the cache into the mirror.
 struct Work<'a> {
+    meter: &'a Meter,
     cache: Layout,
     wants: &'a Wants,
+    records: &'a Records,
     done: Added,
 }
 
@@ -268,11 +284,7 @@ struct Item {
 }
 
 impl Work<'_> {
-    fn bring(
-        &mut self,
-        store: &mut Store,
-        notice: &mut dyn FnMut(Notice<'_>),
-    ) -> std::io::Result<()> {
+    fn bring(&mut self, store: &mut Store) -> std::io::Result<()> {
         let item = |zip| {
             move |module: &ModuleVersion| Item {
                 module: module.clone(),
@@ -284,12 +296,13 @@ impl Work<'_> {
             .chain(self.wants.mods.iter().map(item(false)))
             .collect();
         let mut modules = BTreeSet::new();
-        for (n, batch) in items.chunks(BATCH).enumerate() {
-            notice(Notice::Verified(n * BATCH, items.len()));
+        self.meter.expect(items.len() as u64, 0);
+        for batch in items.chunks(BATCH) {
             let fresh: Vec<&Item> = batch
                 .iter()
                 .filter(|item| !self.is_present(store, item))
                 .collect();
+            self.meter.did((batch.len() - fresh.len()) as u64, 0);
             self.store(store, &fresh)?;
             modules.extend(batch.iter().map(|item| item.module.path.as_str()));
         }
@@ -304,7 +317,10 @@ impl Work<'_> {
             .collect();
         let taken = in_threads(items.len(), |n| {
             let (item, name) = (items.get(n)?, names.get(n)?);
-            Some(take(&self.cache, &item.module, name.clone()))
+            let taken = take(&self.cache, &item.module, name.clone());
+            let zip = taken.as_ref().ok().and_then(|taken| taken.zip);
+            self.meter.did(1, zip.map_or(0, |(_, bytes)| bytes));
+            Some(taken)
         });
         let mut staged = Vec::new();
         for (item, taken) in items.iter().zip(taken) {
@@ -334,7 +350,7 @@ impl Work<'_> {
             noted: noted.map(|(hash, file)| (hash.as_str(), file.as_path())),
             claim_zip: self.wants.claim(&item.module, Hashed::Zip),
             claim_mod: self.wants.claim(&item.module, Hashed::GoMod),
-            record: &Record::Uncovered,
+            record: self.records.of(&item.module),
         })
     }
 
@@ -369,7 +385,7 @@ impl Work<'_> {
             noted: None,
             claim_zip: self.wants.claim(&item.module, Hashed::Zip),
             claim_mod: self.wants.claim(&item.module, Hashed::GoMod),
-            record: &Record::Uncovered,
+            record: self.records.of(&item.module),
         });
         match judged {
             Ok(verified) if item.zip => self.done.present.push(PresentVersion {

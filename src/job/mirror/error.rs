@@ -23,6 +23,9 @@ pub enum AddError {
         /// The system's reason.
         source: io::Error,
     },
+    /// The checksum database has shown two trees. Exit code 6.
+    #[error("nothing was stored: {0}")]
+    Forked(String),
     /// It is asked for what makes no sense: no project there, a version that is not in the
     /// mirror. Exit code 2.
     #[error("{0}")]

@@ -13,8 +13,9 @@ use crate::gocmd::{GoCommand, find, run};
 use crate::policy::expand::expand;
 
 /// What is asked of `go env`.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "GOMODCACHE",
+    "GOPATH",
     "GOFLAGS",
     "GOPROXY",
     "GOSUMDB",
@@ -71,6 +72,10 @@ impl<'a> Go<'a> {
     /// What `go env` says; empty where it says nothing.
     pub(super) fn value(&self, name: &str) -> &str {
         self.values.get(name).map_or("", String::as_str)
+    }
+
+    pub(super) fn is_offline(&self) -> bool {
+        self.offline
     }
 
     pub(super) fn env(&self) -> &'a Environment {

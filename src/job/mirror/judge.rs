@@ -118,8 +118,8 @@ fn same(seen: &str, said: &str, what: &str, who: &str) -> Result<(), Refusal> {
     }
     Err(Refusal {
         why: format!(
-            "checksum mismatch: its {what} has {seen}, but {who} says {said}. One of them was \
-             changed after it was made: compare both with the module's origin before you trust either"
+            "checksum mismatch of its {what}\nhere: {seen}\n{who}: {said}\nOne of them was changed \
+             after it was made. Compare both with what the module's origin says before you trust either."
         ),
         mismatch: true,
     })
@@ -175,7 +175,7 @@ mod tests {
         ] {
             let refusal = judged(claims, noted, record).unwrap_err();
             assert!(refusal.mismatch, "{refusal:?}");
-            let said = format!("{who} says h1:X");
+            let said = format!("\n{who}: h1:X\n");
             assert!(refusal.why.contains(&said), "{refusal:?}");
         }
     }

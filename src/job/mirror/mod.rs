@@ -16,6 +16,7 @@
 //! May import: everything below; of its neighbours modzip.
 
 mod add;
+pub mod archive;
 mod error;
 mod go;
 mod index;
@@ -26,6 +27,7 @@ mod lock;
 mod pins;
 mod place;
 mod project;
+mod proof;
 mod small;
 mod sound;
 mod spool;

@@ -190,7 +190,8 @@ async fn module(asked: &Asked<'_>, tests: bool, wants: &mut Wants) -> Result<(),
     if !tests {
         return Ok(());
     }
-    let tidy = asked.run(&["mod", "tidy"], &[]).await?;
+    // What tidy cannot find for some other system's files is no reason to leave out the rest.
+    let tidy = asked.run(&["mod", "tidy", "-e"], &[]).await?;
     if !tidy.success {
         wants.fail(&asked.name, "", &complaint(&tidy.err));
         return Ok(());

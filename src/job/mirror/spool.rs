@@ -28,13 +28,19 @@ impl Spool {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&folder)?;
-        for entry in std::fs::read_dir(&folder)? {
+        let spool = Spool { folder, next: 0 };
+        spool.sweep()?;
+        Ok(spool)
+    }
+
+    fn sweep(&self) -> io::Result<()> {
+        for entry in std::fs::read_dir(&self.folder)? {
             let entry = entry?;
             if entry.file_name().to_str().is_some_and(is_own) {
                 std::fs::remove_file(entry.path())?;
             }
         }
-        Ok(Spool { folder, next: 0 })
+        Ok(())
     }
 
     /// A name that no file has.
@@ -52,6 +58,13 @@ impl Spool {
             .open(&path)?;
         file.write_all(content)?;
         Ok(path)
+    }
+}
+
+/// What was refused does not stay. After a kill the next writer does this.
+impl Drop for Spool {
+    fn drop(&mut self) {
+        let _ = self.sweep();
     }
 }
 
@@ -91,6 +104,7 @@ mod tests {
         let lock = lock(&layout, &mut || {}).unwrap();
         let mut spool = Spool::open(&layout, &lock).unwrap();
         let left = spool.write(b"half").unwrap();
+        std::mem::forget(spool);
         let foreign = layout.own().join("new/notes.txt");
         std::fs::write(&foreign, "mine").unwrap();
         let mut spool = Spool::open(&layout, &lock).unwrap();

@@ -12,11 +12,14 @@ use super::pins::{Pins, pins};
 use super::small;
 use super::spool::{Spool, put};
 use crate::gomod::ModuleVersion;
-use crate::gosum::unescape_version;
+use crate::gosum::{escape_path, unescape_version};
 
 /// Threads that put files on the disk. The file system joins what they ask for into a few
 /// writes of its journal: four thousand files take seconds, one after another half a minute.
 const SYNCERS: usize = 16;
+
+/// Bytes of the note of what is not listed yet.
+const MOST_NOTE: u64 = 16 << 20;
 
 /// A version that has been verified and waits to be put in its place.
 #[derive(Debug)]
@@ -35,6 +38,8 @@ pub(super) struct Store {
     pub(super) spool: Spool,
     pub(super) lock: Lock,
     pub(super) pins: Pins,
+    /// Modules whose `list` and `@latest` may be behind.
+    behind: BTreeSet<String>,
 }
 
 impl Store {
@@ -43,7 +48,11 @@ impl Store {
         let lock = lock(&layout, waits)?;
         let spool = Spool::open(&layout, &lock)?;
         let pins = pins(&layout)?;
+        let note = small::read(&unlisted(&layout), MOST_NOTE).unwrap_or_default();
+        let note = String::from_utf8_lossy(&note);
+        let behind = note.lines().filter(|path| escape_path(path).is_ok());
         Ok(Store {
+            behind: behind.map(str::to_owned).collect(),
             layout,
             spool,
             lock,
@@ -51,10 +60,27 @@ impl Store {
         })
     }
 
+    /// Notes that versions of these modules come or go: a killed writer's successor then writes
+    /// their `list` and `@latest`, whatever else it was asked for.
+    pub(super) fn will_change<'m>(
+        &mut self,
+        modules: impl Iterator<Item = &'m str>,
+    ) -> io::Result<()> {
+        let before = self.behind.len();
+        self.behind.extend(modules.map(str::to_owned));
+        if self.behind.len() == before {
+            return Ok(());
+        }
+        let lines: Vec<&str> = self.behind.iter().map(String::as_str).collect();
+        let note = self.spool.write(lines.join("\n").as_bytes())?;
+        put(&note, &unlisted(&self.layout))
+    }
+
     /// Puts versions in their places: everything on the disk first, then zip and hash, then
     /// go.mod, then `.info`, which makes it a version. A kill in between leaves files that
     /// nothing names, or go.mods of which each is whole.
     pub(super) fn place(&mut self, batch: &[Staged]) -> io::Result<()> {
+        self.will_change(batch.iter().map(|staged| staged.module.path.as_str()))?;
         let mut parts: Vec<(PathBuf, PathBuf)> = Vec::new();
         let mut infos: Vec<(PathBuf, PathBuf)> = Vec::new();
         for staged in batch {
@@ -93,9 +119,15 @@ impl Store {
 
     /// Writes `list` and `@latest` of these modules anew, where they say something else.
     pub(super) fn index(&mut self, modules: &BTreeSet<&str>) -> io::Result<()> {
+        let behind = std::mem::take(&mut self.behind);
+        let modules: BTreeSet<&str> = modules
+            .iter()
+            .copied()
+            .chain(behind.iter().map(String::as_str))
+            .collect();
         let mut fresh: Vec<(PathBuf, PathBuf)> = Vec::new();
         for module in modules {
-            let (versions, pinned) = (versions(&self.layout, module)?, self.pins.get(*module));
+            let (versions, pinned) = (versions(&self.layout, module)?, self.pins.get(module));
             let pinned = pinned.map(String::as_str);
             let list = self.layout.list(module).map_err(invalid)?;
             let latest = self.layout.latest(module).map_err(invalid)?;
@@ -108,7 +140,7 @@ impl Store {
             if !text.is_empty() {
                 text.push('\n');
             }
-            let newest = ModuleVersion::new(*module, newest);
+            let newest = ModuleVersion::new(module, newest);
             let info = self.layout.file(&newest, Part::Info).map_err(invalid)?;
             let info = small::read(&info, super::sound::MOST_INFO)?;
             for (path, bytes) in [(list, text.as_bytes()), (latest, info.as_slice())] {
@@ -119,8 +151,14 @@ impl Store {
         }
         let files: Vec<&Path> = fresh.iter().map(|(from, _)| from.as_path()).collect();
         sync(&files)?;
-        fresh.iter().try_for_each(|(from, to)| put(from, to))
+        fresh.iter().try_for_each(|(from, to)| put(from, to))?;
+        remove(&unlisted(&self.layout))
     }
+}
+
+/// The modules whose `list` is behind, one a line.
+fn unlisted(layout: &Layout) -> PathBuf {
+    layout.own().join("unlisted")
 }
 
 /// A module's versions in a mirror: those that have `.info` and `.zip`.
@@ -216,6 +254,21 @@ mod tests {
         assert_eq!(read("@v/v1.2.0.mod"), "module github.com/BurntSushi/toml\n");
         let left = std::fs::read_dir(root.path().join(".goroam/new")).unwrap();
         assert_eq!(left.count(), 0);
+    }
+
+    #[test]
+    fn the_successor_of_a_killed_writer_lists_what_it_left() {
+        let root = tempfile::tempdir().unwrap();
+        let mut store = Store::open(Layout::new(root.path()), &mut || {}).unwrap();
+        let one = staged(&mut store, "a.test/b", "v1.0.0");
+        store.place(&[one]).unwrap();
+        drop(store);
+        assert!(!root.path().join("a.test/b/@v/list").exists());
+        let mut store = Store::open(Layout::new(root.path()), &mut || {}).unwrap();
+        store.index(&BTreeSet::new()).unwrap();
+        let list = std::fs::read(root.path().join("a.test/b/@v/list")).unwrap();
+        assert_eq!(list, b"v1.0.0\n");
+        assert!(!root.path().join(".goroam/unlisted").exists());
     }
 
     #[test]

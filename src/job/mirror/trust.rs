@@ -58,7 +58,7 @@ impl Trust {
     pub fn not_asked(&self, module: &str) -> Option<&'static str> {
         if self.sumdb == SumDb::Off {
             Some("GOSUMDB=off")
-        } else if self.exempt.matches(module) {
+        } else if self.exempt.matches(module) && module != "golang.org/toolchain" {
             Some("GONOSUMDB or GOPRIVATE names it")
         } else {
             None

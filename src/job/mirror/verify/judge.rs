@@ -1,10 +1,9 @@
 //! What a version's files mean, set against those who say what they should be. Pure.
 
-use serde::Deserialize;
-
-use super::report::{Finding, Kind, Unproven};
+use super::report::{Finding, Hashes, Kind, Unproven};
 use crate::gomod::ModuleVersion;
 use crate::job::mirror::layout::{File, Layout};
+use crate::job::mirror::sound::check_info;
 
 /// What the checksum database says of a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +46,8 @@ pub(super) struct ZipSeen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) info: Option<Read<Vec<u8>>>,
-    /// Its hash; has it a `module` line?
-    pub(super) go_mod: Option<Read<(String, bool)>>,
+    /// Its hash; is it a go.mod at all?
+    pub(super) go_mod: Option<Read<(String, Result<(), String>)>>,
     pub(super) ziphash: Option<Read<Vec<u8>>>,
     /// Or what is wrong with it.
     pub(super) zip: Option<Read<Result<ZipSeen, String>>>,
@@ -61,12 +60,8 @@ pub(super) struct Verdict {
     pub(super) bad: Vec<Finding>,
     pub(super) unproven: Option<Unproven>,
     pub(super) proven: bool,
-}
-
-#[derive(Deserialize)]
-struct Info {
-    #[serde(rename = "Version")]
-    version: String,
+    /// When nothing is wrong with it.
+    pub(super) sound: Option<(ModuleVersion, Hashes)>,
 }
 
 /// `listed`: the module's `list` names it, so go takes it to be there as a whole.
@@ -84,6 +79,9 @@ pub(super) fn judge(layout: &Layout, module: &ModuleVersion, seen: &Seen, listed
         bad: case.bad,
         ..Verdict::default()
     };
+    if verdict.bad.is_empty() {
+        verdict.sound = hashes(seen).map(|hashes| (module.clone(), hashes));
+    }
     match &seen.proof {
         Proof::Sums { .. } => verdict.proven = zip_is_proven && go_mod_is_proven,
         Proof::NotAsked(why) => {
@@ -96,6 +94,22 @@ pub(super) fn judge(layout: &Layout, module: &ModuleVersion, seen: &Seen, listed
         Proof::Absent(_) | Proof::False(_) => {}
     }
     verdict
+}
+
+fn hashes(seen: &Seen) -> Option<Hashes> {
+    let Some(Read::Is((go_mod, _))) = &seen.go_mod else {
+        return None;
+    };
+    let zip = match &seen.zip {
+        None => None,
+        Some(Read::Is(Ok(zip))) => Some(zip.h1.clone()),
+        Some(_) => return None,
+    };
+    Some(Hashes {
+        zip,
+        go_mod: go_mod.clone(),
+        info: seen.info.is_some(),
+    })
 }
 
 struct Case<'a> {
@@ -153,18 +167,11 @@ impl Case<'_> {
         match &seen.info {
             None => {}
             Some(Read::Cannot(why)) => self.says(File::Info, Kind::Unreadable, why.as_str()),
-            Some(Read::Is(bytes)) => match serde_json::from_slice::<Info>(bytes) {
-                Ok(info) if info.version == self.module.version => {}
-                Ok(info) => {
-                    let other: String = info.version.chars().take(80).collect();
-                    let what = format!("is of another version: {other:?}");
-                    self.says(File::Info, Kind::Wrong, what);
+            Some(Read::Is(bytes)) => {
+                if let Err(why) = check_info(bytes, &self.module.version) {
+                    self.says(File::Info, Kind::Wrong, why);
                 }
-                Err(error) => {
-                    let what = format!("is no JSON that names a version: {error}");
-                    self.says(File::Info, Kind::Wrong, what);
-                }
-            },
+            }
         }
     }
 
@@ -250,13 +257,13 @@ impl Case<'_> {
 
     /// The same of go.mod.
     fn go_mod(&mut self, seen: &Seen) -> bool {
-        let (h1, names_itself) = match &seen.go_mod {
+        let (h1, sound) = match &seen.go_mod {
             None => return false,
             Some(Read::Cannot(why)) => {
                 self.says(File::Mod, Kind::Unreadable, why.as_str());
                 return false;
             }
-            Some(Read::Is((h1, names_itself))) => (h1, *names_itself),
+            Some(Read::Is((h1, sound))) => (h1, sound),
         };
         match &seen.proof {
             Proof::Sums { go_mod, by, .. } => {
@@ -286,19 +293,11 @@ impl Case<'_> {
             Some(Read::Is(Ok(zip))) => zip.go_mod.as_ref(),
             Some(_) | None => None,
         };
-        match in_zip {
-            Some(in_zip) if in_zip != h1 => {
-                let what = "is not the go.mod that the zip holds";
-                self.differs(File::Mod, what, in_zip, "the zip", Some(h1));
-            }
-            Some(_) | None if !names_itself => {
-                self.says(
-                    File::Mod,
-                    Kind::Wrong,
-                    "is no go.mod: it has no module line",
-                );
-            }
-            Some(_) | None => {}
+        if let Some(in_zip) = in_zip.filter(|in_zip| *in_zip != h1) {
+            let what = "is not the go.mod that the zip holds";
+            self.differs(File::Mod, what, in_zip, "the zip", Some(h1));
+        } else if let Err(why) = sound {
+            self.says(File::Mod, Kind::Wrong, why.as_str());
         }
         false
     }

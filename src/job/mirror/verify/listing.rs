@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::gather::{MOST_INFO, bounded};
+use super::gather::bounded;
 use super::judge::Read;
 use super::report::{Finding, Kind};
-use crate::gomod::semver;
+use crate::job::mirror::index;
 use crate::job::mirror::layout::Layout;
+use crate::job::mirror::sound::MOST_INFO;
 use crate::job::mirror::tree::Module;
 
 /// Bytes. The longest known has some 10,000 versions.
@@ -38,12 +39,13 @@ pub(super) fn listed(layout: &Layout, module: &str) -> Read<BTreeSet<String>> {
     }
 }
 
-/// `listed`: `None` when there is no `list`.
+/// `listed`: `None` when there is no `list`; `pinned`: what `@latest` is to say.
 pub(super) fn check(
     layout: &Layout,
     path: &str,
     module: &Module,
     listed: Option<&Read<BTreeSet<String>>>,
+    pinned: Option<&str>,
 ) -> Vec<Finding> {
     let mut bad = Vec::new();
     let mut says = |file, kind, what: String| {
@@ -59,15 +61,15 @@ pub(super) fn check(
         });
     };
     let list = layout.list(path).unwrap_or_default();
-    let whole: BTreeSet<&str> = module
+    let whole: Vec<String> = module
         .versions
         .iter()
-        .filter(|(_, files)| files.zip.is_some())
-        .map(|(version, _)| version.version.as_str())
+        .filter(|(_, files)| files.zip.is_some() && files.info.is_some())
+        .map(|(version, _)| version.version.clone())
         .collect();
-    let releases = || whole.iter().filter(|version| !semver::is_pseudo(version));
+    let wanted = index::listed(&whole, pinned);
     match listed {
-        None if releases().next().is_some() => {
+        None if !wanted.is_empty() => {
             says(
                 list,
                 Kind::Missing,
@@ -77,15 +79,18 @@ pub(super) fn check(
         None => {}
         Some(Read::Cannot(why)) => says(list, Kind::Unreadable, why.clone()),
         Some(Read::Is(names)) => {
-            for name in names.iter().filter(|name| !whole.contains(name.as_str())) {
+            for name in names {
+                let why = if !whole.contains(name) {
+                    "which is not there"
+                } else if pinned.is_some() && !wanted.contains(&name.as_str()) {
+                    "which the pin hides"
+                } else {
+                    continue;
+                };
                 let name: String = name.chars().take(80).collect();
-                says(
-                    list.clone(),
-                    Kind::Wrong,
-                    format!("names {name:?}, which is not there"),
-                );
+                says(list.clone(), Kind::Wrong, format!("names {name:?}, {why}"));
             }
-            for version in releases().filter(|version| !names.contains(**version)) {
+            for version in wanted.iter().filter(|version| !names.contains(**version)) {
                 says(
                     list.clone(),
                     Kind::Wrong,
@@ -94,18 +99,20 @@ pub(super) fn check(
             }
         }
     }
+    let newest = index::latest(&whole, pinned);
     if module.latest {
         let latest = layout.latest(path).unwrap_or_default();
         match bounded(&latest, MOST_INFO) {
             Read::Cannot(why) => says(latest, Kind::Unreadable, why),
             Read::Is(bytes) => match serde_json::from_slice::<Info>(&bytes) {
-                Ok(info) if whole.contains(info.version.as_str()) => {}
+                Ok(info) if Some(info.version.as_str()) == newest => {}
                 Ok(info) => {
                     let name: String = info.version.chars().take(80).collect();
+                    let instead = newest.unwrap_or("nothing");
                     says(
                         latest,
                         Kind::Wrong,
-                        format!("names {name:?}, which is not there"),
+                        format!("names {name:?} instead of {instead:?}"),
                     );
                 }
                 Err(error) => {

@@ -4,11 +4,12 @@
 //! taken depends on the number of threads and not on the size of any zip. The largest come first,
 //! so that no thread is left alone with one at the end.
 //!
-//! May import: layout, tree, trust; of its neighbours modzip and meter.
+//! May import: the rest of the mirror; of its neighbours modzip and meter.
 
 mod gather;
 mod judge;
 mod listing;
+mod prove;
 mod report;
 
 #[cfg(test)]
@@ -20,15 +21,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::layout::Layout;
+use super::pins::pins;
 use super::tree::{Files, Tree};
 use crate::gomod::ModuleVersion;
 use crate::job::meter::Meter;
 
 pub use judge::Proof;
-pub use report::{Finding, Kind, Report, Unproven};
-
-/// Who is asked what the checksum database says of a version. Asked by several threads at once.
-pub type Prover<'a> = &'a (dyn Fn(&ModuleVersion) -> Proof + Sync);
+pub use prove::Prover;
+pub use report::{Database, Finding, Hashes, Kind, Report, Unproven};
 
 /// What to look at, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,6 +37,8 @@ pub struct Asked {
     pub modules: Vec<String>,
     /// Threads; `None`: one for each processor.
     pub jobs: Option<usize>,
+    /// `list` and `@latest` are not looked at: what was unpacked from an archive has none yet.
+    pub without_index: bool,
 }
 
 /// One version to be read.
@@ -53,11 +55,12 @@ struct Task<'a> {
 pub fn verify(
     layout: &Layout,
     asked: &Asked,
-    prover: Prover<'_>,
+    prover: &Prover,
     meter: &Meter,
 ) -> io::Result<Report> {
     let start = Instant::now();
     let tree = Tree::read(layout)?;
+    let pins = pins(layout)?;
     let mut report = Report::default();
     let is_asked = |path: &str| {
         let below = |prefix: &String| {
@@ -70,10 +73,12 @@ pub fn verify(
     let mut tasks = Vec::new();
     for (path, module) in tree.modules.iter().filter(|(path, _)| is_asked(path)) {
         report.modules += 1;
+        let pinned = pins.get(path).map(String::as_str);
         let names = module.list.then(|| listing::listed(layout, path));
-        report
-            .bad
-            .extend(listing::check(layout, path, module, names.as_ref()));
+        if !asked.without_index {
+            let bad = listing::check(layout, path, module, names.as_ref(), pinned);
+            report.bad.extend(bad);
+        }
         listed.insert(path.as_str(), names);
     }
     for (path, module) in tree.modules.iter().filter(|(path, _)| is_asked(path)) {
@@ -103,11 +108,15 @@ pub fn verify(
         .unwrap_or_else(processors)
         .clamp(1, tasks.len().max(1));
     for verdict in in_parallel(layout, &tasks, jobs, prover, meter) {
+        report.sound.extend(verdict.sound);
         report.proven += u64::from(verdict.proven);
         report.bad.extend(verdict.bad);
         report.unproven.extend(verdict.unproven);
     }
     if asked.modules.is_empty() {
+        let (database, bad) = prover.database();
+        report.database = database;
+        report.bad.extend(bad);
         let stray = tree
             .stray
             .into_iter()
@@ -145,14 +154,14 @@ fn in_parallel(
     layout: &Layout,
     tasks: &[Task<'_>],
     jobs: usize,
-    prover: Prover<'_>,
+    prover: &Prover,
     meter: &Meter,
 ) -> Vec<judge::Verdict> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut verdicts = Vec::new();
         while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let proof = prover(task.module);
+            let proof = prover.prove(task.module);
             let seen = gather::gather(layout, task.module, task.files, proof);
             verdicts.push(judge::judge(layout, task.module, &seen, task.listed));
             meter.did(1, task.files.bytes());

@@ -1,8 +1,11 @@
 //! What was found, and what it means.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
+
+use crate::gomod::ModuleVersion;
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -57,6 +60,30 @@ pub struct Unproven {
     pub why: String,
 }
 
+/// What the mirror keeps of the checksum database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Database {
+    /// Its name.
+    pub name: String,
+    /// Records of the newest tree that is kept; `None`: none is.
+    pub tree_size: Option<u64>,
+    /// Lookups that are proven.
+    pub lookups: usize,
+    /// Tiles that are proven.
+    pub tiles: usize,
+}
+
+/// What a version hashes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hashes {
+    /// Of its zip; `None`: only go.mod is there.
+    pub zip: Option<String>,
+    /// Of its go.mod.
+    pub go_mod: String,
+    /// Is its `.info` there?
+    pub info: bool,
+}
+
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Report {
@@ -72,12 +99,18 @@ pub struct Report {
     pub bytes: u64,
     /// Versions that the checksum database proves.
     pub proven: u64,
+    /// The checksum database's part, if it is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<Database>,
     /// What is wrong.
     pub bad: Vec<Finding>,
     /// What nobody proves, and nobody is asked to.
     pub unproven: Vec<Unproven>,
     /// How long it took, in milliseconds.
     pub ms: u64,
+    /// Versions with which nothing is wrong, and what they hash to.
+    #[serde(skip)]
+    pub sound: BTreeMap<ModuleVersion, Hashes>,
 }
 
 impl Report {

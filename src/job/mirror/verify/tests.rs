@@ -21,7 +21,7 @@ fn sums() -> Proof {
 fn good(proof: Proof) -> Seen {
     Seen {
         info: Some(Read::Is(br#"{"Version":"v1.0.0"}"#.to_vec())),
-        go_mod: Some(Read::Is((MOD.to_owned(), true))),
+        go_mod: Some(Read::Is((MOD.to_owned(), Ok(())))),
         ziphash: Some(Read::Is(ZIP.into())),
         zip: Some(Read::Is(Ok(ZipSeen {
             h1: ZIP.to_owned(),
@@ -108,14 +108,17 @@ fn what_is_proven_counts_for_more_than_what_was_noted() {
 #[test]
 fn go_mod_is_held_to_the_database_and_else_to_the_zip() {
     let other = |proof| Seen {
-        go_mod: Some(Read::Is(("h1:other=".to_owned(), true))),
+        go_mod: Some(Read::Is(("h1:other=".to_owned(), Ok(())))),
         ..good(proof)
     };
     assert_eq!(found(&other(sums())), ["mod Mismatch sum.test"]);
     let nobody = || Proof::NotAsked("private".into());
     assert_eq!(found(&other(nobody())), ["mod Mismatch zip", "private"]);
     let page = Seen {
-        go_mod: Some(Read::Is(("h1:other=".to_owned(), false))),
+        go_mod: Some(Read::Is((
+            "h1:other=".to_owned(),
+            Err("a web page".to_owned()),
+        ))),
         zip: None,
         ziphash: None,
         ..good(nobody())
@@ -175,13 +178,15 @@ fn list_and_latest_name_what_is_there() {
         std::fs::write(path, text).unwrap();
     };
     put("a.test/b/@v/v1.0.0.zip", "");
+    put("a.test/b/@v/v1.0.0.info", "");
+    put("a.test/b/@v/v0.0.0-20200102150405-abcdefabcdef.info", "");
     put("a.test/b/@v/v0.0.0-20200102150405-abcdefabcdef.zip", "");
     put("a.test/b/@v/v1.0.1.mod", "");
     let bad = || {
         let tree = Tree::read(&layout).unwrap();
         let module = &tree.modules["a.test/b"];
         let listed = module.list.then(|| listing::listed(&layout, "a.test/b"));
-        let bad = listing::check(&layout, "a.test/b", module, listed.as_ref());
+        let bad = listing::check(&layout, "a.test/b", module, listed.as_ref(), None);
         let named = bad.into_iter().map(|finding| {
             let file: PathBuf = finding.file.file_name().unwrap().into();
             format!("{} {}", file.display(), finding.what)
@@ -203,5 +208,5 @@ fn list_and_latest_name_what_is_there() {
     put("a.test/b/@latest", r#"{"Version":"v1.0.0"}"#);
     assert_eq!(bad(), [""; 0]);
     put("a.test/b/@latest", r#"{"Version":"v1.0.1"}"#);
-    assert_eq!(bad(), ["@latest names \"v1.0.1\", which is not there"]);
+    assert_eq!(bad(), ["@latest names \"v1.0.1\" instead of \"v1.0.0\""]);
 }
