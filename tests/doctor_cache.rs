@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use goroam::environment::Environment;
 use goroam::job::doctor::{CacheReport, CacheWish, Outcome, examine_cache, mend_cache};
+use goroam::job::meter::Meter;
 use modcache::{Home, all, gone};
 
 const VERSIONS: [&str; 3] = ["1.21.13", "1.24.11", "1.27.3"];
@@ -31,7 +32,7 @@ fn examine(home: &Home, hash: bool) -> CacheReport {
         project: home.path("app"),
         hash,
     };
-    examine_cache(&wish).unwrap()
+    examine_cache(&wish, &Meter::default()).unwrap()
 }
 
 fn doctor(home: &Home, args: &[&str]) -> Output {
@@ -94,14 +95,14 @@ fn damage(path: &Path, kind: usize) {
         bytes
     };
     let other: Vec<u8> = match (end, kind % 6) {
-        (_, 0) => PAGE.to_vec(),
+        // `list`, which may well be empty.
+        ("", _) | (_, 0) => PAGE.to_vec(),
         (_, 1) => zeros,
         ("zip" | "info" | "ziphash", 2) => half,
         ("zip", 3) => flipped(),
         ("info", 3) => b"{\"Version\":\"v9.9.9\"}".to_vec(),
         ("mod" | "info", 4) => b"{\"error\":\"please log in\"}".to_vec(),
         ("mod", 5) => b"go 1.21\n\nrequire a.test/b v1.0.0\n".to_vec(),
-        ("list", _) => PAGE.to_vec(),
         _ => Vec::new(),
     };
     // As a careless tool would: in its place, whatever its mode.

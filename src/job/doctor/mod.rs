@@ -10,7 +10,7 @@
 //! credentials taken out.
 //!
 //! May import: model, gosum, gomod, gocmd, state, agent, ipc, paths, environment; of its
-//! neighbours modzip.
+//! neighbours modzip, meter, vendor, and of the mirror its layout and proofs.
 
 mod cache;
 mod cause;
@@ -27,6 +27,7 @@ mod managers;
 mod meaning;
 mod places;
 mod programs;
+mod project;
 mod shell;
 mod words;
 
@@ -37,3 +38,4 @@ pub use checks::check;
 pub use examine::{Patient, examine};
 pub use facts::{Facts, House, Kind, Service, Sighting};
 pub use finding::{Code, Finding, Severity};
+pub use project::{Line, ModuleFile, Project, Stand, Sums, Wants};

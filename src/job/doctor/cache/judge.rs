@@ -4,15 +4,16 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::part::{Finding, Part};
 use super::place::Place;
 use super::records::{Records, Word};
 use super::stamp::Piece;
 use super::walk::{Module, Version};
-use super::{Broken, Outcome, form, lock, read, tree};
+use super::{form, lock, tree};
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_sum::Hashed;
 use crate::gosum::hash_go_mod;
-use crate::job::doctor::Code;
+use crate::job::doctor::finding::Code;
 use crate::job::modzip::{ModZip, ZipError};
 
 /// `x/mod/zip.MaxGoMod`
@@ -29,15 +30,6 @@ pub(super) struct Judge<'j> {
     pub(super) records: &'j Records,
     /// Every zip is to be hashed.
     pub(super) hash: bool,
-}
-
-/// What became of one module.
-#[derive(Debug, Default)]
-pub(super) struct Part {
-    pub(super) versions: usize,
-    pub(super) hashed: usize,
-    pub(super) broken: Vec<Broken>,
-    pub(super) unread: Vec<(String, String)>,
 }
 
 impl Judge<'_> {
@@ -400,73 +392,4 @@ struct Noted {
     ill: Option<&'static str>,
     hash: String,
     piece: io::Result<Piece>,
-}
-
-/// What is put into a [`Broken`].
-struct Finding<'f> {
-    code: Code,
-    module: Option<String>,
-    place: &'f Path,
-    says: &'f str,
-    why: String,
-    mend: String,
-    removes: Vec<io::Result<Piece>>,
-    lock: Option<PathBuf>,
-    bounds: &'f Path,
-}
-
-impl Part {
-    fn add(&mut self, finding: Finding<'_>) {
-        let name = finding.place.file_name().unwrap_or_default();
-        let name = name.to_string_lossy();
-        let says = match &finding.module {
-            Some(module) => format!("{name} of {module} {}", finding.says),
-            None => format!("{} {}", finding.place.display(), finding.says),
-        };
-        let mut removes = Vec::new();
-        for piece in finding.removes {
-            match piece {
-                Ok(piece) => removes.push(piece),
-                Err(error) => return self.unread(finding.place, &error),
-            }
-        }
-        let undecided = removes.is_empty();
-        self.broken.push(Broken {
-            code: finding.code,
-            module: finding.module,
-            place: finding.place.display().to_string(),
-            says,
-            why: finding.why,
-            mend: finding.mend,
-            removes,
-            outcome: if undecided {
-                Outcome::Kept
-            } else {
-                Outcome::Found
-            },
-            because: undecided.then(|| {
-                "nothing here tells which is right; run it in a project whose go.sum has it"
-                    .to_owned()
-            }),
-            lock: finding.lock,
-            bounds: finding.bounds.to_owned(),
-        });
-    }
-
-    fn read(&mut self, path: &Path, most: u64) -> Option<Vec<u8>> {
-        match read(path, most) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                self.unread(path, &error);
-                None
-            }
-        }
-    }
-
-    fn unread(&mut self, path: &Path, error: &io::Error) {
-        let entry = (path.display().to_string(), error.to_string());
-        if !self.unread.contains(&entry) {
-            self.unread.push(entry);
-        }
-    }
 }

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 
 use ring::digest::{SHA256, digest};
 
+use super::report::{Broken, CacheReport, Outcome};
 use super::stamp::{Piece, Stamp};
-use super::{Broken, CacheReport, Outcome, lock, sumfile};
+use super::{lock, sumfile};
 
-/// Removes all that is broken.
-pub(super) fn mend(report: &mut CacheReport) {
+/// Removes what is broken, and nothing else. The report says what became of each.
+pub fn mend_cache(report: &mut CacheReport) {
     for broken in &mut report.broken {
         if broken.outcome == Outcome::Found {
             (broken.outcome, broken.because) = match take_out(broken) {
@@ -164,7 +165,3 @@ fn writable(path: &Path) -> io::Result<()> {
     permissions.set_readonly(false);
     std::fs::set_permissions(path, permissions)
 }
-
-#[cfg(test)]
-#[path = "mend_tests.rs"]
-mod tests;

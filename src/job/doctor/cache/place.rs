@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::environment::Environment;
 use crate::gocmd::{EnvFile, EnvText};
-use crate::model::Patterns;
+use crate::model::{Patterns, SumDb};
 
 /// Why it cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +75,18 @@ impl Place {
             },
             sumdb: value("GOSUMDB"),
         })
+    }
+}
+
+impl Place {
+    /// A checksum database of this name, where its key is known.
+    pub(super) fn database(&self, name: &str) -> Option<SumDb> {
+        let known = [self.sumdb.as_deref(), Some("sum.golang.org")];
+        let mut known = known
+            .into_iter()
+            .flatten()
+            .filter_map(|value| SumDb::parse(value).ok());
+        known.find(|database| database.name() == name)
     }
 }
 

@@ -4,16 +4,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::place::Place;
-use super::read;
+use super::read::read;
 use super::stamp::Piece;
 use super::sumfile;
 use super::walk::Found;
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_sum::Hashed;
 use crate::gosum::{LookupRecord, escape_path, escape_version};
-use crate::model::Patterns;
+use crate::job::mirror::Layout;
+use crate::job::mirror::sumdb::Proofs;
+use crate::model::{Patterns, SumDb};
 
 /// Folders above a folder that may hold its go.mod.
 const MOST_ABOVE: usize = 64;
@@ -40,12 +43,22 @@ pub(super) enum Word {
 }
 
 /// Everything that is known.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Records {
     lines: BTreeMap<ModuleVersion, Vec<Known>>,
-    databases: Vec<(String, PathBuf)>,
+    databases: Vec<Database>,
+    layout: Layout,
     /// Modules that the database is not asked about; all of them with GOSUMDB=off.
     unchecked: Option<Patterns>,
+}
+
+/// What the cache keeps of a checksum database; read only where a file disagrees with it.
+#[derive(Debug)]
+struct Database {
+    name: String,
+    folder: PathBuf,
+    known: Option<SumDb>,
+    proofs: OnceLock<Option<Proofs>>,
 }
 
 #[derive(Debug)]
@@ -60,10 +73,17 @@ struct Known {
 impl Records {
     /// Reads the go.sum of the project, and where the databases' answers lie.
     pub(super) fn gather(place: &Place, found: &Found, project: &Path) -> Records {
+        let database = |(name, folder): &(String, PathBuf)| Database {
+            known: place.database(name),
+            name: name.clone(),
+            folder: folder.clone(),
+            proofs: OnceLock::new(),
+        };
         let mut records = Records {
-            databases: found.databases.clone(),
+            lines: BTreeMap::new(),
+            databases: found.databases.iter().map(database).collect(),
+            layout: Layout::new(&place.download),
             unchecked: place.unchecked.clone(),
-            ..Records::default()
         };
         let mut all = Vec::new();
         for path in sums_of(project) {
@@ -113,8 +133,8 @@ impl Records {
     /// The same, of the checksum database alone: a go.sum may have been written while a portal
     /// answered, too.
     pub(super) fn of_database(&self, module: &ModuleVersion, of: Hashed, hash: &str) -> Word {
-        for (_, folder) in &self.databases {
-            let Ok(Some(answer)) = answer(folder, module) else {
+        for database in &self.databases {
+            let Ok(Some(answer)) = answer(&database.folder, module) else {
                 continue;
             };
             let Ok(record) = LookupRecord::parse(&answer) else {
@@ -122,6 +142,23 @@ impl Records {
             };
             if record.holds(&line(module, of, hash)) {
                 return Word::Right;
+            }
+            // What speaks against a file must be signed, and proven by the tiles.
+            let proofs = database.proofs.get_or_init(|| {
+                let known = database.known.as_ref()?;
+                Proofs::open(&self.layout, known).ok()
+            });
+            let proven = proofs.as_ref().and_then(|proofs| proofs.prove(module).ok());
+            let right = proven.and_then(|sums| match of {
+                Hashed::Zip => sums.zip,
+                Hashed::GoMod => sums.go_mod,
+            });
+            if let Some(right) = right.filter(|right| right != hash) {
+                return Word::Wrong {
+                    who: database.name.clone(),
+                    hash: right,
+                    sure: true,
+                };
             }
         }
         Word::Unknown

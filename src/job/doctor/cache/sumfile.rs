@@ -3,7 +3,8 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use super::{lock, read};
+use super::lock;
+use super::read::read;
 use crate::gomod::go_sum::{self, Line};
 
 /// The longest go.sum that is read, in bytes; that of kubernetes has 100 KB.
