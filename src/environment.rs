@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::model::order;
+
 /// Environment variables as they were when goroam started.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
@@ -70,11 +72,10 @@ pub fn is_same_name(one: &str, other: &str) -> bool {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(vars: I) -> Environment {
-        let vars = vars
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
-        Environment { vars }
+        let vars = vars.into_iter();
+        Environment {
+            vars: order::map(vars.map(|(name, value)| (name.into(), value.into()))),
+        }
     }
 }
 

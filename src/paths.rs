@@ -88,6 +88,29 @@ impl Paths {
         self.data.join("mirror")
     }
 
+    /// The folder of the mirror: `--mirror`, else `$GOROAM_MIRROR`, else the policy's, else
+    /// goroam's own. Absolute, since it becomes a `file://` URL. It need not exist.
+    pub fn mirror_at(
+        &self,
+        flag: Option<PathBuf>,
+        policy: Option<PathBuf>,
+        env: &Environment,
+    ) -> PathBuf {
+        let named = flag.or_else(|| env.path("GOROAM_MIRROR")).or(policy);
+        let place = named.unwrap_or_else(|| self.mirror());
+        std::path::absolute(&place).unwrap_or(place)
+    }
+
+    /// The projects that `goroam ready` remembers.
+    pub fn projects(&self) -> PathBuf {
+        self.state.join("projects.json")
+    }
+
+    /// What came of the agent's last `goroam ready --fetch`.
+    pub fn readiness(&self) -> PathBuf {
+        self.state.join("ready.json")
+    }
+
     /// The agent's socket.
     pub fn socket(&self) -> PathBuf {
         self.runtime.join("agent.sock")

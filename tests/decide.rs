@@ -36,6 +36,7 @@ fn profile(name: &str, when: Condition) -> Profile {
         when,
         env: BTreeMap::from([("GOPROXY".to_owned(), EnvValue::Text(name.to_owned()))]),
         accept_unauthenticated: false,
+        keep_ready: false,
         loosens: Vec::new(),
     }
 }
@@ -44,6 +45,7 @@ fn policy(profiles: Vec<Profile>) -> Policy {
     let targets = ["a", "b", "c", "d"].map(|name| (name.to_owned(), target(name)));
     Policy {
         agent: AgentSettings::default(),
+        mirror: Default::default(),
         targets: targets.into(),
         profiles,
     }

@@ -95,6 +95,7 @@ impl Tray {
             policy: folder.path().join("config/goroam.toml"),
             policy_named: true,
             state: folder.path().join("state"),
+            data: folder.path().join("state"),
             runtime: folder.path().join("run"),
         };
         let (events, told) = unbounded_channel();

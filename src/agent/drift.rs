@@ -7,6 +7,7 @@ use ring::digest::{SHA256, digest};
 use super::present::Present;
 use crate::gocmd::EnvFile;
 use crate::model::mask::mask;
+use crate::model::order;
 use crate::model::status::Drift;
 use crate::state::memory::Written;
 use crate::state::{Baseline, Memory};
@@ -32,14 +33,10 @@ pub(crate) fn find(
     if written.sha256 == sha256 {
         return BTreeMap::new();
     }
-    written
-        .values
-        .iter()
-        .filter_map(|(name, wrote)| {
-            let found = present.values.get(name);
-            (found != wrote.as_ref()).then(|| (name.clone(), (wrote.clone(), found.cloned())))
-        })
-        .collect()
+    order::map(written.values.iter().filter_map(|(name, wrote)| {
+        let found = present.values.get(name);
+        (found != wrote.as_ref()).then(|| (name.clone(), (wrote.clone(), found.cloned())))
+    }))
 }
 
 /// The same, as status shows it.

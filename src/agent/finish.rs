@@ -16,6 +16,7 @@ use super::round::{Ready, Stopwatch, millis};
 use super::session::{Session, load_baseline};
 use crate::gocmd::EnvText;
 use crate::model::mask::mask;
+use crate::model::order;
 use crate::model::status::Switch;
 use crate::model::{NetworkId, Observation, Snapshot};
 use crate::plan::{Plan, Step};
@@ -227,10 +228,7 @@ impl Session {
         memory.why = Some(why.to_owned());
         memory.switched_ms = switched_ms.or(memory.switched_ms);
         memory.snapshot = snapshot.clone();
-        memory.seen = report
-            .iter()
-            .map(|one| (one.target.clone(), one.clone()))
-            .collect();
+        memory.seen = order::map(report.iter().map(|one| (one.target.clone(), one.clone())));
         if let Some(identity) = snapshot.identity()
             && memory.pinned.is_none()
         {
@@ -274,22 +272,19 @@ fn values_after(
     present: &Present,
     plan: &Plan,
 ) -> BTreeMap<String, Option<String>> {
-    plan.steps
-        .iter()
-        .map(|step| {
-            let value = match step {
-                Step::Set { value, .. } => Some(value.clone()),
-                Step::Unset { .. } => None,
-                // What is respected stays a drift: the note keeps what goroam wrote.
-                Step::Leave { name, .. } => memory
-                    .written
-                    .as_ref()
-                    .and_then(|written| written.values.get(name).cloned())
-                    .unwrap_or_else(|| present.values.get(name).cloned()),
-            };
-            (step.name().to_owned(), value)
-        })
-        .collect()
+    order::map(plan.steps.iter().map(|step| {
+        let value = match step {
+            Step::Set { value, .. } => Some(value.clone()),
+            Step::Unset { .. } => None,
+            // What is respected stays a drift: the note keeps what goroam wrote.
+            Step::Leave { name, .. } => memory
+                .written
+                .as_ref()
+                .and_then(|written| written.values.get(name).cloned())
+                .unwrap_or_else(|| present.values.get(name).cloned()),
+        };
+        (step.name().to_owned(), value)
+    }))
 }
 
 fn turn_report(

@@ -7,6 +7,7 @@ use super::error::Error;
 use super::present::managed;
 use crate::environment::Environment;
 use crate::gocmd::{ApplyError, EnvFile, EnvText, GoCommand, find, run};
+use crate::model::order;
 use crate::policy::expand::expand;
 use crate::policy::{EnvValue, Policy};
 use crate::state::Baseline;
@@ -43,7 +44,11 @@ impl GoFacts {
         let names = referred(policy);
         let managed = managed(policy, baseline);
         let lines = lines(file.1, &names, &managed, baseline);
-        let known = known.filter(|known| known.command.path.is_file());
+        let mirror = policy.mirror.path.as_deref().and_then(|path| path.to_str());
+        let mirror = mirror.filter(|_| names.contains("MIRROR"));
+        let known = known
+            .filter(|known| known.command.path.is_file())
+            .filter(|known| known.values.get("MIRROR").map(String::as_str) == mirror);
         if let Some(known) = known
             && known.lines == lines
             && known.names == names
@@ -57,7 +62,7 @@ impl GoFacts {
         let asked: Vec<&str> = names
             .iter()
             .map(String::as_str)
-            .filter(|n| *n != "HOME")
+            .filter(|name| !matches!(*name, "HOME" | "MIRROR"))
             .collect();
         let mut values = BTreeMap::new();
         if !asked.is_empty() {
@@ -74,6 +79,7 @@ impl GoFacts {
         if let Some(home) = env.home().and_then(|home| home.to_str().map(str::to_owned)) {
             values.insert("HOME".to_owned(), home);
         }
+        values.extend(mirror.map(|path| ("MIRROR".to_owned(), path.to_owned())));
         let fixed = resting_on(&names).filter(|name| env.get(name).is_some());
         Ok(GoFacts {
             command,
@@ -155,7 +161,7 @@ fn lines(
         };
         Some((name.to_owned(), value?))
     });
-    foreign.chain(before).collect()
+    order::map(foreign.chain(before))
 }
 
 /// The environment in which go answers as if goroam had written nothing; `None`: no value

@@ -41,7 +41,9 @@ impl Loaded {
 pub fn load_policy(paths: &Paths, env: &Environment) -> Result<Loaded, Error> {
     // A link to nowhere, or a folder that may not be searched, is no wish for the built-in one.
     if !paths.policy_named && !is_there(&paths.policy) {
-        return built_in(env);
+        let mut loaded = built_in(env)?;
+        settle(&mut loaded, paths, env);
+        return Ok(loaded);
     }
     let home = env.home();
     let text = read_policy_text(&paths.policy)?;
@@ -53,7 +55,16 @@ pub fn load_policy(paths: &Paths, env: &Environment) -> Result<Loaded, Error> {
         folder: folder.unwrap_or(Path::new(".")),
         home: home.as_deref(),
     };
-    check(Some(paths.policy.clone()), text, place)
+    let mut loaded = check(Some(paths.policy.clone()), text, place)?;
+    settle(&mut loaded, paths, env);
+    Ok(loaded)
+}
+
+/// Where the mirror is, by what everybody says of it.
+fn settle(loaded: &mut Loaded, paths: &Paths, env: &Environment) {
+    let named = loaded.policy.mirror.path.take();
+    let folder = paths.mirror_at(None, named, env);
+    loaded.policy.settle_mirror(folder);
 }
 
 fn is_there(path: &Path) -> bool {

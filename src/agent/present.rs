@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
 use crate::gocmd::{ApplyError, EnvFile, EnvText};
+use crate::model::order;
 use crate::policy::Policy;
 use crate::state::Baseline;
 
@@ -29,7 +30,7 @@ impl Present {
             Some((name.clone(), value))
         };
         Present {
-            values: managed.iter().filter_map(line).collect(),
+            values: order::map(managed.iter().filter_map(line)),
             bytes: text.map(|text| text.0),
             trouble: None,
         }
@@ -50,7 +51,7 @@ pub(crate) fn read_text(file: &EnvFile) -> Result<Option<EnvText>, Error> {
 
 /// Everything that goroam manages: what the policy sets, and what it once set.
 pub(crate) fn managed(policy: &Policy, baseline: Option<&Baseline>) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> = policy.managed().into_iter().map(str::to_owned).collect();
+    let mut names: BTreeSet<String> = order::set(policy.managed().into_iter().map(str::to_owned));
     names.extend(
         baseline
             .into_iter()

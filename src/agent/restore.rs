@@ -14,6 +14,7 @@ use super::round::millis;
 use super::session::Session;
 use crate::gocmd::{self, EnvText, RestoreError};
 use crate::model::Snapshot;
+use crate::model::order;
 use crate::plan::{Want, diff};
 use crate::state::entry::Outcome;
 use crate::state::{Baseline, Entry};
@@ -39,11 +40,12 @@ impl Session {
         };
         let file = self.own_file()?;
         let present = self.present();
-        let wants: BTreeMap<String, Want> = baseline
-            .values
-            .iter()
-            .map(|(name, value)| (name.clone(), Want::Baseline(value.clone())))
-            .collect();
+        let wants: BTreeMap<String, Want> = order::map(
+            baseline
+                .values
+                .iter()
+                .map(|(name, value)| (name.clone(), Want::Baseline(value.clone()))),
+        );
         let plan = diff(&present.values, &wants);
         let changed: Vec<String> = plan.changes().map(|step| step.name().to_owned()).collect();
         let alone = self.memory.written.as_ref().is_some_and(|written| {

@@ -22,7 +22,7 @@ use crate::gocmd::{EnvFile, EnvText, Prepared, prepare};
 use crate::model::{Change, Observation, Phase, Phases, Proof, Snapshot, Target, Verdict};
 use crate::plan::{Plan, Want, diff};
 use crate::policy::settle::{self, Burst, Footing};
-use crate::policy::{Decision, Facts, OnDrift, Seen, decide, needed};
+use crate::policy::{Decision, Facts, OnDrift, Policy, Seen, decide, needed};
 use crate::probe::Prober;
 use crate::state::{Baseline, Health, Memory};
 
@@ -70,7 +70,8 @@ impl Ready {
             .seen
             .values()
             .any(|seen| seen.observation.verdict == Verdict::Portal);
-        let nothing_up = !self.seen.is_empty() && self.seen.values().all(|seen| !seen.up);
+        let mut remote = told_by_network(&self.input.loaded.policy, &self.seen, None).peekable();
+        let nothing_up = remote.peek().is_some() && remote.all(|seen| !seen.up);
         failing || (self.input.snapshot.is_online() && (portal || nothing_up))
     }
 }
@@ -93,7 +94,8 @@ pub(crate) async fn round(input: Input, write: bool) -> Result<Ready, Error> {
         && !plan.is_empty()
     {
         let settle = policy.agent.settle;
-        let footing = settle::footing(&decision, &input.snapshot, seen.values());
+        let told = told_by_network(policy, &seen, Some(&decision));
+        let footing = settle::footing(&decision, &input.snapshot, told);
         let at = settle::act_at(footing, burst, settle);
         if Instant::now() < at {
             debug!(?footing, profile = decision.profile, "waits for quiet");
@@ -119,6 +121,24 @@ pub(crate) async fn round(input: Input, write: bool) -> Result<Ready, Error> {
         prepared,
         ms,
     })
+}
+
+/// What was seen of the network: what only this machine says of itself does not count, unless
+/// the chosen profile's condition asks for it.
+fn told_by_network<'a>(
+    policy: &'a Policy,
+    seen: &'a BTreeMap<String, Seen>,
+    decision: Option<&Decision>,
+) -> impl Iterator<Item = &'a Seen> {
+    let chosen = decision.and_then(|decision| policy.profile(&decision.profile));
+    let asked = chosen.map(|(_, profile)| profile.when.targets());
+    let asked = asked.unwrap_or_default();
+    seen.iter()
+        .filter(move |(name, _)| {
+            let local = policy.targets.get(*name).is_some_and(Target::is_local);
+            !local || asked.contains(name.as_str())
+        })
+        .map(|(_, seen)| seen)
 }
 
 /// What a plan rests on: the go command, and what stands in the go env file.

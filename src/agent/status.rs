@@ -8,8 +8,10 @@ use super::present::{Present, managed};
 use super::session::Session;
 use crate::gocmd::shadows;
 use crate::model::mask::mask;
-use crate::model::status::{NetworkStatus, Pinned, Status, TargetStatus};
+use crate::model::order;
+use crate::model::status::{NetworkStatus, Pinned, Readiness, Status, TargetStatus};
 use crate::model::{Chain, Snapshot, Tier};
+use crate::state::file;
 use crate::watch::survey;
 
 impl Session {
@@ -59,41 +61,39 @@ impl Session {
             ));
         }
         let names = managed(policy, self.baseline.as_ref());
-        let lines: BTreeMap<String, Option<String>> = names
-            .into_iter()
-            .map(|name| {
-                let line = present.values.get(&name).cloned();
-                (name, line)
-            })
-            .collect();
+        let lines: BTreeMap<String, Option<String>> = order::map(names.into_iter().map(|name| {
+            let line = present.values.get(&name).cloned();
+            (name, line)
+        }));
         let weakened = profile
             .map(|(_, profile)| profile.loosens.clone())
             .unwrap_or_default();
+        let goproxy = present.values.get("GOPROXY");
+        let chain = goproxy.and_then(|value| Chain::parse(value).ok());
         Status {
             profile: memory.profile.clone(),
             since: memory.since,
             agent: Default::default(),
             pinned: pinned.cloned(),
-            applied: present
-                .values
-                .iter()
-                .map(|(n, v)| (n.clone(), mask(v)))
-                .collect(),
+            applied: order::map(present.values.iter().map(|(n, v)| (n.clone(), mask(v)))),
             targets: policy
                 .targets
-                .keys()
-                .map(|name| TargetStatus::new(name, memory.seen.get(name)))
+                .iter()
+                .map(|(name, target)| TargetStatus {
+                    local: target.is_local(),
+                    ..TargetStatus::new(name, memory.seen.get(name))
+                })
                 .collect(),
             shadowed: shadows(&self.env, &lines),
             drift: file
                 .map(|file| drift::shown(memory, &file, present))
                 .unwrap_or_default(),
             network: NetworkStatus::from(snapshot),
-            tier: present
-                .values
-                .get("GOPROXY")
-                .and_then(|value| Chain::parse(value).ok())
-                .map(|chain| Tier::of(&chain)),
+            tier: chain.as_ref().map(Tier::of),
+            from: chain
+                .as_ref()
+                .map(|chain| Tier::in_words(chain, policy.mirror.path.as_deref())),
+            ready: self.readiness(),
             switched_ms: memory.switched_ms,
             why: memory.why.clone(),
             weakened,
@@ -109,14 +109,22 @@ impl Session {
         }
     }
 
+    /// What `goroam ready` left behind; a file that cannot be read is one that is not there.
+    pub(crate) fn readiness(&self) -> Option<Readiness> {
+        let bytes = file::read(&self.paths.readiness(), 64 << 10).ok()??;
+        serde_json::from_slice(&bytes).ok()
+    }
+
     fn was(&self) -> BTreeMap<String, Option<String>> {
         let Some(baseline) = &self.baseline else {
             return BTreeMap::new();
         };
-        baseline
-            .values
-            .iter()
-            .map(|(name, value)| (name.clone(), value.as_ref().map(|value| mask(value))))
-            .collect()
+        let shown = |value: &Option<String>| value.as_ref().map(|value| mask(value));
+        order::map(
+            baseline
+                .values
+                .iter()
+                .map(|(name, value)| (name.clone(), shown(value))),
+        )
     }
 }

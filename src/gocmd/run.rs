@@ -15,6 +15,7 @@ use tokio::process::{Child, Command};
 use super::command::GoCommand;
 use crate::environment::{Environment, is_same_name};
 use crate::model::mask;
+use crate::model::order;
 
 /// `go env` takes 4 to 12 ms; one that takes this long hangs on a dead network drive.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -58,6 +59,55 @@ pub async fn values(
     })
 }
 
+/// The same in a folder, for what depends on it (GOMOD, GOWORK, a relative GOENV). Its go.mod may
+/// want another toolchain, which go would load at once for any command line but exactly
+/// `go env GOTOOLCHAIN` (`toolchain/select.go:Select`): so that one is asked alone.
+///
+/// # Errors
+/// When go cannot be run or says no.
+pub async fn values_in(
+    go: &GoCommand,
+    env: &Environment,
+    folder: &Path,
+    names: &[&str],
+) -> Result<BTreeMap<String, String>, RunError> {
+    let asked = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let mut own = child_env(go, env, ["GOTOOLCHAIN"].into_iter(), None);
+    restore(&mut own, env, "GOWORK");
+    restore(&mut own, env, "GOFLAGS");
+    let mut args = vec!["env".to_owned(), "-json".to_owned()];
+    let others: Vec<&str> = names
+        .iter()
+        .copied()
+        .filter(|name| *name != "GOTOOLCHAIN")
+        .collect();
+    let all: Vec<String> = asked(&others);
+    args.extend(all);
+    let mut local = own.clone();
+    local.push(("GOTOOLCHAIN".into(), "local".into()));
+    let out = go_env_in(go, local, &args, folder).await?;
+    let mut values: BTreeMap<String, String> =
+        serde_json::from_slice(&out).map_err(|error| RunError {
+            command: command_line(go, &args),
+            why: format!("its output is not the JSON that was asked for: {error}"),
+        })?;
+    if names.contains(&"GOTOOLCHAIN") {
+        let args = asked(&["env", "GOTOOLCHAIN"]);
+        let out = go_env_in(go, own, &args, folder).await?;
+        let value = String::from_utf8_lossy(&out).trim_end().to_owned();
+        values.insert("GOTOOLCHAIN".to_owned(), value);
+    }
+    Ok(values)
+}
+
+/// Gives a variable back that goroam takes from its own calls.
+fn restore(child: &mut Vec<(OsString, OsString)>, env: &Environment, name: &str) {
+    child.retain(|(own, _)| !own.to_str().is_some_and(|own| is_same_name(own, name)));
+    if let Some(value) = env.get(name) {
+        child.push((name.into(), value.into()));
+    }
+}
+
 /// `go env -w NAME=VALUE…` and `go env -u NAME…` on one file.
 pub(super) async fn write(
     go: &GoCommand,
@@ -77,6 +127,17 @@ pub(super) struct Output {
     pub(super) err: Vec<u8>,
 }
 
+/// Within what a command runs.
+pub(super) struct Bounds<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) limit: Duration,
+    /// Bytes of output that are kept; a command that says more is ended.
+    pub(super) most_out: u64,
+    /// In a process group of its own, which is ended as a whole at the limit. Not for what a
+    /// person waits for: Ctrl-C would not reach it.
+    pub(super) group: bool,
+}
+
 /// Runs a command to its end or to the limit, then ends it with all that it has started.
 /// Its environment is `env` and nothing else.
 pub(super) async fn bounded(
@@ -85,30 +146,50 @@ pub(super) async fn bounded(
     env: Vec<(OsString, OsString)>,
     limit: Duration,
 ) -> io::Result<Output> {
+    let bounds = Bounds {
+        folder: Path::new("/"),
+        limit,
+        most_out: MOST_OUT,
+        group: true,
+    };
+    within(program, args, env, &bounds).await
+}
+
+/// The same in a folder, and with as much output as is wanted.
+pub(super) async fn within(
+    program: &Path,
+    args: &[String],
+    env: Vec<(OsString, OsString)>,
+    bounds: &Bounds<'_>,
+) -> io::Result<Output> {
     let mut command = Command::new(program);
     command
         .args(args)
         .env_clear()
         .envs(env)
-        .current_dir(Path::new("/"))
+        .current_dir(bounds.folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     #[cfg(unix)]
-    command.process_group(0);
+    if bounds.group {
+        command.process_group(0);
+    }
     // A program without a console, such as the tray, would make go open one each time.
     #[cfg(windows)]
     command.creation_flags(windows_sys::Win32::System::Threading::CREATE_NO_WINDOW);
     let mut child = command.spawn()?;
-    match tokio::time::timeout(limit, output(&mut child)).await {
+    match tokio::time::timeout(bounds.limit, output(&mut child, bounds.most_out)).await {
         Ok(result) => result,
         Err(_) => {
-            end_group(&child);
+            if bounds.group {
+                end_group(&child);
+            }
             let _ = child.start_kill();
             Err(io::Error::new(
                 io::ErrorKind::TimedOut,
-                format!("no answer within {} s", limit.as_secs()),
+                format!("no answer within {} s", bounds.limit.as_secs()),
             ))
         }
     }
@@ -128,14 +209,12 @@ fn child_env<'a>(
     // What is set below must not stay beside it in another spelling.
     let mut pinned = vec!["GOTOOLCHAIN", "GOWORK", "GOROOT"];
     pinned.extend(file.map(|_| "GOENV"));
-    let mut vars: BTreeMap<OsString, OsString> = env
-        .iter()
-        .filter(|(name, _)| {
-            let mut others = left_out.iter().chain(&pinned);
-            !others.any(|other| is_same_name(name, other))
-        })
-        .map(|(name, value)| (name.into(), value.into()))
-        .collect();
+    let kept = env.iter().filter(|(name, _)| {
+        let mut others = left_out.iter().chain(&pinned);
+        !others.any(|other| is_same_name(name, other))
+    });
+    let mut vars: BTreeMap<OsString, OsString> =
+        order::map(kept.map(|(name, value)| (name.into(), value.into())));
     vars.insert("GOTOOLCHAIN".into(), "local".into());
     vars.insert("GOWORK".into(), "off".into());
     vars.insert("GOROOT".into(), go.goroot.clone().into());
@@ -156,11 +235,26 @@ async fn go_env(
     env: Vec<(OsString, OsString)>,
     args: &[String],
 ) -> Result<Vec<u8>, RunError> {
+    go_env_in(go, env, args, Path::new("/")).await
+}
+
+async fn go_env_in(
+    go: &GoCommand,
+    env: Vec<(OsString, OsString)>,
+    args: &[String],
+    folder: &Path,
+) -> Result<Vec<u8>, RunError> {
     let failed = |why: String| RunError {
         command: command_line(go, args),
         why: mask(&why),
     };
-    match bounded(&go.path, args, env, LIMIT).await {
+    let bounds = Bounds {
+        folder,
+        limit: LIMIT,
+        most_out: MOST_OUT,
+        group: true,
+    };
+    match within(&go.path, args, env, &bounds).await {
         Ok(output) if output.success => Ok(output.out),
         Ok(output) => Err(failed(complaint(go, &output.err))),
         Err(error) => Err(failed(error.to_string())),
@@ -194,12 +288,12 @@ fn command_line(go: &GoCommand, args: &[String]) -> String {
     mask(&format!("{} {}", go.path.display(), args.join(" ")))
 }
 
-async fn output(child: &mut Child) -> io::Result<Output> {
+async fn output(child: &mut Child, most_out: u64) -> io::Result<Output> {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let read_out = async {
         match stdout {
-            Some(pipe) => pipe.take(MOST_OUT).read_to_end(&mut out).await,
+            Some(pipe) => pipe.take(most_out).read_to_end(&mut out).await,
             None => Ok(0),
         }
     };

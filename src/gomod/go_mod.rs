@@ -1,1 +1,326 @@
-//! go.mod.
+//! go.mod (`golang.org/x/mod/modfile`), read as tolerantly as `ParseLax` and more: what go
+//! refuses is kept beside the rest, with its line and go's reason.
+
+use super::directive::{self, Replace};
+use super::line::{At, Fault};
+use super::module_version::ModuleVersion;
+use super::statement::{Statement, statements};
+
+/// `gover.DefaultGoModVersion`: what a go.mod without a `go` line is taken for.
+pub const DEFAULT_GO: &str = "1.16";
+
+/// Directives that may be written as a block.
+const BLOCKS: [&str; 8] = [
+    "module", "godebug", "require", "exclude", "replace", "retract", "tool", "ignore",
+];
+
+/// A go.mod.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GoMod {
+    /// `module PATH`.
+    pub module: Option<At<String>>,
+    /// `go 1.21`.
+    pub go: Option<At<String>>,
+    /// `toolchain go1.21.3`, or `default`.
+    pub toolchain: Option<At<String>>,
+    /// `godebug KEY=VALUE`.
+    pub godebug: Vec<At<(String, String)>>,
+    /// `require`.
+    pub require: Vec<Require>,
+    /// `exclude`.
+    pub exclude: Vec<At<ModuleVersion>>,
+    /// `replace`; those that go refuses have an error.
+    pub replace: Vec<Replace>,
+    /// `retract`.
+    pub retract: Vec<At<Retract>>,
+    /// `tool PACKAGE`.
+    pub tool: Vec<At<String>>,
+    /// `ignore FOLDER`.
+    pub ignore: Vec<At<String>>,
+    /// Directives that no go known here reads. Go refuses them in a main module and passes
+    /// them over in a dependency.
+    pub unknown: Vec<At<String>>,
+    /// All that go refuses in it, in the order of the lines.
+    pub faults: Vec<Fault>,
+}
+
+/// `require PATH VERSION [// indirect]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Require {
+    /// What is required.
+    pub module: ModuleVersion,
+    /// Does its comment say `// indirect`?
+    pub indirect: bool,
+    /// The line's number, from 1.
+    pub line: usize,
+    /// Why go refuses it. A branch or a commit in the place of a version is resolved by the
+    /// next go command that may write go.mod, and refused until then.
+    pub error: Option<String>,
+}
+
+/// Versions that their author took back: from `low` to `high`, both included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retract {
+    /// The lowest.
+    pub low: String,
+    /// The highest.
+    pub high: String,
+}
+
+impl GoMod {
+    /// The go version that the module asks for; [`DEFAULT_GO`] where it does not say.
+    pub fn go_version(&self) -> &str {
+        self.go.as_ref().map_or(DEFAULT_GO, |go| &go.value)
+    }
+
+    /// By what go replaces this version: a line for it alone goes before one for all.
+    pub fn replacement(&self, module: &ModuleVersion) -> Option<&Replace> {
+        replacement(&self.replace, module)
+    }
+}
+
+pub(super) fn replacement<'a>(all: &'a [Replace], module: &ModuleVersion) -> Option<&'a Replace> {
+    let of = |version: &str| {
+        // The last line of several alike counts (`modload.toReplaceMap`).
+        all.iter().rev().find(|replace| {
+            replace.error.is_none()
+                && replace.old.path == module.path
+                && replace.old.version == version
+        })
+    };
+    of(&module.version).or_else(|| of(""))
+}
+
+/// Reads a go.mod. Never fails: see [`GoMod::faults`].
+pub fn parse(text: &str) -> GoMod {
+    let read = statements(text, &BLOCKS);
+    let mut out = GoMod {
+        unknown: read.unknown,
+        faults: read.faults,
+        ..GoMod::default()
+    };
+    for statement in &read.all {
+        if let Err(message) = add(&mut out, statement) {
+            out.faults.push(Fault::new(statement.line, message));
+        }
+    }
+    out.faults.sort_by_key(|fault| fault.line);
+    out
+}
+
+fn add(out: &mut GoMod, statement: &Statement) -> Result<(), String> {
+    let line = statement.line;
+    match statement.verb.as_str() {
+        "module" => once(&mut out.module, statement, |statement| {
+            directive::only(statement, "usage: module module/path")
+        }),
+        "go" => once(&mut out.go, statement, directive::go),
+        "toolchain" => once(&mut out.toolchain, statement, directive::toolchain),
+        "godebug" => {
+            let value = directive::godebug(statement)?;
+            out.godebug.push(At { value, line });
+            Ok(())
+        }
+        "require" => {
+            let (module, error) = directive::module_version(statement);
+            out.require.push(Require {
+                module,
+                indirect: is_indirect(statement.comment.as_deref()),
+                line,
+                error: error.clone(),
+            });
+            error.map_or(Ok(()), Err)
+        }
+        "exclude" => {
+            let (value, error) = directive::module_version(statement);
+            error.map_or(Ok(()), Err)?;
+            out.exclude.push(At { value, line });
+            Ok(())
+        }
+        "replace" => {
+            let replace = directive::replace(statement);
+            let error = replace.error.clone();
+            out.replace.push(replace);
+            error.map_or(Ok(()), Err)
+        }
+        "retract" => {
+            let value = retract(&statement.words)?;
+            out.retract.push(At { value, line });
+            Ok(())
+        }
+        verb @ ("tool" | "ignore") => {
+            let usage = format!("{verb} directive expects exactly one argument");
+            let value = directive::only(statement, &usage)?;
+            let list = if verb == "tool" {
+                &mut out.tool
+            } else {
+                &mut out.ignore
+            };
+            list.push(At { value, line });
+            Ok(())
+        }
+        verb => {
+            out.unknown.push(At {
+                value: verb.to_owned(),
+                line,
+            });
+            Ok(())
+        }
+    }
+}
+
+/// A directive that may stand only once.
+pub(super) fn once(
+    place: &mut Option<At<String>>,
+    statement: &Statement,
+    read: impl Fn(&Statement) -> Result<String, String>,
+) -> Result<(), String> {
+    if place.is_some() {
+        return Err(format!("repeated {} statement", statement.verb));
+    }
+    *place = Some(At {
+        value: read(statement)?,
+        line: statement.line,
+    });
+    Ok(())
+}
+
+/// `modfile.isIndirect`: the word alone, or followed by `;` and more.
+fn is_indirect(comment: Option<&str>) -> bool {
+    let mut words = comment.unwrap_or_default().split_whitespace();
+    match (words.next(), words.next()) {
+        (Some("indirect"), None) | (Some("indirect;"), Some(_)) => true,
+        _ => false,
+    }
+}
+
+/// `modfile.parseVersionInterval`: `v1.0.0` or `[v1.0.0, v1.2.0]`.
+fn retract(words: &[String]) -> Result<Retract, String> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (low, high) = match words.as_slice() {
+        ["[", low, ",", high, "]"] => (*low, *high),
+        [one] if !matches!(*one, "[" | "(") => (*one, *one),
+        _ => return Err("expected a version or [low, high] after retract".to_owned()),
+    };
+    let version = |word: &str| {
+        let word = directive::unquote(word)?;
+        super::semver::canonical(&word)
+            .ok_or_else(|| format!("retract: version {word:?} invalid: must be of the form v1.2.3"))
+    };
+    Ok(Retract {
+        low: version(low)?,
+        high: version(high)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_directive_is_read() {
+        let read = parse(
+            "module a.test/m // Deprecated: no\n\ngo 1.24rc1\ntoolchain go1.24.1\n\
+             godebug default=go1.21\nrequire (\n\ta.test/b v1.2\n\ta.test/c/v2 v2.0.0 // indirect\n\
+             \t\"a.test/d\" v1.0.0 // indirect; why\n)\nexclude a.test/e v1.0.0\n\
+             replace a.test/b => ../b\nreplace a.test/c/v2 v2.0.0 => x.test/c/v2 v2.0.1\n\
+             retract [v1.0.0, v1.0.5] // bad\nretract v1.1.0\ntool a.test/b/cmd\nignore ./web\nfuture x\n",
+        );
+        assert_eq!(read.faults, []);
+        assert_eq!(read.module.as_ref().unwrap().value, "a.test/m");
+        assert_eq!(
+            (read.go_version(), read.go.as_ref().unwrap().line),
+            ("1.24rc1", 3)
+        );
+        let required: Vec<_> = read
+            .require
+            .iter()
+            .map(|one| (one.module.to_string(), one.indirect, one.line))
+            .collect();
+        assert_eq!(
+            required,
+            [
+                ("a.test/b@v1.2.0".to_owned(), false, 7),
+                ("a.test/c/v2@v2.0.0".to_owned(), true, 8),
+                ("a.test/d@v1.0.0".to_owned(), true, 9),
+            ]
+        );
+        assert!(read.replace[0].is_local() && !read.replace[1].is_local());
+        let by = read.replacement(&ModuleVersion::new("a.test/c/v2", "v2.0.0"));
+        assert_eq!(by.unwrap().new.to_string(), "x.test/c/v2@v2.0.1");
+        assert!(
+            read.replacement(&ModuleVersion::new("a.test/c/v2", "v2.0.9"))
+                .is_none()
+        );
+        assert_eq!(read.retract[0].value.high, "v1.0.5");
+        assert_eq!(
+            read.unknown,
+            [At {
+                value: "future".to_owned(),
+                line: 18
+            }]
+        );
+        assert_eq!(parse("").go_version(), "1.16");
+    }
+
+    #[test]
+    fn what_go_refuses_is_kept_with_its_line_and_reason() {
+        let read = parse(
+            "module m\nreplace a.test/b => file:///srv/b\nreplace a.test/c => /srv/c v1.0.0\n\
+             replace a.test/d => x.test/d@v1.0.0\nrequire a.test/e master\ngo 1\nmodule n\nreplace x\n",
+        );
+        let kept: Vec<_> = read
+            .replace
+            .iter()
+            .map(|one| (one.new.path.as_str(), one.line, one.error.is_some()))
+            .collect();
+        assert_eq!(
+            kept,
+            [
+                ("file:///srv/b", 2, true),
+                ("/srv/c", 3, true),
+                ("x.test/d@v1.0.0", 4, true),
+                ("", 8, true)
+            ]
+        );
+        assert_eq!(read.require[0].module.version, "master");
+        let faults: Vec<_> = read.faults.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            faults,
+            [
+                "line 2: replacement module without version must be directory path (rooted or starting with . or ..)",
+                "line 3: replacement module directory path \"/srv/c\" cannot have version",
+                "line 4: replacement module must match format 'path version', not 'path@version'",
+                "line 5: require a.test/e: version \"master\" invalid: must be of the form v1.2.3",
+                "line 6: invalid go version '1': must match format 1.23.0",
+                "line 7: repeated module statement",
+                "line 8: usage: replace module/path [v1.2.3] => other/module v1.4 or replace module/path [v1.2.3] => ../local/directory",
+            ]
+        );
+        assert!(
+            read.replacement(&ModuleVersion::new("a.test/b", "v1.0.0"))
+                .is_none()
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "(?s).{0,200}") {
+            parse(&text);
+        }
+
+        #[test]
+        fn nothing_that_looks_like_one_makes_it_panic(
+            words in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "module", "go", "require", "replace", "retract", "=>", "(", ")", "[", "]", ",",
+                    "\n", " ", "v1.0.0", "v2", "a.test/b/v2", "gopkg.in/", "gopkg.in/x.v", "/v", ".v",
+                    "\"", "\\", "`", "//", "/*", "é", "1.21", "go1", "../x", "C:", "\u{feff}", "-unstable",
+                ]),
+                0..40,
+            )
+        ) {
+            parse(&words.concat());
+        }
+    }
+}

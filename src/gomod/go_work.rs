@@ -1,1 +1,117 @@
-//! go.work.
+//! go.work (`golang.org/x/mod/modfile/work.go`), read as tolerantly as go.mod is.
+
+use super::directive::{self, Replace};
+use super::go_mod::{once, replacement};
+use super::line::{At, Fault};
+use super::module_version::ModuleVersion;
+use super::statement::{Statement, statements};
+
+/// `gover.DefaultGoWorkVersion`: what a go.work without a `go` line is taken for.
+pub const DEFAULT_GO: &str = "1.18";
+
+/// A go.work.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GoWork {
+    /// `go 1.21`.
+    pub go: Option<At<String>>,
+    /// `toolchain go1.21.3`, or `default`.
+    pub toolchain: Option<At<String>>,
+    /// `godebug KEY=VALUE`.
+    pub godebug: Vec<At<(String, String)>>,
+    /// `use FOLDER`, as written: with `/` on every system, relative to go.work or absolute.
+    pub r#use: Vec<At<String>>,
+    /// `replace`; it goes before those of the modules. Those that go refuses have an error.
+    pub replace: Vec<Replace>,
+    /// Directives that no go known here reads; go refuses them.
+    pub unknown: Vec<At<String>>,
+    /// All that go refuses in it, in the order of the lines.
+    pub faults: Vec<Fault>,
+}
+
+impl GoWork {
+    /// The go version that the workspace asks for; [`DEFAULT_GO`] where it does not say.
+    pub fn go_version(&self) -> &str {
+        self.go.as_ref().map_or(DEFAULT_GO, |go| &go.value)
+    }
+
+    /// By what go replaces this version: a line for it alone goes before one for all.
+    pub fn replacement(&self, module: &ModuleVersion) -> Option<&Replace> {
+        replacement(&self.replace, module)
+    }
+}
+
+/// Reads a go.work. Never fails: see [`GoWork::faults`].
+pub fn parse(text: &str) -> GoWork {
+    let read = statements(text, &["godebug", "use", "replace"]);
+    let mut out = GoWork {
+        unknown: read.unknown,
+        faults: read.faults,
+        ..GoWork::default()
+    };
+    for statement in &read.all {
+        if let Err(message) = add(&mut out, statement) {
+            out.faults.push(Fault::new(statement.line, message));
+        }
+    }
+    out.faults.sort_by_key(|fault| fault.line);
+    out
+}
+
+fn add(out: &mut GoWork, statement: &Statement) -> Result<(), String> {
+    let line = statement.line;
+    match statement.verb.as_str() {
+        "go" => return once(&mut out.go, statement, directive::go),
+        "toolchain" => return once(&mut out.toolchain, statement, directive::toolchain),
+        "godebug" => {
+            let value = directive::godebug(statement)?;
+            out.godebug.push(At { value, line });
+        }
+        "use" => {
+            let value = directive::only(statement, "usage: use local/dir")?;
+            out.r#use.push(At { value, line });
+        }
+        "replace" => {
+            let replace = directive::replace(statement);
+            let error = replace.error.clone();
+            out.replace.push(replace);
+            return error.map_or(Ok(()), Err);
+        }
+        verb => out.unknown.push(At {
+            value: verb.to_owned(),
+            line,
+        }),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workspace_is_read() {
+        let read = parse(
+            "go 1.22\r\n\r\nuse (\r\n\t./a\r\n\t\"./b c\" // b\r\n)\r\nuse ../d\r\n\
+             replace x.test/y => ./y\r\nreplace x.test/z => file:///z\r\nrequire x v1\r\n",
+        );
+        let used: Vec<_> = read
+            .r#use
+            .iter()
+            .map(|one| (one.value.as_str(), one.line))
+            .collect();
+        assert_eq!(used, [("./a", 4), ("./b c", 5), ("../d", 7)]);
+        assert_eq!(read.go_version(), "1.22");
+        let module = ModuleVersion::new("x.test/y", "v1.0.0");
+        assert_eq!(read.replacement(&module).unwrap().new.path, "./y");
+        assert_eq!(read.faults.len(), 1, "{:?}", read.faults);
+        assert_eq!(read.unknown[0].value, "require");
+        assert_eq!(parse("").go_version(), "1.18");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "(?s).{0,200}") {
+            parse(&text);
+        }
+    }
+}

@@ -6,11 +6,17 @@
 //!
 //! May import: model, gosum.
 
+mod directive;
 pub mod go_mod;
 pub mod go_sum;
+pub mod go_version;
 pub mod go_work;
+mod line;
 pub mod module_version;
 pub mod modules_txt;
 pub mod semver;
+mod statement;
 
+pub use directive::{Replace, is_directory};
+pub use line::{At, Fault};
 pub use module_version::ModuleVersion;

@@ -31,6 +31,22 @@ pub fn is_canonical(version: &str) -> bool {
     version.matches('.').count() >= 2 && parts(version).is_some()
 }
 
+/// The form in which go keeps a version (`module.CanonicalVersion`): `v1.2` is `v1.2.0`, and of
+/// build metadata only `+incompatible` stays. `None` where it is no version.
+pub fn canonical(version: &str) -> Option<String> {
+    let Parts {
+        numbers: [major, minor, patch],
+        prerelease,
+    } = parts(version)?;
+    let dash = if prerelease.is_empty() { "" } else { "-" };
+    let build = if version.ends_with("+incompatible") {
+        "+incompatible"
+    } else {
+        ""
+    };
+    Some(format!("v{major}.{minor}.{patch}{dash}{prerelease}{build}"))
+}
+
 /// Has it a `-` part? `@latest` takes such a one only where there is no release.
 pub fn is_prerelease(version: &str) -> bool {
     parts(version).is_some_and(|parts| !parts.prerelease.is_empty())

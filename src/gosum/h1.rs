@@ -2,7 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ring::digest::{Context, SHA256, digest};
+use ring::digest::{Context, SHA256};
+
+use crate::model::order;
 
 /// A file name that would make the summary ambiguous (`dirhash: filenames with newlines are
 /// not supported`).
@@ -18,20 +20,70 @@ pub struct H1Error;
 pub fn hash_files<'a>(
     files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
 ) -> Result<String, H1Error> {
-    let mut files: Vec<_> = files.into_iter().collect();
+    hash_sums(
+        files
+            .into_iter()
+            .map(|(name, content)| (name, sum_of(content)))
+            .collect(),
+    )
+}
+
+/// SHA-256 of one file.
+pub type Sum = [u8; 32];
+
+/// The same from each file's SHA-256, for files that are not to be in memory.
+///
+/// # Errors
+/// When a name holds a newline.
+pub fn hash_sums(mut files: Vec<(&str, Sum)>) -> Result<String, H1Error> {
     // Bytewise, as Go's sort.Strings; a name that comes twice is summed twice.
-    files.sort_by_key(|(name, _)| *name);
+    order::sort_by_key(&mut files, |(name, _)| *name);
     let mut all = Context::new(&SHA256);
-    for (name, content) in files {
+    for (name, sum) in files {
         if name.contains('\n') {
             return Err(H1Error);
         }
-        all.update(hex(digest(&SHA256, content).as_ref()).as_bytes());
+        all.update(hex(&sum).as_bytes());
         all.update(b"  ");
         all.update(name.as_bytes());
         all.update(b"\n");
     }
     Ok(format!("h1:{}", STANDARD.encode(all.finish())))
+}
+
+/// SHA-256 of a file that is read piece by piece.
+pub struct Summing(Context);
+
+impl Summing {
+    /// Of nothing yet.
+    pub fn new() -> Summing {
+        Summing(Context::new(&SHA256))
+    }
+
+    /// Its next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The sum.
+    pub fn finish(self) -> Sum {
+        let mut sum = [0; 32];
+        sum.copy_from_slice(self.0.finish().as_ref());
+        sum
+    }
+}
+
+impl Default for Summing {
+    fn default() -> Summing {
+        Summing::new()
+    }
+}
+
+/// SHA-256 of a file in memory.
+pub fn sum_of(content: &[u8]) -> Sum {
+    let mut summing = Summing::new();
+    summing.update(content);
+    summing.finish()
 }
 
 /// The hash on a go.sum line that ends in `/go.mod` (`modfetch.goModSum`).

@@ -4,6 +4,7 @@
 
 pub mod doctor;
 pub mod exec;
+pub mod meter;
 pub mod mirror;
 pub mod modzip;
 pub mod ready;

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::link::{Link, LinkKind};
+use super::order;
 use super::route::Route;
 use super::snapshot::{Resolver, Snapshot};
 
@@ -70,13 +71,10 @@ fn default_route_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Chang
             (Some(_), Some(_)) | (None, None) => false,
         };
         // The first of each list has just been told, if it moved.
-        let had: BTreeSet<_> = before.iter().map(|route| hop(route)).collect();
-        let has: BTreeSet<_> = after.iter().map(|route| hop(route)).collect();
-        let told: BTreeSet<_> = [before.first(), after.first()]
-            .into_iter()
-            .flatten()
-            .map(|route| hop(route))
-            .collect();
+        let had = order::set(before.iter().map(|route| hop(route)));
+        let has = order::set(after.iter().map(|route| hop(route)));
+        let first = [before.first(), after.first()].into_iter().flatten();
+        let told = order::set(first.map(|route| hop(route)));
         for route in after.iter().filter(|route| !told.contains(&hop(route))) {
             if !had.contains(&hop(route)) {
                 let (by, metric) = (route_name(new, route), route.metric);
@@ -105,8 +103,8 @@ fn metric_changes(
     after: &[&Route],
     changes: &mut Vec<Change>,
 ) {
-    let had: BTreeSet<_> = before.iter().map(|r| (hop(r), r.metric)).collect();
-    let has: BTreeSet<_> = after.iter().map(|r| (hop(r), r.metric)).collect();
+    let had = order::set(before.iter().map(|r| (hop(r), r.metric)));
+    let has = order::set(after.iter().map(|r| (hop(r), r.metric)));
     if had == has {
         return;
     }
@@ -134,8 +132,8 @@ fn hop(route: &Route) -> (u32, Option<IpAddr>) {
 }
 
 fn link_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Change>) {
-    let before: BTreeMap<u32, &Link> = old.links.iter().map(|link| (link.index, link)).collect();
-    let after: BTreeMap<u32, &Link> = new.links.iter().map(|link| (link.index, link)).collect();
+    let before: BTreeMap<u32, &Link> = order::map(old.links.iter().map(|link| (link.index, link)));
+    let after: BTreeMap<u32, &Link> = order::map(new.links.iter().map(|link| (link.index, link)));
     for link in old.links.iter().filter(|l| !after.contains_key(&l.index)) {
         changes.push(Change {
             what: format!("{} is gone", link.name),
@@ -225,7 +223,7 @@ fn carries_traffic(link: &Link) -> bool {
 
 fn usable_addresses(link: &Link) -> BTreeSet<&IpNet> {
     if link.is_running() {
-        link.global_addresses().collect()
+        order::set(link.global_addresses())
     } else {
         BTreeSet::new()
     }
@@ -255,11 +253,8 @@ fn route_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Change>) {
 
 /// All but the main table's default routes, which are told apart.
 fn configured_routes(snapshot: &Snapshot) -> BTreeSet<&Route> {
-    snapshot
-        .routes
-        .iter()
-        .filter(|route| !route.is_main_default() && snapshot.is_live(route))
-        .collect()
+    let told = |route: &&Route| !route.is_main_default() && snapshot.is_live(route);
+    order::set(snapshot.routes.iter().filter(told))
 }
 
 fn route_words(snapshot: &Snapshot, route: &Route) -> String {
@@ -292,8 +287,8 @@ fn route_name(snapshot: &Snapshot, route: &Route) -> String {
 }
 
 fn rule_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Change>) {
-    let had: BTreeSet<_> = old.rules.iter().collect();
-    let has: BTreeSet<_> = new.rules.iter().collect();
+    let had = order::set(&old.rules);
+    let has = order::set(&new.rules);
     let words = |rule: &super::route::Rule| {
         let family = if rule.v6 { "IPv6 " } else { "" };
         format!("{family}routing rule {}: {}", rule.priority, rule.text)

@@ -8,14 +8,17 @@
 pub mod chain;
 pub mod change;
 pub mod env_text;
+pub mod file_url;
 pub mod hop;
 pub mod link;
 pub mod mask;
 pub mod observation;
+pub mod order;
 pub mod pattern;
 mod proxy_url;
 pub mod route;
 mod since;
+pub mod size;
 pub mod snapshot;
 pub mod status;
 pub mod sumdb;

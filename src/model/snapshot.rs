@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::link::{Link, LinkKind};
+use super::order;
 use super::route::{Route, RouteKind, Rule};
 
 /// The resolver's configuration.
@@ -73,7 +74,7 @@ impl Snapshot {
             .filter(|route| route.is_main_default())
             .filter(|route| self.is_live(route))
             .collect();
-        routes.sort_by_key(|route| (route.is_v6(), route.metric));
+        order::sort_by_key(&mut routes, |route| (route.is_v6(), route.metric));
         routes
     }
 
@@ -142,13 +143,12 @@ impl Snapshot {
     /// The configured routes, few in words, many as a number and a checksum: a machine that
     /// speaks BGP has thousands.
     fn identity_of_routes(&self) -> Vec<String> {
-        let routes: BTreeSet<String> = self
+        let configured = self
             .routes
             .iter()
             .filter(|route| !route.is_default() && route.kind == RouteKind::Unicast)
-            .filter(|route| self.is_live(route))
-            .map(|route| format!("route {}", route.destination))
-            .collect();
+            .filter(|route| self.is_live(route));
+        let routes = order::set(configured.map(|route| format!("route {}", route.destination)));
         if routes.len() <= MOST_ROUTES_IN_WORDS {
             return routes.into_iter().collect();
         }

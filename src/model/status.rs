@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::observation::{Observation, Phases, Verdict};
+use super::order;
 use super::snapshot::{NetworkId, Resolver, Snapshot};
 use super::tier::Tier;
 
@@ -39,6 +40,9 @@ pub struct TargetStatus {
     pub up: Option<bool>,
     /// The verdict behind `up`.
     pub verdict: Option<Verdict>,
+    /// Is it on this machine, so that it says nothing of the network?
+    #[serde(default)]
+    pub local: bool,
     /// What was proven or what went wrong; "not needed" where nothing was asked.
     pub reason: String,
     /// Milliseconds by phase.
@@ -126,6 +130,23 @@ pub struct NetworkStatus {
     pub dns: Resolver,
 }
 
+/// How ready the projects that `goroam ready` remembers were for a place without a network, when
+/// somebody looked last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readiness {
+    /// When.
+    pub at: Timestamp,
+    /// 100: all of them build and test with no network.
+    pub percent: u8,
+    /// How many projects.
+    pub projects: usize,
+    /// How many module versions are missing.
+    pub missing: usize,
+    /// Why the agent could not bring what is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
 /// What is true now.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Status {
@@ -176,6 +197,12 @@ pub struct Status {
     /// The version of the goroam that answers; null when an agent older than this answers.
     #[serde(default)]
     pub version: Option<String>,
+    /// Where modules come from now, in words: "module proxy goproxy.io", "the mirror /m".
+    #[serde(default)]
+    pub from: Option<String>,
+    /// How ready the remembered projects are; null: nobody has looked yet.
+    #[serde(default)]
+    pub ready: Option<Readiness>,
     /// `[agent] notify`: does the user want to be told of switches and trouble?
     #[serde(default = "yes")]
     pub notify: bool,
@@ -189,7 +216,7 @@ impl Status {
     /// Every managed variable as it stands in the go env file; `None`: it has no line.
     pub fn lines(&self) -> BTreeMap<String, Option<String>> {
         let mut lines: BTreeMap<String, Option<String>> =
-            self.was.keys().map(|name| (name.clone(), None)).collect();
+            order::map(self.was.keys().map(|name| (name.clone(), None)));
         let applied = self
             .applied
             .iter()
@@ -205,6 +232,7 @@ impl TargetStatus {
         match seen {
             Some(seen) => TargetStatus {
                 name: name.to_owned(),
+                local: false,
                 up: Some(seen.is_up()),
                 verdict: Some(seen.verdict),
                 reason: seen.reason.clone(),
@@ -213,6 +241,7 @@ impl TargetStatus {
             },
             None => TargetStatus {
                 name: name.to_owned(),
+                local: false,
                 up: None,
                 verdict: None,
                 reason: "not needed".to_owned(),

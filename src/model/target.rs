@@ -138,6 +138,19 @@ impl Target {
         }
     }
 
+    /// What stands for it in a GOPROXY list: a proxy's base URL, a mirror's folder as a URL.
+    pub fn hop_url(&self) -> Option<String> {
+        match &self.kind {
+            TargetKind::Mirror { path } => Some(super::file_url::of_folder(path)),
+            TargetKind::GoProxy { .. }
+            | TargetKind::SumDb { .. }
+            | TargetKind::Https { .. }
+            | TargetKind::Icmp { .. }
+            | TargetKind::Tcp { .. }
+            | TargetKind::Listening { .. } => self.goproxy_url().map(str::to_owned),
+        }
+    }
+
     /// Can an `up` of this target not be forged by whoever runs the network? True for TLS
     /// (system roots, `ca` or `pin`) and for a signed note; false for plain http, ICMP, TCP,
     /// and for what only this machine says of itself.

@@ -32,10 +32,17 @@ pub(super) fn chains(value: &EnvValue, targets: &BTreeMap<String, Target>) -> Ve
         } => {
             let then = then.as_deref().unwrap_or_default();
             let then = expand(then, &stand_in).unwrap_or_default();
-            of.iter()
-                .filter_map(|name| targets.get(name)?.goproxy_url())
+            let mut found: Vec<Possible> = of
+                .iter()
+                .filter_map(|name| targets.get(name)?.hop_url())
                 .filter_map(|url| possible(&format!("{url}{separator}{then}"), None))
-                .collect()
+                .collect();
+            // Where every one is a mirror, the rest may be all there is.
+            let proxy = |name: &String| targets.get(name).is_some_and(|one| !one.is_local());
+            if !of.iter().any(proxy) {
+                found.extend(possible(&then, None));
+            }
+            found
         }
     }
 }

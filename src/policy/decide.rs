@@ -10,6 +10,7 @@ use super::evaluate::{evaluate, open_targets};
 use super::facts::{Facts, Trace};
 use super::profile::{EnvValue, Policy, Profile};
 use crate::model::Truth;
+use crate::model::order;
 
 /// A profile, as far as it was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,15 +178,17 @@ fn resolve_env(
                 separator,
             } => {
                 let url = fastest_url(policy, of, facts, facts.present.get(name));
-                match then {
-                    Some(then) => format!("{url}{separator}{then}"),
-                    None => url,
+                match (url, then) {
+                    (Some(url), Some(then)) => format!("{url}{separator}{then}"),
+                    (None, Some(then)) => then.clone(),
+                    (Some(url), None) => url,
+                    (None, None) => "off".to_owned(),
                 }
             }
         };
         (name.clone(), text)
     });
-    Some(env.collect())
+    Some(order::map(env))
 }
 
 fn fastest_url(
@@ -193,17 +196,13 @@ fn fastest_url(
     of: &[String],
     facts: Facts<'_>,
     present: Option<&String>,
-) -> String {
+) -> Option<String> {
     let time = |name: &String| -> Option<f64> {
         let seen = facts.seen.get(name).filter(|seen| seen.up)?;
         seen.observation.phases.total
     };
-    let url = |name: &String| {
-        policy
-            .targets
-            .get(name)
-            .and_then(|target| target.goproxy_url())
-    };
+    let target = |name: &String| policy.targets.get(name);
+    let url = |name: &String| target(name)?.hop_url();
     let best = of
         .iter()
         .filter_map(|name| Some((time(name)?, name)))
@@ -213,14 +212,17 @@ fn fastest_url(
             let in_force = url(name).is_some_and(|url| {
                 present.is_some_and(|value| {
                     value
-                        .strip_prefix(url)
+                        .strip_prefix(&url)
                         .is_some_and(|rest| rest.is_empty() || rest.starts_with([',', '|']))
                 })
             });
             in_force && time(name).is_some_and(|time| time <= best * NEAR)
         })
     });
-    // With none up the first one named is as good a guess as any: the user put it first.
-    let name = kept.or(best.map(|(_, name)| name)).or(of.first());
-    name.and_then(url).unwrap_or("off").to_owned()
+    // With none up the first proxy named is as good a guess as any: the user put it first. Of a
+    // mirror it is known that nothing is there.
+    let guess = of
+        .iter()
+        .find(|name| target(name).is_some_and(|target| !target.is_local()));
+    kept.or(best.map(|(_, name)| name)).or(guess).and_then(url)
 }

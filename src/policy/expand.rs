@@ -1,4 +1,6 @@
-//! `${NAME}` in a value of `env`: go's own variables and HOME.
+//! `${NAME}` in a value of `env`: go's own variables, HOME and the mirror.
+
+use crate::model::file_url::path as url_path;
 
 /// Replaces every `${NAME}` by what `lookup` says of the name. A `$` that no `{` follows stands
 /// for itself. Right behind `file://` a path is written as a URL wants it: `C:\go` becomes
@@ -34,23 +36,6 @@ pub fn references(text: &str) -> impl Iterator<Item = &str> {
         .skip(1)
         .filter_map(|rest| rest.split_once('}'))
         .map(|(name, _)| name)
-}
-
-/// A path as the path of a `file://` URL (`cmd/go/internal/web/url.go:urlFromFilePath`).
-fn url_path(path: &str) -> String {
-    let windows = path.as_bytes().get(1) == Some(&b':');
-    let mut url = String::with_capacity(path.len() + 1);
-    if windows {
-        url.push('/');
-    }
-    for c in path.chars() {
-        match c {
-            '\\' if windows => url.push('/'),
-            '%' | ',' | '|' | '?' | '#' => url.push_str(&format!("%{:02X}", u32::from(c))),
-            _ => url.push(c),
-        }
-    }
-    url
 }
 
 #[cfg(test)]

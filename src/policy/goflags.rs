@@ -33,7 +33,7 @@ pub(super) fn goflags(value: &str) -> Vec<Fault> {
                     "-mod=vendor for every project breaks those without a vendor folder, and `go install m@v` everywhere",
                 )
                 .at(place)
-                .help("go uses a vendor folder by itself where there is one"),
+                .help("go uses a vendor folder by itself where there is one; for one command: goroam exec --tiers vendor -- go build ./..."),
             ),
             "mod=mod" => faults.push(
                 Fault::new(
@@ -53,6 +53,33 @@ pub(super) fn goflags(value: &str) -> Vec<Fault> {
         }
     }
     faults
+}
+
+/// GOFLAGS without its `-mod=…`, for those who are about to add another one. Words that hold a
+/// space are quoted as they were.
+///
+/// # Errors
+/// When a quote is not closed: go would refuse to run.
+pub fn without_mod(value: &str) -> Result<String, ()> {
+    let mut out = String::with_capacity(value.len());
+    for (at, word) in split_quoted(value)? {
+        let flag = word.strip_prefix("--").or_else(|| word.strip_prefix('-'));
+        if flag.is_some_and(|flag| flag == "mod" || flag.starts_with("mod=")) {
+            continue;
+        }
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        let quote = at
+            .checked_sub(1)
+            .and_then(|before| value.as_bytes().get(before))
+            .filter(|byte| matches!(byte, b'"' | b'\''));
+        let quote = quote.map(|byte| char::from(*byte));
+        out.extend(quote);
+        out.push_str(word);
+        out.extend(quote);
+    }
+    Ok(out)
 }
 
 /// `cmd/internal/quoted.Split`: words with their offsets; quotes count at the start of a word.

@@ -32,4 +32,5 @@ mod variables;
 pub use decide::{Considered, Decision, decide, needed};
 pub use facts::{Facts, Seen, Trace};
 pub use finding::{Finding, Label, Severity};
-pub use profile::{AgentSettings, Condition, EnvValue, OnDrift, Policy, Profile};
+pub use goflags::without_mod;
+pub use profile::{AgentSettings, Condition, EnvValue, MirrorSettings, OnDrift, Policy, Profile};

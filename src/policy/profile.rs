@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::model::{LinkKind, Target};
+use crate::model::{LinkKind, Target, TargetKind};
 
 /// A whole policy, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// `[agent]`.
     pub agent: AgentSettings,
+    /// `[mirror]`.
+    pub mirror: MirrorSettings,
     /// `[target.NAME]`, by name.
     pub targets: BTreeMap<String, Target>,
     /// `[[profile]]`, in the order in which they are tried. The last one always holds.
@@ -53,6 +55,33 @@ impl Default for AgentSettings {
     }
 }
 
+/// `[mirror]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MirrorSettings {
+    /// Its folder as the policy names it; after [`Policy::settle_mirror`] the one that is used.
+    pub path: Option<PathBuf>,
+    /// Is the agent to bring what projects need, on networks whose profile allows it?
+    pub keep_ready: bool,
+    /// Bytes that this may bring at most.
+    pub max_size: u64,
+}
+
+/// Bytes: `[mirror] max_size` where the policy does not say.
+const MAX_SIZE: u64 = 5_000_000_000;
+
+impl Default for MirrorSettings {
+    fn default() -> MirrorSettings {
+        MirrorSettings {
+            path: None,
+            keep_ready: false,
+            max_size: MAX_SIZE,
+        }
+    }
+}
+
+/// What a target's folder is called until it is known where the mirror is.
+pub(super) const MIRROR: &str = "${MIRROR}";
+
 /// What to do when somebody else changes a managed variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnDrift {
@@ -73,6 +102,8 @@ pub struct Profile {
     pub env: BTreeMap<String, EnvValue>,
     /// The user accepts that anonymous facts may weaken verification here.
     pub accept_unauthenticated: bool,
+    /// May the agent fill the mirror on the networks of this profile?
+    pub keep_ready: bool,
     /// How it weakens verification, one phrase each; empty: it does not.
     pub loosens: Vec<String>,
 }
@@ -89,9 +120,10 @@ impl Profile {
 pub enum EnvValue {
     /// Text with `${NAME}` not yet expanded.
     Text(String),
-    /// The fastest of these targets that is up, then the rest of the chain.
+    /// The fastest of these targets that is up, then the rest of the chain. A mirror that is
+    /// not up is left out: unlike a proxy it is known not to have anything.
     Fastest {
-        /// GOPROXY targets, in the order of preference among equals.
+        /// GOPROXY and mirror targets, in the order of preference among equals.
         of: Vec<String>,
         /// The rest of the chain.
         then: Option<String>,
@@ -187,6 +219,18 @@ impl Condition {
 }
 
 impl Policy {
+    /// Puts the mirror's folder where the policy says `${MIRROR}`.
+    pub fn settle_mirror(&mut self, folder: PathBuf) {
+        for target in self.targets.values_mut() {
+            if let TargetKind::Mirror { path } = &mut target.kind
+                && path.as_os_str() == MIRROR
+            {
+                path.clone_from(&folder);
+            }
+        }
+        self.mirror.path = Some(folder);
+    }
+
     /// The profile with this name, and its place in the order.
     pub fn profile(&self, name: &str) -> Option<(usize, &Profile)> {
         self.profiles

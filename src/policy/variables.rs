@@ -161,6 +161,7 @@ pub(super) fn check_name(name: &str) -> Result<(), Fault> {
 pub(super) fn stand_in(name: &str) -> Option<String> {
     let value = match name {
         "HOME" => "/home/user",
+        "MIRROR" => "/home/user/.local/share/goroam/mirror",
         "GOPATH" => "/home/user/go",
         "GOMODCACHE" => "/home/user/go/pkg/mod",
         "GOBIN" => "/home/user/go/bin",
@@ -185,8 +186,9 @@ pub(super) fn stand_in(name: &str) -> Option<String> {
 /// Does the variable hold a folder, a file or the name of a system? Those cannot be a list of
 /// hosts or a database.
 pub(super) fn is_path_like(name: &str) -> bool {
-    const NAMES: [&str; 14] = [
+    const NAMES: [&str; 15] = [
         "HOME",
+        "MIRROR",
         "GOPATH",
         "GOMODCACHE",
         "GOBIN",
@@ -208,7 +210,9 @@ pub(super) fn is_path_like(name: &str) -> bool {
 pub(super) fn nearest_name(name: &str) -> Option<&'static str> {
     nearest(
         name,
-        WRITABLE.into_iter().chain(["HOME", "GOROOT", "GOVERSION"]),
+        WRITABLE
+            .into_iter()
+            .chain(["HOME", "MIRROR", "GOROOT", "GOVERSION"]),
     )
 }
 

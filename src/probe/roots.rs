@@ -11,6 +11,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use crate::environment::Environment;
+use crate::model::order;
 
 /// Larger than any bundle; a device or a runaway file named by mistake ends here.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -152,7 +153,7 @@ fn folder_files(folder: &Path) -> Vec<Stamp> {
         .filter(|path| !is_same_folder_link(path))
         .filter_map(stamp)
         .collect();
-    stamps.sort();
+    order::sort(&mut stamps);
     stamps
 }
 

@@ -93,5 +93,6 @@ fn is_offline(status: &Status) -> bool {
 }
 
 fn is_anything_up(status: &Status) -> bool {
-    status.targets.iter().any(|target| target.up == Some(true))
+    let mut remote = status.targets.iter().filter(|target| !target.local);
+    remote.any(|target| target.up == Some(true))
 }

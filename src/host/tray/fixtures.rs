@@ -87,6 +87,7 @@ pub(super) fn target(name: &str, verdict: Verdict, reason: &str) -> TargetStatus
         name: name.to_owned(),
         up: Some(verdict == Verdict::Up),
         verdict: Some(verdict),
+        local: false,
         reason: reason.to_owned(),
         ms: Phases::default(),
         history: Vec::new(),

@@ -3,6 +3,8 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::model::order;
+
 /// The longest file that is read, in bytes. Settings are shorter; what is longer is no settings.
 pub(super) const MOST_BYTES: u64 = 1 << 20;
 /// The most entries of a folder that are looked at.
@@ -82,7 +84,7 @@ impl Files for Disk {
             .take(MOST_ENTRIES)
             .map(|entry| entry.path())
             .collect();
-        paths.sort();
+        order::sort(&mut paths);
         paths
     }
 

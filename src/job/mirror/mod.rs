@@ -10,11 +10,50 @@
 //! A version is there when its `.info` is: `.zip` and `.mod` come before it, the proofs before
 //! these, `list` after it. So a kill at any point leaves a mirror that go can use.
 //!
+//! Of what only a module graph needs, `.mod` lies there without `.zip` (with `.info` where go has
+//! asked for it): `list` and `@latest` do not name it.
+//!
 //! May import: everything below; of its neighbours modzip.
 
+mod add;
+pub mod archive;
+mod error;
+mod go;
+mod index;
+mod judge;
 mod layout;
+mod lift;
+mod list;
+mod lock;
+mod pin;
+mod pins;
 mod place;
+mod project;
+mod proof;
+mod prune;
+mod small;
+mod sound;
+mod spool;
+mod stage;
+mod store;
 pub mod sumdb;
+mod toolchain;
+mod tree;
+mod trust;
+pub mod verify;
+mod wants;
 
+pub use add::{Add, Added, AddedVersion, Notice, PresentVersion, Totals, add};
+pub use error::AddError;
+pub use index::{latest, listed};
 pub use layout::{File, Layout};
+pub use lift::How;
+pub use list::{ListTotals, ListedModule, ListedVersion, Listing, list};
+pub use lock::{Lock, lock};
+pub use pin::{Pinned, pin, unpin};
+pub use pins::{Pins, pins};
 pub use place::{Asked, place};
+pub use prune::{Prune, Pruned, Removed, Why, prune};
+pub use tree::{Files, Module, Tree};
+pub use trust::{Trust, TrustError};
+pub use wants::Failed;

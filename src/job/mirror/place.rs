@@ -17,10 +17,5 @@ pub struct Asked {
 /// `--mirror`, else `$GOROAM_MIRROR`, else the policy's, else goroam's own data folder.
 /// Absolute, since it becomes a `file://` URL. It need not exist.
 pub fn place(asked: Asked, env: &Environment, paths: &Paths) -> PathBuf {
-    let named = asked
-        .flag
-        .or_else(|| env.path("GOROAM_MIRROR"))
-        .or(asked.policy);
-    let place = named.unwrap_or_else(|| paths.mirror());
-    std::path::absolute(&place).unwrap_or(place)
+    paths.mirror_at(asked.flag, asked.policy, env)
 }

@@ -2,7 +2,8 @@
 
 use super::env::Scope;
 use super::reader::{MOST_FINDINGS, Node, Reader, Table};
-use super::{Parsed, Place, agent, profiles, syntax, target};
+use super::{Parsed, Place, agent, mirror, profiles, syntax, target};
+use crate::model::order;
 use crate::policy::finding::{Finding, Severity};
 use crate::policy::nearest::nearest;
 use crate::policy::places::Places;
@@ -62,7 +63,10 @@ pub fn parse(text: &str, place: Place<'_>) -> Parsed {
 }
 
 fn document(reader: &mut Reader<'_>, table: &Table<'_, '_>, place: Place<'_>) -> Policy {
-    reader.only(table, &["version", "agent", "probe", "target", "profile"]);
+    reader.only(
+        table,
+        &["version", "agent", "probe", "mirror", "target", "profile"],
+    );
     version(reader, table);
     let agent = agent::agent(reader, table.get("agent"), place);
     let limits = agent::probe(reader, table.get("probe"));
@@ -70,6 +74,7 @@ fn document(reader: &mut Reader<'_>, table: &Table<'_, '_>, place: Place<'_>) ->
     let target_table = table
         .get("target")
         .and_then(|node| reader.table(node, "`target`", example));
+    let mirror = mirror::mirror(reader, table.get("mirror"), place);
     let mut places = Places::default();
     let mut targets = Default::default();
     if let Some(table) = &target_table {
@@ -96,6 +101,7 @@ fn document(reader: &mut Reader<'_>, table: &Table<'_, '_>, place: Place<'_>) ->
     places.profiles = profile_places;
     let mut policy = Policy {
         agent,
+        mirror,
         targets,
         profiles,
     };
@@ -106,6 +112,7 @@ fn document(reader: &mut Reader<'_>, table: &Table<'_, '_>, place: Place<'_>) ->
         &places,
         table.get("profile").is_none_or(is_list),
     );
+    mirror::nowhere_allowed(reader, &policy, table.get("mirror"));
     reader.findings.extend(loosen::check(&mut policy, &places));
     reader
         .findings
@@ -225,10 +232,10 @@ fn refused(finding: Finding) -> Parsed {
 fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
     let all = findings.len();
     if all > MOST_FINDINGS {
-        findings.sort_by_key(|finding| finding.severity);
+        order::sort_by_key(&mut findings, |finding| finding.severity);
         findings.truncate(MOST_FINDINGS);
     }
-    findings.sort_by_key(|finding| {
+    order::sort_by_key(&mut findings, |finding| {
         let start = finding.primary.as_ref().map_or(0, |label| label.span.start);
         (start, finding.severity)
     });

@@ -150,7 +150,8 @@ fn expanded(reader: &mut Reader<'_>, name: &str, text: &Text<'_>) -> Option<Stri
     let finding = Finding::error("bad-reference", why, span);
     reader.report(match wrong.and_then(nearest_name) {
         Some(near) => finding.help(format!("did you mean `${{{near}}}`?")),
-        None => finding.help("`${…}` stands for go's own variables and HOME, and for nothing else"),
+        None => finding
+            .help("`${…}` stands for go's own variables, HOME and MIRROR, and for nothing else"),
     });
     None
 }
@@ -194,7 +195,7 @@ fn fastest_of(
     example: &str,
 ) -> Option<Vec<String>> {
     let Some(items) = node.get_ref().as_array() else {
-        reader.wrong_type(node, "`fastest`", "a list of goproxy targets", example);
+        reader.wrong_type(node, "`fastest`", "a list of targets", example);
         return None;
     };
     if items.is_empty() {
@@ -217,12 +218,15 @@ fn fastest_of(
         };
         // A target that is not in `targets` has a fault of its own, which was reported.
         let target = scope.targets.get(&name);
-        if let Some(target) = target.filter(|target| target.goproxy_url().is_none()) {
+        if let Some(target) = target.filter(|target| target.hop_url().is_none()) {
             let kind = target.kind_str();
-            let message = format!("{} is a `{kind}` target, not a proxy", quoted(&name));
+            let message = format!(
+                "{} is a `{kind}` target, neither a proxy nor a mirror",
+                quoted(&name)
+            );
             reader.report(
                 Finding::error("not-a-proxy", message, item.span())
-                    .help("`fastest` takes targets with `goproxy`"),
+                    .help("`fastest` takes targets with `goproxy` or `mirror`"),
             );
             sound = false;
         }

@@ -9,6 +9,7 @@ use crate::model::target::{DEFAULT_MODULE, DEFAULT_SUM};
 use crate::model::{SumDb, TargetKind};
 use crate::policy::finding::Finding;
 use crate::policy::grammar::hash_is_right;
+use crate::policy::profile::MIRROR;
 
 /// The keys that say what a target is, each with an example.
 pub(super) const KINDS: [(&str, &str); 7] = [
@@ -49,9 +50,14 @@ pub(super) fn read(
             let address = parsed::<SocketAddr>(reader, &text?, "bad-address", wanted, example)?;
             Some(TargetKind::Listening { address })
         }
-        _ => Some(TargetKind::Mirror {
-            path: expand_path(reader, &text?, place)?,
-        }),
+        _ => {
+            let text = text?;
+            let path = match text.value {
+                MIRROR => MIRROR.into(),
+                _ => expand_path(reader, &text, place)?,
+            };
+            Some(TargetKind::Mirror { path })
+        }
     }
 }
 

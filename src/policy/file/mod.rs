@@ -13,6 +13,7 @@ mod document;
 mod env;
 mod facts;
 mod kinds;
+mod mirror;
 mod profiles;
 mod reader;
 mod syntax;

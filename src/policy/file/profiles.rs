@@ -8,7 +8,13 @@ use crate::policy::finding::Finding;
 use crate::policy::places::ProfilePlace;
 use crate::policy::profile::{Condition, Profile};
 
-const KEYS: [&str; 4] = ["name", "when", "env", "accept_unauthenticated"];
+const KEYS: [&str; 5] = [
+    "name",
+    "when",
+    "env",
+    "accept_unauthenticated",
+    "keep_ready",
+];
 
 /// Reads all profiles, with their places. A profile with a fault keeps what is right in it: the
 /// policy will be refused, but the checks of the whole can say more of it.
@@ -92,6 +98,10 @@ fn profile(
         }
         None => false,
     };
+    let keep_ready = table
+        .get("keep_ready")
+        .and_then(|node| reader.boolean(node, "keep_ready"))
+        .unwrap_or(false);
     let env = match table.get("env") {
         Some(node) => env(reader, node, scope, &mut place),
         None => Default::default(),
@@ -101,6 +111,7 @@ fn profile(
         when,
         env,
         accept_unauthenticated,
+        keep_ready,
         loosens: Vec::new(),
     };
     (profile, place)

@@ -58,7 +58,17 @@ impl Company {
             self.private(true)
         ));
         out.push_str(&format!("{OUTSIDE}{}", self.private(false)));
-        out.push_str(&format!("{OFFLINE}{}", self.private(false)));
+        // A database that is asked at a URL of its own is not asked through the mirror, which
+        // has its proofs; and where there is none behind the proxy, there is Go's own elsewhere.
+        let by_name = sumdb
+            .split_whitespace()
+            .next()
+            .filter(|name| *name != "off");
+        out.push_str(&format!(
+            "{OFFLINE}GOSUMDB = {}\n{}",
+            quoted(by_name.unwrap_or("sum.golang.org")),
+            self.private(false)
+        ));
         out.push_str("GONOPROXY = \"none\"\n");
         out
     }
@@ -138,6 +148,10 @@ goproxy = \"https://proxy.golang.org\"
 
 [target.sum]
 sumdb = \"sum.golang.org\"
+
+# goroam's own mirror, which `goroam mirror add` fills.
+[target.mirror]
+mirror = \"${MIRROR}\"
 ";
 
 const OFFICE: &str = "
@@ -176,12 +190,14 @@ GOSUMDB = \"sum.golang.org\"
 ";
 
 const OFFLINE: &str = "
-# Nothing answers, or a login page does: what is in the module cache builds.
+# Nothing answers, or a login page does: what is in the mirror (where there is
+# one) and in the module cache builds.
 [[profile]]
 name = \"offline\"
 
 [profile.env]
-GOPROXY = \"file://${GOMODCACHE}/cache/download,off\"
+GOPROXY.fastest = [\"mirror\"]
+GOPROXY.then = \"file://${GOMODCACHE}/cache/download,off\"
 ";
 
 #[cfg(test)]

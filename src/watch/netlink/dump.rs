@@ -9,6 +9,7 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use super::link::{RawLink, parse_address};
 use super::message::{Message, attributes, messages, u32_at};
 use super::{route, rule};
+use crate::model::order;
 use crate::model::{Route, Rule};
 
 /// The kernel puts at most 32 KiB into one answer (`NLMSG_GOODSIZE` and `netlink_dump`).
@@ -80,7 +81,7 @@ impl Dump {
                 links.extend(RawLink::parse(message.body));
             }
         })?;
-        links.sort_by_key(|link| link.index);
+        order::sort_by_key(&mut links, |link| link.index);
         links.dedup_by_key(|link| link.index);
         Ok(links)
     }
@@ -95,7 +96,7 @@ impl Dump {
                 all.extend(parse_address(message.body));
             }
         })?;
-        all.sort();
+        order::sort(&mut all);
         all.dedup();
         Ok(all)
     }
@@ -110,7 +111,7 @@ impl Dump {
                 all.extend(route::parse(message.body));
             }
         })?;
-        all.sort();
+        order::sort(&mut all);
         all.dedup();
         Ok(all)
     }
@@ -125,7 +126,7 @@ impl Dump {
                 all.extend(rule::parse(message.body));
             }
         })?;
-        all.sort();
+        order::sort(&mut all);
         all.dedup();
         Ok(all)
     }

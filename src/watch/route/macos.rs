@@ -8,6 +8,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::message::messages;
+use crate::model::order;
 use crate::model::{Route, Rule};
 use crate::watch::event::Hint;
 use crate::watch::source::Source;
@@ -27,7 +28,7 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
     let bytes = dump()?;
     let mut routes: Vec<Route> = messages(&bytes).filter_map(|one| one.route()).collect();
-    routes.sort();
+    order::sort(&mut routes);
     routes.dedup();
     Ok((routes, Vec::new()))
 }

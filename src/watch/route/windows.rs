@@ -19,6 +19,7 @@ use windows_sys::Win32::Networking::WinSock::{
     AF_INET, AF_INET6, AF_UNSPEC, NlroManual, RouteProtocolLocal, SOCKADDR_INET,
 };
 
+use crate::model::order;
 use crate::model::{Route, RouteKind, Rule};
 use crate::watch::adapters::for_each_adapter;
 use crate::watch::event::Hint;
@@ -42,7 +43,7 @@ pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
     let mut routes: Vec<Route> = rows.iter().filter_map(|row| route(row, &metrics)).collect();
     // SAFETY: the table came from `GetIpForwardTable2`, and nobody refers to it any more.
     unsafe { FreeMibTable(table.cast()) };
-    routes.sort();
+    order::sort(&mut routes);
     routes.dedup();
     Ok((routes, Vec::new()))
 }

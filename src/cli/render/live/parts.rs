@@ -11,6 +11,7 @@ use crate::cli::render::sparkline::{scale, sparkline};
 use crate::cli::render::status::{mode, network, notes, verdict};
 use crate::cli::render::style::{BOLD, DIM, GOOD, ODD};
 use crate::cli::render::text::{clean, wrap};
+use crate::model::order;
 use crate::model::status::{AgentState, Status, Switch, TargetStatus};
 
 /// The first column's width: "network" and most names.
@@ -128,7 +129,7 @@ impl Parts {
         };
         let mut kept: Vec<usize> = (0..lines.len()).collect();
         // Stable: of two that matter alike the first one stays.
-        kept.sort_by_key(|at| ranks.get(*at));
+        order::sort_by_key(&mut kept, |at| ranks.get(*at));
         kept.truncate(room);
         kept.sort_unstable();
         let mut some: Vec<Line> = kept
@@ -211,7 +212,7 @@ fn head(view: &View<'_>) -> Line {
 
 fn variable_names(status: &Status) -> Vec<&String> {
     let mut names: Vec<&String> = status.applied.keys().chain(status.was.keys()).collect();
-    names.sort();
+    order::sort(&mut names);
     names.dedup();
     names
 }

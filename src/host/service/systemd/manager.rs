@@ -11,6 +11,7 @@ use super::super::site::session_folder;
 use super::super::step::Step;
 use super::unit::UNIT;
 use crate::environment::Environment;
+use crate::model::order;
 
 /// What `show` asks for.
 const PROPERTIES: &str = "--property=LoadState,FragmentPath,DropInPaths,UnitFileState,ActiveState,\
@@ -135,10 +136,11 @@ pub(super) fn lingers(uid: u32) -> Option<bool> {
 }
 
 fn pairs(said: &str) -> BTreeMap<String, String> {
-    said.lines()
-        .filter_map(|line| line.split_once('='))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+    order::map(
+        said.lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    )
 }
 
 fn no_session(uid: u32) -> String {

@@ -8,6 +8,7 @@ use super::Dialect;
 use super::evaluate::Startup;
 use super::variable::{Value, Variable};
 use crate::environment::Environment;
+use crate::model::order;
 
 /// A variable that a shell exports, and the line that sets it.
 #[derive(Debug, Clone, PartialEq)]
@@ -167,7 +168,9 @@ fn fish<'f>(
             }
         }
     }
-    parts.sort_by(|one, other| one.file_name().cmp(&other.file_name()));
+    order::sort_by(&mut parts, |one, other| {
+        one.file_name().cmp(&other.file_name())
+    });
     for part in parts {
         startup.file(&part);
     }

@@ -1,0 +1,146 @@
+//! `goroam mirror export` and `goroam mirror import`
+
+use std::path::Path;
+
+use super::mirror_verify::{count, findings, unproven};
+use super::page::Page;
+use super::progress::size;
+use super::style::{GOOD, ODD, paint};
+use super::text::{Sheet, clean};
+use crate::job::mirror::archive::{Exported, Imported};
+
+/// Names that are told one by one; more are counted.
+const MOST: usize = 10;
+
+/// What was left out and why, then what was written.
+pub(in crate::cli) fn mirror_exported(exported: &Exported, root: &Path, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    findings(&mut sheet, &exported.verified.bad, root);
+    for missing in exported.missing.iter().take(MOST) {
+        let text = [clean(missing).as_str(), " is needed, and not in the mirror"].concat();
+        sheet.entry(&[paint(ODD, "!"), " ".to_owned()].concat(), 2, &text, 2);
+    }
+    if exported.missing.len() > MOST {
+        let more = exported.missing.len() - MOST;
+        sheet.entry("  ", 2, &format!("and {more} more that are needed"), 2);
+    }
+    if !exported.missing.is_empty() {
+        sheet.entry(
+            "  → ",
+            4,
+            "`goroam mirror add --from PROJECT` brings them",
+            4,
+        );
+    }
+    let (mark, style) = match exported.verified.ok && exported.missing.is_empty() {
+        true => ("✓", GOOD),
+        false => ("!", ODD),
+    };
+    let mut text = format!(
+        "wrote {} ({}): {}",
+        clean(&exported.archive.display().to_string()),
+        size(exported.bytes),
+        count(exported.versions, "version")
+    );
+    if exported.go_mod_only > 0 {
+        text.push_str(&format!(", of {} more only go.mod", exported.go_mod_only));
+    }
+    if !exported.verified.ok {
+        text.push_str("; what is wrong was left out");
+    }
+    sheet.entry(&[paint(style, mark), " ".to_owned()].concat(), 2, &text, 2);
+    sheet.finish()
+}
+
+/// Who proves what was taken, and how much it is.
+pub(in crate::cli) fn mirror_imported(imported: &Imported, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    unproven(&mut sheet, &imported.unproven);
+    for name in &imported.other_databases {
+        let text = format!(
+            "its proofs by {} were passed over: this machine's GOSUMDB is another one",
+            clean(name)
+        );
+        sheet.entry(&[paint(ODD, "!"), " ".to_owned()].concat(), 2, &text, 2);
+    }
+    let mut text = match imported.added.len() as u64 {
+        0 => "added nothing".to_owned(),
+        added => format!(
+            "added {}, {}",
+            count(added, "version"),
+            size(imported.bytes)
+        ),
+    };
+    if imported.present > 0 {
+        text.push_str(&format!("; {} were there", imported.present));
+    }
+    text.push_str(&format!(
+        "; {} proven by the checksum database",
+        imported.proven
+    ));
+    if !imported.unproven.is_empty() {
+        text.push_str(&format!(", {} by nobody", imported.unproven.len()));
+    }
+    sheet.entry(&[paint(GOOD, "✓"), " ".to_owned()].concat(), 2, &text, 2);
+    sheet.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::render::fixtures::{page, plain};
+    use crate::job::mirror::verify::{Report, Unproven};
+
+    #[test]
+    fn an_export_says_what_it_wrote_and_what_is_missing() {
+        let mut exported = Exported {
+            archive: "modules.tar".into(),
+            versions: 33,
+            go_mod_only: 2,
+            bytes: 41_000_000,
+            missing: vec![],
+            verified: Report {
+                ok: true,
+                ..Report::default()
+            },
+        };
+        let text =
+            |exported: &Exported| plain(&mirror_exported(exported, Path::new("/m"), &page()));
+        assert_eq!(
+            text(&exported),
+            "✓ wrote modules.tar (41 MB): 33 versions, of 2 more only go.mod\n"
+        );
+        exported.missing = (0..12).map(|n| format!("a.test/b@v1.{n}.0")).collect();
+        let text = text(&exported);
+        assert!(
+            text.starts_with("! a.test/b@v1.0.0 is needed, and not in the mirror\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("and 2 more that are needed\n  → `goroam mirror add"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn an_import_says_who_proves_what_it_took() {
+        let imported = Imported {
+            added: vec!["a.test/b@v1.0.0".to_owned(); 3],
+            present: 2,
+            bytes: 4_100_000,
+            proven: 4,
+            unproven: vec![Unproven {
+                module: "corp.test/x".to_owned(),
+                version: "v1.0.0".to_owned(),
+                why: "GOSUMDB=off".to_owned(),
+            }],
+            other_databases: vec!["sum.corp.test".to_owned()],
+        };
+        assert_eq!(
+            plain(&mirror_imported(&imported, &page())),
+            "· corp.test/x@v1.0.0 is not proven: GOSUMDB=off\n\
+             ! its proofs by sum.corp.test were passed over: this machine's GOSUMDB is\n  another one\n\
+             ✓ added 3 versions, 4.1 MB; 2 were there; 4 proven by the checksum database, 1\n  by nobody\n"
+        );
+    }
+}

@@ -1,0 +1,167 @@
+//! Takes out what was found broken, and nothing else.
+//!
+//! A file is moved aside in its folder first, then looked at once more: a go that has just put
+//! a good one there gets it back. The names are those of go's own leftovers, which any go
+//! passes over and in part cleans up: `VERSION.mod123.tmp`, `M@V.tmp-123`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ring::digest::{SHA256, digest};
+
+use super::report::{Broken, CacheReport, Outcome};
+use super::stamp::{Piece, Stamp};
+use super::{lock, sumfile};
+
+/// Removes what is broken, and nothing else. The report says what became of each.
+pub fn mend_cache(report: &mut CacheReport) {
+    for broken in &mut report.broken {
+        if broken.outcome == Outcome::Found {
+            (broken.outcome, broken.because) = match take_out(broken) {
+                Ok(()) => (Outcome::Removed, None),
+                Err(why) => (Outcome::Kept, Some(why)),
+            };
+        }
+    }
+}
+
+fn take_out(broken: &Broken) -> Result<(), String> {
+    for piece in &broken.removes {
+        inside(piece, &broken.bounds)?;
+    }
+    let locked = match &broken.lock {
+        Some(path) => lock::version(path).map_err(|error| said(path, &error)),
+        None => match broken.removes.first() {
+            Some(piece) => lock::file(&piece.path).map_err(|error| said(&piece.path, &error)),
+            None => return Ok(()),
+        },
+    };
+    let _locked = locked?;
+    for piece in &broken.removes {
+        remove(piece).map_err(|error| said(&piece.path, &error))?;
+    }
+    Ok(())
+}
+
+fn said(path: &Path, error: &io::Error) -> String {
+    format!("{}: {error}", path.display())
+}
+
+/// No way to it leads out of the cache.
+fn inside(piece: &Piece, bounds: &Path) -> Result<(), String> {
+    // A project's file was reached by the project.
+    if piece.line.is_some() {
+        return Ok(());
+    }
+    let Some(folder) = piece.path.parent() else {
+        return Err(format!("{} is a root", piece.path.display()));
+    };
+    let real = match dunce::canonicalize(folder) {
+        Ok(real) => real,
+        // It is gone, and so is the file.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(said(folder, &error)),
+    };
+    if real != folder || !real.starts_with(bounds) {
+        let why = "a symbolic link leads there from the module cache";
+        return Err(format!("{}: {why}", piece.path.display()));
+    }
+    Ok(())
+}
+
+fn remove(piece: &Piece) -> io::Result<()> {
+    let path = &piece.path;
+    if let Some((_, text)) = &piece.line {
+        return sumfile::take_line(path, text);
+    }
+    match Stamp::of(path) {
+        Ok(now) if now == piece.stamp => {}
+        Ok(_) => return Err(changed()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    let aside = aside(path, piece.stamp.is_folder);
+    std::fs::rename(path, &aside)?;
+    if !is_same(piece, &aside) {
+        put_back(&aside, path)?;
+        return Err(changed());
+    }
+    match piece.stamp.is_folder {
+        true => remove_folder(&aside),
+        false => remove_file(&aside),
+    }
+}
+
+fn changed() -> io::Error {
+    io::Error::other("it has changed meanwhile; look again")
+}
+
+/// A name beside it that go takes for a leftover of its own.
+fn aside(path: &Path, is_folder: bool) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    let own = std::process::id();
+    name.push(match is_folder {
+        true => format!(".tmp-{own}"),
+        false => format!("{own}.tmp"),
+    });
+    path.with_file_name(name)
+}
+
+fn is_same(piece: &Piece, aside: &Path) -> bool {
+    let same = Stamp::of(aside).is_ok_and(|now| now == piece.stamp);
+    let bytes = piece.bytes.as_ref().is_none_or(|judged| {
+        let now = std::fs::read(aside).map(|bytes| digest(&SHA256, &bytes));
+        now.is_ok_and(|now| now.as_ref() == judged.as_ref())
+    });
+    same && bytes
+}
+
+/// Where nobody has put another one meanwhile.
+fn put_back(aside: &Path, path: &Path) -> io::Result<()> {
+    if Stamp::of(aside).is_ok_and(|stamp| stamp.is_folder) {
+        return std::fs::rename(aside, path);
+    }
+    match std::fs::hard_link(aside, path) {
+        Ok(()) => remove_file(aside),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => remove_file(aside),
+        // No hard links on this file system.
+        Err(_) => std::fs::rename(aside, path),
+    }
+}
+
+fn remove_file(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        #[cfg(windows)]
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            writable(path)?;
+            std::fs::remove_file(path)
+        }
+        done => done,
+    }
+}
+
+/// As go does it (`modfetch/fetch.go:RemoveAll`): its folders are read-only.
+fn remove_folder(folder: &Path) -> io::Result<()> {
+    writable(folder)?;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        // Of a link the link itself, whatever it leads to.
+        match entry.file_type()?.is_dir() {
+            true => remove_folder(&entry.path())?,
+            false => remove_file(&entry.path())?,
+        }
+    }
+    std::fs::remove_dir(folder)
+}
+
+fn writable(path: &Path) -> io::Result<()> {
+    let mut permissions = std::fs::symlink_metadata(path)?.permissions();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        permissions.set_mode(permissions.mode() | 0o700);
+    }
+    #[cfg(not(unix))]
+    permissions.set_readonly(false);
+    std::fs::set_permissions(path, permissions)
+}

@@ -1,0 +1,134 @@
+//! Where the module cache is, by go's rules (`cfg.go:gopathDir`, `cfg.go:GOMODCACHE`).
+
+use std::path::{Path, PathBuf};
+
+use crate::environment::Environment;
+use crate::gocmd::{EnvFile, EnvText};
+use crate::model::{Patterns, SumDb};
+
+/// Why it cannot be told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CacheError {
+    /// Nothing says where it is.
+    #[error("module cache not found: neither GOMODCACHE, GOPATH nor HOME is set")]
+    Unset,
+    /// go refuses that, too.
+    #[error("{name}={value} is relative, and go takes an absolute path only")]
+    Relative {
+        /// GOMODCACHE or GOPATH.
+        name: &'static str,
+        /// Its value.
+        value: String,
+    },
+}
+
+/// Where things are.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// `$GOMODCACHE`, without symbolic links.
+    pub(super) cache: PathBuf,
+    /// `$GOMODCACHE/cache/download`
+    pub(super) download: PathBuf,
+    /// `$GOPATH/pkg/sumdb`: the tree head of each database that go saw last.
+    pub(super) heads: Option<PathBuf>,
+    /// GOSUMDB as it is set; its key is of use.
+    pub(super) sumdb: Option<String>,
+    /// Modules that no checksum database is asked about; `None`: no one is.
+    pub(super) unchecked: Option<Patterns>,
+}
+
+impl Place {
+    /// From the environment, then the go env file, then go's defaults.
+    pub(super) fn find(env: &Environment) -> Result<Place, CacheError> {
+        let file = EnvFile::locate(env).ok().and_then(|file| file.read().ok());
+        let file: EnvText = file.flatten().unwrap_or_default();
+        let value = |name: &str| {
+            let written = file.get(name).filter(|value| !value.is_empty());
+            env.get(name).or(written).map(str::to_owned)
+        };
+        // The first folder of a list is the one that go writes to.
+        let gopath = value("GOPATH").and_then(|list| std::env::split_paths(&list).next());
+        let gopath = gopath.or_else(|| Some(env.home()?.join("go")));
+        let named = value("GOMODCACHE").map(PathBuf::from);
+        let (name, cache) = match (named, &gopath) {
+            (Some(cache), _) => ("GOMODCACHE", cache),
+            (None, Some(gopath)) => ("GOPATH", gopath.join("pkg").join("mod")),
+            (None, None) => return Err(CacheError::Unset),
+        };
+        if !cache.is_absolute() {
+            let value = cache.display().to_string();
+            return Err(CacheError::Relative { name, value });
+        }
+        // The cache itself may well be a link; within it none is followed.
+        let real = |path: &Path| dunce::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let cache = real(&cache);
+        Ok(Place {
+            download: cache.join("cache").join("download"),
+            cache,
+            heads: gopath.map(|path| real(&path.join("pkg").join("sumdb"))),
+            unchecked: match value("GOSUMDB").as_deref() {
+                Some("off") => None,
+                Some(_) | None => {
+                    let list = value("GONOSUMDB").or_else(|| value("GOPRIVATE"));
+                    Some(Patterns::parse(&list.unwrap_or_default()))
+                }
+            },
+            sumdb: value("GOSUMDB"),
+        })
+    }
+}
+
+impl Place {
+    /// A checksum database of this name, where its key is known.
+    pub(super) fn database(&self, name: &str) -> Option<SumDb> {
+        let known = [self.sumdb.as_deref(), Some("sum.golang.org")];
+        let mut known = known
+            .into_iter()
+            .flatten()
+            .filter_map(|value| SumDb::parse(value).ok());
+        known.find(|database| database.name() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn the_environment_goes_before_the_file_and_the_file_before_the_default() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| dunce::canonicalize(home.path()).unwrap().join(name);
+        let env = |more: &[(&str, &str)]| -> Environment {
+            let own = [("HOME", home.path().to_str().unwrap())];
+            own.into_iter().chain(more.iter().copied()).collect()
+        };
+        let found = |more: &[(&str, &str)]| Place::find(&env(more)).map(|place| place.cache);
+        // Where nothing is there yet, no link is resolved either.
+        std::fs::create_dir_all(at("go/pkg/mod")).unwrap();
+        assert_eq!(found(&[]), Ok(at("go/pkg/mod")));
+        std::fs::create_dir_all(at(".config/go")).unwrap();
+        std::fs::write(at(".config/go/env"), "GOMODCACHE=/nowhere/b\n").unwrap();
+        if cfg!(target_os = "linux") {
+            assert_eq!(found(&[]), Ok("/nowhere/b".into()));
+            assert_eq!(found(&[("GOENV", "off")]), Ok(at("go/pkg/mod")));
+        }
+        assert_eq!(
+            found(&[("GOMODCACHE", "/nowhere/a")]),
+            Ok("/nowhere/a".into())
+        );
+        assert_eq!(
+            found(&[("GOENV", "off"), ("GOPATH", "/nowhere/p:/q")]),
+            Ok("/nowhere/p/pkg/mod".into())
+        );
+        let relative = found(&[("GOMODCACHE", "~/mod")]).unwrap_err();
+        assert_eq!(
+            relative.to_string(),
+            "GOMODCACHE=~/mod is relative, and go takes an absolute path only"
+        );
+        assert_eq!(
+            Place::find(&Environment::default()).unwrap_err(),
+            CacheError::Unset
+        );
+    }
+}

@@ -1,0 +1,128 @@
+//! The forms in which the go command says that something failed (cmd/go/internal/base.Errorf,
+//! load.PackageError, x/mod/module.ModuleError).
+
+/// How a statement begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lead {
+    /// `go: …`
+    Go,
+    /// `FILE.go:LINE:COLUMN: …`: an import that could not be had. The compiler and vet write so, too.
+    Place,
+    /// `package P` and the lines `\timports Q: …`.
+    Import,
+    /// `M@V: …`, with nothing before it.
+    Module,
+    /// `verifying M@V: …` (go.sum; modfetch/fetch.go:checkModSum).
+    Verifying,
+    /// `SECURITY ERROR`, alone on its line.
+    Security,
+}
+
+/// What a line begins with, and what it says. Indented lines begin nothing: tests print so.
+pub(super) fn lead(line: &str) -> Option<(Lead, &str)> {
+    if line.starts_with([' ', '\t']) || super::line::is_noise(line) {
+        return None;
+    }
+    let (go, rest) = match line.strip_prefix("go: ") {
+        Some(rest) => (true, rest),
+        None => (false, line),
+    };
+    if rest.trim_end() == "SECURITY ERROR" {
+        return Some((Lead::Security, rest));
+    }
+    if rest.starts_with("verifying ") {
+        return Some((Lead::Verifying, rest));
+    }
+    if go {
+        return Some((Lead::Go, rest));
+    }
+    if let Some(rest) = placed(line) {
+        return Some((Lead::Place, rest));
+    }
+    if line.starts_with("package ") {
+        return Some((Lead::Import, line));
+    }
+    let (first, _) = line.split_once(": ")?;
+    versioned(first).map(|_| (Lead::Module, line))
+}
+
+/// What follows `FILE.go:LINE:COLUMN: ` or `FILE.go:LINE: `.
+pub(super) fn placed(line: &str) -> Option<&str> {
+    if line.starts_with([' ', '\t']) {
+        return None;
+    }
+    let (file, behind) = line.split_once(".go:")?;
+    // An event of `go test -json` quotes such a place.
+    if file.contains(['"', '{']) || file.contains(": ") {
+        return None;
+    }
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let (place, rest) = behind.split_once(": ")?;
+    let mut numbers = place.split(':');
+    let (row, column) = (numbers.next()?, numbers.next());
+    (digits(row) && column.is_none_or(digits) && numbers.next().is_none()).then_some(rest)
+}
+
+/// `M@V`, or `M@V/go.mod` (sumdb.Client.Lookup): module path and version or query.
+pub(super) fn versioned(text: &str) -> Option<(&str, &str)> {
+    let (path, version) = text.rsplit_once('@')?;
+    let version = version.strip_suffix("/go.mod").unwrap_or(version);
+    let is_path = |b: u8| b.is_ascii_alphanumeric() || b"-._~/!+".contains(&b);
+    let is_version = |b: u8| is_path(b) || b"<>=".contains(&b);
+    let fits = !path.is_empty()
+        && !version.is_empty()
+        && path.bytes().all(is_path)
+        && version.bytes().all(is_version)
+        && path.starts_with(|c: char| c.is_ascii_alphanumeric());
+    fits.then_some((path, version))
+}
+
+/// A failed request: `Get "U": ERR` (net/url.Error), `read "U": ERR` (fs.PathError of a body) or
+/// `reading U: ERR` (web.HTTPError, web.GetBytes).
+pub(super) fn request(text: &str) -> Option<(&str, &str)> {
+    for verb in ["Get \"", "Head \"", "read \""] {
+        if let Some(quoted) = text.strip_prefix(verb) {
+            let (url, rest) = quoted.split_once('"')?;
+            return Some((url, rest.strip_prefix(": ")?));
+        }
+    }
+    let url = text.strip_prefix("reading ")?;
+    if !["http://", "https://", "file://"].iter().any(|scheme| {
+        url.get(..scheme.len())
+            .is_some_and(|s| s.eq_ignore_ascii_case(scheme))
+    }) {
+        return None;
+    }
+    url.split_once(": ")
+}
+
+/// Is it the URL of something that go asks a proxy, a checksum database or a module's host for?
+pub(super) fn is_of_modules(url: &str, proxies: &[String]) -> bool {
+    let marks = [
+        "/@v/",
+        "/@latest",
+        "/sumdb/",
+        "?go-get=1",
+        "/lookup/",
+        "/tile/8/",
+    ];
+    marks.iter().any(|mark| url.contains(mark))
+        || proxies.iter().any(|base| {
+            let base = base.trim_end_matches('/');
+            base.contains("://")
+                && url
+                    .strip_prefix(base)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+}
+
+/// Where within a statement something new is said: its beginning, behind each `: ` and at the
+/// beginning of each further line.
+pub(super) fn parts(text: &str) -> impl Iterator<Item = &str> {
+    let starts = text.char_indices().filter_map(|(at, c)| match c {
+        ':' => text.get(at + 1..)?.strip_prefix(' '),
+        '\n' => text.get(at + 1..).map(str::trim_start),
+        _ => None,
+    });
+    std::iter::once(text).chain(starts)
+}

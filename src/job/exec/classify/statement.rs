@@ -1,0 +1,154 @@
+//! go's statements in a text, and what each one says.
+
+use super::super::class::Class;
+use super::form::{self, Lead};
+use super::json::told_in_json;
+use super::said::Said;
+use super::{line, settings, sums, vcs, words};
+
+/// One statement of go's that says what failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) class: Class,
+    /// The whole statement, its first line with its prefix.
+    pub(super) text: String,
+    pub(super) url: Option<String>,
+    pub(super) module: Option<String>,
+    pub(super) version: Option<String>,
+}
+
+/// All that go said that is a failure of the network, of what came, or of the settings.
+pub(super) fn findings(said: &Said<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    // A script may have sent a JSON stream to standard error.
+    let streamed: String = said.stderr.lines().filter_map(told_in_json).collect();
+    for text in [said.stderr, said.build_output, &streamed] {
+        let text = line::cleaned(text);
+        let lines: Vec<&str> = text.lines().map(line::unwrapped).collect();
+        // `SECURITY ERROR` belongs to the mismatch before it, if that was not cut off.
+        let mut after_mismatch = false;
+        for (at, first) in lines.iter().enumerate() {
+            let behind = lines.get(at + 1..).unwrap_or_default();
+            let before = lines.get(..at).unwrap_or_default();
+            let Some((lead, rest)) = form::lead(first).or_else(|| bare(first, before, behind))
+            else {
+                after_mismatch &= first.is_empty() || first.starts_with('\t');
+                continue;
+            };
+            if lead == Lead::Security && after_mismatch {
+                continue;
+            }
+            let found = judge(lead, first, rest, behind, said);
+            after_mismatch = found.as_ref().is_some_and(|f| f.class == Class::Mismatch);
+            findings.extend(found);
+        }
+    }
+    sums::same_hash_for_different_modules(&mut findings);
+    findings
+}
+
+/// A complaint of go's with nothing before it: `go build PACKAGE` prints archive/zip's error so
+/// (load.PackageError without a place). It stands right behind go's own lines; what a program
+/// prints stands before its `exit status`.
+fn bare<'a>(first: &'a str, before: &[&str], behind: &[&str]) -> Option<(Lead, &'a str)> {
+    let own = |text: &str| words::is_of_a_zip(text) || settings::is_known(text);
+    let is_next = |line: &&str| line.starts_with("go: downloading ") || own(line);
+    if !own(first) || !before.last().is_some_and(is_next) {
+        return None;
+    }
+    let ran = behind.iter().any(|line| line.starts_with("exit status "));
+    (!ran).then_some((Lead::Module, first))
+}
+
+fn judge(lead: Lead, first: &str, rest: &str, behind: &[&str], said: &Said<'_>) -> Option<Finding> {
+    let more = continuation(behind);
+    let body = joined(rest, more);
+    let (class, url, before) = match lead {
+        Lead::Verifying | Lead::Security => (sums::own_block(rest, behind)?, None, rest),
+        _ => says(lead, &body, behind, said)?,
+    };
+    let (module, version) = about(before);
+    Some(Finding {
+        class,
+        text: joined(first, more),
+        url,
+        module,
+        version,
+    })
+}
+
+/// The class, the URL and the text before the place that tells.
+fn says<'a>(
+    lead: Lead,
+    body: &'a str,
+    behind: &[&str],
+    said: &Said<'_>,
+) -> Option<(Class, Option<String>, &'a str)> {
+    // What a server writes is no statement of go's (web/api.go:HTTPError.Error).
+    let body = body
+        .split_once("\n\tserver response:")
+        .map_or(body, |(own, _)| own);
+    let before = |part: &str| body.get(..body.len() - part.len()).unwrap_or_default();
+    // The compiler and vet say anything at a place, but nothing of a module's version.
+    let goes_own = |before: &str| lead == Lead::Go || about(before).0.is_some();
+    for part in form::parts(body) {
+        let before = before(part);
+        if let Some((url, error)) = form::request(part) {
+            // A redirect leads to any URL.
+            let own = goes_own(before) || form::is_of_modules(url, said.proxies);
+            return own.then(|| (words::of(error), Some(url.to_owned()), before));
+        }
+        if let Some((class, url)) = vcs::of(part) {
+            return Some((class, url, before));
+        }
+    }
+    for part in form::parts(body) {
+        let before = before(part);
+        // Sentences that are go's alone.
+        if let Some(class) = settings::of(part, said.proxies) {
+            let own = goes_own(before) || before.is_empty() || vcs::is_run(body);
+            return own.then(|| (class, settings::base_of(part), before));
+        }
+        let own = goes_own(before) || words::is_of_a_zip(part) && before.is_empty();
+        let class = sums::of(part, behind).or_else(|| words::bare(part));
+        if let Some(class) = class.filter(|_| own) {
+            return Some((class, None, before));
+        }
+    }
+    None
+}
+
+/// The lines that belong to a statement: those that begin with a tab.
+fn continuation<'a, 'b>(behind: &'b [&'a str]) -> &'b [&'a str] {
+    let end = behind
+        .iter()
+        .position(|line| !line.starts_with('\t'))
+        .unwrap_or(behind.len());
+    behind.get(..end.min(40)).unwrap_or_default()
+}
+
+fn joined(first: &str, more: &[&str]) -> String {
+    let mut text = first.to_owned();
+    for line in more {
+        text.push('\n');
+        text.push_str(line);
+    }
+    text
+}
+
+/// The module and version that are named last before the place that tells.
+fn about(before: &str) -> (Option<String>, Option<String>) {
+    let mut found = (None, None);
+    for part in form::parts(before) {
+        let word = part.split([':', '\n']).next().unwrap_or_default();
+        let word = word.strip_prefix("verifying ").unwrap_or(word).trim_end();
+        if let Some((module, version)) = form::versioned(word) {
+            found = (Some(module.to_owned()), Some(version.to_owned()));
+        } else if let Some(module) = word.strip_prefix("module ")
+            && !module.contains(' ')
+        {
+            found = (Some(module.to_owned()), None);
+        }
+    }
+    found
+}

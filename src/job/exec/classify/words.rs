@@ -1,0 +1,230 @@
+//! The words of net, net/http, crypto/tls, crypto/x509 and of the systems' errors.
+
+use super::super::class::Class;
+
+/// What an error at a request means: the text behind its URL.
+pub(super) fn of(error: &str) -> Class {
+    let first = error.lines().next().unwrap_or_default().trim();
+    status(first)
+        .or_else(|| phrase(first))
+        .or_else(|| known(first))
+        // An error at a request that has no name here: something went wrong on the wire.
+        .unwrap_or(Class::Reset)
+}
+
+/// The same where no URL is named: only what begins like an error of these packages.
+pub(super) fn bare(text: &str) -> Option<Class> {
+    const BEGIN: [&str; 12] = [
+        "dial ",
+        "read tcp ",
+        "write tcp ",
+        "read udp ",
+        "proxyconnect ",
+        "socks connect ",
+        "tls: ",
+        "remote error: tls: ",
+        "x509: ",
+        "net/http: ",
+        "http2: ",
+        "stream error: ",
+    ];
+    let first = text.lines().next().unwrap_or_default().trim();
+    if first == "EOF" {
+        return Some(Class::Reset);
+    }
+    if first == "unexpected EOF" || is_of_a_zip(first) || first.starts_with("flate: ") {
+        return Some(Class::Corrupt);
+    }
+    BEGIN
+        .iter()
+        .any(|begin| first.starts_with(begin))
+        .then(|| of(first))
+}
+
+/// archive/zip's own errors: go prints them without a module (modfetch/fetch.go:Unzip).
+pub(super) fn is_of_a_zip(text: &str) -> bool {
+    [
+        "zip: not a valid zip file",
+        "zip: checksum error",
+        "zip: unsupported compression algorithm",
+    ]
+    .iter()
+    .any(|error| text.starts_with(error))
+}
+
+/// An HTTP status line, as sent: `503 Service Unavailable`.
+fn status(text: &str) -> Option<Class> {
+    let number = text.split(' ').next()?;
+    let fits = number.len() == 3 && number.bytes().all(|b| b.is_ascii_digit());
+    fits.then(|| by_number(number.parse().unwrap_or_default()))
+}
+
+fn by_number(status: u16) -> Class {
+    match status {
+        404 | 410 => Class::NotFound,
+        401 | 403 | 407 => Class::Auth,
+        429 | 503 => Class::Busy,
+        // RFC 6585, 6: a captive portal's own.
+        511 => Class::Portal,
+        400..=499 => Class::Client,
+        500.. => Class::Server,
+        // No content where content was asked.
+        _ => Class::Corrupt,
+    }
+}
+
+/// What an HTTP proxy answered to CONNECT: the status' text without its number
+/// (net/http/transport.go:dialConn).
+fn phrase(text: &str) -> Option<Class> {
+    const PHRASES: [(&str, u16); 14] = [
+        ("Bad Request", 400),
+        ("Unauthorized", 401),
+        ("Payment Required", 402),
+        ("Forbidden", 403),
+        ("Not Found", 404),
+        ("Method Not Allowed", 405),
+        ("Proxy Authentication Required", 407),
+        ("Request Timeout", 408),
+        ("Too Many Requests", 429),
+        ("Internal Server Error", 500),
+        ("Bad Gateway", 502),
+        ("Service Unavailable", 503),
+        ("Gateway Timeout", 504),
+        ("Network Authentication Required", 511),
+    ];
+    let (_, status) = PHRASES
+        .iter()
+        .find(|(phrase, _)| phrase.eq_ignore_ascii_case(text))?;
+    // The proxy does not say this of the file, but of the host: it may not be reached so.
+    Some(match by_number(*status) {
+        Class::NotFound => Class::Client,
+        class => class,
+    })
+}
+
+fn known(text: &str) -> Option<Class> {
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if text.starts_with("lookup ") || text.contains(": lookup ") || has(&["no such host"]) {
+        return Some(Class::Dns);
+    }
+    let local = |class: Class| class == Class::Config && text.contains("connect: ");
+    WORDS
+        .iter()
+        .find(|(words, _)| has(words))
+        .map(|(_, class)| *class)
+        .filter(|class| !local(*class))
+        .or_else(|| match text {
+            "EOF" => Some(Class::Reset),
+            _ if text.ends_with(": EOF") => Some(Class::Reset),
+            // What keeps the first packet from leaving: a route of type blackhole or prohibit, a
+            // firewall on this machine.
+            _ if text.contains("dial ") => Some(Class::Unreachable),
+            _ => None,
+        })
+}
+
+/// In this order: what stands first is the nearer cause.
+const WORDS: [(&[&str], Class); 10] = [
+    (
+        &[
+            "i/o timeout",
+            "TLS handshake timeout",
+            "timed out",
+            "deadline exceeded",
+            "Client.Timeout",
+            "timeout awaiting",
+            // Windows, WSAETIMEDOUT
+            "did not properly respond after a period of time",
+        ],
+        Class::Timeout,
+    ),
+    (
+        // A login page for those that have no cookies leads them in a circle.
+        &["redirected from secure URL", "stopped after 10 redirects"],
+        Class::Portal,
+    ),
+    (&["connection refused", "actively refused"], Class::Refused),
+    (
+        &[
+            "network is unreachable",
+            "no route to host",
+            "host is down",
+            "network is down",
+            "unreachable network",
+            "unreachable host",
+            "host unreachable",
+            "network unreachable",
+            "requested address",
+        ],
+        Class::Unreachable,
+    ),
+    (
+        &[
+            "connection reset",
+            "broken pipe",
+            "forcibly closed",
+            "connection aborted",
+            "connection was aborted",
+            "server closed idle connection",
+            "client connection lost",
+            "closed network connection",
+            "GOAWAY",
+            "stream error",
+        ],
+        Class::Reset,
+    ),
+    (
+        &[
+            "authentication failed",
+            "no acceptable authentication methods",
+        ],
+        Class::Auth,
+    ),
+    (
+        &[
+            "x509: ",
+            "tls: ",
+            "server gave HTTP response to HTTPS client",
+        ],
+        Class::Tls,
+    ),
+    (
+        &[
+            "no such file or directory",
+            "cannot find the file",
+            "cannot find the path",
+        ],
+        Class::NotFound,
+    ),
+    (
+        &[
+            "unexpected EOF",
+            "malformed",
+            "invalid header",
+            "bad Content-Length",
+            "gzip: ",
+            "flate: ",
+            "unexpected end of JSON",
+            "invalid character",
+            "chunk length",
+            "chunked encoding",
+        ],
+        Class::Corrupt,
+    ),
+    (
+        // A file:// proxy that this user may not read, or that is none; a URL that is none.
+        &[
+            "permission denied",
+            "Access is denied",
+            "is a directory",
+            "not a directory",
+            "no Host in request URL",
+            "unsupported protocol scheme",
+            "unknown scheme",
+            "invalid port",
+            "in CGI environment",
+            "cmdgonetlimit",
+        ],
+        Class::Config,
+    ),
+];

@@ -1,0 +1,371 @@
+//! The steps: which environment each one gives to the command. Pure: facts in, value out.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::model::file_url;
+use crate::model::{Chain, HopKind, Tier};
+use crate::policy::without_mod;
+
+/// What go's variables were when `goroam exec` started, and where the command runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Frozen {
+    /// What `go env` said of each of [`NAMES`].
+    pub values: BTreeMap<String, String>,
+    /// The folder of the module in which the command runs.
+    pub module: Option<PathBuf>,
+    /// The folder of the workspace in which it runs.
+    pub workspace: Option<PathBuf>,
+    /// The go command's version: major and minor.
+    pub version: (u32, u32),
+}
+
+/// What lies on this machine that a step could use.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Around {
+    /// The mirror's folder, if it is there.
+    pub mirror: Option<PathBuf>,
+    /// `$GOMODCACHE/cache/download`, if it is there.
+    pub cache: Option<PathBuf>,
+    /// The module's own folder has a `vendor/modules.txt`.
+    pub vendored_module: bool,
+    /// The workspace's folder has one.
+    pub vendored_workspace: bool,
+}
+
+/// One step, ready to be taken; or why it cannot be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TierPlan {
+    /// Which step.
+    pub tier: Tier,
+    /// The variables to set over the command's own environment, [`TIER`] among them; or, in a
+    /// user's words, why there is no such step here.
+    pub how: Result<Vec<(String, String)>, String>,
+}
+
+/// Says the active step to the command.
+pub const TIER: &str = "GOROAM_TIER";
+
+/// go's variables that decide where modules come from and how they are checked. GOAUTH is
+/// known since 1.24, GOTOOLCHAIN since 1.21; older ones say that they are empty.
+pub const NAMES: [&str; 11] = [
+    "GOPROXY",
+    "GONOPROXY",
+    "GOPRIVATE",
+    "GOSUMDB",
+    "GONOSUMDB",
+    "GOINSECURE",
+    "GOVCS",
+    "GOAUTH",
+    "GOFLAGS",
+    "GOTOOLCHAIN",
+    "GOMODCACHE",
+];
+
+/// Lists of patterns. An empty variable of the OS environment counts as unset, so the empty
+/// list is pinned by a pattern that matches no module.
+const PATTERNS: [&str; 4] = ["GONOPROXY", "GOPRIVATE", "GONOSUMDB", "GOINSECURE"];
+
+/// The steps that are wanted, in that order, each with its environment.
+///
+/// Every step pins what `go env` says into the OS environment, so that a switch of the agent in
+/// the middle of a build does not mix two networks' settings. No step weakens a check: GOSUMDB
+/// is never `off` unless it was before, and GONOSUMDB and GOFLAGS lose nothing but `-mod=`.
+/// What the command sets by itself (`env GOPROXY=… go build`) wins, and cannot be helped.
+pub fn plan(frozen: &Frozen, around: &Around, wanted: &[Tier]) -> Vec<TierPlan> {
+    wanted
+        .iter()
+        .map(|tier| {
+            let changed = match tier {
+                Tier::Mirror => mirror(frozen, around),
+                Tier::Vendor => vendor(frozen, around),
+                Tier::Proxy | Tier::Direct | Tier::Off => Ok(Vec::new()),
+            };
+            TierPlan {
+                tier: *tier,
+                how: changed.map(|changed| pinned(frozen, *tier, changed)),
+            }
+        })
+        .collect()
+}
+
+/// The elements of a GOPROXY as go reads them: what stands behind `direct` or `off` is not there.
+/// Empty when go would refuse the list.
+pub fn elements(goproxy: &str) -> Vec<String> {
+    let Ok(chain) = Chain::parse(goproxy) else {
+        return Vec::new();
+    };
+    chain
+        .hops
+        .into_iter()
+        .map(|hop| match hop.kind {
+            HopKind::Proxy(url) | HopKind::File(url) => url,
+            HopKind::Direct => "direct".to_owned(),
+            HopKind::Off => "off".to_owned(),
+        })
+        .collect()
+}
+
+/// The frozen values, with what the step changes in them.
+fn pinned(frozen: &Frozen, tier: Tier, changed: Vec<(&str, String)>) -> Vec<(String, String)> {
+    let mut all: BTreeMap<&str, String> = BTreeMap::new();
+    for (name, value) in &frozen.values {
+        if !value.is_empty() {
+            all.insert(name, value.clone());
+        } else if PATTERNS.contains(&name.as_str()) {
+            all.insert(name, "none".to_owned());
+        }
+    }
+    all.extend(changed);
+    all.insert(TIER, tier.as_str().to_owned());
+    all.into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+fn mirror(frozen: &Frozen, around: &Around) -> Result<Vec<(&'static str, String)>, String> {
+    let mut goproxy = String::new();
+    for tree in [&around.mirror, &around.cache].into_iter().flatten() {
+        let path = tree
+            .to_str()
+            .ok_or_else(|| format!("{} cannot be written as a URL", tree.display()))?;
+        goproxy.push_str("file://");
+        goproxy.push_str(&file_url::path(path));
+        goproxy.push(',');
+    }
+    if goproxy.is_empty() {
+        return Err(
+            "there is no mirror and no module cache; goroam mirror add --from . makes one"
+                .to_owned(),
+        );
+    }
+    let mut set = vec![
+        ("GOPROXY", goproxy + "off"),
+        // What GONOPROXY names would go past the mirror, to the network.
+        ("GONOPROXY", "none".to_owned()),
+    ];
+    if let Some(sumdb) = without_url(frozen.get("GOSUMDB")) {
+        set.push(("GOSUMDB", sumdb));
+    }
+    Ok(set)
+}
+
+/// GOSUMDB without its URL: with one, go never asks the mirror for the checksum database
+/// (modfetch/sumdb.go:dbDial).
+fn without_url(gosumdb: &str) -> Option<String> {
+    match gosumdb.split_whitespace().next()? {
+        "sum.golang.google.cn" => Some("sum.golang.org".to_owned()),
+        key => Some(key.to_owned()),
+    }
+}
+
+fn vendor(frozen: &Frozen, around: &Around) -> Result<Vec<(&'static str, String)>, String> {
+    if frozen.workspace.is_some() {
+        if !around.vendored_workspace {
+            return Err(
+                "the workspace has no vendor/modules.txt; go work vendor makes it".to_owned(),
+            );
+        }
+        // Release notes of Go 1.22.
+        if frozen.version < (1, 22) {
+            return Err("go before 1.22 cannot use the vendor folder of a workspace".to_owned());
+        }
+    } else if frozen.module.is_none() {
+        return Err("the command runs in no module".to_owned());
+    } else if !around.vendored_module {
+        return Err("the module has no vendor/modules.txt; go mod vendor makes it".to_owned());
+    }
+    let mut goflags = without_mod(frozen.get("GOFLAGS"))
+        .map_err(|()| "GOFLAGS holds a quote that is not closed".to_owned())?;
+    if !goflags.is_empty() {
+        goflags.push(' ');
+    }
+    goflags.push_str("-mod=vendor");
+    Ok(vec![
+        ("GOPROXY", "off".to_owned()),
+        ("GONOPROXY", "none".to_owned()),
+        ("GOFLAGS", goflags),
+    ])
+}
+
+impl Frozen {
+    /// A frozen value; empty when it is not known.
+    pub fn get(&self, name: &str) -> &str {
+        self.values.get(name).map_or("", String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Tier; 3] = [Tier::Proxy, Tier::Mirror, Tier::Vendor];
+
+    fn frozen(values: &[(&str, &str)]) -> Frozen {
+        let mut frozen = Frozen {
+            module: Some("/src/w".into()),
+            version: (1, 27),
+            ..Frozen::default()
+        };
+        for (name, value) in values {
+            frozen
+                .values
+                .insert((*name).to_owned(), (*value).to_owned());
+        }
+        frozen
+    }
+
+    fn around() -> Around {
+        Around {
+            mirror: Some("/srv/a mirror,1".into()),
+            cache: Some("/go/pkg/mod/cache/download".into()),
+            vendored_module: true,
+            vendored_workspace: false,
+        }
+    }
+
+    fn value(plan: &TierPlan, name: &str) -> Option<String> {
+        let vars = plan.how.as_ref().expect("a step");
+        let found = vars.iter().find(|(own, _)| own == name);
+        found.map(|(_, value)| value.clone())
+    }
+
+    #[test]
+    fn the_proxy_step_is_what_go_env_says_and_nothing_else() {
+        let frozen = frozen(&[
+            ("GOPROXY", "https://p|direct"),
+            ("GOSUMDB", "sum.golang.google.cn"),
+            ("GOFLAGS", "-mod=mod"),
+            ("GONOPROXY", ""),
+            ("GOPRIVATE", "corp.example"),
+            ("GOVCS", ""),
+        ]);
+        let plans = plan(&frozen, &around(), &[Tier::Proxy]);
+        let said = plans[0].how.clone().expect("a step");
+        let want = [
+            ("GOFLAGS", "-mod=mod"),
+            // Else a GOPRIVATE that is written meanwhile would be its default.
+            ("GONOPROXY", "none"),
+            ("GOPRIVATE", "corp.example"),
+            ("GOPROXY", "https://p|direct"),
+            ("GOROAM_TIER", "proxy"),
+            ("GOSUMDB", "sum.golang.google.cn"),
+        ];
+        assert_eq!(said, want.map(|(n, v)| (n.to_owned(), v.to_owned())));
+    }
+
+    #[test]
+    fn the_mirror_step_reads_files_only_and_keeps_the_checksum_database() {
+        for (gosumdb, want) in [
+            ("sum.golang.org", "sum.golang.org"),
+            ("sum.golang.google.cn", "sum.golang.org"),
+            ("sum.golang.org https://sum.example", "sum.golang.org"),
+            (
+                "x.test+033de0ae+Ac4z https://x.test",
+                "x.test+033de0ae+Ac4z",
+            ),
+            ("off", "off"),
+        ] {
+            let frozen = frozen(&[
+                ("GOSUMDB", gosumdb),
+                ("GOFLAGS", "-mod=mod -modcacherw"),
+                ("GONOSUMDB", "corp.example"),
+            ]);
+            let plans = plan(&frozen, &around(), &[Tier::Mirror]);
+            assert_eq!(value(&plans[0], "GOSUMDB").as_deref(), Some(want));
+            assert_eq!(
+                value(&plans[0], "GOFLAGS").as_deref(),
+                Some("-mod=mod -modcacherw")
+            );
+            assert_eq!(
+                value(&plans[0], "GONOSUMDB").as_deref(),
+                Some("corp.example")
+            );
+            assert_eq!(value(&plans[0], "GONOPROXY").as_deref(), Some("none"));
+            assert_eq!(
+                value(&plans[0], "GOPROXY").as_deref(),
+                Some("file:///srv/a mirror%2C1,file:///go/pkg/mod/cache/download,off")
+            );
+        }
+        let mut bare = around();
+        bare.mirror = None;
+        let plans = plan(&frozen(&[]), &bare, &[Tier::Mirror]);
+        assert_eq!(
+            value(&plans[0], "GOPROXY").as_deref(),
+            Some("file:///go/pkg/mod/cache/download,off")
+        );
+        bare.cache = None;
+        let plans = plan(&frozen(&[]), &bare, &[Tier::Mirror]);
+        let why = plans[0].how.as_ref().expect_err("no step");
+        assert!(why.contains("goroam mirror add"), "{why}");
+    }
+
+    #[test]
+    fn the_vendor_step_merges_goflags_and_needs_a_vendor_folder_that_go_would_take() {
+        for (goflags, want) in [
+            ("", "-mod=vendor"),
+            ("-mod=mod -trimpath", "-trimpath -mod=vendor"),
+            ("--mod=readonly", "-mod=vendor"),
+            (
+                "'-ldflags=-s -w' -modcacherw",
+                "'-ldflags=-s -w' -modcacherw -mod=vendor",
+            ),
+            ("-modfile=x.mod", "-modfile=x.mod -mod=vendor"),
+        ] {
+            let plans = plan(&frozen(&[("GOFLAGS", goflags)]), &around(), &[Tier::Vendor]);
+            assert_eq!(value(&plans[0], "GOFLAGS").as_deref(), Some(want));
+            assert_eq!(value(&plans[0], "GOPROXY").as_deref(), Some("off"));
+            assert_eq!(value(&plans[0], TIER).as_deref(), Some("vendor"));
+        }
+        let no = |frozen: &Frozen, around: &Around| {
+            plan(frozen, around, &[Tier::Vendor])[0]
+                .how
+                .clone()
+                .expect_err("no step")
+        };
+        let mut outside = frozen(&[]);
+        outside.module = None;
+        assert!(no(&outside, &around()).contains("no module"));
+        let mut unvendored = around();
+        unvendored.vendored_module = false;
+        assert!(no(&frozen(&[]), &unvendored).contains("go mod vendor"));
+        assert!(no(&frozen(&[("GOFLAGS", "'-x")]), &around()).contains("quote"));
+        // In a workspace a member's own vendor folder is not used.
+        let mut workspace = frozen(&[]);
+        workspace.workspace = Some("/src".into());
+        assert!(no(&workspace, &around()).contains("go work vendor"));
+        let mut vendored = around();
+        vendored.vendored_workspace = true;
+        assert!(plan(&workspace, &vendored, &[Tier::Vendor])[0].how.is_ok());
+        workspace.version = (1, 21);
+        assert!(no(&workspace, &vendored).contains("1.22"));
+    }
+
+    #[test]
+    fn no_step_loosens_a_check() {
+        let frozen = frozen(&[
+            ("GOSUMDB", "sum.golang.org https://s.example"),
+            ("GONOSUMDB", ""),
+            ("GOINSECURE", ""),
+            ("GOFLAGS", "-mod=mod"),
+        ]);
+        for plan in plan(&frozen, &around(), &ALL) {
+            let vars = plan.how.clone().expect("a step");
+            assert!(vars.iter().all(|(_, value)| !value.contains("insecure")));
+            assert_ne!(value(&plan, "GOSUMDB").as_deref(), Some("off"));
+            for list in ["GONOSUMDB", "GOINSECURE"] {
+                assert_eq!(value(&plan, list).as_deref(), Some("none"), "{list}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_elements_of_a_chain_are_those_that_go_reads() {
+        assert_eq!(
+            elements("a.test , http://b|direct,https://c"),
+            ["https://a.test", "http://b", "direct"]
+        );
+        assert_eq!(elements("off"), ["off"]);
+        assert_eq!(elements("https://%zz,off"), [""; 0]);
+    }
+}

@@ -1,0 +1,346 @@
+//! As much of tar as an archive of goroam's has: regular files, one after another (POSIX.1-2017,
+//! pax, "ustar Interchange Format"; names that do not fit in an extended header).
+//!
+//! Not the crate `tar`: reading for an import has to be bounded in everything, and strict; that
+//! crate takes links, folders, and extended headers of any length, and 40 KB more of the program.
+
+use std::io::{self, Read, Write};
+
+const BLOCK: usize = 512;
+/// Bytes of an extended header: a path is one record of it.
+const MOST_EXTENDED: u64 = 16 << 10;
+/// Bytes that eleven octal digits hold, and no file here needs more.
+const MOST_SIZE: u64 = 0o77_777_777_777;
+
+/// Writes an archive.
+pub(super) struct Writer<'w> {
+    out: &'w mut dyn Write,
+}
+
+impl<'w> Writer<'w> {
+    pub(super) fn new(out: &'w mut dyn Write) -> Writer<'w> {
+        Writer { out }
+    }
+
+    /// One file of exactly `size` bytes.
+    pub(super) fn file(&mut self, name: &str, size: u64, content: &mut dyn Read) -> io::Result<()> {
+        let (prefix, short) = match fit(name) {
+            Some(fitting) => fitting,
+            None => {
+                let record = record("path", name);
+                self.header("", "goroam-long-name", record.len() as u64, b'x')?;
+                self.content(record.len() as u64, &mut record.as_bytes())?;
+                ("", "goroam-long-name")
+            }
+        };
+        self.header(prefix, short, size, b'0')?;
+        self.content(size, content)
+    }
+
+    /// The end.
+    pub(super) fn finish(self) -> io::Result<()> {
+        self.out.write_all(&[0; 2 * BLOCK])
+    }
+
+    fn header(&mut self, prefix: &str, name: &str, size: u64, kind: u8) -> io::Result<()> {
+        if size > MOST_SIZE {
+            return Err(io::Error::other("too large for a tar file"));
+        }
+        let mut block = [0; BLOCK];
+        let mut put = |at: usize, bytes: &[u8]| {
+            if let Some(field) = block.get_mut(at..at + bytes.len()) {
+                field.copy_from_slice(bytes);
+            }
+        };
+        put(0, name.as_bytes());
+        put(100, b"0000644\0");
+        put(108, b"0000000\x000000000\0");
+        put(124, format!("{size:011o}\0").as_bytes());
+        // No time: the same modules make the same archive.
+        put(136, b"00000000000\0");
+        put(148, b"        ");
+        put(156, &[kind]);
+        put(257, b"ustar\x0000");
+        put(345, prefix.as_bytes());
+        let sum = checksum(&block);
+        if let Some(field) = block.get_mut(148..156) {
+            field.copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        }
+        self.out.write_all(&block)
+    }
+
+    fn content(&mut self, size: u64, content: &mut dyn Read) -> io::Result<()> {
+        let copied = io::copy(&mut content.take(size), self.out)?;
+        if copied < size {
+            return Err(io::Error::other("became shorter while it was read"));
+        }
+        let rest = (size % BLOCK as u64) as usize;
+        let padding = [0; BLOCK];
+        let padding = padding.get(rest..).filter(|_| rest > 0);
+        self.out.write_all(padding.unwrap_or_default())
+    }
+}
+
+/// The name in two parts, where each fits its field.
+fn fit(name: &str) -> Option<(&str, &str)> {
+    if name.len() <= 100 {
+        return Some(("", name));
+    }
+    let mut slashes = name.match_indices('/').map(|(at, _)| name.split_at(at));
+    let (prefix, rest) = slashes.find(|(prefix, rest)| prefix.len() <= 155 && rest.len() <= 101)?;
+    Some((prefix, rest.strip_prefix('/')?))
+}
+
+/// `LENGTH KEY=VALUE\n`, the length that of the whole.
+fn record(key: &str, value: &str) -> String {
+    let rest = key.len() + value.len() + 3;
+    let mut length = rest + 1;
+    while length != rest + length.to_string().len() {
+        length += 1;
+    }
+    format!("{length} {key}={value}\n")
+}
+
+/// All bytes, with spaces in the place of the sum itself.
+fn checksum(block: &[u8; BLOCK]) -> u32 {
+    let bytes = block.iter().enumerate();
+    let counted = bytes.map(|(at, b)| if (148..156).contains(&at) { b' ' } else { *b });
+    counted.map(u32::from).sum()
+}
+
+/// Reads an archive, file by file.
+pub(super) struct Reader<'r> {
+    input: &'r mut dyn Read,
+    /// Of the present file.
+    left: u64,
+    padding: u64,
+}
+
+impl<'r> Reader<'r> {
+    pub(super) fn new(input: &'r mut dyn Read) -> Reader<'r> {
+        Reader {
+            input,
+            left: 0,
+            padding: 0,
+        }
+    }
+
+    /// Goes on to the next file: its name and size. `None` at the end.
+    pub(super) fn next(&mut self) -> io::Result<Option<(String, u64)>> {
+        let mut long = None;
+        loop {
+            let rest = self.left + self.padding;
+            if io::copy(&mut (&mut *self.input).take(rest), &mut io::sink())? < rest {
+                return Err(bad("ends within a file"));
+            }
+            (self.left, self.padding) = (0, 0);
+            let mut block = [0; BLOCK];
+            self.input
+                .read_exact(&mut block)
+                .map_err(|error| match error.kind() {
+                    io::ErrorKind::UnexpectedEof => bad("ends without its end"),
+                    _ => error,
+                })?;
+            if block == [0; BLOCK] {
+                return Ok(None);
+            }
+            let field = |from: usize, to: usize| {
+                let bytes = block.get(from..to).unwrap_or_default();
+                let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+                bytes.get(..end).unwrap_or_default()
+            };
+            if octal(field(148, 156)) != Some(u64::from(checksum(&block)))
+                || field(257, 262) != b"ustar"
+            {
+                return Err(bad("is no tar file, or is damaged"));
+            }
+            let size = octal(field(124, 136)).ok_or_else(|| bad("has a file of no size"))?;
+            let text = |bytes: &[u8]| {
+                let text = String::from_utf8(bytes.to_vec());
+                text.map_err(|_| bad("has a name that is not UTF-8"))
+            };
+            self.padding = size.next_multiple_of(BLOCK as u64) - size;
+            self.left = size;
+            match block.get(156) {
+                Some(b'x') if size <= MOST_EXTENDED && long.is_none() => {
+                    let mut records = Vec::new();
+                    self.read_to_end(&mut records)?;
+                    long = path_of(&records).map(text).transpose()?;
+                }
+                Some(b'0' | 0) => {
+                    let mut name = text(field(345, 500))?;
+                    if !name.is_empty() {
+                        name.push('/');
+                    }
+                    name.push_str(&text(field(0, 100))?);
+                    return Ok(Some((long.unwrap_or(name), size)));
+                }
+                _ => {
+                    let name: String = text(field(0, 100))?.chars().take(100).collect();
+                    return Err(bad(&format!("{name:?} is no regular file")));
+                }
+            }
+        }
+    }
+}
+
+impl Read for Reader<'_> {
+    /// Of the present file.
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX);
+        let length = most.min(out.len());
+        let read = match out.get_mut(..length) {
+            Some(out) if length > 0 => self.input.read(out)?,
+            _ => return Ok(0),
+        };
+        if read == 0 {
+            return Err(bad("ends within a file"));
+        }
+        self.left -= read as u64;
+        Ok(read)
+    }
+}
+
+/// The value of `path` in an extended header.
+fn path_of(mut records: &[u8]) -> Option<&[u8]> {
+    let mut path = None;
+    while !records.is_empty() {
+        let space = records.iter().position(|b| *b == b' ')?;
+        let length = str::from_utf8(records.get(..space)?).ok()?.parse().ok()?;
+        let record: &[u8] = records.get(space + 1..length)?.strip_suffix(b"\n")?;
+        if let Some(value) = record.strip_prefix(b"path=") {
+            path = Some(value);
+        }
+        records = records.get(length..)?;
+    }
+    path
+}
+
+/// Octal digits, with spaces around them.
+fn octal(field: &[u8]) -> Option<u64> {
+    let digits = field.trim_ascii();
+    let is_number = !digits.is_empty() && digits.len() <= 11;
+    let digits = digits.iter().filter(|_| is_number);
+    let value = |sum: Option<u64>, b: &u8| match b {
+        b'0'..=b'7' => Some(sum.unwrap_or(0) * 8 + u64::from(b - b'0')),
+        _ => None,
+    };
+    let mut sum = None;
+    for digit in digits {
+        sum = Some(value(sum, digit)?);
+    }
+    sum
+}
+
+fn bad(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut writer = Writer::new(&mut bytes);
+        for (name, content) in files {
+            writer
+                .file(name, content.len() as u64, &mut &**content)
+                .unwrap();
+        }
+        writer.finish().unwrap();
+        bytes
+    }
+
+    fn files(mut bytes: &[u8]) -> io::Result<Vec<(String, Vec<u8>)>> {
+        let mut reader = Reader::new(&mut bytes);
+        let mut files = Vec::new();
+        while let Some((name, size)) = reader.next()? {
+            let mut content = Vec::new();
+            reader.read_to_end(&mut content)?;
+            assert_eq!(content.len() as u64, size);
+            files.push((name, content));
+        }
+        Ok(files)
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_the_system_s_tar_reads_it_too() {
+        let deep = ["a.test/", &"d/".repeat(60), &"e".repeat(90)].concat();
+        let long = "x".repeat(300);
+        let some = [
+            ("manifest.json", b"{}".as_slice()),
+            ("empty", b""),
+            (deep.as_str(), &[7; 512]),
+            (long.as_str(), &[8; 513]),
+            ("last", b"end"),
+        ];
+        let bytes = archive(&some);
+        let named = some.map(|(name, content)| (name.to_owned(), content.to_vec()));
+        assert_eq!(files(&bytes).unwrap(), named);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tar");
+        std::fs::write(&path, &bytes).unwrap();
+        let Ok(out) = Command::new("tar").arg("-tf").arg(&path).output() else {
+            println!("skipped: no tar here");
+            return;
+        };
+        let names = String::from_utf8(out.stdout).unwrap();
+        assert_eq!(
+            names.lines().collect::<Vec<_>>(),
+            some.map(|(name, _)| name)
+        );
+    }
+
+    #[test]
+    fn an_archive_that_is_cut_or_changed_is_an_error() {
+        let bytes = archive(&[("one", &[1; 700]), ("two", b"2")]);
+        for length in (0..bytes.len() - BLOCK).step_by(97) {
+            assert!(files(&bytes[..length]).is_err(), "cut at {length}");
+        }
+        let mut changed = bytes.clone();
+        changed[3] = b'x';
+        assert!(files(&changed).is_err());
+        for (kind, what) in [
+            (b'2', "link"),
+            (b'5', "folder"),
+            (b'L', "GNU name"),
+            (b'1', "hard link"),
+        ] {
+            let mut other = bytes.clone();
+            other[156] = kind;
+            let mut block = [0; BLOCK];
+            block.copy_from_slice(&other[..BLOCK]);
+            other[148..156].copy_from_slice(format!("{:06o}\0 ", checksum(&block)).as_bytes());
+            let said = files(&other).unwrap_err().to_string();
+            assert!(said.contains("no regular file"), "{what}: {said}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(
+            flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..9),
+            mends in any::<bool>(),
+        ) {
+            let long = "x".repeat(300);
+            let mut bytes = archive(&[("one", b"1"), (&long, b"2")]);
+            for (at, value) in flips {
+                let length = bytes.len();
+                bytes[at.index(length)] = value;
+            }
+            if mends {
+                for block in bytes.chunks_mut(BLOCK) {
+                    let mut copy = [0; BLOCK];
+                    copy.copy_from_slice(block);
+                    block[148..156].copy_from_slice(format!("{:06o}\0 ", checksum(&copy)).as_bytes());
+                }
+            }
+            let _ = files(&bytes);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The go command as `mirror add` runs it, and what it says.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::error::AddError;
+use crate::environment::Environment;
+use crate::gocmd::job::{Job, Ran};
+use crate::gocmd::{GoCommand, find, run};
+use crate::policy::expand::expand;
+
+/// What is asked of `go env`.
+const NAMES: [&str; 10] = [
+    "GOMODCACHE",
+    "GOPATH",
+    "GOFLAGS",
+    "GOPROXY",
+    "GOSUMDB",
+    "GOPRIVATE",
+    "GONOSUMDB",
+    "GODEBUG",
+    "GOHOSTOS",
+    "GOHOSTARCH",
+];
+
+/// The user's go, with the user's settings.
+#[derive(Debug)]
+pub(super) struct Go<'a> {
+    command: GoCommand,
+    env: &'a Environment,
+    values: BTreeMap<String, String>,
+    offline: bool,
+}
+
+/// In which mode go runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Mode<'a> {
+    /// One module; go may complete the copies of go.mod and go.sum.
+    Module,
+    /// The workspace of this go.work. Its go.work.sum is completed, no go.mod is.
+    Work(&'a Path),
+}
+
+/// An object of `go mod download -json` (`modcmd.ModuleJSON`).
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct Downloaded {
+    pub(super) path: String,
+    pub(super) version: String,
+    pub(super) error: Option<String>,
+}
+
+impl<'a> Go<'a> {
+    pub(super) async fn find(
+        wish: Option<&Path>,
+        env: &'a Environment,
+        offline: bool,
+    ) -> Result<Go<'a>, AddError> {
+        let command = find::find(wish, env).await?;
+        let values = run::values(&command, env, &NAMES).await?;
+        Ok(Go {
+            command,
+            env,
+            values,
+            offline,
+        })
+    }
+
+    /// What `go env` says; empty where it says nothing.
+    pub(super) fn value(&self, name: &str) -> &str {
+        self.values.get(name).map_or("", String::as_str)
+    }
+
+    pub(super) fn is_offline(&self) -> bool {
+        self.offline
+    }
+
+    pub(super) fn env(&self) -> &'a Environment {
+        self.env
+    }
+
+    /// `$GOMODCACHE/cache/download`.
+    pub(super) fn cache(&self) -> PathBuf {
+        Path::new(self.value("GOMODCACHE"))
+            .join("cache")
+            .join("download")
+    }
+
+    /// Runs it in a folder.
+    pub(super) async fn run(
+        &self,
+        folder: &Path,
+        mode: Mode<'_>,
+        args: &[&str],
+    ) -> Result<Ran, AddError> {
+        let mut set = Vec::new();
+        let mut flags = match mode {
+            Mode::Module => {
+                set.push(("GOWORK", "off".into()));
+                "-mod=mod".to_owned()
+            }
+            Mode::Work(file) => {
+                set.push(("GOWORK", OsString::from(file)));
+                "-mod=readonly".to_owned()
+            }
+        };
+        // The one flag of the user's that says how, not what.
+        let users = [
+            self.env.get("GOFLAGS").unwrap_or_default(),
+            self.value("GOFLAGS"),
+        ];
+        if users
+            .iter()
+            .any(|flags| flags.split_whitespace().any(is_cache_rw))
+        {
+            flags.push_str(" -modcacherw");
+        }
+        set.push(("GOFLAGS", flags.into()));
+        set.push(("GO111MODULE", "on".into()));
+        if self.offline {
+            set.extend(self.offline_settings());
+        }
+        let job = Job {
+            go: &self.command,
+            env: self.env,
+            folder,
+            set,
+        };
+        Ok(job.run(args).await?)
+    }
+
+    /// What the cache holds and nothing else. `cmdgonetlimit` is go's own switch that forbids
+    /// every request (`cmd/go/internal/base/limit.go`): the checksum database, too, is then
+    /// what the cache has of it.
+    fn offline_settings(&self) -> [(&'static str, OsString); 3] {
+        let lookup = |_: &str| Some(self.value("GOMODCACHE").to_owned());
+        let proxy = expand("file://${GOMODCACHE}/cache/download,off", &lookup);
+        let debug = match self.env.get("GODEBUG") {
+            Some(users) => format!("{users},cmdgonetlimit=0"),
+            None => "cmdgonetlimit=0".to_owned(),
+        };
+        [
+            ("GOPROXY", proxy.unwrap_or_else(|_| "off".to_owned()).into()),
+            ("GONOPROXY", "none".into()),
+            ("GODEBUG", debug.into()),
+        ]
+    }
+}
+
+fn is_cache_rw(flag: &str) -> bool {
+    matches!(
+        flag,
+        "-modcacherw" | "--modcacherw" | "-modcacherw=true" | "--modcacherw=true"
+    )
+}
+
+/// The objects that go printed one after another. What comes after a broken one is lost.
+pub(super) fn downloaded(out: &[u8]) -> Vec<Downloaded> {
+    let objects = serde_json::Deserializer::from_slice(out).into_iter::<Downloaded>();
+    objects.map_while(Result::ok).collect()
+}
+
+/// go's complaint without the lines that only tell what it does.
+pub(super) fn complaint(err: &str) -> String {
+    let lines: Vec<&str> = err
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !line.starts_with("go: downloading "))
+        .collect();
+    let said = lines.join("\n");
+    let said = said.strip_prefix("go: ").unwrap_or(&said);
+    if said.is_empty() {
+        return "go said nothing".to_owned();
+    }
+    said.to_owned()
+}
+
+/// Does go say that something is not what its checksum says (`modfetch.checkModSum`)?
+pub(super) fn is_mismatch(complaint: &str) -> bool {
+    complaint.contains("SECURITY ERROR") || complaint.contains(": checksum mismatch")
+}

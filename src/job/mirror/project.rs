@@ -1,0 +1,424 @@
+//! What a project needs: go is asked, on copies of its go.mod, go.sum and go.work, so that the
+//! project stays byte for byte as it is.
+//!
+//! `-modfile` lets go read and write a go.mod elsewhere while everything relative (a `replace`
+//! with a folder, the packages) is taken from the project's own folder. In a workspace there is
+//! no `-modfile`; there go.work itself is the copy, with its folders made absolute, and go
+//! writes nothing but the go.work.sum beside it (`modload.WriteGoMod`).
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::error::AddError;
+use super::go::{Go, Mode, complaint, downloaded};
+use super::small;
+use super::sound::MOST_MOD;
+use super::toolchain;
+use super::wants::{Wants, lines};
+use crate::gocmd::job::Ran;
+use crate::gomod::go_sum::Hashed;
+use crate::gomod::{ModuleVersion, go_mod, go_work};
+
+/// A module of goroam's own, so that none that lies above a folder is taken for the one meant.
+pub(super) const OWN: &str = "module goroam.invalid/add\n\ngo 1.17\n";
+
+/// A project that is there.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Project {
+    /// The folder of a go.mod.
+    Module(PathBuf),
+    /// A go.work.
+    Work(PathBuf),
+}
+
+/// `go work edit -json`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct WorkFile {
+    go: String,
+    toolchain: String,
+    r#use: Option<Vec<Use>>,
+    replace: Option<Vec<Replace>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Use {
+    disk_path: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Replace {
+    old: Named,
+    new: Named,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Named {
+    path: String,
+    version: String,
+}
+
+/// Which project is meant: a go.mod or go.work, or what go uses in a folder.
+pub(super) async fn project(go: &Go<'_>, named: &Path) -> Result<Project, AddError> {
+    let named = dunce::canonicalize(named).map_err(|error| AddError::file(named, error))?;
+    let folder = || named.parent().unwrap_or(&named).to_owned();
+    if named.is_file() {
+        return match named.file_name().and_then(|name| name.to_str()) {
+            Some("go.mod") => Ok(Project::Module(folder())),
+            Some("go.work") => Ok(Project::Work(named)),
+            _ => Err(AddError::Usage(format!(
+                "{} is neither a folder nor a go.mod or go.work",
+                named.display()
+            ))),
+        };
+    }
+    // A user's GOWORK counts here, as it does for the user's own builds.
+    if let Some(work) = workspace(go, &named) {
+        return Ok(Project::Work(work));
+    }
+    match above(&named, "go.mod") {
+        Some(file) => Ok(Project::Module(file.parent().unwrap_or(&named).to_owned())),
+        None => Err(AddError::Usage(format!(
+            "{}: there is no go.mod or go.work in it or above it; name a project's folder",
+            named.display()
+        ))),
+    }
+}
+
+/// `modload.FindGoWork`.
+fn workspace(go: &Go<'_>, folder: &Path) -> Option<PathBuf> {
+    match go.env().get("GOWORK") {
+        Some("off") => None,
+        Some("auto") | None => above(folder, "go.work"),
+        Some(file) => Some(PathBuf::from(file)),
+    }
+}
+
+fn above(folder: &Path, name: &str) -> Option<PathBuf> {
+    let mut all = folder.ancestors().map(|folder| folder.join(name));
+    all.find(|file| file.is_file())
+}
+
+/// Adds to `wants` what a project needs for build and test; with `tests` also what the tests of
+/// its dependencies need, which `go mod tidy` looks at.
+pub(super) async fn want(
+    go: &Go<'_>,
+    project: &Project,
+    tests: bool,
+    wants: &mut Wants,
+) -> Result<(), AddError> {
+    let copies = tempfile::tempdir().map_err(|error| AddError::File {
+        what: "cannot make a temporary folder".to_owned(),
+        source: error,
+    })?;
+    match project {
+        Project::Module(folder) => {
+            wants.insist(&folder.join("go.sum"))?;
+            let asked = Asked {
+                go,
+                folder,
+                mode: Mode::Module,
+                modfile: copies.path().join("go.mod"),
+                name: folder.join("go.mod").display().to_string(),
+            };
+            module(&asked, tests, wants).await
+        }
+        Project::Work(file) => {
+            let copy = copies.path().join("go.work");
+            work(go, file, &copy, wants).await
+        }
+    }
+}
+
+/// Adds the toolchains that a project's go.mod and go.work files name.
+pub(super) async fn want_toolchains(
+    go: &Go<'_>,
+    project: &Project,
+    wants: &mut Wants,
+) -> Result<(), AddError> {
+    let (folder, files) = match project {
+        Project::Module(folder) => (folder.clone(), vec![folder.join("go.mod")]),
+        Project::Work(file) => {
+            let folder = file.parent().unwrap_or(file).to_owned();
+            let text = text_of(file)?;
+            let members = go_work::parse(&text).r#use.into_iter();
+            let mut files: Vec<PathBuf> = members
+                .map(|member| folder.join(member.value).join("go.mod"))
+                .collect();
+            // Both have the same two lines.
+            files.push(file.clone());
+            (folder, files)
+        }
+    };
+    let mut all = BTreeSet::new();
+    for file in files {
+        let read = go_mod::parse(&text_of(&file)?);
+        let (os, arch) = (go.value("GOHOSTOS"), go.value("GOHOSTARCH"));
+        all.extend(toolchain::wanted(&read, os, arch));
+    }
+    let names: Vec<String> = all.iter().map(ToString::to_string).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let mut args = vec!["mod", "download", "-json"];
+    args.extend(names.iter().map(String::as_str));
+    // Not in the project: its go line may ask for a newer go than this one.
+    let elsewhere = tempfile::tempdir().map_err(|error| AddError::file(&folder, error))?;
+    let go_mod = elsewhere.path().join("go.mod");
+    std::fs::write(&go_mod, OWN).map_err(|error| AddError::file(&go_mod, error))?;
+    let ran = go.run(elsewhere.path(), Mode::Module, &args).await?;
+    took(&ran, &names.join(" "), wants);
+    Ok(())
+}
+
+fn text_of(file: &Path) -> Result<String, AddError> {
+    let bytes = small::read(file, MOST_MOD).map_err(|error| AddError::file(file, error))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Adds what a build of these copies of go.mod and go.sum needs.
+pub(super) async fn want_copy(
+    go: &Go<'_>,
+    folder: &Path,
+    name: &str,
+    wants: &mut Wants,
+) -> Result<(), AddError> {
+    let asked = Asked {
+        go,
+        folder,
+        mode: Mode::Module,
+        modfile: folder.join("go.mod"),
+        name: name.to_owned(),
+    };
+    download(&asked, &["all"], wants).await?;
+    list_all(&asked, wants).await?;
+    wants.want_mods(&asked.sums())
+}
+
+/// What go is asked about.
+struct Asked<'a> {
+    go: &'a Go<'a>,
+    folder: &'a Path,
+    mode: Mode<'a>,
+    modfile: PathBuf,
+    /// For messages.
+    name: String,
+}
+
+impl Asked<'_> {
+    fn sums(&self) -> PathBuf {
+        self.modfile.with_extension("sum")
+    }
+
+    async fn run(&self, args: &[&str], rest: &[&str]) -> Result<Ran, AddError> {
+        let modfile = format!("-modfile={}", self.modfile.display());
+        let mut all = args.to_vec();
+        if matches!(self.mode, Mode::Module) {
+            all.push(&modfile);
+        }
+        all.extend(rest);
+        self.go.run(self.folder, self.mode, &all).await
+    }
+}
+
+async fn module(asked: &Asked<'_>, tests: bool, wants: &mut Wants) -> Result<(), AddError> {
+    for name in ["go.mod", "go.sum"] {
+        let from = asked.folder.join(name);
+        match fs::copy(&from, asked.modfile.with_file_name(name)) {
+            Err(error) if name == "go.mod" || error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(AddError::file(&from, error));
+            }
+            _ => writable(&asked.modfile.with_file_name(name)),
+        }
+    }
+    // Without words: what build and test of the module's own packages need. Before go 1.17 in
+    // go.mod that is everything, since such a go.mod names only the direct ones.
+    download(asked, if tests { &["all"] } else { &[] }, wants).await?;
+    list_all(asked, wants).await?;
+    wants.want_mods(&asked.sums())?;
+    if !tests {
+        return Ok(());
+    }
+    // What tidy cannot find for some other system's files is no reason to leave out the rest.
+    let tidy = asked.run(&["mod", "tidy", "-e"], &[]).await?;
+    if !tidy.success {
+        wants.fail(&asked.name, "", &complaint(&tidy.err));
+        return Ok(());
+    }
+    wants.want_mods(&asked.sums())?;
+    let lines = lines(&asked.sums())?.into_iter();
+    let zips = lines.filter(|line| line.of == Hashed::Zip);
+    let missing: Vec<String> = zips
+        .filter(|line| !wants.zips.contains(&line.module))
+        .map(|line| line.module.to_string())
+        .collect();
+    let missing: Vec<&str> = missing.iter().map(String::as_str).collect();
+    for some in missing.chunks(200) {
+        download(asked, some, wants).await?;
+    }
+    Ok(())
+}
+
+async fn work(go: &Go<'_>, file: &Path, copy: &Path, wants: &mut Wants) -> Result<(), AddError> {
+    let folder = file.parent().unwrap_or(file);
+    let name = file.display().to_string();
+    // Without a workspace around it, or go would look at the members already.
+    let said = go
+        .run(
+            copy.parent().unwrap_or(copy),
+            Mode::Module,
+            &["work", "edit", "-json", &name],
+        )
+        .await?;
+    let read = match serde_json::from_slice::<WorkFile>(&said.out) {
+        Ok(read) if said.success => read,
+        _ => {
+            wants.fail(&name, "", &complaint(&said.err));
+            return Ok(());
+        }
+    };
+    let members: Vec<PathBuf> = read
+        .r#use
+        .iter()
+        .flatten()
+        .map(|member| folder.join(&member.disk_path))
+        .collect();
+    let sum = file.with_extension("work.sum");
+    fs::write(copy, rewritten(&read, folder)).map_err(|error| AddError::file(copy, error))?;
+    let copied = copy.with_extension("work.sum");
+    if sum.exists() {
+        fs::copy(&sum, &copied).map_err(|error| AddError::file(&sum, error))?;
+        writable(&copied);
+    }
+    let sums: Vec<PathBuf> = members.iter().map(|member| member.join("go.sum")).collect();
+    for sum in sums.iter().chain([&sum]) {
+        wants.insist(sum)?;
+    }
+    let asked = Asked {
+        go,
+        folder,
+        mode: Mode::Work(copy),
+        modfile: PathBuf::new(),
+        name,
+    };
+    download(&asked, &[], wants).await?;
+    list_all(&asked, wants).await?;
+    for sum in sums.iter().chain([&copied]) {
+        wants.want_mods(sum)?;
+    }
+    Ok(())
+}
+
+/// The same go.work with absolute folders.
+fn rewritten(read: &WorkFile, folder: &Path) -> String {
+    let absolute = |path: &str| quoted(&folder.join(path).display().to_string());
+    let mut text = String::new();
+    if !read.go.is_empty() {
+        text += &format!("go {}\n", read.go);
+    }
+    if !read.toolchain.is_empty() {
+        text += &format!("toolchain {}\n", read.toolchain);
+    }
+    for member in read.r#use.iter().flatten() {
+        text += &format!("use {}\n", absolute(&member.disk_path));
+    }
+    for Replace { old, new } in read.replace.iter().flatten() {
+        let (from, to) = if new.version.is_empty() {
+            (quoted(&old.path), absolute(&new.path))
+        } else {
+            (
+                quoted(&old.path),
+                format!("{} {}", quoted(&new.path), new.version),
+            )
+        };
+        text += &format!("replace {from} {} => {to}\n", old.version);
+    }
+    text
+}
+
+/// As a Go string, which `modfile.parseString` reads.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        if matches!(c, '"' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out.push('"');
+    out
+}
+
+async fn download(asked: &Asked<'_>, what: &[&str], wants: &mut Wants) -> Result<(), AddError> {
+    let ran = asked.run(&["mod", "download", "-json"], what).await?;
+    took(&ran, &asked.name, wants);
+    Ok(())
+}
+
+/// What `go mod download -json` brought; these versions.
+pub(super) fn took(ran: &Ran, name: &str, wants: &mut Wants) -> Vec<ModuleVersion> {
+    let (mut all, mut told) = (Vec::new(), false);
+    for one in downloaded(&ran.out) {
+        match one.error {
+            Some(why) => {
+                told = true;
+                wants.fail(&one.path, &one.version, &crate::model::mask(&why));
+            }
+            None => all.push(ModuleVersion::new(one.path, one.version)),
+        }
+    }
+    if !ran.success && !told {
+        wants.fail(name, "", &complaint(&ran.err));
+    }
+    wants.zips.extend(all.iter().cloned());
+    all
+}
+
+/// Has go read every go.mod of the graph, and the `.info` of each version in the build list.
+async fn list_all(asked: &Asked<'_>, wants: &mut Wants) -> Result<(), AddError> {
+    let ran = asked.run(&["list", "-m", "-e", "-json"], &["all"]).await?;
+    if !ran.success {
+        wants.fail(&asked.name, "", &complaint(&ran.err));
+    }
+    Ok(())
+}
+
+/// A copy of a read-only file is one, too.
+fn writable(file: &Path) {
+    if let Ok(meta) = fs::metadata(file) {
+        let mut permissions = meta.permissions();
+        #[cfg(unix)]
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o600);
+        #[cfg(not(unix))]
+        permissions.set_readonly(false);
+        let _ = fs::set_permissions(file, permissions);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workspace_s_folders_become_absolute() {
+        let read: WorkFile = serde_json::from_str(
+            r#"{"Go":"1.21","Use":[{"DiskPath":"./a b"}],"Replace":[
+                {"Old":{"Path":"x.test/y","Version":"v1.0.0"},"New":{"Path":"../y"}},
+                {"Old":{"Path":"x.test/z"},"New":{"Path":"x.test/f","Version":"v1.1.0"}}]}"#,
+        )
+        .unwrap();
+        let text = rewritten(&read, Path::new("/w"));
+        assert_eq!(
+            text,
+            "go 1.21\nuse \"/w/./a b\"\nreplace \"x.test/y\" v1.0.0 => \"/w/../y\"\n\
+             replace \"x.test/z\"  => \"x.test/f\" v1.1.0\n"
+        );
+        assert_eq!(quoted(r#"C:\a"b"#), r#""C:\\a\"b""#);
+    }
+}

@@ -1,0 +1,129 @@
+//! `@v/list` and `@latest`: do they name what is there?
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::gather::bounded;
+use super::judge::Read;
+use super::report::{Finding, Kind};
+use crate::job::mirror::index;
+use crate::job::mirror::layout::Layout;
+use crate::job::mirror::sound::MOST_INFO;
+use crate::job::mirror::tree::Module;
+
+/// Bytes. The longest known has some 10,000 versions.
+const MOST_LIST: u64 = 4 << 20;
+
+#[derive(Deserialize)]
+struct Info {
+    #[serde(rename = "Version")]
+    version: String,
+}
+
+/// What a module's `list` names, if it can be read.
+pub(super) fn listed(layout: &Layout, module: &str) -> Read<BTreeSet<String>> {
+    let path = layout.list(module).unwrap_or_default();
+    match bounded(&path, MOST_LIST) {
+        Read::Cannot(why) => Read::Cannot(why),
+        Read::Is(bytes) => match String::from_utf8(bytes) {
+            // go takes the first word of each line (modfetch/proxy.go:Versions).
+            Ok(text) => Read::Is(
+                text.lines()
+                    .filter_map(|line| line.split_whitespace().next())
+                    .map(str::to_owned)
+                    .collect(),
+            ),
+            Err(_) => Read::Cannot("is no text".to_owned()),
+        },
+    }
+}
+
+/// `listed`: `None` when there is no `list`; `pinned`: what `@latest` is to say.
+pub(super) fn check(
+    layout: &Layout,
+    path: &str,
+    module: &Module,
+    listed: Option<&Read<BTreeSet<String>>>,
+    pinned: Option<&str>,
+) -> Vec<Finding> {
+    let mut bad = Vec::new();
+    let mut says = |file, kind, what: String| {
+        bad.push(Finding {
+            of: path.to_owned(),
+            file,
+            kind,
+            what,
+            expected: None,
+            by: None,
+            found: None,
+            help: format!("`goroam mirror add {path}@VERSION` of any version writes it anew"),
+        });
+    };
+    let list = layout.list(path).unwrap_or_default();
+    let whole: Vec<String> = module
+        .versions
+        .iter()
+        .filter(|(_, files)| files.zip.is_some() && files.info.is_some())
+        .map(|(version, _)| version.version.clone())
+        .collect();
+    let wanted = index::listed(&whole, pinned);
+    match listed {
+        None if !wanted.is_empty() => {
+            says(
+                list,
+                Kind::Missing,
+                "is missing: go finds no version by itself".to_owned(),
+            );
+        }
+        None => {}
+        Some(Read::Cannot(why)) => says(list, Kind::Unreadable, why.clone()),
+        Some(Read::Is(names)) => {
+            for name in names {
+                let why = if !whole.contains(name) {
+                    "which is not there"
+                } else if pinned.is_some() && !wanted.contains(&name.as_str()) {
+                    "which the pin hides"
+                } else {
+                    continue;
+                };
+                let name: String = name.chars().take(80).collect();
+                says(list.clone(), Kind::Wrong, format!("names {name:?}, {why}"));
+            }
+            for version in wanted.iter().filter(|version| !names.contains(**version)) {
+                says(
+                    list.clone(),
+                    Kind::Wrong,
+                    format!("does not name {version}"),
+                );
+            }
+        }
+    }
+    let newest = index::latest(&whole, pinned);
+    if module.latest {
+        let latest = layout.latest(path).unwrap_or_default();
+        match bounded(&latest, MOST_INFO) {
+            Read::Cannot(why) => says(latest, Kind::Unreadable, why),
+            Read::Is(bytes) => match serde_json::from_slice::<Info>(&bytes) {
+                Ok(info) if Some(info.version.as_str()) == newest => {}
+                Ok(info) => {
+                    let name: String = info.version.chars().take(80).collect();
+                    let instead = newest.unwrap_or("nothing");
+                    says(
+                        latest,
+                        Kind::Wrong,
+                        format!("names {name:?} instead of {instead:?}"),
+                    );
+                }
+                Err(error) => {
+                    says(
+                        latest,
+                        Kind::Wrong,
+                        format!("is no JSON that names a version: {error}"),
+                    );
+                }
+            },
+        }
+    }
+    bad
+}

@@ -1,0 +1,212 @@
+use std::path::PathBuf;
+
+use super::judge::{Read, Seen, ZipSeen, judge};
+use super::*;
+
+const ZIP: &str = "h1:zip=";
+const MOD: &str = "h1:mod=";
+
+fn version() -> ModuleVersion {
+    ModuleVersion::new("a.test/b", "v1.0.0")
+}
+
+fn sums() -> Proof {
+    Proof::Sums {
+        by: "sum.test".to_owned(),
+        zip: Some(ZIP.to_owned()),
+        go_mod: Some(MOD.to_owned()),
+    }
+}
+
+fn good(proof: Proof) -> Seen {
+    Seen {
+        info: Some(Read::Is(br#"{"Version":"v1.0.0"}"#.to_vec())),
+        go_mod: Some(Read::Is((MOD.to_owned(), Ok(())))),
+        ziphash: Some(Read::Is(ZIP.into())),
+        zip: Some(Read::Is(Ok(ZipSeen {
+            h1: ZIP.to_owned(),
+            go_mod: Some(MOD.to_owned()),
+        }))),
+        proof,
+    }
+}
+
+/// What is found, as `FILE'S END KIND expected-by`.
+fn found(seen: &Seen) -> Vec<String> {
+    let verdict = judge(&Layout::new("/m"), &version(), seen, true);
+    let mut found: Vec<_> = verdict
+        .bad
+        .iter()
+        .map(|finding| {
+            let end = finding.file.extension().unwrap().to_str().unwrap();
+            let by = finding.by.as_deref().unwrap_or("-");
+            let by = by.split([' ', ',']).next_back().unwrap();
+            format!("{end} {:?} {by}", finding.kind)
+        })
+        .collect();
+    if verdict.proven {
+        found.push("proven".to_owned());
+    }
+    found.extend(verdict.unproven.map(|unproven| unproven.why));
+    found
+}
+
+#[test]
+fn a_version_in_order_is_proven_or_not_asked_for() {
+    assert_eq!(found(&good(sums())), ["proven"]);
+    assert_eq!(
+        found(&good(Proof::NotAsked("GOSUMDB=off".into()))),
+        ["GOSUMDB=off"]
+    );
+    let mod_only = Seen {
+        zip: None,
+        ziphash: None,
+        info: None,
+        ..good(sums())
+    };
+    let verdict = judge(&Layout::new("/m"), &version(), &mod_only, false);
+    assert!(verdict.proven && verdict.bad.is_empty());
+}
+
+#[test]
+fn what_is_proven_counts_for_more_than_what_was_noted() {
+    let other = |h1: &str| {
+        Some(Read::Is(Ok(ZipSeen {
+            h1: h1.to_owned(),
+            go_mod: Some(MOD.to_owned()),
+        })))
+    };
+    let tampered = Seen {
+        zip: other("h1:other="),
+        ..good(sums())
+    };
+    assert_eq!(found(&tampered), ["zip Mismatch sum.test"]);
+    // Both were changed to agree with one another.
+    let both = Seen {
+        ziphash: Some(Read::Is(b"h1:other=\n".to_vec())),
+        ..tampered.clone()
+    };
+    assert_eq!(found(&both), ["zip Mismatch sum.test"]);
+    let note = Seen {
+        ziphash: Some(Read::Is(b"h1:other=".to_vec())),
+        ..good(sums())
+    };
+    assert_eq!(found(&note), ["ziphash Mismatch proven", "proven"]);
+    let nobody = Proof::NotAsked("private".into());
+    let noted = Seen {
+        proof: nobody.clone(),
+        ..tampered
+    };
+    assert_eq!(found(&noted), ["zip Mismatch stored", "private"]);
+    let broken = Seen {
+        zip: Some(Read::Is(Err("no zip".to_owned()))),
+        ..good(nobody)
+    };
+    assert_eq!(found(&broken), ["zip Mismatch stored", "private"]);
+}
+
+#[test]
+fn go_mod_is_held_to_the_database_and_else_to_the_zip() {
+    let other = |proof| Seen {
+        go_mod: Some(Read::Is(("h1:other=".to_owned(), Ok(())))),
+        ..good(proof)
+    };
+    assert_eq!(found(&other(sums())), ["mod Mismatch sum.test"]);
+    let nobody = || Proof::NotAsked("private".into());
+    assert_eq!(found(&other(nobody())), ["mod Mismatch zip", "private"]);
+    let page = Seen {
+        go_mod: Some(Read::Is((
+            "h1:other=".to_owned(),
+            Err("a web page".to_owned()),
+        ))),
+        zip: None,
+        ziphash: None,
+        ..good(nobody())
+    };
+    assert!(found(&page).contains(&"mod Wrong -".to_owned()));
+}
+
+#[test]
+fn a_proof_that_is_missing_or_false_is_said() {
+    assert_eq!(
+        found(&good(Proof::Absent("none".into()))),
+        ["zip Unproven -"]
+    );
+    assert_eq!(
+        found(&good(Proof::False("forged".into()))),
+        ["zip Mismatch -"]
+    );
+}
+
+#[test]
+fn half_a_version_is_named_by_what_is_missing() {
+    let all = good(sums());
+    let no_info = Seen {
+        info: None,
+        ..all.clone()
+    };
+    assert_eq!(found(&no_info), ["info Missing -", "proven"]);
+    let no_mod = Seen {
+        go_mod: None,
+        ..all.clone()
+    };
+    assert_eq!(found(&no_mod), ["mod Missing -"]);
+    let no_zip = Seen {
+        zip: None,
+        ..all.clone()
+    };
+    assert_eq!(found(&no_zip), ["zip Missing -", "proven"]);
+    let swapped = Seen {
+        info: Some(Read::Is(br#"{"Version":"v1.0.1"}"#.to_vec())),
+        ..all.clone()
+    };
+    assert_eq!(found(&swapped), ["info Wrong -", "proven"]);
+    let page = Seen {
+        info: Some(Read::Is(b"<html>".to_vec())),
+        ..all
+    };
+    assert_eq!(found(&page), ["info Wrong -", "proven"]);
+}
+
+#[test]
+fn list_and_latest_name_what_is_there() {
+    let root = tempfile::tempdir().unwrap();
+    let layout = Layout::new(root.path());
+    let put = |name: &str, text: &str| {
+        let path = root.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    put("a.test/b/@v/v1.0.0.zip", "");
+    put("a.test/b/@v/v1.0.0.info", "");
+    put("a.test/b/@v/v0.0.0-20200102150405-abcdefabcdef.info", "");
+    put("a.test/b/@v/v0.0.0-20200102150405-abcdefabcdef.zip", "");
+    put("a.test/b/@v/v1.0.1.mod", "");
+    let bad = || {
+        let tree = Tree::read(&layout).unwrap();
+        let module = &tree.modules["a.test/b"];
+        let listed = module.list.then(|| listing::listed(&layout, "a.test/b"));
+        let bad = listing::check(&layout, "a.test/b", module, listed.as_ref(), None);
+        let named = bad.into_iter().map(|finding| {
+            let file: PathBuf = finding.file.file_name().unwrap().into();
+            format!("{} {}", file.display(), finding.what)
+        });
+        named.collect::<Vec<_>>()
+    };
+    assert_eq!(bad(), ["list is missing: go finds no version by itself"]);
+    put("a.test/b/@v/list", "v1.0.0 2024-01-01T00:00:00Z\n");
+    assert_eq!(bad(), [""; 0]);
+    put("a.test/b/@v/list", "v1.0.1\n");
+    assert_eq!(
+        bad(),
+        [
+            "list names \"v1.0.1\", which is not there",
+            "list does not name v1.0.0"
+        ]
+    );
+    put("a.test/b/@v/list", "v1.0.0\n");
+    put("a.test/b/@latest", r#"{"Version":"v1.0.0"}"#);
+    assert_eq!(bad(), [""; 0]);
+    put("a.test/b/@latest", r#"{"Version":"v1.0.1"}"#);
+    assert_eq!(bad(), ["@latest names \"v1.0.1\" instead of \"v1.0.0\""]);
+}

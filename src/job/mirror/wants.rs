@@ -1,0 +1,100 @@
+//! What is to be brought, and what its go.sum files say it must be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::error::AddError;
+use super::small;
+use crate::gomod::ModuleVersion;
+use crate::gomod::go_sum::{self, Hashed};
+
+/// Bytes; 200,000 lines. go has no limit of its own.
+const MOST_SUM: u64 = 32 << 20;
+
+/// What could not be brought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failed {
+    /// The module's path, or the project's folder.
+    pub module: String,
+    /// The version, or what was asked for; empty for a project.
+    pub version: String,
+    /// Why, in go's words where go said it.
+    pub why: String,
+    /// Something is not what its checksum says.
+    pub mismatch: bool,
+}
+
+/// A line of a go.sum, and which one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Claim {
+    pub(super) hash: String,
+    pub(super) file: PathBuf,
+}
+
+/// What is to be brought.
+#[derive(Debug, Default)]
+pub(super) struct Wants {
+    /// Whole versions.
+    pub(super) zips: BTreeSet<ModuleVersion>,
+    /// Those of which module graphs need go.mod only (and `.info`, where go has asked for it).
+    pub(super) mods: BTreeSet<ModuleVersion>,
+    /// What go could not get.
+    pub(super) failed: Vec<Failed>,
+    claims: BTreeMap<(ModuleVersion, Hashed), Claim>,
+}
+
+impl Wants {
+    /// What the projects' go.sum files say of a file.
+    pub(super) fn claim(&self, module: &ModuleVersion, of: Hashed) -> Option<&Claim> {
+        self.claims.get(&(module.clone(), of))
+    }
+
+    /// Takes the lines of a go.sum as what its project insists on; no file, no lines. Of several
+    /// lines for one file the first counts, as for go (`modfetch.haveModSumLocked`).
+    pub(super) fn insist(&mut self, file: &Path) -> Result<(), AddError> {
+        for line in lines(file)? {
+            if line.hash.starts_with("h1:") {
+                let claim = Claim {
+                    hash: line.hash,
+                    file: file.to_owned(),
+                };
+                self.claims.entry((line.module, line.of)).or_insert(claim);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the go.mods that a go.sum names as wanted: go writes a line for each that it reads.
+    pub(super) fn want_mods(&mut self, file: &Path) -> Result<(), AddError> {
+        let lines = lines(file)?.into_iter();
+        let mods = lines.filter(|line| line.of == Hashed::GoMod);
+        self.mods.extend(mods.map(|line| line.module));
+        Ok(())
+    }
+
+    /// Notes what go could not get.
+    pub(super) fn fail(&mut self, module: &str, version: &str, why: &str) {
+        let failed = Failed {
+            module: module.to_owned(),
+            version: version.to_owned(),
+            why: why.to_owned(),
+            mismatch: super::go::is_mismatch(why),
+        };
+        if !self.failed.contains(&failed) {
+            self.failed.push(failed);
+        }
+    }
+}
+
+/// The lines of a go.sum; none where there is no file.
+pub(super) fn lines(file: &Path) -> Result<Vec<go_sum::Line>, AddError> {
+    let bytes = match small::read(file, MOST_SUM) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(AddError::file(file, error)),
+    };
+    go_sum::parse(&String::from_utf8_lossy(&bytes))
+        .map_err(|error| AddError::Usage(format!("{}: {error}", file.display())))
+}

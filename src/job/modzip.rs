@@ -1,1 +1,0 @@
-//! A module's zip: what is in it, and the hash that go.sum has for it.

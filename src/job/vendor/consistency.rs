@@ -1,0 +1,253 @@
+//! Does vendor/modules.txt agree with go.mod, or with go.work and its modules? The rules and
+//! the words are go's (`modload.checkVendorConsistency`, go 1.14 to 1.27).
+
+use std::collections::BTreeSet;
+
+use crate::gomod::go_mod::GoMod;
+use crate::gomod::go_version::at_least;
+use crate::gomod::go_work::GoWork;
+use crate::gomod::modules_txt::ModulesTxt;
+use crate::gomod::{ModuleVersion, Replace, is_directory};
+
+/// A main module: the only one, or one of the workspace's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Main {
+    /// Its folder, relative to vendor's, with `/`: "." or "./a". As go.work has it where it is absolute.
+    pub(super) folder: String,
+    /// Its go.mod.
+    pub(super) go_mod: GoMod,
+}
+
+/// go would refuse to build, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Disagreement {
+    /// The module.
+    pub(super) module: ModuleVersion,
+    /// In go's words.
+    pub(super) what: String,
+}
+
+/// All disagreements, in go's order.
+pub(super) fn disagreements(
+    txt: &ModulesTxt,
+    work: Option<&GoWork>,
+    mains: &[Main],
+) -> Vec<Disagreement> {
+    let mut out = Vec::new();
+    // Before 1.14 modules.txt did not say enough (a go.mod without a `go` line is older yet).
+    let before_114 = work.is_none()
+        && mains.first().is_none_or(|main| {
+            let go = main.go_mod.go.as_ref();
+            go.is_none_or(|go| !at_least(&go.value, "1.14"))
+        });
+    requirements(txt, mains, before_114, &mut out);
+    let mut seen = BTreeSet::new();
+    for main in mains {
+        replaced(
+            txt,
+            work,
+            mains,
+            &main.go_mod.replace,
+            before_114,
+            &mut seen,
+            &mut out,
+        );
+    }
+    if let Some(work) = work {
+        replaced(
+            txt,
+            Some(work),
+            mains,
+            &work.replace,
+            before_114,
+            &mut seen,
+            &mut out,
+        );
+    }
+    listed(txt, work, mains, &mut out);
+    out
+}
+
+fn requirements(txt: &ModulesTxt, mains: &[Main], before_114: bool, out: &mut Vec<Disagreement>) {
+    for required in mains.iter().flat_map(|main| &main.go_mod.require) {
+        let module = &required.module;
+        if txt.get(module).is_some_and(|listed| listed.explicit) {
+            continue;
+        }
+        if !before_114 {
+            out.push(Disagreement {
+                module: module.clone(),
+                what: "is explicitly required in go.mod, but not marked as explicit in vendor/modules.txt".to_owned(),
+            });
+            continue;
+        }
+        let mut vendored = txt.providers().filter(|l| l.module.path == module.path);
+        if let Some(other) = vendored.find(|listed| listed.module.version != module.version) {
+            out.push(Disagreement {
+                module: module.clone(),
+                what: [
+                    "is explicitly required in go.mod, but vendor/modules.txt indicates ",
+                    &other.module.to_string(),
+                ]
+                .concat(),
+            });
+        }
+    }
+}
+
+fn replaced(
+    txt: &ModulesTxt,
+    work: Option<&GoWork>,
+    mains: &[Main],
+    replaces: &[Replace],
+    before_114: bool,
+    seen: &mut BTreeSet<ModuleVersion>,
+    out: &mut Vec<Disagreement>,
+) {
+    for replace in replaces.iter().filter(|replace| replace.error.is_none()) {
+        let old = &replace.old;
+        if !seen.insert(old.clone()) {
+            continue;
+        }
+        let wanted = replacement(work, mains, old);
+        let listed = txt.get(old);
+        let marked = listed.and_then(|listed| listed.replacement.as_ref());
+        let source = match wanted {
+            Some((_, None)) => "go.work",
+            Some(_) | None => "go.mod",
+        };
+        let wanted = wanted.map(|(new, folder)| canonical(new, folder.filter(|_| work.is_some())));
+        let what = match (wanted, marked) {
+            (None, None) => continue,
+            (Some(wanted), Some(marked)) if wanted == *marked => continue,
+            (Some(_), None) => {
+                let provides = txt.providers().any(|listed| listed.module == *old);
+                if before_114 && (old.version.is_empty() || !provides) {
+                    continue;
+                }
+                [
+                    "is replaced in ",
+                    source,
+                    ", but not marked as replaced in vendor/modules.txt",
+                ]
+                .concat()
+            }
+            (wanted, Some(marked)) => {
+                let by = wanted.as_ref().map(describe).unwrap_or_default();
+                [
+                    "is replaced by ",
+                    &by,
+                    " in ",
+                    source,
+                    ", but marked as replaced by ",
+                    &describe(marked),
+                    " in vendor/modules.txt",
+                ]
+                .concat()
+            }
+        };
+        out.push(Disagreement {
+            module: old.clone(),
+            what,
+        });
+    }
+}
+
+fn listed(txt: &ModulesTxt, work: Option<&GoWork>, mains: &[Main], out: &mut Vec<Disagreement>) {
+    for listed in txt.providers().filter(|listed| listed.explicit) {
+        let mut required = mains.iter().flat_map(|main| &main.go_mod.require);
+        if !required.any(|required| required.module == listed.module) {
+            let article = if work.is_some() { "a " } else { "" };
+            out.push(Disagreement {
+                module: listed.module.clone(),
+                what: [
+                    "is marked as explicit in vendor/modules.txt, but not explicitly required in ",
+                    article,
+                    "go.mod",
+                ]
+                .concat(),
+            });
+        }
+    }
+    let marked = txt
+        .modules
+        .iter()
+        .filter(|listed| listed.replacement.is_some());
+    for listed in marked {
+        if replacement(work, mains, &listed.module).is_none() {
+            let place = if work.is_some() {
+                "the workspace"
+            } else {
+                "go.mod"
+            };
+            out.push(Disagreement {
+                module: listed.module.clone(),
+                what: [
+                    "is marked as replaced in vendor/modules.txt, but not replaced in ",
+                    place,
+                ]
+                .concat(),
+            });
+        }
+    }
+}
+
+/// By what go replaces a module, and the folder of the go.mod that says so (`None`: go.work
+/// says so). `modload.replacementFrom`.
+pub(super) fn replacement<'a>(
+    work: Option<&'a GoWork>,
+    mains: &'a [Main],
+    module: &ModuleVersion,
+) -> Option<(&'a ModuleVersion, Option<&'a str>)> {
+    let is_main = |main: &Main| {
+        let own = main.go_mod.module.as_ref();
+        own.is_some_and(|own| own.value == module.path)
+    };
+    if module.version.is_empty() && mains.iter().any(is_main) {
+        return None;
+    }
+    if let Some(replace) = work.and_then(|work| work.replacement(module)) {
+        return Some((&replace.new, None));
+    }
+    mains.iter().find_map(|main| {
+        let replace = main.go_mod.replacement(module)?;
+        Some((&replace.new, Some(main.folder.as_str())))
+    })
+}
+
+/// A folder of a workspace's module as seen from go.work (`modload.canonicalizeReplacePath`).
+pub(super) fn canonical(new: &ModuleVersion, folder: Option<&str>) -> ModuleVersion {
+    let Some(folder) = folder.filter(|_| new.version.is_empty() && !is_absolute(&new.path)) else {
+        return new.clone();
+    };
+    let mut parts: Vec<&str> = Vec::new();
+    let path = new.path.replace('\\', "/");
+    for part in folder.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    // `modload.ToDirectoryPath`
+    let joined = match parts.first() {
+        None => ".".to_owned(),
+        Some(&"..") => parts.join("/"),
+        Some(_) => ["./", &parts.join("/")].concat(),
+    };
+    ModuleVersion::new(joined, "")
+}
+
+fn is_absolute(path: &str) -> bool {
+    is_directory(path) && !path.starts_with('.')
+}
+
+fn describe(module: &ModuleVersion) -> String {
+    if module.version.is_empty() {
+        module.path.clone()
+    } else {
+        module.to_string()
+    }
+}

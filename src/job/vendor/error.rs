@@ -1,0 +1,62 @@
+//! What can go wrong with vendor/, and the exit code for it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::agent::error::{EXIT_FAILED, EXIT_MISMATCH, EXIT_REFUSED, EXIT_USAGE};
+
+/// What can go wrong with vendor/.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no project.
+    #[error(
+        "there is neither a go.mod nor a go.work in {} or above it; name the project's folder with -C",
+        .0.display()
+    )]
+    NoProject(PathBuf),
+    /// A file cannot be read or written.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// git could not do it.
+    #[error("{0}")]
+    Git(String),
+    /// The REF is none.
+    #[error("{0}")]
+    Usage(String),
+    /// Refused: something would be lost.
+    #[error("{0}")]
+    Refused(String),
+    /// It is not what its checksum says.
+    #[error("{0}")]
+    Mismatch(String),
+    /// It cannot be done.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Error {
+    /// A file that cannot be read or written.
+    pub(super) fn io(path: &Path, error: io::Error) -> Error {
+        Error::Io {
+            path: path.to_owned(),
+            error,
+        }
+    }
+
+    /// The exit code that a script sees.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Usage(_) => EXIT_USAGE,
+            Error::Refused(_) => EXIT_REFUSED,
+            Error::Mismatch(_) => EXIT_MISMATCH,
+            Error::NoProject(_) | Error::Io { .. } | Error::Git(_) | Error::Failed(_) => {
+                EXIT_FAILED
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What a check looks at: files read, nothing judged.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::consistency::Main;
+use super::copied::{Print, Source};
+use crate::gomod::ModuleVersion;
+use crate::gomod::go_work::GoWork;
+use crate::gomod::modules_txt::ModulesTxt;
+
+/// Whose vendor/ it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A module's: beside go.mod, made by `go mod vendor`.
+    Module,
+    /// A workspace's: beside go.work, made by `go work vendor`.
+    Workspace,
+}
+
+impl Kind {
+    /// The file beside vendor/.
+    pub fn file(self) -> &'static str {
+        match self {
+            Kind::Module => "go.mod",
+            Kind::Workspace => "go.work",
+        }
+    }
+
+    /// What makes vendor/.
+    pub fn command(self) -> &'static str {
+        match self {
+            Kind::Module => "go mod vendor",
+            Kind::Workspace => "go work vendor",
+        }
+    }
+}
+
+/// Everything that a check looks at.
+#[derive(Debug)]
+pub(super) struct Facts {
+    /// Whose vendor/ it is.
+    pub(super) kind: Kind,
+    /// go.work.
+    pub(super) work: Option<GoWork>,
+    /// The main modules.
+    pub(super) mains: Vec<Main>,
+    /// Files that go would not read: their names, and why.
+    pub(super) unreadable: Vec<(String, String)>,
+    /// What is in the place of vendor/.
+    pub(super) vendor: Vendor,
+    /// What is below vendor/, by path with `/`; modules.txt is left out.
+    pub(super) files: BTreeMap<String, Kept>,
+    /// What each module that provides packages was compared with.
+    pub(super) holdings: Vec<Holding>,
+}
+
+/// What is in the place of vendor/.
+#[derive(Debug)]
+pub(super) enum Vendor {
+    /// Nothing.
+    Missing,
+    /// A link or a file.
+    NotAFolder,
+    /// A folder without a modules.txt.
+    NoList,
+    /// A folder with one.
+    Listed(ModulesTxt),
+}
+
+/// Something below vendor/.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// A file.
+    File(Print),
+    /// A link.
+    Link,
+    /// A device, a socket, a file that cannot be read.
+    Odd,
+}
+
+/// What a module holds.
+#[derive(Debug)]
+pub(super) struct Holding {
+    /// As modules.txt has it.
+    pub(super) module: ModuleVersion,
+    /// Where its files were read.
+    pub(super) from: From,
+}
+
+/// Where a module's files were read.
+#[derive(Debug)]
+pub(super) enum From {
+    /// A zip that is what go.sum says.
+    Zip(Source),
+    /// The folder that replaces it.
+    Folder(Source),
+    /// go.sum does not say what its zip must be.
+    NoSum(ModuleVersion),
+    /// No zip is at hand; with what was wrong with those that could not be read.
+    NoZip(ModuleVersion, Vec<String>),
+    /// The zip at hand is another one: its path, its hash, the one of go.sum.
+    Mismatch(ModuleVersion, PathBuf, String, String),
+    /// The folder that replaces it cannot be read.
+    NoFolder(PathBuf, String),
+}

@@ -1,0 +1,222 @@
+//! Which project's vendor/, and the module files beside it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Component, Path, PathBuf};
+
+use super::consistency::Main;
+use super::error::Error;
+use super::facts::Kind;
+use crate::environment::Environment;
+use crate::gomod::go_sum::{self, Hashed};
+use crate::gomod::go_work::GoWork;
+use crate::gomod::{ModuleVersion, go_mod, go_work, modules_txt};
+
+/// Bytes of a go.mod, go.work, go.sum or modules.txt that are read; the largest known ones have
+/// some hundred kilobytes.
+pub(super) const MOST: u64 = 32 << 20;
+
+/// A project: the folder that holds vendor/, and of which kind it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Project {
+    /// The folder that holds vendor/ and go.mod, or go.work. Absolute, links resolved.
+    pub root: PathBuf,
+    /// Of which kind.
+    pub kind: Kind,
+}
+
+/// What the module files of a project say.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    pub(super) work: Option<GoWork>,
+    pub(super) mains: Vec<Main>,
+    /// The hash of a module's zip by each go.sum that has one.
+    pub(super) sums: BTreeMap<ModuleVersion, Vec<String>>,
+    pub(super) unreadable: Vec<(String, String)>,
+}
+
+impl Project {
+    /// The project that go would see from this folder: a workspace if there is a go.work in it
+    /// or above it (or GOWORK names one), else the nearest module. Of GOWORK only the variable
+    /// is seen, not what `go env -w` wrote.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn find(folder: &Path, env: &Environment) -> Result<Project, Error> {
+        let start = dunce::canonicalize(folder).map_err(|error| Error::io(folder, error))?;
+        let workspace = match env.get("GOWORK") {
+            Some("off") => None,
+            Some(path) => {
+                let path = PathBuf::from(path);
+                if !path.is_absolute() {
+                    let why = io::Error::other("GOWORK must be an absolute path, `off` or empty");
+                    return Err(Error::io(&path, why));
+                }
+                let root = path.parent().unwrap_or(&path);
+                Some(dunce::canonicalize(root).map_err(|error| Error::io(&path, error))?)
+            }
+            None => nearest(&start, "go.work"),
+        };
+        if let Some(root) = workspace {
+            return Ok(Project {
+                root,
+                kind: Kind::Workspace,
+            });
+        }
+        // A go.mod that was lost is no reason to take another module's vendor/ further up.
+        let lost = read_text(&start.join("vendor/modules.txt"))
+            .ok()
+            .filter(|_| !start.join("go.mod").exists());
+        if let Some(txt) = lost {
+            let kind = match modules_txt::parse(&txt).workspace {
+                true => Kind::Workspace,
+                false => Kind::Module,
+            };
+            return Ok(Project { root: start, kind });
+        }
+        let root = nearest(&start, "go.mod").ok_or_else(|| Error::NoProject(start))?;
+        Ok(Project {
+            root,
+            kind: Kind::Module,
+        })
+    }
+
+    /// vendor/ itself.
+    pub fn vendor(&self) -> PathBuf {
+        self.root.join("vendor")
+    }
+
+    /// The module files. What cannot be read is named in the answer.
+    pub(super) fn read(&self) -> Files {
+        let mut files = Files::default();
+        let mut folders = vec![(".".to_owned(), self.root.clone())];
+        if self.kind == Kind::Workspace {
+            let work = files.text("go.work", &self.root.join("go.work"));
+            let work = go_work::parse(&work.unwrap_or_default());
+            files.faults("go.work", work.faults.first().map(ToString::to_string));
+            folders = members(&work, &self.root);
+            files.sums("go.work.sum", &self.root.join("go.work.sum"));
+            files.work = Some(work);
+        }
+        for (name, folder) in folders {
+            let shown = |file: &str| match name.strip_prefix("./") {
+                Some(rest) => [rest, "/", file].concat(),
+                None if name == "." => file.to_owned(),
+                None => [&name, "/", file].concat(),
+            };
+            if let Some(text) = files.text(&shown("go.mod"), &folder.join("go.mod")) {
+                let go_mod = go_mod::parse(&text);
+                let first = go_mod.faults.first().map(ToString::to_string);
+                files.faults(&shown("go.mod"), first);
+                files.sums(&shown("go.sum"), &folder.join("go.sum"));
+                files.mains.push(Main {
+                    folder: name,
+                    go_mod,
+                });
+            }
+        }
+        files
+    }
+}
+
+/// The folders of a workspace's modules: as seen from go.work (`.`, `./a`, `../b`), and whole.
+pub(super) fn members(work: &GoWork, root: &Path) -> Vec<(String, PathBuf)> {
+    let member = |used: &str| {
+        let used = used.replace('\\', "/");
+        let folder = plain(&root.join(&used));
+        (relative(&folder, root).unwrap_or(used), folder)
+    };
+    work.r#use.iter().map(|used| member(&used.value)).collect()
+}
+
+/// The path without `.` and `..`, by its text alone, as go does it.
+fn plain(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                out.pop();
+            }
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+/// `./a/b` or `../b`; `None`: on another drive.
+fn relative(path: &Path, root: &Path) -> Option<String> {
+    let (mut to, mut from) = (path.components().peekable(), root.components().peekable());
+    let mut any = false;
+    while to.peek().is_some() && to.peek() == from.peek() {
+        any = true;
+        to.next();
+        from.next();
+    }
+    if !any {
+        return None;
+    }
+    let ups = from.count();
+    let mut parts = vec![if ups == 0 { "." } else { ".." }.to_owned()];
+    parts.extend(std::iter::repeat_n("..".to_owned(), ups.saturating_sub(1)));
+    parts.extend(to.map(|part| part.as_os_str().to_string_lossy().into_owned()));
+    Some(parts.join("/"))
+}
+
+impl Files {
+    fn text(&mut self, name: &str, path: &Path) -> Option<String> {
+        match read_text(path) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                self.unreadable.push((name.to_owned(), error.to_string()));
+                None
+            }
+        }
+    }
+
+    fn faults(&mut self, name: &str, fault: Option<String>) {
+        self.unreadable
+            .extend(fault.map(|why| (name.to_owned(), why)));
+    }
+
+    /// One go.sum. That there is none is no fault: a module may need nothing.
+    fn sums(&mut self, name: &str, path: &Path) {
+        let text = match read_text(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => return self.faults(name, Some(error.to_string())),
+        };
+        match go_sum::parse(&text) {
+            Ok(lines) => {
+                let zips = lines.into_iter().filter(|line| line.of == Hashed::Zip);
+                for line in zips.filter(|line| line.hash.starts_with("h1:")) {
+                    self.sums.entry(line.module).or_default().push(line.hash);
+                }
+            }
+            Err(error) => self.faults(name, Some(error.to_string())),
+        }
+    }
+}
+
+/// The nearest folder, this one or one above it, with a file of this name.
+fn nearest(start: &Path, name: &str) -> Option<PathBuf> {
+    let mut folders = start.ancestors();
+    folders
+        .find(|folder| folder.join(name).is_file())
+        .map(Path::to_owned)
+}
+
+/// A text file of at most [`MOST`] bytes.
+pub(super) fn read_text(path: &Path) -> io::Result<String> {
+    let file = File::open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("is not a file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(MOST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST {
+        return Err(io::Error::other("is longer than 32 MiB"));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
