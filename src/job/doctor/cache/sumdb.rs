@@ -32,7 +32,7 @@ pub(super) fn look(place: &Place, databases: &[(String, PathBuf)]) -> Vec<Broken
             };
             // An empty one is one that go is about to write.
             let wrong = |bytes: &[u8]| {
-                let (own, right) = (bytes.len(), tile.len());
+                let (own, right) = (bytes.len(), tile.length());
                 (own != 0 && own != right).then(|| format!("has {own} bytes, not {right}"))
             };
             found.extend(broken(&place.cache, path, Code::CacheSumdb, name, &wrong));
