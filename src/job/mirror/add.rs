@@ -159,6 +159,20 @@ pub async fn add(
     if !queries.is_empty() {
         Box::pin(want_modules(&go, &queries, &mut wants, notice)).await?;
     }
+    // What go itself calls a mismatch may have come from anybody: nothing that came with it is
+    // stored, not even what looks good.
+    if wants.failed.iter().any(|failed| failed.mismatch) {
+        let done = Added {
+            mirror: root.to_owned(),
+            totals: Totals {
+                failed: wants.failed.len(),
+                ..Totals::default()
+            },
+            failed: wants.failed,
+            ..Added::default()
+        };
+        return Ok(done);
+    }
     wants.mods = &wants.mods - &wants.zips;
     let mut store = Store::open(Layout::new(root), &mut || notice(Notice::Waits))
         .map_err(|error| AddError::file(root, error))?;
