@@ -4,6 +4,7 @@
 //! reaches a terminal with its control characters.
 
 mod doctor;
+mod doctor_cache;
 mod exec;
 mod findings;
 mod glyphs;
@@ -17,6 +18,7 @@ mod mirror_verify;
 mod page;
 mod probe;
 mod progress;
+mod ready;
 mod service;
 mod sparkline;
 mod status;
@@ -30,6 +32,7 @@ mod why;
 mod fixtures;
 
 pub(super) use doctor::{Diagnosis, doctor};
+pub(super) use doctor_cache::doctor_cache;
 pub(super) use exec::{exec_news, exec_summary};
 pub(super) use findings::{Position, findings};
 pub(super) use glyphs::{Glyphs, columns_of_painted, glyphs};
@@ -43,9 +46,12 @@ pub(super) use mirror_verify::mirror_verify;
 pub(super) use page::Page;
 pub(super) use probe::probe;
 pub(super) use progress::Progress;
+pub(super) use ready::ready;
 pub(super) use service::{ServiceView, service, service_step};
 pub(super) use status::{status, status_line};
 pub(super) use text::clean;
 pub(super) use turn::turn;
-pub(super) use vendor::vendor_check;
+pub(super) use vendor::{
+    vendor_check, vendor_list, vendor_recovered, vendor_rollback, vendor_snapshot,
+};
 pub(super) use why::why;
