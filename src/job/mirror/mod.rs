@@ -16,6 +16,7 @@
 //! May import: everything below; of its neighbours modzip.
 
 mod add;
+mod added;
 pub mod archive;
 mod error;
 mod go;
@@ -43,7 +44,8 @@ mod trust;
 pub mod verify;
 mod wants;
 
-pub use add::{Add, Added, AddedVersion, Notice, PresentVersion, Totals, add};
+pub use add::{Add, Notice, add};
+pub use added::{Added, AddedVersion, PresentVersion, Totals};
 pub use error::AddError;
 pub use index::{latest, listed};
 pub use layout::{File, Layout};
