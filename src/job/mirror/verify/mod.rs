@@ -25,6 +25,7 @@ use super::pins::pins;
 use super::tree::{Files, Tree};
 use crate::gomod::ModuleVersion;
 use crate::job::meter::Meter;
+use crate::model::order;
 
 pub use judge::Proof;
 pub use prove::Prover;
@@ -102,7 +103,7 @@ pub fn verify(
     }
     meter.expect(tasks.len() as u64, report.bytes);
     // Equal ones stay in the order of their names.
-    tasks.sort_by_key(|task| std::cmp::Reverse(task.files.zip));
+    order::sort_by_key(&mut tasks, |task| std::cmp::Reverse(task.files.zip));
     let jobs = asked
         .jobs
         .unwrap_or_else(processors)
@@ -139,8 +140,8 @@ pub fn verify(
                 found: None,
             }));
     }
-    report.bad.sort();
-    report.unproven.sort();
+    order::sort(&mut report.bad);
+    order::sort(&mut report.unproven);
     report.ok = report.bad.is_empty();
     report.ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(report)
