@@ -6,7 +6,7 @@
 mod cli;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -380,9 +380,17 @@ fn every_code_is_documented_and_no_other() {
     // Each one is made somewhere, and none is missing in the list.
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/job/doctor");
     let mut made = BTreeSet::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() || path.ends_with("finding.rs") {
+    let mut paths: Vec<PathBuf> = vec![folder];
+    while let Some(path) = paths.pop() {
+        if path.is_dir() {
+            paths.extend(
+                std::fs::read_dir(path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+            continue;
+        }
+        if path.ends_with("finding.rs") {
             continue;
         }
         let text = std::fs::read_to_string(path).unwrap();

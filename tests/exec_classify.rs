@@ -3,11 +3,17 @@
 // A helper of tests may panic.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[path = "exec_classify/code.rs"]
+mod code;
+#[path = "exec_classify/more.rs"]
+mod more;
+#[path = "exec_classify/mutated.rs"]
+mod mutated;
 #[path = "exec_classify/recorded.rs"]
 mod recorded;
 
-use goroam::job::exec::{Class, Exit, Said, Seen, classify};
-use recorded::{Recorded, expected, recorded};
+use goroam::job::exec::{Exit, Said, Seen, classify};
+use recorded::{expected, recorded};
 
 /// The proxies of most recordings. They are not needed to understand them, and others are tried.
 fn judge(stderr: &str, exit: &str) -> Seen {

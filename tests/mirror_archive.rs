@@ -9,14 +9,14 @@
 
 #[path = "support/go.rs"]
 mod go;
-#[path = "support/mirror_scene.rs"]
-mod mirror_scene;
+#[path = "support/mirror_owner.rs"]
+mod mirror_owner;
 #[path = "support/project.rs"]
 mod project;
 
 use std::path::{Path, PathBuf};
 
-use mirror_scene::{Done, Scene};
+use mirror_owner::{Done, Scene};
 use project::{SUMDB, World, fingerprint};
 
 const SOME: &str = "github.com/pkg/errors@v0.9.1 github.com/kr/text@v0.2.0";
@@ -498,7 +498,7 @@ fn a_killed_import_leaves_a_mirror_in_order_and_the_next_one_goes_on() {
         let said = scene
             .goroam(&there, scene.folder.path(), "verify --json")
             .json();
-        let bad = mirror_scene::findings(&said, &there);
+        let bad = mirror_owner::findings(&said, &there);
         // A list that is one behind is mended by the next turn; nothing is half there.
         let is_late = |found: &String| {
             found.ends_with("/@v/list missing")

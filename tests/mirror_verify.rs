@@ -8,8 +8,8 @@
 
 #[path = "support/go.rs"]
 mod go;
-#[path = "support/mirror_scene.rs"]
-mod mirror_scene;
+#[path = "support/mirror_owner.rs"]
+mod mirror_owner;
 #[path = "support/project.rs"]
 mod project;
 
@@ -18,7 +18,7 @@ use std::path::Path;
 use goroam::gosum::hash_go_mod;
 use goroam::job::mirror::{File, Layout, Tree};
 use goroam::job::modzip::h1_of;
-use mirror_scene::Scene;
+use mirror_owner::Scene;
 use project::{World, answer};
 
 const ERRORS: &str = "github.com/pkg/errors";
@@ -325,7 +325,7 @@ fn where_nobody_proves_it_the_note_and_the_zip_itself_still_speak() {
     std::fs::write(&note, "h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
     let said = as_private(6);
     assert_eq!(
-        mirror_scene::findings(&said, &scene.mirror()),
+        mirror_owner::findings(&said, &scene.mirror()),
         [format!("{AT}.zip mismatch")]
     );
     let by = said["bad"][0]["by"].as_str().unwrap();

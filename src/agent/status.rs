@@ -9,8 +9,9 @@ use super::session::Session;
 use crate::gocmd::shadows;
 use crate::model::mask::mask;
 use crate::model::order;
-use crate::model::status::{NetworkStatus, Pinned, Status, TargetStatus};
+use crate::model::status::{NetworkStatus, Pinned, Readiness, Status, TargetStatus};
 use crate::model::{Chain, Snapshot, Tier};
+use crate::state::file;
 use crate::watch::survey;
 
 impl Session {
@@ -67,6 +68,8 @@ impl Session {
         let weakened = profile
             .map(|(_, profile)| profile.loosens.clone())
             .unwrap_or_default();
+        let goproxy = present.values.get("GOPROXY");
+        let chain = goproxy.and_then(|value| Chain::parse(value).ok());
         Status {
             profile: memory.profile.clone(),
             since: memory.since,
@@ -86,11 +89,11 @@ impl Session {
                 .map(|file| drift::shown(memory, &file, present))
                 .unwrap_or_default(),
             network: NetworkStatus::from(snapshot),
-            tier: present
-                .values
-                .get("GOPROXY")
-                .and_then(|value| Chain::parse(value).ok())
-                .map(|chain| Tier::of(&chain)),
+            tier: chain.as_ref().map(Tier::of),
+            from: chain
+                .as_ref()
+                .map(|chain| Tier::in_words(chain, policy.mirror.path.as_deref())),
+            ready: self.readiness(),
             switched_ms: memory.switched_ms,
             why: memory.why.clone(),
             weakened,
@@ -104,6 +107,12 @@ impl Session {
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             notify: policy.agent.notify,
         }
+    }
+
+    /// What `goroam ready` left behind; a file that cannot be read is one that is not there.
+    pub(crate) fn readiness(&self) -> Option<Readiness> {
+        let bytes = file::read(&self.paths.readiness(), 64 << 10).ok()??;
+        serde_json::from_slice(&bytes).ok()
     }
 
     fn was(&self) -> BTreeMap<String, Option<String>> {

@@ -22,7 +22,7 @@ pub mod job;
 mod lines;
 mod places;
 mod real;
-mod rename;
+pub(crate) mod rename;
 pub mod restore;
 pub mod run;
 pub mod shadow;

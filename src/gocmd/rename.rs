@@ -20,7 +20,7 @@ use plain as os;
 use windows as os;
 
 /// Exchanges the names of two files in one step.
-pub(super) fn exchange(a: &Path, b: &Path) -> io::Result<()> {
+pub(crate) fn exchange(a: &Path, b: &Path) -> io::Result<()> {
     os::exchange(a, b)
 }
 
@@ -36,7 +36,7 @@ pub(super) fn is_final(file: &File) -> Option<bool> {
 }
 
 /// NFS, FAT and old kernels cannot exchange two names.
-pub(super) fn is_unsupported(error: &io::Error) -> bool {
+pub(crate) fn is_unsupported(error: &io::Error) -> bool {
     #[cfg(unix)]
     let known = matches!(
         error.raw_os_error(),

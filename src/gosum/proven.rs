@@ -116,3 +116,163 @@ impl ProvenTree {
         Some(root(hashes?.into_iter()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::merkle::{node_hash, record_hash};
+    use super::super::tile::{prove_prefix, prove_record};
+    use super::*;
+
+    /// The root over these records as RFC 6962 puts it, with nothing of the code above.
+    fn naive(records: &[Hash]) -> Hash {
+        match records {
+            [] => super::super::merkle::EMPTY,
+            [record] => *record,
+            _ => {
+                let (left, right) = records.split_at(records.len().next_power_of_two() / 2);
+                node_hash(&naive(left), &naive(right))
+            }
+        }
+    }
+
+    fn records(size: usize) -> Vec<Hash> {
+        (0..size)
+            .map(|id| record_hash(format!("record {id}\n").as_bytes()))
+            .collect()
+    }
+
+    fn data(records: &[Hash], tile: Tile) -> Vec<u8> {
+        let each = 256_usize.pow(u32::from(tile.level));
+        let first = usize::try_from(tile.index).unwrap() * 256;
+        (first..first + usize::from(tile.width))
+            .flat_map(|i| naive(&records[i * each..(i + 1) * each]))
+            .collect()
+    }
+
+    fn head(records: &[Hash]) -> TreeHead {
+        TreeHead {
+            size: records.len() as u64,
+            root: naive(records),
+        }
+    }
+
+    /// The tree by these tiles, as `change` has changed them.
+    fn build(
+        records: &[Hash],
+        tiles: &[Tile],
+        mut change: impl FnMut(Tile, Vec<u8>) -> Vec<u8>,
+    ) -> Result<ProvenTree, Inconsistent> {
+        let edges = edge(records.len() as u64);
+        let first: Vec<_> = edges
+            .iter()
+            .map(|tile| change(*tile, data(records, *tile)))
+            .collect();
+        let mut tree = ProvenTree::new(head(records), first)?;
+        for tile in tiles.iter().filter(|tile| tile.is_full()) {
+            tree.add(*tile, change(*tile, data(records, *tile)))?;
+        }
+        Ok(tree)
+    }
+
+    #[test]
+    fn a_tile_is_taken_only_below_what_proves_it() {
+        let records = records(70_000);
+        let tiles = prove_record(3, 70_000).unwrap();
+        let names: Vec<_> = tiles.iter().map(|tile| tile.path()).collect();
+        assert_eq!(
+            names,
+            [
+                "tile/8/2/000.p/1",
+                "tile/8/1/001.p/17",
+                "tile/8/0/273.p/112",
+                "tile/8/1/000",
+                "tile/8/0/000"
+            ]
+        );
+        let mut tree = build(&records, &[], |_, data| data).unwrap();
+        let [.., upper, lower] = tiles.as_slice() else {
+            panic!();
+        };
+        let lowest = data(&records, *lower);
+        assert!(tree.add(*lower, lowest.clone()).is_err());
+        tree.add(*upper, data(&records, *upper)).unwrap();
+        assert_eq!(tree.record(3), None);
+        tree.add(*lower, lowest).unwrap();
+        assert_eq!(tree.record(3), Some(records[3]));
+        // The same data in another place is not right there.
+        let beside = Tile { index: 1, ..*lower };
+        assert!(tree.add(beside, data(&records, *lower)).is_err());
+    }
+
+    #[test]
+    fn a_tree_without_records_is_one_too() {
+        let tree = ProvenTree::new(head(&[]), Vec::new()).unwrap();
+        assert_eq!(tree.prefix(0), Some(super::super::merkle::EMPTY));
+        let wrong = TreeHead {
+            size: 0,
+            root: [1; 32],
+        };
+        assert!(ProvenTree::new(wrong, Vec::new()).is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn the_tiles_that_are_named_prove_records_and_older_trees(
+            size in 1_usize..3000,
+            older in any::<prop::sample::Index>(),
+            id in any::<prop::sample::Index>(),
+        ) {
+            let records = records(size);
+            let (older, id) = (older.index(size + 1), id.index(size));
+            let tiles = prove_prefix(older as u64, size as u64).unwrap();
+            let tree = build(&records, &tiles, |_, data| data).unwrap();
+            prop_assert_eq!(tree.prefix(older as u64), Some(naive(&records[..older])));
+            let tiles = prove_record(id as u64, size as u64).unwrap();
+            let tree = build(&records, &tiles, |_, data| data).unwrap();
+            prop_assert_eq!(tree.record(id as u64), Some(records[id]));
+            prop_assert_eq!(tree.prefix(size as u64 + 1), None);
+            prop_assert_eq!(tree.record(size as u64), None);
+        }
+
+        #[test]
+        fn one_flipped_bit_in_any_tile_is_found(
+            size in 1_usize..3000,
+            id in any::<prop::sample::Index>(),
+            which in any::<prop::sample::Index>(),
+            at in any::<prop::sample::Index>(),
+            bit in 0_u32..8,
+        ) {
+            let records = records(size);
+            let tiles = prove_record(id.index(size) as u64, size as u64).unwrap();
+            let victim = tiles[which.index(tiles.len())];
+            let flipped = build(&records, &tiles, |tile, mut data| {
+                if tile == victim {
+                    data[at.index(tile.len())] ^= 1_u8 << bit;
+                }
+                data
+            });
+            prop_assert!(flipped.is_err());
+        }
+
+        #[test]
+        fn hostile_tiles_do_not_make_it_panic(
+            size in any::<u64>(),
+            lengths in prop::collection::vec(0_usize..300, 0..9),
+            level in any::<u8>(),
+            index in any::<u64>(),
+            width in any::<u16>(),
+        ) {
+            let head = TreeHead { size, root: [7; 32] };
+            let data = lengths.iter().map(|length| vec![7; length * 32]).collect();
+            prop_assert!(ProvenTree::new(head, data).is_err());
+            let mut tree = build(&records(300), &[], |_, data| data).unwrap();
+            let tile = Tile { level, index, width };
+            prop_assert!(tree.add(tile, vec![7; usize::from(width) * 32]).is_err());
+            let _ = (tree.prefix(size), tree.record(index));
+        }
+    }
+}

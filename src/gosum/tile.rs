@@ -187,3 +187,96 @@ fn leaves(node: Node) -> Option<(u8, u64, u64)> {
     let count = 1_u64 << (node.level % HEIGHT);
     Some((level, node.index.checked_mul(count)?, count))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tile(level: u8, index: u64, width: u16) -> Tile {
+        Tile {
+            level,
+            index,
+            width,
+        }
+    }
+
+    #[test]
+    fn tiles_are_called_what_go_calls_them() {
+        // tlog/tile_test.go, with this height
+        for (path, want) in [
+            ("tile/8/0/000.p/1", tile(0, 0, 1)),
+            ("tile/8/0/x001/234", tile(0, 1234, 256)),
+            ("tile/8/4/x001/x234/067.p/255", tile(4, 1_234_067, 255)),
+            ("tile/8/3/x001/000", tile(3, 1000, 256)),
+        ] {
+            assert_eq!(want.path(), path);
+            assert_eq!(Tile::parse(path), Some(want));
+        }
+    }
+
+    #[test]
+    fn what_is_no_tiles_name_is_not_taken_for_one() {
+        for path in [
+            "",
+            "tile/8/0",
+            "tile/8/0/",
+            "tile/4/0/000",
+            "tile/8/8/000",
+            "tile/8/-1/000",
+            "tile/8/data/000",
+            "tile/8/0/0",
+            "tile/8/0/0000",
+            "tile/8/0/x000/001",
+            "tile/8/0/001/x002",
+            "tile/8/0/000.p/0",
+            "tile/8/0/000.p/256",
+            "tile/8/0/000.p/01",
+            "tile/8/0/000.p/1/",
+            "tile/8/0/../000",
+            "tile/8/0/+01",
+            "tile/8/00/000",
+            "tile/8/0/x999/x999/x999/x999/x999/x999/x999/999",
+        ] {
+            assert_eq!(Tile::parse(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_largest_tree_that_can_be_signed_has_tiles_too() {
+        let size = i64::MAX.unsigned_abs();
+        assert_eq!(edge(size).len(), 8);
+        assert_eq!(
+            prove_record(size - 1, size).map(|tiles| tiles.len()),
+            Some(8)
+        );
+        assert_eq!(prove_record(0, size).map(|tiles| tiles.len()), Some(8 + 7));
+        assert_eq!(prove_record(size, size), None);
+        assert_eq!(edge(u64::MAX).len(), 8);
+        assert_eq!(edge(0), []);
+    }
+
+    proptest! {
+        #[test]
+        fn names_read_back(level in 0_u8..8, index in 0_u64..1 << 50, width in 1_u16..=256) {
+            let tile = tile(level, index, width);
+            prop_assert_eq!(Tile::parse(&tile.path()), Some(tile));
+        }
+
+        #[test]
+        fn nothing_makes_it_panic(
+            text in "(tile/8/)?[0-9xp./]{0,30}",
+            older in any::<u64>(),
+            size in any::<u64>(),
+            level in any::<u32>(),
+        ) {
+            let _ = Tile::parse(&text);
+            let _ = (prove_record(older, size), prove_prefix(older, size));
+            let _ = Tile::of(Node { level, index: older }, size);
+            let any = tile(u8::try_from(level & 255).unwrap(), older, 7);
+            let _ = any.bytes_of(Node { level, index: size });
+            let _ = any.path();
+        }
+    }
+}

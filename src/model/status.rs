@@ -130,6 +130,23 @@ pub struct NetworkStatus {
     pub dns: Resolver,
 }
 
+/// How ready the projects that `goroam ready` remembers were for a place without a network, when
+/// somebody looked last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readiness {
+    /// When.
+    pub at: Timestamp,
+    /// 100: all of them build and test with no network.
+    pub percent: u8,
+    /// How many projects.
+    pub projects: usize,
+    /// How many module versions are missing.
+    pub missing: usize,
+    /// Why the agent could not bring what is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
 /// What is true now.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Status {
@@ -180,6 +197,12 @@ pub struct Status {
     /// The version of the goroam that answers; null when an agent older than this answers.
     #[serde(default)]
     pub version: Option<String>,
+    /// Where modules come from now, in words: "module proxy goproxy.io", "the mirror /m".
+    #[serde(default)]
+    pub from: Option<String>,
+    /// How ready the remembered projects are; null: nobody has looked yet.
+    #[serde(default)]
+    pub ready: Option<Readiness>,
     /// `[agent] notify`: does the user want to be told of switches and trouble?
     #[serde(default = "yes")]
     pub notify: bool,

@@ -93,7 +93,10 @@ fn make_folders(folder: &Path) -> io::Result<()> {
 }
 
 /// The bytes of a file of goroam's own, at most this many; `Ok(None)` when there is none.
-pub(super) fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+///
+/// # Errors
+/// When it cannot be read, is longer, or is no file.
+pub fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]

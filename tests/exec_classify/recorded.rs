@@ -6,8 +6,6 @@ use goroam::job::exec::Class;
 #[derive(Debug)]
 pub(crate) struct Recorded {
     pub(crate) case: String,
-    pub(crate) command: String,
-    pub(crate) version: String,
     pub(crate) exit: String,
     pub(crate) stderr: String,
 }
@@ -21,7 +19,7 @@ pub(crate) fn recorded() -> Vec<Recorded> {
             let fields: Vec<&str> = row.split('\t').collect();
             let [
                 case,
-                version,
+                _version,
                 _separator,
                 exit,
                 _seconds,
@@ -31,11 +29,9 @@ pub(crate) fn recorded() -> Vec<Recorded> {
             else {
                 panic!("{row}");
             };
-            let (case, command) = case.split_once(" [").expect(case);
+            let (case, _command) = case.split_once(" [").expect(case);
             Recorded {
                 case: case.to_owned(),
-                command: command.trim_end_matches(']').to_owned(),
-                version: version.to_owned(),
                 exit: exit.to_owned(),
                 stderr: stderr.replace("\\n", "\n").replace("\\t", "\t"),
             }

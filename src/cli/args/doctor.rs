@@ -16,6 +16,9 @@ pub struct Doctor {
     /// Remove them, and nothing else
     #[arg(long, requires = "cache")]
     pub fix: bool,
+    /// Also hash every zip in it, as `go mod verify` does for one project (reads all of it)
+    #[arg(long, requires = "cache")]
+    pub hash: bool,
     /// How to print.
     #[command(flatten)]
     pub format: super::json::Json,

@@ -16,6 +16,9 @@ pub struct Ready {
     /// Do not remember these projects any longer
     #[arg(long, conflicts_with = "fetch")]
     pub forget: bool,
+    /// What the agent starts: at low priority, and no more than the policy's `max_size`
+    #[arg(long, hide = true, requires = "fetch")]
+    pub kept: bool,
     /// The mirror's folder [env: GOROAM_MIRROR] [default: the policy's, else goroam's own]
     #[arg(long = "mirror", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub place: Option<PathBuf>,

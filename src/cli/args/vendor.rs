@@ -44,7 +44,7 @@ pub enum VendorVerb {
     /// What was there is kept and named. Refuses to lose uncommitted work.
     #[command(after_help = after!(
         "goroam vendor rollback            the newest good snapshot",
-        "goroam vendor rollback vendor-20260102-150405"
+        "goroam vendor rollback goroam-vendor/20260102-150405"
     ))]
     Rollback(Rollback),
 }
@@ -69,9 +69,12 @@ pub struct Snapshot {
 /// `goroam vendor rollback`
 #[derive(Debug, Clone, Args)]
 pub struct Rollback {
-    /// A snapshot, or any commit that holds a vendor/ [default: the newest snapshot]
+    /// A snapshot, or any commit that holds a vendor/ [default: the newest good snapshot]
     #[arg(value_name = "REF")]
     pub to: Option<String>,
+    /// Go back over uncommitted changes, too: they are kept in a ref, which is named
+    #[arg(long)]
+    pub keep: bool,
     /// How to print.
     #[command(flatten)]
     pub format: Json,

@@ -2,8 +2,8 @@
 
 use super::page::Page;
 use super::style::{BAD, BOLD, DIM, GOOD, ODD, paint};
-use super::text::{Sheet, clean};
-use crate::job::vendor::{Code, Finding, Report, Weight};
+use super::text::{Sheet, clean, pad, width};
+use crate::job::vendor::{Code, Finding, Kept, Made, Recovered, Report, RolledBack, Weight};
 
 /// Files of one module with the same finding that are named; the others are counted.
 const MOST_FILES: usize = 8;
@@ -85,7 +85,150 @@ fn total(sheet: &mut Sheet, report: &Report) {
     sheet.styled("", 0, &format!("{verdict}; {compared}"), 0, BOLD);
 }
 
-pub(super) fn plural(count: usize, word: &str) -> String {
+/// A snapshot that was made.
+pub(in crate::cli) fn vendor_snapshot(made: &Made, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    let committed = match made.committed {
+        true => ", which was made for it",
+        false => "",
+    };
+    let text = format!(
+        "kept as {}: {} at commit {}{committed}",
+        clean(&made.tag),
+        plural(made.modules, "module"),
+        short(&made.commit),
+    );
+    sheet.entry(&format!("{} ", paint(GOOD, "✓")), 2, &text, 2);
+    sheet.entry("  ", 2, &clean(&made.paths.join(", ")), 2);
+    sheet.entry(
+        "  back to it: ",
+        14,
+        &format!("`goroam vendor rollback {}`", clean(&made.tag)),
+        4,
+    );
+    sheet.finish()
+}
+
+/// The snapshots, one a line.
+pub(in crate::cli) fn vendor_list(kept: &[Kept], page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    if kept.is_empty() {
+        sheet.paragraph("no snapshot yet; `goroam vendor snapshot` makes one");
+        return sheet.finish();
+    }
+    let names = kept.iter().map(|kept| width(&clean(&kept.name)));
+    let name = names.max().unwrap_or_default();
+    for kept in kept {
+        let (mark, style) = match kept.present {
+            true => ("●", GOOD),
+            false => ("·", DIM),
+        };
+        let at = kept.at.map_or_else(|| "-".to_owned(), |at| page.moment(at));
+        let modules = match kept.modules {
+            Some(count) => plural(usize::try_from(count).unwrap_or(usize::MAX), "module"),
+            None => "-".to_owned(),
+        };
+        sheet.line(&format!(
+            "{} {}  {}  {}  {modules}",
+            paint(style, mark),
+            pad(&clean(&kept.name), name),
+            pad(&at, 16),
+            short(&kept.commit),
+        ));
+        sheet.styled("    ", 4, &clean(&kept.subject), 4, DIM);
+    }
+    if kept.iter().any(|kept| kept.present) {
+        sheet.line(&paint(DIM, "● is what is there now"));
+    }
+    sheet.finish()
+}
+
+/// What a rollback did.
+pub(in crate::cli) fn vendor_rollback(done: &RolledBack, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    for skipped in &done.skipped {
+        sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &clean(skipped), 2);
+    }
+    for warning in &done.warnings {
+        sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &clean(warning), 2);
+    }
+    let to = format!("{} ({})", clean(&done.to), short(&done.commit));
+    let Some(kept) = &done.kept else {
+        let text = format!("vendor/ and the module files are as in {to} already");
+        sheet.entry(&format!("{} ", paint(GOOD, "✓")), 2, &text, 2);
+        return sheet.finish();
+    };
+    let text = format!("back to {to}: {} put back", plural(done.changed, "file"));
+    sheet.entry(&format!("{} ", paint(GOOD, "✓")), 2, &text, 2);
+    sheet.entry(
+        "  ",
+        2,
+        &format!("what was there is kept in {}", clean(kept)),
+        2,
+    );
+    if let Some(undo) = &done.undo {
+        sheet.entry("  undo: ", 8, &format!("`{}`", clean(undo)), 4);
+    }
+    left_alone(&mut sheet, &done.left_alone, done.aside.as_deref());
+    sheet.entry(
+        "  ",
+        2,
+        "git's index is as it was; `git status` shows the difference",
+        2,
+    );
+    sheet.finish()
+}
+
+/// What became of a rollback that was cut off.
+pub(in crate::cli) fn vendor_recovered(recovered: &Recovered, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    let to = clean(&recovered.to);
+    let text = match recovered.finished {
+        true => format!("a rollback to {to} had been cut off; it was carried through"),
+        false => format!(
+            "a rollback to {to} had been cut off before it changed anything; its files were removed"
+        ),
+    };
+    sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &text, 2);
+    if let Some(kept) = &recovered.kept {
+        sheet.entry(
+            "  ",
+            2,
+            &format!("what was there before is kept in {}", clean(kept)),
+            2,
+        );
+    }
+    left_alone(
+        &mut sheet,
+        &recovered.left_alone,
+        recovered.aside.as_deref(),
+    );
+    sheet.finish()
+}
+
+fn left_alone(sheet: &mut Sheet, paths: &[String], aside: Option<&str>) {
+    if !paths.is_empty() {
+        let text = format!(
+            "changed by somebody meanwhile, so left alone: {}",
+            clean(&paths.join(", "))
+        );
+        sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &text, 2);
+    }
+    if let Some(aside) = aside {
+        let text = format!(
+            "the old vendor/ was written to meanwhile, so it is kept as {}",
+            clean(aside)
+        );
+        sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &text, 2);
+    }
+}
+
+/// As much of a commit's id as a person reads.
+fn short(commit: &str) -> &str {
+    commit.get(..10).unwrap_or(commit)
+}
+
+fn plural(count: usize, word: &str) -> String {
     match count {
         1 => format!("1 {word}"),
         count => format!("{count} {word}s"),

@@ -5,6 +5,7 @@ use super::facts::{Facts, Kind};
 use super::finding::{Code, Finding, Severity};
 use super::house;
 use super::meaning;
+use super::project;
 use super::words;
 use crate::model::order;
 
@@ -15,6 +16,8 @@ pub fn check(facts: &Facts) -> Vec<Finding> {
         .filter_map(|cause| judge(facts, &cause))
         .collect();
     found.extend(house::check(facts));
+    found.extend(project::values(facts));
+    found.extend(project::judge(facts));
     for (place, why) in &facts.unread {
         let says = format!("{place} could not be looked at: {why}");
         let mend = "look whether it sets a variable of go's";

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::facts::{Facts, House, Service};
 use super::files::{Disk, Files};
-use super::{gather, gomany, managers, meaning, programs};
+use super::{gather, gomany, managers, meaning, programs, project};
 use crate::agent::{Command, Error, Reply, Session};
 use crate::environment::Environment;
 use crate::gocmd::{EnvFile, find};
@@ -22,6 +22,8 @@ pub struct Patient {
     pub env: Environment,
     /// The caller's folder.
     pub folder: PathBuf,
+    /// The project's folder, or one in it.
+    pub project: PathBuf,
     /// The service, as the caller found it; `None`: it could not be told.
     pub service: Option<Service>,
 }
@@ -35,6 +37,7 @@ pub async fn examine(patient: Patient) -> Result<Facts, Error> {
         config,
         env,
         folder,
+        project,
         service,
     } = patient;
     let paths = Paths::find(config.clone(), &env)?;
@@ -48,11 +51,13 @@ pub async fn examine(patient: Patient) -> Result<Facts, Error> {
         ..Facts::default()
     };
     let mut names: BTreeSet<String> = meaning::NAMES.map(str::to_owned).into();
+    names.extend(project::NAMES.map(str::to_owned));
     own(&mut facts, &mut names, config, &env, &paths).await;
     go(&mut facts, &env, &paths).await;
     gather::files(&mut facts, &Disk, &env, &home, &folder, &names);
     managers::look(&mut facts, &env, &names).await;
     programs::look(&mut facts, &home, &names);
+    project::look(&mut facts, &Disk, &env, &project);
     Ok(facts)
 }
 

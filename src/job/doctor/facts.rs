@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::project::{Line, Project};
 use crate::model::status::Status;
 
 /// What was seen.
@@ -22,6 +23,12 @@ pub struct Facts {
     pub looked: Vec<String>,
     /// What could not be looked at, and why.
     pub unread: Vec<(String, String)>,
+    /// The lines of the go env file.
+    pub lines: Vec<Line>,
+    /// Elements of GOPROXY that name a go build cache.
+    pub build_caches: Vec<String>,
+    /// The project that doctor stands in.
+    pub project: Option<Project>,
 }
 
 /// A place that sets a variable.

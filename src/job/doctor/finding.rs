@@ -75,11 +75,49 @@ pub enum Code {
     ServiceTrouble,
     /// A place could not be looked at.
     Unread,
+    /// GOPROXY cannot be read by go.
+    GoproxyInvalid,
+    /// GOPROXY names the build cache.
+    GoproxyBuildCache,
+    /// `GONOSUMDB=*`
+    GonosumdbAll,
+    /// A variable that no go command reads.
+    NothingReads,
+    /// go.mod or go.work has what go refuses.
+    GomodInvalid,
+    /// `replace … => file://…`
+    ReplaceUrl,
+    /// `replace` by a folder that is no module.
+    ReplaceMissing,
+    /// go.sum is not there.
+    GosumMissing,
+    /// go.sum has what go refuses.
+    GosumInvalid,
+    /// The project asks for a newer go, and none may be fetched.
+    GoTooOld,
+    /// The project asks for a newer go, which is fetched.
+    ToolchainFetched,
+    /// vendor/ does not agree with go.mod.
+    VendorOutdated,
+    /// In the module cache: no go.mod, or another one than was published.
+    CacheMod,
+    /// No `.info`, or that of another version.
+    CacheInfo,
+    /// No zip, or another one than was published.
+    CacheZip,
+    /// No hash, or not that of the zip.
+    CacheZiphash,
+    /// No list of versions.
+    CacheList,
+    /// What is kept of a checksum database cannot be read.
+    CacheSumdb,
+    /// The last tree head of a checksum database cannot be read.
+    SumdbLatest,
 }
 
 impl Code {
     /// All of them, as they are documented.
-    pub const ALL: [Code; 29] = [
+    pub const ALL: [Code; 48] = [
         Code::ShadowedByShell,
         Code::ShadowedByLogin,
         Code::ShadowedByManager,
@@ -109,6 +147,25 @@ impl Code {
         Code::ServiceStopped,
         Code::ServiceTrouble,
         Code::Unread,
+        Code::GoproxyInvalid,
+        Code::GoproxyBuildCache,
+        Code::GonosumdbAll,
+        Code::NothingReads,
+        Code::GomodInvalid,
+        Code::ReplaceUrl,
+        Code::ReplaceMissing,
+        Code::GosumMissing,
+        Code::GosumInvalid,
+        Code::GoTooOld,
+        Code::ToolchainFetched,
+        Code::VendorOutdated,
+        Code::CacheMod,
+        Code::CacheInfo,
+        Code::CacheZip,
+        Code::CacheZiphash,
+        Code::CacheList,
+        Code::CacheSumdb,
+        Code::SumdbLatest,
     ];
 
     /// The word.
@@ -143,6 +200,25 @@ impl Code {
             Code::ServiceStopped => "service-stopped",
             Code::ServiceTrouble => "service-trouble",
             Code::Unread => "unread",
+            Code::GoproxyInvalid => "goproxy-invalid",
+            Code::GoproxyBuildCache => "goproxy-build-cache",
+            Code::GonosumdbAll => "gonosumdb-all",
+            Code::NothingReads => "nothing-reads",
+            Code::GomodInvalid => "gomod-invalid",
+            Code::ReplaceUrl => "replace-url",
+            Code::ReplaceMissing => "replace-missing",
+            Code::GosumMissing => "gosum-missing",
+            Code::GosumInvalid => "gosum-invalid",
+            Code::GoTooOld => "go-too-old",
+            Code::ToolchainFetched => "toolchain-fetched",
+            Code::VendorOutdated => "vendor-outdated",
+            Code::CacheMod => "cache-mod",
+            Code::CacheInfo => "cache-info",
+            Code::CacheZip => "cache-zip",
+            Code::CacheZiphash => "cache-ziphash",
+            Code::CacheList => "cache-list",
+            Code::CacheSumdb => "cache-sumdb",
+            Code::SumdbLatest => "sumdb-latest",
         }
     }
 }

@@ -87,7 +87,7 @@ pub(super) fn judge(facts: &Facts, cause: &Cause<'_>) -> Option<Finding> {
 }
 
 /// `-mod=vendor`, `--mod vendor`
-fn has_flag(flags: &str, name: &str) -> bool {
+pub(super) fn has_flag(flags: &str, name: &str) -> bool {
     flags.split_whitespace().any(|flag| {
         let flag = flag.trim_matches(['"', '\'']).trim_start_matches('-');
         flag == name || flag.starts_with(&format!("{name}="))

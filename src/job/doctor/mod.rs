@@ -9,8 +9,10 @@
 //! No file is carried out, whatever language it is in, and no value leaves without its
 //! credentials taken out.
 //!
-//! May import: model, gocmd, state, agent, ipc, paths, environment.
+//! May import: model, gosum, gomod, gocmd, state, agent, ipc, paths, environment; of its
+//! neighbours modzip, meter, vendor, and of the mirror its layout and proofs.
 
+mod cache;
 mod cause;
 mod checks;
 mod examine;
@@ -25,10 +27,15 @@ mod managers;
 mod meaning;
 mod places;
 mod programs;
+mod project;
 mod shell;
 mod words;
 
+pub use cache::{
+    Broken, CacheError, CacheReport, CacheWish, Outcome, Piece, examine_cache, mend_cache,
+};
 pub use checks::check;
 pub use examine::{Patient, examine};
 pub use facts::{Facts, House, Kind, Service, Sighting};
 pub use finding::{Code, Finding, Severity};
+pub use project::{Line, ModuleFile, Project, Stand, Sums, Wants};

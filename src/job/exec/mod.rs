@@ -5,12 +5,33 @@
 //! ```
 //!
 //! May import: everything below; of its neighbours mirror and vendor.
+mod attempt;
 mod class;
 pub mod classify;
 pub mod freeze;
+mod group;
+mod json;
+mod keep;
+mod next;
+mod out;
 pub mod reprobe;
+pub mod run;
+mod signals;
+mod source;
+pub mod stall;
+mod summary;
+mod tee;
+#[cfg(unix)]
+mod terminal;
 pub mod tiers;
 
+pub use attempt::Leftover;
 pub use class::Class;
-pub use classify::{Exit, Hashes, Said, Seen, classify};
+pub use classify::{Exit, Hashes, Said, Seen, classify, told_in_json};
+pub use out::line_is_open;
+pub use run::{Course, News, run};
+pub use signals::Signals;
+#[cfg(unix)]
+pub use signals::die_by;
+pub use summary::{Attempt, Details, Summary};
 pub use tiers::{Around, Frozen, TierPlan};

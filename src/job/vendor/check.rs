@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::error::Error;
 use super::facts::{Facts, From, Kind, Vendor};
-use super::finding::{Code, Finding, Weight};
+use super::finding::{Finding, Weight};
 use super::gather::gather;
 use super::judge::judge;
 use super::project::Project;
@@ -42,20 +42,6 @@ impl Report {
             Some(Weight::Bad) => EXIT_FAILED,
             Some(Weight::Differs) => EXIT_MISMATCH,
         }
-    }
-
-    /// The first finding that is more than that nothing was at hand to compare with.
-    pub(super) fn worst(&self) -> Option<&Finding> {
-        let mut bad = self.findings.iter().filter(|f| f.weight > Weight::Note);
-        bad.find(|finding| !finding.code.is_unverified())
-    }
-
-    /// How many modules could not be compared.
-    pub(super) fn unverified(&self) -> usize {
-        let codes = self.findings.iter().map(|finding| finding.code);
-        codes
-            .filter(|code| matches!(code, Code::NoZip | Code::NoFolder))
-            .count()
     }
 }
 

@@ -97,7 +97,7 @@ pub(super) enum From {
     /// A zip that is what go.sum says.
     Zip(Source),
     /// The folder that replaces it.
-    Folder(PathBuf, Source),
+    Folder(Source),
     /// go.sum does not say what its zip must be.
     NoSum(ModuleVersion),
     /// No zip is at hand; with what was wrong with those that could not be read.

@@ -190,7 +190,7 @@ fn hold(
         Some(by) if by.version.is_empty() => {
             let folder = at.join(by.path.replace('\\', "/"));
             match local(&folder, listed, kept) {
-                Ok(source) => From::Folder(folder, source),
+                Ok(source) => From::Folder(source),
                 Err(error) => From::NoFolder(folder, error.to_string()),
             }
         }

@@ -194,7 +194,7 @@ fn module(
     }
     let (source, code) = match &holding.from {
         From::Zip(source) => (source, Code::FileMissing),
-        From::Folder(_, source) => (source, Code::OutOfDate),
+        From::Folder(source) => (source, Code::OutOfDate),
         From::NoSum(_) | From::NoZip(..) | From::Mismatch(..) | From::NoFolder(..) => {
             out.extend(unverified(holding).map(|finding| finding.of(name)));
             return;
@@ -258,7 +258,7 @@ fn file(
     let elsewhere = tree.owners(path).into_iter().skip(1).any(|other| {
         let own = folder_of(path, &other.module.path).unwrap_or_default();
         match tree.holding(other).map(|h| &h.from) {
-            Some(From::Zip(source) | From::Folder(_, source)) => source
+            Some(From::Zip(source) | From::Folder(source)) => source
                 .get(own)
                 .is_some_and(|held| held.print.sum == print.sum),
             _ => true,

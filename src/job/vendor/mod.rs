@@ -10,6 +10,7 @@
 //! May import: everything below; of its neighbours mirror and modzip.
 
 mod check;
+mod commit;
 mod consistency;
 mod constraint;
 mod copied;
@@ -18,13 +19,26 @@ mod error;
 mod facts;
 mod finding;
 mod gather;
+mod git;
+mod journal;
 mod judge;
+mod list;
+mod present;
 mod project;
+mod repo;
+mod rollback;
 mod shelves;
+mod snapshot;
+mod stage;
+mod swap;
 
 pub use check::{Report, check};
 pub use error::Error;
 pub use facts::Kind;
 pub use finding::{Code, Finding, Weight};
+pub use list::{Kept, list};
 pub use project::Project;
+pub use repo::Repo;
+pub use rollback::{Recovered, RolledBack, recover, rollback};
 pub use shelves::Shelves;
+pub use snapshot::{Made, Wanted, snapshot};

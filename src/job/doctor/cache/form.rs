@@ -1,8 +1,6 @@
 //! Has a file a form that go can read? Pure: bytes in, what is wrong out; `None`: nothing that
 //! could be proven.
 
-use std::path::Path;
-
 use crate::gosum::{LookupRecord, Note, NoteError, TreeHead};
 use crate::model::VerifierKey;
 
@@ -10,8 +8,6 @@ use crate::model::VerifierKey;
 const OLD_VGO: &[u8] = b"//vgo 0.0.";
 /// `h1:` and the base64 of 32 bytes (`modfetch/fetch.go:isValidSum`).
 const SUM_LENGTH: usize = 47;
-/// Bytes of a hash in a tile (`x/mod/sumdb/tlog.HashSize`).
-const HASH_SIZE: u64 = 32;
 
 /// A module's go.mod. Which path it names does not matter: a fork that stands in for another
 /// module names that one. Unknown lines do not matter either (`modfile.ParseLax`), but without
@@ -88,33 +84,6 @@ pub(super) fn lookup(bytes: &[u8]) -> Option<&'static str> {
     }
     let wrong = LookupRecord::parse(bytes).is_err();
     wrong.then(|| foreign(bytes).unwrap_or("holds no record of a checksum database"))
-}
-
-/// The length that a tile of this name has, in bytes: `8/0/x001/234`, `8/1/000.p/57`; `None`:
-/// it is no tile of hashes (`x/mod/sumdb/tlog.ParseTilePath`).
-pub(super) fn tile_length(below_tile: &Path) -> Option<u64> {
-    let parts: Option<Vec<&str>> = below_tile.iter().map(|part| part.to_str()).collect();
-    let parts = parts?;
-    let [height, level, number @ ..] = parts.as_slice() else {
-        return None;
-    };
-    let height: u32 = height.parse().ok().filter(|height| (1..=30).contains(height))?;
-    level.parse::<u8>().ok().filter(|level| *level <= 63)?;
-    let (width, number) = match number {
-        [number @ .., last, width] if last.ends_with(".p") => {
-            let width = width.parse::<u64>().ok()?;
-            let whole = 1_u64 << height;
-            if !(1..whole).contains(&width) {
-                return None;
-            }
-            (width, [number, &[last.strip_suffix(".p")?]].concat())
-        }
-        number => (1 << height, number.to_vec()),
-    };
-    let (last, before) = number.split_last()?;
-    let digits = |text: &str| text.len() == 3 && text.bytes().all(|b| b.is_ascii_digit());
-    let lead = |text: &&str| text.strip_prefix('x').is_some_and(digits);
-    (digits(last) && before.iter().all(lead)).then_some(width * HASH_SIZE)
 }
 
 /// `$GOPATH/pkg/sumdb/NAME/latest`: the tree head that was seen last. An empty one is a first
@@ -281,7 +250,12 @@ mod tests {
         let sum = b"h1:NqM8EUOU14njkJ3fqMW+pc6Ldnwhi/IjpwHt7yyuwOQ=";
         assert_eq!(zip_hash(sum), None);
         assert_eq!(zip_hash(&[sum.as_slice(), b"\n"].concat()), None);
-        for bad in [b"".as_slice(), b"\0\0\0", b"h1:x", b"h2:qM8EUOU14njkJ3fqMW+pc6Ldnwhi/IjpwHt7yyuwOQ=="] {
+        for bad in [
+            b"".as_slice(),
+            b"\0\0\0",
+            b"h1:x",
+            b"h2:qM8EUOU14njkJ3fqMW+pc6Ldnwhi/IjpwHt7yyuwOQ==",
+        ] {
             assert!(zip_hash(bad).is_some(), "{bad:?}");
         }
         assert_eq!(list(b""), None);
@@ -290,28 +264,14 @@ mod tests {
     }
 
     #[test]
-    fn a_tile_has_the_length_that_its_name_says() {
-        for (path, length) in [
-            ("8/0/000", Some(8192)),
-            ("8/0/x001/234", Some(8192)),
-            ("8/1/000.p/57", Some(57 * 32)),
-            ("8/0/x001/234.p/1", Some(32)),
-            ("8/0/234.p/256", None),
-            ("8/0/234.p/0", None),
-            ("8/data/000", None),
-            ("8/0/00", None),
-            ("8/0/001/234", None),
-            ("8", None),
-        ] {
-            assert_eq!(tile_length(Path::new(path)), length, "{path}");
-        }
-    }
-
-    #[test]
     fn a_tree_head_that_go_cannot_read_is_named() {
         let page = latest(b"<html>", None).unwrap();
         assert_eq!(page, "holds an HTML page");
-        assert!(latest(b"garbage\n", None).unwrap().contains("malformed note"));
+        assert!(
+            latest(b"garbage\n", None)
+                .unwrap()
+                .contains("malformed note")
+        );
         assert_eq!(latest(b"", None), None);
         let root = "nND/nri/U0xuHUrYSy0HtMeal2vzD9V4k/BO79C+QeI=";
         let note = format!("go.sum database tree\n7\n{root}\n\n\u{2014} sum.test AAAAAAAA\n");
@@ -327,14 +287,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_makes_them_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), path in "[0-9xp./]{0,30}") {
+        fn nothing_makes_them_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = go_mod(&bytes);
             let _ = info(&bytes, "a.test/b", "v1.0.0");
             let _ = zip_hash(&bytes);
             let _ = list(&bytes);
             let _ = lookup(&bytes);
             let _ = latest(&bytes, None);
-            let _ = tile_length(Path::new(&path));
         }
     }
 }

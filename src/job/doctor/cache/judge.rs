@@ -4,15 +4,16 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::part::{Finding, Part};
 use super::place::Place;
 use super::records::{Records, Word};
 use super::stamp::Piece;
 use super::walk::{Module, Version};
-use super::{Broken, Outcome, form, lock, read, tree};
+use super::{form, lock, tree};
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_sum::Hashed;
 use crate::gosum::hash_go_mod;
-use crate::job::doctor::Code;
+use crate::job::doctor::finding::Code;
 use crate::job::modzip::{ModZip, ZipError};
 
 /// `x/mod/zip.MaxGoMod`
@@ -29,15 +30,6 @@ pub(super) struct Judge<'j> {
     pub(super) records: &'j Records,
     /// Every zip is to be hashed.
     pub(super) hash: bool,
-}
-
-/// What became of one module.
-#[derive(Debug, Default)]
-pub(super) struct Part {
-    pub(super) versions: usize,
-    pub(super) hashed: usize,
-    pub(super) broken: Vec<Broken>,
-    pub(super) unread: Vec<(String, String)>,
 }
 
 impl Judge<'_> {
@@ -74,7 +66,9 @@ impl Judge<'_> {
         let Some(bytes) = part.read(path, MOST_LIST) else {
             return;
         };
-        let Some(ill) = form::list(&bytes) else { return };
+        let Some(ill) = form::list(&bytes) else {
+            return;
+        };
         part.add(Finding {
             code: Code::CacheList,
             module: None,
@@ -108,35 +102,50 @@ impl Look<'_> {
         let Some(bytes) = self.part.read(&path, MOST_GO_MOD) else {
             return;
         };
-        let records = self.judge.records;
-        let known = records.know(&self.module);
         let ill = form::go_mod(&bytes);
-        if ill.is_none() && !known {
+        let records = self.judge.records;
+        if ill.is_none() && !records.know(&self.module) {
             return;
         }
         let hash = hash_go_mod(&bytes);
-        let (says, why) = match ill {
-            // Whatever it looks like, it is what its author published.
-            Some(_) if records.of_database(&self.module, Hashed::GoMod, &hash) == Word::Right => {
+        let mut removes = vec![Piece::of(path.clone(), Some(&bytes))];
+        if let Some(ill) = ill {
+            // Whatever it looks like, it may be what its author published.
+            if records.of_database(&self.module, Hashed::GoMod, &hash) == Word::Right {
                 return;
             }
-            Some(ill) => (
-                ill.to_owned(),
-                "go fails with “parsing go.mod: missing module line”, or with “checksum mismatch” \
-                 where go.sum knows better, in every project that needs it and on any network."
-                    .to_owned(),
-            ),
-            None => match records.word(&self.module, Hashed::GoMod, &hash) {
-                Word::Right | Word::Unknown => return,
-                Word::Wrong { who } => (
-                    format!("is another one than {who} has"),
-                    "go fails with “verifying go.mod: checksum mismatch … SECURITY ERROR”."
-                        .to_owned(),
-                ),
-            },
+            let mut says = ill.to_owned();
+            let lines = records.lines_with(&self.module, &hash);
+            for line in lines.iter().flatten() {
+                says.push_str(&format!("; {line} has its hash"));
+            }
+            removes.extend(lines);
+            let why = "go fails with “parsing go.mod: missing module line”, or with “checksum \
+                       mismatch” where go.sum knows better, in every project that needs it and \
+                       on any network.";
+            return self.add(Code::CacheMod, &path, &says, why, removes);
+        }
+        let word = records.word(&self.module, Hashed::GoMod, &hash);
+        let Word::Wrong { who, hash, sure } = word else {
+            return;
         };
-        let removes = vec![Piece::of(path.clone(), Some(&bytes))];
+        let published = self.published_go_mod();
+        let sure = match &published {
+            Some(published) if *published == bytes => false,
+            Some(published) if hash_go_mod(published) == hash => true,
+            Some(_) | None => sure,
+        };
+        let says = format!("is another one than {who} has");
+        let why = "go fails with “verifying go.mod: checksum mismatch … SECURITY ERROR”.";
+        removes.retain(|_| sure);
         self.add(Code::CacheMod, &path, &says, why, removes);
+    }
+
+    /// The go.mod in the version's zip, which is the same one (but for modules that have none).
+    fn published_go_mod(&self) -> Option<Vec<u8>> {
+        let zip = self.open(self.files.zip.as_ref()?).ok()?;
+        zip.read(&format!("{}/go.mod", self.module), MOST_GO_MOD)
+            .ok()
     }
 
     fn info(&mut self) {
@@ -158,7 +167,7 @@ impl Look<'_> {
             }
         };
         let removes = vec![Piece::of(path.clone(), Some(&bytes))];
-        self.add(Code::CacheInfo, &path, &ill, why.to_owned(), removes);
+        self.add(Code::CacheInfo, &path, &ill, why, removes);
     }
 
     /// The zip and its `.ziphash`, which are believed without another look by go.
@@ -228,24 +237,31 @@ impl Look<'_> {
                 return self.zip_goes(&path, &says, noted);
             }
         };
-        if let Word::Wrong { who } = self.word(&h1) {
-            return self.zip_goes(&path, &format!("is another one than {who} has"), noted);
+        if let Word::Wrong { who, sure, .. } = self.word(&h1) {
+            let says = format!("is another one than {who} has");
+            if sure {
+                return self.zip_goes(&path, &says, noted);
+            }
+            let why = "go fails with “checksum mismatch … SECURITY ERROR” in that project.";
+            return self.add(Code::CacheZip, &path, &says, why, Vec::new());
         }
         let agrees = noted.as_ref().is_some_and(|noted| noted.hash == h1);
         if agrees {
             return;
         }
-        // A zip that is proven good, or one that nothing but its own note speaks against: then
-        // the tree that was unpacked from it tells which of the two has changed.
         let proven = self.word(&h1) == Word::Right;
         let well_formed = noted.as_ref().filter(|noted| noted.ill.is_none());
-        match well_formed.map(|noted| noted.hash.clone()) {
-            Some(hash) if !proven && self.tree_hash().as_ref() != Some(&h1) => {
-                let says = format!("hashes to {h1}, but was {hash} when it was stored");
-                self.zip_goes(&path, &says, noted);
-            }
-            Some(_) | None => self.zip_hash_is_ill(noted, Some(&h1)),
+        let hash = well_formed.map(|noted| noted.hash.clone());
+        let Some(hash) = hash.filter(|_| !proven) else {
+            return self.zip_hash_is_ill(noted, Some(&h1));
+        };
+        let says = format!("hashes to {h1}, but was {hash} when it was stored");
+        if self.tree_hash().as_ref() != Some(&h1) {
+            return self.zip_goes(&path, &says, noted);
         }
+        // Zip and tree against the note: one of the two sides was changed, and both are whole.
+        let why = "go builds what is there, and `go mod verify` fails.";
+        self.add(Code::CacheZip, &path, &says, why, Vec::new());
     }
 
     /// Only the note goes: go hashes the zip again, or fetches it.
@@ -256,8 +272,15 @@ impl Look<'_> {
         let says = match (&noted.ill, h1, self.word(&noted.hash)) {
             (Some(ill), _, _) => (*ill).to_owned(),
             (None, Some(h1), _) => format!("has {}, but the zip hashes to {h1}", noted.hash),
-            (None, None, Word::Wrong { who }) => format!("is another one than {who} has"),
-            (None, None, Word::Right | Word::Unknown) => return,
+            (
+                None,
+                None,
+                Word::Wrong {
+                    who, sure: true, ..
+                },
+            ) => format!("is another one than {who} has"),
+            // Without a zip the tree could tell, but go asks neither.
+            (None, None, _) => return,
         };
         let mut removes = vec![noted.piece];
         // Without a zip the tree is all there is of the version.
@@ -266,7 +289,7 @@ impl Look<'_> {
         }
         let why = "go fails with “unexpected ziphash” or “checksum mismatch”, or hashes the zip \
                    again: which of these depends on its version.";
-        self.add(Code::CacheZiphash, &path, &says, why.to_owned(), removes);
+        self.add(Code::CacheZiphash, &path, &says, why, removes);
     }
 
     /// The zip goes, and what rests on it: the note, and the tree unless it is proven good.
@@ -292,7 +315,7 @@ impl Look<'_> {
                  “checksum mismatch”; or it builds what nobody published."
             }
         };
-        self.add(Code::CacheZip, path, says, why.to_owned(), removes);
+        self.add(Code::CacheZip, path, says, why, removes);
     }
 
     /// The tree, where it is not what the records or a note of good form say. One of which
@@ -303,8 +326,8 @@ impl Look<'_> {
         let by_note = noted.filter(|noted| noted.ill.is_none());
         let wrong = match self.word(&hash) {
             Word::Right => false,
-            Word::Wrong { .. } => true,
-            Word::Unknown => by_note.is_some_and(|noted| noted.hash != hash),
+            Word::Wrong { sure: true, .. } => true,
+            Word::Wrong { .. } | Word::Unknown => by_note.is_some_and(|noted| noted.hash != hash),
         };
         wrong.then(|| Piece::of(path, None))
     }
@@ -346,7 +369,7 @@ impl Look<'_> {
         code: Code,
         place: &Path,
         says: &str,
-        why: String,
+        why: &str,
         removes: Vec<io::Result<Piece>>,
     ) {
         self.part.add(Finding {
@@ -354,7 +377,7 @@ impl Look<'_> {
             module: Some(self.module.to_string()),
             place,
             says,
-            why,
+            why: why.to_owned(),
             mend: format!("go mod download {}", self.module),
             removes,
             lock: Some(self.lock.clone()),
@@ -369,64 +392,4 @@ struct Noted {
     ill: Option<&'static str>,
     hash: String,
     piece: io::Result<Piece>,
-}
-
-/// What is put into a [`Broken`].
-struct Finding<'f> {
-    code: Code,
-    module: Option<String>,
-    place: &'f Path,
-    says: &'f str,
-    why: String,
-    mend: String,
-    removes: Vec<io::Result<Piece>>,
-    lock: Option<PathBuf>,
-    bounds: &'f Path,
-}
-
-impl Part {
-    fn add(&mut self, finding: Finding<'_>) {
-        let name = finding.place.file_name().unwrap_or_default();
-        let name = name.to_string_lossy();
-        let says = match &finding.module {
-            Some(module) => format!("{name} of {module} {}", finding.says),
-            None => format!("{} {}", finding.place.display(), finding.says),
-        };
-        let mut removes = Vec::new();
-        for piece in finding.removes {
-            match piece {
-                Ok(piece) => removes.push(piece),
-                Err(error) => return self.unread(finding.place, &error),
-            }
-        }
-        self.broken.push(Broken {
-            code: finding.code,
-            module: finding.module,
-            place: finding.place.display().to_string(),
-            says,
-            why: finding.why,
-            mend: finding.mend,
-            removes,
-            outcome: Outcome::Found,
-            lock: finding.lock,
-            bounds: finding.bounds.to_owned(),
-        });
-    }
-
-    fn read(&mut self, path: &Path, most: u64) -> Option<Vec<u8>> {
-        match read(path, most) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                self.unread(path, &error);
-                None
-            }
-        }
-    }
-
-    fn unread(&mut self, path: &Path, error: &io::Error) {
-        let entry = (path.display().to_string(), error.to_string());
-        if !self.unread.contains(&entry) {
-            self.unread.push(entry);
-        }
-    }
 }

@@ -9,16 +9,17 @@ use std::path::{Path, PathBuf};
 
 use ring::digest::{SHA256, digest};
 
+use super::report::{Broken, CacheReport, Outcome};
 use super::stamp::{Piece, Stamp};
-use super::{Broken, CacheReport, Outcome, lock};
+use super::{lock, sumfile};
 
-/// Removes all that is broken.
-pub(super) fn mend(report: &mut CacheReport) {
+/// Removes what is broken, and nothing else. The report says what became of each.
+pub fn mend_cache(report: &mut CacheReport) {
     for broken in &mut report.broken {
         if broken.outcome == Outcome::Found {
-            broken.outcome = match take_out(broken) {
-                Ok(()) => Outcome::Removed,
-                Err(why) => Outcome::Kept(why),
+            (broken.outcome, broken.because) = match take_out(broken) {
+                Ok(()) => (Outcome::Removed, None),
+                Err(why) => (Outcome::Kept, Some(why)),
             };
         }
     }
@@ -48,6 +49,10 @@ fn said(path: &Path, error: &io::Error) -> String {
 
 /// No way to it leads out of the cache.
 fn inside(piece: &Piece, bounds: &Path) -> Result<(), String> {
+    // A project's file was reached by the project.
+    if piece.line.is_some() {
+        return Ok(());
+    }
     let Some(folder) = piece.path.parent() else {
         return Err(format!("{} is a root", piece.path.display()));
     };
@@ -66,6 +71,9 @@ fn inside(piece: &Piece, bounds: &Path) -> Result<(), String> {
 
 fn remove(piece: &Piece) -> io::Result<()> {
     let path = &piece.path;
+    if let Some((_, text)) = &piece.line {
+        return sumfile::take_line(path, text);
+    }
     match Stamp::of(path) {
         Ok(now) if now == piece.stamp => {}
         Ok(_) => return Err(changed()),
@@ -157,7 +165,3 @@ fn writable(path: &Path) -> io::Result<()> {
     permissions.set_readonly(false);
     std::fs::set_permissions(path, permissions)
 }
-
-#[cfg(test)]
-#[path = "mend_tests.rs"]
-mod tests;

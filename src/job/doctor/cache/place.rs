@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::environment::Environment;
 use crate::gocmd::{EnvFile, EnvText};
+use crate::model::{Patterns, SumDb};
 
 /// Why it cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +33,8 @@ pub(super) struct Place {
     pub(super) heads: Option<PathBuf>,
     /// GOSUMDB as it is set; its key is of use.
     pub(super) sumdb: Option<String>,
+    /// Modules that no checksum database is asked about; `None`: no one is.
+    pub(super) unchecked: Option<Patterns>,
 }
 
 impl Place {
@@ -63,8 +66,27 @@ impl Place {
             download: cache.join("cache").join("download"),
             cache,
             heads: gopath.map(|path| real(&path.join("pkg").join("sumdb"))),
+            unchecked: match value("GOSUMDB").as_deref() {
+                Some("off") => None,
+                Some(_) | None => {
+                    let list = value("GONOSUMDB").or_else(|| value("GOPRIVATE"));
+                    Some(Patterns::parse(&list.unwrap_or_default()))
+                }
+            },
             sumdb: value("GOSUMDB"),
         })
+    }
+}
+
+impl Place {
+    /// A checksum database of this name, where its key is known.
+    pub(super) fn database(&self, name: &str) -> Option<SumDb> {
+        let known = [self.sumdb.as_deref(), Some("sum.golang.org")];
+        let mut known = known
+            .into_iter()
+            .flatten()
+            .filter_map(|value| SumDb::parse(value).ok());
+        known.find(|database| database.name() == name)
     }
 }
 

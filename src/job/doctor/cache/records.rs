@@ -4,18 +4,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::place::Place;
-use super::read;
+use super::read::read;
+use super::stamp::Piece;
+use super::sumfile;
 use super::walk::Found;
 use crate::gomod::ModuleVersion;
-use crate::gomod::go_sum::{self, Hashed};
+use crate::gomod::go_sum::Hashed;
 use crate::gosum::{LookupRecord, escape_path, escape_version};
+use crate::job::mirror::Layout;
+use crate::job::mirror::sumdb::Proofs;
+use crate::model::{Patterns, SumDb};
 
 /// Folders above a folder that may hold its go.mod.
 const MOST_ABOVE: usize = 64;
-/// The longest go.sum that is read, in bytes; kubernetes has 100 KB.
-const MOST_GO_SUM: u64 = 32 << 20;
+
 /// The longest answer of a checksum database, in bytes; a true one has some 600.
 const MOST_LOOKUP: u64 = 64 << 10;
 
@@ -26,59 +31,86 @@ pub(super) enum Word {
     Right,
     /// It is another one.
     Wrong {
-        /// Who says so: "go.sum", with its path; "sum.golang.org".
+        /// Who says so: "/src/go.sum:3", "sum.golang.org".
         who: String,
+        /// The hash that it should have.
+        hash: String,
+        /// Nobody doubts it: the database says so, or a go.sum that is written by its word.
+        sure: bool,
     },
     /// No record that could be believed.
     Unknown,
 }
 
 /// Everything that is known.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Records {
     lines: BTreeMap<ModuleVersion, Vec<Known>>,
-    databases: Vec<(String, PathBuf)>,
+    databases: Vec<Database>,
+    layout: Layout,
+    /// Modules that the database is not asked about; all of them with GOSUMDB=off.
+    unchecked: Option<Patterns>,
+}
+
+/// What the cache keeps of a checksum database; read only where a file disagrees with it.
+#[derive(Debug)]
+struct Database {
+    name: String,
+    folder: PathBuf,
+    known: Option<SumDb>,
+    proofs: OnceLock<Option<Proofs>>,
 }
 
 #[derive(Debug)]
 struct Known {
     of: Hashed,
     hash: String,
-    place: String,
+    place: PathBuf,
+    line: usize,
+    is_proof: bool,
 }
 
 impl Records {
     /// Reads the go.sum of the project, and where the databases' answers lie.
-    pub(super) fn gather(_: &Place, found: &Found, project: &Path) -> Records {
+    pub(super) fn gather(place: &Place, found: &Found, project: &Path) -> Records {
+        let database = |(name, folder): &(String, PathBuf)| Database {
+            known: place.database(name),
+            name: name.clone(),
+            folder: folder.clone(),
+            proofs: OnceLock::new(),
+        };
         let mut records = Records {
-            databases: found.databases.clone(),
-            ..Records::default()
+            lines: BTreeMap::new(),
+            databases: found.databases.iter().map(database).collect(),
+            layout: Layout::new(&place.download),
+            unchecked: place.unchecked.clone(),
         };
         let mut all = Vec::new();
         for path in sums_of(project) {
-            let Ok(Some(bytes)) = read(&path, MOST_GO_SUM) else {
+            let Ok(Some(bytes)) = read(&path, sumfile::MOST) else {
                 continue;
             };
             // One with conflict markers is no proof of anything.
-            let Ok(lines) = go_sum::parse(&String::from_utf8_lossy(&bytes)) else {
-                continue;
-            };
-            all.extend(lines.into_iter().map(|line| (line, path.display().to_string())));
+            for (line, number) in sumfile::lines(&bytes).unwrap_or_default() {
+                all.push((line, number, path.clone()));
+            }
         }
         // One page for all: a portal's answer that was taken down as the go.mod of several
-        // modules. No two true ones are the same, since each names its module.
+        // modules. An unchanged fork shares its go.mod, too; so this only is no proof any more.
         let mut owners: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for (line, _) in all.iter().filter(|(line, _)| line.of == Hashed::GoMod) {
+        for (line, ..) in all.iter().filter(|(line, ..)| line.of == Hashed::GoMod) {
             let owners = owners.entry(line.hash.clone()).or_default();
             owners.insert(line.module.path.clone());
         }
-        for (line, place) in all {
-            let shared = owners.get(&line.hash).is_some_and(|owners| owners.len() > 1);
-            if line.hash.starts_with("h1:") && !shared {
+        for (line, number, place) in all {
+            let owners = owners.get(&line.hash).map_or(0, BTreeSet::len);
+            if line.hash.starts_with("h1:") {
                 records.lines.entry(line.module).or_default().push(Known {
                     of: line.of,
                     hash: line.hash,
                     place,
+                    line: number,
+                    is_proof: owners < 2,
                 });
             }
         }
@@ -101,8 +133,8 @@ impl Records {
     /// The same, of the checksum database alone: a go.sum may have been written while a portal
     /// answered, too.
     pub(super) fn of_database(&self, module: &ModuleVersion, of: Hashed, hash: &str) -> Word {
-        for (_, folder) in &self.databases {
-            let Ok(Some(answer)) = answer(folder, module) else {
+        for database in &self.databases {
+            let Ok(Some(answer)) = answer(&database.folder, module) else {
                 continue;
             };
             let Ok(record) = LookupRecord::parse(&answer) else {
@@ -111,8 +143,32 @@ impl Records {
             if record.holds(&line(module, of, hash)) {
                 return Word::Right;
             }
+            // What speaks against a file must be signed, and proven by the tiles.
+            let proofs = database.proofs.get_or_init(|| {
+                let known = database.known.as_ref()?;
+                Proofs::open(&self.layout, known).ok()
+            });
+            let proven = proofs.as_ref().and_then(|proofs| proofs.prove(module).ok());
+            let right = proven.and_then(|sums| match of {
+                Hashed::Zip => sums.zip,
+                Hashed::GoMod => sums.go_mod,
+            });
+            if let Some(right) = right.filter(|right| right != hash) {
+                return Word::Wrong {
+                    who: database.name.clone(),
+                    hash: right,
+                    sure: true,
+                };
+            }
         }
         Word::Unknown
+    }
+
+    /// Was its line of go.sum written by the database's word? Otherwise whatever answered then
+    /// stands in it, be it a portal or a tag that has been moved since.
+    fn is_checked(&self, path: &str) -> bool {
+        let unchecked = self.unchecked.as_ref();
+        unchecked.is_some_and(|patterns| !patterns.matches(path))
     }
 
     fn of_go_sum(&self, module: &ModuleVersion, of: Hashed, hash: &str) -> Word {
@@ -123,10 +179,24 @@ impl Records {
                 return Word::Right;
             }
             wrong = Word::Wrong {
-                who: known.place.clone(),
+                who: format!("{}:{}", known.place.display(), known.line),
+                hash: known.hash.clone(),
+                sure: known.is_proof && self.is_checked(&module.path),
             };
         }
         wrong
+    }
+
+    /// The lines that have this hash for a go.mod: those that were written when a page was taken
+    /// for one.
+    pub(super) fn lines_with(&self, module: &ModuleVersion, hash: &str) -> Vec<io::Result<Piece>> {
+        let lines = self.lines.get(module).into_iter().flatten();
+        let same = lines.filter(|known| known.of == Hashed::GoMod && known.hash == hash);
+        let piece = |known: &Known| {
+            let text = line(module, Hashed::GoMod, hash);
+            Piece::line(known.place.clone(), known.line, text)
+        };
+        same.map(piece).collect()
     }
 }
 

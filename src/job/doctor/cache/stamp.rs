@@ -1,5 +1,6 @@
 //! Which file was judged: so that no other one is removed in its place.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -12,6 +13,8 @@ use serde::{Serialize, Serializer};
 pub struct Piece {
     /// Where it is.
     pub path: PathBuf,
+    /// Only this line of it: its number, from 1, and its text.
+    pub line: Option<(usize, String)>,
     /// Which one it is.
     pub(super) stamp: Stamp,
     /// The SHA-256 of what was judged, where that is short.
@@ -20,7 +23,17 @@ pub struct Piece {
 
 impl Serialize for Piece {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&self.path.to_string_lossy())
+        to.collect_str(self)
+    }
+}
+
+/// `PATH`, `PATH:LINE`
+impl fmt::Display for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.line {
+            Some((number, _)) => write!(f, "{}:{number}", self.path.display()),
+            None => write!(f, "{}", self.path.display()),
+        }
     }
 }
 
@@ -30,8 +43,16 @@ impl Piece {
         Ok(Piece {
             stamp: Stamp::of(&path)?,
             bytes: bytes.map(|bytes| digest(&SHA256, bytes)),
+            line: None,
             path,
         })
+    }
+
+    /// One line of a file.
+    pub(super) fn line(path: PathBuf, number: usize, text: String) -> io::Result<Piece> {
+        let mut piece = Piece::of(dunce::canonicalize(path)?, None)?;
+        piece.line = Some((number, text));
+        Ok(piece)
     }
 }
 

@@ -4,11 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use super::place::Place;
+use super::read::read;
+use super::report::{Broken, Outcome};
 use super::stamp::Piece;
 use super::walk::entries;
-use super::{Broken, Outcome, form, lock, read};
-use crate::job::doctor::Code;
-use crate::model::{SumDb, VerifierKey};
+use super::{form, lock};
+use crate::gosum::Tile;
+use crate::job::doctor::finding::Code;
+use crate::model::SumDb;
 
 /// The longest of these files, in bytes: a tile has 8 KiB.
 const MOST: u64 = 64 << 10;
@@ -21,12 +24,16 @@ pub(super) fn look(place: &Place, databases: &[(String, PathBuf)]) -> Vec<Broken
     for (name, folder) in databases {
         let tiles = folder.join("tile");
         each(&tiles, 0, &mut |path| {
-            let Some(length) = form::tile_length(path.strip_prefix(&tiles).unwrap_or(path)) else {
+            let below = path.strip_prefix(folder).unwrap_or(path);
+            let below = below.to_string_lossy().replace('\\', "/");
+            // Others (those of the records themselves) go does not read.
+            let Some(tile) = Tile::parse(&below) else {
                 return;
             };
+            // An empty one is one that go is about to write.
             let wrong = |bytes: &[u8]| {
-                let own = bytes.len() as u64;
-                (own != 0 && own != length).then(|| format!("has {own} bytes, not {length}"))
+                let (own, right) = (bytes.len(), tile.len());
+                (own != 0 && own != right).then(|| format!("has {own} bytes, not {right}"))
             };
             found.extend(broken(&place.cache, path, Code::CacheSumdb, name, &wrong));
         });
@@ -45,8 +52,12 @@ pub(super) fn look(place: &Place, databases: &[(String, PathBuf)]) -> Vec<Broken
         let folder = path.parent().unwrap_or(path);
         let name = folder.strip_prefix(heads).unwrap_or(folder);
         let name = name.to_string_lossy().replace('\\', "/");
-        let key = key_of(&name, place.sumdb.as_deref());
-        let wrong = |bytes: &[u8]| form::latest(bytes, key.as_ref());
+        let database = place.database(&name);
+        let key = match &database {
+            Some(SumDb::Database { key, .. }) => Some(key),
+            Some(SumDb::Off) | None => None,
+        };
+        let wrong = |bytes: &[u8]| form::latest(bytes, key);
         found.extend(broken(heads, path, Code::SumdbLatest, &name, &wrong));
     });
     found
@@ -85,19 +96,10 @@ fn broken(
         mend: "go asks the database again by itself".to_owned(),
         removes: vec![piece],
         outcome: Outcome::Found,
+        because: None,
         lock: None,
         bounds: bounds.to_owned(),
     })
-}
-
-/// The key that the database's notes must be signed with, where it is known.
-fn key_of(name: &str, set: Option<&str>) -> Option<VerifierKey> {
-    let of_value = |value: &str| match SumDb::parse(value).ok()? {
-        SumDb::Database { key, .. } => Some(key),
-        SumDb::Off => None,
-    };
-    let known = [set, Some("sum.golang.org")].into_iter().flatten();
-    known.filter_map(of_value).find(|key| key.name == name)
 }
 
 /// Each file below a folder; links are not followed.

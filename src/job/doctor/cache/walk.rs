@@ -86,7 +86,10 @@ impl Found {
     /// A database's name is a host, or a host with a path.
     fn databases(&mut self, top: &Path, folder: &Path, depth: usize) {
         let inside = self.folders(folder);
-        if inside.iter().any(|(name, _)| name == "lookup" || name == "tile") {
+        if inside
+            .iter()
+            .any(|(name, _)| name == "lookup" || name == "tile")
+        {
             let name: Vec<_> = folder.strip_prefix(top).unwrap_or(folder).iter().collect();
             let name: Option<Vec<&str>> = name.into_iter().map(|part| part.to_str()).collect();
             if let Some(name) = name.filter(|name| !name.is_empty()) {

@@ -51,7 +51,11 @@ pub(super) fn placed(line: &str) -> Option<&str> {
     if line.starts_with([' ', '\t']) {
         return None;
     }
-    let (_, behind) = line.split_once(".go:")?;
+    let (file, behind) = line.split_once(".go:")?;
+    // An event of `go test -json` quotes such a place.
+    if file.contains(['"', '{']) || file.contains(": ") {
+        return None;
+    }
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let (place, rest) = behind.split_once(": ")?;
     let mut numbers = place.split(':');
@@ -76,7 +80,7 @@ pub(super) fn versioned(text: &str) -> Option<(&str, &str)> {
 /// A failed request: `Get "U": ERR` (net/url.Error), `read "U": ERR` (fs.PathError of a body) or
 /// `reading U: ERR` (web.HTTPError, web.GetBytes).
 pub(super) fn request(text: &str) -> Option<(&str, &str)> {
-    for verb in ["Get \"", "Head \"", "read \"", "parse \""] {
+    for verb in ["Get \"", "Head \"", "read \""] {
         if let Some(quoted) = text.strip_prefix(verb) {
             let (url, rest) = quoted.split_once('"')?;
             return Some((url, rest.strip_prefix(": ")?));

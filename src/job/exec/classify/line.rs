@@ -86,7 +86,53 @@ pub(super) fn is_noise(line: &str) -> bool {
         })
 }
 
-/// A line without what a wrapper wrote before it.
+/// A line without what a wrapper wrote before it: a time stamp of a CI log or of `ts`, the step of
+/// a container build (`#12 1.234 `), the name of a job in brackets or before a bar. What a test
+/// logs is indented and stays so.
 pub(super) fn unwrapped(line: &str) -> &str {
-    line
+    let mut rest = line;
+    for _ in 0..3 {
+        let Some(inner) = stamp(rest).or_else(|| step(rest)).or_else(|| label(rest)) else {
+            break;
+        };
+        rest = inner;
+    }
+    rest
+}
+
+/// RFC 3339, as GitHub's and GitLab's logs have it.
+fn stamp(line: &str) -> Option<&str> {
+    let (stamp, rest) = line.split_once(' ')?;
+    let bytes = stamp.as_bytes();
+    let shape = bytes.len() >= 19
+        && bytes.get(4) == Some(&b'-')
+        && bytes.get(10) == Some(&b'T')
+        && bytes.get(13) == Some(&b':')
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_digit() || b"-:.+TZ".contains(b));
+    shape.then_some(rest)
+}
+
+/// BuildKit's plain progress.
+fn step(line: &str) -> Option<&str> {
+    let (number, rest) = line.strip_prefix('#')?.split_once(' ')?;
+    let (seconds, rest) = rest.split_once(' ')?;
+    let is = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    (is(number) && is(seconds)).then_some(rest)
+}
+
+/// `[build] …`, `build | …` (foreman, docker compose, concurrently).
+fn label(line: &str) -> Option<&str> {
+    let (label, rest) = match line.strip_prefix('[') {
+        Some(inner) => inner.split_once("] ")?,
+        None => line.split_once('|')?,
+    };
+    let label = label.trim_end();
+    let fits = !label.is_empty()
+        && label.len() <= 40
+        && label
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_./:".contains(&b));
+    fits.then(|| rest.strip_prefix(' ').unwrap_or(rest))
 }

@@ -8,6 +8,7 @@
 //! Only go's own statements count (`form`); a test, a linter or a program that prints
 //! "connection refused" is `code`.
 mod form;
+mod json;
 mod line;
 mod said;
 mod seen;
@@ -17,6 +18,7 @@ mod sums;
 mod vcs;
 mod words;
 
+pub use json::told_in_json;
 pub use said::{Exit, Said};
 pub use seen::{Hashes, Seen};
 

@@ -2,11 +2,9 @@
 
 use super::super::class::Class;
 use super::form::{self, Lead};
+use super::json::told_in_json;
 use super::said::Said;
 use super::{line, settings, sums, vcs, words};
-
-/// Statements that are judged at most: the network's own come at the end of a run.
-const MOST: usize = 10_000;
 
 /// One statement of go's that says what failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,32 +20,57 @@ pub(super) struct Finding {
 /// All that go said that is a failure of the network, of what came, or of the settings.
 pub(super) fn findings(said: &Said<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for text in [said.stderr, said.build_output] {
+    // A script may have sent a JSON stream to standard error.
+    let streamed: String = said.stderr.lines().filter_map(told_in_json).collect();
+    for text in [said.stderr, said.build_output, &streamed] {
         let text = line::cleaned(text);
         let lines: Vec<&str> = text.lines().map(line::unwrapped).collect();
-        for (at, first) in lines.iter().enumerate().take(MOST) {
-            if let Some((lead, rest)) = form::lead(first) {
-                let behind = lines.get(at + 1..).unwrap_or_default();
-                findings.extend(judge(lead, first, rest, behind, said));
+        // `SECURITY ERROR` belongs to the mismatch before it, if that was not cut off.
+        let mut after_mismatch = false;
+        for (at, first) in lines.iter().enumerate() {
+            let behind = lines.get(at + 1..).unwrap_or_default();
+            let before = lines.get(..at).unwrap_or_default();
+            let Some((lead, rest)) = form::lead(first).or_else(|| bare(first, before, behind))
+            else {
+                after_mismatch &= first.is_empty() || first.starts_with('\t');
+                continue;
+            };
+            if lead == Lead::Security && after_mismatch {
+                continue;
             }
+            let found = judge(lead, first, rest, behind, said);
+            after_mismatch = found.as_ref().is_some_and(|f| f.class == Class::Mismatch);
+            findings.extend(found);
         }
     }
     sums::same_hash_for_different_modules(&mut findings);
     findings
 }
 
+/// A complaint of go's with nothing before it: `go build PACKAGE` prints archive/zip's error so
+/// (load.PackageError without a place). It stands right behind go's own lines; what a program
+/// prints stands before its `exit status`.
+fn bare<'a>(first: &'a str, before: &[&str], behind: &[&str]) -> Option<(Lead, &'a str)> {
+    let own = |text: &str| words::is_of_a_zip(text) || settings::is_known(text);
+    let is_next = |line: &&str| line.starts_with("go: downloading ") || own(line);
+    if !own(first) || !before.last().is_some_and(is_next) {
+        return None;
+    }
+    let ran = behind.iter().any(|line| line.starts_with("exit status "));
+    (!ran).then_some((Lead::Module, first))
+}
+
 fn judge(lead: Lead, first: &str, rest: &str, behind: &[&str], said: &Said<'_>) -> Option<Finding> {
     let more = continuation(behind);
     let body = joined(rest, more);
-    let whole = joined(first, more);
     let (class, url, before) = match lead {
-        Lead::Verifying | Lead::Security => (sums::own_block(rest, behind)?, None, body.as_str()),
+        Lead::Verifying | Lead::Security => (sums::own_block(rest, behind)?, None, rest),
         _ => says(lead, &body, behind, said)?,
     };
     let (module, version) = about(before);
     Some(Finding {
         class,
-        text: whole,
+        text: joined(first, more),
         url,
         module,
         version,
@@ -66,24 +89,30 @@ fn says<'a>(
         .split_once("\n\tserver response:")
         .map_or(body, |(own, _)| own);
     let before = |part: &str| body.get(..body.len() - part.len()).unwrap_or_default();
+    // The compiler and vet say anything at a place, but nothing of a module's version.
+    let goes_own = |before: &str| lead == Lead::Go || about(before).0.is_some();
     for part in form::parts(body) {
+        let before = before(part);
         if let Some((url, error)) = form::request(part) {
-            let ours = lead == Lead::Go || form::is_of_modules(url, said.proxies);
-            return ours.then(|| (words::of(error), Some(url.to_owned()), before(part)));
+            // A redirect leads to any URL.
+            let own = goes_own(before) || form::is_of_modules(url, said.proxies);
+            return own.then(|| (words::of(error), Some(url.to_owned()), before));
         }
-        if let Some(class) = vcs::of(part) {
-            return Some((class, None, before(part)));
+        if let Some((class, url)) = vcs::of(part) {
+            return Some((class, url, before));
         }
     }
     for part in form::parts(body) {
-        let known = sums::of(part, behind)
-            .or_else(|| settings::of(part, said.proxies))
-            .or_else(|| words::bare(part));
-        // The compiler and vet say anything at a place, but nothing of a module's version.
-        let goes_own =
-            lead == Lead::Go || about(before(part)).0.is_some() || words::is_of_a_zip(part);
-        if let Some(class) = known.filter(|_| goes_own) {
-            return Some((class, settings::base_of(part), before(part)));
+        let before = before(part);
+        // Sentences that are go's alone.
+        if let Some(class) = settings::of(part, said.proxies) {
+            let own = goes_own(before) || before.is_empty() || vcs::is_run(body);
+            return own.then(|| (class, settings::base_of(part), before));
+        }
+        let own = goes_own(before) || words::is_of_a_zip(part) && before.is_empty();
+        let class = sums::of(part, behind).or_else(|| words::bare(part));
+        if let Some(class) = class.filter(|_| own) {
+            return Some((class, None, before));
         }
     }
     None

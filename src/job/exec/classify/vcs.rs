@@ -1,8 +1,159 @@
-//! What git, ssh and curl say when go fetches direct.
+//! What git, ssh and libcurl say when go fetches direct. go prints it behind
+//! `git …: exit status 128:`, indented (modfetch/codehost/codehost.go:RunError).
 
 use super::super::class::Class;
 
-/// What a line of a version control's complaint within one of go's statements says.
-pub(super) fn of(_part: &str) -> Option<Class> {
-    None
+/// What a line within one of go's statements says, if it is a version control's, and of which URL.
+pub(super) fn of(part: &str) -> Option<(Class, Option<String>)> {
+    let line = part.lines().next().unwrap_or_default();
+    let theirs = BEGIN.iter().any(|begin| line.starts_with(begin));
+    if !theirs {
+        return None;
+    }
+    let (_, class) = WORDS
+        .iter()
+        .find(|(words, _)| words.iter().any(|word| line.contains(word)))?;
+    Some((*class, url(line)))
 }
+
+/// Did go run a version control here? `git init --bare in DIR: …`
+pub(super) fn is_run(body: &str) -> bool {
+    ["git ", "hg ", "svn ", "fossil ", "bzr "]
+        .iter()
+        .any(|tool| body.starts_with(tool) || body.contains(&[": ", tool].concat()))
+        && body.contains(" in ")
+}
+
+/// The URL that git names, in quotes or not.
+fn url(line: &str) -> Option<String> {
+    let at = line.find("https://").or_else(|| line.find("http://"))?;
+    let url = line.get(at..)?;
+    let end = url.find(['\'', '"', ' ']).unwrap_or(url.len());
+    url.get(..end)
+        .map(|url| url.trim_end_matches(':').to_owned())
+}
+
+/// How their complaints begin.
+const BEGIN: [&str; 10] = [
+    "fatal: ",
+    "error: ",
+    "remote: ",
+    "ssh: ",
+    "Host key verification failed",
+    "kex_exchange_identification: ",
+    "Connection closed by ",
+    "Connection reset by ",
+    "abort: ",
+    "git@",
+];
+
+/// The nearer cause first.
+const WORDS: [(&[&str], Class); 15] = [
+    (
+        &[
+            "Could not resolve",
+            "Name or service not known",
+            "Temporary failure in name resolution",
+            "nodename nor servname",
+            "Couldn't resolve",
+        ],
+        Class::Dns,
+    ),
+    (&["Connection refused", "actively refused"], Class::Refused),
+    (
+        &["Network is unreachable", "No route to host", "Host is down"],
+        Class::Unreachable,
+    ),
+    (
+        &["timed out", "Timeout was reached", "Operation too slow"],
+        Class::Timeout,
+    ),
+    (
+        &[
+            "CERTIFICATE_VERIFY_FAILED",
+            "certificate problem",
+            "certificate verification failed",
+            "certificate verify failed",
+            "server verification failed",
+            "SSL: no alternative certificate",
+            "does not match target host name",
+            "Host key verification failed",
+            "schannel",
+            "SSL certificate",
+        ],
+        Class::Tls,
+    ),
+    (
+        &[
+            "Connection reset",
+            "Empty reply from server",
+            "Connection closed by",
+            "connection was closed",
+            "the remote end hung up",
+            "early EOF",
+            "unexpected disconnect",
+            "SSL_ERROR_SYSCALL",
+            "unexpected eof while reading",
+            "Recv failure",
+            "Send failure",
+            "terminated properly",
+            "RPC failed",
+        ],
+        Class::Reset,
+    ),
+    // 200, and nothing of git's.
+    (&["not valid: is this a git repository?"], Class::Corrupt),
+    (&["GnuTLS recv error", "GnuTLS send error"], Class::Reset),
+    (
+        &[
+            "gnutls_handshake",
+            "SSL routines",
+            "SSL connect error",
+            "TLS connect error",
+        ],
+        Class::Tls,
+    ),
+    (
+        &[
+            "could not read Username",
+            "could not read Password",
+            "Authentication failed",
+            "Permission denied",
+            "returned error: 401",
+            "returned error: 403",
+            "returned error: 407",
+            "HTTP code 407",
+            "response 407",
+            "authorization failed",
+        ],
+        Class::Auth,
+    ),
+    (&["returned error: 429", "returned error: 503"], Class::Busy),
+    (
+        &["returned error: 5", "HTTP code 5", "response 5"],
+        Class::Server,
+    ),
+    (
+        // GitHub and others say so of a private repository, too.
+        &[
+            "Repository not found",
+            "repository not found",
+            "' not found",
+            "returned error: 404",
+            "returned error: 410",
+            "could not find remote ref",
+            "couldn't find remote ref",
+            "unknown revision",
+            "does not appear to be a git repository",
+        ],
+        Class::NotFound,
+    ),
+    (
+        &["returned error: 4", "HTTP code 4", "response 4"],
+        Class::Client,
+    ),
+    (
+        &["Failed to connect", "Couldn't connect", "Could not connect"],
+        Class::Refused,
+    ),
+];

@@ -1,0 +1,136 @@
+//! A `file:` URL as the local form that go.mod takes. Pure.
+
+use std::path::{Component, Path, PathBuf};
+
+/// Folders that a relative form may go up; further away an absolute one is plainer.
+const MOST_UP: usize = 3;
+
+/// Is it a URL where go.mod wants a folder?
+pub(super) fn is_url(text: &str) -> bool {
+    text.get(..5)
+        .is_some_and(|start| start.eq_ignore_ascii_case("file:"))
+}
+
+/// The folder that a `file:` URL means, with forward slashes: `/srv/x`, `C:/x`.
+pub(super) fn folder_of(url: &str) -> Option<String> {
+    let rest = url.get(5..)?;
+    let path = match rest.strip_prefix("//") {
+        // A host is go's own machine, or none that it could reach.
+        Some(rest) => match rest.strip_prefix("localhost/") {
+            Some(path) => format!("/{path}"),
+            None => rest.to_owned(),
+        },
+        None => rest.to_owned(),
+    };
+    let path = percent_decoded(&path)?.replace('\\', "/");
+    let bytes = path.strip_prefix('/').unwrap_or(&path).as_bytes();
+    let is_drive = bytes.len() >= 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':';
+    let path = match is_drive {
+        true => path.strip_prefix('/').unwrap_or(&path),
+        false => &path,
+    };
+    let plain = path.trim_end_matches('/');
+    (!plain.is_empty()).then(|| plain.to_owned())
+}
+
+/// What belongs behind `=>`, seen from the folder of the go.mod: relative where it is near,
+/// as that holds on every machine; quoted where go would else see two words.
+pub(super) fn form(folder: &str, from: &Path) -> String {
+    let path = PathBuf::from(folder);
+    let relative = relative(&path, from).unwrap_or_else(|| {
+        let known = folder.starts_with(['/', '.']) || folder.get(1..2) == Some(":");
+        match known {
+            true => folder.to_owned(),
+            false => format!("./{folder}"),
+        }
+    });
+    match relative.contains([' ', '\t', '"', '(', ')', ',']) || relative.contains("//") {
+        true => format!("\"{}\"", relative.replace('"', "\\\"")),
+        false => relative,
+    }
+}
+
+fn relative(path: &Path, from: &Path) -> Option<String> {
+    if !path.is_absolute() {
+        return None;
+    }
+    let (mut to, mut own) = (path.components().peekable(), from.components().peekable());
+    let mut shared = 0;
+    while to.peek().is_some() && to.peek() == own.peek() {
+        let named = matches!(to.next(), Some(Component::Normal(_)));
+        shared += usize::from(named);
+        own.next();
+    }
+    let up = own.count();
+    if shared == 0 || up > MOST_UP {
+        return None;
+    }
+    let down: Option<Vec<&str>> = to.map(|part| part.as_os_str().to_str()).collect();
+    let mut parts = match up {
+        0 => vec!["."],
+        up => vec![".."; up],
+    };
+    parts.extend(down?);
+    Some(parts.join("/"))
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut out = Vec::new();
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        let digits = [bytes.next()?, bytes.next()?];
+        let digits = std::str::from_utf8(&digits).ok()?;
+        out.push(u8::from_str_radix(digits, 16).ok()?);
+    }
+    String::from_utf8(out).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_becomes_the_folder_that_it_means() {
+        for (url, folder) in [
+            ("file:///srv/x", Some("/srv/x")),
+            ("FILE:///srv/x/", Some("/srv/x")),
+            ("file://localhost/srv/x", Some("/srv/x")),
+            ("file:/srv/x", Some("/srv/x")),
+            ("file:///C:/work/x", Some("C:/work/x")),
+            ("file://C:\\work\\x", Some("C:/work/x")),
+            ("file:///srv/my%20x", Some("/srv/my x")),
+            ("file://../x", Some("../x")),
+            ("file:x", Some("x")),
+            ("file:///srv/%zz", None),
+            ("file://", None),
+        ] {
+            assert_eq!(folder_of(url).as_deref(), folder, "{url}");
+            assert!(is_url(url));
+        }
+        assert!(!is_url("./file:/x") && !is_url("x"));
+    }
+
+    #[test]
+    fn what_is_near_is_named_from_here() {
+        for (folder, from, want) in [
+            ("/srv/app/x", "/srv/app", "./x"),
+            ("/srv/x", "/srv/app", "../x"),
+            ("/srv/app", "/srv/app/a/b", "../.."),
+            ("/other/x", "/srv/app", "/other/x"),
+            ("/srv/x", "/srv/a/b/c/d", "/srv/x"),
+            ("../x", "/srv/app", "../x"),
+            ("x", "/srv/app", "./x"),
+            ("C:/my work/x", "/srv/app", "\"C:/my work/x\""),
+            ("C:/x", "/srv/app", "C:/x"),
+        ] {
+            if cfg!(windows) && folder.starts_with('/') {
+                continue;
+            }
+            assert_eq!(form(folder, Path::new(from)), want, "{folder} from {from}");
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Reads the project's files, and the lines of the go env file. Judges none.
+
+use std::path::{Path, PathBuf};
+
+use super::super::facts::Facts;
+use super::super::files::Files;
+use super::super::gather::short;
+use super::local;
+use super::seen::{Line, ModuleFile, Project, Stand, Sums, Wants};
+use crate::environment::Environment;
+use crate::gocmd::{EnvFile, EnvText};
+use crate::gomod::go_mod::{self, GoMod};
+use crate::gomod::{At, Fault, Replace};
+use crate::gomod::{go_sum, go_work};
+use crate::job::vendor::{self, Code as Vendored};
+use crate::model::mask;
+
+/// Folders above a folder that may hold its go.mod.
+const MOST_ABOVE: usize = 64;
+/// Modules of one workspace that are looked at.
+const MOST_MODULES: usize = 200;
+
+/// Looks at the project that a folder lies in, if it lies in one, and at the go env file.
+pub(in super::super) fn look(
+    facts: &mut Facts,
+    files: &dyn Files,
+    env: &Environment,
+    folder: &Path,
+) {
+    let home = env.home().unwrap_or_default();
+    let mut look = Look {
+        facts,
+        files,
+        env,
+        home: &home,
+    };
+    look.env_file();
+    look.build_caches();
+    look.project(folder);
+}
+
+struct Look<'l> {
+    facts: &'l mut Facts,
+    files: &'l dyn Files,
+    env: &'l Environment,
+    home: &'l Path,
+}
+
+impl Look<'_> {
+    fn env_file(&mut self) {
+        let Ok(file) = EnvFile::locate(self.env) else {
+            return;
+        };
+        let Ok(Some(text)) = file.read() else { return };
+        let place = short(&file.path, self.home);
+        for (number, line) in text.0.split(|b| *b == b'\n').enumerate() {
+            let line = String::from_utf8_lossy(line);
+            let Some((name, value)) = line.split_once('=') else {
+                continue;
+            };
+            // The last line of a name is the one that counts.
+            self.facts.lines.retain(|line| line.name != name);
+            self.facts.lines.push(Line {
+                name: name.to_owned(),
+                value: mask(value),
+                place: format!("{place}:{}", number + 1),
+            });
+        }
+    }
+
+    /// Folders that GOPROXY names and that hold compiled objects, not modules.
+    fn build_caches(&mut self) {
+        let own = self.env.path("GOCACHE");
+        let lines = self
+            .facts
+            .lines
+            .iter()
+            .map(|line| (&line.name, &line.value));
+        let seen = self.facts.seen.iter();
+        let seen = seen.filter_map(|one| Some((&one.name, one.value.as_ref()?)));
+        let values = lines.chain(seen).filter(|(name, _)| *name == "GOPROXY");
+        let mut found = Vec::new();
+        for part in values.flat_map(|(_, value)| value.split([',', '|'])) {
+            let part = part.trim();
+            let Some(folder) = local::is_url(part)
+                .then(|| local::folder_of(part))
+                .flatten()
+            else {
+                continue;
+            };
+            let path = PathBuf::from(&folder);
+            let real = dunce::canonicalize(&path).unwrap_or_else(|_| path.clone());
+            // cache/cache.go:Open keeps both of them there.
+            let marked = ["trim.txt", "README"];
+            let looks = marked
+                .iter()
+                .all(|name| self.files.is_file(&real.join(name)));
+            let named = path.ends_with("go-build") || real.ends_with("go-build");
+            if named || looks || own.as_ref() == Some(&path) {
+                found.push(part.to_owned());
+            }
+        }
+        self.facts.build_caches = found;
+    }
+
+    fn project(&mut self, folder: &Path) {
+        let above = |name: &str| {
+            let mut above = folder.ancestors().take(MOST_ABOVE);
+            above.find(|folder| self.files.is_file(&folder.join(name)))
+        };
+        let work = match self.env.get("GOWORK") {
+            Some("off") => None,
+            Some(path) => Some(PathBuf::from(path)),
+            None => above("go.work").map(|folder| folder.join("go.work")),
+        };
+        let module = above("go.mod").map(|folder| folder.join("go.mod"));
+        if work.is_none() && module.is_none() {
+            return;
+        }
+        let mut project = Project::default();
+        let mut wants: Vec<(String, String)> = Vec::new();
+        let mut modules: Vec<PathBuf> = module.into_iter().collect();
+        if let Some(path) = work
+            && let Some(text) = self.read(&path)
+        {
+            let work = go_work::parse(&text);
+            let mut file = self.file(&path);
+            file.faults = faults(&work.faults, &work.unknown);
+            self.replaces(&mut file, &work.replace, &|_| true);
+            let lines = [&work.go, &work.toolchain];
+            wants.extend(asked(&file.place, lines.into_iter().flatten()));
+            let used = work.r#use.iter().take(MOST_MODULES);
+            let used = used.map(|folder| file.folder.join(&folder.value).join("go.mod"));
+            modules = used.collect();
+            project.files.push(file);
+        }
+        for path in modules {
+            let Some(text) = self.read(&path) else {
+                continue;
+            };
+            let module = go_mod::parse(&text);
+            let mut file = self.file(&path);
+            file.faults = faults(&module.faults, &module.unknown);
+            let is_required = |old: &str| module.require.iter().any(|one| one.module.path == old);
+            self.replaces(&mut file, &module.replace, &is_required);
+            file.sums = self.sums(&file.folder, &module);
+            let lines = [&module.go, &module.toolchain];
+            wants.extend(asked(&file.place, lines.into_iter().flatten()));
+            project.files.push(file);
+        }
+        project.wants = self.newest(wants);
+        project.vendor = self.vendor(folder);
+        self.facts.project = Some(project);
+    }
+
+    fn file(&self, path: &Path) -> ModuleFile {
+        ModuleFile {
+            place: short(path, self.home),
+            folder: path.parent().unwrap_or(path).to_owned(),
+            ..ModuleFile::default()
+        }
+    }
+
+    fn replaces(&self, file: &mut ModuleFile, all: &[Replace], is_required: &dyn Fn(&str) -> bool) {
+        for replace in all {
+            let (old, new) = (replace.old.path.clone(), replace.new.path.clone());
+            if local::is_url(&new) {
+                // One finding for the line, with the way out.
+                file.faults.retain(|(line, _)| *line != replace.line);
+                file.urls.push((replace.line, old, new));
+                continue;
+            }
+            if replace.error.is_some() || !replace.is_local() {
+                continue;
+            }
+            let folder = file.folder.join(&new);
+            let stand = match (
+                self.files.is_file(&folder.join("go.mod")),
+                self.files.is_folder(&folder),
+            ) {
+                (true, _) => continue,
+                (false, true) => Stand::NoModule,
+                (false, false) => Stand::Nothing,
+            };
+            let required = is_required(&old);
+            file.missing.push((replace.line, old, new, stand, required));
+        }
+    }
+
+    fn sums(&mut self, folder: &Path, module: &GoMod) -> Sums {
+        let path = folder.join("go.sum");
+        let Some(text) = self.read(&path) else {
+            let is_local = |one: &go_mod::Require| {
+                let mut replaces = module.replace.iter();
+                replaces.any(|replace| {
+                    let local = replace.is_local() || local::is_url(&replace.new.path);
+                    local && replace.old.path == one.module.path
+                })
+            };
+            // vendor/ needs none; folders of this machine have no hash.
+            let vendored = self.files.is_file(&folder.join("vendor/modules.txt"));
+            let unread = path.exists();
+            return match vendored || unread || module.require.iter().all(is_local) {
+                true => Sums::Fine,
+                false => Sums::Missing,
+            };
+        };
+        let Err(error) = go_sum::parse(&text) else {
+            return Sums::Fine;
+        };
+        let line = text.lines().nth(error.line.saturating_sub(1));
+        Sums::Broken(error.line, line.is_some_and(is_marker))
+    }
+
+    /// The newest version that is asked for, with the go command that there is.
+    fn newest(&self, wants: Vec<(String, String)>) -> Option<Wants> {
+        let newest = |a: &(String, String), b: &(String, String)| {
+            crate::gomod::go_version::compare(&a.0, &b.0)
+        };
+        let (version, place) = wants.into_iter().max_by(newest)?;
+        let (path, has) = self.facts.house.go_commands.first()?.clone();
+        let value = |text: &EnvText| text.get("GOTOOLCHAIN").map(str::to_owned);
+        let shipped = || {
+            let real = dunce::canonicalize(path).ok()?;
+            let text = self.files.read(&real.parent()?.parent()?.join("go.env"));
+            value(&EnvText(text.ok()??.into_bytes()))
+        };
+        let lines = &self.facts.lines;
+        let written = lines.iter().find(|line| line.name == "GOTOOLCHAIN");
+        let written = written.map(|line| line.value.clone());
+        let set = self.env.get("GOTOOLCHAIN").map(str::to_owned);
+        Some(Wants {
+            version,
+            place,
+            has,
+            toolchain: set.or(written).or_else(shipped).unwrap_or_default(),
+        })
+    }
+
+    /// What `goroam vendor check` says, without a zip to compare with: as fast as modules.txt.
+    fn vendor(&mut self, folder: &Path) -> Option<(String, String)> {
+        let project = vendor::Project::find(folder, self.env).ok()?;
+        if !self.files.is_folder(&project.root.join("vendor")) {
+            return None;
+        }
+        let report = vendor::check(&project, &vendor::Shelves::default()).ok()?;
+        let bad = report.findings.into_iter().find(|finding| {
+            matches!(
+                finding.code,
+                Vendored::NoModulesTxt | Vendored::Inconsistent | Vendored::PackageMissing
+            )
+        })?;
+        Some((bad.what, bad.mend))
+    }
+
+    fn read(&mut self, path: &Path) -> Option<String> {
+        let shown = short(path, self.home);
+        match self.files.read(path) {
+            Ok(Some(text)) => {
+                self.facts.looked.push(shown);
+                Some(text)
+            }
+            Ok(None) => None,
+            Err(error) => {
+                self.facts.unread.push((shown, error.to_string()));
+                None
+            }
+        }
+    }
+}
+
+/// What git leaves of a conflict.
+fn is_marker(line: &str) -> bool {
+    let marks = ["<<<<<<<", "=======", ">>>>>>>", "|||||||"];
+    marks.iter().any(|mark| line.starts_with(mark))
+}
+
+/// Go's complaints, and git's marks. Other directives may be those of a newer go.
+fn faults(faults: &[Fault], unknown: &[At<String>]) -> Vec<(usize, String)> {
+    let marks = unknown.iter().filter(|verb| is_marker(&verb.value));
+    let marks = marks.map(|verb| (verb.line, format!("unknown directive: {}", verb.value)));
+    let faults = faults
+        .iter()
+        .map(|fault| (fault.line, fault.message.clone()));
+    let mut all: Vec<(usize, String)> = faults.chain(marks).collect();
+    all.sort();
+    all
+}
+
+/// Versions that `go` and `toolchain` lines name, with their places.
+fn asked<'a>(place: &str, lines: impl Iterator<Item = &'a At<String>>) -> Vec<(String, String)> {
+    let version = |text: &str| {
+        let version = crate::gomod::go_version::of_toolchain(text);
+        version.unwrap_or(text).to_owned()
+    };
+    let lines = lines.filter(|line| line.value != "default");
+    lines
+        .map(|line| (version(&line.value), format!("{place}:{}", line.line)))
+        .collect()
+}

@@ -1,0 +1,316 @@
+//! One run of the command: started, watched, its signals and output passed on, ended.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::classify::Exit;
+use super::group::{Change, Group};
+use super::out::Out;
+use super::signals::{Signals, Told};
+use super::source::Source;
+use super::stall::{Judge, Limits, Look, Stuck};
+use super::tee::Tee;
+#[cfg(unix)]
+use super::terminal::{Pty, Terminal};
+
+/// How often the command is looked at. A look takes about a millisecond.
+const PACE: Duration = Duration::from_millis(250);
+/// Where a look takes longer (thousands of processes), it is taken seldomer: at most 5 % of the
+/// time, as far as the limits are still kept well.
+const SHARE: u32 = 20;
+const SELDOM: Duration = Duration::from_millis(750);
+/// How long the output may stay open and silent after the command's end, before whoever holds it
+/// (a server that a Makefile has started) is left to itself.
+const GRACE: Duration = Duration::from_millis(300);
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// What is run.
+#[derive(Debug, Clone)]
+pub(super) struct Order {
+    /// The program and its arguments; not empty.
+    pub(super) command: Vec<OsString>,
+    /// What its environment is to hold beside ours; `None` takes a variable out.
+    pub(super) env: Vec<(OsString, Option<OsString>)>,
+    /// When it counts as stuck.
+    pub(super) limits: Limits,
+}
+
+/// How it went.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// How it ended.
+    pub(super) exit: Exit,
+    /// What it said on standard error; bounded, so its front may be missing.
+    pub(super) stderr: String,
+    /// go's words in the JSON of its standard output; bounded.
+    pub(super) build_output: String,
+    /// goroam has ended it, because of this.
+    pub(super) stuck: Option<Stuck>,
+    /// Somebody wanted it to end (Ctrl-C, SIGTERM): there is no further step.
+    pub(super) interrupted: bool,
+    /// How long it took.
+    pub(super) took: Duration,
+}
+
+/// A command that runs.
+struct Attempt<'a> {
+    group: Group,
+    signals: &'a mut Signals,
+    stderr: Tee,
+    stdout: Option<Tee>,
+    begun: Instant,
+    interrupted: bool,
+    #[cfg(unix)]
+    terminal: Option<Terminal>,
+    #[cfg(unix)]
+    pty: Option<Pty>,
+}
+
+/// Runs the command once.
+///
+/// # Errors
+/// When it cannot be started; `NotFound` when there is none of that name.
+pub(super) async fn attempt(order: &Order, signals: &mut Signals) -> io::Result<(Ended, Leftover)> {
+    let mut attempt = Attempt::start(order, signals)?;
+    let stuck = attempt.watch(order.limits).await;
+    if stuck.is_some() {
+        attempt.group.kill().await;
+    }
+    attempt.drain().await;
+    #[cfg(unix)]
+    if let Some(terminal) = &mut attempt.terminal {
+        terminal.take_back();
+        if stuck.is_some() {
+            terminal.restore();
+        }
+    }
+    let exit = attempt.group.end();
+    let took = attempt.begun.elapsed();
+    let by_hand = [2, 3].map(Exit::Signal).contains(&exit) && cfg!(unix);
+    let ended = Ended {
+        exit,
+        stderr: attempt.stderr.text(),
+        build_output: attempt.stdout.as_ref().map(Tee::text).unwrap_or_default(),
+        stuck,
+        interrupted: attempt.interrupted || by_hand,
+        took,
+    };
+    let tees = [Some(attempt.stderr), attempt.stdout];
+    Ok((ended, Leftover(tees)))
+}
+
+/// Output that somebody in the background may still write to. Copied on until goroam ends, and
+/// beyond that if it is left behind.
+#[derive(Debug)]
+pub struct Leftover([Option<Tee>; 2]);
+
+impl Leftover {
+    /// goroam is about to end.
+    pub fn leave_behind(self) {
+        self.0.into_iter().flatten().for_each(Tee::leave_behind);
+    }
+}
+
+impl<'a> Attempt<'a> {
+    fn start(order: &Order, signals: &'a mut Signals) -> io::Result<Attempt<'a>> {
+        let Some((program, args)) = order.command.split_first() else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let mut command = Command::new(program);
+        command.args(args);
+        for (name, value) in &order.env {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let json = args.iter().any(|arg| is_json(arg));
+        #[cfg(unix)]
+        {
+            let (pty, stderr) = stderr(&mut command)?;
+            let stdout = match json {
+                true => {
+                    let (read, write) = io::pipe()?;
+                    command.stdout(Stdio::from(write));
+                    Some(Source::new(read.into())?)
+                }
+                false => None,
+            };
+            let begun = Instant::now();
+            // Closes our copies of the command's ends when it returns.
+            let group = Group::spawn(command)?;
+            Ok(Attempt {
+                group,
+                signals,
+                stderr: Tee::start(stderr, Out::Stderr, false)?,
+                stdout: stdout
+                    .map(|source| Tee::start(source, Out::Stdout, true))
+                    .transpose()?,
+                begun,
+                interrupted: false,
+                terminal: Terminal::find(),
+                pty,
+            })
+        }
+        #[cfg(not(unix))]
+        {
+            command.stderr(Stdio::piped());
+            if json {
+                command.stdout(Stdio::piped());
+            }
+            let begun = Instant::now();
+            let (group, stdout, stderr) = Group::spawn(command)?;
+            Ok(Attempt {
+                group,
+                signals,
+                stderr: Tee::start(Source::new(stderr), Out::Stderr, false)?,
+                stdout: stdout
+                    .map(|stdout| Tee::start(Source::new(stdout), Out::Stdout, true))
+                    .transpose()?,
+                begun,
+                interrupted: false,
+            })
+        }
+    }
+
+    /// Until it has ended, or is stuck.
+    async fn watch(&mut self, limits: Limits) -> Option<Stuck> {
+        let mut judge = Judge::new(limits);
+        let mut look = Look::at(self.group.id());
+        let mut pace = PACE;
+        // It may have ended before anybody listened.
+        let mut told = Told::Child;
+        loop {
+            match told {
+                Told::Child => {
+                    if self.changed() {
+                        return None;
+                    }
+                }
+                other => self.hear(other),
+            }
+            let tick = tokio::time::sleep(pace);
+            told = tokio::select! {
+                biased;
+                told = self.signals.next() => told,
+                () = tick => {
+                    let before = Instant::now();
+                    self.resize();
+                    let sample = look.look(self.begun.elapsed(), self.output(), &|| self.stderr.last_line());
+                    tracing::trace!(?sample, "looked");
+                    if let Some(stuck) = judge.see(sample) {
+                        return Some(stuck);
+                    }
+                    pace = (before.elapsed() * SHARE).clamp(PACE, SELDOM);
+                    // Should a signal have been lost.
+                    Told::Child
+                }
+            };
+        }
+    }
+
+    /// Has the command ended? If it was stopped, so are we, until both are continued.
+    fn changed(&mut self) -> bool {
+        loop {
+            match self.group.look() {
+                None => return false,
+                Some(Change::Ended) => return true,
+                #[cfg(unix)]
+                Some(Change::Stopped(signal)) => {
+                    Terminal::stopped(self.terminal.as_mut(), self.group.id(), signal);
+                    self.group.send(libc::SIGCONT);
+                }
+                #[cfg(not(unix))]
+                Some(Change::Stopped(_)) => {}
+            }
+        }
+    }
+
+    fn hear(&mut self, told: Told) {
+        match told {
+            Told::Child => {}
+            Told::Resized => {
+                self.resize();
+                #[cfg(unix)]
+                self.group.send(libc::SIGWINCH);
+            }
+            Told::Pass { signal, ends } => {
+                self.interrupted |= ends;
+                self.group.send(signal);
+            }
+        }
+    }
+
+    fn resize(&self) {
+        #[cfg(unix)]
+        if let Some(pty) = &self.pty {
+            pty.resize();
+        }
+    }
+
+    fn output(&self) -> u64 {
+        let stdout = self.stdout.as_ref().map_or(0, Tee::count);
+        self.stderr.count().wrapping_add(stdout)
+    }
+
+    /// Until all that the command has written is passed on. Whoever else holds its output open
+    /// is given a moment.
+    async fn drain(&mut self) {
+        let mut silent = Duration::ZERO;
+        let mut count = self.output();
+        loop {
+            let waits = self.stderr.waits() && self.stdout.as_ref().is_none_or(Tee::waits);
+            let now = self.output();
+            if !waits || now != count {
+                (silent, count) = (Duration::ZERO, now);
+            }
+            if silent >= GRACE {
+                return;
+            }
+            let ended = async {
+                self.stderr.ended().await;
+                if let Some(stdout) = &self.stdout {
+                    stdout.ended().await;
+                }
+            };
+            tokio::select! {
+                biased;
+                () = ended => return,
+                told = self.signals.next() => match told {
+                    Told::Pass { signal, ends } => {
+                        self.group.send(signal);
+                        self.interrupted |= ends;
+                        if ends {
+                            return;
+                        }
+                    }
+                    Told::Child | Told::Resized => {}
+                },
+                () = tokio::time::sleep(GLANCE) => silent += GLANCE,
+            }
+        }
+    }
+}
+
+/// Where the command's standard error goes: a terminal if ours is one, else a pipe.
+#[cfg(unix)]
+fn stderr(command: &mut Command) -> io::Result<(Option<Pty>, Source)> {
+    if let Some((pty, slave)) = Pty::open() {
+        let source = Source::new(pty.reader()?)?;
+        command.stderr(Stdio::from(slave));
+        return Ok((Some(pty), source));
+    }
+    let (read, write) = io::pipe()?;
+    command.stderr(Stdio::from(write));
+    Ok((None, Source::new(read.into())?))
+}
+
+/// `-json` of go build, go test and go mod download: go's own errors are then wrapped into JSON
+/// on standard output. The flag package takes two dashes as well.
+fn is_json(arg: &OsString) -> bool {
+    ["-json", "--json", "-json=true", "--json=true"]
+        .iter()
+        .any(|known| arg == known)
+}

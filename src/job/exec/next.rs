@@ -1,0 +1,107 @@
+//! After an attempt: the end, the same step again, or the next one. Pure.
+
+use std::time::Duration;
+
+use super::class::Class;
+
+/// The first wait for a busy server that does not say how long; then twice as long each time.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// That was it: it went well, or another step would not help.
+    End,
+    /// The same step after this time.
+    Again(Duration),
+    /// The next step at once.
+    Step,
+}
+
+/// How patient we still are with busy servers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// What is left of `--retry-budget`.
+    left: Duration,
+    wait: Duration,
+}
+
+impl Patience {
+    pub(super) fn new(budget: Duration) -> Patience {
+        Patience {
+            left: budget,
+            wait: FIRST_WAIT,
+        }
+    }
+
+    /// A new step: its server is another one.
+    pub(super) fn on_a_new_step(&mut self) {
+        self.wait = FIRST_WAIT;
+    }
+
+    /// `asked`: what Retry-After said.
+    fn wait(&mut self, asked: Option<Duration>) -> Option<Duration> {
+        // A server that says 0 is not to be asked in a tight circle.
+        let wait = asked.map_or(self.wait, |asked| asked.max(FIRST_WAIT));
+        self.left = self.left.checked_sub(wait)?;
+        self.wait *= 2;
+        Some(wait)
+    }
+}
+
+/// What to do after this.
+pub(super) fn next(class: Class, asked: Option<Duration>, patience: &mut Patience) -> Next {
+    match class {
+        // Never another source, never a second try: somebody has to look at it.
+        Class::Ok | Class::Code | Class::Mismatch => Next::End,
+        Class::Busy => patience.wait(asked).map_or(Next::Step, Next::Again),
+        Class::Timeout
+        | Class::Refused
+        | Class::Dns
+        | Class::Reset
+        | Class::Unreachable
+        | Class::Auth
+        | Class::Server
+        | Class::Client
+        | Class::NotFound
+        | Class::Tls
+        | Class::Portal
+        | Class::Corrupt
+        | Class::Stalled
+        | Class::Config => Next::Step,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_server_is_waited_for_within_the_budget() {
+        let mut patience = Patience::new(Duration::from_secs(8));
+        let mut ask = |asked| next(Class::Busy, asked, &mut patience);
+        let second = Duration::from_secs(1);
+        assert_eq!(ask(None), Next::Again(second));
+        assert_eq!(ask(None), Next::Again(2 * second));
+        assert_eq!(ask(Some(Duration::ZERO)), Next::Again(second));
+        assert_eq!(ask(Some(5 * second)), Next::Step, "only 4 s are left");
+        let mut none = Patience::new(Duration::ZERO);
+        assert_eq!(next(Class::Busy, None, &mut none), Next::Step);
+        let mut patience = Patience::new(60 * second);
+        next(Class::Busy, None, &mut patience);
+        patience.on_a_new_step();
+        let again = next(Class::Busy, None, &mut patience);
+        assert_eq!(again, Next::Again(second));
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_code_or_a_checksum_ends_it() {
+        let mut patience = Patience::new(Duration::from_secs(60));
+        for class in [Class::Ok, Class::Code, Class::Mismatch] {
+            assert_eq!(next(class, None, &mut patience), Next::End);
+        }
+        for class in [Class::Timeout, Class::Stalled, Class::Auth, Class::Portal] {
+            assert_eq!(next(class, None, &mut patience), Next::Step);
+        }
+    }
+}

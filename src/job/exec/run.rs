@@ -1,0 +1,259 @@
+//! From step to step.
+//!
+//! A step repeats the *whole* command, a Makefile or a script as well as a go: what it has done
+//! before it failed is done twice, and what it has printed on standard output stands there
+//! already. So it is only repeated when go itself says that the network failed it, or was stuck
+//! in it.
+
+use std::ffi::OsString;
+use std::io;
+use std::time::Duration;
+
+use super::attempt::{Ended, Leftover, Order, attempt};
+use super::class::Class;
+use super::classify::{Exit, Said, Seen, classify};
+use super::next::{Next, Patience, next};
+use super::reprobe::{Reprobed, reprobe, suspicion};
+use super::signals::{Signals, Told};
+use super::stall::{Limits, What};
+use super::summary::{Attempt, Details, Summary, code};
+use super::tiers::{TierPlan, elements};
+use crate::environment::Environment;
+use crate::model::Tier;
+
+/// A command that does not exist, and one that cannot be run, as every shell has it.
+const NOT_FOUND: i32 = 127;
+const NOT_EXECUTABLE: i32 = 126;
+const FAILED: i32 = 1;
+/// `EXIT_MISMATCH` of the command line.
+const MISMATCH: i32 = 6;
+/// For the second look at a server that has just been asked.
+const LOOK: crate::model::Limits = crate::model::Limits {
+    connect: Duration::from_secs(3),
+    first_byte: Duration::from_secs(3),
+    total: Duration::from_secs(5),
+    retries: 0,
+};
+/// Those that end us as they ended the command, so that whoever started us sees what it would
+/// have seen: SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM.
+const SHARED: [i32; 5] = [1, 2, 3, 13, 15];
+
+/// What is to be run, and how.
+#[derive(Debug)]
+pub struct Course {
+    /// The program and its arguments.
+    pub command: Vec<OsString>,
+    /// Our environment, for the second look.
+    pub env: Environment,
+    /// The steps, in order, those that cannot be taken among them.
+    pub plans: Vec<TierPlan>,
+    /// When the command counts as stuck.
+    pub limits: Limits,
+    /// How long busy servers are waited for in all.
+    pub retry_budget: Duration,
+}
+
+/// What a person is told while it goes on.
+#[derive(Debug)]
+pub enum News<'a> {
+    /// A step failed; the next one follows at once.
+    Left(&'a Attempt, Tier),
+    /// A server is busy; the same step follows after this time.
+    Waits(&'a Attempt, Duration),
+}
+
+/// Runs the command, step by step. What is left over is to be left behind at the very end.
+pub async fn run(
+    course: &Course,
+    signals: &mut Signals,
+    news: &mut dyn FnMut(&News<'_>),
+) -> (Summary, Vec<Leftover>) {
+    let (steps, left_out) = steps(&course.plans);
+    let mut summary = Summary {
+        tier: steps.first().map_or(Tier::Off, |step| step.tier),
+        exit: FAILED,
+        attempts: Vec::new(),
+        left_out,
+        signal: None,
+    };
+    let mut leftovers = Vec::new();
+    let mut patience = Patience::new(course.retry_budget);
+    let mut at = 0;
+    while let Some(step) = steps.get(at) {
+        summary.tier = step.tier;
+        let order = Order {
+            command: course.command.clone(),
+            env: step.env.clone(),
+            limits: course.limits,
+        };
+        let ended = match attempt(&order, signals).await {
+            Ok((ended, leftover)) => {
+                leftovers.push(leftover);
+                ended
+            }
+            Err(error) => {
+                summary.not_started(step.tier, &error);
+                break;
+            }
+        };
+        let seen = see(&ended, &step.proxies);
+        let asked = suspicion(&seen, &step.proxies);
+        let looked = match asked.is_empty() || ended.interrupted {
+            true => Ok(Reprobed::default()),
+            false => undisturbed(signals, reprobe(&course.env, &asked, LOOK)).await,
+        };
+        let (looked, disturbed) = match looked {
+            Ok(looked) => (looked, None),
+            Err(signal) => (Reprobed::default(), Some(signal)),
+        };
+        let retry_after = looked.retry_after;
+        let attempt = tell(step.tier, &ended, seen, looked.portal);
+        let class = attempt.class;
+        summary.ended(&ended, &attempt);
+        summary.attempts.push(attempt);
+        let Some(attempt) = summary.attempts.last() else {
+            break;
+        };
+        if ended.interrupted || disturbed.is_some() {
+            summary.interrupted(disturbed);
+            break;
+        }
+        match next(class, retry_after, &mut patience) {
+            Next::End => break,
+            Next::Again(wait) => {
+                news(&News::Waits(attempt, wait));
+                if let Err(signal) = undisturbed(signals, tokio::time::sleep(wait)).await {
+                    summary.interrupted(Some(signal));
+                    break;
+                }
+            }
+            Next::Step => {
+                at += 1;
+                patience.on_a_new_step();
+                if let Some(step) = steps.get(at) {
+                    news(&News::Left(attempt, step.tier));
+                }
+            }
+        }
+    }
+    (summary, leftovers)
+}
+
+/// A step that can be taken.
+struct Step {
+    tier: Tier,
+    env: Vec<(OsString, Option<OsString>)>,
+    /// The elements of its GOPROXY.
+    proxies: Vec<String>,
+}
+
+fn steps(plans: &[TierPlan]) -> (Vec<Step>, Vec<(Tier, String)>) {
+    let (mut steps, mut left_out) = (Vec::new(), Vec::new());
+    for plan in plans {
+        match &plan.how {
+            Ok(vars) => {
+                let goproxy = vars.iter().find(|(name, _)| name == "GOPROXY");
+                let set = |(name, value): &(String, String)| (name.into(), Some(value.into()));
+                steps.push(Step {
+                    tier: plan.tier,
+                    env: vars.iter().map(set).collect(),
+                    proxies: goproxy.map_or(Vec::new(), |(_, value)| elements(value)),
+                });
+            }
+            Err(why) => left_out.push((plan.tier, why.clone())),
+        }
+    }
+    (steps, left_out)
+}
+
+fn see(ended: &Ended, proxies: &[String]) -> Seen {
+    let killed = ended.stuck.map(|stuck| stuck.to_string());
+    let mut seen = classify(&Said {
+        stderr: &ended.stderr,
+        build_output: &ended.build_output,
+        exit: ended.exit,
+        proxies,
+        killed: killed.as_deref(),
+    });
+    if let Some(stuck) = ended.stuck.filter(|_| seen.class == Class::Stalled) {
+        seen.class = match stuck.what {
+            What::Connection => Class::Timeout,
+            What::Name => Class::Dns,
+            What::Answer | What::Rest => Class::Stalled,
+        };
+    }
+    seen
+}
+
+fn tell(tier: Tier, ended: &Ended, seen: Seen, portal: Option<String>) -> Attempt {
+    Attempt {
+        tier,
+        class: match &portal {
+            Some(_) => Class::Portal,
+            None => seen.class,
+        },
+        exit: code(ended.exit),
+        ms: u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX),
+        line: seen.line.clone(),
+        details: Details {
+            seen: Some(seen),
+            stuck: ended.stuck,
+            portal,
+        },
+    }
+}
+
+/// Does this unless somebody wants an end first: then the signal.
+async fn undisturbed<T>(signals: &mut Signals, work: impl Future<Output = T>) -> Result<T, i32> {
+    let disturbed = async {
+        loop {
+            if let Told::Pass { signal, ends: true } = signals.next().await {
+                return signal;
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        signal = disturbed => Err(signal),
+        done = work => Ok(done),
+    }
+}
+
+impl Summary {
+    /// The exit code that an attempt stands for, should it be the last.
+    fn ended(&mut self, ended: &Ended, attempt: &Attempt) {
+        self.exit = match attempt.class {
+            Class::Mismatch => MISMATCH,
+            // The signal was ours.
+            _ if ended.stuck.is_some() => FAILED,
+            _ => attempt.exit,
+        };
+        self.signal = match ended.exit {
+            Exit::Signal(signal) if ended.stuck.is_none() => Some(signal),
+            _ => None,
+        }
+        .filter(|signal| SHARED.contains(signal));
+    }
+
+    fn interrupted(&mut self, by: Option<i32>) {
+        if let Some(signal) = by.filter(|_| cfg!(unix)) {
+            self.exit = code(Exit::Signal(signal));
+            self.signal = Some(signal);
+        }
+    }
+
+    fn not_started(&mut self, tier: Tier, error: &io::Error) {
+        self.exit = match error.kind() {
+            io::ErrorKind::NotFound => NOT_FOUND,
+            _ => NOT_EXECUTABLE,
+        };
+        self.attempts.push(Attempt {
+            tier,
+            class: Class::Code,
+            exit: self.exit,
+            ms: 0,
+            line: error.to_string(),
+            details: Details::default(),
+        });
+    }
+}

@@ -1,0 +1,31 @@
+//! Is the command stuck in the network? go itself has no limit for an answer.
+//!
+//! ```text
+//! look (I/O: processes, sockets) → Sample → Judge (pure) → Stuck
+//! ```
+//!
+//! A command is ended only when nothing else explains its silence: see [`judge`].
+
+#[cfg(target_os = "linux")]
+mod diag;
+mod judge;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(not(target_os = "linux"))]
+mod other;
+#[cfg(target_os = "linux")]
+mod process;
+mod sample;
+#[cfg(target_os = "linux")]
+mod table;
+#[cfg(target_os = "linux")]
+mod tree;
+
+pub use judge::{Judge, Limits, Stuck, What};
+#[cfg(target_os = "linux")]
+pub(super) use linux::Look;
+#[cfg(not(target_os = "linux"))]
+pub(super) use other::Look;
+#[cfg(target_os = "linux")]
+pub(super) use process::processes;
+pub use sample::{Sample, Socket, State};

@@ -1,0 +1,175 @@
+//! Who of the command's processes fetches, and does anybody else work? Pure.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::process::Process;
+
+/// What go starts to fetch a module from where it is developed (cmd/go/internal/modfetch/codehost).
+const VCS: [&str; 5] = ["git", "hg", "svn", "fossil", "bzr"];
+/// git runs `GIT_SSH_COMMAND`, which go sets, through one.
+const SHELLS: [&str; 4] = ["sh", "bash", "dash", "ash"];
+/// They only wait for what go prints.
+const FILTERS: [&str; 12] = [
+    "tee", "cat", "grep", "sed", "awk", "gawk", "mawk", "head", "tail", "sort", "tr", "ts",
+];
+
+/// The command's processes: its leader and all that descend from it. What was started in the
+/// background and left alone belongs to nobody here.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Tree {
+    /// go commands.
+    pub(super) go: Vec<i32>,
+    /// What these have started to fetch something.
+    pub(super) helpers: Vec<i32>,
+    /// Something else is at work: a compiler, a test, a server, a script that sleeps.
+    pub(super) busy: bool,
+    /// CPU time of them all.
+    pub(super) cpu: Duration,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Go,
+    Helper,
+    Filter,
+    Other,
+}
+
+/// Finds the descendants of a process.
+pub(super) fn tree(all: &[Process], leader: i32) -> Tree {
+    let mut children: BTreeMap<i32, Vec<&Process>> = BTreeMap::new();
+    for process in all {
+        children.entry(process.parent).or_default().push(process);
+    }
+    let mut tree = Tree::default();
+    let Some(first) = all.iter().find(|process| process.pid == leader) else {
+        return tree;
+    };
+    let mut open = vec![(first, Kind::Other)];
+    // /proc is not read at one instant, so a circle is thinkable.
+    let mut left = all.len();
+    while let Some((process, parent)) = open.pop().filter(|_| left > 0) {
+        left -= 1;
+        tree.cpu = tree.cpu.saturating_add(process.cpu);
+        if process.is_dead() {
+            continue;
+        }
+        let kind = kind(&process.name, parent);
+        let below = children.get(&process.pid).map_or(&[][..], Vec::as_slice);
+        let is_leaf = below.iter().all(|child| child.is_dead());
+        match kind {
+            Kind::Go => tree.go.push(process.pid),
+            Kind::Helper => tree.helpers.push(process.pid),
+            Kind::Filter => {}
+            Kind::Other => tree.busy |= is_leaf,
+        }
+        // Stopped, or under a debugger; on a disk or a network drive that does not answer.
+        tree.busy |= matches!(process.state, b'T' | b't' | b'D');
+        open.extend(below.iter().map(|child| (*child, kind)));
+    }
+    tree
+}
+
+fn kind(name: &str, parent: Kind) -> Kind {
+    let fetches = matches!(parent, Kind::Go | Kind::Helper);
+    match name {
+        "go" => Kind::Go,
+        _ if fetches && VCS.contains(&name) => Kind::Helper,
+        // Cut to 15 bytes by the kernel: git-remote-http(s).
+        _ if fetches && name.starts_with("git-remote-") => Kind::Helper,
+        // Only below git: a `go generate` may well run ssh for an hour.
+        "ssh" if parent == Kind::Helper => Kind::Helper,
+        _ if parent == Kind::Helper && SHELLS.contains(&name) => Kind::Helper,
+        _ if FILTERS.contains(&name) => Kind::Filter,
+        _ => Kind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `NAME PID PARENT [STATE]`, one a line; the first leads.
+    fn of(lines: &str) -> Tree {
+        let process = |line: &str| {
+            let mut words = line.split_whitespace();
+            let name = words.next()?.to_owned();
+            let pid = words.next()?.parse().ok()?;
+            let parent = words.next()?.parse().ok()?;
+            Some(Process {
+                pid,
+                name,
+                state: words.next().unwrap_or("S").as_bytes()[0],
+                parent,
+                group: 1,
+                cpu: Duration::from_millis(10),
+            })
+        };
+        tree(&lines.lines().filter_map(process).collect::<Vec<_>>(), 1)
+    }
+
+    #[test]
+    fn only_what_fetches_may_be_judged() {
+        for (lines, busy, go, helpers) in [
+            ("go 1 0", false, vec![1], vec![]),
+            ("make 1 0\nsh 2 1\ngo 3 2", false, vec![3], vec![]),
+            ("bash 1 0\ngo 2 1\ntee 3 1", false, vec![2], vec![]),
+            ("go 1 0\ncompile 2 1", true, vec![1], vec![]),
+            ("go 1 0\ncompile 2 1 Z", false, vec![1], vec![]),
+            ("go 1 0\nw.test 2 1", true, vec![1], vec![]),
+            ("go 1 0\nserver 2 1\ngo 3 2", false, vec![1, 3], vec![]),
+            ("make 1 0\nsleep 2 1", true, vec![], vec![]),
+            ("make 1 0\nsleep 2 1\ngo 3 1", true, vec![3], vec![]),
+            ("go 1 0 T", true, vec![1], vec![]),
+            ("go 1 0 D", true, vec![1], vec![]),
+            (
+                "go 1 0\ngit 2 1\ngit-remote-http 3 2",
+                false,
+                vec![1],
+                vec![2, 3],
+            ),
+            (
+                "go 1 0\ngit 2 1\nsh 3 2\nssh 4 3",
+                false,
+                vec![1],
+                vec![2, 3, 4],
+            ),
+            // A person is asked.
+            (
+                "go 1 0\ngit 2 1\ngit-credential- 3 2",
+                true,
+                vec![1],
+                vec![2],
+            ),
+            // go generate, or a Makefile, that works on another machine.
+            ("go 1 0\nssh 2 1", true, vec![1], vec![]),
+            ("make 1 0\nssh 2 1", true, vec![], vec![]),
+            ("make 1 0\ngit 2 1\nssh 3 2", true, vec![], vec![]),
+            ("go 1 0\ntool 2 1\ngit 3 2", true, vec![1], vec![]),
+            // Left in the background: it is nobody's child any more.
+            ("go 1 0\nserver 9 0", false, vec![1], vec![]),
+        ] {
+            let mut seen = of(lines);
+            seen.go.sort_unstable();
+            seen.helpers.sort_unstable();
+            assert_eq!(
+                (seen.busy, seen.go, seen.helpers),
+                (busy, go, helpers),
+                "{lines}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_circle_ends_and_a_leader_that_is_gone_is_no_tree() {
+        of("go 1 2\ngit 2 1");
+        assert_eq!(of("go 2 1"), Tree::default());
+    }
+
+    #[test]
+    fn the_time_of_all_of_them_counts() {
+        let seen = of("make 1 0\ngo 2 1\ncompile 3 2\nother 4 0");
+        assert_eq!(seen.cpu, Duration::from_millis(30));
+    }
+}

@@ -1,0 +1,122 @@
+//! One project: what is written in it, what it needs, what is there.
+
+use std::path::Path;
+
+use super::find::{MOST_FILE, members};
+use super::judge::{Have, Toolchain, Verdict, judge};
+use super::need::{Builder, Need, Project, Source, need};
+use super::proof::Database;
+use super::shelf::{Held, Shelf, read};
+use crate::environment::Environment;
+use crate::gomod::go_mod::{self, GoMod};
+use crate::gomod::go_sum::{self, Line};
+use crate::gomod::{ModuleVersion, go_work, modules_txt};
+use crate::model::order;
+
+/// What all projects are built with.
+#[derive(Debug)]
+pub struct Workshop {
+    /// The go command.
+    pub builder: Builder,
+    /// What is there.
+    pub shelf: Shelf,
+    /// The checksum database.
+    pub database: Database,
+    /// For the toolchains in PATH.
+    pub env: Environment,
+}
+
+/// How ready the project in this folder is.
+pub fn examine(folder: &Path, workshop: &Workshop) -> Verdict {
+    let (project, trouble) = written(folder);
+    let shelf = &workshop.shelf;
+    let mains = folders(folder, &project);
+    let lookup = |source: Source<'_>| -> Option<GoMod> {
+        let text = match source {
+            Source::Module(module) => shelf.text(module)?,
+            Source::Folder(path) => mains
+                .iter()
+                .find_map(|main| read(&main.join(path).join("go.mod"), MOST_FILE))?,
+        };
+        Some(go_mod::parse(&text))
+    };
+    let mut need = need(&project, &workshop.builder, &lookup);
+    need.troubles.extend(trouble);
+    judge(&need, &have(&need, workshop))
+}
+
+/// The files of a project, and what cannot be read of them.
+fn written(folder: &Path) -> (Project, Vec<String>) {
+    let mut project = Project::default();
+    let mut troubles = Vec::new();
+    let work = read(&folder.join("go.work"), MOST_FILE);
+    project.work = work.as_deref().map(go_work::parse);
+    if let Some(work) = &project.work {
+        let faults = work.faults.iter().map(|fault| format!("go.work: {fault}"));
+        troubles.extend(faults.take(3));
+        sums(
+            &folder.join("go.work.sum"),
+            &mut project.sums,
+            &mut troubles,
+        );
+    }
+    for main in folders(folder, &project) {
+        match read(&main.join("go.mod"), MOST_FILE) {
+            Some(text) => project.mains.push(go_mod::parse(&text)),
+            None => troubles.push(format!("{} cannot be read", main.join("go.mod").display())),
+        }
+        sums(&main.join("go.sum"), &mut project.sums, &mut troubles);
+    }
+    let txt = read(&folder.join("vendor").join("modules.txt"), MOST_FILE);
+    project.vendor = txt.as_deref().map(modules_txt::parse);
+    (project, troubles)
+}
+
+/// The folders of its main modules.
+fn folders(folder: &Path, project: &Project) -> Vec<std::path::PathBuf> {
+    match project.work {
+        Some(_) => members(folder),
+        None => vec![folder.to_owned()],
+    }
+}
+
+fn sums(path: &Path, lines: &mut Vec<Line>, troubles: &mut Vec<String>) {
+    let Some(text) = read(path, MOST_FILE) else {
+        return;
+    };
+    match go_sum::parse(&text) {
+        Ok(mut read) => lines.append(&mut read),
+        Err(error) => troubles.push(format!("{}: {error}", path.display())),
+    }
+}
+
+fn have(need: &Need, workshop: &Workshop) -> Have {
+    let shelf = &workshop.shelf;
+    let zips = need.zips.iter();
+    let mods = need.mods.iter();
+    Have {
+        zips: order::map(zips.map(|(module, sum)| (module.clone(), shelf.zip(module, Some(sum))))),
+        mods: order::map(mods.map(|(module, sum)| (module.clone(), shelf.go_mod(module, sum)))),
+        toolchain: match &need.toolchain {
+            Some((module, name)) => toolchain(module, name, workshop),
+            None => Toolchain::Ready,
+        },
+    }
+}
+
+/// `toolchain.Exec`: PATH goes before the module cache.
+fn toolchain(module: &ModuleVersion, name: &str, workshop: &Workshop) -> Toolchain {
+    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    let path = workshop.env.get("PATH").unwrap_or_default();
+    let in_path = std::env::split_paths(path).any(|folder| folder.join(&file).is_file());
+    if in_path || workshop.shelf.is_unpacked(module) {
+        return Toolchain::Ready;
+    }
+    if workshop.shelf.zip(module, None) != Held::Here {
+        return Toolchain::Absent;
+    }
+    match workshop.database.proves(workshop.shelf.mirror(), module) {
+        Ok(()) => Toolchain::Proven,
+        Err(why) => Toolchain::Unproven(why),
+    }
+}

@@ -1,0 +1,248 @@
+//! What is needed against what is there. Pure.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::need::Need;
+use super::shelf::Held;
+use crate::gomod::ModuleVersion;
+
+/// What is there of what is needed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Have {
+    /// Each needed zip.
+    pub zips: BTreeMap<ModuleVersion, Held>,
+    /// Each needed go.mod.
+    pub mods: BTreeMap<ModuleVersion, Held>,
+    /// The toolchain.
+    pub toolchain: Toolchain,
+}
+
+impl Default for Held {
+    fn default() -> Held {
+        Held::Absent
+    }
+}
+
+/// How it is with the toolchain that is needed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Toolchain {
+    /// It can be started as it is.
+    Ready,
+    /// Its zip is there, and what proves it to go: no go.sum names toolchains.
+    Proven,
+    /// Its zip is there, but why go would not take it.
+    Unproven(String),
+    /// It is not there.
+    #[default]
+    Absent,
+}
+
+/// What of a module is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum What {
+    /// Its files.
+    Zip,
+    /// Its go.mod, which the module graph needs.
+    GoMod,
+    /// A toolchain.
+    Toolchain,
+    /// What proves a toolchain.
+    Proof,
+}
+
+/// Something that is missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    /// The module's path.
+    pub module: String,
+    /// Its version.
+    pub version: String,
+    /// What of it.
+    pub what: What,
+    /// Why, where it is not simply absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// How ready a project is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// Module versions (and a toolchain) that it needs.
+    pub needed: usize,
+    /// Of these, those that are there.
+    pub here: usize,
+    /// 100 only when it builds and tests with no network.
+    pub percent: u8,
+    /// vendor/ has it all.
+    pub vendored: bool,
+    /// What is missing.
+    pub missing: Vec<Missing>,
+    /// What no download mends.
+    pub troubles: Vec<String>,
+}
+
+impl Verdict {
+    /// Does it build and test with no network?
+    pub fn is_ready(&self) -> bool {
+        self.missing.is_empty() && self.troubles.is_empty()
+    }
+}
+
+/// Compares.
+pub fn judge(need: &Need, have: &Have) -> Verdict {
+    // A module with a missing zip and a missing go.mod is one module that is missing.
+    let mut units: BTreeMap<&ModuleVersion, Option<(What, Held)>> = BTreeMap::new();
+    for (modules, held, what) in [
+        (&need.zips, &have.zips, What::Zip),
+        (&need.mods, &have.mods, What::GoMod),
+    ] {
+        for module in modules.keys() {
+            let unit = units.entry(module).or_default();
+            let held = held.get(module).copied().unwrap_or_default();
+            if unit.is_none() && held != Held::Here {
+                *unit = Some((what, held));
+            }
+        }
+    }
+    let mut out = Verdict {
+        needed: units.len() + usize::from(need.toolchain.is_some()),
+        vendored: need.vendored,
+        troubles: need.troubles.clone(),
+        ..Verdict::default()
+    };
+    for (module, lack) in units {
+        if let Some((what, held)) = lack {
+            let other = "the module cache holds another content under its name: \
+                         `goroam doctor --cache` looks closer";
+            let why = (held == Held::Other).then(|| other.to_owned());
+            out.missing.push(missing(module, what, why));
+        }
+    }
+    if let Some((module, _)) = &need.toolchain {
+        match &have.toolchain {
+            Toolchain::Ready | Toolchain::Proven => {}
+            Toolchain::Absent => out.missing.push(missing(module, What::Toolchain, None)),
+            Toolchain::Unproven(why) => {
+                out.missing
+                    .push(missing(module, What::Proof, Some(why.clone())));
+            }
+        }
+    }
+    out.here = out.needed - out.missing.len();
+    out.percent = percent(out.here, out.needed, out.is_ready());
+    out
+}
+
+fn missing(module: &ModuleVersion, what: What, why: Option<String>) -> Missing {
+    Missing {
+        module: module.path.clone(),
+        version: module.version.clone(),
+        what,
+        why,
+    }
+}
+
+/// Rounded down, and 100 for what is whole only.
+pub fn percent(here: usize, needed: usize, ready: bool) -> u8 {
+    if ready {
+        return 100;
+    }
+    let percent = here.saturating_mul(100).checked_div(needed).unwrap_or(0);
+    u8::try_from(percent.min(99)).unwrap_or(99)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn module(n: usize) -> ModuleVersion {
+        ModuleVersion::new(format!("a.test/m{n}"), "v1.0.0")
+    }
+
+    fn need(count: usize) -> Need {
+        let all = || (0..count).map(|n| (module(n), "h1:x".to_owned())).collect();
+        Need {
+            zips: all(),
+            mods: all(),
+            ..Need::default()
+        }
+    }
+
+    fn have(count: usize) -> Have {
+        let all = || (0..count).map(|n| (module(n), Held::Here)).collect();
+        Have {
+            zips: all(),
+            mods: all(),
+            ..Have::default()
+        }
+    }
+
+    #[test]
+    fn a_hundred_is_said_of_what_is_whole_only() {
+        let full = judge(&need(300), &have(300));
+        assert_eq!(
+            (full.percent, full.is_ready(), full.needed),
+            (100, true, 300)
+        );
+        let most = judge(&need(300), &have(299));
+        assert_eq!(
+            (most.percent, most.is_ready(), most.missing.len()),
+            (99, false, 1)
+        );
+        assert_eq!(judge(&need(0), &have(0)).percent, 100);
+        assert_eq!(judge(&need(3), &have(0)).percent, 0);
+        let mut broken = need(2);
+        broken.troubles.push("go.mod: line 1: x".to_owned());
+        assert_eq!(judge(&broken, &have(2)).percent, 99);
+    }
+
+    #[test]
+    fn what_is_missing_is_named_once_with_why() {
+        let mut there = have(3);
+        there.zips.insert(module(0), Held::Other);
+        there.mods.remove(&module(0));
+        there.mods.remove(&module(1));
+        let found = judge(&need(3), &there);
+        assert_eq!(found.here, 1);
+        let said: Vec<_> = found
+            .missing
+            .iter()
+            .map(|one| (one.module.as_str(), one.what, one.why.is_some()))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                ("a.test/m0", What::Zip, true),
+                ("a.test/m1", What::GoMod, false)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_toolchain_counts_as_one_and_needs_its_proof() {
+        let mut wants = need(1);
+        wants.toolchain = Some((
+            ModuleVersion::new("golang.org/toolchain", "v0.0.1-x"),
+            "go9".into(),
+        ));
+        for (toolchain, lack) in [
+            (Toolchain::Ready, None),
+            (Toolchain::Proven, None),
+            (Toolchain::Absent, Some(What::Toolchain)),
+            (Toolchain::Unproven("why".to_owned()), Some(What::Proof)),
+        ] {
+            let found = judge(
+                &wants,
+                &Have {
+                    toolchain,
+                    ..have(1)
+                },
+            );
+            assert_eq!(found.missing.first().map(|one| one.what), lack);
+            assert_eq!(found.needed, 2);
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Running git: bounded in time and output, with no pager, no prompt, no shell, and without the
+//! variables that a hook's git would point it elsewhere with.
+
+use std::ffi::OsStr;
+use std::io::{self, Read, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::error::Error;
+use crate::environment::{Environment, is_same_name};
+use crate::model::mask;
+
+/// Reading a large repository from a slow disk takes a while; a hang is longer.
+const LIMIT: Duration = Duration::from_secs(120);
+/// Hooks run and keys are asked for.
+const LONG: Duration = Duration::from_secs(900);
+/// Bytes of output that are kept: a listing of a million files.
+const MOST_OUT: u64 = 256 << 20;
+/// Bytes of its complaints that are kept.
+const MOST_ERR: u64 = 64 << 10;
+
+/// What says which repository, index or objects: set by git for its hooks (`git rev-parse
+/// --local-env-vars`), and true for them alone. Configuration (`GIT_CONFIG_*`) stays.
+const LOCAL: [&str; 27] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_GRAFT_FILE",
+    "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_QUARANTINE_PATH",
+    "GIT_ATTR_SOURCE",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_NOGLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_DIFF_OPTS",
+    "GIT_TRACE",
+    "GIT_TRACE2",
+    "GIT_TRACE2_EVENT",
+    "GIT_TRACE2_PERF",
+    "GIT_TRACE_SETUP",
+    "GIT_REFLOG_ACTION",
+];
+
+/// git in one folder.
+#[derive(Debug, Clone)]
+pub(super) struct Git {
+    folder: PathBuf,
+    env: Vec<(String, String)>,
+    limit: Duration,
+}
+
+impl Git {
+    /// In this folder, in this environment.
+    pub(super) fn new(folder: &Path, env: &Environment) -> Git {
+        let is_local = |name: &str| LOCAL.iter().any(|local| is_same_name(name, local));
+        let mut vars: Vec<(String, String)> = env
+            .iter()
+            .filter(|(name, _)| !is_local(name))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        for (name, value) in [
+            ("LC_ALL", "C"),
+            ("GIT_TERMINAL_PROMPT", "0"),
+            ("GIT_PAGER", "cat"),
+            ("GIT_EDITOR", ":"),
+            ("GIT_LITERAL_PATHSPECS", "1"),
+            ("GIT_OPTIONAL_LOCKS", "0"),
+        ] {
+            vars.retain(|(other, _)| !is_same_name(other, name));
+            vars.push((name.to_owned(), value.to_owned()));
+        }
+        Git {
+            folder: folder.to_owned(),
+            env: vars,
+            limit: LIMIT,
+        }
+    }
+
+    /// The same in another folder.
+    pub(super) fn within(&self, folder: &Path) -> Git {
+        Git {
+            folder: folder.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// The same with another index than the user's.
+    pub(super) fn with_index(&self, index: &Path) -> Git {
+        let mut git = self.clone();
+        let index = index.to_string_lossy().into_owned();
+        git.env.push(("GIT_INDEX_FILE".to_owned(), index));
+        git
+    }
+
+    /// The same with time for hooks, filters and keys.
+    pub(super) fn patient(&self) -> Git {
+        Git {
+            limit: LONG,
+            ..self.clone()
+        }
+    }
+
+    /// The same as hooks are to find it: how goroam names paths is not for them.
+    pub(super) fn for_hooks(&self) -> Git {
+        let mut git = self.patient();
+        let own = ["GIT_LITERAL_PATHSPECS", "GIT_OPTIONAL_LOCKS"];
+        git.env.retain(|(name, _)| !own.contains(&name.as_str()));
+        git
+    }
+
+    /// Its output, if it succeeds.
+    ///
+    /// # Errors
+    /// git's own words otherwise.
+    pub(super) fn run<A: AsRef<OsStr>>(&self, args: &[A]) -> Result<Vec<u8>, Error> {
+        self.feed(args, Vec::new())
+    }
+
+    /// The first line of its output.
+    ///
+    /// # Errors
+    /// git's own words when it fails.
+    pub(super) fn line<A: AsRef<OsStr>>(&self, args: &[A]) -> Result<String, Error> {
+        let out = self.run(args)?;
+        let text = String::from_utf8_lossy(&out);
+        Ok(text.lines().next().unwrap_or_default().to_owned())
+    }
+
+    /// Its output with this on its standard input.
+    ///
+    /// # Errors
+    /// git's own words when it fails.
+    pub(super) fn feed<A: AsRef<OsStr>>(
+        &self,
+        args: &[A],
+        input: Vec<u8>,
+    ) -> Result<Vec<u8>, Error> {
+        let args: Vec<&OsStr> = args.iter().map(AsRef::as_ref).collect();
+        let done = self.bounded(&args, input, Stdio::piped())?;
+        done.ok(&args)
+    }
+
+    /// Did it exit with 0? Its output in any case.
+    ///
+    /// # Errors
+    /// When it could not be run to its end.
+    pub(super) fn asks<A: AsRef<OsStr>>(
+        &self,
+        args: &[A],
+        input: Vec<u8>,
+    ) -> Result<(bool, Vec<u8>), Error> {
+        let args: Vec<&OsStr> = args.iter().map(AsRef::as_ref).collect();
+        let done = self.bounded(&args, input, Stdio::piped())?;
+        Ok((done.success, done.out))
+    }
+
+    /// With something else in the place of its standard output.
+    ///
+    /// # Errors
+    /// git's own words when it fails.
+    pub(super) fn feed_to<A: AsRef<OsStr>>(
+        &self,
+        args: &[A],
+        input: Vec<u8>,
+        stdout: Stdio,
+    ) -> Result<(), Error> {
+        let args: Vec<&OsStr> = args.iter().map(AsRef::as_ref).collect();
+        self.bounded(&args, input, stdout)?.ok(&args).map(|_| ())
+    }
+
+    fn bounded(&self, args: &[&OsStr], input: Vec<u8>, stdout: Stdio) -> Result<Done, Error> {
+        let mut command = Command::new("git");
+        command
+            .arg("--no-pager")
+            .args(args)
+            .current_dir(&self.folder)
+            .env_clear()
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(stdout)
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::Git(
+                "there is no git in PATH; snapshots are kept in git, so install it".to_owned(),
+            ),
+            _ => Error::Git(format!("git cannot be started: {error}")),
+        })?;
+        let end = Instant::now() + self.limit;
+        let (stdin, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                // That it wants no more is for it to say.
+                let _ = stdin.map(|mut stdin| stdin.write_all(&input));
+            });
+            let out = scope.spawn(move || out.map_or(Ok(Vec::new()), |out| take(out, MOST_OUT)));
+            let err = scope.spawn(move || err.map_or(Ok(Vec::new()), |err| take(err, MOST_ERR)));
+            let success = wait(&mut child, end);
+            let read = |thread: std::thread::ScopedJoinHandle<'_, io::Result<Vec<u8>>>| {
+                let read = thread.join().unwrap_or_else(|_| Ok(Vec::new()));
+                read.map_err(|error| Error::Git(format!("git's output: {error}")))
+            };
+            let (out, err) = (read(out)?, read(err)?);
+            let success = success.map_err(|why| Error::Git(named(args, &why.to_string())))?;
+            Ok(Done { success, out, err })
+        })
+    }
+}
+
+struct Done {
+    success: bool,
+    out: Vec<u8>,
+    err: Vec<u8>,
+}
+
+impl Done {
+    fn ok(self, args: &[&OsStr]) -> Result<Vec<u8>, Error> {
+        if self.success {
+            return Ok(self.out);
+        }
+        let said = String::from_utf8_lossy(&self.err);
+        let said: Vec<&str> = said
+            .lines()
+            .map(str::trim)
+            .filter(|l| !l.is_empty())
+            .collect();
+        let said = match said.len() {
+            0 => "it said nothing".to_owned(),
+            // What matters stands at the end, under warnings and hints.
+            length => said
+                .get(length.saturating_sub(6)..)
+                .unwrap_or_default()
+                .join("; "),
+        };
+        Err(Error::Git(named(args, &said)))
+    }
+}
+
+fn named(args: &[&OsStr], why: &str) -> String {
+    let verb = args.iter().map(|arg| arg.to_string_lossy());
+    let verb = verb
+        .filter(|arg| !arg.starts_with('-') && !arg.contains('='))
+        .next();
+    mask(&format!("git {}: {why}", verb.unwrap_or_default()))
+}
+
+/// Of a child that is done before its output is read there is nothing to wait for, so the
+/// waiting is in small steps that grow.
+fn wait(child: &mut Child, end: Instant) -> io::Result<bool> {
+    let mut step = Duration::from_micros(300);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status.success());
+        }
+        if Instant::now() > end {
+            child.kill()?;
+            child.wait()?;
+            return Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "it was not done in time and was ended",
+            ));
+        }
+        std::thread::sleep(step);
+        step = (step * 2).min(Duration::from_millis(10));
+    }
+}
+
+fn take(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut from = from.take(most + 1);
+    from.read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        // The rest is read and dropped, so that git comes to its end.
+        io::copy(from.get_mut(), &mut io::sink())?;
+        return Err(io::Error::other("it is too long"));
+    }
+    Ok(bytes)
+}
+
+/// The pieces of a `-z` listing.
+pub(super) fn pieces(out: &[u8]) -> Vec<String> {
+    let pieces = out.split(|&b| b == 0).filter(|piece| !piece.is_empty());
+    pieces
+        .map(|piece| String::from_utf8_lossy(piece).into_owned())
+        .collect()
+}

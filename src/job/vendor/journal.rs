@@ -1,0 +1,188 @@
+//! What a rollback is about to do, written down before it does it: after a kill the next
+//! `goroam vendor …` undoes what was only begun, or carries through what was decided.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::Error;
+use super::repo::Repo;
+use crate::state::file::replace;
+
+/// Another goroam is waited for so long; writing a large vendor/ out takes seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Bytes of a journal that are read.
+const MOST: usize = 8 << 20;
+
+/// A rollback that is under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Journal {
+    /// The folder beside vendor/ in which the new files are made ready, from the top.
+    pub(super) stage: String,
+    /// What is being put back, as it was asked for.
+    pub(super) target: String,
+    /// The ref that keeps what was there; empty until it is decided.
+    pub(super) kept: String,
+    /// How far it is.
+    pub(super) phase: Phase,
+    /// What to put in which place.
+    pub(super) steps: Vec<Step>,
+    /// When it was decided, by the clock that the file system stamps files with, in nanoseconds.
+    pub(super) since: i128,
+}
+
+/// How far a rollback is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Phase {
+    /// The new files are being made ready; nothing has been touched.
+    Begun,
+    /// The steps are to be taken.
+    Decided,
+    /// They have been; what is in the stage is only to be removed.
+    Done,
+}
+
+/// One place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Step {
+    /// From the top.
+    pub(super) path: String,
+    /// Is it vendor/? Else it is a file.
+    pub(super) folder: bool,
+    /// What was there when it was decided: of a folder its identity, of a file its hash.
+    pub(super) old: Option<String>,
+    /// What is to be there.
+    pub(super) new: Option<String>,
+}
+
+/// The journal's place, held by this process alone.
+#[derive(Debug)]
+pub(super) struct Desk {
+    folder: PathBuf,
+    lock: File,
+}
+
+impl Desk {
+    /// Waits for its turn. A git that a killed goroam started counts as that goroam: it has
+    /// the lock's file as its standard output.
+    ///
+    /// # Errors
+    /// When another goroam has it for too long.
+    pub(super) fn sit(repo: &Repo) -> Result<Desk, Error> {
+        let folder = repo.own()?;
+        let path = folder.join("lock");
+        let lock = File::options()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(&path)
+            .map_err(|error| Error::io(&path, error))?;
+        let end = Instant::now() + PATIENCE;
+        while lock.try_lock().is_err() {
+            if Instant::now() > end {
+                return Err(Error::Failed(format!(
+                    "another `goroam vendor` is at work in {}",
+                    repo.top.display()
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let desk = Desk { folder, lock };
+        desk.sweep();
+        Ok(desk)
+    }
+
+    /// The same file once more, for a child that is to count as this process.
+    ///
+    /// # Errors
+    /// When the system gives no more files.
+    pub(super) fn for_child(&self) -> Result<File, Error> {
+        let again = self.lock.try_clone();
+        again.map_err(|error| Error::io(&self.folder, error))
+    }
+
+    /// Is there anything but the lock: a journal, or what a killed goroam left? Looked at
+    /// without the lock.
+    pub(super) fn is_needed(repo: &Repo) -> bool {
+        let entries = std::fs::read_dir(repo.git_dir.join("goroam"));
+        entries.is_ok_and(|entries| entries.flatten().any(|entry| entry.file_name() != "lock"))
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join("rollback.json")
+    }
+
+    /// What is under way; `None`: nothing.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn read(&self) -> Result<Option<Journal>, Error> {
+        let path = self.path();
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io(&path, error)),
+        };
+        let journal: Option<Journal> = Some(&bytes)
+            .filter(|bytes| bytes.len() <= MOST)
+            .and_then(|bytes| serde_json::from_slice(bytes).ok());
+        let journal = journal.filter(|journal| {
+            let below = |path: &str| Path::new(path).components().all(is_plain);
+            below(&journal.stage) && journal.steps.iter().all(|step| below(&step.path))
+        });
+        journal.map(Some).ok_or_else(|| {
+            Error::Failed(format!(
+                "{}: is no journal of goroam's; see what it is, and remove it",
+                path.display()
+            ))
+        })
+    }
+
+    /// Writes it down, on the disk before this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn write(&self, journal: &Journal) -> Result<(), Error> {
+        let path = self.path();
+        let bytes =
+            serde_json::to_vec(journal).map_err(|error| Error::Failed(error.to_string()))?;
+        replace(&path, &bytes).map_err(|error| Error::io(&path, error))
+    }
+
+    /// It is over.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub(super) fn clear(&self) -> Result<(), Error> {
+        let path = self.path();
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io(&path, error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Removes what killed goroams left, but for the journal; whoever has the lock is alone.
+    fn sweep(&self) {
+        let Ok(entries) = std::fs::read_dir(&self.folder) else {
+            return;
+        };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with("index-") {
+                let _ = std::fs::remove_dir_all(entry.path());
+            } else if name.starts_with(".rollback.json.new-") {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+fn is_plain(part: std::path::Component<'_>) -> bool {
+    matches!(part, std::path::Component::Normal(_))
+}

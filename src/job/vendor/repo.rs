@@ -1,0 +1,201 @@
+//! The git repository that a project is in.
+
+use std::path::{Path, PathBuf};
+
+use super::error::Error;
+use super::facts::Kind;
+use super::git::Git;
+use super::project::{Project, members, read_text};
+use crate::environment::Environment;
+use crate::gomod::go_work::{self, GoWork};
+
+/// The git repository that a project is in.
+#[derive(Debug, Clone)]
+pub struct Repo {
+    /// git, at the top of the work tree.
+    pub(super) git: Git,
+    /// The top of the work tree.
+    pub(super) top: PathBuf,
+    /// This work tree's own git folder; of a linked one it is not the repository's.
+    pub(super) git_dir: PathBuf,
+    /// The project's folder from the top: empty, or with a `/` at its end.
+    pub(super) prefix: String,
+}
+
+impl Repo {
+    /// Finds it from the project's folder. What a hook's git says with GIT_DIR and the like is
+    /// not listened to: the folder decides.
+    ///
+    /// # Errors
+    /// When there is no git, no repository, or none with a work tree that this user may use.
+    pub fn open(project: &Project, env: &Environment) -> Result<Repo, Error> {
+        let git = Git::new(&project.root, env);
+        let root = project.root.display();
+        let (bare, out) = match git.run(&[
+            "rev-parse",
+            "--is-bare-repository",
+            "--absolute-git-dir",
+        ]) {
+            Ok(out) => {
+                let text = String::from_utf8_lossy(&out).into_owned();
+                (text.starts_with("true"), text)
+            }
+            Err(Error::Git(why)) if why.contains("dubious ownership") => {
+                return Err(Error::Refused(format!(
+                    "{root} is in a repository of somebody else, and git refuses to use it; if you trust it: `git config --global --add safe.directory {root}`"
+                )));
+            }
+            Err(Error::Git(why)) if why.contains("not a git repository") => {
+                return Err(Error::Git(format!(
+                    "{root} is in no git repository; snapshots are kept in git: `git init`, then commit go.mod, go.sum and vendor/"
+                )));
+            }
+            Err(error) => return Err(error),
+        };
+        let no_tree = || {
+            Error::Git(format!(
+                "{root} is in a bare repository or in a .git folder, which have no work tree; go to a checkout"
+            ))
+        };
+        if bare {
+            return Err(no_tree());
+        }
+        let tree = git
+            .run(&["rev-parse", "--show-toplevel", "--show-prefix"])
+            .map_err(|_| no_tree())?;
+        let tree = String::from_utf8_lossy(&tree).into_owned();
+        let mut lines = tree.lines();
+        let top = lines
+            .next()
+            .filter(|top| !top.is_empty())
+            .ok_or_else(no_tree)?;
+        let top = dunce::canonicalize(top).map_err(|error| Error::io(Path::new(top), error))?;
+        let prefix = lines.next().unwrap_or_default().to_owned();
+        Ok(Repo {
+            git: git.within(&top),
+            git_dir: PathBuf::from(out.lines().nth(1).unwrap_or_default()),
+            top,
+            prefix,
+        })
+    }
+
+    /// The paths that belong together, from the top; vendor/ is the first. Which modules a
+    /// workspace has is for `work` to say.
+    ///
+    /// # Errors
+    /// When a module of the workspace lies outside of the repository.
+    pub(super) fn pins(
+        &self,
+        project: &Project,
+        work: Option<&GoWork>,
+    ) -> Result<Vec<String>, Error> {
+        let own = |name: &str| [&self.prefix, name].concat();
+        let mut out = vec![own("vendor")];
+        if project.kind == Kind::Module {
+            out.extend([own("go.mod"), own("go.sum")]);
+            return Ok(out);
+        }
+        out.extend([own("go.work"), own("go.work.sum")]);
+        for (name, folder) in work.map_or_else(Vec::new, |work| members(work, &project.root)) {
+            let below = folder.strip_prefix(&self.top).map_err(|_| {
+                Error::Failed(format!(
+                    "{name}, a module of the workspace, lies outside of the repository {}, which can only pin what is in it",
+                    self.top.display()
+                ))
+            })?;
+            let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+            for file in ["go.mod", "go.sum"] {
+                let path = match parts.is_empty() {
+                    true => file.to_owned(),
+                    false => [&parts.join("/"), "/", file].concat(),
+                };
+                if !out.contains(&path) {
+                    out.push(path);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// The paths that belong together as the files are now.
+    ///
+    /// # Errors
+    /// See [`Repo::pins`].
+    pub(super) fn pins_now(&self, project: &Project) -> Result<Vec<String>, Error> {
+        let work = read_text(&project.root.join("go.work")).unwrap_or_default();
+        self.pins(project, Some(&go_work::parse(&work)))
+    }
+
+    /// goroam's own folder in the work tree's git folder, made if need be.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(super) fn own(&self) -> Result<PathBuf, Error> {
+        let own = self.git_dir.join("goroam");
+        std::fs::create_dir_all(&own).map_err(|error| Error::io(&own, error))?;
+        Ok(own)
+    }
+
+    /// The commit that a name means; `None`: there is none.
+    ///
+    /// # Errors
+    /// When git cannot say.
+    pub(super) fn commit(&self, name: &str) -> Result<Option<String>, Error> {
+        let wanted = [name, "^{commit}"].concat();
+        let args = [
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            &wanted,
+        ];
+        let (found, out) = self.git.asks(&args, Vec::new())?;
+        let id = String::from_utf8_lossy(&out).trim().to_owned();
+        Ok(Some(id).filter(|id| found && !id.is_empty()))
+    }
+
+    /// What lies at each of these paths in each of these trees or commits: git's ids, `None`
+    /// where there is nothing.
+    ///
+    /// # Errors
+    /// When git cannot say.
+    pub(super) fn ids(
+        &self,
+        trees: &[&str],
+        paths: &[String],
+    ) -> Result<Vec<Vec<Option<String>>>, Error> {
+        let mut input = String::new();
+        for tree in trees {
+            for path in paths {
+                if path.contains('\n') {
+                    return Err(Error::Failed(format!(
+                        "a path with a line end in it: {path:?}"
+                    )));
+                }
+                input.push_str(&[tree, ":", path, "\n"].concat());
+            }
+        }
+        let args = ["cat-file", "--batch-check=%(objectname) %(objecttype)"];
+        let out = self.git.feed(&args, input.into_bytes())?;
+        let text = String::from_utf8_lossy(&out);
+        let ids: Vec<Option<String>> = text
+            .lines()
+            .map(|line| {
+                let (id, kind) = line.rsplit_once(' ')?;
+                let known = ["blob", "tree", "commit"].contains(&kind);
+                known.then(|| id.to_owned())
+            })
+            .collect();
+        Ok(ids.chunks(paths.len().max(1)).map(<[_]>::to_vec).collect())
+    }
+
+    /// The text of a file in a commit; `None`: it has none.
+    ///
+    /// # Errors
+    /// When git cannot say.
+    pub(super) fn text(&self, commit: &str, path: &str) -> Result<Option<String>, Error> {
+        let object = [commit, ":", path].concat();
+        let (found, out) = self.git.asks(&["cat-file", "blob", &object], Vec::new())?;
+        Ok(found.then(|| String::from_utf8_lossy(&out).into_owned()))
+    }
+}

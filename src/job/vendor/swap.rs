@@ -1,0 +1,229 @@
+//! Puts what was made ready in its place, by renames alone. Each step can be taken again after
+//! a kill; one whose place somebody else has changed since is left alone.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::error::Error;
+use super::journal::{Journal, Step};
+use super::present::exists;
+use crate::gocmd::rename;
+use crate::gosum::Summing;
+
+/// How one step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Done,
+    /// The place is neither as it was nor as it should be: somebody has been there.
+    Foreign,
+}
+
+/// Takes every step. Returns the paths that were left alone.
+///
+/// # Errors
+/// When a rename fails; taking the steps again goes on from there.
+pub(super) fn take(top: &Path, journal: &Journal) -> Result<Vec<String>, Error> {
+    let stage = top.join(&journal.stage);
+    let mut foreign = Vec::new();
+    for step in &journal.steps {
+        let target = top.join(&step.path);
+        let failed = |error| Error::io(&target, error);
+        let taken = if step.folder {
+            folder(&stage, &target, step).map_err(failed)?
+        } else {
+            file(&stage, &target, step).map_err(failed)?
+        };
+        if taken == Taken::Foreign {
+            foreign.push(step.path.clone());
+        }
+    }
+    Ok(foreign)
+}
+
+/// Where the new one is made ready.
+pub(super) fn fresh(stage: &Path, path: &str) -> PathBuf {
+    stage.join("new").join(path)
+}
+
+/// Where the old one is while it is on its way out.
+fn aside(stage: &Path, path: &str) -> PathBuf {
+    stage.join("old").join(path)
+}
+
+/// The old vendor/, wherever in the stage it is by now.
+pub(super) fn old_folder(top: &Path, journal: &Journal) -> Option<PathBuf> {
+    let step = journal.steps.iter().find(|step| step.folder)?;
+    let stage = top.join(&journal.stage);
+    let places = [fresh(&stage, &step.path), aside(&stage, &step.path)];
+    let old = |path: &PathBuf| step.old.is_some() && identity(path) == step.old;
+    places.into_iter().find(old)
+}
+
+fn folder(stage: &Path, target: &Path, step: &Step) -> io::Result<Taken> {
+    let new = fresh(stage, &step.path);
+    let there = identity(target);
+    if there.is_some() && there == step.new {
+        return Ok(Taken::Done);
+    }
+    if there.is_none() && step.new.is_none() {
+        return Ok(Taken::Done);
+    }
+    let is_foreign = there.is_some() && there != step.old;
+    if is_foreign || identity(&new) != step.new {
+        return Ok(Taken::Foreign);
+    }
+    if there.is_some() {
+        if step.new.is_some() && exchange(&new, target)? {
+            return Ok(Taken::Done);
+        }
+        let aside = aside(stage, &step.path);
+        fs::create_dir_all(aside.parent().unwrap_or(stage))?;
+        fs::rename(target, &aside)?;
+    }
+    if step.new.is_some() {
+        fs::rename(&new, target)?;
+    }
+    Ok(Taken::Done)
+}
+
+fn file(stage: &Path, target: &Path, step: &Step) -> io::Result<Taken> {
+    let there = hash(target)?;
+    if there == step.new {
+        return Ok(Taken::Done);
+    }
+    if there != step.old {
+        return Ok(Taken::Foreign);
+    }
+    if step.new.is_some() {
+        fs::rename(fresh(stage, &step.path), target)?;
+    } else {
+        let aside = aside(stage, &step.path);
+        fs::create_dir_all(aside.parent().unwrap_or(stage))?;
+        fs::rename(target, &aside)?;
+    }
+    Ok(Taken::Done)
+}
+
+/// A file's hash; `None`: there is none.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub(super) fn hash(path: &Path) -> io::Result<Option<String>> {
+    let bytes = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+        // A link is what it says, not what it leads to.
+        Ok(meta) if meta.is_symlink() => fs::read_link(path)?
+            .to_string_lossy()
+            .into_owned()
+            .into_bytes(),
+        Ok(_) => fs::read(path)?,
+    };
+    let mut summing = Summing::new();
+    summing.update(&bytes);
+    let sum = summing.finish();
+    Ok(Some(sum.iter().map(|byte| format!("{byte:02x}")).collect()))
+}
+
+/// Which folder it is, also after a rename; `None`: there is nothing.
+#[cfg(unix)]
+pub(super) fn identity(path: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let meta = fs::symlink_metadata(path).ok()?;
+    Some(format!("{}:{}", meta.dev(), meta.ino()))
+}
+
+/// Windows keeps the time of creation over a rename, in steps of 100 ns.
+#[cfg(windows)]
+pub(super) fn identity(path: &Path) -> Option<String> {
+    use std::os::windows::fs::MetadataExt as _;
+
+    let meta = fs::symlink_metadata(path).ok()?;
+    Some(meta.creation_time().to_string())
+}
+
+/// Are both on one file system, so that a rename can do it?
+#[cfg(unix)]
+pub(super) fn are_together(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let device = |path: &Path| fs::metadata(path).map(|meta| meta.dev()).ok();
+    device(one) == device(other)
+}
+
+/// A rename says so by itself.
+#[cfg(windows)]
+pub(super) fn are_together(_: &Path, _: &Path) -> bool {
+    true
+}
+
+/// When this was last changed, by the file system's clock, in nanoseconds.
+#[cfg(unix)]
+fn changed(meta: &fs::Metadata) -> i128 {
+    use std::os::unix::fs::MetadataExt as _;
+
+    i128::from(meta.ctime()) * 1_000_000_000 + i128::from(meta.ctime_nsec())
+}
+
+/// The time of the last write, in nanoseconds.
+#[cfg(windows)]
+fn changed(meta: &fs::Metadata) -> i128 {
+    use std::os::windows::fs::MetadataExt as _;
+
+    i128::from(meta.last_write_time()) * 100
+}
+
+/// Now, by the file system's clock: when this file was made.
+///
+/// # Errors
+/// When it cannot be made.
+pub(super) fn now_by(file: &Path) -> io::Result<i128> {
+    fs::write(file, b"")?;
+    Ok(changed(&fs::symlink_metadata(file)?))
+}
+
+/// Was anything in this folder written since?
+///
+/// # Errors
+/// When it cannot be walked.
+pub(super) fn is_younger(folder: &Path, since: i128) -> io::Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let meta = entry.metadata()?;
+        let deeper = meta.is_dir() && is_younger(&entry.path(), since)?;
+        if deeper || changed(&meta) >= since {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Both change places in one step; `Ok(false)`: not on this system or file system.
+fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
+    // Windows can do that with files only.
+    if cfg!(windows) {
+        return Ok(false);
+    }
+    match rename::exchange(one, other) {
+        Ok(()) => Ok(true),
+        Err(error) if rename::is_unsupported(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A name beside vendor/ that nothing has yet.
+pub(super) fn free_name(beside: &Path, name: &str) -> PathBuf {
+    let mut number = 1;
+    loop {
+        let path = match number {
+            1 => beside.join(name),
+            number => beside.join(format!("{name}-{number}")),
+        };
+        if !exists(&path) {
+            return path;
+        }
+        number += 1;
+    }
+}
