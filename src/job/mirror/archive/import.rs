@@ -159,9 +159,12 @@ fn unpack(
     meter: &Meter,
 ) -> Result<(Manifest, Imported), ArchiveError> {
     let named = archive.display().to_string();
-    let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::InvalidData => ArchiveError::malformed(&named, &error.to_string()),
-        _ => ArchiveError::io(archive, error),
+    let failed = |error: io::Error| {
+        if error.kind() == io::ErrorKind::InvalidData {
+            ArchiveError::malformed(&named, &error.to_string())
+        } else {
+            ArchiveError::io(archive, error)
+        }
     };
     let mut reader = Reader::new(input);
     let manifest = match reader.next().map_err(failed)? {
@@ -197,11 +200,12 @@ fn unpack(
             return Err(ArchiveError::malformed(&named, &why));
         }
         let written = write_new(&path, &mut reader);
-        written.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => {
+        written.map_err(|error| {
+            if error.kind() == io::ErrorKind::AlreadyExists {
                 ArchiveError::malformed(&named, &format!("holds {name:?} twice"))
+            } else {
+                failed(error)
             }
-            _ => failed(error),
         })?;
         meter.did(0, size);
     }

@@ -118,27 +118,26 @@ pub fn verify(
         let (database, bad) = prover.database();
         report.database = database;
         report.bad.extend(bad);
-        let stray = tree
-            .stray
-            .into_iter()
-            .map(|(file, what)| (file, what, Kind::Stray));
-        let unreadable = tree.unreadable.into_iter();
-        let unreadable = unreadable.map(|(file, what)| (file, what, Kind::Unreadable));
+        let finding = |kind, help: &str, (file, what)| Finding {
+            of: String::new(),
+            file,
+            kind,
+            what,
+            expected: None,
+            by: None,
+            found: None,
+            help: help.to_owned(),
+        };
+        let help = "go never asks for it: delete it";
+        let stray = tree.stray.into_iter();
         report
             .bad
-            .extend(stray.chain(unreadable).map(|(file, what, kind)| Finding {
-                of: String::new(),
-                help: match kind {
-                    Kind::Stray => "go never asks for it: delete it".to_owned(),
-                    _ => "make it readable".to_owned(),
-                },
-                file,
-                kind,
-                what,
-                expected: None,
-                by: None,
-                found: None,
-            }));
+            .extend(stray.map(|one| finding(Kind::Stray, help, one)));
+        let help = "make it readable";
+        let unreadable = tree.unreadable.into_iter();
+        report
+            .bad
+            .extend(unreadable.map(|one| finding(Kind::Unreadable, help, one)));
     }
     order::sort(&mut report.bad);
     order::sort(&mut report.unproven);
