@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::go;
-use crate::project::{User, World};
+use crate::project::{User, World, fingerprint};
 
 /// The world, the mirror, and its owner, who is in an aeroplane by now.
 pub(crate) struct Scene {
@@ -94,7 +94,7 @@ impl Scene {
     /// `goroam mirror verify ARGS --json`, which must end so.
     #[track_caller]
     pub(crate) fn verify(&self, args: &str, code: i32) -> Value {
-        let done = self.mirror_does(&format!("verify --json {args}").trim().to_owned(), code);
+        let done = self.mirror_does(format!("verify --json {args}").trim(), code);
         done.json()
     }
 
@@ -122,4 +122,30 @@ impl Done {
         serde_json::from_str(&self.out)
             .unwrap_or_else(|error| panic!("{error}: {}{}", self.out, self.err))
     }
+}
+
+impl Scene {
+    #[track_caller]
+    pub(crate) fn export(&self, to: &Path) -> serde_json::Value {
+        self.mirror_does(&format!("export {} --json", to.display()), 0)
+            .json()
+    }
+
+    /// Into another mirror.
+    pub(crate) fn import(&self, archive: &Path, into: &Path) -> Done {
+        let args = format!("import {} --json", archive.display());
+        self.goroam(into, self.folder.path(), &args)
+    }
+}
+
+/// All files of a mirror but goroam's own.
+pub(crate) fn content(mirror: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    if !mirror.exists() {
+        return Vec::new();
+    }
+    let all = fingerprint(mirror).into_iter();
+    let below = all.map(|(path, bytes)| (path.strip_prefix(mirror).unwrap().to_owned(), bytes));
+    below
+        .filter(|(path, _)| !path.starts_with(".goroam"))
+        .collect()
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::layout::{File, Layout};
 use crate::gomod::ModuleVersion;
 use crate::gosum::{unescape_path, unescape_version};
+use crate::model::order;
 
 /// Elements of a module's path; `x/mod` has no limit, GitHub's longest has some 20.
 const DEEPEST: usize = 64;
@@ -93,8 +94,8 @@ impl Tree {
                 Err(error) => tree.unreadable.push((folder, error.to_string())),
             }
         }
-        tree.stray.sort();
-        tree.unreadable.sort();
+        order::sort(&mut tree.stray);
+        order::sort(&mut tree.unreadable);
         Ok(tree)
     }
 

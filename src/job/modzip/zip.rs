@@ -8,6 +8,7 @@ use super::directory::{self, Entry};
 use super::error::ZipError;
 use super::source::{BUFFER, Source};
 use crate::gosum::{Summing, hash_sums};
+use crate::model::order;
 
 /// A zip whose directory has been read and found in order.
 #[derive(Debug)]
@@ -133,9 +134,9 @@ impl ModZip {
 
     /// As they lie in the file, so that it is read from its start to its end.
     fn in_order(&self) -> Vec<&Entry> {
-        let mut order: Vec<&Entry> = self.entries.iter().collect();
-        order.sort_by_key(|entry| entry.at);
-        order
+        let mut entries: Vec<&Entry> = self.entries.iter().collect();
+        order::sort_by_key(&mut entries, |entry| entry.at);
+        entries
     }
 
     fn failed(&self, name: &str, error: io::Error) -> ZipError {

@@ -32,7 +32,7 @@ pub enum ArchiveError {
         why: String,
     },
     /// What is in it is not what it must be.
-    #[error("nothing was taken: {} of what the archive holds is not as it must be", .0.bad.len())]
+    #[error("nothing was taken: what the archive holds is not as it must be")]
     Refused(Box<Report>),
     /// What is in it is not what its own manifest says, or what the mirror holds.
     #[error("nothing was taken: {0}")]

@@ -5,7 +5,7 @@
 //! machine's GOSUMDB. Only then are its proofs joined with those that are here, and its versions
 //! put in their places, one after another.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -26,6 +26,7 @@ use crate::job::mirror::sumdb::Route;
 use crate::job::mirror::trust::Trust;
 use crate::job::mirror::verify::{Asked, Prover, Report, Unproven, verify};
 use crate::job::modzip;
+use crate::model::order;
 
 /// Versions that are stored at once.
 const BATCH: usize = 64;
@@ -79,7 +80,12 @@ pub async fn import(
         without_index: true,
         ..Asked::default()
     };
-    let report = verify(&staging.layout, &asked, &prover, meter).map_err(in_mirror)?;
+    let mut report = verify(&staging.layout, &asked, &prover, meter).map_err(in_mirror)?;
+    for finding in &mut report.bad {
+        finding.help =
+            "have it exported anew from a mirror that `goroam mirror verify` finds in order"
+                .to_owned();
+    }
     agree(&manifest, &report)?;
     let fresh = fresh(&manifest, &report, layout)?;
     if !report.ok {
@@ -107,10 +113,7 @@ pub async fn import(
         }
         store.place(&staged).map_err(in_mirror)?;
     }
-    let modules: BTreeSet<&str> = fresh
-        .iter()
-        .map(|version| version.module.as_str())
-        .collect();
+    let modules = order::set(fresh.iter().map(|version| version.module.as_str()));
     store.index(&modules).map_err(in_mirror)?;
     Ok(imported)
 }
@@ -156,9 +159,12 @@ fn unpack(
     meter: &Meter,
 ) -> Result<(Manifest, Imported), ArchiveError> {
     let named = archive.display().to_string();
-    let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::InvalidData => ArchiveError::malformed(&named, &error.to_string()),
-        _ => ArchiveError::io(archive, error),
+    let failed = |error: io::Error| {
+        if error.kind() == io::ErrorKind::InvalidData {
+            ArchiveError::malformed(&named, &error.to_string())
+        } else {
+            ArchiveError::io(archive, error)
+        }
     };
     let mut reader = Reader::new(input);
     let manifest = match reader.next().map_err(failed)? {
@@ -194,11 +200,12 @@ fn unpack(
             return Err(ArchiveError::malformed(&named, &why));
         }
         let written = write_new(&path, &mut reader);
-        written.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => {
+        written.map_err(|error| {
+            if error.kind() == io::ErrorKind::AlreadyExists {
                 ArchiveError::malformed(&named, &format!("holds {name:?} twice"))
+            } else {
+                failed(error)
             }
-            _ => failed(error),
         })?;
         meter.did(0, size);
     }
@@ -309,11 +316,8 @@ fn fresh<'m>(
     report: &Report,
     layout: &Layout,
 ) -> Result<Vec<&'m Version>, ArchiveError> {
-    let unproven: BTreeSet<ModuleVersion> = report
-        .unproven
-        .iter()
-        .map(|one| ModuleVersion::new(one.module.as_str(), one.version.as_str()))
-        .collect();
+    let named = |one: &Unproven| ModuleVersion::new(one.module.as_str(), one.version.as_str());
+    let unproven = order::set(report.unproven.iter().map(named));
     let mut fresh = Vec::new();
     for version in &manifest.versions {
         let module = version.of();

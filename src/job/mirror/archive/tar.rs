@@ -135,12 +135,13 @@ impl<'r> Reader<'r> {
             }
             (self.left, self.padding) = (0, 0);
             let mut block = [0; BLOCK];
-            self.input
-                .read_exact(&mut block)
-                .map_err(|error| match error.kind() {
-                    io::ErrorKind::UnexpectedEof => bad("ends without its end"),
-                    _ => error,
-                })?;
+            self.input.read_exact(&mut block).map_err(|error| {
+                if error.kind() == io::ErrorKind::UnexpectedEof {
+                    bad("ends without its end")
+                } else {
+                    error
+                }
+            })?;
             if block == [0; BLOCK] {
                 return Ok(None);
             }

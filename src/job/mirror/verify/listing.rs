@@ -11,6 +11,7 @@ use crate::job::mirror::index;
 use crate::job::mirror::layout::Layout;
 use crate::job::mirror::sound::MOST_INFO;
 use crate::job::mirror::tree::Module;
+use crate::model::order;
 
 /// Bytes. The longest known has some 10,000 versions.
 const MOST_LIST: u64 = 4 << 20;
@@ -28,12 +29,10 @@ pub(super) fn listed(layout: &Layout, module: &str) -> Read<BTreeSet<String>> {
         Read::Cannot(why) => Read::Cannot(why),
         Read::Is(bytes) => match String::from_utf8(bytes) {
             // go takes the first word of each line (modfetch/proxy.go:Versions).
-            Ok(text) => Read::Is(
-                text.lines()
-                    .filter_map(|line| line.split_whitespace().next())
-                    .map(str::to_owned)
-                    .collect(),
-            ),
+            Ok(text) => {
+                let words = text.lines().map(|line| line.split_whitespace().next());
+                Read::Is(order::set(words.flatten().map(str::to_owned)))
+            }
             Err(_) => Read::Cannot("is no text".to_owned()),
         },
     }

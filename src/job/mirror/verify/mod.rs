@@ -25,6 +25,7 @@ use super::pins::pins;
 use super::tree::{Files, Tree};
 use crate::gomod::ModuleVersion;
 use crate::job::meter::Meter;
+use crate::model::order;
 
 pub use judge::Proof;
 pub use prove::Prover;
@@ -102,7 +103,7 @@ pub fn verify(
     }
     meter.expect(tasks.len() as u64, report.bytes);
     // Equal ones stay in the order of their names.
-    tasks.sort_by_key(|task| std::cmp::Reverse(task.files.zip));
+    order::sort_by_key(&mut tasks, |task| std::cmp::Reverse(task.files.zip));
     let jobs = asked
         .jobs
         .unwrap_or_else(processors)
@@ -117,30 +118,29 @@ pub fn verify(
         let (database, bad) = prover.database();
         report.database = database;
         report.bad.extend(bad);
-        let stray = tree
-            .stray
-            .into_iter()
-            .map(|(file, what)| (file, what, Kind::Stray));
-        let unreadable = tree.unreadable.into_iter();
-        let unreadable = unreadable.map(|(file, what)| (file, what, Kind::Unreadable));
+        let finding = |kind, help: &str, (file, what)| Finding {
+            of: String::new(),
+            file,
+            kind,
+            what,
+            expected: None,
+            by: None,
+            found: None,
+            help: help.to_owned(),
+        };
+        let help = "go never asks for it: delete it";
+        let stray = tree.stray.into_iter();
         report
             .bad
-            .extend(stray.chain(unreadable).map(|(file, what, kind)| Finding {
-                of: String::new(),
-                help: match kind {
-                    Kind::Stray => "go never asks for it: delete it".to_owned(),
-                    _ => "make it readable".to_owned(),
-                },
-                file,
-                kind,
-                what,
-                expected: None,
-                by: None,
-                found: None,
-            }));
+            .extend(stray.map(|one| finding(Kind::Stray, help, one)));
+        let help = "make it readable";
+        let unreadable = tree.unreadable.into_iter();
+        report
+            .bad
+            .extend(unreadable.map(|one| finding(Kind::Unreadable, help, one)));
     }
-    report.bad.sort();
-    report.unproven.sort();
+    order::sort(&mut report.bad);
+    order::sort(&mut report.unproven);
     report.ok = report.bad.is_empty();
     report.ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(report)

@@ -56,10 +56,8 @@ impl Prover {
                 zip: sums.zip,
                 go_mod: sums.go_mod,
             },
-            Err(error) => match kind(&error) {
-                Kind::Mismatch => Proof::False(error.to_string()),
-                _ => Proof::Absent(error.to_string()),
-            },
+            Err(error) if kind(&error) == Kind::Mismatch => Proof::False(error.to_string()),
+            Err(error) => Proof::Absent(error.to_string()),
         }
     }
 
