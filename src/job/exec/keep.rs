@@ -1,8 +1,6 @@
 //! What a command has said, as far as it is needed to judge it: bounded, however much it says.
 
-use std::collections::VecDeque;
-
-/// The last of it that is kept as it is, in bytes. A failing go prints a few hundred; a failing
+/// At least this much of its end is kept as it is, in bytes. A failing go prints a few hundred; a failing
 /// `make test` may print its logs behind that.
 const TAIL: usize = 256 << 10;
 /// Lines from before that are kept if go's own failures look like them, in bytes.
@@ -11,22 +9,23 @@ const TELLING: usize = 64 << 10;
 const LINE: usize = 4 << 10;
 
 /// What go's failures hold, and little else: a request's URL, a lookup, a checksum, a download.
-const MARKS: [&[u8]; 8] = [
-    b"/@v/",
-    b"/@latest",
-    b"/sumdb/",
-    b"SECURITY ERROR",
-    b"checksum mismatch",
-    b"module lookup disabled",
-    b"dial tcp",
-    b"go: ",
+const MARKS: [&str; 8] = [
+    "/@v/",
+    "/@latest",
+    "/sumdb/",
+    "SECURITY ERROR",
+    "checksum mismatch",
+    "module lookup disabled",
+    "dial tcp",
+    "go: ",
 ];
 
 /// A bounded copy of a stream of text.
 #[derive(Debug, Default)]
 pub(super) struct Keep {
     telling: Vec<u8>,
-    tail: VecDeque<u8>,
+    /// Up to twice [`TAIL`], so that bytes are seldom moved.
+    tail: Vec<u8>,
     /// The line that is being pushed out of the tail.
     leaving: Vec<u8>,
 }
@@ -34,14 +33,12 @@ pub(super) struct Keep {
 impl Keep {
     /// Takes what came.
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        // What would not stay anyway does not have to go through the queue, but past the marks.
         for part in bytes.chunks(TAIL) {
-            let over = (self.tail.len() + part.len()).saturating_sub(TAIL);
-            if over > 0 {
-                let out: Vec<u8> = self.tail.drain(..over.min(self.tail.len())).collect();
+            self.tail.extend_from_slice(part);
+            if self.tail.len() > 2 * TAIL {
+                let out: Vec<u8> = self.tail.drain(..self.tail.len() - TAIL).collect();
                 self.leave(&out);
             }
-            self.tail.extend(part);
         }
     }
 
@@ -65,8 +62,7 @@ impl Keep {
 
     /// All that was kept, in order. Bytes that are no UTF-8 are replaced.
     pub(super) fn text(&self) -> String {
-        let (front, back) = self.tail.as_slices();
-        let all = [&self.telling, self.leaving.as_slice(), front, back].concat();
+        let all = [self.telling.as_slice(), &self.leaving, &self.tail].concat();
         String::from_utf8_lossy(&all).into_owned()
     }
 
@@ -84,11 +80,9 @@ impl Keep {
 }
 
 fn is_telling(line: &[u8]) -> bool {
+    let line = String::from_utf8_lossy(line);
     // `go: downloading` comes by the hundred in a good run.
-    !line.starts_with(b"go: downloading ")
-        && MARKS
-            .iter()
-            .any(|mark| line.windows(mark.len()).any(|part| part == *mark))
+    !line.starts_with("go: downloading ") && MARKS.iter().any(|mark| line.contains(mark))
 }
 
 #[cfg(test)]
@@ -117,7 +111,7 @@ mod tests {
         let text = keep.text();
         assert!(text.starts_with("go: a@v1: Get \"http://x/a/@v/v1.zip\": EOF\n"));
         assert!(!text.contains("downloading") && !text.contains("noise"));
-        assert!(text.len() <= TAIL + TELLING + super::LINE);
+        assert!(text.len() <= 2 * TAIL + TELLING + super::LINE);
     }
 
     #[test]
@@ -127,7 +121,7 @@ mod tests {
             keep.push(&vec![b'y'; TAIL + 7]);
             keep.push("go: dial tcp\n".repeat(10_000).as_bytes());
         }
-        assert!(keep.text().len() <= TAIL + TELLING + super::LINE);
+        assert!(keep.text().len() <= 2 * TAIL + TELLING + super::LINE);
         assert!(keep.tail.capacity() <= 4 * TAIL);
     }
 }

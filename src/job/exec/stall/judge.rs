@@ -189,14 +189,14 @@ fn counts(state: State) -> (bool, Option<u64>, Option<u64>) {
 impl fmt::Display for Stuck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.what {
-            What::Connection => "no connection",
-            What::Name => "no answer of the name server",
-            What::Answer => "no answer",
-            What::Rest => "nothing more of an answer",
+            What::Connection => "no connection to",
+            What::Name => "no name looked up by",
+            What::Answer => "no answer from",
+            What::Rest => "nothing more from",
         };
-        f.write_str(what)?;
-        if let Some(peer) = self.peer {
-            write!(f, " from {peer}")?;
+        match self.peer {
+            Some(peer) => write!(f, "{what} {peer}")?,
+            None => f.write_str("nothing more was downloaded")?,
         }
         write!(f, " for {:.1} s", self.silent.as_secs_f64())
     }
