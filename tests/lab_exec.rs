@@ -104,11 +104,11 @@ impl<'lab> Bench<'lab> {
 
     /// The bare go command; `None`: it was still waiting.
     fn bare(&self) -> (Option<i32>, Ran) {
-        let ran = self.go_in_project(&[], &format!("timeout -k 1 {BARE} go build -o /dev/null ."));
-        let code = ran
-            .status
-            .code()
-            .filter(|code| *code != 124 && *code != 137);
+        let ran = self.go_in_project(
+            &[],
+            &format!("timeout -s KILL {BARE} go build -o /dev/null ."),
+        );
+        let code = ran.status.code().filter(|code| *code != 137);
         (code, ran)
     }
 

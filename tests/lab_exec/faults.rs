@@ -79,7 +79,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         ..saved(
             "slow",
             "home",
-            |lab| proxy(lab, "slow:1"),
+            |lab| proxy(lab, "slow:0.5"),
             &["ok"],
             Limit::Slow(6),
         )
