@@ -218,7 +218,8 @@ fn go_itself_refuses_what_is_inconsistent_and_says_the_same() {
             })
             .collect();
         let mut wanted: Vec<String> = wanted.into_iter().map(str::to_owned).collect();
-        (found.sort(), wanted.sort());
+        found.sort();
+        wanted.sort();
         assert_eq!(found, wanted, "{text}");
     }
 }

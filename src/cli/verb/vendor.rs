@@ -4,7 +4,10 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
+use crate::agent::{
+    self,
+    error::{EXIT_DONE, EXIT_FAILED},
+};
 use crate::cli::args::{self, VendorVerb};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
@@ -15,12 +18,14 @@ use crate::job::vendor::{self, Project, Repo, Shelves};
 /// First what an earlier one left undone, then what is asked.
 pub(in crate::cli) fn run(context: &Context, args: &args::Vendor) -> Result<u8, Failure> {
     let folder = args.project.as_deref().unwrap_or(Path::new("."));
+    let paths = context.paths()?;
+    // A policy with errors is for `goroam check` to tell; here it only does not name the mirror.
+    let policy = agent::load_policy(&paths, &context.env).ok();
     let asked = mirror::Asked {
         flag: args.place.clone(),
-        policy: None,
+        policy: policy.and_then(|loaded| loaded.policy.mirror.path),
     };
-    let mirror = mirror::place(asked, &context.env, &context.paths()?);
-    let shelves = Shelves::find(&context.env, &mirror);
+    let shelves = Shelves::find(&context.env, &mirror::place(asked, &context.env, &paths));
     let project = Project::find(folder, &context.env)?;
     match &args.verb {
         VendorVerb::Check(format) => check(context, &project, &shelves, format.json),

@@ -251,3 +251,83 @@ fn describe(module: &ModuleVersion) -> String {
         module.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gomod::{go_mod, go_work, modules_txt};
+
+    fn main(folder: &str, text: &str) -> Main {
+        Main {
+            folder: folder.to_owned(),
+            go_mod: go_mod::parse(text),
+        }
+    }
+
+    fn said(txt: &str, work: Option<&str>, mains: &[Main]) -> Vec<String> {
+        let work = work.map(go_work::parse);
+        let all = disagreements(&modules_txt::parse(txt), work.as_ref(), mains);
+        all.iter()
+            .map(|one| format!("{} {}", describe(&one.module), one.what))
+            .collect()
+    }
+
+    #[test]
+    fn before_go_1_14_only_a_wrong_version_counts() {
+        let txt = "# a.b/c v1.1.0\na.b/c\n";
+        let old = main(
+            ".",
+            "module x.y/z\ngo 1.13\nrequire a.b/c v1.0.0\nreplace a.b/d => ./d\n",
+        );
+        let wanted = [
+            "a.b/c@v1.0.0 is explicitly required in go.mod, but vendor/modules.txt indicates a.b/c@v1.1.0",
+        ];
+        assert_eq!(said(txt, None, &[old]), wanted);
+        // No go line is older yet (`modload.indexModFile`).
+        let none = main(".", "module x.y/z\nrequire a.b/c v1.1.0\n");
+        assert_eq!(said(txt, None, &[none]), [""; 0]);
+        let new = main(".", "module x.y/z\ngo 1.14\nrequire a.b/c v1.1.0\n");
+        assert_eq!(said(txt, None, &[new]).len(), 1);
+    }
+
+    #[test]
+    fn a_workspace_is_as_explicit_as_any_of_its_modules() {
+        let txt = "## workspace\n# a.b/c v1.0.0\n## explicit\na.b/c\n# a.b/d v1.0.0 => ./two/d\n## explicit\na.b/d\n# a.b/d => ./two/d\n";
+        let work = "go 1.22\nuse (\n./one\n./two\n)\n";
+        let mains = [
+            main("./one", "module x.y/one\ngo 1.21\nrequire a.b/c v1.0.0\n"),
+            main(
+                "./two",
+                "module x.y/two\ngo 1.21\nrequire a.b/d v1.0.0\nreplace a.b/d => ./d\n",
+            ),
+        ];
+        assert_eq!(said(txt, Some(work), &mains), [""; 0]);
+        // go.work's own replacement goes before a module's.
+        let other = "go 1.22\nuse ./one\nreplace a.b/d => ../d\n";
+        assert_eq!(
+            said(txt, Some(other), &mains),
+            [
+                "a.b/d is replaced by ../d in go.work, but marked as replaced by ./two/d in vendor/modules.txt"
+            ]
+        );
+        assert_eq!(
+            said(txt, Some(work), &mains[..1]),
+            [
+                "a.b/d@v1.0.0 is marked as explicit in vendor/modules.txt, but not explicitly required in a go.mod",
+                "a.b/d@v1.0.0 is marked as replaced in vendor/modules.txt, but not replaced in the workspace",
+                "a.b/d is marked as replaced in vendor/modules.txt, but not replaced in the workspace",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_module_s_folder_is_seen_from_go_work() {
+        let seen =
+            |path: &str, folder: &str| canonical(&ModuleVersion::new(path, ""), Some(folder)).path;
+        assert_eq!(seen("./d", "./two"), "./two/d");
+        assert_eq!(seen("../d", "./two"), "./d");
+        assert_eq!(seen("../../d", "./two"), "../d");
+        assert_eq!(seen("..", "./two"), ".");
+        assert_eq!(seen("/d", "./two"), "/d");
+    }
+}

@@ -18,12 +18,11 @@ pub(super) fn embeds(content: &[u8]) -> Embeds {
     if !content.windows(word.len()).any(|at| at == word) {
         return Embeds::default();
     }
-    let mut scanner = Scanner { rest: content };
     let mut out = Embeds::default();
     // Only the import declarations stand between the package's name and the code.
     let mut in_imports = true;
     let mut seen_import = false;
-    while let Some(token) = scanner.next() {
+    for token in (Scanner { rest: content }) {
         match token {
             Token::Comment(text) => {
                 if let Some(patterns) = directive(text) {

@@ -190,11 +190,12 @@ impl Git {
             .stdin(Stdio::piped())
             .stdout(stdout)
             .stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Error::Git(
-                "there is no git in PATH; snapshots are kept in git, so install it".to_owned(),
-            ),
-            _ => Error::Git(format!("git cannot be started: {error}")),
+        let mut child = command.spawn().map_err(|error| {
+            Error::Git(if error.kind() == io::ErrorKind::NotFound {
+                "there is no git in PATH; snapshots are kept in git, so install it".to_owned()
+            } else {
+                format!("git cannot be started: {error}")
+            })
         })?;
         let end = Instant::now() + self.limit;
         let (stdin, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -247,10 +248,8 @@ impl Done {
 }
 
 fn named(args: &[&OsStr], why: &str) -> String {
-    let verb = args.iter().map(|arg| arg.to_string_lossy());
-    let verb = verb
-        .filter(|arg| !arg.starts_with('-') && !arg.contains('='))
-        .next();
+    let mut words = args.iter().map(|arg| arg.to_string_lossy());
+    let verb = words.find(|arg| !arg.starts_with('-') && !arg.contains('='));
     mask(&format!("git {}: {why}", verb.unwrap_or_default()))
 }
 

@@ -75,7 +75,7 @@ impl Project {
             };
             return Ok(Project { root: start, kind });
         }
-        let root = nearest(&start, "go.mod").ok_or_else(|| Error::NoProject(start))?;
+        let root = nearest(&start, "go.mod").ok_or(Error::NoProject(start))?;
         Ok(Project {
             root,
             kind: Kind::Module,
@@ -139,7 +139,7 @@ fn plain(path: &Path) -> PathBuf {
             Component::ParentDir => {
                 out.pop();
             }
-            part => out.push(part),
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => out.push(part),
         }
     }
     out

@@ -227,3 +227,119 @@ pub(super) fn free_name(beside: &Path, name: &str) -> PathBuf {
         number += 1;
     }
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::job::vendor::journal::Phase;
+
+    /// An old and a new vendor/, go.mod and go.sum; the new one has no go.sum.
+    fn scene() -> (tempfile::TempDir, Journal) {
+        let top = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = top.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("vendor/old", "old");
+        write("go.mod", "old");
+        write("go.sum", "old");
+        write("stage/new/vendor/new", "new");
+        write("stage/new/go.mod", "new");
+        let step = |path: &str, folder: bool| {
+            let places = [
+                top.path().join(path),
+                top.path().join("stage/new").join(path),
+            ];
+            let [old, new] = places.map(|path| match folder {
+                true => identity(&path),
+                false => hash(&path).unwrap(),
+            });
+            Step {
+                path: path.to_owned(),
+                folder,
+                old,
+                new,
+            }
+        };
+        let steps = vec![
+            step("vendor", true),
+            step("go.mod", false),
+            step("go.sum", false),
+        ];
+        let journal = Journal {
+            stage: "stage".to_owned(),
+            target: "one".to_owned(),
+            kept: String::new(),
+            phase: Phase::Decided,
+            steps,
+            since: 0,
+        };
+        (top, journal)
+    }
+
+    fn is_new(top: &Path) {
+        assert!(top.join("vendor/new").exists() && !top.join("vendor/old").exists());
+        assert_eq!(fs::read(top.join("go.mod")).unwrap(), b"new");
+        assert!(!top.join("go.sum").exists());
+    }
+
+    #[test]
+    fn the_steps_can_be_taken_again_from_wherever_they_stopped() {
+        for taken in 0..=3 {
+            let (top, journal) = scene();
+            let mut part = journal.clone();
+            part.steps.truncate(taken);
+            assert_eq!(take(top.path(), &part).unwrap(), [""; 0]);
+            for _ in 0..2 {
+                assert_eq!(take(top.path(), &journal).unwrap(), [""; 0], "{taken}");
+                is_new(top.path());
+                let old = old_folder(top.path(), &journal).unwrap();
+                assert!(old.join("old").exists());
+            }
+        }
+    }
+
+    #[test]
+    fn a_kill_between_the_two_renames_of_other_systems_is_mended() {
+        let (top, journal) = scene();
+        fs::create_dir_all(top.path().join("stage/old")).unwrap();
+        fs::rename(
+            top.path().join("vendor"),
+            top.path().join("stage/old/vendor"),
+        )
+        .unwrap();
+        assert_eq!(take(top.path(), &journal).unwrap(), [""; 0]);
+        is_new(top.path());
+        assert!(
+            old_folder(top.path(), &journal)
+                .unwrap()
+                .join("old")
+                .exists()
+        );
+    }
+
+    #[test]
+    fn what_somebody_changed_since_is_left_alone() {
+        let (top, journal) = scene();
+        fs::rename(top.path().join("vendor"), top.path().join("moved")).unwrap();
+        fs::create_dir(top.path().join("vendor")).unwrap();
+        fs::write(top.path().join("vendor/mine"), "mine").unwrap();
+        fs::write(top.path().join("go.mod"), "mine").unwrap();
+        assert_eq!(take(top.path(), &journal).unwrap(), ["vendor", "go.mod"]);
+        assert_eq!(fs::read(top.path().join("vendor/mine")).unwrap(), b"mine");
+        assert_eq!(fs::read(top.path().join("go.mod")).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn a_file_that_was_written_since_makes_its_folder_younger() {
+        let (top, _) = scene();
+        let since = now_by(&top.path().join("probe")).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let since = since + 10_000_000;
+        assert!(!is_younger(&top.path().join("vendor"), since).unwrap());
+        fs::write(top.path().join("vendor/old"), "more").unwrap();
+        assert!(is_younger(&top.path().join("vendor"), since).unwrap());
+    }
+}
