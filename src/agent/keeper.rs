@@ -14,7 +14,6 @@ use tokio::process::{Child, Command};
 use tracing::{info, warn};
 
 use super::clock;
-use super::resident::Agent;
 use crate::model::mask;
 use crate::model::status::Readiness;
 use crate::paths::Paths;
@@ -140,44 +139,6 @@ impl Keeper {
     fn complain(&mut self, why: String) {
         warn!("keep_ready: {why}");
         self.trouble = Some(format!("keep_ready: {why}"));
-    }
-}
-
-impl Agent {
-    /// After a turn, or when nothing may be brought any more.
-    pub(super) fn keep_ready(&mut self) {
-        let policy = &self.session.loaded.policy;
-        // Nobody asked for it: not even a look at a file.
-        if !policy.mirror.keep_ready {
-            return self.keeper.stop();
-        }
-        let memory = &self.session.memory;
-        let profile = memory.profile.as_deref();
-        let profile = profile.and_then(|name| policy.profile(name));
-        let allowed = profile.is_some_and(|(_, profile)| profile.keep_ready)
-            && self.snapshot.is_online()
-            && self.turn_trouble.is_none()
-            && !memory.paused;
-        let readiness = self.session.readiness();
-        self.keeper.consider(Situation {
-            allowed,
-            readiness: readiness.as_ref(),
-            at: clock::now(),
-            now: Instant::now(),
-        });
-    }
-
-    /// The network has been here for a while.
-    pub(super) fn begin_keeping(&mut self) {
-        self.keeper.due = None;
-        self.keeper
-            .start(self.successor.path(), &self.session.paths);
-    }
-
-    /// It has ended.
-    pub(super) async fn kept(&mut self, status: Result<ExitStatus, std::io::Error>) {
-        self.keeper.note(status, Instant::now()).await;
-        self.tell();
     }
 }
 

@@ -21,6 +21,7 @@ mod finish;
 mod gofacts;
 mod history;
 mod keeper;
+mod keeping;
 mod known;
 mod own_files;
 mod patience;

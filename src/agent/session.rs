@@ -23,8 +23,9 @@ use super::turn_lock::TurnLock;
 use crate::environment::Environment;
 use crate::gocmd::EnvFile;
 use crate::model::status::Pinned;
-use crate::model::{Change, Observation, Snapshot};
+use crate::model::{Chain, Change, Observation, Snapshot, Tier};
 use crate::paths::Paths;
+use crate::policy::expand::expand;
 use crate::policy::settle::Burst;
 use crate::policy::{Decision, explain};
 use crate::probe::Prober;
@@ -65,6 +66,9 @@ pub struct WhyReport {
     pub decided_ms: Option<f64>,
     /// One line, as status shows it.
     pub summary: String,
+    /// Where modules come from under it, in words.
+    #[serde(default)]
+    pub from: Option<String>,
 }
 
 /// What set off a round, and what it is about.
@@ -229,6 +233,7 @@ impl Session {
             && self.is_of_this_policy(&decision)
         {
             return Ok(WhyReport {
+                from: self.from(&decision),
                 summary: self.memory.why.clone().unwrap_or_default(),
                 decision,
                 report: entry.report,
@@ -247,6 +252,7 @@ impl Session {
         let ready = round(self.input(occasion)?, false).await?;
         let summary = explain::because(&ready.decision, &ready.input.snapshot, &ready.seen);
         Ok(WhyReport {
+            from: self.from(&ready.decision),
             decision: ready.decision,
             report: ready
                 .seen
@@ -259,6 +265,18 @@ impl Session {
             decided_ms: Some(millis(Instant::now().saturating_duration_since(began))),
             summary,
         })
+    }
+
+    fn from(&self, decision: &Decision) -> Option<String> {
+        let folder = self.loaded.policy.mirror.path.as_deref();
+        // What `${NAME}` stands for matters for the mirror alone.
+        let lookup = |name: &str| match name {
+            "MIRROR" => folder.and_then(|path| path.to_str()).map(str::to_owned),
+            other => Some(other.to_owned()),
+        };
+        let value = expand(decision.env.get("GOPROXY")?, &lookup).ok()?;
+        let chain = Chain::parse(&value).ok()?;
+        Some(Tier::in_words(&chain, folder))
     }
 
     pub(crate) fn pin(&mut self, name: &str, until: Option<Timestamp>) -> Result<(), Error> {

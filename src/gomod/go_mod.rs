@@ -5,6 +5,7 @@ use super::directive::{self, Replace};
 use super::line::{At, Fault};
 use super::module_version::ModuleVersion;
 use super::statement::{Statement, statements};
+use crate::model::order;
 
 /// `gover.DefaultGoModVersion`: what a go.mod without a `go` line is taken for.
 pub const DEFAULT_GO: &str = "1.16";
@@ -104,7 +105,7 @@ pub fn parse(text: &str) -> GoMod {
             out.faults.push(Fault::new(statement.line, message));
         }
     }
-    out.faults.sort_by_key(|fault| fault.line);
+    order::sort_by_key(&mut out.faults, |fault| fault.line);
     out
 }
 

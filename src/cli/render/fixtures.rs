@@ -213,6 +213,7 @@ pub(in crate::cli) fn why_office() -> WhyReport {
         trace,
     };
     WhyReport {
+        from: Some("module proxy goproxy.corp.example".to_owned()),
         decision: Decision {
             profile: "office".to_owned(),
             pinned: false,

@@ -142,6 +142,9 @@ fn closing(report: &WhyReport) -> String {
             how.join("; ")
         ));
     }
+    if let Some(from) = &report.from {
+        sentences.push(format!("Modules come from {}.", clean(from)));
+    }
     let after = match report.changes.first() {
         Some(change) => format!(" after this: {}", clean(change)),
         None => String::new(),
@@ -198,8 +201,9 @@ office was chosen, because
 lab was not, because
   ✗ interface lab*  no running link is
 public and offline were not reached.
-Loosens nothing. Decided 31 ms after this: default route moved to wlan0 via
-10.20.0.1. proxy and sum were not waited for. Turn 481 in the journal.
+Loosens nothing. Modules come from module proxy goproxy.corp.example. Decided 31
+ms after this: default route moved to wlan0 via 10.20.0.1. proxy and sum were
+not waited for. Turn 481 in the journal.
 "
         );
         assert_eq!(too_wide(&text), None);
@@ -222,7 +226,8 @@ Loosens nothing. Decided 31 ms after this: default route moved to wlan0 via
             "\
 office was chosen by hand; `goroam auto` ends that
 Weakens verification, without proof, as accept_unauthenticated says:
-GOSUMDB=off. Decided in 31 ms. Only looked: nothing was written.
+GOSUMDB=off. Modules come from module proxy goproxy.corp.example. Decided in 31
+ms. Only looked: nothing was written.
 "
         );
     }

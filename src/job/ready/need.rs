@@ -111,6 +111,19 @@ impl Project {
         all_listed && same && explicit.all(|one| required.contains(&one.module))
     }
 
+    /// The paths of all modules that packages come from: since 1.17 go.mod names them all.
+    /// `None`: a go.mod is older.
+    fn named(&self) -> Option<BTreeSet<&str>> {
+        let mut named = BTreeSet::new();
+        for main in &self.mains {
+            if !at_least(main.go_version(), PRUNES) {
+                return None;
+            }
+            named.extend(main.require.iter().map(|one| one.module.path.as_str()));
+        }
+        Some(named)
+    }
+
     fn replacement(&self, module: &ModuleVersion) -> Option<&ModuleVersion> {
         let of_work = self.work.as_ref().and_then(|work| work.replacement(module));
         let of_mains = || self.mains.iter().find_map(|main| main.replacement(module));
@@ -152,7 +165,15 @@ pub fn need(
             need.mods.insert(module, hash);
         }
     }
+    let named = project.named();
     for (path, version) in graph.selected {
+        // go.sum has more: what the tests of dependencies would need (`go mod tidy`).
+        if named
+            .as_ref()
+            .is_some_and(|named| !named.contains(path.as_str()))
+        {
+            continue;
+        }
         let named = ModuleVersion { path, version };
         let module = match project.replacement(&named) {
             Some(by) if by.version.is_empty() => continue,

@@ -69,7 +69,8 @@ fn a_pruned_graph_ends_behind_the_requirements_of_the_new() {
     ]);
     let new = need(&project(text, SUMS), &builder(), &mods);
     assert_eq!(names(&new.mods), ["a@v1.0.0"]);
-    assert_eq!(names(&new.zips), ["a@v1.0.0", "b@v1.1.0"]);
+    // Since 1.17 go.mod names all that packages come from: b is for somebody else's tests.
+    assert_eq!(names(&new.zips), ["a@v1.0.0"]);
     let old = need(
         &project(&text.replace("1.17", "1.16"), SUMS),
         &builder(),
