@@ -8,76 +8,13 @@
 
 #[path = "support/go.rs"]
 mod go;
+#[path = "support/mirror_scene.rs"]
+mod mirror_scene;
 #[path = "support/project.rs"]
 mod project;
 
-use std::path::{Path, PathBuf};
-
-use project::{User, World, answer, fingerprint};
-
-/// Somebody on the network, with a project, and an empty mirror.
-struct Scene {
-    world: World,
-    folder: tempfile::TempDir,
-    user: User,
-    go: PathBuf,
-}
-
-impl Scene {
-    fn set() -> Option<Scene> {
-        let world = World::start()?;
-        let go = go::go(go::VERSIONS[2])?;
-        let folder = tempfile::tempdir().unwrap();
-        let user = world.user(&folder.path().join("home"));
-        Some(Scene {
-            world,
-            folder,
-            user,
-            go,
-        })
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn mirror(&self) -> PathBuf {
-        self.path("mirror")
-    }
-
-    fn project(&self) -> PathBuf {
-        self.world.project(&self.path("project"))
-    }
-
-    /// `goroam mirror ARGS… --mirror MIRROR` there; its output as JSON where it is `--json`.
-    #[track_caller]
-    fn goroam(&self, folder: &Path, args: &str, exit: i32) -> String {
-        self.as_user(&self.user, folder, args, exit)
-    }
-
-    #[track_caller]
-    fn as_user(&self, user: &User, folder: &Path, args: &str, exit: i32) -> String {
-        let args = format!("mirror {args} --mirror {}", self.mirror().display());
-        let output = user.goroam(&self.go, folder, &args);
-        let all = String::from_utf8_lossy(&output.stdout).into_owned()
-            + &String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(exit), "goroam {args}: {all}");
-        all
-    }
-
-    /// In an aeroplane, with an empty home.
-    fn away(&self, home: &str) -> User {
-        self.user.away(&self.mirror()).at(&self.path(home))
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.mirror().join(name)
-    }
-}
-
-fn json(text: &str) -> serde_json::Value {
-    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
-}
+use mirror_scene::{Scene, json, tamper};
+use project::fingerprint;
 
 #[test]
 fn a_project_builds_and_tests_in_the_aeroplane_with_every_go() {
@@ -191,24 +128,6 @@ fn a_tampered_zip_in_the_mirror_is_refused_by_go_itself() {
         said.contains("checksum mismatch") && said.contains("SECURITY ERROR"),
         "{said}"
     );
-}
-
-/// Adds a file to a zip, as somebody would who wants to change what is built.
-fn tamper(zip: &Path) {
-    let script = "import sys,zipfile; z=zipfile.ZipFile(sys.argv[1],'a'); \
-                  n=z.namelist()[0].split('/'); \
-                  p=z.namelist()[0][:z.namelist()[0].index('@')]; \
-                  v=z.namelist()[0][len(p):].split('/')[0]; \
-                  z.writestr(p+v+'/evil.go','package evil\\n'); z.close()";
-    // A zip in the mirror may be the cache's own: a new file, as an attacker's would be.
-    let copy = zip.with_extension("evil");
-    std::fs::copy(zip, &copy).unwrap();
-    let done = std::process::Command::new("python3")
-        .args(["-c", script])
-        .arg(&copy)
-        .output();
-    answer(done.unwrap()).unwrap();
-    std::fs::rename(&copy, zip).unwrap();
 }
 
 #[test]

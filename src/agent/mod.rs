@@ -20,6 +20,7 @@ mod failed;
 mod finish;
 mod gofacts;
 mod history;
+mod keeper;
 mod known;
 mod own_files;
 mod patience;

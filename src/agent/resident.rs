@@ -10,6 +10,7 @@ use super::clock;
 use super::command::Reply;
 use super::error::Error;
 use super::failed::Failed;
+use super::keeper::Keeper;
 use super::known;
 use super::round::{Ready, round};
 use super::session::{Occasion, Session};
@@ -50,6 +51,7 @@ pub(super) struct Agent {
     pub(super) turn_trouble: Option<String>,
     blindness: Option<String>,
     pub(super) successor: Successor,
+    pub(super) keeper: Keeper,
 }
 
 impl Agent {
@@ -80,6 +82,7 @@ impl Agent {
             turn_trouble: None,
             blindness: None,
             successor,
+            keeper: Keeper::default(),
             session,
         }
     }
@@ -175,6 +178,7 @@ impl Agent {
             warn!(cause = work.cause.as_str(), "{trouble}");
         }
         self.schedule();
+        self.keep_ready();
         let status = self.tell();
         match result {
             Ok(mut report) => {
@@ -247,6 +251,7 @@ impl Agent {
             return;
         }
         self.doubtful_rounds = 0;
+        self.keeper.stop();
         self.use_what_is_known().await;
         self.begin(
             if slept { Cause::Wake } else { Cause::Network },
@@ -409,6 +414,7 @@ impl Agent {
         status.troubles.extend(self.blindness.clone());
         status.troubles.extend(self.watcher.troubles());
         status.troubles.extend(self.successor.trouble.clone());
+        status.troubles.extend(self.keeper.trouble.clone());
         if self.session.memory.paused {
             status
                 .troubles

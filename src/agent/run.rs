@@ -101,6 +101,8 @@ pub async fn run(
             () = until(agent.timers.next()) => Event::Time,
             () = until(pulse.next()) => Event::Beat,
             () = until(agent.successor.due) => Event::Successor,
+            () = until(agent.keeper.due) => Event::Keep,
+            status = agent.keeper.ended() => Event::Kept(status),
         };
         pulse.work(&agent);
         match event {
@@ -127,6 +129,8 @@ pub async fn run(
             Event::Done(ready) => agent.done(*ready).await,
             Event::Time => agent.time().await,
             Event::Successor => agent.look_for_successor(pulse.starts_again()).await,
+            Event::Keep => agent.begin_keeping(),
+            Event::Kept(status) => agent.kept(status).await,
             Event::Beat => {}
         }
     }
@@ -140,4 +144,6 @@ enum Event {
     Time,
     Beat,
     Successor,
+    Keep,
+    Kept(std::io::Result<std::process::ExitStatus>),
 }

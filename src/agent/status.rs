@@ -110,7 +110,7 @@ impl Session {
     }
 
     /// What `goroam ready` left behind; a file that cannot be read is one that is not there.
-    fn readiness(&self) -> Option<Readiness> {
+    pub(crate) fn readiness(&self) -> Option<Readiness> {
         let bytes = file::read(&self.paths.readiness(), 64 << 10).ok()??;
         serde_json::from_slice(&bytes).ok()
     }

@@ -145,6 +145,25 @@ impl Client {
             .unwrap()
     }
 
+    /// Any go command, with a network.
+    pub fn run(&self, goproxy: &str, gosumdb: &str, args: &[&str]) -> Output {
+        command(&self.go, self.home.path())
+            .args(args)
+            .env("GOPROXY", goproxy)
+            .env("GOSUMDB", gosumdb)
+            .output()
+            .unwrap()
+    }
+
+    pub fn gopath(&self) -> PathBuf {
+        self.home.path().join("gopath")
+    }
+
+    /// Where it keeps the head that it saw last.
+    pub fn latest(&self, name: &str) -> PathBuf {
+        self.gopath().join("pkg/sumdb").join(name).join("latest")
+    }
+
     /// The same; it must succeed.
     pub fn verifies(&self, layout: &Layout, key: &str, modules: &[&Real]) {
         let out = self.download(layout, key, modules);
@@ -156,7 +175,11 @@ impl Client {
     pub fn refuses(&self, layout: &Layout, key: &str, module: &Real, why: &str) {
         let out = self.download(layout, key, &[module]);
         let said = String::from_utf8_lossy(&out.stderr);
-        assert!(!out.status.success() && said.contains(why), "{why}: {said}");
+        assert!(
+            !out.status.success() && said.contains(why),
+            "{why}: {} {said}",
+            out.status
+        );
     }
 }
 

@@ -250,6 +250,8 @@ impl User {
             .env_clear()
             .env("PATH", path)
             .env("HOME", &self.home)
+            // Compiled packages are no modules: without this each test compiles net/http anew.
+            .env("GOCACHE", gocache())
             .env("GOENV", "off")
             .env("GOFLAGS", "-modcacherw")
             .env("GOTOOLCHAIN", "local")
@@ -296,6 +298,11 @@ pub(crate) fn answer(output: Output) -> Result<String, String> {
         output.status,
         String::from_utf8_lossy(&output.stderr)
     ))
+}
+
+fn gocache() -> PathBuf {
+    let lab = std::env::var_os("LAB").map_or("/var/tmp/goroam-lab".into(), PathBuf::from);
+    lab.join("gocache-tests")
 }
 
 fn can_unshare() -> bool {

@@ -26,9 +26,10 @@ cargo xtask TASK [OPTIONS]
       --wine               only what is about Windows and macOS
       --filter NAME        only tests whose name holds NAME; no fmt, no clippy
   bench                  release build, measured in the network lab: markdown on stdout
-      --runs N             rounds through the networks for each agent      (default 3)
+      --runs N             rounds through the networks for each agent      (default 3; mirror 5)
       --seconds N          length of the idle measurement                  (default 60)
-      --only PART          switch, idle, size or cli
+      --only PART          switch, idle, size, cli, or mirror, which needs no network lab
+      --megabytes N        zips for the mirror to verify; six times as much of disk  (default 2000)
       --bin FILE           measure this goroam instead, e.g. an older release
   dist                   packages, archives, checksums and lists of what is in them, from the
                          last commit, into target/dist: all that this machine can make
@@ -61,8 +62,12 @@ fn main() -> ExitCode {
         "test" => {
             Options::of(args, &["--quick", "--wine"], &["--filter"]).and_then(|o| suite::suite(&o))
         }
-        "bench" => Options::of(args, &[], &["--runs", "--seconds", "--only", "--bin"])
-            .and_then(|o| bench::bench(&o)),
+        "bench" => Options::of(
+            args,
+            &[],
+            &["--runs", "--seconds", "--megabytes", "--only", "--bin"],
+        )
+        .and_then(|o| bench::bench(&o)),
         "dist" => Options::of(args, &dist::FLAGS, &dist::VALUED).and_then(|o| dist::dist(&o)),
         "cross" => cross::cross(&args),
         other => Err(format!("no such task: {other}; see `cargo xtask --help`")),

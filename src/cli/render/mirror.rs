@@ -19,6 +19,10 @@ pub(in crate::cli) fn mirror_added(added: &Added, page: &Page) -> String {
     };
     let text = [what(added), proof(added)].concat();
     sheet.entry(&[paint(style, mark), " ".to_owned()].concat(), 2, &text, 2);
+    if let Some(fetch) = &added.fetch {
+        let text = format!("with a network, this brings the rest: `{}`", clean(fetch));
+        sheet.entry("  ", 2, &text, 2);
+    }
     if let Some(why) = why_without(added) {
         let text = format!(
             "{} without the proof that go will ask for where no go.sum has them: {}. Run it again \

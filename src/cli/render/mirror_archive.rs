@@ -139,8 +139,8 @@ mod tests {
         assert_eq!(
             plain(&mirror_imported(&imported, &page())),
             "· corp.test/x@v1.0.0 is not proven: GOSUMDB=off\n\
-             ! its proofs by sum.corp.test were passed over: this machine's GOSUMDB is another\n  one\n\
-             ✓ added 3 versions, 4.1 MB; 2 were there; 4 proven by the checksum database, 1 by\n  nobody\n"
+             ! its proofs by sum.corp.test were passed over: this machine's GOSUMDB is\n  another one\n\
+             ✓ added 3 versions, 4.1 MB; 2 were there; 4 proven by the checksum database, 1\n  by nobody\n"
         );
     }
 }

@@ -23,6 +23,12 @@ pub(in crate::cli) fn status(status: &Status, page: &Page) -> String {
         let lead = format!("  {} ", paint(DIM, &pad("why", columns)));
         sheet.entry(&lead, columns + 3, &clean(why), columns + 3);
     }
+    for (name, words) in [("from", from(status)), ("mirror", ready(status, page))] {
+        if let Some(words) = words {
+            let lead = format!("  {} ", paint(DIM, &pad(name, columns)));
+            sheet.entry(&lead, columns + 3, &words, columns + 3);
+        }
+    }
     variables(&mut sheet, status, columns);
     if !status.targets.is_empty() {
         sheet.gap();
@@ -36,6 +42,32 @@ pub(in crate::cli) fn status(status: &Status, page: &Page) -> String {
         sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &note, 2);
     }
     sheet.finish()
+}
+
+/// Where modules come from.
+fn from(status: &Status) -> Option<String> {
+    status.from.as_deref().map(clean)
+}
+
+/// How ready the remembered projects are: "offline-ready 98 % (2 projects, 3 modules missing), 12 min
+/// ago".
+fn ready(status: &Status, page: &Page) -> Option<String> {
+    let ready = status.ready.as_ref()?;
+    let s = |count: usize| if count == 1 { "" } else { "s" };
+    let projects = format!("{} project{}", ready.projects, s(ready.projects));
+    let lacks = match ready.missing {
+        0 => String::new(),
+        n => format!(", {n} module{} missing", s(n)),
+    };
+    let trouble = match &ready.trouble {
+        Some(why) => format!("; {}", clean(why)),
+        None => String::new(),
+    };
+    let ago = page.ago(ready.at);
+    Some(format!(
+        "offline-ready {} % ({projects}{lacks}), {ago} ago{trouble}",
+        ready.percent
+    ))
 }
 
 /// The status in one line, for a log.

@@ -128,16 +128,14 @@ pub(in crate::cli) fn vendor_list(kept: &[Kept], page: &Page) -> String {
             Some(count) => plural(usize::try_from(count).unwrap_or(usize::MAX), "module"),
             None => "-".to_owned(),
         };
-        let lead = format!(
-            "{} {}  {}  {}  {}  ",
+        sheet.line(&format!(
+            "{} {}  {}  {}  {modules}",
             paint(style, mark),
             pad(&clean(&kept.name), name),
             pad(&at, 16),
             short(&kept.commit),
-            pad(&modules, 11),
-        );
-        let lead_width = 2 + name + 2 + 16 + 2 + 10 + 2 + 11 + 2;
-        sheet.entry(&lead, lead_width, &clean(&kept.subject), 4);
+        ));
+        sheet.styled("    ", 4, &clean(&kept.subject), 4, DIM);
     }
     if kept.iter().any(|kept| kept.present) {
         sheet.line(&paint(DIM, "● is what is there now"));

@@ -2,7 +2,7 @@
 //! them into `build-output` events on standard output (`go help buildjson`), and
 //! `go mod download -json` into `"Error"` (cmd/go/internal/modcmd/download.go).
 
-use serde::Deserialize;
+use super::classify::told_in_json;
 
 /// A longer line is no event of a build; a test's output may be. In bytes.
 const LONGEST: usize = 64 << 10;
@@ -12,14 +12,6 @@ const LONGEST: usize = 64 << 10;
 pub(super) struct Unwrap {
     line: Vec<u8>,
     too_long: bool,
-}
-
-#[derive(Deserialize)]
-struct Event {
-    #[serde(rename = "Action")]
-    action: String,
-    #[serde(rename = "Output", default)]
-    output: String,
 }
 
 impl Unwrap {
@@ -42,16 +34,7 @@ impl Unwrap {
 }
 
 fn words(line: &[u8]) -> Option<String> {
-    let line = line.trim_ascii();
-    if line.starts_with(b"{") {
-        let event: Event = serde_json::from_slice(line).ok()?;
-        return (event.action == "build-output").then_some(event.output);
-    }
-    // An object over several lines, indented, one field on each.
-    let value = line.strip_prefix(b"\"Error\": ")?;
-    let value = value.strip_suffix(b",").unwrap_or(value);
-    let error: String = serde_json::from_slice(value).ok()?;
-    Some(format!("go: {error}\n"))
+    told_in_json(std::str::from_utf8(line).ok()?)
 }
 
 #[cfg(test)]

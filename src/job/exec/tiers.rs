@@ -194,3 +194,178 @@ impl Frozen {
         self.values.get(name).map_or("", String::as_str)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Tier; 3] = [Tier::Proxy, Tier::Mirror, Tier::Vendor];
+
+    fn frozen(values: &[(&str, &str)]) -> Frozen {
+        let mut frozen = Frozen {
+            module: Some("/src/w".into()),
+            version: (1, 27),
+            ..Frozen::default()
+        };
+        for (name, value) in values {
+            frozen
+                .values
+                .insert((*name).to_owned(), (*value).to_owned());
+        }
+        frozen
+    }
+
+    fn around() -> Around {
+        Around {
+            mirror: Some("/srv/a mirror,1".into()),
+            cache: Some("/go/pkg/mod/cache/download".into()),
+            vendored_module: true,
+            vendored_workspace: false,
+        }
+    }
+
+    fn value(plan: &TierPlan, name: &str) -> Option<String> {
+        let vars = plan.how.as_ref().expect("a step");
+        let found = vars.iter().find(|(own, _)| own == name);
+        found.map(|(_, value)| value.clone())
+    }
+
+    #[test]
+    fn the_proxy_step_is_what_go_env_says_and_nothing_else() {
+        let frozen = frozen(&[
+            ("GOPROXY", "https://p|direct"),
+            ("GOSUMDB", "sum.golang.google.cn"),
+            ("GOFLAGS", "-mod=mod"),
+            ("GONOPROXY", ""),
+            ("GOPRIVATE", "corp.example"),
+            ("GOVCS", ""),
+        ]);
+        let plans = plan(&frozen, &around(), &[Tier::Proxy]);
+        let said = plans[0].how.clone().expect("a step");
+        let want = [
+            ("GOFLAGS", "-mod=mod"),
+            // Else a GOPRIVATE that is written meanwhile would be its default.
+            ("GONOPROXY", "none"),
+            ("GOPRIVATE", "corp.example"),
+            ("GOPROXY", "https://p|direct"),
+            ("GOROAM_TIER", "proxy"),
+            ("GOSUMDB", "sum.golang.google.cn"),
+        ];
+        assert_eq!(said, want.map(|(n, v)| (n.to_owned(), v.to_owned())));
+    }
+
+    #[test]
+    fn the_mirror_step_reads_files_only_and_keeps_the_checksum_database() {
+        for (gosumdb, want) in [
+            ("sum.golang.org", "sum.golang.org"),
+            ("sum.golang.google.cn", "sum.golang.org"),
+            ("sum.golang.org https://sum.example", "sum.golang.org"),
+            (
+                "x.test+033de0ae+Ac4z https://x.test",
+                "x.test+033de0ae+Ac4z",
+            ),
+            ("off", "off"),
+        ] {
+            let frozen = frozen(&[
+                ("GOSUMDB", gosumdb),
+                ("GOFLAGS", "-mod=mod -modcacherw"),
+                ("GONOSUMDB", "corp.example"),
+            ]);
+            let plans = plan(&frozen, &around(), &[Tier::Mirror]);
+            assert_eq!(value(&plans[0], "GOSUMDB").as_deref(), Some(want));
+            assert_eq!(
+                value(&plans[0], "GOFLAGS").as_deref(),
+                Some("-mod=mod -modcacherw")
+            );
+            assert_eq!(
+                value(&plans[0], "GONOSUMDB").as_deref(),
+                Some("corp.example")
+            );
+            assert_eq!(value(&plans[0], "GONOPROXY").as_deref(), Some("none"));
+            assert_eq!(
+                value(&plans[0], "GOPROXY").as_deref(),
+                Some("file:///srv/a mirror%2C1,file:///go/pkg/mod/cache/download,off")
+            );
+        }
+        let mut bare = around();
+        bare.mirror = None;
+        let plans = plan(&frozen(&[]), &bare, &[Tier::Mirror]);
+        assert_eq!(
+            value(&plans[0], "GOPROXY").as_deref(),
+            Some("file:///go/pkg/mod/cache/download,off")
+        );
+        bare.cache = None;
+        let plans = plan(&frozen(&[]), &bare, &[Tier::Mirror]);
+        let why = plans[0].how.as_ref().expect_err("no step");
+        assert!(why.contains("goroam mirror add"), "{why}");
+    }
+
+    #[test]
+    fn the_vendor_step_merges_goflags_and_needs_a_vendor_folder_that_go_would_take() {
+        for (goflags, want) in [
+            ("", "-mod=vendor"),
+            ("-mod=mod -trimpath", "-trimpath -mod=vendor"),
+            ("--mod=readonly", "-mod=vendor"),
+            (
+                "'-ldflags=-s -w' -modcacherw",
+                "'-ldflags=-s -w' -modcacherw -mod=vendor",
+            ),
+            ("-modfile=x.mod", "-modfile=x.mod -mod=vendor"),
+        ] {
+            let plans = plan(&frozen(&[("GOFLAGS", goflags)]), &around(), &[Tier::Vendor]);
+            assert_eq!(value(&plans[0], "GOFLAGS").as_deref(), Some(want));
+            assert_eq!(value(&plans[0], "GOPROXY").as_deref(), Some("off"));
+            assert_eq!(value(&plans[0], TIER).as_deref(), Some("vendor"));
+        }
+        let no = |frozen: &Frozen, around: &Around| {
+            plan(frozen, around, &[Tier::Vendor])[0]
+                .how
+                .clone()
+                .expect_err("no step")
+        };
+        let mut outside = frozen(&[]);
+        outside.module = None;
+        assert!(no(&outside, &around()).contains("no module"));
+        let mut unvendored = around();
+        unvendored.vendored_module = false;
+        assert!(no(&frozen(&[]), &unvendored).contains("go mod vendor"));
+        assert!(no(&frozen(&[("GOFLAGS", "'-x")]), &around()).contains("quote"));
+        // In a workspace a member's own vendor folder is not used.
+        let mut workspace = frozen(&[]);
+        workspace.workspace = Some("/src".into());
+        assert!(no(&workspace, &around()).contains("go work vendor"));
+        let mut vendored = around();
+        vendored.vendored_workspace = true;
+        assert!(plan(&workspace, &vendored, &[Tier::Vendor])[0].how.is_ok());
+        workspace.version = (1, 21);
+        assert!(no(&workspace, &vendored).contains("1.22"));
+    }
+
+    #[test]
+    fn no_step_loosens_a_check() {
+        let frozen = frozen(&[
+            ("GOSUMDB", "sum.golang.org https://s.example"),
+            ("GONOSUMDB", ""),
+            ("GOINSECURE", ""),
+            ("GOFLAGS", "-mod=mod"),
+        ]);
+        for plan in plan(&frozen, &around(), &ALL) {
+            let vars = plan.how.clone().expect("a step");
+            assert!(vars.iter().all(|(_, value)| !value.contains("insecure")));
+            assert_ne!(value(&plan, "GOSUMDB").as_deref(), Some("off"));
+            for list in ["GONOSUMDB", "GOINSECURE"] {
+                assert_eq!(value(&plan, list).as_deref(), Some("none"), "{list}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_elements_of_a_chain_are_those_that_go_reads() {
+        assert_eq!(
+            elements("a.test , http://b|direct,https://c"),
+            ["https://a.test", "http://b", "direct"]
+        );
+        assert_eq!(elements("off"), ["off"]);
+        assert_eq!(elements("https://%zz,off"), [""; 0]);
+    }
+}

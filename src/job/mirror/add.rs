@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 
 use super::error::AddError;
-use super::go::{Go, Mode, complaint, downloaded};
+use super::go::{Go, Mode};
 use super::judge::{Facts, Refusal, Verified, judge};
 use super::layout::{File, Layout};
 use super::lift::How;
@@ -67,6 +67,9 @@ pub struct Added {
     pub present: Vec<PresentVersion>,
     /// What could not be brought, and why.
     pub failed: Vec<Failed>,
+    /// Offline: the command that brings what is missing, to be run with a network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fetch: Option<String>,
     /// Sums.
     pub totals: Totals,
 }
@@ -149,6 +152,9 @@ pub async fn add(
         notice(Notice::Asks(&named.display().to_string()));
         let project = Box::pin(project::project(&go, named)).await?;
         Box::pin(project::want(&go, &project, what.tests, &mut wants)).await?;
+        if what.toolchain {
+            Box::pin(project::want_toolchains(&go, &project, &mut wants)).await?;
+        }
     }
     if !queries.is_empty() {
         Box::pin(want_modules(&go, &queries, &mut wants, notice)).await?;
@@ -182,7 +188,26 @@ pub async fn add(
     };
     work.bring(&mut store)
         .map_err(|error| AddError::file(root, error))?;
-    Ok(work.finished())
+    let mut done = work.finished();
+    if what.offline && !done.failed.is_empty() {
+        done.fetch = Some(fetch(what));
+    }
+    Ok(done)
+}
+
+/// The same command without `--offline`.
+fn fetch(what: &Add) -> String {
+    let mut words = vec!["goroam mirror add".to_owned()];
+    words.extend(what.modules.iter().cloned());
+    words.extend(
+        what.from
+            .iter()
+            .map(|from| format!("--from {}", from.display())),
+    );
+    for (is_asked, word) in [(what.tests, "--tests"), (what.toolchain, "--toolchain")] {
+        words.extend(is_asked.then(|| word.to_owned()));
+    }
+    words.join(" ")
 }
 
 /// `PATH` is `PATH@latest`.
@@ -235,34 +260,23 @@ async fn want_modules(
         what: "cannot make a temporary folder".to_owned(),
         source: error,
     };
-    // A module of its own, so that none that lies above is taken for the one meant.
-    let own = "module goroam.invalid/add\n\ngo 1.17\n";
     let folder = tempfile::tempdir().map_err(temporary)?;
-    let go_mod = folder.path().join("go.mod");
-    std::fs::write(&go_mod, own).map_err(temporary)?;
+    std::fs::write(folder.path().join("go.mod"), project::OWN).map_err(temporary)?;
     notice(Notice::Asks(&queries.join(" ")));
     let mut args = vec!["mod", "download", "-json"];
     args.extend(queries.iter().map(String::as_str));
     let ran = go.run(folder.path(), Mode::Module, &args).await?;
-    let said = downloaded(&ran.out);
-    if said.is_empty() && !ran.success {
-        wants.fail(&queries.join(" "), "", &complaint(&ran.err));
-    }
-    for one in said {
-        if let Some(why) = one.error {
-            wants.fail(&one.path, &one.version, &crate::model::mask(&why));
+    for module in project::took(&ran, &queries.join(" "), wants) {
+        if module.path == super::toolchain::MODULE {
             continue;
         }
-        let module = ModuleVersion::new(one.path, one.version);
         let name = module.to_string();
-        if module.path != super::toolchain::MODULE {
-            notice(Notice::Asks(&name));
-            let folder = tempfile::tempdir().map_err(temporary)?;
-            let text = format!("{own}\nrequire {} {}\n", module.path, module.version);
-            std::fs::write(folder.path().join("go.mod"), text).map_err(temporary)?;
-            project::want_copy(go, folder.path(), &name, wants).await?;
-        }
-        wants.zips.insert(module);
+        notice(Notice::Asks(&name));
+        let folder = tempfile::tempdir().map_err(temporary)?;
+        let own = project::OWN;
+        let text = format!("{own}\nrequire {} {}\n", module.path, module.version);
+        std::fs::write(folder.path().join("go.mod"), text).map_err(temporary)?;
+        project::want_copy(go, folder.path(), &name, wants).await?;
     }
     Ok(())
 }

@@ -23,11 +23,11 @@ pub(super) enum Record {
 
 /// Whose word a version was stored on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verified {
+pub(super) struct Verified {
     /// The checksum database's name, `go.sum`, or `go` (which checked it by the user's settings).
-    pub by: String,
+    pub(super) by: String,
     /// Why the checksum database's proof is not there although go will ask for it.
-    pub without_proof: Option<String>,
+    pub(super) without_proof: Option<String>,
 }
 
 /// What is known of the files of one version.

@@ -6,6 +6,7 @@
 //! no `-modfile`; there go.work itself is the copy, with its folders made absolute, and go
 //! writes nothing but the go.work.sum beside it (`modload.WriteGoMod`).
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,8 +14,16 @@ use serde::Deserialize;
 
 use super::error::AddError;
 use super::go::{Go, Mode, complaint, downloaded};
+use super::small;
+use super::sound::MOST_MOD;
+use super::toolchain;
 use super::wants::{Wants, lines};
+use crate::gocmd::job::Ran;
 use crate::gomod::go_sum::Hashed;
+use crate::gomod::{ModuleVersion, go_mod, go_work};
+
+/// A module of goroam's own, so that none that lies above a folder is taken for the one meant.
+pub(super) const OWN: &str = "module goroam.invalid/add\n\ngo 1.17\n";
 
 /// A project that is there.
 #[derive(Debug, PartialEq, Eq)]
@@ -127,6 +136,52 @@ pub(super) async fn want(
     }
 }
 
+/// Adds the toolchains that a project's go.mod and go.work files name.
+pub(super) async fn want_toolchains(
+    go: &Go<'_>,
+    project: &Project,
+    wants: &mut Wants,
+) -> Result<(), AddError> {
+    let (folder, files) = match project {
+        Project::Module(folder) => (folder.clone(), vec![folder.join("go.mod")]),
+        Project::Work(file) => {
+            let folder = file.parent().unwrap_or(file).to_owned();
+            let text = text_of(file)?;
+            let members = go_work::parse(&text).r#use.into_iter();
+            let mut files: Vec<PathBuf> = members
+                .map(|member| folder.join(member.value).join("go.mod"))
+                .collect();
+            // Both have the same two lines.
+            files.push(file.clone());
+            (folder, files)
+        }
+    };
+    let mut all = BTreeSet::new();
+    for file in files {
+        let read = go_mod::parse(&text_of(&file)?);
+        let (os, arch) = (go.value("GOHOSTOS"), go.value("GOHOSTARCH"));
+        all.extend(toolchain::wanted(&read, os, arch));
+    }
+    let names: Vec<String> = all.iter().map(ToString::to_string).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let mut args = vec!["mod", "download", "-json"];
+    args.extend(names.iter().map(String::as_str));
+    // Not in the project: its go line may ask for a newer go than this one.
+    let elsewhere = tempfile::tempdir().map_err(|error| AddError::file(&folder, error))?;
+    let go_mod = elsewhere.path().join("go.mod");
+    std::fs::write(&go_mod, OWN).map_err(|error| AddError::file(&go_mod, error))?;
+    let ran = go.run(elsewhere.path(), Mode::Module, &args).await?;
+    took(&ran, &names.join(" "), wants);
+    Ok(())
+}
+
+fn text_of(file: &Path) -> Result<String, AddError> {
+    let bytes = small::read(file, MOST_MOD).map_err(|error| AddError::file(file, error))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// Adds what a build of these copies of go.mod and go.sum needs.
 pub(super) async fn want_copy(
     go: &Go<'_>,
@@ -161,7 +216,7 @@ impl Asked<'_> {
         self.modfile.with_extension("sum")
     }
 
-    async fn run(&self, args: &[&str], rest: &[&str]) -> Result<crate::gocmd::job::Ran, AddError> {
+    async fn run(&self, args: &[&str], rest: &[&str]) -> Result<Ran, AddError> {
         let modfile = format!("-modfile={}", self.modfile.display());
         let mut all = args.to_vec();
         if matches!(self.mode, Mode::Module) {
@@ -302,24 +357,27 @@ fn quoted(text: &str) -> String {
 
 async fn download(asked: &Asked<'_>, what: &[&str], wants: &mut Wants) -> Result<(), AddError> {
     let ran = asked.run(&["mod", "download", "-json"], what).await?;
-    let said = downloaded(&ran.out);
-    let mut told = false;
-    for one in said {
+    took(&ran, &asked.name, wants);
+    Ok(())
+}
+
+/// What `go mod download -json` brought; these versions.
+pub(super) fn took(ran: &Ran, name: &str, wants: &mut Wants) -> Vec<ModuleVersion> {
+    let (mut all, mut told) = (Vec::new(), false);
+    for one in downloaded(&ran.out) {
         match one.error {
             Some(why) => {
                 told = true;
                 wants.fail(&one.path, &one.version, &crate::model::mask(&why));
             }
-            None => {
-                let module = crate::gomod::ModuleVersion::new(one.path, one.version);
-                wants.zips.insert(module);
-            }
+            None => all.push(ModuleVersion::new(one.path, one.version)),
         }
     }
     if !ran.success && !told {
-        wants.fail(&asked.name, "", &complaint(&ran.err));
+        wants.fail(name, "", &complaint(&ran.err));
     }
-    Ok(())
+    wants.zips.extend(all.iter().cloned());
+    all
 }
 
 /// Has go read every go.mod of the graph, and the `.info` of each version in the build list.

@@ -25,12 +25,24 @@ pub(super) struct Journal {
     pub(super) target: String,
     /// The ref that keeps what was there; empty until it is decided.
     pub(super) kept: String,
-    /// Is it decided? Then the steps are to be carried through, else nothing has been touched.
-    pub(super) decided: bool,
+    /// How far it is.
+    pub(super) phase: Phase,
     /// What to put in which place.
     pub(super) steps: Vec<Step>,
     /// When it was decided, by the clock that the file system stamps files with, in nanoseconds.
     pub(super) since: i128,
+}
+
+/// How far a rollback is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Phase {
+    /// The new files are being made ready; nothing has been touched.
+    Begun,
+    /// The steps are to be taken.
+    Decided,
+    /// They have been; what is in the stage is only to be removed.
+    Done,
 }
 
 /// One place.
@@ -78,7 +90,9 @@ impl Desk {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        Ok(Desk { folder, lock })
+        let desk = Desk { folder, lock };
+        desk.sweep();
+        Ok(desk)
     }
 
     /// The same file once more, for a child that is to count as this process.
@@ -90,9 +104,11 @@ impl Desk {
         again.map_err(|error| Error::io(&self.folder, error))
     }
 
-    /// Is there anything to recover? Looked at without the lock.
+    /// Is there anything but the lock: a journal, or what a killed goroam left? Looked at
+    /// without the lock.
     pub(super) fn is_needed(repo: &Repo) -> bool {
-        repo.git_dir.join("goroam/rollback.json").exists()
+        let entries = std::fs::read_dir(repo.git_dir.join("goroam"));
+        entries.is_ok_and(|entries| entries.flatten().any(|entry| entry.file_name() != "lock"))
     }
 
     fn path(&self) -> PathBuf {
@@ -150,15 +166,18 @@ impl Desk {
         }
     }
 
-    /// Removes indexes that killed goroams left; whoever has the lock is alone.
-    pub(super) fn sweep(&self) {
+    /// Removes what killed goroams left, but for the journal; whoever has the lock is alone.
+    fn sweep(&self) {
         let Ok(entries) = std::fs::read_dir(&self.folder) else {
             return;
         };
         for entry in entries.flatten() {
             let name = entry.file_name();
-            if name.to_str().is_some_and(|name| name.starts_with("index-")) {
+            let name = name.to_string_lossy();
+            if name.starts_with("index-") {
                 let _ = std::fs::remove_dir_all(entry.path());
+            } else if name.starts_with(".rollback.json.new-") {
+                let _ = std::fs::remove_file(entry.path());
             }
         }
     }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::error::Error;
 use super::git::pieces;
+use super::journal::Desk;
 use super::present::present;
 use super::project::Project;
 use super::repo::Repo;
@@ -32,6 +33,12 @@ pub struct Kept {
 /// # Errors
 /// When git cannot say.
 pub fn list(project: &Project, repo: &Repo) -> Result<Vec<Kept>, Error> {
+    let _desk = Desk::sit(repo)?;
+    snapshots(project, repo)
+}
+
+/// The same for whoever has the lock.
+pub(super) fn snapshots(project: &Project, repo: &Repo) -> Result<Vec<Kept>, Error> {
     let mut kept = tags(repo)?;
     if kept.is_empty() {
         return Ok(kept);

@@ -1,7 +1,7 @@
 //! What is there now: the pinned paths of the work tree as a tree of git's, made with an index
 //! of its own, so that neither ignored files nor flags of the user's index hide anything.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use super::git::{Git, pieces};
@@ -9,6 +9,8 @@ use super::repo::Repo;
 
 /// Files that are named; the others are counted.
 const MOST_NAMED: usize = 10;
+/// How deep folders may lie in one another.
+const DEEPEST: usize = 100;
 
 /// git as it works on an index that is only for now: everything is looked at and nothing skipped.
 const PLAIN: [&str; 12] = [
@@ -57,6 +59,18 @@ impl OwnIndex {
         &self.git
     }
 
+    /// Fills it with these paths of HEAD. git leaves CR LF alone in a file that has it in the
+    /// index already, whatever core.autocrlf says, so that an empty index would see a change.
+    fn seed(&self, repo: &Repo, paths: &[String]) -> Result<(), Error> {
+        if let Some(head) = repo.commit("HEAD")? {
+            let listing = ["ls-tree", "-r", "-z", "--full-tree", &head, "--"];
+            let listing = repo.git.run(&with(&listing, paths))?;
+            let args = ["update-index", "-z", "--index-info"];
+            self.git.feed(&args, listing)?;
+        }
+        Ok(())
+    }
+
     /// Fills it with a commit's or a tree's content.
     ///
     /// # Errors
@@ -71,18 +85,25 @@ impl OwnIndex {
     /// # Errors
     /// When git says no, or one of them holds a repository of its own.
     pub(super) fn take(&self, repo: &Repo, paths: &[String]) -> Result<(), Error> {
-        let known = self.git.run(&["ls-files", "-z"])?;
-        if !known.is_empty() {
-            let gone = ["rm", "--cached", "-r", "-q", "-f", "--ignore-unmatch", "--"];
-            self.git.run(&with(&gone, paths))?;
-        }
+        let known = pieces(&self.git.run(&with(&["ls-files", "-z", "--"], paths))?);
+        let is_known = |path: &String| {
+            let below = [path, "/"].concat();
+            known
+                .iter()
+                .any(|known| known == path || known.starts_with(&below))
+        };
         let there: Vec<String> = paths
             .iter()
-            .filter(|path| std::fs::symlink_metadata(repo.top.join(path)).is_ok())
+            .filter(|path| exists(&repo.top.join(path)) || is_known(path))
             .cloned()
             .collect();
         if there.is_empty() {
             return Ok(());
+        }
+        for path in &there {
+            if let Some(nested) = nested_git(&repo.top.join(path), 0) {
+                return Err(nested_error(&nested.display().to_string()));
+            }
         }
         let mut add = PLAIN.to_vec();
         add.extend(["add", "-f", "-A", "--"]);
@@ -91,10 +112,7 @@ impl OwnIndex {
         let listed = pieces(&self.git.run(&listing)?);
         // git keeps of such a folder only which commit it is at.
         if let Some(nested) = listed.iter().find(|line| line.starts_with("160000 ")) {
-            let path = nested.split('\t').nth(1).unwrap_or_default();
-            return Err(Error::Refused(format!(
-                "{path} is a git repository of its own (a submodule); its files would not be kept. Remove its .git, or vendor anew"
-            )));
+            return Err(nested_error(nested.split('\t').nth(1).unwrap_or_default()));
         }
         Ok(())
     }
@@ -108,12 +126,36 @@ impl OwnIndex {
     }
 }
 
+/// A `.git` below this folder: history that git does not look at, and that would go with it.
+fn nested_git(folder: &Path, depth: usize) -> Option<PathBuf> {
+    if depth > DEEPEST || !std::fs::symlink_metadata(folder).is_ok_and(|meta| meta.is_dir()) {
+        return None;
+    }
+    for entry in std::fs::read_dir(folder).ok()?.flatten() {
+        let path = entry.path();
+        if entry.file_name() == ".git" {
+            return Some(path);
+        }
+        if let Some(found) = nested_git(&path, depth + 1) {
+            return Some(found);
+        }
+    }
+    None
+}
+
+fn nested_error(path: &str) -> Error {
+    Error::Refused(format!(
+        "{path} is a git repository of its own (a submodule?); it would not be kept. Move it away, then vendor anew"
+    ))
+}
+
 /// The tree with these paths as they are now, and nothing else.
 ///
 /// # Errors
 /// When git says no, or one of them holds a repository of its own.
 pub(super) fn present(repo: &Repo, paths: &[String]) -> Result<String, Error> {
     let index = OwnIndex::new(repo)?;
+    index.seed(repo, paths)?;
     index.take(repo, paths)?;
     index.tree()
 }

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::error::Error;
 use super::facts::Kind;
-use super::journal::{Desk, Journal, Step};
-use super::list::{holders, list};
+use super::journal::{Desk, Journal, Phase, Step};
+use super::list::{holders, snapshots};
 use super::present::{OwnIndex, changes, present, shown, told};
 use super::project::Project;
 use super::repo::Repo;
@@ -68,20 +68,20 @@ pub fn recover(repo: &Repo) -> Result<Option<Recovered>, Error> {
 }
 
 fn recover_at(repo: &Repo, desk: &Desk) -> Result<Option<Recovered>, Error> {
-    desk.sweep();
-    let Some(journal) = desk.read()? else {
+    let Some(mut journal) = desk.read()? else {
         return Ok(None);
     };
-    let (left_alone, aside) = match journal.decided {
-        true => carry_through(repo, desk, &journal)?,
-        false => (Vec::new(), None),
+    let finished = journal.phase != Phase::Begun;
+    let (left_alone, aside) = match finished {
+        true => carry_through(repo, desk, &mut journal)?,
+        false => {
+            clear(repo, desk, &journal)?;
+            (Vec::new(), None)
+        }
     };
-    if !journal.decided {
-        give_up(repo, desk, &journal)?;
-    }
     Ok(Some(Recovered {
         to: journal.target,
-        finished: journal.decided,
+        finished,
         kept: Some(journal.kept).filter(|kept| !kept.is_empty()),
         left_alone,
         aside,
@@ -136,7 +136,7 @@ fn candidates(
     wanted: Option<&str>,
 ) -> Result<Vec<(String, String)>, Error> {
     let Some(name) = wanted else {
-        let kept = list(project, repo)?
+        let kept = snapshots(project, repo)?
             .into_iter()
             .filter(|kept| !kept.present);
         return Ok(kept.map(|kept| (kept.name, kept.commit)).collect());
@@ -212,7 +212,7 @@ fn roll_to(
         ),
         target: name.to_owned(),
         kept: String::new(),
-        decided: false,
+        phase: Phase::Begun,
         steps: Vec::new(),
         since: 0,
     };
@@ -231,12 +231,11 @@ fn roll_to(
     let staged = match prepared {
         Ok(staged) => staged,
         Err(error) => {
-            journal.decided = false;
-            give_up(repo, desk, &journal)?;
+            clear(repo, desk, &journal)?;
             return Err(error);
         }
     };
-    (done.left_alone, done.aside) = carry_through(repo, desk, &journal)?;
+    (done.left_alone, done.aside) = carry_through(repo, desk, &mut journal)?;
     done.changed = changes(repo, &journal.kept, commit, &paths)?.len();
     done.warnings = staged.warnings;
     done.undo = Some(format!("goroam vendor rollback {}", journal.kept));
@@ -331,7 +330,7 @@ fn decide(
         }
     }
     to_disk(&stage);
-    journal.decided = true;
+    journal.phase = Phase::Decided;
     Ok(())
 }
 
@@ -382,28 +381,30 @@ fn keep(repo: &Repo, tree: &str, target: &str, stamp: &str) -> Result<String, Er
 fn carry_through(
     repo: &Repo,
     desk: &Desk,
-    journal: &Journal,
+    journal: &mut Journal,
 ) -> Result<(Vec<String>, Option<String>), Error> {
-    let left_alone = swap::take(&repo.top, journal)?;
+    let mut left_alone = Vec::new();
     let mut aside = None;
-    if let Some(old) = swap::old_folder(&repo.top, journal) {
-        let failed = |error| Error::io(&old, error);
-        if swap::is_younger(&old, journal.since).map_err(failed)? {
-            let beside = repo.top.join(&repo.prefix);
-            let path = swap::free_name(&beside, ".vendor-before-rollback");
-            std::fs::rename(&old, &path).map_err(failed)?;
-            aside = Some(path.display().to_string());
+    if journal.phase == Phase::Decided {
+        left_alone = swap::take(&repo.top, journal)?;
+        if let Some(old) = swap::old_folder(&repo.top, journal) {
+            let failed = |error| Error::io(&old, error);
+            if swap::is_younger(&old, journal.since).map_err(failed)? {
+                let beside = repo.top.join(&repo.prefix);
+                let path = swap::free_name(&beside, ".vendor-before-rollback");
+                std::fs::rename(&old, &path).map_err(failed)?;
+                aside = Some(path.display().to_string());
+            }
         }
+        // Removing makes the folders younger, so that it must not be looked at again.
+        journal.phase = Phase::Done;
+        desk.write(journal)?;
     }
     clear(repo, desk, journal)?;
     Ok((left_alone, aside))
 }
 
-/// Nothing has been touched yet: the stage goes, and the journal with it.
-fn give_up(repo: &Repo, desk: &Desk, journal: &Journal) -> Result<(), Error> {
-    clear(repo, desk, journal)
-}
-
+/// The stage goes, and the journal with it.
 fn clear(repo: &Repo, desk: &Desk, journal: &Journal) -> Result<(), Error> {
     let stage = repo.top.join(&journal.stage);
     match std::fs::remove_dir_all(&stage) {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::check::Report;
 use super::error::Error;
 use super::git::pieces;
+use super::journal::Desk;
 use super::present::{Change, OwnIndex, changes, present, shown, told, with};
 use super::project::Project;
 use super::repo::Repo;
@@ -76,6 +77,7 @@ pub fn snapshot(
             _ => Error::Failed(why),
         });
     }
+    let _desk = Desk::sit(repo)?;
     let tag = free_tag(repo, wanted, now)?;
     let paths = repo.pins_now(project)?;
     let tree = present(repo, &paths)?;
@@ -107,7 +109,10 @@ pub fn snapshot(
         .unwrap_or_default();
     let subject = message(
         wanted,
-        &format!("vendor/ with {} modules, verified", report.modules),
+        &match report.modules {
+            1 => "vendor/ with 1 module, verified".to_owned(),
+            modules => format!("vendor/ with {modules} modules, verified"),
+        },
     );
     let place = match repo.prefix.trim_end_matches('/') {
         "" => ".",
@@ -196,9 +201,10 @@ fn not_ignored(repo: &Repo, paths: &[String]) -> Result<(), Error> {
     let Some(first) = ignored.first() else {
         return Ok(());
     };
-    let (_, rule) = repo
-        .git
-        .asks(&["check-ignore", "-v", "-z", "--", first], Vec::new())?;
+    let question = [first.as_bytes(), b"\0"].concat();
+    let args = ["check-ignore", "-v", "-z", "--stdin"];
+    // It knows no GIT_LITERAL_PATHSPECS, and takes every path as it is.
+    let (_, rule) = repo.git.for_hooks().asks(&args, question)?;
     let rule = match pieces(&rule).as_slice() {
         [file, line, pattern, ..] => format!(" by `{pattern}` in {file}, line {line}"),
         _ => String::new(),

@@ -3,6 +3,7 @@
 
 mod cli;
 mod idle;
+mod mirror;
 mod size;
 mod stats;
 mod switch;
@@ -14,7 +15,7 @@ use crate::lab;
 use crate::options::Options;
 use crate::run::{self, Result};
 
-const PARTS: [&str; 4] = ["size", "cli", "idle", "switch"];
+const PARTS: [&str; 5] = ["size", "mirror", "cli", "idle", "switch"];
 
 /// What every part works with.
 struct Bench {
@@ -42,7 +43,12 @@ pub fn bench(options: &Options) -> Result {
     if wants("size") {
         size::size(&goroam)?;
     }
-    if only == Some("size") {
+    if wants("mirror") {
+        let megabytes = options.number("--megabytes", 2000)?;
+        let runs = options.number("--runs", 5)?;
+        mirror::mirror(&goroam, megabytes, runs).map_err(|why| format!("mirror: {why}"))?;
+    }
+    if matches!(only, Some("size" | "mirror")) {
         return Ok(());
     }
     for missing in lab::prepare(true) {

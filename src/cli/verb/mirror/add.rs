@@ -1,9 +1,8 @@
 //! `goroam mirror add`
 
-use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 
-use super::{Site, failure};
+use super::{Site, failure, say, waits};
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH};
 use crate::cli::args;
 use crate::cli::context::Context;
@@ -27,7 +26,7 @@ pub(super) async fn run(context: &Context, site: &Site, args: args::Add) -> Resu
     let mut notice = |notice: Notice<'_>| match notice {
         Notice::Waits => {
             progress = None;
-            say("another goroam writes to this mirror; waiting for it");
+            waits();
         }
         Notice::Asks(what) => say(&format!("asking go what {what} needs")),
         Notice::Proves => say("asking the checksum database"),
@@ -60,12 +59,4 @@ pub(super) async fn run(context: &Context, site: &Site, args: args::Add) -> Resu
             Some(true) => EXIT_MISMATCH,
         },
     )
-}
-
-/// A word on standard error, if somebody looks at it.
-fn say(text: &str) {
-    if std::io::stderr().is_terminal() {
-        let line = format!("goroam: {}\n", render::clean(text));
-        drop(anstream::stderr().lock().write_all(line.as_bytes()));
-    }
 }

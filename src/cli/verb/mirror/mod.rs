@@ -2,8 +2,12 @@
 
 mod add;
 mod archive;
+mod list;
+mod pin;
+mod prune;
 mod verify;
 
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use crate::agent::error::{EXIT_FAILED, EXIT_MISMATCH, EXIT_NO_GO, EXIT_REFUSED, EXIT_USAGE};
@@ -11,6 +15,7 @@ use crate::agent::load_policy;
 use crate::cli::args::{Mirror, MirrorVerb};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::render;
 use crate::job::mirror::{AddError, Asked, place};
 
 /// What each of the mirror's verbs is given.
@@ -27,18 +32,13 @@ pub(in crate::cli) async fn run(context: &Context, args: Mirror) -> Result<u8, F
     match args.verb {
         MirrorVerb::Add(args) => Box::pin(add::run(context, &site, args)).await,
         MirrorVerb::Verify(args) => verify::run(context, &site.root, args),
-        MirrorVerb::List(_) => not_yet(&site),
-        MirrorVerb::Prune(_) => not_yet(&site),
-        MirrorVerb::Pin(_) => not_yet(&site),
-        MirrorVerb::Unpin(_) => not_yet(&site),
+        MirrorVerb::List(args) => list::run(context, &site.root, &args),
+        MirrorVerb::Prune(args) => prune::run(context, &site.root, args),
+        MirrorVerb::Pin(args) => pin::pin(context, &site.root, &args),
+        MirrorVerb::Unpin(args) => pin::unpin(context, &site.root, &args),
         MirrorVerb::Export(args) => archive::export(context, &site.root, &args),
         MirrorVerb::Import(args) => Box::pin(archive::import(context, &site.root, &args)).await,
     }
-}
-
-fn not_yet(site: &Site) -> Result<u8, Failure> {
-    let _ = (&site.root, &site.go);
-    Err(Failure::said("not built yet", EXIT_FAILED))
 }
 
 fn site(context: &Context, flag: Option<PathBuf>) -> Result<Site, Failure> {
@@ -52,6 +52,19 @@ fn site(context: &Context, flag: Option<PathBuf>) -> Result<Site, Failure> {
         root: place(asked, &context.env, &paths),
         go: loaded.policy.agent.go,
     })
+}
+
+/// What a writer says when it has to wait for another one.
+fn waits() {
+    say("another goroam writes to this mirror; waiting for it");
+}
+
+/// A word on standard error, if somebody looks at it.
+fn say(text: &str) {
+    if std::io::stderr().is_terminal() {
+        let line = ["goroam: ", &render::clean(text), "\n"].concat();
+        drop(anstream::stderr().lock().write_all(line.as_bytes()));
+    }
 }
 
 fn failure(error: &AddError) -> Failure {

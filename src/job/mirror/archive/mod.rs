@@ -20,4 +20,4 @@ mod tar;
 pub use error::ArchiveError;
 pub use export::{Exported, export};
 pub use import::{Imported, import};
-pub use needed::needed_by;
+pub use needed::{needed_by, required_by};

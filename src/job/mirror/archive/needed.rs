@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::error::ArchiveError;
 use crate::gomod::ModuleVersion;
-use crate::gomod::go_sum;
+use crate::gomod::{go_mod, go_sum};
 use crate::job::mirror::small;
 
+/// Where hashes are noted.
+const SUMS: [&str; 2] = ["go.sum", "go.work.sum"];
 /// Bytes; 200,000 lines.
 const MOST_SUM: u64 = 32 << 20;
 /// Levels below a folder that is named.
@@ -25,9 +27,9 @@ pub fn needed_by(folders: &[PathBuf]) -> Result<BTreeSet<ModuleVersion>, Archive
     let mut needed = BTreeSet::new();
     for folder in folders {
         let named = dunce::canonicalize(folder).map_err(|error| ArchiveError::io(folder, error))?;
-        let mut files = below(&named);
+        let mut files = below(&named, &SUMS)?;
         if files.is_empty() {
-            let mut above = named.ancestors().skip(1).map(sums);
+            let mut above = named.ancestors().skip(1).map(|folder| those(folder, &SUMS));
             files = above.find(|files| !files.is_empty()).unwrap_or_default();
         }
         if files.is_empty() {
@@ -46,20 +48,47 @@ pub fn needed_by(folders: &[PathBuf]) -> Result<BTreeSet<ModuleVersion>, Archive
     Ok(needed)
 }
 
-fn sums(folder: &Path) -> Vec<PathBuf> {
-    let files = ["go.sum", "go.work.sum"].map(|name| folder.join(name));
-    files.into_iter().filter(|file| file.is_file()).collect()
+/// The versions that go.mod files in and below these folders require, whether or not a go.sum
+/// names them yet.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn required_by(folders: &[PathBuf]) -> Result<BTreeSet<ModuleVersion>, ArchiveError> {
+    let mut required = BTreeSet::new();
+    for folder in folders {
+        let named = dunce::canonicalize(folder).map_err(|error| ArchiveError::io(folder, error))?;
+        for file in below(&named, &["go.mod"])? {
+            let bytes =
+                small::read(&file, MOST_SUM).map_err(|error| ArchiveError::io(&file, error))?;
+            let read = go_mod::parse(&String::from_utf8_lossy(&bytes));
+            let requires = read.require.into_iter().map(|require| require.module);
+            let replaces = read.replace.into_iter().map(|replace| replace.new);
+            required.extend(requires.chain(replaces));
+        }
+    }
+    Ok(required)
 }
 
-fn below(folder: &Path) -> Vec<PathBuf> {
+fn those(folder: &Path, names: &[&str]) -> Vec<PathBuf> {
+    let files = names.iter().map(|name| folder.join(name));
+    files.filter(|file| file.is_file()).collect()
+}
+
+fn below(folder: &Path, names: &[&str]) -> Result<Vec<PathBuf>, ArchiveError> {
+    let top = folder;
     let mut files = Vec::new();
     let mut open = vec![(folder.to_owned(), 0)];
     let mut left = MOST_FOLDERS;
     while let Some((folder, depth)) = open.pop() {
-        files.extend(sums(&folder));
+        files.extend(those(&folder, names));
         left -= 1;
+        // What was not looked at may need anything: better nothing than half of it.
         if left == 0 {
-            break;
+            let why = format!(
+                "{} has too many folders in it; name those of projects",
+                top.display()
+            );
+            return Err(ArchiveError::Nothing(why));
         }
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
             let name = entry.file_name();
@@ -72,7 +101,7 @@ fn below(folder: &Path) -> Vec<PathBuf> {
             }
         }
     }
-    files
+    Ok(files)
 }
 
 #[cfg(test)]

@@ -161,11 +161,20 @@ impl Proofs {
         newest: &SignedHead,
     ) -> Result<ProvenTree, BringError> {
         let edge = edge(newest.head.size);
-        let here = |tile: &Tile| {
-            let mut folders = sources.folders.iter();
-            folders.find_map(|folder| folder.tile(*tile).ok().flatten())
-        };
-        let local: Vec<Option<Vec<u8>>> = edge.iter().map(here).collect();
+        let mut local: Vec<Option<Vec<u8>>> = vec![None; edge.len()];
+        // Each folder's own tiles fit together, if any do.
+        for first in 0..sources.folders.len() {
+            let (others, own) = sources.folders.split_at(first);
+            let here = |tile: &Tile| {
+                let mut folders = own.iter().chain(others);
+                folders.find_map(|folder| folder.tile(*tile).ok().flatten())
+            };
+            local = edge.iter().map(here).collect();
+            let whole: Option<Vec<Vec<u8>>> = local.iter().cloned().collect();
+            if let Some(tree) = whole.and_then(|whole| ProvenTree::new(newest.head, whole).ok()) {
+                return Ok(tree);
+            }
+        }
         let nothing = vec![None; edge.len()];
         let mut last = (edge.first().copied(), "its root is none".to_owned());
         for known in [&local, &nothing] {

@@ -1,0 +1,339 @@
+//! `[mirror] keep_ready`: on networks whose profile allows it, a `goroam ready --fetch` of its own
+//! brings what the remembered projects still need, before somebody leaves for a place without a
+//! network. A process of its own, so that the agent stays as small as it is.
+//!
+//! It hangs on switches and rechecks: at rest no timer runs for it.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::io::AsyncReadExt as _;
+use tokio::process::{Child, Command};
+use tracing::{info, warn};
+
+use super::clock;
+use super::resident::Agent;
+use crate::model::mask;
+use crate::model::status::Readiness;
+use crate::paths::Paths;
+
+/// A network that has been here for so long is no stop on the way to another one.
+const SETTLED: Duration = Duration::from_secs(10);
+/// Two attempts are at least so far apart, whatever came of the first.
+const EVERY: Duration = Duration::from_secs(4 * 60 * 60);
+/// What it complained of is in the pipe when it ends.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+/// Bytes of its complaints that are read.
+const MOST_ERR: u64 = 4 << 10;
+
+/// Who keeps the mirror ready.
+#[derive(Debug, Default)]
+pub(super) struct Keeper {
+    child: Option<Child>,
+    /// When to start, if nothing comes in between.
+    pub(super) due: Option<Instant>,
+    /// When the last one ended by itself.
+    last: Option<Instant>,
+    /// What is wrong with it.
+    pub(super) trouble: Option<String>,
+}
+
+/// What a start depends on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Situation<'a> {
+    /// The policy wants it, the profile in force allows it, there is a way out, and goroam is
+    /// not paused.
+    pub(super) allowed: bool,
+    /// What came of the last look, by whomever.
+    pub(super) readiness: Option<&'a Readiness>,
+    /// The time of day.
+    pub(super) at: Timestamp,
+    /// The time.
+    pub(super) now: Instant,
+}
+
+impl Keeper {
+    /// After a turn: starts soon, goes on, or ends what runs.
+    pub(super) fn consider(&mut self, situation: Situation<'_>) {
+        if !situation.allowed {
+            return self.stop();
+        }
+        if self.child.is_none() && self.due.is_none() && self.is_time(situation) {
+            self.due = Some(situation.now + SETTLED);
+        }
+    }
+
+    fn is_time(&self, situation: Situation<'_>) -> bool {
+        let tried = self
+            .last
+            .is_some_and(|last| situation.now.duration_since(last) < EVERY);
+        // Somebody may have looked, or an agent before this one.
+        let whole = situation.readiness.is_some_and(|known| {
+            let fresh = clock::until(situation.at, known.at) < EVERY;
+            fresh && known.missing == 0 && known.trouble.is_none() && known.at <= situation.at
+        });
+        !tried && !whole
+    }
+
+    /// The network is another one, or goes: nothing is brought over it any more.
+    pub(super) fn stop(&mut self) {
+        self.due = None;
+        if let Some(child) = self.child.take() {
+            info!("keep_ready: ended, the network is another one");
+            end(child);
+        }
+    }
+
+    /// Starts it. Nothing where no project is remembered.
+    pub(super) fn start(&mut self, program: Option<PathBuf>, paths: &Paths) {
+        if self.child.is_some() || !paths.projects().is_file() {
+            return;
+        }
+        let Some(program) = program else {
+            return;
+        };
+        match spawn(&command_line(&program), paths) {
+            Ok(child) => {
+                info!("keep_ready: looks what projects need");
+                self.child = Some(child);
+            }
+            Err(error) => {
+                self.last = Some(Instant::now());
+                self.complain(format!("cannot start {}: {error}", program.display()));
+            }
+        }
+    }
+
+    /// Waits for its end; for ever while none runs. Cancel-safe.
+    pub(super) async fn ended(&mut self) -> Result<ExitStatus, std::io::Error> {
+        match &mut self.child {
+            Some(child) => child.wait().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// It has ended by itself. What it found out stands in its file.
+    pub(super) async fn note(&mut self, status: Result<ExitStatus, std::io::Error>, now: Instant) {
+        let mut said = String::new();
+        if let Some(stderr) = self.child.take().and_then(|child| child.stderr) {
+            // Whoever else holds the other end of the pipe is not waited for.
+            let mut stderr = stderr.take(MOST_ERR);
+            let read = stderr.read_to_string(&mut said);
+            let _ = tokio::time::timeout(LAST_WORDS, read).await;
+        }
+        self.last = Some(now);
+        match status.as_ref().map(ExitStatus::code) {
+            // 1: something is missing still, and the file says what and why.
+            Ok(Some(0 | 1)) => {
+                self.trouble = None;
+                info!("keep_ready: done");
+            }
+            Ok(_) | Err(_) => {
+                let first = said.lines().find(|line| !line.trim().is_empty());
+                self.complain(mask(first.unwrap_or("it ended without a word").trim()));
+            }
+        }
+    }
+
+    fn complain(&mut self, why: String) {
+        warn!("keep_ready: {why}");
+        self.trouble = Some(format!("keep_ready: {why}"));
+    }
+}
+
+impl Agent {
+    /// After a turn, or when nothing may be brought any more.
+    pub(super) fn keep_ready(&mut self) {
+        let policy = &self.session.loaded.policy;
+        // Nobody asked for it: not even a look at a file.
+        if !policy.mirror.keep_ready {
+            return self.keeper.stop();
+        }
+        let memory = &self.session.memory;
+        let profile = memory.profile.as_deref();
+        let profile = profile.and_then(|name| policy.profile(name));
+        let allowed = profile.is_some_and(|(_, profile)| profile.keep_ready)
+            && self.snapshot.is_online()
+            && self.turn_trouble.is_none()
+            && !memory.paused;
+        let readiness = self.session.readiness();
+        self.keeper.consider(Situation {
+            allowed,
+            readiness: readiness.as_ref(),
+            at: clock::now(),
+            now: Instant::now(),
+        });
+    }
+
+    /// The network has been here for a while.
+    pub(super) fn begin_keeping(&mut self) {
+        self.keeper.due = None;
+        self.keeper
+            .start(self.successor.path(), &self.session.paths);
+    }
+
+    /// It has ended.
+    pub(super) async fn kept(&mut self, status: Result<ExitStatus, std::io::Error>) {
+        self.keeper.note(status, Instant::now()).await;
+        self.tell();
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if let Some(child) = self.child.take() {
+            end(child);
+        }
+    }
+}
+
+/// A tray is a program of its own, and the verbs are in the one beside it.
+fn command_line(program: &Path) -> PathBuf {
+    let stem = program.file_stem().and_then(|stem| stem.to_str());
+    match stem {
+        Some("goroam-tray") => {
+            program.with_file_name(format!("goroam{}", std::env::consts::EXE_SUFFIX))
+        }
+        _ => program.to_owned(),
+    }
+}
+
+fn spawn(program: &Path, paths: &Paths) -> std::io::Result<Child> {
+    let mut command = Command::new(program);
+    if paths.policy_named {
+        command.arg("--config").arg(&paths.policy);
+    }
+    command
+        .args(["ready", "--fetch", "--kept", "--json"])
+        // A folder without a project: where none is remembered none is found.
+        .current_dir(&paths.state)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    #[cfg(unix)]
+    command.process_group(0);
+    #[cfg(windows)]
+    command.creation_flags(
+        windows_sys::Win32::System::Threading::CREATE_NO_WINDOW
+            | windows_sys::Win32::System::Threading::IDLE_PRIORITY_CLASS,
+    );
+    command.spawn()
+}
+
+/// Ends it with all that it has started, at once: what it writes is whole or not there.
+fn end(mut child: Child) {
+    #[cfg(unix)]
+    if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
+        // SAFETY: killpg takes two numbers and touches no memory. The group is the child's own, and the
+        // child has not been waited for, so nobody else can have its number.
+        unsafe {
+            libc::killpg(pid, libc::SIGKILL);
+        }
+    }
+    let _ = child.start_kill();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn readiness(at: Timestamp, missing: usize) -> Readiness {
+        Readiness {
+            at,
+            percent: if missing == 0 { 100 } else { 90 },
+            projects: 1,
+            missing,
+            trouble: None,
+        }
+    }
+
+    #[test]
+    fn it_starts_once_in_some_hours_and_only_where_it_is_allowed() {
+        let (at, now) = (Timestamp::now(), Instant::now());
+        let hour = jiff::Span::new().hours(1);
+        let situation = Situation {
+            allowed: true,
+            readiness: None,
+            at,
+            now,
+        };
+        let starts = |keeper: &mut Keeper, situation| {
+            keeper.consider(situation);
+            keeper.due.take().is_some()
+        };
+        let mut keeper = Keeper::default();
+        assert!(starts(&mut keeper, situation));
+        assert!(!starts(
+            &mut keeper,
+            Situation {
+                allowed: false,
+                ..situation
+            }
+        ));
+
+        let fresh = readiness(at - hour, 0);
+        assert!(!starts(
+            &mut keeper,
+            Situation {
+                readiness: Some(&fresh),
+                ..situation
+            }
+        ));
+        let lacks = readiness(at - hour, 2);
+        assert!(starts(
+            &mut keeper,
+            Situation {
+                readiness: Some(&lacks),
+                ..situation
+            }
+        ));
+        let old = readiness(at - hour * 5, 0);
+        assert!(starts(
+            &mut keeper,
+            Situation {
+                readiness: Some(&old),
+                ..situation
+            }
+        ));
+        let to_come = readiness(at + hour, 0);
+        assert!(starts(
+            &mut keeper,
+            Situation {
+                readiness: Some(&to_come),
+                ..situation
+            }
+        ));
+
+        keeper.last = Some(now);
+        let later = |hours: u64| Situation {
+            now: now + Duration::from_secs(hours * 3600),
+            ..situation
+        };
+        assert!(!starts(&mut keeper, later(3)));
+        assert!(starts(&mut keeper, later(4)));
+    }
+
+    #[test]
+    fn another_network_takes_the_start_back() {
+        let now = Instant::now();
+        let situation = Situation {
+            allowed: true,
+            readiness: None,
+            at: Timestamp::now(),
+            now,
+        };
+        let mut keeper = Keeper::default();
+        keeper.consider(situation);
+        assert_eq!(keeper.due, Some(now + SETTLED));
+        keeper.stop();
+        assert_eq!(keeper.due, None);
+        keeper.consider(Situation {
+            allowed: false,
+            ..situation
+        });
+        assert_eq!(keeper.due, None);
+    }
+}

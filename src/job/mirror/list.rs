@@ -1,0 +1,171 @@
+//! `goroam mirror list`: what is in a mirror.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::layout::{File, Layout};
+use super::pins::pins;
+use super::small;
+use super::sumdb::Proofs;
+use super::tree::{Files, Tree};
+use super::trust::Trust;
+use crate::gomod::ModuleVersion;
+
+/// What is in a mirror.
+#[derive(Debug, Clone, Serialize)]
+pub struct Listing {
+    /// Its folder.
+    pub mirror: PathBuf,
+    /// By path.
+    pub modules: Vec<ListedModule>,
+    /// Sums of what is told.
+    pub totals: ListTotals,
+}
+
+/// One module.
+#[derive(Debug, Clone, Serialize)]
+pub struct ListedModule {
+    /// Its path.
+    pub module: String,
+    /// The version that is pinned.
+    pub pinned: Option<String>,
+    /// As go orders them.
+    pub versions: Vec<ListedVersion>,
+}
+
+/// One version of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ListedVersion {
+    /// The version.
+    pub version: String,
+    /// Is its zip there? Without it lies only the go.mod, which some module graph needs.
+    pub zip: bool,
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// The checksum database that proves it, with what lies in the mirror.
+    pub proven_by: Option<String>,
+    /// When it was brought.
+    pub since: Option<Timestamp>,
+}
+
+/// Sums.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ListTotals {
+    /// Modules with at least one whole version.
+    pub modules: usize,
+    /// Whole versions.
+    pub versions: usize,
+    /// go.mods alone.
+    pub go_mods: usize,
+    /// Bytes of all files that belong to versions.
+    pub bytes: u64,
+    /// Whole versions that a checksum database proves.
+    pub proven: usize,
+}
+
+/// Looks at the modules at and below these paths; none: at all.
+///
+/// # Errors
+/// When the mirror, or goroam's notes in it, cannot be read.
+pub fn list(root: &Path, below: &[String], trust: &Trust) -> io::Result<Listing> {
+    let layout = Layout::new(root);
+    let tree = Tree::read(&layout)?;
+    let pins = pins(&layout)?;
+    // Without a database nothing is proven; that is no error.
+    let proofs = Proofs::open(&layout, &trust.sumdb).ok();
+    let mut listing = Listing {
+        mirror: root.to_owned(),
+        modules: Vec::new(),
+        totals: ListTotals::default(),
+    };
+    for (path, module) in &tree.modules {
+        if !below.is_empty() && !below.iter().any(|prefix| is_below(path, prefix)) {
+            continue;
+        }
+        let versions: Vec<ListedVersion> = module
+            .versions
+            .iter()
+            .map(|(version, files)| ListedVersion {
+                version: version.version.clone(),
+                zip: files.zip.is_some() && files.info.is_some(),
+                bytes: files.bytes(),
+                proven_by: proofs
+                    .as_ref()
+                    .filter(|proofs| is_proven(&layout, proofs, version, files))
+                    .map(|proofs| proofs.name().to_owned()),
+                since: since(&layout, version),
+            })
+            .collect();
+        let totals = &mut listing.totals;
+        let whole = versions.iter().filter(|version| version.zip);
+        totals.modules += usize::from(whole.clone().next().is_some());
+        totals.proven += whole.clone().filter(|one| one.proven_by.is_some()).count();
+        totals.versions += whole.count();
+        totals.go_mods += versions.iter().filter(|version| !version.zip).count();
+        totals.bytes += versions.iter().map(|version| version.bytes).sum::<u64>();
+        listing.modules.push(ListedModule {
+            module: path.clone(),
+            pinned: pins.get(path).cloned(),
+            versions,
+        });
+    }
+    Ok(listing)
+}
+
+/// Is the path this one, or an element or more below it?
+fn is_below(path: &str, prefix: &str) -> bool {
+    let prefix = prefix.trim_end_matches('/');
+    let rest = path.strip_prefix(prefix);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Has the database a record that agrees with the hash that was noted when it was verified?
+/// Whether the zip still is that one is `mirror verify`'s to say.
+fn is_proven(layout: &Layout, proofs: &Proofs, version: &ModuleVersion, files: &Files) -> bool {
+    let Ok(sums) = proofs.prove(version) else {
+        return false;
+    };
+    if files.zip.is_none() {
+        return sums.go_mod.is_some();
+    }
+    let noted = layout.file(version, File::ZipHash);
+    let noted = noted
+        .map_err(|_| ())
+        .and_then(|path| small::read(&path, 1 << 10).map_err(|_| ()));
+    let noted = noted.unwrap_or_default();
+    sums.zip
+        .is_some_and(|zip| zip.as_bytes() == noted.trim_ascii())
+}
+
+/// When a version was brought: `.info` is the last of its files, and never a link.
+pub(super) fn since(layout: &Layout, version: &ModuleVersion) -> Option<Timestamp> {
+    let time = |part| {
+        let path = layout.file(version, part).ok()?;
+        let meta = std::fs::symlink_metadata(path).ok()?;
+        Timestamp::try_from(meta.modified().ok()?).ok()
+    };
+    time(File::Info)
+        .or_else(|| time(File::Mod))
+        .or_else(|| time(File::Zip))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_below;
+
+    #[test]
+    fn paths_are_compared_by_elements() {
+        for (path, prefix, want) in [
+            ("golang.org/x/text", "golang.org/x", true),
+            ("golang.org/x/text", "golang.org/x/", true),
+            ("golang.org/x/text", "golang.org/x/text", true),
+            ("golang.org/x/text", "golang.org/x/te", false),
+            ("golang.org/x", "golang.org/x/text", false),
+        ] {
+            assert_eq!(is_below(path, prefix), want, "{path} {prefix}");
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Signals and the terminal: `goroam exec` is as if it were not there.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "support/cli.rs"]
+mod cli;
+#[path = "support/go.rs"]
+mod go;
+#[path = "support/tmux.rs"]
+mod tmux;
+
+use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use cli::User;
+use tmux::Terminal;
+
+const GOROAM: &str = env!("CARGO_BIN_EXE_goroam");
+
+/// A command that says `ready` and waits.
+fn start(user: &User, script: &str) -> Child {
+    let exec = user.goroam("exec --summary json --");
+    let mut child = exec
+        .arg("sh")
+        .arg("-c")
+        .arg(script)
+        .command()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = [0; 6];
+    child
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut ready)
+        .unwrap();
+    assert_eq!(&ready, b"ready\n");
+    child
+}
+
+fn send(child: &Child, signal: i32) {
+    let pid = i32::try_from(child.id()).unwrap();
+    // SAFETY: numbers only; the child has not been waited for.
+    assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+}
+
+fn end(mut child: Child) -> (ExitStatus, String, String) {
+    let (mut out, mut err) = (String::new(), String::new());
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut out)
+        .unwrap();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut err)
+        .unwrap();
+    (child.wait().unwrap(), out, err)
+}
+
+#[test]
+fn a_signal_that_ends_the_command_ends_us_the_same_way() {
+    let user = User::new();
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
+        let child = start(&user, "ulimit -c 0; echo ready; exec sleep 60");
+        send(&child, signal);
+        let (status, _, said) = end(child);
+        assert_eq!(status.signal(), Some(signal), "{said}");
+        let line = said.lines().last().unwrap();
+        assert!(
+            line.contains(&format!("\"exit\":{}", 128 + signal)),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_command_that_tidies_up_after_a_signal_may_and_says_its_own_exit_code() {
+    let user = User::new();
+    for (signal, name) in [
+        (libc::SIGTERM, "TERM"),
+        (libc::SIGINT, "INT"),
+        (libc::SIGUSR1, "USR1"),
+    ] {
+        let script =
+            format!("trap 'echo tidy; exit 9' {name}; echo ready; while :; do sleep 0.1; done");
+        let child = start(&user, &script);
+        send(&child, signal);
+        let (status, out, _) = end(child);
+        assert_eq!((status.code(), out.as_str()), (Some(9), "tidy\n"));
+    }
+}
+
+#[test]
+fn after_a_signal_there_is_no_further_step() {
+    let Some(go) = go::go(go::VERSIONS[2]) else {
+        return;
+    };
+    let user = User::new();
+    // Words of go's that lead to the next step, unless somebody has asked for an end.
+    let failure = "go: m.test/m@v1.0.0: Get \"https://p.test/m.test/m/@v/v1.0.0.info\": \
+                   dial tcp 127.0.0.1:1: connect: connection refused\n";
+    let words = user.write("words", failure);
+    let words = words.display();
+    let begin = format!("trap 'cat {words} >&2; exit 1' TERM; echo ready; ");
+    let folder = go.parent().unwrap().display().to_string();
+    let run = |script: String| {
+        let mut child = user
+            .goroam("exec --summary json --tiers proxy,mirror --mirror run --")
+            .env("PATH", &format!("{folder}:/usr/bin:/bin"))
+            .env("GOPROXY", "https://p.test")
+            .arg("sh")
+            .arg("-c")
+            .arg(&script)
+            .command()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut ready = [0; 6];
+        child
+            .stdout
+            .as_mut()
+            .unwrap()
+            .read_exact(&mut ready)
+            .unwrap();
+        child
+    };
+    let attempts = |child: Child| {
+        let (status, _, said) = end(child);
+        assert_eq!(status.code(), Some(1), "{said}");
+        let line = said.lines().last().unwrap();
+        let summary: serde_json::Value = serde_json::from_str(line).unwrap();
+        summary["attempts"].as_array().unwrap().len()
+    };
+    let child = run(format!("{begin} while :; do sleep 0.1; done"));
+    send(&child, libc::SIGTERM);
+    assert_eq!(attempts(child), 1);
+    let child = run(format!("{begin} kill $$; sleep 1"));
+    assert_eq!(attempts(child), 2, "nobody asked us");
+}
+
+#[test]
+fn what_was_ignored_stays_ignored() {
+    let user = User::new();
+    // As `nohup` does it.
+    let script = format!(
+        "trap '' HUP; exec {GOROAM} exec -- sh -c 'kill -HUP $PPID; kill -HUP $$; echo alive'"
+    );
+    let done = user.run("sh").arg("-c").arg(script).exits(0);
+    assert_eq!(done.stdout(), "alive\n");
+}
+
+#[test]
+fn a_stop_and_a_continue_are_passed_on() {
+    let user = User::new();
+    let mut child = start(&user, "echo ready; sleep 0.2; echo on");
+    send(&child, libc::SIGTSTP);
+    let state = |pid: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit(')')
+            .next()
+            .unwrap()
+            .trim()
+            .chars()
+            .next()
+            .unwrap()
+    };
+    // Without a shell above nobody would continue us: a stop is not carried out then.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while child.try_wait().unwrap().is_none() && state(child.id()) != 'T' {
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    send(&child, libc::SIGCONT);
+    let (status, out, _) = end(child);
+    assert_eq!((status.code(), out.as_str()), (Some(0), "on\n"));
+}
+
+/// A terminal with a shell that monitors its jobs, as a person has it.
+fn terminal() -> Option<Terminal> {
+    let terminal = Terminal::open(80, 24, &[("HOME", "/nonexistent")])?;
+    terminal.shows("$");
+    Some(terminal)
+}
+
+#[test]
+fn in_a_terminal_the_command_sees_one_on_all_three_and_its_size() {
+    let Some(terminal) = terminal() else { return };
+    let test = "for n in 0 1 2; do test -t $n && printf $n; done; echo; stty size <&2";
+    terminal.enter(&format!("{GOROAM} exec -- sh -c '{test}'"));
+    terminal.shows("012\n24 80");
+    // Colours and carriage returns come as they are, and lines begin at the left.
+    terminal.enter("clear");
+    terminal.enter(&format!(
+        "{GOROAM} exec -- sh -c 'printf \"one\\n\\033[31mtwo\\033[0m\\nxxx\\rthree\\n\" >&2'"
+    ));
+    terminal.shows("\none\ntwo\nthree\n");
+}
+
+#[test]
+fn ctrl_c_ends_the_command_and_the_script_around_us() {
+    let Some(terminal) = terminal() else { return };
+    terminal.enter(&format!(
+        "bash -c '{GOROAM} exec -- sh -c \"echo rea\"dy\"; sleep 60\"; echo not to be seen'"
+    ));
+    terminal.shows("\nready");
+    terminal.press(&["C-c"]);
+    terminal.shows("^C");
+    terminal.enter("echo code $?");
+    let screen = terminal.shows("\ncode 130").join("\n");
+    assert!(!screen.contains("\nnot to be seen"), "{screen}");
+}
+
+#[test]
+fn ctrl_z_and_fg_work_and_the_terminal_is_read_from() {
+    let Some(terminal) = terminal() else { return };
+    terminal.enter(&format!(
+        "{GOROAM} exec -- sh -c 'echo a\"sks\"; read word; echo got $word; sleep 0.5; read word; echo and $word'"
+    ));
+    terminal.shows("\nasks");
+    // It reads, so it has been given the terminal; Ctrl-Z comes to it alone.
+    terminal.enter("first");
+    terminal.shows("\ngot first");
+    terminal.press(&["C-z"]);
+    terminal.shows("Stopped");
+    terminal.enter("echo shell is back");
+    terminal.shows("\nshell is back");
+    terminal.enter("fg");
+    terminal.enter("second");
+    terminal.shows("\nand second");
+    terminal.enter("echo code $?");
+    terminal.shows("code 0");
+}
+
+#[test]
+fn the_rest_of_a_pipeline_keeps_the_terminal() {
+    let Some(terminal) = terminal() else { return };
+    // The last one reads a key from the terminal while the command still runs.
+    terminal.enter(&format!(
+        "{GOROAM} exec -- sh -c 'echo line; sleep 1; echo end' | (read a; echo \"$a?\"; read key </dev/tty; echo key $key; cat)"
+    ));
+    terminal.shows("\nline?");
+    terminal.enter("k");
+    terminal.shows("\nkey k\nend");
+}
+
+#[test]
+fn a_resize_reaches_the_command() {
+    let Some(terminal) = terminal() else { return };
+    terminal.enter(&format!(
+        "{GOROAM} exec -- bash -c 'trap \"stty size <&2\" WINCH; echo ready; for i in {{1..50}}; do sleep 0.1; done'"
+    ));
+    terminal.shows("\nready");
+    terminal.resize(70, 20);
+    terminal.shows("20 70");
+    terminal.press(&["C-c"]);
+}
+
+#[test]
+fn in_the_background_it_waits_for_the_terminal_as_any_job() {
+    let Some(terminal) = terminal() else { return };
+    terminal.enter(&format!(
+        "{GOROAM} exec -- sh -c 'read word; echo got $word' &"
+    ));
+    terminal.until("stopped", |lines| {
+        lines.iter().any(|line| line.contains("[1]")) && {
+            let out = Command::new("pgrep")
+                .args(["-f", "read word; echo got"])
+                .output();
+            out.is_ok()
+        }
+    });
+    // bash tells of it at the next prompt.
+    std::thread::sleep(Duration::from_millis(500));
+    terminal.enter("");
+    terminal.shows("Stopped");
+    terminal.enter("fg");
+    terminal.enter("late");
+    terminal.shows("\ngot late");
+}

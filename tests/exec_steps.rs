@@ -1,0 +1,395 @@
+//! Down the steps: the proxy fails, the mirror or the vendor folder saves the build. Real go,
+//! the lab's real modules as the mirror.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "support/cli.rs"]
+mod cli;
+#[path = "support/go.rs"]
+mod go;
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use cli::User;
+use serde_json::Value;
+
+/// A proxy that answers every request with this, and counts them.
+fn serve(answer: impl Fn(usize) -> String + Send + 'static) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = count.clone();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
+                head.extend(byte);
+            }
+            let answer = answer(counter.fetch_add(1, Ordering::SeqCst));
+            drop(stream.write_all(answer.as_bytes()));
+        }
+    });
+    (format!("http://{address}"), count)
+}
+
+fn status(line: &str, more: &str, body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 {line}\r\nConnection: close\r\nContent-Length: {length}\r\n{more}\r\n{body}")
+}
+
+/// Nobody listens there.
+fn closed() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+/// A user with a project that needs `golang.org/x/sync`, and the lab's tree as the mirror.
+struct Desk {
+    user: User,
+    go: PathBuf,
+    tree: PathBuf,
+}
+
+impl Desk {
+    fn new(version: &str) -> Option<Desk> {
+        let go = go::go(version)?;
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let lab = std::env::var_os("LAB").unwrap_or_else(|| "/var/tmp/goroam-lab".into());
+        let tree = Path::new(&lab).join("tree/public");
+        let made = Command::new(root.join("tests/lab/mods")).output();
+        if !tree.is_dir() {
+            println!("skipped: the lab has no modules: {made:?}");
+            return None;
+        }
+        let user = User::new();
+        user.write(
+            "w/go.mod",
+            "module w.test\n\ngo 1.21\n\nrequire golang.org/x/sync v0.1.0\n",
+        );
+        let text = "package main\n\nimport _ \"golang.org/x/sync/errgroup\"\n\nfunc main() {}\n";
+        user.write("w/w.go", text);
+        Some(Desk { user, go, tree })
+    }
+
+    fn command(&self, proxy: &str, args: &str, command: &[&str]) -> Command {
+        let folder = self.go.parent().unwrap().display().to_string();
+        let run = self
+            .user
+            .goroam("exec")
+            .args(args)
+            .arg("--mirror")
+            .arg(&self.tree)
+            .arg("--");
+        let mut run = run.command();
+        run.args(command)
+            .current_dir(self.user.path("w"))
+            .env("PATH", format!("{folder}:/usr/bin:/bin"))
+            .envs([
+                ("GOPROXY", proxy),
+                ("GOSUMDB", "off"),
+                ("GOTOOLCHAIN", "local"),
+            ])
+            .envs([("GOFLAGS", "-mod=mod"), ("GOTELEMETRY", "off")])
+            .env("GOMODCACHE", self.user.path("mod"))
+            .env(
+                "GOCACHE",
+                Path::new(env!("CARGO_TARGET_TMPDIR")).join("gocache"),
+            );
+        run
+    }
+
+    fn json(&self, proxy: &str, args: &str, command: &[&str]) -> (Value, String) {
+        let args = format!("--summary json {args}");
+        let done = self.command(proxy, &args, command).output().unwrap();
+        let said = text(&done);
+        let line = said.lines().last().unwrap();
+        let Ok(summary) = serde_json::from_str(line) else {
+            panic!("{said}");
+        };
+        (summary, said)
+    }
+}
+
+impl Drop for Desk {
+    /// go makes its module cache read-only.
+    fn drop(&mut self) {
+        let cache = self.user.path("mod");
+        drop(
+            Command::new("chmod")
+                .arg("-R")
+                .arg("u+w")
+                .arg(cache)
+                .stderr(Stdio::null())
+                .status(),
+        );
+    }
+}
+
+fn text(done: &Output) -> String {
+    String::from_utf8_lossy(&done.stderr).into_owned()
+}
+
+const BUILD: [&str; 4] = ["go", "build", "-o", "/dev/null"];
+
+#[test]
+fn the_mirror_saves_a_build_and_one_line_says_so() {
+    for version in go::VERSIONS {
+        let Some(desk) = Desk::new(version) else {
+            return;
+        };
+        let done = desk.command(&closed(), "", &BUILD).output().unwrap();
+        let said = text(&done);
+        assert_eq!(done.status.code(), Some(0), "{said}");
+        let lines: Vec<&str> = said
+            .lines()
+            .filter(|line| line.starts_with("goroam: "))
+            .collect();
+        assert_eq!(lines.len(), 2, "{said}");
+        assert!(
+            lines[0].contains("127.0.0.1:") && lines[0].contains("(refused)"),
+            "{said}"
+        );
+        assert!(lines[0].ends_with("; going on with the mirror"), "{said}");
+        assert!(lines[1].starts_with("goroam: built from the mirror (proxy: refused after "));
+        // Once more, from the module cache: nothing to be said.
+        let done = desk.command(&closed(), "", &BUILD).output().unwrap();
+        assert_eq!((done.status.code(), text(&done).as_str()), (Some(0), ""));
+    }
+}
+
+#[test]
+fn json_of_go_test_and_of_go_mod_download_is_read_and_passed_through() {
+    for command in [
+        &["go", "test", "-json", "."][..],
+        &["go", "mod", "download", "-json", "golang.org/x/sync@v0.1.0"],
+    ] {
+        let Some(desk) = Desk::new(go::VERSIONS[2]) else {
+            return;
+        };
+        let test = "package main\n\nimport \"testing\"\n\nfunc TestX(*testing.T) {}\n";
+        desk.user.write("w/w_test.go", test);
+        let done = desk
+            .command(&closed(), "--summary json", command)
+            .output()
+            .unwrap();
+        let said = text(&done);
+        assert_eq!(done.status.code(), Some(0), "{said}");
+        assert!(said.contains("\"class\":\"refused\""), "{said}");
+        let out = String::from_utf8(done.stdout).unwrap();
+        assert!(
+            out.contains("connection refused"),
+            "the first one's words are there: {out}"
+        );
+        assert!(
+            out.contains("\"Action\":\"pass\"") || out.contains("\"Sum\": \"h1:"),
+            "{out}"
+        );
+    }
+}
+
+#[test]
+fn a_busy_proxy_is_waited_for_as_it_asks() {
+    let Some(desk) = Desk::new(go::VERSIONS[2]) else {
+        return;
+    };
+    let (proxy, count) = serve(|_| status("503 Service Unavailable", "Retry-After: 2\r\n", "busy"));
+    let begun = Instant::now();
+    let (summary, said) = desk.json(&proxy, "--retry-budget 5s", &BUILD);
+    let took = begun.elapsed();
+    let attempts = summary["attempts"].as_array().unwrap();
+    let tiers: Vec<&str> = attempts
+        .iter()
+        .map(|one| one["tier"].as_str().unwrap())
+        .collect();
+    // Two waits of 2 s fit into 5 s.
+    assert_eq!(tiers, ["proxy", "proxy", "proxy", "mirror"], "{said}");
+    assert!(
+        attempts[..3].iter().all(|one| one["class"] == "busy"),
+        "{said}"
+    );
+    assert_eq!(summary["exit"], 0);
+    assert!(
+        took >= Duration::from_secs(4) && took < Duration::from_secs(9),
+        "{took:?}"
+    );
+    assert!(count.load(Ordering::SeqCst) >= 3);
+    assert!(
+        said.contains("is busy (busy); asking again in 2000 ms"),
+        "{said}"
+    );
+}
+
+#[test]
+fn each_fault_leads_to_the_mirror_and_says_what_to_mend() {
+    let login = "<html><body>Please log in</body></html>";
+    for (line, more, body, class, words) in [
+        ("500 Internal Server Error", "", "", "server", "is broken"),
+        ("403 Forbidden", "", "", "auth", "wants other credentials"),
+        (
+            "418 I'm a teapot",
+            "",
+            "",
+            "client",
+            "does not take the request",
+        ),
+        ("404 Not Found", "", "", "not-found", "does not have it"),
+        (
+            "200 OK",
+            "Content-Type: text/html\r\n",
+            login,
+            "portal",
+            "login page",
+        ),
+    ] {
+        let Some(desk) = Desk::new(go::VERSIONS[2]) else {
+            return;
+        };
+        let (proxy, _) = serve(move |_| status(line, more, body));
+        let (summary, said) = desk.json(
+            &proxy,
+            "",
+            &["go", "mod", "download", "golang.org/x/sync@v0.1.0"],
+        );
+        assert_eq!(summary["attempts"][0]["class"], class, "{line}: {said}");
+        assert_eq!(summary["attempts"][1]["tier"], "mirror", "{line}: {said}");
+        assert_eq!(summary["exit"], 0, "{line}: {said}");
+        assert!(said.contains(words), "{line}: {said}");
+    }
+}
+
+#[test]
+fn a_checksum_that_does_not_match_stops_everything() {
+    let Some(desk) = Desk::new(go::VERSIONS[2]) else {
+        return;
+    };
+    let wrong = "golang.org/x/sync v0.1.0 h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\
+                 golang.org/x/sync v0.1.0/go.mod h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+    desk.user.write("w/go.sum", wrong);
+    let proxy = format!("file://{}", desk.tree.display());
+    let done = desk.command(&proxy, "", &BUILD).output().unwrap();
+    let said = text(&done);
+    assert_eq!(done.status.code(), Some(6), "{said}");
+    assert!(said.contains("SECURITY ERROR"), "{said}");
+    assert!(
+        said.contains("nothing else is tried") && said.contains("  came    h1:"),
+        "{said}"
+    );
+    let (summary, said) = desk.json(&proxy, "", &BUILD);
+    assert_eq!(summary["attempts"].as_array().unwrap().len(), 1, "{said}");
+    assert_eq!(summary["attempts"][0]["class"], "mismatch", "{said}");
+}
+
+#[test]
+fn what_is_the_codes_own_fault_is_passed_through_and_not_repeated() {
+    let Some(desk) = Desk::new(go::VERSIONS[2]) else {
+        return;
+    };
+    desk.user
+        .write("w/w.go", "package main\n\nfunc main() { undefined() }\n");
+    let test = "package main\n\nimport \"testing\"\n\nfunc TestX(t *testing.T) {\n\
+                \tt.Fatal(\"Get \\\"http://x/@v/list\\\": dial tcp: connection refused\")\n}\n";
+    for (command, exit) in [
+        (&["go", "build"][..], 1),
+        (&["go", "no-such-verb"], 2),
+        (&["go", "vet", "-no-such-flag"], 2),
+        (
+            &[
+                "sh",
+                "-c",
+                "echo 'dial tcp 1.2.3.4:443: i/o timeout' >&2; exit 3",
+            ],
+            3,
+        ),
+    ] {
+        let bare = Command::new(command[0])
+            .args(&command[1..])
+            .current_dir(desk.user.path("w"))
+            .env(
+                "PATH",
+                format!("{}:/usr/bin:/bin", desk.go.parent().unwrap().display()),
+            )
+            .envs([
+                ("GOPROXY", "off"),
+                ("GOFLAGS", "-mod=mod"),
+                ("GOTOOLCHAIN", "local"),
+            ])
+            .env(
+                "GOCACHE",
+                Path::new(env!("CARGO_TARGET_TMPDIR")).join("gocache"),
+            )
+            .env("GOMODCACHE", desk.user.path("mod"))
+            .output()
+            .unwrap();
+        let done = desk.command("off", "", command).output().unwrap();
+        assert_eq!(done.status.code(), Some(exit), "{command:?}");
+        assert_eq!(text(&done), text(&bare), "{command:?}");
+        assert_eq!(done.stdout, bare.stdout, "{command:?}");
+    }
+    desk.user
+        .write("w/w.go", "package main\n\nfunc main() {}\n");
+    desk.user.write("w/w_test.go", test);
+    let (summary, said) = desk.json("off", "", &["go", "test", "."]);
+    assert_eq!(summary["attempts"][0]["class"], "code", "{said}");
+    assert_eq!(summary["attempts"].as_array().unwrap().len(), 1, "{said}");
+}
+
+#[test]
+fn when_no_step_is_left_all_that_was_tried_is_said() {
+    let Some(desk) = Desk::new(go::VERSIONS[2]) else {
+        return;
+    };
+    desk.user.write(
+        "w/go.mod",
+        "module w.test\n\ngo 1.21\n\nrequire example.com/nowhere v1.0.0\n",
+    );
+    desk.user.write(
+        "w/w.go",
+        "package main\n\nimport _ \"example.com/nowhere\"\n\nfunc main() {}\n",
+    );
+    let done = desk.command(&closed(), "", &BUILD).output().unwrap();
+    let said = text(&done);
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    let last = said.lines().last().unwrap();
+    assert!(last.starts_with("goroam: "), "{said}");
+    for part in [
+        "no step is left: proxy: refused after ",
+        "; mirror: ",
+        "; vendor: ",
+    ] {
+        assert!(last.contains(part), "{part}: {last}");
+    }
+}
+
+#[test]
+fn a_vendor_folder_is_the_last_step() {
+    let Some(desk) = Desk::new(go::VERSIONS[2]) else {
+        return;
+    };
+    let tree = format!("file://{}", desk.tree.display());
+    let vendor = ["sh", "-c", "go mod tidy && go mod vendor"];
+    let done = desk
+        .command(&tree, "--tiers proxy", &vendor)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", text(&done));
+    let print = "go env GOFLAGS; [ $GOROAM_TIER = vendor ] && exec go build -o /dev/null; \
+                 echo 'go: m.test/m@v1.0.0: Get \"https://p.test/m.test/m/@v/v1.0.0.info\": dial tcp 127.0.0.1:1: connect: connection refused' >&2; exit 1";
+    let mut command = desk.command(
+        "https://p.test",
+        "--summary json --tiers proxy,vendor",
+        &["sh", "-c", print],
+    );
+    let done = command.output().unwrap();
+    let said = text(&done);
+    assert_eq!(done.status.code(), Some(0), "{said}");
+    assert!(said.contains("{\"tier\":\"vendor\",\"exit\":0,"), "{said}");
+    let out = String::from_utf8(done.stdout).unwrap();
+    assert_eq!(out, "-mod=mod\n-mod=vendor\n");
+}

@@ -1,0 +1,270 @@
+//! `goroam exec` under every way in which the lab's networks and servers fail, with real go,
+//! beside the bare go command: what each of them says, and when.
+
+// A helper of tests may panic; the table is the test's own output.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    missing_docs
+)]
+// The lab is Linux's.
+#![cfg(target_os = "linux")]
+
+#[path = "lab_exec/faults.rs"]
+mod faults;
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use faults::{FAULTS, Fault, Limit};
+use serde_json::Value;
+use support::{Lab, Laptop, Ran};
+
+/// The limits that `goroam exec` is given here, in seconds: `--connect`, `--first-byte`,
+/// `--stall` and `--retry-budget`.
+const CONNECT: u64 = 2;
+const FIRST_BYTE: u64 = 3;
+const STALL: u64 = 4;
+const BUDGET: u64 = 5;
+/// What the issue allows on top of a limit.
+const ON_TOP: Duration = Duration::from_secs(2);
+/// How much longer than the longest limit the bare go command is waited for.
+const BARE: u64 = STALL + 5;
+
+/// A project of the lab's modules with its go.sum, and the lab's tree of public modules as the
+/// mirror.
+struct Bench<'lab> {
+    laptop: Laptop<'lab>,
+    go: PathBuf,
+    project: PathBuf,
+    mirror: PathBuf,
+    runs: std::cell::Cell<u32>,
+}
+
+impl<'lab> Bench<'lab> {
+    fn new(lab: &'lab Lab, version: &str) -> Option<Bench<'lab>> {
+        let out = std::process::Command::new(support::lab::script("go"))
+            .arg(version)
+            .output()
+            .unwrap();
+        if !out.status.success() {
+            println!("skipped: no go {version} here");
+            return None;
+        }
+        let go = PathBuf::from(String::from_utf8_lossy(&out.stdout).trim());
+        let laptop = lab
+            .laptop()
+            .env("GOPROXY", "https://proxy.golang.org")
+            .env("GOSUMDB", &lab.sumdb_key("sum.golang.org"))
+            .env("GOFLAGS", "-modcacherw");
+        let bench = Bench {
+            project: laptop.home().join("w"),
+            mirror: lab.dir().join("tree/public"),
+            laptop,
+            go,
+            runs: std::cell::Cell::default(),
+        };
+        std::fs::create_dir_all(&bench.project).unwrap();
+        let write = |name: &str, text: &str| {
+            std::fs::write(bench.project.join(name), text).unwrap();
+        };
+        write(
+            "go.mod",
+            "module example.test/w\n\ngo 1.21\n\nrequire (\n\tgithub.com/BurntSushi/toml v1.2.0\n\tgithub.com/google/uuid v1.3.0\n\tgithub.com/pkg/errors v0.9.1\n)\n",
+        );
+        write(
+            "w.go",
+            "package main\n\nimport (\n\t\"github.com/BurntSushi/toml\"\n\t\"github.com/google/uuid\"\n\t\"github.com/pkg/errors\"\n)\n\nfunc main() { _, _, _ = toml.Primitive{}, uuid.Nil, errors.New(\"\") }\n",
+        );
+        // Complete go.sum, and a warm build cache: what is measured is the network.
+        let tree = format!("GOPROXY=file://{}", bench.mirror.display());
+        let made = bench.go_in_project(
+            &[&tree, "GOSUMDB=off", "GOFLAGS=-mod=mod -modcacherw"],
+            "go build ./...",
+        );
+        assert!(made.status.success(), "{}", made.stderr);
+        Some(bench)
+    }
+
+    /// A shell's command line in the project, with an empty module cache.
+    fn go_in_project(&self, env: &[&str], line: &str) -> Ran {
+        let run = self.runs.get() + 1;
+        self.runs.set(run);
+        let cache = self.laptop.home().join(format!("cache-{run}"));
+        let path = format!("PATH={}:/usr/bin:/bin", self.go.parent().unwrap().display());
+        let cache = format!("GOMODCACHE={}", cache.display());
+        let line = format!("cd '{}' && {line}", self.project.display());
+        let mut args = vec![path.as_str(), &cache];
+        args.extend(env);
+        args.extend(["sh", "-c", &line]);
+        self.laptop.run("env", &args)
+    }
+
+    /// The bare go command; `None`: it was still waiting.
+    fn bare(&self) -> (Option<i32>, Ran) {
+        let ran = self.go_in_project(&[], &format!("timeout -k 1 {BARE} go build -o /dev/null ."));
+        let code = ran
+            .status
+            .code()
+            .filter(|code| *code != 124 && *code != 137);
+        (code, ran)
+    }
+
+    fn exec(&self, tiers: &str) -> (Value, Ran) {
+        let line = format!(
+            "exec '{}' exec --summary json --tiers {tiers} --mirror '{}' --connect {CONNECT}s --first-byte {FIRST_BYTE}s --stall {STALL}s --retry-budget {BUDGET}s -- go build -o /dev/null .",
+            support::goroam_bin().display(),
+            self.mirror.display()
+        );
+        let ran = self.go_in_project(&[], &line);
+        let last = ran.stderr.lines().last().unwrap_or_default();
+        let summary = serde_json::from_str(last).unwrap_or_else(|error| {
+            panic!("{error}: {last}\n{}", ran.stderr);
+        });
+        (summary, ran)
+    }
+}
+
+/// How long a fault may keep `goroam exec`, beyond what a build from the mirror takes.
+fn allowed(fault: &Fault) -> Duration {
+    Duration::from_secs(match fault.limit {
+        Limit::None => 0,
+        Limit::Connect => CONNECT,
+        Limit::FirstByte => FIRST_BYTE,
+        Limit::Stall => STALL,
+        Limit::Budget => BUDGET,
+        Limit::Slow(seconds) => seconds,
+    })
+}
+
+fn one_line(ran: &Ran) -> String {
+    let told = |line: &&str| !line.starts_with("go: downloading") && !line.trim().is_empty();
+    let line = ran.stderr.lines().find(told).unwrap_or("(nothing)");
+    let line = line.replace("github.com/", "");
+    line.chars().take(60).collect()
+}
+
+/// Runs each fault; returns what was not as it should be.
+fn all(lab: &Lab, version: &str, chosen: impl Fn(&Fault) -> bool) -> Option<Vec<String>> {
+    let bench = Bench::new(lab, version)?;
+    lab.travel("airplane");
+    let (_, quiet) = bench.exec("mirror");
+    assert!(quiet.status.success(), "{}", quiet.stderr);
+    let alone = quiet.took;
+    let mut wrong = Vec::new();
+    println!(
+        "go {version}; from the mirror alone {:.1} s",
+        alone.as_secs_f64()
+    );
+    println!(
+        "{:20} {:>13} {:>7}  {:8} {:11} {:>7}",
+        "fault", "bare go", "", "exec", "class", ""
+    );
+    for fault in FAULTS.iter().filter(|fault| chosen(fault)) {
+        lab.travel(fault.place);
+        (fault.set)(lab);
+        let (bare, said) = bench.bare();
+        let (summary, ran) = bench.exec("proxy,mirror");
+        calm(lab, fault.place);
+        let first = &summary["attempts"][0];
+        let got = (
+            summary["tier"].as_str().unwrap_or_default(),
+            first["class"].as_str().unwrap_or_default(),
+            ran.status.code().unwrap_or(-1),
+        );
+        println!(
+            "{:20} {:>13} {:5.1} s  {:8} {:11} {:5.1} s  {}",
+            fault.name,
+            bare.map_or("still waiting".to_owned(), |code| format!("exit {code}")),
+            said.took.as_secs_f64(),
+            format!("{} {}", got.0, got.2),
+            got.1,
+            ran.took.as_secs_f64(),
+            one_line(&said),
+        );
+        if got.0 != fault.tier || !fault.classes.contains(&got.1) || got.2 != fault.exit {
+            wrong.push(format!(
+                "{}: wanted {} {:?} {}, got {got:?}\n{}",
+                fault.name, fault.tier, fault.classes, fault.exit, ran.stderr
+            ));
+        }
+        // What goroam is for: it builds where go does not.
+        if (bare == Some(0)) != fault.bare_builds {
+            wrong.push(format!(
+                "{}: the bare go: {bare:?}\n{}",
+                fault.name, said.stderr
+            ));
+        }
+        let most = alone + allowed(fault) + ON_TOP;
+        if ran.took > most {
+            wrong.push(format!(
+                "{}: took {:?}, not {most:?}\n{}",
+                fault.name, ran.took, ran.stderr
+            ));
+        }
+    }
+    Some(wrong)
+}
+
+/// Takes back what the fault did.
+fn calm(lab: &Lab, place: &str) {
+    match place {
+        "home" => {
+            lab.net(&["fault", "home", "all", "pass", "public"]);
+            lab.dns("home", "ok");
+        }
+        "office" => drop(lab.net(&["office-mode", "unreachable"])),
+        "hotspot" => drop(lab.net(&["hotspot-mode", "portal302"])),
+        _ => {}
+    }
+}
+
+fn check(version: &str, chosen: impl Fn(&Fault) -> bool) {
+    let Some(lab) = Lab::get() else { return };
+    let Some(wrong) = all(&lab, version, chosen) else {
+        return;
+    };
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn exec_saves_a_build_under_each_fault_where_go_fails_or_hangs() {
+    check("1.27.3", |_| true);
+}
+
+#[test]
+fn exec_saves_a_build_with_older_go_commands_too() {
+    let few = [
+        "hang",
+        "reset",
+        "503",
+        "hotspot-portal200",
+        "badzip",
+        "trunczip",
+        "expired",
+        "dns-silent",
+    ];
+    for version in ["1.21.13", "1.24.11"] {
+        check(version, |fault| few.contains(&fault.name));
+    }
+}
+
+/// The tree that is used as the mirror must be one: nothing of this test works otherwise.
+#[test]
+fn the_labs_tree_has_what_the_project_needs() {
+    let Some(lab) = Lab::get() else { return };
+    let tree: &Path = &lab.dir().join("tree/public");
+    for file in [
+        "github.com/pkg/errors/@v/v0.9.1.zip",
+        "github.com/!burnt!sushi/toml/@v/v1.2.0.zip",
+    ] {
+        assert!(tree.join(file).is_file(), "{file}");
+    }
+}

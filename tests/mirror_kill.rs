@@ -1,0 +1,229 @@
+//! `goroam mirror add`, killed at any point: what go could build it still can, and the next one
+//! completes.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says why it fails, and how often it killed"
+)]
+
+#[path = "support/go.rs"]
+mod go;
+#[path = "support/mirror_scene.rs"]
+mod mirror_scene;
+#[path = "support/project.rs"]
+mod project;
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use goroam::job::mirror::{File, Layout};
+use mirror_scene::{Scene, json};
+use project::{User, answer};
+
+/// How long the suite kills, unless `GOROAM_KILLS` says how often.
+const SPAN: Duration = Duration::from_secs(45);
+/// After so many kills the mirror is begun anew, so that each stage of filling it is met.
+const ROUND: u32 = 10;
+
+/// Pseudo-random, and the same in each run that starts from the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % most.max(1)
+    }
+}
+
+#[test]
+fn a_thousand_kills_lose_nothing() {
+    let Some(scene) = Scene::set() else { return };
+    let project = scene.project();
+    // What the cache holds is there in a moment, so the kills meet the storing, not go.
+    let started = Instant::now();
+    scene.goroam(&project, "add --from .", 0);
+    let whole = started.elapsed();
+    let warm = Instant::now();
+    std::fs::remove_dir_all(scene.mirror()).unwrap();
+    scene.goroam(&project, "add --from .", 0);
+    let span = warm.elapsed();
+    let wanted = std::env::var("GOROAM_KILLS")
+        .ok()
+        .map(|n| n.parse::<u32>().unwrap());
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let (mut kills, mut met, mut late) = (0, [0_u32; 4], 0);
+    let begin = Instant::now();
+    while wanted.map_or(begin.elapsed() < SPAN, |wanted| kills < wanted) {
+        if kills % ROUND == 0 {
+            std::fs::remove_dir_all(scene.mirror()).unwrap();
+        }
+        let before = versions(&scene.mirror());
+        let micros = u64::try_from(span.as_micros()).unwrap();
+        let ended = kill_after(&scene, &project, Duration::from_micros(dice.below(micros)));
+        kills += 1;
+        late += u32::from(ended);
+        let after = versions(&scene.mirror());
+        met[stage(&scene.mirror(), after.len(), ended)] += 1;
+        for version in &before {
+            assert!(
+                after.contains(version),
+                "kill {kills} lost {}",
+                version.display()
+            );
+        }
+        whole_versions(&scene.mirror());
+        // A whole check by go itself and by `mirror verify` costs a second: now and then.
+        if kills % ROUND == 0 {
+            complete(&scene, &project, kills);
+        }
+    }
+    complete(&scene, &project, kills);
+    println!(
+        "{kills} kills in {:.0} s ({late} came too late); they met: no version yet {}, some {}, \
+         all but the lists {}, all {}; one add takes {} ms, with go's downloads {} ms",
+        begin.elapsed().as_secs_f64(),
+        met[0],
+        met[1],
+        met[2],
+        met[3],
+        span.as_millis(),
+        whole.as_millis()
+    );
+    assert!(kills >= wanted.unwrap_or(10), "only {kills} kills");
+}
+
+/// Starts an add and kills it after a while; `true`: it had ended by itself.
+fn kill_after(scene: &Scene, project: &Path, after: Duration) -> bool {
+    let mut command = scene.user.goroam_command(&scene.go, project);
+    let mirror = scene.mirror();
+    command
+        .args(["mirror", "add", "--from", ".", "--mirror"])
+        .arg(mirror);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    std::thread::sleep(after);
+    let ended = child.try_wait().unwrap().is_some();
+    let _ = child.kill();
+    child.wait().unwrap();
+    ended
+}
+
+/// How far it had come, for the report.
+fn stage(mirror: &Path, versions: usize, ended: bool) -> usize {
+    match (versions, ended) {
+        (0, _) => 0,
+        (_, true) => 3,
+        _ if mirror.join(".goroam/unlisted").exists() => 2,
+        _ => 1,
+    }
+}
+
+/// Every `.info` in it.
+fn versions(mirror: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    let mut folders = vec![mirror.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() && path.file_name().is_some_and(|name| name != ".goroam") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "info") {
+                all.push(path);
+            }
+        }
+    }
+    all.sort();
+    all
+}
+
+/// What has an `.info` has a whole go.mod; a zip has its hash and is what it says.
+fn whole_versions(mirror: &Path) {
+    for info in versions(mirror) {
+        let text = std::fs::read_to_string(&info).unwrap();
+        json(&text);
+        let go_mod = std::fs::read_to_string(info.with_extension("mod")).unwrap();
+        assert!(go_mod.starts_with("module "), "{}", info.display());
+        let zip = info.with_extension("zip");
+        if zip.exists() {
+            let noted = std::fs::read_to_string(info.with_extension("ziphash")).unwrap();
+            assert_eq!(
+                goroam::job::modzip::h1_of(&zip).unwrap(),
+                noted,
+                "{}",
+                zip.display()
+            );
+        }
+    }
+}
+
+/// The next add completes: nothing unfinished is left, `mirror verify` finds nothing, and the
+/// project builds from the mirror alone.
+fn complete(scene: &Scene, project: &Path, kills: u32) {
+    scene.goroam(project, "add --from .", 0);
+    let left = std::fs::read_dir(scene.mirror().join(".goroam/new"))
+        .unwrap()
+        .count();
+    assert_eq!(left, 0, "after {kills} kills");
+    assert!(!scene.mirror().join(".goroam/unlisted").exists());
+    whole_versions(&scene.mirror());
+    let key = scene.world.key();
+    let args = ["mirror", "verify", "--mirror"];
+    let mut verify = scene.user.goroam_command(&scene.go, project);
+    let output = verify
+        .env("GOSUMDB", key)
+        .args(args)
+        .arg(scene.mirror())
+        .output()
+        .unwrap();
+    answer(output).unwrap();
+    let away = scene.user.away(&scene.mirror()).at(&scene.path("away"));
+    let modules = away.home.join("go");
+    if modules.exists() {
+        std::fs::remove_dir_all(modules).unwrap();
+    }
+    away.go(&scene.go, project, "build ./...").unwrap();
+}
+
+#[test]
+fn a_mirror_that_is_being_filled_always_serves_what_it_had() {
+    let Some(scene) = Scene::set() else { return };
+    let (project, home) = (scene.project(), scene.path("home"));
+    scene.goroam(&home, "add github.com/google/uuid@v1.3.0", 0);
+    let query = |away: &User, args: &str| away.go(&scene.go, &away.home, args);
+    let mut filling: Vec<_> = (0..2)
+        .map(|_| {
+            let mut command = scene.user.goroam_command(&scene.go, &project);
+            command
+                .args(["mirror", "add", "--from", ".", "--mirror"])
+                .arg(scene.mirror());
+            command
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let mut looks = 0;
+    while filling
+        .iter_mut()
+        .any(|one| one.try_wait().unwrap().is_none())
+    {
+        let away = scene.away(&format!("away-{looks}"));
+        query(&away, "mod download github.com/google/uuid@v1.3.0").unwrap();
+        let latest = query(&away, "list -m github.com/google/uuid@latest").unwrap();
+        assert_eq!(latest.trim(), "github.com/google/uuid v1.3.0");
+        looks += 1;
+    }
+    println!("looked {looks} times while two were adding");
+    for mut one in filling {
+        assert!(one.wait().unwrap().success());
+    }
+    assert!(looks > 0);
+    let layout = Layout::new(scene.mirror());
+    let module = goroam::gomod::ModuleVersion::new("golang.org/x/text", "v0.7.0");
+    assert!(layout.file(&module, File::Info).unwrap().is_file());
+}
