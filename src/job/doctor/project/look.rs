@@ -130,7 +130,13 @@ impl Look<'_> {
             let lines = [&work.go, &work.toolchain];
             wants.extend(asked(&file.place, lines.into_iter().flatten()));
             let used = work.r#use.iter().take(MOST_MODULES);
-            let used = used.map(|folder| file.folder.join(&folder.value).join("go.mod"));
+            let used = used.map(|folder| {
+                file.folder
+                    .join(&folder.value)
+                    .join("go.mod")
+                    .components()
+                    .collect()
+            });
             modules = used.collect();
             project.files.push(file);
         }
