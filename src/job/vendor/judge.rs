@@ -281,7 +281,12 @@ fn file(
         Some(held) if held.print.with_lf == print.with_lf => finding(
             Code::LineEnds,
             "only its line ends differ (CR LF and LF): most likely git changed them on checkout (core.autocrlf)",
-            "write `vendor/** -text` into .gitattributes, then `git rm -r --cached -q vendor && git add vendor` and check vendor/ out again",
+            &[
+                "write `vendor/** -text` into .gitattributes, then ",
+                again,
+                " writes it anew",
+            ]
+            .concat(),
         ),
         Some(_) if local => finding(
             Code::OutOfDate,
