@@ -63,7 +63,11 @@ fn a_thousand_kills_lose_nothing() {
         }
         let before = versions(&scene.mirror());
         let micros = u64::try_from(span.as_micros()).unwrap();
-        let ended = kill_after(&scene, &project, Duration::from_micros(dice.below(micros)));
+        // Every other one falls into the storing, which is the shorter part.
+        let stores = kills % 2 == 0;
+        let most = if stores { micros / 8 } else { micros };
+        let after = Duration::from_micros(dice.below(most));
+        let ended = kill_after(&scene, &project, stores, after);
         kills += 1;
         late += u32::from(ended);
         let after = versions(&scene.mirror());
@@ -116,8 +120,9 @@ fn small_project(scene: &Scene) -> PathBuf {
     folder
 }
 
-/// Starts an add and kills it after a while; `true`: it had ended by itself.
-fn kill_after(scene: &Scene, project: &Path, after: Duration) -> bool {
+/// Starts an add and kills it after a while, counted from its start or from when it begins to
+/// store; `true`: it had ended by itself.
+fn kill_after(scene: &Scene, project: &Path, stores: bool, after: Duration) -> bool {
     let mut command = scene.user.goroam_command(&scene.go, project);
     let mirror = scene.mirror();
     command
@@ -125,6 +130,10 @@ fn kill_after(scene: &Scene, project: &Path, after: Duration) -> bool {
         .arg(mirror);
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
+    let note = scene.mirror().join(".goroam/unlisted");
+    while stores && !note.exists() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_micros(200));
+    }
     std::thread::sleep(after);
     let ended = child.try_wait().unwrap().is_some();
     let _ = child.kill();
