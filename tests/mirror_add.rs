@@ -159,7 +159,7 @@ fn a_cache_that_was_changed_after_go_looked_at_it_is_refused() {
     let mut user = scene.user.clone();
     user.gosumdb = "off".to_owned();
     let said = scene.as_user(&user, &home, "add github.com/google/uuid@v1.3.0", 6);
-    assert!(said.contains("v1.3.0.ziphash: h1:"), "{said}");
+    assert!(said.contains("v1.3.0.ziphash:"), "{said}");
     assert!(!scene.file("github.com/google/uuid/@v/v1.3.0.info").exists());
 }
 
