@@ -1,6 +1,7 @@
 //! Networks that swallow packets, in a network namespace of the test's own: real go, `ip`.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stdout, reason = "a test says why it is skipped")]
 
 #[path = "support/cli.rs"]
 mod cli;

@@ -2,6 +2,7 @@
 //! not. Real go, servers that misbehave.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stdout, reason = "a test says why it is skipped")]
 
 #[path = "support/cli.rs"]
 mod cli;
@@ -136,7 +137,8 @@ const DOWNLOAD: &str = "exec go mod download example.com/m@v1.1.0";
 #[test]
 fn a_hang_is_ended_within_its_limit() {
     let limits = "--tiers proxy --connect 1s --first-byte 1s --stall 2s";
-    let modes: [(&str, fn(TcpStream), u64); 4] = [
+    type Mode = (&'static str, fn(TcpStream), u64);
+    let modes: [Mode; 4] = [
         ("accepts and says nothing", hold, 1),
         (
             "headers, then silence",

@@ -2,6 +2,7 @@
 //! the lab's real modules as the mirror.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stdout, reason = "a test says why it is skipped")]
 
 #[path = "support/cli.rs"]
 mod cli;

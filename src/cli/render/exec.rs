@@ -47,7 +47,21 @@ pub(in crate::cli) fn exec_summary(
             said(BAD, &text)
         }
         Class::Mismatch => mismatch(last),
-        _ => {
+        Class::Timeout
+        | Class::Refused
+        | Class::Dns
+        | Class::Reset
+        | Class::Unreachable
+        | Class::Auth
+        | Class::Busy
+        | Class::Server
+        | Class::Client
+        | Class::NotFound
+        | Class::Tls
+        | Class::Portal
+        | Class::Corrupt
+        | Class::Stalled
+        | Class::Config => {
             let all: Vec<String> = summary.attempts.iter().map(self::tried).collect();
             let mut text = format!("{}; no step is left: {}", what(last), all.join("; "));
             if !summary.left_out.is_empty() {

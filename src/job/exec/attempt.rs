@@ -126,7 +126,7 @@ impl<'a> Attempt<'a> {
                 None => command.env_remove(name),
             };
         }
-        let json = args.iter().any(|arg| is_json(arg));
+        let json = args.iter().any(is_json);
         #[cfg(unix)]
         {
             let (pty, stderr) = stderr(&mut command)?;
@@ -189,7 +189,7 @@ impl<'a> Attempt<'a> {
                         return None;
                     }
                 }
-                other => self.hear(other),
+                Told::Pass { .. } | Told::Resized => self.hear(told),
             }
             let tick = tokio::time::sleep(pace);
             told = tokio::select! {

@@ -47,12 +47,12 @@ pub(super) fn pass(out: Out, mut bytes: &[u8]) -> io::Result<()> {
             continue;
         }
         let error = io::Error::last_os_error();
-        match error.kind() {
-            io::ErrorKind::Interrupted => {}
-            // Whoever gave us the pipe has made it non-blocking (node does). It is the command's
-            // as well, so it stays so.
-            io::ErrorKind::WouldBlock => wait_for_room(fd),
-            _ => return Err(error),
+        // Whoever gave us the pipe has made it non-blocking (node does). It is the command's as
+        // well, so it stays so.
+        if error.kind() == io::ErrorKind::WouldBlock {
+            wait_for_room(fd);
+        } else if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
         }
     }
     Ok(())

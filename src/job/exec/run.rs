@@ -222,17 +222,17 @@ async fn undisturbed<T>(signals: &mut Signals, work: impl Future<Output = T>) ->
 impl Summary {
     /// The exit code that an attempt stands for, should it be the last.
     fn ended(&mut self, ended: &Ended, attempt: &Attempt) {
-        self.exit = match attempt.class {
-            Class::Mismatch => MISMATCH,
-            // The signal was ours.
-            _ if ended.stuck.is_some() => FAILED,
-            _ => attempt.exit,
+        // The signal that ended a stuck one was ours.
+        self.exit = match (attempt.class == Class::Mismatch, ended.stuck) {
+            (true, _) => MISMATCH,
+            (false, Some(_)) => FAILED,
+            (false, None) => attempt.exit,
         };
-        self.signal = match ended.exit {
-            Exit::Signal(signal) if ended.stuck.is_none() => Some(signal),
-            _ => None,
-        }
-        .filter(|signal| SHARED.contains(signal));
+        let signal = match ended.exit {
+            Exit::Signal(signal) => Some(signal),
+            Exit::Code(_) => None,
+        };
+        self.signal = signal.filter(|signal| ended.stuck.is_none() && SHARED.contains(signal));
     }
 
     fn interrupted(&mut self, by: Option<i32>) {
@@ -243,9 +243,9 @@ impl Summary {
     }
 
     fn not_started(&mut self, tier: Tier, error: &io::Error) {
-        self.exit = match error.kind() {
-            io::ErrorKind::NotFound => NOT_FOUND,
-            _ => NOT_EXECUTABLE,
+        self.exit = match error.kind() == io::ErrorKind::NotFound {
+            true => NOT_FOUND,
+            false => NOT_EXECUTABLE,
         };
         self.attempts.push(Attempt {
             tier,

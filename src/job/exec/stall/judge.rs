@@ -152,7 +152,7 @@ impl Judge {
             let (what, limit) = self.waits(socket.state);
             let since = match what {
                 What::Name => self.resolving?,
-                _ => self.since.get(&socket.id)?.0,
+                What::Connection | What::Answer | What::Rest => self.since.get(&socket.id)?.0,
             };
             let silent = sample.at.saturating_sub(since.max(quiet));
             (silent >= limit).then_some(Stuck {

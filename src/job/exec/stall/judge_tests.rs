@@ -1,4 +1,7 @@
-use super::*;
+use std::time::Duration;
+
+use super::super::sample::{Sample, Socket, State};
+use super::{Judge, Limits, What};
 
 const LIMITS: Limits = Limits {
     connect: Duration::from_secs(3),
