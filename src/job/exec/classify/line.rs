@@ -59,7 +59,7 @@ pub(super) fn telling(said: &Said<'_>) -> String {
             .filter(|line| !line.is_empty() && !is_noise(line))
     };
     let placed = lines().find(|line| super::form::placed(line).is_some());
-    let line = placed.or_else(|| lines().last());
+    let line = placed.or_else(|| lines().next_back());
     shown(line.unwrap_or_default())
 }
 

@@ -65,7 +65,7 @@ fn judge(lead: Lead, first: &str, rest: &str, behind: &[&str], said: &Said<'_>) 
     let body = joined(rest, more);
     let (class, url, before) = match lead {
         Lead::Verifying | Lead::Security => (sums::own_block(rest, behind)?, None, rest),
-        _ => says(lead, &body, behind, said)?,
+        Lead::Go | Lead::Place | Lead::Import | Lead::Module => says(lead, &body, behind, said)?,
     };
     let (module, version) = about(before);
     Some(Finding {
