@@ -56,13 +56,10 @@ pub(super) fn goflags(value: &str) -> Vec<Fault> {
 }
 
 /// GOFLAGS without its `-mod=…`, for those who are about to add another one. Words that hold a
-/// space are quoted as they were.
-///
-/// # Errors
-/// When a quote is not closed: go would refuse to run.
-pub fn without_mod(value: &str) -> Result<String, ()> {
+/// space are quoted as they were. `None` when a quote is not closed: go would refuse to run.
+pub fn without_mod(value: &str) -> Option<String> {
     let mut out = String::with_capacity(value.len());
-    for (at, word) in split_quoted(value)? {
+    for (at, word) in split_quoted(value).ok()? {
         let flag = word.strip_prefix("--").or_else(|| word.strip_prefix('-'));
         if flag.is_some_and(|flag| flag == "mod" || flag.starts_with("mod=")) {
             continue;
@@ -79,7 +76,7 @@ pub fn without_mod(value: &str) -> Result<String, ()> {
         out.push_str(word);
         out.extend(quote);
     }
-    Ok(out)
+    Some(out)
 }
 
 /// `cmd/internal/quoted.Split`: words with their offsets; quotes count at the start of a word.

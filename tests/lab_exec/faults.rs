@@ -308,15 +308,19 @@ pub(crate) const FAULTS: &[Fault] = &[
         "office-unreachable",
         "office",
         |lab| office(lab, "unreachable"),
-        &["unreachable"],
-        Limit::None,
+        &["unreachable", "timeout"],
+        // A Linux router answers one such packet a second (net.ipv4.route.error_cost), so that a
+        // first packet goes without an answer and is sent again after one second and three.
+        Limit::Slow(5),
     ),
     saved(
         "office-prohibit",
         "office",
         |lab| office(lab, "prohibit"),
-        &["unreachable"],
-        Limit::None,
+        &["unreachable", "timeout"],
+        // A Linux router answers one such packet a second (net.ipv4.route.error_cost), so that a
+        // first packet goes without an answer and is sent again after one second and three.
+        Limit::Slow(5),
     ),
     saved(
         "office-drop",

@@ -41,7 +41,20 @@ pub fn suspicion(seen: &Seen, proxies: &[String]) -> Vec<String> {
             urls
         }
         // A redirect led to a place that is no proxy's: perhaps to a login page that is not there.
-        _ => match &seen.url {
+        Class::Ok
+        | Class::Timeout
+        | Class::Refused
+        | Class::Dns
+        | Class::Reset
+        | Class::Unreachable
+        | Class::Auth
+        | Class::Server
+        | Class::Client
+        | Class::NotFound
+        | Class::Tls
+        | Class::Stalled
+        | Class::Config
+        | Class::Code => match &seen.url {
             Some(url) if is_http(url) && !is_a_file(url) && !url.contains("?go-get=1") => {
                 of_the_module(seen, proxies, &[".info", ".mod"])
             }

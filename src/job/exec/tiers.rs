@@ -176,7 +176,7 @@ fn vendor(frozen: &Frozen, around: &Around) -> Result<Vec<(&'static str, String)
         return Err("the module has no vendor/modules.txt; go mod vendor makes it".to_owned());
     }
     let mut goflags = without_mod(frozen.get("GOFLAGS"))
-        .map_err(|()| "GOFLAGS holds a quote that is not closed".to_owned())?;
+        .ok_or_else(|| "GOFLAGS holds a quote that is not closed".to_owned())?;
     if !goflags.is_empty() {
         goflags.push(' ');
     }

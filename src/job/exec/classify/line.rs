@@ -1,6 +1,5 @@
 //! Lines, freed from what wrappers put around them.
 
-use super::said::Said;
 use crate::model::mask;
 
 /// Characters of a telling line that are shown.
@@ -47,20 +46,6 @@ pub(super) fn shown(text: &str) -> String {
         Some((end, _)) => format!("{}…", &masked[..end]),
         None => masked,
     }
-}
-
-/// The line that tells best why code failed: the first complaint with a place, else the last
-/// line that is no noise.
-pub(super) fn telling(said: &Said<'_>) -> String {
-    let text = cleaned(said.stderr) + "\n" + &cleaned(said.build_output);
-    let lines = || {
-        text.lines()
-            .map(str::trim_end)
-            .filter(|line| !line.is_empty() && !is_noise(line))
-    };
-    let placed = lines().find(|line| super::form::placed(line).is_some());
-    let line = placed.or_else(|| lines().last());
-    shown(line.unwrap_or_default())
 }
 
 /// What go says while all goes well.

@@ -7,6 +7,7 @@
 //!
 //! Only go's own statements count (`form`); a test, a linter or a program that prints
 //! "connection refused" is `code`.
+mod finding;
 mod form;
 mod json;
 mod line;
@@ -15,6 +16,7 @@ mod seen;
 mod settings;
 mod statement;
 mod sums;
+mod telling;
 mod vcs;
 mod words;
 
@@ -23,7 +25,7 @@ pub use said::{Exit, Said};
 pub use seen::{Hashes, Seen};
 
 use super::class::Class;
-use statement::Finding;
+use finding::Finding;
 
 /// Judges one run.
 ///
@@ -42,7 +44,7 @@ pub fn classify(said: &Said<'_>) -> Seen {
         (Some(finding), None) => sums::with_hashes(finding),
         (Some(finding), Some(_)) if finding.class == Class::Mismatch => sums::with_hashes(finding),
         (_, Some(why)) => Seen::plain(Class::Stalled, line::shown(why)),
-        (None, None) => Seen::plain(Class::Code, line::telling(said)),
+        (None, None) => Seen::plain(Class::Code, telling::telling(said)),
     }
 }
 

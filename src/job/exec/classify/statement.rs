@@ -1,21 +1,11 @@
 //! go's statements in a text, and what each one says.
 
 use super::super::class::Class;
+use super::finding::Finding;
 use super::form::{self, Lead};
 use super::json::told_in_json;
 use super::said::Said;
 use super::{line, settings, sums, vcs, words};
-
-/// One statement of go's that says what failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Finding {
-    pub(super) class: Class,
-    /// The whole statement, its first line with its prefix.
-    pub(super) text: String,
-    pub(super) url: Option<String>,
-    pub(super) module: Option<String>,
-    pub(super) version: Option<String>,
-}
 
 /// All that go said that is a failure of the network, of what came, or of the settings.
 pub(super) fn findings(said: &Said<'_>) -> Vec<Finding> {
@@ -65,7 +55,7 @@ fn judge(lead: Lead, first: &str, rest: &str, behind: &[&str], said: &Said<'_>) 
     let body = joined(rest, more);
     let (class, url, before) = match lead {
         Lead::Verifying | Lead::Security => (sums::own_block(rest, behind)?, None, rest),
-        _ => says(lead, &body, behind, said)?,
+        Lead::Go | Lead::Place | Lead::Import | Lead::Module => says(lead, &body, behind, said)?,
     };
     let (module, version) = about(before);
     Some(Finding {

@@ -1,9 +1,9 @@
 //! Checksums that do not match (modfetch/fetch.go, modfetch/sumdb.go, x/mod/sumdb).
 
 use super::super::class::Class;
+use super::finding::Finding;
 use super::line;
 use super::seen::{Hashes, Seen};
-use super::statement::Finding;
 
 /// The hash of an empty go.mod (modfetch/fetch.go:emptyGoModHash): what a server that answers
 /// everything with 200 and nothing looks like.

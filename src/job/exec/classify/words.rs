@@ -96,10 +96,9 @@ fn phrase(text: &str) -> Option<Class> {
         .iter()
         .find(|(phrase, _)| phrase.eq_ignore_ascii_case(text))?;
     // The proxy does not say this of the file, but of the host: it may not be reached so.
-    Some(match by_number(*status) {
-        Class::NotFound => Class::Client,
-        class => class,
-    })
+    let class = by_number(*status);
+    let is_file = class == Class::NotFound;
+    Some(if is_file { Class::Client } else { class })
 }
 
 fn known(text: &str) -> Option<Class> {
