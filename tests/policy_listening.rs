@@ -96,7 +96,7 @@ fn a_proxy_on_this_machine_is_used_while_it_listens() {
         let out = run(Path::new(env!("CARGO_BIN_EXE_goroam")), &["once", "--json"]);
         let said: Result<Value, _> = serde_json::from_slice(&out.stdout);
         let said = said.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&out.stderr)));
-        said["status"]["profile"].as_str().unwrap().to_owned()
+        said["profile"].as_str().unwrap().to_owned()
     };
     let asks = || {
         let out = run(&go, &["list", "-m", "-versions", "a.test/b"]);
