@@ -92,7 +92,7 @@ fn the_mirror_is_filled_where_it_is_allowed_and_nowhere_else() {
     let ready = laptop.goroam(&["ready", folder]);
     assert_eq!(ready.status.code(), Some(1), "{}", ready.stdout);
     assert!(
-        ready.stdout.contains("missing github.com/BurntSushi/toml"),
+        ready.stdout.contains("github.com/BurntSushi/toml v"),
         "{}",
         ready.stdout
     );
@@ -155,6 +155,8 @@ fn it_stops_at_once_when_the_network_goes_and_when_the_agent_ends() {
     laptop.goroam(&["ready", app.to_str().unwrap()]);
     let agent = laptop.agent();
     for last in [false, true] {
+        // The file still says what was set at home before: the agent must have been here.
+        laptop.wait_env("offline", KEPT, |env| env["GOPROXY"].starts_with("file:"));
         lab.travel("home");
         laptop.wait_for("GOPROXY", PUBLIC, SOON);
         // What it asks for never comes.
