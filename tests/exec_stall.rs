@@ -250,12 +250,7 @@ fn the_whole_group_is_gone_before_the_next_step() {
         .output()
         .unwrap();
     let said = String::from_utf8(done.stdout).unwrap();
-    assert_eq!(
-        said,
-        "2\n",
-        "{}",
-        String::from_utf8_lossy(&done.stderr)
-    );
+    assert_eq!(said, "2\n", "{}", String::from_utf8_lossy(&done.stderr));
     assert_eq!(done.status.code(), Some(0));
 }
 
