@@ -119,12 +119,12 @@ fn what_is_kept_of_the_checksum_database_proves_others_and_is_looked_at_itself()
         .join("go/pkg/mod/cache/download/sumdb/sum.golang.org");
     let lookup = database.join("lookup/github.com/google/uuid@v1.3.0");
     let head = laptop.home().join("go/pkg/sumdb/sum.golang.org/latest");
-    let mut tiles = vec![database.join("tile/8/0")];
-    while tiles[0].is_dir() {
-        let inside = std::fs::read_dir(&tiles[0]).unwrap().next().unwrap();
-        tiles[0] = inside.unwrap().path();
+    let mut tile = database.join("tile/8/0");
+    while tile.is_dir() {
+        let inside = std::fs::read_dir(&tile).unwrap().next().unwrap();
+        tile = inside.unwrap().path();
     }
-    for victim in [&lookup, &head, &tiles[0]] {
+    for victim in [&lookup, &head, &tile] {
         let kept = std::fs::read(victim).expect("go keeps it");
         std::fs::write(victim, "<html>please log in</html>\n").unwrap();
         drop(std::fs::remove_file(app.join("go.sum")));

@@ -39,10 +39,10 @@ pub(super) fn info(bytes: &[u8], path: &str, version: &str) -> Option<String> {
         return Some("holds no JSON object".to_owned());
     };
     // encoding/json does not mind the case of a name; the last one counts.
-    let named = object
+    let mut named = object
         .iter()
         .filter(|(name, _)| name.eq_ignore_ascii_case("Version"));
-    let named = named.last().and_then(|(_, value)| value.as_str());
+    let named = named.next_back().and_then(|(_, value)| value.as_str());
     match named {
         Some(named) if named == version => None,
         // Where the path does not fit the version, go asks and is told another name

@@ -126,7 +126,7 @@ impl Records {
     pub(super) fn word(&self, module: &ModuleVersion, of: Hashed, hash: &str) -> Word {
         match self.of_database(module, of, hash) {
             Word::Unknown => self.of_go_sum(module, of, hash),
-            known => known,
+            known @ (Word::Right | Word::Wrong { .. }) => known,
         }
     }
 

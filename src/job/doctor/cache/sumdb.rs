@@ -76,13 +76,13 @@ fn broken(
     let bytes = read(path, MOST).ok().flatten()?;
     let ill = wrong(&bytes)?;
     let piece = Piece::of(path.to_owned(), Some(&bytes)).ok()?;
-    let why = match code {
-        Code::SumdbLatest => format!(
+    let why = match code == Code::SumdbLatest {
+        true => format!(
             "go fails with “reading tree note” at every module that is not in go.sum, until it is \
              deleted. With it goes what go remembers of {database}: it will take the next tree \
              that is signed."
         ),
-        _ => format!(
+        false => format!(
             "go fails where it wants {database} to prove a module, on any network, until it is \
              deleted."
         ),
