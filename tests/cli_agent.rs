@@ -31,6 +31,7 @@ impl Agent {
             policy: user.policy(),
             policy_named: false,
             state: user.path("state"),
+            data: user.path("data"),
             runtime: user.path("run/goroam"),
         };
         let (status, seen) = watch::channel(office(user));
