@@ -12,6 +12,7 @@ const LINE: usize = 4 << 10;
 
 /// What go's failures hold, and little else: a request's URL, a lookup, a checksum, a download.
 const MARKS: [&str; 8] = [
+    "go: ",
     "/@v/",
     "/@latest",
     "/sumdb/",
@@ -19,7 +20,6 @@ const MARKS: [&str; 8] = [
     "checksum mismatch",
     "module lookup disabled",
     "dial tcp",
-    "go: ",
 ];
 
 /// Lines behind a telling one that belong to it: the hashes behind `checksum mismatch`, the
@@ -123,13 +123,16 @@ pub(super) fn next_line<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
 /// Up to which size of all that is kept a line is worth keeping; `None` if it tells nothing. A
 /// mismatch has room of its own, however much else was said: it decides.
 fn room_for(line: &[u8]) -> Option<usize> {
-    // Most lines are done with after three searches for a byte.
-    if ![b':', b'@', b'Y'].iter().any(|byte| line.contains(byte)) {
+    // A search for a byte is far cheaper than one for a word. What holds a mark but the first
+    // one also holds a version, a quoted URL, GOPROXY or SECURITY.
+    let many = [b'@', b'"', b'Y'].iter().any(|byte| line.contains(byte));
+    let marks = if many { &MARKS[..] } else { &MARKS[..1] };
+    if !many && !line.contains(&b':') {
         return None;
     }
     let line = String::from_utf8_lossy(line);
     // `go: downloading` comes by the hundred in a good run.
-    if line.starts_with("go: downloading ") || !MARKS.iter().any(|mark| line.contains(mark)) {
+    if line.starts_with("go: downloading ") || !marks.iter().any(|mark| line.contains(mark)) {
         return None;
     }
     let grave = line.contains("checksum mismatch") || line.contains("SECURITY ERROR");
