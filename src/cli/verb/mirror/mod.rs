@@ -16,7 +16,7 @@ use crate::cli::args::{Mirror, MirrorVerb};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
-use crate::job::mirror::{AddError, Asked, place};
+use crate::job::mirror::AddError;
 
 /// What each of the mirror's verbs is given.
 struct Site {
@@ -44,12 +44,8 @@ pub(in crate::cli) async fn run(context: &Context, args: Mirror) -> Result<u8, F
 fn site(context: &Context, flag: Option<PathBuf>) -> Result<Site, Failure> {
     let paths = context.paths()?;
     let loaded = load_policy(&paths, &context.env)?;
-    let asked = Asked {
-        flag,
-        policy: loaded.policy.mirror.path.clone(),
-    };
     Ok(Site {
-        root: place(asked, &context.env, &paths),
+        root: context.mirror_of(flag, &loaded.policy)?,
         go: loaded.policy.agent.go,
     })
 }
