@@ -8,7 +8,7 @@ use crate::agent::load_policy;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
-use crate::job::mirror::{AddError, Asked, place};
+use crate::job::mirror::AddError;
 
 /// What each of the mirror's verbs is given.
 pub(super) struct Site {
@@ -22,12 +22,8 @@ pub(super) struct Site {
 pub(super) fn site(context: &Context, flag: Option<PathBuf>) -> Result<Site, Failure> {
     let paths = context.paths()?;
     let loaded = load_policy(&paths, &context.env)?;
-    let asked = Asked {
-        flag,
-        policy: loaded.policy.mirror.path.clone(),
-    };
     Ok(Site {
-        root: place(asked, &context.env, &paths),
+        root: context.mirror_of(flag, &loaded.policy)?,
         go: loaded.policy.agent.go,
     })
 }
