@@ -92,7 +92,8 @@ pub async fn add(
         };
         return Ok(done.summed());
     }
-    wants.mods = &wants.mods - &wants.zips;
+    let zips = &wants.zips;
+    wants.mods.retain(|module| !zips.contains(module));
     let mut store = Store::open(Layout::new(root), &mut || notice(Notice::Waits))
         .map_err(|error| AddError::file(root, error))?;
     let cache = Layout::new(go.cache());

@@ -9,6 +9,7 @@ use crate::gomod::go_version::{at_least, compare, is_valid, of_toolchain};
 use crate::gomod::go_work::GoWork;
 use crate::gomod::modules_txt::ModulesTxt;
 use crate::gomod::{ModuleVersion, semver};
+use crate::model::order;
 
 /// Since this version a go.mod names all that its packages need, so that graphs are pruned
 /// (`gover.ExplicitIndirectVersion`).
@@ -86,11 +87,9 @@ impl Project {
 
     /// The part of `modload.checkVendorConsistency` that a changed go.mod comes up against.
     fn agrees(&self, txt: &ModulesTxt) -> bool {
-        let required: BTreeSet<&ModuleVersion> = self
-            .mains
-            .iter()
-            .flat_map(|main| main.require.iter().map(|one| &one.module))
-            .collect();
+        let mains = self.mains.iter();
+        let required =
+            order::set(mains.flat_map(|main| main.require.iter().map(|one| &one.module)));
         let own = |path: &str| {
             let mut mains = self.mains.iter();
             mains.any(|main| main.module.as_ref().is_some_and(|one| one.value == path))
