@@ -25,6 +25,7 @@ pub(in crate::cli) async fn run(context: &Context, args: args::Ready) -> Result<
     }
     let policy = load_policy(&paths, &context.env)?.policy;
     let projects = projects(&paths, &args.folders)?;
+    let is_named = args.place.is_some();
     let mirror = context.mirror_of(args.place, &policy)?;
     let go = policy.agent.go.clone();
     let workshop = ready::workshop(go.as_deref(), &context.env, &mirror).await?;
@@ -47,7 +48,11 @@ pub(in crate::cli) async fn run(context: &Context, args: args::Ready) -> Result<
         mismatch = Box::pin(fetch(&bringer, &workshop, &mut found, most)).await;
     }
     let proofs = workshop.database.follows(workshop.shelf.mirror()).err();
-    let report = Report::new(mirror, found, proofs);
+    let mut report = Report::new(mirror, found, proofs);
+    if is_named && !report.command.is_empty() {
+        let mirror = report.mirror.display().to_string();
+        report.command.extend(["--mirror".to_owned(), mirror]);
+    }
     keep(&paths, &report);
     if args.format.json {
         context.out.json(&report)?;

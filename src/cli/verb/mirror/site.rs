@@ -14,6 +14,8 @@ use crate::job::mirror::AddError;
 pub(super) struct Site {
     /// The mirror's folder; it need not exist.
     pub(super) root: PathBuf,
+    /// It was named by `--mirror`: a command that is told names it, too.
+    pub(super) is_named: bool,
     /// `[agent] go` of the policy.
     pub(super) go: Option<PathBuf>,
 }
@@ -22,8 +24,10 @@ pub(super) struct Site {
 pub(super) fn site(context: &Context, flag: Option<PathBuf>) -> Result<Site, Failure> {
     let paths = context.paths()?;
     let loaded = load_policy(&paths, &context.env)?;
+    let is_named = flag.is_some();
     Ok(Site {
         root: context.mirror_of(flag, &loaded.policy)?,
+        is_named,
         go: loaded.policy.agent.go,
     })
 }
