@@ -98,9 +98,10 @@ pub(super) fn take(
 }
 
 fn lacks(error: io::Error) -> Refusal {
-    Refusal::because(match error.kind() {
-        io::ErrorKind::NotFound => format!("the module cache lacks it: {error}"),
-        _ => error.to_string(),
+    Refusal::because(if error.kind() == io::ErrorKind::NotFound {
+        format!("the module cache lacks it: {error}")
+    } else {
+        error.to_string()
     })
 }
 
