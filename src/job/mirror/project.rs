@@ -402,6 +402,10 @@ fn writable(file: &Path) {
         #[cfg(unix)]
         std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o600);
         #[cfg(not(unix))]
+        #[expect(
+            clippy::permissions_set_readonly_false,
+            reason = "what it warns of is Unix alone"
+        )]
         permissions.set_readonly(false);
         let _ = fs::set_permissions(file, permissions);
     }
