@@ -200,7 +200,10 @@ mod tests {
             text.contains("\n  go.sum: h1:B\n✗ added 1 module"),
             "{text}"
         );
-        assert!(text.contains("1 proven by sum.golang.org, 1 not"), "{text}");
+        assert!(
+            text.contains("1 proven by\n  sum.golang.org, 1 not"),
+            "{text}"
+        );
         assert!(text.contains("! 1 module without the proof"), "{text}");
     }
 }

@@ -73,7 +73,7 @@ pub(in crate::cli) fn mirror_pruned(pruned: &Pruned, page: &Page) -> String {
             Why::TooMuch => "among the oldest",
         };
         let name = clean(&[one.module.as_str(), "@", &one.version].concat());
-        sheet.entry("  ", 2, &format!("{name}  {}, {why}", size(one.bytes)), 4);
+        sheet.entry("  ", 2, &format!("{name} {}, {why}", size(one.bytes)), 4);
     }
     let verb = if pruned.dry_run {
         "would remove"
@@ -186,7 +186,7 @@ mod tests {
         };
         assert_eq!(
             plain(&mirror_pruned(&pruned, &page())),
-            "  a.test/b@v1.0.0  5.0 MB, old\n✓ would remove 1 version, 5.0 MB; 3 stay, 1.0 kB\n"
+            "  a.test/b@v1.0.0 5.0 MB, old\n✓ would remove 1 version, 5.0 MB; 3 stay, 1.0 kB\n"
         );
         pruned.removed.clear();
         let text = plain(&mirror_pruned(&pruned, &page()));

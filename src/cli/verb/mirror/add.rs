@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Site, failure, say, waits};
+use super::site::{Site, failure, say, waits};
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH};
 use crate::cli::args;
 use crate::cli::context::Context;

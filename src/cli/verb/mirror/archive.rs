@@ -1,9 +1,9 @@
 //! `goroam mirror export` and `goroam mirror import`
 
-use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::site::waits;
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH};
 use crate::cli::args;
 use crate::cli::context::Context;
@@ -53,12 +53,6 @@ pub(super) async fn import(
     let trust = Trust::find(&context.env).map_err(|error| said(&error))?;
     let layout = Layout::new(root);
     let meter = Arc::new(Meter::default());
-    let mut waits = || {
-        if std::io::stderr().is_terminal() {
-            let line = b"goroam: another goroam writes to this mirror; waiting for it\n";
-            drop(anstream::stderr().lock().write_all(line));
-        }
-    };
     let progress = Progress::show("importing", &meter, context.page.columns, &context.env);
     let imported = Box::pin(archive::import(
         &layout,

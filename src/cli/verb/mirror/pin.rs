@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{failure, waits};
+use super::site::{failure, waits};
 use crate::agent::error::EXIT_DONE;
 use crate::cli::args;
 use crate::cli::context::Context;
