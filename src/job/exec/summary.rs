@@ -64,7 +64,7 @@ impl Summary {
     /// No step could be taken, or the last one failed for another reason than the code: somebody
     /// has to mend something.
     pub fn is_for_a_person(&self) -> bool {
-        !matches!(self.class(), Class::Ok | Class::Code)
+        self.signal.is_none() && !matches!(self.class(), Class::Ok | Class::Code)
     }
 }
 
