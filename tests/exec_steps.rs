@@ -99,10 +99,7 @@ impl Desk {
             ])
             .envs([("GOFLAGS", "-mod=mod"), ("GOTELEMETRY", "off")])
             .env("GOMODCACHE", self.user.path("mod"))
-            .env(
-                "GOCACHE",
-                Path::new(env!("CARGO_TARGET_TMPDIR")).join("gocache"),
-            );
+            .env("GOCACHE", gocache());
         run
     }
 
@@ -321,10 +318,7 @@ fn what_is_the_codes_own_fault_is_passed_through_and_not_repeated() {
                 ("GOFLAGS", "-mod=mod"),
                 ("GOTOOLCHAIN", "local"),
             ])
-            .env(
-                "GOCACHE",
-                Path::new(env!("CARGO_TARGET_TMPDIR")).join("gocache"),
-            )
+            .env("GOCACHE", gocache())
             .env("GOMODCACHE", desk.user.path("mod"))
             .output()
             .unwrap();
@@ -393,4 +387,11 @@ fn a_vendor_folder_is_the_last_step() {
     assert!(said.contains("{\"tier\":\"vendor\",\"exit\":0,"), "{said}");
     let out = String::from_utf8(done.stdout).unwrap();
     assert_eq!(out, "-mod=mod\n-mod=vendor\n");
+}
+
+/// Shared by all tests, so that each go compiles its own library once.
+fn gocache() -> std::path::PathBuf {
+    let lab =
+        std::env::var_os("LAB").map_or("/var/tmp/goroam-lab".into(), std::path::PathBuf::from);
+    lab.join("gocache")
 }

@@ -155,7 +155,7 @@ fn all(lab: &Lab, version: &str, chosen: impl Fn(&Fault) -> bool) -> Option<Vec<
     let mut wrong = Vec::new();
     println!(
         "go {version}; from the mirror alone {:.1} s",
-        alone.as_secs_f64()
+        quiet.took.as_secs_f64()
     );
     println!(
         "{:20} {:>13} {:>7}  {:8} {:11} {:>7}",

@@ -56,18 +56,26 @@ fn a_thousand_kills_lose_nothing() {
         .map(|n| n.parse::<u32>().unwrap());
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let (mut kills, mut met, mut late) = (0, [0_u32; 4], 0);
+    let micros = u64::try_from(span.as_micros()).unwrap();
+    let mut windows = [micros, micros / 8];
     let begin = Instant::now();
     while wanted.map_or(begin.elapsed() < SPAN, |wanted| kills < wanted) {
         if kills % ROUND == 0 {
             std::fs::remove_dir_all(scene.mirror()).unwrap();
         }
         let before = versions(&scene.mirror());
-        let micros = u64::try_from(span.as_micros()).unwrap();
         // Every other one falls into the storing, which is the shorter part.
         let stores = kills % 2 == 0;
-        let most = if stores { micros / 8 } else { micros };
-        let after = Duration::from_micros(dice.below(most));
+        let window = &mut windows[usize::from(stores)];
+        let after = Duration::from_micros(dice.below(*window));
         let ended = kill_after(&scene, &project, stores, after);
+        // The machine is now slow, now quick: three of four are to come in time.
+        *window = if ended {
+            *window * 3 / 4
+        } else {
+            *window * 11 / 10
+        }
+        .max(500);
         kills += 1;
         late += u32::from(ended);
         let after = versions(&scene.mirror());
@@ -179,13 +187,10 @@ fn whole_versions(scene: &Scene) {
         assert!(go_mod.starts_with("module "), "{}", info.display());
         let zip = info.with_extension("zip");
         if zip.exists() {
-            let noted = std::fs::read_to_string(info.with_extension("ziphash")).unwrap();
-            assert_eq!(
-                goroam::job::modzip::h1_of(&zip).unwrap(),
-                noted,
-                "{}",
-                zip.display()
-            );
+            assert!(info.with_extension("ziphash").exists());
+            let good = cache.join(zip.strip_prefix(mirror).unwrap());
+            let same = std::fs::read(&zip).unwrap() == std::fs::read(good).unwrap();
+            assert!(same, "{}", zip.display());
         }
     }
 }

@@ -189,9 +189,12 @@ fn a_mirror_target_may_be_the_mirror() {
     assert_eq!(parsed.findings, []);
     let mut policy = parsed.policy.unwrap();
     policy.settle_mirror("/mirror".into());
-    let path = |name: &str| match &policy.targets[name].kind {
-        TargetKind::Mirror { path } => path.clone(),
-        other => panic!("{other:?}"),
+    let path = |name: &str| {
+        let kind = &policy.targets[name].kind;
+        let TargetKind::Mirror { path } = kind else {
+            panic!("{kind:?}")
+        };
+        path.clone()
     };
     assert_eq!(path("here"), Path::new("/mirror"));
     assert_eq!(path("there"), Path::new("/etc/goroam/m"));

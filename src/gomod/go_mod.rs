@@ -189,10 +189,10 @@ pub(super) fn once(
 /// `modfile.isIndirect`: the word alone, or followed by `;` and more.
 fn is_indirect(comment: Option<&str>) -> bool {
     let mut words = comment.unwrap_or_default().split_whitespace();
-    match (words.next(), words.next()) {
-        (Some("indirect"), None) | (Some("indirect;"), Some(_)) => true,
-        _ => false,
-    }
+    matches!(
+        (words.next(), words.next()),
+        (Some("indirect"), None) | (Some("indirect;"), Some(_))
+    )
 }
 
 /// `modfile.parseVersionInterval`: `v1.0.0` or `[v1.0.0, v1.2.0]`.

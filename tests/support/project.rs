@@ -302,7 +302,7 @@ pub(crate) fn answer(output: Output) -> Result<String, String> {
 
 fn gocache() -> PathBuf {
     let lab = std::env::var_os("LAB").map_or("/var/tmp/goroam-lab".into(), PathBuf::from);
-    lab.join("gocache-tests")
+    lab.join("gocache")
 }
 
 fn can_unshare() -> bool {

@@ -174,7 +174,7 @@ impl Shop {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.folder.path())
             .env("GOENV", "off")
-            .env("GOCACHE", std::env::temp_dir().join("goroam-test-gocache"))
+            .env("GOCACHE", lab().join("gocache"))
             .env("GOMODCACHE", self.path("cache"))
             .env("GOFLAGS", "-modcacherw")
             .env("GOPROXY", proxy)
@@ -339,4 +339,10 @@ fn both(out: &Output) -> String {
 fn succeeded(out: Output, args: &[&str]) -> String {
     assert!(out.status.success(), "{args:?}: {}", both(&out));
     String::from_utf8_lossy(&out.stdout).into_owned()
+}
+
+/// Where the lab is: its build cache is shared by all tests, so that each go compiles its own
+/// library once.
+fn lab() -> PathBuf {
+    std::env::var_os("LAB").map_or("/var/tmp/goroam-lab".into(), PathBuf::from)
 }

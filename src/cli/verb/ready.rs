@@ -10,7 +10,6 @@ use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
-use crate::job::mirror::{Asked, place};
 use crate::job::ready::{self, Bringer, Examined, Report, Verdict, Workshop};
 use crate::model::status::Readiness;
 use crate::paths::Paths;
@@ -27,11 +26,7 @@ pub(in crate::cli) async fn run(context: &Context, args: args::Ready) -> Result<
     let policy = load_policy(&paths, &context.env)?.policy;
     let projects = projects(&paths, &args.folders)?;
     let is_named = args.place.is_some();
-    let asked = Asked {
-        flag: args.place,
-        policy: policy.mirror.path.clone(),
-    };
-    let mirror = place(asked, &context.env, &paths);
+    let mirror = context.mirror_of(args.place, &policy)?;
     let go = policy.agent.go.clone();
     let workshop = ready::workshop(go.as_deref(), &context.env, &mirror).await?;
     let mut found: Vec<Examined> = projects

@@ -12,7 +12,8 @@ pub(super) enum Told {
         /// Whoever sends it wants an end: no further step.
         ends: bool,
     },
-    /// The terminal has another size.
+    /// The terminal has another size; a pseudo-terminal is made on Unix only.
+    #[cfg_attr(windows, expect(dead_code, reason = "there is no terminal of ours"))]
     Resized,
 }
 

@@ -5,7 +5,7 @@
 pub(super) use unix::{Source, Stop};
 
 #[cfg(not(unix))]
-pub(super) use other::{Source, Stop};
+pub(super) use other::Source;
 
 #[cfg(unix)]
 mod unix {
@@ -136,8 +136,6 @@ mod unix {
 mod other {
     use std::io::{self, Read};
 
-    use super::super::out::Out;
-
     /// The reading end.
     pub(in super::super) struct Source(Option<Box<dyn Read + Send>>);
 
@@ -147,17 +145,9 @@ mod other {
         }
     }
 
-    /// A blocked read cannot be stopped here; the thread ends with us.
-    #[derive(Debug)]
-    pub(in super::super) struct Stop;
-
     impl Source {
         pub(in super::super) fn new(read: impl Read + Send + 'static) -> Source {
             Source(Some(Box::new(read)))
-        }
-
-        pub(in super::super) fn stop(&mut self) -> Stop {
-            Stop
         }
 
         pub(in super::super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

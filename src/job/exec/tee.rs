@@ -6,6 +6,7 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+#[cfg(unix)]
 use std::thread::JoinHandle;
 
 use tokio::sync::watch;
@@ -13,7 +14,9 @@ use tokio::sync::watch;
 use super::json::Unwrap;
 use super::keep::Keep;
 use super::out::{Out, pass};
-use super::source::{Source, Stop};
+use super::source::Source;
+#[cfg(unix)]
+use super::source::Stop;
 
 /// As much as a pipe holds; what comes at once leaves at once. In bytes.
 const BUFFER: usize = 64 << 10;
@@ -23,9 +26,17 @@ const BUFFER: usize = 64 << 10;
 pub(super) struct Tee {
     shared: Arc<Shared>,
     ended: watch::Receiver<bool>,
+    /// What takes the stream back, for who still writes when we end.
+    #[cfg(unix)]
+    back: Back,
+}
+
+#[cfg(unix)]
+#[derive(Debug)]
+struct Back {
     stop: Stop,
     out: Out,
-    thread: Option<JoinHandle<Source>>,
+    thread: JoinHandle<Source>,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +55,7 @@ impl Tee {
     pub(super) fn start(mut source: Source, out: Out, unwrap: bool) -> io::Result<Tee> {
         let shared = Arc::new(Shared::default());
         let (tell, ended) = watch::channel(false);
+        #[cfg(unix)]
         let stop = source.stop();
         let own = shared.clone();
         let copy = move || {
@@ -54,12 +66,13 @@ impl Tee {
         let thread = std::thread::Builder::new()
             .name("tee".to_owned())
             .spawn(copy)?;
+        #[cfg(not(unix))]
+        drop(thread);
         Ok(Tee {
             shared,
             ended,
-            stop,
-            out,
-            thread: Some(thread),
+            #[cfg(unix)]
+            back: Back { stop, out, thread },
         })
     }
 
@@ -108,15 +121,17 @@ impl Tee {
         if !self.waits() {
             return;
         }
-        self.stop.stop();
-        if let Some(source) = self.thread.take().and_then(|thread| thread.join().ok()) {
-            source.leave_behind(self.out);
+        self.back.stop.stop();
+        if let Ok(source) = self.back.thread.join() {
+            source.leave_behind(self.back.out);
         }
     }
 
     /// There is no fork here: whoever still writes finds the pipe closed.
     #[cfg(not(unix))]
-    pub(super) fn leave_behind(self) {}
+    pub(super) fn leave_behind(self) {
+        drop(self);
+    }
 }
 
 fn run(source: &mut Source, out: Out, unwrap: bool, shared: &Shared) {

@@ -75,7 +75,7 @@ pub async fn add(
     let mut wants = Wants::default();
     for named in &what.from {
         notice(Notice::Asks(&named.display().to_string()));
-        let project = Box::pin(project::project(&go, named)).await?;
+        let project = project::project(&go, named)?;
         Box::pin(project::want(&go, &project, what.tests, &mut wants)).await?;
         if what.toolchain {
             Box::pin(project::want_toolchains(&go, &project, &mut wants)).await?;

@@ -65,7 +65,7 @@ struct Named {
 }
 
 /// Which project is meant: a go.mod or go.work, or what go uses in a folder.
-pub(super) async fn project(go: &Go<'_>, named: &Path) -> Result<Project, AddError> {
+pub(super) fn project(go: &Go<'_>, named: &Path) -> Result<Project, AddError> {
     let named = dunce::canonicalize(named).map_err(|error| AddError::file(named, error))?;
     let folder = || named.parent().unwrap_or(&named).to_owned();
     if named.is_file() {
@@ -402,6 +402,10 @@ fn writable(file: &Path) {
         #[cfg(unix)]
         std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o600);
         #[cfg(not(unix))]
+        #[expect(
+            clippy::permissions_set_readonly_false,
+            reason = "what it warns of is Unix alone"
+        )]
         permissions.set_readonly(false);
         let _ = fs::set_permissions(file, permissions);
     }

@@ -104,9 +104,12 @@ pub fn prune(
     let needed = match what.needed_by.as_slice() {
         [] => None,
         folders => {
-            let usage = |error| match error {
-                ArchiveError::Nothing(why) => AddError::Usage(why),
-                other => AddError::Usage(other.to_string()),
+            let usage = |error| {
+                AddError::Usage(if let ArchiveError::Nothing(why) = error {
+                    why
+                } else {
+                    error.to_string()
+                })
             };
             let mut needed = needed_by(folders).map_err(usage)?;
             needed.extend(required_by(folders).map_err(usage)?);

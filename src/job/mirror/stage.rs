@@ -98,10 +98,13 @@ pub(super) fn take(
 }
 
 fn lacks(error: io::Error) -> Refusal {
-    Refusal::because(match error.kind() {
-        io::ErrorKind::NotFound => format!("the module cache lacks it: {error}"),
-        _ => error.to_string(),
-    })
+    let is_missing = error.kind() == io::ErrorKind::NotFound;
+    let lead = if is_missing {
+        "the module cache lacks it: "
+    } else {
+        ""
+    };
+    Refusal::because([lead, &error.to_string()].concat())
 }
 
 fn poisoned(why: &str, path: &Result<PathBuf, Refusal>) -> Refusal {

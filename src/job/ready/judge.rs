@@ -19,12 +19,6 @@ pub struct Have {
     pub toolchain: Toolchain,
 }
 
-impl Default for Held {
-    fn default() -> Held {
-        Held::Absent
-    }
-}
-
 /// How it is with the toolchain that is needed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Toolchain {

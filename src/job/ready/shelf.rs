@@ -16,11 +16,12 @@ const MOST_MOD: u64 = 16 << 20;
 const MOST_HASH: u64 = 1 << 10;
 
 /// How it is with one file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Held {
     /// It is there, and what go.sum wants.
     Here,
     /// It is nowhere.
+    #[default]
     Absent,
     /// The module cache, which go asks first, holds another content.
     Other,

@@ -8,7 +8,8 @@ mod prune;
 mod site;
 mod verify;
 
-use self::site::site;
+use site::site;
+
 use crate::cli::args::{Mirror, MirrorVerb};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;

@@ -1,4 +1,4 @@
-//! What the mirror's verbs share: which mirror is meant, and how they speak.
+//! What the mirror's verbs share: which mirror, a word to who waits, and how a failure ends.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use crate::agent::load_policy;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
-use crate::job::mirror::{AddError, Asked, place};
+use crate::job::mirror::AddError;
 
 /// What each of the mirror's verbs is given.
 pub(super) struct Site {
@@ -20,17 +20,13 @@ pub(super) struct Site {
     pub(super) go: Option<PathBuf>,
 }
 
-/// `flag`: `--mirror DIR`.
+/// Which mirror, and which go.
 pub(super) fn site(context: &Context, flag: Option<PathBuf>) -> Result<Site, Failure> {
     let paths = context.paths()?;
     let loaded = load_policy(&paths, &context.env)?;
     let is_named = flag.is_some();
-    let asked = Asked {
-        flag,
-        policy: loaded.policy.mirror.path.clone(),
-    };
     Ok(Site {
-        root: place(asked, &context.env, &paths),
+        root: context.mirror_of(flag, &loaded.policy)?,
         is_named,
         go: loaded.policy.agent.go,
     })
@@ -49,7 +45,6 @@ pub(super) fn say(text: &str) {
     }
 }
 
-/// With the exit code that belongs to it.
 pub(super) fn failure(error: &AddError) -> Failure {
     let exit = match error {
         AddError::Find(_) => EXIT_NO_GO,

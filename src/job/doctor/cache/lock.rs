@@ -42,12 +42,15 @@ pub(super) fn file(path: &Path) -> io::Result<File> {
 
 /// A link would lead to a lock that nobody else takes.
 fn open(options: &OpenOptions, path: &Path) -> io::Result<File> {
-    let mut options = options.clone();
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(
-        &mut options,
-        libc::O_NOFOLLOW | libc::O_NONBLOCK,
-    );
+    let options = {
+        let mut options = options.clone();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(
+            &mut options,
+            libc::O_NOFOLLOW | libc::O_NONBLOCK,
+        );
+        options
+    };
     if std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink()) {
         return Err(io::Error::other("is a symbolic link"));
     }

@@ -162,6 +162,10 @@ fn writable(path: &Path) -> io::Result<()> {
         permissions.set_mode(permissions.mode() | 0o700);
     }
     #[cfg(not(unix))]
+    #[expect(
+        clippy::permissions_set_readonly_false,
+        reason = "what it warns of is Unix alone"
+    )]
     permissions.set_readonly(false);
     std::fs::set_permissions(path, permissions)
 }

@@ -90,12 +90,13 @@ impl Place {
     }
 }
 
+// Where go looks elsewhere is for the tests of `Environment` to say.
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 
     #[test]
-    #[cfg(unix)]
     fn the_environment_goes_before_the_file_and_the_file_before_the_default() {
         let home = tempfile::tempdir().unwrap();
         let at = |name: &str| dunce::canonicalize(home.path()).unwrap().join(name);

@@ -13,7 +13,8 @@ pub(super) use windows::Group;
 /// What has happened to the command itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
-    /// It was stopped, by this signal.
+    /// It was stopped, by this signal; Windows has no such thing.
+    #[cfg_attr(windows, expect(dead_code, reason = "stopping is a thing of Unix"))]
     Stopped(i32),
     /// It has ended.
     Ended,

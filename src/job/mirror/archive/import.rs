@@ -131,11 +131,12 @@ impl Staging {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut builder = DirBuilder::new();
         // What is in it has not been verified yet.
         #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&folder)?;
+        std::os::unix::fs::DirBuilderExt::mode(&mut DirBuilder::new(), 0o700).create(&folder)?;
+        // On Windows the mirror's own folder says who may read it.
+        #[cfg(not(unix))]
+        DirBuilder::new().create(&folder)?;
         Ok(Staging {
             layout: Layout::new(folder),
         })
