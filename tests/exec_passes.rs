@@ -194,8 +194,11 @@ fn a_server_in_the_background_neither_holds_us_up_nor_dies() {
         );
         std::thread::sleep(Duration::from_millis(20));
     }
-    let said = std::fs::read_to_string(&log).unwrap();
-    assert!(said.ends_with("late\n"), "{said}");
+    // What it said still comes, by way of the copier.
+    while !std::fs::read_to_string(&log).unwrap().ends_with("late\n") {
+        assert!(Instant::now() < deadline, "what it said last is lost");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]

@@ -51,6 +51,26 @@ async fn many_small_files_come_over_few_connections_and_once_only() {
 }
 
 #[tokio::test]
+async fn a_cache_with_a_head_in_each_lookup_is_gone_through_once() {
+    let served = Served::start(database(9, 600, 30_000)).await;
+    let mirror = Mirror::new(served.with(|db| db.gosumdb()));
+    mirror.bring(&served, 0..600).await;
+    let cache = tempfile::tempdir().unwrap();
+    let to = cache.path().join("cache/download/sumdb").join(NAME);
+    std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+    let mut copy = std::process::Command::new("cp");
+    let copied = copy.arg("-r").arg(mirror.layout.sumdb(NAME)).arg(&to);
+    assert!(copied.status().unwrap().success());
+    let wanted: Vec<_> = (0..600).map(module).collect();
+    let route = by(&served.server.url("http")).with_cache(cache.path());
+    let (start, asked) = (std::time::Instant::now(), served.asked().len());
+    mirror.proofs().bring(&route, &wanted).await.unwrap();
+    // Each head against each lookup takes more than a minute.
+    assert!(start.elapsed().as_secs() < 15, "{:?}", start.elapsed());
+    assert_eq!(served.asked().len(), asked);
+}
+
+#[tokio::test]
 async fn the_database_is_asked_where_go_would_ask_it() {
     let good = Served::start(database(1, 3, 300)).await;
     let passed = Served::start(database(1, 3, 300)).await;

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use super::output::Output;
 use super::render::Page;
-use crate::agent::Error;
+use crate::agent::{self, Error};
 use crate::environment::Environment;
+use crate::job::mirror::{Asked, place};
 use crate::paths::Paths;
+use crate::policy::Policy;
 
 /// What every verb is given.
 #[derive(Debug)]
@@ -25,5 +27,39 @@ impl Context {
     /// Where goroam keeps what.
     pub(super) fn paths(&self) -> Result<Paths, Error> {
         Ok(Paths::find(self.config.clone(), &self.env)?)
+    }
+
+    /// The mirror's folder by `--mirror`, `$GOROAM_MIRROR`, the policy and the user's data folder,
+    /// for whoever has read the policy and is to end if it cannot be used: who writes to a mirror
+    /// must not write to another one than the policy's.
+    ///
+    /// # Errors
+    /// When the user has no home folder.
+    pub(super) fn mirror_of(
+        &self,
+        flag: Option<PathBuf>,
+        policy: &Policy,
+    ) -> Result<PathBuf, Error> {
+        let asked = Asked {
+            flag,
+            policy: policy.mirror.path.clone(),
+        };
+        Ok(place(asked, &self.env, &self.paths()?))
+    }
+
+    /// The same for whoever only reads it and does his work without, too: a policy with errors is
+    /// for `goroam check` to tell, and here it only does not name the mirror. `None` when nobody
+    /// names one and the user has no home folder.
+    pub(super) fn mirror(&self, flag: Option<PathBuf>) -> Option<PathBuf> {
+        let Ok(paths) = self.paths() else {
+            let named = flag.or_else(|| self.env.path("GOROAM_MIRROR"))?;
+            return Some(std::path::absolute(&named).unwrap_or(named));
+        };
+        let policy = agent::load_policy(&paths, &self.env).ok();
+        let asked = Asked {
+            flag,
+            policy: policy.and_then(|loaded| loaded.policy.mirror.path),
+        };
+        Some(place(asked, &self.env, &paths))
     }
 }

@@ -4,6 +4,7 @@ use super::page::Page;
 use super::style::{BAD, BOLD, DIM, GOOD, ODD, paint};
 use super::text::{Sheet, clean};
 use crate::job::ready::{Examined, Missing, Report, What};
+use crate::model::quoted;
 
 /// Names of one project that are shown.
 const MOST_NAMES: usize = 8;
@@ -33,7 +34,11 @@ pub(in crate::cli) fn ready(report: &Report, page: &Page) -> String {
         sheet.line(&paint(BOLD, &says));
     }
     if !report.command.is_empty() {
-        let words: Vec<String> = report.command.iter().map(|word| quoted(word)).collect();
+        let words: Vec<String> = report
+            .command
+            .iter()
+            .map(|word| clean(&quoted(word)))
+            .collect();
         sheet.entry("→ ", 2, &words.join(" "), 2);
     }
     sheet.finish()
@@ -101,15 +106,6 @@ fn name(one: &Missing) -> String {
 /// `go1.27.3.linux-amd64` of `v0.0.1-go1.27.3.linux-amd64`.
 fn toolchain(version: &str) -> &str {
     version.strip_prefix("v0.0.1-").unwrap_or(version)
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./:\\@+~".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return clean(word);
-    }
-    format!("'{}'", clean(&word.replace('\'', "'\\''")))
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use crate::gocmd::find;
 use crate::job::exec::stall::Limits;
 use crate::job::exec::tiers::{TIER, plan};
 use crate::job::exec::{self, Course, Frozen, News, Signals, Summary, TierPlan, freeze};
-use crate::job::mirror::{Asked, place};
 use crate::model::Tier;
 
 /// Runs the command; its exit code is ours, unless a step was stuck or a checksum did not match.
@@ -33,9 +32,12 @@ pub(in crate::cli) async fn run(context: &Context, args: args::Exec) -> Result<u
     };
     let mut news = |news: &News<'_>| say(&render::exec_news(news, &context.page));
     let (summary, leftovers) = exec::run(&course, &mut signals, &mut news).await;
+    let told = || render::exec_summary(&summary, &course.command, &context.page);
     let text = match args.summary {
+        // What a person has to do stands in no field.
+        args::Summary::Json if summary.is_for_a_person() => told() + &json(&summary),
         args::Summary::Json => json(&summary),
-        args::Summary::Text => render::exec_summary(&summary, &course.command, &context.page),
+        args::Summary::Text => told(),
         args::Summary::None => String::new(),
     };
     // First what still comes from the background, then our last word.
@@ -66,16 +68,22 @@ async fn plans(context: &Context, args: &args::Exec) -> Result<Vec<TierPlan>, Fa
         wanted.push(tier);
     }
     let Some(frozen) = frozen(context).await else {
-        let tier = wanted.first().copied().unwrap_or(Tier::Proxy);
-        let how = Ok(vec![(TIER.to_owned(), tier.to_string())]);
-        return Ok(vec![TierPlan { tier, how }]);
+        return Ok(wanted.into_iter().map(without_go).collect());
     };
-    let asked = Asked {
-        flag: args.place.clone(),
-        policy: None,
+    let mirror = context.mirror(args.place.clone());
+    let around = freeze::around(&frozen, mirror);
+    Ok(plan(&frozen, &around, &wanted))
+}
+
+/// The command as it is may use the network: that is the first step, and no other one.
+fn without_go(tier: Tier) -> TierPlan {
+    let how = match tier {
+        Tier::Proxy => Ok(vec![(TIER.to_owned(), tier.to_string())]),
+        Tier::Mirror | Tier::Vendor | Tier::Direct | Tier::Off => {
+            Err("the settings of go cannot be read, so none can be set".to_owned())
+        }
     };
-    let mirror = place(asked, &context.env, &context.paths()?);
-    Ok(plan(&frozen, &freeze::around(&frozen, &mirror), &wanted))
+    TierPlan { tier, how }
 }
 
 async fn frozen(context: &Context) -> Option<Frozen> {

@@ -10,7 +10,6 @@ use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
-use crate::job::mirror::{Asked, place};
 use crate::job::ready::{self, Bringer, Examined, Report, Verdict, Workshop};
 use crate::model::status::Readiness;
 use crate::paths::Paths;
@@ -26,11 +25,8 @@ pub(in crate::cli) async fn run(context: &Context, args: args::Ready) -> Result<
     }
     let policy = load_policy(&paths, &context.env)?.policy;
     let projects = projects(&paths, &args.folders)?;
-    let asked = Asked {
-        flag: args.place,
-        policy: policy.mirror.path.clone(),
-    };
-    let mirror = place(asked, &context.env, &paths);
+    let is_named = args.place.is_some();
+    let mirror = context.mirror_of(args.place, &policy)?;
     let go = policy.agent.go.clone();
     let workshop = ready::workshop(go.as_deref(), &context.env, &mirror).await?;
     let mut found: Vec<Examined> = projects
@@ -52,7 +48,11 @@ pub(in crate::cli) async fn run(context: &Context, args: args::Ready) -> Result<
         mismatch = Box::pin(fetch(&bringer, &workshop, &mut found, most)).await;
     }
     let proofs = workshop.database.follows(workshop.shelf.mirror()).err();
-    let report = Report::new(mirror, found, proofs);
+    let mut report = Report::new(mirror, found, proofs);
+    if is_named && !report.command.is_empty() {
+        let mirror = report.mirror.display().to_string();
+        report.command.extend(["--mirror".to_owned(), mirror]);
+    }
     keep(&paths, &report);
     if args.format.json {
         context.out.json(&report)?;

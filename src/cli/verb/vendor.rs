@@ -4,28 +4,18 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::agent::{
-    self,
-    error::{EXIT_DONE, EXIT_FAILED},
-};
+use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
 use crate::cli::args::{self, VendorVerb};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
-use crate::job::mirror;
 use crate::job::vendor::{self, Project, Repo, Shelves};
 
 /// First what an earlier one left undone, then what is asked.
 pub(in crate::cli) fn run(context: &Context, args: &args::Vendor) -> Result<u8, Failure> {
     let folder = args.project.as_deref().unwrap_or(Path::new("."));
-    let paths = context.paths()?;
-    // A policy with errors is for `goroam check` to tell; here it only does not name the mirror.
-    let policy = agent::load_policy(&paths, &context.env).ok();
-    let asked = mirror::Asked {
-        flag: args.place.clone(),
-        policy: policy.and_then(|loaded| loaded.policy.mirror.path),
-    };
-    let shelves = Shelves::find(&context.env, &mirror::place(asked, &context.env, &paths));
+    let mirror = context.mirror(args.place.clone());
+    let shelves = Shelves::find(&context.env, mirror.as_deref());
     let project = Project::find(folder, &context.env)?;
     match &args.verb {
         VendorVerb::Check(format) => check(context, &project, &shelves, format.json),

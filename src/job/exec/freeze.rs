@@ -32,8 +32,8 @@ pub async fn freeze(go: &GoCommand, env: &Environment, folder: &Path) -> Result<
     })
 }
 
-/// Looks at what lies on this machine.
-pub fn around(frozen: &Frozen, mirror: &Path) -> Around {
+/// Looks at what lies on this machine. `mirror`: where it would be.
+pub fn around(frozen: &Frozen, mirror: Option<PathBuf>) -> Around {
     let cache = Path::new(frozen.get("GOMODCACHE"))
         .join("cache")
         .join("download");
@@ -43,7 +43,7 @@ pub fn around(frozen: &Frozen, mirror: &Path) -> Around {
             .is_some_and(|folder| folder.join("vendor").join("modules.txt").is_file())
     };
     Around {
-        mirror: mirror.is_dir().then(|| mirror.to_owned()),
+        mirror: mirror.filter(|mirror| mirror.is_dir()),
         cache: (cache.is_absolute() && cache.is_dir()).then_some(cache),
         vendored_module: vendored(&frozen.module),
         vendored_workspace: vendored(&frozen.workspace),

@@ -3,6 +3,7 @@
 //! `go mod download -json` into `"Error"` (cmd/go/internal/modcmd/download.go).
 
 use super::classify::told_in_json;
+use super::keep::next_line;
 
 /// A longer line is no event of a build; a test's output may be. In bytes.
 const LONGEST: usize = 64 << 10;
@@ -16,11 +17,11 @@ pub(super) struct Unwrap {
 
 impl Unwrap {
     /// Takes what came; hands on the words in it.
-    pub(super) fn push(&mut self, bytes: &[u8], mut keep: impl FnMut(&[u8])) {
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+    pub(super) fn push(&mut self, mut bytes: &[u8], mut keep: impl FnMut(&[u8])) {
+        while let Some(part) = next_line(&mut bytes) {
             self.too_long |= self.line.len() + part.len() > LONGEST;
             if !self.too_long {
-                self.line.extend(part);
+                self.line.extend_from_slice(part);
             }
             if part.last() == Some(&b'\n') {
                 if let Some(words) = words(&self.line).filter(|_| !self.too_long) {

@@ -1,5 +1,7 @@
 //! What a command has said, as far as it is needed to judge it: bounded, however much it says.
 
+use std::io::BufRead as _;
+
 /// At least this much of its end is kept as it is, in bytes. A failing go prints a few hundred; a failing
 /// `make test` may print its logs behind that.
 const TAIL: usize = 256 << 10;
@@ -10,6 +12,7 @@ const LINE: usize = 4 << 10;
 
 /// What go's failures hold, and little else: a request's URL, a lookup, a checksum, a download.
 const MARKS: [&str; 8] = [
+    "go: ",
     "/@v/",
     "/@latest",
     "/sumdb/",
@@ -17,8 +20,11 @@ const MARKS: [&str; 8] = [
     "checksum mismatch",
     "module lookup disabled",
     "dial tcp",
-    "go: ",
 ];
+
+/// Lines behind a telling one that belong to it: the hashes behind `checksum mismatch`, the
+/// sentence behind `SECURITY ERROR` (modfetch/fetch.go:checkModSum).
+const BEHIND: u8 = 3;
 
 /// A bounded copy of a stream of text.
 #[derive(Debug, Default)]
@@ -28,6 +34,10 @@ pub(super) struct Keep {
     tail: Vec<u8>,
     /// The line that is being pushed out of the tail.
     leaving: Vec<u8>,
+    /// How many lines still belong to the last telling one.
+    behind: u8,
+    /// How much of `telling` that one may fill, in bytes.
+    most: usize,
 }
 
 impl Keep {
@@ -36,26 +46,48 @@ impl Keep {
         for part in bytes.chunks(TAIL) {
             self.tail.extend_from_slice(part);
             if self.tail.len() > 2 * TAIL {
-                let out: Vec<u8> = self.tail.drain(..self.tail.len() - TAIL).collect();
-                self.leave(&out);
+                let mut tail = std::mem::take(&mut self.tail);
+                let out = tail.len() - TAIL;
+                self.leave(&tail[..out]);
+                tail.drain(..out);
+                self.tail = tail;
             }
         }
     }
 
-    fn leave(&mut self, bytes: &[u8]) {
-        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let room = LINE.saturating_sub(self.leaving.len());
-            self.leaving.extend(&line[..line.len().min(room)]);
-            if line.last() != Some(&b'\n') {
-                continue;
+    fn leave(&mut self, mut bytes: &[u8]) {
+        while let Some(line) = next_line(&mut bytes) {
+            if !line.ends_with(b"\n") {
+                self.begin(line);
+            } else if self.leaving.is_empty() {
+                self.weigh(&line[..line.len().min(LINE)]);
+            } else {
+                self.begin(line);
+                let whole = std::mem::take(&mut self.leaving);
+                self.weigh(&whole);
             }
-            let whole = std::mem::take(&mut self.leaving);
-            let fits = self.telling.len() + whole.len() < TELLING;
-            if fits && is_telling(&whole) {
-                self.telling.extend(&whole);
-                if whole.last() != Some(&b'\n') {
-                    self.telling.push(b'\n');
-                }
+        }
+    }
+
+    fn begin(&mut self, line: &[u8]) {
+        let room = LINE.saturating_sub(self.leaving.len());
+        self.leaving
+            .extend_from_slice(&line[..line.len().min(room)]);
+    }
+
+    /// Keeps the line if it tells something, or belongs to one that does.
+    fn weigh(&mut self, line: &[u8]) {
+        if let Some(most) = room_for(line) {
+            (self.behind, self.most) = (BEHIND, most);
+        } else if self.behind > 0 {
+            self.behind -= 1;
+        } else {
+            return;
+        }
+        if self.telling.len() + line.len() < self.most {
+            self.telling.extend_from_slice(line);
+            if !line.ends_with(b"\n") {
+                self.telling.push(b'\n');
             }
         }
     }
@@ -79,10 +111,32 @@ impl Keep {
     }
 }
 
-fn is_telling(line: &[u8]) -> bool {
+/// The next line with its end, or what there is of it. The search is the system's memchr(3):
+/// a command may print a gigabyte.
+pub(super) fn next_line<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let all: &'a [u8] = bytes;
+    // Reading from a slice cannot fail.
+    let count = bytes.skip_until(b'\n').unwrap_or(0);
+    all.get(..count).filter(|line| !line.is_empty())
+}
+
+/// Up to which size of all that is kept a line is worth keeping; `None` if it tells nothing. A
+/// mismatch has room of its own, however much else was said: it decides.
+fn room_for(line: &[u8]) -> Option<usize> {
+    // A search for a byte is far cheaper than one for a word. What holds a mark but the first
+    // one also holds a version, a quoted URL, GOPROXY or SECURITY.
+    let many = [b'@', b'"', b'Y'].iter().any(|byte| line.contains(byte));
+    let marks = if many { &MARKS[..] } else { &MARKS[..1] };
+    if !many && !line.contains(&b':') {
+        return None;
+    }
     let line = String::from_utf8_lossy(line);
     // `go: downloading` comes by the hundred in a good run.
-    !line.starts_with("go: downloading ") && MARKS.iter().any(|mark| line.contains(mark))
+    if line.starts_with("go: downloading ") || !marks.iter().any(|mark| line.contains(mark)) {
+        return None;
+    }
+    let grave = line.contains("checksum mismatch") || line.contains("SECURITY ERROR");
+    Some(if grave { 2 * TELLING } else { TELLING })
 }
 
 #[cfg(test)]
@@ -111,7 +165,17 @@ mod tests {
         let text = keep.text();
         assert!(text.starts_with("go: a@v1: Get \"http://x/a/@v/v1.zip\": EOF\n"));
         assert!(!text.contains("downloading") && !text.contains("noise"));
-        assert!(text.len() <= 2 * TAIL + TELLING + super::LINE);
+        assert!(text.len() <= 2 * (TAIL + TELLING) + super::LINE);
+    }
+
+    #[test]
+    fn a_mismatch_is_kept_with_what_belongs_to_it_however_much_else_was_said() {
+        let mismatch = "verifying a.test/m@v1.0.0: checksum mismatch\n\tdownloaded: h1:A\n\tgo.sum:     h1:B\n\nSECURITY ERROR\nThis download does NOT match an earlier download recorded in go.sum.\n";
+        let mut keep = Keep::default();
+        keep.push("go: dial tcp\n".repeat(TELLING).as_bytes());
+        keep.push(mismatch.as_bytes());
+        keep.push("noise: it goes on\n".repeat(2 * TAIL).as_bytes());
+        assert!(keep.text().contains(mismatch));
     }
 
     #[test]
@@ -121,7 +185,7 @@ mod tests {
             keep.push(&vec![b'y'; TAIL + 7]);
             keep.push("go: dial tcp\n".repeat(10_000).as_bytes());
         }
-        assert!(keep.text().len() <= 2 * TAIL + TELLING + super::LINE);
+        assert!(keep.text().len() <= 2 * (TAIL + TELLING) + super::LINE);
         assert!(keep.tail.capacity() <= 4 * TAIL);
     }
 }

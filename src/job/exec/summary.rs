@@ -60,6 +60,11 @@ impl Summary {
             .last()
             .map_or(Class::Config, |last| last.class)
     }
+
+    /// No step could be taken, or a checksum does not match: somebody has to do something.
+    pub fn is_for_a_person(&self) -> bool {
+        self.attempts.is_empty() || self.class() == Class::Mismatch
+    }
 }
 
 /// As a shell tells it: 128 and the signal's number.

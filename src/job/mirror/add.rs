@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::added::{Added, AddedVersion, PresentVersion};
 use super::error::AddError;
+use super::foreign::refuse_foreign;
 use super::go::{Go, Mode};
 use super::judge::{Facts, Refusal, Verified, judge};
 use super::layout::{File, Layout};
@@ -22,6 +23,7 @@ use crate::gomod::ModuleVersion;
 use crate::gomod::go_sum::Hashed;
 use crate::gosum::{escape_path, hash_go_mod};
 use crate::job::meter::Meter;
+use crate::model::quoted;
 
 /// Versions that are stored at once: a kill loses no more work than these.
 const BATCH: usize = 64;
@@ -69,7 +71,7 @@ pub async fn add(
     let queries = what.modules.iter().map(|text| query(text));
     let queries: Vec<String> = queries.collect::<Result<_, _>>()?;
     let go = Box::pin(Go::find(wish, env, what.offline)).await?;
-    refuse_foreign(root, &go.cache())?;
+    refuse_foreign(root, Path::new(go.value("GOMODCACHE")))?;
     let mut wants = Wants::default();
     for named in &what.from {
         notice(Notice::Asks(&named.display().to_string()));
@@ -92,7 +94,8 @@ pub async fn add(
         };
         return Ok(done.summed());
     }
-    wants.mods = &wants.mods - &wants.zips;
+    let zips = &wants.zips;
+    wants.mods.retain(|module| !zips.contains(module));
     let mut store = Store::open(Layout::new(root), &mut || notice(Notice::Waits))
         .map_err(|error| AddError::file(root, error))?;
     let cache = Layout::new(go.cache());
@@ -132,11 +135,10 @@ pub async fn add(
 fn fetch(what: &Add) -> String {
     let mut words = vec!["goroam mirror add".to_owned()];
     words.extend(what.modules.iter().cloned());
-    words.extend(
-        what.from
-            .iter()
-            .map(|from| format!("--from {}", from.display())),
-    );
+    for from in &what.from {
+        words.push("--from".to_owned());
+        words.push(quoted(&from.display().to_string()));
+    }
     for (is_asked, word) in [(what.tests, "--tests"), (what.toolchain, "--toolchain")] {
         words.extend(is_asked.then(|| word.to_owned()));
     }
@@ -153,33 +155,6 @@ fn query(text: &str) -> Result<String, AddError> {
         )));
     }
     Ok(format!("{path}@{version}"))
-}
-
-/// A module cache is go's own, and a folder with other things in it is somebody's.
-fn refuse_foreign(root: &Path, cache: &Path) -> Result<(), AddError> {
-    let refuse = |why: &str| AddError::Refused {
-        root: root.to_owned(),
-        why: why.to_owned(),
-    };
-    let real = |path: &Path| dunce::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let (real_root, real_cache) = (real(root), real(cache.parent().unwrap_or(cache)));
-    if real_root.starts_with(&real_cache) || real_cache.starts_with(&real_root) {
-        return Err(refuse(
-            "it is go's module cache, or around it; a mirror needs a folder of its own",
-        ));
-    }
-    let mut entries = match std::fs::read_dir(root) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(AddError::file(root, error)),
-    };
-    if entries.next().is_some() && !root.join(".goroam").is_dir() {
-        return Err(refuse(
-            "it holds other things; name an empty folder or one that does not exist. To make a \
-             mirror of it all the same, make the folder .goroam in it",
-        ));
-    }
-    Ok(())
 }
 
 /// Modules by name, each with what it needs by itself: two of them may need different versions.

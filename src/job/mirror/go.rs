@@ -177,7 +177,50 @@ pub(super) fn complaint(err: &str) -> String {
     said.to_owned()
 }
 
+/// go's words with the file that is meant in the place of its copy, which go names by its full
+/// path or by one from where it runs, whichever is shorter (`base.ShortPath`).
+pub(super) fn meant(said: &str, copy: &Path, name: &str) -> String {
+    let mut parts = copy.components().rev().map(|part| part.as_os_str());
+    let (file, folder) = (parts.next(), parts.next());
+    let (Some(file), Some(folder)) = (file, folder) else {
+        return said.to_owned();
+    };
+    // Nothing else has the temporary folder's name in its path.
+    let copy = Path::new(folder).join(file).display().to_string();
+    let mut out = String::new();
+    let mut rest = said;
+    while let Some((before, after)) = rest.split_once(&copy) {
+        let start = before.rfind([' ', '\t', '\n', '"']).map_or(0, |at| at + 1);
+        out.push_str(before.get(..start).unwrap_or_default());
+        out.push_str(name);
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
 /// Does go say that something is not what its checksum says (`modfetch.checkModSum`)?
 pub(super) fn is_mismatch(complaint: &str) -> bool {
     complaint.contains("SECURITY ERROR") || complaint.contains(": checksum mismatch")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn go_s_complaint_names_the_project_s_file_and_not_its_copy() {
+        let copy = Path::new("/tmp/.tmpAb/go.mod");
+        for (said, want) in [
+            (
+                "errors parsing /tmp/.tmpAb/go.mod:\n/tmp/.tmpAb/go.mod:7: replacement",
+                "errors parsing /src/go.mod:\n/src/go.mod:7: replacement",
+            ),
+            ("../../.tmpAb/go.mod:7: x", "/src/go.mod:7: x"),
+            ("/tmp/.tmpCd/go.mod:7: x", "/tmp/.tmpCd/go.mod:7: x"),
+            ("", ""),
+        ] {
+            assert_eq!(meant(said, copy, "/src/go.mod"), want);
+        }
+    }
 }

@@ -19,6 +19,7 @@ mod add;
 mod added;
 pub mod archive;
 mod error;
+mod foreign;
 mod go;
 mod index;
 mod judge;

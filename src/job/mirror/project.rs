@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::error::AddError;
-use super::go::{Go, Mode, complaint, downloaded};
+use super::go::{Go, Mode, complaint, downloaded, meant};
 use super::small;
 use super::sound::MOST_MOD;
 use super::toolchain;
@@ -223,7 +223,13 @@ impl Asked<'_> {
             all.push(&modfile);
         }
         all.extend(rest);
-        self.go.run(self.folder, self.mode, &all).await
+        let mut ran = self.go.run(self.folder, self.mode, &all).await?;
+        let copy = match self.mode {
+            Mode::Module => &self.modfile,
+            Mode::Work(copy) => copy,
+        };
+        ran.err = meant(&ran.err, copy, &self.name);
+        Ok(ran)
     }
 }
 

@@ -13,6 +13,7 @@ use super::small;
 use super::spool::{Spool, put};
 use crate::gomod::ModuleVersion;
 use crate::gosum::{escape_path, unescape_version};
+use crate::model::order;
 
 /// Threads that put files on the disk. The file system joins what they ask for into a few
 /// writes of its journal: four thousand files take seconds, one after another half a minute.
@@ -120,11 +121,8 @@ impl Store {
     /// Writes `list` and `@latest` of these modules anew, where they say something else.
     pub(super) fn index(&mut self, modules: &BTreeSet<&str>) -> io::Result<()> {
         let behind = std::mem::take(&mut self.behind);
-        let modules: BTreeSet<&str> = modules
-            .iter()
-            .copied()
-            .chain(behind.iter().map(String::as_str))
-            .collect();
+        let behind = behind.iter().map(String::as_str);
+        let modules = order::set(modules.iter().copied().chain(behind));
         let mut fresh: Vec<(PathBuf, PathBuf)> = Vec::new();
         for module in modules {
             let (versions, pinned) = (versions(&self.layout, module)?, self.pins.get(module));
@@ -144,7 +142,7 @@ impl Store {
             let info = self.layout.file(&newest, Part::Info).map_err(invalid)?;
             let info = small::read(&info, super::sound::MOST_INFO)?;
             for (path, bytes) in [(list, text.as_bytes()), (latest, info.as_slice())] {
-                if !std::fs::read(&path).is_ok_and(|now| now == bytes) {
+                if !small::read(&path, bytes.len() as u64).is_ok_and(|now| now == bytes) {
                     fresh.push((self.spool.write(bytes)?, path));
                 }
             }

@@ -9,6 +9,7 @@ use crate::gomod::go_version::{at_least, compare, is_valid, of_toolchain};
 use crate::gomod::go_work::GoWork;
 use crate::gomod::modules_txt::ModulesTxt;
 use crate::gomod::{ModuleVersion, semver};
+use crate::model::order;
 
 /// Since this version a go.mod names all that its packages need, so that graphs are pruned
 /// (`gover.ExplicitIndirectVersion`).
@@ -86,11 +87,9 @@ impl Project {
 
     /// The part of `modload.checkVendorConsistency` that a changed go.mod comes up against.
     fn agrees(&self, txt: &ModulesTxt) -> bool {
-        let required: BTreeSet<&ModuleVersion> = self
-            .mains
-            .iter()
-            .flat_map(|main| main.require.iter().map(|one| &one.module))
-            .collect();
+        let mains = self.mains.iter();
+        let required =
+            order::set(mains.flat_map(|main| main.require.iter().map(|one| &one.module)));
         let own = |path: &str| {
             let mut mains = self.mains.iter();
             mains.any(|main| main.module.as_ref().is_some_and(|one| one.value == path))
@@ -154,11 +153,10 @@ pub fn need(
     if need.vendored {
         return need;
     }
-    let sum = |module: &ModuleVersion, of: Hashed| {
-        let mut lines = project.sums.iter();
-        let line = lines.find(|line| line.of == of && line.module == *module)?;
-        Some(line.hash.clone())
-    };
+    // Of several lines for one file the first counts, as for go (`modfetch.haveModSumLocked`).
+    let lines = project.sums.iter().rev();
+    let sums = order::map(lines.map(|line| ((&line.module, line.of), &line.hash)));
+    let sum = |module: &ModuleVersion, of: Hashed| sums.get(&(module, of)).map(|h| (*h).clone());
     let graph = Graph::walk(project, read);
     for module in graph.read {
         if let Some(hash) = sum(&module, Hashed::GoMod) {
@@ -184,6 +182,7 @@ pub fn need(
             need.zips.insert(module, hash);
         }
     }
+    let mut unnamed: Vec<String> = Vec::new();
     let direct = project.mains.iter().flat_map(|main| &main.require);
     for one in direct.filter(|one| !one.indirect && one.error.is_none()) {
         let module = project.replacement(&one.module).unwrap_or(&one.module);
@@ -192,9 +191,16 @@ pub fn need(
             .into_iter()
             .any(|of| sum(module, of).is_some());
         if !local && !known && !is_main(project, &module.path) {
-            let line = format!("go.sum does not name {module}: run `go mod tidy` first");
-            need.troubles.push(line);
+            unnamed.push(module.to_string());
         }
+    }
+    if let Some(first) = unnamed.first() {
+        let more = match unnamed.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let line = format!("go.sum does not name {first}{more}: run `go mod tidy` first");
+        need.troubles.push(line);
     }
     need
 }

@@ -16,7 +16,7 @@ pub struct Shelves {
 impl Shelves {
     /// The module cache, by go's rules (`cfg.GOMODCACHE`: the variable, the go env file, the
     /// first folder of GOPATH), and this mirror. None of them need exist.
-    pub fn find(env: &Environment, mirror: &Path) -> Shelves {
+    pub fn find(env: &Environment, mirror: Option<&Path>) -> Shelves {
         let file = EnvFile::locate(env).ok().and_then(|file| file.read().ok()?);
         let value = |name: &str| {
             let written = || file.as_ref().and_then(|file| file.get(name));
@@ -32,7 +32,7 @@ impl Shelves {
             Some(gopath.join("pkg").join("mod"))
         });
         let download = cache.map(|cache| cache.join("cache").join("download"));
-        let folders = download.into_iter().chain([mirror.to_owned()]);
+        let folders = download.into_iter().chain(mirror.map(Path::to_owned));
         Shelves {
             layouts: folders.map(Layout::new).collect(),
         }

@@ -10,6 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::render::{self, Progress};
 use crate::job::meter::Meter;
 use crate::job::mirror::{Add, Notice, add};
+use crate::model::quoted;
 
 /// Brings modules. Exit code 6 when one is not what its checksum says, 1 when one is missing.
 pub(super) async fn run(context: &Context, site: &Site, args: args::Add) -> Result<u8, Failure> {
@@ -43,7 +44,11 @@ pub(super) async fn run(context: &Context, site: &Site, args: args::Add) -> Resu
         &meter,
         &mut notice,
     );
-    let added = Box::pin(work).await.map_err(|error| failure(&error))?;
+    let mut added = Box::pin(work).await.map_err(|error| failure(&error))?;
+    if let Some(fetch) = added.fetch.as_mut().filter(|_| site.is_named) {
+        let root = quoted(&site.root.display().to_string());
+        fetch.push_str(&[" --mirror ", &root].concat());
+    }
     drop(progress);
     if json {
         context.out.json(&added)?;

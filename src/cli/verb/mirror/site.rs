@@ -8,12 +8,14 @@ use crate::agent::load_policy;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
-use crate::job::mirror::{AddError, Asked, place};
+use crate::job::mirror::AddError;
 
 /// What each of the mirror's verbs is given.
 pub(super) struct Site {
     /// The mirror's folder; it need not exist.
     pub(super) root: PathBuf,
+    /// It was named by `--mirror`: a command that is told names it, too.
+    pub(super) is_named: bool,
     /// `[agent] go` of the policy.
     pub(super) go: Option<PathBuf>,
 }
@@ -22,12 +24,10 @@ pub(super) struct Site {
 pub(super) fn site(context: &Context, flag: Option<PathBuf>) -> Result<Site, Failure> {
     let paths = context.paths()?;
     let loaded = load_policy(&paths, &context.env)?;
-    let asked = Asked {
-        flag,
-        policy: loaded.policy.mirror.path.clone(),
-    };
+    let is_named = flag.is_some();
     Ok(Site {
-        root: place(asked, &context.env, &paths),
+        root: context.mirror_of(flag, &loaded.policy)?,
+        is_named,
         go: loaded.policy.agent.go,
     })
 }

@@ -7,10 +7,12 @@ pub(super) enum Lead {
     /// `go: …`
     Go,
     /// `FILE.go:LINE:COLUMN: …`: an import that could not be had. The compiler and vet write so, too.
+    /// Without a column it is package log's (Lshortfile).
     Place,
     /// `package P` and the lines `\timports Q: …`.
     Import,
-    /// `M@V: …`, with nothing before it.
+    /// `M@V: …`, with nothing before it, and V a version: `deploy@host: dial tcp …` is what many
+    /// a program prints.
     Module,
     /// `verifying M@V: …` (go.sum; modfetch/fetch.go:checkModSum).
     Verifying,
@@ -37,13 +39,27 @@ pub(super) fn lead(line: &str) -> Option<(Lead, &str)> {
         return Some((Lead::Go, rest));
     }
     if let Some(rest) = placed(line) {
-        return Some((Lead::Place, rest));
+        return has_column(line).then_some((Lead::Place, rest));
     }
     if line.starts_with("package ") {
         return Some((Lead::Import, line));
     }
     let (first, _) = line.split_once(": ")?;
-    versioned(first).map(|_| (Lead::Module, line))
+    let (_, version) = versioned(first)?;
+    is_version(version).then_some((Lead::Module, line))
+}
+
+/// A version (`v1.2.3…`) and no query such as `latest`.
+pub(super) fn is_version(text: &str) -> bool {
+    text.strip_prefix('v')
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) && rest.contains('.'))
+}
+
+fn has_column(line: &str) -> bool {
+    let place = line
+        .split_once(".go:")
+        .and_then(|(_, behind)| behind.split_once(": "));
+    place.is_some_and(|(place, _)| place.contains(':'))
 }
 
 /// What follows `FILE.go:LINE:COLUMN: ` or `FILE.go:LINE: `.

@@ -80,7 +80,12 @@ fn says<'a>(
         .map_or(body, |(own, _)| own);
     let before = |part: &str| body.get(..body.len() - part.len()).unwrap_or_default();
     // The compiler and vet say anything at a place, but nothing of a module's version.
-    let goes_own = |before: &str| lead == Lead::Go || about(before).0.is_some();
+    // Others name a person's address so, or an account on a machine; go a query only behind `go: `.
+    let is_named = |before: &str| match about(before) {
+        (module, None) => module.is_some(),
+        (_, Some(version)) => form::is_version(&version),
+    };
+    let goes_own = |before: &str| lead == Lead::Go || is_named(before);
     for part in form::parts(body) {
         let before = before(part);
         if let Some((url, error)) = form::request(part) {

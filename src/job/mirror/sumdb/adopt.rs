@@ -15,6 +15,7 @@ use crate::gomod::ModuleVersion;
 use crate::gosum::merkle::lines_hash;
 use crate::gosum::tile::{Tile, edge, prove_prefix, prove_record};
 use crate::gosum::{ProvenTree, TreeHead};
+use crate::model::order;
 
 /// What somebody says of a module; its signature is right, the rest is not proven yet.
 #[derive(Debug, Clone)]
@@ -60,7 +61,7 @@ impl Proofs {
             }
         }
         let stored = self.stored(newest.head)?;
-        let mut ids: BTreeSet<u64> = stored.iter().map(|(_, lookup)| lookup.id).collect();
+        let mut ids = order::set(stored.iter().map(|(_, lookup)| lookup.id));
         ids.extend(answers.iter().map(|answer| answer.lookup.id));
         let tree = self
             .prove_all(sources, &newest, &all, &ids, answers)
@@ -75,11 +76,8 @@ impl Proofs {
             check(&tree, answer)?;
         }
         let held = |lookup: &Lookup| tree.record(lookup.id) == Some(lines_hash(&lookup.lines));
-        let mut lookups: BTreeMap<PathBuf, Lookup> = stored
-            .into_iter()
-            // What was changed on the disk stays as it is, for `verify` to find.
-            .filter(|(_, lookup)| held(lookup))
-            .collect();
+        // What was changed on the disk stays as it is, for `verify` to find.
+        let mut lookups = order::map(stored.into_iter().filter(|(_, lookup)| held(lookup)));
         for answer in answers {
             let path = self.folder.lookup_path(&answer.module);
             lookups.insert(path.map_err(ProofError::from)?, answer.lookup.clone());
@@ -301,7 +299,7 @@ pub(super) fn needed(
     kept: &[SignedHead],
     ids: impl Iterator<Item = u64>,
 ) -> BTreeSet<Tile> {
-    let mut tiles: BTreeSet<Tile> = edge(size).into_iter().collect();
+    let mut tiles = order::set(edge(size));
     for id in ids {
         tiles.extend(prove_record(id, size).unwrap_or_default());
     }

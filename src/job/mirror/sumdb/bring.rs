@@ -6,6 +6,7 @@ use super::adopt::Answer;
 use super::error::{BringError, ProofError};
 use super::folder::{MAX_LOOKUP, lookup_path, read};
 use super::heads::{Lookup, SignedHead};
+use super::ledger::ordered;
 use super::proofs::Proofs;
 use super::route::{Asked, Route, Sources};
 use super::write::Turn;
@@ -61,8 +62,9 @@ impl Proofs {
                 Err(_) => missing.push(module.clone()),
             }
         }
-        let seen = self.seen(route, wanted, &mut brought);
-        let is_behind = seen.iter().any(|head| self.covers(&head.head).is_err());
+        // A cache has a head in each lookup, most of them the same.
+        let seen = ordered(self.seen(route, wanted, &mut brought));
+        let is_behind = self.covers_all(&seen).is_err();
         if missing.is_empty() && !is_behind && !self.is_unfinished()? {
             brought.head = self.head();
             return Ok(brought);

@@ -191,6 +191,26 @@ impl Proofs {
         Ok(())
     }
 
+    /// The same of go commands that have last seen one of these, the smallest tree first. All
+    /// lookups are gone through once, for the largest; from each other one it must be possible to
+    /// get there.
+    pub(super) fn covers_all(&self, seen: &[SignedHead]) -> Result<(), ProofError> {
+        let Some((largest, smaller)) = seen.split_last() else {
+            return Ok(());
+        };
+        self.covers(&largest.head)?;
+        let newest = match self.head() {
+            Some(own) if own.head.size > largest.head.size => own,
+            Some(_) | None => largest.clone(),
+        };
+        let mut tree = open_tree(&self.folder, newest.head)?;
+        for one in smaller {
+            open_tree(&self.folder, one.head)?;
+            began_as(&self.folder, &mut tree, &newest, one)?;
+        }
+        Ok(())
+    }
+
     /// Every file below `lookup/`.
     pub(super) fn lookups(&self) -> Result<Vec<(Option<ModuleVersion>, PathBuf)>, ProofError> {
         let found = self.folder.lookups();

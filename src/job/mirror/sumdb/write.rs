@@ -79,7 +79,13 @@ impl Turn {
             let (own, path) = (own.to_owned(), path.clone());
             move || {
                 fs::create_dir_all(own)?;
-                let file = File::create(path)?;
+                // Nothing is in it, and nothing is emptied where a link leads elsewhere.
+                let mut options = fs::OpenOptions::new();
+                let file = options
+                    .create(true)
+                    .truncate(false)
+                    .write(true)
+                    .open(path)?;
                 match file.lock() {
                     Ok(()) => Ok(Some(file)),
                     // Then nobody else could hold one either.

@@ -67,6 +67,8 @@ pub(super) fn check(
         .map(|(version, _)| version.version.clone())
         .collect();
     let wanted = index::listed(&whole, pinned);
+    let there = order::set(whole.iter().map(String::as_str));
+    let shown = order::set(wanted.iter().copied());
     match listed {
         None if !wanted.is_empty() => {
             says(
@@ -79,9 +81,9 @@ pub(super) fn check(
         Some(Read::Cannot(why)) => says(list, Kind::Unreadable, why.clone()),
         Some(Read::Is(names)) => {
             for name in names {
-                let why = if !whole.contains(name) {
+                let why = if !there.contains(name.as_str()) {
                     "which is not there"
-                } else if pinned.is_some() && !wanted.contains(&name.as_str()) {
+                } else if pinned.is_some() && !shown.contains(name.as_str()) {
                     "which the pin hides"
                 } else {
                     continue;

@@ -112,6 +112,16 @@ fn what_go_sum_does_not_name_is_a_trouble_that_no_download_mends() {
 }
 
 #[test]
+fn a_project_without_go_sum_is_one_trouble_and_not_one_for_each_module() {
+    let text = "module m\ngo 1.21\nrequire n v1.0.0\nrequire a v1.0.0\nrequire b v1.0.0\n";
+    let need = need(&project(text, ""), &builder(), &|_| None);
+    assert_eq!(
+        need.troubles,
+        ["go.sum does not name n@v1.0.0 and 2 more: run `go mod tidy` first"]
+    );
+}
+
+#[test]
 fn a_toolchain_is_needed_when_the_project_asks_for_a_newer_one() {
     let wanted = |lines: &str, version: &str, mode: &str| {
         let builder = Builder {
