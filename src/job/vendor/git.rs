@@ -52,10 +52,21 @@ const LOCAL: [&str; 27] = [
     "GIT_REFLOG_ACTION",
 ];
 
+/// A stranger's repository may name programs here that git would run for reading or writing an
+/// index. What the user's own commit is to run is for [`Git::for_hooks`].
+const QUIET: [&str; 4] = [
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "core.hooksPath=/dev/null",
+];
+
 /// git in one folder.
 #[derive(Debug, Clone)]
 pub(super) struct Git {
     folder: PathBuf,
+    /// Do the repository's hooks run?
+    hooks: bool,
     env: Vec<(String, String)>,
     limit: Duration,
 }
@@ -82,6 +93,7 @@ impl Git {
         }
         Git {
             folder: folder.to_owned(),
+            hooks: false,
             env: vars,
             limit: LIMIT,
         }
@@ -114,6 +126,7 @@ impl Git {
     /// The same as hooks are to find it: how goroam names paths is not for them.
     pub(super) fn for_hooks(&self) -> Git {
         let mut git = self.patient();
+        git.hooks = true;
         let own = ["GIT_LITERAL_PATHSPECS", "GIT_OPTIONAL_LOCKS"];
         git.env.retain(|(name, _)| !own.contains(&name.as_str()));
         git
@@ -183,6 +196,7 @@ impl Git {
         let mut command = Command::new("git");
         command
             .arg("--no-pager")
+            .args(QUIET.iter().filter(|_| !self.hooks))
             .args(args)
             .current_dir(&self.folder)
             .env_clear()

@@ -13,6 +13,8 @@ use crate::state::file::replace;
 
 /// Another goroam is waited for so long; writing a large vendor/ out takes seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How the name of every stage begins.
+pub(super) const STAGE: &str = ".goroam-rollback-";
 /// Bytes of a journal that are read.
 const MOST: usize = 8 << 20;
 
@@ -31,6 +33,34 @@ pub(super) struct Journal {
     pub(super) steps: Vec<Step>,
     /// When it was decided, by the clock that the file system stamps files with, in nanoseconds.
     pub(super) since: i128,
+}
+
+impl Journal {
+    /// Does it name nothing but what a rollback may touch? An unpacked archive can bring a .git
+    /// with a journal that names any folder as the stage, which is removed, or leads out by a link.
+    fn is_ours(&self, top: &Path) -> bool {
+        let named = |path: &str, is: &dyn Fn(&str) -> bool| {
+            let path = Path::new(path);
+            let name = path.file_name().and_then(|name| name.to_str());
+            let mut place = top.to_owned();
+            name.is_some_and(is)
+                && path.components().all(is_plain)
+                && path.parent().is_none_or(|folder| {
+                    folder.iter().all(|part| {
+                        place.push(part);
+                        !place.is_symlink()
+                    })
+                })
+        };
+        named(&self.stage, &|name| name.starts_with(STAGE))
+            && !top.join(&self.stage).is_symlink()
+            && self.steps.iter().all(|step| {
+                named(&step.path, &|name| match step.folder {
+                    true => name == "vendor",
+                    false => ["go.mod", "go.sum", "go.work", "go.work.sum"].contains(&name),
+                })
+            })
+    }
 }
 
 /// How far a rollback is.
@@ -118,8 +148,8 @@ impl Desk {
     /// What is under way; `None`: nothing.
     ///
     /// # Errors
-    /// When it cannot be read.
-    pub(super) fn read(&self) -> Result<Option<Journal>, Error> {
+    /// When it cannot be read, or is none that goroam wrote for this work tree.
+    pub(super) fn read(&self, top: &Path) -> Result<Option<Journal>, Error> {
         let path = self.path();
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
@@ -129,10 +159,7 @@ impl Desk {
         let journal: Option<Journal> = Some(&bytes)
             .filter(|bytes| bytes.len() <= MOST)
             .and_then(|bytes| serde_json::from_slice(bytes).ok());
-        let journal = journal.filter(|journal| {
-            let below = |path: &str| Path::new(path).components().all(is_plain);
-            below(&journal.stage) && journal.steps.iter().all(|step| below(&step.path))
-        });
+        let journal = journal.filter(|journal| journal.is_ours(top));
         journal.map(Some).ok_or_else(|| {
             Error::Failed(format!(
                 "{}: is no journal of goroam's; see what it is, and remove it",

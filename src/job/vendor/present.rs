@@ -13,11 +13,9 @@ const MOST_NAMED: usize = 10;
 const DEEPEST: usize = 100;
 
 /// git as it works on an index that is only for now: everything is looked at and nothing skipped.
-const PLAIN: [&str; 12] = [
+const PLAIN: [&str; 10] = [
     "-c",
     "core.sparseCheckout=false",
-    "-c",
-    "core.fsmonitor=false",
     "-c",
     "core.untrackedCache=false",
     "-c",

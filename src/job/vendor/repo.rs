@@ -70,6 +70,13 @@ impl Repo {
             .filter(|top| !top.is_empty())
             .ok_or_else(no_tree)?;
         let top = dunce::canonicalize(top).map_err(|error| Error::io(Path::new(top), error))?;
+        // core.worktree can name any folder there is.
+        if !project.root.starts_with(&top) {
+            return Err(Error::Git(format!(
+                "the repository that {root} is in has its files in {} instead (core.worktree); go there",
+                top.display()
+            )));
+        }
         let prefix = lines.next().unwrap_or_default().to_owned();
         Ok(Repo {
             git: git.within(&top),

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::error::Error;
 use super::facts::Kind;
-use super::journal::{Desk, Journal, Phase, Step};
+use super::journal::{Desk, Journal, Phase, STAGE, Step};
 use super::list::{holders, snapshots};
 use super::present::{OwnIndex, changes, present, shown, told};
 use super::project::Project;
@@ -68,7 +68,7 @@ pub fn recover(repo: &Repo) -> Result<Option<Recovered>, Error> {
 }
 
 fn recover_at(repo: &Repo, desk: &Desk) -> Result<Option<Recovered>, Error> {
-    let Some(mut journal) = desk.read()? else {
+    let Some(mut journal) = desk.read(&repo.top)? else {
         return Ok(None);
     };
     let finished = journal.phase != Phase::Begun;
@@ -205,7 +205,7 @@ fn roll_to(
     let stamp = now.strftime("%Y%m%d-%H%M%S").to_string();
     let mut journal = Journal {
         stage: format!(
-            "{}.goroam-rollback-{}-{}",
+            "{}{STAGE}{}-{}",
             repo.prefix,
             std::process::id(),
             now.as_nanosecond()
@@ -407,7 +407,7 @@ fn carry_through(
 /// The stage goes, and the journal with it.
 fn clear(repo: &Repo, desk: &Desk, journal: &Journal) -> Result<(), Error> {
     let stage = repo.top.join(&journal.stage);
-    match std::fs::remove_dir_all(&stage) {
+    match swap::remove(&stage) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(&stage, error)),
         Ok(()) | Err(_) => desk.clear(),
     }

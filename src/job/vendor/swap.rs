@@ -184,11 +184,15 @@ pub(super) fn now_by(file: &Path) -> io::Result<i128> {
     Ok(changed(&fs::symlink_metadata(file)?))
 }
 
-/// Was anything in this folder written since?
+/// Was anything in this folder written since? A link or a file in its place holds nothing: it
+/// came here by a rename, as it was.
 ///
 /// # Errors
 /// When it cannot be walked.
 pub(super) fn is_younger(folder: &Path, since: i128) -> io::Result<bool> {
+    if !fs::symlink_metadata(folder)?.is_dir() {
+        return Ok(false);
+    }
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let meta = entry.metadata()?;
@@ -198,6 +202,39 @@ pub(super) fn is_younger(folder: &Path, since: i128) -> io::Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// Removes a folder, also one whose folders are read-only, as those of the module cache are,
+/// from which a vendor/ may have been copied.
+///
+/// # Errors
+/// When it cannot be removed.
+pub(super) fn remove(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let denied = match fs::remove_dir_all(folder) {
+            Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+            Ok(()) => return Ok(()),
+        };
+        if denied {
+            writable(folder)?;
+        }
+    }
+    fs::remove_dir_all(folder)
+}
+
+#[cfg(unix)]
+fn writable(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            writable(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Both change places in one step; `Ok(false)`: not on this system or file system.
