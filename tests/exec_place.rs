@@ -69,3 +69,16 @@ fn settings_of_gos_that_are_junk_are_gos_to_complain_of() {
     let run = exec(&user, &go, "exec --tiers proxy").env("GOFLAGS", "junk \"");
     assert!(run.exits(7).stdout().starts_with("proxy "));
 }
+
+#[test]
+fn where_no_step_can_be_taken_a_person_is_told_why_and_a_script_reads_the_last_line() {
+    let Some(go) = go::go(go::VERSIONS[2]) else {
+        return;
+    };
+    let user = User::new();
+    let done = exec(&user, &go, "exec --tiers vendor --summary json").exits(1);
+    assert_eq!(done.stdout(), "");
+    let why = "goroam: no step can be taken: vendor: the command runs in no module\n";
+    let last = "{\"tier\":\"off\",\"exit\":1,\"attempts\":[]}\n";
+    assert_eq!(done.stderr(), [why, last].concat());
+}

@@ -11,7 +11,7 @@ mod tmux;
 
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use cli::User;
@@ -300,18 +300,11 @@ fn in_the_background_it_waits_for_the_terminal_as_any_job() {
     terminal.enter(&format!(
         "{GOROAM} exec -- sh -c 'read word; echo got $word' &"
     ));
-    terminal.until("stopped", |lines| {
-        lines.iter().any(|line| line.contains("[1]")) && {
-            let out = Command::new("pgrep")
-                .args(["-f", "read word; echo got"])
-                .output();
-            out.is_ok()
-        }
-    });
     // bash tells of it at the next prompt.
-    std::thread::sleep(Duration::from_millis(500));
-    terminal.enter("");
-    terminal.shows("Stopped");
+    terminal.until("Stopped", |lines| {
+        terminal.enter("");
+        lines.iter().any(|line| line.contains("Stopped"))
+    });
     terminal.enter("fg");
     terminal.enter("late");
     terminal.shows("\ngot late");

@@ -120,3 +120,18 @@ fn json(summary: &Summary) -> String {
     // Numbers and strings only: this cannot fail.
     serde_json::to_string(summary).unwrap_or_default() + "\n"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing would keep it from the network.
+    #[test]
+    fn without_go_a_command_is_not_run_as_if_it_were_on_the_mirror() {
+        let env = vec![(TIER.to_owned(), "proxy".to_owned())];
+        assert_eq!(without_go(Tier::Proxy).how, Ok(env));
+        for tier in [Tier::Mirror, Tier::Vendor] {
+            assert!(without_go(tier).how.is_err());
+        }
+    }
+}

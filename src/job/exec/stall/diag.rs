@@ -236,10 +236,10 @@ mod tests {
             let found = diag.tcp(&|id| id == wanted).unwrap();
             assert_eq!(found.len(), 1);
             assert_eq!(found[0].peer, Some(here.peer_addr().unwrap()));
-            let State::Open { received, .. } = found[0].state else {
-                panic!("{:?}", found[0].state)
-            };
-            received
+            match found[0].state {
+                State::Open { received, .. } => received,
+                other @ (State::Connecting | State::Resolving) => panic!("{other:?}"),
+            }
         };
         assert_eq!(look(), Some(0));
         there.write_all(b"12345").unwrap();
