@@ -233,6 +233,12 @@ fn truth(version: &str, every: bool) {
         }
         let command = said["command"].as_array().unwrap();
         assert_eq!(command[..3], ["goroam", "mirror", "add"].map(Value::from));
+        // Into the mirror that it was asked about.
+        let mirror = desk.at("mirror").display().to_string();
+        assert!(
+            command.ends_with(&["--mirror".into(), mirror.into()]),
+            "{command:?}"
+        );
         zips.extend(desk.bring(&said, &tree));
     }
     assert!(zips.len() >= 8, "{zips:?}");

@@ -281,4 +281,25 @@ mod tests {
         assert!(!root.path().join("a.test/b/@v/list").exists());
         assert!(root.path().join("a.test/b/@v/v1.0.0.info").exists());
     }
+
+    /// Nobody reads it to its end, and nobody waits for one that writes to it.
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_in_the_place_of_a_list_is_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        let mut store = Store::open(Layout::new(root.path()), &mut || {}).unwrap();
+        let one = staged(&mut store, "a.test/b", "v1.0.0");
+        store.place(&[one]).unwrap();
+        let list = root.path().join("a.test/b/@v/list");
+        let made = std::process::Command::new("mkfifo").arg(&list).status();
+        assert!(made.unwrap().success());
+        let (done, waits) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            store.index(&["a.test/b"].into()).unwrap();
+            done.send(()).unwrap();
+        });
+        let in_time = waits.recv_timeout(std::time::Duration::from_secs(20));
+        assert!(in_time.is_ok(), "it waits for somebody to write");
+        assert_eq!(std::fs::read(&list).unwrap(), b"v1.0.0\n");
+    }
 }

@@ -131,10 +131,12 @@ impl Case<'_> {
             help: match kind {
                 // The files may be right: what is missing is who says so.
                 Kind::Unproven => format!("`goroam mirror add {}` brings its proof", self.module),
-                _ => format!(
-                    "`goroam mirror add {}` brings it anew; delete the version's files before",
-                    self.module
-                ),
+                Kind::Mismatch | Kind::Missing | Kind::Wrong | Kind::Stray | Kind::Unreadable => {
+                    format!(
+                        "`goroam mirror add {}` brings it anew; delete the version's files before",
+                        self.module
+                    )
+                }
             },
         }
     }
