@@ -146,7 +146,7 @@ fn of_a_damaged_cache_just_the_damage_is_removed_and_go_builds_again() {
     let victims: Vec<&PathBuf> = good.keys().filter(wanted).collect();
     assert!(victims.len() > 40, "{victims:?}");
     let mut dice = Dice(7);
-    for round in 0..40 {
+    for round in 0..24 {
         let mut hit: BTreeMap<&PathBuf, usize> = BTreeMap::new();
         for _ in 0..=dice.roll(6) {
             hit.insert(victims[dice.roll(victims.len())], dice.roll(6));

@@ -68,7 +68,7 @@ async fn what_lies_around_is_the_workspaces_and_the_modules() {
     let mirror = root.join("mirror");
     let outside = freeze(&go, &home.env, root).await.unwrap();
     assert_eq!((&outside.module, &outside.workspace), (&None, &None));
-    let nothing = around(&outside, &mirror);
+    let nothing = around(&outside, Some(mirror.clone()));
     assert_eq!((nothing.mirror, nothing.cache), (None, None));
 
     write(&root.join("ws/go.work"), "go 1.22\n\nuse ./a\n");
@@ -78,7 +78,7 @@ async fn what_lies_around_is_the_workspaces_and_the_modules() {
     std::fs::create_dir(&mirror).unwrap();
     let inside = freeze(&go, &home.env, &root.join("ws/a")).await.unwrap();
     assert!(inside.workspace.is_some() && inside.module.is_some());
-    let there = around(&inside, &mirror);
+    let there = around(&inside, Some(mirror.clone()));
     assert!(there.vendored_module && !there.vendored_workspace);
     assert_eq!(there.mirror.as_deref(), Some(mirror.as_path()));
     assert!(there.cache.is_some());

@@ -186,6 +186,34 @@ fn a_stop_and_a_continue_are_passed_on() {
     assert_eq!((status.code(), out.as_str()), (Some(0), "on\n"));
 }
 
+/// The settings are asked for first, of a go that may take its time.
+#[test]
+fn a_signal_before_the_command_has_begun_keeps_it_from_beginning() {
+    let user = User::new();
+    let asked = user.path("asked");
+    let script = format!("#!/bin/sh\n>{}\nsleep 1\nexit 1\n", asked.display());
+    cli::mode(&user.write("bin/go", script), 0o755);
+    let path = format!("{}:/usr/bin:/bin", user.path("bin").display());
+    let run = user.goroam("exec --summary json -- touch ran");
+    let child = run
+        .env("PATH", &path)
+        .command()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !asked.exists() {
+        assert!(Instant::now() < deadline, "go was not asked");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    send(&child, libc::SIGTERM);
+    let (status, _, said) = end(child);
+    assert_eq!(status.signal(), Some(libc::SIGTERM), "{said}");
+    assert!(!user.path("ran").exists());
+    assert!(said.ends_with("\"exit\":143,\"attempts\":[]}\n"), "{said}");
+}
+
 /// A terminal with a shell that monitors its jobs, as a person has it.
 fn terminal() -> Option<Terminal> {
     let terminal = Terminal::open(80, 24, &[("HOME", "/nonexistent")])?;

@@ -23,7 +23,7 @@ use mirror_scene::{Scene, json};
 use project::{User, answer};
 
 /// How long the suite kills, unless `GOROAM_KILLS` says how often.
-const SPAN: Duration = Duration::from_secs(45);
+const SPAN: Duration = Duration::from_secs(25);
 /// After so many kills the mirror is begun anew, so that each stage of filling it is met.
 const ROUND: u32 = 10;
 

@@ -71,6 +71,30 @@ async fn a_cache_with_a_head_in_each_lookup_is_gone_through_once() {
 }
 
 #[tokio::test]
+async fn a_database_that_never_answers_is_not_waited_for_once_for_each_module() {
+    // Takes connections, and that is all.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let key = Database::new(NAME, 1).key();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let mirror = Mirror::new(SumDb::parse(&format!("{key} {url}")).unwrap());
+    let wanted: Vec<_> = (0..100).map(module).collect();
+    let start = std::time::Instant::now();
+    let brought = mirror.proofs().bring(&by("off"), &wanted).await;
+    // Ten seconds and one more try for each, four at once, would be more than eight minutes.
+    assert!(start.elapsed().as_secs() < 90, "{:?}", start.elapsed());
+    let failed = match brought {
+        Ok(brought) => brought.failed,
+        Err(error) => panic!("{error}"),
+    };
+    assert_eq!(failed.len(), 100);
+    let last = &failed.last().unwrap().1;
+    assert!(
+        last.contains(&url) && last.contains("not asked for"),
+        "{last}"
+    );
+}
+
+#[tokio::test]
 async fn the_database_is_asked_where_go_would_ask_it() {
     let good = Served::start(database(1, 3, 300)).await;
     let passed = Served::start(database(1, 3, 300)).await;

@@ -18,6 +18,7 @@ fn words_of_the_network_in_other_mouths_are_code() {
         "deploy@host1: dial tcp 10.0.0.1:22: connect: connection refused\nexit status 1\n",
         "joe@mail.example.com: read tcp 10.0.0.2:5000->10.0.0.1:25: read: connection reset by peer\n",
         "mail.go:7:3: joe@example.com: dial tcp 10.0.0.1:25: i/o timeout\n",
+        "x.go:5:3: check: error: Connection refused by the server\n",
         "main.go:12: zip: not a valid zip file\nexit status 1\n",
         "main.go:12: unknown revision abc\nexit status 1\n",
         "main.go:12: a.test/m@v1.0.0: Get \"http://h/a.test/m/@v/v1.0.0.zip\": EOF\nexit status 1\n",

@@ -30,6 +30,10 @@ pub(in crate::cli) fn exec_summary(
     _page: &Page,
 ) -> String {
     let Some((last, before)) = summary.attempts.split_last() else {
+        // Somebody wanted an end before anything was begun.
+        if summary.signal.is_some() || summary.left_out.is_empty() {
+            return String::new();
+        }
         return said(BAD, &format!("no step can be taken: {}", left_out(summary)));
     };
     if last.ms == 0 && matches!(summary.exit, 126 | 127) && last.details.seen.is_none() {

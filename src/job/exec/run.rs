@@ -81,6 +81,11 @@ pub async fn run(
     let mut at = 0;
     while let Some(step) = steps.get(at) {
         summary.tier = step.tier;
+        // While go was asked for its settings, or between two steps.
+        if let Err(signal) = undisturbed(signals, tokio::task::yield_now()).await {
+            summary.interrupted(Some(signal));
+            break;
+        }
         let order = Order {
             command: course.command.clone(),
             env: step.env.clone(),

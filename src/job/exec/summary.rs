@@ -61,9 +61,10 @@ impl Summary {
             .map_or(Class::Config, |last| last.class)
     }
 
-    /// No step could be taken, or a checksum does not match: somebody has to do something.
+    /// No step could be taken, or the last one failed for another reason than the code: somebody
+    /// has to mend something.
     pub fn is_for_a_person(&self) -> bool {
-        self.attempts.is_empty() || self.class() == Class::Mismatch
+        self.signal.is_none() && !matches!(self.class(), Class::Ok | Class::Code)
     }
 }
 

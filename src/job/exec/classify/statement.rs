@@ -93,7 +93,9 @@ fn says<'a>(
             let own = goes_own(before) || form::is_of_modules(url, said.proxies);
             return own.then(|| (words::of(error), Some(url.to_owned()), before));
         }
-        if let Some((class, url)) = vcs::of(part) {
+        // A linter may end its line with `error: connection refused`.
+        let own = || goes_own(before) || vcs::is_run(body);
+        if let Some((class, url)) = vcs::of(part).filter(|_| own()) {
             return Some((class, url, before));
         }
     }

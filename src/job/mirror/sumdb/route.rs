@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use url::Url;
@@ -23,6 +23,11 @@ const LIMITS: Limits = Limits {
     total: Duration::from_secs(20),
     retries: 1,
 };
+/// A failure that took this long is no answer but a silence.
+const SILENCE: Duration = Duration::from_secs(2);
+/// So many silences in a row, one of each lane, and nobody is asked any more: thousands of files
+/// would each be waited for.
+const MOST_SILENCES: usize = LANES;
 /// A busy server is not waited for any longer than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
@@ -132,12 +137,24 @@ impl<'a> Sources<'a> {
     pub(super) async fn ask_all(&self, paths: &[String], most: u64) -> Vec<Asked> {
         let next = AtomicUsize::new(0);
         let answers = Mutex::new(vec![None; paths.len()]);
+        let silences = AtomicUsize::new(0);
         let lane = || async {
             while let Some((i, path)) = {
                 let i = next.fetch_add(1, Ordering::Relaxed);
                 paths.get(i).map(|path| (i, path))
             } {
+                if silences.load(Ordering::Relaxed) >= MOST_SILENCES {
+                    break;
+                }
+                let start = Instant::now();
                 let answer = self.ask(path, most).await;
+                match answer {
+                    Asked::Failed(_) if start.elapsed() < SILENCE => {}
+                    Asked::Failed(_) => {
+                        silences.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Asked::Found(_) | Asked::Absent(_) => silences.store(0, Ordering::Relaxed),
+                }
                 if let Ok(mut answers) = answers.lock()
                     && let Some(place) = answers.get_mut(i)
                 {
@@ -147,7 +164,11 @@ impl<'a> Sources<'a> {
         };
         join_all((0..LANES.min(paths.len())).map(|_| lane())).await;
         let answers = answers.into_inner().unwrap_or_default();
-        let none = || Asked::Failed("was not asked".to_owned());
+        let failed = answers.iter().flatten().find_map(|answer| match answer {
+            Asked::Failed(why) => Some(format!("not asked for, since others failed: {why}")),
+            Asked::Found(_) | Asked::Absent(_) => None,
+        });
+        let none = || Asked::Failed(failed.clone().unwrap_or_default());
         answers
             .into_iter()
             .map(|answer| answer.unwrap_or_else(none))

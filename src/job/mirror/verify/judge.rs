@@ -128,10 +128,14 @@ impl Case<'_> {
             expected: None,
             by: None,
             found: None,
-            help: format!(
-                "`goroam mirror add {}` brings it anew; delete the version's files before",
-                self.module
-            ),
+            help: match kind {
+                // The files may be right: what is missing is who says so.
+                Kind::Unproven => format!("`goroam mirror add {}` brings its proof", self.module),
+                _ => format!(
+                    "`goroam mirror add {}` brings it anew; delete the version's files before",
+                    self.module
+                ),
+            },
         }
     }
 

@@ -136,6 +136,15 @@ fn a_proof_that_is_missing_or_false_is_said() {
         found(&good(Proof::False("forged".into()))),
         ["zip Mismatch -"]
     );
+    // What is not proven yet may be right: nobody is told to delete it.
+    for (proof, deletes) in [
+        (Proof::Absent("none".into()), false),
+        (Proof::False("forged".into()), true),
+    ] {
+        let verdict = judge(&Layout::new("/m"), &version(), &good(proof), true);
+        let help = &verdict.bad.first().unwrap().help;
+        assert_eq!(help.contains("delete"), deletes, "{help}");
+    }
 }
 
 #[test]
