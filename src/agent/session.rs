@@ -272,7 +272,9 @@ impl Session {
         // What `${NAME}` stands for matters for the mirror alone.
         let lookup = |name: &str| match name {
             "MIRROR" => folder.and_then(|path| path.to_str()).map(str::to_owned),
-            other => Some(other.to_owned()),
+            // A folder of this system: as a bare word it would be the host of a `file://`.
+            other if cfg!(windows) => Some(["C:/", other].concat()),
+            other => Some(["/", other].concat()),
         };
         let value = expand(decision.env.get("GOPROXY")?, &lookup).ok()?;
         let chain = Chain::parse(&value).ok()?;

@@ -91,7 +91,7 @@ fn side_by_side<T: Send>(all: &[&Listed], work: impl Fn(&Listed) -> T + Sync) ->
         }
     });
     let mut done = done.into_inner().unwrap_or_default();
-    done.sort_by_key(|(at, _)| *at);
+    crate::model::order::sort_by_key(&mut done, |(at, _)| *at);
     done.into_iter().map(|(_, out)| out).collect()
 }
 

@@ -40,7 +40,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
         )),
         Vendor::Listed(txt) => listed(facts, txt, &again, &mut out),
     }
-    out.sort_by(|a, b| {
+    crate::model::order::sort_by(&mut out, |a, b| {
         let key = |f: &Finding| {
             (
                 std::cmp::Reverse(f.weight),
@@ -118,6 +118,8 @@ struct Tree<'a> {
     /// The module that each vendored package is of.
     packages: BTreeMap<&'a str, &'a Listed>,
     providers: Vec<&'a Listed>,
+    /// Each file with the nearest of its owners.
+    nearest: Vec<(&'a str, &'a Print, &'a Listed)>,
 }
 
 impl<'a> Tree<'a> {
@@ -130,12 +132,21 @@ impl<'a> Tree<'a> {
             }
         }
         // The longest path first: the nearest module.
-        providers.sort_by_key(|listed| std::cmp::Reverse(listed.module.path.len()));
-        Tree {
+        crate::model::order::sort_by_key(&mut providers, |listed| {
+            std::cmp::Reverse(listed.module.path.len())
+        });
+        let mut tree = Tree {
             facts,
             packages,
             providers,
+            nearest: Vec::new(),
+        };
+        for (path, kept) in &facts.files {
+            if let (Kept::File(print), Some(first)) = (kept, tree.owners(path).first()) {
+                tree.nearest.push((path, print, first));
+            }
         }
+        tree
     }
 
     /// The modules that a file may come from, the nearest first: the one that the package in
@@ -216,12 +227,8 @@ fn module(
         }
     }
     let brought: BTreeSet<String> = expected(source, &listed.module.path, &listed.packages, go);
-    for (path, kept) in &tree.facts.files {
-        let owned = tree
-            .owners(path)
-            .first()
-            .is_some_and(|first| first.module == listed.module);
-        if let (true, Kept::File(print)) = (owned, kept) {
+    for (path, print, first) in &tree.nearest {
+        if first.module == listed.module {
             out.extend(file(tree, path, print, listed, source, &brought, again));
         }
     }

@@ -289,7 +289,7 @@ fn faults(faults: &[Fault], unknown: &[At<String>]) -> Vec<(usize, String)> {
         .iter()
         .map(|fault| (fault.line, fault.message.clone()));
     let mut all: Vec<(usize, String)> = faults.chain(marks).collect();
-    all.sort();
+    crate::model::order::sort(&mut all);
     all
 }
 
