@@ -142,7 +142,15 @@ const WORDS: [(&[&str], Class); 10] = [
         &["redirected from secure URL", "stopped after 10 redirects"],
         Class::Portal,
     ),
-    (&["connection refused", "actively refused"], Class::Refused),
+    // Unix, Windows, Wine.
+    (
+        &[
+            "connection refused",
+            "actively refused",
+            "Connection refused.",
+        ],
+        Class::Refused,
+    ),
     (
         &[
             "network is unreachable",
