@@ -9,33 +9,10 @@ use wine::Wine;
 
 const MODULE: &str = "example.com/hello@v1.0.0";
 
-/// A proxy's tree with one module, as `file:///C:/tree` serves it.
-fn make_tree(wine: &Wine) {
-    let script = r#"
-import os, sys, zipfile
-d = sys.argv[1] + "/example.com/hello/@v"
-os.makedirs(d)
-mod = "module example.com/hello\n\ngo 1.20\n"
-open(d + "/list", "w").write("v1.0.0\n")
-open(d + "/v1.0.0.info", "w").write('{"Version":"v1.0.0","Time":"2024-01-01T00:00:00Z"}')
-open(d + "/v1.0.0.mod", "w").write(mod)
-with zipfile.ZipFile(d + "/v1.0.0.zip", "w") as z:
-    z.writestr("example.com/hello@v1.0.0/go.mod", mod)
-    z.writestr("example.com/hello@v1.0.0/hello.go", "package hello\n\nconst Word = 42\n")
-"#;
-    let mut python = std::process::Command::new("python3");
-    python
-        .args(["-c", script])
-        .arg(wine.drive().join("tree"))
-        .status()
-        .map(|status| assert!(status.success()))
-        .unwrap();
-}
-
 /// Somebody with go, whose proxy is that tree; no checksum database knows the module.
 fn user() -> Option<Wine> {
     let mut wine = Wine::get()?.with_go("1.27.3");
-    make_tree(&wine);
+    wine.make_module("tree");
     wine.set("GOPROXY", "file:///C:/tree");
     wine.set("GONOSUMDB", "example.com");
     wine.set("GOFLAGS", "-modcacherw");

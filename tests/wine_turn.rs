@@ -41,26 +41,6 @@ env = {{ GOPROXY = "off" }}
     )
 }
 
-/// A mirror with one module: example.com/hello v1.0.0.
-fn make_mirror(wine: &Wine) {
-    let script = r#"
-import os, sys, zipfile
-d = sys.argv[1] + "/example.com/hello/@v"
-os.makedirs(d)
-mod = "module example.com/hello\n\ngo 1.20\n"
-open(d + "/list", "w").write("v1.0.0\n")
-open(d + "/v1.0.0.info", "w").write('{"Version":"v1.0.0","Time":"2024-01-01T00:00:00Z"}')
-open(d + "/v1.0.0.mod", "w").write(mod)
-with zipfile.ZipFile(d + "/v1.0.0.zip", "w") as z:
-    z.writestr("example.com/hello@v1.0.0/go.mod", mod)
-    z.writestr("example.com/hello@v1.0.0/hello.go", "package hello\n\nconst Word = 42\n")
-"#;
-    let mirror = wine.drive().join("mirror");
-    let mut python = std::process::Command::new("python3");
-    let made = python.args(["-c", script]).arg(mirror).status().unwrap();
-    assert!(made.success());
-}
-
 #[test]
 fn the_policy_that_init_writes_passes_the_check() {
     let Some(wine) = Wine::get() else { return };
@@ -116,7 +96,7 @@ fn without_a_network_go_downloads_from_a_mirror_in_a_folder() {
     wine.goroam("once").exits(0).says("nothing");
     wine.run_go("env GOPROXY").exits(0).says("off");
 
-    make_mirror(&wine);
+    wine.make_module("mirror");
     wine.goroam("once").exits(0).says("mirror");
     wine.run_go("env GOPROXY")
         .exits(0)

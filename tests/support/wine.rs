@@ -209,6 +209,26 @@ impl Wine {
         self.run(r"C:\Program Files\goroam\goroam.exe").args(words)
     }
 
+    /// A tree as a proxy or a mirror has it, with one module: example.com/hello v1.0.0, in this
+    /// folder of drive C.
+    pub fn make_module(&self, folder: &str) {
+        let script = r#"
+import os, sys, zipfile
+d = sys.argv[1] + "/example.com/hello/@v"
+os.makedirs(d)
+mod = "module example.com/hello\n\ngo 1.20\n"
+open(d + "/list", "w").write("v1.0.0\n")
+open(d + "/v1.0.0.info", "w").write('{"Version":"v1.0.0","Time":"2024-01-01T00:00:00Z"}')
+open(d + "/v1.0.0.mod", "w").write(mod)
+with zipfile.ZipFile(d + "/v1.0.0.zip", "w") as z:
+    z.writestr("example.com/hello@v1.0.0/go.mod", mod)
+    z.writestr("example.com/hello@v1.0.0/hello.go", "package hello\n\nconst Word = 42\n")
+"#;
+        let mut python = Command::new("python3");
+        python.args(["-c", script]).arg(self.drive().join(folder));
+        assert!(python.status().unwrap().success());
+    }
+
     /// `go.exe` of PATH, words separated by spaces.
     pub fn run_go(&self, words: &str) -> Run {
         self.run("go.exe").args(words)
