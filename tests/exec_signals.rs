@@ -10,8 +10,8 @@ mod go;
 mod tmux;
 
 use std::io::Read;
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ExitStatus, Stdio};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use cli::User;
@@ -22,11 +22,9 @@ const GOROAM: &str = env!("CARGO_BIN_EXE_goroam");
 /// A command that says `ready` and waits.
 fn start(user: &User, script: &str) -> Child {
     let exec = user.goroam("exec --summary json --");
-    let mut child = exec
-        .arg("sh")
-        .arg("-c")
-        .arg(script)
-        .command()
+    let mut command = exec.arg("sh").arg("-c").arg(script).command();
+    default_signals(&mut command);
+    let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -40,6 +38,20 @@ fn start(user: &User, script: &str) -> Child {
         .unwrap();
     assert_eq!(&ready, b"ready\n");
     child
+}
+
+/// Tests may run in the background of a shell, which ignores SIGINT and SIGQUIT there; a shell
+/// that starts so cannot trap them.
+fn default_signals(command: &mut Command) {
+    let reset = || {
+        for signal in [libc::SIGINT, libc::SIGQUIT] {
+            // SAFETY: signal(2) may be called between fork and exec, and SIG_DFL is no handler of ours.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: what runs between fork and exec makes two system calls and allocates nothing.
+    unsafe { command.pre_exec(reset) };
 }
 
 fn send(child: &Child, signal: i32) {
