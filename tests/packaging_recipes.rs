@@ -310,6 +310,12 @@ fn the_repositorys_address_stands_in_one_place() {
     for name in listed.lines().filter(|name| !name.ends_with("README.md")) {
         let bytes = std::fs::read(root().join(name)).unwrap();
         let text = String::from_utf8_lossy(&bytes);
+        // Users copy these as they stand: nobody fills them.
+        if name.starts_with("packaging/ci/") {
+            let others = text.matches("https://github.com/goroam").count();
+            assert_eq!(text.matches(REPOSITORY).count(), others, "{name}");
+            continue;
+        }
         assert!(!text.contains(REPOSITORY), "{name}: write @REPOSITORY@");
     }
     let release = std::fs::read_to_string(root().join("xtask/src/dist/release.rs")).unwrap();

@@ -209,6 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg(unix)]
     fn go_s_complaint_names_the_project_s_file_and_not_its_copy() {
         let copy = Path::new("/tmp/.tmpAb/go.mod");
         for (said, want) in [

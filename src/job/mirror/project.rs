@@ -416,6 +416,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg(unix)]
     fn a_workspace_s_folders_become_absolute() {
         let read: WorkFile = serde_json::from_str(
             r#"{"Go":"1.21","Use":[{"DiskPath":"./a b"}],"Replace":[

@@ -27,7 +27,7 @@ pub(super) fn lines(bytes: &[u8]) -> Option<Vec<(Line, usize)>> {
 /// # Errors
 /// When it cannot be written; then it is as it was.
 pub(super) fn take_line(path: &Path, line: &str) -> io::Result<()> {
-    let _locked = lock::file(path)?;
+    let locked = lock::file(path)?;
     let Some(bytes) = read(path, MOST)? else {
         return Ok(());
     };
@@ -49,7 +49,15 @@ pub(super) fn take_line(path: &Path, line: &str) -> io::Result<()> {
     file.as_file()
         .set_permissions(std::fs::metadata(path)?.permissions())?;
     file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
+    let put = |file: tempfile::NamedTempFile| file.persist(path).map_err(|error| error.error);
+    if cfg!(windows) {
+        // Nothing is renamed over a file that is open; the lock is given up for that moment.
+        drop(locked);
+        put(file)?;
+    } else {
+        put(file)?;
+        drop(locked);
+    }
     Ok(())
 }
 

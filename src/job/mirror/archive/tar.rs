@@ -270,6 +270,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(unix)]
     fn what_is_written_is_read_and_the_system_s_tar_reads_it_too() {
         let deep = ["a.test/", &"d/".repeat(60), &"e".repeat(90)].concat();
         let long = "x".repeat(300);
