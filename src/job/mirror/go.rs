@@ -204,12 +204,13 @@ pub(super) fn is_mismatch(complaint: &str) -> bool {
     complaint.contains("SECURITY ERROR") || complaint.contains(": checksum mismatch")
 }
 
+// With paths as Unix has them.
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 
     #[test]
-    #[cfg(unix)]
     fn go_s_complaint_names_the_project_s_file_and_not_its_copy() {
         let copy = Path::new("/tmp/.tmpAb/go.mod");
         for (said, want) in [

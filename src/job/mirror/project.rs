@@ -411,12 +411,13 @@ fn writable(file: &Path) {
     }
 }
 
+// With paths as Unix has them.
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 
     #[test]
-    #[cfg(unix)]
     fn a_workspace_s_folders_become_absolute() {
         let read: WorkFile = serde_json::from_str(
             r#"{"Go":"1.21","Use":[{"DiskPath":"./a b"}],"Replace":[

@@ -239,6 +239,7 @@ fn bad(why: &str) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(unix)]
     use std::process::Command;
 
     use proptest::prelude::*;
