@@ -286,10 +286,10 @@ fn ctrl_z_and_fg_work_and_the_terminal_is_read_from() {
 /// in its own mode, before `fg` is through, ends with what is no line's end afterwards.
 #[track_caller]
 fn insist(terminal: &Terminal, line: &str, answer: &str) {
-    let asked = std::cell::Cell::new(0);
+    let asked = std::cell::Cell::new(0_u16);
     terminal.until(answer, |lines| {
         let turn = asked.replace(asked.get() + 1);
-        if turn % 50 == 0 {
+        if turn.is_multiple_of(50) {
             terminal.enter(line);
         }
         lines.join("\n").contains(answer)
@@ -316,10 +316,10 @@ fn a_resize_reaches_the_command() {
     ));
     terminal.shows("\nready");
     // Told again where the first one was lost on the way through tmux.
-    let asked = std::cell::Cell::new(0);
+    let asked = std::cell::Cell::new(0_u16);
     terminal.until("20 70 or 20 71", |lines| {
         let turn = asked.replace(asked.get() + 1);
-        if turn % 100 == 0 {
+        if turn.is_multiple_of(100) {
             terminal.resize(70 + (turn / 100) % 2, 20);
         }
         lines.iter().any(|line| line.starts_with("20 7"))
