@@ -108,6 +108,8 @@ impl<'lab> Laptop<'lab> {
             .env("LAB_UID", self.uid.to_string())
             .env("LAB_CA", self.ca)
             .env("RUST_BACKTRACE", "0")
+            // Where a line breaks depends on how long the paths in it are.
+            .env("COLUMNS", "200")
             .current_dir("/")
             .stdin(Stdio::null());
         if !self.env.is_empty() {

@@ -187,6 +187,8 @@ fn command(go: &Path, home: &Path) -> Command {
     let mut command = Command::new(go);
     command
         .env_clear()
+        // Where a line breaks depends on how long the paths in it are.
+        .env("COLUMNS", "200")
         .env("HOME", home)
         .env("PATH", "/usr/bin:/bin")
         .env("GOPATH", home.join("gopath"))

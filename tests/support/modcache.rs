@@ -114,6 +114,8 @@ impl Home {
         command
             .current_dir(self.path("app"))
             .env_clear()
+            // Where a line breaks depends on how long the paths in it are.
+            .env("COLUMNS", "200")
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.path(""))
             .env("GOCACHE", self.lab.join("gocache"))

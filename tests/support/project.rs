@@ -248,6 +248,8 @@ impl User {
         command
             .current_dir(folder)
             .env_clear()
+            // Where a line breaks depends on how long the paths in it are.
+            .env("COLUMNS", "200")
             .env("PATH", path)
             .env("HOME", &self.home)
             // Compiled packages are no modules: without this each test compiles net/http anew.

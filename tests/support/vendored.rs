@@ -171,6 +171,8 @@ impl Shop {
         let proxy = format!("file://{},off", self.path("proxy").display());
         command
             .env_clear()
+            // Where a line breaks depends on how long the paths in it are.
+            .env("COLUMNS", "200")
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.folder.path())
             .env("GOENV", "off")

@@ -42,14 +42,14 @@ fn one(sheet: &mut Sheet, broken: &Broken, fix: bool) {
         sheet.entry("  ", 2, &clean(&broken.why), 2);
     }
     let parts = match broken.outcome {
-        Outcome::Removed => "removed: ",
-        Outcome::Found | Outcome::Kept => "in the way: ",
+        Outcome::Removed => "removed:",
+        Outcome::Found | Outcome::Kept => "in the way:",
     };
     for piece in &broken.removes {
         let path = clean(&piece.to_string());
         sheet.entry(
-            &paint(DIM, &format!("  {parts}")),
-            2 + parts.len(),
+            &format!("{} ", paint(DIM, &format!("  {parts}"))),
+            3 + parts.len(),
             &path,
             4,
         );

@@ -7,6 +7,8 @@ use jiff::tz::TimeZone;
 
 /// The usual width; also what a pipe gets, so that the same text comes everywhere.
 const USUAL_COLUMNS: usize = 80;
+/// Longer lines are hard to read.
+const MOST_COLUMNS: usize = 200;
 /// In seconds; from here on minutes are not told.
 const DAY: i64 = 86_400;
 
@@ -26,8 +28,8 @@ impl Page {
     pub(in crate::cli) fn new(columns: Option<&str>) -> Page {
         let columns = columns
             .and_then(|text| text.parse().ok())
-            .filter(|columns| (40..=200).contains(columns))
-            .unwrap_or(USUAL_COLUMNS);
+            .filter(|columns| *columns >= 40)
+            .map_or(USUAL_COLUMNS, |columns: usize| columns.min(MOST_COLUMNS));
         Page {
             columns,
             now: Timestamp::now(),

@@ -250,16 +250,18 @@ impl Proofs {
         if !holds(&self.ledger(), &ledger) {
             put(&self.own, &[(self.ledger(), ledger)])?;
         }
+        // Go asks here for a module only where this file is; one that is there before its first
+        // lookup does no harm.
+        let supported = self.folder.path("supported");
+        if !supported.exists() && !lookups.is_empty() {
+            put(&self.own, &[(supported, Vec::new())])?;
+        }
         let files: Vec<_> = lookups
             .iter()
             .map(|(path, lookup)| (path.clone(), lookup.with_head(newest)))
             .filter(|(path, answer)| !holds(path, answer))
             .collect();
         put(&self.own, &files)?;
-        let supported = self.folder.path("supported");
-        if !supported.exists() && !lookups.is_empty() {
-            put(&self.own, &[(supported, Vec::new())])?;
-        }
         Ok(Adopted {
             tiles,
             lookups: files.len(),
