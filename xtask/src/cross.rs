@@ -33,11 +33,13 @@ pub fn cross(args: &[String]) -> Result {
     match args.split_first() {
         Some((verb, rest)) if verb == "setup" => run::show(script("setup").args(rest)),
         Some((verb, [])) if verb == "check" => {
-            let failed = check_all();
-            if failed == 0 {
-                Ok(())
-            } else {
-                Err(format!("{failed} of {} cross checks failed", CHECKS.len()))
+            let failed = checks().filter_map(|(name, mut command)| {
+                let why = run::show(&mut command).err()?;
+                Some(format!("{name}: {why}"))
+            });
+            match failed.collect::<Vec<_>>().as_slice() {
+                [] => Ok(()),
+                failed => Err(failed.join("\n")),
             }
         }
         Some((verb, rest)) if matches!(verb.as_str(), "check" | "clippy" | "build" | "test") => {
@@ -52,9 +54,9 @@ pub fn cross(args: &[String]) -> Result {
     }
 }
 
-/// What is checked: what it is called, the target, cargo's arguments for it. Without the tray
+/// What is checked: what it is called, the target, cargo's arguments. Without the tray
 /// only what is shipped without it.
-pub const CHECKS: [(&str, &str, &[&str]); 4] = [
+const CHECKS: [(&str, &str, &[&str]); 4] = [
     (
         "windows clippy",
         "win",
@@ -67,22 +69,14 @@ pub const CHECKS: [(&str, &str, &[&str]); 4] = [
 
 const TRAY: [&str; 2] = ["--features", "tray"];
 
-/// Clippy for both other systems, one line each; returns how many complained.
-pub fn check_all() -> usize {
-    let check = |(name, target, args): &(&str, &str, &[&str])| {
+/// Clippy for both other systems: what each check is called, and its command.
+pub fn checks() -> impl Iterator<Item = (&'static str, Command)> {
+    CHECKS.iter().map(|(name, target, args)| {
         let mut command = script("check");
         command.arg(run::root()).args([*target, "clippy"]);
         command.args(*args).args(["--", "-D", "warnings"]);
-        match run::show(&mut command) {
-            Ok(()) => println!("  ok      cross: {name}"),
-            Err(why) => {
-                println!("  FAILED  cross: {name}: {why}");
-                return 1;
-            }
-        }
-        0
-    };
-    CHECKS.iter().map(check).sum()
+        (*name, command)
+    })
 }
 
 /// Sets it up, where that can be done without asking anybody: on Debian, as root. What was set

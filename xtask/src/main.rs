@@ -1,6 +1,7 @@
 //! Tasks of this repository: `cargo xtask --help`. Only std, so that it is built in seconds.
 
 mod bench;
+mod binaries;
 mod cross;
 mod dist;
 mod first_run;
@@ -8,6 +9,7 @@ mod gotool;
 mod lab;
 mod options;
 mod packages;
+mod report;
 mod run;
 mod suite;
 mod tally;

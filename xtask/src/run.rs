@@ -122,11 +122,24 @@ pub fn find(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
+/// From here on what this thread starts has only the time that others leave; nothing changes
+/// where that cannot be had.
+pub fn step_back() {
+    // Linux counts niceness by thread, and children inherit it.
+    if let Ok(thread) = std::fs::read_link("/proc/thread-self")
+        && let Some(id) = thread.file_name()
+    {
+        let mut renice = Command::new("renice");
+        let _ = output(renice.args(["-n", "15", "-p"]).arg(id));
+    }
+}
+
 pub fn is_root() -> bool {
     cfg!(unix) && output(Command::new("id").arg("-u")).is_ok_and(|uid| uid.trim() == "0")
 }
 
-fn spelled(command: &Command) -> String {
+/// As a user would type it.
+pub fn spelled(command: &Command) -> String {
     let words = [command.get_program()]
         .into_iter()
         .chain(command.get_args());
@@ -153,6 +166,18 @@ fn spelled(command: &Command) -> String {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn who_has_stepped_back_starts_only_what_stands_back_as_well() {
+        let patient = std::thread::spawn(|| {
+            step_back();
+            output(&mut Command::new("nice"))
+        });
+        let niceness = patient.join().unwrap().unwrap();
+        // More where all of this was started with less.
+        assert!(niceness.trim().parse::<i32>().unwrap() >= 15, "{niceness}");
+    }
 
     #[test]
     fn a_transcript_has_both_outputs_and_the_status() {

@@ -1,18 +1,14 @@
 //! `cargo xtask test`: everything that can fail, and one line at the end that says what did.
 
-use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use crate::binaries::{self, Binary};
 use crate::cross;
 use crate::lab;
 use crate::options::Options;
+use crate::report::Report;
 use crate::run::{self, Result};
-use crate::tally::Tally;
-
-/// Longer than any test binary takes when nothing hangs.
-const LIMIT: Duration = Duration::from_secs(600);
 
 const FMT: [&str; 3] = ["fmt", "--all", "--check"];
 const CLIPPY: [&str; 9] = [
@@ -27,35 +23,28 @@ const CLIPPY: [&str; 9] = [
     "warnings",
 ];
 
-/// A built test binary.
-struct Binary {
-    /// `tests/architecture.rs`, or `xtask/src/main.rs (unit tests)`.
-    name: String,
-    path: PathBuf,
-    package: PathBuf,
-    /// Built for Windows.
-    wine: bool,
-}
+/// What tests are told that ask for no packages.
+const NO_PACKAGES: &str = "none: this test uses none";
 
 /// Runs all of it.
 pub fn suite(options: &Options) -> Result {
     let start = Instant::now();
     let filter = options.get("--filter");
-    let tested = if options.has("--wine") {
-        other_systems(filter)
+    let mut report = Report::default();
+    let done = if options.has("--wine") {
+        other_systems(filter, &mut report)
     } else {
-        let tested = all(options.has("--quick"), filter);
+        let done = all(options.has("--quick"), filter, &mut report);
         if cfg!(target_os = "linux")
             && let Err(why) = lab::lock().and_then(|alone| lab::tear_down(&alone))
         {
             println!("the lab was not taken down cleanly:\n{why}");
         }
-        tested
+        done
     };
-    let total = tested?;
-    for (test, why) in &total.skipped {
-        println!("skipped: {test}: {why}");
-    }
+    report.close();
+    done?;
+    let total = &report.total;
     let (passed, failed, skipped) = (total.passed, total.failed, total.skipped.len());
     let seconds = start.elapsed().as_secs();
     println!("{passed} passed, {failed} failed, {skipped} skipped in {seconds} s");
@@ -73,114 +62,149 @@ pub fn suite(options: &Options) -> Result {
     }
 }
 
-fn all(quick: bool, filter: Option<&str>) -> Result<Tally> {
-    let mut total = Tally::default();
+fn all(quick: bool, filter: Option<&str>, report: &mut Report) -> Result {
     println!(
         "preparing the lab{}",
         if quick { " (without networks)" } else { "" }
     );
     // Compiling waits for the processor, the lab for downloads: both at once. Not the lab and
     // Wine: both ask apt, which serves one at a time.
-    let (prepared, crossed, binaries) = std::thread::scope(|scope| {
-        let preparing = scope.spawn(|| (lab::prepare(!quick), (!quick).then(cross::prepare)));
+    let (preparing, crossed, binaries) = std::thread::scope(|scope| {
+        let preparing = scope.spawn(|| prepare(quick));
         if filter.is_none() {
-            total.failed +=
-                usize::from(!checked("rustfmt", &FMT)) + usize::from(!checked("clippy", &CLIPPY));
+            checked("rustfmt", &FMT, report);
         }
-        let binaries = build();
-        let panicked = || "preparing it panicked".to_owned();
-        let (prepared, crossed) = preparing
+        let binaries = report.step("building the tests", |_| binaries::build());
+        let (preparing, crossed) = preparing
             .join()
-            .unwrap_or_else(|_| (vec![panicked()], Some(Err(panicked()))));
-        let crossed = crossed.unwrap_or_else(|| Err("not with --quick".to_owned()));
-        (prepared, crossed, binaries)
+            .unwrap_or_else(|_| (Report::default(), Err("preparing it panicked".to_owned())));
+        (preparing, crossed, binaries)
     });
-    let mut binaries = binaries?;
-    for missing in prepared {
+    report.add(preparing);
+    let binaries = binaries?;
+    let crossed = crossed.inspect_err(|why| println!("cross: {why}")).is_ok();
+    let is_lab = |binary: &Binary| binary.name.starts_with("tests/lab_");
+    // They look at programs and packages that are built meanwhile.
+    let is_late = |binary: &Binary| {
+        ["tests/wine_", "tests/packaging_"]
+            .iter()
+            .any(|start| binary.name.starts_with(start))
+    };
+    let (labs, others): (Vec<_>, Vec<_>) = binaries.into_iter().partition(is_lab);
+    let (late, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_late);
+    // What one test asks for is not worth minutes of checking and building for another. What
+    // was built for Windows before is kept up to date.
+    let crossed = crossed && (filter.is_none() || cross::goroam_exe().exists());
+    let mut users = late.iter().chain(&labs);
+    let packed = users.any(|each| each.name.contains("packag") && each.has_test(filter));
+    // Most tests wait for clocks and servers more than they compute.
+    let compiled = std::thread::scope(|scope| {
+        let compiling = scope.spawn(move || compile(quick, filter, crossed, packed));
+        report.step("tests", |report| {
+            for binary in &others {
+                report.run(binary, filter, NO_PACKAGES)?;
+            }
+            doc_tests(filter, report)
+        })?;
+        let compiled = compiling.join();
+        compiled.map_err(|_| "compiling beside the tests panicked".to_owned())
+    })?;
+    report.add(compiled.report);
+    let packages = &compiled.packages;
+    report.step("tests under Wine and of packages", |report| {
+        let windows = &compiled.windows;
+        let mut each = late.iter().chain(windows);
+        each.try_for_each(|binary| report.run(binary, filter, packages))
+    })?;
+    report.step("tests in the lab", |report| {
+        for binary in &labs {
+            if quick {
+                println!("  --      {:44} not run: --quick", binary.name);
+            } else {
+                report.run(binary, filter, packages)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The lab and what other systems need; whether the latter is there.
+fn prepare(quick: bool) -> (Report, Result) {
+    let mut report = Report::default();
+    let missing = report.step("preparing the lab (beside the build)", |_| {
+        lab::prepare(!quick)
+    });
+    for missing in missing {
         println!("lab: {missing}");
     }
-    match crossed {
-        // What one test asks for is not worth minutes of checking; the programs are kept up to
-        // date for it where they have been built before.
-        Ok(()) if filter.is_some() && !cross::goroam_exe().exists() => {}
-        Ok(()) => binaries.extend(crossed_binaries(filter, &mut total)),
-        Err(why) => println!("cross: {why}"),
+    if quick {
+        return (report, Err("not with --quick".to_owned()));
     }
-    let (labs, others): (Vec<_>, Vec<_>) = binaries
-        .into_iter()
-        .partition(|binary| binary.name.contains("tests/lab_"));
-    let (packaging, others): (Vec<_>, Vec<_>) = others
-        .into_iter()
-        .partition(|binary| binary.name.contains("tests/packaging_"));
-    // The release build takes minutes; the other tests wait for clocks more than they compute.
-    let packages = std::thread::scope(|scope| {
-        let users = packaging
-            .iter()
-            .chain(&labs)
-            .filter(|each| each.name.contains("packag"));
-        // What one test asks for is not worth minutes of building for another.
-        let wanted = users.into_iter().any(|binary| has_test(binary, filter));
-        let packages = scope.spawn(move || packages(quick, wanted));
-        for binary in &others {
-            total.add(run_one(binary, filter, false)?);
-        }
-        total.add(doc_tests(filter)?);
-        let packages = packages
-            .join()
-            .unwrap_or_else(|_| Err("it panicked".to_owned()));
-        Ok::<_, String>(packages)
-    })?;
-    if let Err(why) = &packages {
-        println!("FAILED: {why}");
-        total.failed += 1;
+    let crossed = report.step("preparing Wine and the cross tools (the same)", |_| {
+        cross::prepare()
+    });
+    (report, crossed)
+}
+
+/// What is compiled beside the first tests.
+struct Compiled {
+    report: Report,
+    /// The test binaries for Windows.
+    windows: Vec<Binary>,
+    /// The folder with the packages of a release, or why there is none.
+    packages: String,
+}
+
+fn compile(quick: bool, filter: Option<&str>, crossed: bool, packed: bool) -> Compiled {
+    // The tests are to have the machine as if they were alone on it.
+    run::step_back();
+    let mut report = Report::default();
+    if filter.is_none() {
+        checked("clippy", &CLIPPY, &mut report);
     }
-    let packages = packages.unwrap_or_else(|_| "none: they could not be made".to_owned());
-    for binary in &packaging {
-        total.add(run_with(binary, filter, false, &packages)?);
+    let windows = match crossed {
+        true => crossed_binaries(filter, &mut report),
+        false => Vec::new(),
+    };
+    let packages = packages(quick, packed, &mut report);
+    Compiled {
+        report,
+        windows,
+        packages,
     }
-    for binary in &labs {
-        if quick {
-            println!("  --      {:44} not run: --quick", binary.name);
-        } else {
-            total.add(run_with(binary, filter, true, &packages)?);
-        }
-    }
-    Ok(total)
 }
 
 /// What of it is about Windows and macOS.
-fn other_systems(filter: Option<&str>) -> Result<Tally> {
-    let mut total = Tally::default();
+fn other_systems(filter: Option<&str>, report: &mut Report) -> Result {
     cross::prepare()?;
-    let mut binaries = build()?;
-    binaries.retain(|binary| binary.name.contains("tests/wine_"));
-    binaries.extend(crossed_binaries(filter, &mut total));
-    for binary in &binaries {
-        total.add(run_one(binary, filter, false)?);
-    }
-    Ok(total)
+    let mut binaries = binaries::build()?;
+    binaries.retain(|binary| binary.name.starts_with("tests/wine_"));
+    binaries.extend(crossed_binaries(filter, report));
+    binaries
+        .iter()
+        .try_for_each(|binary| report.run(binary, filter, NO_PACKAGES))
 }
 
 /// Checks for both other systems, unless one test was asked for, and builds for Windows; the
 /// test binaries.
-fn crossed_binaries(filter: Option<&str>, total: &mut Tally) -> Vec<Binary> {
+fn crossed_binaries(filter: Option<&str>, report: &mut Report) -> Vec<Binary> {
     if filter.is_none() {
-        let failed = cross::check_all();
-        total.failed += failed;
-        total.passed += cross::CHECKS.len() - failed;
+        for (name, mut command) in cross::checks() {
+            let passed = report.check(&format!("cross: {name}"), &mut command);
+            report.total.passed += usize::from(passed);
+        }
     }
-    match cross::build_for_wine() {
-        Ok(text) => text.lines().filter_map(executable).collect(),
+    match report.step("building for Windows", |_| cross::build_for_wine()) {
+        Ok(text) => binaries::listed(&text),
         Err(why) => {
-            println!("FAILED: {why}");
-            total.failed += 1;
+            report.failed("building for Windows", "cargo xtask test --wine", &why);
             Vec::new()
         }
     }
 }
 
-/// `cargo fmt` or `cargo clippy`; true also where this toolchain has none, which is said.
-fn checked(component: &str, args: &[&str]) -> bool {
+/// `cargo fmt` or `cargo clippy`; passed over where this toolchain has none, which is said.
+fn checked(component: &str, args: &[&str], report: &mut Report) {
     let program = if component == "clippy" {
         "clippy-driver"
     } else {
@@ -190,197 +214,48 @@ fn checked(component: &str, args: &[&str]) -> bool {
         let added = run::output(Command::new("rustup").args(["component", "add", component]));
         if added.is_err() {
             println!("not run: this toolchain has no {component} and rustup cannot add it");
-            return true;
+            return;
         }
     }
-    match run::show(run::cargo().args(args)) {
-        Ok(()) => true,
-        Err(why) => {
-            println!("FAILED: {why}");
-            false
-        }
-    }
-}
-
-/// Builds every test binary of the workspace.
-fn build() -> Result<Vec<Binary>> {
-    let args = [
-        "test",
-        "--workspace",
-        "--features",
-        "goroam/tray",
-        "--no-run",
-        "--color",
-        "never",
-    ];
-    println!("$ cargo {}", args.join(" "));
-    let (status, text) = run::transcript(run::cargo().args(args), Duration::from_secs(3600))?;
-    if !status.is_some_and(|status| status.success()) {
-        return Err(format!("the tests do not build:\n{text}"));
-    }
-    let binaries: Vec<Binary> = text.lines().filter_map(executable).collect();
-    if binaries.is_empty() {
-        return Err(format!("cargo named no test binary:\n{text}"));
-    }
-    Ok(binaries)
-}
-
-/// From cargo's line `  Executable unittests src/lib.rs (target/debug/deps/goroam-0123abcd)`.
-fn executable(line: &str) -> Option<Binary> {
-    let (name, path) = line
-        .trim_start()
-        .strip_prefix("Executable ")?
-        .split_once(" (")?;
-    let path = run::root().join(path.strip_suffix(')')?);
-    let stem = path.file_stem()?.to_string_lossy().into_owned();
-    let is_xtask = stem.starts_with("xtask-");
-    let package = if is_xtask {
-        run::root().join("xtask")
-    } else {
-        run::root()
-    };
-    let exe = path.extension().is_some_and(|extension| extension == "exe");
-    let wine = exe && !cfg!(windows);
-    // Windows' own cargo writes the other slash.
-    let name = name.replace('\\', "/");
-    let name = match name.strip_prefix("unittests ") {
-        Some(source) => format!(
-            "{}{source} (unit tests)",
-            if is_xtask { "xtask/" } else { "" }
-        ),
-        None => name,
-    };
-    Some(Binary {
-        name: format!("{name}{}", if wine { ", Windows" } else { "" }),
-        path,
-        package,
-        wine,
-    })
-}
-
-/// Has it a test whose name holds this?
-fn has_test(binary: &Binary, filter: Option<&str>) -> bool {
-    let Some(filter) = filter else { return true };
-    run::output(Command::new(&binary.path).args([filter, "--list"]))
-        .is_ok_and(|names| names.contains(": test"))
+    report.check(component, run::cargo().args(args));
 }
 
 /// The packages of a release for the tests that look into them: the folder, or why there is none.
-fn packages(quick: bool, wanted: bool) -> Result<String> {
-    let release = run::target_dir().join("dist");
+fn packages(quick: bool, wanted: bool, report: &mut Report) -> String {
     if !wanted {
-        return Ok("none: no test asks for them".to_owned());
+        return "none: no test asks for them".to_owned();
     }
     if quick {
-        return Ok("none: --quick".to_owned());
+        return "none: --quick".to_owned();
     }
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-        return Ok("none: they are made on Linux, x86_64".to_owned());
+        return "none: they are made on Linux, x86_64".to_owned();
     }
-    let xtask = std::env::current_exe().map_err(|err| err.to_string())?;
+    let xtask = match std::env::current_exe() {
+        Ok(xtask) => xtask,
+        Err(err) => {
+            report.failed("packages", "cargo xtask dist", &err.to_string());
+            return "none: they could not be made".to_owned();
+        }
+    };
     let mut dist = Command::new(xtask);
     dist.args(["dist", "--deb", "--rpm", "--tar", "--source"]);
-    let (status, text) = run::transcript(&mut dist, Duration::from_secs(3600))?;
-    if status.is_some_and(|status| status.success()) {
-        Ok(release.display().to_string())
+    if report.check("packages", &mut dist) {
+        run::target_dir().join("dist").display().to_string()
     } else {
-        Err(format!("cargo xtask dist:\n{text}"))
+        "none: they could not be made".to_owned()
     }
 }
 
-fn run_one(binary: &Binary, filter: Option<&str>, alone: bool) -> Result<Tally> {
-    run_with(binary, filter, alone, "none: this test uses none")
-}
-
-fn run_with(binary: &Binary, filter: Option<&str>, alone: bool, packages: &str) -> Result<Tally> {
-    let mut command = if binary.wine {
-        cross::under_wine(&binary.path)
-    } else {
-        Command::new(&binary.path)
-    };
-    command
-        .args(filter)
-        .args(["--show-output", "--color", "never"]);
-    if alone {
-        command.arg("--test-threads=1");
-    }
-    // As `cargo test` would: some tests find their files by these.
-    command
-        .current_dir(&binary.package)
-        .env("CARGO_MANIFEST_DIR", &binary.package)
-        .env("GOROAM_DIST", packages);
-    report(&binary.name, &mut command)
-}
-
-fn doc_tests(filter: Option<&str>) -> Result<Tally> {
+fn doc_tests(filter: Option<&str>, report: &mut Report) -> Result {
+    let args = ["test", "--workspace", "--features", "goroam/tray", "--doc"];
     let mut command = run::cargo();
     command
-        .args(["test", "--workspace", "--features", "goroam/tray"])
-        .args(["--doc", "--color", "never", "--"])
+        .args(args)
+        .args(["--color", "never", "--"])
         .args(filter)
         .arg("--show-output");
-    report("documentation", &mut command)
-}
-
-/// Runs it, prints its line, and everything that it said when something failed.
-fn report(name: &str, command: &mut Command) -> Result<Tally> {
-    if std::io::stdout().is_terminal() {
-        print!("  ...     {name:44}\r");
-        let _ = std::io::stdout().flush();
-    }
-    let start = Instant::now();
-    let (status, text) = run::transcript(command, LIMIT)?;
-    let mut tally = Tally::of(name, &text);
-    let why = match status {
-        None => Some(format!("killed after {} s", LIMIT.as_secs())),
-        Some(status) if !tally.complete => Some(format!("ended without a result: {status}")),
-        Some(status) if !status.success() && tally.failed == 0 => Some(status.to_string()),
-        Some(_) if cross::has_crashed(&text) => Some("something is missing in Wine".to_owned()),
-        Some(_) => None,
-    };
-    if why.is_some() {
-        tally.failed += 1;
-    }
-    let word = if tally.failed == 0 { "ok" } else { "FAILED" };
-    let counts = format!(
-        "{} passed, {} failed, {} skipped",
-        tally.passed,
-        tally.failed,
-        tally.skipped.len()
-    );
-    println!(
-        "  {word:7} {name:44} {counts}, {:.1} s",
-        start.elapsed().as_secs_f64()
-    );
-    if tally.failed > 0 {
-        println!("{text}\n{}", why.unwrap_or_default());
-    }
-    Ok(tally)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::executable;
-
-    #[test]
-    fn cargos_lines_name_the_binaries() {
-        let lab = executable("  Executable tests/lab_switch.rs (target/debug/deps/lab_switch-1a)")
-            .unwrap();
-        assert_eq!(lab.name, "tests/lab_switch.rs");
-        assert!(lab.path.ends_with("target/debug/deps/lab_switch-1a"));
-        let unit =
-            executable("  Executable unittests src/main.rs (target/debug/deps/xtask-2b)").unwrap();
-        assert_eq!(unit.name, "xtask/src/main.rs (unit tests)");
-        assert!(unit.package.ends_with("xtask"));
-        let windows = "  Executable tests/decide.rs (target/cross/x/debug/deps/decide-3c.exe)";
-        let windows = executable(windows).unwrap();
-        // Wine is for other systems.
-        let suffix = if cfg!(windows) { "" } else { ", Windows" };
-        assert_eq!(windows.name, format!("tests/decide.rs{suffix}"));
-        assert_eq!(windows.wine, !cfg!(windows));
-        assert!(!unit.wine);
-        let slash = executable(r"  Executable tests\lab_tun.rs (target\debug\deps\lab_tun-4d)");
-        assert_eq!(slash.unwrap().name, "tests/lab_tun.rs");
-        assert!(executable("   Compiling goroam v0.1.0 (/home/me/goroam)").is_none());
-    }
+    report.tests("documentation", &mut command, |_| {
+        format!("cargo {}", args.join(" "))
+    })
 }

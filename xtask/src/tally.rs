@@ -9,6 +9,8 @@ pub struct Tally {
     pub failed: usize,
     /// Test → why it could not run here: it printed a line `skipped: why`, or is `#[ignore]`d.
     pub skipped: BTreeMap<String, String>,
+    /// The tests that libtest lists under `failures:`, without their binary's name.
+    pub failures: Vec<String>,
     /// Did every run come to its `test result:` line?
     pub complete: bool,
 }
@@ -18,6 +20,8 @@ impl Tally {
     pub fn of(binary: &str, text: &str) -> Tally {
         let mut tally = Tally::default();
         let (mut test, mut failures) = (None, false);
+        // The last list before a result has names only; the one before it what they said.
+        let mut names = Vec::new();
         for line in text.lines() {
             if let Some(name) = line
                 .strip_prefix("---- ")
@@ -26,6 +30,7 @@ impl Tally {
                 test = Some(format!("{binary} {name}"));
             } else if line == "failures:" || line == "successes:" {
                 (test, failures) = (None, line == "failures:");
+                names.clear();
             } else if let Some(why) = line.strip_prefix("skipped:") {
                 // One that failed after it said so has failed.
                 if let (Some(test), false) = (&test, failures) {
@@ -47,7 +52,12 @@ impl Tally {
                 tally.passed += count(result, "passed");
                 tally.failed += count(result, "failed");
                 tally.complete = true;
+                if failures {
+                    tally.failures.append(&mut names);
+                }
                 (test, failures) = (None, false);
+            } else if let Some(name) = line.strip_prefix("    ") {
+                names.push(name.to_owned());
             }
         }
         // libtest counts a test that returned early as passed, an ignored one as neither.
@@ -64,6 +74,7 @@ impl Tally {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped.extend(other.skipped);
+        self.failures.extend(other.failures);
     }
 }
 
@@ -107,6 +118,7 @@ failures:
 ---- a::half stdout ----
 skipped: after all
 assertion failed
+    indented by itself
 
 failures:
     a::bad
@@ -119,6 +131,7 @@ test result: FAILED. 2 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; 
     fn a_test_that_said_skipped_has_not_passed() {
         let tally = Tally::of("x.rs", OUTPUT);
         assert_eq!((tally.passed, tally.failed, tally.complete), (1, 2, true));
+        assert_eq!(tally.failures, ["a::bad", "a::half"]);
         let skipped: Vec<_> = tally
             .skipped
             .iter()

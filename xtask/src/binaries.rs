@@ -1,0 +1,187 @@
+//! The test binaries: building them, finding them in what cargo says, running them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::cross;
+use crate::run::{self, Result};
+
+/// A built test binary.
+pub struct Binary {
+    /// `tests/architecture.rs`, or `xtask/src/main.rs (unit tests)`.
+    pub name: String,
+    path: PathBuf,
+    package: PathBuf,
+    /// Built for Windows.
+    wine: bool,
+}
+
+/// Builds every test binary of the workspace.
+pub fn build() -> Result<Vec<Binary>> {
+    let args = [
+        "test",
+        "--workspace",
+        "--features",
+        "goroam/tray",
+        "--no-run",
+        "--color",
+        "never",
+    ];
+    println!("$ cargo {}", args.join(" "));
+    let (status, text) = run::transcript(run::cargo().args(args), Duration::from_secs(3600))?;
+    if !status.is_some_and(|status| status.success()) {
+        return Err(format!("the tests do not build:\n{text}"));
+    }
+    let binaries = listed(&text);
+    if binaries.is_empty() {
+        return Err(format!("cargo named no test binary:\n{text}"));
+    }
+    Ok(binaries)
+}
+
+/// Those that cargo names.
+pub fn listed(text: &str) -> Vec<Binary> {
+    text.lines().filter_map(executable).collect()
+}
+
+impl Binary {
+    /// Has it a test whose name holds this?
+    pub fn has_test(&self, filter: Option<&str>) -> bool {
+        let Some(filter) = filter else { return true };
+        run::output(Command::new(&self.path).args([filter, "--list"]))
+            .is_ok_and(|names| names.contains(": test"))
+    }
+
+    /// Runs it as `cargo test` would; `packages` is where those of a release are, or why there
+    /// are none.
+    pub fn command(&self, filter: Option<&str>, packages: &str) -> Command {
+        let mut command = if self.wine {
+            cross::under_wine(&self.path)
+        } else {
+            Command::new(&self.path)
+        };
+        command
+            .args(filter)
+            .args(["--show-output", "--color", "never"]);
+        // Its tests share the machine's one lab.
+        if self.name.starts_with("tests/lab_") {
+            command.arg("--test-threads=1");
+        }
+        // Some tests find their files by these.
+        command
+            .current_dir(&self.package)
+            .env("CARGO_MANIFEST_DIR", &self.package)
+            .env("GOROAM_DIST", packages);
+        command
+    }
+
+    /// What a person types to run it again, or one test of it alone.
+    pub fn again(&self, test: Option<&str>) -> String {
+        if self.wine {
+            // A test's whole name is a filter too.
+            let filter = test.map(|test| format!(" --filter {test}"));
+            return format!("cargo xtask test --wine{}", filter.unwrap_or_default());
+        }
+        let source = self.name.trim_end_matches(" (unit tests)");
+        let stem = Path::new(source).file_stem().unwrap_or_default();
+        let stem = stem.to_string_lossy();
+        let part = match source {
+            "xtask/src/main.rs" => "--package xtask".to_owned(),
+            "src/lib.rs" => "--features tray --lib".to_owned(),
+            "src/main.rs" => "--features tray --bin goroam".to_owned(),
+            _ if source.starts_with("src/") => format!("--features tray --bin {stem}"),
+            _ => format!("--features tray --test {stem}"),
+        };
+        let exact = test.map(|test| format!(" -- --exact {test}"));
+        format!("cargo test {part}{}", exact.unwrap_or_default())
+    }
+}
+
+/// From cargo's line `  Executable unittests src/lib.rs (target/debug/deps/goroam-0123abcd)`.
+fn executable(line: &str) -> Option<Binary> {
+    let (name, path) = line
+        .trim_start()
+        .strip_prefix("Executable ")?
+        .split_once(" (")?;
+    let path = run::root().join(path.strip_suffix(')')?);
+    let stem = path.file_stem()?.to_string_lossy().into_owned();
+    let is_xtask = stem.starts_with("xtask-");
+    let package = if is_xtask {
+        run::root().join("xtask")
+    } else {
+        run::root()
+    };
+    let exe = path.extension().is_some_and(|extension| extension == "exe");
+    let wine = exe && !cfg!(windows);
+    // Windows' own cargo writes the other slash.
+    let name = name.replace('\\', "/");
+    let name = match name.strip_prefix("unittests ") {
+        Some(source) => format!(
+            "{}{source} (unit tests)",
+            if is_xtask { "xtask/" } else { "" }
+        ),
+        None => name,
+    };
+    Some(Binary {
+        name: format!("{name}{}", if wine { ", Windows" } else { "" }),
+        path,
+        package,
+        wine,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::executable;
+
+    #[test]
+    fn cargos_lines_name_the_binaries() {
+        let lab = executable("  Executable tests/lab_switch.rs (target/debug/deps/lab_switch-1a)")
+            .unwrap();
+        assert_eq!(lab.name, "tests/lab_switch.rs");
+        assert!(lab.path.ends_with("target/debug/deps/lab_switch-1a"));
+        let unit =
+            executable("  Executable unittests src/main.rs (target/debug/deps/xtask-2b)").unwrap();
+        assert_eq!(unit.name, "xtask/src/main.rs (unit tests)");
+        assert!(unit.package.ends_with("xtask"));
+        let windows = "  Executable tests/decide.rs (target/cross/x/debug/deps/decide-3c.exe)";
+        let windows = executable(windows).unwrap();
+        // Wine is for other systems.
+        let suffix = if cfg!(windows) { "" } else { ", Windows" };
+        assert_eq!(windows.name, format!("tests/decide.rs{suffix}"));
+        assert_eq!(windows.wine, !cfg!(windows));
+        assert!(!unit.wine);
+        let slash = executable(r"  Executable tests\lab_tun.rs (target\debug\deps\lab_tun-4d)");
+        assert_eq!(slash.unwrap().name, "tests/lab_tun.rs");
+        assert!(executable("   Compiling goroam v0.1.0 (/home/me/goroam)").is_none());
+    }
+    #[test]
+    fn a_failure_is_followed_by_what_runs_it_alone() {
+        let of = |line: &str| executable(line).unwrap();
+        let lab = of("  Executable tests/lab_tun.rs (target/debug/deps/lab_tun-1a)");
+        assert_eq!(
+            lab.again(Some("a::b")),
+            "cargo test --features tray --test lab_tun -- --exact a::b"
+        );
+        let unit = of("  Executable unittests src/main.rs (target/debug/deps/xtask-2b)");
+        assert_eq!(unit.again(None), "cargo test --package xtask");
+        let tray = of("  Executable unittests src/bin/goroam-tray.rs (target/debug/deps/gt-2c)");
+        assert_eq!(
+            tray.again(None),
+            "cargo test --features tray --bin goroam-tray"
+        );
+        let library = of("  Executable unittests src/lib.rs (target/debug/deps/goroam-2d)");
+        assert_eq!(library.again(None), "cargo test --features tray --lib");
+    }
+
+    #[test]
+    #[cfg(not(windows))]
+    fn what_failed_under_wine_is_run_there_again() {
+        let line = "  Executable tests/decide.rs (target/cross/x/debug/deps/decide-3c.exe)";
+        assert_eq!(
+            executable(line).unwrap().again(Some("a")),
+            "cargo xtask test --wine --filter a"
+        );
+    }
+}
