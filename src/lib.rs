@@ -3,7 +3,7 @@
 //! The floors, from the ground up; a room imports only from floors below its own
 //! (`tests/architecture.rs` holds that):
 //!
-//! 1. [`model`], and the bare tools [`environment`], [`paths`], [`gosum`], [`telemetry`]: words, no I/O
+//! 1. [`model`], and the bare tools [`environment`], [`paths`], [`bounded`], [`gosum`], [`telemetry`]
 //! 2. [`policy`], [`probe`], [`watch`]: three wings, none knows another
 //! 3. [`plan`]: what is to be written
 //! 4. [`gocmd`], [`state`]: hands
@@ -13,6 +13,7 @@
 //! 8. [`cli`][]: faces
 
 pub mod agent;
+pub mod bounded;
 pub mod cli;
 pub mod environment;
 pub mod gocmd;

@@ -68,7 +68,8 @@ pub struct FlatReport<'a> {
     status: &'a Status,
     changed: &'a [String],
     decision: Option<&'a Decision>,
-    from: Option<&'a str>,
+    /// The profile before; `from` is the status's, where modules come from.
+    before: Option<&'a str>,
     plan: &'a Plan,
     outcome: &'a Outcome,
     took: &'a BTreeMap<String, f64>,
@@ -81,7 +82,7 @@ impl TurnReport {
             status: &self.status,
             changed: &self.changed,
             decision: self.decision.as_ref(),
-            from: self.from.as_deref(),
+            before: self.from.as_deref(),
             plan: &self.plan,
             outcome: &self.outcome,
             took: &self.took,

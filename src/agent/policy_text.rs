@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::error::Error;
+use crate::bounded;
 
 /// More than any policy needs: a file beyond this is something else.
 pub const POLICY_LIMIT: u64 = 1024 * 1024;
@@ -27,19 +28,13 @@ pub fn read_policy_text(path: &Path) -> Result<String, Error> {
             (io::ErrorKind::NotFound, Err(_)) => {
                 "there is no such file; `goroam init` writes one".to_owned()
             }
+            (io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput, _) => error.to_string(),
             (_, _) => format!("cannot be read: {error}"),
         };
         failed(why, false)
     };
-    let file = open_at_once(path).map_err(cannot)?;
-    // The open file is asked, not the path: nobody can swap it in between.
+    let file = bounded::open(path).map_err(cannot)?;
     let meta = file.metadata().map_err(cannot)?;
-    if meta.is_dir() {
-        return Err(failed("is a folder, not a file".to_owned(), false));
-    }
-    if !meta.is_file() {
-        return Err(failed("is not a regular file".to_owned(), false));
-    }
     if let Some(why) = unsafe_mode(path, &meta) {
         return Err(failed(why, true));
     }
@@ -63,22 +58,6 @@ pub fn read_policy_text(path: &Path) -> Result<String, Error> {
             false,
         )
     })
-}
-
-/// Opening a pipe would wait for somebody to write into it.
-#[cfg(unix)]
-fn open_at_once(path: &Path) -> io::Result<std::fs::File> {
-    use std::os::unix::fs::OpenOptionsExt;
-
-    std::fs::OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)
-}
-
-#[cfg(not(unix))]
-fn open_at_once(path: &Path) -> io::Result<std::fs::File> {
-    std::fs::File::open(path)
 }
 
 /// Why somebody else could have written the policy.

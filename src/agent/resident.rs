@@ -245,7 +245,7 @@ impl Agent {
             info!(major = change.major, "{}", change.what);
         }
         let major = slept || changes.iter().any(|change| change.major);
-        self.changes.extend(changes);
+        Change::add(changes, &mut self.changes);
         if !major || self.session.memory.paused {
             self.tell();
             return;
@@ -262,8 +262,8 @@ impl Agent {
 
     pub(super) fn look_again_now(&mut self) {
         let snapshot = self.survey();
-        self.changes
-            .extend(Change::between(&self.snapshot, &snapshot));
+        let changes = Change::between(&self.snapshot, &snapshot);
+        Change::add(changes, &mut self.changes);
         self.snapshot = snapshot;
     }
 

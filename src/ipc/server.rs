@@ -74,6 +74,7 @@ async fn accept_loop(mut listener: Listener, handle: Handle, mut closed: oneshot
     let room = Arc::new(Semaphore::new(MOST_CLIENTS));
     // Dropped with this task, and every client's task with it.
     let mut clients = JoinSet::new();
+    let mut told = false;
     loop {
         let stream = tokio::select! {
             _ = &mut closed => break,
@@ -83,11 +84,15 @@ async fn accept_loop(mut listener: Listener, handle: Handle, mut closed: oneshot
         let stream = match stream {
             Ok(stream) => stream,
             Err(error) => {
-                tracing::warn!("cannot take a client: {error}");
+                // Once: who waits to be taken would fill the log with it.
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!("cannot take a client: {error}");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
+        told = false;
         let Ok(seat) = Arc::clone(&room).try_acquire_owned() else {
             // One that waits for its refusal to be read would itself be one client too many.
             clients.spawn(timeout(ACCEPT_PAUSE, refuse(stream)));

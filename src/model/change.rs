@@ -24,6 +24,10 @@ pub struct Change {
 /// number is told. A journal line must stay a line when somebody adds 4000 addresses.
 const MOST_NAMED: usize = 8;
 
+/// How many changes are remembered until a turn tells of them. A paused agent takes none for
+/// days, and each container that starts is two changes.
+const MOST_KEPT: usize = 64;
+
 impl Change {
     fn major(what: String) -> Change {
         Change { what, major: true }
@@ -46,6 +50,12 @@ impl Change {
         rule_changes(old, new, &mut changes);
         resolver_changes(&old.dns, &new.dns, &mut changes);
         changes
+    }
+
+    /// Adds what has changed now to what has since the last turn; of very many the oldest go.
+    pub fn add(now: Vec<Change>, kept: &mut Vec<Change>) {
+        kept.extend(now);
+        kept.drain(..kept.len().saturating_sub(MOST_KEPT));
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::attempt::{Attempt, within};
 use super::failure::{Failure, Finding, Outcome};
@@ -14,14 +15,44 @@ const MAX_ENTRIES: usize = 20_000;
 /// No module path has more elements.
 const MAX_DEPTH: usize = 16;
 
+/// The walk through each tree: one at a time.
+static WALKS: Mutex<Vec<(PathBuf, Turn)>> = Mutex::new(Vec::new());
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
 /// Walks the tree until one version is found. A folder on a network that is gone may block, so
 /// the walk has a thread of its own and the try's limit.
 pub(super) async fn probe(attempt: &Attempt, path: &Path) -> Outcome {
+    walked(attempt, path, look).await
+}
+
+/// A thread that hangs in a dead folder cannot be ended, so there is never a second one in the
+/// same: after some hours they would be all the threads there are, and no name be looked up.
+async fn walked(
+    attempt: &Attempt,
+    path: &Path,
+    walk: impl FnOnce(&Path) -> Outcome + Send + 'static,
+) -> Outcome {
+    let hangs = || format!("{} still hangs from an earlier look", path.display());
+    let turn = turn(path).lock_owned();
+    let (mine, _) = within(attempt.end(), Phase::Content, hangs, turn).await?;
     let root = path.to_owned();
     let missing = || format!("{} cannot be read to its end", path.display());
-    let walk = tokio::task::spawn_blocking(move || look(&root));
+    let walk = tokio::task::spawn_blocking(move || {
+        let _mine = mine;
+        walk(&root)
+    });
     let (found, _) = within(attempt.end(), Phase::Content, missing, walk).await?;
     found.unwrap_or_else(|_| Err(Failure::down(Phase::Content, "the walk was broken off")))
+}
+
+fn turn(path: &Path) -> Turn {
+    let mut walks = WALKS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, turn)) = walks.iter().find(|(root, _)| root == path) {
+        return Arc::clone(turn);
+    }
+    let turn = Turn::default();
+    walks.push((path.to_owned(), Arc::clone(&turn)));
+    turn
 }
 
 fn look(root: &Path) -> Outcome {
@@ -48,7 +79,7 @@ fn look(root: &Path) -> Outcome {
         }),
         Ok(None) => Err(Failure::wrong(
             Phase::Content,
-            format!("{shown} holds no module: no @v folder with .info, .mod or .zip in it"),
+            format!("{shown} holds no module: no @v folder with a whole .info, .mod or .zip in it"),
         )),
         Err(error) => refusal(unreadable(root, &error)),
     }
@@ -111,13 +142,20 @@ fn version_in(folder: &Path) -> Option<String> {
     {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name == "list" {
+        // What a broken download leaves behind: nothing in it, a temporary name, a dead link.
+        let holds =
+            || fs::metadata(entry.path()).is_ok_and(|meta| meta.is_file() && meta.len() > 0);
+        if name == "list" && holds() {
             found.get_or_insert_with(String::new);
         }
         let stem = [".info", ".mod", ".zip"]
             .iter()
             .find_map(|end| name.strip_suffix(end));
-        if let Some(version) = stem {
+        if let Some(version) = stem
+            && !version.is_empty()
+            && !version.starts_with('.')
+            && holds()
+        {
             return Some(format!(
                 "@{}",
                 plain(version, crate::gosum::unescape_version)
@@ -168,11 +206,57 @@ mod tests {
         assert_eq!(absent.verdict, Verdict::Down);
         let dir = tree(&["src/main.go", "a.test/b/@v/v1.0.0.lock"]);
         assert_eq!(look(dir.path()).unwrap_err().verdict, Verdict::Wrong);
+        for left in ["v1.0.0.info", "v1.0.0.mod", "v1.0.0.zip", "list"] {
+            let dir = tree(&["a.test/b/@v/x", "a.test/b/@v/.new.zip", "a.test/b/@v/.mod"]);
+            let file = dir.path().join("a.test/b/@v").join(left);
+            fs::write(&file, "").unwrap();
+            assert_eq!(
+                look(dir.path()).unwrap_err().verdict,
+                Verdict::Wrong,
+                "{left}"
+            );
+            fs::remove_file(&file).unwrap();
+            fs::create_dir(&file).unwrap();
+            assert_eq!(
+                look(dir.path()).unwrap_err().verdict,
+                Verdict::Wrong,
+                "{left}"
+            );
+        }
         let dir = tree(&["cache/download/a.test/b/@v/v1.0.0.mod"]);
         let cache = look(dir.path()).unwrap_err();
         let download = dir.path().join("cache").join("download");
         let instead = format!("name {} instead", download.display());
         assert!(cache.reason.ends_with(&instead), "{}", cache.reason);
         assert!(look(&dir.path().join("cache/download")).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_dead_folder_takes_one_thread_however_often_it_is_looked_at() {
+        let limits = crate::model::Limits {
+            total: std::time::Duration::from_millis(20),
+            ..Default::default()
+        };
+        let path = Path::new("/dead/mirror");
+        let (wake, hang) = std::sync::mpsc::channel::<()>();
+        let hangs = move |_: &Path| {
+            let _ = hang.recv();
+            Ok(Finding {
+                reason: String::new(),
+                proof: Proof::None,
+            })
+        };
+        let slow = walked(&Attempt::start(limits), path, hangs).await;
+        assert!(slow.unwrap_err().reason.contains("to its end"));
+        let again = walked(&Attempt::start(limits), path, |_| panic!("a second thread")).await;
+        assert!(again.unwrap_err().reason.contains("an earlier look"));
+        let other = probe(&Attempt::start(limits), Path::new("/dead/other")).await;
+        assert!(other.unwrap_err().reason.contains("is not there"));
+
+        // It is there again: who waits for its turn gets it.
+        let patient = Attempt::start(crate::model::Limits::default());
+        drop(wake);
+        let back = walked(&patient, path, look).await;
+        assert!(back.unwrap_err().reason.contains("is not there"));
     }
 }

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::bounded;
 use crate::environment::Environment;
 
-/// No netrc is longer; what is behind is not read.
+/// No netrc is longer; one that is counts as none.
 const MAX_NETRC: u64 = 1024 * 1024;
 
 /// The entries of one netrc. Debug tells how many, never what.
@@ -38,7 +39,7 @@ impl Netrc {
         let off = !goauth.split(';').any(|command| command.trim() == "netrc");
         let path = netrc_path(env);
         let text = match &path {
-            Some(path) if !off => read_bounded(path).unwrap_or_default(),
+            Some(path) if !off => read_text(path).unwrap_or_default(),
             Some(_) | None => String::new(),
         };
         Netrc {
@@ -99,12 +100,8 @@ fn netrc_path(env: &Environment) -> Option<PathBuf> {
     Some(home.join(".netrc"))
 }
 
-fn read_bounded(path: &PathBuf) -> std::io::Result<String> {
-    use std::io::Read as _;
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?
-        .take(MAX_NETRC)
-        .read_to_end(&mut bytes)?;
+fn read_text(path: &Path) -> std::io::Result<String> {
+    let bytes = bounded::read(path, MAX_NETRC)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

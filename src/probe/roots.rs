@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +9,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use crate::bounded;
 use crate::environment::Environment;
 use crate::model::order;
 
@@ -87,7 +87,7 @@ pub(super) fn on_disk(env: &Environment) -> Option<Arc<RootCertStore>> {
     );
     let sources: Vec<Stamp> = files
         .into_iter()
-        .filter(|file| fs::File::open(file).is_ok())
+        .filter(|file| bounded::open(file).is_ok())
         .find_map(stamp)
         .into_iter()
         .chain(folders.iter().flat_map(|folder| folder_files(folder)))
@@ -105,7 +105,7 @@ pub(super) fn on_disk(env: &Environment) -> Option<Arc<RootCertStore>> {
 
 /// The certificates of one PEM file that a target trusts in addition.
 pub(super) fn extra(path: &Path) -> Result<Vec<CertificateDer<'static>>, CaError> {
-    let pem = read_bounded(path).map_err(|source| CaError::Unreadable {
+    let pem = bounded::read(path, MAX_FILE).map_err(|source| CaError::Unreadable {
         path: path.to_owned(),
         source,
     })?;
@@ -122,7 +122,7 @@ fn load(sources: &[Stamp]) -> RootCertStore {
     let mut seen: HashSet<CertificateDer<'static>> = HashSet::new();
     for (path, ..) in sources {
         // Like AppendCertsFromPEM: what cannot be read or parsed is passed over.
-        let Ok(pem) = read_bounded(path) else {
+        let Ok(pem) = bounded::read(path, MAX_FILE) else {
             continue;
         };
         for der in certificates(&pem) {
@@ -168,14 +168,6 @@ fn stamp(path: PathBuf) -> Option<Stamp> {
     #[cfg(not(unix))]
     let inode = 0;
     Some((path, meta.modified().ok(), meta.len(), inode))
-}
-
-fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)?
-        .take(MAX_FILE)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Private folders and files, and replacing a file at once.
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::fs::{DirBuilder, File};
+use std::io::{self, Write as _};
 use std::path::Path;
+
+use crate::bounded;
 
 /// Makes the folder (0700) with its parents, and tightens it if it is more open.
 ///
@@ -97,25 +99,11 @@ fn make_folders(folder: &Path) -> io::Result<()> {
 /// # Errors
 /// When it cannot be read, is longer, or is no file.
 pub fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
-    let file = match options.open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a file"));
+    match bounded::read(path, most) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
-    let mut bytes = Vec::new();
-    file.take(most + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        let why = format!("is longer than {} KiB", most >> 10);
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
-    }
-    Ok(Some(bytes))
 }
 
 /// Puts the folder's entries on the disk. Not every system can, and the file is right in any case.

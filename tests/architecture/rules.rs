@@ -11,6 +11,7 @@ pub(crate) const FLOORS: [&[&str]; 8] = [
         "model",
         "environment",
         "paths",
+        "bounded",
         "gosum",
         "gomod",
         "telemetry",

@@ -137,6 +137,21 @@ impl Agent {
         }
     }
 
+    /// How many open files it may have from now on; to be raised again up to 1024.
+    pub(crate) fn most_files(&self, most: u32) {
+        let set = Command::new("prlimit")
+            .arg(format!("--pid={}", self.child.id()))
+            .arg(format!("--nofile={most}:1024"))
+            .status();
+        assert!(set.unwrap().success());
+    }
+
+    /// Everything that it has said since, once it is gone.
+    pub(crate) fn last_words(mut self) -> Vec<String> {
+        self.kill();
+        self.lines.iter().collect()
+    }
+
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -142,7 +142,7 @@ fn what_was_there_before_is_not_forgotten_when_it_cannot_be_kept() {
     bench
         .goroam("once")
         .exits(1)
-        .complains("baseline.json: is not a file");
+        .complains("baseline.json: is a folder, not a file");
     std::fs::remove_dir_all(state.join("baseline.json")).unwrap();
     assert_eq!(bench.read(ENV), "GOPROXY=https://mine.example\n");
     bench.goroam("once").exits(0);

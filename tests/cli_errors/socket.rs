@@ -79,6 +79,25 @@ fn an_agent_that_does_not_answer_is_not_waited_for() {
 }
 
 #[test]
+fn an_agent_out_of_files_says_so_once_and_goes_on_afterwards() {
+    let Some(bench) = Bench::new() else { return };
+    let mut agent = bench.agent(bench.goroam("agent"), "switched");
+    bench.goroam("status").exits(0);
+    agent.most_files(8);
+    // Its client is not taken for five seconds, and it is told of that ten times in each.
+    bench
+        .goroam("status")
+        .exits(1)
+        .complains("the agent has not answered in 5 s");
+    agent.wait_for("cannot take a client: Too many open files");
+    agent.most_files(1024);
+    bench.goroam("status").exits(0);
+    let said = agent.last_words();
+    let again = said.iter().filter(|line| line.contains("cannot take"));
+    assert_eq!(again.count(), 0, "{said:#?}");
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_is_no_failure_and_a_full_disk_is_one() {
     let Some(bench) = Bench::new() else { return };
     bench.goroam("once").exits(0);

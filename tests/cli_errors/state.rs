@@ -120,3 +120,73 @@ fn a_pin_that_ran_out_while_nobody_ran_ends_with_the_agents_start() {
     let _agent = bench.agent(bench.goroam("agent"), "switched");
     assert_eq!(bench.read(ENV), "GOPROXY=off\n");
 }
+
+/// An object that names one key twice is read differently by each reader of JSON.
+#[test]
+fn no_key_stands_twice_in_what_scripts_read() {
+    let Some(bench) = Bench::new() else { return };
+    for words in [
+        "once --json",
+        "once --dry-run --json",
+        "status --json",
+        "why --json",
+        "probe --json",
+        "history --json",
+        "restore --json",
+    ] {
+        let said = bench.goroam(words).exits(0).stdout();
+        let read: Result<Once, _> = serde_json::from_str(&said);
+        assert!(read.is_ok(), "{words}: {:?}\n{said}", read.err());
+    }
+}
+
+/// Any JSON in which no object has a key twice.
+struct Once;
+
+impl<'de> serde::Deserialize<'de> for Once {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Once, D::Error> {
+        from.deserialize_any(Once)
+    }
+}
+
+impl<'de> serde::de::Visitor<'de> for Once {
+    type Value = Once;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Once, A::Error> {
+        let mut keys = std::collections::BTreeSet::new();
+        while let Some((key, Once)) = map.next_entry::<String, Once>()? {
+            if let Some(twice) = keys.replace(key) {
+                return Err(serde::de::Error::custom(format!("{twice:?} stands twice")));
+            }
+        }
+        Ok(Once)
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Once, A::Error> {
+        while seq.next_element::<Once>()?.is_some() {}
+        Ok(Once)
+    }
+
+    fn visit_unit<E>(self) -> Result<Once, E> {
+        Ok(Once)
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Once, E> {
+        Ok(Once)
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Once, E> {
+        Ok(Once)
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<Once, E> {
+        Ok(Once)
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Once, E> {
+        Ok(Once)
+    }
+    fn visit_str<E>(self, _: &str) -> Result<Once, E> {
+        Ok(Once)
+    }
+}

@@ -184,7 +184,7 @@ fn see(ended: &Ended, proxies: &[String]) -> Seen {
         seen.class = match stuck.what {
             What::Connection => Class::Timeout,
             What::Name => Class::Dns,
-            What::Answer | What::Rest => Class::Stalled,
+            What::Answer | What::Rest | What::More => Class::Stalled,
         };
     }
     seen

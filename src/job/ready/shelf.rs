@@ -2,10 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs::{self, File as Open};
-use std::io::Read as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gosum::hash_go_mod;
 use crate::job::mirror::{File, Layout};
@@ -180,11 +180,7 @@ const DEEPEST: usize = 24;
 
 /// A text file, if it is one and no longer than this.
 pub(super) fn read(path: &Path, most: u64) -> Option<String> {
-    let file = Open::open(path).ok()?;
-    file.metadata().ok().filter(|meta| meta.is_file())?;
-    let mut text = String::new();
-    file.take(most + 1).read_to_string(&mut text).ok()?;
-    (text.len() as u64 <= most).then_some(text)
+    String::from_utf8(bounded::read(path, most).ok()?).ok()
 }
 
 #[cfg(test)]

@@ -228,6 +228,20 @@ fn mtu_names_and_containers_are_minor() {
 }
 
 #[test]
+fn of_very_many_changes_the_last_are_remembered() {
+    let mut kept = Vec::new();
+    for n in 0..1000 {
+        let one = |what: &str| Change::minor(format!("{what} {n}"));
+        Change::add(vec![one("a"), one("b")], &mut kept);
+        assert!(kept.len() <= super::MOST_KEPT);
+    }
+    assert_eq!(kept.last().unwrap().what, "b 999");
+    assert_eq!(kept.len(), super::MOST_KEPT);
+    Change::add(vec![Change::minor("c".to_owned()); 500], &mut kept);
+    assert_eq!(kept.len(), super::MOST_KEPT);
+}
+
+#[test]
 fn a_link_that_is_pulled_out_is_gone() {
     let gone = told(|net| {
         net.links.remove(0);

@@ -1,10 +1,10 @@
 //! `resolv.conf` (resolv.conf(5)), as far as goroam needs it.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::net::IpAddr;
 use std::path::Path;
 
+use crate::bounded;
 use crate::model::Resolver;
 
 /// A hand-written one has three lines; glibc looks at three servers and 256 bytes of domains.
@@ -16,9 +16,8 @@ const MOST_DOMAINS: usize = 64;
 /// glibc and Go (`net/dnsconfig_unix.go`).
 pub(super) fn read(path: &Path) -> Option<Resolver> {
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes))
-        .ok()?;
+    let file = bounded::open(path).ok()?;
+    file.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
     Some(parse(&String::from_utf8_lossy(&bytes)))
 }
 

@@ -11,6 +11,9 @@ pub(super) enum Lead {
     Place,
     /// `package P` and the lines `\timports Q: …`.
     Import,
+    /// `P imports` or `P tested by`, and the lines `\tQ: …`: go mod tidy before 1.21, which put no
+    /// `go: ` before it (modload/load.go).
+    Chain,
     /// `M@V: …`, with nothing before it, and V a version: `deploy@host: dial tcp …` is what many
     /// a program prints.
     Module,
@@ -44,9 +47,19 @@ pub(super) fn lead(line: &str) -> Option<(Lead, &str)> {
     if line.starts_with("package ") {
         return Some((Lead::Import, line));
     }
+    if is_chain(line) {
+        return Some((Lead::Chain, line));
+    }
     let (first, _) = line.split_once(": ")?;
     let (_, version) = versioned(first)?;
     is_version(version).then_some((Lead::Module, line))
+}
+
+fn is_chain(line: &str) -> bool {
+    let path = line
+        .strip_suffix(" imports")
+        .or_else(|| line.strip_suffix(" tested by"));
+    path.is_some_and(|path| !path.is_empty() && !path.contains([' ', ':']))
 }
 
 /// A version (`v1.2.3…`) and no query such as `latest`.

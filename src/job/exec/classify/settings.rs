@@ -2,6 +2,10 @@
 
 use super::super::class::Class;
 
+/// How go begins to say that no module was found for an import (modload/import.go:ImportMissingError).
+/// With nothing behind the package, all places that were asked have answered that they have none.
+pub(super) const SEARCHED: &str = "cannot find module providing package ";
+
 /// What a part of one of go's statements says, by how it begins.
 pub(super) fn of(text: &str, proxies: &[String]) -> Option<Class> {
     if let Some(rest) = text.strip_prefix("invalid response from proxy \"") {
@@ -9,6 +13,10 @@ pub(super) fn of(text: &str, proxies: &[String]) -> Option<Class> {
     }
     if text.starts_with("module lookup disabled by GOPROXY=off") {
         return Some(behind_others(proxies));
+    }
+    if let Some(package) = text.strip_prefix(SEARCHED) {
+        let package = package.lines().next().unwrap_or_default();
+        return (!package.contains([' ', ':'])).then_some(Class::NotFound);
     }
     if let Some((_, error)) = parse_error(text) {
         // A URL that is none is GOPROXY's or GOSUMDB's.

@@ -55,7 +55,9 @@ fn judge(lead: Lead, first: &str, rest: &str, behind: &[&str], said: &Said<'_>) 
     let body = joined(rest, more);
     let (class, url, before) = match lead {
         Lead::Verifying | Lead::Security => (sums::own_block(rest, behind)?, None, rest),
-        Lead::Go | Lead::Place | Lead::Import | Lead::Module => says(lead, &body, behind, said)?,
+        Lead::Go | Lead::Place | Lead::Import | Lead::Chain | Lead::Module => {
+            says(lead, &body, behind, said)?
+        }
     };
     let (module, version) = about(before);
     Some(Finding {
@@ -85,13 +87,17 @@ fn says<'a>(
         (module, None) => module.is_some(),
         (_, Some(version)) => form::is_version(&version),
     };
-    let goes_own = |before: &str| lead == Lead::Go || is_named(before);
+    let is_search = |before: &str| before.starts_with(settings::SEARCHED);
+    let goes_own = |before: &str| {
+        matches!(lead, Lead::Go | Lead::Chain) || is_named(before) || is_search(before)
+    };
     for part in form::parts(body) {
         let before = before(part);
         if let Some((url, error)) = form::request(part) {
             // A redirect leads to any URL.
             let own = goes_own(before) || form::is_of_modules(url, said.proxies);
-            return own.then(|| (words::of(error), Some(url.to_owned()), before));
+            let class = words::at_request(part, error);
+            return own.then(|| (class, Some(url.to_owned()), before));
         }
         // A linter may end its line with `error: connection refused`.
         let own = || goes_own(before) || vcs::is_run(body);

@@ -48,7 +48,7 @@ const BEGIN: [&str; 10] = [
 ];
 
 /// The nearer cause first.
-const WORDS: [(&[&str], Class); 15] = [
+const WORDS: [(&[&str], Class); 16] = [
     (
         &[
             "Could not resolve",
@@ -97,9 +97,15 @@ const WORDS: [(&[&str], Class); 15] = [
             "Recv failure",
             "Send failure",
             "terminated properly",
+            "non-properly terminated",
             "RPC failed",
         ],
         Class::Reset,
+    ),
+    // A login page for those that have no cookies leads them in a circle, or away.
+    (
+        &["redirects followed", "unable to update url base from redirection"],
+        Class::Portal,
     ),
     // 200, and nothing of git's.
     (&["not valid: is this a git repository?"], Class::Corrupt),

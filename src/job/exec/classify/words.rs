@@ -2,7 +2,17 @@
 
 use super::super::class::Class;
 
-/// What an error at a request means: the text behind its URL.
+/// What an error at a request means. `part`: all of it, `error`: the text behind its URL.
+pub(super) fn at_request(part: &str, error: &str) -> Class {
+    // Before the answer has begun, this is a connection that was cut and nothing that is cut off:
+    // an HTTP proxy that hangs up on CONNECT.
+    match error.trim_end() == "unexpected EOF" && part.starts_with("Get ") {
+        true => Class::Reset,
+        false => of(error),
+    }
+}
+
+/// The same without its URL.
 pub(super) fn of(error: &str) -> Class {
     let first = error.lines().next().unwrap_or_default().trim();
     status(first)
@@ -76,7 +86,13 @@ fn by_number(status: u16) -> Class {
 /// What an HTTP proxy answered to CONNECT: the status' text without its number
 /// (net/http/transport.go:dialConn).
 fn phrase(text: &str) -> Option<Class> {
-    const PHRASES: [(&str, u16); 14] = [
+    const PHRASES: [(&str, u16); 26] = [
+        // To a login page.
+        ("Moved Permanently", 511),
+        ("Found", 511),
+        ("See Other", 511),
+        ("Temporary Redirect", 511),
+        ("Permanent Redirect", 511),
         ("Bad Request", 400),
         ("Unauthorized", 401),
         ("Payment Required", 402),
@@ -85,11 +101,19 @@ fn phrase(text: &str) -> Option<Class> {
         ("Method Not Allowed", 405),
         ("Proxy Authentication Required", 407),
         ("Request Timeout", 408),
+        ("Gone", 404),
+        ("Misdirected Request", 421),
+        ("Unavailable For Legal Reasons", 451),
         ("Too Many Requests", 429),
         ("Internal Server Error", 500),
+        ("Not Implemented", 501),
         ("Bad Gateway", 502),
         ("Service Unavailable", 503),
         ("Gateway Timeout", 504),
+        // Squid and HAProxy spell it so.
+        ("Gateway Time-out", 504),
+        ("Service Temporarily Unavailable", 503),
+        ("HTTP Version Not Supported", 505),
         ("Network Authentication Required", 511),
     ];
     let (_, status) = PHRASES
@@ -123,7 +147,7 @@ fn known(text: &str) -> Option<Class> {
 }
 
 /// In this order: what stands first is the nearer cause.
-const WORDS: [(&[&str], Class); 10] = [
+const WORDS: [(&[&str], Class); 12] = [
     (
         &[
             "i/o timeout",
@@ -162,6 +186,8 @@ const WORDS: [(&[&str], Class); 10] = [
             "host unreachable",
             "network unreachable",
             "requested address",
+            // RFC 1928, 6; the others of its words are below.
+            "TTL expired",
         ],
         Class::Unreachable,
     ),
@@ -184,8 +210,14 @@ const WORDS: [(&[&str], Class); 10] = [
         &[
             "authentication failed",
             "no acceptable authentication methods",
+            "connection not allowed by ruleset",
         ],
         Class::Auth,
+    ),
+    (&["general SOCKS server failure"], Class::Server),
+    (
+        &["command not supported", "address type not supported"],
+        Class::Client,
     ),
     (
         &[
@@ -215,6 +247,8 @@ const WORDS: [(&[&str], Class); 10] = [
             "invalid character",
             "chunk length",
             "chunked encoding",
+            "Content-Length",
+            "transfer encoding",
         ],
         Class::Corrupt,
     ),

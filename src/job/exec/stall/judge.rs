@@ -1,8 +1,8 @@
 //! Stuck or not. Pure: samples in, verdict out.
 //!
 //! Stuck is a command of which *nothing* moves for a limit, while one of go's sockets waits for
-//! somebody: no output, no byte on any of its sockets, no CPU time worth naming, and no process
-//! but go and its helpers (git, ssh) at work. The second half is what keeps a test that sleeps,
+//! somebody: no output, no request, next to nothing that comes on any of its sockets, no CPU time
+//! worth naming, and no process but go and its helpers (git, ssh) at work. The second half is what keeps a test that sleeps,
 //! a server under `go run` and a long link alive; the first what keeps a go alive that waits for
 //! something else. An idle connection that is kept for later (net/http keeps them for 90 s) looks
 //! like an answer that has stopped half-way; it is the other conditions that tell them apart.
@@ -20,6 +20,11 @@ const GAP: Duration = Duration::from_secs(3);
 /// time. Measured: less than one tick of 10 ms in 30 s.
 const IDLE_CPU: Duration = Duration::from_millis(20);
 const IDLE_SHARE: u32 = 50;
+/// What comes on one socket and is no progress: this many bytes, and so many in each second. A
+/// server that lets one byte go at a time would keep go waiting for hours. The slowest modem that
+/// anybody builds over brings four times as much.
+const NOTHING: u64 = 1024;
+const TRICKLE: u64 = 256;
 
 /// How long is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +46,10 @@ pub enum What {
     Name,
     /// The first byte of an answer, or of a TLS handshake.
     Answer,
-    /// The rest of an answer.
+    /// The rest of an answer, of which nothing comes.
     Rest,
+    /// The rest of an answer, of which hardly anything comes.
+    More,
 }
 
 /// It is stuck.
@@ -61,12 +68,24 @@ pub struct Stuck {
 pub struct Judge {
     limits: Limits,
     last: Option<Sample>,
-    /// Since when nothing has moved, and the CPU time then.
-    quiet: Option<(Duration, Duration)>,
-    /// Since when each socket has been as it is.
+    quiet: Option<Quiet>,
+    /// Since when each socket has waited for what it waits for, and how it is now.
     since: BTreeMap<u64, (Duration, State)>,
     /// Since when there has always been a question to a name server.
     resolving: Option<Duration>,
+    /// Since when there has always been a connection that was asked for: a name may have many
+    /// addresses, of which go tries one after another.
+    connecting: Option<Duration>,
+}
+
+/// Nothing has moved since then.
+#[derive(Debug)]
+struct Quiet {
+    since: Duration,
+    /// The CPU time then.
+    cpu: Duration,
+    /// What each socket had received then.
+    received: BTreeMap<u64, u64>,
 }
 
 impl Judge {
@@ -78,6 +97,7 @@ impl Judge {
             quiet: None,
             since: BTreeMap::new(),
             resolving: None,
+            connecting: None,
         }
     }
 
@@ -91,19 +111,15 @@ impl Judge {
             *self = Judge::new(self.limits);
         }
         let moved = self.follow(&sample);
-        let since = match self.quiet {
-            Some((since, cpu)) if !moved && !self.worked(&sample, since, cpu) => since,
-            _ => {
-                self.quiet = Some((sample.at, sample.cpu));
-                sample.at
-            }
-        };
-        let stuck = self.stuck(&sample, since);
+        let quiet = self.quiet.take().filter(|quiet| !moved && !quiet.is_over(&sample));
+        let quiet = quiet.unwrap_or_else(|| Quiet::from(&sample));
+        let stuck = self.stuck(&sample, &quiet);
+        self.quiet = Some(quiet);
         self.last = Some(sample);
         stuck
     }
 
-    /// Notes since when each socket has been as it is; has anything moved?
+    /// Notes since when each socket has waited; has anything moved, apart from what came?
     fn follow(&mut self, sample: &Sample) -> bool {
         let mut moved = sample.busy;
         moved |= self
@@ -112,36 +128,28 @@ impl Judge {
             .is_some_and(|last| last.output != sample.output);
         let sockets = sample.sockets.as_deref().unwrap_or_default();
         let mut since = BTreeMap::new();
-        let mut resolves = false;
         for socket in sockets {
-            resolves |= socket.state == State::Resolving;
-            let entry = match self.since.get(&socket.id) {
-                Some(&(at, before)) if before == socket.state => (at, before),
-                Some(&(_, before)) => {
-                    moved |= counts(before) != counts(socket.state);
-                    (sample.at, socket.state)
-                }
-                None => (sample.at, socket.state),
-            };
-            since.insert(socket.id, entry);
+            let before = self.since.get(&socket.id);
+            let same = before.filter(|(_, before)| waits(*before) == waits(socket.state));
+            // A socket that is new and connected has been asked something meanwhile.
+            let is_open = matches!(socket.state, State::Open { .. });
+            moved |= same.is_none() && (is_open || before.is_some());
+            let at = same.map_or(sample.at, |(at, _)| *at);
+            since.insert(socket.id, (at, socket.state));
         }
         self.since = since;
-        self.resolving = match (resolves, self.resolving) {
-            (true, Some(at)) => Some(at),
-            (true, None) => Some(sample.at),
-            (false, _) => None,
+        let always = |state: State, since: Option<Duration>| {
+            let is = sockets.iter().any(|socket| socket.state == state);
+            is.then(|| since.unwrap_or(sample.at))
         };
+        self.resolving = always(State::Resolving, self.resolving);
+        self.connecting = always(State::Connecting, self.connecting);
         moved
     }
 
-    fn worked(&self, sample: &Sample, since: Duration, cpu: Duration) -> bool {
-        let used = sample.cpu.saturating_sub(cpu);
-        used > IDLE_CPU + sample.at.saturating_sub(since) / IDLE_SHARE
-    }
-
-    fn stuck(&self, sample: &Sample, quiet: Duration) -> Option<Stuck> {
+    fn stuck(&self, sample: &Sample, quiet: &Quiet) -> Option<Stuck> {
         let Some(sockets) = &sample.sockets else {
-            let silent = sample.at.saturating_sub(quiet);
+            let silent = sample.at.saturating_sub(quiet.since);
             return (sample.downloading && silent >= self.limits.stall).then_some(Stuck {
                 what: What::Rest,
                 peer: None,
@@ -149,12 +157,14 @@ impl Judge {
             });
         };
         let stuck = |socket: &Socket| {
-            let (what, limit) = self.waits(socket.state);
-            let since = match what {
-                What::Name => self.resolving?,
-                What::Connection | What::Answer | What::Rest => self.since.get(&socket.id)?.0,
+            let what = quiet.waits(socket);
+            let (since, limit) = match what {
+                What::Connection => (self.connecting?, self.limits.connect),
+                What::Name => (self.resolving?, self.limits.connect),
+                What::Answer => (self.since.get(&socket.id)?.0, self.limits.first_byte),
+                What::Rest | What::More => (self.since.get(&socket.id)?.0, self.limits.stall),
             };
-            let silent = sample.at.saturating_sub(since.max(quiet));
+            let silent = sample.at.saturating_sub(since.max(quiet.since));
             (silent >= limit).then_some(Stuck {
                 what,
                 peer: socket.peer,
@@ -163,26 +173,67 @@ impl Judge {
         };
         sockets.iter().find_map(stuck)
     }
+}
 
-    fn waits(&self, state: State) -> (What, Duration) {
-        match state {
-            State::Connecting => (What::Connection, self.limits.connect),
-            State::Resolving => (What::Name, self.limits.connect),
-            State::Open {
-                received, asked, ..
-            } if asked || received == Some(0) => (What::Answer, self.limits.first_byte),
-            State::Open { .. } => (What::Rest, self.limits.stall),
+impl Quiet {
+    fn from(sample: &Sample) -> Quiet {
+        let sockets = sample.sockets.as_deref().unwrap_or_default();
+        Quiet {
+            since: sample.at,
+            cpu: sample.cpu,
+            received: sockets
+                .iter()
+                .filter_map(|socket| Some((socket.id, received(socket.state)?)))
+                .collect(),
+        }
+    }
+
+    /// It has worked since, or something has come that is worth naming.
+    fn is_over(&self, sample: &Sample) -> bool {
+        let passed = sample.at.saturating_sub(self.since);
+        let used = sample.cpu.saturating_sub(self.cpu);
+        if used > IDLE_CPU + passed / IDLE_SHARE {
+            return true;
+        }
+        let nothing = NOTHING + TRICKLE * passed.as_secs();
+        let sockets = sample.sockets.as_deref().unwrap_or_default();
+        sockets.iter().any(|socket| self.came(socket) > nothing)
+    }
+
+    /// Bytes that have come since.
+    fn came(&self, socket: &Socket) -> u64 {
+        let before = self.received.get(&socket.id).copied().unwrap_or(0);
+        received(socket.state).unwrap_or(0).saturating_sub(before)
+    }
+
+    fn waits(&self, socket: &Socket) -> What {
+        match waits(socket.state) {
+            (What::Rest, _) if self.came(socket) > 0 => What::More,
+            (what, _) => what,
         }
     }
 }
 
-/// Bytes out and in: a socket that only changes from asking for a connection to having one has
-/// not brought anything yet, but is no longer stuck in that.
-fn counts(state: State) -> (bool, Option<u64>, Option<u64>) {
+/// What it waits for, and how much it has said before: with more, it waits for something new.
+fn waits(state: State) -> (What, Option<u64>) {
     match state {
-        State::Connecting => (false, None, None),
-        State::Resolving => (false, None, Some(0)),
-        State::Open { sent, received, .. } => (true, sent, received),
+        State::Connecting => (What::Connection, None),
+        State::Resolving => (What::Name, None),
+        State::Open {
+            sent,
+            received,
+            asked,
+        } => match asked || received == Some(0) {
+            true => (What::Answer, sent),
+            false => (What::Rest, sent),
+        },
+    }
+}
+
+fn received(state: State) -> Option<u64> {
+    match state {
+        State::Connecting | State::Resolving => None,
+        State::Open { received, .. } => received,
     }
 }
 
@@ -193,6 +244,7 @@ impl fmt::Display for Stuck {
             What::Name => "no name looked up by",
             What::Answer => "no answer from",
             What::Rest => "nothing more from",
+            What::More => "hardly anything from",
         };
         match self.peer {
             Some(peer) => write!(f, "{what} {peer}")?,
