@@ -88,6 +88,11 @@ pub async fn run(
         if agent.work.is_none()
             && let Some(program) = agent.successor.ready.take()
         {
+            if signals.hand_over().await {
+                info!("ends, and not as the new {}", program.display());
+                pulse.tell(Life::Ending, &agent);
+                return Ok(Ended::Asked);
+            }
             info!("goes on as the new {}", program.display());
             return Ok(Ended::Replaced(program));
         }
