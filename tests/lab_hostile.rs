@@ -115,7 +115,7 @@ fn judge(text: &str, key: &str) {
     let lines: Vec<&str> = text.lines().collect();
     let value = |name: &str| {
         let lines = lines.iter().filter_map(|line| line.split_once('='));
-        lines.filter(|(own, _)| *own == name).last()
+        lines.filter(|(own, _)| *own == name).next_back()
     };
     for own in OWN.lines() {
         assert!(lines.contains(&own), "{own} is gone: {text}");
