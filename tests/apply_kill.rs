@@ -47,7 +47,11 @@ async fn a_kill_at_any_moment_leaves_the_old_file_or_the_new_one() {
         return;
     };
     let (mut old, mut new) = (0, 0);
-    for round in 0..80_u64 {
+    for round in 0.. {
+        if round >= 80 && old > 0 && new > 0 {
+            break;
+        }
+        assert!(round < 1000, "killed before: {old}, after: {new}");
         home.write(format!("{FOREIGN}{OLD}"));
         let mut victim = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "victim"])
@@ -56,8 +60,9 @@ async fn a_kill_at_any_moment_leaves_the_old_file_or_the_new_one() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        // From the first sign of life on, every half millisecond up to 40 of them once. The
-        // sign is a copy or a change, so that the process's start does not count.
+        // From the first sign of life on, every half millisecond up to 40 of them once, and
+        // later ones where the machine is so slow that this is too soon. The sign is a copy or
+        // a change, so that the process's start does not count.
         let deadline = Instant::now() + Duration::from_secs(20);
         while home.names() == ["env"] && home.text() == format!("{FOREIGN}{OLD}") {
             assert!(Instant::now() < deadline, "the victim does not begin");
@@ -85,7 +90,6 @@ async fn a_kill_at_any_moment_leaves_the_old_file_or_the_new_one() {
         }
     }
     println!("killed before the switch: {old}, after: {new}");
-    assert!(old > 0 && new > 0, "killed before: {old}, after: {new}");
 
     // A go that outlived its goroam may still write to its copy; the next apply sweeps it too.
     let deadline = Instant::now() + Duration::from_secs(10);

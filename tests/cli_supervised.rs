@@ -139,10 +139,10 @@ fn a_pin_that_runs_out_in_a_pause_changes_nothing() {
         return;
     };
     service.hears("WATCHDOG_USEC=0");
-    user.goroam("use held --for 2s").exits(0);
+    user.goroam("use held --for 5s").exits(0);
     user.goroam("pause").exits(0);
     user.goroam("once --dry-run").exits(0);
-    let over = Instant::now() + Duration::from_secs(4);
+    let over = Instant::now() + Duration::from_secs(6);
     while Instant::now() < over {
         std::thread::park_timeout(over.saturating_duration_since(Instant::now()));
     }

@@ -184,10 +184,11 @@ async fn one_that_hangs_is_given_up_with_all_that_it_started() {
     let started = Instant::now();
     let found = machine.find(&["a", "b"]).await.unwrap();
     assert_eq!(found.path, real);
-    assert!(started.elapsed() < Duration::from_secs(9));
+    // It is given up after five seconds, and sleeps for ten minutes.
+    assert!(started.elapsed() < Duration::from_secs(60));
     let pid = std::fs::read_to_string(pid).unwrap();
     let stat = format!("/proc/{}/stat", pid.trim());
-    let deadline = Instant::now() + Duration::from_secs(2);
+    let deadline = Instant::now() + Duration::from_secs(20);
     while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
         assert!(Instant::now() < deadline, "its child lives on");
         tokio::time::sleep(Duration::from_millis(10)).await;

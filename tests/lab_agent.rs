@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use support::{Agent, Lab, Laptop, wait_until};
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 const PUBLIC: &str = "https://proxy.golang.org,direct";
 const CN: &str = "https://goproxy.cn,direct";
 
@@ -142,7 +142,7 @@ fn a_pin_holds_through_moves_until_it_is_taken_away_or_runs_out() {
     lab.travel("home");
     laptop.goroam(&["auto"]).ok();
     assert_eq!(laptop.go_env()["GOPROXY"], PUBLIC);
-    laptop.goroam(&["use", "restricted", "--for", "2s"]).ok();
+    laptop.goroam(&["use", "restricted", "--for", "5s"]).ok();
     assert_eq!(laptop.go_env()["GOPROXY"], CN);
     laptop.wait_for("GOPROXY", PUBLIC, SOON);
     assert_eq!(status(&laptop)["pinned"], Value::Null);

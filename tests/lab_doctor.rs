@@ -10,7 +10,7 @@ use serde_json::Value;
 use support::{Lab, goroam_bin, wait_until};
 
 /// The container has two processors to share with everything else.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(30);
 const GOROAM: &str = "/home/dev/.local/bin/goroam-doctor";
 
 /// What doctor says in the container, as its user.

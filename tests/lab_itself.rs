@@ -8,7 +8,7 @@ use std::time::Duration;
 use support::lab::script;
 use support::{Lab, wait_until};
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 const UUID: &str = "github.com/google/uuid";
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use support::{Lab, Laptop, wait_until};
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 const PUBLIC: &str = "https://proxy.golang.org,direct";
 const CN: &str = "https://goproxy.cn,direct";
 

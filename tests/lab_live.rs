@@ -13,7 +13,7 @@ use std::time::Duration;
 use support::{Lab, goroam_bin};
 use tmux::Terminal;
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 const CORP: &str = "https://goproxy.corp.test";
 const PUBLIC: &str = "https://proxy.golang.org,direct";
 

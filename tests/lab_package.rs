@@ -14,7 +14,7 @@ use support::dist::dist;
 use support::{Lab, skip, wait_until};
 
 /// The container has two processors to share with everything else.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(30);
 
 const CORP: &str = "https://goproxy.corp.test";
 const VPN: &str = "https://goproxy.corp.test,https://proxy.golang.org";

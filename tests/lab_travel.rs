@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use support::{Lab, Laptop};
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 /// All limits of one try and of its retry (8 s each by default), and some.
 const AFTER_TIME_OUTS: Duration = Duration::from_secs(30);
 

@@ -24,6 +24,8 @@ use project::{User, answer};
 
 /// How long the suite kills, unless `GOROAM_KILLS` says how often.
 const SPAN: Duration = Duration::from_secs(25);
+/// So many adds at least must be killed before their end.
+const FEWEST: u32 = 5;
 /// After so many kills the mirror is begun anew, so that each stage of filling it is met.
 const ROUND: u32 = 10;
 
@@ -59,7 +61,12 @@ fn a_thousand_kills_lose_nothing() {
     let micros = u64::try_from(span.as_micros()).unwrap();
     let mut windows = [micros, micros / 8];
     let begin = Instant::now();
-    while wanted.map_or(begin.elapsed() < SPAN, |wanted| kills < wanted) {
+    // However slow the machine is, some have to come in time.
+    let enough = |kills: u32, late: u32| match wanted {
+        Some(wanted) => kills >= wanted,
+        None => begin.elapsed() > SPAN && kills - late >= FEWEST,
+    };
+    while !enough(kills, late) {
         if kills % ROUND == 0 {
             std::fs::remove_dir_all(scene.mirror()).unwrap();
         }
@@ -105,7 +112,6 @@ fn a_thousand_kills_lose_nothing() {
         span.as_millis(),
         whole.as_millis()
     );
-    assert!(kills >= wanted.unwrap_or(10), "only {kills} kills");
 }
 
 /// Ten small modules: what takes time is what is done with them, not their size.

@@ -73,6 +73,10 @@ async fn probe(target: &Target) -> (Observation, Duration) {
     (seen, start.elapsed())
 }
 
+/// Far more than a probe with short limits takes on a busy machine, and less than one that
+/// waits for the limits of `target`.
+const SOON: Duration = Duration::from_millis(1900);
+
 fn short(mut target: Target) -> Target {
     target.limits.connect = Duration::from_millis(200);
     target.limits.first_byte = Duration::from_millis(200);
@@ -91,7 +95,7 @@ async fn dropped_packets_end_at_the_connect_limit() {
     );
     assert_eq!(seen.reason, "no connection to 10.9.9.2:8080 in 200 ms");
     assert!(
-        took >= Duration::from_millis(200) && took < Duration::from_millis(900),
+        took >= Duration::from_millis(200) && took < SOON,
         "{took:?}"
     );
 
@@ -117,7 +121,7 @@ async fn a_silent_resolver_ends_at_the_connect_limit() {
         (Verdict::Down, Some(Phase::Dns))
     );
     assert_eq!(seen.reason, "no answer from DNS in 200 ms");
-    assert!(took < Duration::from_millis(900), "{took:?}");
+    assert!(took < SOON, "{took:?}");
     assert!(!seen.definite);
 }
 
@@ -141,9 +145,11 @@ async fn what_the_routing_table_refuses_is_said_at_once() {
             host: host.to_owned(),
             port: 80,
         };
-        let (seen, took) = probe(&short(target(tcp))).await;
+        let mut refused = target(tcp);
+        refused.limits.connect = Duration::from_secs(60);
+        let (seen, took) = probe(&refused).await;
         assert_eq!(seen.reason, reason);
-        assert!(took < Duration::from_millis(150), "{took:?}");
+        assert!(took < Duration::from_secs(20), "{took:?}");
     }
 }
 
@@ -164,7 +170,7 @@ async fn an_echo_that_nobody_answers_ends_at_its_limit() {
         (Verdict::Down, Some(Phase::FirstByte))
     );
     assert_eq!(seen.reason, "no echo from 10.9.9.2 in 200 ms");
-    assert!(took < Duration::from_millis(900), "{took:?}");
+    assert!(took < SOON, "{took:?}");
 }
 
 #[tokio::test]
@@ -187,8 +193,9 @@ async fn a_dead_family_costs_one_head_start_and_no_more() {
         host: "two.test".to_owned(),
         port,
     });
-    two.limits.connect = Duration::from_millis(1500);
+    two.limits.connect = Duration::from_secs(60);
     let (seen, took) = probe(&two).await;
     assert_eq!(seen.verdict, Verdict::Up, "{}", seen.reason);
-    assert!(took < Duration::from_millis(1000), "{took:?}");
+    // The head start is 250 ms; the dead one alone takes the whole limit.
+    assert!(took < Duration::from_secs(20), "{took:?}");
 }

@@ -48,13 +48,18 @@ fn a_kill_at_any_moment_leaves_the_old_or_the_new_tree() {
 
     let wanted = std::env::var("GOROAM_KILLS")
         .ok()
-        .and_then(|n| n.parse().ok());
+        .and_then(|n| n.parse::<u32>().ok());
     let end = Instant::now() + Duration::from_secs(20);
     let mut took = usual_time(&project);
     let mut tally = Tally::default();
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut now_one = project.state() == one;
-    while wanted.map_or(Instant::now() < end, |wanted: u32| tally.kills < wanted) {
+    // However slow the machine is, some have to come in time.
+    let enough = |kills: u32| match wanted {
+        Some(wanted) => kills >= wanted,
+        None => Instant::now() > end && kills >= 5,
+    };
+    while !enough(tally.kills) {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
@@ -100,7 +105,6 @@ fn a_kill_at_any_moment_leaves_the_old_or_the_new_tree() {
         now_one = project.state() == one;
     }
     println!("{tally:?}; one rollback takes {took:?}");
-    assert!(tally.kills >= 5, "{tally:?}");
     project.builds();
     let found = project.findings();
     assert!(found.is_empty(), "{found:?}");

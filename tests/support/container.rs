@@ -11,7 +11,7 @@ use super::lab::{Lab, script};
 use super::{goroam_bin, wait_until};
 
 /// The container has two processors to share with everything else.
-pub const SOON: Duration = Duration::from_secs(20);
+pub const SOON: Duration = Duration::from_secs(60);
 /// Where the tests install goroam; it is in dev's PATH.
 pub const PROGRAM: &str = "/home/dev/.local/bin/goroam";
 

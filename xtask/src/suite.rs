@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that can fail, and one line at the end that says what did.
 
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::Instant;
 
 use crate::binaries::{self, Binary};
@@ -22,6 +23,10 @@ const CLIPPY: [&str; 9] = [
     "-D",
     "warnings",
 ];
+
+/// How many test binaries run at a time, but for those of the lab: they wait for clocks and
+/// servers more than they compute.
+const LANES: usize = 2;
 
 /// What tests are told that ask for no packages.
 const NO_PACKAGES: &str = "none: this test uses none";
@@ -97,13 +102,10 @@ fn all(quick: bool, filter: Option<&str>, report: &mut Report) -> Result {
     let crossed = crossed && (filter.is_none() || cross::goroam_exe().exists());
     let mut users = late.iter().chain(&labs);
     let packed = users.any(|each| each.name.contains("packag") && each.has_test(filter));
-    // Most tests wait for clocks and servers more than they compute.
     let compiled = std::thread::scope(|scope| {
         let compiling = scope.spawn(move || compile(quick, filter, crossed, packed));
         report.step("tests", |report| {
-            for binary in &others {
-                report.run(binary, filter, NO_PACKAGES)?;
-            }
+            side_by_side(others.iter(), filter, NO_PACKAGES, report)?;
             doc_tests(filter, report)
         })?;
         let compiled = compiling.join();
@@ -112,9 +114,8 @@ fn all(quick: bool, filter: Option<&str>, report: &mut Report) -> Result {
     report.add(compiled.report);
     let packages = &compiled.packages;
     report.step("tests under Wine and of packages", |report| {
-        let windows = &compiled.windows;
-        let mut each = late.iter().chain(windows);
-        each.try_for_each(|binary| report.run(binary, filter, packages))
+        let late = late.iter().chain(&compiled.windows);
+        side_by_side(late, filter, packages, report)
     })?;
     report.step("tests in the lab", |report| {
         for binary in &labs {
@@ -123,6 +124,32 @@ fn all(quick: bool, filter: Option<&str>, report: &mut Report) -> Result {
             } else {
                 report.run(binary, filter, packages)?;
             }
+        }
+        Ok(())
+    })
+}
+
+/// Runs binaries that have nothing to do with each other.
+fn side_by_side<'a>(
+    binaries: impl Iterator<Item = &'a Binary> + Send,
+    filter: Option<&str>,
+    packages: &str,
+    report: &mut Report,
+) -> Result {
+    let queue = Mutex::new(binaries);
+    let next = || queue.lock().ok()?.next();
+    let lane = || {
+        let mut report = Report::default();
+        while let Some(binary) = next() {
+            report.run(binary, filter, packages)?;
+        }
+        Ok(report)
+    };
+    std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..LANES).map(|_| scope.spawn(lane)).collect();
+        for lane in lanes {
+            let ran = lane.join();
+            report.add(ran.unwrap_or_else(|_| Err("running the tests panicked".to_owned()))?);
         }
         Ok(())
     })
@@ -180,9 +207,7 @@ fn other_systems(filter: Option<&str>, report: &mut Report) -> Result {
     let mut binaries = binaries::build()?;
     binaries.retain(|binary| binary.name.starts_with("tests/wine_"));
     binaries.extend(crossed_binaries(filter, report));
-    binaries
-        .iter()
-        .try_for_each(|binary| report.run(binary, filter, NO_PACKAGES))
+    side_by_side(binaries.iter(), filter, NO_PACKAGES, report)
 }
 
 /// Checks for both other systems, unless one test was asked for, and builds for Windows; the
