@@ -5,6 +5,7 @@
 #[path = "support/cli.rs"]
 mod cli;
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use cli::User;
@@ -65,4 +66,19 @@ fn without_a_service_manager_it_says_so_and_touches_nothing() {
         1,
         "only the runtime folder that was there: {left:?}"
     );
+}
+
+#[test]
+fn root_by_sudo_is_sent_back_even_where_root_has_no_manager() {
+    let user = User::new();
+    // Only root's SUDO_UID says that it is there for somebody else.
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0);
+    if !is_root {
+        println!("skipped: not root");
+        return;
+    }
+    let install = user.goroam("service install").env("SUDO_UID", "1000");
+    install.exits(4).complains("as yourself");
+    let on_purpose = user.goroam("service install").env("SUDO_UID", "0");
+    on_purpose.exits(1);
 }

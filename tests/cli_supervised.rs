@@ -9,7 +9,10 @@ mod cli;
 mod go;
 
 use std::os::unix::net::UnixDatagram;
-use std::process::Child;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use cli::User;
@@ -29,15 +32,41 @@ struct Service {
 impl Service {
     /// `None`: there is no go here.
     fn start(user: &User) -> Option<Service> {
+        Service::start_as(user, env!("CARGO_BIN_EXE_goroam"))
+    }
+
+    /// The same from this file.
+    fn start_as(user: &User, program: &str) -> Option<Service> {
         let go = go::go(go::VERSIONS[2])?;
         let path = user.path("notify");
         let manager = UnixDatagram::bind(&path).unwrap();
         manager.set_read_timeout(Some(SOON)).unwrap();
-        let agent = user.goroam("agent").env("WATCHDOG_USEC", "600000000");
+        let agent = user
+            .run(program)
+            .arg("agent")
+            .env("WATCHDOG_USEC", "600000000");
         let agent = agent.env("NOTIFY_SOCKET", path.to_str().unwrap());
         let agent = agent.env("PATH", go.parent()?.to_str()?);
         let agent = agent.command().spawn().unwrap();
         Some(Service { manager, agent })
+    }
+
+    fn signal(&self, signal: libc::c_int) {
+        let pid = libc::pid_t::try_from(self.agent.id()).unwrap();
+        // SAFETY: plain system call; the process is a child that nobody has waited for.
+        assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+    }
+
+    /// How it ends.
+    fn ends(&mut self) -> ExitStatus {
+        let end = Instant::now() + SOON;
+        loop {
+            if let Some(status) = self.agent.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < end, "it was told to end, and goes on");
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
     }
 
     /// Waits until it has said this line; what it has said until then.
@@ -59,9 +88,30 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        self.agent.kill().unwrap();
+        let _ended = self.agent.kill();
         self.agent.wait().unwrap();
     }
+}
+
+fn wait_until(what: &str, is: impl Fn() -> bool) {
+    let end = Instant::now() + SOON;
+    while !is() {
+        assert!(Instant::now() < end, "not within {SOON:?}: {what}");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// As package managers do: a new file takes the name. It says that it is goroam, leaves a mark
+/// when it is the agent, and then only waits.
+fn replace(program: &Path, mark: &Path) {
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] && echo goroam 99 && exit\necho >{}\nexec /bin/sleep 300\n",
+        mark.display()
+    );
+    let new = program.with_extension("new");
+    std::fs::write(&new, script).unwrap();
+    cli::mode(&new, 0o755);
+    std::fs::rename(&new, program).unwrap();
 }
 
 fn go_env(user: &User) -> String {
@@ -132,4 +182,36 @@ fn a_restore_that_finds_nothing_does_not_end_the_first_round() {
         .complains("nothing to restore");
     service.hears("WATCHDOG_USEC=0");
     assert!(go_env(&user).contains("usual.test"));
+}
+
+#[test]
+fn an_update_swallows_no_request_to_end_and_dies_of_none_to_read_again() {
+    let (user, mark) = (User::new(), "mark");
+    user.write(".config/goroam/goroam.toml", POLICY);
+    let program = user.path("bin/goroam");
+    std::fs::create_dir(user.path("bin")).unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_goroam"), &program).unwrap();
+    let started = Service::start_as(&user, program.to_str().unwrap());
+    let Some(mut service) = started else { return };
+    service.hears("WATCHDOG_USEC=0");
+    // Somebody who asks nothing is given half a second when the agent gives way: long enough to
+    // be told to end in it.
+    let socket = user.path("run/goroam/agent.sock");
+    let _silent = UnixStream::connect(&socket).unwrap();
+    replace(&program, &user.path(mark));
+    wait_until("the end of the socket", || !socket.exists());
+    service.signal(libc::SIGTERM);
+    service.ends();
+
+    std::fs::remove_file(&program).unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_goroam"), &program).unwrap();
+    std::fs::remove_file(user.path("notify")).unwrap();
+    let mut service = Service::start_as(&user, program.to_str().unwrap()).unwrap();
+    service.hears("WATCHDOG_USEC=0");
+    let _ = std::fs::remove_file(user.path(mark));
+    replace(&program, &user.path(mark));
+    wait_until("the new program", || user.path(mark).exists());
+    service.signal(libc::SIGHUP);
+    service.signal(libc::SIGTERM);
+    assert_eq!(service.ends().signal(), Some(libc::SIGTERM));
 }

@@ -1,9 +1,12 @@
 //! Signals and the terminal: `goroam exec` is as if it were not there.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stdout, reason = "a test says why it is skipped")]
 
 #[path = "support/cli.rs"]
 mod cli;
+#[path = "support/exec_project.rs"]
+mod exec_project;
 #[path = "support/go.rs"]
 mod go;
 #[path = "support/tmux.rs"]
@@ -15,6 +18,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use cli::User;
+use exec_project::Project;
 use tmux::Terminal;
 
 const GOROAM: &str = env!("CARGO_BIN_EXE_goroam");
@@ -22,20 +26,17 @@ const GOROAM: &str = env!("CARGO_BIN_EXE_goroam");
 /// A command that says `ready` and waits.
 fn start(user: &User, script: &str) -> Child {
     let exec = user.goroam("exec --summary json --");
-    let mut command = exec.arg("sh").arg("-c").arg(script).command();
+    ready(exec.arg("sh").arg("-c").arg(script).command())
+}
+
+/// Starts it and waits until it has said so.
+fn ready(mut command: Command) -> Child {
     default_signals(&mut command);
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
     let mut ready = [0; 6];
-    child
-        .stdout
-        .as_mut()
-        .unwrap()
-        .read_exact(&mut ready)
-        .unwrap();
+    let out = child.stdout.as_mut().unwrap();
+    out.read_exact(&mut ready).unwrap();
     assert_eq!(&ready, b"ready\n");
     child
 }
@@ -112,38 +113,23 @@ fn a_command_that_tidies_up_after_a_signal_may_and_says_its_own_exit_code() {
 
 #[test]
 fn after_a_signal_there_is_no_further_step() {
-    let Some(go) = go::go(go::VERSIONS[2]) else {
-        return;
-    };
-    let user = User::new();
+    let program = "package main\n\nfunc main() {}\n";
+    let project = Project::new(go::VERSIONS[2], "m.test/m v1.0.0", program);
+    let Some(project) = project else { return };
     // Words of go's that lead to the next step, unless somebody has asked for an end.
     let failure = "go: m.test/m@v1.0.0: Get \"https://p.test/m.test/m/@v/v1.0.0.info\": \
                    dial tcp 127.0.0.1:1: connect: connection refused\n";
-    let words = user.write("words", failure);
+    let words = project.user.write("words", failure);
     let words = words.display();
     let begin = format!("trap 'cat {words} >&2; exit 1' TERM; echo ready; ");
-    let folder = go.parent().unwrap().display().to_string();
+    let mirror = project.user.path("w");
+    let args = format!(
+        "--summary json --tiers proxy,mirror --mirror {}",
+        mirror.display()
+    );
     let run = |script: String| {
-        let mut child = user
-            .goroam("exec --summary json --tiers proxy,mirror --mirror run --")
-            .env("PATH", &format!("{folder}:/usr/bin:/bin"))
-            .env("GOPROXY", "https://p.test")
-            .arg("sh")
-            .arg("-c")
-            .arg(&script)
-            .command()
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut ready = [0; 6];
-        child
-            .stdout
-            .as_mut()
-            .unwrap()
-            .read_exact(&mut ready)
-            .unwrap();
-        child
+        let command = ["sh", "-c", script.as_str()];
+        ready(project.exec("https://p.test", &args, &command))
     };
     let attempts = |child: Child| {
         let (status, _, said) = end(child);

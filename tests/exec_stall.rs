@@ -6,6 +6,8 @@
 
 #[path = "support/cli.rs"]
 mod cli;
+#[path = "support/exec_project.rs"]
+mod exec_project;
 #[path = "support/go.rs"]
 mod go;
 
@@ -16,7 +18,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use cli::User;
+use exec_project::Project;
 use serde_json::Value;
 
 /// What a limit may be exceeded by.
@@ -60,77 +62,27 @@ fn hold(mut stream: TcpStream) {
     drop(stream.read_to_end(&mut Vec::new()));
 }
 
-/// A user with a project that needs a module.
-struct Desk {
-    user: User,
-    go: PathBuf,
-}
+/// A project that needs a module.
+struct Desk(Project);
 
 impl Desk {
     fn new(version: &str) -> Option<Desk> {
-        let go = go::go(version)?;
-        let user = User::new();
-        user.write(
-            "w/go.mod",
-            "module w.test\n\ngo 1.21\n\nrequire example.com/m v1.1.0\n",
-        );
-        user.write("w/w.go", "package main\n\nfunc main() {}\n");
-        Some(Desk { user, go })
+        let program = "package main\n\nfunc main() {}\n";
+        Project::new(version, "example.com/m v1.1.0", program).map(Desk)
     }
 
     /// `goroam exec ARGS -- COMMAND`, through a shell.
     fn exec(&self, proxy: &str, args: &str, script: &str) -> Command {
-        let folder = self.go.parent().unwrap().to_str().unwrap().to_owned();
-        let run = self.user.goroam("exec --summary json").args(args);
-        let mut command = run.arg("--").arg("sh").arg("-c").arg(script).command();
-        command
-            .current_dir(self.user.path("w"))
-            .env("PATH", format!("{folder}:/usr/bin:/bin"))
-            .envs([
-                ("GOPROXY", proxy),
-                ("GOSUMDB", "off"),
-                ("GOTOOLCHAIN", "local"),
-            ])
-            .envs([("GOFLAGS", "-mod=mod"), ("GOTELEMETRY", "off")])
-            .env("GOMODCACHE", self.user.path("mod"))
-            .env("GOCACHE", cache());
-        command
+        let args = format!("--summary json {args}");
+        self.0.exec(proxy, &args, &["sh", "-c", script])
     }
 
     /// Its summary, and how long it took.
     #[track_caller]
     fn ends(&self, proxy: &str, args: &str, script: &str) -> (Value, Duration) {
-        let begun = Instant::now();
-        let done = self.exec(proxy, args, script).output().unwrap();
-        let took = begun.elapsed();
-        let said = String::from_utf8_lossy(&done.stderr).into_owned();
-        let line = said.lines().last().unwrap();
-        let Ok(summary) = serde_json::from_str(line) else {
-            panic!("{said}");
-        };
-        (summary, took)
+        let told = self.0.told(proxy, args, &["sh", "-c", script]);
+        (told.summary, told.took)
     }
-}
-
-impl Drop for Desk {
-    /// go makes its module cache read-only.
-    fn drop(&mut self) {
-        let cache = self.user.path("mod");
-        drop(
-            Command::new("chmod")
-                .arg("-R")
-                .arg("u+w")
-                .arg(cache)
-                .stderr(Stdio::null())
-                .status(),
-        );
-    }
-}
-
-/// One build cache for all of these tests: the standard library is compiled once.
-fn cache() -> PathBuf {
-    let lab = std::env::var_os("LAB").map_or("/var/tmp/goroam-lab".into(), PathBuf::from);
-    lab.join("gocache")
 }
 
 const DOWNLOAD: &str = "exec go mod download example.com/m@v1.1.0";
@@ -204,7 +156,7 @@ fn a_hang_below_make_and_a_pipe_is_found_too() {
         return;
     };
     let makefile = "all:\n\t@go mod download example.com/m@v1.1.0 2>&1 | tee log\n";
-    desk.user.write("w/Makefile", makefile);
+    desk.0.user.write("w/Makefile", makefile);
     let (summary, took) = desk.ends(&serve(hold), "--tiers proxy --first-byte 1s", "make");
     assert_eq!(summary["attempts"][0]["class"], "stalled", "{summary}");
     assert!(took < Duration::from_secs(1) + SLACK, "{took:?}");
@@ -220,7 +172,7 @@ fn git_that_hangs_counts_as_go_that_hangs() {
         return;
     };
     let host = serve(hold).replace("http://", "");
-    desk.user.write(
+    desk.0.user.write(
         ".gitconfig",
         format!("[url \"http://{host}/\"]\n\tinsteadOf = https://github.com/\n"),
     );
@@ -248,7 +200,7 @@ fn the_whole_group_is_gone_before_the_next_step() {
            for pid in $(cat pids); do grep -h '^State:.[^ZX]' /proc/$pid/status 2>/dev/null; done; \
            wc -l <pids; \
          fi";
-    std::fs::create_dir_all(desk.user.path("mod/cache/download")).unwrap();
+    std::fs::create_dir_all(desk.0.user.path("mod/cache/download")).unwrap();
     let done = desk
         .exec(&serve(hold), "--tiers proxy,mirror --first-byte 1s", script)
         .output()
@@ -271,14 +223,18 @@ fn good(mut stream: TcpStream) {
     }
 }
 
-/// A server that sends the same, a byte at a time.
-fn trickle(mut stream: TcpStream) {
-    while request(&mut stream).is_some() {
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", INFO.len());
+/// A server that sends the same in small pieces: so many bytes every 250 ms.
+fn in_pieces(mut stream: TcpStream, bytes: usize) {
+    while let Some(path) = request(&mut stream) {
+        let body = match path.ends_with(".info") {
+            true => format!("{INFO}{}", " ".repeat(12 * bytes)),
+            false => format!("{MOD}{}", "\n".repeat(bytes)),
+        };
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
         drop(stream.write_all(head.as_bytes()));
-        for byte in INFO.as_bytes().chunks(4) {
-            std::thread::sleep(Duration::from_millis(300));
-            if stream.write_all(byte).is_err() {
+        for piece in body.as_bytes().chunks(bytes) {
+            std::thread::sleep(Duration::from_millis(250));
+            if stream.write_all(piece).is_err() {
                 return;
             }
         }
@@ -288,14 +244,27 @@ fn trickle(mut stream: TcpStream) {
 const SHORT: &str = "--tiers proxy --connect 1s --first-byte 1s --stall 1s";
 
 #[test]
-fn a_slow_trickle_is_progress() {
+fn a_slow_link_is_progress_and_a_trickle_is_none() {
     let Some(desk) = Desk::new(go::VERSIONS[2]) else {
         return;
     };
     let script = "exec go list -m example.com/m@v1.1.0";
-    let (summary, took) = desk.ends(&serve(trickle), SHORT, script);
+    let slow = serve(|stream| in_pieces(stream, 2000));
+    let (summary, took) = desk.ends(&slow, SHORT, script);
     assert_eq!(summary["attempts"][0]["class"], "ok", "{summary}");
     assert!(took > Duration::from_secs(3), "{took:?}");
+    // By itself it would end after eleven minutes.
+    let trickle = serve(|stream| in_pieces(stream, 20));
+    let limits = "--tiers proxy --stall 3s";
+    let (summary, took) = desk.ends(&trickle, limits, "exec go list -m example.com/m@v1.1.1");
+    let attempt = &summary["attempts"][0];
+    assert_eq!(attempt["class"], "stalled", "{summary}");
+    let line = attempt["line"].as_str().unwrap();
+    assert!(
+        line.starts_with("hardly anything from 127.0.0.1:"),
+        "{line}"
+    );
+    assert!(took < Duration::from_secs(3) + SLACK, "{took:?}");
 }
 
 #[test]
@@ -305,14 +274,16 @@ fn what_takes_its_time_by_itself_is_left_alone() {
     };
     let slow = "package main\n\nimport (\n\t\"testing\"\n\t\"time\"\n)\n\n\
                 func TestSlow(t *testing.T) { time.Sleep(4 * time.Second) }\n";
-    desk.user.write("w/w_test.go", slow);
-    desk.user.write(
+    desk.0.user.write("w/w_test.go", slow);
+    desk.0.user.write(
         "w/serve/serve.go",
         "package main\n\nimport \"time\"\n\nfunc main() { time.Sleep(4 * time.Second) }\n",
     );
-    desk.user
+    desk.0
+        .user
         .write("w/gen.go", "package main\n\n//go:generate sleep 4\n");
-    desk.user
+    desk.0
+        .user
         .write("w/Makefile", "all:\n\t@go version; sleep 4\n");
     // go asks for a connection (which hangs or is kept) beside something that works.
     let proxy = serve(good);

@@ -6,18 +6,20 @@
 
 #[path = "support/cli.rs"]
 mod cli;
+#[path = "support/exec_project.rs"]
+mod exec_project;
 #[path = "support/go.rs"]
 mod go;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use cli::User;
+use exec_project::Project;
 use serde_json::Value;
 
 /// A proxy that answers every request with this, and counts them.
@@ -51,82 +53,35 @@ fn closed() -> String {
     format!("http://{}", listener.local_addr().unwrap())
 }
 
-/// A user with a project that needs `golang.org/x/sync`, and the lab's tree as the mirror.
+/// A project that needs `golang.org/x/sync`, and the lab's tree as the mirror.
 struct Desk {
-    user: User,
-    go: PathBuf,
+    project: Project,
     tree: PathBuf,
 }
 
 impl Desk {
     fn new(version: &str) -> Option<Desk> {
-        let go = go::go(version)?;
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let lab = std::env::var_os("LAB").unwrap_or_else(|| "/var/tmp/goroam-lab".into());
-        let tree = Path::new(&lab).join("tree/public");
-        let made = Command::new(root.join("tests/lab/mods")).output();
-        if !tree.is_dir() {
-            println!("skipped: the lab has no modules: {made:?}");
-            return None;
-        }
-        let user = User::new();
-        user.write(
-            "w/go.mod",
-            "module w.test\n\ngo 1.21\n\nrequire golang.org/x/sync v0.1.0\n",
-        );
-        let text = "package main\n\nimport _ \"golang.org/x/sync/errgroup\"\n\nfunc main() {}\n";
-        user.write("w/w.go", text);
-        Some(Desk { user, go, tree })
+        let program = "package main\n\nimport _ \"golang.org/x/sync/errgroup\"\n\nfunc main() {}\n";
+        Some(Desk {
+            tree: exec_project::tree()?,
+            project: Project::new(version, "golang.org/x/sync v0.1.0", program)?,
+        })
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        self.project.user.write(name, text);
     }
 
     fn command(&self, proxy: &str, args: &str, command: &[&str]) -> Command {
-        let folder = self.go.parent().unwrap().display().to_string();
-        let run = self
-            .user
-            .goroam("exec")
-            .args(args)
-            .arg("--mirror")
-            .arg(&self.tree)
-            .arg("--");
-        let mut run = run.command();
-        run.args(command)
-            .current_dir(self.user.path("w"))
-            .env("PATH", format!("{folder}:/usr/bin:/bin"))
-            .envs([
-                ("GOPROXY", proxy),
-                ("GOSUMDB", "off"),
-                ("GOTOOLCHAIN", "local"),
-            ])
-            .envs([("GOFLAGS", "-mod=mod"), ("GOTELEMETRY", "off")])
-            .env("GOMODCACHE", self.user.path("mod"))
-            .env("GOCACHE", gocache());
-        run
+        let args = format!("{args} --mirror {}", self.tree.display());
+        self.project.exec(proxy, &args, command)
     }
 
+    #[track_caller]
     fn json(&self, proxy: &str, args: &str, command: &[&str]) -> (Value, String) {
-        let args = format!("--summary json {args}");
-        let done = self.command(proxy, &args, command).output().unwrap();
-        let said = text(&done);
-        let line = said.lines().last().unwrap();
-        let Ok(summary) = serde_json::from_str(line) else {
-            panic!("{said}");
-        };
-        (summary, said)
-    }
-}
-
-impl Drop for Desk {
-    /// go makes its module cache read-only.
-    fn drop(&mut self) {
-        let cache = self.user.path("mod");
-        drop(
-            Command::new("chmod")
-                .arg("-R")
-                .arg("u+w")
-                .arg(cache)
-                .stderr(Stdio::null())
-                .status(),
-        );
+        let args = format!("{args} --mirror {}", self.tree.display());
+        let told = self.project.told(proxy, &args, command);
+        (told.summary, told.said)
     }
 }
 
@@ -172,7 +127,7 @@ fn json_of_go_test_and_of_go_mod_download_is_read_and_passed_through() {
             return;
         };
         let test = "package main\n\nimport \"testing\"\n\nfunc TestX(*testing.T) {}\n";
-        desk.user.write("w/w_test.go", test);
+        desk.write("w/w_test.go", test);
         let done = desk
             .command(&closed(), "--summary json", command)
             .output()
@@ -269,7 +224,7 @@ fn a_checksum_that_does_not_match_stops_everything() {
     };
     let wrong = "golang.org/x/sync v0.1.0 h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\
                  golang.org/x/sync v0.1.0/go.mod h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
-    desk.user.write("w/go.sum", wrong);
+    desk.write("w/go.sum", wrong);
     let proxy = format!("file://{}", desk.tree.display());
     let done = desk.command(&proxy, "", &BUILD).output().unwrap();
     let said = text(&done);
@@ -289,8 +244,7 @@ fn what_is_the_codes_own_fault_is_passed_through_and_not_repeated() {
     let Some(desk) = Desk::new(go::VERSIONS[2]) else {
         return;
     };
-    desk.user
-        .write("w/w.go", "package main\n\nfunc main() { undefined() }\n");
+    desk.write("w/w.go", "package main\n\nfunc main() { undefined() }\n");
     let test = "package main\n\nimport \"testing\"\n\nfunc TestX(t *testing.T) {\n\
                 \tt.Fatal(\"Get \\\"http://x/@v/list\\\": dial tcp: connection refused\")\n}\n";
     for (command, exit) in [
@@ -306,30 +260,14 @@ fn what_is_the_codes_own_fault_is_passed_through_and_not_repeated() {
             3,
         ),
     ] {
-        let bare = Command::new(command[0])
-            .args(&command[1..])
-            .current_dir(desk.user.path("w"))
-            .env(
-                "PATH",
-                format!("{}:/usr/bin:/bin", desk.go.parent().unwrap().display()),
-            )
-            .envs([
-                ("GOPROXY", "off"),
-                ("GOFLAGS", "-mod=mod"),
-                ("GOTOOLCHAIN", "local"),
-            ])
-            .env("GOCACHE", gocache())
-            .env("GOMODCACHE", desk.user.path("mod"))
-            .output()
-            .unwrap();
+        let bare = desk.project.bare("off", command).output().unwrap();
         let done = desk.command("off", "", command).output().unwrap();
         assert_eq!(done.status.code(), Some(exit), "{command:?}");
         assert_eq!(text(&done), text(&bare), "{command:?}");
         assert_eq!(done.stdout, bare.stdout, "{command:?}");
     }
-    desk.user
-        .write("w/w.go", "package main\n\nfunc main() {}\n");
-    desk.user.write("w/w_test.go", test);
+    desk.write("w/w.go", "package main\n\nfunc main() {}\n");
+    desk.write("w/w_test.go", test);
     let (summary, said) = desk.json("off", "", &["go", "test", "."]);
     assert_eq!(summary["attempts"][0]["class"], "code", "{said}");
     assert_eq!(summary["attempts"].as_array().unwrap().len(), 1, "{said}");
@@ -340,11 +278,11 @@ fn when_no_step_is_left_all_that_was_tried_is_said() {
     let Some(desk) = Desk::new(go::VERSIONS[2]) else {
         return;
     };
-    desk.user.write(
+    desk.write(
         "w/go.mod",
         "module w.test\n\ngo 1.21\n\nrequire example.com/nowhere v1.0.0\n",
     );
-    desk.user.write(
+    desk.write(
         "w/w.go",
         "package main\n\nimport _ \"example.com/nowhere\"\n\nfunc main() {}\n",
     );
@@ -387,11 +325,4 @@ fn a_vendor_folder_is_the_last_step() {
     assert!(said.contains("{\"tier\":\"vendor\",\"exit\":0,"), "{said}");
     let out = String::from_utf8(done.stdout).unwrap();
     assert_eq!(out, "-mod=mod\n-mod=vendor\n");
-}
-
-/// Shared by all tests, so that each go compiles its own library once.
-fn gocache() -> std::path::PathBuf {
-    let lab =
-        std::env::var_os("LAB").map_or("/var/tmp/goroam-lab".into(), std::path::PathBuf::from);
-    lab.join("gocache")
 }

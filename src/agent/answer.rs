@@ -14,6 +14,10 @@ impl Agent {
             }
             Command::Reload => {
                 self.reload();
+                // What the policy goes by may be another though it is the same: the mirror.
+                if self.work.is_none() && !self.session.memory.paused {
+                    self.begin(Cause::Recheck, false, Vec::new());
+                }
                 let reply = match &self.policy_trouble {
                     Some(trouble) => Reply::Failed {
                         error: trouble.clone(),

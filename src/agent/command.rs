@@ -36,7 +36,7 @@ pub enum Command {
     Pause,
     /// Put everything back, and leave it alone until `once`, `use` or `auto`.
     Restore,
-    /// Read the policy again.
+    /// Read the policy again, and look at what it goes by.
     Reload,
     /// End the agent; what it has set stays.
     End,

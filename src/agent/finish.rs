@@ -22,6 +22,7 @@ use crate::model::{NetworkId, Observation, Snapshot};
 use crate::plan::{Plan, Step};
 use crate::policy::explain;
 use crate::state::entry::Outcome;
+use crate::state::file::private_folder;
 use crate::state::memory::MOST_SWITCHES;
 use crate::state::{Baseline, Entry, Memory};
 
@@ -166,6 +167,7 @@ impl Session {
     /// Keeps what the file held before goroam's first write, and what newly managed variables
     /// held before their first. Nothing may be written before that is done.
     fn keep_baseline(&mut self, present: &Present) -> Result<(), Error> {
+        self.keep_folder()?;
         let names = managed(&self.loaded.policy, self.baseline.as_ref());
         let names = names.iter().map(String::as_str);
         // A command without an agent may have begun while this one started: what it has kept is
@@ -256,7 +258,17 @@ impl Session {
         }
     }
 
+    /// Somebody may have cleared away the folder since this agent began; without it no turn
+    /// would ever succeed again.
+    pub(crate) fn keep_folder(&self) -> Result<(), Error> {
+        private_folder(&self.paths.state).map_err(|source| Error::State {
+            what: "cannot keep anything".to_owned(),
+            source: source.into(),
+        })
+    }
+
     pub(crate) fn save_memory(&self) -> Result<(), Error> {
+        self.keep_folder()?;
         self.memory
             .save(&self.paths.memory())
             .map_err(|source| Error::State {

@@ -90,6 +90,8 @@ impl Agent {
     pub(super) fn start(&mut self) {
         self.snapshot = self.survey();
         info!(policy = self.session.loaded.origin(), "watches the network");
+        // What took this program's place before its folder was watched sent no event.
+        self.successor.hint(Instant::now());
         if !self.session.memory.paused {
             self.begin(Cause::Start, false, Vec::new());
         }

@@ -16,7 +16,6 @@ use super::supervisor::{Ended, Life, Supervisor};
 use super::timers::until;
 use super::work::{Answer, in_progress};
 use crate::model::status::Status;
-use crate::state::file::private_folder;
 use crate::watch::Hint;
 
 /// A way to ask the running agent, for the socket's server.
@@ -66,11 +65,7 @@ pub async fn run(
 ) -> Result<Ended, Error> {
     // Neither the environment nor whose home it is changes while the agent runs.
     session.file()?;
-    let state = &session.paths.state;
-    private_folder(state).map_err(|source| Error::State {
-        what: "cannot keep anything".to_owned(),
-        source: source.into(),
-    })?;
+    session.keep_folder()?;
     let _single = SingleInstance::take(&session.paths.agent_lock())?;
     let mut signals = Signals::listen().map_err(|source| Error::State {
         what: "signals".to_owned(),
@@ -88,6 +83,11 @@ pub async fn run(
         if agent.work.is_none()
             && let Some(program) = agent.successor.ready.take()
         {
+            if signals.hand_over().await {
+                info!("ends, and not as the new {}", program.display());
+                pulse.tell(Life::Ending, &agent);
+                return Ok(Ended::Asked);
+            }
             info!("goes on as the new {}", program.display());
             return Ok(Ended::Replaced(program));
         }

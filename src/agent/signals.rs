@@ -11,9 +11,14 @@ pub(crate) enum Signal {
 
 #[cfg(unix)]
 mod os {
+    use std::time::Duration;
+
     use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
     use super::Signal;
+
+    /// A signal that has come is a byte in a pipe, which the runtime reads when it is idle.
+    const ON_THE_WAY: Duration = Duration::from_millis(10);
 
     /// The signals that an agent listens to.
     #[derive(Debug)]
@@ -40,6 +45,23 @@ mod os {
                 _ = self.int.recv() => Signal::End,
                 _ = self.hup.recv() => Signal::Reload,
             }
+        }
+
+        /// Before another program takes over this process: from now on what ends an agent ends
+        /// it by itself, for nobody listens any more, and SIGHUP, which would end it too, is
+        /// passed over until that program listens (it reads everything anew). True: it was
+        /// asked to end just before, so no program may take over.
+        pub(crate) async fn hand_over(mut self) -> bool {
+            for (signal, to) in [
+                (libc::SIGTERM, libc::SIG_DFL),
+                (libc::SIGINT, libc::SIG_DFL),
+                (libc::SIGHUP, libc::SIG_IGN),
+            ] {
+                // SAFETY: neither disposition runs code of ours; it cannot fail for these.
+                unsafe { libc::signal(signal, to) };
+            }
+            let end = async { while self.next().await != Signal::End {} };
+            tokio::time::timeout(ON_THE_WAY, end).await.is_ok()
         }
     }
 }
@@ -75,6 +97,11 @@ mod os {
                 _ = self.brk.recv() => Signal::End,
                 _ = self.close.recv() => Signal::End,
             }
+        }
+
+        /// No program takes over a process here.
+        pub(crate) async fn hand_over(self) -> bool {
+            false
         }
     }
 }

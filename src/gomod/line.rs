@@ -27,3 +27,24 @@ impl Fault {
         }
     }
 }
+
+/// What git leaves of a conflict.
+pub fn is_conflict_marker(line: &str) -> bool {
+    let marks = ["<<<<<<<", "=======", ">>>>>>>", "|||||||"];
+    marks.iter().any(|mark| line.starts_with(mark))
+}
+
+/// What any go refuses a go.mod or go.work for, in the order of the lines: its faults, and git's
+/// marks among the directives that are not known. Others of these may be a newer go's.
+pub fn refusals(faults: &[Fault], unknown: &[At<String>]) -> Vec<Fault> {
+    let marks = unknown
+        .iter()
+        .filter(|verb| is_conflict_marker(&verb.value));
+    let marks = marks.map(|verb| {
+        let message = ["unknown directive: ", &verb.value].concat();
+        Fault::new(verb.line, message)
+    });
+    let mut all: Vec<Fault> = faults.iter().cloned().chain(marks).collect();
+    crate::model::order::sort_by_key(&mut all, |fault| fault.line);
+    all
+}

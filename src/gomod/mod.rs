@@ -18,5 +18,5 @@ pub mod semver;
 mod statement;
 
 pub use directive::{Replace, is_directory};
-pub use line::{At, Fault};
+pub use line::{At, Fault, is_conflict_marker, refusals};
 pub use module_version::ModuleVersion;

@@ -90,3 +90,44 @@ fn why_does_not_tell_of_another_policy() {
         .exits(0)
         .says("lab was not");
 }
+
+/// What stands for the built-in `offline`.
+const OFFLINE: &str = r#"version = 1
+[agent]
+recheck = "off"
+fall = 1
+[target.mirror]
+mirror = "${MIRROR}"
+[[profile]]
+name = "offline"
+env = { GOPROXY = { fastest = ["mirror"], then = "file://${GOMODCACHE}/cache/download,off" }, GONOPROXY = "none" }
+"#;
+
+#[test]
+fn an_agent_off_line_hears_of_a_mirror_that_was_filled_or_emptied() {
+    let Some(bench) = Bench::new() else { return };
+    bench.policy(OFFLINE);
+    let mut agent = bench.agent(bench.goroam("agent"), "switched");
+    assert!(!bench.read(ENV).contains("/goroam/mirror"), "there is none");
+    let file = ".local/share/goroam/mirror/a.test/b/@v/v1.0.0.mod";
+    for there in [true, false] {
+        match there {
+            true => drop(bench.user.write(file, "module a.test/b\n")),
+            false => std::fs::remove_file(bench.user.path(file)).unwrap(),
+        }
+        // Whatever comes of it: it is a verb that may change what the mirror holds.
+        drop(
+            bench
+                .goroam("mirror prune --older-than 900d")
+                .command()
+                .output()
+                .unwrap(),
+        );
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while bench.read(ENV).contains("/goroam/mirror,file:///") != there {
+            assert!(std::time::Instant::now() < end, "{}", bench.read(ENV));
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+    agent.kill();
+}

@@ -121,6 +121,23 @@ fn a_pin_that_ran_out_while_nobody_ran_ends_with_the_agents_start() {
     assert_eq!(bench.read(ENV), "GOPROXY=off\n");
 }
 
+#[test]
+fn what_is_cleared_away_under_a_running_agent_is_kept_anew() {
+    let Some(bench) = Bench::new() else { return };
+    bench.user.write(ENV, "GOPROXY=https://mine.example\n");
+    let mut agent = bench.agent(bench.goroam("agent"), "switched");
+    // At once, whatever it is writing there.
+    let away = bench.user.path("away");
+    std::fs::rename(bench.user.path(STATE), away).unwrap();
+    bench.policy(&POLICY.replace("\"off\" }", "\"direct\" }"));
+    agent.wait_for("read the policy again");
+    bench.goroam("once").exits(0);
+    assert_eq!(bench.read(ENV), "GOPROXY=direct\n");
+    bench.goroam("history").exits(0).says("only");
+    bench.goroam("restore").exits(0);
+    assert_eq!(bench.read(ENV), "GOPROXY=https://mine.example\n");
+}
+
 /// An object that names one key twice is read differently by each reader of JSON.
 #[test]
 fn no_key_stands_twice_in_what_scripts_read() {

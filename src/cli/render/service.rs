@@ -45,12 +45,13 @@ pub(in crate::cli) fn service(view: &ServiceView<'_>, page: &Page) -> String {
             paint(DIM, "○"),
             paint(BOLD, "not installed")
         ));
-        sheet.entry(
-            "  ",
-            2,
-            "`goroam service install` has it start at every login",
-            2,
-        );
+        if state.troubles.is_empty() {
+            let way = "`goroam service install` has it start at every login";
+            sheet.entry("  ", 2, way, 2);
+        }
+        for trouble in &state.troubles {
+            sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &clean(trouble), 2);
+        }
         if view.answers {
             sheet.entry(
                 "  ",
@@ -189,6 +190,13 @@ mod tests {
             ..self::view(&state)
         };
         let text = plain(&service(&view, &page()));
-        assert!(text.starts_with("○ not installed\n"), "{text}");
+        assert_eq!(text, "○ not installed\n! it has failed\u{fffd}[2J\n");
+        let nothing = ServiceState::default();
+        let view = ServiceView {
+            answers: false,
+            ..self::view(&nothing)
+        };
+        let text = plain(&service(&view, &page()));
+        assert!(text.contains("`goroam service install` has it"), "{text}");
     }
 }

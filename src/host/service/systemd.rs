@@ -4,6 +4,7 @@
 //! else one is written into the user's own folder, where it wins over the package's.
 
 mod manager;
+mod owner;
 mod program;
 mod surroundings;
 mod unit;
@@ -23,6 +24,10 @@ use unit::{Owner, UNIT};
 const DROP_IN: &str = "10-environment.conf";
 
 pub(super) fn plan(wish: Wish, site: &Site) -> Result<Vec<Step>, ServiceError> {
+    if wish == Wish::Install {
+        // Before anything else: root may have no manager, and should get none for this.
+        owner::not_by_sudo(&site.env)?;
+    }
     let manager = Manager::find(&site.env)?;
     let known = Known::look(&manager)?;
     let installed = known.is("LoadState", "loaded");
@@ -114,7 +119,7 @@ pub(super) fn lingers() -> Option<bool> {
 }
 
 fn install(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>, ServiceError> {
-    whose(site, manager)?;
+    owner::own_home(&site.home, manager.uid())?;
     // SAFETY: getegid takes nothing, touches nothing and cannot fail.
     let gid = unsafe { libc::getegid() };
     let mut told = program::check(&site.program, manager.uid(), gid)?;
@@ -358,31 +363,6 @@ impl Places {
             .chain(above.map(Path::to_owned))
             .collect()
     }
-}
-
-/// Whose service would it be?
-fn whose(site: &Site, manager: &Manager) -> Result<(), ServiceError> {
-    if manager.uid() == 0 && site.env.get("SUDO_UID").is_some_and(|uid| uid != "0") {
-        let why = "with sudo it would be root's service, for root's `go env`; run \
-                   `goroam service install` as yourself (as root on purpose: with SUDO_UID unset)";
-        return Err(ServiceError::Refused {
-            why: why.to_owned(),
-        });
-    }
-    let meta = std::fs::metadata(&site.home).map_err(|source| ServiceError::File {
-        path: site.home.clone(),
-        source,
-    })?;
-    if meta.uid() != manager.uid() {
-        let why = format!(
-            "HOME={} belongs to uid {}, but this is uid {}; run it as that user",
-            site.home.display(),
-            meta.uid(),
-            manager.uid()
-        );
-        return Err(ServiceError::Refused { why });
-    }
-    Ok(())
 }
 
 fn unspeakable(path: &Path) -> ServiceError {

@@ -35,6 +35,14 @@ pub(super) fn commit(
             "a {what} is under way here, and a commit would end it; finish it or give it up first"
         )));
     }
+    // git commits from an index of goroam's, and would find the user's locked only afterwards.
+    let lock = repo.git_dir.join("index.lock");
+    if lock.exists() {
+        return Err(Error::Refused(format!(
+            "another git is at work here, or was killed: {} is there; when no git runs, remove it and try again",
+            lock.display()
+        )));
+    }
     // A version that is only in the index, neither in HEAD nor in the file, would be gone.
     let differing = with(&["diff-files", "-z", "--name-only", "--"], paths);
     let differing = pieces(&repo.git.run(&differing)?);

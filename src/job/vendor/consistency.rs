@@ -169,6 +169,24 @@ fn listed(txt: &ModulesTxt, work: Option<&GoWork>, mains: &[Main], out: &mut Vec
             });
         }
     }
+    // `modload.readModGraph`: a pruned go.mod names every module that packages come from.
+    let is_pruned = work.is_none()
+        && mains.first().is_some_and(|main| {
+            let go = main.go_mod.go.as_ref();
+            go.is_some_and(|go| at_least(&go.value, "1.17"))
+        });
+    for listed in txt
+        .providers()
+        .filter(|listed| is_pruned && !listed.explicit)
+    {
+        let mut required = mains.iter().flat_map(|main| &main.go_mod.require);
+        if !required.any(|required| required.module == listed.module) {
+            out.push(Disagreement {
+                module: listed.module.clone(),
+                what: "is vendored, but not explicitly required in go.mod".to_owned(),
+            });
+        }
+    }
     let marked = txt
         .modules
         .iter()
@@ -244,7 +262,8 @@ fn is_absolute(path: &str) -> bool {
     is_directory(path) && !path.starts_with('.')
 }
 
-fn describe(module: &ModuleVersion) -> String {
+/// With its version, where it has one.
+pub(super) fn describe(module: &ModuleVersion) -> String {
     if module.version.is_empty() {
         module.path.clone()
     } else {

@@ -103,8 +103,7 @@ pub(super) fn expected(
             if is_source(name, file, go) {
                 out.insert(join(folder, name));
             }
-            // go/build passes these over, and with them what they embed. Files of tests counted
-            // up to go 1.21 (golang/go#63473), so what they embed is let be and not asked for.
+            // go/build passes these over, and with them what they embed.
             let read = !name.starts_with(['_', '.']) && !name.ends_with("_test.go");
             if read && file.built && file.embeds.imported {
                 patterns.extend(file.embeds.patterns.iter().map(String::as_str));
@@ -129,8 +128,25 @@ pub(super) fn expected(
     out
 }
 
+/// Does a test of one of these packages embed it? Files of tests counted up to `go 1.21`
+/// (golang/go#63473), so what they embed is let be and not asked for.
+pub(super) fn is_for_tests(source: &Source, module: &str, packages: &[String], path: &str) -> bool {
+    let folders = packages.iter().filter_map(|p| folder_of(p, module));
+    folders.into_iter().any(|folder| {
+        let Some(own) = below(path, folder) else {
+            return false;
+        };
+        let tests = source.iter().filter(|(name, file)| {
+            let (of, name) = split(name);
+            of == folder && name.ends_with("_test.go") && file.embeds.imported
+        });
+        let mut patterns = tests.flat_map(|(_, file)| &file.embeds.patterns);
+        patterns.any(|pattern| takes(pattern, own))
+    })
+}
+
 /// `modcmd.matchPotentialSourceFile`.
-fn is_source(name: &str, file: &SourceFile, go: &str) -> bool {
+pub(super) fn is_source(name: &str, file: &SourceFile, go: &str) -> bool {
     if name.ends_with("_test.go") {
         return false;
     }

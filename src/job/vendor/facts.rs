@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::consistency::Main;
 use super::copied::{Print, Source};
 use crate::gomod::ModuleVersion;
+use crate::gomod::go_mod::GoMod;
 use crate::gomod::go_work::GoWork;
 use crate::gomod::modules_txt::ModulesTxt;
 
@@ -54,6 +55,9 @@ pub(super) struct Facts {
     pub(super) vendor: Vendor,
     /// What is below vendor/, by path with `/`; modules.txt is left out.
     pub(super) files: BTreeMap<String, Kept>,
+    /// Those of them that may be executed, where modules.txt may not: not all files may on
+    /// this file system.
+    pub(super) executable: Vec<String>,
     /// What each module that provides packages was compared with.
     pub(super) holdings: Vec<Holding>,
 }
@@ -89,6 +93,8 @@ pub(super) struct Holding {
     pub(super) module: ModuleVersion,
     /// Where its files were read.
     pub(super) from: From,
+    /// Its own go.mod, or that of what replaces it; `None`: it has none, or was not read.
+    pub(super) go_mod: Option<GoMod>,
 }
 
 /// Where a module's files were read.

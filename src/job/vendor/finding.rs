@@ -20,8 +20,12 @@ pub enum Code {
     NotUsed,
     /// modules.txt does not agree with go.mod: go refuses to build.
     Inconsistent,
+    /// modules.txt says something that is not so, and go believes it.
+    Misstated,
     /// A package of modules.txt has no files.
     PackageMissing,
+    /// A package has files, and modules.txt does not list it: go 1.23 passes it over.
+    PackageUnlisted,
     /// A file is not what the verified module holds.
     Altered,
     /// It differs only in CR LF and LF.
@@ -34,6 +38,8 @@ pub enum Code {
     Link,
     /// A file of the verified module that vendoring would have left out.
     LeftOver,
+    /// A file that may be executed; `go mod vendor` makes none.
+    Executable,
     /// The zip at hand is not what go.sum says.
     ZipMismatch,
     /// There is no zip to compare with.
@@ -62,13 +68,15 @@ impl Code {
     /// How bad it is.
     pub fn weight(self) -> Weight {
         match self {
-            Code::LeftOver | Code::NotUsed => Weight::Note,
+            Code::LeftOver | Code::Executable | Code::NotUsed => Weight::Note,
             Code::NoVendor
             | Code::NotAFolder
             | Code::NoModulesTxt
             | Code::Unreadable
             | Code::Inconsistent
+            | Code::Misstated
             | Code::PackageMissing
+            | Code::PackageUnlisted
             | Code::NoZip
             | Code::NoSum
             | Code::NoFolder
@@ -96,13 +104,16 @@ impl Code {
             Code::Unreadable => "unreadable",
             Code::NotUsed => "not-used",
             Code::Inconsistent => "inconsistent",
+            Code::Misstated => "misstated",
             Code::PackageMissing => "package-missing",
+            Code::PackageUnlisted => "package-unlisted",
             Code::Altered => "altered",
             Code::LineEnds => "line-ends",
             Code::FileMissing => "file-missing",
             Code::NotInModule => "not-in-module",
             Code::Link => "link",
             Code::LeftOver => "left-over",
+            Code::Executable => "executable",
             Code::ZipMismatch => "zip-mismatch",
             Code::NoZip => "no-zip",
             Code::NoSum => "no-sum",

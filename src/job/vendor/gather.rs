@@ -14,6 +14,7 @@ use super::facts::{Facts, From, Holding, Kept, Vendor};
 use super::project::{Files, Project, read_text};
 use super::shelves::Shelves;
 use crate::gomod::ModuleVersion;
+use crate::gomod::go_mod::{self, GoMod};
 use crate::gomod::modules_txt::{self, Listed};
 use crate::gosum::{Summing, hash_sums};
 use crate::job::mirror;
@@ -25,6 +26,8 @@ const WHOLE: u64 = 16 << 20;
 const DEEPEST: usize = 100;
 /// Files that are looked at; Kubernetes vendors some 5,000.
 const MOST_FILES: usize = 1_000_000;
+/// What says what is in vendor/.
+const LIST: &str = "modules.txt";
 /// Bytes of a buffer.
 const BUFFER: usize = 64 << 10;
 
@@ -49,15 +52,25 @@ pub(super) fn gather(project: &Project, at: &Path, shelves: &Shelves) -> Result<
             }
         }
     };
-    let mut kept = BTreeMap::new();
+    let mut tree = Tree::default();
     let mut holdings = Vec::new();
     if let Vendor::Listed(txt) = &vendor {
-        walk(&folder, "", 0, &mut kept)?;
-        kept.remove("modules.txt");
+        walk(&folder, "", 0, &mut tree)?;
+        // A link in its place stays, to be told.
+        if matches!(tree.kept.get(LIST), Some(Kept::File(_))) {
+            tree.kept.remove(LIST);
+        }
+        if tree.executable.iter().any(|name| name == LIST) {
+            tree.executable.clear();
+        }
         let providers: Vec<&Listed> = txt.providers().collect();
-        holdings = side_by_side(&providers, |listed| Holding {
-            module: listed.module.clone(),
-            from: hold(listed, &files, at, shelves, &kept),
+        holdings = side_by_side(&providers, |listed| {
+            let (from, go_mod) = hold(listed, &files, at, shelves, &tree.kept);
+            Holding {
+                module: listed.module.clone(),
+                from,
+                go_mod,
+            }
         });
     }
     Ok(Facts {
@@ -66,9 +79,17 @@ pub(super) fn gather(project: &Project, at: &Path, shelves: &Shelves) -> Result<
         mains: files.mains,
         unreadable: files.unreadable,
         vendor,
-        files: kept,
+        files: tree.kept,
+        executable: tree.executable,
         holdings,
     })
+}
+
+/// What is below vendor/.
+#[derive(Default)]
+struct Tree {
+    kept: BTreeMap<String, Kept>,
+    executable: Vec<String>,
 }
 
 /// The same for each, on as many threads as there are processors; in the order of the list.
@@ -95,14 +116,9 @@ fn side_by_side<T: Send>(all: &[&Listed], work: impl Fn(&Listed) -> T + Sync) ->
     done.into_iter().map(|(_, out)| out).collect()
 }
 
-fn walk(
-    folder: &Path,
-    below: &str,
-    depth: usize,
-    out: &mut BTreeMap<String, Kept>,
-) -> Result<(), Error> {
+fn walk(folder: &Path, below: &str, depth: usize, out: &mut Tree) -> Result<(), Error> {
     let failed = |error| Error::io(folder, error);
-    if depth > DEEPEST || out.len() > MOST_FILES {
+    if depth > DEEPEST || out.kept.len() > MOST_FILES {
         return Err(failed(io::Error::other(
             "too many files, or folders too deep",
         )));
@@ -120,14 +136,30 @@ fn walk(
         let kept = if kind.is_symlink() {
             Kept::Link
         } else if kind.is_file() {
+            if entry.metadata().is_ok_and(|meta| may_be_executed(&meta)) {
+                out.executable.push(name.clone());
+            }
             let print = File::open(&path).and_then(|mut file| print(&mut file, None));
             print.map_or(Kept::Odd, |(print, _)| Kept::File(print))
         } else {
             Kept::Odd
         };
-        out.insert(name, kept);
+        out.kept.insert(name, kept);
     }
     Ok(())
+}
+
+#[cfg(unix)]
+fn may_be_executed(meta: &fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    meta.permissions().mode() & 0o111 != 0
+}
+
+/// Windows has no such mode.
+#[cfg(windows)]
+fn may_be_executed(_: &fs::Metadata) -> bool {
+    false
 }
 
 /// A file's print, and its content if it is not too long.
@@ -181,7 +213,7 @@ fn hold(
     at: &Path,
     shelves: &Shelves,
     kept: &BTreeMap<String, Kept>,
-) -> From {
+) -> (From, Option<GoMod>) {
     let by = replacement(files.work.as_ref(), &files.mains, &listed.module);
     let by = by.map(|(new, folder)| canonical(new, folder.filter(|_| files.work.is_some())));
     // Where the files disagree, modules.txt says what vendor/ was made of.
@@ -190,8 +222,11 @@ fn hold(
         Some(by) if by.version.is_empty() => {
             let folder = at.join(by.path.replace('\\', "/"));
             match local(&folder, listed, kept) {
-                Ok(source) => From::Folder(source),
-                Err(error) => From::NoFolder(folder, error.to_string()),
+                Ok(source) => {
+                    let text = read_text(&folder.join("go.mod")).ok();
+                    (From::Folder(source), text.as_deref().map(go_mod::parse))
+                }
+                Err(error) => (From::NoFolder(folder, error.to_string()), None),
             }
         }
         Some(by) => from_zip(by, files, shelves),
@@ -199,9 +234,9 @@ fn hold(
     }
 }
 
-fn from_zip(module: ModuleVersion, files: &Files, shelves: &Shelves) -> From {
+fn from_zip(module: ModuleVersion, files: &Files, shelves: &Shelves) -> (From, Option<GoMod>) {
     let Some(wanted) = files.sums.get(&module).and_then(|sums| sums.first()) else {
-        return From::NoSum(module);
+        return (From::NoSum(module), None);
     };
     let all_agree = files
         .sums
@@ -221,36 +256,51 @@ fn from_zip(module: ModuleVersion, files: &Files, shelves: &Shelves) -> From {
             continue;
         }
         match read_zip(&path, &module) {
-            Ok((sum, source)) if sum == *wanted && all_agree => return From::Zip(source),
-            Ok((sum, _)) => {
-                other.get_or_insert((path, sum));
+            Ok(read) if read.sum == *wanted && all_agree => {
+                return (From::Zip(read.source), read.go_mod);
+            }
+            Ok(read) => {
+                other.get_or_insert((path, read.sum));
             }
             Err(why) => tried.push(why),
         }
     }
-    match other {
+    let from = match other {
         Some((path, sum)) => {
             let sums = files.sums.get(&module).map(|sums| sums.join(" and "));
             From::Mismatch(module, path, sum, sums.unwrap_or_default())
         }
         None => From::NoZip(module, tried),
-    }
+    };
+    (from, None)
+}
+
+/// A zip that was read.
+struct ZipRead {
+    /// Its hash.
+    sum: String,
+    source: Source,
+    go_mod: Option<GoMod>,
 }
 
 /// A zip's hash and what is in it, read once: what is compared is what was hashed.
-fn read_zip(path: &Path, module: &ModuleVersion) -> Result<(String, Source), String> {
+fn read_zip(path: &Path, module: &ModuleVersion) -> Result<ZipRead, String> {
     let zip = ModZip::open(path).map_err(|error| error.to_string())?;
     zip.belongs_to(&module.path, &module.version)
         .map_err(|error| error.to_string())?;
     let root = [&module.to_string(), "/"].concat();
     let mut source = Source::new();
     let mut sums = Vec::new();
+    let mut own = None;
     let mut each = |entry: &Entry, content: &mut dyn Read| {
         let (print, bytes) = print(content, Some(entry.size))?;
         sums.push((entry.name.clone(), print.sum));
         if let Some(name) = entry.name.strip_prefix(&root)
             && !name.ends_with('/')
         {
+            if name == "go.mod" {
+                own = Some(go_mod::parse(&String::from_utf8_lossy(&bytes)));
+            }
             source.insert(
                 name.to_owned(),
                 SourceFile::new(split(name).1, print, &bytes),
@@ -264,7 +314,11 @@ fn read_zip(path: &Path, module: &ModuleVersion) -> Result<(String, Source), Str
         .map(|(name, sum)| (name.as_str(), *sum))
         .collect();
     let sum = hash_sums(sums).map_err(|error| error.to_string())?;
-    Ok((sum, source))
+    Ok(ZipRead {
+        sum,
+        source,
+        go_mod: own,
+    })
 }
 
 /// The files of a folder that replaces a module: those in the packages' folders and above them,

@@ -87,6 +87,8 @@ impl Git {
             ("GIT_EDITOR", ":"),
             ("GIT_LITERAL_PATHSPECS", "1"),
             ("GIT_OPTIONAL_LOCKS", "0"),
+            // What a partial clone left behind would be fetched without a word.
+            ("GIT_NO_LAZY_FETCH", "1"),
         ] {
             vars.retain(|(other, _)| !is_same_name(other, name));
             vars.push((name.to_owned(), value.to_owned()));
@@ -127,7 +129,11 @@ impl Git {
     pub(super) fn for_hooks(&self) -> Git {
         let mut git = self.patient();
         git.hooks = true;
-        let own = ["GIT_LITERAL_PATHSPECS", "GIT_OPTIONAL_LOCKS"];
+        let own = [
+            "GIT_LITERAL_PATHSPECS",
+            "GIT_OPTIONAL_LOCKS",
+            "GIT_NO_LAZY_FETCH",
+        ];
         git.env.retain(|(name, _)| !own.contains(&name.as_str()));
         git
     }
@@ -244,15 +250,26 @@ impl Done {
             return Ok(self.out);
         }
         let said = String::from_utf8_lossy(&self.err);
+        if said.contains("Please tell me who you are") {
+            return Err(Error::Git(
+                "git does not know who you are: `git config user.name NAME` and `git config user.email ADDRESS`, then try again".to_owned(),
+            ));
+        }
         let said: Vec<&str> = said
             .lines()
             .map(str::trim)
             .filter(|l| !l.is_empty())
             .collect();
-        let said = match said.len() {
+        // Its advice is for other commands than the user's.
+        let verdict = |line: &&&str| line.starts_with("fatal: ") || line.starts_with("error: ");
+        let mut verdicts: Vec<&str> = said.iter().filter(verdict).copied().collect();
+        if verdicts.is_empty() {
+            verdicts = said;
+        }
+        let said = match verdicts.len() {
             0 => "it said nothing".to_owned(),
-            // What matters stands at the end, under warnings and hints.
-            length => said
+            // What matters stands at the end, under warnings and what hooks say.
+            length => verdicts
                 .get(length.saturating_sub(6)..)
                 .unwrap_or_default()
                 .join("; "),
@@ -300,10 +317,14 @@ fn take(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The pieces of a `-z` listing.
+/// The pieces of a `-z` listing, to be shown or compared.
 pub(super) fn pieces(out: &[u8]) -> Vec<String> {
-    let pieces = out.split(|&b| b == 0).filter(|piece| !piece.is_empty());
-    pieces
+    raw_pieces(out)
         .map(|piece| String::from_utf8_lossy(piece).into_owned())
         .collect()
+}
+
+/// The same as git has them.
+pub(super) fn raw_pieces(out: &[u8]) -> impl Iterator<Item = &[u8]> {
+    out.split(|&b| b == 0).filter(|piece| !piece.is_empty())
 }

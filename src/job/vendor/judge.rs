@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::consistency::disagreements;
-use super::copied::{self, Print, Source, expected, folder_of, is_metadata};
+use super::copied::{self, Print, Source, expected, folder_of, is_for_tests, is_metadata};
 use super::facts::{Facts, From, Holding, Kept, Kind, Vendor};
 use super::finding::{Code, Finding};
+use super::listing::{is_unlisted, misstatements};
 use crate::gomod::go_version::at_least;
 use crate::gomod::modules_txt::{Listed, ModulesTxt};
 
@@ -56,14 +57,17 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
 fn listed(facts: &Facts, txt: &ModulesTxt, again: &str, out: &mut Vec<Finding>) {
     let go = go_line(facts);
     mode(facts, txt, go, again, out);
-    for one in disagreements(txt, facts.work.as_ref(), &facts.mains) {
+    let all = disagreements(txt, facts.work.as_ref(), &facts.mains);
+    let told: Vec<&str> = all.iter().map(|one| one.module.path.as_str()).collect();
+    misstatements(facts, txt, go.unwrap_or("1.16"), &told, again, out);
+    for one in &all {
         let module = if one.module.version.is_empty() {
             one.module.path.clone()
         } else {
             one.module.to_string()
         };
         out.push(
-            Finding::new(Code::Inconsistent, one.what, again)
+            Finding::new(Code::Inconsistent, one.what.as_str(), again)
                 .of(module)
                 .at("vendor/modules.txt"),
         );
@@ -229,7 +233,8 @@ fn module(
     let brought: BTreeSet<String> = expected(source, &listed.module.path, &listed.packages, go);
     for (path, print, first) in &tree.nearest {
         if first.module == listed.module {
-            out.extend(file(tree, path, print, listed, source, &brought, again));
+            let found = file(tree, path, print, listed, source, &brought, again);
+            out.extend(found.map(|found| unlisted(tree, found, path, listed, source, go, again)));
         }
     }
 }
@@ -255,7 +260,8 @@ fn file(
         .is_some_and(|h| matches!(h.from, From::Folder(..)));
     let held = source.get(own);
     if held.is_some_and(|held| held.print.sum == print.sum) {
-        if brought.contains(own) {
+        if brought.contains(own) || is_for_tests(source, &listed.module.path, &listed.packages, own)
+        {
             return None;
         }
         let what = "`go mod vendor` leaves it out; it is what the module holds";
@@ -313,6 +319,33 @@ fn file(
     }
 }
 
+/// A file that vendoring leaves out because nobody lists its package is told as that.
+fn unlisted(
+    tree: &Tree<'_>,
+    found: Finding,
+    path: &str,
+    listed: &Listed,
+    source: &Source,
+    go: &str,
+    again: &str,
+) -> Finding {
+    let folder = copied::split(path).0;
+    let own = folder_of(path, &listed.module.path).unwrap_or_default();
+    if found.code != Code::LeftOver
+        || tree.packages.contains_key(folder)
+        || !is_unlisted(source, own, go)
+    {
+        return found;
+    }
+    let what = [
+        "modules.txt does not list the package ",
+        folder,
+        ", so go passes it over (from `go 1.23` on)",
+    ];
+    let finding = Finding::new(Code::PackageUnlisted, what.concat(), again);
+    finding.of(name_of(listed)).at(["vendor/", path].concat())
+}
+
 /// Why there was nothing to compare with.
 fn unverified(holding: &Holding) -> Option<Finding> {
     let finding = match &holding.from {
@@ -354,8 +387,14 @@ fn unverified(holding: &Holding) -> Option<Finding> {
     Some(finding)
 }
 
-/// Files that no listed module could own, and what is no file.
+/// Files that no listed module could own, what is no file, and what may be executed.
 fn strangers(tree: &Tree<'_>, out: &mut Vec<Finding>) {
+    for path in &tree.facts.executable {
+        let what = "it may be executed; no file is that `go mod vendor` writes";
+        let at = ["vendor/", path].concat();
+        let mend = ["`chmod a-x ", &at, "`"].concat();
+        out.push(Finding::new(Code::Executable, what, mend).at(at));
+    }
     for (path, kept) in &tree.facts.files {
         let at = ["vendor/", path].concat();
         let owner = tree.owners(path).first().map(|listed| name_of(listed));

@@ -23,6 +23,7 @@ mod git;
 mod journal;
 mod judge;
 mod list;
+mod listing;
 mod present;
 mod project;
 mod repo;

@@ -11,7 +11,7 @@ use super::facts::Kind;
 use crate::environment::Environment;
 use crate::gomod::go_sum::{self, Hashed};
 use crate::gomod::go_work::GoWork;
-use crate::gomod::{ModuleVersion, go_mod, go_work, modules_txt};
+use crate::gomod::{ModuleVersion, go_mod, go_work, modules_txt, refusals};
 
 /// Bytes of a go.mod, go.work, go.sum or modules.txt that are read; the largest known ones have
 /// some hundred kilobytes.
@@ -94,7 +94,8 @@ impl Project {
         if self.kind == Kind::Workspace {
             let work = files.text("go.work", &self.root.join("go.work"));
             let work = go_work::parse(&work.unwrap_or_default());
-            files.faults("go.work", work.faults.first().map(ToString::to_string));
+            let first = refusals(&work.faults, &work.unknown).into_iter().next();
+            files.faults("go.work", first.map(|fault| fault.to_string()));
             folders = members(&work, &self.root);
             files.sums("go.work.sum", &self.root.join("go.work.sum"));
             files.work = Some(work);
@@ -107,8 +108,8 @@ impl Project {
             };
             if let Some(text) = files.text(&shown("go.mod"), &folder.join("go.mod")) {
                 let go_mod = go_mod::parse(&text);
-                let first = go_mod.faults.first().map(ToString::to_string);
-                files.faults(&shown("go.mod"), first);
+                let first = refusals(&go_mod.faults, &go_mod.unknown).into_iter().next();
+                files.faults(&shown("go.mod"), first.map(|fault| fault.to_string()));
                 files.sums(&shown("go.sum"), &folder.join("go.sum"));
                 files.mains.push(Main {
                     folder: name,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::error::Error;
 use super::facts::Kind;
 use super::git::Git;
+use super::present::with;
 use super::project::{Project, members, read_text};
 use crate::environment::Environment;
 use crate::gomod::go_work::{self, GoWork};
@@ -41,8 +42,14 @@ impl Repo {
                 (text.starts_with("true"), text)
             }
             Err(Error::Git(why)) if why.contains("dubious ownership") => {
+                // git means the repository's folder, which may lie above the project's.
+                let named = why
+                    .split_once('\'')
+                    .and_then(|(_, rest)| rest.split_once('\''));
+                let folder =
+                    named.map_or_else(|| root.to_string(), |(folder, _)| folder.to_owned());
                 return Err(Error::Refused(format!(
-                    "{root} is in a repository of somebody else, and git refuses to use it; if you trust it: `git config --global --add safe.directory {root}`"
+                    "{root} is in a repository of somebody else, and git refuses to use it; if you trust it: `git config --global --add safe.directory {folder}`"
                 )));
             }
             Err(Error::Git(why)) if why.contains("not a git repository") => {
@@ -194,6 +201,36 @@ impl Repo {
             })
             .collect();
         Ok(ids.chunks(paths.len().max(1)).map(<[_]>::to_vec).collect())
+    }
+
+    /// Is all of these paths here? A partial clone fetches what it lacks as soon as it is asked
+    /// for, and goroam goes to no network unasked.
+    ///
+    /// # Errors
+    /// When something is not here, with the command that brings it.
+    pub(super) fn is_whole(&self, name: &str, commit: &str, paths: &[String]) -> Result<(), Error> {
+        let partial = r"^(extensions\.partialclone|remote\..*\.promisor)$";
+        let args = ["config", "--get-regexp", partial];
+        if !self.git.asks(&args, Vec::new())?.0 {
+            return Ok(());
+        }
+        let args = [
+            "rev-list",
+            "--objects",
+            "--missing=print",
+            "--no-walk",
+            commit,
+            "--",
+        ];
+        // Where not even the commit's tree is here, git fails.
+        let (can_tell, out) = self.git.asks(&with(&args, paths), Vec::new())?;
+        if can_tell && !out.split(|&b| b == b'\n').any(|l| l.starts_with(b"?")) {
+            return Ok(());
+        }
+        Err(Error::Failed(format!(
+            "{name} is not all here: this is a partial clone, and some of it is still at its remote; `git archive -o {} {name}` fetches that where there is a network, then try again",
+            if cfg!(windows) { "NUL" } else { "/dev/null" }
+        )))
     }
 
     /// The text of a file in a commit; `None`: it has none.

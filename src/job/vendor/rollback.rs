@@ -156,7 +156,8 @@ fn candidates(
 }
 
 /// Refuses where what is there is in no commit: neither HEAD's, nor a snapshot's, nor kept by a
-/// rollback.
+/// rollback. Files that only are not there are no work: whoever has deleted vendor/, or has a
+/// sparse checkout without it, wants it back.
 fn nothing_is_lost(repo: &Repo, before: &str, paths: &[String]) -> Result<(), Error> {
     let holders = holders(repo)?;
     let mut trees = vec![before];
@@ -170,8 +171,19 @@ fn nothing_is_lost(repo: &Repo, before: &str, paths: &[String]) -> Result<(), Er
         Some(head) => head,
         None => OwnIndex::new(repo)?.tree()?,
     };
+    for holder in &holders {
+        let changed = changes(repo, holder, before, paths)?;
+        if changed.iter().all(|change| change.letter == 'D') {
+            return Ok(());
+        }
+    }
     let list = told(&changes(repo, &base, before, paths)?);
-    let names = shown(paths, &repo.prefix);
+    // git takes no path that it does not know: a workspace may well have no go.work.sum.
+    let known = repo.ids(&[&base], paths)?.concat();
+    let known = paths.iter().zip(here.iter().zip(known));
+    let known = known.filter(|(_, (here, base))| here.is_some() || base.is_some());
+    let known: Vec<String> = known.map(|(path, _)| path.clone()).collect();
+    let names = shown(&known, &repo.prefix);
     Err(Error::Refused(format!(
         "not rolled back: these differ from the last commit and would be gone:{list}\ncommit them, `git stash push -u -- {names}`, or `goroam vendor rollback --keep`, which keeps them in a ref and names it"
     )))
@@ -252,9 +264,11 @@ fn paths_of(
     is_kept: bool,
 ) -> Result<Vec<String>, Error> {
     let file = [&repo.prefix, project.kind.file()].concat();
+    repo.is_whole(name, commit, std::slice::from_ref(&file))?;
     let text = repo.text(commit, &file)?;
     let work = text.as_deref().filter(|_| project.kind == Kind::Workspace);
     let paths = repo.pins(project, work.map(go_work::parse).as_ref())?;
+    repo.is_whole(name, commit, &paths)?;
     let ids = repo.ids(&[commit], &paths)?.concat();
     let has_vendor = ids.first().is_some_and(Option::is_some);
     if is_kept {

@@ -211,6 +211,7 @@ fn not_ignored(repo: &Repo, paths: &[String]) -> Result<(), Error> {
     };
     let more = match ignored.len() {
         1 => String::new(),
+        2 => " and 1 more file".to_owned(),
         count => format!(" and {} more files", count - 1),
     };
     let folder = shown(paths.get(..1).unwrap_or_default(), &repo.prefix);

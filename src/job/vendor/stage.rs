@@ -1,12 +1,13 @@
 //! Writes a snapshot out beside vendor/, by git itself, so that modes, links, line ends and
 //! filters (LFS) are as in any checkout of it; then looks whether it is good.
 
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use super::check::{Report, check_at};
 use super::error::Error;
 use super::finding::{Code, Finding, Weight};
-use super::git::pieces;
+use super::git::raw_pieces;
 use super::journal::{Desk, Journal};
 use super::present::{OwnIndex, exists, with};
 use super::project::Project;
@@ -45,16 +46,19 @@ pub(super) fn write_out(
     std::fs::create_dir(&stage).map_err(|error| Error::io(&stage, error))?;
     let listing = with(&["ls-tree", "-r", "-z", "--full-tree", commit, "--"], paths);
     let listing = repo.git.run(&listing)?;
-    let mut names = Vec::new();
-    for line in pieces(&listing) {
-        let (meta, path) = line.split_once('\t').unwrap_or_default();
-        if meta.starts_with("160000 ") {
+    // A name need not be UTF-8.
+    let mut names: Vec<&[u8]> = Vec::new();
+    for line in raw_pieces(&listing) {
+        let tab = line.iter().position(|b| *b == b'\t').unwrap_or_default();
+        let path = line.get(tab + 1..).unwrap_or_default();
+        if line.starts_with(b"160000 ") {
             return Err(Error::Failed(format!(
-                "{path} is a submodule in {}, which holds none of its files",
+                "{} is a submodule in {}, which holds none of its files",
+                String::from_utf8_lossy(path),
                 journal.target
             )));
         }
-        names.push(path.to_owned());
+        names.push(path);
     }
     let index = OwnIndex::new(repo)?;
     index.read(commit)?;
@@ -76,19 +80,34 @@ pub(super) fn write_out(
     ];
     let mut input = Vec::new();
     for name in &names {
-        input.extend_from_slice(name.as_bytes());
+        input.extend_from_slice(name);
         input.push(0);
     }
     // If goroam is killed here, this git and its filters still hold the lock until they are done.
     let held = Stdio::from(desk.for_child()?);
     index.git().patient().feed_to(&args, input, held)?;
-    match names.iter().find(|name| !exists(&fresh(&stage, name))) {
+    let new = fresh(&stage, "");
+    match names.iter().find(|name| !exists(&new.join(of_bytes(name)))) {
         None => Ok(()),
         Some(name) => Err(Error::Git(format!(
-            "git wrote no {name} out of {}",
+            "git wrote no {} out of {}",
+            String::from_utf8_lossy(name),
             journal.target
         ))),
     }
+}
+
+#[cfg(unix)]
+fn of_bytes(name: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    PathBuf::from(std::ffi::OsStr::from_bytes(name))
+}
+
+/// git for Windows has names in UTF-8.
+#[cfg(windows)]
+fn of_bytes(name: &[u8]) -> PathBuf {
+    PathBuf::from(String::from_utf8_lossy(name).into_owned())
 }
 
 /// Looks at what was written out.

@@ -10,14 +10,20 @@ mod verify;
 
 use site::site;
 
+use crate::agent::Command;
 use crate::cli::args::{Mirror, MirrorVerb};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::ipc;
 
 /// Does with the mirror what is asked.
 pub(in crate::cli) async fn run(context: &Context, args: Mirror) -> Result<u8, Failure> {
     let site = site(context, args.place)?;
-    match args.verb {
+    let changes = matches!(
+        args.verb,
+        MirrorVerb::Add(_) | MirrorVerb::Prune(_) | MirrorVerb::Import(_)
+    );
+    let exit = match args.verb {
         MirrorVerb::Add(args) => Box::pin(add::run(context, &site, args)).await,
         MirrorVerb::Verify(args) => verify::run(context, &site.root, args),
         MirrorVerb::List(args) => list::run(context, &site.root, &args),
@@ -26,5 +32,11 @@ pub(in crate::cli) async fn run(context: &Context, args: Mirror) -> Result<u8, F
         MirrorVerb::Unpin(args) => pin::unpin(context, &site.root, &args),
         MirrorVerb::Export(args) => archive::export(context, &site.root, &args),
         MirrorVerb::Import(args) => Box::pin(archive::import(context, &site.root, &args)).await,
+    };
+    // Off line an agent goes by what the mirror holds, and no event tells it of that. Where none
+    // runs, or it does not answer, the next turn sees it.
+    if changes && let Ok(paths) = context.paths() {
+        let _ = ipc::ask(&paths, Command::Reload).await;
     }
+    exit
 }

@@ -10,7 +10,7 @@ use super::seen::{Line, ModuleFile, Project, Stand, Sums, Wants};
 use crate::environment::Environment;
 use crate::gocmd::{EnvFile, EnvText};
 use crate::gomod::go_mod::{self, GoMod};
-use crate::gomod::{At, Fault, Replace};
+use crate::gomod::{At, Fault, Replace, is_conflict_marker, refusals};
 use crate::gomod::{go_sum, go_work};
 use crate::job::vendor::{self, Code as Vendored};
 use crate::model::mask;
@@ -215,7 +215,7 @@ impl Look<'_> {
             return Sums::Fine;
         };
         let line = text.lines().nth(error.line.saturating_sub(1));
-        Sums::Broken(error.line, line.is_some_and(is_marker))
+        Sums::Broken(error.line, line.is_some_and(is_conflict_marker))
     }
 
     /// The newest version that is asked for, with the go command that there is.
@@ -275,22 +275,9 @@ impl Look<'_> {
     }
 }
 
-/// What git leaves of a conflict.
-fn is_marker(line: &str) -> bool {
-    let marks = ["<<<<<<<", "=======", ">>>>>>>", "|||||||"];
-    marks.iter().any(|mark| line.starts_with(mark))
-}
-
-/// Go's complaints, and git's marks. Other directives may be those of a newer go.
 fn faults(faults: &[Fault], unknown: &[At<String>]) -> Vec<(usize, String)> {
-    let marks = unknown.iter().filter(|verb| is_marker(&verb.value));
-    let marks = marks.map(|verb| (verb.line, format!("unknown directive: {}", verb.value)));
-    let faults = faults
-        .iter()
-        .map(|fault| (fault.line, fault.message.clone()));
-    let mut all: Vec<(usize, String)> = faults.chain(marks).collect();
-    crate::model::order::sort(&mut all);
-    all
+    let all = refusals(faults, unknown).into_iter();
+    all.map(|fault| (fault.line, fault.message)).collect()
 }
 
 /// Versions that `go` and `toolchain` lines name, with their places.

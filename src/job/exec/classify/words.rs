@@ -78,6 +78,8 @@ fn by_number(status: u16) -> Class {
         511 => Class::Portal,
         400..=499 => Class::Client,
         500.. => Class::Server,
+        // A redirect that is not followed: it leads away from the file.
+        300..=303 | 305..=399 => Class::Portal,
         // No content where content was asked.
         _ => Class::Corrupt,
     }
