@@ -27,6 +27,8 @@ pub struct Facts {
     pub lines: Vec<Line>,
     /// Elements of GOPROXY that name a go build cache.
     pub build_caches: Vec<String>,
+    /// The folder of the module cache that is a proxy as it stands.
+    pub module_cache: Option<String>,
     /// The project that doctor stands in.
     pub project: Option<Project>,
 }

@@ -107,6 +107,8 @@ pub enum Code {
     CacheZip,
     /// No hash, or not that of the zip.
     CacheZiphash,
+    /// An unpacked module that was changed, or written in part.
+    CacheTree,
     /// No list of versions.
     CacheList,
     /// What is kept of a checksum database cannot be read.
@@ -117,7 +119,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, as they are documented.
-    pub const ALL: [Code; 48] = [
+    pub const ALL: [Code; 49] = [
         Code::ShadowedByShell,
         Code::ShadowedByLogin,
         Code::ShadowedByManager,
@@ -163,6 +165,7 @@ impl Code {
         Code::CacheInfo,
         Code::CacheZip,
         Code::CacheZiphash,
+        Code::CacheTree,
         Code::CacheList,
         Code::CacheSumdb,
         Code::SumdbLatest,
@@ -216,6 +219,7 @@ impl Code {
             Code::CacheInfo => "cache-info",
             Code::CacheZip => "cache-zip",
             Code::CacheZiphash => "cache-ziphash",
+            Code::CacheTree => "cache-tree",
             Code::CacheList => "cache-list",
             Code::CacheSumdb => "cache-sumdb",
             Code::SumdbLatest => "sumdb-latest",
