@@ -17,6 +17,8 @@ pub struct Facts {
     pub env_file: Option<String>,
     /// Every place that sets a variable.
     pub seen: Vec<Sighting>,
+    /// Start-up files that write into the go env file.
+    pub rewrites: Vec<Sighting>,
     /// goroam's own house.
     pub house: House,
     /// What was looked at.

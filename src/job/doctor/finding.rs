@@ -51,6 +51,8 @@ pub enum Code {
     EnvFileReadOnly,
     /// Somebody else has changed what goroam wrote.
     Drift,
+    /// A start-up file of a shell does so again and again.
+    RewrittenByShell,
     /// The policy cannot be used.
     PolicyUnusable,
     /// The policy has warnings.
@@ -137,6 +139,7 @@ impl Code {
         Code::NoEnvFile,
         Code::EnvFileReadOnly,
         Code::Drift,
+        Code::RewrittenByShell,
         Code::PolicyUnusable,
         Code::PolicyWarnings,
         Code::NoGo,
@@ -191,6 +194,7 @@ impl Code {
             Code::NoEnvFile => "no-env-file",
             Code::EnvFileReadOnly => "env-file-read-only",
             Code::Drift => "drift",
+            Code::RewrittenByShell => "rewritten-by-shell",
             Code::PolicyUnusable => "policy-unusable",
             Code::PolicyWarnings => "policy-warnings",
             Code::NoGo => "no-go",
