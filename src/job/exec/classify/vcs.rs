@@ -104,7 +104,10 @@ const WORDS: [(&[&str], Class); 16] = [
     ),
     // A login page for those that have no cookies leads them in a circle, or away.
     (
-        &["redirects followed", "unable to update url base from redirection"],
+        &[
+            "redirects followed",
+            "unable to update url base from redirection",
+        ],
         Class::Portal,
     ),
     // 200, and nothing of git's.

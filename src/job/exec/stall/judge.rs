@@ -112,7 +112,10 @@ impl Judge {
             *self = Judge::new(self.limits);
         }
         let moved = self.follow(&sample);
-        let quiet = self.quiet.take().filter(|quiet| !moved && !quiet.is_over(&sample));
+        let quiet = self
+            .quiet
+            .take()
+            .filter(|quiet| !moved && !quiet.is_over(&sample));
         let quiet = quiet.unwrap_or_else(|| Quiet::from(&sample));
         let stuck = self.stuck(&sample, &quiet);
         self.quiet = Some(quiet);
