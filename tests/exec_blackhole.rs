@@ -19,6 +19,9 @@ const NETWORK: &str = "set -e; ip link set lo up; ip link add d0 type veth peer 
     ip neigh add 10.9.0.53 lladdr 02:00:00:00:00:53 dev d0; \
     mount --make-rprivate /; mount --bind resolv.conf /etc/resolv.conf; ";
 
+/// Enough on a busy machine, and half of what go waits for a connection.
+const SOON: Duration = Duration::from_secs(15);
+
 /// `goroam exec` there, with this GOPROXY: its summary and how long it took.
 fn exec(version: &str, proxy: &str) -> Option<(serde_json::Value, Duration)> {
     if !go::is_root() {
@@ -67,7 +70,7 @@ fn packets_that_are_dropped_cost_the_limit_of_a_connection_and_not_thirty_second
             line.starts_with("no connection to 10.9.0.2:443 for "),
             "{line}"
         );
-        assert!(took < Duration::from_secs(3), "{version}: {took:?}");
+        assert!(took < SOON, "{version}: {took:?}");
     }
 }
 
@@ -81,6 +84,6 @@ fn a_silent_name_server_costs_it_too() {
             summary["attempts"][0]["class"], "dns",
             "{version}: {summary}"
         );
-        assert!(took < Duration::from_secs(3), "{version}: {took:?}");
+        assert!(took < SOON, "{version}: {took:?}");
     }
 }

@@ -96,7 +96,7 @@ fn a_reader_that_has_seen_enough_ends_the_command_as_without_us() {
         let begun = Instant::now();
         let done = user.run("sh").arg("-c").arg(&script).exits(0);
         assert_eq!(done.stdout(), "y\n", "{script}");
-        assert!(begun.elapsed() < Duration::from_secs(10));
+        assert!(begun.elapsed() < Duration::from_secs(60));
     }
 }
 
@@ -168,7 +168,7 @@ fn a_server_in_the_background_neither_holds_us_up_nor_dies() {
     let user = User::new();
     let mark = user.path("mark");
     let script = format!(
-        "( sleep 2; echo late >&2; echo late >{} ) & echo started >&2",
+        "( sleep 8; echo late >&2; echo late >{} ) & echo started >&2",
         mark.display()
     );
     let log = user.path("log");
@@ -179,14 +179,14 @@ fn a_server_in_the_background_neither_holds_us_up_nor_dies() {
         .unwrap();
     assert!(status.success());
     assert!(
-        begun.elapsed() < Duration::from_millis(1900),
+        begun.elapsed() < Duration::from_millis(7900),
         "{:?}",
         begun.elapsed()
     );
     let said = std::fs::read(&log).unwrap();
     assert!(said.starts_with(b"started\n"));
     assert_eq!(last_line(&said)["exit"], 0);
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(30);
     while !mark.exists() {
         assert!(
             Instant::now() < deadline,

@@ -171,7 +171,7 @@ fn a_busy_proxy_is_waited_for_as_it_asks() {
     );
     assert_eq!(summary["exit"], 0);
     assert!(
-        took >= Duration::from_secs(4) && took < Duration::from_secs(9),
+        took >= Duration::from_secs(4) && took < Duration::from_secs(30),
         "{took:?}"
     );
     assert!(count.load(Ordering::SeqCst) >= 3);

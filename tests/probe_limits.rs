@@ -102,9 +102,9 @@ async fn each_limit_ends_its_own_phase() {
     let (silent_port, _held) = silent().await;
     let slow = Server::http(|_| Reply::Hang).await;
     let drip = Server::http(|_| {
-        let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n";
         Reply::Drip(
-            format!("{head}{}", "x".repeat(1000)).into_bytes(),
+            format!("{head}{}", "x".repeat(4000)).into_bytes(),
             Duration::from_millis(2),
         )
     })
@@ -113,11 +113,11 @@ async fn each_limit_ends_its_own_phase() {
     for (url, connect, first_byte, total, phase, reason) in [
         (
             format!("https://127.0.0.1:{silent_port}"),
-            200,
+            900,
             5000,
             9000,
             Phase::Tls,
-            format!("no TLS handshake with 127.0.0.1:{silent_port} in 200 ms"),
+            format!("no TLS handshake with 127.0.0.1:{silent_port} in 900 ms"),
         ),
         (
             format!("http://127.0.0.1:{silent_port}"),
@@ -139,10 +139,10 @@ async fn each_limit_ends_its_own_phase() {
             drip.url("http"),
             5000,
             5000,
-            500,
+            1900,
             Phase::Body,
             format!(
-                "the answer of 127.0.0.1:{} does not end in 500 ms",
+                "the answer of 127.0.0.1:{} does not end in 1900 ms",
                 drip.port
             ),
         ),
