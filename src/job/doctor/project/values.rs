@@ -86,8 +86,17 @@ fn of_proxy(facts: &Facts, value: &str, place: &str) -> Option<Finding> {
     if let Some(part) = parts().find(|part| facts.build_caches.iter().any(|known| known == part)) {
         let says = format!("GOPROXY in {place} names a go build cache, {part}");
         let why = "That is GOCACHE: compiled objects, and no module. go finds nothing there.";
-        let mend = "the module cache's download folder is a proxy: `file://$(go env \
-                    GOMODCACHE)/cache/download`";
+        let mend = match part.as_bytes().get(9) {
+            // file:///C:
+            Some(b':') => {
+                "the module cache's download folder is a proxy: `file:///`, then what `go env \
+                 GOMODCACHE` says with / for each \\, then `/cache/download`"
+            }
+            _ => {
+                "the module cache's download folder is a proxy: `file://$(go env \
+                 GOMODCACHE)/cache/download`"
+            }
+        };
         let finding = Finding::new(Code::GoproxyBuildCache, Severity::Error, says, mend);
         return Some(found(finding.because(why), name, place));
     }
