@@ -47,6 +47,19 @@ fn a_user_with_nothing_in_the_way_is_told_so() {
 }
 
 #[test]
+fn a_start_up_file_that_writes_the_go_env_file_is_named() {
+    let user = User::new();
+    user.write(".bashrc", "\ngo env -w GOPROXY=https://old.example\n");
+    let run = |words| user.goroam(words).env("SHELL", "/bin/bash");
+    let found = only(&run("doctor --json").exits(1), "GOPROXY");
+    assert_eq!(found["code"], "rewritten-by-shell");
+    assert_eq!(found["place"], "~/.bashrc:2");
+    assert_eq!(found["severity"], "error");
+    assert_eq!(found["reaches"], serde_json::json!(["bash terminals"]));
+    run("doctor").exits(1).says("delete that line");
+}
+
+#[test]
 fn a_line_of_the_shell_is_named_once_with_all_that_it_reaches() {
     let user = User::new();
     user.write(

@@ -215,3 +215,30 @@ fn who_loses_patience_with_a_silent_proxy_has_nothing_written_either() {
     terminal.shows("rc=130");
     assert!(!user.path(".config/goroam").exists());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_policy_is_shown_while_it_can_still_be_refused() {
+    let user = User::new();
+    let Some(terminal) = terminal(&user, "/nonexistent") else {
+        return;
+    };
+    // A user manager that has nothing of goroam's: it is asked before the last question.
+    user.write("run/systemd/private", "");
+    let systemctl = user.write("bin/systemctl", "#!/bin/sh\necho LoadState=not-found\n");
+    cli::mode(&systemctl, 0o755);
+    terminal.enter(&format!("PATH=$HOME/bin:$PATH; {INIT}"));
+    terminal.shows("address [none]:");
+    terminal.enter("");
+    let text = terminal.shows("Start at login").join("\n");
+    let (shown, _) = text.split_once("Start at login").unwrap();
+    assert!(shown.contains("version = 1\n"), "{text}");
+    assert!(
+        !user.policy().exists(),
+        "it was written before the question"
+    );
+    terminal.press(&["C-c"]);
+    terminal.shows("rc=130");
+    terminal.shows("nothing was written");
+    assert!(!user.path(".config/goroam").exists());
+}

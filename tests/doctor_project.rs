@@ -256,7 +256,12 @@ fn a_go_build_cache_is_no_proxy() {
     );
     let done = user.goroam("doctor --json").exits(1);
     let mend = finding(&done, "goproxy-build-cache")["mend"].to_string();
-    assert!(mend.contains("GOMODCACHE)/cache/download"), "{mend}");
+    let wanted = format!(
+        "write file://{} in the place of file://{}",
+        user.path("go/pkg/mod/cache/download").display(),
+        other.display()
+    );
+    assert!(mend.contains(&wanted), "{mend}");
     std::fs::remove_file(user.path("modules/trim.txt")).unwrap();
     assert_eq!(found(&user.goroam("doctor --json").exits(0)), []);
 }
@@ -276,6 +281,20 @@ fn values_that_nothing_reads_or_that_switch_checks_off() {
         ]
     );
     assert_eq!(finding(&done, "goflags-mod")["severity"], "warning");
+    user.write(
+        ".profile",
+        "export GONOSUMDB=x.test,*/*\nexport GONOVERIFY=*\n",
+    );
+    user.write(".config/go/env", "GOPROXY=$HOME/modules\n");
+    let done = user.goroam("doctor --json").exits(1);
+    assert_eq!(
+        found(&done),
+        [
+            pair("goproxy-invalid", "~/.config/go/env:1"),
+            pair("gonosumdb-all", "~/.profile:1"),
+            pair("nothing-reads", "~/.profile:2"),
+        ]
+    );
     user.write(".profile", "export GONOSUMDB=git.example.com/*\n");
     user.write(".config/go/env", "GOFLAGS=-insecure\n");
     let done = user.goroam("doctor --json").exits(0);
@@ -341,4 +360,61 @@ fn a_vendor_folder_that_go_would_refuse_is_named() {
         go_mod.replace("pkg/errors v0.9.1", "pkg/errors v0.9.2"),
     );
     assert!(doctor());
+}
+
+#[test]
+fn folders_as_another_system_writes_them_get_the_form_of_this_one() {
+    let user = User::new();
+    user.write("m/go.mod", "module example.com/m\n");
+    let mend = |target: &str| {
+        let text =
+            format!("module example.com/app\n\ngo 1.21\n\nreplace example.com/m => {target}\n");
+        user.write("app/go.mod", text);
+        let done = user.goroam("doctor app --json").exits(1);
+        let all = found(&done);
+        assert_eq!(all.len(), 1, "{target}: {all:?}");
+        assert_eq!(all[0].1, "~/app/go.mod:5", "{target}");
+        finding(&done, &all[0].0)["mend"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let form = "`replace example.com/m => ../m`";
+    assert!(mend("..\\m").contains(form));
+    assert!(mend("C:\\src\\m").contains("on this system"));
+    // A slash forgotten; a share, which has no place here.
+    let forgotten = format!("file:/{}", user.path("m").display());
+    assert!(forgotten.starts_with("file://") && !forgotten.starts_with("file:///"));
+    assert!(mend(&forgotten).contains(form), "{}", mend(&forgotten));
+    assert!(mend("file://server/share/m").contains("write the folder"));
+}
+
+#[test]
+fn a_vendor_folder_that_is_behind_a_local_module_is_named() {
+    let Some(home) = Home::new("1.27.3") else {
+        return;
+    };
+    home.write("m/go.mod", "module example.com/m\n\ngo 1.21\n");
+    home.write("m/m.go", "package m\n");
+    home.write("app/app.go", "package app\n\nimport _ \"example.com/m\"\n");
+    home.write(
+        "app/go.mod",
+        "module example.com/app\n\ngo 1.21\n\nrequire example.com/m v0.0.0\n\nreplace example.com/m => ../m\n",
+    );
+    let vendored = home.go(&["mod", "vendor"]);
+    assert!(vendored.status.success(), "{}", all(&vendored));
+    let severity = || {
+        let mut command = home.command(Path::new(env!("CARGO_BIN_EXE_goroam")));
+        command.env_remove("GOFLAGS").env_remove("GOSUMDB");
+        let done = command.args(["doctor", "--json"]).output().unwrap();
+        let json: Value = serde_json::from_slice(&done.stdout).unwrap();
+        let mut all = json["findings"].as_array().unwrap().iter();
+        let one = all.find(|one| one["code"] == "vendor-outdated").cloned();
+        one.map(|one| (one["severity"].clone(), one["says"].to_string()))
+    };
+    assert_eq!(severity(), None);
+    home.write("m/m.go", "package m\n\nconst New = 1\n");
+    let (severity, says) = severity().unwrap();
+    assert_eq!(severity, "warning");
+    assert!(says.contains("vendor/example.com/m/m.go"), "{says}");
 }

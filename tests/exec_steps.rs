@@ -121,6 +121,7 @@ fn the_mirror_saves_a_build_and_one_line_says_so() {
 fn json_of_go_test_and_of_go_mod_download_is_read_and_passed_through() {
     for command in [
         &["go", "test", "-json", "."][..],
+        &["make"],
         &["go", "mod", "download", "-json", "golang.org/x/sync@v0.1.0"],
     ] {
         let Some(desk) = Desk::new(go::VERSIONS[2]) else {
@@ -128,6 +129,7 @@ fn json_of_go_test_and_of_go_mod_download_is_read_and_passed_through() {
         };
         let test = "package main\n\nimport \"testing\"\n\nfunc TestX(*testing.T) {}\n";
         desk.write("w/w_test.go", test);
+        desk.write("w/Makefile", "all:\n\t@go test -json .\n");
         let done = desk
             .command(&closed(), "--summary json", command)
             .output()

@@ -114,8 +114,8 @@ fn logs(lab: &Lab) -> [String; 2] {
 fn judge(text: &str, key: &str) {
     let lines: Vec<&str> = text.lines().collect();
     let value = |name: &str| {
-        let lines = lines.iter().filter_map(|line| line.split_once('='));
-        lines.filter(|(own, _)| *own == name).next_back()
+        let mut lines = lines.iter().filter_map(|line| line.split_once('='));
+        lines.rfind(|(own, _)| *own == name)
     };
     for own in OWN.lines() {
         assert!(lines.contains(&own), "{own} is gone: {text}");

@@ -152,6 +152,23 @@ fn every_way_of_loosening_is_known() {
 }
 
 #[test]
+fn the_flag_that_old_go_verified_nothing_with_loosens() {
+    for flags in ["-insecure", "-v --insecure=1", "'-insecure'", "-insecure=T"] {
+        let env = format!("GOFLAGS = \"{flags}\"");
+        let parsed = read(&policy("{ up = \"corp\" }", &env));
+        let profile = &parsed.policy.unwrap().profiles[0];
+        assert_eq!(profile.loosens, ["GOFLAGS=-insecure"], "{flags}");
+        let found = codes(&policy("{ subnet = \"10.0.0.0/8\" }", &env));
+        assert!(found.contains(&"loosens-unproven"), "{flags}: {found:?}");
+    }
+    for flags in ["-insecure=false", "-ldflags=-insecure", "-trimpath"] {
+        let env = format!("GOFLAGS = \"{flags}\"");
+        let found = codes(&policy("{ subnet = \"10.0.0.0/8\" }", &env));
+        assert_eq!(found, [""; 0], "{flags}");
+    }
+}
+
+#[test]
 fn the_finding_shows_the_value_and_the_condition() {
     let text = policy(
         "{ subnet = \"10.0.0.0/8\" }",

@@ -6,9 +6,12 @@
 mod screen;
 #[path = "support/wine.rs"]
 mod wine;
+#[path = "support/wine_helper.rs"]
+mod wine_helper;
 
 use screen::Screen;
 use wine::{Wine, wait_for};
+use wine_helper::count;
 
 const POLICY: &str = "AppData/Roaming/goroam/config/goroam.toml";
 const RUN: &str = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Run";
@@ -60,6 +63,7 @@ fn installed_it_runs_now_and_at_login_and_uninstalled_nothing_is_left() {
         "{value}"
     );
     wait_for_agent(&wine);
+    assert_eq!(count(&wine, "goroam-tray.exe"), 1);
     // It answers before its first turn is over.
     wait_for("what the policy says in the go env file", || {
         let go = wine.run_go("env GOPROXY").exits(0);
@@ -97,11 +101,9 @@ fn installed_it_runs_now_and_at_login_and_uninstalled_nothing_is_left() {
     );
     assert!(!wine.go_env().exists(), "what it has set is put back");
     wait_for("the end of the tray", || {
-        let tasks = wine.run("tasklist").done().stdout;
-        if tasks.contains("goroam") {
-            Err(tasks)
-        } else {
-            Ok(())
+        match count(&wine, "goroam-tray.exe") {
+            0 => Ok(()),
+            trays => Err(trays.to_string()),
         }
     });
     let data = wine.local().join("goroam/data");

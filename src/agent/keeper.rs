@@ -14,6 +14,10 @@ use tokio::process::{Child, Command};
 use tracing::{info, warn};
 
 use super::clock;
+#[cfg(windows)]
+use crate::gocmd::JobObject;
+#[cfg(target_os = "linux")]
+use crate::gocmd::end_with_us;
 use crate::model::mask;
 use crate::model::status::Readiness;
 use crate::paths::Paths;
@@ -31,6 +35,9 @@ const MOST_ERR: u64 = 4 << 10;
 #[derive(Debug, Default)]
 pub(super) struct Keeper {
     child: Option<Child>,
+    /// Holds it and the go that it runs; they end with the agent, however that ends.
+    #[cfg(windows)]
+    job: Option<JobObject>,
     /// When to start, if nothing comes in between.
     pub(super) due: Option<Instant>,
     /// When the last one ended by itself.
@@ -83,6 +90,8 @@ impl Keeper {
             info!("keep_ready: ended, the network is another one");
             end(child);
         }
+        #[cfg(windows)]
+        drop(self.job.take());
     }
 
     /// Starts it. Nothing where no project is remembered.
@@ -96,6 +105,10 @@ impl Keeper {
         match spawn(&command_line(&program), paths) {
             Ok(child) => {
                 info!("keep_ready: looks what projects need");
+                #[cfg(windows)]
+                {
+                    self.job = JobObject::around(&child);
+                }
                 self.child = Some(child);
             }
             Err(error) => {
@@ -121,6 +134,10 @@ impl Keeper {
             let mut stderr = stderr.take(MOST_ERR);
             let read = stderr.read_to_string(&mut said);
             let _ = tokio::time::timeout(LAST_WORDS, read).await;
+        }
+        #[cfg(windows)]
+        if let Some(job) = self.job.take() {
+            job.release();
         }
         self.last = Some(now);
         match status.as_ref().map(ExitStatus::code) {
@@ -176,6 +193,8 @@ fn spawn(program: &Path, paths: &Paths) -> std::io::Result<Child> {
         .kill_on_drop(true);
     #[cfg(unix)]
     command.process_group(0);
+    #[cfg(target_os = "linux")]
+    end_with_us(command.as_std_mut(), libc::SIGKILL);
     #[cfg(windows)]
     command.creation_flags(
         windows_sys::Win32::System::Threading::CREATE_NO_WINDOW

@@ -307,10 +307,15 @@ impl Agent {
                 cause = stale.cause.as_str(),
                 "a newer event drops the round under way"
             );
+            // What was about to be written still is, though somebody only asks what would be.
+            if dry_run && !stale.dry_run {
+                dry_run = false;
+                cause = stale.cause;
+                began = began.min(stale.began);
+            }
             if !stale.answers.is_empty() {
                 answers.extend(stale.answers);
                 began = began.min(stale.began);
-                dry_run &= stale.dry_run || cause == Cause::Network;
                 cause = Cause::Asked;
             }
         }

@@ -69,6 +69,9 @@ pub struct WhyReport {
     /// Where modules come from under it, in words.
     #[serde(default)]
     pub from: Option<String>,
+    /// The same as a step of degradation.
+    #[serde(default)]
+    pub tier: Option<Tier>,
 }
 
 /// What set off a round, and what it is about.
@@ -232,8 +235,10 @@ impl Session {
             && self.memory.profile.as_ref() == Some(&decision.profile)
             && self.is_of_this_policy(&decision)
         {
+            let (from, tier) = self.source(&decision).unzip();
             return Ok(WhyReport {
-                from: self.from(&decision),
+                from,
+                tier,
                 summary: self.memory.why.clone().unwrap_or_default(),
                 decision,
                 report: entry.report,
@@ -251,8 +256,10 @@ impl Session {
         let began = occasion.began;
         let ready = round(self.input(occasion)?, false).await?;
         let summary = explain::because(&ready.decision, &ready.input.snapshot, &ready.seen);
+        let (from, tier) = self.source(&ready.decision).unzip();
         Ok(WhyReport {
-            from: self.from(&ready.decision),
+            from,
+            tier,
             decision: ready.decision,
             report: ready
                 .seen
@@ -267,7 +274,8 @@ impl Session {
         })
     }
 
-    fn from(&self, decision: &Decision) -> Option<String> {
+    /// Where modules come from under a decision.
+    fn source(&self, decision: &Decision) -> Option<(String, Tier)> {
         let folder = self.loaded.policy.mirror.path.as_deref();
         // What `${NAME}` stands for matters for the mirror alone.
         let lookup = |name: &str| match name {
@@ -278,7 +286,7 @@ impl Session {
         };
         let value = expand(decision.env.get("GOPROXY")?, &lookup).ok()?;
         let chain = Chain::parse(&value).ok()?;
-        Some(Tier::in_words(&chain, folder))
+        Some((Tier::in_words(&chain, folder), Tier::of(&chain)))
     }
 
     pub(crate) fn pin(&mut self, name: &str, until: Option<Timestamp>) -> Result<(), Error> {

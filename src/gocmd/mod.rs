@@ -19,6 +19,8 @@ pub mod envfile;
 pub mod failure;
 pub mod find;
 pub mod job;
+#[cfg(windows)]
+mod job_object;
 mod lines;
 mod places;
 mod real;
@@ -27,6 +29,8 @@ pub mod restore;
 pub mod run;
 pub mod shadow;
 mod swap;
+#[cfg(target_os = "linux")]
+mod tied;
 pub mod version;
 
 pub use crate::model::EnvText;
@@ -35,7 +39,11 @@ pub use command::GoCommand;
 pub use envfile::{EnvFile, LocateError};
 pub use failure::ApplyError;
 pub use find::FindError;
+#[cfg(windows)]
+pub use job_object::JobObject;
 pub use places::candidates;
 pub use restore::{RestoreError, restore};
 pub use shadow::shadows;
+#[cfg(target_os = "linux")]
+pub use tied::end_with_us;
 pub use version::GoVersion;

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{
-    ERROR_SHARING_VIOLATION, ERROR_UNABLE_TO_MOVE_REPLACEMENT_2, ERROR_UNABLE_TO_REMOVE_REPLACED,
+    ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, ERROR_UNABLE_TO_MOVE_REPLACEMENT,
+    ERROR_UNABLE_TO_MOVE_REPLACEMENT_2, ERROR_UNABLE_TO_REMOVE_REPLACED,
 };
 use windows_sys::Win32::Storage::FileSystem::{
     MOVEFILE_WRITE_THROUGH, MoveFileExW, REPLACEFILE_IGNORE_MERGE_ERRORS, ReplaceFileW,
@@ -17,6 +18,14 @@ use windows_sys::Win32::Storage::FileSystem::{
 /// syscall.Open), for some microseconds; virus scanners look at new files for longer.
 const TRIES: u32 = 40;
 const BETWEEN_TRIES: Duration = Duration::from_millis(5);
+/// What that looks like, for the file or for the copy; after each of them both have their names
+/// still (documented at ReplaceFile). "Access denied" is such, too (`cmd/internal/robustio`).
+const HELD: [u32; 4] = [
+    ERROR_SHARING_VIOLATION,
+    ERROR_ACCESS_DENIED,
+    ERROR_UNABLE_TO_REMOVE_REPLACED,
+    ERROR_UNABLE_TO_MOVE_REPLACEMENT,
+];
 
 /// `ReplaceFileW` gives the old file the backup's name, which is then the copy's.
 pub(super) fn exchange(copy: &Path, file: &Path) -> io::Result<()> {
@@ -71,10 +80,7 @@ fn replace(file: &Path, copy: &Path, backup: &Path) -> io::Result<()> {
 fn patiently(mut change: impl FnMut() -> io::Result<()>) -> io::Result<()> {
     for _ in 1..TRIES {
         match change() {
-            Err(error)
-                if is(&error, ERROR_SHARING_VIOLATION)
-                    || is(&error, ERROR_UNABLE_TO_REMOVE_REPLACED) =>
-            {
+            Err(error) if HELD.iter().any(|code| is(&error, *code)) => {
                 std::thread::sleep(BETWEEN_TRIES);
             }
             done => return done,
@@ -94,8 +100,26 @@ fn backup_name(copy: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// As the calls above want it. Beyond `MAX_PATH` they take a path only if it says that it is to be
+/// taken as it stands; std does the same for its own calls.
 fn wide(path: &Path) -> Vec<u16> {
-    path.as_os_str().encode_wide().chain([0]).collect()
+    const MOST: usize = 247;
+    let units = |path: &Path| path.as_os_str().encode_wide().collect::<Vec<u16>>();
+    let mut path = match std::path::absolute(path) {
+        Ok(whole) if units(&whole).len() > MOST => units(&whole),
+        _ => return units(path).into_iter().chain([0]).collect(),
+    };
+    let starts = |with: &str| path.starts_with(&with.encode_utf16().collect::<Vec<u16>>());
+    let (as_it_stands, share) = (starts(r"\\?\") || starts(r"\\.\"), starts(r"\\"));
+    let before = match (as_it_stands, share) {
+        (true, _) => "",
+        (false, true) => {
+            path.drain(..2);
+            r"\\?\UNC\"
+        }
+        (false, false) => r"\\?\",
+    };
+    before.encode_utf16().chain(path).chain([0]).collect()
 }
 
 #[cfg(test)]
@@ -133,6 +157,32 @@ mod tests {
         assert_eq!(fs::read_to_string(&file).unwrap(), "old");
         let missing = exchange(&copy, &file.with_file_name("none")).unwrap_err();
         assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_path_that_is_longer_than_windows_takes_is_taken_as_it_stands() {
+        let (folder, ..) = folder();
+        let deep = folder
+            .path()
+            .join("a-folder-whose-name-takes-room/".repeat(9));
+        fs::create_dir_all(&deep).unwrap();
+        let (file, copy) = (deep.join("env"), deep.join(".env.goroam-1"));
+        fs::write(&copy, "new").unwrap();
+        rename_new(&copy, &file).unwrap();
+        fs::write(&copy, "newer").unwrap();
+        exchange(&copy, &file).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "newer");
+        let said = |path: &str| String::from_utf16(&wide(Path::new(path))).unwrap();
+        let long = "a".repeat(250);
+        assert_eq!(said(r"C:\a"), "C:\\a\0");
+        assert_eq!(said(&format!(r"C:\{long}")), format!("\\\\?\\C:\\{long}\0"));
+        let share = format!(r"server\share\{long}");
+        assert_eq!(
+            said(&format!(r"\\{share}")),
+            format!("\\\\?\\UNC\\{share}\0")
+        );
+        let whole = format!(r"\\?\C:\{long}");
+        assert_eq!(said(&whole), format!("{whole}\0"));
     }
 
     #[test]

@@ -134,7 +134,8 @@ pub(super) struct Bounds<'a> {
     /// Bytes of output that are kept; a command that says more is ended.
     pub(super) most_out: u64,
     /// In a process group of its own, which is ended as a whole at the limit. Not for what a
-    /// person waits for: Ctrl-C would not reach it.
+    /// person waits for: Ctrl-C would not reach it. Windows has jobs for that, always.
+    #[cfg_attr(windows, expect(dead_code, reason = "groups are a thing of Unix"))]
     pub(super) group: bool,
 }
 
@@ -176,13 +177,29 @@ pub(super) async fn within(
     if bounds.group {
         command.process_group(0);
     }
+    // What may run for an hour; a `go env` ends by itself.
+    #[cfg(target_os = "linux")]
+    if !bounds.group {
+        super::end_with_us(command.as_std_mut(), libc::SIGKILL);
+    }
     // A program without a console, such as the tray, would make go open one each time.
     #[cfg(windows)]
     command.creation_flags(windows_sys::Win32::System::Threading::CREATE_NO_WINDOW);
     let mut child = command.spawn()?;
+    // Ends when this future is dropped, and with us: nobody would wait for it any more, and a
+    // hung go would keep its locks.
+    #[cfg(windows)]
+    let job = super::JobObject::around(&child);
     match tokio::time::timeout(bounds.limit, output(&mut child, bounds.most_out)).await {
-        Ok(result) => result,
+        Ok(result) => {
+            #[cfg(windows)]
+            if let Some(job) = job {
+                job.release();
+            }
+            result
+        }
         Err(_) => {
+            #[cfg(unix)]
             if bounds.group {
                 end_group(&child);
             }
@@ -322,6 +339,3 @@ fn end_group(child: &Child) {
         unsafe { libc::kill(-pid, libc::SIGKILL) };
     }
 }
-
-#[cfg(not(unix))]
-fn end_group(_: &Child) {}

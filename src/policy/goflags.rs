@@ -43,8 +43,8 @@ pub(super) fn goflags(value: &str) -> Vec<Fault> {
                 .at(place)
                 .mild(),
             ),
-            "insecure" => faults.push(
-                Fault::new("nothing-reads", "nothing reads -insecure any more")
+            flag if is_insecure(flag) => faults.push(
+                Fault::new("nothing-reads", "nothing reads -insecure since go 1.17")
                     .at(place)
                     .help("take it out; a proxy's own certificate authority belongs into the system's store")
                     .mild(),
@@ -53,6 +53,21 @@ pub(super) fn goflags(value: &str) -> Vec<Fault> {
         }
     }
     faults
+}
+
+/// Does it hold `-insecure`, which switched certificates and checksums off up to go 1.16?
+pub(super) fn loosens(value: &str) -> bool {
+    let words = split_quoted(value).unwrap_or_default();
+    words.iter().any(|(_, word)| {
+        let flag = word.strip_prefix("--").or_else(|| word.strip_prefix('-'));
+        flag.is_some_and(is_insecure)
+    })
+}
+
+fn is_insecure(flag: &str) -> bool {
+    let (name, value) = flag.split_once('=').unwrap_or((flag, "true"));
+    // `strconv.ParseBool`.
+    name == "insecure" && !matches!(value, "0" | "f" | "F" | "false" | "FALSE" | "False")
 }
 
 /// GOFLAGS without its `-mod=…`, for those who are about to add another one. Words that hold a

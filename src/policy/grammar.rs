@@ -233,6 +233,7 @@ mod tests {
             ("GOFLAGS", "-modcacherw -mod=vendor", "goflags-mod-vendor"),
             ("GOFLAGS", "--mod=mod", "goflags-mod-mod"),
             ("GOFLAGS", "-insecure", "nothing-reads"),
+            ("GOFLAGS", "-x --insecure=true", "nothing-reads"),
             ("GOTOOLCHAIN", "garbage", "bad-gotoolchain"),
             ("GOTOOLCHAIN", "go1.27.3+x", "bad-gotoolchain"),
             ("GOTOOLCHAIN", "go1.2.3rc1", "bad-gotoolchain"),

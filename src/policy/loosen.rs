@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use super::chains::chains;
 use super::expand::{expand, references};
 use super::finding::Finding;
+use super::goflags;
 use super::grammar::shown;
 use super::places::{Places, ProfilePlace};
 use super::profile::{Condition, EnvValue, Policy, Profile};
@@ -108,6 +109,7 @@ fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loos
             "GOINSECURE" if !matches!(expanded.as_str(), "" | "none") => {
                 note(format!("GOINSECURE={}", shown(text)));
             }
+            "GOFLAGS" if goflags::loosens(&expanded) => note("GOFLAGS=-insecure".to_owned()),
             "GONOSUMDB" | "GOPRIVATE" if Patterns::parse(&expanded).match_everything() => {
                 note(format!("{variable} matches every path"));
             }
@@ -182,6 +184,10 @@ fn unproven(
         "GOINSECURE" => (
             "anyone on the network could make go fetch over plain http",
             "leave GOINSECURE out",
+        ),
+        "GOFLAGS" => (
+            "anyone on the network could make a go before 1.17 verify nothing",
+            "leave -insecure out",
         ),
         _ => (
             "anyone on the network could exempt every module from verification",

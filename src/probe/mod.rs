@@ -37,6 +37,8 @@ mod rules;
 mod session;
 mod sumdb;
 mod tcp;
+#[cfg(windows)]
+pub mod tcp_table;
 mod tls;
 
 pub use fetch::{Fetched, Fetcher, Unfetched};

@@ -123,6 +123,11 @@ fn an_agent_off_line_hears_of_a_mirror_that_was_filled_or_emptied() {
                 .output()
                 .unwrap(),
         );
+        // The step in force has a name, and it is the same everywhere.
+        for words in ["status --json", "why --json", "once --dry-run --json"] {
+            let said = bench.goroam(words).exits(0).json();
+            assert_eq!(said["tier"], "mirror", "{words}: {said:#}");
+        }
         let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
         while bench.read(ENV).contains("/goroam/mirror,file:///") != there {
             assert!(std::time::Instant::now() < end, "{}", bench.read(ENV));
@@ -130,4 +135,38 @@ fn an_agent_off_line_hears_of_a_mirror_that_was_filled_or_emptied() {
         }
     }
     agent.kill();
+}
+
+#[test]
+fn asking_what_would_be_done_does_not_undo_what_is_being_done() {
+    let Some(bench) = Bench::new() else { return };
+    // A way out that leads nowhere: what is asked takes its time.
+    let network = "ip link add v0 type veth peer name v1; ip link set v0 up; ip link set v1 up
+        ip addr add 10.9.0.2/24 dev v0; ip route add default via 10.9.0.1";
+    let mut agent = bench.agent(bench.after(network, "agent"), "switched");
+    bench.policy(
+        r#"version = 1
+[agent]
+recheck = "off"
+[probe]
+connect = "2s"
+retries = 0
+[target.far]
+https = "https://10.9.0.7"
+[[profile]]
+name = "far"
+when = { up = "far" }
+env = { GOPROXY = "https://10.9.0.7" }
+[[profile]]
+name = "near"
+env = { GOPROXY = "direct" }
+"#,
+    );
+    agent.wait_for("read the policy again");
+    bench.goroam("once --dry-run").exits(0);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while bench.read(ENV) != "GOPROXY=direct\n" {
+        assert!(std::time::Instant::now() < end, "{}", bench.read(ENV));
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
 }

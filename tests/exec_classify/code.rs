@@ -45,6 +45,10 @@ fn words_of_the_network_in_other_mouths_are_code() {
         "go: writing go.mod cache: open /go/pkg/mod/cache/download/x.tmp: no space left on device\n",
         "pattern ./...: directory prefix . does not contain main module or its selected dependencies\n",
         "{\"Time\":\"2026-11-22T05:34:24Z\",\"Action\":\"output\",\"Package\":\"w\",\"Output\":\"    x_test.go:8: go: a.test/m@v1.0.0: Get \\\"http://h/a.test/m/@v/v1.0.0.info\\\": EOF\\n\"}\n",
+        "app imports\n\tredis: dial tcp 127.0.0.1:6379: connect: connection refused\n",
+        "{\n\t\"Error\": \"dial tcp 10.0.0.1:5432: connect: connection refused\"\n}\n",
+        "main.go:12: cannot find module providing package a.test/m\nexit status 1\n",
+        "Get \"http://h/x\": socks connect tcp 127.0.0.1:1080->h:80: general SOCKS server failure\n",
         "",
         "\n\r\n\u{1b}[0m",
     ] {

@@ -245,6 +245,19 @@ with zipfile.ZipFile(d + "/v1.0.0.zip", "w") as z:
         }
     }
 
+    /// The same at a terminal of this machine, which Wine makes a console of.
+    pub fn in_terminal(&self, line: &str) -> Run {
+        let mut command = self.host("script");
+        command.args(["-qec", &format!("wine {line}"), "/dev/null"]);
+        command
+            .env("TERM", "xterm")
+            .envs(self.vars.iter().map(|(name, value)| (name, value)));
+        Run {
+            command,
+            logs: self.folder.path().to_owned(),
+        }
+    }
+
     /// A program of this machine that has to do with this Wine: `wineserver`.
     pub fn host(&self, program: &str) -> Command {
         let words = [self.through.as_slice(), &[program.to_owned()]].concat();

@@ -4,9 +4,14 @@
 //   pipe COUNT             connects COUNT times to this user's goroam pipe; one line each: who
 //                          owns it and who may open it, as SDDL; exit 2: there is no such pipe
 //   sid                    this user's security identifier
+//   count NAME             how many programs of this name run; Wine's tasklist says nothing
+//   sleep MILLISECONDS     does nothing for so long
+//   press MARK LINE        runs LINE, presses Ctrl-C on its console when MARK is there, ends as LINE
+//                          does
 #include <windows.h>
 #include <aclapi.h>
 #include <sddl.h>
+#include <tlhelp32.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <wchar.h>
@@ -54,9 +59,35 @@ static int pipes(int count) {
     return 0;
 }
 
+static int count(wchar_t *name) {
+    HANDLE all = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0);
+    PROCESSENTRY32W one = {sizeof one};
+    BOOL more;
+    int found = 0;
+    if (all == INVALID_HANDLE_VALUE) return (int)GetLastError();
+    for (more = Process32FirstW(all, &one); more; more = Process32NextW(all, &one)) found += !_wcsicmp(one.szExeFile, name);
+    return printf("%d\n", found) < 0;
+}
+
+static int press(wchar_t **argv) {
+    STARTUPINFOW start = {sizeof start};
+    PROCESS_INFORMATION child;
+    DWORD code = 0;
+    if (!CreateProcessW(NULL, argv[3], NULL, NULL, TRUE, 0, NULL, NULL, &start, &child)) return 101;
+    while (GetFileAttributesW(argv[2]) == INVALID_FILE_ATTRIBUTES) Sleep(1);
+    SetConsoleCtrlHandler(NULL, TRUE);
+    if (!GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0)) return 102;
+    WaitForSingleObject(child.hProcess, INFINITE);
+    GetExitCodeProcess(child.hProcess, &code);
+    return (int)code;
+}
+
 int wmain(int argc, wchar_t **argv) {
     if (argc == 5 && !wcscmp(argv[1], L"hold")) return hold(argv);
     if (argc == 3 && !wcscmp(argv[1], L"pipe")) return pipes(_wtoi(argv[2]));
     if (argc == 2 && !wcscmp(argv[1], L"sid")) return printf("%ls\n", own_sid()) < 0;
+    if (argc == 3 && !wcscmp(argv[1], L"count")) return count(argv[2]);
+    if (argc == 3 && !wcscmp(argv[1], L"sleep")) return Sleep(_wtoi(argv[2])), 0;
+    if (argc == 4 && !wcscmp(argv[1], L"press")) return press(argv);
     return 100;
 }

@@ -20,6 +20,13 @@ pub fn helper(wine: &Wine, words: &str) -> Run {
     wine.run(r"C:\helper.exe").args(words)
 }
 
+/// How many programs of this name run.
+#[track_caller]
+pub fn count(wine: &Wine, name: &str) -> usize {
+    let said = helper(wine, "count").arg(name).exits(0).stdout;
+    said.trim().parse().expect(&said)
+}
+
 /// A program that has a file open.
 pub struct Holder {
     mark: PathBuf,

@@ -236,6 +236,7 @@ pub(in crate::cli) fn why_office() -> WhyReport {
         turn: Some(481),
         at: Some(at("09:12:03")),
         decided_ms: Some(31.0),
+        tier: Some(crate::model::Tier::Proxy),
         summary: "corp proven by its key".to_owned(),
     }
 }

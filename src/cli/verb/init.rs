@@ -53,6 +53,11 @@ pub(in crate::cli) async fn run(context: &Context, args: Init) -> Result<u8, Fai
             true => there_already(context, &args, &paths, dialogue, &voice)?,
             false => choose(context, &args, &paths, dialogue, &voice).await?,
         };
+        if dialogue.is_some() && !is_there {
+            // Before the last question: whoever does not want it can still say so.
+            let policy = render::policy(&choice.text);
+            context.out.text(&format!("\n{policy}\n"))?;
+        }
         let service = at_login::wanted(context, &args, &paths, dialogue, &voice).await?;
         Ok::<_, Failure>((choice, service))
     };
@@ -69,7 +74,7 @@ pub(in crate::cli) async fn run(context: &Context, args: Init) -> Result<u8, Fai
         return Ok(EXIT_DONE);
     }
     if !is_there {
-        write(context, &paths, &choice, dialogue, &voice)?;
+        write(&paths, &choice, &voice)?;
     }
     let service = match service {
         true => Some(tokio::select! {
@@ -234,19 +239,9 @@ fn there_already(
     Ok(Choice::default())
 }
 
-fn write(
-    context: &Context,
-    paths: &Paths,
-    choice: &Choice,
-    dialogue: Option<Dialogue>,
-    voice: &Voice,
-) -> Result<(), Failure> {
+fn write(paths: &Paths, choice: &Choice, voice: &Voice) -> Result<(), Failure> {
     let path = &paths.policy;
     let shown = path.display();
-    if dialogue.is_some() {
-        let policy = render::policy(&choice.text);
-        context.out.text(&format!("\n{policy}\n"))?;
-    }
     let cannot = |error| {
         let message = format!("{shown}: cannot be written: {error}");
         Failure::said(message, EXIT_FAILED)

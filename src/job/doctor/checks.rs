@@ -1,7 +1,7 @@
 //! From facts to findings: one for each root cause, with its echoes.
 
 use super::cause::{Cause, causes};
-use super::facts::{Facts, Kind};
+use super::facts::{Facts, Kind, Sighting};
 use super::finding::{Code, Finding, Severity};
 use super::house;
 use super::meaning;
@@ -15,6 +15,12 @@ pub fn check(facts: &Facts) -> Vec<Finding> {
         .into_iter()
         .filter_map(|cause| judge(facts, &cause))
         .collect();
+    found.extend(
+        facts
+            .rewrites
+            .iter()
+            .filter_map(|seen| rewritten(facts, seen)),
+    );
     found.extend(house::check(facts));
     found.extend(project::values(facts));
     found.extend(project::judge(facts));
@@ -68,4 +74,25 @@ fn judge(facts: &Facts, cause: &Cause<'_>) -> Option<Finding> {
         reaches: cause.reaches(),
         mend: words::mend(cause),
     })
+}
+
+/// `go env -w` in a start-up file: no shadow, but whoever opens a terminal sets it again, and
+/// goroam takes that for a change by hand, which stays.
+fn rewritten(facts: &Facts, seen: &Sighting) -> Option<Finding> {
+    facts.written.get(&seen.name)?;
+    let value = seen.value.as_deref().unwrap_or("something");
+    let says = format!(
+        "{} in the go env file is set to {value} by `go env -w` in {}",
+        seen.name, seen.place
+    );
+    let severity = match seen.certain && !seen.foreign {
+        true => Severity::Error,
+        false => Severity::Warning,
+    };
+    let mut finding = Finding::new(Code::RewrittenByShell, severity, says, "delete that line")
+        .because("Each start writes over what goroam wrote, and counts as a change by hand.");
+    finding.name = Some(seen.name.clone());
+    finding.place = Some(seen.place.clone());
+    finding.reaches.clone_from(&seen.reaches);
+    Some(finding)
 }

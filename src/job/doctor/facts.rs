@@ -17,6 +17,8 @@ pub struct Facts {
     pub env_file: Option<String>,
     /// Every place that sets a variable.
     pub seen: Vec<Sighting>,
+    /// Start-up files that write into the go env file.
+    pub rewrites: Vec<Sighting>,
     /// goroam's own house.
     pub house: House,
     /// What was looked at.
@@ -27,6 +29,8 @@ pub struct Facts {
     pub lines: Vec<Line>,
     /// Elements of GOPROXY that name a go build cache.
     pub build_caches: Vec<String>,
+    /// The folder of the module cache that is a proxy as it stands.
+    pub module_cache: Option<String>,
     /// The project that doctor stands in.
     pub project: Option<Project>,
 }

@@ -51,6 +51,8 @@ pub enum Code {
     EnvFileReadOnly,
     /// Somebody else has changed what goroam wrote.
     Drift,
+    /// A start-up file of a shell does so again and again.
+    RewrittenByShell,
     /// The policy cannot be used.
     PolicyUnusable,
     /// The policy has warnings.
@@ -107,6 +109,8 @@ pub enum Code {
     CacheZip,
     /// No hash, or not that of the zip.
     CacheZiphash,
+    /// An unpacked module that was changed, or written in part.
+    CacheTree,
     /// No list of versions.
     CacheList,
     /// What is kept of a checksum database cannot be read.
@@ -117,7 +121,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, as they are documented.
-    pub const ALL: [Code; 48] = [
+    pub const ALL: [Code; 49] = [
         Code::ShadowedByShell,
         Code::ShadowedByLogin,
         Code::ShadowedByManager,
@@ -135,6 +139,7 @@ impl Code {
         Code::NoEnvFile,
         Code::EnvFileReadOnly,
         Code::Drift,
+        Code::RewrittenByShell,
         Code::PolicyUnusable,
         Code::PolicyWarnings,
         Code::NoGo,
@@ -163,6 +168,7 @@ impl Code {
         Code::CacheInfo,
         Code::CacheZip,
         Code::CacheZiphash,
+        Code::CacheTree,
         Code::CacheList,
         Code::CacheSumdb,
         Code::SumdbLatest,
@@ -188,6 +194,7 @@ impl Code {
             Code::NoEnvFile => "no-env-file",
             Code::EnvFileReadOnly => "env-file-read-only",
             Code::Drift => "drift",
+            Code::RewrittenByShell => "rewritten-by-shell",
             Code::PolicyUnusable => "policy-unusable",
             Code::PolicyWarnings => "policy-warnings",
             Code::NoGo => "no-go",
@@ -216,6 +223,7 @@ impl Code {
             Code::CacheInfo => "cache-info",
             Code::CacheZip => "cache-zip",
             Code::CacheZiphash => "cache-ziphash",
+            Code::CacheTree => "cache-tree",
             Code::CacheList => "cache-list",
             Code::CacheSumdb => "cache-sumdb",
             Code::SumdbLatest => "sumdb-latest",

@@ -7,7 +7,7 @@ use super::facts::{Facts, Kind, Sighting};
 use super::files::Files;
 use super::format::{self, Setting};
 use super::places::{self, Folders};
-use super::shell::{self, Dialect, Startup};
+use super::shell::{self, Dialect, Export, Startup};
 use crate::environment::Environment;
 use crate::model::mask;
 
@@ -77,16 +77,24 @@ impl Look<'_> {
             }
             let foreign =
                 login.is_some_and(|login| !start.shell.is_empty() && login != start.shell);
+            let by = |look: &Look<'_>, export: Export| Sighting {
+                name: export.name,
+                value: export.value.as_deref().map(mask),
+                place: format!("{}:{}", look.short(&export.file), export.line),
+                kind: Kind::Shell,
+                certain: export.certain,
+                reaches: vec![start.reaches.to_owned()],
+                foreign,
+            };
             for export in start.exports {
-                self.add(Sighting {
-                    name: export.name,
-                    value: export.value.as_deref().map(mask),
-                    place: format!("{}:{}", self.short(&export.file), export.line),
-                    kind: Kind::Shell,
-                    certain: export.certain,
-                    reaches: vec![start.reaches.to_owned()],
-                    foreign,
-                });
+                let seen = by(self, export);
+                merge(&mut self.facts.seen, seen);
+            }
+            for written in start.written {
+                if self.names.contains(&written.name) {
+                    let seen = by(self, written);
+                    merge(&mut self.facts.rewrites, seen);
+                }
             }
         }
         for path in read {
@@ -120,22 +128,33 @@ impl Look<'_> {
         }
     }
 
-    /// The nearest .envrc, as direnv takes it.
+    /// The nearest .envrc, as direnv takes it, and the next one where it says `source_up`.
     fn direnv(&mut self, folders: &Folders) {
-        let mut above = folders.above().map(|folder| folder.join(".envrc"));
-        let Some(path) = above.find(|path| self.files.is_file(path)) else {
-            return;
-        };
+        let above = folders.above().map(|folder| folder.join(".envrc"));
+        let all: Vec<PathBuf> = above.filter(|path| self.files.is_file(path)).collect();
+        for path in all {
+            self.envrc(&path);
+            let goes_up = self.read(&path).is_some_and(|text| {
+                let mut lines = text.lines();
+                lines.any(|line| line.trim_start().starts_with("source_up"))
+            });
+            if !goes_up {
+                return;
+            }
+        }
+    }
+
+    fn envrc(&mut self, path: &Path) {
         let home = self.home.to_string_lossy();
         let mut startup = Startup::new(self.files, Dialect::Bash).given("HOME", &home);
-        startup.file(&path);
+        startup.file(path);
         for (path, why) in std::mem::take(&mut startup.unread) {
             self.unread(&path, why);
         }
-        let looked = self.short(&path);
+        let looked = self.short(path);
         self.facts.looked.push(looked);
         let reaches = vec![format!("shells with direnv in {}", {
-            self.short(path.parent().unwrap_or(&path))
+            self.short(path.parent().unwrap_or(path))
         })];
         for export in startup.exports(self.names) {
             let place = format!("{}:{}", self.short(&export.file), export.line);
@@ -150,7 +169,7 @@ impl Look<'_> {
                 foreign: false,
             });
         }
-        let reads_dotenv = self.read(&path).is_some_and(|text| {
+        let reads_dotenv = self.read(path).is_some_and(|text| {
             text.lines()
                 .any(|line| line.trim_start().starts_with("dotenv"))
         });
@@ -201,21 +220,7 @@ impl Look<'_> {
 
     /// One line that several ways to start come by is one sighting.
     fn add(&mut self, new: Sighting) {
-        let known =
-            self.facts.seen.iter_mut().find(|one| {
-                one.name == new.name && one.place == new.place && one.value == new.value
-            });
-        let Some(known) = known else {
-            self.facts.seen.push(new);
-            return;
-        };
-        known.certain |= new.certain;
-        known.foreign &= new.foreign;
-        for reach in new.reaches {
-            if !known.reaches.contains(&reach) {
-                known.reaches.push(reach);
-            }
-        }
+        merge(&mut self.facts.seen, new);
     }
 
     fn read(&mut self, path: &Path) -> Option<String> {
@@ -245,6 +250,23 @@ impl Look<'_> {
 
     fn short(&self, path: &Path) -> String {
         short(path, self.home)
+    }
+}
+
+fn merge(all: &mut Vec<Sighting>, new: Sighting) {
+    let known = all
+        .iter_mut()
+        .find(|one| one.name == new.name && one.place == new.place && one.value == new.value);
+    let Some(known) = known else {
+        all.push(new);
+        return;
+    };
+    known.certain |= new.certain;
+    known.foreign &= new.foreign;
+    for reach in new.reaches {
+        if !known.reaches.contains(&reach) {
+            known.reaches.push(reach);
+        }
     }
 }
 

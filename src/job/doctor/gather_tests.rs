@@ -122,3 +122,49 @@ fn what_cannot_be_read_is_noted_once() {
         .collect();
     assert_eq!(places, ["~/.profile"]);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_takes_over_what_is_set_above_it_and_a_desktops_own_scripts_are_read() {
+    let (found, _) = seen(
+        &[],
+        &[
+            ("/home/me/src/x/.envrc", "source_up\n"),
+            ("/home/me/src/.envrc", "export GOPROXY=off\n"),
+            ("/home/me/.envrc", "export GOPROXY=direct\n"),
+            (
+                "/home/me/.config/plasma-workspace/env/go.sh",
+                "export GOPROXY=off\n",
+            ),
+        ],
+    );
+    assert_eq!(
+        found,
+        [
+            "~/.config/plasma-workspace/env/go.sh:1 = off → programs of the desktop",
+            "~/src/.envrc:1 = off → shells with direnv in ~/src",
+        ]
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn go_env_w_in_a_start_up_file_is_no_shadow_but_found() {
+    let text = "alias cn='go env -w GOPROXY=a'\n(go env -w GOPROXY=b)\ngo env GOPROXY\n\
+                f() { go env -w GOPROXY=c; }\ngo env -w GOFLAGS=-v GOPROXY=https://j:s3cret@d\n\
+                command -v go && go env -w \"GOPROXY=e\"\n";
+    let (shadows, facts) = seen(&[], &[("/home/me/.bashrc", text)]);
+    assert_eq!(shadows, [""; 0]);
+    let found: Vec<String> = facts
+        .rewrites
+        .iter()
+        .map(|one| format!("{} {:?} {}", one.place, one.value, one.certain))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "~/.bashrc:5 Some(\"https://j:***@d\") true",
+            "~/.bashrc:6 Some(\"e\") false",
+        ]
+    );
+}

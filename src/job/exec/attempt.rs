@@ -126,7 +126,9 @@ impl<'a> Attempt<'a> {
                 None => command.env_remove(name),
             };
         }
-        let json = args.iter().any(is_json);
+        // What a script or a Makefile around `go test -json` prints is looked at where it goes
+        // into a pipe (a CI log): a terminal or a file stays the command's own.
+        let json = args.iter().any(is_json) || stdout_is_a_pipe();
         #[cfg(unix)]
         {
             let (pty, stderr) = stderr(&mut command)?;
@@ -305,6 +307,20 @@ fn stderr(command: &mut Command) -> io::Result<(Option<Pty>, Source)> {
     let (read, write) = io::pipe()?;
     command.stderr(Stdio::from(write));
     Ok((None, Source::new(read.into())?))
+}
+
+#[cfg(unix)]
+fn stdout_is_a_pipe() -> bool {
+    // SAFETY: `stat` is plain numbers, for which zero is a value.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: fstat writes one `stat` to where the pointer leads, which is one.
+    let known = unsafe { libc::fstat(libc::STDOUT_FILENO, &raw mut stat) } == 0;
+    known && stat.st_mode & libc::S_IFMT == libc::S_IFIFO
+}
+
+#[cfg(not(unix))]
+fn stdout_is_a_pipe() -> bool {
+    false
 }
 
 /// `-json` of go build, go test and go mod download: go's own errors are then wrapped into JSON

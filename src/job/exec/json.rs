@@ -64,8 +64,10 @@ not json
 
     #[test]
     fn the_error_of_a_download_is_kept() {
-        let text = b"{\n\t\"Path\": \"m\",\n\t\"Error\": \"m@v1: reading \\\"x\\\": 404\"\n}\n";
-        assert_eq!(kept(&[text]), "go: m@v1: reading \"x\": 404\n");
+        let text = b"{\n\t\"Path\": \"m\",\n\t\"Error\": \"m@v1.0.0: reading \\\"x\\\": 404\"\n}\n";
+        assert_eq!(kept(&[text]), "go: m@v1.0.0: reading \"x\": 404\n");
+        let other = b"{\n\t\"Error\": \"dial tcp 10.0.0.1:5432: connection refused\"\n}\n";
+        assert_eq!(kept(&[other]), "");
     }
 
     #[test]

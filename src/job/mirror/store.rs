@@ -183,10 +183,14 @@ pub(super) fn versions(layout: &Layout, module: &str) -> io::Result<Vec<String>>
     Ok(whole.map(|(version, _)| version).collect())
 }
 
-/// Removes a file that may be gone already.
+/// Removes a file that may be gone already. On Windows one that somebody reads stays: its name is
+/// in the error.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            let named = format!("{}: {error}", path.display());
+            Err(io::Error::new(error.kind(), named))
+        }
         _ => Ok(()),
     }
 }

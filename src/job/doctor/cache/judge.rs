@@ -58,6 +58,7 @@ impl Judge<'_> {
             look.go_mod();
             look.info();
             look.zip();
+            look.unpacked();
         }
         part
     }
@@ -316,6 +317,56 @@ impl Look<'_> {
             }
         };
         self.add(Code::CacheZip, path, says, why, removes);
+    }
+
+    /// The tree that go builds from: what `go mod verify` calls modified, after a power cut or
+    /// by an editor. Looked at with the zips alone, since it takes as long again.
+    fn unpacked(&mut self) {
+        let (Some(path), true) = (self.tree(), self.judge.hash) else {
+            return;
+        };
+        if self.tree_is_well(&path) {
+            return;
+        }
+        // go may have been at it.
+        let held = lock::existing(&self.lock);
+        if held.is_some() && self.tree_is_well(&path) {
+            return;
+        }
+        // Whether the note is the right one is for the zip or the records to say.
+        let Some(noted) = self.noted() else { return };
+        let zip = self.files.zip.clone();
+        let zip = zip.and_then(|zip| self.open(&zip).ok()?.h1().ok());
+        let word = self.word(&noted.hash);
+        let sure = word == Word::Right || word == Word::Unknown && zip == Some(noted.hash);
+        let removes = sure.then(|| Piece::of(path.clone(), None));
+        let says = "is not what was unpacked there";
+        let why = "go builds what is there, and `go mod verify` says “dir has been modified”.";
+        let removes = removes.into_iter().collect();
+        self.add(Code::CacheTree, &path, says, why, removes);
+    }
+
+    /// One that go takes for none, or of which nothing is known here, is no fault.
+    fn tree_is_well(&mut self, path: &Path) -> bool {
+        let partial = self.lock.with_extension("partial");
+        let name = self.module.to_string();
+        let told = self.part.broken.iter().any(|broken| {
+            broken.module.as_ref() == Some(&name)
+                && matches!(broken.code, Code::CacheZip | Code::CacheZiphash)
+        });
+        let noted = self.noted().filter(|noted| noted.ill.is_none());
+        let (Some(noted), false) = (noted, told || partial.exists()) else {
+            return true;
+        };
+        match tree::h1(path, &self.module.path, &self.module.version) {
+            Ok(hash) => hash == noted.hash,
+            // A link, or a name that no module holds.
+            Err(error) if error.kind() == io::ErrorKind::Other => false,
+            Err(error) => {
+                self.part.unread(path, &error);
+                true
+            }
+        }
     }
 
     /// The tree, where it is not what the records or a note of good form say. One of which

@@ -34,3 +34,9 @@ pub use mend::mend_cache;
 pub use place::CacheError;
 pub use report::{Broken, CacheReport, Outcome};
 pub use stamp::Piece;
+
+/// The folder of the module cache that is a proxy as it stands, by go's rules; `None`: it cannot
+/// be told.
+pub(super) fn download_folder(env: &crate::environment::Environment) -> Option<std::path::PathBuf> {
+    place::Place::find(env).ok().map(|place| place.download)
+}

@@ -25,11 +25,27 @@ fn file(file: &ModuleFile) -> Vec<Finding> {
         let finding = Finding::new(Code::GomodInvalid, Severity::Error, says, mend);
         found.push(at(finding, &file.place, *line));
     }
-    for (line, old, url) in &file.urls {
+    for (line, old, folder) in &file.windows {
+        let says = format!(
+            "{}:{line} is refused by go: {folder} is a path of Windows",
+            file.place
+        );
+        let mend = match folder.starts_with('.') {
+            true => {
+                let form = local::form(&folder.replace('\\', "/"), &file.folder);
+                format!("write `replace {old} => {form}` there, which every system reads")
+            }
+            false => "write where that folder is on this system: ./…, ../…, or /…".to_owned(),
+        };
+        let finding = Finding::new(Code::GomodInvalid, Severity::Error, says, mend);
+        let why = "go says “replacement directory appears to be Windows path”.";
+        found.push(at(finding.because(why), &file.place, *line));
+    }
+    for (line, old, url, folder) in &file.urls {
         let says = format!("{}:{line} replaces {old} by a URL, {url}", file.place);
-        let mend = match local::folder_of(url) {
+        let mend = match folder {
             Some(folder) => {
-                let form = local::form(&folder, &file.folder);
+                let form = local::form(folder, &file.folder);
                 format!("write `replace {old} => {form}` there, with no version behind it")
             }
             None => "write the folder: ./…, ../…, or an absolute path".to_owned(),
@@ -141,9 +157,18 @@ fn wants(wants: &Wants) -> Option<Finding> {
 }
 
 fn vendor(project: &Project) -> Option<Finding> {
-    let (what, mend) = project.vendor.as_ref()?;
-    let finding = Finding::new(Code::VendorOutdated, Severity::Error, what, mend);
-    Some(finding.because("go refuses to build with it. `goroam vendor check` says all of it."))
+    let (what, mend, refused) = project.vendor.as_ref()?;
+    let (severity, why) = match refused {
+        true => (
+            Severity::Error,
+            "go refuses to build with it. `goroam vendor check` says all of it.",
+        ),
+        false => (
+            Severity::Warning,
+            "go builds what vendor/ has, and says nothing. `goroam vendor check` says all of it.",
+        ),
+    };
+    Some(Finding::new(Code::VendorOutdated, severity, what, mend).because(why))
 }
 
 fn at(mut finding: Finding, place: &str, line: usize) -> Finding {

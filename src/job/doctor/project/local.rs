@@ -15,9 +15,13 @@ pub(super) fn is_url(text: &str) -> bool {
 pub(super) fn folder_of(url: &str) -> Option<String> {
     let rest = url.get(5..)?;
     let path = match rest.strip_prefix("//") {
-        // A host is go's own machine, or none that it could reach.
         Some(rest) => match rest.strip_prefix("localhost/") {
             Some(path) => format!("/{path}"),
+            None if has_host(rest) => match cfg!(windows) {
+                // A share of another machine.
+                true => format!("//{rest}"),
+                false => return None,
+            },
             None => rest.to_owned(),
         },
         None => rest.to_owned(),
@@ -31,6 +35,23 @@ pub(super) fn folder_of(url: &str) -> Option<String> {
     };
     let plain = path.trim_end_matches('/');
     (!plain.is_empty()).then(|| plain.to_owned())
+}
+
+/// Where Unix has no folder for the host of `file://HOST/…`: what may have been meant, a slash
+/// forgotten, or a relative one.
+pub(super) fn guesses(url: &str) -> Vec<String> {
+    let rest = url.get(5..).and_then(|rest| rest.strip_prefix("//"));
+    let rest = rest.filter(|rest| has_host(rest)).and_then(percent_decoded);
+    rest.map_or_else(Vec::new, |rest| {
+        let rest = rest.trim_end_matches('/');
+        vec![format!("/{rest}"), format!("./{rest}")]
+    })
+}
+
+/// `server/share`; no `/path`, `./path`, `~/path`, `C:/path`.
+fn has_host(rest: &str) -> bool {
+    let host = rest.split(['/', '\\']).next().unwrap_or_default();
+    !host.is_empty() && !host.starts_with(['.', '~', '$']) && !host.contains([':', '%'])
 }
 
 /// What belongs behind `=>`, seen from the folder of the go.mod: relative where it is near,
@@ -111,6 +132,10 @@ mod tests {
             assert_eq!(folder_of(url).as_deref(), folder, "{url}");
             assert!(is_url(url));
         }
+        let share = cfg!(windows).then_some("//server/share/x");
+        assert_eq!(folder_of("file://server/share/x").as_deref(), share);
+        assert_eq!(guesses("file://srv/my%20x/"), ["/srv/my x", "./srv/my x"]);
+        assert_eq!(guesses("file:///srv/x"), [""; 0]);
         assert!(!is_url("./file:/x") && !is_url("x"));
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::super::cache::download_folder;
 use super::super::facts::Facts;
 use super::super::files::Files;
 use super::super::gather::short;
@@ -101,6 +102,8 @@ impl Look<'_> {
             }
         }
         self.facts.build_caches = found;
+        let download = download_folder(self.env);
+        self.facts.module_cache = download.map(|path| path.display().to_string());
     }
 
     fn project(&mut self, folder: &Path) {
@@ -173,7 +176,16 @@ impl Look<'_> {
             if local::is_url(&new) {
                 // One finding for the line, with the way out.
                 file.faults.retain(|(line, _)| *line != replace.line);
-                file.urls.push((replace.line, old, new));
+                let is_module =
+                    |folder: &String| self.files.is_file(&file.folder.join(folder).join("go.mod"));
+                let folder = local::folder_of(&new);
+                let folder = folder.or_else(|| local::guesses(&new).into_iter().find(is_module));
+                file.urls.push((replace.line, old, new, folder));
+                continue;
+            }
+            if !cfg!(windows) && replace.new.version.is_empty() && new.contains('\\') {
+                file.faults.retain(|(line, _)| *line != replace.line);
+                file.windows.push((replace.line, old, new));
                 continue;
             }
             if replace.error.is_some() || !replace.is_local() {
@@ -244,19 +256,28 @@ impl Look<'_> {
     }
 
     /// What `goroam vendor check` says, without a zip to compare with: as fast as modules.txt.
-    fn vendor(&mut self, folder: &Path) -> Option<(String, String)> {
+    fn vendor(&mut self, folder: &Path) -> Option<(String, String, bool)> {
         let project = vendor::Project::find(folder, self.env).ok()?;
         if !self.files.is_folder(&project.root.join("vendor")) {
             return None;
         }
         let report = vendor::check(&project, &vendor::Shelves::default()).ok()?;
-        let bad = report.findings.into_iter().find(|finding| {
-            matches!(
-                finding.code,
-                Vendored::NoModulesTxt | Vendored::Inconsistent | Vendored::PackageMissing
-            )
-        })?;
-        Some((bad.what, bad.mend))
+        let find = |codes: &[Vendored]| {
+            let mut all = report.findings.iter();
+            all.find(|finding| codes.contains(&finding.code)).cloned()
+        };
+        let refused = [
+            Vendored::NoModulesTxt,
+            Vendored::Inconsistent,
+            Vendored::PackageMissing,
+        ];
+        if let Some(bad) = find(&refused) {
+            return Some((bad.what, bad.mend, true));
+        }
+        // Of these go says nothing, and builds what was there before.
+        let old = find(&[Vendored::OutOfDate])?;
+        let what = [&old.file.unwrap_or_default(), ": ", &old.what].concat();
+        Some((what, old.mend, false))
     }
 
     fn read(&mut self, path: &Path) -> Option<String> {

@@ -18,8 +18,8 @@ pub struct Line {
 pub struct Project {
     /// go.work, where there is one, then each go.mod.
     pub files: Vec<ModuleFile>,
-    /// What is wrong with vendor/: the first thing, and the way out.
-    pub vendor: Option<(String, String)>,
+    /// What is wrong with vendor/: the first thing, the way out, and whether go refuses it.
+    pub vendor: Option<(String, String, bool)>,
     /// What it asks of go.
     pub wants: Option<Wants>,
 }
@@ -46,8 +46,11 @@ pub struct ModuleFile {
     pub folder: PathBuf,
     /// What go refuses in it, but for what is told apart: line and reason.
     pub faults: Vec<(usize, String)>,
-    /// `replace` by a URL: line, what is replaced, the URL.
-    pub urls: Vec<(usize, String, String)>,
+    /// `replace` by a URL: line, what is replaced, the URL, the folder that it means.
+    pub urls: Vec<(usize, String, String, Option<String>)>,
+    /// `replace` by a folder that is written as Windows alone reads it, elsewhere: line, what is
+    /// replaced, the folder.
+    pub windows: Vec<(usize, String, String)>,
     /// `replace` by a folder that is no module: line, what is replaced, the folder as written,
     /// what is there, is it required?
     pub missing: Vec<(usize, String, String, Stand, bool)>,

@@ -9,7 +9,8 @@ use super::local;
 use crate::model::Chain;
 
 /// Variables that are looked for, besides those that the policy manages.
-pub(in super::super) const NAMES: [&str; 3] = ["GOPROXY", "GONOSUMDB", "GONOSUMCHECK"];
+pub(in super::super) const NAMES: [&str; 4] =
+    ["GOPROXY", "GONOSUMDB", "GONOSUMCHECK", "GONOVERIFY"];
 
 /// What is to be said about values, whoever sets them.
 pub(in super::super) fn judge(facts: &Facts) -> Vec<Finding> {
@@ -53,7 +54,7 @@ fn of_value(facts: &Facts, name: &str, value: &str, place: &str) -> Option<Findi
     let says = |what: &str| format!("{name}={value} in {place} {what}");
     let (code, severity, says, why, mend) = match name {
         "GOPROXY" => return of_proxy(facts, value, place),
-        "GONOSUMDB" if value.split(',').any(|glob| glob == "*") => (
+        "GONOSUMDB" if value.split(',').any(is_all) => (
             Code::GonosumdbAll,
             Severity::Warning,
             says("switches the checksum database off for every module"),
@@ -62,7 +63,8 @@ fn of_value(facts: &Facts, name: &str, value: &str, place: &str) -> Option<Findi
                 .to_owned(),
             "name the private modules alone: GOPRIVATE=git.example.com/*",
         ),
-        "GONOSUMCHECK" => (
+        // Names that GONOSUMDB had in drafts and in advice that is older than Go 1.13.
+        "GONOSUMCHECK" | "GONOVERIFY" => (
             Code::NothingReads,
             Severity::Note,
             says("has no effect: no go command reads that variable"),
@@ -80,20 +82,31 @@ fn of_value(facts: &Facts, name: &str, value: &str, place: &str) -> Option<Findi
     ))
 }
 
+/// Does this pattern match every module (`module.MatchPrefixPatterns`)? `*/*` leaves out only
+/// those whose path has one element, which nobody can fetch.
+fn is_all(glob: &str) -> bool {
+    let mut elements = glob.trim_end_matches('/').split('/');
+    elements.all(|element| !element.is_empty() && element.bytes().all(|b| b == b'*'))
+}
+
 fn of_proxy(facts: &Facts, value: &str, place: &str) -> Option<Finding> {
     let name = "GOPROXY";
     let parts = || value.split([',', '|']).map(str::trim);
     if let Some(part) = parts().find(|part| facts.build_caches.iter().any(|known| known == part)) {
         let says = format!("GOPROXY in {place} names a go build cache, {part}");
         let why = "That is GOCACHE: compiled objects, and no module. go finds nothing there.";
-        let mend = "the module cache's download folder is a proxy: `file://$(go env \
-                    GOMODCACHE)/cache/download`";
+        let mend = match facts.module_cache.as_deref().and_then(right_form) {
+            Some(form) => {
+                format!("the module cache is a proxy: write {form} in the place of {part}")
+            }
+            None => "name the module cache's download folder in its place".to_owned(),
+        };
         let finding = Finding::new(Code::GoproxyBuildCache, Severity::Error, says, mend);
         return Some(found(finding.because(why), name, place));
     }
     // go puts https:// before what has a slash and no scheme.
     let host = parts().find(|part| {
-        ["~", "./", "../"]
+        ["~", "$", "./", "../"]
             .iter()
             .any(|start| part.starts_with(start))
     });

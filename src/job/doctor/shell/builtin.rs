@@ -1,8 +1,9 @@
 //! The commands that a shell carries out itself and that matter to variables.
 
 use super::Dialect;
-use super::evaluate::{Flow, Startup, Success};
+use super::evaluate::{Flow, MOST_TURNS, Startup, Success};
 use super::expand::glob;
+use super::start::Export;
 use super::tree::{Word, is_name};
 use super::variable::Value;
 
@@ -11,6 +12,7 @@ const MOST_TEST_WORDS: usize = 128;
 
 impl Startup<'_> {
     pub(super) fn simple(&mut self, words: &[Word], line: usize, certain: bool) -> (Success, Flow) {
+        self.assign_defaults(words, line, certain);
         let mut assignments = Vec::new();
         let mut rest = words;
         if self.dialect != Dialect::Fish {
@@ -115,9 +117,38 @@ impl Startup<'_> {
             "echo" | "printf" | "alias" | "umask" | "bindkey" if self.dialect != Dialect::Fish => {
                 Some(true)
             }
+            "go" => {
+                self.go_env_write(args, line, certain);
+                None
+            }
             name => self.call(name, args, line, certain),
         };
         (success, Flow::On)
+    }
+
+    /// `go env -w NAME=value…`: what it writes is no variable of the shell's.
+    fn go_env_write(&mut self, args: &[Word], line: usize, certain: bool) {
+        let literal = |at: usize| args.get(at).and_then(Word::literal);
+        if literal(0) != Some("env") || !matches!(literal(1), Some("-w" | "--w")) {
+            return;
+        }
+        for arg in args.iter().skip(2).take(MOST_TURNS) {
+            let named = match self.expand(arg) {
+                Value::Known(text) => text
+                    .split_once('=')
+                    .map(|(name, value)| (name.to_owned(), Some(value.to_owned()))),
+                Value::Unknown => arg.assignment().map(|(name, _, _)| (name, None)),
+            };
+            if let Some((name, value)) = named {
+                self.written.push(Export {
+                    name,
+                    value,
+                    file: self.file.as_ref().clone(),
+                    line,
+                    certain,
+                });
+            }
+        }
     }
 
     /// An `eval` within an `eval` within …: as deep as files.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::super::files::Files;
+use super::start::Export;
 use super::tree::{Command, Item, Joined, List, Word};
 use super::variable::{Function, Seen, Value, Variable};
 use super::{Dialect, fish, posix};
@@ -28,6 +29,8 @@ pub(crate) struct Startup<'f> {
     pub(crate) read: Vec<PathBuf>,
     /// Files that are there and could not be read, with why.
     pub(crate) unread: Vec<(PathBuf, String)>,
+    /// What it writes into the go env file.
+    pub(crate) written: Vec<Export>,
     pub(super) export_all: bool,
     pub(super) functions: BTreeMap<String, Function>,
     /// Within a function.
@@ -60,6 +63,7 @@ impl<'f> Startup<'f> {
             variables: BTreeMap::new(),
             read: Vec::new(),
             unread: Vec::new(),
+            written: Vec::new(),
             export_all: false,
             functions: BTreeMap::new(),
             in_call: false,

@@ -28,7 +28,9 @@ impl Startup<'_> {
                 // stays as it is.
                 Piece::Glob(c) => text.push(*c),
                 Piece::Unknown => return Value::Unknown,
-                Piece::Variable { name, otherwise } => match (self.lookup(name), otherwise) {
+                Piece::Variable {
+                    name, otherwise, ..
+                } => match (self.lookup(name), otherwise) {
                     (Some(Value::Known(value)), None) => text.push_str(&value),
                     (Some(Value::Known(value)), Some(_)) if !value.is_empty() => {
                         text.push_str(&value);
@@ -54,6 +56,26 @@ impl Startup<'_> {
             }
         }
         Value::Known(text)
+    }
+
+    /// `: ${GOPROXY:=direct}` sets it where nobody has. Only Go's: others are set elsewhere.
+    pub(super) fn assign_defaults(&mut self, words: &[Word], line: usize, certain: bool) {
+        for piece in words.iter().flat_map(|word| &word.pieces) {
+            let Piece::Variable {
+                name,
+                otherwise: Some(otherwise),
+                assigns: true,
+            } = piece
+            else {
+                continue;
+            };
+            let is_set = !matches!(self.lookup(name), None | Some(Value::Known(_)))
+                || self.known(name).is_some_and(|value| !value.is_empty());
+            if is_of_go(name) && !is_set {
+                let value = self.expand(otherwise);
+                self.assign(name, value, line, certain);
+            }
+        }
     }
 
     /// The words that a word becomes in a `for`: a pattern in its last part is looked up.

@@ -322,6 +322,7 @@ impl Parser {
                     word.pieces.push(Piece::Variable {
                         name: "HOME".to_owned(),
                         otherwise: None,
+                        assigns: false,
                     });
                 }
                 c => {
@@ -393,6 +394,7 @@ impl Parser {
         Piece::Variable {
             name,
             otherwise: None,
+            assigns: false,
         }
     }
 

@@ -28,7 +28,7 @@ mod odd_tests;
 mod tests;
 
 pub(super) use evaluate::Startup;
-pub(super) use start::starts;
+pub(super) use start::{Export, starts};
 pub(super) use universal::universal;
 
 /// Whose files they are.

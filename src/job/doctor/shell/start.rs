@@ -30,6 +30,8 @@ pub(crate) struct Start {
     /// The shell's name as in `$SHELL`; empty: every login, whatever the shell.
     pub(crate) shell: &'static str,
     pub(crate) exports: Vec<Export>,
+    /// By `go env -w`.
+    pub(crate) written: Vec<Export>,
     pub(crate) read: Vec<PathBuf>,
     pub(crate) unread: Vec<(PathBuf, String)>,
 }
@@ -69,6 +71,7 @@ pub(crate) fn starts(
         reaches,
         shell,
         exports: startup.exports(names),
+        written: startup.written,
         read: startup.read,
         unread: startup.unread,
     };
@@ -83,6 +86,14 @@ pub(crate) fn starts(
         ".xsession",
     ] {
         desktop.file(&home.join(name));
+    }
+    let config = env
+        .path("XDG_CONFIG_HOME")
+        .unwrap_or_else(|| home.join(".config"));
+    for path in files.list(&config.join("plasma-workspace/env")) {
+        if path.extension().is_some_and(|extension| extension == "sh") {
+            desktop.file(&path);
+        }
     }
 
     let mut login = new(Dialect::Bash);

@@ -59,6 +59,10 @@ fn bash_lines_as_people_write_them() {
         ("GOPROXY=off\nexport GOPROXY", "off@1"),
         ("export GOPROXY\nGOPROXY=off", "off@2"),
         ("declare -x GOPROXY=off", "off@1"),
+        (": ${GOPROXY:=off}\nexport GOPROXY", "off@1"),
+        (": \"${GOPROXY:=off}\"; export GOPROXY", "off@1"),
+        ("GOPROXY=on; : ${GOPROXY:=off}; export GOPROXY", "on@1"),
+        (": ${GOPROXY:-off}\nexport GOPROXY", ""),
         ("typeset -gx GOPROXY='off'", "off@1"),
         (
             "export GOSUMDB=x GOPROXY=\"https://a,direct\"",

@@ -77,6 +77,8 @@ pub(super) enum Piece {
     Variable {
         name: String,
         otherwise: Option<Word>,
+        /// `${NAME:=word}`: and is its value from then on.
+        assigns: bool,
     },
     /// A command's output, arithmetic: known only when it runs.
     Unknown,

@@ -87,6 +87,7 @@ pub(super) fn word(cursor: &mut Cursor) -> Option<Word> {
                 word.pieces.push(Piece::Variable {
                     name: "HOME".to_owned(),
                     otherwise: None,
+                    assigns: false,
                 });
             }
             c => {
@@ -223,6 +224,7 @@ fn expansion(cursor: &mut Cursor, depth: usize) -> Piece {
             Piece::Variable {
                 name,
                 otherwise: None,
+                assigns: false,
             }
         }
         Some('-') => {
@@ -230,6 +232,7 @@ fn expansion(cursor: &mut Cursor, depth: usize) -> Piece {
             Piece::Variable {
                 name: "-".to_owned(),
                 otherwise: None,
+                assigns: false,
             }
         }
         // A function's argument.
@@ -238,6 +241,7 @@ fn expansion(cursor: &mut Cursor, depth: usize) -> Piece {
             Piece::Variable {
                 name: c.to_string(),
                 otherwise: None,
+                assigns: false,
             }
         }
         Some('0' | '?' | '#' | '@' | '*' | '!' | '$') => {
@@ -269,6 +273,7 @@ fn braces(cursor: &mut Cursor, depth: usize) -> Piece {
         return Piece::Variable {
             name,
             otherwise: None,
+            assigns: false,
         };
     }
     if !is_parameter || depth >= DEEPEST {
@@ -277,7 +282,7 @@ fn braces(cursor: &mut Cursor, depth: usize) -> Piece {
     }
     // `:-` and `:=` stand in for an empty value too; go takes empty for unset, so `-` and `=`
     // are the same here.
-    for operator in [":-", ":=", "-", "="] {
+    for (operator, assigns) in [(":-", false), (":=", true), ("-", false), ("=", true)] {
         if cursor.eat(operator) {
             let mut otherwise = Word::default();
             while let Some(c) = cursor.peek() {
@@ -287,6 +292,7 @@ fn braces(cursor: &mut Cursor, depth: usize) -> Piece {
                         return Piece::Variable {
                             name,
                             otherwise: Some(otherwise),
+                            assigns,
                         };
                     }
                     '\'' => {

@@ -88,9 +88,7 @@ fn says<'a>(
         (_, Some(version)) => form::is_version(&version),
     };
     let is_search = |before: &str| before.starts_with(settings::SEARCHED);
-    let goes_own = |before: &str| {
-        matches!(lead, Lead::Go | Lead::Chain) || is_named(before) || is_search(before)
-    };
+    let goes_own = |before: &str| lead == Lead::Go || is_named(before) || is_search(before);
     for part in form::parts(body) {
         let before = before(part);
         if let Some((url, error)) = form::request(part) {
@@ -109,10 +107,12 @@ fn says<'a>(
         let before = before(part);
         // Sentences that are go's alone.
         if let Some(class) = settings::of(part, said.proxies) {
-            let own = goes_own(before) || before.is_empty() || vcs::is_run(body);
+            let at_start = before.is_empty() || lead == Lead::Chain;
+            let own = goes_own(before) || at_start || vcs::is_run(body);
             return own.then(|| (class, settings::base_of(part), before));
         }
-        let own = goes_own(before) || words::is_of_a_zip(part) && before.is_empty();
+        let at_start = before.is_empty() || lead == Lead::Chain;
+        let own = goes_own(before) || words::is_of_a_zip(part) && at_start;
         let class = sums::of(part, behind).or_else(|| words::bare(part));
         if let Some(class) = class.filter(|_| own) {
             return Some((class, None, before));

@@ -31,7 +31,7 @@ impl Group {
     pub(in super::super) fn spawn(mut command: Command) -> io::Result<Group> {
         command.process_group(0);
         #[cfg(target_os = "linux")]
-        end_with_us(&mut command);
+        crate::gocmd::end_with_us(&mut command, libc::SIGTERM);
         // Not waited for through this handle: it would not tell of stops.
         let child = command.spawn()?;
         let leader = libc::pid_t::try_from(child.id()).map_err(io::Error::other)?;
@@ -135,17 +135,4 @@ fn members_alive(leader: libc::pid_t) -> usize {
     // SAFETY: kill takes numbers only; signal 0 asks whether there is anybody. A dead leader
     // that has not been collected does not count for macOS (EPERM), so this ends.
     usize::from(unsafe { libc::kill(-leader, 0) } == 0)
-}
-
-/// If goroam is killed outright, nobody would watch the command any longer: a hung one would
-/// keep go's locks for ever.
-#[cfg(target_os = "linux")]
-fn end_with_us(command: &mut Command) {
-    let tie = || {
-        // SAFETY: prctl with PR_SET_PDEATHSIG takes a number.
-        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) };
-        Ok(())
-    };
-    // SAFETY: the closure only makes one system call, which is safe between fork and exec.
-    unsafe { command.pre_exec(tie) };
 }

@@ -1,16 +1,13 @@
 //! A job object, which the command and all that it starts are in.
 
 use std::io;
-use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+use std::os::windows::io::AsHandle;
 use std::process::{Child, ChildStderr, ChildStdout, Command};
 use std::time::{Duration, Instant};
 
-use windows_sys::Win32::System::JobObjects::{
-    AssignProcessToJobObject, CreateJobObjectW, TerminateJobObject,
-};
-
 use super::super::classify::Exit;
 use super::Change;
+use crate::gocmd::JobObject;
 
 /// How long ended processes may take to go away.
 const LEAVE: Duration = Duration::from_secs(2);
@@ -20,31 +17,26 @@ const PACE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(in super::super) struct Group {
     child: Child,
-    job: OwnedHandle,
+    /// `None` when it has been let go of.
+    job: Option<JobObject>,
 }
 
 impl Group {
-    /// Starts the command in a job of its own. What it starts before it is in the job (some
-    /// microseconds) is not ended with it.
+    /// Starts the command in a job of its own.
     ///
     /// # Errors
     /// When it cannot be started: `NotFound`, or another reason.
     pub(in super::super) fn spawn(
         mut command: Command,
     ) -> io::Result<(Group, Option<ChildStdout>, ChildStderr)> {
-        // SAFETY: no attributes and no name: both pointers may be null.
-        let job = unsafe { CreateJobObjectW(std::ptr::null(), std::ptr::null()) };
-        if job.is_null() {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the handle has just been made and belongs to nobody else.
-        let job = unsafe { OwnedHandle::from_raw_handle(job) };
+        let job = JobObject::new()?;
         let mut child = command.spawn()?;
-        // SAFETY: both handles are open as long as their owners live. In a job that allows no
-        // nesting (before Windows 8) this fails, and then only the command itself is ended.
-        unsafe { AssignProcessToJobObject(job.as_raw_handle(), child.as_raw_handle()) };
+        // In a job that allows no nesting (before Windows 8) this fails, and then only the
+        // command itself is ended.
+        drop(job.take_in(child.as_handle()));
         let stdout = child.stdout.take();
         let stderr = child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let job = Some(job);
         Ok((Group { child, job }, stdout, stderr))
     }
 
@@ -63,8 +55,9 @@ impl Group {
 
     /// Ends every member. There is no way to ask first that a go would hear.
     pub(in super::super) async fn kill(&mut self) {
-        // SAFETY: the handle is open as long as `job` lives.
-        unsafe { TerminateJobObject(self.job.as_raw_handle(), 1) };
+        if let Some(job) = &self.job {
+            job.end();
+        }
         drop(self.child.kill());
         let end = Instant::now() + LEAVE;
         while self.look().is_none() && Instant::now() < end {
@@ -72,8 +65,12 @@ impl Group {
         }
     }
 
-    /// The exit code of the command, which has ended.
+    /// The exit code of the command, which has ended. What it has left at work in the background
+    /// goes on; until here all of it would have ended with us.
     pub(in super::super) fn end(&mut self) -> Exit {
+        if let Some(job) = self.job.take() {
+            job.release();
+        }
         let status = self.child.try_wait().ok().flatten();
         Exit::Code(status.and_then(|status| status.code()).unwrap_or(1))
     }

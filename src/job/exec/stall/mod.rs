@@ -11,21 +11,27 @@ mod diag;
 mod judge;
 #[cfg(target_os = "linux")]
 mod linux;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 mod other;
 #[cfg(target_os = "linux")]
 mod process;
 mod sample;
+#[cfg(windows)]
+mod snapshot;
 #[cfg(target_os = "linux")]
 mod table;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mod tree;
+#[cfg(windows)]
+mod windows;
 
 pub use judge::{Judge, Limits, Stuck, What};
 #[cfg(target_os = "linux")]
 pub(super) use linux::Look;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 pub(super) use other::Look;
 #[cfg(target_os = "linux")]
 pub(super) use process::processes;
 pub use sample::{Sample, Socket, State};
+#[cfg(windows)]
+pub(super) use windows::Look;

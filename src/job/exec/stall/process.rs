@@ -4,32 +4,10 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use super::tree::Process;
+
 /// More processes than any machine for builds has; what is behind that is not looked at.
 const MOST: usize = 100_000;
-
-/// One process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) struct Process {
-    /// Its number.
-    pub(in super::super) pid: i32,
-    /// Its program's name, at most 15 bytes.
-    pub(super) name: String,
-    /// `R`, `S`, `D`, `T`, `t`, `Z` ….
-    pub(super) state: u8,
-    /// Who started it, or looks after it since that one is gone.
-    pub(super) parent: i32,
-    /// Its process group.
-    pub(in super::super) group: i32,
-    /// Its CPU time, and that of its children that it has collected.
-    pub(super) cpu: Duration,
-}
-
-impl Process {
-    /// It has ended, and waits to be collected.
-    pub(in super::super) fn is_dead(&self) -> bool {
-        matches!(self.state, b'Z' | b'X')
-    }
-}
 
 /// All of them.
 ///

@@ -8,7 +8,8 @@ use std::time::Duration;
 pub struct Sample {
     /// When, since the start.
     pub at: Duration,
-    /// Bytes of output that have been seen so far.
+    /// Bytes of output that have been seen so far, with those that its processes have moved
+    /// otherwise where the system counts them for processes, not for sockets (Windows).
     pub output: u64,
     /// CPU time of all its processes so far.
     pub cpu: Duration,

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::process::Process;
-
 /// What go starts to fetch a module from where it is developed (cmd/go/internal/modfetch/codehost).
 const VCS: [&str; 5] = ["git", "hg", "svn", "fossil", "bzr"];
 /// git runs `GIT_SSH_COMMAND`, which go sets, through one.
@@ -13,6 +11,30 @@ const SHELLS: [&str; 4] = ["sh", "bash", "dash", "ash"];
 const FILTERS: [&str; 12] = [
     "tee", "cat", "grep", "sed", "awk", "gawk", "mawk", "head", "tail", "sort", "tr", "ts",
 ];
+
+/// One process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) struct Process {
+    /// Its number.
+    pub(in super::super) pid: i32,
+    /// Its program's name, at most 15 bytes.
+    pub(super) name: String,
+    /// `R`, `S`, `D`, `T`, `t`, `Z` ….
+    pub(super) state: u8,
+    /// Who started it, or looks after it since that one is gone.
+    pub(super) parent: i32,
+    /// Its process group.
+    pub(in super::super) group: i32,
+    /// Its CPU time, and that of its children that it has collected.
+    pub(super) cpu: Duration,
+}
+
+impl Process {
+    /// It has ended, and waits to be collected.
+    pub(in super::super) fn is_dead(&self) -> bool {
+        matches!(self.state, b'Z' | b'X')
+    }
+}
 
 /// The command's processes: its leader and all that descend from it. What was started in the
 /// background and left alone belongs to nobody here.
