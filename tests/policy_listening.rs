@@ -11,6 +11,7 @@
 mod go;
 
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -73,6 +74,8 @@ fn a_proxy_on_this_machine_is_used_while_it_listens() {
     let home = tempfile::tempdir().unwrap();
     let config = home.path().join("goroam.toml");
     std::fs::write(&config, POLICY).unwrap();
+    // A policy that others may write to is refused, which the umask could make of it.
+    std::fs::set_permissions(&config, std::fs::Permissions::from_mode(0o600)).unwrap();
     // A module proxy is a tree of files behind any web server (`go help goproxy`).
     let versions = home.path().join("proxy/a.test/b/@v");
     std::fs::create_dir_all(&versions).unwrap();

@@ -1,8 +1,8 @@
 //! Commits just the pinned paths, whatever else is staged.
 
 use super::error::Error;
-use super::git::pieces;
-use super::present::{Change, OwnIndex, changes, told, with};
+use super::git::{pieces, with};
+use super::present::{Change, OwnIndex, changes, told};
 use super::repo::Repo;
 
 /// What git has in its folder while something is under way that the next commit would end.

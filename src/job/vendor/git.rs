@@ -317,6 +317,12 @@ fn take(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// A command with paths behind it.
+pub(super) fn with(args: &[&str], paths: &[String]) -> Vec<String> {
+    let args = args.iter().map(|arg| (*arg).to_owned());
+    args.chain(paths.iter().cloned()).collect()
+}
+
 /// The pieces of a `-z` listing, to be shown or compared.
 pub(super) fn pieces(out: &[u8]) -> Vec<String> {
     raw_pieces(out)

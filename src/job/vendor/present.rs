@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
-use super::git::{Git, pieces};
+use super::git::{Git, pieces, with};
 use super::repo::Repo;
 
 /// Files that are named; the others are counted.
@@ -210,12 +210,6 @@ pub(super) fn told(changes: &[Change]) -> String {
         out.push_str(&format!("\n  and {} more", changes.len() - MOST_NAMED));
     }
     out
-}
-
-/// A command with paths behind it.
-pub(super) fn with(args: &[&str], paths: &[String]) -> Vec<String> {
-    let args = args.iter().map(|arg| (*arg).to_owned());
-    args.chain(paths.iter().cloned()).collect()
 }
 
 /// `vendor/`, `go.mod` and so on, as a user would write them in the project's folder.

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use super::facts::Kind;
-use super::git::Git;
-use super::present::with;
+use super::git::{Git, with};
 use super::project::{Project, members, read_text};
 use crate::environment::Environment;
 use crate::gomod::go_work::{self, GoWork};

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::check::Report;
 use super::error::Error;
-use super::git::pieces;
+use super::git::{pieces, with};
 use super::journal::Desk;
-use super::present::{Change, OwnIndex, changes, present, shown, told, with};
+use super::present::{Change, OwnIndex, changes, present, shown, told};
 use super::project::Project;
 use super::repo::Repo;
 
