@@ -36,6 +36,12 @@ pub(crate) struct Start {
     pub(crate) unread: Vec<(PathBuf, String)>,
 }
 
+/// Its beginning is what `case "$OSTYPE" in darwin*)` looks at.
+const OSTYPE: &str = match cfg!(target_os = "macos") {
+    true => "darwin24",
+    false => "linux-gnu",
+};
+
 /// All ways in which a user's shells start.
 pub(crate) fn starts(
     files: &dyn Files,
@@ -57,10 +63,12 @@ pub(crate) fn starts(
             Dialect::Bash => startup
                 .given("BASH", "/bin/bash")
                 .given("BASH_VERSION", "5")
+                .given("OSTYPE", OSTYPE)
                 .given("-", "himBHs")
                 .given("PS1", "$ "),
             Dialect::Zsh => startup
                 .given("ZSH_VERSION", "5")
+                .given("OSTYPE", OSTYPE)
                 .given("-", "569XZilms")
                 .given("PS1", "% "),
             Dialect::Fish => startup.given("FISH_VERSION", "3"),
