@@ -6,21 +6,10 @@ use std::path::{Path, PathBuf};
 use super::super::files::Files;
 use super::Dialect;
 use super::evaluate::Startup;
+use super::export::Export;
 use super::variable::{Value, Variable};
 use crate::environment::Environment;
 use crate::model::order;
-
-/// A variable that a shell exports, and the line that sets it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Export {
-    pub(crate) name: String,
-    /// `None`: known only when it runs.
-    pub(crate) value: Option<String>,
-    pub(crate) file: PathBuf,
-    pub(crate) line: usize,
-    /// No condition that could not be told.
-    pub(crate) certain: bool,
-}
 
 /// One way to start.
 #[derive(Debug)]

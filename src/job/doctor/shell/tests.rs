@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::super::files::Table;
-use super::start::Export;
+use super::export::Export;
 use super::{Dialect, Startup, starts};
 use crate::environment::Environment;
 
