@@ -355,13 +355,24 @@ fn go_dies_with_us_when_we_are_killed_outright() {
     let Some(desk) = Desk::new(go::VERSIONS[2]) else {
         return;
     };
-    let mut command = desk.exec(&serve(hold), "--tiers proxy", DOWNLOAD);
+    let exec = desk.exec(&serve(hold), "--tiers proxy", DOWNLOAD);
+    let add = desk.user.goroam("mirror add example.com/m@v1.1.0");
+    let mut add = add.command();
+    let variables = exec.get_envs().filter(|(name, _)| *name != "GOFLAGS");
+    add.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+    for command in [exec, add] {
+        go_ends_with(command);
+    }
+}
+
+fn go_ends_with(mut command: Command) {
     command.process_group(0).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     let own = child.id();
     let go_of = |parent: u32| {
         let out = Command::new("pgrep")
-            .args(["-P", &parent.to_string()])
+            // Not the `go env` that comes before.
+            .args(["-P", &parent.to_string(), "-f", "mod download"])
             .output()
             .unwrap();
         String::from_utf8(out.stdout)

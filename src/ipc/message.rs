@@ -91,6 +91,8 @@ pub async fn read_line(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{Request, RequestError, read_line};
     use crate::agent::Command;
 
@@ -131,5 +133,21 @@ mod tests {
         let line = read_line(&mut text, 8).await.unwrap();
         assert_eq!(line, Some(b"rest".to_vec()));
         assert_eq!(read_line(&mut text, 8).await.unwrap(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_makes_it_panic(
+            line in proptest::collection::vec(any::<u8>(), 0..80),
+            at in 0..60_usize,
+            byte in any::<u8>(),
+        ) {
+            let _ = Request::parse(&line);
+            let mut near = br#"{"goroam":1,"command":{"verb":"use","profile":"x"}}"#.to_vec();
+            if let Some(place) = near.get_mut(at) {
+                *place = byte;
+            }
+            let _ = Request::parse(&near);
+        }
     }
 }

@@ -50,6 +50,8 @@ impl fmt::Debug for EnvText {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::EnvText;
 
     fn text(bytes: &[u8]) -> EnvText {
@@ -89,5 +91,22 @@ mod tests {
             !shown.contains("s3cret") && shown.contains("joe"),
             "{shown}"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_has_a_value_whatever_the_bytes(
+            bytes in proptest::collection::vec(
+                prop_oneof![Just(b'\n'), Just(b'='), Just(b'A'), Just(b'\r'), any::<u8>()],
+                0..60,
+            )
+        ) {
+            let text = EnvText(bytes);
+            let readable = std::str::from_utf8(&text.0).is_ok();
+            for name in text.names() {
+                prop_assert!(text.get(name).is_some() || !readable);
+                prop_assert!(name.starts_with(|c: char| c.is_ascii_uppercase()));
+            }
+        }
     }
 }

@@ -163,6 +163,8 @@ fn shown_element(element: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::mask;
 
     #[test]
@@ -264,5 +266,17 @@ mod tests {
         assert!(!super::has_credentials(
             "https://host/@v/list git.corp.example/a@v1.0.0"
         ));
+    }
+
+    proptest! {
+        /// What it is given comes from strangers: go's and git's words, servers' answers.
+        #[test]
+        fn no_text_makes_it_panic_and_a_blot_is_as_long_as_the_text(
+            text in "(://|@|:|/|,|\\||[ab]|s3cret|[0-9]|\\[|\\]|%|\\n| |é|https?){0,24}"
+        ) {
+            let _ = mask(&text);
+            prop_assert_eq!(super::blot(&text).len(), text.len());
+            let _ = super::has_credentials(&text);
+        }
     }
 }

@@ -84,13 +84,14 @@ def tls(lab, cert, serve, direct=False, protocol=None, client=False):
 
     def context(name):
         if name not in contexts:
-            contexts[name] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            contexts[name].load_cert_chain(lab / "ca" / f"{name}.crt", lab / "ca" / f"{name}.key")
+            made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            made.load_cert_chain(lab / "ca" / f"{name}.crt", lab / "ca" / f"{name}.key")
             if protocol:
-                contexts[name].set_alpn_protocols([protocol])
+                made.set_alpn_protocols([protocol])
             if client:
-                contexts[name].verify_mode = ssl.CERT_REQUIRED
-                contexts[name].load_verify_locations(lab / "ca/lab.pem")
+                made.verify_mode = ssl.CERT_REQUIRED
+                made.load_verify_locations(lab / "ca/lab.pem")
+            contexts[name] = made  # whole: another thread may take it at once
         return contexts[name]
 
     def wrapped(c):

@@ -129,6 +129,14 @@ pub(crate) const FAULTS: &[Fault] = &[
         &["stalled"],
         Limit::Stall,
     ),
+    // One byte at a time, ten a second: always something, and never done.
+    saved(
+        "trickle",
+        "home",
+        |lab| proxy(lab, "drip:10"),
+        &["stalled"],
+        Limit::Stall,
+    ),
     saved(
         "reset",
         "home",

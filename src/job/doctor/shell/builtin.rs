@@ -3,7 +3,7 @@
 use super::Dialect;
 use super::evaluate::{Flow, MOST_TURNS, Startup, Success};
 use super::expand::glob;
-use super::start::Export;
+use super::export::Export;
 use super::tree::{Word, is_name};
 use super::variable::Value;
 

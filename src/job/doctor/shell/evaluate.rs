@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::super::files::Files;
-use super::start::Export;
+use super::export::Export;
 use super::tree::{Command, Item, Joined, List, Word};
 use super::variable::{Function, Seen, Value, Variable};
 use super::{Dialect, fish, posix};

@@ -10,6 +10,7 @@ mod call;
 mod cursor;
 mod evaluate;
 mod expand;
+mod export;
 mod fish;
 mod posix;
 mod redirect;
@@ -28,7 +29,8 @@ mod odd_tests;
 mod tests;
 
 pub(super) use evaluate::Startup;
-pub(super) use start::{Export, starts};
+pub(super) use export::Export;
+pub(super) use start::starts;
 pub(super) use universal::universal;
 
 /// Whose files they are.

@@ -6,21 +6,10 @@ use std::path::{Path, PathBuf};
 use super::super::files::Files;
 use super::Dialect;
 use super::evaluate::Startup;
+use super::export::Export;
 use super::variable::{Value, Variable};
 use crate::environment::Environment;
 use crate::model::order;
-
-/// A variable that a shell exports, and the line that sets it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Export {
-    pub(crate) name: String,
-    /// `None`: known only when it runs.
-    pub(crate) value: Option<String>,
-    pub(crate) file: PathBuf,
-    pub(crate) line: usize,
-    /// No condition that could not be told.
-    pub(crate) certain: bool,
-}
 
 /// One way to start.
 #[derive(Debug)]
@@ -35,6 +24,12 @@ pub(crate) struct Start {
     pub(crate) read: Vec<PathBuf>,
     pub(crate) unread: Vec<(PathBuf, String)>,
 }
+
+/// Its beginning is what `case "$OSTYPE" in darwin*)` looks at.
+const OSTYPE: &str = match cfg!(target_os = "macos") {
+    true => "darwin24",
+    false => "linux-gnu",
+};
 
 /// All ways in which a user's shells start.
 pub(crate) fn starts(
@@ -57,10 +52,12 @@ pub(crate) fn starts(
             Dialect::Bash => startup
                 .given("BASH", "/bin/bash")
                 .given("BASH_VERSION", "5")
+                .given("OSTYPE", OSTYPE)
                 .given("-", "himBHs")
                 .given("PS1", "$ "),
             Dialect::Zsh => startup
                 .given("ZSH_VERSION", "5")
+                .given("OSTYPE", OSTYPE)
                 .given("-", "569XZilms")
                 .given("PS1", "% "),
             Dialect::Fish => startup.given("FISH_VERSION", "3"),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::super::files::Table;
-use super::start::Export;
+use super::export::Export;
 use super::{Dialect, Startup, starts};
 use crate::environment::Environment;
 
@@ -361,4 +361,30 @@ fn loops_in_loops_and_files_in_files_come_to_an_end() {
     }
     // Without bounds it would be years.
     assert!(began.elapsed() < std::time::Duration::from_secs(60));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn lines_for_another_system_are_not_this_ones() {
+    for (text, found) in [
+        (
+            "case \"$(uname)\" in Darwin) export GOPROXY=mac;; Linux) export GOPROXY=lin;; esac",
+            "lin@1",
+        ),
+        (
+            "if [[ `uname -s` == Darwin ]]; then\nexport GOPROXY=mac\nfi",
+            "",
+        ),
+        ("[ \"$(uname -s)\" = Linux ] && export GOPROXY=lin", "lin@1"),
+        (
+            "case $OSTYPE in darwin*) export GOPROXY=mac;; linux*) export GOPROXY=lin;; esac",
+            "lin@1",
+        ),
+        (
+            "if [ \"$(uname -m)\" = arm64 ]; then export GOPROXY=arm; fi",
+            "arm@1 (may)",
+        ),
+    ] {
+        assert_eq!(bash(text), found, "{text}");
+    }
 }

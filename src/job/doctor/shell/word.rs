@@ -192,8 +192,18 @@ pub(super) fn double(cursor: &mut Cursor, word: &mut Word, depth: usize) {
     }
 }
 
+/// The one command whose output is known: files for several systems ask it.
+const UNAME: [&str; 4] = ["$(uname)", "$(uname -s)", "`uname`", "`uname -s`"];
+const SYSTEM: &str = match cfg!(target_os = "macos") {
+    true => "Darwin",
+    false => "Linux",
+};
+
 /// `$…` or a command in back quotes.
 fn expansion(cursor: &mut Cursor, depth: usize) -> Piece {
+    if UNAME.iter().any(|command| cursor.eat(command)) {
+        return Piece::Text(SYSTEM.to_owned());
+    }
     if cursor.eat("`") {
         while let Some(c) = cursor.next() {
             match c {
