@@ -142,7 +142,7 @@ async fn each_limit_ends_its_own_phase() {
             1900,
             Phase::Body,
             format!(
-                "the answer of 127.0.0.1:{} does not end in 1900 ms",
+                "the answer of 127.0.0.1:{} does not end in 1.9 s",
                 drip.port
             ),
         ),
