@@ -39,9 +39,9 @@ pub(super) fn misstatements(
         };
         let asked = at_least(go, "1.21") || any && at_least(go, "1.17");
         if let Some(what) = language(listed, holding, asked) {
-            let code = match holding.from {
-                From::Folder(_) => Code::OutOfDate,
-                _ => Code::Misstated,
+            let code = match matches!(holding.from, From::Folder(_)) {
+                true => Code::OutOfDate,
+                false => Code::Misstated,
             };
             add(code, listed, what);
         }
