@@ -167,6 +167,18 @@ pub(super) struct Change {
     pub(super) path: String,
 }
 
+impl Change {
+    /// What git says with `-z --name-status`.
+    pub(super) fn all(out: &[u8]) -> Vec<Change> {
+        let out = pieces(out);
+        let pairs = out.chunks_exact(2).map(|pair| Change {
+            letter: pair[0].chars().next().unwrap_or('M'),
+            path: pair[1].clone(),
+        });
+        pairs.collect()
+    }
+}
+
 /// How the pinned paths of one tree differ from another.
 ///
 /// # Errors
@@ -187,12 +199,7 @@ pub(super) fn changes(
         to,
         "--",
     ];
-    let out = pieces(&repo.git.run(&with(&args, paths))?);
-    let pairs = out.chunks_exact(2).map(|pair| Change {
-        letter: pair[0].chars().next().unwrap_or('M'),
-        path: pair[1].clone(),
-    });
-    Ok(pairs.collect())
+    Ok(Change::all(&repo.git.run(&with(&args, paths))?))
 }
 
 /// The changes in words, the first of them by name.

@@ -231,12 +231,7 @@ fn staged(repo: &Repo, base: &str, paths: &[String]) -> Result<Vec<Change>, Erro
         base,
         "--",
     ];
-    let out = pieces(&repo.git.run(&with(&args, paths))?);
-    let pairs = out.chunks_exact(2).map(|pair| Change {
-        letter: pair[0].chars().next().unwrap_or('M'),
-        path: pair[1].clone(),
-    });
-    Ok(pairs.collect())
+    Ok(Change::all(&repo.git.run(&with(&args, paths))?))
 }
 
 fn dirty_error(repo: &Repo, paths: &[String], dirty: &[Change], staged: &[Change]) -> Error {
