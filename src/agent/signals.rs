@@ -100,6 +100,7 @@ mod os {
         }
 
         /// No program takes over a process here.
+        #[allow(clippy::unused_async, reason = "it has to wait on Unix")]
         pub(crate) async fn hand_over(self) -> bool {
             false
         }
