@@ -157,7 +157,11 @@ mod tests {
         let own = stream.local_addr().unwrap();
         let found = connections().unwrap();
         let found = found.iter().find(|row| row.local == own).unwrap();
-        assert_eq!((found.remote, found.owner), (address, std::process::id()));
+        assert_eq!(found.remote, address);
+        // Wine knows the owners of other processes' sockets only.
+        if std::env::var_os("WINEPREFIX").is_none() {
+            assert_eq!(found.owner, std::process::id());
+        }
         let found = listeners().unwrap();
         assert!(found.iter().any(|row| row.local == address));
     }
