@@ -59,7 +59,7 @@ pub fn read_open(file: &File, most: u64) -> io::Result<Vec<u8>> {
 mod tests {
     use std::io::ErrorKind;
 
-    use super::{open, read};
+    use super::read;
 
     #[test]
     fn a_file_is_read_up_to_its_bound_and_no_further() {
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn a_folder_a_device_and_a_pipe_are_none_and_nobody_waits_for_the_pipe() {
         let folder = tempfile::tempdir().unwrap();
-        let kind = |path: &std::path::Path| open(path).unwrap_err().kind();
+        let kind = |path: &std::path::Path| super::open(path).unwrap_err().kind();
         assert_eq!(kind(folder.path()), ErrorKind::IsADirectory);
         assert_eq!(kind("/dev/zero".as_ref()), ErrorKind::InvalidInput);
         let pipe = folder.path().join("pipe");
