@@ -250,7 +250,12 @@ impl Session {
         let occasion = self.occasion(Cause::Asked);
         let began = occasion.began;
         let ready = round(self.input(occasion)?, false).await?;
-        let summary = explain::because(&ready.decision, &ready.input.snapshot, &ready.seen);
+        let summary = explain::because(
+            &ready.decision,
+            &self.loaded.policy,
+            &ready.input.snapshot,
+            &ready.seen,
+        );
         Ok(WhyReport {
             from: self.from(&ready.decision),
             decision: ready.decision,
