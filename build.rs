@@ -1,7 +1,8 @@
 //! Gives goroam-tray.exe its icon, its version and its manifest (packaging/windows): a COFF
 //! object with a `.rsrc` section, which every linker for Windows takes. Written here, for a
-//! resource compiler (windres, rc.exe) is not wherever Rust builds for Windows. Does nothing
-//! elsewhere.
+//! resource compiler (windres, rc.exe) is not wherever Rust builds for Windows.
+//!
+//! On Linux it leaves a table out of the release's programs.
 
 // This is how a build script speaks to cargo.
 #![allow(clippy::print_stdout)]
@@ -16,6 +17,11 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=packaging/windows");
     let var = |name: &str| std::env::var(name).unwrap_or_default();
+    if var("CARGO_CFG_TARGET_OS") == "linux" && var("PROFILE") == "release" {
+        // The index for unwinding, 100 KB: with `panic = "abort"` nobody unwinds, and without
+        // symbols nobody could read a backtrace. GNU's linker, LLVM's and mold all know it.
+        println!("cargo::rustc-link-arg-bins=-Wl,--no-eh-frame-hdr");
+    }
     if var("CARGO_CFG_TARGET_OS") != "windows" || var("CARGO_FEATURE_TRAY").is_empty() {
         return Ok(());
     }

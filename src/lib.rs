@@ -3,7 +3,8 @@
 //! The floors, from the ground up; a room imports only from floors below its own
 //! (`tests/architecture.rs` holds that):
 //!
-//! 1. [`model`], and the bare tools [`environment`], [`paths`], [`bounded`], [`gosum`], [`telemetry`]
+//! 1. [`model`], [`gosum`], [`gomod`], and the bare tools [`environment`], [`paths`],
+//!    [`bounded`], [`telemetry`]: words, Go's own formats
 //! 2. [`policy`], [`probe`], [`watch`]: three wings, none knows another
 //! 3. [`plan`]: what is to be written
 //! 4. [`gocmd`], [`state`]: hands

@@ -145,3 +145,38 @@ fn a_killed_import_leaves_a_mirror_in_order_and_the_next_one_goes_on() {
     assert_eq!(verified.code, 0, "{}", verified.out);
     assert_eq!(content(&there), content(&scene.mirror()));
 }
+
+#[test]
+fn an_import_that_finds_no_room_names_the_file_that_has_none_and_leaves_nothing() {
+    let Some(scene) = Scene::set(SOME) else {
+        return;
+    };
+    let (archive, there) = (scene.path("modules.tar"), scene.path("there"));
+    scene.export(&archive);
+    let goroam = scene.owner.goroam_command(&scene.go, scene.folder.path());
+    // No file may be longer than a few KB, which is how a full disk looks to whoever writes.
+    let limited = "trap '' XFSZ; ulimit -f 4; exec \"$@\"";
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", limited, "sh"])
+        .arg(goroam.get_program())
+        .args(goroam.get_args())
+        .args(["mirror", "--mirror"])
+        .arg(&there)
+        .arg("import")
+        .arg(&archive);
+    for (name, value) in goroam.get_envs() {
+        if let Some(value) = value {
+            command.env(name, value);
+        }
+    }
+    let done = command.output().unwrap();
+    let told = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(1), "{told}");
+    let place = there.join(".goroam/import");
+    assert!(told.contains(&place.display().to_string()), "{told}");
+    assert!(!told.contains("modules.tar"), "{told}");
+    assert!(!place.exists());
+    let said = scene.import(&archive, &there);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+}

@@ -83,7 +83,7 @@ impl Session {
         let took = millis(visible.saturating_duration_since(input.began));
         ms.insert("all".to_owned(), took);
 
-        let why = explain::because(&decision, &input.snapshot, &seen);
+        let why = explain::because(&decision, &self.loaded.policy, &input.snapshot, &seen);
         let now = clock::now();
         let report: Vec<Observation> = seen.into_values().map(|seen| seen.observation).collect();
         if dry_run {

@@ -255,7 +255,12 @@ impl Session {
         let occasion = self.occasion(Cause::Asked);
         let began = occasion.began;
         let ready = round(self.input(occasion)?, false).await?;
-        let summary = explain::because(&ready.decision, &ready.input.snapshot, &ready.seen);
+        let summary = explain::because(
+            &ready.decision,
+            &self.loaded.policy,
+            &ready.input.snapshot,
+            &ready.seen,
+        );
         let (from, tier) = self.source(&ready.decision).unzip();
         Ok(WhyReport {
             from,

@@ -1,14 +1,16 @@
 //! The command line's grammar and its help.
 
-/// Examples of a verb, then what scripts can rely on.
+/// Examples of a verb, then what scripts can rely on; last, where they differ, the exit codes that
+/// are the verb's own.
 macro_rules! after {
-    ($($example:literal),+) => {
+    ($($example:literal),+ $(; $own:literal)?) => {
         concat!(
             "Examples:\n",
             $("  ", $example, "\n",)+
             "\nExit codes:\n",
             "  0 done  1 failed  2 bad usage or bad policy  3 no usable go command\n",
             "  4 refused for safety  5 no agent is running  6 a checksum does not match"
+            $(, "\n", $own)?
         )
     };
 }
@@ -21,6 +23,7 @@ mod mirror;
 mod ready;
 mod service;
 mod size;
+mod span;
 mod vendor;
 
 use std::path::PathBuf;
@@ -55,7 +58,9 @@ const EVERYWHERE: &str = "Options of every verb";
         "goroam probe          what answers from here?",
         "goroam once           set what is right here, now",
         "goroam agent          and keep it right",
-        "goroam why            why this profile?"
+        "goroam why            why this profile?",
+        "goroam exec -- go build ./...     build, whatever the network does",
+        "goroam mirror add --from .        modules for a day without a network"
     )
 )]
 pub struct Cli {
@@ -82,7 +87,7 @@ pub struct Global {
         default_value = "auto"
     )]
     pub color: ColorChoice,
-    /// Tell more on standard error; twice: everything (or GOROAM_LOG=goroam=debug)
+    /// Tell more on standard error (or GOROAM_LOG=goroam=debug)
     #[arg(short, long, global = true, help_heading = EVERYWHERE, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
@@ -156,7 +161,9 @@ pub enum Verb {
     #[command(after_help = after!(
         "goroam exec -- go build ./...",
         "goroam exec --tiers mirror,vendor -- go test ./...",
-        "goroam exec --summary json -- make"
+        "goroam exec --summary json -- make";
+        "  else the command's own; 126 or 127 when it cannot be started, 1 when it was\n  \
+         ended in the last step"
     ))]
     Exec(Exec),
     /// A local copy of modules, with the proofs of their checksums
@@ -167,6 +174,10 @@ pub enum Verb {
     ))]
     Mirror(Mirror),
     /// Could these projects be built without a network?
+    ///
+    /// Reads go.mod, go.work and go.sum, looks into the module cache, the mirror and
+    /// vendor/, and says what is missing and which command brings it. The exit code is
+    /// 0 when all is there, else 1.
     #[command(after_help = after!(
         "goroam ready ~/src/app",
         "goroam ready            every project that it has seen",
@@ -184,7 +195,7 @@ pub enum Verb {
     ///
     /// Looks for what wins over the go env file (variables of this shell, of its start-up
     /// files, of the service manager and of editors) and at the project. Changes nothing
-    /// but with --cache --fix.
+    /// but with --cache --fix. The exit code is 0 when nothing is in the way, else 1.
     #[command(after_help = after!(
         "goroam doctor",
         "goroam doctor ~/src/app --json",
@@ -319,7 +330,7 @@ pub struct Man {
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 fn parse_time(text: &str) -> Result<Duration, String> {
-    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let time = span::parse_span(text)?;
     if time < Duration::from_secs(1) || time > LONGEST {
         return Err("it must be between 1s and 366 days".to_owned());
     }

@@ -19,6 +19,7 @@ use super::verb;
 use crate::agent::Error;
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
 use crate::environment::Environment;
+use crate::policy::{Finding, Severity};
 use crate::telemetry;
 
 /// Idle threads that wait for DNS or files cost memory in a resident agent.
@@ -127,8 +128,11 @@ fn complain(context: &Context, failure: &Failure) {
         ..
     }) = failure
     {
+        // The warnings are in nobody's way; `check` has them.
+        let errors = found.iter().filter(|one| one.severity == Severity::Error);
+        let errors: Vec<Finding> = errors.cloned().collect();
         let path = path.display().to_string();
-        text = findings(&path, policy, found, &context.page);
+        text = findings(&path, policy, &errors, &context.page);
     }
     let style: Style = AnsiColor::Red.on_default().bold();
     text.push_str(&format!("{style}goroam:{style:#} {message}\n"));

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::merkle::{Hash, Node, leaves_hash, root, subtrees};
 use super::tile::{Tile, edge};
 use super::tree::TreeHead;
+use crate::model::order;
 
 /// Tiles that do not fit the tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,11 +47,8 @@ impl ProvenTree {
         if !fits {
             return Err(wrong);
         }
-        let tiles = edge
-            .into_iter()
-            .zip(data)
-            .map(|(tile, data)| ((tile.level, tile.index), (tile, data)))
-            .collect();
+        let tiles = edge.into_iter().zip(data);
+        let tiles = order::map(tiles.map(|(tile, data)| ((tile.level, tile.index), (tile, data))));
         let tree = ProvenTree { head, tiles };
         if tree.prefix(head.size) == Some(head.root) {
             Ok(tree)

@@ -4,10 +4,16 @@ use std::collections::BTreeMap;
 
 use super::decide::Decision;
 use super::facts::{Seen, Trace};
-use crate::model::{LinkKind, Snapshot, Truth, Verdict};
+use super::profile::Policy;
+use crate::model::{LinkKind, Snapshot, Target, Truth, Verdict, order};
 
 /// Why this profile, in one line: the facts that carry it, or what is missing.
-pub fn because(decision: &Decision, snapshot: &Snapshot, seen: &BTreeMap<String, Seen>) -> String {
+pub fn because(
+    decision: &Decision,
+    policy: &Policy,
+    snapshot: &Snapshot,
+    seen: &BTreeMap<String, Seen>,
+) -> String {
     if decision.pinned {
         return "chosen by hand".to_owned();
     }
@@ -21,7 +27,7 @@ pub fn because(decision: &Decision, snapshot: &Snapshot, seen: &BTreeMap<String,
     let mut facts = Vec::new();
     carrying(trace, &mut facts);
     if facts.is_empty() {
-        return missing(snapshot, seen);
+        return missing(policy, snapshot, seen);
     }
     facts.join("; ")
 }
@@ -48,7 +54,7 @@ fn carrying(trace: &Trace, facts: &mut Vec<String>) {
 }
 
 /// Why nothing better holds.
-fn missing(snapshot: &Snapshot, seen: &BTreeMap<String, Seen>) -> String {
+fn missing(policy: &Policy, snapshot: &Snapshot, seen: &BTreeMap<String, Seen>) -> String {
     let portal = seen
         .values()
         .find(|seen| seen.observation.verdict == Verdict::Portal);
@@ -74,7 +80,13 @@ fn missing(snapshot: &Snapshot, seen: &BTreeMap<String, Seen>) -> String {
             many => format!("no network; {} are down", many.join(", ")),
         };
     }
-    let down = seen.values().filter(|seen| !seen.up).collect::<Vec<_>>();
+    // What the network lacks is what the reader asks about; that there is no mirror comes last.
+    let is_local = |seen: &Seen| {
+        let target = policy.targets.get(&seen.observation.target);
+        target.is_some_and(Target::is_local)
+    };
+    let mut down = seen.values().filter(|seen| !seen.up).collect::<Vec<_>>();
+    order::sort_by_key(&mut down, |seen| is_local(seen));
     match down.as_slice() {
         [] => "no earlier profile holds".to_owned(),
         [one] => format!("{}: {}", one.observation.target, one.observation.reason),
@@ -84,5 +96,63 @@ fn missing(snapshot: &Snapshot, seen: &BTreeMap<String, Seen>) -> String {
             one.observation.reason,
             more.len()
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use super::super::facts::Seen;
+    use super::super::file::{Place, parse};
+    use super::missing;
+    use crate::model::{Observation, Phases, Proof, Snapshot, Verdict};
+
+    const POLICY: &str = r#"
+        version = 1
+        [target.athens]
+        listening = "127.0.0.1:3000"
+        [target.proxy]
+        goproxy = "https://proxy.golang.org"
+        [[profile]]
+        name = "public"
+        when = { up = "proxy" }
+        [[profile]]
+        name = "offline"
+    "#;
+
+    fn down(target: &str) -> (String, Seen) {
+        let observation = Observation {
+            target: target.to_owned(),
+            verdict: Verdict::Down,
+            reason: "no answer".to_owned(),
+            failed: None,
+            phases: Phases::default(),
+            proof: Proof::None,
+            definite: true,
+            tries: 1,
+            portal_url: None,
+        };
+        let up = false;
+        (target.to_owned(), Seen { observation, up })
+    }
+
+    #[test]
+    fn what_the_network_lacks_is_told_before_what_this_machine_lacks() {
+        let place = Place {
+            folder: Path::new("/"),
+            home: None,
+        };
+        let policy = parse(POLICY, place).policy.unwrap();
+        let snapshot = Snapshot {
+            blind: true,
+            ..Snapshot::default()
+        };
+        let seen = BTreeMap::from([down("athens"), down("proxy")]);
+        let why = missing(&policy, &snapshot, &seen);
+        assert_eq!(why, "proxy: no answer; 1 more not up");
+        let seen = BTreeMap::from([down("athens")]);
+        assert_eq!(missing(&policy, &snapshot, &seen), "athens: no answer");
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::model::{LinkKind, Target, TargetKind};
+use crate::model::{LinkKind, Target, TargetKind, order};
 
 /// A whole policy, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -241,9 +241,7 @@ impl Policy {
 
     /// Every variable that any profile sets: what goroam manages.
     pub fn managed(&self) -> BTreeSet<&str> {
-        self.profiles
-            .iter()
-            .flat_map(|profile| profile.env.keys().map(String::as_str))
-            .collect()
+        let profiles = self.profiles.iter();
+        order::set(profiles.flat_map(|profile| profile.env.keys().map(String::as_str)))
     }
 }

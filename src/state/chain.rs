@@ -85,10 +85,14 @@ fn masked(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(mask(&text)),
         Value::Array(items) => items.into_iter().map(masked).collect(),
-        Value::Object(fields) => fields
-            .into_iter()
-            .map(|(name, value)| (mask(&name), masked(value)))
-            .collect(),
+        Value::Object(fields) => {
+            // `collect` would bring a sort of its own.
+            let mut hidden = serde_json::Map::new();
+            for (name, value) in fields {
+                hidden.insert(mask(&name), masked(value));
+            }
+            Value::Object(hidden)
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => value,
     }
 }

@@ -78,11 +78,17 @@ fn every_slip_of_a_policy_is_shown_in_one_run_with_its_place_and_the_right_spell
             assert!(shown, "{number}:{column} {words}: {line}\n{findings:#?}");
         }
     }
-    // A turn shows the same, and does nothing.
+    // A turn shows the same errors and no warning, and does nothing.
     let shown = bench.goroam("check").exits(2).stdout();
+    assert!(shown.contains(" warning"), "{shown}");
+    let is_error = |block: &&str| block.trim_start().starts_with("error[");
+    let errors: Vec<&str> = shown.split("\n\n").filter(is_error).collect();
+    assert!(!errors.is_empty(), "{shown}");
     for verb in ["once", "agent", "why", "status", "use a"] {
         let done = bench.goroam(verb).exits(2).complains("see `goroam check`");
-        assert!(done.stderr().starts_with(&shown), "{}", done.all());
+        let told = done.stderr();
+        assert!(errors.iter().all(|error| told.contains(error)), "{told}");
+        assert!(!told.contains("warning["), "{told}");
     }
     assert!(!bench.is_there(ENV));
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
 
+use super::span::{parse_limit, parse_span};
+
 /// `goroam exec`
 #[derive(Debug, Clone, Args)]
 pub struct Exec {
@@ -19,16 +21,16 @@ pub struct Exec {
     )]
     pub tiers: Vec<Step>,
     /// Give a connection up after this time
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "3s")]
+    #[arg(long, value_name = "TIME", value_parser = parse_limit, default_value = "3s")]
     pub connect: Duration,
     /// Give a request up when nothing has come after this time
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "8s")]
+    #[arg(long, value_name = "TIME", value_parser = parse_limit, default_value = "8s")]
     pub first_byte: Duration,
     /// Give a download up when nothing more has come for this time
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "30s")]
+    #[arg(long, value_name = "TIME", value_parser = parse_limit, default_value = "30s")]
     pub stall: Duration,
     /// How long to wait in all for servers that are busy (503, 429)
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "60s")]
+    #[arg(long, value_name = "TIME", value_parser = parse_span, default_value = "60s")]
     pub retry_budget: Duration,
     /// What to say at the end
     #[arg(long, value_name = "FORM", value_enum, default_value = "text")]

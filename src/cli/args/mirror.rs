@@ -7,6 +7,11 @@ use clap::{Args, Subcommand, ValueHint};
 
 use super::json::Json;
 
+/// clap's own line is 94 columns long.
+const PRUNE_USAGE: &str = "goroam mirror prune [OPTIONS] --older-than <TIME>
+       goroam mirror prune [OPTIONS] --max-size <SIZE>
+       goroam mirror prune [OPTIONS] --needed-by <DIR>";
+
 /// `goroam mirror`
 #[derive(Debug, Clone, Args)]
 pub struct Mirror {
@@ -39,7 +44,7 @@ pub enum MirrorVerb {
     #[command(after_help = after!("goroam mirror list", "goroam mirror list golang.org/x --json"))]
     List(List),
     /// Remove what is old, too much, or needed by no project
-    #[command(after_help = after!(
+    #[command(override_usage = PRUNE_USAGE, after_help = after!(
         "goroam mirror prune --needed-by ~/src --dry-run",
         "goroam mirror prune --older-than 180days --max-size 5GB"
     ))]
@@ -63,9 +68,10 @@ pub enum MirrorVerb {
 
 /// `goroam mirror add`
 #[derive(Debug, Clone, Args)]
+#[group(id = "which", required = true, multiple = true, args = ["modules", "from"])]
 pub struct Add {
     /// Modules: PATH, PATH@VERSION or PATH@latest
-    #[arg(value_name = "MODULE[@VERSION]", required_unless_present = "from")]
+    #[arg(value_name = "MODULE[@VERSION]")]
     pub modules: Vec<String>,
     /// All that a project needs: its folder, go.mod or go.work
     #[arg(long, value_name = "DIR|FILE", value_hint = ValueHint::AnyPath)]
@@ -114,7 +120,7 @@ pub struct List {
 #[group(id = "what", required = true, multiple = true, args = ["older_than", "max_size", "needed_by"])]
 pub struct Prune {
     /// What was brought longer ago than this (30days, 1year)
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = super::span::parse_span)]
     pub older_than: Option<Duration>,
     /// The oldest ones, until the rest is no larger than this (500MB, 2GB)
     #[arg(long, value_name = "SIZE", value_parser = super::size::parse_size)]

@@ -71,6 +71,7 @@ mod linux {
     use jiff::tz::TimeZone;
 
     use super::super::format;
+    use crate::model::order;
 
     /// What `/proc/PID/comm` says of programs that start go commands, or start those that do.
     const NAMES: [&str; 38] = [
@@ -144,7 +145,7 @@ mod linux {
                 mine.then_some(pid)
             })
             .collect();
-        pids.sort_unstable();
+        order::sort(&mut pids);
         let program = |pid: u32| {
             let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
             let name = comm.trim_end().to_owned();

@@ -53,7 +53,7 @@ impl Store {
         let note = String::from_utf8_lossy(&note);
         let behind = note.lines().filter(|path| escape_path(path).is_ok());
         Ok(Store {
-            behind: behind.map(str::to_owned).collect(),
+            behind: order::set(behind.map(str::to_owned)),
             layout,
             spool,
             lock,

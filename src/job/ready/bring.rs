@@ -6,7 +6,7 @@ use super::judge::Verdict;
 use super::needs_toolchain;
 use crate::environment::Environment;
 use crate::job::meter::Meter;
-use crate::job::mirror::{Add, Notice, add};
+use crate::job::mirror::{Add, Failed, Notice, add};
 
 /// Why not all of it came.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,8 +66,33 @@ impl Bringer {
             more => format!("; and {more} more"),
         };
         Err(Unbrought {
-            why: format!("{} {}: {}{more}", first.module, first.version, first.why),
+            why: format!("{}: {}{more}", name(first), first.why),
             mismatch: added.failed.iter().any(|one| one.mismatch),
         })
+    }
+}
+
+/// A project has no version.
+fn name(failed: &Failed) -> String {
+    [failed.module.as_str(), failed.version.as_str()]
+        .join(" ")
+        .trim_end()
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Failed, name};
+
+    #[test]
+    fn a_project_that_fails_is_named_without_a_version() {
+        let failed = |version: &str| Failed {
+            module: "example.com/m".to_owned(),
+            version: version.to_owned(),
+            why: String::new(),
+            mismatch: false,
+        };
+        assert_eq!(name(&failed("v1.0.0")), "example.com/m v1.0.0");
+        assert_eq!(name(&failed("")), "example.com/m");
     }
 }

@@ -131,7 +131,7 @@ impl Parts {
         // Stable: of two that matter alike the first one stays.
         order::sort_by_key(&mut kept, |at| ranks.get(*at));
         kept.truncate(room);
-        kept.sort_unstable();
+        order::sort(&mut kept);
         let mut some: Vec<Line> = kept
             .into_iter()
             .filter_map(|at| lines.get(at).cloned())

@@ -204,8 +204,11 @@ fn unpack(
         written.map_err(|error| {
             if error.kind() == io::ErrorKind::AlreadyExists {
                 ArchiveError::malformed(&named, &format!("holds {name:?} twice"))
-            } else {
+            } else if error.kind() == io::ErrorKind::InvalidData {
                 failed(error)
+            } else {
+                // A full disk is the mirror's, not the archive's.
+                ArchiveError::io(&path, error)
             }
         })?;
         meter.did(0, size);

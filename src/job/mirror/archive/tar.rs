@@ -137,7 +137,7 @@ impl<'r> Reader<'r> {
             let mut block = [0; BLOCK];
             self.input.read_exact(&mut block).map_err(|error| {
                 if error.kind() == io::ErrorKind::UnexpectedEof {
-                    bad("ends without its end")
+                    bad("ends too soon: it is cut off, or no tar file")
                 } else {
                     error
                 }

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::error::BringError;
+use crate::model::order;
 
 /// A file, and what will stand in it.
 pub(super) type Written = (PathBuf, Vec<u8>);
@@ -50,7 +51,7 @@ pub(super) fn put(own: &Path, files: &[Written]) -> Result<(), BringError> {
             fs::rename(&path, target).map_err(failed(target))?;
         }
     }
-    folders.sort_unstable();
+    order::sort(&mut folders);
     folders.dedup();
     for folder in folders {
         // Not every system can, and the file is right in any case.
