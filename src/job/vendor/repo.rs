@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use super::facts::Kind;
-use super::git::{Git, with};
+use super::git::Git;
 use super::project::{Project, members, read_text};
 use crate::environment::Environment;
 use crate::gomod::go_work::{self, GoWork};
@@ -222,7 +222,11 @@ impl Repo {
             "--",
         ];
         // Where not even the commit's tree is here, git fails.
-        let (can_tell, out) = self.git.asks(&with(&args, paths), Vec::new())?;
+        let args: Vec<&str> = args
+            .into_iter()
+            .chain(paths.iter().map(String::as_str))
+            .collect();
+        let (can_tell, out) = self.git.asks(&args, Vec::new())?;
         if can_tell && !out.split(|&b| b == b'\n').any(|l| l.starts_with(b"?")) {
             return Ok(());
         }
