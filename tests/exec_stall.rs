@@ -356,7 +356,7 @@ fn go_dies_with_us_when_we_are_killed_outright() {
         return;
     };
     let exec = desk.exec(&serve(hold), "--tiers proxy", DOWNLOAD);
-    let add = desk.user.goroam("mirror add example.com/m@v1.1.0");
+    let add = desk.0.user.goroam("mirror add example.com/m@v1.1.0");
     let mut add = add.command();
     let variables = exec.get_envs().filter(|(name, _)| *name != "GOFLAGS");
     add.envs(variables.filter_map(|(name, value)| Some((name, value?))));
