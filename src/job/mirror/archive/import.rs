@@ -74,7 +74,16 @@ pub async fn import(
     meter.expect(0, meta.len());
     let mut input = BufReader::with_capacity(128 << 10, file);
     let database = trust.sumdb.name().to_owned();
-    let (manifest, mut imported) = unpack(&mut input, archive, &staging.layout, &database, meter)?;
+    let unpacked = unpack(&mut input, archive, &staging.layout, &database, meter);
+    let (manifest, mut imported) = unpacked.map_err(|error| match error {
+        ArchiveError::Io { error, .. } if is_full(&error) => ArchiveError::Full {
+            mirror: layout.root().to_owned(),
+            archive: archive.to_owned(),
+            megabytes: meta.len().div_ceil(1_000_000),
+            error,
+        },
+        other => other,
+    })?;
     let prover = Prover::open(&staging.layout, trust)?;
     let asked = Asked {
         without_index: true,
@@ -215,6 +224,12 @@ fn unpack(
         return Err(ArchiveError::malformed(&named, &why));
     }
     Ok((manifest, imported))
+}
+
+/// Whoever reads an archive never gets these: it is the mirror's file system.
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
 }
 
 fn write_new(path: &Path, content: &mut Reader<'_>) -> io::Result<()> {
