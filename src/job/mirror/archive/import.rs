@@ -75,15 +75,17 @@ pub async fn import(
     let mut input = BufReader::with_capacity(128 << 10, file);
     let database = trust.sumdb.name().to_owned();
     let unpacked = unpack(&mut input, archive, &staging.layout, &database, meter);
-    let (manifest, mut imported) = unpacked.map_err(|error| match error {
-        ArchiveError::Io { error, .. } if is_full(&error) => ArchiveError::Full {
+    if let Err(ArchiveError::Io { error, .. }) = &unpacked
+        && is_full(error)
+    {
+        return Err(ArchiveError::Full {
             mirror: layout.root().to_owned(),
             archive: archive.to_owned(),
             megabytes: meta.len().div_ceil(1_000_000),
-            error,
-        },
-        other => other,
-    })?;
+            error: io::Error::new(error.kind(), error.to_string()),
+        });
+    }
+    let (manifest, mut imported) = unpacked?;
     let prover = Prover::open(&staging.layout, trust)?;
     let asked = Asked {
         without_index: true,
