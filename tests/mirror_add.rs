@@ -68,6 +68,15 @@ fn what_was_there_is_not_brought_again() {
     assert_eq!(said["totals"]["added"], 0, "{said}");
     assert!(said["totals"]["present"].as_u64().unwrap() >= 20, "{said}");
     assert_eq!(fingerprint(&scene.mirror()), before);
+    // What a full disk or a copying tool has cut short is brought again, without being asked for.
+    let zip = scene.file("github.com/google/uuid/@v/v1.3.0.zip");
+    let bytes = std::fs::read(&zip).unwrap();
+    // It may be the cache's own file.
+    std::fs::remove_file(&zip).unwrap();
+    std::fs::write(&zip, &bytes[..bytes.len() / 2]).unwrap();
+    let said = json(&scene.goroam(&project, "add --from go.mod --json", 0));
+    assert_eq!(said["totals"]["added"], 1, "{said}");
+    assert_eq!(fingerprint(&scene.mirror()), before);
 }
 
 #[test]

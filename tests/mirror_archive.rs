@@ -180,3 +180,46 @@ fn an_import_that_finds_no_room_names_the_file_that_has_none_and_leaves_nothing(
     let said = scene.import(&archive, &there);
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);
 }
+
+/// The mirror's file system is full, not the archive's.
+#[test]
+fn a_full_disk_is_named_and_nothing_stays_of_what_was_taken() {
+    let Some(scene) = Scene::set(SOME) else {
+        return;
+    };
+    let (archive, there) = (scene.path("modules.tar"), scene.path("there"));
+    scene.export(&archive);
+    std::fs::create_dir(&there).unwrap();
+    let script = "mount -t tmpfs -o size=16k none \"$1\" || exit 77; mkdir \"$1/m\"; \
+                  \"$2\" mirror import \"$3\" --mirror \"$1/m\"; code=$?; \
+                  find \"$1/m\" -type f; exit $code";
+    let mut command = scene.owner.command("unshare".as_ref(), scene.folder.path());
+    command.args(["--mount", "--map-root-user", "sh", "-c", script, "sh"]);
+    command.args([
+        there.as_os_str(),
+        env!("CARGO_BIN_EXE_goroam").as_ref(),
+        archive.as_os_str(),
+    ]);
+    let output = command.output().unwrap();
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    if output.status.code() == Some(77) {
+        println!("skipped: nothing can be mounted here: {err}");
+        return;
+    }
+    assert_eq!(output.status.code(), Some(1), "{out}{err}");
+    let said = err.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        said.contains(&format!("{}/m: ", there.display()))
+            && said.contains("No space left")
+            && said.contains("nothing was taken"),
+        "{said}"
+    );
+    let left: Vec<&str> = out
+        .lines()
+        .filter(|line| !line.ends_with("/lock"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}

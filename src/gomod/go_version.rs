@@ -45,6 +45,14 @@ pub fn of_toolchain(name: &str) -> Option<&str> {
     is_valid(version).then_some(version)
 }
 
+/// The toolchain that go fetches for a `go` line (`toolchain.Select`): since 1.21, `1.24` names a
+/// language, whose first release is `go1.24.0`.
+pub fn toolchain_for(line: &str) -> String {
+    let is_language =
+        parts(line).is_some_and(|it| [it.patch, it.kind] == ["", ""]) && at_least(line, "1.21");
+    format!("go{line}{}", if is_language { ".0" } else { "" })
+}
+
 /// May it stand in a `go` line (`modfile.GoVersionRE`)?
 pub(super) fn is_directive(version: &str) -> bool {
     let mut rest = version;
@@ -155,6 +163,19 @@ mod tests {
             assert_eq!(compare(other, one), order.reverse(), "{other} {one}");
         }
         assert!(at_least("1.17", "1.17") && !at_least("1.16", "1.17"));
+    }
+
+    #[test]
+    fn a_go_line_names_the_toolchain_that_go_fetches() {
+        for (line, want) in [
+            ("1.24.3", "go1.24.3"),
+            ("1.24", "go1.24.0"),
+            ("1.21", "go1.21.0"),
+            ("1.20", "go1.20"),
+            ("1.25rc1", "go1.25rc1"),
+        ] {
+            assert_eq!(toolchain_for(line), want);
+        }
     }
 
     #[test]

@@ -79,7 +79,7 @@ pub struct Add {
     /// Also what the tests of the modules themselves need (`go mod download all`)
     #[arg(long)]
     pub tests: bool,
-    /// Also the go toolchains that the projects ask for
+    /// Also the go toolchains that the projects ask for; a go that is too old reads them as those
     #[arg(long)]
     pub toolchain: bool,
     /// Ask nobody: take only what the module cache holds

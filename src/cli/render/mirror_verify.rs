@@ -10,21 +10,26 @@ use crate::job::mirror::verify::{Finding, Kind, Report, Unproven};
 
 /// Lines of what nobody proves; more are counted.
 const MOST_UNPROVEN: usize = 10;
+/// Milliseconds from which on a speed says something.
+const LEAST_MS: u64 = 100;
 
 /// What is wrong, with what to do; then how much was looked at, and who proves it.
 pub(in crate::cli) fn mirror_verify(report: &Report, root: &Path, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     findings(&mut sheet, &report.bad, root);
     unproven(&mut sheet, &report.unproven);
-    let rate = report.bytes.saturating_mul(1000) / report.ms.max(1);
     let mut looked = format!(
-        "{} of {}, {} in {} ({}/s)",
+        "{} of {}, {} in {}",
         count(report.versions, "version"),
         count(report.modules, "module"),
         size(report.bytes),
         duration(report.ms as f64),
-        size(rate)
     );
+    // Of less time, the start of threads is most.
+    if report.ms >= LEAST_MS {
+        let rate = report.bytes.saturating_mul(1000) / report.ms;
+        looked.push_str(&format!(" ({}/s)", size(rate)));
+    }
     if report.go_mod_only > 0 {
         looked.push_str(&format!("; of {} more only go.mod", report.go_mod_only));
     }
@@ -135,6 +140,17 @@ mod tests {
             text,
             "✓ every file is what its checksum says: 33 versions of 28 modules, 41 MB in 100\n  \
              ms (410 MB/s); 33 proven by sum.golang.org\n"
+        );
+    }
+
+    #[test]
+    fn of_a_moment_no_speed_is_told() {
+        let report = Report { ms: 1, ..report() };
+        let text = plain(&mirror_verify(&report, Path::new("/m"), &page()));
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            text.contains("41 MB in 1 ms;") && !text.contains("/s"),
+            "{text}"
         );
     }
 

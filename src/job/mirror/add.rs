@@ -17,12 +17,14 @@ use super::small;
 use super::sound::MOST_MOD;
 use super::stage::{Taken, take};
 use super::store::Store;
+use super::toolchain;
 use super::wants::{Failed, Wants};
 use crate::environment::Environment;
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_sum::Hashed;
 use crate::gosum::{escape_path, hash_go_mod};
 use crate::job::meter::Meter;
+use crate::job::modzip::ModZip;
 use crate::model::quoted;
 
 /// Versions that are stored at once: a kill loses no more work than these.
@@ -37,7 +39,7 @@ pub struct Add {
     pub from: Vec<PathBuf>,
     /// Also what the tests of dependencies need.
     pub tests: bool,
-    /// Also the toolchains that the projects name.
+    /// Also the toolchains that the projects name, and those that go demands on the way.
     pub toolchain: bool,
     /// Only what the module cache holds.
     pub offline: bool,
@@ -70,19 +72,24 @@ pub async fn add(
 ) -> Result<Added, AddError> {
     let queries = what.modules.iter().map(|text| query(text));
     let queries: Vec<String> = queries.collect::<Result<_, _>>()?;
-    let go = Box::pin(Go::find(wish, env, what.offline)).await?;
+    let go = Box::pin(Go::find(wish, env, what.offline, what.toolchain)).await?;
     refuse_foreign(root, Path::new(go.value("GOMODCACHE")))?;
     let mut wants = Wants::default();
     for named in &what.from {
         notice(Notice::Asks(&named.display().to_string()));
         let project = project::project(&go, named)?;
-        Box::pin(project::want(&go, &project, what.tests, &mut wants)).await?;
         if what.toolchain {
-            Box::pin(project::want_toolchains(&go, &project, &mut wants)).await?;
+            let names = project::toolchains(&go, &project)?;
+            Box::pin(toolchain::want(&go, &names, &mut wants)).await?;
         }
+        Box::pin(project::want(&go, &project, what.tests, &mut wants)).await?;
     }
     if !queries.is_empty() {
         Box::pin(want_modules(&go, &queries, &mut wants, notice)).await?;
+    }
+    wants.join(go.demanded());
+    for failed in &mut wants.failed {
+        toolchain::explain(failed, what.toolchain);
     }
     // What go itself calls a mismatch may have come from anybody: nothing that came with it is
     // stored, not even what looks good.
@@ -175,7 +182,7 @@ async fn want_modules(
     args.extend(queries.iter().map(String::as_str));
     let ran = go.run(folder.path(), Mode::Module, &args).await?;
     for module in project::took(&ran, &queries.join(" "), wants) {
-        if module.path == super::toolchain::MODULE {
+        if module.path == toolchain::MODULE {
             continue;
         }
         let name = module.to_string();
@@ -291,6 +298,15 @@ impl Work<'_> {
         ) else {
             return false;
         };
+        // Its bytes are `verify`'s to read; but one that was cut short is not there, and comes anew.
+        let (path, version) = (&item.module.path, &item.module.version);
+        let is_whole = || {
+            let zip = ModZip::open(&file(File::Zip));
+            zip.is_ok_and(|zip| zip.belongs_to(path, version).is_ok())
+        };
+        if item.zip && !is_whole() {
+            return false;
+        }
         let has_info = || file(File::Info).is_file();
         let cached = self.cache.file(&item.module, File::Info);
         if !item.zip && !has_info() && cached.is_ok_and(|info| info.is_file()) {

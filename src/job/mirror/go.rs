@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
 
 use super::error::AddError;
+use super::toolchain;
+use super::wants::Wants;
 use crate::environment::Environment;
 use crate::gocmd::job::{Job, Ran};
 use crate::gocmd::{GoCommand, find, run};
+use crate::gomod::go_version::{at_least, compare};
 use crate::policy::expand::expand;
 
 /// What is asked of `go env`.
@@ -33,6 +37,18 @@ pub(super) struct Go<'a> {
     env: &'a Environment,
     values: BTreeMap<String, String>,
     offline: bool,
+    /// May it be exchanged for a newer one, where a go.mod demands that?
+    switches: bool,
+    switched: Mutex<Switched>,
+}
+
+/// A newer go in this one's place.
+#[derive(Debug, Default)]
+struct Switched {
+    /// GOTOOLCHAIN; `None`: this one itself.
+    name: Option<String>,
+    /// The toolchains that go demanded on the way, and what failed of them.
+    wants: Wants,
 }
 
 /// In which mode go runs.
@@ -58,15 +74,45 @@ impl<'a> Go<'a> {
         wish: Option<&Path>,
         env: &'a Environment,
         offline: bool,
+        switches: bool,
     ) -> Result<Go<'a>, AddError> {
         let command = find::find(wish, env).await?;
         let values = run::values(&command, env, &NAMES).await?;
+        let version = bare(&command.version.text).to_owned();
         Ok(Go {
             command,
             env,
             values,
             offline,
+            switches: switches && at_least(&version, toolchain::FIRST),
+            switched: Mutex::default(),
         })
+    }
+
+    /// `1.24.11`.
+    pub(super) fn version(&self) -> &str {
+        bare(&self.command.version.text)
+    }
+
+    /// Has the go of this name (`go1.24.11`) run from now on, if it is newer than the present one.
+    /// It must be in the module cache.
+    pub(super) fn run_as(&self, name: &str) {
+        let mut switched = self.switched.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = switched.name.as_deref().map_or(self.version(), bare);
+        if self.switches && compare(bare(name), now).is_gt() {
+            switched.name = Some(name.to_owned());
+        }
+    }
+
+    fn running(&self) -> Option<String> {
+        let switched = self.switched.lock().unwrap_or_else(PoisonError::into_inner);
+        switched.name.clone()
+    }
+
+    /// The toolchains that go demanded on the way, and why any of them could not be had.
+    pub(super) fn demanded(&self) -> Wants {
+        let mut switched = self.switched.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut switched.wants)
     }
 
     /// What `go env` says; empty where it says nothing.
@@ -89,14 +135,41 @@ impl<'a> Go<'a> {
             .join("download")
     }
 
-    /// Runs it in a folder.
+    /// Runs it in a folder; once more as a newer go, where one is demanded and may be had.
     pub(super) async fn run(
         &self,
         folder: &Path,
         mode: Mode<'_>,
         args: &[&str],
     ) -> Result<Ran, AddError> {
+        loop {
+            let ran = self.run_as_it_is(folder, mode, args).await?;
+            let Some(name) = toolchain::demanded(&ran).filter(|_| self.switches) else {
+                return Ok(ran);
+            };
+            let before = self.running();
+            let mut wants = Wants::default();
+            Box::pin(toolchain::want(self, &[name].into(), &mut wants)).await?;
+            let mut switched = self.switched.lock().unwrap_or_else(PoisonError::into_inner);
+            switched.wants.join(wants);
+            // Each turn is a newer go's, so there is an end.
+            if switched.name == before {
+                return Ok(ran);
+            }
+        }
+    }
+
+    /// Runs it, or the go that it was exchanged for, in a folder.
+    pub(super) async fn run_as_it_is(
+        &self,
+        folder: &Path,
+        mode: Mode<'_>,
+        args: &[&str],
+    ) -> Result<Ran, AddError> {
         let mut set = Vec::new();
+        if let Some(name) = self.running() {
+            set.push(("GOTOOLCHAIN", OsString::from(name)));
+        }
         let mut flags = match mode {
             Mode::Module => {
                 set.push(("GOWORK", "off".into()));
@@ -148,6 +221,11 @@ impl<'a> Go<'a> {
             ("GODEBUG", debug.into()),
         ]
     }
+}
+
+/// Without the `go` in front.
+fn bare(name: &str) -> &str {
+    name.strip_prefix("go").unwrap_or(name)
 }
 
 fn is_cache_rw(flag: &str) -> bool {

@@ -136,45 +136,27 @@ pub(super) async fn want(
     }
 }
 
-/// Adds the toolchains that a project's go.mod and go.work files name.
-pub(super) async fn want_toolchains(
-    go: &Go<'_>,
-    project: &Project,
-    wants: &mut Wants,
-) -> Result<(), AddError> {
-    let (folder, files) = match project {
-        Project::Module(folder) => (folder.clone(), vec![folder.join("go.mod")]),
+/// The toolchains that a project's go.mod and go.work files name.
+pub(super) fn toolchains(go: &Go<'_>, project: &Project) -> Result<BTreeSet<String>, AddError> {
+    let files = match project {
+        Project::Module(folder) => vec![folder.join("go.mod")],
         Project::Work(file) => {
-            let folder = file.parent().unwrap_or(file).to_owned();
-            let text = text_of(file)?;
-            let members = go_work::parse(&text).r#use.into_iter();
+            let folder = file.parent().unwrap_or(file);
+            let members = go_work::parse(&text_of(file)?).r#use.into_iter();
             let mut files: Vec<PathBuf> = members
                 .map(|member| folder.join(member.value).join("go.mod"))
                 .collect();
             // Both have the same two lines.
             files.push(file.clone());
-            (folder, files)
+            files
         }
     };
     let mut all = BTreeSet::new();
     for file in files {
         let read = go_mod::parse(&text_of(&file)?);
-        let (os, arch) = (go.value("GOHOSTOS"), go.value("GOHOSTARCH"));
-        all.extend(toolchain::wanted(&read, os, arch));
+        all.extend(toolchain::wanted(&read, go.version()));
     }
-    let names: Vec<String> = all.iter().map(ToString::to_string).collect();
-    if names.is_empty() {
-        return Ok(());
-    }
-    let mut args = vec!["mod", "download", "-json"];
-    args.extend(names.iter().map(String::as_str));
-    // Not in the project: its go line may ask for a newer go than this one.
-    let elsewhere = tempfile::tempdir().map_err(|error| AddError::file(&folder, error))?;
-    let go_mod = elsewhere.path().join("go.mod");
-    std::fs::write(&go_mod, OWN).map_err(|error| AddError::file(&go_mod, error))?;
-    let ran = go.run(elsewhere.path(), Mode::Module, &args).await?;
-    took(&ran, &names.join(" "), wants);
-    Ok(())
+    Ok(all)
 }
 
 fn text_of(file: &Path) -> Result<String, AddError> {

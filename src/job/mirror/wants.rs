@@ -74,6 +74,16 @@ impl Wants {
         Ok(())
     }
 
+    /// Takes what others want, and what failed of it.
+    pub(super) fn join(&mut self, other: Wants) {
+        self.zips.extend(other.zips);
+        for failed in other.failed {
+            if !self.failed.contains(&failed) {
+                self.failed.push(failed);
+            }
+        }
+    }
+
     /// Notes what go could not get.
     pub(super) fn fail(&mut self, module: &str, version: &str, why: &str) {
         let failed = Failed {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::gomod::go_mod::GoMod;
 use crate::gomod::go_sum::{Hashed, Line};
-use crate::gomod::go_version::{at_least, compare, is_valid, of_toolchain};
+use crate::gomod::go_version::{at_least, compare, is_valid, of_toolchain, toolchain_for};
 use crate::gomod::go_work::GoWork;
 use crate::gomod::modules_txt::ModulesTxt;
 use crate::gomod::{ModuleVersion, semver};
@@ -287,10 +287,7 @@ fn toolchain(project: &Project, builder: &Builder, need: &mut Need) {
     let mut wanted: Option<String> = None;
     let mut version = builder.version.clone();
     if compare(go, &version).is_gt() {
-        // `go 1.24` is a language: its first release is go1.24.0 (since 1.21).
-        let language = go.matches('.').count() == 1 && go.ends_with(|c: char| c.is_ascii_digit());
-        let language = language && !go.contains("rc") && !go.contains("beta");
-        wanted = Some(format!("go{go}{}", if language { ".0" } else { "" }));
+        wanted = Some(toolchain_for(go));
         version = go.to_owned();
     }
     if let Some(name) = named.as_ref().map(|named| &named.value)

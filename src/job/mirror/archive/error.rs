@@ -17,6 +17,23 @@ pub enum ArchiveError {
         /// Why.
         error: io::Error,
     },
+    /// The mirror's file system has no room to unpack it.
+    #[error(
+        "{}: {error}. {} has {megabytes} MB and is unpacked there as a whole before anything is taken. \
+         Free so much, or name a mirror elsewhere with --mirror; nothing was taken",
+        mirror.display(),
+        archive.display()
+    )]
+    Full {
+        /// The mirror.
+        mirror: PathBuf,
+        /// The archive.
+        archive: PathBuf,
+        /// How large that is.
+        megabytes: u64,
+        /// What the system said.
+        error: io::Error,
+    },
     /// The archive to be written is there.
     #[error("{} is there already; name another file, or move it away", .0.display())]
     Exists(PathBuf),
@@ -72,6 +89,7 @@ impl ArchiveError {
                 matches!(error, BringError::Forked { .. } | BringError::Wrong { .. })
             }
             ArchiveError::Io { .. }
+            | ArchiveError::Full { .. }
             | ArchiveError::Exists(_)
             | ArchiveError::Nothing(_)
             | ArchiveError::Malformed { .. } => false,

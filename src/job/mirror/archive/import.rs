@@ -74,7 +74,18 @@ pub async fn import(
     meter.expect(0, meta.len());
     let mut input = BufReader::with_capacity(128 << 10, file);
     let database = trust.sumdb.name().to_owned();
-    let (manifest, mut imported) = unpack(&mut input, archive, &staging.layout, &database, meter)?;
+    let unpacked = unpack(&mut input, archive, &staging.layout, &database, meter);
+    if let Err(ArchiveError::Io { error, .. }) = &unpacked
+        && is_full(error)
+    {
+        return Err(ArchiveError::Full {
+            mirror: layout.root().to_owned(),
+            archive: archive.to_owned(),
+            megabytes: meta.len().div_ceil(1_000_000),
+            error: io::Error::new(error.kind(), error.to_string()),
+        });
+    }
+    let (manifest, mut imported) = unpacked?;
     let prover = Prover::open(&staging.layout, trust)?;
     let asked = Asked {
         without_index: true,
@@ -218,6 +229,12 @@ fn unpack(
         return Err(ArchiveError::malformed(&named, &why));
     }
     Ok((manifest, imported))
+}
+
+/// Whoever reads an archive never gets these: it is the mirror's file system.
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
 }
 
 fn write_new(path: &Path, content: &mut Reader<'_>) -> io::Result<()> {
