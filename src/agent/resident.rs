@@ -28,8 +28,7 @@ use crate::watch::{Hint, WatchPaths, Watcher, survey};
 /// Editors and `go env -w` write in several steps; half of it is no news.
 const WRITERS_PAUSE: Duration = Duration::from_millis(40);
 
-/// With `on_drift = "restore"`, this many corrections in a row are made at once; a program
-/// that insists is left alone until the next switch.
+/// Of `on_drift = "restore"`, in a row; who insists is left alone until the next switch.
 const CORRECTIONS: u32 = 5;
 
 /// The agent.
