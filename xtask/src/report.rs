@@ -21,9 +21,17 @@ pub struct Report {
     steps: Vec<(String, Duration)>,
     /// What failed, and what a person types to see it again.
     failures: Vec<(String, String)>,
+    /// Says nothing: what a test of this prints would be counted as the suite's.
+    mute: bool,
 }
 
 impl Report {
+    fn say(&self, text: &str) {
+        if !self.mute {
+            println!("{text}");
+        }
+    }
+
     /// Does a step and remembers how long it took.
     pub fn step<T>(&mut self, name: &str, work: impl FnOnce(&mut Report) -> T) -> T {
         let start = Instant::now();
@@ -41,7 +49,7 @@ impl Report {
 
     /// Something other than a test has failed.
     pub fn failed(&mut self, what: &str, again: &str, why: &str) {
-        println!("  FAILED  {what}\n{why}");
+        self.say(&format!("  FAILED  {what}\n{why}"));
         self.total.failed += 1;
         self.failures.push((what.to_owned(), again.to_owned()));
     }
@@ -53,7 +61,10 @@ impl Report {
         let ran = self.step(name, |_| run::transcript(command, BUILD_LIMIT));
         let why = match ran {
             Ok((Some(status), _)) if status.success() => {
-                println!("  ok      {name:44} {:.1} s", start.elapsed().as_secs_f64());
+                self.say(&format!(
+                    "  ok      {name:44} {:.1} s",
+                    start.elapsed().as_secs_f64()
+                ));
                 return true;
             }
             Ok((Some(status), text)) => format!("{text}\n{status}"),
@@ -102,12 +113,12 @@ impl Report {
             tally.failed,
             tally.skipped.len()
         );
-        println!(
+        self.say(&format!(
             "  {word:7} {name:44} {counts}, {:.1} s",
             start.elapsed().as_secs_f64()
-        );
+        ));
         if tally.failed > 0 {
-            println!("{text}\n{}", why.clone().unwrap_or_default());
+            self.say(&format!("{text}\n{}", why.clone().unwrap_or_default()));
         }
         let seed = seed(&text);
         for test in std::mem::take(&mut tally.failures) {
@@ -142,7 +153,8 @@ fn seed(text: &str) -> String {
     told.map_or(String::new(), |seed| format!("GOROAM_SEED={seed} "))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 
@@ -152,13 +164,20 @@ mod tests {
         command
     }
 
+    fn mute() -> Report {
+        Report {
+            mute: true,
+            ..Report::default()
+        }
+    }
+
     fn again(test: Option<&str>) -> String {
         format!("again {}", test.unwrap_or("all"))
     }
 
     #[test]
     fn each_failed_test_is_named_with_what_runs_it_again() {
-        let mut report = Report::default();
+        let mut report = mute();
         let said = "printf 'seed 7\\n\\nfailures:\\n    a::b\\n    c\\n\\n\
                     test result: FAILED. 3 passed; 2 failed; 0 ignored\\n'; exit 101";
         report.tests("x.rs", &mut script(said), again).unwrap();
@@ -175,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_binary_that_died_and_a_check_that_failed_are_named_too() {
-        let mut report = Report::default();
+        let mut report = mute();
         report
             .tests("x.rs", &mut script("kill -9 $$"), again)
             .unwrap();

@@ -8,11 +8,12 @@ use std::sync::{Mutex, PoisonError};
 use super::added::{Added, AddedVersion, PresentVersion};
 use super::error::AddError;
 use super::foreign::refuse_foreign;
-use super::go::{Go, Mode};
+use super::go::{Go, Mode, OWN};
 use super::judge::{Facts, Refusal, Verified, judge};
 use super::layout::{File, Layout};
 use super::project;
 use super::proof::{self, Records};
+use super::said::took;
 use super::small;
 use super::sound::MOST_MOD;
 use super::stage::{Taken, take};
@@ -80,7 +81,7 @@ pub async fn add(
         let project = project::project(&go, named)?;
         if what.toolchain {
             let names = project::toolchains(&go, &project)?;
-            Box::pin(toolchain::want(&go, &names, &mut wants)).await?;
+            Box::pin(go.bring(&names, &mut wants)).await?;
         }
         Box::pin(project::want(&go, &project, what.tests, &mut wants)).await?;
     }
@@ -176,19 +177,19 @@ async fn want_modules(
         source: error,
     };
     let folder = tempfile::tempdir().map_err(temporary)?;
-    std::fs::write(folder.path().join("go.mod"), project::OWN).map_err(temporary)?;
+    std::fs::write(folder.path().join("go.mod"), OWN).map_err(temporary)?;
     notice(Notice::Asks(&queries.join(" ")));
     let mut args = vec!["mod", "download", "-json"];
     args.extend(queries.iter().map(String::as_str));
     let ran = go.run(folder.path(), Mode::Module, &args).await?;
-    for module in project::took(&ran, &queries.join(" "), wants) {
+    for module in took(&ran, &queries.join(" "), wants) {
         if module.path == toolchain::MODULE {
             continue;
         }
         let name = module.to_string();
         notice(Notice::Asks(&name));
         let folder = tempfile::tempdir().map_err(temporary)?;
-        let own = project::OWN;
+        let own = OWN;
         let text = format!("{own}\nrequire {} {}\n", module.path, module.version);
         std::fs::write(folder.path().join("go.mod"), text).map_err(temporary)?;
         project::want_copy(go, folder.path(), &name, wants).await?;

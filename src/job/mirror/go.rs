@@ -1,20 +1,23 @@
 //! The go command as `mirror add` runs it, and what it says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use serde::Deserialize;
-
 use super::error::AddError;
+use super::said::took;
 use super::toolchain;
 use super::wants::Wants;
 use crate::environment::Environment;
 use crate::gocmd::job::{Job, Ran};
 use crate::gocmd::{GoCommand, find, run};
+use crate::gomod::ModuleVersion;
 use crate::gomod::go_version::{at_least, compare};
 use crate::policy::expand::expand;
+
+/// A module of goroam's own, so that none that lies above a folder is taken for the one meant.
+pub(super) const OWN: &str = "module goroam.invalid/add\n\ngo 1.17\n";
 
 /// What is asked of `go env`.
 const NAMES: [&str; 10] = [
@@ -58,15 +61,6 @@ pub(super) enum Mode<'a> {
     Module,
     /// The workspace of this go.work. Its go.work.sum is completed, no go.mod is.
     Work(&'a Path),
-}
-
-/// An object of `go mod download -json` (`modcmd.ModuleJSON`).
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub(super) struct Downloaded {
-    pub(super) path: String,
-    pub(super) version: String,
-    pub(super) error: Option<String>,
 }
 
 impl<'a> Go<'a> {
@@ -149,7 +143,7 @@ impl<'a> Go<'a> {
             };
             let before = self.running();
             let mut wants = Wants::default();
-            Box::pin(toolchain::want(self, &[name].into(), &mut wants)).await?;
+            Box::pin(self.bring(&[name].into(), &mut wants)).await?;
             let mut switched = self.switched.lock().unwrap_or_else(PoisonError::into_inner);
             switched.wants.join(wants);
             // Each turn is a newer go's, so there is an end.
@@ -205,6 +199,44 @@ impl<'a> Go<'a> {
         Ok(job.run(args).await?)
     }
 
+    /// Brings these toolchains, and has go run as the newest of them where it is older itself.
+    pub(super) async fn bring(
+        &self,
+        names: &BTreeSet<String>,
+        wants: &mut Wants,
+    ) -> Result<(), AddError> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let system = [self.value("GOHOSTOS"), self.value("GOHOSTARCH")].join("-");
+        let modules = names.iter().map(|name| {
+            let version = format!("v0.0.1-{name}.{system}");
+            ModuleVersion::new(toolchain::MODULE, version).to_string()
+        });
+        let modules: Vec<String> = modules.collect();
+        let mut args = vec!["mod", "download", "-json"];
+        args.extend(modules.iter().map(String::as_str));
+        // Not in the project: its go line may ask for a newer go than this one.
+        let elsewhere = tempfile::tempdir().map_err(|error| AddError::File {
+            what: "cannot make a temporary folder".to_owned(),
+            source: error,
+        })?;
+        let go_mod = elsewhere.path().join("go.mod");
+        std::fs::write(&go_mod, OWN).map_err(|error| AddError::file(&go_mod, error))?;
+        let ran = self
+            .run_as_it_is(elsewhere.path(), Mode::Module, &args)
+            .await?;
+        let came = took(&ran, &modules.join(" "), wants);
+        let is_there = |name: &&String| {
+            let version = format!("v0.0.1-{name}.{system}");
+            came.iter().any(|module| module.version == version)
+        };
+        for name in names.iter().filter(is_there) {
+            self.run_as(name);
+        }
+        Ok(())
+    }
+
     /// What the cache holds and nothing else. `cmdgonetlimit` is go's own switch that forbids
     /// every request (`cmd/go/internal/base/limit.go`): the checksum database, too, is then
     /// what the cache has of it.
@@ -233,74 +265,4 @@ fn is_cache_rw(flag: &str) -> bool {
         flag,
         "-modcacherw" | "--modcacherw" | "-modcacherw=true" | "--modcacherw=true"
     )
-}
-
-/// The objects that go printed one after another. What comes after a broken one is lost.
-pub(super) fn downloaded(out: &[u8]) -> Vec<Downloaded> {
-    let objects = serde_json::Deserializer::from_slice(out).into_iter::<Downloaded>();
-    objects.map_while(Result::ok).collect()
-}
-
-/// go's complaint without the lines that only tell what it does.
-pub(super) fn complaint(err: &str) -> String {
-    let lines: Vec<&str> = err
-        .lines()
-        .filter(|line| !line.trim().is_empty() && !line.starts_with("go: downloading "))
-        .collect();
-    let said = lines.join("\n");
-    let said = said.strip_prefix("go: ").unwrap_or(&said);
-    if said.is_empty() {
-        return "go said nothing".to_owned();
-    }
-    said.to_owned()
-}
-
-/// go's words with the file that is meant in the place of its copy, which go names by its full
-/// path or by one from where it runs, whichever is shorter (`base.ShortPath`).
-pub(super) fn meant(said: &str, copy: &Path, name: &str) -> String {
-    let mut parts = copy.components().rev().map(|part| part.as_os_str());
-    let (file, folder) = (parts.next(), parts.next());
-    let (Some(file), Some(folder)) = (file, folder) else {
-        return said.to_owned();
-    };
-    // Nothing else has the temporary folder's name in its path.
-    let copy = Path::new(folder).join(file).display().to_string();
-    let mut out = String::new();
-    let mut rest = said;
-    while let Some((before, after)) = rest.split_once(&copy) {
-        let start = before.rfind([' ', '\t', '\n', '"']).map_or(0, |at| at + 1);
-        out.push_str(before.get(..start).unwrap_or_default());
-        out.push_str(name);
-        rest = after;
-    }
-    out.push_str(rest);
-    out
-}
-
-/// Does go say that something is not what its checksum says (`modfetch.checkModSum`)?
-pub(super) fn is_mismatch(complaint: &str) -> bool {
-    complaint.contains("SECURITY ERROR") || complaint.contains(": checksum mismatch")
-}
-
-// With paths as Unix has them.
-#[cfg(test)]
-#[cfg(unix)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn go_s_complaint_names_the_project_s_file_and_not_its_copy() {
-        let copy = Path::new("/tmp/.tmpAb/go.mod");
-        for (said, want) in [
-            (
-                "errors parsing /tmp/.tmpAb/go.mod:\n/tmp/.tmpAb/go.mod:7: replacement",
-                "errors parsing /src/go.mod:\n/src/go.mod:7: replacement",
-            ),
-            ("../../.tmpAb/go.mod:7: x", "/src/go.mod:7: x"),
-            ("/tmp/.tmpCd/go.mod:7: x", "/tmp/.tmpCd/go.mod:7: x"),
-            ("", ""),
-        ] {
-            assert_eq!(meant(said, copy, "/src/go.mod"), want);
-        }
-    }
 }

@@ -33,6 +33,7 @@ mod place;
 mod project;
 mod proof;
 mod prune;
+mod said;
 mod small;
 mod sound;
 mod spool;

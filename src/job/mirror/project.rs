@@ -13,17 +13,15 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::error::AddError;
-use super::go::{Go, Mode, complaint, downloaded, meant};
+use super::go::{Go, Mode};
+use super::said::{complaint, meant, took};
 use super::small;
 use super::sound::MOST_MOD;
 use super::toolchain;
 use super::wants::{Wants, lines};
 use crate::gocmd::job::Ran;
 use crate::gomod::go_sum::Hashed;
-use crate::gomod::{ModuleVersion, go_mod, go_work};
-
-/// A module of goroam's own, so that none that lies above a folder is taken for the one meant.
-pub(super) const OWN: &str = "module goroam.invalid/add\n\ngo 1.17\n";
+use crate::gomod::{go_mod, go_work};
 
 /// A project that is there.
 #[derive(Debug, PartialEq, Eq)]
@@ -347,25 +345,6 @@ async fn download(asked: &Asked<'_>, what: &[&str], wants: &mut Wants) -> Result
     let ran = asked.run(&["mod", "download", "-json"], what).await?;
     took(&ran, &asked.name, wants);
     Ok(())
-}
-
-/// What `go mod download -json` brought; these versions.
-pub(super) fn took(ran: &Ran, name: &str, wants: &mut Wants) -> Vec<ModuleVersion> {
-    let (mut all, mut told) = (Vec::new(), false);
-    for one in downloaded(&ran.out) {
-        match one.error {
-            Some(why) => {
-                told = true;
-                wants.fail(&one.path, &one.version, &crate::model::mask(&why));
-            }
-            None => all.push(ModuleVersion::new(one.path, one.version)),
-        }
-    }
-    if !ran.success && !told {
-        wants.fail(name, "", &complaint(&ran.err));
-    }
-    wants.zips.extend(all.iter().cloned());
-    all
 }
 
 /// Has go read every go.mod of the graph, and the `.info` of each version in the build list.

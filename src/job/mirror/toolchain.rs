@@ -1,13 +1,8 @@
 //! The go toolchains that projects name, as modules, and what go says where it is too old.
 
-use std::collections::BTreeSet;
-
-use super::error::AddError;
-use super::go::{Downloaded, Go, Mode, downloaded};
-use super::project::{OWN, took};
-use super::wants::{Failed, Wants};
+use super::said::{Downloaded, downloaded};
+use super::wants::Failed;
 use crate::gocmd::job::Ran;
-use crate::gomod::ModuleVersion;
 use crate::gomod::go_mod::GoMod;
 use crate::gomod::go_version::{at_least, compare, of_toolchain, toolchain_for};
 
@@ -33,44 +28,6 @@ pub(super) fn wanted(go_mod: &GoMod, own: &str) -> Option<String> {
     // A toolchain of one's own, `go1.24.3-corp`, is not to be had as a module.
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
     (plain && at_least(version, FIRST)).then_some(name)
-}
-
-/// Brings these toolchains, and has go run as the newest of them where it is older itself.
-pub(super) async fn want(
-    go: &Go<'_>,
-    names: &BTreeSet<String>,
-    wants: &mut Wants,
-) -> Result<(), AddError> {
-    if names.is_empty() {
-        return Ok(());
-    }
-    let system = [go.value("GOHOSTOS"), go.value("GOHOSTARCH")].join("-");
-    let modules = names.iter().map(|name| {
-        let version = format!("v0.0.1-{name}.{system}");
-        ModuleVersion::new(MODULE, version).to_string()
-    });
-    let modules: Vec<String> = modules.collect();
-    let mut args = vec!["mod", "download", "-json"];
-    args.extend(modules.iter().map(String::as_str));
-    // Not in the project: its go line may ask for a newer go than this one.
-    let elsewhere = tempfile::tempdir().map_err(|error| AddError::File {
-        what: "cannot make a temporary folder".to_owned(),
-        source: error,
-    })?;
-    let go_mod = elsewhere.path().join("go.mod");
-    std::fs::write(&go_mod, OWN).map_err(|error| AddError::file(&go_mod, error))?;
-    let ran = go
-        .run_as_it_is(elsewhere.path(), Mode::Module, &args)
-        .await?;
-    let came = took(&ran, &modules.join(" "), wants);
-    let is_there = |name: &&String| {
-        let version = format!("v0.0.1-{name}.{system}");
-        came.iter().any(|module| module.version == version)
-    };
-    for name in names.iter().filter(is_there) {
-        go.run_as(name);
-    }
-    Ok(())
 }
 
 /// The toolchain that go says it would have to be, being too old for some go.mod.

@@ -90,7 +90,7 @@ impl Wants {
             module: module.to_owned(),
             version: version.to_owned(),
             why: why.to_owned(),
-            mismatch: super::go::is_mismatch(why),
+            mismatch: is_mismatch(why),
         };
         if !self.failed.contains(&failed) {
             self.failed.push(failed);
@@ -107,4 +107,9 @@ pub(super) fn lines(file: &Path) -> Result<Vec<go_sum::Line>, AddError> {
     };
     go_sum::parse(&String::from_utf8_lossy(&bytes))
         .map_err(|error| AddError::Usage(format!("{}: {error}", file.display())))
+}
+
+/// Does go say that something is not what its checksum says (`modfetch.checkModSum`)?
+fn is_mismatch(complaint: &str) -> bool {
+    complaint.contains("SECURITY ERROR") || complaint.contains(": checksum mismatch")
 }
