@@ -190,5 +190,5 @@ fn doctor_gives_the_local_form_of_a_replacement_by_a_url() {
         .exits(1)
         .says("replace example.com/hello => C:/src/hello")
         .says("[goproxy-build-cache]")
-        .says("`file:///`, then");
+        .says("file:///C:/users/dev/go/pkg/mod/cache/download");
 }
