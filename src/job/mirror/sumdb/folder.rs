@@ -1,9 +1,10 @@
 //! A folder as go lays a checksum database out: a mirror's, or go's own cache of one.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gosum::tile::FULL;
 use crate::gosum::{
@@ -93,30 +94,11 @@ pub(super) fn lookup_path(module: &ModuleVersion) -> Result<String, EscapeError>
 /// A file's bytes, at most so many; `None` when there is none, also where a folder on the way
 /// is none.
 pub(super) fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    // A FIFO in the place of a file must not be waited for.
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
-    let file = match options.open(path) {
-        Ok(file) => file,
-        Err(error) if is_absent(&error) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    bounded(file, most).map(Some)
-}
-
-fn bounded(file: File, most: u64) -> io::Result<Vec<u8>> {
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a file"));
+    match bounded::read(path, most) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
     }
-    let mut bytes = Vec::new();
-    file.take(most + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        let why = format!("is longer than {most} bytes");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
-    }
-    Ok(bytes)
 }
 
 pub(super) fn is_absent(error: &io::Error) -> bool {
