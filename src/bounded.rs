@@ -1,32 +1,135 @@
-//! Reading files that may be anything: what lies in a home, a project or a cache may have been
-//! put there by anybody. Nobody waits for a pipe's writer, and nobody reads without end.
+//! The one way to open files that may be anything: what lies in a home directory, a project, a
+//! cache or a mirror may have been put there by others. Only regular files are opened: a named
+//! pipe would be waited for, a device may act when it is opened, and both may never end. What is
+//! read is bounded.
+//!
+//! `tests/architecture.rs` refuses `File::open`, `fs::read` and the like everywhere else, but for
+//! a list of places with their reasons.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// Opens a regular file for reading, or what a link to one leads to.
+/// What a symbolic link at the end of the path means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Links {
+    Followed,
+    Refused,
+}
+
+/// Opens a regular file for reading, or the one that a link leads to.
 ///
 /// # Errors
-/// When there is none, or it is something else: `IsADirectory` for a folder, `InvalidInput` for
-/// a pipe or a device.
+/// When there is none, or it is something else: `IsADirectory` for a directory, `InvalidInput` for
+/// a named pipe, a socket or a device.
 pub fn open(path: &Path) -> io::Result<File> {
+    open_with(OpenOptions::new().read(true), path, Links::Followed)
+}
+
+/// The same where a symbolic link would lead out of a place that goroam looks after: a link is
+/// refused.
+///
+/// # Errors
+/// As [`open`], and `InvalidInput` for a symbolic link.
+pub fn open_no_link(path: &Path) -> io::Result<File> {
+    open_with(OpenOptions::new().read(true), path, Links::Refused)
+}
+
+/// Opens a file to take a lock on it, or to append to it: by these options, a regular file only,
+/// and no symbolic link, which would lead to a file that others do not lock, or make one elsewhere.
+///
+/// # Errors
+/// As [`open_no_link`].
+pub fn open_lock(options: &OpenOptions, path: &Path) -> io::Result<File> {
+    open_with(options, path, Links::Refused)
+}
+
+fn open_with(options: &OpenOptions, path: &Path, links: Links) -> io::Result<File> {
+    // Looked at first: opening a device may do something, and a socket gives an odd error.
+    let meta = match links {
+        Links::Followed => std::fs::metadata(path),
+        Links::Refused => std::fs::symlink_metadata(path),
+    };
+    match meta {
+        Ok(meta) => is_regular(meta.file_type())?,
+        // The options may say that one is to be made.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    #[cfg(unix)]
+    let options = {
+        let mut flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+        if links == Links::Refused {
+            flags |= libc::O_NOFOLLOW;
+        }
+        let mut options = options.clone();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags);
+        options
+    };
+    let file = options.open(path)?;
+    // The open file decides, not the path, which can be exchanged in between.
+    is_regular(file.metadata()?.file_type())?;
+    Ok(file)
+}
+
+/// Makes a new file for writing: what is there already, a link as well, is never opened.
+///
+/// # Errors
+/// `AlreadyExists`, and when it cannot be made.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+/// Opens a directory to have its entries put on the disk. Not every system can.
+///
+/// # Errors
+/// When it is none, or the system opens none.
+pub fn open_folder(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
-    // Opening a pipe would wait for somebody to write into it.
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
-    let file = options.open(path)?;
-    // The open file is asked, not the path: nobody can swap it in between.
-    let meta = file.metadata()?;
-    if meta.is_file() {
-        return Ok(file);
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        libc::O_DIRECTORY | libc::O_NONBLOCK,
+    );
+    options.open(path)
+}
+
+/// Says what it is, where it is not a regular file.
+fn is_regular(kind: FileType) -> io::Result<()> {
+    if kind.is_file() {
+        return Ok(());
     }
-    let (kind, what) = match meta.is_dir() {
-        true => (io::ErrorKind::IsADirectory, "is a folder, not a file"),
-        false => (io::ErrorKind::InvalidInput, "is not a regular file"),
-    };
-    Err(io::Error::new(kind, what))
+    if kind.is_dir() {
+        return Err(io::Error::new(
+            io::ErrorKind::IsADirectory,
+            "is a folder, not a file",
+        ));
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, what(kind)))
+}
+
+#[cfg(unix)]
+fn what(kind: FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt as _;
+
+    if kind.is_fifo() {
+        "is a named pipe, not a file"
+    } else if kind.is_socket() {
+        "is a socket, not a file"
+    } else if kind.is_symlink() {
+        "is a symbolic link, not a file"
+    } else {
+        "is a device, not a file"
+    }
+}
+
+#[cfg(not(unix))]
+fn what(kind: FileType) -> &'static str {
+    match kind.is_symlink() {
+        true => "is a symbolic link, not a file",
+        false => "is not a regular file",
+    }
 }
 
 /// The bytes of a regular file, at most so many.
@@ -35,6 +138,31 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// As [`open`], and `FileTooLarge` when it is longer.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     read_open(&open(path)?, most)
+}
+
+/// The bytes of a regular file that no link leads to, at most so many.
+///
+/// # Errors
+/// As [`open_no_link`], and `FileTooLarge` when it is longer.
+pub fn read_no_link(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    read_open(&open_no_link(path)?, most)
+}
+
+/// The text of a regular file, at most so many bytes.
+///
+/// # Errors
+/// As [`read`], and `InvalidData` when it is not UTF-8.
+pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    let bytes = read(path, most)?;
+    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8"))
+}
+
+/// Copies a regular file of at most so many bytes to a new file.
+///
+/// # Errors
+/// As [`read`], and when the new one cannot be written.
+pub fn copy(from: &Path, to: &Path, most: u64) -> io::Result<()> {
+    std::fs::write(to, read(from, most)?)
 }
 
 /// The rest of an open file, at most so many bytes.
@@ -78,17 +206,67 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_folder_a_device_and_a_pipe_are_none_and_nobody_waits_for_the_pipe() {
+    fn what_is_no_regular_file_is_named_and_not_waited_for() {
         let folder = tempfile::tempdir().unwrap();
-        let kind = |path: &std::path::Path| super::open(path).unwrap_err().kind();
-        assert_eq!(kind(folder.path()), ErrorKind::IsADirectory);
-        assert_eq!(kind("/dev/zero".as_ref()), ErrorKind::InvalidInput);
-        let pipe = folder.path().join("pipe");
-        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        let at = |name: &str| folder.path().join(name);
+        let made = std::process::Command::new("mkfifo")
+            .arg(at("pipe"))
+            .status();
         assert!(made.unwrap().success());
-        assert_eq!(kind(&pipe), ErrorKind::InvalidInput);
-        let link = folder.path().join("link");
-        std::os::unix::fs::symlink(&pipe, &link).unwrap();
-        assert_eq!(kind(&link), ErrorKind::InvalidInput);
+        drop(std::os::unix::net::UnixListener::bind(at("socket")).unwrap());
+        std::os::unix::fs::symlink(at("pipe"), at("link")).unwrap();
+        let mut lock = std::fs::OpenOptions::new();
+        lock.read(true).write(true).create(true).truncate(false);
+        for (path, kind, says) in [
+            (at(""), ErrorKind::IsADirectory, "is a folder, not a file"),
+            (
+                "/dev/zero".into(),
+                ErrorKind::InvalidInput,
+                "is a device, not a file",
+            ),
+            (
+                at("pipe"),
+                ErrorKind::InvalidInput,
+                "is a named pipe, not a file",
+            ),
+            (
+                at("socket"),
+                ErrorKind::InvalidInput,
+                "is a socket, not a file",
+            ),
+        ] {
+            for error in [
+                super::open(&path).unwrap_err(),
+                super::open_no_link(&path).unwrap_err(),
+                super::open_lock(&lock, &path).unwrap_err(),
+            ] {
+                assert_eq!((error.kind(), error.to_string()), (kind, says.to_owned()));
+            }
+        }
+        let error = super::open(&at("link")).unwrap_err();
+        assert_eq!(error.to_string(), "is a named pipe, not a file");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_followed_only_where_it_may_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("file"), "x").unwrap();
+        std::os::unix::fs::symlink(at("file"), at("link")).unwrap();
+        std::os::unix::fs::symlink(at("new"), at("dangling")).unwrap();
+        let mut lock = std::fs::OpenOptions::new();
+        lock.write(true).create(true).truncate(false);
+        assert_eq!(read(&at("link"), 9).unwrap(), b"x");
+        for error in [
+            super::read_no_link(&at("link"), 9).unwrap_err(),
+            super::open_lock(&lock, &at("link")).unwrap_err(),
+            super::open_lock(&lock, &at("dangling")).unwrap_err(),
+        ] {
+            assert_eq!(error.to_string(), "is a symbolic link, not a file");
+        }
+        assert!(!at("new").exists(), "nothing is made where a link leads");
+        super::open_lock(&lock, &at("lock")).unwrap();
+        assert!(super::create_new(&at("dangling")).is_err());
     }
 }

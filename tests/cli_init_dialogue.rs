@@ -93,7 +93,7 @@ fn a_certificate_that_nobody_vouches_for_leads_to_one_more_question() {
     for (answer, why) in [
         ("gone.pem", "No such file"),
         (&company.other_ca(), "has not signed it either"),
-        ("~/run", "is no file of certificates"),
+        ("~/run", "is a folder, not a file"),
     ] {
         terminal.enter(answer);
         terminal.shows(why);

@@ -97,7 +97,7 @@ fn what_is_no_policy_file_is_refused_by_name() {
         .complains("bigger than 1024 KiB");
     user.goroam("check /dev/zero")
         .exits(2)
-        .complains("not a regular file");
+        .complains("is a device, not a file");
 }
 
 #[test]

@@ -142,6 +142,6 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&pipe).status();
         assert!(made.unwrap().success());
         let error = read_policy_text(&pipe).unwrap_err().to_string();
-        assert!(error.contains("not a regular file"), "{error}");
+        assert!(error.contains("is a named pipe"), "{error}");
     }
 }

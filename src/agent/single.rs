@@ -5,6 +5,7 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
 
 use super::error::Error;
+use crate::bounded;
 use crate::state::file::private_folder;
 
 /// Held while the agent runs.
@@ -30,7 +31,7 @@ impl SingleInstance {
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut lock = options.open(path).map_err(fail)?;
+        let mut lock = bounded::open_lock(&options, path).map_err(fail)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::error::Error;
+use crate::bounded;
 use crate::state::file::private_folder;
 
 /// As long as a turn may take: every target's tries, and a go command that is slow to start.
@@ -34,7 +35,7 @@ impl TurnLock {
         options.write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path).map_err(fail)?;
+        let file = bounded::open_lock(&options, &path).map_err(fail)?;
         let locked = async {
             loop {
                 match file.try_lock() {

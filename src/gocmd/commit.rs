@@ -12,6 +12,7 @@ use super::failure::ApplyError;
 use super::lines::{Carried, carry, holds};
 use super::rename::is_final;
 use super::swap::{Swapped, swap};
+use crate::bounded;
 use crate::model::EnvText;
 
 /// How often the file is swapped before goroam gives up.
@@ -237,9 +238,7 @@ impl Prepared {
     /// appends as well loses nothing.
     fn append(&self, more: &[u8]) -> Result<(), ApplyError> {
         let mut options = OpenOptions::new();
-        let appended = options
-            .append(true)
-            .open(&self.place.path)
+        let appended = bounded::open_lock(options.append(true), &self.place.path)
             .and_then(|mut file| file.write_all(more).and_then(|()| file.sync_data()));
         match appended {
             // Replaced or removed meanwhile: the next look sees it.

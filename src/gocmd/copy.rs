@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::envfile::{not_a_file, read_file, read_open};
 use super::failure::ApplyError;
+use crate::bounded;
 
 /// The real file behind symbolic links, as far as it exists.
 #[derive(Debug)]
@@ -175,7 +176,7 @@ async fn sync(file: &File) -> io::Result<()> {
 
 /// Puts the folder's entries on the disk. Not every system can, and the file is right in any case.
 pub(super) async fn sync_folder(folder: &Path) {
-    if let Ok(folder) = File::open(folder) {
+    if let Ok(folder) = bounded::open_folder(folder) {
         let _ = sync(&folder).await;
     }
 }
@@ -241,7 +242,7 @@ fn sweep(place: &Place, own: &Copy) {
 /// Nobody holds its lock, or, where there are no locks, it is more than a minute older than
 /// this copy: `commit` takes less than a second.
 fn is_left_behind(path: &Path, own: &Copy) -> bool {
-    let Ok(file) = File::open(path) else {
+    let Ok(file) = bounded::open_no_link(path) else {
         return false;
     };
     if cfg!(unix) {

@@ -1,9 +1,10 @@
 //! The go env file: where it is (`cfg.go:EnvFile`, `os.UserConfigDir`) and what it says.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use crate::bounded;
 use crate::environment::Environment;
 use crate::model::EnvText;
 
@@ -90,7 +91,7 @@ impl EnvFile {
 
 /// The bytes of a regular file, bounded; `Ok(None)` when there is none.
 pub(super) fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let file = match open(path) {
+    let file = match bounded::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
@@ -131,15 +132,6 @@ pub(super) fn not_a_file(meta: &std::fs::Metadata) -> Option<&'static str> {
     } else {
         None
     }
-}
-
-/// Opens for reading, without waiting for a writer where it is a pipe.
-pub(super) fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
-    options.open(path)
 }
 
 /// `os.UserConfigDir`, and the folder whose owner the user must be.

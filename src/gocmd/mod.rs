@@ -9,7 +9,7 @@
 //! file, and the copy takes the file's place in one step; what another writer did meanwhile
 //! is looked for afterwards and merged.
 //!
-//! May import: model, plan, environment.
+//! May import: model, plan, environment, bounded.
 
 pub mod apply;
 pub mod command;

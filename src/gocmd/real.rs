@@ -1,6 +1,5 @@
 //! From a candidate to the real binary: which GOROOT is behind it, and which version?
 
-use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +7,7 @@ use std::time::Duration;
 use super::places::is_executable;
 use super::run::bounded;
 use super::version::GoVersion;
+use crate::bounded;
 use crate::environment::{Environment, is_same_name};
 
 /// A wrapper may start a shell, a version manager or Python; one that takes longer hangs.
@@ -98,7 +98,7 @@ async fn by_asking(candidate: &Path, env: &Environment) -> Result<Real, String> 
 
 fn version_file(goroot: &Path) -> Option<GoVersion> {
     let mut text = String::new();
-    let file = File::open(goroot.join("VERSION")).ok()?;
+    let file = bounded::open(&goroot.join("VERSION")).ok()?;
     file.take(4096).read_to_string(&mut text).ok()?;
     GoVersion::parse(&text)
 }
@@ -106,7 +106,7 @@ fn version_file(goroot: &Path) -> Option<GoVersion> {
 /// ELF, Mach-O (either byte order, or universal), PE: by its first bytes.
 fn is_program(path: &Path) -> bool {
     let mut magic = [0; 4];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+    let read = bounded::open(path).and_then(|mut file| file.read_exact(&mut magic));
     read.is_ok()
         && matches!(
             magic,

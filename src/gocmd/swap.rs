@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io;
 
 use super::copy::{Copy, Place};
-use super::envfile::open;
 use super::rename::{self, is_unsupported};
+use crate::bounded::open;
 
 /// What came of it.
 #[derive(Debug)]

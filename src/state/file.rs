@@ -1,6 +1,6 @@
 //! Private folders and files, and replacing a file at once.
 
-use std::fs::{DirBuilder, File};
+use std::fs::DirBuilder;
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -30,7 +30,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// When any step fails; the old file is then still there.
 pub fn replace_readable(path: &Path, bytes: &[u8]) -> io::Result<bool> {
-    if std::fs::read(path).is_ok_and(|now| now == bytes) {
+    if bounded::read(path, bytes.len() as u64).is_ok_and(|now| now == bytes) {
         return Ok(false);
     }
     make_folders(path.parent().unwrap_or(Path::new(".")))?;
@@ -108,7 +108,7 @@ pub fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
 
 /// Puts the folder's entries on the disk. Not every system can, and the file is right in any case.
 pub(super) fn sync_folder(folder: &Path) {
-    if let Ok(folder) = File::open(folder) {
+    if let Ok(folder) = bounded::open_folder(folder) {
         let _ = folder.sync_all();
     }
 }
@@ -121,7 +121,7 @@ fn sweep(folder: &Path, prefix: &str) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let is_left = name.to_str().is_some_and(|name| name.starts_with(prefix))
-            && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+            && bounded::open_no_link(&entry.path()).is_ok_and(|file| file.try_lock().is_ok());
         if cfg!(unix) && is_left {
             let _ = std::fs::remove_file(entry.path());
         }

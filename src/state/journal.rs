@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::chain::{self, BEGINNING, Line};
 use super::entry::Entry;
 use super::file;
+use crate::bounded;
 
 /// A file that would grow beyond this many bytes is put aside; two are kept.
 const MOST_BYTES: u64 = 1 << 20;
@@ -165,7 +166,7 @@ impl Journal {
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
         private(&mut options);
-        options.open(&self.path).map_err(at(&self.path))
+        bounded::open_lock(&options, &self.path).map_err(at(&self.path))
     }
 }
 
@@ -243,7 +244,7 @@ fn lock(path: &Path, how: Lock) -> Result<File, JournalError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     private(&mut options);
-    let file = options.open(&path).map_err(at(&path))?;
+    let file = bounded::open_lock(&options, &path).map_err(at(&path))?;
     let locked = match how {
         Lock::Alone => file.lock(),
         Lock::Shared => file.lock_shared(),

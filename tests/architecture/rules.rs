@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::house::{House, SourceFile};
+use crate::source::Named;
 
 /// The floors, from the ground up. Rooms of one floor do not know each other, except the bare
 /// tools of the ground floor, which may build on one another without a circle.
@@ -52,6 +53,71 @@ const PURE_ROOMS: [&str; 4] = ["model", "gomod", "policy", "plan"];
 /// A foreign crate and the one place that may name it.
 const WALLED: [(&str, &str); 2] = [("netdev", "src/watch/survey.rs"), ("reqwest", "src/probe/")];
 
+/// Opens files that may be anything; see `src/bounded.rs`.
+const OPENERS: [&str; 7] = [
+    "File::open",
+    "File::create",
+    "fs::read",
+    "fs::read_to_string",
+    "fs::copy",
+    "fs::write",
+    "File::open_buffered",
+];
+
+/// Who opens files without `src/bounded.rs`, and why that is safe.
+const OPEN_THEMSELVES: [(&str, &str); 17] = [
+    ("src/bounded.rs", "it is the one that opens"),
+    ("src/watch/survey.rs", "/sys, which is the kernel's"),
+    (
+        "src/probe/listening/linux.rs",
+        "/proc/net, which is the kernel's",
+    ),
+    (
+        "src/job/exec/stall/process.rs",
+        "/proc, which is the kernel's",
+    ),
+    (
+        "src/job/exec/stall/linux.rs",
+        "/proc, which is the kernel's",
+    ),
+    ("src/job/doctor/programs.rs", "/proc, which is the kernel's"),
+    (
+        "src/host/service/systemd/manager.rs",
+        "/proc, which is the kernel's",
+    ),
+    ("src/job/exec/terminal.rs", "/dev/tty, which is a device"),
+    ("src/gocmd/copy.rs", "makes a new file (create_new)"),
+    (
+        "src/job/mirror/project.rs",
+        "writes into a temporary directory of its own",
+    ),
+    (
+        "src/job/mirror/go.rs",
+        "writes into a temporary directory of its own",
+    ),
+    (
+        "src/job/mirror/add.rs",
+        "writes into a temporary directory of its own",
+    ),
+    (
+        "src/job/vendor/swap.rs",
+        "writes into a directory that it has just made",
+    ),
+    ("src/cli/verb/man.rs", "writes where the packager says"),
+    (
+        "src/host/tray/windows/log_file.rs",
+        "Windows has no pipes among files",
+    ),
+    (
+        "src/host/tray/windows/run.rs",
+        "LogFile::open, which is no File::open",
+    ),
+    (
+        "src/ipc/endpoint/windows.rs",
+        "the agent's named pipe, which is meant",
+    ),
+];
+
 /// All of them.
 pub(crate) fn complaints(house: &House) -> Vec<String> {
     let mut out = Vec::new();
@@ -60,6 +126,7 @@ pub(crate) fn complaints(house: &House) -> Vec<String> {
         out.extend(purity(file));
         out.extend(walls(file));
         out.extend(super_stars(file));
+        out.extend(openings(file));
         out.extend(length(&file.path, &file.text));
         out.extend(ignored(&file.path, &file.text));
     }
@@ -160,6 +227,43 @@ fn walls(file: &SourceFile) -> Vec<String> {
         }
     }
     out
+}
+
+/// What may be a pipe or a device is opened in one way.
+fn openings(file: &SourceFile) -> Vec<String> {
+    let allowed = OPEN_THEMSELVES.iter().any(|(path, _)| *path == file.path);
+    if allowed || file.path.ends_with("_tests.rs") {
+        return Vec::new();
+    }
+    let is_opener = |named: &Named| {
+        let path = named.segments.join("::");
+        let mut known = OPENERS.iter();
+        known.any(|word| path == *word || path.ends_with(&format!("::{word}")))
+    };
+    let named = file.paths.iter().filter(|named| !named.test);
+    let mut lines: Vec<usize> = named.filter(|it| is_opener(it)).map(|it| it.line).collect();
+    // `options.open(path)`, where the file makes such options.
+    let has_options = file.paths.iter().any(|named| {
+        let path = named.segments.join("::");
+        !named.test
+            && (path.ends_with("OpenOptions")
+                || path.contains("OpenOptions::")
+                || path.ends_with("File::options"))
+    });
+    let calls = file.tokens.windows(4).filter(|w| {
+        let text = |at: usize| w[at].text.as_str();
+        !w[1].test && text(0) != "self" && [text(1), text(2), text(3)] == [".", "open", "("]
+    });
+    if has_options {
+        lines.extend(calls.map(|w| w[1].line));
+    }
+    let says = |line| {
+        format!(
+            "{}:{line}: opens a file that may be a pipe or a device; `bounded` opens those",
+            file.path
+        )
+    };
+    lines.into_iter().map(says).collect()
 }
 
 /// `use super::*` would make the floors' check blind.

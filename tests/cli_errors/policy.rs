@@ -120,7 +120,7 @@ fn what_is_no_policy_is_refused_by_every_verb_that_follows_one() {
     all_say(2, "is a folder, not a file");
     std::fs::remove_dir(&path).unwrap();
     bench.user.run("mkfifo").arg(&path).exits(0);
-    all_say(2, "is not a regular file");
+    all_say(2, "is a named pipe, not a file");
     std::fs::remove_file(&path).unwrap();
     // Its disk is not mounted just now: no reason to follow the built-in one.
     symlink(bench.user.path("dotfiles/goroam.toml"), &path).unwrap();

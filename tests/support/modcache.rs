@@ -77,6 +77,11 @@ impl Home {
         dunce::canonicalize(self.folder.path()).unwrap().join(name)
     }
 
+    /// The folder that the go command lies in.
+    pub(crate) fn go_folder(&self) -> &Path {
+        self.go.parent().unwrap()
+    }
+
     /// A file of `cache/download`.
     pub(crate) fn cached(&self, name: &str) -> PathBuf {
         self.path("go/pkg/mod/cache/download").join(name)

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::agent::error::{EXIT_DONE, EXIT_USAGE};
 use crate::agent::read_policy_text;
+use crate::bounded;
 use crate::cli::args::Check;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
@@ -110,15 +111,24 @@ fn parse_in(text: &str, folder: &Path, home: Option<&Path>) -> Parsed {
     parse(text, Place { folder, home })
 }
 
+/// The longest file of certificates that is read, in bytes.
+const MOST_PEM: u64 = 16 << 20;
+
 /// Why a file holds no certificate that a probe could trust.
 fn trouble(path: &Path) -> Option<&'static str> {
-    match std::fs::metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Some("is not there"),
-        Ok(meta) if !meta.is_file() => return Some("is no file"),
-        Ok(_) | Err(_) => {}
-    }
-    match std::fs::read(path) {
-        Err(_) => Some("cannot be read"),
+    match bounded::read(path, MOST_PEM) {
+        Err(error) => {
+            let is = |kind: ErrorKind| error.kind() == kind;
+            Some(if is(ErrorKind::NotFound) {
+                "is not there"
+            } else if is(ErrorKind::IsADirectory) || is(ErrorKind::InvalidInput) {
+                "is not a regular file"
+            } else if is(ErrorKind::FileTooLarge) {
+                "is too long for a file of certificates"
+            } else {
+                "cannot be read"
+            })
+        }
         Ok(bytes) => {
             let text = String::from_utf8_lossy(&bytes);
             (!text.contains("-----BEGIN CERTIFICATE-----")).then_some("holds no certificate in PEM")

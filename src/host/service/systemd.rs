@@ -17,8 +17,9 @@ use super::error::ServiceError;
 use super::site::Site;
 use super::step::Step;
 use super::wish::{Logs, ServiceState, Wish};
+use crate::bounded;
 use manager::Manager;
-use unit::{Owner, UNIT};
+use unit::{MOST_UNIT, Owner, UNIT};
 
 /// Below the unit's own folder; the name says that others may come after it.
 const DROP_IN: &str = "10-environment.conf";
@@ -376,7 +377,9 @@ fn unspeakable(path: &Path) -> ServiceError {
 /// Is there anything to do?
 fn is_to_be_done(step: &Step) -> bool {
     match step {
-        Step::Write { path, text } => !std::fs::read(path).is_ok_and(|now| now == text.as_bytes()),
+        Step::Write { path, text } => {
+            !bounded::read(path, MOST_UNIT).is_ok_and(|now| now == text.as_bytes())
+        }
         Step::Remove { path } | Step::RemoveEmpty { path } => path.symlink_metadata().is_ok(),
         Step::Run { .. }
         | Step::Spawn { .. }
@@ -390,7 +393,7 @@ fn is_to_be_done(step: &Step) -> bool {
 
 /// Does this unit start this very program?
 fn starts(packaged: &Path, site: &Site) -> bool {
-    let text = std::fs::read_to_string(packaged).unwrap_or_default();
+    let text = bounded::read_text(packaged, MOST_UNIT).unwrap_or_default();
     unit::program(&text, &site.home).is_some_and(|program| same_file(&program, &site.program))
 }
 
@@ -414,7 +417,7 @@ fn runs(pid: u32, program: &Path) -> bool {
 
 /// The agent of this user that is not the service's, if one runs.
 fn other_agent(site: &Site, service: Option<u32>) -> Option<u32> {
-    let text = std::fs::read_to_string(site.paths.agent_lock()).ok()?;
+    let text = bounded::read_text(&site.paths.agent_lock(), 16).ok()?;
     let pid: u32 = text.trim().parse().ok()?;
     let program = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
     let name = program.file_name()?.to_str()?;

@@ -54,12 +54,9 @@ fn only_one(site: &Site) -> Result<File, String> {
     let path = site.paths.runtime.join("tray.lock");
     let cannot = |error: std::io::Error| format!("{}: {error}", path.display());
     private_folder(&site.paths.runtime).map_err(cannot)?;
-    let lock = File::options()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(cannot)?;
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false);
+    let lock = crate::bounded::open_lock(&options, &path).map_err(cannot)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err("goroam is in the menu bar already".to_owned()),

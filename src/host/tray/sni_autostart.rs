@@ -45,7 +45,7 @@ impl Autostart {
     /// Does the desktop start it? The user's own entry has the last word.
     pub(super) fn is_on(&self) -> bool {
         let mut files = std::iter::once(&self.own).chain(&self.system);
-        let first = files.find_map(|path| std::fs::read_to_string(path).ok());
+        let first = files.find_map(|path| crate::bounded::read_text(path, 1 << 20).ok());
         first.is_some_and(|text| !is_switched_off(&text))
     }
 

@@ -1,8 +1,9 @@
 //! The one seam between looking and judging: files by path, bounded.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::bounded;
 use crate::model::order;
 
 /// The longest file that is read, in bytes. Settings are shorter; what is longer is no settings.
@@ -41,37 +42,13 @@ impl Files for Disk {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
             )
         };
-        let mut options = std::fs::OpenOptions::new();
-        options.read(true);
-        // A pipe without a writer would be waited for.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::custom_flags(
-            &mut options,
-            libc::O_NONBLOCK | libc::O_NOCTTY,
-        );
-        // A device may do something when it is opened: looked at first.
-        match std::fs::metadata(path) {
-            Ok(meta) if meta.is_dir() => return Ok(None),
-            Ok(meta) if !meta.is_file() => {
-                return Err(io::Error::other("is a device or pipe, not a file"));
+        let bytes = match bounded::read(path, MOST_BYTES) {
+            Ok(bytes) => bytes,
+            Err(error) if absent(&error) || error.kind() == io::ErrorKind::IsADirectory => {
+                return Ok(None);
             }
-            Ok(_) => {}
-            Err(error) if absent(&error) => return Ok(None),
-            Err(error) => return Err(error),
-        }
-        let file = match options.open(path) {
-            Ok(file) => file,
-            Err(error) if absent(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("is a device or pipe, not a file"));
-        }
-        let mut bytes = Vec::new();
-        file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > MOST_BYTES {
-            return Err(io::Error::other("is longer than 1 MiB"));
-        }
         Ok(Some(text(&bytes)))
     }
 

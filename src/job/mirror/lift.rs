@@ -1,9 +1,10 @@
 //! A file of the module cache, brought into the mirror with as little copying as possible.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use crate::bounded;
 use serde::Serialize;
 
 /// How a file came.
@@ -40,32 +41,13 @@ pub(super) fn lift(from: &Path, to: &Path) -> io::Result<How> {
     if clone_file(from, to).is_ok() {
         return Ok(How::Reflink);
     }
-    let mut source = open(from)?;
-    let mut target = OpenOptions::new().write(true).create_new(true).open(to)?;
+    let mut source = bounded::open_no_link(from)?;
+    let mut target = bounded::create_new(to)?;
     if reflink(&source, &target) {
         return Ok(How::Reflink);
     }
     io::copy(&mut source, &mut target)?;
     Ok(How::Copy)
-}
-
-/// Opens a file and nothing else: no link, no pipe that would hang.
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(
-        &mut options,
-        libc::O_NOFOLLOW | libc::O_NONBLOCK,
-    );
-    let file = options.open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is not a file",
-        ));
-    }
-    Ok(file)
 }
 
 #[cfg(unix)]

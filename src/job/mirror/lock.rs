@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 
 use super::layout::Layout;
+use crate::bounded;
 
 /// Held by the one that writes to a mirror; released when it is dropped, or by the system when
 /// the process is killed.
@@ -20,11 +21,9 @@ pub struct Lock {
 pub fn lock(layout: &Layout, waits: &mut dyn FnMut()) -> io::Result<Lock> {
     std::fs::create_dir_all(layout.own())?;
     // Never written to: what is in it does not matter, and nothing is to be torn.
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(layout.own().join("lock"))?;
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    let file = bounded::open_lock(&options, &layout.own().join("lock"))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {

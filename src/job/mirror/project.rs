@@ -18,7 +18,8 @@ use super::said::{complaint, meant, took};
 use super::small;
 use super::sound::MOST_MOD;
 use super::toolchain;
-use super::wants::{Wants, lines};
+use super::wants::{MOST_SUM, Wants, lines};
+use crate::bounded;
 use crate::gocmd::job::Ran;
 use crate::gomod::go_sum::Hashed;
 use crate::gomod::{go_mod, go_work};
@@ -118,6 +119,10 @@ pub(super) async fn want(
     match project {
         Project::Module(folder) => {
             wants.insist(&folder.join("go.sum"))?;
+            refuse_odd(
+                folder,
+                &go_mod::parse(&text_of(&folder.join("go.mod"))?).replace,
+            )?;
             let asked = Asked {
                 go,
                 folder,
@@ -216,7 +221,7 @@ impl Asked<'_> {
 async fn module(asked: &Asked<'_>, tests: bool, wants: &mut Wants) -> Result<(), AddError> {
     for name in ["go.mod", "go.sum"] {
         let from = asked.folder.join(name);
-        match fs::copy(&from, asked.modfile.with_file_name(name)) {
+        match bounded::copy(&from, &asked.modfile.with_file_name(name), MOST_SUM) {
             Err(error) if name == "go.mod" || error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(AddError::file(&from, error));
             }
@@ -251,8 +256,24 @@ async fn module(asked: &Asked<'_>, tests: bool, wants: &mut Wants) -> Result<(),
     Ok(())
 }
 
+/// go itself would wait for a named pipe in the place of a go.mod that a `replace` leads to.
+fn refuse_odd(folder: &Path, replaces: &[crate::gomod::Replace]) -> Result<(), AddError> {
+    for replace in replaces.iter().filter(|replace| replace.is_local()) {
+        let file = folder.join(&replace.new.path).join("go.mod");
+        match bounded::open(&file) {
+            // What is not there is go's to say, by the module's name.
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
+                return Err(AddError::file(&file, error));
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
 async fn work(go: &Go<'_>, file: &Path, copy: &Path, wants: &mut Wants) -> Result<(), AddError> {
     let folder = file.parent().unwrap_or(file);
+    refuse_odd(folder, &go_work::parse(&text_of(file)?).replace)?;
     let name = file.display().to_string();
     // Without a workspace around it, or go would look at the members already.
     let said = go
@@ -275,11 +296,17 @@ async fn work(go: &Go<'_>, file: &Path, copy: &Path, wants: &mut Wants) -> Resul
         .flatten()
         .map(|member| folder.join(&member.disk_path))
         .collect();
+    for member in &members {
+        let file = member.join("go.mod");
+        if file.exists() {
+            refuse_odd(member, &go_mod::parse(&text_of(&file)?).replace)?;
+        }
+    }
     let sum = file.with_extension("work.sum");
     fs::write(copy, rewritten(&read, folder)).map_err(|error| AddError::file(copy, error))?;
     let copied = copy.with_extension("work.sum");
     if sum.exists() {
-        fs::copy(&sum, &copied).map_err(|error| AddError::file(&sum, error))?;
+        bounded::copy(&sum, &copied, MOST_SUM).map_err(|error| AddError::file(&sum, error))?;
         writable(&copied);
     }
     let sums: Vec<PathBuf> = members.iter().map(|member| member.join("go.sum")).collect();

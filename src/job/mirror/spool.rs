@@ -1,12 +1,13 @@
 //! Files on their way into a mirror: in a folder of goroam's own on the same file system, so
 //! that a rename puts each in its place and a killed writer leaves nothing anywhere else.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::DirBuilder;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::layout::Layout;
 use super::lock::Lock;
+use crate::bounded;
 
 /// What names goroam gives its unfinished files: a number and this.
 const END: &str = ".part";
@@ -52,10 +53,7 @@ impl Spool {
     /// A file with this content. It is not on the disk yet.
     pub(super) fn write(&mut self, content: &[u8]) -> io::Result<PathBuf> {
         let path = self.name();
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&path)?;
+        let mut file = bounded::create_new(&path)?;
         file.write_all(content)?;
         Ok(path)
     }

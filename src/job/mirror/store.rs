@@ -1,7 +1,7 @@
 //! Versions, put into a mirror so that each is there as a whole or not at all.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use super::lock::{Lock, lock};
 use super::pins::{Pins, pins};
 use super::small;
 use super::spool::{Spool, put};
+use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gosum::{escape_path, unescape_version};
 use crate::model::order;
@@ -218,13 +219,13 @@ fn sync(paths: &[&Path]) -> io::Result<()> {
 /// Windows flushes only what was opened for writing; a linked zip may be read-only there.
 fn sync_one(path: &Path) -> io::Result<()> {
     if cfg!(windows) {
-        return match File::options().write(true).open(path) {
+        return match bounded::open_lock(OpenOptions::new().write(true), path) {
             Ok(file) => file.sync_all(),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
             Err(error) => Err(error),
         };
     }
-    File::open(path)?.sync_all()
+    bounded::open_no_link(path)?.sync_all()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::gomod::ModuleVersion;
 use crate::gomod::go_sum::{self, Hashed};
 
 /// Bytes; 200,000 lines. go has no limit of its own.
-const MOST_SUM: u64 = 32 << 20;
+pub(super) const MOST_SUM: u64 = 32 << 20;
 
 /// What could not be brought.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,7 +1,5 @@
 //! The directory of a zip, read and found in order.
 
-use std::fs::{File, OpenOptions};
-use std::io;
 use std::path::Path;
 
 use rawzip::{CompressionMethod, FileReader, ZipArchive};
@@ -9,6 +7,7 @@ use rawzip::{CompressionMethod, FileReader, ZipArchive};
 use super::error::ZipError;
 use super::names;
 use super::source::BUFFER;
+use crate::bounded;
 use crate::model::order;
 
 /// Bytes, of the zip and again of all that is in it (`x/mod/zip.MaxZipFile`).
@@ -65,7 +64,7 @@ pub(super) fn read(path: &Path) -> Result<(FileReader, Vec<Entry>), ZipError> {
         path: path.to_owned(),
         why,
     };
-    let file = open(path).map_err(io_error)?;
+    let file = bounded::open(path).map_err(io_error)?;
     let length = file.metadata().map_err(io_error)?.len();
     if length > MOST {
         return Err(bad(format!("{length} bytes, which is more than {MOST}")));
@@ -153,19 +152,6 @@ fn entry(header: &rawzip::ZipFileHeaderRecord<'_>) -> Result<Entry, &'static str
         return Err("a go.mod of more than 16 MiB");
     }
     Ok(entry)
-}
-
-/// Opens a regular file and nothing else: a named pipe would never end.
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
-    let file = options.open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a file"));
-    }
-    Ok(file)
 }
 
 fn from(path: &Path, error: &rawzip::Error) -> ZipError {

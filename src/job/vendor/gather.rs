@@ -1,7 +1,7 @@
 //! Reads what a check looks at: vendor/, the module files, the modules' zips.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -13,6 +13,7 @@ use super::error::Error;
 use super::facts::{Facts, From, Holding, Kept, Vendor};
 use super::project::{Files, Project, read_text};
 use super::shelves::Shelves;
+use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_mod::{self, GoMod};
 use crate::gomod::modules_txt::{self, Listed};
@@ -139,7 +140,7 @@ fn walk(folder: &Path, below: &str, depth: usize, out: &mut Tree) -> Result<(), 
             if entry.metadata().is_ok_and(|meta| may_be_executed(&meta)) {
                 out.executable.push(name.clone());
             }
-            let print = File::open(&path).and_then(|mut file| print(&mut file, None));
+            let print = bounded::open_no_link(&path).and_then(|mut file| print(&mut file, None));
             print.map_or(Kept::Odd, |(print, _)| Kept::File(print))
         } else {
             Kept::Odd
@@ -395,7 +396,7 @@ fn below(root: &Path, folder: &str, depth: usize, out: &mut Source) -> io::Resul
 /// A regular file; what is none is passed over, as vendoring does.
 fn note(path: &Path, name: &str, out: &mut Source) -> io::Result<()> {
     if fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file()) {
-        let (print, bytes) = print(&mut File::open(path)?, None)?;
+        let (print, bytes) = print(&mut bounded::open_no_link(path)?, None)?;
         out.insert(
             name.to_owned(),
             SourceFile::new(split(name).1, print, &bytes),

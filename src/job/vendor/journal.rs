@@ -1,7 +1,7 @@
 //! What a rollback is about to do, written down before it does it: after a kill the next
 //! `goroam vendor …` undoes what was only begun, or carries through what was decided.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Error;
 use super::repo::Repo;
+use crate::bounded;
 use crate::state::file::replace;
 
 /// Another goroam is waited for so long; writing a large vendor/ out takes seconds.
@@ -16,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How the name of every stage begins.
 pub(super) const STAGE: &str = ".goroam-rollback-";
 /// Bytes of a journal that are read.
-const MOST: usize = 8 << 20;
+const MOST: u64 = 8 << 20;
 
 /// A rollback that is under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,12 +105,9 @@ impl Desk {
     pub(super) fn sit(repo: &Repo) -> Result<Desk, Error> {
         let folder = repo.own()?;
         let path = folder.join("lock");
-        let lock = File::options()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(&path)
-            .map_err(|error| Error::io(&path, error))?;
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
+        let lock = bounded::open_lock(&options, &path).map_err(|error| Error::io(&path, error))?;
         let end = Instant::now() + PATIENCE;
         while lock.try_lock().is_err() {
             if Instant::now() > end {
@@ -151,14 +149,12 @@ impl Desk {
     /// When it cannot be read, or is none that goroam wrote for this work tree.
     pub(super) fn read(&self, top: &Path) -> Result<Option<Journal>, Error> {
         let path = self.path();
-        let bytes = match std::fs::read(&path) {
+        let bytes = match bounded::read_no_link(&path, MOST) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io(&path, error)),
         };
-        let journal: Option<Journal> = Some(&bytes)
-            .filter(|bytes| bytes.len() <= MOST)
-            .and_then(|bytes| serde_json::from_slice(bytes).ok());
+        let journal: Option<Journal> = serde_json::from_slice(&bytes).ok();
         let journal = journal.filter(|journal| journal.is_ours(top));
         journal.map(Some).ok_or_else(|| {
             Error::Failed(format!(

@@ -1,13 +1,14 @@
 //! Which project's vendor/, and the module files beside it.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read as _};
+
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::consistency::Main;
 use super::error::Error;
 use super::facts::Kind;
+use crate::bounded;
 use crate::environment::Environment;
 use crate::gomod::go_sum::{self, Hashed};
 use crate::gomod::go_work::GoWork;
@@ -210,14 +211,6 @@ fn nearest(start: &Path, name: &str) -> Option<PathBuf> {
 
 /// A text file of at most [`MOST`] bytes.
 pub(super) fn read_text(path: &Path) -> io::Result<String> {
-    let file = File::open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("is not a file"));
-    }
-    let mut bytes = Vec::new();
-    file.take(MOST + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MOST {
-        return Err(io::Error::other("is longer than 32 MiB"));
-    }
+    let bytes = bounded::read(path, MOST)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -353,7 +353,7 @@ fn decide(
 fn to_disk(stage: &std::path::Path) {
     use std::os::fd::AsRawFd as _;
 
-    if let Ok(folder) = std::fs::File::open(stage) {
+    if let Ok(folder) = crate::bounded::open_folder(stage) {
         // SAFETY: the descriptor is open until `folder` is dropped; syncfs takes nothing else.
         unsafe { libc::syncfs(folder.as_raw_fd()) };
     }

@@ -118,7 +118,7 @@ pub(super) fn hash(path: &Path) -> io::Result<Option<String>> {
             .to_string_lossy()
             .into_owned()
             .into_bytes(),
-        Ok(_) => fs::read(path)?,
+        Ok(meta) => crate::bounded::read_no_link(path, meta.len())?,
     };
     let mut summing = Summing::new();
     summing.update(&bytes);

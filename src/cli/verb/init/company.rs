@@ -10,6 +10,7 @@ use super::dialogue::Dialogue;
 use super::found::{Found, domain_of};
 use super::voice::Voice;
 use crate::agent::error::EXIT_USAGE;
+use crate::bounded;
 use crate::cli::args::Init;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
@@ -19,7 +20,7 @@ use crate::policy::templates::Company;
 use crate::probe::{Introduction, introduce};
 
 /// More than any bundle of certificates holds, in bytes.
-const MOST_PEM: u64 = 16 << 20;
+pub(super) const MOST_PEM: u64 = 16 << 20;
 
 /// Said where neither a flag nor `go env` nor a name tells.
 pub(super) const NO_PRIVATE: &str = "which modules are private is not known, so GOPRIVATE is not \
@@ -207,11 +208,7 @@ fn ca_file(context: &Context, path: &Path) -> Result<PathBuf, String> {
         return Err(format!("{shown}: a policy cannot hold such a name"));
     }
     let cannot = |error: &dyn std::fmt::Display| format!("{shown}: {error}");
-    let meta = std::fs::metadata(&path).map_err(|error| cannot(&error))?;
-    if !meta.is_file() || meta.len() > MOST_PEM {
-        return Err(cannot(&"is no file of certificates"));
-    }
-    let text = std::fs::read(&path).map_err(|error| cannot(&error))?;
+    let text = bounded::read(&path, MOST_PEM).map_err(|error| cannot(&error))?;
     let begin = b"-----BEGIN CERTIFICATE-----";
     match text.windows(begin.len()).any(|part| part == begin) {
         true => Ok(path),

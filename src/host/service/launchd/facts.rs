@@ -80,7 +80,7 @@ pub(super) fn look(site: &Site) -> Result<Facts, ServiceError> {
     let disabled = ask(&["print-disabled", &session.domain(uid)])?
         .is_some_and(|text| printed::is_disabled(&text, LABEL));
     let path = plist::path(&site.home);
-    let installed = match std::fs::read_to_string(&path) {
+    let installed = match crate::bounded::read_text(&path, 1 << 20) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(source) => return Err(ServiceError::File { path, source }),

@@ -13,7 +13,8 @@ pub(super) fn shorten(log: &Path, writes_to: &File, longest: u64) -> io::Result<
     if !own.is_file() || own.len() <= longest {
         return Ok(false);
     }
-    let mut file = File::options().read(true).write(true).open(log)?;
+    let mut options = File::options();
+    let mut file = crate::bounded::open_lock(options.read(true).write(true), log)?;
     let meta = file.metadata()?;
     if (meta.dev(), meta.ino()) != (own.dev(), own.ino()) {
         return Ok(false);

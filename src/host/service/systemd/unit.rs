@@ -1,5 +1,6 @@
 //! The text of the unit and of its drop-in, and what such a text says.
 
+use crate::bounded;
 use std::path::{Path, PathBuf};
 
 /// The unit's name.
@@ -10,6 +11,8 @@ const MARK: &str = "# Written by `goroam service install`, which replaces it wit
 
 const SHIPPED: &str = include_str!("../../../../systemd/goroam.service");
 const EXEC: &str = "ExecStart=";
+/// The longest unit that is read, in bytes.
+pub(super) const MOST_UNIT: u64 = 1 << 20;
 
 /// The shipped unit with this program; `None`: its path cannot be written in a unit.
 pub(super) fn unit(program: &Path) -> Option<String> {
@@ -54,7 +57,7 @@ pub(super) fn owner(path: &Path) -> Owner {
         return Owner::Nobody;
     }
     let ours = |bytes: Vec<u8>| bytes.split(|byte| *byte == b'\n').next() == Some(MARK.as_bytes());
-    match std::fs::read(path).is_ok_and(ours) {
+    match bounded::read(path, MOST_UNIT).is_ok_and(ours) {
         true => Owner::Goroam,
         false => Owner::User,
     }

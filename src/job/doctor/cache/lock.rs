@@ -7,6 +7,8 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::bounded;
+
 /// A go that fetches holds its lock as long as the server pleases.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// In between somebody else may get it.
@@ -19,13 +21,13 @@ const PACE: Duration = Duration::from_millis(20);
 pub(super) fn version(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    wait(open(&options, path)?)
+    wait(bounded::open_lock(&options, path)?)
 }
 
 /// The same where there is one: nothing is made.
 pub(super) fn existing(path: &Path) -> Option<File> {
     let mut options = OpenOptions::new();
-    wait(open(options.read(true).write(true), path).ok()?).ok()
+    wait(bounded::open_lock(options.read(true).write(true), path).ok()?).ok()
 }
 
 /// Takes go's lock on a file that it writes in its place.
@@ -34,27 +36,10 @@ pub(super) fn existing(path: &Path) -> Option<File> {
 /// The same.
 pub(super) fn file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    let both = open(options.read(true).write(true), path);
+    let both = bounded::open_lock(options.read(true).write(true), path);
     // A lock needs no right to write, except on NFS.
-    let file = both.or_else(|_| open(OpenOptions::new().read(true), path))?;
+    let file = both.or_else(|_| bounded::open_lock(OpenOptions::new().read(true), path))?;
     wait(file)
-}
-
-/// A link would lead to a lock that nobody else takes.
-fn open(options: &OpenOptions, path: &Path) -> io::Result<File> {
-    #[cfg(unix)]
-    let options = {
-        let mut options = options.clone();
-        std::os::unix::fs::OpenOptionsExt::custom_flags(
-            &mut options,
-            libc::O_NOFOLLOW | libc::O_NONBLOCK,
-        );
-        options
-    };
-    if std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink()) {
-        return Err(io::Error::other("is a symbolic link"));
-    }
-    options.open(path)
 }
 
 fn wait(file: File) -> io::Result<File> {

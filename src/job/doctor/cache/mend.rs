@@ -12,6 +12,7 @@ use ring::digest::{SHA256, digest};
 use super::report::{Broken, CacheReport, Outcome};
 use super::stamp::{Piece, Stamp};
 use super::{lock, sumfile};
+use crate::bounded;
 
 /// Removes what is broken, and nothing else. The report says what became of each.
 pub fn mend_cache(report: &mut CacheReport) {
@@ -110,7 +111,7 @@ fn aside(path: &Path, is_folder: bool) -> PathBuf {
 fn is_same(piece: &Piece, aside: &Path) -> bool {
     let same = Stamp::of(aside).is_ok_and(|now| now == piece.stamp);
     let bytes = piece.bytes.as_ref().is_none_or(|judged| {
-        let now = std::fs::read(aside).map(|bytes| digest(&SHA256, &bytes));
+        let now = bounded::read_no_link(aside, piece.length()).map(|bytes| digest(&SHA256, &bytes));
         now.is_ok_and(|now| now.as_ref() == judged.as_ref())
     });
     same && bytes

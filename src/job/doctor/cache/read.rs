@@ -1,8 +1,9 @@
-//! Reading a file whose length nobody vouches for.
+//! Reading a file of the cache, whose length no one vouches for.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
+
+use crate::bounded;
 
 /// All of a file, if it is no longer than this; `Ok(None)`: there is none.
 pub(super) fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
@@ -12,24 +13,9 @@ pub(super) fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
         )
     };
-    match std::fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_file() => {}
-        Ok(_) => return Err(io::Error::other("is no regular file")),
-        Err(error) if absent(&error) => return Ok(None),
-        Err(error) => return Err(error),
+    match bounded::read_no_link(path, most) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if absent(&error) => Ok(None),
+        Err(error) => Err(error),
     }
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if absent(&error) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut bytes = Vec::new();
-    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        return Err(io::Error::other(format!(
-            "is longer than {} KiB",
-            most >> 10
-        )));
-    }
-    Ok(Some(bytes))
 }

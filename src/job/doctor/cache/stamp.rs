@@ -48,6 +48,11 @@ impl Piece {
         })
     }
 
+    /// How long it was.
+    pub(super) fn length(&self) -> u64 {
+        self.stamp.length
+    }
+
     /// One line of a file.
     pub(super) fn line(path: PathBuf, number: usize, text: String) -> io::Result<Piece> {
         let mut piece = Piece::of(dunce::canonicalize(path)?, None)?;

@@ -1,10 +1,10 @@
 //! The tree that go has unpacked (`$GOMODCACHE/MODULE@VERSION`): where it is, what it hashes to.
 
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::place::Place;
+use crate::bounded;
 use crate::gosum::{Summing, escape_path, hash_sums};
 
 /// Files of one module; go's own limit is 500 MiB in all.
@@ -44,7 +44,7 @@ pub(super) fn h1(folder: &Path, module: &str, version: &str) -> io::Result<Strin
                 folders.push((entry.path(), name));
             } else if kind.is_file() && files.len() < MOST_FILES {
                 let mut summing = Summing::new();
-                let mut file = File::open(entry.path())?;
+                let mut file = bounded::open_no_link(&entry.path())?;
                 loop {
                     match file.read(&mut piece)? {
                         0 => break,

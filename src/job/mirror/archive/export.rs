@@ -1,7 +1,7 @@
 //! Writing an archive.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::error::ArchiveError;
 use super::manifest::{self, Database, Manifest, Version};
 use super::tar::Writer;
+use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::job::meter::Meter;
 use crate::job::mirror::layout::{File as Part, Layout};
@@ -174,7 +175,7 @@ impl Source<'_, '_> {
             .ok()
             .and_then(Path::to_str);
         let name = name.unwrap_or_default().replace('\\', "/");
-        let mut file = File::open(path).map_err(failed)?;
+        let mut file = bounded::open(path).map_err(failed)?;
         let size = file.metadata().map_err(failed)?.len();
         self.meter.expect(1, size);
         self.writer.file(&name, size, &mut file).map_err(failed)?;

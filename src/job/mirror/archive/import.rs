@@ -6,7 +6,7 @@
 //! put in their places, one after another.
 
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::DirBuilder;
 use std::io::{self, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::error::ArchiveError;
 use super::manifest::{self, Manifest, Version};
 use super::tar::Reader;
+use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gosum::{escape_path, escape_version};
 use crate::job::meter::Meter;
@@ -63,11 +64,8 @@ pub async fn import(
     meter: &Meter,
 ) -> Result<Imported, ArchiveError> {
     let failed = |error| ArchiveError::io(archive, error);
-    let file = File::open(archive).map_err(failed)?;
+    let file = bounded::open(archive).map_err(failed)?;
     let meta = file.metadata().map_err(failed)?;
-    if !meta.is_file() {
-        return Err(failed(io::Error::other("is not a file")));
-    }
     let in_mirror = |error| ArchiveError::io(layout.root(), error);
     let mut store = Store::open(layout.clone(), waits).map_err(in_mirror)?;
     let staging = Staging::make(layout).map_err(in_mirror)?;
@@ -241,7 +239,7 @@ fn write_new(path: &Path, content: &mut Reader<'_>) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let mut file = bounded::create_new(path)?;
     io::copy(content, &mut file).map(|_| ())
 }
 

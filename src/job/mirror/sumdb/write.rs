@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::error::BringError;
+use crate::bounded;
 use crate::model::order;
 
 /// A file, and what will stand in it.
@@ -35,7 +36,7 @@ pub(super) fn put(own: &Path, files: &[Written]) -> Result<(), BringError> {
     for chunk in files.chunks(CHUNK) {
         for (number, (target, bytes)) in chunk.iter().enumerate() {
             let path = stage.join(number.to_string());
-            let mut file = File::create(&path).map_err(failed(&path))?;
+            let mut file = bounded::create_new(&path).map_err(failed(&path))?;
             file.write_all(bytes).map_err(failed(target))?;
             open.push((file, path));
         }
@@ -55,7 +56,7 @@ pub(super) fn put(own: &Path, files: &[Written]) -> Result<(), BringError> {
     folders.dedup();
     for folder in folders {
         // Not every system can, and the file is right in any case.
-        if let Ok(folder) = File::open(folder) {
+        if let Ok(folder) = bounded::open_folder(folder) {
             let _ = folder.sync_all();
         }
     }
@@ -82,11 +83,8 @@ impl Turn {
                 fs::create_dir_all(own)?;
                 // Nothing is in it, and nothing is emptied where a link leads elsewhere.
                 let mut options = fs::OpenOptions::new();
-                let file = options
-                    .create(true)
-                    .truncate(false)
-                    .write(true)
-                    .open(path)?;
+                options.create(true).truncate(false).write(true);
+                let file = bounded::open_lock(&options, &path)?;
                 match file.lock() {
                     Ok(()) => Ok(Some(file)),
                     // Then nobody else could hold one either.
