@@ -109,12 +109,8 @@ async fn content_that_is_not_right_is_wrong_and_final() {
             "",
             "its info names v9.9.9 where v0.3.0 was asked",
         ),
-        (
-            "not json",
-            "",
-            "200, but no JSON where version info was asked",
-        ),
-        ("", "", "200, but no JSON"),
+        ("not json", "", "200, but its version info is not JSON"),
+        ("", "", "200, but its version info is not JSON"),
     ] {
         let server = Server::http(move |request| {
             ok(

@@ -247,7 +247,7 @@ fn every_fault_has_its_verdict() {
         (
             "badjson",
             Verdict::Wrong,
-            "200, but no JSON where version info was asked",
+            "200, but its version info is not JSON",
         ),
         (
             "huge:64",

@@ -1,5 +1,5 @@
-//! Go's module files, read but never run: go.mod, go.work, go.sum and vendor/modules.txt, and
-//! the order of versions. Pure: text in, value out.
+//! Go's module files, read but never run: go.mod, go.work, go.sum, vendor/modules.txt and
+//! `.info`, and the order of versions. Pure: text in, value out.
 //!
 //! What go would refuse is a value here too (with its line), since goroam is to say what is
 //! wrong with a file and not only that it is.
@@ -14,9 +14,12 @@ pub mod go_work;
 mod line;
 pub mod module_version;
 pub mod modules_txt;
+pub mod rev_info;
+mod rfc3339;
 pub mod semver;
 mod statement;
 
 pub use directive::{Replace, is_directory};
 pub use line::{At, Fault, is_conflict_marker, refusals};
 pub use module_version::ModuleVersion;
+pub use rev_info::{InfoError, RevInfo};

@@ -1,11 +1,11 @@
 //! A Go proxy: its `.info` must name the version, its `.mod` must be the right one.
 
-use serde::Deserialize;
 use url::Url;
 
 use super::answer::{Answer, Want};
 use super::failure::{Failure, Finding, Outcome, quoted};
 use super::session::Session;
+use crate::gomod::RevInfo;
 use crate::gosum;
 use crate::model::Phase;
 
@@ -18,12 +18,6 @@ pub(super) struct Asked<'a> {
     pub(super) module: &'a str,
     pub(super) version: &'a str,
     pub(super) sum: Option<&'a str>,
-}
-
-#[derive(Deserialize)]
-struct Info {
-    #[serde(rename = "Version")]
-    version: String,
 }
 
 /// Two requests on one connection.
@@ -95,10 +89,9 @@ pub(super) fn expect_ok(session: &Session<'_>, answer: &Answer, name: &str) -> R
 }
 
 fn check_info(body: &[u8], asked: Asked<'_>) -> Result<(), Failure> {
-    let Ok(info) = serde_json::from_slice::<Info>(body) else {
-        let reason = "200, but no JSON where version info was asked";
-        return Err(Failure::wrong(Phase::Content, reason));
-    };
+    let info = RevInfo::decode(body).map_err(|error| {
+        Failure::wrong(Phase::Content, format!("200, but its version info {error}"))
+    })?;
     if info.version != asked.version {
         let reason = format!(
             "its info names {} where {} was asked",
@@ -213,7 +206,12 @@ mod tests {
 
     #[test]
     fn info_must_be_json_of_the_version_that_was_asked() {
-        assert!(check_info(br#"{"Version":"v0.3.0","Time":"x"}"#, ASKED).is_ok());
+        assert!(check_info(br#"{"version":"v0.3.0","Time":null}"#, ASKED).is_ok());
+        let time = check_info(br#"{"Version":"v0.3.0","Time":"x"}"#, ASKED).unwrap_err();
+        assert_eq!(
+            time.reason,
+            "200, but its version info has a field Time that is not a time as in RFC 3339"
+        );
         let other = check_info(br#"{"Version":"v9.9.9\u001b[31m"}"#, ASKED).unwrap_err();
         assert_eq!(
             other.reason,

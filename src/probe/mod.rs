@@ -12,7 +12,7 @@
 //! - the way there: `dial`, `line` (direct), `proxied`; `attempt` keeps the time
 //! - the words: `answer`, `failure`, `fault`
 //!
-//! May import: model, environment, gosum. The other wings (policy, watch) are unknown here.
+//! May import: model, environment, gosum, gomod. The other wings (policy, watch) are unknown here.
 
 mod answer;
 mod attempt;

@@ -1,31 +1,25 @@
 //! Is a file what its name says? A login page answers 200 for everything, and a module cache
 //! keeps what it was given. Pure.
 
-use serde::Deserialize;
+use crate::gomod::RevInfo;
 
 /// Bytes; go's own limit (`modfetch/codehost.MaxGoMod`).
 pub(super) const MOST_MOD: u64 = 16 << 20;
 /// Bytes. One with an Origin has 400.
 pub(super) const MOST_INFO: u64 = 64 << 10;
 
-#[derive(Deserialize)]
-struct Info {
-    #[serde(rename = "Version")]
-    version: String,
-}
-
 /// A `.info` is JSON that names its version (`modfetch.RevInfo`).
 pub(super) fn check_info(bytes: &[u8], version: &str) -> Result<(), String> {
     if is_page(bytes) {
         return Err("its .info is a web page".to_owned());
     }
-    match serde_json::from_slice::<Info>(bytes) {
+    match RevInfo::decode(bytes) {
         Ok(info) if info.version == version => Ok(()),
         Ok(info) => Err(format!(
             "its .info is of another version: {:?}",
             info.version.chars().take(80).collect::<String>()
         )),
-        Err(error) => Err(format!("its .info cannot be read: {error}")),
+        Err(error) => Err(format!("its .info {error}")),
     }
 }
 
@@ -95,6 +89,7 @@ mod tests {
             "{}",
             "[]",
             "{\"Version\":1}",
+            "{\"Version\":\"v1.0.0\",\"Time\":\"today\"}",
             "{\"Version\":\"v1.0.0\"} x",
         ] {
             assert!(check_info(bad.as_bytes(), "v1.0.0").is_err(), "{bad:?}");

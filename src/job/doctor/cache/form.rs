@@ -1,6 +1,7 @@
 //! Has a file a form that go can read? Pure: bytes in, what is wrong out; `None`: nothing that
 //! could be proven.
 
+use crate::gomod::RevInfo;
 use crate::gosum::{LookupRecord, Note, NoteError, TreeHead};
 use crate::model::VerifierKey;
 
@@ -33,26 +34,20 @@ pub(super) fn info(bytes: &[u8], path: &str, version: &str) -> Option<String> {
     if let Some(ill) = foreign(bytes) {
         return Some(ill.to_owned());
     }
-    // Go replaces what is no UTF-8; so must who is not to find fault where go finds none.
-    let text = String::from_utf8_lossy(bytes);
-    let Ok(serde_json::Value::Object(object)) = serde_json::from_str(&text) else {
-        return Some("holds no JSON object".to_owned());
+    let info = match RevInfo::decode(bytes) {
+        Ok(info) => info,
+        Err(error) => return Some(error.to_string()),
     };
-    // encoding/json does not mind the case of a name; the last one counts.
-    let mut named = object
-        .iter()
-        .filter(|(name, _)| name.eq_ignore_ascii_case("Version"));
-    let named = named.next_back().and_then(|(_, value)| value.as_str());
-    match named {
-        Some(named) if named == version => None,
+    match info.version.as_str() {
+        "" => Some("names no version".to_owned()),
+        named if named == version => None,
         // Where the path does not fit the version, go asks and is told another name
         // (`modfetch/proxy.go:Stat`).
-        Some(_) if !fits(path, version) => None,
-        Some(named) => {
+        _ if !fits(path, version) => None,
+        named => {
             let named: String = named.chars().take(100).collect();
             Some(format!("names another version, {named}"))
         }
-        None => Some("names no version".to_owned()),
     }
 }
 
@@ -212,9 +207,10 @@ mod tests {
             ("<html>", "holds an HTML page"),
             ("", "is empty"),
             ("\0\0\0\0", "holds zero bytes"),
-            ("{\"Version\":\"v1.2.0\"", "holds no JSON object"),
-            ("not found", "holds no JSON object"),
-            ("null", "holds no JSON object"),
+            ("{\"Version\":\"v1.2.0\"", "is not JSON"),
+            ("not found", "is not JSON"),
+            ("[]", "is not a JSON object"),
+            ("null", "names no version"),
             ("{}", "names no version"),
             ("{\"Version\":\"v1.2.1\"}", "names another version, v1.2.1"),
         ] {

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
-
 use super::gather::bounded;
 use super::judge::Read;
 use super::report::{Finding, Kind};
+use crate::gomod::RevInfo;
 use crate::job::mirror::index;
 use crate::job::mirror::layout::Layout;
 use crate::job::mirror::sound::MOST_INFO;
@@ -15,12 +14,6 @@ use crate::model::order;
 
 /// Bytes. The longest known has some 10,000 versions.
 const MOST_LIST: u64 = 4 << 20;
-
-#[derive(Deserialize)]
-struct Info {
-    #[serde(rename = "Version")]
-    version: String,
-}
 
 /// What a module's `list` names, if it can be read.
 pub(super) fn listed(layout: &Layout, module: &str) -> Read<BTreeSet<String>> {
@@ -105,7 +98,7 @@ pub(super) fn check(
         let latest = layout.latest(path).unwrap_or_default();
         match bounded(&latest, MOST_INFO) {
             Read::Cannot(why) => says(latest, Kind::Unreadable, why),
-            Read::Is(bytes) => match serde_json::from_slice::<Info>(&bytes) {
+            Read::Is(bytes) => match RevInfo::decode(&bytes) {
                 Ok(info) if Some(info.version.as_str()) == newest => {}
                 Ok(info) => {
                     let name: String = info.version.chars().take(80).collect();
@@ -117,11 +110,7 @@ pub(super) fn check(
                     );
                 }
                 Err(error) => {
-                    says(
-                        latest,
-                        Kind::Wrong,
-                        format!("is no JSON that names a version: {error}"),
-                    );
+                    says(latest, Kind::Wrong, error.to_string());
                 }
             },
         }
