@@ -9,6 +9,7 @@
 use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::Path;
+use std::time::Duration;
 
 /// What a symbolic link at the end of the path means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +67,18 @@ fn open_with(options: &OpenOptions, path: &Path, links: Links) -> io::Result<Fil
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags);
         options
     };
-    let file = options.open(path)?;
+    let mut tries = 0;
+    let file = loop {
+        match options.open(path) {
+            // A program holds a lease on it (fcntl(2)), as goroam does while it writes the go env
+            // file in place: for well under a millisecond.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && tries < 100 => {
+                tries += 1;
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            opened => break opened?,
+        }
+    };
     // The open file decides, not the path, which can be exchanged in between.
     is_regular(file.metadata()?.file_type())?;
     Ok(file)

@@ -14,7 +14,7 @@ use super::failed::Failed;
 use super::present::{Present, managed};
 use super::round::{Ready, Stopwatch, millis};
 use super::session::{Session, load_baseline};
-use crate::gocmd::EnvText;
+use crate::gocmd::{EnvFile, EnvText, InPlace};
 use crate::model::mask::mask;
 use crate::model::order;
 use crate::model::status::Switch;
@@ -73,6 +73,7 @@ impl Session {
                 self.memory.written = Some(note);
                 self.memory.pending = None;
                 present = Present::of(Some(text), &managed(&self.loaded.policy, baseline));
+                self.note_given_up(applied.in_place.as_ref(), &input.file);
                 Outcome::Written {
                     changed: changed.clone(),
                 }
@@ -137,6 +138,14 @@ impl Session {
         Ok(turn_report(
             status, changed, decision, from, plan, outcome, ms,
         ))
+    }
+
+    /// Says what a write had to give up: once in the log, and in the status until the next one.
+    pub(crate) fn note_given_up(&mut self, in_place: Option<&InPlace>, file: &EnvFile) {
+        self.given_up = in_place.map(|why| why.told(&file.path));
+        if let Some(told) = &self.given_up {
+            info!("{told}");
+        }
     }
 
     /// Keeps a note of a turn that came to nothing: a journal that only tells of what went
@@ -365,6 +374,7 @@ mod tests {
             baseline: None,
             go: None,
             journal_trouble: None,
+            given_up: None,
             history: History::default(),
         }
     }

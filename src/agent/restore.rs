@@ -59,7 +59,10 @@ impl Session {
         let expect = present.bytes.as_deref().unwrap_or_default();
         let back = alone
             && match gocmd::restore(&file, bytes, expect).await {
-                Ok(()) => true,
+                Ok(in_place) => {
+                    self.note_given_up(in_place.as_ref(), &file);
+                    true
+                }
                 Err(RestoreError::Changed { .. }) => false,
                 Err(RestoreError::Apply(error)) => return Err(error.into()),
             };
@@ -67,10 +70,9 @@ impl Session {
             let text = read_text(&file)?.unwrap_or(EnvText(Vec::new()));
             let (known, policy) = (self.go.as_ref(), &self.loaded.policy);
             let go = GoFacts::gather(known, policy, &self.env, (&file, &text), None).await?;
-            gocmd::prepare(&go.command, &file, &self.env, &plan)
-                .await?
-                .commit()
-                .await?;
+            let prepared = gocmd::prepare(&go.command, &file, &self.env, &plan).await?;
+            let applied = prepared.commit().await?;
+            self.note_given_up(applied.in_place.as_ref(), &file);
         }
         Baseline::remove(&self.paths.baseline()).map_err(|source| Error::State {
             what: "cannot forget what the go env file held before goroam".to_owned(),

@@ -45,6 +45,8 @@ pub struct Session {
     pub(crate) baseline: Option<Baseline>,
     pub(crate) go: Option<GoFacts>,
     pub(crate) journal_trouble: Option<String>,
+    /// What the last write had to give up.
+    pub(crate) given_up: Option<String>,
     /// What the targets said in the rounds since this process began.
     pub(crate) history: History,
 }
@@ -116,6 +118,7 @@ impl Session {
             baseline,
             go: None,
             journal_trouble: None,
+            given_up: None,
             history: History::default(),
         })
     }

@@ -43,6 +43,7 @@ impl Session {
             .and_then(|name| policy.profile(name));
         let mut troubles = Vec::new();
         troubles.extend(self.journal_trouble.clone());
+        troubles.extend(self.given_up.clone());
         let file = self.file();
         if let Err(error) = &file {
             troubles.push(error.to_string());

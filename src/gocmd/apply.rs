@@ -7,6 +7,7 @@ use super::command::GoCommand;
 use super::copy::{Copy, Place};
 use super::envfile::EnvFile;
 use super::failure::ApplyError;
+use super::in_place::InPlace;
 use super::lines::unexpected;
 use super::run::{self};
 use crate::environment::Environment;
@@ -41,6 +42,8 @@ pub struct Applied {
     /// From the call of `commit` until every new go command sees the change; what follows is
     /// looking after other writers.
     pub visible_after: Duration,
+    /// Why the file was written in place, where it could not be replaced in one step.
+    pub in_place: Option<InPlace>,
 }
 
 /// What is to be done, kept for doing it again on somebody else's content.
@@ -167,6 +170,7 @@ impl fmt::Debug for Applied {
             .field("after", &text(&self.after))
             .field("merged", &self.merged)
             .field("visible_after", &self.visible_after)
+            .field("in_place", &self.in_place)
             .finish()
     }
 }

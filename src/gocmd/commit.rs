@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
 use super::apply::{Applied, Prepared, read_whole};
-use super::copy::{Copy, Place, sync_folder};
+use super::copy::{Copy, Place, sync, sync_folder};
 use super::envfile::read_open;
 use super::failure::ApplyError;
 use super::lines::{Carried, carry, holds};
@@ -42,6 +42,7 @@ impl Prepared {
         let mut merged = 0;
         let mut visible: Option<(Duration, Option<Vec<u8>>)> = None;
         let mut displaced = Vec::new();
+        let mut in_place = None;
         for round in 0..TRIES {
             let caught_up;
             (now, caught_up) = now.catch_up().await?;
@@ -52,6 +53,7 @@ impl Prepared {
                         file,
                         carried: now.before.clone().unwrap_or_default(),
                     })),
+                    Swapped::InPlace(file, why) => in_place = Some((file, why)),
                     Swapped::Moved => {
                         now = now.task.clone().again().await?;
                         merged += 1;
@@ -63,8 +65,10 @@ impl Prepared {
                 visible.get_or_insert_with(|| (started.elapsed(), now.before.clone()));
             match now.look_after(&mut displaced, round, &mut merged).await? {
                 Settled::At(after) => {
-                    now.make_durable().await?;
+                    now.make_durable(in_place.as_ref().map(|(file, _)| file))
+                        .await?;
                     return Ok(Applied {
+                        in_place: in_place.map(|(_, why)| why),
                         before: before.take(),
                         after,
                         merged,
@@ -111,9 +115,8 @@ impl Prepared {
     }
 
     fn swap(&mut self) -> Result<Swapped, ApplyError> {
-        let replaces = self.before.is_some();
         let path = &self.place.path;
-        swap(&mut self.copy, &self.place, replaces)
+        swap(&mut self.copy, &self.place, self.before.as_deref())
             .map_err(|error| ApplyError::refused(path, path, "cannot be replaced", error))
     }
 
@@ -227,8 +230,11 @@ impl Prepared {
     }
 
     /// A merged copy was swapped in without waiting for the disk: other writers do not wait.
-    async fn make_durable(&self) -> Result<(), ApplyError> {
-        let written = self.copy.sync().await;
+    async fn make_durable(&self, in_place: Option<&File>) -> Result<(), ApplyError> {
+        let written = match in_place {
+            Some(file) => sync(file).await,
+            None => self.copy.sync().await,
+        };
         written.map_err(|error| self.error("cannot be put on the disk", error))?;
         sync_folder(self.place.folder()).await;
         Ok(())

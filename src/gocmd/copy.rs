@@ -5,8 +5,10 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::attributes;
 use super::envfile::{not_a_file, read_file, read_open};
 use super::failure::ApplyError;
+use super::in_place::InPlace;
 use crate::bounded;
 
 /// The real file behind symbolic links, as far as it exists.
@@ -14,7 +16,7 @@ use crate::bounded;
 pub(super) struct Place {
     /// The file itself: not a symbolic link, may not exist.
     pub(super) path: PathBuf,
-    /// Mode and owner to keep; `None`: there is no file.
+    /// As it was found; `None`: there is no file.
     pub(super) meta: Option<Metadata>,
     linked: bool,
 }
@@ -27,6 +29,10 @@ pub(super) struct Copy {
     /// `None` once it was let go.
     file: Option<File>,
     there: bool,
+    /// It cannot take the file's place; its bytes are written into the file.
+    pub(super) in_place: Option<InPlace>,
+    /// Where no copy can be made beside the file: the directory that was made for it.
+    elsewhere: Option<tempfile::TempDir>,
 }
 
 impl Place {
@@ -71,7 +77,11 @@ impl Place {
             std::fs::create_dir_all(folder)
                 .map_err(|error| ApplyError::refused(folder, folder, "cannot be made", error))?;
         }
-        if let Ok(meta) = std::fs::metadata(folder) {
+        // A directory of another user, or on a read-only mount: the file may be written though.
+        let keeps_out = |meta| self.meta.is_some() && access::keeps_out(folder, meta);
+        if let Ok(meta) = std::fs::metadata(folder)
+            && !keeps_out(&meta)
+        {
             access::writable(folder, &meta)?; // else making the copy says what is wrong
         }
         if let Some(meta) = &self.meta {
@@ -97,23 +107,60 @@ impl Place {
 }
 
 impl Copy {
-    /// A copy with these bytes, with the real file's mode and owner.
+    /// A copy with these bytes. Nobody may read or write it who may not read or write the
+    /// file itself.
     pub(super) fn new(place: &Place, bytes: &[u8]) -> Result<Copy, ApplyError> {
-        let failed = |error| ApplyError::file(&place.path, "no copy can be made beside it", error);
-        // Without a new name in the folder there is no atomic change.
-        let copy = create(place).map_err(|error| {
-            let what = "no copy can be made beside it";
-            ApplyError::refused(place.folder(), &place.path, what, error)
-        })?;
-        sweep(place, &copy);
-        if let Some(meta) = &place.meta {
-            let given = copy.open_file().and_then(|file| access::same(file, meta));
-            given.map_err(|error| {
-                ApplyError::file(&place.path, "its owner cannot be kept", error)
-            })?;
+        let what = "no copy can be made beside it";
+        let failed = |error| ApplyError::file(&place.path, what, error);
+        let mut copy = match create(place) {
+            Ok(copy) => {
+                sweep(place, &copy);
+                copy
+            }
+            Err(error) if place.meta.is_some() && is_shut(&error) => {
+                let mut copy = create_elsewhere(place).map_err(failed)?;
+                copy.in_place = Some(InPlace::Directory);
+                copy
+            }
+            Err(error) => {
+                return Err(ApplyError::refused(
+                    place.folder(),
+                    &place.path,
+                    what,
+                    error,
+                ));
+            }
+        };
+        if place.meta.is_some()
+            && let Ok(original) = bounded::open(&place.path)
+        {
+            copy.follow(&original).map_err(failed)?;
         }
         copy.write(bytes).map_err(failed)?;
         Ok(copy)
+    }
+
+    /// Takes over who may read and write the original; where that cannot be done, the original
+    /// keeps its place.
+    pub(super) fn follow(&mut self, original: &File) -> io::Result<()> {
+        if let Some(count) = access::hard_links(original)? {
+            self.in_place.get_or_insert(InPlace::HardLinks(count));
+        }
+        if let Err(loss) = attributes::carry(original, self.open_file()?) {
+            tracing::debug!("cannot copy the {}: {}", loss.what, loss.source);
+            self.in_place.get_or_insert(InPlace::Attribute(loss.what));
+        }
+        Ok(())
+    }
+
+    /// The same after the copy has taken the original's place, for what was changed in the
+    /// moment between; the file is right in any case.
+    pub(super) fn follow_late(&self, original: &File) {
+        if let Some(copy) = &self.file
+            && let Err(loss) = attributes::carry(original, copy)
+        {
+            tracing::warn!("cannot copy the {}: {}", loss.what, loss.source);
+        }
     }
 
     /// Replaces the copy's bytes. Nobody reads it yet.
@@ -145,7 +192,7 @@ impl Copy {
         }
     }
 
-    fn open_file(&self) -> io::Result<&File> {
+    pub(super) fn open_file(&self) -> io::Result<&File> {
         self.file
             .as_ref()
             .ok_or_else(|| io::Error::other("the copy is closed already"))
@@ -162,12 +209,13 @@ impl Drop for Copy {
         if self.there {
             let _ = std::fs::remove_file(&self.path);
         }
+        drop(self.elsewhere.take());
     }
 }
 
 /// Puts a file's bytes on the disk, away from the thread that runs the loop: a busy disk
 /// takes its time.
-async fn sync(file: &File) -> io::Result<()> {
+pub(super) async fn sync(file: &File) -> io::Result<()> {
     let file = file.try_clone()?;
     tokio::task::spawn_blocking(move || file.sync_all())
         .await
@@ -182,6 +230,28 @@ pub(super) async fn sync_folder(folder: &Path) {
 }
 
 fn create(place: &Place) -> io::Result<Copy> {
+    create_in(place.folder(), place)
+}
+
+/// In a directory of its own, private, below the system's directory for temporary files.
+fn create_elsewhere(place: &Place) -> io::Result<Copy> {
+    let folder = tempfile::Builder::new().prefix("goroam-env-").tempdir()?;
+    let mut copy = create_in(folder.path(), place)?;
+    copy.elsewhere = Some(folder);
+    Ok(copy)
+}
+
+/// The directory may not be written, whatever it says in its mode (a read-only mount, a
+/// security module).
+pub(super) fn is_shut(error: &io::Error) -> bool {
+    cfg!(unix)
+        && matches!(
+            error.kind(),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+        )
+}
+
+fn create_in(folder: &Path, place: &Place) -> io::Result<Copy> {
     let prefix = place.prefix();
     let mut tries = 0;
     loop {
@@ -189,7 +259,7 @@ fn create(place: &Place) -> io::Result<Copy> {
         let made = tempfile::Builder::new()
             .prefix(&prefix)
             .rand_bytes(8)
-            .make_in(place.folder(), |path| {
+            .make_in(folder, |path| {
                 let mut options = OpenOptions::new();
                 options.read(true).write(true).create_new(true);
                 // A new file gets go's own mode, 0666 & ~umask; a copy may hold what is
@@ -211,6 +281,8 @@ fn create(place: &Place) -> io::Result<Copy> {
             path,
             file: Some(file),
             there: true,
+            in_place: None,
+            elsewhere: None,
         };
         // Another goroam may have swept it away before it was locked.
         if copy.path.exists() || tries >= 8 {
@@ -263,10 +335,10 @@ fn is_left_behind(path: &Path, own: &Copy) -> bool {
 
 #[cfg(unix)]
 mod access {
-    use std::fs::{File, Metadata, Permissions};
+    use std::fs::{File, Metadata};
     use std::io;
     use std::os::unix::ffi::OsStrExt as _;
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    use std::os::unix::fs::MetadataExt as _;
     use std::path::Path;
 
     use super::ApplyError;
@@ -278,23 +350,34 @@ mod access {
             let way_out = "`chmod u+w` it to let goroam manage it";
             return Err(ApplyError::read_only(path, way_out));
         }
-        let refused = |error| ApplyError::refused(path, path, "cannot be written", error);
-        let name = std::ffi::CString::new(path.as_os_str().as_bytes())
-            .map_err(|error| refused(error.into()))?;
+        ask(path).map_err(|error| ApplyError::refused(path, path, "cannot be written", error))
+    }
+
+    fn ask(path: &Path) -> io::Result<()> {
+        let name = std::ffi::CString::new(path.as_os_str().as_bytes())?;
         // SAFETY: `name` is a nul-terminated string that outlives the call.
         match unsafe { libc::access(name.as_ptr(), libc::W_OK) } {
             0 => Ok(()),
-            _ => Err(refused(io::Error::last_os_error())),
+            _ => Err(io::Error::last_os_error()),
         }
     }
 
-    /// Gives the copy the owner and mode of the original.
-    pub(super) fn same(copy: &File, meta: &Metadata) -> io::Result<()> {
-        let own = copy.metadata()?;
-        if (own.uid(), own.gid()) != (meta.uid(), meta.gid()) {
-            std::os::unix::fs::fchown(copy, Some(meta.uid()), Some(meta.gid()))?;
+    /// May this user write no name there, though it is not their own wish? Their own
+    /// directory without any `w`, or an immutable one, is.
+    pub(super) fn keeps_out(folder: &Path, meta: &Metadata) -> bool {
+        // SAFETY: geteuid takes nothing, touches no memory and cannot fail.
+        let me = unsafe { libc::geteuid() };
+        if meta.mode() & 0o222 == 0 && meta.uid() == me {
+            return false;
         }
-        copy.set_permissions(Permissions::from_mode(meta.mode() & 0o7777))
+        ask(folder)
+            .is_err_and(|error| matches!(error.raw_os_error(), Some(libc::EACCES | libc::EROFS)))
+    }
+
+    /// How many names it has, if there is more than one.
+    pub(super) fn hard_links(file: &File) -> io::Result<Option<u64>> {
+        let count = file.metadata()?.nlink();
+        Ok((count > 1).then_some(count))
     }
 }
 
@@ -317,9 +400,13 @@ mod access {
         }
     }
 
-    /// `ReplaceFileW` keeps the original's access list.
+    pub(super) fn keeps_out(_: &Path, _: &Metadata) -> bool {
+        false
+    }
+
+    /// Not asked: `ReplaceFileW` replaces one name.
     #[expect(clippy::unnecessary_wraps, reason = "must match Unix")]
-    pub(super) fn same(_: &File, _: &Metadata) -> io::Result<()> {
-        Ok(())
+    pub(super) fn hard_links(_: &File) -> io::Result<Option<u64>> {
+        Ok(None)
     }
 }

@@ -7,17 +7,21 @@
 //! go itself writes the file in place: truncate, then write, without a lock. A reader sees an
 //! empty file in between, and of two writers one loses. So go is run on a copy beside the
 //! file, and the copy takes the file's place in one step; what another writer did meanwhile
-//! is looked for afterwards and merged.
+//! is looked for afterwards and merged. A file that a copy cannot replace without taking
+//! something away from it (hard links, a mount point, another user's group or directory) is
+//! written in place.
 //!
 //! May import: model, plan, environment, bounded.
 
 pub mod apply;
+mod attributes;
 pub mod command;
 mod commit;
 mod copy;
 pub mod envfile;
 pub mod failure;
 pub mod find;
+mod in_place;
 pub mod job;
 #[cfg(windows)]
 mod job_object;
@@ -39,6 +43,7 @@ pub use command::GoCommand;
 pub use envfile::{EnvFile, LocateError};
 pub use failure::ApplyError;
 pub use find::FindError;
+pub use in_place::InPlace;
 #[cfg(windows)]
 pub use job_object::JobObject;
 pub use places::candidates;

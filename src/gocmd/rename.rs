@@ -19,6 +19,10 @@ use plain as os;
 #[cfg(windows)]
 use windows as os;
 
+/// fcntl(2); the same number on every architecture. Not in libc for gnu.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) const F_SETSIG: libc::c_int = 10;
+
 /// Exchanges the names of two files in one step.
 pub(crate) fn exchange(a: &Path, b: &Path) -> io::Result<()> {
     os::exchange(a, b)
@@ -62,8 +66,7 @@ mod linux {
     use std::os::fd::AsRawFd as _;
     use std::path::Path;
 
-    /// fcntl(2); the same number on every architecture. Not in libc for gnu.
-    const F_SETSIG: libc::c_int = 10;
+    use super::F_SETSIG;
 
     pub(super) fn exchange(a: &Path, b: &Path) -> io::Result<()> {
         rename(a, b, libc::RENAME_EXCHANGE)
@@ -123,6 +126,8 @@ mod macos {
     use std::fs::File;
     use std::io;
     use std::path::Path;
+
+    use super::F_SETSIG;
 
     pub(super) fn exchange(a: &Path, b: &Path) -> io::Result<()> {
         rename(a, b, libc::RENAME_SWAP)

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::copy::{Copy, Place, sync_folder};
+use super::copy::{Copy, Place, sync, sync_folder};
 use super::envfile::{EnvFile, read_open};
 use super::failure::ApplyError;
+use super::in_place::InPlace;
 use super::swap::{Swapped, swap, take_away};
 
 /// How long a writer that had the file open is waited for.
@@ -27,7 +28,9 @@ pub enum RestoreError {
 }
 
 /// Puts these bytes in the file's place in one step, or removes it where there was none
-/// (`None`), but only while it still holds `expect`. Mode and owner stay, the folder too.
+/// (`None`), but only while it still holds `expect`. Who may read and write it stays, the folder
+/// too. A file that cannot be replaced or removed is written in place; it is then empty where
+/// there was none, and the reason is returned.
 /// No file at all counts as an empty one in `expect`.
 ///
 /// # Errors
@@ -37,7 +40,7 @@ pub async fn restore(
     file: &EnvFile,
     bytes: Option<Vec<u8>>,
     expect: &[u8],
-) -> Result<(), RestoreError> {
+) -> Result<Option<InPlace>, RestoreError> {
     let place = Place::resolve(&file.path)?;
     let changed = || RestoreError::Changed {
         path: place.path.clone(),
@@ -47,19 +50,25 @@ pub async fn restore(
         return Err(changed());
     }
     if found == bytes {
-        return Ok(());
+        return Ok(None);
     }
     place.make_ready()?;
+    let path = &place.path;
     let failed =
-        |error| RestoreError::from(ApplyError::file(&place.path, "cannot be put back", error));
+        |error| RestoreError::from(ApplyError::refused(path, path, "cannot be put back", error));
     let mut copy = Copy::new(&place, bytes.as_deref().unwrap_or_default())?;
     copy.sync().await.map_err(failed)?;
-    let old = match bytes {
-        Some(_) => match swap(&mut copy, &place, found.is_some()).map_err(failed)? {
-            Swapped::Done(old) => old,
-            Swapped::Moved => return Err(changed()),
-        },
-        None => take_away(&place, &mut copy).map_err(failed)?,
+    let swapped = match bytes {
+        Some(_) => swap(&mut copy, &place, found.as_deref()),
+        None => take_away(&place, &mut copy, expect),
+    };
+    let old = match swapped.map_err(failed)? {
+        Swapped::Done(old) => old,
+        Swapped::InPlace(file, why) => {
+            sync(&file).await.map_err(failed)?;
+            return Ok(Some(why));
+        }
+        Swapped::Moved => return Err(changed()),
     };
     sync_folder(place.folder()).await;
     if let Some(old) = old
@@ -68,7 +77,7 @@ pub async fn restore(
         put_back(&place, &theirs)?;
         return Err(changed());
     }
-    Ok(())
+    Ok(None)
 }
 
 /// What a writer who had slipped in made of the old file.
