@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use goroam::model::pattern_fault::faults;
 use goroam::model::{Chain, Patterns, SumDb};
 use goroam::policy::file::{Place, parse};
 
@@ -274,6 +275,79 @@ fn patterns_match_as_in_go() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Each slip with the module that its writer wanted to keep private.
+const SLIPS: [(&str, &str); 24] = [
+    ("https://git.corp.test", "git.corp.test/team/m"),
+    ("git.corp.test:8443", "git.corp.test/team/m"),
+    ("git@git.corp.test:team/*", "git.corp.test/team/m"),
+    ("ssh://git@git.corp.test/team", "git.corp.test/team/m"),
+    ("git.corp.test;lab.test", "git.corp.test/team/m"),
+    ("git.corp.test|lab.test", "git.corp.test/team/m"),
+    ("\"git.corp.test\"", "git.corp.test/team/m"),
+    ("'git.corp.test'", "git.corp.test/team/m"),
+    (".corp.test", "git.corp.test/team/m"),
+    (" git.corp.test", "git.corp.test/team/m"),
+    ("git.corp.test\r", "git.corp.test/team/m"),
+    ("Git.corp.test", "git.corp.test/team/m"),
+    ("git.corp.test/...", "git.corp.test/team/m"),
+    ("git.corp.test//team", "git.corp.test/team/m"),
+    ("/git.corp.test", "git.corp.test/team/m"),
+    ("git.corp.test/team@v1.0.0", "git.corp.test/team/m"),
+    ("git.corp.test.", "git.corp.test/team/m"),
+    ("git.corp.test，lab.test", "git.corp.test/team/m"),
+    ("git。corp.test", "git.corp.test/team/m"),
+    ("git.corp.test\u{a0}", "git.corp.test/team/m"),
+    ("corp", "corp/m"),
+    ("a_b.test", "a_b.test/m"),
+    ("git.corp.test/a+b", "git.corp.test/a+b"),
+    ("bücher.test", "bücher.test/m"),
+];
+
+/// Right ones, with a module that they keep private.
+const RIGHT: [(&str, &str); 10] = [
+    ("git.corp.test", "git.corp.test/team/m"),
+    ("git.corp.test/", "git.corp.test/team/m"),
+    ("*.corp.test,git.corp.test", "git.corp.test/team/m"),
+    ("git.corp.test/team/*", "git.corp.test/team/m"),
+    ("git?.corp.test", "git1.corp.test/m"),
+    ("git.corp.test/~me", "git.corp.test/~me/m"),
+    ("git.corp.test/Team", "git.corp.test/Team/m"),
+    ("10.0.0.1", "10.0.0.1/m"),
+    ("*", "git.corp.test/team/m"),
+    ("[a-z]*/team", "git.corp.test/team/m"),
+];
+
+#[test]
+fn patterns_that_match_nothing_keep_nothing_private_in_go() {
+    for version in [NEW, OLD] {
+        let Some(go) = Go::find(version) else {
+            continue;
+        };
+        let mut wrong = Vec::new();
+        let rows = SLIPS.iter().map(|row| (row, true));
+        for ((list, path), slip) in rows.chain(RIGHT.iter().map(|row| (row, false))) {
+            let module = format!("{path}@v1.0.0");
+            let (_, said) = go.run(
+                &["mod", "download", &module],
+                &[
+                    ("GOPROXY", "off"),
+                    ("GOPRIVATE", list),
+                    ("GOSUMDB", "off"),
+                    ("GOENV", "off"),
+                ],
+            );
+            let covered = !said.contains("module lookup disabled by GOPROXY=off")
+                && !said.contains("malformed module path")
+                && !said.contains("malformed import path");
+            let found = !faults(list).is_empty();
+            if covered == slip || found != slip {
+                wrong.push(format!("go {version}: {list:?} {path}: {found} {said}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn what_cannot_be_right_is_refused_and_nothing_is_written() {
             "--proxy https://127.0.0.1:1 --ca empty.pem",
             "no certificate",
         ),
-        ("--proxy https://127.0.0.1:1 --private *", "every module"),
+        ("--proxy https://127.0.0.1:1 --private *", "public modules"),
         ("--proxy https://127.0.0.1:1 --private [", "no pattern"),
         ("--ca corp.pem", "--proxy"),
         ("--private git.corp.example", "--proxy"),

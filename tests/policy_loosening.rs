@@ -12,12 +12,39 @@ fn folders_that_a_profile_sets_and_refers_to_loosen_nothing() {
     assert_eq!(codes(&policy("{ subnet = \"10.0.0.0/8\" }", env)), [""; 0]);
 }
 
+/// Databases whose signed tree head anyone on the way can record, and play again later.
+const REPLAYED: &str = r#"[target.sum-in-the-clear]
+sumdb = "sum.golang.org http://sum.golang.org"
+[target.sum-via-plain]
+sumdb = "sum.golang.org"
+via = "HTTP://goproxy.cn"
+[target.sum-in-a-file]
+sumdb = "sum.golang.org file:///srv/sumdb"
+[target.plain]"#;
+
 #[test]
 fn what_cannot_be_forged_may_loosen_and_nothing_else() {
     for (when, proven) in [
         ("{ up = \"corp\" }", true),
         ("{ up = \"sum\" }", true),
         ("{ up = \"plain\" }", false),
+        ("{ up = \"sum-via-cn\" }", true),
+        ("{ up = \"sum-in-the-clear\" }", false),
+        ("{ up = \"sum-via-plain\" }", false),
+        ("{ up = \"sum-in-a-file\" }", false),
+        (
+            "{ all = [{ up = \"sum-in-the-clear\" }, { up = \"sum-via-plain\" }] }",
+            false,
+        ),
+        (
+            "{ any = [{ up = \"corp\" }, { up = \"sum-in-the-clear\" }] }",
+            false,
+        ),
+        ("{ not = { down = \"sum-in-the-clear\" } }", false),
+        (
+            "{ at_least = { n = 1, of = [\"sum-in-the-clear\", \"corp\"] } }",
+            false,
+        ),
         ("{ up = \"web\" }", false),
         ("{ up = \"gw\" }", false),
         ("{ up = \"ssh\" }", false),
@@ -75,7 +102,7 @@ fn what_cannot_be_forged_may_loosen_and_nothing_else() {
         ),
         ("{ not = { at_least = { n = 1, of = [\"corp\"] } } }", false),
     ] {
-        let text = policy(when, "GOSUMDB = \"off\"");
+        let text = policy(when, "GOSUMDB = \"off\"").replace("[target.plain]", REPLAYED);
         let want: &[&str] = if proven { &[] } else { &["loosens-unproven"] };
         assert_eq!(codes(&text), want, "{when}");
         assert_eq!(read(&text).policy.is_some(), proven, "{when}");
@@ -90,13 +117,34 @@ fn every_way_of_loosening_is_known() {
             "GOINSECURE = \"*.corp.example\"",
             "GOINSECURE=*.corp.example",
         ),
-        ("GOPRIVATE = \"*\"", "GOPRIVATE matches every path"),
+        ("GOPRIVATE = \"*\"", "GOPRIVATE takes in public code: *"),
         (
             "GOPRIVATE = \"git.corp.example,**\"",
-            "GOPRIVATE matches every path",
+            "GOPRIVATE takes in public code: **",
         ),
-        ("GOPRIVATE = \"[a-z]*\"", "GOPRIVATE matches every path"),
-        ("GONOSUMDB = \"*/*\"", "GONOSUMDB matches every path"),
+        (
+            "GOPRIVATE = \"[a-ln-z]*\"",
+            "GOPRIVATE takes in public code: [a-ln-z]*",
+        ),
+        (
+            "GONOSUMDB = \"*.com,git.corp.example,*.org\"",
+            "GONOSUMDB takes in public code: *.com,*.org",
+        ),
+        (
+            "GONOSUMDB = \"github.com\"",
+            "GONOSUMDB takes in public code: github.com",
+        ),
+        (
+            "GONOSUMDB = \"golang.org/x\"",
+            "GONOSUMDB takes in public code: golang.org/x",
+        ),
+        ("GOVCS = \"*:all\"", "GOVCS=*:all"),
+        ("GOVCS = \"public:git|svn\"", "GOVCS=public:git|svn"),
+        ("GO111MODULE = \"off\"", "GO111MODULE=off"),
+        ("GOTOOLCHAIN = \"go1.12.17\"", "GOTOOLCHAIN=go1.12.17"),
+        ("GOTOOLCHAIN = \"go1.9+auto\"", "GOTOOLCHAIN=go1.9+auto"),
+        ("GOVCS = \"*:${CC}git\"", "GOVCS is whatever CC holds"),
+        ("GOFLAGS = \"-v ${CC}\"", "GOFLAGS is whatever CC holds"),
         (
             "GOPROXY = \"http://p.corp.example,direct\"",
             "plain http hop http://p.corp.example",
@@ -143,7 +191,15 @@ fn every_way_of_loosening_is_known() {
         "GOPROXY = \"http://[::1]:3000\"",
         "GOPROXY = \"http://localhost:3000\"",
         "GOPROXY = \"off,http://p.corp.example\"",
-        "GOVCS = \"*:all\"",
+        "GOVCS = \"public:git|hg,private:all\"",
+        "GOVCS = \"git.corp.example:all\"",
+        "GOVCS = \"*:off\"",
+        "GOPRIVATE = \"github.com/acme,*.corp.example,git.corp.example/team/*\"",
+        "GONOSUMDB = \".com\"",
+        "GOTOOLCHAIN = \"go1.21.0\"",
+        "GOTOOLCHAIN = \"local\"",
+        "GO111MODULE = \"on\"",
+        "GOFLAGS = \"-modfile=${HOME}/x.mod\"",
     ] {
         let text = policy("{ subnet = \"10.0.0.0/8\" }", env);
         let policy = read(&text).policy.unwrap();
@@ -223,4 +279,19 @@ fn a_target_with_a_fault_does_not_count_as_forged_or_proven() {
     let text =
         policy("{ up = \"corp\" }", "GOSUMDB = \"off\"").replace("private = true", "privat = true");
     assert_eq!(codes(&text), ["unknown-key"]);
+}
+
+#[test]
+fn a_tree_head_over_plain_http_is_said_to_be_no_proof() {
+    let text = policy("{ up = \"sum-in-the-clear\" }", "GOSUMDB = \"off\"")
+        .replace("[target.plain]", REPLAYED);
+    let found = findings(&text);
+    let [finding] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    let why = &finding.related[0].text;
+    assert!(
+        why.contains("plain http") && why.contains("played again"),
+        "{why}"
+    );
 }

@@ -152,14 +152,18 @@ impl Target {
     }
 
     /// Can an `up` of this target not be forged by whoever runs the network? True for TLS
-    /// (system roots, `ca` or `pin`) and for a signed note; false for plain http, ICMP, TCP,
-    /// and for what only this machine says of itself.
+    /// (system roots, `ca` or `pin`); false for plain http, ICMP, TCP, and for what only this
+    /// machine says of itself. A signed tree head and a module with the right hash are public:
+    /// over plain http anyone can record them and play them again.
     pub fn is_authenticated(&self) -> bool {
         match &self.kind {
-            TargetKind::GoProxy { url, .. } | TargetKind::Https { url, .. } => url
-                .get(..8)
-                .is_some_and(|s| s.eq_ignore_ascii_case("https://")),
-            TargetKind::SumDb { .. } => true,
+            TargetKind::GoProxy { url, .. } | TargetKind::Https { url, .. } => is_https(url),
+            // Without a URL go and the probe ask `https://NAME`.
+            TargetKind::SumDb { db, via } => match (via, db) {
+                (Some(url), _) | (None, SumDb::Database { url: Some(url), .. }) => is_https(url),
+                (None, SumDb::Database { url: None, .. }) => true,
+                (None, SumDb::Off) => false,
+            },
             TargetKind::Icmp { .. }
             | TargetKind::Tcp { .. }
             | TargetKind::Listening { .. }
@@ -193,4 +197,9 @@ impl Target {
             TargetKind::Listening { .. } | TargetKind::Mirror { .. }
         )
     }
+}
+
+fn is_https(url: &str) -> bool {
+    url.get(..8)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
 }

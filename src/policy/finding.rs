@@ -15,6 +15,8 @@ pub enum Severity {
     Error,
     /// The policy is used, but probably does not do what was meant.
     Warning,
+    /// Worth knowing; nothing has to change.
+    Note,
 }
 
 /// A place in the text, and what is to be said of it.
@@ -26,7 +28,7 @@ pub struct Label {
     pub text: String,
 }
 
-/// One error or warning.
+/// One error, warning or note.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// A stable, kebab-case name: `unknown-key`, `loosens-unproven`, `leak-pipe`, ….
@@ -52,6 +54,11 @@ impl Finding {
     /// A warning at a place.
     pub fn warning(code: &'static str, message: impl Into<String>, span: Range<usize>) -> Finding {
         Finding::new(code, Severity::Warning, message.into(), span)
+    }
+
+    /// A note at a place.
+    pub fn note(code: &'static str, message: impl Into<String>, span: Range<usize>) -> Finding {
+        Finding::new(code, Severity::Note, message.into(), span)
     }
 
     /// Hides the credentials of every URL in its words: a URL may stand where a name belongs.

@@ -1,6 +1,7 @@
 //! GOFLAGS, as `cmd/go/internal/base.InitGOFLAGS` reads it.
 
 use super::variables::Fault;
+use crate::model::lookalike::{self, Lookalike};
 
 /// Checks a value of GOFLAGS.
 pub(super) fn goflags(value: &str) -> Vec<Fault> {
@@ -53,6 +54,31 @@ pub(super) fn goflags(value: &str) -> Vec<Fault> {
         }
     }
     faults
+}
+
+/// Marks that look like those of ASCII. What is handed on to the compiler and the linker, and
+/// names of files, may hold them.
+pub(super) fn look_alikes(value: &str) -> Vec<Lookalike> {
+    const HANDED_ON: [&str; 9] = [
+        "asmflags",
+        "exec",
+        "gccgoflags",
+        "gcflags",
+        "ldflags",
+        "modfile",
+        "overlay",
+        "pkgdir",
+        "toolexec",
+    ];
+    let mut found: Vec<Lookalike> = lookalike::all(value).collect();
+    for (at, word) in split_quoted(value).unwrap_or_default() {
+        let (name, text) = word.split_once('=').unwrap_or((word, ""));
+        let behind = at + word.len() - text.len()..at + word.len();
+        if HANDED_ON.contains(&name.trim_start_matches('-')) {
+            found.retain(|mark| !behind.contains(&mark.at));
+        }
+    }
+    found
 }
 
 /// Does it hold `-insecure`, which switched certificates and checksums off up to go 1.16?

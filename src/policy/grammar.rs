@@ -5,10 +5,13 @@ use std::path::Path;
 
 use ring::digest;
 
-use super::goflags::goflags;
+use super::goflags;
 use super::gotoolchain::gotoolchain;
+use super::govcs;
 use super::variables::Fault;
-use crate::model::{Chain, Patterns, SumDb, VerifierKey, mask};
+use crate::model::lookalike::{self, Lookalike};
+use crate::model::pattern_fault::{PatternFault, Why, faults};
+use crate::model::{Chain, SumDb, VerifierKey, mask};
 
 /// Checks a value, `${…}` expanded. Every fault, and every trap that go steps over in silence.
 pub(super) fn check_value(name: &str, value: &str) -> Vec<Fault> {
@@ -16,11 +19,16 @@ pub(super) fn check_value(name: &str, value: &str) -> Vec<Fault> {
         let message = format!("{name} cannot hold a line break or NUL: `go env -w` refuses it");
         return vec![Fault::new("bad-value", message).at((i, 1))];
     }
+    let mut faults = look_alikes(name, value);
     let checked = match name {
-        "GOPROXY" => return goproxy(value).into_iter().collect(),
+        "GOPROXY" => goproxy(value).map_or(Ok(()), Err),
         "GOSUMDB" => gosumdb(value),
         "GOPRIVATE" | "GONOPROXY" | "GONOSUMDB" | "GOINSECURE" => return patterns(name, value),
-        "GOFLAGS" => return goflags(value),
+        "GOFLAGS" => {
+            faults.extend(goflags::goflags(value));
+            return faults;
+        }
+        "GOVCS" if faults.is_empty() => return govcs::check(value),
         "GOTOOLCHAIN" => gotoolchain(value),
         "GO111MODULE" => one_of(name, value, &["", "auto", "on", "off"]),
         "GOPATH" | "GOMODCACHE" | "GOTMPDIR" | "GOBIN" => absolute(name, value),
@@ -28,7 +36,8 @@ pub(super) fn check_value(name: &str, value: &str) -> Vec<Fault> {
         "GOCACHE" => absolute(name, value),
         _ => Ok(()),
     };
-    checked.err().into_iter().collect()
+    faults.extend(checked.err());
+    faults
 }
 
 /// Checks a GOPROXY list.
@@ -89,47 +98,39 @@ pub(super) fn hash_is_right(key: &VerifierKey) -> bool {
         .starts_with(&key.hash.to_be_bytes())
 }
 
+/// Patterns that match nothing, in silence.
 fn patterns(name: &str, value: &str) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    let parsed = Patterns::parse(value);
-    let trap = |glob: &str, message: String, help: &str| {
-        let at = value
-            .find(glob)
-            .map_or((0, value.len()), |i| (i, glob.len()));
-        Fault::new("bad-pattern", message).at(at).help(help).mild()
+    let fault = |found: PatternFault| {
+        let fault = if let Why::LookAlike(mark) = found.why {
+            let (at, length) = mark.place();
+            Fault::new("look-alike", format!("{name}: {mark}")).at((found.at.0 + at, length))
+        } else {
+            Fault::new("bad-pattern", found.to_string()).at(found.at)
+        };
+        fault.help(found.help()).mild()
     };
-    if let Some(glob) = parsed.malformed() {
-        faults.push(trap(
-            glob,
-            format!("{name} holds a malformed pattern, which matches nothing, in silence"),
-            "`[` needs its `]`, and `\\` something behind it",
-        ));
-    }
-    for glob in parsed.globs() {
-        if glob.contains("://") {
-            faults.push(trap(
-                glob,
-                format!("{name} matches module paths, and none of them begins with a scheme"),
-                "write the host alone, as in git.corp.example",
-            ));
-        } else if glob.trim().contains(char::is_whitespace) {
-            faults.push(trap(
-                glob,
-                format!(
-                    "{name} is a list with commas: with white space this pattern matches nothing"
-                ),
-                "write `,` between the patterns, and no spaces",
-            ));
-        } else if glob.trim() != glob {
-            faults.push(trap(
-                glob,
-                format!("go does not trim the patterns of {name}: with white space this one matches nothing"),
-                "take the space out",
-            ));
-        }
-    }
-    faults
+    faults(value).into_iter().map(fault).collect()
 }
+
+/// Marks of an input method and the like, which go takes for letters.
+fn look_alikes(name: &str, value: &str) -> Vec<Fault> {
+    let found = match name {
+        "GOPROXY" => lookalike::in_list(value),
+        "GOSUMDB" | "GOVCS" | "GOTOOLCHAIN" => lookalike::all(value).collect(),
+        "GOFLAGS" => goflags::look_alikes(value),
+        _ => Vec::new(),
+    };
+    let fault = |mark: Lookalike| {
+        Fault::new("look-alike", format!("{name}: {mark}"))
+            .at(mark.place())
+            .help(mark.help())
+            .mild()
+    };
+    found.into_iter().map(fault).take(MOST_MARKS).collect()
+}
+
+/// More of them in one value say nothing new.
+pub(super) const MOST_MARKS: usize = 5;
 
 fn one_of(name: &str, value: &str, known: &[&str]) -> Result<(), Fault> {
     if known.contains(&value) {
@@ -260,7 +261,15 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_value_makes_it_panic(value in "\\PC{0,60}") {
-            for name in ["GOPROXY", "GOSUMDB", "GOPRIVATE", "GOFLAGS", "GOTOOLCHAIN", "GOPATH"] {
+            for name in [
+                "GOPROXY",
+                "GOSUMDB",
+                "GOPRIVATE",
+                "GOFLAGS",
+                "GOTOOLCHAIN",
+                "GOVCS",
+                "GOPATH",
+            ] {
                 check_value(name, &value);
             }
         }

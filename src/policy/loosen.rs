@@ -8,6 +8,8 @@ use super::chains::chains;
 use super::expand::{expand, references};
 use super::finding::Finding;
 use super::goflags;
+use super::gotoolchain;
+use super::govcs;
 use super::grammar::shown;
 use super::places::{Places, ProfilePlace};
 use super::profile::{Condition, EnvValue, Policy, Profile};
@@ -105,13 +107,24 @@ fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loos
         let expanded = expand(text, &stand_in).unwrap_or_default();
         match variable.as_str() {
             "GOSUMDB" if expanded == "off" => note("GOSUMDB=off".to_owned()),
-            // `none` is how one writes "no host" where an empty value would mean the default.
-            "GOINSECURE" if !matches!(expanded.as_str(), "" | "none") => {
+            // Of one's own host, too: what comes over plain http can be anybody's.
+            "GOINSECURE" if Patterns::parse(&expanded).can_match() => {
                 note(format!("GOINSECURE={}", shown(text)));
             }
             "GOFLAGS" if goflags::loosens(&expanded) => note("GOFLAGS=-insecure".to_owned()),
-            "GONOSUMDB" | "GOPRIVATE" if Patterns::parse(&expanded).match_everything() => {
-                note(format!("{variable} matches every path"));
+            "GONOSUMDB" | "GOPRIVATE" => {
+                let patterns = Patterns::parse(&expanded);
+                let public: Vec<&str> = patterns.public().collect();
+                if !public.is_empty() {
+                    let list = shown(&public.join(","));
+                    note(format!("{variable} takes in public code: {list}"));
+                }
+            }
+            "GOVCS" if govcs::loosens(&expanded) => note(format!("GOVCS={}", shown(text))),
+            // `go get` outside of modules knows no go.sum; Go 1.22 took it away.
+            "GO111MODULE" if expanded == "off" => note("GO111MODULE=off".to_owned()),
+            "GOTOOLCHAIN" if gotoolchain::knows_no_sumdb(&expanded) => {
+                note(format!("GOTOOLCHAIN={}", shown(text)));
             }
             _ => {}
         }
@@ -121,7 +134,17 @@ fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loos
 
 /// A reference that leaves open, until it is applied, whether the variable loosens.
 fn undecidable<'a>(variable: &str, value: &'a EnvValue, profile: &Profile) -> Option<&'a str> {
-    const DECISIVE: [&str; 5] = ["GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOINSECURE"];
+    const DECISIVE: [&str; 9] = [
+        "GO111MODULE",
+        "GOFLAGS",
+        "GOINSECURE",
+        "GONOSUMDB",
+        "GOPRIVATE",
+        "GOPROXY",
+        "GOSUMDB",
+        "GOTOOLCHAIN",
+        "GOVCS",
+    ];
     if !DECISIVE.contains(&variable) {
         return None;
     }
@@ -161,7 +184,7 @@ fn accepted(profile: &Profile, place: &ProfilePlace, proven: bool) -> Option<Fin
     Some(
         Finding::warning("loosens-accepted", message, span)
             .label("accepted here")
-            .help("a target that TLS or a signature proves makes it safe: { up = \"corp\" }"),
+            .help("a target that TLS proves makes it safe: { up = \"corp\" }"),
     )
 }
 
@@ -189,8 +212,20 @@ fn unproven(
             "anyone on the network could make a go before 1.17 verify nothing",
             "leave -insecure out",
         ),
+        "GOVCS" => (
+            "anyone on the network could let go run svn, bzr or fossil on public code",
+            "leave all but git and hg out",
+        ),
+        "GO111MODULE" => (
+            "anyone on the network could make a go before 1.22 verify nothing",
+            "leave GO111MODULE out",
+        ),
+        "GOTOOLCHAIN" => (
+            "anyone on the network could switch to a go that verifies nothing",
+            "name a newer go",
+        ),
         _ => (
-            "anyone on the network could exempt every module from verification",
+            "anyone on the network could exempt public modules from verification",
             "name your own hosts only",
         ),
     };
@@ -229,6 +264,9 @@ fn why_unproven(when: &Condition, targets: &BTreeMap<String, Target>) -> String 
             Some("goproxy" | "https") => {
                 format!("`{name}` is asked over plain http: whoever runs the network can answer")
             }
+            Some("sumdb") => format!(
+                "`{name}` is asked over plain http: what the database signed can be played again"
+            ),
             Some(kind @ ("icmp" | "tcp")) => {
                 format!("{kind} proves nothing: any host can answer in `{name}`'s place")
             }
@@ -236,7 +274,7 @@ fn why_unproven(when: &Condition, targets: &BTreeMap<String, Target>) -> String 
         },
         Condition::Down(name) => format!("any network can keep `{name}` from answering"),
         Condition::AtLeast { n, .. } => {
-            format!("{n} of these can be up without one that TLS or a signature proves")
+            format!("{n} of these can be up without one that TLS proves")
         }
         Condition::Portal(_) => words("any access point can answer in another's place, or not"),
         Condition::Online(_) => {

@@ -18,6 +18,7 @@ pub mod file;
 pub mod finding;
 mod goflags;
 mod gotoolchain;
+mod govcs;
 mod grammar;
 mod lint;
 mod loosen;

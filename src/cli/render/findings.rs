@@ -74,6 +74,7 @@ fn tally(findings: &[Finding]) -> String {
     let parts: Vec<String> = [
         say(count(Severity::Error), "error"),
         say(count(Severity::Warning), "warning"),
+        say(count(Severity::Note), "note"),
     ]
     .into_iter()
     .flatten()
@@ -89,6 +90,7 @@ fn group<'a>(path: &'a str, text: &'a str, finding: &'a Finding, columns: usize)
     let (level, word) = match finding.severity {
         Severity::Error => (Level::ERROR, "error"),
         Severity::Warning => (Level::WARNING, "warning"),
+        Severity::Note => (Level::NOTE, "note"),
     };
     let lead = word.len() + finding.code.len() + "[]: ".len();
     let title = broken(&finding.message, columns, lead);

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::Place;
 use super::reader::{Node, Reader, Table, Text, quoted};
-use super::values::{credentials, expand_path, module, proxy_url, sum, web_url};
+use super::values::{credentials, expand_path, look_alikes, module, proxy_url, sum, web_url};
 use crate::model::target::{DEFAULT_MODULE, DEFAULT_SUM};
 use crate::model::{SumDb, TargetKind};
 use crate::policy::finding::Finding;
@@ -118,6 +118,7 @@ fn sumdb(
     });
     let text = text?;
     credentials(reader, &text);
+    look_alikes(reader, &text, "sumdb");
     let bad = |message: String| {
         Finding::error("bad-sumdb", message, text.span.clone())
             .help("for example: sumdb = \"sum.golang.org\", or a verifier key `name+hash+base64`")
@@ -199,6 +200,7 @@ fn https(
 }
 
 fn tcp(reader: &mut Reader<'_>, text: &Text<'_>, example: &str) -> Option<TargetKind> {
+    look_alikes(reader, text, "tcp");
     let parts = text.value.rsplit_once(':').and_then(|(host, port)| {
         let port: u16 = port.parse().ok().filter(|port| *port != 0)?;
         let bare = match host.strip_prefix('[') {

@@ -9,9 +9,10 @@ use base64::engine::general_purpose::STANDARD;
 use super::Place;
 use super::reader::{Node, Reader, Text, quoted};
 use crate::model::mask::has_credentials;
-use crate::model::{Chain, HopKind, Pin};
+use crate::model::{Chain, HopKind, Pin, lookalike};
 use crate::policy::expand::expand;
 use crate::policy::finding::Finding;
+use crate::policy::grammar::MOST_MARKS;
 use crate::policy::nearest::nearest;
 
 /// A span of time in words, `10m` or `1h30m`, within bounds.
@@ -151,6 +152,7 @@ pub(super) fn proxy_url(reader: &mut Reader<'_>, text: &Text<'_>, key: &str) -> 
         Finding::error("bad-url", message, text.span.clone()).help(help)
     };
     credentials(reader, text);
+    look_alikes(reader, text, key);
     let value = text.value;
     if value.contains([',', '|']) {
         reader.report(bad(
@@ -189,6 +191,7 @@ const HTTPS: &str = "for example: \"https://goproxy.corp.example\"";
 /// The URL of an `https` target.
 pub(super) fn web_url(reader: &mut Reader<'_>, text: &Text<'_>) -> Option<String> {
     credentials(reader, text);
+    look_alikes(reader, text, "https");
     let url = url::Url::parse(text.value).ok();
     let usable = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     if usable.is_none() || text.value.contains(char::is_whitespace) {
@@ -203,6 +206,16 @@ pub(super) fn web_url(reader: &mut Reader<'_>, text: &Text<'_>) -> Option<String
         return None;
     }
     Some(text.value.to_owned())
+}
+
+/// Warns of characters that look like those of ASCII: no host and no path has them.
+pub(super) fn look_alikes(reader: &mut Reader<'_>, text: &Text<'_>, key: &str) {
+    for mark in lookalike::in_list(text.value).into_iter().take(MOST_MARKS) {
+        let span = reader.part(text, mark.place());
+        reader.report(
+            Finding::warning("look-alike", format!("`{key}`: {mark}"), span).help(mark.help()),
+        );
+    }
 }
 
 /// Warns of credentials: a policy is shared and shown, and go reads them from netrc.

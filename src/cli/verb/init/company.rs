@@ -14,6 +14,7 @@ use crate::bounded;
 use crate::cli::args::Init;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::model::pattern_fault::faults;
 use crate::model::target::{DEFAULT_MODULE, DEFAULT_SUM};
 use crate::model::{Limits, Observation, Patterns, Phase, Pin, Target, TargetKind, mask};
 use crate::policy::templates::Company;
@@ -224,13 +225,16 @@ fn private(args: &Init, found: &Found, host: &str) -> Result<(String, bool), Fai
         let patterns = Patterns::parse(list);
         let why = match patterns.malformed() {
             Some(glob) => format!("{glob} is no pattern that Go knows"),
-            None if patterns.match_everything() => {
-                format!("{list} takes in every module there is; nothing would be verified")
-            }
             None if mask(list) != *list || list.contains(char::is_control) => {
                 "that is no list of module paths".to_owned()
             }
-            None => return Ok((list.trim().to_owned(), false)),
+            None => match (patterns.public().next(), faults(list.trim()).first()) {
+                (Some(glob), _) => {
+                    format!("{glob} takes in public modules, which would not be verified")
+                }
+                (None, Some(fault)) => format!("{fault}; {}", fault.help()),
+                (None, None) => return Ok((list.trim().to_owned(), false)),
+            },
         };
         return Err(Failure::said(format!("--private: {why}"), EXIT_USAGE));
     }

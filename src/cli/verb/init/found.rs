@@ -5,7 +5,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::gocmd::{EnvFile, EnvText};
 use crate::model::status::NetworkStatus;
-use crate::model::{Chain, HopKind, Patterns, SumDb, mask};
+use crate::model::{Chain, HopKind, Patterns, SumDb, mask, public_code};
 use crate::paths::Paths;
 use crate::state::Baseline;
 use crate::watch::survey;
@@ -91,7 +91,7 @@ impl Found {
         })
     }
 
-    /// The modules that somebody keeps private. A list that takes in all there is is none.
+    /// The modules that somebody keeps private. A list that takes in public code is none.
     pub(super) fn private(&self) -> Option<&str> {
         ["GOPRIVATE", "GONOSUMDB"]
             .into_iter()
@@ -99,7 +99,7 @@ impl Found {
             .find(|list| {
                 let patterns = Patterns::parse(list);
                 !patterns.globs().is_empty()
-                    && !patterns.match_everything()
+                    && patterns.public().next().is_none()
                     && patterns.malformed().is_none()
             })
     }
@@ -114,16 +114,16 @@ impl Found {
 
     /// What weakens verification here and now, which a policy of `init` does not take over.
     pub(super) fn weakens(&self) -> Vec<String> {
-        let everything = |name: &str| {
+        let public = |name: &str| {
             self.value(name)
-                .is_some_and(|list| Patterns::parse(list).match_everything())
+                .is_some_and(|list| Patterns::parse(list).public().next().is_some())
         };
         let mut weak = Vec::new();
         for (name, is_weak) in [
             ("GOSUMDB", self.value("GOSUMDB") == Some("off")),
             ("GOINSECURE", self.value("GOINSECURE").is_some()),
-            ("GOPRIVATE", everything("GOPRIVATE")),
-            ("GONOSUMDB", everything("GONOSUMDB")),
+            ("GOPRIVATE", public("GOPRIVATE")),
+            ("GONOSUMDB", public("GONOSUMDB")),
         ] {
             if let Some(value) = self.value(name).filter(|_| is_weak) {
                 let value = mask(value);
@@ -140,51 +140,11 @@ impl Found {
 /// network says of its domain: that would let a network choose what is not verified.
 pub(super) fn domain_of(host: &str) -> Option<&str> {
     let (_, domain) = host.split_once('.')?;
-    let lies_in = |shared: &&str| {
-        let before = domain.strip_suffix(*shared);
-        before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
-    };
-    let is_shared = SHARED.iter().any(lies_in);
+    // `*.github.io` would take other people's modules out of verification, and a rented
+    // proxy's domain is not where its tenant's modules lie.
+    let is_shared = public_code::is_shared(domain) || public_code::is_everybodys(domain);
     (is_somebodys(domain) && !is_shared).then_some(domain)
 }
-
-/// Where many have a host of their own, or whose public modules many use: `*.github.io` would
-/// take other people's modules out of verification, and a rented proxy's domain is not where
-/// its tenant's modules lie.
-const SHARED: [&str; 32] = [
-    "aliyuncs.com",
-    "amazonaws.com",
-    "appspot.com",
-    "azure.com",
-    "azurefd.net",
-    "azurewebsites.net",
-    "bcebos.com",
-    "bitbucket.io",
-    "cloudapp.net",
-    "cloudfront.net",
-    "cloudsmith.io",
-    "fly.dev",
-    "fury.io",
-    "github.com",
-    "github.dev",
-    "github.io",
-    "gitlab.com",
-    "gitlab.io",
-    "golang.org",
-    "herokuapp.com",
-    "jfrog.io",
-    "k8s.io",
-    "myqcloud.com",
-    "netlify.app",
-    "ngrok.io",
-    "onrender.com",
-    "pages.dev",
-    "pkg.dev",
-    "run.app",
-    "vercel.app",
-    "web.app",
-    "workers.dev",
-];
 
 /// Is it a name that somebody can own, and not `com` or `co.uk`? Without the list of public
 /// suffixes: where it is not sure there is no guess.

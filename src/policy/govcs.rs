@@ -1,0 +1,200 @@
+//! GOVCS, as `cmd/go/internal/vcs.parseGOVCS` reads it: which version control go may run for
+//! which modules. The first rule that matches holds; behind all of them stands
+//! `private:all,public:git|hg`.
+
+use super::variables::Fault;
+use crate::model::pattern_fault;
+use crate::model::pattern_scope::takes_in_public_code;
+
+/// Programs that go knows (`vcs.vcsList`), and the two words for all and none of them.
+const KNOWN: [&str; 7] = ["git", "hg", "svn", "bzr", "fossil", "all", "off"];
+
+/// What go does not run for public code by default: they were never looked over for what a
+/// hostile server can do to them (`go help vcs`).
+const BEYOND: [&str; 4] = ["svn", "bzr", "fossil", "all"];
+
+/// One rule: which paths, and what may be run for them.
+struct Rule<'a> {
+    /// Byte offset and length within the value.
+    at: (usize, usize),
+    pattern: &'a str,
+    allowed: Vec<&'a str>,
+}
+
+/// Does it let go run more for public code than it would by itself?
+pub(super) fn loosens(value: &str) -> bool {
+    let Ok(rules) = parse(value) else {
+        return false; // go runs nothing at all then
+    };
+    for rule in rules {
+        let beyond = rule.allowed.iter().any(|name| BEYOND.contains(name));
+        match rule.pattern {
+            "private" => {}
+            "public" => return beyond,
+            pattern => {
+                if beyond && takes_in_public_code(pattern) {
+                    return true;
+                }
+                if pattern == "*" {
+                    return false; // no rule behind it is reached
+                }
+            }
+        }
+    }
+    false
+}
+
+/// Checks a value.
+pub(super) fn check(value: &str) -> Vec<Fault> {
+    let rules = match parse(value) {
+        Ok(rules) => rules,
+        Err(fault) => return vec![fault],
+    };
+    let mut faults = Vec::new();
+    for rule in &rules {
+        let name = rule.pattern;
+        if !matches!(name, "private" | "public") {
+            faults.extend(pattern_fault::faults(name).into_iter().map(|wrong| {
+                Fault::new("bad-pattern", wrong.to_string())
+                    .at(rule.at)
+                    .help(wrong.help())
+                    .mild()
+            }));
+        }
+        if let Some(unknown) = rule.allowed.iter().find(|name| !KNOWN.contains(name)) {
+            let shown: String = unknown
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(20)
+                .collect();
+            faults.push(
+                Fault::new(
+                    "bad-govcs",
+                    format!("go knows no version control `{shown}`"),
+                )
+                .at(rule.at)
+                .help(format!(
+                    "one or more of {}, with `|` between",
+                    KNOWN.join(", ")
+                ))
+                .mild(),
+            );
+        }
+    }
+    faults
+}
+
+fn parse(value: &str) -> Result<Vec<Rule<'_>>, Fault> {
+    let mut rules: Vec<Rule<'_>> = Vec::new();
+    if value.trim().is_empty() {
+        return Ok(rules);
+    }
+    let mut start = 0;
+    for part in value.split(',') {
+        let item = part.trim();
+        let at = (start + (part.len() - part.trim_start().len()), item.len());
+        start += part.len() + 1;
+        let bad = |words: &str| {
+            Fault::new(
+                "bad-govcs",
+                format!("{words} in GOVCS: go runs no version control then"),
+            )
+            .at(at)
+            .help("for example: GOVCS = \"git.corp.example:git,public:off\"")
+        };
+        if item.is_empty() {
+            return Err(bad("empty entry"));
+        }
+        let Some((pattern, list)) = item.split_once(':') else {
+            return Err(bad("missing colon"));
+        };
+        let (pattern, list) = (pattern.trim(), list.trim());
+        if pattern.is_empty() {
+            return Err(bad("empty pattern"));
+        }
+        if list.is_empty() {
+            return Err(bad("empty list"));
+        }
+        if pattern == "."
+            || pattern == ".."
+            || pattern.starts_with("./")
+            || pattern.starts_with("../")
+        {
+            return Err(bad("relative pattern"));
+        }
+        if rules.iter().any(|rule| rule.pattern == pattern) {
+            return Err(bad("pattern that is there twice"));
+        }
+        let allowed: Vec<&str> = list.split('|').map(str::trim).collect();
+        if allowed.contains(&"") {
+            return Err(bad("empty name"));
+        }
+        rules.push(Rule {
+            at,
+            pattern,
+            allowed,
+        });
+    }
+    Ok(rules)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_git_and_hg_for_public_code_loosens() {
+        for (value, loose) in [
+            ("*:all", true),
+            ("public:all", true),
+            ("public:git|svn", true),
+            (" public : git | bzr ", true),
+            ("*:git|fossil", true),
+            ("github.com:all", true),
+            ("*.com:svn", true),
+            ("github.com/*:all", true),
+            ("git.corp.example:off,*:all", true),
+            ("private:off,public:all", true),
+            ("", false),
+            ("*:git", false),
+            ("*:off", false),
+            ("*:git|hg", false),
+            ("private:all,public:git|hg", false),
+            ("public:off", false),
+            ("git.corp.example:all", false),
+            ("*.corp.example:svn", false),
+            ("github.com/acme:all", false),
+            ("public:git,*:all", false),
+            ("*:git,github.com:all", false),
+            ("*:all,", false),
+            ("*", false),
+        ] {
+            assert_eq!(loosens(value), loose, "{value}");
+        }
+    }
+
+    #[test]
+    fn slips_are_named_and_right_values_are_not() {
+        for (value, code) in [
+            ("", ""),
+            ("public:git|hg,private:all", ""),
+            ("git.corp.example:svn,public:off", ""),
+            ("*:all", ""),
+            ("git", "bad-govcs"),
+            ("a.b:git,", "bad-govcs"),
+            (":git", "bad-govcs"),
+            ("a.b:", "bad-govcs"),
+            ("a.b:git,a.b:hg", "bad-govcs"),
+            ("./x:git", "bad-govcs"),
+            ("a.b:git||hg", "bad-govcs"),
+            ("a.b:got", "bad-govcs"),
+            ("a.b:8443:git", "bad-govcs"),
+            (".corp.example:git", "bad-pattern"),
+            ("\"a.b\":git", "bad-pattern"),
+        ] {
+            let codes: Vec<&str> = check(value).iter().map(|fault| fault.code).collect();
+            let want: Vec<&str> = [code].into_iter().filter(|code| !code.is_empty()).collect();
+            assert_eq!(codes, want, "{value}");
+        }
+    }
+}
