@@ -5,6 +5,8 @@
 
 #[path = "exec_classify/code.rs"]
 mod code;
+#[path = "exec_classify/forged.rs"]
+mod forged;
 #[path = "exec_classify/more.rs"]
 mod more;
 #[path = "exec_classify/mutated.rs"]

@@ -30,7 +30,7 @@ async fn look(text: &str, proxies: &[String]) -> Reprobed {
         proxies,
         killed: None,
     });
-    let urls = suspicion(&seen, proxies);
+    let urls = suspicion(&seen, proxies, None);
     assert!(!urls.is_empty(), "{seen:?}");
     reprobe(&environment(dir.path(), &[]), &urls, LIMITS).await
 }

@@ -26,8 +26,8 @@ pub struct Fetched {
     pub cut: bool,
     /// It is a page for people: what a login page looks like where a file was asked.
     pub html: bool,
-    /// The host that a redirect led to, if one led away from where was asked.
-    pub led_to: Option<String>,
+    /// Where a redirect led to, if one led away from where was asked.
+    pub led_to: Option<Url>,
     /// `Retry-After`, where it names seconds or a date (then counted from `Date`); RFC 9110, 10.2.3.
     pub retry_after: Option<Duration>,
 }
@@ -76,6 +76,29 @@ impl Fetcher {
     /// # Errors
     /// When no answer came in time or at all.
     pub async fn get(&self, url: &str, limits: Limits, most: usize) -> Result<Fetched, Unfetched> {
+        self.ask(url, limits, most, true).await
+    }
+
+    /// The same from this server only: a redirect is the answer, and `led_to` is where it leads.
+    ///
+    /// # Errors
+    /// When no answer came in time or at all.
+    pub async fn get_here(
+        &self,
+        url: &str,
+        limits: Limits,
+        most: usize,
+    ) -> Result<Fetched, Unfetched> {
+        self.ask(url, limits, most, false).await
+    }
+
+    async fn ask(
+        &self,
+        url: &str,
+        limits: Limits,
+        most: usize,
+        follow: bool,
+    ) -> Result<Fetched, Unfetched> {
         let target = Target {
             name: String::new(),
             kind: TargetKind::Https {
@@ -96,18 +119,21 @@ impl Fetcher {
         let mut attempt = Attempt::start(limits);
         let mut session = Session::new(self.prober.shared(), &target, &mut attempt);
         session.take(self.lend(&url));
-        let answer = session.follow(&url, Want::Body(most)).await;
+        let answer = match follow {
+            true => session.follow(&url, Want::Body(most)).await,
+            false => session.once(&url, Want::Body(most)).await,
+        };
         self.keep(session.give().filter(|line| line.leads_to(&url)));
         let answer = answer?;
+        let led_to = match follow {
+            true => answer.led_to.as_ref().map(|(_, url)| url),
+            false => answer.redirect(),
+        };
         Ok(Fetched {
             status: answer.status.as_u16(),
             html: answer.is_html(),
             cut: answer.cut,
-            led_to: answer
-                .led_to
-                .as_ref()
-                .and_then(|(_, url)| url.host_str())
-                .map(str::to_owned),
+            led_to: led_to.cloned(),
             retry_after: answer.retry_after,
             body: answer.body,
         })

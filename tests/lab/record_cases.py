@@ -95,9 +95,9 @@ case("tls-to-plain", "portal", "https://127.0.0.1:9443/_m/to:page")
 for name in ("zip+html", "mod+html", "zip+junk", "mod+junk", "zip+empty", "info-latest+badjson", "info-latest+empty", "info-latest+words", "zip+words", "mod+words", "mod+empty", "info-latest+badver", "info-latest+noversion", "zip+short"):
     kind = name.split("+")[1]
     wanted = {"html": "corrupt", "empty": "corrupt"}.get(kind, "corrupt")
-    case(name, wanted, mode(name), unless=(("checksum mismatch", "portal" if name == "mod+empty" else "mismatch"), ("no matching versions", "not-found")))
+    case(name, wanted, mode(name), unless=(("checksum mismatch", "mismatch"), ("no matching versions", "not-found")))
     if kind not in ("badjson", "badver", "noversion"):
-        case(name + "-nosum", wanted, mode(name), project="nosum", unless=(("checksum mismatch", "portal" if name == "mod+empty" else "mismatch"),))
+        case(name + "-nosum", wanted, mode(name), project="nosum", unless=(("checksum mismatch", "mismatch"),))
 case("info+html", "portal", mode("info-latest+html"), unless=(("no matching versions", "not-found"),))
 case("list+html", "portal", mode("list+html"), (f"go list -m -versions {ERRORS}", f"go get {ERRORS}@v0", "go list -m -u all"), unless=(("no matching versions", "not-found"),))
 case("othername", "mismatch", mode("mod+othername"), unless=(("module declares its path as", "code"),))

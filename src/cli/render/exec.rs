@@ -99,6 +99,10 @@ fn what(attempt: &Attempt) -> String {
     let who = who(attempt);
     let class = attempt.class;
     let what = match class {
+        // Seen again by a request of our own: what a person can do about it.
+        _ if attempt.details.portal.is_some() && class != Class::Busy => {
+            format!("a login page answers for {who} (log in with a browser)")
+        }
         Class::Timeout => format!("{who} does not answer"),
         Class::Refused => format!("{who} refuses the connection"),
         Class::Dns => format!("the name of {who} cannot be looked up"),
@@ -164,6 +168,12 @@ fn mismatch(attempt: &Attempt) -> String {
             "  came    {}\n  wanted  {} ({wanted})\n",
             clean(&hashes.downloaded),
             clean(&hashes.wanted)
+        ));
+    }
+    if let Some(portal) = &attempt.details.portal {
+        text.push_str(&format!(
+            "  A login page answers, too: {}.\n  It does not explain what go was given.\n",
+            clean(portal)
         ));
     }
     text.push_str(

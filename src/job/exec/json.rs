@@ -2,7 +2,7 @@
 //! them into `build-output` events on standard output (`go help buildjson`), and
 //! `go mod download -json` into `"Error"` (cmd/go/internal/modcmd/download.go).
 
-use super::classify::told_in_json;
+use super::classify::JsonWords;
 use super::keep::next_line;
 
 /// A longer line is no event of a build; a test's output may be. In bytes.
@@ -13,6 +13,7 @@ const LONGEST: usize = 64 << 10;
 pub(super) struct Unwrap {
     line: Vec<u8>,
     too_long: bool,
+    words: JsonWords,
 }
 
 impl Unwrap {
@@ -24,7 +25,11 @@ impl Unwrap {
                 self.line.extend_from_slice(part);
             }
             if part.last() == Some(&b'\n') {
-                if let Some(words) = words(&self.line).filter(|_| !self.too_long) {
+                let line = match self.too_long {
+                    true => "",
+                    false => std::str::from_utf8(&self.line).unwrap_or_default(),
+                };
+                if let Some(words) = self.words.next(line) {
                     keep(words.as_bytes());
                 }
                 self.line.clear();
@@ -32,10 +37,6 @@ impl Unwrap {
             }
         }
     }
-}
-
-fn words(line: &[u8]) -> Option<String> {
-    told_in_json(std::str::from_utf8(line).ok()?)
 }
 
 #[cfg(test)]
@@ -66,6 +67,12 @@ not json
     fn the_error_of_a_download_is_kept() {
         let text = b"{\n\t\"Path\": \"m\",\n\t\"Error\": \"m@v1.0.0: reading \\\"x\\\": 404\"\n}\n";
         assert_eq!(kept(&[text]), "go: m@v1.0.0: reading \"x\": 404\n");
+        // One statement, whatever a server wrote into it; and no object of go's.
+        let forged = b"{\n\t\"Error\": \"m@v1.0.0: x\\nverifying n@v1.0.0: y\"\n}\n\t\"Error\": \"m@v1.0.0: z\"\n";
+        assert_eq!(
+            kept(&[forged]),
+            "go: m@v1.0.0: x\n\tverifying n@v1.0.0: y\n"
+        );
         let other = b"{\n\t\"Error\": \"dial tcp 10.0.0.1:5432: connection refused\"\n}\n";
         assert_eq!(kept(&[other]), "");
     }

@@ -27,7 +27,7 @@ pub mod tiers;
 
 pub use attempt::Leftover;
 pub use class::Class;
-pub use classify::{Exit, Hashes, Said, Seen, classify, told_in_json};
+pub use classify::{Exit, Hashes, JsonWords, Said, Seen, classify};
 pub use out::line_is_open;
 pub use run::{Course, News, run};
 pub use signals::Signals;

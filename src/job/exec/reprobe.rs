@@ -1,7 +1,13 @@
 //! A second look at what failed: is a login page there? When does the server want to be asked
-//! again? Nothing that is fetched is kept.
+//! again? Nothing that is fetched is kept, and nothing of it changes what go's words mean: who
+//! answers a second time may answer something else.
+//!
+//! Only the servers of the chain are asked, only for files that go asks them for, and no redirect
+//! is followed: what a server writes never names whom we ask.
 
 use std::time::Duration;
+
+use url::Url;
 
 use super::class::Class;
 use super::classify::Seen;
@@ -25,17 +31,20 @@ pub struct Reprobed {
 }
 
 /// What to ask after a failure, the most telling first; empty when a look tells nothing more.
-/// `proxies` as in [`super::Said`]: they also have the passwords that go has hidden.
-pub fn suspicion(seen: &Seen, proxies: &[String]) -> Vec<String> {
+/// `proxies` as in [`super::Said`]: they also have the passwords that go has hidden. `sumdb`: the
+/// URL of the checksum database.
+pub fn suspicion(seen: &Seen, proxies: &[String], sumdb: Option<&str>) -> Vec<String> {
+    let bases = || proxies.iter().map(String::as_str).chain(sumdb);
+    let asked = || asked(seen, bases());
     let mut urls = match seen.class {
-        Class::Busy => asked(seen, proxies).into_iter().collect(),
+        Class::Busy => asked().into_iter().collect(),
         // The very file whose hash was wrong, and none beside it.
         Class::Mismatch => match seen.hashes.as_ref().is_some_and(|h| h.of_go_mod) {
             true => of_the_module(seen, proxies, &[".mod"]),
             false => of_the_module(seen, proxies, &[".zip"]),
         },
         Class::Corrupt | Class::Portal => {
-            let mut urls: Vec<String> = asked(seen, proxies).into_iter().collect();
+            let mut urls: Vec<String> = asked().into_iter().collect();
             // go says `zip: not a valid zip file` of no module and no URL.
             urls.extend(of_the_module(seen, proxies, &[".info", ".mod", ".zip"]));
             urls
@@ -55,7 +64,7 @@ pub fn suspicion(seen: &Seen, proxies: &[String]) -> Vec<String> {
         | Class::Stalled
         | Class::Config
         | Class::Code => match &seen.url {
-            Some(url) if is_http(url) && !is_a_file(url) && !url.contains("?go-get=1") => {
+            Some(url) if is_http(url) && !url.contains("?go-get=1") && !is_of_a_chain(url) => {
                 of_the_module(seen, proxies, &[".info", ".mod"])
             }
             _ => Vec::new(),
@@ -80,19 +89,21 @@ pub async fn reprobe(env: &Environment, urls: &[String], limits: Limits) -> Repr
 async fn look(env: &Environment, urls: &[String], limits: Limits, found: &mut Reprobed) {
     let fetcher = Fetcher::new(env);
     for url in urls {
-        match fetcher.get(url, limits, MOST).await {
+        match fetcher.get_here(url, limits, MOST).await {
             Ok(answer) => {
                 found.retry_after = found.retry_after.max(answer.retry_after);
                 let what = mask(url);
-                found.portal = match (answer.status, answer.led_to) {
-                    (511, _) => Some(format!("511 from {what}: log in first")),
-                    (200, Some(host)) if is_page(&answer.body) => {
+                found.portal = match (answer.status, &answer.led_to) {
+                    (511, _) => Some(format!("{what} answers 511: log in first")),
+                    (_, Some(to)) if !leads_to_a_file(url, to) => {
+                        let host = to.host_str().unwrap_or_default();
                         Some(format!("{what} leads to a page on {host}"))
                     }
+                    (_, Some(_)) => return,
                     (200, None) if is_page(&answer.body) => {
                         Some(format!("{what} is a page for people"))
                     }
-                    (200, _) => return,
+                    (200, None) => return,
                     _ => None,
                 };
             }
@@ -115,23 +126,50 @@ fn is_http(url: &str) -> bool {
     url.starts_with("http://") || url.starts_with("https://")
 }
 
-/// A file of a module or of a checksum database: no page is ever there.
-fn is_a_file(url: &str) -> bool {
+/// A storage that a proxy leads to: the name of the file ends as before.
+fn leads_to_a_file(from: &str, to: &Url) -> bool {
+    let end = from.rsplit_once('.').map_or("", |(_, end)| end);
+    ["info", "mod", "zip"].contains(&end)
+        && to
+            .path()
+            .rsplit_once('.')
+            .is_some_and(|(_, other)| other == end)
+}
+
+/// The URL of a module's file or of a checksum database's.
+fn is_of_a_chain(url: &str) -> bool {
     ["/@v/", "/@latest", "/sumdb/", "/lookup/", "/tile/8/"]
         .iter()
         .any(|mark| url.contains(mark))
 }
 
-/// The URL that go asked in vain, if what belongs there is known: git's references or a file. A
-/// host's own pages are pages on every network.
-fn asked(seen: &Seen, proxies: &[String]) -> Option<String> {
-    let url = seen.url.as_deref().filter(|url| is_http(url))?;
-    if is_a_file(url) {
-        return Some(with_credentials(url, proxies));
-    }
-    // What git asks first (gitprotocol-http, "Smart Clients").
-    let is_git = url.ends_with("/info/refs");
-    is_git.then(|| [url, "?service=git-upload-pack"].concat())
+/// What go asks a proxy or a checksum database for, as a path below its URL.
+fn is_a_file(path: &str) -> bool {
+    let plain = path.replace("%21", "!");
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._~/!+@".contains(&b);
+    let of_a_module = plain.split_once("/@v/").is_some_and(|(_, name)| {
+        let ends = [".info", ".mod", ".zip"]
+            .iter()
+            .any(|end| name.ends_with(end));
+        !name.contains('/') && (ends || name == "list")
+    });
+    let of_a_database = ["/sumdb/", "/lookup/", "/tile/"]
+        .iter()
+        .any(|begin| plain.starts_with(begin));
+    plain.bytes().all(fits)
+        && !plain.contains("..")
+        && (of_a_module || of_a_database || plain.ends_with("/@latest"))
+}
+
+/// The URL that go asked in vain, with the password that go has hidden, if it is a file below one
+/// of these. Another host's pages are pages on every network.
+fn asked<'a>(seen: &Seen, mut bases: impl Iterator<Item = &'a str>) -> Option<String> {
+    let bare = without_userinfo(seen.url.as_deref()?);
+    bases.find_map(|base| {
+        let base = base.trim_end_matches('/');
+        let rest = bare.strip_prefix(&without_userinfo(base))?;
+        (is_http(base) && rest.starts_with('/') && is_a_file(rest)).then(|| [base, rest].concat())
+    })
 }
 
 /// Files of the module, at each proxy: of one kind after another.
@@ -167,19 +205,6 @@ fn is_version(text: &str) -> bool {
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) && rest.contains('.'))
 }
 
-/// go hides the password of a proxy's URL, and so did we; the proxies have it.
-fn with_credentials(url: &str, proxies: &[String]) -> String {
-    let bare = without_userinfo(url);
-    proxies
-        .iter()
-        .find_map(|base| {
-            let base = base.trim_end_matches('/');
-            let rest = bare.strip_prefix(&without_userinfo(base))?;
-            rest.starts_with('/').then(|| [base, rest].concat())
-        })
-        .unwrap_or(bare)
-}
-
 fn without_userinfo(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
@@ -212,7 +237,7 @@ mod tests {
             proxies: &proxies,
             killed: None,
         });
-        suspicion(&seen, &proxies)
+        suspicion(&seen, &proxies, Some("https://sum.golang.org"))
     }
 
     #[test]
@@ -252,6 +277,37 @@ mod tests {
             ),
         ] {
             assert_eq!(asks(&text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_servers_of_the_chain_are_asked_and_only_for_files() {
+        let busy = |url: &str| {
+            asks(&format!(
+                "go: a.test/m@v1.0.0: reading {url}: 503 Service Unavailable"
+            ))
+        };
+        for url in [
+            "http://127.0.0.1:8080/a.test/m/@v/v1.0.0.info",
+            "http://127.0.0.1:8080/a.test/m/@latest",
+            "http://127.0.0.1:8080/a.test/m/@v/list",
+            "http://127.0.0.1:8080/sumdb/sum.golang.org/lookup/a.test/m@v1.0.0",
+            "https://sum.golang.org/lookup/a.test/m@v1.0.0",
+        ] {
+            assert_eq!(busy(url), [url]);
+        }
+        for url in [
+            "http://127.0.0.1:80801/a.test/m/@v/v1.0.0.info",
+            "http://127.0.0.1:8080.evil.test/a.test/m/@v/v1.0.0.info",
+            "http://127.0.0.1:8080@evil.test/a.test/m/@v/v1.0.0.info",
+            "http://evil.test/a.test/m/@v/v1.0.0.info",
+            "https://a.test/m.git/info/refs",
+            "http://127.0.0.1:8080/reboot?now=1&x=/@v/y.info",
+            "http://127.0.0.1:8080/a/../reboot/@v/v1.info",
+            "http://127.0.0.1:8080/a/%2e%2e/reboot/@v/v1.info",
+            "http://127.0.0.1:8080/a/@v/b/reboot.info",
+        ] {
+            assert_eq!(busy(url), [""; 0], "{url}");
         }
     }
 

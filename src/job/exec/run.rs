@@ -17,7 +17,7 @@ use super::reprobe::{Reprobed, reprobe, suspicion};
 use super::signals::{Signals, Told};
 use super::stall::{Limits, What};
 use super::summary::{Attempt, Details, Summary, code};
-use super::tiers::{TierPlan, elements};
+use super::tiers::{TierPlan, database, elements};
 use crate::environment::Environment;
 use crate::model::Tier;
 
@@ -102,7 +102,7 @@ pub async fn run(
             }
         };
         let seen = see(&ended, &step.proxies);
-        let asked = suspicion(&seen, &step.proxies);
+        let asked = suspicion(&seen, &step.proxies, step.sumdb.as_deref());
         let looked = match asked.is_empty() || ended.interrupted {
             true => Ok(Reprobed::default()),
             false => undisturbed(signals, reprobe(&course.env, &asked, LOOK)).await,
@@ -150,6 +150,8 @@ struct Step {
     env: Vec<(OsString, Option<OsString>)>,
     /// The elements of its GOPROXY.
     proxies: Vec<String>,
+    /// Where the checksum database of its GOSUMDB is.
+    sumdb: Option<String>,
 }
 
 fn steps(plans: &[TierPlan]) -> (Vec<Step>, Vec<(Tier, String)>) {
@@ -157,12 +159,16 @@ fn steps(plans: &[TierPlan]) -> (Vec<Step>, Vec<(Tier, String)>) {
     for plan in plans {
         match &plan.how {
             Ok(vars) => {
-                let goproxy = vars.iter().find(|(name, _)| name == "GOPROXY");
+                let value = |name: &str| {
+                    let found = vars.iter().find(|(own, _)| own == name);
+                    found.map(|(_, value)| value.as_str())
+                };
                 let set = |(name, value): &(String, String)| (name.into(), Some(value.into()));
                 steps.push(Step {
                     tier: plan.tier,
                     env: vars.iter().map(set).collect(),
-                    proxies: goproxy.map_or(Vec::new(), |(_, value)| elements(value)),
+                    proxies: value("GOPROXY").map_or(Vec::new(), elements),
+                    sumdb: value("GOSUMDB").and_then(database),
                 });
             }
             Err(why) => left_out.push((plan.tier, why.clone())),
@@ -193,10 +199,8 @@ fn see(ended: &Ended, proxies: &[String]) -> Seen {
 fn tell(tier: Tier, ended: &Ended, seen: Seen, portal: Option<String>) -> Attempt {
     Attempt {
         tier,
-        class: match &portal {
-            Some(_) => Class::Portal,
-            None => seen.class,
-        },
+        // What a second look finds explains nothing that go was given.
+        class: seen.class,
         exit: code(ended.exit),
         ms: u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX),
         line: seen.line.clone(),

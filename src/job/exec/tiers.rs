@@ -106,6 +106,18 @@ pub fn elements(goproxy: &str) -> Vec<String> {
         .collect()
 }
 
+/// Where go finds the checksum database that GOSUMDB names, if no proxy has it
+/// (modfetch/sumdb.go:dbDial).
+pub fn database(gosumdb: &str) -> Option<String> {
+    let mut words = gosumdb.split_whitespace();
+    let name = words.next()?.split('+').next()?;
+    if name == "off" {
+        return None;
+    }
+    let url = words.next().map(str::to_owned);
+    Some(url.unwrap_or_else(|| ["https://", name].concat()))
+}
+
 /// The frozen values, with what the step changes in them.
 fn pinned(frozen: &Frozen, tier: Tier, changed: Vec<(&str, String)>) -> Vec<(String, String)> {
     let mut all: BTreeMap<&str, String> = BTreeMap::new();
@@ -356,6 +368,23 @@ mod tests {
             for list in ["GONOSUMDB", "GOINSECURE"] {
                 assert_eq!(value(&plan, list).as_deref(), Some("none"), "{list}");
             }
+        }
+    }
+
+    #[test]
+    fn the_database_is_where_gosumdb_says() {
+        for (gosumdb, url) in [
+            ("sum.golang.org", Some("https://sum.golang.org")),
+            ("sum.golang.google.cn", Some("https://sum.golang.google.cn")),
+            ("x.test+033de0ae+Ac4z", Some("https://x.test")),
+            (
+                "x.test+033de0ae+Ac4z http://y.test/z",
+                Some("http://y.test/z"),
+            ),
+            ("off", None),
+            ("", None),
+        ] {
+            assert_eq!(database(gosumdb).as_deref(), url);
         }
     }
 

@@ -146,12 +146,47 @@ pub(super) fn is_of_modules(url: &str, proxies: &[String]) -> bool {
 }
 
 /// Where within a statement something new is said: its beginning, behind each `: ` and at the
-/// beginning of each further line.
+/// beginning of each further line. What stands in quotes is a value.
 pub(super) fn parts(text: &str) -> impl Iterator<Item = &str> {
-    let starts = text.char_indices().filter_map(|(at, c)| match c {
-        ':' => text.get(at + 1..)?.strip_prefix(' '),
-        '\n' => text.get(at + 1..).map(str::trim_start),
-        _ => None,
+    let (mut quoted, mut escaped) = (false, false);
+    let starts = text.char_indices().filter_map(move |(at, c)| {
+        let was_escaped = std::mem::take(&mut escaped);
+        match c {
+            '\n' => {
+                quoted = false;
+                text.get(at + 1..).map(str::trim_start)
+            }
+            '"' if !was_escaped => {
+                quoted = !quoted;
+                None
+            }
+            '\\' if quoted => {
+                escaped = !was_escaped;
+                None
+            }
+            ':' if !quoted => text.get(at + 1..)?.strip_prefix(' '),
+            _ => None,
+        }
     });
     std::iter::once(text).chain(starts)
+}
+
+/// The text without what stands in quotes.
+pub(super) fn unquoted(text: &str) -> String {
+    let (mut quoted, mut escaped) = (false, false);
+    let keep = |c: &char| {
+        let was_escaped = std::mem::take(&mut escaped);
+        match c {
+            '"' if !was_escaped => {
+                quoted = !quoted;
+                true
+            }
+            '\\' if quoted => {
+                escaped = !was_escaped;
+                false
+            }
+            _ => !quoted,
+        }
+    };
+    text.chars().filter(keep).collect()
 }

@@ -15,26 +15,52 @@ struct Event {
     output: String,
 }
 
-/// What one line of output says of a build, if it is one of these:
+/// go's words in lines of output:
 /// - a `build-output` event of `go build -json` and `go test -json` (go 1.24 and later; `go help
 ///   buildjson`). A test's own output has other events, and is none of go's words.
 /// - the `Error` of `go mod download -json` (modcmd/download.go:ModuleJSON), which names a module
 ///   and its version. Other programs print an `Error`, too.
-pub fn told_in_json(line: &str) -> Option<String> {
-    if line.len() > MOST {
-        return None;
+#[derive(Debug, Default)]
+pub struct JsonWords {
+    /// The lines so far are those of one object, as go indents it.
+    in_object: bool,
+}
+
+impl JsonWords {
+    /// The words in the next line, if there are any.
+    pub fn next(&mut self, line: &str) -> Option<String> {
+        let line = line.trim_end();
+        let in_object = self.in_object;
+        self.in_object = line == "{" || in_object && line.starts_with('\t');
+        if line.len() > MOST {
+            return None;
+        }
+        if let Some(value) = line.strip_prefix("\t\"Error\": ").filter(|_| in_object) {
+            let text: String = serde_json::from_str(value.trim_end_matches(',')).ok()?;
+            return is_of_a_module(&text).then(|| statement(&text));
+        }
+        // A test may say a gigabyte in other events.
+        if !line.starts_with('{') || !line.contains("build-output") {
+            return None;
+        }
+        let event: Event = serde_json::from_str(line).ok()?;
+        (event.action == "build-output").then_some(event.output)
     }
-    let line = line.trim();
-    if let Some(value) = line.strip_prefix("\"Error\": ") {
-        let text: String = serde_json::from_str(value.trim_end_matches(',')).ok()?;
-        return is_of_a_module(&text).then(|| ["go: ", &text, "\n"].concat());
+}
+
+/// One statement of go's: all of its lines but the first are indented, whatever a server wrote
+/// into it.
+fn statement(text: &str) -> String {
+    let mut lines = text.lines();
+    let mut all = ["go: ", lines.next().unwrap_or_default(), "\n"].concat();
+    for line in lines {
+        if !line.starts_with('\t') {
+            all.push('\t');
+        }
+        all.push_str(line);
+        all.push('\n');
     }
-    // A test may say a gigabyte in other events.
-    if !line.starts_with('{') || !line.contains("build-output") {
-        return None;
-    }
-    let event: Event = serde_json::from_str(line).ok()?;
-    (event.action == "build-output").then_some(event.output)
+    all
 }
 
 fn is_of_a_module(text: &str) -> bool {

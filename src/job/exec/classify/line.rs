@@ -5,32 +5,35 @@ use crate::model::mask;
 /// Characters of a telling line that are shown.
 const MOST: usize = 400;
 
-/// The text without colours (ECMA-48 control sequences), with plain line ends.
+/// The text without colours (ECMA-48 control sequences) and other control characters, with plain
+/// line ends. A carriage return ends no line: a server may send one in an error's body. A
+/// sequence ends with its line at the latest.
 pub(super) fn cleaned(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        match c {
-            '\u{1b}' => match rest.next() {
-                // CSI: up to a final byte.
-                Some('[') => while rest.next().is_some_and(|c| !('@'..='~').contains(&c)) {},
-                // OSC: up to BEL or ESC \.
-                Some(']') => {
-                    while let Some(c) = rest.next() {
-                        if c == '\u{7}' || (c == '\u{1b}' && rest.next_if_eq(&'\\').is_some()) {
-                            break;
+    for line in text.lines() {
+        let mut rest = line.chars().peekable();
+        while let Some(c) = rest.next() {
+            match c {
+                '\u{1b}' => match rest.next() {
+                    // CSI: up to a final byte.
+                    Some('[') => while rest.next().is_some_and(|c| !('@'..='~').contains(&c)) {},
+                    // OSC: up to BEL or ESC \.
+                    Some(']') => {
+                        while let Some(c) = rest.next() {
+                            if c == '\u{7}' || (c == '\u{1b}' && rest.next_if_eq(&'\\').is_some()) {
+                                break;
+                            }
                         }
                     }
-                }
-                _ => {}
-            },
-            '\r' if rest.peek() == Some(&'\n') => {}
-            // A progress bar starts its line anew.
-            '\r' => out.push('\n'),
-            '\n' | '\t' => out.push(c),
-            c if c.is_control() => {}
-            c => out.push(c),
+                    _ => {}
+                },
+                '\t' => out.push(c),
+                '\r' => out.push(' '),
+                c if c.is_control() => {}
+                c => out.push(c),
+            }
         }
+        out.push('\n');
     }
     out
 }
@@ -69,6 +72,8 @@ pub(super) fn is_noise(line: &str) -> bool {
             line.strip_prefix("go: ")
                 .is_some_and(|rest| rest.starts_with(word))
         })
+        // What follows is the module's author's.
+        || line.starts_with("go: module ") && line.contains(" is deprecated: ")
 }
 
 /// A line without what a wrapper wrote before it: a time stamp of a CI log or of `ts`, the step of

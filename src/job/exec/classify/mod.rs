@@ -2,7 +2,7 @@
 //! checksum and a compile error are all 1. Pure: text in, value out.
 //!
 //! ```text
-//! stderr → lines (cleaned) → statements that go itself made → request, context, words → Class
+//! stderr → lines that go itself wrote (`own`) → its statements → request, context, words → Class
 //! ```
 //!
 //! Only go's own statements count (`form`); a test, a linter or a program that prints
@@ -11,6 +11,7 @@ mod finding;
 mod form;
 mod json;
 mod line;
+mod own;
 mod said;
 mod seen;
 mod settings;
@@ -20,7 +21,7 @@ mod telling;
 mod vcs;
 mod words;
 
-pub use json::told_in_json;
+pub use json::JsonWords;
 pub use said::{Exit, Said};
 pub use seen::{Hashes, Seen};
 

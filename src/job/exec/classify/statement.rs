@@ -3,38 +3,64 @@
 use super::super::class::Class;
 use super::finding::Finding;
 use super::form::{self, Lead};
-use super::json::told_in_json;
+use super::json::JsonWords;
+use super::own::{self, Line, Writer};
 use super::said::Said;
-use super::{line, settings, sums, vcs, words};
+use super::{settings, sums, vcs, words};
 
 /// All that go said that is a failure of the network, of what came, or of the settings.
 pub(super) fn findings(said: &Said<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let stderr = own::lines(said.stderr);
     // A script may have sent a JSON stream to standard error.
-    let streamed: String = said.stderr.lines().filter_map(told_in_json).collect();
-    for text in [said.stderr, said.build_output, &streamed] {
-        let text = line::cleaned(text);
-        let lines: Vec<&str> = text.lines().map(line::unwrapped).collect();
-        // `SECURITY ERROR` belongs to the mismatch before it, if that was not cut off.
-        let mut after_mismatch = false;
-        for (at, first) in lines.iter().enumerate() {
-            let behind = lines.get(at + 1..).unwrap_or_default();
-            let before = lines.get(..at).unwrap_or_default();
-            let Some((lead, rest)) = form::lead(first).or_else(|| bare(first, before, behind))
-            else {
-                after_mismatch &= first.is_empty() || first.starts_with('\t');
-                continue;
-            };
-            if lead == Lead::Security && after_mismatch {
-                continue;
-            }
-            let found = judge(lead, first, rest, behind, said);
-            after_mismatch = found.as_ref().is_some_and(|f| f.class == Class::Mismatch);
-            findings.extend(found);
-        }
+    let mut json = JsonWords::default();
+    let streamed: String = stderr
+        .iter()
+        .filter_map(|line| json.next(&line.own))
+        .collect();
+    in_text(&stderr, said, &mut findings);
+    for text in [said.build_output, &streamed] {
+        in_text(&own::lines(text), said, &mut findings);
     }
-    sums::same_hash_for_different_modules(&mut findings);
     findings
+}
+
+fn in_text(text: &[Line], said: &Said<'_>, findings: &mut Vec<Finding>) {
+    let own: Vec<&str> = text.iter().map(|line| line.own.as_str()).collect();
+    let all: Vec<&str> = text.iter().map(|line| line.all.as_str()).collect();
+    // `SECURITY ERROR` belongs to the mismatch before it, if that was not cut off.
+    let mut after_mismatch = false;
+    for (at, line) in text.iter().enumerate() {
+        let unsure = match line.writer {
+            Writer::Own => false,
+            Writer::Unsure => true,
+            Writer::Server => continue,
+        };
+        let lines = if unsure { &all } else { &own };
+        let first = lines.get(at).copied().unwrap_or_default();
+        let behind = lines.get(at + 1..).unwrap_or_default();
+        let before = lines.get(..at).unwrap_or_default();
+        let Some((lead, rest)) = form::lead(first).or_else(|| bare(first, before, behind)) else {
+            after_mismatch &= first.is_empty() || first.starts_with('\t');
+            continue;
+        };
+        if lead == Lead::Security && after_mismatch {
+            continue;
+        }
+        // go prints a note, whatever it is: the page that it may be is looked for there.
+        let raw = all.get(at + 1..).unwrap_or_default();
+        let found = judge(lead, first, rest, behind, raw, said);
+        let grave = |found: &Finding| found.class == Class::Mismatch;
+        let found = found.filter(|f| !unsure || grave(f) && sums::is_whole(first, behind));
+        after_mismatch = found.as_ref().is_some_and(grave);
+        findings.extend(found.map(|found| Finding {
+            text: match found.text.strip_prefix(&line.own) {
+                Some(more) if !unsure => [&line.all, more].concat(),
+                _ => found.text,
+            },
+            ..found
+        }));
+    }
 }
 
 /// A complaint of go's with nothing before it: `go build PACKAGE` prints archive/zip's error so
@@ -50,13 +76,20 @@ fn bare<'a>(first: &'a str, before: &[&str], behind: &[&str]) -> Option<(Lead, &
     (!ran).then_some((Lead::Module, first))
 }
 
-fn judge(lead: Lead, first: &str, rest: &str, behind: &[&str], said: &Said<'_>) -> Option<Finding> {
+fn judge(
+    lead: Lead,
+    first: &str,
+    rest: &str,
+    behind: &[&str],
+    raw: &[&str],
+    said: &Said<'_>,
+) -> Option<Finding> {
     let more = continuation(behind);
     let body = joined(rest, more);
     let (class, url, before) = match lead {
         Lead::Verifying | Lead::Security => (sums::own_block(rest, behind)?, None, rest),
         Lead::Go | Lead::Place | Lead::Import | Lead::Chain | Lead::Module => {
-            says(lead, &body, behind, said)?
+            says(lead, &body, raw, said)?
         }
     };
     let (module, version) = about(before);
@@ -76,10 +109,12 @@ fn says<'a>(
     behind: &[&str],
     said: &Said<'_>,
 ) -> Option<(Class, Option<String>, &'a str)> {
-    // What a server writes is no statement of go's (web/api.go:HTTPError.Error).
-    let body = body
-        .split_once("\n\tserver response:")
-        .map_or(body, |(own, _)| own);
+    // What a server writes is no statement of go's (web/api.go:HTTPError.Error; the notes are
+    // indented where they come out of JSON).
+    let quoted = ["\n\tserver response:", "\n\tnote:", "\n\ttree:"];
+    let end = quoted.iter().filter_map(|words| body.find(words)).min();
+    let body = body.get(..end.unwrap_or(body.len())).unwrap_or_default();
+    let (body, output) = body.split_at(vcs::output(body).unwrap_or(body.len()));
     let before = |part: &str| body.get(..body.len() - part.len()).unwrap_or_default();
     // The compiler and vet say anything at a place, but nothing of a module's version.
     // Others name a person's address so, or an account on a machine; go a query only behind `go: `.
@@ -102,6 +137,10 @@ fn says<'a>(
         if let Some((class, url)) = vcs::of(part).filter(|_| own()) {
             return Some((class, url, before));
         }
+    }
+    if let Some((class, url)) = vcs::in_output(output) {
+        let own = vcs::is_run(body) || goes_own(body);
+        return own.then_some((class, url, body));
     }
     for part in form::parts(body) {
         let before = before(part);

@@ -5,10 +5,6 @@ use super::finding::Finding;
 use super::line;
 use super::seen::{Hashes, Seen};
 
-/// The hash of an empty go.mod (modfetch/fetch.go:emptyGoModHash): what a server that answers
-/// everything with 200 and nothing looks like.
-const EMPTY: &str = "h1:G7mAYYxgmS0lVkHyy2hEOLQCFB0DlQFTMLWggykrydY=";
-
 /// `verifying M@V: checksum mismatch` and `SECURITY ERROR`, which stand without `go: `. What
 /// follows must be go's as well: anybody may print the first line.
 pub(super) fn own_block(first: &str, behind: &[&str]) -> Option<Class> {
@@ -22,17 +18,50 @@ pub(super) fn own_block(first: &str, behind: &[&str]) -> Option<Class> {
         let says = go_says.iter().any(|words| next.starts_with(words));
         return says.then_some(Class::Mismatch);
     }
-    (first.ends_with(": checksum mismatch") && next.starts_with("\tdownloaded: "))
+    let downloaded = next.strip_prefix("\tdownloaded: ");
+    (first.ends_with(": checksum mismatch") && downloaded.is_some_and(is_hash))
         .then_some(Class::Mismatch)
+}
+
+/// go's own hash of what came: `h1:` and SHA-256 in base64.
+fn is_hash(text: &str) -> bool {
+    let digits = text.trim().strip_prefix("h1:");
+    digits.is_some_and(|digits| {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b"+/=".contains(&b);
+        digits.len() == 44 && digits.ends_with('=') && digits.bytes().all(fits)
+    })
+}
+
+/// Is a mismatch said as go says it, to the end? `behind` are the lines after its first. Where a
+/// server may have written it, this is taken for go's all the same: in doubt, nothing else is
+/// tried.
+pub(super) fn is_whole(first: &str, behind: &[&str]) -> bool {
+    let says = |words: &str| behind.iter().take(5).any(|line| line.starts_with(words));
+    if first.ends_with(" checksum mismatch") {
+        let hash = behind
+            .first()
+            .and_then(|line| line.strip_prefix("\tdownloaded: "));
+        return hash.is_some_and(is_hash) && says("SECURITY ERROR");
+    }
+    if first == "SECURITY ERROR" {
+        return says("go.sum database server misbehavior detected!");
+    }
+    says("SECURITY ERROR") || says("note:")
 }
 
 /// What a part of a statement says of the checksum database. `behind` are the lines after it.
 pub(super) fn of(part: &str, behind: &[&str]) -> Option<Class> {
     let (_, class) = BEGIN.iter().find(|(begin, _)| part.starts_with(begin))?;
-    // The note is printed, whatever it is.
-    let mut note = behind.iter().take(40).skip_while(|line| **line != "note:");
-    let page = note.any(|line| is_page(line));
-    Some(if page { Class::Portal } else { *class })
+    // The note is printed, whatever it is. A page has no signature, not even a wrong one.
+    let mut note = behind
+        .iter()
+        .take(40)
+        .skip_while(|line| line.trim_start() != "note:");
+    let page = note.nth(1).is_some_and(|line| is_page(line));
+    Some(match *class == Class::Corrupt && page {
+        true => Class::Portal,
+        false => *class,
+    })
 }
 
 fn is_page(line: &str) -> bool {
@@ -59,24 +88,6 @@ const BEGIN: [(&str, Class); 12] = [
     ("malformed tree note", Class::Corrupt),
     ("TileReader returned bad result slice", Class::Corrupt),
 ];
-
-/// The same body under the URLs of different modules is a login page, not an attack on one.
-pub(super) fn same_hash_for_different_modules(findings: &mut [Finding]) {
-    let downloaded: Vec<Option<(String, Option<String>)>> = findings
-        .iter()
-        .map(|finding| Some((hashes(&finding.text)?.downloaded, finding.module.clone())))
-        .collect();
-    for (finding, own) in findings.iter_mut().zip(&downloaded) {
-        let Some((hash, module)) = own else { continue };
-        let elsewhere = downloaded
-            .iter()
-            .flatten()
-            .any(|(other, of)| other == hash && of.is_some() && of != module);
-        if finding.class == Class::Mismatch && (hash == EMPTY || elsewhere) {
-            finding.class = Class::Portal;
-        }
-    }
-}
 
 /// The finding as it is shown, with the hashes where it has some.
 pub(super) fn with_hashes(finding: Finding) -> Seen {

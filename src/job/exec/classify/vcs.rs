@@ -3,17 +3,60 @@
 
 use super::super::class::Class;
 
-/// What a line within one of go's statements says, if it is a version control's, and of which URL.
+/// Where what a version control said begins in one of go's statements: behind its exit status.
+pub(super) fn output(body: &str) -> Option<usize> {
+    let ran = body.find(": exit status ")?;
+    let end = body.get(ran..)?.find(":\n\t")?;
+    let status = body.get(ran..ran + end)?;
+    (!status.contains('\n')).then_some(ran + end + 1)
+}
+
+/// What a version control said, if it tells, and of which URL.
+pub(super) fn in_output(output: &str) -> Option<(Class, Option<String>)> {
+    for line in output.lines().map(str::trim_start) {
+        let server = of_the_server(line);
+        let found = match server {
+            Some(said) => said_there(said).map(|class| (class, None)),
+            None => of(line),
+        };
+        // git's last words; a server may have written what follows.
+        let last = line.starts_with(ERR);
+        if found.is_some() || last {
+            return found.or(Some((Class::Server, None)));
+        }
+    }
+    None
+}
+
+/// What one of its lines says, if it is one, and of which URL.
 pub(super) fn of(part: &str) -> Option<(Class, Option<String>)> {
     let line = part.lines().next().unwrap_or_default();
     let theirs = BEGIN.iter().any(|begin| line.starts_with(begin));
-    if !theirs {
+    if !theirs || of_the_server(line).is_some() {
         return None;
     }
-    let (_, class) = WORDS
-        .iter()
-        .find(|(words, _)| words.iter().any(|word| line.contains(word)))?;
-    Some((*class, url(line)))
+    Some((of_words(line)?, url(line)))
+}
+
+/// git's words before those of a server that refuses (gitprotocol-pack, `ERR`).
+const ERR: &str = "fatal: remote error: ";
+
+/// What the server says (git's sideband, and its ERR).
+fn of_the_server(line: &str) -> Option<&str> {
+    line.strip_prefix("remote: ")
+        .or_else(|| line.strip_prefix(ERR))
+}
+
+/// Why a server refuses, as far as its words are to be believed: nothing of them is waited for,
+/// and no URL in them is asked.
+fn said_there(said: &str) -> Option<Class> {
+    of_words(said).filter(|class| matches!(class, Class::NotFound | Class::Auth))
+}
+
+fn of_words(line: &str) -> Option<Class> {
+    let mut words = WORDS.iter();
+    let (_, class) = words.find(|(words, _)| words.iter().any(|word| line.contains(word)))?;
+    Some(*class)
 }
 
 /// Did go run a version control here? `git init --bare in DIR: …`

@@ -1,6 +1,7 @@
 //! The words of net, net/http, crypto/tls, crypto/x509 and of the systems' errors.
 
 use super::super::class::Class;
+use super::form::unquoted;
 
 /// What an error at a request means. `part`: all of it, `error`: the text behind its URL.
 pub(super) fn at_request(part: &str, error: &str) -> Class {
@@ -128,6 +129,8 @@ fn phrase(text: &str) -> Option<Class> {
 }
 
 fn known(text: &str) -> Option<Class> {
+    // What a server has sent: `malformed HTTP response "…"`.
+    let text = &*unquoted(text);
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if text.starts_with("lookup ") || text.contains(": lookup ") || has(&["no such host"]) {
         return Some(Class::Dns);

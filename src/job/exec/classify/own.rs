@@ -1,0 +1,253 @@
+//! Which lines of a text go itself wrote, and which are a server's words that go repeats.
+//!
+//! go repeats most of them in quotes, or indented. These are the places where it does not, found
+//! by experiment with go 1.21, 1.24 and 1.27: there a server can write whole lines.
+//!
+//! | go's words before | the server's | go's words behind |
+//! |---|---|---|
+//! | `proxy returned info for version ` | the `.info`'s Version | ` instead of requested version` |
+//! | `module declares its path as: ` | the go.mod's path | `but was required as: ` |
+//! | `internal error: ` | a path with a version | `: unexpected invalid semantic version` |
+//! | `x509: certificate is valid for ` | the certificate's names | `, not HOST` |
+//! | `reading tree note: …`, `note:` | the tree head | nothing |
+//! | `# cd DIR; git …` (`-v`) | git's `remote error: ` | nothing |
+//!
+//! A server may also write go's words behind, so what it wrote ends with the last of these before
+//! the next words before. Where nothing is behind, all that follows may be either's.
+use super::{form, line};
+
+/// Who wrote a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writer {
+    /// go, or another program.
+    Own,
+    /// A server.
+    Server,
+    /// It cannot be known.
+    Unsure,
+}
+
+/// A line without colours and without what a wrapper put before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    /// All of it.
+    pub(super) all: String,
+    /// What was written by [`Writer::Own`]: all of it, its beginning or nothing.
+    pub(super) own: String,
+    /// Who wrote it, or its beginning.
+    pub(super) writer: Writer,
+}
+
+/// The lines of a text.
+pub(super) fn lines(text: &str) -> Vec<Line> {
+    let mut lines: Vec<Line> = line::cleaned(text)
+        .lines()
+        .map(|text| {
+            let text = line::unwrapped(text).to_owned();
+            Line {
+                own: text.clone(),
+                all: text,
+                writer: Writer::Own,
+            }
+        })
+        .collect();
+    for (at, begin, end) in quotations(&lines) {
+        let (end, writer) = match end {
+            Some(end) => (end, Writer::Server),
+            None => (lines.len(), Writer::Unsure),
+        };
+        if let Some(line) = lines.get_mut(at) {
+            line.own.truncate(begin);
+        }
+        for line in lines.iter_mut().take(end + 1).skip(at + 1) {
+            line.own.clear();
+            line.writer = writer;
+        }
+    }
+    lines
+}
+
+/// Where a server's words begin, a line and a byte in it, and in which line they end.
+fn quotations(lines: &[Line]) -> Vec<(usize, usize, Option<usize>)> {
+    let openings = openings(lines);
+    let each = openings.iter().enumerate().filter_map(|(nth, opening)| {
+        let Opening::Words(at, begin, form) = opening else {
+            return None;
+        };
+        // Words behind that stand in another quotation are not go's.
+        let next = openings.get(nth + 1).map_or(lines.len(), Opening::line);
+        let reach = lines.get(*at..next).unwrap_or_default();
+        let last = form.and_then(|form| reach.iter().rposition(|line| form.ends(&line.all)));
+        Some((*at, *begin, last.map(|last| at + last)))
+    });
+    each.collect()
+}
+
+/// Where a server's words begin.
+enum Opening<'a> {
+    /// In this line, at this byte, until this.
+    Words(usize, usize, Option<Form<'a>>),
+    /// In this line or behind it, indented.
+    Indented(usize),
+}
+
+impl Opening<'_> {
+    fn line(&self) -> usize {
+        match self {
+            Opening::Words(at, ..) | Opening::Indented(at) => *at,
+        }
+    }
+}
+
+fn openings(lines: &[Line]) -> Vec<Opening<'_>> {
+    let mut found = Vec::new();
+    // Within one of go's statements; within what it quotes by indenting it.
+    let (mut says, mut quotes) = (false, false);
+    let mut before = "";
+    for (at, line) in lines.iter().enumerate() {
+        let text = line.all.as_str();
+        if !text.starts_with('\t') {
+            says = form::lead(text).is_some();
+            quotes = false;
+        }
+        // A response, or git's words: `git …: exit status 128:`.
+        let indents = text.starts_with("\tserver response:")
+            || text.ends_with(':') && text.contains(": exit status ");
+        if says && indents && !quotes {
+            quotes = true;
+            found.push(Opening::Indented(at));
+        }
+        if let Some((begin, form)) = opening(text, before, says && !quotes) {
+            found.push(Opening::Words(at, begin, form));
+        }
+        before = text;
+    }
+    found
+}
+
+fn opening<'a>(text: &'a str, before: &str, says: bool) -> Option<(usize, Option<Form<'a>>)> {
+    const UNMARKED: [(&str, &str); 2] = [
+        ("note:", ": reading tree note: "),
+        ("tree:", ": reading tree: "),
+    ];
+    let unmarked = |(own, behind): &(&str, &str)| text == *own && before.contains(behind);
+    if UNMARKED.iter().any(unmarked) {
+        return Some((text.len(), None));
+    }
+    if before.starts_with("# cd ") && text.contains("remote error: ") {
+        return Some((0, None));
+    }
+    if !says {
+        return None;
+    }
+    if let Some(begin) = behind(text, "proxy returned info for version ")
+        && is_plain(text.get(..begin)?)
+    {
+        return Some((begin, Some(Form::Version)));
+    }
+    if text.starts_with("\tmodule declares its path as: ") {
+        return Some((text.find(": ")? + 2, Some(Form::Path)));
+    }
+    if text.starts_with("go: internal error: ") {
+        return Some((text.find("error: ")? + 7, Some(Form::Internal)));
+    }
+    let begin = behind(text, "x509: certificate is valid for ")?;
+    let host = of_certificate(text.get(..begin)?)?;
+    Some((begin, Some(Form::Names(host))))
+}
+
+fn behind(text: &str, words: &str) -> Option<usize> {
+    Some(text.find(words)? + words.len())
+}
+
+/// No request, and nothing in quotes: a server has written nothing of it.
+fn is_plain(text: &str) -> bool {
+    !text.contains("://") && !text.contains('"')
+}
+
+/// The host and port that were asked, where these words stand right behind a request.
+fn of_certificate(text: &str) -> Option<&str> {
+    let (own, asked) = text.split_once("Get \"")?;
+    let (url, error) = asked.split_once("\": ")?;
+    // Go 1.19 has nothing before x509.
+    let error = error
+        .strip_prefix("tls: failed to verify certificate: ")
+        .unwrap_or(error);
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split('/').next()?;
+    let host = authority.rsplit('@').next()?;
+    (is_plain(own) && error == "x509: certificate is valid for ").then_some(host)
+}
+
+/// What go writes behind a server's words.
+#[derive(Debug, Clone, Copy)]
+enum Form<'a> {
+    Version,
+    Path,
+    Internal,
+    Names(&'a str),
+}
+
+impl Form<'_> {
+    fn ends(&self, line: &str) -> bool {
+        match self {
+            Form::Version => line.ends_with(" instead of requested version"),
+            Form::Path => {
+                let text = line.trim_start();
+                text.len() < line.len() && text.starts_with("but was required as: ")
+            }
+            Form::Internal => line.ends_with(": unexpected invalid semantic version"),
+            Form::Names(authority) => line.rsplit_once(", not ").is_some_and(|(_, host)| {
+                let rest = authority.strip_prefix(host);
+                rest.is_some_and(|port| port.is_empty() || port.starts_with(':'))
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(text: &str) -> Vec<(String, Writer)> {
+        let lines = lines(text).into_iter();
+        lines.map(|line| (line.own, line.writer)).collect()
+    }
+
+    #[test]
+    fn a_servers_words_end_with_the_last_words_of_go_behind_them() {
+        let text = "go: a@v1.0.0: proxy returned info for version v1 instead of requested version\n\
+                    go: b@v1.0.0: x\n instead of requested version\ngo: c@v1.0.0: EOF\n";
+        let lines = own(text);
+        assert_eq!(lines[0].0, "go: a@v1.0.0: proxy returned info for version ");
+        assert_eq!(lines[1], (String::new(), Writer::Server));
+        assert_eq!(lines[2], (String::new(), Writer::Server));
+        assert_eq!(lines[3], ("go: c@v1.0.0: EOF".to_owned(), Writer::Own));
+    }
+
+    #[test]
+    fn what_a_server_writes_opens_no_quotation() {
+        for text in [
+            "go: a@v1.0.0: reading http://h/x: 502 proxy returned info for version x\ngo: y\n",
+            "go: a@v1.0.0: reading http://h/x: 502 Bad\n\tserver response:\n\tmodule declares its path as: x\ngo: y\n",
+            "go: a@v1.0.0: git x in y: exit status 128:\n\tmodule declares its path as: x\ngo: y\n",
+            "    x_test.go:1: proxy returned info for version x\ngo: y\n",
+        ] {
+            let last = own(text).pop().unwrap();
+            assert_eq!(last, ("go: y".to_owned(), Writer::Own), "{text}");
+        }
+    }
+
+    #[test]
+    fn behind_a_note_nothing_is_sure() {
+        let text = "go: a@v1.0.0: verifying module: a@v1.0.0: reading tree note: malformed note\n\
+                    note:\n<html>\ngo: b@v1.0.0: EOF\n";
+        let lines = own(text);
+        assert_eq!(lines[1].0, "note:");
+        assert!(
+            lines[2..]
+                .iter()
+                .all(|(_, writer)| *writer == Writer::Unsure)
+        );
+    }
+}
