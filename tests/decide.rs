@@ -68,6 +68,7 @@ fn observation(name: &str, verdict: Verdict, total: f64) -> Observation {
         },
         definite: true,
         tries: 1,
+        silent: false,
         portal_url: None,
     }
 }

@@ -14,6 +14,7 @@ use server::*;
 const LIMITS: Limits = Limits {
     connect: Duration::from_secs(1),
     first_byte: Duration::from_secs(1),
+    patience: Duration::ZERO,
     total: Duration::from_secs(3),
     retries: 0,
 };

@@ -118,6 +118,7 @@ fn seen(name: &str, up: bool) -> (String, Seen) {
         proof: Proof::None,
         definite: true,
         tries: 1,
+        silent: false,
         portal_url: None,
     };
     (name.to_owned(), Seen { observation, up })

@@ -34,8 +34,14 @@ async fn a_right_proxy_is_up_over_one_connection() {
     );
     assert_eq!(seen.proof, Proof::None, "anybody can say so over http");
     let requests = server.seen();
-    assert_eq!(requests.len(), 2);
-    assert_eq!(requests[0].connection, requests[1].connection);
+    assert_eq!(requests.len(), 3);
+    assert!(requests[2].line.ends_with("/v0.3.0.zip"));
+    assert!(requests.iter().all(|one| one.header("range").is_none()));
+    assert!(
+        requests
+            .iter()
+            .all(|one| one.connection == requests[0].connection)
+    );
     assert!(
         requests[0]
             .header("user-agent")
@@ -68,6 +74,8 @@ async fn upper_case_goes_escaped_on_the_wire_and_a_go_mod_without_hash_must_name
     let server = Server::http(|request| {
         if request.line.ends_with(".info") {
             ok("application/json", r#"{"Version":"v1.0.0-RC1"}"#)
+        } else if request.line.ends_with(".zip") {
+            ok("application/zip", ZIP)
         } else {
             ok("text/plain", "module git.corp.test/Team/Tools\n")
         }

@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use goroam::model::{Observation, Proof, TargetKind, Verdict};
 use goroam::probe::Prober;
-use server::{dead_port, environment, target};
+use server::{ZIP, dead_port, environment, target};
 
 async fn probe(kind: TargetKind) -> Observation {
     let dir = tempfile::tempdir().unwrap();
@@ -126,6 +126,9 @@ async fn a_mirror_is_a_folder_with_modules_in_it() {
     std::fs::create_dir_all(&versions).unwrap();
     assert_eq!(probe(mirror()).await.verdict, Verdict::Wrong);
     std::fs::write(versions.join("v0.3.0.mod"), "module golang.org/x/text\n").unwrap();
+    // Without a zip there is nothing to build from.
+    assert_eq!(probe(mirror()).await.verdict, Verdict::Wrong);
+    std::fs::write(versions.join("v0.3.0.zip"), ZIP).unwrap();
     let seen = probe(mirror()).await;
     assert_eq!((seen.verdict, seen.proof), (Verdict::Up, Proof::None));
     assert_eq!(seen.reason, "holds golang.org/x/text@v0.3.0");

@@ -187,7 +187,7 @@ async fn socks_proxy(port: u16) -> (u16, tokio::task::JoinHandle<Vec<u8>>) {
     let task = tokio::spawn(async move {
         let mut name = Vec::new();
         // One for each request: nothing is kept open behind a proxy.
-        for _ in 0..2 {
+        for _ in 0..3 {
             let (mut near, _) = listener.accept().await.unwrap();
             let mut hello = [0; 2];
             near.read_exact(&mut hello).await.unwrap();

@@ -342,6 +342,7 @@ fn entry(turn: u64) -> Entry {
             proof: Proof::None,
             definite: true,
             tries: 1,
+            silent: false,
             portal_url: None,
         }],
         decision: None,

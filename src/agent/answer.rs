@@ -61,6 +61,7 @@ impl Agent {
     fn pause(&mut self, answer: Answer) {
         let stale = self.work.take();
         self.session.memory.paused = true;
+        self.late.drop_all();
         self.keeper.stop();
         let saved = self.session.save_memory();
         self.turn_trouble = saved.err().map(|error| error.to_string());
@@ -74,6 +75,7 @@ impl Agent {
         let reply = match self.session.put_back().await {
             Ok(mut report) => {
                 self.session.memory.paused = true;
+                self.late.drop_all();
                 self.keeper.stop();
                 let saved = self.session.save_memory();
                 self.turn_trouble = saved.err().map(|error| error.to_string());

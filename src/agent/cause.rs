@@ -19,6 +19,8 @@ pub(crate) enum Cause {
     Drift,
     /// A pin has run out.
     PinEnded,
+    /// A target has answered that was waited for beside the rounds.
+    Late,
 }
 
 impl Cause {
@@ -33,6 +35,7 @@ impl Cause {
             Cause::Policy => "policy",
             Cause::Drift => "drift",
             Cause::PinEnded => "pin ended",
+            Cause::Late => "late answer",
         }
     }
 
@@ -41,7 +44,7 @@ impl Cause {
     pub(crate) fn is_fresh(self) -> bool {
         match self {
             Cause::Start | Cause::Network | Cause::Wake | Cause::Policy | Cause::Asked => true,
-            Cause::Recheck | Cause::Drift | Cause::PinEnded => false,
+            Cause::Recheck | Cause::Drift | Cause::PinEnded | Cause::Late => false,
         }
     }
 

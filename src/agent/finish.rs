@@ -11,6 +11,7 @@ use super::command::TurnReport;
 use super::drift;
 use super::error::Error;
 use super::failed::Failed;
+use super::met;
 use super::present::{Present, managed};
 use super::round::{Ready, Stopwatch, millis};
 use super::session::{Session, load_baseline};
@@ -41,6 +42,8 @@ impl Session {
             go,
             seen,
             health,
+            silent: _,
+            waited,
             decision,
             mut present,
             plan,
@@ -99,6 +102,14 @@ impl Session {
         }
         self.history
             .take_down(&report, self.loaded.policy.targets.keys());
+        met::take_down(
+            &mut self.memory,
+            input.cause,
+            &input.snapshot,
+            &report,
+            &self.loaded.policy,
+        );
+        self.memory.waited.extend(waited);
         let written = matches!(outcome, Outcome::Written { .. });
         if from.as_deref() != Some(decision.profile.as_str()) {
             info!(

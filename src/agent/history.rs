@@ -71,6 +71,7 @@ mod tests {
             proof: Proof::None,
             definite: true,
             tries: 1,
+            silent: false,
             portal_url: None,
         }
     }

@@ -2,7 +2,7 @@
 //! probe has answered. Such a network is recognised by facts that anybody can imitate, so a
 //! profile that weakens verification is never chosen this way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
 use super::round::{self, Input, Ready, ground, plan};
@@ -60,6 +60,8 @@ pub(crate) async fn get_ready(input: Input, decision: Decision) -> Result<Ready,
         go,
         seen: BTreeMap::new(),
         health: BTreeMap::new(),
+        silent: BTreeSet::new(),
+        waited: BTreeSet::new(),
         decision,
         present,
         plan,

@@ -11,6 +11,7 @@
 //! May import: everything below (not ipc, not cli).
 
 mod answer;
+mod beside;
 mod cause;
 mod clock;
 pub mod command;
@@ -23,6 +24,8 @@ mod history;
 mod keeper;
 mod keeping;
 mod known;
+mod late;
+mod met;
 mod own_files;
 mod patience;
 mod policy_file;

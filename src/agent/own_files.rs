@@ -20,6 +20,7 @@ impl Agent {
                 self.pace = Pace::new(loaded.policy.agent.settle, Instant::now());
                 self.session.loaded = loaded.into();
                 self.session.go = None;
+                self.late.drop_all();
                 if !self.session.memory.paused {
                     self.begin(Cause::Policy, false, Vec::new());
                 }

@@ -1,5 +1,6 @@
 //! What the agent knows while it stays, and what each event makes of it.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -12,7 +13,8 @@ use super::error::Error;
 use super::failed::Failed;
 use super::keeper::Keeper;
 use super::known;
-use super::round::{Ready, round};
+use super::late::Late;
+use super::round::{Patience, Ready, round};
 use super::session::{Occasion, Session};
 use super::successor::Successor;
 use super::timers::{Timers, due, jitter};
@@ -51,6 +53,8 @@ pub(super) struct Agent {
     blindness: Option<String>,
     pub(super) successor: Successor,
     pub(super) keeper: Keeper,
+    /// Targets that are waited for beside the rounds.
+    pub(super) late: Late,
 }
 
 impl Agent {
@@ -82,6 +86,7 @@ impl Agent {
             blindness: None,
             successor,
             keeper: Keeper::default(),
+            late: Late::default(),
             session,
         }
     }
@@ -151,11 +156,18 @@ impl Agent {
     pub(super) async fn done(&mut self, ready: Result<Ready, Error>) {
         let Some(work) = self.work.take() else { return };
         let doubtful = ready.as_ref().map_or(true, Ready::is_doubtful);
+        let mut silent = BTreeSet::new();
         let result = match ready {
-            Ok(ready) => self.session.finish(ready, work.dry_run).await,
+            Ok(mut ready) => {
+                if !work.dry_run {
+                    silent = std::mem::take(&mut ready.silent);
+                }
+                self.session.finish(ready, work.dry_run).await
+            }
             Err(error) => Err(error),
         };
         trim_memory();
+        self.wait_for(silent);
         if let Err(error) = &result
             && !work.dry_run
         {
@@ -253,6 +265,7 @@ impl Agent {
         }
         self.doubtful_rounds = 0;
         self.keeper.stop();
+        self.late.drop_all();
         self.use_what_is_known().await;
         self.begin(
             if slept { Cause::Wake } else { Cause::Network },
@@ -321,7 +334,11 @@ impl Agent {
         let mut occasion = self.occasion(cause);
         occasion.began = began;
         match self.session.input(occasion) {
-            Ok(input) => {
+            Ok(mut input) => {
+                input.patience = Patience::Beside {
+                    waiting: self.late.waiting.clone(),
+                    late: std::mem::take(&mut self.late.news),
+                };
                 let round = Box::pin(round(input, !dry_run));
                 self.work = Some(Work {
                     round,
@@ -359,7 +376,12 @@ impl Agent {
                 resolver: ResolverNews::Set,
                 ..self.burst
             }),
-            Cause::Asked | Cause::Recheck | Cause::Policy | Cause::Drift | Cause::PinEnded => None,
+            Cause::Asked
+            | Cause::Recheck
+            | Cause::Policy
+            | Cause::Drift
+            | Cause::PinEnded
+            | Cause::Late => None,
         };
         Occasion {
             cause,

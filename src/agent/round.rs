@@ -13,6 +13,7 @@ use super::cause::Cause;
 use super::drift;
 use super::error::Error;
 use super::gofacts::GoFacts;
+use super::met;
 use super::policy_file::Loaded;
 use super::present::{Present, managed, read_text};
 use crate::environment::Environment;
@@ -23,7 +24,7 @@ use crate::model::{Change, Observation, Phase, Phases, Proof, Snapshot, Target, 
 use crate::plan::{Plan, Want, diff};
 use crate::policy::settle::{self, Burst, Footing};
 use crate::policy::{Decision, Facts, OnDrift, Policy, Seen, decide, needed};
-use crate::probe::Prober;
+use crate::probe::{Care, Prober};
 use crate::state::{Baseline, Health, Memory};
 
 /// Everything that a round rests on; owned, so that the round can be dropped.
@@ -44,6 +45,22 @@ pub(crate) struct Input {
     pub(crate) burst: Option<Burst>,
     /// When the first event came.
     pub(crate) began: Instant,
+    /// What becomes of targets that are silent.
+    pub(crate) patience: Patience,
+}
+
+/// What becomes of targets that took a request and did not answer in time.
+#[derive(Debug)]
+pub(crate) enum Patience {
+    /// Somebody waits for the one decision: they are waited for if it hangs on them.
+    AtThePrompt,
+    /// The decision goes on without them, and the agent waits for them beside the rounds.
+    Beside {
+        /// Who is waited for just now.
+        waiting: BTreeSet<String>,
+        /// Who has answered since the last round.
+        late: BTreeMap<String, Observation>,
+    },
 }
 
 /// What a round comes to.
@@ -53,6 +70,10 @@ pub(crate) struct Ready {
     pub(crate) go: GoFacts,
     pub(crate) seen: BTreeMap<String, Seen>,
     pub(crate) health: BTreeMap<String, Health>,
+    /// The targets to be waited for: silent, and the choice hangs on them.
+    pub(crate) silent: BTreeSet<String>,
+    /// The targets that were waited for in vain.
+    pub(crate) waited: BTreeSet<String>,
     pub(crate) decision: Decision,
     pub(crate) present: Present,
     pub(crate) plan: Plan,
@@ -83,9 +104,9 @@ pub(crate) async fn round(input: Input, write: bool) -> Result<Ready, Error> {
 
     let mut ms = BTreeMap::new();
     let mut watch = Stopwatch::start();
-    let (mut seen, mut health, mut decision) = probe_and_decide(&input, &present).await?;
+    let mut report = probe_and_decide(&input, &present).await?;
     watch.lap("probe", &mut ms);
-    let mut plan = plan(&input, &go, &present, &decision)?;
+    let mut plan = plan(&input, &go, &present, &report.decision)?;
     let mut prepared = get_ready(&input, &go, &plan, write).await?;
     watch.lap("prepare", &mut ms);
 
@@ -94,27 +115,40 @@ pub(crate) async fn round(input: Input, write: bool) -> Result<Ready, Error> {
         && !plan.is_empty()
     {
         let settle = policy.agent.settle;
-        let told = told_by_network(policy, &seen, Some(&decision));
-        let footing = settle::footing(&decision, &input.snapshot, told);
+        let told = told_by_network(policy, &report.seen, Some(&report.decision));
+        let footing = settle::footing(&report.decision, &input.snapshot, told);
         let at = settle::act_at(footing, burst, settle);
         if Instant::now() < at {
-            debug!(?footing, profile = decision.profile, "waits for quiet");
+            debug!(
+                ?footing,
+                profile = report.decision.profile,
+                "waits for quiet"
+            );
             tokio::time::sleep_until(at.into()).await;
             if footing == Footing::NothingUp {
                 // In the middle of a move nothing is up anywhere: ask once more before acting on it.
                 drop(prepared.take());
-                (seen, health, decision) = probe_and_decide(&input, &present).await?;
-                plan = self::plan(&input, &go, &present, &decision)?;
+                report = probe_and_decide(&input, &present).await?;
+                plan = self::plan(&input, &go, &present, &report.decision)?;
                 prepared = get_ready(&input, &go, &plan, write).await?;
             }
         }
         watch.lap("quiet", &mut ms);
     }
+    let Report {
+        seen,
+        health,
+        silent,
+        waited,
+        decision,
+    } = report;
     Ok(Ready {
         input,
         go,
         seen,
         health,
+        silent,
+        waited,
         decision,
         present,
         plan,
@@ -167,33 +201,74 @@ pub(crate) async fn get_ready(
     ))
 }
 
-type Report = (BTreeMap<String, Seen>, BTreeMap<String, Health>, Decision);
+/// What the probes of a round come to.
+struct Report {
+    seen: BTreeMap<String, Seen>,
+    health: BTreeMap<String, Health>,
+    silent: BTreeSet<String>,
+    waited: BTreeSet<String>,
+    decision: Decision,
+}
 
 async fn probe_and_decide(input: &Input, present: &Present) -> Result<Report, Error> {
     let policy = &input.loaded.policy;
     let pinned = input.pinned.as_deref();
     let prober = Prober::new(&input.env);
     let offline = !input.snapshot.has_any_way_out();
+    let same_stay = met::same_stay(&input.memory, input.cause, &input.snapshot);
     let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
     let mut health: BTreeMap<String, Health> = BTreeMap::new();
     let mut started: BTreeSet<String> = BTreeSet::new();
+    let mut silent: BTreeSet<String> = BTreeSet::new();
+    let mut waited: BTreeSet<String> = BTreeSet::new();
     let mut running = FuturesUnordered::new();
     loop {
-        let facts = Facts {
+        let facts = |seen| Facts {
             snapshot: &input.snapshot,
-            seen: &seen,
+            seen,
             env: &input.env,
             present: &present.values,
         };
-        if let Some(decision) = decide(policy, facts, pinned) {
-            return Ok((seen, health, decision));
+        if let Some(decision) = decide(policy, facts(&seen), pinned) {
+            // Would it be another one if they answered?
+            let mut without = seen.clone();
+            without.retain(|name, _| !silent.contains(name));
+            if decide(policy, facts(&without), pinned).is_some() {
+                silent.clear();
+            } else {
+                let open = needed(policy, facts(&without), pinned);
+                silent.retain(|name| open.contains(name));
+            }
+            if silent.is_empty() || matches!(input.patience, Patience::Beside { .. }) {
+                return Ok(Report {
+                    seen,
+                    health,
+                    silent,
+                    waited,
+                    decision,
+                });
+            }
+            for name in std::mem::take(&mut silent) {
+                seen.remove(&name);
+                if let Some(target) = policy.targets.get(&name) {
+                    let care = Care {
+                        patience: met::at_the_prompt(target),
+                        ..met::care(&input.memory, same_stay, &input.snapshot, target)
+                    };
+                    waited.insert(name);
+                    running.push(ask(&prober, target, care, offline, None));
+                }
+            }
+            continue;
         }
-        for name in needed(policy, facts, pinned) {
+        for name in needed(policy, facts(&seen), pinned) {
             let Some(target) = policy.targets.get(&name) else {
                 continue;
             };
             if started.insert(name) {
-                running.push(ask(&prober, target, offline));
+                let care = met::care(&input.memory, same_stay, &input.snapshot, target);
+                let known = input.known(target);
+                running.push(ask(&prober, target, care, offline, known));
             }
         }
         let Some(observation) = running.next().await else {
@@ -205,29 +280,80 @@ async fn probe_and_decide(input: &Input, present: &Present) -> Result<Report, Er
             });
         };
         let name = observation.target.clone();
-        let was = input
-            .memory
-            .health
-            .get(&name)
-            .filter(|_| !input.cause.is_fresh());
-        let was = was.and_then(|health| Some((health.up?, health.against)));
-        let agent = &policy.agent;
-        let (up, against) = settle::counts_as(was, observation.is_up(), agent.fall, agent.rise);
-        health.insert(
-            name.clone(),
-            Health {
-                up: Some(up),
-                against,
-            },
-        );
+        let state = input.counts_as(&observation);
+        if observation.is_up() {
+            waited.remove(&name);
+        }
+        let patient = policy.targets.get(&name).and_then(Target::patience);
+        if observation.silent
+            && patient.is_some()
+            && !waited.contains(&name)
+            && !input.is_waited_for(&name)
+            && !(same_stay && input.memory.waited.contains(&name))
+        {
+            silent.insert(name.clone());
+        }
+        let up = state.up.unwrap_or(false);
+        health.insert(name.clone(), state);
         seen.insert(name, Seen { observation, up });
     }
 }
 
+impl Input {
+    /// What need not be asked: who is waited for beside the rounds, or has just answered there.
+    fn known(&self, target: &Target) -> Option<Observation> {
+        let Patience::Beside { waiting, late } = &self.patience else {
+            return None;
+        };
+        let name = &target.name;
+        let waiting = waiting.contains(name);
+        late.get(name)
+            .or_else(|| self.memory.seen.get(name).filter(|_| waiting))
+            .cloned()
+    }
+
+    fn is_waited_for(&self, name: &str) -> bool {
+        matches!(&self.patience, Patience::Beside { waiting, .. } if waiting.contains(name))
+    }
+
+    /// What an observation makes of its target, after `fall` and `rise`.
+    fn counts_as(&self, observation: &Observation) -> Health {
+        let name = &observation.target;
+        let was = self.memory.health.get(name);
+        if self.is_waited_for(name) && !observation.is_up() {
+            // It has not been seen again: it counts as what it did.
+            return was.copied().unwrap_or(Health {
+                up: Some(false),
+                against: 0,
+            });
+        }
+        // What came late had not been seen before: its silence was no answer.
+        let is_late =
+            matches!(&self.patience, Patience::Beside { late, .. } if late.contains_key(name));
+        let was = was.filter(|_| !self.cause.is_fresh() && !is_late);
+        let was = was.and_then(|health| Some((health.up?, health.against)));
+        let agent = &self.loaded.policy.agent;
+        let (up, against) = settle::counts_as(was, observation.is_up(), agent.fall, agent.rise);
+        Health {
+            up: Some(up),
+            against,
+        }
+    }
+}
+
 /// With no way out of the machine nothing needs to be sent to know the answer.
-async fn ask(prober: &Prober, target: &Target, offline: bool) -> Observation {
+async fn ask(
+    prober: &Prober,
+    target: &Target,
+    care: Care,
+    offline: bool,
+    known: Option<Observation>,
+) -> Observation {
+    if let Some(known) = known {
+        return known;
+    }
     if !offline || target.is_local() {
-        return prober.probe(target).await;
+        return prober.probe_with(target, care).await;
     }
     Observation {
         target: target.name.clone(),
@@ -238,6 +364,7 @@ async fn ask(prober: &Prober, target: &Target, offline: bool) -> Observation {
         proof: Proof::None,
         definite: true,
         tries: 0,
+        silent: false,
         portal_url: None,
     }
 }

@@ -15,6 +15,7 @@ use super::single::SingleInstance;
 use super::supervisor::{Ended, Life, Supervisor};
 use super::timers::until;
 use super::work::{Answer, in_progress};
+use crate::model::Observation;
 use crate::model::status::Status;
 use crate::watch::Hint;
 
@@ -97,6 +98,7 @@ pub async fn run(
             signal = signals.next() => Event::Signal(signal),
             Some((command, answer)) = asked.recv() => Event::Asked(command, answer),
             hint = agent.watcher.next() => Event::Hint(hint),
+            seen = agent.late.next() => Event::Late(Box::new(seen)),
             ready = in_progress(&mut agent.work) => Event::Done(Box::new(ready)),
             () = until(agent.timers.next()) => Event::Time,
             () = until(pulse.next()) => Event::Beat,
@@ -127,6 +129,7 @@ pub async fn run(
             }
             Event::Hint(hint) => agent.hint(hint).await,
             Event::Done(ready) => agent.done(*ready).await,
+            Event::Late(seen) => agent.answered_late(*seen),
             Event::Time => agent.time().await,
             Event::Successor => agent.look_for_successor(pulse.starts_again()).await,
             Event::Keep => agent.begin_keeping(),
@@ -141,6 +144,7 @@ enum Event {
     Asked(Command, Answer),
     Hint(Hint),
     Done(Box<Result<Ready, Error>>),
+    Late(Box<Observation>),
     Time,
     Beat,
     Successor,

@@ -17,8 +17,9 @@ use super::error::Error;
 use super::failed::Failed;
 use super::gofacts::GoFacts;
 use super::history::History;
+use super::met;
 use super::policy_file::{Loaded, built_in, load_policy, nearest};
-use super::round::{Input, millis, round};
+use super::round::{Input, Patience, millis, round};
 use super::turn_lock::TurnLock;
 use crate::environment::Environment;
 use crate::gocmd::EnvFile;
@@ -28,7 +29,7 @@ use crate::paths::Paths;
 use crate::policy::expand::expand;
 use crate::policy::settle::Burst;
 use crate::policy::{Decision, explain};
-use crate::probe::Prober;
+use crate::probe::{Care, Prober};
 use crate::state::{Baseline, Journal, Memory};
 use crate::watch::survey;
 
@@ -213,7 +214,15 @@ impl Session {
             asked.extend(targets.values());
         }
         let prober = Prober::new(&self.env);
-        Ok(join_all(asked.into_iter().map(|target| prober.probe(target))).await)
+        let all = asked.into_iter().map(|target| {
+            // Who asks wants to know what go would get, and go waits.
+            let care = Care {
+                patience: met::at_the_prompt(target),
+                ..Care::FIRST
+            };
+            prober.probe_with(target, care)
+        });
+        Ok(join_all(all).await)
     }
 
     /// Was it a policy with the same profiles that led to the decision?
@@ -388,6 +397,7 @@ impl Session {
             pinned,
             burst: occasion.burst,
             began: occasion.began,
+            patience: Patience::AtThePrompt,
         })
     }
 }

@@ -119,6 +119,9 @@ pub struct Observation {
     pub definite: bool,
     /// Tries made.
     pub tries: u32,
+    /// It took the request and did not answer in time: who waits longer may get an answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub silent: bool,
     /// The login page, where a portal names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub portal_url: Option<String>,

@@ -13,6 +13,10 @@ pub struct Limits {
     pub connect: Duration,
     /// From the request's last byte to the answer's first.
     pub first_byte: Duration,
+    /// The same for a try that may take long: a module proxy with a cold cache fetches on demand,
+    /// and some drop the fetch when the client leaves. Not longer than `first_byte`: there is
+    /// no such try.
+    pub patience: Duration,
     /// The whole try.
     pub total: Duration,
     /// Further tries after one that gave no definite answer, each with the full limits.
@@ -24,6 +28,7 @@ impl Default for Limits {
         Limits {
             connect: Duration::from_secs(3),
             first_byte: Duration::from_secs(5),
+            patience: Duration::from_secs(60),
             total: Duration::from_secs(8),
             retries: 1,
         }
@@ -149,6 +154,16 @@ impl Target {
             | TargetKind::Tcp { .. }
             | TargetKind::Listening { .. } => self.goproxy_url().map(str::to_owned),
         }
+    }
+
+    /// How long a patient try waits for a first byte. `None`: no try waits any longer than
+    /// `first_byte`. Only what fetches on demand is worth it.
+    pub fn patience(&self) -> Option<Duration> {
+        let fetches = matches!(
+            self.kind,
+            TargetKind::GoProxy { .. } | TargetKind::SumDb { .. }
+        );
+        (fetches && self.limits.patience > self.limits.first_byte).then_some(self.limits.patience)
     }
 
     /// Can an `up` of this target not be forged by whoever runs the network? True for TLS

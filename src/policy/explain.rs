@@ -132,6 +132,7 @@ mod tests {
             proof: Proof::None,
             definite: true,
             tries: 1,
+            silent: false,
             portal_url: None,
         };
         let up = false;

@@ -7,7 +7,11 @@ use hyper::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use url::Url;
 
 use super::failure::{Failure, shown};
+use super::hints::Hints;
 use crate::model::Phase;
+
+/// A refusal says why near its beginning.
+const MOST_SEARCHED: usize = 4096;
 
 /// How much of a body is of use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +38,8 @@ pub(super) struct Answer {
     /// How long it asks to be left alone.
     pub(super) retry_after: Option<Duration>,
     says_html: bool,
+    /// Who wrote it.
+    pub(super) hints: Hints,
 }
 
 impl Answer {
@@ -53,7 +59,16 @@ impl Answer {
             led_to: None,
             retry_after: retry_after(text(RETRY_AFTER), text(DATE)),
             says_html,
+            hints: Hints::of(headers),
         }
+    }
+
+    /// Does the body hold these words (in lower case), as far as it was read?
+    pub(super) fn body_says(&self, words: &str) -> bool {
+        let start = self.body.get(..MOST_SEARCHED).unwrap_or(&self.body);
+        String::from_utf8_lossy(start)
+            .to_ascii_lowercase()
+            .contains(words)
     }
 
     /// Is the rest of the body worth waiting for?
@@ -70,6 +85,11 @@ impl Answer {
         self.cut = data.len() > room;
         self.body
             .extend_from_slice(data.get(..room).unwrap_or(data));
+    }
+
+    /// As if there were nothing more of it than was read.
+    pub(super) fn whole(self) -> Answer {
+        Answer { cut: false, ..self }
     }
 
     /// Is it a page for people, whatever was asked?

@@ -6,13 +6,17 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::failure::{Failure, in_words};
-use crate::model::{Limits, Phase, Phases};
+use crate::model::{Limits, Phase, Phases, Target};
 
 /// The clock of one try.
 #[derive(Debug)]
 pub(super) struct Attempt {
     limits: Limits,
+    start: Instant,
     end: Instant,
+    /// How long it may take once the server has proven who it is.
+    once_proven: Option<Duration>,
+    patient: bool,
     pub(super) phases: Phases,
 }
 
@@ -31,11 +35,43 @@ impl Deadline {
 }
 
 impl Attempt {
-    pub(super) fn start(limits: Limits) -> Attempt {
-        Attempt {
-            limits,
-            end: Instant::now() + limits.total,
+    /// Begins now. `patience`: how long to wait for a first byte, if that is longer than usual.
+    pub(super) fn start(target: &Target, patience: Option<Duration>) -> Attempt {
+        let start = Instant::now();
+        let mut attempt = Attempt {
+            limits: target.limits,
+            start,
+            end: start + target.limits.total,
+            patient: false,
+            once_proven: target.patience().filter(|_| target.private),
             phases: Phases::default(),
+        };
+        if let Some(patience) = patience {
+            attempt.be_patient(patience);
+        }
+        attempt
+    }
+
+    /// A certificate has proven the server. Is it a private one, then it is there, and the
+    /// public ones must not be asked in its place because it is slow.
+    pub(super) fn prove(&mut self) {
+        if let Some(patience) = self.once_proven.take() {
+            self.be_patient(patience);
+        }
+    }
+
+    /// Has it waited as long as anybody would?
+    pub(super) fn is_patient(&self) -> bool {
+        self.patient
+    }
+
+    fn be_patient(&mut self, patience: Duration) {
+        let limits = &mut self.limits;
+        self.patient = true;
+        if patience > limits.first_byte {
+            limits.first_byte = patience;
+            limits.total = limits.total.max(limits.connect.saturating_add(patience));
+            self.end = self.start + limits.total;
         }
     }
 
@@ -84,10 +120,13 @@ pub(super) async fn within<T>(
     let start = Instant::now();
     match timeout_at(deadline.at, wait).await {
         Ok(value) => Ok((value, milliseconds(start.elapsed()))),
-        Err(_) => Err(Failure::down(
-            phase,
-            format!("{} in {}", missing(), in_words(deadline.span)),
-        )),
+        Err(_) => Err(Failure {
+            silent: phase == Phase::FirstByte,
+            ..Failure::down(
+                phase,
+                format!("{} in {}", missing(), in_words(deadline.span)),
+            )
+        }),
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Failure {
     pub(super) phase: Phase,
     pub(super) reason: String,
     pub(super) definite: bool,
+    /// A connection that was open, and over which no answer came in time.
+    pub(super) silent: bool,
     pub(super) portal_url: Option<String>,
 }
 
@@ -39,6 +41,7 @@ impl Failure {
             phase,
             reason: reason.into(),
             definite: false,
+            silent: false,
             portal_url: None,
         }
     }

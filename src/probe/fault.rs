@@ -105,11 +105,11 @@ pub(super) fn tls(error: &rustls::Error, peer: &str) -> Failure {
 }
 
 fn certificate(error: &CertificateError, peer: &str) -> Failure {
-    if let CertificateError::ExpiredContext { not_after, .. } = error {
-        return expired(peer, "ended", not_after.as_secs());
+    if let CertificateError::ExpiredContext { time, not_after } = error {
+        return out_of_date(peer, "ended", not_after.as_secs(), time.as_secs());
     }
-    if let CertificateError::NotValidYetContext { not_before, .. } = error {
-        return expired(peer, "begins", not_before.as_secs());
+    if let CertificateError::NotValidYetContext { time, not_before } = error {
+        return out_of_date(peer, "begins", not_before.as_secs(), time.as_secs());
     }
     if let CertificateError::NotValidForNameContext { presented, .. } = error {
         let names: Vec<&str> = presented
@@ -157,16 +157,32 @@ fn certificate(error: &CertificateError, peer: &str) -> Failure {
     )
 }
 
-fn expired(peer: &str, what: &str, seconds: u64) -> Failure {
-    let day = i64::try_from(seconds)
+/// The year in which this goroam was written: a clock before it is wrong.
+const WRITTEN: u64 = 1_767_225_600;
+
+/// A certificate and the clock disagree. Where it cannot be told which of them is wrong, both
+/// are named.
+fn out_of_date(peer: &str, what: &str, seconds: u64, now: u64) -> Failure {
+    let (day, today) = (day(seconds), day(now));
+    let reason = if now < WRITTEN {
+        format!(
+            "this machine's clock is wrong: it says {today}, and the certificate of {peer} \
+             {what} on {day}"
+        )
+    } else {
+        format!("certificate of {peer} {what} on {day}, by a clock that says {today}")
+    };
+    Failure::wrong(Phase::Tls, reason)
+}
+
+fn day(seconds: u64) -> String {
+    i64::try_from(seconds)
         .ok()
         .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
         .map_or_else(
             || "a day that no calendar has".to_owned(),
             |time| time.strftime("%Y-%m-%d").to_string(),
-        );
-    let reason = format!("certificate of {peer} {what} on {day}");
-    Failure::wrong(Phase::Tls, reason)
+        )
 }
 
 /// webpki writes the names of a certificate as `DnsName("somewhere-else.test")`.
@@ -230,6 +246,34 @@ mod tests {
         assert_eq!(
             other.reason,
             "DNS fails for h.test: Non-recoverable failure in name resolution"
+        );
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_is_named() {
+        use rustls::pki_types::UnixTime;
+
+        let at =
+            |days: u64| UnixTime::since_unix_epoch(std::time::Duration::from_secs(days * 86_400));
+        let early = CertificateError::NotValidYetContext {
+            time: at(1),
+            not_before: at(20_700),
+        };
+        let wrong = tls(&rustls::Error::InvalidCertificate(early), "h.test");
+        assert_eq!(wrong.verdict, Verdict::Wrong);
+        assert_eq!(
+            wrong.reason,
+            "this machine's clock is wrong: it says 1970-01-02, and the certificate of h.test \
+             begins on 2026-09-04"
+        );
+        let late = CertificateError::ExpiredContext {
+            time: at(23_000),
+            not_after: at(20_900),
+        };
+        let either = tls(&rustls::Error::InvalidCertificate(late), "h.test").reason;
+        assert!(
+            either.ends_with("ended on 2027-03-23, by a clock that says 2032-12-21"),
+            "{either}"
         );
     }
 

@@ -116,7 +116,7 @@ impl Fetcher {
             verdict: Verdict::Down,
             reason: format!("its URL is none: {error}"),
         })?;
-        let mut attempt = Attempt::start(limits);
+        let mut attempt = Attempt::start(&target, None);
         let mut session = Session::new(self.prober.shared(), &target, &mut attempt);
         session.take(self.lend(&url));
         let answer = match follow {

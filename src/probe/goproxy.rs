@@ -4,6 +4,7 @@ use url::Url;
 
 use super::answer::{Answer, Want};
 use super::failure::{Failure, Finding, Outcome, quoted};
+use super::refusal;
 use super::session::Session;
 use crate::gomod::RevInfo;
 use crate::gosum;
@@ -11,6 +12,8 @@ use crate::model::Phase;
 
 /// More than any `.info` or go.mod needs.
 const MAX_TEXT: usize = 1024 * 1024;
+/// What is read of a zip: enough to know one, and what a refusal says of itself.
+const ZIP_START: usize = 1024;
 
 /// What a proxy is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -18,9 +21,11 @@ pub(super) struct Asked<'a> {
     pub(super) module: &'a str,
     pub(super) version: &'a str,
     pub(super) sum: Option<&'a str>,
+    /// The zip, too: it often comes from another place than the small files.
+    pub(super) zip: bool,
 }
 
-/// Two requests on one connection.
+/// Two requests on one connection; a third one for the zip, of which only the start is read.
 pub(super) async fn probe(session: &mut Session<'_>, url: &str, asked: Asked<'_>) -> Outcome {
     let base = base_url(url)?;
     let malformed = |error: gosum::EscapeError| Failure::refusal(Phase::Content, error.to_string());
@@ -37,10 +42,48 @@ pub(super) async fn probe(session: &mut Session<'_>, url: &str, asked: Asked<'_>
     let go_mod = session.follow(&mod_url, Want::Body(MAX_TEXT)).await?;
     expect_ok(session, &go_mod, &name)?;
     let proven = check_mod(&go_mod.body, asked).map_err(|wrong| go_mod.explain(wrong, "go.mod"))?;
+    if asked.zip {
+        let zip_url = below(&base, &format!("{module}/@v/{version}.zip"));
+        check_zip(session, &zip_url, &name).await?;
+    }
     Ok(Finding {
         reason: format!("{name}, {proven}"),
         proof: session.proof(&base),
     })
+}
+
+/// go sends no Range, so neither does this: the connection is dropped after the first bytes.
+async fn check_zip(session: &mut Session<'_>, url: &Url, name: &str) -> Result<(), Failure> {
+    let of_the_zip = |failure: Failure| Failure {
+        reason: format!("zip of {name}: {}", failure.reason),
+        ..failure
+    };
+    let want = Want::Body(ZIP_START);
+    let zip = session.follow_own(url, want).await.map_err(of_the_zip)?;
+    if matches!(zip.status.as_u16(), 404 | 410) {
+        return expect_ok(session, &zip, &format!("zip of {name}"));
+    }
+    expect_ok(session, &zip, name).map_err(of_the_zip)?;
+    if begins_as_zip(&zip.body) {
+        return Ok(());
+    }
+    let wrong = |reason| Failure::wrong(Phase::Content, reason);
+    if zip.body.is_empty() {
+        return Err(of_the_zip(wrong("200, but nothing in it")));
+    }
+    // Over TLS it is the server that has just been right: its page is no network's login.
+    if zip.is_html() && zip.url.scheme() == "https" && zip.led_to.is_none() {
+        return Err(of_the_zip(wrong("200, but HTML where a zip was asked")));
+    }
+    // That there is more of it than was read says nothing about a zip.
+    let zip = zip.whole();
+    let other = wrong("200, but no zip where a zip was asked");
+    Err(of_the_zip(zip.explain(other, "a zip")))
+}
+
+/// A zip begins with its first file's header (an empty one with its directory's end).
+pub(super) fn begins_as_zip(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
 }
 
 /// The base URL of a proxy, as a target has it.
@@ -71,20 +114,27 @@ pub(super) fn below(base: &Url, path: &str) -> Url {
 
 /// Is it a 200? `name` was asked for.
 pub(super) fn expect_ok(session: &Session<'_>, answer: &Answer, name: &str) -> Result<(), Failure> {
-    let refusal = |reason: String| Err(Failure::refusal(Phase::Content, reason));
+    let refused = |reason: String| Err(Failure::refusal(Phase::Content, reason));
     match answer.status.as_u16() {
         200 => Ok(()),
-        404 | 410 => refusal(format!("has no {name} ({})", answer.status_line())),
+        404 | 410 => refused(format!("has no {name} ({})", answer.status_line())),
+        400 if refusal::wants_https(answer) => {
+            let at = super::failure::authority(&answer.url);
+            refused(format!("{at} speaks TLS, and was asked over plain http"))
+        }
+        403 if !answer.hints.wants_credentials => {
+            refused(refusal::forbidden(answer, session.sent_credentials()))
+        }
         401 | 403 => {
             let advice = session.credentials_advice(&answer.url);
-            refusal(format!("{advice} ({})", answer.status_line()))
+            refused(format!("{advice} ({})", answer.status_line()))
         }
-        407 => refusal("an HTTP proxy on the way wants credentials (407)".to_owned()),
+        407 => refused("an HTTP proxy on the way wants credentials (407)".to_owned()),
         408 | 429 | 500.. => {
             let reason = format!("answers {}", answer.status_line());
             Err(Failure::down(Phase::Content, reason))
         }
-        _ => refusal(format!("answers {}", answer.status_line())),
+        _ => refused(format!("answers {}", answer.status_line())),
     }
 }
 
@@ -166,6 +216,7 @@ mod tests {
         module: "golang.org/x/text",
         version: "v0.3.0",
         sum: None,
+        zip: false,
     };
 
     #[test]

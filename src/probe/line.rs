@@ -62,6 +62,7 @@ impl Line {
                 let (stream, took) = within(deadline, Phase::Tls, missing, handshake).await?;
                 let stream = stream.map_err(|error| fault::socket(&error, Phase::Tls, &peer))?;
                 attempt.phases.tls.get_or_insert(took);
+                attempt.prove();
                 start(stream, &peer).await?
             }
         };

@@ -1,13 +1,16 @@
-//! A `file://` module mirror: a tree as `GOPROXY=file:///…` reads it.
+//! A `file://` module mirror: a tree as `GOPROXY=file:///…` reads it. It is of use only where
+//! it has a zip: go.mod files alone build nothing.
 
 use std::collections::VecDeque;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::attempt::{Attempt, within};
 use super::failure::{Failure, Finding, Outcome};
+use super::goproxy::begins_as_zip;
+use crate::bounded;
 use crate::model::{Phase, Proof};
 
 /// Folder entries that are looked at before giving up.
@@ -79,7 +82,7 @@ fn look(root: &Path) -> Outcome {
         }),
         Ok(None) => Err(Failure::wrong(
             Phase::Content,
-            format!("{shown} holds no module: no @v folder with a whole .info, .mod or .zip in it"),
+            format!("{shown} holds no module: no @v folder with a whole .zip in it"),
         )),
         Err(error) => refusal(unreadable(root, &error)),
     }
@@ -98,7 +101,7 @@ fn unreadable(path: &Path, error: &io::Error) -> String {
     }
 }
 
-/// The first module in the tree, as `path@version` or `path` where there is but a list.
+/// The first module in the tree that has a zip, as `path@version`.
 /// Broad before deep; only the root's own error counts.
 fn find_version(root: &Path) -> io::Result<Option<String>> {
     let mut waiting = VecDeque::from([(PathBuf::new(), 0)]);
@@ -132,37 +135,29 @@ fn find_version(root: &Path) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-/// `@VERSION` of some file in an `@v` folder, or nothing but a `list`.
+/// `@VERSION` of some zip in an `@v` folder.
 fn version_in(folder: &Path) -> Option<String> {
-    let mut found = None;
-    for entry in fs::read_dir(folder)
-        .ok()?
-        .take(MAX_ENTRIES)
-        .filter_map(Result::ok)
-    {
+    let entries = fs::read_dir(folder).ok()?.take(MAX_ENTRIES);
+    for entry in entries.filter_map(Result::ok) {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        // What a broken download leaves behind: nothing in it, a temporary name, a dead link.
-        let holds =
-            || fs::metadata(entry.path()).is_ok_and(|meta| meta.is_file() && meta.len() > 0);
-        if name == "list" && holds() {
-            found.get_or_insert_with(String::new);
-        }
-        let stem = [".info", ".mod", ".zip"]
-            .iter()
-            .find_map(|end| name.strip_suffix(end));
-        if let Some(version) = stem
+        if let Some(version) = name.strip_suffix(".zip")
             && !version.is_empty()
             && !version.starts_with('.')
-            && holds()
+            && is_a_zip(&entry.path())
         {
-            return Some(format!(
-                "@{}",
-                plain(version, crate::gosum::unescape_version)
-            ));
+            let version = plain(version, crate::gosum::unescape_version);
+            return Some(format!("@{version}"));
         }
     }
-    found
+    None
+}
+
+/// Not what a broken download leaves behind: nothing in it, something else, a dead link.
+fn is_a_zip(path: &Path) -> bool {
+    let mut start = [0; 4];
+    let read = bounded::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && begins_as_zip(&start)
 }
 
 fn module(folder: &Path) -> String {
@@ -178,16 +173,27 @@ fn plain<E>(text: &str, unescape: impl Fn(&str) -> Result<String, E>) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Verdict;
+    use crate::model::{Limits, Target, TargetKind, Verdict};
 
     fn tree(files: &[&str]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         for file in files {
             let path = dir.path().join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "x").unwrap();
+            fs::write(path, "PK\x03\x04").unwrap();
         }
         dir
+    }
+
+    fn target(limits: Limits) -> Target {
+        Target {
+            name: "t".to_owned(),
+            kind: TargetKind::Mirror { path: "/".into() },
+            limits,
+            private: false,
+            ca: Vec::new(),
+            pins: Vec::new(),
+        }
     }
 
     #[test]
@@ -195,8 +201,12 @@ mod tests {
         let dir = tree(&["github.com/!burnt!sushi/toml/@v/v1.2.0.zip", "README"]);
         let found = look(dir.path()).unwrap();
         assert_eq!(found.reason, "holds github.com/BurntSushi/toml@v1.2.0");
-        let dir = tree(&["sumdb/sum.test/lookup/x/@v/v1.mod", "a.test/b/@v/list"]);
-        assert_eq!(look(dir.path()).unwrap().reason, "holds a.test/b");
+        let dir = tree(&[
+            "sumdb/sum.test/lookup/x/@v/v1.zip",
+            "a.test/b/@v/v0.1.0.mod",
+            "a.test/b/@v/v1.0.0.zip",
+        ]);
+        assert_eq!(look(dir.path()).unwrap().reason, "holds a.test/b@v1.0.0");
     }
 
     #[test]
@@ -206,10 +216,17 @@ mod tests {
         assert_eq!(absent.verdict, Verdict::Down);
         let dir = tree(&["src/main.go", "a.test/b/@v/v1.0.0.lock"]);
         assert_eq!(look(dir.path()).unwrap_err().verdict, Verdict::Wrong);
-        for left in ["v1.0.0.info", "v1.0.0.mod", "v1.0.0.zip", "list"] {
-            let dir = tree(&["a.test/b/@v/x", "a.test/b/@v/.new.zip", "a.test/b/@v/.mod"]);
-            let file = dir.path().join("a.test/b/@v").join(left);
-            fs::write(&file, "").unwrap();
+        // All that go needs for a list of versions and their requirements, and no source.
+        let dir = tree(&[
+            "a.test/b/@v/v1.0.0.info",
+            "a.test/b/@v/v1.0.0.mod",
+            "a.test/b/@v/list",
+        ]);
+        assert_eq!(look(dir.path()).unwrap_err().verdict, Verdict::Wrong);
+        for left in ["", "PK", "<html>blocked</html>"] {
+            let dir = tree(&["a.test/b/@v/x", "a.test/b/@v/.new.zip", "a.test/b/@v/.zip"]);
+            let file = dir.path().join("a.test/b/@v/v1.0.0.zip");
+            fs::write(&file, left).unwrap();
             assert_eq!(
                 look(dir.path()).unwrap_err().verdict,
                 Verdict::Wrong,
@@ -223,7 +240,7 @@ mod tests {
                 "{left}"
             );
         }
-        let dir = tree(&["cache/download/a.test/b/@v/v1.0.0.mod"]);
+        let dir = tree(&["cache/download/a.test/b/@v/v1.0.0.zip"]);
         let cache = look(dir.path()).unwrap_err();
         let download = dir.path().join("cache").join("download");
         let instead = format!("name {} instead", download.display());
@@ -233,10 +250,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_dead_folder_takes_one_thread_however_often_it_is_looked_at() {
-        let limits = crate::model::Limits {
+        let hasty = target(Limits {
             total: std::time::Duration::from_millis(20),
-            ..Default::default()
-        };
+            ..Limits::default()
+        });
         let path = Path::new("/dead/mirror");
         let (wake, hang) = std::sync::mpsc::channel::<()>();
         let hangs = move |_: &Path| {
@@ -246,15 +263,18 @@ mod tests {
                 proof: Proof::None,
             })
         };
-        let slow = walked(&Attempt::start(limits), path, hangs).await;
+        let slow = walked(&Attempt::start(&hasty, None), path, hangs).await;
         assert!(slow.unwrap_err().reason.contains("to its end"));
-        let again = walked(&Attempt::start(limits), path, |_| panic!("a second thread")).await;
+        let again = walked(&Attempt::start(&hasty, None), path, |_| {
+            panic!("a second thread")
+        })
+        .await;
         assert!(again.unwrap_err().reason.contains("an earlier look"));
-        let other = probe(&Attempt::start(limits), Path::new("/dead/other")).await;
+        let other = probe(&Attempt::start(&hasty, None), Path::new("/dead/other")).await;
         assert!(other.unwrap_err().reason.contains("is not there"));
 
         // It is there again: who waits for its turn gets it.
-        let patient = Attempt::start(crate::model::Limits::default());
+        let patient = Attempt::start(&target(Limits::default()), None);
         drop(wake);
         let back = walked(&patient, path, look).await;
         assert!(back.unwrap_err().reason.contains("is not there"));

@@ -10,9 +10,10 @@
 //!   `session` (redirects, credentials)
 //! - meeting a server for the first time: `introduction`, `noted`
 //! - the way there: `dial`, `line` (direct), `proxied`; `attempt` keeps the time
-//! - the words: `answer`, `failure`, `fault`
+//! - the words: `answer`, `refusal`, `failure`, `fault`
 //!
-//! May import: model, environment, gosum, gomod. The other wings (policy, watch) are unknown here.
+//! May import: model, environment, bounded, gosum, gomod. The other wings (policy, watch) are
+//! unknown here.
 
 mod answer;
 mod attempt;
@@ -22,6 +23,7 @@ mod fault;
 pub mod fetch;
 mod goproxy;
 mod header;
+mod hints;
 mod icmp;
 mod introduction;
 mod line;
@@ -31,6 +33,7 @@ mod netrc;
 mod noted;
 mod page;
 mod proxied;
+mod refusal;
 mod roots;
 pub mod round;
 mod rules;
@@ -43,4 +46,5 @@ mod tls;
 
 pub use fetch::{Fetched, Fetcher, Unfetched};
 pub use introduction::{Introduction, introduce};
+pub use round::Care;
 pub use round::Prober;

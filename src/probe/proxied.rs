@@ -48,7 +48,28 @@ pub(super) async fn get(
             None => break,
         }
     }
+    if url.scheme() == "http" && answer.hints.by_proxy && !answer.status.is_success() {
+        return Err(refused(&answer, via));
+    }
     answer::finish(answer)
+}
+
+/// The HTTP proxy itself has answered, in the place of the server.
+fn refused(answer: &Answer, via: &Via) -> Failure {
+    match answer.status.as_u16() {
+        407 => wants_credentials(via),
+        _ => Failure::down(
+            Phase::Connect,
+            format!("{via} answers {} itself", answer.status_line()),
+        ),
+    }
+}
+
+fn wants_credentials(via: &Via) -> Failure {
+    Failure::refusal(
+        Phase::Connect,
+        format!("{via} wants credentials: put them into the variable's URL"),
+    )
 }
 
 fn client(attempt: &Attempt, via: &Via, tls: Option<Arc<ClientConfig>>) -> Result<Client, Failure> {
@@ -84,10 +105,7 @@ fn explain(error: &reqwest::Error, phase: Phase, peer: &str, via: &Via) -> Failu
     }
     let says = |what: &str| chain(error).any(|error| error.to_string().contains(what));
     if says("proxy authorization required") {
-        return Failure::refusal(
-            Phase::Connect,
-            format!("{via} wants credentials: put them into the variable's URL"),
-        );
+        return wants_credentials(via);
     }
     if says("tunnel error: unsuccessful") {
         return Failure::down(Phase::Connect, format!("{via} opens no way to {peer}"));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -21,6 +22,25 @@ use crate::model::{Observation, Phases, Proof, Target, TargetKind, Verdict};
 /// a probe, so none from the last network can be met again.
 pub struct Prober {
     shared: Shared,
+}
+
+/// How closely a probe looks, and how long it waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Care {
+    /// Ask for the zip as well. Not where it has been seen before on this network: it costs
+    /// one more request, and often a connection to another server.
+    pub zip: bool,
+    /// Wait so long for a first byte, if that is longer than the target's own limit: a proxy
+    /// whose cache is cold fetches on demand.
+    pub patience: Option<Duration>,
+}
+
+impl Care {
+    /// A probe that knows nothing of this network yet, and waits no longer than usual.
+    pub const FIRST: Care = Care {
+        zip: true,
+        patience: None,
+    };
 }
 
 impl Prober {
@@ -51,27 +71,39 @@ impl Prober {
         }
     }
 
-    /// Asks one target, with retries, within its limits. Dropping the future ends it at once.
+    /// Asks one target for everything, within its limits.
     pub async fn probe(&self, target: &Target) -> Observation {
+        self.probe_with(target, Care::FIRST).await
+    }
+
+    /// Asks one target, with retries, within its limits. Dropping the future ends it at once.
+    pub async fn probe_with(&self, target: &Target, care: Care) -> Observation {
         let start = Instant::now();
         let mut tries = 0;
         loop {
             tries += 1;
-            let mut attempt = Attempt::start(target.limits);
-            let outcome = self.attempt(target, &mut attempt).await;
+            let mut attempt = Attempt::start(target, care.patience);
+            let outcome = self.attempt(target, &mut attempt, care).await;
+            // Who has been silent for so long is asked patiently, or not at all.
+            let silent =
+                matches!(&outcome, Err(failure) if failure.silent) && target.patience().is_some();
             let again = matches!(&outcome, Err(failure) if !failure.definite)
+                && !silent
                 && tries <= target.limits.retries;
             if !again {
                 let phases = Phases {
                     total: Some(milliseconds(start.elapsed())),
                     ..attempt.phases
                 };
-                return observe(target, outcome, phases, tries);
+                let mut seen = observe(target, outcome, phases, tries);
+                // Nothing is gained by waiting once more.
+                seen.silent &= !attempt.is_patient();
+                return seen;
             }
         }
     }
 
-    async fn attempt(&self, target: &Target, attempt: &mut Attempt) -> Outcome {
+    async fn attempt(&self, target: &Target, attempt: &mut Attempt, care: Care) -> Outcome {
         match &target.kind {
             TargetKind::GoProxy {
                 url,
@@ -84,6 +116,7 @@ impl Prober {
                     module,
                     version,
                     sum: sum.as_deref(),
+                    zip: care.zip,
                 };
                 goproxy::probe(&mut session, url, asked).await
             }
@@ -120,6 +153,7 @@ fn observe(target: &Target, outcome: Outcome, phases: Phases, tries: u32) -> Obs
         proof: Proof::None,
         definite: true,
         tries,
+        silent: false,
         portal_url: None,
     };
     match outcome {
@@ -133,6 +167,7 @@ fn observe(target: &Target, outcome: Outcome, phases: Phases, tries: u32) -> Obs
             reason: failure.reason,
             failed: Some(failure.phase),
             definite: failure.definite,
+            silent: failure.silent,
             portal_url: failure.portal_url,
             ..told
         },

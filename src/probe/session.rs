@@ -63,14 +63,25 @@ impl<'a> Session<'a> {
     /// Asks for `url` and follows redirects as go does: not from https to http, credentials to
     /// the same host only.
     pub(super) async fn follow(&mut self, url: &Url, want: Want) -> Result<Answer, Failure> {
+        self.walk(url, want, true).await
+    }
+
+    /// The same where this server has just given what only a module proxy has: a redirect that
+    /// leads nowhere is its own fault then, and not a network that bends the way to a login page.
+    pub(super) async fn follow_own(&mut self, url: &Url, want: Want) -> Result<Answer, Failure> {
+        self.walk(url, want, false).await
+    }
+
+    /// `bent`: anybody could have sent us where a redirect leads from plain http.
+    async fn walk(&mut self, url: &Url, want: Want, bent: bool) -> Result<Answer, Failure> {
         let (start, mut authorization) = self.credentials(url)?;
         let mut url = start.clone();
         let mut led_to: Option<(u16, Url)> = None;
+        let bent = bent && start.scheme() == "http";
         for _ in 0..MAX_REQUESTS {
             let asked = self.ask(&start, &url, authorization.as_ref(), want).await;
             let mut answer = match (asked, &led_to) {
-                // Over plain http anybody could have sent us there.
-                (Err(_), Some((status, page))) if start.scheme() == "http" => {
+                (Err(_), Some((status, page))) if bent => {
                     return Err(redirect_portal(*status, page));
                 }
                 (asked, _) => asked?,
@@ -78,7 +89,7 @@ impl<'a> Session<'a> {
             let Some(next) = answer.redirect() else {
                 let status = answer.status;
                 return match &led_to {
-                    Some((redirect, page)) if start.scheme() == "http" && !status.is_success() => {
+                    Some((redirect, page)) if bent && !status.is_success() => {
                         Err(redirect_portal(*redirect, page))
                     }
                     Some(_) | None => {
@@ -123,7 +134,12 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// What to do about a 401 or 403.
+    /// Have credentials been sent?
+    pub(super) fn sent_credentials(&self) -> bool {
+        self.sent_credentials
+    }
+
+    /// What to do about who wants credentials.
     pub(super) fn credentials_advice(&self, url: &Url) -> String {
         let host = authority(url);
         match (url.scheme(), self.sent_credentials) {

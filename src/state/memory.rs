@@ -1,6 +1,6 @@
 //! What goroam remembers between turns and between runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -63,6 +63,12 @@ pub struct Memory {
     pub health: BTreeMap<String, Health>,
     /// The last profile on each known network, and when.
     pub networks: BTreeMap<NetworkId, (String, Timestamp)>,
+    /// The proxies whose zips came through on each network; see `agent/met.rs`.
+    pub zips: BTreeMap<NetworkId, BTreeSet<String>>,
+    /// The same on this network, where it has nothing to be recognised by.
+    pub zips_here: BTreeSet<String>,
+    /// The targets that were waited for on this network, and stayed silent.
+    pub waited: BTreeSet<String>,
     /// What goroam last wrote.
     pub written: Option<Written>,
     /// What it was about to write: set before the rename, so that a kill in between is not

@@ -48,6 +48,8 @@ pub enum Reply {
     /// A body of so many MiB without an end that was announced.
     Flood(usize),
     Hang,
+    /// These bytes after so much time, if the client is still there.
+    Late(Vec<u8>, Duration),
     Reset,
     /// CONNECT: bytes both ways.
     Tunnel(String),
@@ -79,6 +81,9 @@ pub fn answer(status: &str, headers: &[(&str, &str)], body: &str) -> Reply {
 
 pub const PAGE: &str = "<!doctype html><html><title>Welcome to Free WiFi</title></html>";
 
+/// What a probe reads of a zip.
+pub const ZIP: &str = "PK\x03\x04 and so on";
+
 /// A proxy that has golang.org/x/text v0.3.0, and nothing else.
 pub fn good_proxy(request: &Seen) -> Reply {
     match request.line.as_str() {
@@ -87,6 +92,7 @@ pub fn good_proxy(request: &Seen) -> Reply {
             r#"{"Version":"v0.3.0","Time":"2017-12-14T13:08:43Z"}"#,
         ),
         "GET /golang.org/x/text/@v/v0.3.0.mod" => ok("text/plain", "module golang.org/x/text\n"),
+        "GET /golang.org/x/text/@v/v0.3.0.zip" => ok("application/zip", ZIP),
         _ => status("404 Not Found"),
     }
 }
@@ -218,6 +224,10 @@ async fn serve(
             }
             Reply::Drip(bytes, pause) => drip(&mut stream, &bytes, pause).await,
             Reply::Flood(megabytes) => flood(&mut stream, megabytes).await,
+            Reply::Late(bytes, pause) => tokio::select! {
+                _ = stream.read_u8() => true,
+                () = tokio::time::sleep(pause) => stream.write_all(&bytes).await.is_err(),
+            },
             Reply::Hang => {
                 // Until the client hangs up.
                 let _ = stream.read(&mut [0]).await;
@@ -296,6 +306,7 @@ pub fn target(kind: TargetKind) -> Target {
         limits: Limits {
             connect: Duration::from_secs(2),
             first_byte: Duration::from_secs(2),
+            patience: Duration::ZERO,
             total: Duration::from_secs(4),
             retries: 0,
         },

@@ -70,6 +70,7 @@ pub(super) fn seen(target: &str, verdict: Verdict, reason: &str, ms: [f64; 4]) -
         proof: Proof::Tls,
         definite: true,
         tries: 1,
+        silent: false,
         portal_url: None,
     }
 }

@@ -76,6 +76,7 @@ mod tests {
             proof: Proof::None,
             definite: true,
             tries: 2,
+            silent: false,
             portal_url: Some("http://login/".to_owned()),
         };
         let json = serde_json::to_value(report(&[seen])).unwrap();

@@ -31,6 +31,7 @@ const MISMATCH: i32 = 6;
 const LOOK: crate::model::Limits = crate::model::Limits {
     connect: Duration::from_secs(3),
     first_byte: Duration::from_secs(3),
+    patience: Duration::ZERO,
     total: Duration::from_secs(5),
     retries: 0,
 };

@@ -12,7 +12,7 @@ use crate::policy::nearest::nearest;
 use crate::policy::profile::{AgentSettings, OnDrift};
 
 /// The keys of `[probe]`, which every target may have too.
-pub(super) const LIMIT_KEYS: [&str; 4] = ["connect", "first_byte", "total", "retries"];
+pub(super) const LIMIT_KEYS: [&str; 5] = ["connect", "first_byte", "patience", "total", "retries"];
 
 const AGENT_KEYS: [&str; 7] = [
     "recheck", "settle", "fall", "rise", "on_drift", "go", "notify",
@@ -76,6 +76,7 @@ pub(super) fn limits(reader: &mut Reader<'_>, table: &Table<'_, '_>, defaults: L
     for (key, example, field) in [
         ("connect", "3s", &mut limits.connect),
         ("first_byte", "5s", &mut limits.first_byte),
+        ("patience", "60s", &mut limits.patience),
         ("total", "8s", &mut limits.total),
     ] {
         if let Some(node) = table.get(key)
@@ -83,6 +84,16 @@ pub(super) fn limits(reader: &mut Reader<'_>, table: &Table<'_, '_>, defaults: L
         {
             *field = value;
         }
+    }
+    // Who says how long to wait for a first byte means it, also where a cache may be cold.
+    if table.get("first_byte").is_some() && table.get("patience").is_none() {
+        limits.patience = limits.first_byte;
+    }
+    // A longer wait that the whole try cuts short would be none.
+    if table.get("total").is_none() && limits.first_byte > defaults.first_byte {
+        limits.total = limits
+            .total
+            .max(limits.connect.saturating_add(limits.first_byte));
     }
     if let Some(node) = table.get("retries") {
         limits.retries = reader

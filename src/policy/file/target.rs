@@ -22,7 +22,7 @@ fn keys_of(kind: &str) -> &'static [&'static str] {
 }
 
 /// Every key that some target may have.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "goproxy",
     "sumdb",
     "https",
@@ -40,6 +40,7 @@ const KEYS: [&str; 19] = [
     "body",
     "connect",
     "first_byte",
+    "patience",
     "total",
     "retries",
 ];

@@ -20,6 +20,7 @@ const LANES: usize = 4;
 const LIMITS: Limits = Limits {
     connect: Duration::from_secs(5),
     first_byte: Duration::from_secs(10),
+    patience: Duration::ZERO,
     total: Duration::from_secs(20),
     retries: 1,
 };
