@@ -200,3 +200,22 @@ async fn an_endless_tree_head_is_cut() {
     let seen = direct(&signer, &server).await;
     assert_eq!(seen.verdict, Verdict::Wrong, "{}", seen.reason);
 }
+
+#[tokio::test]
+async fn a_database_that_fails_is_named_as_one() {
+    let signer = Signer::new(1);
+    let server = Server::http(|_| status("503 Service Unavailable")).await;
+    let place = format!("127.0.0.1:{}", server.port);
+    let reason = format!("checksum database sum.test (at {place}) answers 503 Service Unavailable");
+    let seen = direct(&signer, &server).await;
+    assert_eq!((seen.verdict, seen.reason), (Verdict::Down, reason.clone()));
+    let seen = probe(&signer.gosumdb(), Some(server.url("http"))).await;
+    assert_eq!((seen.verdict, seen.reason), (Verdict::Down, reason));
+    let server = Server::http(|_| status("403 Forbidden")).await;
+    let seen = direct(&signer, &server).await;
+    assert!(
+        seen.reason.starts_with("checksum database sum.test (at "),
+        "{}",
+        seen.reason
+    );
+}

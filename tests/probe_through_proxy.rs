@@ -223,3 +223,48 @@ async fn a_socks_proxy_is_given_the_name() {
     assert_eq!(seen.verdict, Verdict::Up, "{}", seen.reason);
     assert_eq!(task.await.unwrap(), NAME.as_bytes());
 }
+
+#[tokio::test]
+async fn an_http_proxys_own_error_is_not_the_servers() {
+    let ca = Authority::new("unused");
+    let target = goproxy(format!("http://{NAME}"));
+    for (headers, how) in [
+        (
+            &[("X-Squid-Error", "ERR_DNS_FAIL 0"), ("Server", "squid/5.7")][..],
+            "answers 503 Service Unavailable itself",
+        ),
+        (
+            &[("Server", "tinyproxy/1.11.1")],
+            "answers 503 Service Unavailable itself",
+        ),
+    ] {
+        let proxy = Server::http(move |_| answer("503 Service Unavailable", headers, "")).await;
+        let at = format!("http://joe:s3cret@127.0.0.1:{}", proxy.port);
+        let seen = probe(&ca, &[("HTTP_PROXY", &at)], target.clone()).await;
+        let reason = format!("the proxy 127.0.0.1:{} (HTTP_PROXY) {how}", proxy.port);
+        assert_eq!((seen.verdict, &seen.reason), (Verdict::Down, &reason));
+    }
+    // Where either may have written it, both are named.
+    let proxy = Server::http(|_| status("503 Service Unavailable")).await;
+    let at = format!("http://joe:s3cret@127.0.0.1:{}", proxy.port);
+    let seen = probe(&ca, &[("HTTP_PROXY", &at)], target.clone()).await;
+    let reason = format!(
+        "answers 503 Service Unavailable through the proxy 127.0.0.1:{} (HTTP_PROXY)",
+        proxy.port
+    );
+    assert_eq!(seen.reason, reason);
+    let proxy = Server::http(|_| {
+        answer(
+            "407 Proxy Authentication Required",
+            &[("Proxy-Authenticate", "Basic")],
+            "",
+        )
+    })
+    .await;
+    let seen = probe(&ca, &[("HTTP_PROXY", &proxy.url("http"))], target).await;
+    assert!(
+        seen.reason.contains("(HTTP_PROXY) wants credentials"),
+        "{}",
+        seen.reason
+    );
+}

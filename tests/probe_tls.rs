@@ -234,7 +234,43 @@ async fn tls_asked_of_a_plain_server_is_wrong() {
     assert_eq!(seen.verdict, Verdict::Wrong);
     assert_eq!(
         seen.reason,
-        format!("127.0.0.1:{port} answers, but not in TLS")
+        format!("127.0.0.1:{port} speaks plain http where https was asked")
     );
     answer.await.unwrap();
+}
+
+#[tokio::test]
+async fn plain_http_on_the_port_of_https_is_said() {
+    let ca = Authority::new("corp");
+    let bad = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+    let (plain, _tasks) = answering(bad.as_bytes()).await;
+    let seen = probe_trusting(&ca, goproxy(format!("https://127.0.0.1:{plain}"))).await;
+    assert_eq!(seen.verdict, Verdict::Wrong);
+    let reason = format!("127.0.0.1:{plain} speaks plain http where https was asked");
+    assert_eq!(seen.reason, reason);
+
+    let (other, _tasks) = answering(b"SSH-2.0-OpenSSH_9.2\r\n").await;
+    let seen = probe_trusting(&ca, goproxy(format!("https://127.0.0.1:{other}"))).await;
+    assert!(
+        seen.reason.ends_with("answers, but not in TLS"),
+        "{}",
+        seen.reason
+    );
+}
+
+/// Answers whatever comes first with these bytes.
+async fn answering(bytes: &'static [u8]) -> (u16, tokio::task::JoinSet<()>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(bytes).await;
+        }
+    });
+    (port, tasks)
 }

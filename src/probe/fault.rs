@@ -104,6 +104,12 @@ pub(super) fn tls(error: &rustls::Error, peer: &str) -> Failure {
     }
 }
 
+/// It answers a TLS handshake in plain HTTP.
+pub(super) fn plain_http(peer: &str) -> Failure {
+    let reason = format!("{peer} speaks plain http where https was asked");
+    Failure::wrong(Phase::Tls, reason)
+}
+
 fn certificate(error: &CertificateError, peer: &str) -> Failure {
     if let CertificateError::ExpiredContext { time, not_after } = error {
         return out_of_date(peer, "ended", not_after.as_secs(), time.as_secs());

@@ -131,7 +131,11 @@ pub(super) fn expect_ok(session: &Session<'_>, answer: &Answer, name: &str) -> R
         }
         407 => refused("an HTTP proxy on the way wants credentials (407)".to_owned()),
         408 | 429 | 500.. => {
-            let reason = format!("answers {}", answer.status_line());
+            let through = match &answer.hints.through {
+                Some(via) => format!(" through {via}"),
+                None => String::new(),
+            };
+            let reason = format!("answers {}{through}", answer.status_line());
             Err(Failure::down(Phase::Content, reason))
         }
         _ => refused(format!("answers {}", answer.status_line())),

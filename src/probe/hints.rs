@@ -11,6 +11,8 @@ pub(super) struct Hints {
     pub(super) server: Option<String>,
     /// An HTTP proxy wrote the answer itself.
     pub(super) by_proxy: bool,
+    /// The HTTP proxy that it came through in the clear, where either may have written it.
+    pub(super) through: Option<String>,
 }
 
 /// HTTP proxies that name themselves in `Server` only where they answer in a server's place.
@@ -42,6 +44,7 @@ impl Hints {
             wants_credentials: headers.contains_key(WWW_AUTHENTICATE),
             server,
             by_proxy: named || own_page,
+            through: None,
         }
     }
 }

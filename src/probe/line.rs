@@ -22,6 +22,7 @@ use super::dial::dial;
 use super::failure::{Failure, authority};
 use super::fault;
 use super::header::{AGENT, Authorization, bare_host};
+use super::spoken::Spoken;
 use crate::model::Phase;
 
 /// Headers longer than this are no honest proxy's.
@@ -57,10 +58,14 @@ impl Line {
             Some(config) => {
                 let name = ServerName::try_from(host.clone())
                     .map_err(|_| Failure::refusal(Phase::Tls, format!("{host} is no host name")))?;
+                let (stream, beginning) = Spoken::new(stream);
                 let handshake = TlsConnector::from(config).connect(name, stream);
                 let missing = || format!("no TLS handshake with {peer}");
                 let (stream, took) = within(deadline, Phase::Tls, missing, handshake).await?;
-                let stream = stream.map_err(|error| fault::socket(&error, Phase::Tls, &peer))?;
+                let stream = stream.map_err(|error| match beginning.is_http() {
+                    true => fault::plain_http(&peer),
+                    false => fault::socket(&error, Phase::Tls, &peer),
+                })?;
                 attempt.phases.tls.get_or_insert(took);
                 attempt.prove();
                 start(stream, &peer).await?

@@ -9,7 +9,7 @@
 //! - what go would do: `rules` (which HTTP proxy), `roots` and `tls` (whom to trust), `netrc`,
 //!   `session` (redirects, credentials)
 //! - meeting a server for the first time: `introduction`, `noted`
-//! - the way there: `dial`, `line` (direct), `proxied`; `attempt` keeps the time
+//! - the way there: `dial`, `line` (direct, over `spoken`), `proxied`; `attempt` keeps the time
 //! - the words: `answer`, `refusal`, `failure`, `fault`
 //!
 //! May import: model, environment, bounded, gosum, gomod. The other wings (policy, watch) are
@@ -38,6 +38,7 @@ mod roots;
 pub mod round;
 mod rules;
 mod session;
+mod spoken;
 mod sumdb;
 mod tcp;
 #[cfg(windows)]

@@ -40,6 +40,9 @@ pub(super) async fn get(
     let mut response = response.map_err(|error| explain(&error, Phase::Connect, &peer, via))?;
     attempt.phases.first_byte.get_or_insert(took);
     let mut answer = Answer::new(url.clone(), response.status(), response.headers());
+    if url.scheme() == "http" {
+        answer.hints.through = Some(via.to_string());
+    }
     while answer.wants_more(want) {
         let missing = || format!("the answer of {peer} does not end");
         let (chunk, _) = within(attempt.end(), Phase::Body, missing, response.chunk()).await?;

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::answer::Want;
-use super::failure::{Failure, Finding, Outcome};
+use super::failure::{Failure, Finding, Outcome, authority};
 use super::goproxy::{base_url, below, expect_ok};
 use super::session::Session;
 use crate::gosum::{LookupRecord, Note, NoteError, TreeHead, check_key};
@@ -35,7 +35,7 @@ pub(super) async fn probe(session: &mut Session<'_>, db: &SumDb, via: Option<&st
             ", which holds golang.org/x/text",
         )
     } else {
-        expect_ok(session, &latest, "tree head")?;
+        expect_ok(session, &latest, "tree head").map_err(|failure| named(failure, key, &base))?;
         let tree = Note::parse(&latest.body)
             .and_then(|note| note.verify(key))
             .and_then(TreeHead::parse)
@@ -71,7 +71,8 @@ async fn through(
             ),
         )),
         _ => {
-            expect_ok(session, &supported, "/supported")?;
+            expect_ok(session, &supported, "/supported")
+                .map_err(|failure| named(failure, key, &base))?;
             Ok(base)
         }
     }
@@ -89,7 +90,8 @@ async fn look_up(
         session,
         &answer,
         &format!("tree head and no {module}@{version}"),
-    )?;
+    )
+    .map_err(|failure| named(failure, key, base))?;
     let tree = LookupRecord::parse(&answer.body).and_then(|record| {
         let tree = record.tree.verify(key).and_then(TreeHead::parse)?;
         Ok((record, tree))
@@ -102,6 +104,18 @@ async fn look_up(
         Phase::Content,
         format!("its record of {module}@{version} has not the hash that the world knows"),
     ))
+}
+
+/// It is the database that fails, and not a proxy or a mirror of the same host.
+fn named(failure: Failure, key: &VerifierKey, base: &Url) -> Failure {
+    let by = match authority(base) {
+        host if host == key.name => String::new(),
+        host => format!(" (at {host})"),
+    };
+    Failure {
+        reason: format!("checksum database {}{by} {}", key.name, failure.reason),
+        ..failure
+    }
 }
 
 fn judge(error: &NoteError) -> Failure {
