@@ -268,3 +268,86 @@ async fn an_http_proxys_own_error_is_not_the_servers() {
         seen.reason
     );
 }
+
+#[tokio::test]
+async fn a_value_that_go_misreads_leads_where_go_would_be_led() {
+    let ca = Authority::new("unused");
+    let proxy = Server::http(|request| {
+        let line = request
+            .line
+            .replace("GET http://goproxy.corp.test/", "GET /");
+        good_proxy(&Seen {
+            line,
+            ..request.clone()
+        })
+    })
+    .await;
+    let port = proxy.port;
+    let mut target = goproxy(format!("http://{NAME}"));
+    target.limits.retries = 0;
+    // As `go mod download` does with the same values (1.27.3): true where it gets through.
+    for (value, through) in [
+        (format!("http://127.0.0.1:{port}"), true),
+        (format!("127.0.0.1:{port}"), true),
+        (format!("foo://127.0.0.1:{port}"), true),
+        (format!("socks4://127.0.0.1:{port}"), true),
+        (format!("http://joe:p@ss@127.0.0.1:{port}"), true),
+        (format!(":{port}"), true),
+        (format!("http://127.0.0.1:{port}\r"), false),
+        (format!("http://127.0.0.1:{port}\n"), false),
+        (format!("http://127.0.0.1:{port} "), false),
+        (format!(" http://127.0.0.1:{port}"), false),
+        (format!("http://joe:p%ss@127.0.0.1:{port}"), false),
+        (format!("http://joe:p^s@127.0.0.1:{port}"), false),
+        (format!("http://joe:p s@127.0.0.1:{port}"), false),
+        (format!("http://joe:p#ss@127.0.0.1:{port}"), false),
+        (format!("http://joe:p/ss@127.0.0.1:{port}"), false),
+        (format!("http:/127.0.0.1:{port}"), false),
+        (format!("http:///127.0.0.1:{port}"), false),
+        (format!("http:127.0.0.1:{port}"), false),
+        (format!("http://127.1:{port}"), false),
+        (format!("http://0x7f.1:{port}"), false),
+        ("http://127.0.0.1:99999".to_owned(), false),
+        ("foo://127.0.0.1".to_owned(), false),
+    ] {
+        let seen = probe(&ca, &[("HTTP_PROXY", &value)], target.clone()).await;
+        assert_eq!(seen.is_up(), through, "{value:?}: {}", seen.reason);
+        assert!(
+            !seen.reason.contains("p^s") && !seen.reason.contains("ss@"),
+            "{}",
+            seen.reason
+        );
+    }
+    let value = format!("foo://127.0.0.1:{}", dead_port());
+    let seen = probe(&ca, &[("HTTP_PROXY", &value)], target.clone()).await;
+    assert!(
+        seen.reason
+            .contains("HTTP_PROXY: go does not know the scheme \"foo\""),
+        "{}",
+        seen.reason
+    );
+}
+
+#[tokio::test]
+async fn a_short_address_is_a_name_that_no_dns_knows() {
+    let server = Server::http(good_proxy).await;
+    let dir = tempfile::tempdir().unwrap();
+    for host in ["127.1", "0x7f.1", "2130706433", "127.0.0.01"] {
+        let target = goproxy(format!("http://{host}:{}", server.port));
+        let seen = Prober::new(&environment(dir.path(), &[]))
+            .probe(&target)
+            .await;
+        let is_down = seen.verdict == Verdict::Down && seen.reason.contains("for a name");
+        assert_eq!(
+            is_down,
+            cfg!(target_os = "linux"),
+            "{host}: {}",
+            seen.reason
+        );
+    }
+    let good = goproxy(server.url("http"));
+    let seen = Prober::new(&environment(dir.path(), &[]))
+        .probe(&good)
+        .await;
+    assert!(seen.is_up(), "{}", seen.reason);
+}

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
 use super::present::managed;
+use crate::bounded;
 use crate::environment::Environment;
 use crate::gocmd::{ApplyError, EnvFile, EnvText, GoCommand, find, run};
-use crate::model::order;
+use crate::model::{GoRelease, order};
 use crate::policy::expand::expand;
 use crate::policy::{EnvValue, Policy};
+use crate::probe::Manner;
 use crate::state::Baseline;
 
 /// The go command, and what it says of the variables that the policy refers to by `${NAME}`.
@@ -24,6 +26,8 @@ pub(crate) struct GoFacts {
     names: BTreeSet<String>,
     /// Those that the OS environment sets, which no line of the file can change.
     fixed: BTreeSet<String>,
+    /// GOAUTH as it stands in the go env file now, else in GOROOT/go.env.
+    goauth: Option<String>,
 }
 
 /// Variables that others take their default from.
@@ -53,7 +57,11 @@ impl GoFacts {
             && known.lines == lines
             && known.names == names
         {
-            return Ok(known.clone());
+            let goauth = goauth(Some(&known.command), file.1);
+            return Ok(GoFacts {
+                goauth,
+                ..known.clone()
+            });
         }
         let command = match known {
             Some(known) => known.command.clone(),
@@ -82,12 +90,18 @@ impl GoFacts {
         values.extend(mirror.map(|path| ("MIRROR".to_owned(), path.to_owned())));
         let fixed = resting_on(&names).filter(|name| env.get(name).is_some());
         Ok(GoFacts {
+            goauth: goauth(Some(&command), file.1),
             command,
             values,
             fixed: fixed.map(str::to_owned).collect(),
             lines,
             names,
         })
+    }
+
+    /// How this go asks servers.
+    pub(crate) fn manner(&self) -> Manner {
+        manner(Some(&self.command), self.goauth.clone())
     }
 
     /// `${NAME}` put in. What the same profile sets (`own`) counts as set already: the value
@@ -131,6 +145,36 @@ impl GoFacts {
         })
     }
 }
+
+/// How go asks servers, where nothing else of it is wanted; without one as the newest does.
+pub(crate) async fn manner_of(policy: &Policy, env: &Environment, text: &EnvText) -> Manner {
+    let found = find::find(policy.agent.go.as_deref(), env).await.ok();
+    let goauth = goauth(found.as_ref(), text);
+    manner(found.as_ref(), goauth)
+}
+
+fn manner(command: Option<&GoCommand>, goauth: Option<String>) -> Manner {
+    let release = command.map(|command| GoRelease {
+        number: command.version.number,
+    });
+    Manner {
+        release: release.unwrap_or_default(),
+        goauth,
+    }
+}
+
+/// `cfg.Getenv`, without the environment: the user's file, else the one of the installation.
+fn goauth(command: Option<&GoCommand>, text: &EnvText) -> Option<String> {
+    if let Some(value) = text.get("GOAUTH") {
+        return Some(value.to_owned());
+    }
+    let path = command?.goroot.join("go.env");
+    let installed = EnvText(bounded::read(&path, MOST_GO_ENV).ok()?);
+    installed.get("GOAUTH").map(str::to_owned)
+}
+
+/// GOROOT/go.env has half a kilobyte.
+const MOST_GO_ENV: u64 = 64 * 1024;
 
 /// What stands between the folders of GOPATH.
 const LIST_SEPARATOR: char = if cfg!(windows) { ';' } else { ':' };

@@ -104,7 +104,7 @@ pub(crate) async fn round(input: Input, write: bool) -> Result<Ready, Error> {
 
     let mut ms = BTreeMap::new();
     let mut watch = Stopwatch::start();
-    let mut report = probe_and_decide(&input, &present).await?;
+    let mut report = probe_and_decide(&input, &go, &present).await?;
     watch.lap("probe", &mut ms);
     let mut plan = plan(&input, &go, &present, &report.decision)?;
     let mut prepared = get_ready(&input, &go, &plan, write).await?;
@@ -128,7 +128,7 @@ pub(crate) async fn round(input: Input, write: bool) -> Result<Ready, Error> {
             if footing == Footing::NothingUp {
                 // In the middle of a move nothing is up anywhere: ask once more before acting on it.
                 drop(prepared.take());
-                report = probe_and_decide(&input, &present).await?;
+                report = probe_and_decide(&input, &go, &present).await?;
                 plan = self::plan(&input, &go, &present, &report.decision)?;
                 prepared = get_ready(&input, &go, &plan, write).await?;
             }
@@ -210,10 +210,10 @@ struct Report {
     decision: Decision,
 }
 
-async fn probe_and_decide(input: &Input, present: &Present) -> Result<Report, Error> {
+async fn probe_and_decide(input: &Input, go: &GoFacts, present: &Present) -> Result<Report, Error> {
     let policy = &input.loaded.policy;
     let pinned = input.pinned.as_deref();
-    let prober = Prober::new(&input.env);
+    let prober = Prober::like(&input.env, &go.manner());
     let offline = !input.snapshot.has_any_way_out();
     let same_stay = met::same_stay(&input.memory, input.cause, &input.snapshot);
     let mut seen: BTreeMap<String, Seen> = BTreeMap::new();

@@ -15,10 +15,11 @@ use super::clock;
 use super::command::TurnReport;
 use super::error::Error;
 use super::failed::Failed;
-use super::gofacts::GoFacts;
+use super::gofacts::{GoFacts, manner_of};
 use super::history::History;
 use super::met;
 use super::policy_file::{Loaded, built_in, load_policy, nearest};
+use super::present::read_text;
 use super::round::{Input, Patience, millis, round};
 use super::turn_lock::TurnLock;
 use crate::environment::Environment;
@@ -213,7 +214,13 @@ impl Session {
         if names.is_empty() {
             asked.extend(targets.values());
         }
-        let prober = Prober::new(&self.env);
+        let text = self
+            .file()
+            .ok()
+            .and_then(|file| read_text(&file).ok().flatten());
+        let text = text.unwrap_or_default();
+        let manner = manner_of(&self.loaded.policy, &self.env, &text).await;
+        let prober = Prober::like(&self.env, &manner);
         let all = asked.into_iter().map(|target| {
             // Who asks wants to know what go would get, and go waits.
             let care = Care {

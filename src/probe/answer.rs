@@ -37,6 +37,8 @@ pub(super) struct Answer {
     pub(super) led_to: Option<(u16, Url)>,
     /// How long it asks to be left alone.
     pub(super) retry_after: Option<Duration>,
+    /// The headers of a 4xx, which GOAUTH's commands are shown.
+    pub(super) head: HeaderMap,
     says_html: bool,
     /// Who wrote it.
     pub(super) hints: Hints,
@@ -58,6 +60,10 @@ impl Answer {
             cut: false,
             led_to: None,
             retry_after: retry_after(text(RETRY_AFTER), text(DATE)),
+            head: match status.is_client_error() {
+                true => headers.clone(),
+                false => HeaderMap::new(),
+            },
             says_html,
             hints: Hints::of(headers),
         }

@@ -98,6 +98,11 @@ impl Attempt {
         }
     }
 
+    /// Something that is not the target's took so long: the whole try ends later.
+    pub(super) fn pause(&mut self, took: Duration) {
+        self.end += took;
+    }
+
     fn deadline(&self, span: Duration) -> Deadline {
         let at = Instant::now() + span;
         if at < self.end {

@@ -13,6 +13,7 @@ use super::attempt::{Attempt, Deadline, within};
 use super::failure::Failure;
 use super::fault;
 use crate::model::Phase;
+use crate::model::go_proxy::is_short_address;
 
 /// The head start of one address over the next (RFC 8305; Go's `net.Dialer.FallbackDelay`).
 const HEAD_START: Duration = Duration::from_millis(300);
@@ -60,6 +61,9 @@ async fn look_up(
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
     }
+    if !is_dialled(host) {
+        return Err(no_such_name(host));
+    }
     let (found, took) = within(
         deadline,
         Phase::Dns,
@@ -80,6 +84,20 @@ async fn look_up(
     let mut addresses = by_turns(found);
     addresses.truncate(MAX_ADDRESSES);
     Ok(addresses)
+}
+
+/// Would go come by an address for it? Its own resolver, which is all that it has on Linux and the
+/// BSDs, does not take `127.1` or `0x7f.1` for one, as `getaddrinfo` does.
+pub(super) fn is_dialled(host: &str) -> bool {
+    cfg!(any(windows, target_vendor = "apple")) || !is_short_address(host)
+}
+
+/// What to say of it then.
+pub(super) fn no_such_name(host: &str) -> Failure {
+    Failure::refusal(
+        Phase::Dns,
+        format!("go takes {host} for a name, not for an address, and no DNS knows it"),
+    )
 }
 
 /// The preferred family first, then by turns, so that one dead family costs one head start.

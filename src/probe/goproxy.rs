@@ -3,12 +3,13 @@
 use url::Url;
 
 use super::answer::{Answer, Want};
+use super::dial::{is_dialled, no_such_name};
 use super::failure::{Failure, Finding, Outcome, quoted};
 use super::refusal;
 use super::session::Session;
 use crate::gomod::RevInfo;
 use crate::gosum;
-use crate::model::Phase;
+use crate::model::{GoRelease, GoUrl, Phase};
 
 /// More than any `.info` or go.mod needs.
 const MAX_TEXT: usize = 1024 * 1024;
@@ -86,12 +87,22 @@ pub(super) fn begins_as_zip(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
 }
 
-/// The base URL of a proxy, as a target has it.
+/// The base URL of a proxy, as a target has it, if go takes it for the same.
 pub(super) fn base_url(text: &str) -> Result<Url, Failure> {
-    let url = Url::parse(text).ok().filter(Url::has_host);
-    let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
     // The text may hold a password, so it is not shown.
-    url.ok_or_else(|| Failure::refusal(Phase::Connect, "its URL is no http or https URL"))
+    let refusal = |reason: String| Failure::refusal(Phase::Connect, reason);
+    let read = GoUrl::parse(text, GoRelease::default());
+    let read = read.map_err(|error| refusal(format!("go cannot read its URL: {error}")))?;
+    let url = Url::parse(text).ok().filter(Url::has_host);
+    let url = url.filter(|url| url.scheme() == read.scheme && !read.hostname().is_empty());
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
+    let url = url.ok_or_else(|| refusal("its URL is no http or https URL".to_owned()))?;
+    // The crate takes `127.1` for 127.0.0.1, which go's resolver does not.
+    let host = String::from_utf8_lossy(read.hostname());
+    match is_dialled(&host) {
+        true => Ok(url),
+        false => Err(no_such_name(&host)),
+    }
 }
 
 /// `base/path`, escaped as `modfetch/proxy.go:pathEscape` does (`!` goes as `%21`).

@@ -21,7 +21,8 @@ use super::attempt::{Attempt, within};
 use super::dial::dial;
 use super::failure::{Failure, authority};
 use super::fault;
-use super::header::{AGENT, Authorization, bare_host};
+use super::handed::Headers;
+use super::header::{AGENT, bare_host};
 use super::spoken::Spoken;
 use crate::model::Phase;
 
@@ -94,11 +95,11 @@ impl Line {
         &mut self,
         attempt: &mut Attempt,
         url: &Url,
-        authorization: Option<&Authorization>,
+        credentials: Option<&Headers>,
         want: Want,
     ) -> Result<Answer, Failure> {
         let peer = authority(url);
-        let request = request(url, authorization)?;
+        let request = request(url, credentials)?;
         self.spent = true;
         let deadline = attempt.first_byte_deadline();
         let missing = || format!("no answer from {peer}");
@@ -133,10 +134,7 @@ where
     Ok((sender, driver))
 }
 
-fn request(
-    url: &Url,
-    authorization: Option<&Authorization>,
-) -> Result<Request<Empty<Bytes>>, Failure> {
+fn request(url: &Url, credentials: Option<&Headers>) -> Result<Request<Empty<Bytes>>, Failure> {
     let target = match url.query() {
         Some(query) => format!("{}?{query}", url.path()),
         None => url.path().to_owned(),
@@ -144,8 +142,8 @@ fn request(
     let mut request = Request::get(target)
         .header(HOST, authority(url))
         .header(USER_AGENT, AGENT);
-    if let Some(authorization) = authorization {
-        request = request.header(hyper::header::AUTHORIZATION, authorization.header());
+    for (name, value) in credentials.into_iter().flat_map(Headers::sent) {
+        request = request.header(name, value);
     }
     request
         .body(Empty::new())

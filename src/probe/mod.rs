@@ -6,8 +6,8 @@
 //! ```
 //!
 //! - each kind of target: `goproxy`, `sumdb`, `page`, `icmp`, `tcp`, `listening`, `mirror`
-//! - what go would do: `rules` (which HTTP proxy), `roots` and `tls` (whom to trust), `netrc`,
-//!   `session` (redirects, credentials)
+//! - what go would do: `rules` (which HTTP proxy), `roots` and `tls` (whom to trust), `goauth`
+//!   with `handed`, `helper` and `netrc` (credentials), `session` (redirects)
 //! - meeting a server for the first time: `introduction`, `noted`
 //! - the way there: `dial`, `line` (direct, over `spoken`), `proxied`; `attempt` keeps the time
 //! - the words: `answer`, `refusal`, `failure`, `fault`
@@ -21,8 +21,11 @@ mod dial;
 mod failure;
 mod fault;
 pub mod fetch;
+mod goauth;
 mod goproxy;
+mod handed;
 mod header;
+mod helper;
 mod hints;
 mod icmp;
 mod introduction;
@@ -46,6 +49,7 @@ pub mod tcp_table;
 mod tls;
 
 pub use fetch::{Fetched, Fetcher, Unfetched};
+pub use goauth::Manner;
 pub use introduction::{Introduction, introduce};
 pub use round::Care;
 pub use round::Prober;

@@ -1,9 +1,10 @@
-//! Credentials as the go command finds them: `cmd/go/internal/auth/{netrc,auth}.go`.
+//! The netrc file as the go command reads it: `cmd/go/internal/auth/netrc.go`.
 
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::handed::Headers;
 use crate::bounded;
 use crate::environment::Environment;
 
@@ -15,7 +16,6 @@ const MAX_NETRC: u64 = 1024 * 1024;
 pub(super) struct Netrc {
     entries: Vec<Entry>,
     path: Option<PathBuf>,
-    off: bool,
 }
 
 #[derive(Default)]
@@ -25,50 +25,33 @@ struct Entry {
     password: String,
 }
 
-/// A login and its password. There is no way to print it.
-pub(super) struct Login<'a> {
-    pub(super) user: &'a str,
-    pub(super) password: &'a str,
-}
-
 impl Netrc {
-    /// Reads `$NETRC`, else `~/.netrc` (`~/_netrc` first on Windows). With a GOAUTH that does
-    /// not name `netrc` there is nothing to read (go 1.24 and later).
-    pub(super) fn read(env: &Environment) -> Netrc {
-        let goauth = env.get("GOAUTH").unwrap_or("netrc");
-        let off = !goauth.split(';').any(|command| command.trim() == "netrc");
+    /// Finds `$NETRC`, else `~/.netrc` (`~/_netrc` first on Windows), and reads it if it is
+    /// `wanted`.
+    pub(super) fn read(env: &Environment, wanted: bool) -> Netrc {
         let path = netrc_path(env);
         let text = match &path {
-            Some(path) if !off => read_text(path).unwrap_or_default(),
+            Some(path) if wanted => read_text(path).unwrap_or_default(),
             Some(_) | None => String::new(),
         };
         Netrc {
             entries: parse(&text),
             path,
-            off,
         }
     }
 
-    /// The login for a URL without scheme and userinfo: `host[:port]/path…`. A machine must
-    /// equal the host with its port as the URL has it, or a path below it (`loadCredential`).
-    pub(super) fn login(&self, url: &str) -> Option<Login<'_>> {
-        let mut prefix = url.trim_end_matches('/');
-        loop {
-            // The first of several entries for one machine counts.
-            if let Some(entry) = self.entries.iter().find(|e| e.machine == prefix) {
-                return Some(Login {
-                    user: &entry.login,
-                    password: &entry.password,
-                });
-            }
-            prefix = prefix.rsplit_once('/')?.0;
-        }
+    /// Every machine and what it gets, the last entry first: of two for one machine the first
+    /// counts, so it is to be stored last.
+    pub(super) fn headers(&self) -> impl Iterator<Item = (&str, Headers)> {
+        self.entries.iter().rev().filter_map(|entry| {
+            let headers = Headers::basic(entry.login.as_bytes(), entry.password.as_bytes())?;
+            Some((entry.machine.as_str(), headers))
+        })
     }
 
     /// What a user can do about missing credentials for `host[:port]`.
     pub(super) fn advice(&self, host: &str) -> String {
         match &self.path {
-            Some(_) if self.off => "GOAUTH does not name netrc".to_owned(),
             Some(path) => format!("add `machine {host} …` to {}", path.display()),
             None => format!("add `machine {host} …` to a netrc and name it in NETRC"),
         }
@@ -146,17 +129,11 @@ fn parse(text: &str) -> Vec<Entry> {
 mod tests {
     use super::*;
 
-    fn netrc(text: &str) -> Netrc {
-        Netrc {
-            entries: parse(text),
-            ..Netrc::default()
-        }
-    }
-
-    fn login(text: &str, url: &str) -> Option<(String, String)> {
-        let netrc = netrc(text);
-        let login = netrc.login(url)?;
-        Some((login.user.to_owned(), login.password.to_owned()))
+    fn login(text: &str, machine: &str) -> Option<(String, String)> {
+        let entry = parse(text)
+            .into_iter()
+            .find(|entry| entry.machine == machine)?;
+        Some((entry.login, entry.password))
     }
 
     #[test]
@@ -186,40 +163,5 @@ mod tests {
         ] {
             assert_eq!(login(text, absent), None, "{absent}");
         }
-    }
-
-    #[test]
-    fn the_machine_must_have_the_port_of_the_url() {
-        let text = "machine 127.0.0.1 login a password b";
-        assert!(login(text, "127.0.0.1/mod/@v/list").is_some());
-        assert!(login(text, "127.0.0.1:8443/mod/@v/list").is_none());
-        let text = "machine 127.0.0.1:8443 login a password b";
-        assert!(login(text, "127.0.0.1:8443/mod/@v/list").is_some());
-        assert!(login(text, "127.0.0.1/mod").is_none());
-    }
-
-    #[test]
-    fn the_first_of_two_entries_counts_and_a_path_narrows_one() {
-        let text = "machine h login one password x\nmachine h login two password y\n\
-                    machine h/deep login three password z";
-        assert_eq!(login(text, "h/a").unwrap().0, "one");
-        assert_eq!(login(text, "h/deep/a").unwrap().0, "three");
-    }
-
-    #[test]
-    fn goauth_without_netrc_leaves_the_file_alone() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("netrc");
-        std::fs::write(&path, "machine h login a password hidden").unwrap();
-        let read = |goauth: &str| {
-            let vars = [("NETRC", path.to_str().unwrap()), ("GOAUTH", goauth)];
-            Netrc::read(&vars.into_iter().collect())
-        };
-        assert!(read("").login("h/x").is_some());
-        assert!(read("netrc").login("h/x").is_some());
-        assert!(read("git /x; netrc").login("h/x").is_some());
-        assert!(read("off").login("h/x").is_none());
-        assert!(read("some-command").login("h/x").is_none());
-        assert!(!format!("{:?}", read("netrc")).contains("hidden"));
     }
 }

@@ -4,7 +4,6 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use hyper::header::AUTHORIZATION;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Proxy};
 use rustls::ClientConfig;
@@ -12,12 +11,15 @@ use url::Url;
 
 use super::answer::{self, Answer, Want};
 use super::attempt::{Attempt, within};
+use super::dial::is_dialled;
 use super::failure::{Failure, authority};
 use super::fault;
-use super::header::{AGENT, Authorization};
+use super::handed::Headers;
+use super::header::AGENT;
 use super::rules::Via;
 use super::tls::{tls_error, trusting_nobody};
 use crate::model::Phase;
+use crate::model::go_proxy::Speech;
 
 /// One request on a connection of its own.
 pub(super) async fn get(
@@ -25,13 +27,13 @@ pub(super) async fn get(
     url: &Url,
     via: &Via,
     tls: Option<Arc<ClientConfig>>,
-    authorization: Option<&Authorization>,
+    credentials: Option<&Headers>,
     want: Want,
 ) -> Result<Answer, Failure> {
     let client = client(attempt, via, tls)?;
     let mut request = client.get(url.clone());
-    if let Some(authorization) = authorization {
-        request = request.header(AUTHORIZATION, authorization.header());
+    for (name, value) in credentials.into_iter().flat_map(Headers::sent) {
+        request = request.header(name, value);
     }
     let peer = authority(url);
     let missing = || format!("no answer from {peer} through {via}");
@@ -76,12 +78,7 @@ fn wants_credentials(via: &Via) -> Failure {
 }
 
 fn client(attempt: &Attempt, via: &Via, tls: Option<Arc<ClientConfig>>) -> Result<Client, Failure> {
-    let unusable = |_| Failure::refusal(Phase::Connect, format!("{via} cannot be used"));
-    let mut proxy = via.url().clone();
-    if proxy.scheme() == "socks5" {
-        // Go gives a SOCKS proxy the name, not an address; reqwest calls that socks5h.
-        let _ = proxy.set_scheme("socks5h");
-    }
+    let proxy = proxy(via)?;
     // Without settings of its own reqwest would look for a default provider, and panic.
     let tls = match tls {
         Some(config) => ClientConfig::clone(&config),
@@ -91,7 +88,7 @@ fn client(attempt: &Attempt, via: &Via, tls: Option<Arc<ClientConfig>>) -> Resul
     };
     let builder = Client::builder()
         .no_proxy()
-        .proxy(Proxy::all(proxy.as_str()).map_err(unusable)?)
+        .proxy(proxy)
         .redirect(Policy::none())
         .http1_only()
         .pool_max_idle_per_host(0)
@@ -99,7 +96,63 @@ fn client(attempt: &Attempt, via: &Via, tls: Option<Arc<ClientConfig>>) -> Resul
         .user_agent(AGENT)
         .connect_timeout(attempt.connect_deadline().remaining())
         .tls_backend_preconfigured(tls);
-    builder.build().map_err(unusable)
+    builder
+        .build()
+        .map_err(|_| unusable(via, "it cannot be spoken to"))
+}
+
+fn unusable(via: &Via, why: &str) -> Failure {
+    Failure::refusal(Phase::Connect, format!("{via} cannot be used: {why}"))
+}
+
+/// The proxy as go would use it, in reqwest's words.
+fn proxy(via: &Via) -> Result<Proxy, Failure> {
+    let proxy = via.proxy();
+    let Some(port) = proxy.port else {
+        return Err(unusable(via, "go dials no such port"));
+    };
+    if !is_dialled(&proxy.host) {
+        return Err(unusable(
+            via,
+            "go asks DNS for that name, and there is none",
+        ));
+    }
+    let host = match proxy.host.as_str() {
+        // `net.Dial` takes no host for this machine.
+        "" => "127.0.0.1".to_owned(),
+        host if host.contains(':') => format!("[{host}]"),
+        host => host.to_owned(),
+    };
+    // Go gives a SOCKS proxy the name, not an address; reqwest calls that socks5h.
+    let scheme = match proxy.speech {
+        Speech::Http => "http",
+        Speech::Https => "https",
+        Speech::Socks5 => "socks5h",
+    };
+    let no_host = || unusable(via, "its host is none");
+    let mut url = Url::parse(&format!("{scheme}://{host}:{port}")).map_err(|_| no_host())?;
+    if !url.has_host() || url.port_or_known_default() != Some(port) {
+        return Err(no_host());
+    }
+    let mut header = None;
+    if let Some(user) = &proxy.url.user {
+        let password = user.password.as_deref().unwrap_or_default();
+        if proxy.speech == Speech::Socks5 {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let _ = url.set_username(&text(&user.name));
+            let _ = url.set_password(Some(&text(password)));
+        } else {
+            header = Headers::basic(&user.name, password);
+        }
+    }
+    let made = Proxy::all(url.as_str()).map_err(|_| no_host())?;
+    Ok(match header {
+        Some(Headers(all)) => match all.into_iter().next() {
+            Some((_, value)) => made.custom_http_auth(value),
+            None => made,
+        },
+        None => made,
+    })
 }
 
 fn explain(error: &reqwest::Error, phase: Phase, peer: &str, via: &Via) -> Failure {

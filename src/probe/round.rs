@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::attempt::{Attempt, milliseconds};
 use super::failure::Outcome;
+use super::goauth::{Credentials, Manner};
 use super::goproxy::{self, Asked};
-use super::netrc::Netrc;
 use super::noted::Noted;
 use super::rules::ProxyRules;
 use super::session::{Session, Shared};
@@ -48,7 +48,12 @@ impl Prober {
     /// probe needs them (cached between rounds while their files are unchanged). Never fails:
     /// what cannot be read makes probes that need it say so.
     pub fn new(env: &Environment) -> Prober {
-        Prober::with(env, Tls::default())
+        Prober::like(env, &Manner::default())
+    }
+
+    /// The same, as this go command would ask.
+    pub fn like(env: &Environment, manner: &Manner) -> Prober {
+        Prober::with(env, Tls::default(), manner)
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -57,15 +62,15 @@ impl Prober {
 
     /// The same; notes what the handshakes show.
     pub(super) fn noting(env: &Environment, noted: Arc<Noted>) -> Prober {
-        Prober::with(env, Tls::noting(noted))
+        Prober::with(env, Tls::noting(noted), &Manner::default())
     }
 
-    fn with(env: &Environment, tls: Tls) -> Prober {
+    fn with(env: &Environment, tls: Tls, manner: &Manner) -> Prober {
         Prober {
             shared: Shared {
                 env: env.clone(),
-                rules: ProxyRules::from_env(env),
-                netrc: Netrc::read(env),
+                rules: ProxyRules::from_env(env, manner.release),
+                credentials: Credentials::read(env, manner),
                 tls,
             },
         }

@@ -3,27 +3,26 @@
 //! proxied, ALL_PROXY is not read, NO_PROXY knows ports and `*.domain`).
 
 use std::fmt;
-use std::net::IpAddr;
 
-use ipnet::IpNet;
 use url::{Host, Url};
 
-use super::failure::{authority, strip_userinfo};
 use crate::environment::Environment;
+use crate::model::go_proxy::{Exceptions, GoProxy};
+use crate::model::go_release::GoRelease;
 
 /// The proxy variables, read once.
 #[derive(Debug, Default)]
 pub(super) struct ProxyRules {
     http: Option<Via>,
     https: Option<Via>,
-    exceptions: Vec<Exception>,
+    exceptions: Exceptions,
     cgi: bool,
 }
 
 /// A proxy to go through. Its password is in no message: Debug and Display show the host only.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Via {
-    url: Url,
+    proxy: GoProxy,
     variable: &'static str,
 }
 
@@ -31,44 +30,25 @@ pub(super) struct Via {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RefusedInCgi;
 
-#[derive(Debug, PartialEq, Eq)]
-enum Exception {
-    Everything,
-    Net(IpNet),
-    Address {
-        ip: IpAddr,
-        port: Option<String>,
-    },
-    Domain {
-        suffix: String,
-        itself: bool,
-        port: Option<String>,
-    },
-}
-
 impl ProxyRules {
-    /// Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY, upper case first; an empty one is unset.
-    pub(super) fn from_env(env: &Environment) -> ProxyRules {
+    /// Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY, upper case first; an empty one is unset. A
+    /// value that go cannot read is passed over, as go does.
+    pub(super) fn from_env(env: &Environment, release: GoRelease) -> ProxyRules {
         let any = |upper: &'static str, lower: &'static str| {
             env.get(upper)
                 .map(|value| (upper, value))
                 .or_else(|| env.get(lower).map(|value| (lower, value)))
         };
         let via = |found: Option<(&'static str, &str)>| {
-            found.and_then(|(variable, value)| {
-                Some(Via {
-                    url: parse_proxy(value)?,
-                    variable,
-                })
-            })
+            let (variable, value) = found?;
+            let proxy = GoProxy::parse(value, release).ok()?;
+            Some(Via { proxy, variable })
         };
-        let exceptions = any("NO_PROXY", "no_proxy")
-            .map(|(_, value)| parse_exceptions(value))
-            .unwrap_or_default();
+        let exceptions = any("NO_PROXY", "no_proxy").map_or("", |(_, value)| value);
         ProxyRules {
             http: via(any("HTTP_PROXY", "http_proxy")),
             https: via(any("HTTPS_PROXY", "https_proxy")),
-            exceptions,
+            exceptions: Exceptions::parse(exceptions, release),
             cgi: env.get("REQUEST_METHOD").is_some(),
         }
     }
@@ -84,129 +64,32 @@ impl ProxyRules {
         if url.scheme() == "http" && self.cgi {
             return Err(RefusedInCgi);
         }
-        Ok(self.applies(url).then_some(via))
-    }
-
-    fn applies(&self, url: &Url) -> bool {
-        let (name, ip) = match url.host() {
-            Some(Host::Domain("localhost")) | None => return false,
-            Some(Host::Domain(name)) => (name.to_ascii_lowercase(), None),
-            Some(Host::Ipv4(ip)) => (ip.to_string(), Some(IpAddr::V4(ip))),
-            Some(Host::Ipv6(ip)) => (ip.to_string(), Some(IpAddr::V6(ip).to_canonical())),
+        let host = match url.host() {
+            Some(Host::Domain(name)) => name.to_owned(),
+            Some(Host::Ipv4(ip)) => ip.to_string(),
+            Some(Host::Ipv6(ip)) => ip.to_string(),
+            None => return Ok(None),
         };
-        if ip.is_some_and(|ip| ip.is_loopback()) {
-            return false;
-        }
         let port = url.port_or_known_default().unwrap_or_default().to_string();
-        !self
-            .exceptions
-            .iter()
-            .any(|exception| exception.matches(&name, ip, &port))
+        Ok((!self.exceptions.takes_out(&host, &port)).then_some(via))
     }
 }
 
 impl Via {
-    /// The URL, with the credentials that the proxy is to get.
-    pub(super) fn url(&self) -> &Url {
-        &self.url
+    /// The proxy, with the credentials that it is to get.
+    pub(super) fn proxy(&self) -> &GoProxy {
+        &self.proxy
     }
 }
 
+/// With what go makes of the value, where that is not what its writer meant.
 impl fmt::Display for Via {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the proxy {} ({})", authority(&self.url), self.variable)
-    }
-}
-
-impl fmt::Debug for Via {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut url = self.url.clone();
-        strip_userinfo(&mut url);
-        f.debug_tuple("Via").field(&url.as_str()).finish()
-    }
-}
-
-impl Exception {
-    fn matches(&self, name: &str, ip: Option<IpAddr>, port: &str) -> bool {
-        let same_port = |wanted: &Option<String>| wanted.as_deref().is_none_or(|p| p == port);
-        match self {
-            Exception::Everything => true,
-            Exception::Net(net) => ip.is_some_and(|ip| net.contains(&ip)),
-            Exception::Address { ip: wanted, port } => ip == Some(*wanted) && same_port(port),
-            Exception::Domain {
-                suffix,
-                itself,
-                port,
-            } => {
-                let found = name.ends_with(suffix.as_str())
-                    || *itself && suffix.strip_prefix('.') == Some(name);
-                found && same_port(port)
-            }
+        let Via { proxy, variable } = self;
+        match proxy.remark() {
+            Some(remark) => write!(f, "the proxy {proxy} ({variable}: {remark})"),
+            None => write!(f, "the proxy {proxy} ({variable})"),
         }
-    }
-}
-
-/// `httpproxy.parseProxy`: a value that is no URL with a host gets `http://` put before it;
-/// what is no URL even then is ignored.
-fn parse_proxy(value: &str) -> Option<Url> {
-    let url = Url::parse(value)
-        .ok()
-        .filter(Url::has_host)
-        .or_else(|| Url::parse(&format!("http://{value}")).ok())?;
-    url.has_host().then_some(url)
-}
-
-/// `httpproxy.config.init`.
-fn parse_exceptions(value: &str) -> Vec<Exception> {
-    let mut exceptions = Vec::new();
-    for entry in value.split(',') {
-        let entry = entry.trim().to_lowercase();
-        if entry == "*" {
-            return vec![Exception::Everything];
-        }
-        if let Ok(net) = entry.parse::<IpNet>() {
-            exceptions.push(Exception::Net(net));
-            continue;
-        }
-        let (host, port) = split_port(&entry);
-        if let Ok(ip) = host.parse::<IpAddr>() {
-            let ip = ip.to_canonical();
-            exceptions.push(Exception::Address { ip, port });
-            continue;
-        }
-        // "*.corp.test" is ".corp.test": what is below it, not the domain itself.
-        let host = match host.strip_prefix("*.") {
-            Some(_) => host.get(1..).unwrap_or_default(),
-            None => host,
-        };
-        if host.is_empty() {
-            continue;
-        }
-        let itself = !host.starts_with('.');
-        let dot = if itself { "." } else { "" };
-        exceptions.push(Exception::Domain {
-            suffix: format!("{dot}{host}"),
-            itself,
-            port,
-        });
-    }
-    exceptions
-}
-
-/// `net.SplitHostPort`, or the whole as a host where that fails.
-fn split_port(entry: &str) -> (&str, Option<String>) {
-    let bracketed = entry
-        .strip_prefix('[')
-        .and_then(|rest| rest.split_once("]:"));
-    if let Some((host, port)) = bracketed {
-        return (host, Some(port.to_owned()));
-    }
-    match entry.rsplit_once(':') {
-        // "corp.test:" is the host with any port, as Go's empty port string matches all.
-        Some((host, port)) if !host.contains([':', '[', ']']) => {
-            (host, Some(port.to_owned()).filter(|port| !port.is_empty()))
-        }
-        Some(_) | None => (entry, None),
     }
 }
 
@@ -216,9 +99,9 @@ mod tests {
 
     fn proxy(vars: &[(&str, &str)], url: &str) -> Option<String> {
         let env: Environment = vars.iter().copied().collect();
-        let rules = ProxyRules::from_env(&env);
+        let rules = ProxyRules::from_env(&env, GoRelease::default());
         let via = rules.for_url(&Url::parse(url).unwrap()).unwrap();
-        via.map(|via| via.url().as_str().trim_end_matches('/').to_owned())
+        via.map(|via| via.proxy().url.text())
     }
 
     #[test]
@@ -309,7 +192,7 @@ mod tests {
         let env: Environment = [("HTTP_PROXY", "p.test"), ("REQUEST_METHOD", "GET")]
             .into_iter()
             .collect();
-        let rules = ProxyRules::from_env(&env);
+        let rules = ProxyRules::from_env(&env, GoRelease::default());
         let url = Url::parse("http://a.test/").unwrap();
         assert_eq!(rules.for_url(&url), Err(RefusedInCgi));
     }
@@ -319,7 +202,7 @@ mod tests {
         let env: Environment = [("HTTPS_PROXY", "http://joe:secret@p.test:3128")]
             .into_iter()
             .collect();
-        let rules = ProxyRules::from_env(&env);
+        let rules = ProxyRules::from_env(&env, GoRelease::default());
         let via = rules.https.clone().unwrap();
         let said = format!("{rules:?} {via:?} {via}");
         assert!(!said.contains("secret"), "{said}");

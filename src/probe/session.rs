@@ -4,18 +4,21 @@
 use std::sync::Arc;
 
 use rustls::ClientConfig;
+use tokio::time::Instant;
 use url::Url;
 
 use super::answer::{Answer, Want, redirect_portal};
 use super::attempt::{Attempt, within};
 use super::failure::{Failure, authority, shown, strip_userinfo};
-use super::header::{Authorization, bare_host};
+use super::goauth::Credentials;
+use super::handed::Headers;
+use super::header::bare_host;
 use super::line::Line;
-use super::netrc::Netrc;
 use super::proxied;
 use super::rules::ProxyRules;
 use super::tls::{Tls, Trust};
 use crate::environment::Environment;
+use crate::model::go_proxy::Speech;
 use crate::model::{Phase, Proof, Target};
 
 /// `net/http` stops before the eleventh request.
@@ -26,7 +29,7 @@ const MAX_REQUESTS: usize = 10;
 pub(super) struct Shared {
     pub(super) env: Environment,
     pub(super) rules: ProxyRules,
-    pub(super) netrc: Netrc,
+    pub(super) credentials: Credentials,
     pub(super) tls: Tls,
 }
 
@@ -63,17 +66,43 @@ impl<'a> Session<'a> {
     /// Asks for `url` and follows redirects as go does: not from https to http, credentials to
     /// the same host only.
     pub(super) async fn follow(&mut self, url: &Url, want: Want) -> Result<Answer, Failure> {
-        self.walk(url, want, true).await
+        self.ask_twice(url, want, true).await
     }
 
     /// The same where this server has just given what only a module proxy has: a redirect that
     /// leads nowhere is its own fault then, and not a network that bends the way to a login page.
     pub(super) async fn follow_own(&mut self, url: &Url, want: Want) -> Result<Answer, Failure> {
-        self.walk(url, want, false).await
+        self.ask_twice(url, want, false).await
+    }
+
+    async fn ask_twice(&mut self, url: &Url, want: Want, bent: bool) -> Result<Answer, Failure> {
+        let answer = self.walk(url, want, bent).await?;
+        match self.has_better_credentials(url, &answer).await? {
+            true => self.walk(url, want, bent).await,
+            false => Ok(answer),
+        }
+    }
+
+    /// `web/http.go:get`: after a 4xx over https GOAUTH's commands run again, with the URL.
+    async fn has_better_credentials(
+        &mut self,
+        url: &Url,
+        answer: &Answer,
+    ) -> Result<bool, Failure> {
+        let own = url.username().is_empty() && url.password().is_none();
+        if url.scheme() != "https" || !own || !answer.status.is_client_error() {
+            return Ok(false);
+        }
+        let start = Instant::now();
+        let credentials = &self.shared.credentials;
+        let asked = credentials.ask_for(url, answer.status, &answer.head).await;
+        self.attempt.pause(start.elapsed());
+        Ok(asked)
     }
 
     /// `bent`: anybody could have sent us where a redirect leads from plain http.
     async fn walk(&mut self, url: &Url, want: Want, bent: bool) -> Result<Answer, Failure> {
+        self.begin(url).await?;
         let (start, mut authorization) = self.credentials(url)?;
         let mut url = start.clone();
         let mut led_to: Option<(u16, Url)> = None;
@@ -121,8 +150,20 @@ impl<'a> Session<'a> {
 
     /// Asks for `url` and takes a redirect for an answer.
     pub(super) async fn once(&mut self, url: &Url, want: Want) -> Result<Answer, Failure> {
+        self.begin(url).await?;
         let (url, authorization) = self.credentials(url)?;
         self.ask(&url, &url, authorization.as_ref(), want).await
+    }
+
+    /// Gets the credentials ready, which costs this try no time.
+    async fn begin(&mut self, url: &Url) -> Result<(), Failure> {
+        if url.scheme() != "https" {
+            return Ok(());
+        }
+        let start = Instant::now();
+        self.shared.credentials.begin().await?;
+        self.attempt.pause(start.elapsed());
+        Ok(())
     }
 
     /// What an answer over this URL's scheme is worth.
@@ -145,15 +186,18 @@ impl<'a> Session<'a> {
         match (url.scheme(), self.sent_credentials) {
             ("https", true) => "the credentials are refused".to_owned(),
             ("https", false) => {
-                format!("wants credentials: {}", self.shared.netrc.advice(&host))
+                format!(
+                    "wants credentials: {}",
+                    self.shared.credentials.advice(&host)
+                )
             }
             _ => "wants credentials, which go sends over https only".to_owned(),
         }
     }
 
-    /// Userinfo over https, else netrc over https; userinfo over http is refused, as go does
+    /// Userinfo over https, else what GOAUTH says over https; userinfo over http is refused, as go does
     /// (`cmd/go/internal/web/http.go`).
-    fn credentials(&mut self, url: &Url) -> Result<(Url, Option<Authorization>), Failure> {
+    fn credentials(&mut self, url: &Url) -> Result<(Url, Option<Headers>), Failure> {
         let mut bare = url.clone();
         strip_userinfo(&mut bare);
         let has_userinfo = !url.username().is_empty() || url.password().is_some();
@@ -170,12 +214,9 @@ impl<'a> Session<'a> {
         }
         let authorization = if has_userinfo {
             let user = percent_decode(url.username());
-            Authorization::basic(&user, &percent_decode(url.password().unwrap_or_default()))
+            Headers::basic(&user, &percent_decode(url.password().unwrap_or_default()))
         } else {
-            let place = format!("{}{}", authority(url), url.path());
-            self.shared.netrc.login(&place).and_then(|login| {
-                Authorization::basic(login.user.as_bytes(), login.password.as_bytes())
-            })
+            self.shared.credentials.for_url(url)
         };
         self.sent_credentials |= authorization.is_some();
         Ok((bare, authorization))
@@ -185,14 +226,14 @@ impl<'a> Session<'a> {
         &mut self,
         start: &Url,
         url: &Url,
-        authorization: Option<&Authorization>,
+        credentials: Option<&Headers>,
         want: Want,
     ) -> Result<Answer, Failure> {
         if let Some(line) = &mut self.line
             && line.serves(url).await
         {
             let deadline = self.attempt.first_byte_deadline();
-            let asked = line.get(self.attempt, url, authorization, want).await;
+            let asked = line.get(self.attempt, url, credentials, want).await;
             match asked {
                 // The server may close a kept connection while the request is on its way.
                 Err(failure)
@@ -209,10 +250,10 @@ impl<'a> Session<'a> {
         })?;
         let tls = self.tls(start, url).await?;
         if let Some(via) = via {
-            return proxied::get(self.attempt, url, via, tls, authorization, want).await;
+            return proxied::get(self.attempt, url, via, tls, credentials, want).await;
         }
         let mut line = Line::open(self.attempt, url, tls).await?;
-        let answer = line.get(self.attempt, url, authorization, want).await;
+        let answer = line.get(self.attempt, url, credentials, want).await;
         self.line = Some(line);
         answer
     }
@@ -220,7 +261,7 @@ impl<'a> Session<'a> {
     async fn tls(&self, start: &Url, url: &Url) -> Result<Option<Arc<ClientConfig>>, Failure> {
         let through_tls = |url: &Url| url.scheme() == "https";
         let proxy_tls = self.shared.rules.for_url(url).ok().flatten();
-        if !through_tls(url) && !proxy_tls.is_some_and(|via| through_tls(via.url())) {
+        if !through_tls(url) && !proxy_tls.is_some_and(|via| via.proxy().speech == Speech::Https) {
             return Ok(None);
         }
         let trust = Trust {
@@ -270,7 +311,8 @@ mod tests {
     #[test]
     fn userinfo_is_unescaped_before_it_is_sent() {
         assert_eq!(percent_decode("a%40b%3a%zz%4"), b"a@b:%zz%4");
-        let header = Authorization::basic(b"user", b"pass").unwrap().header();
+        let Headers(headers) = Headers::basic(b"user", b"pass").unwrap();
+        let (_, header) = &headers[0];
         assert_eq!(header.to_str().unwrap(), "Basic dXNlcjpwYXNz");
         assert!(!format!("{header:?}").contains("dXNl"));
     }

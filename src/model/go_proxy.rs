@@ -1,0 +1,438 @@
+//! What the go command makes of HTTP_PROXY, HTTPS_PROXY and NO_PROXY:
+//! `golang.org/x/net/http/httpproxy` and the first lines of `net/http.Transport.dialConn`.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::IpNet;
+
+use super::go_release::GoRelease;
+use super::go_url::{GoUrl, GoUrlError};
+
+/// An HTTP or SOCKS proxy as go would use it. Neither Debug nor Display shows credentials.
+#[derive(Clone, PartialEq, Eq)]
+pub struct GoProxy {
+    /// What it is spoken to in.
+    pub speech: Speech,
+    /// The value as it was read, with the credentials that the proxy gets.
+    pub url: GoUrl,
+    /// A name or an address without brackets. Empty: this machine.
+    pub host: String,
+    /// Its port, as it is dialled; `None`: a number that is no port, so that nothing is dialled.
+    pub port: Option<u16>,
+    /// `http://` had to be put before the value.
+    pub completed: bool,
+    /// The host may be a piece of a password: an `@` stands behind it.
+    hides_host: bool,
+}
+
+/// What a proxy is spoken to in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speech {
+    /// HTTP: absolute URLs, or CONNECT. Also every scheme that go does not know.
+    Http,
+    /// The same over TLS.
+    Https,
+    /// SOCKS5; the proxy looks names up.
+    Socks5,
+}
+
+impl GoProxy {
+    /// `httpproxy.parseProxy`: a value without scheme or host gets `http://` put before it; one
+    /// that cannot be read even then is passed over by go, which asks directly then.
+    ///
+    /// # Errors
+    /// Why go passes it over.
+    pub fn parse(value: &str, release: GoRelease) -> Result<GoProxy, GoUrlError> {
+        let url = GoUrl::parse(value, release);
+        let is_complete = |url: &GoUrl| match release.takes_any_proxy_scheme() {
+            true => !url.scheme.is_empty() && !url.host.is_empty(),
+            false => matches!(url.scheme.as_str(), "http" | "https" | "socks5"),
+        };
+        let complete = url.as_ref().is_ok_and(is_complete);
+        if !complete {
+            let whole = format!("http://{value}");
+            if let Ok(url) = GoUrl::parse(&whole, release) {
+                return Ok(GoProxy::of(url, &whole, true, release));
+            }
+        }
+        Ok(GoProxy::of(url?, value, false, release))
+    }
+
+    fn of(url: GoUrl, value: &str, completed: bool, release: GoRelease) -> GoProxy {
+        let (speech, usual) = match url.scheme.as_str() {
+            "http" => (Speech::Http, 80),
+            "https" => (Speech::Https, 443),
+            "socks5" => (Speech::Socks5, 1080),
+            "socks5h" if release.knows_socks5h() => (Speech::Socks5, 1080),
+            // canonicalAddr knows no port for it, and the dialler takes none for 0.
+            _ => (Speech::Http, 0),
+        };
+        let port = match url.port() {
+            "" => Some(usual),
+            digits => digits.parse().ok(),
+        };
+        let host = String::from_utf8_lossy(url.hostname()).into_owned();
+        let after = value.find("://").map_or(0, |at| at + 3);
+        let behind = value.get(after..).and_then(|rest| {
+            let end = rest.find(['/', '?', '#'])?;
+            rest.get(end..)
+        });
+        GoProxy {
+            speech,
+            host,
+            port,
+            completed,
+            hides_host: behind.is_some_and(|behind| behind.contains('@')) || !url.opaque.is_empty(),
+            url,
+        }
+    }
+
+    /// What a user should know of the value: that go reads it in another way than its writer
+    /// meant. `None`: nothing. Holds no credentials.
+    pub fn remark(&self) -> Option<String> {
+        let known = ["http", "https", "socks5", "socks5h"];
+        if self.completed && known.contains(&self.host.as_str()) {
+            return Some(format!(
+                "go takes {:?} for the name of the proxy's host: a `/` is missing or too many",
+                self.host
+            ));
+        }
+        if self.host.is_empty() {
+            return Some("it names no host, so go asks this machine itself".to_owned());
+        }
+        if self.port.is_none() {
+            return Some("its port is no port: the highest is 65535".to_owned());
+        }
+        if !known.contains(&self.url.scheme.as_str()) {
+            return Some(format!(
+                "go does not know the scheme {:?} and speaks HTTP to it{}",
+                self.url.scheme,
+                if self.port == Some(0) {
+                    ", at port 0"
+                } else {
+                    ""
+                }
+            ));
+        }
+        if self.url.scheme == "socks5h" && self.speech == Speech::Http {
+            return Some("this go does not know socks5h and speaks HTTP to it".to_owned());
+        }
+        if self.hides_host {
+            return Some(
+                "an `@` stands behind its host: a `/`, `?` or `#` in a password is written %2F, %3F or %23"
+                    .to_owned(),
+            );
+        }
+        if is_short_address(&self.host) {
+            return Some(format!(
+                "go does not take {} for an address, but for a name",
+                self.host
+            ));
+        }
+        None
+    }
+}
+
+/// `host:port`, unless it may be a piece of a password.
+impl fmt::Display for GoProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.hides_host {
+            return f.write_str("of a value that cannot be shown");
+        }
+        let host = match self.host.contains(':') {
+            true => format!("[{}]", self.host),
+            false => self.host.clone(),
+        };
+        let usual = match self.url.scheme.as_str() {
+            "http" => 80,
+            "https" => 443,
+            _ => 0,
+        };
+        match self.port {
+            Some(port) if port == usual && usual > 0 => f.write_str(&host),
+            Some(port) => write!(f, "{host}:{port}"),
+            None => write!(f, "{host} at a port that is none"),
+        }
+    }
+}
+
+impl fmt::Debug for GoProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GoProxy({self})")
+    }
+}
+
+/// What NO_PROXY takes out.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Exceptions {
+    all: Vec<Exception>,
+    keeps_addresses_apart: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Exception {
+    Everything,
+    Net(IpNet),
+    Address {
+        ip: IpAddr,
+        port: Option<String>,
+    },
+    Domain {
+        suffix: String,
+        itself: bool,
+        port: Option<String>,
+    },
+}
+
+impl Exceptions {
+    /// `httpproxy.config.init`.
+    pub fn parse(value: &str, release: GoRelease) -> Exceptions {
+        let mut all = Vec::new();
+        for entry in value.split(',') {
+            let entry = entry.trim().to_lowercase();
+            if entry == "*" {
+                all = vec![Exception::Everything];
+                break;
+            }
+            if let Some(net) = cidr(&entry) {
+                all.push(Exception::Net(net));
+                continue;
+            }
+            let (host, port) = split_host_port(&entry);
+            // The brackets of "[::1]:80" are gone by now; those of "[::1]" are part of a name.
+            if let Ok(ip) = host.parse::<IpAddr>() {
+                let ip = ip.to_canonical();
+                all.push(Exception::Address { ip, port });
+                continue;
+            }
+            // "*.corp.test" is ".corp.test": what is below it, not the domain itself.
+            let host = match host.strip_prefix("*.") {
+                Some(_) => host.get(1..).unwrap_or_default(),
+                None => host,
+            };
+            if host.is_empty() {
+                continue;
+            }
+            let itself = !host.starts_with('.');
+            let dot = if itself { "." } else { "" };
+            all.push(Exception::Domain {
+                suffix: format!("{dot}{host}"),
+                itself,
+                port,
+            });
+        }
+        Exceptions {
+            all,
+            keeps_addresses_apart: release.keeps_addresses_apart(),
+        }
+    }
+
+    /// `httpproxy.config.useProxy`, the other way round: does a request to this host and port go
+    /// straight? `host` is a name in ASCII, or an address without brackets. Loopback always does.
+    pub fn takes_out(&self, host: &str, port: &str) -> bool {
+        if host == "localhost" {
+            return true;
+        }
+        let bare = match host.split_once('%') {
+            Some((bare, _)) if self.keeps_addresses_apart => bare,
+            Some(_) | None => host,
+        };
+        let ip = bare.parse::<IpAddr>().ok().map(|ip| ip.to_canonical());
+        if ip.is_some_and(|ip| ip.is_loopback()) {
+            return true;
+        }
+        let name = host.trim().to_lowercase();
+        self.all
+            .iter()
+            .any(|exception| exception.matches(&name, ip, port, self.keeps_addresses_apart))
+    }
+}
+
+impl Exception {
+    fn matches(&self, name: &str, ip: Option<IpAddr>, port: &str, apart: bool) -> bool {
+        let same_port = |wanted: &Option<String>| wanted.as_deref().is_none_or(|p| p == port);
+        match self {
+            Exception::Everything => true,
+            Exception::Net(net) => ip.is_some_and(|ip| net.contains(&ip)),
+            Exception::Address { ip: wanted, port } => ip == Some(*wanted) && same_port(port),
+            Exception::Domain {
+                suffix,
+                itself,
+                port,
+            } => {
+                if apart && ip.is_some() {
+                    return false;
+                }
+                let found = name.ends_with(suffix.as_str())
+                    || *itself && suffix.strip_prefix('.') == Some(name);
+                found && same_port(port)
+            }
+        }
+    }
+}
+
+/// `net.ParseCIDR`, an IPv4 network in IPv6's clothes as what it is.
+fn cidr(entry: &str) -> Option<IpNet> {
+    let net: IpNet = entry.parse().ok()?;
+    let IpNet::V6(six) = net else {
+        return Some(net);
+    };
+    match six.addr().to_ipv4_mapped() {
+        Some(ip) if six.prefix_len() >= 96 => {
+            IpNet::new(IpAddr::V4(ip), six.prefix_len() - 96).ok()
+        }
+        Some(_) | None => Some(net),
+    }
+}
+
+/// `net.SplitHostPort`, or the whole as a host where that fails. An empty port is any port.
+fn split_host_port(entry: &str) -> (&str, Option<String>) {
+    let whole = (entry, None);
+    let Some(colon) = entry.rfind(':') else {
+        return whole;
+    };
+    let (host, port) = (&entry[..colon], &entry[colon + 1..]);
+    let bracketed = host.strip_prefix('[').map(|rest| rest.strip_suffix(']'));
+    let host = match bracketed {
+        Some(Some(inner)) if !inner.contains(['[', ']']) => inner,
+        Some(_) => return whole,
+        None if host.contains([':', '[', ']']) => return whole,
+        None => host,
+    };
+    if port.contains(['[', ']']) {
+        return whole;
+    }
+    (host, Some(port.to_owned()).filter(|port| !port.is_empty()))
+}
+
+/// Is it what `inet_aton` takes for an IPv4 address (`127.1`, `0x7f.1`, `017700000001`), and go's
+/// resolver for a name?
+pub fn is_short_address(host: &str) -> bool {
+    if host.parse::<Ipv4Addr>().is_ok() {
+        return false;
+    }
+    let parts: Vec<&str> = host.split('.').collect();
+    parts.len() <= 4 && parts.iter().all(|part| is_number(part))
+}
+
+fn is_number(part: &str) -> bool {
+    let hex = part.strip_prefix("0x").or_else(|| part.strip_prefix("0X"));
+    match hex {
+        Some(digits) => digits.bytes().all(|b| b.is_ascii_hexdigit()),
+        None => !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(value: &str) -> String {
+        match GoProxy::parse(value, GoRelease::default()) {
+            Ok(proxy) => format!("{:?} {proxy}", proxy.speech),
+            Err(error) => format!("ignored: {error}"),
+        }
+    }
+
+    #[test]
+    fn a_value_is_completed_misread_or_passed_over_as_go_does() {
+        for (value, expected) in [
+            ("http://p.test:3128", "Http p.test:3128"),
+            ("p.test:3128", "Http p.test:3128"),
+            ("p.test", "Http p.test"),
+            ("HTTPS://p.test", "Https p.test"),
+            ("socks5://p.test", "Socks5 p.test:1080"),
+            ("socks4://p.test:9", "Http p.test:9"),
+            ("foo://p.test", "Http p.test:0"),
+            ("http:/p.test", "Http http"),
+            // Opaque: no host, so go asks this machine at port 80.
+            ("http:p.test:80", "Http of a value that"),
+            ("http:///p.test", "Http http"),
+            (" http://p.test", "ignored"),
+            ("http://p.test\r", "ignored"),
+            ("http://p.test:99999", "Http p.test at a port that is none"),
+            ("http://joe:p%ss@p.test", "ignored"),
+            // Completed to http://http://joe…: a host named http.
+            ("http://joe:p^s@p.test", "Http of a value that"),
+            ("http://joe:p@ss@p.test", "Http p.test"),
+            ("http://joe:p#ss@p.test", "Http of a value that"),
+            ("[::1]:80", "Http [::1]"),
+            (":::", "ignored"),
+            (":3128", "Http :3128"),
+        ] {
+            let said = read(value);
+            assert!(said.starts_with(expected), "{value:?}: {said}");
+        }
+    }
+
+    #[test]
+    fn no_message_holds_a_piece_of_a_password() {
+        for value in [
+            "http://joe:s3cret@p.test",
+            "http://joe:s3cret/x@p.test",
+            "http://joe:12345/s3cret@p.test",
+            "http://s3cret/x@p.test",
+            "http://joe:s3cret#x@p.test",
+            "http://joe:s3%cret@p.test",
+            "s3cret:x@p.test:80",
+            "joe:s3cret p@p.test",
+        ] {
+            let read = GoProxy::parse(value, GoRelease::default());
+            let mut said = format!("{read:?}");
+            if let Ok(proxy) = read {
+                said.push_str(&format!(
+                    "{proxy} {:?} {:?}",
+                    proxy.url.user,
+                    proxy.remark()
+                ));
+            }
+            assert!(
+                !said.contains("s3") && !said.contains("12345"),
+                "{value}: {said}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_go_reads_otherwise_is_said() {
+        for (value, word) in [
+            ("http:/p.test", "name of the proxy's host"),
+            ("foo://p.test", "at port 0"),
+            ("socks4://p.test:9", "speaks HTTP"),
+            ("http://p.test:99999", "65535"),
+            (":3128", "no host"),
+            ("http://127.1:3128", "for a name"),
+            ("http://joe/s3@p.test", "%2F"),
+        ] {
+            let remark = GoProxy::parse(value, GoRelease::default())
+                .unwrap()
+                .remark();
+            assert!(
+                remark.as_deref().is_some_and(|said| said.contains(word)),
+                "{value}: {remark:?}"
+            );
+        }
+        for value in [
+            "p.test:3128",
+            "https://p.test",
+            "socks5h://p.test",
+            "http://10.0.0.1:1",
+        ] {
+            let remark = GoProxy::parse(value, GoRelease::default())
+                .unwrap()
+                .remark();
+            assert_eq!(remark, None, "{value}");
+        }
+    }
+
+    #[test]
+    fn short_addresses_are_told_from_names_and_addresses() {
+        for short in ["127.1", "0x7f.1", "2130706433", "127.0.0.01", "0x7F000001"] {
+            assert!(is_short_address(short), "{short}");
+        }
+        for other in ["127.0.0.1", "a.test", "1.2.3.4.5", "127.1.test", "::1", ""] {
+            assert!(!is_short_address(other), "{other}");
+        }
+    }
+}

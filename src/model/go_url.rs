@@ -1,0 +1,444 @@
+//! A URL as Go's `net/url` reads it, which is not how browsers (WHATWG) and the crate `url` do:
+//! it refuses control characters and half escapes, keeps `..` and short IPv4 forms, and takes
+//! `http:/x` for a URL without a host.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+use super::go_release::{Brackets, Colons, GoRelease};
+
+/// A URL by Go's rules. Debug shows neither its user nor its password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct GoUrl {
+    /// In lower case; empty where there is none.
+    pub scheme: String,
+    /// What follows the scheme where that is not a `/`.
+    pub opaque: String,
+    /// What stands before the `@`, unescaped.
+    pub user: Option<GoUser>,
+    /// `host`, or `host:port`, unescaped. An IPv6 address has its brackets.
+    pub host: Vec<u8>,
+    /// Unescaped.
+    pub path: Vec<u8>,
+    /// As it was written, where escaping the path would give another text; else empty.
+    raw_path: String,
+    /// Without the `?`, as it was written.
+    pub query: String,
+    /// It ends with a `?` and nothing behind it.
+    force_query: bool,
+    /// There is a path, but no `//` before it.
+    omits_host: bool,
+}
+
+/// A user, and a password if there is one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct GoUser {
+    /// The name.
+    pub name: Vec<u8>,
+    /// The password; `None`: there is no `:`.
+    pub password: Option<Vec<u8>>,
+}
+
+/// Why `net/url` refuses a text. In go's words where those quote nothing that may be a secret: a
+/// password with a `/`, `#` or `%` in it makes the parser take a piece of it for a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum GoUrlError {
+    /// Below U+0020, or U+007F.
+    #[error("invalid control character in URL")]
+    Control,
+    /// Nothing.
+    #[error("empty url")]
+    Empty,
+    /// It begins with `:`.
+    #[error("missing protocol scheme")]
+    NoScheme,
+    /// `host:port` without a scheme.
+    #[error("first path segment in URL cannot contain colon")]
+    Colon,
+    /// Neither a scheme nor a `/` at its beginning.
+    #[error("invalid URI for request")]
+    NoRequest,
+    /// A character that may not stand before the `@`.
+    #[error("invalid userinfo: a character of it must be escaped with %")]
+    User,
+    /// `%` without two hexadecimal digits, or an escape that may not stand there.
+    #[error("invalid URL escape: a % that is meant as such is written %25")]
+    Escape,
+    /// `[` without `]`.
+    #[error("missing ']' in host")]
+    Bracket,
+    /// No IPv6 address between brackets.
+    #[error("invalid IP-literal")]
+    Literal,
+    /// A character that may not stand in a host.
+    #[error("invalid character {0:?} in host name")]
+    Host(char),
+    /// What follows the host's `:` is not a number.
+    #[error("invalid port after host")]
+    Port,
+}
+
+/// What a text is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Path,
+    User,
+    Host,
+    Zone,
+    Fragment,
+}
+
+impl GoUrl {
+    /// `url.Parse`.
+    ///
+    /// # Errors
+    /// What this release of Go refuses.
+    pub fn parse(text: &str, release: GoRelease) -> Result<GoUrl, GoUrlError> {
+        let (url, fragment) = text.split_once('#').unwrap_or((text, ""));
+        let url = parse(url, false, release)?;
+        unescape(fragment, Part::Fragment)?;
+        Ok(url)
+    }
+
+    /// `url.ParseRequestURI`: as it stands in an HTTP request, without a fragment.
+    ///
+    /// # Errors
+    /// What this release of Go refuses.
+    pub fn parse_request(text: &str, release: GoRelease) -> Result<GoUrl, GoUrlError> {
+        parse(text, true, release)
+    }
+
+    /// `URL.Hostname`: without port and brackets.
+    pub fn hostname(&self) -> &[u8] {
+        let host = self.split_port().0;
+        let inner = host.strip_prefix(b"[").and_then(|h| h.strip_suffix(b"]"));
+        inner.unwrap_or(host)
+    }
+
+    /// `URL.Port`: the digits, which may be none.
+    pub fn port(&self) -> &str {
+        let port = self.split_port().1;
+        std::str::from_utf8(port).unwrap_or_default()
+    }
+
+    fn split_port(&self) -> (&[u8], &[u8]) {
+        let colon = self.host.iter().rposition(|byte| *byte == b':');
+        let parts = colon.and_then(|at| self.host.split_at_checked(at));
+        match parts {
+            Some((host, port)) if is_optional_port(port) => (host, &port[1..]),
+            Some(_) | None => (&self.host, b""),
+        }
+    }
+
+    /// Nothing but a scheme and a path, and `//` between them.
+    pub fn is_path_only(&self) -> bool {
+        let beside = [&self.opaque, &self.query];
+        !self.omits_host
+            && !self.force_query
+            && self.user.is_none()
+            && self.host.is_empty()
+            && beside.iter().all(|part| part.is_empty())
+    }
+
+    /// `URL.String`.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        if !self.scheme.is_empty() {
+            out.push_str(&self.scheme);
+            out.push(':');
+        }
+        if self.opaque.is_empty() {
+            let has_host = !self.host.is_empty() || self.user.is_some();
+            if has_host || !(self.scheme.is_empty() || self.omits_host || self.path.is_empty()) {
+                out.push_str("//");
+            }
+            if let Some(user) = &self.user {
+                escape(&user.name, Part::User, &mut out);
+                if let Some(password) = &user.password {
+                    out.push(':');
+                    escape(password, Part::User, &mut out);
+                }
+                out.push('@');
+            }
+            escape(&self.host, Part::Host, &mut out);
+            let path = self.escaped_path();
+            if !path.is_empty() && !path.starts_with('/') && !self.host.is_empty() {
+                out.push('/');
+            }
+            let first = path.split('/').next().unwrap_or_default();
+            if out.is_empty() && first.contains(':') {
+                out.push_str("./");
+            }
+            out.push_str(&path);
+        } else {
+            out.push_str(&self.opaque);
+        }
+        if self.force_query || !self.query.is_empty() {
+            out.push('?');
+            out.push_str(&self.query);
+        }
+        out
+    }
+
+    /// `URL.EscapedPath`.
+    pub fn escaped_path(&self) -> String {
+        let is_encoded =
+            |byte: u8| b"!$&'()*+,;=:@[]%".contains(&byte) || !is_escaped(byte, Part::Path);
+        if !self.raw_path.is_empty() && self.raw_path.bytes().all(is_encoded) {
+            return self.raw_path.clone();
+        }
+        if self.path == b"*" {
+            return "*".to_owned();
+        }
+        let mut out = String::new();
+        escape(&self.path, Part::Path, &mut out);
+        out
+    }
+}
+
+impl fmt::Debug for GoUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GoUrl")
+            .field("scheme", &self.scheme)
+            .field("host", &String::from_utf8_lossy(&self.host))
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for GoUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GoUser(…)")
+    }
+}
+
+fn parse(text: &str, via_request: bool, release: GoRelease) -> Result<GoUrl, GoUrlError> {
+    if text.bytes().any(|byte| byte < b' ' || byte == 0x7f) {
+        return Err(GoUrlError::Control);
+    }
+    if text.is_empty() && via_request {
+        return Err(GoUrlError::Empty);
+    }
+    let mut url = GoUrl {
+        scheme: String::new(),
+        opaque: String::new(),
+        user: None,
+        host: Vec::new(),
+        path: Vec::new(),
+        raw_path: String::new(),
+        query: String::new(),
+        force_query: false,
+        omits_host: false,
+    };
+    if text == "*" {
+        url.path = b"*".to_vec();
+        return Ok(url);
+    }
+    let (scheme, mut rest) = split_scheme(text)?;
+    url.scheme = scheme.to_ascii_lowercase();
+    match rest.split_once('?') {
+        Some((before, "")) => {
+            url.force_query = true;
+            rest = before;
+        }
+        Some((before, query)) => {
+            query.clone_into(&mut url.query);
+            rest = before;
+        }
+        None => {}
+    }
+    if !rest.starts_with('/') {
+        if !url.scheme.is_empty() {
+            rest.clone_into(&mut url.opaque);
+            return Ok(url);
+        }
+        if via_request {
+            return Err(GoUrlError::NoRequest);
+        }
+        if rest
+            .split('/')
+            .next()
+            .is_some_and(|first| first.contains(':'))
+        {
+            return Err(GoUrlError::Colon);
+        }
+    }
+    let may_have_host = !url.scheme.is_empty() || (!via_request && !rest.starts_with("///"));
+    match rest.strip_prefix("//").filter(|_| may_have_host) {
+        Some(after) => {
+            let (authority, path) = after.split_at(after.find('/').unwrap_or(after.len()));
+            (url.user, url.host) = parse_authority(&url.scheme, authority, release)?;
+            rest = path;
+        }
+        None => url.omits_host = !url.scheme.is_empty(),
+    }
+    url.path = unescape(rest, Part::Path)?;
+    let mut escaped = String::new();
+    escape(&url.path, Part::Path, &mut escaped);
+    if escaped != rest {
+        rest.clone_into(&mut url.raw_path);
+    }
+    Ok(url)
+}
+
+/// `getScheme`.
+fn split_scheme(text: &str) -> Result<(&str, &str), GoUrlError> {
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' => {}
+            b'0'..=b'9' | b'+' | b'-' | b'.' if at > 0 => {}
+            b':' if at == 0 => return Err(GoUrlError::NoScheme),
+            b':' => return Ok((&text[..at], &text[at + 1..])),
+            _ => return Ok(("", text)),
+        }
+    }
+    Ok(("", text))
+}
+
+fn parse_authority(
+    scheme: &str,
+    authority: &str,
+    release: GoRelease,
+) -> Result<(Option<GoUser>, Vec<u8>), GoUrlError> {
+    let Some((userinfo, host)) = authority.rsplit_once('@') else {
+        return Ok((None, parse_host(scheme, authority, release)?));
+    };
+    let host = parse_host(scheme, host, release)?;
+    let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(&byte);
+    if !userinfo.bytes().all(is_valid) {
+        return Err(GoUrlError::User);
+    }
+    let (name, password) = match userinfo.split_once(':') {
+        Some((name, password)) => (name, Some(unescape(password, Part::User)?)),
+        None => (userinfo, None),
+    };
+    let name = unescape(name, Part::User)?;
+    Ok((Some(GoUser { name, password }), host))
+}
+
+fn parse_host(scheme: &str, host: &str, release: GoRelease) -> Result<Vec<u8>, GoUrlError> {
+    let brackets = release.brackets();
+    let open = match (brackets, host.rfind('[')) {
+        (Brackets::Unchecked, _) => host.starts_with('[').then_some(0),
+        (Brackets::First, Some(at)) if at > 0 => return Err(GoUrlError::Literal),
+        (Brackets::Checked | Brackets::First, at) => at,
+    };
+    let Some(open) = open else {
+        if let Some(first) = host.find(':') {
+            let last = host.rfind(':').unwrap_or(first);
+            let takes_first = match release.colons() {
+                Colons::Any => false,
+                Colons::One => !matches!(scheme, "postgres" | "postgresql"),
+                Colons::OneInHttp => matches!(scheme, "http" | "https"),
+            };
+            let at = if takes_first { first } else { last };
+            if !is_optional_port(&host.as_bytes()[at..]) {
+                return Err(GoUrlError::Port);
+            }
+        }
+        return unescape(host, Part::Host);
+    };
+    let close = host.rfind(']').ok_or(GoUrlError::Bracket)?;
+    let port = &host[close + 1..];
+    if !is_optional_port(port.as_bytes()) {
+        return Err(GoUrlError::Port);
+    }
+    let inside = host.get(open + 1..close).ok_or(GoUrlError::Bracket)?;
+    let (address, zone) = inside.split_at(inside.find("%25").unwrap_or(inside.len()));
+    let mut name = unescape(address, Part::Host)?;
+    name.extend(unescape(zone, Part::Zone)?);
+    if brackets != Brackets::Unchecked && !is_ipv6(&name) {
+        return Err(GoUrlError::Literal);
+    }
+    let port = unescape(port, Part::Host)?;
+    Ok([b"[".as_slice(), &name, b"]", &port].concat())
+}
+
+/// `netip.ParseAddr`, of IPv6 only: with a zone, if one follows.
+fn is_ipv6(text: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(text) else {
+        // A zone may hold any byte.
+        let end = text.iter().position(|byte| *byte == b'%');
+        return end.is_some_and(|end| is_ipv6(&text[..end]));
+    };
+    match text.split_once('%') {
+        Some((_, "")) => false,
+        Some((address, _)) => address.parse::<Ipv6Addr>().is_ok(),
+        None => text.parse::<Ipv6Addr>().is_ok(),
+    }
+}
+
+/// `validOptionalPort`: nothing, or `:` and digits, which may be none.
+fn is_optional_port(port: &[u8]) -> bool {
+    match port.split_first() {
+        Some((b':', digits)) => digits.iter().all(u8::is_ascii_digit),
+        Some(_) => false,
+        None => true,
+    }
+}
+
+/// `unescape`.
+fn unescape(text: &str, part: Part) -> Result<Vec<u8>, GoUrlError> {
+    let in_host = matches!(part, Part::Host | Part::Zone);
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    loop {
+        match rest {
+            [] => return Ok(out),
+            [b'%', high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                let byte = unhex(*high) << 4 | unhex(*low);
+                let refused = match part {
+                    // Only what is not ASCII may be escaped in a host.
+                    Part::Host => byte < 0x80 && byte != b'%',
+                    // Windows puts blanks there.
+                    Part::Zone => !matches!(byte, b'%' | b' ') && is_escaped(byte, Part::Host),
+                    Part::Path | Part::User | Part::Fragment => false,
+                };
+                if refused {
+                    return Err(GoUrlError::Escape);
+                }
+                out.push(byte);
+                rest = tail;
+            }
+            [b'%', ..] => return Err(GoUrlError::Escape),
+            [byte, tail @ ..] => {
+                if in_host && *byte < 0x80 && is_escaped(*byte, part) {
+                    return Err(GoUrlError::Host(char::from(*byte)));
+                }
+                out.push(*byte);
+                rest = tail;
+            }
+        }
+    }
+}
+
+fn unhex(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        b'A'..=b'F' => digit - b'A' + 10,
+        _ => 0,
+    }
+}
+
+fn escape(bytes: &[u8], part: Part, out: &mut String) {
+    for byte in bytes {
+        match is_escaped(*byte, part) {
+            true => out.push_str(&format!("%{byte:02X}")),
+            false => out.push(char::from(*byte)),
+        }
+    }
+}
+
+/// `shouldEscape`.
+fn is_escaped(byte: u8, part: Part) -> bool {
+    if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+        return false;
+    }
+    let bare: &[u8] = match part {
+        Part::Host | Part::Zone => b"!$&'()*+,;=:[]<>\"",
+        Part::Path => b"$&+,/:;=@",
+        Part::User => b"$&+,;=",
+        Part::Fragment => b"$&+,/:;=?@!()*",
+    };
+    !bare.contains(&byte)
+}

@@ -1,0 +1,229 @@
+//! What a command of GOAUTH prints: `cmd/go/internal/auth/{userauth,gitauth}.go`. Pure.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hyper::header::{HeaderName, HeaderValue};
+
+use crate::model::{GoRelease, GoUrl};
+
+/// More blocks or headers than any command has to say.
+const MOST: usize = 256;
+
+/// The headers of one prefix. There is no way to print them.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(super) struct Headers(pub(super) Vec<(HeaderName, HeaderValue)>);
+
+/// Headers by prefix: `host[:port][/path]`.
+pub(super) type Handed = BTreeMap<String, Headers>;
+
+impl Headers {
+    /// A user's name and password.
+    pub(super) fn basic(user: &[u8], password: &[u8]) -> Option<Headers> {
+        let pair = [user, b":", password].concat();
+        let value = format!("Basic {}", STANDARD.encode(pair));
+        let mut headers = Headers::default();
+        headers.add("Authorization", &value).then_some(headers)
+    }
+
+    /// `false`: it is none.
+    fn add(&mut self, name: &str, value: &str) -> bool {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let (Ok(name), Ok(mut value)) = (name, HeaderValue::from_bytes(value.as_bytes())) else {
+            return false;
+        };
+        value.set_sensitive(true);
+        self.0.push((name, value));
+        true
+    }
+
+    /// The headers, without those that `net/http` sets by itself whatever stands there
+    /// (`reqWriteExcludeHeader`).
+    pub(super) fn sent(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        const OWN: [&str; 7] = [
+            "host",
+            "user-agent",
+            "content-length",
+            "transfer-encoding",
+            "trailer",
+            "connection",
+            "accept-encoding",
+        ];
+        let all = self.0.iter().map(|(name, value)| (name, value));
+        all.filter(|(name, _)| !OWN.contains(&name.as_str()))
+    }
+}
+
+/// `parseUserAuth`: blocks of URLs, an empty line, headers, an empty line. `None`: it is not of
+/// that form, and nothing of it counts.
+pub(super) fn parse(output: &str, release: GoRelease) -> Option<Handed> {
+    let mut handed = Handed::new();
+    let mut rest = output;
+    let mut budget = MOST;
+    while !rest.is_empty() {
+        let mut line = || {
+            budget = budget.checked_sub(1)?;
+            let (line, after) = rest.split_once('\n')?;
+            rest = after;
+            Some(line)
+        };
+        let mut prefixes = Vec::new();
+        loop {
+            match line()? {
+                "" => break,
+                url => prefixes.push(GoUrl::parse_request(url, release).ok()?.text()),
+            }
+        }
+        let mut headers = Headers::default();
+        loop {
+            let text = line()?;
+            if text.is_empty() {
+                break;
+            }
+            let (name, value) = text.split_once(": ")?;
+            if !headers.add(name, value.trim()) {
+                return None;
+            }
+        }
+        for prefix in prefixes {
+            let bare = prefix.strip_prefix("https://").unwrap_or(&prefix);
+            handed.insert(bare.to_owned(), headers.clone());
+        }
+    }
+    Some(handed)
+}
+
+/// `parseGitAuth`, and that git's answer is for the URL that it was asked for.
+pub(super) fn parse_git(output: &str, url: &str, release: GoRelease) -> Option<(String, Headers)> {
+    let (mut protocol, mut host, mut path) = (String::new(), String::new(), String::new());
+    let (mut user, mut password) = ("", "");
+    let mut whole = None;
+    for line in output.split('\n') {
+        let Some((key, value)) = line.trim().split_once('=') else {
+            continue;
+        };
+        match key {
+            "protocol" => value.clone_into(&mut protocol),
+            "host" => value.clone_into(&mut host),
+            "path" => value.clone_into(&mut path),
+            "username" => user = value,
+            "password" => password = value,
+            "url" => {
+                if let Ok(read) = GoUrl::parse_request(value, release) {
+                    whole = Some(read.text());
+                }
+            }
+            _ => {}
+        }
+    }
+    let prefix = match whole {
+        Some(whole) => whole,
+        None if protocol.is_empty() && host.is_empty() => return None,
+        None => {
+            let slash = if path.is_empty() || path.starts_with('/') {
+                ""
+            } else {
+                "/"
+            };
+            format!("{protocol}://{host}{slash}{path}")
+        }
+    };
+    if prefix.is_empty() || !url.starts_with(&prefix) {
+        return None;
+    }
+    Some((
+        prefix,
+        Headers::basic(user.as_bytes(), password.as_bytes())?,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(output: &str) -> Option<Vec<(String, Vec<String>)>> {
+        let handed = parse(output, GoRelease::default())?;
+        let shown = |headers: &Headers| {
+            let all = headers.0.iter();
+            all.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or("?")))
+                .collect()
+        };
+        Some(
+            handed
+                .iter()
+                .map(|(prefix, headers)| (prefix.clone(), shown(headers)))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn blocks_are_read_as_go_reads_them() {
+        // auth/userauth_test.go
+        let one = |prefix: &str, headers: &[&str]| {
+            let headers = headers.iter().map(|header| (*header).to_owned()).collect();
+            Some(vec![(prefix.to_owned(), headers)])
+        };
+        assert_eq!(
+            read("https://example.com\n\nAuthorization: Basic YWJj\n\n"),
+            one("example.com", &["authorization: Basic YWJj"])
+        );
+        assert_eq!(
+            read("https://h.test:8443/a b/\n\nX-Token:  one \nX-Token: two\n\n"),
+            one("h.test:8443/a%20b/", &["x-token: one", "x-token: two"])
+        );
+        assert_eq!(read("https://h.test\n\n\n"), one("h.test", &[]));
+        assert_eq!(read(""), Some(Vec::new()));
+        let two = "https://a.test\nhttps://b.test\n\nA: 1\n\nhttps://c.test\n\nB: 2\n\n";
+        assert_eq!(read(two).unwrap().len(), 3);
+        for broken in [
+            "https://h.test",
+            "https://h.test\n",
+            "https://h.test\n\n",
+            "https://h.test\n\nAuthorization: x\n",
+            "https://h.test\n\nAuthorization: x",
+            "https://h.test\n\nAuthorization\n\n",
+            "https://h.test\n\nA b: x\n\n",
+            "https://h.test\n\nAuthorization: a\u{1}b\n\n",
+            "h.test\n\nA: b\n\n",
+            "https://h.test\r\n\r\nA: b\r\n\r\n",
+            "https://a.test\n\nA: 1\n\nrubbish",
+        ] {
+            assert_eq!(read(broken), None, "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn gits_answer_counts_for_the_url_that_was_asked() {
+        let git = |output: &str| {
+            let url = "https://h.test/mod/x";
+            parse_git(output, url, GoRelease::default()).map(|(prefix, _)| prefix)
+        };
+        let good = "protocol=https\nhost=h.test\nusername=bob\npassword=s3cret\n";
+        assert_eq!(git(good).as_deref(), Some("https://h.test"));
+        assert_eq!(
+            git(&format!("{good}path=mod\n")).as_deref(),
+            Some("https://h.test/mod")
+        );
+        assert_eq!(
+            git(&format!("{good}url=https://h.test/mod\n")).as_deref(),
+            Some("https://h.test/mod")
+        );
+        assert_eq!(
+            git(&format!("{good}url=invalid\n")).as_deref(),
+            Some("https://h.test")
+        );
+        for other in ["", "protocol:https\n", "protocol=https\nhost=other.test\n"] {
+            assert_eq!(git(other), None, "{other:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_output_makes_it_panic(text in "(https://a|\n|: |A|=|host|\r|\u{0}|é){0,24}") {
+            let _ = (parse(&text, GoRelease::default()), parse_git(&text, "https://a", GoRelease::default()));
+        }
+    }
+}
