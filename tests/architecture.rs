@@ -142,8 +142,8 @@ fn a_planted_violation_is_named_with_file_and_line() {
         ),
         (
             "src/agent/mod.rs",
-            "fn f() { reqwest::get(u) }",
-            "`reqwest` is named in src/probe/ only",
+            "fn f() { hyper::get(u) }",
+            "`hyper` is named in src/probe/ only",
         ),
         (
             "src/probe/round.rs",

@@ -9,8 +9,8 @@
 #[path = "support/probe_server.rs"]
 mod server;
 
-use goroam::model::{Observation, Phase, Proof, Target, TargetKind, Verdict};
-use goroam::probe::Prober;
+use goroam::model::{GoRelease, Observation, Phase, Proof, Target, TargetKind, Verdict};
+use goroam::probe::{Manner, Prober};
 use server::*;
 
 async fn probe(target: &Target) -> Observation {
@@ -42,11 +42,15 @@ async fn a_right_proxy_is_up_over_one_connection() {
             .iter()
             .all(|one| one.connection == requests[0].connection)
     );
-    assert!(
-        requests[0]
-            .header("user-agent")
-            .unwrap()
-            .starts_with("Go-http-client/1.1 ")
+    let head: Vec<&str> = requests[0].head.trim_end().lines().skip(1).collect();
+    assert_eq!(
+        head,
+        [
+            format!("Host: 127.0.0.1:{}", server.port).as_str(),
+            "User-Agent: GoCommand/1 (+https://go.dev/cmd/go)",
+            "Accept-Encoding: gzip",
+        ],
+        "as go sends it, and nothing of goroam"
     );
     assert_eq!(
         requests[0].header("host").unwrap(),
@@ -55,6 +59,114 @@ async fn a_right_proxy_is_up_over_one_connection() {
     assert!(seen.phases.dns.is_none() && seen.phases.tls.is_none());
     assert!(seen.phases.connect.is_some() && seen.phases.first_byte.is_some());
     assert_eq!(seen.tries, 1);
+}
+
+#[tokio::test]
+async fn a_probe_calls_itself_what_the_go_at_hand_does() {
+    for (release, name) in [
+        (GoRelease::new(1, 26, 4), "Go-http-client/1.1"),
+        (
+            GoRelease::new(1, 27, 0),
+            "GoCommand/1 (+https://go.dev/cmd/go)",
+        ),
+    ] {
+        let server = Server::http(good_proxy).await;
+        let dir = tempfile::tempdir().unwrap();
+        let manner = Manner {
+            release,
+            ..Manner::default()
+        };
+        let prober = Prober::like(&environment(dir.path(), &[]), &manner);
+        prober.probe(&goproxy(server.url("http"))).await;
+        assert_eq!(server.seen()[0].header("user-agent"), Some(name));
+    }
+}
+
+#[tokio::test]
+async fn over_https_a_refusal_by_name_is_asked_again_as_go_does() {
+    let ca = Authority::new("corp");
+    let server = Server::https(&ca.identity(&["127.0.0.1"]), |request| {
+        match request.header("user-agent") {
+            Some("Go-http-client/1.1") => good_proxy(request),
+            _ => status("403 Forbidden"),
+        }
+    })
+    .await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut target = goproxy(server.url("https"));
+    target.ca = vec![ca.write(dir.path())];
+    let seen = probe(&target).await;
+    assert_eq!(seen.verdict, Verdict::Up, "{}", seen.reason);
+}
+
+/// gzip's own header and trailer around one stored block (RFC 1951, 3.2.4).
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(text.len()).unwrap();
+    let mut crc = !0_u32;
+    for byte in text {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
+        }
+    }
+    [
+        &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1][..],
+        &length.to_le_bytes(),
+        &(!length).to_le_bytes(),
+        text,
+        &(!crc).to_le_bytes(),
+        &u32::from(length).to_le_bytes(),
+    ]
+    .concat()
+}
+
+/// The same answer, its body replaced.
+fn with_body(reply: Reply, change: impl Fn(&[u8]) -> Vec<u8>) -> Reply {
+    let Reply::Bytes(bytes) = reply else {
+        return reply;
+    };
+    let at = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+    let body = change(&bytes[at.unwrap() + 4..]);
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Encoding: GZIP\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    Reply::Bytes([head.into_bytes(), body].concat())
+}
+
+#[tokio::test]
+async fn a_proxy_that_packs_every_answer_is_up_and_a_packed_lie_is_wrong() {
+    let server = Server::http(|request| with_body(good_proxy(request), gzip)).await;
+    let seen = probe(&goproxy(server.url("http"))).await;
+    assert_eq!(seen.verdict, Verdict::Up, "{}", seen.reason);
+
+    for (change, reason) in [
+        (
+            (|body: &[u8]| body.to_vec()) as fn(&[u8]) -> Vec<u8>,
+            "says gzip, but its answer is not",
+        ),
+        (
+            |body| [&gzip(body)[..], b"more"].concat(),
+            "says gzip, but its answer is not",
+        ),
+        (
+            |body| {
+                let mut packed = gzip(body);
+                packed.pop();
+                packed
+            },
+            "closed the connection within its answer",
+        ),
+        (
+            |_| gzip(b"<html>"),
+            "200, but HTML where version info was asked",
+        ),
+    ] {
+        let server = Server::http(move |request| with_body(good_proxy(request), change)).await;
+        let seen = probe(&goproxy(server.url("http"))).await;
+        assert!(!seen.is_up());
+        assert!(seen.reason.contains(reason), "{}", seen.reason);
+    }
 }
 
 #[tokio::test]

@@ -199,6 +199,36 @@ async fn an_endless_body_is_cut_at_its_bound() {
 }
 
 #[tokio::test]
+async fn interim_answers_lines_and_trailers_without_end_are_cut_at_their_bound() {
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (head, again) in [
+        ("", "HTTP/1.1 100 Continue\r\n\r\n"),
+        ("", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"),
+        ("HTTP/1.1 200 OK\r\n", "X: y\r\n"),
+        ("HTTP/1.1 200 OK\r\nX: ", "y"),
+        ("", "\r\n"),
+        (chunked, "1;x=y\r\n{\r\n"),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+            "X: y\r\n",
+        ),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "0"),
+    ] {
+        let bytes = format!("{head}{}", again.repeat((8 << 20) / again.len())).into_bytes();
+        let server = Server::http(move |_| Reply::Bytes(bytes.clone())).await;
+        let mut target = goproxy(server.url("http"));
+        target.limits.first_byte = Duration::from_secs(60);
+        target.limits.total = Duration::from_secs(60);
+        target.limits.retries = 0;
+        let start = Instant::now();
+        let seen = probe(&target).await;
+        assert!(!seen.is_up(), "{again:?}: {}", seen.reason);
+        // A limit in time would have taken a minute.
+        assert!(start.elapsed() < Duration::from_secs(30), "{again:?}");
+    }
+}
+
+#[tokio::test]
 async fn dropping_a_probe_hangs_up_at_once() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = goproxy(format!("http://{}", listener.local_addr().unwrap()));

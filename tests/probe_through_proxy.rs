@@ -51,6 +51,7 @@ async fn a_connect_proxy_is_gone_through_and_tls_is_still_the_servers() {
     let proxy = connect_proxy(server.port, None).await;
     let at = format!("127.0.0.1:{}", proxy.port);
     let seen = probe(&ca, &[("HTTPS_PROXY", &at)], https()).await;
+    assert_eq!(proxy.seen().len(), 1, "one tunnel for both requests");
     assert_eq!(
         (seen.verdict, seen.proof),
         (Verdict::Up, Proof::Tls),
@@ -185,29 +186,26 @@ async fn socks_proxy(port: u16) -> (u16, tokio::task::JoinHandle<Vec<u8>>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap().port();
     let task = tokio::spawn(async move {
-        let mut name = Vec::new();
-        // One for each request: nothing is kept open behind a proxy.
-        for _ in 0..3 {
-            let (mut near, _) = listener.accept().await.unwrap();
-            let mut hello = [0; 2];
-            near.read_exact(&mut hello).await.unwrap();
-            let mut methods = vec![0; usize::from(hello[1])];
-            near.read_exact(&mut methods).await.unwrap();
-            near.write_all(&[5, 0]).await.unwrap();
-            let mut head = [0; 5];
-            near.read_exact(&mut head).await.unwrap();
-            assert_eq!(&head[..4], [5, 1, 0, 3], "a name is sent, not an address");
-            name = vec![0; usize::from(head[4])];
-            near.read_exact(&mut name).await.unwrap();
-            near.read_u16().await.unwrap();
-            near.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])
-                .await
-                .unwrap();
-            let mut far = tokio::net::TcpStream::connect(("127.0.0.1", port))
-                .await
-                .unwrap();
-            let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
-        }
+        // One for all requests.
+        let (mut near, _) = listener.accept().await.unwrap();
+        let mut hello = [0; 2];
+        near.read_exact(&mut hello).await.unwrap();
+        let mut methods = vec![0; usize::from(hello[1])];
+        near.read_exact(&mut methods).await.unwrap();
+        near.write_all(&[5, 0]).await.unwrap();
+        let mut head = [0; 5];
+        near.read_exact(&mut head).await.unwrap();
+        assert_eq!(&head[..4], [5, 1, 0, 3], "a name is sent, not an address");
+        let mut name = vec![0; usize::from(head[4])];
+        near.read_exact(&mut name).await.unwrap();
+        near.read_u16().await.unwrap();
+        near.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])
+            .await
+            .unwrap();
+        let mut far = tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .unwrap();
+        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
         name
     });
     (at, task)

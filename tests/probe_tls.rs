@@ -48,7 +48,7 @@ async fn a_trusted_chain_is_proof_of_the_name() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_proves_nothing_is_a_portal_and_an_old_one_is_wrong() {
+async fn each_fault_of_a_certificate_has_its_words_and_only_another_servers_is_a_portal() {
     let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
     for (identity, verdict, reason) in [
         (
@@ -58,13 +58,20 @@ async fn a_certificate_that_proves_nothing_is_a_portal_and_an_old_one_is_wrong()
         ),
         (
             theirs.identity(&HERE),
-            Verdict::Portal,
+            Verdict::Wrong,
             "signed by nobody who is trusted here",
         ),
         (
             self_signed(&HERE),
-            Verdict::Portal,
+            Verdict::Wrong,
             "signed by nobody who is trusted here",
+        ),
+        (ours.identity(&[]), Verdict::Wrong, "names no host"),
+        (ours.client(&HERE), Verdict::Wrong, "is not for servers"),
+        (
+            ours.authority(&HERE),
+            Verdict::Wrong,
+            "goroam's TLS does not: it is a certificate of an authority (CA:TRUE)",
         ),
         (ours.expired(&HERE), Verdict::Wrong, "ended on 2020-02-01"),
     ] {
@@ -79,6 +86,63 @@ async fn a_certificate_that_proves_nothing_is_a_portal_and_an_old_one_is_wrong()
         assert!(seen.reason.contains(reason), "{}", seen.reason);
         assert!(seen.definite);
         assert_eq!(server.seen().len(), 0, "nothing is asked of a stranger");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_a_root_itself_is_taken_as_go_takes_it() {
+    use rcgen::ExtendedKeyUsagePurpose::{ClientAuth, ServerAuth};
+    for ((identity, pem), reason) in [
+        (own_authority(&HERE, &[]), ""),
+        (own_authority(&HERE, &[ClientAuth, ServerAuth]), ""),
+        (own_authority(&HERE, &[ClientAuth]), "is not for servers"),
+        (own_authority(&["else.test"], &[]), "is for else.test"),
+        (own_authority_of_old(&HERE), "ended on 2020-02-01"),
+    ] {
+        let server = Server::https(&identity, good_proxy).await;
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("own.pem");
+        std::fs::write(&file, pem).unwrap();
+        let by_file = [("SSL_CERT_FILE", file.to_str().unwrap())];
+        let target = goproxy(server.url("https"));
+        let named = Target {
+            ca: vec![file.clone()],
+            ..target.clone()
+        };
+        for (vars, target) in [(&by_file[..], &target), (&[], &named)] {
+            let seen = probe_with(dir.path(), vars, target).await;
+            if reason.is_empty() {
+                let proven = (seen.verdict, seen.proof);
+                assert_eq!(proven, (Verdict::Up, Proof::Tls), "{}", seen.reason);
+            } else {
+                assert!(
+                    !seen.is_up() && seen.reason.contains(reason),
+                    "{}",
+                    seen.reason
+                );
+            }
+        }
+        // It is that certificate and no other of its name.
+        let (other, _) = own_authority(&HERE, &[]);
+        let server = Server::https(&other, good_proxy).await;
+        let target = goproxy(server.url("https"));
+        let seen = probe_with(dir.path(), &by_file, &target).await;
+        assert_eq!(seen.verdict, Verdict::Wrong, "{}", seen.reason);
+    }
+}
+
+#[tokio::test]
+async fn a_pin_holds_however_the_host_is_written() {
+    let ca = Authority::new("corp");
+    let identity = ca.identity(&HERE);
+    let server = Server::https(&identity, good_proxy).await;
+    for host in ["127.0.0.1", "[::ffff:127.0.0.1]", "LOCALHOST"] {
+        for (pin, up) in [(identity.pin.clone(), true), (Pin([7; 32]), false)] {
+            let mut target = goproxy(format!("https://{host}:{}", server.port));
+            target.pins = vec![pin];
+            let seen = probe_trusting(&ca, target).await;
+            assert_eq!(seen.is_up(), up, "{host}: {}", seen.reason);
+        }
     }
 }
 
@@ -115,7 +179,7 @@ async fn only_the_pinned_key_will_do_and_the_chain_must_hold_as_well() {
     let seen = probe_trusting(&stranger, pinned(vec![identity.pin.clone()])).await;
     assert_eq!(
         seen.verdict,
-        Verdict::Portal,
+        Verdict::Wrong,
         "a pin does not replace the chain"
     );
 

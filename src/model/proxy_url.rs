@@ -14,10 +14,12 @@ pub(super) fn parse(text: &str) -> Result<HopKind, String> {
         url = format!("https://{text}");
     }
     let shown = mask(&url);
-    let parsed = GoUrl::parse(&url, GoRelease::default()).map_err(|error| match error {
+    let parsed = GoUrl::parse(&url, GoRelease::default()).map_err(|error| {
         // What is shown could still break the line.
-        GoUrlError::Control => error.to_string(),
-        _ => format!("{error} in proxy URL: {shown}"),
+        match error == GoUrlError::Control {
+            true => error.to_string(),
+            false => format!("{error} in proxy URL: {shown}"),
+        }
     })?;
     let has_fragment = url
         .split_once('#')

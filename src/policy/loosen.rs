@@ -2,7 +2,6 @@
 //! Decided from the policy alone, whatever the network says.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use super::chains::chains;
 use super::expand::{expand, references};
@@ -15,7 +14,7 @@ use super::places::{Places, ProfilePlace};
 use super::profile::{Condition, EnvValue, Policy, Profile};
 use super::proof::is_proven;
 use super::variables::{is_path_like, stand_in};
-use crate::model::{HopKind, Patterns, Target};
+use crate::model::{HopKind, Host, Patterns, Target};
 
 /// One way in which a profile weakens verification.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,11 +66,7 @@ pub(super) fn is_plain_http(url: &str) -> bool {
         Some(v6) => v6.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
     };
-    match name.parse::<IpAddr>() {
-        Ok(address) => !address.to_canonical().is_loopback(),
-        // RFC 6761 section 6.3: `localhost` is this machine, and go's resolver holds to it.
-        Err(_) => !name.trim_end_matches('.').eq_ignore_ascii_case("localhost"),
-    }
+    !Host::parse(name).is_some_and(|host| host.is_this_machine())
 }
 
 fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loosening> {

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use url::Url;
 
 use super::failure::{Failure, shown};
 use super::hints::Hints;
-use crate::model::Phase;
+use super::unpack::Gunzip;
+use crate::model::{Host, Phase};
 
 /// A refusal says why near its beginning.
 const MOST_SEARCHED: usize = 4096;
@@ -42,6 +43,8 @@ pub(super) struct Answer {
     says_html: bool,
     /// Who wrote it.
     pub(super) hints: Hints,
+    /// Unpacks the body, where it comes packed.
+    gunzip: Option<Gunzip>,
 }
 
 impl Answer {
@@ -51,6 +54,8 @@ impl Answer {
             kind.get(..9)
                 .is_some_and(|kind| kind.eq_ignore_ascii_case("text/html"))
         });
+        let is_packed =
+            text(CONTENT_ENCODING).is_some_and(|coding| coding.eq_ignore_ascii_case("gzip"));
         let location = text(LOCATION).and_then(|to| url.join(to).ok());
         Answer {
             url,
@@ -66,6 +71,7 @@ impl Answer {
             },
             says_html,
             hints: Hints::of(headers),
+            gunzip: is_packed.then(Gunzip::new),
         }
     }
 
@@ -83,14 +89,38 @@ impl Answer {
         matches!(want, Want::Body(_)) && !self.cut && !self.status.is_redirection()
     }
 
-    pub(super) fn push(&mut self, data: &[u8], want: Want) {
-        let room = match want {
+    /// Takes a part of the body from `peer`.
+    pub(super) fn push(&mut self, data: &[u8], want: Want, peer: &str) -> Result<(), Failure> {
+        let most = match want {
             Want::Head => 0,
-            Want::Body(most) => most.saturating_sub(self.body.len()),
+            Want::Body(most) => most,
         };
-        self.cut = data.len() > room;
-        self.body
-            .extend_from_slice(data.get(..room).unwrap_or(data));
+        match &mut self.gunzip {
+            Some(gunzip) => gunzip
+                .push(data, &mut self.body, most.saturating_add(1))
+                .map_err(|_| {
+                    let reason = format!("{peer} says gzip, but its answer is not");
+                    Failure::wrong(Phase::Body, reason)
+                })?,
+            None => {
+                let room = most.saturating_add(1).saturating_sub(self.body.len());
+                let data = data.get(..room).unwrap_or(data);
+                self.body.extend_from_slice(data);
+            }
+        }
+        self.cut = self.body.len() > most;
+        self.body.truncate(most);
+        Ok(())
+    }
+
+    /// The body has come to its end.
+    pub(super) fn end(&self, peer: &str) -> Result<(), Failure> {
+        let is_whole = |gunzip: &Gunzip| gunzip.is_whole();
+        if self.gunzip.as_ref().is_none_or(is_whole) {
+            return Ok(());
+        }
+        let reason = format!("{peer} closed the connection within its answer");
+        Err(Failure::down(Phase::Body, reason))
     }
 
     /// As if there were nothing more of it than was read.
@@ -171,11 +201,11 @@ pub(super) fn finish(answer: Answer) -> Result<Answer, Failure> {
 
 /// Are they one site: the same host, or names under one domain?
 pub(super) fn same_site(one: &Url, other: &Url) -> bool {
-    let (Some(one), Some(other)) = (one.host(), other.host()) else {
+    let (Some(one), Some(other)) = (Host::of(one), Host::of(other)) else {
         return false;
     };
     match (&one, &other) {
-        (url::Host::Domain(a), url::Host::Domain(b)) => a == b || domain(a) == domain(b),
+        (Host::Name(a), Host::Name(b)) => a == b || domain(a) == domain(b),
         _ => one == other,
     }
 }
@@ -183,7 +213,6 @@ pub(super) fn same_site(one: &Url, other: &Url) -> bool {
 /// The last two labels. Too wide for `co.uk` and the like, which here only means that a
 /// redirect is taken for a server's own more often than it should.
 fn domain(name: &str) -> &str {
-    let name = name.trim_end_matches('.');
     match name.rmatch_indices('.').nth(1) {
         Some((dot, _)) => name.get(dot + 1..).unwrap_or(name),
         None => name,
@@ -199,7 +228,7 @@ mod tests {
         headers.insert(CONTENT_TYPE, kind.parse().unwrap());
         let url = Url::parse("http://h.test/").unwrap();
         let mut answer = Answer::new(url, StatusCode::OK, &headers);
-        answer.push(body, Want::Body(100));
+        answer.push(body, Want::Body(100), "h.test").unwrap();
         answer
     }
 
@@ -237,7 +266,7 @@ mod tests {
     fn a_body_is_cut_at_its_bound() {
         let mut answer = answer("text/plain", &[b'x'; 99]);
         assert!(!answer.cut);
-        answer.push(b"12", Want::Body(100));
+        answer.push(b"12", Want::Body(100), "h.test").unwrap();
         assert!(answer.cut && answer.body.len() == 100);
         assert!(!answer.wants_more(Want::Body(100)));
     }

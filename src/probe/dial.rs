@@ -20,20 +20,20 @@ const HEAD_START: Duration = Duration::from_millis(300);
 /// More addresses than this are not tried: a hostile resolver may name thousands.
 const MAX_ADDRESSES: usize = 8;
 
-/// A connection to `host:port` by the deadline. `host` is a name or an address without brackets.
+/// A connection to `host:port` by the deadline. `host` is a name or an address without brackets;
+/// `peer` is what messages call it.
 pub(super) async fn dial(
     attempt: &mut Attempt,
     deadline: Deadline,
-    host: &str,
-    port: u16,
+    (host, port): (&str, u16),
+    peer: &str,
 ) -> Result<TcpStream, Failure> {
     let addresses = look_up(attempt, deadline, host, port).await?;
-    let peer = peer(host, port);
     let (stream, took) = within(
         deadline,
         Phase::Connect,
         || format!("no connection to {peer}"),
-        race(&addresses, &peer),
+        race(&addresses, peer),
     )
     .await?;
     let stream = stream?;

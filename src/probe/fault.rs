@@ -6,9 +6,11 @@ use std::io::ErrorKind;
 
 use rustls::{AlertDescription, CertificateError};
 
+use super::certificate::{self, Beyond};
 use super::failure::{Failure, quoted};
 use super::tls::{AnotherKey, tls_error};
-use crate::model::Phase;
+use super::wire::TooMuch;
+use crate::model::{Host, Phase};
 
 /// An error of a socket to `peer`.
 #[expect(
@@ -18,6 +20,9 @@ use crate::model::Phase;
 pub(super) fn socket(error: &io::Error, phase: Phase, peer: &str) -> Failure {
     if let Some(error) = tls_error(error) {
         return tls(error, peer);
+    }
+    if error.get_ref().is_some_and(|inner| inner.is::<TooMuch>()) {
+        return endless(phase, peer);
     }
     let reason = match error.kind() {
         ErrorKind::ConnectionRefused => format!("connection refused by {peer}"),
@@ -94,9 +99,19 @@ pub(super) fn tls(error: &rustls::Error, peer: &str) -> Failure {
                 Phase::Tls,
                 format!("{peer} wants a client certificate, which go has none of"),
             ),
+            AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => {
+                nothing_in_common(peer)
+            }
+            AlertDescription::UnrecognisedName => {
+                Failure::down(Phase::Tls, format!("{peer} does not know that name (TLS)"))
+            }
             // A middlebox that blocks by name answers so: it may be gone a moment later.
-            other => Failure::down(Phase::Tls, format!("{peer} refuses TLS: {other:?}")),
+            other => {
+                let number = u8::from(*other);
+                Failure::down(Phase::Tls, format!("{peer} refuses TLS (alert {number})"))
+            }
         },
+        rustls::Error::PeerIncompatible(_) => nothing_in_common(peer),
         other => Failure::down(
             Phase::Tls,
             format!("TLS with {peer} fails: {}", quoted(&other.to_string())),
@@ -108,6 +123,17 @@ pub(super) fn tls(error: &rustls::Error, peer: &str) -> Failure {
 pub(super) fn plain_http(peer: &str) -> Failure {
     let reason = format!("{peer} speaks plain http where https was asked");
     Failure::wrong(Phase::Tls, reason)
+}
+
+/// A middlebox that blocks by name may say the same.
+fn nothing_in_common(peer: &str) -> Failure {
+    Failure::down(
+        Phase::Tls,
+        format!(
+            "{peer} and goroam's TLS have no cipher suite, key exchange or signature in common; \
+             go may have one: it knows CBC suites and P-521 as well"
+        ),
+    )
 }
 
 fn certificate(error: &CertificateError, peer: &str) -> Failure {
@@ -123,10 +149,14 @@ fn certificate(error: &CertificateError, peer: &str) -> Failure {
             .take(3)
             .map(|name| bare_name(name))
             .collect();
-        let names = match names.as_slice() {
-            [] => "no name at all".to_owned(),
-            names => quoted(&names.join(", ")),
-        };
+        if names.is_empty() {
+            let reason = format!(
+                "certificate of {peer} names no host (no subject alternative name), and go does \
+                 not take it"
+            );
+            return Failure::wrong(Phase::Tls, reason);
+        }
+        let names = quoted(&names.join(", "));
         return Failure::portal(
             Phase::Tls,
             format!("certificate is for {names}, not {peer}"),
@@ -138,6 +168,15 @@ fn certificate(error: &CertificateError, peer: &str) -> Failure {
         let reason = format!("{peer} answers with another key than the pinned one");
         return Failure::portal(Phase::Tls, reason);
     }
+    if let CertificateError::Other(other) = error
+        && let Some(beyond) = other.0.downcast_ref::<Beyond>()
+    {
+        let reason = format!(
+            "go may take the certificate of {peer}, goroam's TLS does not: {beyond}; another \
+             certificate helps"
+        );
+        return Failure::wrong(Phase::Tls, reason);
+    }
     let says = |what: &str| format!("certificate of {peer} {what}");
     if matches!(
         error,
@@ -148,19 +187,25 @@ fn certificate(error: &CertificateError, peer: &str) -> Failure {
             says("is out of date; is this machine's clock right?"),
         );
     }
-    if matches!(error, CertificateError::Revoked) {
-        return Failure::wrong(Phase::Tls, says("is revoked"));
-    }
     if matches!(error, CertificateError::NotValidForName) {
         return Failure::portal(Phase::Tls, says("is for another name"));
     }
     if matches!(error, CertificateError::UnknownIssuer) {
-        return Failure::portal(Phase::Tls, says("is signed by nobody who is trusted here"));
+        let reason = says("is signed by nobody who is trusted here");
+        // A network's login page stands in for names of the world.
+        return match is_near(peer) {
+            true => Failure::wrong(Phase::Tls, reason),
+            false => Failure::portal(Phase::Tls, reason),
+        };
     }
-    Failure::portal(
-        Phase::Tls,
-        says(&format!("is not trusted: {}", quoted(&error.to_string()))),
-    )
+    Failure::wrong(Phase::Tls, says(certificate::refusal(error)))
+}
+
+/// Is `host:port` on this machine or at a private address?
+fn is_near(peer: &str) -> bool {
+    let whole = Host::parse(peer);
+    let host = whole.or_else(|| Host::parse(peer.rsplit_once(':')?.0));
+    host.is_some_and(|host| host.is_near())
 }
 
 /// The year in which this goroam was written: a clock before it is wrong.
@@ -215,7 +260,16 @@ pub(super) fn http(error: &hyper::Error, phase: Phase, peer: &str) -> Failure {
         };
         return Failure::down(phase, format!("{peer} closed the connection {when} answer"));
     }
-    Failure::down(phase, format!("{peer}: {}", quoted(&error.to_string())))
+    // Of HTTP/2: what it is lies beneath.
+    let text = error
+        .source()
+        .map_or_else(|| error.to_string(), ToString::to_string);
+    Failure::down(phase, format!("{peer}: {}", quoted(&text)))
+}
+
+/// Bytes without end.
+pub(super) fn endless(phase: Phase, peer: &str) -> Failure {
+    Failure::wrong(phase, format!("{peer} sends no end of bytes"))
 }
 
 /// The system's error inside of another one.
@@ -284,13 +338,40 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_certificate_is_a_portal_and_an_old_one_is_wrong() {
+    fn only_a_certificate_of_another_server_is_a_portal() {
         let judge = |error| tls(&rustls::Error::InvalidCertificate(error), "h.test");
         assert_eq!(
             judge(CertificateError::UnknownIssuer).verdict,
             Verdict::Portal
         );
-        assert_eq!(judge(CertificateError::Revoked).verdict, Verdict::Wrong);
+        let near = |peer| {
+            let error = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+            tls(&error, peer).verdict
+        };
+        for peer in ["127.0.0.1:1", "[::1]:2", "10.1.2.3", "localhost:443"] {
+            assert_eq!(near(peer), Verdict::Wrong, "{peer}");
+        }
+        for peer in ["proxy.golang.org", "8.8.8.8:443", "[2001:db8::1]:443"] {
+            assert_eq!(near(peer), Verdict::Portal, "{peer}");
+        }
+        for ours in [
+            CertificateError::Revoked,
+            CertificateError::BadEncoding,
+            CertificateError::BadSignature,
+            CertificateError::ApplicationVerificationFailure,
+            CertificateError::Other(rustls::OtherError(std::sync::Arc::new(
+                webpki::Error::NameConstraintViolation,
+            ))),
+            CertificateError::Other(rustls::OtherError(std::sync::Arc::new(
+                webpki::Error::MalformedExtensions,
+            ))),
+        ] {
+            let judged = judge(ours);
+            assert_eq!(judged.verdict, Verdict::Wrong);
+            assert!(!judged.reason.contains(['(', ':']), "{}", judged.reason);
+        }
+        let suites = rustls::Error::AlertReceived(AlertDescription::HandshakeFailure);
+        assert!(tls(&suites, "h.test").reason.contains("go may have one"));
         let key = CertificateError::Other(rustls::OtherError(std::sync::Arc::new(AnotherKey)));
         let pin = judge(key);
         assert_eq!(pin.verdict, Verdict::Portal);

@@ -60,9 +60,8 @@ impl Fetcher {
         Fetcher::keeping(env, 0)
     }
 
-    /// The same, for many small files: up to so many direct connections stay open until it is
-    /// dropped, and each serves one file after another. (Through an HTTP proxy each file has a
-    /// connection of its own.) Not to be kept over a change of networks.
+    /// The same, for many small files: up to so many connections stay open until it is
+    /// dropped, and each serves one file after another. Not to be kept over a change of networks.
     pub fn keeping(env: &Environment, connections: usize) -> Fetcher {
         Fetcher {
             prober: Prober::new(env),

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::header::bare_host;
 use super::noted::{Key, Noted};
 use super::round::Prober;
 use crate::environment::Environment;
-use crate::model::{Observation, Pin, Target};
+use crate::model::{Host, Observation, Pin, Target};
 
 /// What a first probe found out.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +29,7 @@ pub async fn introduce(env: &Environment, target: &Target) -> Introduction {
     let prober = Prober::noting(env, Arc::clone(&noted));
     let observation = prober.probe(target).await;
     let url = target.goproxy_url().and_then(|url| Url::parse(url).ok());
-    let key = url.and_then(|url| noted.of(&bare_host(&url)));
+    let key = url.and_then(|url| noted.of(&Host::of(&url)?));
     // The certificate alone proves nothing: everybody may show it. That its key is there is
     // proven by the end of the handshake, and so by any answer over that connection.
     let answered = observation.phases.first_byte.is_some();

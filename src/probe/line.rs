@@ -1,45 +1,73 @@
-//! A direct connection to one server, over which requests are sent one after another.
+//! A connection to one server, direct or through a proxy, over which requests are sent one after
+//! another.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{HOST, USER_AGENT};
+use hyper::header::{ACCEPT_ENCODING, HOST, HeaderValue, PROXY_AUTHORIZATION, REFERER, USER_AGENT};
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
 use super::answer::{self, Answer, Want};
-use super::attempt::{Attempt, within};
-use super::dial::dial;
+use super::attempt::{Attempt, Deadline, within};
+use super::dial::{dial, is_dialled, peer};
 use super::failure::{Failure, authority};
 use super::fault;
 use super::handed::Headers;
-use super::header::{AGENT, bare_host};
+use super::header::{Agent, bare_host};
+use super::rules::Via;
 use super::spoken::Spoken;
-use crate::model::Phase;
+use super::tunnel::{self, Closed};
+use super::wire::{self, Counted, Driver, Meter, Sender, Wire};
+use crate::model::go_proxy::Speech;
+use crate::model::{Host, Phase};
 
-/// Headers longer than this are no honest proxy's.
-const MAX_HEAD: usize = 64 * 1024;
-const MAX_HEADERS: usize = 100;
+/// How a server is reached.
+pub(super) struct Way<'a> {
+    /// Through this proxy.
+    pub(super) via: Option<&'a Via>,
+    /// How certificates are judged, where there are any on the way.
+    pub(super) tls: Option<Arc<ClientConfig>>,
+}
+
+/// What goes along with a request.
+pub(super) struct Ask<'a> {
+    pub(super) agent: Agent,
+    pub(super) credentials: Option<&'a Headers>,
+    /// Where a redirect came from.
+    pub(super) referer: Option<&'a Url>,
+    pub(super) want: Want,
+}
 
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Line {
     /// Scheme, host and port.
     origin: url::Origin,
-    sender: SendRequest<Empty<Bytes>>,
+    sender: Sender,
+    /// Counts what comes.
+    meter: Arc<Meter>,
     /// An answer was not read to its end, so no other can follow it.
     spent: bool,
+    /// An HTTP proxy at the other end passes each request on by itself.
+    forward: Option<Forward>,
+    /// The server, and the proxy on the way to it, for messages.
+    peer: String,
     /// Moves the bytes; ends when the line is dropped.
-    _driver: JoinSet<()>,
+    _driver: Driver,
+}
+
+/// What a proxy gets with every request that it passes on.
+#[derive(Debug)]
+struct Forward {
+    authorization: Option<HeaderValue>,
+    /// What messages call it.
+    name: String,
 }
 
 impl Line {
@@ -47,35 +75,51 @@ impl Line {
     pub(super) async fn open(
         attempt: &mut Attempt,
         url: &Url,
-        tls: Option<Arc<ClientConfig>>,
+        way: Way<'_>,
     ) -> Result<Line, Failure> {
-        let peer = authority(url);
-        let deadline = attempt.connect_deadline();
-        let host = bare_host(url);
-        let port = url.port_or_known_default().unwrap_or(80);
-        let stream = dial(attempt, deadline, &host, port).await?;
-        let (sender, driver) = match tls {
-            None => start(stream, &peer).await?,
-            Some(config) => {
-                let name = ServerName::try_from(host.clone())
-                    .map_err(|_| Failure::refusal(Phase::Tls, format!("{host} is no host name")))?;
-                let (stream, beginning) = Spoken::new(stream);
-                let handshake = TlsConnector::from(config).connect(name, stream);
-                let missing = || format!("no TLS handshake with {peer}");
-                let (stream, took) = within(deadline, Phase::Tls, missing, handshake).await?;
-                let stream = stream.map_err(|error| match beginning.is_http() {
-                    true => fault::plain_http(&peer),
-                    false => fault::socket(&error, Phase::Tls, &peer),
-                })?;
-                attempt.phases.tls.get_or_insert(took);
-                attempt.prove();
-                start(stream, &peer).await?
+        let meter = Meter::new();
+        let secure = url.scheme() == "https";
+        let (wire, forward, deadline) = match way.via {
+            None => {
+                let deadline = attempt.connect_deadline();
+                let port = url.port_or_known_default().unwrap_or(80);
+                let to = (bare_host(url), port);
+                let label = peer(&to.0, port);
+                let stream = dial(attempt, deadline, (&to.0, port), &label).await?;
+                let wire: Wire = Box::new(Counted::new(stream, &meter));
+                (wire, None, deadline)
+            }
+            Some(via) => {
+                // What the proxy does until it is through cannot be told apart from the server.
+                let deadline = attempt.answer_deadline();
+                let (wire, forward) = through(attempt, url, via, &way, &meter, deadline).await?;
+                (wire, forward, deadline)
             }
         };
+        let peer = match way.via {
+            None => authority(url),
+            Some(via) => format!("{} through {via}", authority(url)),
+        };
+        let config = way.tls.filter(|_| secure);
+        let (wire, two) = match config {
+            None => (wire, false),
+            Some(config) => {
+                let (host, label) = (bare_host(url), authority(url));
+                let (wire, took, two) = handshake(wire, config, (&host, label), deadline).await?;
+                attempt.phases.tls.get_or_insert(took);
+                attempt.prove();
+                (wire, two)
+            }
+        };
+        let start = wire::start(wire, two).await;
+        let (sender, driver) = start.map_err(|error| fault::http(&error, Phase::Connect, &peer))?;
         Ok(Line {
             origin: url.origin(),
             sender,
+            meter,
             spent: false,
+            forward,
+            peer,
             _driver: driver,
         })
     }
@@ -87,7 +131,7 @@ impl Line {
 
     /// The same, and is it still open?
     pub(super) async fn serves(&mut self, url: &Url) -> bool {
-        self.leads_to(url) && self.sender.ready().await.is_ok()
+        self.leads_to(url) && self.sender.is_open().await
     }
 
     /// One request, one answer.
@@ -95,81 +139,236 @@ impl Line {
         &mut self,
         attempt: &mut Attempt,
         url: &Url,
-        credentials: Option<&Headers>,
-        want: Want,
+        ask: &Ask<'_>,
     ) -> Result<Answer, Failure> {
-        let peer = authority(url);
-        let request = request(url, credentials)?;
+        let request = self.request(url, ask)?;
         self.spent = true;
+        self.meter.allow(match ask.want {
+            Want::Head => 0,
+            Want::Body(most) => most,
+        });
         let deadline = attempt.first_byte_deadline();
-        let missing = || format!("no answer from {peer}");
-        let sent = self.sender.send_request(request);
+        let missing = || format!("no answer from {}", self.peer);
+        let sent = self.sender.send(request);
         let (response, took) = within(deadline, Phase::FirstByte, missing, sent).await?;
-        let response = response.map_err(|error| fault::http(&error, Phase::FirstByte, &peer))?;
+        let response = response.map_err(|error| self.fault(&error, Phase::FirstByte))?;
         attempt.phases.first_byte.get_or_insert(took);
-        let (answer, whole) = read(attempt, url, response, want, &peer).await?;
+        let (answer, whole) = self.read(attempt, url, response, ask.want).await?;
+        // The rest of an answer over HTTP/2 is cut off without harm to the next one.
         self.spent = !whole;
+        if let Some(forward) = &self.forward
+            && answer.hints.by_proxy
+            && !answer.status.is_success()
+        {
+            return Err(refused(&answer, &forward.name));
+        }
         answer::finish(answer)
     }
-}
 
-async fn start<S>(
-    stream: S,
-    peer: &str,
-) -> Result<(SendRequest<Empty<Bytes>>, JoinSet<()>), Failure>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let (sender, connection) = http1::Builder::new()
-        .max_buf_size(MAX_HEAD)
-        .max_headers(MAX_HEADERS)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| fault::http(&error, Phase::Connect, peer))?;
-    let mut driver = JoinSet::new();
-    driver.spawn(async move {
-        // Its errors reach the request or the body that waits for it.
-        let _ = connection.await;
-    });
-    Ok((sender, driver))
-}
-
-fn request(url: &Url, credentials: Option<&Headers>) -> Result<Request<Empty<Bytes>>, Failure> {
-    let target = match url.query() {
-        Some(query) => format!("{}?{query}", url.path()),
-        None => url.path().to_owned(),
-    };
-    let mut request = Request::get(target)
-        .header(HOST, authority(url))
-        .header(USER_AGENT, AGENT);
-    for (name, value) in credentials.into_iter().flat_map(Headers::sent) {
-        request = request.header(name, value);
-    }
-    request
-        .body(Empty::new())
-        .map_err(|_| Failure::refusal(Phase::FirstByte, "its URL cannot be asked over HTTP"))
-}
-
-/// The answer, and whether its body has come to its end.
-async fn read(
-    attempt: &Attempt,
-    url: &Url,
-    response: Response<Incoming>,
-    want: Want,
-    peer: &str,
-) -> Result<(Answer, bool), Failure> {
-    let (head, mut body) = response.into_parts();
-    let mut answer = Answer::new(url.clone(), head.status, &head.headers);
-    while answer.wants_more(want) {
-        let missing = || format!("the answer of {peer} does not end");
-        let (frame, _) = within(attempt.end(), Phase::Body, missing, body.frame()).await?;
-        let Some(frame) = frame else {
-            return Ok((answer, true));
+    fn request(&self, url: &Url, ask: &Ask<'_>) -> Result<Request<Empty<Bytes>>, Failure> {
+        let path = match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
         };
-        let frame = frame.map_err(|error| fault::http(&error, Phase::Body, peer))?;
-        if let Ok(data) = frame.into_data() {
-            answer.push(&data, want);
+        let two = self.sender.is_two();
+        let host = authority(url);
+        let target = if two || self.forward.is_some() {
+            format!("{}://{host}{path}", url.scheme())
+        } else {
+            path
+        };
+        // In the order in which net/http writes them.
+        let mut request = Request::get(target);
+        if !two {
+            request = request.header(HOST, host);
         }
+        request = request.header(USER_AGENT, ask.agent.header(two));
+        for (name, value) in ask.credentials.into_iter().flat_map(Headers::sent) {
+            request = request.header(name, value);
+        }
+        if let Some(referer) = ask.referer {
+            request = request.header(REFERER, referer.as_str());
+        }
+        request = request.header(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        let forward = self.forward.as_ref();
+        if let Some(authorization) = forward.and_then(|forward| forward.authorization.as_ref()) {
+            request = request.header(PROXY_AUTHORIZATION, authorization);
+        }
+        request
+            .body(Empty::new())
+            .map_err(|_| Failure::refusal(Phase::FirstByte, "its URL cannot be asked over HTTP"))
     }
-    Ok((answer, false))
+
+    /// The answer, and whether its body has come to its end.
+    async fn read(
+        &self,
+        attempt: &Attempt,
+        url: &Url,
+        response: Response<Incoming>,
+        want: Want,
+    ) -> Result<(Answer, bool), Failure> {
+        let (head, mut body) = response.into_parts();
+        let mut answer = Answer::new(url.clone(), head.status, &head.headers);
+        answer.hints.through = self.forward.as_ref().map(|forward| forward.name.clone());
+        while answer.wants_more(want) {
+            let missing = || format!("the answer of {} does not end", self.peer);
+            let (frame, _) = within(attempt.end(), Phase::Body, missing, body.frame()).await?;
+            let Some(frame) = frame else {
+                answer.end(&self.peer)?;
+                return Ok((answer, true));
+            };
+            let frame = frame.map_err(|error| self.fault(&error, Phase::Body))?;
+            if let Ok(data) = frame.into_data() {
+                answer.push(&data, want, &self.peer)?;
+            }
+        }
+        Ok((answer, false))
+    }
+
+    fn fault(&self, error: &hyper::Error, phase: Phase) -> Failure {
+        if self.meter.is_spent() {
+            return fault::endless(phase, &self.peer);
+        }
+        fault::http(error, phase, &self.peer)
+    }
+}
+
+/// To a proxy, and through it where it leads further than to itself.
+async fn through(
+    attempt: &mut Attempt,
+    url: &Url,
+    via: &Via,
+    way: &Way<'_>,
+    meter: &Arc<Meter>,
+    deadline: Deadline,
+) -> Result<(Wire, Option<Forward>), Failure> {
+    let proxy = via.proxy();
+    let unusable =
+        |why: &str| Failure::refusal(Phase::Connect, format!("{via} cannot be used: {why}"));
+    let port = proxy
+        .port
+        .ok_or_else(|| unusable("go dials no such port"))?;
+    if !is_dialled(&proxy.host) {
+        return Err(unusable("go asks DNS for that name, and there is none"));
+    }
+    let host = match proxy.host.as_str() {
+        // `net.Dial` takes no host for this machine.
+        "" => "127.0.0.1",
+        host => host,
+    };
+    let soon = attempt.connect_deadline();
+    let dialled = dial(attempt, soon, (host, port), &via.to_string()).await;
+    let stream = dialled.map_err(|failure| of_the_proxy(failure, via))?;
+    let mut wire: Wire = Box::new(Counted::new(stream, meter));
+    let server = bare_host(url);
+    let to = (server.as_str(), url.port_or_known_default().unwrap_or(80));
+    let login = proxy.url.user.as_ref().map(|user| {
+        let password = user.password.as_deref().unwrap_or_default();
+        (user.name.as_slice(), password)
+    });
+    if proxy.speech == Speech::Socks5 {
+        let opened = tunnel::socks5(&mut wire, to, login);
+        wait(deadline, via, url, opened).await?;
+        return Ok((wire, None));
+    }
+    if proxy.speech == Speech::Https
+        && let Some(config) = &way.tls
+    {
+        // net/http speaks HTTP/1.1 to a proxy, whatever it has been offered.
+        let mut config = ClientConfig::clone(config);
+        config.alpn_protocols.retain(|name| name != b"h2");
+        let at = (host, via.to_string());
+        let shaken = handshake(wire, Arc::new(config), at, deadline).await;
+        wire = shaken?.0;
+    }
+    let headers = login.and_then(|(user, password)| Headers::basic(user, password));
+    let authorization = headers.and_then(|Headers(all)| Some(all.into_iter().next()?.1));
+    if url.scheme() != "https" {
+        let name = via.to_string();
+        let forward = Forward {
+            authorization,
+            name,
+        };
+        return Ok((wire, Some(forward)));
+    }
+    let to = peer(to.0, to.1);
+    let opened = tunnel::connect(&mut wire, &to, authorization.as_ref());
+    wait(deadline, via, url, opened).await?;
+    Ok((wire, None))
+}
+
+async fn wait(
+    deadline: Deadline,
+    via: &Via,
+    url: &Url,
+    opened: impl Future<Output = Result<(), Closed>>,
+) -> Result<(), Failure> {
+    let to = authority(url);
+    let missing = || format!("no connection to {to} through {via}");
+    let (opened, _) = within(deadline, Phase::Connect, missing, opened).await?;
+    opened.map_err(|closed| match closed {
+        Closed::Io(error) => fault::socket(&error, Phase::Connect, &via.to_string()),
+        Closed::Status(status) => Failure::down(
+            Phase::Connect,
+            format!("{via} opens no way to {to}: it answers {status}"),
+        ),
+        Closed::Socks(why) => {
+            Failure::down(Phase::Connect, format!("{via} opens no way to {to}: {why}"))
+        }
+        Closed::Strange => Failure::wrong(
+            Phase::Connect,
+            format!("{via} answers, but not as a proxy does"),
+        ),
+        Closed::Credentials => wants_credentials(&via.to_string()),
+    })
+}
+
+/// The HTTP proxy itself has answered, in the place of the server.
+fn refused(answer: &Answer, via: &str) -> Failure {
+    match answer.status.as_u16() {
+        407 => wants_credentials(via),
+        _ => Failure::down(
+            Phase::Connect,
+            format!("{via} answers {} itself", answer.status_line()),
+        ),
+    }
+}
+
+fn wants_credentials(via: &str) -> Failure {
+    Failure::refusal(
+        Phase::Connect,
+        format!("{via} wants credentials: put them into the variable's URL"),
+    )
+}
+
+/// What failed was on the way to the proxy.
+fn of_the_proxy(failure: Failure, via: &Via) -> Failure {
+    if failure.phase != Phase::Dns {
+        return failure;
+    }
+    let reason = format!("DNS does not know {via}");
+    Failure { reason, ..failure }
+}
+
+/// TLS; gives the milliseconds it took, and whether the server wants HTTP/2.
+async fn handshake(
+    wire: Wire,
+    config: Arc<ClientConfig>,
+    (host, peer): (&str, String),
+    deadline: Deadline,
+) -> Result<(Wire, f64, bool), Failure> {
+    // As go has it: no dot at the end of a name, and `::ffff:10.0.0.1` is 10.0.0.1.
+    let plain = Host::parse(host).map_or_else(|| host.to_owned(), |host| host.to_string());
+    let name = ServerName::try_from(plain)
+        .map_err(|_| Failure::refusal(Phase::Tls, format!("{host} is not a host name")))?;
+    let missing = || format!("no TLS handshake with {peer}");
+    let (wire, beginning) = Spoken::new(wire);
+    let connect = TlsConnector::from(config).connect(name, wire);
+    let (stream, took) = within(deadline, Phase::Tls, missing, connect).await?;
+    let stream = stream.map_err(|error| match beginning.is_http() {
+        true => fault::plain_http(&peer),
+        false => fault::socket(&error, Phase::Tls, &peer),
+    })?;
+    let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    Ok((Box::new(stream), took, two))
 }

@@ -9,7 +9,8 @@
 //! - what go would do: `rules` (which HTTP proxy), `roots` and `tls` (whom to trust), `goauth`
 //!   with `handed`, `helper` and `netrc` (credentials), `session` (redirects)
 //! - meeting a server for the first time: `introduction`, `noted`
-//! - the way there: `dial`, `line` (direct, over `spoken`), `proxied`; `attempt` keeps the time
+//! - the way there: `dial`, `tunnel` (through a proxy), `wire` (bytes, HTTP/1.1 and 2), `spoken`,
+//!   `line` (one server, many requests), `unpack`; `attempt` keeps the time
 //! - the words: `answer`, `refusal`, `failure`, `fault`
 //!
 //! May import: model, environment, bounded, gosum, gomod. The other wings (policy, watch) are
@@ -17,6 +18,8 @@
 
 mod answer;
 mod attempt;
+mod certificate;
+mod der;
 mod dial;
 mod failure;
 mod fault;
@@ -35,7 +38,6 @@ mod mirror;
 mod netrc;
 mod noted;
 mod page;
-mod proxied;
 mod refusal;
 mod roots;
 pub mod round;
@@ -47,6 +49,9 @@ mod tcp;
 #[cfg(windows)]
 pub mod tcp_table;
 mod tls;
+mod tunnel;
+mod unpack;
+mod wire;
 
 pub use fetch::{Fetched, Fetcher, Unfetched};
 pub use goauth::Manner;

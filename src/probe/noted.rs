@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
-use crate::model::Pin;
+use crate::model::{Host, Pin};
 
 /// What a server's certificate was found to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,19 +21,19 @@ pub(super) enum Key {
 
 /// By host, in the order of the handshakes.
 #[derive(Debug, Default)]
-pub(super) struct Noted(Mutex<Vec<(String, Key)>>);
+pub(super) struct Noted(Mutex<Vec<(Option<Host>, Key)>>);
 
 impl Noted {
     /// The first word on a host: a redirect may lead to another server of the same name.
-    pub(super) fn of(&self, host: &str) -> Option<Key> {
+    pub(super) fn of(&self, host: &Host) -> Option<Key> {
         let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, key) = noted.iter().find(|(name, _)| name == host)?;
+        let (_, key) = noted.iter().find(|(name, _)| name.as_ref() == Some(host))?;
         Some(key.clone())
     }
 
     fn note(&self, host: &ServerName<'_>, key: Key) {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        noted.push((host.to_str().into_owned(), key));
+        noted.push((Host::parse(&host.to_str()), key));
     }
 }
 

@@ -70,7 +70,9 @@ mod tests {
         }
         let url = Url::parse("http://h.test/").unwrap();
         let mut answer = Answer::new(url, StatusCode::from_u16(status).unwrap(), &map);
-        answer.push(body.as_bytes(), Want::Body(1024));
+        answer
+            .push(body.as_bytes(), Want::Body(1024), "h.test")
+            .unwrap();
         answer
     }
 

@@ -1,6 +1,5 @@
 //! Which certificate authorities go trusts: `crypto/x509/root.go` and its lists per system.
 
-use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +8,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use super::certificate::{Known, fingerprint};
 use crate::bounded;
 use crate::environment::Environment;
 use crate::model::order;
@@ -68,11 +68,19 @@ type Stamp = (PathBuf, Option<std::time::SystemTime>, u64, u64);
 
 /// The last roots that were read, with the state of the files they came from. Reading some
 /// 300 files again for every round would cost more than the probes do.
-static LAST: Mutex<Option<(Vec<Stamp>, Arc<RootCertStore>)>> = Mutex::new(None);
+static LAST: Mutex<Option<(Vec<Stamp>, Roots)>> = Mutex::new(None);
+
+/// Whom go trusts.
+#[derive(Debug, Clone)]
+pub(super) struct Roots {
+    pub(super) store: Arc<RootCertStore>,
+    /// The certificates themselves, of which the store keeps but name and key.
+    pub(super) known: Arc<Known>,
+}
 
 /// The roots on disk, or `None` where the system's own verifier is asked instead: on macOS
 /// and Windows, unless SSL_CERT_FILE or SSL_CERT_DIR is set, which go 1.27 takes in its place.
-pub(super) fn on_disk(env: &Environment) -> Option<Arc<RootCertStore>> {
+pub(super) fn on_disk(env: &Environment) -> Option<Roots> {
     let (file, folders) = (env.path("SSL_CERT_FILE"), env.get("SSL_CERT_DIR"));
     if cfg!(any(windows, target_vendor = "apple")) && file.is_none() && folders.is_none() {
         return None;
@@ -96,10 +104,10 @@ pub(super) fn on_disk(env: &Environment) -> Option<Arc<RootCertStore>> {
     if let Some((stamps, roots)) = last.as_ref()
         && *stamps == sources
     {
-        return Some(Arc::clone(roots));
+        return Some(roots.clone());
     }
-    let roots = Arc::new(load(&sources));
-    *last = Some((sources, Arc::clone(&roots)));
+    let roots = load(&sources);
+    *last = Some((sources, roots.clone()));
     Some(roots)
 }
 
@@ -117,9 +125,9 @@ pub(super) fn extra(path: &Path) -> Result<Vec<CertificateDer<'static>>, CaError
     Ok(certificates)
 }
 
-fn load(sources: &[Stamp]) -> RootCertStore {
+fn load(sources: &[Stamp]) -> Roots {
     let mut roots = RootCertStore::empty();
-    let mut seen: HashSet<CertificateDer<'static>> = HashSet::new();
+    let mut seen = Known::new();
     for (path, ..) in sources {
         // Like AppendCertsFromPEM: what cannot be read or parsed is passed over.
         let Ok(pem) = bounded::read(path, MAX_FILE) else {
@@ -127,12 +135,18 @@ fn load(sources: &[Stamp]) -> RootCertStore {
         };
         for der in certificates(&pem) {
             // Debian's folder holds each root twice: alone and in ca-certificates.crt.
-            if !seen.contains(&der) && roots.add(der.clone()).is_ok() {
-                seen.insert(der);
+            let Some(fingerprint) = fingerprint(&der) else {
+                continue;
+            };
+            if !seen.contains(&fingerprint) && roots.add(der).is_ok() {
+                seen.insert(fingerprint);
             }
         }
     }
-    roots
+    Roots {
+        store: Arc::new(roots),
+        known: Arc::new(seen),
+    }
 }
 
 fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
@@ -189,7 +203,7 @@ mod tests {
             ("SSL_CERT_FILE", file.to_str().unwrap()),
             ("SSL_CERT_DIR", folder.to_str().unwrap()),
         ];
-        on_disk(&vars.into_iter().collect()).unwrap().len()
+        on_disk(&vars.into_iter().collect()).unwrap().store.len()
     }
 
     #[test]

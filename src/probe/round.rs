@@ -10,6 +10,7 @@ use super::attempt::{Attempt, milliseconds};
 use super::failure::Outcome;
 use super::goauth::{Credentials, Manner};
 use super::goproxy::{self, Asked};
+use super::header::Agent;
 use super::noted::Noted;
 use super::rules::ProxyRules;
 use super::session::{Session, Shared};
@@ -72,6 +73,7 @@ impl Prober {
                 rules: ProxyRules::from_env(env, manner.release),
                 credentials: Credentials::read(env, manner),
                 tls,
+                agent: Agent::of(manner.release),
             },
         }
     }

@@ -1,5 +1,5 @@
 //! Which HTTP or SOCKS proxy the go command would go through: `golang.org/x/net/http/httpproxy`,
-//! which differs from what curl and reqwest make of the same variables (loopback is never
+//! which differs from what curl and others make of the same variables (loopback is never
 //! proxied, ALL_PROXY is not read, NO_PROXY knows ports and `*.domain`).
 
 use std::fmt;
@@ -7,7 +7,7 @@ use std::fmt;
 use url::{Host, Url};
 
 use crate::environment::Environment;
-use crate::model::go_proxy::{Exceptions, GoProxy};
+use crate::model::go_proxy::{Exceptions, GoProxy, Speech};
 use crate::model::go_release::GoRelease;
 
 /// The proxy variables, read once.
@@ -79,6 +79,11 @@ impl Via {
     /// The proxy, with the credentials that it is to get.
     pub(super) fn proxy(&self) -> &GoProxy {
         &self.proxy
+    }
+
+    /// Is it spoken to over TLS?
+    pub(super) fn is_tls(&self) -> bool {
+        self.proxy.speech == Speech::Https
     }
 }
 

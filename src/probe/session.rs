@@ -12,14 +12,13 @@ use super::attempt::{Attempt, within};
 use super::failure::{Failure, authority, shown, strip_userinfo};
 use super::goauth::Credentials;
 use super::handed::Headers;
-use super::header::bare_host;
-use super::line::Line;
-use super::proxied;
-use super::rules::ProxyRules;
+use super::header::Agent;
+use super::line::{Ask, Line, Way};
+use super::rules::{ProxyRules, Via};
 use super::tls::{Tls, Trust};
 use crate::environment::Environment;
-use crate::model::go_proxy::Speech;
-use crate::model::{Phase, Proof, Target};
+use crate::model::host::is_same_server;
+use crate::model::{Host, Phase, Proof, Target};
 
 /// `net/http` stops before the eleventh request.
 const MAX_REQUESTS: usize = 10;
@@ -31,6 +30,8 @@ pub(super) struct Shared {
     pub(super) rules: ProxyRules,
     pub(super) credentials: Credentials,
     pub(super) tls: Tls,
+    /// What the go at hand calls itself.
+    pub(super) agent: Agent,
 }
 
 /// The requests of one try.
@@ -40,6 +41,7 @@ pub(super) struct Session<'a> {
     attempt: &'a mut Attempt,
     line: Option<Line>,
     sent_credentials: bool,
+    agent: Agent,
 }
 
 impl<'a> Session<'a> {
@@ -50,6 +52,7 @@ impl<'a> Session<'a> {
             attempt,
             line: None,
             sent_credentials: false,
+            agent: shared.agent,
         }
     }
 
@@ -77,10 +80,23 @@ impl<'a> Session<'a> {
 
     async fn ask_twice(&mut self, url: &Url, want: Want, bent: bool) -> Result<Answer, Failure> {
         let answer = self.walk(url, want, bent).await?;
-        match self.has_better_credentials(url, &answer).await? {
-            true => self.walk(url, want, bent).await,
-            false => Ok(answer),
+        if self.has_better_credentials(url, &answer).await? || self.is_refused_by_name(&answer) {
+            // go 1.27 then calls itself what net/http does.
+            let agent = std::mem::replace(&mut self.agent, Agent::Library);
+            let answer = self.walk(url, want, bent).await;
+            self.agent = agent;
+            return answer;
         }
+        Ok(answer)
+    }
+
+    /// May another name be let through? (go asks again after every 4xx over https; what is not
+    /// there stays so.)
+    fn is_refused_by_name(&self, answer: &Answer) -> bool {
+        let status = answer.status.as_u16();
+        self.agent == Agent::Command
+            && answer.url.scheme() == "https"
+            && matches!(status, 400 | 401 | 403 | 405 | 406 | 418 | 451)
     }
 
     /// `web/http.go:get`: after a 4xx over https GOAUTH's commands run again, with the URL.
@@ -105,10 +121,13 @@ impl<'a> Session<'a> {
         self.begin(url).await?;
         let (start, mut authorization) = self.credentials(url)?;
         let mut url = start.clone();
+        let mut from: Option<Url> = None;
         let mut led_to: Option<(u16, Url)> = None;
         let bent = bent && start.scheme() == "http";
         for _ in 0..MAX_REQUESTS {
-            let asked = self.ask(&start, &url, authorization.as_ref(), want).await;
+            let asked = self
+                .ask(&start, &url, from.as_ref(), authorization.as_ref(), want)
+                .await;
             let mut answer = match (asked, &led_to) {
                 (Err(_), Some((status, page))) if bent => {
                     return Err(redirect_portal(*status, page));
@@ -133,14 +152,14 @@ impl<'a> Session<'a> {
             if !secure && (url.scheme() == "https" || next.scheme() != "http") {
                 return Err(redirect_portal(answer.status.as_u16(), &next));
             }
-            if authority(&next) != authority(&url) {
+            if !is_same_server(&next, &url) && authority(&next) != authority(&url) {
                 authorization = None;
                 led_to.get_or_insert_with(|| (answer.status.as_u16(), next.clone()));
             }
             if !secure {
                 authorization = None;
             }
-            url = next;
+            from = Some(std::mem::replace(&mut url, next));
         }
         Err(Failure::refusal(
             Phase::Content,
@@ -152,7 +171,8 @@ impl<'a> Session<'a> {
     pub(super) async fn once(&mut self, url: &Url, want: Want) -> Result<Answer, Failure> {
         self.begin(url).await?;
         let (url, authorization) = self.credentials(url)?;
-        self.ask(&url, &url, authorization.as_ref(), want).await
+        self.ask(&url, &url, None, authorization.as_ref(), want)
+            .await
     }
 
     /// Gets the credentials ready, which costs this try no time.
@@ -226,14 +246,26 @@ impl<'a> Session<'a> {
         &mut self,
         start: &Url,
         url: &Url,
+        from: Option<&Url>,
         credentials: Option<&Headers>,
         want: Want,
     ) -> Result<Answer, Failure> {
+        let ask = Ask {
+            agent: self.agent,
+            credentials,
+            // `net/http.refererForURL`.
+            referer: from.filter(|from| from.scheme() != "https" || url.scheme() == "https"),
+            want,
+        };
+        self.request(start, url, &ask).await
+    }
+
+    async fn request(&mut self, start: &Url, url: &Url, ask: &Ask<'_>) -> Result<Answer, Failure> {
         if let Some(line) = &mut self.line
             && line.serves(url).await
         {
             let deadline = self.attempt.first_byte_deadline();
-            let asked = line.get(self.attempt, url, credentials, want).await;
+            let asked = line.get(self.attempt, url, ask).await;
             match asked {
                 // The server may close a kept connection while the request is on its way.
                 Err(failure)
@@ -249,11 +281,8 @@ impl<'a> Session<'a> {
             Failure::refusal(Phase::Connect, reason)
         })?;
         let tls = self.tls(start, url).await?;
-        if let Some(via) = via {
-            return proxied::get(self.attempt, url, via, tls, credentials, want).await;
-        }
-        let mut line = Line::open(self.attempt, url, tls).await?;
-        let answer = line.get(self.attempt, url, credentials, want).await;
+        let mut line = Line::open(self.attempt, url, Way { via, tls }).await?;
+        let answer = line.get(self.attempt, url, ask).await;
         self.line = Some(line);
         answer
     }
@@ -261,13 +290,13 @@ impl<'a> Session<'a> {
     async fn tls(&self, start: &Url, url: &Url) -> Result<Option<Arc<ClientConfig>>, Failure> {
         let through_tls = |url: &Url| url.scheme() == "https";
         let proxy_tls = self.shared.rules.for_url(url).ok().flatten();
-        if !through_tls(url) && !proxy_tls.is_some_and(|via| via.proxy().speech == Speech::Https) {
+        if !through_tls(url) && !proxy_tls.is_some_and(Via::is_tls) {
             return Ok(None);
         }
         let trust = Trust {
             ca: self.target.ca.clone(),
             pins: self.target.pins.clone(),
-            host: bare_host(start),
+            host: Host::of(start),
         };
         let config = self.shared.tls.config(&self.shared.env, &trust);
         let missing = || "the trusted certificates cannot be read".to_owned();
@@ -277,7 +306,7 @@ impl<'a> Session<'a> {
 }
 
 /// What stands in userinfo is escaped; what goes into the header is not.
-fn percent_decode(text: &str) -> Vec<u8> {
+pub(super) fn percent_decode(text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((byte, after)) = rest.split_first() {

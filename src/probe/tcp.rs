@@ -9,9 +9,10 @@ use crate::model::Proof;
 pub(super) async fn probe(attempt: &mut Attempt, host: &str, port: u16) -> Outcome {
     let deadline = attempt.connect_deadline();
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    dial(attempt, deadline, host, port).await?;
+    let label = peer(host, port);
+    dial(attempt, deadline, (host, port), &label).await?;
     Ok(Finding {
-        reason: format!("{} accepts connections", peer(host, port)),
+        reason: format!("{label} accepts connections"),
         proof: Proof::None,
     })
 }

@@ -20,16 +20,17 @@ use rustls::{
 };
 use tokio::sync::OnceCell;
 
+use super::certificate::{AsGo, Known, fingerprint};
 use super::failure::Failure;
 use super::noted::{Noted, NotingVerifier};
-use super::roots;
+use super::roots::{self, Roots};
 use crate::environment::Environment;
-use crate::model::{Phase, Pin};
+use crate::model::{Host, Phase, Pin};
 
 /// The TLS settings of one round, built when they are first needed.
 #[derive(Debug, Default)]
 pub(super) struct Tls {
-    roots: OnceCell<Option<Arc<RootCertStore>>>,
+    roots: OnceCell<Option<Roots>>,
     configs: Mutex<Vec<(Trust, Arc<ClientConfig>)>>,
     /// Where it is noted what the handshakes show, if somebody wants to know.
     noted: Option<Arc<Noted>>,
@@ -41,7 +42,7 @@ pub(super) struct Trust {
     pub(super) ca: Vec<PathBuf>,
     pub(super) pins: Vec<Pin>,
     /// The host that the pins are for; redirects and proxies lead to others.
-    pub(super) host: String,
+    pub(super) host: Option<Host>,
 }
 
 /// The chain is fine, but the key is none of the pinned ones.
@@ -52,7 +53,7 @@ pub(super) struct AnotherKey;
 struct PinVerifier {
     inner: Arc<dyn ServerCertVerifier>,
     pins: Vec<Pin>,
-    host: String,
+    host: Option<Host>,
 }
 
 impl Tls {
@@ -94,7 +95,7 @@ impl Tls {
 }
 
 /// The reading is some 300 small files when it is not cached, so not on the agent's one thread.
-async fn read_roots(env: &Environment) -> Option<Arc<RootCertStore>> {
+async fn read_roots(env: &Environment) -> Option<Roots> {
     let env = env.clone();
     tokio::task::spawn_blocking(move || roots::on_disk(&env))
         .await
@@ -124,21 +125,25 @@ async fn read_extra(trust: &Trust) -> Result<Vec<CertificateDer<'static>>, Failu
 }
 
 fn build(
-    system: Option<&Arc<RootCertStore>>,
+    system: Option<&Roots>,
     extra: Vec<CertificateDer<'static>>,
     trust: &Trust,
     noted: Option<&Arc<Noted>>,
 ) -> Result<ClientConfig, Failure> {
     let unusable = |error: &dyn fmt::Display| Failure::refusal(Phase::Tls, error.to_string());
     let provider = Arc::new(ring_provider::default_provider());
-    let mut verifier = match system {
-        Some(system) => with_roots(system, extra, &provider)?,
+    let own: Known = extra.iter().filter_map(|der| fingerprint(der)).collect();
+    let mut known = vec![Arc::new(own)];
+    known.extend(system.map(|system| Arc::clone(&system.known)));
+    let inner = match system {
+        Some(system) => with_roots(&system.store, extra, &provider)?,
         None => with_platform(extra, &provider).map_err(|error| {
             unusable(&format!(
                 "the system's certificate verifier cannot be used: {error}"
             ))
         })?,
     };
+    let mut verifier: Arc<dyn ServerCertVerifier> = Arc::new(AsGo { inner, known });
     if !trust.pins.is_empty() {
         verifier = Arc::new(PinVerifier {
             inner: verifier,
@@ -158,7 +163,7 @@ fn build(
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     // A resumed session shows no certificate: nothing would be proven.
     config.resumption = Resumption::disabled();
     Ok(config)
@@ -226,7 +231,9 @@ impl ServerCertVerifier for PinVerifier {
             ocsp_response,
             now,
         )?;
-        if server_name.to_str() != self.host {
+        // A host that cannot be compared is taken for the pinned one: its key must be right.
+        let here = Host::parse(&server_name.to_str());
+        if here.is_some() && self.host.is_some() && here != self.host {
             return Ok(verified);
         }
         let spki = ParsedCertificate::try_from(end_entity)?.subject_public_key_info();
@@ -269,16 +276,7 @@ impl fmt::Display for AnotherKey {
 
 impl Error for AnotherKey {}
 
-/// For connections that are never to become TLS.
-pub(super) fn trusting_nobody() -> Result<ClientConfig, rustls::Error> {
-    let provider = Arc::new(ring_provider::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(RootCertStore::empty())
-        .with_no_client_auth())
-}
-
-/// The TLS error inside of an error of tokio-rustls, hyper or reqwest.
+/// The TLS error inside of an error of tokio-rustls or hyper.
 pub(super) fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let mut next = Some(error);
     while let Some(error) = next {

@@ -45,6 +45,20 @@ impl Authority {
         self.sign(params)
     }
 
+    /// A server's certificate that says it is an authority's.
+    pub fn authority(&self, names: &[&str]) -> Identity {
+        let mut params = params(names);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        self.sign(params)
+    }
+
+    /// One that is for clients.
+    pub fn client(&self, names: &[&str]) -> Identity {
+        let mut params = params(names);
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        self.sign(params)
+    }
+
     fn sign(&self, params: CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
@@ -57,6 +71,33 @@ impl Authority {
         std::fs::write(&path, &self.pem).unwrap();
         path
     }
+}
+
+/// What `openssl req -x509` makes: an authority that signs nothing but its own server. Gives the
+/// certificate as well.
+pub fn own_authority(
+    names: &[&str],
+    uses: &[rcgen::ExtendedKeyUsagePurpose],
+) -> (Identity, String) {
+    let mut params = params(names);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.extended_key_usages = uses.to_vec();
+    own(params)
+}
+
+/// The same, which ended long ago.
+pub fn own_authority_of_old(names: &[&str]) -> (Identity, String) {
+    let mut params = params(names);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.not_before = rcgen::date_time_ymd(2019, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2020, 2, 1);
+    own(params)
+}
+
+fn own(params: CertificateParams) -> (Identity, String) {
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    (identity(certificate.der().clone(), &key), certificate.pem())
 }
 
 /// Signed by itself, as a router's login page has it.

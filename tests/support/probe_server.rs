@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-pub use identity::{Authority, Identity, self_signed};
+pub use identity::{Authority, Identity, own_authority, own_authority_of_old, self_signed};
 
 /// One request, as the server saw it.
 #[derive(Debug, Clone)]

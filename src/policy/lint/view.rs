@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+pub(super) use crate::model::host::canonical_url as canonical;
 use crate::model::{Hop, HopKind, Target};
 use crate::policy::chains::Possible;
 use crate::policy::finding::Finding;
@@ -69,19 +70,5 @@ impl View<'_> {
 pub(super) fn note(findings: &mut Vec<Finding>, finding: Finding) {
     if !findings.contains(&finding) {
         findings.push(finding);
-    }
-}
-
-/// A URL in a form in which equal ones are equal: host in lower case, no default port, no
-/// userinfo, no trailing slash.
-pub(super) fn canonical(url: &str) -> String {
-    match url::Url::parse(url) {
-        Ok(mut parsed) => {
-            // Both fail for URLs that cannot have a userinfo; those have none.
-            let _ = parsed.set_username("");
-            let _ = parsed.set_password(None);
-            parsed.as_str().trim_end_matches('/').to_owned()
-        }
-        Err(_) => url.trim_end_matches('/').to_owned(),
     }
 }

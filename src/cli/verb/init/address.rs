@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::model::mask::has_credentials;
-use crate::model::{Chain, HopKind};
+use crate::model::{Chain, HopKind, Host};
 
 /// Longer than any address that a person has typed.
 const LONGEST: usize = 1000;
@@ -75,8 +75,8 @@ impl Address {
         if host.is_empty() {
             return Err("there is no host in it".to_owned());
         }
-        // DNS takes a dot at the end for nothing.
-        if PUBLIC.contains(&host.trim_end_matches('.')) {
+        let name = Host::of(&parsed).map(|host| host.to_string());
+        if name.is_some_and(|name| PUBLIC.contains(&name.as_str())) {
             return Err(format!(
                 "{host} is for everybody: goroam's own policy knows what to do about those. \
                  `none`, if your company has none of its own"

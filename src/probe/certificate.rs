@@ -1,0 +1,254 @@
+//! Certificates that go takes and webpki does not, and why a certificate is refused.
+//!
+//! Go takes a certificate that is itself among the roots at once (`crypto/x509.Verify`): one that
+//! `openssl req -x509` has made, which is its own authority and its own server. Everything else
+//! is webpki's to judge; where its verdict is not go's, that is said.
+
+use std::collections::HashSet;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use ring::digest::{SHA256, digest};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_name;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
+
+use super::der::Certificate;
+
+/// The hashes of certificates that are roots.
+pub(super) type Known = HashSet<[u8; 32]>;
+
+/// How a certificate is known among the roots.
+pub(super) fn fingerprint(certificate: &[u8]) -> Option<[u8; 32]> {
+    digest(&SHA256, certificate).as_ref().try_into().ok()
+}
+
+/// What go takes and goroam's TLS cannot judge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beyond {
+    /// An RSA key of so many bits; ring begins at 2048, go at 1024.
+    ShortKey(usize),
+    /// An authority's certificate that serves as a server's, signed by another one.
+    Authority,
+    /// A key or a signature of another kind, such as P-521.
+    Algorithm,
+}
+
+impl fmt::Display for Beyond {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Beyond::ShortKey(bits) => write!(f, "it has an RSA key of {bits} bits"),
+            Beyond::Authority => f.write_str("it is a certificate of an authority (CA:TRUE)"),
+            Beyond::Algorithm => f.write_str("its key or signature is of a kind like P-521"),
+        }
+    }
+}
+
+impl StdError for Beyond {}
+
+/// Takes certificates that are roots themselves, and leaves the others to another verifier.
+#[derive(Debug)]
+pub(super) struct AsGo {
+    pub(super) inner: Arc<dyn ServerCertVerifier>,
+    pub(super) known: Vec<Arc<Known>>,
+}
+
+impl AsGo {
+    fn is_root(&self, certificate: &CertificateDer<'_>) -> bool {
+        let Some(fingerprint) = fingerprint(certificate) else {
+            return false;
+        };
+        self.known.iter().any(|known| known.contains(&fingerprint))
+    }
+}
+
+impl ServerCertVerifier for AsGo {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if self.is_root(end_entity) {
+            return check_root(end_entity, server_name, now);
+        }
+        let judged = self.inner.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
+        judged.map_err(|error| {
+            let chain: Vec<&CertificateDer<'_>> =
+                std::iter::once(end_entity).chain(intermediates).collect();
+            beyond(error, &chain)
+        })
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let judged = self.inner.verify_tls12_signature(message, cert, dss);
+        judged.map_err(|error| beyond(error, &[cert]))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let judged = self.inner.verify_tls13_signature(message, cert, dss);
+        judged.map_err(|error| beyond(error, &[cert]))
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}
+
+/// What is left to check of a root: its name, its time, and that it may serve. That the server
+/// has its key is proven by the handshake.
+fn check_root(
+    certificate: &CertificateDer<'_>,
+    server_name: &ServerName<'_>,
+    now: UnixTime,
+) -> Result<ServerCertVerified, Error> {
+    let invalid = |error| Err(Error::InvalidCertificate(error));
+    let parsed = ParsedCertificate::try_from(certificate)?;
+    let Some(read) = Certificate::read(certificate) else {
+        return invalid(CertificateError::BadEncoding);
+    };
+    let moment = |seconds: i64| {
+        let seconds = u64::try_from(seconds).unwrap_or(0);
+        UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds))
+    };
+    let today = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    if today < read.not_before {
+        return invalid(CertificateError::NotValidYetContext {
+            time: now,
+            not_before: moment(read.not_before),
+        });
+    }
+    if today > read.not_after {
+        return invalid(CertificateError::ExpiredContext {
+            time: now,
+            not_after: moment(read.not_after),
+        });
+    }
+    if !read.may_serve {
+        return invalid(CertificateError::InvalidPurpose);
+    }
+    verify_server_name(&parsed, server_name)?;
+    Ok(ServerCertVerified::assertion())
+}
+
+/// The same error, or that it is none for go.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a foreign enum that may grow"
+)]
+fn beyond(error: Error, chain: &[&CertificateDer<'_>]) -> Error {
+    let Error::InvalidCertificate(why) = &error else {
+        return error;
+    };
+    let found = match why {
+        CertificateError::BadSignature => chain
+            .iter()
+            .filter_map(|certificate| Certificate::read(certificate)?.rsa_bits)
+            .find(|bits| (1024..2048).contains(bits))
+            .map(Beyond::ShortKey),
+        CertificateError::UnsupportedSignatureAlgorithmContext {
+            signature_algorithm_id,
+            ..
+        }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+            signature_algorithm_id,
+            ..
+        } => (!is_broken(signature_algorithm_id)).then_some(Beyond::Algorithm),
+        CertificateError::Other(other) => match other.0.downcast_ref::<webpki::Error>() {
+            Some(webpki::Error::CaUsedAsEndEntity) => Some(Beyond::Authority),
+            _ => None,
+        },
+        _ => None,
+    };
+    match found {
+        Some(beyond) => {
+            let error = CertificateError::Other(OtherError(Arc::new(beyond)));
+            Error::InvalidCertificate(error)
+        }
+        None => error,
+    }
+}
+
+/// MD2, MD5 and SHA-1 of RSA (1.2.840.113549.1.1.2, .4 and .5), SHA-1 of ECDSA and DSA: go takes
+/// none of these.
+fn is_broken(algorithm: &[u8]) -> bool {
+    const BROKEN: [&[u8]; 5] = [
+        &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 2],
+        &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 4],
+        &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5],
+        &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1],
+        &[0x2a, 0x86, 0x48, 0xce, 0x38, 4, 3],
+    ];
+    BROKEN.iter().any(|broken| {
+        algorithm.windows(broken.len() + 2).any(|part| {
+            part.strip_prefix(&[6])
+                .is_some_and(|rest| rest.get(1..) == Some(broken))
+        }) || algorithm.starts_with(broken)
+    })
+}
+
+/// Why a certificate is refused, in a user's words behind "certificate of HOST". Both go and
+/// goroam refuse it.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a foreign enum that may grow"
+)]
+pub(super) fn refusal(error: &CertificateError) -> &'static str {
+    if let CertificateError::Other(other) = error {
+        return match other.0.downcast_ref::<webpki::Error>() {
+            Some(webpki::Error::UnsupportedCriticalExtension) => {
+                "holds a condition that nothing here knows"
+            }
+            Some(webpki::Error::UnsupportedCertVersion) => "is of an old version of X.509",
+            Some(webpki::Error::NameConstraintViolation) => {
+                "is for a name that its authority may not sign"
+            }
+            Some(webpki::Error::PathLenConstraintViolated) => {
+                "is signed by more authorities than one of them allows"
+            }
+            Some(webpki::Error::EndEntityUsedAsCa) => "is signed by one that is no authority",
+            Some(
+                webpki::Error::MaximumNameConstraintComparisonsExceeded
+                | webpki::Error::MaximumPathBuildCallsExceeded
+                | webpki::Error::MaximumPathDepthExceeded
+                | webpki::Error::MaximumSignatureChecksExceeded,
+            ) => "comes with a chain that takes too long to check",
+            Some(_) | None => "cannot be read",
+        };
+    }
+    match error {
+        CertificateError::BadEncoding => "cannot be read",
+        CertificateError::BadSignature => "has a signature that is wrong",
+        CertificateError::UnhandledCriticalExtension => "holds a condition that nothing here knows",
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "is not for servers"
+        }
+        CertificateError::Revoked => "is revoked",
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "is signed with MD5 or SHA-1, which go does not take"
+        }
+        _ => "is not as go wants it",
+    }
+}
