@@ -30,4 +30,5 @@ pub mod policy;
 pub mod probe;
 pub mod state;
 pub mod telemetry;
+pub mod trust;
 pub mod watch;

@@ -36,7 +36,7 @@ impl Agent {
     pub(super) fn begin_keeping(&mut self) {
         self.keeper.due = None;
         self.keeper
-            .start(self.successor.path(), &self.session.paths);
+            .start(self.successor.trusted(), &self.session.paths);
     }
 
     /// It has ended.

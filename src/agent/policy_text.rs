@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::error::Error;
 use crate::bounded;
+use crate::trust;
 
 /// More than any policy needs: a file beyond this is something else.
 pub const POLICY_LIMIT: u64 = 1024 * 1024;
@@ -35,8 +36,8 @@ pub fn read_policy_text(path: &Path) -> Result<String, Error> {
     };
     let file = bounded::open(path).map_err(cannot)?;
     let meta = file.metadata().map_err(cannot)?;
-    if let Some(why) = unsafe_mode(path, &meta) {
-        return Err(failed(why, true));
+    if let Err(why) = trust::file(path, &meta) {
+        return Err(failed(why.to_string(), true));
     }
     let mut bytes = Vec::new();
     file.take(POLICY_LIMIT + 1)
@@ -58,34 +59,6 @@ pub fn read_policy_text(path: &Path) -> Result<String, Error> {
             false,
         )
     })
-}
-
-/// Why somebody else could have written the policy.
-#[cfg(unix)]
-fn unsafe_mode(path: &Path, meta: &std::fs::Metadata) -> Option<String> {
-    use std::os::unix::fs::MetadataExt;
-
-    // SAFETY: geteuid takes nothing, touches nothing and cannot fail.
-    let me = unsafe { libc::geteuid() };
-    if meta.uid() != me && meta.uid() != 0 {
-        return Some(format!(
-            "belongs to uid {}, but goroam runs as uid {me}; run it as that user, or make your own copy of it",
-            meta.uid()
-        ));
-    }
-    let mode = meta.mode() & 0o7777;
-    (mode & 0o022 != 0).then(|| {
-        format!(
-            "others may write to it (mode {mode:04o}); `chmod go-w {}`",
-            path.display()
-        )
-    })
-}
-
-/// On Windows the folder's access list decides, and the profile folder's is the user's own.
-#[cfg(not(unix))]
-fn unsafe_mode(_: &Path, _: &std::fs::Metadata) -> Option<String> {
-    None
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ pub async fn run(
     loop {
         // At rest, and with the watchdog running: a successor that hangs is started anew.
         if agent.work.is_none()
-            && let Some(program) = agent.successor.ready.take()
+            && let Some(program) = agent.successor.take_over()
         {
             if signals.hand_over().await {
                 info!("ends, and not as the new {}", program.display());

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use crate::trust;
+
 /// Whoever writes it is done when nothing has happened for as long.
 const WRITERS_PAUSE: Duration = Duration::from_secs(1);
 /// `--version` takes some milliseconds.
@@ -25,8 +27,8 @@ pub(super) struct Successor {
     own: Option<Identity>,
     /// The next look at it.
     pub(super) due: Option<Instant>,
-    /// It runs, and is to take over.
-    pub(super) ready: Option<PathBuf>,
+    /// It was tried: it runs, and is to take over.
+    ready: Option<Identity>,
     /// What the user should know.
     pub(super) trouble: Option<String>,
 }
@@ -52,6 +54,25 @@ impl Successor {
     /// What to watch.
     pub(super) fn path(&self) -> Option<PathBuf> {
         self.path.clone()
+    }
+
+    /// The program, as long as it is the one that this process runs, or one that only root or
+    /// this user could have put there.
+    pub(super) fn trusted(&self) -> Option<PathBuf> {
+        let path = self.path.as_ref()?;
+        let is_own = identity(path) == self.own;
+        (is_own || could_be_ours(path).is_ok()).then(|| path.clone())
+    }
+
+    /// The program that takes over, if one is ready and still the one that was tried.
+    pub(super) fn take_over(&mut self) -> Option<PathBuf> {
+        let tried = self.ready.take()?;
+        let path = self.path.as_ref()?;
+        if identity(path) == Some(tried) && could_be_ours(path).is_ok() {
+            return Some(path.clone());
+        }
+        self.due = Some(Instant::now());
+        None
     }
 
     /// Something has happened to the file.
@@ -80,8 +101,17 @@ impl Successor {
             ));
             return;
         }
+        // Before it is run at all.
+        if let Err(why) = could_be_ours(path) {
+            let trouble = format!(
+                "{shown} was replaced, and the new program is not run: {why}; the old one goes on"
+            );
+            tracing::warn!("{trouble}");
+            self.trouble = Some(trouble);
+            return;
+        }
         match try_out(path).await {
-            Ok(()) => self.ready = Some(path.clone()),
+            Ok(()) => self.ready = Some(now),
             Err(why) => {
                 let trouble = format!(
                     "{shown} was replaced by a program that does not run ({why}); the old one \
@@ -92,6 +122,14 @@ impl Successor {
             }
         }
     }
+}
+
+/// Could only root or this user have put it there? The directories are judged first: where no
+/// other user can exchange the file, what is looked at here is what is run later.
+fn could_be_ours(path: &Path) -> Result<(), String> {
+    trust::way(path).map_err(|why| why.to_string())?;
+    let meta = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    trust::file(path, &meta).map_err(|why| why.to_string())
 }
 
 /// Does it start, and is it goroam?
@@ -183,7 +221,7 @@ mod tests {
         let _running = std::fs::File::open(&path).unwrap();
         let mut successor = successor(&path);
         successor.look(true).await;
-        assert_eq!((&successor.ready, &successor.trouble), (&None, &None));
+        assert_eq!((&successor.take_over(), &successor.trouble), (&None, &None));
 
         for (script, why) in [
             ("#!/bin/sh\nexit 3\n", "exit status: 3"),
@@ -192,7 +230,7 @@ mod tests {
         ] {
             put(&path, script);
             successor.look(true).await;
-            assert_eq!(successor.ready, None);
+            assert_eq!(successor.take_over(), None);
             let trouble = successor.trouble.clone().unwrap();
             assert!(
                 trouble.contains(why) && trouble.contains("goes on"),
@@ -201,7 +239,7 @@ mod tests {
         }
         put(&path, "#!/bin/sh\necho goroam 2\n");
         successor.look(false).await;
-        assert_eq!(successor.ready, None);
+        assert_eq!(successor.take_over(), None);
         assert!(
             successor
                 .trouble
@@ -211,12 +249,54 @@ mod tests {
         );
         successor.look(true).await;
         assert_eq!(
-            (&successor.ready, &successor.trouble),
+            (&successor.take_over(), &successor.trouble),
             (&Some(path.clone()), &None)
         );
 
         std::fs::remove_file(&path).unwrap();
         successor.look(true).await;
         assert!(successor.trouble.unwrap().contains("not there any more"));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_another_user_could_have_put_there_is_not_even_tried() {
+        let folder = tempfile::tempdir().unwrap();
+        let bin = folder.path().join("bin");
+        std::fs::create_dir(&bin).unwrap();
+        let (path, ran) = (bin.join("goroam"), folder.path().join("ran"));
+        put(&path, "#!/bin/sh\necho goroam 1\n");
+        let _running = std::fs::File::open(&path).unwrap();
+        let mut successor = successor(&path);
+        let script = format!("#!/bin/sh\ntouch {}\necho goroam 2\n", ran.display());
+        let mode = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        for (file, directory, why) in [
+            (0o777, 0o755, "others may write to it"),
+            (0o775, 0o755, "others may write to it"),
+            (0o755, 0o777, "bin may be written to by others"),
+        ] {
+            put(&path, &script);
+            mode(&path, file);
+            mode(&bin, directory);
+            successor.look(true).await;
+            let trouble = successor.trouble.clone().unwrap();
+            assert!(trouble.contains(why), "{trouble}");
+            assert_eq!((successor.take_over(), successor.trusted()), (None, None));
+        }
+        mode(&bin, 0o755);
+        if std::os::unix::fs::chown(&path, Some(65534), None).is_ok() {
+            successor.look(true).await;
+            let trouble = successor.trouble.clone().unwrap();
+            assert!(trouble.contains("belongs to uid 65534"), "{trouble}");
+            std::os::unix::fs::chown(&path, Some(0), None).unwrap();
+        }
+        assert!(!ran.exists());
+        // One that is opened up after it was tried does not take over either.
+        successor.look(true).await;
+        assert!(ran.exists());
+        mode(&path, 0o777);
+        assert_eq!(successor.take_over(), None);
+        assert!(successor.due.is_some());
     }
 }

@@ -12,6 +12,7 @@ use super::certificate::{Known, fingerprint};
 use crate::bounded;
 use crate::environment::Environment;
 use crate::model::order;
+use crate::trust::{self, Untrusted};
 
 /// Larger than any bundle; a device or a runaway file named by mistake ends here.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -59,6 +60,8 @@ pub(super) enum CaError {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error("the CA file {path} proves nothing: {why}")]
+    Untrusted { path: PathBuf, why: Untrusted },
     #[error("the CA file {0} holds no certificate")]
     Empty(PathBuf),
 }
@@ -113,10 +116,18 @@ pub(super) fn on_disk(env: &Environment) -> Option<Roots> {
 
 /// The certificates of one PEM file that a target trusts in addition.
 pub(super) fn extra(path: &Path) -> Result<Vec<CertificateDer<'static>>, CaError> {
-    let pem = bounded::read(path, MAX_FILE).map_err(|source| CaError::Unreadable {
+    let unreadable = |source| CaError::Unreadable {
         path: path.to_owned(),
         source,
+    };
+    let file = bounded::open(path).map_err(unreadable)?;
+    let meta = file.metadata().map_err(unreadable)?;
+    // Who writes this file decides which network is proven.
+    trust::file(path, &meta).map_err(|why| CaError::Untrusted {
+        path: path.to_owned(),
+        why,
     })?;
+    let pem = bounded::read_open(&file, MAX_FILE).map_err(unreadable)?;
     let mut certificates = certificates(&pem);
     certificates.retain(|der| RootCertStore::empty().add(der.clone()).is_ok());
     if certificates.is_empty() {
@@ -243,5 +254,29 @@ mod tests {
         );
         fs::write(&path, authority("one")).unwrap();
         assert_eq!(extra(&path).unwrap().len(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_ca_file_that_others_may_write_to_proves_nothing() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ca.pem");
+        fs::write(&path, authority("one")).unwrap();
+        for mode in [0o666, 0o646, 0o664] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let said = extra(&path).unwrap_err().to_string();
+            assert!(
+                said.contains("proves nothing") && said.contains("chmod go-w"),
+                "{said}"
+            );
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(extra(&path).is_ok());
+        if std::os::unix::fs::chown(&path, Some(65534), None).is_ok() {
+            let said = extra(&path).unwrap_err().to_string();
+            assert!(said.contains("belongs to uid 65534"), "{said}");
+        }
     }
 }

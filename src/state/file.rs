@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use crate::bounded;
+use crate::trust;
 
 /// Makes the folder (0700) with its parents, and tightens it if it is more open.
 ///
@@ -97,13 +98,17 @@ fn make_folders(folder: &Path) -> io::Result<()> {
 /// The bytes of a file of goroam's own, at most this many; `Ok(None)` when there is none.
 ///
 /// # Errors
-/// When it cannot be read, is longer, or is no file.
+/// When it cannot be read, is longer, or is no file; `PermissionDenied` when another user owns
+/// it or may write to it.
 pub fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
-    match bounded::read(path, most) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+    let file = match bounded::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    trust::file(path, &file.metadata()?)
+        .map_err(|why| io::Error::new(io::ErrorKind::PermissionDenied, why))?;
+    bounded::read_open(&file, most).map(Some)
 }
 
 /// Puts the folder's entries on the disk. Not every system can, and the file is right in any case.
@@ -216,6 +221,18 @@ mod tests {
         std::fs::write(path.join("x"), "").unwrap();
         assert!(replace(&path, b"new").is_err());
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_others_could_have_written_is_not_read() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("state.json");
+        replace(&path, b"{}").unwrap();
+        assert!(read(&path, 5).unwrap().is_some());
+        let open = std::fs::Permissions::from_mode(0o666);
+        std::fs::set_permissions(&path, open).unwrap();
+        let said = read(&path, 5).unwrap_err().to_string();
+        assert!(said.contains("others may write to it"), "{said}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub(crate) const FLOORS: [&[&str]; 8] = [
         "gosum",
         "gomod",
         "telemetry",
+        "trust",
     ],
     &["policy", "probe", "watch"],
     &["plan"],

@@ -15,6 +15,7 @@ use crate::cli::render::{self, Position};
 use crate::policy::file::{Parsed, Place, parse};
 use crate::policy::templates::Template;
 use crate::policy::{Finding, Label, Severity};
+use crate::trust;
 
 /// What is shown in the place of a path.
 const BUILT_IN: &str = "built-in default";
@@ -69,7 +70,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure
         };
         let found = &mut parsed.findings;
         let at = found.iter().position(is_behind).unwrap_or(found.len());
-        found.insert(at, certificate.unusable(why));
+        found.insert(at, certificate.unusable(&why));
     }
     let errors = count(&parsed.findings, Severity::Error);
     if args.format.json {
@@ -115,11 +116,16 @@ fn parse_in(text: &str, folder: &Path, home: Option<&Path>) -> Parsed {
 const MOST_PEM: u64 = 16 << 20;
 
 /// Why a file holds no certificate that a probe could trust.
-fn trouble(path: &Path) -> Option<&'static str> {
-    match bounded::read(path, MOST_PEM) {
+fn trouble(path: &Path) -> Option<String> {
+    let read = bounded::open(path).and_then(|file| {
+        let judged = trust::file(path, &file.metadata()?);
+        Ok((judged, bounded::read_open(&file, MOST_PEM)?))
+    });
+    let (judged, bytes) = match read {
+        Ok(read) => read,
         Err(error) => {
             let is = |kind: ErrorKind| error.kind() == kind;
-            Some(if is(ErrorKind::NotFound) {
+            let why = if is(ErrorKind::NotFound) {
                 "is not there"
             } else if is(ErrorKind::IsADirectory) || is(ErrorKind::InvalidInput) {
                 "is not a regular file"
@@ -127,13 +133,16 @@ fn trouble(path: &Path) -> Option<&'static str> {
                 "is too long for a file of certificates"
             } else {
                 "cannot be read"
-            })
+            };
+            return Some(why.to_owned());
         }
-        Ok(bytes) => {
-            let text = String::from_utf8_lossy(&bytes);
-            (!text.contains("-----BEGIN CERTIFICATE-----")).then_some("holds no certificate in PEM")
-        }
+    };
+    if let Err(why) = judged {
+        return Some(format!("proves nothing: {why}"));
     }
+    let text = String::from_utf8_lossy(&bytes);
+    (!text.contains("-----BEGIN CERTIFICATE-----"))
+        .then(|| "holds no certificate in PEM".to_owned())
 }
 
 fn all_right(name: &str, parsed: &Parsed) -> String {

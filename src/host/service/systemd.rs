@@ -121,9 +121,7 @@ pub(super) fn lingers() -> Option<bool> {
 
 fn install(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>, ServiceError> {
     owner::own_home(&site.home, manager.uid())?;
-    // SAFETY: getegid takes nothing, touches nothing and cannot fail.
-    let gid = unsafe { libc::getegid() };
-    let mut told = program::check(&site.program, manager.uid(), gid)?;
+    let mut told = program::check(&site.program, manager.uid())?;
     if known.is("LoadState", "masked") {
         let why = format!(
             "{UNIT} is masked, which keeps it from being started; if that is over: \

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::bounded;
+use crate::trust;
 use serde::Serialize;
 
 /// How a file came.
@@ -28,11 +29,11 @@ pub enum How {
 /// # Errors
 /// When `from` is no file, or `to` cannot be written.
 pub(super) fn lift(from: &Path, to: &Path) -> io::Result<How> {
-    if std::fs::symlink_metadata(from).is_ok_and(|meta| is_ours_alone(&meta))
+    if std::fs::symlink_metadata(from).is_ok_and(|meta| is_ours_alone(from, &meta))
         && std::fs::hard_link(from, to).is_ok()
     {
         // Looked at again by its new name, which nobody else can exchange.
-        if std::fs::symlink_metadata(to).is_ok_and(|meta| is_ours_alone(&meta)) {
+        if std::fs::symlink_metadata(to).is_ok_and(|meta| is_ours_alone(to, &meta)) {
             return Ok(How::Link);
         }
         std::fs::remove_file(to)?;
@@ -50,19 +51,8 @@ pub(super) fn lift(from: &Path, to: &Path) -> io::Result<How> {
     Ok(How::Copy)
 }
 
-#[cfg(unix)]
-fn is_ours_alone(meta: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-
-    // SAFETY: geteuid takes nothing, touches no memory and cannot fail.
-    let me = unsafe { libc::geteuid() };
-    meta.is_file() && (meta.uid() == me || meta.uid() == 0) && meta.mode() & 0o022 == 0
-}
-
-/// Who may write is a matter of the folder's access list there; the cache is in the user's own.
-#[cfg(not(unix))]
-fn is_ours_alone(meta: &std::fs::Metadata) -> bool {
-    meta.is_file()
+fn is_ours_alone(path: &Path, meta: &std::fs::Metadata) -> bool {
+    meta.is_file() && trust::file(path, meta).is_ok()
 }
 
 #[cfg(target_os = "linux")]

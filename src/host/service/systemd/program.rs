@@ -4,43 +4,42 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::super::error::ServiceError;
-
-/// The sticky bit: only its owner may replace what is in such a folder.
-const STICKY: u32 = 0o1000;
+use crate::trust::{self, Untrusted};
 
 /// What is odd about it, one line each.
 ///
 /// # Errors
 /// When somebody else could put another program in its place.
-pub(super) fn check(program: &Path, uid: u32, gid: u32) -> Result<Vec<String>, ServiceError> {
+pub(super) fn check(program: &Path, uid: u32) -> Result<Vec<String>, ServiceError> {
     let file = |source| ServiceError::File {
         path: program.to_owned(),
         source,
     };
     let real = std::fs::canonicalize(program).map_err(file)?;
-    for place in real.ancestors() {
-        let meta = std::fs::metadata(place).map_err(file)?;
-        let foreign = meta.uid() != uid && meta.uid() != 0;
-        // A group of one's own, as most systems give each user, is nobody else.
-        let by_group = meta.mode() & 0o020 != 0 && meta.gid() != gid && meta.gid() != 0;
-        let by_all = meta.mode() & 0o002 != 0;
-        let open = (by_group || by_all) && !(meta.is_dir() && meta.mode() & STICKY != 0);
-        if foreign || open {
-            let who = match foreign {
-                true => format!("belongs to uid {}", meta.uid()),
-                false => format!(
-                    "may be written to by others (mode {:04o})",
-                    meta.mode() & 0o7777
-                ),
-            };
-            let why = format!(
-                "{} {who}, who could put another program in the place of {}; install goroam \
-                 where only you or root may write",
-                place.display(),
-                program.display()
-            );
-            return Err(ServiceError::Refused { why });
-        }
+    let meta = std::fs::metadata(&real).map_err(file)?;
+    let foreign = meta.uid() != uid && meta.uid() != 0;
+    // A group with only this user in it, as most systems give each user, is nobody else.
+    let by_group = meta.mode() & 0o020 != 0 && !trust::is_private_group(meta.gid(), uid);
+    let who = match foreign {
+        true => Some(format!("{} belongs to uid {}", real.display(), meta.uid())),
+        false if by_group || meta.mode() & 0o002 != 0 => Some(format!(
+            "{} may be written to by others (mode {:04o})",
+            real.display(),
+            meta.mode() & 0o7777
+        )),
+        false => None,
+    };
+    let who = who.or_else(|| match trust::way(program) {
+        Err(Untrusted::Way { directory, why }) => Some(format!("{} {why}", directory.display())),
+        Ok(()) | Err(_) => None,
+    });
+    if let Some(who) = who {
+        let why = format!(
+            "{who}, so another user could put another program in the place of {}; install goroam \
+             where only you or root may write",
+            program.display()
+        );
+        return Err(ServiceError::Refused { why });
     }
     let mut odd = Vec::new();
     if is_in_build_folder(&real) {
@@ -86,22 +85,22 @@ mod tests {
         program
     }
 
-    fn ids() -> (u32, u32) {
-        // SAFETY: neither takes anything, touches anything or can fail.
-        unsafe { (libc::geteuid(), libc::getegid()) }
+    fn me() -> u32 {
+        // SAFETY: it takes nothing, touches nothing and cannot fail.
+        unsafe { libc::geteuid() }
     }
 
     #[test]
     fn a_program_that_others_could_replace_is_refused() {
-        let (uid, gid) = ids();
+        let uid = me();
         let folder = tempfile::tempdir().unwrap();
         let bin = folder.path().join("bin");
         std::fs::create_dir(&bin).unwrap();
         let program = program(&bin);
-        assert_eq!(check(&program, uid, gid).unwrap().len(), 1, "it is in /tmp");
+        assert_eq!(check(&program, uid).unwrap().len(), 1, "it is in /tmp");
         for (path, open) in [(&program, 0o757), (&bin, 0o777)] {
             mode(path, open);
-            let refused = check(&program, uid, gid).unwrap_err();
+            let refused = check(&program, uid).unwrap_err();
             assert_eq!(refused.exit_code(), 4);
             let why = refused.to_string();
             assert!(
@@ -112,11 +111,8 @@ mod tests {
         }
         // The group: a user's own is nobody else, unless it is another one's.
         mode(&program, 0o775);
-        assert!(check(&program, uid, gid).is_ok());
-        if gid != 0 {
-            assert!(check(&program, uid, gid + 1).is_err());
-        }
-        let refused = check(&program, uid + 1, gid);
+        assert!(check(&program, uid).is_ok());
+        let refused = check(&program, uid + 1);
         assert_eq!(
             refused.is_err(),
             uid != 0,
@@ -126,12 +122,12 @@ mod tests {
 
     #[test]
     fn a_build_folder_is_told() {
-        let (uid, gid) = ids();
+        let uid = me();
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("target");
         std::fs::create_dir_all(target.join("debug")).unwrap();
         std::fs::write(target.join("CACHEDIR.TAG"), "").unwrap();
-        let odd = check(&program(&target.join("debug")), uid, gid).unwrap();
+        let odd = check(&program(&target.join("debug")), uid).unwrap();
         assert!(odd[0].contains("cargo clean"), "{odd:?}");
     }
 }
