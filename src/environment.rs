@@ -2,6 +2,7 @@
 //! then be tested without setting it.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -10,7 +11,7 @@ use crate::model::order;
 /// Environment variables as they were when goroam started.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
-    vars: BTreeMap<String, String>,
+    vars: BTreeMap<String, OsString>,
 }
 
 /// Variables hold passwords (`HTTPS_PROXY`, tokens): only their names are shown.
@@ -21,16 +22,21 @@ impl fmt::Debug for Environment {
 }
 
 impl Environment {
-    /// The variables of this process. Those that are not UTF-8 are left out: go could not
-    /// store such a value either.
+    /// The variables of this process whose names are UTF-8.
     pub fn of_process() -> Environment {
         std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
             .collect()
     }
 
-    /// The value of a variable; an empty one counts as unset, as in the go command.
+    /// The value of a variable; an empty one counts as unset, as in the go command. So does one
+    /// that is not UTF-8: go could not store such a value either.
     pub fn get(&self, name: &str) -> Option<&str> {
+        self.bytes(name).and_then(OsStr::to_str)
+    }
+
+    /// The value, whatever its bytes; an empty one counts as unset.
+    fn bytes(&self, name: &str) -> Option<&OsStr> {
         let spelled_otherwise = || {
             let mut vars = self.vars.iter();
             let (_, value) = vars.find(|(own, _)| cfg!(windows) && is_same_name(own, name))?;
@@ -39,20 +45,26 @@ impl Environment {
         self.vars
             .get(name)
             .or_else(spelled_otherwise)
-            .map(String::as_str)
+            .map(OsString::as_os_str)
             .filter(|value| !value.is_empty())
     }
 
-    /// The value as a path; an empty one counts as unset.
+    /// The value as a path, which need not be UTF-8; an empty one counts as unset.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
-        self.get(name).map(PathBuf::from)
+        self.bytes(name).map(PathBuf::from)
     }
 
-    /// All variables, sorted by name.
+    /// All variables whose values are UTF-8, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.all()
+            .filter_map(|(name, value)| Some((name, value.to_str()?)))
+    }
+
+    /// All variables, whatever their bytes, sorted by name: what a command is given.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &OsStr)> {
         self.vars
             .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .map(|(name, value)| (name.as_str(), value.as_os_str()))
     }
 
     /// The user's home as the go command sees it: `$HOME`, `%USERPROFILE%` on Windows.
@@ -70,7 +82,7 @@ pub fn is_same_name(one: &str, other: &str) -> bool {
     }
 }
 
-impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
+impl<N: Into<String>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(vars: I) -> Environment {
         let vars = vars.into_iter();
         Environment {
@@ -89,5 +101,17 @@ mod tests {
         assert_eq!(env.get("Path"), Some("x"));
         assert_eq!(env.get("PATH").is_some(), cfg!(windows));
         assert_eq!(env.get("GOFLAGS"), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_home_that_is_not_utf_8_is_a_path_but_no_text() {
+        use std::os::unix::ffi::OsStrExt as _;
+
+        let home = std::ffi::OsStr::from_bytes(b"/home/j\xf6rg");
+        let env: Environment = [("HOME", home)].into_iter().collect();
+        assert_eq!(env.home().as_deref(), Some(std::path::Path::new(home)));
+        assert_eq!(env.get("HOME"), None);
+        assert!(env.all().eq([("HOME", home)]));
     }
 }

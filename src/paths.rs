@@ -1,6 +1,8 @@
 //! Where goroam keeps what: looked up once, then passed down.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use serde::Serializer;
 
 use crate::environment::Environment;
 
@@ -30,6 +32,69 @@ pub enum NoHome {
     /// It would be another folder wherever goroam is started.
     #[error("HOME={} is relative, so goroam does not know whose settings to keep; set it to an absolute path", .0.display())]
     Relative(PathBuf),
+}
+
+/// How the text of a path begins that is not UTF-8.
+const ESCAPED: &str = "bytes:";
+
+/// A path as text that no other path has: for notes that say which file was meant. A path
+/// that is not UTF-8 has its other bytes escaped.
+pub fn exact(path: &Path) -> String {
+    match path.to_str() {
+        Some(text) => text.to_owned(),
+        None => format!(
+            "{ESCAPED}{}",
+            path.as_os_str().as_encoded_bytes().escape_ascii()
+        ),
+    }
+}
+
+/// The path that [`exact`] has made this text of.
+pub fn from_exact(text: &str) -> PathBuf {
+    #[cfg(unix)]
+    if let Some(escaped) = text.strip_prefix(ESCAPED) {
+        use std::os::unix::ffi::OsStringExt as _;
+
+        return PathBuf::from(std::ffi::OsString::from_vec(unescape(escaped)));
+    }
+    PathBuf::from(text)
+}
+
+/// Undoes `escape_ascii`; what that does not write is taken as it stands.
+#[cfg(unix)]
+fn unescape(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let hex = rest.strip_prefix("\\x").and_then(|hex| hex.get(..2));
+        let code = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let (byte, length) = match (
+            code,
+            rest.strip_prefix('\\').and_then(|it| it.chars().next()),
+        ) {
+            (Some(byte), _) => (byte, 4),
+            (None, Some('n')) => (b'\n', 2),
+            (None, Some('r')) => (b'\r', 2),
+            (None, Some('t')) => (b'\t', 2),
+            (None, Some(quoted @ ('\\' | '\'' | '"'))) => (quoted as u8, 2),
+            (None, _) => {
+                bytes.extend(first.to_string().into_bytes());
+                rest = rest.get(first.len_utf8()..).unwrap_or_default();
+                continue;
+            }
+        };
+        bytes.push(byte);
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    bytes
+}
+
+/// For serde's `serialize_with`: a path that is not UTF-8 does not make a report impossible.
+///
+/// # Errors
+/// When the serializer fails.
+pub fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&exact(path))
 }
 
 impl Paths {
@@ -119,5 +184,35 @@ impl Paths {
     /// Held by the one agent of this user.
     pub fn agent_lock(&self) -> PathBuf {
         self.runtime.join("agent.lock")
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::path::Path;
+
+    use super::{exact, from_exact};
+
+    #[test]
+    fn no_two_paths_have_the_same_text() {
+        let text = |bytes| exact(Path::new(OsStr::from_bytes(bytes)));
+        assert_eq!(text("/home/jörg/env".as_bytes()), "/home/jörg/env");
+        assert_eq!(text(b"/home/j\xf6rg"), r"bytes:/home/j\xf6rg");
+        assert_ne!(text(b"/home/j\xf6rg"), text(b"/home/j\xf7rg"));
+        assert_ne!(text(b"/home/j\xf6rg"), text(br"/home/j\xf6rg"));
+        let all: Vec<u8> = (1..=255).collect();
+        for bytes in [
+            all.as_slice(),
+            b"/a",
+            br"\",
+            b"\xff\\x41\\",
+            "/ä".as_bytes(),
+        ] {
+            let path = Path::new(OsStr::from_bytes(bytes));
+            assert_eq!(from_exact(&exact(path)), path);
+        }
     }
 }

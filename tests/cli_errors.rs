@@ -20,6 +20,8 @@ mod disk;
 mod go_command;
 #[path = "cli_errors/home.rs"]
 mod home;
+#[path = "cli_errors/odd.rs"]
+mod odd;
 #[path = "cli_errors/pipes.rs"]
 mod pipes;
 #[path = "cli_errors/policy.rs"]

@@ -42,6 +42,13 @@ pub enum Command {
     End,
 }
 
+impl Command {
+    /// Does it change nothing, whatever else was asked with it?
+    pub fn only_asks(&self) -> bool {
+        matches!(self, Command::Status | Command::Watch)
+    }
+}
+
 /// What a turn found and did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TurnReport {

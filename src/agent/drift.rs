@@ -9,6 +9,7 @@ use crate::gocmd::EnvFile;
 use crate::model::mask::mask;
 use crate::model::order;
 use crate::model::status::Drift;
+use crate::paths::exact;
 use crate::state::memory::Written;
 use crate::state::{Baseline, Memory};
 
@@ -18,7 +19,7 @@ pub(crate) fn find(
     file: &EnvFile,
     present: &Present,
 ) -> BTreeMap<String, (Option<String>, Option<String>)> {
-    let path = file.path.display().to_string();
+    let path = exact(&file.path);
     let sha256 = sha256(present.bytes.as_deref().unwrap_or_default());
     let ours = |written: &&Written| written.path == path;
     // A kill between the rename and the note of it leaves the note that was made before it.
@@ -60,7 +61,7 @@ pub(crate) fn note(
     shared: bool,
 ) -> Written {
     Written {
-        path: file.path.display().to_string(),
+        path: exact(&file.path),
         sha256: sha256(bytes),
         values,
         shared,
@@ -80,7 +81,7 @@ pub(crate) fn is_shared(
     file: &EnvFile,
     bytes: Option<&[u8]>,
 ) -> bool {
-    let path = file.path.display().to_string();
+    let path = exact(&file.path);
     let now = sha256(bytes.unwrap_or_default());
     let notes = [&memory.pending, &memory.written];
     let mut ours = notes.into_iter().flatten().filter(|note| note.path == path);

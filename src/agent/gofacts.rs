@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 
 use super::error::Error;
 use super::present::managed;
@@ -219,8 +220,9 @@ fn surroundings(
     resting_on(names).find(|name| managed.contains(*name))?;
     let lines = resting_on(names)
         .filter(|name| env.get(name).is_none())
-        .filter_map(|name| Some((name, lines.get(name)?.as_str())));
-    Some(env.iter().chain(lines).chain([("GOENV", "off")]).collect())
+        .filter_map(|name| Some((name, OsStr::new(lines.get(name)?))));
+    let off = [("GOENV", OsStr::new("off"))];
+    Some(env.all().chain(lines).chain(off).collect())
 }
 
 /// Every `${NAME}` of the policy.

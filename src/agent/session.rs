@@ -26,7 +26,7 @@ use crate::environment::Environment;
 use crate::gocmd::EnvFile;
 use crate::model::status::Pinned;
 use crate::model::{Chain, Change, Observation, Snapshot, Tier};
-use crate::paths::Paths;
+use crate::paths::{Paths, exact};
 use crate::policy::expand::expand;
 use crate::policy::settle::Burst;
 use crate::policy::{Decision, explain};
@@ -379,7 +379,7 @@ impl Session {
     /// The go env file, unless goroam has changed another one and not put it back yet.
     pub(crate) fn own_file(&self) -> Result<EnvFile, Error> {
         let file = self.file()?;
-        let now = file.path.display().to_string();
+        let now = exact(&file.path);
         match &self.baseline {
             Some(baseline) if baseline.path != now => Err(Error::OtherFile {
                 kept: baseline.path.clone(),

@@ -5,7 +5,8 @@
 pub(crate) enum Signal {
     /// SIGTERM, SIGINT, Ctrl-C, Ctrl-Break.
     End,
-    /// SIGHUP, or a changed policy while there is none that can be used: read it again.
+    /// SIGHUP, SIGUSR1 or SIGUSR2, or a changed policy while there is none that can be used: read
+    /// it again.
     Reload,
 }
 
@@ -26,6 +27,8 @@ mod os {
         term: Stream,
         int: Stream,
         hup: Stream,
+        /// By default they would end the process.
+        user: [Stream; 2],
     }
 
     impl Signals {
@@ -35,20 +38,27 @@ mod os {
                 term: signal(SignalKind::terminate())?,
                 int: signal(SignalKind::interrupt())?,
                 hup: signal(SignalKind::hangup())?,
+                user: [
+                    signal(SignalKind::user_defined1())?,
+                    signal(SignalKind::user_defined2())?,
+                ],
             })
         }
 
         /// Waits for the next one. Cancel-safe.
         pub(crate) async fn next(&mut self) -> Signal {
+            let [first, second] = &mut self.user;
             tokio::select! {
                 _ = self.term.recv() => Signal::End,
                 _ = self.int.recv() => Signal::End,
                 _ = self.hup.recv() => Signal::Reload,
+                _ = first.recv() => Signal::Reload,
+                _ = second.recv() => Signal::Reload,
             }
         }
 
         /// Before another program takes over this process: from now on what ends an agent ends
-        /// it by itself, for nobody listens any more, and SIGHUP, which would end it too, is
+        /// it by itself, for nobody listens any more, and the others, which would end it too, are
         /// passed over until that program listens (it reads everything anew). True: it was
         /// asked to end just before, so no program may take over.
         pub(crate) async fn hand_over(mut self) -> bool {
@@ -56,6 +66,8 @@ mod os {
                 (libc::SIGTERM, libc::SIG_DFL),
                 (libc::SIGINT, libc::SIG_DFL),
                 (libc::SIGHUP, libc::SIG_IGN),
+                (libc::SIGUSR1, libc::SIG_IGN),
+                (libc::SIGUSR2, libc::SIG_IGN),
             ] {
                 // SAFETY: neither disposition runs code of ours; it cannot fail for these.
                 unsafe { libc::signal(signal, to) };

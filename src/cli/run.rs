@@ -85,6 +85,7 @@ fn dispatch(context: &Context, verb: Verb) -> Result<u8, Failure> {
 /// Runs on this thread alone; the work is waiting, and a DNS lookup gets a thread when needed.
 /// Boxed: one copy of the runtime's loop for all verbs instead of one for each.
 fn block_on(work: Pin<Box<dyn Future<Output = Result<u8, Failure>> + '_>>) -> Result<u8, Failure> {
+    enough_descriptors()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .thread_keep_alive(THREAD_KEEP_ALIVE)
@@ -95,6 +96,29 @@ fn block_on(work: Pin<Box<dyn Future<Output = Result<u8, Failure>> + '_>>) -> Re
     // A lookup in a black hole would hold up the end by its whole time limit.
     runtime.shutdown_background();
     done
+}
+
+/// Without them the runtime would not start, or panic where it makes a pipe for signals.
+#[cfg(unix)]
+fn enough_descriptors() -> Result<(), Failure> {
+    /// What the runtime and one child take, and some sockets.
+    const NEEDED: usize = 16;
+    let spare: Result<Vec<_>, std::io::Error> = (0..NEEDED)
+        .map(|_| std::os::unix::net::UnixDatagram::unbound())
+        .collect();
+    spare.map(drop).map_err(|error| {
+        let message = format!(
+            "cannot start: {error}; goroam needs {NEEDED} more open files than there are, raise \
+             the limit with `ulimit -n 256`"
+        );
+        Failure::said(message, EXIT_FAILED)
+    })
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "must match Unix")]
+fn enough_descriptors() -> Result<(), Failure> {
+    Ok(())
 }
 
 fn choose_color(choice: ColorChoice) {

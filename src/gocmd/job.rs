@@ -76,7 +76,7 @@ impl Job<'_> {
         ]
         .into();
         set.extend(self.set.iter().cloned());
-        let users = self.env.iter().filter(|(name, _)| {
+        let users = self.env.all().filter(|(name, _)| {
             let mut names = set.keys();
             !names.any(|other| is_same_name(name, other))
         });

@@ -1,5 +1,6 @@
 //! From a candidate to the real binary: which GOROOT is behind it, and which version?
 
+use std::ffi::OsStr;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -52,12 +53,12 @@ async fn by_asking(candidate: &Path, env: &Environment) -> Result<Real, String> 
     // GOENV=off: a go env file that says `GOROOT=/nowhere` breaks `go env` up to 1.26.
     let left_out = ["GOROOT", "GOFLAGS", "GOENV", "GOTOOLCHAIN", "GOWORK"];
     let vars = env
-        .iter()
+        .all()
         .filter(|(name, _)| !left_out.iter().any(|other| is_same_name(name, other)))
         .chain([
-            ("GOENV", "off"),
-            ("GOTOOLCHAIN", "local"),
-            ("GOWORK", "off"),
+            ("GOENV", OsStr::new("off")),
+            ("GOTOOLCHAIN", OsStr::new("local")),
+            ("GOWORK", OsStr::new("off")),
         ])
         .map(|(name, value)| (name.into(), value.into()))
         .collect();

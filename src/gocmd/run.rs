@@ -226,7 +226,7 @@ fn child_env<'a>(
     // What is set below must not stay beside it in another spelling.
     let mut pinned = vec!["GOTOOLCHAIN", "GOWORK", "GOROOT"];
     pinned.extend(file.map(|_| "GOENV"));
-    let kept = env.iter().filter(|(name, _)| {
+    let kept = env.all().filter(|(name, _)| {
         let mut others = left_out.iter().chain(&pinned);
         !others.any(|other| is_same_name(name, other))
     });

@@ -110,9 +110,7 @@ impl Supervisor for Systemd {
 /// speak for the agent.
 pub fn without_notify(env: &Environment) -> Environment {
     let ours = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
-    env.iter()
-        .filter(|(name, _)| !ours.contains(name))
-        .collect()
+    env.all().filter(|(name, _)| !ours.contains(name)).collect()
 }
 
 /// A path, or an abstract name that begins with `@`.

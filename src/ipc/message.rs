@@ -3,6 +3,7 @@
 use std::io;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Number, Value};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 use crate::agent::Command;
@@ -26,7 +27,7 @@ pub struct Request {
 /// The part of a request that every version has.
 #[derive(Deserialize)]
 struct Hello {
-    goroam: u64,
+    goroam: Number,
 }
 
 /// Why a request is not answered.
@@ -41,11 +42,16 @@ pub enum RequestError {
     )]
     Version {
         /// Theirs.
-        asked: u64,
+        asked: Number,
     },
     /// Our version, but no command that we know.
     #[error("the agent does not know this command: {0}")]
     Unknown(String),
+    /// A field that may change what the command means.
+    #[error(
+        "the agent does not know the field {0:?} of this command, so it does nothing; after an update, restart the agent"
+    )]
+    Field(String),
 }
 
 impl Request {
@@ -57,12 +63,35 @@ impl Request {
         let Ok(hello) = serde_json::from_slice::<Hello>(line) else {
             return Err(RequestError::NotARequest);
         };
-        if hello.goroam != VERSION {
+        if hello.goroam.as_u64() != Some(VERSION) {
             return Err(RequestError::Version {
                 asked: hello.goroam,
             });
         }
-        serde_json::from_slice(line).map_err(|error| RequestError::Unknown(error.to_string()))
+        let request: Request = serde_json::from_slice(line)
+            .map_err(|error| RequestError::Unknown(error.to_string()))?;
+        match request.surplus(line) {
+            // A newer client may ask for more than this agent can tell.
+            None => Ok(request),
+            Some(_) if request.command.only_asks() => Ok(request),
+            Some(name) => Err(RequestError::Field(name)),
+        }
+    }
+
+    /// The first field of the line that is not in the request: serde passes such fields over, and
+    /// a "restore, but only say what would be done" must not restore.
+    fn surplus(&self, line: &[u8]) -> Option<String> {
+        let given: Value = serde_json::from_slice(line).ok()?;
+        let known = serde_json::to_value(self).ok()?;
+        let unknown = |given: Option<&Value>, known: Option<&Value>| {
+            let (given, known) = (given?.as_object()?, known?.as_object()?);
+            given
+                .keys()
+                .find(|name| !known.contains_key(*name))
+                .cloned()
+        };
+        unknown(Some(&given), Some(&known))
+            .or_else(|| unknown(given.get("command"), known.get("command")))
     }
 }
 
@@ -112,7 +141,7 @@ mod tests {
         let newer = br#"{"goroam":2,"command":{"verb":"dance"}}"#;
         assert_eq!(
             Request::parse(newer),
-            Err(RequestError::Version { asked: 2 })
+            Err(RequestError::Version { asked: 2.into() })
         );
         assert_eq!(
             Request::parse(b"GET / HTTP/1.1"),
@@ -121,6 +150,52 @@ mod tests {
         let unknown = Request::parse(br#"{"goroam":1,"command":{"verb":"dance"}}"#);
         let said = unknown.unwrap_err().to_string();
         assert!(said.contains("dance"), "{said}");
+    }
+
+    #[test]
+    fn a_command_with_an_unknown_field_is_not_carried_out_half() {
+        let parse = |command: &str, more: &str| {
+            let line = format!(r#"{{"goroam":1,"command":{{{command}}}{more}}}"#);
+            Request::parse(line.as_bytes())
+        };
+        for (command, more) in [
+            (r#""verb":"restore","dry_run":true"#, ""),
+            (r#""verb":"once","dry_run":true,"profile":"x""#, ""),
+            (r#""verb":"end""#, r#","unless_busy":true"#),
+        ] {
+            let said = parse(command, more).unwrap_err();
+            assert!(matches!(said, RequestError::Field(_)), "{said}");
+        }
+        for verb in ["status", "watch"] {
+            let asked = parse(&format!(r#""verb":"{verb}","since":-1"#), r#","id":7"#);
+            assert!(asked.is_ok(), "{asked:?}");
+        }
+        assert!(parse(r#""verb":"once","dry_run":true"#, "").is_ok());
+        assert!(parse(r#""verb":"use","profile":"x","until":null"#, "").is_ok());
+    }
+
+    #[test]
+    fn odd_numbers_and_deep_nesting_are_refused_in_words() {
+        for version in ["-1", "1.5", "0", "18446744073709551615", "1e30"] {
+            let line = format!(r#"{{"goroam":{version},"command":{{"verb":"status"}}}}"#);
+            let said = Request::parse(line.as_bytes()).unwrap_err().to_string();
+            assert!(said.contains("was asked in version"), "{said}");
+        }
+        let deep = format!(r#"{{"goroam":1,"command":{}"#, "[".repeat(60_000));
+        for line in [
+            deep.as_bytes(),
+            br#"{"goroam":1e999}"#,
+            b"\xff\xfe",
+            b"",
+            b"null",
+        ] {
+            assert_eq!(Request::parse(line), Err(RequestError::NotARequest));
+        }
+        let until = br#"{"goroam":1,"command":{"verb":"use","profile":"x","until":-1}}"#;
+        assert!(matches!(
+            Request::parse(until),
+            Err(RequestError::Unknown(_))
+        ));
     }
 
     #[tokio::test]

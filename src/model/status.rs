@@ -147,8 +147,10 @@ pub struct Readiness {
     pub trouble: Option<String>,
 }
 
-/// What is true now.
+/// What is true now. An agent of another version may tell more or less: what it does not tell has
+/// its default, and what is not known here is passed over.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Status {
     /// The profile in force; null before the first turn.
     pub profile: Option<String>,
@@ -283,5 +285,18 @@ impl From<&Snapshot> for NetworkStatus {
             default_routes,
             dns: snapshot.dns.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Status;
+
+    #[test]
+    fn the_status_of_another_version_is_understood() {
+        let told = r#"{"profile":"home","of_the_future":{"x":[-1]}}"#;
+        let status: Status = serde_json::from_str(told).unwrap();
+        assert_eq!(status.profile.as_deref(), Some("home"));
+        assert!(status.notify && status.version.is_none());
     }
 }

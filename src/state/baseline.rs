@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file;
 use crate::model::EnvText;
+use crate::paths::exact;
 
 /// A go env file of 1 MiB in base64, and its values again.
 const MOST_BYTES: u64 = 8 << 20;
@@ -35,7 +36,7 @@ impl Baseline {
         names: impl IntoIterator<Item = &'a str>,
     ) -> Baseline {
         let mut baseline = Baseline {
-            path: path.to_string_lossy().into_owned(),
+            path: exact(path),
             bytes: bytes.map(|bytes| STANDARD.encode(bytes)),
             values: BTreeMap::new(),
         };

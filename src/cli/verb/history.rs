@@ -30,7 +30,7 @@ pub(in crate::cli) fn run(context: &Context, args: History) -> Result<u8, Failur
     }
     if args.format.json {
         context.out.raw(array(&entries)?.as_bytes())?;
-    } else if entries.is_empty() {
+    } else if args.most > 0 && entries.is_empty() {
         context
             .out
             .text("The journal is empty: no turn was taken yet.\n")?;

@@ -57,8 +57,11 @@ async fn do_all(context: &Context, site: &Site, steps: &[Step]) -> Result<(), Fa
 }
 
 async fn uninstall(context: &Context, site: &Site, args: Uninstall) -> Result<u8, Failure> {
-    let steps = service::plan(Wish::Uninstall, site)?;
-    do_all(context, site, &steps).await?;
+    let removed = remove(context, site).await;
+    // Without a service manager, or with one that fails, the go env file is put back all the same.
+    if removed.is_err() && !args.restore {
+        return removed.map(|()| EXIT_DONE);
+    }
     let has_set_something = site.paths.baseline().exists();
     if has_set_something {
         if args.restore || asks_for_it()? {
@@ -78,6 +81,7 @@ async fn uninstall(context: &Context, site: &Site, args: Uninstall) -> Result<u8
             .out
             .text(&render::service_step(&said, &context.page))?;
     }
+    removed?;
     if args.purge {
         // Without its lock a second one could begin beside it.
         if ipc::ask(&site.paths, Command::Status).await.is_ok() {
@@ -95,6 +99,11 @@ async fn uninstall(context: &Context, site: &Site, args: Uninstall) -> Result<u8
             .text(&render::service_step(&said, &context.page))?;
     }
     Ok(EXIT_DONE)
+}
+
+async fn remove(context: &Context, site: &Site) -> Result<(), Failure> {
+    let steps = service::plan(Wish::Uninstall, site)?;
+    do_all(context, site, &steps).await
 }
 
 /// By ourselves: the agent has ended, and one that runs without the service is asked.

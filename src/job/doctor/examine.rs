@@ -119,7 +119,7 @@ async fn own(
 /// where GOENV says nothing.
 fn env_file(facts: &mut Facts, env: &Environment, session: Option<&Session>) {
     let kept = session.and_then(|session| session.baseline.as_ref());
-    let without: Environment = env.iter().filter(|(name, _)| *name != "GOENV").collect();
+    let without: Environment = env.all().filter(|(name, _)| *name != "GOENV").collect();
     let usual = EnvFile::locate(&without).map(|file| file.path.display().to_string());
     facts.env_file = kept.map(|kept| kept.path.clone()).or(usual.ok());
     let located = match session {

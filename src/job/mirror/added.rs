@@ -11,6 +11,7 @@ use super::wants::Failed;
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Added {
     /// The mirror's folder.
+    #[serde(serialize_with = "crate::paths::serialize")]
     pub mirror: PathBuf,
     /// Versions that were not there before.
     pub added: Vec<AddedVersion>,

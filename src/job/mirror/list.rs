@@ -18,6 +18,7 @@ use crate::gomod::ModuleVersion;
 #[derive(Debug, Clone, Serialize)]
 pub struct Listing {
     /// Its folder.
+    #[serde(serialize_with = "crate::paths::serialize")]
     pub mirror: PathBuf,
     /// By path.
     pub modules: Vec<ListedModule>,

@@ -15,6 +15,7 @@ use super::store::{Store, versions};
 #[derive(Debug, Clone, Serialize)]
 pub struct Pinned {
     /// The mirror's folder.
+    #[serde(serialize_with = "crate::paths::serialize")]
     pub mirror: PathBuf,
     /// The module's path.
     pub module: String,

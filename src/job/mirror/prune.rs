@@ -38,6 +38,7 @@ pub struct Prune {
 #[derive(Debug, Clone, Serialize)]
 pub struct Pruned {
     /// The mirror's folder.
+    #[serde(serialize_with = "crate::paths::serialize")]
     pub mirror: PathBuf,
     /// Nothing was removed.
     pub dry_run: bool,

@@ -42,6 +42,7 @@ pub use shelf::{Held, Shelf, tally};
 #[derive(Debug, Clone, Serialize)]
 pub struct Examined {
     /// Its folder.
+    #[serde(serialize_with = "crate::paths::serialize")]
     pub project: PathBuf,
     /// How ready it is.
     #[serde(flatten)]
@@ -55,6 +56,7 @@ pub struct Examined {
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// The mirror's folder.
+    #[serde(serialize_with = "crate::paths::serialize")]
     pub mirror: PathBuf,
     /// Of what all projects need.
     pub percent: u8,

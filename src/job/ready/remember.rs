@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{order, status};
-use crate::paths::Paths;
+use crate::paths::{Paths, exact, from_exact};
 use crate::state::file;
 
 /// Projects that are remembered; of more the ones seen last.
@@ -17,7 +17,7 @@ const MOST: usize = 500;
 #[serde(default)]
 struct Kept {
     /// Folders, the one seen last at the end.
-    projects: Vec<PathBuf>,
+    projects: Vec<String>,
 }
 
 /// The projects that are remembered and still there.
@@ -33,7 +33,7 @@ fn kept(paths: &Paths) -> Vec<PathBuf> {
     let kept: Kept = bytes
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .unwrap_or_default();
-    kept.projects
+    kept.projects.iter().map(|text| from_exact(text)).collect()
 }
 
 fn is_project(folder: &Path) -> bool {
@@ -56,7 +56,7 @@ pub fn remember(paths: &Paths, projects: &[PathBuf]) -> io::Result<()> {
     if order::set(&all) == order::set(&before) {
         return Ok(());
     }
-    write(paths, all)
+    write(paths, &all)
 }
 
 /// Forgets the projects in and below these folders; how many those were.
@@ -70,12 +70,13 @@ pub fn forget(paths: &Paths, folders: &[PathBuf]) -> io::Result<usize> {
     all.retain(|project| !is_below(project));
     let gone = before - all.len();
     if gone > 0 {
-        write(paths, all)?;
+        write(paths, &all)?;
     }
     Ok(gone)
 }
 
-fn write(paths: &Paths, projects: Vec<PathBuf>) -> io::Result<()> {
+fn write(paths: &Paths, projects: &[PathBuf]) -> io::Result<()> {
+    let projects = projects.iter().map(|path| exact(path)).collect();
     file::private_folder(&paths.state)?;
     let bytes = serde_json::to_vec_pretty(&Kept { projects })?;
     file::replace(&paths.projects(), &bytes)

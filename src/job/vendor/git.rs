@@ -1,7 +1,7 @@
 //! Running git: bounded in time and output, with no pager, no prompt, no shell, and without the
 //! variables that a hook's git would point it elsewhere with.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -67,7 +67,7 @@ pub(super) struct Git {
     folder: PathBuf,
     /// Do the repository's hooks run?
     hooks: bool,
-    env: Vec<(String, String)>,
+    env: Vec<(String, OsString)>,
     limit: Duration,
 }
 
@@ -75,8 +75,8 @@ impl Git {
     /// In this folder, in this environment.
     pub(super) fn new(folder: &Path, env: &Environment) -> Git {
         let is_local = |name: &str| LOCAL.iter().any(|local| is_same_name(name, local));
-        let mut vars: Vec<(String, String)> = env
-            .iter()
+        let mut vars: Vec<(String, OsString)> = env
+            .all()
             .filter(|(name, _)| !is_local(name))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
@@ -91,7 +91,7 @@ impl Git {
             ("GIT_NO_LAZY_FETCH", "1"),
         ] {
             vars.retain(|(other, _)| !is_same_name(other, name));
-            vars.push((name.to_owned(), value.to_owned()));
+            vars.push((name.to_owned(), value.into()));
         }
         Git {
             folder: folder.to_owned(),
@@ -113,7 +113,7 @@ impl Git {
     pub(super) fn with_index(&self, index: &Path) -> Git {
         let mut git = self.clone();
         let index = index.to_string_lossy().into_owned();
-        git.env.push(("GIT_INDEX_FILE".to_owned(), index));
+        git.env.push(("GIT_INDEX_FILE".to_owned(), index.into()));
         git
     }
 

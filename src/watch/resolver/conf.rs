@@ -1,54 +1,80 @@
 //! `resolv.conf` (resolv.conf(5)), as far as goroam needs it.
 
 use std::io::Read as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
 use crate::bounded;
 use crate::model::Resolver;
 
-/// A hand-written one has three lines; glibc looks at three servers and 256 bytes of domains.
+/// A hand-written one has three lines.
 const MOST_BYTES: u64 = 64 * 1024;
-const MOST_SERVERS: usize = 16;
+/// Go and glibc (`MAXNS`) ask the first three.
+const MOST_SERVERS: usize = 3;
+/// systemd-resolved asks all that it has.
+const MOST_BEHIND: usize = 16;
 const MOST_DOMAINS: usize = 64;
 
 /// Reads a file; one that is not there, or cannot be read, is an empty configuration, as for
 /// glibc and Go (`net/dnsconfig_unix.go`).
 pub(super) fn read(path: &Path) -> Option<Resolver> {
+    read_most(path, MOST_SERVERS)
+}
+
+/// The same for the file of systemd-resolved, which has more servers than others ask.
+pub(super) fn read_behind(path: &Path) -> Option<Resolver> {
+    read_most(path, MOST_BEHIND)
+}
+
+fn read_most(path: &Path, servers: usize) -> Option<Resolver> {
     let mut bytes = Vec::new();
     let file = bounded::open(path).ok()?;
     file.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
-    Some(parse(&String::from_utf8_lossy(&bytes)))
+    Some(parse(&String::from_utf8_lossy(&bytes), servers))
 }
 
-/// Understands `nameserver`, `domain` and `search`; of the latter two the last one counts.
+/// As Go's `dnsReadConfig` reads it: `nameserver`, `domain` and `search`; of the latter two the
+/// last one counts, and a `domain` without a name changes nothing, while a `search` without one
+/// empties the list (glibc passes that one over). What Go derives from the host's name where there
+/// is no list says nothing about the network and is left out.
 /// A name server that is not an address is left out: looking it up would need a name server.
-pub(super) fn parse(text: &str) -> Resolver {
+fn parse(text: &str, most_servers: usize) -> Resolver {
     let mut resolver = Resolver::default();
-    for line in text.lines() {
-        // A comment is a line that starts with one; Go strips it anywhere else, glibc does not.
-        let mut words = line.split_ascii_whitespace();
+    for line in text.split('\n') {
+        // Comments are lines that begin with one of these, and nothing else.
+        if line.starts_with([';', '#']) {
+            continue;
+        }
+        let mut words = line
+            .split([' ', '\t', '\r'])
+            .filter(|word| !word.is_empty());
         match words.next() {
-            Some("nameserver") => {
+            Some("nameserver") if resolver.servers.len() < most_servers => {
                 let server = words.next().and_then(server);
                 resolver.servers.extend(server);
             }
-            Some("domain") => resolver.search = words.take(1).filter_map(domain).collect(),
+            Some("domain") => {
+                if let Some(word) = words.next() {
+                    resolver.search = domain(word).into_iter().collect();
+                }
+            }
             Some("search") => {
                 resolver.search = words.take(MOST_DOMAINS).filter_map(domain).collect();
             }
             Some(_) | None => {}
         }
     }
-    resolver.servers.truncate(MOST_SERVERS);
     resolver
 }
 
-/// An address, without its zone.
+/// An address, without its zone (`fe80::1%eth0`: by which link), which only IPv6 has
+/// (`net/netip.ParseAddr`).
 pub(super) fn server(word: &str) -> Option<IpAddr> {
-    // `fe80::1%eth0`: the zone says by which link.
-    let (address, _) = word.split_once('%').unwrap_or((word, ""));
-    address.parse().ok()
+    let Some((address, zone)) = word.split_once('%') else {
+        return word.parse().ok();
+    };
+    let address: Ipv6Addr = address.parse().ok()?;
+    (!zone.is_empty()).then_some(address.into())
 }
 
 /// Lower case, without the trailing dot; systemd-resolved writes a lone dot for "none".
@@ -60,6 +86,10 @@ pub(super) fn domain(word: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(text: &str) -> Resolver {
+        super::parse(text, MOST_SERVERS)
+    }
 
     #[test]
     fn servers_and_domains_are_read() {
@@ -80,6 +110,8 @@ mod tests {
         );
         assert_eq!(parse("domain c.test\nsearch a.test").search, ["a.test"]);
         assert_eq!(parse("search a.test\nsearch .").search, [""; 0]);
+        assert_eq!(parse("search a.test\ndomain\n").search, ["a.test"]);
+        assert_eq!(parse("search a.test\nsearch\n").search, [""; 0]);
     }
 
     #[test]

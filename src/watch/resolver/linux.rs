@@ -36,7 +36,7 @@ fn read_from(path: &Path, behind: &Path) -> Resolver {
     if !read.servers.iter().any(|server| STUBS.contains(server)) {
         return read;
     }
-    let Some(real) = conf::read(behind) else {
+    let Some(real) = conf::read_behind(behind) else {
         return read;
     };
     Resolver {

@@ -20,6 +20,7 @@ use crate::job::mirror::verify::{Asked, Prover, Report, verify};
 #[derive(Debug, Clone, Serialize)]
 pub struct Exported {
     /// The archive.
+    #[serde(serialize_with = "crate::paths::serialize")]
     pub archive: PathBuf,
     /// Versions in it.
     pub versions: u64,

@@ -31,6 +31,7 @@ pub struct Finding {
     /// `MODULE@VERSION`, `MODULE`, or empty for what belongs to none.
     pub of: String,
     /// The file.
+    #[serde(serialize_with = "crate::paths::serialize")]
     pub file: PathBuf,
     /// What kind of thing.
     pub kind: Kind,
