@@ -13,6 +13,7 @@ use windows as os;
 
 /// What could not be given to the copy, and the system's reason.
 #[derive(Debug)]
+#[cfg_attr(not(unix), allow(dead_code, reason = "nothing is lost there"))]
 pub(super) struct Loss {
     pub(super) what: String,
     pub(super) source: io::Error,
@@ -28,6 +29,7 @@ pub(super) fn carry(original: &File, copy: &File) -> Result<(), Loss> {
     os::carry(original, copy)
 }
 
+#[cfg(unix)]
 fn loss(what: impl Into<String>) -> impl FnOnce(io::Error) -> Loss {
     let what = what.into();
     move |source| Loss { what, source }

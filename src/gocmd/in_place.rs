@@ -160,8 +160,8 @@ mod lease {
     pub(super) struct Lease;
 
     impl Lease {
-        pub(super) fn take(_: &File) -> Option<Lease> {
-            None
+        pub(super) fn take(_: &File) -> Lease {
+            Lease
         }
     }
 

@@ -10,9 +10,7 @@ use windows_sys::Win32::Foundation::{
     ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, ERROR_UNABLE_TO_MOVE_REPLACEMENT,
     ERROR_UNABLE_TO_MOVE_REPLACEMENT_2, ERROR_UNABLE_TO_REMOVE_REPLACED,
 };
-use windows_sys::Win32::Storage::FileSystem::{
-    MOVEFILE_WRITE_THROUGH, MoveFileExW, REPLACEFILE_IGNORE_MERGE_ERRORS, ReplaceFileW,
-};
+use windows_sys::Win32::Storage::FileSystem::{MOVEFILE_WRITE_THROUGH, MoveFileExW, ReplaceFileW};
 
 /// go opens the file so that nobody may rename it meanwhile (no `FILE_SHARE_DELETE` in
 /// syscall.Open), for some microseconds; virus scanners look at new files for longer.
@@ -65,7 +63,8 @@ fn replace(file: &Path, copy: &Path, backup: &Path) -> io::Result<()> {
             file.as_ptr(),
             copy.as_ptr(),
             backup.as_ptr(),
-            REPLACEFILE_IGNORE_MERGE_ERRORS,
+            // Not REPLACEFILE_IGNORE_MERGE_ERRORS: the access list is carried over, or it fails.
+            0,
             std::ptr::null(),
             std::ptr::null(),
         )
