@@ -66,7 +66,22 @@ async fn each_fault_of_a_certificate_has_its_words_and_only_another_servers_is_a
             Verdict::Wrong,
             "signed by nobody who is trusted here",
         ),
+        (
+            ours.identity(&["10.9.8.7"]),
+            Verdict::Portal,
+            "certificate is for 10.9.8.7, not 127.0.0.1:",
+        ),
         (ours.identity(&[]), Verdict::Wrong, "names no host"),
+        (
+            ours.with_condition(&HERE, &[2, 5, 29, 32]),
+            Verdict::Wrong,
+            "goroam's TLS does not: it holds a critical condition",
+        ),
+        (
+            ours.with_condition(&HERE, &[1, 2, 3, 4]),
+            Verdict::Wrong,
+            "holds a condition that nothing here knows",
+        ),
         (ours.client(&HERE), Verdict::Wrong, "is not for servers"),
         (
             ours.authority(&HERE),

@@ -14,9 +14,11 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::verify_server_name;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
+use rustls::{
+    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+};
 
-use super::der::Certificate;
+use super::der::{Certificate, rsa_bits};
 
 /// The hashes of certificates that are roots.
 pub(super) type Known = HashSet<[u8; 32]>;
@@ -35,13 +37,16 @@ pub(super) enum Beyond {
     Authority,
     /// A key or a signature of another kind, such as P-521.
     Algorithm,
+    /// A condition that go knows: certificate policies and the like.
+    Condition,
 }
 
 impl fmt::Display for Beyond {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Beyond::ShortKey(bits) => write!(f, "it has an RSA key of {bits} bits"),
+            Beyond::ShortKey(bits) => write!(f, "an RSA key in its chain has {bits} bits"),
             Beyond::Authority => f.write_str("it is a certificate of an authority (CA:TRUE)"),
+            Beyond::Condition => f.write_str("it holds a critical condition, such as a policy"),
             Beyond::Algorithm => f.write_str("its key or signature is of a kind like P-521"),
         }
     }
@@ -54,6 +59,8 @@ impl StdError for Beyond {}
 pub(super) struct AsGo {
     pub(super) inner: Arc<dyn ServerCertVerifier>,
     pub(super) known: Vec<Arc<Known>>,
+    /// The roots that `inner` goes by, where they are known here.
+    pub(super) roots: Option<Arc<RootCertStore>>,
 }
 
 impl AsGo {
@@ -63,6 +70,67 @@ impl AsGo {
         };
         self.known.iter().any(|known| known.contains(&fingerprint))
     }
+
+    /// The same error, or that it is none for go.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a foreign enum that may grow"
+    )]
+    fn beyond(&self, error: Error, chain: &[&CertificateDer<'_>]) -> Error {
+        let Error::InvalidCertificate(why) = &error else {
+            return error;
+        };
+        let found = match why {
+            CertificateError::BadSignature => chain
+                .iter()
+                .filter_map(|certificate| Certificate::read(certificate))
+                .flat_map(|read| [read.rsa_bits, self.root_bits(read.issuer)])
+                .flatten()
+                .find(|bits| (1024..2048).contains(bits))
+                .map(Beyond::ShortKey),
+            CertificateError::UnsupportedSignatureAlgorithmContext {
+                signature_algorithm_id,
+                ..
+            }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+                signature_algorithm_id,
+                ..
+            } => (!is_broken(signature_algorithm_id)).then_some(Beyond::Algorithm),
+            CertificateError::UnhandledCriticalExtension => unknown_condition(chain),
+            CertificateError::Other(other) => match other.0.downcast_ref::<webpki::Error>() {
+                Some(webpki::Error::CaUsedAsEndEntity) => Some(Beyond::Authority),
+                Some(webpki::Error::UnsupportedCriticalExtension) => unknown_condition(chain),
+                _ => None,
+            },
+            _ => None,
+        };
+        match found {
+            Some(beyond) => {
+                let error = CertificateError::Other(OtherError(Arc::new(beyond)));
+                Error::InvalidCertificate(error)
+            }
+            None => error,
+        }
+    }
+
+    /// The length of an RSA key of the root with this name.
+    fn root_bits(&self, name: &[u8]) -> Option<usize> {
+        let roots = self.roots.as_ref()?;
+        let mut named = roots
+            .roots
+            .iter()
+            .filter(|root| root.subject.as_ref() == name);
+        named.find_map(|root| rsa_bits(root.subject_public_key_info.as_ref()))
+    }
+}
+
+/// Conditions that go knows and webpki does not (`parseCertificate`): policies, and what may
+/// stand there for revocation.
+fn unknown_condition(chain: &[&CertificateDer<'_>]) -> Option<Beyond> {
+    let known = chain.iter().all(|certificate| {
+        Certificate::read(certificate).is_some_and(|read| read.conditions_known)
+    });
+    known.then_some(Beyond::Condition)
 }
 
 impl ServerCertVerifier for AsGo {
@@ -87,7 +155,7 @@ impl ServerCertVerifier for AsGo {
         judged.map_err(|error| {
             let chain: Vec<&CertificateDer<'_>> =
                 std::iter::once(end_entity).chain(intermediates).collect();
-            beyond(error, &chain)
+            self.beyond(error, &chain)
         })
     }
 
@@ -98,7 +166,7 @@ impl ServerCertVerifier for AsGo {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let judged = self.inner.verify_tls12_signature(message, cert, dss);
-        judged.map_err(|error| beyond(error, &[cert]))
+        judged.map_err(|error| self.beyond(error, &[cert]))
     }
 
     fn verify_tls13_signature(
@@ -108,7 +176,7 @@ impl ServerCertVerifier for AsGo {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let judged = self.inner.verify_tls13_signature(message, cert, dss);
-        judged.map_err(|error| beyond(error, &[cert]))
+        judged.map_err(|error| self.beyond(error, &[cert]))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -150,44 +218,6 @@ fn check_root(
     }
     verify_server_name(&parsed, server_name)?;
     Ok(ServerCertVerified::assertion())
-}
-
-/// The same error, or that it is none for go.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "a foreign enum that may grow"
-)]
-fn beyond(error: Error, chain: &[&CertificateDer<'_>]) -> Error {
-    let Error::InvalidCertificate(why) = &error else {
-        return error;
-    };
-    let found = match why {
-        CertificateError::BadSignature => chain
-            .iter()
-            .filter_map(|certificate| Certificate::read(certificate)?.rsa_bits)
-            .find(|bits| (1024..2048).contains(bits))
-            .map(Beyond::ShortKey),
-        CertificateError::UnsupportedSignatureAlgorithmContext {
-            signature_algorithm_id,
-            ..
-        }
-        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
-            signature_algorithm_id,
-            ..
-        } => (!is_broken(signature_algorithm_id)).then_some(Beyond::Algorithm),
-        CertificateError::Other(other) => match other.0.downcast_ref::<webpki::Error>() {
-            Some(webpki::Error::CaUsedAsEndEntity) => Some(Beyond::Authority),
-            _ => None,
-        },
-        _ => None,
-    };
-    match found {
-        Some(beyond) => {
-            let error = CertificateError::Other(OtherError(Arc::new(beyond)));
-            Error::InvalidCertificate(error)
-        }
-        None => error,
-    }
 }
 
 /// MD2, MD5 and SHA-1 of RSA (1.2.840.113549.1.1.2, .4 and .5), SHA-1 of ECDSA and DSA: go takes

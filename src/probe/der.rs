@@ -9,6 +9,7 @@ const USAGE: &[u8] = &[0x55, 0x1d, 0x25];
 /// `rsaEncryption`.
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
 
+const BOOLEAN: u8 = 1;
 const INTEGER: u8 = 2;
 const BIT_STRING: u8 = 3;
 const OCTET_STRING: u8 = 4;
@@ -21,18 +22,22 @@ const EXTENSIONS: u8 = 0xa3;
 
 /// What was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Certificate {
+pub(super) struct Certificate<'a> {
+    /// The name of who signed it, without tag and length.
+    pub(super) issuer: &'a [u8],
     /// Seconds since 1970.
     pub(super) not_before: i64,
     pub(super) not_after: i64,
     /// It does not name uses, or a server's is among them.
     pub(super) may_serve: bool,
+    /// go knows each of its critical extensions.
+    pub(super) conditions_known: bool,
     /// The length of its RSA key, if it has one.
     pub(super) rsa_bits: Option<usize>,
 }
 
-impl Certificate {
-    pub(super) fn read(der: &[u8]) -> Option<Certificate> {
+impl Certificate<'_> {
+    pub(super) fn read(der: &[u8]) -> Option<Certificate<'_>> {
         let (certificate, _) = value(der, SEQUENCE)?;
         let (mut rest, _) = value(certificate, SEQUENCE)?;
         if let Some((_, after)) = value(rest, VERSION) {
@@ -40,26 +45,49 @@ impl Certificate {
         }
         let (_, rest) = value(rest, INTEGER)?;
         let (_, rest) = value(rest, SEQUENCE)?;
-        let (_, rest) = value(rest, SEQUENCE)?;
+        let (issuer, rest) = value(rest, SEQUENCE)?;
         let (validity, rest) = value(rest, SEQUENCE)?;
         let (not_before, validity) = time(validity)?;
         let (not_after, _) = time(validity)?;
         let (_, rest) = value(rest, SEQUENCE)?;
         let (key, mut rest) = value(rest, SEQUENCE)?;
-        let mut may_serve = true;
+        let (mut may_serve, mut conditions_known) = (true, true);
         while let Some((tag, body, after)) = next(rest) {
             if tag == EXTENSIONS {
                 may_serve = serves(body)?;
+                conditions_known = knows_all(body)?;
             }
             rest = after;
         }
         Some(Certificate {
+            issuer,
             not_before,
             not_after,
             may_serve,
+            conditions_known,
             rsa_bits: rsa_bits(key),
         })
     }
+}
+
+/// `crypto/x509/parser.go:processExtensions`: authority and subject key, key usage, alternative
+/// names, constraints, distribution points, policies, extended usage, and authority information.
+fn knows_all(extensions: &[u8]) -> Option<bool> {
+    const OF_2_5_29: [u8; 9] = [14, 15, 17, 19, 30, 31, 32, 35, 37];
+    const INFORMATION: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 1];
+    let (mut list, _) = value(extensions, SEQUENCE)?;
+    while let Some((_, extension, after)) = next(list) {
+        list = after;
+        let (name, rest) = value(extension, OID)?;
+        let known = match name {
+            [0x55, 0x1d, number] => OF_2_5_29.contains(number),
+            name => name == INFORMATION,
+        };
+        if !known && rest.starts_with(&[BOOLEAN, 1, 0xff]) {
+            return Some(false);
+        }
+    }
+    Some(true)
 }
 
 fn serves(extensions: &[u8]) -> Option<bool> {
@@ -88,7 +116,8 @@ fn serves(extensions: &[u8]) -> Option<bool> {
     Some(true)
 }
 
-fn rsa_bits(key: &[u8]) -> Option<usize> {
+/// The length of an RSA key (a `SubjectPublicKeyInfo` without tag and length).
+pub(super) fn rsa_bits(key: &[u8]) -> Option<usize> {
     let (algorithm, rest) = value(key, SEQUENCE)?;
     let (name, _) = value(algorithm, OID)?;
     if name != RSA {
@@ -184,7 +213,8 @@ mod tests {
 
     #[test]
     fn times_and_uses_are_read() {
-        let read = Certificate::read(&certificate(&[])).unwrap();
+        let der = certificate(&[]);
+        let read = Certificate::read(&der).unwrap();
         // `date -u -d 1999-12-31 +%s`, `date -u -d 2060-03-01 +%s`.
         assert_eq!(
             (read.not_before, read.not_after),

@@ -236,9 +236,13 @@ fn day(seconds: u64) -> String {
         )
 }
 
-/// webpki writes the names of a certificate as `DnsName("somewhere-else.test")`.
+/// webpki writes the names of a certificate as `DnsName("somewhere-else.test")` and
+/// `IpAddress(10.0.0.1)`.
 fn bare_name(name: &str) -> &str {
-    name.split('"').nth(1).unwrap_or(name)
+    let inner = name
+        .split_once('(')
+        .and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.map_or(name, |inner| inner.trim_matches('"'))
 }
 
 /// An error of hyper, on a connection to `peer`.

@@ -135,15 +135,24 @@ fn build(
     let own: Known = extra.iter().filter_map(|der| fingerprint(der)).collect();
     let mut known = vec![Arc::new(own)];
     known.extend(system.map(|system| Arc::clone(&system.known)));
+    let mut roots = None;
     let inner = match system {
-        Some(system) => with_roots(&system.store, extra, &provider)?,
+        Some(system) => {
+            let all = with_extra(&system.store, extra)?;
+            roots = Some(Arc::clone(&all));
+            with_roots(all, &provider)?
+        }
         None => with_platform(extra, &provider).map_err(|error| {
             unusable(&format!(
                 "the system's certificate verifier cannot be used: {error}"
             ))
         })?,
     };
-    let mut verifier: Arc<dyn ServerCertVerifier> = Arc::new(AsGo { inner, known });
+    let mut verifier: Arc<dyn ServerCertVerifier> = Arc::new(AsGo {
+        inner,
+        known,
+        roots,
+    });
     if !trust.pins.is_empty() {
         verifier = Arc::new(PinVerifier {
             inner: verifier,
@@ -169,11 +178,10 @@ fn build(
     Ok(config)
 }
 
-fn with_roots(
+fn with_extra(
     system: &Arc<RootCertStore>,
     extra: Vec<CertificateDer<'static>>,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ServerCertVerifier>, Failure> {
+) -> Result<Arc<RootCertStore>, Failure> {
     let mut roots = Arc::clone(system);
     if !extra.is_empty() {
         let roots = Arc::make_mut(&mut roots);
@@ -185,6 +193,13 @@ fn with_roots(
             "this machine has no trusted roots: install ca-certificates, or set SSL_CERT_FILE",
         ));
     }
+    Ok(roots)
+}
+
+fn with_roots(
+    roots: Arc<RootCertStore>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, Failure> {
     let built = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build();
     match built {
         Ok(verifier) => Ok(verifier),

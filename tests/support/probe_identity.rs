@@ -7,6 +7,7 @@ use goroam::model::Pin;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 /// A certificate authority of the test's own.
 pub struct Authority {
@@ -49,6 +50,16 @@ impl Authority {
     pub fn authority(&self, names: &[&str]) -> Identity {
         let mut params = params(names);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        self.sign(params)
+    }
+
+    /// One with a critical extension.
+    pub fn with_condition(&self, names: &[&str], oid: &[u64]) -> Identity {
+        let mut params = params(names);
+        // A sequence of nothing.
+        let mut extension = rcgen::CustomExtension::from_oid_content(oid, vec![0x30, 0]);
+        extension.set_criticality(true);
+        params.custom_extensions.push(extension);
         self.sign(params)
     }
 
@@ -117,12 +128,14 @@ fn identity(certificate: rustls::pki_types::CertificateDer<'static>, key: &KeyPa
     let digest = ring::digest::digest(&ring::digest::SHA256, &spki);
     let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let private = provider.key_provider.load_private_key(private).unwrap();
+    // Not `with_single_cert`: that one refuses what a stranger's server would show.
+    let shown = CertifiedKey::new(vec![certificate], private);
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![certificate], private)
-        .unwrap();
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
     Identity {
         config: Arc::new(config),
         pin: Pin(digest.as_ref().try_into().unwrap()),
