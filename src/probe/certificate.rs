@@ -54,6 +54,18 @@ impl fmt::Display for Beyond {
 
 impl StdError for Beyond {}
 
+/// A certificate with a serial number below zero: go 1.23 and later cannot read it.
+#[derive(Debug)]
+struct NegativeSerial;
+
+impl fmt::Display for NegativeSerial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a negative serial number")
+    }
+}
+
+impl StdError for NegativeSerial {}
+
 /// Takes certificates that are roots themselves, and leaves the others to another verifier.
 #[derive(Debug)]
 pub(super) struct AsGo {
@@ -142,6 +154,12 @@ impl ServerCertVerifier for AsGo {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        // go reads all that a server shows.
+        let mut shown = std::iter::once(end_entity).chain(intermediates);
+        if shown.any(|one| Certificate::read(one).is_some_and(|read| read.serial_is_negative)) {
+            let error = CertificateError::Other(OtherError(Arc::new(NegativeSerial)));
+            return Err(Error::InvalidCertificate(error));
+        }
         if self.is_root(end_entity) {
             return check_root(end_entity, server_name, now);
         }
@@ -246,6 +264,9 @@ fn is_broken(algorithm: &[u8]) -> bool {
 )]
 pub(super) fn refusal(error: &CertificateError) -> &'static str {
     if let CertificateError::Other(other) = error {
+        if other.0.downcast_ref::<NegativeSerial>().is_some() {
+            return "has a negative serial number, which go 1.23 and later do not take";
+        }
         return match other.0.downcast_ref::<webpki::Error>() {
             Some(webpki::Error::UnsupportedCriticalExtension) => {
                 "holds a condition that nothing here knows"

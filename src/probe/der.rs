@@ -23,6 +23,8 @@ const EXTENSIONS: u8 = 0xa3;
 /// What was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Certificate<'a> {
+    /// go 1.23 and later refuse to read one whose serial number is below zero.
+    pub(super) serial_is_negative: bool,
     /// The name of who signed it, without tag and length.
     pub(super) issuer: &'a [u8],
     /// Seconds since 1970.
@@ -43,7 +45,7 @@ impl Certificate<'_> {
         if let Some((_, after)) = value(rest, VERSION) {
             rest = after;
         }
-        let (_, rest) = value(rest, INTEGER)?;
+        let (serial, rest) = value(rest, INTEGER)?;
         let (_, rest) = value(rest, SEQUENCE)?;
         let (issuer, rest) = value(rest, SEQUENCE)?;
         let (validity, rest) = value(rest, SEQUENCE)?;
@@ -60,6 +62,7 @@ impl Certificate<'_> {
             rest = after;
         }
         Some(Certificate {
+            serial_is_negative: serial.first().is_some_and(|byte| byte & 0x80 != 0),
             issuer,
             not_before,
             not_after,
@@ -230,6 +233,17 @@ mod tests {
             ExtendedKeyUsagePurpose::ServerAuth
         ]));
         assert!(serves(&[ExtendedKeyUsagePurpose::Any]));
+    }
+
+    #[test]
+    fn a_serial_number_below_zero_is_seen() {
+        let mut der = certificate(&[]);
+        assert!(!Certificate::read(&der).unwrap().serial_is_negative);
+        let version = [VERSION, 3, INTEGER, 1, 2, INTEGER];
+        let at = der.windows(6).position(|part| part == version).unwrap();
+        // Behind the length of the serial number.
+        der[at + 7] |= 0x80;
+        assert!(Certificate::read(&der).unwrap().serial_is_negative);
     }
 
     proptest! {
