@@ -157,13 +157,16 @@ fn a_go_sum_with_the_marks_of_a_conflict_or_none_at_all() {
     );
     let done = user.goroam("doctor --json app").exits(1);
     assert_eq!(found(&done), [pair("gosum-missing", "~/app/go.mod")]);
-    let sum = "example.com/a v1.0.0 h1:x=\n<<<<<<< HEAD\nexample.com/a v1.0.0/go.mod h1:y=\n=======\n>>>>>>> other\n";
+    let sum = "example.com/a v1.0.0 h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n<<<<<<< HEAD\nexample.com/a v1.0.0/go.mod h1:BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB=\n=======\n>>>>>>> other\n";
     user.write("app/go.sum", sum);
     let done = user.goroam("doctor --json app").exits(1);
     assert_eq!(found(&done), [pair("gosum-invalid", "~/app/go.sum:2")]);
     let mend = finding(&done, "gosum-invalid")["mend"].to_string();
     assert!(mend.contains("keep the lines of both sides"), "{mend}");
-    user.write("app/go.sum", "example.com/a v1.0.0 h1:x= h1:y=\n");
+    user.write(
+        "app/go.sum",
+        "example.com/a v1.0.0 h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= h1:y=\n",
+    );
     let done = user.goroam("doctor --json app").exits(1);
     assert_eq!(found(&done), [pair("gosum-invalid", "~/app/go.sum:1")]);
 }

@@ -35,6 +35,7 @@ pub mod shadow;
 mod swap;
 #[cfg(target_os = "linux")]
 mod tied;
+pub mod trial;
 pub mod version;
 
 pub use crate::model::EnvText;
@@ -51,4 +52,5 @@ pub use restore::{RestoreError, restore};
 pub use shadow::shadows;
 #[cfg(target_os = "linux")]
 pub use tied::end_with_us;
+pub use trial::{Errand, Trial};
 pub use version::GoVersion;

@@ -1,6 +1,7 @@
 //! What go.mod and go.work have in common: strings, versions, `go`, `toolchain`, `replace`
 //! (`golang.org/x/mod/modfile/rule.go`).
 
+use super::line::At;
 use super::module_version::ModuleVersion;
 use super::semver;
 use super::statement::Statement;
@@ -56,6 +57,61 @@ pub(super) fn go(statement: &Statement) -> Result<String, String> {
     Err(format!(
         "invalid go version '{version}': must match format 1.23.0"
     ))
+}
+
+/// `go VERSION` of a dependency, where go takes what begins with a version
+/// (`modfile.laxGoVersionRE`): `v1.15`, `1.15.x`.
+pub(super) fn lax_go(statement: &Statement) -> Result<(), String> {
+    let strict = match go(statement) {
+        Ok(_) => return Ok(()),
+        Err(error) => error,
+    };
+    let [version] = statement.words.as_slice() else {
+        return Err(strict);
+    };
+    let version = version.strip_prefix('v').unwrap_or(version);
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let (major, rest) = version.split_at(digits(version));
+    let minor = rest.strip_prefix('.').unwrap_or_default();
+    let number = &minor[..digits(minor)];
+    let fits = !major.is_empty()
+        && !major.starts_with('0')
+        && !number.is_empty()
+        && (number == "0" || !number.starts_with('0'))
+        && minor.len() > number.len();
+    if fits { Ok(()) } else { Err(strict) }
+}
+
+/// A directive that older go commands refuse in a main module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Newcomer {
+    /// The line's number, from 1.
+    pub line: usize,
+    /// `toolchain`, `tool` …
+    pub verb: &'static str,
+    /// The first go that takes it: `1.21`.
+    pub since: &'static str,
+}
+
+/// Those that go.mod and go.work have in common.
+pub(super) fn newcomers(
+    go: Option<&At<String>>,
+    toolchain: Option<&At<String>>,
+    godebug: &[At<(String, String)>],
+) -> Vec<Newcomer> {
+    let mut all = Vec::new();
+    // `go 1.21.0`, `go 1.21rc1`: before 1.21 a version had two numbers.
+    let long = go.filter(|go| {
+        go.value.matches('.').count() > 1 || go.value.contains(|c: char| c.is_ascii_lowercase())
+    });
+    for (line, verb, since) in [(long, "go", "1.21"), (toolchain, "toolchain", "1.21")]
+        .into_iter()
+        .filter_map(|(at, verb, since)| Some((at?.line, verb, since)))
+        .chain(godebug.iter().map(|at| (at.line, "godebug", "1.23")))
+    {
+        all.push(Newcomer { line, verb, since });
+    }
+    all
 }
 
 /// `toolchain NAME`.

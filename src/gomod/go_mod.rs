@@ -1,7 +1,7 @@
 //! go.mod (`golang.org/x/mod/modfile`), read as tolerantly as `ParseLax` and more: what go
 //! refuses is kept beside the rest, with its line and go's reason.
 
-use super::directive::{self, Replace};
+use super::directive::{self, Newcomer, Replace};
 use super::line::{At, Fault};
 use super::module_version::ModuleVersion;
 use super::statement::{Statement, statements};
@@ -77,6 +77,31 @@ impl GoMod {
     /// By what go replaces this version: a line for it alone goes before one for all.
     pub fn replacement(&self, module: &ModuleVersion) -> Option<&Replace> {
         replacement(&self.replace, module)
+    }
+
+    /// What is in it that older go commands refuse: line, directive, and the first go that takes
+    /// it.
+    pub fn newcomers(&self) -> Vec<Newcomer> {
+        let mut all =
+            directive::newcomers(self.go.as_ref(), self.toolchain.as_ref(), &self.godebug);
+        let lines = |list: &[At<String>], verb, since| -> Vec<Newcomer> {
+            list.iter()
+                .map(|one| Newcomer {
+                    line: one.line,
+                    verb,
+                    since,
+                })
+                .collect()
+        };
+        all.extend(lines(&self.tool, "tool", "1.24"));
+        all.extend(lines(&self.ignore, "ignore", "1.25"));
+        all.extend(self.retract.iter().map(|one| Newcomer {
+            line: one.line,
+            verb: "retract",
+            since: "1.16",
+        }));
+        order::sort_by_key(&mut all, |one| one.line);
+        all
     }
 }
 
@@ -169,6 +194,52 @@ fn add(out: &mut GoMod, statement: &Statement) -> Result<(), String> {
         }
     }
 }
+
+/// The path that the go.mod of a dependency names, as go reads it (`modfile.ParseLax`,
+/// `modload.goModSummary`): what only a main module may say is passed over there, what no go
+/// knows as well.
+///
+/// # Errors
+/// What go refuses it for: the first fault, or that it names no module.
+pub fn dependency(bytes: &[u8]) -> Result<String, Fault> {
+    // Bytes that are no UTF-8 are letters to go.
+    let read = statements(&String::from_utf8_lossy(bytes), &BLOCKS);
+    if let Some(fault) = read.faults.into_iter().next() {
+        return Err(fault);
+    }
+    let (mut module, mut go) = (None, false);
+    for statement in &read.all {
+        let failed = |message: String| Fault::new(statement.line, message);
+        let repeated = || failed(format!("repeated {} statement", statement.verb));
+        match statement.verb.as_str() {
+            "module" if module.is_some() => return Err(repeated()),
+            "module" => {
+                let path = directive::only(statement, "usage: module module/path");
+                module = Some(path.map_err(failed)?);
+            }
+            "go" if go => return Err(repeated()),
+            "go" => {
+                directive::lax_go(statement).map_err(failed)?;
+                go = true;
+            }
+            "require" => {
+                let (_, error) = directive::module_version(statement);
+                error.map_or(Ok(()), |error| Err(failed(error)))?;
+            }
+            "ignore" => {
+                let usage = "ignore directive expects exactly one argument";
+                directive::only(statement, usage).map_err(failed)?;
+            }
+            _ => {}
+        }
+    }
+    module
+        .filter(|path| !path.is_empty())
+        .ok_or_else(|| Fault::new(1, NO_MODULE))
+}
+
+/// go's words for a go.mod that names no module.
+pub const NO_MODULE: &str = "missing module line";
 
 /// A directive that may stand only once.
 pub(super) fn once(

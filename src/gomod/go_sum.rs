@@ -1,5 +1,8 @@
 //! go.sum and go.work.sum: what each module must hash to.
 
+use std::collections::BTreeMap;
+
+use super::line::is_conflict_marker;
 use super::module_version::ModuleVersion;
 
 /// Which file of a version the hash is of.
@@ -64,9 +67,111 @@ pub fn parse(text: &str) -> Result<Vec<Line>, GoSumError> {
     Ok(lines)
 }
 
+/// What is wrong with a line of a go.sum.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flaw {
+    /// Its number, from 1.
+    pub line: usize,
+    /// What.
+    pub what: What,
+}
+
+/// What is wrong with a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// It is a mark of git's, of a conflict.
+    Conflict,
+    /// So many words, where three are wanted.
+    Fields(usize),
+    /// Behind `h1:` stands no hash: go compares it, and says that the checksum does not match.
+    NoHash(String),
+    /// It has another hash than the line of this number, of the same file: go compares with the
+    /// first alone.
+    Differs(usize, String),
+}
+
+/// All that is wrong with a go.sum, in the order of the lines; at most so many.
+pub fn flaws(text: &str, most: usize) -> Vec<Flaw> {
+    let mut found = Vec::new();
+    let mut first: BTreeMap<(&str, &str), (usize, &str)> = BTreeMap::new();
+    for (number, line) in text.lines().enumerate() {
+        if found.len() >= most {
+            break;
+        }
+        let number = number + 1;
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let what = match words.as_slice() {
+            [] => continue,
+            _ if is_conflict_marker(line) => What::Conflict,
+            [path, version, hash] => {
+                let name = format!("{path} {version}");
+                if hash.strip_prefix("h1:").is_some_and(|sum| !is_sum(sum)) {
+                    What::NoHash(name)
+                } else {
+                    // Hashes of kinds that go does not know are passed over.
+                    let known = hash.starts_with("h1:");
+                    match first.get(&(*path, *version)) {
+                        Some((at, other)) if known && other != hash => What::Differs(*at, name),
+                        Some(_) => continue,
+                        None => {
+                            if known {
+                                first.insert((path, version), (number, hash));
+                            }
+                            continue;
+                        }
+                    }
+                }
+            }
+            more => What::Fields(more.len()),
+        };
+        found.push(Flaw { line: number, what });
+    }
+    found
+}
+
+/// The base64 of 32 bytes.
+fn is_sum(text: &str) -> bool {
+    let is_letter = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/';
+    text.len() == 44 && text.ends_with('=') && text[..43].bytes().all(is_letter)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_flaw_of_a_go_sum_is_found() {
+        let (one, two) = ("A".repeat(43), "B".repeat(43));
+        let text = format!(
+            "a.test/b v1 h1:{one}=\na.test/b v1/go.mod h1:{two}=\n<<<<<<< HEAD\n\
+             a.test/b v1 h1:{two}=\n=======\na.test/b v1 h1:{one}=\n>>>>>>> one two\n\
+             a.test/c v1\n\na.test/d v1 h1:x\na.test/b v1 h2:other\n"
+        );
+        let name = "a.test/b v1".to_owned();
+        let found: Vec<(usize, What)> = flaws(&text, 99)
+            .into_iter()
+            .map(|flaw| (flaw.line, flaw.what))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (3, What::Conflict),
+                (4, What::Differs(1, name)),
+                (5, What::Conflict),
+                (7, What::Conflict),
+                (8, What::Fields(2)),
+                (10, What::NoHash("a.test/d v1".to_owned())),
+            ]
+        );
+        assert_eq!(flaws(&text, 2).len(), 2);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "(?s).{0,200}") {
+            flaws(&text, 9);
+        }
+    }
 
     #[test]
     fn both_kinds_of_lines_are_read() {

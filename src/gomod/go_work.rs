@@ -1,6 +1,6 @@
 //! go.work (`golang.org/x/mod/modfile/work.go`), read as tolerantly as go.mod is.
 
-use super::directive::{self, Replace};
+use super::directive::{self, Newcomer, Replace};
 use super::go_mod::{once, replacement};
 use super::line::{At, Fault};
 use super::module_version::ModuleVersion;
@@ -33,6 +33,11 @@ impl GoWork {
     /// The go version that the workspace asks for; [`DEFAULT_GO`] where it does not say.
     pub fn go_version(&self) -> &str {
         self.go.as_ref().map_or(DEFAULT_GO, |go| &go.value)
+    }
+
+    /// What is in it that older go commands refuse.
+    pub fn newcomers(&self) -> Vec<Newcomer> {
+        directive::newcomers(self.go.as_ref(), self.toolchain.as_ref(), &self.godebug)
     }
 
     /// By what go replaces this version: a line for it alone goes before one for all.

@@ -19,7 +19,7 @@ mod rfc3339;
 pub mod semver;
 mod statement;
 
-pub use directive::{Replace, is_directory};
+pub use directive::{Newcomer, Replace, is_directory};
 pub use line::{At, Fault, is_conflict_marker, refusals};
 pub use module_version::ModuleVersion;
 pub use rev_info::{InfoError, RevInfo};

@@ -149,8 +149,7 @@ fn word(text: &str) -> Result<usize, String> {
         }
         let ends = matches!(c, ' ' | '(' | ')' | '[' | ']' | '{' | '}' | ',')
             || c.is_whitespace()
-            || c.is_control()
-            || c == '\u{feff}'
+            || is_invisible(c)
             || text[at..].starts_with("//");
         if ends && at == 0 {
             return Err(format!("unexpected input character {c:?}"));
@@ -160,6 +159,18 @@ fn word(text: &str) -> Result<usize, String> {
         }
     }
     Ok(text.len())
+}
+
+/// What `unicode.IsPrint` of Go says no to, white space apart: control and format characters and
+/// those for private use, among them the byte order mark.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{8e2}'
+            | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{e000}'..='\u{f8ff}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0001}' | '\u{e0020}'..='\u{e007f}'
+            | '\u{f0000}'..='\u{10ffff}')
 }
 
 #[cfg(test)]

@@ -120,6 +120,12 @@ pub fn without_mod(value: &str) -> Option<String> {
     Some(out)
 }
 
+/// The flags of a value, quotes taken away; `None` when a quote is not closed.
+pub fn words(value: &str) -> Option<Vec<&str>> {
+    let words = split_quoted(value).ok()?;
+    Some(words.into_iter().map(|(_, word)| word).collect())
+}
+
 /// `cmd/internal/quoted.Split`: words with their offsets; quotes count at the start of a word.
 fn split_quoted(value: &str) -> Result<Vec<(usize, &str)>, ()> {
     let mut words = Vec::new();

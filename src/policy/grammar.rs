@@ -40,6 +40,28 @@ pub(super) fn check_value(name: &str, value: &str) -> Vec<Fault> {
     faults
 }
 
+/// What go would choke on in a value, wherever it is written.
+pub fn value_faults(name: &str, value: &str) -> Vec<ValueFault> {
+    let faults = check_value(name, value).into_iter();
+    let plain = |fault: Fault| ValueFault {
+        message: fault.message,
+        help: fault.help,
+        mild: fault.mild,
+    };
+    faults.map(plain).collect()
+}
+
+/// What is wrong with a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueFault {
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub help: Option<String>,
+    /// Go takes it, but it does not do what it looks like.
+    pub mild: bool,
+}
+
 /// Checks a GOPROXY list.
 fn goproxy(value: &str) -> Option<Fault> {
     if value.is_empty() {

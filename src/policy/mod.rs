@@ -33,5 +33,6 @@ mod variables;
 pub use decide::{Considered, Decision, decide, needed};
 pub use facts::{Facts, Seen, Trace};
 pub use finding::{Finding, Label, Severity};
-pub use goflags::without_mod;
+pub use goflags::{without_mod, words as goflags_words};
+pub use grammar::value_faults;
 pub use profile::{AgentSettings, Condition, EnvValue, MirrorSettings, OnDrift, Policy, Profile};

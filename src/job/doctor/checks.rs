@@ -13,7 +13,7 @@ use crate::model::order;
 pub fn check(facts: &Facts) -> Vec<Finding> {
     let mut found: Vec<Finding> = causes(facts)
         .into_iter()
-        .filter_map(|cause| judge(facts, &cause))
+        .flat_map(|cause| judge(facts, &cause))
         .collect();
     found.extend(
         facts
@@ -35,11 +35,16 @@ pub fn check(facts: &Facts) -> Vec<Finding> {
     found
 }
 
-fn judge(facts: &Facts, cause: &Cause<'_>) -> Option<Finding> {
+fn judge(facts: &Facts, cause: &Cause<'_>) -> Vec<Finding> {
+    match facts.written.get(&cause.root.name) {
+        Some(written) => vec![shadow(cause, written.as_ref())],
+        None => meaning::judge(facts, cause),
+    }
+}
+
+/// A variable that goroam writes, set elsewhere.
+fn shadow(cause: &Cause<'_>, written: Option<&String>) -> Finding {
     let root = cause.root;
-    let Some(written) = facts.written.get(&root.name) else {
-        return meaning::judge(facts, cause);
-    };
     let code = match root.kind {
         Kind::Shell => Code::ShadowedByShell,
         Kind::Login => Code::ShadowedByLogin,
@@ -50,7 +55,7 @@ fn judge(facts: &Facts, cause: &Cause<'_>) -> Option<Finding> {
         Kind::Here => Code::ShadowedHere,
         Kind::Process => Code::ShadowedInProcess,
     };
-    let agrees = root.value.is_some() && root.value == *written;
+    let agrees = root.value.is_some() && root.value.as_ref() == written;
     let sure = root.certain && !root.foreign && root.kind != Kind::Process;
     let severity = match !agrees && (sure || !cause.echoes.is_empty()) {
         true if root.kind != Kind::Process => Severity::Error,
@@ -64,7 +69,7 @@ fn judge(facts: &Facts, cause: &Cause<'_>) -> Option<Finding> {
         Some(written) => format!("It wins over what goroam wrote, {written}."),
         None => "It wins over the go env file, whatever goroam writes there.".to_owned(),
     };
-    Some(Finding {
+    Finding {
         code,
         severity,
         name: Some(root.name.clone()),
@@ -73,7 +78,7 @@ fn judge(facts: &Facts, cause: &Cause<'_>) -> Option<Finding> {
         why,
         reaches: cause.reaches(),
         mend: words::mend(cause),
-    })
+    }
 }
 
 /// `go env -w` in a start-up file: no shadow, but whoever opens a terminal sets it again, and

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::facts::{Facts, House, Service};
 use super::files::{Disk, Files};
-use super::{gather, gomany, managers, meaning, programs, project};
+use super::{asked, gather, gomany, managers, meaning, programs, project};
 use crate::agent::{Command, Error, Reply, Session};
 use crate::environment::Environment;
-use crate::gocmd::{EnvFile, find};
+use crate::gocmd::{EnvFile, GoCommand, find};
 use crate::ipc;
 use crate::model::status::{AgentState, Status};
 use crate::paths::Paths;
@@ -52,12 +52,14 @@ pub async fn examine(patient: Patient) -> Result<Facts, Error> {
     };
     let mut names: BTreeSet<String> = meaning::NAMES.map(str::to_owned).into();
     names.extend(project::NAMES.map(str::to_owned));
+    names.extend(asked::NAMES.map(str::to_owned));
     own(&mut facts, &mut names, config, &env, &paths).await;
-    go(&mut facts, &env, &paths).await;
+    let command = go(&mut facts, &env, &paths).await;
     gather::files(&mut facts, &Disk, &env, &home, &folder, &names);
     managers::look(&mut facts, &env, &names).await;
     programs::look(&mut facts, &home, &names);
     project::look(&mut facts, &Disk, &env, &project);
+    asked::look(&mut facts, &env, command.as_ref()).await;
     Ok(facts)
 }
 
@@ -202,14 +204,20 @@ async fn ask(paths: &Paths) -> Result<Status, Error> {
     }
 }
 
-async fn go(facts: &mut Facts, env: &Environment, paths: &Paths) {
+/// The go commands on PATH, and the one that goroam would run.
+async fn go(facts: &mut Facts, env: &Environment, paths: &Paths) -> Option<GoCommand> {
     let wish = crate::agent::load_policy(paths, env)
         .ok()
         .and_then(|loaded| loaded.policy.agent.go);
     facts.house.go_commands = gomany::on_path(env, &Disk as &dyn Files);
-    // A go command that lies in a GOROOT on PATH is found without asking any.
-    let must_look = facts.house.go_commands.is_empty() || wish.is_some();
-    if must_look && let Err(error) = find::find(wish.as_deref(), env).await {
-        facts.house.go_error = Some(error.to_string());
+    match find::find(wish.as_deref(), env).await {
+        Ok(command) => Some(command),
+        Err(error) => {
+            // One on PATH is enough for the user.
+            if facts.house.go_commands.is_empty() || wish.is_some() {
+                facts.house.go_error = Some(error.to_string());
+            }
+            None
+        }
     }
 }

@@ -27,6 +27,10 @@ pub struct Facts {
     pub unread: Vec<(String, String)>,
     /// The lines of the go env file.
     pub lines: Vec<Line>,
+    /// Lines of the go env file that go passes over: place, text, why.
+    pub ignored: Vec<(String, String, String)>,
+    /// Values that go stops with.
+    pub stops: Vec<Stop>,
     /// Elements of GOPROXY that name a go build cache.
     pub build_caches: Vec<String>,
     /// The folder of the module cache that is a proxy as it stands.
@@ -53,6 +57,38 @@ pub struct Sighting {
     /// Of a shell that the user does not have as login shell.
     #[serde(skip)]
     pub foreign: bool,
+}
+
+/// A value that go stops with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    /// The variable.
+    pub name: String,
+    /// Its value, credentials removed.
+    pub value: String,
+    /// It stands in the go env file; else in the OS environment.
+    pub in_file: bool,
+    /// The flag of GOFLAGS that is refused, where the value has more than one.
+    pub part: Option<String>,
+    /// Which commands stop.
+    pub scope: Scope,
+    /// What go says.
+    pub says: String,
+    /// A command that was tried, and takes it out of the go env file.
+    pub undo: Option<String>,
+}
+
+/// Which go commands stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All that look at their settings.
+    Every,
+    /// Those that build.
+    Build,
+    /// Those that download.
+    Download,
+    /// `go install`.
+    Install,
 }
 
 /// What kind of place it is.

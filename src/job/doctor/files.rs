@@ -19,6 +19,12 @@ pub(super) trait Files {
     /// When it cannot be read: no permission, too long, a pipe, a loop of symbolic links.
     fn read(&self, path: &Path) -> io::Result<Option<String>>;
 
+    /// Its bytes as they are, for what go reads.
+    ///
+    /// # Errors
+    /// The same.
+    fn bytes(&self, path: &Path) -> io::Result<Option<Vec<u8>>>;
+
     /// What is in a folder, sorted by name; nothing where there is none.
     fn list(&self, folder: &Path) -> Vec<PathBuf>;
 
@@ -27,6 +33,9 @@ pub(super) trait Files {
 
     /// Is there such a folder?
     fn is_folder(&self, path: &Path) -> bool;
+
+    /// Is there anything but a folder: a file, or what may be mistaken for one?
+    fn is_there(&self, path: &Path) -> bool;
 }
 
 /// The real ones.
@@ -35,6 +44,10 @@ pub(super) struct Disk;
 
 impl Files for Disk {
     fn read(&self, path: &Path) -> io::Result<Option<String>> {
+        Ok(self.bytes(path)?.map(|bytes| text(&bytes)))
+    }
+
+    fn bytes(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         // Where a link leads to nothing, or a folder on the way is a file, there is none.
         let absent = |error: &io::Error| {
             matches!(
@@ -49,7 +62,7 @@ impl Files for Disk {
             }
             Err(error) => return Err(error),
         };
-        Ok(Some(text(&bytes)))
+        Ok(Some(bytes))
     }
 
     fn list(&self, folder: &Path) -> Vec<PathBuf> {
@@ -72,16 +85,24 @@ impl Files for Disk {
     fn is_folder(&self, path: &Path) -> bool {
         path.is_dir()
     }
+
+    fn is_there(&self, path: &Path) -> bool {
+        path.metadata().is_ok_and(|meta| !meta.is_dir())
+    }
 }
 
 /// Windows PowerShell writes its profile in UTF-16 with a byte order mark.
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
+    let wide = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
+        let pairs = rest.chunks_exact(2);
+        let units: Vec<u16> = pairs.map(|pair| unit([pair[0], pair[1]])).collect();
+        String::from_utf16_lossy(&units)
+    };
     if let Some(rest) = bytes.strip_prefix(&[0xff, 0xfe]) {
-        let units: Vec<u16> = rest
-            .chunks_exact(2)
-            .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
-            .collect();
-        return String::from_utf16_lossy(&units);
+        return wide(rest, u16::from_le_bytes);
+    }
+    if let Some(rest) = bytes.strip_prefix(&[0xfe, 0xff]) {
+        return wide(rest, u16::from_be_bytes);
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     String::from_utf8_lossy(bytes).into_owned()
@@ -115,6 +136,10 @@ impl Files for Table {
         }
     }
 
+    fn bytes(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.read(path)?.map(String::into_bytes))
+    }
+
     fn list(&self, folder: &Path) -> Vec<PathBuf> {
         let mut found: Vec<PathBuf> = self
             .0
@@ -130,6 +155,10 @@ impl Files for Table {
 
     fn is_file(&self, path: &Path) -> bool {
         self.0.contains_key(path)
+    }
+
+    fn is_there(&self, path: &Path) -> bool {
+        self.is_file(path)
     }
 
     fn is_folder(&self, path: &Path) -> bool {
@@ -169,5 +198,6 @@ mod tests {
     fn what_windows_writes_is_read_too() {
         assert_eq!(text(b"\xef\xbb\xbfa"), "a");
         assert_eq!(text(b"\xff\xfea\0b\0"), "ab");
+        assert_eq!(text(b"\xfe\xff\0a\0b"), "ab");
     }
 }

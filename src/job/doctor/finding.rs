@@ -77,6 +77,12 @@ pub enum Code {
     ServiceTrouble,
     /// A place could not be looked at.
     Unread,
+    /// A value that go stops with.
+    ValueRefused,
+    /// A list of modules has a pattern that matches none.
+    PatternMatchesNothing,
+    /// A line of the go env file that go passes over.
+    EnvLineIgnored,
     /// GOPROXY cannot be read by go.
     GoproxyInvalid,
     /// GOPROXY names the build cache.
@@ -121,7 +127,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, as they are documented.
-    pub const ALL: [Code; 50] = [
+    pub const ALL: [Code; 53] = [
         Code::ShadowedByShell,
         Code::ShadowedByLogin,
         Code::ShadowedByManager,
@@ -152,6 +158,9 @@ impl Code {
         Code::ServiceStopped,
         Code::ServiceTrouble,
         Code::Unread,
+        Code::ValueRefused,
+        Code::PatternMatchesNothing,
+        Code::EnvLineIgnored,
         Code::GoproxyInvalid,
         Code::GoproxyBuildCache,
         Code::GonosumdbAll,
@@ -207,6 +216,9 @@ impl Code {
             Code::ServiceStopped => "service-stopped",
             Code::ServiceTrouble => "service-trouble",
             Code::Unread => "unread",
+            Code::ValueRefused => "value-refused",
+            Code::PatternMatchesNothing => "pattern-matches-nothing",
+            Code::EnvLineIgnored => "env-line-ignored",
             Code::GoproxyInvalid => "goproxy-invalid",
             Code::GoproxyBuildCache => "goproxy-build-cache",
             Code::GonosumdbAll => "gonosumdb-all",

@@ -187,7 +187,12 @@ impl Look<'_> {
         let Some(text) = self.read(&place.path) else {
             return;
         };
-        for setting in (place.reader)(&text, self.names) {
+        for mut setting in (place.reader)(&text, self.names) {
+            if place.kind == Kind::Login {
+                let home = self.home.to_string_lossy();
+                let value = setting.value.as_deref();
+                setting.value = value.map(|value| format::with_home(value, &home));
+            }
             self.setting(&place.path, place.kind, place.owner, &setting);
         }
     }

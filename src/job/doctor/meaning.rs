@@ -8,10 +8,52 @@ use super::words;
 /// Variables that change the meaning of the others.
 pub(super) const NAMES: [&str; 5] = ["GOENV", "GOFLAGS", "GOROOT", "GO111MODULE", "GOTOOLCHAIN"];
 
-/// `None`: nothing to say about it.
-pub(super) fn judge(facts: &Facts, cause: &Cause<'_>) -> Option<Finding> {
-    let value = cause.root.value.as_deref();
-    let (code, severity, why) = match (cause.root.name.as_str(), value) {
+/// What is to be said about it; one value can have several faults.
+pub(super) fn judge(facts: &Facts, cause: &Cause<'_>) -> Vec<Finding> {
+    let meanings = meanings(facts, &cause.root.name, cause.root.value.as_deref());
+    let found = |(code, severity, why): Meaning| Finding {
+        code,
+        // What only may be so is a warning.
+        severity: if cause.root.certain || !cause.echoes.is_empty() {
+            severity
+        } else {
+            severity.max(Severity::Warning)
+        },
+        name: Some(cause.root.name.clone()),
+        place: Some(cause.root.place.clone()),
+        says: words::says(cause.root),
+        why,
+        reaches: cause.reaches(),
+        mend: words::mend(cause),
+    };
+    meanings.into_iter().map(found).collect()
+}
+
+type Meaning = (Code, Severity, String);
+
+fn meanings(facts: &Facts, name: &str, value: Option<&str>) -> Vec<Meaning> {
+    if name == "GOFLAGS" {
+        return value.map(flags).unwrap_or_default();
+    }
+    if name == "XDG_CONFIG_HOME" {
+        return value
+            .and_then(|value| config_home(facts, value))
+            .into_iter()
+            .collect();
+    }
+    // What go stops with is told by its own finding.
+    let stops = facts
+        .stops
+        .iter()
+        .any(|stop| !stop.in_file && stop.name == name && Some(stop.value.as_str()) == value);
+    match stops {
+        true => Vec::new(),
+        false => meaning(facts, name, value).into_iter().collect(),
+    }
+}
+
+fn meaning(facts: &Facts, name: &str, value: Option<&str>) -> Option<Meaning> {
+    let (code, severity, why) = match (name, value) {
         // The same file by its name is no other one.
         ("GOENV", Some(value)) if facts.env_file.as_deref() == Some(value) => return None,
         ("GOENV", Some("off")) => (
@@ -41,20 +83,6 @@ pub(super) fn judge(facts: &Facts, cause: &Cause<'_>) -> Option<Finding> {
             Severity::Warning,
             "With it go uses no modules, so GOPROXY and the like mean nothing.".to_owned(),
         ),
-        ("GOFLAGS", Some(flags)) if has_flag(flags, "insecure") => (
-            Code::GoflagsInsecure,
-            Severity::Note,
-            "That flag does nothing any more, and `go get` refuses it: GOINSECURE took its \
-             place."
-                .to_owned(),
-        ),
-        ("GOFLAGS", Some(flags)) if has_flag(flags, "mod") => (
-            Code::GoflagsMod,
-            Severity::Note,
-            "It holds for every module: -mod=vendor fails where there is no vendor folder, \
-             -mod=mod changes go.mod on the way."
-                .to_owned(),
-        ),
         ("GOROOT", _) => (
             Code::GorootSet,
             Severity::Note,
@@ -69,21 +97,62 @@ pub(super) fn judge(facts: &Facts, cause: &Cause<'_>) -> Option<Finding> {
         ),
         _ => return None,
     };
-    Some(Finding {
-        code,
-        // What only may be so is a warning.
-        severity: if cause.root.certain || !cause.echoes.is_empty() {
-            severity
-        } else {
-            severity.max(Severity::Warning)
-        },
-        name: Some(cause.root.name.clone()),
-        place: Some(cause.root.place.clone()),
-        says: words::says(cause.root),
-        why,
-        reaches: cause.reaches(),
-        mend: words::mend(cause),
-    })
+    Some((code, severity, why))
+}
+
+/// Each of the flags that do harm.
+pub(super) fn flags(value: &str) -> Vec<Meaning> {
+    let mut found = Vec::new();
+    if has_flag(value, "insecure") {
+        found.push((
+            Code::GoflagsInsecure,
+            Severity::Note,
+            "-insecure does nothing any more, and `go get` refuses it: GOINSECURE took its place."
+                .to_owned(),
+        ));
+    }
+    if has_flag(value, "mod") {
+        found.push((
+            Code::GoflagsMod,
+            Severity::Note,
+            "-mod holds for every module: -mod=vendor fails where there is no vendor folder, \
+             -mod=mod changes go.mod on the way."
+                .to_owned(),
+        ));
+    }
+    found
+}
+
+/// `os.UserConfigDir`: with another folder there, go reads another go env file.
+fn config_home(facts: &Facts, value: &str) -> Option<Meaning> {
+    // macOS and Windows have folders of their own.
+    if cfg!(windows) || cfg!(target_vendor = "apple") || value.is_empty() {
+        return None;
+    }
+    let folder = std::path::Path::new(value);
+    let file = folder.join("go/env");
+    let own = facts.env_file.as_deref();
+    if own.is_some_and(|own| std::path::Path::new(own) == file) {
+        return None;
+    }
+    // GOENV names a file of its own, whatever the folder.
+    let has_goenv = facts.seen.iter().any(|one| one.name == "GOENV");
+    let own = own.unwrap_or("the file that goroam writes");
+    let why = match folder.is_absolute() {
+        true => format!(
+            "With it go reads {}, and not {own}: what goroam writes does not count there. The \
+             same variable for the agent, or GOENV={own} beside it, brings both together.",
+            file.display()
+        ),
+        false => format!(
+            "It is relative: go takes that for an error, and reads no go env file, also not {own}."
+        ),
+    };
+    let severity = match has_goenv {
+        true => Severity::Warning,
+        false => Severity::Error,
+    };
+    Some((Code::GoenvElsewhere, severity, why))
 }
 
 /// `-mod=vendor`, `--mod vendor`

@@ -9,9 +9,10 @@
 //! No file is carried out, whatever language it is in, and no value leaves without its
 //! credentials taken out.
 //!
-//! May import: model, gosum, gomod, gocmd, state, agent, ipc, paths, environment; of its
+//! May import: model, policy, gosum, gomod, gocmd, state, agent, ipc, paths, environment; of its
 //! neighbours modzip, meter, vendor, and of the mirror its layout and proofs.
 
+mod asked;
 mod cache;
 mod cause;
 mod checks;
@@ -36,6 +37,6 @@ pub use cache::{
 };
 pub use checks::check;
 pub use examine::{Patient, examine};
-pub use facts::{Facts, House, Kind, Service, Sighting};
+pub use facts::{Facts, House, Kind, Scope, Service, Sighting, Stop};
 pub use finding::{Code, Finding, Severity};
-pub use project::{Line, ModuleFile, Project, Stand, Sums, Wants};
+pub use project::{Encoding, Line, ModuleFile, Project, Stand, Sums, Wants};

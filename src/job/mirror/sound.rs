@@ -3,6 +3,8 @@
 
 use crate::gomod::RevInfo;
 
+use crate::gomod::go_mod;
+
 /// Bytes; go's own limit (`modfetch/codehost.MaxGoMod`).
 pub(super) const MOST_MOD: u64 = 16 << 20;
 /// Bytes. One with an Origin has 400.
@@ -23,21 +25,18 @@ pub(super) fn check_info(bytes: &[u8], version: &str) -> Result<(), String> {
     }
 }
 
-/// A go.mod has a `module` line (`modfile.ModulePath`). Which path it names is not looked at: a
-/// fork that `replace` names may keep the name of what it was forked from.
+/// A go.mod is one that go reads in a dependency. Which path it names is not looked at: a fork
+/// that `replace` names may keep the name of what it was forked from.
 pub(super) fn check_mod(bytes: &[u8]) -> Result<(), String> {
     if is_page(bytes) {
         return Err("its go.mod is a web page".to_owned());
     }
-    let text = str::from_utf8(bytes).map_err(|_| "its go.mod is not text".to_owned())?;
-    let names_itself = text.lines().any(|line| {
-        let mut words = line.split_whitespace();
-        words.next() == Some("module") && words.next().is_some_and(|word| !word.starts_with("//"))
-    });
-    if names_itself {
-        Ok(())
-    } else {
-        Err("its go.mod has no module line".to_owned())
+    match go_mod::dependency(bytes) {
+        Ok(_) => Ok(()),
+        Err(fault) if fault.message == go_mod::NO_MODULE => {
+            Err("its go.mod has no module line".to_owned())
+        }
+        Err(fault) => Err(format!("its go.mod is refused by go: {fault}")),
     }
 }
 
@@ -80,7 +79,10 @@ mod tests {
         ] {
             assert!(check_mod(bad.as_bytes()).is_err(), "{bad:?}");
         }
-        assert!(check_mod(b"module \xff\n").is_err());
+        // As go: bytes that are no UTF-8 are letters.
+        assert_eq!(check_mod(b"// caf\xe9\nmodule a.test/b\n"), Ok(()));
+        let open = check_mod(b"module a.test/b\nrequire (\n").unwrap_err();
+        assert!(open.contains("line 2"), "{open}");
         let info = br#"{"Version":"v1.0.0","Time":"2024-05-06T07:08:09Z","Origin":{}}"#;
         assert_eq!(check_info(info, "v1.0.0"), Ok(()));
         assert!(check_info(info, "v1.0.1").unwrap_err().contains("v1.0.0"));

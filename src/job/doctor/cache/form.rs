@@ -1,7 +1,7 @@
 //! Has a file a form that go can read? Pure: bytes in, what is wrong out; `None`: nothing that
 //! could be proven.
 
-use crate::gomod::RevInfo;
+use crate::gomod::{RevInfo, go_mod};
 use crate::gosum::{LookupRecord, Note, NoteError, TreeHead};
 use crate::model::VerifierKey;
 
@@ -10,23 +10,21 @@ const OLD_VGO: &[u8] = b"//vgo 0.0.";
 /// `h1:` and the base64 of 32 bytes (`modfetch/fetch.go:isValidSum`).
 const SUM_LENGTH: usize = 47;
 
-/// A module's go.mod. Which path it names does not matter: a fork that stands in for another
-/// module names that one. Unknown lines do not matter either (`modfile.ParseLax`), but without
-/// a module line go never gets on.
-pub(super) fn go_mod(bytes: &[u8]) -> Option<&'static str> {
+/// A module's go.mod, as go reads it in a dependency. Which path it names does not matter: a fork
+/// that stands in for another module names that one.
+pub(super) fn go_mod(bytes: &[u8]) -> Option<String> {
     if bytes.starts_with(OLD_VGO) {
         return None;
     }
     if let Some(ill) = foreign(bytes) {
-        return Some(ill);
+        return Some(ill.to_owned());
     }
-    if has_module_line(bytes) {
-        return None;
-    }
-    match bytes.trim_ascii_start().first() {
-        Some(b'{' | b'[') => Some("holds JSON"),
-        _ => Some("has no module line"),
-    }
+    let fault = go_mod::dependency(bytes).err()?;
+    Some(match bytes.trim_ascii_start().first() {
+        Some(b'{' | b'[') => "holds JSON".to_owned(),
+        _ if fault.message == go_mod::NO_MODULE => "has no module line".to_owned(),
+        _ => format!("is refused by go: {fault}"),
+    })
 }
 
 /// A version's `.info`: `{"Version":"v1.0.0","Time":"…"}`.
@@ -118,18 +116,6 @@ fn foreign(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// `module PATH` or `module (`, wherever it stands.
-fn has_module_line(bytes: &[u8]) -> bool {
-    bytes.split(|b| *b == b'\n').any(|line| {
-        let Some(rest) = line.trim_ascii_start().strip_prefix(b"module") else {
-            return false;
-        };
-        let names = rest.trim_ascii();
-        let apart = matches!(rest.first(), Some(b' ' | b'\t' | b'"' | b'`' | b'('));
-        apart && !names.is_empty() && !names.starts_with(b"//")
-    })
-}
-
 /// `module.Check`: does a version of this major belong to a module of this path?
 fn fits(path: &str, version: &str) -> bool {
     let major = version.split(['.', '-', '+']).next().unwrap_or_default();
@@ -167,11 +153,22 @@ mod tests {
             ("{\"error\":\"login\"}", "holds JSON"),
             ("go 1.21\n", "has no module line"),
             ("// module x\n", "has no module line"),
-            ("module\n", "has no module line"),
-            ("module // x\n", "has no module line"),
+            (
+                "module\n",
+                "is refused by go: line 1: usage: module module/path",
+            ),
+            (
+                "module // x\n",
+                "is refused by go: line 1: usage: module module/path",
+            ),
             ("not found: module x\n", "has no module line"),
+            ("module\"example.com/m\"\n", "has no module line"),
         ] {
-            assert_eq!(go_mod(text.as_bytes()), Some(ill), "{text:?}");
+            assert_eq!(
+                super::go_mod(text.as_bytes()).as_deref(),
+                Some(ill),
+                "{text:?}"
+            );
         }
     }
 
@@ -182,14 +179,13 @@ mod tests {
             "module golang.org/x/text",
             "module golang.org/x/text\r\n\r\ngo 1.17\r\n",
             "// Deprecated: no.\nmodule \"example.com/m\" // x\n",
-            "module `example.com/m`\n",
             "module(\n\texample.com/m\n)\n",
             "\n\n\tmodule\texample.com/other/fork\n",
-            "strange directive\nmodule m\nrequire <<<\n",
+            "strange directive\nmodule m\nreplace <<<\n",
             "//vgo 0.0.3\n\nmodule x",
             "//vgo 0.0.4\n<html>",
         ] {
-            assert_eq!(go_mod(text.as_bytes()), None, "{text:?}");
+            assert_eq!(super::go_mod(text.as_bytes()), None, "{text:?}");
         }
     }
 
@@ -284,7 +280,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_makes_them_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = go_mod(&bytes);
+            let _ = super::go_mod(&bytes);
             let _ = info(&bytes, "a.test/b", "v1.0.0");
             let _ = zip_hash(&bytes);
             let _ = list(&bytes);

@@ -115,7 +115,21 @@ impl Look<'_> {
             if records.of_database(&self.module, Hashed::GoMod, &hash) == Word::Right {
                 return;
             }
-            let mut says = ill.to_owned();
+            let mut says = ill;
+            // Then it is what its author published, and removing it brings it again.
+            if self
+                .published_go_mod()
+                .is_some_and(|published| published == bytes)
+            {
+                says.push_str(", as the go.mod in its zip does");
+                let why = "go fails with “parsing go.mod” in every project that needs it: it was \
+                           published so. Another version, or a fork by `replace`, is the way out.";
+                self.add(Code::CacheMod, &path, &says, why, Vec::new());
+                if let Some(broken) = self.part.broken.last_mut() {
+                    broken.because = Some("it is what was published".to_owned());
+                }
+                return;
+            }
             let lines = records.lines_with(&self.module, &hash);
             for line in lines.iter().flatten() {
                 says.push_str(&format!("; {line} has its hash"));

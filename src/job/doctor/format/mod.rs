@@ -11,6 +11,6 @@ pub(super) use documents::{jetbrains, launch_agent, toml};
 pub(super) use jsonc::environments;
 #[cfg(target_os = "linux")]
 pub(super) use plain::environ;
-pub(super) use plain::{assignments, pam, registry, shown};
+pub(super) use plain::{assignments, pam, registry, shown, with_home};
 pub(super) use scripts::{elisp, lua, nushell, powershell, vim};
 pub(super) use setting::Setting;

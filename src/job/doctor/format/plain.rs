@@ -29,13 +29,26 @@ pub(crate) fn assignments(text: &str, names: &BTreeSet<String>) -> Vec<Setting> 
     book.finish()
 }
 
-/// Quotes around it and comments behind it taken away; `None`: it holds a reference.
+/// How these files write the user's home.
+const HOMES: [&str; 3] = ["${HOME}", "$HOME", "@{HOME}"];
+
+/// A value with the home in the place of its name.
+pub(crate) fn with_home(value: &str, home: &str) -> String {
+    let mut value = value.to_owned();
+    for name in HOMES {
+        value = value.replace(name, home);
+    }
+    value
+}
+
+/// Quotes around it and comments behind it taken away; `None`: it holds a reference to anything
+/// but the home.
 fn unquoted(value: &str) -> Option<String> {
     let inner = ['"', '\'']
         .into_iter()
         .find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
     let value = inner.unwrap_or(value);
-    (!value.contains('$')).then(|| value.to_owned())
+    (!with_home(value, "").contains('$')).then(|| value.to_owned())
 }
 
 /// `~/.pam_environment`: `NAME DEFAULT=value OVERRIDE=value`, or the plain form.

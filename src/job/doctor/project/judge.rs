@@ -3,7 +3,8 @@
 use super::super::facts::Facts;
 use super::super::finding::{Code, Finding, Severity};
 use super::local;
-use super::seen::{ModuleFile, Project, Stand, Sums, Wants};
+use super::seen::{Encoding, ModuleFile, Project, Stand, Sums, Wants};
+use crate::gomod::go_sum::{Flaw, What};
 use crate::gomod::go_version;
 
 /// All of it.
@@ -11,7 +12,19 @@ pub(in super::super) fn judge(facts: &Facts) -> Vec<Finding> {
     let Some(project) = &facts.project else {
         return Vec::new();
     };
-    let mut found: Vec<Finding> = project.files.iter().flat_map(file).collect();
+    let mut found: Vec<Finding> = project.encoded.iter().map(encoded).collect();
+    found.extend(project.odd.iter().map(odd));
+    found.extend(project.files.iter().flat_map(file));
+    found.extend(
+        project
+            .files
+            .iter()
+            .flat_map(|file| directives(project, file)),
+    );
+    if let Some((place, flaws)) = &project.work_sums {
+        found.extend(flawed(place, flaws));
+    }
+    found.extend(project.torn_list.as_ref().map(torn));
     found.extend(project.wants.as_ref().and_then(wants));
     found.extend(vendor(project));
     found
@@ -82,13 +95,122 @@ fn file(file: &ModuleFile) -> Vec<Finding> {
     found
 }
 
-fn sums(file: &ModuleFile) -> Option<Finding> {
+/// What is no file, and what it is to go.
+fn odd((place, what): &(String, String)) -> Finding {
+    let says = format!("{place} {what}");
+    let why = "go waits for a pipe without end, or stops there.";
+    let mend = "put the file itself there";
+    let mut finding = Finding::new(code_of(place), Severity::Error, says, mend).because(why);
+    finding.place = Some(place.clone());
+    finding
+}
+
+/// A file's own code.
+fn code_of(place: &str) -> Code {
+    match place.rsplit(['/', '\\']).next().unwrap_or(place) {
+        "go.mod" | "go.work" => Code::GomodInvalid,
+        "modules.txt" => Code::VendorOutdated,
+        _ => Code::GosumInvalid,
+    }
+}
+
+/// A file that Windows' editors or PowerShell's `>` have written.
+fn encoded((place, encoding): &(String, Encoding)) -> Finding {
+    let name = place.rsplit(['/', '\\']).next().unwrap_or(place);
+    let (says, command) = match encoding {
+        Encoding::Mark => (
+            format!("{place} begins with a byte order mark, which go takes for a part of the text"),
+            format!("`tail -c +4 {name} >{name}.new && mv {name}.new {name}`"),
+        ),
+        Encoding::Wide => (
+            format!("{place} is UTF-16, and go reads UTF-8 alone"),
+            format!("`iconv -f UTF-16 -t UTF-8 {name} >{name}.new && mv {name}.new {name}`"),
+        ),
+    };
+    let plain = "save it as UTF-8 without a byte order mark";
+    let mend = match cfg!(windows) {
+        true => plain.to_owned(),
+        false => format!("{plain}: {command}"),
+    };
+    let why = match name {
+        "go.mod" | "go.work" => "go stops with “unexpected input character”.",
+        "modules.txt" => "go stops with “inconsistent vendoring”.",
+        _ => "go finds no checksum in it, or stops with “malformed go.sum”.",
+    };
+    let mut finding = Finding::new(code_of(place), Severity::Error, says, mend).because(why);
+    finding.place = Some(place.clone());
+    finding
+}
+
+/// The first go whose directives are not known here.
+const UNKNOWN_GO: &str = "1.28";
+
+/// Directives that the go which will read the file refuses: the one on PATH, or a newer one that
+/// the file itself asks for.
+fn directives(project: &Project, file: &ModuleFile) -> Vec<Finding> {
+    let Some(has) = &project.has else {
+        return Vec::new();
+    };
+    let wanted = project.wants.as_ref().map(|wants| wants.version.as_str());
+    // Before 1.21 a go line fetched nothing.
+    let fetches = go_version::at_least(has, "1.21");
+    let reads = match wanted {
+        Some(wanted) if fetches && go_version::at_least(wanted, has) => wanted,
+        _ => has,
+    };
+    let mut found = Vec::new();
+    let newer = file.newcomers.iter();
+    for one in newer.filter(|one| !go_version::at_least(reads, one.since)) {
+        let (line, verb, since) = (one.line, one.verb, one.since);
+        let says = format!(
+            "{}:{line} is refused by go {reads}: {verb} in that form came with go {since}",
+            file.place
+        );
+        let mend = match fetches && project.wants.as_ref().is_none_or(may_fetch) {
+            true => format!(
+                "write `go {since}.0` in the go line, so that go fetches such a version, or take \
+                 the line out"
+            ),
+            false => format!("install go {since} or newer, or take the line out"),
+        };
+        let why =
+            "go stops with “unknown directive”, “unknown block type” or “invalid go version”.";
+        let finding = Finding::new(Code::GomodInvalid, Severity::Error, says, mend).because(why);
+        found.push(at(finding, &file.place, line));
+    }
+    if go_version::at_least(reads, UNKNOWN_GO) {
+        return found;
+    }
+    for (line, verb) in &file.unknown {
+        let says = format!(
+            "{}:{line} is refused by go {reads}: it does not know the directive {verb}",
+            file.place
+        );
+        let mend = "take the line out, or write what was meant";
+        let finding = Finding::new(Code::GomodInvalid, Severity::Error, says, mend);
+        let why = "No go command works in this module before that.";
+        found.push(at(finding.because(why), &file.place, *line));
+    }
+    found
+}
+
+/// A list that a merge has left as it was.
+fn torn(place: &String) -> Finding {
+    let says = format!("{place} is a conflict marker of git");
+    let mend = "run `go mod vendor` (`go work vendor` in a workspace), which writes it anew";
+    let why = "go stops with “inconsistent vendoring”, or builds one side of the merge.";
+    let mut finding = Finding::new(Code::VendorOutdated, Severity::Error, says, mend).because(why);
+    finding.place = Some(place.clone());
+    finding
+}
+
+fn sums(file: &ModuleFile) -> Vec<Finding> {
     let place = match file.place.rsplit_once(['/', '\\']) {
         Some((folder, _)) => format!("{folder}{}go.sum", std::path::MAIN_SEPARATOR),
         None => "go.sum".to_owned(),
     };
-    let (says, why, mend, line) = match file.sums {
-        Sums::Fine => return None,
+    match &file.sums {
+        Sums::Fine => Vec::new(),
         Sums::Missing => {
             let says = format!("{} requires modules, but there is no {place}", file.place);
             let why =
@@ -97,24 +219,59 @@ fn sums(file: &ModuleFile) -> Option<Finding> {
             let finding = Finding::new(Code::GosumMissing, Severity::Warning, says, mend);
             let mut finding = finding.because(why);
             finding.place = Some(file.place.clone());
-            return Some(finding);
+            vec![finding]
         }
-        Sums::Broken(line, true) => (
-            format!("{place}:{line} is a conflict marker of git"),
-            "go stops with “malformed go.sum”.",
-            "delete the markers and keep the lines of both sides; `go mod tidy` drops what is too \
-             much",
-            line,
-        ),
-        Sums::Broken(line, false) => (
-            format!("{place}:{line} is no line of a go.sum"),
-            "go stops with “malformed go.sum: wrong number of fields”.",
-            "delete that line; `go mod tidy` brings what is missing",
-            line,
-        ),
-    };
-    let finding = Finding::new(Code::GosumInvalid, Severity::Error, says, mend).because(why);
-    Some(at(finding, &place, line))
+        Sums::Flawed(flaws) => flawed(&place, flaws),
+    }
+}
+
+/// What is wrong with a go.sum. Git's marks are one finding: they belong together.
+fn flawed(place: &str, flaws: &[Flaw]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut marked = false;
+    for Flaw { line, what } in flaws {
+        let (says, why, mend) = match what {
+            What::Conflict if marked => continue,
+            What::Conflict => {
+                marked = true;
+                (
+                    format!("{place}:{line} is a conflict marker of git"),
+                    "go stops with “malformed go.sum”.",
+                    "delete the markers and keep the lines of both sides; `go mod tidy` drops \
+                     what is too much"
+                        .to_owned(),
+                )
+            }
+            What::Fields(_) => (
+                format!("{place}:{line} is no line of a go.sum"),
+                "go stops with “malformed go.sum: wrong number of fields”.",
+                "delete that line; `go mod tidy` brings what is missing".to_owned(),
+            ),
+            What::NoHash(name) => (
+                format!("{place}:{line} has no whole hash of {name}"),
+                "go compares with it and stops with “checksum mismatch”.",
+                "delete that line; `go mod tidy` brings what is missing".to_owned(),
+            ),
+            What::Differs(first, name) => (
+                format!("{place}:{line} has another hash of {name} than line {first}"),
+                "go compares with the first alone, and stops with “checksum mismatch” where that \
+                 is the wrong one. A merge that keeps the lines of both sides does that.",
+                format!(
+                    "delete both lines and run `go mod tidy` on a network that you trust; then \
+                     see which of them it was: the other is of a changed {name}"
+                ),
+            ),
+        };
+        let finding = Finding::new(Code::GosumInvalid, Severity::Error, says, mend).because(why);
+        found.push(at(finding, place, *line));
+    }
+    found
+}
+
+/// May go fetch a newer go?
+fn may_fetch(wants: &Wants) -> bool {
+    let toolchain = &wants.toolchain;
+    toolchain.is_empty() || toolchain == "auto" || toolchain.ends_with("+auto")
 }
 
 /// A go that is too old, and may not fetch a newer one, or would have to.
@@ -131,8 +288,7 @@ fn wants(wants: &Wants) -> Option<Finding> {
         ..
     } = wants;
     let says = format!("{place} asks for go {version}, and PATH has go {has}");
-    let may_fetch = toolchain.is_empty() || toolchain == "auto" || toolchain.ends_with("+auto");
-    let mut finding = match may_fetch {
+    let mut finding = match may_fetch(wants) {
         true => Finding::new(
             Code::ToolchainFetched,
             Severity::Note,
@@ -146,7 +302,10 @@ fn wants(wants: &Wants) -> Option<Finding> {
             Code::GoTooOld,
             Severity::Error,
             says,
-            format!("install go {version}, or take GOTOOLCHAIN={toolchain} out"),
+            format!(
+                "install go {version}, or {}, so that go may fetch it",
+                wants.permit
+            ),
         )
         .because(format!(
             "With GOTOOLCHAIN={toolchain} go stops there and fetches no other."

@@ -7,7 +7,7 @@ use super::super::facts::Facts;
 use super::super::files::Files;
 use super::super::gather::short;
 use super::local;
-use super::seen::{Line, ModuleFile, Project, Stand, Sums, Wants};
+use super::seen::{Encoding, Line, ModuleFile, Project, Stand, Sums, Wants};
 use crate::environment::Environment;
 use crate::gocmd::{EnvFile, EnvText};
 use crate::gomod::go_mod::{self, GoMod};
@@ -20,6 +20,8 @@ use crate::model::mask;
 const MOST_ABOVE: usize = 64;
 /// Modules of one workspace that are looked at.
 const MOST_MODULES: usize = 200;
+/// Flaws of one go.sum that are told.
+const MOST_FLAWS: usize = 12;
 
 /// Looks at the project that a folder lies in, if it lies in one, and at the go env file.
 pub(in super::super) fn look(
@@ -56,6 +58,13 @@ impl Look<'_> {
         let place = short(&file.path, self.home);
         for (number, line) in text.0.split(|b| *b == b'\n').enumerate() {
             let line = String::from_utf8_lossy(line);
+            if let Some(why) = passed_over(&line) {
+                let shown: String = mask(&line).chars().filter(|c| !c.is_control()).collect();
+                let shown = shown.trim_start_matches('\u{feff}').trim().to_owned();
+                let at = format!("{place}:{}", number + 1);
+                self.facts.ignored.push((at, shown, why.to_owned()));
+                continue;
+            }
             let Some((name, value)) = line.split_once('=') else {
                 continue;
             };
@@ -109,7 +118,7 @@ impl Look<'_> {
     fn project(&mut self, folder: &Path) {
         let above = |name: &str| {
             let mut above = folder.ancestors().take(MOST_ABOVE);
-            above.find(|folder| self.files.is_file(&folder.join(name)))
+            above.find(|folder| self.files.is_there(&folder.join(name)))
         };
         let work = match self.env.get("GOWORK") {
             Some("off") => None,
@@ -124,11 +133,18 @@ impl Look<'_> {
         let mut wants: Vec<(String, String)> = Vec::new();
         let mut modules: Vec<PathBuf> = module.into_iter().collect();
         if let Some(path) = work
-            && let Some(text) = self.read(&path)
+            && let Some(text) = self.text(&mut project, &path)
         {
             let work = go_work::parse(&text);
             let mut file = self.file(&path);
             file.faults = faults(&work.faults, &work.unknown);
+            file.newcomers = work.newcomers();
+            file.unknown = unknown(&work.unknown);
+            let sums = file.folder.join("go.work.sum");
+            if let Some(text) = self.text(&mut project, &sums) {
+                let found = go_sum::flaws(&text, MOST_FLAWS);
+                project.work_sums = Some((short(&sums, self.home), found));
+            }
             self.replaces(&mut file, &work.replace, &|_| true);
             let lines = [&work.go, &work.toolchain];
             wants.extend(asked(&file.place, lines.into_iter().flatten()));
@@ -144,20 +160,27 @@ impl Look<'_> {
             project.files.push(file);
         }
         for path in modules {
-            let Some(text) = self.read(&path) else {
+            let Some(text) = self.text(&mut project, &path) else {
                 continue;
             };
             let module = go_mod::parse(&text);
             let mut file = self.file(&path);
             file.faults = faults(&module.faults, &module.unknown);
+            file.newcomers = module.newcomers();
+            file.unknown = unknown(&module.unknown);
             let is_required = |old: &str| module.require.iter().any(|one| one.module.path == old);
             self.replaces(&mut file, &module.replace, &is_required);
-            file.sums = self.sums(&file.folder, &module);
+            file.sums = self.sums(&mut project, &file.folder, &module);
             let lines = [&module.go, &module.toolchain];
             wants.extend(asked(&file.place, lines.into_iter().flatten()));
             project.files.push(file);
         }
+        project.has = self.facts.house.go_commands.first().map(|(_, version)| {
+            let version = version.strip_prefix("go").unwrap_or(version);
+            version.to_owned()
+        });
         project.wants = self.newest(wants);
+        self.list(&mut project, folder);
         project.vendor = self.vendor(folder);
         self.facts.project = Some(project);
     }
@@ -205,9 +228,9 @@ impl Look<'_> {
         }
     }
 
-    fn sums(&mut self, folder: &Path, module: &GoMod) -> Sums {
+    fn sums(&mut self, project: &mut Project, folder: &Path, module: &GoMod) -> Sums {
         let path = folder.join("go.sum");
-        let Some(text) = self.read(&path) else {
+        let Some(text) = self.text(project, &path) else {
             let is_local = |one: &go_mod::Require| {
                 let mut replaces = module.replace.iter();
                 replaces.any(|replace| {
@@ -223,11 +246,25 @@ impl Look<'_> {
                 false => Sums::Missing,
             };
         };
-        let Err(error) = go_sum::parse(&text) else {
-            return Sums::Fine;
+        let flaws = go_sum::flaws(&text, MOST_FLAWS);
+        match flaws.is_empty() {
+            true => Sums::Fine,
+            false => Sums::Flawed(flaws),
+        }
+    }
+
+    /// vendor/modules.txt, as far as `vendor check` does not say it better.
+    fn list(&mut self, project: &mut Project, folder: &Path) {
+        let mut above = folder.ancestors().take(MOST_ABOVE);
+        let path = above
+            .find(|folder| self.files.is_folder(&folder.join("vendor")))
+            .map(|folder| folder.join("vendor/modules.txt"));
+        let Some(path) = path else { return };
+        let Some(text) = self.text(project, &path) else {
+            return;
         };
-        let line = text.lines().nth(error.line.saturating_sub(1));
-        Sums::Broken(error.line, line.is_some_and(is_conflict_marker))
+        let torn = text.lines().position(is_conflict_marker);
+        project.torn_list = torn.map(|at| format!("{}:{}", short(&path, self.home), at + 1));
     }
 
     /// The newest version that is asked for, with the go command that there is.
@@ -245,13 +282,22 @@ impl Look<'_> {
         };
         let lines = &self.facts.lines;
         let written = lines.iter().find(|line| line.name == "GOTOOLCHAIN");
-        let written = written.map(|line| line.value.clone());
         let set = self.env.get("GOTOOLCHAIN").map(str::to_owned);
+        let (toolchain, permit) = match (set, written) {
+            (Some(set), _) => (set, "unset GOTOOLCHAIN in this shell".to_owned()),
+            (None, Some(line)) => (line.value.clone(), "run `go env -u GOTOOLCHAIN`".to_owned()),
+            // Of $GOROOT/go.env, which is the distribution's.
+            (None, None) => (
+                shipped().unwrap_or_default(),
+                "run `go env -w GOTOOLCHAIN=auto`".to_owned(),
+            ),
+        };
         Some(Wants {
             version,
             place,
             has,
-            toolchain: set.or(written).or_else(shipped).unwrap_or_default(),
+            toolchain,
+            permit,
         })
     }
 
@@ -280,14 +326,22 @@ impl Look<'_> {
         Some((what, old.mend, false))
     }
 
-    fn read(&mut self, path: &Path) -> Option<String> {
+    /// The text of a file of the project; how it is encoded is noted, where go cannot read it so.
+    fn text(&mut self, project: &mut Project, path: &Path) -> Option<String> {
         let shown = short(path, self.home);
-        match self.files.read(path) {
-            Ok(Some(text)) => {
-                self.facts.looked.push(shown);
-                Some(text)
+        match self.files.bytes(path) {
+            Ok(Some(bytes)) => {
+                self.facts.looked.push(shown.clone());
+                if let Some(encoding) = Encoding::of(&bytes) {
+                    project.encoded.push((shown, encoding));
+                }
+                Some(super::super::files::text(&bytes))
             }
             Ok(None) => None,
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
+                project.odd.push((shown, error.to_string()));
+                None
+            }
             Err(error) => {
                 self.facts.unread.push((shown, error.to_string()));
                 None
@@ -296,9 +350,44 @@ impl Look<'_> {
     }
 }
 
+/// Why go passes over a line that looks like a setting (`cfg.readEnvFile`); `None`: it does not.
+fn passed_over(line: &str) -> Option<&'static str> {
+    if line.starts_with(|c: char| c.is_ascii_uppercase()) {
+        // `GOPROXY = off` sets a variable that is called "GOPROXY ".
+        let (name, _) = line.split_once('=')?;
+        return name
+            .ends_with([' ', '\t'])
+            .then_some("Before = stands a blank, which go takes for a part of the name.");
+    }
+    let bare = line.trim_start_matches('\u{feff}').trim_start();
+    if line.contains('\0') {
+        return line
+            .contains('=')
+            .then_some("It is UTF-16; go reads UTF-8 alone.");
+    }
+    let setting = bare.strip_prefix("export ").unwrap_or(bare);
+    let (name, _) = setting.split_once('=')?;
+    let is_name = name.to_ascii_uppercase().starts_with("GO")
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if !is_name {
+        return None;
+    }
+    Some(if line.starts_with('\u{feff}') {
+        "Before it stands a byte order mark, with which Windows' editors begin a file."
+    } else {
+        "go takes lines alone that begin with the variable's name, in capital letters."
+    })
+}
+
 fn faults(faults: &[Fault], unknown: &[At<String>]) -> Vec<(usize, String)> {
     let all = refusals(faults, unknown).into_iter();
     all.map(|fault| (fault.line, fault.message)).collect()
+}
+
+/// What no go known here reads; git's marks are told by [`faults`].
+fn unknown(all: &[At<String>]) -> Vec<(usize, String)> {
+    let all = all.iter().filter(|one| !is_conflict_marker(&one.value));
+    all.map(|one| (one.line, one.value.clone())).collect()
 }
 
 /// Versions that `go` and `toolchain` lines name, with their places.

@@ -10,7 +10,7 @@ mod look;
 mod seen;
 mod values;
 
-pub use seen::{Line, ModuleFile, Project, Stand, Sums, Wants};
+pub use seen::{Encoding, Line, ModuleFile, Project, Stand, Sums, Wants};
 
 pub(super) use judge::judge;
 pub(super) use look::look;

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::gomod::Newcomer;
+use crate::gomod::go_sum::Flaw;
+
 /// A line of the go env file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -22,6 +25,16 @@ pub struct Project {
     pub vendor: Option<(String, String, bool)>,
     /// What it asks of go.
     pub wants: Option<Wants>,
+    /// The go command on PATH: its version, without `go`.
+    pub has: Option<String>,
+    /// Files that are no plain UTF-8, as go wants them: place, and how they are encoded.
+    pub encoded: Vec<(String, Encoding)>,
+    /// What is no regular file: place, and what it is.
+    pub odd: Vec<(String, String)>,
+    /// go.work.sum, with all that is wrong with it.
+    pub work_sums: Option<(String, Vec<Flaw>)>,
+    /// A mark of a conflict in vendor/modules.txt: its place.
+    pub torn_list: Option<String>,
 }
 
 /// What a project asks of go, and what there is.
@@ -35,6 +48,8 @@ pub struct Wants {
     pub has: String,
     /// GOTOOLCHAIN as go takes it.
     pub toolchain: String,
+    /// How to let go fetch a newer one, where GOTOOLCHAIN forbids it.
+    pub permit: String,
 }
 
 /// A go.mod or go.work.
@@ -46,6 +61,10 @@ pub struct ModuleFile {
     pub folder: PathBuf,
     /// What go refuses in it, but for what is told apart: line and reason.
     pub faults: Vec<(usize, String)>,
+    /// Directives that older go commands refuse.
+    pub newcomers: Vec<Newcomer>,
+    /// Directives that no go known here reads: line and name.
+    pub unknown: Vec<(usize, String)>,
     /// `replace` by a URL: line, what is replaced, the URL, the folder that it means.
     pub urls: Vec<(usize, String, String, Option<String>)>,
     /// `replace` by a folder that is written as Windows alone reads it, elsewhere: line, what is
@@ -75,6 +94,32 @@ pub enum Sums {
     Fine,
     /// There is none, and there should be.
     Missing,
-    /// go would refuse it: the line, and whether it is one of git's markers.
-    Broken(usize, bool),
+    /// All that is wrong with its lines.
+    Flawed(Vec<Flaw>),
+}
+
+/// How a file is encoded that go cannot read so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// UTF-8 with a byte order mark before it.
+    Mark,
+    /// UTF-16.
+    Wide,
+}
+
+impl Encoding {
+    /// Of these bytes; `None`: go reads them.
+    pub(super) fn of(bytes: &[u8]) -> Option<Encoding> {
+        let start = bytes.get(..512).unwrap_or(bytes);
+        if bytes.starts_with(b"\xef\xbb\xbf") {
+            Some(Encoding::Mark)
+        } else if bytes.starts_with(b"\xff\xfe")
+            || bytes.starts_with(b"\xfe\xff")
+            || start.contains(&0)
+        {
+            Some(Encoding::Wide)
+        } else {
+            None
+        }
+    }
 }

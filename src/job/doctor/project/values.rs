@@ -1,30 +1,50 @@
 //! Values of go's variables that cannot work, that harm, or that nothing reads. Pure.
 
 use super::super::cause::{Cause, causes};
-use super::super::facts::{Facts, Kind};
+use super::super::facts::{Facts, Kind, Scope, Stop};
 use super::super::finding::{Code, Finding, Severity};
 use super::super::meaning::has_flag;
 use super::super::words;
 use super::local;
-use crate::model::Chain;
+use super::seen::Line;
+use crate::model::lookalike;
+use crate::model::pattern_fault;
+use crate::model::{Chain, PatternFault};
 
 /// Variables that are looked for, besides those that the policy manages.
-pub(in super::super) const NAMES: [&str; 4] =
-    ["GOPROXY", "GONOSUMDB", "GONOSUMCHECK", "GONOVERIFY"];
+pub(in super::super) const NAMES: [&str; 7] = [
+    "GOPROXY",
+    "GOPRIVATE",
+    "GONOPROXY",
+    "GOINSECURE",
+    "GONOSUMDB",
+    "GONOSUMCHECK",
+    "GONOVERIFY",
+];
 
-/// What is to be said about values, whoever sets them.
+/// What is to be said about values, wherever they are set.
 pub(in super::super) fn judge(facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
     for cause in causes(facts) {
         let Some(value) = &cause.root.value else {
             continue;
         };
+        let place = cause.root.place.as_str();
         let name = cause.root.name.as_str();
-        if let Some(mut finding) = of_value(facts, name, value, &cause.root.place) {
+        let stops = facts
+            .stops
+            .iter()
+            .filter(|stop| !stop.in_file && stop.name == name && stop.value == *value);
+        let mut here: Vec<Finding> = stops.map(|stop| refused(stop, place)).collect();
+        here.extend(of_value(facts, name, value, place));
+        here.extend(of_patterns(name, value, place));
+        for mut finding in here {
             finding.reaches = cause.reaches();
-            if finding.mend.is_empty() {
-                finding.mend = words::mend(&cause);
-            }
+            // The way out is where the value comes from.
+            finding.mend = match finding.mend.is_empty() {
+                true => words::mend(&cause),
+                false => finding.mend,
+            };
             if !is_sure(&cause) {
                 finding.severity = finding.severity.max(Severity::Warning);
             }
@@ -32,16 +52,152 @@ pub(in super::super) fn judge(facts: &Facts) -> Vec<Finding> {
         }
     }
     for line in &facts.lines {
-        let finding = of_value(facts, &line.name, &line.value, &line.place);
-        let finding = finding.or_else(|| of_flags(&line.name, &line.value, &line.place));
-        if let Some(mut finding) = finding {
+        let stops = facts.stops.iter();
+        let stops = stops.filter(|stop| stop.in_file && stop.name == line.name);
+        let mut here: Vec<Finding> = stops.map(|stop| refused(stop, &line.place)).collect();
+        let is_refused = !here.is_empty();
+        here.extend(of_value(facts, &line.name, &line.value, &line.place));
+        here.extend(of_patterns(&line.name, &line.value, &line.place));
+        here.extend(of_line(line, is_refused));
+        for mut finding in here {
             if finding.mend.is_empty() {
                 finding.mend = format!("run `go env -u {}`", line.name);
             }
             found.push(finding);
         }
     }
+    found.extend(facts.ignored.iter().map(ignored));
     found
+}
+
+/// A value that go stops with. An empty `mend` for the OS environment: the place says it.
+fn refused(stop: &Stop, place: &str) -> Finding {
+    let Stop { name, value, .. } = stop;
+    let what = match stop.scope {
+        Scope::Every => "stops every go command",
+        Scope::Build => "stops every build",
+        Scope::Download => "stops every download",
+        Scope::Install => "stops `go install`",
+    };
+    let says = match &stop.part {
+        Some(part) => format!("{part} in {name}={value} in {place} {what}"),
+        None => format!("{name}={value} in {place} {what}"),
+    };
+    let mend = match (stop.in_file, &stop.undo, stop.scope) {
+        (false, ..) => String::new(),
+        (true, Some(undo), _) if undo.starts_with("go env -u") => format!("run `{undo}`"),
+        (true, Some(undo), _) => {
+            format!("delete that line, or run `{undo}` (`go env -u {name}` alone stops as well)")
+        }
+        (true, None, Scope::Every) => {
+            format!("delete that line; `go env -u {name}` does not take it out")
+        }
+        (true, None, _) => format!("run `go env -u {name}`"),
+    };
+    let severity = match stop.scope {
+        Scope::Install => Severity::Warning,
+        Scope::Every | Scope::Build | Scope::Download => Severity::Error,
+    };
+    let why = match form(name) {
+        "" => format!("go says: {}.", stop.says),
+        form => format!("go says: {}. {form}", stop.says),
+    };
+    found(
+        Finding::new(Code::ValueRefused, severity, says, mend).because(why),
+        name,
+        place,
+    )
+}
+
+/// What the variable takes.
+fn form(name: &str) -> &'static str {
+    match name {
+        "GOTOOLCHAIN" => "It takes auto, local, path, or a version as in go1.24.0.",
+        "GOPATH" | "GOCACHE" | "GOMODCACHE" | "GOTMPDIR" | "GOBIN" => {
+            "It takes an absolute path; the go env file knows neither ~ nor $HOME."
+        }
+        "GO111MODULE" => "It takes on, off or auto.",
+        "GOFLAGS" => {
+            "It takes flags that go knows, as -flag=value; quotes stand around a whole flag: \
+             '-tags=a b'."
+        }
+        "GOROOT" => "go finds its own by itself.",
+        "GOWORK" => "It takes off, or the absolute path of a go.work that is there.",
+        "GOSUMDB" => "It takes off, sum.golang.org, or a database's verifier key.",
+        "GOVCS" => "It takes pattern:list pairs with commas between, as in *:git.",
+        "GOOS" | "GOARCH" => "`go tool dist list` names the pairs that there are.",
+        _ => "",
+    }
+}
+
+/// What only a line of the go env file means.
+fn of_line(line: &Line, is_refused: bool) -> Vec<Finding> {
+    let Line { name, value, place } = line;
+    let is_written = format!("{name}={value} is written in {place}, for every project");
+    let one = |code, severity, why: &str, mend: String| {
+        let finding = Finding::new(code, severity, is_written.clone(), mend).because(why);
+        vec![found(finding, name, place)]
+    };
+    match name.as_str() {
+        "GOFLAGS" => of_flags(name, value, place),
+        "GO111MODULE" if value == "off" => one(
+            Code::ModulesOff,
+            Severity::Warning,
+            "With it go uses no modules, so GOPROXY and the like mean nothing.",
+            String::new(),
+        ),
+        "GOROOT" if !is_refused => one(
+            Code::GorootSet,
+            Severity::Note,
+            "A go command of another version will then use the wrong tools; go finds its own by \
+             itself.",
+            "delete that line".to_owned(),
+        ),
+        "GOENV" | "GODEBUG" => one(
+            Code::NothingReads,
+            Severity::Note,
+            "go reads that variable from the OS environment only.",
+            "delete that line; set it where the shell starts".to_owned(),
+        ),
+        _ => Vec::new(),
+    }
+}
+
+/// Patterns that no module path can match: go passes them over in silence.
+fn of_patterns(name: &str, value: &str, place: &str) -> Vec<Finding> {
+    let (severity, why) = match name {
+        "GOPRIVATE" | "GONOPROXY" => (
+            Severity::Error,
+            "go then asks the public proxy for the private modules that were meant.",
+        ),
+        "GONOSUMDB" => (
+            Severity::Error,
+            "go then asks the checksum database about the private modules that were meant.",
+        ),
+        "GOINSECURE" => (
+            Severity::Warning,
+            "go then refuses plain http from the hosts that were meant.",
+        ),
+        _ => return Vec::new(),
+    };
+    let faults = pattern_fault::faults(value).into_iter();
+    let one = |fault: PatternFault| {
+        let says = format!("{name} in {place}: {fault}");
+        let finding = Finding::new(Code::PatternMatchesNothing, severity, says, fault.help());
+        found(finding.because(why), name, place)
+    };
+    faults.map(one).collect()
+}
+
+/// A line that looks like a setting, and is none to go.
+fn ignored(line: &(String, String, String)) -> Finding {
+    let (place, text, why) = line;
+    let says = format!("{place} is passed over by go: {text}");
+    let mend = "write NAME=value there, with nothing before it, or delete the line";
+    let mut finding =
+        Finding::new(Code::EnvLineIgnored, Severity::Warning, says, mend).because(why);
+    finding.place = Some(place.clone());
+    finding
 }
 
 fn is_sure(cause: &Cause<'_>) -> bool {
@@ -49,7 +205,7 @@ fn is_sure(cause: &Cause<'_>) -> bool {
     root.certain && !root.foreign && root.kind != Kind::Process || !cause.echoes.is_empty()
 }
 
-/// An empty `mend`: the line is to go.
+/// An empty `mend`: the value is to go.
 fn of_value(facts: &Facts, name: &str, value: &str, place: &str) -> Option<Finding> {
     let says = |what: &str| format!("{name}={value} in {place} {what}");
     let (code, severity, says, why, mend) = match name {
@@ -123,11 +279,18 @@ fn of_proxy(facts: &Facts, value: &str, place: &str) -> Option<Finding> {
             let says = format!("GOPROXY in {place}: go takes {part} for a host, https://{part}");
             (part, says)
         }
-        (Ok(_), None) => return None,
+        (Ok(_), None) => {
+            let mark = lookalike::in_list(value).into_iter().next()?;
+            let says = format!("GOPROXY in {place}: {mark}");
+            let why = "go takes it for a part of the name, so that no such host answers.";
+            let finding = Finding::new(Code::GoproxyInvalid, Severity::Error, says, mark.help());
+            return Some(found(finding.because(why), name, place));
+        }
     };
+    // Without a form to write, the value is to go, in the way that its place has for that.
     let mend = match right_form(part) {
         Some(form) => format!("write {form} in the place of {part}"),
-        None => "mend or delete it; go env -u GOPROXY gives go's own default".to_owned(),
+        None => String::new(),
     };
     let why = "Every download fails with it, whatever else the list names.";
     let finding = Finding::new(Code::GoproxyInvalid, Severity::Error, says, mend);
@@ -153,31 +316,31 @@ fn right_form(part: &str) -> Option<String> {
 }
 
 /// GOFLAGS in the go env file; in other places `meaning` judges it.
-fn of_flags(name: &str, value: &str, place: &str) -> Option<Finding> {
-    if name != "GOFLAGS" {
-        return None;
-    }
+fn of_flags(name: &str, value: &str, place: &str) -> Vec<Finding> {
     let says = format!("GOFLAGS={value} is written in {place}, for every project");
-    let (code, severity, why) = if has_flag(value, "insecure") {
-        (
-            Code::GoflagsInsecure,
-            Severity::Note,
-            "That flag does nothing any more, and `go get` refuses it: GOINSECURE took its place.",
-        )
-    } else if has_flag(value, "mod") {
-        (
+    let mut faults = Vec::new();
+    if has_flag(value, "mod") {
+        faults.push((
             Code::GoflagsMod,
             Severity::Warning,
             "With -mod=vendor modules without a good vendor folder fail, and so do `go install \
              m@v` and `go run m@v` anywhere; -mod=mod and -mod=readonly pass vendor over and \
              want the network, and -mod=mod fails in a workspace.",
-        )
-    } else {
-        return None;
-    };
+        ));
+    }
+    if has_flag(value, "insecure") {
+        faults.push((
+            Code::GoflagsInsecure,
+            Severity::Note,
+            "-insecure does nothing any more, and `go get` refuses it: GOINSECURE took its place.",
+        ));
+    }
     let mend = "run `go env -u GOFLAGS`; give the flag to single commands";
-    let finding = Finding::new(code, severity, says, mend).because(why);
-    Some(found(finding, name, place))
+    let one = |(code, severity, why): (Code, Severity, &str)| {
+        let finding = Finding::new(code, severity, says.clone(), mend).because(why);
+        found(finding, name, place)
+    };
+    faults.into_iter().map(one).collect()
 }
 
 fn found(mut finding: Finding, name: &str, place: &str) -> Finding {
