@@ -80,6 +80,9 @@ pub(crate) fn take_down(
             }
         }
     }
+    // What the policy does not ask any more would be kept for ever.
+    let asked: BTreeSet<String> = policy.targets.values().filter_map(mark).collect();
+    marks.retain(|mark| asked.contains(mark));
     match snapshot.identity() {
         Some(network) if !marks.is_empty() => {
             // Those that the memory knows no longer go first; then any: it costs one zip each.

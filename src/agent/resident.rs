@@ -167,7 +167,6 @@ impl Agent {
             Err(error) => Err(error),
         };
         trim_memory();
-        self.wait_for(silent);
         if let Err(error) = &result
             && !work.dry_run
         {
@@ -190,6 +189,7 @@ impl Agent {
         if let Some(trouble) = &self.turn_trouble {
             warn!(cause = work.cause.as_str(), "{trouble}");
         }
+        self.wait_for(silent);
         self.schedule();
         self.keep_ready();
         let status = self.tell();
@@ -437,6 +437,11 @@ impl Agent {
             .status_of(&self.snapshot, &self.session.present());
         status.agent = AgentState::Running;
         self.session.history.tell(&mut status.targets);
+        for target in &mut status.targets {
+            if self.late.waiting.contains(&target.name) {
+                target.reason.push_str("; it is still waited for");
+            }
+        }
         status.troubles.extend(self.policy_trouble.clone());
         status.troubles.extend(self.turn_trouble.clone());
         status.troubles.extend(self.blindness.clone());

@@ -1,6 +1,7 @@
 //! A company's proxy: asked for real, and what a policy is to know of it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -188,6 +189,7 @@ async fn ask(context: &Context, url: &str, ca: Option<&Path>) -> Introduction {
         limits: Limits {
             // Somebody waits; asking again is what a person can do.
             retries: 0,
+            patience: Duration::from_secs(30),
             ..Limits::default()
         },
         private: true,
