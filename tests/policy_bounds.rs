@@ -399,3 +399,46 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_first_byte_that_is_given_is_meant_and_patience_is_given_beside_it() {
+    let seconds = |probe: &str, target: &str| {
+        let text = format!(
+            "version = 1\n[probe]\n{probe}\n[target.t]\ngoproxy = \"https://p.test\"\n{target}\n\
+             [[profile]]\nname = \"a\"\n"
+        );
+        let parsed = read(&text);
+        let policy = parsed
+            .policy
+            .unwrap_or_else(|| panic!("{:?}", parsed.findings));
+        let target = &policy.targets["t"];
+        let limits = target.limits;
+        let patience = target.patience().map(|patience| patience.as_secs());
+        (
+            limits.first_byte.as_secs(),
+            patience,
+            limits.total.as_secs(),
+        )
+    };
+    assert_eq!(seconds("", ""), (5, Some(60), 8));
+    assert_eq!(seconds("", "patience = \"90s\""), (5, Some(90), 8));
+    assert_eq!(seconds("first_byte = \"2s\"", ""), (2, None, 8));
+    assert_eq!(
+        seconds("first_byte = \"2s\"", "patience = \"30s\""),
+        (2, Some(30), 8)
+    );
+    assert_eq!(seconds("patience = \"30s\"", ""), (5, Some(30), 8));
+    assert_eq!(seconds("patience = \"1s\"", ""), (5, None, 8));
+    // A long wait that the default end of the try cut short would be none.
+    assert_eq!(seconds("", "first_byte = \"40s\""), (40, None, 43));
+    assert_eq!(
+        seconds("", "first_byte = \"40s\"\ntotal = \"9s\""),
+        (40, None, 9)
+    );
+    let parsed = read("version = 1\n[probe]\npatience = \"1h\"\n[[profile]]\nname = \"a\"\n");
+    assert_eq!(parsed.findings.len(), 1, "{:?}", parsed.findings);
+    // Only what fetches on demand is worth it.
+    let page =
+        read("version = 1\n[target.t]\nhttps = \"https://p.test\"\n[[profile]]\nname = \"a\"\n");
+    assert_eq!(page.policy.unwrap().targets["t"].patience(), None);
+}
