@@ -183,6 +183,22 @@ fn a_turn_goes_through_the_agent() {
 }
 
 #[test]
+fn goenv_off_in_this_shell_is_refused_though_an_agent_would_write() {
+    let user = User::new();
+    let agent = Agent::start(&user);
+    for words in ["once", "once --dry-run", "use home", "auto"] {
+        for (goenv, why) in [("off", "GOENV=off"), ("dev", "is relative")] {
+            let done = user.goroam(words).env("GOENV", goenv).exits(4);
+            assert!(done.stderr().contains(why), "{words}: {}", done.stderr());
+        }
+    }
+    assert!(agent.asked.try_recv().is_err(), "the agent was asked");
+    // What was written is put back all the same, and looking is free.
+    user.goroam("restore").env("GOENV", "off").exits(0);
+    user.goroam("status").env("GOENV", "off").exits(0);
+}
+
+#[test]
 fn use_says_for_how_long_and_passes_a_refusal_on() {
     let user = User::new();
     let agent = Agent::start(&user);

@@ -388,6 +388,55 @@ fn a_program_that_runs_with_the_old_value_is_to_be_restarted() {
 }
 
 #[test]
+fn a_proxy_variable_that_go_misreads_is_named_without_its_password() {
+    let user = User::new();
+    for (value, says) in [
+        ("http://joe:s3%cret@p.test:3128", "asks directly"),
+        ("http://p.test:3128\r", "control character"),
+        ("http:/p.test:3128", "name of the proxy's host"),
+        ("foo://p.test", "does not know the scheme"),
+        ("http://joe:s3cr/et@p.test", "%2F"),
+    ] {
+        let done = user
+            .goroam("doctor --json")
+            .env("HTTPS_PROXY", value)
+            .exits(1);
+        let finding = only(&done, "HTTPS_PROXY");
+        assert_eq!(finding["code"], "proxy-misread", "{value}");
+        let said = finding.to_string();
+        assert!(
+            said.contains(says) && !said.contains("s3"),
+            "{value}: {said}"
+        );
+    }
+    let good = user
+        .goroam("doctor --json")
+        .env("HTTPS_PROXY", "http://joe:s3cret@p.test:3128");
+    assert!(!good.exits(0).stdout().contains("proxy-misread"));
+}
+
+#[test]
+fn a_goauth_at_which_go_ends_is_an_error_in_the_shell_and_in_the_file() {
+    let user = User::new();
+    let done = user
+        .goroam("doctor --json")
+        .env("GOAUTH", "netrc;")
+        .exits(1);
+    assert_eq!(only(&done, "GOAUTH")["code"], "goauth-invalid");
+    user.write(".config/go/env", "GOAUTH=git here\n");
+    let done = user.goroam("doctor --json").exits(1);
+    assert_eq!(only(&done, "GOAUTH")["code"], "goauth-invalid");
+    user.write(".config/go/env", "GOAUTH=off\n");
+    assert!(
+        !user
+            .goroam("doctor --json")
+            .exits(0)
+            .stdout()
+            .contains("goauth-invalid")
+    );
+}
+
+#[test]
 fn every_code_is_documented_and_no_other() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/doctor.md");
     let docs = std::fs::read_to_string(docs).unwrap();

@@ -72,9 +72,62 @@ fn a_ca_file_of_its_own_is_named_by_its_whole_path() {
         "{text}"
     );
     assert!(text.contains(company.pin()), "{text}");
-    has_no_finding(&user);
     let probe = trusting(user.goroam("probe company --json"), &company.other_ca());
     assert_eq!(probe.exits(0).json()["targets"][0]["verdict"], "up");
+}
+
+#[test]
+fn a_ca_that_go_does_not_trust_is_told_wherever_it_matters() {
+    let (user, company) = (User::new(), Company::new());
+    user.write("corp.pem", std::fs::read(company.ca()).unwrap());
+    let words = format!("--proxy {} --ca corp.pem", company.url());
+    let here = |words: &str| trusting(user.goroam(words), &company.other_ca());
+    let done = init(&user, &company.other_ca(), &words).exits(0);
+    done.says("go does not trust its certificate")
+        .says("SSL_CERT_FILE");
+    // In words and for scripts, by name, before a turn and after one.
+    let codes = |done: &cli::Done| -> Vec<String> {
+        let json = done.json();
+        let all = json["findings"].as_array().unwrap().iter();
+        all.map(|one| {
+            format!(
+                "{} {}",
+                one["severity"].as_str().unwrap(),
+                one["code"].as_str().unwrap()
+            )
+        })
+        .collect()
+    };
+    let check = codes(&here("check --json").exits(0));
+    assert_eq!(check, ["note ca-unknown-to-go"]);
+    let named = |run: Run| codes(&run.exits(1)).contains(&"warning ca-unknown-to-go".to_owned());
+    assert!(named(here("doctor --json")));
+    let probe = here("probe company --json").exits(0).json();
+    let seen = &probe["targets"][0];
+    assert_eq!(seen["verdict"], "up", "{probe:#}");
+    let caveat = seen["caveat"].as_str().unwrap();
+    assert!(
+        caveat.contains("update-ca-certificates") && caveat.contains("SSL_CERT_FILE="),
+        "{caveat}"
+    );
+    here("probe company")
+        .exits(0)
+        .says("right; go does not trust its");
+
+    // Where go trusts it nothing is said.
+    let trusted = |words: &str| trusting(user.goroam(words), &company.ca());
+    assert_eq!(
+        codes(&trusted("check --json").exits(0)),
+        Vec::<String>::new()
+    );
+    let probe = trusted("probe company --json").exits(0).json();
+    assert!(probe["targets"][0].get("caveat").is_none(), "{probe:#}");
+    let said = trusted("doctor --json").command().output().unwrap();
+    assert!(
+        !String::from_utf8(said.stdout)
+            .unwrap()
+            .contains("ca-unknown-to-go")
+    );
 }
 
 #[test]

@@ -70,6 +70,7 @@ fn observation(name: &str, verdict: Verdict, total: f64) -> Observation {
         tries: 1,
         silent: false,
         portal_url: None,
+        caveat: None,
     }
 }
 

@@ -75,6 +75,7 @@ fn codes_in(folder: &Path, codes: &mut BTreeSet<String>) {
         for maker in [
             "Finding::error(",
             "Finding::warning(",
+            "Finding::note(",
             "Fault::new(",
             "nowhere(",
             "parsed(reader, &text?, ",

@@ -120,6 +120,7 @@ fn seen(name: &str, up: bool) -> (String, Seen) {
         tries: 1,
         silent: false,
         portal_url: None,
+        caveat: None,
     };
     (name.to_owned(), Seen { observation, up })
 }

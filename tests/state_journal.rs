@@ -344,6 +344,7 @@ fn entry(turn: u64) -> Entry {
             tries: 1,
             silent: false,
             portal_url: None,
+            caveat: None,
         }],
         decision: None,
         from: Some("home".into()),

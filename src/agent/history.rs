@@ -73,6 +73,7 @@ mod tests {
             tries: 1,
             silent: false,
             portal_url: None,
+            caveat: None,
         }
     }
 

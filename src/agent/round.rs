@@ -366,6 +366,7 @@ async fn ask(
         tries: 0,
         silent: false,
         portal_url: None,
+        caveat: None,
     }
 }
 

@@ -61,6 +61,13 @@ impl Session {
                 pinned.name
             ));
         }
+        troubles.extend(memory.seen.iter().filter_map(|(name, seen)| {
+            let caveat = seen
+                .caveat
+                .as_ref()
+                .filter(|_| policy.targets.contains_key(name))?;
+            Some(format!("{name}: {caveat}"))
+        }));
         let names = managed(policy, self.baseline.as_ref());
         let lines: BTreeMap<String, Option<String>> = order::map(names.into_iter().map(|name| {
             let line = present.values.get(&name).cloned();

@@ -99,6 +99,10 @@ pub enum Proof {
     Pinned,
 }
 
+/// What stands in the reason of an `up` that the go command would not get: its certificate is
+/// right by the target's own `ca` only.
+pub const DISTRUSTED: &str = "go does not trust its certificate";
+
 /// What one probe of one target saw, over all its tries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Observation {
@@ -125,6 +129,10 @@ pub struct Observation {
     /// The login page, where a portal names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub portal_url: Option<String>,
+    /// What stands in the go command's way although it is up, and what to do about it, in one
+    /// sentence without credentials: go does not trust its certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caveat: Option<String>,
 }
 
 impl Observation {

@@ -134,6 +134,7 @@ mod tests {
             tries: 1,
             silent: false,
             portal_url: None,
+            caveat: None,
         };
         let up = false;
         (target.to_owned(), Seen { observation, up })

@@ -1,6 +1,8 @@
 //! One try of one probe: its clock, its limits, and how long each phase took.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -18,6 +20,8 @@ pub(super) struct Attempt {
     once_proven: Option<Duration>,
     patient: bool,
     pub(super) phases: Phases,
+    /// Set once a certificate was right by the target's own `ca` only.
+    pub(super) doubt: Option<Arc<AtomicBool>>,
 }
 
 /// A moment by which a phase must be over, and how long it had.
@@ -45,6 +49,7 @@ impl Attempt {
             patient: false,
             once_proven: target.patience().filter(|_| target.private),
             phases: Phases::default(),
+            doubt: None,
         };
         if let Some(patience) = patience {
             attempt.be_patient(patience);
@@ -100,6 +105,7 @@ impl Attempt {
 
     /// Something that is not the target's took so long: the whole try ends later.
     pub(super) fn pause(&mut self, took: Duration) {
+        self.start += took;
         self.end += took;
     }
 

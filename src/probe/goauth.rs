@@ -291,6 +291,11 @@ fn known(key: &Key) -> Option<Option<Handed>> {
     (one.at.elapsed() < KEPT).then(|| one.handed.clone())
 }
 
+/// Why every go command that asks over https ends at this GOAUTH (go 1.24 and later).
+pub fn trouble(goauth: &str) -> Option<&'static str> {
+    methods(goauth).err()
+}
+
 /// The methods of GOAUTH, the first first; none where it is `off`. An error: go ends at it.
 fn methods(goauth: &str) -> Result<Vec<Method>, &'static str> {
     let commands: Vec<&str> = goauth.split(';').collect();

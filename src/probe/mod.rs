@@ -54,7 +54,8 @@ mod unpack;
 mod wire;
 
 pub use fetch::{Fetched, Fetcher, Unfetched};
-pub use goauth::Manner;
+pub use goauth::{Manner, trouble as goauth_trouble};
 pub use introduction::{Introduction, introduce};
+pub use roots::{remedy, unknown_to_go};
 pub use round::Care;
 pub use round::Prober;

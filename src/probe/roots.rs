@@ -136,6 +136,56 @@ pub(super) fn extra(path: &Path) -> Result<Vec<CertificateDer<'static>>, CaError
     Ok(certificates)
 }
 
+/// What to do where go does not trust what these files vouch for, and where that was looked at:
+/// the user's shells may have other variables than this process.
+pub fn remedy(env: &Environment, ca: &[PathBuf]) -> String {
+    let names: Vec<String> = ca.iter().map(|path| path.display().to_string()).collect();
+    let names = names.join(", ");
+    let looked = match (env.get("SSL_CERT_FILE"), env.get("SSL_CERT_DIR")) {
+        (Some(file), _) => format!("SSL_CERT_FILE={file}"),
+        (None, Some(folders)) => format!("SSL_CERT_DIR={folders}"),
+        (None, None) => "the system's roots; SSL_CERT_FILE is not set".to_owned(),
+    };
+    let store = match () {
+        () if cfg!(windows) => "certutil -user -addstore Root FILE",
+        () if cfg!(target_vendor = "apple") => "security add-trusted-cert",
+        () => {
+            "on Debian: copy it to /usr/local/share/ca-certificates/NAME.crt and run \
+               update-ca-certificates"
+        }
+    };
+    format!(
+        "every go command that asks it fails with x509, as `ca` counts for goroam's probes only. \
+         Add {names} to the system's trust store ({store}), or set SSL_CERT_FILE where go runs \
+         (looked at here: {looked})"
+    )
+}
+
+/// Which of these CA files holds no certificate that go knows on this machine, in this
+/// environment. Reads files and asks no network; where the system's own verifier decides, or a
+/// file cannot be read, nothing is said.
+pub fn unknown_to_go(env: &Environment, files: &[PathBuf]) -> Vec<PathBuf> {
+    let Some(roots) = on_disk(env) else {
+        return Vec::new();
+    };
+    let is_known = |der: CertificateDer<'static>| {
+        let mut one = RootCertStore::empty();
+        let added = one.add(der).is_ok();
+        added
+            && one.roots.iter().all(|anchor| {
+                let mut known = roots.store.roots.iter();
+                known.any(|root| {
+                    root.subject == anchor.subject
+                        && root.subject_public_key_info == anchor.subject_public_key_info
+                })
+            })
+    };
+    let is_unknown = |path: &&PathBuf| {
+        extra(path).is_ok_and(|certificates| !certificates.into_iter().any(is_known))
+    };
+    files.iter().filter(is_unknown).cloned().collect()
+}
+
 fn load(sources: &[Stamp]) -> Roots {
     let mut roots = RootCertStore::empty();
     let mut seen = Known::new();

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -15,8 +16,9 @@ use super::noted::Noted;
 use super::rules::ProxyRules;
 use super::session::{Session, Shared};
 use super::tls::Tls;
-use super::{icmp, listening, mirror, page, sumdb, tcp};
+use super::{icmp, listening, mirror, page, roots, sumdb, tcp};
 use crate::environment::Environment;
+use crate::model::observation::DISTRUSTED;
 use crate::model::{Observation, Phases, Proof, Target, TargetKind, Verdict};
 
 /// What every probe of one round shares: roots, proxy rules, netrc. No connection outlives
@@ -105,9 +107,26 @@ impl Prober {
                 let mut seen = observe(target, outcome, phases, tries);
                 // Nothing is gained by waiting once more.
                 seen.silent &= !attempt.is_patient();
+                self.doubt(target, &attempt, &mut seen);
                 return seen;
             }
         }
+    }
+
+    /// An `up` by the target's `ca`, which go knows nothing of.
+    fn doubt(&self, target: &Target, attempt: &Attempt, seen: &mut Observation) {
+        let is_gos = matches!(
+            target.kind,
+            TargetKind::GoProxy { .. } | TargetKind::SumDb { .. }
+        );
+        let doubt = attempt.doubt.as_ref();
+        if !seen.is_up() || !is_gos || !doubt.is_some_and(|doubt| doubt.load(Ordering::Relaxed)) {
+            return;
+        }
+        let remedy = roots::remedy(&self.shared.env, &target.ca);
+        seen.reason.push_str("; ");
+        seen.reason.push_str(DISTRUSTED);
+        seen.caveat = Some(format!("{DISTRUSTED}: {remedy}"));
     }
 
     async fn attempt(&self, target: &Target, attempt: &mut Attempt, care: Care) -> Outcome {
@@ -162,6 +181,7 @@ fn observe(target: &Target, outcome: Outcome, phases: Phases, tries: u32) -> Obs
         tries,
         silent: false,
         portal_url: None,
+        caveat: None,
     };
     match outcome {
         Ok(finding) => Observation {

@@ -15,7 +15,7 @@ use super::handed::Headers;
 use super::header::Agent;
 use super::line::{Ask, Line, Way};
 use super::rules::{ProxyRules, Via};
-use super::tls::{Tls, Trust};
+use super::tls::{Config, Tls, Trust};
 use crate::environment::Environment;
 use crate::model::host::is_same_server;
 use crate::model::{Host, Phase, Proof, Target};
@@ -287,7 +287,7 @@ impl<'a> Session<'a> {
         answer
     }
 
-    async fn tls(&self, start: &Url, url: &Url) -> Result<Option<Arc<ClientConfig>>, Failure> {
+    async fn tls(&mut self, start: &Url, url: &Url) -> Result<Option<Arc<ClientConfig>>, Failure> {
         let through_tls = |url: &Url| url.scheme() == "https";
         let proxy_tls = self.shared.rules.for_url(url).ok().flatten();
         if !through_tls(url) && !proxy_tls.is_some_and(Via::is_tls) {
@@ -301,7 +301,9 @@ impl<'a> Session<'a> {
         let config = self.shared.tls.config(&self.shared.env, &trust);
         let missing = || "the trusted certificates cannot be read".to_owned();
         let (config, _) = within(self.attempt.end(), Phase::Tls, missing, config).await?;
-        config.map(Some)
+        let Config { tls, distrusted } = config?;
+        self.attempt.doubt = Some(distrusted);
+        Ok(Some(tls))
     }
 }
 

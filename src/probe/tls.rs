@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ring::digest::{SHA256, digest};
@@ -31,9 +32,18 @@ use crate::model::{Host, Phase, Pin};
 #[derive(Debug, Default)]
 pub(super) struct Tls {
     roots: OnceCell<Option<Roots>>,
-    configs: Mutex<Vec<(Trust, Arc<ClientConfig>)>>,
+    configs: Mutex<Vec<(Trust, Config)>>,
     /// Where it is noted what the handshakes show, if somebody wants to know.
     noted: Option<Arc<Noted>>,
+}
+
+/// The settings for one target.
+#[derive(Debug, Clone)]
+pub(super) struct Config {
+    pub(super) tls: Arc<ClientConfig>,
+    /// A certificate was right by the target's own `ca` only: go, which has no such setting, does
+    /// not trust it.
+    pub(super) distrusted: Arc<AtomicBool>,
 }
 
 /// Whom a target trusts beyond the system's roots, and which keys it insists on.
@@ -56,6 +66,14 @@ struct PinVerifier {
     host: Option<Host>,
 }
 
+/// Leaves the verdict to the target's own CA files, and notes whether go would say the same.
+#[derive(Debug)]
+struct DoubtingVerifier {
+    inner: Arc<dyn ServerCertVerifier>,
+    by_go: Option<Arc<dyn ServerCertVerifier>>,
+    distrusted: Arc<AtomicBool>,
+}
+
 impl Tls {
     /// Settings with which it is noted what the handshakes show.
     pub(super) fn noting(noted: Arc<Noted>) -> Tls {
@@ -66,11 +84,7 @@ impl Tls {
     }
 
     /// The settings for a target. A target's unusable CA file is its own, definite failure.
-    pub(super) async fn config(
-        &self,
-        env: &Environment,
-        trust: &Trust,
-    ) -> Result<Arc<ClientConfig>, Failure> {
+    pub(super) async fn config(&self, env: &Environment, trust: &Trust) -> Result<Config, Failure> {
         if let Some(config) = self.known(trust) {
             return Ok(config);
         }
@@ -78,18 +92,18 @@ impl Tls {
         let extra = read_extra(trust).await?;
         // Two targets may build the same one at once; that costs less than making one wait
         // for the other's CA file on a folder that does not answer.
-        let config = Arc::new(build(roots.as_ref(), extra, trust, self.noted.as_ref())?);
-        self.configs().push((trust.clone(), Arc::clone(&config)));
+        let config = build(roots.as_ref(), extra, trust, self.noted.as_ref())?;
+        self.configs().push((trust.clone(), config.clone()));
         Ok(config)
     }
 
-    fn known(&self, trust: &Trust) -> Option<Arc<ClientConfig>> {
+    fn known(&self, trust: &Trust) -> Option<Config> {
         let configs = self.configs();
         let (_, config) = configs.iter().find(|(known, _)| known == trust)?;
-        Some(Arc::clone(config))
+        Some(config.clone())
     }
 
-    fn configs(&self) -> MutexGuard<'_, Vec<(Trust, Arc<ClientConfig>)>> {
+    fn configs(&self) -> MutexGuard<'_, Vec<(Trust, Config)>> {
         self.configs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -129,9 +143,11 @@ fn build(
     extra: Vec<CertificateDer<'static>>,
     trust: &Trust,
     noted: Option<&Arc<Noted>>,
-) -> Result<ClientConfig, Failure> {
+) -> Result<Config, Failure> {
     let unusable = |error: &dyn fmt::Display| Failure::refusal(Phase::Tls, error.to_string());
     let provider = Arc::new(ring_provider::default_provider());
+    let distrusted = Arc::new(AtomicBool::new(false));
+    let by_go = (!extra.is_empty()).then(|| as_go_would(system, &provider));
     let own: Known = extra.iter().filter_map(|der| fingerprint(der)).collect();
     let mut known = vec![Arc::new(own)];
     known.extend(system.map(|system| Arc::clone(&system.known)));
@@ -153,6 +169,13 @@ fn build(
         known,
         roots,
     });
+    if let Some(by_go) = by_go {
+        verifier = Arc::new(DoubtingVerifier {
+            inner: verifier,
+            by_go,
+            distrusted: Arc::clone(&distrusted),
+        });
+    }
     if !trust.pins.is_empty() {
         verifier = Arc::new(PinVerifier {
             inner: verifier,
@@ -175,7 +198,31 @@ fn build(
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     // A resumed session shows no certificate: nothing would be proven.
     config.resumption = Resumption::disabled();
-    Ok(config)
+    Ok(Config {
+        tls: Arc::new(config),
+        distrusted,
+    })
+}
+
+/// The verifier without the target's own CA files; `None`: there is not even one root.
+fn as_go_would(
+    system: Option<&Roots>,
+    provider: &Arc<CryptoProvider>,
+) -> Option<Arc<dyn ServerCertVerifier>> {
+    let roots = match system {
+        Some(system) => Some(with_extra(&system.store, Vec::new()).ok()?),
+        None => None,
+    };
+    let inner = match &roots {
+        Some(roots) => with_roots(Arc::clone(roots), provider).ok()?,
+        None => with_platform(Vec::new(), provider).ok()?,
+    };
+    let known = system.map(|system| Arc::clone(&system.known));
+    Some(Arc::new(AsGo {
+        inner,
+        known: known.into_iter().collect(),
+        roots,
+    }))
 }
 
 fn with_extra(
@@ -228,6 +275,52 @@ fn with_platform(
     _provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, rustls::Error> {
     Err(rustls::Error::General("there is none".to_owned()))
+}
+
+impl ServerCertVerifier for DoubtingVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verify = |verifier: &dyn ServerCertVerifier| {
+            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        };
+        let verified = verify(self.inner.as_ref())?;
+        let by_go = self
+            .by_go
+            .as_deref()
+            .is_some_and(|by_go| verify(by_go).is_ok());
+        if !by_go {
+            self.distrusted.store(true, Ordering::Relaxed);
+        }
+        Ok(verified)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
 }
 
 impl ServerCertVerifier for PinVerifier {

@@ -72,6 +72,7 @@ pub(super) fn seen(target: &str, verdict: Verdict, reason: &str, ms: [f64; 4]) -
         tries: 1,
         silent: false,
         portal_url: None,
+        caveat: None,
     }
 }
 

@@ -15,6 +15,7 @@ use crate::cli::render::{self, Position};
 use crate::policy::file::{Parsed, Place, parse};
 use crate::policy::templates::Template;
 use crate::policy::{Finding, Label, Severity};
+use crate::probe::unknown_to_go;
 use crate::trust;
 
 /// What is shown in the place of a path.
@@ -61,8 +62,11 @@ struct Span {
 pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure> {
     let (name, text, mut parsed) = read(context, args.file.as_deref())?;
     for certificate in &parsed.certificates {
-        let Some(why) = trouble(&certificate.path) else {
-            continue;
+        let path = &certificate.path;
+        let told = match trouble(path) {
+            Some(why) => certificate.unusable(&why),
+            None if unknown_to_go(&context.env, std::slice::from_ref(path)).is_empty() => continue,
+            None => certificate.unknown_to_go(),
         };
         let is_behind = |other: &Finding| {
             let label = other.primary.as_ref();
@@ -70,7 +74,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure
         };
         let found = &mut parsed.findings;
         let at = found.iter().position(is_behind).unwrap_or(found.len());
-        found.insert(at, certificate.unusable(&why));
+        found.insert(at, told);
     }
     let errors = count(&parsed.findings, Severity::Error);
     if args.format.json {

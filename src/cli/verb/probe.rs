@@ -26,6 +26,8 @@ struct Probed<'a> {
     definite: bool,
     tries: u32,
     portal_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caveat: Option<&'a str>,
 }
 
 /// Asks the targets and reports. That some are down is an answer, not a failure.
@@ -52,6 +54,7 @@ fn report(seen: &[Observation]) -> Report<'_> {
                 definite: seen.definite,
                 tries: seen.tries,
                 portal_url: seen.portal_url.as_deref(),
+                caveat: seen.caveat.as_deref(),
             })
             .collect(),
     }
@@ -78,6 +81,7 @@ mod tests {
             tries: 2,
             silent: false,
             portal_url: Some("http://login/".to_owned()),
+            caveat: None,
         };
         let json = serde_json::to_value(report(&[seen])).unwrap();
         let target = &json["targets"][0];

@@ -6,7 +6,7 @@ use crate::agent::{Command, Error, Reply, Session, TurnReport};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
-use crate::gocmd::shadows;
+use crate::gocmd::{EnvFile, shadows};
 use crate::ipc;
 use crate::paths::Paths;
 use crate::state::entry::Outcome;
@@ -19,6 +19,7 @@ pub(super) async fn take_turn(
 ) -> Result<u8, Failure> {
     let paths = context.paths()?;
     check_policy_of_agent(&paths).await?;
+    check_env_file(context, &command)?;
     let mut report = match ipc::ask(&paths, command.clone()).await {
         Ok(Reply::Turn(report)) => *report,
         Ok(Reply::Status(_) | Reply::Failed { .. }) => {
@@ -65,6 +66,19 @@ async fn alone(context: &Context, command: Command) -> Result<TurnReport, Error>
         Command::Status | Command::Watch | Command::Pause | Command::Reload | Command::End => {
             Err(Error::NoAgent)
         }
+    }
+}
+
+/// An agent has an environment of its own, so it would write its go env file whatever GOENV says
+/// here: what is refused without an agent is refused with one. What `restore` puts back is known.
+fn check_env_file(context: &Context, command: &Command) -> Result<(), Error> {
+    if *command == Command::Restore {
+        return Ok(());
+    }
+    match Session::open_to_restore(context.config.clone(), context.env.clone()) {
+        Ok(session) => session.own_file().map(drop),
+        // What is wrong with the rest is said by whoever takes the turn.
+        Err(_) => EnvFile::locate(&context.env).map(drop).map_err(Error::from),
     }
 }
 

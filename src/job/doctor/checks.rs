@@ -5,6 +5,7 @@ use super::facts::{Facts, Kind, Sighting};
 use super::finding::{Code, Finding, Severity};
 use super::house;
 use super::meaning;
+use super::network;
 use super::project;
 use super::words;
 use crate::model::order;
@@ -22,6 +23,7 @@ pub fn check(facts: &Facts) -> Vec<Finding> {
             .filter_map(|seen| rewritten(facts, seen)),
     );
     found.extend(house::check(facts));
+    found.extend(network::check(facts));
     found.extend(project::values(facts));
     found.extend(project::judge(facts));
     for (place, why) in &facts.unread {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::facts::{Facts, House, Service};
 use super::files::{Disk, Files};
-use super::{asked, gather, gomany, managers, meaning, programs, project};
+use super::{asked, gather, gomany, managers, meaning, network, programs, project};
 use crate::agent::{Command, Error, Reply, Session};
 use crate::environment::Environment;
 use crate::gocmd::{EnvFile, GoCommand, find};
@@ -55,11 +55,18 @@ pub async fn examine(patient: Patient) -> Result<Facts, Error> {
     names.extend(asked::NAMES.map(str::to_owned));
     own(&mut facts, &mut names, config, &env, &paths).await;
     let command = go(&mut facts, &env, &paths).await;
+    let loaded = crate::agent::load_policy(&paths, &env).ok();
+    network::look(
+        &mut facts,
+        &env,
+        loaded.as_ref().map(|loaded| &loaded.policy),
+    );
     gather::files(&mut facts, &Disk, &env, &home, &folder, &names);
     managers::look(&mut facts, &env, &names).await;
     programs::look(&mut facts, &home, &names);
     project::look(&mut facts, &Disk, &env, &project);
     asked::look(&mut facts, &env, command.as_ref()).await;
+    network::goauth(&mut facts, &env);
     Ok(facts)
 }
 

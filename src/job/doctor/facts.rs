@@ -1,6 +1,7 @@
 //! What was seen, before anybody judges it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -21,6 +22,10 @@ pub struct Facts {
     pub rewrites: Vec<Sighting>,
     /// goroam's own house.
     pub house: House,
+    /// Variables that go reads in another way than was meant.
+    pub misread: Vec<Misread>,
+    /// Targets whose `ca` go in this shell does not know.
+    pub distrusted: Vec<Distrusted>,
     /// What was looked at.
     pub looked: Vec<String>,
     /// What could not be looked at, and why.
@@ -37,6 +42,28 @@ pub struct Facts {
     pub module_cache: Option<String>,
     /// The project that doctor stands in.
     pub project: Option<Project>,
+}
+
+/// A proxy variable, or GOAUTH, and what go makes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misread {
+    /// The variable.
+    pub name: String,
+    /// Where it is set.
+    pub place: String,
+    /// What go makes of it; no credentials in it.
+    pub says: String,
+}
+
+/// A target whose certificate go does not trust, as far as can be said without asking it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Distrusted {
+    /// Its name in the policy.
+    pub target: String,
+    /// The files of its `ca` that are unknown to go.
+    pub files: Vec<PathBuf>,
+    /// What to do about it.
+    pub remedy: String,
 }
 
 /// A place that sets a variable.

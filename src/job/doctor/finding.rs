@@ -35,6 +35,12 @@ pub enum Code {
     ShadowedInProcess,
     /// go reads another file, or none.
     GoenvElsewhere,
+    /// go reads a proxy variable in another way than was meant.
+    ProxyMisread,
+    /// go ends at GOAUTH.
+    GoauthInvalid,
+    /// go does not trust the CA of a target.
+    CaUnknownToGo,
     /// `GO111MODULE=off`
     ModulesOff,
     /// `GOFLAGS=-mod=…`
@@ -127,7 +133,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, as they are documented.
-    pub const ALL: [Code; 53] = [
+    pub const ALL: [Code; 56] = [
         Code::ShadowedByShell,
         Code::ShadowedByLogin,
         Code::ShadowedByManager,
@@ -137,6 +143,9 @@ impl Code {
         Code::ShadowedHere,
         Code::ShadowedInProcess,
         Code::GoenvElsewhere,
+        Code::ProxyMisread,
+        Code::GoauthInvalid,
+        Code::CaUnknownToGo,
         Code::ModulesOff,
         Code::GoflagsMod,
         Code::GoflagsInsecure,
@@ -195,6 +204,9 @@ impl Code {
             Code::ShadowedHere => "shadowed-here",
             Code::ShadowedInProcess => "shadowed-in-process",
             Code::GoenvElsewhere => "goenv-elsewhere",
+            Code::ProxyMisread => "proxy-misread",
+            Code::GoauthInvalid => "goauth-invalid",
+            Code::CaUnknownToGo => "ca-unknown-to-go",
             Code::ModulesOff => "modules-off",
             Code::GoflagsMod => "goflags-mod",
             Code::GoflagsInsecure => "goflags-insecure",

@@ -2,6 +2,7 @@
 
 use super::facts::{Facts, House, Service};
 use super::finding::{Code, Finding, Severity};
+use super::network;
 use crate::model::status::{Drift, Status};
 
 /// What is to be said about it.
@@ -61,7 +62,9 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         // What is a finding of its own is not told twice.
         let told = |trouble: &&String| {
             let known = house.env_file_error.as_deref().unwrap_or_default();
-            known.is_empty() || !(known.contains(trouble.as_str()) || trouble.contains(known))
+            let of_file =
+                !known.is_empty() && (known.contains(trouble.as_str()) || trouble.contains(known));
+            !of_file && !network::tells(facts, trouble)
         };
         found.extend(status.troubles.iter().filter(told).map(|trouble| {
             Finding::new(

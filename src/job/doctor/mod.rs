@@ -26,6 +26,7 @@ mod gomany;
 mod house;
 mod managers;
 mod meaning;
+mod network;
 mod places;
 mod programs;
 mod project;
@@ -37,6 +38,6 @@ pub use cache::{
 };
 pub use checks::check;
 pub use examine::{Patient, examine};
-pub use facts::{Facts, House, Kind, Scope, Service, Sighting, Stop};
+pub use facts::{Distrusted, Facts, House, Kind, Misread, Scope, Service, Sighting, Stop};
 pub use finding::{Code, Finding, Severity};
 pub use project::{Encoding, Line, ModuleFile, Project, Stand, Sums, Wants};

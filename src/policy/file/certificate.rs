@@ -22,4 +22,19 @@ impl Certificate {
             .label("without it the target cannot be up")
             .help("a relative path starts at the policy's folder; put the PEM file there")
     }
+
+    /// The finding that says that go on this machine does not know it.
+    pub fn unknown_to_go(&self) -> Finding {
+        let message = format!(
+            "{} is not among the roots that go trusts on this machine",
+            self.path.display()
+        );
+        Finding::note("ca-unknown-to-go", message, self.span.clone())
+            .label("this counts for goroam's probes only")
+            .help(
+                "go fails with x509 where this CA alone vouches for the server: add it to the \
+                 system's trust store (on Debian: update-ca-certificates), or set SSL_CERT_FILE \
+                 where go runs",
+            )
+    }
 }

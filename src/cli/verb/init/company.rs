@@ -171,6 +171,9 @@ fn tell(company: &Company, met: &Introduction, voice: &Voice) -> Result<(), Fail
             seen.verdict, seen.reason
         ))?;
     }
+    if let Some(caveat) = &seen.caveat {
+        voice.remark(caveat)?;
+    }
     if let Some(Pin(key)) = &company.pin {
         voice.good(&format!("its key is sha256/{}", STANDARD.encode(key)))?;
     }
