@@ -329,6 +329,7 @@ fn entry(turn: u64) -> Entry {
             what: "wlan0 has 10.0.0.2/24 — ü\n\"".into(),
             major: true,
         }],
+        drift: Vec::new(),
         snapshot: Snapshot::default(),
         report: vec![Observation {
             target: "corp".into(),

@@ -1,6 +1,6 @@
 //! Drift: what somebody else has made of the managed variables since goroam wrote them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ring::digest::{SHA256, digest};
 
@@ -10,6 +10,7 @@ use crate::model::mask::mask;
 use crate::model::order;
 use crate::model::status::Drift;
 use crate::paths::exact;
+use crate::plan::companions;
 use crate::state::memory::Written;
 use crate::state::{Baseline, Memory};
 
@@ -31,9 +32,6 @@ pub(crate) fn find(
     let Some(written) = pending.or(memory.written.as_ref().filter(ours)) else {
         return BTreeMap::new();
     };
-    if written.sha256 == sha256 {
-        return BTreeMap::new();
-    }
     order::map(written.values.iter().filter_map(|(name, wrote)| {
         let found = present.values.get(name);
         (found != wrote.as_ref()).then(|| (name.clone(), (wrote.clone(), found.cloned())))
@@ -49,8 +47,27 @@ pub(crate) fn shown(memory: &Memory, file: &EnvFile, present: &Present) -> Vec<D
             name,
             wrote: hide(wrote),
             found: hide(found),
+            ended: Vec::new(),
         })
         .collect()
+}
+
+/// Which of goroam's values end because these variables were set by hand, and what each goes
+/// back to; see [`companions::ended`].
+pub(crate) fn ended(
+    by_hand: &BTreeSet<String>,
+    ours: &BTreeMap<String, Option<String>>,
+    present: &Present,
+    baseline: Option<&Baseline>,
+) -> BTreeMap<String, Option<String>> {
+    if by_hand.is_empty() {
+        return BTreeMap::new();
+    }
+    let own = |name: &str| match baseline.and_then(|baseline| baseline.values.get(name)) {
+        Some(before) if !by_hand.contains(name) => before.clone(),
+        Some(_) | None => present.line(name),
+    };
+    companions::ended(by_hand, ours, &own)
 }
 
 /// A note of what stands in the file.

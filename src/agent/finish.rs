@@ -15,10 +15,10 @@ use super::met;
 use super::present::{Present, managed};
 use super::round::{Ready, Stopwatch, millis};
 use super::session::{Session, load_baseline};
-use crate::gocmd::{EnvFile, EnvText, InPlace};
+use crate::gocmd::{EnvFile, EnvText, InPlace, Prepared};
 use crate::model::mask::mask;
 use crate::model::order;
-use crate::model::status::Switch;
+use crate::model::status::{Drift, Switch};
 use crate::model::{NetworkId, Observation, Snapshot};
 use crate::plan::{Plan, Step};
 use crate::policy::explain;
@@ -54,29 +54,15 @@ impl Session {
         let from = self.memory.profile.clone();
         let changed: Vec<String> = plan.changes().map(|step| step.name().to_owned()).collect();
         self.go = Some(go);
+        let before = drift::shown(&self.memory, &input.file, &present);
         let mut visible = Instant::now();
         let outcome = match prepared {
             _ if dry_run => Outcome::DryRun,
             None => Outcome::Unchanged,
             Some(prepared) => {
-                self.keep_baseline(&present)?;
-                let values = values_after(&self.memory, &present, &plan);
-                let (file, baseline) = (&input.file, self.baseline.as_ref());
-                let before = present.bytes.as_deref();
-                let shared = drift::is_shared(&self.memory, baseline, file, before);
-                let note = drift::note(file, &prepared.after, values.clone(), shared);
-                self.memory.pending = Some(note);
-                self.save_memory()?;
-                let committing = Instant::now();
-                let applied = prepared.commit().await?;
-                visible = committing + applied.visible_after;
-                let slipped_in = applied.merged > 0 || applied.before != present.bytes;
-                let text = EnvText(applied.after);
-                let note = drift::note(file, &text.0, values, shared || slipped_in);
-                self.memory.written = Some(note);
-                self.memory.pending = None;
-                present = Present::of(Some(text), &managed(&self.loaded.policy, baseline));
-                self.note_given_up(applied.in_place.as_ref(), &input.file);
+                (present, visible) = self
+                    .put_in_place(&input.file, &present, &plan, prepared)
+                    .await?;
                 Outcome::Written {
                     changed: changed.clone(),
                 }
@@ -135,6 +121,7 @@ impl Session {
             at: now,
             cause: input.cause.as_str().to_owned(),
             changes: input.changes,
+            drift: self.news_of_drift(before, &changed),
             snapshot: input.snapshot.clone(),
             report,
             decision: Some(decision.clone()),
@@ -143,8 +130,9 @@ impl Session {
             outcome: outcome.clone(),
             ms: ms.clone(),
         };
-        self.save_memory()?;
         self.journal(&entry);
+        self.memory.drift_noted = drift::shown(&self.memory, &input.file, &present);
+        self.save_memory()?;
         let status = self.status_of(&input.snapshot, &present);
         Ok(turn_report(
             status, changed, decision, from, plan, outcome, ms,
@@ -159,6 +147,46 @@ impl Session {
         }
     }
 
+    /// Puts the copy in the real file's place, with notes before and after. Also when every new
+    /// go command could see it.
+    pub(super) async fn put_in_place(
+        &mut self,
+        file: &EnvFile,
+        present: &Present,
+        plan: &Plan,
+        prepared: Prepared,
+    ) -> Result<(Present, Instant), Error> {
+        self.keep_baseline(present)?;
+        let values = values_after(&self.memory, present, plan);
+        let baseline = self.baseline.as_ref();
+        let before = present.bytes.as_deref();
+        let shared = drift::is_shared(&self.memory, baseline, file, before);
+        let note = drift::note(file, &prepared.after, values.clone(), shared);
+        self.memory.pending = Some(note);
+        self.save_memory()?;
+        let committing = Instant::now();
+        let applied = prepared.commit().await?;
+        let visible = committing + applied.visible_after;
+        let slipped_in = applied.merged > 0 || applied.before != present.bytes;
+        let text = EnvText(applied.after);
+        let note = drift::note(file, &text.0, values, shared || slipped_in);
+        self.memory.written = Some(note);
+        self.memory.pending = None;
+        let names = managed(&self.loaded.policy, self.baseline.as_ref());
+        self.note_given_up(applied.in_place.as_ref(), file);
+        Ok((Present::of(Some(text), &names), visible))
+    }
+
+    /// What the journal has to tell of variables that were set by hand: each once, and again
+    /// when the turn has overwritten it.
+    pub(super) fn news_of_drift(&self, found: Vec<Drift>, changed: &[String]) -> Vec<Drift> {
+        let mut news = found;
+        news.retain(|drift| {
+            changed.contains(&drift.name) || !self.memory.drift_noted.contains(drift)
+        });
+        news
+    }
+
     /// Keeps a note of a turn that came to nothing: a journal that only tells of what went
     /// well is of no use when something does not.
     pub(crate) fn note_failure(&mut self, failed: Failed<'_>) {
@@ -168,6 +196,7 @@ impl Session {
             at: clock::now(),
             cause: failed.cause.as_str().to_owned(),
             changes: failed.changes.to_vec(),
+            drift: Vec::new(),
             snapshot: failed.snapshot.clone(),
             report: Vec::new(),
             decision: None,

@@ -23,6 +23,12 @@ impl Present {
         Ok(Present::of(read_text(file)?, managed))
     }
 
+    /// What the file says of any variable, managed or not.
+    pub(crate) fn line(&self, name: &str) -> Option<String> {
+        let text = EnvText(self.bytes.clone()?);
+        text.get(name).map(str::to_owned)
+    }
+
     /// Of a text that has been read; `None`: there is no file.
     pub(crate) fn of(text: Option<EnvText>, managed: &BTreeSet<String>) -> Present {
         let line = |name: &String| {

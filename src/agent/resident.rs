@@ -14,6 +14,7 @@ use super::failed::Failed;
 use super::keeper::Keeper;
 use super::known;
 use super::late::Late;
+use super::restraint::Restraint;
 use super::round::{Patience, Ready, round};
 use super::session::{Occasion, Session};
 use super::successor::Successor;
@@ -30,9 +31,6 @@ use crate::watch::{Hint, WatchPaths, Watcher, survey};
 /// Editors and `go env -w` write in several steps; half of it is no news.
 const WRITERS_PAUSE: Duration = Duration::from_millis(40);
 
-/// Of `on_drift = "restore"`, in a row; who insists is left alone until the next switch.
-const CORRECTIONS: u32 = 5;
-
 /// The agent.
 pub(super) struct Agent {
     pub(super) session: Session,
@@ -47,7 +45,12 @@ pub(super) struct Agent {
     pub(super) timers: Timers,
     pub(super) work: Option<Work>,
     doubtful_rounds: u32,
-    corrections: u32,
+    /// Of `on_drift = "restore"`.
+    corrections: Restraint,
+    /// Of what the journal tells of drift.
+    notes: Restraint,
+    /// Another program that keeps changing what goroam writes.
+    fight: Option<String>,
     pub(super) policy_trouble: Option<String>,
     pub(super) turn_trouble: Option<String>,
     blindness: Option<String>,
@@ -80,7 +83,9 @@ impl Agent {
             timers: Timers::default(),
             work: None,
             doubtful_rounds: 0,
-            corrections: 0,
+            corrections: Restraint::default(),
+            notes: Restraint::default(),
+            fight: None,
             policy_trouble: None,
             turn_trouble: None,
             blindness: None,
@@ -129,7 +134,7 @@ impl Agent {
             self.reload();
         }
         if due(&mut self.timers.env_file, now) {
-            self.look_for_drift();
+            self.look_for_drift(now).await;
         }
         if due(&mut self.timers.look, now) {
             self.look(now).await;
@@ -393,29 +398,84 @@ impl Agent {
     }
 
     /// Somebody has written the go env file. Our own writes are known by what they say.
-    fn look_for_drift(&mut self) {
+    async fn look_for_drift(&mut self, now: Instant) {
         let status = self.tell();
-        if status.drift.is_empty() || self.work.is_some() || self.session.memory.paused {
+        if self.session.memory.paused {
             return;
         }
-        let names: Vec<&str> = status
-            .drift
-            .iter()
-            .map(|drift| drift.name.as_str())
-            .collect();
-        info!("somebody else changed {}", names.join(", "));
-        if self.session.loaded.policy.agent.on_drift != OnDrift::Restore {
+        if status.drift.is_empty() {
+            if self.corrections.holds_back(now).is_none() {
+                self.fight = None;
+            }
             return;
         }
-        self.corrections += 1;
-        if self.corrections > CORRECTIONS {
-            warn!(
-                "another program keeps changing {}; left alone until the next switch",
-                names.join(", ")
-            );
-            return;
+        let drift = status.drift.iter();
+        let names: Vec<&str> = drift.map(|drift| drift.name.as_str()).collect();
+        let names = names.join(", ");
+        // A round under way writes what it must itself.
+        let restore = self.session.loaded.policy.agent.on_drift == OnDrift::Restore;
+        if restore && self.work.is_none() {
+            match self.corrections.take(now) {
+                Ok(()) => {
+                    info!("another program changed {names}; setting it again");
+                    self.tell_of_fight(&names, now);
+                    self.begin(Cause::Drift, false, Vec::new());
+                    return;
+                }
+                Err(again) => self.put_off_drift(again),
+            }
         }
-        self.begin(Cause::Drift, false, Vec::new());
+        match self.session.let_go(&self.snapshot).await {
+            Ok(ended) if ended.is_empty() => {}
+            Ok(ended) => {
+                let ended = ended.join(", ");
+                info!("{names} was set by hand; {ended} is as it was before goroam");
+                // A round under way rests on the file as it was.
+                if let Some(stale) = self.work.take() {
+                    self.begin(stale.cause, stale.dry_run, stale.answers);
+                }
+                self.tell();
+                return;
+            }
+            Err(error) => {
+                warn!("{error}");
+                self.turn_trouble = Some(error.to_string());
+            }
+        }
+        match self.notes.take(now) {
+            Ok(()) => {
+                info!("another program changed {names}");
+                self.session.note_drift(&self.snapshot, status.drift);
+            }
+            Err(again) => self.put_off_drift(again),
+        }
+        self.tell();
+    }
+
+    fn put_off_drift(&mut self, again: Instant) {
+        let timer = &mut self.timers.env_file;
+        *timer = Some(timer.map_or(again, |at| at.min(again)));
+    }
+
+    /// Says so, where goroam and another program write against each other.
+    fn tell_of_fight(&mut self, names: &str, now: Instant) {
+        let Some(wait) = self.corrections.holds_back(now) else {
+            self.fight = None;
+            return;
+        };
+        let what = format!(
+            "another program keeps changing {names}; goroam sets it again in {} s at the earliest, and then more and more rarely",
+            wait.as_secs()
+        );
+        if self.fight.is_none() {
+            warn!("{what}");
+            let change = Change {
+                what: what.clone(),
+                major: true,
+            };
+            Change::add(vec![change], &mut self.changes);
+        }
+        self.fight = Some(what);
     }
 
     // --- time and status ---------------------------------------------------------------
@@ -444,6 +504,7 @@ impl Agent {
         }
         status.troubles.extend(self.policy_trouble.clone());
         status.troubles.extend(self.turn_trouble.clone());
+        status.troubles.extend(self.fight.clone());
         status.troubles.extend(self.blindness.clone());
         status.troubles.extend(self.watcher.troubles());
         status.troubles.extend(self.successor.trouble.clone());
@@ -464,9 +525,6 @@ impl Agent {
     /// Tells whoever watches, when there is news.
     pub(super) fn tell(&mut self) -> Status {
         let status = self.status();
-        if status.drift.is_empty() {
-            self.corrections = 0;
-        }
         self.publish.send_if_modified(|last| {
             let news = *last != status;
             last.clone_from(&status);

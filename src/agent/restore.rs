@@ -40,6 +40,7 @@ impl Session {
         };
         let file = self.own_file()?;
         let present = self.present();
+        let overwritten = drift::shown(&self.memory, &file, &present);
         let wants: BTreeMap<String, Want> = order::map(
             baseline
                 .values
@@ -85,8 +86,8 @@ impl Session {
         self.memory.pinned = None;
         self.memory.written = None;
         self.memory.pending = None;
+        self.memory.drift_noted = Vec::new();
         self.memory.turn = self.memory.turn.saturating_add(1);
-        self.save_memory()?;
         let snapshot: Snapshot = survey().unwrap_or_else(|_| self.memory.snapshot.clone());
         let took = BTreeMap::from([(
             "all".to_owned(),
@@ -100,6 +101,7 @@ impl Session {
             at: clock::now(),
             cause: "asked".to_owned(),
             changes: Vec::new(),
+            drift: overwritten,
             snapshot: snapshot.clone(),
             report: Vec::new(),
             decision: None,
@@ -108,6 +110,7 @@ impl Session {
             outcome: outcome.clone(),
             ms: took.clone(),
         });
+        self.save_memory()?;
         let status = self.status_of(&snapshot, &self.present());
         Ok(TurnReport {
             status,

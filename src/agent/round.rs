@@ -100,12 +100,14 @@ impl Ready {
 /// Probes, decides, plans, and gets the file ready.
 pub(crate) async fn round(input: Input, write: bool) -> Result<Ready, Error> {
     let policy = &input.loaded.policy;
-    let (go, present) = ground(&input).await?;
+    let (go, mut present) = ground(&input).await?;
 
     let mut ms = BTreeMap::new();
     let mut watch = Stopwatch::start();
     let mut report = probe_and_decide(&input, &go, &present).await?;
     watch.lap("probe", &mut ms);
+    // What was set by hand while the probes were under way counts.
+    present = now_present(&input)?;
     let mut plan = plan(&input, &go, &present, &report.decision)?;
     let mut prepared = get_ready(&input, &go, &plan, write).await?;
     watch.lap("prepare", &mut ms);
@@ -129,6 +131,7 @@ pub(crate) async fn round(input: Input, write: bool) -> Result<Ready, Error> {
                 // In the middle of a move nothing is up anywhere: ask once more before acting on it.
                 drop(prepared.take());
                 report = probe_and_decide(&input, &go, &present).await?;
+                present = now_present(&input)?;
                 plan = self::plan(&input, &go, &present, &report.decision)?;
                 prepared = get_ready(&input, &go, &plan, write).await?;
             }
@@ -184,6 +187,11 @@ pub(crate) async fn ground(input: &Input) -> Result<(GoFacts, Present), Error> {
     let file = (&input.file, text.as_ref().unwrap_or(&nothing));
     let go = GoFacts::gather(input.go.as_ref(), policy, &input.env, file, baseline).await?;
     Ok((go, Present::of(text, &managed(policy, baseline))))
+}
+
+fn now_present(input: &Input) -> Result<Present, Error> {
+    let managed = managed(&input.loaded.policy, input.baseline.as_ref());
+    Ok(Present::of(read_text(&input.file)?, &managed))
 }
 
 /// The copy with the plan carried out on it, where there is something to carry out.
@@ -402,21 +410,39 @@ pub(crate) fn plan(
         };
         wants.insert(name.clone(), want);
     }
+    let ours = wants.iter().filter_map(|(name, want)| match want {
+        Want::Value(value) => Some((name.clone(), Some(value.clone()))),
+        Want::Baseline(_) | Want::Respect => None,
+    });
+    let by_hand: BTreeSet<String> = drifted;
+    let ours: BTreeMap<String, Option<String>> = ours.collect();
+    let baseline = input.baseline.as_ref();
+    let ended = drift::ended(&by_hand, &ours, present, baseline);
+    wants.extend(
+        ended
+            .into_iter()
+            .map(|(name, own)| (name, Want::Baseline(own))),
+    );
     Ok(diff(&present.values, &wants))
 }
 
 /// The variables that somebody else has changed since goroam wrote them, and that are to stay
-/// so: until the next switch, as the policy's `on_drift` says.
+/// so: until the next switch, as the policy's `on_drift` says. A list of private names that the
+/// chosen profile says nothing of stays in any case: taking it away would give them away.
 fn respected(input: &Input, present: &Present, decision: &Decision) -> BTreeSet<String> {
-    let switched = input.memory.profile.as_deref() != Some(decision.profile.as_str());
-    if switched
-        || input.cause.overrides_drift()
-        || input.loaded.policy.agent.on_drift == OnDrift::Restore
-    {
+    if input.loaded.policy.agent.on_drift == OnDrift::Restore {
         return BTreeSet::new();
     }
+    let switched = input.memory.profile.as_deref() != Some(decision.profile.as_str());
+    let overrides = switched || input.cause.overrides_drift();
+    let is_own_list = |name: &str| {
+        matches!(name, "GONOPROXY" | "GONOSUMDB" | "GOPRIVATE")
+            && present.values.contains_key(name)
+            && !decision.env.contains_key(name)
+    };
     drift::find(&input.memory, &input.file, present)
         .into_keys()
+        .filter(|name| !overrides || is_own_list(name))
         .collect()
 }
 

@@ -9,8 +9,10 @@ use super::session::Session;
 use crate::gocmd::shadows;
 use crate::model::mask::mask;
 use crate::model::order;
-use crate::model::status::{NetworkStatus, Pinned, Readiness, Status, TargetStatus};
+use crate::model::status::{Drift, NetworkStatus, Pinned, Readiness, Status, TargetStatus};
 use crate::model::{Chain, Snapshot, Tier};
+use crate::plan::companions::companions;
+use crate::policy::Profile;
 use crate::state::file;
 use crate::watch::survey;
 
@@ -76,6 +78,20 @@ impl Session {
         let weakened = profile
             .map(|(_, profile)| profile.loosens.clone())
             .unwrap_or_default();
+        let drift = file.map(|file| drift::shown(memory, &file, present));
+        let mut drift = drift.unwrap_or_default();
+        if let Some((_, profile)) = profile {
+            self.note_what_ended(profile, &mut drift);
+        }
+        let to_end = self.to_end(present).unwrap_or_default();
+        if !to_end.is_empty() {
+            let names = to_end.keys().cloned().collect::<Vec<_>>().join(", ");
+            troubles.push(format!(
+                "goroam has set {names} for a value that was changed by hand since: private names \
+                 may get out, or less be verified; `goroam once` sets all of it again, `go env -u` \
+                 takes {names} away"
+            ));
+        }
         let goproxy = present.values.get("GOPROXY");
         let chain = goproxy.and_then(|value| Chain::parse(value).ok());
         Status {
@@ -93,9 +109,7 @@ impl Session {
                 })
                 .collect(),
             shadowed: shadows(&self.env, &lines),
-            drift: file
-                .map(|file| drift::shown(memory, &file, present))
-                .unwrap_or_default(),
+            drift,
             network: NetworkStatus::from(snapshot),
             tier: chain.as_ref().map(Tier::of),
             from: chain
@@ -114,6 +128,23 @@ impl Session {
             paused: memory.paused,
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             notify: policy.agent.notify,
+        }
+    }
+
+    /// What the profile sets, and what is as before goroam since another variable was set by hand.
+    fn note_what_ended(&self, profile: &Profile, drift: &mut [Drift]) {
+        let (Some(written), Some(baseline)) = (&self.memory.written, &self.baseline) else {
+            return;
+        };
+        let by_hand: Vec<String> = drift.iter().map(|drift| drift.name.clone()).collect();
+        for drift in drift {
+            let beside = companions(&drift.name)
+                .iter()
+                .map(|name| (*name).to_owned());
+            drift.ended = beside
+                .filter(|name| profile.env.contains_key(name) && !by_hand.contains(name))
+                .filter(|name| written.values.get(name) == baseline.values.get(name))
+                .collect();
         }
     }
 

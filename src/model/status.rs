@@ -88,6 +88,9 @@ pub struct Drift {
     pub wrote: Option<String>,
     /// What stands there now; `None`: the line is gone.
     pub found: Option<String>,
+    /// What goroam had set beside it, and has put back to what it was before goroam.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<String>,
 }
 
 /// A link as status shows it.

@@ -3,6 +3,7 @@
 //!
 //! May import: model, policy.
 
+pub mod companions;
 pub mod diff;
 pub mod step;
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::model::status::Drift;
 use crate::model::{Change, Observation, Snapshot};
 use crate::plan::Plan;
 use crate::policy::Decision;
@@ -20,6 +21,10 @@ pub struct Entry {
     pub cause: String,
     /// What had changed in the network.
     pub changes: Vec<Change>,
+    /// Managed variables that were set by hand (or by another program) since the turn before, and
+    /// those that this turn has set again; credentials removed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<Drift>,
     /// The network.
     pub snapshot: Snapshot,
     /// What the probes saw.

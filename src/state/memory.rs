@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::file;
-use crate::model::status::{Pinned, Switch};
+use crate::model::status::{Drift, Pinned, Switch};
 use crate::model::{NetworkId, Observation, Snapshot};
 
 /// Some hundred networks and targets take some hundred KiB.
@@ -74,6 +74,8 @@ pub struct Memory {
     /// What it was about to write: set before the rename, so that a kill in between is not
     /// taken for somebody else's change.
     pub pending: Option<Written>,
+    /// The drift that the journal has told of already.
+    pub drift_noted: Vec<Drift>,
     /// `goroam pause` or `goroam restore` was asked of the agent: nothing is written until
     /// `once`, `use` or `auto`.
     pub paused: bool,

@@ -282,6 +282,7 @@ pub(super) fn diary() -> Vec<Entry> {
         at: "2026-11-21T18:40:00Z".parse().unwrap(),
         cause: "recheck".to_owned(),
         changes: Vec::new(),
+        drift: Vec::new(),
         snapshot: Snapshot::default(),
         report: Vec::new(),
         decision: Some(why_office().decision),

@@ -4,6 +4,7 @@ use super::page::{Page, duration};
 use super::style::{BOLD, DIM, paint};
 use super::text::{Sheet, clean, width};
 use crate::model::Truth;
+use crate::model::status::Drift;
 use crate::policy::Trace;
 use crate::state::entry::{Entry, Outcome};
 
@@ -34,6 +35,7 @@ fn switch(entry: &Entry) -> String {
         .filter(|change| change.major)
         .map(|change| clean(&change.what))
         .collect();
+    reasons.extend(entry.drift.iter().map(drift));
     if reasons.is_empty() {
         reasons.push(clean(&entry.cause));
     }
@@ -54,6 +56,15 @@ fn switch(entry: &Entry) -> String {
     text.push_str(": ");
     text.push_str(&reasons.join("; "));
     text
+}
+
+/// "GOPROXY was set by hand to direct", or by another program; and what came of it.
+fn drift(drift: &Drift) -> String {
+    let name = clean(&drift.name);
+    match &drift.found {
+        Some(value) => format!("{name} was set by hand to {}", clean(value)),
+        None => format!("{name} was removed by hand"),
+    }
 }
 
 fn profiles(entry: &Entry) -> String {

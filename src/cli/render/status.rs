@@ -112,8 +112,15 @@ pub(super) fn notes(status: &Status) -> Vec<String> {
             Some(found) => format!("somebody else has set it to {}", clean(found)),
             None => "somebody else has removed it".to_owned(),
         };
+        let ended = match drift.ended.as_slice() {
+            [] => String::new(),
+            names => format!(
+                " {}, which goroam had set beside it, is as it was before goroam.",
+                clean(&names.join(", "))
+            ),
+        };
         notes.push(format!(
-            "{}: {found}; it is left so until the next switch. `goroam once` sets it again.",
+            "{}: {found}; it is left so until the next switch.{ended} `goroam once` sets it again.",
             clean(&drift.name)
         ));
     }
@@ -348,6 +355,7 @@ mod tests {
             name: "GOSUMDB".to_owned(),
             wrote: Some("sum.golang.org".to_owned()),
             found: Some("off".to_owned()),
+            ended: Vec::new(),
         });
         value.troubles.push("no go\x1b[2J command".to_owned());
         let text = status(&value, &page());

@@ -79,6 +79,7 @@ pub(super) fn drift(found: Option<&str>) -> Drift {
         name: "GOPROXY".to_owned(),
         wrote: Some("off".to_owned()),
         found: found.map(str::to_owned),
+        ended: Vec::new(),
     }
 }
 
