@@ -80,7 +80,11 @@ impl Agent {
                 let saved = self.session.save_memory();
                 self.turn_trouble = saved.err().map(|error| error.to_string());
                 self.timers = Timers::default();
-                report.status = self.tell();
+                let told = std::mem::replace(&mut report.status, self.tell()).troubles;
+                let troubles = &mut report.status.troubles;
+                let news = told.into_iter().filter(|one| !troubles.contains(one));
+                let news: Vec<String> = news.collect();
+                troubles.extend(news);
                 Reply::Turn(Box::new(report))
             }
             Err(error) => {

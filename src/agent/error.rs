@@ -16,7 +16,7 @@ pub const EXIT_USAGE: u8 = 2;
 pub const EXIT_NO_GO: u8 = 3;
 /// Refused for safety.
 pub const EXIT_REFUSED: u8 = 4;
-/// No agent is running.
+/// No agent is running, or it does not answer.
 pub const EXIT_NO_AGENT: u8 = 5;
 /// Something is not what its checksum says.
 pub const EXIT_MISMATCH: u8 = 6;
@@ -78,8 +78,8 @@ pub enum Error {
         /// "; did you mean …?", or the names that there are.
         hint: String,
     },
-    /// A second agent of this user.
-    #[error("an agent of this user is running already (pid {pid}); `goroam status` asks it")]
+    /// A second agent for this go env file.
+    #[error("an agent of this user is running already{}; `goroam status` asks it", process(*.pid))]
     SecondAgent {
         /// Its process, 0 if it did not say.
         pid: u32,
@@ -87,6 +87,24 @@ pub enum Error {
     /// No agent answers.
     #[error("no agent is running; start one with `goroam agent`")]
     NoAgent,
+    /// An agent runs, but not where it is looked for.
+    #[error(
+        "an agent is running{}, but it cannot be reached at {socket}: XDG_RUNTIME_DIR is another \
+         one here, or that folder was cleared; end the agent, or start it again",
+        process(*.pid)
+    )]
+    AgentElsewhere {
+        /// Its process, 0 if it does not say.
+        pid: u32,
+        /// Where it was looked for.
+        socket: String,
+    },
+    /// An agent is there and says nothing.
+    #[error("{}", silence(*.pid))]
+    AgentSilent {
+        /// Its process, where the system tells.
+        pid: Option<u32>,
+    },
     /// The agent answered with an error.
     #[error("{message}")]
     FromAgent {
@@ -120,6 +138,25 @@ pub enum Error {
     },
 }
 
+fn process(pid: u32) -> String {
+    match pid {
+        0 => String::new(),
+        pid => format!(" (pid {pid})"),
+    }
+}
+
+fn silence(pid: Option<u32>) -> String {
+    let rest = "is it stopped or frozen? Resume it";
+    match pid {
+        Some(pid) if cfg!(unix) => format!(
+            "the agent (pid {pid}) does not answer; {rest} (`kill -CONT {pid}`) or end it, and run this again"
+        ),
+        Some(_) | None => {
+            format!("the agent does not answer; {rest} or end it, and run this again")
+        }
+    }
+}
+
 impl Error {
     /// The exit code that a script sees.
     pub fn exit_code(&self) -> u8 {
@@ -132,7 +169,9 @@ impl Error {
             Error::Find(_) => EXIT_NO_GO,
             Error::NoHome(_) | Error::Locate(_) | Error::OtherFile { .. } => EXIT_REFUSED,
             Error::Apply(ApplyError::ReadOnly { .. }) => EXIT_REFUSED,
-            Error::NoAgent => EXIT_NO_AGENT,
+            Error::NoAgent | Error::AgentElsewhere { .. } | Error::AgentSilent { .. } => {
+                EXIT_NO_AGENT
+            }
             Error::FromAgent { exit, .. } => *exit,
             Error::Apply(_)
             | Error::SecondAgent { .. }

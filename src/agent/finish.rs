@@ -14,7 +14,7 @@ use super::failed::Failed;
 use super::met;
 use super::present::{Present, managed};
 use super::round::{Ready, Stopwatch, millis};
-use super::session::{Session, load_baseline};
+use super::session::Session;
 use crate::gocmd::{EnvFile, EnvText, InPlace, Prepared};
 use crate::model::mask::mask;
 use crate::model::order;
@@ -221,7 +221,22 @@ impl Session {
         let names = names.iter().map(String::as_str);
         // A command without an agent may have begun while this one started: what it has kept is
         // older than what stands there now, and what it has put back and forgotten is needed again.
-        let on_disk = load_baseline(&self.paths)?;
+        let on_disk = match Baseline::load(&self.paths.baseline()) {
+            Ok(on_disk) => on_disk,
+            // What is known of before takes the damaged one's place; see `recall`.
+            Err(_) if self.baseline.is_some() => {
+                let path = self.paths.baseline();
+                let _ = std::fs::rename(&path, path.with_extension("json.broken"));
+                None
+            }
+            Err(error) => {
+                let why = self.baseline_trouble.clone();
+                return Err(Error::State {
+                    what: "cannot keep what the go env file held before goroam".to_owned(),
+                    source: why.unwrap_or_else(|| format!("{error:#}")).into(),
+                });
+            }
+        };
         let is_kept = on_disk.is_some();
         if self.baseline.is_none() {
             self.baseline = on_disk;
@@ -250,6 +265,9 @@ impl Session {
                 })?;
         }
         self.baseline = Some(kept);
+        if let Some(trouble) = self.baseline_trouble.take() {
+            warn!("{trouble}");
+        }
         Ok(())
     }
 
@@ -316,8 +334,9 @@ impl Session {
         })
     }
 
-    pub(crate) fn save_memory(&self) -> Result<(), Error> {
+    pub(crate) fn save_memory(&mut self) -> Result<(), Error> {
         self.keep_folder()?;
+        self.memory.before = self.baseline.clone();
         self.memory
             .save(&self.paths.memory())
             .map_err(|source| Error::State {
@@ -415,6 +434,7 @@ mod tests {
             go: None,
             journal_trouble: None,
             given_up: None,
+            baseline_trouble: None,
             history: History::default(),
         }
     }

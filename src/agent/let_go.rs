@@ -56,7 +56,7 @@ impl Session {
         self.go = Some(go);
         let (after, visible) = self.put_in_place(&file, &present, &plan, prepared).await?;
         let mut entry = self.entry_of_drift(snapshot, found);
-        entry.changes = vec![said(&entry.drift, &changed)];
+        entry.changes = vec![said(&changed)];
         entry.plan = plan;
         entry.outcome = Outcome::Written {
             changed: changed.clone(),
@@ -91,7 +91,11 @@ impl Session {
     }
 
     /// Keeps a note of what was set by hand, where nothing is written for it.
-    pub(super) fn note_drift(&mut self, snapshot: &Snapshot, found: Vec<Drift>) {
+    pub(super) fn note_drift(&mut self, snapshot: &Snapshot, mut found: Vec<Drift>) {
+        // What came of it has a turn of its own.
+        for drift in &mut found {
+            drift.ended = Vec::new();
+        }
         let news = self.news_of_drift(found.clone(), &[]);
         if news.is_empty() {
             return;
@@ -123,13 +127,8 @@ impl Session {
     }
 }
 
-/// Why goroam's own values went, in one line.
-fn said(drift: &[Drift], changed: &[String]) -> Change {
-    let names: Vec<&str> = drift.iter().map(|drift| drift.name.as_str()).collect();
-    let what = format!(
-        "{} set by hand; {} as before goroam, which had set it beside",
-        names.join(", "),
-        changed.join(", ")
-    );
+/// What became of goroam's own values, in one line.
+fn said(changed: &[String]) -> Change {
+    let what = format!("{} as before goroam", changed.join(", "));
     Change { what, major: true }
 }

@@ -1,6 +1,7 @@
 //! What the agent knows while it stays, and what each event makes of it.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -61,7 +62,12 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    pub(super) fn new(session: Session, publish: watch::Sender<Status>) -> Agent {
+    /// `own`: files of goroam's own that must stay where they are.
+    pub(super) fn new(
+        session: Session,
+        publish: watch::Sender<Status>,
+        own: Vec<PathBuf>,
+    ) -> Agent {
         let now = Instant::now();
         let go_env = session.file().ok().map(|file| file.path);
         let policy = Some(session.paths.policy.clone());
@@ -72,6 +78,7 @@ impl Agent {
             watcher: Watcher::start(WatchPaths {
                 policy,
                 go_env,
+                own,
                 program,
             }),
             publish,

@@ -10,6 +10,7 @@ use super::error::Error;
 use super::finish::masked;
 use super::gofacts::GoFacts;
 use super::present::read_text;
+use super::recall;
 use super::round::millis;
 use super::session::Session;
 use crate::gocmd::{self, EnvText, RestoreError};
@@ -19,6 +20,9 @@ use crate::plan::{Want, diff};
 use crate::state::entry::Outcome;
 use crate::state::{Baseline, Entry};
 use crate::watch::survey;
+
+const LOST: &str = "the record of what the go env file held before goroam was lost: goroam's own \
+                    lines are out, what they had replaced is not known; look at `go env -changed`";
 
 impl Session {
     /// Puts the go env file back to what it was before goroam's first write: byte for byte
@@ -36,8 +40,15 @@ impl Session {
     pub(crate) async fn put_back(&mut self) -> Result<TurnReport, Error> {
         let began = Instant::now();
         let Some(baseline) = self.baseline.clone() else {
-            return Err(Error::NothingToRestore);
+            return Err(match self.baseline_trouble.clone() {
+                Some(why) => Error::State {
+                    what: "cannot put anything back".to_owned(),
+                    source: why.into(),
+                },
+                None => Error::NothingToRestore,
+            });
         };
+        let trouble = recall::said(Some(&baseline)).map(|_| LOST.to_owned());
         let file = self.own_file()?;
         let present = self.present();
         let overwritten = drift::shown(&self.memory, &file, &present);
@@ -51,7 +62,7 @@ impl Session {
         let changed: Vec<String> = plan.changes().map(|step| step.name().to_owned()).collect();
         let alone = self.memory.written.as_ref().is_some_and(|written| {
             let now = present.bytes.as_deref().unwrap_or_default();
-            !written.shared && drift::holds(written, now)
+            !baseline.lost && !written.shared && drift::holds(written, now)
         });
         let bytes = baseline.decoded().map_err(|source| Error::State {
             what: "what the go env file held before goroam".to_owned(),
@@ -80,6 +91,7 @@ impl Session {
             source: source.into(),
         })?;
         self.baseline = None;
+        self.baseline_trouble = None;
         let from = self.memory.profile.take();
         self.memory.since = None;
         self.memory.why = None;
@@ -111,7 +123,8 @@ impl Session {
             ms: took.clone(),
         });
         self.save_memory()?;
-        let status = self.status_of(&snapshot, &self.present());
+        let mut status = self.status_of(&snapshot, &self.present());
+        status.troubles.extend(trouble);
         Ok(TurnReport {
             status,
             changed,

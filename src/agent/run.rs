@@ -54,7 +54,7 @@ impl Handle {
     }
 }
 
-/// Holds the single-instance lock of this user; `serve` gets a handle to answer the socket with.
+/// Holds the locks of the one agent of this go env file; `serve` gets a handle to answer the socket with.
 /// Runs until SIGTERM, SIGINT or Ctrl-C, or until somebody asks it to end.
 ///
 /// # Errors
@@ -65,9 +65,9 @@ pub async fn run(
     supervisor: &mut dyn Supervisor,
 ) -> Result<Ended, Error> {
     // Neither the environment nor whose home it is changes while the agent runs.
-    session.file()?;
+    let env_file = session.file()?.path;
     session.keep_folder()?;
-    let _single = SingleInstance::take(&session.paths.agent_lock())?;
+    let mut single = SingleInstance::take(&session.paths, &env_file)?;
     let mut signals = Signals::listen().map_err(|source| Error::State {
         what: "signals".to_owned(),
         source: source.into(),
@@ -76,7 +76,7 @@ pub async fn run(
     let (publish, status) = watch::channel(session.status());
     serve(Handle { commands, status })?;
 
-    let mut agent = Agent::new(session, publish);
+    let mut agent = Agent::new(session, publish, single.files().cloned().collect());
     agent.start();
     let mut pulse = Pulse::begin(supervisor, &agent);
     loop {
@@ -107,6 +107,7 @@ pub async fn run(
             status = agent.keeper.ended() => Event::Kept(status),
         };
         pulse.work(&agent);
+        single.keep();
         match event {
             Event::Signal(Signal::End) => {
                 info!("ends");

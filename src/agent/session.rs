@@ -20,7 +20,9 @@ use super::history::History;
 use super::met;
 use super::policy_file::{Loaded, built_in, load_policy, nearest};
 use super::present::read_text;
+use super::recall::{Recalled, recall};
 use super::round::{Input, Patience, millis, round};
+use super::single;
 use super::turn_lock::TurnLock;
 use crate::environment::Environment;
 use crate::gocmd::EnvFile;
@@ -49,6 +51,8 @@ pub struct Session {
     pub(crate) journal_trouble: Option<String>,
     /// What the last write had to give up.
     pub(crate) given_up: Option<String>,
+    /// What is wrong with the record of what was before goroam.
+    pub(crate) baseline_trouble: Option<String>,
     /// What the targets said in the rounds since this process began.
     pub(crate) history: History,
 }
@@ -92,7 +96,7 @@ impl Session {
     /// Reads the policy and what is remembered. Touches nothing; does not look for go yet.
     ///
     /// # Errors
-    /// When there is no home folder, the policy cannot be used, or the baseline cannot be read.
+    /// When there is no home folder, or the policy cannot be used.
     pub fn open(config: Option<PathBuf>, env: Environment) -> Result<Session, Error> {
         let paths = Paths::find(config, &env)?;
         let loaded = load_policy(&paths, &env)?;
@@ -102,7 +106,7 @@ impl Session {
     /// The same for `restore`, which needs no policy: without a usable one the built-in one stands in.
     ///
     /// # Errors
-    /// When there is no home folder, or the baseline cannot be read.
+    /// When there is no home folder.
     pub fn open_to_restore(config: Option<PathBuf>, env: Environment) -> Result<Session, Error> {
         let paths = Paths::find(config, &env)?;
         let loaded = load_policy(&paths, &env).or_else(|_| built_in(&env))?;
@@ -111,8 +115,10 @@ impl Session {
 
     fn with_policy(paths: Paths, loaded: Loaded, env: Environment) -> Result<Session, Error> {
         let memory = Memory::load(&paths.memory());
-        let baseline = load_baseline(&paths)?;
+        let file = EnvFile::locate(&env).ok();
+        let Recalled { baseline, trouble } = recall(&paths, &memory, &loaded, file.as_ref());
         Ok(Session {
+            baseline_trouble: trouble,
             paths,
             env: Arc::new(env),
             loaded: Arc::new(loaded),
@@ -189,10 +195,16 @@ impl Session {
     /// Waits until no other command takes a turn, and reads what it has left behind.
     pub(crate) async fn alone(&mut self) -> Result<TurnLock, Error> {
         // Where it must not write the go env file it must not leave files of its own either.
-        self.file()?;
+        let file = self.file()?;
+        if let Some(pid) = single::running(&self.paths, &file.path) {
+            let socket = self.paths.socket().display().to_string();
+            return Err(Error::AgentElsewhere { pid, socket });
+        }
         let lock = TurnLock::take(&self.paths.state).await?;
         self.memory = Memory::load(&self.paths.memory());
-        self.baseline = load_baseline(&self.paths)?;
+        let recalled = recall(&self.paths, &self.memory, &self.loaded, Some(&file));
+        self.baseline = recalled.baseline;
+        self.baseline_trouble = recalled.trouble;
         Ok(lock)
     }
 
@@ -407,11 +419,4 @@ impl Session {
             patience: Patience::AtThePrompt,
         })
     }
-}
-
-pub(super) fn load_baseline(paths: &Paths) -> Result<Option<Baseline>, Error> {
-    Baseline::load(&paths.baseline()).map_err(|source| Error::State {
-        what: "what the go env file held before goroam".to_owned(),
-        source: source.into(),
-    })
 }

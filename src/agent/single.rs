@@ -1,52 +1,209 @@
-//! One agent per user: a lock that the kernel gives back however the agent ends.
+//! One agent for a go env file, whatever the environment says of other folders: a lock beside
+//! the state, named by the file; one in go's own folder, which nobody clears away; and one in
+//! the runtime folder, which agents of before look at. The kernel gives them back however the
+//! agent ends.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use ring::digest::{SHA256, digest};
+use tracing::warn;
 
 use super::error::Error;
-use crate::bounded;
+use crate::paths::Paths;
 use crate::state::file::private_folder;
+use crate::state::lock;
+
+/// A command that looks whether there is an agent holds a lock for a moment.
+const LOOKS: Duration = Duration::from_millis(200);
 
 /// Held while the agent runs.
 #[derive(Debug)]
 pub(crate) struct SingleInstance {
-    _lock: File,
+    /// Lock files by their paths.
+    held: Vec<(PathBuf, File)>,
+    /// go's own folder; none where it is not there yet, or cannot be locked.
+    folder: Option<File>,
+    env_file: PathBuf,
 }
 
 impl SingleInstance {
-    /// Takes the lock.
+    /// Takes the locks.
     ///
     /// # Errors
-    /// When another agent holds it, or its file cannot be made.
-    pub(crate) fn take(path: &Path) -> Result<SingleInstance, Error> {
-        let fail = |source: std::io::Error| Error::State {
-            what: format!("cannot lock {}", path.display()),
-            source: source.into(),
-        };
-        if let Some(folder) = path.parent() {
-            private_folder(folder).map_err(fail)?;
-        }
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut lock = bounded::open_lock(&options, path).map_err(fail)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                // Windows lets nobody read a locked file; then the pid stays unknown.
-                let _ = lock.take(16).read_to_string(&mut pid);
-                return Err(Error::SecondAgent {
-                    pid: pid.trim().parse().unwrap_or(0),
-                });
+    /// When another agent holds one of them, or a file cannot be made.
+    pub(crate) fn take(paths: &Paths, env_file: &Path) -> Result<SingleInstance, Error> {
+        let beside = lock_beside_state(paths, env_file);
+        let files = [beside.clone(), paths.agent_lock()];
+        let mut held = Vec::new();
+        for path in files {
+            let fail = |source: std::io::Error| Error::State {
+                what: format!("cannot lock {}", path.display()),
+                source: source.into(),
+            };
+            if let Some(folder) = path.parent() {
+                private_folder(folder).map_err(fail)?;
             }
-            Err(TryLockError::Error(source)) => return Err(fail(source)),
+            let file = lock::open(&path).map_err(fail)?;
+            match take_patiently(&file) {
+                Ok(true) => held.push((path, file)),
+                Ok(false) => return Err(second(&file)),
+                // The others hold it then.
+                Err(error) if lock::is_without(&error) => {}
+                Err(error) => return Err(fail(error)),
+            }
         }
-        lock.set_len(0).map_err(fail)?;
-        lock.rewind().map_err(fail)?;
-        writeln!(lock, "{}", std::process::id()).map_err(fail)?;
-        Ok(SingleInstance { _lock: lock })
+        let mut single = SingleInstance {
+            held,
+            folder: None,
+            env_file: env_file.to_owned(),
+        };
+        if !single.take_folder() {
+            return Err(Error::SecondAgent {
+                pid: pid_in(&beside),
+            });
+        }
+        for (path, file) in &single.held {
+            sign(file).map_err(|source| Error::State {
+                what: format!("cannot write {}", path.display()),
+                source: source.into(),
+            })?;
+        }
+        Ok(single)
     }
+
+    /// Looks whether the locks are still in their places, and puts them there again where
+    /// somebody has cleared the folder. Costs a system call each.
+    pub(crate) fn keep(&mut self) {
+        if self.folder.is_none() && !self.take_folder() {
+            warn!("another agent looks after {}", self.env_file.display());
+        }
+        for (path, file) in &mut self.held {
+            if lock::is_at(file, path) {
+                continue;
+            }
+            let again = || -> std::io::Result<Option<File>> {
+                if let Some(folder) = path.parent() {
+                    private_folder(folder)?;
+                }
+                let file = lock::open(path)?;
+                if !take_patiently(&file)? {
+                    return Ok(None);
+                }
+                sign(&file)?;
+                Ok(Some(file))
+            };
+            match again() {
+                Ok(Some(again)) => *file = again,
+                Ok(None) => warn!("another agent holds {}", path.display()),
+                Err(error) => warn!("{} was removed: {error}", path.display()),
+            }
+        }
+    }
+
+    /// The files that must stay in their places.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.held.iter().map(|(path, _)| path)
+    }
+
+    /// False: another agent has it.
+    fn take_folder(&mut self) -> bool {
+        let Some(folder) = own_folder(&self.env_file) else {
+            return true;
+        };
+        match take_patiently(&folder) {
+            Ok(true) => {
+                self.folder = Some(folder);
+                true
+            }
+            Ok(false) => false,
+            Err(_) => true,
+        }
+    }
+}
+
+/// Does an agent look after this go env file? Its process, 0 if it does not say.
+pub(crate) fn running(paths: &Paths, env_file: &Path) -> Option<u32> {
+    let beside = lock_beside_state(paths, env_file);
+    let is_held = |file: &File| {
+        matches!(
+            file.try_lock_shared(),
+            Err(std::fs::TryLockError::WouldBlock)
+        )
+    };
+    let file = std::fs::symlink_metadata(&beside)
+        .ok()
+        .filter(|meta| meta.is_file());
+    let file = file.and_then(|_| lock::open(&beside).ok());
+    let held = file.is_some_and(|file| is_held(&file));
+    let held = held || own_folder(env_file).is_some_and(|folder| is_held(&folder));
+    held.then(|| pid_in(&beside))
+}
+
+/// `agent-0123456789abcdef.lock`, by what the path leads to: a home with two names is one home.
+fn lock_beside_state(paths: &Paths, env_file: &Path) -> PathBuf {
+    let path = resolved(env_file);
+    let hash = digest(&SHA256, path.as_os_str().as_encoded_bytes());
+    let name = hash.as_ref().iter().take(8);
+    let name: String = name.map(|byte| format!("{byte:02x}")).collect();
+    paths.state.join(format!("agent-{name}.lock"))
+}
+
+/// The path without links, as far as there is anything.
+fn resolved(path: &Path) -> PathBuf {
+    if let Ok(path) = path.canonicalize() {
+        return path;
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(folder), Some(name)) => resolved(folder).join(name),
+        _ => path.to_owned(),
+    }
+}
+
+/// The folder of the go env file, open for a lock, where it is go's own (`…/go/env`) and holds
+/// no other. Nobody clears that away, as is done with runtime folders and states.
+fn own_folder(env_file: &Path) -> Option<File> {
+    let path = resolved(env_file);
+    let folder = path.parent()?;
+    if !cfg!(unix) || path.file_name()? != "env" || folder.file_name()? != "go" {
+        return None;
+    }
+    // A folder by its kind, so not a pipe.
+    folder.is_dir().then(|| File::open(folder).ok()).flatten()
+}
+
+fn take_patiently(file: &File) -> std::io::Result<bool> {
+    let start = Instant::now();
+    loop {
+        if lock::try_alone(file)? {
+            return Ok(true);
+        }
+        if start.elapsed() >= LOOKS {
+            return Ok(false);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn sign(mut file: &File) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())
+}
+
+fn second(file: &File) -> Error {
+    let mut pid = String::new();
+    // Windows lets nobody read a locked file; then the pid stays unknown.
+    let _ = file.take(16).read_to_string(&mut pid);
+    Error::SecondAgent {
+        pid: pid.trim().parse().unwrap_or(0),
+    }
+}
+
+fn pid_in(path: &Path) -> u32 {
+    let text = crate::bounded::read(path, 16).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    text.trim().parse().unwrap_or(0)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::clock;
 use super::drift;
 use super::present::{Present, managed};
+use super::recall;
 use super::session::Session;
 use crate::gocmd::shadows;
 use crate::model::mask::mask;
@@ -46,6 +47,8 @@ impl Session {
         let mut troubles = Vec::new();
         troubles.extend(self.journal_trouble.clone());
         troubles.extend(self.given_up.clone());
+        troubles.extend(self.baseline_trouble.clone());
+        troubles.extend(recall::said(self.baseline.as_ref()));
         let file = self.file();
         if let Err(error) = &file {
             troubles.push(error.to_string());

@@ -1,13 +1,13 @@
 //! Two commands without an agent take their turns one after the other: the second then sees
 //! what the first has written, instead of taking it for somebody else's change.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::Duration;
 
 use super::error::Error;
-use crate::bounded;
 use crate::state::file::private_folder;
+use crate::state::lock;
 
 /// As long as a turn may take: every target's tries, and a go command that is slow to start.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,11 +31,7 @@ impl TurnLock {
             source: source.into(),
         };
         private_folder(state).map_err(fail)?;
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = bounded::open_lock(&options, &path).map_err(fail)?;
+        let file = lock::open(&path).map_err(fail)?;
         let locked = async {
             loop {
                 match file.try_lock() {

@@ -1,6 +1,7 @@
 //! What goes over the wire, and how long a line may be.
 
 use std::io;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
@@ -15,6 +16,12 @@ pub const REQUEST_LIMIT: u64 = 64 * 1024;
 /// Bytes that an answer may have: a turn's report with every condition of a big policy.
 pub const REPLY_LIMIT: u64 = 1024 * 1024;
 
+/// A line before the answer: the agent has the command, and is alive. The first one comes before
+/// anything is done, so that a client that has given up is not obeyed.
+pub const HEARTBEAT: &[u8] = br#"{"working":true}"#;
+/// Between two of them.
+pub const HEARTBEAT_PERIOD: Duration = Duration::from_secs(1);
+
 /// The client's one line: `{"goroam":1,"command":{"verb":"status"}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
@@ -22,6 +29,9 @@ pub struct Request {
     pub goroam: u64,
     /// What is asked.
     pub command: Command,
+    /// Is [`HEARTBEAT`] understood? An agent older than this passes over it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub heartbeat: bool,
 }
 
 /// The part of a request that every version has.
@@ -130,6 +140,7 @@ mod tests {
         let request = Request {
             goroam: 1,
             command: Command::Status,
+            heartbeat: false,
         };
         let line = serde_json::to_vec(&request).unwrap();
         assert_eq!(line, br#"{"goroam":1,"command":{"verb":"status"}}"#);

@@ -11,7 +11,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::endpoint::{Listener, ServerEnd};
-use super::message::{REPLY_LIMIT, REQUEST_LIMIT, Request, read_line};
+use super::message::{HEARTBEAT, HEARTBEAT_PERIOD, REPLY_LIMIT, REQUEST_LIMIT, Request, read_line};
 use crate::agent::error::{EXIT_FAILED, EXIT_USAGE};
 use crate::agent::{Command, Error, Handle, Reply};
 use crate::paths::Paths;
@@ -134,8 +134,10 @@ async fn answer(stream: ServerEnd, handle: &Handle) -> io::Result<()> {
             return send(&mut to, &failed(why, EXIT_FAILED)).await;
         }
     };
-    let command = match Request::parse(&line) {
-        Ok(request) => request.command,
+    let Request {
+        command, heartbeat, ..
+    } = match Request::parse(&line) {
+        Ok(request) => request,
         Err(error) => return send(&mut to, &failed(error.to_string(), EXIT_USAGE)).await,
     };
     match command {
@@ -152,10 +154,36 @@ async fn answer(stream: ServerEnd, handle: &Handle) -> io::Result<()> {
         | Command::Restore
         | Command::Reload
         | Command::End => {
-            let reply = handle.ask(command).await;
+            let reply = match heartbeat {
+                true => beating(&mut to, handle, command).await?,
+                false => handle.ask(command).await,
+            };
             send(&mut to, &reply).await
         }
     }
+}
+
+/// Asks the agent, and tells the client meanwhile that it is being heard.
+async fn beating(
+    to: &mut WriteHalf<ServerEnd>,
+    handle: &Handle,
+    command: Command,
+) -> io::Result<Reply> {
+    // Of a client that has closed the connection this is an error, and nothing is done.
+    beat(to).await?;
+    let mut asked = std::pin::pin!(handle.ask(command));
+    let mut is_there = true;
+    loop {
+        match timeout(HEARTBEAT_PERIOD, &mut asked).await {
+            Ok(reply) => return Ok(reply),
+            Err(_) if is_there => is_there = beat(to).await.is_ok(),
+            Err(_) => return Ok(asked.await),
+        }
+    }
+}
+
+async fn beat(to: &mut WriteHalf<ServerEnd>) -> io::Result<()> {
+    send_line(to, [HEARTBEAT, b"\n"].concat()).await
 }
 
 /// The status now and after each change, until the client hangs up or the agent ends.
@@ -190,6 +218,10 @@ async fn send(to: &mut WriteHalf<ServerEnd>, reply: &Reply) -> io::Result<()> {
         line = serde_json::to_vec(&failed(why, EXIT_FAILED))?;
     }
     line.push(b'\n');
+    send_line(to, line).await
+}
+
+async fn send_line(to: &mut WriteHalf<ServerEnd>, line: Vec<u8>) -> io::Result<()> {
     let sent = async {
         to.write_all(&line).await?;
         to.flush().await

@@ -26,6 +26,10 @@ pub struct Baseline {
     pub bytes: Option<String>,
     /// Every variable that goroam has managed since, and its value then; `None`: it had no line.
     pub values: BTreeMap<String, Option<String>>,
+    /// The record of before was lost. This one was put together from what goroam knows to have
+    /// written: what its own lines had replaced is not known any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
 }
 
 impl Baseline {
@@ -39,6 +43,7 @@ impl Baseline {
             path: exact(path),
             bytes: bytes.map(|bytes| STANDARD.encode(bytes)),
             values: BTreeMap::new(),
+            lost: false,
         };
         let text = EnvText(bytes.unwrap_or_default().to_vec());
         baseline.manage(&text, names);
@@ -77,12 +82,18 @@ impl Baseline {
     /// When it is there and cannot be read or understood.
     pub fn load(path: &Path) -> anyhow::Result<Option<Baseline>> {
         let read = file::read(path, MOST_BYTES);
-        let Some(bytes) = read.with_context(|| path.display().to_string())? else {
+        let unreadable = || {
+            format!(
+                "{} cannot be read; it records what the go env file held before goroam",
+                path.display()
+            )
+        };
+        let Some(bytes) = read.with_context(unreadable)? else {
             return Ok(None);
         };
         let damaged = || {
             format!(
-                "{}: is damaged; goroam does not know any more what to put back, move it away to begin anew",
+                "{} is damaged; it records what the go env file held before goroam",
                 path.display()
             )
         };

@@ -3,16 +3,21 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::chain::{self, BEGINNING, Line};
 use super::entry::Entry;
 use super::file;
+use super::lock;
 use crate::bounded;
 
 /// A file that would grow beyond this many bytes is put aside; two are kept.
 const MOST_BYTES: u64 = 1 << 20;
 /// No journal of goroam's own making is longer: one with a single huge turn.
 const MOST_READ: u64 = 64 << 20;
+
+/// An append takes milliseconds; whoever holds the lock for longer is stopped.
+const MOST_WAIT: Duration = Duration::from_secs(5);
 
 /// What is wrong with the journal.
 #[derive(Debug, thiserror::Error)]
@@ -241,17 +246,10 @@ enum Lock {
 /// another one after each rotation. Closing it, also by a kill, gives the lock back.
 fn lock(path: &Path, how: Lock) -> Result<File, JournalError> {
     let path = path.with_extension("lock");
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    private(&mut options);
-    let file = bounded::open_lock(&options, &path).map_err(at(&path))?;
-    let locked = match how {
-        Lock::Alone => file.lock(),
-        Lock::Shared => file.lock_shared(),
-    };
-    match locked {
+    let file = lock::open(&path).map_err(at(&path))?;
+    match lock::within(&file, how == Lock::Alone, MOST_WAIT) {
         // NFS without a lock daemon: one agent for each user has its own lock anyway.
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(file),
+        Err(error) if lock::is_without(&error) => Ok(file),
         Err(error) => Err(at(&path)(error)),
         Ok(()) => Ok(file),
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::baseline::Baseline;
 use super::file;
 use crate::model::status::{Drift, Pinned, Switch};
 use crate::model::{NetworkId, Observation, Snapshot};
@@ -74,6 +75,8 @@ pub struct Memory {
     /// What it was about to write: set before the rename, so that a kill in between is not
     /// taken for somebody else's change.
     pub pending: Option<Written>,
+    /// A copy of the baseline, for when its own file is lost or damaged.
+    pub before: Option<Baseline>,
     /// The drift that the journal has told of already.
     pub drift_noted: Vec<Drift>,
     /// `goroam pause` or `goroam restore` was asked of the agent: nothing is written until

@@ -9,6 +9,7 @@ mod chain;
 pub mod entry;
 pub mod file;
 pub mod journal;
+pub mod lock;
 pub mod memory;
 
 pub use baseline::Baseline;

@@ -32,6 +32,8 @@ pub struct WatchPaths {
     pub policy: Option<PathBuf>,
     /// The go env file; it need not exist, nor need its folder.
     pub go_env: Option<PathBuf>,
+    /// Files of goroam's own that must stay where they are: its locks.
+    pub own: Vec<PathBuf>,
     /// The agent's own program, which an update replaces.
     pub program: Option<PathBuf>,
 }
@@ -121,6 +123,7 @@ fn targets(paths: &WatchPaths) -> Vec<(Hint, PathBuf)> {
     policy
         .map(|path| (Hint::PolicyFile, path))
         .chain(go_env.map(|path| (Hint::EnvFile, path)))
+        .chain(paths.own.iter().map(|path| (Hint::EnvFile, path.clone())))
         .collect()
 }
 

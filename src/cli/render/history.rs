@@ -29,13 +29,9 @@ pub(in crate::cli) fn history(entries: &[Entry], page: &Page) -> String {
 /// A turn in one sentence: "home → office in 38 ms: default route moved to wlan0; up corp".
 fn switch(entry: &Entry) -> String {
     let mut text = format!("{}{}", profiles(entry), ending(entry));
-    let mut reasons: Vec<String> = entry
-        .changes
-        .iter()
-        .filter(|change| change.major)
-        .map(|change| clean(&change.what))
-        .collect();
-    reasons.extend(entry.drift.iter().map(drift));
+    let changes = entry.changes.iter().filter(|change| change.major);
+    let changes = changes.map(|change| clean(&change.what));
+    let mut reasons: Vec<String> = entry.drift.iter().map(drift).chain(changes).collect();
     if reasons.is_empty() {
         reasons.push(clean(&entry.cause));
     }
@@ -75,6 +71,8 @@ fn profiles(entry: &Entry) -> String {
         (_, Some(from), Some(to)) if from == to => format!("{} stays", clean(to)),
         (_, Some(from), Some(to)) => format!("{} → {}", clean(from), clean(to)),
         (_, None, Some(to)) => format!("→ {}", clean(to)),
+        // Nothing was to be decided.
+        (_, Some(from), None) if !entry.drift.is_empty() => format!("{} stays", clean(from)),
         (_, Some(from), None) => format!("{} stays, undecided", clean(from)),
         (_, None, None) => "undecided".to_owned(),
     }

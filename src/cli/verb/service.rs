@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_NO_AGENT};
-use crate::agent::{Command, Error, Reply, Session};
+use crate::agent::{self, Command, Error, Reply, Session};
 use crate::cli::args::{Json, Logs, Service, ServiceVerb, Uninstall};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
@@ -62,7 +62,7 @@ async fn uninstall(context: &Context, site: &Site, args: Uninstall) -> Result<u8
     if removed.is_err() && !args.restore {
         return removed.map(|()| EXIT_DONE);
     }
-    let has_set_something = site.paths.baseline().exists();
+    let has_set_something = agent::has_set_something(&site.paths);
     if has_set_something {
         if args.restore || asks_for_it()? {
             put_back(context, site).await?;
@@ -84,7 +84,8 @@ async fn uninstall(context: &Context, site: &Site, args: Uninstall) -> Result<u8
     removed?;
     if args.purge {
         // Without its lock a second one could begin beside it.
-        if ipc::ask(&site.paths, Command::Status).await.is_ok() {
+        let asked = ipc::ask(&site.paths, Command::Status).await;
+        if matches!(asked, Ok(_) | Err(Error::AgentSilent { .. })) {
             let message = "an agent that the service did not start still runs, so journal and \
                            memory stay; end it and say this again";
             return Err(Failure::said(message, EXIT_FAILED));
@@ -139,6 +140,17 @@ fn asks_for_it() -> io::Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
 }
 
+/// `agent-….lock`, one for each go env file that there was an agent for.
+fn agent_locks(paths: &Paths) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(&paths.state).into_iter().flatten();
+    let paths = entries.flatten().map(|entry| entry.path());
+    let is_lock = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with("agent-") && name.ends_with(".lock"))
+    };
+    paths.filter(is_lock).collect()
+}
+
 /// goroam's own files by their names, and the folders if nothing else is in them.
 fn purge(paths: &Paths, home: &Path) -> Vec<Step> {
     let locks = ["turn.lock", "journal.lock"].map(|name| paths.state.join(name));
@@ -147,7 +159,7 @@ fn purge(paths: &Paths, home: &Path) -> Vec<Step> {
     let old_log = paths.state.join("goroam.log.1");
     let tray = [paths.agent_lock(), paths.log(), old_log];
     let own = [paths.journal(), older, paths.memory()].into_iter();
-    let files = own.chain(tray).chain(locks);
+    let files = own.chain(tray).chain(locks).chain(agent_locks(paths));
     let remove = files.map(|path| Step::Remove { path });
     let mut folders: Vec<PathBuf> = vec![paths.state.join("run"), paths.state.clone()];
     // ~/.local/state/goroam, ~/.local/state and ~/.local, never the home; on Windows

@@ -90,6 +90,7 @@ async fn check_policy_of_agent(paths: &Paths) -> Result<(), Failure> {
     }
     let status = match ipc::ask(paths, Command::Status).await {
         Ok(Reply::Status(status)) => status,
+        Err(error @ Error::AgentSilent { .. }) => return Err(error.into()),
         Ok(Reply::Turn(_) | Reply::Failed { .. }) | Err(_) => return Ok(()),
     };
     let named = paths.policy.canonicalize();

@@ -15,4 +15,4 @@ use windows as os;
 #[cfg(windows)]
 pub use windows::is_listening;
 
-pub(super) use os::{ClientEnd, Listener, ServerEnd, connect};
+pub(super) use os::{ClientEnd, Listener, ServerEnd, connect, server_pid};

@@ -71,6 +71,12 @@ pub(in crate::ipc) async fn connect(paths: &Paths) -> io::Result<ClientEnd> {
     Ok(stream)
 }
 
+/// The process that listens, where the system says so.
+pub(in crate::ipc) fn server_pid(stream: &ClientEnd) -> Option<u32> {
+    let pid = stream.peer_cred().ok()?.pid()?;
+    u32::try_from(pid).ok()
+}
+
 fn check_peer(stream: &UnixStream) -> io::Result<()> {
     let peer = stream.peer_cred()?.uid();
     if peer == own_uid() {
