@@ -225,17 +225,22 @@ fn a_second_agent_is_refused_whatever_was_cleared_and_whatever_the_environment_s
         run.env("XDG_STATE_HOME", elsewhere.to_str().unwrap())
             .env("XDG_RUNTIME_DIR", other.to_str().unwrap())
     });
-    std::fs::remove_dir_all(user.path("run/goroam")).unwrap();
+    clear(&user.path("run/goroam"));
     refused(&desk, |run| run);
     for name in locks(&desk) {
         std::fs::remove_file(name).unwrap();
     }
     refused(&desk, |run| run);
-    // The agent may put its lock back before the folder is gone.
-    let _again = std::fs::remove_dir_all(desk.state(""));
-    let _again = std::fs::remove_dir_all(user.path("run/goroam"));
+    clear(&desk.state(""));
+    clear(&user.path("run/goroam"));
     refused(&desk, |run| run);
     assert!(agent.is_alive());
+}
+
+/// Removes a folder, as a reaper does. The agent may put its lock back before all of it is gone.
+fn clear(folder: &Path) {
+    let _again = std::fs::remove_dir_all(folder);
+    assert!(!folder.join("agent.sock").exists());
 }
 
 fn locks(desk: &Desk) -> Vec<std::path::PathBuf> {
@@ -272,7 +277,7 @@ fn a_lock_that_was_removed_is_put_back_by_the_agent_that_holds_it() {
 fn a_command_that_cannot_reach_the_agent_does_not_write_beside_it() {
     let Some(desk) = desk(TWO) else { return };
     let agent = desk.agent();
-    std::fs::remove_dir_all(desk.user.path("run/goroam")).unwrap();
+    clear(&desk.user.path("run/goroam"));
     let said = desk.goroam("use second").exits(5);
     said.complains(&format!("an agent is running (pid {})", agent.child.id()));
     assert_eq!(
