@@ -319,6 +319,7 @@ fn a_file_that_matters_gives_a_hint_of_its_own() {
         let folder = namespace.folder.path().to_owned();
         let paths = WatchPaths {
             policy: Some(folder.join("config/goroam/goroam.toml")),
+            own: Vec::new(),
             go_env: Some(folder.join("go/env")),
             program: None,
         };

@@ -45,6 +45,7 @@ fn an_idle_watcher_has_one_thread_and_never_wakes() {
         let folder = namespace.folder.path();
         let paths = WatchPaths {
             policy: Some(folder.join("goroam.toml")),
+            own: Vec::new(),
             go_env: Some(folder.join("missing/go/env")),
             // In a folder with much coming and going.
             program: Some("/usr/bin/env".into()),
