@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::cli::{Run, User};
@@ -54,11 +55,10 @@ impl Desk {
     /// What the go env file says of a variable.
     pub(crate) fn line(&self, name: &str) -> Option<String> {
         let text = std::fs::read_to_string(self.env_file()).unwrap_or_default();
-        let line = text.lines().find_map(|line| {
+        text.lines().find_map(|line| {
             let value = line.strip_prefix(name)?.strip_prefix('=')?;
             Some(value.to_owned())
-        });
-        line
+        })
     }
 
     /// Waits until it says so.
@@ -74,7 +74,7 @@ impl Desk {
 
     /// Starts an agent, without waiting for it.
     pub(crate) fn spawn(&self, run: impl FnOnce(Run) -> Run) -> Resident {
-        let log = self.user.path(&format!("agent.{}.log", rand()));
+        let log = self.user.path(&format!("agent.{}.log", next_number()));
         let mut command = run(self.goroam("agent")).command();
         let file = std::fs::File::create(&log).unwrap();
         let child = command.stdout(Stdio::null()).stderr(file).spawn().unwrap();
@@ -106,9 +106,9 @@ impl Desk {
     }
 }
 
-fn rand() -> u128 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.unwrap().as_nanos()
+fn next_number() -> usize {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    NUMBER.fetch_add(1, Ordering::Relaxed)
 }
 
 /// An agent's process; ends with the test.
