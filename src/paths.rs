@@ -143,6 +143,11 @@ impl Paths {
         self.state.join("baseline.json")
     }
 
+    /// The last policy that could be used.
+    pub fn last_good(&self) -> PathBuf {
+        self.state.join("policy.last.json")
+    }
+
     /// The log of an agent that has neither a terminal nor a service manager: one in a tray.
     pub fn log(&self) -> PathBuf {
         self.state.join("goroam.log")

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use goroam::model::{Change, Observation, Phase, Phases, Proof, Snapshot, Verdict};
 use goroam::plan::{Plan, Step};
 use goroam::state::entry::Outcome;
-use goroam::state::{Entry, Journal, JournalError};
+use goroam::state::{Entry, Journal, JournalError, Mark};
 
 #[test]
 fn what_is_appended_is_read_back_and_follows_from_what_was_before() {
@@ -124,7 +124,7 @@ fn removed_moved_and_added_lines_are_noticed_with_their_number() {
         std::fs::write(&path, changed).unwrap();
         match Journal::verify(&path).unwrap_err() {
             JournalError::Broken { line, .. } => assert_eq!(line, broken, "{order:?}"),
-            error @ JournalError::File { .. } => panic!("{error}"),
+            error @ (JournalError::File { .. } | JournalError::Missing { .. }) => panic!("{error}"),
         }
     }
 }
@@ -133,23 +133,23 @@ fn removed_moved_and_added_lines_are_noticed_with_their_number() {
 fn it_stays_bounded_and_the_chain_goes_on_over_the_rotation() {
     let (folder, path) = place();
     let mut journal = Journal::open(&path).unwrap();
-    let padding = "x".repeat(100_000);
-    for turn in 1..=35 {
+    let padding = "x".repeat(20_000);
+    for turn in 1..=250 {
         let mut entry = entry(turn);
         entry.changes[0].what.clone_from(&padding);
         journal.append(&entry).unwrap();
     }
     let size = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().len();
-    assert!(size("journal.jsonl") <= 1 << 20 && size("journal.1.jsonl") <= 1 << 20);
+    assert!(size("journal.jsonl") <= 3 << 20 && size("journal.1.jsonl") <= 3 << 20);
     assert_eq!(
         std::fs::read_dir(folder.path()).unwrap().count(),
         3,
         "two files and the lock"
     );
     let kept = Journal::verify(&path).unwrap();
-    assert!((10..35).contains(&kept), "{kept}");
+    assert!((100..250).contains(&kept), "{kept}");
     let (turns, _) = turns(&path);
-    let expected: Vec<u64> = (36 - kept as u64..=35).collect();
+    let expected: Vec<u64> = (251 - kept as u64..=250).collect();
     assert_eq!(turns, expected);
     let both = Journal::last(&path, kept - 1).unwrap().0;
     assert_eq!(both.len(), kept - 1);
@@ -159,17 +159,101 @@ fn it_stays_bounded_and_the_chain_goes_on_over_the_rotation() {
     std::fs::rename(&path, &rotated).unwrap();
     assert!(Journal::verify(&path).unwrap() > 0);
     let mut journal = Journal::open(&path).unwrap();
-    journal.append(&entry(36)).unwrap();
-    assert_eq!(self::turns(&path).0.last(), Some(&36));
+    journal.append(&entry(251)).unwrap();
+    assert_eq!(self::turns(&path).0.last(), Some(&251));
     Journal::verify(&path).unwrap();
 
-    // A turn that is larger than a whole file should be is kept all the same.
-    let mut huge = entry(37);
+    // A turn that is far too large takes no more room than others.
+    let before = size("journal.jsonl");
+    let mut huge = entry(252);
     huge.changes[0].what = "y".repeat(2 << 20);
     journal.append(&huge).unwrap();
-    journal.append(&entry(38)).unwrap();
-    assert_eq!(self::turns(&path), (vec![37, 38], 0));
-    assert_eq!(Journal::verify(&path).unwrap(), 2);
+    assert!(size("journal.jsonl") - before < 64 << 10);
+    assert_eq!(self::turns(&path).0.last(), Some(&252));
+    Journal::verify(&path).unwrap();
+}
+
+#[test]
+fn what_is_cut_off_emptied_deleted_or_replaced_is_missed() {
+    let (folder, path) = place();
+    let mut journal = Journal::open(&path).unwrap();
+    let mut mark = Mark::default();
+    for turn in 1..=11 {
+        // A kill between journal and memory leaves the journal one turn ahead: that is no loss.
+        let older = mark.clone();
+        mark = journal.append_after(&entry(turn), Some(&mark)).unwrap();
+        assert_eq!(Journal::verify_after(&path, &older).unwrap(), turn as usize);
+    }
+    assert_eq!(Journal::verify_after(&path, &mark).unwrap(), 11);
+    assert_eq!((mark.turn, mark.lines), (11, 11));
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    let missed = |mark: &Mark| match Journal::verify_after(&path, mark).unwrap_err() {
+        JournalError::Missing { what, .. } => what,
+        error @ (JournalError::File { .. } | JournalError::Broken { .. }) => panic!("{error}"),
+    };
+    let old = Mark {
+        turn: 11,
+        ..Mark::default()
+    };
+    for mark in [&mark, &old] {
+        std::fs::write(&path, lines[..3].concat()).unwrap();
+        assert_eq!(missed(mark), "turns 4 to 11 are missing at its end");
+        std::fs::write(&path, "").unwrap();
+        assert!(missed(mark).contains("empty or was deleted"));
+        std::fs::remove_file(&path).unwrap();
+        assert!(missed(mark).contains("turns 1 to 11"));
+    }
+    std::fs::write(&path, lines[..10].concat()).unwrap();
+    assert_eq!(missed(&mark), "turn 11 is missing at its end");
+    // Another journal that is as long.
+    let other = folder.path().join("other.jsonl");
+    let mut another = Journal::open(&other).unwrap();
+    for turn in 1..=11 {
+        let mut entry = entry(turn);
+        entry.cause = "forged".into();
+        another.append(&entry).unwrap();
+    }
+    std::fs::copy(&other, &path).unwrap();
+    assert!(missed(&mark).contains("was replaced"));
+
+    // The next turn does not cover a loss.
+    std::fs::write(&path, lines[..3].concat()).unwrap();
+    let mut journal = Journal::open(&path).unwrap();
+    let after = journal.append_after(&entry(12), Some(&mark)).unwrap();
+    let told = "turns 4 to 11 were removed before turn 12 was written";
+    assert_eq!(missed(&after), told);
+    let after = journal.append_after(&entry(13), Some(&after)).unwrap();
+    assert_eq!(missed(&after), told);
+}
+
+#[test]
+fn a_flood_of_routes_and_addresses_makes_no_long_lines() {
+    let (folder, path) = place();
+    let mut flooded = entry(1);
+    let route: goroam::model::Route = serde_json::from_str(
+        r#"{"destination":"::/0","metric":1,"gateway":"fe80::1","link":2,"table":254,"kind":"unicast"}"#,
+    )
+    .unwrap();
+    for metric in 0..4000 {
+        let route = goroam::model::Route {
+            metric,
+            ..route.clone()
+        };
+        flooded.snapshot.routes.push(route);
+    }
+    Journal::open(&path).unwrap().append(&flooded).unwrap();
+    let size = std::fs::metadata(folder.path().join("journal.jsonl"))
+        .unwrap()
+        .len();
+    assert!(size < 8 << 10, "{size}");
+    let kept = Journal::last(&path, 1).unwrap().0.remove(0);
+    let left_out = kept.left_out.unwrap();
+    assert_eq!(
+        (kept.snapshot.routes.len(), left_out.omitted.routes),
+        (16, 3984)
+    );
+    assert_eq!(left_out.sha256.len(), 64);
 }
 
 #[test]
@@ -331,6 +415,7 @@ fn entry(turn: u64) -> Entry {
         }],
         drift: Vec::new(),
         snapshot: Snapshot::default(),
+        left_out: None,
         report: vec![Observation {
             target: "corp".into(),
             verdict: Verdict::Down,

@@ -8,6 +8,14 @@ use super::work::{Answer, Work, failed};
 
 impl Agent {
     pub(super) async fn asked(&mut self, command: Command, answer: Answer) {
+        // Who asks for a turn asks for one by the policy as it is now, whether or not a watch
+        // could tell of its change.
+        if matches!(
+            command,
+            Command::Once { .. } | Command::Use { .. } | Command::Auto
+        ) {
+            self.reload();
+        }
         match command {
             Command::Status | Command::Watch => {
                 let _ = answer.send(Reply::Status(Box::new(self.status())));

@@ -25,7 +25,7 @@ use crate::policy::explain;
 use crate::state::entry::Outcome;
 use crate::state::file::private_folder;
 use crate::state::memory::MOST_SWITCHES;
-use crate::state::{Baseline, Entry, Memory};
+use crate::state::{Baseline, Entry, Mark, Memory};
 
 /// Networks that are remembered; the longest unseen go first.
 const NETWORKS: usize = 64;
@@ -123,6 +123,7 @@ impl Session {
             changes: input.changes,
             drift: self.news_of_drift(before, &changed),
             snapshot: input.snapshot.clone(),
+            left_out: None,
             report,
             decision: Some(decision.clone()),
             from: from.clone(),
@@ -198,6 +199,7 @@ impl Session {
             changes: failed.changes.to_vec(),
             drift: Vec::new(),
             snapshot: failed.snapshot.clone(),
+            left_out: None,
             report: Vec::new(),
             decision: None,
             from: self.memory.profile.clone(),
@@ -296,7 +298,7 @@ impl Session {
         }
         memory.why = Some(why.to_owned());
         memory.switched_ms = switched_ms.or(memory.switched_ms);
-        memory.snapshot = snapshot.clone();
+        memory.snapshot = Memory::network(snapshot);
         memory.seen = order::map(report.iter().map(|one| (one.target.clone(), one.clone())));
         if let Some(identity) = snapshot.identity()
             && memory.pinned.is_none()
@@ -315,14 +317,38 @@ impl Session {
     }
 
     /// The file is right by now: a journal that cannot be written is a trouble, not a failure.
+    /// The memory is saved after it: of a kill in between nothing is told.
     pub(crate) fn journal(&mut self, entry: &Entry) {
-        self.journal_trouble = crate::state::Journal::open(&self.paths.journal())
-            .and_then(|mut journal| journal.append(entry))
-            .err()
-            .map(|error| format!("the journal is not written: {error}"));
+        // Of a goroam of before only the turn before this one is known.
+        let mark = self.memory.journal.clone().unwrap_or_else(|| Mark {
+            turn: entry.turn.saturating_sub(1),
+            ..Mark::default()
+        });
+        let path = self.paths.journal();
+        let appended = crate::state::Journal::open(&path)
+            .and_then(|mut journal| journal.append_after(entry, Some(&mark)));
+        self.journal_trouble = match appended {
+            Ok(mark) => {
+                let gap = mark.gaps.first();
+                let told = gap
+                    .map(|gap| format!("{}: {gap}; see `goroam history --verify`", path.display()));
+                self.memory.journal = Some(mark);
+                told
+            }
+            Err(error) => Some(format!("the journal is not written: {error}")),
+        };
         if let Some(trouble) = &self.journal_trouble {
             warn!("{trouble}");
         }
+    }
+
+    /// Is the journal as goroam has left it?
+    pub(crate) fn trouble_of_journal(&self) -> Option<String> {
+        let verified =
+            crate::state::Journal::verify_after(&self.paths.journal(), &self.memory.mark());
+        verified.err().map(|error| {
+            format!("the journal is not whole: {error}; see `goroam history --verify`")
+        })
     }
 
     /// Somebody may have cleared away the folder since this agent began; without it no turn
@@ -434,6 +460,7 @@ mod tests {
             go: None,
             journal_trouble: None,
             given_up: None,
+            last_good: None,
             baseline_trouble: None,
             history: History::default(),
         }

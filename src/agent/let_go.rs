@@ -117,6 +117,7 @@ impl Session {
             changes: Vec::new(),
             drift,
             snapshot: snapshot.clone(),
+            left_out: None,
             report: Vec::new(),
             decision: None,
             from: self.memory.profile.clone(),

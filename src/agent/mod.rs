@@ -24,6 +24,7 @@ mod history;
 mod keeper;
 mod keeping;
 mod known;
+mod last_good;
 mod late;
 mod let_go;
 mod met;

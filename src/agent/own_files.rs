@@ -5,6 +5,7 @@ use std::time::Instant;
 use tracing::{info, warn};
 
 use super::cause::Cause;
+use super::last_good;
 use super::policy_file::load_policy;
 use super::resident::Agent;
 use crate::policy::settle::Pace;
@@ -13,10 +14,15 @@ impl Agent {
     /// Reads the policy again. A bad one changes nothing: the last good one stays in force.
     pub(super) fn reload(&mut self) {
         match load_policy(&self.session.paths, &self.session.env) {
-            Ok(loaded) if loaded == *self.session.loaded => self.policy_trouble = None,
+            Ok(loaded) if loaded == *self.session.loaded => {
+                self.policy_trouble = None;
+                self.session.last_good = None;
+            }
             Ok(loaded) => {
                 info!(policy = loaded.origin(), "read the policy again");
                 self.policy_trouble = None;
+                self.session.last_good = None;
+                last_good::keep(&self.session.paths, &loaded);
                 self.pace = Pace::new(loaded.policy.agent.settle, Instant::now());
                 self.session.loaded = loaded.into();
                 self.session.go = None;
@@ -26,8 +32,23 @@ impl Agent {
                 }
             }
             Err(error) => {
-                warn!("the last good policy stays in force: {error}");
-                self.policy_trouble = Some(format!("the last good policy stays in force: {error}"));
+                let trouble = format!("the last good policy stays in force: {error}");
+                let is_new = self.policy_trouble.as_ref() != Some(&trouble);
+                if is_new {
+                    warn!("{trouble}");
+                }
+                if let Some((_, mut told)) =
+                    last_good::instead(&self.session.paths, &self.session.env, &error)
+                {
+                    // What is in force may have been read before it had anything left out.
+                    if let Some(before) = &self.session.last_good {
+                        told.left_out.clone_from(&before.left_out);
+                    }
+                    self.session.last_good = Some(told);
+                } else {
+                    self.session.last_good = None;
+                }
+                self.policy_trouble = Some(trouble);
             }
         }
         self.tell();

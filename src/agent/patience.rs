@@ -24,7 +24,7 @@ pub async fn open_patiently(
     env: Environment,
     supervisor: &mut dyn Supervisor,
 ) -> Result<Option<Session>, Error> {
-    let refused = match Session::open(config.clone(), env.clone()) {
+    let refused = match Session::open_to_stay(config.clone(), env.clone()) {
         Ok(session) => return Ok(Some(session)),
         Err(refused) => refused,
     };
@@ -42,7 +42,7 @@ pub async fn open_patiently(
     });
     // The watches are there from here on; what was mended before sent no event.
     tokio::task::yield_now().await;
-    let mut refused = match Session::open(config.clone(), env.clone()) {
+    let mut refused = match Session::open_to_stay(config.clone(), env.clone()) {
         Ok(session) => return Ok(Some(session)),
         Err(again) => again,
     };
@@ -76,7 +76,7 @@ pub async fn open_patiently(
                 Signal::Reload => break,
             }
         }
-        match Session::open(config.clone(), env.clone()) {
+        match Session::open_to_stay(config.clone(), env.clone()) {
             Ok(session) => {
                 info!("read the policy again");
                 return Ok(Some(session));

@@ -61,7 +61,7 @@ pub fn load_policy(paths: &Paths, env: &Environment) -> Result<Loaded, Error> {
 }
 
 /// Where the mirror is, by what everybody says of it.
-fn settle(loaded: &mut Loaded, paths: &Paths, env: &Environment) {
+pub(super) fn settle(loaded: &mut Loaded, paths: &Paths, env: &Environment) {
     let named = loaded.policy.mirror.path.take();
     let folder = paths.mirror_at(None, named, env);
     loaded.policy.settle_mirror(folder);

@@ -105,6 +105,10 @@ impl Agent {
 
     pub(super) fn start(&mut self) {
         self.snapshot = self.survey();
+        self.session.journal_trouble = self.session.trouble_of_journal();
+        if let Some(trouble) = &self.session.journal_trouble {
+            warn!("{trouble}");
+        }
         info!(policy = self.session.loaded.origin(), "watches the network");
         // What took this program's place before its folder was watched sent no event.
         self.successor.hint(Instant::now());
@@ -509,7 +513,9 @@ impl Agent {
                 target.reason.push_str("; it is still waited for");
             }
         }
-        status.troubles.extend(self.policy_trouble.clone());
+        let told = |trouble: &&String| !status.troubles.contains(*trouble);
+        let policy = self.policy_trouble.as_ref().filter(told).cloned();
+        status.troubles.extend(policy);
         status.troubles.extend(self.turn_trouble.clone());
         status.troubles.extend(self.fight.clone());
         status.troubles.extend(self.blindness.clone());

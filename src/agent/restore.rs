@@ -115,6 +115,7 @@ impl Session {
             changes: Vec::new(),
             drift: overwritten,
             snapshot: snapshot.clone(),
+            left_out: None,
             report: Vec::new(),
             decision: None,
             from: from.clone(),

@@ -6,6 +6,7 @@ use tracing::info;
 
 use super::command::{Command, Reply};
 use super::error::Error;
+use super::last_good;
 use super::pulse::Pulse;
 use super::resident::Agent;
 use super::round::Ready;
@@ -68,6 +69,9 @@ pub async fn run(
     let env_file = session.file()?.path;
     session.keep_folder()?;
     let mut single = SingleInstance::take(&session.paths, &env_file)?;
+    if session.last_good.is_none() {
+        last_good::keep(&session.paths, &session.loaded);
+    }
     let mut signals = Signals::listen().map_err(|source| Error::State {
         what: "signals".to_owned(),
         source: source.into(),

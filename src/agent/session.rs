@@ -17,6 +17,7 @@ use super::error::Error;
 use super::failed::Failed;
 use super::gofacts::{GoFacts, manner_of};
 use super::history::History;
+use super::last_good;
 use super::met;
 use super::policy_file::{Loaded, built_in, load_policy, nearest};
 use super::present::read_text;
@@ -26,7 +27,7 @@ use super::single;
 use super::turn_lock::TurnLock;
 use crate::environment::Environment;
 use crate::gocmd::EnvFile;
-use crate::model::status::Pinned;
+use crate::model::status::{LastGood, Pinned};
 use crate::model::{Chain, Change, Observation, Snapshot, Tier};
 use crate::paths::{Paths, exact};
 use crate::policy::expand::expand;
@@ -51,6 +52,8 @@ pub struct Session {
     pub(crate) journal_trouble: Option<String>,
     /// What the last write had to give up.
     pub(crate) given_up: Option<String>,
+    /// The policy in force is not the file's, which is refused.
+    pub(crate) last_good: Option<LastGood>,
     /// What is wrong with the record of what was before goroam.
     pub(crate) baseline_trouble: Option<String>,
     /// What the targets said in the rounds since this process began.
@@ -103,6 +106,30 @@ impl Session {
         Session::with_policy(paths, loaded, env)
     }
 
+    /// The same for an agent: where the policy is refused, the last good one is in force.
+    ///
+    /// # Errors
+    /// When there is no home folder, or neither can be used.
+    pub(crate) fn open_to_stay(
+        config: Option<PathBuf>,
+        env: Environment,
+    ) -> Result<Session, Error> {
+        let paths = Paths::find(config, &env)?;
+        let (loaded, told) = match load_policy(&paths, &env) {
+            Ok(loaded) => (loaded, None),
+            Err(refused) => match last_good::instead(&paths, &env, &refused) {
+                Some((loaded, told)) => {
+                    warn!("{refused}; the last good policy stays in force");
+                    (loaded, Some(told))
+                }
+                None => return Err(refused),
+            },
+        };
+        let mut session = Session::with_policy(paths, loaded, env)?;
+        session.last_good = told;
+        Ok(session)
+    }
+
     /// The same for `restore`, which needs no policy: without a usable one the built-in one stands in.
     ///
     /// # Errors
@@ -127,6 +154,7 @@ impl Session {
             go: None,
             journal_trouble: None,
             given_up: None,
+            last_good: None,
             history: History::default(),
         })
     }
@@ -377,7 +405,7 @@ impl Session {
         };
         let changes = match self.memory.turn {
             0 => Vec::new(),
-            _ => Change::between(&self.memory.snapshot, &snapshot),
+            _ => Change::between(&self.memory.snapshot, &Memory::network(&snapshot)),
         };
         Occasion {
             cause,

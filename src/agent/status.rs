@@ -21,7 +21,11 @@ impl Session {
     /// What is true now, as far as can be said without probing and without running go.
     pub fn status(&self) -> Status {
         let snapshot = survey().unwrap_or_else(|_| self.memory.snapshot.clone());
-        self.status_of(&snapshot, &self.present())
+        let mut status = self.status_of(&snapshot, &self.present());
+        if self.journal_trouble.is_none() {
+            status.troubles.extend(self.trouble_of_journal());
+        }
+        status
     }
 
     /// The managed variables as they stand now; what cannot be read counts as not there, and
@@ -49,6 +53,19 @@ impl Session {
         troubles.extend(self.given_up.clone());
         troubles.extend(self.baseline_trouble.clone());
         troubles.extend(recall::said(self.baseline.as_ref()));
+        if let Some(told) = &self.last_good {
+            let left_out = match told.left_out.as_slice() {
+                [] => String::new(),
+                names => format!(
+                    " without {}, which weakens verification in a way that is refused",
+                    names.join(", ")
+                ),
+            };
+            troubles.push(format!(
+                "the last good policy stays in force{left_out}: {}",
+                told.refused
+            ));
+        }
         let file = self.file();
         if let Err(error) = &file {
             troubles.push(error.to_string());
@@ -131,6 +148,7 @@ impl Session {
             paused: memory.paused,
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             notify: policy.agent.notify,
+            last_good: self.last_good.clone(),
         }
     }
 

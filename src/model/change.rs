@@ -59,13 +59,13 @@ impl Change {
     }
 }
 
-fn default_route_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Change>) {
+fn default_route_changes(old: &Snapshot, snapshot: &Snapshot, changes: &mut Vec<Change>) {
     for (v6, family) in [(false, "default route"), (true, "IPv6 default route")] {
         let before = defaults(old, v6);
-        let after = defaults(new, v6);
+        let after = defaults(snapshot, v6);
         let moved = match (before.first(), after.first()) {
             (Some(was), Some(is)) if hop(was) != hop(is) => {
-                let by = route_name(new, is);
+                let by = route_name(snapshot, is);
                 changes.push(Change::major(format!("{family} moved to {by}")));
                 true
             }
@@ -74,7 +74,7 @@ fn default_route_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Chang
                 true
             }
             (None, Some(is)) => {
-                let by = route_name(new, is);
+                let by = route_name(snapshot, is);
                 changes.push(Change::major(format!("{family} by {by}")));
                 true
             }
@@ -85,22 +85,27 @@ fn default_route_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Chang
         let has = order::set(after.iter().map(|route| hop(route)));
         let first = [before.first(), after.first()].into_iter().flatten();
         let told = order::set(first.map(|route| hop(route)));
-        for route in after.iter().filter(|route| !told.contains(&hop(route))) {
-            if !had.contains(&hop(route)) {
-                let (by, metric) = (route_name(new, route), route.metric);
-                changes.push(Change::major(format!(
-                    "another {family} by {by}, metric {metric}"
-                )));
-            }
-        }
-        for route in before.iter().filter(|route| !told.contains(&hop(route))) {
-            if !has.contains(&hop(route)) {
-                let by = route_name(old, route);
-                changes.push(Change::major(format!("no other {family} by {by} any more")));
-            }
-        }
+        let new = after
+            .iter()
+            .filter(|route| !told.contains(&hop(route)) && !had.contains(&hop(route)));
+        tell(
+            new.map(|route| {
+                let (by, metric) = (route_name(snapshot, route), route.metric);
+                format!("another {family} by {by}, metric {metric}")
+            }),
+            |more| format!("{more} more new {family}s"),
+            changes,
+        );
+        let gone = before
+            .iter()
+            .filter(|route| !told.contains(&hop(route)) && !has.contains(&hop(route)));
+        tell(
+            gone.map(|route| format!("no other {family} by {} any more", route_name(old, route))),
+            |more| format!("{more} more {family}s are gone"),
+            changes,
+        );
         if !moved && had == has {
-            metric_changes(new, family, &before, &after, changes);
+            metric_changes(snapshot, family, &before, &after, changes);
         }
     }
 }
@@ -120,6 +125,9 @@ fn metric_changes(
     }
     let mut named = BTreeSet::new();
     for route in after {
+        if named.len() == MOST_NAMED {
+            break;
+        }
         if !had.contains(&(hop(route), route.metric)) && named.insert(hop(route)) {
             let (by, metric) = (route_name(new, route), route.metric);
             changes.push(Change::minor(format!("{family} by {by}: metric {metric}")));

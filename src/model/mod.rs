@@ -52,7 +52,7 @@ pub use pattern_fault::PatternFault;
 pub use quoted::quoted;
 pub use route::{Route, RouteKind, Rule};
 pub use since::ago;
-pub use snapshot::{NetworkId, Resolver, Snapshot};
+pub use snapshot::{NetworkId, Omitted, Resolver, Snapshot};
 pub use sumdb::{SumDb, SumDbError, VerifierKey};
 pub use target::{Limits, Pin, Target, TargetKind};
 pub use tier::Tier;

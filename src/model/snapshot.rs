@@ -111,6 +111,7 @@ impl Snapshot {
         let defaults = self.default_routes();
         let v6_only = defaults.first()?.is_v6();
         let mut parts = Vec::new();
+        let mut told = BTreeSet::new();
         for route in defaults.iter().filter(|route| route.is_v6() == v6_only) {
             let link = self.link(route.link);
             let name = link.map_or("?", |link| link.name.as_str());
@@ -121,11 +122,17 @@ impl Snapshot {
                 Some(ssid) => format!("{name} ({ssid}) via {gateway}"),
                 None => format!("{name} via {gateway}"),
             });
-            for net in link.into_iter().flat_map(Link::global_addresses) {
-                if let IpNet::V4(v4) = net {
-                    parts.push(v4.trunc().to_string());
-                }
-            }
+            // Thousands of routes may lead over one link with thousands of addresses.
+            let link = link.filter(|link| told.insert(link.index));
+            let addresses = link.into_iter().flat_map(Link::global_addresses);
+            let subnets = addresses.filter_map(|net| match net {
+                IpNet::V4(v4) => Some(v4.trunc().to_string()),
+                IpNet::V6(_) => None,
+            });
+            parts.extend(few(unique(subnets), "subnets"));
+        }
+        if parts.len() > MOST_PARTS_IN_WORDS {
+            parts = few(unique(parts.into_iter()), "ways out");
         }
         parts.extend(self.identity_of_routes());
         let servers = self.dns.servers.iter();
@@ -149,22 +156,94 @@ impl Snapshot {
             .filter(|route| !route.is_default() && route.kind == RouteKind::Unicast)
             .filter(|route| self.is_live(route));
         let routes = order::set(configured.map(|route| format!("route {}", route.destination)));
-        if routes.len() <= MOST_ROUTES_IN_WORDS {
-            return routes.into_iter().collect();
+        few(routes.into_iter().collect(), "routes")
+    }
+
+    /// The same with a bounded number of links, addresses, routes and rules, for what is written
+    /// down; and how many of each were left out. The first of each stay: a snapshot is sorted.
+    pub fn trimmed(&self, most: usize) -> (Snapshot, Omitted) {
+        let mut omitted = Omitted::default();
+        let mut small = Snapshot {
+            links: self.links.iter().take(most).cloned().collect(),
+            routes: Vec::new(),
+            rules: self.rules.iter().take(most).cloned().collect(),
+            dns: self.dns.clone(),
+            blind: self.blind,
+        };
+        omitted.links = self.links.len() - small.links.len();
+        omitted.rules = self.rules.len() - small.rules.len();
+        for link in &mut small.links {
+            omitted.addresses += link.addresses.len().saturating_sub(most);
+            link.addresses.truncate(most);
         }
-        let count = routes.len();
-        // FNV-1a: the same in every build and on every machine, unlike std's hashers.
-        let sum = routes
-            .iter()
-            .flat_map(|route| route.bytes())
-            .fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
-                (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-            });
-        vec![format!("{count} routes {sum:016x}")]
+        // Default routes of either family tell more than any others.
+        let (mut v4, mut v6, mut other) = (0, 0, 0);
+        for route in &self.routes {
+            let count = match (route.is_main_default(), route.is_v6()) {
+                (true, false) => &mut v4,
+                (true, true) => &mut v6,
+                (false, _) => &mut other,
+            };
+            *count += 1;
+            if *count <= most {
+                small.routes.push(route.clone());
+            } else {
+                omitted.routes += 1;
+            }
+        }
+        omitted.servers = small.dns.servers.len().saturating_sub(most)
+            + small.dns.search.len().saturating_sub(most);
+        small.dns.servers.truncate(most);
+        small.dns.search.truncate(most);
+        (small, omitted)
     }
 }
 
-const MOST_ROUTES_IN_WORDS: usize = 16;
+/// How much of a snapshot was left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Omitted {
+    /// Links.
+    pub links: usize,
+    /// Addresses of the links that are there.
+    pub addresses: usize,
+    /// Routes.
+    pub routes: usize,
+    /// Policy-routing rules.
+    pub rules: usize,
+    /// Name servers and search domains.
+    pub servers: usize,
+}
+
+impl Omitted {
+    /// Is the snapshot whole?
+    pub fn is_nothing(&self) -> bool {
+        *self == Omitted::default()
+    }
+}
+
+/// Each once, in this order.
+fn unique(parts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    parts.filter(|part| seen.insert(part.clone())).collect()
+}
+
+/// Few in words, many as a number and a checksum.
+fn few(parts: Vec<String>, what: &str) -> Vec<String> {
+    if parts.len() <= MOST_PARTS_IN_WORDS {
+        return parts;
+    }
+    let count = parts.len();
+    // FNV-1a: the same in every build and on every machine, unlike std's hashers.
+    let sum = parts
+        .iter()
+        .flat_map(|part| part.bytes())
+        .fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+            (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+    vec![format!("{count} {what} {sum:016x}")]
+}
+
+const MOST_PARTS_IN_WORDS: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -275,6 +354,29 @@ mod tests {
         assert!(many.to_string().contains("5001 routes "), "{many}");
         net.routes.pop();
         assert_ne!(net.identity().unwrap(), many);
+    }
+
+    #[test]
+    fn thousands_of_gateways_and_addresses_make_a_short_identity_and_a_small_snapshot() {
+        let mut net = office();
+        for low in 0..3000_u32 {
+            let via = std::net::Ipv4Addr::from(0x0a14_0000 + low).to_string();
+            net.routes.push(route("0.0.0.0/0", &via, 2, 1000 + low));
+            let own = std::net::Ipv4Addr::from(0x0b00_0000 + low);
+            net.links[0]
+                .addresses
+                .push(format!("{own}/32").parse().unwrap());
+        }
+        let id = net.identity().unwrap().to_string();
+        assert!(id.len() < 200 && id.contains("ways out"), "{id}");
+        let (small, omitted) = net.trimmed(16);
+        assert_eq!(
+            (small.routes.len(), small.links[0].addresses.len()),
+            (17, 16)
+        );
+        assert_eq!((omitted.routes, omitted.addresses), (2986, 2986));
+        assert_eq!(small.default_routes()[0], net.default_routes()[0]);
+        assert_eq!(office().trimmed(16), (office(), Default::default()));
     }
 
     #[test]

@@ -107,6 +107,17 @@ pub struct LinkStatus {
     /// The Wi-Fi network's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ssid: Option<String>,
+    /// How many more addresses it has.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more_addresses: usize,
+}
+
+/// Addresses of a link, and default routes, that are told one by one.
+const MOST_TOLD: usize = 32;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// A default route as status shows it.
@@ -129,6 +140,9 @@ pub struct NetworkStatus {
     pub links: Vec<LinkStatus>,
     /// Default routes that work, best first.
     pub default_routes: Vec<RouteStatus>,
+    /// How many more default routes there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more_default_routes: usize,
     /// Name servers and search domains.
     pub dns: Resolver,
 }
@@ -148,6 +162,20 @@ pub struct Readiness {
     /// Why the agent could not bring what is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+}
+
+/// The policy file is refused, and the last good policy is in force in its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastGood {
+    /// When it was first found good.
+    pub at: Timestamp,
+    /// SHA-256 of its text, in hexadecimal.
+    pub sha256: String,
+    /// Why the policy file is refused.
+    pub refused: String,
+    /// Profiles of it that are never chosen: they weaken verification in a way that is refused.
+    #[serde(default)]
+    pub left_out: Vec<String>,
 }
 
 /// What is true now. An agent of another version may tell more or less: what it does not tell has
@@ -208,6 +236,9 @@ pub struct Status {
     /// How ready the remembered projects are; null: nobody has looked yet.
     #[serde(default)]
     pub ready: Option<Readiness>,
+    /// The policy file is refused; null: it is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_good: Option<LastGood>,
     /// `[agent] notify`: does the user want to be told of switches and trouble?
     #[serde(default = "yes")]
     pub notify: bool,
@@ -267,13 +298,19 @@ impl From<&Snapshot> for NetworkStatus {
                 name: link.name.clone(),
                 kind: link.kind.as_str().to_owned(),
                 running: link.is_running(),
-                addresses: link.addresses.iter().map(ToString::to_string).collect(),
+                addresses: {
+                    let told = link.addresses.iter().take(MOST_TOLD);
+                    told.map(ToString::to_string).collect()
+                },
                 ssid: link.ssid.clone(),
+                more_addresses: link.addresses.len().saturating_sub(MOST_TOLD),
             })
             .collect();
-        let default_routes = snapshot
-            .default_routes()
+        let defaults = snapshot.default_routes();
+        let more_default_routes = defaults.len().saturating_sub(MOST_TOLD);
+        let default_routes = defaults
             .into_iter()
+            .take(MOST_TOLD)
             .map(|route| RouteStatus {
                 link: snapshot
                     .link(route.link)
@@ -286,6 +323,7 @@ impl From<&Snapshot> for NetworkStatus {
             identity: snapshot.identity(),
             links,
             default_routes,
+            more_default_routes,
             dns: snapshot.dns.clone(),
         }
     }

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::status::Drift;
-use crate::model::{Change, Observation, Snapshot};
-use crate::plan::Plan;
+use crate::model::{Change, Observation, Omitted, Snapshot};
+use crate::plan::{Plan, Step};
 use crate::policy::Decision;
 
 /// One turn, with all that led to it. Credentials are removed before it is written.
@@ -25,8 +25,11 @@ pub struct Entry {
     /// those that this turn has set again; credentials removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<Drift>,
-    /// The network.
+    /// The network; of very many links, addresses and routes the first.
     pub snapshot: Snapshot,
+    /// What of the network was left out of this line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
     /// What the probes saw.
     pub report: Vec<Observation>,
     /// What was chosen, and why.
@@ -39,6 +42,103 @@ pub struct Entry {
     pub outcome: Outcome,
     /// Milliseconds by step: `survey`, `probe`, `decide`, `apply`, and `all` of it since the first event.
     pub ms: BTreeMap<String, f64>,
+}
+
+/// What a line of the journal leaves out of the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// How many of each.
+    #[serde(flatten)]
+    pub omitted: Omitted,
+    /// SHA-256 of the whole snapshot's JSON.
+    pub sha256: String,
+}
+
+/// Links, addresses of each, routes and rules that a line names.
+const MOST_NAMED: usize = 16;
+/// Of everything else, where a line would be too long.
+const MOST_PARTS: usize = 32;
+const MOST_CHARACTERS: usize = 256;
+
+impl Entry {
+    /// With a bounded network: a router that announces 4,000 routes must not wash out the turns
+    /// of before.
+    pub(super) fn with_small_network(&self) -> Entry {
+        let (snapshot, omitted) = self.snapshot.trimmed(MOST_NAMED);
+        let left_out = (!omitted.is_nothing()).then(|| LeftOut {
+            omitted,
+            sha256: sha256(&self.snapshot),
+        });
+        Entry {
+            snapshot,
+            left_out,
+            ..self.clone()
+        }
+    }
+
+    /// With everything short: what `history` tells stays, and of the reasons the chosen one's.
+    pub(super) fn shortened(mut self) -> Entry {
+        cut(&mut self.cause);
+        self.changes.truncate(MOST_PARTS);
+        for change in &mut self.changes {
+            cut(&mut change.what);
+        }
+        self.drift.truncate(MOST_PARTS);
+        for drift in &mut self.drift {
+            drift.wrote.iter_mut().chain(&mut drift.found).for_each(cut);
+        }
+        self.report.truncate(MOST_PARTS);
+        for seen in &mut self.report {
+            cut(&mut seen.reason);
+        }
+        if let Some(decision) = &mut self.decision {
+            for considered in &mut decision.considered {
+                if considered.profile != decision.profile {
+                    considered.trace = None;
+                }
+            }
+            decision.env.values_mut().for_each(cut);
+        }
+        self.plan.steps.truncate(MOST_PARTS);
+        for step in &mut self.plan.steps {
+            if let Step::Set { value, .. } = step {
+                cut(value);
+            }
+        }
+        if let Outcome::Failed { error } = &mut self.outcome {
+            cut(error);
+        }
+        self
+    }
+
+    /// With nothing but what was done.
+    pub(super) fn bare(self) -> Entry {
+        Entry {
+            changes: Vec::new(),
+            drift: Vec::new(),
+            snapshot: Snapshot::default(),
+            report: Vec::new(),
+            decision: None,
+            plan: Plan::default(),
+            ..self
+        }
+    }
+}
+
+fn cut(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(MOST_CHARACTERS) {
+        text.truncate(end);
+        text.push('…');
+    }
+}
+
+fn sha256(snapshot: &Snapshot) -> String {
+    let bytes = serde_json::to_vec(snapshot).unwrap_or_default();
+    let hash = ring::digest::digest(&ring::digest::SHA256, &bytes);
+    hash.as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// What came of a turn.

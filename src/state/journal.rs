@@ -5,6 +5,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::chain::{self, BEGINNING, Line};
 use super::entry::Entry;
 use super::file;
@@ -13,6 +15,14 @@ use crate::bounded;
 
 /// A file that would grow beyond this many bytes is put aside; two are kept.
 const MOST_BYTES: u64 = 1 << 20;
+/// But not before it has so many turns: what makes lines long must not wash out the others.
+const FEWEST_TURNS: usize = 100;
+/// In any case then: lines of a goroam that did not bound them.
+const FAR_TOO_MANY_BYTES: u64 = 16 << 20;
+/// A line that would be longer is shortened.
+const LONGEST_LINE: usize = 64 << 10;
+/// Losses that are remembered.
+const MOST_GAPS: usize = 8;
 /// No journal of goroam's own making is longer: one with a single huge turn.
 const MOST_READ: u64 = 64 << 20;
 
@@ -30,6 +40,14 @@ pub enum JournalError {
         /// The system's reason.
         source: io::Error,
     },
+    /// Turns that goroam has written are not there.
+    #[error("{path}: {what}")]
+    Missing {
+        /// Which file.
+        path: PathBuf,
+        /// What is missing.
+        what: String,
+    },
     /// A line does not follow from the one before it.
     #[error("{path}:{line}: {what}")]
     Broken {
@@ -40,6 +58,44 @@ pub enum JournalError {
         /// What is wrong.
         what: String,
     },
+}
+
+/// What goroam remembers of the journal, elsewhere: lines that were cut off leave no trace in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Mark {
+    /// The last line's turn.
+    pub turn: u64,
+    /// The last line's hash.
+    pub hash: String,
+    /// Lines that were kept then.
+    pub lines: usize,
+    /// Turns that were found missing.
+    #[serde(default)]
+    pub gaps: Vec<Gap>,
+}
+
+/// Turns that somebody has taken out of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// The first that is missing.
+    pub from: u64,
+    /// The last that is missing.
+    pub to: u64,
+    /// The turn that was written next.
+    pub before: u64,
+}
+
+impl std::fmt::Display for Gap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (from, to, before) = (self.from, self.to, self.before);
+        match from == to {
+            true => write!(f, "turn {to} was removed before turn {before} was written"),
+            false => write!(
+                f,
+                "turns {from} to {to} were removed before turn {before} was written"
+            ),
+        }
+    }
 }
 
 /// The journal of one user, open for appending. Several processes may have it open.
@@ -53,7 +109,16 @@ pub struct Journal {
 #[derive(Debug, Clone)]
 struct End {
     length: u64,
+    lines: usize,
     hash: String,
+}
+
+/// A line, as far as it is compared with a mark.
+struct Known {
+    hash: String,
+    turn: u64,
+    /// In the file that was put aside.
+    is_old: bool,
 }
 
 impl Journal {
@@ -78,6 +143,19 @@ impl Journal {
     /// # Errors
     /// When it cannot be written; all that was there before still is.
     pub fn append(&mut self, entry: &Entry) -> Result<(), JournalError> {
+        self.append_after(entry, None).map(drop)
+    }
+
+    /// The same, and compares what is there with what is remembered of the last time; what is
+    /// to be remembered from now on.
+    ///
+    /// # Errors
+    /// When it cannot be written; all that was there before still is.
+    pub fn append_after(
+        &mut self,
+        entry: &Entry,
+        mark: Option<&Mark>,
+    ) -> Result<Mark, JournalError> {
         let _lock = lock(&self.path, Lock::Alone)?;
         let mut file = self.current()?;
         let length = file.metadata().map_err(at(&self.path))?.len();
@@ -85,13 +163,30 @@ impl Journal {
             Some(end) if end.length == length => end,
             Some(_) | None => mend(&self.path, &file)?, // another process has appended
         };
-        let (line, hash) = chain::line(&end.hash, entry)
-            .map_err(io::Error::other)
-            .map_err(at(&self.path))?;
-        if end.length > 0 && end.length + line.len() as u64 > MOST_BYTES {
+        let mut gaps = mark.map(|mark| mark.gaps.clone()).unwrap_or_default();
+        let mut kept = mark.map_or(0, |mark| mark.lines);
+        if mark.is_none_or(|mark| mark.hash != end.hash) {
+            let known = known(&self.path)?;
+            if let Some(mark) = mark
+                && missing(mark, &known).is_some()
+            {
+                let last = known.last().map_or(0, |line| line.turn);
+                gaps.push(Gap {
+                    from: last.min(mark.turn.saturating_sub(1)) + 1,
+                    to: mark.turn,
+                    before: entry.turn,
+                });
+            }
+            kept = known.len();
+        }
+        let (line, hash) = bounded_line(&end.hash, entry).map_err(at(&self.path))?;
+        let too_long = end.length + line.len() as u64;
+        let is_due = too_long > MOST_BYTES && end.lines >= FEWEST_TURNS;
+        if end.length > 0 && (is_due || too_long > FAR_TOO_MANY_BYTES) {
             std::fs::rename(&self.path, rotated(&self.path)).map_err(at(&self.path))?;
             file = self.current()?;
-            end.length = 0;
+            kept = end.lines;
+            (end.length, end.lines) = (0, 0);
         }
         if let Err(error) = file.write_all(&line).and_then(|()| file.sync_data()) {
             let _ = file.set_len(end.length);
@@ -102,9 +197,19 @@ impl Journal {
         }
         self.end = Some(End {
             length: end.length + line.len() as u64,
-            hash,
+            lines: end.lines + 1,
+            hash: hash.clone(),
         });
-        Ok(())
+        // A loss is told as long as the turns after it are kept.
+        let oldest = entry.turn.saturating_sub(kept as u64);
+        gaps.retain(|gap| gap.before >= oldest);
+        gaps.drain(..gaps.len().saturating_sub(MOST_GAPS));
+        Ok(Mark {
+            turn: entry.turn,
+            hash,
+            lines: kept + 1,
+            gaps,
+        })
     }
 
     /// The last `most` turns, oldest first. Lines that cannot be read are left out and counted.
@@ -167,6 +272,30 @@ impl Journal {
         Ok(turns)
     }
 
+    /// The same, and whether everything is there that goroam remembers. A journal that is ahead
+    /// of what is remembered is whole: a kill came between the two.
+    ///
+    /// # Errors
+    /// [`JournalError::Missing`], too.
+    pub fn verify_after(path: &Path, mark: &Mark) -> Result<usize, JournalError> {
+        let missing = missing(mark, &known(path)?).or_else(|| {
+            let gap = mark.gaps.first()?;
+            Some(gap.to_string())
+        });
+        let turns = match (Journal::verify(path), &missing) {
+            // Of a file that lacks its beginning no line can follow from it.
+            (Err(JournalError::Broken { line: 1, .. }), Some(_)) => 0,
+            (turns, _) => turns?,
+        };
+        match missing {
+            None => Ok(turns),
+            Some(what) => Err(JournalError::Missing {
+                path: path.to_owned(),
+                what,
+            }),
+        }
+    }
+
     fn current(&self) -> Result<File, JournalError> {
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
@@ -203,9 +332,97 @@ fn mend(path: &Path, file: &File) -> Result<End, JournalError> {
         Some(hash) => Some(hash),
         None => read(&rotated(path))?.as_deref().and_then(last),
     };
+    let kept = bytes
+        .get(..usize::try_from(length).unwrap_or(0))
+        .unwrap_or(&bytes);
     Ok(End {
         length,
+        lines: lines(kept).count(),
         hash: hash.unwrap_or_else(|| BEGINNING.to_owned()),
+    })
+}
+
+/// The line for an entry; a long one is shortened until it fits.
+fn bounded_line(prev: &str, entry: &Entry) -> io::Result<(Vec<u8>, String)> {
+    let line = |entry: &Entry| chain::line(prev, entry).map_err(io::Error::other);
+    let small = entry.with_small_network();
+    let made = line(&small)?;
+    if made.0.len() <= LONGEST_LINE {
+        return Ok(made);
+    }
+    let short = small.shortened();
+    let made = line(&short)?;
+    if made.0.len() <= LONGEST_LINE {
+        return Ok(made);
+    }
+    line(&short.bare())
+}
+
+/// The lines that are there, oldest first; those that cannot be read are left out.
+fn known(path: &Path) -> Result<Vec<Known>, JournalError> {
+    #[derive(Deserialize)]
+    struct Turn {
+        turn: u64,
+    }
+    let mut known = Vec::new();
+    for (file, bytes) in read_all_unlocked(path)? {
+        for (line, _) in lines(&bytes) {
+            let Some(parsed) = Line::parse(line) else {
+                continue;
+            };
+            known.push(Known {
+                hash: parsed.hash.to_owned(),
+                turn: serde_json::from_slice(line).map_or(0, |turn: Turn| turn.turn),
+                is_old: file != path,
+            });
+        }
+    }
+    Ok(known)
+}
+
+/// What of that which goroam remembers is not there, in words.
+fn missing(mark: &Mark, known: &[Known]) -> Option<String> {
+    if mark.turn == 0 {
+        return None;
+    }
+    let turns = |from: u64| match mark.turn.saturating_sub(from) {
+        0 => format!("turn {from}"),
+        _ => format!("turns {from} to {}", mark.turn),
+    };
+    let Some(last) = known.last() else {
+        return Some(format!(
+            "it is empty or was deleted; goroam has written {}",
+            turns(1)
+        ));
+    };
+    // A goroam of before remembered the number alone, and wrote that first.
+    let position = match mark.hash.is_empty() {
+        true if last.turn + 1 >= mark.turn => return None,
+        true => None,
+        false => known.iter().rposition(|line| line.hash == mark.hash),
+    };
+    let Some(at) = position else {
+        return Some(match last.turn < mark.turn {
+            true => {
+                let is = if last.turn + 1 == mark.turn {
+                    "is"
+                } else {
+                    "are"
+                };
+                format!("{} {is} missing at its end", turns(last.turn + 1))
+            }
+            false => format!(
+                "turn {} is not the one that goroam has written: the journal was replaced",
+                mark.turn
+            ),
+        });
+    };
+    // Put aside since then by a goroam that was killed before it could remember that.
+    let is_turned_over = known.get(at).is_some_and(|line| line.is_old);
+    let lost = mark.lines.saturating_sub(at + 1);
+    (lost > 0 && !is_turned_over).then(|| match lost {
+        1 => "its oldest turn is missing".to_owned(),
+        lost => format!("its {lost} oldest turns are missing"),
     })
 }
 
@@ -213,6 +430,10 @@ fn mend(path: &Path, file: &File) -> Result<End, JournalError> {
 fn read_all(path: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, JournalError> {
     // A reader who may not make the lock's file reads all the same.
     let _lock = lock(path, Lock::Shared).ok();
+    read_all_unlocked(path)
+}
+
+fn read_all_unlocked(path: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, JournalError> {
     let mut files = Vec::new();
     for path in [rotated(path), path.to_owned()] {
         if let Some(bytes) = read(&path)? {

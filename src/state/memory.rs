@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::baseline::Baseline;
 use super::file;
+use super::journal::Mark;
 use crate::model::status::{Drift, Pinned, Switch};
 use crate::model::{NetworkId, Observation, Snapshot};
 
@@ -75,6 +76,8 @@ pub struct Memory {
     /// What it was about to write: set before the rename, so that a kill in between is not
     /// taken for somebody else's change.
     pub pending: Option<Written>,
+    /// The end of the journal.
+    pub journal: Option<Mark>,
     /// A copy of the baseline, for when its own file is lost or damaged.
     pub before: Option<Baseline>,
     /// The drift that the journal has told of already.
@@ -89,7 +92,24 @@ pub struct Memory {
 /// Switches that are remembered for a glance; the journal has them all.
 pub const MOST_SWITCHES: usize = 12;
 
+/// Links, addresses of each, routes and rules of the last network that are remembered.
+const MOST_OF_A_NETWORK: usize = 1000;
+
 impl Memory {
+    /// A network as it is remembered, which is whole but where somebody floods it. What changed
+    /// since is told by comparing such with such.
+    pub fn network(snapshot: &Snapshot) -> Snapshot {
+        snapshot.trimmed(MOST_OF_A_NETWORK).0
+    }
+
+    /// What the journal must hold; of a goroam of before only its last turn is known.
+    pub fn mark(&self) -> Mark {
+        self.journal.clone().unwrap_or_else(|| Mark {
+            turn: self.turn,
+            ..Mark::default()
+        })
+    }
+
     /// Reads it; a missing or damaged one is an empty one (with a warning in the log): it can
     /// all be found out again. A damaged one is moved aside to `….broken`.
     pub fn load(path: &Path) -> Memory {

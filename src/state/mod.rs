@@ -14,5 +14,5 @@ pub mod memory;
 
 pub use baseline::Baseline;
 pub use entry::Entry;
-pub use journal::{Journal, JournalError};
+pub use journal::{Journal, JournalError, Mark};
 pub use memory::{Health, Memory};

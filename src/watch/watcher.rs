@@ -13,9 +13,7 @@ use super::clock_set::ClockSet;
 #[cfg(target_os = "macos")]
 use super::configd::Configd;
 use super::event::Hint;
-#[cfg(not(any(target_os = "macos", windows)))]
-use super::files::Quiet;
-use super::files::{ByNotify, keep_watching};
+use super::files::{Files, keep_watching};
 use super::inbox::Inbox;
 #[cfg(windows)]
 use super::power_windows::Resumes;
@@ -54,21 +52,13 @@ impl Watcher {
     pub fn start(paths: WatchPaths) -> Watcher {
         let inbox = Inbox::default();
         let program = paths.program.clone();
-        // In folders like /etc and /usr/bin, where every opening of a file would be a wake-up.
-        let quiet = move || quiet_targets(program.as_ref());
-        #[cfg(any(target_os = "macos", windows))]
-        // Nobody there tells of openings, and a second watcher costs a thread.
-        let files =
-            keep_watching::<ByNotify>(move || [targets(&paths), quiet()].concat(), inbox.clone());
-        #[cfg(not(any(target_os = "macos", windows)))]
-        let files = keep_watching::<ByNotify>(move || targets(&paths), inbox.clone());
+        let all = move || [targets(&paths), other_targets(program.as_ref())].concat();
+        let files = keep_watching::<Files>(all, inbox.clone());
         let tasks = vec![
             tokio::spawn(keep_open::<route::Messages>(inbox.clone())).abort_handle(),
             #[cfg(not(target_os = "linux"))]
             tokio::spawn(keep_open::<Addresses>(inbox.clone())).abort_handle(),
             tokio::spawn(files).abort_handle(),
-            #[cfg(not(any(target_os = "macos", windows)))]
-            tokio::spawn(keep_watching::<Quiet>(quiet, inbox.clone())).abort_handle(),
             #[cfg(target_os = "linux")]
             tokio::spawn(keep_open::<ClockSet>(inbox.clone())).abort_handle(),
             #[cfg(target_os = "macos")]
@@ -127,7 +117,7 @@ fn targets(paths: &WatchPaths) -> Vec<(Hint, PathBuf)> {
         .collect()
 }
 
-fn quiet_targets(program: Option<&PathBuf>) -> Vec<(Hint, PathBuf)> {
+fn other_targets(program: Option<&PathBuf>) -> Vec<(Hint, PathBuf)> {
     let files = resolver::files().into_iter();
     let program = program.map(|path| (Hint::Program, path.clone()));
     files

@@ -117,12 +117,14 @@ pub(in crate::cli) fn office() -> Status {
                 running: true,
                 addresses: vec!["10.20.0.50/16".to_owned()],
                 ssid: Some("corp".to_owned()),
+                more_addresses: 0,
             }],
             default_routes: vec![RouteStatus {
                 link: "wlan0".to_owned(),
                 gateway: Some("10.20.0.1".to_owned()),
                 metric: 600,
             }],
+            more_default_routes: 0,
             dns: Resolver {
                 servers: vec!["10.20.0.53".parse().unwrap()],
                 search: vec!["corp.example".to_owned()],
@@ -284,6 +286,7 @@ pub(super) fn diary() -> Vec<Entry> {
         changes: Vec::new(),
         drift: Vec::new(),
         snapshot: Snapshot::default(),
+        left_out: None,
         report: Vec::new(),
         decision: Some(why_office().decision),
         from: Some("office".to_owned()),

@@ -8,7 +8,7 @@ use crate::cli::args::History;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
-use crate::state::{Entry, Journal, JournalError};
+use crate::state::{Entry, Journal, JournalError, Memory};
 
 /// The JSON form of `--verify`.
 #[derive(Serialize)]
@@ -20,9 +20,12 @@ struct Verified {
 
 /// The last turns, or whether the journal is whole.
 pub(in crate::cli) fn run(context: &Context, args: History) -> Result<u8, Failure> {
-    let journal = context.paths()?.journal();
+    let paths = context.paths()?;
+    let journal = paths.journal();
     if args.verify {
-        return verify(context, Journal::verify(&journal), args.format.json);
+        let mark = Memory::load(&paths.memory()).mark();
+        let verified = Journal::verify_after(&journal, &mark);
+        return verify(context, verified, args.format.json);
     }
     let (entries, unreadable) = Journal::last(&journal, args.most).map_err(failed)?;
     if unreadable > 0 {
@@ -49,8 +52,7 @@ fn verify(
 ) -> Result<u8, Failure> {
     let (turns, error) = match verified {
         Ok(turns) => (Some(turns), None),
-        Err(JournalError::Broken { path, line, what }) => {
-            let error = JournalError::Broken { path, line, what };
+        Err(error @ (JournalError::Broken { .. } | JournalError::Missing { .. })) => {
             (None, Some(error))
         }
         Err(error @ JournalError::File { .. }) => return Err(failed(error)),

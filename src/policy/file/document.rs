@@ -62,6 +62,34 @@ pub fn parse(text: &str, place: Place<'_>) -> Parsed {
     }
 }
 
+/// Reads a policy that was good once: what is refused by checks that came later is in force all
+/// the same, but for profiles that weaken verification in a way that is refused. `None`: nothing
+/// of use is left. Also the names of the profiles that were left out.
+pub fn parse_kept(text: &str, place: Place<'_>) -> Option<(Policy, Vec<String>)> {
+    if text.len() > LONGEST || is_blank(text) {
+        return None;
+    }
+    let mut reader = Reader::new(text);
+    let (policy, broken) = syntax::document(text, &mut reader, |reader, table| {
+        document(reader, table, place)
+    });
+    let mut policy = policy.filter(|_| broken.is_empty())?;
+    let is_error = |finding: &&Finding| finding.severity == Severity::Error;
+    let mut errors = reader.findings.iter().filter(is_error);
+    let mut left_out = Vec::new();
+    // Which of them the finding is about matters little: verification must not get weaker.
+    if errors.any(|finding| finding.code.starts_with("loosens")) {
+        policy.profiles.retain(|profile| {
+            if profile.is_loose() {
+                left_out.push(profile.name.clone());
+            }
+            !profile.is_loose()
+        });
+    }
+    let last = policy.profiles.last()?;
+    matches!(last.when, Condition::Always).then_some((policy, left_out))
+}
+
 fn document(reader: &mut Reader<'_>, table: &Table<'_, '_>, place: Place<'_>) -> Policy {
     reader.only(
         table,

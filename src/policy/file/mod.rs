@@ -26,7 +26,7 @@ use super::finding::Finding;
 use super::profile::Policy;
 
 pub use certificate::Certificate;
-pub use document::{decode, parse};
+pub use document::{decode, parse, parse_kept};
 
 /// Where the text stands: what relative paths and `~` in it mean.
 #[derive(Debug, Clone, Copy)]

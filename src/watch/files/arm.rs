@@ -30,6 +30,10 @@ pub(in crate::watch) trait Backend: Sized + Send {
     /// Watches one file, or one folder without those below it.
     fn watch(&mut self, path: &Path) -> Result<(), Refusal>;
 
+    /// Watches what becomes of the name of a link or a folder, and nothing that is in it. Only
+    /// asked for on Linux.
+    fn watch_name(&mut self, path: &Path) -> Result<(), Refusal>;
+
     /// Ends that. The system may have done so already, with the file.
     fn unwatch(&mut self, path: &Path);
 }
@@ -53,6 +57,7 @@ pub(in crate::watch) async fn keep_watching<B: Backend>(
                 let watches = Watches {
                     backend,
                     armed: BTreeMap::new(),
+                    names: BTreeMap::new(),
                     found: None,
                 };
                 watches.run(&shared, &targets).await;
@@ -116,6 +121,8 @@ impl Shared {
 struct Watches<B> {
     backend: B,
     armed: BTreeMap<PathBuf, Identity>,
+    /// Of these only the names are watched.
+    names: BTreeMap<PathBuf, Identity>,
     /// The plan's `found`, last time; none before the first.
     found: Option<BTreeMap<PathBuf, (Hint, Option<Identity>)>>,
 }
@@ -162,30 +169,40 @@ impl<B: Backend> Watches<B> {
     }
 
     fn adjust(&mut self, wanted: &Plan, suspects: &BTreeSet<PathBuf>) -> Option<NotWatched> {
-        let keep = |path: &Path, identity: &Identity| {
-            wanted.watches.get(path) == Some(identity) && !suspects.contains(path)
-        };
-        let old: Vec<PathBuf> = self
-            .armed
-            .iter()
-            .filter(|(path, identity)| !keep(path, identity))
-            .map(|(path, _)| path.clone())
-            .collect();
-        for path in old {
-            self.armed.remove(&path);
-            self.backend.unwatch(&path);
+        let backend = &mut self.backend;
+        for (armed, wanted) in [
+            (&mut self.armed, &wanted.watches),
+            (&mut self.names, &wanted.names),
+        ] {
+            armed.retain(|path, identity| {
+                let keep = wanted.get(path) == Some(identity) && !suspects.contains(path);
+                if !keep {
+                    backend.unwatch(path);
+                }
+                keep
+            });
         }
         let mut failed = None;
-        for (path, identity) in &wanted.watches {
-            if self.armed.contains_key(path) {
+        let contents = wanted.watches.iter().map(|watch| (true, watch));
+        let names = wanted.names.iter().map(|watch| (false, watch));
+        for (inside, (path, identity)) in contents.chain(names) {
+            let armed = match inside {
+                true => &mut self.armed,
+                false => &mut self.names,
+            };
+            if armed.contains_key(path) {
                 continue;
             }
-            match self.backend.watch(path) {
+            let done = match inside {
+                true => self.backend.watch(path),
+                false => self.backend.watch_name(path),
+            };
+            match done {
                 Ok(()) => {
-                    self.armed.insert(path.clone(), *identity);
+                    armed.insert(path.clone(), *identity);
                 }
                 // It went meanwhile; the plan is made again.
-                Err(_) if !path.exists() => {}
+                Err(_) if path.symlink_metadata().is_err() => {}
                 Err(source) => {
                     let path = path.clone();
                     failed = Some(NotWatched { path, source });
@@ -355,6 +372,70 @@ mod tests {
         desk.told().await;
         fs::write(desk.path("dotfiles/one"), "z").unwrap();
         desk.silent().await;
+    }
+
+    fn exchange(desk: &Desk, to: &str, link: &str) {
+        std::os::unix::fs::symlink(to, desk.path("new")).unwrap();
+        fs::rename(desk.path("new"), desk.path(link)).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_folder_above_the_file_that_is_exchanged_is_seen() {
+        // As kubernetes and home-manager do it, and dotfiles with a `current`.
+        let desk = Desk::watching::<Quiet>("etc/policy.toml", |root| {
+            for version in ["v1", "v2", "v3"] {
+                fs::create_dir_all(root.join("dot").join(version)).unwrap();
+                fs::write(root.join("dot").join(version).join("policy.toml"), version).unwrap();
+            }
+            std::os::unix::fs::symlink("v1", root.join("dot/current")).unwrap();
+            fs::create_dir(root.join("etc")).unwrap();
+            std::os::unix::fs::symlink("../dot/current/policy.toml", root.join("etc/policy.toml"))
+                .unwrap();
+        })
+        .await;
+        for version in ["v2", "v3", "v1"] {
+            exchange(&desk, version, "dot/current");
+            desk.told().await;
+            fs::write(desk.path("dot").join(version).join("policy.toml"), "edited").unwrap();
+            desk.told().await;
+        }
+        // Taken away, and made again.
+        fs::remove_file(desk.path("dot/current")).unwrap();
+        desk.told().await;
+        std::os::unix::fs::symlink("v2", desk.path("dot/current")).unwrap();
+        desk.told().await;
+        // A folder is renamed, and another one put in its place.
+        fs::create_dir_all(desk.path("next/v2")).unwrap();
+        fs::write(desk.path("next/v2/policy.toml"), "next").unwrap();
+        std::os::unix::fs::symlink("v2", desk.path("next/current")).unwrap();
+        fs::rename(desk.path("dot"), desk.path("old")).unwrap();
+        desk.told().await;
+        fs::rename(desk.path("next"), desk.path("dot")).unwrap();
+        desk.told().await;
+        fs::write(desk.path("dot/v2/policy.toml"), "edited").unwrap();
+        desk.told().await;
+        // What is beside the way is no event.
+        fs::write(desk.path("dot/other"), "x").unwrap();
+        fs::write(desk.path("old/v2/policy.toml"), "x").unwrap();
+        desk.silent().await;
+    }
+
+    #[tokio::test]
+    async fn the_folder_of_the_file_may_itself_be_a_link() {
+        let desk = Desk::watching::<Quiet>("config/goroam/policy.toml", |root| {
+            for home in ["a/goroam", "b/goroam"] {
+                fs::create_dir_all(root.join(home)).unwrap();
+                fs::write(root.join(home).join("policy.toml"), home).unwrap();
+            }
+            std::os::unix::fs::symlink("a", root.join("config")).unwrap();
+        })
+        .await;
+        exchange(&desk, "b", "config");
+        desk.told().await;
+        exchange(&desk, "nowhere", "config");
+        desk.told().await;
+        exchange(&desk, "a", "config");
+        desk.told().await;
     }
 
     async fn a_second_name_of_the_file_is_the_file<B: Backend + 'static>() {

@@ -26,6 +26,10 @@ impl Backend for ByNotify {
         Ok(self.watcher.watch(path, RecursiveMode::NonRecursive)?)
     }
 
+    fn watch_name(&mut self, _: &Path) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     fn unwatch(&mut self, path: &Path) {
         // Fails if the file went, and the watch with it.
         let _ = self.watcher.unwatch(path);

@@ -23,6 +23,9 @@ const MASK: u32 = libc::IN_ATTRIB
     | libc::IN_MOVED_FROM
     | libc::IN_MOVED_TO
     | libc::IN_MOVE_SELF;
+/// What becomes of the name of a link or a folder: `IN_ATTRIB` tells that a link was replaced.
+const NAME_MASK: u32 =
+    libc::IN_ATTRIB | libc::IN_DELETE_SELF | libc::IN_MOVE_SELF | libc::IN_DONT_FOLLOW;
 const GONE: u32 = libc::IN_DELETE | libc::IN_DELETE_SELF | libc::IN_MOVED_FROM | libc::IN_MOVE_SELF;
 const FORM: u32 = libc::IN_ATTRIB | libc::IN_CREATE | libc::IN_MOVED_TO;
 /// `struct inotify_event`, before the name.
@@ -42,7 +45,7 @@ struct Instance {
 }
 
 impl Backend for Quiet {
-    const NAME: &'static str = "resolver files";
+    const NAME: &'static str = "files";
 
     fn open(shared: &Arc<Shared>) -> Result<Quiet, Refusal> {
         // SAFETY: plain system call; the result is checked below.
@@ -67,22 +70,11 @@ impl Backend for Quiet {
     }
 
     fn watch(&mut self, path: &Path) -> Result<(), Refusal> {
-        let name = CString::new(path.as_os_str().as_bytes())?;
-        let fd = self.shared.socket.get_ref().as_raw_fd();
-        // The reader may be about to forget this number; it waits until the path is known.
-        let mut paths = self.shared.paths();
-        // SAFETY: the descriptor is open, and the string ends with NUL and outlives the call.
-        let watch = unsafe { libc::inotify_add_watch(fd, name.as_ptr(), MASK) };
-        if watch < 0 {
-            let error = io::Error::last_os_error();
-            // "No space left on device" would send the reader to the wrong place.
-            return Err(match error.raw_os_error() {
-                Some(libc::ENOSPC) => "fs.inotify.max_user_watches is used up".into(),
-                _ => error.into(),
-            });
-        }
-        paths.insert(watch, path.to_owned());
-        Ok(())
+        self.add(path, MASK)
+    }
+
+    fn watch_name(&mut self, path: &Path) -> Result<(), Refusal> {
+        self.add(path, NAME_MASK)
     }
 
     fn unwatch(&mut self, path: &Path) {
@@ -95,6 +87,27 @@ impl Backend for Quiet {
             // SAFETY: the descriptor is open. Fails if the file went, and the watch with it.
             unsafe { libc::inotify_rm_watch(fd, number) };
         }
+    }
+}
+
+impl Quiet {
+    fn add(&mut self, path: &Path, mask: u32) -> Result<(), Refusal> {
+        let name = CString::new(path.as_os_str().as_bytes())?;
+        let fd = self.shared.socket.get_ref().as_raw_fd();
+        // The reader may be about to forget this number; it waits until the path is known.
+        let mut paths = self.shared.paths();
+        // SAFETY: the descriptor is open, and the string ends with NUL and outlives the call.
+        let watch = unsafe { libc::inotify_add_watch(fd, name.as_ptr(), mask) };
+        if watch < 0 {
+            let error = io::Error::last_os_error();
+            // "No space left on device" would send the reader to the wrong place.
+            return Err(match error.raw_os_error() {
+                Some(libc::ENOSPC) => "fs.inotify.max_user_watches is used up".into(),
+                _ => error.into(),
+            });
+        }
+        paths.insert(watch, path.to_owned());
+        Ok(())
     }
 }
 

@@ -5,22 +5,28 @@
 //! it. On Linux the file itself is watched too: a bind-mounted one (`ip netns exec` does that
 //! to resolv.conf) changes without a word to the folder that it appears in.
 //!
-//! The policy and the go env file are watched by notify. It asks the system for every opening
-//! of a file as well, which in `/etc` means a wake-up for each program that starts anywhere
-//! (each reads `/etc/ld.so.cache`); so on Linux the resolver's files have their own small
-//! inotify without that.
+//! Every link and folder on the way to a file is watched, too, by its name only: a link may be
+//! pointed elsewhere, a folder be renamed.
+//!
+//! The notify crate asks the system for every opening of a file as well, which in `/etc` means a
+//! wake-up for each program that starts anywhere (each reads `/etc/ld.so.cache`); so Linux has
+//! its own small inotify without that, and without a thread.
 //!
 //! May import: the watch room's `Hint` and inbox.
 
 mod arm;
+#[cfg(any(not(target_os = "linux"), test))]
 mod by_notify;
 #[cfg(target_os = "linux")]
 mod inotify;
 mod plan;
 
 pub(super) use arm::keep_watching;
+#[cfg(any(not(target_os = "linux"), test))]
 pub(super) use by_notify::ByNotify;
-#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
-pub(super) use by_notify::ByNotify as Quiet;
+#[cfg(not(target_os = "linux"))]
+pub(super) use by_notify::ByNotify as Files;
 #[cfg(target_os = "linux")]
+pub(super) use inotify::Quiet as Files;
+#[cfg(all(target_os = "linux", test))]
 pub(super) use inotify::Quiet;

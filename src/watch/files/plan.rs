@@ -1,12 +1,14 @@
 //! What to watch, given the files that matter and the file system as it is now.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::watch::event::Hint;
 
-/// A symbolic link may lead to another one; more than this is a loop.
-const MOST_HOPS: usize = 8;
+/// A symbolic link may lead to another one; more than this is a loop (Linux: `MAXSYMLINKS`).
+const MOST_HOPS: usize = 40;
+/// Names on the way to one file, those of its links included.
+const MOST_STEPS: usize = 256;
 
 /// Which file it is, whatever its name: device and inode.
 pub(super) type Identity = (u64, u64);
@@ -16,6 +18,8 @@ pub(super) type Identity = (u64, u64);
 pub(super) struct Plan {
     /// Folders and files to hand to the system.
     pub(super) watches: BTreeMap<PathBuf, Identity>,
+    /// Links and folders of which only the name matters: they are not looked into.
+    pub(super) names: BTreeMap<PathBuf, Identity>,
     /// The files that matter, by the path that an event about them bears.
     pub(super) files: BTreeMap<PathBuf, BTreeSet<Hint>>,
     /// An event at one of these can change this plan.
@@ -31,55 +35,87 @@ pub(super) fn plan(targets: &[(Hint, PathBuf)]) -> Plan {
         let found = plan.follow(*hint, path);
         plan.found.insert(path.clone(), (*hint, found));
     }
+    // Who looks into a folder hears of its name, too.
+    let watches = &plan.watches;
+    plan.names.retain(|path, _| !watches.contains_key(path));
     plan
 }
 
 impl Plan {
-    /// Adds one file and what its symbolic links lead to.
+    /// Adds one file, and every name on the way to it: a folder above it may be a link that is
+    /// pointed elsewhere (kubernetes' `..data`, a generation of home-manager), or be renamed.
     fn follow(&mut self, hint: Hint, path: &Path) -> Option<Identity> {
-        let mut path = path.to_owned();
-        for _ in 0..MOST_HOPS {
-            let folder = match path.parent() {
-                Some(folder) if folder != Path::new("") => folder.to_owned(),
-                Some(_) | None => PathBuf::from("."),
-            };
-            let name = path.file_name()?.to_owned();
-            let Ok(folder) = folder.canonicalize() else {
-                self.wait_for(&folder);
+        let path = std::path::absolute(path).ok()?;
+        // What is still to be walked, the next one last.
+        let mut rest: Vec<PathBuf> = parts(&path);
+        let mut real = PathBuf::new();
+        let (mut hops, mut steps) = (0, 0);
+        while let Some(part) = rest.pop() {
+            steps += 1;
+            if steps > MOST_STEPS {
+                return None;
+            }
+            match part.components().next() {
+                Some(Component::Normal(_)) => {}
+                Some(Component::ParentDir) => {
+                    real.pop();
+                    continue;
+                }
+                Some(Component::CurDir) | None => continue,
+                // An absolute one takes the place of all that was before.
+                Some(Component::RootDir | Component::Prefix(_)) => {
+                    real.push(part);
+                    continue;
+                }
+            }
+            let entry = real.join(part);
+            let is_last = rest.is_empty();
+            let Ok(metadata) = entry.symlink_metadata() else {
+                self.watch(&real);
+                match is_last {
+                    true => self.files.entry(entry).or_default().insert(hint),
+                    false => self.guards.insert(entry),
+                };
                 return None;
             };
-            let file = folder.join(name);
-            self.watch(&folder);
-            self.files.entry(file.clone()).or_default().insert(hint);
-            let metadata = file.symlink_metadata().ok()?;
-            if !metadata.is_symlink() {
+            if metadata.is_symlink() {
+                hops += 1;
+                if is_last {
+                    self.watch(&real);
+                    self.files.entry(entry.clone()).or_default().insert(hint);
+                } else {
+                    self.watch_name(&real, &entry, &metadata);
+                }
+                if hops > MOST_HOPS {
+                    return None;
+                }
+                rest.extend(parts(&entry.read_link().ok()?));
+            } else if is_last {
+                self.watch(&real);
+                self.files.entry(entry.clone()).or_default().insert(hint);
                 // Elsewhere the folder's events tell of the file as well.
                 if cfg!(target_os = "linux") {
-                    self.watches.insert(file, identity(&metadata));
+                    self.watches.insert(entry, identity(&metadata));
                 }
                 return Some(identity(&metadata));
+            } else {
+                // Elsewhere it would take all events of the folder above.
+                if cfg!(target_os = "linux") {
+                    self.watch_name(&real, &entry, &metadata);
+                }
+                real = entry;
             }
-            path = folder.join(file.read_link().ok()?);
         }
         None
     }
 
-    /// Watches the nearest folder there is, until the next one below it appears.
-    fn wait_for(&mut self, folder: &Path) {
-        let mut missing = folder;
-        while let Some(above) = missing.parent() {
-            let here = if above == Path::new("") {
-                Path::new(".")
-            } else {
-                above
-            };
-            if let Ok(real) = here.canonicalize() {
-                self.watch(&real);
-                self.guards
-                    .extend(missing.file_name().map(|name| real.join(name)));
-                return;
-            }
-            missing = above;
+    /// Watches a link or a folder on the way: not what is in it, only what becomes of its name.
+    fn watch_name(&mut self, folder: &Path, entry: &Path, metadata: &std::fs::Metadata) {
+        self.guards.insert(entry.to_owned());
+        if cfg!(target_os = "linux") {
+            self.names.insert(entry.to_owned(), identity(metadata));
+        } else {
+            self.watch(folder);
         }
     }
 
@@ -90,6 +126,16 @@ impl Plan {
         self.watches.insert(folder.to_owned(), identity(&metadata));
         self.guards.insert(folder.to_owned());
     }
+}
+
+/// A path in pieces, the last one first.
+fn parts(path: &Path) -> Vec<PathBuf> {
+    let mut parts: Vec<PathBuf> = path
+        .components()
+        .map(|part| part.as_os_str().into())
+        .collect();
+    parts.reverse();
+    parts
 }
 
 #[cfg(unix)]
