@@ -405,3 +405,162 @@ fn an_agent_goes_on_with_a_lost_record_and_keeps_it_again() {
     desk.goroam("restore").exits(0);
     assert_eq!(std::fs::read_to_string(desk.env_file()).unwrap(), OWN);
 }
+
+// --- the last good policy ------------------------------------------------------------------
+
+const ONE: &str =
+    "version = 1\n[[profile]]\nname = \"a\"\nenv = { GOPROXY = \"https://one.test\" }\n";
+
+#[test]
+fn a_refused_edit_leaves_the_last_good_policy_in_force_over_a_restart() {
+    let Some(desk) = desk(ONE) else { return };
+    let mut agent = desk.agent();
+    desk.user
+        .write(".config/goroam/goroam.toml", format!("{ONE}nonsense = 1\n"));
+    let refused = || {
+        wait_until("it is told", || {
+            let status = desk.status();
+            let told = status["last_good"]["refused"].to_string();
+            told.contains("1 error")
+                .then_some(status.clone())
+                .ok_or(status.to_string())
+        })
+    };
+    refused();
+    agent.signal("-TERM");
+    agent.ended();
+    let mut agent = desk.agent();
+    assert!(agent.log().contains("the last good policy stays in force"));
+    let status = refused();
+    assert_eq!(status["profile"], "a");
+    assert!(
+        status["troubles"]
+            .to_string()
+            .contains("last good policy stays in force")
+    );
+    desk.goroam("check").exits(2);
+    desk.goroam("once").exits(0);
+    assert_eq!(desk.line("GOPROXY").as_deref(), Some("https://one.test"));
+    // A better one takes its place at once.
+    desk.user
+        .write(".config/goroam/goroam.toml", ONE.replace("one", "two"));
+    desk.wait_for("GOPROXY", Some("https://two.test"));
+    assert_eq!(desk.status()["last_good"], serde_json::Value::Null);
+    assert!(agent.is_alive());
+}
+
+#[test]
+fn an_upgrade_that_refuses_the_policy_keeps_it_and_never_what_weakens_verification() {
+    let text = format!(
+        "version = 1\n[[profile]]\nname = \"loose\"\nwhen = {{ not = {{ subnet = \"10.255.255.0/24\" }} }}\n\
+         env = {{ GOPROXY = \"https://loose.test\", GOSUMDB = \"off\" }}\n{}",
+        ONE.replace("version = 1\n", "")
+    );
+    let Some(desk) = desk(&text) else { return };
+    // Without a record of a goroam that took it, there is nothing to go by.
+    desk.goroam("agent").exits(2);
+    let hash = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    let hash: String = hash
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let kept = serde_json::json!({
+        "path": desk.user.policy(), "text": text, "sha256": hash,
+        "at": "2026-11-01T00:00:00Z", "version": "0.0.1",
+    });
+    resident::private(&desk.state("policy.last.json"), &kept.to_string());
+    let _agent = desk.agent();
+    let status = desk.status();
+    assert_eq!(status["profile"], "a");
+    assert_eq!(
+        status["last_good"]["left_out"],
+        serde_json::json!(["loose"])
+    );
+    desk.goroam("check").exits(2);
+    desk.goroam("use loose").exits(2);
+    assert_eq!(
+        (desk.line("GOPROXY").as_deref(), desk.line("GOSUMDB")),
+        (Some("https://one.test"), None)
+    );
+}
+
+// --- the journal ---------------------------------------------------------------------------
+
+#[test]
+fn turns_that_were_cut_from_the_journal_are_missed_and_told() {
+    let Some(desk) = desk(TWO) else { return };
+    for _ in 0..3 {
+        desk.goroam("use second").exits(0);
+        desk.goroam("use first").exits(0);
+    }
+    desk.goroam("history --verify").exits(0).says("6 turns");
+    let path = desk.state("journal.jsonl");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    for left in [lines[..3].concat(), String::new()] {
+        std::fs::write(&path, left).unwrap();
+        desk.goroam("history --verify").exits(1).complains("6");
+        let troubles = desk.status()["troubles"].to_string();
+        assert!(troubles.contains("history --verify"), "{troubles}");
+    }
+    std::fs::remove_file(&path).unwrap();
+    desk.goroam("history --verify")
+        .exits(1)
+        .complains("turns 1 to 6");
+    desk.goroam("doctor").exits(1).says("history --verify");
+    // The next turn does not cover it.
+    desk.goroam("use second").exits(0);
+    desk.goroam("history --verify")
+        .exits(1)
+        .complains("turns 1 to 6 were removed");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_flood_of_addresses_and_routes_takes_little_memory() {
+    let policy = "version = 1\n[[profile]]\nname = \"a\"\nwhen = { gateway = \"10.1.0.1\" }\n\
+                  env = { GOPROXY = \"off\" }\n[[profile]]\nname = \"z\"\n";
+    let Some(desk) = desk(policy) else { return };
+    let addresses =
+        (0..5000).map(|n| format!("addr add 10.64.{}.{}/32 dev d0\n", n / 250, n % 250));
+    let routes = (0..3000).map(|n| {
+        let (high, low) = (1 + n / 250, n % 250);
+        format!(
+            "route add default via 10.1.{high}.{low} dev d0 metric {}\n",
+            100 + n
+        )
+    });
+    let batch: String = addresses.chain(routes).collect();
+    let batch = desk.user.write("batch", batch);
+    let script = format!(
+        "set -e; ip link add d0 type veth peer name e0; ip link set d0 up; ip link set e0 up\n\
+         ip addr add 10.1.0.2/16 dev d0; {goroam} agent 2>agent.log & agent=$!\n\
+         until {goroam} status --json | grep -q running; do sleep 0.1; done\n\
+         ip -batch {batch}; {goroam} once >/dev/null; {goroam} once >/dev/null\n\
+         grep VmHWM /proc/$agent/status; kill $agent; wait $agent",
+        goroam = env!("CARGO_BIN_EXE_goroam"),
+        batch = batch.display(),
+    );
+    let namespace = std::process::Command::new("unshare")
+        .args(["-n", "true"])
+        .status();
+    if !namespace.is_ok_and(|status| status.success()) {
+        println!("skipped: a network namespace needs root");
+        return;
+    }
+    let run = desk
+        .in_path(desk.user.run("unshare"))
+        .args("-n -- sh -c")
+        .arg(script);
+    let said = run.exits(0).stdout();
+    let most: u64 = said
+        .split_whitespace()
+        .find_map(|word| word.parse().ok())
+        .unwrap();
+    assert!(most < 64 << 10, "{said}");
+    let journal = std::fs::metadata(desk.state("journal.jsonl"))
+        .unwrap()
+        .len();
+    assert!(journal < 400 << 10, "{journal}");
+}

@@ -103,7 +103,9 @@ fn ours_by_memory(memory: &Memory, loaded: &Loaded) -> Option<Ours> {
     let profile = memory.profile.as_deref();
     let profile = profile.and_then(|name| loaded.policy.profile(name));
     Some(Ours {
-        file: EnvFile { path: from_exact(path) },
+        file: EnvFile {
+            path: from_exact(path),
+        },
         values: values.clone(),
         is_masked: false,
         own: profile.map(|(_, profile)| profile.env.keys().cloned().collect()),

@@ -26,19 +26,20 @@ impl Desk {
         Desk { user, go }
     }
 
-    fn with_go(&self, run: Run) -> Run {
+    /// With go on its PATH.
+    pub(crate) fn in_path(&self, run: Run) -> Run {
         let folder = self.go.parent().unwrap().display();
-        run.env("PATH", &format!("{folder}:/usr/bin:/bin"))
+        run.env("PATH", &format!("{folder}:/usr/bin:/bin:/usr/sbin:/sbin"))
     }
 
     /// `goroam …`, words separated by spaces.
     pub(crate) fn goroam(&self, words: &str) -> Run {
-        self.with_go(self.user.goroam(words))
+        self.in_path(self.user.goroam(words))
     }
 
     /// `go …`, as a terminal of this user runs it.
     pub(crate) fn go(&self, words: &str) -> String {
-        let run = self.with_go(self.user.run(self.go.to_str().unwrap()));
+        let run = self.in_path(self.user.run(self.go.to_str().unwrap()));
         let run = run.env("GOTOOLCHAIN", "local").env("GOTELEMETRY", "off");
         run.args(words).exits(0).stdout().trim().to_owned()
     }
