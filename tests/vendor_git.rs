@@ -301,9 +301,10 @@ fn git_writes_the_files_with_its_filters_line_ends_and_modes() {
     };
     let project = shop.usual("app", "1.21");
     // A filter that keeps content another way in git, as LFS does.
-    project.git(&["config", "filter.rot.clean", "tr a-z n-za-m"]);
-    project.git(&["config", "filter.rot.smudge", "tr a-z n-za-m"]);
-    project.git(&["config", "filter.rot.required", "true"]);
+    let global = ["config", "--global"];
+    project.git(&[&global[..], &["filter.rot.clean", "tr a-z n-za-m"]].concat());
+    project.git(&[&global[..], &["filter.rot.smudge", "tr a-z n-za-m"]].concat());
+    project.git(&[&global[..], &["filter.rot.required", "true"]].concat());
     project.write(".gitattributes", "*.go filter=rot\n");
     project.git(&["add", "--renormalize", "."]);
     fs::set_permissions(
@@ -328,4 +329,68 @@ fn git_writes_the_files_with_its_filters_line_ends_and_modes() {
     project.goroam(&["rollback", "HEAD"], 0);
     let said = project.goroam(&["check"], 6);
     assert!(said.contains("core.autocrlf"), "{said}");
+}
+
+#[test]
+fn no_filter_that_the_repository_names_is_run_for_looking_or_going_back() {
+    let Some(shop) = Shop::new("1.27.3") else {
+        return;
+    };
+    let project = shop.usual("app", "1.21");
+    project.goroam(&["snapshot", "--tag", "one"], 0);
+    let (ran, one) = (shop.path("ran"), project.state());
+    let script = format!("#!/bin/sh\necho ran >>'{}'\ncat\n", ran.display());
+    let program = shop.path("filter");
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let program = program.to_str().unwrap();
+    // What an archive with its .git may hold, each in a file that git reads as the repository's.
+    let attributes = project.path(".git/info/attributes");
+    let config = project.path(".git/config");
+    let plain = fs::read_to_string(&config).unwrap();
+    let included = project.path(".git/more");
+    let named =
+        format!("[filter \"e.v\"]\n\tclean = {program}\n\tsmudge = {program}\n\trequired\n");
+    fs::write(&included, &named).unwrap();
+    fs::create_dir_all(attributes.parent().unwrap()).unwrap();
+    for (how, extra) in [
+        ("in its own file", named.clone()),
+        ("included", "[include]\n\tpath = more\n".to_owned()),
+        (
+            "as a process",
+            format!("[filter \"e.v\"]\n\tprocess = {program}\n"),
+        ),
+    ] {
+        fs::write(&config, format!("{plain}\n{extra}")).unwrap();
+        fs::write(&attributes, "* filter=e.v\n").unwrap();
+        touch(&project);
+        let said = project.goroam(&["list"], 0);
+        assert!(
+            said.contains("one") && said.contains("e.v"),
+            "{how}: {said}"
+        );
+        let said = project.goroam(&["rollback", "--keep", "one"], 4);
+        assert!(said.contains("e.v"), "{how}: {said}");
+        // No file goes through it: all is as ever.
+        fs::write(&attributes, "").unwrap();
+        project.append("go.mod", "// mine\n");
+        project.goroam(&["rollback", "--keep", "one"], 0);
+        assert_eq!(project.state(), one, "{how}");
+        let said = project.goroam(&["list"], 0);
+        assert!(!said.contains("cannot say"), "{how}: {said}");
+        assert!(!ran.exists(), "{how}: the repository's program ran");
+    }
+    // The test can fail: git itself runs it.
+    fs::write(&config, format!("{plain}\n{named}")).unwrap();
+    fs::write(&attributes, "* filter=e.v\n").unwrap();
+    touch(&project);
+    project.git(&["status", "--short"]);
+    assert!(ran.exists());
+}
+
+/// Makes git read the vendored files again.
+fn touch(project: &vendored::Vendored<'_>) {
+    let file = project.path(&format!("{KIT}/kit.go"));
+    let file = fs::File::options().append(true).open(file).unwrap();
+    file.set_modified(std::time::SystemTime::now()).unwrap();
 }

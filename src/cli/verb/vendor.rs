@@ -73,7 +73,10 @@ fn snapshot(
 fn list(context: &Context, project: &Project, json: bool) -> Result<u8, Failure> {
     let repo = Repo::open(project, &context.env)?;
     recover(context, &repo)?;
-    let kept = vendor::list(project, &repo)?;
+    let vendor::Listed { kept, unsure } = vendor::list(project, &repo)?;
+    if let Some(why) = unsure {
+        anstream::eprintln!("cannot say which snapshot vendor/ holds: {why}");
+    }
     if json {
         context.out.json(&kept)?;
     } else {

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::error::Error;
+use super::filters::Guard;
 use crate::environment::{Environment, is_same_name};
 use crate::model::mask;
 
@@ -67,6 +68,8 @@ pub(super) struct Git {
     folder: PathBuf,
     /// Do the repository's hooks run?
     hooks: bool,
+    /// What keeps the repository's own filters from running.
+    guard: Guard,
     env: Vec<(String, OsString)>,
     limit: Duration,
 }
@@ -87,8 +90,11 @@ impl Git {
             ("GIT_EDITOR", ":"),
             ("GIT_LITERAL_PATHSPECS", "1"),
             ("GIT_OPTIONAL_LOCKS", "0"),
-            // What a partial clone left behind would be fetched without a word.
+            // What a partial clone left behind would be fetched without a word; git knows the first
+            // since 2.45. No protocol has the other's name, so that no remote is ever asked, and no
+            // program that a repository names for asking one is run.
             ("GIT_NO_LAZY_FETCH", "1"),
+            ("GIT_ALLOW_PROTOCOL", "none"),
         ] {
             vars.retain(|(other, _)| !is_same_name(other, name));
             vars.push((name.to_owned(), value.into()));
@@ -96,6 +102,7 @@ impl Git {
         Git {
             folder: folder.to_owned(),
             hooks: false,
+            guard: Guard::default(),
             env: vars,
             limit: LIMIT,
         }
@@ -117,6 +124,30 @@ impl Git {
         git
     }
 
+    /// The same without the filters that the repository's own configuration names.
+    ///
+    /// # Errors
+    /// When that configuration cannot be read.
+    pub(super) fn guarded(&self) -> Result<Git, Error> {
+        Ok(Git {
+            guard: Guard::read(self)?,
+            ..self.clone()
+        })
+    }
+
+    /// The same with all filters: for what the user asks git to keep.
+    pub(super) fn unguarded(&self) -> Git {
+        Git {
+            guard: Guard::default(),
+            ..self.clone()
+        }
+    }
+
+    /// What keeps the repository's own filters from running.
+    pub(super) fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
     /// The same with time for hooks, filters and keys.
     pub(super) fn patient(&self) -> Git {
         Git {
@@ -133,6 +164,7 @@ impl Git {
             "GIT_LITERAL_PATHSPECS",
             "GIT_OPTIONAL_LOCKS",
             "GIT_NO_LAZY_FETCH",
+            "GIT_ALLOW_PROTOCOL",
         ];
         git.env.retain(|(name, _)| !own.contains(&name.as_str()));
         git
@@ -198,6 +230,26 @@ impl Git {
         self.bounded(&args, input, stdout)?.ok(&args).map(|_| ())
     }
 
+    /// The guard's settings behind those that the environment has (`git-config(1)`,
+    /// GIT_CONFIG_COUNT).
+    fn overrides(&self) -> Vec<(String, String)> {
+        const COUNT: &str = "GIT_CONFIG_COUNT";
+        let settings = &self.guard.settings;
+        if settings.is_empty() {
+            return Vec::new();
+        }
+        let before = self.env.iter().find(|(name, _)| is_same_name(name, COUNT));
+        let before: usize = before
+            .and_then(|(_, count)| count.to_str()?.parse().ok())
+            .unwrap_or(0);
+        let mut out = vec![(COUNT.to_owned(), (before + settings.len()).to_string())];
+        for (at, (key, value)) in settings.iter().enumerate() {
+            out.push((format!("GIT_CONFIG_KEY_{}", before + at), key.clone()));
+            out.push((format!("GIT_CONFIG_VALUE_{}", before + at), value.clone()));
+        }
+        out
+    }
+
     fn bounded(&self, args: &[&OsStr], input: Vec<u8>, stdout: Stdio) -> Result<Done, Error> {
         let mut command = Command::new("git");
         command
@@ -207,6 +259,7 @@ impl Git {
             .current_dir(&self.folder)
             .env_clear()
             .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .envs(self.overrides())
             .stdin(Stdio::piped())
             .stdout(stdout)
             .stderr(Stdio::piped());

@@ -28,13 +28,31 @@ pub struct Kept {
     pub present: bool,
 }
 
-/// This project's snapshots, the newest first.
+/// This project's snapshots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The newest first.
+    pub kept: Vec<Kept>,
+    /// Why it cannot be said which of them is there now.
+    pub unsure: Option<String>,
+}
+
+/// This project's snapshots.
 ///
 /// # Errors
 /// When git cannot say.
-pub fn list(project: &Project, repo: &Repo) -> Result<Vec<Kept>, Error> {
+pub fn list(project: &Project, repo: &Repo) -> Result<Listed, Error> {
     let _desk = Desk::sit(repo)?;
-    snapshots(project, repo)
+    if let Some(why) = repo.is_filtered(&repo.pins_now(project)?)? {
+        return Ok(Listed {
+            kept: tags(repo)?,
+            unsure: Some(why),
+        });
+    }
+    Ok(Listed {
+        kept: snapshots(project, repo)?,
+        unsure: None,
+    })
 }
 
 /// The same for whoever has the lock.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use super::facts::Kind;
-use super::git::Git;
+use super::git::{Git, pieces, with};
 use super::project::{Project, members, read_text};
 use crate::environment::Environment;
 use crate::gomod::go_work::{self, GoWork};
@@ -85,11 +85,33 @@ impl Repo {
         }
         let prefix = lines.next().unwrap_or_default().to_owned();
         Ok(Repo {
-            git: git.within(&top),
+            git: git.within(&top).guarded()?,
             git_dir: PathBuf::from(out.lines().nth(1).unwrap_or_default()),
             top,
             prefix,
         })
+    }
+
+    /// The same where the repository's own filters run, as they do when the user commits.
+    pub(super) fn unguarded(&self) -> Repo {
+        Repo {
+            git: self.git.unguarded(),
+            ..self.clone()
+        }
+    }
+
+    /// Why what is now at these paths cannot be compared with what git keeps: see
+    /// [`Guard::forbids`](super::filters::Guard::forbids).
+    ///
+    /// # Errors
+    /// When git cannot say.
+    pub(super) fn is_filtered(&self, paths: &[String]) -> Result<Option<String>, Error> {
+        let guard = self.git.guard();
+        if guard.filters.is_empty() {
+            return Ok(None);
+        }
+        let args = with(&["ls-files", "-z", "--cached", "--others", "--"], paths);
+        guard.forbids(&self.git, &self.git.run(&args)?)
     }
 
     /// The paths that belong together, from the top; vendor/ is the first. Which modules a
@@ -189,7 +211,10 @@ impl Repo {
             }
         }
         let args = ["cat-file", "--batch-check=%(objectname) %(objecttype)"];
-        let out = self.git.feed(&args, input.into_bytes())?;
+        let (whole, out) = self.git.asks(&args, input.into_bytes())?;
+        if !whole {
+            return trees.iter().map(|tree| self.listed(tree, paths)).collect();
+        }
         let text = String::from_utf8_lossy(&out);
         let ids: Vec<Option<String>> = text
             .lines()
@@ -200,6 +225,21 @@ impl Repo {
             })
             .collect();
         Ok(ids.chunks(paths.len().max(1)).map(<[_]>::to_vec).collect())
+    }
+
+    /// The same for one tree, where `cat-file` comes to no end: git before 2.45 stops at what a
+    /// partial clone has left at its remote. A tree that is not here has nothing.
+    fn listed(&self, tree: &str, paths: &[String]) -> Result<Vec<Option<String>>, Error> {
+        let args = with(&["ls-tree", "-z", "--full-tree", tree, "--"], paths);
+        let (_, out) = self.git.asks(&args, Vec::new())?;
+        let listed = pieces(&out);
+        let id = |path: &String| {
+            listed.iter().find_map(|line| {
+                let (about, name) = line.split_once('\t')?;
+                (name == path).then(|| about.rsplit(' ').next().unwrap_or_default().to_owned())
+            })
+        };
+        Ok(paths.iter().map(id).collect())
     }
 
     /// Is all of these paths here? A partial clone fetches what it lacks as soon as it is asked

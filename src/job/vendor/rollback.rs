@@ -104,8 +104,11 @@ pub fn rollback(
 ) -> Result<RolledBack, Error> {
     let desk = Desk::sit(repo)?;
     recover_at(repo, &desk)?;
-    let candidates = candidates(project, repo, wanted)?;
     let paths_now = repo.pins_now(project)?;
+    if let Some(why) = repo.is_filtered(&paths_now)? {
+        return Err(Error::Refused(why));
+    }
+    let candidates = candidates(project, repo, wanted)?;
     let before = present(repo, &paths_now)?;
     if !keep {
         nothing_is_lost(repo, &before, &paths_now)?;

@@ -77,6 +77,8 @@ pub fn snapshot(
             _ => Error::Failed(why),
         });
     }
+    // As `git add` and `git commit` do: the user asks for a commit here.
+    let repo = &repo.unguarded();
     let _desk = Desk::sit(repo)?;
     let tag = free_tag(repo, wanted, now)?;
     let paths = repo.pins_now(project)?;

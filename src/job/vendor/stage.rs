@@ -83,6 +83,9 @@ pub(super) fn write_out(
         input.extend_from_slice(name);
         input.push(0);
     }
+    if let Some(why) = repo.git.guard().forbids(index.git(), &input)? {
+        return Err(Error::Refused(why));
+    }
     // If goroam is killed here, this git and its filters still hold the lock until they are done.
     let held = Stdio::from(desk.for_child()?);
     index.git().patient().feed_to(&args, input, held)?;
