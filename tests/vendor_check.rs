@@ -355,3 +355,74 @@ fn a_workspace_s_vendor_is_checked_as_a_whole() {
         assert!(said.contains("[no-vendor]"), "{said}");
     }
 }
+
+#[test]
+fn a_vendor_that_is_a_link_is_followed_as_go_follows_it() {
+    use std::os::unix::fs::symlink;
+
+    for version in ["1.21.13", "1.27.3"] {
+        let Some(shop) = Shop::new(version) else {
+            return;
+        };
+        let project = shop.usual("app", "1.21");
+        let (here, there) = (project.path("vendor"), shop.path("elsewhere"));
+        fs::rename(&here, &there).unwrap();
+        symlink(&there, &here).unwrap();
+        project.builds();
+        assert_eq!(project.findings(), [""; 0], "go {version}");
+        project.goroam(&["check"], 0);
+        // git would keep the link, not the files.
+        let said = project.goroam(&["snapshot", "--commit"], 4);
+        assert!(said.contains("vendor is a link"), "{said}");
+        // What it leads to is compared.
+        let kit = there.join("example.test/Kit/kit.go");
+        fs::write(&kit, fs::read_to_string(&kit).unwrap() + "// x\n").unwrap();
+        assert_eq!(project.findings(), [format!("altered {KIT}/kit.go")]);
+        // A link to a link, a file, itself, nothing.
+        fs::write(shop.path("file"), "").unwrap();
+        for to in [Some("file"), Some("app/vendor"), Some("nothing"), None] {
+            fs::remove_file(&here).unwrap();
+            match to {
+                Some(to) => symlink(shop.path(to), &here).unwrap(),
+                None => {
+                    symlink(&there, shop.path("middle")).unwrap();
+                    symlink(shop.path("middle"), &here).unwrap();
+                }
+            }
+            let expected = match to {
+                Some(_) => "not-a-folder -".to_owned(),
+                None => format!("altered {KIT}/kit.go"),
+            };
+            assert_eq!(project.findings(), [expected], "{to:?}");
+        }
+        // The advice helps.
+        project.go(&["mod", "vendor"]);
+        assert_eq!(project.findings(), [""; 0], "go {version}");
+    }
+}
+
+#[test]
+fn the_go_mod_that_go_reads_counts_not_the_one_in_the_zip() {
+    for version in ["1.21.13", "1.27.3"] {
+        let Some(shop) = Shop::new(version) else {
+            return;
+        };
+        // go takes each by its own line of go.sum, and modules.txt gets the go line of the first.
+        let go_mod = shop.path("proxy/example.test/!kit/@v/v1.0.0.mod");
+        fs::write(&go_mod, "module example.test/Kit\n\ngo 1.18\n").unwrap();
+        let project = shop.usual("app", "1.21");
+        project.go(&["mod", "verify"]);
+        let txt = project.read("vendor/modules.txt");
+        assert!(txt.contains("## explicit; go 1.18"), "{txt}");
+        assert_eq!(project.findings(), [""; 0], "go {version}");
+        // Another go line than that is found all the same.
+        project.write("vendor/modules.txt", txt.replace("go 1.18", "go 1.17"));
+        assert_eq!(
+            project.findings(),
+            ["misstated vendor/modules.txt"],
+            "go {version}"
+        );
+        project.go(&["mod", "vendor"]);
+        assert_eq!(project.findings(), [""; 0], "go {version}");
+    }
+}

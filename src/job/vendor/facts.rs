@@ -67,7 +67,7 @@ pub(super) struct Facts {
 pub(super) enum Vendor {
     /// Nothing.
     Missing,
-    /// A link or a file.
+    /// A file, or a link that leads to no folder.
     NotAFolder,
     /// A folder without a modules.txt.
     NoList,

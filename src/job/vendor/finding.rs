@@ -10,7 +10,7 @@ use serde::Serialize;
 pub enum Code {
     /// There is no vendor/.
     NoVendor,
-    /// vendor is a link or a file.
+    /// vendor is a file, or a link that leads to no folder.
     NotAFolder,
     /// vendor/ has no modules.txt.
     NoModulesTxt,

@@ -11,13 +11,13 @@ use super::consistency::{canonical, replacement};
 use super::copied::{Print, Source, SourceFile, folder_of, split};
 use super::error::Error;
 use super::facts::{Facts, From, Holding, Kept, Vendor};
-use super::project::{Files, Project, read_text};
+use super::project::{Files, MOST, Project, read_text};
 use super::shelves::Shelves;
 use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_mod::{self, GoMod};
 use crate::gomod::modules_txt::{self, Listed};
-use crate::gosum::{Summing, hash_sums};
+use crate::gosum::{Summing, hash_go_mod, hash_sums};
 use crate::job::mirror;
 use crate::job::modzip::{Entry, ModZip};
 
@@ -40,7 +40,9 @@ const BUFFER: usize = 64 << 10;
 pub(super) fn gather(project: &Project, at: &Path, shelves: &Shelves) -> Result<Facts, Error> {
     let files = project.read();
     let folder = project.vendor();
-    let vendor = match fs::symlink_metadata(&folder) {
+    // A link is followed, as go follows it (`modload.setDefaultBuildMod` asks by `fsys.Stat`).
+    let vendor = match fs::metadata(&folder) {
+        Err(_) if folder.is_symlink() => Vendor::NotAFolder,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vendor::Missing,
         Err(error) => return Err(Error::io(&folder, error)),
         Ok(meta) if !meta.is_dir() => Vendor::NotAFolder,
@@ -258,7 +260,8 @@ fn from_zip(module: ModuleVersion, files: &Files, shelves: &Shelves) -> (From, O
         }
         match read_zip(&path, &module) {
             Ok(read) if read.sum == *wanted && all_agree => {
-                return (From::Zip(read.source), read.go_mod);
+                let go_mod = own_go_mod(&module, files, shelves).or(read.go_mod);
+                return (From::Zip(read.source), go_mod);
             }
             Ok(read) => {
                 other.get_or_insert((path, read.sum));
@@ -274,6 +277,20 @@ fn from_zip(module: ModuleVersion, files: &Files, shelves: &Shelves) -> (From, O
         None => From::NoZip(module, tried),
     };
     (from, None)
+}
+
+/// The go.mod that go reads of a module: the `.mod` beside the zip, which need not be the go.mod
+/// in it; go.sum has a line of its own for it (`modfetch.GoMod`).
+fn own_go_mod(module: &ModuleVersion, files: &Files, shelves: &Shelves) -> Option<GoMod> {
+    let wanted = files.go_mod_sums.get(module)?;
+    shelves.layouts.iter().find_map(|layout| {
+        let path = layout.file(module, mirror::File::Mod).ok()?;
+        let bytes = crate::bounded::read(&path, MOST).ok()?;
+        let text = String::from_utf8_lossy(&bytes);
+        wanted
+            .contains(&hash_go_mod(&bytes))
+            .then(|| go_mod::parse(&text))
+    })
 }
 
 /// A zip that was read.

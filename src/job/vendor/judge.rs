@@ -31,7 +31,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
         )),
         Vendor::NotAFolder => out.push(Finding::new(
             Code::NotAFolder,
-            "vendor is no folder, and go follows no link there",
+            "vendor is a file, or a link that leads to no folder",
             ["move it away, then ", &again].concat(),
         )),
         Vendor::NoList => out.push(Finding::new(

@@ -34,6 +34,8 @@ pub(super) struct Files {
     pub(super) mains: Vec<Main>,
     /// The hash of a module's zip by each go.sum that has one.
     pub(super) sums: BTreeMap<ModuleVersion, Vec<String>>,
+    /// The hash of a module's go.mod by each go.sum that has one.
+    pub(super) go_mod_sums: BTreeMap<ModuleVersion, Vec<String>>,
     pub(super) unreadable: Vec<(String, String)>,
 }
 
@@ -191,9 +193,15 @@ impl Files {
         };
         match go_sum::parse(&text) {
             Ok(lines) => {
-                let zips = lines.into_iter().filter(|line| line.of == Hashed::Zip);
-                for line in zips.filter(|line| line.hash.starts_with("h1:")) {
-                    self.sums.entry(line.module).or_default().push(line.hash);
+                for line in lines
+                    .into_iter()
+                    .filter(|line| line.hash.starts_with("h1:"))
+                {
+                    let sums = match line.of {
+                        Hashed::Zip => &mut self.sums,
+                        Hashed::GoMod => &mut self.go_mod_sums,
+                    };
+                    sums.entry(line.module).or_default().push(line.hash);
                 }
             }
             Err(error) => self.faults(name, Some(error.to_string())),

@@ -77,6 +77,11 @@ pub fn snapshot(
             _ => Error::Failed(why),
         });
     }
+    if project.vendor().is_symlink() {
+        return Err(Error::Refused(
+            "vendor is a link, and git keeps where it leads to, not the files there; put the folder itself in its place to keep it".to_owned(),
+        ));
+    }
     // As `git add` and `git commit` do: the user asks for a commit here.
     let repo = &repo.unguarded();
     let _desk = Desk::sit(repo)?;
