@@ -176,6 +176,11 @@ impl Paths {
         self.state.join("projects.json")
     }
 
+    /// What go has said of the projects that `goroam ready` asked it about.
+    pub fn asked(&self) -> PathBuf {
+        self.state.join("asked.json")
+    }
+
     /// What came of the agent's last `goroam ready --fetch`.
     pub fn readiness(&self) -> PathBuf {
         self.state.join("ready.json")

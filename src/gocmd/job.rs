@@ -49,10 +49,18 @@ impl Job<'_> {
     /// # Errors
     /// When it cannot be started or takes longer than an hour.
     pub async fn run(&self, args: &[&str]) -> Result<Ran, RunError> {
+        self.run_for(args, LIMIT).await
+    }
+
+    /// The same within this time.
+    ///
+    /// # Errors
+    /// When it cannot be started or takes longer.
+    pub async fn run_for(&self, args: &[&str], limit: Duration) -> Result<Ran, RunError> {
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
         let bounds = Bounds {
             folder: self.folder,
-            limit: LIMIT,
+            limit,
             most_out: MOST_OUT,
             group: false,
         };

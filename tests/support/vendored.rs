@@ -14,7 +14,7 @@ use std::process::{Command, Output};
 /// Modules to vendor, a module cache, a home, and one go.
 pub(crate) struct Shop {
     folder: tempfile::TempDir,
-    go: PathBuf,
+    pub(crate) go: PathBuf,
 }
 
 /// A file and its text.

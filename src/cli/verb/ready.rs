@@ -10,7 +10,7 @@ use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
-use crate::job::ready::{self, Bringer, Examined, Report, Verdict, Workshop};
+use crate::job::ready::{self, Answers, Bringer, Examined, Report, Workshop};
 use crate::model::status::Readiness;
 use crate::paths::Paths;
 
@@ -29,14 +29,15 @@ pub(in crate::cli) async fn run(context: &Context, args: args::Ready) -> Result<
     let mirror = context.mirror_of(args.place, &policy)?;
     let go = policy.agent.go.clone();
     let workshop = ready::workshop(go.as_deref(), &context.env, &mirror).await?;
-    let mut found: Vec<Examined> = projects
-        .into_iter()
-        .map(|project| Examined {
-            verdict: ready::examine(&project, &workshop),
+    let mut answers = Answers::load(&paths);
+    let mut found: Vec<Examined> = Vec::new();
+    for project in projects {
+        found.push(Examined {
+            verdict: Box::pin(ready::examine(&project, &workshop, &mut answers)).await,
             project,
             failed: None,
-        })
-        .collect();
+        });
+    }
     let mut mismatch = false;
     if args.fetch {
         let bringer = Bringer {
@@ -45,13 +46,16 @@ pub(in crate::cli) async fn run(context: &Context, args: args::Ready) -> Result<
             env: context.env.clone(),
         };
         let most = args.kept.then_some(policy.mirror.max_size);
-        mismatch = Box::pin(fetch(&bringer, &workshop, &mut found, most)).await;
+        mismatch = Box::pin(fetch(&bringer, &workshop, &mut found, most, &mut answers)).await;
     }
     let proofs = workshop.database.follows(workshop.shelf.mirror()).err();
     let mut report = Report::new(mirror, found, proofs);
     if is_named && !report.command.is_empty() {
         let mirror = report.mirror.display().to_string();
         report.command.extend(["--mirror".to_owned(), mirror]);
+    }
+    if let Err(error) = answers.save(&paths) {
+        tracing::warn!("go's answers are not kept: {error}");
     }
     keep(&paths, &report);
     if args.format.json {
@@ -126,6 +130,7 @@ async fn fetch(
     workshop: &Workshop,
     found: &mut [Examined],
     most: Option<u64>,
+    answers: &mut Answers,
 ) -> bool {
     let mut mismatch = false;
     for one in found.iter_mut() {
@@ -143,20 +148,10 @@ async fn fetch(
             mismatch |= error.mismatch;
             one.failed = Some(error.why);
         }
-        one.verdict = again(workshop, one);
+        let fresh = workshop.anew();
+        one.verdict = Box::pin(ready::examine(&one.project, &fresh, answers)).await;
     }
     mismatch
-}
-
-/// The same project, with nothing known from before.
-fn again(workshop: &Workshop, one: &Examined) -> Verdict {
-    let fresh = Workshop {
-        builder: workshop.builder.clone(),
-        shelf: workshop.shelf.anew(),
-        database: workshop.database.clone(),
-        env: workshop.env.clone(),
-    };
-    ready::examine(&one.project, &fresh)
 }
 
 /// Remembers the projects, and for `status` what came of it where these are all of them. What

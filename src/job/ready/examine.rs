@@ -1,13 +1,16 @@
 //! One project: what is written in it, what it needs, what is there.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::ask::ask;
 use super::find::{MOST_FILE, members};
 use super::judge::{Have, Toolchain, Verdict, judge};
 use super::need::{Builder, Need, Project, Source, need};
 use super::proof::Database;
+use super::remember::Answers;
 use super::shelf::{Held, Shelf, read};
 use crate::environment::Environment;
+use crate::gocmd::GoCommand;
 use crate::gomod::go_mod::{self, GoMod};
 use crate::gomod::go_sum::{self, Line};
 use crate::gomod::{ModuleVersion, go_work, modules_txt};
@@ -16,7 +19,11 @@ use crate::model::order;
 /// What all projects are built with.
 #[derive(Debug)]
 pub struct Workshop {
-    /// The go command.
+    /// The go command itself.
+    pub go: GoCommand,
+    /// What of its settings changes what a project needs.
+    pub settings: String,
+    /// The go command as the project sees it.
     pub builder: Builder,
     /// What is there.
     pub shelf: Shelf,
@@ -26,11 +33,37 @@ pub struct Workshop {
     pub env: Environment,
 }
 
-/// How ready the project in this folder is.
-pub fn examine(folder: &Path, workshop: &Workshop) -> Verdict {
+impl Workshop {
+    /// The same, with nothing known of what is there.
+    pub fn anew(&self) -> Workshop {
+        Workshop {
+            go: self.go.clone(),
+            settings: self.settings.clone(),
+            builder: self.builder.clone(),
+            shelf: self.shelf.anew(),
+            database: self.database.clone(),
+            env: self.env.clone(),
+        }
+    }
+}
+
+/// How ready the project in this folder is. Where all that reading tells is there, go itself is
+/// asked, unless it has answered the same question before.
+pub async fn examine(folder: &Path, workshop: &Workshop, answers: &mut Answers) -> Verdict {
     let (project, trouble) = written(folder);
-    let shelf = &workshop.shelf;
     let mains = folders(folder, &project);
+    let mut need = needed(&project, &mains, workshop);
+    need.troubles.extend(trouble);
+    let mut verdict = judge(&need, &have(&need, workshop));
+    if verdict.is_ready() {
+        let asked = ask(folder, &mains, &project, &need, workshop, answers).await;
+        verdict.troubled(asked);
+    }
+    verdict
+}
+
+fn needed(project: &Project, mains: &[PathBuf], workshop: &Workshop) -> Need {
+    let shelf = &workshop.shelf;
     let lookup = |source: Source<'_>| -> Option<GoMod> {
         let text = match source {
             Source::Module(module) => shelf.text(module)?,
@@ -40,9 +73,7 @@ pub fn examine(folder: &Path, workshop: &Workshop) -> Verdict {
         };
         Some(go_mod::parse(&text))
     };
-    let mut need = need(&project, &workshop.builder, &lookup);
-    need.troubles.extend(trouble);
-    judge(&need, &have(&need, workshop))
+    need(project, &workshop.builder, &lookup)
 }
 
 /// The files of a project, and what cannot be read of them.
@@ -73,7 +104,7 @@ fn written(folder: &Path) -> (Project, Vec<String>) {
 }
 
 /// The folders of its main modules.
-fn folders(folder: &Path, project: &Project) -> Vec<std::path::PathBuf> {
+fn folders(folder: &Path, project: &Project) -> Vec<PathBuf> {
     match project.work {
         Some(_) => members(folder),
         None => vec![folder.to_owned()],

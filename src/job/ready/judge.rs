@@ -1,6 +1,6 @@
 //! What is needed against what is there. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -83,11 +83,18 @@ impl Verdict {
     pub fn is_ready(&self) -> bool {
         self.missing.is_empty() && self.troubles.is_empty()
     }
+
+    /// With what go says against it.
+    pub(super) fn troubled(&mut self, trouble: Option<String>) {
+        self.troubles.extend(trouble);
+        self.percent = percent(self.here, self.needed, self.is_ready());
+    }
 }
 
 /// Compares.
 pub fn judge(need: &Need, have: &Have) -> Verdict {
     // A module with a missing zip and a missing go.mod is one module that is missing.
+    let mut doubles: BTreeSet<&ModuleVersion> = BTreeSet::new();
     let mut units: BTreeMap<&ModuleVersion, Option<(What, Held)>> = BTreeMap::new();
     for (modules, held, what) in [
         (&need.zips, &have.zips, What::Zip),
@@ -96,6 +103,10 @@ pub fn judge(need: &Need, have: &Have) -> Verdict {
         for module in modules.keys() {
             let unit = units.entry(module).or_default();
             let held = held.get(module).copied().unwrap_or_default();
+            if held == Held::Other && need.doubles.contains(module) {
+                doubles.insert(module);
+                continue;
+            }
             if unit.is_none() && held != Held::Here {
                 *unit = Some((what, held));
             }
@@ -107,6 +118,12 @@ pub fn judge(need: &Need, have: &Have) -> Verdict {
         troubles: need.troubles.clone(),
         ..Verdict::default()
     };
+    for module in doubles {
+        out.troubles.push(format!(
+            "go.sum has two hashes for {module}, and go takes the first, which is not the module's: \
+             a merge has kept both; remove the line that is wrong"
+        ));
+    }
     for (module, lack) in units {
         if let Some((what, held)) = lack {
             let other = "the module cache holds another content under its name: \

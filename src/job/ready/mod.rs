@@ -3,6 +3,7 @@
 //! ```text
 //! find (I/O) → folders → examine (I/O): Project → need (pure) → Need
 //!                                       Shelf → Have → judge (pure) → Verdict
+//! ask: where nothing is missing, go says whether it would build it
 //! ```
 //!
 //! What go.sum names is what counts: it names what some build of the project once read, and go
@@ -10,6 +11,7 @@
 //!
 //! May import: everything below; of its neighbours mirror.
 
+mod ask;
 mod bring;
 mod examine;
 mod find;
@@ -35,7 +37,7 @@ pub use judge::{Have, Missing, Toolchain, Verdict, What, judge, percent};
 pub use need::{Builder, Need, Project, Source, need};
 pub use priority::step_back;
 pub use proof::Database;
-pub use remember::{forget, note, remember, remembered};
+pub use remember::{Answers, forget, note, remember, remembered};
 pub use shelf::{Held, Shelf, tally};
 
 /// One project's verdict.
@@ -126,20 +128,31 @@ pub async fn workshop(
     env: &Environment,
     mirror: &Path,
 ) -> Result<Workshop, Error> {
-    const NAMES: [&str; 6] = [
+    const NAMES: [&str; 14] = [
         "GOPATH",
         "GOMODCACHE",
         "GOTOOLCHAIN",
         "GOSUMDB",
         "GOHOSTOS",
         "GOHOSTARCH",
+        "GOFLAGS",
+        "GOOS",
+        "GOARCH",
+        "GO111MODULE",
+        "GOEXPERIMENT",
+        "GOPRIVATE",
+        "GONOSUMDB",
+        "CGO_ENABLED",
     ];
     let go = Box::pin(go_find::find(wish, env)).await?;
     let said = Box::pin(run::values(&go, env, &NAMES)).await;
     let mut said = said.map_err(ApplyError::Go)?;
+    let settings = NAMES.map(|name| said.get(name).map_or("", String::as_str));
+    let settings = settings.join("\n");
     let mut value = |name: &str| said.remove(name).unwrap_or_default();
     let system = format!("{}-{}", value("GOHOSTOS"), value("GOHOSTARCH"));
     Ok(Workshop {
+        settings,
         builder: Builder {
             version: go.version.text.clone(),
             toolchain: value("GOTOOLCHAIN"),
@@ -151,5 +164,6 @@ pub async fn workshop(
             gopath: value("GOPATH"),
         },
         env: env.clone(),
+        go,
     })
 }

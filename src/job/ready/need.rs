@@ -63,6 +63,8 @@ pub struct Need {
     pub toolchain: Option<(ModuleVersion, String)>,
     /// A consistent vendor folder has it all.
     pub vendored: bool,
+    /// Modules for which go.sum has two different hashes of one file.
+    pub doubles: BTreeSet<ModuleVersion>,
     /// What no download mends, one sentence each.
     pub troubles: Vec<String>,
 }
@@ -156,6 +158,11 @@ pub fn need(
     // Of several lines for one file the first counts, as for go (`modfetch.haveModSumLocked`).
     let lines = project.sums.iter().rev();
     let sums = order::map(lines.map(|line| ((&line.module, line.of), &line.hash)));
+    let doubled = project.sums.iter().filter(|line| {
+        let first = sums.get(&(&line.module, line.of));
+        first.is_some_and(|first| **first != line.hash)
+    });
+    need.doubles = order::set(doubled.map(|line| line.module.clone()));
     let sum = |module: &ModuleVersion, of: Hashed| sums.get(&(module, of)).map(|h| (*h).clone());
     let graph = Graph::walk(project, read);
     for module in graph.read {

@@ -1,10 +1,12 @@
 //! The projects that were seen, and what came of the last look: private files in the state folder.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::gosum::Summing;
 use crate::model::{order, status};
 use crate::paths::{Paths, exact, from_exact};
 use crate::state::file;
@@ -89,6 +91,88 @@ fn write(paths: &Paths, projects: &[PathBuf]) -> io::Result<()> {
 pub fn note(paths: &Paths, readiness: &status::Readiness) -> io::Result<()> {
     file::private_folder(&paths.state)?;
     file::replace(&paths.readiness(), &serde_json::to_vec(readiness)?)
+}
+
+/// What go's answer about a project depends on, as one hash.
+pub(super) struct Key(Summing);
+
+impl Default for Key {
+    fn default() -> Key {
+        Key(Summing::new())
+    }
+}
+
+impl Key {
+    /// One more thing. Names and contents cannot run into each other.
+    pub(super) fn add(&mut self, name: &str, content: &[u8]) {
+        for part in [name.as_bytes(), content] {
+            self.0.update(&(part.len() as u64).to_le_bytes());
+            self.0.update(part);
+        }
+    }
+
+    pub(super) fn finish(self) -> String {
+        let sum = self.0.finish();
+        sum.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// go's answers about projects, by what they depend on: so that only what has changed is asked
+/// about again.
+#[derive(Debug, Default)]
+pub struct Answers {
+    all: BTreeMap<String, Answer>,
+    asked: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Answer {
+    /// Seconds since 1970.
+    at: i64,
+    /// Why go would not build it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trouble: Option<String>,
+}
+
+impl Answers {
+    /// Those that are kept.
+    pub fn load(paths: &Paths) -> Answers {
+        let bytes = file::read(&paths.asked(), 4 << 20).ok().flatten();
+        let all = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Answers {
+            all: all.unwrap_or_default(),
+            asked: false,
+        }
+    }
+
+    /// Keeps them, where there are new ones: the newest, if they are many.
+    ///
+    /// # Errors
+    /// When the file cannot be written; it is then as it was.
+    pub fn save(mut self, paths: &Paths) -> io::Result<()> {
+        if !self.asked {
+            return Ok(());
+        }
+        while self.all.len() > MOST {
+            let oldest = self.all.iter().min_by_key(|(_, answer)| answer.at);
+            let Some(key) = oldest.map(|(key, _)| key.clone()) else {
+                break;
+            };
+            self.all.remove(&key);
+        }
+        file::private_folder(&paths.state)?;
+        file::replace(&paths.asked(), &serde_json::to_vec(&self.all)?)
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Option<String>> {
+        self.all.get(key).map(|answer| &answer.trouble)
+    }
+
+    pub(super) fn keep(&mut self, key: String, trouble: Option<String>) {
+        let at = jiff::Timestamp::now().as_second();
+        self.all.insert(key, Answer { at, trouble });
+        self.asked = true;
+    }
 }
 
 #[cfg(test)]

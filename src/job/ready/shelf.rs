@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bounded;
 use crate::gomod::ModuleVersion;
-use crate::gosum::hash_go_mod;
+use crate::gosum::{escape_path, escape_version, hash_go_mod};
 use crate::job::mirror::{File, Layout};
 
 /// `MaxGoMod` of `golang.org/x/mod/zip`.
@@ -56,6 +56,24 @@ impl Shelf {
             mirror: self.mirror.clone(),
             texts: RefCell::default(),
         }
+    }
+
+    /// The download folder of the module cache.
+    pub fn cache(&self) -> &Layout {
+        &self.cache
+    }
+
+    /// Where the module cache has a module unpacked, whole, and that place below GOMODCACHE
+    /// (`modfetch.DownloadDir`).
+    pub fn unpacked(&self, module: &ModuleVersion) -> Option<(PathBuf, String)> {
+        let path = escape_path(&module.path).ok()?;
+        let version = escape_version(&module.version).ok()?;
+        let below = format!("{path}@{version}");
+        let folder = self.modcache.join(&below);
+        let zip = self.cache.file(module, File::Zip).ok()?;
+        // It stands there while go unpacks, and stays when that was cut off.
+        let is_partial = zip.with_extension("partial").exists();
+        (folder.is_dir() && !is_partial).then_some((folder, below))
     }
 
     /// The mirror.
