@@ -94,13 +94,8 @@ pub fn note(paths: &Paths, readiness: &status::Readiness) -> io::Result<()> {
 }
 
 /// What go's answer about a project depends on, as one hash.
+#[derive(Default)]
 pub(super) struct Key(Summing);
-
-impl Default for Key {
-    fn default() -> Key {
-        Key(Summing::new())
-    }
-}
 
 impl Key {
     /// One more thing. Names and contents cannot run into each other.
