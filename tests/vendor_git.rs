@@ -392,5 +392,6 @@ fn no_filter_that_the_repository_names_is_run_for_looking_or_going_back() {
 fn touch(project: &vendored::Vendored<'_>) {
     let file = project.path(&format!("{KIT}/kit.go"));
     let file = fs::File::options().append(true).open(file).unwrap();
-    file.set_modified(std::time::SystemTime::now()).unwrap();
+    let earlier = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    file.set_modified(earlier).unwrap();
 }
