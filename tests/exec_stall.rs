@@ -68,19 +68,33 @@ struct Desk(Project);
 impl Desk {
     fn new(version: &str) -> Option<Desk> {
         let program = "package main\n\nfunc main() {}\n";
-        Project::new(version, "example.com/m v1.1.0", program).map(Desk)
+        let project = Project::new(version, "example.com/m v1.1.0", program)?;
+        // A mirror that could hold, so that a go that hangs is ended.
+        for module in [
+            "example.com/m/@v/v1.1.0",
+            "example.com/m/@v/v1.1.1",
+            "github.com/some/thing/@v/v1.0.0",
+        ] {
+            for (end, body) in [("info", INFO), ("mod", MOD), ("zip", "")] {
+                project.user.write(&format!("mirror/{module}.{end}"), body);
+            }
+        }
+        Some(Desk(project))
     }
 
     /// `goroam exec ARGS -- COMMAND`, through a shell.
     fn exec(&self, proxy: &str, args: &str, script: &str) -> Command {
-        let args = format!("--summary json {args}");
+        let mirror = self.0.user.path("mirror");
+        let args = format!("--summary json --mirror {} {args}", mirror.display());
         self.0.exec(proxy, &args, &["sh", "-c", script])
     }
 
     /// Its summary, and how long it took.
     #[track_caller]
     fn ends(&self, proxy: &str, args: &str, script: &str) -> (Value, Duration) {
-        let told = self.0.told(proxy, args, &["sh", "-c", script]);
+        let mirror = self.0.user.path("mirror");
+        let args = format!("--mirror {} {args}", mirror.display());
+        let told = self.0.told(proxy, &args, &["sh", "-c", script]);
         (told.summary, told.took)
     }
 }
@@ -89,7 +103,7 @@ const DOWNLOAD: &str = "exec go mod download example.com/m@v1.1.0";
 
 #[test]
 fn a_hang_is_ended_within_its_limit() {
-    let limits = "--tiers proxy --connect 1s --first-byte 1s --stall 2s";
+    let limits = "--tiers proxy,mirror --connect 1s --first-byte 1s --stall 2s";
     type Mode = (&'static str, fn(TcpStream), u64);
     let modes: [Mode; 4] = [
         ("accepts and says nothing", hold, 1),
@@ -122,14 +136,17 @@ fn a_hang_is_ended_within_its_limit() {
         ),
     ];
     for version in [go::VERSIONS[0], go::VERSIONS[2]] {
-        let Some(desk) = Desk::new(version) else {
-            return;
-        };
         for (what, mode, limit) in modes {
+            let Some(desk) = Desk::new(version) else {
+                return;
+            };
             let (summary, took) = desk.ends(&serve(mode), limits, DOWNLOAD);
             let attempt = &summary["attempts"][0];
             assert_eq!(attempt["class"], "stalled", "{version}, {what}: {summary}");
-            assert_eq!(summary["exit"], 1);
+            assert_eq!(
+                summary["attempts"][1]["tier"], "mirror",
+                "{version}, {what}"
+            );
             let limit = Duration::from_secs(limit);
             assert!(
                 took >= limit && took < limit + SLACK,
@@ -139,13 +156,49 @@ fn a_hang_is_ended_within_its_limit() {
     }
 }
 
+/// A proxy with a cold cache: three seconds to the first byte.
+fn slow(mut stream: TcpStream) {
+    while let Some(path) = request(&mut stream) {
+        std::thread::sleep(Duration::from_secs(3));
+        let body = if path.ends_with(".info") { INFO } else { MOD };
+        answer(&mut stream, body);
+    }
+}
+
+#[test]
+fn a_go_is_not_ended_when_no_further_step_could_do_better() {
+    let script = "exec go list -m example.com/m@v1.1.0";
+    for version in [go::VERSIONS[0], go::VERSIONS[2]] {
+        for args in [
+            "--tiers proxy --first-byte 1s",
+            "--tiers proxy,mirror,vendor --first-byte 1s --mirror other",
+        ] {
+            let Some(desk) = Desk::new(version) else {
+                return;
+            };
+            // A mirror and a module cache that lack it hold nothing.
+            desk.0.user.write("w/other/a.test/x/@v/v1.0.0.zip", "");
+            std::fs::create_dir_all(desk.0.user.path("mod/cache/download")).unwrap();
+            let told = desk.0.told(&serve(slow), args, &["sh", "-c", script]);
+            assert_eq!(told.summary["attempts"][0]["class"], "ok", "{}", told.said);
+            let words = "go is not ended, since no other step could do better";
+            assert_eq!(told.said.matches(words).count(), 1, "{}", told.said);
+        }
+        let Some(desk) = Desk::new(version) else {
+            return;
+        };
+        let (summary, _) = desk.ends(&serve(slow), "--first-byte 1s", script);
+        assert_eq!(summary["attempts"][0]["class"], "stalled", "{summary}");
+    }
+}
+
 #[test]
 fn a_tls_server_that_never_shakes_hands_has_the_limit_of_an_answer() {
     let Some(desk) = Desk::new(go::VERSIONS[2]) else {
         return;
     };
     let proxy = serve(hold).replace("http:", "https:");
-    let (summary, took) = desk.ends(&proxy, "--tiers proxy --first-byte 1s", DOWNLOAD);
+    let (summary, took) = desk.ends(&proxy, "--tiers proxy,mirror --first-byte 1s", DOWNLOAD);
     assert_eq!(summary["attempts"][0]["class"], "stalled", "{summary}");
     assert!(took < Duration::from_secs(1) + SLACK, "{took:?}");
 }
@@ -157,7 +210,7 @@ fn a_hang_below_make_and_a_pipe_is_found_too() {
     };
     let makefile = "all:\n\t@go mod download example.com/m@v1.1.0 2>&1 | tee log\n";
     desk.0.user.write("w/Makefile", makefile);
-    let (summary, took) = desk.ends(&serve(hold), "--tiers proxy --first-byte 1s", "make");
+    let (summary, took) = desk.ends(&serve(hold), "--tiers proxy,mirror --first-byte 1s", "make");
     assert_eq!(summary["attempts"][0]["class"], "stalled", "{summary}");
     assert!(took < Duration::from_secs(1) + SLACK, "{took:?}");
 }
@@ -177,7 +230,7 @@ fn git_that_hangs_counts_as_go_that_hangs() {
         format!("[url \"http://{host}/\"]\n\tinsteadOf = https://github.com/\n"),
     );
     let script = "exec go mod download github.com/some/thing@v1.0.0";
-    let mut command = desk.exec("direct", "--tiers proxy --first-byte 1s", script);
+    let mut command = desk.exec("direct", "--tiers proxy,mirror --first-byte 1s", script);
     let begun = Instant::now();
     let done = command.output().unwrap();
     let said = String::from_utf8(done.stderr).unwrap();
@@ -241,7 +294,7 @@ fn in_pieces(mut stream: TcpStream, bytes: usize) {
     }
 }
 
-const SHORT: &str = "--tiers proxy --connect 1s --first-byte 1s --stall 1s";
+const SHORT: &str = "--tiers proxy,mirror --connect 1s --first-byte 1s --stall 1s";
 
 #[test]
 fn a_slow_link_is_progress_and_a_trickle_is_none() {
@@ -255,7 +308,7 @@ fn a_slow_link_is_progress_and_a_trickle_is_none() {
     assert!(took > Duration::from_secs(3), "{took:?}");
     // By itself it would end after eleven minutes.
     let trickle = serve(|stream| in_pieces(stream, 20));
-    let limits = "--tiers proxy --stall 3s";
+    let limits = "--tiers proxy,mirror --stall 3s";
     let (summary, took) = desk.ends(&trickle, limits, "exec go list -m example.com/m@v1.1.1");
     let attempt = &summary["attempts"][0];
     assert_eq!(attempt["class"], "stalled", "{summary}");

@@ -186,7 +186,14 @@ fn each_fault_leads_to_the_mirror_and_says_what_to_mend() {
     let login = "<html><body>Please log in</body></html>";
     for (line, more, body, class, words) in [
         ("500 Internal Server Error", "", "", "server", "is broken"),
-        ("403 Forbidden", "", "", "auth", "wants other credentials"),
+        (
+            "401 Unauthorized",
+            "",
+            "",
+            "auth",
+            "wants other credentials",
+        ),
+        ("403 Forbidden", "", "", "auth", "refuses it with 403"),
         (
             "418 I'm a teapot",
             "",
@@ -327,4 +334,166 @@ fn a_vendor_folder_is_the_last_step() {
     assert!(said.contains("{\"tier\":\"vendor\",\"exit\":0,"), "{said}");
     let out = String::from_utf8(done.stdout).unwrap();
     assert_eq!(out, "-mod=mod\n-mod=vendor\n");
+}
+
+/// go's words, the class, what must be said of them and what not.
+const BLAME: &[(&str, &str, &[&str], &[&str])] = &[
+    (
+        "Get \"URL\": proxyconnect tcp: dial tcp 127.0.0.1:7890: connect: connection refused",
+        "refused",
+        &["the HTTP proxy 127.0.0.1:7890", "HTTPS_PROXY"],
+        &["goproxy.corp.example refuses"],
+    ),
+    (
+        "Get \"URL\": socks connect tcp 127.0.0.1:1080->goproxy.corp.example:443: dial tcp 127.0.0.1:1080: connect: connection refused",
+        "refused",
+        &["proxy 127.0.0.1:1080"],
+        &["goproxy.corp.example refuses"],
+    ),
+    (
+        "Get \"URL\": proxyconnect tcp: dial tcp: lookup px.corp.example on 10.0.0.1:53: no such host",
+        "dns",
+        &["px.corp.example"],
+        &["goproxy.corp.example"],
+    ),
+    (
+        "Get \"URL\": Proxy Authentication Required",
+        "auth",
+        &["HTTP proxy 10.1.2.3:3128", "credentials"],
+        &["goproxy.corp.example wants", "s3cret"],
+    ),
+    (
+        "Get \"URL\": Forbidden",
+        "auth",
+        &["HTTP proxy 10.1.2.3:3128", "403"],
+        &["goproxy.corp.example"],
+    ),
+    (
+        "Get \"URL\": Bad Gateway",
+        "server",
+        &["HTTP proxy 10.1.2.3:3128"],
+        &["goproxy.corp.example is"],
+    ),
+    (
+        "Get \"URL\": Service Unavailable",
+        "server",
+        &["HTTP proxy 10.1.2.3:3128"],
+        &["busy"],
+    ),
+    (
+        "Get \"URL\": proxyconnect tcp: tls: first record does not look like a TLS handshake",
+        "tls",
+        &["HTTP proxy", "http://"],
+        &["SSL_CERT_FILE", "goproxy.corp.example"],
+    ),
+    (
+        "Get \"URL\": tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2020-01-01T00:00:00Z is before 2024-01-01T00:00:00Z",
+        "tls",
+        &["clock", "is wrong", "2020-01-01", "2024-01-01"],
+        &["SSL_CERT_FILE"],
+    ),
+    (
+        "Get \"URL\": tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2026-11-29T00:00:00Z is after 2026-01-01T00:00:00Z",
+        "tls",
+        &["has expired", "clock", "goproxy.corp.example"],
+        &["SSL_CERT_FILE"],
+    ),
+    (
+        "Get \"URL\": http: server gave HTTP response to HTTPS client",
+        "tls",
+        &["http://", "goproxy.corp.example"],
+        &["SSL_CERT_FILE"],
+    ),
+    (
+        "Get \"URL\": tls: failed to verify certificate: x509: certificate is valid for a.example, not goproxy.corp.example",
+        "tls",
+        &["another name"],
+        &["SSL_CERT_FILE", "clock"],
+    ),
+    (
+        "Get \"URL\": tls: failed to verify certificate: x509: certificate signed by unknown authority",
+        "tls",
+        &["goproxy.corp.example", "CA", "SSL_CERT_FILE"],
+        &["clock"],
+    ),
+    (
+        "Get \"URL\": remote error: tls: handshake failure",
+        "tls",
+        &["goproxy.corp.example"],
+        &["SSL_CERT_FILE", "clock"],
+    ),
+    (
+        "reading URL.zip: 403 Forbidden\n\tserver response:\n\t{\n\t  \"message\" : \"Package is blocked by policy\"\n\t}",
+        "auth",
+        &["403", "Package is blocked by policy"],
+        &["wants"],
+    ),
+    (
+        "reading URL.info: 401 Unauthorized",
+        "auth",
+        &["goproxy.corp.example wants", "netrc"],
+        &[],
+    ),
+    (
+        "git ls-remote -q --end-of-options origin in /h/go/pkg/mod/cache/vcs/ab: exit status 128:\n\tHost key verification failed.\n\tfatal: Could not read from remote repository.",
+        "tls",
+        &["key of git.corp.example", "known_hosts"],
+        &["SSL_CERT_FILE", "the proxy"],
+    ),
+    (
+        "verifying module: git.corp.example/m@v1.2.3: Get \"https://sum.golang.org/lookup/git.corp.example/m@v1.2.3\": dial tcp: lookup sum.golang.org: no such host",
+        "dns",
+        &["checksum database sum.golang.org"],
+        &["the proxy", "the mirror "],
+    ),
+    (
+        "verifying go.mod: git.corp.example/m@v1.2.3/go.mod: reading https://goproxy.corp.example/sumdb/sum.golang.org/lookup/git.corp.example/m@v1.2.3: 500 Internal Server Error",
+        "server",
+        &["checksum database sum.golang.org"],
+        &["the proxy ", "goproxy.corp.example is"],
+    ),
+    (
+        "verifying go.mod: git.corp.example/m@v1.2.3/go.mod: malformed record data",
+        "portal",
+        &["checksum database sum.golang.org"],
+        &["the proxy "],
+    ),
+];
+
+#[test]
+fn what_go_says_decides_who_is_to_blame() {
+    let Some(desk) = Desk::new(go::VERSIONS[2]) else {
+        return;
+    };
+    for (words, class, wanted, never) in BLAME {
+        let words = words.replace("URL", "https://goproxy.corp.example/x");
+        desk.write(
+            "w/said",
+            &format!("go: git.corp.example/m@v1.2.3: {words}\n"),
+        );
+        let script = ["sh", "-c", "cat said >&2; exit 1"];
+        let mut command = desk.project.exec(
+            "https://goproxy.corp.example",
+            "--summary json --tiers proxy",
+            &script,
+        );
+        let done = command
+            .env("HTTPS_PROXY", "http://joe:s3cret@10.1.2.3:3128")
+            .env("GOSUMDB", "sum.golang.org")
+            .output()
+            .unwrap();
+        let said = text(&done);
+        let (_, own) = said.split_once("goroam: ").unwrap();
+        let (own, summary) = own.split_once("\n{").unwrap();
+        assert!(
+            summary.contains(&format!("\"class\":\"{class}\"")),
+            "{said}"
+        );
+        for word in *wanted {
+            assert!(own.contains(word), "{word}: {said}");
+        }
+        for word in *never {
+            assert!(!own.contains(word), "{word}: {said}");
+        }
+    }
 }

@@ -25,7 +25,10 @@ fn exec(lab: &Lab, home: &Path, command: &[&str]) -> Command {
     let go = support::lab::go("1.27.3").unwrap();
     let path = format!("{}:/usr/bin:/bin", go.parent().unwrap().display());
     let mut exec = Command::new(goroam_bin());
-    exec.args(["exec", "--tiers", "proxy", "--summary", "json"])
+    // With a mirror that holds it all: without, no go would be ended.
+    exec.args(["exec", "--tiers", "proxy,mirror", "--summary", "json"])
+        .arg("--mirror")
+        .arg(lab.dir().join("tree/public"))
         .args([
             "--connect",
             "1s",

@@ -136,7 +136,8 @@ for name, wanted, proxy in (
     case(name, wanted, proxy, MORE if name in ("404,off", "off") else FEW, OTHER)
 # Proxies in between.
 for status, wanted in {"400": "client", "403": "auth", "404": "client", "407": "auth", "429": "busy", "500": "server", "502": "server", "503": "busy", "504": "server", "511": "portal", "close": "reset", "reset": "reset", "page": "portal"}.items():
-    case(f"connect-{status}", wanted, "https://a.ok.test:9443", connect=status, env={"HTTPS_PROXY": "http://127.0.0.1:9480"})
+    # Its 503 is no word of the module proxy's.
+    case(f"connect-{status}", wanted if status != "503" else "server", "https://a.ok.test:9443", connect=status, env={"HTTPS_PROXY": "http://127.0.0.1:9480"})
     if status != "page":
         case(f"through-{status}", wanted if status != "404" else "not-found", "http://a.ok.test:9100", connect=status, env={"HTTP_PROXY": "http://127.0.0.1:9480"})
 case("connect-refused", "refused", "https://a.ok.test:9443", env={"HTTPS_PROXY": "http://127.0.0.1:1"})

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::page::{Page, duration};
 use super::style::{BAD, GOOD, ODD, paint};
 use super::text::clean;
-use crate::job::exec::{Attempt, Class, News, Summary};
+use crate::job::exec::{Attempt, Blame, Class, News, Summary, Who, Why};
 use crate::model::Tier;
 
 /// A step was left, or is to be repeated.
@@ -17,6 +17,13 @@ pub(in crate::cli) fn exec_news(news: &News<'_>, _page: &Page) -> String {
         }
         News::Waits(attempt, wait) => {
             format!("{}; asking again in {}", what(attempt), length(*wait))
+        }
+        News::Patient(stuck, lacks) => {
+            let mut text = format!("{stuck}; go is not ended, since no other step could do better");
+            if !lacks.is_empty() {
+                text.push_str(&format!(" ({})", reasons(lacks)));
+            }
+            text
         }
     };
     said(ODD, &text)
@@ -87,8 +94,12 @@ fn tried(attempt: &Attempt) -> String {
 }
 
 fn left_out(summary: &Summary) -> String {
-    let each = summary.left_out.iter();
-    let each: Vec<String> = each
+    reasons(&summary.left_out)
+}
+
+fn reasons(steps: &[(Tier, String)]) -> String {
+    let each: Vec<String> = steps
+        .iter()
         .map(|(tier, why)| format!("{tier}: {}", clean(why)))
         .collect();
     each.join("; ")
@@ -97,6 +108,7 @@ fn left_out(summary: &Summary) -> String {
 /// What happened, and what is to be mended where a person can.
 fn what(attempt: &Attempt) -> String {
     let who = who(attempt);
+    let blame = attempt.details.seen.as_ref().map(|seen| &seen.blame);
     let class = attempt.class;
     let what = match class {
         // Seen again by a request of our own: what a person can do about it.
@@ -108,12 +120,12 @@ fn what(attempt: &Attempt) -> String {
         Class::Dns => format!("the name of {who} cannot be looked up"),
         Class::Reset => format!("{who} cut the connection"),
         Class::Unreachable => format!("there is no way to {who}"),
-        Class::Auth => format!("{who} wants other credentials (see netrc, GOAUTH, HTTPS_PROXY)"),
+        Class::Auth => auth(&who, blame),
         Class::Busy => format!("{who} is busy"),
         Class::Server => format!("{who} is broken"),
         Class::Client => format!("{who} does not take the request"),
         Class::NotFound => format!("{who} does not have it"),
-        Class::Tls => format!("{who} cannot be trusted (a CA that is missing: SSL_CERT_FILE)"),
+        Class::Tls => tls(&who, blame),
         Class::Portal => format!("a login page answers for {who} (log in with a browser)"),
         Class::Corrupt => format!("what {who} sent is broken"),
         Class::Stalled => format!("{who} fell silent, go was ended"),
@@ -128,8 +140,93 @@ fn what(attempt: &Attempt) -> String {
     format!("{what} ({more})")
 }
 
+/// No credentials, not enough, or a rule that has nothing to do with them.
+fn auth(who: &str, blame: Option<&Blame>) -> String {
+    let words = blame.and_then(|blame| blame.said.as_deref());
+    let words = words.map_or(String::new(), |words| {
+        format!(": \u{201c}{}\u{201d}", clean(words))
+    });
+    let through = matches!(
+        blame.and_then(|blame| blame.who.as_ref()),
+        Some(Who::HttpProxy(_))
+    );
+    match blame.and_then(|blame| blame.why.as_ref()) {
+        Some(Why::Forbidden) => {
+            format!(
+                "{who} refuses it with 403 (a rule of a filter, or credentials that do not suffice){words}"
+            )
+        }
+        _ if through => format!("{who} wants credentials (in HTTPS_PROXY, HTTP_PROXY){words}"),
+        _ => format!("{who} wants other credentials (see netrc, GOAUTH){words}"),
+    }
+}
+
+/// No goroam was made before this day: a clock that is behind it is wrong.
+const MADE: &str = "2026-01-01";
+
+/// Why there is no trust.
+fn tls(who: &str, blame: Option<&Blame>) -> String {
+    let through = matches!(
+        blame.and_then(|blame| blame.who.as_ref()),
+        Some(Who::HttpProxy(_))
+    );
+    match blame.and_then(|blame| blame.why.as_ref()) {
+        Some(Why::NotYet(Some((now, from)))) => {
+            let sure = if now.as_str() < MADE { "is" } else { "may be" };
+            let (now, from) = (clean(now), clean(from));
+            format!(
+                "the clock of this machine {sure} wrong: it says {now}, and the certificate of \
+                 {who} is valid from {from} on"
+            )
+        }
+        Some(Why::NotYet(None)) => {
+            format!("the certificate of {who} is not valid yet: check the clock of this machine")
+        }
+        Some(Why::Expired(Some((now, until)))) => {
+            let (now, until) = (clean(now), clean(until));
+            format!(
+                "the certificate of {who} has expired at {until}, if the clock of this machine \
+                 is right ({now})"
+            )
+        }
+        Some(Why::Expired(None)) => {
+            format!("the certificate of {who} has expired, if the clock of this machine is right")
+        }
+        Some(Why::PlainHttp) if through => {
+            format!("{who} speaks no TLS: its variable wants http:// in the place of https://")
+        }
+        Some(Why::PlainHttp) => {
+            format!("{who} speaks plain http: its URL wants http:// in the place of https://")
+        }
+        Some(Why::OtherName) => format!("the certificate of {who} is for another name"),
+        Some(Why::HostKey) => {
+            format!("ssh does not know the key of {who} (known_hosts; ssh-keyscan shows it)")
+        }
+        Some(Why::UnknownCa) => {
+            format!("{who} cannot be trusted (a CA that is missing: SSL_CERT_FILE)")
+        }
+        Some(Why::Forbidden) | None => format!("there is no TLS with {who} that go trusts"),
+    }
+}
+
 /// The host that failed, or the step.
 fn who(attempt: &Attempt) -> String {
+    let blame = attempt.details.seen.as_ref().map(|seen| &seen.blame);
+    match blame.and_then(|blame| blame.who.as_ref()) {
+        Some(Who::HttpProxy(Some(address))) => {
+            return format!(
+                "the HTTP proxy {} (HTTPS_PROXY, HTTP_PROXY)",
+                clean(address)
+            );
+        }
+        Some(Who::HttpProxy(None)) => {
+            return "the HTTP proxy of HTTPS_PROXY or HTTP_PROXY".to_owned();
+        }
+        Some(Who::Database(Some(name))) => return format!("the checksum database {}", clean(name)),
+        Some(Who::Database(None)) => return "the checksum database".to_owned(),
+        Some(Who::Host(host)) => return clean(host),
+        None => {}
+    }
     let url = attempt
         .details
         .seen

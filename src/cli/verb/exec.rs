@@ -10,7 +10,7 @@ use crate::cli::render;
 use crate::gocmd::find;
 use crate::job::exec::stall::Limits;
 use crate::job::exec::tiers::{TIER, plan};
-use crate::job::exec::{self, Course, Frozen, News, Signals, Summary, TierPlan, freeze};
+use crate::job::exec::{self, Around, Course, Frozen, News, Signals, Summary, TierPlan, freeze};
 use crate::model::Tier;
 
 /// Runs the command; its exit code is ours, unless a step was stuck or a checksum did not match.
@@ -19,8 +19,10 @@ pub(in crate::cli) async fn run(context: &Context, args: args::Exec) -> Result<u
     let mut signals = Signals::listen().map_err(|error| {
         Failure::said(format!("cannot listen to signals: {error}"), EXIT_FAILED)
     })?;
+    let (plans, facts) = plans(context, &args).await?;
     let course = Course {
-        plans: plans(context, &args).await?,
+        plans,
+        facts,
         command: args.command,
         env: context.env.clone(),
         limits: Limits {
@@ -53,7 +55,10 @@ pub(in crate::cli) async fn run(context: &Context, args: args::Exec) -> Result<u
 
 /// The steps that are asked for. Without a go there are no settings of go's to freeze, and the
 /// command runs as it is.
-async fn plans(context: &Context, args: &args::Exec) -> Result<Vec<TierPlan>, Failure> {
+async fn plans(
+    context: &Context,
+    args: &args::Exec,
+) -> Result<(Vec<TierPlan>, (Frozen, Around)), Failure> {
     let mut wanted: Vec<Tier> = Vec::new();
     for step in &args.tiers {
         let tier = match step {
@@ -68,11 +73,12 @@ async fn plans(context: &Context, args: &args::Exec) -> Result<Vec<TierPlan>, Fa
         wanted.push(tier);
     }
     let Some(frozen) = frozen(context).await else {
-        return Ok(wanted.into_iter().map(without_go).collect());
+        let plans = wanted.into_iter().map(without_go).collect();
+        return Ok((plans, (Frozen::default(), Around::default())));
     };
     let mirror = context.mirror(args.place.clone());
     let around = freeze::around(&frozen, mirror);
-    Ok(plan(&frozen, &around, &wanted))
+    Ok((plan(&frozen, &around, &wanted), (frozen, around)))
 }
 
 /// The command as it is may use the network: that is the first step, and no other one.

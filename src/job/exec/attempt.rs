@@ -68,13 +68,18 @@ struct Attempt<'a> {
     pty: Option<Pty>,
 }
 
-/// Runs the command once.
+/// Runs the command once. `may_end` is asked when it is stuck, with what it has said: not twice,
+/// for a command that may not be ended is left to itself.
 ///
 /// # Errors
 /// When it cannot be started; `NotFound` when there is none of that name.
-pub(super) async fn attempt(order: &Order, signals: &mut Signals) -> io::Result<(Ended, Leftover)> {
+pub(super) async fn attempt(
+    order: &Order,
+    signals: &mut Signals,
+    may_end: &mut dyn FnMut(&Stuck, &str) -> bool,
+) -> io::Result<(Ended, Leftover)> {
     let mut attempt = Attempt::start(order, signals)?;
-    let stuck = attempt.watch(order.limits).await;
+    let stuck = attempt.watch(order.limits, may_end).await;
     if stuck.is_some() {
         attempt.group.kill().await;
     }
@@ -178,8 +183,12 @@ impl<'a> Attempt<'a> {
     }
 
     /// Until it has ended, or is stuck.
-    async fn watch(&mut self, limits: Limits) -> Option<Stuck> {
-        let mut judge = Judge::new(limits);
+    async fn watch(
+        &mut self,
+        limits: Limits,
+        may_end: &mut dyn FnMut(&Stuck, &str) -> bool,
+    ) -> Option<Stuck> {
+        let mut judge = Some(Judge::new(limits));
         let mut look = Look::at(self.group.id());
         let mut pace = PACE;
         // It may have ended before anybody listened.
@@ -200,10 +209,15 @@ impl<'a> Attempt<'a> {
                 () = tick => {
                     let before = Instant::now();
                     self.resize();
-                    let sample = look.look(self.begun.elapsed(), self.output(), &|| self.stderr.last_line());
-                    tracing::trace!(?sample, "looked");
-                    if let Some(stuck) = judge.see(sample) {
-                        return Some(stuck);
+                    if let Some(judging) = &mut judge {
+                        let sample = look.look(self.begun.elapsed(), self.output(), &|| self.stderr.last_line());
+                        tracing::trace!(?sample, "looked");
+                        if let Some(stuck) = judging.see(sample) {
+                            if may_end(&stuck, &self.stderr.text()) {
+                                return Some(stuck);
+                            }
+                            judge = None;
+                        }
                     }
                     pace = (before.elapsed() * SHARE).clamp(PACE, SELDOM);
                     // Should a signal have been lost.

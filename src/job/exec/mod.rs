@@ -24,10 +24,11 @@ mod tee;
 #[cfg(unix)]
 mod terminal;
 pub mod tiers;
+mod usable;
 
 pub use attempt::Leftover;
 pub use class::Class;
-pub use classify::{Exit, Hashes, JsonWords, Said, Seen, classify};
+pub use classify::{Blame, Exit, Hashes, JsonWords, Said, Seen, Who, Why, classify};
 pub use out::line_is_open;
 pub use run::{Course, News, run};
 pub use signals::Signals;

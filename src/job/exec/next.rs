@@ -24,6 +24,8 @@ pub(super) struct Patience {
     /// What is left of `--retry-budget`.
     left: Duration,
     wait: Duration,
+    /// The command has been run again for a busy server.
+    again: bool,
 }
 
 impl Patience {
@@ -31,16 +33,22 @@ impl Patience {
         Patience {
             left: budget,
             wait: FIRST_WAIT,
+            again: false,
         }
     }
 
     /// A new step: its server is another one.
     pub(super) fn on_a_new_step(&mut self) {
         self.wait = FIRST_WAIT;
+        self.again = false;
     }
 
-    /// `asked`: what Retry-After said.
-    fn wait(&mut self, asked: Option<Duration>) -> Option<Duration> {
+    /// `asked`: what Retry-After said. `ran`: how long the run took; the first one would have
+    /// taken that anyway.
+    fn wait(&mut self, asked: Option<Duration>, ran: Duration) -> Option<Duration> {
+        if std::mem::replace(&mut self.again, true) {
+            self.left = self.left.saturating_sub(ran);
+        }
         // A server that says 0 is not to be asked in a tight circle.
         let wait = asked.map_or(self.wait, |asked| asked.max(FIRST_WAIT));
         self.left = self.left.checked_sub(wait)?;
@@ -50,11 +58,16 @@ impl Patience {
 }
 
 /// What to do after this.
-pub(super) fn next(class: Class, asked: Option<Duration>, patience: &mut Patience) -> Next {
+pub(super) fn next(
+    class: Class,
+    asked: Option<Duration>,
+    ran: Duration,
+    patience: &mut Patience,
+) -> Next {
     match class {
         // Never another source, never a second try: somebody has to look at it.
         Class::Ok | Class::Code | Class::Mismatch => Next::End,
-        Class::Busy => patience.wait(asked).map_or(Next::Step, Next::Again),
+        Class::Busy => patience.wait(asked, ran).map_or(Next::Step, Next::Again),
         Class::Timeout
         | Class::Refused
         | Class::Dns
@@ -79,29 +92,41 @@ mod tests {
     #[test]
     fn a_busy_server_is_waited_for_within_the_budget() {
         let mut patience = Patience::new(Duration::from_secs(8));
-        let mut ask = |asked| next(Class::Busy, asked, &mut patience);
+        let mut ask = |asked| next(Class::Busy, asked, Duration::ZERO, &mut patience);
         let second = Duration::from_secs(1);
         assert_eq!(ask(None), Next::Again(second));
         assert_eq!(ask(None), Next::Again(2 * second));
         assert_eq!(ask(Some(Duration::ZERO)), Next::Again(second));
         assert_eq!(ask(Some(5 * second)), Next::Step, "only 4 s are left");
         let mut none = Patience::new(Duration::ZERO);
-        assert_eq!(next(Class::Busy, None, &mut none), Next::Step);
+        assert_eq!(next(Class::Busy, None, second, &mut none), Next::Step);
         let mut patience = Patience::new(60 * second);
-        next(Class::Busy, None, &mut patience);
+        next(Class::Busy, None, second, &mut patience);
         patience.on_a_new_step();
-        let again = next(Class::Busy, None, &mut patience);
+        let again = next(Class::Busy, None, second, &mut patience);
         assert_eq!(again, Next::Again(second));
+    }
+
+    #[test]
+    fn the_runs_for_a_busy_server_count_but_the_first() {
+        let second = Duration::from_secs(1);
+        let mut patience = Patience::new(10 * second);
+        let mut ask = |ran| next(Class::Busy, Some(second), ran, &mut patience);
+        assert_eq!(ask(100 * second), Next::Again(second), "9 s are left");
+        assert_eq!(ask(5 * second), Next::Again(second), "3 s are left");
+        assert_eq!(ask(5 * second), Next::Step);
     }
 
     #[test]
     fn what_is_wrong_with_the_code_or_a_checksum_ends_it() {
         let mut patience = Patience::new(Duration::from_secs(60));
         for class in [Class::Ok, Class::Code, Class::Mismatch] {
-            assert_eq!(next(class, None, &mut patience), Next::End);
+            let next = next(class, None, Duration::ZERO, &mut patience);
+            assert_eq!(next, Next::End);
         }
         for class in [Class::Timeout, Class::Stalled, Class::Auth, Class::Portal] {
-            assert_eq!(next(class, None, &mut patience), Next::Step);
+            let next = next(class, None, Duration::ZERO, &mut patience);
+            assert_eq!(next, Next::Step);
         }
     }
 }

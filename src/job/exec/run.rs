@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use super::attempt::{Ended, Leftover, Order, attempt};
 use super::class::Class;
-use super::classify::{Exit, Said, Seen, classify};
+use super::classify::{Exit, Said, Seen, Who, classify};
 use super::next::{Next, Patience, next};
 use super::reprobe::{Reprobed, reprobe, suspicion};
 use super::signals::{Signals, Told};
-use super::stall::{Limits, What};
+use super::stall::{Limits, Stuck, What};
 use super::summary::{Attempt, Details, Summary, code};
-use super::tiers::{TierPlan, database, elements};
+use super::tiers::{Around, Frozen, TierPlan, database, elements};
+use super::usable::cannot_hold;
 use crate::environment::Environment;
 use crate::model::Tier;
 
@@ -48,6 +49,8 @@ pub struct Course {
     pub env: Environment,
     /// The steps, in order, those that cannot be taken among them.
     pub plans: Vec<TierPlan>,
+    /// What go's variables were, and what lies on this machine that a step could use.
+    pub facts: (Frozen, Around),
     /// When the command counts as stuck.
     pub limits: Limits,
     /// How long busy servers are waited for in all.
@@ -61,6 +64,8 @@ pub enum News<'a> {
     Left(&'a Attempt, Tier),
     /// A server is busy; the same step follows after this time.
     Waits(&'a Attempt, Duration),
+    /// The command is stuck, but no further step could do better: it is waited for.
+    Patient(&'a Stuck, &'a [(Tier, String)]),
 }
 
 /// Runs the command, step by step. What is left over is to be left behind at the very end.
@@ -92,7 +97,15 @@ pub async fn run(
             env: step.env.clone(),
             limits: course.limits,
         };
-        let ended = match attempt(&order, signals).await {
+        let further = steps.get(at + 1..).unwrap_or_default();
+        let mut may_end = |stuck: &Stuck, said: &str| {
+            let lacks = lacks(course, further, &summary.left_out, said);
+            if let Some(lacks) = &lacks {
+                news(&News::Patient(stuck, lacks));
+            }
+            lacks.is_none()
+        };
+        let ended = match attempt(&order, signals, &mut may_end).await {
             Ok((ended, leftover)) => {
                 leftovers.push(leftover);
                 ended
@@ -102,7 +115,7 @@ pub async fn run(
                 break;
             }
         };
-        let seen = see(&ended, &step.proxies);
+        let seen = named(see(&ended, &step.proxies), step, &course.env);
         let asked = suspicion(&seen, &step.proxies, step.sumdb.as_deref());
         let looked = match asked.is_empty() || ended.interrupted {
             true => Ok(Reprobed::default()),
@@ -115,6 +128,7 @@ pub async fn run(
         let retry_after = looked.retry_after;
         let attempt = tell(step.tier, &ended, seen, looked.portal);
         let class = attempt.class;
+        let ran = ended.took;
         summary.ended(&ended, &attempt);
         summary.attempts.push(attempt);
         let Some(attempt) = summary.attempts.last() else {
@@ -124,7 +138,7 @@ pub async fn run(
             summary.interrupted(disturbed);
             break;
         }
-        match next(class, retry_after, &mut patience) {
+        match next(class, retry_after, ran, &mut patience) {
             Next::End => break,
             Next::Again(wait) => {
                 news(&News::Waits(attempt, wait));
@@ -143,6 +157,23 @@ pub async fn run(
         }
     }
     (summary, leftovers)
+}
+
+/// Why no further step could hold; `None` if one could.
+fn lacks(
+    course: &Course,
+    further: &[Step],
+    left_out: &[(Tier, String)],
+    said: &str,
+) -> Option<Vec<(Tier, String)>> {
+    let (frozen, around) = &course.facts;
+    let mut lacks = Vec::new();
+    for step in further {
+        let why = cannot_hold(step.tier, frozen, around, &course.command, said)?;
+        lacks.push((step.tier, why));
+    }
+    lacks.extend_from_slice(left_out);
+    Some(lacks)
 }
 
 /// A step that can be taken.
@@ -193,6 +224,34 @@ fn see(ended: &Ended, proxies: &[String]) -> Seen {
             What::Name => Class::Dns,
             What::Answer | What::Rest | What::More => Class::Stalled,
         };
+    }
+    seen
+}
+
+/// Where go's words do not name the HTTP proxy or the checksum database, their variables do.
+fn named(mut seen: Seen, step: &Step, env: &Environment) -> Seen {
+    if let Some(Who::HttpProxy(address @ None)) = &mut seen.blame.who {
+        let secure = seen
+            .url
+            .as_deref()
+            .is_none_or(|url| url.starts_with("https:"));
+        let names = match secure {
+            true => ["HTTPS_PROXY", "https_proxy"],
+            false => ["HTTP_PROXY", "http_proxy"],
+        };
+        let value = names.iter().find_map(|name| env.get(name));
+        *address = value.and_then(|value| {
+            let (_, rest) = value.split_once("://").unwrap_or(("", value));
+            let authority = rest.split('/').next()?;
+            authority.rsplit('@').next().map(str::to_owned)
+        });
+    }
+    if let Some(Who::Database(name @ None)) = &mut seen.blame.who {
+        let host = step
+            .sumdb
+            .as_deref()
+            .and_then(|url| url.split("://").nth(1));
+        *name = host.map(str::to_owned);
     }
     seen
 }

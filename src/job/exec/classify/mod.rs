@@ -7,6 +7,7 @@
 //!
 //! Only go's own statements count (`form`); a test, a linter or a program that prints
 //! "connection refused" is `code`.
+mod blame;
 mod finding;
 mod form;
 mod json;
@@ -21,6 +22,7 @@ mod telling;
 mod vcs;
 mod words;
 
+pub use blame::{Blame, Who, Why};
 pub use json::JsonWords;
 pub use said::{Exit, Said};
 pub use seen::{Hashes, Seen};

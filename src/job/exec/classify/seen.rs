@@ -1,6 +1,7 @@
 //! What was seen in a run.
 
 use super::super::class::Class;
+use super::blame::Blame;
 
 /// A run, judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct Seen {
     pub version: Option<String>,
     /// For `mismatch`: the two hashes, where there are two.
     pub hashes: Option<Hashes>,
+    /// Whom go's words blame, and for what.
+    pub blame: Blame,
 }
 
 /// The two sides of a checksum mismatch.
@@ -42,6 +45,7 @@ impl Seen {
             module: None,
             version: None,
             hashes: None,
+            blame: Blame::default(),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::super::class::Class;
 use super::finding::Finding;
-use super::line;
 use super::seen::{Hashes, Seen};
+use super::{blame, line};
 
 /// `verifying M@V: checksum mismatch` and `SECURITY ERROR`, which stand without `go: `. What
 /// follows must be go's as well: anybody may print the first line.
@@ -99,6 +99,7 @@ pub(super) fn with_hashes(finding: Finding) -> Seen {
         false => line::shown(first),
     };
     Seen {
+        blame: blame::of(&finding),
         class: finding.class,
         line,
         hashes: hashes(&finding.text),

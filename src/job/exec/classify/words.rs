@@ -89,6 +89,21 @@ fn by_number(status: u16) -> Class {
 /// What an HTTP proxy answered to CONNECT: the status' text without its number
 /// (net/http/transport.go:dialConn).
 fn phrase(text: &str) -> Option<Class> {
+    // It is the proxy that is busy or broken, and it says nothing of the module proxy.
+    Some(match by_phrase(text)? {
+        503 => Class::Server,
+        // The proxy does not say this of the file, but of the host: it may not be reached so.
+        404 => Class::Client,
+        status => by_number(status),
+    })
+}
+
+/// Is it what an HTTP proxy answered to CONNECT?
+pub(super) fn is_phrase(text: &str) -> bool {
+    by_phrase(text.trim()).is_some()
+}
+
+fn by_phrase(text: &str) -> Option<u16> {
     const PHRASES: [(&str, u16); 26] = [
         // To a login page.
         ("Moved Permanently", 511),
@@ -119,13 +134,10 @@ fn phrase(text: &str) -> Option<Class> {
         ("HTTP Version Not Supported", 505),
         ("Network Authentication Required", 511),
     ];
-    let (_, status) = PHRASES
+    let found = PHRASES
         .iter()
-        .find(|(phrase, _)| phrase.eq_ignore_ascii_case(text))?;
-    // The proxy does not say this of the file, but of the host: it may not be reached so.
-    let class = by_number(*status);
-    let is_file = class == Class::NotFound;
-    Some(if is_file { Class::Client } else { class })
+        .find(|(phrase, _)| phrase.eq_ignore_ascii_case(text));
+    found.map(|(_, status)| *status)
 }
 
 fn known(text: &str) -> Option<Class> {

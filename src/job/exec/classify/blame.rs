@@ -1,0 +1,187 @@
+//! Whom go's words blame, and for what, as far as they say more than the class.
+
+use super::super::class::Class;
+use super::finding::Finding;
+use super::words;
+
+/// Whom go's words blame, and for what.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Blame {
+    /// Who failed, if it is not the server of the URL.
+    pub who: Option<Who>,
+    /// What is wrong, where the class does not say it.
+    pub why: Option<Why>,
+    /// The server's own words, shortened.
+    pub said: Option<String>,
+}
+
+/// Who failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// The HTTP or SOCKS proxy of HTTPS_PROXY or HTTP_PROXY: its address, as far as go names it.
+    HttpProxy(Option<String>),
+    /// A checksum database: its name, as far as go names it.
+    Database(Option<String>),
+    /// The host of a repository.
+    Host(String),
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// A certificate is not valid yet: this clock's time, and from when it is valid.
+    NotYet(Option<(String, String)>),
+    /// A certificate has expired: this clock's time, and when.
+    Expired(Option<(String, String)>),
+    /// Plain http is spoken where TLS was asked for.
+    PlainHttp,
+    /// The certificate is for other names.
+    OtherName,
+    /// The CA is not known.
+    UnknownCa,
+    /// ssh does not know the host's key.
+    HostKey,
+    /// 403: not a word about credentials.
+    Forbidden,
+}
+
+/// Whom a statement blames.
+pub(super) fn of(finding: &Finding) -> Blame {
+    let (own, said) = split(&finding.text);
+    Blame {
+        who: who(own, finding),
+        why: why(own, finding.class),
+        said: said
+            .map(str::trim)
+            .filter(|said| !said.is_empty())
+            .map(shortened),
+    }
+}
+
+/// What go says, and what it quotes of the server's answer.
+fn split(text: &str) -> (&str, Option<&str>) {
+    match text.split_once("\n\tserver response:") {
+        Some((own, said)) => (own, Some(said)),
+        None => (text, None),
+    }
+}
+
+fn shortened(text: &str) -> String {
+    const MOST: usize = 120;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    super::line::shown(&words.join(" ").chars().take(MOST).collect::<String>())
+}
+
+fn who(own: &str, finding: &Finding) -> Option<Who> {
+    let error = error(own);
+    if let Some(error) = error {
+        if let Some(behind) = error.strip_prefix("proxyconnect tcp: ") {
+            return Some(Who::HttpProxy(address(behind)));
+        }
+        if let Some(behind) = error.strip_prefix("socks connect tcp ") {
+            let address = behind
+                .split_once("->")
+                .map(|(address, _)| address.to_owned());
+            return Some(Who::HttpProxy(address));
+        }
+        let is_status = error.starts_with("407 ");
+        if is_status || words::is_phrase(error) {
+            return Some(Who::HttpProxy(None));
+        }
+    }
+    if let Some(who) = database(own, finding) {
+        return Some(who);
+    }
+    let git = own.contains(": exit status ");
+    let host = finding
+        .module
+        .as_deref()
+        .and_then(|module| module.split('/').next());
+    match (git, &finding.url, host) {
+        (true, None, Some(host)) => Some(Who::Host(host.to_owned())),
+        _ => None,
+    }
+}
+
+/// What stands behind the request's URL, on its line.
+fn error(own: &str) -> Option<&str> {
+    let line = own.lines().find(|line| line.contains("://"))?;
+    let behind = match line.split_once("Get \"") {
+        Some((_, asked)) => asked.split_once("\": ")?.1,
+        None => line.split_once("reading ")?.1.split_once(": ")?.1,
+    };
+    Some(behind.trim_end())
+}
+
+/// `dial tcp 127.0.0.1:7890: …`, `dial tcp: lookup HOST: …`.
+fn address(error: &str) -> Option<String> {
+    let rest = error.strip_prefix("dial tcp")?;
+    let name = match rest.strip_prefix(": lookup ") {
+        Some(rest) => rest.split([' ', ':']).next()?,
+        None => rest.strip_prefix(' ')?.split_once(": ")?.0,
+    };
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// The database that go was asking, through a proxy or by itself.
+fn database(own: &str, finding: &Finding) -> Option<Who> {
+    let verifying = own.contains("verifying module: ") || own.contains("verifying go.mod: ");
+    let Some(url) = finding.url.as_deref() else {
+        let asks = verifying && finding.class != Class::Mismatch;
+        return asks.then_some(Who::Database(None));
+    };
+    if let Some((_, path)) = url.split_once("/sumdb/") {
+        return Some(Who::Database(path.split('/').next().map(str::to_owned)));
+    }
+    let (_, rest) = url.split_once("://")?;
+    let (host, path) = rest.split_once('/')?;
+    let asks = path.starts_with("lookup/") || path.starts_with("tile/");
+    (verifying || asks).then(|| Who::Database(Some(host.to_owned())))
+}
+
+fn why(own: &str, class: Class) -> Option<Why> {
+    let has = |words: &str| own.contains(words);
+    match class {
+        Class::Auth => {
+            let forbidden = [": 403 ", ": Forbidden", "returned error: 403"];
+            forbidden
+                .iter()
+                .any(|words| has(words))
+                .then_some(Why::Forbidden)
+        }
+        Class::Tls if has("Host key verification failed") => Some(Why::HostKey),
+        Class::Tls if has("server gave HTTP response to HTTPS client") => Some(Why::PlainHttp),
+        Class::Tls if has("first record does not look like a TLS handshake") => {
+            Some(Why::PlainHttp)
+        }
+        // "certificate has expired or is not yet valid: current time T is before U"
+        Class::Tls if has(" is before ") => Some(Why::NotYet(times(own, " is before "))),
+        Class::Tls if has(" is after ") => Some(Why::Expired(times(own, " is after "))),
+        Class::Tls if has("not yet valid") && !has("expired") => Some(Why::NotYet(None)),
+        Class::Tls if has("expired") => Some(Why::Expired(None)),
+        Class::Tls
+            if has("certificate is valid for ") || has("certificate is not valid for any") =>
+        {
+            Some(Why::OtherName)
+        }
+        Class::Tls
+            if has("unknown authority")
+                || has("not trusted")
+                || has("local issuer certificate")
+                || has("self-signed")
+                || has("self signed")
+                || has("CERTIFICATE_VERIFY_FAILED")
+                || has("server verification failed") =>
+        {
+            Some(Why::UnknownCa)
+        }
+        _ => None,
+    }
+}
+
+fn times(own: &str, between: &str) -> Option<(String, String)> {
+    let (before, behind) = own.split_once(between)?;
+    let (_, now) = before.rsplit_once("current time ")?;
+    let limit = behind.split_whitespace().next()?;
+    Some((now.to_owned(), limit.to_owned()))
+}
