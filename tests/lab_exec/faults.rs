@@ -66,6 +66,9 @@ fn hotspot(lab: &Lab, mode: &str) {
     lab.net(&["hotspot-mode", mode]);
 }
 
+/// What go makes of a login page: of a zip, of a go.mod that go.sum knows, of an `.info`.
+const PAGE: &[&str] = &["corrupt", "mismatch", "portal"];
+
 pub(crate) const FAULTS: &[Fault] = &[
     // Nothing is wrong, or it is slow only: the proxy is used.
     Fault {
@@ -239,14 +242,14 @@ pub(crate) const FAULTS: &[Fault] = &[
         "portal302",
         "home",
         |lab| proxy(lab, "portal302"),
-        &["portal"],
+        PAGE,
         Limit::None,
     ),
     saved(
         "portal200",
         "home",
         |lab| proxy(lab, "portal200"),
-        &["portal"],
+        PAGE,
         Limit::None,
     ),
     saved(
@@ -348,14 +351,14 @@ pub(crate) const FAULTS: &[Fault] = &[
         "hotspot-portal302",
         "hotspot",
         |lab| hotspot(lab, "portal302"),
-        &["portal"],
+        PAGE,
         Limit::None,
     ),
     saved(
         "hotspot-portal200",
         "hotspot",
         |lab| hotspot(lab, "portal200"),
-        &["portal"],
+        PAGE,
         Limit::None,
     ),
     saved(
