@@ -140,43 +140,51 @@ fn database(own: &str, finding: &Finding) -> Option<Who> {
 }
 
 fn why(own: &str, class: Class) -> Option<Why> {
-    let has = |words: &str| own.contains(words);
-    match class {
-        Class::Auth => {
-            let forbidden = [": 403 ", ": Forbidden", "returned error: 403"];
-            forbidden
-                .iter()
-                .any(|words| has(words))
-                .then_some(Why::Forbidden)
-        }
-        Class::Tls if has("Host key verification failed") => Some(Why::HostKey),
-        Class::Tls if has("server gave HTTP response to HTTPS client") => Some(Why::PlainHttp),
-        Class::Tls if has("first record does not look like a TLS handshake") => {
-            Some(Why::PlainHttp)
-        }
-        // "certificate has expired or is not yet valid: current time T is before U"
-        Class::Tls if has(" is before ") => Some(Why::NotYet(times(own, " is before "))),
-        Class::Tls if has(" is after ") => Some(Why::Expired(times(own, " is after "))),
-        Class::Tls if has("not yet valid") && !has("expired") => Some(Why::NotYet(None)),
-        Class::Tls if has("expired") => Some(Why::Expired(None)),
-        Class::Tls
-            if has("certificate is valid for ") || has("certificate is not valid for any") =>
-        {
-            Some(Why::OtherName)
-        }
-        Class::Tls
-            if has("unknown authority")
-                || has("not trusted")
-                || has("local issuer certificate")
-                || has("self-signed")
-                || has("self signed")
-                || has("CERTIFICATE_VERIFY_FAILED")
-                || has("server verification failed") =>
-        {
-            Some(Why::UnknownCa)
-        }
-        _ => None,
+    let has = |words: &[&str]| words.iter().any(|words| own.contains(words));
+    if class == Class::Auth {
+        return has(&[": 403 ", ": Forbidden", "returned error: 403"]).then_some(Why::Forbidden);
     }
+    if class != Class::Tls {
+        return None;
+    }
+    if has(&["Host key verification failed"]) {
+        return Some(Why::HostKey);
+    }
+    if has(&[
+        "server gave HTTP response to HTTPS client",
+        "first record does not look like a TLS handshake",
+    ]) {
+        return Some(Why::PlainHttp);
+    }
+    // "certificate has expired or is not yet valid: current time T is before U"
+    if has(&[" is before "]) {
+        return Some(Why::NotYet(times(own, " is before ")));
+    }
+    if has(&[" is after "]) {
+        return Some(Why::Expired(times(own, " is after ")));
+    }
+    if has(&["expired"]) {
+        return Some(Why::Expired(None));
+    }
+    if has(&["not yet valid"]) {
+        return Some(Why::NotYet(None));
+    }
+    if has(&[
+        "certificate is valid for ",
+        "certificate is not valid for any",
+    ]) {
+        return Some(Why::OtherName);
+    }
+    has(&[
+        "unknown authority",
+        "not trusted",
+        "local issuer certificate",
+        "self-signed",
+        "self signed",
+        "CERTIFICATE_VERIFY_FAILED",
+        "server verification failed",
+    ])
+    .then_some(Why::UnknownCa)
 }
 
 fn times(own: &str, between: &str) -> Option<(String, String)> {
