@@ -99,3 +99,75 @@ fn a_file_of_certificates_that_is_of_no_use_is_a_warning_at_its_name() {
     assert!(said.contains("gone.pem is not there"), "{said}");
     assert!(said.contains("key.pem holds no certificate"), "{said}");
 }
+
+#[test]
+fn strict_makes_every_warning_an_error_and_leaves_notes_alone() {
+    let user = User::new();
+    let policy = |chain: &str| {
+        format!("version = 1\n[[profile]]\nname = \"a\"\nenv = {{ GOPROXY = \"{chain}\" }}\n")
+    };
+    user.write("odd.toml", policy("direct,https://a.b"));
+    user.goroam("check odd.toml").exits(0).says("1 warning");
+    user.goroam("check --strict odd.toml")
+        .exits(2)
+        .says("error[ignored-hops]")
+        .says("1 error");
+    let json = user
+        .goroam("check --strict --json odd.toml")
+        .exits(2)
+        .json();
+    assert_eq!(json["strict"], true);
+    assert_eq!((&json["errors"], &json["warnings"]), (&1.into(), &0.into()));
+    assert_eq!(json["findings"][0]["severity"], "error");
+    let json = user.goroam("check --json odd.toml").exits(0).json();
+    assert_eq!(
+        (&json["strict"], &json["warnings"]),
+        (&false.into(), &1.into())
+    );
+
+    user.write("noted.toml", policy("https://a.b,https://c.d,direct"));
+    let json = user
+        .goroam("check --strict --json noted.toml")
+        .exits(0)
+        .json();
+    assert_eq!((&json["errors"], &json["notes"]), (&0.into(), &1.into()));
+    assert_eq!(json["findings"][0]["severity"], "note");
+    user.goroam("check --strict noted.toml")
+        .exits(0)
+        .says("1 note");
+
+    user.write("right.toml", policy("https://a.b,direct"));
+    user.goroam("check --strict right.toml")
+        .exits(0)
+        .says("no errors");
+}
+
+#[test]
+fn what_goroam_brings_itself_passes_the_strict_check() {
+    let user = User::new();
+    for template in ["default", "corporate"] {
+        let text = user
+            .goroam(&format!("init --stdout --template {template}"))
+            .exits(0)
+            .stdout();
+        user.write("p.toml", &text);
+        user.goroam("check --strict p.toml")
+            .exits(0)
+            .says("no errors");
+    }
+}
+
+#[test]
+fn a_token_is_not_shown_where_the_check_points_at_it() {
+    let user = User::new();
+    let text = "version = 1\n[[profile]]\nname = \"a\"\n\
+                env = { GOPROXY = \"https://a.b?token=s3cret,direct\" }\n";
+    user.write("p.toml", text);
+    let done = user
+        .goroam("check --strict p.toml")
+        .exits(2)
+        .says("credentials-in-policy");
+    assert!(!done.all().contains("s3cret"), "{}", done.all());
+    let json = user.goroam("check --json p.toml").exits(0).json();
+    assert!(!json.to_string().contains("s3cret"), "{json}");
+}

@@ -14,7 +14,7 @@ use cli::User;
 /// Variables that both are asked about. The policy of the test manages them.
 const NAMES: [&str; 3] = ["GOPROXY", "GOSUMDB", "GOPRIVATE"];
 const POLICY: &str = "version = 1\n[[profile]]\nname = \"p\"\n\
-    env = { GOPROXY = \"direct\", GOSUMDB = \"sum.golang.org\", GOPRIVATE = \"x\" }\n";
+    env = { GOPROXY = \"direct\", GOSUMDB = \"sum.golang.org\", GOPRIVATE = \"x.example\" }\n";
 
 /// What a shell exports: `GOPROXY=off`.
 type Exports = BTreeSet<String>;

@@ -343,3 +343,29 @@ fn the_list_of_profiles_is_checked() {
         one(&format!("{head}{body}"), code, place);
     }
 }
+
+#[test]
+fn a_mark_that_toml_stumbles_over_is_shown_with_the_right_one() {
+    for (line, words) in [
+        (
+            "name = “a”",
+            "`“` (U+201C) is not `\"`: write `\"` (U+0022)",
+        ),
+        ("name ＝ \"a\"", "`＝` (U+FF1D) is not `=`"),
+        (
+            "env = { CC = \"a\"，CXX = \"b\" }",
+            "`，` (U+FF0C) is not `,`",
+        ),
+        ("name =\u{a0}\"a\"", "U+00A0 looks like a space"),
+    ] {
+        let text = format!("version = 1\n[[profile]]\n{line}\n");
+        let found = read(&text).findings;
+        let helped = |finding: &goroam::policy::Finding| {
+            finding
+                .help
+                .as_ref()
+                .is_some_and(|help| help.contains(words))
+        };
+        assert!(found.iter().any(helped), "{line}: {found:?}");
+    }
+}

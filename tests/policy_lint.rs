@@ -98,6 +98,51 @@ fn chains_that_go_reads_otherwise_are_named() {
         ),
         (
             up,
+            "GOPROXY = \"https://a.b,file:///m,direct\"",
+            "mirror-behind-comma",
+            "file:///m",
+        ),
+        (
+            up,
+            "GOPROXY = \"https://a.b,file:///m,off\"",
+            "mirror-behind-comma",
+            "file:///m",
+        ),
+        (
+            up,
+            "GOPROXY = \"https://a.b,direct,file:///m\"",
+            "ignored-hops",
+            "file:///m",
+        ),
+        (
+            up,
+            "GOPROXY = \"https://a.b,off,direct\"",
+            "ignored-hops",
+            "direct",
+        ),
+        (
+            up,
+            "GOPROXY = \"direct|https://a.b|https://c.d\"",
+            "ignored-hops",
+            "https://a.b|https://c.d",
+        ),
+        (
+            up,
+            "GOPROXY = \"https://a.b|https://A.b:443/|direct\"",
+            "duplicate-hop",
+            "https://A.b:443/",
+        ),
+        (
+            up,
+            "GOPROXY = \"file:///m|file:///m/,direct\"",
+            "duplicate-hop",
+            "file:///m/",
+        ),
+        (up, "GOPROXY = \"https://a.b|,direct\"", "empty-entry", ","),
+        (up, "GOPROXY = \"https://a.b,\"", "empty-entry", ","),
+        (up, "GOPROXY = \", https://a.b\"", "empty-entry", ","),
+        (
+            up,
             "GOPROXY = \"http://a.b\"",
             "plain-http-hop",
             "http://a.b",
@@ -155,6 +200,11 @@ fn chains_that_go_reads_otherwise_are_named() {
     ] {
         let text = policy(when, env);
         let found = findings(&text);
+        // Two equal mirrors: the second one is also behind `|`.
+        let found: Vec<_> = found
+            .iter()
+            .filter(|one| want != "duplicate-hop" || one.code != "mirror-behind-pipe")
+            .collect();
         let [finding] = found.as_slice() else {
             panic!("{env}: {found:?}");
         };
@@ -167,7 +217,14 @@ fn chains_that_go_reads_otherwise_are_named() {
     }
     for (when, env) in [
         (up, "GOPROXY = \"file:///m,https://a.b,direct\""),
-        (up, "GOPROXY = \"https://a.b,file:///m,off\""),
+        (up, "GOPROXY = \"https://a.b,direct\""),
+        (up, "GOPROXY = \"https://a.b|https://c.d|direct\""),
+        (up, "GOPROXY = \"direct,\""),
+        (up, "GOPROXY = \"off\""),
+        (
+            up,
+            "GOPROXY = { fastest = [\"proxy\"], then = \"https://proxy.golang.org|direct\", separator = \"|\" }",
+        ),
         (up, "GOSUMDB = \"sum.golang.org\""),
         ("{ up = \"proxy\" }", "GOSUMDB = \"sum.golang.google.cn\""),
         ("{ portal = true }", "GOPROXY = \"direct\""),
@@ -259,4 +316,197 @@ fn targets_that_nobody_asks_for_are_named() {
     );
     let text = policy("{ portal = true }", "");
     assert_eq!(unused(&text), ["athens", "mirror"]);
+}
+
+#[test]
+fn a_public_proxy_behind_a_comma_is_worth_a_note_and_a_private_one_before_it_is_right() {
+    let found = |env: &str| -> Vec<(&'static str, Severity)> {
+        let text = policy("{ up = \"corp\" }", env);
+        findings(&text)
+            .iter()
+            .map(|finding| (finding.code, finding.severity))
+            .collect()
+    };
+    assert_eq!(
+        found("GOPROXY = \"https://a.b,https://c.d,direct\""),
+        [("proxy-behind-comma", Severity::Note)]
+    );
+    let private =
+        "GOPROXY = \"https://goproxy.corp.example,https://a.b\", GOPRIVATE = \"*.corp.example\"";
+    assert_eq!(found(private), []);
+}
+
+#[test]
+fn marks_of_an_input_method_are_shown_at_their_column() {
+    for (variable, value, mark, words) in [
+        (
+            "GOPROXY",
+            "https://goproxy.cn，direct",
+            "，",
+            "(U+FF0C) is not `,`",
+        ),
+        (
+            "GOPROXY",
+            "https://goproxy.cn、direct",
+            "、",
+            "(U+3001) is not `,`",
+        ),
+        (
+            "GOPROXY",
+            "https://goproxy.cn；direct",
+            "；",
+            "(U+FF1B) is not `;`",
+        ),
+        (
+            "GOPROXY",
+            "https://goproxy.cn｜direct",
+            "｜",
+            "(U+FF5C) is not `|`",
+        ),
+        (
+            "GOPROXY",
+            "https：//goproxy.cn,direct",
+            "：",
+            "(U+FF1A) is not `:`",
+        ),
+        (
+            "GOPROXY",
+            "https://mirrors.aliyun.com/goproxy/，direct",
+            "，",
+            "U+FF0C",
+        ),
+        ("GOPROXY", "https://goproxy。cn,direct", "。", "U+3002"),
+        (
+            "GOPROXY",
+            "https://proxy.gоlang.org,direct",
+            "о",
+            "(U+043E) is not `o`",
+        ),
+        ("GOPROXY", "file:///srv/m，direct", "，", "U+FF0C"),
+        (
+            "GOSUMDB",
+            "sum.golang.org\u{a0}https://sum.golang.org",
+            "\u{a0}",
+            "U+00A0",
+        ),
+        ("GOPRIVATE", "git.corp.example，lab.example", "，", "U+FF0C"),
+        ("GONOPROXY", "git.corp.example；lab.example", "；", "U+FF1B"),
+        ("GONOSUMDB", "git．corp.example", "．", "U+FF0E"),
+        (
+            "GOINSECURE",
+            "git.corp.example\u{200b}",
+            "\u{200b}",
+            "U+200B",
+        ),
+        ("GOVCS", "git.corp.example：git", "：", "U+FF1A"),
+        ("GOFLAGS", "–mod=mod", "–", "(U+2013) is not `-`"),
+        ("GOFLAGS", "-trimpath\u{3000}-v", "\u{3000}", "U+3000"),
+    ] {
+        let text = policy("{ up = \"corp\" }", &format!("{variable} = \"{value}\""));
+        let found = findings(&text);
+        let marks: Vec<_> = found
+            .iter()
+            .filter(|one| one.code == "look-alike")
+            .collect();
+        let [finding] = marks.as_slice() else {
+            panic!("{value}: {found:?}");
+        };
+        assert_eq!(place(finding, &text), mark, "{value}");
+        assert!(finding.message.contains(words), "{}", finding.message);
+        assert!(finding.message.starts_with(variable), "{}", finding.message);
+        assert!(finding.help.is_some());
+    }
+    for (variable, value) in [
+        ("GOPROXY", "https://goproxy.cn,direct"),
+        ("GOPROXY", "https://bücher.example|direct"),
+        ("GOPROXY", "https://例え.テスト|https://пример.рф"),
+        ("GOPROXY", "file:///srv/资料，备份,off"),
+        ("GOFLAGS", "'-ldflags=-X main.who=“me”'"),
+    ] {
+        let text = policy("{ up = \"corp\" }", &format!("{variable} = \"{value}\""));
+        assert_eq!(codes(&text), [""; 0], "{value}");
+    }
+}
+
+#[test]
+fn marks_of_an_input_method_in_targets_are_shown() {
+    for (target, mark) in [
+        ("goproxy = \"https：//goproxy.corp.example\"", "："),
+        ("goproxy = \"https://goproxy。corp.example\"", "。"),
+        ("goproxy = \"https://goproxy.corp.example／go\"", "／"),
+        ("https = \"https://gіthub.com\"", "і"),
+        ("tcp = \"git.corp.example：22\"", "："),
+        (
+            "sumdb = \"sum.golang.org\u{3000}https://sum.golang.org\"",
+            "\u{3000}",
+        ),
+        (
+            "sumdb = \"sum.golang.org\"\nvia = \"https://goproxy．cn\"",
+            "．",
+        ),
+    ] {
+        let text = format!(
+            "{}[target.odd]\n{target}\n[[profile]]\nname = \"a\"\n",
+            TARGETS
+        );
+        let found = findings(&text);
+        let marks: Vec<_> = found
+            .iter()
+            .filter(|finding| finding.code == "look-alike")
+            .map(|finding| place(finding, &text))
+            .collect();
+        assert_eq!(marks, [mark], "{target}: {found:?}");
+    }
+}
+
+#[test]
+fn patterns_that_match_no_module_path_are_named_and_right_ones_are_not() {
+    for variable in ["GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOINSECURE"] {
+        for value in [
+            "https://git.corp.example",
+            "git.corp.example;lab.example",
+            "git.corp.example:8443",
+            "git@git.corp.example:team/*",
+            "\\\"git.corp.example\\\"",
+            ".corp.example",
+            "Git.corp.example",
+            "corp",
+            "git.corp.example/...",
+        ] {
+            let text = policy("{ up = \"corp\" }", &format!("{variable} = \"{value}\""));
+            let found = codes(&text);
+            assert!(
+                found.contains(&"bad-pattern"),
+                "{variable}={value}: {found:?}"
+            );
+        }
+        for value in [
+            "git.corp.example",
+            "*.corp.example,git.corp.example",
+            "none",
+            "${GOPRIVATE}",
+        ] {
+            let text = policy("{ up = \"corp\" }", &format!("{variable} = \"{value}\""));
+            let found = codes(&text);
+            assert!(
+                !found.contains(&"bad-pattern"),
+                "{variable}={value}: {found:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_token_in_a_value_is_a_finding_that_does_not_show_it() {
+    for env in [
+        "GOPROXY = \"https://joe:s3cret@a.b\"",
+        "GOPROXY = \"https://a.b/go?token=s3cret,direct\"",
+        "GOAUTH = \"my-helper --token=s3cret\"",
+        "GOPROXY = \"https://a.b/ghp_s3cret6789abcdefABCDEF0123456789/go\"",
+    ] {
+        let found = findings(&policy("{ up = \"corp\" }", env));
+        assert_eq!(found.len(), 1, "{env}: {found:?}");
+        assert_eq!(found[0].code, "credentials-in-policy", "{env}");
+        assert!(!format!("{found:?}").contains("s3cret"), "{found:?}");
+    }
 }

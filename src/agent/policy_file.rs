@@ -95,7 +95,7 @@ fn check(path: Option<PathBuf>, text: String, place: Place<'_>) -> Result<Loaded
             policy,
             path,
             text,
-            warnings: parsed.findings,
+            warnings: only_warnings(parsed.findings),
         }),
         None => Err(Error::Policy {
             path: path.unwrap_or_else(|| PathBuf::from("the built-in policy")),
@@ -104,6 +104,11 @@ fn check(path: Option<PathBuf>, text: String, place: Place<'_>) -> Result<Loaded
             text,
         }),
     }
+}
+
+fn only_warnings(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.retain(|finding| finding.severity == Severity::Warning);
+    findings
 }
 
 /// "2 errors, 1 warning".
@@ -118,6 +123,7 @@ pub fn summary(findings: &[Finding]) -> String {
     let parts: Vec<String> = [
         count(Severity::Error, "error"),
         count(Severity::Warning, "warning"),
+        count(Severity::Note, "note"),
     ]
     .into_iter()
     .flatten()

@@ -204,8 +204,13 @@ pub enum Verb {
     Doctor(Doctor),
     /// Check a policy file: every error and warning, with its place
     ///
-    /// Without FILE: the policy in force, or the built-in default.
-    #[command(after_help = after!("goroam check", "goroam check corporate.toml --json"))]
+    /// Without FILE: the policy in force, or the built-in default. The exit code is 2 when
+    /// there is an error, else 0. With --strict every warning is an error; notes stay notes.
+    #[command(after_help = after!(
+        "goroam check",
+        "goroam check corporate.toml --json",
+        "goroam check --strict goroam.toml    in CI"
+    ))]
     Check(Check),
     /// Write a commented policy file to start from
     ///
@@ -291,6 +296,9 @@ pub struct Check {
     /// The file to check [default: the policy in force]
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
+    /// Make every warning an error, for CI
+    #[arg(long)]
+    pub strict: bool,
     /// How to print.
     #[command(flatten)]
     pub format: Json,

@@ -38,14 +38,102 @@ pub fn blot(text: &str) -> String {
     out
 }
 
-/// Does it hold a URL with a user name or a password?
+/// Does it hold a URL with a user name or a password, or a token?
 pub fn has_credentials(text: &str) -> bool {
     next_secret(text).is_some()
 }
 
+/// The first secret: where it begins, how many bytes it has, and what to show in its place.
+fn next_secret(text: &str) -> Option<(usize, usize, String)> {
+    let found = [next_userinfo(text), next_parameter(text), next_token(text)];
+    // Of two at the same place the longer one: a token may be a user's name.
+    let first = |(start, length, _): &(usize, usize, String)| (*start, usize::MAX - *length);
+    found.into_iter().flatten().min_by_key(first)
+}
+
+/// Names of parameters whose values are secrets, in a URL's query or in the words of a command.
+const PARAMETERS: [&str; 16] = [
+    "access-token",
+    "access_token",
+    "api-key",
+    "api_key",
+    "apikey",
+    "auth-token",
+    "auth_token",
+    "client_secret",
+    "passwd",
+    "password",
+    "private-token",
+    "private_token",
+    "secret",
+    "sig",
+    "token",
+    "x-amz-signature",
+];
+
+/// `?token=SECRET`, `&password=SECRET`, `--token=SECRET`.
+fn next_parameter(text: &str) -> Option<(usize, usize, String)> {
+    for (at, _) in text.match_indices('=') {
+        let before = text.get(..at)?;
+        let in_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let name = before.rfind(|c| !in_name(c)).map_or(0, |i| {
+            i + before
+                .get(i..)
+                .and_then(|rest| rest.chars().next())
+                .map_or(1, char::len_utf8)
+        });
+        let word = before.get(name..)?;
+        let lead = before.get(..name)?.chars().next_back();
+        let is_parameter = matches!(lead, Some('?' | '&')) || word.starts_with("--");
+        let known = |one: &str| word.trim_start_matches('-').eq_ignore_ascii_case(one);
+        if !is_parameter || !PARAMETERS.iter().any(|one| known(one)) {
+            continue;
+        }
+        let value = text.get(at + 1..)?;
+        let ends = |c: char| c.is_whitespace() || "&,|;#\"'<>".contains(c);
+        let length = value.find(ends).unwrap_or(value.len());
+        let hidden = value.get(..length)?;
+        if !hidden.trim_matches('*').is_empty() {
+            return Some((at + 1, length, STARS.to_owned()));
+        }
+    }
+    None
+}
+
+/// How tokens of the large forges and registries begin; what follows has twenty characters and
+/// more.
+const TOKENS: [&str; 9] = [
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "gldt-",
+    "npm_",
+];
+
+/// A token by itself, as in the path of a proxy's URL.
+fn next_token(text: &str) -> Option<(usize, usize, String)> {
+    let in_token = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let found = TOKENS.iter().filter_map(|token| {
+        let places = text.match_indices(token);
+        let mut whole = places.filter_map(|(at, _)| {
+            let before = text.get(..at)?.chars().next_back();
+            let rest = text.get(at..)?;
+            let length = rest.find(|c| !in_token(c)).unwrap_or(rest.len());
+            let starts = before.is_none_or(|c| !c.is_ascii_alphanumeric());
+            (starts && length >= token.len() + 16).then(|| (at, length, STARS.to_owned()))
+        });
+        whole.next()
+    });
+    found.min_by_key(|(start, ..)| *start)
+}
+
 /// The first userinfo: where it begins, how many bytes up to its `@` (not counted), and what
 /// to show in its place. What follows begins with `@` and is never taken for another one.
-fn next_secret(text: &str) -> Option<(usize, usize, String)> {
+fn next_userinfo(text: &str) -> Option<(usize, usize, String)> {
     let mut from = 0;
     loop {
         let scheme = text.get(from..)?.find("://").map(|i| from + i + 3);
@@ -228,6 +316,59 @@ mod tests {
     }
 
     #[test]
+    fn tokens_in_queries_paths_and_commands_are_hidden() {
+        let token = "ghp_0123456789abcdefABCDEF0123456789abcd";
+        for (text, want) in [
+            (
+                "https://p.example/go?token=s3cret&x=1,direct",
+                "https://p.example/go?token=***&x=1,direct",
+            ),
+            (
+                "https://p.example?x=1&Access_Token=s3cret",
+                "https://p.example?x=1&Access_Token=***",
+            ),
+            (
+                "https://p.example?password=s3cret#f",
+                "https://p.example?password=***#f",
+            ),
+            (
+                "my-helper --token=s3cret; netrc",
+                "my-helper --token=***; netrc",
+            ),
+            (
+                "https://p.example?sig=s3cret|https://joe:s3cret@h",
+                "https://p.example?sig=***|https://joe:***@h",
+            ),
+        ] {
+            assert_eq!(mask(text), want);
+            assert_eq!(mask(want), want);
+            assert!(super::has_credentials(text), "{text}");
+            let blotted = super::blot(text);
+            assert!(
+                !blotted.contains("s3cret") && blotted.len() == text.len(),
+                "{blotted}"
+            );
+            assert_eq!(super::blot(&blotted), blotted);
+        }
+        for text in [
+            format!("https://p.example/{token}/go"),
+            format!("https://{token}@h"),
+            token.to_owned(),
+        ] {
+            assert!(!mask(&text).contains("0123"), "{}", mask(&text));
+        }
+        for text in [
+            "https://p.example/?go-get=1&tokenizer=x",
+            "token=x",
+            "-tags=a,b --mod=vendor",
+            "https://github.com/ghp_x/y",
+            "-ldflags=-X=main.token=x",
+        ] {
+            assert_eq!(mask(text), text);
+        }
+    }
+
+    #[test]
     fn what_holds_no_credentials_stays_as_it_is() {
         for text in [
             "",
@@ -272,7 +413,7 @@ mod tests {
         /// What it is given comes from strangers: go's and git's words, servers' answers.
         #[test]
         fn no_text_makes_it_panic_and_a_blot_is_as_long_as_the_text(
-            text in "(://|@|:|/|,|\\||[ab]|s3cret|[0-9]|\\[|\\]|%|\\n| |é|https?){0,24}"
+            text in "(://|@|:|/|,|\\||[ab]|s3cret|[0-9]|\\[|\\]|%|\\n| |é|https?|[?&]token=|--|ghp_abcdefghijklmnop){0,24}"
         ) {
             let _ = mask(&text);
             prop_assert_eq!(super::blot(&text).len(), text.len());

@@ -28,6 +28,9 @@ struct Report<'a> {
     findings: Vec<Found<'a>>,
     errors: usize,
     warnings: usize,
+    notes: usize,
+    /// Was every warning made an error?
+    strict: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -76,9 +79,14 @@ pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure
         let at = found.iter().position(is_behind).unwrap_or(found.len());
         found.insert(at, told);
     }
+    if args.strict {
+        make_strict(&mut parsed.findings);
+    }
     let errors = count(&parsed.findings, Severity::Error);
     if args.format.json {
-        context.out.json(&report(&name, &text, &parsed.findings))?;
+        context
+            .out
+            .json(&report(&name, &text, &parsed.findings, args.strict))?;
     } else if parsed.findings.is_empty() {
         context.out.text(&all_right(&name, &parsed))?;
     } else {
@@ -86,6 +94,15 @@ pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure
         context.out.text(&shown)?;
     }
     Ok(if errors > 0 { EXIT_USAGE } else { EXIT_DONE })
+}
+
+/// What is odd today is wrong tomorrow: CI wants to know before it is merged.
+fn make_strict(findings: &mut [Finding]) {
+    for finding in findings {
+        if finding.severity == Severity::Warning {
+            finding.severity = Severity::Error;
+        }
+    }
 }
 
 /// The file that was named, else the policy in force, else the built-in default.
@@ -165,7 +182,7 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-fn report<'a>(file: &'a str, text: &str, findings: &'a [Finding]) -> Report<'a> {
+fn report<'a>(file: &'a str, text: &str, findings: &'a [Finding], strict: bool) -> Report<'a> {
     Report {
         file,
         findings: findings
@@ -174,6 +191,8 @@ fn report<'a>(file: &'a str, text: &str, findings: &'a [Finding]) -> Report<'a> 
             .collect(),
         errors: count(findings, Severity::Error),
         warnings: count(findings, Severity::Warning),
+        notes: count(findings, Severity::Note),
+        strict,
     }
 }
 
@@ -237,7 +256,7 @@ mod tests {
             ..Finding::warning("w", "w", 0..0)
         };
         let findings = [finding, warning];
-        let json = serde_json::to_value(report("p.toml", text, &findings)).unwrap();
+        let json = serde_json::to_value(report("p.toml", text, &findings, false)).unwrap();
         assert_eq!(json["file"], "p.toml");
         assert_eq!((&json["errors"], &json["warnings"]), (&1.into(), &1.into()));
         let found = &json["findings"][0];
@@ -247,5 +266,9 @@ mod tests {
         assert_eq!(found["related"][0]["line"], 1);
         assert_eq!(found["help"], "leave it out");
         assert!(json["findings"][1]["line"].is_null());
+        assert_eq!(
+            (&json["notes"], &json["strict"]),
+            (&0.into(), &false.into())
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::de::DeTable;
 
 use super::reader::{Reader, Table};
-use crate::model::order;
+use crate::model::{lookalike, order};
 use crate::policy::finding::Finding;
 
 /// Behind this many, an error is the echo of another.
@@ -23,7 +23,7 @@ pub(super) fn document<T>(
         .take(MOST)
         .map(|error| {
             let span = error.span().unwrap_or(0..0);
-            finding(error.message(), clamp(span, text))
+            with_look_alike(finding(error.message(), clamp(span, text)), text)
         })
         .collect();
     let table = Table {
@@ -72,6 +72,20 @@ fn is_defined_somewhere(finding: &Finding, text: &str) -> bool {
     };
     let name = text.get(primary.span.clone()).unwrap_or_default();
     text.contains(&format!("target.{}", name.trim_matches(['"', '\''])))
+}
+
+/// Says so where TOML stumbles over a mark of an input method: `“`, `＝`, `，`, a no-break space.
+fn with_look_alike(mut finding: Finding, text: &str) -> Finding {
+    let Some(primary) = &finding.primary else {
+        return finding;
+    };
+    let rest = text.get(primary.span.start..).unwrap_or_default();
+    let first = rest.chars().next().map_or(0, char::len_utf8);
+    let length = primary.span.len().max(first);
+    if let Some(mark) = rest.get(..length).and_then(lookalike::find) {
+        finding.help = Some(format!("{mark}: {}", mark.help()));
+    }
+    finding
 }
 
 fn finding(message: &str, span: Range<usize>) -> Finding {

@@ -224,7 +224,7 @@ pub(super) fn credentials(reader: &mut Reader<'_>, text: &Text<'_>) {
         reader.report(
             Finding::warning(
                 "credentials-in-policy",
-                "this URL holds credentials, and policies are shared, shown and backed up",
+                "this value holds credentials, and policies are shared, shown and backed up",
                 text.span.clone(),
             )
             .help("put them into ~/.netrc: go and goroam's probes both read it"),

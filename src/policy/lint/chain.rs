@@ -1,7 +1,8 @@
 //! Chains and databases that go reads otherwise than they look.
 
 use super::view::{View, canonical, note};
-use crate::model::{HopKind, Separator, SumDb, TargetKind};
+use crate::model::{Hop, HopKind, Separator, SumDb, TargetKind};
+use crate::policy::chains::Possible;
 use crate::policy::expand::expand;
 use crate::policy::finding::Finding;
 use crate::policy::grammar::shown;
@@ -13,6 +14,9 @@ pub(super) fn lint(view: &View<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     ignored_hops(view, &mut findings);
     mirror_behind_pipe(view, &mut findings);
+    behind_comma(view, &mut findings);
+    twice(view, &mut findings);
+    empty_entries(view, &mut findings);
     plain_http(view, &mut findings);
     implied_https(view, &mut findings);
     several_in_one(view, &mut findings);
@@ -58,6 +62,119 @@ fn mirror_behind_pipe(view: &View<'_>, findings: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+/// `TryProxies` moves on after 404 and 410 only: what stands behind `,` is no help when the proxy
+/// before it does not answer, or answers 403, 429 or 502.
+fn behind_comma(view: &View<'_>, findings: &mut Vec<Finding>) {
+    for possible in &view.chains {
+        for pair in possible.chain.hops.windows(2) {
+            let [before, hop] = pair else {
+                continue;
+            };
+            let HopKind::Proxy(url) = &before.kind else {
+                continue;
+            };
+            if before.then != Some(Separator::Comma) {
+                continue;
+            }
+            let stops = format!("go does not come here when {} fails", shown(url));
+            let span = view.span(possible, hop.at);
+            match &hop.kind {
+                HopKind::File(_) => note(
+                    findings,
+                    Finding::warning("mirror-behind-comma", stops, span)
+                        .label("behind `,`: asked after 404 and 410 only")
+                        .help("put the mirror first: go moves on from it when a file is missing"),
+                ),
+                HopKind::Proxy(_)
+                    if view.private_target(before).is_none()
+                        && view.private_target(hop).is_none() =>
+                {
+                    note(
+                        findings,
+                        Finding::note("proxy-behind-comma", stops, span)
+                            .label("behind `,`: asked after 404 and 410 only")
+                            .help("between public proxies `|` moves on after any error"),
+                    );
+                }
+                HopKind::Proxy(_) | HopKind::Direct | HopKind::Off => {}
+            }
+        }
+    }
+}
+
+/// The second of two equal entries gives the answer of the first one.
+fn twice(view: &View<'_>, findings: &mut Vec<Finding>) {
+    let place = |hop: &Hop| match &hop.kind {
+        HopKind::Proxy(url) | HopKind::File(url) => Some(canonical(url)),
+        HopKind::Direct | HopKind::Off => None,
+    };
+    // What a `fastest` puts first may stand in the rest as well.
+    let written = view
+        .chains
+        .iter()
+        .filter(|possible| possible.text.is_some());
+    for possible in written {
+        let hops = &possible.chain.hops;
+        for (i, hop) in hops.iter().enumerate() {
+            let Some(own) = place(hop) else {
+                continue;
+            };
+            let first = hops
+                .iter()
+                .take(i)
+                .find(|one| place(one) == Some(own.clone()));
+            if let Some(first) = first {
+                note(
+                    findings,
+                    Finding::warning(
+                        "duplicate-hop",
+                        "this entry is in the list already: it gives the same answer again",
+                        view.span(possible, hop.at),
+                    )
+                    .related(view.span(possible, first.at), "the first one")
+                    .help("take one of the two out"),
+                );
+            }
+        }
+    }
+}
+
+/// `proxyList` skips an empty entry together with the separator behind it: `a|,b` is `a|b`, and
+/// `a,|b` is `a,b`.
+fn empty_entries(view: &View<'_>, findings: &mut Vec<Finding>) {
+    for possible in &view.chains {
+        let Some(value) = &possible.text else {
+            continue;
+        };
+        // Nothing behind `direct` and `off` is read; that is a finding of its own.
+        let ends = |hop: &&Hop| matches!(hop.kind, HopKind::Direct | HopKind::Off);
+        let last = possible.chain.hops.iter().find(ends);
+        let end = last.map_or(value.len(), |hop| hop.at.0);
+        let mut start = 0;
+        for part in value.split([',', '|']) {
+            if part.trim().is_empty() && start <= end {
+                // With its own separator or, at the end of the list, with the one before it.
+                let is_last = start + part.len() == value.len();
+                let from = start.saturating_sub(usize::from(is_last));
+                note(
+                    findings,
+                    empty_entry(view, possible, (from, part.len() + 1)),
+                );
+            }
+            start += part.len() + 1;
+        }
+    }
+}
+
+fn empty_entry(view: &View<'_>, possible: &Possible, at: (usize, usize)) -> Finding {
+    Finding::warning(
+        "empty-entry",
+        "go skips an empty entry together with the separator behind it",
+        view.span(possible, at),
+    )
+    .help("take the separator out that stands here")
 }
 
 /// Said as an error by the loosening rule, unless the condition is proven.
