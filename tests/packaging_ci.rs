@@ -26,17 +26,23 @@ fn snippet(name: &str) -> String {
 
 /// A YAML document as JSON; `None`, with a line that says so, where nothing here can read YAML.
 fn yaml(text: &str) -> Option<Value> {
+    let can = |python: &&str| {
+        let asked = Command::new(python).args(["-c", "import yaml"]).output();
+        asked.is_ok_and(|done| done.status.success())
+    };
+    // The system's own has the system's packages, where another one comes first in PATH.
+    let Some(python) = ["python3", "/usr/bin/python3"].into_iter().find(can) else {
+        println!("skipped: no python3 with yaml here");
+        return None;
+    };
     let script = "import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)";
-    let child = Command::new("python3")
+    let mut child = Command::new(python)
         .args(["-c", script])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .spawn();
-    let Ok(mut child) = child else {
-        println!("skipped: no python3 here");
-        return None;
-    };
+        .spawn()
+        .unwrap();
     child
         .stdin
         .take()
@@ -45,10 +51,6 @@ fn yaml(text: &str) -> Option<Value> {
         .unwrap();
     let done = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    if said.contains("No module named 'yaml'") {
-        println!("skipped: python3 has no yaml here");
-        return None;
-    }
     assert!(done.status.success(), "{said}");
     Some(serde_json::from_slice(&done.stdout).unwrap())
 }

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::packages;
 use crate::run::{self, Result};
 
 /// What the tests under Wine are built for.
@@ -85,6 +86,7 @@ pub fn prepare() -> Result {
     if !cfg!(target_os = "linux") {
         return Err("needs Linux".to_owned());
     }
+    packages::hosts_file()?;
     if run::is_root() && run::find("apt-get").is_some() {
         return run::output(&mut script("setup")).map(drop);
     }

@@ -12,9 +12,10 @@ const GO_VERSIONS: [&str; 3] = ["1.27.3", "1.24.11", "1.21.13"];
 
 /// Programs that single tests ask: two shells read their completions, chattr makes a file
 /// that cannot be replaced, strace counts system calls,
-/// tmux is a terminal to look at, dbus-daemon carries the tray; the rest read packages and recipes.
+/// tmux is a terminal to look at, dbus-daemon carries the tray, ssh-keygen signs commits;
+/// the rest read packages and recipes.
 /// Name of the program, name of its package.
-const TOOLS: [(&str, &str); 12] = [
+const TOOLS: [(&str, &str); 13] = [
     ("zsh", "zsh"),
     ("fish", "fish"),
     ("chattr", "e2fsprogs"),
@@ -27,6 +28,7 @@ const TOOLS: [(&str, &str); 12] = [
     ("unzip", "unzip"),
     ("tmux", "tmux"),
     ("dbus-daemon", "dbus-daemon"),
+    ("ssh-keygen", "openssh-client"),
 ];
 
 /// A script of the lab.
@@ -47,7 +49,7 @@ pub fn prepare(with_networks: bool) -> Vec<String> {
     if !cfg!(target_os = "linux") {
         return vec!["no lab: it needs Linux".to_owned()];
     }
-    let mut missing = Vec::new();
+    let mut missing: Vec<String> = packages::hosts_file().err().into_iter().collect();
     let networks = with_networks && can("net", &mut missing);
     if with_networks && can("systemd", &mut missing) {
         let ready = run::output(script("setup").arg("--systemd"));
@@ -62,6 +64,14 @@ pub fn prepare(with_networks: bool) -> Vec<String> {
             .filter(|(program, _)| run::find(program).is_none())
         {
             missing.extend(packages::install_named(package).err());
+        }
+        // Read by tests of the snippets for CI services, with any python3 that has it.
+        let yaml = |python: &str| run::output(Command::new(python).args(["-c", "import yaml"]));
+        if yaml("python3")
+            .or_else(|_| yaml("/usr/bin/python3"))
+            .is_err()
+        {
+            missing.extend(packages::install_named("python3-yaml").err());
         }
     }
     if can("go", &mut missing) {

@@ -94,6 +94,18 @@ pub fn install_named(package: &str) -> Result {
     install(manager, package)
 }
 
+/// Writes `/etc/hosts` where there is none: a minimal root file system lacks what every installer
+/// writes, the C library then does not know `localhost`, and Wine crashes where it is asked for.
+pub fn hosts_file() -> Result {
+    let path = std::path::Path::new("/etc/hosts");
+    if !cfg!(target_os = "linux") || path.exists() || !run::is_root() {
+        return Ok(());
+    }
+    println!("{} is missing: writing it, with localhost", path.display());
+    std::fs::write(path, "127.0.0.1 localhost\n::1 localhost\n")
+        .map_err(|err| format!("{}: {err}", path.display()))
+}
+
 fn manager() -> Option<&'static Manager> {
     MANAGERS
         .iter()

@@ -1,9 +1,8 @@
 //! Running other programs, in sight of the user.
 
-use std::io::{BufRead, BufReader};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 pub type Result<T = ()> = std::result::Result<T, String>;
@@ -62,55 +61,33 @@ pub fn output(command: &mut Command) -> Result<String> {
 
 /// Runs it with both outputs as one text, at most for `limit`; then it is killed and the
 /// status is `None`.
+///
+/// The outputs go to a file, not to a pipe: all that the program wrote is there the moment it
+/// has ended, on a busy machine too, and a process that it leaves behind keeps nobody waiting.
 pub fn transcript(command: &mut Command, limit: Duration) -> Result<(Option<ExitStatus>, String)> {
-    let (reader, writer) = std::io::pipe().map_err(|err| format!("pipe: {err}"))?;
-    let twin = writer.try_clone().map_err(|err| format!("pipe: {err}"))?;
-    command.stdin(Stdio::null()).stdout(writer).stderr(twin);
+    let mut file = tempfile::tempfile().map_err(|err| format!("a file for its output: {err}"))?;
+    let twin = || file.try_clone().map_err(|err| err.to_string());
+    command.stdin(Stdio::null()).stdout(twin()?).stderr(twin()?);
     let mut child = command
         .spawn()
         .map_err(|err| format!("{}: {err}", spelled(command)))?;
-    // The command keeps the writing ends open; without this the reader would never see the end.
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    let (send, lines) = mpsc::channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(reader)
-            .split(b'\n')
-            .map_while(std::result::Result::ok)
-        {
-            if send
-                .send(String::from_utf8_lossy(&line).into_owned())
-                .is_err()
-            {
-                break;
-            }
-        }
-    });
-    let (end, mut text) = (Instant::now() + limit, String::new());
-    loop {
-        match lines.recv_timeout(Duration::from_millis(100)) {
-            Ok(line) => {
-                text.push_str(&line);
-                text.push('\n');
-            }
-            // All said: everyone who could write has ended.
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
-                let status = child.wait().map_err(|err| err.to_string())?;
-                return Ok((Some(status), text));
-            }
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                // A grandchild that outlives the program may hold the pipe: do not wait for it.
-                if let Some(status) = child.try_wait().map_err(|err| err.to_string())? {
-                    text.extend(lines.try_iter().flat_map(|line| [line, "\n".to_owned()]));
-                    return Ok((Some(status), text));
-                }
-            }
+    let end = Instant::now() + limit;
+    let status = loop {
+        if let Some(status) = child.try_wait().map_err(|err| err.to_string())? {
+            break Some(status);
         }
         if Instant::now() > end {
             let _ = child.kill();
             let _ = child.wait();
-            return Ok((None, text));
+            break None;
         }
-    }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let mut said = Vec::new();
+    file.seek(SeekFrom::Start(0))
+        .and_then(|_| file.read_to_end(&mut said))
+        .map_err(|err| format!("{}: its output: {err}", spelled(command)))?;
+    Ok((status, String::from_utf8_lossy(&said).into_owned()))
 }
 
 /// The program of that name in PATH.
@@ -186,6 +163,21 @@ mod tests {
         let (status, text) = transcript(&mut command, Duration::from_secs(20)).unwrap();
         assert_eq!(status.and_then(|s| s.code()), Some(3));
         assert_eq!(text, "one\ntwo\n");
+    }
+
+    #[test]
+    fn what_a_program_wrote_last_is_never_lost_and_who_outlives_it_is_not_waited_for() {
+        let mut command = Command::new("sh");
+        let script = "sleep 1000 & seq 200000; echo left=$!; echo last >&2";
+        command.args(["-c", script]);
+        let (status, text) = transcript(&mut command, Duration::from_secs(60)).unwrap();
+        assert_eq!(status.and_then(|s| s.code()), Some(0));
+        let mut lines = text.lines().rev();
+        assert_eq!(lines.next(), Some("last"));
+        let left = lines.next().and_then(|line| line.strip_prefix("left="));
+        let ended = output(Command::new("kill").args(left));
+        assert!(ended.is_ok(), "{ended:?}");
+        assert_eq!(lines.next(), Some("200000"));
     }
 
     #[test]
