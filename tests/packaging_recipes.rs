@@ -260,13 +260,13 @@ fn the_flake_takes_version_and_hashes_from_the_repository() {
             licenses = {{ mit = "MIT"; asl20 = "Apache-2.0"; }};
             platforms.unix = [ "x86_64-linux" ];
           }};
-          package = import {nix}/package.nix {{
+          package = import (/. + "{nix}/package.nix") {{
             inherit lib;
             stdenv = {{ buildPlatform.canExecute = _: true; hostPlatform = {{ }}; }};
             rustPlatform.buildRustPackage = given: given;
             installShellFiles = "installShellFiles";
           }};
-          home = import {nix}/home.nix {{ packages.system.default = "/goroam"; }} {{
+          home = import (/. + "{nix}/home.nix") {{ packages.system.default = "/goroam"; }} {{
             config = {{
               services.goroam = {{ enable = true; package = "/goroam"; }};
               xdg.configHome = "/home/me/.config";

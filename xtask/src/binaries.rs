@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::cross;
+use crate::lab;
 use crate::run::{self, Result};
 
 /// A built test binary.
@@ -73,6 +74,7 @@ impl Binary {
             .current_dir(&self.package)
             .env("CARGO_MANIFEST_DIR", &self.package)
             .env("GOROAM_DIST", packages);
+        command.envs(lab::path_with_go().map(|path| ("PATH", path)));
         command
     }
 

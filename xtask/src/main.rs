@@ -1,4 +1,5 @@
-//! Tasks of this repository: `cargo xtask --help`. Only std, so that it is built in seconds.
+//! Tasks of this repository: `cargo xtask --help`. Hardly more than std, so that it is built in
+//! seconds.
 
 mod bench;
 mod binaries;
@@ -62,6 +63,9 @@ fn main() -> ExitCode {
     let done = match task.as_str() {
         "try" => Options::of(args, &[], &[]).and_then(|_| first_run::first_run()),
         "test" => {
+            if let Some(code) = run::again_without_space(&task, &args) {
+                return code;
+            }
             Options::of(args, &["--quick", "--wine"], &["--filter"]).and_then(|o| suite::suite(&o))
         }
         "bench" => Options::of(
