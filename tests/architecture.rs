@@ -146,6 +146,11 @@ fn a_planted_violation_is_named_with_file_and_line() {
             "`hyper` is named in src/probe/ only",
         ),
         (
+            "src/agent/mod.rs",
+            "fn f() { reqwest::get(u) }",
+            "`reqwest` is named in src/probe/ only",
+        ),
+        (
             "src/probe/round.rs",
             "use super::*;",
             "src/probe/round.rs:1: `use super::*` outside tests",

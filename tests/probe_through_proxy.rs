@@ -10,7 +10,9 @@
 #[path = "support/probe_server.rs"]
 mod server;
 
-use goroam::model::{Observation, Proof, Target, Verdict};
+use std::time::{Duration, Instant};
+
+use goroam::model::{Observation, Phase, Pin, Proof, Target, TargetKind, Verdict};
 use goroam::probe::Prober;
 use server::*;
 
@@ -75,7 +77,7 @@ async fn a_connect_proxy_is_gone_through_and_tls_is_still_the_servers() {
         "{}",
         seen.reason
     );
-    pinned.pins = vec![goroam::model::Pin([7; 32])];
+    pinned.pins = vec![Pin([7; 32])];
     let seen = probe(&ca, &[("https_proxy", &at)], pinned).await;
     assert_eq!(seen.verdict, Verdict::Portal);
     assert!(seen.reason.contains("another key"), "{}", seen.reason);
@@ -348,4 +350,247 @@ async fn a_short_address_is_a_name_that_no_dns_knows() {
         .probe(&good)
         .await;
     assert!(seen.is_up(), "{}", seen.reason);
+}
+
+/// A page is judged by its status; what go never asks for is got by reqwest, which says `Accept`.
+#[tokio::test]
+async fn a_page_behind_a_connect_proxy_is_judged_by_the_servers_own_certificate() {
+    let ca = Authority::new("corp");
+    let identity = ca.identity(&[NAME]);
+    let server = Server::https(&identity, |request| match request.line.as_str() {
+        "GET /moved" => redirect("302 Found", "https://goproxy.corp.test/elsewhere"),
+        "GET /portal" => redirect("302 Found", "http://login.hotel.example/"),
+        "GET /busy" => status("503 Service Unavailable"),
+        "GET /login" => answer("511 Network Authentication Required", &[], ""),
+        line if line.starts_with("GET /golang.org/") => good_proxy(request),
+        _ => ok("text/html", "<html>all is well</html>"),
+    })
+    .await;
+    let proxy = connect_proxy(server.port, None).await;
+    let at = proxy.url("http");
+    let vars = [("HTTPS_PROXY", at.as_str())];
+    for (path, verdict, reason) in [
+        ("/", Verdict::Up, "200 OK"),
+        ("/moved", Verdict::Up, "302 Found"),
+        (
+            "/portal",
+            Verdict::Portal,
+            "302 to http://login.hotel.example/",
+        ),
+        ("/busy", Verdict::Down, "answers 503 Service Unavailable"),
+        (
+            "/login",
+            Verdict::Portal,
+            "511: the network wants a login first",
+        ),
+    ] {
+        let before = server.seen().len();
+        let seen = probe(&ca, &vars, page(format!("https://{NAME}{path}"))).await;
+        assert_eq!((seen.verdict, seen.reason.as_str()), (verdict, reason));
+        let asked = &server.seen()[before..];
+        assert_eq!(asked.len(), 1, "{path}: nothing is followed or asked again");
+        assert_eq!(asked[0].header("accept"), Some("*/*"));
+        assert!(seen.phases.first_byte.is_some());
+    }
+    // What go does ask for is asked as go asks.
+    let seen = probe(&ca, &vars, https()).await;
+    assert!(seen.is_up(), "{}", seen.reason);
+    assert_eq!(server.seen().last().unwrap().header("accept"), None);
+
+    let mut target = page(format!("https://{NAME}/"));
+    assert_eq!(probe(&ca, &vars, target.clone()).await.proof, Proof::Tls);
+    target.pins = vec![identity.pin];
+    assert_eq!(probe(&ca, &vars, target.clone()).await.proof, Proof::Pinned);
+    target.pins = vec![Pin([7; 32])];
+    let seen = probe(&ca, &vars, target).await;
+    assert_eq!(seen.verdict, Verdict::Portal);
+    assert!(seen.reason.contains("another key"), "{}", seen.reason);
+    let stranger = Authority::new("stranger");
+    let seen = probe(&stranger, &vars, page(format!("https://{NAME}/"))).await;
+    assert_eq!(
+        (seen.verdict, seen.reason.as_str()),
+        (
+            Verdict::Portal,
+            "certificate of goproxy.corp.test is signed by nobody who is trusted here"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_pages_proxy_that_refuses_is_named_without_its_password() {
+    let ca = Authority::new("corp");
+    let server = Server::https(&ca.identity(&[NAME]), |_| ok("text/plain", "ok")).await;
+    // joe:p@ss
+    let proxy = connect_proxy(server.port, Some("Basic am9lOnBAc3M=")).await;
+    let with = |userinfo: &str| format!("http://{userinfo}127.0.0.1:{}", proxy.port);
+    let at = format!("the proxy 127.0.0.1:{} (HTTPS_PROXY)", proxy.port);
+    let host = |name: &str| page(format!("https://{name}/"));
+
+    let seen = probe(&ca, &[("HTTPS_PROXY", &with("joe:p@ss@"))], host(NAME)).await;
+    assert!(seen.is_up(), "{}", seen.reason);
+    let wants = format!("{at} wants credentials: put them into the variable's URL");
+    for userinfo in ["", "joe:hunter2@"] {
+        let seen = probe(&ca, &[("HTTPS_PROXY", &with(userinfo))], host(NAME)).await;
+        assert_eq!((seen.verdict, &seen.reason), (Verdict::Down, &wants));
+        assert_eq!(seen.failed, Some(Phase::Connect));
+    }
+    let other = host("other.corp.test");
+    let seen = probe(&ca, &[("HTTPS_PROXY", &with("joe:p@ss@"))], other).await;
+    let no_way = format!("{at} opens no way to other.corp.test");
+    assert_eq!((seen.verdict, &seen.reason), (Verdict::Down, &no_way));
+    assert!(!seen.definite);
+
+    let port = dead_port();
+    let dead = format!("http://joe:s3cret@127.0.0.1:{port}");
+    let seen = probe(&ca, &[("HTTPS_PROXY", &dead)], host(NAME)).await;
+    let refused = format!("connection refused by the proxy 127.0.0.1:{port} (HTTPS_PROXY)");
+    assert_eq!((seen.verdict, &seen.reason), (Verdict::Down, &refused));
+    let unknown = "http://joe:s3cret@no-such-proxy.invalid:3128";
+    let seen = probe(&ca, &[("HTTPS_PROXY", unknown)], host(NAME)).await;
+    assert_eq!(seen.failed, Some(Phase::Dns), "{}", seen.reason);
+    assert!(!format!("{seen:?}").contains("s3cret"));
+
+    for said in ["SSH-2.0-x\r\n\r\n", "HTTP/1.1 200 OK\r\n"] {
+        let strange = Server::http(|_| Reply::Last(said.into())).await;
+        let vars = [("HTTPS_PROXY", strange.url("http"))];
+        let vars = vars.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let seen = probe(&ca, &vars, host(NAME)).await;
+        assert_eq!(seen.failed, Some(Phase::Connect), "{}", seen.reason);
+        assert!(
+            seen.reason.contains("the proxy 127.0.0.1:"),
+            "{}",
+            seen.reason
+        );
+    }
+    // The proxy is fine; what is behind it speaks no TLS.
+    let (plain, _) = endless("", "HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    let proxy = connect_proxy(plain, None).await;
+    let seen = probe(&ca, &[("HTTPS_PROXY", &proxy.url("http"))], host(NAME)).await;
+    assert_eq!(
+        (seen.failed, seen.reason.as_str()),
+        (
+            Some(Phase::Tls),
+            "goproxy.corp.test answers, but not in TLS"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_page_in_the_clear_is_asked_for_as_an_absolute_url() {
+    let ca = Authority::new("unused");
+    let proxy = Server::http(|request| match request.line.as_str() {
+        "GET http://goproxy.corp.test/generate_204?x=1" => status("204 No Content"),
+        "GET http://goproxy.corp.test/moved" => {
+            redirect("302 Found", "http://login.hotel.example/")
+        }
+        _ => answer(
+            "503 Service Unavailable",
+            &[("X-Squid-Error", "ERR_DNS_FAIL 0"), ("Server", "squid/5.7")],
+            "",
+        ),
+    })
+    .await;
+    let at = format!("http://joe:s3cret@127.0.0.1:{}", proxy.port);
+    let vars = [("HTTP_PROXY", at.as_str())];
+    let url = |path: &str| page(format!("http://{NAME}{path}"));
+    let seen = probe(&ca, &vars, url("/generate_204?x=1")).await;
+    assert_eq!(
+        (seen.verdict, seen.reason.as_str(), seen.proof),
+        (Verdict::Up, "204 No Content", Proof::None)
+    );
+    let asked = proxy.seen();
+    assert_eq!(
+        asked[0].header("proxy-authorization"),
+        Some("Basic am9lOnMzY3JldA==")
+    );
+    assert_eq!(asked[0].header("host"), Some(NAME));
+    let seen = probe(&ca, &vars, url("/moved")).await;
+    assert_eq!(seen.verdict, Verdict::Portal, "{}", seen.reason);
+    let seen = probe(&ca, &vars, url("/none")).await;
+    let reason = format!(
+        "the proxy 127.0.0.1:{} (HTTP_PROXY) answers 503 Service Unavailable itself",
+        proxy.port
+    );
+    assert_eq!((seen.verdict, &seen.reason), (Verdict::Down, &reason));
+    let cgi = [vars[0], ("REQUEST_METHOD", "GET")];
+    let seen = probe(&ca, &cgi, url("/none")).await;
+    assert!(
+        seen.reason.contains("refuses HTTP_PROXY"),
+        "{}",
+        seen.reason
+    );
+}
+
+#[tokio::test]
+async fn a_socks_proxy_is_given_a_pages_name() {
+    let ca = Authority::new("corp");
+    let server = Server::https(&ca.identity(&[NAME]), |_| ok("text/plain", "ok")).await;
+    let (port, task) = socks_proxy(server.port).await;
+    let at = format!("socks5://127.0.0.1:{port}");
+    let target = page(format!("https://{NAME}/"));
+    let seen = probe(&ca, &[("HTTPS_PROXY", &at)], target.clone()).await;
+    assert!(seen.is_up(), "{}", seen.reason);
+    assert_eq!(server.seen()[0].header("accept"), Some("*/*"));
+    assert_eq!(task.await.unwrap(), NAME.as_bytes());
+
+    let port = dead_port();
+    let at = format!("socks5://127.0.0.1:{port}");
+    let seen = probe(&ca, &[("HTTPS_PROXY", &at)], target).await;
+    let reason = format!("no connection to the proxy 127.0.0.1:{port} (HTTPS_PROXY)");
+    assert_eq!((seen.verdict, &seen.reason), (Verdict::Down, &reason));
+}
+
+/// Sends `head`, then `again` until the other end hangs up.
+async fn endless(head: &'static str, again: &'static str) -> (u16, tokio::task::JoinHandle<()>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let task = tokio::spawn(async move {
+        let (mut near, _) = listener.accept().await.unwrap();
+        let _ = near.read(&mut [0; 4096]).await.unwrap();
+        near.write_all(head.as_bytes()).await.unwrap();
+        let block = again.repeat((64 << 10) / again.len());
+        while near.write_all(block.as_bytes()).await.is_ok() {}
+    });
+    (port, task)
+}
+
+#[tokio::test]
+async fn a_page_without_end_behind_a_proxy_is_left_at_its_bound() {
+    let ca = Authority::new("unused");
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    // Interim answers end with the time, all others long before it.
+    for (secure, total, head, again) in [
+        (false, 2, "", "HTTP/1.1 100 Continue\r\n\r\n"),
+        (false, 2, "", "HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n"),
+        (false, 60, "HTTP/1.1 200 OK\r\n", "X: y\r\n"),
+        (false, 60, "HTTP/1.1 200 OK\r\nX: ", "y"),
+        (false, 60, "HTTP/1.1 200 OK\r\n\r\n", "y"),
+        (false, 60, chunked, "1;x=y\r\n{\r\n"),
+        (false, 60, "", "\r\n"),
+        (true, 60, "HTTP/1.1 200 OK\r\n", "X: y\r\n"),
+        (true, 60, "", "HTTP/1.1 100 Continue\r\n\r\n"),
+        (true, 60, "HTTP/1.1 200 OK\r\n\r\n", "y"),
+    ] {
+        let (port, task) = endless(head, again).await;
+        let at = format!("http://127.0.0.1:{port}");
+        let (variable, scheme) = match secure {
+            true => ("HTTPS_PROXY", "https"),
+            false => ("HTTP_PROXY", "http"),
+        };
+        let mut target = page(format!("{scheme}://{NAME}/"));
+        let TargetKind::Https { body, .. } = &mut target.kind else {
+            panic!("a page is of that kind");
+        };
+        *body = Some("absent".to_owned());
+        target.limits.first_byte = Duration::from_secs(total);
+        target.limits.total = Duration::from_secs(total);
+        let start = Instant::now();
+        let seen = probe(&ca, &[(variable, &at)], target).await;
+        assert!(!seen.is_up(), "{again:?}: {}", seen.reason);
+        assert!(start.elapsed() < Duration::from_secs(20), "{again:?}");
+        // And nothing goes on behind it.
+        let hung_up = tokio::time::timeout(Duration::from_secs(20), task).await;
+        hung_up.expect("the connection is still open").unwrap();
+    }
 }

@@ -258,7 +258,7 @@ async fn through(
     };
     let soon = attempt.connect_deadline();
     let dialled = dial(attempt, soon, (host, port), &via.to_string()).await;
-    let stream = dialled.map_err(|failure| of_the_proxy(failure, via))?;
+    let stream = dialled.map_err(|failure| of_the_proxy(failure, &via.to_string()))?;
     let mut wire: Wire = Box::new(Counted::new(stream, meter));
     let server = bare_host(url);
     let to = (server.as_str(), url.port_or_known_default().unwrap_or(80));
@@ -324,7 +324,7 @@ async fn wait(
 }
 
 /// The HTTP proxy itself has answered, in the place of the server.
-fn refused(answer: &Answer, via: &str) -> Failure {
+pub(super) fn refused(answer: &Answer, via: &str) -> Failure {
     match answer.status.as_u16() {
         407 => wants_credentials(via),
         _ => Failure::down(
@@ -334,7 +334,7 @@ fn refused(answer: &Answer, via: &str) -> Failure {
     }
 }
 
-fn wants_credentials(via: &str) -> Failure {
+pub(super) fn wants_credentials(via: &str) -> Failure {
     Failure::refusal(
         Phase::Connect,
         format!("{via} wants credentials: put them into the variable's URL"),
@@ -342,7 +342,7 @@ fn wants_credentials(via: &str) -> Failure {
 }
 
 /// What failed was on the way to the proxy.
-fn of_the_proxy(failure: Failure, via: &Via) -> Failure {
+pub(super) fn of_the_proxy(failure: Failure, via: &str) -> Failure {
     if failure.phase != Phase::Dns {
         return failure;
     }

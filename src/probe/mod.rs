@@ -11,6 +11,7 @@
 //! - meeting a server for the first time: `introduction`, `noted`
 //! - the way there: `dial`, `tunnel` (through a proxy), `wire` (bytes, HTTP/1.1 and 2), `spoken`,
 //!   `line` (one server, many requests), `unpack`; `attempt` keeps the time
+//! - a page behind a proxy: `proxied`, by way of reqwest
 //! - the words: `answer`, `refusal`, `failure`, `fault`
 //!
 //! May import: model, environment, bounded, gosum, gomod. The other wings (policy, watch) are
@@ -38,6 +39,7 @@ mod mirror;
 mod netrc;
 mod noted;
 mod page;
+mod proxied;
 mod refusal;
 mod roots;
 pub mod round;

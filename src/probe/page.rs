@@ -27,7 +27,7 @@ pub(super) async fn probe(
     } else {
         Want::Head
     };
-    let answer = session.once(&url, want).await?;
+    let answer = session.page(&url, want).await?;
     let code = answer.status.as_u16();
     let named = status.contains(&code);
     // Who lists 302 in `status` has said that redirects are fine.

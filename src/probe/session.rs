@@ -14,6 +14,7 @@ use super::goauth::Credentials;
 use super::handed::Headers;
 use super::header::Agent;
 use super::line::{Ask, Line, Way};
+use super::proxied;
 use super::rules::{ProxyRules, Via};
 use super::tls::{Config, Tls, Trust};
 use crate::environment::Environment;
@@ -175,6 +176,24 @@ impl<'a> Session<'a> {
             .await
     }
 
+    /// The same for a page, which go has no business with: behind a proxy reqwest gets it.
+    pub(super) async fn page(&mut self, url: &Url, want: Want) -> Result<Answer, Failure> {
+        let via = self.via(url)?;
+        let Some(proxy) = via.and_then(|via| proxied::proxy(via, url)) else {
+            return self.once(url, want).await;
+        };
+        self.begin(url).await?;
+        let (url, credentials) = self.credentials(url)?;
+        let tls = self.tls(&url, &url).await?;
+        let ask = Ask {
+            agent: self.agent,
+            credentials: credentials.as_ref(),
+            referer: None,
+            want,
+        };
+        proxied::get(self.attempt, &url, proxy, Way { via, tls }, &ask).await
+    }
+
     /// Gets the credentials ready, which costs this try no time.
     async fn begin(&mut self, url: &Url) -> Result<(), Failure> {
         if url.scheme() != "https" {
@@ -276,15 +295,20 @@ impl<'a> Session<'a> {
             }
         }
         self.line = None;
-        let via = self.shared.rules.for_url(url).map_err(|_| {
-            let reason = "go refuses HTTP_PROXY where REQUEST_METHOD is set (CGI)";
-            Failure::refusal(Phase::Connect, reason)
-        })?;
+        let via = self.via(url)?;
         let tls = self.tls(start, url).await?;
         let mut line = Line::open(self.attempt, url, Way { via, tls }).await?;
         let answer = line.get(self.attempt, url, ask).await;
         self.line = Some(line);
         answer
+    }
+
+    /// The proxy on the way there.
+    fn via(&self, url: &Url) -> Result<Option<&'a Via>, Failure> {
+        self.shared.rules.for_url(url).map_err(|_| {
+            let reason = "go refuses HTTP_PROXY where REQUEST_METHOD is set (CGI)";
+            Failure::refusal(Phase::Connect, reason)
+        })
     }
 
     async fn tls(&mut self, start: &Url, url: &Url) -> Result<Option<Arc<ClientConfig>>, Failure> {

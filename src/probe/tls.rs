@@ -384,7 +384,16 @@ impl fmt::Display for AnotherKey {
 
 impl Error for AnotherKey {}
 
-/// The TLS error inside of an error of tokio-rustls or hyper.
+/// For connections that are never to become TLS.
+pub(super) fn trusting_none() -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(ring_provider::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth())
+}
+
+/// The TLS error inside of an error of tokio-rustls, hyper or reqwest.
 pub(super) fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let mut next = Some(error);
     while let Some(error) = next {

@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 
 /// No honest proxy's headers are longer. (go reads 10 MB of them.)
 const MAX_HEAD: usize = 256 * 1024;
-const MAX_HEADERS: usize = 1000;
+pub(super) const MAX_HEADERS: usize = 1000;
 /// Bytes of one answer beside its body, and of a handshake: TLS records, frames, interim answers.
 /// A server that sends without end comes to this within milliseconds.
 const MOST_BESIDE: u64 = 320 * 1024;

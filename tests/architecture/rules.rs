@@ -31,8 +31,9 @@ pub(crate) const FLOORS: [&[&str]; 8] = [
 pub(crate) const LONGEST: usize = 800;
 
 /// Facts in, value out: what the core may not name, as paths.
-const IMPURE: [&str; 15] = [
+const IMPURE: [&str; 16] = [
     "tokio",
+    "reqwest",
     "hyper",
     "hyper_util",
     "std::fs",
@@ -51,7 +52,11 @@ const IMPURE: [&str; 15] = [
 const PURE_ROOMS: [&str; 4] = ["model", "gomod", "policy", "plan"];
 
 /// A foreign crate and the one place that may name it.
-const WALLED: [(&str, &str); 2] = [("netdev", "src/watch/survey.rs"), ("hyper", "src/probe/")];
+const WALLED: [(&str, &str); 3] = [
+    ("netdev", "src/watch/survey.rs"),
+    ("reqwest", "src/probe/"),
+    ("hyper", "src/probe/"),
+];
 
 /// Opens files that may be anything; see `src/bounded.rs`.
 const OPENERS: [&str; 7] = [

@@ -1,0 +1,177 @@
+//! A page through an HTTP or SOCKS proxy: reqwest walks the way. go fetches no page, so it need
+//! not look like go; the phases cannot be told apart, so only the time to the answer is known.
+
+use std::error::Error;
+use std::io;
+
+use hyper::header::USER_AGENT;
+use reqwest::redirect::Policy;
+use reqwest::{Client, Proxy};
+use rustls::ClientConfig;
+use url::{Host, Url};
+
+use super::answer::{self, Answer};
+use super::attempt::{Attempt, within};
+use super::dial::{is_dialled, peer};
+use super::failure::{Failure, authority, quoted};
+use super::fault;
+use super::handed::Headers;
+use super::header::Agent;
+use super::line::{Ask, Way, of_the_proxy, refused, wants_credentials};
+use super::rules::Via;
+use super::tls::{tls_error, trusting_none};
+use super::wire::MAX_HEADERS;
+use crate::model::Phase;
+use crate::model::go_proxy::Speech;
+
+/// The proxy as reqwest takes it. `None`: reqwest would not get there as go does.
+pub(super) fn proxy(via: &Via, url: &Url) -> Option<Proxy> {
+    let at = via.proxy();
+    let login = at.url.user.as_ref();
+    let scheme = match at.speech {
+        Speech::Http => "http",
+        // The proxy looks the name up. With a login, reqwest gives up where none is wanted.
+        Speech::Socks5 if login.is_none() => "socks5h",
+        // Its certificate would be taken for the server's.
+        Speech::Socks5 | Speech::Https => return None,
+    };
+    // reqwest leaves brackets, and a dot at the end, in the name that the certificate is to have.
+    let is_plain = match url.host()? {
+        Host::Domain(name) => !name.ends_with('.'),
+        Host::Ipv4(_) => true,
+        Host::Ipv6(_) => false,
+    };
+    if !is_plain || !is_dialled(&at.host) {
+        return None;
+    }
+    let proxy = Proxy::all(format!("{scheme}://{}", peer(&at.host, at.port?))).ok()?;
+    let Some(user) = login else {
+        return Some(proxy);
+    };
+    let password = user.password.as_deref().unwrap_or_default();
+    let Headers(headers) = Headers::basic(&user.name, password)?;
+    let (_, header) = headers.into_iter().next()?;
+    Some(proxy.custom_http_auth(header))
+}
+
+/// One request on a connection of its own.
+pub(super) async fn get(
+    attempt: &mut Attempt,
+    url: &Url,
+    proxy: Proxy,
+    way: Way<'_>,
+    ask: &Ask<'_>,
+) -> Result<Answer, Failure> {
+    // Over TLS or SOCKS an HTTP proxy cannot have written the answer.
+    let speaks_http = |via: &Via| via.proxy().speech == Speech::Http;
+    let in_clear = url.scheme() == "http" && way.via.is_some_and(speaks_http);
+    let via = way.via.map(ToString::to_string).unwrap_or_default();
+    let client = client(proxy, way)
+        .map_err(|why| Failure::refusal(Phase::Connect, format!("{via} cannot be used: {why}")))?;
+    let mut request = client
+        .get(url.clone())
+        .header(USER_AGENT, ask.agent.header(false));
+    for (name, value) in ask.credentials.into_iter().flat_map(Headers::sent) {
+        request = request.header(name, value);
+    }
+    let peer = format!("{} through {via}", authority(url));
+    let deadline = attempt.answer_deadline();
+    let missing = || format!("no answer from {peer}");
+    // The deadline is also what ends interim answers (1xx) that never end.
+    let (response, took) = within(deadline, Phase::FirstByte, missing, request.send()).await?;
+    let mut response = response.map_err(|error| fault_of(&error, Phase::FirstByte, url, &via))?;
+    attempt.phases.first_byte.get_or_insert(took);
+    let mut answer = Answer::new(url.clone(), response.status(), response.headers());
+    while answer.wants_more(ask.want) {
+        let missing = || format!("the answer of {peer} does not end");
+        let (chunk, _) = within(attempt.end(), Phase::Body, missing, response.chunk()).await?;
+        match chunk.map_err(|error| fault_of(&error, Phase::Body, url, &via))? {
+            Some(data) => answer.push(&data, ask.want, &peer)?,
+            None => {
+                answer.end(&peer)?;
+                break;
+            }
+        }
+    }
+    if in_clear && answer.hints.by_proxy && !answer.status.is_success() {
+        return Err(refused(&answer, &via));
+    }
+    answer::finish(answer)
+}
+
+/// For one request: nothing is followed, asked again or kept open.
+fn client(proxy: Proxy, way: Way<'_>) -> Result<Client, Box<dyn Error>> {
+    // Without settings of its own reqwest would look for a default provider, and panic.
+    let mut tls = match way.tls {
+        Some(config) => ClientConfig::clone(&config),
+        None => trusting_none()?,
+    };
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let client = Client::builder()
+        .no_proxy()
+        .proxy(proxy)
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
+        .pool_max_idle_per_host(0)
+        .http1_only()
+        .http1_max_headers(MAX_HEADERS)
+        .http1_title_case_headers()
+        // CONNECT has it, as net/http sends it.
+        .user_agent(Agent::Library.header(false))
+        .tls_backend_preconfigured(tls)
+        .build()?;
+    Ok(client)
+}
+
+/// What the errors below reqwest's mean. Its own has the URL in it, and is not looked at.
+fn fault_of(error: &reqwest::Error, phase: Phase, url: &Url, via: &str) -> Failure {
+    let to = authority(url);
+    if error.is_builder() {
+        return Failure::refusal(phase, "its URL cannot be asked over HTTP");
+    }
+    if let Some(error) = tls_error(error) {
+        return fault::tls(error, &to);
+    }
+    let below = || std::iter::successors(error.source(), |&error| error.source());
+    if let Some(error) = below().find_map(|error| error.downcast_ref::<hyper::Error>()) {
+        return fault::http(error, phase, &format!("{to} through {via}"));
+    }
+    let texts: Vec<String> = below().map(ToString::to_string).collect();
+    let says = |what: &str| texts.iter().any(|text| text.contains(what));
+    if says("proxy authorization required") || says("user/pass authentication") {
+        return wants_credentials(via);
+    }
+    if says("headers too long") || says("failed parsing server response") {
+        let reason = format!("{via} answers, but not as a proxy does");
+        return Failure::wrong(Phase::Connect, reason);
+    }
+    let no_way = |why: &str| {
+        let reason = format!("{via} opens no way to {to}{why}");
+        Failure::down(Phase::Connect, reason)
+    };
+    if says("tunnel error: unsuccessful") {
+        return no_way("");
+    }
+    let socks = texts
+        .iter()
+        .find_map(|text| text.strip_prefix("SOCKS error: "));
+    match socks {
+        // What it was is not said.
+        Some("failed to create underlying connection") => {
+            return Failure::down(Phase::Connect, format!("no connection to {via}"));
+        }
+        Some(why) => return no_way(&format!(": {}", quoted(why))),
+        None => {}
+    }
+    if says("tunnel error: unexpected end of file") {
+        let error = io::ErrorKind::UnexpectedEof.into();
+        return fault::socket(&error, Phase::Connect, via);
+    }
+    let at_proxy = says("tcp connect error") || says("tunnel error");
+    match fault::inner_io(error) {
+        Some(error) if says("dns error") => of_the_proxy(fault::lookup(error, via), via),
+        Some(error) if at_proxy => fault::socket(error, Phase::Connect, via),
+        Some(error) => fault::socket(error, Phase::Tls, &to),
+        None => Failure::down(phase, format!("no answer from {to} through {via}")),
+    }
+}
