@@ -332,6 +332,119 @@ fn where_nobody_proves_it_the_note_and_the_zip_itself_still_speak() {
     assert!(by.contains(".ziphash"), "{by}");
 }
 
+/// A proxy with a private module whose `.mod` is not the go.mod in its zip.
+fn odd_proxy(at: &Path) {
+    let script = "import os,sys,zipfile; d=sys.argv[1]+'/odd.test/m/@v/'; os.makedirs(d); \
+                  z=zipfile.ZipFile(d+'v1.0.0.zip','w'); p='odd.test/m@v1.0.0/'; \
+                  z.writestr(p+'go.mod',sys.argv[2]); z.writestr(p+'m.go','package m\\n'); z.close()";
+    let mut command = std::process::Command::new("python3");
+    command.args(["-c", script]).arg(at).arg(IN_ZIP);
+    answer(command.output().unwrap()).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(at.join(ODD).join(name), text).unwrap();
+    write("v1.0.0.mod", ODD_MOD);
+    write("v1.0.0.info", "{\"Version\":\"v1.0.0\"}");
+    write("list", "v1.0.0\n");
+}
+
+const ODD: &str = "odd.test/m/@v";
+const IN_ZIP: &str = "module odd.test/m\n\ngo 1.20\n";
+const ODD_MOD: &str = "module odd.test/m\n\ngo 1.19\n";
+
+#[test]
+fn a_mod_that_is_not_the_zips_is_right_as_go_took_it() {
+    let Some(mut scene) = Scene::set("github.com/pkg/errors@v0.9.1") else {
+        return;
+    };
+    let proxy = scene.path("proxy");
+    odd_proxy(&proxy);
+    scene.owner.goproxy = format!("file://{}", proxy.display());
+    let private = [("GONOSUMDB", "odd.test")];
+    let does = |mirror: &Path, at: &Path, args: &str, code: i32| {
+        let done = scene.goroam_as(&scene.owner, mirror, at, args, &private);
+        assert_eq!(done.code, code, "{args}: {}{}", done.out, done.err);
+        done
+    };
+    let adds = |go: &Path, user: &project::User, mirror: &Path, at: &Path| {
+        let mut command = user.goroam_command(go, at);
+        command.args(["mirror", "add", "--from", ".", "--mirror"]);
+        answer(command.arg(mirror).output().unwrap()).unwrap();
+    };
+    // From a project whose go.sum names both.
+    let project = scene.path("project");
+    std::fs::create_dir(&project).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(project.join(name), text).unwrap();
+    write(
+        "go.mod",
+        "module a.test/p\n\ngo 1.21\n\nrequire odd.test/m v1.0.0\n",
+    );
+    write("p.go", "package p\n\nimport _ \"odd.test/m\"\n");
+    let mirrors = ["1.21.13", "1.27.3"].map(|version| {
+        let go = go::go(version)?;
+        let mut user = scene.owner.at(&scene.path(&format!("home-{version}")));
+        user.gosumdb = "off".to_owned();
+        user.go(&go, &project, "mod tidy").unwrap();
+        for args in ["build ./...", "mod verify"] {
+            user.go(&go, &project, args).unwrap();
+        }
+        let mirror = scene.path(&format!("mirror-{version}"));
+        adds(&go, &user, &mirror, &project);
+        Some((go, mirror))
+    });
+    let [Some(old), Some(new)] = mirrors else {
+        return;
+    };
+    for (go, mirror) in [&old, &new] {
+        does(mirror, &project, "verify", 0);
+        // Over an air gap, too: the archive's own list has the hash of it.
+        let (archive, there) = (mirror.with_extension("tar"), mirror.with_extension("there"));
+        does(
+            mirror,
+            &project,
+            &format!("export {}", archive.display()),
+            0,
+        );
+        does(
+            &there,
+            &project,
+            &format!("import {}", archive.display()),
+            0,
+        );
+        does(&there, &project, "verify", 0);
+        let mut away = scene.owner.away(&there).at(&mirror.with_extension("home"));
+        away.gosumdb = "off".to_owned();
+        away.go(go, &project, "build ./...").unwrap();
+    }
+    // What it was changed to since is found, also where that is what the zip holds.
+    let mirror = &new.1;
+    let file = mirror.join(ODD).join("v1.0.0.mod");
+    for text in [IN_ZIP, "module odd.test/m\n\ngo 1.18\n"] {
+        std::fs::write(&file, text).unwrap();
+        let said = does(mirror, &project, "verify --json", 6).json();
+        let found = mirror_owner::findings(&said, mirror);
+        assert_eq!(found, [format!("{ODD}/v1.0.0.mod mismatch")]);
+        let by = said["bad"][0]["by"].as_str().unwrap();
+        assert!(by.contains("when it was stored"), "{by}");
+    }
+    // What it says to do helps.
+    std::fs::remove_dir_all(mirror.join("odd.test")).unwrap();
+    does(mirror, &project, "add odd.test/m@v1.0.0", 0);
+    does(mirror, &project, "verify", 0);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), ODD_MOD);
+    // Nothing is noted of what is not there, nor of a `.mod` that is the zip's.
+    let note = mirror.join(".goroam/mods.json");
+    assert!(std::fs::read_to_string(&note).unwrap().contains("odd.test"));
+    does(mirror, &project, "prune --max-size 0", 0);
+    assert_eq!(std::fs::read_to_string(&note).unwrap(), "{}\n");
+    // Where the database is to prove it, the note is no proof.
+    let said = scene.goroam(&old.1, &project, "verify --json");
+    assert_eq!(said.code, 6, "{}{}", said.out, said.err);
+    let found = mirror_owner::findings(&said.json(), &old.1);
+    assert!(
+        found.contains(&format!("{ODD}/v1.0.0.mod mismatch")),
+        "{found:?}"
+    );
+}
+
 #[test]
 fn where_there_is_no_mirror_it_says_how_to_make_one() {
     let home = tempfile::tempdir().unwrap();

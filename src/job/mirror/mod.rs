@@ -27,6 +27,7 @@ mod layout;
 mod lift;
 mod list;
 mod lock;
+mod odd_mods;
 mod pin;
 mod pins;
 mod place;

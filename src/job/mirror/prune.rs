@@ -11,6 +11,7 @@ use super::archive::{ArchiveError, needed_by, required_by};
 use super::error::AddError;
 use super::layout::{File, Layout};
 use super::list::since;
+use super::odd_mods;
 use super::store::{Store, invalid, remove};
 use super::tree::Tree;
 use crate::gomod::ModuleVersion;
@@ -234,6 +235,8 @@ fn take_out(store: &mut Store, removed: &[Removed]) -> io::Result<()> {
     take(store, &[File::Info])?;
     store.index(&modules)?;
     take(store, &[File::Zip, File::ZipHash, File::Mod])?;
+    let gone = versions.iter().map(|version| (version.to_string(), None));
+    odd_mods::note(&store.layout, &store.lock, gone)?;
     let databases = databases(&store.layout.root().join("sumdb"), 0);
     for version in &versions {
         let path = escape_path(&version.path).map_err(invalid)?;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::index;
 use super::layout::{File as Part, Layout};
 use super::lock::{Lock, lock};
+use super::odd_mods;
 use super::pins::{Pins, pins};
 use super::small;
 use super::spool::{Spool, put};
@@ -83,6 +84,17 @@ impl Store {
     /// nothing names, or go.mods of which each is whole.
     pub(super) fn place(&mut self, batch: &[Staged]) -> io::Result<()> {
         self.will_change(batch.iter().map(|staged| staged.module.path.as_str()))?;
+        // Before the files: one that a kill leaves out is noted in vain, and that is all.
+        let odd = batch.iter().map(|staged| {
+            let Staged { module, go_mod, .. } = staged;
+            let here = || self.layout.file(module, Part::Zip).unwrap_or_default();
+            let zip = staged
+                .zip
+                .as_ref()
+                .map_or_else(here, |(zip, _)| zip.clone());
+            (module.to_string(), odd_mods::odd(module, go_mod, &zip))
+        });
+        odd_mods::note(&self.layout, &self.lock, odd)?;
         let mut parts: Vec<(PathBuf, PathBuf)> = Vec::new();
         let mut infos: Vec<(PathBuf, PathBuf)> = Vec::new();
         for staged in batch {

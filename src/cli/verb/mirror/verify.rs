@@ -21,7 +21,7 @@ pub(super) fn run(context: &Context, root: &Path, args: Verify) -> Result<u8, Fa
     let asked = Asked {
         modules: args.modules,
         jobs: args.jobs,
-        without_index: false,
+        ..Asked::default()
     };
     let meter = Arc::new(Meter::default());
     let progress = Progress::show("verifying", &meter, context.page.columns, &context.env);

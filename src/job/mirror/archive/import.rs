@@ -85,8 +85,11 @@ pub async fn import(
     }
     let (manifest, mut imported) = unpacked?;
     let prover = Prover::open(&staging.layout, trust)?;
+    let versions = manifest.versions.iter();
     let asked = Asked {
         without_index: true,
+        // Which `.mod` it was stored with, also where the zip holds another go.mod.
+        go_mods: order::map(versions.map(|one| (one.of().to_string(), one.go_mod.clone()))),
         ..Asked::default()
     };
     let mut report = verify(&staging.layout, &asked, &prover, meter).map_err(in_mirror)?;

@@ -14,8 +14,14 @@ use crate::job::modzip::{ModZip, ZipError};
 /// Bytes. A hash has 47.
 const MOST_ZIPHASH: u64 = 200;
 
-/// Reads what is there of a version.
-pub(super) fn gather(layout: &Layout, module: &ModuleVersion, files: &Files, proof: Proof) -> Seen {
+/// Reads what is there of a version. `noted_mod`: the hash of its `.mod` that was noted.
+pub(super) fn gather(
+    layout: &Layout,
+    module: &ModuleVersion,
+    files: &Files,
+    noted_mod: Option<String>,
+    proof: Proof,
+) -> Seen {
     let path = |file| layout.file(module, file).unwrap_or_default();
     let read = |file, there: Option<u64>, most| there.map(|_| bounded(&path(file), most));
     let go_mod = read(File::Mod, files.go_mod, MOST_MOD);
@@ -27,6 +33,7 @@ pub(super) fn gather(layout: &Layout, module: &ModuleVersion, files: &Files, pro
         }),
         ziphash: read(File::ZipHash, files.ziphash, MOST_ZIPHASH),
         zip: files.zip.map(|_| zip(module, &path(File::Zip))),
+        noted_mod,
         proof,
     }
 }

@@ -48,6 +48,8 @@ pub(super) struct Seen {
     pub(super) info: Option<Read<Vec<u8>>>,
     /// Its hash; is it a go.mod at all?
     pub(super) go_mod: Option<Read<(String, Result<(), String>)>>,
+    /// The hash of `.mod` when it was stored; noted where the zip holds another go.mod.
+    pub(super) noted_mod: Option<String>,
     pub(super) ziphash: Option<Read<Vec<u8>>>,
     /// Or what is wrong with it.
     pub(super) zip: Option<Read<Result<ZipSeen, String>>>,
@@ -299,11 +301,26 @@ impl Case<'_> {
             Some(Read::Is(Ok(zip))) => zip.go_mod.as_ref(),
             Some(_) | None => None,
         };
-        if let Some(in_zip) = in_zip.filter(|in_zip| *in_zip != h1) {
-            let what = "is not the go.mod that the zip holds";
-            self.differs(File::Mod, what, in_zip, "the zip", Some(h1));
-        } else if let Err(why) = sound {
-            self.says(File::Mod, Kind::Wrong, why.as_str());
+        // go takes a `.mod` that is not the zip's go.mod, so what was verified and stored is right.
+        // Where the database should prove it and does not, a note proves nothing.
+        let noted = match &seen.proof {
+            Proof::NotAsked(_) => seen.noted_mod.as_ref(),
+            Proof::Sums { .. } | Proof::Absent(_) | Proof::False(_) => None,
+        };
+        match (noted, in_zip) {
+            (Some(noted), _) if noted != h1 => {
+                let by = "its hash, noted when it was stored";
+                self.differs(File::Mod, "is not what was stored", noted, by, Some(h1));
+            }
+            (None, Some(in_zip)) if in_zip != h1 => {
+                let what = "is not the go.mod that the zip holds";
+                self.differs(File::Mod, what, in_zip, "the zip", Some(h1));
+            }
+            _ => {
+                if let Err(why) = sound {
+                    self.says(File::Mod, Kind::Wrong, why.as_str());
+                }
+            }
         }
         false
     }

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::layout::Layout;
+use super::odd_mods;
 use super::pins::pins;
 use super::tree::{Files, Tree};
 use crate::gomod::ModuleVersion;
@@ -40,6 +41,9 @@ pub struct Asked {
     pub jobs: Option<usize>,
     /// `list` and `@latest` are not looked at: what was unpacked from an archive has none yet.
     pub without_index: bool,
+    /// `MODULE@VERSION` to the hash that its `.mod` had when it was stored, beside what the mirror
+    /// itself has noted.
+    pub go_mods: BTreeMap<String, String>,
 }
 
 /// One version to be read.
@@ -47,6 +51,8 @@ struct Task<'a> {
     module: &'a ModuleVersion,
     files: &'a Files,
     listed: bool,
+    /// The hash of its `.mod`, if that was noted when it was stored.
+    noted_mod: Option<String>,
 }
 
 /// Looks at all of it. What is wrong is in the report, in the order of modules and files.
@@ -62,6 +68,8 @@ pub fn verify(
     let start = Instant::now();
     let tree = Tree::read(layout)?;
     let pins = pins(layout)?;
+    let mut noted = odd_mods::read(layout);
+    noted.extend(asked.go_mods.clone());
     let mut report = Report::default();
     let is_asked = |path: &str| {
         let below = |prefix: &String| {
@@ -98,6 +106,7 @@ pub fn verify(
                 module: version,
                 files,
                 listed: names.contains(&version.version),
+                noted_mod: noted.remove(&version.to_string()),
             });
         }
     }
@@ -162,7 +171,8 @@ fn in_parallel(
         let mut verdicts = Vec::new();
         while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
             let proof = prover.prove(task.module);
-            let seen = gather::gather(layout, task.module, task.files, proof);
+            let noted = task.noted_mod.clone();
+            let seen = gather::gather(layout, task.module, task.files, noted, proof);
             verdicts.push(judge::judge(layout, task.module, &seen, task.listed));
             meter.did(1, task.files.bytes());
         }

@@ -22,6 +22,7 @@ fn good(proof: Proof) -> Seen {
     Seen {
         info: Some(Read::Is(br#"{"Version":"v1.0.0"}"#.to_vec())),
         go_mod: Some(Read::Is((MOD.to_owned(), Ok(())))),
+        noted_mod: None,
         ziphash: Some(Read::Is(ZIP.into())),
         zip: Some(Read::Is(Ok(ZipSeen {
             h1: ZIP.to_owned(),
@@ -114,6 +115,26 @@ fn go_mod_is_held_to_the_database_and_else_to_the_zip() {
     assert_eq!(found(&other(sums())), ["mod Mismatch sum.test"]);
     let nobody = || Proof::NotAsked("private".into());
     assert_eq!(found(&other(nobody())), ["mod Mismatch zip", "private"]);
+    // go takes it so; what it was when it was stored is what it is to be.
+    let noted = |hash: &str, seen: Seen| Seen {
+        noted_mod: Some(hash.to_owned()),
+        ..seen
+    };
+    let stored = |hash, seen| found(&noted(hash, seen));
+    assert_eq!(stored("h1:other=", other(nobody())), ["private"]);
+    let changed = ["mod Mismatch stored", "private"];
+    assert_eq!(stored("h1:before=", other(nobody())), changed);
+    // Also if it was changed to what the zip holds: go.sum has the other one.
+    assert_eq!(stored("h1:before=", good(nobody())), changed);
+    // A note is no word on what the database proves, or should prove.
+    assert_eq!(
+        stored("h1:other=", other(sums())),
+        ["mod Mismatch sum.test"]
+    );
+    for proof in [Proof::Absent("none".into()), Proof::False("forged".into())] {
+        let found = stored("h1:other=", other(proof));
+        assert!(found.contains(&"mod Mismatch zip".to_owned()), "{found:?}");
+    }
     let page = Seen {
         go_mod: Some(Read::Is((
             "h1:other=".to_owned(),
