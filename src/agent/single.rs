@@ -12,6 +12,7 @@ use ring::digest::{SHA256, digest};
 use tracing::warn;
 
 use super::error::Error;
+use crate::bounded;
 use crate::paths::Paths;
 use crate::state::file::private_folder;
 use crate::state::lock;
@@ -170,8 +171,7 @@ fn own_folder(env_file: &Path) -> Option<File> {
     if !cfg!(unix) || path.file_name()? != "env" || folder.file_name()? != "go" {
         return None;
     }
-    // A folder by its kind, so not a pipe.
-    folder.is_dir().then(|| File::open(folder).ok()).flatten()
+    bounded::open_folder(folder).ok()
 }
 
 fn take_patiently(file: &File) -> std::io::Result<bool> {

@@ -8,15 +8,16 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::examine::Workshop;
 use super::find::MOST_FILE;
 use super::need::{Need, Project};
 use super::remember::{Answers, Key};
 use super::shelf::{Shelf, read};
+use super::workshop::Workshop;
+use crate::bounded;
 use crate::environment::is_same_name;
 use crate::gocmd::job::{Job, Ran};
 use crate::gomod::ModuleVersion;
@@ -32,6 +33,9 @@ const LIMIT: Duration = Duration::from_secs(300);
 const MOST_LINES: usize = 4;
 /// Files of a project that are looked at to see whether something has changed.
 const MOST_FILES: usize = 100_000;
+/// Bytes of a zip that is copied where no link can be made (`zip.MaxZipFile`).
+#[cfg(windows)]
+const MOST_ZIP: u64 = 500 << 20;
 /// Folders of a project in one another.
 const DEEPEST: usize = 64;
 
@@ -139,7 +143,8 @@ impl Scratch {
             Some(_) if need.vendored => {}
             Some(work) => {
                 let copy = scratch.path().join("go.work");
-                fs::write(&copy, elsewhere(work, folder))?;
+                let text = elsewhere(work, folder);
+                bounded::create_new(&copy)?.write_all(text.as_bytes())?;
                 copied(
                     &folder.join("go.work.sum"),
                     &scratch.path().join("go.work.sum"),
@@ -165,10 +170,9 @@ impl Scratch {
 
 /// A file that is no longer than a module file may be; that there is none is no fault.
 fn copied(from: &Path, to: &Path) -> io::Result<()> {
-    match crate::bounded::read(from, MOST_FILE) {
-        Ok(bytes) => fs::write(to, bytes),
+    match bounded::copy(from, to, MOST_FILE) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
+        done => done,
     }
 }
 
@@ -220,7 +224,7 @@ fn linked(from: &Path, to: &Path) -> io::Result<()> {
     if let Some(parent) = to.parent() {
         fs::create_dir_all(parent)?;
     }
-    fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop))
+    fs::hard_link(from, to).or_else(|_| bounded::copy(from, to, MOST_ZIP))
 }
 
 /// The same go.work for another folder. One with lines that nothing here reads is not asked about.

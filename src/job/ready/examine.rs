@@ -5,47 +5,14 @@ use std::path::{Path, PathBuf};
 use super::ask::ask;
 use super::find::{MOST_FILE, members};
 use super::judge::{Have, Toolchain, Verdict, judge};
-use super::need::{Builder, Need, Project, Source, need};
-use super::proof::Database;
+use super::need::{Need, Project, Source, need};
 use super::remember::Answers;
-use super::shelf::{Held, Shelf, read};
-use crate::environment::Environment;
-use crate::gocmd::GoCommand;
+use super::shelf::{Held, read};
+use super::workshop::Workshop;
 use crate::gomod::go_mod::{self, GoMod};
 use crate::gomod::go_sum::{self, Line};
 use crate::gomod::{ModuleVersion, go_work, modules_txt};
 use crate::model::order;
-
-/// What all projects are built with.
-#[derive(Debug)]
-pub struct Workshop {
-    /// The go command itself.
-    pub go: GoCommand,
-    /// What of its settings changes what a project needs.
-    pub settings: String,
-    /// The go command as the project sees it.
-    pub builder: Builder,
-    /// What is there.
-    pub shelf: Shelf,
-    /// The checksum database.
-    pub database: Database,
-    /// For the toolchains in PATH.
-    pub env: Environment,
-}
-
-impl Workshop {
-    /// The same, with nothing known of what is there.
-    pub fn anew(&self) -> Workshop {
-        Workshop {
-            go: self.go.clone(),
-            settings: self.settings.clone(),
-            builder: self.builder.clone(),
-            shelf: self.shelf.anew(),
-            database: self.database.clone(),
-            env: self.env.clone(),
-        }
-    }
-}
 
 /// How ready the project in this folder is. Where all that reading tells is there, go itself is
 /// asked, unless it has answered the same question before.

@@ -21,6 +21,7 @@ mod priority;
 mod proof;
 mod remember;
 mod shelf;
+mod workshop;
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +32,7 @@ use crate::environment::Environment;
 use crate::gocmd::{ApplyError, find as go_find, run};
 
 pub use bring::{Bringer, Unbrought};
-pub use examine::{Workshop, examine};
+pub use examine::examine;
 pub use find::projects;
 pub use judge::{Have, Missing, Toolchain, Verdict, What, judge, percent};
 pub use need::{Builder, Need, Project, Source, need};
@@ -39,6 +40,7 @@ pub use priority::step_back;
 pub use proof::Database;
 pub use remember::{Answers, forget, note, remember, remembered};
 pub use shelf::{Held, Shelf, tally};
+pub use workshop::Workshop;
 
 /// One project's verdict.
 #[derive(Debug, Clone, Serialize)]

@@ -7,9 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::error::Error;
-use super::git::{Git, pieces};
-
 /// What keeps git from running the repository's own filters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Guard {
@@ -20,27 +17,8 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Reads the configuration; that runs nothing.
-    ///
-    /// # Errors
-    /// When the repository's configuration cannot be read.
-    pub(super) fn read(git: &Git) -> Result<Guard, Error> {
-        let list = |scope: &str| {
-            let args = ["config", scope, "--includes", "--list", "-z"];
-            git.asks(&args, Vec::new())
-        };
-        let (known, local) = list("--local")?;
-        if !known {
-            let why = "git cannot read the repository's own configuration (.git/config)";
-            return Err(Error::Git(why.to_owned()));
-        }
-        // These fail where there is no such file.
-        let worktree = list("--worktree")?.1;
-        let users = [list("--system")?.1, list("--global")?.1].concat();
-        Ok(Guard::of(&[local, worktree].concat(), &users))
-    }
-
-    fn of(repository: &[u8], users: &[u8]) -> Guard {
+    /// From `git config --list -z` of the repository's own scopes, and of the user's and the system's.
+    pub(super) fn of(repository: &[u8], users: &[u8]) -> Guard {
         let users: BTreeMap<String, String> = entries(users).collect();
         let mut guard = Guard::default();
         for (key, value) in entries(repository) {
@@ -57,25 +35,13 @@ impl Guard {
         guard
     }
 
-    /// Why nothing can be done with these files (paths from the top, a NUL behind each): the
-    /// content of one goes through such a filter, as the `.gitattributes` of the work tree or of
-    /// git's index have it.
-    ///
-    /// # Errors
-    /// When git cannot say.
-    pub(super) fn forbids(&self, git: &Git, files: &[u8]) -> Result<Option<String>, Error> {
-        if self.filters.is_empty() {
-            return Ok(None);
-        }
-        for place in [&[][..], &["--cached"]] {
-            let args = [&["check-attr", "-z", "--stdin"], place, &["filter"]].concat();
-            let out = pieces(&git.feed(&args, files.to_vec())?);
-            let mut lines = out.chunks_exact(3);
-            if let Some([path, _, name]) = lines.find(|line| self.filters.contains(&line[2])) {
-                return Ok(Some(refusal(path, name)));
-            }
-        }
-        Ok(None)
+    /// Why nothing can be done, by what `git check-attr -z filter` says of files: the content of
+    /// one goes through such a filter.
+    pub(super) fn forbids(&self, attributes: &[u8]) -> Option<String> {
+        let out = pieces(attributes);
+        let mut lines = out.chunks_exact(3);
+        let line = lines.find(|line| self.filters.contains(&line[2]))?;
+        Some(refusal(&line[0], &line[2]))
     }
 }
 
@@ -88,6 +54,13 @@ fn refusal(path: &str, filter: &str) -> String {
     format!(
         "{path} goes through the filter {filter:?}, which the repository's own configuration names, and goroam does not run the programs that a repository names; if you trust it, make it yours: {cure}"
     )
+}
+
+fn pieces(list: &[u8]) -> Vec<String> {
+    let pieces = list.split(|&b| b == 0).filter(|piece| !piece.is_empty());
+    pieces
+        .map(|piece| String::from_utf8_lossy(piece).into_owned())
+        .collect()
 }
 
 /// `KEY LF VALUE NUL` each; a key alone means true.

@@ -129,10 +129,42 @@ impl Git {
     /// # Errors
     /// When that configuration cannot be read.
     pub(super) fn guarded(&self) -> Result<Git, Error> {
+        let list = |scope: &str| {
+            let args = ["config", scope, "--includes", "--list", "-z"];
+            self.asks(&args, Vec::new())
+        };
+        let (known, local) = list("--local")?;
+        if !known {
+            let why = "git cannot read the repository's own configuration (.git/config)";
+            return Err(Error::Git(why.to_owned()));
+        }
+        // These fail where there is no such file.
+        let worktree = list("--worktree")?.1;
+        let users = [list("--system")?.1, list("--global")?.1].concat();
         Ok(Git {
-            guard: Guard::read(self)?,
+            guard: Guard::of(&[local, worktree].concat(), &users),
             ..self.clone()
         })
+    }
+
+    /// Why nothing can be done with these files (paths from the top, a NUL behind each): the
+    /// content of one goes through a filter that is not run, as the `.gitattributes` of the work
+    /// tree or of git's index have it.
+    ///
+    /// # Errors
+    /// When git cannot say.
+    pub(super) fn forbids(&self, files: &[u8]) -> Result<Option<String>, Error> {
+        if self.guard.filters.is_empty() {
+            return Ok(None);
+        }
+        for place in [&[][..], &["--cached"]] {
+            let args = [&["check-attr", "-z", "--stdin"], place, &["filter"]].concat();
+            let out = self.feed(&args, files.to_vec())?;
+            if let Some(why) = self.guard.forbids(&out) {
+                return Ok(Some(why));
+            }
+        }
+        Ok(None)
     }
 
     /// The same with all filters: for what the user asks git to keep.
@@ -143,9 +175,9 @@ impl Git {
         }
     }
 
-    /// What keeps the repository's own filters from running.
-    pub(super) fn guard(&self) -> &Guard {
-        &self.guard
+    /// Are there filters that are not run?
+    pub(super) fn is_guarded(&self) -> bool {
+        !self.guard.filters.is_empty()
     }
 
     /// The same with time for hooks, filters and keys.

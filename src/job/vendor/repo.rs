@@ -101,17 +101,16 @@ impl Repo {
     }
 
     /// Why what is now at these paths cannot be compared with what git keeps: see
-    /// [`Guard::forbids`](super::filters::Guard::forbids).
+    /// [`Git::forbids`].
     ///
     /// # Errors
     /// When git cannot say.
     pub(super) fn is_filtered(&self, paths: &[String]) -> Result<Option<String>, Error> {
-        let guard = self.git.guard();
-        if guard.filters.is_empty() {
+        if !self.git.is_guarded() {
             return Ok(None);
         }
         let args = with(&["ls-files", "-z", "--cached", "--others", "--"], paths);
-        guard.forbids(&self.git, &self.git.run(&args)?)
+        self.git.forbids(&self.git.run(&args)?)
     }
 
     /// The paths that belong together, from the top; vendor/ is the first. Which modules a

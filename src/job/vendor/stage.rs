@@ -83,7 +83,7 @@ pub(super) fn write_out(
         input.extend_from_slice(name);
         input.push(0);
     }
-    if let Some(why) = repo.git.guard().forbids(index.git(), &input)? {
+    if let Some(why) = index.git().forbids(&input)? {
         return Err(Error::Refused(why));
     }
     // If goroam is killed here, this git and its filters still hold the lock until they are done.
