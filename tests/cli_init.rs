@@ -139,7 +139,7 @@ fn a_certificate_that_nobody_vouches_for_is_not_pinned() {
         &format!("--proxy {}", company.url()),
     )
     .exits(0)
-    .says("! portal: certificate of 127.0.0.1")
+    .says("! wrong: certificate of 127.0.0.1")
     .says("The policy is right all the same");
     assert!(!written(&user).contains("\npin = "));
     has_no_finding(&user);

@@ -42,7 +42,7 @@ pub(super) fn recall(
             "{} is gone; it records what the go env file held before goroam",
             path.display()
         ),
-        Err(error) => error.to_string(),
+        Err(error) => format!("{error:#}"),
     };
     if let Some(before) = &memory.before {
         return Recalled {

@@ -109,10 +109,10 @@ fn an_agent_off_line_hears_of_a_mirror_that_was_filled_or_emptied() {
     bench.policy(OFFLINE);
     let mut agent = bench.agent(bench.goroam("agent"), "switched");
     assert!(!bench.read(ENV).contains("/goroam/mirror"), "there is none");
-    let file = ".local/share/goroam/mirror/a.test/b/@v/v1.0.0.mod";
+    let file = ".local/share/goroam/mirror/a.test/b/@v/v1.0.0.zip";
     for there in [true, false] {
         match there {
-            true => drop(bench.user.write(file, "module a.test/b\n")),
+            true => drop(bench.user.write(file, "PK\x03\x04")),
             false => std::fs::remove_file(bench.user.path(file)).unwrap(),
         }
         // Whatever comes of it: it is a verb that may change what the mirror holds.

@@ -72,10 +72,7 @@ fn an_agent_that_does_not_answer_is_not_waited_for() {
     std::fs::create_dir(&folder).unwrap();
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
     let _silent = UnixListener::bind(folder.join("agent.sock")).unwrap();
-    bench
-        .goroam("status")
-        .exits(1)
-        .complains("the agent has not answered in 5 s");
+    bench.goroam("status").exits(5).complains("does not answer");
 }
 
 #[test]
@@ -85,10 +82,7 @@ fn an_agent_out_of_files_says_so_once_and_goes_on_afterwards() {
     bench.goroam("status").exits(0);
     agent.most_files(8);
     // Its client is not taken for five seconds, and it is told of that ten times in each.
-    bench
-        .goroam("status")
-        .exits(1)
-        .complains("the agent has not answered in 5 s");
+    bench.goroam("status").exits(5).complains("does not answer");
     agent.wait_for("cannot take a client: Too many open files");
     agent.most_files(1024);
     bench.goroam("status").exits(0);

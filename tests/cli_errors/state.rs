@@ -34,25 +34,28 @@ fn a_damaged_memory_is_put_aside_and_the_way_back_is_not_lost() {
 }
 
 #[test]
-fn without_a_whole_baseline_nothing_is_written_and_it_says_what_to_do() {
+fn a_damaged_baseline_is_told_and_its_copy_is_used() {
     let Some(bench) = Bench::new() else { return };
     bench.goroam("once").exits(0);
-    bench.policy(&POLICY.replace("\"off\" }", "\"direct\" }"));
     let path = bench.user.path(STATE).join("baseline.json");
-    for damage in ["", "{", "{\"path\":\"x\",\"bytes\":\"!!\",\"values\":{}}"] {
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let damages = ["", "{", "{\"path\":\"x\",\"bytes\":\"!!\",\"values\":{}}"];
+    for (damage, value) in damages.into_iter().zip(["direct", "off", "direct"]) {
+        bench.policy(&POLICY.replace("\"off\" }", &format!("\"{value}\" }}")));
         std::fs::write(&path, damage).unwrap();
-        for verb in ["once", "restore", "use only", "agent"] {
-            let done = bench.goroam(verb).exits(1).complains("damaged");
-            let told = done.stderr();
-            assert_eq!(told.matches("baseline.json").count(), 1, "{told}");
-            assert!(told.contains("move it away to begin anew"), "{told}");
+        for verb in ["status", "why"] {
+            bench.goroam(verb).exits(0);
         }
-        assert_eq!(bench.read(ENV), "GOPROXY=off\n");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), damage);
+        bench
+            .goroam("once")
+            .exits(0)
+            .complains("the copy in state.json is used");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), whole);
+        assert_eq!(bench.read(ENV), format!("GOPROXY={value}\n"));
     }
-    std::fs::remove_file(&path).unwrap();
-    bench.goroam("once").exits(0);
-    assert_eq!(bench.read(ENV), "GOPROXY=direct\n");
+    bench.goroam("restore").exits(0);
+    assert!(!bench.is_there(ENV));
 }
 
 #[test]

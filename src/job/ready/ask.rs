@@ -58,7 +58,7 @@ pub(super) async fn ask(
     }
     let scratch = match Scratch::new(folder, project, need, workshop) {
         Ok(scratch) => scratch,
-        Err(error) => return Some(format!("go cannot be asked: {error}")),
+        Err(error) => return Some(format!("go cannot be asked: {error:#}")),
     };
     let job = Job {
         go: &workshop.go,
@@ -344,8 +344,12 @@ mod tests {
         let used: Vec<&str> = copy.r#use.iter().map(|one| one.value.as_str()).collect();
         assert_eq!(used, ["/p/w/.", "/p/w/./a", "/p/w/../b c"]);
         assert_eq!(copy.go_version(), "1.21");
-        let new: Vec<String> = copy.replace.iter().map(|one| one.new.to_string()).collect();
-        assert_eq!(new, ["/p/w/./x", "z.test/z@v1.2.3"]);
+        let new: Vec<&str> = copy
+            .replace
+            .iter()
+            .map(|one| one.new.path.as_str())
+            .collect();
+        assert_eq!(new, ["/p/w/./x", "z.test/z"]);
         assert_eq!(copy.replace[0].old.to_string(), "x.test/x@v1.0.0");
     }
 
