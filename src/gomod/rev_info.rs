@@ -445,7 +445,8 @@ mod tests {
 
         #[test]
         fn what_serde_takes_for_json_is_json(body in "([\\[\\]{},: ]|\"a\"|\"\\\\u00e9\"|1|-0\\.5e3|true|null|01|\"Version\"){0,12}") {
-            let is_json = serde_json::from_str::<serde_json::Value>(&body).is_ok();
+            // Values that are passed over are not read: a number may be beyond what f64 holds.
+            let is_json = serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok();
             let decoded = RevInfo::decode(body.as_bytes());
             prop_assert_eq!(is_json, decoded != Err(InfoError::Syntax), "{}", body);
         }
