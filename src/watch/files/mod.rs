@@ -22,7 +22,7 @@ mod inotify;
 mod plan;
 
 pub(super) use arm::keep_watching;
-#[cfg(any(not(target_os = "linux"), test))]
+#[cfg(all(target_os = "linux", test))]
 pub(super) use by_notify::ByNotify;
 #[cfg(not(target_os = "linux"))]
 pub(super) use by_notify::ByNotify as Files;
