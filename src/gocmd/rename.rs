@@ -127,8 +127,6 @@ mod macos {
     use std::io;
     use std::path::Path;
 
-    use super::F_SETSIG;
-
     pub(super) fn exchange(a: &Path, b: &Path) -> io::Result<()> {
         rename(a, b, libc::RENAME_SWAP)
     }

@@ -12,6 +12,7 @@ const MOST_BYTES: u64 = 64 * 1024;
 /// Go and glibc (`MAXNS`) ask the first three.
 const MOST_SERVERS: usize = 3;
 /// systemd-resolved asks all that it has.
+#[cfg(target_os = "linux")]
 const MOST_BEHIND: usize = 16;
 const MOST_DOMAINS: usize = 64;
 
@@ -22,6 +23,7 @@ pub(super) fn read(path: &Path) -> Option<Resolver> {
 }
 
 /// The same for the file of systemd-resolved, which has more servers than others ask.
+#[cfg(target_os = "linux")]
 pub(super) fn read_behind(path: &Path) -> Option<Resolver> {
     read_most(path, MOST_BEHIND)
 }
