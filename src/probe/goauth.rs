@@ -348,7 +348,8 @@ fn canonical(name: &str) -> String {
     parts.collect::<Vec<_>>().join("-")
 }
 
-#[cfg(test)]
+// Absolute paths and programs of Unix.
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 

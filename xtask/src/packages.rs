@@ -102,7 +102,7 @@ pub fn hosts_file() -> Result {
         return Ok(());
     }
     println!("{} is missing: writing it, with localhost", path.display());
-    std::fs::write(path, "127.0.0.1 localhost\n::1 localhost\n")
+    std::fs::write(path, "127.0.0.1 localhost\n::1 ip6-localhost\n")
         .map_err(|err| format!("{}: {err}", path.display()))
 }
 

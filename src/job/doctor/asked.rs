@@ -217,10 +217,13 @@ impl Asker<'_> {
     async fn says(&self, set: &Set, value: &str, errand: Errand) -> Option<String> {
         let line = format!("{}={value}\n", set.name);
         let vars = [(set.name.as_str(), value)];
-        match set.in_file {
+        let says = match set.in_file {
             true => self.trial.stops(line.as_bytes(), &[], errand).await,
             false => self.trial.stops(b"", &vars, errand).await,
-        }
+        }?;
+        // A go that stops without the value as well does not stop because of it.
+        let without = self.trial.stops(b"", &[], errand).await;
+        without.is_none().then_some(says)
     }
 
     /// A command that takes the line out of the file, as it was tried on a copy; `None`: none does.

@@ -123,7 +123,8 @@ impl Scratch {
         let modcache = scratch.path().join("mod");
         let linked = need.zips.keys().chain(need.mods.keys());
         for module in linked {
-            link(&workshop.shelf, module, &modcache)?;
+            // What cannot be linked go unpacks again.
+            let _ = link(&workshop.shelf, module, &modcache);
         }
         let debug = match workshop.env.get("GODEBUG") {
             Some(users) => format!("{users},cmdgonetlimit=0"),
@@ -333,9 +334,11 @@ fn files(folder: &Path, depth: usize, left: &mut usize, key: &mut Key) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(unix)]
     use crate::gomod::go_work;
 
     #[test]
+    #[cfg(unix)]
     fn a_go_work_means_the_same_in_another_folder() {
         let text = "go 1.21\ntoolchain go1.21.3\nuse (\n\t.\n\t./a\n\t../b c\n)\nuse \"../b c\"\n\
             replace x.test/x v1.0.0 => ./x\nreplace y.test/y => z.test/z v1.2.3\n";
