@@ -344,3 +344,42 @@ fn flags_of_go_env_count_and_change_no_file() {
     assert!(!is_ready && why.contains("vendor"), "{why}");
     assert!(files(&project.folder) == before, "it was written to");
 }
+
+#[test]
+fn a_go_work_above_counts_as_it_does_for_go() {
+    let Some(shop) = Shop::new("1.27.3") else {
+        return;
+    };
+    let project = shop.usual("above/app", "1.21");
+    fs::remove_dir_all(project.path("vendor")).unwrap();
+    let work = shop.path("above/go.work");
+    for text in [
+        "go 1.21\n\nuse ./app\n",
+        "go 1.20\n\nuse ./app\n",
+        "go 1.21\n\nuse (\n\t./app\n\t./nowhere\n)\n",
+        "go 1.21\n",
+        "go 1.21\n\nuse ./app\n\nreplace example.test/Kit => ./nowhere\n",
+    ] {
+        fs::write(&work, text).unwrap();
+        let (is_ready, why) = ready(&project, "");
+        let truth = builds(&project);
+        assert_eq!(is_ready, truth.is_ok(), "{text}: {why}; go: {truth:?}");
+    }
+}
+
+#[test]
+fn a_pipe_among_the_sources_is_named_and_not_waited_for() {
+    let Some(shop) = Shop::new("1.27.3") else {
+        return;
+    };
+    let project = shop.usual("app", "1.21");
+    fs::remove_dir_all(project.path("vendor")).unwrap();
+    fs::create_dir(project.path("sub")).unwrap();
+    let mut mkfifo = project.command(Path::new("mkfifo"));
+    assert!(mkfifo.arg("sub/q.go").status().unwrap().success());
+    let (is_ready, why) = ready(&project, "");
+    assert!(
+        !is_ready && why.contains("sub/q.go is a named pipe"),
+        "{why}"
+    );
+}

@@ -349,7 +349,8 @@ fn canonical(name: &str) -> String {
 }
 
 // Absolute paths and programs of Unix.
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 

@@ -82,7 +82,8 @@ impl fmt::Debug for Gunzip {
 }
 
 // gzip itself packs what is unpacked.
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::io::Write as _;
     use std::process::{Command, Stdio};

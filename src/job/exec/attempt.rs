@@ -44,6 +44,8 @@ pub(super) struct Ended {
     pub(super) exit: Exit,
     /// What it said on standard error; bounded, so its front may be missing.
     pub(super) stderr: String,
+    /// May a word of a mismatch be among what could not be kept of it?
+    pub(super) lost_mismatch: bool,
     /// go's words in the JSON of its standard output; bounded.
     pub(super) build_output: String,
     /// goroam has ended it, because of this.
@@ -97,6 +99,7 @@ pub(super) async fn attempt(
     let ended = Ended {
         exit,
         stderr: attempt.stderr.text(),
+        lost_mismatch: attempt.stderr.lost_mismatch(),
         build_output: attempt.stdout.as_ref().map(Tee::text).unwrap_or_default(),
         stuck,
         interrupted: attempt.interrupted || by_hand,

@@ -38,6 +38,8 @@ pub(super) struct Keep {
     behind: u8,
     /// How much of `telling` that one may fill, in bytes.
     most: usize,
+    /// A line that may be go's word of a mismatch found no room.
+    lost_mismatch: bool,
 }
 
 impl Keep {
@@ -89,7 +91,15 @@ impl Keep {
             if !line.ends_with(b"\n") {
                 self.telling.push(b'\n');
             }
+        } else if self.most > TELLING {
+            self.lost_mismatch = true;
         }
+    }
+
+    /// Did so much that looks like a mismatch come that it could not all be kept? Then one of go's
+    /// own may be among what is lost: whoever floods the copy must not hide it.
+    pub(super) fn lost_mismatch(&self) -> bool {
+        self.lost_mismatch
     }
 
     /// All that was kept, in order. Bytes that are no UTF-8 are replaced.

@@ -218,6 +218,11 @@ fn see(ended: &Ended, proxies: &[String]) -> Seen {
         proxies,
         killed: killed.as_deref(),
     });
+    // A server that floods what is kept must not hide go's own word.
+    if ended.lost_mismatch && !matches!(seen.class, Class::Ok | Class::Code) {
+        let line = "more was said of mismatches than could be kept".to_owned();
+        seen = Seen::plain(Class::Mismatch, line);
+    }
     if let Some(stuck) = ended.stuck.filter(|_| seen.class == Class::Stalled) {
         seen.class = match stuck.what {
             What::Connection => Class::Timeout,

@@ -97,6 +97,11 @@ impl Tee {
         self.kept().text()
     }
 
+    /// May a word of a mismatch be among what could not be kept?
+    pub(super) fn lost_mismatch(&self) -> bool {
+        self.kept().lost_mismatch()
+    }
+
     /// The last line that is not empty.
     pub(super) fn last_line(&self) -> String {
         self.kept().last_line()

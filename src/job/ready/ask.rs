@@ -18,11 +18,11 @@ use super::remember::{Answers, Key};
 use super::shelf::{Shelf, read};
 use super::workshop::Workshop;
 use crate::bounded;
-use crate::environment::is_same_name;
+use crate::environment::{Environment, is_same_name};
 use crate::gocmd::job::{Job, Ran};
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_version::at_least;
-use crate::gomod::go_work::GoWork;
+use crate::gomod::go_work::{self, GoWork};
 use crate::job::mirror::{File, Layout};
 use crate::model::order;
 use crate::policy::expand::expand;
@@ -51,6 +51,12 @@ pub(super) async fn ask(
 ) -> Option<String> {
     if need.toolchain.is_some() {
         return None;
+    }
+    if let Some(path) = mains.iter().find_map(|main| pipe_below(main, 0)) {
+        return Some(format!(
+            "{} is a named pipe, and go would wait for it",
+            path.display()
+        ));
     }
     let key = key(folder, mains, need, workshop);
     if let Some(known) = key.as_ref().and_then(|key| answers.get(key)) {
@@ -152,12 +158,26 @@ impl Scratch {
                 )?;
                 set.push(("GOWORK", copy.into()));
             }
+            None if above(folder, &workshop.env).is_some() => {
+                let file = above(folder, &workshop.env).unwrap_or_default();
+                let text = bounded::read_text(&file, MOST_FILE)?;
+                let work = go_work::parse(&text);
+                if let Some(fault) = work.faults.first() {
+                    let fault = format!("{}: {fault}", file.display());
+                    return Err(io::Error::other(fault));
+                }
+                let home = file.parent().unwrap_or(folder);
+                let copy = scratch.path().join("go.work");
+                bounded::create_new(&copy)?.write_all(elsewhere(&work, home).as_bytes())?;
+                let sums = scratch.path().join("go.work.sum");
+                copied(&file.with_extension("work.sum"), &sums)?;
+                set.push(("GOWORK", copy.into()));
+            }
             None => {
                 let copy = scratch.path().join("go.mod");
                 copied(&folder.join("go.mod"), &copy)?;
                 copied(&folder.join("go.sum"), &scratch.path().join("go.sum"))?;
                 modfile = Some(format!("-modfile={}", copy.display()));
-                // A go.work above would forbid -modfile, and is another project.
                 set.push(("GOWORK", "off".into()));
             }
         }
@@ -166,6 +186,19 @@ impl Scratch {
             set,
             modfile,
         })
+    }
+}
+
+/// The go.work by which go builds a module that has none beside it: the one that GOWORK names, or
+/// the nearest above (`modload.FindGoWork`).
+fn above(folder: &Path, env: &Environment) -> Option<PathBuf> {
+    match env.get("GOWORK").filter(|value| !value.is_empty()) {
+        Some("off") => None,
+        Some(path) => Some(PathBuf::from(path)),
+        None => folder
+            .ancestors()
+            .map(|folder| folder.join("go.work"))
+            .find(|file| file.is_file()),
     }
 }
 
@@ -289,6 +322,11 @@ fn key(folder: &Path, mains: &[PathBuf], need: &Need, workshop: &Workshop) -> Op
     for (module, sum) in need.zips.iter().chain(&need.mods) {
         key.add(&module.to_string(), sum.as_bytes());
     }
+    if let Some(file) = above(folder, &workshop.env) {
+        let text = read(&file, MOST_FILE);
+        key.add("workspace", file.as_os_str().as_encoded_bytes());
+        key.add("above", text.as_deref().unwrap_or_default().as_bytes());
+    }
     for name in ["go.work", "go.work.sum", "vendor/modules.txt"] {
         let text = read(&folder.join(name), MOST_FILE);
         key.add(name, text.as_deref().unwrap_or_default().as_bytes());
@@ -302,6 +340,32 @@ fn key(folder: &Path, mains: &[PathBuf], need: &Need, workshop: &Workshop) -> Op
         files(main, 0, &mut left, &mut key)?;
     }
     Some(key.finish())
+}
+
+/// A named pipe among what go reads of a module.
+#[cfg(unix)]
+fn pipe_below(folder: &Path, depth: usize) -> Option<PathBuf> {
+    use std::os::unix::fs::FileTypeExt as _;
+    for entry in fs::read_dir(folder).ok()?.flatten() {
+        let kind = entry.file_type().ok()?;
+        if kind.is_fifo() {
+            return Some(entry.path());
+        }
+        if kind.is_dir()
+            && depth < DEEPEST
+            && entry.file_name() != ".git"
+            && let Some(found) = pipe_below(&entry.path(), depth + 1)
+        {
+            return Some(found);
+        }
+    }
+    None
+}
+
+/// Windows has no pipes in directories.
+#[cfg(windows)]
+fn pipe_below(_: &Path, _: usize) -> Option<PathBuf> {
+    None
 }
 
 /// The names, sizes and times of a module's files: what it imports and embeds is in them.
@@ -334,8 +398,6 @@ fn files(folder: &Path, depth: usize, left: &mut usize, key: &mut Key) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
-    #[cfg(unix)]
-    use crate::gomod::go_work;
 
     #[test]
     #[cfg(unix)]

@@ -77,10 +77,37 @@ fn quotations(lines: &[Line]) -> Vec<(usize, usize, Option<usize>)> {
         // Words behind that stand in another quotation are not go's.
         let next = openings.get(nth + 1).map_or(lines.len(), Opening::line);
         let reach = lines.get(*at..next).unwrap_or_default();
-        let last = form.and_then(|form| reach.iter().rposition(|line| form.ends(&line.all)));
+        let last = form.as_ref().and_then(|form| {
+            let ends = |line: &Line| form.ends(&line.all);
+            let last = reach.iter().rposition(ends);
+            // Another server's line may end as this one must. What may be go's word of a
+            // mismatch is not to lie between: in doubt it counts.
+            let first = reach.iter().position(ends).unwrap_or(0);
+            let module = reach.first().and_then(|line| module_of(&line.all));
+            let behind = reach.get(first + 1..=last.unwrap_or(reach.len().saturating_sub(1)));
+            let doubtful = behind
+                .unwrap_or_default()
+                .iter()
+                .any(|line| is_grave(&line.all, module));
+            if doubtful { Some(first) } else { last }
+        });
         Some((*at, *begin, last.map(|last| at + last)))
     });
     each.collect()
+}
+
+/// Would it be a mismatch, if go says it? Not one of this module, which go has given up already.
+fn is_grave(text: &str, given_up: Option<&str>) -> bool {
+    let says = ["checksum mismatch", "checksum missing"];
+    says.iter().any(|words| text.contains(words))
+        && !given_up.is_some_and(|module| text.contains(module))
+}
+
+/// `example.com/a@v1.0.0` of the statement that a line begins.
+fn module_of(text: &str) -> Option<&str> {
+    let mut words = text.split(' ');
+    let word = words.find(|word| word.contains('@') && word.ends_with(':'))?;
+    word.strip_suffix(':')
 }
 
 /// Where a server's words begin.

@@ -37,7 +37,7 @@ pub struct Hashes {
 }
 
 impl Seen {
-    pub(super) fn plain(class: Class, line: String) -> Seen {
+    pub(in crate::job::exec) fn plain(class: Class, line: String) -> Seen {
         Seen {
             class,
             line,
