@@ -159,7 +159,20 @@ fn purge(paths: &Paths, home: &Path) -> Vec<Step> {
     let old_log = paths.state.join("goroam.log.1");
     let tray = [paths.agent_lock(), paths.log(), old_log];
     let own = [paths.journal(), older, paths.memory()].into_iter();
-    let files = own.chain(tray).chain(locks).chain(agent_locks(paths));
+    let kept = [
+        paths.last_good(),
+        paths.projects(),
+        paths.asked(),
+        paths.readiness(),
+    ];
+    // What could not be read was put aside.
+    let broken = [paths.memory(), paths.baseline()].map(|path| path.with_extension("json.broken"));
+    let files = own
+        .chain(kept)
+        .chain(broken)
+        .chain(tray)
+        .chain(locks)
+        .chain(agent_locks(paths));
     let remove = files.map(|path| Step::Remove { path });
     let mut folders: Vec<PathBuf> = vec![paths.state.join("run"), paths.state.clone()];
     // ~/.local/state/goroam, ~/.local/state and ~/.local, never the home; on Windows
