@@ -280,6 +280,8 @@ fn as_user(
     home: &Home,
     value: &'static str,
 ) -> Option<Result<Option<InPlace>, ApplyError>> {
+    // Asked before: the other user may not reach this repository.
+    let path = go::go(go::VERSIONS[2])?;
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             // SAFETY: these calls take integers only, and an empty list.
@@ -292,7 +294,6 @@ fn as_user(
                 .enable_all()
                 .build();
             runtime.unwrap().block_on(async {
-                let path = go::go(go::VERSIONS[2])?;
                 let Ok(go) = goroam::gocmd::find::find(Some(&path), &home.env).await else {
                     println!("skipped: {} cannot be run by uid {user}", path.display());
                     return None;
