@@ -112,7 +112,7 @@ fn nginx_is_up_where_the_real_go_command_finds_it_up() {
     let seen = probe(&[], &corp);
     assert_eq!(
         seen.verdict,
-        Verdict::Portal,
+        Verdict::Wrong,
         "its CA is not trusted: {}",
         seen.reason
     );
@@ -283,7 +283,7 @@ fn every_certificate_has_its_verdict() {
             Verdict::Portal,
             "certificate is for somewhere-else.test, not 127.0.0.1:9445",
         ),
-        (9446, Verdict::Portal, "certificate of 127.0.0.1:9446 is "),
+        (9446, Verdict::Wrong, "certificate of 127.0.0.1:9446 is "),
     ] {
         let seen = probe(&[], &page(format!("https://127.0.0.1:{port}/")));
         assert_eq!(seen.verdict, verdict, "{port}: {}", seen.reason);

@@ -110,7 +110,14 @@ impl AsGo {
             } => (!is_broken(signature_algorithm_id)).then_some(Beyond::Algorithm),
             CertificateError::UnhandledCriticalExtension => unknown_condition(chain),
             CertificateError::Other(other) => match other.0.downcast_ref::<webpki::Error>() {
-                Some(webpki::Error::CaUsedAsEndEntity) => Some(Beyond::Authority),
+                Some(webpki::Error::CaUsedAsEndEntity) => {
+                    let leaf = chain.first().and_then(|leaf| Certificate::read(leaf));
+                    // One that signed itself and is no root here is refused by go as well.
+                    if leaf.is_some_and(|leaf| leaf.self_issued) {
+                        return Error::InvalidCertificate(CertificateError::UnknownIssuer);
+                    }
+                    Some(Beyond::Authority)
+                }
                 Some(webpki::Error::UnsupportedCriticalExtension) => unknown_condition(chain),
                 _ => None,
             },

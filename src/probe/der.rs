@@ -27,6 +27,8 @@ pub(super) struct Certificate<'a> {
     pub(super) serial_is_negative: bool,
     /// The name of who signed it, without tag and length.
     pub(super) issuer: &'a [u8],
+    /// It names itself as who signed it.
+    pub(super) self_issued: bool,
     /// Seconds since 1970.
     pub(super) not_before: i64,
     pub(super) not_after: i64,
@@ -51,7 +53,7 @@ impl Certificate<'_> {
         let (validity, rest) = value(rest, SEQUENCE)?;
         let (not_before, validity) = time(validity)?;
         let (not_after, _) = time(validity)?;
-        let (_, rest) = value(rest, SEQUENCE)?;
+        let (subject, rest) = value(rest, SEQUENCE)?;
         let (key, mut rest) = value(rest, SEQUENCE)?;
         let (mut may_serve, mut conditions_known) = (true, true);
         while let Some((tag, body, after)) = next(rest) {
@@ -64,6 +66,7 @@ impl Certificate<'_> {
         Some(Certificate {
             serial_is_negative: serial.first().is_some_and(|byte| byte & 0x80 != 0),
             issuer,
+            self_issued: subject == issuer,
             not_before,
             not_after,
             may_serve,
