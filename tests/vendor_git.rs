@@ -388,6 +388,35 @@ fn no_filter_that_the_repository_names_is_run_for_looking_or_going_back() {
     assert!(ran.exists());
 }
 
+#[test]
+fn a_pipe_where_git_opens_a_file_is_named_and_not_waited_for() {
+    let Some(shop) = Shop::new("1.27.3") else {
+        return;
+    };
+    let project = shop.usual("app", "1.21");
+    project.goroam(&["snapshot", "--tag", "one"], 0);
+    for name in [
+        ".gitattributes",
+        "vendor/.gitattributes",
+        ".git/packed-refs",
+    ] {
+        let path = project.path(name);
+        let kept = fs::read(&path).ok();
+        drop(fs::remove_file(&path));
+        let mut mkfifo = project.command(std::path::Path::new("mkfifo"));
+        assert!(mkfifo.arg(name).status().unwrap().success());
+        for verb in [&["list"][..], &["rollback", "one"]] {
+            let said = project.goroam(verb, 4);
+            assert!(said.contains("is a named pipe"), "{name}: {said}");
+        }
+        fs::remove_file(&path).unwrap();
+        if let Some(kept) = kept {
+            fs::write(&path, kept).unwrap();
+        }
+    }
+    project.goroam(&["list"], 0);
+}
+
 /// Makes git read the vendored files again.
 fn touch(project: &vendored::Vendored<'_>) {
     let file = project.path(&format!("{KIT}/kit.go"));

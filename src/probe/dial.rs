@@ -59,7 +59,8 @@ async fn look_up(
     port: u16,
 ) -> Result<Vec<SocketAddr>, Failure> {
     if let Ok(ip) = host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(ip, port)]);
+        // An IPv4 address in IPv6's form is one of IPv4 to go (`netip.Addr.Unmap` in `net`).
+        return Ok(vec![SocketAddr::new(ip.to_canonical(), port)]);
     }
     if !is_dialled(host) {
         return Err(no_such_name(host));

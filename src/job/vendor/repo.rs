@@ -29,6 +29,12 @@ impl Repo {
     /// # Errors
     /// When there is no git, no repository, or none with a work tree that this user may use.
     pub fn open(project: &Project, env: &Environment) -> Result<Repo, Error> {
+        if let Some(pipe) = pipe(&project.root) {
+            return Err(Error::Refused(format!(
+                "{} is a named pipe, and git would wait for it; remove it",
+                pipe.display()
+            )));
+        }
         let git = Git::new(&project.root, env);
         let root = project.root.display();
         let (bare, out) = match git.run(&[
@@ -284,4 +290,61 @@ impl Repo {
         let (found, out) = self.git.asks(&["cat-file", "blob", &object], Vec::new())?;
         Ok(found.then(|| String::from_utf8_lossy(&out).into_owned()))
     }
+}
+
+/// What git opens of a repository before it does anything.
+#[cfg(unix)]
+const OPENED: [&str; 9] = [
+    "HEAD",
+    "config",
+    "packed-refs",
+    "commondir",
+    "shallow",
+    "index",
+    "info/attributes",
+    "info/exclude",
+    "objects/info/alternates",
+];
+/// Directories below vendor/ that are looked into.
+#[cfg(unix)]
+const MOST_FOLDERS: usize = 100_000;
+
+/// A named pipe where git opens a file: in a `.git` above, or a `.gitattributes` of the work tree.
+#[cfg(unix)]
+fn pipe(root: &Path) -> Option<PathBuf> {
+    use std::os::unix::fs::FileTypeExt as _;
+    let is_pipe = |path: &Path| {
+        let meta = std::fs::metadata(path);
+        meta.is_ok_and(|meta| meta.file_type().is_fifo())
+    };
+    for folder in root.ancestors() {
+        let git = folder.join(".git");
+        let opened = OPENED.iter().map(|name| git.join(name));
+        let found = opened.chain([folder.join(".gitattributes")]);
+        if let Some(found) = { found }.find(|path| is_pipe(path)) {
+            return Some(found);
+        }
+        if git.symlink_metadata().is_ok() {
+            break;
+        }
+    }
+    let mut open = vec![root.join("vendor")];
+    let mut left = MOST_FOLDERS;
+    while let Some(folder) = open.pop() {
+        left = left.checked_sub(1)?;
+        let attributes = folder.join(".gitattributes");
+        if is_pipe(&attributes) {
+            return Some(attributes);
+        }
+        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        open.extend(folders.map(|entry| entry.path()));
+    }
+    None
+}
+
+/// Windows has no pipes in directories.
+#[cfg(windows)]
+fn pipe(_: &Path) -> Option<PathBuf> {
+    None
 }
