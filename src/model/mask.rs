@@ -163,9 +163,10 @@ fn url_userinfo(rest: &str) -> Option<usize> {
     if port.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    rest.split([' ', '\t', '\n', '\r', '"', '\'', '<', '>', ','])
-        .next()?
-        .rfind('@')
+    // A password may hold a blank, a quote or a comma, and a keyboard may write another `@`: in
+    // doubt all of the line up to the next URL is hidden.
+    let line = rest.split(['\n', '\r']).next()?;
+    line.split("://").next()?.rfind(['@', '\u{ff20}'])
 }
 
 /// `user:password@` without a scheme, between two offsets.
@@ -254,6 +255,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::mask;
+
+    #[test]
+    fn a_password_with_a_blank_a_quote_or_another_at_sign_is_hidden() {
+        for secret in [
+            "s3cr3tZ x",
+            "a\"s3cr3tZ",
+            "a\ts3cr3tZ",
+            "a,s3cr3tZ",
+            "a's3cr3tZ",
+        ] {
+            for at in ["@", "\u{ff20}"] {
+                let text = format!("bad proxy URL: http://joe:{secret}{at}127.0.0.1:9 is wrong");
+                let shown = mask(&text);
+                assert!(!shown.contains("s3cr3tZ"), "{shown}");
+                assert!(shown.contains("127.0.0.1:9 is wrong"), "{shown}");
+            }
+        }
+    }
 
     #[test]
     fn a_password_in_a_url_is_hidden_and_the_user_stays() {
