@@ -115,9 +115,9 @@ impl Session {
             written.then_some(took),
         );
         self.memory.health = health;
-        self.memory.turn = self.memory.turn.saturating_add(1);
+        let turn = self.next_turn();
         let entry = Entry {
-            turn: self.memory.turn,
+            turn,
             at: now,
             cause: input.cause.as_str().to_owned(),
             changes: input.changes,
@@ -191,9 +191,9 @@ impl Session {
     /// Keeps a note of a turn that came to nothing: a journal that only tells of what went
     /// well is of no use when something does not.
     pub(crate) fn note_failure(&mut self, failed: Failed<'_>) {
-        self.memory.turn = self.memory.turn.saturating_add(1);
+        let turn = self.next_turn();
         let entry = Entry {
-            turn: self.memory.turn,
+            turn,
             at: clock::now(),
             cause: failed.cause.as_str().to_owned(),
             changes: failed.changes.to_vec(),
@@ -314,6 +314,20 @@ impl Session {
             let Some(oldest) = oldest else { break };
             memory.networks.remove(&oldest);
         }
+    }
+
+    /// The number of the turn that is noted next. Where what goroam remembers is lost, the
+    /// journal's own numbers go on, and how it ended before cannot be vouched for any more.
+    pub(crate) fn next_turn(&mut self) -> u64 {
+        if self.memory.turn == 0
+            && let Ok((entries, _)) = crate::state::Journal::last(&self.paths.journal(), 1)
+            && let Some(last) = entries.last()
+        {
+            self.memory.turn = last.turn;
+            self.memory.journal = Some(Mark::default());
+        }
+        self.memory.turn = self.memory.turn.saturating_add(1);
+        self.memory.turn
     }
 
     /// The file is right by now: a journal that cannot be written is a trouble, not a failure.

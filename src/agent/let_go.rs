@@ -109,9 +109,9 @@ impl Session {
     }
 
     fn entry_of_drift(&mut self, snapshot: &Snapshot, drift: Vec<Drift>) -> Entry {
-        self.memory.turn = self.memory.turn.saturating_add(1);
+        let turn = self.next_turn();
         Entry {
-            turn: self.memory.turn,
+            turn,
             at: clock::now(),
             cause: Cause::Drift.as_str().to_owned(),
             changes: Vec::new(),

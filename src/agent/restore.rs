@@ -99,7 +99,7 @@ impl Session {
         self.memory.written = None;
         self.memory.pending = None;
         self.memory.drift_noted = Vec::new();
-        self.memory.turn = self.memory.turn.saturating_add(1);
+        let turn = self.next_turn();
         let snapshot: Snapshot = survey().unwrap_or_else(|_| self.memory.snapshot.clone());
         let took = BTreeMap::from([(
             "all".to_owned(),
@@ -109,7 +109,7 @@ impl Session {
             changed: changed.clone(),
         };
         self.journal(&Entry {
-            turn: self.memory.turn,
+            turn,
             at: clock::now(),
             cause: "asked".to_owned(),
             changes: Vec::new(),

@@ -61,12 +61,13 @@ impl Host {
         }
     }
 
-    /// Is it this machine? go's resolver holds to RFC 6761, 6.3.
-    pub fn is_this_machine(&self) -> bool {
-        match self {
-            Host::Name(name) => name == "localhost",
-            Host::Address(ip) => ip.is_loopback(),
-        }
+    /// Does go reach this machine, and no other, by a host that is spelled so in a URL? go takes
+    /// addresses as `net.ParseIP` does: `127.1`, `0x7f.1` and `2130706433` are names that it asks
+    /// DNS for, and so is `localhost.` with a dot. RFC 6761, 6.3 is about `localhost` only.
+    pub fn is_this_machine(spelled: &str) -> bool {
+        let address = spelled.parse::<IpAddr>();
+        spelled.eq_ignore_ascii_case("localhost")
+            || address.is_ok_and(|ip| ip.to_canonical().is_loopback())
     }
 }
 
@@ -159,6 +160,38 @@ mod tests {
             "a:1",
         ] {
             assert_eq!(Host::parse(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_what_go_takes_for_it() {
+        for here in [
+            "localhost",
+            "LOCALHOST",
+            "127.0.0.1",
+            "127.9.9.9",
+            "::1",
+            "::ffff:127.0.0.1",
+        ] {
+            assert!(Host::is_this_machine(here), "{here}");
+        }
+        for asked in [
+            "",
+            "localhost.",
+            "a.localhost",
+            "localhost.corp.test",
+            "127.1",
+            "127.0.0.1.",
+            "0x7f.1",
+            "0x7f000001",
+            "2130706433",
+            "127.000.000.001",
+            "0177.0.0.1",
+            "10.0.0.1",
+            "::",
+            "0.0.0.0",
+        ] {
+            assert!(!Host::is_this_machine(asked), "{asked}");
         }
     }
 

@@ -66,7 +66,7 @@ pub(super) fn is_plain_http(url: &str) -> bool {
         Some(v6) => v6.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
     };
-    !Host::parse(name).is_some_and(|host| host.is_this_machine())
+    !Host::is_this_machine(name)
 }
 
 fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loosening> {
@@ -322,7 +322,10 @@ mod tests {
             ("http://127.9.9.9", false),
             ("http://[::1]:3000/x", false),
             ("http://[::ffff:127.0.0.1]", false),
-            ("http://LocalHost.:3000", false),
+            ("http://LocalHost:3000", false),
+            // go asks DNS for these.
+            ("http://localhost.:3000", true),
+            ("http://0x7f.1", true),
         ] {
             assert_eq!(is_plain_http(url), plain, "{url}");
         }

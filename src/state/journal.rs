@@ -79,7 +79,7 @@ pub struct Mark {
 pub struct Gap {
     /// The first that is missing.
     pub from: u64,
-    /// The last that is missing.
+    /// The last that is missing; 0 where it cannot be known whether any is.
     pub to: u64,
     /// The turn that was written next.
     pub before: u64,
@@ -88,6 +88,13 @@ pub struct Gap {
 impl std::fmt::Display for Gap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (from, to, before) = (self.from, self.to, self.before);
+        if to == 0 {
+            return write!(
+                f,
+                "turns may have been removed before turn {before} was written: state.json, which \
+                 remembers how the journal ends, was lost"
+            );
+        }
         match from == to {
             true => write!(f, "turn {to} was removed before turn {before} was written"),
             false => write!(
@@ -171,10 +178,17 @@ impl Journal {
                 && missing(mark, &known).is_some()
             {
                 let last = known.last().map_or(0, |line| line.turn);
-                gaps.push(Gap {
-                    from: last.min(mark.turn.saturating_sub(1)) + 1,
-                    to: mark.turn,
-                    before: entry.turn,
+                gaps.push(match mark.turn {
+                    0 => Gap {
+                        from: last + 1,
+                        to: 0,
+                        before: entry.turn,
+                    },
+                    to => Gap {
+                        from: last.min(to.saturating_sub(1)) + 1,
+                        to,
+                        before: entry.turn,
+                    },
                 });
             }
             kept = known.len();
@@ -383,7 +397,11 @@ fn known(path: &Path) -> Result<Vec<Known>, JournalError> {
 /// What of that which goroam remembers is not there, in words.
 fn missing(mark: &Mark, known: &[Known]) -> Option<String> {
     if mark.turn == 0 {
-        return None;
+        // Of its very first turn a kill may have left the line alone.
+        return (known.len() > 1).then(|| {
+            "how it ends cannot be told: state.json, which remembers that, is missing or damaged"
+                .to_owned()
+        });
     }
     let turns = |from: u64| match mark.turn.saturating_sub(from) {
         0 => format!("turn {from}"),

@@ -10,6 +10,7 @@
 //! | `internal error: ` | a path with a version | `: unexpected invalid semantic version` |
 //! | `x509: certificate is valid for ` | the certificate's names | `, not HOST` |
 //! | `reading tree note: …`, `note:` | the tree head | nothing |
+//! | `zip for M@V has unexpected file `, `unzip FILE: ` | the name of a file in the zip | nothing |
 //! | `# cd DIR; git …` (`-v`) | git's `remote error: ` | nothing |
 //!
 //! A server may also write go's words behind, so what it wrote ends with the last of these before
@@ -167,6 +168,12 @@ fn opening<'a>(text: &'a str, before: &str, says: bool) -> Option<(usize, Option
     if !says {
         return None;
     }
+    let in_zip = behind(text, " has unexpected file ").filter(|_| text.contains(": zip for "));
+    if let Some(begin) = in_zip.or_else(|| unzipped(text))
+        && is_plain(text.get(..begin)?)
+    {
+        return Some((begin, None));
+    }
     if let Some(begin) = behind(text, "proxy returned info for version ")
         && is_plain(text.get(..begin)?)
     {
@@ -185,6 +192,12 @@ fn opening<'a>(text: &'a str, before: &str, says: bool) -> Option<(usize, Option
 
 fn behind(text: &str, words: &str) -> Option<usize> {
     Some(text.find(words)? + words.len())
+}
+
+/// Where x/mod/zip names a file of the zip, behind the name of the zip itself.
+fn unzipped(text: &str) -> Option<usize> {
+    let zip = behind(text, ": unzip ")?;
+    Some(zip + behind(text.get(zip..)?, ".zip: ")?)
 }
 
 /// No request, and nothing in quotes: a server has written nothing of it.
@@ -262,6 +275,18 @@ mod tests {
         ] {
             let last = own(text).pop().unwrap();
             assert_eq!(last, ("go: y".to_owned(), Writer::Own), "{text}");
+        }
+    }
+
+    #[test]
+    fn behind_the_name_of_a_file_in_a_zip_nothing_is_sure() {
+        for lead in [
+            "go: a@v1.0.0: zip for a@v1.0.0 has unexpected file ",
+            "go: a@v1.0.0: unzip /m/cache/download/a/@v/v1.0.0.zip: ",
+        ] {
+            let lines = own(&format!("{lead}x\ngo: b@v1.0.0: EOF\n"));
+            assert_eq!(lines[0].0, lead);
+            assert_eq!(lines[1], (String::new(), Writer::Unsure), "{lead}");
         }
     }
 

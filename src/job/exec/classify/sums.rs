@@ -41,7 +41,7 @@ pub(super) fn is_whole(first: &str, behind: &[&str]) -> bool {
         let hash = behind
             .first()
             .and_then(|line| line.strip_prefix("\tdownloaded: "));
-        return hash.is_some_and(is_hash) && says("SECURITY ERROR");
+        return hash.is_some_and(is_hash);
     }
     if first == "SECURITY ERROR" {
         return says("go.sum database server misbehavior detected!");

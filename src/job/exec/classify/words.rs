@@ -43,7 +43,8 @@ pub(super) fn bare(text: &str) -> Option<Class> {
     if first == "EOF" {
         return Some(Class::Reset);
     }
-    if first == "unexpected EOF" || is_of_a_zip(first) || first.starts_with("flate: ") {
+    let broken = ["unexpected EOF", "flate: ", "zip for ", "unzip "];
+    if is_of_a_zip(first) || broken.iter().any(|begin| first.starts_with(begin)) {
         return Some(Class::Corrupt);
     }
     BEGIN
