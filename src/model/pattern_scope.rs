@@ -76,6 +76,9 @@ mod tests {
             ("me.github.io", false),
             ("*.me.github.io", false),
             ("acme.jfrog.io", false),
+            ("*.corp.nsw.edu.au", false),
+            ("corp.eu.org", false),
+            ("*.corp.internal", false),
             // What matches nothing takes nothing in.
             ("", false),
             ("none", false),
@@ -143,6 +146,21 @@ mod tests {
             ("*.googlesource.com", true),
             ("*.s3.eu-west-1.amazonaws.com", true),
             ("*.sr.ht", true),
+            ("github.io", true),
+            ("eu.org/x", true),
+            ("uk.com", true),
+            ("*.k12.ca.us", true),
+            ("*.0.0.1", true),
+            ("firebase.google.com/go", true),
+            ("dubbo.apache.org/dubbo-go/v3", true),
+            ("cosmossdk.io/math", true),
+            ("trpc.group/trpc-go/trpc-go", true),
+            ("mosn.io/layotto", true),
+            ("go.pinniped.dev", true),
+            ("carvel.dev/ytt", true),
+            ("cdr.dev/slog", true),
+            ("gitlab.alpinelinux.org", true),
+            ("gitlab.alpinelinux.org/me", false),
         ] {
             let found = Patterns::parse(list).public().next().is_some();
             assert_eq!(found, public, "{list}");

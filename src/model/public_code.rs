@@ -1,385 +1,140 @@
 //! Hosts of public Go code: where a pattern that exempts modules from verification would exempt
-//! what everybody builds from. A list can never be complete, so it only judges names that are
-//! written out; a pattern that leaves its host open is judged without it.
+//! what everybody builds from.
+//!
+//! Which domains have many owners is the public suffix list's to say (the crate `psl`). The lists
+//! here are what it does not hold. They can never be complete, so they only judge names that are
+//! written out; a pattern that leaves its host open is judged without them.
+
+use psl::Type;
 
 /// Hosts where the first element of a path is an owner: `github.com/acme` is one owner's code,
 /// `github.com` everybody's.
-const FORGES: [&str; 38] = [
-    "atomgit.com",
-    "bitbucket.org",
-    "cnb.cool",
-    "code.videolan.org",
-    "codeberg.org",
-    "dev.azure.com",
-    "framagit.org",
-    "gist.github.com",
-    "git.code.sf.net",
-    "git.launchpad.net",
-    "git.savannah.gnu.org",
-    "git.savannah.nongnu.org",
-    "git.sr.ht",
-    "git.tuxfamily.org",
-    "gitcode.com",
-    "gitcode.net",
-    "gitea.com",
-    "gitee.com",
-    "github.com",
-    "gitlab.com",
-    "gitlab.eclipse.org",
-    "gitlab.freedesktop.org",
-    "gitlab.gnome.org",
-    "gitlab.inria.fr",
-    "gitlab.torproject.org",
-    "hg.code.sf.net",
-    "hg.sr.ht",
-    "invent.kde.org",
-    "jihulab.com",
-    "launchpad.net",
-    "notabug.org",
-    "opendev.org",
-    "pagure.io",
-    "salsa.debian.org",
-    "ssh.dev.azure.com",
-    "sr.ht",
-    "tangled.org",
-    "tangled.sh",
-];
+const FORGES: &str = "\
+    0xacab.org atomgit.com bitbucket.org cnb.cool code.forgejo.org code.onedev.io code.qt.io \
+    code.swecha.org code.videolan.org codeberg.org dev.azure.com e.coding.net \
+    forge.apps.education.fr foss.heptapod.net framagit.org gist.github.com git.blender.org \
+    git.code.sf.net git.coop git.disroot.org git.drupalcode.org git.eclipse.org git.frostfs.info \
+    git.fsfe.org git.gay git.launchpad.net git.lysator.liu.se git.mills.io git.osgeo.org \
+    git.rwth-aachen.de git.savannah.gnu.org git.savannah.nongnu.org git.sr.ht git.tuxfamily.org \
+    git.wikimedia.org gitcode.com gitcode.net gitea.com gitee.com gitflic.ru gitgud.io github.com \
+    gitlab.alpinelinux.org gitlab.archlinux.org gitlab.cern.ch gitlab.com gitlab.eclipse.org \
+    gitlab.freedesktop.org gitlab.gnome.org gitlab.gwdg.de gitlab.haskell.org gitlab.inria.fr \
+    gitlab.kitware.com gitlab.nic.cz gitlab.ow2.org gitlab.torproject.org gitlab.wikimedia.org \
+    gitlab.xfce.org gitlink.org.cn gitverse.ru heptapod.net hg.code.sf.net hg.sr.ht huggingface.co \
+    invent.kde.org jihulab.com lab.nexedi.com launchpad.net notabug.org opendev.org pagure.io \
+    repo.or.cz rocketgit.com salsa.debian.org source.puri.sm sr.ht ssh.dev.azure.com tangled.org \
+    tangled.sh";
 
-/// Hosts of public modules, and domains all of whose hosts are: every path below them is public.
-const PUBLIC: [&str; 144] = [
-    "9fans.net",
-    "ariga.io",
-    "arp242.net",
-    "atomicgo.dev",
-    "bazil.org",
-    "berty.tech",
-    "blitiri.com.ar",
-    "bou.ke",
-    "buf.build",
-    "c2sp.org",
-    "camlistore.org",
-    "capnproto.org",
-    "cel.dev",
-    "charm.land",
-    "chiselapp.com",
-    "cloud.google.com",
-    "code.cloudfoundry.org",
-    "code.gitea.io",
-    "code.google.com",
-    "code.rocketnine.space",
-    "cogentcore.org",
-    "collectd.org",
-    "connectrpc.com",
-    "crawshaw.dev",
-    "crawshaw.io",
-    "cuelabs.dev",
-    "cuelang.org",
-    "cyphar.com",
-    "dagger.io",
-    "dario.cat",
-    "deps.dev",
-    "dmitri.shuralyov.com",
-    "eliasnaur.com",
-    "emperror.dev",
-    "entgo.io",
-    "etcd.io",
-    "filippo.io",
-    "fortio.org",
-    "fyne.io",
-    "gioui.org",
-    "git.apache.org",
-    "git.kernel.org",
-    "git.openstack.org",
-    "git.torproject.org",
-    "go-micro.dev",
-    "go-simpler.org",
-    "go.abhg.dev",
-    "go.bug.st",
-    "go.chromium.org",
-    "go.dedis.ch",
-    "go.dev",
-    "go.elastic.co",
-    "go.einride.tech",
-    "go.k6.io",
-    "go.jolheiser.com",
-    "go.lsp.dev",
-    "go.mau.fi",
-    "go.mongodb.org",
-    "go.mozilla.org",
-    "go.nanomsg.org",
-    "go.opencensus.io",
-    "go.opentelemetry.io",
-    "go.pennock.tech",
-    "go.senan.xyz",
-    "go.skia.org",
-    "go.starlark.net",
-    "go.step.sm",
-    "go.temporal.io",
-    "go.uber.org",
-    "go.viam.com",
-    "go.yaml.in",
-    "go4.org",
-    "goa.design",
-    "gobot.io",
-    "gocloud.dev",
-    "godoc.org",
-    "goji.io",
-    "golang.org",
-    "golift.io",
-    "gomodules.xyz",
-    "gonum.org",
-    "googlesource.com",
-    "gopkg.in",
-    "gorgonia.org",
-    "gorm.io",
-    "gotest.tools",
-    "gotest.xyz",
-    "gvisor.dev",
-    "helm.sh",
-    "honnef.co",
-    "howett.net",
-    "hub.jazz.net",
-    "inet.af",
-    "istio.io",
-    "jaytaylor.com",
-    "k8s.io",
-    "kcl-lang.io",
-    "kernel.org",
-    "knative.dev",
-    "kubevirt.io",
-    "kythe.io",
-    "labix.org",
-    "layeh.com",
-    "libvirt.org",
-    "lukechampine.com",
-    "maragu.dev",
-    "maunium.net",
-    "mellium.im",
-    "modernc.org",
-    "moul.io",
-    "mvdan.cc",
-    "nhooyr.io",
-    "olympos.io",
-    "open-match.dev",
-    "oras.land",
-    "pault.ag",
-    "periph.io",
-    "perkeep.org",
-    "pgregory.net",
-    "pkg.go.dev",
-    "pluginrpc.com",
-    "resenje.org",
-    "robpike.io",
-    "rsc.io",
-    "sigs.k8s.io",
-    "software.sslmate.com",
-    "sourcegraph.com",
-    "src.elv.sh",
-    "storj.io",
-    "tailscale.com",
-    "tekton.dev",
-    "tideland.dev",
-    "tinygo.org",
-    "torproject.org",
-    "upper.io",
-    "upspin.io",
-    "v.io",
-    "vitess.io",
-    "volcano.sh",
-    "xorm.io",
-    "zgo.at",
-    "zombiezen.com",
-    "zotregistry.dev",
-    "zx2c4.com",
-];
+/// Domains all of whose hosts serve public modules: every path below them is public. Collected
+/// from the `require` lines of what is built most (Kubernetes, Prometheus, Grafana, Gitea, the
+/// Cosmos SDK, Hugo …) and from the import paths that pkg.go.dev shows.
+const PUBLIC: &str = "\
+    4d63.com 9fans.net agones.dev agwa.name antrea.io apache.org appscode.dev arcalot.io ariga.io \
+    arp242.net atomicgo.dev bazil.org berty.tech blitiri.com.ar bosun.org bou.ke buf.build \
+    bytebuilders.dev bytecodealliance.org c2sp.org camlistore.org capnproto.org carvel.dev cdr.dev \
+    cel.dev chainguard.dev charm.land charm.sh chiselapp.com cloudeng.io cncf.io \
+    code.cloudfoundry.org code.crute.us code.dny.dev code.gitea.io code.pfad.fr \
+    code.rocketnine.space code.superseriousbusiness.org cogentcore.org collectd.org connectrpc.com \
+    conreality.org containerssh.io cosmossdk.io crawshaw.dev crawshaw.io cuelabs.dev cuelang.org \
+    cyphar.com cypherpunks.ru cypherpunks.su dagger.io dario.cat deedles.dev deps.dev \
+    dmitri.shuralyov.com eliasnaur.com emperror.dev encore.dev entgo.io ergo.services etcd.io \
+    fabrika.bid filippo.io flamingo.me fluxcd.io followtheprocess.codes fortio.org fybrik.io \
+    fyne.io gazette.dev gioui.org git.openstack.org gno.land go-micro.dev go-simpler.org \
+    go.abhg.dev go.amzn.com go.bug.st go.chromium.org go.coder.com go.dedis.ch go.dev \
+    go.einride.tech go.elastic.co go.jetify.com go.jolheiser.com go.keploy.io go.lsp.dev go.mau.fi \
+    go.minekube.com go.mongodb.org go.mozilla.org go.nanomsg.org go.pact.im go.pennock.tech \
+    go.senan.xyz go.sia.tech go.skia.org go.temporal.io go.thethings.network go.viam.com go.yaml.in \
+    go4.org goa.design gobot.io gocloud.dev gocv.io godoc.org goftp.io goji.io golang.design \
+    golang.fyi golang.org golang.zabbix.com golift.io gomodules.xyz goms.io gonum.org google.com \
+    googlesource.com gophers.dev gopkg.in gopl.io gorgonia.org gorm.io gotest.tools gotest.xyz \
+    gvisor.dev h12.io helm.sh honnef.co howett.net hub.jazz.net inet.af infratographer.com istio.io \
+    j4k.co jaytaylor.com jetpack.io k14s.io k6.io k8s.io kcl-lang.io kernel.org kmodules.xyz \
+    knative.dev kpt.dev kubedb.dev kubeform.dev kubeops.dev kubesphere.io kubestash.dev \
+    kubevault.dev kubevirt.io kythe.io labix.org layeh.com lesiw.io libdb.so libvirt.org \
+    linka.cloud loov.dev lukechampine.com maragu.dev marwan.io mat.tm maunium.net maze.io \
+    mellium.im miniflux.app mleku.dev modernc.org mosn.io moul.io msrl.dev mvdan.cc \
+    namespacelabs.dev nhat.io nhooyr.io nikand.dev ntppool.org nullprogram.com olympos.io \
+    open-cluster-management.io open-match.dev opencensus.io openpitrix.io openpolicyagent.org \
+    opentelemetry.io oras.land orus.io pack.ag pault.ag periph.io perkeep.org pgregory.net \
+    pinniped.dev pipelined.dev pkg.deepin.io pkg.re pluginrpc.com podman.io polydawn.net \
+    projectcalico.org rafaelmartins.com resenje.org robpike.io roob.re rsc.io schneider.vip \
+    sevki.org shanhu.io sigstore.dev sigsum.org software.sslmate.com sourcegraph.com spiffe.io \
+    src.elv.sh src.techknowlogick.com starlark.net stathat.com step.sm storj.io suah.dev \
+    syncthing.net tailscale.com tawesoft.co.uk tekton.dev tideland.dev tinygo.org tlog.app tmz.dev \
+    torproject.org tractor.dev transparency.dev trimmer.io trpc.group uber.org universe.tf \
+    unknwon.dev upper.io upspin.io v.io v2ray.com vbom.ml vitess.io volcano.sh voyagermesh.dev \
+    wasmcloud.dev weavelab.xyz willnorris.com within.website xi2.org xiaq.me xorm.io xrstf.de \
+    yunion.io zappem.net zgo.at zntr.io zombiezen.com zotregistry.dev zotregistry.io zx2c4.com";
 
-/// Domains in which many have a host of their own: `*.github.io` would take in other people's
-/// modules.
-const SHARED: [&str; 79] = [
-    "aliyuncs.com",
-    "amazonaws.com",
-    "appspot.com",
-    "azure.com",
-    "azureedge.net",
-    "azurefd.net",
-    "azurewebsites.net",
-    "bcebos.com",
-    "bitbucket.io",
-    "blogspot.com",
-    "cloudapp.net",
-    "cloudflare.net",
-    "cloudfront.net",
-    "cloudfunctions.net",
-    "cloudsmith.io",
-    "codeberg.page",
-    "ddns.net",
-    "deno.dev",
-    "digitaloceanspaces.com",
-    "duckdns.org",
-    "dyndns.org",
-    "dynu.net",
-    "fastly.net",
-    "firebaseapp.com",
-    "fly.dev",
-    "freeddns.org",
-    "fury.io",
-    "gitbook.io",
-    "gitea.io",
-    "gitee.io",
-    "github.dev",
-    "github.io",
-    "githubusercontent.com",
-    "gitlab.io",
-    "gitpod.io",
-    "glitch.me",
-    "google.com",
-    "googleapis.com",
-    "googleusercontent.com",
-    "herokuapp.com",
-    "hopto.org",
-    "jfrog.io",
-    "linode.com",
-    "myqcloud.com",
-    "neocities.org",
-    "netlify.app",
-    "ngrok-free.app",
-    "ngrok.app",
-    "ngrok.io",
-    "nip.io",
-    "no-ip.org",
-    "ondigitalocean.app",
-    "onrender.com",
-    "oraclecloud.com",
-    "ovh.net",
-    "pages.dev",
-    "pkg.dev",
-    "railway.app",
-    "readthedocs.io",
-    "replit.app",
-    "replit.dev",
-    "run.app",
-    "scw.cloud",
-    "sf.net",
-    "sourceforge.io",
-    "sourceforge.net",
-    "srht.site",
-    "sslip.io",
-    "surge.sh",
-    "tencentcloudapi.com",
-    "trycloudflare.com",
-    "uber.org",
-    "vercel.app",
-    "web.app",
-    "windows.net",
-    "workers.dev",
-    "xip.io",
-    "zapto.org",
-    "zeabur.app",
-];
+/// Hosters whose customers have a name below this one, and that the public suffix list does not
+/// hold.
+const HOSTERS: &str = "\
+    artifactoryonline.com azurecr.io cloud.sap cloudsmith.io fury.io gcr.io gemfury.com gitea.io \
+    gitee.io github.dev gitpod.io glitch.me hetzner.cloud jfrog.io lhr.life loca.lt localhost.run \
+    neocities.org packagecloud.io pagekite.me pkg.dev railway.app render.com sf.net sourceforge.io \
+    sourceforge.net";
 
-/// Second labels below which names of two-letter countries are handed out: `co.uk`, `com.au`.
-const SECOND: [&str; 14] = [
-    "ac", "co", "com", "edu", "gob", "gouv", "gov", "govt", "mil", "ne", "net", "nom", "or", "org",
-];
-
-/// More of those, of one country each (publicsuffix.org, the ones for companies and people).
-const SECOND_OF_ONE: [(&str, &[&str]); 18] = [
-    ("au", &["asn", "id"]),
-    (
-        "br",
-        &[
-            "adv", "app", "art", "blog", "dev", "eco", "emp", "eng", "ind", "inf", "log", "srv",
-            "tec", "tur", "tv", "wiki",
-        ],
-    ),
-    (
-        "cn",
-        &[
-            "ah", "bj", "cq", "fj", "gd", "gs", "gx", "gz", "ha", "hb", "he", "hi", "hk", "hl",
-            "hn", "jl", "js", "jx", "ln", "mo", "nm", "nx", "qh", "sc", "sd", "sh", "sn", "sx",
-            "tj", "tw", "xj", "xz", "yn", "zj",
-        ],
-    ),
-    ("es", &["nom"]),
-    ("hu", &["info", "priv"]),
-    ("id", &["biz", "desa", "go", "my", "ponpes", "sch", "web"]),
-    ("il", &["idf", "k12", "muni"]),
-    ("in", &["firm", "gen", "ind", "nic", "res"]),
-    ("jp", &["ad", "ed", "go", "gr", "lg"]),
-    ("kr", &["go", "hs", "kg", "ms", "pe", "re", "sc"]),
-    (
-        "nz",
-        &[
-            "cri", "geek", "gen", "health", "iwi", "kiwi", "maori", "school",
-        ],
-    ),
-    (
-        "pl",
-        &["biz", "info", "sklep", "shop", "waw", "warszawa", "art"],
-    ),
-    ("ru", &["msk", "pp", "spb"]),
-    ("th", &["go", "in", "mi"]),
-    ("tr", &["bel", "bbs", "gen", "info", "k12", "pol", "web"]),
-    ("tw", &["club", "ebiz", "game", "idv"]),
-    ("uk", &["ltd", "me", "nhs", "plc", "police", "sch"]),
-    ("za", &["alt", "law", "school", "web"]),
-];
+/// Hosters whose customers' names begin at no fixed depth (`x.s3.eu-west-1.amazonaws.com`).
+const CLOUDS: &str = "\
+    aliyuncs.com amazonaws.com amazonaws.com.cn amazoncognito.com appdomain.cloud azure.cn \
+    azure.com backblazeb2.com bcebos.com chinacloudapi.cn cloudapp.net ctyun.cn fastly.net \
+    googleapis.com googleusercontent.com ibmcloud.com jcloudcs.com ksyuncs.com linode.com \
+    localtest.me lvh.me myhuaweicloud.com myqcloud.com ncloudstorage.com nip.io on.aws \
+    oraclecloud.com ovh.net qiniucs.com sagemaker.aws scw.cloud sslip.io tencentcloudapi.com \
+    tencentcs.com traefik.me usgovcloudapi.net volces.com vultr.com wasabisys.com windows.net \
+    xip.io";
 
 /// Does a path's first element on this host name its owner?
 pub fn is_forge(host: &str) -> bool {
-    FORGES.contains(&host)
+    FORGES.split(' ').any(|forge| forge == host)
 }
 
-/// Is all code on this host public? Never true of a forge.
+/// Is all code on this host public, or more than one owner's? Never true of a forge.
 pub fn is_public(host: &str) -> bool {
-    !is_forge(host) && PUBLIC.iter().any(|public| lies_in(host, public))
+    !is_forge(host) && (lies_in_one_of(host, PUBLIC) || is_suffix(host))
 }
 
 /// Would every host below this domain be more than one owner's: a public suffix, a hoster, or
 /// the domain of public code?
 pub fn is_everybodys(domain: &str) -> bool {
-    let mut hosts = FORGES.iter().chain(&PUBLIC);
-    hosts.any(|host| lies_in(host, domain))
-        || PUBLIC.iter().any(|public| lies_in(domain, public))
-        || SHARED.contains(&domain)
-        || CLOUDS.iter().any(|cloud| lies_in(domain, cloud))
+    let mut listed = [FORGES, PUBLIC, HOSTERS, CLOUDS]
+        .into_iter()
+        .flat_map(|list| list.split(' '));
+    let is_number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+    listed.any(|host| lies_in(host, domain))
+        || lies_in_one_of(domain, PUBLIC)
+        || lies_in_one_of(domain, CLOUDS)
         || is_suffix(domain)
+        // The list has rules such as `*.kawasaki.jp`.
+        || is_suffix(&format!("x.{domain}"))
+        // The rest of an address.
+        || domain.rsplit('.').next().is_some_and(is_number)
 }
 
 /// Is the host one of many that a hoster or a forge lets?
 pub fn is_shared(domain: &str) -> bool {
-    SHARED.iter().any(|shared| lies_in(domain, shared))
-        || FORGES.iter().any(|forge| lies_in(domain, forge))
-        || PUBLIC.iter().any(|public| lies_in(domain, public))
+    let lists = [FORGES, PUBLIC, HOSTERS, CLOUDS];
+    lists.iter().any(|list| lies_in_one_of(domain, list))
+        || suffix(domain).is_some_and(|(_, kind)| kind == Some(Type::Private))
 }
 
-/// Hosters whose customers' names begin at no fixed depth (`x.s3.eu-west-1.amazonaws.com`).
-const CLOUDS: [&str; 8] = [
-    "aliyuncs.com",
-    "amazonaws.com",
-    "azure.com",
-    "cloudapp.net",
-    "googleapis.com",
-    "googleusercontent.com",
-    "oraclecloud.com",
-    "windows.net",
-];
+/// Is the domain itself a public suffix, be it a registry's or a hoster's?
+fn is_suffix(domain: &str) -> bool {
+    suffix(domain).is_some_and(|(length, _)| length == domain.len())
+}
+
+fn lies_in_one_of(host: &str, list: &str) -> bool {
+    list.split(' ').any(|domain| lies_in(host, domain))
+}
 
 fn lies_in(host: &str, domain: &str) -> bool {
     let before = host.strip_suffix(domain);
     before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
-/// A public suffix of two labels; of one, every name is.
-fn is_suffix(domain: &str) -> bool {
-    let Some((second, top)) = domain.split_once('.') else {
-        return true;
-    };
-    if top.len() != 2 || top.contains('.') {
-        return false;
-    }
-    let own = SECOND_OF_ONE.iter().find(|(country, _)| *country == top);
-    SECOND.contains(&second) || own.is_some_and(|(_, seconds)| seconds.contains(&second))
+fn suffix(domain: &str) -> Option<(usize, Option<Type>)> {
+    let suffix = psl::suffix(domain.as_bytes())?;
+    Some((suffix.as_bytes().len(), suffix.typ()))
 }
 
 #[cfg(test)]
@@ -424,6 +179,25 @@ mod tests {
             ("acme.jfrog.io", false),
             ("web.de", false),
             ("go.dev", true),
+            ("eu.org", true),
+            ("nsw.edu.au", true),
+            ("tokyo.jp", true),
+            ("kawasaki.jp", true),
+            ("foo.kawasaki.jp", true),
+            ("city.kawasaki.jp", false),
+            ("k12.ca.us", true),
+            ("uk.com", true),
+            ("in.net", true),
+            ("ngrok.io", true),
+            ("xn--55qx5d.cn", true),
+            ("xn--p1ai", true),
+            ("s3.us-gov-west-1.amazonaws.com", true),
+            ("internal", true),
+            ("corp.internal", false),
+            ("0.0.1", true),
+            ("corp.tokyo.jp", false),
+            ("corp.eu.org", false),
+            ("me.ngrok.io", false),
             ("bmw.de", false),
         ] {
             assert_eq!(is_everybodys(domain), many, "{domain}");

@@ -143,25 +143,8 @@ pub(super) fn domain_of(host: &str) -> Option<&str> {
     // `*.github.io` would take other people's modules out of verification, and a rented
     // proxy's domain is not where its tenant's modules lie.
     let is_shared = public_code::is_shared(domain) || public_code::is_everybodys(domain);
-    (is_somebodys(domain) && !is_shared).then_some(domain)
-}
-
-/// Is it a name that somebody can own, and not `com` or `co.uk`? Without the list of public
-/// suffixes: where it is not sure there is no guess.
-fn is_somebodys(domain: &str) -> bool {
-    let labels: Vec<&str> = domain.split('.').collect();
-    if domain.parse::<std::net::Ipv4Addr>().is_ok() || labels.iter().any(|label| label.is_empty()) {
-        return false;
-    }
-    match labels.as_slice() {
-        [] | [_] => false,
-        [second, top] => {
-            // `proxy.co.uk` has three labels in all and lies in a public suffix.
-            let is_number = top.bytes().all(|b| b.is_ascii_digit());
-            !is_number && (top.len() > 2 || second.len() > 3)
-        }
-        [.., top] => !top.bytes().all(|b| b.is_ascii_digit()),
-    }
+    let labels_are_whole = domain.split('.').all(|label| !label.is_empty());
+    (labels_are_whole && !is_shared).then_some(domain)
 }
 
 fn variable(
@@ -233,6 +216,8 @@ mod tests {
             "us-central1-go.pkg.dev",
             "goproxy-x.a.run.app",
             "goproxy.k8s.io",
+            "goproxy.nsw.edu.au",
+            "go.me.ngrok.io",
         ] {
             assert_eq!(domain_of(host), None, "{host}");
         }
