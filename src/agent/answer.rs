@@ -14,14 +14,14 @@ impl Agent {
             command,
             Command::Once { .. } | Command::Use { .. } | Command::Auto
         ) {
-            self.reload();
+            self.reload(command == Command::Once { dry_run: false });
         }
         match command {
             Command::Status | Command::Watch => {
                 let _ = answer.send(Reply::Status(Box::new(self.status())));
             }
             Command::Reload => {
-                self.reload();
+                self.reload(false);
                 // What the policy goes by may be another though it is the same: the mirror.
                 if self.work.is_none() && !self.session.memory.paused {
                     self.begin(Cause::Recheck, false, Vec::new());

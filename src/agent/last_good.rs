@@ -32,9 +32,14 @@ struct Kept {
     version: String,
 }
 
-/// Keeps a policy that was just found good; the built-in one needs no keeping.
+/// Keeps a policy that was just found good. The built-in one needs no keeping: where it is
+/// wanted in the place of a file, the file's is not.
 pub(super) fn keep(paths: &Paths, loaded: &Loaded) {
-    let Some(path) = &loaded.path else { return };
+    let Some(path) = &loaded.path else {
+        // Most of the time there is none.
+        let _ = std::fs::remove_file(paths.last_good());
+        return;
+    };
     let sha256 = sha256(&loaded.text);
     let path = path.display().to_string();
     let version = env!("CARGO_PKG_VERSION");
@@ -58,7 +63,7 @@ pub(super) fn keep(paths: &Paths, loaded: &Loaded) {
     }
 }
 
-/// The last good policy in the place of one that is refused, and what is to be said of it.
+/// The last good policy in the place of one that is refused or gone, and what is to be said of it.
 /// Profiles that weaken verification in a way that is refused now are left out.
 pub(super) fn instead(
     paths: &Paths,

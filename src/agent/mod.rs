@@ -11,6 +11,7 @@
 //! May import: everything below (not ipc, not cli).
 
 mod answer;
+mod away;
 mod beside;
 mod cause;
 mod clock;

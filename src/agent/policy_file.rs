@@ -1,8 +1,8 @@
 //! The policy in force: the user's, or the built-in one.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
+use super::away::is_there;
 use super::error::Error;
 use super::policy_text::read_policy_text;
 use crate::environment::Environment;
@@ -67,15 +67,16 @@ pub(super) fn settle(loaded: &mut Loaded, paths: &Paths, env: &Environment) {
     loaded.policy.settle_mirror(folder);
 }
 
-fn is_there(path: &Path) -> bool {
-    let error = match std::fs::symlink_metadata(path) {
-        Ok(_) => return true,
-        Err(error) => error.kind(),
-    };
-    !matches!(
-        error,
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
+/// Is this the built-in default where there was a file? That it is gone may be a mistake, or
+/// for a moment: what it said of private names and checksums is not given up for that.
+pub(super) fn is_gone(loaded: &Loaded, paths: &Paths) -> Option<Error> {
+    (loaded.path.is_none() && !paths.policy_named).then(|| Error::PolicyFile {
+        path: paths.policy.clone(),
+        why: "is gone; put it back, write one with `goroam init`, or let `goroam once` take the \
+              built-in policy"
+            .to_owned(),
+        unsafe_mode: false,
+    })
 }
 
 /// The built-in default.

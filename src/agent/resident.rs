@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
+use super::away::{Away, is_there};
 use super::cause::Cause;
 use super::clock;
 use super::command::Reply;
@@ -59,6 +60,8 @@ pub(super) struct Agent {
     pub(super) keeper: Keeper,
     /// Targets that are waited for beside the rounds.
     pub(super) late: Late,
+    pub(super) policy_away: Away,
+    pub(super) env_file_away: Away,
 }
 
 impl Agent {
@@ -74,6 +77,7 @@ impl Agent {
         let settle = session.loaded.policy.agent.settle;
         let successor = Successor::of_process();
         let program = successor.path();
+        let is_told = session.last_good.is_some();
         Agent {
             watcher: Watcher::start(WatchPaths {
                 policy,
@@ -99,6 +103,8 @@ impl Agent {
             successor,
             keeper: Keeper::default(),
             late: Late::default(),
+            policy_away: Away::at_start(is_told && !is_there(&session.paths.policy)),
+            env_file_away: Away::default(),
             session,
         }
     }
@@ -130,10 +136,18 @@ impl Agent {
                 self.look(now).await;
             }
             Hint::PolicyFile => {
+                // Not after the writer's pause: a round may end, and write, before that.
+                self.policy_settles(now);
                 self.timers.policy.get_or_insert(now + WRITERS_PAUSE);
             }
             Hint::Program => self.successor.hint(now),
             Hint::EnvFile => {
+                if let Some(again) = self.env_file_settles(now)
+                    && self.work.is_some()
+                {
+                    self.drop_work();
+                    self.timers.round = Some(again);
+                }
                 self.timers.env_file.get_or_insert(now + WRITERS_PAUSE);
             }
         }
@@ -142,7 +156,7 @@ impl Agent {
     pub(super) async fn time(&mut self) {
         let now = Instant::now();
         if due(&mut self.timers.policy, now) {
-            self.reload();
+            self.reload(false);
         }
         if due(&mut self.timers.env_file, now) {
             self.look_for_drift(now).await;
@@ -300,6 +314,9 @@ impl Agent {
     /// On a network where we have been before, the profile of last time is applied at once;
     /// the round that follows proves it.
     async fn use_what_is_known(&mut self) {
+        if self.env_file_settles(Instant::now()).is_some() {
+            return;
+        }
         let occasion = self.occasion(Cause::Network);
         let Ok(input) = self.session.input(occasion) else {
             return;
@@ -323,6 +340,17 @@ impl Agent {
     /// Begins a round; one that is under way is stale and dropped, but who waited for it
     /// still gets an answer.
     pub(super) fn begin(&mut self, cause: Cause, dry_run: bool, mut answers: Vec<Answer>) {
+        if answers.is_empty()
+            && self
+                .work
+                .as_ref()
+                .is_none_or(|work| work.answers.is_empty())
+            && let Some(again) = self.env_file_settles(Instant::now())
+        {
+            self.work = None;
+            self.timers.round = Some(again);
+            return;
+        }
         let mut began = if cause == Cause::Network {
             self.burst.last
         } else {
@@ -410,6 +438,11 @@ impl Agent {
 
     /// Somebody has written the go env file. Our own writes are known by what they say.
     async fn look_for_drift(&mut self, now: Instant) {
+        if let Some(again) = self.env_file_settles(now) {
+            self.put_off_drift(again);
+            self.tell();
+            return;
+        }
         let status = self.tell();
         if self.session.memory.paused {
             return;

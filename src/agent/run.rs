@@ -120,7 +120,7 @@ pub async fn run(
             }
             Event::Signal(Signal::Reload) => {
                 pulse.tell(Life::Reloading, &agent);
-                agent.reload();
+                agent.reload(true);
                 pulse.tell(Life::Ready, &agent);
             }
             Event::Asked(command, answer) => {

@@ -19,7 +19,7 @@ use super::gofacts::{GoFacts, manner_of};
 use super::history::History;
 use super::last_good;
 use super::met;
-use super::policy_file::{Loaded, built_in, load_policy, nearest};
+use super::policy_file::{Loaded, built_in, is_gone, load_policy, nearest};
 use super::present::read_text;
 use super::recall::{Recalled, recall};
 use super::round::{Input, Patience, millis, round};
@@ -115,15 +115,18 @@ impl Session {
         env: Environment,
     ) -> Result<Session, Error> {
         let paths = Paths::find(config, &env)?;
-        let (loaded, told) = match load_policy(&paths, &env) {
-            Ok(loaded) => (loaded, None),
-            Err(refused) => match last_good::instead(&paths, &env, &refused) {
-                Some((loaded, told)) => {
-                    warn!("{refused}; the last good policy stays in force");
-                    (loaded, Some(told))
-                }
-                None => return Err(refused),
-            },
+        let found = load_policy(&paths, &env);
+        let gone = found.as_ref().ok();
+        let gone = gone.and_then(|loaded| is_gone(loaded, &paths));
+        let trouble = gone.as_ref().or(found.as_ref().err());
+        let kept = trouble.and_then(|trouble| {
+            let kept = last_good::instead(&paths, &env, trouble)?;
+            warn!("{trouble}; the last good policy stays in force");
+            Some(kept)
+        });
+        let (loaded, told) = match kept {
+            Some((loaded, told)) => (loaded, Some(told)),
+            None => (found?, None),
         };
         let mut session = Session::with_policy(paths, loaded, env)?;
         session.last_good = told;
@@ -169,6 +172,9 @@ impl Session {
             true => None,
             false => Some(self.alone().await?),
         };
+        if !dry_run && self.loaded.path.is_none() {
+            last_good::keep(&self.paths, &self.loaded);
+        }
         self.turn(dry_run).await
     }
 

@@ -1,0 +1,109 @@
+//! An agent whose files are moved, removed or reached by other names while it runs.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "support/cli.rs"]
+mod cli;
+#[path = "support/go.rs"]
+mod go;
+#[path = "support/resident.rs"]
+mod resident;
+
+use std::time::{Duration, Instant};
+
+use resident::{Desk, wait_until};
+
+const OWN: &str = r#"version = 1
+[agent]
+recheck = "off"
+on_drift = "restore"
+[[profile]]
+name = "own"
+env = { GOPROXY = "https://corp.test", GOPRIVATE = "corp.test" }
+"#;
+
+fn desk() -> Option<Desk> {
+    Some(Desk::new(go::go(go::VERSIONS[2])?, OWN))
+}
+
+/// Waits until the status has this among its troubles.
+#[track_caller]
+fn wait_for_trouble(desk: &Desk, part: &str) -> serde_json::Value {
+    wait_until(part, || {
+        let status = desk.status();
+        let is_told = status["troubles"].to_string().contains(part);
+        is_told.then_some(status.clone()).ok_or(status.to_string())
+    })
+}
+
+// --- the folder of settings ----------------------------------------------------------------
+
+#[test]
+fn settings_that_are_moved_aside_and_back_are_found_as_they_were() {
+    let Some(desk) = desk() else { return };
+    let mut agent = desk.agent();
+    let (config, aside) = (desk.user.path(".config"), desk.user.path("aside"));
+    let before = std::fs::read(desk.env_file()).unwrap();
+    let turn = desk.status()["turn"].clone();
+    for what in ["", "/goroam", "/go"] {
+        let from = format!("{}{what}", config.display());
+        let start = Instant::now();
+        std::fs::rename(&from, &aside).unwrap();
+        if what != "/goroam" {
+            wait_until("it is seen", || {
+                let status = desk.status();
+                let is_seen = status["drift"] != serde_json::json!([]);
+                is_seen.then_some(()).ok_or(status.to_string())
+            });
+        }
+        agent.signal("-HUP");
+        // Whoever makes something of it does so within this time.
+        while start.elapsed() < Duration::from_secs(2) {
+            assert!(!std::path::Path::new(&from).exists(), "{}", agent.log());
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        std::fs::rename(&aside, &from).unwrap();
+        wait_until("all is as it was", || {
+            let status = desk.status();
+            let is_whole = status["drift"] == serde_json::json!([])
+                && status["troubles"] == serde_json::json!([]);
+            is_whole.then_some(()).ok_or(status.to_string())
+        });
+    }
+    assert_eq!(desk.status()["turn"], turn, "{}", agent.log());
+    assert_eq!(std::fs::read(desk.env_file()).unwrap(), before);
+    // It is watched as before.
+    let policy = OWN.replace("https://corp.test", "https://two.test");
+    desk.user.write(".config/goroam/goroam.toml", policy);
+    desk.wait_for("GOPROXY", Some("https://two.test"));
+    assert!(agent.is_alive());
+}
+
+#[test]
+fn a_policy_that_is_gone_stays_in_force_until_somebody_takes_the_built_in_one() {
+    let Some(desk) = desk() else { return };
+    let mut agent = desk.agent();
+    let is_kept = || {
+        assert_eq!(desk.line("GOPROXY").as_deref(), Some("https://corp.test"));
+        assert_eq!(desk.line("GOPRIVATE").as_deref(), Some("corp.test"));
+    };
+    std::fs::remove_file(desk.user.policy()).unwrap();
+    let status = wait_for_trouble(&desk, "goroam.toml: is gone");
+    assert_eq!(status["profile"], "own");
+    assert!(agent.log().contains("stays in force"), "{}", agent.log());
+    desk.goroam("use own").exits(0);
+    is_kept();
+    agent.signal("-TERM");
+    agent.ended();
+    let mut agent = desk.agent();
+    wait_for_trouble(&desk, "goroam.toml: is gone");
+    is_kept();
+    // Whoever wants the built-in one says so, and that holds over a restart, too.
+    desk.goroam("once").exits(0);
+    assert_eq!(desk.line("GOPRIVATE"), None);
+    assert_eq!(desk.status()["policy"], "the built-in policy");
+    agent.signal("-TERM");
+    agent.ended();
+    let _agent = desk.agent();
+    assert_eq!(desk.status()["policy"], "the built-in policy");
+}
