@@ -141,6 +141,22 @@ fn every_way_of_loosening_is_known() {
         ("GOVCS = \"*:all\"", "GOVCS=*:all"),
         ("GOVCS = \"public:git|svn\"", "GOVCS=public:git|svn"),
         ("GO111MODULE = \"off\"", "GO111MODULE=off"),
+        ("GO111MODULE = \"auto\"", "GO111MODULE=auto"),
+        ("GOTOOLCHAIN = \"go1.15.15\"", "GOTOOLCHAIN=go1.15.15"),
+        ("CGO_CFLAGS_ALLOW = \".*\"", "CGO_CFLAGS_ALLOW=.*"),
+        ("CGO_LDFLAGS_ALLOW = \"-Wl,.*\"", "CGO_LDFLAGS_ALLOW=-Wl,.*"),
+        (
+            "GOBIN = \"/github.com\", GOTMPDIR = \"${GOBIN}\", GONOSUMDB = \"x.example,*.com${GOTMPDIR}\"",
+            "GONOSUMDB takes in public code: *.com/github.com",
+        ),
+        (
+            "GOOS = \"github.com\", GOPRIVATE = \"${GOOS}\"",
+            "GOPRIVATE takes in public code: github.com",
+        ),
+        (
+            "GOOS = \"p.example\", GOPROXY = \"http://${GOOS}\"",
+            "plain http hop http://p.example",
+        ),
         ("GOTOOLCHAIN = \"go1.12.17\"", "GOTOOLCHAIN=go1.12.17"),
         ("GOTOOLCHAIN = \"go1.9+auto\"", "GOTOOLCHAIN=go1.9+auto"),
         ("GOVCS = \"*:${CC}git\"", "GOVCS is whatever CC holds"),
@@ -163,11 +179,11 @@ fn every_way_of_loosening_is_known() {
         ),
         (
             "GOOS = \"*\", GOPRIVATE = \"${GOOS}\"",
-            "GOPRIVATE is whatever GOOS holds",
+            "GOPRIVATE takes in public code: *",
         ),
         (
             "GOPATH = \"/m,*\", GOBIN = \"${GOPATH}\", GONOSUMDB = \"${GOBIN}\"",
-            "GONOSUMDB is whatever GOBIN holds",
+            "GONOSUMDB takes in public code: *",
         ),
     ] {
         let text = policy("{ up = \"corp\" }", env);
@@ -199,6 +215,9 @@ fn every_way_of_loosening_is_known() {
         "GOTOOLCHAIN = \"go1.21.0\"",
         "GOTOOLCHAIN = \"local\"",
         "GO111MODULE = \"on\"",
+        "CGO_CFLAGS_DISALLOW = \".*\"",
+        "CGO_CFLAGS_ALLOW = \"\"",
+        "GOARCH = \"arm64\", GOPRIVATE = \"git.corp.example/${GOARCH}\"",
         "GOFLAGS = \"-modfile=${HOME}/x.mod\"",
     ] {
         let text = policy("{ subnet = \"10.0.0.0/8\" }", env);

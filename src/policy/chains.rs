@@ -16,22 +16,25 @@ pub(super) struct Possible {
     pub text: Option<String>,
 }
 
-/// Every chain that the value can become: one, or one for each target of a `fastest`. Values
+/// Every chain that GOPROXY can become: one, or one for each target of a `fastest`. Values
 /// with faults yield none.
-pub(super) fn chains(value: &EnvValue, targets: &BTreeMap<String, Target>) -> Vec<Possible> {
-    match value {
-        EnvValue::Text(text) => {
-            let expanded = expand(text, &stand_in).unwrap_or_default();
+pub(super) fn chains(
+    env: &BTreeMap<String, EnvValue>,
+    targets: &BTreeMap<String, Target>,
+) -> Vec<Possible> {
+    match env.get("GOPROXY") {
+        None => Vec::new(),
+        Some(EnvValue::Text(text)) => {
+            let expanded = resolve(text, env);
             let exact = (expanded == *text).then(|| text.clone());
             possible(&expanded, exact).into_iter().collect()
         }
-        EnvValue::Fastest {
+        Some(EnvValue::Fastest {
             of,
             then,
             separator,
-        } => {
-            let then = then.as_deref().unwrap_or_default();
-            let then = expand(then, &stand_in).unwrap_or_default();
+        }) => {
+            let then = resolve(then.as_deref().unwrap_or_default(), env);
             let mut found: Vec<Possible> = of
                 .iter()
                 .filter_map(|name| targets.get(name)?.hop_url())
@@ -45,6 +48,21 @@ pub(super) fn chains(value: &EnvValue, targets: &BTreeMap<String, Target>) -> Ve
             found
         }
     }
+}
+
+/// A value as it will be applied: with what the same profile sets for `${…}`, and a stand-in for
+/// what it does not.
+pub(super) fn resolve(text: &str, env: &BTreeMap<String, EnvValue>) -> String {
+    /// As deep as values are looked up that refer to one another.
+    const DEEPEST: usize = 8;
+    fn within(text: &str, env: &BTreeMap<String, EnvValue>, depth: usize) -> String {
+        let lookup = |name: &str| match env.get(name) {
+            Some(EnvValue::Text(own)) if depth < DEEPEST => Some(within(own, env, depth + 1)),
+            Some(_) | None => stand_in(name),
+        };
+        expand(text, &lookup).unwrap_or_default()
+    }
+    within(text, env, 0)
 }
 
 fn possible(value: &str, text: Option<String>) -> Option<Possible> {

@@ -50,8 +50,9 @@ fn is_toolchain(name: &str) -> bool {
     rest.is_empty() || (pre.len() < rest.len() && (pre.is_empty() || number(pre)))
 }
 
-/// Does it name a go from before 1.13, which knows no checksum database?
-pub(super) fn knows_no_sumdb(value: &str) -> bool {
+/// Does it name a go from before 1.16? Where there is no go.mod `go get` verifies nothing there,
+/// and before 1.13 none does.
+pub(super) fn verifies_less(value: &str) -> bool {
     let name = value.split('+').next().unwrap_or_default();
     let Some(rest) = name.strip_prefix("go1").filter(|_| is_toolchain(name)) else {
         return false;
@@ -59,5 +60,5 @@ pub(super) fn knows_no_sumdb(value: &str) -> bool {
     let digits = |c: char| !c.is_ascii_digit();
     let minor = rest.strip_prefix('.').unwrap_or_default();
     let minor = minor.split(digits).next().unwrap_or_default();
-    minor.is_empty() || minor.parse::<u32>().is_ok_and(|minor| minor < 13)
+    minor.is_empty() || minor.parse::<u32>().is_ok_and(|minor| minor < 16)
 }

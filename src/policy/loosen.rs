@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::chains::chains;
-use super::expand::{expand, references};
+use super::chains::{chains, resolve};
+use super::expand::references;
 use super::finding::Finding;
 use super::goflags;
 use super::gotoolchain;
@@ -13,7 +13,7 @@ use super::grammar::shown;
 use super::places::{Places, ProfilePlace};
 use super::profile::{Condition, EnvValue, Policy, Profile};
 use super::proof::is_proven;
-use super::variables::{is_path_like, stand_in};
+use super::variables::is_path_like;
 use crate::model::{HopKind, Host, Patterns, Target};
 
 /// One way in which a profile weakens verification.
@@ -85,7 +85,7 @@ fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loos
             note(format!("{variable} is whatever {name} holds"));
         }
         if variable == "GOPROXY" {
-            for possible in chains(value, targets) {
+            for possible in chains(&profile.env, targets) {
                 for hop in &possible.chain.hops {
                     if let HopKind::Proxy(url) = &hop.kind
                         && is_plain_http(url)
@@ -99,7 +99,7 @@ fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loos
         let EnvValue::Text(text) = value else {
             continue;
         };
-        let expanded = expand(text, &stand_in).unwrap_or_default();
+        let expanded = resolve(text, &profile.env);
         match variable.as_str() {
             "GOSUMDB" if expanded == "off" => note("GOSUMDB=off".to_owned()),
             // Of one's own host, too: what comes over plain http can be anybody's.
@@ -116,15 +116,27 @@ fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loos
                 }
             }
             "GOVCS" if govcs::loosens(&expanded) => note(format!("GOVCS={}", shown(text))),
-            // `go get` outside of modules knows no go.sum; Go 1.22 took it away.
-            "GO111MODULE" if expanded == "off" => note("GO111MODULE=off".to_owned()),
-            "GOTOOLCHAIN" if gotoolchain::knows_no_sumdb(&expanded) => {
+            // `go get` outside of modules knows no go.sum; Go 1.22 took it away. `auto` does so
+            // wherever there is no go.mod.
+            "GO111MODULE" if matches!(expanded.as_str(), "off" | "auto") => {
+                note(format!("GO111MODULE={expanded}"));
+            }
+            "GOTOOLCHAIN" if gotoolchain::verifies_less(&expanded) => {
                 note(format!("GOTOOLCHAIN={}", shown(text)));
+            }
+            // What go refuses in `#cgo` lines of other people's modules otherwise, since it makes
+            // the compiler run a program of theirs.
+            name if is_cgo_allow(name) && !expanded.is_empty() => {
+                note(format!("{name}={}", shown(text)));
             }
             _ => {}
         }
     }
     found
+}
+
+fn is_cgo_allow(name: &str) -> bool {
+    name.starts_with("CGO_") && name.ends_with("_ALLOW")
 }
 
 /// A reference that leaves open, until it is applied, whether the variable loosens.
@@ -140,7 +152,7 @@ fn undecidable<'a>(variable: &str, value: &'a EnvValue, profile: &Profile) -> Op
         "GOTOOLCHAIN",
         "GOVCS",
     ];
-    if !DECISIVE.contains(&variable) {
+    if !DECISIVE.contains(&variable) && !is_cgo_allow(variable) {
         return None;
     }
     let text = match value {
@@ -150,19 +162,17 @@ fn undecidable<'a>(variable: &str, value: &'a EnvValue, profile: &Profile) -> Op
     references(text).find(|name| !adds_nothing(name, profile, 0))
 }
 
-/// Is what a reference stands for a path, or the like, that is no list by itself? The profile
-/// may set such a variable too, and then to a list of hosts.
+/// Is what a reference stands for known well enough: a path or the like, which is no list by
+/// itself, or what the profile sets it to?
 fn adds_nothing(name: &str, profile: &Profile, depth: usize) -> bool {
     const DEEPEST: usize = 8;
-    let is_plain = |own: &EnvValue| match own {
+    let is_known = |own: &EnvValue| match own {
         EnvValue::Text(text) => {
-            depth < DEEPEST
-                && !text.contains([',', '|', '*', '?', '['])
-                && references(text).all(|name| adds_nothing(name, profile, depth + 1))
+            depth < DEEPEST && references(text).all(|name| adds_nothing(name, profile, depth + 1))
         }
         EnvValue::Fastest { .. } => false,
     };
-    is_path_like(name) && profile.env.get(name).is_none_or(is_plain)
+    is_path_like(name) && profile.env.get(name).is_none_or(is_known)
 }
 
 fn accepted(profile: &Profile, place: &ProfilePlace, proven: bool) -> Option<Finding> {
@@ -213,11 +223,15 @@ fn unproven(
         ),
         "GO111MODULE" => (
             "anyone on the network could make a go before 1.22 verify nothing",
-            "leave GO111MODULE out",
+            "write GO111MODULE = \"on\", or leave it out",
         ),
         "GOTOOLCHAIN" => (
-            "anyone on the network could switch to a go that verifies nothing",
+            "anyone on the network could switch to a go that verifies less",
             "name a newer go",
+        ),
+        name if is_cgo_allow(name) => (
+            "anyone on the network could let modules pass any flag to the compiler",
+            "set the variable for the one build that needs it",
         ),
         _ => (
             "anyone on the network could exempt public modules from verification",

@@ -2,13 +2,11 @@
 
 use super::view::{View, canonical, note};
 use crate::model::{Hop, HopKind, Separator, SumDb, TargetKind};
-use crate::policy::chains::Possible;
-use crate::policy::expand::expand;
+use crate::policy::chains::{Possible, resolve};
 use crate::policy::finding::Finding;
 use crate::policy::grammar::shown;
 use crate::policy::loosen::is_plain_http;
 use crate::policy::proof::is_proven;
-use crate::policy::variables::stand_in;
 
 pub(super) fn lint(view: &View<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -260,7 +258,7 @@ fn sumdb_url(view: &View<'_>, findings: &mut Vec<Finding>) {
     let Some(value) = view.value("GOSUMDB") else {
         return;
     };
-    let expanded = expand(value, &stand_in).unwrap_or_default();
+    let expanded = resolve(value, &view.profile.env);
     let Ok(SumDb::Database {
         url: Some(_), key, ..
     }) = SumDb::parse(&expanded)

@@ -19,11 +19,7 @@ pub(in crate::policy) fn lint(policy: &Policy, places: &Places, text: &str) -> V
             profile,
             place,
             text,
-            chains: profile
-                .env
-                .get("GOPROXY")
-                .map(|value| chains(value, &policy.targets))
-                .unwrap_or_default(),
+            chains: chains(&profile.env, &policy.targets),
         };
         findings.extend(chain::lint(&view));
         findings.extend(private::lint(&view));
@@ -73,12 +69,7 @@ fn unused(policy: &Policy, places: &Places) -> Vec<Finding> {
                 used.extend(of.iter().map(String::as_str));
             }
         }
-        for possible in profile
-            .env
-            .get("GOPROXY")
-            .map(|value| chains(value, &policy.targets))
-            .unwrap_or_default()
-        {
+        for possible in chains(&profile.env, &policy.targets) {
             for hop in possible.chain.hops {
                 if let HopKind::Proxy(url) = hop.kind {
                     urls.insert(canonical(&url));
