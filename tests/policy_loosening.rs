@@ -1,5 +1,11 @@
 //! The loosening rule, from outside: what may weaken verification, and on what facts.
 
+#![allow(clippy::unwrap_used)]
+
+#[path = "policy_loosening/as_go.rs"]
+mod as_go;
+#[path = "support/go.rs"]
+mod go;
 #[path = "support/lints.rs"]
 mod lints;
 

@@ -23,9 +23,9 @@ impl Patterns {
     }
 }
 
-/// Does a single pattern take in modules of more than one owner?
-pub fn takes_in_public_code(glob: &str) -> bool {
-    let glob = glob.strip_suffix('/').unwrap_or(glob);
+/// Does a single pattern, without the one slash at its end that go takes off, take in modules of
+/// more than one owner?
+fn takes_in_public_code(glob: &str) -> bool {
     // What matches no module path takes nothing in.
     if glob.is_empty() || glob == NOTHING || fault(glob).is_some() {
         return false;

@@ -3,8 +3,7 @@
 //! `private:all,public:git|hg`.
 
 use super::variables::Fault;
-use crate::model::pattern_fault;
-use crate::model::pattern_scope::takes_in_public_code;
+use crate::model::{Patterns, pattern_fault};
 
 /// Programs that go knows (`vcs.vcsList`), and the two words for all and none of them.
 const KNOWN: [&str; 7] = ["git", "hg", "svn", "bzr", "fossil", "all", "off"];
@@ -32,7 +31,7 @@ pub(super) fn loosens(value: &str) -> bool {
             "private" => {}
             "public" => return beyond,
             pattern => {
-                if beyond && takes_in_public_code(pattern) {
+                if beyond && Patterns::parse(pattern).public().next().is_some() {
                     return true;
                 }
                 if pattern == "*" {
@@ -153,6 +152,8 @@ mod tests {
             ("github.com:all", true),
             ("*.com:svn", true),
             ("github.com/*:all", true),
+            ("github.com/:all", true),
+            ("*//:all", false),
             ("git.corp.example:off,*:all", true),
             ("private:off,public:all", true),
             ("", false),
