@@ -145,6 +145,84 @@ fn a_directive_that_the_go_at_hand_refuses_is_named() {
     }
 }
 
+/// Whatever go stops at in a workspace or before it has read a module is named; what it takes is
+/// not.
+#[test]
+fn a_project_that_go_refuses_as_a_whole_is_named_as_go_says() {
+    let d = "mkdir d && printf 'module x.test/d\\n\\ngo 1.20\\n' >d/go.mod && ";
+    for (script, refused) in [
+        ("true".to_owned(), false),
+        (
+            format!("{d}printf 'go 1.21\\nuse .\\nuse ./d\\n' >go.work"),
+            false,
+        ),
+        (
+            "printf 'go 1.21\\nuse .\\nuse ./none\\n' >go.work".to_owned(),
+            true,
+        ),
+        (
+            "mkdir d && printf 'go 1.21\\nuse .\\nuse ./d\\n' >go.work".to_owned(),
+            true,
+        ),
+        (
+            "printf 'go 1.21\\nuse .\\nuse ./.\\n' >go.work".to_owned(),
+            true,
+        ),
+        ("printf 'go 1.21\\nuse (\\n.\\n' >go.work".to_owned(), true),
+        ("printf 'go 1.99\\nuse .\\n' >go.work".to_owned(), true),
+        ("printf 'go 1.21\\nfuse .\\n' >go.work".to_owned(), true),
+        ("printf 'go 1.20\\nuse .\\n' >go.work".to_owned(), true),
+        (
+            format!("{d}cp go.mod d && printf 'go 1.21\\nuse .\\nuse ./d\\n' >go.work"),
+            true,
+        ),
+        (format!("{d}printf 'go 1.21\\nuse ./d\\n' >go.work"), true),
+        ("ln -s none go.work".to_owned(), false),
+        ("rm go.mod && mkdir go.mod".to_owned(), true),
+        ("rm go.mod && ln -s none go.mod".to_owned(), true),
+        ("mv go.mod real && ln -s real go.mod".to_owned(), false),
+        (": >go.mod".to_owned(), true),
+        (
+            "printf 'require x.test/y v1.0.0\\nrequire x.test/y v1.1.0\\n' >>go.mod".to_owned(),
+            true,
+        ),
+        ("ln -s none vendor".to_owned(), false),
+        (
+            "mkdir vendor && printf '\\nreplace x.test/y => ./y\\n' >>go.mod".to_owned(),
+            true,
+        ),
+    ] {
+        for version in ["1.21.13", "1.27.3"] {
+            let Some(home) = Home::new(version) else {
+                return;
+            };
+            home.write("app/go.mod", "module x.test/app\n\ngo 1.21\n");
+            home.write("app/app.go", "package app\n");
+            let mut sh = Command::new("sh");
+            let done = sh.args(["-ec", &script]).current_dir(home.path("app"));
+            assert!(done.status().unwrap().success(), "{script}");
+            let mut go = home.command(&home.go_folder().join("go"));
+            go.env("GOPROXY", "off").env_remove("GOFLAGS");
+            let built = go.args(["build", "."]).output().unwrap().status.success();
+            assert_eq!(!built, refused, "go {version}: {script}");
+            let mut found = doctor(&home);
+            found.retain(|one| {
+                let code = one["code"].as_str().unwrap();
+                let of_files = code.starts_with("go") || code.starts_with("vendor");
+                let fetched = code == "toolchain-fetched";
+                (of_files && one["severity"] != "note" || fetched) && code != "goroot-set"
+            });
+            // A link to nothing is told, although go passes it over.
+            let named = refused || script.ends_with("none go.work");
+            assert_eq!(
+                !found.is_empty(),
+                named,
+                "go {version}: {script}: {found:?}"
+            );
+        }
+    }
+}
+
 /// Each go.mod is that of a dependency: does go read it, and does goroam say the same?
 #[test]
 fn the_go_mod_of_a_dependency_is_read_as_go_reads_it() {

@@ -269,6 +269,74 @@ fn a_pattern_that_matches_no_module_is_named() {
 }
 
 #[test]
+fn a_list_that_takes_in_public_code_is_named_wherever_it_is_set() {
+    let Some(go) = go("1.27.3") else { return };
+    let desk = Desk::new(&go);
+    for (value, is_public) in [
+        ("*", true),
+        ("*/*", true),
+        ("*.com", true),
+        ("*.com,*.org", true),
+        ("github.com", true),
+        ("[a-z]*", true),
+        ("git.corp.example,golang.org/x", true),
+        ("github.com/acme", false),
+        ("*.corp.example", false),
+        ("none", false),
+    ] {
+        for name in ["GONOSUMDB", "GOPRIVATE"] {
+            let line = format!("{name}={value}");
+            desk.user.write(FILE, format!("{line}\n"));
+            let found = all(&desk.doctor(i32::from(is_public)), "gonosumdb-all");
+            assert_eq!(found.len(), usize::from(is_public), "{line}: {found:?}");
+            desk.user.write(FILE, "");
+            let run = desk.run(env!("CARGO_BIN_EXE_goroam")).without("GOPROXY");
+            let run = run.args("doctor --json app").env(name, value);
+            let found = all(&run.exits(i32::from(is_public)), "gonosumdb-all");
+            assert_eq!(found.len(), usize::from(is_public), "{line}: {found:?}");
+            if is_public {
+                assert_eq!(text(&found[0], "place"), "this shell");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_look_alike_in_goauth_is_named_with_the_character() {
+    let Some(go) = go("1.27.3") else { return };
+    let desk = Desk::new(&go);
+    for (value, marked) in [
+        ("netrc", false),
+        ("off", false),
+        ("netrc；off", true),
+        ("ｎetrc", true),
+        ("git\u{a0}/tmp", true),
+    ] {
+        desk.user.write(FILE, format!("GOAUTH={value}\n"));
+        let run = desk.run(env!("CARGO_BIN_EXE_goroam")).without("GOPROXY");
+        let output = run.args("doctor --json app").command().output().unwrap();
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let found = json["findings"].as_array().unwrap().iter();
+        let found: Vec<&Value> = found
+            .filter(|one| one["code"] == "goauth-invalid")
+            .collect();
+        assert_eq!(!found.is_empty(), marked, "{value}: {json}");
+        if marked {
+            assert!(text(found[0], "says").contains("U+"), "{found:?}");
+        }
+        let policy = format!("[[profile]]\nname = \"a\"\nenv = {{ GOAUTH = \"{value}\" }}\n");
+        desk.user.write("policy.toml", policy);
+        let run = desk
+            .run(env!("CARGO_BIN_EXE_goroam"))
+            .args("check policy.toml");
+        let output = run.command().output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert_eq!(said.contains("look-alike"), marked, "{value}: {said}");
+    }
+}
+
+#[test]
 fn a_line_that_go_passes_over_is_named() {
     let Some(go) = go("1.27.3") else { return };
     let desk = Desk::new(&go);

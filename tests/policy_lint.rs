@@ -510,3 +510,32 @@ fn a_token_in_a_value_is_a_finding_that_does_not_show_it() {
         assert!(!format!("{found:?}").contains("s3cret"), "{found:?}");
     }
 }
+
+#[test]
+fn a_password_with_a_comma_is_hidden_before_its_list_is_split() {
+    for value in [
+        "http://joe:a,s3cr3tZ@host/x",
+        "http://joe:a,/s3cr3tZ@host/x",
+        "http://joe:a,*s3cr3tZ,b@host/x",
+        "http://joe:a;s3cr3tZ@host,*.com",
+        "http://joe:a s3cr3tZ@host",
+        "http://joe:a,file://s3cr3tZ@host",
+        "http://s3cr3tZ,x@host",
+        "joe:a,s3cr3tZ@host",
+    ] {
+        for name in [
+            "GONOSUMDB",
+            "GOPRIVATE",
+            "GONOPROXY",
+            "GOINSECURE",
+            "GOVCS",
+            "GOPROXY",
+            "GOSUMDB",
+        ] {
+            let text = policy("{ up = \"corp\" }", &format!("{name} = \"{value}\""));
+            let found = findings(&text);
+            assert!(!found.is_empty(), "{name}={value}");
+            assert!(!format!("{found:?}").contains("s3cr3tZ"), "{found:?}");
+        }
+    }
+}

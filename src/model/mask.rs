@@ -183,6 +183,7 @@ fn plain_userinfo(text: &str, from: usize, to: usize) -> Option<(usize, usize, S
         let before = part.get(..at)?;
         // Every one of these characters is one byte long.
         let word = before.rfind(ends).map_or(0, |i| i + 1);
+        let word = with_comma(before, word);
         let userinfo = before.get(word..)?;
         // What was masked already stays as it is.
         if let Some((user, password)) = userinfo.split_once(':')
@@ -194,6 +195,30 @@ fn plain_userinfo(text: &str, from: usize, to: usize) -> Option<(usize, usize, S
         }
     }
     None
+}
+
+/// Where a userinfo begins whose last word begins at `word`: `joe:a,b` is one whose password
+/// holds a comma, `host:8080,b` is two elements of a list.
+fn with_comma(before: &str, word: usize) -> usize {
+    let userinfo = before.get(word..).unwrap_or_default();
+    let head = before.get(..word).unwrap_or_default();
+    if userinfo.contains(':') || !head.ends_with([',', '|']) {
+        return word;
+    }
+    let other = |c: char| ENDS.contains(&c) || matches!(c, ';' | '(' | '[' | '{');
+    let line = head.rfind(other).map_or(0, |i| i + 1);
+    let list = head.get(line..).unwrap_or_default();
+    let mut start = line;
+    for element in list.split([',', '|']) {
+        if let Some((user, password)) = element.split_once(':')
+            && !user.is_empty()
+            && !password.bytes().all(|b| b.is_ascii_digit())
+        {
+            return start;
+        }
+        start += element.len() + 1;
+    }
+    word
 }
 
 /// What to show for a userinfo. Elements of a GOPROXY list that stand before it, as in
@@ -271,6 +296,18 @@ mod tests {
                 assert!(!shown.contains("s3cr3tZ"), "{shown}");
                 assert!(shown.contains("127.0.0.1:9 is wrong"), "{shown}");
             }
+        }
+    }
+
+    #[test]
+    fn a_comma_in_a_password_ends_nothing_without_a_scheme_either() {
+        for (text, want) in [
+            ("joe:a,s3cr3tZ@host", "joe:***@host"),
+            ("direct,joe:a|b,s3cr3tZ@host/x", "direct,joe:***@host/x"),
+            ("host:8080,t0ken@host", "host:8080,t0ken@host"),
+            ("m@v1.0.0,n@v1.0.0", "m@v1.0.0,n@v1.0.0"),
+        ] {
+            assert_eq!(mask(text), want);
         }
     }
 

@@ -8,7 +8,7 @@
 use std::fmt;
 
 use super::lookalike::{self, Lookalike};
-use super::mask::mask;
+use super::mask::{blot, mask};
 use super::pattern::{Token, tokens};
 
 /// The word for "no module" where an empty value would mean the default. Without a dot it can
@@ -20,7 +20,7 @@ pub const NOTHING: &str = "none";
 pub struct PatternFault {
     /// The pattern: byte offset and length within the list.
     pub at: (usize, usize),
-    /// The pattern as written.
+    /// The pattern as written, but for credentials.
     pub pattern: String,
     /// What is wrong with it.
     pub why: Why,
@@ -61,8 +61,10 @@ pub enum Why {
     Other,
 }
 
-/// Every pattern of a list that can match no module path.
+/// Every pattern of a list that can match no module path. Credentials are hidden before the list
+/// is split, since a password may hold a comma.
 pub fn faults(list: &str) -> Vec<PatternFault> {
+    let list = blot(list);
     let mut found = Vec::new();
     let mut start = 0;
     for part in list.split(',') {

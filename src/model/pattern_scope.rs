@@ -5,9 +5,27 @@
 //! public host for many owners, and `*.` before a domain that one owner has. Everything else
 //! leaves open which hosts it takes in, and so takes in more than was looked at.
 
+use super::mask::blot;
 use super::pattern::Patterns;
 use super::pattern_fault::{NOTHING, fault};
 use super::public_code::{is_everybodys, is_forge, is_public};
+
+/// The patterns of a list that take in code which is not one owner's alone, as they may be shown:
+/// credentials are hidden before the list is split, since a password may hold a comma.
+pub fn public_as_shown(list: &str) -> Vec<String> {
+    let hidden = blot(list);
+    let mut start = 0;
+    let mut found = Vec::new();
+    for part in list.split(',') {
+        let glob = part.strip_suffix('/').unwrap_or(part);
+        if takes_in_public_code(glob) {
+            let shown = hidden.get(start..start + glob.len());
+            found.extend(shown.map(str::to_owned));
+        }
+        start += part.len() + 1;
+    }
+    found
+}
 
 impl Patterns {
     /// The patterns that take in code which is not one owner's alone.
@@ -51,6 +69,17 @@ fn is_literal(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_has_no_password_also_with_a_comma_in_it() {
+        for (list, want) in [
+            ("*.com,github.com/", ["*.com", "github.com"].as_slice()),
+            ("http://joe:a,*s3cr3t,b@host/x", ["*******"].as_slice()),
+            ("git.corp.example/*,none", [].as_slice()),
+        ] {
+            assert_eq!(public_as_shown(list), want, "{list}");
+        }
+    }
 
     #[test]
     fn one_owners_hosts_are_harmless_and_all_else_takes_in_public_code() {

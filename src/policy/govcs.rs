@@ -3,6 +3,7 @@
 //! `private:all,public:git|hg`.
 
 use super::variables::Fault;
+use crate::model::mask::blot;
 use crate::model::{Patterns, pattern_fault};
 
 /// Programs that go knows (`vcs.vcsList`), and the two words for all and none of them.
@@ -43,9 +44,10 @@ pub(super) fn loosens(value: &str) -> bool {
     false
 }
 
-/// Checks a value.
+/// Checks a value, its credentials hidden before it is split.
 pub(super) fn check(value: &str) -> Vec<Fault> {
-    let rules = match parse(value) {
+    let value = blot(value);
+    let rules = match parse(&value) {
         Ok(rules) => rules,
         Err(fault) => return vec![fault],
     };

@@ -138,7 +138,7 @@ fn patterns(name: &str, value: &str) -> Vec<Fault> {
 fn look_alikes(name: &str, value: &str) -> Vec<Fault> {
     let found = match name {
         "GOPROXY" => lookalike::in_list(value),
-        "GOSUMDB" | "GOVCS" | "GOTOOLCHAIN" => lookalike::all(value).collect(),
+        "GOSUMDB" | "GOVCS" | "GOTOOLCHAIN" | "GOAUTH" => lookalike::all(value).collect(),
         "GOFLAGS" => goflags::look_alikes(value),
         _ => Vec::new(),
     };

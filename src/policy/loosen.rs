@@ -14,6 +14,7 @@ use super::places::{Places, ProfilePlace};
 use super::profile::{Condition, EnvValue, Policy, Profile};
 use super::proof::is_proven;
 use super::variables::is_path_like;
+use crate::model::pattern_scope::public_as_shown;
 use crate::model::{HopKind, Host, Patterns, Target};
 
 /// One way in which a profile weakens verification.
@@ -108,8 +109,7 @@ fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loos
             }
             "GOFLAGS" if goflags::loosens(&expanded) => note("GOFLAGS=-insecure".to_owned()),
             "GONOSUMDB" | "GOPRIVATE" => {
-                let patterns = Patterns::parse(&expanded);
-                let public: Vec<&str> = patterns.public().collect();
+                let public = public_as_shown(&expanded);
                 if !public.is_empty() {
                     let list = shown(&public.join(","));
                     note(format!("{variable} takes in public code: {list}"));

@@ -66,6 +66,7 @@ pub async fn examine(patient: Patient) -> Result<Facts, Error> {
     programs::look(&mut facts, &home, &names);
     project::look(&mut facts, &Disk, &env, &project);
     asked::look(&mut facts, &env, command.as_ref()).await;
+    project::ask(&mut facts, &env, &project, command.as_ref()).await;
     network::goauth(&mut facts, &env);
     Ok(facts)
 }

@@ -51,6 +51,8 @@ pub struct Misread {
     pub name: String,
     /// Where it is set.
     pub place: String,
+    /// go stops there.
+    pub stops: bool,
     /// What go makes of it; no credentials in it.
     pub says: String,
 }

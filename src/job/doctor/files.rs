@@ -36,6 +36,9 @@ pub(super) trait Files {
 
     /// Is there anything but a folder: a file, or what may be mistaken for one?
     fn is_there(&self, path: &Path) -> bool;
+
+    /// What has the name of a file and is none to go; `None`: nothing, or a file.
+    fn no_file(&self, path: &Path) -> Option<&'static str>;
 }
 
 /// The real ones.
@@ -88,6 +91,15 @@ impl Files for Disk {
 
     fn is_there(&self, path: &Path) -> bool {
         path.metadata().is_ok_and(|meta| !meta.is_dir())
+    }
+
+    fn no_file(&self, path: &Path) -> Option<&'static str> {
+        path.symlink_metadata().ok()?;
+        match path.metadata() {
+            Ok(meta) if meta.is_dir() => Some("is a directory"),
+            Ok(_) => None,
+            Err(_) => Some("is a link that leads to nothing"),
+        }
     }
 }
 
@@ -159,6 +171,10 @@ impl Files for Table {
 
     fn is_there(&self, path: &Path) -> bool {
         self.is_file(path)
+    }
+
+    fn no_file(&self, _: &Path) -> Option<&'static str> {
+        None
     }
 
     fn is_folder(&self, path: &Path) -> bool {

@@ -6,7 +6,7 @@ use super::finding::{Code, Finding, Severity};
 use crate::environment::Environment;
 use crate::gocmd::GoVersion;
 use crate::model::observation::DISTRUSTED;
-use crate::model::{GoProxy, GoRelease, TargetKind};
+use crate::model::{GoProxy, GoRelease, TargetKind, lookalike};
 use crate::policy::Policy;
 use crate::probe::{goauth_trouble, remedy, unknown_to_go};
 
@@ -23,6 +23,7 @@ pub(super) fn look(facts: &mut Facts, env: &Environment, policy: Option<&Policy>
             facts.misread.push(Misread {
                 name: name.to_owned(),
                 place: "this shell".to_owned(),
+                stops: false,
                 says,
             });
         }
@@ -83,13 +84,20 @@ pub(super) fn goauth(facts: &mut Facts, env: &Environment) {
     let Some((value, place)) = here.or_else(line) else {
         return;
     };
-    if let Some(why) = goauth_trouble(&value) {
-        facts.misread.push(Misread {
-            name: "GOAUTH".to_owned(),
-            place,
-            says: format!("it {why}, so every go command that asks a server over https ends"),
-        });
+    let why = goauth_trouble(&value);
+    let mark = lookalike::find(&value).map(|mark| mark.to_string());
+    if why.is_none() && mark.is_none() {
+        return;
     }
+    let stops = why.is_some();
+    let ends = |why| format!("it {why}, so every go command that asks a server over https ends");
+    let says: Vec<String> = mark.into_iter().chain(why.map(ends)).collect();
+    facts.misread.push(Misread {
+        name: "GOAUTH".to_owned(),
+        place,
+        stops,
+        says: says.join("; "),
+    });
 }
 
 /// What is to be said about it.
@@ -105,16 +113,17 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
 }
 
 fn of_variable(misread: &Misread) -> Finding {
-    let Misread { name, place, says } = misread;
-    let (code, severity, mend) = match name.as_str() {
-        "GOAUTH" => (
-            Code::GoauthInvalid,
-            Severity::Error,
-            "write it as `go help goauth` says",
-        ),
+    let Misread {
+        name, place, says, ..
+    } = misread;
+    let severity = match misread.stops {
+        true => Severity::Error,
+        false => Severity::Warning,
+    };
+    let (code, mend) = match name.as_str() {
+        "GOAUTH" => (Code::GoauthInvalid, "write it as `go help goauth` says"),
         _ => (
             Code::ProxyMisread,
-            Severity::Warning,
             "write it as http://HOST:PORT; in a name or password write % as %25, @ as %40, \
              / as %2F, : as %3A, # as %23, ^ as %5E and a blank as %20",
         ),

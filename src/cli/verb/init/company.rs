@@ -229,10 +229,10 @@ fn private(args: &Init, found: &Found, host: &str) -> Result<(String, bool), Fai
     if let Some(list) = &args.private {
         let patterns = Patterns::parse(list);
         let why = match patterns.malformed() {
-            Some(glob) => format!("{glob} is no pattern that Go knows"),
-            None if mask(list) != *list || list.contains(char::is_control) => {
+            _ if mask(list) != *list || list.contains(char::is_control) => {
                 "that is no list of module paths".to_owned()
             }
+            Some(glob) => format!("{glob} is no pattern that Go knows"),
             None => match (patterns.public().next(), faults(list.trim()).first()) {
                 (Some(glob), _) => {
                     format!("{glob} takes in public modules, which would not be verified")

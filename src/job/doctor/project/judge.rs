@@ -14,6 +14,8 @@ pub(in super::super) fn judge(facts: &Facts) -> Vec<Finding> {
     };
     let mut found: Vec<Finding> = project.encoded.iter().map(encoded).collect();
     found.extend(project.odd.iter().map(odd));
+    found.extend(project.passed_over.iter().map(passed_over));
+    found.extend(project.unused.iter().map(unused));
     found.extend(project.files.iter().flat_map(file));
     found.extend(
         project
@@ -27,7 +29,62 @@ pub(in super::super) fn judge(facts: &Facts) -> Vec<Finding> {
     found.extend(project.torn_list.as_ref().map(torn));
     found.extend(project.wants.as_ref().and_then(wants));
     found.extend(vendor(project));
+    // What go stops at first has a finding of its own above, if anything has.
+    let is_told = found.iter().any(|one| one.severity == Severity::Error);
+    let words = project.refused.iter().filter(|_| !is_told);
+    found.extend(words.map(|words| refused(&project.main, words)));
     found
+}
+
+/// What go says of the whole.
+fn refused(place: &str, words: &str) -> Finding {
+    let says = format!("{place} is refused by go: {words}");
+    let mend = "change that; no go command works in this project before that";
+    let mut finding = Finding::new(code_of(place), Severity::Error, says, mend);
+    finding.place = Some(place.to_owned());
+    finding
+}
+
+/// What has the name of a file and is none to go.
+fn passed_over((place, what): &(String, &'static str)) -> Finding {
+    let name = place.rsplit(['/', '\\']).next().unwrap_or(place);
+    let says = format!("{place} {what}");
+    let (severity, why, mend) = match name {
+        "go.mod" => (
+            Severity::Error,
+            "go passes it over: it takes the go.mod of a folder above, or finds no module.",
+            "put the file itself there",
+        ),
+        "go.work" => (
+            Severity::Warning,
+            "go passes it over, and builds without that workspace.",
+            "put the file itself there, or delete it",
+        ),
+        "modules.txt" => (
+            Severity::Error,
+            "go reads from it what vendor/ holds, and stops with “inconsistent vendoring”.",
+            "run `go mod vendor` (`go work vendor` in a workspace)",
+        ),
+        _ => (
+            Severity::Error,
+            "go finds no checksum there and can write none: it stops where it needs one.",
+            "put the file itself there",
+        ),
+    };
+    let mut finding = Finding::new(code_of(place), severity, says, mend).because(why);
+    finding.place = Some(place.clone());
+    finding
+}
+
+/// A module below a workspace that is not one of its modules.
+fn unused((module, work): &(String, String)) -> Finding {
+    let says = format!("{module} is a module that {work} does not use");
+    let why = "go stops in its folder with “current directory is contained in a module that is \
+               not one of the workspace modules”.";
+    let mend = "run `go work use .` there, or set GOWORK=off for it";
+    let mut finding = Finding::new(Code::GomodInvalid, Severity::Warning, says, mend).because(why);
+    finding.place = Some(module.clone());
+    finding
 }
 
 fn file(file: &ModuleFile) -> Vec<Finding> {

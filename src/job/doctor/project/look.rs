@@ -120,16 +120,32 @@ impl Look<'_> {
             let mut above = folder.ancestors().take(MOST_ABOVE);
             above.find(|folder| self.files.is_there(&folder.join(name)))
         };
-        let work = match self.env.get("GOWORK") {
+        let written = self.facts.lines.iter().find(|line| line.name == "GOWORK");
+        let set = self.env.get("GOWORK").filter(|value| !value.is_empty());
+        let work = match set.or(written.map(|line| line.value.as_str())) {
+            Some("") => above("go.work").map(|folder| folder.join("go.work")),
             Some("off") => None,
             Some(path) => Some(PathBuf::from(path)),
             None => above("go.work").map(|folder| folder.join("go.work")),
         };
         let module = above("go.mod").map(|folder| folder.join("go.mod"));
-        if work.is_none() && module.is_none() {
+        let mut project = Project::default();
+        for (name, found) in [("go.work", work.as_ref()), ("go.mod", module.as_ref())] {
+            let found = found.and_then(|path| path.parent());
+            let nearer = folder.ancestors().take(MOST_ABOVE);
+            for above in nearer.take_while(|folder| Some(*folder) != found) {
+                let path = above.join(name);
+                // A folder of that name may well hold projects.
+                if !folder.starts_with(&path) {
+                    self.passed_over(&mut project, &path);
+                }
+            }
+        }
+        if work.is_none() && module.is_none() && project.passed_over.is_empty() {
             return;
         }
-        let mut project = Project::default();
+        let main = work.as_ref().or(module.as_ref());
+        project.main = main.map(|path| short(path, self.home)).unwrap_or_default();
         let mut wants: Vec<(String, String)> = Vec::new();
         let mut modules: Vec<PathBuf> = module.into_iter().collect();
         if let Some(path) = work
@@ -156,7 +172,15 @@ impl Look<'_> {
                     .components()
                     .collect()
             });
-            modules = used.collect();
+            let used: Vec<PathBuf> = used.collect();
+            let real = |path: &Path| dunce::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+            let all = work.r#use.len() <= MOST_MODULES;
+            if let Some(module) = modules.first().filter(|_| all)
+                && !used.iter().any(|one| real(one) == real(module))
+            {
+                project.unused = Some((short(module, self.home), file.place.clone()));
+            }
+            modules = used;
             project.files.push(file);
         }
         for path in modules {
@@ -240,7 +264,7 @@ impl Look<'_> {
             };
             // vendor/ needs none; folders of this machine have no hash.
             let vendored = self.files.is_file(&folder.join("vendor/modules.txt"));
-            let unread = path.exists();
+            let unread = path.symlink_metadata().is_ok();
             return match vendored || unread || module.require.iter().all(is_local) {
                 true => Sums::Fine,
                 false => Sums::Missing,
@@ -326,6 +350,14 @@ impl Look<'_> {
         Some((what, old.mend, false))
     }
 
+    /// What has the name of a module file and is none.
+    fn passed_over(&self, project: &mut Project, path: &Path) {
+        if let Some(what) = self.files.no_file(path) {
+            let shown = short(path, self.home);
+            project.passed_over.push((shown, what));
+        }
+    }
+
     /// The text of a file of the project; how it is encoded is noted, where go cannot read it so.
     fn text(&mut self, project: &mut Project, path: &Path) -> Option<String> {
         let shown = short(path, self.home);
@@ -337,7 +369,10 @@ impl Look<'_> {
                 }
                 Some(super::super::files::text(&bytes))
             }
-            Ok(None) => None,
+            Ok(None) => {
+                self.passed_over(project, path);
+                None
+            }
             Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
                 project.odd.push((shown, error.to_string()));
                 None

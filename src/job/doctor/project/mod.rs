@@ -4,6 +4,7 @@
 //! look (I/O) → Project, Lines → judge, values (pure) → Finding
 //! ```
 
+mod ask;
 mod judge;
 mod local;
 mod look;
@@ -12,6 +13,7 @@ mod values;
 
 pub use seen::{Encoding, Line, ModuleFile, Project, Stand, Sums, Wants};
 
+pub(super) use ask::ask;
 pub(super) use judge::judge;
 pub(super) use look::look;
 pub(super) use values::{NAMES, judge as values};

@@ -31,6 +31,14 @@ pub struct Project {
     pub encoded: Vec<(String, Encoding)>,
     /// What is no regular file: place, and what it is.
     pub odd: Vec<(String, String)>,
+    /// Folders and links to nothing that have the name of a module file: place, and what it is.
+    pub passed_over: Vec<(String, &'static str)>,
+    /// A module that the go.work above it does not use: the places of go.mod and go.work.
+    pub unused: Option<(String, String)>,
+    /// The file that decides: go.work, else go.mod.
+    pub main: String,
+    /// What go says where it stops at the project itself.
+    pub refused: Option<String>,
     /// go.work.sum, with all that is wrong with it.
     pub work_sums: Option<(String, Vec<Flaw>)>,
     /// A mark of a conflict in vendor/modules.txt: its place.

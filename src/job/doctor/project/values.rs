@@ -9,6 +9,7 @@ use super::local;
 use super::seen::Line;
 use crate::model::lookalike;
 use crate::model::pattern_fault;
+use crate::model::pattern_scope::public_as_shown;
 use crate::model::{Chain, PatternFault};
 
 /// Variables that are looked for, besides those that the policy manages.
@@ -210,15 +211,27 @@ fn of_value(facts: &Facts, name: &str, value: &str, place: &str) -> Option<Findi
     let says = |what: &str| format!("{name}={value} in {place} {what}");
     let (code, severity, says, why, mend) = match name {
         "GOPROXY" => return of_proxy(facts, value, place),
-        "GONOSUMDB" if value.split(',').any(is_all) => (
-            Code::GonosumdbAll,
-            Severity::Warning,
-            says("switches the checksum database off for every module"),
-            "What is not in a go.sum yet is then believed, whoever answers: a login page or a \
-             changed module can be kept in the module cache."
-                .to_owned(),
-            "name the private modules alone: GOPRIVATE=git.example.com/*",
-        ),
+        "GONOSUMDB" | "GOPRIVATE" => {
+            let public = public_as_shown(value);
+            let what = match public.iter().any(|glob| is_all(glob)) {
+                _ if public.is_empty() => return None,
+                true => "switches the checksum database off for every module".to_owned(),
+                false => format!(
+                    "takes public code out of what the checksum database checks: {}",
+                    public.join(",")
+                ),
+            };
+            let why = "What is not in a go.sum yet is then believed, whoever answers: a login \
+                       page or a changed module can be kept in the module cache.";
+            let mend = "name the private modules alone: GOPRIVATE=git.example.com/*";
+            (
+                Code::GonosumdbAll,
+                Severity::Warning,
+                says(&what),
+                why.to_owned(),
+                mend,
+            )
+        }
         // Names that GONOSUMDB had in drafts and in advice that is older than Go 1.13.
         "GONOSUMCHECK" | "GONOVERIFY" => (
             Code::NothingReads,
