@@ -3,9 +3,10 @@
 //! and the program that an agent becomes.
 //!
 //! A file must belong to root or to this user, and neither group nor others may write to it
-//! (the mode's group bits are the mask of an access list, so this covers ACLs). The directories
-//! on the way to a program may be writable for a group that has only this user in it, as most
-//! distributions give each user one.
+//! (the mode's group bits are the mask of an access list, so this covers ACLs). Nor may others
+//! put another file in its place: every directory on the way to it is judged, up to the root and
+//! through links. One may be writable for a group that has only this user in it, as most
+//! distributions give each user one, and for all where it is sticky, as /tmp is.
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,10 @@ pub enum Untrusted {
         mode: u32,
     },
     /// A directory on the way to it is open or another user's.
-    #[error("another user could replace it: {directory} {why}", directory = .directory.display())]
+    #[error(
+        "another user could replace it: {directory} {why}; `chmod go-w` it, or keep the file where only you may write",
+        directory = .directory.display()
+    )]
     Way {
         /// Which directory.
         directory: PathBuf,
@@ -48,6 +52,15 @@ pub enum Untrusted {
 /// [`Untrusted`], when another user owns it or may write to it.
 pub fn file(path: &Path, meta: &Metadata) -> Result<(), Untrusted> {
     os::file(path, meta)
+}
+
+/// The same, and the directories on the way to it.
+///
+/// # Errors
+/// [`Untrusted`], when another user could have written it, or put it there.
+pub fn file_and_way(path: &Path, meta: &Metadata) -> Result<(), Untrusted> {
+    file(path, meta)?;
+    way(path)
 }
 
 /// Judges every directory that is looked into on the way to `path`, through symbolic links.

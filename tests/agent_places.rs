@@ -107,3 +107,20 @@ fn a_policy_that_is_gone_stays_in_force_until_somebody_takes_the_built_in_one() 
     let _agent = desk.agent();
     assert_eq!(desk.status()["policy"], "the built-in policy");
 }
+
+#[test]
+fn a_folder_that_is_opened_to_all_keeps_the_last_good_policy_in_force() {
+    let Some(desk) = desk() else { return };
+    let mut agent = desk.agent();
+    let theirs = OWN.replace("https://corp.test", "https://evil.test");
+    cli::mode(&desk.user.path(".config/goroam"), 0o777);
+    desk.user.write(".config/goroam/goroam.toml", theirs);
+    wait_for_trouble(&desk, "another user could replace it");
+    agent.signal("-TERM");
+    agent.ended();
+    let _agent = desk.agent();
+    let status = wait_for_trouble(&desk, "another user could replace it");
+    assert_eq!(status["applied"]["GOPROXY"], "https://corp.test");
+    desk.goroam("once").exits(0);
+    assert_eq!(desk.line("GOPROXY").as_deref(), Some("https://corp.test"));
+}

@@ -121,3 +121,27 @@ fn check_needs_no_home() {
         serde_json::from_slice::<serde_json::Value>(&done.command().output().unwrap().stdout);
     assert_eq!(json.unwrap()["file"], "p.toml");
 }
+
+#[test]
+fn a_policy_in_a_folder_that_all_may_write_to_is_not_followed() {
+    let user = User::new();
+    let text = "version = 1\n[[profile]]\nname = \"a\"\nenv = { GOPROXY = \"off\" }\n";
+    user.write(".config/goroam/goroam.toml", text);
+    for folder in [".config/goroam", ".config", ""] {
+        mode(&user.path(folder), 0o777);
+        for verb in ["once", "probe", "check"] {
+            user.goroam(verb)
+                .exits(4)
+                .complains("another user could replace it");
+        }
+        // For a file that is only checked, as in a job of CI, it is a note.
+        let named = format!("check --json --strict {}", user.policy().display());
+        let json = user.goroam(&named).exits(0).json();
+        assert_eq!(json["findings"][0]["code"], "replaceable", "{json}");
+        mode(&user.path(folder), 0o755);
+        user.goroam("check").exits(0);
+    }
+    // As /tmp is: only the owner may rename what is in it.
+    mode(&user.path(".config/goroam"), 0o1777);
+    user.goroam("check").exits(0);
+}

@@ -56,7 +56,7 @@ pub use command::{Command, Reply, TurnReport};
 pub use error::Error;
 pub use patience::open_patiently;
 pub use policy_file::{Loaded, load_policy, summary};
-pub use policy_text::{POLICY_LIMIT, read_policy_text};
+pub use policy_text::{POLICY_LIMIT, read_policy_text, read_policy_to_check};
 pub use recall::has_set_something;
 pub use run::{Handle, run};
 pub use session::{Session, WhyReport};

@@ -10,12 +10,27 @@ use crate::trust;
 /// More than any policy needs: a file beyond this is something else.
 pub const POLICY_LIMIT: u64 = 1024 * 1024;
 
-/// The text of a policy file. Refuses, as ssh does, a file that others may write to: who
-/// writes the policy decides where modules come from.
+/// The text of a policy file. Refuses, as ssh does, a file that others may write to or put
+/// another one in the place of: who writes the policy decides where modules come from.
 ///
 /// # Errors
 /// [`Error::PolicyFile`], when it cannot be read, is too big or not UTF-8, or is not safe.
 pub fn read_policy_text(path: &Path) -> Result<String, Error> {
+    let text = read_policy_to_check(path)?;
+    trust::way(path).map_err(|why| Error::PolicyFile {
+        path: path.to_owned(),
+        why: why.to_string(),
+        unsafe_mode: true,
+    })?;
+    Ok(text)
+}
+
+/// The same of one that is not to be followed, wherever it lies.
+///
+/// # Errors
+/// [`Error::PolicyFile`], when it cannot be read, is too big or not UTF-8, or others may write
+/// to it.
+pub fn read_policy_to_check(path: &Path) -> Result<String, Error> {
     let failed = |why: String, unsafe_mode: bool| Error::PolicyFile {
         path: path.to_owned(),
         why,
@@ -84,6 +99,37 @@ mod tests {
             let (message, exit) = refused(b"version = 1\n", mode);
             assert!(message.contains("chmod go-w"), "{message}");
             assert_eq!(exit, 4);
+        }
+    }
+
+    #[test]
+    fn a_policy_that_others_may_replace_is_refused_wherever_the_open_folder_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let inner = root.join("a/b");
+        std::fs::create_dir_all(&inner).unwrap();
+        let path = inner.join("goroam.toml");
+        std::fs::write(&path, "version = 1\n").unwrap();
+        let mode = |path: &std::path::Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        mode(&path, 0o600);
+        for open in [&inner, &root.join("a")] {
+            for (bits, is_open) in [
+                (0o755, false),
+                (0o777, true),
+                (0o733, true),
+                (0o1777, false),
+            ] {
+                mode(open, bits);
+                let read = read_policy_text(&path);
+                assert_eq!(read.is_err(), is_open, "{} {bits:o}", open.display());
+                let Err(error) = read else { continue };
+                let named = format!("{} may be written to by others", open.display());
+                assert!(error.to_string().contains(&named), "{error}");
+                assert_eq!(error.exit_code(), 4);
+            }
+            mode(open, 0o755);
         }
     }
 

@@ -61,6 +61,12 @@ impl Finding {
         Finding::new(code, Severity::Note, message.into(), span)
     }
 
+    /// Where the file lies, others may put another one in its place.
+    pub fn replaceable(why: &str) -> Finding {
+        let message = format!("no agent would follow this file here: {why}");
+        Finding::note("replaceable", message, 0..0)
+    }
+
     /// Hides the credentials of every URL in its words: a URL may stand where a name belongs.
     pub(crate) fn without_credentials(mut self) -> Finding {
         self.message = mask(&self.message);

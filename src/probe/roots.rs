@@ -123,7 +123,7 @@ pub(super) fn extra(path: &Path) -> Result<Vec<CertificateDer<'static>>, CaError
     let file = bounded::open(path).map_err(unreadable)?;
     let meta = file.metadata().map_err(unreadable)?;
     // Who writes this file decides which network is proven.
-    trust::file(path, &meta).map_err(|why| CaError::Untrusted {
+    trust::file_and_way(path, &meta).map_err(|why| CaError::Untrusted {
         path: path.to_owned(),
         why,
     })?;

@@ -119,3 +119,25 @@ fn an_agent_whose_ca_file_all_may_write_does_not_believe_it() {
         "{told}"
     );
 }
+
+#[test]
+fn a_ca_file_that_others_could_replace_is_not_believed() {
+    let Some(bench) = Bench::new() else { return };
+    let ca = bench.user.write("open/ca.pem", "no matter what\n");
+    crate::cli::mode(&ca, 0o600);
+    crate::cli::mode(ca.parent().unwrap(), 0o777);
+    bench.policy(&format!(
+        "version = 1\n[target.corp]\ngoproxy = \"https://127.0.0.1:9\"\nca = {:?}\n\
+         [[profile]]\nname = \"corp\"\nwhen = {{ up = \"corp\" }}\n[[profile]]\nname = \"else\"\n",
+        ca.display().to_string()
+    ));
+    for verb in ["check", "probe"] {
+        let told = bench.goroam(verb).command().output().unwrap();
+        let told = String::from_utf8_lossy(&told.stdout).into_owned();
+        let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            told.contains("proves nothing: another user could replace it"),
+            "{told}"
+        );
+    }
+}

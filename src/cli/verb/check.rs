@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::agent::error::{EXIT_DONE, EXIT_USAGE};
-use crate::agent::read_policy_text;
+use crate::agent::{read_policy_text, read_policy_to_check};
 use crate::bounded;
 use crate::cli::args::Check;
 use crate::cli::context::Context;
@@ -122,10 +122,19 @@ fn read(context: &Context, file: Option<&Path>) -> Result<(String, String, Parse
             paths.policy
         }
     };
-    let text = read_policy_text(&path)?;
+    // What is only checked may lie in the folder of a CI job, which all may write to.
+    let text = match file {
+        Some(_) => read_policy_to_check(&path)?,
+        None => read_policy_text(&path)?,
+    };
     let absolute = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
     let folder = absolute.parent().unwrap_or(Path::new("/"));
-    let parsed = parse_in(&text, folder, home.as_deref());
+    let mut parsed = parse_in(&text, folder, home.as_deref());
+    if let Err(why) = trust::way(&path) {
+        parsed
+            .findings
+            .insert(0, Finding::replaceable(&why.to_string()));
+    }
     Ok((path.display().to_string(), text, parsed))
 }
 
@@ -139,7 +148,7 @@ const MOST_PEM: u64 = 16 << 20;
 /// Why a file holds no certificate that a probe could trust.
 fn trouble(path: &Path) -> Option<String> {
     let read = bounded::open(path).and_then(|file| {
-        let judged = trust::file(path, &file.metadata()?);
+        let judged = trust::file_and_way(path, &file.metadata()?);
         Ok((judged, bounded::read_open(&file, MOST_PEM)?))
     });
     let (judged, bytes) = match read {
