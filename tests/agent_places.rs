@@ -124,3 +124,63 @@ fn a_folder_that_is_opened_to_all_keeps_the_last_good_policy_in_force() {
     desk.goroam("once").exits(0);
     assert_eq!(desk.line("GOPROXY").as_deref(), Some("https://corp.test"));
 }
+
+// --- other names ---------------------------------------------------------------------------
+
+#[test]
+fn a_second_agent_is_refused_under_another_name_of_the_same_file() {
+    let Some(desk) = desk() else { return };
+    let mut agent = desk.agent();
+    let other = desk.user.path("other");
+    std::fs::create_dir(&other).unwrap();
+    let name = other.join("name");
+    // The agent hears of the second name, and it alone may have the file from then on.
+    std::fs::hard_link(desk.env_file(), &name).unwrap();
+    let apart = |run: cli::Run| {
+        run.env("GOENV", name.to_str().unwrap())
+            .env("XDG_RUNTIME_DIR", other.to_str().unwrap())
+            .env("XDG_STATE_HOME", other.join("state").to_str().unwrap())
+    };
+    wait_until("the file is locked", || {
+        let file = std::fs::File::open(&name).unwrap();
+        match file.try_lock_shared() {
+            Err(std::fs::TryLockError::WouldBlock) => Ok(()),
+            free => Err(format!("{free:?}")),
+        }
+    });
+    let mut second = desk.spawn(apart);
+    assert_eq!(second.ended(), Some(1), "{}", second.log());
+    assert!(second.log().contains("is running already"));
+    apart(desk.goroam("once"))
+        .exits(5)
+        .complains("an agent is running");
+    assert!(agent.is_alive());
+}
+
+// --- the runtime folder --------------------------------------------------------------------
+
+#[test]
+fn an_agent_whose_runtime_folder_was_wiped_is_reached_again() {
+    let Some(desk) = desk() else { return };
+    let mut agent = desk.agent();
+    for what in ["run/goroam/agent.sock", "run/goroam", "run"] {
+        let path = desk.user.path(what);
+        // The agent may put something back before all of it is gone.
+        match path.is_dir() {
+            true => drop(std::fs::remove_dir_all(&path)),
+            false => std::fs::remove_file(&path).unwrap(),
+        }
+        let status = wait_until("it is reached again", || {
+            let status = desk.status();
+            let is_reached = status["agent"] == "running";
+            is_reached.then_some(status.clone()).ok_or(agent.log())
+        });
+        assert_eq!(status["profile"], "own", "{what}");
+        desk.goroam("use own").exits(0);
+        desk.goroam("auto").exits(0);
+    }
+    assert!(agent.is_alive());
+    agent.signal("-TERM");
+    agent.ended();
+    assert!(!desk.user.path("run/goroam/agent.sock").exists());
+}

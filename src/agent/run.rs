@@ -1,7 +1,9 @@
 //! The resident agent: one loop that only routes. A round runs beside it and is dropped when
 //! something newer happens; nothing of a round is visible before it is finished.
 
-use tokio::sync::{mpsc, oneshot, watch};
+use std::sync::Arc;
+
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::info;
 
 use super::command::{Command, Reply};
@@ -25,6 +27,7 @@ use crate::watch::Hint;
 pub struct Handle {
     commands: mpsc::Sender<(Command, Answer)>,
     status: watch::Receiver<Status>,
+    places: Arc<Notify>,
 }
 
 impl Handle {
@@ -33,7 +36,16 @@ impl Handle {
         commands: tokio::sync::mpsc::Sender<(Command, tokio::sync::oneshot::Sender<Reply>)>,
         status: watch::Receiver<Status>,
     ) -> Handle {
-        Handle { commands, status }
+        Handle {
+            commands,
+            status,
+            places: Arc::default(),
+        }
+    }
+
+    /// Waits until something has happened to the files of the agent, of which the socket is one.
+    pub async fn places(&self) {
+        self.places.notified().await;
     }
 
     /// Asks, and waits for the answer.
@@ -78,9 +90,14 @@ pub async fn run(
     })?;
     let (commands, mut asked) = mpsc::channel(16);
     let (publish, status) = watch::channel(session.status());
-    serve(Handle { commands, status })?;
+    let handle = Handle::new(commands, status);
+    let places = Arc::clone(&handle.places);
+    serve(handle)?;
 
-    let mut agent = Agent::new(session, publish, single.files().cloned().collect());
+    // A pipe of Windows is no file.
+    let socket = cfg!(unix).then(|| session.paths.socket());
+    let own = single.files().cloned().chain(socket).collect();
+    let mut agent = Agent::new(session, publish, own);
     agent.start();
     let mut pulse = Pulse::begin(supervisor, &agent);
     loop {
@@ -132,7 +149,10 @@ pub async fn run(
                     return Ok(Ended::Asked);
                 }
             }
-            Event::Hint(hint) => agent.hint(hint).await,
+            Event::Hint(hint) => {
+                places.notify_one();
+                agent.hint(hint).await;
+            }
             Event::Done(ready) => agent.done(*ready).await,
             Event::Late(seen) => agent.answered_late(*seen),
             Event::Time => agent.time().await,

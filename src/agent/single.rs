@@ -1,6 +1,7 @@
 //! One agent for a go env file, whatever the environment says of other folders: a lock beside
 //! the state, named by the file; one in go's own folder, which nobody clears away; and one in
-//! the runtime folder, which agents of before look at. The kernel gives them back however the
+//! the runtime folder, which agents of before look at. A file that has more than one name is
+//! locked itself, since the locks above go by the name. The kernel gives them back however the
 //! agent ends.
 
 use std::fs::File;
@@ -27,6 +28,8 @@ pub(crate) struct SingleInstance {
     held: Vec<(PathBuf, File)>,
     /// go's own folder; none where it is not there yet, or cannot be locked.
     folder: Option<File>,
+    /// The go env file, while it has more than one name.
+    linked: Option<File>,
     env_file: PathBuf,
 }
 
@@ -59,9 +62,10 @@ impl SingleInstance {
         let mut single = SingleInstance {
             held,
             folder: None,
+            linked: None,
             env_file: env_file.to_owned(),
         };
-        if !single.take_folder() {
+        if !single.take_folder() || !single.take_linked() {
             return Err(Error::SecondAgent {
                 pid: pid_in(&beside),
             });
@@ -78,7 +82,8 @@ impl SingleInstance {
     /// Looks whether the locks are still in their places, and puts them there again where
     /// somebody has cleared the folder. Costs a system call each.
     pub(crate) fn keep(&mut self) {
-        if self.folder.is_none() && !self.take_folder() {
+        let alone = self.folder.is_some() || self.take_folder();
+        if !self.take_linked() || !alone {
             warn!("another agent looks after {}", self.env_file.display());
         }
         for (path, file) in &mut self.held {
@@ -107,6 +112,21 @@ impl SingleInstance {
     /// The files that must stay in their places.
     pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
         self.held.iter().map(|(path, _)| path)
+    }
+
+    /// False: another agent has it, by another name.
+    fn take_linked(&mut self) -> bool {
+        let is_held = |file: &File| lock::is_at(file, &resolved(&self.env_file));
+        if self.linked.as_ref().is_some_and(is_held) {
+            return true;
+        }
+        self.linked = linked(&self.env_file);
+        let taken = self.linked.as_ref().map(take_patiently);
+        // A file system without locks has none for the others either.
+        if matches!(taken, Some(Ok(false) | Err(_))) {
+            self.linked = None;
+        }
+        !matches!(taken, Some(Ok(false)))
     }
 
     /// False: another agent has it.
@@ -140,6 +160,7 @@ pub(crate) fn running(paths: &Paths, env_file: &Path) -> Option<u32> {
     let file = file.and_then(|_| lock::open(&beside).ok());
     let held = file.is_some_and(|file| is_held(&file));
     let held = held || own_folder(env_file).is_some_and(|folder| is_held(&folder));
+    let held = held || linked(env_file).is_some_and(|file| is_held(&file));
     held.then(|| pid_in(&beside))
 }
 
@@ -172,6 +193,23 @@ fn own_folder(env_file: &Path) -> Option<File> {
         return None;
     }
     bounded::open_folder(folder).ok()
+}
+
+/// The go env file, open for a lock, where it has more than one name. It is written in place
+/// then, so it stays the same file; and others than goroam do not lock it.
+#[cfg(unix)]
+fn linked(env_file: &Path) -> Option<File> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let file = bounded::open(env_file).ok()?;
+    let names = file.metadata().ok()?.nlink();
+    (names > 1).then_some(file)
+}
+
+/// A lock would keep go from writing.
+#[cfg(not(unix))]
+fn linked(_: &Path) -> Option<File> {
+    None
 }
 
 fn take_patiently(file: &File) -> std::io::Result<bool> {

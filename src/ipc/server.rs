@@ -65,12 +65,17 @@ pub fn serve(paths: &Paths, handle: Handle) -> Result<Serving, Error> {
     })?;
     let (open, closed) = oneshot::channel();
     Ok(Serving {
-        task: tokio::spawn(accept_loop(listener, handle, closed)),
+        task: tokio::spawn(accept_loop(paths.clone(), listener, handle, closed)),
         open,
     })
 }
 
-async fn accept_loop(mut listener: Listener, handle: Handle, mut closed: oneshot::Receiver<()>) {
+async fn accept_loop(
+    paths: Paths,
+    mut listener: Listener,
+    handle: Handle,
+    mut closed: oneshot::Receiver<()>,
+) {
     let room = Arc::new(Semaphore::new(MOST_CLIENTS));
     // Dropped with this task, and every client's task with it.
     let mut clients = JoinSet::new();
@@ -79,6 +84,12 @@ async fn accept_loop(mut listener: Listener, handle: Handle, mut closed: oneshot
         let stream = tokio::select! {
             _ = &mut closed => break,
             stream = listener.accept() => stream,
+            () = handle.places() => {
+                if let Err(error) = listener.keep(&paths) {
+                    tracing::warn!("cannot listen at {} again: {error}", paths.socket().display());
+                }
+                continue;
+            }
             Some(_) = clients.join_next() => continue,
         };
         let stream = match stream {

@@ -1,5 +1,5 @@
 //! Where the agent listens: a socket in a private folder, or a named pipe with a private
-//! access list. Each system's file has the same shape: `Listener::{bind, accept}`,
+//! access list. Each system's file has the same shape: `Listener::{bind, keep, accept}`,
 //! `connect`, and the two ends' types.
 
 #[cfg(unix)]

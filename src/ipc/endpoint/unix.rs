@@ -41,6 +41,19 @@ impl Listener {
         })
     }
 
+    /// Listens there again where somebody has cleared the folder; what others have put there
+    /// stays.
+    pub(in crate::ipc) fn keep(&mut self, paths: &Paths) -> io::Result<()> {
+        match std::fs::symlink_metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                *self = Listener::bind(paths)?;
+                tracing::info!("{} was removed; listens there again", self.path.display());
+                Ok(())
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     /// The next client of the same user. Others are turned away without a word.
     pub(in crate::ipc) async fn accept(&mut self) -> io::Result<ServerEnd> {
         loop {

@@ -38,6 +38,16 @@ pub(in crate::ipc) struct Listener {
 }
 
 impl Listener {
+    /// A pipe is there as long as its server.
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "must match Unix"
+    )]
+    pub(in crate::ipc) fn keep(&mut self, _: &Paths) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Listens at this user's pipe. `first_pipe_instance`: a name that somebody has taken
     /// already is not shared with them.
     pub(in crate::ipc) fn bind(_: &Paths) -> io::Result<Listener> {
