@@ -399,6 +399,32 @@ fn without_the_copy_goroams_values_are_not_taken_for_the_users() {
 }
 
 #[test]
+fn without_state_json_a_value_set_by_hand_is_still_known_as_such() {
+    for how in ["gone", "damaged"] {
+        let Some(desk) = after_a_turn() else { return };
+        desk.go("env -w GOPROXY=https://by-hand.test");
+        match how {
+            "gone" => std::fs::remove_file(desk.state("state.json")).unwrap(),
+            _ => std::fs::write(desk.state("state.json"), "{\"turn\": 1").unwrap(),
+        }
+        let status = desk.status();
+        assert_eq!(status["profile"], "first", "{how}");
+        assert_eq!(status["drift"][0]["name"], "GOPROXY", "{how}: {status}");
+        // Its first turn respects it, and ends what goroam had set beside it.
+        let mut agent = desk.agent();
+        desk.wait_for("GONOPROXY", None);
+        assert_eq!(
+            desk.line("GOPROXY").as_deref(),
+            Some("https://by-hand.test")
+        );
+        agent.signal("-TERM");
+        agent.ended();
+        desk.goroam("restore").exits(0);
+        assert_eq!(std::fs::read_to_string(desk.env_file()).unwrap(), OWN);
+    }
+}
+
+#[test]
 fn an_agent_goes_on_with_a_lost_record_and_keeps_it_again() {
     let Some(desk) = after_a_turn() else { return };
     break_baseline(&desk, "not json");

@@ -3,11 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use super::policy_file::Loaded;
 use crate::gocmd::{EnvFile, EnvText};
 use crate::model::mask;
-use crate::paths::{Paths, from_exact};
+use crate::paths::{Paths, exact, from_exact};
 use crate::plan::Step;
+use crate::policy::Decision;
 use crate::state::entry::Outcome;
 use crate::state::memory::Written;
 use crate::state::{Baseline, Journal, Memory};
@@ -112,11 +115,30 @@ fn ours_by_memory(memory: &Memory, loaded: &Loaded) -> Option<Ours> {
     })
 }
 
-/// The journal hides credentials; what is compared with it is hidden in the same way.
 fn ours_by_journal(paths: &Paths, file: &EnvFile) -> Option<Ours> {
+    let told = told_by_journal(paths)?;
+    Some(Ours {
+        file: file.clone(),
+        values: told.values,
+        is_masked: true,
+        own: told
+            .last
+            .map(|(decision, _)| decision.env.into_keys().collect()),
+    })
+}
+
+/// What the journal tells of goroam's own values. It hides credentials; what is compared with it
+/// is hidden in the same way.
+struct Told {
+    values: BTreeMap<String, Option<String>>,
+    /// The last decision that was carried out, and when.
+    last: Option<(Decision, Timestamp)>,
+}
+
+fn told_by_journal(paths: &Paths) -> Option<Told> {
     let (entries, _) = Journal::last(&paths.journal(), MOST_TURNS).ok()?;
     let mut values = BTreeMap::new();
-    let mut own = None;
+    let mut last = None;
     for entry in entries.iter().rev() {
         match &entry.outcome {
             Outcome::Restored { .. } => break,
@@ -124,7 +146,7 @@ fn ours_by_journal(paths: &Paths, file: &EnvFile) -> Option<Ours> {
             Outcome::Unchanged | Outcome::DryRun | Outcome::Failed { .. } => continue,
         }
         if let Some(decision) = &entry.decision {
-            own.get_or_insert_with(|| decision.env.keys().cloned().collect());
+            last.get_or_insert_with(|| (decision.clone(), entry.at));
         }
         for step in &entry.plan.steps {
             let (name, value) = match step {
@@ -135,12 +157,44 @@ fn ours_by_journal(paths: &Paths, file: &EnvFile) -> Option<Ours> {
             values.entry(name.clone()).or_insert(value);
         }
     }
-    (!values.is_empty()).then(|| Ours {
-        file: file.clone(),
-        values,
-        is_masked: true,
-        own,
-    })
+    (!values.is_empty()).then_some(Told { values, last })
+}
+
+/// Takes from the journal what a lost memory knew: what goroam has written, so that a value that
+/// was set by hand since is still known as such, and the profile that it was for.
+pub(super) fn remind(
+    memory: &mut Memory,
+    paths: &Paths,
+    baseline: Option<&Baseline>,
+    file: Option<&EnvFile>,
+) {
+    let is_lost = memory.turn == 0 && memory.written.is_none() && memory.pending.is_none();
+    let (true, Some(baseline), Some(file)) = (is_lost, baseline, file) else {
+        return;
+    };
+    if baseline.path != exact(&file.path) {
+        return;
+    }
+    let Some(told) = told_by_journal(paths) else {
+        return;
+    };
+    let text = file.read().ok().flatten().unwrap_or_default();
+    // What looks the same without its credentials is taken for goroam's.
+    let values = told.values.into_iter().map(|(name, wrote)| {
+        let now = text.get(&name).map(str::to_owned);
+        let is_ours = now.as_deref().map(mask) == wrote;
+        (name, if is_ours { now } else { wrote })
+    });
+    memory.written = Some(Written {
+        path: baseline.path.clone(),
+        sha256: String::new(),
+        values: values.collect(),
+        shared: true,
+    });
+    if let Some((decision, at)) = told.last {
+        memory.profile = Some(decision.profile);
+        memory.since = Some(at);
+    }
 }
 
 /// The file without what goroam has written there.

@@ -21,7 +21,7 @@ use super::last_good;
 use super::met;
 use super::policy_file::{Loaded, built_in, is_gone, load_policy, nearest};
 use super::present::read_text;
-use super::recall::{Recalled, recall};
+use super::recall::{Recalled, recall, remind};
 use super::round::{Input, Patience, millis, round};
 use super::single;
 use super::turn_lock::TurnLock;
@@ -144,9 +144,10 @@ impl Session {
     }
 
     fn with_policy(paths: Paths, loaded: Loaded, env: Environment) -> Result<Session, Error> {
-        let memory = Memory::load(&paths.memory());
+        let mut memory = Memory::load(&paths.memory());
         let file = EnvFile::locate(&env).ok();
         let Recalled { baseline, trouble } = recall(&paths, &memory, &loaded, file.as_ref());
+        remind(&mut memory, &paths, baseline.as_ref(), file.as_ref());
         Ok(Session {
             baseline_trouble: trouble,
             paths,
@@ -238,6 +239,8 @@ impl Session {
         self.memory = Memory::load(&self.paths.memory());
         let recalled = recall(&self.paths, &self.memory, &self.loaded, Some(&file));
         self.baseline = recalled.baseline;
+        let baseline = self.baseline.as_ref();
+        remind(&mut self.memory, &self.paths, baseline, Some(&file));
         self.baseline_trouble = recalled.trouble;
         Ok(lock)
     }

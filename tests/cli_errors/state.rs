@@ -14,6 +14,7 @@ fn a_damaged_memory_is_put_aside_and_the_way_back_is_not_lost() {
     let Some(bench) = Bench::new() else { return };
     bench.user.write(ENV, "GOPROXY=https://mine.example\n");
     bench.goroam("once").exits(0);
+    bench.goroam("once").exits(0);
     for damage in [
         "",
         "{\"turn\": 3, \"profile\": [",
