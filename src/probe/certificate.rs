@@ -10,13 +10,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::ServerCertVerifier;
 use rustls::client::verify_server_name;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{
-    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, Error, OtherError, RootCertStore};
 
 use super::der::{Certificate, rsa_bits};
 
@@ -66,6 +64,17 @@ impl fmt::Display for NegativeSerial {
 
 impl StdError for NegativeSerial {}
 
+/// What a server shows of itself in a handshake.
+#[derive(Debug)]
+pub(super) struct Shown<'a> {
+    pub(super) leaf: &'a CertificateDer<'a>,
+    pub(super) others: &'a [CertificateDer<'a>],
+    /// What it was asked as.
+    pub(super) name: &'a ServerName<'a>,
+    pub(super) ocsp: &'a [u8],
+    pub(super) now: UnixTime,
+}
+
 /// Takes certificates that are roots themselves, and leaves the others to another verifier.
 #[derive(Debug)]
 pub(super) struct AsGo {
@@ -76,6 +85,31 @@ pub(super) struct AsGo {
 }
 
 impl AsGo {
+    pub(super) fn judge(&self, shown: &Shown<'_>) -> Result<(), Error> {
+        let chain: Vec<_> = std::iter::once(shown.leaf).chain(shown.others).collect();
+        // go reads all that a server shows.
+        let mut read = chain.iter().filter_map(|one| Certificate::read(one));
+        if read.any(|read| read.serial_is_negative) {
+            let error = CertificateError::Other(OtherError(Arc::new(NegativeSerial)));
+            return Err(Error::InvalidCertificate(error));
+        }
+        if self.is_root(shown.leaf) {
+            return check_root(shown.leaf, shown.name, shown.now);
+        }
+        let Shown {
+            leaf,
+            others,
+            name,
+            ocsp,
+            now,
+        } = *shown;
+        let judged = self.inner.verify_server_cert(leaf, others, name, ocsp, now);
+        match judged {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.beyond(error, &chain)),
+        }
+    }
+
     fn is_root(&self, certificate: &CertificateDer<'_>) -> bool {
         let Some(fingerprint) = fingerprint(certificate) else {
             return false;
@@ -88,7 +122,7 @@ impl AsGo {
         clippy::wildcard_enum_match_arm,
         reason = "a foreign enum that may grow"
     )]
-    fn beyond(&self, error: Error, chain: &[&CertificateDer<'_>]) -> Error {
+    pub(super) fn beyond(&self, error: Error, chain: &[&CertificateDer<'_>]) -> Error {
         let Error::InvalidCertificate(why) = &error else {
             return error;
         };
@@ -152,70 +186,13 @@ fn unknown_condition(chain: &[&CertificateDer<'_>]) -> Option<Beyond> {
     known.then_some(Beyond::Condition)
 }
 
-impl ServerCertVerifier for AsGo {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        // go reads all that a server shows.
-        let mut shown = std::iter::once(end_entity).chain(intermediates);
-        if shown.any(|one| Certificate::read(one).is_some_and(|read| read.serial_is_negative)) {
-            let error = CertificateError::Other(OtherError(Arc::new(NegativeSerial)));
-            return Err(Error::InvalidCertificate(error));
-        }
-        if self.is_root(end_entity) {
-            return check_root(end_entity, server_name, now);
-        }
-        let judged = self.inner.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        );
-        judged.map_err(|error| {
-            let chain: Vec<&CertificateDer<'_>> =
-                std::iter::once(end_entity).chain(intermediates).collect();
-            self.beyond(error, &chain)
-        })
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let judged = self.inner.verify_tls12_signature(message, cert, dss);
-        judged.map_err(|error| self.beyond(error, &[cert]))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let judged = self.inner.verify_tls13_signature(message, cert, dss);
-        judged.map_err(|error| self.beyond(error, &[cert]))
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
-    }
-}
-
 /// What is left to check of a root: its name, its time, and that it may serve. That the server
 /// has its key is proven by the handshake.
 fn check_root(
     certificate: &CertificateDer<'_>,
     server_name: &ServerName<'_>,
     now: UnixTime,
-) -> Result<ServerCertVerified, Error> {
+) -> Result<(), Error> {
     let invalid = |error| Err(Error::InvalidCertificate(error));
     let parsed = ParsedCertificate::try_from(certificate)?;
     let Some(read) = Certificate::read(certificate) else {
@@ -241,8 +218,7 @@ fn check_root(
     if !read.may_serve {
         return invalid(CertificateError::InvalidPurpose);
     }
-    verify_server_name(&parsed, server_name)?;
-    Ok(ServerCertVerified::assertion())
+    verify_server_name(&parsed, server_name)
 }
 
 /// MD2, MD5 and SHA-1 of RSA (1.2.840.113549.1.1.2, .4 and .5), SHA-1 of ECDSA and DSA: go takes

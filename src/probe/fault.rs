@@ -8,7 +8,8 @@ use rustls::{AlertDescription, CertificateError};
 
 use super::certificate::{self, Beyond};
 use super::failure::{Failure, quoted};
-use super::tls::{AnotherKey, tls_error};
+use super::tls::tls_error;
+use super::verifier::AnotherKey;
 use super::wire::TooMuch;
 use crate::model::{Host, Phase};
 

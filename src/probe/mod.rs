@@ -6,7 +6,7 @@
 //! ```
 //!
 //! - each kind of target: `goproxy`, `sumdb`, `page`, `icmp`, `tcp`, `listening`, `mirror`
-//! - what go would do: `rules` (which HTTP proxy), `roots` and `tls` (whom to trust), `goauth`
+//! - what go would do: `rules` (which HTTP proxy), `roots`, `tls` and `verifier` (whom to trust), `goauth`
 //!   with `handed`, `helper` and `netrc` (credentials), `session` (redirects)
 //! - meeting a server for the first time: `introduction`, `noted`
 //! - the way there: `dial`, `tunnel` (through a proxy), `wire` (bytes, HTTP/1.1 and 2), `spoken`,
@@ -53,6 +53,7 @@ pub mod tcp_table;
 mod tls;
 mod tunnel;
 mod unpack;
+mod verifier;
 mod wire;
 
 pub use fetch::{Fetched, Fetcher, Unfetched};

@@ -5,26 +5,21 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ring::digest::{SHA256, digest};
-use rustls::client::Resumption;
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, ring as ring_provider};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
-    SignatureScheme,
-};
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::OnceCell;
 
 use super::certificate::{AsGo, Known, fingerprint};
 use super::failure::Failure;
-use super::noted::{Noted, NotingVerifier};
+use super::noted::Noted;
 use super::roots::{self, Roots};
+use super::verifier::{Check, Verifier};
 use crate::environment::Environment;
 use crate::model::{Host, Phase, Pin};
 
@@ -53,25 +48,6 @@ pub(super) struct Trust {
     pub(super) pins: Vec<Pin>,
     /// The host that the pins are for; redirects and proxies lead to others.
     pub(super) host: Option<Host>,
-}
-
-/// The chain is fine, but the key is none of the pinned ones.
-#[derive(Debug)]
-pub(super) struct AnotherKey;
-
-#[derive(Debug)]
-struct PinVerifier {
-    inner: Arc<dyn ServerCertVerifier>,
-    pins: Vec<Pin>,
-    host: Option<Host>,
-}
-
-/// Leaves the verdict to the target's own CA files, and notes whether go would say the same.
-#[derive(Debug)]
-struct DoubtingVerifier {
-    inner: Arc<dyn ServerCertVerifier>,
-    by_go: Option<Arc<dyn ServerCertVerifier>>,
-    distrusted: Arc<AtomicBool>,
 }
 
 impl Tls {
@@ -164,36 +140,26 @@ fn build(
             ))
         })?,
     };
-    let mut verifier: Arc<dyn ServerCertVerifier> = Arc::new(AsGo {
+    let by = AsGo {
         inner,
         known,
         roots,
-    });
+    };
+    let mut checks = Vec::new();
     if let Some(by_go) = by_go {
-        verifier = Arc::new(DoubtingVerifier {
-            inner: verifier,
-            by_go,
-            distrusted: Arc::clone(&distrusted),
-        });
+        let distrusted = Arc::clone(&distrusted);
+        checks.push(Check::Doubt { by_go, distrusted });
     }
     if !trust.pins.is_empty() {
-        verifier = Arc::new(PinVerifier {
-            inner: verifier,
-            pins: trust.pins.clone(),
-            host: trust.host.clone(),
-        });
+        let (pins, host) = (trust.pins.clone(), trust.host.clone());
+        checks.push(Check::Pins { pins, host });
     }
-    if let Some(noted) = noted {
-        verifier = Arc::new(NotingVerifier {
-            inner: verifier,
-            noted: Arc::clone(noted),
-        });
-    }
+    checks.extend(noted.map(|noted| Check::Note(Arc::clone(noted))));
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| unusable(&error))?
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
+        .with_custom_certificate_verifier(Arc::new(Verifier { by, checks }))
         .with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     // A resumed session shows no certificate: nothing would be proven.
@@ -205,10 +171,7 @@ fn build(
 }
 
 /// The verifier without the target's own CA files; `None`: there is not even one root.
-fn as_go_would(
-    system: Option<&Roots>,
-    provider: &Arc<CryptoProvider>,
-) -> Option<Arc<dyn ServerCertVerifier>> {
+fn as_go_would(system: Option<&Roots>, provider: &Arc<CryptoProvider>) -> Option<AsGo> {
     let roots = match system {
         Some(system) => Some(with_extra(&system.store, Vec::new()).ok()?),
         None => None,
@@ -218,11 +181,11 @@ fn as_go_would(
         None => with_platform(Vec::new(), provider).ok()?,
     };
     let known = system.map(|system| Arc::clone(&system.known));
-    Some(Arc::new(AsGo {
+    Some(AsGo {
         inner,
         known: known.into_iter().collect(),
         roots,
-    }))
+    })
 }
 
 fn with_extra(
@@ -276,113 +239,6 @@ fn with_platform(
 ) -> Result<Arc<dyn ServerCertVerifier>, rustls::Error> {
     Err(rustls::Error::General("there is none".to_owned()))
 }
-
-impl ServerCertVerifier for DoubtingVerifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let verify = |verifier: &dyn ServerCertVerifier| {
-            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-        };
-        let verified = verify(self.inner.as_ref())?;
-        let by_go = self
-            .by_go
-            .as_deref()
-            .is_some_and(|by_go| verify(by_go).is_ok());
-        if !by_go {
-            self.distrusted.store(true, Ordering::Relaxed);
-        }
-        Ok(verified)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
-    }
-}
-
-impl ServerCertVerifier for PinVerifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified = self.inner.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        )?;
-        // A host that cannot be compared is taken for the pinned one: its key must be right.
-        let here = Host::parse(&server_name.to_str());
-        if here.is_some() && self.host.is_some() && here != self.host {
-            return Ok(verified);
-        }
-        let spki = ParsedCertificate::try_from(end_entity)?.subject_public_key_info();
-        let key = digest(&SHA256, spki.as_ref());
-        if self.pins.iter().any(|pin| pin.0 == key.as_ref()) {
-            return Ok(verified);
-        }
-        let error = CertificateError::Other(OtherError(Arc::new(AnotherKey)));
-        Err(rustls::Error::InvalidCertificate(error))
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
-    }
-}
-
-impl fmt::Display for AnotherKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("another key than the pinned one")
-    }
-}
-
-impl Error for AnotherKey {}
 
 /// For connections that are never to become TLS.
 pub(super) fn trusting_none() -> Result<ClientConfig, rustls::Error> {
