@@ -252,7 +252,7 @@ fn every_fault_has_its_verdict() {
         (
             "huge:64",
             Verdict::Wrong,
-            "sends no end of bytes where version info was asked",
+            "sends more than 4096 KiB where version info was asked, and a probe reads no more",
         ),
     ] {
         let seen = fault(mode);

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use hyper::StatusCode;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
+use hyper::header::{
+    CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use url::Url;
 
 use super::failure::{Failure, shown};
 use super::hints::Hints;
 use super::unpack::Gunzip;
-use crate::model::{Host, Phase};
+use crate::model::{GoRelease, GoUrl, Host, Phase};
 
 /// A refusal says why near its beginning.
 const MOST_SEARCHED: usize = 4096;
@@ -23,6 +25,17 @@ pub(super) enum Want {
     Body(usize),
 }
 
+/// What go makes of a `Location`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sense {
+    /// It cannot follow it.
+    None,
+    /// On the same server, with the same userinfo.
+    Path,
+    /// A URL with a host, and the userinfo that stands there, if any.
+    Whole,
+}
+
 /// What came.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -31,6 +44,8 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     /// Where it sends us, resolved against `url`.
     pub(super) location: Option<Url>,
+    /// What go makes of that.
+    pub(super) sense: Sense,
     pub(super) body: Vec<u8>,
     /// The body is longer than was wanted.
     pub(super) cut: bool,
@@ -56,11 +71,14 @@ impl Answer {
         });
         let is_packed =
             text(CONTENT_ENCODING).is_some_and(|coding| coding.eq_ignore_ascii_case("gzip"));
-        let location = text(LOCATION).and_then(|to| url.join(to).ok());
+        let to = headers.get(LOCATION).map(HeaderValue::as_bytes);
+        let to = String::from_utf8_lossy(to.unwrap_or_default());
+        let location = url.join(&to.replace('\\', "%5C")).ok();
         Answer {
             url,
             status,
-            location,
+            location: location.filter(|_| !to.is_empty()),
+            sense: sense(&to),
             body: Vec::new(),
             cut: false,
             led_to: None,
@@ -167,10 +185,22 @@ impl Answer {
             };
         }
         if self.cut {
-            let reason = format!("sends no end of bytes where {what} was asked");
+            let reason = format!(
+                "sends more than {} KiB where {what} was asked, and a probe reads no more",
+                self.body.len() / 1024
+            );
             return Failure::wrong(Phase::Body, reason);
         }
         wrong
+    }
+}
+
+/// As `Client.do` has it: `URL.Parse`, then a host is wanted.
+fn sense(location: &str) -> Sense {
+    match GoUrl::parse(location, GoRelease::default()) {
+        Ok(url) if url.scheme.is_empty() && url.host.is_empty() => Sense::Path,
+        Ok(url) if !url.host.is_empty() => Sense::Whole,
+        Ok(_) | Err(_) => Sense::None,
     }
 }
 

@@ -8,6 +8,7 @@ use rustls::{AlertDescription, CertificateError};
 
 use super::certificate::{self, Beyond};
 use super::failure::{Failure, quoted};
+use super::head::Refused;
 use super::tls::tls_error;
 use super::verifier::AnotherKey;
 use super::wire::TooMuch;
@@ -24,6 +25,12 @@ pub(super) fn socket(error: &io::Error, phase: Phase, peer: &str) -> Failure {
     }
     if error.get_ref().is_some_and(|inner| inner.is::<TooMuch>()) {
         return endless(phase, peer);
+    }
+    if let Some(refused) = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Refused>())
+    {
+        return Failure::wrong(phase, format!("{peer} {refused}"));
     }
     let reason = match error.kind() {
         ErrorKind::ConnectionRefused => format!("connection refused by {peer}"),
@@ -42,6 +49,11 @@ pub(super) fn socket(error: &io::Error, phase: Phase, peer: &str) -> Failure {
         ErrorKind::TimedOut => format!("no answer from {peer}"),
         // What Linux says for `ip route add prohibit` and `blackhole`.
         ErrorKind::PermissionDenied => format!("this machine may not talk to {peer}"),
+        // hyper's of a body whose chunks are none.
+        ErrorKind::InvalidInput | ErrorKind::InvalidData if error.raw_os_error().is_none() => {
+            let reason = format!("{peer} answers, but its body is not as HTTP has it");
+            return Failure::wrong(phase, reason);
+        }
         ErrorKind::InvalidInput => format!("this machine's routes drop what is for {peer}"),
         _ => format!("{peer}: {}", quoted(&error.to_string())),
     };
@@ -252,10 +264,7 @@ pub(super) fn http(error: &hyper::Error, phase: Phase, peer: &str) -> Failure {
         return socket(error, phase, peer);
     }
     if error.is_parse() {
-        return Failure::wrong(
-            phase,
-            format!("{peer} answers, but not in HTTP, or with endless headers"),
-        );
+        return Failure::wrong(phase, format!("{peer} answers, but not in HTTP"));
     }
     if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
         let when = if phase == Phase::Body {

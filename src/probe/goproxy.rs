@@ -11,8 +11,8 @@ use crate::gomod::RevInfo;
 use crate::gosum;
 use crate::model::{GoRelease, GoUrl, Phase};
 
-/// More than any `.info` or go.mod needs.
-const MAX_TEXT: usize = 1024 * 1024;
+/// More than any `.info` or go.mod needs. (go reads them without a bound.)
+const MAX_TEXT: usize = 4 * 1024 * 1024;
 /// What is read of a zip: enough to know one, and what a refusal says of itself.
 const ZIP_START: usize = 1024;
 

@@ -25,7 +25,7 @@ use super::spoken::Spoken;
 use super::tunnel::{self, Closed};
 use super::wire::{self, Counted, Driver, Meter, Sender, Wire};
 use crate::model::go_proxy::Speech;
-use crate::model::{Host, Phase};
+use crate::model::{GoRelease, Host, Phase};
 
 /// How a server is reached.
 pub(super) struct Way<'a> {
@@ -33,6 +33,8 @@ pub(super) struct Way<'a> {
     pub(super) via: Option<&'a Via>,
     /// How certificates are judged, where there are any on the way.
     pub(super) tls: Option<Arc<ClientConfig>>,
+    /// The go that reads the answers.
+    pub(super) release: GoRelease,
 }
 
 /// What goes along with a request.
@@ -111,7 +113,7 @@ impl Line {
                 (wire, two)
             }
         };
-        let start = wire::start(wire, two).await;
+        let start = wire::start(wire, two, way.release).await;
         let (sender, driver) = start.map_err(|error| fault::http(&error, Phase::Connect, &peer))?;
         Ok(Line {
             origin: url.origin(),
@@ -219,6 +221,7 @@ impl Line {
             };
             let frame = frame.map_err(|error| self.fault(&error, Phase::Body))?;
             if let Ok(data) = frame.into_data() {
+                self.meter.came(data.len());
                 answer.push(&data, want, &self.peer)?;
             }
         }

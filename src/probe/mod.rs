@@ -9,8 +9,8 @@
 //! - what go would do: `rules` (which HTTP proxy), `roots`, `tls` and `verifier` (whom to trust), `goauth`
 //!   with `handed`, `helper` and `netrc` (credentials), `session` (redirects)
 //! - meeting a server for the first time: `introduction`, `noted`
-//! - the way there: `dial`, `tunnel` (through a proxy), `wire` (bytes, HTTP/1.1 and 2), `spoken`,
-//!   `line` (one server, many requests), `unpack`; `attempt` keeps the time
+//! - the way there: `dial`, `tunnel` (through a proxy), `wire` (bytes, HTTP/1.1 and 2), `head`,
+//!   `spoken`, `line` (one server, many requests), `unpack`; `attempt` keeps the time
 //! - a page behind a proxy: `proxied`, by way of reqwest
 //! - the words: `answer`, `refusal`, `failure`, `fault`
 //!
@@ -28,6 +28,7 @@ pub mod fetch;
 mod goauth;
 mod goproxy;
 mod handed;
+mod head;
 mod header;
 mod helper;
 mod hints;

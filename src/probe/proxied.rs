@@ -16,11 +16,11 @@ use super::dial::{is_dialled, peer};
 use super::failure::{Failure, authority, quoted};
 use super::fault;
 use super::handed::Headers;
+use super::head::MAX_HEADERS;
 use super::header::Agent;
 use super::line::{Ask, Way, of_the_proxy, refused, wants_credentials};
 use super::rules::Via;
 use super::tls::{tls_error, trusting_none};
-use super::wire::MAX_HEADERS;
 use crate::model::Phase;
 use crate::model::go_proxy::Speech;
 

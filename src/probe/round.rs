@@ -11,7 +11,6 @@ use super::attempt::{Attempt, milliseconds};
 use super::failure::Outcome;
 use super::goauth::{Credentials, Manner};
 use super::goproxy::{self, Asked};
-use super::header::Agent;
 use super::noted::Noted;
 use super::rules::ProxyRules;
 use super::session::{Session, Shared};
@@ -75,7 +74,7 @@ impl Prober {
                 rules: ProxyRules::from_env(env, manner.release),
                 credentials: Credentials::read(env, manner),
                 tls,
-                agent: Agent::of(manner.release),
+                release: manner.release,
             },
         }
     }

@@ -7,7 +7,7 @@ use rustls::ClientConfig;
 use tokio::time::Instant;
 use url::Url;
 
-use super::answer::{Answer, Want, redirect_portal};
+use super::answer::{Answer, Sense, Want, redirect_portal};
 use super::attempt::{Attempt, within};
 use super::failure::{Failure, authority, shown, strip_userinfo};
 use super::goauth::Credentials;
@@ -19,7 +19,7 @@ use super::rules::{ProxyRules, Via};
 use super::tls::{Config, Tls, Trust};
 use crate::environment::Environment;
 use crate::model::host::is_same_server;
-use crate::model::{Host, Phase, Proof, Target};
+use crate::model::{GoRelease, Host, Phase, Proof, Target};
 
 /// `net/http` stops before the eleventh request.
 const MAX_REQUESTS: usize = 10;
@@ -31,8 +31,8 @@ pub(super) struct Shared {
     pub(super) rules: ProxyRules,
     pub(super) credentials: Credentials,
     pub(super) tls: Tls,
-    /// What the go at hand calls itself.
-    pub(super) agent: Agent,
+    /// The go at hand.
+    pub(super) release: GoRelease,
 }
 
 /// The requests of one try.
@@ -53,7 +53,7 @@ impl<'a> Session<'a> {
             attempt,
             line: None,
             sent_credentials: false,
-            agent: shared.agent,
+            agent: Agent::of(shared.release),
         }
     }
 
@@ -67,8 +67,8 @@ impl<'a> Session<'a> {
         self.line
     }
 
-    /// Asks for `url` and follows redirects as go does: not from https to http, credentials to
-    /// the same host only.
+    /// Asks for `url` and follows redirects as go does: not from https to http, credentials
+    /// where go sends them.
     pub(super) async fn follow(&mut self, url: &Url, want: Want) -> Result<Answer, Failure> {
         self.ask_twice(url, want, true).await
     }
@@ -106,8 +106,7 @@ impl<'a> Session<'a> {
         url: &Url,
         answer: &Answer,
     ) -> Result<bool, Failure> {
-        let own = url.username().is_empty() && url.password().is_none();
-        if url.scheme() != "https" || !own || !answer.status.is_client_error() {
+        if url.scheme() != "https" || has_userinfo(url) || !answer.status.is_client_error() {
             return Ok(false);
         }
         let start = Instant::now();
@@ -121,6 +120,7 @@ impl<'a> Session<'a> {
     async fn walk(&mut self, url: &Url, want: Want, bent: bool) -> Result<Answer, Failure> {
         self.begin(url).await?;
         let (start, mut authorization) = self.credentials(url)?;
+        let mut by_url = has_userinfo(url);
         let mut url = start.clone();
         let mut from: Option<Url> = None;
         let mut led_to: Option<(u16, Url)> = None;
@@ -148,17 +148,33 @@ impl<'a> Session<'a> {
                 };
             };
             let mut next = next.clone();
+            let login = userinfo(&next);
             strip_userinfo(&mut next);
+            if answer.sense == Sense::None {
+                if bent && authority(&next) != authority(&url) {
+                    return Err(redirect_portal(answer.status.as_u16(), &next));
+                }
+                let reason = format!("{} redirects to what go cannot read", authority(&url));
+                return Err(Failure::refusal(Phase::Content, reason));
+            }
             let secure = next.scheme() == "https";
             if !secure && (url.scheme() == "https" || next.scheme() != "http") {
                 return Err(redirect_portal(answer.status.as_u16(), &next));
             }
             if !is_same_server(&next, &url) && authority(&next) != authority(&url) {
-                authorization = None;
                 led_to.get_or_insert_with(|| (answer.status.as_u16(), next.clone()));
             }
-            if !secure {
+            // The header of GOAUTH goes along to the same host and those below it. Userinfo is no
+            // header: it stays with a path alone, else it is what stands there.
+            let stays = match by_url {
+                true => answer.sense == Sense::Path,
+                false => is_at_or_below(&next, &start),
+            };
+            if !stays {
                 authorization = None;
+            }
+            if authorization.is_none() && login.is_some() {
+                (authorization, by_url) = (login, true);
             }
             from = Some(std::mem::replace(&mut url, next));
         }
@@ -191,7 +207,7 @@ impl<'a> Session<'a> {
             referer: None,
             want,
         };
-        proxied::get(self.attempt, &url, proxy, Way { via, tls }, &ask).await
+        proxied::get(self.attempt, &url, proxy, self.way(via, tls), &ask).await
     }
 
     /// Gets the credentials ready, which costs this try no time.
@@ -239,9 +255,8 @@ impl<'a> Session<'a> {
     fn credentials(&mut self, url: &Url) -> Result<(Url, Option<Headers>), Failure> {
         let mut bare = url.clone();
         strip_userinfo(&mut bare);
-        let has_userinfo = !url.username().is_empty() || url.password().is_some();
         if url.scheme() != "https" {
-            if has_userinfo {
+            if has_userinfo(url) {
                 let reason = format!("go refuses to send credentials to {}", shown(url));
                 return Err(Failure::refusal(Phase::Connect, reason));
             }
@@ -251,9 +266,8 @@ impl<'a> Session<'a> {
             }
             return Ok((bare, None));
         }
-        let authorization = if has_userinfo {
-            let user = percent_decode(url.username());
-            Headers::basic(&user, &percent_decode(url.password().unwrap_or_default()))
+        let authorization = if has_userinfo(url) {
+            userinfo(url)
         } else {
             self.shared.credentials.for_url(url)
         };
@@ -297,10 +311,18 @@ impl<'a> Session<'a> {
         self.line = None;
         let via = self.via(url)?;
         let tls = self.tls(start, url).await?;
-        let mut line = Line::open(self.attempt, url, Way { via, tls }).await?;
+        let mut line = Line::open(self.attempt, url, self.way(via, tls)).await?;
         let answer = line.get(self.attempt, url, ask).await;
         self.line = Some(line);
         answer
+    }
+
+    fn way<'w>(&self, via: Option<&'w Via>, tls: Option<Arc<ClientConfig>>) -> Way<'w> {
+        Way {
+            via,
+            tls,
+            release: self.shared.release,
+        }
     }
 
     /// The proxy on the way there.
@@ -328,6 +350,29 @@ impl<'a> Session<'a> {
         let Config { tls, distrusted } = config?;
         self.attempt.doubt = Some(distrusted);
         Ok(Some(tls))
+    }
+}
+
+fn has_userinfo(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+fn userinfo(url: &Url) -> Option<Headers> {
+    let user = percent_decode(url.username());
+    let password = percent_decode(url.password().unwrap_or_default());
+    has_userinfo(url)
+        .then(|| Headers::basic(&user, &password))
+        .flatten()
+}
+
+/// `net/http.shouldCopyHeaderOnRedirect`: the same host, whatever the port, or one below it.
+fn is_at_or_below(url: &Url, start: &Url) -> bool {
+    match (Host::of(url), Host::of(start)) {
+        (Some(Host::Name(name)), Some(Host::Name(above))) => {
+            let below = name.strip_suffix(&above);
+            below.is_some_and(|below| below.is_empty() || below.ends_with('.'))
+        }
+        (one, other) => one.is_some() && one == other,
     }
 }
 

@@ -6,11 +6,9 @@ use std::net::IpAddr;
 use hyper::header::HeaderValue;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::head::{Head, MAX_HEAD};
 use super::header::LIBRARY;
 use super::wire::Wire;
-
-/// No honest answer to CONNECT is longer.
-const MOST_HEAD: usize = 64 * 1024;
 
 /// Why the way is not open.
 #[derive(Debug)]
@@ -57,32 +55,24 @@ pub(super) async fn connect(
         if count == 0 {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
-        // The end may lie across two parts.
-        let from = head.len().saturating_sub(3);
+        let searched = head.len();
         head.extend_from_slice(part.get(..count).unwrap_or_default());
-        let new = head.get(from..).unwrap_or_default();
-        let ends = |end: &[u8]| new.windows(end.len()).any(|window| window == end);
-        if ends(b"\r\n\r\n") || ends(b"\n\n") {
+        if !Head::may_begin(&head) {
+            return Err(Closed::Strange);
+        }
+        if let Some(end) = Head::end(&head, searched) {
+            head.truncate(end);
             break;
         }
-        if head.len() > MOST_HEAD {
+        if head.len() > MAX_HEAD {
             return Err(Closed::Strange);
         }
     }
-    match status(&head).ok_or(Closed::Strange)? {
+    match Head::read(&head).map_err(|_| Closed::Strange)?.status {
         200 => Ok(()),
         407 => Err(Closed::Credentials),
         status => Err(Closed::Status(status)),
     }
-}
-
-/// `HTTP/1.1 200 OK`.
-fn status(head: &[u8]) -> Option<u16> {
-    let line = str::from_utf8(head.split(|byte| *byte == b'\n').next()?).ok()?;
-    let mut words = line.split_whitespace();
-    words.next().filter(|word| word.starts_with("HTTP/1."))?;
-    let status = words.next().filter(|word| word.len() == 3)?;
-    status.parse().ok()
 }
 
 /// SOCKS5 (RFC 1928, 1929). The proxy gets the name and looks it up itself.

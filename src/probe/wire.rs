@@ -20,14 +20,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// No honest proxy's headers are longer. (go reads 10 MB of them.)
-const MAX_HEAD: usize = 256 * 1024;
-pub(super) const MAX_HEADERS: usize = 1000;
+use super::head::{Heads, MAX_HEAD, MAX_HEADERS};
+use crate::model::GoRelease;
+
 /// Bytes of one answer beside its body, and of a handshake: TLS records, frames, interim answers.
 /// A server that sends without end comes to this within milliseconds.
-const MOST_BESIDE: u64 = 320 * 1024;
+const MOST_BESIDE: u64 = MAX_HEAD as u64 + 64 * 1024;
 /// Bytes on the wire for one of a body: chunks, frames and records may be small.
 const MOST_FOR_ONE: u64 = 4;
+/// What of a body counts before it has come.
+const MOST_AHEAD: usize = 1024 * 1024;
 /// What a server may send ahead of being read.
 const WINDOW: u32 = 512 * 1024;
 
@@ -53,11 +55,15 @@ impl Meter {
 
     /// From now on: one answer with a body of so many bytes.
     pub(super) fn allow(&self, body: usize) {
-        let body = u64::try_from(body).unwrap_or(u64::MAX);
-        let most = body
-            .saturating_mul(MOST_FOR_ONE)
-            .saturating_add(MOST_BESIDE);
+        let most = for_body(body.min(MOST_AHEAD)).saturating_add(MOST_BESIDE);
         self.0.store(most, Ordering::Relaxed);
+    }
+
+    /// So many bytes of the body have come: more may follow.
+    pub(super) fn came(&self, body: usize) {
+        if !self.is_spent() {
+            self.0.fetch_add(for_body(body), Ordering::Relaxed);
+        }
     }
 
     pub(super) fn is_spent(&self) -> bool {
@@ -69,6 +75,11 @@ impl Meter {
         let left = self.0.load(Ordering::Relaxed).saturating_sub(bytes);
         self.0.store(left, Ordering::Relaxed);
     }
+}
+
+fn for_body(bytes: usize) -> u64 {
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    bytes.saturating_mul(MOST_FOR_ONE)
 }
 
 impl fmt::Display for TooMuch {
@@ -156,17 +167,20 @@ where
 }
 
 /// Starts HTTP on an open connection. Its errors reach the request or the body that waits.
-pub(super) async fn start(wire: Wire, two: bool) -> Result<(Sender, Driver), hyper::Error> {
+pub(super) async fn start(
+    wire: Wire,
+    two: bool,
+    release: GoRelease,
+) -> Result<(Sender, Driver), hyper::Error> {
     use hyper::rt::Executor as _;
     let driver = Driver::default();
     let beside = Beside(Arc::downgrade(&driver.0));
-    let io = TokioIo::new(wire);
     let sender = if two {
         let (sender, connection) = http2::Builder::new(beside.clone())
             .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(WINDOW)
-            .handshake(io)
+            .handshake(TokioIo::new(wire))
             .await?;
         beside.execute(async move {
             let _ = connection.await;
@@ -174,10 +188,11 @@ pub(super) async fn start(wire: Wire, two: bool) -> Result<(Sender, Driver), hyp
         Sender::Two(sender)
     } else {
         let (sender, connection) = http1::Builder::new()
-            .max_buf_size(MAX_HEAD)
+            // What `Heads` hands on may be a little longer than what it was.
+            .max_buf_size(2 * MAX_HEAD)
             .max_headers(MAX_HEADERS)
             .title_case_headers(true)
-            .handshake(io)
+            .handshake(TokioIo::new(Heads::new(wire, release)))
             .await?;
         beside.execute(async move {
             let _ = connection.await;

@@ -53,6 +53,8 @@ pub enum Reply {
     Reset,
     /// CONNECT: bytes both ways.
     Tunnel(String),
+    /// The same behind this answer.
+    TunnelAs(Vec<u8>, String),
 }
 
 pub fn ok(kind: &str, body: &str) -> Reply {
@@ -235,6 +237,13 @@ async fn serve(
             }
             Reply::Reset => {
                 stream.tcp().set_zero_linger().unwrap();
+                true
+            }
+            Reply::TunnelAs(bytes, to) => {
+                if let Ok(mut far) = TcpStream::connect(to).await {
+                    let _ = stream.write_all(&bytes).await;
+                    let _ = tokio::io::copy_bidirectional(&mut stream, &mut far).await;
+                }
                 true
             }
             Reply::Tunnel(to) => {

@@ -1,0 +1,376 @@
+//! The head of an answer in HTTP/1, read as net/http reads it (`ReadResponse`, `readMIMEHeader`,
+//! `readTransfer`), and passed on in a form that leaves nothing to read in another way.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::model::GoRelease;
+
+/// No honest proxy's headers are longer. (go reads 10 MiB of them.)
+pub(super) const MAX_HEAD: usize = 1024 * 1024;
+pub(super) const MAX_HEADERS: usize = 1000;
+/// How many interim answers a go before 1.24 takes.
+const MOST_INTERIM: usize = 5;
+
+/// A head that go takes.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) status: u16,
+    /// HTTP/1.0: the connection ends with the answer, unless it says otherwise.
+    old: bool,
+    body: Body,
+    headers: Vec<(String, Vec<u8>)>,
+}
+
+/// How the length of a body is known.
+#[derive(Debug, Clone, Copy)]
+enum Body {
+    Length(u64),
+    Chunked,
+    ToTheEnd,
+}
+
+/// Why a head is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// It is no answer in HTTP/1.
+    NoHttp,
+    /// Go does not take it.
+    ByGo(&'static str),
+    /// It is longer than [`MAX_HEAD`].
+    Long,
+}
+
+impl Head {
+    /// Where the head at the beginning of these bytes ends, if it does.
+    pub(super) fn end(bytes: &[u8], searched: usize) -> Option<usize> {
+        // The end may lie across two parts.
+        let from = searched.saturating_sub(3);
+        let new = bytes.get(from..)?;
+        (0..new.len()).find_map(|at| match new.get(at..)? {
+            [b'\n', b'\n', ..] => Some(from + at + 2),
+            [b'\n', b'\r', b'\n', ..] => Some(from + at + 3),
+            _ => None,
+        })
+    }
+
+    /// Can this still become a head?
+    pub(super) fn may_begin(bytes: &[u8]) -> bool {
+        bytes.iter().zip(b"HTTP/").all(|(one, other)| one == other)
+    }
+
+    /// Reads a whole head, with the empty line behind it.
+    pub(super) fn read(bytes: &[u8]) -> Result<Head, Refused> {
+        let mut lines = bytes.split(|byte| *byte == b'\n').map(without_cr);
+        let first = lines.next().unwrap_or_default();
+        let (status, version) = status(first).ok_or(Refused::NoHttp)?;
+        let mut all: Vec<Vec<u8>> = Vec::new();
+        for line in lines.take_while(|line| !line.is_empty()) {
+            if !line.starts_with(b" ") && !line.starts_with(b"\t") {
+                if !line.contains(&b':') {
+                    return Err(Refused::ByGo("a header without a colon"));
+                }
+                all.push(trimmed(line).to_vec());
+                continue;
+            }
+            let last = all
+                .last_mut()
+                .ok_or(Refused::ByGo("a first header that is indented"))?;
+            last.push(b' ');
+            last.extend_from_slice(trimmed(line));
+        }
+        let mut headers = Vec::new();
+        for line in &all {
+            let colon = line.iter().position(|byte| *byte == b':');
+            let (name, value) = line.split_at(colon.unwrap_or(line.len()));
+            let value = value.get(1..).unwrap_or_default();
+            if name.is_empty() || !name.iter().all(|byte| *byte == b' ' || is_token(*byte)) {
+                return Err(Refused::ByGo("a header with no name that HTTP knows"));
+            }
+            if value
+                .iter()
+                .any(|byte| byte.is_ascii_control() && *byte != b'\t')
+            {
+                return Err(Refused::ByGo("a control character in a header"));
+            }
+            // `Content-Length :` is a header, but of another name.
+            if !name.contains(&b' ') {
+                let name = String::from_utf8_lossy(name).into_owned();
+                headers.push((name, trimmed(value).to_vec()));
+            }
+        }
+        Ok(Head {
+            status,
+            old: version < (1, 1),
+            body: body(status, version, &headers)?,
+            headers,
+        })
+    }
+
+    /// Is another one to follow?
+    pub(super) fn is_interim(&self) -> bool {
+        (100..200).contains(&self.status) && self.status != 101
+    }
+
+    /// The same head, as plain as can be.
+    fn plain(&self) -> Vec<u8> {
+        let version = if self.old { "1.0" } else { "1.1" };
+        // The go command takes 0 for a success, as of a file (`web.Response.Err`).
+        let status = if self.status == 0 { 200 } else { self.status };
+        let mut out = format!("HTTP/{version} {status} \r\n").into_bytes();
+        let mut put = |name: &str, value: &[u8]| {
+            for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+                out.extend_from_slice(part);
+            }
+        };
+        match self.body {
+            Body::Length(length) => put("Content-Length", length.to_string().as_bytes()),
+            Body::Chunked => put("Transfer-Encoding", b"chunked"),
+            Body::ToTheEnd => {}
+        }
+        let framing = ["content-length", "transfer-encoding", "trailer"];
+        let rest = self.headers.iter().filter(|(name, _)| {
+            !framing
+                .iter()
+                .any(|framing| name.eq_ignore_ascii_case(framing))
+        });
+        for (name, value) in rest.take(MAX_HEADERS - 1) {
+            put(name, value);
+        }
+        out.extend_from_slice(b"\r\n");
+        out
+    }
+}
+
+fn without_cr(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// `textproto.trim`.
+fn trimmed(text: &[u8]) -> &[u8] {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let start = text.iter().position(|byte| !is_space(byte));
+    let end = text.iter().rposition(|byte| !is_space(byte));
+    start
+        .zip(end)
+        .and_then(|(start, end)| text.get(start..=end))
+        .unwrap_or_default()
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// The status and the version of `HTTP/1.1 200 OK`.
+fn status(line: &[u8]) -> Option<(u16, (u8, u8))> {
+    let (version, rest) = line.split_at(line.iter().position(|byte| *byte == b' ')?);
+    let [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] = version else {
+        return None;
+    };
+    if !major.is_ascii_digit() || !minor.is_ascii_digit() {
+        return None;
+    }
+    let start = rest.iter().position(|byte| *byte != b' ')?;
+    let code = rest.get(start..)?.split(|byte| *byte == b' ').next()?;
+    let code = str::from_utf8(code).ok().filter(|code| code.len() == 3)?;
+    // `strconv.Atoi` takes a sign.
+    let code = u16::try_from(code.parse::<i16>().ok()?).ok()?;
+    Some((code, (major - b'0', minor - b'0')))
+}
+
+/// `readTransfer`, as the strictest release has it.
+fn body(status: u16, version: (u8, u8), headers: &[(String, Vec<u8>)]) -> Result<Body, Refused> {
+    let named = |name: &'static str| {
+        let all = headers.iter();
+        all.filter(move |(other, _)| other.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_slice())
+    };
+    let encodings: Vec<&[u8]> = named("transfer-encoding")
+        .filter(|_| version >= (1, 1))
+        .collect();
+    let chunked = match encodings.as_slice() {
+        [] => false,
+        [one] if one.eq_ignore_ascii_case(b"chunked") => true,
+        _ => return Err(Refused::ByGo("a Transfer-Encoding other than chunked")),
+    };
+    let mut lengths = named("content-length");
+    let length = lengths.next();
+    if lengths.any(|other| Some(other) != length) {
+        return Err(Refused::ByGo("two headers Content-Length that differ"));
+    }
+    let length = length.map(|text| {
+        let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+        let text = str::from_utf8(text).ok().filter(|_| digits);
+        text.and_then(|text| text.parse::<i64>().ok())
+            .and_then(|length| u64::try_from(length).ok())
+            .ok_or(Refused::ByGo("a Content-Length that is no number"))
+    });
+    let length = length.transpose()?;
+    let framing: [&[u8]; 3] = [b"transfer-encoding", b"trailer", b"content-length"];
+    let mut trailers = named("trailer").flat_map(|value| value.split(|byte| *byte == b','));
+    if chunked
+        && trailers.any(|name| {
+            framing
+                .iter()
+                .any(|framing| trimmed(name).eq_ignore_ascii_case(framing))
+        })
+    {
+        return Err(Refused::ByGo("a Trailer that changes its length"));
+    }
+    Ok(match (status, length) {
+        (100..200 | 204 | 304, _) => Body::Length(0),
+        _ if chunked => Body::Chunked,
+        (_, Some(length)) => Body::Length(length),
+        (_, None) => Body::ToTheEnd,
+    })
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refused::NoHttp => f.write_str("answers, but not in HTTP"),
+            Refused::ByGo(what) => write!(f, "answers with {what}, which go does not take"),
+            Refused::Long => write!(
+                f,
+                "answers with more than {} KiB of headers, and a probe reads no more",
+                MAX_HEAD / 1024
+            ),
+        }
+    }
+}
+
+impl Error for Refused {}
+
+/// A stream in HTTP/1 whose heads are read here and handed on as plain as can be.
+pub(super) struct Heads<S> {
+    inner: S,
+    most_interim: usize,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// A request is on its way: its answer's head comes next.
+    Head(Coming),
+    /// What is to be handed on, and how much of it has been.
+    Known(Vec<u8>, usize),
+    /// The rest of the answer.
+    Body,
+}
+
+#[derive(Debug, Default)]
+struct Coming {
+    bytes: Vec<u8>,
+    /// Interim answers, and the bytes of them.
+    interim: usize,
+    before: usize,
+}
+
+impl Coming {
+    /// Takes what has come. Gives the head and what follows it, once it is whole.
+    fn push(&mut self, new: &[u8], most_interim: usize) -> Result<Option<Vec<u8>>, Refused> {
+        let mut searched = self.bytes.len();
+        self.bytes.extend_from_slice(new);
+        loop {
+            if !Head::may_begin(&self.bytes) {
+                return Err(Refused::NoHttp);
+            }
+            let end = Head::end(&self.bytes, searched);
+            if self.before + end.unwrap_or(self.bytes.len()) > MAX_HEAD {
+                return Err(Refused::Long);
+            }
+            let Some(end) = end else {
+                return Ok(None);
+            };
+            let rest = self.bytes.split_off(end);
+            let head = Head::read(&self.bytes)?;
+            if !head.is_interim() {
+                return Ok(Some([head.plain(), rest].concat()));
+            }
+            self.interim += 1;
+            if self.interim > most_interim {
+                return Err(Refused::ByGo("more than five interim answers"));
+            }
+            self.before += end;
+            self.bytes = rest;
+            searched = 0;
+        }
+    }
+}
+
+impl<S> Heads<S> {
+    pub(super) fn new(inner: S, release: GoRelease) -> Heads<S> {
+        Heads {
+            inner,
+            most_interim: match release.is_from(1, 24, 0) {
+                true => usize::MAX,
+                false => MOST_INTERIM,
+            },
+            state: State::Body,
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Heads<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        loop {
+            match &mut this.state {
+                State::Body => return Pin::new(&mut this.inner).poll_read(cx, buf),
+                State::Known(bytes, at) => {
+                    let rest = bytes.get(*at..).unwrap_or_default();
+                    if rest.is_empty() {
+                        this.state = State::Body;
+                        continue;
+                    }
+                    let part = rest.get(..buf.remaining()).unwrap_or(rest);
+                    buf.put_slice(part);
+                    *at += part.len();
+                    return Poll::Ready(Ok(()));
+                }
+                State::Head(coming) => {
+                    let mut room = [0; 8192];
+                    let mut part = ReadBuf::new(&mut room);
+                    ready!(Pin::new(&mut this.inner).poll_read(cx, &mut part))?;
+                    if part.filled().is_empty() {
+                        return Poll::Ready(Ok(()));
+                    }
+                    let pushed = coming.push(part.filled(), this.most_interim);
+                    if let Some(known) = pushed.map_err(io::Error::other)? {
+                        this.state = State::Known(known, 0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Heads<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if !matches!(self.state, State::Head(_)) {
+            self.state = State::Head(Coming::default());
+        }
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
