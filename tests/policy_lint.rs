@@ -98,6 +98,18 @@ fn chains_that_go_reads_otherwise_are_named() {
         ),
         (
             up,
+            "GOPROXY = \"https://a.b|direct/\"",
+            "word-as-host",
+            "direct/",
+        ),
+        (
+            up,
+            "GOPROXY = \"https://a.b|https://OFF:443\"",
+            "word-as-host",
+            "https://OFF:443",
+        ),
+        (
+            up,
             "GOPROXY = \"https://a.b,file:///m,direct\"",
             "mirror-behind-comma",
             "file:///m",

@@ -320,3 +320,25 @@ fn a_tree_head_over_plain_http_is_said_to_be_no_proof() {
         "{why}"
     );
 }
+
+#[test]
+fn a_kept_policy_holds_no_profile_whose_condition_is_refused_today() {
+    for when in [
+        "{ subnet = \"10.0.0.0/99\" }",
+        "{ up = \"nobody\" }",
+        "{ not = { down = \"nobody\" } }",
+    ] {
+        let text = policy(when, "GOSUMDB = \"off\"");
+        assert!(read(&text).policy.is_none(), "{when}");
+        let place = goroam::policy::file::Place {
+            folder: std::path::Path::new("/etc/goroam"),
+            home: None,
+        };
+        let (kept, _) = goroam::policy::file::parse_kept(&text, place).unwrap();
+        let never = goroam::policy::Condition::Any(Vec::new());
+        for profile in kept.profiles.iter().filter(|profile| profile.is_loose()) {
+            assert_eq!(profile.when, never, "{when}");
+        }
+        assert_eq!(kept.profiles.last().unwrap().name, "last");
+    }
+}

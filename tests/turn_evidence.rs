@@ -269,3 +269,62 @@ async fn a_private_proxy_that_tls_has_proven_is_waited_for() {
         assert_eq!(seen.verdict, Verdict::Up, "{}", seen.reason);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_is_smoothed_over_never_brings_on_what_weakens_verification() {
+    let ca = Authority::new("Corp CA");
+    let is_well = Arc::new(AtomicBool::new(true));
+    let well = Arc::clone(&is_well);
+    let corp = Server::https(&ca.identity(&["127.0.0.1"]), move |_| {
+        match well.load(Ordering::SeqCst) {
+            true => ok("text/plain", "corp"),
+            false => status("404 Not Found"),
+        }
+    })
+    .await;
+    let gate = dead_port();
+    let folder = tempfile::tempdir().unwrap();
+    let policy = format!(
+        "fall = 100\nrise = 1\n[target.corp]\nhttps = \"{}\"\nca = \"{}\"\n\
+         [target.gate]\nlistening = \"127.0.0.1:{gate}\"\n\
+         [[profile]]\nname = \"loose\"\nwhen = {{ all = [{{ up = \"gate\" }}, {{ up = \"corp\" }}] }}\n\
+         env = {{ GOPROXY = \"off\", GOSUMDB = \"off\" }}\n\
+         [[profile]]\nname = \"near\"\nwhen = {{ up = \"corp\" }}\nenv = {{ GOPROXY = \"off\" }}\n\
+         [[profile]]\nname = \"last\"\nenv = {{ GOPROXY = \"direct\" }}\n",
+        corp.url("https"),
+        ca.write(folder.path()).display(),
+    );
+    let Some(user) = user(&policy) else { return };
+    let path = user.policy();
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("\"off\"\ngo", "\"100ms\"\ngo")).unwrap();
+    let _agent = agent(&user);
+    assert_eq!(turns(&user, 1).await[0].0, "near");
+
+    is_well.store(false, Ordering::SeqCst);
+    // Somebody on the way lets go of the one, and holds back the other.
+    let _gate = std::net::TcpListener::bind(("127.0.0.1", gate)).unwrap();
+    let end = Instant::now() + Duration::from_secs(40);
+    loop {
+        let history = user.goroam("history -n 50 --json").exits(0).json();
+        let verdict = |entry: &serde_json::Value, name: &str| {
+            let report = entry["report"].as_array().unwrap();
+            let seen = report.iter().find(|seen| seen["target"] == name);
+            seen.map(|seen| seen["verdict"] == "up")
+        };
+        let forged = history.as_array().unwrap().iter().filter(|entry| {
+            verdict(entry, "gate") == Some(true) && verdict(entry, "corp") == Some(false)
+        });
+        let chosen: Vec<&serde_json::Value> =
+            forged.map(|entry| &entry["decision"]["profile"]).collect();
+        assert!(
+            chosen.iter().all(|profile| *profile != "loose"),
+            "{chosen:?}"
+        );
+        if chosen.len() > 2 {
+            return;
+        }
+        assert!(Instant::now() < end, "{history:#}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

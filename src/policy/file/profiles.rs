@@ -79,14 +79,12 @@ fn profile(
         }
         Some(node) => {
             place.when = Some(node.span());
-            match condition(reader, node, scope.names, 1) {
-                Some(when) => {
-                    let known = |name: &str| scope.targets.contains_key(name);
-                    place.when_understood = when.targets().into_iter().all(known);
-                    when
-                }
-                None => Condition::Always,
-            }
+            let known = |name: &str| scope.targets.contains_key(name);
+            let when = condition(reader, node, scope.names, 1)
+                .filter(|when| when.targets().into_iter().all(known));
+            place.when_understood = when.is_some();
+            // Where the policy is in force all the same (`parse_kept`), this one never holds.
+            when.unwrap_or_else(|| Condition::Any(Vec::new()))
         }
     };
     let accept_unauthenticated = match table.get("accept_unauthenticated") {

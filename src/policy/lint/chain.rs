@@ -196,7 +196,7 @@ fn plain_http(view: &View<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `localhost:3000` means https, which a server on the own machine seldom speaks.
+/// `direct/` is no `direct`, and `localhost:3000` means https, which a server on the own machine seldom speaks.
 fn implied_https(view: &View<'_>, findings: &mut Vec<Finding>) {
     for (possible, hop) in view.hops() {
         let Some(value) = &possible.text else {
@@ -208,7 +208,20 @@ fn implied_https(view: &View<'_>, findings: &mut Vec<Finding>) {
             continue;
         };
         let as_http = url.replacen("https://", "http://", 1);
-        if !written.contains("://") && !is_plain_http(&as_http) {
+        let host = url.split_once("://").map_or("", |(_, rest)| rest);
+        let host = host.split([':', '/']).next().unwrap_or_default();
+        if let Some(word) = ["direct", "off"]
+            .iter()
+            .find(|word| host.eq_ignore_ascii_case(word))
+        {
+            let message = format!("go takes this for a proxy whose host is called `{word}`");
+            let span = view.span(possible, hop.at);
+            let finding = Finding::warning("word-as-host", message, span);
+            note(
+                findings,
+                finding.help(format!("write `{word}` and nothing else")),
+            );
+        } else if !written.contains("://") && !is_plain_http(&as_http) {
             note(
                 findings,
                 Finding::warning(
