@@ -50,6 +50,9 @@ fn the_values_of_variables_are_checked() {
             "goflags-mod-vendor",
             "-mod=vendor",
         ),
+        ("CC = \"./cc\"", "bad-value", "\"./cc\""),
+        ("CXX = \" \"", "bad-value", "\" \""),
+        ("CC = \"'gcc\"", "bad-value", "\"'gcc\""),
         ("GOTOOLCHAIN = \"1.24\"", "bad-gotoolchain", "\"1.24\""),
         (
             "GOPRIVATE = \"a.b,https://c.d\"",

@@ -1,5 +1,13 @@
 //! What parses, but does not do what it looks like, and what weakens verification.
 
+#![allow(clippy::unwrap_used)]
+
+#[cfg(target_os = "linux")]
+#[path = "policy_lint/chains_as_go.rs"]
+mod chains_as_go;
+#[cfg(target_os = "linux")]
+#[path = "support/go.rs"]
+mod go;
 #[path = "support/lints.rs"]
 mod lints;
 

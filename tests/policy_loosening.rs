@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[cfg(target_os = "linux")]
 #[path = "policy_loosening/as_go.rs"]
 mod as_go;
+#[cfg(target_os = "linux")]
 #[path = "support/go.rs"]
 mod go;
 #[path = "support/lints.rs"]
@@ -221,6 +223,7 @@ fn every_way_of_loosening_is_known() {
         "GOTOOLCHAIN = \"go1.21.0\"",
         "GOTOOLCHAIN = \"local\"",
         "GO111MODULE = \"on\"",
+        "CC = \"'/opt/my gcc/bin/gcc' -m32\", CXX = \"g++ -O2\"",
         "CGO_CFLAGS_DISALLOW = \".*\"",
         "CGO_CFLAGS_ALLOW = \"\"",
         "GOARCH = \"arm64\", GOPRIVATE = \"git.corp.example/${GOARCH}\"",

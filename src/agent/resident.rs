@@ -307,6 +307,9 @@ impl Agent {
     pub(super) fn look_again_now(&mut self) {
         let snapshot = self.survey();
         let changes = Change::between(&self.snapshot, &snapshot);
+        if changes.iter().any(|change| change.major) {
+            self.late.drop_all();
+        }
         Change::add(changes, &mut self.changes);
         self.snapshot = snapshot;
     }

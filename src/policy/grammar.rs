@@ -32,6 +32,7 @@ pub(super) fn check_value(name: &str, value: &str) -> Vec<Fault> {
         "GOTOOLCHAIN" => gotoolchain(value),
         "GO111MODULE" => one_of(name, value, &["", "auto", "on", "off"]),
         "GOPATH" | "GOMODCACHE" | "GOTMPDIR" | "GOBIN" => absolute(name, value),
+        "CC" | "CXX" => compiler(name, value),
         "GOCACHE" if value == "off" => Ok(()),
         "GOCACHE" => absolute(name, value),
         _ => Ok(()),
@@ -175,6 +176,17 @@ fn absolute(name: &str, value: &str) -> Result<(), Fault> {
         Fault::new("bad-value", format!("{name} must be an absolute path"))
             .help("`${HOME}` stands for the user's home; go does not know `~`"),
     )
+}
+
+/// `envcmd/env.go:checkEnvWrite`: what is no bare name would be another program in each folder.
+fn compiler(name: &str, value: &str) -> Result<(), Fault> {
+    let bad = |why: &str| Err(Fault::new("bad-value", format!("{name} {why}")));
+    match goflags::words(value).as_deref() {
+        None => bad("holds a quote that is not closed"),
+        Some([]) if !value.is_empty() => bad("cannot hold spaces only"),
+        Some([program, ..]) if program.contains(std::path::is_separator) => absolute(name, program),
+        Some(_) => Ok(()),
+    }
 }
 
 fn empty(name: &str, words: &str) -> Fault {
