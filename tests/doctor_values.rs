@@ -145,6 +145,7 @@ fn a_line_that_go_takes_is_not_named() {
                  GOFLAGS=-trimpath '-tags=a b' -modfile=x.mod\nGOEXPERIMENT=\nGOOS=windows\n\
                  GOCACHE=/tmp/c\nGOSUMDB=off\nGOVCS=*:git\nGOPRIVATE=git.corp.example\n";
     desk.user.write(FILE, lines);
+    desk.user.write("app/x.mod", "module x.test/app\n");
     let done = desk.doctor(0);
     assert!(all(&done, "value-refused").is_empty(), "{}", done.all());
     assert!(all(&done, "env-line-ignored").is_empty(), "{}", done.all());
@@ -266,6 +267,100 @@ fn a_pattern_that_matches_no_module_is_named() {
     desk.user.write(".profile", "");
     desk.user.write(FILE, "GOPROXY=https://a.example，direct\n");
     assert_eq!(all(&desk.doctor(1), "goproxy-invalid").len(), 1);
+}
+
+#[test]
+fn a_directory_or_a_program_that_go_cannot_use_is_named() {
+    let Some(go) = go("1.27.3") else { return };
+    let desk = Desk::new(&go);
+    desk.user.write("file", "");
+    desk.user.write("plain/program", "no program");
+    std::os::unix::fs::symlink("none", desk.user.path("link")).unwrap();
+    let at = |name: &str| desk.user.path(name).display().to_string();
+    let mods = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/mods");
+    let made = std::process::Command::new(mods).output().unwrap();
+    assert!(made.status.success());
+    let lab = std::env::var("LAB").unwrap_or("/var/tmp/goroam-lab".to_owned());
+    for (name, value, says) in [
+        ("GOCACHE", at("file"), "not a directory"),
+        ("GOCACHE", at("file/below"), "not a directory"),
+        ("GOCACHE", at("link/below"), "leads to nothing"),
+        ("GOCACHE", "/proc/x".to_owned(), "can be made"),
+        ("GOMODCACHE", at("file"), "not a directory"),
+        ("GOPATH", at("file"), "not a directory"),
+        ("GOTMPDIR", at("file"), "creating work dir"),
+        ("GOTMPDIR", "/proc".to_owned(), "can be made"),
+        (
+            "GOCACHEPROG",
+            "/nowhere/prog -x".to_owned(),
+            "error starting",
+        ),
+        (
+            "GOCACHEPROG",
+            "no-such-program".to_owned(),
+            "error starting",
+        ),
+        ("GOCACHEPROG", at("plain/program"), "error starting"),
+        ("GOCACHE", at("fresh/below"), ""),
+        ("GOMODCACHE", at("fresh/below"), ""),
+        ("GOTMPDIR", at("plain"), ""),
+    ] {
+        desk.user.write(FILE, format!("{name}={value}\n"));
+        let mut build = desk.run("sh").arg("-c").arg(
+            "cd app && go build . && GOSUMDB=off go mod download github.com/google/uuid@v1.3.0",
+        );
+        build = build.env("GOPROXY", &format!("file://{lab}/tree/public"));
+        let output = build.command().output().unwrap();
+        let works = output.status.success();
+        assert_eq!(works, says.is_empty(), "{name}={value}: {output:?}");
+        let found = all(&desk.doctor(i32::from(!works)), "value-refused");
+        assert_eq!(found.is_empty(), works, "{name}={value}: {found:?}");
+        let Some(one) = found.first() else { continue };
+        assert!(text(one, "why").contains(says), "{found:?}");
+        // The same from the shell.
+        desk.user.write(FILE, "");
+        let run = desk.run(env!("CARGO_BIN_EXE_goroam")).without("GOPROXY");
+        let done = run.args("doctor --json app").env(name, &value).exits(1);
+        let found = all(&done, "value-refused");
+        assert_eq!(text(&found[0], "place"), "this shell", "{found:?}");
+    }
+    let desk = Desk::new(&go);
+    desk.user.write("go/pkg", "a file");
+    let found = all(&desk.doctor(1), "cache-unwritable");
+    assert!(
+        text(&found[0], "says").contains("module cache"),
+        "{found:?}"
+    );
+    std::fs::remove_file(desk.user.path("go/pkg")).unwrap();
+    desk.user.write(".cache/go-build", "a file");
+    let found = all(&desk.doctor(1), "cache-unwritable");
+    assert!(text(&found[0], "says").contains("build cache"), "{found:?}");
+}
+
+#[test]
+fn a_toolchain_that_is_not_there_is_named_and_one_that_is_there_is_not() {
+    let Some(go) = go("1.27.3") else { return };
+    let desk = Desk::new(&go);
+    for (value, proxy, severity) in [
+        ("go1.99.0", "off", "error"),
+        ("go1.99.0", "https://proxy.example", "warning"),
+        ("go1.99.0+auto", "https://proxy.example", "warning"),
+        ("go1.27.3", "off", ""),
+        ("go1.20", "off", "error"),
+        ("go1.20+auto", "off", "error"),
+        ("go1.27.3+auto", "off", ""),
+        ("auto", "off", ""),
+    ] {
+        desk.user
+            .write(FILE, format!("GOTOOLCHAIN={value}\nGOPROXY={proxy}\n"));
+        let works = desk.run("go").args("list unsafe").command();
+        let works = { works }.output().unwrap().status.success();
+        assert_eq!(works, severity.is_empty(), "{value}");
+        let found = all(&desk.doctor(i32::from(!works)), "value-refused");
+        let severities: Vec<&str> = found.iter().map(|one| text(one, "severity")).collect();
+        let wanted: &[&str] = if works { &[] } else { &[severity] };
+        assert_eq!(severities, wanted, "{value}: {found:?}");
+    }
 }
 
 #[test]

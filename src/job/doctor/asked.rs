@@ -4,8 +4,10 @@
 use std::path::Path;
 
 use super::facts::{Facts, Scope, Stop};
+use super::writable;
 use crate::environment::Environment;
-use crate::gocmd::{EnvFile, Errand, GoCommand, Trial};
+use crate::gocmd::{EnvFile, Errand, GoCommand, Trial, run};
+use crate::gomod::go_version::{at_least, of_toolchain};
 use crate::model::mask;
 use crate::policy::{goflags_words, value_faults};
 
@@ -36,7 +38,8 @@ const BUILD: [&str; 12] = [
     "GOTMPDIR",
 ];
 /// Variables that are looked for, besides those that the policy manages.
-pub(super) const NAMES: [&str; 14] = [
+pub(super) const NAMES: [&str; 15] = [
+    "GOCACHEPROG",
     "GOPATH",
     "GOWORK",
     "GOEXPERIMENT",
@@ -75,10 +78,14 @@ pub(super) async fn look(facts: &mut Facts, env: &Environment, go: Option<&GoCom
     let Ok(trial) = Trial::new(go, env) else {
         return;
     };
-    let asker = Asker { trial: &trial };
+    let asker = Asker {
+        trial: &trial,
+        path: env.get("PATH").unwrap_or_default(),
+    };
     let mut found = Vec::new();
     for set in &all {
         found.extend(asker.stops(set).await);
+        found.extend(unfetched(set, env, go).await);
     }
     let names: Vec<String> = found
         .iter()
@@ -126,6 +133,44 @@ fn sets(facts: &Facts, file: &[u8]) -> Vec<Set> {
     all
 }
 
+/// A toolchain that GOTOOLCHAIN names and that is neither the go at hand, nor in PATH, nor in the
+/// module cache: go fetches it before all else.
+async fn unfetched(set: &Set, env: &Environment, go: &GoCommand) -> Option<Stop> {
+    let name = set.value.split('+').next().unwrap_or_default();
+    let version = of_toolchain(name).filter(|_| set.name == "GOTOOLCHAIN")?;
+    let own = go.version.text.as_str();
+    let own = own.strip_prefix("go").unwrap_or(own);
+    // A go before 1.21 fetches none.
+    if version == own || set.value.ends_with("+path") || !at_least(own, "1.21") {
+        return None;
+    }
+    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    let path = env.get("PATH").unwrap_or_default();
+    if std::env::split_paths(path).any(|folder| folder.join(&file).is_file()) {
+        return None;
+    }
+    let names = ["GOMODCACHE", "GOHOSTOS", "GOHOSTARCH", "GOPROXY"];
+    let said = run::values(go, env, &names).await.ok()?;
+    let value = |name: &str| said.get(name).map(String::as_str).unwrap_or_default();
+    let (os, arch, cache) = (value("GOHOSTOS"), value("GOHOSTARCH"), value("GOMODCACHE"));
+    let module = format!("v0.0.1-{name}.{os}-{arch}");
+    let cache = Path::new(cache);
+    let download = cache.join("cache/download/golang.org/toolchain/@v");
+    let unpacked = cache.join(format!("golang.org/toolchain@{module}"));
+    if unpacked.is_dir() || download.join(format!("{module}.zip")).is_file() {
+        return None;
+    }
+    let scope = match value("GOPROXY") {
+        "off" => Scope::Every,
+        _ => Scope::Offline,
+    };
+    let says = format!("{name} is neither in PATH nor in the module cache: go fetches it first");
+    Some(Stop {
+        is_seen: true,
+        ..set.stop(scope, None, says)
+    })
+}
+
 /// What can be told without go.
 fn by_grammar(set: &Set) -> Option<Stop> {
     let value = set.value.as_str();
@@ -148,6 +193,21 @@ fn by_grammar(set: &Set) -> Option<Stop> {
             Scope::Install,
             "cannot install, GOBIN must be an absolute path".to_owned(),
         ),
+        "GOCACHE" | "GOTMPDIR" | "GOMODCACHE" | "GOPATH" | "GOBIN" => {
+            let first = std::env::split_paths(value).next();
+            let is_list = set.name == "GOPATH";
+            let path = first.filter(|_| is_list).unwrap_or_else(|| value.into());
+            let scope = match set.name.as_str() {
+                "GOCACHE" | "GOTMPDIR" => Scope::Build,
+                "GOBIN" => Scope::Install,
+                _ => Scope::Download,
+            };
+            let stop = set.stop(scope, None, writable::trouble(&path)?);
+            return Some(Stop {
+                is_seen: true,
+                ..stop
+            });
+        }
         "GOSUMDB" | "GOVCS" => {
             let faults = value_faults(&set.name, value);
             let fault = faults.into_iter().find(|fault| !fault.mild)?;
@@ -155,7 +215,10 @@ fn by_grammar(set: &Set) -> Option<Stop> {
         }
         _ => return None,
     };
-    Some(set.stop(scope, None, says))
+    Some(Stop {
+        is_seen: true,
+        ..set.stop(scope, None, says)
+    })
 }
 
 impl Set {
@@ -167,6 +230,7 @@ impl Set {
             part,
             scope,
             says: mask(&says),
+            is_seen: false,
             undo: None,
         }
     }
@@ -174,15 +238,33 @@ impl Set {
 
 struct Asker<'a> {
     trial: &'a Trial<'a>,
+    path: &'a str,
 }
 
 impl Asker<'_> {
+    /// May the first word of a command line be a program that the system runs?
+    fn runs(&self, line: &str) -> bool {
+        let words = goflags_words(line).unwrap_or_default();
+        let Some(program) = words.first() else {
+            return false;
+        };
+        match program.contains(['/', '\\']) {
+            true => is_program(Path::new(program)),
+            false => std::env::split_paths(self.path).any(|folder| {
+                let name = format!("{program}{}", std::env::consts::EXE_SUFFIX);
+                is_program(&folder.join(program)) || is_program(&folder.join(name))
+            }),
+        }
+    }
+
     /// What go says to a value alone; of GOFLAGS, to each flag that it refuses.
     async fn stops(&self, set: &Set) -> Vec<Stop> {
         let name = set.name.as_str();
         let (errand, scope) = match name {
             _ if EVERY.contains(&name) => (Errand::List, Scope::Every),
             "GOTMPDIR" => return Vec::new(),
+            // A program that is there is not started.
+            "GOCACHEPROG" if !self.runs(&set.value) => (Errand::List, Scope::Build),
             _ if BUILD.contains(&name) => (Errand::Build, Scope::Build),
             _ => return Vec::new(),
         };
@@ -290,6 +372,18 @@ impl Asker<'_> {
         };
         Some(Pin { name, value, shown })
     }
+}
+
+#[cfg(unix)]
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    let meta = path.metadata();
+    meta.is_ok_and(|meta| !meta.is_dir() && meta.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_program(path: &Path) -> bool {
+    path.exists()
 }
 
 #[derive(Debug)]

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::facts::{Facts, House, Service};
+use super::facts::{Facts, House, Service, Stop};
 use super::files::{Disk, Files};
-use super::{asked, gather, gomany, managers, meaning, network, programs, project};
+use super::writable::may_write;
+use super::{asked, gather, gomany, managers, meaning, network, programs, project, writable};
 use crate::agent::{Command, Error, Reply, Session};
 use crate::environment::Environment;
-use crate::gocmd::{EnvFile, GoCommand, find};
+use crate::gocmd::{EnvFile, GoCommand, find, run};
 use crate::ipc;
 use crate::model::status::{AgentState, Status};
 use crate::paths::Paths;
@@ -66,6 +67,7 @@ pub async fn examine(patient: Patient) -> Result<Facts, Error> {
     programs::look(&mut facts, &home, &names);
     project::look(&mut facts, &Disk, &env, &project);
     asked::look(&mut facts, &env, command.as_ref()).await;
+    caches(&mut facts, &env, command.as_ref()).await;
     project::ask(&mut facts, &env, &project, command.as_ref()).await;
     network::goauth(&mut facts, &env);
     Ok(facts)
@@ -179,23 +181,20 @@ fn read_only(file: &EnvFile) -> Option<String> {
     refused.map(|path| path.display().to_string())
 }
 
-/// The system knows of owners, of root, of lists and of mounts; the mode alone tells none of it
-/// (root's home is 0550 on Fedora).
-#[cfg(unix)]
-fn may_write(path: &Path) -> bool {
-    use std::os::unix::ffi::OsStrExt as _;
-
-    let Ok(name) = std::ffi::CString::new(path.as_os_str().as_bytes()) else {
-        return true;
+/// Where go writes by default, and may not: after a `sudo go build`, for one.
+async fn caches(facts: &mut Facts, env: &Environment, go: Option<&GoCommand>) {
+    let Some(go) = go else { return };
+    let Ok(values) = run::values(go, env, &["GOCACHE", "GOMODCACHE"]).await else {
+        return;
     };
-    // SAFETY: `name` is a nul-terminated string that outlives the call.
-    unsafe { libc::access(name.as_ptr(), libc::W_OK) == 0 }
-}
-
-/// The attribute of a folder means something else, and of a file it is read already.
-#[cfg(not(unix))]
-fn may_write(_: &Path) -> bool {
-    true
+    for (name, value) in values {
+        // What is set has a finding of its own.
+        let is_same = |stop: &Stop| stop.value == value || stop.name == "GOPATH";
+        let is_told = facts.stops.iter().any(is_same);
+        if let Some(why) = writable::trouble(Path::new(&value)).filter(|_| !is_told) {
+            facts.unwritable.push((name, value, why));
+        }
+    }
 }
 
 async fn ask(paths: &Paths) -> Result<Status, Error> {

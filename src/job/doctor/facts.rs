@@ -36,6 +36,8 @@ pub struct Facts {
     pub ignored: Vec<(String, String, String)>,
     /// Values that go stops with.
     pub stops: Vec<Stop>,
+    /// Caches at their usual place that go cannot write: variable, directory, why.
+    pub unwritable: Vec<(String, String, String)>,
     /// Elements of GOPROXY that name a go build cache.
     pub build_caches: Vec<String>,
     /// The folder of the module cache that is a proxy as it stands.
@@ -101,8 +103,10 @@ pub struct Stop {
     pub part: Option<String>,
     /// Which commands stop.
     pub scope: Scope,
-    /// What go says.
+    /// What go says, or what was seen.
     pub says: String,
+    /// These are no words of go's.
+    pub is_seen: bool,
     /// A command that was tried, and takes it out of the go env file.
     pub undo: Option<String>,
 }
@@ -118,6 +122,8 @@ pub enum Scope {
     Download,
     /// `go install`.
     Install,
+    /// All, where there is no network.
+    Offline,
 }
 
 /// What kind of place it is.

@@ -85,6 +85,8 @@ pub enum Code {
     Unread,
     /// A value that go stops with.
     ValueRefused,
+    /// The build or module cache, at its usual place, cannot be written.
+    CacheUnwritable,
     /// A list of modules has a pattern that matches none.
     PatternMatchesNothing,
     /// A line of the go env file that go passes over.
@@ -133,7 +135,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, as they are documented.
-    pub const ALL: [Code; 56] = [
+    pub const ALL: [Code; 57] = [
         Code::ShadowedByShell,
         Code::ShadowedByLogin,
         Code::ShadowedByManager,
@@ -168,6 +170,7 @@ impl Code {
         Code::ServiceTrouble,
         Code::Unread,
         Code::ValueRefused,
+        Code::CacheUnwritable,
         Code::PatternMatchesNothing,
         Code::EnvLineIgnored,
         Code::GoproxyInvalid,
@@ -229,6 +232,7 @@ impl Code {
             Code::ServiceTrouble => "service-trouble",
             Code::Unread => "unread",
             Code::ValueRefused => "value-refused",
+            Code::CacheUnwritable => "cache-unwritable",
             Code::PatternMatchesNothing => "pattern-matches-nothing",
             Code::EnvLineIgnored => "env-line-ignored",
             Code::GoproxyInvalid => "goproxy-invalid",

@@ -32,6 +32,7 @@ mod programs;
 mod project;
 mod shell;
 mod words;
+mod writable;
 
 pub use cache::{
     Broken, CacheError, CacheReport, CacheWish, Outcome, Piece, examine_cache, mend_cache,

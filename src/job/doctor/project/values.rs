@@ -68,7 +68,23 @@ pub(in super::super) fn judge(facts: &Facts) -> Vec<Finding> {
         }
     }
     found.extend(facts.ignored.iter().map(ignored));
+    found.extend(facts.unwritable.iter().map(unwritable));
     found
+}
+
+/// A cache at its usual place.
+fn unwritable((name, folder, why): &(String, String, String)) -> Finding {
+    let (what, stops) = match name.as_str() {
+        "GOCACHE" => ("build cache", "every build"),
+        _ => ("module cache", "every download"),
+    };
+    let says = format!("go cannot write the {what}, {folder}");
+    let mend = format!("give it to this user, or name another directory: `go env -w {name}=…`");
+    let finding = Finding::new(Code::CacheUnwritable, Severity::Error, says, mend);
+    let why = format!("{why}: that stops {stops}.");
+    let mut finding = finding.because(why);
+    finding.place = Some(folder.clone());
+    finding
 }
 
 /// A value that go stops with. An empty `mend` for the OS environment: the place says it.
@@ -79,6 +95,7 @@ fn refused(stop: &Stop, place: &str) -> Finding {
         Scope::Build => "stops every build",
         Scope::Download => "stops every download",
         Scope::Install => "stops `go install`",
+        Scope::Offline => "stops every go command where there is no network",
     };
     let says = match &stop.part {
         Some(part) => format!("{part} in {name}={value} in {place} {what}"),
@@ -96,10 +113,11 @@ fn refused(stop: &Stop, place: &str) -> Finding {
         (true, None, _) => format!("run `go env -u {name}`"),
     };
     let severity = match stop.scope {
-        Scope::Install => Severity::Warning,
+        Scope::Install | Scope::Offline => Severity::Warning,
         Scope::Every | Scope::Build | Scope::Download => Severity::Error,
     };
     let why = match form(name) {
+        _ if stop.is_seen => format!("{}.", stop.says),
         "" => format!("go says: {}.", stop.says),
         form => format!("go says: {}. {form}", stop.says),
     };
@@ -126,6 +144,7 @@ fn form(name: &str) -> &'static str {
         "GOWORK" => "It takes off, or the absolute path of a go.work that is there.",
         "GOSUMDB" => "It takes off, sum.golang.org, or a database's verifier key.",
         "GOVCS" => "It takes pattern:list pairs with commas between, as in *:git.",
+        "GOCACHEPROG" => "It takes a program, by its path or in PATH, and its arguments.",
         "GOOS" | "GOARCH" => "`go tool dist list` names the pairs that there are.",
         _ => "",
     }
