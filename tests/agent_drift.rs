@@ -168,3 +168,32 @@ fn two_programs_that_insist_come_to_rest_and_it_is_told() {
         .any(|turn| turn["changes"].to_string().contains("keeps changing"));
     assert!(told, "the journal says nothing of it");
 }
+
+#[test]
+fn while_paused_and_without_an_agent_it_is_told_what_still_stands_beside_a_value_set_by_hand() {
+    for is_paused in [true, false] {
+        let Some(desk) = desk(OFFLINE) else { return };
+        desk.go("env -w GOPRIVATE=corp.test");
+        let agent = is_paused.then(|| desk.agent());
+        match is_paused {
+            true => desk
+                .goroam("pause")
+                .exits(0)
+                .says("(GONOPROXY=none and the like)"),
+            false => desk.goroam("once").exits(0),
+        };
+        desk.go(&format!("env -w GOPROXY={PUBLIC}"));
+        let told = wait_until("it is told", || {
+            let troubles = desk.status()["troubles"].to_string();
+            let is_told = troubles.contains("private names may get out");
+            is_told.then_some(troubles.clone()).ok_or(troubles)
+        });
+        assert!(told.contains("GONOPROXY"), "{told}");
+        assert!(!told.contains("s3cret"), "{told}");
+        assert_eq!(desk.line("GONOPROXY").as_deref(), Some("none"));
+        desk.goroam("once").exits(0);
+        assert_ne!(desk.line("GOPROXY").as_deref(), Some(PUBLIC));
+        assert_eq!(desk.status()["troubles"], serde_json::json!([]));
+        drop(agent);
+    }
+}

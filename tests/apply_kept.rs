@@ -17,7 +17,7 @@ use std::process::Command;
 
 use go::{Home, is_root, plan};
 use goroam::gocmd::{ApplyError, InPlace, prepare, restore};
-use rustix::fs::{XattrFlags, getxattr, setxattr};
+use rustix::fs::{IFlags, XattrFlags, getxattr, ioctl_getflags, ioctl_setflags, setxattr};
 
 const ACCESS: &str = "system.posix_acl_access";
 const DEFAULT: &str = "system.posix_acl_default";
@@ -112,6 +112,29 @@ async fn the_access_list_and_all_attributes_stay_with_the_file() {
         (home.text().as_str(), rights(path)),
         ("GOFLAGS=-x\n", before)
     );
+}
+
+#[tokio::test]
+async fn what_chattr_has_said_of_the_file_stays() {
+    let home = Home::holding("GOFLAGS=-x\n");
+    let Some(go) = go::newest(&home.env).await else {
+        return;
+    };
+    let path = &home.file.path;
+    let flags = || ioctl_getflags(std::fs::File::open(path).unwrap());
+    let Ok(before) = flags() else {
+        println!("skipped: no flags on this file system");
+        return;
+    };
+    let wanted = before | IFlags::NODUMP | IFlags::NOATIME;
+    if let Err(error) = ioctl_setflags(std::fs::File::open(path).unwrap(), wanted) {
+        println!("skipped: no flags on this file system: {error}");
+        return;
+    }
+    let applied = home.apply(&go, &plan(&["GOPROXY=off"])).await.unwrap();
+    assert_eq!(applied.in_place, None);
+    assert_eq!(flags().unwrap(), wanted);
+    assert_eq!(home.text(), "GOFLAGS=-x\nGOPROXY=off\n");
 }
 
 #[tokio::test]

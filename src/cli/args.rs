@@ -142,7 +142,9 @@ pub enum Verb {
     Auto(Json),
     /// Leave everything as it is until `once`, `use` or `auto`
     ///
-    /// The agent goes on watching, and writes nothing.
+    /// The agent goes on watching, and writes nothing: what it has set beside a value
+    /// (GONOPROXY=none and the like) stays even if you set that value by hand, and
+    /// `goroam status` warns of it.
     #[command(after_help = after!("goroam pause", "goroam auto     and it goes on"))]
     Pause(Json),
     /// There after every login: install, start, stop, look at the logs

@@ -1,5 +1,5 @@
 //! Who may read and write a file: its owner, group and mode, its access list, its label and
-//! every other extended attribute. A file that takes another one's place must have the same.
+//! every other extended attribute; and what chattr(1) has said of it. A file that takes another one's place must have the same.
 
 use std::fs::File;
 use std::io;
@@ -43,7 +43,8 @@ mod linux {
     use std::io;
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 
-    use rustix::fs::{XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr};
+    use rustix::fs::{IFlags, XattrFlags, ioctl_getflags, ioctl_setflags};
+    use rustix::fs::{fgetxattr, flistxattr, fremovexattr, fsetxattr};
     use rustix::io::Errno;
 
     use super::{Loss, loss};
@@ -54,11 +55,23 @@ mod linux {
     /// do not survive `go env -w` either.
     const OF_THE_CONTENT: [&[u8]; 3] = [b"security.capability", b"security.ima", b"security.evm"];
 
+    /// The flags that a user may set. Of the others the kernel sets some itself, and a file that
+    /// is immutable or append-only is not replaced at all.
+    const FLAGS: IFlags = IFlags::NODUMP
+        .union(IFlags::NOATIME)
+        .union(IFlags::COMPRESSED)
+        .union(IFlags::JOURNALING)
+        .union(IFlags::NOTAIL)
+        .union(IFlags::NOCOW)
+        .union(IFlags::SYNC)
+        .union(IFlags::from_bits_retain(0x400)); // FS_NOCOMP_FL
+
     #[derive(PartialEq, Eq)]
     struct Attributes {
         owner: (u32, u32),
         mode: u32,
         extended: BTreeMap<CString, Vec<u8>>,
+        flags: IFlags,
     }
 
     pub(super) fn carry(original: &File, copy: &File) -> Result<(), Loss> {
@@ -86,6 +99,11 @@ mod linux {
                 fsetxattr(copy, name.as_c_str(), value, XattrFlags::empty())
                     .map_err(failed(name))?;
             }
+        }
+        if own.flags != wanted.flags {
+            let others = flags(copy) - FLAGS;
+            ioctl_setflags(copy, others | wanted.flags)
+                .map_err(|error| loss("flags (chattr)")(error.into()))?;
         }
         mode(wanted.mode).map_err(loss("mode"))?;
         // A chmod drops the set-group-ID bit without a word, and some file systems drop more.
@@ -116,8 +134,14 @@ mod linux {
                 owner: (meta.uid(), meta.gid()),
                 mode: meta.mode() & 0o7777,
                 extended,
+                flags: flags(file) & FLAGS,
             })
         }
+    }
+
+    /// None where the file system has no such thing.
+    fn flags(file: &File) -> IFlags {
+        ioctl_getflags(file).unwrap_or(IFlags::empty())
     }
 
     fn names(file: &File) -> io::Result<Vec<CString>> {

@@ -8,6 +8,11 @@ use crate::cli::failure::Failure;
 use crate::cli::render;
 use crate::ipc;
 
+const NOTHING: &str = "\
+While paused, nothing is changed: if you set GOPROXY by hand now, what goroam has
+set beside it (GONOPROXY=none and the like) stays. `goroam auto` ends the pause.
+";
+
 /// Leaves everything as it is. Without an agent there is nothing to pause, which is told.
 pub(in crate::cli) async fn run(context: &Context, args: Json) -> Result<u8, Failure> {
     let paths = context.paths()?;
@@ -21,7 +26,8 @@ pub(in crate::cli) async fn run(context: &Context, args: Json) -> Result<u8, Fai
     if args.json {
         context.out.json(&status)?;
     } else {
-        context.out.text(&render::status(&status, &context.page))?;
+        let status = render::status(&status, &context.page);
+        context.out.text(&format!("{status}\n{NOTHING}"))?;
     }
     Ok(EXIT_DONE)
 }
