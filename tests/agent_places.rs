@@ -157,6 +157,36 @@ fn a_second_agent_is_refused_under_another_name_of_the_same_file() {
     assert!(agent.is_alive());
 }
 
+#[test]
+fn an_agent_of_another_go_env_file_needs_folders_of_its_own_and_is_asked_there() {
+    let Some(desk) = desk() else { return };
+    let _agent = desk.agent();
+    let (other, file) = (desk.user.path("other"), desk.user.path("my.env"));
+    std::fs::create_dir(&other).unwrap();
+    let of_file = |run: cli::Run| run.env("GOENV", file.to_str().unwrap());
+    let apart = |run: cli::Run| {
+        of_file(run)
+            .env("XDG_RUNTIME_DIR", other.to_str().unwrap())
+            .env("XDG_STATE_HOME", other.join("state").to_str().unwrap())
+    };
+    let mut second = desk.spawn(of_file);
+    assert_eq!(second.ended(), Some(1));
+    let log = second.log();
+    assert!(log.contains("its own XDG_STATE_HOME"), "{log}");
+    // Nor is the agent of one file asked for a turn of the other.
+    of_file(desk.goroam("use own")).exits(4);
+    assert!(!file.exists());
+    let _second = desk.spawn(apart);
+    wait_until("both are there", || {
+        let status = apart(desk.goroam("status --json")).exits(0).json();
+        let is_up = status["agent"] == "running" && status["profile"] == "own";
+        is_up.then_some(()).ok_or(status.to_string())
+    });
+    assert!(file.exists());
+    apart(desk.goroam("restore")).exits(0);
+    assert_eq!(desk.line("GOPRIVATE").as_deref(), Some("corp.test"));
+}
+
 // --- the runtime folder --------------------------------------------------------------------
 
 #[test]

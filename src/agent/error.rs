@@ -79,7 +79,11 @@ pub enum Error {
         hint: String,
     },
     /// A second agent for this go env file.
-    #[error("an agent of this user is running already{}; `goroam status` asks it", process(*.pid))]
+    #[error(
+        "an agent of this user is running already{}; `goroam status` asks it. For another go env \
+         file (GOENV) give this one its own XDG_STATE_HOME and XDG_RUNTIME_DIR",
+        process(*.pid)
+    )]
     SecondAgent {
         /// Its process, 0 if it did not say.
         pid: u32,
