@@ -129,6 +129,7 @@ impl Scene {
 }
 
 const BUILD: [&str; 4] = ["go", "build", "-o", "/dev/null"];
+const LIST: [&str; 5] = ["go", "list", "-mod=mod", "-m", "all"];
 const DOWNLOAD: [&str; 4] = ["go", "mod", "download", "golang.org/x/sync@v0.1.0"];
 const DOWNLOAD_JSON: [&str; 5] = ["go", "mod", "download", "-json", "golang.org/x/sync@v0.1.0"];
 
@@ -254,6 +255,15 @@ fn what_a_server_writes_is_not_taken_for_gos_words() {
             .replace('\n', "\\n")
             .replace('\t', "\\t")
             .replace('"', "\\\"");
+        let (wrong, odd) = (path.clone(), path.clone());
+        let required = move |path: &str, version: &'static str| -> Says {
+            let module = "module golang.org/x/sync\n\ngo 1.16\n";
+            let body = format!("{module}\nrequire \"a.test/b\\n{path}\" {version}\n");
+            Box::new(move |asked| {
+                let is_mod = asked.path.ends_with(".mod");
+                is_mod.then(|| answer("200 OK", body.clone()))
+            })
+        };
         let error = serde_json::to_string(&format!(
             "golang.org/x/sync@v0.1.0: verifying module: {text}"
         ));
@@ -341,12 +351,25 @@ fn what_a_server_writes_is_not_taken_for_gos_words() {
                 "code",
                 1,
             ),
+            (
+                "a required path with lines and a wrong version",
+                required(&wrong, "v2.0.0"),
+                "code",
+                1,
+            ),
+            (
+                "a required path with lines",
+                required(&odd, "v1.0.0"),
+                "code",
+                1,
+            ),
         ]
     };
     for version in go::VERSIONS {
         for (what, says, class, exit) in modes() {
             // The module's path is looked at by a build, the others by a download.
             let command: &[&[&str]] = match class {
+                "code" if what == "a required path with lines" => &[&LIST[..]],
                 "code" => &[&BUILD[..]],
                 _ if version == go::VERSIONS[2] => &[&DOWNLOAD[..], &DOWNLOAD_JSON[..]],
                 _ => &[&DOWNLOAD[..]],

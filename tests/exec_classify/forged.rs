@@ -47,6 +47,18 @@ fn places() -> Vec<(String, Class)> {
             ),
             Class::Code,
         ),
+        (
+            format!(
+                "{a}parsing go.mod: go.mod:3: require x\n{FORGED}: version \"v2.0.0\" invalid: should be v0 or v1, not v2\n"
+            ),
+            Class::Code,
+        ),
+        (
+            format!(
+                "go: malformed module path \"x\\nverifying\": invalid char '\\n'\ngo: example.com/a@v1.0.0 requires\n\tx\n{FORGED}@v1.0.0: malformed module path \"x\\nverifying\": invalid char '\\n'\n"
+            ),
+            Class::Code,
+        ),
         (format!("{get}{tls}{FORGED}x, not localhost\n"), Class::Tls),
         (
             format!(

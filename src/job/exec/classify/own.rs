@@ -7,6 +7,8 @@
 //! |---|---|---|
 //! | `proxy returned info for version ` | the `.info`'s Version | ` instead of requested version` |
 //! | `module declares its path as: ` | the go.mod's path | `but was required as: ` |
+//! | `parsing go.mod: go.mod:N: require ` | the path in a go.mod | `: version "v2.0.0" invalid: ` |
+//! | `requires`, and in the next line | the path in a go.mod | `malformed module path "…` |
 //! | `internal error: ` | a path with a version | `: unexpected invalid semantic version` |
 //! | `x509: certificate is valid for ` | the certificate's names | `, not HOST` |
 //! | `reading tree note: …`, `note:` | the tree head | nothing |
@@ -92,6 +94,9 @@ fn quotations(lines: &[Line]) -> Vec<(usize, usize, Option<usize>)> {
                 .any(|line| is_grave(&line.all, module));
             if doubtful { Some(first) } else { last }
         });
+        if last.is_none() && matches!(form, Some(Form::Malformed(_))) {
+            return None;
+        }
         Some((*at, *begin, last.map(|last| at + last)))
     });
     each.collect()
@@ -182,6 +187,15 @@ fn opening<'a>(text: &'a str, before: &str, says: bool) -> Option<(usize, Option
     if text.starts_with("\tmodule declares its path as: ") {
         return Some((text.find(": ")? + 2, Some(Form::Path)));
     }
+    if let Some(begin) = required(text)
+        && is_plain(text.get(..begin)?)
+    {
+        return Some((begin, Some(Form::Require)));
+    }
+    if text.starts_with('\t') && before.ends_with(" requires") && is_plain(text) {
+        let begin = text.len() - text.trim_start().len();
+        return Some((begin, Some(Form::Malformed(text.trim_start()))));
+    }
     if text.starts_with("go: internal error: ") {
         return Some((text.find("error: ")? + 7, Some(Form::Internal)));
     }
@@ -198,6 +212,16 @@ fn behind(text: &str, words: &str) -> Option<usize> {
 fn unzipped(text: &str) -> Option<usize> {
     let zip = behind(text, ": unzip ")?;
     Some(zip + behind(text.get(zip..)?, ".zip: ")?)
+}
+
+/// Where x/mod/modfile names the module that a line of a go.mod requires.
+fn required(text: &str) -> Option<usize> {
+    let place = behind(text, ": parsing go.mod: go.mod:")?;
+    let (line, rest) = text.get(place..)?.split_once(": ")?;
+    let is_line = line
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b':');
+    (is_line && rest.starts_with("require ")).then(|| place + line.len() + ": require ".len())
 }
 
 /// No request, and nothing in quotes: a server has written nothing of it.
@@ -225,6 +249,9 @@ enum Form<'a> {
     Version,
     Path,
     Internal,
+    Require,
+    /// What is only so where go repeats these words in quotes, with a line feed behind them.
+    Malformed(&'a str),
     Names(&'a str),
 }
 
@@ -235,6 +262,12 @@ impl Form<'_> {
             Form::Path => {
                 let text = line.trim_start();
                 text.len() < line.len() && text.starts_with("but was required as: ")
+            }
+            Form::Require => line.contains(": version \"") && line.contains("\" invalid: "),
+            Form::Malformed(path) => {
+                let quoted = line.split_once(": malformed module path \"");
+                let rest = quoted.and_then(|(_, rest)| rest.strip_prefix(*path));
+                rest.is_some_and(|rest| rest.starts_with("\\n"))
             }
             Form::Internal => line.ends_with(": unexpected invalid semantic version"),
             Form::Names(authority) => line.rsplit_once(", not ").is_some_and(|(_, host)| {
