@@ -48,6 +48,14 @@ pub enum JournalError {
         /// What is missing.
         what: String,
     },
+    /// goroam does not remember how it ends.
+    #[error(
+        "{path}: how it ends cannot be told: state.json, which remembers that, is missing or damaged"
+    )]
+    Unknown {
+        /// Which file.
+        path: PathBuf,
+    },
     /// A line does not follow from the one before it.
     #[error("{path}:{line}: {what}")]
     Broken {
@@ -175,7 +183,7 @@ impl Journal {
         if mark.is_none_or(|mark| mark.hash != end.hash) {
             let known = known(&self.path)?;
             if let Some(mark) = mark
-                && missing(mark, &known).is_some()
+                && (is_lost(mark, &known) || missing(mark, &known).is_some())
             {
                 let last = known.last().map_or(0, |line| line.turn);
                 gaps.push(match mark.turn {
@@ -290,9 +298,16 @@ impl Journal {
     /// of what is remembered is whole: a kill came between the two.
     ///
     /// # Errors
-    /// [`JournalError::Missing`], too.
+    /// [`JournalError::Missing`] and [`JournalError::Unknown`], too.
     pub fn verify_after(path: &Path, mark: &Mark) -> Result<usize, JournalError> {
-        let missing = missing(mark, &known(path)?).or_else(|| {
+        let known = known(path)?;
+        if is_lost(mark, &known) {
+            Journal::verify(path)?;
+            return Err(JournalError::Unknown {
+                path: path.to_owned(),
+            });
+        }
+        let missing = missing(mark, &known).or_else(|| {
             let gap = mark.gaps.first()?;
             Some(gap.to_string())
         });
@@ -394,14 +409,16 @@ fn known(path: &Path) -> Result<Vec<Known>, JournalError> {
     Ok(known)
 }
 
+/// Is there a journal, and nothing is remembered of it? Of its very first turn a kill may have
+/// left the line alone.
+fn is_lost(mark: &Mark, known: &[Known]) -> bool {
+    mark.turn == 0 && known.len() > 1
+}
+
 /// What of that which goroam remembers is not there, in words.
 fn missing(mark: &Mark, known: &[Known]) -> Option<String> {
     if mark.turn == 0 {
-        // Of its very first turn a kill may have left the line alone.
-        return (known.len() > 1).then(|| {
-            "how it ends cannot be told: state.json, which remembers that, is missing or damaged"
-                .to_owned()
-        });
+        return None;
     }
     let turns = |from: u64| match mark.turn.saturating_sub(from) {
         0 => format!("turn {from}"),

@@ -52,9 +52,11 @@ fn verify(
 ) -> Result<u8, Failure> {
     let (turns, error) = match verified {
         Ok(turns) => (Some(turns), None),
-        Err(error @ (JournalError::Broken { .. } | JournalError::Missing { .. })) => {
-            (None, Some(error))
-        }
+        Err(
+            error @ (JournalError::Broken { .. }
+            | JournalError::Missing { .. }
+            | JournalError::Unknown { .. }),
+        ) => (None, Some(error)),
         Err(error @ JournalError::File { .. }) => return Err(failed(error)),
     };
     if json {
@@ -70,6 +72,9 @@ fn verify(
         });
     }
     match error {
+        Some(error @ JournalError::Unknown { .. }) => {
+            Err(Failure::said(error.to_string(), EXIT_FAILED))
+        }
         Some(error) => Err(Failure::said(
             format!("{error}; the journal was changed by somebody else than goroam"),
             EXIT_FAILED,
