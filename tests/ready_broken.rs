@@ -346,6 +346,33 @@ fn flags_of_go_env_count_and_change_no_file() {
 }
 
 #[test]
+fn the_file_that_modfile_names_is_judged_and_not_go_mod() {
+    let Some(shop) = Shop::new("1.27.3") else {
+        return;
+    };
+    let project = shop.usual("app", "1.21");
+    fs::remove_dir_all(project.path("vendor")).unwrap();
+    let flags = "-modfile=other.mod";
+    let agree = |what: &str| {
+        let mut go = project.command(&project.shop.go);
+        go.env("GOPROXY", "off")
+            .env("GOFLAGS", format!("-modcacherw {flags}"));
+        let built = go.args(["build", "./..."]).output().unwrap();
+        let (is_ready, why) = ready(&project, flags);
+        assert_eq!(is_ready, built.status.success(), "{what}: {why}; {built:?}");
+        is_ready
+    };
+    assert!(!agree("no such file"));
+    fs::copy(project.path("go.mod"), project.path("other.mod")).unwrap();
+    assert!(!agree("no checksums"));
+    fs::rename(project.path("go.sum"), project.path("other.sum")).unwrap();
+    assert!(agree("both files"));
+    assert!(!ready(&project, "").0, "go.sum is not there");
+    project.append("other.mod", "\nfrobnicate x\n");
+    assert!(!agree("an unknown directive"));
+}
+
+#[test]
 fn a_go_work_above_counts_as_it_does_for_go() {
     let Some(shop) = Shop::new("1.27.3") else {
         return;

@@ -175,8 +175,9 @@ impl Scratch {
             }
             None => {
                 let copy = scratch.path().join("go.mod");
-                copied(&folder.join("go.mod"), &copy)?;
-                copied(&folder.join("go.sum"), &scratch.path().join("go.sum"))?;
+                let (file, sum) = workshop.module_files(folder);
+                copied(&file, &copy)?;
+                copied(&sum, &scratch.path().join("go.sum"))?;
                 modfile = Some(format!("-modfile={}", copy.display()));
                 set.push(("GOWORK", "off".into()));
             }
@@ -330,6 +331,13 @@ fn key(folder: &Path, mains: &[PathBuf], need: &Need, workshop: &Workshop) -> Op
     for name in ["go.work", "go.work.sum", "vendor/modules.txt"] {
         let text = read(&folder.join(name), MOST_FILE);
         key.add(name, text.as_deref().unwrap_or_default().as_bytes());
+    }
+    if workshop.modfile.is_some() {
+        let (file, sum) = workshop.module_files(folder);
+        for path in [file, sum] {
+            let text = read(&path, MOST_FILE);
+            key.add("modfile", text.as_deref().unwrap_or_default().as_bytes());
+        }
     }
     let mut left = MOST_FILES;
     for main in mains {

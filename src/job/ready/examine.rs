@@ -17,7 +17,7 @@ use crate::model::order;
 /// How ready the project in this folder is. Where all that reading tells is there, go itself is
 /// asked, unless it has answered the same question before.
 pub async fn examine(folder: &Path, workshop: &Workshop, answers: &mut Answers) -> Verdict {
-    let (project, trouble) = written(folder);
+    let (project, trouble) = written(folder, workshop);
     let mains = folders(folder, &project);
     let mut need = needed(&project, &mains, workshop);
     need.troubles.extend(trouble);
@@ -44,7 +44,7 @@ fn needed(project: &Project, mains: &[PathBuf], workshop: &Workshop) -> Need {
 }
 
 /// The files of a project, and what cannot be read of them.
-fn written(folder: &Path) -> (Project, Vec<String>) {
+fn written(folder: &Path, workshop: &Workshop) -> (Project, Vec<String>) {
     let mut project = Project::default();
     let mut troubles = Vec::new();
     let work = read(&folder.join("go.work"), MOST_FILE);
@@ -59,11 +59,16 @@ fn written(folder: &Path) -> (Project, Vec<String>) {
         );
     }
     for main in folders(folder, &project) {
-        match read(&main.join("go.mod"), MOST_FILE) {
+        // go refuses -modfile in a workspace.
+        let (file, sum) = match project.work {
+            Some(_) => (main.join("go.mod"), main.join("go.sum")),
+            None => workshop.module_files(&main),
+        };
+        match read(&file, MOST_FILE) {
             Some(text) => project.mains.push(go_mod::parse(&text)),
-            None => troubles.push(format!("{} cannot be read", main.join("go.mod").display())),
+            None => troubles.push(format!("{} cannot be read", file.display())),
         }
-        sums(&main.join("go.sum"), &mut project.sums, &mut troubles);
+        sums(&sum, &mut project.sums, &mut troubles);
     }
     let txt = read(&folder.join("vendor").join("modules.txt"), MOST_FILE);
     project.vendor = txt.as_deref().map(modules_txt::parse);

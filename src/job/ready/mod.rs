@@ -30,6 +30,7 @@ use serde::Serialize;
 use crate::agent::Error;
 use crate::environment::Environment;
 use crate::gocmd::{ApplyError, find as go_find, run};
+use crate::policy::goflags_words;
 
 pub use bring::{Bringer, Unbrought};
 pub use examine::examine;
@@ -152,9 +153,17 @@ pub async fn workshop(
     let settings = NAMES.map(|name| said.get(name).map_or("", String::as_str));
     let settings = settings.join("\n");
     let mut value = |name: &str| said.remove(name).unwrap_or_default();
+    // Of its own calls goroam takes GOFLAGS away, so only the go env file's is said.
+    let written = value("GOFLAGS");
+    let set = env.get("GOFLAGS").filter(|flags| !flags.is_empty());
+    let flags = set.map_or(written, str::to_owned);
+    let words = goflags_words(&flags).unwrap_or_default().into_iter();
+    let mut named = words.filter_map(|word| word.trim_start_matches('-').strip_prefix("modfile="));
+    let modfile = named.next_back().map(PathBuf::from);
     let system = format!("{}-{}", value("GOHOSTOS"), value("GOHOSTARCH"));
     Ok(Workshop {
         settings,
+        modfile,
         builder: Builder {
             version: go.version.text.clone(),
             toolchain: value("GOTOOLCHAIN"),

@@ -1,5 +1,7 @@
 //! What all projects are looked at with: the go command, what is there, what proves it.
 
+use std::path::{Path, PathBuf};
+
 use super::need::Builder;
 use super::proof::Database;
 use super::shelf::Shelf;
@@ -13,6 +15,8 @@ pub struct Workshop {
     pub go: GoCommand,
     /// What of its settings changes what a project needs.
     pub settings: String,
+    /// The file in the place of go.mod that GOFLAGS names.
+    pub modfile: Option<PathBuf>,
     /// The go command as the project sees it.
     pub builder: Builder,
     /// What is there.
@@ -24,11 +28,21 @@ pub struct Workshop {
 }
 
 impl Workshop {
+    /// The go.mod by which go builds the module in this folder, and its go.sum.
+    pub(super) fn module_files(&self, folder: &Path) -> (PathBuf, PathBuf) {
+        match &self.modfile {
+            // go cuts the ending off and puts `.sum` there.
+            Some(file) => (folder.join(file), folder.join(file.with_extension("sum"))),
+            None => (folder.join("go.mod"), folder.join("go.sum")),
+        }
+    }
+
     /// The same, with nothing known of what is there.
     pub fn anew(&self) -> Workshop {
         Workshop {
             go: self.go.clone(),
             settings: self.settings.clone(),
+            modfile: self.modfile.clone(),
             builder: self.builder.clone(),
             shelf: self.shelf.anew(),
             database: self.database.clone(),
