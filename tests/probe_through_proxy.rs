@@ -333,7 +333,7 @@ async fn a_value_that_go_misreads_leads_where_go_would_be_led() {
 async fn a_short_address_is_a_name_that_no_dns_knows() {
     let server = Server::http(good_proxy).await;
     let dir = tempfile::tempdir().unwrap();
-    for host in ["127.1", "0x7f.1", "2130706433", "127.0.0.01"] {
+    for host in ["127.1", "0x7f.1", "2130706433", "127.0.0.01", "127.0.0.1."] {
         let target = goproxy(format!("http://{host}:{}", server.port));
         let seen = Prober::new(&environment(dir.path(), &[]))
             .probe(&target)

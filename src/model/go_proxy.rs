@@ -306,12 +306,13 @@ fn split_host_port(entry: &str) -> (&str, Option<String>) {
     (host, Some(port.to_owned()).filter(|port| !port.is_empty()))
 }
 
-/// Is it what `inet_aton` takes for an IPv4 address (`127.1`, `0x7f.1`, `017700000001`), and go's
-/// resolver for a name?
+/// Is it what `inet_aton` or a browser takes for an IPv4 address (`127.1`, `0x7f.1`, `127.0.0.1.`),
+/// and go's resolver for a name?
 pub fn is_short_address(host: &str) -> bool {
     if host.parse::<Ipv4Addr>().is_ok() {
         return false;
     }
+    let host = host.strip_suffix('.').unwrap_or(host);
     let parts: Vec<&str> = host.split('.').collect();
     parts.len() <= 4 && parts.iter().all(|part| is_number(part))
 }
@@ -428,7 +429,14 @@ mod tests {
 
     #[test]
     fn short_addresses_are_told_from_names_and_addresses() {
-        for short in ["127.1", "0x7f.1", "2130706433", "127.0.0.01", "0x7F000001"] {
+        for short in [
+            "127.1",
+            "0x7f.1",
+            "2130706433",
+            "127.0.0.01",
+            "127.0.0.1.",
+            "0x7F000001",
+        ] {
             assert!(is_short_address(short), "{short}");
         }
         for other in ["127.0.0.1", "a.test", "1.2.3.4.5", "127.1.test", "::1", ""] {
