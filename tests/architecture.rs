@@ -104,6 +104,26 @@ fn said(path: &str, text: &str) -> Vec<String> {
 }
 
 #[test]
+fn what_is_built_for_tests_and_for_a_system_keeps_the_rules() {
+    for (cfg, is_exempt) in [
+        ("test", true),
+        ("all(test, unix)", true),
+        ("all(unix, any(test))", true),
+        ("any(all(test, unix), all(feature = \"x\", test))", true),
+        ("any(windows, test)", false),
+        ("any(target_os = \"macos\", all(test, unix))", false),
+        ("not(test)", false),
+        ("all(unix, not(test))", false),
+        ("feature = \"test\"", false),
+        ("unix", false),
+    ] {
+        let text = format!("#[cfg({cfg})]\nmod x {{ use std::fs; }}\n");
+        let complaints = said("src/policy/decide.rs", &text);
+        assert_eq!(complaints.is_empty(), is_exempt, "{cfg}: {complaints:?}");
+    }
+}
+
+#[test]
 fn an_orderly_house_has_no_complaint() {
     assert_eq!(
         said("src/policy/decide.rs", "use crate::model::Link;\n"),

@@ -6,7 +6,7 @@
 pub(crate) struct Token {
     pub(crate) text: String,
     pub(crate) line: usize,
-    /// Inside an item marked `#[cfg(test)]` (or in a file that only tests use).
+    /// Inside an item that only tests are built with (or in a file that only tests use).
     pub(crate) test: bool,
     /// The inline `mod NAME {` blocks around it.
     pub(crate) inside: Vec<String>,
@@ -45,6 +45,11 @@ pub(crate) fn paths(tokens: &[Token]) -> Vec<Named> {
             i = tree(tokens, i + 1, &mut Vec::new(), &mut out);
             for named in &mut out[from..] {
                 (named.is_use, named.is_pub) = (true, is_pub);
+            }
+        } else if tokens[i].text == "pub" && at(tokens, i + 1) == "(" {
+            // `pub(in crate::room)` says who may see it, and needs nothing.
+            while i < tokens.len() && at(tokens, i) != ")" {
+                i += 1;
             }
         } else if is_ident(&tokens[i].text) && at(tokens, i + 1) == "::" {
             let (start, mut segments) = (i, vec![tokens[i].text.clone()]);
@@ -251,6 +256,32 @@ fn mark_inline_modules(tokens: &mut [Token]) {
     }
 }
 
+/// Does this condition of a `cfg` hold in tests only? And where it ends. `any(windows, test)` holds
+/// on Windows, too; `all(test, unix)` in tests only.
+fn needs_test(tokens: &[Token], at_word: usize) -> (bool, usize) {
+    let word = at(tokens, at_word);
+    if at(tokens, at_word + 1) != "(" {
+        // `feature = "x"` goes on to the next comma; strings are no tokens here.
+        let end = (at_word..tokens.len())
+            .find(|&n| matches!(at(tokens, n), "," | ")"))
+            .unwrap_or(tokens.len());
+        return (word == "test", end);
+    }
+    let (mut each, mut next) = (Vec::new(), at_word + 2);
+    while next < tokens.len() && at(tokens, next) != ")" {
+        let (one, end) = needs_test(tokens, next);
+        each.push(one);
+        next = if at(tokens, end) == "," { end + 1 } else { end };
+    }
+    let needs = match word {
+        "all" => each.contains(&true),
+        "any" => !each.is_empty() && !each.contains(&false),
+        // `not(…)`, which nobody puts around `not(test)`.
+        _ => false,
+    };
+    (needs, next + 1)
+}
+
 fn mark_tests(tokens: &mut [Token]) {
     for i in 0..tokens.len() {
         if tokens[i].text != "#" || at(tokens, i + 1) != "[" || at(tokens, i + 2) != "cfg" {
@@ -259,8 +290,7 @@ fn mark_tests(tokens: &mut [Token]) {
         let close = (i..tokens.len())
             .find(|&n| tokens[n].text == "]")
             .unwrap_or(i);
-        let words: Vec<&str> = tokens[i..close].iter().map(|t| t.text.as_str()).collect();
-        if !words.contains(&"test") || words.contains(&"not") {
+        if !needs_test(tokens, i + 4).0 {
             continue;
         }
         let (mut depth, mut end) = (0_usize, tokens.len());

@@ -3,8 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::facts::Session;
-use super::names::LABEL;
+use super::names::{LABEL, Session};
 use crate::host::service::error::ServiceError;
 use crate::host::service::site::Site;
 

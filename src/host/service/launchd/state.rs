@@ -113,8 +113,8 @@ fn program(facts: &Facts) -> Option<std::path::PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::service::launchd::facts::Session;
     use crate::host::service::launchd::facts::tests::{facts, site};
+    use crate::host::service::launchd::names::Session;
     use crate::host::service::launchd::printed::Printed;
 
     fn installed(site: &Site) -> Facts {

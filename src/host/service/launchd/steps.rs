@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
-use super::facts::{Facts, Session, look};
-use super::names::LAUNCHCTL;
+use super::facts::{Facts, look};
+use super::names::{LAUNCHCTL, Session};
 use super::plist;
 use crate::host::service::error::ServiceError;
 use crate::host::service::site::Site;
