@@ -3,32 +3,35 @@
 //! The floors, from the ground up; a room imports only from floors below its own
 //! (`tests/architecture.rs` holds that):
 //!
-//! 1. [`model`], [`gosum`], [`gomod`], and the bare tools [`environment`], [`paths`],
-//!    [`bounded`], [`telemetry`]: words, Go's own formats
+//! 1. [`model`], [`gomod`], and the bare tools [`environment`], [`paths`], [`bounded`], [`trust`],
+//!    [`meter`], [`telemetry`]: words, Go's own formats
 //! 2. [`policy`], [`probe`], [`watch`]: three wings, none knows another
-//! 3. [`plan`]: what is to be written
-//! 4. [`gocmd`], [`state`]: hands
-//! 5. [`agent`]: the loop
-//! 6. [`ipc`]: the wire
-//! 7. [`host`], [`job`]: what starts it and shows it; what is done once
-//! 8. [`cli`][]: faces
+//! 3. [`gocmd`], [`state`]: hands
+//! 4. [`agent`], [`exec`]: the loop; a command that is saved
+//! 5. [`ipc`], [`mirror`]: the wire; modules for when there is no network
+//! 6. [`vendoring`]: a vendor folder
+//! 7. [`doctor`], [`service`]: what is wrong; what starts it
+//! 8. [`cli`], [`tray`]: faces
 
 pub mod agent;
 pub mod bounded;
 pub mod cli;
+pub mod doctor;
 pub mod environment;
+pub mod exec;
 pub mod gocmd;
 pub mod gomod;
-pub mod gosum;
-pub mod host;
 pub mod ipc;
-pub mod job;
+pub mod meter;
+pub mod mirror;
 pub mod model;
 pub mod paths;
-pub mod plan;
 pub mod policy;
 pub mod probe;
+pub mod service;
 pub mod state;
 pub mod telemetry;
+pub mod tray;
 pub mod trust;
+pub mod vendoring;
 pub mod watch;

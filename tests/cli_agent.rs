@@ -11,9 +11,9 @@ use std::sync::mpsc;
 
 use cli::User;
 use goroam::agent::{Command, Handle, Reply, TurnReport};
+use goroam::model::plan::{Plan, Step};
 use goroam::model::status::{AgentState, Status};
 use goroam::paths::Paths;
-use goroam::plan::{Plan, Step};
 use goroam::state::entry::Outcome;
 use tokio::sync::{oneshot, watch};
 

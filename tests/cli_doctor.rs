@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use cli::{Done, User, mode};
-use goroam::job::doctor::Code;
+use goroam::doctor::Code;
 
 /// The codes of the findings about a variable, or about goroam itself for `""`.
 fn codes(done: &Done, name: &str) -> Vec<String> {
@@ -450,7 +450,7 @@ fn every_code_is_documented_and_no_other() {
     let all: Vec<&str> = Code::ALL.into_iter().map(Code::as_str).collect();
     assert_eq!(listed, all);
     // Each one is made somewhere, and none is missing in the list.
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/job/doctor");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/doctor");
     let mut made = BTreeSet::new();
     let mut paths: Vec<PathBuf> = vec![folder];
     while let Some(path) = paths.pop() {

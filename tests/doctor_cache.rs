@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::{Duration, Instant};
 
+use goroam::doctor::{CacheReport, CacheWish, Outcome, examine_cache, mend_cache};
 use goroam::environment::Environment;
-use goroam::job::doctor::{CacheReport, CacheWish, Outcome, examine_cache, mend_cache};
-use goroam::job::meter::Meter;
+use goroam::meter::Meter;
 use modcache::{Home, all, gone};
 
 const VERSIONS: [&str; 3] = ["1.21.13", "1.24.11", "1.27.3"];

@@ -14,7 +14,7 @@ mod mutated;
 #[path = "exec_classify/recorded.rs"]
 mod recorded;
 
-use goroam::job::exec::{Exit, Said, Seen, classify};
+use goroam::exec::{Exit, Said, Seen, classify};
 use recorded::{expected, recorded};
 
 /// The proxies of most recordings. They are not needed to understand them, and others are tried.

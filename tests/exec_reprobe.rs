@@ -6,8 +6,8 @@ mod server;
 
 use std::time::{Duration, Instant};
 
-use goroam::job::exec::reprobe::{Reprobed, reprobe, suspicion};
-use goroam::job::exec::{Exit, Said, classify};
+use goroam::exec::reprobe::{Reprobed, reprobe, suspicion};
+use goroam::exec::{Exit, Said, classify};
 use goroam::model::Limits;
 use server::*;
 

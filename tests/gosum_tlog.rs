@@ -18,8 +18,8 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use goroam::gosum::merkle::{Hash, Node, node_hash, record_hash, root, subtrees};
-use goroam::gosum::tile::{prove_prefix, prove_record};
+use goroam::gomod::sum::merkle::{Hash, Node, node_hash, record_hash, root, subtrees};
+use goroam::gomod::sum::tile::{prove_prefix, prove_record};
 
 /// Prints, for each `size older id` of its input, the tiles that golang.org/x/mod/sumdb/tlog
 /// reads for either, and the two roots.
@@ -144,11 +144,11 @@ fn goroam_names_the_tiles_and_roots_that_gos_own_tlog_does() {
                 .map(str::to_owned)
                 .collect()
         };
-        let ours = |tiles: Option<Vec<goroam::gosum::Tile>>| -> BTreeSet<String> {
+        let ours = |tiles: Option<Vec<goroam::gomod::sum::Tile>>| -> BTreeSet<String> {
             tiles
                 .unwrap()
                 .into_iter()
-                .map(goroam::gosum::Tile::path)
+                .map(goroam::gomod::sum::Tile::path)
                 .collect()
         };
         assert_eq!(ours(prove_record(id, size)), named(record), "{case:?}");

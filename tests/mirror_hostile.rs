@@ -198,9 +198,9 @@ fn a_hostile_archive_is_refused_as_a_whole() {
     refused("swapped zip", &swap, 6, "no module zip");
     let forged = |parts: &mut Vec<Part>| {
         let go_mod = part(parts, "errors/@v/v0.9.1.mod");
-        let before = goroam::gosum::hash_go_mod(&go_mod.2);
+        let before = goroam::gomod::sum::hash_go_mod(&go_mod.2);
         go_mod.2 = b"module github.com/pkg/errors\n\ngo 1.99\n".to_vec();
-        let after = goroam::gosum::hash_go_mod(&go_mod.2);
+        let after = goroam::gomod::sum::hash_go_mod(&go_mod.2);
         let text = String::from_utf8(parts[0].2.clone()).unwrap();
         parts[0].2 = text.replace(&before, &after).into_bytes();
     };
@@ -280,7 +280,7 @@ fn private_modules_come_by_the_archive_s_word_and_never_over_others() {
     let held = zip.2.clone();
     let (before, other) = (scene.path("before.zip"), scene.path("other.zip"));
     std::fs::write(&before, &held).unwrap();
-    let h1 = |path: &Path| goroam::job::modzip::h1_of(path).unwrap();
+    let h1 = |path: &Path| goroam::gomod::zip::h1_of(path).unwrap();
     std::fs::write(&other, renamed(&held)).unwrap();
     zip.2 = std::fs::read(&other).unwrap();
     let text = String::from_utf8(parts[0].2.clone()).unwrap();

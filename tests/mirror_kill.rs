@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use goroam::job::mirror::{File, Layout};
+use goroam::mirror::{File, Layout};
 use mirror_scene::{Scene, json};
 use project::{User, answer};
 

@@ -18,8 +18,8 @@ mod sumdb_tree;
 use std::path::Path;
 
 use goroam::gomod::ModuleVersion;
-use goroam::job::mirror::Layout;
-use goroam::job::mirror::sumdb::{BringError, ProofError, Proofs, Route};
+use goroam::mirror::Layout;
+use goroam::mirror::sumdb::{BringError, ProofError, Proofs, Route};
 use goroam::model::{Chain, SumDb};
 use mirror_go::{Client, Real, mirror, reals, shuffled};
 use sumdb_tree::{Database, Served};

@@ -18,9 +18,9 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use goroam::gosum::TreeHead;
-use goroam::job::mirror::Layout;
-use goroam::job::mirror::sumdb::{BringError, ProofError, Proofs, Route};
+use goroam::gomod::sum::TreeHead;
+use goroam::mirror::Layout;
+use goroam::mirror::sumdb::{BringError, ProofError, Proofs, Route};
 use goroam::model::SumDb;
 use mirror_db::{Mirror, NAME, by, database, module, publish};
 use sumdb_tree::{Database, Served};

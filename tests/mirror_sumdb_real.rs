@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use goroam::environment::Environment;
 use goroam::gomod::ModuleVersion;
-use goroam::job::mirror::sumdb::{Proofs, Route};
+use goroam::mirror::sumdb::{Proofs, Route};
 use goroam::model::{Chain, SumDb};
 use mirror_go::{Client, Real, mirror, reals, shuffled};
 

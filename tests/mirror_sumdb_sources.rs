@@ -13,7 +13,7 @@ mod server;
 #[path = "support/sumdb_tree.rs"]
 mod sumdb_tree;
 
-use goroam::job::mirror::sumdb::{BringError, ProofError, Proofs};
+use goroam::mirror::sumdb::{BringError, ProofError, Proofs};
 use goroam::model::SumDb;
 use mirror_db::{Mirror, NAME, by, database, module, publish};
 use server::{PAGE, Reply, ok, status};

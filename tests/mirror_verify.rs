@@ -15,9 +15,9 @@ mod project;
 
 use std::path::Path;
 
-use goroam::gosum::hash_go_mod;
-use goroam::job::mirror::{File, Layout, Tree};
-use goroam::job::modzip::h1_of;
+use goroam::gomod::sum::hash_go_mod;
+use goroam::gomod::zip::h1_of;
+use goroam::mirror::{File, Layout, Tree};
 use mirror_owner::Scene;
 use project::{World, answer};
 

@@ -11,7 +11,7 @@ mod server;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use goroam::gosum;
+use goroam::gomod::sum;
 use goroam::model::target::DEFAULT_SUM;
 use goroam::model::{Observation, Proof, SumDb, TargetKind, Verdict};
 use goroam::probe::Prober;
@@ -30,7 +30,7 @@ impl Signer {
     fn new(seed: u8) -> Signer {
         let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
         let public = pair.public_key().as_ref().try_into().unwrap();
-        let hash = gosum::key_hash(NAME, &public);
+        let hash = sum::key_hash(NAME, &public);
         Signer { pair, hash }
     }
 

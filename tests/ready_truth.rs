@@ -16,7 +16,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use goroam::gosum::{escape_path, escape_version, unescape_path};
+use goroam::gomod::sum::{escape_path, escape_version, unescape_path};
 use serde_json::Value;
 
 const MAIN: &str = r#"package main

@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use goroam::model::plan::{Plan, Step};
 use goroam::model::{Change, Observation, Phase, Phases, Proof, Snapshot, Verdict};
-use goroam::plan::{Plan, Step};
 use goroam::state::entry::Outcome;
 use goroam::state::{Entry, Journal, JournalError, Mark};
 

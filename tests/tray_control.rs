@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use goroam::agent::{Command, Handle, Reply};
 use goroam::environment::Environment;
-use goroam::host::tray::control::{Event, Shown, control};
-use goroam::host::tray::face::{Action, Face, Icon, News};
-use goroam::host::tray::site::Site;
 use goroam::ipc::Serving;
 use goroam::model::status::{AgentState, Status};
 use goroam::paths::Paths;
+use goroam::tray::control::{Event, Shown, control};
+use goroam::tray::face::{Action, Face, Icon, News};
+use goroam::tray::site::Site;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{mpsc, oneshot, watch};

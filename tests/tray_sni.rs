@@ -19,7 +19,7 @@ use std::time::Duration;
 use cli::User;
 use desk::{Desk, POLICY};
 use desktop::{DEADLINE, Host, Notifications, next};
-use goroam::host::tray::face::Icon;
+use goroam::tray::face::Icon;
 use wait::{find, in_time, until, until_icon, until_tooltip};
 
 #[tokio::test(flavor = "multi_thread")]

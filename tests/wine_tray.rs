@@ -11,7 +11,7 @@ mod screen;
 mod wine;
 
 use desk::Desk;
-use goroam::host::tray::face::Icon;
+use goroam::tray::face::Icon;
 use wine::{Running, wait_for};
 
 const RUN_KEY: &str = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Run";

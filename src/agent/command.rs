@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::model::plan::Plan;
 use crate::model::status::Status;
-use crate::plan::Plan;
 use crate::policy::Decision;
 use crate::state::entry::Outcome;
 

@@ -8,9 +8,9 @@ use super::present::Present;
 use crate::gocmd::EnvFile;
 use crate::model::mask::mask;
 use crate::model::order;
+use crate::model::plan::companions;
 use crate::model::status::Drift;
 use crate::paths::exact;
-use crate::plan::companions;
 use crate::state::memory::Written;
 use crate::state::{Baseline, Memory};
 

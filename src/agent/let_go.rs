@@ -13,9 +13,9 @@ use super::present::{Present, managed, read_text};
 use super::round::millis;
 use super::session::Session;
 use crate::gocmd::{EnvText, prepare};
+use crate::model::plan::{Plan, Want, diff};
 use crate::model::status::Drift;
 use crate::model::{Change, Snapshot, order};
-use crate::plan::{Plan, Want, diff};
 use crate::state::Entry;
 use crate::state::entry::Outcome;
 

@@ -16,7 +16,7 @@ use super::session::Session;
 use crate::gocmd::{self, EnvText, RestoreError};
 use crate::model::Snapshot;
 use crate::model::order;
-use crate::plan::{Want, diff};
+use crate::model::plan::{Want, diff};
 use crate::state::entry::Outcome;
 use crate::state::{Baseline, Entry};
 use crate::watch::survey;

@@ -5,5 +5,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    goroam::host::tray::run(std::env::args_os())
+    goroam::tray::run(std::env::args_os())
 }

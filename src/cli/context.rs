@@ -6,7 +6,7 @@ use super::output::Output;
 use super::render::Page;
 use crate::agent::{self, Error};
 use crate::environment::Environment;
-use crate::job::mirror::{Asked, place};
+use crate::mirror::{Asked, place};
 use crate::paths::Paths;
 use crate::policy::Policy;
 

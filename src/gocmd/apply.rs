@@ -12,7 +12,7 @@ use super::lines::unexpected;
 use super::run::{self};
 use crate::environment::Environment;
 use crate::model::EnvText;
-use crate::plan::{Plan, Step};
+use crate::model::plan::{Plan, Step};
 
 /// How long an empty file is waited for to be filled: `go env -w` takes well under 1 ms from
 /// its truncating to its writing.

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::EnvText;
-use crate::plan::{Plan, Step};
+use crate::model::plan::{Plan, Step};
 
 /// How to bring a writer's changes onto a file that they did not see.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -211,7 +211,7 @@ mod tests {
 
     use super::{Carried, carry, holds, unexpected};
     use crate::model::EnvText;
-    use crate::plan::{Plan, Step};
+    use crate::model::plan::{Plan, Step};
 
     fn plan() -> Plan {
         Plan {

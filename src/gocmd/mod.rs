@@ -11,7 +11,7 @@
 //! something away from it (hard links, a mount point, another user's group or directory) is
 //! written in place.
 //!
-//! May import: model, plan, environment, bounded.
+//! May import: model, environment, bounded.
 
 pub mod apply;
 mod attributes;

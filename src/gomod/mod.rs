@@ -4,7 +4,7 @@
 //! What go would refuse is a value here too (with its line), since goroam is to say what is
 //! wrong with a file and not only that it is.
 //!
-//! May import: model, gosum.
+//! May import: model, bounded.
 
 mod directive;
 pub mod go_mod;
@@ -18,6 +18,8 @@ pub mod rev_info;
 mod rfc3339;
 pub mod semver;
 mod statement;
+pub mod sum;
+pub mod zip;
 
 pub use directive::{Newcomer, Replace, is_directory};
 pub use line::{At, Fault, is_conflict_marker, refusals};

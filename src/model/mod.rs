@@ -22,6 +22,7 @@ pub mod order;
 pub mod pattern;
 pub mod pattern_fault;
 pub mod pattern_scope;
+pub mod plan;
 mod proxy_url;
 pub mod public_code;
 mod quoted;

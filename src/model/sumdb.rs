@@ -127,7 +127,7 @@ fn check_url(url: &str) -> Result<(), SumDbError> {
 
 impl VerifierKey {
     /// Parses `name+hash+base64`. The hash is compared by whoever can compute SHA-256
-    /// (`gosum::note`), not here.
+    /// (`gomod::sum::note`), not here.
     ///
     /// # Errors
     /// `malformed verifier id`, as `note.NewVerifier` says.

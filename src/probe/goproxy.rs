@@ -8,7 +8,7 @@ use super::failure::{Failure, Finding, Outcome, quoted};
 use super::refusal;
 use super::session::Session;
 use crate::gomod::RevInfo;
-use crate::gosum;
+use crate::gomod::sum;
 use crate::model::{GoRelease, GoUrl, Phase};
 
 /// More than any `.info` or go.mod needs. (go reads them without a bound.)
@@ -29,9 +29,9 @@ pub(super) struct Asked<'a> {
 /// Two requests on one connection; a third one for the zip, of which only the start is read.
 pub(super) async fn probe(session: &mut Session<'_>, url: &str, asked: Asked<'_>) -> Outcome {
     let base = base_url(url)?;
-    let malformed = |error: gosum::EscapeError| Failure::refusal(Phase::Content, error.to_string());
-    let module = gosum::escape_path(asked.module).map_err(malformed)?;
-    let version = gosum::escape_version(asked.version).map_err(malformed)?;
+    let malformed = |error: sum::EscapeError| Failure::refusal(Phase::Content, error.to_string());
+    let module = sum::escape_path(asked.module).map_err(malformed)?;
+    let version = sum::escape_version(asked.version).map_err(malformed)?;
     let name = format!("{}@{}", asked.module, asked.version);
 
     let info_url = below(&base, &format!("{module}/@v/{version}.info"));
@@ -183,7 +183,7 @@ fn check_mod(body: &[u8], asked: Asked<'_>) -> Result<&'static str, Failure> {
             )),
         };
     };
-    let hash = gosum::hash_go_mod(body);
+    let hash = sum::hash_go_mod(body);
     if hash == sum {
         return Ok("hash right");
     }

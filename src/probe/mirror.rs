@@ -146,7 +146,7 @@ fn version_in(folder: &Path) -> Option<String> {
             && !version.starts_with('.')
             && is_a_zip(&entry.path())
         {
-            let version = plain(version, crate::gosum::unescape_version);
+            let version = plain(version, crate::gomod::sum::unescape_version);
             return Some(format!("@{version}"));
         }
     }
@@ -162,7 +162,7 @@ fn is_a_zip(path: &Path) -> bool {
 
 fn module(folder: &Path) -> String {
     let path = folder.to_string_lossy().replace('\\', "/");
-    plain(&path, crate::gosum::unescape_path)
+    plain(&path, crate::gomod::sum::unescape_path)
 }
 
 /// Unescaped for the reader, where it is what it seems; else as it is.

@@ -14,7 +14,7 @@
 //! - a page behind a proxy: `proxied`, by way of reqwest
 //! - the words: `answer`, `refusal`, `failure`, `fault`
 //!
-//! May import: model, environment, bounded, gosum, gomod. The other wings (policy, watch) are
+//! May import: model, environment, bounded, gomod. The other wings (policy, watch) are
 //! unknown here.
 
 mod answer;

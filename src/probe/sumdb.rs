@@ -6,7 +6,7 @@ use super::answer::Want;
 use super::failure::{Failure, Finding, Outcome, authority};
 use super::goproxy::{base_url, below, expect_ok};
 use super::session::Session;
-use crate::gosum::{LookupRecord, Note, NoteError, TreeHead, check_key};
+use crate::gomod::sum::{LookupRecord, Note, NoteError, TreeHead, check_key};
 use crate::model::target::{DEFAULT_MODULE, DEFAULT_SUM};
 use crate::model::{Phase, Proof, SumDb, VerifierKey};
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::model::plan::{Plan, Step};
 use crate::model::status::Drift;
 use crate::model::{Change, Observation, Omitted, Snapshot};
-use crate::plan::{Plan, Step};
 use crate::policy::Decision;
 
 /// One turn, with all that led to it. Credentials are removed before it is written.

@@ -2,7 +2,7 @@
 //! to the user and replaced atomically or appended line by line, so that a kill at any byte
 //! loses at most the line being written.
 //!
-//! May import: model, policy, plan.
+//! May import: model, policy.
 
 pub mod baseline;
 mod chain;

@@ -13,18 +13,18 @@ pub(crate) const FLOORS: [&[&str]; 8] = [
         "environment",
         "paths",
         "bounded",
-        "gosum",
         "gomod",
+        "meter",
         "telemetry",
         "trust",
     ],
     &["policy", "probe", "watch"],
-    &["plan"],
     &["gocmd", "state"],
-    &["agent"],
-    &["ipc"],
-    &["host", "job"],
-    &["cli"],
+    &["agent", "exec"],
+    &["ipc", "mirror"],
+    &["vendoring"],
+    &["doctor", "service"],
+    &["cli", "tray"],
 ];
 
 /// Longer than this and a file is more than one room.
@@ -49,7 +49,7 @@ const IMPURE: [&str; 16] = [
     "Zoned::now",
     "std::thread::sleep",
 ];
-const PURE_ROOMS: [&str; 4] = ["model", "gomod", "policy", "plan"];
+const PURE_ROOMS: [&str; 3] = ["model", "gomod", "policy"];
 
 /// A foreign crate and the one place that may name it.
 const WALLED: [(&str, &str); 3] = [
@@ -77,44 +77,38 @@ const OPEN_THEMSELVES: [(&str, &str); 17] = [
         "src/probe/listening/linux.rs",
         "/proc/net, which is the kernel's",
     ),
+    ("src/exec/stall/process.rs", "/proc, which is the kernel's"),
+    ("src/exec/stall/linux.rs", "/proc, which is the kernel's"),
+    ("src/doctor/programs.rs", "/proc, which is the kernel's"),
     (
-        "src/job/exec/stall/process.rs",
+        "src/service/systemd/manager.rs",
         "/proc, which is the kernel's",
     ),
-    (
-        "src/job/exec/stall/linux.rs",
-        "/proc, which is the kernel's",
-    ),
-    ("src/job/doctor/programs.rs", "/proc, which is the kernel's"),
-    (
-        "src/host/service/systemd/manager.rs",
-        "/proc, which is the kernel's",
-    ),
-    ("src/job/exec/terminal.rs", "/dev/tty, which is a device"),
+    ("src/exec/terminal.rs", "/dev/tty, which is a device"),
     ("src/gocmd/copy.rs", "makes a new file (create_new)"),
     (
-        "src/job/mirror/project.rs",
+        "src/mirror/project.rs",
         "writes into a temporary directory of its own",
     ),
     (
-        "src/job/mirror/go.rs",
+        "src/mirror/go.rs",
         "writes into a temporary directory of its own",
     ),
     (
-        "src/job/mirror/add.rs",
+        "src/mirror/add.rs",
         "writes into a temporary directory of its own",
     ),
     (
-        "src/job/vendor/swap.rs",
+        "src/vendoring/swap.rs",
         "writes into a directory that it has just made",
     ),
     ("src/cli/verb/man.rs", "writes where the packager says"),
     (
-        "src/host/tray/windows/log_file.rs",
+        "src/tray/windows/log_file.rs",
         "Windows has no pipes among files",
     ),
     (
-        "src/host/tray/windows/run.rs",
+        "src/tray/windows/run.rs",
         "LogFile::open, which is no File::open",
     ),
     (

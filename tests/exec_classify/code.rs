@@ -1,6 +1,6 @@
 //! What is no failure of the network although it sounds like one; and what comes first of many.
 
-use goroam::job::exec::{Class, Exit, Said, classify};
+use goroam::exec::{Class, Exit, Said, classify};
 
 use crate::judge;
 

@@ -3,8 +3,8 @@
 //! checksum database, toolchains, git; settings that cannot work; code that is wrong. Recorded by
 //! `tests/lab/record-errors`, where each case has the class that it must be taken for.
 
-use goroam::job::exec::tiers::elements;
-use goroam::job::exec::{Class, Exit, JsonWords, Said, classify};
+use goroam::exec::tiers::elements;
+use goroam::exec::{Class, Exit, JsonWords, Said, classify};
 
 use Class::{
     Auth, Client, Config, Corrupt, Dns, Mismatch, NotFound, Portal, Refused, Reset, Timeout, Tls,

@@ -1,6 +1,6 @@
 //! The recorded runs on other machines: other hosts, modules, systems, and other wrappers.
 
-use goroam::job::exec::Class;
+use goroam::exec::Class;
 
 use crate::judge;
 use crate::recorded::{Recorded, expected, recorded};

@@ -1,6 +1,6 @@
 //! `tests/data/go-errors.tsv`: runs of go 1.19, 1.21 and 1.27 against proxies that misbehave.
 
-use goroam::job::exec::Class;
+use goroam::exec::Class;
 
 /// One run.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use goroam::host::tray::face::Icon;
-use goroam::host::tray::icon::rgba;
+use goroam::tray::face::Icon;
+use goroam::tray::icon::rgba;
 
 use super::desktop::{DEADLINE, Item, Line};
 

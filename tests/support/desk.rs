@@ -2,8 +2,8 @@
 #![allow(dead_code, missing_docs, unreachable_pub)]
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-use goroam::host::tray::face::Icon;
-use goroam::host::tray::icon::rgba;
+use goroam::tray::face::Icon;
+use goroam::tray::icon::rgba;
 use serde_json::Value;
 
 use super::screen::{Screen, Window};

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use goroam::environment::Environment;
 use goroam::gocmd::{Applied, ApplyError, EnvFile, EnvText, GoCommand, find, prepare};
-use goroam::plan::{Plan, Step};
+use goroam::model::plan::{Plan, Step};
 
 /// The versions that the tests run with: the first with go.env, one before and one after
 /// `go env -w GOROOT` was closed.

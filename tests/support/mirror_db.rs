@@ -5,9 +5,9 @@
 use std::path::{Path, PathBuf};
 
 use goroam::gomod::ModuleVersion;
-use goroam::gosum::TreeHead;
-use goroam::job::mirror::Layout;
-use goroam::job::mirror::sumdb::{Proofs, Route};
+use goroam::gomod::sum::TreeHead;
+use goroam::mirror::Layout;
+use goroam::mirror::sumdb::{Proofs, Route};
 use goroam::model::{Chain, SumDb};
 
 use super::server;

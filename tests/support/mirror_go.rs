@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use goroam::gomod::ModuleVersion;
-use goroam::job::mirror::Layout;
+use goroam::mirror::Layout;
 
 /// A module of the lab, with the record that a database would have of it.
 #[derive(Debug, Clone)]

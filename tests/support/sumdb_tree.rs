@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use goroam::gosum;
+use goroam::gomod::sum;
 use goroam::model::SumDb;
 use ring::digest::{SHA256, digest};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
@@ -139,7 +139,7 @@ impl Database {
 
     fn hash(&self) -> u32 {
         let public = self.pair.public_key().as_ref().try_into().unwrap();
-        gosum::key_hash(&self.name, &public)
+        sum::key_hash(&self.name, &public)
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::page::Page;
 use super::style::{BAD, BOLD, DIM, GOOD, ODD, paint};
 use super::text::{Sheet, clean};
-use crate::job::doctor::{Finding, Severity, Sighting};
+use crate::doctor::{Finding, Severity, Sighting};
 
 /// What was found, as scripts get it.
 #[derive(Debug, Serialize)]

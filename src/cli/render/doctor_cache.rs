@@ -3,7 +3,7 @@
 use super::page::Page;
 use super::style::{BAD, BOLD, DIM, GOOD, ODD, paint};
 use super::text::{Sheet, clean};
-use crate::job::doctor::{Broken, CacheReport, Outcome};
+use crate::doctor::{Broken, CacheReport, Outcome};
 
 /// Beyond these a person runs `--fix`.
 const MOST: usize = 50;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::page::{Page, duration};
 use super::style::{BAD, GOOD, ODD, paint};
 use super::text::clean;
-use crate::job::exec::{Attempt, Blame, Class, News, Summary, Who, Why};
+use crate::exec::{Attempt, Blame, Class, News, Summary, Who, Why};
 use crate::model::Tier;
 
 /// A step was left, or is to be repeated.

@@ -7,13 +7,13 @@ use jiff::tz::TimeZone;
 
 use super::Page;
 use crate::agent::{TurnReport, WhyReport};
+use crate::model::plan::{Plan, Step};
 use crate::model::status::{
     AgentState, LinkStatus, NetworkStatus, RouteStatus, Status, TargetStatus,
 };
 use crate::model::{
     Change, NetworkId, Observation, Phase, Phases, Proof, Resolver, Snapshot, Truth, Verdict,
 };
-use crate::plan::{Plan, Step};
 use crate::policy::Decision;
 use crate::policy::{Considered, Trace};
 use crate::state::entry::{Entry, Outcome};

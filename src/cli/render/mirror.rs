@@ -4,7 +4,7 @@ use super::page::Page;
 use super::progress::size;
 use super::style::{BAD, BOLD, GOOD, ODD, paint};
 use super::text::{Sheet, clean};
-use crate::job::mirror::{Added, Failed};
+use crate::mirror::{Added, Failed};
 
 /// What failed and why, then the totals.
 pub(in crate::cli) fn mirror_added(added: &Added, page: &Page) -> String {
@@ -133,7 +133,7 @@ fn counted(n: usize, word: &str) -> String {
 mod tests {
     use super::*;
     use crate::cli::render::fixtures::page;
-    use crate::job::mirror::{AddedVersion, How, PresentVersion, Totals};
+    use crate::mirror::{AddedVersion, How, PresentVersion, Totals};
 
     fn plain(added: &Added) -> String {
         anstream::adapter::strip_str(&mirror_added(added, &page())).to_string()

@@ -7,7 +7,7 @@ use super::page::Page;
 use super::progress::size;
 use super::style::{GOOD, ODD, paint};
 use super::text::{Sheet, clean};
-use crate::job::mirror::archive::{Exported, Imported};
+use crate::mirror::archive::{Exported, Imported};
 
 /// Names that are told one by one; more are counted.
 const MOST: usize = 10;
@@ -89,7 +89,7 @@ pub(in crate::cli) fn mirror_imported(imported: &Imported, page: &Page) -> Strin
 mod tests {
     use super::*;
     use crate::cli::render::fixtures::{page, plain};
-    use crate::job::mirror::verify::{Report, Unproven};
+    use crate::mirror::verify::{Report, Unproven};
 
     #[test]
     fn an_export_says_what_it_wrote_and_what_is_missing() {

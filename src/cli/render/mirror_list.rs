@@ -4,7 +4,7 @@ use super::page::Page;
 use super::progress::size;
 use super::style::{BOLD, DIM, GOOD, ODD, paint};
 use super::text::{Sheet, clean, pad, width};
-use crate::job::mirror::{ListedVersion, Listing, Pinned, Pruned, Why};
+use crate::mirror::{ListedVersion, Listing, Pinned, Pruned, Why};
 
 /// Each module with its versions, then the totals.
 pub(in crate::cli) fn mirror_list(listing: &Listing, page: &Page) -> String {
@@ -125,7 +125,7 @@ fn counted(n: usize, word: &str) -> String {
 mod tests {
     use super::*;
     use crate::cli::render::fixtures::{at, page};
-    use crate::job::mirror::{ListTotals, ListedModule, Removed};
+    use crate::mirror::{ListTotals, ListedModule, Removed};
 
     fn plain(text: &str) -> String {
         anstream::adapter::strip_str(text).to_string()

@@ -6,7 +6,7 @@ use super::page::{Page, duration};
 use super::progress::size;
 use super::style::{BAD, BOLD, DIM, GOOD, ODD, paint};
 use super::text::{Sheet, clean};
-use crate::job::mirror::verify::{Finding, Kind, Report, Unproven};
+use crate::mirror::verify::{Finding, Kind, Report, Unproven};
 
 /// Lines of what nobody proves; more are counted.
 const MOST_UNPROVEN: usize = 10;
@@ -113,7 +113,7 @@ pub(super) fn count(number: u64, word: &str) -> String {
 mod tests {
     use super::*;
     use crate::cli::render::fixtures::{page, plain};
-    use crate::job::mirror::verify::Database;
+    use crate::mirror::verify::Database;
 
     fn report() -> Report {
         Report {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::text::width;
 use crate::environment::Environment;
-use crate::job::meter::{Meter, Reading};
+use crate::meter::{Meter, Reading};
 
 /// Ten times a second.
 const EVERY: Duration = Duration::from_millis(100);

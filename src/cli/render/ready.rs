@@ -3,7 +3,7 @@
 use super::page::Page;
 use super::style::{BAD, BOLD, DIM, GOOD, ODD, paint};
 use super::text::{Sheet, clean};
-use crate::job::ready::{Examined, Missing, Report, What};
+use crate::mirror::ready::{Examined, Missing, Report, What};
 use crate::model::quoted;
 
 /// Names of one project that are shown.
@@ -112,7 +112,7 @@ fn toolchain(version: &str) -> &str {
 mod tests {
     use super::ready;
     use crate::cli::render::fixtures::{page, plain, too_wide};
-    use crate::job::ready::{Examined, Missing, Report, Verdict, What};
+    use crate::mirror::ready::{Examined, Missing, Report, Verdict, What};
 
     fn missing(module: &str, version: &str, what: What) -> Missing {
         Missing {

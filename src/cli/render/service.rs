@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::page::Page;
 use super::style::{BOLD, DIM, GOOD, ODD, paint};
 use super::text::{Sheet, clean, pad};
-use crate::host::service::ServiceState;
+use crate::service::ServiceState;
 
 /// The first column's width: "program" and "login" fit.
 const NAME_COLUMNS: usize = 7;
@@ -131,7 +131,7 @@ fn troubles(view: &ServiceView<'_>) -> Vec<String> {
 mod tests {
     use super::{ServiceView, service};
     use crate::cli::render::fixtures::page;
-    use crate::host::service::ServiceState;
+    use crate::service::ServiceState;
 
     fn state() -> ServiceState {
         ServiceState {

@@ -5,7 +5,7 @@ use super::status::notes;
 use super::style::{BAD, BOLD, DIM, paint};
 use super::text::{Sheet, clean, pad, width};
 use crate::agent::TurnReport;
-use crate::plan::Step;
+use crate::model::plan::Step;
 use crate::state::entry::Outcome;
 
 /// What a turn found and did: from, to, why, each variable, and the way back.
@@ -105,7 +105,7 @@ fn variable(sheet: &mut Sheet, step: &Step, columns: usize) {
 mod tests {
     use super::turn;
     use crate::cli::render::fixtures::{page, plain, to_offline, too_wide};
-    use crate::plan::Step;
+    use crate::model::plan::Step;
     use crate::state::entry::Outcome;
 
     #[test]

@@ -3,7 +3,7 @@
 use super::page::Page;
 use super::style::{BAD, BOLD, DIM, GOOD, ODD, paint};
 use super::text::{Sheet, clean, pad, width};
-use crate::job::vendor::{Code, Finding, Kept, Made, Recovered, Report, RolledBack, Weight};
+use crate::vendoring::{Code, Finding, Kept, Made, Recovered, Report, RolledBack, Weight};
 
 /// Files of one module with the same finding that are named; the others are counted.
 const MOST_FILES: usize = 8;

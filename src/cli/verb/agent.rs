@@ -4,9 +4,9 @@ use crate::agent::error::EXIT_DONE;
 use crate::agent::{self, Ended, Supervisor};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-#[cfg(unix)]
-use crate::host::notify::{Systemd, without_notify};
 use crate::ipc;
+#[cfg(unix)]
+use crate::service::sd_notify::{Systemd, without_notify};
 
 /// Stays and keeps it right, until it is interrupted.
 pub(in crate::cli) async fn run(context: &Context) -> Result<u8, Failure> {
@@ -43,7 +43,7 @@ fn supervisor(context: &Context) -> Box<dyn Supervisor> {
         return Box::new(systemd);
     }
     #[cfg(target_os = "macos")]
-    if let Some(launchd) = crate::host::service::Launchd::find(&context.env) {
+    if let Some(launchd) = crate::service::Launchd::find(&context.env) {
         return Box::new(launchd);
     }
     let _ = context;

@@ -7,11 +7,11 @@ use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, Diagnosis, Progress};
-use crate::host::service;
-use crate::job::doctor::{
+use crate::doctor::{
     CacheError, CacheWish, Patient, Service, Severity, check, examine, examine_cache, mend_cache,
 };
-use crate::job::meter::Meter;
+use crate::meter::Meter;
+use crate::service;
 
 /// What wins over the go env file, and what to do about it. Exit code 1 when something does.
 pub(in crate::cli) async fn run(context: &Context, args: args::Doctor) -> Result<u8, Failure> {

@@ -7,10 +7,10 @@ use crate::cli::args::{self, Step};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
+use crate::exec::stall::Limits;
+use crate::exec::tiers::{TIER, plan};
+use crate::exec::{self, Around, Course, Frozen, News, Signals, Summary, TierPlan, freeze};
 use crate::gocmd::find;
-use crate::job::exec::stall::Limits;
-use crate::job::exec::tiers::{TIER, plan};
-use crate::job::exec::{self, Around, Course, Frozen, News, Signals, Summary, TierPlan, freeze};
 use crate::model::Tier;
 
 /// Runs the command; its exit code is ours, unless a step was stuck or a checksum did not match.

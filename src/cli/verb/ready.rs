@@ -10,7 +10,7 @@ use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
-use crate::job::ready::{self, Answers, Bringer, Examined, Report, Workshop};
+use crate::mirror::ready::{self, Answers, Bringer, Examined, Report, Workshop};
 use crate::model::status::Readiness;
 use crate::paths::Paths;
 
@@ -143,7 +143,7 @@ async fn fetch(
             one.failed = Some("the mirror is as large as the policy's max_size allows".to_owned());
             continue;
         }
-        let mut notice = |_: crate::job::mirror::Notice<'_>| {};
+        let mut notice = |_: crate::mirror::Notice<'_>| {};
         if let Err(error) = bringer.bring(&one.project, &one.verdict, &mut notice).await {
             mismatch |= error.mismatch;
             one.failed = Some(error.why);

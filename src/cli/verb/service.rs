@@ -9,9 +9,9 @@ use crate::cli::args::{Json, Logs, Service, ServiceVerb, Uninstall};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, ServiceView};
-use crate::host::service::{self, ServiceError, Site, Step, Wish, carry_out};
 use crate::ipc;
 use crate::paths::Paths;
+use crate::service::{self, ServiceError, Site, Step, Wish, carry_out};
 
 /// Installs it, removes it, starts it, stops it, or tells of it.
 pub(in crate::cli) async fn run(context: &Context, args: &Service) -> Result<u8, Failure> {

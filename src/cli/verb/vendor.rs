@@ -9,7 +9,7 @@ use crate::cli::args::{self, VendorVerb};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
-use crate::job::vendor::{self, Project, Repo, Shelves};
+use crate::vendoring::{self, Project, Repo, Shelves};
 
 /// First what an earlier one left undone, then what is asked.
 pub(in crate::cli) fn run(context: &Context, args: &args::Vendor) -> Result<u8, Failure> {
@@ -36,7 +36,7 @@ fn check(
     if let Ok(repo) = Repo::open(project, &context.env) {
         recover(context, &repo)?;
     }
-    let report = vendor::check(project, shelves)?;
+    let report = vendoring::check(project, shelves)?;
     if json {
         context.out.json(&report)?;
     } else {
@@ -54,13 +54,13 @@ fn snapshot(
 ) -> Result<u8, Failure> {
     let repo = Repo::open(project, &context.env)?;
     recover(context, &repo)?;
-    let report = vendor::check(project, shelves)?;
-    let wanted = vendor::Wanted {
+    let report = vendoring::check(project, shelves)?;
+    let wanted = vendoring::Wanted {
         tag: args.tag.clone(),
         commit: args.commit,
         message: args.message.clone(),
     };
-    let made = vendor::snapshot(project, &repo, &report, &wanted, Timestamp::now())?;
+    let made = vendoring::snapshot(project, &repo, &report, &wanted, Timestamp::now())?;
     if args.format.json {
         context.out.json(&made)?;
     } else {
@@ -73,7 +73,7 @@ fn snapshot(
 fn list(context: &Context, project: &Project, json: bool) -> Result<u8, Failure> {
     let repo = Repo::open(project, &context.env)?;
     recover(context, &repo)?;
-    let vendor::Listed { kept, unsure } = vendor::list(project, &repo)?;
+    let vendoring::Listed { kept, unsure } = vendoring::list(project, &repo)?;
     if let Some(why) = unsure {
         anstream::eprintln!("cannot say which snapshot vendor/ holds: {why}");
     }
@@ -97,7 +97,7 @@ fn rollback(
     let repo = Repo::open(project, &context.env)?;
     recover(context, &repo)?;
     let (to, now) = (args.to.as_deref(), Timestamp::now());
-    let done = vendor::rollback(project, &repo, shelves, to, args.keep, now)?;
+    let done = vendoring::rollback(project, &repo, shelves, to, args.keep, now)?;
     if args.format.json {
         context.out.json(&done)?;
     } else {
@@ -112,15 +112,15 @@ fn rollback(
 
 /// Told on standard error: standard output is the answer to what was asked.
 fn recover(context: &Context, repo: &Repo) -> Result<(), Failure> {
-    if let Some(recovered) = vendor::recover(repo)? {
+    if let Some(recovered) = vendoring::recover(repo)? {
         let text = render::vendor_recovered(&recovered, &context.page);
         anstream::eprint!("{text}");
     }
     Ok(())
 }
 
-impl From<vendor::Error> for Failure {
-    fn from(error: vendor::Error) -> Failure {
+impl From<vendoring::Error> for Failure {
+    fn from(error: vendoring::Error) -> Failure {
         Failure::said(error.to_string(), error.exit_code())
     }
 }

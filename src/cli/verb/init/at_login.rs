@@ -6,8 +6,8 @@ use crate::agent::error::{EXIT_FAILED, EXIT_REFUSED};
 use crate::cli::args::Init;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::host::service::{self, ServiceError, Site, Wish};
 use crate::paths::Paths;
+use crate::service::{self, ServiceError, Site, Wish};
 
 /// Is it to be installed? Asked only where that can be done and is not done yet.
 pub(super) async fn wanted(

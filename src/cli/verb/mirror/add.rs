@@ -8,8 +8,8 @@ use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, Progress};
-use crate::job::meter::Meter;
-use crate::job::mirror::{Add, Notice, add};
+use crate::meter::Meter;
+use crate::mirror::{Add, Notice, add};
 use crate::model::quoted;
 
 /// Brings modules. Exit code 6 when one is not what its checksum says, 1 when one is missing.

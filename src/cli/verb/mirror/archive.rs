@@ -9,10 +9,10 @@ use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, Progress};
-use crate::job::meter::Meter;
-use crate::job::mirror::archive::{self, ArchiveError, needed_by};
-use crate::job::mirror::verify::Prover;
-use crate::job::mirror::{Layout, Trust};
+use crate::meter::Meter;
+use crate::mirror::archive::{self, ArchiveError, needed_by};
+use crate::mirror::verify::Prover;
+use crate::mirror::{Layout, Trust};
 
 /// Exit code 6 when something was left out since its checksum does not match, 1 when something
 /// else is wrong or missing.

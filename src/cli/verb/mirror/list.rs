@@ -7,7 +7,7 @@ use crate::cli::args::List;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
-use crate::job::mirror::{Trust, list};
+use crate::mirror::{Trust, list};
 
 /// What is in the mirror.
 pub(super) fn run(context: &Context, root: &Path, args: &List) -> Result<u8, Failure> {

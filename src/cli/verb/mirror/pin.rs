@@ -8,7 +8,7 @@ use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
-use crate::job::mirror::{AddError, Pinned, pin as pin_version, unpin as unpin_module};
+use crate::mirror::{AddError, Pinned, pin as pin_version, unpin as unpin_module};
 
 /// Lets `@latest` say this version.
 pub(super) fn pin(context: &Context, root: &Path, args: &args::Pin) -> Result<u8, Failure> {

@@ -8,7 +8,7 @@ use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
-use crate::job::mirror::{Prune, prune};
+use crate::mirror::{Prune, prune};
 
 /// Removes what is old, too much or needed by no project.
 pub(super) fn run(context: &Context, root: &Path, args: args::Prune) -> Result<u8, Failure> {

@@ -8,7 +8,7 @@ use crate::agent::load_policy;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
-use crate::job::mirror::AddError;
+use crate::mirror::AddError;
 
 /// What each of the mirror's verbs is given.
 pub(super) struct Site {

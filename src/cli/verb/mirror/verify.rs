@@ -8,9 +8,9 @@ use crate::cli::args::Verify;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, Progress};
-use crate::job::meter::Meter;
-use crate::job::mirror::verify::{Asked, Prover, verify};
-use crate::job::mirror::{Layout, Trust};
+use crate::meter::Meter;
+use crate::mirror::verify::{Asked, Prover, verify};
+use crate::mirror::{Layout, Trust};
 
 /// Exit code 6 when a checksum does not match, 1 when something else is wrong.
 pub(super) fn run(context: &Context, root: &Path, args: Verify) -> Result<u8, Failure> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::cli::context::Context;
 use crate::gocmd::shadows;
-use crate::job::ready::tally;
+use crate::mirror::ready::tally;
 use crate::model::status::Status;
 
 /// Which variables are shadowed depends on the shell that asks, not on the agent's.

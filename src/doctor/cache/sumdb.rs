@@ -1,0 +1,115 @@
+//! What is kept of checksum databases: answers and tiles in the cache, the last tree head in
+//! GOPATH. go stops at a broken one of them, and goes on stopping until it is deleted.
+
+use std::path::{Path, PathBuf};
+
+use super::place::Place;
+use super::read::read;
+use super::report::{Broken, Outcome};
+use super::stamp::Piece;
+use super::walk::entries;
+use super::{form, lock};
+use crate::doctor::finding::Code;
+use crate::gomod::sum::Tile;
+use crate::model::SumDb;
+
+/// The longest of these files, in bytes: a tile has 8 KiB.
+const MOST: u64 = 64 << 10;
+/// Folders in folders.
+const DEEPEST: usize = 64;
+
+/// What is broken.
+pub(super) fn look(place: &Place, databases: &[(String, PathBuf)]) -> Vec<Broken> {
+    let mut found = Vec::new();
+    for (name, folder) in databases {
+        let tiles = folder.join("tile");
+        each(&tiles, 0, &mut |path| {
+            let below = path.strip_prefix(folder).unwrap_or(path);
+            let below = below.to_string_lossy().replace('\\', "/");
+            // Others (those of the records themselves) go does not read.
+            let Some(tile) = Tile::parse(&below) else {
+                return;
+            };
+            // An empty one is one that go is about to write.
+            let wrong = |bytes: &[u8]| {
+                let (own, right) = (bytes.len(), tile.length());
+                (own != 0 && own != right).then(|| format!("has {own} bytes, not {right}"))
+            };
+            found.extend(broken(&place.cache, path, Code::CacheSumdb, name, &wrong));
+        });
+        each(&folder.join("lookup"), 0, &mut |path| {
+            let wrong = |bytes: &[u8]| form::lookup(bytes).map(str::to_owned);
+            found.extend(broken(&place.cache, path, Code::CacheSumdb, name, &wrong));
+        });
+    }
+    let Some(heads) = &place.heads else {
+        return found;
+    };
+    each(heads, 0, &mut |path| {
+        if path.file_name().is_none_or(|name| name != "latest") {
+            return;
+        }
+        let folder = path.parent().unwrap_or(path);
+        let name = folder.strip_prefix(heads).unwrap_or(folder);
+        let name = name.to_string_lossy().replace('\\', "/");
+        let database = place.database(&name);
+        let key = match &database {
+            Some(SumDb::Database { key, .. }) => Some(key),
+            Some(SumDb::Off) | None => None,
+        };
+        let wrong = |bytes: &[u8]| form::latest(bytes, key);
+        found.extend(broken(heads, path, Code::SumdbLatest, &name, &wrong));
+    });
+    found
+}
+
+fn broken(
+    bounds: &Path,
+    path: &Path,
+    code: Code,
+    database: &str,
+    wrong: &dyn Fn(&[u8]) -> Option<String>,
+) -> Option<Broken> {
+    wrong(&read(path, MOST).ok().flatten()?)?;
+    // go writes these in their place: looked at again when nobody does.
+    let _lock = lock::file(path).ok()?;
+    let bytes = read(path, MOST).ok().flatten()?;
+    let ill = wrong(&bytes)?;
+    let piece = Piece::of(path.to_owned(), Some(&bytes)).ok()?;
+    let why = match code == Code::SumdbLatest {
+        true => format!(
+            "go fails with “reading tree note” at every module that is not in go.sum, until it is \
+             deleted. With it goes what go remembers of {database}: it will take the next tree \
+             that is signed."
+        ),
+        false => format!(
+            "go fails where it wants {database} to prove a module, on any network, until it is \
+             deleted."
+        ),
+    };
+    Some(Broken {
+        code,
+        module: None,
+        place: path.display().to_string(),
+        says: format!("{} {ill}", path.display()),
+        why,
+        mend: "go asks the database again by itself".to_owned(),
+        removes: vec![piece],
+        outcome: Outcome::Found,
+        because: None,
+        lock: None,
+        bounds: bounds.to_owned(),
+    })
+}
+
+/// Each file below a folder; links are not followed.
+fn each(folder: &Path, depth: usize, look: &mut dyn FnMut(&Path)) {
+    let all = entries(folder, |_| true).unwrap_or_default();
+    for (_, path) in all {
+        match std::fs::symlink_metadata(&path) {
+            Ok(meta) if meta.is_dir() && depth < DEEPEST => each(&path, depth + 1, look),
+            Ok(meta) if meta.is_file() => look(&path),
+            Ok(_) | Err(_) => {}
+        }
+    }
+}

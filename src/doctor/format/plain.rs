@@ -1,0 +1,213 @@
+//! `NAME=value` lines: environment.d, /etc/environment, `~/.pam_environment`, what
+//! `show-environment` prints, `/proc/PID/environ`.
+
+use std::collections::BTreeSet;
+
+use super::setting::{Book, Setting};
+
+/// environment.d(5), and close enough to what pam_env(8) makes of /etc/environment, which
+/// takes an `export` in front as well.
+pub(crate) fn assignments(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
+    let mut book = Book::new(names);
+    let mut lines = text.lines().enumerate();
+    while let Some((number, line)) = lines.next() {
+        let mut line = line.trim().to_owned();
+        if line.starts_with(['#', ';']) {
+            continue;
+        }
+        while line.ends_with('\\')
+            && let Some((_, next)) = lines.next()
+        {
+            line.pop();
+            line.push_str(next.trim_end());
+        }
+        let line = line.strip_prefix("export ").unwrap_or(&line).trim_start();
+        if let Some((name, value)) = line.split_once('=') {
+            book.set(name.trim_end(), unquoted(value.trim()), number + 1, true);
+        }
+    }
+    book.finish()
+}
+
+/// How these files write the user's home.
+const HOMES: [&str; 3] = ["${HOME}", "$HOME", "@{HOME}"];
+
+/// A value with the home in the place of its name.
+pub(crate) fn with_home(value: &str, home: &str) -> String {
+    let mut value = value.to_owned();
+    for name in HOMES {
+        value = value.replace(name, home);
+    }
+    value
+}
+
+/// Quotes around it and comments behind it taken away; `None`: it holds a reference to anything
+/// but the home.
+fn unquoted(value: &str) -> Option<String> {
+    let inner = ['"', '\'']
+        .into_iter()
+        .find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
+    let value = inner.unwrap_or(value);
+    (!with_home(value, "").contains('$')).then(|| value.to_owned())
+}
+
+/// `~/.pam_environment`: `NAME DEFAULT=value OVERRIDE=value`, or the plain form.
+pub(crate) fn pam(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
+    let mut book = Book::new(names);
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.starts_with('#') {
+            continue;
+        }
+        let Some((name, rest)) = line.split_once(char::is_whitespace) else {
+            if let Some((name, value)) = line.split_once('=') {
+                book.set(name, unquoted(value), number + 1, true);
+            }
+            continue;
+        };
+        let part = |key: &str| {
+            let value = rest.split_once(key).map(|(_, value)| value);
+            value.map(|value| {
+                if value.starts_with('"') {
+                    value.get(1..).and_then(|v| v.split('"').next())
+                } else {
+                    value.split_whitespace().next()
+                }
+            })
+        };
+        if let Some(value) = part("OVERRIDE=").or_else(|| part("DEFAULT=")) {
+            let value = value.unwrap_or_default();
+            book.set(name, unquoted(value), number + 1, true);
+        }
+    }
+    book.finish()
+}
+
+/// What `systemctl --user show-environment` prints: values with odd characters stand in
+/// `$'…'`.
+pub(crate) fn shown(text: &str, names: &BTreeSet<String>) -> Vec<(String, String)> {
+    let pairs = text.lines().filter_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        if !names.contains(name) {
+            return None;
+        }
+        let inner = value
+            .strip_prefix("$'")
+            .and_then(|value| value.strip_suffix('\''));
+        let value = match inner {
+            Some(inner) => unescaped(inner),
+            None => value.to_owned(),
+        };
+        (!value.is_empty()).then(|| (name.to_owned(), value))
+    });
+    pairs.collect()
+}
+
+fn unescaped(text: &str) -> String {
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => out.extend(chars.next()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// What stands in `/proc/PID/environ`.
+#[cfg(any(target_os = "linux", test))]
+pub(crate) fn environ(bytes: &[u8], names: &BTreeSet<String>) -> Vec<(String, String)> {
+    let pairs = bytes.split(|byte| *byte == 0).filter_map(|entry| {
+        let (name, value) = std::str::from_utf8(entry).ok()?.split_once('=')?;
+        let wanted = names.contains(name) && !value.is_empty();
+        wanted.then(|| (name.to_owned(), value.to_owned()))
+    });
+    pairs.collect()
+}
+
+/// What `reg query KEY` prints: `    GOPROXY    REG_SZ    https://…`.
+pub(crate) fn registry(text: &str, names: &BTreeSet<String>) -> Vec<(String, String)> {
+    let pairs = text.lines().filter_map(|line| {
+        let line = line.trim();
+        let kind = ["REG_SZ", "REG_EXPAND_SZ"]
+            .into_iter()
+            .find(|kind| line.contains(&format!(" {kind} ")))?;
+        let (name, value) = line.split_once(kind)?;
+        let name = name.trim();
+        let wanted = names.iter().find(|one| one.eq_ignore_ascii_case(name))?;
+        let value = value.trim();
+        (!value.is_empty()).then(|| (wanted.clone(), value.to_owned()))
+    });
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{assignments, environ, pam, registry, shown};
+    use crate::doctor::format::setting::Setting;
+
+    fn names() -> BTreeSet<String> {
+        ["GOPROXY".to_owned()].into()
+    }
+
+    fn brief(found: Vec<Setting>) -> Vec<(Option<String>, usize)> {
+        found.into_iter().map(|one| (one.value, one.line)).collect()
+    }
+
+    #[test]
+    fn lines_of_environment_d() {
+        for (text, expected) in [
+            ("GOPROXY=off", vec![(Some("off"), 1)]),
+            (
+                "\n GOPROXY = \"https://a,direct\"\n",
+                vec![(Some("https://a,direct"), 2)],
+            ),
+            ("GOPROXY=a\nGOPROXY='b'", vec![(Some("b"), 2)]),
+            ("export GOPROXY=off", vec![(Some("off"), 1)]),
+            (
+                "GOPROXY=https://a,\\\ndirect",
+                vec![(Some("https://a,direct"), 1)],
+            ),
+            ("GOPROXY=${CORP}", vec![(None, 1)]),
+            ("#GOPROXY=off\n;GOPROXY=off", vec![]),
+            ("MYGOPROXY=off\nGOPROXY", vec![]),
+            ("GOPROXY=off\nGOPROXY=", vec![]),
+        ] {
+            let expected: Vec<_> = expected
+                .into_iter()
+                .map(|(value, line)| (value.map(str::to_owned), line))
+                .collect();
+            assert_eq!(brief(assignments(text, &names())), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn pam_has_two_forms() {
+        let off = vec![(Some("off".to_owned()), 1)];
+        for text in [
+            "GOPROXY=off",
+            "GOPROXY DEFAULT=off",
+            "GOPROXY\tDEFAULT=x OVERRIDE=\"off\"",
+        ] {
+            assert_eq!(brief(pam(text, &names())), off, "{text}");
+        }
+        assert_eq!(brief(pam("# GOPROXY DEFAULT=off", &names())), []);
+    }
+
+    #[test]
+    fn what_managers_and_processes_and_the_registry_say() {
+        let one = |value: &str| vec![("GOPROXY".to_owned(), value.to_owned())];
+        assert_eq!(shown("A=b\nGOPROXY=off\n", &names()), one("off"));
+        assert_eq!(shown(r"GOPROXY=$'a|b\'c'", &names()), one("a|b'c"));
+        assert_eq!(
+            environ(b"A=b\0GOPROXY=off\0GOSUMDB=\0", &names()),
+            one("off")
+        );
+        assert_eq!(environ(b"GOPROXY=\0MYGOPROXY=x\0\xff=\0", &names()), []);
+        let said = "\r\nHKEY_CURRENT_USER\\Environment\r\n    GoProxy    REG_SZ    https://a,direct\r\n    Path    REG_EXPAND_SZ    C:\\x\r\n";
+        assert_eq!(registry(said, &names()), one("https://a,direct"));
+    }
+}

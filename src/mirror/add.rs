@@ -1,0 +1,390 @@
+//! `goroam mirror add`: what is wanted, had by go, verified, stored.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::added::{Added, AddedVersion, PresentVersion};
+use super::error::AddError;
+use super::foreign::refuse_foreign;
+use super::go::{Go, Mode, OWN};
+use super::judge::{Facts, Refusal, Verified, judge};
+use super::layout::{File, Layout};
+use super::project;
+use super::proof::{self, Records};
+use super::said::took;
+use super::small;
+use super::sound::MOST_MOD;
+use super::stage::{Taken, take};
+use super::store::Store;
+use super::toolchain;
+use super::wants::{Failed, Wants};
+use crate::environment::Environment;
+use crate::gomod::ModuleVersion;
+use crate::gomod::go_sum::Hashed;
+use crate::gomod::sum::{escape_path, hash_go_mod};
+use crate::gomod::zip::ModZip;
+use crate::meter::Meter;
+use crate::model::quoted;
+
+/// Versions that are stored at once: a kill loses no more work than these.
+const BATCH: usize = 64;
+
+/// What to bring.
+#[derive(Debug, Clone, Default)]
+pub struct Add {
+    /// `PATH`, `PATH@VERSION`, `PATH@QUERY`.
+    pub modules: Vec<String>,
+    /// Projects: a folder, a go.mod, a go.work.
+    pub from: Vec<PathBuf>,
+    /// Also what the tests of dependencies need.
+    pub tests: bool,
+    /// Also the toolchains that the projects name, and those that go demands on the way.
+    pub toolchain: bool,
+    /// Only what the module cache holds.
+    pub offline: bool,
+}
+
+/// What happens meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice<'a> {
+    /// Another goroam writes to the mirror; this one waits.
+    Waits,
+    /// go is at work for this project or module.
+    Asks(&'a str),
+    /// The checksum database is asked.
+    Proves,
+    /// What go brought is verified and stored from here on.
+    Stores,
+}
+
+/// Brings what is asked for into the mirror.
+///
+/// # Errors
+/// When nothing could be done at all. What fails for single versions is in the answer.
+pub async fn add(
+    root: &Path,
+    wish: Option<&Path>,
+    env: &Environment,
+    what: &Add,
+    meter: &Meter,
+    notice: &mut dyn FnMut(Notice<'_>),
+) -> Result<Added, AddError> {
+    let queries = what.modules.iter().map(|text| query(text));
+    let queries: Vec<String> = queries.collect::<Result<_, _>>()?;
+    let go = Box::pin(Go::find(wish, env, what.offline, what.toolchain)).await?;
+    refuse_foreign(root, Path::new(go.value("GOMODCACHE")))?;
+    let mut wants = Wants::default();
+    for named in &what.from {
+        notice(Notice::Asks(&named.display().to_string()));
+        let project = project::project(&go, named)?;
+        if what.toolchain {
+            let names = project::toolchains(&go, &project)?;
+            Box::pin(go.bring(&names, &mut wants)).await?;
+        }
+        Box::pin(project::want(&go, &project, what.tests, &mut wants)).await?;
+    }
+    if !queries.is_empty() {
+        Box::pin(want_modules(&go, &queries, &mut wants, notice)).await?;
+    }
+    wants.join(go.demanded());
+    for failed in &mut wants.failed {
+        toolchain::explain(failed, what.toolchain);
+    }
+    // What go itself calls a mismatch may have come from anybody: nothing that came with it is
+    // stored, not even what looks good.
+    if wants.failed.iter().any(|failed| failed.mismatch) {
+        let done = Added {
+            mirror: root.to_owned(),
+            failed: wants.failed,
+            ..Added::default()
+        };
+        return Ok(done.summed());
+    }
+    let zips = &wants.zips;
+    wants.mods.retain(|module| !zips.contains(module));
+    let mut store = Store::open(Layout::new(root), &mut || notice(Notice::Waits))
+        .map_err(|error| AddError::file(root, error))?;
+    let cache = Layout::new(go.cache());
+    // go notes sums of go.mods that this project never reads: of those, what is in the cache.
+    wants.mods.retain(|module| {
+        let file = cache.file(module, File::Mod);
+        file.is_ok_and(|file| file.is_file())
+    });
+    notice(Notice::Proves);
+    let wanted: Vec<&ModuleVersion> = wants.zips.iter().chain(&wants.mods).collect();
+    let records = Box::pin(proof::records(&go, &store.layout, &wanted)).await;
+    if let Some(why) = &records.fork {
+        return Err(AddError::Forked(why.clone()));
+    }
+    notice(Notice::Stores);
+    let mut work = Work {
+        meter,
+        cache,
+        wants: &wants,
+        records: &records,
+        done: Added {
+            mirror: root.to_owned(),
+            failed: wants.failed.clone(),
+            ..Added::default()
+        },
+    };
+    work.bring(&mut store)
+        .map_err(|error| AddError::file(root, error))?;
+    let mut done = work.done.summed();
+    if what.offline && !done.failed.is_empty() {
+        done.fetch = Some(fetch(what));
+    }
+    Ok(done)
+}
+
+/// The same command without `--offline`.
+fn fetch(what: &Add) -> String {
+    let mut words = vec!["goroam mirror add".to_owned()];
+    words.extend(what.modules.iter().cloned());
+    for from in &what.from {
+        words.push("--from".to_owned());
+        words.push(quoted(&from.display().to_string()));
+    }
+    for (is_asked, word) in [(what.tests, "--tests"), (what.toolchain, "--toolchain")] {
+        words.extend(is_asked.then(|| word.to_owned()));
+    }
+    words.join(" ")
+}
+
+/// `PATH` is `PATH@latest`.
+fn query(text: &str) -> Result<String, AddError> {
+    let (path, version) = text.split_once('@').unwrap_or((text, "latest"));
+    escape_path(path).map_err(|error| AddError::Usage(error.to_string()))?;
+    if version.is_empty() || version.contains(char::is_whitespace) || version.starts_with('-') {
+        return Err(AddError::Usage(format!(
+            "{text}: no version behind the @; write {path}@v1.2.3 or {path}@latest"
+        )));
+    }
+    Ok(format!("{path}@{version}"))
+}
+
+/// Modules by name, each with what it needs by itself: two of them may need different versions.
+async fn want_modules(
+    go: &Go<'_>,
+    queries: &[String],
+    wants: &mut Wants,
+    notice: &mut dyn FnMut(Notice<'_>),
+) -> Result<(), AddError> {
+    let temporary = |error| AddError::File {
+        what: "cannot make a temporary folder".to_owned(),
+        source: error,
+    };
+    let folder = tempfile::tempdir().map_err(temporary)?;
+    std::fs::write(folder.path().join("go.mod"), OWN).map_err(temporary)?;
+    notice(Notice::Asks(&queries.join(" ")));
+    let mut args = vec!["mod", "download", "-json"];
+    args.extend(queries.iter().map(String::as_str));
+    let ran = go.run(folder.path(), Mode::Module, &args).await?;
+    for module in took(&ran, &queries.join(" "), wants) {
+        if module.path == toolchain::MODULE {
+            continue;
+        }
+        let name = module.to_string();
+        notice(Notice::Asks(&name));
+        let folder = tempfile::tempdir().map_err(temporary)?;
+        let own = OWN;
+        let text = format!("{own}\nrequire {} {}\n", module.path, module.version);
+        std::fs::write(folder.path().join("go.mod"), text).map_err(temporary)?;
+        project::want_copy(go, folder.path(), &name, wants).await?;
+    }
+    Ok(())
+}
+
+/// The second half: from the cache into the mirror.
+struct Work<'a> {
+    meter: &'a Meter,
+    cache: Layout,
+    wants: &'a Wants,
+    records: &'a Records,
+    done: Added,
+}
+
+/// Something to bring.
+#[derive(Debug)]
+struct Item {
+    module: ModuleVersion,
+    zip: bool,
+}
+
+impl Work<'_> {
+    fn bring(&mut self, store: &mut Store) -> std::io::Result<()> {
+        let item = |zip| {
+            move |module: &ModuleVersion| Item {
+                module: module.clone(),
+                zip,
+            }
+        };
+        let zips = self.wants.zips.iter().map(item(true));
+        let items: Vec<Item> = zips
+            .chain(self.wants.mods.iter().map(item(false)))
+            .collect();
+        let mut modules = BTreeSet::new();
+        self.meter.expect(items.len() as u64, 0);
+        for batch in items.chunks(BATCH) {
+            let fresh: Vec<&Item> = batch
+                .iter()
+                .filter(|item| !self.is_present(store, item))
+                .collect();
+            self.meter.did((batch.len() - fresh.len()) as u64, 0);
+            self.store(store, &fresh)?;
+            modules.extend(batch.iter().map(|item| item.module.path.as_str()));
+        }
+        store.index(&modules)
+    }
+
+    /// Stores a batch of versions that are not there.
+    fn store(&mut self, store: &mut Store, items: &[&Item]) -> std::io::Result<()> {
+        let names: Vec<_> = items
+            .iter()
+            .map(|item| item.zip.then(|| store.spool.name()))
+            .collect();
+        let taken = in_threads(items.len(), |n| {
+            let (item, name) = (items.get(n)?, names.get(n)?);
+            let taken = take(&self.cache, &item.module, name.clone());
+            let zip = taken.as_ref().ok().and_then(|taken| taken.zip);
+            self.meter.did(1, zip.map_or(0, |(_, bytes)| bytes));
+            Some(taken)
+        });
+        let mut staged = Vec::new();
+        for (item, taken) in items.iter().zip(taken) {
+            let judged = match taken.flatten() {
+                Some(Ok(taken)) => self.judged(item, &taken).map(|verified| (taken, verified)),
+                Some(Err(refusal)) => Err(refusal),
+                None => Err(Refusal::because("it could not be read")),
+            };
+            match judged {
+                Ok((taken, verified)) => {
+                    self.note(item, &taken, verified);
+                    staged.push(taken.staged);
+                }
+                Err(refusal) => self.refuse(&item.module, refusal),
+            }
+        }
+        store.place(&staged)
+    }
+
+    fn judged(&self, item: &Item, taken: &Taken) -> Result<Verified, Refusal> {
+        let zip = taken.staged.zip.as_ref().map(|(_, hash)| hash.as_str());
+        let noted = taken.noted.as_ref();
+        judge(&Facts {
+            module: &item.module,
+            zip,
+            go_mod: &taken.go_mod,
+            noted: noted.map(|(hash, file)| (hash.as_str(), file.as_path())),
+            claim_zip: self.wants.claim(&item.module, Hashed::Zip),
+            claim_mod: self.wants.claim(&item.module, Hashed::GoMod),
+            record: self.records.of(&item.module),
+        })
+    }
+
+    /// Is it there already, and what go.sum says it is? What is there and is something else is a
+    /// mismatch; it stays as it is.
+    fn is_present(&mut self, store: &Store, item: &Item) -> bool {
+        let file = |part| store.layout.file(&item.module, part).unwrap_or_default();
+        let parts: &[File] = if item.zip {
+            &[File::Info, File::Zip, File::ZipHash]
+        } else {
+            &[]
+        };
+        let (Ok(go_mod), true) = (
+            small::read(&file(File::Mod), MOST_MOD),
+            parts.iter().all(|part| file(*part).is_file()),
+        ) else {
+            return false;
+        };
+        // Its bytes are `verify`'s to read; but one that was cut short is not there, and comes anew.
+        let (path, version) = (&item.module.path, &item.module.version);
+        let is_whole = || {
+            let zip = ModZip::open(&file(File::Zip));
+            zip.is_ok_and(|zip| zip.belongs_to(path, version).is_ok())
+        };
+        if item.zip && !is_whole() {
+            return false;
+        }
+        let has_info = || file(File::Info).is_file();
+        let cached = self.cache.file(&item.module, File::Info);
+        if !item.zip && !has_info() && cached.is_ok_and(|info| info.is_file()) {
+            return false;
+        }
+        let hash = small::read(&file(File::ZipHash), 1 << 10)
+            .ok()
+            .filter(|_| item.zip);
+        let hash = hash.map(|hash| String::from_utf8_lossy(&hash).trim().to_owned());
+        let judged = judge(&Facts {
+            module: &item.module,
+            zip: hash.as_deref(),
+            go_mod: &hash_go_mod(&go_mod),
+            noted: None,
+            claim_zip: self.wants.claim(&item.module, Hashed::Zip),
+            claim_mod: self.wants.claim(&item.module, Hashed::GoMod),
+            record: self.records.of(&item.module),
+        });
+        match judged {
+            Ok(verified) if item.zip => self.done.present.push(PresentVersion {
+                module: item.module.path.clone(),
+                version: item.module.version.clone(),
+                proven_by: verified.by,
+                without_proof: verified.without_proof,
+            }),
+            Ok(_) => {}
+            Err(refusal) => self.refuse(&item.module, refusal),
+        }
+        true
+    }
+
+    fn note(&mut self, item: &Item, taken: &Taken, verified: Verified) {
+        let Some((how, zip_bytes)) = taken.zip else {
+            self.done.totals.go_mods += 1;
+            return;
+        };
+        self.done.added.push(AddedVersion {
+            module: item.module.path.clone(),
+            version: item.module.version.clone(),
+            zip_bytes,
+            how,
+            proven_by: verified.by,
+            without_proof: verified.without_proof,
+        });
+    }
+
+    fn refuse(&mut self, module: &ModuleVersion, refusal: Refusal) {
+        self.done.failed.push(Failed {
+            module: module.path.clone(),
+            version: module.version.clone(),
+            why: refusal.why,
+            mismatch: refusal.mismatch,
+        });
+    }
+}
+
+/// `work` for each number below `count`, on all processors; in order.
+fn in_threads<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<Option<T>> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new((0..count).map(|_| None).collect::<Vec<Option<T>>>());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads.min(count) {
+            scope.spawn(|| {
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n >= count {
+                        break;
+                    }
+                    let one = work(n);
+                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    if let Some(place) = done.get_mut(n) {
+                        *place = Some(one);
+                    }
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,360 @@
+//! `goroam mirror prune`: which versions go, and how.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::archive::{ArchiveError, needed_by, required_by};
+use super::error::AddError;
+use super::layout::{File, Layout};
+use super::list::since;
+use super::odd_mods;
+use super::store::{Store, invalid, remove};
+use super::tree::Tree;
+use crate::gomod::ModuleVersion;
+use crate::gomod::sum::{escape_path, escape_version};
+use crate::model::order;
+
+/// Levels below `sumdb`: a database's name may be a host with a path.
+const DEEPEST_NAME: usize = 4;
+
+/// What is to go.
+#[derive(Debug, Clone, Default)]
+pub struct Prune {
+    /// What was brought longer ago than this.
+    pub older_than: Option<Duration>,
+    /// The oldest, until the rest has no more bytes than this.
+    pub max_size: Option<u64>,
+    /// What no project in or below these folders needs. What one needs stays, whatever else is
+    /// asked.
+    pub needed_by: Vec<PathBuf>,
+    /// Only say it.
+    pub dry_run: bool,
+}
+
+/// What went, or would.
+#[derive(Debug, Clone, Serialize)]
+pub struct Pruned {
+    /// The mirror's folder.
+    #[serde(serialize_with = "crate::paths::serialize")]
+    pub mirror: PathBuf,
+    /// Nothing was removed.
+    pub dry_run: bool,
+    /// In the order of paths.
+    pub removed: Vec<Removed>,
+    /// Bytes of these.
+    pub removed_bytes: u64,
+    /// Versions that stay.
+    pub kept: usize,
+    /// Bytes of these.
+    pub kept_bytes: u64,
+}
+
+/// One version that went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Removed {
+    /// The module's path.
+    pub module: String,
+    /// The version.
+    pub version: String,
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why a version goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// A killed goroam left its zip without `.info`: no version for go.
+    Unfinished,
+    /// No project needs it.
+    NotNeeded,
+    /// It is older than wanted.
+    Old,
+    /// It is among the oldest of too much.
+    TooMuch,
+}
+
+/// What is known of one version.
+#[derive(Debug, Clone)]
+struct Candidate {
+    module: ModuleVersion,
+    bytes: u64,
+    since: Option<Timestamp>,
+    /// Pinned, or needed by a project.
+    stays: bool,
+    unfinished: bool,
+}
+
+/// Removes what is asked for.
+///
+/// # Errors
+/// When there is no mirror, no project where some are named, or a file cannot be removed.
+pub fn prune(
+    root: &Path,
+    what: &Prune,
+    now: Timestamp,
+    waits: &mut dyn FnMut(),
+) -> Result<Pruned, AddError> {
+    let failed = |error: io::Error| AddError::file(root, error);
+    // Before anything else: a folder that is misspelt must not empty the mirror.
+    let needed = match what.needed_by.as_slice() {
+        [] => None,
+        folders => {
+            let usage = |error| {
+                AddError::Usage(if let ArchiveError::Nothing(why) = error {
+                    why
+                } else {
+                    error.to_string()
+                })
+            };
+            let mut needed = needed_by(folders).map_err(usage)?;
+            needed.extend(required_by(folders).map_err(usage)?);
+            Some(needed)
+        }
+    };
+    let mut store = open(root, waits)?;
+    let tree = Tree::read(&store.layout).map_err(failed)?;
+    let mut candidates = Vec::new();
+    for (path, module) in &tree.modules {
+        for (version, files) in &module.versions {
+            let is_pinned = store.pins.get(path) == Some(&version.version);
+            let is_needed = needed
+                .as_ref()
+                .is_some_and(|needed| needed.contains(version));
+            candidates.push(Candidate {
+                module: version.clone(),
+                bytes: files.bytes(),
+                since: since(&store.layout, version),
+                stays: is_pinned || is_needed,
+                unfinished: files.zip.is_some() && files.info.is_none(),
+            });
+        }
+    }
+    let go = chosen(&candidates, what, now);
+    let removed: Vec<Removed> = candidates
+        .iter()
+        .zip(&go)
+        .filter_map(|(one, why)| {
+            Some(Removed {
+                module: one.module.path.clone(),
+                version: one.module.version.clone(),
+                bytes: one.bytes,
+                why: (*why)?,
+            })
+        })
+        .collect();
+    let all: u64 = candidates.iter().map(|one| one.bytes).sum();
+    let removed_bytes = removed.iter().map(|one| one.bytes).sum();
+    if !what.dry_run {
+        take_out(&mut store, &removed).map_err(failed)?;
+    }
+    Ok(Pruned {
+        mirror: root.to_owned(),
+        dry_run: what.dry_run,
+        kept: candidates.len() - removed.len(),
+        kept_bytes: all - removed_bytes,
+        removed,
+        removed_bytes,
+    })
+}
+
+/// A mirror that is there; nobody makes one by pruning or pinning.
+pub(super) fn open(root: &Path, waits: &mut dyn FnMut()) -> Result<Store, AddError> {
+    let layout = Layout::new(root);
+    if !layout.own().is_dir() {
+        return Err(AddError::Usage(format!(
+            "{} is no mirror; `goroam mirror add` makes one, --mirror names one",
+            root.display()
+        )));
+    }
+    Store::open(layout, waits).map_err(|error| AddError::file(root, error))
+}
+
+/// For each candidate why it goes, if it does. Pure.
+fn chosen(candidates: &[Candidate], what: &Prune, now: Timestamp) -> Vec<Option<Why>> {
+    let oldest_kept = what.older_than.and_then(|age| now.checked_sub(age).ok());
+    let mut go: Vec<Option<Why>> = candidates
+        .iter()
+        .map(|one| match (one.unfinished, one.stays) {
+            (true, _) => Some(Why::Unfinished),
+            (_, true) => None,
+            (_, false) if !what.needed_by.is_empty() => Some(Why::NotNeeded),
+            (_, false) => {
+                let is_old = one
+                    .since
+                    .zip(oldest_kept)
+                    .is_some_and(|(at, kept)| at < kept);
+                is_old.then_some(Why::Old)
+            }
+        })
+        .collect();
+    let Some(most) = what.max_size else { return go };
+    let kept = candidates.iter().zip(&go).filter(|(_, why)| why.is_none());
+    let mut left: u64 = kept.map(|(one, _)| one.bytes).sum();
+    let mut by_age: Vec<usize> = (0..candidates.len()).collect();
+    order::sort_by_key(&mut by_age, |n| {
+        candidates.get(*n).and_then(|one| one.since)
+    });
+    for n in by_age {
+        if left <= most {
+            break;
+        }
+        if let (Some(one), Some(why @ None)) = (candidates.get(n), go.get_mut(n))
+            && !one.stays
+        {
+            *why = Some(Why::TooMuch);
+            left -= one.bytes;
+        }
+    }
+    go
+}
+
+/// `.info` first: from then on it is no version. Then the lists, then the rest, then what proved
+/// it; the tiles stay, other records need them.
+fn take_out(store: &mut Store, removed: &[Removed]) -> io::Result<()> {
+    let modules = order::set(removed.iter().map(|one| one.module.as_str()));
+    store.will_change(modules.iter().copied())?;
+    let versions: Vec<ModuleVersion> = removed
+        .iter()
+        .map(|one| ModuleVersion::new(one.module.as_str(), one.version.as_str()))
+        .collect();
+    let take = |store: &Store, parts: &[File]| -> io::Result<()> {
+        for version in &versions {
+            for part in parts {
+                remove(&store.layout.file(version, *part).map_err(invalid)?)?;
+            }
+        }
+        Ok(())
+    };
+    take(store, &[File::Info])?;
+    store.index(&modules)?;
+    take(store, &[File::Zip, File::ZipHash, File::Mod])?;
+    let gone = versions.iter().map(|version| (version.to_string(), None));
+    odd_mods::note(&store.layout, &store.lock, gone)?;
+    let databases = databases(&store.layout.root().join("sumdb"), 0);
+    for version in &versions {
+        let path = escape_path(&version.path).map_err(invalid)?;
+        let escaped = escape_version(&version.version).map_err(invalid)?;
+        for database in &databases {
+            let mut lookup = database.join("lookup");
+            lookup.extend(format!("{path}@{escaped}").split('/'));
+            remove(&lookup)?;
+            tidy(&lookup, &database.join("lookup"));
+        }
+    }
+    for module in modules {
+        let folder = store.layout.versions(module).map_err(invalid)?;
+        tidy(&folder.join("list"), store.layout.root());
+    }
+    Ok(())
+}
+
+/// The folders that hold a database's lookups.
+fn databases(folder: &Path, depth: usize) -> Vec<PathBuf> {
+    if folder.join("lookup").is_dir() {
+        return vec![folder.to_owned()];
+    }
+    let mut all = Vec::new();
+    if depth < DEEPEST_NAME {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                all.extend(databases(&entry.path(), depth + 1));
+            }
+        }
+    }
+    all
+}
+
+/// Removes the folders around a file that are empty, up to this one, which stays.
+fn tidy(file: &Path, top: &Path) {
+    let around = file.ancestors().skip(1);
+    for folder in around.take_while(|folder| *folder != top && folder.starts_with(top)) {
+        // Refused by the system as long as something is in it.
+        if std::fs::remove_dir(folder).is_err() {
+            break;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(name: &str, bytes: u64, day: i64, stays: bool) -> Candidate {
+        Candidate {
+            module: ModuleVersion::new(name, "v1.0.0"),
+            bytes,
+            since: Some(Timestamp::from_second(day * 86_400).unwrap()),
+            stays,
+            unfinished: false,
+        }
+    }
+
+    fn go(what: &Prune) -> String {
+        let all = [
+            candidate("a", 10, 1, false),
+            candidate("b", 20, 2, true),
+            candidate("c", 30, 3, false),
+            candidate("d", 40, 9, false),
+        ];
+        let now = Timestamp::from_second(10 * 86_400).unwrap();
+        let go = chosen(&all, what, now);
+        let gone = all
+            .iter()
+            .zip(go)
+            .filter_map(|(one, why)| Some((one, why?)));
+        gone.map(|(one, why)| format!("{}:{why:?} ", one.module.path))
+            .collect()
+    }
+
+    fn days(n: u64) -> Option<Duration> {
+        Some(Duration::from_secs(n * 86_400))
+    }
+
+    #[test]
+    fn what_is_old_goes_and_what_is_pinned_or_needed_stays() {
+        let old = |age| Prune {
+            older_than: age,
+            ..Prune::default()
+        };
+        assert_eq!(go(&old(days(5))), "a:Old c:Old ");
+        assert_eq!(go(&old(days(100))), "");
+        let needed = Prune {
+            needed_by: vec!["x".into()],
+            ..Prune::default()
+        };
+        assert_eq!(go(&needed), "a:NotNeeded c:NotNeeded d:NotNeeded ");
+    }
+
+    #[test]
+    fn of_too_much_the_oldest_go_first() {
+        let most = |bytes| Prune {
+            max_size: Some(bytes),
+            ..Prune::default()
+        };
+        assert_eq!(go(&most(100)), "");
+        assert_eq!(go(&most(99)), "a:TooMuch ");
+        assert_eq!(go(&most(60)), "a:TooMuch c:TooMuch ");
+        assert_eq!(go(&most(0)), "a:TooMuch c:TooMuch d:TooMuch ");
+        let both = Prune {
+            older_than: days(8),
+            max_size: Some(60),
+            ..Prune::default()
+        };
+        assert_eq!(go(&both), "a:Old c:TooMuch ");
+    }
+
+    #[test]
+    fn what_a_kill_left_goes_in_any_case() {
+        let mut one = candidate("a", 10, 1, true);
+        one.unfinished = true;
+        let why = chosen(&[one], &Prune::default(), Timestamp::UNIX_EPOCH);
+        assert_eq!(why, [Some(Why::Unfinished)]);
+    }
+}

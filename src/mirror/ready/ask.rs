@@ -1,0 +1,443 @@
+//! Asks go whether it would build a project with no network, where all that reading can tell is
+//! there: whether it wants to write go.mod, refuses a line of it, misses a line of go.sum or finds
+//! vendor/ inconsistent is go's to say.
+//!
+//! go runs without any network, on copies of the module files, with a module cache of its own
+//! that leads to the user's: nothing of the user's is written.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::find::MOST_FILE;
+use super::need::{Need, Project};
+use super::remember::{Answers, Key};
+use super::shelf::{Shelf, read};
+use super::workshop::Workshop;
+use crate::bounded;
+use crate::environment::{Environment, is_same_name};
+use crate::gocmd::job::{Job, Ran};
+use crate::gomod::ModuleVersion;
+use crate::gomod::go_version::at_least;
+use crate::gomod::go_work::{self, GoWork};
+use crate::mirror::{File, Layout};
+use crate::model::order;
+use crate::policy::expand::expand;
+
+/// Hundreds of modules that lie in the mirror alone are unpacked first.
+const LIMIT: Duration = Duration::from_secs(300);
+/// Lines of go's words that are kept.
+const MOST_LINES: usize = 4;
+/// Files of a project that are looked at to see whether something has changed.
+const MOST_FILES: usize = 100_000;
+/// Bytes of a zip that is copied where no link can be made (`zip.MaxZipFile`).
+#[cfg(windows)]
+const MOST_ZIP: u64 = 500 << 20;
+/// Folders of a project in one another.
+const DEEPEST: usize = 64;
+
+/// Why go would not build and test the project in this folder; `None`: it would, or another
+/// go would be at work than the one at hand. `mains` are the folders of its main modules.
+pub(super) async fn ask(
+    folder: &Path,
+    mains: &[PathBuf],
+    project: &Project,
+    need: &Need,
+    workshop: &Workshop,
+    answers: &mut Answers,
+) -> Option<String> {
+    if need.toolchain.is_some() {
+        return None;
+    }
+    if let Some(path) = mains.iter().find_map(|main| pipe_below(main, 0)) {
+        return Some(format!(
+            "{} is a named pipe, and go would wait for it",
+            path.display()
+        ));
+    }
+    let key = key(folder, mains, need, workshop);
+    if let Some(known) = key.as_ref().and_then(|key| answers.get(key)) {
+        return known.clone();
+    }
+    let scratch = match Scratch::new(folder, project, need, workshop) {
+        Ok(scratch) => scratch,
+        Err(error) => return Some(format!("go cannot be asked: {error:#}")),
+    };
+    let job = Job {
+        go: &workshop.go,
+        env: &workshop.env,
+        folder,
+        set: scratch.set.clone(),
+    };
+    let mut args = vec!["list", "-deps", "-test", "-modcacherw", "-f", "{{/**/}}"];
+    if at_least(&workshop.builder.version, "1.18") {
+        args.push("-buildvcs=false");
+    }
+    args.extend(scratch.modfile.as_deref());
+    args.push("./...");
+    match job.run_for(&args, LIMIT).await {
+        Ok(ran) => {
+            let answer = words(&ran);
+            if let Some(key) = key {
+                answers.keep(key, answer.clone());
+            }
+            answer
+        }
+        // That go was too slow is no answer to be kept.
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+/// What go says, in one line; `None`: it is content.
+fn words(ran: &Ran) -> Option<String> {
+    if ran.success {
+        return None;
+    }
+    let lines: Vec<&str> = ran
+        .err
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect();
+    let shown = lines.get(..MOST_LINES).unwrap_or(&lines).join(" ");
+    let more = if lines.len() > MOST_LINES { " …" } else { "" };
+    Some(match shown.is_empty() {
+        true => "`go list` fails here without a word".to_owned(),
+        false => format!("go refuses it: {shown}{more}"),
+    })
+}
+
+/// Where go may write, and the variables that lead it there.
+struct Scratch {
+    /// Removed when this is dropped.
+    _folder: tempfile::TempDir,
+    set: Vec<(&'static str, OsString)>,
+    modfile: Option<String>,
+}
+
+impl Scratch {
+    fn new(
+        folder: &Path,
+        project: &Project,
+        need: &Need,
+        workshop: &Workshop,
+    ) -> io::Result<Scratch> {
+        let scratch = tempfile::Builder::new().prefix("goroam-ready-").tempdir()?;
+        let modcache = scratch.path().join("mod");
+        let linked = need.zips.keys().chain(need.mods.keys());
+        for module in linked {
+            // What cannot be linked go unpacks again.
+            let _ = link(&workshop.shelf, module, &modcache);
+        }
+        let debug = match workshop.env.get("GODEBUG") {
+            Some(users) => format!("{users},cmdgonetlimit=0"),
+            None => "cmdgonetlimit=0".to_owned(),
+        };
+        let mut set = vec![
+            ("GOMODCACHE", modcache.into()),
+            ("GOPROXY", proxies(&workshop.shelf)),
+            ("GONOPROXY", "none".into()),
+            ("GOVCS", "*:off".into()),
+            // go's own switch that forbids every request (`cmd/go/internal/base/limit.go`).
+            ("GODEBUG", debug.into()),
+        ];
+        let mut modfile = None;
+        match &project.work {
+            // go writes nothing where it takes all from vendor/, which lies beside go.work.
+            Some(_) if need.vendored => {}
+            Some(work) => {
+                let copy = scratch.path().join("go.work");
+                let text = elsewhere(work, folder);
+                bounded::create_new(&copy)?.write_all(text.as_bytes())?;
+                copied(
+                    &folder.join("go.work.sum"),
+                    &scratch.path().join("go.work.sum"),
+                )?;
+                set.push(("GOWORK", copy.into()));
+            }
+            None if above(folder, &workshop.env).is_some() => {
+                let file = above(folder, &workshop.env).unwrap_or_default();
+                let text = bounded::read_text(&file, MOST_FILE)?;
+                let work = go_work::parse(&text);
+                if let Some(fault) = work.faults.first() {
+                    let fault = format!("{}: {fault}", file.display());
+                    return Err(io::Error::other(fault));
+                }
+                let home = file.parent().unwrap_or(folder);
+                let copy = scratch.path().join("go.work");
+                bounded::create_new(&copy)?.write_all(elsewhere(&work, home).as_bytes())?;
+                let sums = scratch.path().join("go.work.sum");
+                copied(&file.with_extension("work.sum"), &sums)?;
+                set.push(("GOWORK", copy.into()));
+            }
+            None => {
+                let copy = scratch.path().join("go.mod");
+                let (file, sum) = workshop.module_files(folder);
+                copied(&file, &copy)?;
+                copied(&sum, &scratch.path().join("go.sum"))?;
+                modfile = Some(format!("-modfile={}", copy.display()));
+                set.push(("GOWORK", "off".into()));
+            }
+        }
+        Ok(Scratch {
+            _folder: scratch,
+            set,
+            modfile,
+        })
+    }
+}
+
+/// The go.work by which go builds a module that has none beside it: the one that GOWORK names, or
+/// the nearest above (`modload.FindGoWork`).
+fn above(folder: &Path, env: &Environment) -> Option<PathBuf> {
+    match env.get("GOWORK").filter(|value| !value.is_empty()) {
+        Some("off") => None,
+        Some(path) => Some(PathBuf::from(path)),
+        None => folder
+            .ancestors()
+            .map(|folder| folder.join("go.work"))
+            .find(|file| file.is_file()),
+    }
+}
+
+/// A file that is no longer than a module file may be; that there is none is no fault.
+fn copied(from: &Path, to: &Path) -> io::Result<()> {
+    match bounded::copy(from, to, MOST_FILE) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+/// The user's module cache and the mirror, as proxies.
+fn proxies(shelf: &Shelf) -> OsString {
+    let url = |folder: &Path| {
+        let lookup = |_: &str| Some(folder.display().to_string());
+        expand("file://${GOMODCACHE}", &lookup).unwrap_or_else(|_| "off".to_owned())
+    };
+    let [cache, mirror] = [shelf.cache().root(), shelf.mirror().root()].map(url);
+    format!("{cache},{mirror},off").into()
+}
+
+/// Leads the module cache at `modcache` to what the user's holds of a module, so that go need not
+/// unpack it again.
+fn link(shelf: &Shelf, module: &ModuleVersion, modcache: &Path) -> io::Result<()> {
+    let own = Layout::new(modcache.join("cache").join("download"));
+    for file in [File::Info, File::Mod, File::Zip, File::ZipHash] {
+        let (Ok(from), Ok(to)) = (shelf.cache().file(module, file), own.file(module, file)) else {
+            return Ok(());
+        };
+        if from.is_file() {
+            linked(&from, &to)?;
+        }
+    }
+    if let Some((from, below)) = shelf.unpacked(module) {
+        linked(&from, &modcache.join(below))?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn linked(from: &Path, to: &Path) -> io::Result<()> {
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match std::os::unix::fs::symlink(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        done => done,
+    }
+}
+
+/// Links need a right that few users have there; go unpacks what it needs.
+#[cfg(windows)]
+fn linked(from: &Path, to: &Path) -> io::Result<()> {
+    if from.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::hard_link(from, to).or_else(|_| bounded::copy(from, to, MOST_ZIP))
+}
+
+/// The same go.work for another folder. One with lines that nothing here reads is not asked about.
+fn elsewhere(work: &GoWork, folder: &Path) -> String {
+    let mut out = String::new();
+    let mut line = |words: &[&str]| {
+        out.push_str(&words.join(" "));
+        out.push('\n');
+    };
+    if let Some(go) = &work.go {
+        line(&["go", &go.value]);
+    }
+    if let Some(toolchain) = &work.toolchain {
+        line(&["toolchain", &toolchain.value]);
+    }
+    for one in &work.godebug {
+        let (key, value) = &one.value;
+        line(&["godebug", &format!("{key}={value}")]);
+    }
+    // go compares these with the folder that it runs in, letter by letter.
+    let path = |path: &str| {
+        let path = folder.join(path.replace('\\', "/"));
+        let path = dunce::canonicalize(&path).unwrap_or(path);
+        quoted(&path.display().to_string())
+    };
+    for one in &work.r#use {
+        line(&["use", &path(&one.value)]);
+    }
+    for one in &work.replace {
+        let new = match one.is_local() {
+            true => path(&one.new.path),
+            false => quoted(&one.new.path),
+        };
+        let (old, new_version) = (quoted(&one.old.path), &one.new.version);
+        line(&["replace", &old, &one.old.version, "=>", &new, new_version]);
+    }
+    out
+}
+
+/// As a string of Go's, with what it has to be escaped for.
+fn quoted(text: &str) -> String {
+    format!("{text:?}")
+}
+
+/// All that go's answer depends on; `None`: it is too much to look at.
+fn key(folder: &Path, mains: &[PathBuf], need: &Need, workshop: &Workshop) -> Option<String> {
+    let mut key = Key::default();
+    let go = &workshop.go;
+    key.add("go", go.path.display().to_string().as_bytes());
+    key.add("version", workshop.builder.version.as_bytes());
+    key.add("settings", workshop.settings.as_bytes());
+    let matters = |name: &str| {
+        let starts = name.get(..2).is_some_and(|start| is_same_name(start, "GO"));
+        starts || is_same_name(name, "CGO_ENABLED")
+    };
+    let mut vars: BTreeMap<&str, &str> = order::map(workshop.env.iter());
+    vars.retain(|name, _| matters(name));
+    for (name, value) in vars {
+        key.add(name, value.as_bytes());
+    }
+    for (module, sum) in need.zips.iter().chain(&need.mods) {
+        key.add(&module.to_string(), sum.as_bytes());
+    }
+    if let Some(file) = above(folder, &workshop.env) {
+        let text = read(&file, MOST_FILE);
+        key.add("workspace", file.as_os_str().as_encoded_bytes());
+        key.add("above", text.as_deref().unwrap_or_default().as_bytes());
+    }
+    for name in ["go.work", "go.work.sum", "vendor/modules.txt"] {
+        let text = read(&folder.join(name), MOST_FILE);
+        key.add(name, text.as_deref().unwrap_or_default().as_bytes());
+    }
+    if workshop.modfile.is_some() {
+        let (file, sum) = workshop.module_files(folder);
+        for path in [file, sum] {
+            let text = read(&path, MOST_FILE);
+            key.add("modfile", text.as_deref().unwrap_or_default().as_bytes());
+        }
+    }
+    let mut left = MOST_FILES;
+    for main in mains {
+        for name in ["go.mod", "go.sum"] {
+            let text = read(&main.join(name), MOST_FILE);
+            key.add(name, text.as_deref().unwrap_or_default().as_bytes());
+        }
+        files(main, 0, &mut left, &mut key)?;
+    }
+    Some(key.finish())
+}
+
+/// A named pipe among what go reads of a module.
+#[cfg(unix)]
+fn pipe_below(folder: &Path, depth: usize) -> Option<PathBuf> {
+    use std::os::unix::fs::FileTypeExt as _;
+    for entry in fs::read_dir(folder).ok()?.flatten() {
+        let kind = entry.file_type().ok()?;
+        if kind.is_fifo() {
+            return Some(entry.path());
+        }
+        if kind.is_dir()
+            && depth < DEEPEST
+            && entry.file_name() != ".git"
+            && let Some(found) = pipe_below(&entry.path(), depth + 1)
+        {
+            return Some(found);
+        }
+    }
+    None
+}
+
+/// Windows has no pipes in directories.
+#[cfg(windows)]
+fn pipe_below(_: &Path, _: usize) -> Option<PathBuf> {
+    None
+}
+
+/// The names, sizes and times of a module's files: what it imports and embeds is in them.
+fn files(folder: &Path, depth: usize, left: &mut usize, key: &mut Key) -> Option<()> {
+    if depth > DEEPEST {
+        return None;
+    }
+    let mut entries: Vec<_> = fs::read_dir(folder).ok()?.flatten().collect();
+    order::sort_by_key(&mut entries, fs::DirEntry::file_name);
+    for entry in entries {
+        *left = left.checked_sub(1)?;
+        let (name, meta) = (entry.file_name(), entry.metadata().ok()?);
+        if name == ".git" {
+            continue;
+        }
+        if meta.is_dir() {
+            key.add("folder", name.as_encoded_bytes());
+            files(&entry.path(), depth + 1, left, key)?;
+            continue;
+        }
+        let changed = meta.modified().ok()?;
+        let changed = changed.duration_since(std::time::UNIX_EPOCH).ok()?;
+        let stamp = format!("{} {}", meta.len(), changed.as_nanos());
+        key.add(&name.to_string_lossy(), stamp.as_bytes());
+    }
+    key.add("end", b"");
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_go_work_means_the_same_in_another_folder() {
+        let text = "go 1.21\ntoolchain go1.21.3\nuse (\n\t.\n\t./a\n\t../b c\n)\nuse \"../b c\"\n\
+            replace x.test/x v1.0.0 => ./x\nreplace y.test/y => z.test/z v1.2.3\n";
+        let work = go_work::parse(text);
+        let copy = go_work::parse(&elsewhere(&work, Path::new("/p/w")));
+        let used: Vec<&str> = copy.r#use.iter().map(|one| one.value.as_str()).collect();
+        assert_eq!(used, ["/p/w/.", "/p/w/./a", "/p/w/../b c"]);
+        assert_eq!(copy.go_version(), "1.21");
+        let new: Vec<&str> = copy
+            .replace
+            .iter()
+            .map(|one| one.new.path.as_str())
+            .collect();
+        assert_eq!(new, ["/p/w/./x", "z.test/z"]);
+        assert_eq!(copy.replace[0].old.to_string(), "x.test/x@v1.0.0");
+    }
+
+    #[test]
+    fn go_s_words_are_kept_in_one_line() {
+        let ran = |success, err: &str| Ran {
+            success,
+            out: Vec::new(),
+            err: err.to_owned(),
+        };
+        assert_eq!(words(&ran(true, "go: warning\n")), None);
+        assert_eq!(
+            words(&ran(false, "p.go:1:2: no\n\n\tgo get x\n")),
+            Some("go refuses it: p.go:1:2: no go get x".to_owned())
+        );
+        assert!(words(&ran(false, "")).is_some());
+    }
+}

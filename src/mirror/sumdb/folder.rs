@@ -1,0 +1,154 @@
+//! A folder as go lays a checksum database out: a mirror's, or go's own cache of one.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::bounded;
+use crate::gomod::ModuleVersion;
+use crate::gomod::sum::tile::FULL;
+use crate::gomod::sum::{
+    EscapeError, Tile, escape_path, escape_version, unescape_path, unescape_version,
+};
+use crate::model::order;
+
+/// A lookup has some 400 bytes, a tile 8192.
+pub(super) const MAX_LOOKUP: u64 = 64 * 1024;
+pub(super) const MAX_TILE: u64 = 8192;
+/// No module path has more elements, no number in a tile's path more digits.
+const MAX_DEPTH: usize = 64;
+/// Files that are looked at in one folder tree.
+const MAX_FILES: usize = 2_000_000;
+
+/// Where lookups and tiles lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Folder {
+    pub(super) root: PathBuf,
+}
+
+impl Folder {
+    /// Below this one.
+    pub(super) fn new(root: PathBuf) -> Folder {
+        Folder { root }
+    }
+
+    /// A path with slashes, below this folder.
+    pub(super) fn path(&self, below: &str) -> PathBuf {
+        let mut path = self.root.clone();
+        path.extend(below.split('/'));
+        path
+    }
+
+    /// Where a module's lookup lies.
+    pub(super) fn lookup_path(&self, module: &ModuleVersion) -> Result<PathBuf, EscapeError> {
+        Ok(self.path(&lookup_path(module)?))
+    }
+
+    /// A tile as go would get it here: by its own name, else cut from the full one.
+    pub(super) fn tile(&self, tile: Tile) -> io::Result<Option<Vec<u8>>> {
+        let exact = read(&self.path(&tile.path()), MAX_TILE)?;
+        if exact.is_some() || tile.is_full() {
+            return Ok(exact);
+        }
+        let full = read(&self.path(&tile.full().path()), MAX_TILE)?;
+        Ok(full.map(|data| cut(data, tile)))
+    }
+
+    /// Every file below `lookup/`, with the module that it is named after (or `None`).
+    pub(super) fn lookups(&self) -> io::Result<Vec<(Option<ModuleVersion>, PathBuf)>> {
+        let mut found = Vec::new();
+        files(&self.root.join("lookup"), "", 0, &mut found)?;
+        Ok(found
+            .into_iter()
+            .map(|(name, path)| (module_of(&name), path))
+            .collect())
+    }
+
+    /// Every file below `tile/`, with what its name says (or `None`).
+    pub(super) fn tiles(&self) -> io::Result<Vec<(Option<Tile>, PathBuf)>> {
+        let mut found = Vec::new();
+        files(&self.root.join("tile"), "tile/", 0, &mut found)?;
+        Ok(found
+            .into_iter()
+            .map(|(name, path)| (Tile::parse(&name), path))
+            .collect())
+    }
+}
+
+/// The narrower tile at the beginning of a full one, as client.go cuts it: what did not have
+/// 8192 bytes has then not those of the tile, which shows when it is checked.
+pub(super) fn cut(mut full: Vec<u8>, tile: Tile) -> Vec<u8> {
+    full.truncate(full.len() / usize::from(FULL) * usize::from(tile.width));
+    full
+}
+
+/// `lookup/ESCAPED@VERSION`.
+pub(super) fn lookup_path(module: &ModuleVersion) -> Result<String, EscapeError> {
+    let path = escape_path(&module.path)?;
+    Ok(format!(
+        "lookup/{path}@{}",
+        escape_version(&module.version)?
+    ))
+}
+
+/// A file's bytes, at most so many; `None` when there is none, also where a folder on the way
+/// is none.
+pub(super) fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+    match bounded::read(path, most) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+pub(super) fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+fn module_of(name: &str) -> Option<ModuleVersion> {
+    let (path, version) = name.split_once('@')?;
+    Some(ModuleVersion {
+        path: unescape_path(path).ok()?,
+        version: unescape_version(version).ok()?,
+    })
+}
+
+/// All files below, sorted, with their paths in slashes behind `prefix`. Links are not followed.
+fn files(
+    folder: &Path,
+    prefix: &str,
+    depth: usize,
+    found: &mut Vec<(String, PathBuf)>,
+) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if is_absent(&error) => return Ok(()),
+        Err(error) => return Err(named(folder, &error)),
+    };
+    let mut entries: Vec<_> = entries
+        .collect::<Result<_, _>>()
+        .map_err(|error| named(folder, &error))?;
+    order::sort_by_key(&mut entries, fs::DirEntry::file_name);
+    for entry in entries {
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        let is_folder = entry.file_type()?.is_dir();
+        if is_folder && depth < MAX_DEPTH {
+            files(&entry.path(), &format!("{name}/"), depth + 1, found)?;
+        } else if found.len() < MAX_FILES {
+            found.push((name, entry.path()));
+        } else {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!("{} holds more than {MAX_FILES} files", folder.display()),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,94 @@
+//! goroam as something that is there after every login: a systemd user unit on Linux, a
+//! LaunchAgent on macOS, the tray in the user's Run key on Windows.
+//!
+//! Each system's file turns a wish into [`Step`]s, which are data (`plan`), and [`carry_out`]
+//! does them in order. All have the same shape:
+//!
+//! ```text
+//! plan(Wish, &Site) -> Vec<Step>     state(&Site) -> ServiceState     logs(&Site, &Logs) -> Step
+//! ```
+//!
+//! May import: agent, ipc, state, paths, environment.
+
+mod carry_out;
+mod error;
+#[cfg(windows)]
+mod registry;
+#[cfg(unix)]
+pub mod sd_notify;
+mod site;
+mod step;
+mod wish;
+
+pub use carry_out::carry_out;
+pub use error::ServiceError;
+pub use site::Site;
+pub use step::{Done, Step};
+pub use wish::{Logs, ServiceState, Wish};
+
+/// The systemd user manager.
+#[cfg(target_os = "linux")]
+mod systemd;
+#[cfg(target_os = "linux")]
+use systemd as os;
+
+/// The shape of a LaunchAgent is tested wherever paths look as they do there.
+#[cfg(any(target_os = "macos", all(test, unix)))]
+#[cfg_attr(
+    not(target_os = "macos"),
+    allow(dead_code, unused_imports, unreachable_pub)
+)]
+mod launchd;
+#[cfg(target_os = "macos")]
+use launchd as os;
+#[cfg(target_os = "macos")]
+pub use launchd::{Launchd, tray_plist};
+
+/// What is written into the registry, and when, is tested on every system.
+#[cfg(any(windows, test))]
+#[cfg_attr(not(windows), allow(dead_code))]
+mod run_key;
+#[cfg(windows)]
+use run_key as os;
+
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
+mod none;
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
+use none as os;
+
+/// The steps that a wish takes. Looks (at files, at what the service manager says), changes
+/// nothing.
+///
+/// # Errors
+/// When there is no service manager, or it cannot be asked.
+pub fn plan(wish: Wish, site: &Site) -> Result<Vec<Step>, ServiceError> {
+    os::plan(wish, site)
+}
+
+/// How the service is.
+///
+/// # Errors
+/// When there is no service manager, or it cannot be asked.
+pub fn state(site: &Site) -> Result<ServiceState, ServiceError> {
+    os::state(site)
+}
+
+/// The command that shows the log.
+///
+/// # Errors
+/// When there is no service manager.
+pub fn logs(site: &Site, logs: &Logs) -> Result<Step, ServiceError> {
+    os::logs(site, logs)
+}
+
+/// Does what starts at login go on after the last logout? `None`: not so here, or not known.
+#[cfg(target_os = "linux")]
+pub fn lingers() -> Option<bool> {
+    os::lingers()
+}
+
+/// Does what starts at login go on after the last logout? `None`: not so here, or not known.
+#[cfg(not(target_os = "linux"))]
+pub fn lingers() -> Option<bool> {
+    None
+}

@@ -1,0 +1,419 @@
+//! The window that nobody sees, and the loop that hands its messages out.
+//!
+//! It is a top-level window: one for messages only would not hear that Explorer has started
+//! (TaskbarCreated), nor that the session ends.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::ptr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+use windows_sys::Win32::Foundation::{HWND, LPARAM, LRESULT, POINT, WPARAM};
+use windows_sys::Win32::System::LibraryLoader::GetModuleHandleW;
+use windows_sys::Win32::UI::Shell::{NIN_BALLOONUSERCLICK, NIN_SELECT};
+use windows_sys::Win32::UI::WindowsAndMessaging::{
+    ChangeWindowMessageFilterEx, CreateWindowExW, DefWindowProcW, DestroyWindow, DispatchMessageW,
+    GetCursorPos, GetMessageW, KillTimer, MSG, MSGFLT_ALLOW, PostMessageW, PostQuitMessage,
+    RegisterClassExW, RegisterWindowMessageW, SetTimer, TranslateMessage, WM_APP, WM_CLOSE,
+    WM_CONTEXTMENU, WM_DISPLAYCHANGE, WM_DPICHANGED, WM_ENDSESSION, WM_LBUTTONUP,
+    WM_QUERYENDSESSION, WM_RBUTTONUP, WM_SETTINGCHANGE, WM_TIMER, WNDCLASSEXW, WS_OVERLAPPED,
+};
+
+use super::area::{Area, WM_ICON};
+use super::dialog;
+use super::inbox::{Inbox, Order, WM_ORDERS};
+use super::menu;
+use super::page::Page;
+use super::shell;
+use super::text::wide;
+use crate::tray::control::Event;
+use crate::tray::face::{Action, Face};
+
+/// By this a second start finds the first.
+pub(super) const CLASS: &str = "goroam-tray";
+/// A second start asks the first for its menu by this message, which has the same number in
+/// every process.
+pub(super) const SHOW_YOURSELF: &str = "goroam-tray-show-yourself";
+/// The first one's answer to that.
+pub(super) const HERE: usize = 1;
+/// Open the menu, where a second start has asked for it.
+const WM_MENU: u32 = WM_APP + 3;
+/// The icon could not be put there.
+const RETRY: usize = 1;
+const RETRY_MS: u32 = 2_000;
+/// At login the shell may be busy for that many times two seconds. Later it says so itself when
+/// it starts, so no timer needs to run.
+const MOST_RETRIES: u32 = 30;
+/// A menu with the time of the last drawing is better than one that comes late.
+const FRESHEN: Duration = Duration::from_millis(40);
+/// From Shell's `NIN_SELECT`: chosen by a key. windows-sys has no name for it.
+const NIN_KEYSELECT: u32 = NIN_SELECT | 1;
+
+/// The thread of the agent, as the window sees it.
+pub(super) trait Behind {
+    /// Ends it and waits until it has ended, but not for ever: the session ends.
+    fn end_now(&self);
+}
+
+struct Tray {
+    window: HWND,
+    inbox: Inbox,
+    events: UnboundedSender<Event>,
+    behind: RefCell<Option<Box<dyn Behind>>>,
+    area: RefCell<Area>,
+    menu: RefCell<Option<Face>>,
+    page: RefCell<Option<Page>>,
+    choosing: Cell<bool>,
+    retries: Cell<u32>,
+    taskbar_created: u32,
+    show_yourself: u32,
+    ended: RefCell<Option<Result<(), String>>>,
+}
+
+thread_local! {
+    /// The one tray, on the thread of its window; a window procedure gets no other context.
+    #[allow(clippy::missing_const_for_thread_local, reason = "clippy does not see that it is")]
+    static TRAY: RefCell<Option<Rc<Tray>>> = const { RefCell::new(None) };
+}
+
+/// The window, before and while its loop runs.
+pub(super) struct Window(Rc<Tray>);
+
+impl Window {
+    /// Makes it. What happens is told to `events`.
+    ///
+    /// # Errors
+    /// When Windows refuses.
+    pub(super) fn new(events: UnboundedSender<Event>) -> std::io::Result<Window> {
+        let class = wide(CLASS);
+        let (created, show) = (wide("TaskbarCreated"), wide(SHOW_YOURSELF));
+        // SAFETY: names end with zeros and outlive the calls; the class' procedure has the
+        // signature that is asked for and lives as long as the program.
+        let (window, taskbar_created, show_yourself) = unsafe {
+            let instance = GetModuleHandleW(ptr::null());
+            let description = WNDCLASSEXW {
+                cbSize: size_of::<WNDCLASSEXW>() as u32,
+                lpfnWndProc: Some(procedure),
+                hInstance: instance,
+                lpszClassName: class.as_ptr(),
+                ..WNDCLASSEXW::default()
+            };
+            if RegisterClassExW(&description) == 0 {
+                return Err(std::io::Error::last_os_error());
+            }
+            let window = CreateWindowExW(
+                0,
+                class.as_ptr(),
+                class.as_ptr(),
+                WS_OVERLAPPED,
+                0,
+                0,
+                0,
+                0,
+                ptr::null_mut(),
+                ptr::null_mut(),
+                instance,
+                ptr::null(),
+            );
+            if window.is_null() {
+                return Err(std::io::Error::last_os_error());
+            }
+            let created = RegisterWindowMessageW(created.as_ptr());
+            let show = RegisterWindowMessageW(show.as_ptr());
+            // Started as administrator we would not hear of programs with lesser rights.
+            for message in [created, show] {
+                ChangeWindowMessageFilterEx(window, message, MSGFLT_ALLOW, ptr::null_mut());
+            }
+            (window, created, show)
+        };
+        let tray = Rc::new(Tray {
+            window,
+            inbox: Inbox::new(window),
+            events,
+            behind: RefCell::new(None),
+            area: RefCell::new(Area::new(window)),
+            menu: RefCell::new(None),
+            page: RefCell::new(None),
+            choosing: Cell::new(false),
+            retries: Cell::new(0),
+            taskbar_created,
+            show_yourself,
+            ended: RefCell::new(None),
+        });
+        TRAY.set(Some(Rc::clone(&tray)));
+        Ok(Window(tray))
+    }
+
+    /// Where other threads leave orders.
+    pub(super) fn inbox(&self) -> Inbox {
+        self.0.inbox.clone()
+    }
+
+    /// Hands messages out until an order ends it; how the other thread has ended.
+    pub(super) fn run(self, behind: impl Behind + 'static) -> Result<(), String> {
+        self.0.behind.replace(Some(Box::new(behind)));
+        let mut message = MSG::default();
+        loop {
+            // SAFETY: the place outlives the call.
+            let got = unsafe { GetMessageW(&mut message, ptr::null_mut(), 0, 0) };
+            // 0: WM_QUIT. -1 only for a window or place that is none.
+            if got <= 0 {
+                break;
+            }
+            let page = self.0.page.borrow();
+            if page.as_ref().is_some_and(|page| page.takes(&message)) {
+                continue;
+            }
+            drop(page);
+            // SAFETY: the message was filled above.
+            unsafe {
+                TranslateMessage(&message);
+                DispatchMessageW(&message);
+            }
+        }
+        self.0.area.borrow_mut().remove();
+        let ended = self.0.ended.borrow_mut().take();
+        ended.unwrap_or(Ok(()))
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        self.0.area.borrow_mut().remove();
+        TRAY.set(None);
+        // SAFETY: made on this thread; destroyed once.
+        unsafe { DestroyWindow(self.0.window) };
+    }
+}
+
+unsafe extern "system" fn procedure(
+    window: HWND,
+    message: u32,
+    wide: WPARAM,
+    long: LPARAM,
+) -> LRESULT {
+    let tray = TRAY.with_borrow(Clone::clone);
+    if let Some(tray) = tray.filter(|tray| tray.window == window) {
+        // A panic must not cross Windows' code: the program would be gone without a word. The
+        // hook has written it to the log.
+        let handled = catch_unwind(AssertUnwindSafe(|| tray.message(message, wide, long)));
+        match handled {
+            Ok(Some(result)) => return result,
+            Ok(None) => {}
+            Err(_) => return 0,
+        }
+    }
+    // SAFETY: hands on what Windows has passed.
+    unsafe { DefWindowProcW(window, message, wide, long) }
+}
+
+impl Tray {
+    /// `None`: as Windows does it by itself. Nothing is borrowed while a menu or a dialog is
+    /// open, for messages come in then too.
+    fn message(&self, message: u32, wide: WPARAM, long: LPARAM) -> Option<LRESULT> {
+        match message {
+            WM_ORDERS => {
+                for order in self.inbox.take() {
+                    self.carry_out(order);
+                }
+                Some(0)
+            }
+            WM_ICON => {
+                self.icon(wide, long);
+                Some(0)
+            }
+            WM_TIMER if wide == RETRY => {
+                self.draw(WM_DISPLAYCHANGE, Area::again);
+                Some(0)
+            }
+            // Yes; what is to be done is done when it really ends.
+            WM_QUERYENDSESSION => Some(1),
+            WM_ENDSESSION if wide != 0 => {
+                self.end_of_session();
+                Some(0)
+            }
+            WM_DISPLAYCHANGE | WM_DPICHANGED | WM_SETTINGCHANGE => {
+                // The icons may have another size from now on.
+                self.draw(WM_DISPLAYCHANGE, Area::again);
+                None
+            }
+            _ if message == self.taskbar_created => {
+                self.retries.set(0);
+                self.draw(message, Area::gone);
+                Some(0)
+            }
+            _ if message == self.show_yourself => {
+                if self.inbox.is_closing() {
+                    return Some(0);
+                }
+                // The other process is not to wait until the user has chosen.
+                // SAFETY: takes numbers.
+                unsafe { PostMessageW(self.window, WM_MENU, 0, 0) };
+                Some(HERE as LRESULT)
+            }
+            WM_MENU => {
+                self.open_menu(cursor());
+                Some(0)
+            }
+            // From `taskkill`, or an installer: Windows itself would take the window away and
+            // leave a program that nobody can reach.
+            WM_CLOSE => {
+                self.tell_control(Event::Chosen(Action::Quit));
+                Some(0)
+            }
+            _ => None,
+        }
+    }
+
+    fn carry_out(&self, order: Order) {
+        match order {
+            Order::Show(face) => {
+                self.draw(WM_DISPLAYCHANGE, |area| area.show(&face));
+                self.menu.replace(Some(face));
+            }
+            Order::Notify(news) => self.area.borrow().notify(&news),
+            Order::Tell { title, text } => self.tell(&title, &text),
+            Order::Open(path) => self.open(path),
+            Order::TakeAway => self.area.borrow_mut().remove(),
+            Order::End(how) => {
+                self.ended.replace(Some(how));
+                // SAFETY: takes a number.
+                unsafe { PostQuitMessage(0) };
+            }
+        }
+    }
+
+    /// Draws, because of a message, and tries again in a while where there is nothing to draw
+    /// on. While the shell is being told something, messages of other programs come in: such a
+    /// one is put at the end of the line.
+    fn draw(&self, message: u32, how: impl FnOnce(&mut Area) -> bool) {
+        let Ok(mut area) = self.area.try_borrow_mut() else {
+            // SAFETY: takes numbers.
+            unsafe { PostMessageW(self.window, message, 0, 0) };
+            return;
+        };
+        let done = how(&mut area);
+        drop(area);
+        // SAFETY: the window is ours; the timer has no procedure.
+        unsafe {
+            if done {
+                self.retries.set(0);
+                KillTimer(self.window, RETRY);
+            } else if self.retries.get() < MOST_RETRIES {
+                self.retries.set(self.retries.get() + 1);
+                SetTimer(self.window, RETRY, RETRY_MS, None);
+            } else {
+                KillTimer(self.window, RETRY);
+                tracing::warn!("the notification area does not take the icon");
+            }
+        }
+    }
+
+    /// What the shell tells of the icon. It sends this also while it is being told something:
+    /// then it is for later, for a menu must not open within a drawing.
+    fn icon(&self, wide: WPARAM, long: LPARAM) {
+        let Ok(area) = self.area.try_borrow_mut() else {
+            // SAFETY: takes numbers.
+            unsafe { PostMessageW(self.window, WM_ICON, wide, long) };
+            return;
+        };
+        let modern = area.is_modern();
+        drop(area);
+        // Since Vista the low half is the event, and `wide` says where.
+        let event = match modern {
+            true => long as u32 & 0xffff,
+            false => long as u32,
+        };
+        let at = match modern {
+            true => POINT {
+                x: i32::from(wide as u16 as i16),
+                y: i32::from((wide >> 16) as u16 as i16),
+            },
+            false => cursor(),
+        };
+        match event {
+            WM_CONTEXTMENU | NIN_SELECT | NIN_KEYSELECT => self.open_menu(at),
+            WM_LBUTTONUP | WM_RBUTTONUP if !modern => self.open_menu(at),
+            NIN_BALLOONUSERCLICK => self.tell_control(Event::Chosen(Action::ShowStatus)),
+            _ => {}
+        }
+    }
+
+    fn open_menu(&self, at: POINT) {
+        // Enter comes as two events.
+        if self.choosing.replace(true) {
+            return;
+        }
+        let before = self.inbox.shows();
+        self.tell_control(Event::Opening);
+        self.inbox.wait_for_show(before, FRESHEN);
+        for order in self.inbox.take() {
+            self.carry_out(order);
+        }
+        let items = self.menu.borrow().as_ref().map(|face| face.menu.clone());
+        let chosen = items.and_then(|items| menu::choose(self.window, at, &items));
+        self.choosing.set(false);
+        match chosen {
+            Some(action) => self.tell_control(Event::Chosen(action)),
+            None => self.area.borrow().focus(),
+        }
+    }
+
+    fn tell_control(&self, event: Event) {
+        if self.events.send(event).is_err() {
+            // Then an order to end is on its way.
+            tracing::debug!("nobody listens to the menu any more");
+        }
+    }
+
+    fn tell(&self, title: &str, text: &str) {
+        let page = self.page.take();
+        match Page::show(page, title, text) {
+            Ok(page) => drop(self.page.replace(Some(page))),
+            Err(error) => {
+                tracing::warn!("no window for a text: {error}");
+                dialog::inform(title, text);
+            }
+        }
+    }
+
+    /// On a thread of its own: programs on network drives take their time to start.
+    fn open(&self, path: PathBuf) {
+        let events = self.events.clone();
+        let opener = std::thread::Builder::new().name("open".to_owned());
+        let failed = move |why: String| {
+            let what = "It could not be opened".to_owned();
+            drop(events.send(Event::Failed { what, why }));
+        };
+        let refused = failed.clone();
+        let opened = opener.spawn(move || {
+            if let Err(why) = shell::open(&path) {
+                failed(format!("{}: {why}", path.display()));
+            }
+        });
+        if let Err(error) = opened {
+            refused(error.to_string());
+        }
+    }
+
+    /// Windows ends the process when this returns.
+    fn end_of_session(&self) {
+        tracing::info!("the session ends");
+        if let Some(behind) = self.behind.take() {
+            behind.end_now();
+        }
+        if let Ok(mut area) = self.area.try_borrow_mut() {
+            area.remove();
+        }
+    }
+}
+
+fn cursor() -> POINT {
+    let mut at = POINT::default();
+    // SAFETY: the place outlives the call.
+    unsafe { GetCursorPos(&mut at) };
+    at
+}
