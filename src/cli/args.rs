@@ -15,30 +15,29 @@ macro_rules! after {
     };
 }
 
-mod doctor;
-mod exec;
 mod init;
 mod json;
 mod mirror;
-mod ready;
-mod service;
-mod size;
-mod span;
-mod vendor;
+pub(super) mod size;
+pub(super) mod span;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueHint};
 
-pub use doctor::Doctor;
-pub use exec::{Exec, Step, Summary};
+pub use super::verb::check::Check;
+pub use super::verb::doctor::Doctor;
+pub use super::verb::exec::{Exec, Step, SummaryForm};
+pub use super::verb::history::History;
+pub use super::verb::probe::Probe;
+pub use super::verb::ready::Ready;
+pub use super::verb::service::{Logs, Service, ServiceVerb, Uninstall};
+pub use super::verb::status::StatusArgs;
+pub use super::verb::take_turn::{Once, Use};
+pub use super::verb::vendor::{Rollback, Snapshot, Vendor, VendorVerb};
 pub use init::{Init, TemplateName};
 pub use json::Json;
 pub use mirror::{Add, Export, Import, List, Mirror, MirrorVerb, Pin, Prune, Unpin, Verify};
-pub use ready::Ready;
-pub use service::{Logs, Service, ServiceVerb, Uninstall};
-pub use vendor::{Rollback, Snapshot, Vendor, VendorVerb};
 
 /// A verb's own options stand apart from those that every verb has.
 const EVERYWHERE: &str = "Options of every verb";
@@ -119,7 +118,7 @@ pub enum Verb {
         "goroam status --json | jq -r .profile",
         "goroam status --watch    again on each change, needs an agent"
     ))]
-    Status(Status),
+    Status(StatusArgs),
     /// Ask the policy's targets what they answer from here
     ///
     /// A report: the exit code is 0 even if some are down.
@@ -246,80 +245,6 @@ pub enum Verb {
     Man(Man),
 }
 
-/// `goroam once`
-#[derive(Debug, Clone, Copy, Args)]
-pub struct Once {
-    /// Only say what would be done
-    #[arg(long)]
-    pub dry_run: bool,
-    /// How to print.
-    #[command(flatten)]
-    pub format: Json,
-}
-
-/// `goroam status`
-#[derive(Debug, Clone, Copy, Args)]
-pub struct Status {
-    /// Print it again on each change, until interrupted
-    #[arg(long)]
-    pub watch: bool,
-    /// How to print.
-    #[command(flatten)]
-    pub format: Json,
-}
-
-/// `goroam probe`
-#[derive(Debug, Clone, Args)]
-pub struct Probe {
-    /// The targets to ask [default: all]
-    #[arg(value_name = "TARGET")]
-    pub targets: Vec<String>,
-    /// How to print.
-    #[command(flatten)]
-    pub format: Json,
-}
-
-/// `goroam use`
-#[derive(Debug, Clone, Args)]
-pub struct Use {
-    /// The profile's name in the policy
-    pub profile: String,
-    /// Go back to choosing by the network after this time (30min, 2h, 1day)
-    #[arg(long = "for", value_name = "TIME", value_parser = parse_time)]
-    pub within: Option<Duration>,
-    /// How to print.
-    #[command(flatten)]
-    pub format: Json,
-}
-
-/// `goroam check`
-#[derive(Debug, Clone, Args)]
-pub struct Check {
-    /// The file to check [default: the policy in force]
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub file: Option<PathBuf>,
-    /// Make every warning an error, for CI
-    #[arg(long)]
-    pub strict: bool,
-    /// How to print.
-    #[command(flatten)]
-    pub format: Json,
-}
-
-/// `goroam history`
-#[derive(Debug, Clone, Copy, Args)]
-pub struct History {
-    /// How many turns, the last ones
-    #[arg(short = 'n', long = "last", value_name = "N", default_value = "20")]
-    pub most: usize,
-    /// Check that every line still follows from the one before it
-    #[arg(long)]
-    pub verify: bool,
-    /// How to print.
-    #[command(flatten)]
-    pub format: Json,
-}
-
 /// `goroam completions`
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Completions {
@@ -336,22 +261,11 @@ pub struct Man {
     pub folder: Option<PathBuf>,
 }
 
-/// Longer than anybody stays by hand: beyond it a unit was mistaken.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-
-fn parse_time(text: &str) -> Result<Duration, String> {
-    let time = span::parse_span(text)?;
-    if time < Duration::from_secs(1) || time > LONGEST {
-        return Err("it must be between 1s and 366 days".to_owned());
-    }
-    Ok(time)
-}
-
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};
 
-    use super::{Cli, Verb, parse_time};
+    use super::{Cli, Verb};
 
     #[test]
     fn the_grammar_is_consistent() {
@@ -364,14 +278,6 @@ mod tests {
             let cli = Cli::try_parse_from(std::iter::once("goroam").chain(words)).unwrap();
             assert_eq!(cli.global.config, Some("p".into()));
             assert!(matches!(cli.verb, Verb::Why(_)));
-        }
-    }
-
-    #[test]
-    fn a_time_is_between_a_second_and_a_year() {
-        assert_eq!(parse_time("1h 30min").map(|t| t.as_secs()), Ok(5400));
-        for bad in ["0s", "500ms", "2", "soon", "2years", "-1h", ""] {
-            assert!(parse_time(bad).is_err(), "{bad}");
         }
     }
 }

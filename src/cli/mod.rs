@@ -8,6 +8,7 @@
 //!
 //! May import: everything.
 
+#[macro_use]
 pub mod args;
 mod context;
 mod failure;

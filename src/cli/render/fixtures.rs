@@ -28,7 +28,7 @@ pub(in crate::cli) fn page() -> Page {
 }
 
 /// A time of the day of [`page`].
-pub(super) fn at(clock: &str) -> Timestamp {
+pub(in crate::cli) fn at(clock: &str) -> Timestamp {
     format!("2026-11-22T{clock}Z").parse().unwrap()
 }
 
@@ -38,7 +38,7 @@ pub(in crate::cli) fn plain(text: &str) -> String {
 }
 
 /// The first line of more than 80 columns.
-pub(super) fn too_wide(text: &str) -> Option<String> {
+pub(in crate::cli) fn too_wide(text: &str) -> Option<String> {
     let text = plain(text);
     text.lines()
         .find(|line| line.chars().count() > 80)
@@ -53,7 +53,12 @@ fn owned(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 /// A target as it was seen.
-pub(super) fn seen(target: &str, verdict: Verdict, reason: &str, ms: [f64; 4]) -> Observation {
+pub(in crate::cli) fn seen(
+    target: &str,
+    verdict: Verdict,
+    reason: &str,
+    ms: [f64; 4],
+) -> Observation {
     let ms = ms.map(|ms| (ms >= 0.0).then_some(ms));
     Observation {
         target: target.to_owned(),
@@ -246,7 +251,7 @@ pub(in crate::cli) fn why_office() -> WhyReport {
 }
 
 /// What is seen from behind a hotel's login page.
-pub(super) fn hotel() -> Vec<Observation> {
+pub(in crate::cli) fn hotel() -> Vec<Observation> {
     let mut seen = vec![
         seen(
             "corp",
@@ -278,7 +283,7 @@ pub(super) fn hotel() -> Vec<Observation> {
 }
 
 /// An evening and a morning.
-pub(super) fn diary() -> Vec<Entry> {
+pub(in crate::cli) fn diary() -> Vec<Entry> {
     let evening = Entry {
         turn: 480,
         at: "2026-11-21T18:40:00Z".parse().unwrap(),

@@ -8,15 +8,15 @@ use crate::environment::Environment;
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::cli) struct Glyphs {
     /// Heights, low to high.
-    pub(super) steps: [char; 8],
+    pub(in crate::cli) steps: [char; 8],
     /// A round in which a target was not up.
-    pub(super) not_up: char,
+    pub(in crate::cli) not_up: char,
     /// Something is left out.
-    pub(super) to: &'static str,
+    pub(in crate::cli) to: &'static str,
     /// From one thing to another.
-    pub(super) arrow: &'static str,
+    pub(in crate::cli) arrow: &'static str,
     /// The end of a text that has been cut; one column wide.
-    pub(super) mark: char,
+    pub(in crate::cli) mark: char,
     is_ascii: bool,
 }
 
@@ -61,7 +61,7 @@ pub(in crate::cli) fn glyphs(env: &Environment) -> &'static Glyphs {
 
 impl Glyphs {
     /// A piece of text as it can be shown: never wider than it was.
-    pub(super) fn fit_for_terminal(&self, text: &str) -> String {
+    pub(in crate::cli) fn fit_for_terminal(&self, text: &str) -> String {
         if !self.is_ascii {
             return text.to_owned();
         }
@@ -83,7 +83,7 @@ impl Glyphs {
     }
 
     /// As much of the text as so many columns of a terminal hold.
-    pub(super) fn take<'a>(&self, text: &'a str, columns: usize) -> &'a str {
+    pub(in crate::cli) fn take<'a>(&self, text: &'a str, columns: usize) -> &'a str {
         let mut used = 0;
         for (at, c) in text.char_indices() {
             used += c.width().unwrap_or(0);
@@ -95,7 +95,7 @@ impl Glyphs {
     }
 
     /// The same, with a mark where it is cut.
-    pub(super) fn cut(&self, text: &str, columns: usize) -> String {
+    pub(in crate::cli) fn cut(&self, text: &str, columns: usize) -> String {
         if columns_of(text) <= columns {
             return text.to_owned();
         }
@@ -107,7 +107,7 @@ impl Glyphs {
 }
 
 /// The columns of a terminal that a text takes; East Asian characters take two.
-pub(super) fn columns_of(text: &str) -> usize {
+pub(in crate::cli) fn columns_of(text: &str) -> usize {
     // By character, as `take` counts: of a sequence the parts may be counted otherwise.
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }

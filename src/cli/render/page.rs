@@ -46,7 +46,7 @@ impl Page {
     }
 
     /// "09:12" today, else "2026-11-20 09:12".
-    pub(super) fn moment(&self, at: Timestamp) -> String {
+    pub(in crate::cli) fn moment(&self, at: Timestamp) -> String {
         let at = at.to_zoned(self.zone.clone());
         if at.date() == self.now.to_zoned(self.zone.clone()).date() {
             at.strftime("%H:%M").to_string()
@@ -56,28 +56,28 @@ impl Page {
     }
 
     /// "2026-11-20".
-    pub(super) fn day(&self, at: Timestamp) -> String {
+    pub(in crate::cli) fn day(&self, at: Timestamp) -> String {
         at.to_zoned(self.zone.clone())
             .strftime("%Y-%m-%d")
             .to_string()
     }
 
     /// "09:12:03".
-    pub(super) fn clock(&self, at: Timestamp) -> String {
+    pub(in crate::cli) fn clock(&self, at: Timestamp) -> String {
         at.to_zoned(self.zone.clone())
             .strftime("%H:%M:%S")
             .to_string()
     }
 
     /// How long ago: "2 h 04 min".
-    pub(super) fn ago(&self, at: Timestamp) -> String {
+    pub(in crate::cli) fn ago(&self, at: Timestamp) -> String {
         crate::model::ago(at, self.now)
     }
 }
 
 impl Page {
     /// The same without seconds, for what stands on a screen: "just now".
-    pub(super) fn ago_in_minutes(&self, at: Timestamp) -> String {
+    pub(in crate::cli) fn ago_in_minutes(&self, at: Timestamp) -> String {
         match self.now.as_second() - at.as_second() {
             ..60 => "just now".to_owned(),
             _ => self.ago(at),
@@ -95,7 +95,7 @@ impl Page {
 }
 
 /// Milliseconds below 10 s, then seconds.
-pub(super) fn duration(ms: f64) -> String {
+pub(in crate::cli) fn duration(ms: f64) -> String {
     if !ms.is_finite() || ms < 0.0 {
         "–".to_owned()
     } else if ms < 1.0 {

@@ -94,7 +94,7 @@ pub(in crate::cli) fn status_line(status: &Status, page: &Page) -> String {
 }
 
 /// What somebody should look at, one line each.
-pub(super) fn notes(status: &Status) -> Vec<String> {
+pub(in crate::cli) fn notes(status: &Status) -> Vec<String> {
     let mut notes = Vec::new();
     for weakened in &status.weakened {
         notes.push(format!("verification is weakened: {}", clean(weakened)));
@@ -158,7 +158,7 @@ fn head(sheet: &mut Sheet, status: &Status, page: &Page) {
 }
 
 /// Who chooses: the agent, nobody, or the user's hand.
-pub(super) fn mode(status: &Status, page: &Page) -> String {
+pub(in crate::cli) fn mode(status: &Status, page: &Page) -> String {
     let agent = match status.agent {
         AgentState::Running => None,
         AgentState::Stopped => Some("no agent is running"),
@@ -175,7 +175,7 @@ pub(super) fn mode(status: &Status, page: &Page) -> String {
     }
 }
 
-pub(super) fn network(network: &NetworkStatus) -> String {
+pub(in crate::cli) fn network(network: &NetworkStatus) -> String {
     let mut parts = Vec::new();
     for route in &network.default_routes {
         let name = clean(&route.link);
@@ -284,7 +284,7 @@ fn targets(sheet: &mut Sheet, targets: &[TargetStatus]) {
 }
 
 /// A symbol, a word and a style, of which the style matters least.
-pub(super) fn verdict(verdict: Option<Verdict>) -> (&'static str, &'static str, Style) {
+pub(in crate::cli) fn verdict(verdict: Option<Verdict>) -> (&'static str, &'static str, Style) {
     match verdict {
         Some(Verdict::Up) => ("✓", "up", GOOD),
         Some(Verdict::Portal) => ("!", "portal", ODD),

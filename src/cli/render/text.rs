@@ -17,18 +17,18 @@ pub(in crate::cli) fn clean(text: &str) -> String {
 }
 
 /// The columns that a text takes: characters, which is right for what goroam prints.
-pub(super) fn width(text: &str) -> usize {
+pub(in crate::cli) fn width(text: &str) -> usize {
     text.chars().count()
 }
 
 /// The text with spaces behind it up to a width.
-pub(super) fn pad(text: &str, columns: usize) -> String {
+pub(in crate::cli) fn pad(text: &str, columns: usize) -> String {
     format!("{text:columns$}")
 }
 
 /// Breaks at spaces so that the first line has `first` columns and the others `rest`. A longer
 /// word stays whole: half a URL is of no use to anybody.
-pub(super) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
+pub(in crate::cli) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in words(text) {
         let room = if lines.len() == 1 { first } else { rest };
@@ -63,14 +63,14 @@ fn words(text: &str) -> Vec<&str> {
 
 /// Lines that are built up from pieces, each with its style.
 #[derive(Debug)]
-pub(super) struct Sheet {
+pub(in crate::cli) struct Sheet {
     columns: usize,
     text: String,
 }
 
 impl Sheet {
     /// Nothing yet, for so many columns.
-    pub(super) fn new(columns: usize) -> Sheet {
+    pub(in crate::cli) fn new(columns: usize) -> Sheet {
         Sheet {
             columns,
             text: String::new(),
@@ -79,12 +79,12 @@ impl Sheet {
 
     /// A line: `lead`, painted already and `lead_width` wide, then the text, wrapped so that
     /// later lines start in column `hang`.
-    pub(super) fn entry(&mut self, lead: &str, lead_width: usize, text: &str, hang: usize) {
+    pub(in crate::cli) fn entry(&mut self, lead: &str, lead_width: usize, text: &str, hang: usize) {
         self.styled(lead, lead_width, text, hang, Style::new());
     }
 
     /// The same with a style for the text.
-    pub(super) fn styled(
+    pub(in crate::cli) fn styled(
         &mut self,
         lead: &str,
         lead_width: usize,
@@ -110,28 +110,28 @@ impl Sheet {
     }
 
     /// A paragraph from the left edge.
-    pub(super) fn paragraph(&mut self, text: &str) {
+    pub(in crate::cli) fn paragraph(&mut self, text: &str) {
         self.entry("", 0, text, 0);
     }
 
     /// A whole line, painted already. Spaces at its end are left out.
-    pub(super) fn line(&mut self, line: &str) {
+    pub(in crate::cli) fn line(&mut self, line: &str) {
         self.text.push_str(line.trim_end_matches(' '));
         self.text.push('\n');
     }
 
     /// An empty line.
-    pub(super) fn gap(&mut self) {
+    pub(in crate::cli) fn gap(&mut self) {
         self.text.push('\n');
     }
 
     /// All of it.
-    pub(super) fn finish(self) -> String {
+    pub(in crate::cli) fn finish(self) -> String {
         self.text
     }
 
     /// The columns of a line.
-    pub(super) fn columns(&self) -> usize {
+    pub(in crate::cli) fn columns(&self) -> usize {
         self.columns
     }
 }

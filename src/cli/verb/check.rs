@@ -1,14 +1,8 @@
 //! `goroam check`
 
-use std::io::ErrorKind;
-use std::path::Path;
-
-use serde::Serialize;
-
 use crate::agent::error::{EXIT_DONE, EXIT_USAGE};
 use crate::agent::{read_policy_text, read_policy_to_check};
-use crate::bounded;
-use crate::cli::args::Check;
+use crate::cli::args::Json;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, Position};
@@ -16,7 +10,25 @@ use crate::policy::file::{Parsed, Place, parse};
 use crate::policy::templates::Template;
 use crate::policy::{Finding, Label, Severity};
 use crate::probe::unknown_to_go;
-use crate::trust;
+use crate::{bounded, trust};
+use clap::{Args, ValueHint};
+use serde::Serialize;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// `goroam check`
+#[derive(Debug, Clone, Args)]
+pub struct Check {
+    /// The file to check [default: the policy in force]
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    /// Make every warning an error, for CI
+    #[arg(long)]
+    pub strict: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Json,
+}
 
 /// What is shown in the place of a path.
 const BUILT_IN: &str = "built-in default";

@@ -1,20 +1,45 @@
 //! `goroam doctor`
 
-use std::sync::Arc;
-
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
-use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render::{self, Diagnosis, Progress};
+use crate::cli::render::Progress;
+use crate::cli::render::page::Page;
+use crate::cli::render::style::{BAD, BOLD, DIM, GOOD, ODD, paint};
+use crate::cli::render::text::{Sheet, clean};
 use crate::doctor::{
-    CacheError, CacheWish, Patient, Service, Severity, check, examine, examine_cache, mend_cache,
+    Broken, CacheError, CacheReport, CacheWish, Finding, Outcome, Patient, Service, Severity,
+    Sighting, check, examine, examine_cache, mend_cache,
 };
 use crate::meter::Meter;
 use crate::service;
+use clap::{Args, ValueHint};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// `goroam doctor`
+#[derive(Debug, Clone, Args)]
+pub struct Doctor {
+    /// A project, to look at its go.mod, vendor and settings as well [default: this folder]
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub project: Option<PathBuf>,
+    /// Look for broken entries in the module cache: a login page in the place of a go.mod
+    #[arg(long)]
+    pub cache: bool,
+    /// Remove them, and nothing else
+    #[arg(long, requires = "cache")]
+    pub fix: bool,
+    /// Also hash every zip in it, as `go mod verify` does for one project (reads all of it)
+    #[arg(long, requires = "cache")]
+    pub hash: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub format: crate::cli::args::Json,
+}
 
 /// What wins over the go env file, and what to do about it. Exit code 1 when something does.
-pub(in crate::cli) async fn run(context: &Context, args: args::Doctor) -> Result<u8, Failure> {
+pub(in crate::cli) async fn run(context: &Context, args: Doctor) -> Result<u8, Failure> {
     if args.cache {
         return cache(context, args);
     }
@@ -48,15 +73,13 @@ pub(in crate::cli) async fn run(context: &Context, args: args::Doctor) -> Result
     if args.format.json {
         context.out.json(&diagnosis)?;
     } else {
-        context
-            .out
-            .text(&render::doctor(&diagnosis, &context.page))?;
+        context.out.text(&doctor(&diagnosis, &context.page))?;
     }
     Ok(if in_the_way { EXIT_FAILED } else { EXIT_DONE })
 }
 
 /// What is broken in the module cache. Exit code 0: nothing, or nothing any more.
-fn cache(context: &Context, args: args::Doctor) -> Result<u8, Failure> {
+fn cache(context: &Context, args: Doctor) -> Result<u8, Failure> {
     let wish = CacheWish {
         env: context.env.clone(),
         project: std::path::absolute(args.project.unwrap_or_else(|| ".".into()))?,
@@ -74,7 +97,7 @@ fn cache(context: &Context, args: args::Doctor) -> Result<u8, Failure> {
     if args.format.json {
         context.out.json(&report)?;
     } else {
-        let text = render::doctor_cache(&report, args.fix, &context.page);
+        let text = doctor_cache(&report, args.fix, &context.page);
         context.out.text(&text)?;
     }
     Ok(if report.is_well() {
@@ -94,4 +117,180 @@ fn service(context: &Context) -> Option<Service> {
         running: state.pid.is_some(),
         troubles: state.troubles,
     })
+}
+
+/// What was found, as scripts get it.
+#[derive(Debug, Serialize)]
+pub(in crate::cli) struct Diagnosis<'d> {
+    /// Nothing is in the way.
+    pub clean: bool,
+    /// The worst first.
+    pub findings: &'d [Finding],
+    /// Every place that sets a variable, whether or not it is in the way.
+    pub seen: &'d [Sighting],
+    /// What was looked at.
+    pub looked: &'d [String],
+}
+
+/// Each finding with why and what to do, then how many there are.
+pub(in crate::cli) fn doctor(diagnosis: &Diagnosis<'_>, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    for finding in diagnosis.findings {
+        one(&mut sheet, finding);
+        sheet.gap();
+    }
+    let looked = format!("looked at {} places", diagnosis.looked.len());
+    if diagnosis.clean {
+        let all = "nothing is in the way: go does what goroam sets";
+        sheet.entry(
+            &format!("{} ", paint(GOOD, "✓")),
+            2,
+            &format!("{all}; {looked}"),
+            2,
+        );
+    } else {
+        sheet.line(&paint(
+            BOLD,
+            &format!("{}; {looked}", tally(diagnosis.findings)),
+        ));
+    }
+    sheet.finish()
+}
+
+fn one(sheet: &mut Sheet, finding: &Finding) {
+    let (mark, style) = match finding.severity {
+        Severity::Error => ("✗", BAD),
+        Severity::Warning => ("!", ODD),
+        Severity::Note => ("·", DIM),
+    };
+    let says = format!("{} [{}]", clean(&finding.says), finding.code.as_str());
+    sheet.styled(&format!("{} ", paint(style, mark)), 2, &says, 2, BOLD);
+    if !finding.why.is_empty() {
+        sheet.entry("  ", 2, &clean(&finding.why), 2);
+    }
+    if !finding.reaches.is_empty() {
+        let reaches = clean(&finding.reaches.join(", "));
+        sheet.entry("  ", 2, &format!("Reaches {reaches}."), 2);
+    }
+    if !finding.mend.is_empty() {
+        sheet.entry("  → ", 4, &clean(&finding.mend), 4);
+    }
+}
+
+/// "1 error, 2 notes"
+fn tally(findings: &[Finding]) -> String {
+    let count = |severity: Severity, word: &str| {
+        let count = findings.iter().filter(|f| f.severity == severity).count();
+        match count {
+            0 => None,
+            1 => Some(format!("1 {word}")),
+            _ => Some(format!("{count} {word}s")),
+        }
+    };
+    let parts: Vec<String> = [
+        count(Severity::Error, "error"),
+        count(Severity::Warning, "warning"),
+        count(Severity::Note, "note"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    parts.join(", ")
+}
+
+/// Beyond these a person runs `--fix`.
+const MOST: usize = 50;
+
+/// Each broken entry with what it does and what to do, then how many there are.
+pub(in crate::cli) fn doctor_cache(report: &CacheReport, fix: bool, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    for broken in report.broken.iter().take(MOST) {
+        one_broken(&mut sheet, broken, fix);
+        sheet.gap();
+    }
+    if report.broken.len() > MOST {
+        let more = format!("… and {} more: see --json", report.broken.len() - MOST);
+        sheet.line(&more);
+        sheet.gap();
+    }
+    for (place, why) in report.unread.iter().take(MOST) {
+        let says = format!("{} could not be looked at: {}", clean(place), clean(why));
+        sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &says, 2);
+    }
+    if !report.unread.is_empty() {
+        sheet.gap();
+    }
+    total(&mut sheet, report);
+    sheet.finish()
+}
+
+fn one_broken(sheet: &mut Sheet, broken: &Broken, fix: bool) {
+    let (mark, style) = match broken.outcome {
+        Outcome::Removed => ("✓", GOOD),
+        Outcome::Found | Outcome::Kept => ("✗", BAD),
+    };
+    let says = format!("{} [{}]", clean(&broken.says), broken.code.as_str());
+    sheet.styled(&format!("{} ", paint(style, mark)), 2, &says, 2, BOLD);
+    if broken.outcome != Outcome::Removed {
+        sheet.entry("  ", 2, &clean(&broken.why), 2);
+    }
+    let parts = match broken.outcome {
+        Outcome::Removed => "removed:",
+        Outcome::Found | Outcome::Kept => "in the way:",
+    };
+    for piece in &broken.removes {
+        let path = clean(&piece.to_string());
+        sheet.entry(
+            &format!("{} ", paint(DIM, &format!("  {parts}"))),
+            3 + parts.len(),
+            &path,
+            4,
+        );
+    }
+    if let Some(because) = &broken.because {
+        let because = format!("not removed: {}", clean(because));
+        sheet.entry("  ", 2, &because, 2);
+    }
+    let mend = clean(&broken.mend);
+    let mend = match (mend.starts_with("go mod "), &broken.outcome) {
+        (true, Outcome::Removed) => format!("run `{mend}`, or let the next build fetch it"),
+        (false, Outcome::Removed) => mend,
+        (_, Outcome::Found) => {
+            "run `goroam doctor --cache --fix`, which removes just that".to_owned()
+        }
+        (_, Outcome::Kept) if fix => "mend that, and run it again".to_owned(),
+        (_, Outcome::Kept) => return,
+    };
+    sheet.entry("  → ", 4, &mend, 4);
+}
+
+fn total(sheet: &mut Sheet, report: &CacheReport) {
+    let versions = match report.versions {
+        1 => "1 version".to_owned(),
+        count => format!("{count} versions"),
+    };
+    let cache = clean(&report.cache);
+    let hashed = match report.hashed {
+        0 => "zips were looked into, not hashed (--hash)".to_owned(),
+        count => format!("{count} zips hashed"),
+    };
+    let count = |outcome: Outcome| {
+        let same = report.broken.iter().filter(|one| one.outcome == outcome);
+        same.count()
+    };
+    let (removed, left) = (
+        count(Outcome::Removed),
+        count(Outcome::Found) + count(Outcome::Kept),
+    );
+    let says = match (removed, left) {
+        (0, 0) => "nothing broken was found".to_owned(),
+        (removed, 0) => format!("{removed} removed, nothing else was touched"),
+        (0, left) => format!("{left} broken"),
+        (removed, left) => format!("{removed} removed, {left} still broken"),
+    };
+    let text = format!("{says}; {versions} in {cache}; {hashed}");
+    match report.is_well() {
+        true => sheet.entry(&format!("{} ", paint(GOOD, "✓")), 2, &text, 2),
+        false => sheet.styled("", 0, &text, 0, BOLD),
+    }
 }

@@ -1,20 +1,85 @@
 //! `goroam exec`
 
-use std::io::Write;
-
 use crate::agent::error::{EXIT_FAILED, EXIT_USAGE};
-use crate::cli::args::{self, Step};
+use crate::cli::args::span::{parse_limit, parse_span};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render;
+use crate::cli::render::page::{Page, duration};
+use crate::cli::render::style::{BAD, GOOD, ODD, paint};
+use crate::cli::render::text::clean;
 use crate::exec::stall::Limits;
 use crate::exec::tiers::{TIER, plan};
-use crate::exec::{self, Around, Course, Frozen, News, Signals, Summary, TierPlan, freeze};
+use crate::exec::{
+    self, Around, Attempt, Blame, Class, Course, Frozen, News, Signals, Summary, TierPlan, Who,
+    Why, freeze,
+};
 use crate::gocmd::find;
 use crate::model::Tier;
+use clap::{Args, ValueEnum, ValueHint};
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// `goroam exec`
+#[derive(Debug, Clone, Args)]
+pub struct Exec {
+    /// The steps to try, in this order
+    #[arg(
+        long,
+        value_name = "STEP,…",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "proxy,mirror,vendor"
+    )]
+    pub tiers: Vec<Step>,
+    /// Give a connection up after this time
+    #[arg(long, value_name = "TIME", value_parser = parse_limit, default_value = "3s")]
+    pub connect: Duration,
+    /// Give a request up when nothing has come after this time
+    #[arg(long, value_name = "TIME", value_parser = parse_limit, default_value = "8s")]
+    pub first_byte: Duration,
+    /// Give a download up when nothing more has come for this time
+    #[arg(long, value_name = "TIME", value_parser = parse_limit, default_value = "30s")]
+    pub stall: Duration,
+    /// How long to wait in all for servers that are busy (503, 429)
+    #[arg(long, value_name = "TIME", value_parser = parse_span, default_value = "60s")]
+    pub retry_budget: Duration,
+    /// What to say at the end
+    #[arg(long, value_name = "FORM", value_enum, default_value = "text")]
+    pub summary: SummaryForm,
+    /// The mirror's folder [env: GOROAM_MIRROR] [default: the policy's, else goroam's own]
+    #[arg(long = "mirror", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub place: Option<PathBuf>,
+    /// The command and its arguments
+    #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true, allow_hyphen_values = true, value_hint = ValueHint::CommandWithArguments)]
+    pub command: Vec<OsString>,
+}
+
+/// A step of `goroam exec`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Step {
+    /// The proxies that `go env` names.
+    Proxy,
+    /// The mirror and the module cache, no network.
+    Mirror,
+    /// The project's vendor folder.
+    Vendor,
+}
+
+/// What `goroam exec` says at the end, as its last line on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SummaryForm {
+    /// One line, when a step was left.
+    Text,
+    /// One line of JSON, always.
+    Json,
+    /// Nothing.
+    None,
+}
 
 /// Runs the command; its exit code is ours, unless a step was stuck or a checksum did not match.
-pub(in crate::cli) async fn run(context: &Context, args: args::Exec) -> Result<u8, Failure> {
+pub(in crate::cli) async fn run(context: &Context, args: Exec) -> Result<u8, Failure> {
     // From here on a signal is the command's.
     let mut signals = Signals::listen().map_err(|error| {
         Failure::said(format!("cannot listen to signals: {error}"), EXIT_FAILED)
@@ -32,15 +97,15 @@ pub(in crate::cli) async fn run(context: &Context, args: args::Exec) -> Result<u
         },
         retry_budget: args.retry_budget,
     };
-    let mut news = |news: &News<'_>| say(&render::exec_news(news, &context.page));
+    let mut news = |news: &News<'_>| say(&exec_news(news, &context.page));
     let (summary, leftovers) = exec::run(&course, &mut signals, &mut news).await;
-    let told = || render::exec_summary(&summary, &course.command, &context.page);
+    let told = || exec_summary(&summary, &course.command, &context.page);
     let text = match args.summary {
         // What a person has to do stands in no field.
-        args::Summary::Json if summary.is_for_a_person() => told() + &json(&summary),
-        args::Summary::Json => json(&summary),
-        args::Summary::Text => told(),
-        args::Summary::None => String::new(),
+        SummaryForm::Json if summary.is_for_a_person() => told() + &json(&summary),
+        SummaryForm::Json => json(&summary),
+        SummaryForm::Text => told(),
+        SummaryForm::None => String::new(),
     };
     // First what still comes from the background, then our last word.
     leftovers.into_iter().for_each(exec::Leftover::leave_behind);
@@ -57,7 +122,7 @@ pub(in crate::cli) async fn run(context: &Context, args: args::Exec) -> Result<u
 /// command runs as it is.
 async fn plans(
     context: &Context,
-    args: &args::Exec,
+    args: &Exec,
 ) -> Result<(Vec<TierPlan>, (Frozen, Around)), Failure> {
     let mut wanted: Vec<Tier> = Vec::new();
     for step in &args.tiers {
@@ -125,6 +190,285 @@ fn say(text: &str) {
 fn json(summary: &Summary) -> String {
     // Numbers and strings only: this cannot fail.
     serde_json::to_string(summary).unwrap_or_default() + "\n"
+}
+
+/// A step was left, or is to be repeated.
+pub(in crate::cli) fn exec_news(news: &News<'_>, _page: &Page) -> String {
+    let text = match news {
+        News::Left(attempt, next) => {
+            format!("{}; going on with the {next}", what(attempt))
+        }
+        News::Waits(attempt, wait) => {
+            format!("{}; asking again in {}", what(attempt), length(*wait))
+        }
+        News::Patient(stuck, lacks) => {
+            let mut text = format!("{stuck}; go is not ended, since no other step could do better");
+            if !lacks.is_empty() {
+                text.push_str(&format!(" ({})", reasons(lacks)));
+            }
+            text
+        }
+    };
+    said(ODD, &text)
+}
+
+/// The last word: which step it was that helped, or what was tried. Nothing when the first step
+/// did what it was asked to.
+pub(in crate::cli) fn exec_summary(
+    summary: &Summary,
+    command: &[OsString],
+    _page: &Page,
+) -> String {
+    let Some((last, before)) = summary.attempts.split_last() else {
+        // Somebody wanted an end before anything was begun.
+        if summary.signal.is_some() || summary.left_out.is_empty() {
+            return String::new();
+        }
+        return said(BAD, &format!("no step can be taken: {}", left_out(summary)));
+    };
+    if last.ms == 0 && matches!(summary.exit, 126 | 127) && last.details.seen.is_none() {
+        let name = command.first().map(|name| name.to_string_lossy());
+        let name = clean(&name.unwrap_or_default());
+        return said(BAD, &format!("{name}: {}", last.line));
+    }
+    let tried = before.iter().map(tried).collect::<Vec<_>>().join("; ");
+    match last.class {
+        Class::Ok if before.is_empty() => String::new(),
+        Class::Ok => said(GOOD, &format!("built from the {} ({tried})", last.tier)),
+        Class::Code if before.is_empty() => String::new(),
+        Class::Code => {
+            let text = format!("failed by itself on the {} ({tried})", last.tier);
+            said(BAD, &text)
+        }
+        Class::Mismatch => mismatch(last),
+        Class::Timeout
+        | Class::Refused
+        | Class::Dns
+        | Class::Reset
+        | Class::Unreachable
+        | Class::Auth
+        | Class::Busy
+        | Class::Server
+        | Class::Client
+        | Class::NotFound
+        | Class::Tls
+        | Class::Portal
+        | Class::Corrupt
+        | Class::Stalled
+        | Class::Config => {
+            let all: Vec<String> = summary.attempts.iter().map(self::tried).collect();
+            let mut text = format!("{}; no step is left: {}", what(last), all.join("; "));
+            if !summary.left_out.is_empty() {
+                text.push_str("; ");
+                text.push_str(&left_out(summary));
+            }
+            said(BAD, &text)
+        }
+    }
+}
+
+fn said(style: anstyle::Style, text: &str) -> String {
+    format!("{} {text}\n", paint(style.bold(), "goroam:"))
+}
+
+fn tried(attempt: &Attempt) -> String {
+    let (tier, class, took) = (attempt.tier, attempt.class, milliseconds(attempt.ms));
+    format!("{tier}: {class} after {took}")
+}
+
+fn left_out(summary: &Summary) -> String {
+    reasons(&summary.left_out)
+}
+
+fn reasons(steps: &[(Tier, String)]) -> String {
+    let each: Vec<String> = steps
+        .iter()
+        .map(|(tier, why)| format!("{tier}: {}", clean(why)))
+        .collect();
+    each.join("; ")
+}
+
+/// What happened, and what is to be mended where a person can.
+fn what(attempt: &Attempt) -> String {
+    let who = who(attempt);
+    let blame = attempt.details.seen.as_ref().map(|seen| &seen.blame);
+    let class = attempt.class;
+    let what = match class {
+        // Seen again by a request of our own: what a person can do about it.
+        _ if attempt.details.portal.is_some() && class != Class::Busy => {
+            format!("a login page answers for {who} (log in with a browser)")
+        }
+        Class::Timeout => format!("{who} does not answer"),
+        Class::Refused => format!("{who} refuses the connection"),
+        Class::Dns => format!("the name of {who} cannot be looked up"),
+        Class::Reset => format!("{who} cut the connection"),
+        Class::Unreachable => format!("there is no way to {who}"),
+        Class::Auth => auth(&who, blame),
+        Class::Busy => format!("{who} is busy"),
+        Class::Server => format!("{who} is broken"),
+        Class::Client => format!("{who} does not take the request"),
+        Class::NotFound => format!("{who} does not have it"),
+        Class::Tls => tls(&who, blame),
+        Class::Portal => format!("a login page answers for {who} (log in with a browser)"),
+        Class::Corrupt => format!("what {who} sent is broken"),
+        Class::Stalled => format!("{who} fell silent, go was ended"),
+        Class::Config => "go's settings cannot work".to_owned(),
+        Class::Ok | Class::Code | Class::Mismatch => "it ended".to_owned(),
+    };
+    let more = match (class, &attempt.details.stuck) {
+        (Class::Config, _) => format!("config: {}", clean(&attempt.line)),
+        (_, Some(stuck)) => format!("{class}: {stuck}"),
+        (_, None) => class.to_string(),
+    };
+    format!("{what} ({more})")
+}
+
+/// No credentials, not enough, or a rule that has nothing to do with them.
+fn auth(who: &str, blame: Option<&Blame>) -> String {
+    let words = blame.and_then(|blame| blame.said.as_deref());
+    let words = words.map_or(String::new(), |words| {
+        format!(": \u{201c}{}\u{201d}", clean(words))
+    });
+    let through = matches!(
+        blame.and_then(|blame| blame.who.as_ref()),
+        Some(Who::HttpProxy(_))
+    );
+    match blame.and_then(|blame| blame.why.as_ref()) {
+        Some(Why::Forbidden) => {
+            format!(
+                "{who} refuses it with 403 (a rule of a filter, or credentials that do not suffice){words}"
+            )
+        }
+        _ if through => format!("{who} wants credentials (in HTTPS_PROXY, HTTP_PROXY){words}"),
+        _ => format!("{who} wants other credentials (see netrc, GOAUTH){words}"),
+    }
+}
+
+/// No goroam was made before this day: a clock that is behind it is wrong.
+const MADE: &str = "2026-01-01";
+
+/// Why there is no trust.
+fn tls(who: &str, blame: Option<&Blame>) -> String {
+    let through = matches!(
+        blame.and_then(|blame| blame.who.as_ref()),
+        Some(Who::HttpProxy(_))
+    );
+    match blame.and_then(|blame| blame.why.as_ref()) {
+        Some(Why::NotYet(Some((now, from)))) => {
+            let sure = if now.as_str() < MADE { "is" } else { "may be" };
+            let (now, from) = (clean(now), clean(from));
+            format!(
+                "the clock of this machine {sure} wrong: it says {now}, and the certificate of \
+                 {who} is valid from {from} on"
+            )
+        }
+        Some(Why::NotYet(None)) => {
+            format!("the certificate of {who} is not valid yet: check the clock of this machine")
+        }
+        Some(Why::Expired(Some((now, until)))) => {
+            let (now, until) = (clean(now), clean(until));
+            format!(
+                "the certificate of {who} has expired at {until}, if the clock of this machine \
+                 is right ({now})"
+            )
+        }
+        Some(Why::Expired(None)) => {
+            format!("the certificate of {who} has expired, if the clock of this machine is right")
+        }
+        Some(Why::PlainHttp) if through => {
+            format!("{who} speaks no TLS: its variable wants http:// in the place of https://")
+        }
+        Some(Why::PlainHttp) => {
+            format!("{who} speaks plain http: its URL wants http:// in the place of https://")
+        }
+        Some(Why::OtherName) => format!("the certificate of {who} is for another name"),
+        Some(Why::HostKey) => {
+            format!("ssh does not know the key of {who} (known_hosts; ssh-keyscan shows it)")
+        }
+        Some(Why::UnknownCa) => {
+            format!("{who} cannot be trusted (a CA that is missing: SSL_CERT_FILE)")
+        }
+        Some(Why::Forbidden) | None => format!("there is no TLS with {who} that go trusts"),
+    }
+}
+
+/// The host that failed, or the step.
+fn who(attempt: &Attempt) -> String {
+    let blame = attempt.details.seen.as_ref().map(|seen| &seen.blame);
+    match blame.and_then(|blame| blame.who.as_ref()) {
+        Some(Who::HttpProxy(Some(address))) => {
+            return format!(
+                "the HTTP proxy {} (HTTPS_PROXY, HTTP_PROXY)",
+                clean(address)
+            );
+        }
+        Some(Who::HttpProxy(None)) => {
+            return "the HTTP proxy of HTTPS_PROXY or HTTP_PROXY".to_owned();
+        }
+        Some(Who::Database(Some(name))) => return format!("the checksum database {}", clean(name)),
+        Some(Who::Database(None)) => return "the checksum database".to_owned(),
+        Some(Who::Host(host)) => return clean(host),
+        None => {}
+    }
+    let url = attempt
+        .details
+        .seen
+        .as_ref()
+        .and_then(|seen| seen.url.as_deref());
+    let host = url.and_then(|url| {
+        let url = url::Url::parse(url).ok()?;
+        let host = url.host_str()?;
+        Some(match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        })
+    });
+    match host {
+        Some(host) => clean(&host),
+        None if attempt.tier == Tier::Vendor => "the vendor folder".to_owned(),
+        None => format!("the {}", attempt.tier),
+    }
+}
+
+/// No retry and no other source: what to compare.
+fn mismatch(attempt: &Attempt) -> String {
+    let seen = attempt.details.seen.as_ref();
+    let module = seen.and_then(|seen| {
+        let version = seen.version.as_deref().unwrap_or_default();
+        Some(format!("{}@{version}", seen.module.as_deref()?))
+    });
+    let module = module.map_or_else(|| "a module".to_owned(), |module| clean(&module));
+    let mut text = said(
+        BAD,
+        &format!("{module} is not what its checksum says (mismatch); nothing else is tried"),
+    );
+    if let Some(hashes) = seen.and_then(|seen| seen.hashes.as_ref()) {
+        let wanted = clean(&hashes.by);
+        text.push_str(&format!(
+            "  came    {}\n  wanted  {} ({wanted})\n",
+            clean(&hashes.downloaded),
+            clean(&hashes.wanted)
+        ));
+    }
+    if let Some(portal) = &attempt.details.portal {
+        text.push_str(&format!(
+            "  A login page answers, too: {}.\n  It does not explain what go was given.\n",
+            clean(portal)
+        ));
+    }
+    text.push_str(
+        "  Compare: the same go.sum line in the project's history, and the download on\n  \
+         another network. Do not switch the check off.\n",
+    );
+    text
+}
+
+fn milliseconds(ms: u64) -> String {
+    length(Duration::from_millis(ms))
+}
+
+fn length(time: Duration) -> String {
+    duration(time.as_secs_f64() * 1000.0)
 }
 
 #[cfg(test)]

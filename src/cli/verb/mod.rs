@@ -1,7 +1,6 @@
 //! One file a verb: what it asks, and what it prints.
 
 pub(super) mod agent;
-pub(super) mod auto;
 pub(super) mod check;
 pub(super) mod completions;
 pub(super) mod doctor;
@@ -10,14 +9,10 @@ pub(super) mod history;
 pub(super) mod init;
 pub(super) mod man;
 pub(super) mod mirror;
-pub(super) mod once;
-pub(super) mod pause;
 pub(super) mod probe;
 pub(super) mod ready;
-pub(super) mod restore;
 pub(super) mod service;
 pub(super) mod status;
-mod take_turn;
-pub(super) mod use_profile;
+pub(super) mod take_turn;
 pub(super) mod vendor;
 pub(super) mod why;

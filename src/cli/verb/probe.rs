@@ -1,15 +1,29 @@
 //! `goroam probe`
 
-use serde::Serialize;
-
 use crate::agent::Session;
 use crate::agent::error::EXIT_DONE;
-use crate::cli::args::Probe;
+use crate::cli::args::Json;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render;
+use crate::cli::render::page::Page;
+use crate::cli::render::style::{BAD, BOLD, GOOD, ODD, paint};
+use crate::cli::render::text::{Sheet, clean, width};
 use crate::model::status::TargetStatus;
-use crate::model::{Observation, Phase, Proof};
+use crate::model::{Observation, Phase, Proof, Verdict};
+use anstyle::Style;
+use clap::Args;
+use serde::Serialize;
+
+/// `goroam probe`
+#[derive(Debug, Clone, Args)]
+pub struct Probe {
+    /// The targets to ask [default: all]
+    #[arg(value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Json,
+}
 
 /// The JSON form: what `status` tells of a target, and what only a probe knows.
 #[derive(Serialize)]
@@ -37,7 +51,7 @@ pub(in crate::cli) async fn run(context: &Context, args: &Probe) -> Result<u8, F
     if args.format.json {
         context.out.json(&report(&seen))?;
     } else {
-        context.out.text(&render::probe(&seen, &context.page))?;
+        context.out.text(&probe(&seen, &context.page))?;
     }
     Ok(EXIT_DONE)
 }
@@ -58,6 +72,130 @@ fn report(seen: &[Observation]) -> Report<'_> {
             })
             .collect(),
     }
+}
+
+const HEADINGS: [&str; 6] = ["", "verdict", "dns", "connect", "tls", "first byte"];
+/// Between columns.
+const GAP: &str = "  ";
+
+/// A row for each target, milliseconds by phase, and what to do about a login page.
+pub(in crate::cli) fn probe(seen: &[Observation], page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    if seen.is_empty() {
+        sheet.paragraph("The policy has no targets.");
+        return sheet.finish();
+    }
+    let table = table(seen);
+    let mut lines = table.into_iter();
+    let heading = lines.next().unwrap_or_default();
+    let columns = width(&heading);
+    sheet.line(&format!("{heading}what it proved"));
+    for (line, seen) in lines.zip(seen) {
+        let reason = clean(&seen.reason);
+        let room = page.columns.saturating_sub(columns);
+        // A URL that is too long for its column gets a line of its own.
+        let fits = reason.split_whitespace().all(|word| width(word) <= room);
+        let hang = if fits { columns } else { 4 };
+        sheet.entry(&paint_row(&line, seen), columns, &reason, hang);
+    }
+    for hint in hints(seen) {
+        sheet.paragraph(&hint);
+    }
+    sheet.finish()
+}
+
+/// The columns that are compared down the page, heading first. What was proven stands to the
+/// right of them and is wrapped by itself.
+fn table(seen: &[Observation]) -> Vec<String> {
+    let heading = HEADINGS.map(str::to_owned);
+    let rows: Vec<[String; 6]> = std::iter::once(heading)
+        .chain(seen.iter().map(|seen| {
+            let ms = &seen.phases;
+            [
+                clean(&seen.target),
+                seen.verdict.to_string(),
+                cell(ms.dns),
+                cell(ms.connect),
+                cell(ms.tls),
+                cell(ms.first_byte),
+            ]
+        }))
+        .collect();
+    let widest = |column: usize| {
+        rows.iter()
+            .map(|row| width(&row[column]))
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: [usize; 6] = std::array::from_fn(widest);
+    let line = |row: &[String; 6]| -> String {
+        let cells = row
+            .iter()
+            .zip(widths)
+            .enumerate()
+            .map(|(column, (cell, wide))| {
+                let blank = " ".repeat(wide - width(cell));
+                // Words begin where their column does, numbers end there.
+                match column < 2 {
+                    true => format!("{cell}{blank}{GAP}"),
+                    false => format!("{blank}{cell}{GAP}"),
+                }
+            });
+        cells.collect()
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Milliseconds without their unit, to be compared down the column.
+fn cell(ms: Option<f64>) -> String {
+    match ms {
+        Some(ms) if ms.is_finite() && ms >= 1.0 => format!("{ms:.0}"),
+        Some(ms) if ms.is_finite() => "<1".to_owned(),
+        Some(_) | None => "–".to_owned(),
+    }
+}
+
+/// The verdict follows the name, which is never wrapped.
+fn paint_row(line: &str, seen: &Observation) -> String {
+    let name = clean(&seen.target);
+    let style: Style = match seen.verdict {
+        Verdict::Up => GOOD,
+        Verdict::Portal | Verdict::Wrong => ODD,
+        Verdict::Down => BAD,
+    };
+    match line.strip_prefix(&name) {
+        Some(rest) => {
+            let word = seen.verdict.as_str();
+            let rest = rest.replacen(word, &paint(style, word), 1);
+            format!("{}{rest}", paint(BOLD, &name))
+        }
+        None => line.to_owned(),
+    }
+}
+
+fn hints(seen: &[Observation]) -> Vec<String> {
+    let portals = || seen.iter().filter(|seen| seen.verdict == Verdict::Portal);
+    let url = portals().find_map(|seen| seen.portal_url.as_deref());
+    let mut hints = Vec::new();
+    if let Some(url) = url {
+        hints.push(format!(
+            "A login page answers for everybody: open {} in a browser.",
+            clean(url)
+        ));
+    } else if let Some(portal) = portals().next() {
+        hints.push(format!(
+            "Something answers in the place of {}: log in to the network in a browser, \
+             or ask who intercepts TLS here.",
+            clean(&portal.target)
+        ));
+    }
+    if let Some(wrong) = seen.iter().find(|seen| seen.verdict == Verdict::Wrong) {
+        hints.push(format!(
+            "{} answers, but not with what go would accept: nothing is fetched from it.",
+            clean(&wrong.target)
+        ));
+    }
+    hints
 }
 
 #[cfg(test)]
@@ -90,5 +228,55 @@ mod tests {
         assert_eq!(target["verdict"], "portal");
         assert_eq!(target["ms"]["dns"], 1.5);
         assert_eq!(target["portal_url"], "http://login/");
+    }
+}
+
+#[cfg(test)]
+mod printed {
+    use super::probe;
+    use crate::cli::render::fixtures::{hotel, page, plain, too_wide};
+    use crate::cli::render::style::{GOOD, paint};
+
+    const HOTEL: &str = "       verdict   dns  connect  tls  first byte  what it proved
+corp   up          1        2    6           3
+    git.corp.example/team/hello@v1.0.0
+proxy  portal      1        2    4           2  302 to
+                                                http://login.hotel.example/
+cn     wrong      <1        3    7           4  200, but HTML where go.mod was
+                                                asked
+sum    down     3000        –    –           –  no answer from DNS 10.8.0.2 in 3
+                                                s
+A login page answers for everybody: open http://login.hotel.example/ in a
+browser.
+cn answers, but not with what go would accept: nothing is fetched from it.
+";
+
+    #[test]
+    fn a_hotel_reads_as_it_should() {
+        let text = probe(&hotel(), &page());
+        assert_eq!(plain(&text), HOTEL);
+        assert_eq!(too_wide(&text), None);
+    }
+
+    #[test]
+    fn a_target_whose_name_holds_a_verdict_is_painted_right() {
+        let mut seen = hotel();
+        seen.truncate(1);
+        seen[0].target = "group".to_owned();
+        let text = probe(&seen, &page());
+        assert!(text.contains(&format!(" {} ", paint(GOOD, "up"))), "{text}");
+    }
+
+    #[test]
+    fn what_a_network_says_cannot_command_the_terminal() {
+        let mut seen = hotel();
+        seen[1].portal_url = Some("http://x/\x1b]0;owned\x07".to_owned());
+        seen[1].reason = "302 to \x1b[2J".to_owned();
+        let text = plain(&probe(&seen, &page()));
+        assert!(
+            text.contains("http://x/\u{fffd}]0;owned\u{fffd} in"),
+            "{text}"
+        );
+        assert!(!text.contains('\x1b'));
     }
 }

@@ -1,17 +1,97 @@
 //! `goroam service`
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
-
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_NO_AGENT};
 use crate::agent::{self, Command, Error, Reply, Session};
-use crate::cli::args::{Json, Logs, Service, ServiceVerb, Uninstall};
+use crate::cli::args::Json;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render::{self, ServiceView};
+use crate::cli::render::page::Page;
+use crate::cli::render::style::{BOLD, DIM, GOOD, ODD, paint};
+use crate::cli::render::text::{Sheet, clean, pad};
 use crate::ipc;
 use crate::paths::Paths;
-use crate::service::{self, ServiceError, Site, Step, Wish, carry_out};
+use crate::service::{self, ServiceError, ServiceState, Site, Step, Wish, carry_out};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use std::io;
+use std::io::BufRead as _;
+use std::io::IsTerminal as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// `goroam service`
+#[derive(Debug, Clone, Args)]
+pub struct Service {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub verb: ServiceVerb,
+}
+
+/// What to do with the service.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ServiceVerb {
+    /// There after every login, and started now
+    ///
+    /// Says each thing that it does. Again, after an update or in a shell whose
+    /// variables have changed: brings it up to date.
+    #[command(after_help = after!(
+        "goroam service install",
+        "goroam --config team.toml service install    with this policy"
+    ))]
+    Install,
+    /// Stop it and leave nothing of it behind
+    ///
+    /// The policy is yours and stays. What goroam has set stays too, unless you say
+    /// otherwise: on a terminal it asks.
+    #[command(after_help = after!(
+        "goroam service uninstall",
+        "goroam service uninstall --restore           and go env as it was before",
+        "goroam service uninstall --restore --purge   and the journal goes as well"
+    ))]
+    Uninstall(Uninstall),
+    /// Start it now
+    #[command(after_help = after!("goroam service start"))]
+    Start,
+    /// End it until the next login
+    #[command(after_help = after!("goroam service stop"))]
+    Stop,
+    /// End it and start it
+    #[command(after_help = after!("goroam service restart"))]
+    Restart,
+    /// How it is
+    ///
+    /// The exit code is 0 when it is installed and an agent answers, else 5.
+    #[command(after_help = after!(
+        "goroam service status",
+        "goroam service status --json | jq .enabled"
+    ))]
+    Status(crate::cli::args::Json),
+    /// What it has told
+    #[command(after_help = after!("goroam service logs", "goroam service logs -n 200 -f"))]
+    Logs(Logs),
+}
+
+/// `goroam service uninstall`
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Uninstall {
+    /// Also put the go env file back to what it was before goroam
+    #[arg(long)]
+    pub restore: bool,
+    /// Also remove the journal and what goroam remembers
+    #[arg(long, requires = "restore")]
+    pub purge: bool,
+}
+
+/// `goroam service logs`
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Logs {
+    /// How many lines, the last ones
+    #[arg(short = 'n', long, value_name = "N", default_value = "50")]
+    pub lines: u32,
+    /// Go on with what comes, until interrupted
+    #[arg(short, long)]
+    pub follow: bool,
+}
 
 /// Installs it, removes it, starts it, stops it, or tells of it.
 pub(in crate::cli) async fn run(context: &Context, args: &Service) -> Result<u8, Failure> {
@@ -48,9 +128,7 @@ async fn install(context: &Context, site: &Site) -> Result<u8, Failure> {
 async fn do_all(context: &Context, site: &Site, steps: &[Step]) -> Result<(), Failure> {
     for step in steps {
         for done in carry_out(std::slice::from_ref(step), site).await? {
-            context
-                .out
-                .text(&render::service_step(&done, &context.page))?;
+            context.out.text(&service_step(&done, &context.page))?;
         }
     }
     Ok(())
@@ -69,17 +147,13 @@ async fn uninstall(context: &Context, site: &Site, args: Uninstall) -> Result<u8
         } else {
             let said = "what goroam has set stays in the go env file; to have it as it was \
                         before: goroam restore";
-            context
-                .out
-                .text(&render::service_step(said, &context.page))?;
+            context.out.text(&service_step(said, &context.page))?;
         }
     } else if args.restore {
         // Perhaps the service kept it elsewhere: with an XDG_STATE_HOME that this shell lacks.
         let baseline = site.short(&site.paths.baseline());
         let said = format!("nothing to put back: there is no {baseline}");
-        context
-            .out
-            .text(&render::service_step(&said, &context.page))?;
+        context.out.text(&service_step(&said, &context.page))?;
     }
     removed?;
     if args.purge {
@@ -95,9 +169,7 @@ async fn uninstall(context: &Context, site: &Site, args: Uninstall) -> Result<u8
     let policy = &site.paths.policy;
     if policy.exists() && !site.paths.policy_named {
         let said = format!("your policy stays: {}", site.short(policy));
-        context
-            .out
-            .text(&render::service_step(&said, &context.page))?;
+        context.out.text(&service_step(&said, &context.page))?;
     }
     Ok(EXIT_DONE)
 }
@@ -118,9 +190,7 @@ async fn put_back(context: &Context, site: &Site) -> Result<(), Failure> {
         Err(error) => return Err(error.into()),
     }
     let said = "put the go env file back to what it was before goroam";
-    context
-        .out
-        .text(&render::service_step(said, &context.page))?;
+    context.out.text(&service_step(said, &context.page))?;
     Ok(())
 }
 
@@ -212,7 +282,7 @@ async fn status(context: &Context, site: &Site, json: bool) -> Result<u8, Failur
     if json {
         context.out.json(&view)?;
     } else {
-        context.out.text(&render::service(&view, &context.page))?;
+        context.out.text(&service(&view, &context.page))?;
     }
     Ok(match state.installed.is_some() && answers {
         true => EXIT_DONE,
@@ -258,5 +328,197 @@ impl From<ServiceError> for Failure {
             | ServiceError::Refused { .. }
             | ServiceError::File { .. } => Failure::said(error.to_string(), exit),
         }
+    }
+}
+
+/// The first column's width: "program" and "login" fit.
+const NAME_COLUMNS: usize = 7;
+
+/// How the service is, for a person and, with all its fields beside one another, for scripts.
+#[derive(Debug, Serialize)]
+pub(in crate::cli) struct ServiceView<'a> {
+    /// What the service manager says.
+    #[serde(flatten)]
+    pub(in crate::cli) state: &'a ServiceState,
+    /// Does an agent answer on the socket? It need not be the service's.
+    pub(in crate::cli) answers: bool,
+    /// The version of the agent that answers.
+    pub(in crate::cli) agent_version: Option<String>,
+    /// The version of this program.
+    pub(in crate::cli) version: &'static str,
+    /// Does it go on after the last logout? Null: not so here, or not known.
+    pub(in crate::cli) lingers: Option<bool>,
+}
+
+/// A step that was carried out.
+pub(in crate::cli) fn service_step(done: &str, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    sheet.entry("  ", 2, &clean(done), 4);
+    sheet.finish()
+}
+
+/// How it is.
+pub(in crate::cli) fn service(view: &ServiceView<'_>, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    let state = view.state;
+    let Some(installed) = &state.installed else {
+        sheet.line(&format!(
+            "{} {}",
+            paint(DIM, "○"),
+            paint(BOLD, "not installed")
+        ));
+        if state.troubles.is_empty() {
+            let way = "`goroam service install` has it start at every login";
+            sheet.entry("  ", 2, way, 2);
+        }
+        for trouble in &state.troubles {
+            sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &clean(trouble), 2);
+        }
+        if view.answers {
+            sheet.entry(
+                "  ",
+                2,
+                "an agent that somebody else has started answers",
+                2,
+            );
+        }
+        return sheet.finish();
+    };
+    let symbol = match state.pid {
+        Some(_) => paint(GOOD, "●"),
+        None => paint(DIM, "○"),
+    };
+    sheet.line(&format!(
+        "{symbol} {} · {}",
+        paint(BOLD, &clean(&state.word)),
+        clean(&state.kind)
+    ));
+    let login = match (state.enabled, view.lingers) {
+        (false, _) => "not started",
+        (true, Some(true)) => "started, at boot even (linger); stays after logout",
+        (true, Some(false)) => "started; ends with the last logout",
+        (true, None) => "started",
+    };
+    let program = state.program.as_deref().map(Path::display);
+    let agent = match (&view.agent_version, view.answers) {
+        (Some(version), _) => format!("answers, version {}", clean(version)),
+        (None, true) => "answers, an older version".to_owned(),
+        (None, false) => "does not answer".to_owned(),
+    };
+    let rows = [
+        ("login", Some(login.to_owned())),
+        ("agent", Some(agent)),
+        ("process", state.pid.map(|pid| pid.to_string())),
+        (
+            "program",
+            program.map(|program| clean(&program.to_string())),
+        ),
+        ("unit", Some(clean(installed))),
+    ];
+    for (name, value) in rows {
+        let Some(value) = value else { continue };
+        let lead = format!("  {} ", paint(DIM, &pad(name, NAME_COLUMNS)));
+        sheet.entry(&lead, NAME_COLUMNS + 3, &value, NAME_COLUMNS + 3);
+    }
+    for trouble in troubles(view) {
+        sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &trouble, 2);
+    }
+    sheet.finish()
+}
+
+fn troubles(view: &ServiceView<'_>) -> Vec<String> {
+    let mut troubles: Vec<String> = view.state.troubles.iter().map(|line| clean(line)).collect();
+    if view.answers && view.state.pid.is_none() {
+        troubles.push(
+            "the agent that answers is not the service's; goroam service install takes over"
+                .to_owned(),
+        );
+    }
+    if !view.answers && view.state.pid.is_some() {
+        troubles.push("it runs but does not answer; see: goroam service logs".to_owned());
+    }
+    if let Some(version) = &view.agent_version
+        && version != view.version
+    {
+        troubles.push(format!(
+            "the agent is {}, this is {}; goroam service restart",
+            clean(version),
+            view.version
+        ));
+    }
+    troubles
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ServiceView, service};
+    use crate::cli::render::fixtures::page;
+    use crate::service::ServiceState;
+
+    fn state() -> ServiceState {
+        ServiceState {
+            kind: "systemd user unit goroam.service".to_owned(),
+            installed: Some("/usr/lib/systemd/user/goroam.service".to_owned()),
+            enabled: true,
+            pid: Some(4711),
+            program: Some("/usr/bin/goroam".into()),
+            word: "active (running)".to_owned(),
+            troubles: Vec::new(),
+        }
+    }
+
+    fn view(state: &ServiceState) -> ServiceView<'_> {
+        ServiceView {
+            state,
+            answers: true,
+            agent_version: Some("0.1.0".to_owned()),
+            version: "0.1.0",
+            lingers: Some(false),
+        }
+    }
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn a_service_that_is_well_reads_in_six_lines() {
+        let text = plain(&service(&view(&state()), &page()));
+        let expected = "\
+● active (running) · systemd user unit goroam.service
+  login   started; ends with the last logout
+  agent   answers, version 0.1.0
+  process 4711
+  program /usr/bin/goroam
+  unit    /usr/lib/systemd/user/goroam.service
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_the_way_out() {
+        let mut state = state();
+        state.pid = None;
+        state.troubles.push("it has failed\u{1b}[2J".to_owned());
+        let mut view = view(&state);
+        view.version = "0.2.0";
+        let text = plain(&service(&view, &page()));
+        assert!(text.contains("! it has failed\u{fffd}[2J\n"), "{text}");
+        assert!(text.contains("not the service's"), "{text}");
+        assert!(text.contains("the agent is 0.1.0, this is 0.2.0; goroam service restart"));
+        state.installed = None;
+        let view = ServiceView {
+            answers: false,
+            ..self::view(&state)
+        };
+        let text = plain(&service(&view, &page()));
+        assert_eq!(text, "○ not installed\n! it has failed\u{fffd}[2J\n");
+        let nothing = ServiceState::default();
+        let view = ServiceView {
+            answers: false,
+            ..self::view(&nothing)
+        };
+        let text = plain(&service(&view, &page()));
+        assert!(text.contains("`goroam service install` has it"), "{text}");
     }
 }

@@ -1,21 +1,33 @@
 //! `goroam status`
 
+use crate::agent::error::EXIT_DONE;
+use crate::agent::{Command, Error, Reply, Session};
+use crate::cli::args::Json;
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::render;
+use crate::cli::verb::status::caller::of_caller;
+use crate::ipc::{self, Watching};
+use crate::model::status::{AgentState, Status};
+use clap::Args;
+
+/// `goroam status`
+#[derive(Debug, Clone, Copy, Args)]
+pub struct StatusArgs {
+    /// Print it again on each change, until interrupted
+    #[arg(long)]
+    pub watch: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Json,
+}
+
 mod caller;
 mod follow;
 mod live;
 
-use self::caller::of_caller;
-use crate::agent::error::EXIT_DONE;
-use crate::agent::{Command, Error, Reply, Session};
-use crate::cli::args;
-use crate::cli::context::Context;
-use crate::cli::failure::Failure;
-use crate::cli::render;
-use crate::ipc::{self, Watching};
-use crate::model::status::{AgentState, Status};
-
 /// What is true now, from the agent or from what the last turn left.
-pub(in crate::cli) async fn run(context: &Context, args: args::Status) -> Result<u8, Failure> {
+pub(in crate::cli) async fn run(context: &Context, args: StatusArgs) -> Result<u8, Failure> {
     let json = args.format.json;
     if args.watch {
         return watch(context, json).await;

@@ -1,15 +1,120 @@
-//! What the verbs that take a turn have in common: through the agent if there is one, for
-//! two writers of the go env file would undo each other; else by ourselves.
+//! The verbs that take a turn: `once`, `use`, `auto`, `restore`, and `pause`, which takes none.
+//! Through the agent if there is one, for two writers of the go env file would undo each other;
+//! else by ourselves.
 
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
 use crate::agent::{Command, Error, Reply, Session, TurnReport};
+use crate::cli::args::{Json, span};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
+use crate::cli::render::page::{Page, duration};
+use crate::cli::render::status::notes;
+use crate::cli::render::style::{BAD, BOLD, DIM, paint};
+use crate::cli::render::text::{Sheet, clean, pad, width};
 use crate::gocmd::{EnvFile, shadows};
 use crate::ipc;
+use crate::model::plan::Step;
 use crate::paths::Paths;
 use crate::state::entry::Outcome;
+use clap::Args;
+use std::time::Duration;
+
+/// `goroam once`
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Once {
+    /// Only say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Json,
+}
+
+/// `goroam use`
+#[derive(Debug, Clone, Args)]
+pub struct Use {
+    /// The profile's name in the policy
+    pub profile: String,
+    /// Go back to choosing by the network after this time (30min, 2h, 1day)
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_time)]
+    pub within: Option<Duration>,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Json,
+}
+
+/// Longer than anybody stays by hand: beyond it a unit was mistaken.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let time = span::parse_span(text)?;
+    if time < Duration::from_secs(1) || time > LONGEST {
+        return Err("it must be between 1s and 366 days".to_owned());
+    }
+    Ok(time)
+}
+
+/// Takes a turn now.
+pub(in crate::cli) async fn once(context: &Context, args: Once) -> Result<u8, Failure> {
+    let command = Command::Once {
+        dry_run: args.dry_run,
+    };
+    take_turn(context, command, args.format.json).await
+}
+
+/// Stays with a profile.
+pub(in crate::cli) async fn use_profile(context: &Context, args: &Use) -> Result<u8, Failure> {
+    let until = match args.within {
+        None => None,
+        Some(time) => Some(
+            context
+                .page
+                .now
+                .checked_add(time)
+                .map_err(|error| Failure::said(format!("--for: {error}"), EXIT_USAGE))?,
+        ),
+    };
+    let command = Command::Use {
+        profile: args.profile.clone(),
+        until,
+    };
+    take_turn(context, command, args.format.json).await
+}
+
+/// Chooses by the network again.
+pub(in crate::cli) async fn auto(context: &Context, args: Json) -> Result<u8, Failure> {
+    take_turn(context, Command::Auto, args.json).await
+}
+
+/// Puts everything back.
+pub(in crate::cli) async fn restore(context: &Context, args: Json) -> Result<u8, Failure> {
+    take_turn(context, Command::Restore, args.json).await
+}
+
+const NOTHING: &str = "\
+While paused, nothing is changed: if you set GOPROXY by hand now, what goroam has
+set beside it (GONOPROXY=none and the like) stays. `goroam auto` ends the pause.
+";
+
+/// Leaves everything as it is. Without an agent there is nothing to pause, which is told.
+pub(in crate::cli) async fn pause(context: &Context, args: Json) -> Result<u8, Failure> {
+    let paths = context.paths()?;
+    let status = match ipc::ask(&paths, Command::Pause).await? {
+        Reply::Status(status) => *status,
+        Reply::Turn(_) | Reply::Failed { .. } => {
+            let message = "the agent answered with something else; after an update, restart it";
+            return Err(Failure::said(message, EXIT_FAILED));
+        }
+    };
+    if args.json {
+        context.out.json(&status)?;
+    } else {
+        let status = render::status(&status, &context.page);
+        context.out.text(&format!("{status}\n{NOTHING}"))?;
+    }
+    Ok(EXIT_DONE)
+}
 
 /// Takes the turn, prints what came of it and returns the exit code.
 pub(super) async fn take_turn(
@@ -33,7 +138,7 @@ pub(super) async fn take_turn(
     if json {
         context.out.json(&report.flat())?;
     } else {
-        context.out.text(&render::turn(&report, &context.page))?;
+        context.out.text(&turn(&report, &context.page))?;
     }
     Ok(match report.outcome {
         Outcome::Failed { .. } => EXIT_FAILED,
@@ -109,4 +214,168 @@ async fn check_policy_of_agent(paths: &Paths) -> Result<(), Failure> {
         paths.policy.display()
     );
     Err(Failure::said(message, EXIT_USAGE))
+}
+
+/// What a turn found and did: from, to, why, each variable, and the way back.
+pub(in crate::cli) fn turn(report: &TurnReport, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    head(&mut sheet, report);
+    let names = report.plan.steps.iter().map(|step| width(step.name()));
+    let columns = names.max().unwrap_or(0);
+    for step in &report.plan.steps {
+        variable(&mut sheet, step, columns);
+    }
+    match &report.outcome {
+        Outcome::Written { .. } => {
+            let took = report.took.get("all").copied().map(duration);
+            let took = took.map_or_else(String::new, |took| format!("; took {took}"));
+            sheet.line(&paint(DIM, &format!("  undo: goroam restore{took}")));
+        }
+        Outcome::Unchanged => {
+            let told = match report.plan.steps.len() {
+                0 => "nothing to set".to_owned(),
+                1 => "its one variable is right already".to_owned(),
+                count => format!("all {count} variables are as they should be already"),
+            };
+            sheet.line(&paint(DIM, &format!("  {told}")));
+        }
+        Outcome::DryRun => sheet.line(&paint(DIM, "  dry run: nothing was written")),
+        Outcome::Failed { error } => {
+            let lead = format!("  {} ", paint(BAD, "✗"));
+            sheet.entry(&lead, 4, &format!("not written: {}", clean(error)), 4);
+        }
+        Outcome::Restored { changed } => {
+            let told = match changed.len() {
+                0 => "the go env file is as it was before goroam already".to_owned(),
+                _ => format!("put back as before goroam: {}", changed.join(", ")),
+            };
+            sheet.entry("  ", 2, &clean(&told), 2);
+            sheet.line(&paint(DIM, "  `goroam auto` lets goroam choose again"));
+        }
+    }
+    for note in notes(&report.status) {
+        sheet.entry("! ", 2, &note, 2);
+    }
+    sheet.finish()
+}
+
+fn head(sheet: &mut Sheet, report: &TurnReport) {
+    let from = report.from.as_deref().map(clean);
+    let to = report.status.profile.as_deref().map(clean);
+    let (lead, lead_width) = match (&from, &to) {
+        (Some(from), Some(to)) if from == to => (
+            format!("{} stays", paint(BOLD, to)),
+            width(to) + width(" stays"),
+        ),
+        (from, to) => {
+            let from = from.as_deref().unwrap_or("none");
+            let to = to.as_deref().unwrap_or("none");
+            (
+                format!("{from} → {}", paint(BOLD, to)),
+                width(from) + 3 + width(to),
+            )
+        }
+    };
+    match &report.status.why {
+        Some(why) => {
+            let why = format!("({})", clean(why));
+            sheet.entry(&format!("{lead}  "), lead_width + 2, &why, 4);
+        }
+        None => sheet.line(&lead),
+    }
+}
+
+/// A variable that changes, or that somebody else's value stays in. What is right is not told.
+fn variable(sheet: &mut Sheet, step: &Step, columns: usize) {
+    let lead = format!("  {}  ", pad(&clean(step.name()), columns));
+    match step {
+        Step::Set { value, .. } if value.is_empty() => sheet.line(&format!("{lead}(empty)")),
+        Step::Set { value, .. } => {
+            // Not wrapped: a value is there to be copied.
+            sheet.line(&format!("{lead}{}", clean(value)));
+        }
+        Step::Unset { .. } => sheet.line(&format!("{lead}{}", paint(DIM, "no longer set"))),
+        Step::Leave { why, .. } if why == "is right already" => {}
+        Step::Leave { why, .. } => {
+            let hang = columns + 4;
+            sheet.styled(
+                &lead,
+                hang,
+                &format!("left alone: {}", clean(why)),
+                hang,
+                DIM,
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::turn;
+    use crate::cli::render::fixtures::{page, plain, to_offline, too_wide};
+    use crate::model::plan::Step;
+    use crate::state::entry::Outcome;
+
+    #[test]
+    fn a_switch_names_the_variables_and_the_way_back() {
+        let text = turn(&to_offline(), &page());
+        assert_eq!(
+            plain(&text),
+            "\
+intranet → offline  (nothing answers; wlan0 is down)
+  GONOPROXY  none
+  GOPRIVATE  no longer set
+  GOPROXY    file:///home/me/go/pkg/mod/cache/download,off
+  undo: goroam restore; took 41 ms
+"
+        );
+        assert_eq!(too_wide(&text), None);
+    }
+
+    #[test]
+    fn a_dry_run_says_so_and_a_failure_says_why() {
+        let mut report = to_offline();
+        report.outcome = Outcome::DryRun;
+        let text = plain(&turn(&report, &page()));
+        assert!(text.ends_with("  dry run: nothing was written\n"), "{text}");
+        report.outcome = Outcome::Failed {
+            error: "/home/me/.config/go/env is read-only".to_owned(),
+        };
+        let text = plain(&turn(&report, &page()));
+        let told = "  ✗ not written: /home/me/.config/go/env is read-only\n";
+        assert!(text.ends_with(told), "{text}");
+    }
+
+    #[test]
+    fn nothing_to_do_is_told_in_two_lines() {
+        let mut report = to_offline();
+        report.from = Some("offline".to_owned());
+        report.outcome = Outcome::Unchanged;
+        for step in &mut report.plan.steps {
+            *step = Step::Leave {
+                name: step.name().to_owned(),
+                why: "is right already".to_owned(),
+            };
+        }
+        assert_eq!(
+            plain(&turn(&report, &page())),
+            "\
+offline stays  (nothing answers; wlan0 is down)
+  all 4 variables are as they should be already
+"
+        );
+    }
+}
+
+#[cfg(test)]
+mod times {
+    use super::parse_time;
+
+    #[test]
+    fn a_time_is_between_a_second_and_a_year() {
+        assert_eq!(parse_time("1h 30min").map(|t| t.as_secs()), Ok(5400));
+        for bad in ["0s", "500ms", "2", "soon", "2years", "-1h", ""] {
+            assert!(parse_time(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -1,18 +1,95 @@
 //! `goroam vendor`
 
-use std::path::Path;
-
-use jiff::Timestamp;
-
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
-use crate::cli::args::{self, VendorVerb};
+use crate::cli::args::Json;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render;
-use crate::vendoring::{self, Project, Repo, Shelves};
+use crate::cli::render::page::Page;
+use crate::cli::render::style::{BAD, BOLD, DIM, GOOD, ODD, paint};
+use crate::cli::render::text::{Sheet, clean, pad, width};
+use crate::vendoring::{
+    self, Code, Finding, Kept, Made, Project, Recovered, Repo, Report, RolledBack, Shelves, Weight,
+};
+use clap::{Args, Subcommand, ValueHint};
+use jiff::Timestamp;
+use std::path::{Path, PathBuf};
+
+/// `goroam vendor`
+#[derive(Debug, Clone, Args)]
+pub struct Vendor {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: VendorVerb,
+    /// The project's folder [default: this one]
+    #[arg(short = 'C', long = "project", global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub project: Option<PathBuf>,
+    /// The mirror's folder [env: GOROAM_MIRROR] [default: the policy's, else goroam's own]
+    #[arg(long = "mirror", global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub place: Option<PathBuf>,
+}
+
+/// What to do with vendor/.
+#[derive(Debug, Clone, Subcommand)]
+pub enum VendorVerb {
+    /// Is vendor/ there, does modules.txt agree, is each file what the verified module holds?
+    ///
+    /// go compares modules.txt only, and `go mod verify` never looks into vendor/.
+    #[command(after_help = after!("goroam vendor check", "goroam vendor check -C ~/src/app --json"))]
+    Check(Json),
+    /// Keep vendor/, go.mod and go.sum as they are, in git
+    ///
+    /// Refuses a tree that is dirty or not verified.
+    #[command(after_help = after!(
+        "goroam vendor snapshot            a tag at the present commit",
+        "goroam vendor snapshot --commit   commits vendor/, go.mod and go.sum first"
+    ))]
+    Snapshot(Snapshot),
+    /// The snapshots, newest first
+    #[command(after_help = after!("goroam vendor list"))]
+    List(Json),
+    /// Put vendor/, go.mod and go.sum back to a snapshot
+    ///
+    /// What was there is kept and named. Refuses to lose uncommitted work.
+    #[command(after_help = after!(
+        "goroam vendor rollback            the newest good snapshot",
+        "goroam vendor rollback goroam-vendor/20260102-150405"
+    ))]
+    Rollback(Rollback),
+}
+
+/// `goroam vendor snapshot`
+#[derive(Debug, Clone, Args)]
+pub struct Snapshot {
+    /// The tag's name [default: goroam-vendor/DATE-TIME]
+    #[arg(long, value_name = "NAME")]
+    pub tag: Option<String>,
+    /// Commit vendor/, go.mod and go.sum first, and nothing else
+    #[arg(long)]
+    pub commit: bool,
+    /// What the commit or the tag says
+    #[arg(short, long, value_name = "TEXT")]
+    pub message: Option<String>,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Json,
+}
+
+/// `goroam vendor rollback`
+#[derive(Debug, Clone, Args)]
+pub struct Rollback {
+    /// A snapshot, or any commit that holds a vendor/ [default: the newest good snapshot]
+    #[arg(value_name = "REF")]
+    pub to: Option<String>,
+    /// Go back over uncommitted changes, too: they are kept in a ref, which is named
+    #[arg(long)]
+    pub keep: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Json,
+}
 
 /// First what an earlier one left undone, then what is asked.
-pub(in crate::cli) fn run(context: &Context, args: &args::Vendor) -> Result<u8, Failure> {
+pub(in crate::cli) fn run(context: &Context, args: &Vendor) -> Result<u8, Failure> {
     let folder = args.project.as_deref().unwrap_or(Path::new("."));
     let mirror = context.mirror(args.place.clone());
     let shelves = Shelves::find(&context.env, mirror.as_deref());
@@ -40,7 +117,7 @@ fn check(
     if json {
         context.out.json(&report)?;
     } else {
-        let text = render::vendor_check(&report, &context.page);
+        let text = vendor_check(&report, &context.page);
         context.out.text(&text)?;
     }
     Ok(report.exit_code())
@@ -50,7 +127,7 @@ fn snapshot(
     context: &Context,
     project: &Project,
     shelves: &Shelves,
-    args: &args::Snapshot,
+    args: &Snapshot,
 ) -> Result<u8, Failure> {
     let repo = Repo::open(project, &context.env)?;
     recover(context, &repo)?;
@@ -64,7 +141,7 @@ fn snapshot(
     if args.format.json {
         context.out.json(&made)?;
     } else {
-        let text = render::vendor_snapshot(&made, &context.page);
+        let text = vendor_snapshot(&made, &context.page);
         context.out.text(&text)?;
     }
     Ok(EXIT_DONE)
@@ -80,9 +157,7 @@ fn list(context: &Context, project: &Project, json: bool) -> Result<u8, Failure>
     if json {
         context.out.json(&kept)?;
     } else {
-        context
-            .out
-            .text(&render::vendor_list(&kept, &context.page))?;
+        context.out.text(&vendor_list(&kept, &context.page))?;
     }
     Ok(EXIT_DONE)
 }
@@ -92,7 +167,7 @@ fn rollback(
     context: &Context,
     project: &Project,
     shelves: &Shelves,
-    args: &args::Rollback,
+    args: &Rollback,
 ) -> Result<u8, Failure> {
     let repo = Repo::open(project, &context.env)?;
     recover(context, &repo)?;
@@ -101,7 +176,7 @@ fn rollback(
     if args.format.json {
         context.out.json(&done)?;
     } else {
-        let text = render::vendor_rollback(&done, &context.page);
+        let text = vendor_rollback(&done, &context.page);
         context.out.text(&text)?;
     }
     Ok(match done.left_alone.is_empty() {
@@ -113,7 +188,7 @@ fn rollback(
 /// Told on standard error: standard output is the answer to what was asked.
 fn recover(context: &Context, repo: &Repo) -> Result<(), Failure> {
     if let Some(recovered) = vendoring::recover(repo)? {
-        let text = render::vendor_recovered(&recovered, &context.page);
+        let text = vendor_recovered(&recovered, &context.page);
         anstream::eprint!("{text}");
     }
     Ok(())
@@ -122,5 +197,235 @@ fn recover(context: &Context, repo: &Repo) -> Result<(), Failure> {
 impl From<vendoring::Error> for Failure {
     fn from(error: vendoring::Error) -> Failure {
         Failure::said(error.to_string(), error.exit_code())
+    }
+}
+
+/// Files of one module with the same finding that are named; the others are counted.
+const MOST_FILES: usize = 8;
+
+/// What a check found, by module and kind, then what it all comes to.
+pub(in crate::cli) fn vendor_check(report: &Report, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    let mut rest: &[Finding] = &report.findings;
+    while let Some(first) = rest.first() {
+        let alike = |finding: &Finding| {
+            finding.code == first.code
+                && finding.module == first.module
+                && finding.what == first.what
+        };
+        let end = rest.iter().position(|finding| !alike(finding));
+        let (group, others) = rest.split_at(end.unwrap_or(rest.len()));
+        one(&mut sheet, first, group);
+        sheet.gap();
+        rest = others;
+    }
+    total(&mut sheet, report);
+    sheet.finish()
+}
+
+fn one(sheet: &mut Sheet, first: &Finding, group: &[Finding]) {
+    let (mark, style) = match first.weight {
+        Weight::Differs => ("✗", BAD),
+        Weight::Bad => ("!", ODD),
+        Weight::Note => ("·", DIM),
+    };
+    let about = first
+        .module
+        .as_deref()
+        .map_or_else(String::new, |module| [&clean(module), ": "].concat());
+    let says = format!("{about}{} [{}]", clean(&first.what), first.code);
+    sheet.styled(&format!("{} ", paint(style, mark)), 2, &says, 2, BOLD);
+    let files: Vec<&str> = group.iter().filter_map(|f| f.file.as_deref()).collect();
+    for file in files.iter().take(MOST_FILES) {
+        sheet.line(&format!("  {}", clean(file)));
+    }
+    if let Some(more) = files.len().checked_sub(MOST_FILES).filter(|more| *more > 0) {
+        sheet.line(&format!("  and {more} more; --json names all"));
+    }
+    if !first.mend.is_empty() {
+        sheet.entry("  → ", 4, &clean(&first.mend), 4);
+    }
+}
+
+fn total(sheet: &mut Sheet, report: &Report) {
+    let local = match report.local {
+        0 => String::new(),
+        local => format!(", {local} with a local folder"),
+    };
+    let compared = format!(
+        "{}, {} of {} compared with the zips that go.sum names{local}",
+        plural(report.files, "file"),
+        report.verified,
+        plural(report.modules, "module"),
+    );
+    if report.good {
+        let text = format!("vendor/ is what the verified modules hold; {compared}");
+        sheet.entry(&format!("{} ", paint(GOOD, "✓")), 2, &text, 2);
+        return;
+    }
+    let differs = report.findings.iter().any(|f| f.weight == Weight::Differs);
+    let absent = report.findings.iter().any(|f| {
+        matches!(
+            f.code,
+            Code::NoVendor | Code::NotAFolder | Code::NoModulesTxt
+        )
+    });
+    let verdict = if differs {
+        "vendor/ is NOT what the verified modules hold"
+    } else if absent {
+        "there is no vendor/ that go could use"
+    } else {
+        "vendor/ is not in order"
+    };
+    sheet.styled("", 0, &format!("{verdict}; {compared}"), 0, BOLD);
+}
+
+/// A snapshot that was made.
+pub(in crate::cli) fn vendor_snapshot(made: &Made, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    let committed = match made.committed {
+        true => ", which was made for it",
+        false => "",
+    };
+    let text = format!(
+        "kept as {}: {} at commit {}{committed}",
+        clean(&made.tag),
+        plural(made.modules, "module"),
+        short(&made.commit),
+    );
+    sheet.entry(&format!("{} ", paint(GOOD, "✓")), 2, &text, 2);
+    sheet.entry("  ", 2, &clean(&made.paths.join(", ")), 2);
+    sheet.entry(
+        "  back to it: ",
+        14,
+        &format!("`goroam vendor rollback {}`", clean(&made.tag)),
+        4,
+    );
+    sheet.finish()
+}
+
+/// The snapshots, one a line.
+pub(in crate::cli) fn vendor_list(kept: &[Kept], page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    if kept.is_empty() {
+        sheet.paragraph("no snapshot yet; `goroam vendor snapshot` makes one");
+        return sheet.finish();
+    }
+    let names = kept.iter().map(|kept| width(&clean(&kept.name)));
+    let name = names.max().unwrap_or_default();
+    for kept in kept {
+        let (mark, style) = match kept.present {
+            true => ("●", GOOD),
+            false => ("·", DIM),
+        };
+        let at = kept.at.map_or_else(|| "-".to_owned(), |at| page.moment(at));
+        let modules = match kept.modules {
+            Some(count) => plural(usize::try_from(count).unwrap_or(usize::MAX), "module"),
+            None => "-".to_owned(),
+        };
+        sheet.line(&format!(
+            "{} {}  {}  {}  {modules}",
+            paint(style, mark),
+            pad(&clean(&kept.name), name),
+            pad(&at, 16),
+            short(&kept.commit),
+        ));
+        sheet.styled("    ", 4, &clean(&kept.subject), 4, DIM);
+    }
+    if kept.iter().any(|kept| kept.present) {
+        sheet.line(&paint(DIM, "● is what is there now"));
+    }
+    sheet.finish()
+}
+
+/// What a rollback did.
+pub(in crate::cli) fn vendor_rollback(done: &RolledBack, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    for skipped in &done.skipped {
+        sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &clean(skipped), 2);
+    }
+    for warning in &done.warnings {
+        sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &clean(warning), 2);
+    }
+    let to = format!("{} ({})", clean(&done.to), short(&done.commit));
+    let Some(kept) = &done.kept else {
+        let text = format!("vendor/ and the module files are as in {to} already");
+        sheet.entry(&format!("{} ", paint(GOOD, "✓")), 2, &text, 2);
+        return sheet.finish();
+    };
+    let text = format!("back to {to}: {} put back", plural(done.changed, "file"));
+    sheet.entry(&format!("{} ", paint(GOOD, "✓")), 2, &text, 2);
+    sheet.entry(
+        "  ",
+        2,
+        &format!("what was there is kept in {}", clean(kept)),
+        2,
+    );
+    if let Some(undo) = &done.undo {
+        sheet.entry("  undo: ", 8, &format!("`{}`", clean(undo)), 4);
+    }
+    left_alone(&mut sheet, &done.left_alone, done.aside.as_deref());
+    sheet.entry(
+        "  ",
+        2,
+        "git's index is as it was; `git status` shows the difference",
+        2,
+    );
+    sheet.finish()
+}
+
+/// What became of a rollback that was cut off.
+pub(in crate::cli) fn vendor_recovered(recovered: &Recovered, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    let to = clean(&recovered.to);
+    let text = match recovered.finished {
+        true => format!("a rollback to {to} had been cut off; it was carried through"),
+        false => format!(
+            "a rollback to {to} had been cut off before it changed anything; its files were removed"
+        ),
+    };
+    sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &text, 2);
+    if let Some(kept) = &recovered.kept {
+        sheet.entry(
+            "  ",
+            2,
+            &format!("what was there before is kept in {}", clean(kept)),
+            2,
+        );
+    }
+    left_alone(
+        &mut sheet,
+        &recovered.left_alone,
+        recovered.aside.as_deref(),
+    );
+    sheet.finish()
+}
+
+fn left_alone(sheet: &mut Sheet, paths: &[String], aside: Option<&str>) {
+    if !paths.is_empty() {
+        let text = format!(
+            "changed by somebody meanwhile, so left alone: {}",
+            clean(&paths.join(", "))
+        );
+        sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &text, 2);
+    }
+    if let Some(aside) = aside {
+        let text = format!(
+            "the old vendor/ was written to meanwhile, so it is kept as {}",
+            clean(aside)
+        );
+        sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &text, 2);
+    }
+}
+
+/// As much of a commit's id as a person reads.
+fn short(commit: &str) -> &str {
+    commit.get(..10).unwrap_or(commit)
+}
+
+fn plural(count: usize, word: &str) -> String {
+    match count {
+        1 => format!("1 {word}"),
+        count => format!("{count} {word}s"),
     }
 }

@@ -1,11 +1,16 @@
 //! `goroam why`
 
-use crate::agent::Session;
 use crate::agent::error::EXIT_DONE;
+use crate::agent::{Session, WhyReport};
 use crate::cli::args::Json;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render;
+use crate::cli::render::page::{Page, duration};
+use crate::cli::render::style::{BAD, BOLD, DIM, GOOD, paint};
+use crate::cli::render::text::{Sheet, clean, pad, width};
+use crate::model::Truth;
+use crate::policy::{Considered, Trace};
+use anstyle::Style;
 
 /// The last decision, from the journal that the agent and we share.
 pub(in crate::cli) async fn run(context: &Context, args: Json) -> Result<u8, Failure> {
@@ -14,7 +19,231 @@ pub(in crate::cli) async fn run(context: &Context, args: Json) -> Result<u8, Fai
     if args.json {
         context.out.json(&report)?;
     } else {
-        context.out.text(&render::why(&report, &context.page))?;
+        context.out.text(&why(&report, &context.page))?;
     }
     Ok(EXIT_DONE)
+}
+
+/// Conditions wider than this push their evidence to the right instead of the whole column.
+const CONDITION_COLUMNS: usize = 26;
+
+/// Why this profile was chosen, and why none of those before it.
+pub(in crate::cli) fn why(report: &WhyReport, page: &Page) -> String {
+    let decision = &report.decision;
+    let mut sheet = Sheet::new(page.columns);
+    let name = paint(BOLD, &clean(&decision.profile));
+    let chosen = decision
+        .considered
+        .iter()
+        .find(|considered| considered.profile == decision.profile);
+    match chosen.and_then(|considered| considered.trace.as_ref()) {
+        _ if decision.pinned => {
+            sheet.line(&format!(
+                "{name} was chosen by hand; `goroam auto` ends that"
+            ));
+        }
+        Some(trace) if trace.what == "always" => {
+            sheet.line(&format!("{name} was chosen, because it always holds"));
+        }
+        Some(trace) => {
+            sheet.line(&format!("{name} was chosen, because"));
+            tree(&mut sheet, trace);
+        }
+        None => sheet.line(&format!("{name} was chosen")),
+    }
+    for considered in &decision.considered {
+        if considered.profile != decision.profile {
+            passed_over(&mut sheet, considered);
+        }
+    }
+    if !decision.pinned {
+        not_reached(&mut sheet, report);
+    }
+    sheet.paragraph(&closing(report));
+    sheet.finish()
+}
+
+fn passed_over(sheet: &mut Sheet, considered: &Considered) {
+    let Some(trace) = &considered.trace else {
+        return;
+    };
+    sheet.line(&format!("{} was not, because", clean(&considered.profile)));
+    tree(sheet, trace);
+}
+
+fn not_reached(sheet: &mut Sheet, report: &WhyReport) {
+    let names: Vec<String> = report
+        .decision
+        .considered
+        .iter()
+        .filter(|considered| {
+            considered.trace.is_none() && considered.profile != report.decision.profile
+        })
+        .map(|considered| clean(&considered.profile))
+        .collect();
+    match names.as_slice() {
+        [] => {}
+        [one] => sheet.paragraph(&format!("{one} was not reached.")),
+        [most @ .., last] => {
+            sheet.paragraph(&format!("{} and {last} were not reached.", most.join(", ")));
+        }
+    }
+}
+
+/// The parts of a topmost `all` stand for themselves.
+fn tree(sheet: &mut Sheet, trace: &Trace) {
+    let parts = if trace.what == "all" && !trace.parts.is_empty() {
+        trace.parts.as_slice()
+    } else {
+        std::slice::from_ref(trace)
+    };
+    let widest = parts.iter().map(|part| widest(part, 2)).max().unwrap_or(0);
+    let column = widest + 2;
+    for part in parts {
+        branch(sheet, part, 2, column);
+    }
+}
+
+/// The last column of the widest condition that has evidence beside it, outliers left out.
+fn widest(trace: &Trace, indent: usize) -> usize {
+    let end = indent + 2 + width(&clean(&trace.what));
+    let own = if trace.evidence.is_empty() || end > CONDITION_COLUMNS {
+        0
+    } else {
+        end
+    };
+    let parts = trace.parts.iter().map(|part| widest(part, indent + 2));
+    parts.fold(own, usize::max)
+}
+
+fn branch(sheet: &mut Sheet, trace: &Trace, indent: usize, column: usize) {
+    let (symbol, style): (&str, Style) = match trace.value {
+        Truth::True => ("✓", GOOD),
+        Truth::False => ("✗", BAD),
+        Truth::Unknown => ("·", DIM),
+    };
+    let what = clean(&trace.what);
+    let used = indent + 2 + width(&what);
+    let what = if trace.evidence.is_empty() {
+        what
+    } else {
+        pad(
+            &what,
+            column.saturating_sub(indent + 2).max(width(&what) + 2),
+        )
+    };
+    let lead = format!("{}{} {what}", " ".repeat(indent), paint(style, symbol));
+    let lead_width = column.max(used + 2);
+    sheet.entry(&lead, lead_width, &clean(&trace.evidence), column);
+    for part in &trace.parts {
+        branch(sheet, part, indent + 2, column);
+    }
+}
+
+fn closing(report: &WhyReport) -> String {
+    let decision = &report.decision;
+    let mut sentences = Vec::new();
+    if decision.loosens.is_empty() {
+        sentences.push("Loosens nothing.".to_owned());
+    } else {
+        let how: Vec<String> = decision.loosens.iter().map(|how| clean(how)).collect();
+        let accepted = if decision.accept_unauthenticated {
+            ", without proof, as accept_unauthenticated says"
+        } else {
+            ""
+        };
+        sentences.push(format!(
+            "Weakens verification{accepted}: {}.",
+            how.join("; ")
+        ));
+    }
+    if let Some(from) = &report.from {
+        sentences.push(format!("Modules come from {}.", clean(from)));
+    }
+    let after = match report.changes.first() {
+        Some(change) => format!(" after this: {}", clean(change)),
+        None => String::new(),
+    };
+    if let Some(ms) = report.decided_ms {
+        sentences.push(format!("Decided {}{after}.", duration(ms)).replacen(
+            "Decided ",
+            if after.is_empty() {
+                "Decided in "
+            } else {
+                "Decided "
+            },
+            1,
+        ));
+    }
+    let open: Vec<String> = decision
+        .not_waited_for
+        .iter()
+        .map(|name| clean(name))
+        .collect();
+    match open.as_slice() {
+        [] => {}
+        [one] => sentences.push(format!("{one} was not waited for.")),
+        [most @ .., last] => {
+            sentences.push(format!(
+                "{} and {last} were not waited for.",
+                most.join(", ")
+            ));
+        }
+    }
+    sentences.push(match report.turn {
+        Some(turn) => format!("Turn {turn} in the journal."),
+        None => "Only looked: nothing was written.".to_owned(),
+    });
+    sentences.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::why;
+    use crate::cli::render::fixtures::{page, plain, too_wide, why_office};
+
+    #[test]
+    fn the_chosen_one_comes_first_with_its_evidence() {
+        let text = why(&why_office(), &page());
+        assert_eq!(
+            plain(&text),
+            "\
+office was chosen, because
+  ✓ up corp              TLS to goproxy.corp.example, key sha256/3f9c… is pinned
+  ✓ any
+    ✓ subnet 10.0.0.0/8  wlan0 has 10.20.0.50
+    · search_domain corp.example  not needed
+lab was not, because
+  ✗ interface lab*  no running link is
+public and offline were not reached.
+Loosens nothing. Modules come from module proxy goproxy.corp.example. Decided 31
+ms after this: default route moved to wlan0 via 10.20.0.1. proxy and sum were
+not waited for. Turn 481 in the journal.
+"
+        );
+        assert_eq!(too_wide(&text), None);
+    }
+
+    #[test]
+    fn by_hand_is_said_and_nothing_else_was_looked_at() {
+        let mut report = why_office();
+        report.decision.pinned = true;
+        report.turn = None;
+        for considered in &mut report.decision.considered {
+            considered.trace = None;
+        }
+        report.decision.loosens = vec!["GOSUMDB=off".to_owned()];
+        report.decision.accept_unauthenticated = true;
+        report.decision.not_waited_for.clear();
+        report.changes.clear();
+        assert_eq!(
+            plain(&why(&report, &page())),
+            "\
+office was chosen by hand; `goroam auto` ends that
+Weakens verification, without proof, as accept_unauthenticated says:
+GOSUMDB=off. Modules come from module proxy goproxy.corp.example. Decided in 31
+ms. Only looked: nothing was written.
+"
+        );
+    }
 }

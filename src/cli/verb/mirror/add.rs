@@ -1,16 +1,19 @@
 //! `goroam mirror add`
 
-use std::sync::Arc;
-
-use super::site::{Site, failure, say, waits};
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH};
 use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render::{self, Progress};
+use crate::cli::render::Progress;
+use crate::cli::render::page::Page;
+use crate::cli::render::progress::size;
+use crate::cli::render::style::{BAD, BOLD, GOOD, ODD, paint};
+use crate::cli::render::text::{Sheet, clean};
+use crate::cli::verb::mirror::site::{Site, failure, say, waits};
 use crate::meter::Meter;
-use crate::mirror::{Add, Notice, add};
+use crate::mirror::{Add, Added, Failed, Notice, add};
 use crate::model::quoted;
+use std::sync::Arc;
 
 /// Brings modules. Exit code 6 when one is not what its checksum says, 1 when one is missing.
 pub(super) async fn run(context: &Context, site: &Site, args: args::Add) -> Result<u8, Failure> {
@@ -53,9 +56,7 @@ pub(super) async fn run(context: &Context, site: &Site, args: args::Add) -> Resu
     if json {
         context.out.json(&added)?;
     } else {
-        context
-            .out
-            .text(&render::mirror_added(&added, &context.page))?;
+        context.out.text(&mirror_added(&added, &context.page))?;
     }
     Ok(
         match added.failed.iter().map(|failed| failed.mismatch).max() {
@@ -64,4 +65,206 @@ pub(super) async fn run(context: &Context, site: &Site, args: args::Add) -> Resu
             Some(true) => EXIT_MISMATCH,
         },
     )
+}
+
+/// What failed and why, then the totals.
+pub(in crate::cli) fn mirror_added(added: &Added, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    for failed in &added.failed {
+        one(&mut sheet, failed);
+    }
+    let (mark, style) = if added.failed.is_empty() {
+        ("✓", GOOD)
+    } else {
+        ("✗", BAD)
+    };
+    let text = [what(added), proof(added)].concat();
+    sheet.entry(&[paint(style, mark), " ".to_owned()].concat(), 2, &text, 2);
+    if let Some(fetch) = &added.fetch {
+        let text = format!("with a network, this brings the rest: `{}`", clean(fetch));
+        sheet.entry("  ", 2, &text, 2);
+    }
+    if let Some(why) = why_without(added) {
+        let text = format!(
+            "{} without the proof that go will ask for where no go.sum has them: {}. Run it again \
+             with a network",
+            counted(added.totals.without_proof, "module"),
+            clean(why)
+        );
+        sheet.entry(&[paint(ODD, "!"), " ".to_owned()].concat(), 2, &text, 2);
+    }
+    sheet.finish()
+}
+
+fn one(sheet: &mut Sheet, failed: &Failed) {
+    let name = match failed.version.as_str() {
+        "" => clean(&failed.module),
+        version => clean(&[failed.module.as_str(), "@", version].concat()),
+    };
+    sheet.styled(
+        &[paint(BAD, "✗"), " ".to_owned()].concat(),
+        2,
+        &name,
+        2,
+        BOLD,
+    );
+    // go's own lines stay lines: the hashes stand below each other.
+    for line in failed.why.lines().filter(|line| !line.trim().is_empty()) {
+        sheet.entry("  ", 2, &clean(line), 4);
+    }
+}
+
+/// "added 23 modules, 41 MB (38 MB by hard link); 3 were there"
+fn what(added: &Added) -> String {
+    let totals = &added.totals;
+    let mut text = match totals.added {
+        0 => "added nothing".to_owned(),
+        n => format!("added {}, {}", counted(n, "module"), size(totals.bytes)),
+    };
+    let ways = [
+        (totals.linked_bytes, "by hard link"),
+        (totals.reflinked_bytes, "by reflink"),
+    ];
+    let ways: Vec<String> = ways
+        .iter()
+        .filter(|(bytes, _)| *bytes > 0)
+        .map(|(bytes, way)| format!("{} {way}", size(*bytes)))
+        .collect();
+    if !ways.is_empty() {
+        text += &format!(" ({})", ways.join(", "));
+    }
+    if totals.go_mods > 0 {
+        text += &format!(
+            "; {} more that module graphs need",
+            counted(totals.go_mods, "go.mod")
+        );
+    }
+    match totals.present {
+        0 => {}
+        1 => text += "; 1 was there",
+        n => text += &format!("; {n} were there"),
+    }
+    match totals.failed {
+        0 => {}
+        n => text += &format!("; {n} failed"),
+    }
+    text
+}
+
+/// "; all proven by sum.golang.org"
+fn proof(added: &Added) -> String {
+    let totals = &added.totals;
+    let of_added = added.added.iter().map(|one| &one.proven_by);
+    let mut names: Vec<&String> = of_added
+        .chain(added.present.iter().map(|one| &one.proven_by))
+        .filter(|name| !matches!(name.as_str(), "go" | "go.sum"))
+        .collect();
+    names.dedup();
+    let all = totals.added + totals.present;
+    match (names.first(), totals.unproven) {
+        (_, _) if all == 0 => String::new(),
+        (Some(name), 0) => format!("; all proven by {name}"),
+        (Some(name), n) => format!("; {} proven by {name}, {n} not", all - n),
+        (None, _) => "; none proven by a checksum database".to_owned(),
+    }
+}
+
+fn why_without(added: &Added) -> Option<&str> {
+    let present = added
+        .present
+        .iter()
+        .filter_map(|one| one.without_proof.as_deref());
+    let mut all = added
+        .added
+        .iter()
+        .filter_map(|one| one.without_proof.as_deref())
+        .chain(present);
+    all.next()
+}
+
+fn counted(n: usize, word: &str) -> String {
+    if n == 1 {
+        format!("1 {word}")
+    } else {
+        format!("{n} {word}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::render::fixtures::page;
+    use crate::mirror::{AddedVersion, How, PresentVersion, Totals};
+
+    fn plain(added: &Added) -> String {
+        anstream::adapter::strip_str(&mirror_added(added, &page())).to_string()
+    }
+
+    fn some() -> Added {
+        let one = |proven_by: &str| AddedVersion {
+            module: "a.test/b".to_owned(),
+            version: "v1.0.0".to_owned(),
+            zip_bytes: 41_000_000,
+            how: How::Link,
+            proven_by: proven_by.to_owned(),
+            without_proof: None,
+        };
+        Added {
+            added: vec![one("sum.golang.org")],
+            present: vec![PresentVersion {
+                module: "a.test/c".to_owned(),
+                version: "v1.0.0".to_owned(),
+                proven_by: "sum.golang.org".to_owned(),
+                without_proof: None,
+            }],
+            totals: Totals {
+                added: 1,
+                present: 1,
+                bytes: 41_000_000,
+                linked_bytes: 38_000_000,
+                ..Totals::default()
+            },
+            ..Added::default()
+        }
+    }
+
+    #[test]
+    fn the_totals_are_one_sentence() {
+        assert_eq!(
+            plain(&some()),
+            "✓ added 1 module, 41 MB (38 MB by hard link); 1 was there; all proven by\n  \
+             sum.golang.org\n"
+        );
+    }
+
+    #[test]
+    fn what_is_not_proven_and_what_failed_is_told() {
+        let mut added = some();
+        added.totals.unproven = 1;
+        added.totals.without_proof = 1;
+        added.added[0].proven_by = "go.sum".to_owned();
+        added.added[0].without_proof = Some("sum.golang.org cannot be asked".to_owned());
+        added.totals.failed = 1;
+        added.failed.push(Failed {
+            module: "evil.test/\x1b[2Jx".to_owned(),
+            version: "v1.0.0".to_owned(),
+            why: "verifying module: checksum mismatch\n\tdownloaded: h1:A\n\tgo.sum: h1:B"
+                .to_owned(),
+            mismatch: true,
+        });
+        let text = plain(&added);
+        assert!(
+            text.starts_with("✗ evil.test/\u{fffd}[2Jx@v1.0.0\n  verifying module: "),
+            "{text}"
+        );
+        assert!(
+            text.contains("\n  go.sum: h1:B\n✗ added 1 module"),
+            "{text}"
+        );
+        assert!(
+            text.contains("1 proven by\n  sum.golang.org, 1 not"),
+            "{text}"
+        );
+        assert!(text.contains("! 1 module without the proof"), "{text}");
+    }
 }

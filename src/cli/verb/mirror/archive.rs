@@ -1,18 +1,22 @@
 //! `goroam mirror export` and `goroam mirror import`
 
-use std::path::Path;
-use std::sync::Arc;
-
-use super::site::waits;
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH};
 use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render::{self, Progress};
+use crate::cli::render::Progress;
+use crate::cli::render::page::Page;
+use crate::cli::render::progress::size;
+use crate::cli::render::style::{GOOD, ODD, paint};
+use crate::cli::render::text::{Sheet, clean};
+use crate::cli::verb::mirror::site::waits;
+use crate::cli::verb::mirror::verify::{count, findings, unproven};
 use crate::meter::Meter;
-use crate::mirror::archive::{self, ArchiveError, needed_by};
+use crate::mirror::archive::{self, ArchiveError, Exported, Imported, needed_by};
 use crate::mirror::verify::Prover;
 use crate::mirror::{Layout, Trust};
+use std::path::Path;
+use std::sync::Arc;
 
 /// Exit code 6 when something was left out since its checksum does not match, 1 when something
 /// else is wrong or missing.
@@ -32,7 +36,7 @@ pub(super) fn export(context: &Context, root: &Path, args: &args::Export) -> Res
     if args.format.json {
         context.out.json(&exported)?;
     } else {
-        let text = render::mirror_exported(&exported, root, &context.page);
+        let text = mirror_exported(&exported, root, &context.page);
         context.out.text(&text)?;
     }
     Ok(if exported.verified.has_mismatch() {
@@ -69,7 +73,7 @@ pub(super) async fn import(
     } else {
         context
             .out
-            .text(&render::mirror_imported(&imported, &context.page))?;
+            .text(&mirror_imported(&imported, &context.page))?;
     }
     Ok(EXIT_DONE)
 }
@@ -84,7 +88,7 @@ fn failure(context: &Context, root: &Path, error: &ArchiveError) -> Failure {
     let mut message = error.to_string();
     if let ArchiveError::Refused(report) = error {
         let staging = Layout::new(root).own().join("import");
-        let text = render::mirror_verify(report, &staging, &context.page);
+        let text = crate::cli::verb::mirror::verify::mirror_verify(report, &staging, &context.page);
         message.push('\n');
         message.push_str(text.trim_end());
     }
@@ -93,4 +97,140 @@ fn failure(context: &Context, root: &Path, error: &ArchiveError) -> Failure {
 
 fn said(error: &dyn std::fmt::Display) -> Failure {
     Failure::said(error.to_string(), EXIT_FAILED)
+}
+
+/// Names that are told one by one; more are counted.
+const MOST: usize = 10;
+
+/// What was left out and why, then what was written.
+pub(in crate::cli) fn mirror_exported(exported: &Exported, root: &Path, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    findings(&mut sheet, &exported.verified.bad, root);
+    for missing in exported.missing.iter().take(MOST) {
+        let text = [clean(missing).as_str(), " is needed, and not in the mirror"].concat();
+        sheet.entry(&[paint(ODD, "!"), " ".to_owned()].concat(), 2, &text, 2);
+    }
+    if exported.missing.len() > MOST {
+        let more = exported.missing.len() - MOST;
+        sheet.entry("  ", 2, &format!("and {more} more that are needed"), 2);
+    }
+    if !exported.missing.is_empty() {
+        sheet.entry(
+            "  → ",
+            4,
+            "`goroam mirror add --from PROJECT` brings them",
+            4,
+        );
+    }
+    let (mark, style) = match exported.verified.ok && exported.missing.is_empty() {
+        true => ("✓", GOOD),
+        false => ("!", ODD),
+    };
+    let mut text = format!(
+        "wrote {} ({}): {}",
+        clean(&exported.archive.display().to_string()),
+        size(exported.bytes),
+        count(exported.versions, "version")
+    );
+    if exported.go_mod_only > 0 {
+        text.push_str(&format!(", of {} more only go.mod", exported.go_mod_only));
+    }
+    if !exported.verified.ok {
+        text.push_str("; what is wrong was left out");
+    }
+    sheet.entry(&[paint(style, mark), " ".to_owned()].concat(), 2, &text, 2);
+    sheet.finish()
+}
+
+/// Who proves what was taken, and how much it is.
+pub(in crate::cli) fn mirror_imported(imported: &Imported, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    unproven(&mut sheet, &imported.unproven);
+    for name in &imported.other_databases {
+        let text = format!(
+            "its proofs by {} were passed over: this machine's GOSUMDB is another one",
+            clean(name)
+        );
+        sheet.entry(&[paint(ODD, "!"), " ".to_owned()].concat(), 2, &text, 2);
+    }
+    let mut text = match imported.added.len() as u64 {
+        0 => "added nothing".to_owned(),
+        added => format!(
+            "added {}, {}",
+            count(added, "version"),
+            size(imported.bytes)
+        ),
+    };
+    if imported.present > 0 {
+        text.push_str(&format!("; {} were there", imported.present));
+    }
+    text.push_str(&format!(
+        "; {} proven by the checksum database",
+        imported.proven
+    ));
+    if !imported.unproven.is_empty() {
+        text.push_str(&format!(", {} by nobody", imported.unproven.len()));
+    }
+    sheet.entry(&[paint(GOOD, "✓"), " ".to_owned()].concat(), 2, &text, 2);
+    sheet.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::render::fixtures::{page, plain};
+    use crate::mirror::verify::{Report, Unproven};
+
+    #[test]
+    fn an_export_says_what_it_wrote_and_what_is_missing() {
+        let mut exported = Exported {
+            archive: "modules.tar".into(),
+            versions: 33,
+            go_mod_only: 2,
+            bytes: 41_000_000,
+            missing: vec![],
+            verified: Report {
+                ok: true,
+                ..Report::default()
+            },
+        };
+        let text =
+            |exported: &Exported| plain(&mirror_exported(exported, Path::new("/m"), &page()));
+        assert_eq!(
+            text(&exported),
+            "✓ wrote modules.tar (41 MB): 33 versions, of 2 more only go.mod\n"
+        );
+        exported.missing = (0..12).map(|n| format!("a.test/b@v1.{n}.0")).collect();
+        let text = text(&exported);
+        assert!(
+            text.starts_with("! a.test/b@v1.0.0 is needed, and not in the mirror\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("and 2 more that are needed\n  → `goroam mirror add"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn an_import_says_who_proves_what_it_took() {
+        let imported = Imported {
+            added: vec!["a.test/b@v1.0.0".to_owned(); 3],
+            present: 2,
+            bytes: 4_100_000,
+            proven: 4,
+            unproven: vec![Unproven {
+                module: "corp.test/x".to_owned(),
+                version: "v1.0.0".to_owned(),
+                why: "GOSUMDB=off".to_owned(),
+            }],
+            other_databases: vec!["sum.corp.test".to_owned()],
+        };
+        assert_eq!(
+            plain(&mirror_imported(&imported, &page())),
+            "· corp.test/x@v1.0.0 is not proven: GOSUMDB=off\n\
+             ! its proofs by sum.corp.test were passed over: this machine's GOSUMDB is\n  another one\n\
+             ✓ added 3 versions, 4.1 MB; 2 were there; 4 proven by the checksum database, 1\n  by nobody\n"
+        );
+    }
 }

@@ -1,13 +1,20 @@
 //! `goroam mirror list`
 
-use std::path::Path;
-
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
-use crate::cli::args::List;
+use crate::cli::args::{self, List};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render;
-use crate::mirror::{Trust, list};
+use crate::cli::render::page::Page;
+use crate::cli::render::progress::size;
+use crate::cli::render::style::{BOLD, DIM, GOOD, ODD, paint};
+use crate::cli::render::text::{Sheet, clean, pad, width};
+use crate::cli::verb::mirror::site::{failure, waits};
+use crate::mirror::pin as pin_version;
+use crate::mirror::unpin as unpin_module;
+use crate::mirror::{
+    AddError, ListedVersion, Listing, Pinned, Prune, Pruned, Trust, Why, list, prune,
+};
+use std::path::Path;
 
 /// What is in the mirror.
 pub(super) fn run(context: &Context, root: &Path, args: &List) -> Result<u8, Failure> {
@@ -20,9 +27,255 @@ pub(super) fn run(context: &Context, root: &Path, args: &List) -> Result<u8, Fai
     if args.format.json {
         context.out.json(&listing)?;
     } else {
-        context
-            .out
-            .text(&render::mirror_list(&listing, &context.page))?;
+        context.out.text(&mirror_list(&listing, &context.page))?;
     }
     Ok(EXIT_DONE)
+}
+
+/// Lets `@latest` say this version.
+pub(super) fn pin(context: &Context, root: &Path, args: &args::Pin) -> Result<u8, Failure> {
+    let done = pin_version(root, &args.module, &args.version, &mut waits);
+    told(context, done, args.format.json)
+}
+
+/// Lets `@latest` say the highest version again.
+pub(super) fn unpin(context: &Context, root: &Path, args: &args::Unpin) -> Result<u8, Failure> {
+    let done = unpin_module(root, &args.module, &mut waits);
+    told(context, done, args.format.json)
+}
+
+fn told(context: &Context, done: Result<Pinned, AddError>, json: bool) -> Result<u8, Failure> {
+    let pinned = done.map_err(|error| failure(&error))?;
+    if json {
+        context.out.json(&pinned)?;
+    } else {
+        context.out.text(&mirror_pinned(&pinned, &context.page))?;
+    }
+    Ok(EXIT_DONE)
+}
+
+/// Removes what is old, too much or needed by no project.
+pub(super) fn run_prune(context: &Context, root: &Path, args: args::Prune) -> Result<u8, Failure> {
+    let what = Prune {
+        older_than: args.older_than,
+        max_size: args.max_size,
+        needed_by: args.needed_by,
+        dry_run: args.dry_run,
+    };
+    let pruned = prune(root, &what, context.page.now, &mut waits);
+    let pruned = pruned.map_err(|error| failure(&error))?;
+    if args.format.json {
+        context.out.json(&pruned)?;
+    } else {
+        context.out.text(&mirror_pruned(&pruned, &context.page))?;
+    }
+    Ok(EXIT_DONE)
+}
+
+/// Each module with its versions, then the totals.
+pub(in crate::cli) fn mirror_list(listing: &Listing, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    let shown = |version: &&ListedVersion| version.zip;
+    let all = listing.modules.iter().flat_map(|module| &module.versions);
+    let wide = all
+        .filter(shown)
+        .map(|one| width(&one.version))
+        .max()
+        .unwrap_or(0)
+        .min(40);
+    for module in &listing.modules {
+        if !module.versions.iter().any(|version| version.zip) {
+            continue;
+        }
+        sheet.line(&paint(BOLD, &clean(&module.module)));
+        for version in module.versions.iter().filter(shown) {
+            let mut line = vec!["  ".to_owned(), pad(&clean(&version.version), wide)];
+            line.push(format!("  {:>8}  ", size(version.bytes)));
+            line.push(match &version.proven_by {
+                Some(_) => paint(GOOD, "proven"),
+                None => paint(ODD, "not proven"),
+            });
+            if let Some(since) = version.since {
+                line.push(paint(DIM, &[", ", &page.ago_in_minutes(since)].concat()));
+            }
+            if module.pinned.as_deref() == Some(version.version.as_str()) {
+                line.push(", pinned".to_owned());
+            }
+            sheet.line(&line.concat());
+        }
+    }
+    let totals = &listing.totals;
+    if totals.versions > 0 {
+        sheet.gap();
+    }
+    let mut text = format!(
+        "{}, {}, {}",
+        counted(totals.modules, "module"),
+        counted(totals.versions, "version"),
+        size(totals.bytes)
+    );
+    if totals.go_mods > 0 {
+        let more = counted(totals.go_mods, "go.mod");
+        text += &format!("; {more} more that module graphs need");
+    }
+    if totals.versions > 0 {
+        text += &match totals.versions - totals.proven {
+            0 => "; all proven by the checksum database".to_owned(),
+            n => format!("; {n} not proven by the checksum database"),
+        };
+    }
+    sheet.paragraph(&text);
+    sheet.finish()
+}
+
+/// What went and why, then the sums.
+pub(in crate::cli) fn mirror_pruned(pruned: &Pruned, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    for one in &pruned.removed {
+        let why = match one.why {
+            Why::Unfinished => "left unfinished",
+            Why::NotNeeded => "not needed",
+            Why::Old => "old",
+            Why::TooMuch => "among the oldest",
+        };
+        let name = clean(&[one.module.as_str(), "@", &one.version].concat());
+        sheet.entry("  ", 2, &format!("{name} {}, {why}", size(one.bytes)), 4);
+    }
+    let verb = if pruned.dry_run {
+        "would remove"
+    } else {
+        "removed"
+    };
+    let text = match pruned.removed.len() {
+        0 => "nothing to remove".to_owned(),
+        n => format!(
+            "{verb} {}, {}",
+            counted(n, "version"),
+            size(pruned.removed_bytes)
+        ),
+    };
+    let rest = format!("; {} stay, {}", pruned.kept, size(pruned.kept_bytes));
+    let lead = [paint(GOOD, "✓"), " ".to_owned()].concat();
+    sheet.entry(&lead, 2, &[text, rest].concat(), 2);
+    sheet.finish()
+}
+
+/// What `@latest` says now.
+pub(in crate::cli) fn mirror_pinned(pinned: &Pinned, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    let module = clean(&pinned.module);
+    let says = match &pinned.latest {
+        Some(version) => format!("{module}@latest is {}", clean(version)),
+        None => format!("{module} has no version here"),
+    };
+    let change = match (&pinned.pinned, &pinned.before) {
+        (Some(new), Some(old)) if new != old => format!("; it was pinned to {}", clean(old)),
+        (Some(_), _) => "; pinned".to_owned(),
+        (None, Some(old)) => format!("; no longer pinned to {}", clean(old)),
+        (None, None) => "; it was not pinned".to_owned(),
+    };
+    let lead = [paint(GOOD, "✓"), " ".to_owned()].concat();
+    sheet.entry(&lead, 2, &[says, change].concat(), 2);
+    sheet.finish()
+}
+
+fn counted(n: usize, word: &str) -> String {
+    if n == 1 {
+        format!("1 {word}")
+    } else {
+        format!("{n} {word}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::render::fixtures::{at, page};
+    use crate::mirror::{ListTotals, ListedModule, Removed};
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn versions_stand_below_their_module() {
+        let version = |version: &str, proven: bool, zip: bool| ListedVersion {
+            version: version.to_owned(),
+            zip,
+            bytes: 212_000,
+            proven_by: proven.then(|| "sum.golang.org".to_owned()),
+            since: Some(at("09:12:00")),
+        };
+        let listing = Listing {
+            mirror: "/m".into(),
+            modules: vec![ListedModule {
+                module: "golang.org/x/text".to_owned(),
+                pinned: Some("v0.3.0".to_owned()),
+                versions: vec![
+                    version("v0.3.0", true, true),
+                    version("v0.14.0", false, true),
+                    version("v0.1.0", true, false),
+                ],
+            }],
+            totals: ListTotals {
+                modules: 1,
+                versions: 2,
+                go_mods: 1,
+                bytes: 636_000,
+                proven: 1,
+            },
+        };
+        assert_eq!(
+            plain(&mirror_list(&listing, &page())),
+            "golang.org/x/text\n  \
+             v0.3.0     212 kB  proven, 2 h 04 min, pinned\n  \
+             v0.14.0    212 kB  not proven, 2 h 04 min\n\n\
+             1 module, 2 versions, 636 kB; 1 go.mod more that module graphs need; 1 not\n\
+             proven by the checksum database\n"
+        );
+    }
+
+    #[test]
+    fn what_went_is_told_with_why() {
+        let mut pruned = Pruned {
+            mirror: "/m".into(),
+            dry_run: true,
+            removed: vec![Removed {
+                module: "a.test/b".to_owned(),
+                version: "v1.0.0".to_owned(),
+                bytes: 5_000_000,
+                why: Why::Old,
+            }],
+            removed_bytes: 5_000_000,
+            kept: 3,
+            kept_bytes: 1_000,
+        };
+        assert_eq!(
+            plain(&mirror_pruned(&pruned, &page())),
+            "  a.test/b@v1.0.0 5.0 MB, old\n✓ would remove 1 version, 5.0 MB; 3 stay, 1.0 kB\n"
+        );
+        pruned.removed.clear();
+        let text = plain(&mirror_pruned(&pruned, &page()));
+        assert_eq!(text, "✓ nothing to remove; 3 stay, 1.0 kB\n");
+    }
+
+    #[test]
+    fn a_pin_says_what_latest_is_now() {
+        let mut pinned = Pinned {
+            mirror: "/m".into(),
+            module: "a.test/b".to_owned(),
+            pinned: Some("v1.0.0".to_owned()),
+            before: None,
+            latest: Some("v1.0.0".to_owned()),
+        };
+        let text = plain(&mirror_pinned(&pinned, &page()));
+        assert_eq!(text, "✓ a.test/b@latest is v1.0.0; pinned\n");
+        (pinned.before, pinned.pinned) = (pinned.pinned, None);
+        pinned.latest = Some("v1.1.0".to_owned());
+        let text = plain(&mirror_pinned(&pinned, &page()));
+        assert_eq!(
+            text,
+            "✓ a.test/b@latest is v1.1.0; no longer pinned to v1.0.0\n"
+        );
+    }
 }

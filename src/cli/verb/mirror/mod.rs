@@ -3,8 +3,6 @@
 mod add;
 mod archive;
 mod list;
-mod pin;
-mod prune;
 mod site;
 mod verify;
 
@@ -27,9 +25,9 @@ pub(in crate::cli) async fn run(context: &Context, args: Mirror) -> Result<u8, F
         MirrorVerb::Add(args) => Box::pin(add::run(context, &site, args)).await,
         MirrorVerb::Verify(args) => verify::run(context, &site.root, args),
         MirrorVerb::List(args) => list::run(context, &site.root, &args),
-        MirrorVerb::Prune(args) => prune::run(context, &site.root, args),
-        MirrorVerb::Pin(args) => pin::pin(context, &site.root, &args),
-        MirrorVerb::Unpin(args) => pin::unpin(context, &site.root, &args),
+        MirrorVerb::Prune(args) => list::run_prune(context, &site.root, args),
+        MirrorVerb::Pin(args) => list::pin(context, &site.root, &args),
+        MirrorVerb::Unpin(args) => list::unpin(context, &site.root, &args),
         MirrorVerb::Export(args) => archive::export(context, &site.root, &args),
         MirrorVerb::Import(args) => Box::pin(archive::import(context, &site.root, &args)).await,
     };

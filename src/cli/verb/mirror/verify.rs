@@ -1,16 +1,19 @@
 //! `goroam mirror verify`
 
-use std::path::Path;
-use std::sync::Arc;
-
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH};
 use crate::cli::args::Verify;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render::{self, Progress};
+use crate::cli::render::Progress;
+use crate::cli::render::page::{Page, duration};
+use crate::cli::render::progress::size;
+use crate::cli::render::style::{BAD, BOLD, DIM, GOOD, ODD, paint};
+use crate::cli::render::text::{Sheet, clean};
 use crate::meter::Meter;
-use crate::mirror::verify::{Asked, Prover, verify};
+use crate::mirror::verify::{Asked, Finding, Kind, Prover, Report, Unproven, verify};
 use crate::mirror::{Layout, Trust};
+use std::path::Path;
+use std::sync::Arc;
 
 /// Exit code 6 when a checksum does not match, 1 when something else is wrong.
 pub(super) fn run(context: &Context, root: &Path, args: Verify) -> Result<u8, Failure> {
@@ -36,7 +39,7 @@ pub(super) fn run(context: &Context, root: &Path, args: Verify) -> Result<u8, Fa
     if args.format.json {
         context.out.json(&report)?;
     } else {
-        let text = render::mirror_verify(&report, root, &context.page);
+        let text = mirror_verify(&report, root, &context.page);
         context.out.text(&text)?;
     }
     Ok(if report.has_mismatch() {
@@ -46,4 +49,192 @@ pub(super) fn run(context: &Context, root: &Path, args: Verify) -> Result<u8, Fa
     } else {
         EXIT_FAILED
     })
+}
+
+/// Lines of what nobody proves; more are counted.
+const MOST_UNPROVEN: usize = 10;
+/// Milliseconds from which on a speed says something.
+const LEAST_MS: u64 = 100;
+
+/// What is wrong, with what to do; then how much was looked at, and who proves it.
+pub(in crate::cli) fn mirror_verify(report: &Report, root: &Path, page: &Page) -> String {
+    let mut sheet = Sheet::new(page.columns);
+    findings(&mut sheet, &report.bad, root);
+    unproven(&mut sheet, &report.unproven);
+    let mut looked = format!(
+        "{} of {}, {} in {}",
+        count(report.versions, "version"),
+        count(report.modules, "module"),
+        size(report.bytes),
+        duration(report.ms as f64),
+    );
+    // Of less time, the start of threads is most.
+    if report.ms >= LEAST_MS {
+        let rate = report.bytes.saturating_mul(1000) / report.ms;
+        looked.push_str(&format!(" ({}/s)", size(rate)));
+    }
+    if report.go_mod_only > 0 {
+        looked.push_str(&format!("; of {} more only go.mod", report.go_mod_only));
+    }
+    if let Some(database) = &report.database {
+        looked.push_str(&format!(
+            "; {} proven by {}",
+            report.proven,
+            clean(&database.name)
+        ));
+    }
+    if report.ok {
+        let text = format!("every file is what its checksum says: {looked}");
+        sheet.entry(&format!("{} ", paint(GOOD, "✓")), 2, &text, 2);
+    } else {
+        let text = format!(
+            "{} wrong; looked at {looked}",
+            count(report.bad.len() as u64, "thing")
+        );
+        sheet.styled("", 0, &text, 0, BOLD);
+    }
+    sheet.finish()
+}
+
+/// Each with an empty line behind it.
+pub(super) fn findings(sheet: &mut Sheet, findings: &[Finding], root: &Path) {
+    for finding in findings {
+        one(sheet, finding, root);
+        sheet.gap();
+    }
+}
+
+/// What nobody proves, as far as there is room.
+pub(super) fn unproven(sheet: &mut Sheet, all: &[Unproven]) {
+    for one in all.iter().take(MOST_UNPROVEN) {
+        let text = format!("{}@{} is not proven: {}", one.module, one.version, one.why);
+        sheet.styled(&format!("{} ", paint(DIM, "·")), 2, &clean(&text), 2, DIM);
+    }
+    if all.len() > MOST_UNPROVEN {
+        let more = all.len() - MOST_UNPROVEN;
+        sheet.styled(
+            "  ",
+            2,
+            &format!("and {more} more that nobody proves"),
+            2,
+            DIM,
+        );
+    }
+}
+
+fn one(sheet: &mut Sheet, finding: &Finding, root: &Path) {
+    let (mark, style) = match finding.kind {
+        Kind::Mismatch => ("✗", BAD),
+        Kind::Unproven | Kind::Missing | Kind::Wrong | Kind::Unreadable => ("!", ODD),
+        Kind::Stray => ("·", DIM),
+    };
+    let file = finding.file.strip_prefix(root).unwrap_or(&finding.file);
+    let says = format!("{} {}", file.display(), finding.what);
+    sheet.styled(
+        &format!("{} ", paint(style, mark)),
+        2,
+        &clean(&says),
+        2,
+        BOLD,
+    );
+    if let (Some(expected), Some(by)) = (&finding.expected, &finding.by) {
+        sheet.line(&format!("  expected {}", clean(expected)));
+        sheet.entry("           ", 11, &format!("by {}", clean(by)), 11);
+    }
+    if let Some(found) = &finding.found {
+        sheet.line(&format!("  found    {}", clean(found)));
+    }
+    sheet.entry("  → ", 4, &clean(&finding.help), 4);
+}
+
+pub(super) fn count(number: u64, word: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {word}{s}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::render::fixtures::{page, plain};
+    use crate::mirror::verify::Database;
+
+    fn report() -> Report {
+        Report {
+            ok: true,
+            modules: 28,
+            versions: 33,
+            bytes: 41_000_000,
+            proven: 33,
+            ms: 100,
+            database: Some(Database {
+                name: "sum.golang.org".to_owned(),
+                tree_size: Some(40),
+                lookups: 33,
+                tiles: 4,
+            }),
+            ..Report::default()
+        }
+    }
+
+    #[test]
+    fn a_mirror_in_order_is_one_sentence() {
+        let text = plain(&mirror_verify(&report(), Path::new("/m"), &page()));
+        assert_eq!(
+            text,
+            "✓ every file is what its checksum says: 33 versions of 28 modules, 41 MB in 100\n  \
+             ms (410 MB/s); 33 proven by sum.golang.org\n"
+        );
+    }
+
+    #[test]
+    fn of_a_moment_no_speed_is_told() {
+        let report = Report { ms: 1, ..report() };
+        let text = plain(&mirror_verify(&report, Path::new("/m"), &page()));
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            text.contains("41 MB in 1 ms;") && !text.contains("/s"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_comes_with_who_says_so_and_what_to_do() {
+        let finding = Finding {
+            of: "a.test/b@v1.0.0".to_owned(),
+            file: "/m/a.test/b/@v/v1.0.0.zip".into(),
+            kind: Kind::Mismatch,
+            what: "is not what is proven".to_owned(),
+            expected: Some("h1:EP6WfDoQTSk9klnxcjriWJOGztueJUywHNmWeq+efB8=".to_owned()),
+            by: Some("the checksum database sum.golang.org".to_owned()),
+            found: Some("h1:G7mAYYxgmS0lVkHyy2hEOLQCFB0DlQFTMLWggykrydY=".to_owned()),
+            help: "bring it anew".to_owned(),
+        };
+        let unproven = Unproven {
+            module: "corp.test/x".to_owned(),
+            version: "v1.0.0".to_owned(),
+            why: "GONOSUMDB or GOPRIVATE names it".to_owned(),
+        };
+        let report = Report {
+            ok: false,
+            bad: vec![finding],
+            unproven: vec![unproven; 12],
+            ..report()
+        };
+        let text = plain(&mirror_verify(&report, Path::new("/m"), &page()));
+        let start = "✗ a.test/b/@v/v1.0.0.zip is not what is proven\n  \
+                     expected h1:EP6WfDoQTSk9klnxcjriWJOGztueJUywHNmWeq+efB8=\n           \
+                     by the checksum database sum.golang.org\n  \
+                     found    h1:G7mAYYxgmS0lVkHyy2hEOLQCFB0DlQFTMLWggykrydY=\n  \
+                     → bring it anew\n\n\
+                     · corp.test/x@v1.0.0 is not proven: GONOSUMDB or GOPRIVATE names it\n";
+        assert!(text.starts_with(start), "{text}");
+        assert!(
+            text.contains("and 2 more that nobody proves\n1 thing wrong; looked at 33"),
+            "{text}"
+        );
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
+    }
 }
