@@ -72,6 +72,16 @@ pub fn way(path: &Path) -> Result<(), Untrusted> {
     os::way(path)
 }
 
+/// Does the system let this user write to it? It knows of owners, root, access lists, immutable
+/// files and read-only mounts; the mode alone tells none of that (root's home is 0550 on Fedora).
+/// On Windows the attribute of a folder means something else, and a file says it when it is opened.
+///
+/// # Errors
+/// The system's reason.
+pub fn may_write(path: &Path) -> std::io::Result<()> {
+    os::may_write(path)
+}
+
 /// Is root or this user the only one in this group? By the files that hold a system's own
 /// groups; one from a directory service is not known to be.
 #[cfg(unix)]
@@ -96,6 +106,11 @@ mod os {
     pub(super) fn way(_: &Path) -> Result<(), Untrusted> {
         Ok(())
     }
+
+    #[expect(clippy::unnecessary_wraps, reason = "must match Unix")]
+    pub(super) fn may_write(_: &Path) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(unix)]
@@ -116,6 +131,15 @@ mod os {
     const MOST_LINKS: u32 = 40;
     /// More than the user database of any machine that keeps it in files.
     const MOST_BYTES: u64 = 8 << 20;
+
+    pub(super) fn may_write(path: &Path) -> std::io::Result<()> {
+        let name = std::ffi::CString::new(path.as_os_str().as_bytes())?;
+        // SAFETY: `name` is a nul-terminated string that outlives the call.
+        match unsafe { libc::access(name.as_ptr(), libc::W_OK) } {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        }
+    }
 
     pub(super) fn file(path: &Path, meta: &Metadata) -> Result<(), Untrusted> {
         let me = me();

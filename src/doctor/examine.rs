@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use super::facts::{Facts, House, Service, Stop};
 use super::files::{Disk, Files};
-use super::writable::may_write;
 use super::{asked, gather, gomany, managers, meaning, network, programs, project, writable};
 use crate::agent::{Command, Error, Reply, Session};
 use crate::environment::Environment;
@@ -13,6 +12,7 @@ use crate::gocmd::{EnvFile, GoCommand, find, run};
 use crate::ipc;
 use crate::model::status::{AgentState, Status};
 use crate::paths::Paths;
+use crate::trust;
 
 /// What the doctor is asked about.
 #[derive(Debug)]
@@ -172,11 +172,13 @@ fn read_only(file: &EnvFile) -> Option<String> {
         (_, false) => folder
             .ancestors()
             .find(|path| path.exists())
-            .filter(|path| !may_write(path)),
-        (false, true) => Some(folder).filter(|path| is_wish(path) || !may_write(path)),
+            .filter(|path| trust::may_write(path).is_err()),
+        (false, true) => {
+            Some(folder).filter(|path| is_wish(path) || trust::may_write(path).is_err())
+        }
         (true, true) => [path.as_path(), folder]
             .into_iter()
-            .find(|path| is_wish(path) || !may_write(path)),
+            .find(|path| is_wish(path) || trust::may_write(path).is_err()),
     };
     refused.map(|path| path.display().to_string())
 }

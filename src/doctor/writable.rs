@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::trust;
+
 /// Why go could not keep its files in this directory; `None`: nothing is known that hinders it.
 /// What stands right below a cache may be another user's.
 pub(super) fn trouble(directory: &Path) -> Option<String> {
@@ -21,10 +23,10 @@ pub(super) fn trouble(directory: &Path) -> Option<String> {
                 let below = BELOW.iter().map(|name| path.join(name));
                 let all: Vec<PathBuf> = [path.to_owned()].into_iter().chain(below).collect();
                 let mut all = all.iter().filter(|path| path.is_dir());
-                let refused = all.find(|path| !may_write(path))?;
+                let refused = all.find(|path| trust::may_write(path).is_err())?;
                 return Some(format!("this user may not write {}", refused.display()));
             }
-            Ok(_) if !may_write(path) => {
+            Ok(_) if trust::may_write(path).is_err() => {
                 return Some(format!("this user may not write {shown}"));
             }
             Ok(_) => return None,
@@ -45,23 +47,4 @@ const BELOW: [&str; 3] = ["00", "cache", "cache/download"];
 
 fn is_of_kernel(path: &Path) -> bool {
     cfg!(target_os = "linux") && (path.starts_with("/proc") || path.starts_with("/sys"))
-}
-
-/// The system knows of owners, of root, of lists and of mounts; the mode alone tells none of it
-/// (root's home is 0550 on Fedora).
-#[cfg(unix)]
-pub(super) fn may_write(path: &Path) -> bool {
-    use std::os::unix::ffi::OsStrExt as _;
-
-    let Ok(name) = std::ffi::CString::new(path.as_os_str().as_bytes()) else {
-        return true;
-    };
-    // SAFETY: `name` is a nul-terminated string that outlives the call.
-    unsafe { libc::access(name.as_ptr(), libc::W_OK) == 0 }
-}
-
-/// The attribute of a folder means something else, and of a file it is read already.
-#[cfg(not(unix))]
-pub(super) fn may_write(_: &Path) -> bool {
-    true
 }

@@ -337,29 +337,19 @@ fn is_left_behind(path: &Path, own: &Copy) -> bool {
 mod access {
     use std::fs::{File, Metadata};
     use std::io;
-    use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::MetadataExt as _;
     use std::path::Path;
 
     use super::ApplyError;
+    use crate::trust::may_write;
 
     /// A mode without any `w` is somebody's wish, also for root, whom it does not stop.
-    /// `access` also knows of immutable files and read-only mounts.
     pub(super) fn writable(path: &Path, meta: &Metadata) -> Result<(), ApplyError> {
         if meta.mode() & 0o222 == 0 {
             let way_out = "`chmod u+w` it to let goroam manage it";
             return Err(ApplyError::read_only(path, way_out));
         }
-        ask(path).map_err(|error| ApplyError::refused(path, path, "cannot be written", error))
-    }
-
-    fn ask(path: &Path) -> io::Result<()> {
-        let name = std::ffi::CString::new(path.as_os_str().as_bytes())?;
-        // SAFETY: `name` is a nul-terminated string that outlives the call.
-        match unsafe { libc::access(name.as_ptr(), libc::W_OK) } {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
-        }
+        may_write(path).map_err(|error| ApplyError::refused(path, path, "cannot be written", error))
     }
 
     /// May this user write no name there, though it is not their own wish? Their own
@@ -370,7 +360,7 @@ mod access {
         if meta.mode() & 0o222 == 0 && meta.uid() == me {
             return false;
         }
-        ask(folder)
+        may_write(folder)
             .is_err_and(|error| matches!(error.raw_os_error(), Some(libc::EACCES | libc::EROFS)))
     }
 

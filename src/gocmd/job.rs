@@ -18,6 +18,15 @@ const LIMIT: Duration = Duration::from_secs(60 * 60);
 /// Bytes; `go list -m -json all` of a graph of 20,000 modules.
 const MOST_OUT: u64 = 64 << 20;
 
+/// GODEBUG with go's own switch that forbids every request (`cmd/go/internal/base/limit.go`), behind
+/// what the user has set: the checksum database, too, is then what the cache has of it.
+pub fn without_requests(env: &Environment) -> OsString {
+    match env.get("GODEBUG") {
+        Some(users) => format!("{users},cmdgonetlimit=0").into(),
+        None => "cmdgonetlimit=0".into(),
+    }
+}
+
 /// A go command of a job.
 #[derive(Debug)]
 pub struct Job<'a> {

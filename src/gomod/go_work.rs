@@ -1,5 +1,7 @@
 //! go.work (`golang.org/x/mod/modfile/work.go`), read as tolerantly as go.mod is.
 
+use std::path::{Path, PathBuf};
+
 use super::directive::{self, Newcomer, Replace};
 use super::go_mod::{once, replacement};
 use super::line::{At, Fault};
@@ -9,6 +11,23 @@ use crate::model::order;
 
 /// `gover.DefaultGoWorkVersion`: what a go.work without a `go` line is taken for.
 pub const DEFAULT_GO: &str = "1.18";
+
+/// The go.work by which go works in a folder (`modload.FindGoWork`): the one that GOWORK names, else
+/// the nearest in the folder or above it. `gowork`: what GOWORK is set to, if it is.
+pub fn find(
+    gowork: Option<&str>,
+    folder: &Path,
+    is_file: impl Fn(&Path) -> bool,
+) -> Option<PathBuf> {
+    match gowork {
+        Some("off") => None,
+        None | Some("" | "auto") => {
+            let mut files = folder.ancestors().map(|folder| folder.join("go.work"));
+            files.find(|file| is_file(file))
+        }
+        Some(path) => Some(PathBuf::from(path)),
+    }
+}
 
 /// A go.work.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -93,6 +112,20 @@ fn add(out: &mut GoWork, statement: &Statement) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn go_takes_the_go_work_that_gowork_names_or_the_nearest() {
+        let there = [Path::new("/a/go.work"), Path::new("/a/b/c/go.work")];
+        let find =
+            |gowork, folder: &str| find(gowork, Path::new(folder), |file| there.contains(&file));
+        for unset in [None, Some(""), Some("auto")] {
+            assert_eq!(find(unset, "/a/b"), Some("/a/go.work".into()));
+            assert_eq!(find(unset, "/a/b/c"), Some("/a/b/c/go.work".into()));
+            assert_eq!(find(unset, "/b"), None);
+        }
+        assert_eq!(find(Some("off"), "/a"), None);
+        assert_eq!(find(Some("/x/y.work"), "/a"), Some("/x/y.work".into()));
+    }
 
     #[test]
     fn a_workspace_is_read() {

@@ -10,7 +10,7 @@ use super::said::took;
 use super::toolchain;
 use super::wants::Wants;
 use crate::environment::Environment;
-use crate::gocmd::job::{Job, Ran};
+use crate::gocmd::job::{Job, Ran, without_requests};
 use crate::gocmd::{GoCommand, find, run};
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_version::{at_least, compare};
@@ -237,20 +237,14 @@ impl<'a> Go<'a> {
         Ok(())
     }
 
-    /// What the cache holds and nothing else. `cmdgonetlimit` is go's own switch that forbids
-    /// every request (`cmd/go/internal/base/limit.go`): the checksum database, too, is then
-    /// what the cache has of it.
+    /// What the cache holds and nothing else.
     fn offline_settings(&self) -> [(&'static str, OsString); 3] {
         let lookup = |_: &str| Some(self.value("GOMODCACHE").to_owned());
         let proxy = expand("file://${GOMODCACHE}/cache/download,off", &lookup);
-        let debug = match self.env.get("GODEBUG") {
-            Some(users) => format!("{users},cmdgonetlimit=0"),
-            None => "cmdgonetlimit=0".to_owned(),
-        };
         [
             ("GOPROXY", proxy.unwrap_or_else(|_| "off".to_owned()).into()),
             ("GONOPROXY", "none".into()),
-            ("GODEBUG", debug.into()),
+            ("GODEBUG", without_requests(self.env)),
         ]
     }
 }

@@ -78,7 +78,7 @@ pub(super) fn project(go: &Go<'_>, named: &Path) -> Result<Project, AddError> {
         };
     }
     // A user's GOWORK counts here, as it does for the user's own builds.
-    if let Some(work) = workspace(go, &named) {
+    if let Some(work) = go_work::find(go.env().get("GOWORK"), &named, Path::is_file) {
         return Ok(Project::Work(work));
     }
     match above(&named, "go.mod") {
@@ -87,15 +87,6 @@ pub(super) fn project(go: &Go<'_>, named: &Path) -> Result<Project, AddError> {
             "{}: there is no go.mod or go.work in it or above it; name a project's folder",
             named.display()
         ))),
-    }
-}
-
-/// `modload.FindGoWork`.
-fn workspace(go: &Go<'_>, folder: &Path) -> Option<PathBuf> {
-    match go.env().get("GOWORK") {
-        Some("off") => None,
-        Some("auto") | None => above(folder, "go.work"),
-        Some(file) => Some(PathBuf::from(file)),
     }
 }
 

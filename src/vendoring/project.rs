@@ -48,20 +48,14 @@ impl Project {
     /// When there is none.
     pub fn find(folder: &Path, env: &Environment) -> Result<Project, Error> {
         let start = dunce::canonicalize(folder).map_err(|error| Error::io(folder, error))?;
-        let workspace = match env.get("GOWORK") {
-            Some("off") => None,
-            Some(path) => {
-                let path = PathBuf::from(path);
-                if !path.is_absolute() {
-                    let why = io::Error::other("GOWORK must be an absolute path, `off` or empty");
-                    return Err(Error::io(&path, why));
-                }
-                let root = path.parent().unwrap_or(&path);
-                Some(dunce::canonicalize(root).map_err(|error| Error::io(&path, error))?)
+        let workspace = go_work::find(env.get("GOWORK"), &start, Path::is_file);
+        if let Some(path) = workspace {
+            if !path.is_absolute() {
+                let why = "GOWORK must be an absolute path, `off`, `auto` or empty";
+                return Err(Error::io(&path, io::Error::other(why)));
             }
-            None => nearest(&start, "go.work"),
-        };
-        if let Some(root) = workspace {
+            let root = path.parent().unwrap_or(&path);
+            let root = dunce::canonicalize(root).map_err(|error| Error::io(&path, error))?;
             return Ok(Project {
                 root,
                 kind: Kind::Workspace,

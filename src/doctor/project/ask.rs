@@ -10,7 +10,7 @@ use super::super::finding::Severity;
 use super::judge;
 use crate::environment::Environment;
 use crate::gocmd::GoCommand;
-use crate::gocmd::job::Job;
+use crate::gocmd::job::{Job, without_requests};
 
 /// `go list -m` takes 20 ms.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -36,10 +36,6 @@ pub(in super::super) async fn ask(
     let Some(go) = go.filter(|_| !is_stopped && !is_told) else {
         return;
     };
-    let debug = match env.get("GODEBUG") {
-        Some(users) => format!("{users},cmdgonetlimit=0"),
-        None => "cmdgonetlimit=0".to_owned(),
-    };
     let job = Job {
         go,
         env,
@@ -48,7 +44,7 @@ pub(in super::super) async fn ask(
             ("GOPROXY", "off".into()),
             ("GONOPROXY", "none".into()),
             ("GOVCS", "*:off".into()),
-            ("GODEBUG", debug.into()),
+            ("GODEBUG", without_requests(env)),
             // The one that the project asks for may be in the module cache.
             ("GOTOOLCHAIN", env.get("GOTOOLCHAIN").unwrap_or("").into()),
         ],

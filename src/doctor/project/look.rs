@@ -122,12 +122,8 @@ impl Look<'_> {
         };
         let written = self.facts.lines.iter().find(|line| line.name == "GOWORK");
         let set = self.env.get("GOWORK").filter(|value| !value.is_empty());
-        let work = match set.or(written.map(|line| line.value.as_str())) {
-            Some("") => above("go.work").map(|folder| folder.join("go.work")),
-            Some("off") => None,
-            Some(path) => Some(PathBuf::from(path)),
-            None => above("go.work").map(|folder| folder.join("go.work")),
-        };
+        let set = set.or(written.map(|line| line.value.as_str()));
+        let work = go_work::find(set, folder, |path| self.files.is_there(path));
         let module = above("go.mod").map(|folder| folder.join("go.mod"));
         let mut project = Project::default();
         for (name, found) in [("go.work", work.as_ref()), ("go.mod", module.as_ref())] {

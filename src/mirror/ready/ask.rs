@@ -190,17 +190,9 @@ impl Scratch {
     }
 }
 
-/// The go.work by which go builds a module that has none beside it: the one that GOWORK names, or
-/// the nearest above (`modload.FindGoWork`).
+/// The go.work by which go builds a module that has none beside it.
 fn above(folder: &Path, env: &Environment) -> Option<PathBuf> {
-    match env.get("GOWORK").filter(|value| !value.is_empty()) {
-        Some("off") => None,
-        Some(path) => Some(PathBuf::from(path)),
-        None => folder
-            .ancestors()
-            .map(|folder| folder.join("go.work"))
-            .find(|file| file.is_file()),
-    }
+    go_work::find(env.get("GOWORK"), folder, Path::is_file)
 }
 
 /// A file that is no longer than a module file may be; that there is none is no fault.
