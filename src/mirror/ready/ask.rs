@@ -19,7 +19,7 @@ use super::shelf::{Shelf, read};
 use super::workshop::Workshop;
 use crate::bounded;
 use crate::environment::{Environment, is_same_name};
-use crate::gocmd::job::{Job, Ran};
+use crate::gocmd::job::{Job, Ran, without_requests};
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_version::at_least;
 use crate::gomod::go_work::{self, GoWork};
@@ -132,48 +132,35 @@ impl Scratch {
             // What cannot be linked go unpacks again.
             let _ = link(&workshop.shelf, module, &modcache);
         }
-        let debug = match workshop.env.get("GODEBUG") {
-            Some(users) => format!("{users},cmdgonetlimit=0"),
-            None => "cmdgonetlimit=0".to_owned(),
-        };
         let mut set = vec![
             ("GOMODCACHE", modcache.into()),
             ("GOPROXY", proxies(&workshop.shelf)),
             ("GONOPROXY", "none".into()),
             ("GOVCS", "*:off".into()),
-            // go's own switch that forbids every request (`cmd/go/internal/base/limit.go`).
-            ("GODEBUG", debug.into()),
+            ("GODEBUG", without_requests(&workshop.env)),
         ];
+        let copied_work = |work: &GoWork, file: &Path| -> io::Result<OsString> {
+            let copy = scratch.path().join("go.work");
+            let text = elsewhere(work, file.parent().unwrap_or(folder));
+            bounded::create_new(&copy)?.write_all(text.as_bytes())?;
+            copied(&sums_of(file), &sums_of(&copy))?;
+            Ok(copy.into())
+        };
+        let above = above(folder, &workshop.env).filter(|_| project.work.is_none());
         let mut modfile = None;
-        match &project.work {
+        match (&project.work, above) {
             // go writes nothing where it takes all from vendor/, which lies beside go.work.
-            Some(_) if need.vendored => {}
-            Some(work) => {
-                let copy = scratch.path().join("go.work");
-                let text = elsewhere(work, folder);
-                bounded::create_new(&copy)?.write_all(text.as_bytes())?;
-                copied(
-                    &folder.join("go.work.sum"),
-                    &scratch.path().join("go.work.sum"),
-                )?;
-                set.push(("GOWORK", copy.into()));
-            }
-            None if above(folder, &workshop.env).is_some() => {
-                let file = above(folder, &workshop.env).unwrap_or_default();
-                let text = bounded::read_text(&file, MOST_FILE)?;
-                let work = go_work::parse(&text);
+            (Some(_), _) if need.vendored => {}
+            (Some(work), _) => set.push(("GOWORK", copied_work(work, &folder.join("go.work"))?)),
+            (None, Some(file)) => {
+                let work = go_work::parse(&bounded::read_text(&file, MOST_FILE)?);
                 if let Some(fault) = work.faults.first() {
                     let fault = format!("{}: {fault}", file.display());
                     return Err(io::Error::other(fault));
                 }
-                let home = file.parent().unwrap_or(folder);
-                let copy = scratch.path().join("go.work");
-                bounded::create_new(&copy)?.write_all(elsewhere(&work, home).as_bytes())?;
-                let sums = scratch.path().join("go.work.sum");
-                copied(&file.with_extension("work.sum"), &sums)?;
-                set.push(("GOWORK", copy.into()));
+                set.push(("GOWORK", copied_work(&work, &file)?));
             }
-            None => {
+            (None, None) => {
                 let copy = scratch.path().join("go.mod");
                 let (file, sum) = workshop.module_files(folder);
                 copied(&file, &copy)?;
@@ -201,6 +188,11 @@ fn copied(from: &Path, to: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         done => done,
     }
+}
+
+/// The go.work.sum that belongs to a go.work, whatever GOWORK calls it.
+fn sums_of(work: &Path) -> PathBuf {
+    work.with_extension("work.sum")
 }
 
 /// The user's module cache and the mirror, as proxies.
@@ -316,9 +308,11 @@ fn key(folder: &Path, mains: &[PathBuf], need: &Need, workshop: &Workshop) -> Op
         key.add(&module.to_string(), sum.as_bytes());
     }
     if let Some(file) = above(folder, &workshop.env) {
-        let text = read(&file, MOST_FILE);
         key.add("workspace", file.as_os_str().as_encoded_bytes());
-        key.add("above", text.as_deref().unwrap_or_default().as_bytes());
+        for path in [sums_of(&file), file] {
+            let text = read(&path, MOST_FILE);
+            key.add("above", text.as_deref().unwrap_or_default().as_bytes());
+        }
     }
     for name in ["go.work", "go.work.sum", "vendor/modules.txt"] {
         let text = read(&folder.join(name), MOST_FILE);
