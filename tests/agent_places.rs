@@ -214,3 +214,52 @@ fn an_agent_whose_runtime_folder_was_wiped_is_reached_again() {
     agent.ended();
     assert!(!desk.user.path("run/goroam/agent.sock").exists());
 }
+
+// --- what fails and gets well again without an event -----------------------------------------
+
+/// A folder that even root cannot write to, until this is dropped.
+struct Fixed(std::path::PathBuf);
+
+impl Fixed {
+    fn new(folder: std::path::PathBuf) -> Fixed {
+        let fixed = Fixed(folder);
+        assert!(fixed.chattr("+i"), "chattr does not work here");
+        fixed
+    }
+
+    fn chattr(&self, flag: &str) -> bool {
+        let mut command = std::process::Command::new("chattr");
+        command.arg(flag).arg(&self.0).status().unwrap().success()
+    }
+}
+
+impl Drop for Fixed {
+    fn drop(&mut self) {
+        self.chattr("-i");
+    }
+}
+
+#[test]
+fn a_turn_that_failed_is_tried_again_and_told_once() {
+    let Some(desk) = desk() else { return };
+    let folder = desk.user.path(".config/go");
+    std::fs::create_dir_all(&folder).unwrap();
+    let fixed = Fixed::new(folder);
+    let agent = desk.spawn(|run| run);
+    // The first try, and one more.
+    let failed = || agent.log().matches("is read-only").count();
+    wait_until("two tries", || {
+        (failed() >= 2).then_some(()).ok_or_else(|| agent.log())
+    });
+    let status = desk.status();
+    let history = desk.history();
+    drop(fixed);
+    assert!(status["troubles"].to_string().contains("is read-only"));
+    assert_eq!(history.len(), 1, "{history:#?}");
+    desk.wait_for("GOPROXY", Some("https://corp.test"));
+    wait_until("nothing is wrong any more", || {
+        let status = desk.status();
+        let is_well = status["troubles"] == serde_json::json!([]);
+        is_well.then_some(()).ok_or(status.to_string())
+    });
+}

@@ -68,7 +68,12 @@ fn installed_it_runs_now_and_at_login_and_uninstalled_nothing_is_left() {
     wait_for("what the policy says in the go env file", || {
         let go = wine.run_go("env GOPROXY").exits(0);
         let now = go.stdout.trim().to_owned();
-        if now == "off" { Ok(()) } else { Err(now) }
+        if now == "off" {
+            return Ok(());
+        }
+        let status = wine.goroam("status --json").done().stdout;
+        let log = std::fs::read_to_string(wine.local().join("goroam/data/goroam.log"));
+        Err(format!("{now}\n{status}\n{}", log.unwrap_or_default()))
     });
     let installed = state(&wine);
     assert_eq!(installed["enabled"], true, "{installed:#}");

@@ -33,6 +33,10 @@ use crate::watch::{Hint, WatchPaths, Watcher, survey};
 /// Editors and `go env -w` write in several steps; half of it is no news.
 const WRITERS_PAUSE: Duration = Duration::from_millis(40);
 
+/// A turn that failed is tried again at least this often, also where `recheck` is off: what made it
+/// fail (a full disk, a file that another program holds open) may end without an event.
+const LATEST_RETRY: Duration = Duration::from_secs(600);
+
 /// The agent.
 pub(super) struct Agent {
     pub(super) session: Session,
@@ -185,7 +189,7 @@ impl Agent {
     /// A round has come to its end without being dropped.
     pub(super) async fn done(&mut self, ready: Result<Ready, Error>) {
         let Some(work) = self.work.take() else { return };
-        let doubtful = ready.as_ref().map_or(true, Ready::is_doubtful);
+        let mut doubtful = ready.as_ref().map_or(true, Ready::is_doubtful);
         let mut silent = BTreeSet::new();
         let result = match ready {
             Ok(mut ready) => {
@@ -197,15 +201,21 @@ impl Agent {
             Err(error) => Err(error),
         };
         trim_memory();
+        let trouble = result.as_ref().err().map(ToString::to_string);
+        // Trying again and failing for the same reason is no news for the journal.
+        let is_repeated = work.cause == Cause::Recheck && trouble == self.turn_trouble;
         if let Err(error) = &result
             && !work.dry_run
         {
-            self.session.note_failure(Failed {
-                cause: work.cause,
-                snapshot: &self.snapshot,
-                changes: &self.changes,
-                error,
-            });
+            doubtful = true;
+            if !is_repeated {
+                self.session.note_failure(Failed {
+                    cause: work.cause,
+                    snapshot: &self.snapshot,
+                    changes: &self.changes,
+                    error,
+                });
+            }
         }
         if !work.dry_run {
             self.changes.clear();
@@ -215,7 +225,7 @@ impl Agent {
                 0
             };
         }
-        self.turn_trouble = result.as_ref().err().map(ToString::to_string);
+        self.turn_trouble = trouble;
         if let Some(trouble) = &self.turn_trouble {
             warn!(cause = work.cause.as_str(), "{trouble}");
         }
@@ -399,6 +409,7 @@ impl Agent {
             Err(error) => {
                 warn!("{error}");
                 self.turn_trouble = Some(error.to_string());
+                self.doubtful_rounds = self.doubtful_rounds.saturating_add(1);
                 for answer in answers {
                     let _ = answer.send(failed(&error));
                 }
@@ -529,7 +540,10 @@ impl Agent {
 
     fn schedule(&mut self) {
         let now = Instant::now();
-        let recheck = self.session.loaded.policy.agent.recheck;
+        let mut recheck = self.session.loaded.policy.agent.recheck;
+        if self.turn_trouble.is_some() {
+            recheck = recheck.or(Some(LATEST_RETRY));
+        }
         self.timers.round =
             look_again(recheck, self.doubtful_rounds).map(|wait| now + jitter(wait));
         self.timers.pin = self.session.pin_lasts().map(|left| now + left);

@@ -13,8 +13,9 @@ use windows_sys::Win32::Foundation::{
 use windows_sys::Win32::Storage::FileSystem::{MOVEFILE_WRITE_THROUGH, MoveFileExW, ReplaceFileW};
 
 /// go opens the file so that nobody may rename it meanwhile (no `FILE_SHARE_DELETE` in
-/// syscall.Open), for some microseconds; virus scanners look at new files for longer.
-const TRIES: u32 = 40;
+/// syscall.Open), for some microseconds; virus scanners look at new files for longer. go itself
+/// tries for two seconds (`arbitraryTimeout` in `cmd/internal/robustio`).
+const TRIES: u32 = 400;
 const BETWEEN_TRIES: Duration = Duration::from_millis(5);
 /// What that looks like, for the file or for the copy; after each of them both have their names
 /// still (documented at ReplaceFile). "Access denied" is such, too (`cmd/internal/robustio`).

@@ -27,6 +27,9 @@ pub(super) struct Certificate<'a> {
     pub(super) serial_is_negative: bool,
     /// The name of who signed it, without tag and length.
     pub(super) issuer: &'a [u8],
+    /// Its own name, and its key (a `SubjectPublicKeyInfo`), both without tag and length.
+    pub(super) subject: &'a [u8],
+    pub(super) key: &'a [u8],
     /// It names itself as who signed it.
     pub(super) self_issued: bool,
     /// Seconds since 1970.
@@ -66,6 +69,8 @@ impl Certificate<'_> {
         Some(Certificate {
             serial_is_negative: serial.first().is_some_and(|byte| byte & 0x80 != 0),
             issuer,
+            subject,
+            key,
             self_issued: subject == issuer,
             not_before,
             not_after,

@@ -9,6 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use super::certificate::{Known, fingerprint};
+use super::der::Certificate;
 use crate::bounded;
 use crate::environment::Environment;
 use crate::model::order;
@@ -84,6 +85,20 @@ pub(super) struct Roots {
 /// The roots on disk, or `None` where the system's own verifier is asked instead: on macOS
 /// and Windows, unless SSL_CERT_FILE or SSL_CERT_DIR is set, which go 1.27 takes in its place.
 pub(super) fn on_disk(env: &Environment) -> Option<Roots> {
+    let sources = sources(env)?;
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((stamps, roots)) = last.as_ref()
+        && *stamps == sources
+    {
+        return Some(roots.clone());
+    }
+    let roots = load(&sources);
+    *last = Some((sources, roots.clone()));
+    Some(roots)
+}
+
+/// The files that go reads its roots from; `None` as in [`on_disk`].
+fn sources(env: &Environment) -> Option<Vec<Stamp>> {
     let (file, folders) = (env.path("SSL_CERT_FILE"), env.get("SSL_CERT_DIR"));
     if cfg!(any(windows, target_vendor = "apple")) && file.is_none() && folders.is_none() {
         return None;
@@ -96,22 +111,14 @@ pub(super) fn on_disk(env: &Environment) -> Option<Roots> {
         || FOLDERS.iter().map(PathBuf::from).collect(),
         |list| std::env::split_paths(list).collect(),
     );
-    let sources: Vec<Stamp> = files
+    let sources = files
         .into_iter()
         .filter(|file| bounded::open(file).is_ok())
         .find_map(stamp)
         .into_iter()
         .chain(folders.iter().flat_map(|folder| folder_files(folder)))
         .collect();
-    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((stamps, roots)) = last.as_ref()
-        && *stamps == sources
-    {
-        return Some(roots.clone());
-    }
-    let roots = load(&sources);
-    *last = Some((sources, roots.clone()));
-    Some(roots)
+    Some(sources)
 }
 
 /// The certificates of one PEM file that a target trusts in addition.
@@ -165,25 +172,31 @@ pub fn remedy(env: &Environment, ca: &[PathBuf]) -> String {
 /// environment. Reads files and asks no network; where the system's own verifier decides, or a
 /// file cannot be read, nothing is said.
 pub fn unknown_to_go(env: &Environment, files: &[PathBuf]) -> Vec<PathBuf> {
-    let Some(roots) = on_disk(env) else {
+    let Some(sources) = sources(env) else {
         return Vec::new();
     };
-    let is_known = |der: CertificateDer<'static>| {
-        let mut one = RootCertStore::empty();
-        let added = one.add(der).is_ok();
-        added
-            && one.roots.iter().all(|anchor| {
-                let mut known = roots.store.roots.iter();
-                known.any(|root| {
-                    root.subject == anchor.subject
-                        && root.subject_public_key_info == anchor.subject_public_key_info
-                })
-            })
-    };
-    let is_unknown = |path: &&PathBuf| {
-        extra(path).is_ok_and(|certificates| !certificates.into_iter().any(is_known))
-    };
-    files.iter().filter(is_unknown).cloned().collect()
+    let mut unknown: Vec<(&PathBuf, Vec<CertificateDer<'static>>)> = files
+        .iter()
+        .filter_map(|path| Some((path, extra(path).ok()?)))
+        .collect();
+    for (path, ..) in &sources {
+        if unknown.is_empty() {
+            break;
+        }
+        let roots = bounded::read(path, MAX_FILE).map(|pem| certificates(&pem));
+        let roots = roots.unwrap_or_default();
+        let roots: Vec<_> = roots.iter().filter_map(|der| name_and_key(der)).collect();
+        unknown.retain(|(_, own)| {
+            let mut own = own.iter().filter_map(|der| name_and_key(der));
+            !own.any(|own| roots.contains(&own))
+        });
+    }
+    unknown.into_iter().map(|(path, _)| path.clone()).collect()
+}
+
+/// The name and the key of an authority: two certificates that agree in both vouch for the same.
+fn name_and_key(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    Certificate::read(der).map(|certificate| (certificate.subject, certificate.key))
 }
 
 fn load(sources: &[Stamp]) -> Roots {
