@@ -182,7 +182,10 @@ pub fn copy(from: &Path, to: &Path, most: u64) -> io::Result<()> {
 /// # Errors
 /// When it cannot be read, and `FileTooLarge` when it is longer.
 pub fn read_open(file: &File, most: u64) -> io::Result<Vec<u8>> {
+    // Room for all of it: `Take` does not know the length, and would read piece by piece.
+    let length = file.metadata()?.len().min(most).saturating_add(1);
     let mut bytes = Vec::new();
+    bytes.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))?;
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length <= most) {
         return Ok(bytes);

@@ -13,6 +13,7 @@ use crate::probe::unknown_to_go;
 use crate::{bounded, trust};
 use clap::{Args, ValueHint};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -76,12 +77,15 @@ struct Span {
 /// Reads a policy and shows everything that is wrong with it.
 pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure> {
     let (name, text, mut parsed) = read(context, args.file.as_deref())?;
+    let named = parsed.certificates.iter();
+    let named: BTreeSet<PathBuf> = named.map(|certificate| certificate.path.clone()).collect();
+    let unknown = unknown_to_go(&context.env, &Vec::from_iter(named));
     for certificate in &parsed.certificates {
         let path = &certificate.path;
         let told = match trouble(path) {
             Some(why) => certificate.unusable(&why),
-            None if unknown_to_go(&context.env, std::slice::from_ref(path)).is_empty() => continue,
-            None => certificate.unknown_to_go(),
+            None if unknown.contains(path) => certificate.unknown_to_go(),
+            None => continue,
         };
         let is_behind = |other: &Finding| {
             let label = other.primary.as_ref();
