@@ -200,7 +200,6 @@ impl Agent {
             }
             Err(error) => Err(error),
         };
-        trim_memory();
         let trouble = result.as_ref().err().map(ToString::to_string);
         // Trying again and failing for the same reason is no news for the journal.
         let is_repeated = work.cause == Cause::Recheck && trouble == self.turn_trouble;
@@ -248,6 +247,7 @@ impl Agent {
                 }
             }
         }
+        trim_memory();
     }
 
     /// Who cannot see the network says so, and goes by what the probes see.
