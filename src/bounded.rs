@@ -138,9 +138,10 @@ fn what(kind: FileType) -> &'static str {
 
 #[cfg(not(unix))]
 fn what(kind: FileType) -> &'static str {
-    match kind.is_symlink() {
-        true => "is a symbolic link, not a file",
-        false => "is not a regular file",
+    if kind.is_symlink() {
+        "is a symbolic link, not a file"
+    } else {
+        "is not a regular file"
     }
 }
 

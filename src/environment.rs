@@ -6,8 +6,6 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::model::order;
-
 /// Environment variables as they were when goroam started.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
@@ -86,7 +84,7 @@ impl<N: Into<String>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(vars: I) -> Environment {
         let vars = vars.into_iter();
         Environment {
-            vars: order::map(vars.map(|(name, value)| (name.into(), value.into()))),
+            vars: BTreeMap::from_iter(vars.map(|(name, value)| (name.into(), value.into()))),
         }
     }
 }

@@ -228,14 +228,13 @@ mod os {
             return Ok(());
         }
         if mode & STICKY != 0 {
-            return match is_ours(entry.uid(), me) {
-                true => Ok(()),
-                false => {
-                    let owner = entry.uid();
-                    Err(way(format!(
-                        "holds an entry on the way that uid {owner} owns"
-                    )))
-                }
+            return if is_ours(entry.uid(), me) {
+                Ok(())
+            } else {
+                let owner = entry.uid();
+                Err(way(format!(
+                    "holds an entry on the way that uid {owner} owns"
+                )))
             };
         }
         let mode = mode & 0o7777;

@@ -7,7 +7,6 @@ use ring::digest::{SHA256, digest};
 use super::present::Present;
 use crate::gocmd::EnvFile;
 use crate::model::mask::mask;
-use crate::model::order;
 use crate::model::plan::companions;
 use crate::model::status::Drift;
 use crate::paths::exact;
@@ -32,7 +31,7 @@ pub(crate) fn find(
     let Some(written) = pending.or(memory.written.as_ref().filter(ours)) else {
         return BTreeMap::new();
     };
-    order::map(written.values.iter().filter_map(|(name, wrote)| {
+    BTreeMap::from_iter(written.values.iter().filter_map(|(name, wrote)| {
         let found = present.values.get(name);
         (found != wrote.as_ref()).then(|| (name.clone(), (wrote.clone(), found.cloned())))
     }))

@@ -17,7 +17,6 @@ use super::round::{Ready, Stopwatch, millis};
 use super::session::Session;
 use crate::gocmd::{EnvFile, EnvText, InPlace, Prepared};
 use crate::model::mask::mask;
-use crate::model::order;
 use crate::model::plan::{Plan, Step};
 use crate::model::status::{Drift, Switch};
 use crate::model::{NetworkId, Observation, Snapshot};
@@ -299,7 +298,8 @@ impl Session {
         memory.why = Some(why.to_owned());
         memory.switched_ms = switched_ms.or(memory.switched_ms);
         memory.snapshot = Memory::network(snapshot);
-        memory.seen = order::map(report.iter().map(|one| (one.target.clone(), one.clone())));
+        memory.seen =
+            BTreeMap::from_iter(report.iter().map(|one| (one.target.clone(), one.clone())));
         if let Some(identity) = snapshot.identity()
             && memory.pinned.is_none()
         {
@@ -392,7 +392,7 @@ fn values_after(
     present: &Present,
     plan: &Plan,
 ) -> BTreeMap<String, Option<String>> {
-    order::map(plan.steps.iter().map(|step| {
+    BTreeMap::from_iter(plan.steps.iter().map(|step| {
         let value = match step {
             Step::Set { value, .. } => Some(value.clone()),
             Step::Unset { .. } => None,

@@ -9,7 +9,7 @@ use super::present::managed;
 use crate::bounded;
 use crate::environment::Environment;
 use crate::gocmd::{ApplyError, EnvFile, EnvText, GoCommand, find, run};
-use crate::model::{GoRelease, order};
+use crate::model::GoRelease;
 use crate::policy::expand::expand;
 use crate::policy::{EnvValue, Policy};
 use crate::probe::Manner;
@@ -124,9 +124,10 @@ impl GoFacts {
         expand(text, &|name| {
             let own_value = |name: &str| {
                 let text = own.get(name).filter(|_| !self.fixed.contains(name))?;
-                Some(match depth < DEEPEST {
-                    true => self.expand_within(text, own, depth + 1).ok(),
-                    false => None,
+                Some(if depth < DEEPEST {
+                    self.expand_within(text, own, depth + 1).ok()
+                } else {
+                    None
                 })
             };
             if let Some(value) = own_value(name) {
@@ -206,7 +207,7 @@ fn lines(
         };
         Some((name.to_owned(), value?))
     });
-    order::map(foreign.chain(before))
+    BTreeMap::from_iter(foreign.chain(before))
 }
 
 /// The environment in which go answers as if goroam had written nothing; `None`: no value

@@ -15,7 +15,7 @@ use super::session::Session;
 use crate::gocmd::{EnvText, prepare};
 use crate::model::plan::{Plan, Want, diff};
 use crate::model::status::Drift;
-use crate::model::{Change, Snapshot, order};
+use crate::model::{Change, Snapshot};
 use crate::state::Entry;
 use crate::state::entry::Outcome;
 
@@ -37,11 +37,11 @@ impl Session {
             return Ok(Vec::new());
         }
         let ended = ended.into_iter();
-        let wants = order::map(ended.map(|(name, own)| (name, Want::Baseline(own))));
+        let wants = BTreeMap::from_iter(ended.map(|(name, own)| (name, Want::Baseline(own))));
         // The note of what was written must have every variable, also those that stay.
         let mut plan = diff(&present.values, &wants);
         let rest = names.iter().filter(|name| !wants.contains_key(*name));
-        let rest = order::map(rest.map(|name| (name.clone(), Want::Respect)));
+        let rest = BTreeMap::from_iter(rest.map(|name| (name.clone(), Want::Respect)));
         plan.steps.extend(diff(&present.values, &rest).steps);
         let changed: Vec<String> = plan.changes().map(|step| step.name().to_owned()).collect();
         if changed.is_empty() {
@@ -80,7 +80,7 @@ impl Session {
             return Ok(BTreeMap::new());
         };
         let drifted = drift::find(&self.memory, &file, present);
-        let by_hand: BTreeSet<String> = order::set(drifted.into_keys());
+        let by_hand: BTreeSet<String> = BTreeSet::from_iter(drifted.into_keys());
         let ours = written.values.clone();
         Ok(drift::ended(
             &by_hand,

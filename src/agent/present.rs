@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
 use crate::gocmd::{ApplyError, EnvFile, EnvText};
-use crate::model::order;
 use crate::policy::Policy;
 use crate::state::Baseline;
 
@@ -36,7 +35,7 @@ impl Present {
             Some((name.clone(), value))
         };
         Present {
-            values: order::map(managed.iter().filter_map(line)),
+            values: BTreeMap::from_iter(managed.iter().filter_map(line)),
             bytes: text.map(|text| text.0),
             trouble: None,
         }
@@ -57,7 +56,8 @@ pub(crate) fn read_text(file: &EnvFile) -> Result<Option<EnvText>, Error> {
 
 /// Everything that goroam manages: what the policy sets, and what it once set.
 pub(crate) fn managed(policy: &Policy, baseline: Option<&Baseline>) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> = order::set(policy.managed().into_iter().map(str::to_owned));
+    let mut names: BTreeSet<String> =
+        BTreeSet::from_iter(policy.managed().into_iter().map(str::to_owned));
     names.extend(
         baseline
             .into_iter()

@@ -203,9 +203,12 @@ fn without(ours: Ours) -> Baseline {
     let text = text.unwrap_or_else(|| EnvText(Vec::new()));
     let before = ours.values.iter().map(|(name, wrote)| {
         let now = text.get(name).map(str::to_owned);
-        let seen = now.as_deref().map(|now| match ours.is_masked {
-            true => mask(now),
-            false => now.to_owned(),
+        let seen = now.as_deref().map(|now| {
+            if ours.is_masked {
+                mask(now)
+            } else {
+                now.to_owned()
+            }
         });
         let is_own = match &ours.own {
             Some(own) => own.contains(name),

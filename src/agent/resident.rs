@@ -288,9 +288,10 @@ impl Agent {
         let settle = self.session.loaded.policy.agent.settle;
         self.burst = self.burst.next(now, settle);
         if snapshot.dns != self.snapshot.dns {
-            self.burst.resolver = match snapshot.dns.servers.is_empty() {
-                true => ResolverNews::Cleared,
-                false => ResolverNews::Set,
+            self.burst.resolver = if snapshot.dns.servers.is_empty() {
+                ResolverNews::Cleared
+            } else {
+                ResolverNews::Set
             };
         }
         self.snapshot = snapshot;

@@ -15,7 +15,6 @@ use super::round::millis;
 use super::session::Session;
 use crate::gocmd::{self, EnvText, RestoreError};
 use crate::model::Snapshot;
-use crate::model::order;
 use crate::model::plan::{Want, diff};
 use crate::state::entry::Outcome;
 use crate::state::{Baseline, Entry};
@@ -52,7 +51,7 @@ impl Session {
         let file = self.own_file()?;
         let present = self.present();
         let overwritten = drift::shown(&self.memory, &file, &present);
-        let wants: BTreeMap<String, Want> = order::map(
+        let wants: BTreeMap<String, Want> = BTreeMap::from_iter(
             baseline
                 .values
                 .iter()

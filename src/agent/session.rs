@@ -169,9 +169,10 @@ impl Session {
     /// When it could not be done; the go env file is then as it was.
     pub async fn once(&mut self, dry_run: bool) -> Result<TurnReport, Error> {
         // A dry run keeps nothing, not even a lock file.
-        let _lock = match dry_run {
-            true => None,
-            false => Some(self.alone().await?),
+        let _lock = if dry_run {
+            None
+        } else {
+            Some(self.alone().await?)
         };
         if !dry_run && self.loaded.path.is_none() {
             last_good::keep(&self.paths, &self.loaded);
@@ -354,8 +355,8 @@ impl Session {
         let lookup = |name: &str| match name {
             "MIRROR" => folder.and_then(|path| path.to_str()).map(str::to_owned),
             // A folder of this system: as a bare word it would be the host of a `file://`.
-            other if cfg!(windows) => Some(["C:/", other].concat()),
-            other => Some(["/", other].concat()),
+            other if cfg!(windows) => Some(format!("C:/{other}")),
+            other => Some(format!("/{other}")),
         };
         let value = expand(decision.env.get("GOPROXY")?, &lookup).ok()?;
         let chain = Chain::parse(&value).ok()?;

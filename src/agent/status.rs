@@ -9,7 +9,6 @@ use super::recall;
 use super::session::Session;
 use crate::gocmd::shadows;
 use crate::model::mask::mask;
-use crate::model::order;
 use crate::model::plan::companions::companions;
 use crate::model::status::{Drift, NetworkStatus, Pinned, Readiness, Status, TargetStatus};
 use crate::model::{Chain, Snapshot, Tier};
@@ -91,10 +90,11 @@ impl Session {
             Some(format!("{name}: {caveat}"))
         }));
         let names = managed(policy, self.baseline.as_ref());
-        let lines: BTreeMap<String, Option<String>> = order::map(names.into_iter().map(|name| {
-            let line = present.values.get(&name).cloned();
-            (name, line)
-        }));
+        let lines: BTreeMap<String, Option<String>> =
+            BTreeMap::from_iter(names.into_iter().map(|name| {
+                let line = present.values.get(&name).cloned();
+                (name, line)
+            }));
         let weakened = profile
             .map(|(_, profile)| profile.loosens.clone())
             .unwrap_or_default();
@@ -119,7 +119,7 @@ impl Session {
             since: memory.since,
             agent: Default::default(),
             pinned: pinned.cloned(),
-            applied: order::map(present.values.iter().map(|(n, v)| (n.clone(), mask(v)))),
+            applied: BTreeMap::from_iter(present.values.iter().map(|(n, v)| (n.clone(), mask(v)))),
             targets: policy
                 .targets
                 .iter()
@@ -180,7 +180,7 @@ impl Session {
             return BTreeMap::new();
         };
         let shown = |value: &Option<String>| value.as_ref().map(|value| mask(value));
-        order::map(
+        BTreeMap::from_iter(
             baseline
                 .values
                 .iter()

@@ -151,9 +151,10 @@ async fn try_out(path: &Path) -> Result<(), String> {
     if !output.status.success() {
         return Err(output.status.to_string());
     }
-    match output.stdout.starts_with(b"goroam ") {
-        true => Ok(()),
-        false => Err("it is another program".to_owned()),
+    if output.stdout.starts_with(b"goroam ") {
+        Ok(())
+    } else {
+        Err("it is another program".to_owned())
     }
 }
 

@@ -86,9 +86,10 @@ impl Screen {
     pub(super) fn show(&mut self, size: Size, lines: Vec<String>, width: Width) -> io::Result<()> {
         let update = update(self.shown.as_ref(), size, &lines, width);
         self.shown = Some((size, lines));
-        match update.is_empty() {
-            true => Ok(()),
-            false => write(&update),
+        if update.is_empty() {
+            Ok(())
+        } else {
+            write(&update)
         }
     }
 }

@@ -248,12 +248,13 @@ impl Asker<'_> {
         let Some(program) = words.first() else {
             return false;
         };
-        match program.contains(['/', '\\']) {
-            true => is_program(Path::new(program)),
-            false => std::env::split_paths(self.path).any(|folder| {
+        if program.contains(['/', '\\']) {
+            is_program(Path::new(program))
+        } else {
+            std::env::split_paths(self.path).any(|folder| {
                 let name = format!("{program}{}", std::env::consts::EXE_SUFFIX);
                 is_program(&folder.join(program)) || is_program(&folder.join(name))
-            }),
+            })
         }
     }
 

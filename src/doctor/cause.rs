@@ -1,7 +1,6 @@
 //! Which place is the root, and which are only its echoes.
 
 use super::facts::{Facts, Kind, Sighting};
-use crate::model::order;
 
 /// Something that sets a variable, and who has it from there.
 #[derive(Debug)]
@@ -33,7 +32,7 @@ pub(super) fn causes(facts: &Facts) -> Vec<Cause<'_>> {
     };
     let mut seen: Vec<&Sighting> = facts.seen.iter().collect();
     // A certain one is a better cause than a possible one.
-    order::sort_by_key(&mut seen, |one| (rank(one.kind), !one.certain, one.foreign));
+    seen.sort_by_key(|one| (rank(one.kind), !one.certain, one.foreign));
     let mut causes: Vec<Cause<'_>> = Vec::new();
     for one in seen {
         let is_cause = |cause: &&mut Cause<'_>| {

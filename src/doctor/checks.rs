@@ -8,7 +8,6 @@ use super::meaning;
 use super::network;
 use super::project;
 use super::words;
-use crate::model::order;
 
 /// All findings, the worst first.
 pub fn check(facts: &Facts) -> Vec<Finding> {
@@ -33,7 +32,7 @@ pub fn check(facts: &Facts) -> Vec<Finding> {
         finding.place = Some(place.clone());
         found.push(finding);
     }
-    order::sort_by_key(&mut found, |finding| (finding.severity, finding.code));
+    found.sort_by_key(|finding| (finding.severity, finding.code));
     found
 }
 
@@ -92,9 +91,10 @@ fn rewritten(facts: &Facts, seen: &Sighting) -> Option<Finding> {
         "{} in the go env file is set to {value} by `go env -w` in {}",
         seen.name, seen.place
     );
-    let severity = match seen.certain && !seen.foreign {
-        true => Severity::Error,
-        false => Severity::Warning,
+    let severity = if seen.certain && !seen.foreign {
+        Severity::Error
+    } else {
+        Severity::Warning
     };
     let mut finding = Finding::new(Code::RewrittenByShell, severity, says, "delete that line")
         .because("Each start writes over what goroam wrote, and counts as a change by hand.");

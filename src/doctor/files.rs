@@ -4,7 +4,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::bounded;
-use crate::model::order;
 
 /// The longest file that is read, in bytes. Settings are shorter; what is longer is no settings.
 pub(super) const MOST_BYTES: u64 = 1 << 20;
@@ -77,7 +76,7 @@ impl Files for Disk {
             .take(MOST_ENTRIES)
             .map(|entry| entry.path())
             .collect();
-        order::sort(&mut paths);
+        paths.sort();
         paths
     }
 

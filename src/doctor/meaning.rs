@@ -46,9 +46,10 @@ fn meanings(facts: &Facts, name: &str, value: Option<&str>) -> Vec<Meaning> {
         .stops
         .iter()
         .any(|stop| !stop.in_file && stop.name == name && Some(stop.value.as_str()) == value);
-    match stops {
-        true => Vec::new(),
-        false => meaning(facts, name, value).into_iter().collect(),
+    if stops {
+        Vec::new()
+    } else {
+        meaning(facts, name, value).into_iter().collect()
     }
 }
 
@@ -138,19 +139,21 @@ fn config_home(facts: &Facts, value: &str) -> Option<Meaning> {
     // GOENV names a file of its own, whatever the folder.
     let has_goenv = facts.seen.iter().any(|one| one.name == "GOENV");
     let own = own.unwrap_or("the file that goroam writes");
-    let why = match folder.is_absolute() {
-        true => format!(
+    let why = if folder.is_absolute() {
+        format!(
             "With it go reads {}, and not {own}: what goroam writes does not count there. The \
              same variable for the agent, or GOENV={own} beside it, brings both together.",
             file.display()
-        ),
-        false => format!(
+        )
+    } else {
+        format!(
             "It is relative: go takes that for an error, and reads no go env file, also not {own}."
-        ),
+        )
     };
-    let severity = match has_goenv {
-        true => Severity::Warning,
-        false => Severity::Error,
+    let severity = if has_goenv {
+        Severity::Warning
+    } else {
+        Severity::Error
     };
     Some((Code::GoenvElsewhere, severity, why))
 }

@@ -36,9 +36,10 @@ pub(super) fn look(facts: &mut Facts, env: &Environment, policy: Option<&Policy>
             target.kind,
             TargetKind::GoProxy { .. } | TargetKind::SumDb { .. }
         );
-        let unknown = match is_gos {
-            true => unknown_to_go(env, &target.ca),
-            false => Vec::new(),
+        let unknown = if is_gos {
+            unknown_to_go(env, &target.ca)
+        } else {
+            Vec::new()
         };
         if !unknown.is_empty() {
             facts.distrusted.push(Distrusted {
@@ -116,9 +117,10 @@ fn of_variable(misread: &Misread) -> Finding {
     let Misread {
         name, place, says, ..
     } = misread;
-    let severity = match misread.stops {
-        true => Severity::Error,
-        false => Severity::Warning,
+    let severity = if misread.stops {
+        Severity::Error
+    } else {
+        Severity::Warning
     };
     let (code, mend) = match name.as_str() {
         "GOAUTH" => (Code::GoauthInvalid, "write it as `go help goauth` says"),
@@ -151,9 +153,10 @@ fn of_certificate(facts: &Facts, one: &Distrusted) -> Finding {
     let proven = targets.any(|seen| {
         seen.name == one.target && seen.up == Some(true) && !seen.reason.contains(DISTRUSTED)
     });
-    let severity = match proven {
-        true => Severity::Note,
-        false => Severity::Warning,
+    let severity = if proven {
+        Severity::Note
+    } else {
+        Severity::Warning
     };
     Finding::new(Code::CaUnknownToGo, severity, says, &one.remedy)
         .because("The policy's `ca` counts for goroam's own probes; go has no such setting.")

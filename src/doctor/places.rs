@@ -247,14 +247,16 @@ impl List<'_> {
     fn other_editors(&mut self, folders: &Folders) {
         let json: Reader = format::environments;
         // Zed keeps its own in ~/.config on macOS as well.
-        let zed = match cfg!(windows) {
-            true => folders.applications.join("Zed"),
-            false => folders.config.join("zed"),
+        let zed = if cfg!(windows) {
+            folders.applications.join("Zed")
+        } else {
+            folders.config.join("zed")
         };
         self.add(zed.join("settings.json"), Kind::Editor, json, "");
-        let helix = match cfg!(windows) {
-            true => folders.applications.join("helix"),
-            false => folders.config.join("helix"),
+        let helix = if cfg!(windows) {
+            folders.applications.join("helix")
+        } else {
+            folders.config.join("helix")
         };
         self.add(helix.join("languages.toml"), Kind::Editor, format::toml, "");
         for folder in folders.above() {
@@ -280,9 +282,10 @@ impl List<'_> {
         for name in [".vimrc", "_vimrc", ".gvimrc", ".vim/vimrc"] {
             self.add(home.join(name), Kind::Editor, format::vim, "");
         }
-        let nvim = match cfg!(windows) {
-            true => home.join("AppData").join("Local").join("nvim"),
-            false => folders.config.join("nvim"),
+        let nvim = if cfg!(windows) {
+            home.join("AppData").join("Local").join("nvim")
+        } else {
+            folders.config.join("nvim")
         };
         self.add(nvim.join("init.vim"), Kind::Editor, format::vim, "");
         self.add(nvim.join("init.lua"), Kind::Editor, format::lua, "");

@@ -71,7 +71,6 @@ mod linux {
     use jiff::tz::TimeZone;
 
     use super::super::format;
-    use crate::model::order;
 
     /// What `/proc/PID/comm` says of programs that start go commands, or start those that do.
     const NAMES: [&str; 38] = [
@@ -145,7 +144,7 @@ mod linux {
                 mine.then_some(pid)
             })
             .collect();
-        order::sort(&mut pids);
+        pids.sort();
         let program = |pid: u32| {
             let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
             let name = comm.trim_end().to_owned();
@@ -186,9 +185,10 @@ mod linux {
             return Vec::new();
         }
         let homes = format::environ(&bytes, &["HOME".to_owned()].into());
-        match homes.iter().any(|(_, theirs)| Path::new(theirs) == home) {
-            true => format::environ(&bytes, names),
-            false => Vec::new(),
+        if homes.iter().any(|(_, theirs)| Path::new(theirs) == home) {
+            format::environ(&bytes, names)
+        } else {
+            Vec::new()
         }
     }
 
@@ -233,9 +233,10 @@ mod linux {
     fn told(at: Timestamp, now: Timestamp) -> String {
         let zone = TimeZone::system();
         let (at, now) = (at.to_zoned(zone.clone()), now.to_zoned(zone));
-        let form = match at.date() == now.date() {
-            true => "%H:%M",
-            false => "%Y-%m-%d %H:%M",
+        let form = if at.date() == now.date() {
+            "%H:%M"
+        } else {
+            "%Y-%m-%d %H:%M"
         };
         at.strftime(form).to_string()
     }

@@ -24,10 +24,13 @@ pub(super) fn says(root: &Sighting) -> String {
         | Kind::Manager
         | Kind::Registry
         | Kind::Editor
-        | Kind::Folder => match root.certain {
-            true => format!("{name} is {value} in {place}"),
-            false => format!("{name} may be {value} in {place}, under a condition"),
-        },
+        | Kind::Folder => {
+            if root.certain {
+                format!("{name} is {value} in {place}")
+            } else {
+                format!("{name} may be {value} in {place}, under a condition")
+            }
+        }
     }
 }
 
@@ -67,18 +70,20 @@ pub(super) fn mend(cause: &Cause<'_>) -> String {
     }];
     let has = |kind: Kind| cause.echoes.iter().any(|echo| echo.kind == kind);
     if has(Kind::Manager) && root.kind != Kind::Manager {
-        steps.push(match cfg!(target_os = "macos") {
-            true => format!("`launchctl unsetenv {name}`"),
-            false => format!("`systemctl --user unset-environment {name}`"),
+        steps.push(if cfg!(target_os = "macos") {
+            format!("`launchctl unsetenv {name}`")
+        } else {
+            format!("`systemctl --user unset-environment {name}`")
         });
     }
     if has(Kind::Here) && root.kind != Kind::Here {
         steps.push(format!("{} in shells that are open", unset(name)));
     }
     if has(Kind::Process) {
-        let more = match root.kind == Kind::Process {
-            true => "so with the others named here",
-            false => "restart the programs that have it",
+        let more = if root.kind == Kind::Process {
+            "so with the others named here"
+        } else {
+            "restart the programs that have it"
         };
         steps.push(more.to_owned());
     }
@@ -87,9 +92,10 @@ pub(super) fn mend(cause: &Cause<'_>) -> String {
 
 /// The way to be rid of a variable in an open shell.
 fn unset(name: &str) -> String {
-    match cfg!(windows) {
-        true => format!("`Remove-Item Env:{name}`"),
-        false => format!("`unset {name}` (fish: `set -e {name}`)"),
+    if cfg!(windows) {
+        format!("`Remove-Item Env:{name}`")
+    } else {
+        format!("`unset {name}` (fish: `set -e {name}`)")
     }
 }
 

@@ -140,13 +140,12 @@ impl<'a> Attempt<'a> {
         #[cfg(unix)]
         {
             let (pty, stderr) = stderr(&mut command)?;
-            let stdout = match json {
-                true => {
-                    let (read, write) = io::pipe()?;
-                    command.stdout(Stdio::from(write));
-                    Some(Source::new(read.into())?)
-                }
-                false => None,
+            let stdout = if json {
+                let (read, write) = io::pipe()?;
+                command.stdout(Stdio::from(write));
+                Some(Source::new(read.into())?)
+            } else {
+                None
             };
             let begun = Instant::now();
             // Closes our copies of the command's ends when it returns.

@@ -25,9 +25,10 @@ impl Unwrap {
                 self.line.extend_from_slice(part);
             }
             if part.last() == Some(&b'\n') {
-                let line = match self.too_long {
-                    true => "",
-                    false => std::str::from_utf8(&self.line).unwrap_or_default(),
+                let line = if self.too_long {
+                    ""
+                } else {
+                    std::str::from_utf8(&self.line).unwrap_or_default()
                 };
                 if let Some(words) = self.words.next(line) {
                     keep(words.as_bytes());

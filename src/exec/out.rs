@@ -79,9 +79,10 @@ pub(super) fn pass(out: Out, bytes: &[u8]) -> io::Result<()> {
     use std::io::{IsTerminal, Write};
 
     fn all(to: &mut dyn Write, console: bool, bytes: &[u8]) -> io::Result<()> {
-        match console {
-            true => to.write_all(String::from_utf8_lossy(bytes).as_bytes())?,
-            false => to.write_all(bytes)?,
+        if console {
+            to.write_all(String::from_utf8_lossy(bytes).as_bytes())?
+        } else {
+            to.write_all(bytes)?
         }
         to.flush()
     }

@@ -39,10 +39,13 @@ pub fn suspicion(seen: &Seen, proxies: &[String], sumdb: Option<&str>) -> Vec<St
     let mut urls = match seen.class {
         Class::Busy => asked().into_iter().collect(),
         // The very file whose hash was wrong, and none beside it.
-        Class::Mismatch => match seen.hashes.as_ref().is_some_and(|h| h.of_go_mod) {
-            true => of_the_module(seen, proxies, &[".mod"]),
-            false => of_the_module(seen, proxies, &[".zip"]),
-        },
+        Class::Mismatch => {
+            if seen.hashes.as_ref().is_some_and(|h| h.of_go_mod) {
+                of_the_module(seen, proxies, &[".mod"])
+            } else {
+                of_the_module(seen, proxies, &[".zip"])
+            }
+        }
         Class::Corrupt | Class::Portal => {
             let mut urls: Vec<String> = asked().into_iter().collect();
             // go says `zip: not a valid zip file` of no module and no URL.
@@ -213,7 +216,7 @@ fn without_userinfo(url: &str) -> String {
     let host = authority
         .rsplit_once('@')
         .map_or(authority, |(_, host)| host);
-    [scheme, "://", host, path].concat()
+    format!("{scheme}://{host}{path}")
 }
 
 #[cfg(test)]

@@ -117,9 +117,10 @@ pub async fn run(
         };
         let seen = named(see(&ended, &step.proxies), step, &course.env);
         let asked = suspicion(&seen, &step.proxies, step.sumdb.as_deref());
-        let looked = match asked.is_empty() || ended.interrupted {
-            true => Ok(Reprobed::default()),
-            false => undisturbed(signals, reprobe(&course.env, &asked, LOOK)).await,
+        let looked = if asked.is_empty() || ended.interrupted {
+            Ok(Reprobed::default())
+        } else {
+            undisturbed(signals, reprobe(&course.env, &asked, LOOK)).await
         };
         let (looked, disturbed) = match looked {
             Ok(looked) => (looked, None),
@@ -240,9 +241,10 @@ fn named(mut seen: Seen, step: &Step, env: &Environment) -> Seen {
             .url
             .as_deref()
             .is_none_or(|url| url.starts_with("https:"));
-        let names = match secure {
-            true => ["HTTPS_PROXY", "https_proxy"],
-            false => ["HTTP_PROXY", "http_proxy"],
+        let names = if secure {
+            ["HTTPS_PROXY", "https_proxy"]
+        } else {
+            ["HTTP_PROXY", "http_proxy"]
         };
         let value = names.iter().find_map(|name| env.get(name));
         *address = value.and_then(|value| {
@@ -317,9 +319,10 @@ impl Summary {
     }
 
     fn not_started(&mut self, tier: Tier, error: &io::Error) {
-        self.exit = match error.kind() == io::ErrorKind::NotFound {
-            true => NOT_FOUND,
-            false => NOT_EXECUTABLE,
+        self.exit = if error.kind() == io::ErrorKind::NotFound {
+            NOT_FOUND
+        } else {
+            NOT_EXECUTABLE
         };
         self.attempts.push(Attempt {
             tier,

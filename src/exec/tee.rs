@@ -152,9 +152,10 @@ fn run(source: &mut Source, out: Out, unwrap: bool, shared: &Shared) {
         shared.waits.store(false, Ordering::Release);
         let came = buffer.get(..count).unwrap_or_default();
         let mut keep = shared.keep.lock().unwrap_or_else(PoisonError::into_inner);
-        match unwrap {
-            true => json.push(came, |words| keep.push(words)),
-            false => keep.push(came),
+        if unwrap {
+            json.push(came, |words| keep.push(words))
+        } else {
+            keep.push(came)
         }
         drop(keep);
         shared.count.fetch_add(count as u64, Ordering::Relaxed);

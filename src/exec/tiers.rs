@@ -115,7 +115,7 @@ pub fn database(gosumdb: &str) -> Option<String> {
         return None;
     }
     let url = words.next().map(str::to_owned);
-    Some(url.unwrap_or_else(|| ["https://", name].concat()))
+    Some(url.unwrap_or_else(|| format!("https://{name}")))
 }
 
 /// The frozen values, with what the step changes in them.

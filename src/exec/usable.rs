@@ -78,9 +78,10 @@ fn mirror_lacks(
         }
     }
     let filled = |tree: &PathBuf| fs::read_dir(tree).is_ok_and(|mut all| all.next().is_some());
-    match around.mirror.as_ref().is_some_and(filled) {
-        true => None,
-        false => Some("there is no mirror".to_owned()),
+    if around.mirror.as_ref().is_some_and(filled) {
+        None
+    } else {
+        Some("there is no mirror".to_owned())
     }
 }
 
@@ -102,7 +103,7 @@ fn vendor_lacks(frozen: &Frozen, command: &[OsString]) -> Option<String> {
 /// The module's path and version as a file's name without its end, below a tree.
 fn file(module: &ModuleVersion) -> Option<String> {
     let (path, version) = (escape_path(&module.path), escape_version(&module.version));
-    Some([&path.ok()?, "/@v/", &version.ok()?].concat())
+    Some(format!("{}/@v/{}", path.ok()?, version.ok()?))
 }
 
 /// The modules of `go: downloading M V`, toolchains among them.
@@ -148,10 +149,11 @@ fn provides(tree: &Path, wanted: &ModuleVersion) -> bool {
             return false;
         };
         let folder = tree.join(&escaped).join("@v");
-        let found = match is_version {
-            true => file(&ModuleVersion::new(path, &*wanted.version))
-                .is_some_and(|file| tree.join(file + ".mod").is_file()),
-            false => folder.is_dir(),
+        let found = if is_version {
+            file(&ModuleVersion::new(path, &*wanted.version))
+                .is_some_and(|file| tree.join(file + ".mod").is_file())
+        } else {
+            folder.is_dir()
         };
         match path.rsplit_once('/') {
             _ if found => return true,

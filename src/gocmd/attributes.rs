@@ -107,12 +107,13 @@ mod linux {
         }
         mode(wanted.mode).map_err(loss("mode"))?;
         // A chmod drops the set-group-ID bit without a word, and some file systems drop more.
-        match Attributes::of(copy).map_err(loss("attributes"))? == wanted {
-            true => Ok(()),
-            false => Err(Loss {
+        if Attributes::of(copy).map_err(loss("attributes"))? == wanted {
+            Ok(())
+        } else {
+            Err(Loss {
                 what: "attributes".to_owned(),
                 source: io::Error::other("they are not the same afterwards"),
-            }),
+            })
         }
     }
 

@@ -145,9 +145,10 @@ impl Prepared {
             let is_open = displaced
                 .iter()
                 .any(|old| is_final(&old.file) == Some(false));
-            let is_last = match is_open {
-                true => started.elapsed() >= LONGEST,
-                false => since.elapsed() >= quiet,
+            let is_last = if is_open {
+                started.elapsed() >= LONGEST
+            } else {
+                since.elapsed() >= quiet
             };
             let olds = self.read_displaced(displaced, is_last)?;
             let found = self.place.read()?;
@@ -201,9 +202,10 @@ impl Prepared {
         let read = |old: &Displaced| {
             let content = read_open(&old.file);
             let content = content.map_err(|error| self.error("cannot be read", error))?;
-            Ok(match !content.ends_with(b"\n") && !is_last {
-                true => old.carried.clone(),
-                false => content,
+            Ok(if !content.ends_with(b"\n") && !is_last {
+                old.carried.clone()
+            } else {
+                content
             })
         };
         displaced.iter().map(read).collect()

@@ -381,12 +381,13 @@ mod access {
 
     /// The read-only attribute; on folders it means something else.
     pub(super) fn writable(path: &Path, meta: &Metadata) -> Result<(), ApplyError> {
-        match meta.is_file() && meta.permissions().readonly() {
-            true => Err(ApplyError::read_only(
+        if meta.is_file() && meta.permissions().readonly() {
+            Err(ApplyError::read_only(
                 path,
                 "take its read-only attribute away",
-            )),
-            false => Ok(()),
+            ))
+        } else {
+            Ok(())
         }
     }
 

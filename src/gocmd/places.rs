@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use super::version::GoVersion;
 use crate::environment::Environment;
-use crate::model::order;
 
 /// Everything to look at, in order, and how to name it to a person.
 #[derive(Debug, Default)]
@@ -168,9 +167,7 @@ fn newest(parent: &Path, prefix: &str, inner: &str) -> Vec<PathBuf> {
         })
         .filter(|(_, folder)| is_executable(&folder.join(OsStr::new(GO))))
         .collect();
-    order::sort_by_key(&mut found, |(number, path)| {
-        (Reverse(*number), path.clone())
-    });
+    found.sort_by_key(|(number, path)| (Reverse(*number), path.clone()));
     found.into_iter().map(|(_, folder)| folder).collect()
 }
 

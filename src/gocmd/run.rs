@@ -15,7 +15,6 @@ use tokio::process::{Child, Command};
 use super::command::GoCommand;
 use crate::environment::{Environment, is_same_name};
 use crate::model::mask;
-use crate::model::order;
 
 /// `go env` takes 4 to 12 ms; one that takes this long hangs on a dead network drive.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -231,7 +230,7 @@ fn child_env<'a>(
         !others.any(|other| is_same_name(name, other))
     });
     let mut vars: BTreeMap<OsString, OsString> =
-        order::map(kept.map(|(name, value)| (name.into(), value.into())));
+        BTreeMap::from_iter(kept.map(|(name, value)| (name.into(), value.into())));
     vars.insert("GOTOOLCHAIN".into(), "local".into());
     vars.insert("GOWORK".into(), "off".into());
     vars.insert("GOROOT".into(), go.goroot.clone().into());

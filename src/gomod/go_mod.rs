@@ -5,7 +5,6 @@ use super::directive::{self, Newcomer, Replace};
 use super::line::{At, Fault};
 use super::module_version::ModuleVersion;
 use super::statement::{Statement, statements};
-use crate::model::order;
 
 /// `gover.DefaultGoModVersion`: what a go.mod without a `go` line is taken for.
 pub const DEFAULT_GO: &str = "1.16";
@@ -100,7 +99,7 @@ impl GoMod {
             verb: "retract",
             since: "1.16",
         }));
-        order::sort_by_key(&mut all, |one| one.line);
+        all.sort_by_key(|one| one.line);
         all
     }
 }
@@ -130,7 +129,7 @@ pub fn parse(text: &str) -> GoMod {
             out.faults.push(Fault::new(statement.line, message));
         }
     }
-    order::sort_by_key(&mut out.faults, |fault| fault.line);
+    out.faults.sort_by_key(|fault| fault.line);
     out
 }
 

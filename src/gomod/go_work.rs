@@ -7,7 +7,6 @@ use super::go_mod::{once, replacement};
 use super::line::{At, Fault};
 use super::module_version::ModuleVersion;
 use super::statement::{Statement, statements};
-use crate::model::order;
 
 /// `gover.DefaultGoWorkVersion`: what a go.work without a `go` line is taken for.
 pub const DEFAULT_GO: &str = "1.18";
@@ -78,7 +77,7 @@ pub fn parse(text: &str) -> GoWork {
             out.faults.push(Fault::new(statement.line, message));
         }
     }
-    order::sort_by_key(&mut out.faults, |fault| fault.line);
+    out.faults.sort_by_key(|fault| fault.line);
     out
 }
 

@@ -41,10 +41,10 @@ pub fn refusals(faults: &[Fault], unknown: &[At<String>]) -> Vec<Fault> {
         .iter()
         .filter(|verb| is_conflict_marker(&verb.value));
     let marks = marks.map(|verb| {
-        let message = ["unknown directive: ", &verb.value].concat();
+        let message = format!("unknown directive: {}", verb.value);
         Fault::new(verb.line, message)
     });
     let mut all: Vec<Fault> = faults.iter().cloned().chain(marks).collect();
-    crate::model::order::sort_by_key(&mut all, |fault| fault.line);
+    all.sort_by_key(|fault| fault.line);
     all
 }

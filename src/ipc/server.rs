@@ -165,9 +165,10 @@ async fn answer(stream: ServerEnd, handle: &Handle) -> io::Result<()> {
         | Command::Restore
         | Command::Reload
         | Command::End => {
-            let reply = match heartbeat {
-                true => beating(&mut to, handle, command).await?,
-                false => handle.ask(command).await,
+            let reply = if heartbeat {
+                beating(&mut to, handle, command).await?
+            } else {
+                handle.ask(command).await
             };
             send(&mut to, &reply).await
         }

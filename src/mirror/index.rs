@@ -4,7 +4,6 @@
 //! (`modfetch.proxyRepo.Latest`, `modload.queryProxy`), so a pin has to show in both.
 
 use crate::gomod::semver::{compare, is_prerelease, is_pseudo};
-use crate::model::order;
 
 /// What `list` holds: releases and prereleases in order (`go help goproxy`). With a pin nothing
 /// that go would choose in its place: what is higher is there for who names it, but is not told.
@@ -14,7 +13,7 @@ pub fn listed<'v>(versions: &'v [String], pinned: Option<&str>) -> Vec<&'v str> 
         .map(String::as_str)
         .filter(|version| !is_pseudo(version))
         .collect();
-    order::sort_by(&mut listed, |a, b| compare(a, b).then_with(|| a.cmp(b)));
+    listed.sort_by(|a, b| compare(a, b).then_with(|| a.cmp(b)));
     let Some(pinned) = pinned.filter(|pinned| versions.iter().any(|one| one == pinned)) else {
         return listed;
     };

@@ -10,7 +10,7 @@ use super::layout::Layout;
 use super::sumdb::{BringError, Brought, ProofError, Proofs, Route};
 use super::toolchain;
 use crate::gomod::ModuleVersion;
-use crate::model::{Chain, Patterns, SumDb, order};
+use crate::model::{Chain, Patterns, SumDb};
 
 /// What the checksum database says.
 #[derive(Debug, Default)]
@@ -107,13 +107,13 @@ fn said(brought: Brought) -> BTreeMap<ModuleVersion, String> {
         );
         (module, why)
     });
-    order::map(unknown.chain(brought.failed))
+    BTreeMap::from_iter(unknown.chain(brought.failed))
 }
 
 fn all_without(modules: Vec<ModuleVersion>, why: &str) -> Records {
     let records = modules.into_iter();
     Records {
-        of: order::map(records.map(|module| (module, Record::Without(why.to_owned())))),
+        of: BTreeMap::from_iter(records.map(|module| (module, Record::Without(why.to_owned())))),
         fork: None,
     }
 }

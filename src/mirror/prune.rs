@@ -1,5 +1,6 @@
 //! `goroam mirror prune`: which versions go, and how.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,7 +17,6 @@ use super::store::{Store, invalid, remove};
 use super::tree::Tree;
 use crate::gomod::ModuleVersion;
 use crate::gomod::sum::{escape_path, escape_version};
-use crate::model::order;
 
 /// Levels below `sumdb`: a database's name may be a host with a path.
 const DEEPEST_NAME: usize = 4;
@@ -198,9 +198,7 @@ fn chosen(candidates: &[Candidate], what: &Prune, now: Timestamp) -> Vec<Option<
     let kept = candidates.iter().zip(&go).filter(|(_, why)| why.is_none());
     let mut left: u64 = kept.map(|(one, _)| one.bytes).sum();
     let mut by_age: Vec<usize> = (0..candidates.len()).collect();
-    order::sort_by_key(&mut by_age, |n| {
-        candidates.get(*n).and_then(|one| one.since)
-    });
+    by_age.sort_by_key(|n| candidates.get(*n).and_then(|one| one.since));
     for n in by_age {
         if left <= most {
             break;
@@ -218,7 +216,7 @@ fn chosen(candidates: &[Candidate], what: &Prune, now: Timestamp) -> Vec<Option<
 /// `.info` first: from then on it is no version. Then the lists, then the rest, then what proved
 /// it; the tiles stay, other records need them.
 fn take_out(store: &mut Store, removed: &[Removed]) -> io::Result<()> {
-    let modules = order::set(removed.iter().map(|one| one.module.as_str()));
+    let modules = BTreeSet::from_iter(removed.iter().map(|one| one.module.as_str()));
     store.will_change(modules.iter().copied())?;
     let versions: Vec<ModuleVersion> = removed
         .iter()

@@ -15,7 +15,6 @@ use super::spool::{Spool, put};
 use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gomod::sum::{escape_path, unescape_version};
-use crate::model::order;
 
 /// Threads that put files on the disk. The file system joins what they ask for into a few
 /// writes of its journal: four thousand files take seconds, one after another half a minute.
@@ -55,7 +54,7 @@ impl Store {
         let note = String::from_utf8_lossy(&note);
         let behind = note.lines().filter(|path| escape_path(path).is_ok());
         Ok(Store {
-            behind: order::set(behind.map(str::to_owned)),
+            behind: BTreeSet::from_iter(behind.map(str::to_owned)),
             layout,
             spool,
             lock,
@@ -135,7 +134,7 @@ impl Store {
     pub(super) fn index(&mut self, modules: &BTreeSet<&str>) -> io::Result<()> {
         let behind = std::mem::take(&mut self.behind);
         let behind = behind.iter().map(String::as_str);
-        let modules = order::set(modules.iter().copied().chain(behind));
+        let modules = BTreeSet::from_iter(modules.iter().copied().chain(behind));
         let mut fresh: Vec<(PathBuf, PathBuf)> = Vec::new();
         for module in modules {
             let (versions, pinned) = (versions(&self.layout, module)?, self.pins.get(module));

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use super::layout::{File, Layout};
 use crate::gomod::ModuleVersion;
 use crate::gomod::sum::{unescape_path, unescape_version};
-use crate::model::order;
 
 /// Elements of a module's path; `x/mod` has no limit, GitHub's longest has some 20.
 const DEEPEST: usize = 64;
@@ -94,8 +93,8 @@ impl Tree {
                 Err(error) => tree.unreadable.push((folder, error.to_string())),
             }
         }
-        order::sort(&mut tree.stray);
-        order::sort(&mut tree.unreadable);
+        tree.stray.sort();
+        tree.unreadable.sort();
         Ok(tree)
     }
 
@@ -158,9 +157,9 @@ impl Tree {
             ("@v", true) => {
                 let module = unescape_path(below).map_err(|error| error.to_string())?;
                 self.modules.entry(module).or_default();
-                folders.push((path.to_owned(), [below, "/@v"].concat()));
+                folders.push((path.to_owned(), format!("{below}/@v")));
             }
-            (name, true) => folders.push((path.to_owned(), [below, "/", name].concat())),
+            (name, true) => folders.push((path.to_owned(), format!("{below}/{name}"))),
         }
         Ok(())
     }

@@ -7,7 +7,6 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::link::{Link, LinkKind};
-use super::order;
 use super::route::Route;
 use super::snapshot::{Resolver, Snapshot};
 
@@ -81,10 +80,10 @@ fn default_route_changes(old: &Snapshot, snapshot: &Snapshot, changes: &mut Vec<
             (Some(_), Some(_)) | (None, None) => false,
         };
         // The first of each list has just been told, if it moved.
-        let had = order::set(before.iter().map(|route| hop(route)));
-        let has = order::set(after.iter().map(|route| hop(route)));
+        let had = BTreeSet::from_iter(before.iter().map(|route| hop(route)));
+        let has = BTreeSet::from_iter(after.iter().map(|route| hop(route)));
         let first = [before.first(), after.first()].into_iter().flatten();
-        let told = order::set(first.map(|route| hop(route)));
+        let told = BTreeSet::from_iter(first.map(|route| hop(route)));
         let new = after
             .iter()
             .filter(|route| !told.contains(&hop(route)) && !had.contains(&hop(route)));
@@ -118,8 +117,8 @@ fn metric_changes(
     after: &[&Route],
     changes: &mut Vec<Change>,
 ) {
-    let had = order::set(before.iter().map(|r| (hop(r), r.metric)));
-    let has = order::set(after.iter().map(|r| (hop(r), r.metric)));
+    let had = BTreeSet::from_iter(before.iter().map(|r| (hop(r), r.metric)));
+    let has = BTreeSet::from_iter(after.iter().map(|r| (hop(r), r.metric)));
     if had == has {
         return;
     }
@@ -150,8 +149,10 @@ fn hop(route: &Route) -> (u32, Option<IpAddr>) {
 }
 
 fn link_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Change>) {
-    let before: BTreeMap<u32, &Link> = order::map(old.links.iter().map(|link| (link.index, link)));
-    let after: BTreeMap<u32, &Link> = order::map(new.links.iter().map(|link| (link.index, link)));
+    let before: BTreeMap<u32, &Link> =
+        BTreeMap::from_iter(old.links.iter().map(|link| (link.index, link)));
+    let after: BTreeMap<u32, &Link> =
+        BTreeMap::from_iter(new.links.iter().map(|link| (link.index, link)));
     for link in old.links.iter().filter(|l| !after.contains_key(&l.index)) {
         changes.push(Change {
             what: format!("{} is gone", link.name),
@@ -241,7 +242,7 @@ fn carries_traffic(link: &Link) -> bool {
 
 fn usable_addresses(link: &Link) -> BTreeSet<&IpNet> {
     if link.is_running() {
-        order::set(link.global_addresses())
+        BTreeSet::from_iter(link.global_addresses())
     } else {
         BTreeSet::new()
     }
@@ -272,7 +273,7 @@ fn route_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Change>) {
 /// All but the main table's default routes, which are told apart.
 fn configured_routes(snapshot: &Snapshot) -> BTreeSet<&Route> {
     let told = |route: &&Route| !route.is_main_default() && snapshot.is_live(route);
-    order::set(snapshot.routes.iter().filter(told))
+    BTreeSet::from_iter(snapshot.routes.iter().filter(told))
 }
 
 fn route_words(snapshot: &Snapshot, route: &Route) -> String {
@@ -305,8 +306,8 @@ fn route_name(snapshot: &Snapshot, route: &Route) -> String {
 }
 
 fn rule_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Change>) {
-    let had = order::set(&old.rules);
-    let has = order::set(&new.rules);
+    let had = BTreeSet::from_iter(&old.rules);
+    let has = BTreeSet::from_iter(&new.rules);
     let words = |rule: &super::route::Rule| {
         let family = if rule.v6 { "IPv6 " } else { "" };
         format!("{family}routing rule {}: {}", rule.priority, rule.text)

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::mask::mask;
-use super::order;
 
 /// The file's text, as go reads it: the last line of a name wins, no quoting, no trimming.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -23,7 +22,7 @@ impl EnvText {
     /// Every name that has a line.
     pub fn names(&self) -> BTreeSet<&str> {
         let names = self.settings();
-        order::set(names.filter_map(|(key, _)| std::str::from_utf8(key).ok()))
+        BTreeSet::from_iter(names.filter_map(|(key, _)| std::str::from_utf8(key).ok()))
     }
 
     /// The lines that go takes for settings: those with a `=` that begin with `A` to `Z`.

@@ -45,9 +45,12 @@ impl GoProxy {
     /// Why go passes it over.
     pub fn parse(value: &str, release: GoRelease) -> Result<GoProxy, GoUrlError> {
         let url = GoUrl::parse(value, release);
-        let is_complete = |url: &GoUrl| match release.takes_any_proxy_scheme() {
-            true => !url.scheme.is_empty() && !url.host.is_empty(),
-            false => matches!(url.scheme.as_str(), "http" | "https" | "socks5"),
+        let is_complete = |url: &GoUrl| {
+            if release.takes_any_proxy_scheme() {
+                !url.scheme.is_empty() && !url.host.is_empty()
+            } else {
+                matches!(url.scheme.as_str(), "http" | "https" | "socks5")
+            }
         };
         let complete = url.as_ref().is_ok_and(is_complete);
         if !complete {
@@ -140,9 +143,10 @@ impl fmt::Display for GoProxy {
         if self.hides_host {
             return f.write_str("of a value that cannot be shown");
         }
-        let host = match self.host.contains(':') {
-            true => format!("[{}]", self.host),
-            false => self.host.clone(),
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
         };
         let usual = match self.url.scheme.as_str() {
             "http" => 80,

@@ -63,9 +63,10 @@ impl GoRelease {
         if self.is_from(1, 26, 1) || self.has_fix(25, 8) {
             return Brackets::First;
         }
-        match self.is_from(1, 25, 2) || self.has_fix(24, 8) {
-            true => Brackets::Checked,
-            false => Brackets::Unchecked,
+        if self.is_from(1, 25, 2) || self.has_fix(24, 8) {
+            Brackets::Checked
+        } else {
+            Brackets::Unchecked
         }
     }
 

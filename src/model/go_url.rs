@@ -422,9 +422,10 @@ fn unhex(digit: u8) -> u8 {
 
 fn escape(bytes: &[u8], part: Part, out: &mut String) {
     for byte in bytes {
-        match is_escaped(*byte, part) {
-            true => out.push_str(&format!("%{byte:02X}")),
-            false => out.push(char::from(*byte)),
+        if is_escaped(*byte, part) {
+            out.push_str(&format!("%{byte:02X}"))
+        } else {
+            out.push(char::from(*byte))
         }
     }
 }

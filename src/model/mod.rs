@@ -18,7 +18,6 @@ pub mod link;
 pub mod lookalike;
 pub mod mask;
 pub mod observation;
-pub mod order;
 pub mod pattern;
 pub mod pattern_fault;
 pub mod pattern_scope;

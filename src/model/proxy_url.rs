@@ -16,9 +16,10 @@ pub(super) fn parse(text: &str) -> Result<HopKind, String> {
     let shown = mask(&url);
     let parsed = GoUrl::parse(&url, GoRelease::default()).map_err(|error| {
         // What is shown could still break the line.
-        match error == GoUrlError::Control {
-            true => error.to_string(),
-            false => format!("{error} in proxy URL: {shown}"),
+        if error == GoUrlError::Control {
+            error.to_string()
+        } else {
+            format!("{error} in proxy URL: {shown}")
         }
     })?;
     let has_fragment = url

@@ -6,7 +6,7 @@ pub fn quoted(word: &str) -> String {
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
     }
-    ["'", &word.replace('\'', "'\\''"), "'"].concat()
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 #[cfg(test)]

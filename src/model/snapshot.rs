@@ -8,7 +8,6 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::link::{Link, LinkKind};
-use super::order;
 use super::route::{Route, RouteKind, Rule};
 
 /// The resolver's configuration.
@@ -74,7 +73,7 @@ impl Snapshot {
             .filter(|route| route.is_main_default())
             .filter(|route| self.is_live(route))
             .collect();
-        order::sort_by_key(&mut routes, |route| (route.is_v6(), route.metric));
+        routes.sort_by_key(|route| (route.is_v6(), route.metric));
         routes
     }
 
@@ -155,7 +154,8 @@ impl Snapshot {
             .iter()
             .filter(|route| !route.is_default() && route.kind == RouteKind::Unicast)
             .filter(|route| self.is_live(route));
-        let routes = order::set(configured.map(|route| format!("route {}", route.destination)));
+        let routes =
+            BTreeSet::from_iter(configured.map(|route| format!("route {}", route.destination)));
         few(routes.into_iter().collect(), "routes")
     }
 

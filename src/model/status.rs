@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::observation::{Observation, Phases, Verdict};
-use super::order;
 use super::snapshot::{NetworkId, Resolver, Snapshot};
 use super::tier::Tier;
 
@@ -252,7 +251,7 @@ impl Status {
     /// Every managed variable as it stands in the go env file; `None`: it has no line.
     pub fn lines(&self) -> BTreeMap<String, Option<String>> {
         let mut lines: BTreeMap<String, Option<String>> =
-            order::map(self.was.keys().map(|name| (name.clone(), None)));
+            BTreeMap::from_iter(self.was.keys().map(|name| (name.clone(), None)));
         let applied = self
             .applied
             .iter()

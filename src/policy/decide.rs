@@ -10,7 +10,6 @@ use super::evaluate::{evaluate, open_targets};
 use super::facts::{Facts, Trace};
 use super::profile::{EnvValue, Policy, Profile};
 use crate::model::Truth;
-use crate::model::order;
 
 /// A profile, as far as it was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,7 +187,7 @@ fn resolve_env(
         };
         (name.clone(), text)
     });
-    Some(order::map(env))
+    Some(BTreeMap::from_iter(env))
 }
 
 fn fastest_url(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::decide::Decision;
 use super::facts::{Seen, Trace};
 use super::profile::Policy;
-use crate::model::{LinkKind, Snapshot, Target, Truth, Verdict, order};
+use crate::model::{LinkKind, Snapshot, Target, Truth, Verdict};
 
 /// Why this profile, in one line: the facts that carry it, or what is missing.
 pub fn because(
@@ -42,9 +42,10 @@ fn carrying(trace: &Trace, facts: &mut Vec<String>) {
             Some(part) => format!("not {}", part.what),
             None => trace.what.clone(),
         };
-        facts.push(match trace.evidence.is_empty() {
-            true => what,
-            false => format!("{what} ({})", trace.evidence),
+        facts.push(if trace.evidence.is_empty() {
+            what
+        } else {
+            format!("{what} ({})", trace.evidence)
         });
         return;
     }
@@ -86,7 +87,7 @@ fn missing(policy: &Policy, snapshot: &Snapshot, seen: &BTreeMap<String, Seen>) 
         target.is_some_and(Target::is_local)
     };
     let mut down = seen.values().filter(|seen| !seen.up).collect::<Vec<_>>();
-    order::sort_by_key(&mut down, |seen| is_local(seen));
+    down.sort_by_key(|seen| is_local(seen));
     match down.as_slice() {
         [] => "no earlier profile holds".to_owned(),
         [one] => format!("{}: {}", one.observation.target, one.observation.reason),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::model::{LinkKind, Target, TargetKind, order};
+use crate::model::{LinkKind, Target, TargetKind};
 
 /// A whole policy, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -242,6 +242,6 @@ impl Policy {
     /// Every variable that any profile sets: what goroam manages.
     pub fn managed(&self) -> BTreeSet<&str> {
         let profiles = self.profiles.iter();
-        order::set(profiles.flat_map(|profile| profile.env.keys().map(String::as_str)))
+        BTreeSet::from_iter(profiles.flat_map(|profile| profile.env.keys().map(String::as_str)))
     }
 }

@@ -83,9 +83,10 @@ impl Answer {
             cut: false,
             led_to: None,
             retry_after: retry_after(text(RETRY_AFTER), text(DATE)),
-            head: match status.is_client_error() {
-                true => headers.clone(),
-                false => HeaderMap::new(),
+            head: if status.is_client_error() {
+                headers.clone()
+            } else {
+                HeaderMap::new()
             },
             says_html,
             hints: Hints::of(headers),

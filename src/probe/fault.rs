@@ -206,9 +206,10 @@ fn certificate(error: &CertificateError, peer: &str) -> Failure {
     if matches!(error, CertificateError::UnknownIssuer) {
         let reason = says("is signed by nobody who is trusted here");
         // A network's login page stands in for names of the world.
-        return match is_near(peer) {
-            true => Failure::wrong(Phase::Tls, reason),
-            false => Failure::portal(Phase::Tls, reason),
+        return if is_near(peer) {
+            Failure::wrong(Phase::Tls, reason)
+        } else {
+            Failure::portal(Phase::Tls, reason)
         };
     }
     Failure::wrong(Phase::Tls, says(certificate::refusal(error)))

@@ -118,15 +118,17 @@ impl Fetcher {
         let mut attempt = Attempt::start(&target, None);
         let mut session = Session::new(self.prober.shared(), &target, &mut attempt);
         session.take(self.lend(&url));
-        let answer = match follow {
-            true => session.follow(&url, Want::Body(most)).await,
-            false => session.once(&url, Want::Body(most)).await,
+        let answer = if follow {
+            session.follow(&url, Want::Body(most)).await
+        } else {
+            session.once(&url, Want::Body(most)).await
         };
         self.keep(session.give().filter(|line| line.leads_to(&url)));
         let answer = answer?;
-        let led_to = match follow {
-            true => answer.led_to.as_ref().map(|(_, url)| url),
-            false => answer.redirect(),
+        let led_to = if follow {
+            answer.led_to.as_ref().map(|(_, url)| url)
+        } else {
+            answer.redirect()
         };
         Ok(Fetched {
             status: answer.status.as_u16(),

@@ -126,9 +126,10 @@ impl Credentials {
             if let Some(headers) = store.get(prefix) {
                 return Some(headers.clone());
             }
-            prefix = match self.release.walks_up_for_credentials() {
-                true => prefix.rsplit_once('/')?.0,
-                false => prefix.split_once('/')?.0,
+            prefix = if self.release.walks_up_for_credentials() {
+                prefix.rsplit_once('/')?.0
+            } else {
+                prefix.split_once('/')?.0
             };
         }
     }
@@ -208,9 +209,10 @@ impl Credentials {
         if self.release.walks_up_for_credentials() {
             prefix = prefix.strip_suffix('/').unwrap_or(prefix);
         }
-        match headers.0.is_empty() {
-            true => self.store().remove(prefix),
-            false => self.store().insert(prefix.to_owned(), headers),
+        if headers.0.is_empty() {
+            self.store().remove(prefix)
+        } else {
+            self.store().insert(prefix.to_owned(), headers)
         };
     }
 

@@ -99,9 +99,10 @@ pub(super) fn base_url(text: &str) -> Result<Url, Failure> {
     let url = url.ok_or_else(|| refusal("its URL is no http or https URL".to_owned()))?;
     // The crate takes `127.1` for 127.0.0.1, which go's resolver does not.
     let host = String::from_utf8_lossy(read.hostname());
-    match is_dialled(&host) {
-        true => Ok(url),
-        false => Err(no_such_name(&host)),
+    if is_dialled(&host) {
+        Ok(url)
+    } else {
+        Err(no_such_name(&host))
     }
 }
 

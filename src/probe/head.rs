@@ -307,9 +307,10 @@ impl<S> Heads<S> {
     pub(super) fn new(inner: S, release: GoRelease) -> Heads<S> {
         Heads {
             inner,
-            most_interim: match release.is_from(1, 24, 0) {
-                true => usize::MAX,
-                false => MOST_INTERIM,
+            most_interim: if release.is_from(1, 24, 0) {
+                usize::MAX
+            } else {
+                MOST_INTERIM
             },
             state: State::Body,
         }

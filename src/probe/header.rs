@@ -30,9 +30,10 @@ impl Agent {
 
     /// What a go of this release calls itself.
     pub(super) fn of(release: GoRelease) -> Agent {
-        match release.is_from(1, 27, 0) {
-            true => Agent::Command,
-            false => Agent::Library,
+        if release.is_from(1, 27, 0) {
+            Agent::Command
+        } else {
+            Agent::Library
         }
     }
 }

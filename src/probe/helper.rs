@@ -44,9 +44,10 @@ pub(super) async fn run(env: &Environment, errand: Errand<'_>) -> io::Result<Vec
         .envs(surroundings(env))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(match errand.combined {
-            true => Stdio::piped(),
-            false => Stdio::null(),
+        .stderr(if errand.combined {
+            Stdio::piped()
+        } else {
+            Stdio::null()
         })
         .kill_on_drop(true);
     if let Some(folder) = errand.folder {

@@ -368,9 +368,12 @@ async fn handshake(
     let (wire, beginning) = Spoken::new(wire);
     let connect = TlsConnector::from(config).connect(name, wire);
     let (stream, took) = within(deadline, Phase::Tls, missing, connect).await?;
-    let stream = stream.map_err(|error| match beginning.is_http() {
-        true => fault::plain_http(&peer),
-        false => fault::socket(&error, Phase::Tls, &peer),
+    let stream = stream.map_err(|error| {
+        if beginning.is_http() {
+            fault::plain_http(&peer)
+        } else {
+            fault::socket(&error, Phase::Tls, &peer)
+        }
     })?;
     let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     Ok((Box::new(stream), took, two))

@@ -12,7 +12,6 @@ use super::certificate::{Known, fingerprint};
 use super::der::Certificate;
 use crate::bounded;
 use crate::environment::Environment;
-use crate::model::order;
 use crate::trust::{self, Untrusted};
 
 /// Larger than any bundle; a device or a runaway file named by mistake ends here.
@@ -241,7 +240,7 @@ fn folder_files(folder: &Path) -> Vec<Stamp> {
         .filter(|path| !is_same_folder_link(path))
         .filter_map(stamp)
         .collect();
-    order::sort(&mut stamps);
+    stamps.sort();
     stamps
 }
 

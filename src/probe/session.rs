@@ -166,9 +166,10 @@ impl<'a> Session<'a> {
             }
             // The header of GOAUTH goes along to the same host and those below it. Userinfo is no
             // header: it stays with a path alone, else it is what stands there.
-            let stays = match by_url {
-                true => answer.sense == Sense::Path,
-                false => is_at_or_below(&next, &start),
+            let stays = if by_url {
+                answer.sense == Sense::Path
+            } else {
+                is_at_or_below(&next, &start)
             };
             if !stays {
                 authorization = None;

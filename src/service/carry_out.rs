@@ -105,9 +105,10 @@ fn absent_is_fine(removed: io::Result<()>) -> io::Result<bool> {
         Ok(()) => Ok(true),
         Err(error) => {
             let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
-            match absent.contains(&error.kind()) {
-                true => Ok(false),
-                false => Err(error),
+            if absent.contains(&error.kind()) {
+                Ok(false)
+            } else {
+                Err(error)
             }
         }
     }
@@ -171,9 +172,10 @@ pub(super) fn command_line(program: &OsStr, args: &[OsString]) -> String {
     let words: Vec<String> = words
         .map(|word| {
             let word = word.to_string_lossy();
-            match word.contains([' ', '\t', '"', '\'']) {
-                true => format!("\"{}\"", word.replace('"', "\\\"")),
-                false => word.into_owned(),
+            if word.contains([' ', '\t', '"', '\'']) {
+                format!("\"{}\"", word.replace('"', "\\\""))
+            } else {
+                word.into_owned()
             }
         })
         .collect();

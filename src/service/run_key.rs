@@ -145,9 +145,10 @@ fn describe(site: &Site, facts: &Facts) -> ServiceState {
                 .to_owned(),
         );
     }
-    let word = match facts.answers {
-        true => "an agent listens",
-        false => "no agent runs",
+    let word = if facts.answers {
+        "an agent listens"
+    } else {
+        "no agent runs"
     };
     ServiceState {
         kind: format!("start-up item {NAME} of this user"),
@@ -178,9 +179,10 @@ fn command(site: &Site) -> Result<String, ServiceError> {
     let mut line = quoted(&tray(site)?.display().to_string());
     for arg in policy_args(site) {
         line.push(' ');
-        line.push_str(&match arg.starts_with("--") {
-            true => arg,
-            false => quoted(&arg),
+        line.push_str(&if arg.starts_with("--") {
+            arg
+        } else {
+            quoted(&arg)
         });
     }
     if line.encode_utf16().count() > MOST {
@@ -193,12 +195,13 @@ fn command(site: &Site) -> Result<String, ServiceError> {
 }
 
 fn policy_args(site: &Site) -> Vec<String> {
-    match site.paths.policy_named {
-        true => vec![
+    if site.paths.policy_named {
+        vec![
             "--config".to_owned(),
             site.paths.policy.display().to_string(),
-        ],
-        false => Vec::new(),
+        ]
+    } else {
+        Vec::new()
     }
 }
 

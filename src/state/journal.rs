@@ -103,12 +103,13 @@ impl std::fmt::Display for Gap {
                  remembers how the journal ends, was lost"
             );
         }
-        match from == to {
-            true => write!(f, "turn {to} was removed before turn {before} was written"),
-            false => write!(
+        if from == to {
+            write!(f, "turn {to} was removed before turn {before} was written")
+        } else {
+            write!(
                 f,
                 "turns {from} to {to} were removed before turn {before} was written"
-            ),
+            )
         }
     }
 }
@@ -437,19 +438,18 @@ fn missing(mark: &Mark, known: &[Known]) -> Option<String> {
         false => known.iter().rposition(|line| line.hash == mark.hash),
     };
     let Some(at) = position else {
-        return Some(match last.turn < mark.turn {
-            true => {
-                let is = if last.turn + 1 == mark.turn {
-                    "is"
-                } else {
-                    "are"
-                };
-                format!("{} {is} missing at its end", turns(last.turn + 1))
-            }
-            false => format!(
+        return Some(if last.turn < mark.turn {
+            let is = if last.turn + 1 == mark.turn {
+                "is"
+            } else {
+                "are"
+            };
+            format!("{} {is} missing at its end", turns(last.turn + 1))
+        } else {
+            format!(
                 "turn {} is not the one that goroam has written: the journal was replaced",
                 mark.turn
-            ),
+            )
         });
     };
     // Put aside since then by a goroam that was killed before it could remember that.

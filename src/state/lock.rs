@@ -22,9 +22,10 @@ pub fn open(path: &Path) -> io::Result<File> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     bounded::open_lock(&options, path).map_err(|error| {
         let in_the_way = std::fs::symlink_metadata(path).is_ok_and(|meta| !meta.is_file());
-        match in_the_way {
-            true => io::Error::new(error.kind(), format!("{error}; move it away")),
-            false => error,
+        if in_the_way {
+            io::Error::new(error.kind(), format!("{error}; move it away"))
+        } else {
+            error
         }
     })
 }
@@ -48,9 +49,10 @@ pub fn try_alone(file: &File) -> io::Result<bool> {
 pub fn within(file: &File, alone: bool, most: Duration) -> io::Result<()> {
     let start = Instant::now();
     loop {
-        let tried = match alone {
-            true => file.try_lock(),
-            false => file.try_lock_shared(),
+        let tried = if alone {
+            file.try_lock()
+        } else {
+            file.try_lock_shared()
         };
         match tried {
             Ok(()) => return Ok(()),

@@ -170,9 +170,10 @@ fn plain(main: MainThreadMarker, label: &str) -> Retained<NSMenuItem> {
 }
 
 fn tick(item: &NSMenuItem, checked: bool) {
-    item.setState(match checked {
-        true => NSControlStateValueOn,
-        false => NSControlStateValueOff,
+    item.setState(if checked {
+        NSControlStateValueOn
+    } else {
+        NSControlStateValueOff
     });
 }
 

@@ -85,11 +85,10 @@ fn requirements(txt: &ModulesTxt, mains: &[Main], before_114: bool, out: &mut Ve
         if let Some(other) = vendored.find(|listed| listed.module.version != module.version) {
             out.push(Disagreement {
                 module: module.clone(),
-                what: [
-                    "is explicitly required in go.mod, but vendor/modules.txt indicates ",
-                    &other.module.to_string(),
-                ]
-                .concat(),
+                what: format!(
+                    "is explicitly required in go.mod, but vendor/modules.txt indicates {}",
+                    other.module
+                ),
             });
         }
     }
@@ -125,25 +124,14 @@ fn replaced(
                 if before_114 && (old.version.is_empty() || !provides) {
                     continue;
                 }
-                [
-                    "is replaced in ",
-                    source,
-                    ", but not marked as replaced in vendor/modules.txt",
-                ]
-                .concat()
+                format!("is replaced in {source}, but not marked as replaced in vendor/modules.txt")
             }
             (wanted, Some(marked)) => {
                 let by = wanted.as_ref().map(describe).unwrap_or_default();
-                [
-                    "is replaced by ",
-                    &by,
-                    " in ",
-                    source,
-                    ", but marked as replaced by ",
-                    &describe(marked),
-                    " in vendor/modules.txt",
-                ]
-                .concat()
+                format!(
+                    "is replaced by {by} in {source}, but marked as replaced by {} in vendor/modules.txt",
+                    describe(marked)
+                )
             }
         };
         out.push(Disagreement {
@@ -160,12 +148,7 @@ fn listed(txt: &ModulesTxt, work: Option<&GoWork>, mains: &[Main], out: &mut Vec
             let article = if work.is_some() { "a " } else { "" };
             out.push(Disagreement {
                 module: listed.module.clone(),
-                what: [
-                    "is marked as explicit in vendor/modules.txt, but not explicitly required in ",
-                    article,
-                    "go.mod",
-                ]
-                .concat(),
+                what: format!("is marked as explicit in vendor/modules.txt, but not explicitly required in {article}go.mod"),
             });
         }
     }
@@ -200,11 +183,9 @@ fn listed(txt: &ModulesTxt, work: Option<&GoWork>, mains: &[Main], out: &mut Vec
             };
             out.push(Disagreement {
                 module: listed.module.clone(),
-                what: [
-                    "is marked as replaced in vendor/modules.txt, but not replaced in ",
-                    place,
-                ]
-                .concat(),
+                what: format!(
+                    "is marked as replaced in vendor/modules.txt, but not replaced in {place}"
+                ),
             });
         }
     }
@@ -253,7 +234,7 @@ pub(super) fn canonical(new: &ModuleVersion, folder: Option<&str>) -> ModuleVers
     let joined = match parts.first() {
         None => ".".to_owned(),
         Some(&"..") => parts.join("/"),
-        Some(_) => ["./", &parts.join("/")].concat(),
+        Some(_) => format!("./{}", parts.join("/")),
     };
     ModuleVersion::new(joined, "")
 }

@@ -160,7 +160,7 @@ fn join(folder: &str, name: &str) -> String {
     if folder.is_empty() {
         name.to_owned()
     } else {
-        [folder, "/", name].concat()
+        format!("{folder}/{name}")
     }
 }
 

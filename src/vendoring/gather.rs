@@ -115,7 +115,7 @@ fn side_by_side<T: Send>(all: &[&Listed], work: impl Fn(&Listed) -> T + Sync) ->
         }
     });
     let mut done = done.into_inner().unwrap_or_default();
-    crate::model::order::sort_by_key(&mut done, |(at, _)| *at);
+    done.sort_by_key(|(at, _)| *at);
     done.into_iter().map(|(_, out)| out).collect()
 }
 
@@ -306,7 +306,7 @@ fn read_zip(path: &Path, module: &ModuleVersion) -> Result<ZipRead, String> {
     let zip = ModZip::open(path).map_err(|error| error.to_string())?;
     zip.belongs_to(&module.path, &module.version)
         .map_err(|error| error.to_string())?;
-    let root = [&module.to_string(), "/"].concat();
+    let root = format!("{module}/");
     let mut source = Source::new();
     let mut sums = Vec::new();
     let mut own = None;
@@ -362,7 +362,7 @@ fn local(folder: &Path, listed: &Listed, kept: &BTreeMap<String, Kept>) -> io::R
             below(folder, package, 0, &mut source)?;
         }
     }
-    let prefix = [&listed.module.path, "/"].concat();
+    let prefix = format!("{}/", listed.module.path);
     let vendored = kept.range(prefix.clone()..).map(|(path, _)| path);
     for path in vendored.map_while(|path| path.strip_prefix(&prefix)) {
         if !source.contains_key(path) {
@@ -386,7 +386,7 @@ fn folder_files(root: &Path, folder: &str, out: &mut Source) -> io::Result<Vec<P
         let name = name.to_string_lossy();
         let path = match folder {
             "" => name.into_owned(),
-            folder => [folder, "/", &name].concat(),
+            folder => format!("{folder}/{name}"),
         };
         if entry.file_type()?.is_dir() {
             folders.push(PathBuf::from(path));

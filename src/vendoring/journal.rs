@@ -56,9 +56,12 @@ impl Journal {
         named(&self.stage, &|name| name.starts_with(STAGE))
             && !top.join(&self.stage).is_symlink()
             && self.steps.iter().all(|step| {
-                named(&step.path, &|name| match step.folder {
-                    true => name == "vendor",
-                    false => ["go.mod", "go.sum", "go.work", "go.work.sum"].contains(&name),
+                named(&step.path, &|name| {
+                    if step.folder {
+                        name == "vendor"
+                    } else {
+                        ["go.mod", "go.sum", "go.work", "go.work.sum"].contains(&name)
+                    }
                 })
             })
     }

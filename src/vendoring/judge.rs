@@ -18,30 +18,26 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
         let mend = "mend it by hand, or `goroam vendor rollback`";
         out.push(Finding::new(Code::Unreadable, why.clone(), mend).at(file.clone()));
     }
-    let again = ["`", facts.kind.command(), "`"].concat();
+    let again = format!("`{}`", facts.kind.command());
     match &facts.vendor {
         Vendor::Missing => out.push(Finding::new(
             Code::NoVendor,
-            ["there is no vendor/ beside ", file].concat(),
-            [
-                &again,
-                " makes it; `goroam vendor rollback` brings a snapshot back",
-            ]
-            .concat(),
+            format!("there is no vendor/ beside {file}"),
+            format!("{again} makes it; `goroam vendor rollback` brings a snapshot back"),
         )),
         Vendor::NotAFolder => out.push(Finding::new(
             Code::NotAFolder,
             "vendor is a file, or a link that leads to no folder",
-            ["move it away, then ", &again].concat(),
+            format!("move it away, then {again}"),
         )),
         Vendor::NoList => out.push(Finding::new(
             Code::NoModulesTxt,
             "vendor/ has no modules.txt, so nothing says what is in it",
-            [&again, " makes both anew"].concat(),
+            format!("{again} makes both anew"),
         )),
         Vendor::Listed(txt) => listed(facts, txt, &again, &mut out),
     }
-    crate::model::order::sort_by(&mut out, |a, b| {
+    out.sort_by(|a, b| {
         let key = |f: &Finding| {
             (
                 std::cmp::Reverse(f.weight),
@@ -104,7 +100,7 @@ fn mode(facts: &Facts, txt: &ModulesTxt, go: Option<&str>, again: &str, out: &mu
         out.push(Finding::new(Code::Inconsistent, what, again).at("vendor/modules.txt"));
     }
     if go.is_none_or(|go| !at_least(go, "1.14")) {
-        let says = go.map_or("no go line".to_owned(), |go| ["go ", go].concat());
+        let says = go.map_or("no go line".to_owned(), |go| format!("go {go}"));
         let what = [
             facts.kind.file(),
             " says ",
@@ -136,9 +132,7 @@ impl<'a> Tree<'a> {
             }
         }
         // The longest path first: the nearest module.
-        crate::model::order::sort_by_key(&mut providers, |listed| {
-            std::cmp::Reverse(listed.module.path.len())
-        });
+        providers.sort_by_key(|listed| std::cmp::Reverse(listed.module.path.len()));
         let mut tree = Tree {
             facts,
             packages,
@@ -185,7 +179,7 @@ fn module(
 ) {
     let name = name_of(listed);
     let has_files = |package: &str| {
-        let mut below = tree.facts.files.range([package, "/"].concat()..);
+        let mut below = tree.facts.files.range(format!("{package}/")..);
         below.next().is_some_and(|(path, _)| {
             copied::split(path).0 == package || folder_of(path, package).is_some()
         })
@@ -203,7 +197,7 @@ fn module(
             out.push(
                 Finding::new(Code::PackageMissing, what.concat(), again)
                     .of(&name)
-                    .at(["vendor/", package].concat()),
+                    .at(format!("vendor/{package}")),
             );
         }
     }
@@ -216,7 +210,7 @@ fn module(
         }
     };
     for file in expected(source, &listed.module.path, &there, go) {
-        let path = [&listed.module.path, "/", &file].concat();
+        let path = format!("{}/{file}", listed.module.path);
         if !tree.facts.files.contains_key(&path) {
             let what = "it is missing, and vendoring brings it";
             let mend = [
@@ -226,7 +220,7 @@ fn module(
             out.push(
                 Finding::new(code, what, mend.concat())
                     .of(&name)
-                    .at(["vendor/", &path].concat()),
+                    .at(format!("vendor/{path}")),
             );
         }
     }
@@ -253,7 +247,7 @@ fn file(
     let name = name_of(listed);
     let finding = |code, what: &str, mend: &str| {
         let finding = Finding::new(code, what, mend);
-        Some(finding.of(&name).at(["vendor/", path].concat()))
+        Some(finding.of(&name).at(format!("vendor/{path}")))
     };
     let local = tree
         .holding(listed)
@@ -343,7 +337,7 @@ fn unlisted(
         ", so go passes it over (from `go 1.23` on)",
     ];
     let finding = Finding::new(Code::PackageUnlisted, what.concat(), again);
-    finding.of(name_of(listed)).at(["vendor/", path].concat())
+    finding.of(name_of(listed)).at(format!("vendor/{path}"))
 }
 
 /// Why there was nothing to compare with.
@@ -352,10 +346,13 @@ fn unverified(holding: &Holding) -> Option<Finding> {
         From::NoSum(module) => Finding::new(
             Code::NoSum,
             "go.sum does not say what its zip must be, so nothing proves these files",
-            ["`go mod download ", &module.to_string(), "` writes that line, after the checksum database agrees"].concat(),
+            format!(
+                "`go mod download {module}` writes that line, after the checksum database agrees"
+            ),
         ),
         From::NoZip(module, tried) => {
-            let mut what = "not verified: its zip is neither in the module cache nor in the mirror".to_owned();
+            let mut what =
+                "not verified: its zip is neither in the module cache nor in the mirror".to_owned();
             for why in tried {
                 what.push_str("; ");
                 what.push_str(why);
@@ -364,22 +361,22 @@ fn unverified(holding: &Holding) -> Option<Finding> {
             Finding::new(
                 Code::NoZip,
                 what,
-                ["`go mod download ", &module, "` or `goroam mirror add ", &module, "` brings it"].concat(),
+                format!("`go mod download {module}` or `goroam mirror add {module}` brings it"),
             )
         }
         From::Mismatch(module, path, is, wanted) => Finding::new(
             Code::ZipMismatch,
-            [&path.display().to_string(), " is ", is, ", but go.sum says ", wanted].concat(),
-            [
-                "compare go.sum with your version control; if go.sum is right, remove that zip and `go mod download ",
-                &module.to_string(),
-                "`",
-            ]
-            .concat(),
+            format!("{} is {is}, but go.sum says {wanted}", path.display()),
+            format!(
+                "compare go.sum with your version control; if go.sum is right, remove that zip and `go mod download {module}`"
+            ),
         ),
         From::NoFolder(path, why) => Finding::new(
             Code::NoFolder,
-            ["not compared: ", &path.display().to_string(), ", which replaces it, cannot be read: ", why].concat(),
+            format!(
+                "not compared: {}, which replaces it, cannot be read: {why}",
+                path.display()
+            ),
             "bring that folder back, or mend the replace line",
         ),
         From::Zip(_) | From::Folder(..) => return None,
@@ -391,12 +388,12 @@ fn unverified(holding: &Holding) -> Option<Finding> {
 fn strangers(tree: &Tree<'_>, out: &mut Vec<Finding>) {
     for path in &tree.facts.executable {
         let what = "it may be executed; no file is that `go mod vendor` writes";
-        let at = ["vendor/", path].concat();
-        let mend = ["`chmod a-x ", &at, "`"].concat();
+        let at = format!("vendor/{path}");
+        let mend = format!("`chmod a-x {at}`");
         out.push(Finding::new(Code::Executable, what, mend).at(at));
     }
     for (path, kept) in &tree.facts.files {
-        let at = ["vendor/", path].concat();
+        let at = format!("vendor/{path}");
         let owner = tree.owners(path).first().map(|listed| name_of(listed));
         let finding = match (kept, &owner) {
             (Kept::Link, _) => Finding::new(

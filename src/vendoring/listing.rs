@@ -70,12 +70,12 @@ fn replaced(facts: &Facts, listed: &Listed, go: &str) -> Option<String> {
         return None;
     }
     let named = |by: Option<&crate::gomod::ModuleVersion>| match by {
-        Some(by) => ["is replaced by ", &describe(by)].concat(),
+        Some(by) => format!("is replaced by {}", describe(by)),
         None => "is not replaced".to_owned(),
     };
     let is = named(wanted.as_ref());
     let says = named(listed.replacement.as_ref());
-    Some([&is, ", but is listed as one that ", &says].concat())
+    Some(format!("{is}, but is listed as one that {says}"))
 }
 
 /// `## go 1.17` is the `go` line of the module's own go.mod. `asked`: it has to be there.
@@ -93,20 +93,15 @@ fn language(listed: &Listed, holding: &Holding, asked: bool) -> Option<String> {
     let own = own.and_then(|own| Some(own.go.as_ref()?.value.as_str()));
     match (own, listed.go.as_deref()) {
         (Some(own), _) if !is_valid(own) => None,
-        (Some(own), Some(says)) if own != says => {
-            Some(["is listed with go ", says, ", but its go.mod says go ", own].concat())
-        }
+        (Some(own), Some(says)) if own != says => Some(format!(
+            "is listed with go {says}, but its go.mod says go {own}"
+        )),
         (Some(own), None) if asked => {
-            Some(["is listed without its go version, which is ", own].concat())
+            Some(format!("is listed without its go version, which is {own}"))
         }
-        (None, Some(says)) => Some(
-            [
-                "is listed with go ",
-                says,
-                ", but its go.mod names no version",
-            ]
-            .concat(),
-        ),
+        (None, Some(says)) => Some(format!(
+            "is listed with go {says}, but its go.mod names no version"
+        )),
         _ => None,
     }
 }

@@ -85,7 +85,7 @@ impl OwnIndex {
     pub(super) fn take(&self, repo: &Repo, paths: &[String]) -> Result<(), Error> {
         let known = pieces(&self.git.run(&with(&["ls-files", "-z", "--"], paths))?);
         let is_known = |path: &String| {
-            let below = [path, "/"].concat();
+            let below = format!("{path}/");
             known
                 .iter()
                 .any(|known| known == path || known.starts_with(&below))

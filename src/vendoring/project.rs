@@ -66,9 +66,10 @@ impl Project {
             .ok()
             .filter(|_| !start.join("go.mod").exists());
         if let Some(txt) = lost {
-            let kind = match modules_txt::parse(&txt).workspace {
-                true => Kind::Workspace,
-                false => Kind::Module,
+            let kind = if modules_txt::parse(&txt).workspace {
+                Kind::Workspace
+            } else {
+                Kind::Module
             };
             return Ok(Project { root: start, kind });
         }
@@ -99,9 +100,9 @@ impl Project {
         }
         for (name, folder) in folders {
             let shown = |file: &str| match name.strip_prefix("./") {
-                Some(rest) => [rest, "/", file].concat(),
+                Some(rest) => format!("{rest}/{file}"),
                 None if name == "." => file.to_owned(),
-                None => [&name, "/", file].concat(),
+                None => format!("{name}/{file}"),
             };
             if let Some(text) = files.text(&shown("go.mod"), &folder.join("go.mod")) {
                 let go_mod = go_mod::parse(&text);

@@ -145,9 +145,10 @@ impl Repo {
             })?;
             let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
             for file in ["go.mod", "go.sum"] {
-                let path = match parts.is_empty() {
-                    true => file.to_owned(),
-                    false => [&parts.join("/"), "/", file].concat(),
+                let path = if parts.is_empty() {
+                    file.to_owned()
+                } else {
+                    format!("{}/{file}", parts.join("/"))
                 };
                 if !out.contains(&path) {
                     out.push(path);
@@ -181,7 +182,7 @@ impl Repo {
     /// # Errors
     /// When git cannot say.
     pub(super) fn commit(&self, name: &str) -> Result<Option<String>, Error> {
-        let wanted = [name, "^{commit}"].concat();
+        let wanted = format!("{name}^{{commit}}");
         let args = [
             "rev-parse",
             "--verify",
@@ -286,7 +287,7 @@ impl Repo {
     /// # Errors
     /// When git cannot say.
     pub(super) fn text(&self, commit: &str, path: &str) -> Result<Option<String>, Error> {
-        let object = [commit, ":", path].concat();
+        let object = format!("{commit}:{path}");
         let (found, out) = self.git.asks(&["cat-file", "blob", &object], Vec::new())?;
         Ok(found.then(|| String::from_utf8_lossy(&out).into_owned()))
     }

@@ -72,12 +72,11 @@ fn recover_at(repo: &Repo, desk: &Desk) -> Result<Option<Recovered>, Error> {
         return Ok(None);
     };
     let finished = journal.phase != Phase::Begun;
-    let (left_alone, aside) = match finished {
-        true => carry_through(repo, desk, &mut journal)?,
-        false => {
-            clear(repo, desk, &journal)?;
-            (Vec::new(), None)
-        }
+    let (left_alone, aside) = if finished {
+        carry_through(repo, desk, &mut journal)?
+    } else {
+        clear(repo, desk, &journal)?;
+        (Vec::new(), None)
     };
     Ok(Some(Recovered {
         to: journal.target,
@@ -126,9 +125,10 @@ pub fn rollback(
             Err(error) => return Err(error),
         }
     }
-    Err(Error::Failed(match skipped.is_empty() {
-        true => "there is no snapshot but what is there already; `goroam vendor snapshot` makes one, or name a commit: `goroam vendor rollback HEAD~1`".to_owned(),
-        false => format!("no snapshot is good:\n  {}", skipped.join("\n  ")),
+    Err(Error::Failed(if skipped.is_empty() {
+        "there is no snapshot but what is there already; `goroam vendor snapshot` makes one, or name a commit: `goroam vendor rollback HEAD~1`".to_owned()
+    } else {
+        format!("no snapshot is good:\n  {}", skipped.join("\n  "))
     }))
 }
 
@@ -281,7 +281,7 @@ fn paths_of(
         let what = if text.is_none() {
             file
         } else {
-            [&repo.prefix, "vendor/"].concat()
+            format!("{}vendor/", repo.prefix)
         };
         return Err(Error::Failed(format!(
             "{name} holds no {what}, so there is nothing to go back to"
@@ -332,9 +332,12 @@ fn decide(
             )));
         }
         let is_folder = place == 0;
-        let of = |path: &std::path::Path| match is_folder {
-            true => Ok(swap::identity(path)),
-            false => swap::hash(path).map_err(|error| Error::io(path, error)),
+        let of = |path: &std::path::Path| {
+            if is_folder {
+                Ok(swap::identity(path))
+            } else {
+                swap::hash(path).map_err(|error| Error::io(path, error))
+            }
         };
         let (old, new) = (of(&target)?, of(&fresh)?);
         if old != new {

@@ -68,7 +68,7 @@ pub fn snapshot(
         let about = first.file.as_deref().or(first.module.as_deref());
         let why = format!(
             "not kept: {}{} [{}]; `goroam vendor check` says all, and what to do",
-            about.map_or_else(String::new, |about| [about, ": "].concat()),
+            about.map_or_else(String::new, |about| format!("{about}: ")),
             first.what,
             first.code
         );
@@ -161,7 +161,7 @@ fn message(wanted: &Wanted, usual: &str) -> String {
 /// The tag's name, which nothing has yet.
 fn free_tag(repo: &Repo, wanted: &Wanted, now: Timestamp) -> Result<String, Error> {
     let is_there = |tag: &str| {
-        let name = ["refs/tags/", tag].concat();
+        let name = format!("refs/tags/{tag}");
         let args = [
             "rev-parse",
             "--verify",
@@ -186,7 +186,7 @@ fn free_tag(repo: &Repo, wanted: &Wanted, now: Timestamp) -> Result<String, Erro
             "the tag {tag} is there already; name another with --tag"
         )));
     };
-    let name = ["refs/tags/", tag].concat();
+    let name = format!("refs/tags/{tag}");
     let (valid, _) = repo.git.asks(&["check-ref-format", &name], Vec::new())?;
     if !valid || tag.starts_with('-') {
         return Err(Error::Usage(format!(
@@ -243,9 +243,10 @@ fn staged(repo: &Repo, base: &str, paths: &[String]) -> Result<Vec<Change>, Erro
 
 fn dirty_error(repo: &Repo, paths: &[String], dirty: &[Change], staged: &[Change]) -> Error {
     let names = shown(paths, &repo.prefix);
-    let (what, list) = match dirty.is_empty() {
-        false => ("differ from the last commit", told(dirty)),
-        true => ("are staged otherwise than in the last commit", told(staged)),
+    let (what, list) = if dirty.is_empty() {
+        ("are staged otherwise than in the last commit", told(staged))
+    } else {
+        ("differ from the last commit", told(dirty))
     };
     Error::Refused(format!(
         "not kept: these {what}:{list}\ncommit them, or let `goroam vendor snapshot --commit` commit just {names}"

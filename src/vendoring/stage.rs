@@ -162,7 +162,7 @@ fn refusal(journal: &Journal, first: &Finding, report: &Report) -> Error {
     let why = format!(
         "{} is not good: {}{} [{}]{more}; nothing was changed. `goroam vendor list` names the others",
         journal.target,
-        about.map_or_else(String::new, |about| [about, ": "].concat()),
+        about.map_or_else(String::new, |about| format!("{about}: ")),
         first.what,
         first.code,
     );

@@ -289,9 +289,12 @@ mod tests {
                 top.path().join(path),
                 top.path().join("stage/new").join(path),
             ];
-            let [old, new] = places.map(|path| match folder {
-                true => identity(&path),
-                false => hash(&path).unwrap(),
+            let [old, new] = places.map(|path| {
+                if folder {
+                    identity(&path)
+                } else {
+                    hash(&path).unwrap()
+                }
             });
             Step {
                 path: path.to_owned(),

@@ -122,9 +122,10 @@ impl KeyWatch {
     /// The same where it has told. Each question that waits costs the kernel memory, and a key
     /// that never changes would gather them.
     fn arm_again(&self) -> io::Result<()> {
-        match self.context.told.swap(false, Ordering::AcqRel) {
-            true => self.arm(),
-            false => Ok(()),
+        if self.context.told.swap(false, Ordering::AcqRel) {
+            self.arm()
+        } else {
+            Ok(())
         }
     }
 

@@ -159,7 +159,7 @@ mod links {
             return Err(io::Error::other("the system names no interfaces"));
         }
         let mut links: Vec<Link> = interfaces.into_iter().map(link).collect();
-        crate::model::order::sort_by_key(&mut links, |link| link.index);
+        links.sort_by_key(|link| link.index);
         Ok(links)
     }
 
@@ -172,7 +172,7 @@ mod links {
                 .is_none_or(|flags| !flags.tentative && !flags.duplicated && !flags.temporary);
             addresses.extend(usable.then_some(IpNet::V6(*net)));
         }
-        crate::model::order::sort(&mut addresses);
+        addresses.sort();
         addresses.dedup();
         let device = device(&interface);
         // The name of a Windows interface is a GUID.

@@ -6,7 +6,6 @@ use super::page::{Page, duration};
 use super::style::{BAD, BOLD, DIM, GOOD, ODD, paint};
 use super::text::{Sheet, clean, pad, width};
 use crate::model::Verdict;
-use crate::model::order;
 use crate::model::status::{AgentState, NetworkStatus, Status, TargetStatus};
 
 /// The first column's width in the block of variables: "network" and most names.
@@ -219,7 +218,7 @@ fn variable_columns(status: &Status) -> usize {
 /// The managed variables, and what each was before goroam where that was something else.
 fn variables(sheet: &mut Sheet, status: &Status, columns: usize) {
     let mut names: Vec<&String> = status.applied.keys().chain(status.was.keys()).collect();
-    order::sort(&mut names);
+    names.sort();
     names.dedup();
     for name in names {
         let now = status.applied.get(name);

@@ -289,8 +289,9 @@ fn total(sheet: &mut Sheet, report: &CacheReport) {
         (removed, left) => format!("{removed} removed, {left} still broken"),
     };
     let text = format!("{says}; {versions} in {cache}; {hashed}");
-    match report.is_well() {
-        true => sheet.entry(&format!("{} ", paint(GOOD, "✓")), 2, &text, 2),
-        false => sheet.styled("", 0, &text, 0, BOLD),
+    if report.is_well() {
+        sheet.entry(&format!("{} ", paint(GOOD, "✓")), 2, &text, 2)
+    } else {
+        sheet.styled("", 0, &text, 0, BOLD)
     }
 }

@@ -49,9 +49,10 @@ pub(in crate::cli) async fn run(context: &Context, args: Init) -> Result<u8, Fai
     let dialogue = is_conversation(context, &args).then_some(Dialogue { out: context.out });
     let is_there = !args.stdout && std::fs::symlink_metadata(&paths.policy).is_ok();
     let choosing = async {
-        let choice = match is_there {
-            true => there_already(context, &args, &paths, dialogue, &voice)?,
-            false => choose(context, &args, &paths, dialogue, &voice).await?,
+        let choice = if is_there {
+            there_already(context, &args, &paths, dialogue, &voice)?
+        } else {
+            choose(context, &args, &paths, dialogue, &voice).await?
         };
         if dialogue.is_some() && !is_there {
             // Before the last question: whoever does not want it can still say so.
@@ -76,16 +77,17 @@ pub(in crate::cli) async fn run(context: &Context, args: Init) -> Result<u8, Fai
     if !is_there {
         write(&paths, &choice, &voice)?;
     }
-    let service = match service {
-        true => Some(tokio::select! {
+    let service = if service {
+        Some(tokio::select! {
             biased;
             () = ctrl_c(), if dialogue.is_some() => {
                 let message = "interrupted; the policy stays, `goroam service status` tells the rest";
                 return Err(Failure::said(message, INTERRUPTED));
             }
             done = at_login::install(context, &paths, &voice) => done?,
-        }),
-        false => None,
+        })
+    } else {
+        None
     };
     if args.json {
         context.out.json(&Report {

@@ -136,9 +136,10 @@ fn table(seen: &[Observation]) -> Vec<String> {
             .map(|(column, (cell, wide))| {
                 let blank = " ".repeat(wide - width(cell));
                 // Words begin where their column does, numbers end there.
-                match column < 2 {
-                    true => format!("{cell}{blank}{GAP}"),
-                    false => format!("{blank}{cell}{GAP}"),
+                if column < 2 {
+                    format!("{cell}{blank}{GAP}")
+                } else {
+                    format!("{blank}{cell}{GAP}")
                 }
             });
         cells.collect()

@@ -121,7 +121,7 @@ fn projects(paths: &Paths, folders: &[PathBuf]) -> Result<Vec<PathBuf>, Failure>
         }
         look_in(&PathBuf::from("."))?;
     }
-    crate::model::order::sort(&mut all);
+    all.sort();
     all.dedup();
     Ok(all)
 }
@@ -251,9 +251,10 @@ pub(in crate::cli) fn ready(report: &Report, page: &Page) -> String {
 
 fn project(sheet: &mut Sheet, one: &Examined) {
     let verdict = &one.verdict;
-    let (mark, style) = match verdict.is_ready() {
-        true => ("✓", GOOD),
-        false => ("✗", BAD),
+    let (mark, style) = if verdict.is_ready() {
+        ("✓", GOOD)
+    } else {
+        ("✗", BAD)
     };
     let rest = if verdict.is_ready() && verdict.vendored {
         ": vendor has it all".to_owned()

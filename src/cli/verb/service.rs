@@ -116,9 +116,10 @@ async fn grant(context: &Context, site: &Site, wish: Wish) -> Result<u8, Failure
 async fn install(context: &Context, site: &Site) -> Result<u8, Failure> {
     let steps = service::plan(Wish::Install, site)?;
     do_all(context, site, &steps).await?;
-    let said = match steps.iter().any(|step| !matches!(step, Step::Tell { .. })) {
-        true => "goroam runs, and will after every login; see: goroam status\n",
-        false => "goroam is installed and runs already; nothing to do\n",
+    let said = if steps.iter().any(|step| !matches!(step, Step::Tell { .. })) {
+        "goroam runs, and will after every login; see: goroam status\n"
+    } else {
+        "goroam is installed and runs already; nothing to do\n"
     };
     context.out.text(said)?;
     Ok(EXIT_DONE)
@@ -284,9 +285,10 @@ async fn status(context: &Context, site: &Site, json: bool) -> Result<u8, Failur
     } else {
         context.out.text(&service(&view, &context.page))?;
     }
-    Ok(match state.installed.is_some() && answers {
-        true => EXIT_DONE,
-        false => EXIT_NO_AGENT,
+    Ok(if state.installed.is_some() && answers {
+        EXIT_DONE
+    } else {
+        EXIT_NO_AGENT
     })
 }
 

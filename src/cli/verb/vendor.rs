@@ -179,9 +179,10 @@ fn rollback(
         let text = vendor_rollback(&done, &context.page);
         context.out.text(&text)?;
     }
-    Ok(match done.left_alone.is_empty() {
-        true => EXIT_DONE,
-        false => EXIT_FAILED,
+    Ok(if done.left_alone.is_empty() {
+        EXIT_DONE
+    } else {
+        EXIT_FAILED
     })
 }
 
@@ -232,7 +233,7 @@ fn one(sheet: &mut Sheet, first: &Finding, group: &[Finding]) {
     let about = first
         .module
         .as_deref()
-        .map_or_else(String::new, |module| [&clean(module), ": "].concat());
+        .map_or_else(String::new, |module| format!("{}: ", clean(module)));
     let says = format!("{about}{} [{}]", clean(&first.what), first.code);
     sheet.styled(&format!("{} ", paint(style, mark)), 2, &says, 2, BOLD);
     let files: Vec<&str> = group.iter().filter_map(|f| f.file.as_deref()).collect();
@@ -283,9 +284,10 @@ fn total(sheet: &mut Sheet, report: &Report) {
 /// A snapshot that was made.
 pub(in crate::cli) fn vendor_snapshot(made: &Made, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
-    let committed = match made.committed {
-        true => ", which was made for it",
-        false => "",
+    let committed = if made.committed {
+        ", which was made for it"
+    } else {
+        ""
     };
     let text = format!(
         "kept as {}: {} at commit {}{committed}",
@@ -314,9 +316,10 @@ pub(in crate::cli) fn vendor_list(kept: &[Kept], page: &Page) -> String {
     let names = kept.iter().map(|kept| width(&clean(&kept.name)));
     let name = names.max().unwrap_or_default();
     for kept in kept {
-        let (mark, style) = match kept.present {
-            true => ("●", GOOD),
-            false => ("·", DIM),
+        let (mark, style) = if kept.present {
+            ("●", GOOD)
+        } else {
+            ("·", DIM)
         };
         let at = kept.at.map_or_else(|| "-".to_owned(), |at| page.moment(at));
         let modules = match kept.modules {
@@ -378,11 +381,12 @@ pub(in crate::cli) fn vendor_rollback(done: &RolledBack, page: &Page) -> String 
 pub(in crate::cli) fn vendor_recovered(recovered: &Recovered, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     let to = clean(&recovered.to);
-    let text = match recovered.finished {
-        true => format!("a rollback to {to} had been cut off; it was carried through"),
-        false => format!(
+    let text = if recovered.finished {
+        format!("a rollback to {to} had been cut off; it was carried through")
+    } else {
+        format!(
             "a rollback to {to} had been cut off before it changed anything; its files were removed"
-        ),
+        )
     };
     sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &text, 2);
     if let Some(kept) = &recovered.kept {

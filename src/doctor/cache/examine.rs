@@ -54,7 +54,7 @@ pub fn examine_cache(wish: &CacheWish, meter: &Meter) -> Result<CacheReport, Cac
         report.unread.extend(part.unread);
     }
     report.broken.extend(sumdb::look(&place, &found.databases));
-    crate::model::order::sort_by(&mut report.broken, |a, b| a.place.cmp(&b.place));
+    report.broken.sort_by(|a, b| a.place.cmp(&b.place));
     Ok(report)
 }
 
@@ -81,6 +81,6 @@ fn each<T: Sync, V: Send>(all: &[T], make: impl Fn(&T) -> V + Sync) -> Vec<V> {
     let mut made = made
         .into_inner()
         .unwrap_or_else(|broken| broken.into_inner());
-    crate::model::order::sort_by_key(&mut made, |(at, _)| *at);
+    made.sort_by_key(|(at, _)| *at);
     made.into_iter().map(|(_, value)| value).collect()
 }

@@ -174,12 +174,11 @@ impl Look<'_> {
         let Some(ill) = form::info(&bytes, &module.path, &module.version) else {
             return;
         };
-        let why = match ill.starts_with("names") {
-            true => "go takes this version for the one that is named there.",
-            false => {
-                "go asks for it again where there is a network, fails where there is none, and \
+        let why = if ill.starts_with("names") {
+            "go takes this version for the one that is named there."
+        } else {
+            "go asks for it again where there is a network, fails where there is none, and \
                  so does whoever takes this cache for a proxy (file://)."
-            }
         };
         let removes = vec![Piece::of(path.clone(), Some(&bytes))];
         self.add(Code::CacheInfo, &path, &ill, why, removes);
@@ -319,16 +318,13 @@ impl Look<'_> {
         }
         removes.extend(tree);
         removes.push(Piece::of(path.to_owned(), None));
-        let why = match keeps_note {
-            true => {
-                "go does not look at it as long as the tree that was unpacked from it is there, \
+        let why = if keeps_note {
+            "go does not look at it as long as the tree that was unpacked from it is there, \
                  which is still good and stays; whoever takes this cache for a proxy (file://) \
                  gets it as it is."
-            }
-            false => {
-                "go fails with “zip: not a valid zip file”, which names no module, or with \
+        } else {
+            "go fails with “zip: not a valid zip file”, which names no module, or with \
                  “checksum mismatch”; or it builds what nobody published."
-            }
         };
         self.add(Code::CacheZip, path, says, why, removes);
     }

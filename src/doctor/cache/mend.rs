@@ -87,9 +87,10 @@ fn remove(piece: &Piece) -> io::Result<()> {
         put_back(&aside, path)?;
         return Err(changed());
     }
-    match piece.stamp.is_folder {
-        true => remove_folder(&aside),
-        false => remove_file(&aside),
+    if piece.stamp.is_folder {
+        remove_folder(&aside)
+    } else {
+        remove_file(&aside)
     }
 }
 
@@ -101,9 +102,10 @@ fn changed() -> io::Error {
 fn aside(path: &Path, is_folder: bool) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     let own = std::process::id();
-    name.push(match is_folder {
-        true => format!(".tmp-{own}"),
-        false => format!("{own}.tmp"),
+    name.push(if is_folder {
+        format!(".tmp-{own}")
+    } else {
+        format!("{own}.tmp")
     });
     path.with_file_name(name)
 }
@@ -147,9 +149,10 @@ fn remove_folder(folder: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         // Of a link the link itself, whatever it leads to.
-        match entry.file_type()?.is_dir() {
-            true => remove_folder(&entry.path())?,
-            false => remove_file(&entry.path())?,
+        if entry.file_type()?.is_dir() {
+            remove_folder(&entry.path())?
+        } else {
+            remove_file(&entry.path())?
         }
     }
     std::fs::remove_dir(folder)

@@ -76,16 +76,17 @@ fn broken(
     let bytes = read(path, MOST).ok().flatten()?;
     let ill = wrong(&bytes)?;
     let piece = Piece::of(path.to_owned(), Some(&bytes)).ok()?;
-    let why = match code == Code::SumdbLatest {
-        true => format!(
+    let why = if code == Code::SumdbLatest {
+        format!(
             "go fails with “reading tree note” at every module that is not in go.sum, until it is \
              deleted. With it goes what go remembers of {database}: it will take the next tree \
              that is signed."
-        ),
-        false => format!(
+        )
+    } else {
+        format!(
             "go fails where it wants {database} to prove a module, on any network, until it is \
              deleted."
-        ),
+        )
     };
     Some(Broken {
         code,

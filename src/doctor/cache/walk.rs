@@ -65,8 +65,8 @@ pub(super) fn walk(place: &Place) -> Found {
             }
         }
     }
-    crate::model::order::sort_by(&mut found.modules, |a, b| a.folder.cmp(&b.folder));
-    crate::model::order::sort(&mut found.databases);
+    found.modules.sort_by(|a, b| a.folder.cmp(&b.folder));
+    found.databases.sort();
     found
 }
 
@@ -171,6 +171,6 @@ pub(super) fn entries(
             found.push((name, entry.path()));
         }
     }
-    crate::model::order::sort(&mut found);
+    found.sort();
     Ok(found)
 }

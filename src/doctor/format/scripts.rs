@@ -20,9 +20,10 @@ pub(crate) fn powershell(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
                 if let Some(rest) = after(&lower, &line, &form)
                     && let Some(value) = assigned(rest)
                 {
-                    match value.trim_start().starts_with("$null") {
-                        true => book.unset(name, certain),
-                        false => book.set(name, literal(value), number + 1, certain),
+                    if value.trim_start().starts_with("$null") {
+                        book.unset(name, certain)
+                    } else {
+                        book.set(name, literal(value), number + 1, certain)
                     }
                 }
             }
@@ -32,9 +33,10 @@ pub(crate) fn powershell(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
                     let at = lower.replace(' ', "").contains(form.as_str());
                     if at && let Some((_, value)) = line.split_once(',') {
                         let value = value.trim_start();
-                        match value.starts_with("$null") {
-                            true => book.unset(name, certain),
-                            false => book.set(name, literal(value), number + 1, certain),
+                        if value.starts_with("$null") {
+                            book.unset(name, certain)
+                        } else {
+                            book.set(name, literal(value), number + 1, certain)
                         }
                     }
                 }
@@ -222,9 +224,10 @@ fn book_lua_line(book: &mut Book<'_>, line: &str, name: &str, number: usize, cer
         if let Some(at) = find_word(line, &form)
             && let Some(value) = assigned(line.get(at + form.len()..).unwrap_or_default())
         {
-            match value.trim_start().starts_with("nil") {
-                true => book.unset(name, certain),
-                false => book.set(name, literal(value), number, certain),
+            if value.trim_start().starts_with("nil") {
+                book.unset(name, certain)
+            } else {
+                book.set(name, literal(value), number, certain)
             }
         }
     }

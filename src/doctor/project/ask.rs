@@ -54,9 +54,10 @@ pub(in super::super) async fn ask(
     let flags = env
         .get("GOFLAGS")
         .or(written.map(|line| line.value.as_str()));
-    let args: &[&str] = match flags.is_some_and(|flags| flags.contains("-mod=mod")) {
-        true => &["list", "-m", "-mod=readonly"],
-        false => &["list", "-m"],
+    let args: &[&str] = if flags.is_some_and(|flags| flags.contains("-mod=mod")) {
+        &["list", "-m", "-mod=readonly"]
+    } else {
+        &["list", "-m"]
     };
     let ran = job.run_for(args, LIMIT).await;
     let Ok(ran) = ran else { return };

@@ -100,12 +100,11 @@ fn file(file: &ModuleFile) -> Vec<Finding> {
             "{}:{line} is refused by go: {folder} is a path of Windows",
             file.place
         );
-        let mend = match folder.starts_with('.') {
-            true => {
-                let form = local::form(&folder.replace('\\', "/"), &file.folder);
-                format!("write `replace {old} => {form}` there, which every system reads")
-            }
-            false => "write where that folder is on this system: ./…, ../…, or /…".to_owned(),
+        let mend = if folder.starts_with('.') {
+            let form = local::form(&folder.replace('\\', "/"), &file.folder);
+            format!("write `replace {old} => {form}` there, which every system reads")
+        } else {
+            "write where that folder is on this system: ./…, ../…, or /…".to_owned()
         };
         let finding = Finding::new(Code::GomodInvalid, Severity::Error, says, mend);
         let why = "go says “replacement directory appears to be Windows path”.";
@@ -131,15 +130,16 @@ fn file(file: &ModuleFile) -> Vec<Finding> {
             Stand::NoModule => "which has no go.mod",
         };
         let says = format!("{}:{line} replaces {old} by {folder}, {what}", file.place);
-        let (severity, why) = match required {
-            true => (
+        let (severity, why) = if *required {
+            (
                 Severity::Error,
                 "go stops: “replacement directory … does not exist”, or cannot read its go.mod.",
-            ),
-            false => (
+            )
+        } else {
+            (
                 Severity::Warning,
                 "go.mod does not require it, so go stops only where another module does.",
-            ),
+            )
         };
         let mend = match stand {
             Stand::Nothing => "put the module there, or take the line out",
@@ -185,9 +185,10 @@ fn encoded((place, encoding): &(String, Encoding)) -> Finding {
         ),
     };
     let plain = "save it as UTF-8 without a byte order mark";
-    let mend = match cfg!(windows) {
-        true => plain.to_owned(),
-        false => format!("{plain}: {command}"),
+    let mend = if cfg!(windows) {
+        plain.to_owned()
+    } else {
+        format!("{plain}: {command}")
     };
     let why = match name {
         "go.mod" | "go.work" => "go stops with “unexpected input character”.",
@@ -223,12 +224,13 @@ fn directives(project: &Project, file: &ModuleFile) -> Vec<Finding> {
             "{}:{line} is refused by go {reads}: {verb} in that form came with go {since}",
             file.place
         );
-        let mend = match fetches && project.wants.as_ref().is_none_or(may_fetch) {
-            true => format!(
+        let mend = if fetches && project.wants.as_ref().is_none_or(may_fetch) {
+            format!(
                 "write `go {since}.0` in the go line, so that go fetches such a version, or take \
                  the line out"
-            ),
-            false => format!("install go {since} or newer, or take the line out"),
+            )
+        } else {
+            format!("install go {since} or newer, or take the line out")
         };
         let why =
             "go stops with “unknown directive”, “unknown block type” or “invalid go version”.";
@@ -345,17 +347,16 @@ fn wants(wants: &Wants) -> Option<Finding> {
         ..
     } = wants;
     let says = format!("{place} asks for go {version}, and PATH has go {has}");
-    let mut finding = match may_fetch(wants) {
-        true => Finding::new(
+    let mut finding = if may_fetch(wants) {
+        Finding::new(
             Code::ToolchainFetched,
             Severity::Note,
             says,
             "bring it before you go off line: `goroam mirror add --from . --toolchain`",
         )
-        .because(
-            "go fetches the newer one through GOPROXY, which fails where there is no network.",
-        ),
-        false => Finding::new(
+        .because("go fetches the newer one through GOPROXY, which fails where there is no network.")
+    } else {
+        Finding::new(
             Code::GoTooOld,
             Severity::Error,
             says,
@@ -366,7 +367,7 @@ fn wants(wants: &Wants) -> Option<Finding> {
         )
         .because(format!(
             "With GOTOOLCHAIN={toolchain} go stops there and fetches no other."
-        )),
+        ))
     };
     finding.place = Some(place.clone());
     Some(finding)
@@ -374,15 +375,16 @@ fn wants(wants: &Wants) -> Option<Finding> {
 
 fn vendor(project: &Project) -> Option<Finding> {
     let (what, mend, refused) = project.vendor.as_ref()?;
-    let (severity, why) = match refused {
-        true => (
+    let (severity, why) = if *refused {
+        (
             Severity::Error,
             "go refuses to build with it. `goroam vendor check` says all of it.",
-        ),
-        false => (
+        )
+    } else {
+        (
             Severity::Warning,
             "go builds what vendor/ has, and says nothing. `goroam vendor check` says all of it.",
-        ),
+        )
     };
     Some(Finding::new(Code::VendorOutdated, severity, what, mend).because(why))
 }

@@ -29,9 +29,10 @@ pub(super) fn folder_of(url: &str) -> Option<String> {
     let path = percent_decoded(&path)?.replace('\\', "/");
     let bytes = path.strip_prefix('/').unwrap_or(&path).as_bytes();
     let is_drive = bytes.len() >= 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':';
-    let path = match is_drive {
-        true => path.strip_prefix('/').unwrap_or(&path),
-        false => &path,
+    let path = if is_drive {
+        path.strip_prefix('/').unwrap_or(&path)
+    } else {
+        &path
     };
     let plain = path.trim_end_matches('/');
     (!plain.is_empty()).then(|| plain.to_owned())
@@ -60,14 +61,16 @@ pub(super) fn form(folder: &str, from: &Path) -> String {
     let path = PathBuf::from(folder);
     let relative = relative(&path, from).unwrap_or_else(|| {
         let known = folder.starts_with(['/', '.']) || folder.get(1..2) == Some(":");
-        match known {
-            true => folder.to_owned(),
-            false => format!("./{folder}"),
+        if known {
+            folder.to_owned()
+        } else {
+            format!("./{folder}")
         }
     });
-    match relative.contains([' ', '\t', '"', '(', ')', ',']) || relative.contains("//") {
-        true => format!("\"{}\"", relative.replace('"', "\\\"")),
-        false => relative,
+    if relative.contains([' ', '\t', '"', '(', ')', ',']) || relative.contains("//") {
+        format!("\"{}\"", relative.replace('"', "\\\""))
+    } else {
+        relative
     }
 }
 

@@ -261,15 +261,17 @@ impl Look<'_> {
             // vendor/ needs none; folders of this machine have no hash.
             let vendored = self.files.is_file(&folder.join("vendor/modules.txt"));
             let unread = path.symlink_metadata().is_ok();
-            return match vendored || unread || module.require.iter().all(is_local) {
-                true => Sums::Fine,
-                false => Sums::Missing,
+            return if vendored || unread || module.require.iter().all(is_local) {
+                Sums::Fine
+            } else {
+                Sums::Missing
             };
         };
         let flaws = go_sum::flaws(&text, MOST_FLAWS);
-        match flaws.is_empty() {
-            true => Sums::Fine,
-            false => Sums::Flawed(flaws),
+        if flaws.is_empty() {
+            Sums::Fine
+        } else {
+            Sums::Flawed(flaws)
         }
     }
 
@@ -342,7 +344,7 @@ impl Look<'_> {
         }
         // Of these go says nothing, and builds what was there before.
         let old = find(&[Vendored::OutOfDate])?;
-        let what = [&old.file.unwrap_or_default(), ": ", &old.what].concat();
+        let what = format!("{}: {}", old.file.unwrap_or_default(), old.what);
         Some((what, old.mend, false))
     }
 

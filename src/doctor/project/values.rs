@@ -42,9 +42,10 @@ pub(in super::super) fn judge(facts: &Facts) -> Vec<Finding> {
         for mut finding in here {
             finding.reaches = cause.reaches();
             // The way out is where the value comes from.
-            finding.mend = match finding.mend.is_empty() {
-                true => words::mend(&cause),
-                false => finding.mend,
+            finding.mend = if finding.mend.is_empty() {
+                words::mend(&cause)
+            } else {
+                finding.mend
             };
             if !is_sure(&cause) {
                 finding.severity = finding.severity.max(Severity::Warning);
@@ -331,9 +332,10 @@ fn of_proxy(facts: &Facts, value: &str, place: &str) -> Option<Finding> {
 
 /// The `file:///` form of a folder that was spelled in another way.
 fn right_form(part: &str) -> Option<String> {
-    let folder = match local::is_url(part) {
-        true => local::folder_of(part)?,
-        false => part.to_owned(),
+    let folder = if local::is_url(part) {
+        local::folder_of(part)?
+    } else {
+        part.to_owned()
     };
     if let Some(rest) = folder.trim_start_matches('/').strip_prefix("~/") {
         return Some(format!(

@@ -9,7 +9,6 @@ use super::evaluate::Startup;
 use super::export::Export;
 use super::variable::{Value, Variable};
 use crate::environment::Environment;
-use crate::model::order;
 
 /// One way to start.
 #[derive(Debug)]
@@ -26,9 +25,10 @@ pub(crate) struct Start {
 }
 
 /// Its beginning is what `case "$OSTYPE" in darwin*)` looks at.
-const OSTYPE: &str = match cfg!(target_os = "macos") {
-    true => "darwin24",
-    false => "linux-gnu",
+const OSTYPE: &str = if cfg!(target_os = "macos") {
+    "darwin24"
+} else {
+    "linux-gnu"
 };
 
 /// All ways in which a user's shells start.
@@ -159,9 +159,10 @@ fn fish<'f>(
     ];
     let mut parts: Vec<PathBuf> = Vec::new();
     for folder in &folders {
-        let inner = match folder.ends_with("vendor_conf.d") {
-            true => folder.clone(),
-            false => folder.join("conf.d"),
+        let inner = if folder.ends_with("vendor_conf.d") {
+            folder.clone()
+        } else {
+            folder.join("conf.d")
         };
         for path in files.list(&inner) {
             let is_new = !parts
@@ -176,9 +177,7 @@ fn fish<'f>(
             }
         }
     }
-    order::sort_by(&mut parts, |one, other| {
-        one.file_name().cmp(&other.file_name())
-    });
+    parts.sort_by(|one, other| one.file_name().cmp(&other.file_name()));
     for part in parts {
         startup.file(&part);
     }

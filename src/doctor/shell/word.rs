@@ -194,9 +194,10 @@ pub(super) fn double(cursor: &mut Cursor, word: &mut Word, depth: usize) {
 
 /// The one command whose output is known: files for several systems ask it.
 const UNAME: [&str; 4] = ["$(uname)", "$(uname -s)", "`uname`", "`uname -s`"];
-const SYSTEM: &str = match cfg!(target_os = "macos") {
-    true => "Darwin",
-    false => "Linux",
+const SYSTEM: &str = if cfg!(target_os = "macos") {
+    "Darwin"
+} else {
+    "Linux"
 };
 
 /// `$…` or a command in back quotes.

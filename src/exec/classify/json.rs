@@ -52,7 +52,7 @@ impl JsonWords {
 /// into it.
 fn statement(text: &str) -> String {
     let mut lines = text.lines();
-    let mut all = ["go: ", lines.next().unwrap_or_default(), "\n"].concat();
+    let mut all = format!("go: {}\n", lines.next().unwrap_or_default());
     for line in lines {
         if !line.starts_with('\t') {
             all.push('\t');

@@ -58,9 +58,10 @@ pub(super) fn of(part: &str, behind: &[&str]) -> Option<Class> {
         .take(40)
         .skip_while(|line| line.trim_start() != "note:");
     let page = note.nth(1).is_some_and(|line| is_page(line));
-    Some(match *class == Class::Corrupt && page {
-        true => Class::Portal,
-        false => *class,
+    Some(if *class == Class::Corrupt && page {
+        Class::Portal
+    } else {
+        *class
     })
 }
 
@@ -94,9 +95,10 @@ pub(super) fn with_hashes(finding: Finding) -> Seen {
     let first = finding.text.lines().next().unwrap_or_default();
     // Where the first line ends with a colon, the cause stands in the last one.
     let last = finding.text.lines().last().unwrap_or_default().trim();
-    let line = match first.ends_with(':') {
-        true => line::shown(&[first, " ", last].concat()),
-        false => line::shown(first),
+    let line = if first.ends_with(':') {
+        line::shown(&[first, " ", last].concat())
+    } else {
+        line::shown(first)
     };
     Seen {
         blame: blame::of(&finding),

@@ -7,9 +7,10 @@ use super::form::unquoted;
 pub(super) fn at_request(part: &str, error: &str) -> Class {
     // Before the answer has begun, this is a connection that was cut and nothing that is cut off:
     // an HTTP proxy that hangs up on CONNECT.
-    match error.trim_end() == "unexpected EOF" && part.starts_with("Get ") {
-        true => Class::Reset,
-        false => of(error),
+    if error.trim_end() == "unexpected EOF" && part.starts_with("Get ") {
+        Class::Reset
+    } else {
+        of(error)
     }
 }
 

@@ -227,10 +227,13 @@ fn waits(state: State) -> (What, Option<u64>) {
             sent,
             received,
             asked,
-        } => match asked || received == Some(0) {
-            true => (What::Answer, sent),
-            false => (What::Rest, sent),
-        },
+        } => {
+            if asked || received == Some(0) {
+                (What::Answer, sent)
+            } else {
+                (What::Rest, sent)
+            }
+        }
     }
 }
 

@@ -115,18 +115,20 @@ fn a_limit_begins_when_everything_has_become_quiet() {
     // An idle connection, a compiler for a minute, then a request on that connection.
     let story = |at: f64, sample: &mut Sample| {
         sample.busy = at < 60.0;
-        let state = match at < 60.0 {
-            true => open(90, 400, false),
-            false => open(180, 400, true),
+        let state = if at < 60.0 {
+            open(90, 400, false)
+        } else {
+            open(180, 400, true)
         };
         sample.sockets = Some(vec![socket(1, state)]);
     };
     assert_eq!(judged(120, story), Some((What::Answer, 68)));
     // The wait for a connection is not the wait for an answer.
     let story = |at: f64, sample: &mut Sample| {
-        let state = match at < 2.0 {
-            true => State::Connecting,
-            false => open(90, 0, true),
+        let state = if at < 2.0 {
+            State::Connecting
+        } else {
+            open(90, 0, true)
         };
         sample.sockets = Some(vec![socket(1, state)]);
     };

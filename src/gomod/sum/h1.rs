@@ -4,8 +4,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{Context, SHA256};
 
-use crate::model::order;
-
 /// A file name that would make the summary ambiguous (`dirhash: filenames with newlines are
 /// not supported`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -37,7 +35,7 @@ pub type Sum = [u8; 32];
 /// When a name holds a newline.
 pub fn hash_sums(mut files: Vec<(&str, Sum)>) -> Result<String, H1Error> {
     // Bytewise, as Go's sort.Strings; a name that comes twice is summed twice.
-    order::sort_by_key(&mut files, |(name, _)| *name);
+    files.sort_by_key(|(name, _)| *name);
     let mut all = Context::new(&SHA256);
     for (name, sum) in files {
         if name.contains('\n') {

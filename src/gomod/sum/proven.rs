@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use super::merkle::{Hash, Node, leaves_hash, root, subtrees};
 use super::tile::{Tile, edge};
 use super::tree::TreeHead;
-use crate::model::order;
 
 /// Tiles that do not fit the tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +47,8 @@ impl ProvenTree {
             return Err(wrong);
         }
         let tiles = edge.into_iter().zip(data);
-        let tiles = order::map(tiles.map(|(tile, data)| ((tile.level, tile.index), (tile, data))));
+        let tiles =
+            BTreeMap::from_iter(tiles.map(|(tile, data)| ((tile.level, tile.index), (tile, data))));
         let tree = ProvenTree { head, tiles };
         if tree.prefix(head.size) == Some(head.root) {
             Ok(tree)

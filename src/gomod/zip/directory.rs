@@ -8,7 +8,6 @@ use super::error::ZipError;
 use super::names;
 use super::source::BUFFER;
 use crate::bounded;
-use crate::model::order;
 
 /// Bytes, of the zip and again of all that is in it (`x/mod/zip.MaxZipFile`).
 pub const MOST: u64 = 500 << 20;
@@ -102,7 +101,7 @@ pub(super) fn read(path: &Path) -> Result<(FileReader, Vec<Entry>), ZipError> {
         let why = format!("{promised} files promised, but {} there", entries.len());
         return Err(bad(why));
     }
-    order::sort_by(&mut entries, |one, other| one.name.cmp(&other.name));
+    entries.sort_by(|one, other| one.name.cmp(&other.name));
     let same = entries.windows(2).find(|pair| match pair {
         [one, other] => one.name == other.name,
         _ => false,

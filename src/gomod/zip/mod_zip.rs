@@ -8,7 +8,6 @@ use super::directory::{self, Entry};
 use super::error::ZipError;
 use super::source::{BUFFER, Source};
 use crate::gomod::sum::{Summing, hash_sums};
-use crate::model::order;
 
 /// A zip whose directory has been read and found in order.
 #[derive(Debug)]
@@ -57,10 +56,10 @@ impl ModZip {
     /// # Errors
     /// The first that is not.
     pub fn belongs_to(&self, module: &str, version: &str) -> Result<(), ZipError> {
-        let below = [module, "@", version, "/"].concat();
+        let below = format!("{module}@{version}/");
         let other = self.entries.iter().find(|e| !e.name.starts_with(&below));
         other.map_or(Ok(()), |other| {
-            let why = ["is not below ", &below].concat();
+            let why = format!("is not below {below}");
             Err(self.failed(&other.name, io::Error::other(why)))
         })
     }
@@ -135,7 +134,7 @@ impl ModZip {
     /// As they lie in the file, so that it is read from its start to its end.
     fn in_order(&self) -> Vec<&Entry> {
         let mut entries: Vec<&Entry> = self.entries.iter().collect();
-        order::sort_by_key(&mut entries, |entry| entry.at);
+        entries.sort_by_key(|entry| entry.at);
         entries
     }
 

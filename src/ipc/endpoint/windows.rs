@@ -138,9 +138,10 @@ fn check_owner(pipe: &ClientEnd, own: &str) -> io::Result<()> {
     }
     // SAFETY: it is not null, so it points to an identifier within the descriptor.
     let owner = unsafe { sid_text(owner)? };
-    match owner == own {
-        true => Ok(()),
-        false => Err(foreign(&owner)),
+    if owner == own {
+        Ok(())
+    } else {
+        Err(foreign(&owner))
     }
 }
 

@@ -5,7 +5,7 @@
 //! machine's GOSUMDB. Only then are its proofs joined with those that are here, and its versions
 //! put in their places, one after another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::DirBuilder;
 use std::io::{self, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,6 @@ use crate::mirror::store::{Staged, Store};
 use crate::mirror::sumdb::Route;
 use crate::mirror::trust::Trust;
 use crate::mirror::verify::{Asked, Prover, Report, Unproven, verify};
-use crate::model::order;
 
 /// Versions that are stored at once.
 const BATCH: usize = 64;
@@ -89,7 +88,9 @@ pub async fn import(
     let asked = Asked {
         without_index: true,
         // Which `.mod` it was stored with, also where the zip holds another go.mod.
-        go_mods: order::map(versions.map(|one| (one.of().to_string(), one.go_mod.clone()))),
+        go_mods: BTreeMap::from_iter(
+            versions.map(|one| (one.of().to_string(), one.go_mod.clone())),
+        ),
         ..Asked::default()
     };
     let mut report = verify(&staging.layout, &asked, &prover, meter).map_err(in_mirror)?;
@@ -125,7 +126,7 @@ pub async fn import(
         }
         store.place(&staged).map_err(in_mirror)?;
     }
-    let modules = order::set(fresh.iter().map(|version| version.module.as_str()));
+    let modules = BTreeSet::from_iter(fresh.iter().map(|version| version.module.as_str()));
     store.index(&modules).map_err(in_mirror)?;
     Ok(imported)
 }
@@ -263,7 +264,7 @@ fn expected(manifest: &Manifest) -> Result<BTreeMap<String, (PathBuf, u64)>, Arc
                 Part::Mod => MOST_MOD,
                 Part::Info | Part::ZipHash => MOST_INFO,
             };
-            let name = [&path, "/@v/", &escaped, part.end()].concat();
+            let name = format!("{path}/@v/{escaped}{}", part.end());
             let place = below.file(&module, part).map_err(bad)?;
             if expected.insert(name, (place, most)).is_some() {
                 let why = format!("names {module} twice");
@@ -339,7 +340,7 @@ fn fresh<'m>(
     layout: &Layout,
 ) -> Result<Vec<&'m Version>, ArchiveError> {
     let named = |one: &Unproven| ModuleVersion::new(one.module.as_str(), one.version.as_str());
-    let unproven = order::set(report.unproven.iter().map(named));
+    let unproven = BTreeSet::from_iter(report.unproven.iter().map(named));
     let mut fresh = Vec::new();
     for version in &manifest.versions {
         let module = version.of();
@@ -380,9 +381,10 @@ fn stage(version: &Version, staging: &Layout) -> io::Result<Staged> {
     Ok(Staged {
         zip: version.zip.clone().map(|h1| (path(Part::Zip), h1)),
         go_mod: small::read(&path(Part::Mod), MOST_MOD)?,
-        info: match version.info {
-            true => Some(small::read(&path(Part::Info), MOST_INFO)?),
-            false => None,
+        info: if version.info {
+            Some(small::read(&path(Part::Info), MOST_INFO)?)
+        } else {
+            None
         },
         module,
     })

@@ -51,7 +51,7 @@ impl Manifest {
     pub(super) fn new(versions: Vec<Version>, databases: Vec<Database>) -> Manifest {
         Manifest {
             format: FORMAT,
-            made_by: ["goroam ", env!("CARGO_PKG_VERSION")].concat(),
+            made_by: format!("goroam {}", env!("CARGO_PKG_VERSION")),
             versions,
             databases,
         }
@@ -76,9 +76,12 @@ impl Manifest {
         for version in &manifest.versions {
             let named = escape_path(&version.module).map_err(|error| error.to_string());
             named
-                .and_then(|_| match semver::is_canonical(&version.version) {
-                    true => Ok(()),
-                    false => Err(format!("{:?} is no version", version.version)),
+                .and_then(|_| {
+                    if semver::is_canonical(&version.version) {
+                        Ok(())
+                    } else {
+                        Err(format!("{:?} is no version", version.version))
+                    }
                 })
                 .map_err(|why| ArchiveError::malformed(NAME, &why))?;
         }

@@ -273,7 +273,7 @@ mod tests {
     #[test]
     #[cfg(unix)]
     fn what_is_written_is_read_and_the_system_s_tar_reads_it_too() {
-        let deep = ["a.test/", &"d/".repeat(60), &"e".repeat(90)].concat();
+        let deep = format!("a.test/{}{}", "d/".repeat(60), "e".repeat(90));
         let long = "x".repeat(300);
         let some = [
             ("manifest.json", b"{}".as_slice()),

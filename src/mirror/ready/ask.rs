@@ -24,7 +24,6 @@ use crate::gomod::ModuleVersion;
 use crate::gomod::go_version::at_least;
 use crate::gomod::go_work::{self, GoWork};
 use crate::mirror::{File, Layout};
-use crate::model::order;
 use crate::policy::expand::expand;
 
 /// Hundreds of modules that lie in the mirror alone are unpacked first.
@@ -104,9 +103,10 @@ fn words(ran: &Ran) -> Option<String> {
         .collect();
     let shown = lines.get(..MOST_LINES).unwrap_or(&lines).join(" ");
     let more = if lines.len() > MOST_LINES { " …" } else { "" };
-    Some(match shown.is_empty() {
-        true => "`go list` fails here without a word".to_owned(),
-        false => format!("go refuses it: {shown}{more}"),
+    Some(if shown.is_empty() {
+        "`go list` fails here without a word".to_owned()
+    } else {
+        format!("go refuses it: {shown}{more}")
     })
 }
 
@@ -273,9 +273,10 @@ fn elsewhere(work: &GoWork, folder: &Path) -> String {
         line(&["use", &path(&one.value)]);
     }
     for one in &work.replace {
-        let new = match one.is_local() {
-            true => path(&one.new.path),
-            false => quoted(&one.new.path),
+        let new = if one.is_local() {
+            path(&one.new.path)
+        } else {
+            quoted(&one.new.path)
         };
         let (old, new_version) = (quoted(&one.old.path), &one.new.version);
         line(&["replace", &old, &one.old.version, "=>", &new, new_version]);
@@ -299,7 +300,7 @@ fn key(folder: &Path, mains: &[PathBuf], need: &Need, workshop: &Workshop) -> Op
         let starts = name.get(..2).is_some_and(|start| is_same_name(start, "GO"));
         starts || is_same_name(name, "CGO_ENABLED")
     };
-    let mut vars: BTreeMap<&str, &str> = order::map(workshop.env.iter());
+    let mut vars: BTreeMap<&str, &str> = BTreeMap::from_iter(workshop.env.iter());
     vars.retain(|name, _| matters(name));
     for (name, value) in vars {
         key.add(name, value.as_bytes());
@@ -368,7 +369,7 @@ fn files(folder: &Path, depth: usize, left: &mut usize, key: &mut Key) -> Option
         return None;
     }
     let mut entries: Vec<_> = fs::read_dir(folder).ok()?.flatten().collect();
-    order::sort_by_key(&mut entries, fs::DirEntry::file_name);
+    entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         *left = left.checked_sub(1)?;
         let (name, meta) = (entry.file_name(), entry.metadata().ok()?);

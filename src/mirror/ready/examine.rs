@@ -1,5 +1,6 @@
 //! One project: what is written in it, what it needs, what is there.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::ask::ask;
@@ -12,7 +13,6 @@ use super::workshop::Workshop;
 use crate::gomod::go_mod::{self, GoMod};
 use crate::gomod::go_sum::{self, Line};
 use crate::gomod::{ModuleVersion, go_work, modules_txt};
-use crate::model::order;
 
 /// How ready the project in this folder is. Where all that reading tells is there, go itself is
 /// asked, unless it has answered the same question before.
@@ -98,8 +98,12 @@ fn have(need: &Need, workshop: &Workshop) -> Have {
     let zips = need.zips.iter();
     let mods = need.mods.iter();
     Have {
-        zips: order::map(zips.map(|(module, sum)| (module.clone(), shelf.zip(module, Some(sum))))),
-        mods: order::map(mods.map(|(module, sum)| (module.clone(), shelf.go_mod(module, sum)))),
+        zips: BTreeMap::from_iter(
+            zips.map(|(module, sum)| (module.clone(), shelf.zip(module, Some(sum)))),
+        ),
+        mods: BTreeMap::from_iter(
+            mods.map(|(module, sum)| (module.clone(), shelf.go_mod(module, sum))),
+        ),
         toolchain: match &need.toolchain {
             Some((module, name)) => toolchain(module, name, workshop),
             None => Toolchain::Ready,

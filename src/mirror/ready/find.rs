@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::gomod::go_work;
-use crate::model::order;
 
 use super::shelf::read;
 
@@ -57,7 +56,7 @@ pub fn projects(folder: &Path) -> Vec<PathBuf> {
         };
         works.extend(above.into_iter().find(holds).map(Path::to_owned));
     }
-    order::sort(&mut works);
+    works.sort();
     works
 }
 

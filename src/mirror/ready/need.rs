@@ -9,7 +9,6 @@ use crate::gomod::go_version::{at_least, compare, is_valid, of_toolchain, toolch
 use crate::gomod::go_work::GoWork;
 use crate::gomod::modules_txt::ModulesTxt;
 use crate::gomod::{ModuleVersion, semver};
-use crate::model::order;
 
 /// Since this version a go.mod names all that its packages need, so that graphs are pruned
 /// (`gover.ExplicitIndirectVersion`).
@@ -91,7 +90,7 @@ impl Project {
     fn agrees(&self, txt: &ModulesTxt) -> bool {
         let mains = self.mains.iter();
         let required =
-            order::set(mains.flat_map(|main| main.require.iter().map(|one| &one.module)));
+            BTreeSet::from_iter(mains.flat_map(|main| main.require.iter().map(|one| &one.module)));
         let own = |path: &str| {
             let mut mains = self.mains.iter();
             mains.any(|main| main.module.as_ref().is_some_and(|one| one.value == path))
@@ -157,12 +156,12 @@ pub fn need(
     }
     // Of several lines for one file the first counts, as for go (`modfetch.haveModSumLocked`).
     let lines = project.sums.iter().rev();
-    let sums = order::map(lines.map(|line| ((&line.module, line.of), &line.hash)));
+    let sums = BTreeMap::from_iter(lines.map(|line| ((&line.module, line.of), &line.hash)));
     let doubled = project.sums.iter().filter(|line| {
         let first = sums.get(&(&line.module, line.of));
         first.is_some_and(|first| **first != line.hash)
     });
-    need.doubles = order::set(doubled.map(|line| line.module.clone()));
+    need.doubles = BTreeSet::from_iter(doubled.map(|line| line.module.clone()));
     let sum = |module: &ModuleVersion, of: Hashed| sums.get(&(module, of)).map(|h| (*h).clone());
     let graph = Graph::walk(project, read);
     for module in graph.read {

@@ -1,13 +1,13 @@
 //! The projects that were seen, and what came of the last look: private files in the state folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::gomod::sum::Summing;
-use crate::model::{order, status};
+use crate::model::status;
 use crate::paths::{Paths, exact, from_exact};
 use crate::state::file;
 
@@ -55,7 +55,7 @@ pub fn remember(paths: &Paths, projects: &[PathBuf]) -> io::Result<()> {
     all.extend(projects.iter().cloned());
     let surplus = all.len().saturating_sub(MOST);
     all.drain(..surplus);
-    if order::set(&all) == order::set(&before) {
+    if BTreeSet::from_iter(&all) == BTreeSet::from_iter(&before) {
         return Ok(());
     }
     write(paths, &all)

@@ -15,7 +15,6 @@ use crate::gomod::ModuleVersion;
 use crate::gomod::sum::merkle::lines_hash;
 use crate::gomod::sum::tile::{Tile, edge, prove_prefix, prove_record};
 use crate::gomod::sum::{ProvenTree, TreeHead};
-use crate::model::order;
 
 /// What somebody says of a module; its signature is right, the rest is not proven yet.
 #[derive(Debug, Clone)]
@@ -61,7 +60,7 @@ impl Proofs {
             }
         }
         let stored = self.stored(newest.head)?;
-        let mut ids = order::set(stored.iter().map(|(_, lookup)| lookup.id));
+        let mut ids = BTreeSet::from_iter(stored.iter().map(|(_, lookup)| lookup.id));
         ids.extend(answers.iter().map(|answer| answer.lookup.id));
         let tree = self
             .prove_all(sources, &newest, &all, &ids, answers)
@@ -77,7 +76,8 @@ impl Proofs {
         }
         let held = |lookup: &Lookup| tree.record(lookup.id) == Some(lines_hash(&lookup.lines));
         // What was changed on the disk stays as it is, for `verify` to find.
-        let mut lookups = order::map(stored.into_iter().filter(|(_, lookup)| held(lookup)));
+        let mut lookups =
+            BTreeMap::from_iter(stored.into_iter().filter(|(_, lookup)| held(lookup)));
         for answer in answers {
             let path = self.folder.lookup_path(&answer.module);
             lookups.insert(path.map_err(ProofError::from)?, answer.lookup.clone());
@@ -301,7 +301,7 @@ pub(super) fn needed(
     kept: &[SignedHead],
     ids: impl Iterator<Item = u64>,
 ) -> BTreeSet<Tile> {
-    let mut tiles = order::set(edge(size));
+    let mut tiles = BTreeSet::from_iter(edge(size));
     for id in ids {
         tiles.extend(prove_record(id, size).unwrap_or_default());
     }

@@ -10,7 +10,6 @@ use crate::gomod::sum::tile::FULL;
 use crate::gomod::sum::{
     EscapeError, Tile, escape_path, escape_version, unescape_path, unescape_version,
 };
-use crate::model::order;
 
 /// A lookup has some 400 bytes, a tile 8192.
 pub(super) const MAX_LOOKUP: u64 = 64 * 1024;
@@ -131,7 +130,7 @@ fn files(
     let mut entries: Vec<_> = entries
         .collect::<Result<_, _>>()
         .map_err(|error| named(folder, &error))?;
-    order::sort_by_key(&mut entries, fs::DirEntry::file_name);
+    entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
         let is_folder = entry.file_type()?.is_dir();

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::error::ProofError;
 use super::folder::read;
 use super::heads::SignedHead;
-use crate::model::{VerifierKey, order};
+use crate::model::VerifierKey;
 
 /// A ledger of this many heads has a place for years of daily additions.
 const MAX_HEADS: usize = 4096;
@@ -41,7 +41,7 @@ pub(super) fn format_ledger(heads: &[SignedHead]) -> Vec<u8> {
 
 /// By size, each tree once. Two trees of one size stay two: that is a fork.
 pub(super) fn ordered(mut heads: Vec<SignedHead>) -> Vec<SignedHead> {
-    order::sort_by_key(&mut heads, |head| (head.head.size, head.head.root));
+    heads.sort_by_key(|head| (head.head.size, head.head.root));
     heads.dedup_by_key(|head| head.head);
     heads
 }

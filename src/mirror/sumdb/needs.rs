@@ -7,7 +7,6 @@ use super::adopt::needed;
 use super::error::ProofError;
 use super::proofs::Proofs;
 use crate::gomod::ModuleVersion;
-use crate::model::order;
 
 impl Proofs {
     /// Every file of this database that the mirror needs to prove these modules, from whatever
@@ -43,7 +42,7 @@ impl Proofs {
             place(tile);
         }
         // After a kill some lookups may still have an older head.
-        for own in order::set(lookups.iter().map(|lookup| lookup.head.head.size)) {
+        for own in BTreeSet::from_iter(lookups.iter().map(|lookup| lookup.head.head.size)) {
             if own != newest.head.size {
                 let older = ids().filter(|id| *id < own);
                 needed(own, &[], older).into_iter().for_each(&mut place);

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use super::error::BringError;
 use crate::bounded;
-use crate::model::order;
 
 /// A file, and what will stand in it.
 pub(super) type Written = (PathBuf, Vec<u8>);
@@ -52,7 +51,7 @@ pub(super) fn put(own: &Path, files: &[Written]) -> Result<(), BringError> {
             fs::rename(&path, target).map_err(failed(target))?;
         }
     }
-    order::sort(&mut folders);
+    folders.sort();
     folders.dedup();
     for folder in folders {
         // Not every system can, and the file is right in any case.

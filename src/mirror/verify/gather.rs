@@ -43,7 +43,7 @@ fn zip(module: &ModuleVersion, path: &Path) -> Read<Result<ZipSeen, String>> {
         let zip = ModZip::open(path)?;
         zip.belongs_to(&module.path, &module.version)?;
         let h1 = zip.h1()?;
-        let name = [&module.path, "@", &module.version, "/go.mod"].concat();
+        let name = format!("{}@{}/go.mod", module.path, module.version);
         let go_mod = match zip.entry(&name) {
             Some(_) => Some(hash_go_mod(&zip.read(&name, MOST_MOD)?)),
             None => None,

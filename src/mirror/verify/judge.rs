@@ -204,7 +204,7 @@ impl Case<'_> {
         let proof = match &seen.proof {
             Proof::Sums {
                 by, zip: Some(zip), ..
-            } => Some((["the checksum database ", by].concat(), zip)),
+            } => Some((format!("the checksum database {by}"), zip)),
             Proof::Sums { zip: None, by, .. } => {
                 let what = format!("{by} says nothing about the zip");
                 self.says(File::Zip, Kind::Unproven, what);
@@ -278,7 +278,7 @@ impl Case<'_> {
                 match go_mod {
                     Some(go_mod) if go_mod == h1 => return true,
                     Some(go_mod) => {
-                        let by = ["the checksum database ", by].concat();
+                        let by = format!("the checksum database {by}");
                         self.differs(File::Mod, "is not what is proven", go_mod, &by, Some(h1));
                     }
                     None => {

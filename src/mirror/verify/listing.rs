@@ -10,7 +10,6 @@ use crate::mirror::index;
 use crate::mirror::layout::Layout;
 use crate::mirror::sound::MOST_INFO;
 use crate::mirror::tree::Module;
-use crate::model::order;
 
 /// Bytes. The longest known has some 10,000 versions.
 const MOST_LIST: u64 = 4 << 20;
@@ -24,7 +23,7 @@ pub(super) fn listed(layout: &Layout, module: &str) -> Read<BTreeSet<String>> {
             // go takes the first word of each line (modfetch/proxy.go:Versions).
             Ok(text) => {
                 let words = text.lines().map(|line| line.split_whitespace().next());
-                Read::Is(order::set(words.flatten().map(str::to_owned)))
+                Read::Is(BTreeSet::from_iter(words.flatten().map(str::to_owned)))
             }
             Err(_) => Read::Cannot("is no text".to_owned()),
         },
@@ -60,8 +59,8 @@ pub(super) fn check(
         .map(|(version, _)| version.version.clone())
         .collect();
     let wanted = index::listed(&whole, pinned);
-    let there = order::set(whole.iter().map(String::as_str));
-    let shown = order::set(wanted.iter().copied());
+    let there = BTreeSet::from_iter(whole.iter().map(String::as_str));
+    let shown = BTreeSet::from_iter(wanted.iter().copied());
     match listed {
         None if !wanted.is_empty() => {
             says(

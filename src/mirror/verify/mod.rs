@@ -26,7 +26,6 @@ use super::pins::pins;
 use super::tree::{Files, Tree};
 use crate::gomod::ModuleVersion;
 use crate::meter::Meter;
-use crate::model::order;
 
 pub use judge::Proof;
 pub use prove::Prover;
@@ -112,7 +111,7 @@ pub fn verify(
     }
     meter.expect(tasks.len() as u64, report.bytes);
     // Equal ones stay in the order of their names.
-    order::sort_by_key(&mut tasks, |task| std::cmp::Reverse(task.files.zip));
+    tasks.sort_by_key(|task| std::cmp::Reverse(task.files.zip));
     let jobs = asked
         .jobs
         .unwrap_or_else(processors)
@@ -148,8 +147,8 @@ pub fn verify(
             .bad
             .extend(unreadable.map(|one| finding(Kind::Unreadable, help, one)));
     }
-    order::sort(&mut report.bad);
-    order::sort(&mut report.unproven);
+    report.bad.sort();
+    report.unproven.sort();
     report.ok = report.bad.is_empty();
     report.ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(report)

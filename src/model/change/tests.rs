@@ -52,9 +52,12 @@ fn told(edit: impl FnOnce(&mut Snapshot)) -> Vec<String> {
 }
 
 fn words(changes: &[Change]) -> Vec<String> {
-    let bracket = |change: &Change| match change.major {
-        true => change.what.clone(),
-        false => format!("[{}]", change.what),
+    let bracket = |change: &Change| {
+        if change.major {
+            change.what.clone()
+        } else {
+            format!("[{}]", change.what)
+        }
     };
     changes.iter().map(bracket).collect()
 }

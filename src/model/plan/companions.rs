@@ -73,9 +73,10 @@ fn may_stay(name: &str, set: &str, own: &dyn Fn(&str) -> Option<String>) -> bool
     let before = own(name).unwrap_or_default();
     match name {
         "GONOPROXY" | "GONOSUMDB" | "GOPRIVATE" => {
-            let before = match before.is_empty() && name != "GOPRIVATE" {
-                true => own("GOPRIVATE").unwrap_or_default(),
-                false => before,
+            let before = if before.is_empty() && name != "GOPRIVATE" {
+                own("GOPRIVATE").unwrap_or_default()
+            } else {
+                before
             };
             let (set, before) = (Patterns::parse(set), Patterns::parse(&before));
             let is_wider = before.globs().iter().all(|glob| set.globs().contains(glob));

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::facts::{address, env, interface, nonempty, search_domain, subnet};
 use super::reader::{Node, Reader, Table, Text, quoted};
-use crate::model::order;
 use crate::policy::finding::Finding;
 use crate::policy::profile::Condition;
 
@@ -55,7 +54,7 @@ pub(super) fn condition(
         .collect();
     reader.only(&table, &KEYS);
     let mut known = known;
-    order::sort_by_key(&mut known, |(key, _)| key.span.start);
+    known.sort_by_key(|(key, _)| key.span.start);
     match known.as_slice() {
         [(key, value)] if table.map.len() == 1 => one(reader, key, value, names, depth),
         [(key, value)] => {

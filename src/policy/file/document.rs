@@ -3,7 +3,6 @@
 use super::env::Scope;
 use super::reader::{MOST_FINDINGS, Node, Reader, Table};
 use super::{Parsed, Place, agent, mirror, profiles, syntax, target};
-use crate::model::order;
 use crate::policy::finding::{Finding, Severity};
 use crate::policy::nearest::nearest;
 use crate::policy::places::Places;
@@ -260,10 +259,10 @@ fn refused(finding: Finding) -> Parsed {
 fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
     let all = findings.len();
     if all > MOST_FINDINGS {
-        order::sort_by_key(&mut findings, |finding| finding.severity);
+        findings.sort_by_key(|finding| finding.severity);
         findings.truncate(MOST_FINDINGS);
     }
-    order::sort_by_key(&mut findings, |finding| {
+    findings.sort_by_key(|finding| {
         let start = finding.primary.as_ref().map_or(0, |label| label.span.start);
         (start, finding.severity)
     });

@@ -1,11 +1,12 @@
 //! TOML's own errors: several in one run, each with its place.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::de::DeTable;
 
 use super::reader::{Reader, Table};
-use crate::model::{lookalike, order};
+use crate::model::lookalike;
 use crate::policy::finding::Finding;
 
 /// Behind this many, an error is the echo of another.
@@ -50,7 +51,7 @@ pub(super) fn drop_echoes(findings: &mut Vec<Finding>, text: &str, broken: &[Fin
         let at = finding.primary.as_ref()?.span.start;
         Some(starts.partition_point(|end| *end < at))
     };
-    let unreadable = order::set(broken.iter().map(line));
+    let unreadable = BTreeSet::from_iter(broken.iter().map(line));
     // TOML goes on without loss behind a key that is there twice.
     let lossless = broken.iter().all(|error| error.code == "duplicate-key");
     findings.retain(|finding| {

@@ -78,9 +78,10 @@ impl Company {
             "" => "#: GOPRIVATE = \"git.corp.example\"\n".to_owned(),
             list => format!("GOPRIVATE = {}\n", quoted(list)),
         };
-        match first {
-            true => format!("# Never looked up in the public checksum database.\n{line}"),
-            false => line,
+        if first {
+            format!("# Never looked up in the public checksum database.\n{line}")
+        } else {
+            line
         }
     }
 }

@@ -11,7 +11,6 @@ use super::super::site::session_folder;
 use super::super::step::Step;
 use super::unit::UNIT;
 use crate::environment::Environment;
-use crate::model::order;
 
 /// What `show` asks for.
 const PROPERTIES: &str = "--property=LoadState,FragmentPath,DropInPaths,UnitFileState,ActiveState,\
@@ -43,9 +42,10 @@ impl Manager {
         if own.is_some_and(|runtime| runtime.join("systemd/private").exists()) {
             return Ok(Manager { uid, runtime: None });
         }
-        let why = match Path::new("/run/systemd/system").is_dir() {
-            true => no_session(uid),
-            false => not_booted(),
+        let why = if Path::new("/run/systemd/system").is_dir() {
+            no_session(uid)
+        } else {
+            not_booted()
         };
         Err(ServiceError::NoManager { why })
     }
@@ -136,7 +136,7 @@ pub(super) fn lingers(uid: u32) -> Option<bool> {
 }
 
 fn pairs(said: &str) -> BTreeMap<String, String> {
-    order::map(
+    BTreeMap::from_iter(
         said.lines()
             .filter_map(|line| line.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.to_owned())),

@@ -19,9 +19,10 @@ pub(super) fn unit(program: &Path) -> Option<String> {
     let program = quoted(program.to_str()?)?;
     let mut text = format!("{MARK}\n");
     for line in SHIPPED.lines() {
-        match line.starts_with(EXEC) {
-            true => text.push_str(&format!("{EXEC}{program} agent")),
-            false => text.push_str(line),
+        if line.starts_with(EXEC) {
+            text.push_str(&format!("{EXEC}{program} agent"))
+        } else {
+            text.push_str(line)
         }
         text.push('\n');
     }
@@ -57,9 +58,10 @@ pub(super) fn owner(path: &Path) -> Owner {
         return Owner::Nobody;
     }
     let ours = |bytes: Vec<u8>| bytes.split(|byte| *byte == b'\n').next() == Some(MARK.as_bytes());
-    match bounded::read(path, MOST_UNIT).is_ok_and(ours) {
-        true => Owner::Goroam,
-        false => Owner::User,
+    if bounded::read(path, MOST_UNIT).is_ok_and(ours) {
+        Owner::Goroam
+    } else {
+        Owner::User
     }
 }
 
@@ -85,9 +87,10 @@ fn quoted(word: &str) -> Option<String> {
         .replace('"', "\\\"")
         .replace('%', "%%");
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
-    match word.chars().all(plain) {
-        true => Some(word),
-        false => Some(format!("\"{word}\"")),
+    if word.chars().all(plain) {
+        Some(word)
+    } else {
+        Some(format!("\"{word}\""))
     }
 }
 

@@ -166,9 +166,10 @@ fn icon_size() -> u32 {
     // SAFETY: the name ends with a zero; the others take numbers only.
     let size = unsafe {
         let bar = FindWindowW(class.as_ptr(), ptr::null());
-        let dpi = match bar.is_null() {
-            true => 0,
-            false => GetDpiForWindow(bar),
+        let dpi = if bar.is_null() {
+            0
+        } else {
+            GetDpiForWindow(bar)
         };
         let dpi = if dpi == 0 { GetDpiForSystem() } else { dpi };
         GetSystemMetricsForDpi(SM_CXSMICON, dpi)

@@ -323,16 +323,18 @@ impl Tray {
         let modern = area.is_modern();
         drop(area);
         // Since Vista the low half is the event, and `wide` says where.
-        let event = match modern {
-            true => long as u32 & 0xffff,
-            false => long as u32,
+        let event = if modern {
+            long as u32 & 0xffff
+        } else {
+            long as u32
         };
-        let at = match modern {
-            true => POINT {
+        let at = if modern {
+            POINT {
                 x: i32::from(wide as u16 as i16),
                 y: i32::from((wide >> 16) as u16 as i16),
-            },
-            false => cursor(),
+            }
+        } else {
+            cursor()
         };
         match event {
             WM_CONTEXTMENU | NIN_SELECT | NIN_KEYSELECT => self.open_menu(at),

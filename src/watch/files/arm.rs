@@ -186,16 +186,18 @@ impl<B: Backend> Watches<B> {
         let contents = wanted.watches.iter().map(|watch| (true, watch));
         let names = wanted.names.iter().map(|watch| (false, watch));
         for (inside, (path, identity)) in contents.chain(names) {
-            let armed = match inside {
-                true => &mut self.armed,
-                false => &mut self.names,
+            let armed = if inside {
+                &mut self.armed
+            } else {
+                &mut self.names
             };
             if armed.contains_key(path) {
                 continue;
             }
-            let done = match inside {
-                true => self.backend.watch(path),
-                false => self.backend.watch_name(path),
+            let done = if inside {
+                self.backend.watch(path)
+            } else {
+                self.backend.watch_name(path)
             };
             match done {
                 Ok(()) => {

@@ -72,9 +72,10 @@ impl Plan {
             let is_last = rest.is_empty();
             let Ok(metadata) = entry.symlink_metadata() else {
                 self.watch(&real);
-                match is_last {
-                    true => self.files.entry(entry).or_default().insert(hint),
-                    false => self.guards.insert(entry),
+                if is_last {
+                    self.files.entry(entry).or_default().insert(hint)
+                } else {
+                    self.guards.insert(entry)
                 };
                 return None;
             };

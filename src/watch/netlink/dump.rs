@@ -9,7 +9,6 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use super::link::{RawLink, parse_address};
 use super::message::{Message, attributes, messages, u32_at};
 use super::{route, rule};
-use crate::model::order;
 use crate::model::{Route, Rule};
 
 /// The kernel puts at most 32 KiB into one answer (`NLMSG_GOODSIZE` and `netlink_dump`).
@@ -81,7 +80,7 @@ impl Dump {
                 links.extend(RawLink::parse(message.body));
             }
         })?;
-        order::sort_by_key(&mut links, |link| link.index);
+        links.sort_by_key(|link| link.index);
         links.dedup_by_key(|link| link.index);
         Ok(links)
     }
@@ -96,7 +95,7 @@ impl Dump {
                 all.extend(parse_address(message.body));
             }
         })?;
-        order::sort(&mut all);
+        all.sort();
         all.dedup();
         Ok(all)
     }
@@ -111,7 +110,7 @@ impl Dump {
                 all.extend(route::parse(message.body));
             }
         })?;
-        order::sort(&mut all);
+        all.sort();
         all.dedup();
         Ok(all)
     }
@@ -126,7 +125,7 @@ impl Dump {
                 all.extend(rule::parse(message.body));
             }
         })?;
-        order::sort(&mut all);
+        all.sort();
         all.dedup();
         Ok(all)
     }

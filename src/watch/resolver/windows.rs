@@ -12,7 +12,6 @@ use windows_sys::Win32::Networking::WinSock::{
 
 use super::conf;
 use crate::model::Resolver;
-use crate::model::order;
 use crate::watch::adapters::for_each_adapter;
 
 const LONGEST_SUFFIX: usize = 256;
@@ -27,7 +26,7 @@ pub(super) fn read() -> Resolver {
         found.push((metric, servers(adapter), suffixes(adapter)));
     });
     // Windows asks the servers of the interface with the lowest metric first.
-    order::sort_by_key(&mut found, |(metric, _, _)| *metric);
+    found.sort_by_key(|(metric, _, _)| *metric);
     let mut resolver = Resolver::default();
     for (_, servers, suffixes) in found {
         for server in servers {

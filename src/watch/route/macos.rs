@@ -8,7 +8,6 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::message::messages;
-use crate::model::order;
 use crate::model::{Route, Rule};
 use crate::watch::event::Hint;
 use crate::watch::source::Source;
@@ -28,7 +27,7 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
     let bytes = dump()?;
     let mut routes: Vec<Route> = messages(&bytes).filter_map(|one| one.route()).collect();
-    order::sort(&mut routes);
+    routes.sort();
     routes.dedup();
     Ok((routes, Vec::new()))
 }

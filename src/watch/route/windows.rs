@@ -19,7 +19,6 @@ use windows_sys::Win32::Networking::WinSock::{
     AF_INET, AF_INET6, AF_UNSPEC, NlroManual, RouteProtocolLocal, SOCKADDR_INET,
 };
 
-use crate::model::order;
 use crate::model::{Route, RouteKind, Rule};
 use crate::watch::adapters::for_each_adapter;
 use crate::watch::event::Hint;
@@ -43,7 +42,7 @@ pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
     let mut routes: Vec<Route> = rows.iter().filter_map(|row| route(row, &metrics)).collect();
     // SAFETY: the table came from `GetIpForwardTable2`, and nobody refers to it any more.
     unsafe { FreeMibTable(table.cast()) };
-    order::sort(&mut routes);
+    routes.sort();
     routes.dedup();
     Ok((routes, Vec::new()))
 }

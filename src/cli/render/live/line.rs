@@ -41,9 +41,10 @@ impl Line {
     /// As the terminal gets it: no spaces at the end, and where it is cut that can be seen.
     pub(super) fn paint(&self, columns: usize, glyphs: &Glyphs) -> String {
         let whole = self.columns() <= columns;
-        let mut left = match whole {
-            true => columns,
-            false => columns.saturating_sub(1),
+        let mut left = if whole {
+            columns
+        } else {
+            columns.saturating_sub(1)
         };
         let mut out = String::new();
         let mut spaces = 0;
@@ -54,9 +55,10 @@ impl Line {
             if !solid.is_empty() {
                 out.push_str(&" ".repeat(std::mem::take(&mut spaces)));
                 let solid = glyphs.fit_for_terminal(solid);
-                match *style == Style::new() {
-                    true => out.push_str(&solid),
-                    false => out.push_str(&paint(*style, &solid)),
+                if *style == Style::new() {
+                    out.push_str(&solid)
+                } else {
+                    out.push_str(&paint(*style, &solid))
                 }
             }
             spaces += taken.len() - solid.len();

@@ -11,7 +11,6 @@ use crate::cli::render::sparkline::{scale, sparkline};
 use crate::cli::render::status::{mode, network, notes, verdict};
 use crate::cli::render::style::{BOLD, DIM, GOOD, ODD};
 use crate::cli::render::text::{clean, wrap};
-use crate::model::order;
 use crate::model::status::{AgentState, Status, Switch, TargetStatus};
 
 /// The first column's width: "network" and most names.
@@ -95,16 +94,15 @@ impl Parts {
             .take(budget.switches)
             .cloned()
             .collect();
-        let notes = match budget.whole_notes {
-            true => self.notes.concat(),
-            false => {
-                let first: Vec<Line> = self
-                    .notes
-                    .iter()
-                    .filter_map(|note| note.first().cloned())
-                    .collect();
-                self.some(&first, &vec![0; first.len()], budget.notes)
-            }
+        let notes = if budget.whole_notes {
+            self.notes.concat()
+        } else {
+            let first: Vec<Line> = self
+                .notes
+                .iter()
+                .filter_map(|note| note.first().cloned())
+                .collect();
+            self.some(&first, &vec![0; first.len()], budget.notes)
         };
         let mut lines = Vec::new();
         for part in [about, variables, targets, switches, notes] {
@@ -129,9 +127,9 @@ impl Parts {
         };
         let mut kept: Vec<usize> = (0..lines.len()).collect();
         // Stable: of two that matter alike the first one stays.
-        order::sort_by_key(&mut kept, |at| ranks.get(*at));
+        kept.sort_by_key(|at| ranks.get(*at));
         kept.truncate(room);
-        order::sort(&mut kept);
+        kept.sort();
         let mut some: Vec<Line> = kept
             .into_iter()
             .filter_map(|at| lines.get(at).cloned())
@@ -169,10 +167,7 @@ fn named(view: &View<'_>, columns: usize, name: &str, text: &str) -> Vec<Line> {
 fn head(view: &View<'_>) -> Line {
     let (status, page) = (view.status, view.page);
     let running = status.agent == AgentState::Running && view.away.is_none();
-    let (symbol, style) = match running {
-        true => ("●", GOOD),
-        false => ("○", DIM),
-    };
+    let (symbol, style) = if running { ("●", GOOD) } else { ("○", DIM) };
     let profile = match &status.profile {
         Some(profile) => clean(profile),
         None => "no profile yet".to_owned(),
@@ -212,7 +207,7 @@ fn head(view: &View<'_>) -> Line {
 
 fn variable_names(status: &Status) -> Vec<&String> {
     let mut names: Vec<&String> = status.applied.keys().chain(status.was.keys()).collect();
-    order::sort(&mut names);
+    names.sort();
     names.dedup();
     names
 }
@@ -255,9 +250,10 @@ fn variable(view: &View<'_>, name: &str, columns: usize) -> Line {
         Some(_) | None => return line,
     };
     let at = line.columns().max(columns + 3 + 34) + 2;
-    match at + columns_of(&was) <= view.size.columns {
-        true => line.to(at).with(DIM, was),
-        false => line,
+    if at + columns_of(&was) <= view.size.columns {
+        line.to(at).with(DIM, was)
+    } else {
+        line
     }
 }
 

@@ -216,11 +216,12 @@ fn ca_file(context: &Context, path: &Path) -> Result<PathBuf, String> {
     let cannot = |error: &dyn std::fmt::Display| format!("{shown}: {error}");
     let text = bounded::read(&path, MOST_PEM).map_err(|error| cannot(&error))?;
     let begin = b"-----BEGIN CERTIFICATE-----";
-    match text.windows(begin.len()).any(|part| part == begin) {
-        true => Ok(path),
-        false => Err(cannot(
+    if text.windows(begin.len()).any(|part| part == begin) {
+        Ok(path)
+    } else {
+        Err(cannot(
             &"holds no certificate in PEM (-----BEGIN CERTIFICATE-----)",
-        )),
+        ))
     }
 }
 

@@ -107,7 +107,7 @@ pub(in crate::cli) fn mirror_exported(exported: &Exported, root: &Path, page: &P
     let mut sheet = Sheet::new(page.columns);
     findings(&mut sheet, &exported.verified.bad, root);
     for missing in exported.missing.iter().take(MOST) {
-        let text = [clean(missing).as_str(), " is needed, and not in the mirror"].concat();
+        let text = format!("{} is needed, and not in the mirror", clean(missing));
         sheet.entry(&[paint(ODD, "!"), " ".to_owned()].concat(), 2, &text, 2);
     }
     if exported.missing.len() > MOST {
@@ -122,9 +122,10 @@ pub(in crate::cli) fn mirror_exported(exported: &Exported, root: &Path, page: &P
             4,
         );
     }
-    let (mark, style) = match exported.verified.ok && exported.missing.is_empty() {
-        true => ("✓", GOOD),
-        false => ("!", ODD),
+    let (mark, style) = if exported.verified.ok && exported.missing.is_empty() {
+        ("✓", GOOD)
+    } else {
+        ("!", ODD)
     };
     let mut text = format!(
         "wrote {} ({}): {}",

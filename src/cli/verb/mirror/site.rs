@@ -40,7 +40,7 @@ pub(super) fn waits() {
 /// A word on standard error, if somebody looks at it.
 pub(super) fn say(text: &str) {
     if std::io::stderr().is_terminal() {
-        let line = ["goroam: ", &render::clean(text), "\n"].concat();
+        let line = format!("goroam: {}\n", render::clean(text));
         drop(anstream::stderr().lock().write_all(line.as_bytes()));
     }
 }
