@@ -1,23 +1,18 @@
-//! Which variables a shell's start-up files export. Reads them as the shell would, and
-//! carries nothing out: what hangs on a condition that cannot be told is a "may".
+//! Which variables a shell's start-up files export. Reads them line by line, and carries
+//! nothing out: what hangs on a condition that cannot be told is a "may".
 //!
 //! ```text
-//! text → posix, fish = tree → evaluate (Files for `source` and `[ -f … ]`) → exports
+//! text → cursor = words → command → blocks (is it carried out?) → startup → variables
 //! ```
 
-mod builtin;
-mod call;
+mod blocks;
+mod command;
+mod condition;
 mod cursor;
-mod evaluate;
-mod expand;
-mod export;
-mod fish;
-mod posix;
-mod redirect;
 mod start;
-mod tree;
+mod startup;
 mod universal;
-mod variable;
+mod variables;
 mod word;
 
 // Their files are named as Unix names files.
@@ -28,10 +23,10 @@ mod odd_tests;
 #[cfg(unix)]
 mod tests;
 
-pub(super) use evaluate::Startup;
-pub(super) use export::Export;
 pub(super) use start::starts;
+pub(super) use startup::Startup;
 pub(super) use universal::universal;
+pub(super) use variables::Export;
 
 /// Whose files they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

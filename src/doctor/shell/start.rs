@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::files::Files;
 use super::Dialect;
-use super::evaluate::Startup;
-use super::export::Export;
-use super::variable::{Value, Variable};
+use super::startup::Startup;
+use super::variables::Export;
 use crate::environment::Environment;
 
 /// One way to start.
@@ -129,11 +128,11 @@ fn zsh<'f>(mut startup: Startup<'f>, env: &Environment, home: &Path) -> Startup<
                 break;
             }
         }
-        if let Some(folder) = startup.known("ZDOTDIR") {
+        if let Some(folder) = startup.variables.value("ZDOTDIR") {
             own = PathBuf::from(folder);
         }
         startup.file(&own.join(format!(".{name}")));
-        if let Some(folder) = startup.known("ZDOTDIR") {
+        if let Some(folder) = startup.variables.value("ZDOTDIR") {
             own = PathBuf::from(folder);
         }
     }
@@ -184,42 +183,4 @@ fn fish<'f>(
     startup.file(Path::new("/etc/fish/config.fish"));
     startup.file(&own.join("config.fish"));
     startup
-}
-
-impl Startup<'_> {
-    /// What it has exported in the end.
-    pub(crate) fn exports(&self, names: &BTreeSet<String>) -> Vec<Export> {
-        let mut found = Vec::new();
-        for name in names {
-            if let Some(variable) = self.variables.get(name).filter(|one| one.exported) {
-                found.extend(of_variable(name, variable));
-            }
-        }
-        found
-    }
-}
-
-fn of_variable(name: &str, variable: &Variable) -> Vec<Export> {
-    let now = variable
-        .now
-        .iter()
-        .map(|seen| (seen, variable.certain && variable.may.is_empty()));
-    let may = variable.may.iter().map(|seen| (seen, false));
-    now.chain(may)
-        .filter_map(|(seen, certain)| {
-            let value = match &seen.value {
-                // go takes an empty one for unset.
-                Value::Known(value) if value.is_empty() => return None,
-                Value::Known(value) => Some(value.clone()),
-                Value::Unknown => None,
-            };
-            Some(Export {
-                name: name.to_owned(),
-                value,
-                file: seen.file.as_ref().clone(),
-                line: seen.line,
-                certain,
-            })
-        })
-        .collect()
 }

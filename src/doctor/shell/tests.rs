@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::super::files::Table;
-use super::export::Export;
-use super::{Dialect, Startup, starts};
+use super::{Dialect, Export, Startup, starts};
 use crate::environment::Environment;
 
 /// What the file exports as GOPROXY: `value@line`, `(may)` behind it, `?` for an unknown value.
@@ -289,7 +288,7 @@ fn what_cannot_be_read_is_noted_and_the_rest_goes_on() {
     ]);
     let mut startup = Startup::new(&table, Dialect::Bash);
     assert!(startup.file(Path::new("/h/.bashrc")));
-    assert_eq!(startup.known("GOPROXY").as_deref(), Some("off"));
+    assert_eq!(startup.variables.value("GOPROXY"), Some("off"));
     assert_eq!(startup.unread.len(), 1);
     assert_eq!(startup.unread[0].0, PathBuf::from("/h/locked"));
 }
