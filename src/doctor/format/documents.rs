@@ -187,7 +187,8 @@ fn unescaped(text: &str) -> String {
     text
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
+/// The line, from 1, in which an offset lies.
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
     let before = text.as_bytes().get(..offset).unwrap_or_default();
     1 + before.iter().filter(|byte| **byte == b'\n').count()
 }

@@ -2,27 +2,27 @@
 
 use std::collections::BTreeSet;
 
-use super::setting::{Book, Setting};
+use jsonc_parser::ast::{Object, Value};
+use jsonc_parser::common::Ranged;
+use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
-/// Deeper is no settings file, and the stack is not endless.
-const DEEPEST: usize = 64;
+use super::documents::line_of;
+use super::setting::{Book, Setting};
 
 /// The variables within settings that hold an environment: `go.toolsEnvVars`, `gopls.build.env`,
 /// `terminal.integrated.env.linux`, Zed's and Sublime's `env`.
 pub(crate) fn environments(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
-    let mut reader = Reader {
-        chars: text.chars().collect(),
-        at: 0,
-        line: 1,
-        path: Vec::new(),
-        book: Book::new(names),
-    };
-    reader.value(0);
-    reader.book.finish()
+    let mut book = Book::new(names);
+    // The parser bounds the depth of what it reads. A text with faults is no settings.
+    let parsed = parse_to_ast(text, &CollectOptions::default(), &ParseOptions::default());
+    if let Some(value) = parsed.ok().and_then(|parsed| parsed.value) {
+        read(&value, text, &mut Vec::new(), &mut book);
+    }
+    book.finish()
 }
 
 /// Does a setting of this name hold variables? Terminals have one for each system.
-fn holds_variables(path: &[String]) -> bool {
+fn holds_variables(path: &[&str]) -> bool {
     let here = match std::env::consts::OS {
         "macos" => "osx",
         "windows" => "windows",
@@ -39,181 +39,43 @@ fn holds_variables(path: &[String]) -> bool {
     )
 }
 
-struct Reader<'n> {
-    chars: Vec<char>,
-    at: usize,
-    line: usize,
-    path: Vec<String>,
-    book: Book<'n>,
+fn read<'v>(value: &'v Value<'v>, text: &str, path: &mut Vec<&'v str>, book: &mut Book<'_>) {
+    match value {
+        Value::Object(object) => members(object, text, path, book),
+        Value::Array(array) => {
+            for value in &array.elements {
+                read(value, text, path, book);
+            }
+        }
+        // null takes a variable away, and this is what goroam would ask for.
+        Value::StringLit(_)
+        | Value::NumberLit(_)
+        | Value::BooleanLit(_)
+        | Value::NullKeyword(_) => {}
+    }
 }
 
-impl Reader<'_> {
-    /// One value; its place in the file is noted if it is a variable's.
-    fn value(&mut self, depth: usize) -> bool {
-        self.skip();
-        let line = self.line;
-        match self.peek() {
-            Some('{') if depth < DEEPEST => {
-                self.next();
-                self.members(depth);
-            }
-            Some('[') if depth < DEEPEST => {
-                self.next();
-                loop {
-                    self.skip();
-                    match self.peek() {
-                        Some(',') => {
-                            self.next();
-                        }
-                        Some(']') => {
-                            self.next();
-                            break;
-                        }
-                        _ => {
-                            if !self.value(depth + 1) {
-                                return false;
-                            }
-                        }
-                    }
-                }
-            }
-            Some('"') => {
-                let Some(text) = self.string() else {
-                    return false;
-                };
-                self.note(&text, line);
-            }
-            Some(c) if !matches!(c, '{' | '}' | '[' | ']' | ',' | ':') => {
-                // true, false, null, a number
-                let mut word = String::new();
-                while let Some(c) = self.peek() {
-                    if matches!(c, ',' | '}' | ']' | ' ' | '\t' | '\r' | '\n' | '/') {
-                        break;
-                    }
-                    word.push(c);
-                    self.next();
-                }
-                if word.is_empty() {
-                    return false;
-                }
-                // null takes a variable away, and this is what goroam would ask for.
-            }
-            Some(_) | None => return false,
-        }
-        true
-    }
-
-    fn members(&mut self, depth: usize) {
-        loop {
-            self.skip();
-            match self.peek() {
-                Some(',') => {
-                    self.next();
-                }
-                Some('"') => {
-                    let Some(key) = self.string() else { return };
-                    self.skip();
-                    if self.peek() != Some(':') {
-                        return;
-                    }
-                    self.next();
-                    self.path.push(key);
-                    let whole = self.value(depth + 1);
-                    self.path.pop();
-                    if !whole {
-                        return;
-                    }
-                }
-                Some('}') => {
-                    self.next();
-                    return;
-                }
-                Some(_) | None => return,
-            }
-        }
-    }
-
-    fn note(&mut self, value: &str, line: usize) {
-        let Some((name, holder)) = self.path.split_last() else {
-            return;
-        };
-        if !self.book.wants(name) || !holds_variables(holder) {
-            return;
-        }
+fn members<'v>(object: &'v Object<'v>, text: &str, path: &mut Vec<&'v str>, book: &mut Book<'_>) {
+    for member in &object.properties {
+        let name = member.name.as_str();
         // A tool server of an assistant runs no go for its user, nor is it told of here.
-        let part = |wanted: &str| holder.iter().any(|part| part.contains(wanted));
-        if part("mcp") || part("context_servers") {
-            return;
+        let part = |wanted: &str| path.iter().any(|part| part.contains(wanted));
+        if let Value::StringLit(value) = &member.value
+            && book.wants(name)
+            && holds_variables(path)
+            && !part("mcp")
+            && !part("context_servers")
+        {
+            // Only what is started with such a configuration has it.
+            let certain = !part("launch") && !part("tasks");
+            // `${env:HOME}`, `${workspaceFolder}`: the editor's to know.
+            let known = (!value.value.contains("${")).then(|| value.value.to_string());
+            let line = line_of(text, value.start());
+            book.set_in(&path.join("."), name, known, line, certain);
         }
-        // Only what is started with such a configuration has it.
-        let certain = !part("launch") && !part("tasks");
-        // `${env:HOME}`, `${workspaceFolder}`: the editor's to know.
-        let value = (!value.contains("${")).then(|| value.to_owned());
-        let key = holder.join(".");
-        let name = name.clone();
-        self.book.set_in(&key, &name, value, line, certain);
-    }
-
-    fn string(&mut self) -> Option<String> {
-        self.next();
-        let mut text = String::new();
-        loop {
-            match self.next()? {
-                '"' => return Some(text),
-                '\\' => match self.next()? {
-                    'n' => text.push('\n'),
-                    't' => text.push('\t'),
-                    'r' | 'b' | 'f' => text.push(' '),
-                    'u' => {
-                        let digits: String = (0..4).filter_map(|_| self.next()).collect();
-                        let number = u32::from_str_radix(&digits, 16).ok()?;
-                        text.push(char::from_u32(number).unwrap_or('\u{fffd}'));
-                    }
-                    c => text.push(c),
-                },
-                c => text.push(c),
-            }
-        }
-    }
-
-    /// Blanks and comments.
-    fn skip(&mut self) {
-        loop {
-            match (self.peek(), self.chars.get(self.at + 1)) {
-                (Some('/'), Some('/')) => {
-                    while self.peek().is_some_and(|c| c != '\n') {
-                        self.next();
-                    }
-                }
-                (Some('/'), Some('*')) => {
-                    self.next();
-                    self.next();
-                    while let Some(c) = self.next() {
-                        if c == '*' && self.peek() == Some('/') {
-                            self.next();
-                            break;
-                        }
-                    }
-                }
-                (Some(c), _) if c.is_whitespace() => {
-                    self.next();
-                }
-                _ => return,
-            }
-        }
-    }
-
-    fn peek(&self) -> Option<char> {
-        self.chars.get(self.at).copied()
-    }
-
-    fn next(&mut self) -> Option<char> {
-        let c = self.peek()?;
-        self.at += 1;
-        if c == '\n' {
-            self.line += 1;
-        }
-        Some(c)
+        path.push(name);
+        read(&member.value, text, path, book);
+        path.pop();
     }
 }
 
