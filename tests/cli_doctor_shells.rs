@@ -128,6 +128,19 @@ impl Way {
         }
         true
     }
+
+    /// The real shell exports what doctor does not see; nor does doctor say what is not so.
+    #[track_caller]
+    fn misses(&self, file: &str, text: &str) {
+        let user = User::new();
+        user.write(".config/goroam/goroam.toml", POLICY);
+        user.write(file, text);
+        let Some(real) = self.exports(&user) else {
+            return;
+        };
+        assert_eq!(self.said(&user), (Exports::new(), Exports::new()), "{text}");
+        assert!(!real.is_empty(), "{text}");
+    }
 }
 
 /// Lines that bash and zsh take alike, and of which everything can be told.
@@ -195,11 +208,7 @@ const SURE: &[&str] = &[
     "x=(a b)\nexport GOPROXY=off",
     "x=$((1 + 2)); export GOPROXY=off",
     "export GOPROXY=off 2>/dev/null >&2",
-    "[[ -n x && ! -d /nowhere ]] && export GOSUMDB=x",
-    "[[ -z x || -d /nowhere ]] || export GOSUMDB=x",
     "until true; do export GOPROXY=no; done; export GOPROXY=off",
-    "[[ a == b || c == c ]] && export GOSUMDB=$HOME; export GOPROXY=off",
-    "while false; do export GOPROXY=off; done\nexport GOSUMDB=off",
     ". ~/more",
     "source \"$HOME/more\"",
     "if [ -r ~/more ]; then . ~/more; fi",
@@ -226,6 +235,18 @@ const MAY: &[&str] = &[
     "export GOPROXY=off\nhostname > /dev/null && unset GOPROXY",
     "hostname > /dev/null || return\nexport GOPROXY=off",
     "eval \"$(echo true)\"; export GOPROXY=off",
+    "[[ -n x && ! -d /nowhere ]] && export GOSUMDB=x",
+    "[[ -z x || -d /nowhere ]] || export GOSUMDB=x",
+    "[[ a == b || c == c ]] && export GOSUMDB=$HOME; export GOPROXY=off",
+    "while false; do export GOPROXY=off; done\nexport GOSUMDB=off",
+    "p() { export GOPROXY=$1; }\np off",
+];
+
+/// Lines that set what doctor does not see, as docs/doctor.md says.
+const UNSEEN: &[&str] = &[
+    ": ${GOPROXY:=off}; export GOPROXY",
+    "p() { export GOPROXY=off; }; f=p; $f",
+    "A=GOPROXY; eval \"export $(echo $A)=off\"",
 ];
 
 fn table(way: &Way, file: &str, lines: &[&str], sure: bool) {
@@ -247,6 +268,9 @@ fn table(way: &Way, file: &str, lines: &[&str], sure: bool) {
 fn doctor_and_bash_agree() {
     table(&TERMINAL, ".bashrc", SURE, true);
     table(&TERMINAL, ".bashrc", MAY, false);
+    for text in UNSEEN {
+        TERMINAL.misses(".bashrc", text);
+    }
 }
 
 #[test]
@@ -256,14 +280,18 @@ fn doctor_and_zsh_agree() {
     let only_zsh = [
         "setopt allexport\nGOPROXY=off\nunsetopt all_export\nGOSUMDB=off",
         "typeset -gx GOPROXY=off",
-        "() { export GOPROXY=off }",
-        // Without the line's end zsh 5.9 does not see that the block is over.
-        "if [[ -n $HOME ]] { export GOPROXY=off }\n",
         "for f in ~/d/*.sh(N); do source $f; done",
-        "for p (a b) { export GOPROXY=$p }",
         "export -U path; export GOPROXY=off",
     ];
     table(&ZSH, ".zshrc", &only_zsh, true);
+    let short = [
+        // Without the line's end zsh 5.9 does not see that the block is over.
+        "if [[ -n $HOME ]] { export GOPROXY=off }\n",
+        "for p (a b) { export GOPROXY=$p }",
+    ];
+    for text in short.iter().chain(UNSEEN) {
+        ZSH.misses(".zshrc", text);
+    }
 }
 
 #[test]
@@ -304,7 +332,6 @@ fn doctor_and_fish_agree() {
         "set -gx MYGOPROXY off",
         "true; and set -gx GOPROXY off",
         "false; and set -gx GOPROXY off",
-        "while false\n set -gx GOPROXY off\nend\nset -gx GOSUMDB off",
         "eval 'set -gx GOPROXY off'",
         "set -gx GOPROXY off 2>/dev/null",
     ];
@@ -314,6 +341,8 @@ fn doctor_and_fish_agree() {
         "if hostname >/dev/null\n set -gx GOPROXY off\nend",
         "command -q cat; and set -gx GOPROXY off",
         "switch (echo x)\ncase x\n set -gx GOPROXY off\nend",
+        "while false\n set -gx GOPROXY off\nend\nset -gx GOSUMDB off",
+        "function f; set -gx GOPROXY $argv; end; f off",
     ];
     let more = [
         ("more.fish", "set -gx GOPRIVATE more"),

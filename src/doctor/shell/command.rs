@@ -1,6 +1,7 @@
 //! One command after the other, as far as words go: what belongs to a block is a command of
 //! one word.
 
+use super::Dialect;
 use super::cursor::Cursor;
 use super::variables::Variables;
 use super::word::Word;
@@ -11,8 +12,6 @@ pub(super) struct Command {
     pub(super) words: Vec<Word>,
     /// From 1.
     pub(super) line: usize,
-    /// Where it begins.
-    pub(super) at: usize,
     pub(super) end: End,
 }
 
@@ -37,6 +36,21 @@ pub(super) enum End {
     Close,
 }
 
+const ENDS: [(&str, End); 12] = [
+    ("&&", End::And),
+    ("||", End::Or),
+    (";;&", End::Arm),
+    (";;", End::Arm),
+    (";&", End::Arm),
+    (";", End::Plain),
+    ("|&", End::Pipe),
+    ("|", End::Pipe),
+    // zsh: in the background, and not the shell's to end.
+    ("&|", End::Background),
+    ("&!", End::Background),
+    ("&", End::Background),
+    (")", End::Close),
+];
 const KEYWORDS: [&str; 13] = [
     "if", "then", "elif", "else", "fi", "while", "until", "do", "done", "esac", "{", "}", "!",
 ];
@@ -48,14 +62,13 @@ impl Cursor {
     /// The next command; `None` at the end of the text.
     pub(super) fn command(&mut self, variables: &Variables) -> Option<Command> {
         self.skip_blanks();
-        let (line, at) = (self.line, self.at);
+        let line = self.line;
         let mut words = Vec::new();
         let end = self.words(variables, &mut words);
         let done = end.is_none() && words.is_empty();
         (!done).then_some(Command {
             words,
             line,
-            at,
             end: end.unwrap_or(End::Plain),
         })
     }
@@ -64,47 +77,39 @@ impl Cursor {
         loop {
             self.skip_blanks();
             let mark = (self.at, self.line);
+            let both = self.peek()? == '&' && self.peek_at(1) == Some('>');
+            let mut ends = ENDS.into_iter();
+            if let Some((_, end)) = ends.find(|(sign, _)| !both && self.eat(sign)) {
+                return Some(end);
+            }
             match self.peek()? {
                 '\n' => {
                     self.end_line();
                     return Some(End::Plain);
                 }
-                ';' => {
-                    let arm = !self.is_fish() && (self.eat(";;") || self.eat(";&"));
-                    self.eat(if arm { "&" } else { ";" });
-                    return Some(if arm { End::Arm } else { End::Plain });
-                }
-                '&' if self.peek_at(1) == Some('>') => self.redirection(variables),
-                c @ ('&' | '|') => {
-                    self.next();
-                    let twice = self.peek() == Some(c);
-                    self.eat(if twice && c == '&' { "&" } else { "|" });
-                    self.eat(if c == '|' && !twice { "&" } else { "" });
-                    return Some(match (c, twice) {
-                        ('&', true) => End::And,
-                        ('&', false) => End::Background,
-                        (_, true) => End::Or,
-                        (_, false) => End::Pipe,
-                    });
-                }
-                '<' | '>' if self.peek_at(1) != Some('(') => self.redirection(variables),
-                ')' => {
-                    self.next();
-                    if !self.is_fish() {
-                        return Some(End::Close);
+                '<' | '>' | '&' if self.peek_at(1) != Some('(') => self.redirection(variables),
+                '(' if !self.is_fish() => match words.as_slice() {
+                    [] if self.peek_at(1) != Some('(') => {
+                        self.next();
+                        return Some(End::Open);
                     }
-                }
-                '(' if !self.is_fish() => {
-                    if let Some(end) = self.round(variables, words) {
-                        return Some(end);
+                    [_] if self.eat("()") => {
+                        words.insert(0, Word::bare("function"));
+                        return Some(End::Plain);
                     }
-                }
+                    // Arithmetic, a pattern of zsh.
+                    _ => {
+                        self.next();
+                        self.skip_to(')');
+                        words.push(Word::unknown());
+                    }
+                },
                 _ => {
                     words.extend(self.word(variables));
                     if self.at == mark.0 {
                         self.next();
                     }
-                    if let Some(end) = self.after_word(variables, words, mark) {
+                    if let Some(end) = self.after_word(words, mark) {
                         return Some(end);
                     }
                 }
@@ -112,118 +117,46 @@ impl Cursor {
         }
     }
 
-    /// At a `(` that is no part of a word.
-    fn round(&mut self, variables: &Variables, words: &mut Vec<Word>) -> Option<End> {
-        let empty = self.peek_at(1) == Some(')');
-        match words.as_slice() {
-            [] if self.eat("((") => {
-                self.skip_to(')');
-                self.skip_to(')');
-                words.push(Word::unknown());
-            }
-            // zsh carries a function without a name out at once.
-            [] if empty => {
-                self.eat("()");
-            }
-            [] => {
-                self.next();
-                return Some(End::Open);
-            }
-            [_] if empty => {
-                self.eat("()");
-                words.insert(0, Word::bare("function"));
-                return Some(End::Plain);
-            }
-            // zsh: `for p (a b) …`
-            [keyword, _] if self.is_zsh() && keyword.is("for") => {
-                self.next();
-                words.push(Word::bare("in"));
-                self.skip_blanks();
-                while let Some(word) = self.word(variables) {
-                    words.push(word);
-                    self.skip_blanks();
-                }
-                self.eat(")");
-                return Some(End::Plain);
-            }
-            [..] => {
-                self.next();
-                self.skip_to(')');
-                words.push(Word::unknown());
-            }
-        }
-        None
-    }
-
-    /// Does the command end with the word that was read last?
-    fn after_word(
-        &mut self,
-        variables: &Variables,
-        words: &mut Vec<Word>,
-        before: (usize, usize),
-    ) -> Option<End> {
+    /// Does the command end with the word that was read last, which began at a place?
+    fn after_word(&mut self, words: &mut Vec<Word>, from: (usize, usize)) -> Option<End> {
         let last = words.last()?;
-        let is_last = |keyword: &&str| last.is(keyword);
-        let is_number =
-            |word: &Word| word.is_bare() && word.text.chars().all(|c| c.is_ascii_digit());
-        match words.as_slice() {
+        let is_one_of = |keywords: &[&str]| keywords.iter().any(|keyword| last.is(keyword));
+        let is_number = last.is_bare() && last.text.chars().all(|c| c.is_ascii_digit());
+        let ends = match words.as_slice() {
             // `2>&1`
-            [.., last] if is_number(last) && matches!(self.peek(), Some('<' | '>')) => {
+            _ if is_number && matches!(self.peek(), Some('<' | '>')) => {
                 words.pop();
-                return None;
+                false
             }
-            [_] if self.is_fish() => return OF_FISH.iter().any(is_last).then_some(End::Plain),
-            [_] if KEYWORDS.iter().any(is_last) => return Some(End::Plain),
-            [_] if last.is("[[") => {
-                self.condition(variables, words);
-                self.skip_blanks();
-                return (self.is_zsh() && self.peek() == Some('{')).then_some(End::Plain);
+            [_] if self.is_fish() => is_one_of(&OF_FISH),
+            [_] => is_one_of(&KEYWORDS),
+            // zsh carries a function without a name out at once, and `{ … } always { … }`.
+            [first, _] if last.is("{") && (first.is("function") || first.is("always")) => {
+                words.remove(0);
+                true
             }
-            [case, _, word] if case.is("case") && word.is("in") && !self.is_fish() => {
-                return Some(End::Plain);
-            }
-            [function, _] if function.is("function") && !self.is_fish() => {
+            [first, _] if first.is("function") && !self.is_fish() => {
                 self.skip_blanks();
                 self.eat("()");
-                return Some(End::Plain);
+                true
             }
+            [first, _, _] if first.is("case") => last.is("in"),
             // zsh: `f() { cd $1 }`
-            [.., last] if self.is_zsh() && last.is("}") => {
+            _ if self.dialect == Dialect::Zsh && last.is("}") => {
                 words.pop();
-                (self.at, self.line) = before;
-                return Some(End::Plain);
+                (self.at, self.line) = from;
+                true
             }
-            _ => {}
-        }
-        None
-    }
-
-    /// `[[ … ]]`, whose operators are words.
-    fn condition(&mut self, variables: &Variables, words: &mut Vec<Word>) {
-        loop {
-            while self.peek().is_some_and(char::is_whitespace) {
-                self.next();
-            }
-            let operator = ["&&", "||", "(", ")", "<", ">", "&", "|", ";"];
-            if let Some(operator) = operator.into_iter().find(|operator| self.eat(operator)) {
-                words.push(Word::bare(operator));
-            } else if let Some(word) = self.word(variables) {
-                let last = word.is("]]");
-                words.push(word);
-                if last {
-                    return;
-                }
-            } else if self.next().is_none() {
-                return;
-            }
-        }
+            _ => false,
+        };
+        ends.then_some(End::Plain)
     }
 
     /// The patterns of the next arm of a `case`; `None`: it is over.
     pub(super) fn patterns(&mut self, variables: &Variables) -> Option<Vec<Word>> {
         let mut words = Vec::new();
         self.skip_lines();
-        self.eat("(");
+        let round = self.eat("(");
         loop {
             self.skip_lines();
             let word = self.word(variables);
@@ -232,7 +165,15 @@ impl Cursor {
             }
             words.extend(word);
             self.skip_lines();
-            if self.eat(")") || (!self.eat("|") && self.next().is_none()) {
+            if self.eat(")") {
+                // zsh: `(darwin|freebsd)*)`
+                if round && self.peek().is_some_and(|c| !c.is_whitespace()) {
+                    self.skip_to(')');
+                    words.push(Word::unknown());
+                }
+                return Some(words);
+            }
+            if !self.eat("|") && self.next().is_none() {
                 return Some(words);
             }
         }

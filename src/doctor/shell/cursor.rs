@@ -2,7 +2,7 @@
 
 use super::Dialect;
 use super::variables::Variables;
-use super::word::{Word, is_name};
+use super::word::Word;
 
 /// `${a:-${a:-…}}`: each is a step down the stack.
 const DEEPEST: usize = 32;
@@ -24,8 +24,6 @@ pub(super) struct Cursor {
     /// Here-documents whose text is still to come: the delimiter, and whether tabs before it
     /// count for nothing.
     documents: Vec<(String, bool)>,
-    /// `${NAME:=word}` of the words read last.
-    pub(super) defaults: Vec<(String, Option<String>)>,
 }
 
 impl Cursor {
@@ -38,16 +36,11 @@ impl Cursor {
             line,
             dialect,
             documents: Vec::new(),
-            defaults: Vec::new(),
         }
     }
 
     pub(super) fn is_fish(&self) -> bool {
         self.dialect == Dialect::Fish
-    }
-
-    pub(super) fn is_zsh(&self) -> bool {
-        self.dialect == Dialect::Zsh
     }
 
     pub(super) fn peek(&self) -> Option<char> {
@@ -75,18 +68,18 @@ impl Cursor {
         here
     }
 
-    /// The text from a place up to another one.
-    pub(super) fn between(&self, from: usize, to: usize) -> String {
-        let part = self.chars.get(from..to).unwrap_or_default();
-        part.iter().collect()
-    }
-
     fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> String {
         let from = self.at;
         while self.peek().is_some_and(&wanted) {
             self.next();
         }
-        self.between(from, self.at)
+        self.from(from, 0)
+    }
+
+    /// The text from a place up to here, without so many characters of its end.
+    fn from(&self, from: usize, without: usize) -> String {
+        let part = self.chars.get(from..self.at.saturating_sub(without));
+        part.unwrap_or_default().iter().collect()
     }
 
     /// Up to the end of the line, which stays.
@@ -159,14 +152,14 @@ impl Cursor {
                     self.take_while(|c| c != '\'');
                     self.next();
                 }
-                '#' if top == ')' && matches!(before, ' ' | '\t' | '\n' | ';' | '(') => {
+                '#' if top == ')' && matches!(before, ' ' | '\t' | '\n' | ';') => {
                     self.take_line();
                 }
                 _ => {}
             }
             before = c;
         }
-        self.between(from, self.at.saturating_sub(1))
+        self.from(from, 1)
     }
 
     /// A word with what it comes to; `None`: none begins here.
@@ -177,17 +170,19 @@ impl Cursor {
             let opens = self.peek_at(1) == Some('(');
             match c {
                 '<' | '>' if opens && !self.is_fish() => {
-                    self.at += 2;
-                    self.skip_to(')');
-                    word.unknown = true;
+                    self.next();
+                    word.push(c);
                 }
-                '(' if self.is_fish() || word.text.ends_with('=') => {
+                '(' if self.is_fish() || word.text.ends_with(['=', '<', '>']) => {
                     self.next();
                     self.skip_to(')');
                     word.unknown = true;
                 }
                 // `*.sh(N)`
-                '(' if self.is_zsh() && self.at > from && self.peek_at(1) != Some(')') => {
+                '(' if self.dialect == Dialect::Zsh
+                    && self.at > from
+                    && self.peek_at(1) != Some(')') =>
+                {
                     self.next();
                     word.unknown |= self.skip_to(')').contains('|');
                 }
@@ -225,8 +220,7 @@ impl Cursor {
             }
             Some('\'') => {
                 self.next();
-                let text = self.single();
-                word.add(Some(&text));
+                self.single(word, false);
             }
             Some('"') => {
                 self.next();
@@ -234,10 +228,7 @@ impl Cursor {
             }
             Some('$') if self.peek_at(1) == Some('\'') => {
                 self.at += 2;
-                self.ansi(word);
-            }
-            Some('$') if self.peek_at(1) == Some('"') => {
-                self.next();
+                self.single(word, true);
             }
             Some('$') => self.reference(word, variables, depth),
             Some('`') if !self.is_fish() => self.reference(word, variables, depth),
@@ -246,51 +237,35 @@ impl Cursor {
         true
     }
 
-    fn single(&mut self) -> String {
-        let mut text = String::new();
+    /// Up to the closing `'`; with the escapes of `$'…'`, where they are simple.
+    fn single(&mut self, word: &mut Word, escapes: bool) {
         while let Some(c) = self.next().filter(|c| *c != '\'') {
-            let escapes = self.is_fish() && c == '\\' && matches!(self.peek(), Some('\'' | '\\'));
-            text.extend(if escapes { self.next() } else { Some(c) });
-        }
-        text
-    }
-
-    /// `$'…'`: its usual escapes.
-    fn ansi(&mut self, word: &mut Word) {
-        while let Some(c) = self.next().filter(|c| *c != '\'') {
-            match if c == '\\' { self.next() } else { None } {
-                None => word.push(c),
-                Some('n') => word.push('\n'),
-                Some('t') => word.push('\t'),
-                Some(c) if c.is_alphanumeric() => word.unknown = true,
+            let fish = self.is_fish() && matches!(self.peek(), Some('\'' | '\\'));
+            let escape = c == '\\' && (escapes || fish);
+            match if escape { self.next() } else { Some(c) } {
+                Some(c) if escape && c.is_alphanumeric() => word.unknown = true,
                 Some(c) => word.push(c),
+                None => {}
             }
         }
     }
 
     /// Within `"…"`, after the opening quote.
     fn double(&mut self, word: &mut Word, variables: &Variables, depth: usize) {
-        // Even an empty one is a word that is quoted.
-        word.add(Some(""));
         while let Some(c) = self.peek() {
-            match c {
-                '$' | '`' if c == '$' || !self.is_fish() => {
-                    self.reference(word, variables, depth);
-                    continue;
+            if c == '$' || (c == '`' && !self.is_fish()) {
+                self.reference(word, variables, depth);
+                continue;
+            }
+            self.next();
+            match (c, self.peek()) {
+                ('"', _) => return,
+                ('\\', Some('\n')) => drop(self.next()),
+                ('\\', Some(escaped @ ('$' | '`' | '"' | '\\'))) => {
+                    self.next();
+                    word.push(escaped);
                 }
-                _ => self.next(),
-            };
-            match c {
-                '"' => return,
-                '\\' => match self.next() {
-                    Some('\n') | None => {}
-                    Some(c @ ('$' | '`' | '"' | '\\')) => word.push(c),
-                    Some(c) => {
-                        word.push('\\');
-                        word.push(c);
-                    }
-                },
-                c => word.push(c),
+                _ => word.push(c),
             }
         }
     }
@@ -307,62 +282,45 @@ impl Cursor {
             }
             Some('{') if !self.is_fish() => {
                 self.next();
-                self.braces(word, variables, depth);
+                let inner = self.skip_to('}');
+                self.braces(&inner, word, variables, depth);
             }
             Some(c) if c == '_' || c.is_ascii_alphabetic() => {
-                let name = self.name();
+                let name = self.take_while(is_part_of_name);
                 word.add(variables.value(&name));
             }
-            // A function's argument, the shell's options.
-            Some(c @ ('1'..='9' | '-')) => {
+            // `$-` are the shell's options; a function's arguments are not known.
+            Some(c @ ('0'..='9' | '-' | '?' | '#' | '@' | '*' | '!' | '$')) => {
                 self.next();
                 word.add(variables.value(&c.to_string()));
-            }
-            Some('0' | '?' | '#' | '@' | '*' | '!' | '$') => {
-                self.next();
-                word.unknown = true;
             }
             Some(_) | None => word.push('$'),
         }
     }
 
-    fn name(&mut self) -> String {
-        self.take_while(|c| c == '_' || c.is_ascii_alphanumeric())
-    }
-
-    /// After `${`. `:-` and `:=` stand in for an empty value as well, and go takes an empty one
-    /// for unset, so `-` and `=` are the same here.
-    fn braces(&mut self, word: &mut Word, variables: &Variables, depth: usize) {
-        let name = self.name();
-        let is_name = is_name(&name) || matches!(name.as_bytes(), [b'1'..=b'9']);
-        if is_name && self.eat("}") {
-            word.add(variables.value(&name));
-            return;
-        }
-        let assigns = [(":-", false), (":=", true), ("-", false), ("=", true)]
-            .into_iter()
-            .find_map(|(operator, assigns)| self.eat(operator).then_some(assigns));
-        let Some(assigns) = assigns.filter(|_| is_name && depth < DEEPEST) else {
-            self.skip_to('}');
-            word.unknown = true;
-            return;
-        };
-        let mut other = Word::default();
-        while let Some(c) = self.peek().filter(|c| *c != '}') {
-            if !self.special(&mut other, variables, depth + 1) {
-                self.next();
-                other.push(c);
+    /// `NAME`, `NAME:-word`. `:-` and `:=` stand in for an empty value as well, and go takes an
+    /// empty one for unset, so `-` and `=` are the same here.
+    fn braces(&self, inner: &str, word: &mut Word, variables: &Variables, depth: usize) {
+        let name = inner.trim_start_matches(is_part_of_name);
+        let (name, rest) = inner.split_at(inner.len() - name.len());
+        let operators = [":-", ":=", "-", "="];
+        let other = operators.iter().find_map(|one| rest.strip_prefix(one));
+        match (variables.value(name), other) {
+            (Some(""), Some(other)) if depth < DEEPEST => {
+                let mut cursor = Cursor::new(other, self.line, self.dialect);
+                while let Some(c) = cursor.peek() {
+                    if !cursor.special(word, variables, depth + 1) {
+                        cursor.next();
+                        word.push(c);
+                    }
+                }
             }
-        }
-        self.next();
-        let value = variables.value(&name);
-        if value != Some("") {
-            word.add(value);
-            return;
-        }
-        word.add(other.known());
-        if assigns && name.starts_with("GO") {
-            self.defaults.push((name, other.known().map(str::to_owned)));
+            (value, Some(_)) => word.add(value),
+            (value, None) => word.add(value.filter(|_| rest.is_empty())),
         }
     }
+}
+
+fn is_part_of_name(c: char) -> bool {
+    c == '_' || c.is_ascii_alphanumeric()
 }

@@ -1,6 +1,6 @@
 //! The ways in which shells start, and what each has exported in the end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::super::files::Files;
@@ -47,21 +47,25 @@ pub(crate) fn starts(
         for name in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"] {
             startup = startup.given(name, env.get(name).unwrap_or_default());
         }
-        match dialect {
-            Dialect::Bash => startup
-                .given("BASH", "/bin/bash")
-                .given("BASH_VERSION", "5")
-                .given("OSTYPE", OSTYPE)
-                .given("-", "himBHs")
-                .given("PS1", "$ "),
-            Dialect::Zsh => startup
-                .given("ZSH_VERSION", "5")
-                .given("OSTYPE", OSTYPE)
-                .given("-", "569XZilms")
-                .given("PS1", "% "),
-            Dialect::Fish => startup.given("FISH_VERSION", "3"),
-            Dialect::Sh => startup,
-        }
+        let given: &[(&str, &str)] = match dialect {
+            Dialect::Bash => &[
+                ("BASH", "/bin/bash"),
+                ("BASH_VERSION", "5"),
+                ("OSTYPE", OSTYPE),
+                ("-", "himBHs"),
+                ("PS1", "$ "),
+            ],
+            Dialect::Zsh => &[
+                ("ZSH_VERSION", "5"),
+                ("OSTYPE", OSTYPE),
+                ("-", "569XZilms"),
+                ("PS1", "% "),
+            ],
+            Dialect::Fish => &[("FISH_VERSION", "3")],
+            Dialect::Sh => &[],
+        };
+        let given = given.iter();
+        given.fold(startup, |startup, (name, value)| startup.given(name, value))
     };
     let done = |reaches, shell, startup: Startup<'_>| Start {
         reaches,
@@ -152,33 +156,17 @@ fn fish<'f>(
     // conf.d of all folders in the order of the names, the user's file in the place of a
     // system's of the same name; then the system's config.fish, then the user's.
     let folders = [
-        own.clone(),
-        PathBuf::from("/etc/fish"),
         PathBuf::from("/usr/share/fish/vendor_conf.d"),
+        PathBuf::from("/etc/fish/conf.d"),
+        own.join("conf.d"),
     ];
-    let mut parts: Vec<PathBuf> = Vec::new();
-    for folder in &folders {
-        let inner = if folder.ends_with("vendor_conf.d") {
-            folder.clone()
-        } else {
-            folder.join("conf.d")
-        };
-        for path in files.list(&inner) {
-            let is_new = !parts
-                .iter()
-                .any(|part| part.file_name() == path.file_name());
-            if is_new
-                && path
-                    .extension()
-                    .is_some_and(|extension| extension == "fish")
-            {
-                parts.push(path);
-            }
-        }
-    }
-    parts.sort_by(|one, other| one.file_name().cmp(&other.file_name()));
-    for part in parts {
-        startup.file(&part);
+    let parts = folders.iter().flat_map(|folder| files.list(folder));
+    let parts = parts.filter(|path| path.extension().is_some_and(|one| one == "fish"));
+    let parts: BTreeMap<_, _> = parts
+        .filter_map(|path| Some((path.file_name()?.to_owned(), path)))
+        .collect();
+    for part in parts.values() {
+        startup.file(part);
     }
     startup.file(Path::new("/etc/fish/config.fish"));
     startup.file(&own.join("config.fish"));

@@ -58,8 +58,6 @@ fn bash_lines_as_people_write_them() {
         ("GOPROXY=off\nexport GOPROXY", "off@1"),
         ("export GOPROXY\nGOPROXY=off", "off@2"),
         ("declare -x GOPROXY=off", "off@1"),
-        (": ${GOPROXY:=off}\nexport GOPROXY", "off@1"),
-        (": \"${GOPROXY:=off}\"; export GOPROXY", "off@1"),
         ("GOPROXY=on; : ${GOPROXY:=off}; export GOPROXY", "on@1"),
         (": ${GOPROXY:-off}\nexport GOPROXY", ""),
         ("typeset -gx GOPROXY='off'", "off@1"),
@@ -120,6 +118,8 @@ fn bash_lines_as_people_write_them() {
         ("if work; then export GOPROXY=off; fi", "off@1 (may)"),
         ("work && export GOPROXY=off", "off@1 (may)"),
         ("work || export GOPROXY=off", "off@1 (may)"),
+        ("go version && export GOPROXY=off", "off@1 (may)"),
+        ("[[ -n x && -n y ]] && export GOPROXY=off", "off@1 (may)"),
         (
             "case $(hostname) in\n corp*) export GOPROXY=off ;;\nesac",
             "off@2 (may)",
@@ -170,6 +170,9 @@ fn bash_lines_as_people_write_them() {
         ("declare GOPROXY=off", ""),
         ("export -f GOPROXY", ""),
         (": ${GOPROXY:=off}", ""),
+        // not seen: docs/doctor.md says so
+        (": ${GOPROXY:=off}\nexport GOPROXY", ""),
+        (": \"${GOPROXY:=off}\"; export GOPROXY", ""),
     ];
     for (text, expected) in table {
         assert_eq!(&bash(text), expected, "{text}");

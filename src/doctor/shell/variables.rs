@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::rc::Rc;
 
 /// Lines that are kept of one variable.
 const MOST_SEEN: usize = 64;
@@ -19,30 +18,23 @@ pub(crate) struct Export {
     pub(crate) certain: bool,
 }
 
-/// A line that sets a variable.
-#[derive(Debug)]
-struct Seen {
-    value: Option<String>,
-    file: Rc<PathBuf>,
-    line: usize,
-    certain: bool,
-}
-
-#[derive(Debug, Default)]
-struct Variable {
-    exported: bool,
-    /// One, or several that each may be the last.
-    seen: Vec<Seen>,
+/// Where a command stands, and whether it is carried out for certain.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct At {
+    pub(super) line: usize,
+    pub(super) certain: bool,
 }
 
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Variables {
-    all: BTreeMap<String, Variable>,
+    exported: BTreeSet<String>,
+    /// Of each the line that sets it, or several that each may be the last.
+    set: BTreeMap<String, Vec<Export>>,
     /// `set -a`
     pub(super) export_all: bool,
     /// The file that is being read.
-    pub(super) file: Rc<PathBuf>,
+    pub(super) file: PathBuf,
     /// Bytes that were assigned: `b=$a`, ten thousand times, with a long `a`.
     pub(super) bytes: usize,
 }
@@ -51,7 +43,7 @@ impl Variables {
     /// Its value where that is known. A Go variable that no line has set is empty: who starts
     /// the shell with one has set it elsewhere, and that is found there.
     pub(super) fn value(&self, name: &str) -> Option<&str> {
-        match self.all.get(name).map(|one| one.seen.as_slice()) {
+        match self.set.get(name).map(Vec::as_slice) {
             None | Some([]) => name.starts_with("GO").then_some(""),
             // One line under a condition: what follows stands under the same one, mostly.
             Some([one]) => one.value.as_deref(),
@@ -59,69 +51,67 @@ impl Variables {
         }
     }
 
-    pub(super) fn assign(&mut self, name: &str, value: Option<String>, line: usize, certain: bool) {
-        self.bytes += value.as_ref().map_or(0, String::len);
-        let variable = self.all.entry(name.to_owned()).or_default();
-        variable.exported |= self.export_all;
-        if certain {
-            variable.seen.clear();
+    /// A line that sets a variable, or go's.
+    pub(super) fn line(&self, name: &str, value: Option<&str>, at: At) -> Export {
+        Export {
+            name: name.to_owned(),
+            value: value.map(str::to_owned),
+            file: self.file.clone(),
+            line: at.line,
+            certain: at.certain,
         }
-        variable.doubt();
-        if variable.seen.len() < MOST_SEEN {
-            let file = Rc::clone(&self.file);
-            variable.seen.push(Seen {
-                value,
-                file,
-                line,
-                certain,
-            });
+    }
+
+    pub(super) fn assign(&mut self, name: &str, value: Option<&str>, at: At) {
+        let line = self.line(name, value, at);
+        self.bytes += value.map_or(0, str::len);
+        if self.export_all {
+            self.exported.insert(name.to_owned());
+        }
+        if at.certain {
+            self.set.remove(name);
+        }
+        self.doubt(name);
+        let set = self.set.entry(name.to_owned()).or_default();
+        if set.len() < MOST_SEEN {
+            set.push(line);
         }
     }
 
     /// From now on programs have it, or no longer.
     pub(super) fn export(&mut self, name: &str, exported: bool, certain: bool) {
-        let variable = self.all.entry(name.to_owned()).or_default();
-        if variable.exported != exported {
-            if !certain {
-                variable.doubt();
-            }
-            variable.exported = exported || !certain;
+        if self.exported.contains(name) != exported && !certain {
+            self.doubt(name);
+        }
+        if exported {
+            self.exported.insert(name.to_owned());
+        } else if certain {
+            self.exported.remove(name);
         }
     }
 
     pub(super) fn unset(&mut self, name: &str, certain: bool) {
+        self.doubt(name);
         if certain {
-            self.all.remove(name);
-        } else if let Some(variable) = self.all.get_mut(name) {
-            variable.doubt();
+            self.set.remove(name);
+            self.exported.remove(name);
+        }
+    }
+
+    fn doubt(&mut self, name: &str) {
+        for line in self.set.get_mut(name).into_iter().flatten() {
+            line.certain = false;
         }
     }
 
     /// What is exported in the end. go takes an empty one for unset.
     pub(super) fn exports(&self, names: &BTreeSet<String>) -> Vec<Export> {
-        let exported = |name: &String| self.all.get_key_value(name).filter(|(_, one)| one.exported);
-        let all = names.iter().filter_map(exported);
-        all.flat_map(|(name, variable)| variable.seen.iter().map(move |seen| (name, seen)))
-            .filter(|(_, seen)| seen.value.as_deref() != Some(""))
-            .map(|(name, seen)| self.export_of(name, seen))
+        let exported = names.intersection(&self.exported);
+        exported
+            .filter_map(|name| self.set.get(name))
+            .flatten()
+            .filter(|line| line.value.as_deref() != Some(""))
+            .cloned()
             .collect()
-    }
-
-    fn export_of(&self, name: &str, seen: &Seen) -> Export {
-        Export {
-            name: name.to_owned(),
-            value: seen.value.clone(),
-            file: seen.file.as_ref().clone(),
-            line: seen.line,
-            certain: seen.certain,
-        }
-    }
-}
-
-impl Variable {
-    fn doubt(&mut self) {
-        for seen in &mut self.seen {
-            seen.certain = false;
-        }
     }
 }

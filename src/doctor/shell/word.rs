@@ -26,9 +26,10 @@ impl Word {
 
     /// One of which nothing is known.
     pub(super) fn unknown() -> Word {
-        let mut word = Word::default();
-        word.unknown = true;
-        word
+        Word {
+            unknown: true,
+            ..Word::default()
+        }
     }
 
     /// A character without quotes.
