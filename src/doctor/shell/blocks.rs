@@ -5,6 +5,9 @@ use super::command::{Command, End};
 use super::condition::{Truth, both, fits_one};
 use super::word::Word;
 
+/// Blocks in blocks that are looked at: the end of one is looked for among all.
+const DEEPEST: usize = 256;
+
 #[derive(Debug)]
 pub(super) struct Block {
     /// The keyword that closes it.
@@ -116,6 +119,10 @@ impl Blocks {
     /// A block begins here.
     pub(super) fn open(&mut self, closes: &'static str, runs: Truth, body: (usize, usize)) {
         let function = self.function.take().unwrap_or(Some(true));
+        if self.open.len() >= DEEPEST {
+            self.runs = both(self.runs, None);
+            return;
+        }
         let runs = both(both(self.next(), function), runs);
         self.open.push(Block {
             closes: if self.fish { "end" } else { closes },

@@ -14,6 +14,11 @@ fn a_file_of_somebody_else_cannot_exhaust_the_stack_or_the_memory() {
         format!("test {}x", "x && ".repeat(200_000)),
         format!("{}x", "command ".repeat(130_000)),
         format!("{}x", "builtin ".repeat(130_000)),
+        format!(
+            "if x; then {}{}",
+            "{ ".repeat(200_000),
+            "done\n".repeat(100_000)
+        ),
     ] {
         let text = format!("export GOPROXY=off\n{text}\n");
         assert_eq!(bash(&text), "off@1");
