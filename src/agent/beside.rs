@@ -8,7 +8,6 @@ use tracing::{debug, info};
 use super::cause::Cause;
 use super::met;
 use super::resident::Agent;
-use super::trim::trim_memory;
 use crate::model::{Observation, Verdict};
 use crate::probe::{Care, Prober};
 
@@ -59,7 +58,6 @@ impl Agent {
         let memory = &mut self.session.memory;
         memory.waited.insert(seen.target.clone());
         memory.seen.insert(seen.target.clone(), seen);
-        trim_memory();
         self.tell();
     }
 }

@@ -21,7 +21,6 @@ use super::round::{Patience, Ready, round};
 use super::session::{Occasion, Session};
 use super::successor::Successor;
 use super::timers::{Timers, due, jitter};
-use super::trim::trim_memory;
 use super::work::{Answer, Work, failed};
 use crate::model::status::{AgentState, Status};
 use crate::model::{Change, Snapshot};
@@ -247,7 +246,6 @@ impl Agent {
                 }
             }
         }
-        trim_memory();
     }
 
     /// Who cannot see the network says so, and goes by what the probes see.

@@ -2,6 +2,7 @@
 //! something newer happens; nothing of a round is visible before it is finished.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::info;
@@ -17,10 +18,15 @@ use super::signals::{Signal, Signals};
 use super::single::SingleInstance;
 use super::supervisor::{Ended, Life, Supervisor};
 use super::timers::until;
+use super::trim::trim_memory;
 use super::work::{Answer, in_progress};
 use crate::model::Observation;
 use crate::model::status::Status;
 use crate::watch::Hint;
+
+/// An agent that has had nothing to do for so long gives memory back: after each event at once
+/// would cost more than it brings.
+const REST: Duration = Duration::from_secs(2);
 
 /// A way to ask the running agent, for the socket's server.
 #[derive(Debug, Clone)]
@@ -100,6 +106,7 @@ pub async fn run(
     let mut agent = Agent::new(session, publish, own);
     agent.start();
     let mut pulse = Pulse::begin(supervisor, &agent);
+    let mut trim_at = None;
     loop {
         // At rest, and with the watchdog running: a successor that hangs is started anew.
         if agent.work.is_none()
@@ -126,7 +133,15 @@ pub async fn run(
             () = until(agent.successor.due) => Event::Successor,
             () = until(agent.keeper.due) => Event::Keep,
             status = agent.keeper.ended() => Event::Kept(status),
+            () = until(trim_at) => {
+                trim_memory();
+                trim_at = None;
+                continue;
+            }
         };
+        if !matches!(event, Event::Beat) {
+            trim_at = Some(Instant::now() + REST);
+        }
         pulse.work(&agent);
         single.keep();
         match event {
