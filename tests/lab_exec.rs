@@ -15,7 +15,9 @@
 mod faults;
 mod support;
 
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use faults::{FAULTS, Fault, Limit};
@@ -107,21 +109,15 @@ impl<'lab> Bench<'lab> {
         args.into_iter().map(str::to_owned).collect()
     }
 
-    /// The bare go command, started; what it did once it is asked.
-    fn bare(&self) -> impl FnOnce() -> Bare + use<> {
-        let line = format!("timeout -s KILL {BARE} go build -o /dev/null .");
+    /// The bare go command, started.
+    fn bare(&self) -> Running {
+        let line = format!("exec timeout -s KILL {BARE} go build -o /dev/null .");
         let mut command = self.laptop.command("env", &self.args(&[], &line));
-        let running = std::thread::spawn(move || {
-            let start = Instant::now();
-            let said = command.output().unwrap();
-            let code = said.status.code().filter(|code| *code != 137);
-            Bare {
-                code,
-                stderr: String::from_utf8_lossy(&said.stderr).into_owned(),
-                took: start.elapsed(),
-            }
-        });
-        || running.join().unwrap()
+        command.process_group(0).stdout(Stdio::null());
+        Running {
+            child: command.stderr(Stdio::piped()).spawn().unwrap(),
+            start: Instant::now(),
+        }
     }
 
     fn exec(&self, tiers: &str) -> (Value, Ran) {
@@ -158,6 +154,33 @@ struct Bare {
     code: Option<i32>,
     stderr: String,
     took: Duration,
+}
+
+/// A bare go command that runs.
+struct Running {
+    child: Child,
+    start: Instant,
+}
+
+impl Running {
+    /// Waits for its end.
+    fn end(self) -> Bare {
+        let start = self.start;
+        let said = self.child.wait_with_output().unwrap();
+        Bare {
+            code: said.status.code().filter(|code| *code != 137),
+            stderr: String::from_utf8_lossy(&said.stderr).into_owned(),
+            took: start.elapsed(),
+        }
+    }
+
+    /// Ends it where it still waits: what saves a build has saved it meanwhile.
+    fn end_now(self) -> Bare {
+        let group = i32::try_from(self.child.id()).unwrap();
+        // SAFETY: kill(2) has no preconditions; the group is that of a child that was not waited for.
+        unsafe { libc::kill(-group, libc::SIGKILL) };
+        self.end()
+    }
 }
 
 /// What the fault has cost: all but the attempt that had the last word.
@@ -210,10 +233,14 @@ fn all(lab: &Lab, version: &str, chosen: impl Fn(&Fault) -> bool) -> Option<Vec<
         let most = allowed(fault) + ON_TOP;
         // Routers ration such answers, and a slow server is measured by one at a time.
         let (bare, (summary, ran)) = if matches!(fault.limit, Limit::Slow(_)) {
-            (bare(), bench.exec_within(most))
+            (bare.end(), bench.exec_within(most))
         } else {
             let ran = bench.exec_within(most);
-            (bare(), ran)
+            let bare = match fault.bare_builds {
+                true => bare.end(),
+                false => bare.end_now(),
+            };
+            (bare, ran)
         };
         calm(lab, fault.place);
         let first = &summary["attempts"][0];

@@ -249,3 +249,67 @@ fn no_sequence_of_events_weakens_verification_or_tells_private_names() {
         );
     }
 }
+
+/// What an attacker can make: an address range, a name server, a gateway, and every server's answer
+/// but its certificate. The last condition is what the lab's authority alone can sign.
+const LOOSE: &str = "
+[target.corp]
+goproxy = \"https://goproxy.corp.test\"
+private = true
+ca = \"@LAB@/ca/corp.pem\"
+
+[[profile]]
+name = \"office\"
+when = { all = [ { subnet = \"10.20.0.0/24\" }, { up = \"corp\" } ] }
+env = { GOPROXY = \"https://goproxy.corp.test\", GOSUMDB = \"off\" }
+
+[[profile]]
+name = \"elsewhere\"
+env = { GOPROXY = \"https://proxy.golang.org,direct\" }
+";
+
+#[test]
+fn a_forged_office_never_gets_a_profile_that_weakens_verification() {
+    let Some(lab) = Lab::get() else { return };
+    let policy = lab.policy_of(&format!("{QUICK}{LOOSE}"));
+    let laptop = lab.laptop().with_policy(&policy);
+    let agent = laptop.agent();
+    lab.travel("office");
+    // The real one: so that there is something to remember, and the test would see it.
+    laptop.wait_for("GOSUMDB", "off", SOON);
+
+    for (mode, cert) in [
+        ("ok", "selfsigned"),
+        ("pass", "wronghost"),
+        ("pass", "expired"),
+        ("pass", "public"),
+        ("portal200", "selfsigned"),
+        ("portal302", "selfsigned"),
+        ("refuse", "corp"),
+        ("reset", "corp"),
+        ("hang", "corp"),
+    ] {
+        lab.travel("airplane");
+        laptop.wait_for("GOPROXY", "https://proxy.golang.org,direct", SOON);
+        lab.fault_with("office", "goproxy.corp.test", mode, cert);
+        let reader = Reader::of(&laptop);
+        lab.travel("office");
+        wait_until("an agent that sees the forged office", SOON, || {
+            let now = status(&laptop);
+            let network = now["network"].to_string();
+            network
+                .contains("10.20.0.")
+                .then_some(())
+                .ok_or(format!("{now:#}"))
+        });
+        let now = wait_turns(&laptop);
+        assert_eq!(now["profile"], "elsewhere", "{mode} {cert}: {now:#}");
+        for text in reader.all() {
+            assert!(!text.contains("GOSUMDB=off"), "{mode} {cert}: {text}");
+        }
+    }
+    // The office itself again.
+    lab.fault_with("office", "goproxy.corp.test", "pass", "corp");
+    laptop.wait_for("GOSUMDB", "off", SOON);
+    assert!(agent.stop().success());
+}

@@ -100,33 +100,54 @@ fn all(quick: bool, filter: Option<&str>, report: &mut Report) -> Result {
     // What one test asks for is not worth minutes of checking and building for another. What
     // was built for Windows before is kept up to date.
     let crossed = crossed && (filter.is_none() || cross::goroam_exe().exists());
+    let of_packages = |binary: &Binary| binary.name.contains("packag");
     let mut users = late.iter().chain(&labs);
-    let packed = users.any(|each| each.name.contains("packag") && each.has_test(filter));
-    let compiled = std::thread::scope(|scope| {
-        let compiling = scope.spawn(move || compile(quick, filter, crossed, packed));
+    let packed = users.any(|each| of_packages(each) && each.has_test(filter));
+    // The lab's tests wait for networks most of their time: Wine's share the machine with them.
+    let (packaged, labs): (Vec<_>, Vec<_>) = labs.into_iter().partition(of_packages);
+    let (compiled, packages) = std::thread::scope(|scope| {
+        let late = &late;
+        let beside = scope.spawn(move || {
+            let mut report = Report::default();
+            let compiled = compile(quick, filter, crossed, packed, &mut report);
+            let ran = report.step("tests under Wine and of packages", |report| {
+                let late = late.iter().chain(&compiled.windows);
+                side_by_side(late, filter, &compiled.packages, report)
+            });
+            (report, ran.map(|()| compiled.packages))
+        });
         report.step("tests", |report| {
             side_by_side(others.iter(), filter, NO_PACKAGES, report)?;
             doc_tests(filter, report)
         })?;
-        let compiled = compiling.join();
-        compiled.map_err(|_| "compiling beside the tests panicked".to_owned())
+        report.step("tests in the lab", |report| {
+            in_the_lab(&labs, quick, filter, NO_PACKAGES, report)
+        })?;
+        let beside = beside.join();
+        beside.map_err(|_| "compiling beside the tests panicked".to_owned())
     })?;
-    report.add(compiled.report);
-    let packages = &compiled.packages;
-    report.step("tests under Wine and of packages", |report| {
-        let late = late.iter().chain(&compiled.windows);
-        side_by_side(late, filter, packages, report)
-    })?;
-    report.step("tests in the lab", |report| {
-        for binary in &labs {
-            if quick {
-                println!("  --      {:44} not run: --quick", binary.name);
-            } else {
-                report.run(binary, filter, packages)?;
-            }
-        }
-        Ok(())
+    report.add(compiled);
+    report.step("tests of packages in the lab", |report| {
+        in_the_lab(&packaged, quick, filter, &packages?, report)
     })
+}
+
+/// Runs binaries that need the lab, one at a time: there is one lab.
+fn in_the_lab(
+    binaries: &[Binary],
+    quick: bool,
+    filter: Option<&str>,
+    packages: &str,
+    report: &mut Report,
+) -> Result {
+    for binary in binaries {
+        if quick {
+            println!("  --      {:44} not run: --quick", binary.name);
+        } else {
+            report.run(binary, filter, packages)?;
+        }
+    }
+    Ok(())
 }
 
 /// Runs binaries that have nothing to do with each other.
@@ -175,30 +196,31 @@ fn prepare(quick: bool) -> (Report, Result) {
 
 /// What is compiled beside the first tests.
 struct Compiled {
-    report: Report,
     /// The test binaries for Windows.
     windows: Vec<Binary>,
     /// The folder with the packages of a release, or why there is none.
     packages: String,
 }
 
-fn compile(quick: bool, filter: Option<&str>, crossed: bool, packed: bool) -> Compiled {
+fn compile(
+    quick: bool,
+    filter: Option<&str>,
+    crossed: bool,
+    packed: bool,
+    report: &mut Report,
+) -> Compiled {
     // The tests are to have the machine as if they were alone on it.
     run::step_back();
-    let mut report = Report::default();
     if filter.is_none() {
-        checked("clippy", &CLIPPY, &mut report);
+        checked("clippy", &CLIPPY, report);
     }
-    let windows = match crossed {
-        true => crossed_binaries(filter, &mut report),
-        false => Vec::new(),
+    let windows = if crossed {
+        crossed_binaries(filter, report)
+    } else {
+        Vec::new()
     };
-    let packages = packages(quick, packed, &mut report);
-    Compiled {
-        report,
-        windows,
-        packages,
-    }
+    let packages = packages(quick, packed, report);
+    Compiled { windows, packages }
 }
 
 /// What of it is about Windows and macOS.
