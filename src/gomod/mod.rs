@@ -7,6 +7,7 @@
 //! May import: model, bounded.
 
 mod directive;
+pub mod form;
 pub mod go_mod;
 pub mod go_sum;
 pub mod go_version;

@@ -15,13 +15,13 @@ use super::project;
 use super::proof::{self, Records};
 use super::said::took;
 use super::small;
-use super::sound::MOST_MOD;
 use super::stage::{Taken, take};
 use super::store::Store;
 use super::toolchain;
 use super::wants::{Failed, Wants};
 use crate::environment::Environment;
 use crate::gomod::ModuleVersion;
+use crate::gomod::form::{MOST_MOD, MOST_ZIP_HASH};
 use crate::gomod::go_sum::Hashed;
 use crate::gomod::sum::{escape_path, hash_go_mod};
 use crate::gomod::zip::ModZip;
@@ -313,7 +313,7 @@ impl Work<'_> {
         if !item.zip && !has_info() && cached.is_ok_and(|info| info.is_file()) {
             return false;
         }
-        let hash = small::read(&file(File::ZipHash), 1 << 10)
+        let hash = small::read(&file(File::ZipHash), MOST_ZIP_HASH)
             .ok()
             .filter(|_| item.zip);
         let hash = hash.map(|hash| String::from_utf8_lossy(&hash).trim().to_owned());

@@ -135,7 +135,7 @@ fn is_proven(layout: &Layout, proofs: &Proofs, version: &ModuleVersion, files: &
     let noted = layout.file(version, File::ZipHash);
     let noted = noted
         .map_err(|_| ())
-        .and_then(|path| small::read(&path, 1 << 10).map_err(|_| ()));
+        .and_then(|path| small::read(&path, crate::gomod::form::MOST_ZIP_HASH).map_err(|_| ()));
     let noted = noted.unwrap_or_default();
     sums.zip
         .is_some_and(|zip| zip.as_bytes() == noted.trim_ascii())

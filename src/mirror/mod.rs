@@ -37,7 +37,6 @@ mod prune;
 pub mod ready;
 mod said;
 mod small;
-mod sound;
 mod spool;
 mod stage;
 mod store;

@@ -16,11 +16,11 @@ use super::error::AddError;
 use super::go::{Go, Mode};
 use super::said::{complaint, meant, took};
 use super::small;
-use super::sound::MOST_MOD;
 use super::toolchain;
 use super::wants::{MOST_SUM, Wants, lines};
 use crate::bounded;
 use crate::gocmd::job::Ran;
+use crate::gomod::form::MOST_MOD;
 use crate::gomod::go_sum::Hashed;
 use crate::gomod::{go_mod, go_work};
 

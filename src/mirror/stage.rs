@@ -7,14 +7,11 @@ use super::judge::Refusal;
 use super::layout::{File, Layout};
 use super::lift::{How, lift};
 use super::small;
-use super::sound::{MOST_INFO, MOST_MOD, check_info, check_mod};
 use super::store::Staged;
 use crate::gomod::ModuleVersion;
+use crate::gomod::form::{self, MOST_INFO, MOST_MOD, MOST_ZIP_HASH};
 use crate::gomod::sum::hash_go_mod;
 use crate::gomod::zip::ModZip;
-
-/// Bytes of a `.ziphash`; one has 47.
-const MOST_HASH: u64 = 1 << 10;
 
 /// What came.
 #[derive(Debug)]
@@ -41,14 +38,14 @@ pub(super) fn take(
         path.map_err(|error| Refusal::because(error.to_string()))
     };
     let go_mod = small::read(&path(File::Mod)?, MOST_MOD).map_err(lacks)?;
-    check_mod(&go_mod).map_err(|why| poisoned(&why, &path(File::Mod)))?;
+    form::go_mod(&go_mod).map_err(|why| poisoned("go.mod", &why, &path(File::Mod)))?;
     let info = match small::read(&path(File::Info)?, MOST_INFO) {
         Ok(info) => Some(info),
         Err(error) if spool.is_none() && error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(lacks(error)),
     };
     if let Some(info) = &info {
-        check_info(info, &module.version).map_err(|why| poisoned(&why, &path(File::Info)))?;
+        form::info(info, module).map_err(|why| poisoned(".info", &why, &path(File::Info)))?;
     }
     let hash = hash_go_mod(&go_mod);
     let mut taken = Taken {
@@ -87,7 +84,7 @@ pub(super) fn take(
             ))
         })?;
         let noted = path(File::ZipHash)?;
-        taken.noted = match small::read(&noted, MOST_HASH) {
+        taken.noted = match small::read(&noted, MOST_ZIP_HASH) {
             Ok(hash) => Some((String::from_utf8_lossy(&hash).trim().to_owned(), noted)),
             Err(_) => None,
         };
@@ -107,12 +104,12 @@ fn lacks(error: io::Error) -> Refusal {
     Refusal::because([lead, &error.to_string()].concat())
 }
 
-fn poisoned(why: &str, path: &Result<PathBuf, Refusal>) -> Refusal {
+fn poisoned(file: &str, why: &str, path: &Result<PathBuf, Refusal>) -> Refusal {
     let place = match path {
         Ok(path) => path.display().to_string(),
         Err(refusal) => refusal.why.clone(),
     };
     Refusal::because(format!(
-        "{why} ({place}): a login page may have answered in its place. `goroam doctor --cache --fix` removes such files"
+        "its {file} {why} ({place}): a login page may have answered in its place. `goroam doctor --cache --fix` removes such files"
     ))
 }

@@ -152,7 +152,7 @@ impl Store {
             }
             let newest = ModuleVersion::new(module, newest);
             let info = self.layout.file(&newest, Part::Info).map_err(invalid)?;
-            let info = small::read(&info, super::sound::MOST_INFO)?;
+            let info = small::read(&info, crate::gomod::form::MOST_INFO)?;
             for (path, bytes) in [(list, text.as_bytes()), (latest, info.as_slice())] {
                 if !small::read(&path, bytes.len() as u64).is_ok_and(|now| now == bytes) {
                     fresh.push((self.spool.write(bytes)?, path));

@@ -9,15 +9,16 @@ use super::place::Place;
 use super::records::{Records, Word};
 use super::stamp::Piece;
 use super::walk::{Module, Version};
-use super::{form, lock, tree};
+use super::{lock, tree};
 use crate::doctor::finding::Code;
 use crate::gomod::ModuleVersion;
+use crate::gomod::form::{self, MOST_MOD};
 use crate::gomod::go_sum::Hashed;
 use crate::gomod::sum::hash_go_mod;
 use crate::gomod::zip::{ModZip, ZipError};
 
-/// `x/mod/zip.MaxGoMod`
-const MOST_GO_MOD: u64 = 16 << 20;
+/// go takes a `.mod` that begins so for absent (`modfetch/cache.go:oldVgoPrefix`).
+const OLD_VGO: &[u8] = b"//vgo 0.0.";
 /// The longest of the other small files, in bytes; with an `Origin` an `.info` has some 400.
 const MOST_SMALL: u64 = 1 << 20;
 /// The longest `list`, in bytes.
@@ -67,7 +68,8 @@ impl Judge<'_> {
         let Some(bytes) = part.read(path, MOST_LIST) else {
             return;
         };
-        let Some(ill) = form::list(&bytes) else {
+        // go writes it from the names of the files beside it. No version yet, no line.
+        let Some(ill) = form::foreign(&bytes).filter(|_| !bytes.is_empty()) else {
             return;
         };
         part.add(Finding {
@@ -100,10 +102,13 @@ impl Look<'_> {
         let Some(path) = self.files.go_mod.clone() else {
             return;
         };
-        let Some(bytes) = self.part.read(&path, MOST_GO_MOD) else {
+        let Some(bytes) = self.part.read(&path, MOST_MOD) else {
             return;
         };
-        let ill = form::go_mod(&bytes);
+        if bytes.starts_with(OLD_VGO) {
+            return;
+        }
+        let ill = form::go_mod(&bytes).err();
         let records = self.judge.records;
         if ill.is_none() && !records.know(&self.module) {
             return;
@@ -159,8 +164,7 @@ impl Look<'_> {
     /// The go.mod in the version's zip, which is the same one (but for modules that have none).
     fn published_go_mod(&self) -> Option<Vec<u8>> {
         let zip = self.open(self.files.zip.as_ref()?).ok()?;
-        zip.read(&format!("{}/go.mod", self.module), MOST_GO_MOD)
-            .ok()
+        zip.read(&format!("{}/go.mod", self.module), MOST_MOD).ok()
     }
 
     fn info(&mut self) {
@@ -170,8 +174,7 @@ impl Look<'_> {
         let Some(bytes) = self.part.read(&path, MOST_SMALL) else {
             return;
         };
-        let module = &self.module;
-        let Some(ill) = form::info(&bytes, &module.path, &module.version) else {
+        let Err(ill) = form::info(&bytes, &self.module) else {
             return;
         };
         let why = if ill.starts_with("names") {
@@ -411,7 +414,7 @@ impl Look<'_> {
         let path = self.files.zip_hash.clone()?;
         let bytes = self.part.read(&path, MOST_SMALL)?;
         Some(Noted {
-            ill: form::zip_hash(&bytes),
+            ill: form::zip_hash(&bytes).err(),
             hash: String::from_utf8_lossy(bytes.trim_ascii()).into_owned(),
             piece: Piece::of(path, Some(&bytes)),
         })

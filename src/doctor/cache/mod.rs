@@ -5,7 +5,7 @@
 //! of them (golang/go#43313).
 //!
 //! ```text
-//! walk (I/O) → look at each version: form (pure), records → Broken → mend: the lock go uses,
+//! walk (I/O) → look at each version: form and records → Broken → mend: the lock go uses,
 //! a second look, aside, gone
 //! ```
 //!
@@ -14,7 +14,6 @@
 //! first and put back where it is another one than was judged.
 
 mod examine;
-mod form;
 mod judge;
 mod lock;
 mod mend;

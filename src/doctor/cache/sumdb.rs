@@ -3,15 +3,16 @@
 
 use std::path::{Path, PathBuf};
 
+use super::lock;
 use super::place::Place;
 use super::read::read;
 use super::report::{Broken, Outcome};
 use super::stamp::Piece;
 use super::walk::entries;
-use super::{form, lock};
 use crate::doctor::finding::Code;
-use crate::gomod::sum::Tile;
-use crate::model::SumDb;
+use crate::gomod::form::foreign;
+use crate::gomod::sum::{LookupRecord, Note, NoteError, Tile, TreeHead};
+use crate::model::{SumDb, VerifierKey};
 
 /// The longest of these files, in bytes: a tile has 8 KiB.
 const MOST: u64 = 64 << 10;
@@ -38,7 +39,7 @@ pub(super) fn look(place: &Place, databases: &[(String, PathBuf)]) -> Vec<Broken
             found.extend(broken(&place.cache, path, Code::CacheSumdb, name, &wrong));
         });
         each(&folder.join("lookup"), 0, &mut |path| {
-            let wrong = |bytes: &[u8]| form::lookup(bytes).map(str::to_owned);
+            let wrong = |bytes: &[u8]| lookup(bytes).map(str::to_owned);
             found.extend(broken(&place.cache, path, Code::CacheSumdb, name, &wrong));
         });
     }
@@ -57,7 +58,7 @@ pub(super) fn look(place: &Place, databases: &[(String, PathBuf)]) -> Vec<Broken
             Some(SumDb::Database { key, .. }) => Some(key),
             Some(SumDb::Off) | None => None,
         };
-        let wrong = |bytes: &[u8]| form::latest(bytes, key);
+        let wrong = |bytes: &[u8]| latest(bytes, key);
         found.extend(broken(heads, path, Code::SumdbLatest, &name, &wrong));
     });
     found
@@ -111,6 +112,78 @@ fn each(folder: &Path, depth: usize, look: &mut dyn FnMut(&Path)) {
             Ok(meta) if meta.is_dir() && depth < DEEPEST => each(&path, depth + 1, look),
             Ok(meta) if meta.is_file() => look(&path),
             Ok(_) | Err(_) => {}
+        }
+    }
+}
+
+/// A checksum database's answer about a version (`x/mod/sumdb/client.go:Lookup`). An empty file
+/// is one that go is about to write.
+fn lookup(bytes: &[u8]) -> Option<&'static str> {
+    if bytes.is_empty() {
+        return None;
+    }
+    let wrong = LookupRecord::parse(bytes).is_err();
+    wrong.then(|| foreign(bytes).unwrap_or("holds no record of a checksum database"))
+}
+
+/// `$GOPATH/pkg/sumdb/NAME/latest`: the tree head that go saw last; empty before the first.
+/// Without the database's key only the form is checked. A head that another key has signed is
+/// not broken: it may belong to another database of the same name.
+fn latest(bytes: &[u8], key: Option<&VerifierKey>) -> Option<String> {
+    if bytes.is_empty() {
+        return None;
+    }
+    let read = || -> Result<TreeHead, NoteError> {
+        let note = Note::parse(bytes)?;
+        let text = match key {
+            Some(key) => note.verify(key)?,
+            None => note.unverified_text(),
+        };
+        TreeHead::parse(text)
+    };
+    let error = match read() {
+        Ok(_) | Err(NoteError::Unverified(_) | NoteError::DamagedKey(_)) => return None,
+        Err(error) => error,
+    };
+    Some(match foreign(bytes) {
+        Some(ill) => ill.to_owned(),
+        None => format!("is no tree head: {error}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_tree_head_that_go_cannot_read_is_named() {
+        let page = latest(b"<html>", None).unwrap();
+        assert_eq!(page, "holds an HTML page");
+        assert!(
+            latest(b"garbage\n", None)
+                .unwrap()
+                .contains("malformed note")
+        );
+        assert_eq!(latest(b"", None), None);
+        let root = "nND/nri/U0xuHUrYSy0HtMeal2vzD9V4k/BO79C+QeI=";
+        let note = format!("go.sum database tree\n7\n{root}\n\n\u{2014} sum.test AAAAAAAA\n");
+        assert_eq!(latest(note.as_bytes(), None), None);
+        let key = VerifierKey::parse(crate::model::sumdb::SUM_GOLANG_ORG).unwrap();
+        assert_eq!(latest(note.as_bytes(), Some(&key)), None, "another key's");
+        let forged = [&0x033d_e0ae_u32.to_be_bytes()[..], &[7; 64]].concat();
+        let forged = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, forged);
+        let note = format!("go.sum database tree\n7\n{root}\n\n\u{2014} sum.golang.org {forged}\n");
+        let said = latest(note.as_bytes(), Some(&key)).unwrap();
+        assert!(said.contains("signature"), "{said}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = lookup(&bytes);
+            let _ = latest(&bytes, None);
         }
     }
 }

@@ -7,13 +7,9 @@ use std::path::{Path, PathBuf};
 
 use crate::bounded;
 use crate::gomod::ModuleVersion;
+use crate::gomod::form::{MOST_MOD, MOST_ZIP_HASH};
 use crate::gomod::sum::{escape_path, escape_version, hash_go_mod};
 use crate::mirror::{File, Layout};
-
-/// `MaxGoMod` of `golang.org/x/mod/zip`.
-const MOST_MOD: u64 = 16 << 20;
-/// A `.ziphash` is one hash of 47 characters.
-const MOST_HASH: u64 = 1 << 10;
 
 /// How it is with one file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -90,7 +86,7 @@ impl Shelf {
         };
         let noted = |tree: &Layout| {
             let path = there(tree, File::ZipHash)?;
-            let text = read(&path, MOST_HASH)?;
+            let text = read(&path, MOST_ZIP_HASH)?;
             Some(text.trim().to_owned())
         };
         let fits = |tree: &Layout| match (noted(tree), sum) {

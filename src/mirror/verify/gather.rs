@@ -4,15 +4,12 @@ use std::path::Path;
 
 use super::judge::{Proof, Read, Seen, ZipSeen};
 use crate::gomod::ModuleVersion;
+use crate::gomod::form::{self, MOST_INFO, MOST_MOD, MOST_ZIP_HASH};
 use crate::gomod::sum::hash_go_mod;
 use crate::gomod::zip::{ModZip, ZipError};
 use crate::mirror::layout::{File, Layout};
 use crate::mirror::small;
-use crate::mirror::sound::{MOST_INFO, MOST_MOD, check_mod};
 use crate::mirror::tree::Files;
-
-/// Bytes. A hash has 47.
-const MOST_ZIPHASH: u64 = 200;
 
 /// Reads what is there of a version. `noted_mod`: the hash of its `.mod` that was noted.
 pub(super) fn gather(
@@ -28,10 +25,10 @@ pub(super) fn gather(
     Seen {
         info: read(File::Info, files.info, MOST_INFO),
         go_mod: go_mod.map(|read| match read {
-            Read::Is(bytes) => Read::Is((hash_go_mod(&bytes), check_mod(&bytes))),
+            Read::Is(bytes) => Read::Is((hash_go_mod(&bytes), form::go_mod(&bytes))),
             Read::Cannot(why) => Read::Cannot(why),
         }),
-        ziphash: read(File::ZipHash, files.ziphash, MOST_ZIPHASH),
+        ziphash: read(File::ZipHash, files.ziphash, MOST_ZIP_HASH),
         zip: files.zip.map(|_| zip(module, &path(File::Zip))),
         noted_mod,
         proof,

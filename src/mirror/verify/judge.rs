@@ -2,8 +2,8 @@
 
 use super::report::{Finding, Hashes, Kind, Unproven};
 use crate::gomod::ModuleVersion;
+use crate::gomod::form;
 use crate::mirror::layout::{File, Layout};
-use crate::mirror::sound::check_info;
 
 /// What the checksum database says of a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,7 +176,7 @@ impl Case<'_> {
             None => {}
             Some(Read::Cannot(why)) => self.says(File::Info, Kind::Unreadable, why.as_str()),
             Some(Read::Is(bytes)) => {
-                if let Err(why) = check_info(bytes, &self.module.version) {
+                if let Err(why) = form::info(bytes, self.module) {
                     self.says(File::Info, Kind::Wrong, why);
                 }
             }

@@ -6,9 +6,9 @@ use super::gather::bounded;
 use super::judge::Read;
 use super::report::{Finding, Kind};
 use crate::gomod::RevInfo;
+use crate::gomod::form::MOST_INFO;
 use crate::mirror::index;
 use crate::mirror::layout::Layout;
-use crate::mirror::sound::MOST_INFO;
 use crate::mirror::tree::Module;
 
 /// Bytes. The longest known has some 10,000 versions.
