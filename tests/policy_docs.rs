@@ -1,4 +1,5 @@
-//! What docs/policy.md shows is a policy, and what it lists is what the code says.
+//! What docs/policy.md shows is a policy, and what it lists is what the code says. Each page has a
+//! Chinese edition that shows and lists the same.
 
 #![allow(clippy::unwrap_used)] // helpers of tests stand outside of `#[test]`
 
@@ -18,7 +19,12 @@ fn read(name: &str) -> String {
 
 #[test]
 fn every_policy_in_the_docs_is_without_any_finding() {
-    let docs = [docs(), read("README.md"), read("README.zh-CN.md")];
+    let docs = [
+        docs(),
+        read("docs/zh-CN/policy.md"),
+        read("README.md"),
+        read("README.zh-CN.md"),
+    ];
     let blocks_of = |text: &String| -> Vec<String> {
         let blocks = text.split("```toml\n").skip(1);
         blocks
@@ -27,7 +33,8 @@ fn every_policy_in_the_docs_is_without_any_finding() {
     };
     let blocks: Vec<Vec<String>> = docs.iter().map(blocks_of).collect();
     let counts: Vec<usize> = blocks.iter().map(Vec::len).collect();
-    assert!(counts[0] >= 6 && counts[1..] == [1, 1], "{counts:?}");
+    assert!(counts[0] >= 6 && counts[1] == counts[0], "{counts:?}");
+    assert_eq!(counts[2..], [1, 1]);
     let place = Place {
         folder: Path::new("/home/me/.config/goroam"),
         home: Some(Path::new("/home/me")),
@@ -57,6 +64,66 @@ fn the_tables_of_findings_list_every_code_and_no_other() {
         &mut used,
     );
     assert_eq!(listed, used);
+}
+
+#[test]
+fn every_page_has_a_chinese_edition_that_shows_and_lists_the_same() {
+    let mut names = pages("docs");
+    // Its numbers are written by `cargo xtask bench`.
+    assert!(names.remove("performance.md"));
+    assert_eq!(names, pages("docs/zh-CN"));
+    let mut pairs = vec![(
+        ("README.md".to_owned(), "README.zh-CN.md".to_owned()),
+        ("README.md".to_owned(), "README.zh-CN.md".to_owned()),
+    )];
+    for name in names {
+        pairs.push((
+            (format!("docs/{name}"), format!("docs/zh-CN/{name}")),
+            (format!("../{name}"), format!("zh-CN/{name}")),
+        ));
+    }
+    for ((english, chinese), (to_english, to_chinese)) in pairs {
+        let (from, to) = (read(&english), read(&chinese));
+        assert!(from.contains(&format!("\n\n*[中文]({to_chinese})*\n\n")));
+        assert!(to.contains(&format!("\n\n*[English]({to_english})*\n\n")));
+        let (from, to) = (bones(&from), bones(&to));
+        for (from, to) in from.iter().zip(&to) {
+            assert_eq!(from, to, "{english} and {chinese}");
+        }
+        assert_eq!(from.len(), to.len(), "{english} and {chinese}");
+    }
+}
+
+fn pages(folder: &str) -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".md"))
+        .collect()
+}
+
+/// What a translation leaves as it is, in order: the depth of each heading, code without its
+/// comments, and what each row of a table is about, where that is code.
+fn bones(page: &str) -> Vec<String> {
+    let mut is_fenced = false;
+    let mut bones = Vec::new();
+    for line in page.lines() {
+        let is_fence = line.starts_with("```");
+        is_fenced ^= is_fence;
+        if is_fence || is_fenced || line.starts_with("    ") {
+            let has_only_comment = line.starts_with('#');
+            let code = line.split(" #").next().filter(|_| !has_only_comment);
+            bones.push(code.unwrap_or_default().trim_end().to_owned());
+        } else if line.starts_with('#') {
+            bones.push(line.chars().take_while(|char| *char == '#').collect());
+        } else if let Some(row) = line.strip_prefix("| ") {
+            let cell = row.split(" | ").next().unwrap_or_default();
+            let code: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
+            bones.push(format!("| {}", code.join(", ")));
+        }
+    }
+    bones
 }
 
 /// The first string behind each way of making a finding.
