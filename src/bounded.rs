@@ -161,6 +161,35 @@ pub fn read_no_link(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     read_open(&open_no_link(path)?, most)
 }
 
+/// As [`read`], with the path in the error.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_named(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    read(path, most)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+}
+
+/// `None` where there is no such file, also where something on the way is not a directory.
+///
+/// # Errors
+/// Any other error of `read`.
+pub fn if_any<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Does the error say that there is no such file?
+pub fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
 /// The text of a regular file, at most so many bytes.
 ///
 /// # Errors
@@ -210,10 +239,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f");
         assert_eq!(read(&path, 4).unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(super::if_any(read(&path, 4)).unwrap(), None);
         std::fs::write(&path, "12345").unwrap();
         assert_eq!(read(&path, 5).unwrap(), b"12345");
-        let error = read(&path, 4).unwrap_err();
+        let below_a_file = read(&path.join("g"), 4);
+        assert_eq!(super::if_any(below_a_file).unwrap(), None);
+        let error = super::if_any(super::read_named(&path, 4)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::FileTooLarge);
+        let says = format!("{}: is longer than 0 KiB", path.display());
+        assert_eq!(error.to_string(), says);
         std::fs::write(&path, vec![b'x'; (2 << 20) + 1]).unwrap();
         let error = read(&path, 2 << 20).unwrap_err();
         assert_eq!(error.to_string(), "is longer than 2 MiB");

@@ -27,6 +27,7 @@ pub mod mirror;
 pub mod model;
 pub mod paths;
 pub mod policy;
+pub mod pool;
 pub mod probe;
 pub mod service;
 pub mod state;

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ring::digest::{SHA256, digest};
-
 use super::present::Present;
 use crate::gocmd::EnvFile;
+use crate::gomod::sum::sha256_hex;
 use crate::model::mask::mask;
 use crate::model::plan::companions;
 use crate::model::status::Drift;
@@ -20,7 +19,7 @@ pub(crate) fn find(
     present: &Present,
 ) -> BTreeMap<String, (Option<String>, Option<String>)> {
     let path = exact(&file.path);
-    let sha256 = sha256(present.bytes.as_deref().unwrap_or_default());
+    let sha256 = sha256_hex(present.bytes.as_deref().unwrap_or_default());
     let ours = |written: &&Written| written.path == path;
     // A kill between the rename and the note of it leaves the note that was made before it.
     let pending = memory
@@ -78,7 +77,7 @@ pub(crate) fn note(
 ) -> Written {
     Written {
         path: exact(&file.path),
-        sha256: sha256(bytes),
+        sha256: sha256_hex(bytes),
         values,
         shared,
     }
@@ -86,7 +85,7 @@ pub(crate) fn note(
 
 /// Are these the bytes that the note is of?
 pub(crate) fn holds(note: &Written, bytes: &[u8]) -> bool {
-    note.sha256 == sha256(bytes)
+    note.sha256 == sha256_hex(bytes)
 }
 
 /// Has anybody but goroam written the file since goroam's first write, if this is what it
@@ -98,7 +97,7 @@ pub(crate) fn is_shared(
     bytes: Option<&[u8]>,
 ) -> bool {
     let path = exact(&file.path);
-    let now = sha256(bytes.unwrap_or_default());
+    let now = sha256_hex(bytes.unwrap_or_default());
     let notes = [&memory.pending, &memory.written];
     let mut ours = notes.into_iter().flatten().filter(|note| note.path == path);
     if let Some(note) = ours.find(|note| note.sha256 == now) {
@@ -107,12 +106,4 @@ pub(crate) fn is_shared(
     // Before the first write it holds what the baseline holds; what cannot be read differs.
     let before = baseline.and_then(|baseline| baseline.decoded().ok());
     memory.written.is_some() || before.is_none_or(|before| before.as_deref() != bytes)
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    digest(&SHA256, bytes)
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }

@@ -4,13 +4,13 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use super::clock;
 use super::error::Error;
 use super::policy_file::{Loaded, settle};
 use crate::environment::Environment;
+use crate::gomod::sum::sha256_hex;
 use crate::model::status::LastGood;
 use crate::paths::Paths;
 use crate::policy::file::{Place, parse_kept};
@@ -40,7 +40,7 @@ pub(super) fn keep(paths: &Paths, loaded: &Loaded) {
         let _ = std::fs::remove_file(paths.last_good());
         return;
     };
-    let sha256 = sha256(&loaded.text);
+    let sha256 = sha256_hex(loaded.text.as_bytes());
     let path = path.display().to_string();
     let version = env!("CARGO_PKG_VERSION");
     let is_known = read(paths)
@@ -73,7 +73,7 @@ pub(super) fn instead(
     let kept = read(paths)?;
     // Another file's, or one that somebody has changed, is not the last good one of this.
     let is_its = kept.path == paths.policy.display().to_string();
-    if !is_its || kept.sha256 != sha256(&kept.text) {
+    if !is_its || kept.sha256 != sha256_hex(kept.text.as_bytes()) {
         return None;
     }
     let home = env.home();
@@ -103,10 +103,4 @@ pub(super) fn instead(
 fn read(paths: &Paths) -> Option<Kept> {
     let bytes = file::read(&paths.last_good(), MOST_BYTES).ok()??;
     serde_json::from_slice(&bytes).ok()
-}
-
-fn sha256(text: &str) -> String {
-    let hash = digest(&SHA256, text.as_bytes());
-    let hash = hash.as_ref().iter();
-    hash.map(|byte| format!("{byte:02x}")).collect()
 }

@@ -4,9 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ring::digest::{SHA256, digest};
-
 use super::cause::Cause;
+use crate::gomod::sum::sha256_hex;
 use crate::model::{Observation, Snapshot, Target, TargetKind};
 use crate::policy::Policy;
 use crate::probe::Care;
@@ -108,7 +107,7 @@ fn mark(target: &Target) -> Option<String> {
     else {
         return None;
     };
-    let hash = digest(&SHA256, format!("{url}\n{module}@{version}").as_bytes());
-    let hex = hash.as_ref().iter().take(8);
-    Some(hex.map(|byte| format!("{byte:02x}")).collect())
+    let mut mark = sha256_hex(format!("{url}\n{module}@{version}").as_bytes());
+    mark.truncate(16);
+    Some(mark)
 }

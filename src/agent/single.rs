@@ -9,11 +9,11 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ring::digest::{SHA256, digest};
 use tracing::warn;
 
 use super::error::Error;
 use crate::bounded;
+use crate::gomod::sum::sha256_hex;
 use crate::paths::Paths;
 use crate::state::file::private_folder;
 use crate::state::lock;
@@ -167,9 +167,8 @@ pub(crate) fn running(paths: &Paths, env_file: &Path) -> Option<u32> {
 /// `agent-0123456789abcdef.lock`, by what the path leads to: a home with two names is one home.
 fn lock_beside_state(paths: &Paths, env_file: &Path) -> PathBuf {
     let path = resolved(env_file);
-    let hash = digest(&SHA256, path.as_os_str().as_encoded_bytes());
-    let name = hash.as_ref().iter().take(8);
-    let name: String = name.map(|byte| format!("{byte:02x}")).collect();
+    let mut name = sha256_hex(path.as_os_str().as_encoded_bytes());
+    name.truncate(16);
     paths.state.join(format!("agent-{name}.lock"))
 }
 

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use super::added::{Added, AddedVersion, PresentVersion};
 use super::error::AddError;
@@ -14,11 +12,11 @@ use super::layout::{File, Layout};
 use super::project;
 use super::proof::{self, Records};
 use super::said::took;
-use super::small;
 use super::stage::{Taken, take};
 use super::store::Store;
 use super::toolchain;
 use super::wants::{Failed, Wants};
+use crate::bounded;
 use crate::environment::Environment;
 use crate::gomod::ModuleVersion;
 use crate::gomod::form::{MOST_MOD, MOST_ZIP_HASH};
@@ -27,6 +25,7 @@ use crate::gomod::sum::{escape_path, hash_go_mod};
 use crate::gomod::zip::ModZip;
 use crate::meter::Meter;
 use crate::model::quoted;
+use crate::pool;
 
 /// Versions that are stored at once: a kill loses no more work than these.
 const BATCH: usize = 64;
@@ -241,26 +240,21 @@ impl Work<'_> {
 
     /// Stores a batch of versions that are not there.
     fn store(&mut self, store: &mut Store, items: &[&Item]) -> std::io::Result<()> {
-        let names: Vec<_> = items
+        let named: Vec<_> = items
             .iter()
-            .map(|item| item.zip.then(|| store.spool.name()))
+            .map(|item| (*item, item.zip.then(|| store.spool.name())))
             .collect();
-        let taken = in_threads(items.len(), |n| {
-            let (item, name) = (items.get(n)?, names.get(n)?);
+        let taken = pool::map(&named, pool::processors(), |(item, name)| {
             let taken = take(&self.cache, &item.module, name.clone());
             let zip = taken.as_ref().ok().and_then(|taken| taken.zip);
             self.meter.did(1, zip.map_or(0, |(_, bytes)| bytes));
-            Some(taken)
+            taken
         });
         let mut staged = Vec::new();
         for (item, taken) in items.iter().zip(taken) {
-            let judged = match taken.flatten() {
-                Some(Ok(taken)) => self.judged(item, &taken).map(|verified| (taken, verified)),
-                Some(Err(refusal)) => Err(refusal),
-                None => Err(Refusal::because("it could not be read")),
-            };
+            let judged = taken.and_then(|taken| Ok((self.judged(item, &taken)?, taken)));
             match judged {
-                Ok((taken, verified)) => {
+                Ok((verified, taken)) => {
                     self.note(item, &taken, verified);
                     staged.push(taken.staged);
                 }
@@ -294,7 +288,7 @@ impl Work<'_> {
             &[]
         };
         let (Ok(go_mod), true) = (
-            small::read(&file(File::Mod), MOST_MOD),
+            bounded::read_named(&file(File::Mod), MOST_MOD),
             parts.iter().all(|part| file(*part).is_file()),
         ) else {
             return false;
@@ -313,7 +307,7 @@ impl Work<'_> {
         if !item.zip && !has_info() && cached.is_ok_and(|info| info.is_file()) {
             return false;
         }
-        let hash = small::read(&file(File::ZipHash), MOST_ZIP_HASH)
+        let hash = bounded::read_named(&file(File::ZipHash), MOST_ZIP_HASH)
             .ok()
             .filter(|_| item.zip);
         let hash = hash.map(|hash| String::from_utf8_lossy(&hash).trim().to_owned());
@@ -362,29 +356,4 @@ impl Work<'_> {
             mismatch: refusal.mismatch,
         });
     }
-}
-
-/// `work` for each number below `count`, on all processors; in order.
-fn in_threads<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<Option<T>> {
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new((0..count).map(|_| None).collect::<Vec<Option<T>>>());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads.min(count) {
-            scope.spawn(|| {
-                loop {
-                    let n = next.fetch_add(1, Ordering::Relaxed);
-                    if n >= count {
-                        break;
-                    }
-                    let one = work(n);
-                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-                    if let Some(place) = done.get_mut(n) {
-                        *place = Some(one);
-                    }
-                }
-            });
-        }
-    });
-    done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use super::layout::{File, Layout};
 use super::pins::pins;
-use super::small;
 use super::sumdb::Proofs;
 use super::tree::{Files, Tree};
 use super::trust::Trust;
+use crate::bounded;
 use crate::gomod::ModuleVersion;
 
 /// What is in a mirror.
@@ -133,9 +133,9 @@ fn is_proven(layout: &Layout, proofs: &Proofs, version: &ModuleVersion, files: &
         return sums.go_mod.is_some();
     }
     let noted = layout.file(version, File::ZipHash);
-    let noted = noted
-        .map_err(|_| ())
-        .and_then(|path| small::read(&path, crate::gomod::form::MOST_ZIP_HASH).map_err(|_| ()));
+    let noted = noted.map_err(|_| ()).and_then(|path| {
+        bounded::read_named(&path, crate::gomod::form::MOST_ZIP_HASH).map_err(|_| ())
+    });
     let noted = noted.unwrap_or_default();
     sums.zip
         .is_some_and(|zip| zip.as_bytes() == noted.trim_ascii())

@@ -36,7 +36,6 @@ mod proof;
 mod prune;
 pub mod ready;
 mod said;
-mod small;
 mod spool;
 mod stage;
 mod store;

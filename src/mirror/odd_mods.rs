@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::layout::Layout;
 use super::lock::Lock;
-use super::small;
+use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gomod::form::MOST_MOD;
 use crate::gomod::sum::hash_go_mod;
@@ -23,7 +23,7 @@ pub(super) type OddMods = BTreeMap<String, String>;
 
 /// Those of a mirror. A file that cannot be read vouches for none.
 pub(super) fn read(layout: &Layout) -> OddMods {
-    let bytes = small::read(&path(layout), MOST).unwrap_or_default();
+    let bytes = bounded::read_named(&path(layout), MOST).unwrap_or_default();
     serde_json::from_slice(&bytes).unwrap_or_default()
 }
 

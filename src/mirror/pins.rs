@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::layout::Layout;
 use super::lock::Lock;
+use crate::bounded;
 use crate::state::file::replace_readable;
 
 /// Bytes; ten thousand pins.
@@ -20,7 +21,7 @@ pub type Pins = BTreeMap<String, String>;
 /// When the file cannot be read or is none of goroam's.
 pub fn pins(layout: &Layout) -> io::Result<Pins> {
     let path = path(layout);
-    let bytes = match super::small::read(&path, MOST) {
+    let bytes = match bounded::read_named(&path, MOST) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Pins::new()),
         Err(error) => return Err(error),

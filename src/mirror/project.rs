@@ -15,7 +15,6 @@ use serde::Deserialize;
 use super::error::AddError;
 use super::go::{Go, Mode};
 use super::said::{complaint, meant, took};
-use super::small;
 use super::toolchain;
 use super::wants::{MOST_SUM, Wants, lines};
 use crate::bounded;
@@ -154,7 +153,7 @@ pub(super) fn toolchains(go: &Go<'_>, project: &Project) -> Result<BTreeSet<Stri
 }
 
 fn text_of(file: &Path) -> Result<String, AddError> {
-    let bytes = small::read(file, MOST_MOD).map_err(|error| AddError::file(file, error))?;
+    let bytes = bounded::read_named(file, MOST_MOD).map_err(|error| AddError::file(file, error))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

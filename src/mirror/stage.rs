@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::judge::Refusal;
 use super::layout::{File, Layout};
 use super::lift::{How, lift};
-use super::small;
 use super::store::Staged;
+use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gomod::form::{self, MOST_INFO, MOST_MOD, MOST_ZIP_HASH};
 use crate::gomod::sum::hash_go_mod;
@@ -37,9 +37,9 @@ pub(super) fn take(
         let path = cache.file(module, part);
         path.map_err(|error| Refusal::because(error.to_string()))
     };
-    let go_mod = small::read(&path(File::Mod)?, MOST_MOD).map_err(lacks)?;
+    let go_mod = bounded::read_named(&path(File::Mod)?, MOST_MOD).map_err(lacks)?;
     form::go_mod(&go_mod).map_err(|why| poisoned("go.mod", &why, &path(File::Mod)))?;
-    let info = match small::read(&path(File::Info)?, MOST_INFO) {
+    let info = match bounded::read_named(&path(File::Info)?, MOST_INFO) {
         Ok(info) => Some(info),
         Err(error) if spool.is_none() && error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(lacks(error)),
@@ -84,7 +84,7 @@ pub(super) fn take(
             ))
         })?;
         let noted = path(File::ZipHash)?;
-        taken.noted = match small::read(&noted, MOST_ZIP_HASH) {
+        taken.noted = match bounded::read_named(&noted, MOST_ZIP_HASH) {
             Ok(hash) => Some((String::from_utf8_lossy(&hash).trim().to_owned(), noted)),
             Err(_) => None,
         };

@@ -10,7 +10,6 @@ use super::layout::{File as Part, Layout};
 use super::lock::{Lock, lock};
 use super::odd_mods;
 use super::pins::{Pins, pins};
-use super::small;
 use super::spool::{Spool, put};
 use crate::bounded;
 use crate::gomod::ModuleVersion;
@@ -50,7 +49,7 @@ impl Store {
         let lock = lock(&layout, waits)?;
         let spool = Spool::open(&layout, &lock)?;
         let pins = pins(&layout)?;
-        let note = small::read(&unlisted(&layout), MOST_NOTE).unwrap_or_default();
+        let note = bounded::read_named(&unlisted(&layout), MOST_NOTE).unwrap_or_default();
         let note = String::from_utf8_lossy(&note);
         let behind = note.lines().filter(|path| escape_path(path).is_ok());
         Ok(Store {
@@ -152,9 +151,9 @@ impl Store {
             }
             let newest = ModuleVersion::new(module, newest);
             let info = self.layout.file(&newest, Part::Info).map_err(invalid)?;
-            let info = small::read(&info, crate::gomod::form::MOST_INFO)?;
+            let info = bounded::read_named(&info, crate::gomod::form::MOST_INFO)?;
             for (path, bytes) in [(list, text.as_bytes()), (latest, info.as_slice())] {
-                if !small::read(&path, bytes.len() as u64).is_ok_and(|now| now == bytes) {
+                if !bounded::read_named(&path, bytes.len() as u64).is_ok_and(|now| now == bytes) {
                     fresh.push((self.spool.write(bytes)?, path));
                 }
             }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::error::AddError;
-use super::small;
+use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_sum::{self, Hashed};
 
@@ -100,7 +100,7 @@ impl Wants {
 
 /// The lines of a go.sum; none where there is no file.
 pub(super) fn lines(file: &Path) -> Result<Vec<go_sum::Line>, AddError> {
-    let bytes = match small::read(file, MOST_SUM) {
+    let bytes = match bounded::read_named(file, MOST_SUM) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(AddError::file(file, error)),

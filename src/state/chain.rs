@@ -2,12 +2,10 @@
 //! where `hash` is SHA-256 over the 64 hexadecimal digits of `prev` and the entry's JSON as
 //! it stands in the line. Nothing has to be serialised again to check it.
 
-use std::fmt::Write as _;
-
-use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
 use super::entry::Entry;
+use crate::gomod::sum::sha256_hex;
 use crate::model::mask;
 
 /// What the first line of all follows from.
@@ -63,13 +61,7 @@ pub(super) fn line(prev: &str, entry: &Entry) -> serde_json::Result<(Vec<u8>, St
 }
 
 fn hash(prev: &str, rest: &[u8]) -> String {
-    let hashed = digest(&SHA256, &[prev.as_bytes(), b"{", rest].concat());
-    let mut hex = String::with_capacity(64);
-    for byte in hashed.as_ref() {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    sha256_hex(&[prev.as_bytes(), b"{", rest].concat())
 }
 
 fn digits(text: &[u8]) -> Option<(&str, &[u8])> {

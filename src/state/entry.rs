@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::gomod::sum::sha256_hex;
 use crate::model::plan::{Plan, Step};
 use crate::model::status::Drift;
 use crate::model::{Change, Observation, Omitted, Snapshot};
@@ -134,11 +135,7 @@ fn cut(text: &mut String) {
 
 fn sha256(snapshot: &Snapshot) -> String {
     let bytes = serde_json::to_vec(snapshot).unwrap_or_default();
-    let hash = ring::digest::digest(&ring::digest::SHA256, &bytes);
-    hash.as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    sha256_hex(&bytes)
 }
 
 /// What came of a turn.

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::consistency::{canonical, replacement};
 use super::copied::{Print, Source, SourceFile, folder_of, split};
@@ -20,6 +18,7 @@ use crate::gomod::modules_txt::{self, Listed};
 use crate::gomod::sum::{Summing, hash_go_mod, hash_sums};
 use crate::gomod::zip::{Entry, ModZip};
 use crate::mirror;
+use crate::pool;
 
 /// Files of more bytes are not looked into for CR LF, build lines and embeds.
 const WHOLE: u64 = 16 << 20;
@@ -67,7 +66,7 @@ pub(super) fn gather(project: &Project, at: &Path, shelves: &Shelves) -> Result<
             tree.executable.clear();
         }
         let providers: Vec<&Listed> = txt.providers().collect();
-        holdings = side_by_side(&providers, |listed| {
+        holdings = pool::map(&providers, pool::processors().min(8), |listed| {
             let (from, go_mod) = hold(listed, &files, at, shelves, &tree.kept);
             Holding {
                 module: listed.module.clone(),
@@ -93,30 +92,6 @@ pub(super) fn gather(project: &Project, at: &Path, shelves: &Shelves) -> Result<
 struct Tree {
     kept: BTreeMap<String, Kept>,
     executable: Vec<String>,
-}
-
-/// The same for each, on as many threads as there are processors; in the order of the list.
-fn side_by_side<T: Send>(all: &[&Listed], work: impl Fn(&Listed) -> T + Sync) -> Vec<T> {
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::new());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads.min(all.len()).min(8) {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(listed) = all.get(at) else { break };
-                    let out = work(listed);
-                    if let Ok(mut done) = done.lock() {
-                        done.push((at, out));
-                    }
-                }
-            });
-        }
-    });
-    let mut done = done.into_inner().unwrap_or_default();
-    done.sort_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, out)| out).collect()
 }
 
 fn walk(folder: &Path, below: &str, depth: usize, out: &mut Tree) -> Result<(), Error> {

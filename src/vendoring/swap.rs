@@ -9,7 +9,7 @@ use super::error::Error;
 use super::journal::{Journal, Step};
 use super::present::exists;
 use crate::gocmd::rename;
-use crate::gomod::sum::Summing;
+use crate::gomod::sum::sha256_hex;
 
 /// How one step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,10 +120,7 @@ pub(super) fn hash(path: &Path) -> io::Result<Option<String>> {
             .into_bytes(),
         Ok(meta) => crate::bounded::read_no_link(path, meta.len())?,
     };
-    let mut summing = Summing::new();
-    summing.update(&bytes);
-    let sum = summing.finish();
-    Ok(Some(sum.iter().map(|byte| format!("{byte:02x}")).collect()))
+    Ok(Some(sha256_hex(&bytes)))
 }
 
 /// Which folder it is, also after a rename; `None`: there is nothing.

@@ -15,6 +15,7 @@ pub(crate) const FLOORS: [&[&str]; 8] = [
         "bounded",
         "gomod",
         "meter",
+        "pool",
         "telemetry",
         "trust",
     ],

@@ -1,8 +1,6 @@
 //! Looks at all of it, with as many threads as there are processors.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::judge::Judge;
 use super::place::{CacheError, Place};
@@ -11,6 +9,7 @@ use super::report::CacheReport;
 use super::{sumdb, walk};
 use crate::environment::Environment;
 use crate::meter::Meter;
+use crate::pool;
 
 /// What is asked.
 #[derive(Debug)]
@@ -42,7 +41,7 @@ pub fn examine_cache(wish: &CacheWish, meter: &Meter) -> Result<CacheReport, Cac
         ..CacheReport::default()
     };
     meter.expect(found.modules.len() as u64, 0);
-    let parts = each(&found.modules, |module| {
+    let parts = pool::map(&found.modules, pool::processors().min(16), |module| {
         let part = judge.module(module);
         meter.did(1, 0);
         part
@@ -56,31 +55,4 @@ pub fn examine_cache(wish: &CacheWish, meter: &Meter) -> Result<CacheReport, Cac
     report.broken.extend(sumdb::look(&place, &found.databases));
     report.broken.sort_by(|a, b| a.place.cmp(&b.place));
     Ok(report)
-}
-
-/// One value for each, in the order of `all`, made by as many threads as there are processors.
-fn each<T: Sync, V: Send>(all: &[T], make: impl Fn(&T) -> V + Sync) -> Vec<V> {
-    let next = AtomicUsize::new(0);
-    let made = Mutex::new(Vec::with_capacity(all.len()));
-    let work = || {
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(one) = all.get(at) else { return };
-            let value = make(one);
-            let mut made = made.lock().unwrap_or_else(|broken| broken.into_inner());
-            made.push((at, value));
-        }
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 1..threads.min(16) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    let mut made = made
-        .into_inner()
-        .unwrap_or_else(|broken| broken.into_inner());
-    made.sort_by_key(|(at, _)| *at);
-    made.into_iter().map(|(_, value)| value).collect()
 }

@@ -7,12 +7,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ring::digest::{SHA256, digest};
-
 use super::report::{Broken, CacheReport, Outcome};
 use super::stamp::{Piece, Stamp};
 use super::{lock, sumfile};
 use crate::bounded;
+use crate::gomod::sum::sum_of;
 
 /// Removes what is broken, and nothing else. The report says what became of each.
 pub fn mend_cache(report: &mut CacheReport) {
@@ -113,8 +112,8 @@ fn aside(path: &Path, is_folder: bool) -> PathBuf {
 fn is_same(piece: &Piece, aside: &Path) -> bool {
     let same = Stamp::of(aside).is_ok_and(|now| now == piece.stamp);
     let bytes = piece.bytes.as_ref().is_none_or(|judged| {
-        let now = bounded::read_no_link(aside, piece.length()).map(|bytes| digest(&SHA256, &bytes));
-        now.is_ok_and(|now| now.as_ref() == judged.as_ref())
+        let now = bounded::read_no_link(aside, piece.length());
+        now.is_ok_and(|now| sum_of(&now) == *judged)
     });
     same && bytes
 }

@@ -19,7 +19,6 @@ mod lock;
 mod mend;
 mod part;
 mod place;
-mod read;
 mod records;
 mod report;
 mod stamp;

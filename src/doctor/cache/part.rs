@@ -3,9 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::read::read;
 use super::report::{Broken, Outcome};
 use super::stamp::Piece;
+use crate::bounded::{if_any, read_no_link};
 use crate::doctor::finding::Code;
 
 /// What became of one module.
@@ -71,7 +71,7 @@ impl Part {
 
     /// All of a file; what cannot be read is noted.
     pub(super) fn read(&mut self, path: &Path, most: u64) -> Option<Vec<u8>> {
-        match read(path, most) {
+        match if_any(read_no_link(path, most)) {
             Ok(bytes) => bytes,
             Err(error) => {
                 self.unread(path, &error);

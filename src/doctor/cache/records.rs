@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::place::Place;
-use super::read::read;
 use super::stamp::Piece;
 use super::sumfile;
 use super::walk::Found;
+use crate::bounded::{if_any, read_no_link};
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_sum::Hashed;
 use crate::gomod::sum::{LookupRecord, escape_path, escape_version};
@@ -87,7 +87,7 @@ impl Records {
         };
         let mut all = Vec::new();
         for path in sums_of(project) {
-            let Ok(Some(bytes)) = read(&path, sumfile::MOST) else {
+            let Ok(Some(bytes)) = if_any(read_no_link(&path, sumfile::MOST)) else {
                 continue;
             };
             // One with conflict markers is no proof of anything.
@@ -217,7 +217,7 @@ fn answer(folder: &Path, module: &ModuleVersion) -> io::Result<Option<Vec<u8>>> 
     };
     let mut file = folder.join("lookup");
     file.extend(format!("{path}@{version}").split('/'));
-    read(&file, MOST_LOOKUP)
+    if_any(read_no_link(&file, MOST_LOOKUP))
 }
 
 /// The go.sum files of the project that a folder lies in.

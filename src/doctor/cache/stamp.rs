@@ -5,8 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use ring::digest::{Digest, SHA256, digest};
 use serde::{Serialize, Serializer};
+
+use crate::gomod::sum::{Sum, sum_of};
 
 /// What is to be removed.
 #[derive(Debug, Clone)]
@@ -18,7 +19,7 @@ pub struct Piece {
     /// Which one it is.
     pub(super) stamp: Stamp,
     /// The SHA-256 of what was judged, where that is short.
-    pub(super) bytes: Option<Digest>,
+    pub(super) bytes: Option<Sum>,
 }
 
 impl Serialize for Piece {
@@ -42,7 +43,7 @@ impl Piece {
     pub(super) fn of(path: PathBuf, bytes: Option<&[u8]>) -> io::Result<Piece> {
         Ok(Piece {
             stamp: Stamp::of(&path)?,
-            bytes: bytes.map(|bytes| digest(&SHA256, bytes)),
+            bytes: bytes.map(sum_of),
             line: None,
             path,
         })

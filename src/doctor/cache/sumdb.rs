@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::lock;
 use super::place::Place;
-use super::read::read;
 use super::report::{Broken, Outcome};
 use super::stamp::Piece;
 use super::walk::entries;
+use crate::bounded::read_no_link;
 use crate::doctor::finding::Code;
 use crate::gomod::form::foreign;
 use crate::gomod::sum::{LookupRecord, Note, NoteError, Tile, TreeHead};
@@ -71,10 +71,10 @@ fn broken(
     database: &str,
     wrong: &dyn Fn(&[u8]) -> Option<String>,
 ) -> Option<Broken> {
-    wrong(&read(path, MOST).ok().flatten()?)?;
+    wrong(&read_no_link(path, MOST).ok()?)?;
     // go writes these in their place: looked at again when nobody does.
     let _lock = lock::file(path).ok()?;
-    let bytes = read(path, MOST).ok().flatten()?;
+    let bytes = read_no_link(path, MOST).ok()?;
     let ill = wrong(&bytes)?;
     let piece = Piece::of(path.to_owned(), Some(&bytes)).ok()?;
     let why = if code == Code::SumdbLatest {

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::lock;
-use super::read::read;
+use crate::bounded::{if_any, read_no_link};
 use crate::gomod::go_sum::{self, Line};
 
 /// The longest go.sum that is read, in bytes; that of kubernetes has 100 KB.
@@ -28,7 +28,7 @@ pub(super) fn lines(bytes: &[u8]) -> Option<Vec<(Line, usize)>> {
 /// When it cannot be written; then it is as it was.
 pub(super) fn take_line(path: &Path, line: &str) -> io::Result<()> {
     let locked = lock::file(path)?;
-    let Some(bytes) = read(path, MOST)? else {
+    let Some(bytes) = if_any(read_no_link(path, MOST))? else {
         return Ok(());
     };
     let words = |line: &[u8]| {

@@ -90,7 +90,13 @@ pub fn hash_go_mod(content: &[u8]) -> String {
     hash_files([("go.mod", content)]).unwrap_or_default()
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// SHA-256 of these bytes, in lower-case hexadecimal digits.
+pub fn sha256_hex(content: &[u8]) -> String {
+    hex(&sum_of(content))
+}
+
+/// Bytes in lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let nibble = |n: u8| char::from(DIGITS[usize::from(n & 15)]);
     bytes

@@ -22,7 +22,6 @@ use crate::gomod::sum::{escape_path, escape_version};
 use crate::gomod::zip;
 use crate::meter::Meter;
 use crate::mirror::layout::{File as Part, Layout};
-use crate::mirror::small;
 use crate::mirror::store::{Staged, Store};
 use crate::mirror::sumdb::Route;
 use crate::mirror::trust::Trust;
@@ -352,7 +351,7 @@ fn fresh<'m>(
                 Some((held, wanted))
             }
             Some(_) => None,
-            None => small::read(&go_mod, MOST_MOD)
+            None => bounded::read_named(&go_mod, MOST_MOD)
                 .ok()
                 .map(|bytes| (Ok(crate::gomod::sum::hash_go_mod(&bytes)), &version.go_mod)),
         };
@@ -380,9 +379,9 @@ fn stage(version: &Version, staging: &Layout) -> io::Result<Staged> {
     let path = |part| staging.file(&module, part).unwrap_or_default();
     Ok(Staged {
         zip: version.zip.clone().map(|h1| (path(Part::Zip), h1)),
-        go_mod: small::read(&path(Part::Mod), MOST_MOD)?,
+        go_mod: bounded::read_named(&path(Part::Mod), MOST_MOD)?,
         info: if version.info {
-            Some(small::read(&path(Part::Info), MOST_INFO)?)
+            Some(bounded::read_named(&path(Part::Info), MOST_INFO)?)
         } else {
             None
         },

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::error::ArchiveError;
+use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gomod::{go_mod, go_sum};
-use crate::mirror::small;
 
 /// Where hashes are noted.
 const SUMS: [&str; 2] = ["go.sum", "go.work.sum"];
@@ -37,8 +37,8 @@ pub fn needed_by(folders: &[PathBuf]) -> Result<BTreeSet<ModuleVersion>, Archive
             return Err(ArchiveError::Nothing(why));
         }
         for file in files {
-            let bytes =
-                small::read(&file, MOST_SUM).map_err(|error| ArchiveError::io(&file, error))?;
+            let bytes = bounded::read_named(&file, MOST_SUM)
+                .map_err(|error| ArchiveError::io(&file, error))?;
             let lines = go_sum::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| {
                 ArchiveError::malformed(&file.display().to_string(), &error.to_string())
             })?;
@@ -58,8 +58,8 @@ pub fn required_by(folders: &[PathBuf]) -> Result<BTreeSet<ModuleVersion>, Archi
     for folder in folders {
         let named = dunce::canonicalize(folder).map_err(|error| ArchiveError::io(folder, error))?;
         for file in below(&named, &["go.mod"])? {
-            let bytes =
-                small::read(&file, MOST_SUM).map_err(|error| ArchiveError::io(&file, error))?;
+            let bytes = bounded::read_named(&file, MOST_SUM)
+                .map_err(|error| ArchiveError::io(&file, error))?;
             let read = go_mod::parse(&String::from_utf8_lossy(&bytes));
             let requires = read.require.into_iter().map(|require| require.module);
             let replaces = read.replace.into_iter().map(|replace| replace.new);

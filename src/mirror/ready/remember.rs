@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::gomod::sum::Summing;
+use crate::gomod::sum::{Summing, hex};
 use crate::model::status;
 use crate::paths::{Paths, exact, from_exact};
 use crate::state::file;
@@ -107,8 +107,7 @@ impl Key {
     }
 
     pub(super) fn finish(self) -> String {
-        let sum = self.0.finish();
-        sum.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.0.finish())
     }
 }
 

@@ -90,21 +90,9 @@ pub(super) fn lookup_path(module: &ModuleVersion) -> Result<String, EscapeError>
     ))
 }
 
-/// A file's bytes, at most so many; `None` when there is none, also where a folder on the way
-/// is none.
+/// A file's bytes, at most so many; `None` when there is none.
 pub(super) fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
-    match bounded::read(path, most) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if is_absent(&error) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-pub(super) fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
+    bounded::if_any(bounded::read(path, most))
 }
 
 fn module_of(name: &str) -> Option<ModuleVersion> {
@@ -124,7 +112,7 @@ fn files(
 ) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if is_absent(&error) => return Ok(()),
+        Err(error) if bounded::is_absent(&error) => return Ok(()),
         Err(error) => return Err(named(folder, &error)),
     };
     let mut entries: Vec<_> = entries

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use super::judge::{Proof, Read, Seen, ZipSeen};
+use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gomod::form::{self, MOST_INFO, MOST_MOD, MOST_ZIP_HASH};
 use crate::gomod::sum::hash_go_mod;
 use crate::gomod::zip::{ModZip, ZipError};
 use crate::mirror::layout::{File, Layout};
-use crate::mirror::small;
 use crate::mirror::tree::Files;
 
 /// Reads what is there of a version. `noted_mod`: the hash of its `.mod` that was noted.
@@ -57,7 +57,7 @@ fn zip(module: &ModuleVersion, path: &Path) -> Read<Result<ZipSeen, String>> {
 
 /// A regular file of at most so many bytes.
 pub(super) fn bounded(path: &Path, most: u64) -> Read<Vec<u8>> {
-    match small::read(path, most) {
+    match bounded::read_named(path, most) {
         Ok(bytes) => Read::Is(bytes),
         Err(error) => Read::Cannot(error.to_string()),
     }

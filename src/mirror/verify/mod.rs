@@ -17,7 +17,6 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::layout::Layout;
@@ -26,6 +25,7 @@ use super::pins::pins;
 use super::tree::{Files, Tree};
 use crate::gomod::ModuleVersion;
 use crate::meter::Meter;
+use crate::pool;
 
 pub use judge::Proof;
 pub use prove::Prover;
@@ -112,11 +112,19 @@ pub fn verify(
     meter.expect(tasks.len() as u64, report.bytes);
     // Equal ones stay in the order of their names.
     tasks.sort_by_key(|task| std::cmp::Reverse(task.files.zip));
-    let jobs = asked
-        .jobs
-        .unwrap_or_else(processors)
-        .clamp(1, tasks.len().max(1));
-    for verdict in in_parallel(layout, &tasks, jobs, prover, meter) {
+    let verdicts = pool::map(
+        &tasks,
+        asked.jobs.unwrap_or_else(pool::processors),
+        |task| {
+            let proof = prover.prove(task.module);
+            let noted = task.noted_mod.clone();
+            let seen = gather::gather(layout, task.module, task.files, noted, proof);
+            let verdict = judge::judge(layout, task.module, &seen, task.listed);
+            meter.did(1, task.files.bytes());
+            verdict
+        },
+    );
+    for verdict in verdicts {
         report.sound.extend(verdict.sound);
         report.proven += u64::from(verdict.proven);
         report.bad.extend(verdict.bad);
@@ -152,43 +160,4 @@ pub fn verify(
     report.ok = report.bad.is_empty();
     report.ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(report)
-}
-
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-fn in_parallel(
-    layout: &Layout,
-    tasks: &[Task<'_>],
-    jobs: usize,
-    prover: &Prover,
-    meter: &Meter,
-) -> Vec<judge::Verdict> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut verdicts = Vec::new();
-        while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let proof = prover.prove(task.module);
-            let noted = task.noted_mod.clone();
-            let seen = gather::gather(layout, task.module, task.files, noted, proof);
-            verdicts.push(judge::judge(layout, task.module, &seen, task.listed));
-            meter.did(1, task.files.bytes());
-        }
-        verdicts
-    };
-    std::thread::scope(|scope| {
-        // This thread works, too; one that cannot be started leaves its part to the others.
-        let others: Vec<_> = (1..jobs)
-            .filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok())
-            .collect();
-        let mut verdicts = work();
-        for other in others {
-            match other.join() {
-                Ok(more) => verdicts.extend(more),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        verdicts
-    })
 }
