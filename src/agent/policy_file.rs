@@ -6,6 +6,7 @@ use super::away::is_there;
 use super::error::Error;
 use super::policy_text::read_policy_text;
 use crate::environment::Environment;
+use crate::model::tally;
 use crate::paths::Paths;
 use crate::policy::file::{Place, parse};
 use crate::policy::templates::Template;
@@ -114,26 +115,12 @@ fn only_warnings(mut findings: Vec<Finding>) -> Vec<Finding> {
 
 /// "2 errors, 1 warning".
 pub fn summary(findings: &[Finding]) -> String {
-    let count = |severity: Severity, word: &str| {
-        let n = findings
-            .iter()
-            .filter(|finding| finding.severity == severity)
-            .count();
-        (n > 0).then(|| format!("{n} {word}{}", if n == 1 { "" } else { "s" }))
-    };
-    let parts: Vec<String> = [
-        count(Severity::Error, "error"),
-        count(Severity::Warning, "warning"),
-        count(Severity::Note, "note"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    if parts.is_empty() {
-        "no findings".to_owned()
-    } else {
-        parts.join(", ")
-    }
+    let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
+    tally(&[
+        (count(Severity::Error), "error"),
+        (count(Severity::Warning), "warning"),
+        (count(Severity::Note), "note"),
+    ])
 }
 
 /// "; did you mean …?", or the names that there are.

@@ -3,6 +3,7 @@
 use super::facts::{Facts, House, Service};
 use super::finding::{Code, Finding, Severity};
 use super::network;
+use crate::model::plural;
 use crate::model::status::{Drift, Status};
 
 /// What is to be said about it.
@@ -37,8 +38,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         );
     }
     if let Some((count, path)) = &house.policy_warnings {
-        let s = if *count == 1 { "" } else { "s" };
-        let says = format!("{path} has {count} warning{s}");
+        let says = format!("{path} has {}", plural(*count, "warning"));
         found.push(Finding::new(
             Code::PolicyWarnings,
             Severity::Note,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::version::GoVersion;
 use crate::environment::Environment;
+use crate::model::plural;
 
 /// Everything to look at, in order, and how to name it to a person.
 #[derive(Debug, Default)]
@@ -28,11 +29,7 @@ pub fn candidates(env: &Environment) -> Vec<PathBuf> {
 pub(super) fn all(env: &Environment) -> Places {
     let mut candidates: Vec<PathBuf> = Vec::new();
     let path = path_folders(env);
-    let mut looked = vec![format!(
-        "PATH ({} folder{})",
-        path.len(),
-        if path.len() == 1 { "" } else { "s" }
-    )];
+    let mut looked = vec![format!("PATH ({})", plural(path.len(), "folder"))];
     let usual = usual_folders(env);
     looked.extend(usual.iter().map(|place| place.named.clone()));
     looked.dedup();

@@ -1,19 +1,58 @@
-//! Findings with the lines of the policy that they are about.
+//! Findings as every verb prints them, and those of a policy with the lines that they are about.
 
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use anstyle::Style;
 use serde::Serialize;
 
 use super::page::Page;
-use super::style::{BOLD, paint};
-use super::text::{clean, wrap};
+use super::style::{BOLD, Mark, paint};
+use super::text::{Sheet, clean, width, wrap};
+use crate::agent::summary;
 use crate::model::mask::blot;
 use crate::policy::{Finding, Label, Severity};
 
-/// Beyond these a person mends some and runs it again.
-const MOST: usize = 50;
+/// More than these are not shown: a person fixes some and runs it again.
+pub(in crate::cli) const MOST: usize = 50;
+
+/// A finding of any verb.
+#[derive(Debug)]
+pub(in crate::cli) struct Shown<'a> {
+    /// How bad it is.
+    pub mark: Mark,
+    /// What is wrong, in one sentence.
+    pub says: String,
+    /// Its code, for scripts.
+    pub code: Option<&'a str>,
+    /// Lines below it: a word or nothing, and a text that is indented behind it.
+    pub details: Vec<(&'a str, String)>,
+    /// What to do.
+    pub help: &'a str,
+}
+
+impl Shown<'_> {
+    /// Prints it: the sentence with its code, the details, what to do.
+    pub(in crate::cli) fn print(&self, sheet: &mut Sheet) {
+        let mut says = clean(&self.says);
+        if let Some(code) = self.code {
+            says.push_str(&format!(" [{code}]"));
+        }
+        let style = match self.mark {
+            Mark::Good => Style::new(),
+            Mark::Bad | Mark::Odd | Mark::Note => BOLD,
+        };
+        sheet.styled(&format!("{} ", self.mark.painted()), 2, &says, 2, style);
+        for (word, text) in &self.details {
+            let hang = 2 + width(word);
+            sheet.entry(&format!("  {word}"), hang, &clean(text), hang);
+        }
+        if !self.help.is_empty() {
+            sheet.entry("  → ", 4, &clean(self.help), 4);
+        }
+    }
+}
 
 /// A place in a text as editors count it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -58,32 +97,9 @@ pub(in crate::cli) fn findings(
     if findings.len() > MOST {
         out.push_str(&format!("… and {} more\n", findings.len() - MOST));
     }
-    out.push_str(&paint(BOLD, &tally(findings)));
+    out.push_str(&paint(BOLD, &summary(findings)));
     out.push('\n');
     out
-}
-
-/// "2 errors, 1 warning".
-fn tally(findings: &[Finding]) -> String {
-    let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
-    let say = |count: usize, what: &str| match count {
-        0 => None,
-        1 => Some(format!("1 {what}")),
-        _ => Some(format!("{count} {what}s")),
-    };
-    let parts: Vec<String> = [
-        say(count(Severity::Error), "error"),
-        say(count(Severity::Warning), "warning"),
-        say(count(Severity::Note), "note"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    if parts.is_empty() {
-        "no errors".to_owned()
-    } else {
-        parts.join(", ")
-    }
 }
 
 fn group<'a>(path: &'a str, text: &'a str, finding: &'a Finding, columns: usize) -> Group<'a> {
@@ -174,7 +190,7 @@ fn floor(text: &str, offset: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Position, findings, tally};
+    use super::{Position, findings};
     use crate::cli::render::fixtures::{page, plain, too_wide};
     use crate::policy::Finding;
 
@@ -267,17 +283,6 @@ warning[no-targets]: nothing is ever probed
         assert_eq!(place(3), (2, 1), "within the ö");
         assert_eq!(place(4), (2, 2));
         assert_eq!(place(99), (2, 3));
-    }
-
-    #[test]
-    fn a_tally_has_its_plurals_right() {
-        let warning = || Finding::warning("w", "w", 0..0);
-        assert_eq!(
-            tally(&[loosens(), loosens(), warning()]),
-            "2 errors, 1 warning"
-        );
-        assert_eq!(tally(&[warning(), warning()]), "2 warnings");
-        assert_eq!(tally(&[]), "no errors");
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use anstyle::Style;
 
 use super::page::{Page, duration};
-use super::style::{BAD, BOLD, DIM, GOOD, ODD, paint};
+use super::style::{BAD, BOLD, DIM, GOOD, Mark, ODD, paint};
 use super::text::{Sheet, clean, pad, width};
-use crate::model::Verdict;
 use crate::model::status::{AgentState, NetworkStatus, Status, TargetStatus};
+use crate::model::{Verdict, plural};
 
 /// The first column's width in the block of variables: "network" and most names.
 const NAME_COLUMNS: usize = 9;
@@ -38,7 +38,7 @@ pub(in crate::cli) fn status(status: &Status, page: &Page) -> String {
         sheet.gap();
     }
     for note in notes {
-        sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &note, 2);
+        sheet.marked(Mark::Odd, &note);
     }
     sheet.finish()
 }
@@ -52,11 +52,10 @@ fn from(status: &Status) -> Option<String> {
 /// ago".
 fn ready(status: &Status, page: &Page) -> Option<String> {
     let ready = status.ready.as_ref()?;
-    let s = |count: usize| if count == 1 { "" } else { "s" };
-    let projects = format!("{} project{}", ready.projects, s(ready.projects));
+    let projects = plural(ready.projects, "project");
     let lacks = match ready.missing {
         0 => String::new(),
-        n => format!(", {n} module{} missing", s(n)),
+        n => format!(", {} missing", plural(n, "module")),
     };
     let trouble = match &ready.trouble {
         Some(why) => format!("; {}", clean(why)),

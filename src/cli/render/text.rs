@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 
-use super::style::paint;
+use super::style::{Mark, paint};
 
 /// Text that came from outside, safe for a terminal: no escape sequences, no line ends, none
 /// of the characters that turn the direction of writing.
@@ -83,7 +83,12 @@ impl Sheet {
         self.styled(lead, lead_width, text, hang, Style::new());
     }
 
-    /// The same with a style for the text.
+    /// A mark, then the text.
+    pub(in crate::cli) fn marked(&mut self, mark: Mark, text: &str) {
+        self.entry(&format!("{} ", mark.painted()), 2, text, 2);
+    }
+
+    /// A line like [`Sheet::entry`], with a style for the text.
     pub(in crate::cli) fn styled(
         &mut self,
         lead: &str,

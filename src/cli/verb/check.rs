@@ -6,6 +6,7 @@ use crate::cli::args::Json;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, Position};
+use crate::model::plural;
 use crate::policy::file::{Parsed, Place, parse};
 use crate::policy::templates::Template;
 use crate::policy::{Finding, Label, Severity};
@@ -196,15 +197,11 @@ fn all_right(name: &str, parsed: &Parsed) -> String {
     match &parsed.policy {
         Some(policy) => format!(
             "✓ {name}: no errors; {}, {}\n",
-            counted(policy.profiles.len(), "profile"),
-            counted(policy.targets.len(), "target"),
+            plural(policy.profiles.len(), "profile"),
+            plural(policy.targets.len(), "target"),
         ),
         None => format!("✓ {name}: no errors\n"),
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn report<'a>(file: &'a str, text: &str, findings: &'a [Finding], strict: bool) -> Report<'a> {

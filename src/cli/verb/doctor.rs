@@ -4,14 +4,16 @@ use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::Progress;
+use crate::cli::render::findings::{MOST, Shown};
 use crate::cli::render::page::Page;
-use crate::cli::render::style::{BAD, BOLD, DIM, GOOD, ODD, paint};
+use crate::cli::render::style::{BOLD, Mark, paint};
 use crate::cli::render::text::{Sheet, clean};
 use crate::doctor::{
     Broken, CacheError, CacheReport, CacheWish, Finding, Outcome, Patient, Service, Severity,
     Sighting, check, examine, examine_cache, mend_cache,
 };
 use crate::meter::Meter;
+use crate::model::{plural, tally};
 use crate::service;
 use clap::{Args, ValueHint};
 use serde::Serialize;
@@ -136,70 +138,46 @@ pub(in crate::cli) struct Diagnosis<'d> {
 pub(in crate::cli) fn doctor(diagnosis: &Diagnosis<'_>, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     for finding in diagnosis.findings {
-        one(&mut sheet, finding);
+        shown(finding).print(&mut sheet);
         sheet.gap();
     }
     let looked = format!("looked at {} places", diagnosis.looked.len());
     if diagnosis.clean {
         let all = "nothing is in the way: go does what goroam sets";
-        sheet.entry(
-            &format!("{} ", paint(GOOD, "✓")),
-            2,
-            &format!("{all}; {looked}"),
-            2,
-        );
+        sheet.marked(Mark::Good, &format!("{all}; {looked}"));
     } else {
-        sheet.line(&paint(
-            BOLD,
-            &format!("{}; {looked}", tally(diagnosis.findings)),
-        ));
+        let count = |severity| {
+            let same = diagnosis.findings.iter().filter(|f| f.severity == severity);
+            same.count()
+        };
+        let counts = [
+            (count(Severity::Error), "error"),
+            (count(Severity::Warning), "warning"),
+            (count(Severity::Note), "note"),
+        ];
+        sheet.line(&paint(BOLD, &format!("{}; {looked}", tally(&counts))));
     }
     sheet.finish()
 }
 
-fn one(sheet: &mut Sheet, finding: &Finding) {
-    let (mark, style) = match finding.severity {
-        Severity::Error => ("✗", BAD),
-        Severity::Warning => ("!", ODD),
-        Severity::Note => ("·", DIM),
-    };
-    let says = format!("{} [{}]", clean(&finding.says), finding.code.as_str());
-    sheet.styled(&format!("{} ", paint(style, mark)), 2, &says, 2, BOLD);
-    if !finding.why.is_empty() {
-        sheet.entry("  ", 2, &clean(&finding.why), 2);
-    }
-    if !finding.reaches.is_empty() {
-        let reaches = clean(&finding.reaches.join(", "));
-        sheet.entry("  ", 2, &format!("Reaches {reaches}."), 2);
-    }
-    if !finding.mend.is_empty() {
-        sheet.entry("  → ", 4, &clean(&finding.mend), 4);
+fn shown(finding: &Finding) -> Shown<'_> {
+    let reaches = (!finding.reaches.is_empty()).then(|| finding.reaches.join(", "));
+    let why = (!finding.why.is_empty()).then(|| finding.why.clone());
+    let details = why
+        .into_iter()
+        .chain(reaches.map(|reaches| format!("Reaches {reaches}.")));
+    Shown {
+        mark: match finding.severity {
+            Severity::Error => Mark::Bad,
+            Severity::Warning => Mark::Odd,
+            Severity::Note => Mark::Note,
+        },
+        says: finding.says.clone(),
+        code: Some(finding.code.as_str()),
+        details: details.map(|detail| ("", detail)).collect(),
+        help: &finding.mend,
     }
 }
-
-/// "1 error, 2 notes"
-fn tally(findings: &[Finding]) -> String {
-    let count = |severity: Severity, word: &str| {
-        let count = findings.iter().filter(|f| f.severity == severity).count();
-        match count {
-            0 => None,
-            1 => Some(format!("1 {word}")),
-            _ => Some(format!("{count} {word}s")),
-        }
-    };
-    let parts: Vec<String> = [
-        count(Severity::Error, "error"),
-        count(Severity::Warning, "warning"),
-        count(Severity::Note, "note"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    parts.join(", ")
-}
-
-/// Beyond these a person runs `--fix`.
-const MOST: usize = 50;
 
 /// Each broken entry with what it does and what to do, then how many there are.
 pub(in crate::cli) fn doctor_cache(report: &CacheReport, fix: bool, page: &Page) -> String {
@@ -215,7 +193,7 @@ pub(in crate::cli) fn doctor_cache(report: &CacheReport, fix: bool, page: &Page)
     }
     for (place, why) in report.unread.iter().take(MOST) {
         let says = format!("{} could not be looked at: {}", clean(place), clean(why));
-        sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &says, 2);
+        sheet.marked(Mark::Odd, &says);
     }
     if !report.unread.is_empty() {
         sheet.gap();
@@ -225,54 +203,44 @@ pub(in crate::cli) fn doctor_cache(report: &CacheReport, fix: bool, page: &Page)
 }
 
 fn one_broken(sheet: &mut Sheet, broken: &Broken, fix: bool) {
-    let (mark, style) = match broken.outcome {
-        Outcome::Removed => ("✓", GOOD),
-        Outcome::Found | Outcome::Kept => ("✗", BAD),
+    let is_removed = broken.outcome == Outcome::Removed;
+    let word = if is_removed {
+        "removed: "
+    } else {
+        "in the way: "
     };
-    let says = format!("{} [{}]", clean(&broken.says), broken.code.as_str());
-    sheet.styled(&format!("{} ", paint(style, mark)), 2, &says, 2, BOLD);
-    if broken.outcome != Outcome::Removed {
-        sheet.entry("  ", 2, &clean(&broken.why), 2);
+    let mut details = Vec::new();
+    if !is_removed {
+        details.push(("", broken.why.clone()));
     }
-    let parts = match broken.outcome {
-        Outcome::Removed => "removed:",
-        Outcome::Found | Outcome::Kept => "in the way:",
-    };
-    for piece in &broken.removes {
-        let path = clean(&piece.to_string());
-        sheet.entry(
-            &format!("{} ", paint(DIM, &format!("  {parts}"))),
-            3 + parts.len(),
-            &path,
-            4,
-        );
+    details.extend(broken.removes.iter().map(|piece| (word, piece.to_string())));
+    details.extend(broken.because.clone().map(|why| ("not removed: ", why)));
+    let run;
+    Shown {
+        mark: if is_removed { Mark::Good } else { Mark::Bad },
+        says: broken.says.clone(),
+        code: Some(broken.code.as_str()),
+        details,
+        help: match (broken.mend.starts_with("go mod "), &broken.outcome) {
+            (true, Outcome::Removed) => {
+                run = format!("run `{}`, or let the next build fetch it", broken.mend);
+                &run
+            }
+            (false, Outcome::Removed) => &broken.mend,
+            (_, Outcome::Found) => "run `goroam doctor --cache --fix`, which removes just that",
+            (_, Outcome::Kept) if fix => "fix that and run it again",
+            (_, Outcome::Kept) => "",
+        },
     }
-    if let Some(because) = &broken.because {
-        let because = format!("not removed: {}", clean(because));
-        sheet.entry("  ", 2, &because, 2);
-    }
-    let mend = clean(&broken.mend);
-    let mend = match (mend.starts_with("go mod "), &broken.outcome) {
-        (true, Outcome::Removed) => format!("run `{mend}`, or let the next build fetch it"),
-        (false, Outcome::Removed) => mend,
-        (_, Outcome::Found) => {
-            "run `goroam doctor --cache --fix`, which removes just that".to_owned()
-        }
-        (_, Outcome::Kept) if fix => "mend that, and run it again".to_owned(),
-        (_, Outcome::Kept) => return,
-    };
-    sheet.entry("  → ", 4, &mend, 4);
+    .print(sheet);
 }
 
 fn total(sheet: &mut Sheet, report: &CacheReport) {
-    let versions = match report.versions {
-        1 => "1 version".to_owned(),
-        count => format!("{count} versions"),
-    };
+    let versions = plural(report.versions, "version");
     let cache = clean(&report.cache);
     let hashed = match report.hashed {
         0 => "zips were looked into, not hashed (--hash)".to_owned(),
-        count => format!("{count} zips hashed"),
+        count => format!("{} hashed", plural(count, "zip")),
     };
     let count = |outcome: Outcome| {
         let same = report.broken.iter().filter(|one| one.outcome == outcome);
@@ -290,7 +258,7 @@ fn total(sheet: &mut Sheet, report: &CacheReport) {
     };
     let text = format!("{says}; {versions} in {cache}; {hashed}");
     if report.is_well() {
-        sheet.entry(&format!("{} ", paint(GOOD, "✓")), 2, &text, 2)
+        sheet.marked(Mark::Good, &text)
     } else {
         sheet.styled("", 0, &text, 0, BOLD)
     }

@@ -4,12 +4,13 @@ use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH, EXIT_USAGE};
 use crate::agent::load_policy;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::render::findings::Shown;
 use crate::cli::render::page::Page;
-use crate::cli::render::style::{BAD, BOLD, DIM, GOOD, ODD, paint};
+use crate::cli::render::style::{BOLD, Mark, paint};
 use crate::cli::render::text::{Sheet, clean};
 use crate::mirror::ready::{self, Answers, Bringer, Examined, Missing, Report, What, Workshop};
-use crate::model::quoted;
 use crate::model::status::Readiness;
+use crate::model::{plural, quoted};
 use crate::paths::Paths;
 use clap::{Args, ValueHint};
 use jiff::Timestamp;
@@ -142,8 +143,8 @@ fn forget(context: &Context, paths: &Paths, args: &Ready) -> Result<u8, Failure>
             .out
             .json(&serde_json::json!({ "forgotten": gone }))?;
     } else {
-        let s = if gone == 1 { "" } else { "s" };
-        context.out.text(&format!("forgot {gone} project{s}\n"))?;
+        let text = format!("forgot {}\n", plural(gone, "project"));
+        context.out.text(&text)?;
     }
     Ok(EXIT_DONE)
 }
@@ -226,7 +227,7 @@ pub(in crate::cli) fn ready(report: &Report, page: &Page) -> String {
              `goroam mirror add` renews them",
             clean(why)
         );
-        sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &says, 2);
+        sheet.marked(Mark::Odd, &says);
     }
     if report.projects.len() > 1 {
         let ready = report.projects.iter().filter(|one| one.verdict.is_ready());
@@ -251,43 +252,33 @@ pub(in crate::cli) fn ready(report: &Report, page: &Page) -> String {
 
 fn project(sheet: &mut Sheet, one: &Examined) {
     let verdict = &one.verdict;
-    let (mark, style) = if verdict.is_ready() {
-        ("✓", GOOD)
-    } else {
-        ("✗", BAD)
-    };
-    let rest = if verdict.is_ready() && verdict.vendored {
+    let is_ready = verdict.is_ready();
+    let rest = if is_ready && verdict.vendored {
         ": vendor has it all".to_owned()
-    } else if verdict.is_ready() {
-        format!(
-            ": {} module{}",
-            verdict.needed,
-            if verdict.needed == 1 { "" } else { "s" }
-        )
+    } else if is_ready {
+        format!(": {}", plural(verdict.needed, "module"))
     } else if verdict.missing.is_empty() {
         String::new()
     } else {
         format!(": missing {}", names(&verdict.missing))
     };
-    let path = clean(&one.project.display().to_string());
-    let says = format!("{path}: offline-ready {} %{rest}", verdict.percent);
-    sheet.entry(&format!("{} ", paint(style, mark)), 2, &says, 2);
     let whys = verdict.missing.iter().filter_map(|one| {
         let why = one.why.as_ref()?;
         Some(format!("{}: {why}", name(one)))
     });
-    let notes = verdict
-        .troubles
-        .iter()
-        .cloned()
-        .chain(whys.take(MOST_NAMES));
-    let failed = one
-        .failed
-        .as_ref()
-        .map(|why| format!("could not be brought: {why}"));
-    for note in notes.chain(failed) {
-        sheet.styled("  ", 2, &clean(&note), 2, DIM);
+    let notes = verdict.troubles.iter().cloned();
+    let failed = one.failed.as_ref();
+    let failed = failed.map(|why| format!("could not be fetched: {why}"));
+    let notes = notes.chain(whys.take(MOST_NAMES)).chain(failed);
+    let (project, percent) = (one.project.display(), verdict.percent);
+    Shown {
+        mark: if is_ready { Mark::Good } else { Mark::Bad },
+        says: format!("{project}: offline-ready {percent} %{rest}"),
+        code: None,
+        details: notes.map(|note| ("", note)).collect(),
+        help: "",
     }
+    .print(sheet);
 }
 
 fn names(missing: &[Missing]) -> String {
@@ -300,12 +291,12 @@ fn names(missing: &[Missing]) -> String {
 }
 
 fn name(one: &Missing) -> String {
-    let (module, version) = (clean(&one.module), clean(&one.version));
+    let (module, version) = (&one.module, &one.version);
     match one.what {
         What::Zip => format!("{module} {version}"),
         What::GoMod => format!("the go.mod of {module} {version}"),
-        What::Toolchain => format!("the toolchain {}", toolchain(&version)),
-        What::Proof => format!("the proof of the toolchain {}", toolchain(&version)),
+        What::Toolchain => format!("the toolchain {}", toolchain(version)),
+        What::Proof => format!("the proof of the toolchain {}", toolchain(version)),
     }
 }
 
@@ -369,7 +360,7 @@ mod tests {
 ✓ /home/me/src/app: offline-ready 100 %: 23 modules
 ✗ /home/me/my src/web: offline-ready 96 %: missing golang.org/x/text v0.14.0,
   the toolchain go1.27.3.linux-amd64
-  could not be brought: dial tcp: connection refused
+  could not be fetched: dial tcp: connection refused
 offline-ready 97 %: 1 of 2 projects
 → goroam mirror add --from '/home/me/my src/web' --toolchain
 "

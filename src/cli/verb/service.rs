@@ -6,7 +6,7 @@ use crate::cli::args::Json;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::page::Page;
-use crate::cli::render::style::{BOLD, DIM, GOOD, ODD, paint};
+use crate::cli::render::style::{BOLD, DIM, GOOD, Mark, paint};
 use crate::cli::render::text::{Sheet, clean, pad};
 use crate::ipc;
 use crate::paths::Paths;
@@ -374,7 +374,7 @@ pub(in crate::cli) fn service(view: &ServiceView<'_>, page: &Page) -> String {
             sheet.entry("  ", 2, way, 2);
         }
         for trouble in &state.troubles {
-            sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &clean(trouble), 2);
+            sheet.marked(Mark::Odd, &clean(trouble));
         }
         if view.answers {
             sheet.entry(
@@ -423,7 +423,7 @@ pub(in crate::cli) fn service(view: &ServiceView<'_>, page: &Page) -> String {
         sheet.entry(&lead, NAME_COLUMNS + 3, &value, NAME_COLUMNS + 3);
     }
     for trouble in troubles(view) {
-        sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &trouble, 2);
+        sheet.marked(Mark::Odd, &trouble);
     }
     sheet.finish()
 }

@@ -4,9 +4,11 @@ use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
 use crate::cli::args::Json;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::render::findings::Shown;
 use crate::cli::render::page::Page;
-use crate::cli::render::style::{BAD, BOLD, DIM, GOOD, ODD, paint};
+use crate::cli::render::style::{BOLD, DIM, GOOD, Mark, paint};
 use crate::cli::render::text::{Sheet, clean, pad, width};
+use crate::model::plural;
 use crate::vendoring::{
     self, Code, Finding, Kept, Made, Project, Recovered, Repo, Report, RolledBack, Shelves, Weight,
 };
@@ -225,27 +227,26 @@ pub(in crate::cli) fn vendor_check(report: &Report, page: &Page) -> String {
 }
 
 fn one(sheet: &mut Sheet, first: &Finding, group: &[Finding]) {
-    let (mark, style) = match first.weight {
-        Weight::Differs => ("✗", BAD),
-        Weight::Bad => ("!", ODD),
-        Weight::Note => ("·", DIM),
-    };
     let about = first
         .module
         .as_deref()
-        .map_or_else(String::new, |module| format!("{}: ", clean(module)));
-    let says = format!("{about}{} [{}]", clean(&first.what), first.code);
-    sheet.styled(&format!("{} ", paint(style, mark)), 2, &says, 2, BOLD);
+        .map_or_else(String::new, |module| format!("{module}: "));
     let files: Vec<&str> = group.iter().filter_map(|f| f.file.as_deref()).collect();
-    for file in files.iter().take(MOST_FILES) {
-        sheet.line(&format!("  {}", clean(file)));
+    let named = files.iter().take(MOST_FILES).map(|file| (*file).to_owned());
+    let more = files.len().checked_sub(MOST_FILES).filter(|more| *more > 0);
+    let more = more.map(|more| format!("and {more} more; --json names all"));
+    Shown {
+        mark: match first.weight {
+            Weight::Differs => Mark::Bad,
+            Weight::Bad => Mark::Odd,
+            Weight::Note => Mark::Note,
+        },
+        says: format!("{about}{}", first.what),
+        code: Some(first.code.as_str()),
+        details: named.chain(more).map(|line| ("", line)).collect(),
+        help: &first.mend,
     }
-    if let Some(more) = files.len().checked_sub(MOST_FILES).filter(|more| *more > 0) {
-        sheet.line(&format!("  and {more} more; --json names all"));
-    }
-    if !first.mend.is_empty() {
-        sheet.entry("  → ", 4, &clean(&first.mend), 4);
-    }
+    .print(sheet);
 }
 
 fn total(sheet: &mut Sheet, report: &Report) {
@@ -261,7 +262,7 @@ fn total(sheet: &mut Sheet, report: &Report) {
     );
     if report.good {
         let text = format!("vendor/ is what the verified modules hold; {compared}");
-        sheet.entry(&format!("{} ", paint(GOOD, "✓")), 2, &text, 2);
+        sheet.marked(Mark::Good, &text);
         return;
     }
     let differs = report.findings.iter().any(|f| f.weight == Weight::Differs);
@@ -295,7 +296,7 @@ pub(in crate::cli) fn vendor_snapshot(made: &Made, page: &Page) -> String {
         plural(made.modules, "module"),
         short(&made.commit),
     );
-    sheet.entry(&format!("{} ", paint(GOOD, "✓")), 2, &text, 2);
+    sheet.marked(Mark::Good, &text);
     sheet.entry("  ", 2, &clean(&made.paths.join(", ")), 2);
     sheet.entry(
         "  back to it: ",
@@ -323,7 +324,7 @@ pub(in crate::cli) fn vendor_list(kept: &[Kept], page: &Page) -> String {
         };
         let at = kept.at.map_or_else(|| "-".to_owned(), |at| page.moment(at));
         let modules = match kept.modules {
-            Some(count) => plural(usize::try_from(count).unwrap_or(usize::MAX), "module"),
+            Some(count) => plural(count, "module"),
             None => "-".to_owned(),
         };
         sheet.line(&format!(
@@ -345,19 +346,19 @@ pub(in crate::cli) fn vendor_list(kept: &[Kept], page: &Page) -> String {
 pub(in crate::cli) fn vendor_rollback(done: &RolledBack, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     for skipped in &done.skipped {
-        sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &clean(skipped), 2);
+        sheet.marked(Mark::Odd, &clean(skipped));
     }
     for warning in &done.warnings {
-        sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &clean(warning), 2);
+        sheet.marked(Mark::Odd, &clean(warning));
     }
     let to = format!("{} ({})", clean(&done.to), short(&done.commit));
     let Some(kept) = &done.kept else {
         let text = format!("vendor/ and the module files are as in {to} already");
-        sheet.entry(&format!("{} ", paint(GOOD, "✓")), 2, &text, 2);
+        sheet.marked(Mark::Good, &text);
         return sheet.finish();
     };
     let text = format!("back to {to}: {} put back", plural(done.changed, "file"));
-    sheet.entry(&format!("{} ", paint(GOOD, "✓")), 2, &text, 2);
+    sheet.marked(Mark::Good, &text);
     sheet.entry(
         "  ",
         2,
@@ -388,7 +389,7 @@ pub(in crate::cli) fn vendor_recovered(recovered: &Recovered, page: &Page) -> St
             "a rollback to {to} had been cut off before it changed anything; its files were removed"
         )
     };
-    sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &text, 2);
+    sheet.marked(Mark::Odd, &text);
     if let Some(kept) = &recovered.kept {
         sheet.entry(
             "  ",
@@ -411,25 +412,18 @@ fn left_alone(sheet: &mut Sheet, paths: &[String], aside: Option<&str>) {
             "changed by somebody meanwhile, so left alone: {}",
             clean(&paths.join(", "))
         );
-        sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &text, 2);
+        sheet.marked(Mark::Odd, &text);
     }
     if let Some(aside) = aside {
         let text = format!(
             "the old vendor/ was written to meanwhile, so it is kept as {}",
             clean(aside)
         );
-        sheet.entry(&format!("{} ", paint(ODD, "!")), 2, &text, 2);
+        sheet.marked(Mark::Odd, &text);
     }
 }
 
 /// As much of a commit's id as a person reads.
 fn short(commit: &str) -> &str {
     commit.get(..10).unwrap_or(commit)
-}
-
-fn plural(count: usize, word: &str) -> String {
-    match count {
-        1 => format!("1 {word}"),
-        count => format!("{count} {word}s"),
-    }
 }

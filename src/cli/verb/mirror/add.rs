@@ -5,14 +5,15 @@ use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::Progress;
+use crate::cli::render::findings::Shown;
 use crate::cli::render::page::Page;
 use crate::cli::render::progress::size;
-use crate::cli::render::style::{BAD, BOLD, GOOD, ODD, paint};
+use crate::cli::render::style::Mark;
 use crate::cli::render::text::{Sheet, clean};
 use crate::cli::verb::mirror::site::{Site, failure, say, waits};
 use crate::meter::Meter;
 use crate::mirror::{Add, Added, Failed, Notice, add};
-use crate::model::quoted;
+use crate::model::{plural, quoted};
 use std::sync::Arc;
 
 /// Brings modules. Exit code 6 when one is not what its checksum says, 1 when one is missing.
@@ -73,13 +74,13 @@ pub(in crate::cli) fn mirror_added(added: &Added, page: &Page) -> String {
     for failed in &added.failed {
         one(&mut sheet, failed);
     }
-    let (mark, style) = if added.failed.is_empty() {
-        ("✓", GOOD)
+    let mark = if added.failed.is_empty() {
+        Mark::Good
     } else {
-        ("✗", BAD)
+        Mark::Bad
     };
     let text = [what(added), proof(added)].concat();
-    sheet.entry(&[paint(style, mark), " ".to_owned()].concat(), 2, &text, 2);
+    sheet.marked(mark, &text);
     if let Some(fetch) = &added.fetch {
         let text = format!("with a network, this brings the rest: `{}`", clean(fetch));
         sheet.entry("  ", 2, &text, 2);
@@ -88,30 +89,28 @@ pub(in crate::cli) fn mirror_added(added: &Added, page: &Page) -> String {
         let text = format!(
             "{} without the proof that go will ask for where no go.sum has them: {}. Run it again \
              with a network",
-            counted(added.totals.without_proof, "module"),
+            plural(added.totals.without_proof, "module"),
             clean(why)
         );
-        sheet.entry(&[paint(ODD, "!"), " ".to_owned()].concat(), 2, &text, 2);
+        sheet.marked(Mark::Odd, &text);
     }
     sheet.finish()
 }
 
 fn one(sheet: &mut Sheet, failed: &Failed) {
-    let name = match failed.version.as_str() {
-        "" => clean(&failed.module),
-        version => clean(&[failed.module.as_str(), "@", version].concat()),
-    };
-    sheet.styled(
-        &[paint(BAD, "✗"), " ".to_owned()].concat(),
-        2,
-        &name,
-        2,
-        BOLD,
-    );
-    // go's own lines stay lines: the hashes stand below each other.
-    for line in failed.why.lines().filter(|line| !line.trim().is_empty()) {
-        sheet.entry("  ", 2, &clean(line), 4);
+    let lines = failed.why.lines().filter(|line| !line.trim().is_empty());
+    Shown {
+        mark: Mark::Bad,
+        says: match failed.version.as_str() {
+            "" => failed.module.clone(),
+            version => format!("{}@{version}", failed.module),
+        },
+        code: None,
+        // go's own lines stay lines: the hashes stand below each other.
+        details: lines.map(|line| ("", line.to_owned())).collect(),
+        help: "",
     }
+    .print(sheet);
 }
 
 /// "added 23 modules, 41 MB (38 MB by hard link); 3 were there"
@@ -119,7 +118,7 @@ fn what(added: &Added) -> String {
     let totals = &added.totals;
     let mut text = match totals.added {
         0 => "added nothing".to_owned(),
-        n => format!("added {}, {}", counted(n, "module"), size(totals.bytes)),
+        n => format!("added {}, {}", plural(n, "module"), size(totals.bytes)),
     };
     let ways = [
         (totals.linked_bytes, "by hard link"),
@@ -136,7 +135,7 @@ fn what(added: &Added) -> String {
     if totals.go_mods > 0 {
         text += &format!(
             "; {} more that module graphs need",
-            counted(totals.go_mods, "go.mod")
+            plural(totals.go_mods, "go.mod")
         );
     }
     match totals.present {
@@ -180,14 +179,6 @@ fn why_without(added: &Added) -> Option<&str> {
         .filter_map(|one| one.without_proof.as_deref())
         .chain(present);
     all.next()
-}
-
-fn counted(n: usize, word: &str) -> String {
-    if n == 1 {
-        format!("1 {word}")
-    } else {
-        format!("{n} {word}s")
-    }
 }
 
 #[cfg(test)]

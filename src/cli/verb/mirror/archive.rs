@@ -7,14 +7,15 @@ use crate::cli::failure::Failure;
 use crate::cli::render::Progress;
 use crate::cli::render::page::Page;
 use crate::cli::render::progress::size;
-use crate::cli::render::style::{GOOD, ODD, paint};
+use crate::cli::render::style::Mark;
 use crate::cli::render::text::{Sheet, clean};
 use crate::cli::verb::mirror::site::waits;
-use crate::cli::verb::mirror::verify::{count, findings, unproven};
+use crate::cli::verb::mirror::verify::{findings, mirror_verify, unproven};
 use crate::meter::Meter;
 use crate::mirror::archive::{self, ArchiveError, Exported, Imported, needed_by};
 use crate::mirror::verify::Prover;
 use crate::mirror::{Layout, Trust};
+use crate::model::plural;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -88,7 +89,7 @@ fn failure(context: &Context, root: &Path, error: &ArchiveError) -> Failure {
     let mut message = error.to_string();
     if let ArchiveError::Refused(report) = error {
         let staging = Layout::new(root).own().join("import");
-        let text = crate::cli::verb::mirror::verify::mirror_verify(report, &staging, &context.page);
+        let text = mirror_verify(report, &staging, &context.page);
         message.push('\n');
         message.push_str(text.trim_end());
     }
@@ -108,7 +109,7 @@ pub(in crate::cli) fn mirror_exported(exported: &Exported, root: &Path, page: &P
     findings(&mut sheet, &exported.verified.bad, root);
     for missing in exported.missing.iter().take(MOST) {
         let text = format!("{} is needed, and not in the mirror", clean(missing));
-        sheet.entry(&[paint(ODD, "!"), " ".to_owned()].concat(), 2, &text, 2);
+        sheet.marked(Mark::Odd, &text);
     }
     if exported.missing.len() > MOST {
         let more = exported.missing.len() - MOST;
@@ -122,16 +123,16 @@ pub(in crate::cli) fn mirror_exported(exported: &Exported, root: &Path, page: &P
             4,
         );
     }
-    let (mark, style) = if exported.verified.ok && exported.missing.is_empty() {
-        ("✓", GOOD)
+    let mark = if exported.verified.ok && exported.missing.is_empty() {
+        Mark::Good
     } else {
-        ("!", ODD)
+        Mark::Odd
     };
     let mut text = format!(
         "wrote {} ({}): {}",
         clean(&exported.archive.display().to_string()),
         size(exported.bytes),
-        count(exported.versions, "version")
+        plural(exported.versions, "version")
     );
     if exported.go_mod_only > 0 {
         text.push_str(&format!(", of {} more only go.mod", exported.go_mod_only));
@@ -139,7 +140,7 @@ pub(in crate::cli) fn mirror_exported(exported: &Exported, root: &Path, page: &P
     if !exported.verified.ok {
         text.push_str("; what is wrong was left out");
     }
-    sheet.entry(&[paint(style, mark), " ".to_owned()].concat(), 2, &text, 2);
+    sheet.marked(mark, &text);
     sheet.finish()
 }
 
@@ -152,13 +153,13 @@ pub(in crate::cli) fn mirror_imported(imported: &Imported, page: &Page) -> Strin
             "its proofs by {} were passed over: this machine's GOSUMDB is another one",
             clean(name)
         );
-        sheet.entry(&[paint(ODD, "!"), " ".to_owned()].concat(), 2, &text, 2);
+        sheet.marked(Mark::Odd, &text);
     }
     let mut text = match imported.added.len() as u64 {
         0 => "added nothing".to_owned(),
         added => format!(
             "added {}, {}",
-            count(added, "version"),
+            plural(added, "version"),
             size(imported.bytes)
         ),
     };
@@ -172,7 +173,7 @@ pub(in crate::cli) fn mirror_imported(imported: &Imported, page: &Page) -> Strin
     if !imported.unproven.is_empty() {
         text.push_str(&format!(", {} by nobody", imported.unproven.len()));
     }
-    sheet.entry(&[paint(GOOD, "✓"), " ".to_owned()].concat(), 2, &text, 2);
+    sheet.marked(Mark::Good, &text);
     sheet.finish()
 }
 

@@ -6,7 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::page::Page;
 use crate::cli::render::progress::size;
-use crate::cli::render::style::{BOLD, DIM, GOOD, ODD, paint};
+use crate::cli::render::style::{BOLD, DIM, GOOD, Mark, ODD, paint};
 use crate::cli::render::text::{Sheet, clean, pad, width};
 use crate::cli::verb::mirror::site::{failure, waits};
 use crate::mirror::pin as pin_version;
@@ -14,6 +14,7 @@ use crate::mirror::unpin as unpin_module;
 use crate::mirror::{
     AddError, ListedVersion, Listing, Pinned, Prune, Pruned, Trust, Why, list, prune,
 };
+use crate::model::plural;
 use std::path::Path;
 
 /// What is in the mirror.
@@ -110,12 +111,12 @@ pub(in crate::cli) fn mirror_list(listing: &Listing, page: &Page) -> String {
     }
     let mut text = format!(
         "{}, {}, {}",
-        counted(totals.modules, "module"),
-        counted(totals.versions, "version"),
+        plural(totals.modules, "module"),
+        plural(totals.versions, "version"),
         size(totals.bytes)
     );
     if totals.go_mods > 0 {
-        let more = counted(totals.go_mods, "go.mod");
+        let more = plural(totals.go_mods, "go.mod");
         text += &format!("; {more} more that module graphs need");
     }
     if totals.versions > 0 {
@@ -150,13 +151,12 @@ pub(in crate::cli) fn mirror_pruned(pruned: &Pruned, page: &Page) -> String {
         0 => "nothing to remove".to_owned(),
         n => format!(
             "{verb} {}, {}",
-            counted(n, "version"),
+            plural(n, "version"),
             size(pruned.removed_bytes)
         ),
     };
     let rest = format!("; {} stay, {}", pruned.kept, size(pruned.kept_bytes));
-    let lead = [paint(GOOD, "✓"), " ".to_owned()].concat();
-    sheet.entry(&lead, 2, &[text, rest].concat(), 2);
+    sheet.marked(Mark::Good, &format!("{text}{rest}"));
     sheet.finish()
 }
 
@@ -174,17 +174,8 @@ pub(in crate::cli) fn mirror_pinned(pinned: &Pinned, page: &Page) -> String {
         (None, Some(old)) => format!("; no longer pinned to {}", clean(old)),
         (None, None) => "; it was not pinned".to_owned(),
     };
-    let lead = [paint(GOOD, "✓"), " ".to_owned()].concat();
-    sheet.entry(&lead, 2, &[says, change].concat(), 2);
+    sheet.marked(Mark::Good, &format!("{says}{change}"));
     sheet.finish()
-}
-
-fn counted(n: usize, word: &str) -> String {
-    if n == 1 {
-        format!("1 {word}")
-    } else {
-        format!("{n} {word}s")
-    }
 }
 
 #[cfg(test)]

@@ -5,13 +5,15 @@ use crate::cli::args::Verify;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::Progress;
+use crate::cli::render::findings::Shown;
 use crate::cli::render::page::{Page, duration};
 use crate::cli::render::progress::size;
-use crate::cli::render::style::{BAD, BOLD, DIM, GOOD, ODD, paint};
+use crate::cli::render::style::{BOLD, DIM, Mark};
 use crate::cli::render::text::{Sheet, clean};
 use crate::meter::Meter;
 use crate::mirror::verify::{Asked, Finding, Kind, Prover, Report, Unproven, verify};
 use crate::mirror::{Layout, Trust};
+use crate::model::plural;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -63,8 +65,8 @@ pub(in crate::cli) fn mirror_verify(report: &Report, root: &Path, page: &Page) -
     unproven(&mut sheet, &report.unproven);
     let mut looked = format!(
         "{} of {}, {} in {}",
-        count(report.versions, "version"),
-        count(report.modules, "module"),
+        plural(report.versions, "version"),
+        plural(report.modules, "module"),
         size(report.bytes),
         duration(report.ms as f64),
     );
@@ -85,11 +87,11 @@ pub(in crate::cli) fn mirror_verify(report: &Report, root: &Path, page: &Page) -
     }
     if report.ok {
         let text = format!("every file is what its checksum says: {looked}");
-        sheet.entry(&format!("{} ", paint(GOOD, "✓")), 2, &text, 2);
+        sheet.marked(Mark::Good, &text);
     } else {
         let text = format!(
             "{} wrong; looked at {looked}",
-            count(report.bad.len() as u64, "thing")
+            plural(report.bad.len(), "thing")
         );
         sheet.styled("", 0, &text, 0, BOLD);
     }
@@ -108,7 +110,13 @@ pub(super) fn findings(sheet: &mut Sheet, findings: &[Finding], root: &Path) {
 pub(super) fn unproven(sheet: &mut Sheet, all: &[Unproven]) {
     for one in all.iter().take(MOST_UNPROVEN) {
         let text = format!("{}@{} is not proven: {}", one.module, one.version, one.why);
-        sheet.styled(&format!("{} ", paint(DIM, "·")), 2, &clean(&text), 2, DIM);
+        sheet.styled(
+            &format!("{} ", Mark::Note.painted()),
+            2,
+            &clean(&text),
+            2,
+            DIM,
+        );
     }
     if all.len() > MOST_UNPROVEN {
         let more = all.len() - MOST_UNPROVEN;
@@ -123,33 +131,25 @@ pub(super) fn unproven(sheet: &mut Sheet, all: &[Unproven]) {
 }
 
 fn one(sheet: &mut Sheet, finding: &Finding, root: &Path) {
-    let (mark, style) = match finding.kind {
-        Kind::Mismatch => ("✗", BAD),
-        Kind::Unproven | Kind::Missing | Kind::Wrong | Kind::Unreadable => ("!", ODD),
-        Kind::Stray => ("·", DIM),
-    };
     let file = finding.file.strip_prefix(root).unwrap_or(&finding.file);
-    let says = format!("{} {}", file.display(), finding.what);
-    sheet.styled(
-        &format!("{} ", paint(style, mark)),
-        2,
-        &clean(&says),
-        2,
-        BOLD,
-    );
+    let mut details = Vec::new();
     if let (Some(expected), Some(by)) = (&finding.expected, &finding.by) {
-        sheet.line(&format!("  expected {}", clean(expected)));
-        sheet.entry("           ", 11, &format!("by {}", clean(by)), 11);
+        details.push(("expected ", expected.clone()));
+        details.push(("         ", format!("by {by}")));
     }
-    if let Some(found) = &finding.found {
-        sheet.line(&format!("  found    {}", clean(found)));
+    details.extend(finding.found.clone().map(|found| ("found    ", found)));
+    Shown {
+        mark: match finding.kind {
+            Kind::Mismatch => Mark::Bad,
+            Kind::Unproven | Kind::Missing | Kind::Wrong | Kind::Unreadable => Mark::Odd,
+            Kind::Stray => Mark::Note,
+        },
+        says: format!("{} {}", file.display(), finding.what),
+        code: None,
+        details,
+        help: &finding.help,
     }
-    sheet.entry("  → ", 4, &clean(&finding.help), 4);
-}
-
-pub(super) fn count(number: u64, word: &str) -> String {
-    let s = if number == 1 { "" } else { "s" };
-    format!("{number} {word}{s}")
+    .print(sheet);
 }
 
 #[cfg(test)]

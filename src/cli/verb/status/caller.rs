@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::cli::context::Context;
 use crate::gocmd::shadows;
 use crate::mirror::ready::tally;
+use crate::model::plural;
 use crate::model::status::Status;
 
 /// Which variables are shadowed depends on the shell that asks, not on the agent's.
@@ -19,8 +20,7 @@ fn counted(mut status: Status) -> Status {
         && let Some(path) = from.strip_prefix("the mirror ")
     {
         let (modules, _) = tally(Path::new(path));
-        let s = if modules == 1 { "" } else { "s" };
-        *from = format!("{from}, {modules} module{s}");
+        *from = format!("{from}, {}", plural(modules, "module"));
     }
     status
 }
