@@ -12,6 +12,7 @@ use url::Url;
 use super::class::Class;
 use super::classify::Seen;
 use crate::environment::Environment;
+use crate::gomod::form::is_web_page;
 use crate::gomod::sum::{escape_path, escape_version};
 use crate::model::{Limits, Verdict, mask};
 use crate::probe::Fetcher;
@@ -103,7 +104,7 @@ async fn look(env: &Environment, urls: &[String], limits: Limits, found: &mut Re
                         Some(format!("{what} leads to a page on {host}"))
                     }
                     (_, Some(_)) => return,
-                    (200, None) if is_page(&answer.body) => {
+                    (200, None) if is_web_page(&answer.body) => {
                         Some(format!("{what} is a page for people"))
                     }
                     (200, None) => return,
@@ -117,12 +118,6 @@ async fn look(env: &Environment, urls: &[String], limits: Limits, found: &mut Re
             return;
         }
     }
-}
-
-/// By its bytes: a server may call a good zip `text/html`, and a bad one, too.
-fn is_page(body: &[u8]) -> bool {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    body.trim_ascii_start().starts_with(b"<")
 }
 
 fn is_http(url: &str) -> bool {

@@ -22,7 +22,7 @@ const SUM_LENGTH: usize = 47;
 /// What is wrong with it.
 pub fn go_mod(bytes: &[u8]) -> Result<(), String> {
     // go passes over lines that it does not know, so a page may hold a module line.
-    if is_page(bytes) {
+    if is_web_page(bytes) {
         return Err("holds an HTML page".to_owned());
     }
     let Err(fault) = go_mod::dependency(bytes) else {
@@ -78,15 +78,17 @@ pub fn foreign(bytes: &[u8]) -> Option<&'static str> {
     if bytes.trim_ascii().is_empty() {
         return Some("is empty");
     }
-    if is_page(bytes) {
+    if is_web_page(bytes) {
         return Some("holds an HTML page");
     }
     // A file system that lost power keeps the length and not the bytes.
     bytes.contains(&0).then_some("holds zero bytes")
 }
 
-/// Does it begin as HTML or XML does? Neither a go.mod nor JSON can begin so.
-fn is_page(bytes: &[u8]) -> bool {
+/// Whether a web page is there in the place of a Go file (a login page answers 200 to every request):
+/// the bytes begin as HTML or XML does. No go.mod, JSON, list, hash or signed note begins so. A
+/// server may call any file `text/html`, so only the bytes count.
+pub fn is_web_page(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     bytes.trim_ascii_start().starts_with(b"<")
 }
@@ -115,6 +117,42 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_page_is_known_by_its_first_sign_and_no_go_file_has_it() {
+        for page in [
+            "<html>login</html>",
+            "<HTML>",
+            "<head>",
+            "<body>",
+            "<!doctype html>",
+            "\n\n<!DOCTYPE html>\nmodule x\n",
+            "\u{feff} \n<!doctype html>",
+            "\u{feff}<html>",
+            "\t\r\n<html>",
+            "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>",
+        ] {
+            assert!(is_web_page(page.as_bytes()), "{page:?}");
+        }
+        for file in [
+            "",
+            " \n\n",
+            "\u{feff}",
+            "module x\n",
+            "// <html>\nmodule x\n",
+            "{\"Version\":\"v1.0.0\"}",
+            "{\"error\":\"<html>\"}",
+            "v1.0.0\nv1.1.0\n",
+            "h1:T8xJhYeb5wlYBiOAggnHAylDzP7qLamatAT0xkxbQqA=\n",
+            "go.sum database tree\n5\n",
+            "PK\u{3}\u{4}<html>",
+            "not found: module x\n",
+            "&lt;html&gt;",
+        ] {
+            assert!(!is_web_page(file.as_bytes()), "{file:?}");
+        }
+        assert!(!is_web_page(b"\xe9<html>"));
+    }
 
     #[test]
     fn a_login_page_is_no_go_mod() {

@@ -11,6 +11,7 @@ use url::Url;
 use super::failure::{Failure, shown};
 use super::hints::Hints;
 use super::unpack::Gunzip;
+use crate::gomod::form::is_web_page;
 use crate::model::{GoRelease, GoUrl, Host, Phase};
 
 /// A refusal says why near its beginning.
@@ -149,12 +150,7 @@ impl Answer {
 
     /// Is it a page for people, whatever was asked?
     pub(super) fn is_html(&self) -> bool {
-        let text = self
-            .body
-            .strip_prefix(b"\xef\xbb\xbf")
-            .unwrap_or(&self.body);
-        let text = text.trim_ascii_start();
-        self.says_html || text.starts_with(b"<")
+        self.says_html || is_web_page(&self.body)
     }
 
     /// A redirect that a client would follow.

@@ -4,6 +4,7 @@ use super::super::class::Class;
 use super::finding::Finding;
 use super::seen::{Hashes, Seen};
 use super::{blame, line};
+use crate::gomod::form::is_web_page;
 
 /// `verifying M@V: checksum mismatch` and `SECURITY ERROR`, which stand without `go: `. What
 /// follows must be go's as well: anybody may print the first line.
@@ -57,19 +58,12 @@ pub(super) fn of(part: &str, behind: &[&str]) -> Option<Class> {
         .iter()
         .take(40)
         .skip_while(|line| line.trim_start() != "note:");
-    let page = note.nth(1).is_some_and(|line| is_page(line));
+    let page = note.nth(1).is_some_and(|line| is_web_page(line.as_bytes()));
     Some(if *class == Class::Corrupt && page {
         Class::Portal
     } else {
         *class
     })
-}
-
-fn is_page(line: &str) -> bool {
-    let line = line.trim_start().to_ascii_lowercase();
-    ["<!doctype", "<html", "<head", "<body"]
-        .iter()
-        .any(|tag| line.starts_with(tag))
 }
 
 const BEGIN: [(&str, Class); 12] = [

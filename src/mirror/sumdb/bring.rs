@@ -11,6 +11,7 @@ use super::proofs::Proofs;
 use super::route::{Asked, Route, Sources};
 use super::write::Turn;
 use crate::gomod::ModuleVersion;
+use crate::gomod::form::is_web_page;
 
 /// What was brought.
 #[derive(Debug, Default)]
@@ -172,8 +173,7 @@ impl Proofs {
             reason,
         };
         let lookup = Lookup::open(bytes, &self.key, None).map_err(|error| {
-            let is_page = bytes.trim_ascii_start().starts_with(b"<");
-            let page = if is_page {
+            let page = if is_web_page(bytes) {
                 " (an HTML page: a login page?)"
             } else {
                 ""
