@@ -11,7 +11,7 @@ mod go;
 use std::path::Path;
 
 use go::{Home, VERSIONS, command};
-use goroam::exec::freeze::{around, freeze};
+use goroam::exec::usable::{around, freeze};
 
 fn write(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -2,16 +2,16 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::process::{Command, Stdio};
+#[cfg(unix)]
+use std::io::PipeReader;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::classify::Exit;
 use super::group::{Change, Group};
-use super::out::Out;
-use super::signals::{Signals, Told};
-use super::source::Source;
+use super::signals::{ExecSignals, SignalEvent};
 use super::stall::{Judge, Limits, Look, Stuck};
-use super::tee::Tee;
+use super::tee::{Out, Tee};
 #[cfg(unix)]
 use super::terminal::{Pty, Terminal};
 
@@ -59,7 +59,7 @@ pub(super) struct Ended {
 /// A command that runs.
 struct Attempt<'a> {
     group: Group,
-    signals: &'a mut Signals,
+    signals: &'a mut ExecSignals,
     stderr: Tee,
     stdout: Option<Tee>,
     begun: Instant,
@@ -77,7 +77,7 @@ struct Attempt<'a> {
 /// When it cannot be started; `NotFound` when there is none of that name.
 pub(super) async fn attempt(
     order: &Order,
-    signals: &mut Signals,
+    signals: &mut ExecSignals,
     may_end: &mut dyn FnMut(&Stuck, &str) -> bool,
 ) -> io::Result<(Ended, Leftover)> {
     let mut attempt = Attempt::start(order, signals)?;
@@ -122,7 +122,7 @@ impl Leftover {
 }
 
 impl<'a> Attempt<'a> {
-    fn start(order: &Order, signals: &'a mut Signals) -> io::Result<Attempt<'a>> {
+    fn start(order: &Order, signals: &'a mut ExecSignals) -> io::Result<Attempt<'a>> {
         let Some((program, args)) = order.command.split_first() else {
             return Err(io::ErrorKind::NotFound.into());
         };
@@ -138,50 +138,37 @@ impl<'a> Attempt<'a> {
         // into a pipe (a CI log): a terminal or a file stays the command's own.
         let json = args.iter().any(is_json) || stdout_is_a_pipe();
         #[cfg(unix)]
-        {
-            let (pty, stderr) = stderr(&mut command)?;
-            let stdout = if json {
-                let (read, write) = io::pipe()?;
-                command.stdout(Stdio::from(write));
-                Some(Source::new(read.into())?)
-            } else {
-                None
-            };
-            let begun = Instant::now();
-            // Closes our copies of the command's ends when it returns.
-            let group = Group::spawn(command)?;
-            Ok(Attempt {
-                group,
-                signals,
-                stderr: Tee::start(stderr, Out::Stderr, false)?,
-                stdout: stdout
-                    .map(|source| Tee::start(source, Out::Stdout, true))
-                    .transpose()?,
-                begun,
-                interrupted: false,
-                terminal: Terminal::find(),
-                pty,
-            })
-        }
+        let (pty, stderr) = stderr(&mut command)?;
         #[cfg(not(unix))]
-        {
-            command.stderr(Stdio::piped());
-            if json {
-                command.stdout(Stdio::piped());
-            }
-            let begun = Instant::now();
-            let (group, stdout, stderr) = Group::spawn(command)?;
-            Ok(Attempt {
-                group,
-                signals,
-                stderr: Tee::start(Source::new(stderr), Out::Stderr, false)?,
-                stdout: stdout
-                    .map(|stdout| Tee::start(Source::new(stdout), Out::Stdout, true))
-                    .transpose()?,
-                begun,
-                interrupted: false,
-            })
-        }
+        let stderr = {
+            let (read, write) = io::pipe()?;
+            command.stderr(write);
+            read
+        };
+        let stdout = if json {
+            let (read, write) = io::pipe()?;
+            command.stdout(write);
+            Some(read)
+        } else {
+            None
+        };
+        let begun = Instant::now();
+        // Closes our copies of the command's ends when it returns.
+        let group = Group::spawn(command)?;
+        Ok(Attempt {
+            group,
+            signals,
+            stderr: Tee::start(stderr, Out::Stderr, false)?,
+            stdout: stdout
+                .map(|pipe| Tee::start(pipe, Out::Stdout, true))
+                .transpose()?,
+            begun,
+            interrupted: false,
+            #[cfg(unix)]
+            terminal: Terminal::find(),
+            #[cfg(unix)]
+            pty,
+        })
     }
 
     /// Until it has ended, or is stuck.
@@ -194,20 +181,20 @@ impl<'a> Attempt<'a> {
         let mut look = Look::at(self.group.id());
         let mut pace = PACE;
         // It may have ended before anybody listened.
-        let mut told = Told::Child;
+        let mut event = SignalEvent::Child;
         loop {
-            match told {
-                Told::Child => {
+            match event {
+                SignalEvent::Child => {
                     if self.changed() {
                         return None;
                     }
                 }
-                Told::Pass { .. } | Told::Resized => self.hear(told),
+                SignalEvent::Pass { .. } | SignalEvent::Resized => self.hear(event),
             }
             let tick = tokio::time::sleep(pace);
-            told = tokio::select! {
+            event = tokio::select! {
                 biased;
-                told = self.signals.next() => told,
+                event = self.signals.next() => event,
                 () = tick => {
                     let before = Instant::now();
                     self.resize();
@@ -223,7 +210,7 @@ impl<'a> Attempt<'a> {
                     }
                     pace = (before.elapsed() * SHARE).clamp(PACE, SELDOM);
                     // Should a signal have been lost.
-                    Told::Child
+                    SignalEvent::Child
                 }
             };
         }
@@ -246,15 +233,15 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn hear(&mut self, told: Told) {
-        match told {
-            Told::Child => {}
-            Told::Resized => {
+    fn hear(&mut self, event: SignalEvent) {
+        match event {
+            SignalEvent::Child => {}
+            SignalEvent::Resized => {
                 self.resize();
                 #[cfg(unix)]
                 self.group.send(libc::SIGWINCH);
             }
-            Told::Pass { signal, ends } => {
+            SignalEvent::Pass { signal, ends } => {
                 self.interrupted |= ends;
                 self.group.send(signal);
             }
@@ -296,15 +283,15 @@ impl<'a> Attempt<'a> {
             tokio::select! {
                 biased;
                 () = ended => return,
-                told = self.signals.next() => match told {
-                    Told::Pass { signal, ends } => {
+                event = self.signals.next() => match event {
+                    SignalEvent::Pass { signal, ends } => {
                         self.group.send(signal);
                         self.interrupted |= ends;
                         if ends {
                             return;
                         }
                     }
-                    Told::Child | Told::Resized => {}
+                    SignalEvent::Child | SignalEvent::Resized => {}
                 },
                 () = tokio::time::sleep(GLANCE) => silent += GLANCE,
             }
@@ -314,15 +301,15 @@ impl<'a> Attempt<'a> {
 
 /// Where the command's standard error goes: a terminal if ours is one, else a pipe.
 #[cfg(unix)]
-fn stderr(command: &mut Command) -> io::Result<(Option<Pty>, Source)> {
+fn stderr(command: &mut Command) -> io::Result<(Option<Pty>, PipeReader)> {
     if let Some((pty, slave)) = Pty::open() {
-        let source = Source::new(pty.reader()?)?;
-        command.stderr(Stdio::from(slave));
-        return Ok((Some(pty), source));
+        let read = pty.reader()?.into();
+        command.stderr(slave);
+        return Ok((Some(pty), read));
     }
     let (read, write) = io::pipe()?;
-    command.stderr(Stdio::from(write));
-    Ok((None, Source::new(read.into())?))
+    command.stderr(write);
+    Ok((None, read))
 }
 
 #[cfg(unix)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::class::Class;
+use super::classify::Class;
 
 /// The first wait for a busy server that does not say how long; then twice as long each time.
 const FIRST_WAIT: Duration = Duration::from_secs(1);

@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::class::Class;
-use super::classify::Seen;
+use super::classify::{Class, Seen};
 use crate::environment::Environment;
 use crate::gomod::form::is_web_page;
 use crate::gomod::sum::{escape_path, escape_version};

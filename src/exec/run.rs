@@ -9,14 +9,14 @@ use std::ffi::OsString;
 use std::io;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::attempt::{Ended, Leftover, Order, attempt};
-use super::class::Class;
-use super::classify::{Exit, Said, Seen, Who, classify};
+use super::classify::{Class, Exit, Said, Seen, Who, classify};
 use super::next::{Next, Patience, next};
 use super::reprobe::{Reprobed, reprobe, suspicion};
-use super::signals::{Signals, Told};
+use super::signals::{ExecSignals, SignalEvent};
 use super::stall::{Limits, Stuck, What};
-use super::summary::{Attempt, Details, Summary, code};
 use super::tiers::{Around, Frozen, TierPlan, database, elements};
 use super::usable::cannot_hold;
 use crate::environment::Environment;
@@ -68,10 +68,56 @@ pub enum News<'a> {
     Patient(&'a Stuck, &'a [(Tier, String)]),
 }
 
+/// One run of the command on one step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Attempt {
+    /// The step.
+    pub tier: Tier,
+    /// What became of it.
+    pub class: Class,
+    /// Its exit code; 128 and the signal's number if it ended by one.
+    pub exit: i32,
+    /// How long it took, in milliseconds.
+    pub ms: u64,
+    /// The line that says what was wrong; empty if nothing was.
+    pub line: String,
+    /// What else is known of it.
+    #[serde(skip)]
+    pub details: Details,
+}
+
+/// What a person is told of an attempt beside the line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Details {
+    /// What go's words say.
+    pub seen: Option<Seen>,
+    /// goroam has ended it.
+    pub stuck: Option<Stuck>,
+    /// What shows that a login page is there.
+    pub portal: Option<String>,
+}
+
+/// The end. Serialised it is the last line of `--summary json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// The step that was the last.
+    pub tier: Tier,
+    /// The exit code of `goroam exec`.
+    pub exit: i32,
+    /// All of them, in order.
+    pub attempts: Vec<Attempt>,
+    /// Steps that could not be taken, and why.
+    #[serde(skip)]
+    pub left_out: Vec<(Tier, String)>,
+    /// goroam is to end by this signal, as the command did.
+    #[serde(skip)]
+    pub signal: Option<i32>,
+}
+
 /// Runs the command, step by step. What is left over is to be left behind at the very end.
 pub async fn run(
     course: &Course,
-    signals: &mut Signals,
+    signals: &mut ExecSignals,
     news: &mut dyn FnMut(&News<'_>),
 ) -> (Summary, Vec<Leftover>) {
     let (steps, left_out) = steps(&course.plans);
@@ -280,10 +326,13 @@ fn tell(tier: Tier, ended: &Ended, seen: Seen, portal: Option<String>) -> Attemp
 }
 
 /// Does this unless somebody wants an end first: then the signal.
-async fn undisturbed<T>(signals: &mut Signals, work: impl Future<Output = T>) -> Result<T, i32> {
+async fn undisturbed<T>(
+    signals: &mut ExecSignals,
+    work: impl Future<Output = T>,
+) -> Result<T, i32> {
     let disturbed = async {
         loop {
-            if let Told::Pass { signal, ends: true } = signals.next().await {
+            if let SignalEvent::Pass { signal, ends: true } = signals.next().await {
                 return signal;
             }
         }
@@ -296,6 +345,19 @@ async fn undisturbed<T>(signals: &mut Signals, work: impl Future<Output = T>) ->
 }
 
 impl Summary {
+    /// What became of the last attempt.
+    pub fn class(&self) -> Class {
+        self.attempts
+            .last()
+            .map_or(Class::Config, |last| last.class)
+    }
+
+    /// No step could be taken, or the last one failed for another reason than the code: somebody
+    /// has to mend something.
+    pub fn is_for_a_person(&self) -> bool {
+        self.signal.is_none() && !matches!(self.class(), Class::Ok | Class::Code)
+    }
+
     /// The exit code that an attempt stands for, should it be the last.
     fn ended(&mut self, ended: &Ended, attempt: &Attempt) {
         // The signal that ended a stuck one was ours.
@@ -332,5 +394,41 @@ impl Summary {
             line: error.to_string(),
             details: Details::default(),
         });
+    }
+}
+
+/// As a shell tells it: 128 and the signal's number.
+fn code(exit: Exit) -> i32 {
+    match exit {
+        Exit::Code(code) => code,
+        Exit::Signal(signal) => 128 + signal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_reads_one_line_with_these_names() {
+        let attempt = Attempt {
+            tier: Tier::Proxy,
+            class: Class::NotFound,
+            exit: 1,
+            ms: 12,
+            line: "go: \"x\"\nlost".to_owned(),
+            details: Details::default(),
+        };
+        let summary = Summary {
+            tier: Tier::Mirror,
+            exit: 0,
+            attempts: vec![attempt],
+            left_out: vec![(Tier::Vendor, "none".to_owned())],
+            signal: Some(2),
+        };
+        assert_eq!(
+            serde_json::to_string(&summary).unwrap(),
+            r#"{"tier":"mirror","exit":0,"attempts":[{"tier":"proxy","class":"not-found","exit":1,"ms":12,"line":"go: \"x\"\nlost"}]}"#
+        );
     }
 }

@@ -9,7 +9,7 @@ use hyper::header::{
 use url::Url;
 
 use super::failure::{Failure, shown};
-use super::hints::Hints;
+use super::head::Hints;
 use super::unpack::Gunzip;
 use crate::gomod::form::is_web_page;
 use crate::model::{GoRelease, GoUrl, Host, Phase};

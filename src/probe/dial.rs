@@ -10,15 +10,27 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::sleep;
 
 use super::attempt::{Attempt, Deadline, within};
-use super::failure::Failure;
+use super::failure::{Failure, Finding, Outcome};
 use super::fault;
-use crate::model::Phase;
 use crate::model::go_proxy::is_short_address;
+use crate::model::{Phase, Proof};
 
 /// The head start of one address over the next (RFC 8305; Go's `net.Dialer.FallbackDelay`).
 const HEAD_START: Duration = Duration::from_millis(300);
 /// More addresses than this are not tried: a hostile resolver may name thousands.
 const MAX_ADDRESSES: usize = 8;
+
+/// The probe of a TCP port: connects, and hangs up.
+pub(super) async fn probe(attempt: &mut Attempt, host: &str, port: u16) -> Outcome {
+    let deadline = attempt.connect_deadline();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let label = peer(host, port);
+    dial(attempt, deadline, (host, port), &label).await?;
+    Ok(Finding {
+        reason: format!("{label} accepts connections"),
+        proof: Proof::None,
+    })
+}
 
 /// A connection to `host:port` by the deadline. `host` is a name or an address without brackets;
 /// `peer` is what messages call it.

@@ -17,8 +17,7 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use super::failure::{Failure, authority};
-use super::handed::{self, Handed, Headers};
-use super::helper::{self, Errand};
+use super::goauth_command::{self, Errand, Handed, Headers};
 use super::netrc::Netrc;
 use crate::environment::Environment;
 use crate::model::{GoRelease, Phase};
@@ -263,16 +262,16 @@ impl Credentials {
             combined: folder.is_some(),
         };
         // What it says of its failure is for nobody: it may hold what it was to hand out.
-        let output = helper::run(&self.env, errand).await;
+        let output = goauth_command::run(&self.env, errand).await;
         if let Err(error) = &output {
             tracing::debug!(kind = %error.kind(), "a command of GOAUTH gives no credentials");
         }
         let output = String::from_utf8(output.ok()?).ok()?;
         match asked {
             Some(url) => {
-                handed::parse_git(&output, url, self.release).map(|one| Handed::from([one]))
+                goauth_command::parse_git(&output, url, self.release).map(|one| Handed::from([one]))
             }
-            None => handed::parse(&output, self.release),
+            None => goauth_command::parse(&output, self.release),
         }
     }
 }

@@ -7,8 +7,7 @@ use super::dial::{is_dialled, no_such_name};
 use super::failure::{Failure, Finding, Outcome, quoted};
 use super::refusal;
 use super::session::Session;
-use crate::gomod::RevInfo;
-use crate::gomod::sum;
+use crate::gomod::{RevInfo, go_mod, sum};
 use crate::model::{GoRelease, GoUrl, Phase};
 
 /// More than any `.info` or go.mod needs. (go reads them without a bound.)
@@ -171,14 +170,17 @@ fn check_info(body: &[u8], asked: Asked<'_>) -> Result<(), Failure> {
 
 fn check_mod(body: &[u8], asked: Asked<'_>) -> Result<&'static str, Failure> {
     let Some(sum) = asked.sum else {
-        let path = std::str::from_utf8(body).ok().and_then(module_path);
-        return match path {
-            Some(path) if path == asked.module => Ok("go.mod names it"),
-            Some(path) => Err(Failure::wrong(
+        return match go_mod::dependency(body) {
+            Ok(path) if path == asked.module => Ok("go.mod names it"),
+            Ok(path) => Err(Failure::wrong(
                 Phase::Content,
-                format!("its go.mod is of {}, not of {}", quoted(path), asked.module),
+                format!(
+                    "its go.mod is of {}, not of {}",
+                    quoted(&path),
+                    asked.module
+                ),
             )),
-            None => Err(Failure::wrong(
+            Err(_) => Err(Failure::wrong(
                 Phase::Content,
                 "200, but no go.mod where go.mod was asked",
             )),
@@ -192,33 +194,6 @@ fn check_mod(body: &[u8], asked: Asked<'_>) -> Result<&'static str, Failure> {
         Phase::Content,
         format!("its go.mod has the hash {hash}, not {}", quoted(sum)),
     ))
-}
-
-/// The path on a go.mod's `module` line (`modfile.ModulePath`), alone or in a block.
-fn module_path(text: &str) -> Option<&str> {
-    let mut in_block = false;
-    for line in text.lines() {
-        let line = line.split("//").next().unwrap_or_default().trim();
-        let path = if in_block {
-            line
-        } else {
-            match line.strip_prefix("module") {
-                Some(rest) if rest.starts_with([' ', '\t', '(']) => rest.trim(),
-                Some(_) | None => continue,
-            }
-        };
-        match path {
-            "" => {}
-            "(" => in_block = true,
-            ")" => return None,
-            path => {
-                let quotes = ['"', '`'];
-                let path = path.trim_start_matches(quotes).trim_end_matches(quotes);
-                return (!path.contains(char::is_whitespace)).then_some(path);
-            }
-        }
-    }
-    None
 }
 
 #[cfg(test)]
@@ -238,7 +213,6 @@ mod tests {
     #[test]
     fn the_module_line_is_found_wherever_go_finds_it() {
         for (text, path) in [
-            ("module golang.org/x/text\n", Some("golang.org/x/text")),
             ("// c\n\nmodule a.b/c // why\n\ngo 1.20\n", Some("a.b/c")),
             ("module \"a.b/c\"\n", Some("a.b/c")),
             ("module (\n\ta.b/c\n)\n", Some("a.b/c")),
@@ -247,7 +221,13 @@ mod tests {
             ("module a b\n", None),
             ("", None),
         ] {
-            assert_eq!(module_path(text), path, "{text:?}");
+            let reason = check_mod(text.as_bytes(), ASKED).unwrap_err().reason;
+            let of_another = path.map(|path| format!("its go.mod is of {path}, not of "));
+            assert_eq!(
+                of_another.is_some_and(|start| reason.starts_with(&start)),
+                path.is_some(),
+                "{text:?}: {reason}"
+            );
         }
     }
 
@@ -307,7 +287,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_answer_makes_it_panic(body in proptest::collection::vec(any::<u8>(), 0..200), text in "(module|[(]|[)]|//|\n| |\"|x){0,20}") {
-            let _ = (check_info(&body, ASKED), check_mod(&body, ASKED), module_path(&text));
+            let _ = (check_info(&body, ASKED), check_mod(&body, ASKED), check_mod(text.as_bytes(), ASKED));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The head of an answer in HTTP/1, read as net/http reads it (`ReadResponse`, `readMIMEHeader`,
-//! `readTransfer`), and passed on in a form that leaves nothing to read in another way.
+//! `readTransfer`), and passed on in a form that leaves nothing to read in another way; what it
+//! says of who wrote it; and what stands in the head of each request.
 
 use std::error::Error;
 use std::fmt;
@@ -7,7 +8,9 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use hyper::header::{HeaderMap, HeaderValue, SERVER, WWW_AUTHENTICATE};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use url::Url;
 
 use crate::model::GoRelease;
 
@@ -374,4 +377,100 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Heads<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
+}
+
+/// What the head of an answer says of who wrote it.
+#[derive(Debug, Default)]
+pub(super) struct Hints {
+    /// It asks for credentials (RFC 9110, 11.6.1).
+    pub(super) wants_credentials: bool,
+    /// The server's name for itself, where it is one word of a plain kind.
+    pub(super) server: Option<String>,
+    /// An HTTP proxy wrote the answer itself.
+    pub(super) by_proxy: bool,
+    /// The HTTP proxy that it came through in the clear, where either may have written it.
+    pub(super) through: Option<String>,
+}
+
+/// HTTP proxies that name themselves in `Server` only where they answer in a server's place.
+const PROXIES: [&str; 5] = ["squid", "tinyproxy", "privoxy", "bluecoat", "zscaler"];
+/// Headers that only an HTTP proxy's own page has.
+const PROXY_PAGES: [&str; 3] = ["x-squid-error", "proxy-authenticate", "proxy-status"];
+/// A name longer than this is no name.
+const MOST_NAME: usize = 40;
+
+impl Hints {
+    pub(super) fn of(headers: &HeaderMap) -> Hints {
+        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+        let server = headers.get(SERVER).and_then(text).and_then(|name| {
+            let word = name.split_whitespace().next()?;
+            is_plain(word).then(|| word.to_owned())
+        });
+        let named = server.as_ref().is_some_and(|name| {
+            let product = name.split('/').next().unwrap_or_default();
+            PROXIES.iter().any(|one| product.eq_ignore_ascii_case(one))
+        });
+        let own_page = PROXY_PAGES.iter().any(|name| match headers.get(*name) {
+            // `Proxy-Status` stands in what was passed on as well (RFC 9209).
+            Some(value) if *name == "proxy-status" => {
+                text(value).is_some_and(|value| value.contains("error="))
+            }
+            other => other.is_some(),
+        });
+        Hints {
+            wants_credentials: headers.contains_key(WWW_AUTHENTICATE),
+            server,
+            by_proxy: named || own_page,
+            through: None,
+        }
+    }
+}
+
+/// Letters, digits and what stands in a version.
+fn is_plain(word: &str) -> bool {
+    word.len() <= MOST_NAME
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"./_-".contains(&byte))
+}
+
+/// What net/http calls itself, before the version of HTTP.
+pub(super) const LIBRARY: &str = "Go-http-client";
+
+/// What go calls itself. A probe says the same: what is let through or blocked by name is let
+/// through or blocked for the probe as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Agent {
+    /// go 1.27 and later (`cmd/go/internal/web/http.go:userAgent`).
+    Command,
+    /// Those before; and go 1.27 where it asks again after a 4xx over https.
+    Library,
+}
+
+impl Agent {
+    /// The header, for HTTP/2 or 1.1.
+    pub(super) fn header(self, two: bool) -> HeaderValue {
+        HeaderValue::from_static(match (self, two) {
+            (Agent::Command, _) => "GoCommand/1 (+https://go.dev/cmd/go)",
+            (Agent::Library, true) => "Go-http-client/2.0",
+            (Agent::Library, false) => "Go-http-client/1.1",
+        })
+    }
+
+    /// What a go of this release calls itself.
+    pub(super) fn of(release: GoRelease) -> Agent {
+        if release.is_from(1, 27, 0) {
+            Agent::Command
+        } else {
+            Agent::Library
+        }
+    }
+}
+
+/// The host without the brackets of an IPv6 address.
+pub(super) fn bare_host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    host.trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned()
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::handed::Headers;
+use super::goauth_command::Headers;
 use crate::bounded;
 use crate::environment::Environment;
 

@@ -6,19 +6,20 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use url::Url;
 
 use super::attempt::{Attempt, milliseconds};
 use super::failure::Outcome;
 use super::goauth::{Credentials, Manner};
 use super::goproxy::{self, Asked};
-use super::noted::Noted;
 use super::rules::ProxyRules;
 use super::session::{Session, Shared};
 use super::tls::Tls;
-use super::{icmp, listening, mirror, page, roots, sumdb, tcp};
+use super::verifier::{Key, Noted};
+use super::{dial, icmp, listening, mirror, page, roots, sumdb};
 use crate::environment::Environment;
 use crate::model::observation::DISTRUSTED;
-use crate::model::{Observation, Phases, Proof, Target, TargetKind, Verdict};
+use crate::model::{Host, Observation, Phases, Pin, Proof, Target, TargetKind, Verdict};
 
 /// What every probe of one round shares: roots, proxy rules, netrc. No connection outlives
 /// a probe, so none from the last network can be met again.
@@ -154,7 +155,7 @@ impl Prober {
                 page::probe(&mut session, url, status, body.as_deref()).await
             }
             TargetKind::Icmp { address } => icmp::probe(attempt, *address).await,
-            TargetKind::Tcp { host, port } => tcp::probe(attempt, host, *port).await,
+            TargetKind::Tcp { host, port } => dial::probe(attempt, host, *port).await,
             TargetKind::Listening { address } => listening::probe(*address).await,
             TargetKind::Mirror { path } => mirror::probe(attempt, path).await,
         }
@@ -196,6 +197,42 @@ fn observe(target: &Target, outcome: Outcome, phases: Phases, tries: u32) -> Obs
             silent: failure.silent,
             portal_url: failure.portal_url,
             ..told
+        },
+    }
+}
+
+/// What a first probe found out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Introduction {
+    /// What any probe would say.
+    pub observation: Observation,
+    /// The server's key. Its certificate is right: the handshake was carried through, which
+    /// nobody can who does not have the key.
+    pub key: Option<Pin>,
+    /// Its certificate is signed by nobody who is trusted; a `ca` would help, if it is right.
+    pub untrusted: bool,
+    /// It is a proxy, but does not have the module that it was asked for.
+    pub lacks_module: bool,
+}
+
+/// Asks a target as a round does, and looks at its server's key meanwhile.
+pub async fn introduce(env: &Environment, target: &Target) -> Introduction {
+    let noted = Arc::new(Noted::default());
+    let prober = Prober::noting(env, Arc::clone(&noted));
+    let observation = prober.probe(target).await;
+    let url = target.goproxy_url().and_then(|url| Url::parse(url).ok());
+    let key = url.and_then(|url| noted.of(&Host::of(&url)?));
+    // The certificate alone proves nothing: everybody may show it. That its key is there is
+    // proven by the end of the handshake, and so by any answer over that connection.
+    let answered = observation.phases.first_byte.is_some();
+    Introduction {
+        // 404 and 410 from whoever has been proven to be it: `goproxy::expect_ok`.
+        lacks_module: observation.definite && observation.reason.starts_with("has no "),
+        observation,
+        untrusted: key == Some(Key::Untrusted),
+        key: match key {
+            Some(Key::Verified(pin)) if answered => Some(pin),
+            Some(_) | None => None,
         },
     }
 }

@@ -17,8 +17,8 @@ use tokio::sync::OnceCell;
 
 use super::certificate::{AsGo, Known, fingerprint};
 use super::failure::Failure;
-use super::noted::Noted;
 use super::roots::{self, Roots};
+use super::verifier::Noted;
 use super::verifier::{Check, Verifier};
 use crate::environment::Environment;
 use crate::model::{Host, Phase, Pin};

@@ -6,8 +6,7 @@ use std::net::IpAddr;
 use hyper::header::HeaderValue;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::head::{Head, MAX_HEAD};
-use super::header::LIBRARY;
+use super::head::{Head, LIBRARY, MAX_HEAD};
 use super::wire::Wire;
 
 /// Why the way is not open.

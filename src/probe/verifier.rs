@@ -3,8 +3,8 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ring::digest::{SHA256, digest};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -13,7 +13,6 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 
 use super::certificate::{AsGo, Shown};
-use super::noted::{Key, Noted};
 use crate::model::{Host, Pin};
 
 /// A certificate is right, or why not.
@@ -147,3 +146,30 @@ impl fmt::Display for AnotherKey {
 }
 
 impl StdError for AnotherKey {}
+
+/// What a server's certificate was found to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Key {
+    /// Right, with this key.
+    Verified(Pin),
+    /// Signed by nobody who is trusted.
+    Untrusted,
+}
+
+/// By host, in the order of the handshakes.
+#[derive(Debug, Default)]
+pub(super) struct Noted(Mutex<Vec<(Option<Host>, Key)>>);
+
+impl Noted {
+    /// The first word on a host: a redirect may lead to another server of the same name.
+    pub(super) fn of(&self, host: &Host) -> Option<Key> {
+        let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, key) = noted.iter().find(|(name, _)| name.as_ref() == Some(host))?;
+        Some(key.clone())
+    }
+
+    pub(super) fn note(&self, host: &ServerName<'_>, key: Key) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.push((Host::parse(&host.to_str()), key));
+    }
+}

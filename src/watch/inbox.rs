@@ -1,5 +1,5 @@
-//! Where all sources put their hints. Hints of one sort melt into one, so a flood takes no
-//! memory and a slow reader misses nothing.
+//! Hints, and the inbox that all sources put them in. Several hints of one kind become one, so a
+//! flood takes no memory and a slow reader misses nothing.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -8,7 +8,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::event::Hint;
+/// A source says that something may have changed. Nothing more of its message is trusted: the
+/// survey looks again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hint {
+    /// Links, addresses, routes, rules.
+    Network,
+    /// The resolver's configuration.
+    Resolver,
+    /// Messages were lost: everything may have changed.
+    Lost,
+    /// The policy file.
+    PolicyFile,
+    /// The go env file.
+    EnvFile,
+    /// The agent's own program file.
+    Program,
+    /// The machine has slept, or its clock was set; [`super::WakeClock`] tells which.
+    Wake,
+}
 
 /// A handle; clones share one box.
 #[derive(Debug, Clone, Default)]

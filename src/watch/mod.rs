@@ -7,27 +7,14 @@
 //!
 //! May import: model, environment. The other wings (policy, probe) are unknown here.
 
-#[cfg(windows)]
-mod adapters;
-/// On Linux our own netlink socket hears of addresses too.
-#[cfg(not(target_os = "linux"))]
-mod address;
-#[cfg(target_os = "macos")]
-mod calendar;
-#[cfg(target_os = "linux")]
-mod clock_set;
-#[cfg(target_os = "macos")]
-mod configd;
-pub mod event;
 mod files;
 mod inbox;
-mod kind;
 #[cfg(target_os = "linux")]
-mod netlink;
-#[cfg(windows)]
-mod power_windows;
-#[cfg(windows)]
-mod registry_windows;
+mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(target_os = "linux")]
+pub(crate) mod netlink;
 mod resolver;
 mod route;
 mod source;
@@ -36,8 +23,10 @@ mod ssid;
 pub mod survey;
 pub mod wake;
 pub mod watcher;
+#[cfg(windows)]
+mod windows;
 
-pub use event::Hint;
+pub use inbox::Hint;
 pub use survey::{SurveyError, survey};
 pub use wake::WakeClock;
 pub use watcher::{WatchPaths, Watcher};

@@ -4,24 +4,25 @@ use std::path::PathBuf;
 
 use tokio::task::AbortHandle;
 
-#[cfg(not(target_os = "linux"))]
-use super::address::Addresses;
-#[cfg(target_os = "macos")]
-use super::calendar::Calendar;
-#[cfg(target_os = "linux")]
-use super::clock_set::ClockSet;
-#[cfg(target_os = "macos")]
-use super::configd::Configd;
-use super::event::Hint;
 use super::files::{Files, keep_watching};
-use super::inbox::Inbox;
-#[cfg(windows)]
-use super::power_windows::Resumes;
-#[cfg(windows)]
-use super::registry_windows::Settings;
-use super::source::keep_open;
+use super::inbox::{Hint, Inbox};
+#[cfg(target_os = "linux")]
+use super::linux as os;
+#[cfg(target_os = "macos")]
+use super::macos as os;
+use super::source::start;
 use super::wake::WakeClock;
+#[cfg(windows)]
+use super::windows as os;
 use super::{resolver, route};
+
+/// Other systems have no sources of their own.
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
+mod os {
+    pub(super) fn start_sources(_: &crate::watch::inbox::Inbox) -> Vec<tokio::task::AbortHandle> {
+        Vec::new()
+    }
+}
 
 /// The files that are watched beside the network.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -54,22 +55,13 @@ impl Watcher {
         let program = paths.program.clone();
         let all = move || [targets(&paths), other_targets(program.as_ref())].concat();
         let files = keep_watching::<Files>(all, inbox.clone());
-        let tasks = vec![
-            tokio::spawn(keep_open::<route::Messages>(inbox.clone())).abort_handle(),
+        let mut tasks = vec![
+            start::<route::RouteMessages>(&inbox),
             #[cfg(not(target_os = "linux"))]
-            tokio::spawn(keep_open::<Addresses>(inbox.clone())).abort_handle(),
+            start::<super::source::Addresses>(&inbox),
             tokio::spawn(files).abort_handle(),
-            #[cfg(target_os = "linux")]
-            tokio::spawn(keep_open::<ClockSet>(inbox.clone())).abort_handle(),
-            #[cfg(target_os = "macos")]
-            tokio::spawn(keep_open::<Calendar>(inbox.clone())).abort_handle(),
-            #[cfg(target_os = "macos")]
-            tokio::spawn(keep_open::<Configd>(inbox.clone())).abort_handle(),
-            #[cfg(windows)]
-            tokio::spawn(keep_open::<Resumes>(inbox.clone())).abort_handle(),
-            #[cfg(windows)]
-            tokio::spawn(keep_open::<Settings>(inbox.clone())).abort_handle(),
         ];
+        tasks.extend(os::start_sources(&inbox));
         Watcher {
             inbox,
             clock: WakeClock::new(),

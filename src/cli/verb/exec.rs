@@ -10,8 +10,8 @@ use crate::cli::render::text::clean;
 use crate::exec::stall::Limits;
 use crate::exec::tiers::{TIER, plan};
 use crate::exec::{
-    self, Around, Attempt, Blame, Class, Course, Frozen, News, Signals, Summary, TierPlan, Who,
-    Why, freeze,
+    self, Around, Attempt, Blame, Class, Course, ExecSignals, Frozen, News, Summary, TierPlan, Who,
+    Why, usable,
 };
 use crate::gocmd::find;
 use crate::model::Tier;
@@ -81,7 +81,7 @@ pub enum SummaryForm {
 /// Runs the command; its exit code is ours, unless a step was stuck or a checksum did not match.
 pub(in crate::cli) async fn run(context: &Context, args: Exec) -> Result<u8, Failure> {
     // From here on a signal is the command's.
-    let mut signals = Signals::listen().map_err(|error| {
+    let mut signals = ExecSignals::listen().map_err(|error| {
         Failure::said(format!("cannot listen to signals: {error}"), EXIT_FAILED)
     })?;
     let (plans, facts) = plans(context, &args).await?;
@@ -142,7 +142,7 @@ async fn plans(
         return Ok((plans, (Frozen::default(), Around::default())));
     };
     let mirror = context.mirror(args.place.clone());
-    let around = freeze::around(&frozen, mirror);
+    let around = usable::around(&frozen, mirror);
     Ok((plan(&frozen, &around, &wanted), (frozen, around)))
 }
 
@@ -166,7 +166,7 @@ async fn frozen(context: &Context) -> Option<Frozen> {
             return None;
         }
     };
-    match freeze::freeze(&go, &context.env, &folder).await {
+    match usable::freeze(&go, &context.env, &folder).await {
         Ok(frozen) => Some(frozen),
         Err(error) => {
             tracing::warn!(%error, "the settings of go cannot be read, so there is one step only");

@@ -1,52 +1,10 @@
 //! Whom go's words blame, and for what, as far as they say more than the class.
 
-use super::super::class::Class;
-use super::finding::Finding;
+use super::outcome::{Blame, Class, Statement, Who, Why};
 use super::words;
 
-/// Whom go's words blame, and for what.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Blame {
-    /// Who failed, if it is not the server of the URL.
-    pub who: Option<Who>,
-    /// What is wrong, where the class does not say it.
-    pub why: Option<Why>,
-    /// The server's own words, shortened.
-    pub said: Option<String>,
-}
-
-/// Who failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Who {
-    /// The HTTP or SOCKS proxy of HTTPS_PROXY or HTTP_PROXY: its address, as far as go names it.
-    HttpProxy(Option<String>),
-    /// A checksum database: its name, as far as go names it.
-    Database(Option<String>),
-    /// The host of a repository.
-    Host(String),
-}
-
-/// What is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why {
-    /// A certificate is not valid yet: this clock's time, and from when it is valid.
-    NotYet(Option<(String, String)>),
-    /// A certificate has expired: this clock's time, and when.
-    Expired(Option<(String, String)>),
-    /// Plain http is spoken where TLS was asked for.
-    PlainHttp,
-    /// The certificate is for other names.
-    OtherName,
-    /// The CA is not known.
-    UnknownCa,
-    /// ssh does not know the host's key.
-    HostKey,
-    /// 403: not a word about credentials.
-    Forbidden,
-}
-
 /// Whom a statement blames.
-pub(super) fn of(finding: &Finding) -> Blame {
+pub(super) fn of(finding: &Statement) -> Blame {
     let (own, said) = split(&finding.text);
     Blame {
         who: who(own, finding),
@@ -72,7 +30,7 @@ fn shortened(text: &str) -> String {
     super::line::shown(&words.join(" ").chars().take(MOST).collect::<String>())
 }
 
-fn who(own: &str, finding: &Finding) -> Option<Who> {
+fn who(own: &str, finding: &Statement) -> Option<Who> {
     let error = error(own);
     if let Some(error) = error {
         if let Some(behind) = error.strip_prefix("proxyconnect tcp: ") {
@@ -124,7 +82,7 @@ fn address(error: &str) -> Option<String> {
 }
 
 /// The database that go was asking, through a proxy or by itself.
-fn database(own: &str, finding: &Finding) -> Option<Who> {
+fn database(own: &str, finding: &Statement) -> Option<Who> {
     let verifying = own.contains("verifying module: ") || own.contains("verifying go.mod: ");
     let Some(url) = finding.url.as_deref() else {
         let asks = verifying && finding.class != Class::Mismatch;

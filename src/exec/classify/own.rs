@@ -32,7 +32,7 @@ pub(super) enum Writer {
 
 /// A line without colours and without what a wrapper put before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct OwnLine {
     /// All of it.
     pub(super) all: String,
     /// What was written by [`Writer::Own`]: all of it, its beginning or nothing.
@@ -42,12 +42,12 @@ pub(super) struct Line {
 }
 
 /// The lines of a text.
-pub(super) fn lines(text: &str) -> Vec<Line> {
-    let mut lines: Vec<Line> = line::cleaned(text)
+pub(super) fn lines(text: &str) -> Vec<OwnLine> {
+    let mut lines: Vec<OwnLine> = line::cleaned(text)
         .lines()
         .map(|text| {
             let text = line::unwrapped(text).to_owned();
-            Line {
+            OwnLine {
                 own: text.clone(),
                 all: text,
                 writer: Writer::Own,
@@ -71,7 +71,7 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
 }
 
 /// Where a server's words begin, a line and a byte in it, and in which line they end.
-fn quotations(lines: &[Line]) -> Vec<(usize, usize, Option<usize>)> {
+fn quotations(lines: &[OwnLine]) -> Vec<(usize, usize, Option<usize>)> {
     let openings = openings(lines);
     let each = openings.iter().enumerate().filter_map(|(nth, opening)| {
         let Opening::Words(at, begin, form) = opening else {
@@ -81,7 +81,7 @@ fn quotations(lines: &[Line]) -> Vec<(usize, usize, Option<usize>)> {
         let next = openings.get(nth + 1).map_or(lines.len(), Opening::line);
         let reach = lines.get(*at..next).unwrap_or_default();
         let last = form.as_ref().and_then(|form| {
-            let ends = |line: &Line| form.ends(&line.all);
+            let ends = |line: &OwnLine| form.ends(&line.all);
             let last = reach.iter().rposition(ends);
             // Another server's line may end as this one must. What may be go's word of a
             // mismatch is not to lie between: in doubt it counts.
@@ -132,7 +132,7 @@ impl Opening<'_> {
     }
 }
 
-fn openings(lines: &[Line]) -> Vec<Opening<'_>> {
+fn openings(lines: &[OwnLine]) -> Vec<Opening<'_>> {
     let mut found = Vec::new();
     // Within one of go's statements; within what it quotes by indenting it.
     let (mut says, mut quotes) = (false, false);

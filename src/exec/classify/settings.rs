@@ -1,6 +1,6 @@
 //! What cannot work whatever the network does, and the answers that go names without a URL.
 
-use super::super::class::Class;
+use super::outcome::Class;
 
 /// How go begins to say that no module was found for an import (modload/import.go:ImportMissingError).
 /// With nothing behind the package, all places that were asked have answered that they have none.

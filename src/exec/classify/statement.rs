@@ -1,15 +1,87 @@
-//! go's statements in a text, and what each one says.
+//! Judges a run: finds go's statements in its output, and which of them decides.
 
-use super::super::class::Class;
-use super::finding::Finding;
 use super::form::{self, Lead};
 use super::json::JsonWords;
-use super::own::{self, Line, Writer};
-use super::said::Said;
-use super::{settings, sums, vcs, words};
+use super::outcome::{Class, Exit, Said, Seen, Statement};
+use super::own::{self, OwnLine, Writer};
+use super::{line, settings, sums, vcs, words};
+
+/// Judges one run.
+///
+/// - Exit 0 is [`Class::Ok`], whatever was printed.
+/// - Of several statements (downloads run side by side) the gravest counts; see [`rank`].
+/// - A failure of the network goes before compile errors: the build may be whole with the
+///   modules of the next step.
+/// - A mismatch goes before everything, also before a run that goroam ended.
+pub fn classify(said: &Said<'_>) -> Seen {
+    if said.exit == Exit::Code(0) && said.killed.is_none() {
+        return Seen::plain(Class::Ok, String::new());
+    }
+    let findings = findings(said);
+    let gravest = findings.into_iter().reduce(graver);
+    match (gravest, said.killed) {
+        (Some(finding), None) => sums::with_hashes(finding),
+        (Some(finding), Some(_)) if finding.class == Class::Mismatch => sums::with_hashes(finding),
+        (_, Some(why)) => Seen::plain(Class::Stalled, line::shown(why)),
+        (None, None) => Seen::plain(Class::Code, telling(said)),
+    }
+}
+
+/// The graver of two; of equals the first.
+fn graver(first: Statement, second: Statement) -> Statement {
+    if rank(second.class) < rank(first.class) {
+        second
+    } else {
+        first
+    }
+}
+
+/// Which of several failures in one run decides what happens next, the gravest first: what
+/// must stop; what a person has to mend; what is broken there; what may pass by itself. `busy`
+/// is behind what is broken, since waiting helps only where nothing else is wrong.
+fn rank(class: Class) -> usize {
+    const ORDER: [Class; 18] = [
+        Class::Mismatch,
+        Class::Stalled,
+        Class::Portal,
+        Class::Tls,
+        Class::Auth,
+        Class::Dns,
+        Class::Unreachable,
+        Class::Refused,
+        Class::Timeout,
+        Class::Reset,
+        Class::Corrupt,
+        Class::Server,
+        Class::Client,
+        Class::Busy,
+        Class::Config,
+        Class::NotFound,
+        Class::Code,
+        Class::Ok,
+    ];
+    ORDER
+        .iter()
+        .position(|other| *other == class)
+        .unwrap_or(ORDER.len())
+}
+
+/// The line that tells best why code failed: the first complaint with a place, else the last
+/// line that is no noise.
+fn telling(said: &Said<'_>) -> String {
+    let text = line::cleaned(said.stderr) + "\n" + &line::cleaned(said.build_output);
+    let lines = || {
+        text.lines()
+            .map(str::trim_end)
+            .filter(|line| !line.is_empty() && !line::is_noise(line))
+    };
+    let placed = lines().find(|line| form::placed(line).is_some());
+    let best = placed.or_else(|| lines().next_back());
+    line::shown(best.unwrap_or_default())
+}
 
 /// All that go said that is a failure of the network, of what came, or of the settings.
-pub(super) fn findings(said: &Said<'_>) -> Vec<Finding> {
+fn findings(said: &Said<'_>) -> Vec<Statement> {
     let mut findings = Vec::new();
     let stderr = own::lines(said.stderr);
     // A script may have sent a JSON stream to standard error.
@@ -25,7 +97,7 @@ pub(super) fn findings(said: &Said<'_>) -> Vec<Finding> {
     findings
 }
 
-fn in_text(text: &[Line], said: &Said<'_>, findings: &mut Vec<Finding>) {
+fn in_text(text: &[OwnLine], said: &Said<'_>, findings: &mut Vec<Statement>) {
     let own: Vec<&str> = text.iter().map(|line| line.own.as_str()).collect();
     let all: Vec<&str> = text.iter().map(|line| line.all.as_str()).collect();
     // `SECURITY ERROR` belongs to the mismatch before it, if that was not cut off.
@@ -50,10 +122,10 @@ fn in_text(text: &[Line], said: &Said<'_>, findings: &mut Vec<Finding>) {
         // go prints a note, whatever it is: the page that it may be is looked for there.
         let raw = all.get(at + 1..).unwrap_or_default();
         let found = judge(lead, first, rest, behind, raw, said);
-        let grave = |found: &Finding| found.class == Class::Mismatch;
+        let grave = |found: &Statement| found.class == Class::Mismatch;
         let found = found.filter(|f| !unsure || grave(f) && sums::is_whole(first, behind));
         after_mismatch = found.as_ref().is_some_and(grave);
-        findings.extend(found.map(|found| Finding {
+        findings.extend(found.map(|found| Statement {
             text: match found.text.strip_prefix(&line.own) {
                 Some(more) if !unsure => [&line.all, more].concat(),
                 _ => found.text,
@@ -83,7 +155,7 @@ fn judge(
     behind: &[&str],
     raw: &[&str],
     said: &Said<'_>,
-) -> Option<Finding> {
+) -> Option<Statement> {
     let more = continuation(behind);
     let body = joined(rest, more);
     let (class, url, before) = match lead {
@@ -93,7 +165,7 @@ fn judge(
         }
     };
     let (module, version) = about(before);
-    Some(Finding {
+    Some(Statement {
         class,
         text: joined(first, more),
         url,

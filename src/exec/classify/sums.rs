@@ -1,8 +1,6 @@
 //! Checksums that do not match (modfetch/fetch.go, modfetch/sumdb.go, x/mod/sumdb).
 
-use super::super::class::Class;
-use super::finding::Finding;
-use super::seen::{Hashes, Seen};
+use super::outcome::{Class, Hashes, Seen, Statement};
 use super::{blame, line};
 use crate::gomod::form::is_web_page;
 
@@ -85,7 +83,7 @@ const BEGIN: [(&str, Class); 12] = [
 ];
 
 /// The finding as it is shown, with the hashes where it has some.
-pub(super) fn with_hashes(finding: Finding) -> Seen {
+pub(super) fn with_hashes(finding: Statement) -> Seen {
     let first = finding.text.lines().next().unwrap_or_default();
     // Where the first line ends with a colon, the cause stands in the last one.
     let last = finding.text.lines().last().unwrap_or_default().trim();

@@ -1,7 +1,7 @@
 //! What git, ssh and libcurl say when go fetches direct. go prints it behind
 //! `git …: exit status 128:`, indented (modfetch/codehost/codehost.go:RunError).
 
-use super::super::class::Class;
+use super::outcome::Class;
 
 /// Where what a version control said begins in one of go's statements: behind its exit status.
 pub(super) fn output(body: &str) -> Option<usize> {

@@ -1,7 +1,7 @@
 //! The words of net, net/http, crypto/tls, crypto/x509 and of the systems' errors.
 
-use super::super::class::Class;
 use super::form::unquoted;
+use super::outcome::Class;
 
 /// What an error at a request means. `part`: all of it, `error`: the text behind its URL.
 pub(super) fn at_request(part: &str, error: &str) -> Class {

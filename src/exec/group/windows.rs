@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::windows::io::AsHandle;
-use std::process::{Child, ChildStderr, ChildStdout, Command};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use super::super::classify::Exit;
@@ -26,18 +26,14 @@ impl Group {
     ///
     /// # Errors
     /// When it cannot be started: `NotFound`, or another reason.
-    pub(in super::super) fn spawn(
-        mut command: Command,
-    ) -> io::Result<(Group, Option<ChildStdout>, ChildStderr)> {
+    pub(in super::super) fn spawn(mut command: Command) -> io::Result<Group> {
         let job = JobObject::new()?;
-        let mut child = command.spawn()?;
+        let child = command.spawn()?;
         // In a job that allows no nesting (before Windows 8) this fails, and then only the
         // command itself is ended.
         drop(job.take_in(child.as_handle()));
-        let stdout = child.stdout.take();
-        let stderr = child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let job = Some(job);
-        Ok((Group { child, job }, stdout, stderr))
+        Ok(Group { child, job })
     }
 
     /// The command's number.

@@ -12,8 +12,6 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::sample::{Sample, Socket, State};
-
 /// A gap between two looks: we were stopped, or the machine slept. Everything begins anew then.
 const GAP: Duration = Duration::from_secs(3);
 /// CPU time that a waiting go uses (its monitor thread, the collector): 20 ms, and 5 % of the
@@ -26,6 +24,54 @@ const IDLE_SHARE: u32 = 20;
 /// anybody builds over brings four times as much.
 const NOTHING: u64 = 1024;
 const TRICKLE: u64 = 256;
+
+/// One look at a running command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// When, since the start.
+    pub at: Duration,
+    /// Bytes of output that have been seen so far, with those that its processes have moved
+    /// otherwise where the system counts them for processes, not for sockets (Windows).
+    pub output: u64,
+    /// CPU time of all its processes so far.
+    pub cpu: Duration,
+    /// Something is at work, or waits for something that is no network: a compiler, a test, a
+    /// lock, a person.
+    pub busy: bool,
+    /// What go and its helpers have open. `None`: it cannot be seen on this system.
+    pub sockets: Option<Vec<Socket>>,
+    /// The last that was said is `go: downloading …`. Only looked at where sockets are not seen.
+    pub downloading: bool,
+}
+
+/// A socket of go, or of what go has started to fetch something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Socket {
+    /// Its number; another one after it was closed.
+    pub id: u64,
+    /// Who is at the other end.
+    pub peer: Option<SocketAddr>,
+    /// What it does.
+    pub state: SocketState,
+}
+
+/// What a socket does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SocketState {
+    /// Asks for a connection (SYN_SENT).
+    Connecting,
+    /// Asks a name server (UDP).
+    Resolving,
+    /// Is connected.
+    Open {
+        /// Bytes sent so far. `None`: not known.
+        sent: Option<u64>,
+        /// Bytes received so far. `None`: not known.
+        received: Option<u64>,
+        /// The last bytes went out after the last ones had come in.
+        asked: bool,
+    },
+}
 
 /// How long is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +117,7 @@ pub struct Judge {
     last: Option<Sample>,
     quiet: Option<Quiet>,
     /// Since when each socket has waited for what it waits for, and how it is now.
-    since: BTreeMap<u64, (Duration, State)>,
+    since: BTreeMap<u64, (Duration, SocketState)>,
     /// Since when there has always been a question to a name server.
     resolving: Option<Duration>,
     /// Since when there has always been a connection that was asked for: a name may have many
@@ -136,18 +182,18 @@ impl Judge {
             let before = self.since.get(&socket.id);
             let same = before.filter(|(_, before)| waits(*before) == waits(socket.state));
             // A socket that is new and connected has been asked something meanwhile.
-            let is_open = matches!(socket.state, State::Open { .. });
+            let is_open = matches!(socket.state, SocketState::Open { .. });
             moved |= same.is_none() && (is_open || before.is_some());
             let at = same.map_or(sample.at, |(at, _)| *at);
             since.insert(socket.id, (at, socket.state));
         }
         self.since = since;
-        let always = |state: State, since: Option<Duration>| {
+        let always = |state: SocketState, since: Option<Duration>| {
             let is = sockets.iter().any(|socket| socket.state == state);
             is.then(|| since.unwrap_or(sample.at))
         };
-        self.resolving = always(State::Resolving, self.resolving);
-        self.connecting = always(State::Connecting, self.connecting);
+        self.resolving = always(SocketState::Resolving, self.resolving);
+        self.connecting = always(SocketState::Connecting, self.connecting);
         moved
     }
 
@@ -219,11 +265,11 @@ impl Quiet {
 }
 
 /// What it waits for, and how much it has said before: with more, it waits for something new.
-fn waits(state: State) -> (What, Option<u64>) {
+fn waits(state: SocketState) -> (What, Option<u64>) {
     match state {
-        State::Connecting => (What::Connection, None),
-        State::Resolving => (What::Name, None),
-        State::Open {
+        SocketState::Connecting => (What::Connection, None),
+        SocketState::Resolving => (What::Name, None),
+        SocketState::Open {
             sent,
             received,
             asked,
@@ -237,10 +283,10 @@ fn waits(state: State) -> (What, Option<u64>) {
     }
 }
 
-fn received(state: State) -> Option<u64> {
+fn received(state: SocketState) -> Option<u64> {
     match state {
-        State::Connecting | State::Resolving => None,
-        State::Open { received, .. } => received,
+        SocketState::Connecting | SocketState::Resolving => None,
+        SocketState::Open { received, .. } => received,
     }
 }
 
@@ -262,5 +308,224 @@ impl fmt::Display for Stuck {
 }
 
 #[cfg(test)]
-#[path = "judge_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        connect: Duration::from_secs(3),
+        first_byte: Duration::from_secs(8),
+        stall: Duration::from_secs(30),
+    };
+
+    /// One socket, and what it does.
+    fn socket(id: u64, state: SocketState) -> Socket {
+        Socket {
+            id,
+            peer: None,
+            state,
+        }
+    }
+
+    fn open(sent: u64, received: u64, asked: bool) -> SocketState {
+        SocketState::Open {
+            sent: Some(sent),
+            received: Some(received),
+            asked,
+        }
+    }
+
+    /// Looks every 250 ms for so many seconds; what `each` makes of the time and an idle sample.
+    /// What it was stuck in, and the second of it.
+    fn judged(seconds: u64, each: impl Fn(f64, &mut Sample)) -> Option<(What, u64)> {
+        let mut judge = Judge::new(LIMITS);
+        for tick in 0..=seconds * 4 {
+            let at = Duration::from_millis(tick * 250);
+            let mut sample = Sample {
+                at,
+                output: 0,
+                cpu: Duration::from_millis(500),
+                busy: false,
+                sockets: Some(Vec::new()),
+                downloading: false,
+            };
+            each(at.as_secs_f64(), &mut sample);
+            if let Some(stuck) = judge.see(sample) {
+                assert!(stuck.silent >= LIMITS.connect);
+                return Some((stuck.what, at.as_secs()));
+            }
+        }
+        None
+    }
+
+    /// With one socket that is as this says.
+    fn with(state: SocketState) -> impl Fn(f64, &mut Sample) {
+        move |_, sample| sample.sockets = Some(vec![socket(1, state)])
+    }
+
+    #[test]
+    fn each_wait_has_its_limit() {
+        for (state, stuck) in [
+            (SocketState::Connecting, (What::Connection, 3)),
+            (SocketState::Resolving, (What::Name, 3)),
+            (open(200, 0, true), (What::Answer, 8)),
+            // A TLS server that accepts and says nothing.
+            (open(0, 0, false), (What::Answer, 8)),
+            (open(900, 5000, true), (What::Answer, 8)),
+            (open(200, 700, false), (What::Rest, 30)),
+        ] {
+            assert_eq!(judged(60, with(state)), Some(stuck), "{state:?}");
+        }
+        let unknown = SocketState::Open {
+            sent: None,
+            received: None,
+            asked: false,
+        };
+        assert_eq!(judged(60, with(unknown)), Some((What::Rest, 30)));
+    }
+
+    #[test]
+    fn whatever_moves_keeps_it_alive() {
+        type Each = fn(f64, &mut Sample);
+        let cases: [(&str, Each); 7] = [
+            ("no socket at all", |_, _| {}),
+            ("a compiler or a test is at work", |_, sample| {
+                sample.busy = true;
+                sample.sockets = Some(vec![socket(1, open(1, 0, true))]);
+            }),
+            ("it prints a dot every two seconds", |at, sample| {
+                sample.output = (at / 2.0) as u64;
+                sample.sockets = Some(vec![socket(1, SocketState::Connecting)]);
+            }),
+            ("it computes", |at, sample| {
+                sample.cpu += Duration::from_secs_f64(at * 0.1);
+                sample.sockets = Some(vec![socket(1, SocketState::Connecting)]);
+            }),
+            ("a slow modem", |at, sample| {
+                let came = (at * 900.0) as u64;
+                sample.sockets = Some(vec![socket(1, open(90, came, false))]);
+            }),
+            ("another connection brings something", |at, sample| {
+                let other = open(90, (at * 900.0) as u64, false);
+                sample.sockets = Some(vec![socket(1, SocketState::Connecting), socket(2, other)]);
+            }),
+            ("a request every five seconds", |at, sample| {
+                let count = (at / 5.0) as u64;
+                sample.sockets = Some(vec![socket(1, open(count * 90, count * 400, false))]);
+            }),
+        ];
+        for (what, each) in cases {
+            assert_eq!(judged(120, each), None, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_limit_begins_when_everything_has_become_quiet() {
+        // An idle connection, a compiler for a minute, then a request on that connection.
+        let story = |at: f64, sample: &mut Sample| {
+            sample.busy = at < 60.0;
+            let state = if at < 60.0 {
+                open(90, 400, false)
+            } else {
+                open(180, 400, true)
+            };
+            sample.sockets = Some(vec![socket(1, state)]);
+        };
+        assert_eq!(judged(120, story), Some((What::Answer, 68)));
+        // The wait for a connection is not the wait for an answer.
+        let story = |at: f64, sample: &mut Sample| {
+            let state = if at < 2.0 {
+                SocketState::Connecting
+            } else {
+                open(90, 0, true)
+            };
+            sample.sockets = Some(vec![socket(1, state)]);
+        };
+        assert_eq!(judged(120, story), Some((What::Answer, 10)));
+    }
+
+    #[test]
+    fn a_resolver_that_asks_again_and_again_has_one_limit() {
+        let story = |at: f64, sample: &mut Sample| {
+            sample.sockets = Some(vec![socket(at as u64, SocketState::Resolving)]);
+        };
+        assert_eq!(judged(60, story), Some((What::Name, 3)));
+    }
+
+    /// A name with many addresses, all of them dead: each is given up before the limit.
+    #[test]
+    fn dead_addresses_that_are_tried_one_after_another_have_one_limit() {
+        let story = |at: f64, sample: &mut Sample| {
+            sample.sockets = Some(vec![socket((at / 2.0) as u64, SocketState::Connecting)]);
+        };
+        assert_eq!(judged(60, story), Some((What::Connection, 3)));
+    }
+
+    #[test]
+    fn a_trickle_is_no_progress() {
+        for bytes_a_second in [0.1, 1.0, 10.0, 200.0] {
+            let story = |at: f64, sample: &mut Sample| {
+                let came = 1 + (at * bytes_a_second) as u64;
+                sample.sockets = Some(vec![socket(1, open(90, came, false))]);
+            };
+            let stuck = judged(60, story);
+            assert_eq!(stuck, Some((What::More, 30)), "{bytes_a_second}");
+        }
+        // Two at a time do not make one that flows; one that flows is enough.
+        let two = |other: f64| {
+            judged(60, move |at, sample| {
+                let came = |rate: f64| open(90, 1 + (at * rate) as u64, false);
+                sample.sockets = Some(vec![socket(1, came(200.0)), socket(2, came(other))]);
+            })
+        };
+        assert_eq!(two(200.0), Some((What::More, 30)));
+        assert_eq!(two(900.0), None);
+    }
+
+    #[test]
+    fn small_answers_of_a_slow_server_are_progress() {
+        let story = |at: f64, sample: &mut Sample| {
+            let count = (at / 7.0) as u64;
+            let asked = at % 7.0 < 6.5;
+            sample.sockets = Some(vec![socket(1, open(90 * count + 90, 300 * count, asked))]);
+        };
+        assert_eq!(judged(300, story), None);
+        // Each time on a connection of its own.
+        let story = |at: f64, sample: &mut Sample| {
+            let count = (at / 7.0) as u64;
+            sample.sockets = Some(vec![socket(count, open(90, 0, true))]);
+        };
+        assert_eq!(judged(300, story), None);
+    }
+
+    #[test]
+    fn time_in_which_nobody_looked_does_not_count() {
+        let mut judge = Judge::new(LIMITS);
+        let mut at = Duration::ZERO;
+        for pause in [0, 250, 250, 3_600_000, 250, 2000] {
+            at += Duration::from_millis(pause);
+            let sample = Sample {
+                at,
+                output: 0,
+                cpu: Duration::ZERO,
+                busy: false,
+                sockets: Some(vec![socket(1, SocketState::Connecting)]),
+                downloading: false,
+            };
+            assert_eq!(judge.see(sample), None, "{at:?}");
+        }
+    }
+
+    #[test]
+    fn where_sockets_are_not_seen_only_a_download_is_judged() {
+        let blind = |downloading: bool, busy: bool| {
+            judged(60, move |_, sample| {
+                sample.sockets = None;
+                sample.downloading = downloading;
+                sample.busy = busy;
+            })
+        };
+        assert_eq!(blind(true, false), Some((What::Rest, 30)));
+        assert_eq!(blind(false, false), None);
+        assert_eq!(blind(true, true), None);
+    }
+}

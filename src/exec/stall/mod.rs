@@ -6,32 +6,20 @@
 //!
 //! A command is ended only when nothing else explains its silence: see [`judge`].
 
-#[cfg(target_os = "linux")]
-mod diag;
 mod judge;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(not(any(target_os = "linux", windows)))]
 mod other;
-#[cfg(target_os = "linux")]
-mod process;
-mod sample;
-#[cfg(windows)]
-mod snapshot;
-#[cfg(target_os = "linux")]
-mod table;
 #[cfg(any(target_os = "linux", windows))]
 mod tree;
 #[cfg(windows)]
 mod windows;
 
-pub use judge::{Judge, Limits, Stuck, What};
+pub use judge::{Judge, Limits, Sample, Socket, SocketState, Stuck, What};
 #[cfg(target_os = "linux")]
-pub(super) use linux::Look;
+pub(super) use linux::{Look, processes};
 #[cfg(not(any(target_os = "linux", windows)))]
 pub(super) use other::Look;
-#[cfg(target_os = "linux")]
-pub(super) use process::processes;
-pub use sample::{Sample, Socket, State};
 #[cfg(windows)]
 pub(super) use windows::Look;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::sample::Sample;
+use super::judge::Sample;
 
 /// Looks at one command.
 #[derive(Debug)]

@@ -2,18 +2,43 @@
 //!
 //! Windows tells nobody but an administrator how many bytes a connection of another process has
 //! moved. So a connection that is there has the longest limit, and what moves is read from the
-//! processes' own counts.
+//! processes' own counts. `NtQuerySystemInformation` gives all processes and threads in one call
+//! (winternl.h; what that calls reserved is the same since Windows Vista: Process Hacker's
+//! `ntexapi.h`).
 
+use std::io;
 use std::time::Duration;
 
+use windows_sys::Wdk::System::SystemInformation::{
+    NtQuerySystemInformation, SystemProcessInformation,
+};
+use windows_sys::Win32::Foundation::STATUS_INFO_LENGTH_MISMATCH;
 use windows_sys::Win32::NetworkManagement::IpHelper::{
     MIB_TCP_STATE_ESTAB, MIB_TCP_STATE_SYN_SENT,
 };
+use windows_sys::Win32::System::WindowsProgramming::{
+    SYSTEM_PROCESS_INFORMATION, SYSTEM_THREAD_INFORMATION,
+};
 
-use super::sample::{Sample, Socket, State};
-use super::snapshot::{Seen, processes};
+use super::judge::{Sample, Socket, SocketState};
 use super::tree::{Process, tree};
-use crate::probe::tcp_table::{Row, connections};
+use crate::probe::tcp_table::{SocketRow, connections};
+
+/// Bytes; a desktop with 300 processes and 4,000 threads needs some 400 KiB.
+const FIRST_SIZE: usize = 512 << 10;
+const MOST: usize = 64 << 20;
+/// In `Reserved1`: when it was started, and its CPU time in user and kernel mode, in 100 ns.
+const CREATED: usize = 24;
+const USER: usize = 32;
+const KERNEL: usize = 40;
+/// `KTHREAD_STATE`: waits.
+const WAITING: u32 = 5;
+/// `KWAIT_REASON`: within a call to a driver that was made to be waited for. Files and pipes of go
+/// are such: a lock of another go, a reader of its output, a console in which somebody selects
+/// text. For the network go waits on its completion port (`WrQueue`).
+const EXECUTIVE: [u32; 2] = [0, 7];
+/// `KWAIT_REASON`: by a debugger, or by who has started it.
+const SUSPENDED: [u32; 2] = [5, 12];
 
 /// A console's own process is its first program's child, and no work of it.
 const CONSOLES: [&str; 2] = ["conhost", "openconsole"];
@@ -57,12 +82,12 @@ impl Look {
 }
 
 /// What the processes tell, and who of them fetches.
-fn sample(at: Duration, output: u64, all: &[Seen], leader: i32) -> (Sample, Vec<i32>) {
+fn sample(at: Duration, output: u64, all: &[ProcessCounts], leader: i32) -> (Sample, Vec<i32>) {
     let processes: Vec<Process> = all.iter().map(|seen| seen.process.clone()).collect();
     let tree = tree(&processes, leader);
     let is_parent = |pid: i32| processes.iter().any(|process| process.parent == pid);
     // A go that has started somebody reads what that one says, in the same way as a file.
-    let waits = |seen: &Seen| {
+    let waits = |seen: &ProcessCounts| {
         let pid = seen.process.pid;
         seen.blocked && tree.go.contains(&pid) && !is_parent(pid)
     };
@@ -83,11 +108,11 @@ fn sample(at: Duration, output: u64, all: &[Seen], leader: i32) -> (Sample, Vec<
     (sample, fetching)
 }
 
-fn socket(row: &Row, fetching: &[i32]) -> Option<Socket> {
+fn socket(row: &SocketRow, fetching: &[i32]) -> Option<Socket> {
     let owner = i32::try_from(row.owner).ok()?;
     let state = match row.state.cast_signed() {
-        MIB_TCP_STATE_SYN_SENT => State::Connecting,
-        MIB_TCP_STATE_ESTAB => State::Open {
+        MIB_TCP_STATE_SYN_SENT => SocketState::Connecting,
+        MIB_TCP_STATE_ESTAB => SocketState::Open {
             sent: None,
             received: None,
             asked: false,
@@ -102,10 +127,161 @@ fn socket(row: &Row, fetching: &[i32]) -> Option<Socket> {
     })
 }
 
+/// One process at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ProcessCounts {
+    /// As on any system; the name without `.exe`, in small letters.
+    process: Process,
+    /// Its reads, writes and other requests to drivers, and the bytes of them. Those to sockets
+    /// are among them. Wine does not count them.
+    moved: u64,
+    /// A thread waits for a driver that is not the network's. Wine does not tell.
+    blocked: bool,
+}
+
+/// All of them.
+///
+/// # Errors
+/// When the system does not tell.
+fn processes() -> io::Result<Vec<ProcessCounts>> {
+    let mut size = FIRST_SIZE;
+    while size <= MOST {
+        // Of words, so that the structures lie as they want to.
+        let mut memory = vec![0_u64; size / 8];
+        let mut needed = 0;
+        // SAFETY: the memory has that many writable bytes.
+        let status = unsafe {
+            NtQuerySystemInformation(
+                SystemProcessInformation,
+                memory.as_mut_ptr().cast(),
+                u32::try_from(size).unwrap_or_default(),
+                &raw mut needed,
+            )
+        };
+        match status {
+            0 => return Ok(all(&memory)),
+            // More may be started meanwhile.
+            STATUS_INFO_LENGTH_MISMATCH => size *= 2,
+            other => return Err(io::Error::other(format!("status {other:#x}"))),
+        }
+    }
+    Err(io::Error::other("they are too many"))
+}
+
+fn all(memory: &[u64]) -> Vec<ProcessCounts> {
+    let bytes = Bytes(memory);
+    let mut found = Vec::new();
+    let mut created = Vec::new();
+    let mut at = 0;
+    // SAFETY: the structure is plain data, for which any bits are a value.
+    while let Some(one) = unsafe { bytes.read::<SYSTEM_PROCESS_INFORMATION>(at) } {
+        let threads = at + size_of::<SYSTEM_PROCESS_INFORMATION>();
+        if let Some(seen) = counts(bytes, &one, threads) {
+            created.push((seen.process.pid, number(&one.Reserved1, CREATED)));
+            found.push(seen);
+        }
+        match usize::try_from(one.NextEntryOffset) {
+            Ok(next) if next > 0 => at += next,
+            _ => break,
+        }
+    }
+    // A process' number is given again when it has ended; a child knows its parent's only.
+    let since = |pid: i32| created.iter().find(|(other, _)| *other == pid);
+    for seen in &mut found {
+        let process = &mut seen.process;
+        let own = since(process.pid).map_or(0, |(_, at)| *at);
+        if since(process.parent).is_some_and(|(_, parents)| *parents > own) {
+            process.parent = 0;
+        }
+    }
+    found
+}
+
+fn counts(
+    bytes: Bytes<'_>,
+    one: &SYSTEM_PROCESS_INFORMATION,
+    threads: usize,
+) -> Option<ProcessCounts> {
+    let name = bytes.text(one.ImageName.Buffer, one.ImageName.Length.into());
+    let name = name.to_lowercase();
+    let cpu = number(&one.Reserved1, USER).saturating_add(number(&one.Reserved1, KERNEL));
+    let count = usize::try_from(one.NumberOfThreads).unwrap_or(usize::MAX);
+    let states: Vec<(u32, u32)> = (0..count)
+        .map_while(|index| {
+            let at = index.checked_mul(size_of::<SYSTEM_THREAD_INFORMATION>())?;
+            // SAFETY: the structure is plain data, for which any bits are a value.
+            unsafe { bytes.read::<SYSTEM_THREAD_INFORMATION>(threads.checked_add(at)?) }
+        })
+        .map(|thread| (thread.ThreadState, thread.WaitReason))
+        .collect();
+    Some(ProcessCounts {
+        process: Process {
+            pid: i32::try_from(one.UniqueProcessId as usize).ok()?,
+            name: name.strip_suffix(".exe").unwrap_or(&name).to_owned(),
+            state: if is_suspended(&states) { b'T' } else { b'S' },
+            parent: i32::try_from(one.Reserved2 as usize).unwrap_or_default(),
+            group: 0,
+            cpu: Duration::from_micros(cpu / 10),
+        },
+        moved: one
+            .Reserved7
+            .iter()
+            .fold(0, |sum, count| sum.wrapping_add(count.cast_unsigned())),
+        blocked: is_blocked(&states),
+    })
+}
+
+/// States and reasons of a process' threads.
+fn is_blocked(threads: &[(u32, u32)]) -> bool {
+    let mut waits = threads.iter().filter(|(state, _)| *state == WAITING);
+    waits.any(|(_, reason)| EXECUTIVE.contains(reason))
+}
+
+fn is_suspended(threads: &[(u32, u32)]) -> bool {
+    let suspended = |(state, reason): &(u32, u32)| *state == WAITING && SUSPENDED.contains(reason);
+    !threads.is_empty() && threads.iter().all(suspended)
+}
+
+fn number(reserved: &[u8; 48], at: usize) -> u64 {
+    let bytes = reserved.get(at..at + 8);
+    bytes.map_or(0, |bytes| {
+        u64::from_le_bytes(bytes.try_into().unwrap_or_default())
+    })
+}
+
+/// The memory that the system has written to; nothing is read beyond it.
+#[derive(Clone, Copy)]
+struct Bytes<'a>(&'a [u64]);
+
+impl Bytes<'_> {
+    /// # Safety
+    /// Any bits must be a value of `T`.
+    unsafe fn read<T>(self, at: usize) -> Option<T> {
+        let end = at.checked_add(size_of::<T>())?;
+        if end > size_of_val(self.0) {
+            return None;
+        }
+        // SAFETY: all of it lies within the slice; it need not be aligned.
+        Some(unsafe { self.0.as_ptr().byte_add(at).cast::<T>().read_unaligned() })
+    }
+
+    /// UTF-16 at an address of the system's making, so many bytes.
+    fn text(self, from: *const u16, length: usize) -> String {
+        let at = (from as usize).wrapping_sub(self.0.as_ptr() as usize);
+        let unit = |index: usize| {
+            let at = at.checked_add(index.checked_mul(2)?)?;
+            // SAFETY: any bits are a value of `u16`.
+            unsafe { self.read::<u16>(at) }
+        };
+        let units: Vec<u16> = (0..length / 2).map_while(unit).collect();
+        String::from_utf16_lossy(&units)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::judge::{Judge, Limits, What};
     use super::*;
+    use crate::exec::stall::judge::{Judge, Limits, What};
 
     const LIMITS: Limits = Limits {
         connect: Duration::from_secs(3),
@@ -114,10 +290,10 @@ mod tests {
     };
 
     /// `NAME PID PARENT [blocked]`, one a line; the first leads.
-    fn seen(lines: &str, moved: u64) -> Vec<Seen> {
+    fn seen(lines: &str, moved: u64) -> Vec<ProcessCounts> {
         let one = |line: &str| {
             let words: Vec<&str> = line.split_whitespace().collect();
-            Seen {
+            ProcessCounts {
                 process: Process {
                     pid: words[1].parse().unwrap(),
                     name: words[0].to_owned(),
@@ -135,7 +311,7 @@ mod tests {
 
     /// Looks every 250 ms for a minute; `moved` says what has moved by which second.
     fn judged(lines: &str, state: i32, moved: fn(u64) -> u64) -> Option<(What, u64)> {
-        let row = |owner| Row {
+        let row = |owner| SocketRow {
             state: state.cast_unsigned(),
             local: "10.0.0.2:50000".parse().unwrap(),
             remote: "192.0.2.1:443".parse().unwrap(),
@@ -180,5 +356,52 @@ mod tests {
             assert_eq!(judged(lines, state, still), stuck, "{lines}");
         }
         assert_eq!(judged("go 1 0", open, |second| second / 5), None);
+    }
+
+    #[test]
+    fn this_test_and_its_child_are_among_them() {
+        let mut child = std::process::Command::new("cmd")
+            .args(["/d", "/c", "pause"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let all = processes().unwrap();
+        let find = |pid: u32| {
+            let pid = pid.cast_signed();
+            all.iter().find(|seen| seen.process.pid == pid).cloned()
+        };
+        let (own, other) = (find(std::process::id()), find(child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let (own, other) = (own.unwrap().process, other.unwrap().process);
+        assert_eq!((other.name.as_str(), other.parent), ("cmd", own.pid));
+        assert!(
+            own.name.starts_with("goroam") && own.state == b'S',
+            "{own:?}"
+        );
+    }
+
+    #[test]
+    fn what_lies_beyond_the_memory_is_not_read() {
+        assert_eq!(all(&[]), []);
+        assert_eq!(all(&[0; 20]), []);
+        // A next one that is not there, a name and threads that are not.
+        let mut torn = vec![u64::MAX; size_of::<SYSTEM_PROCESS_INFORMATION>() / 8];
+        torn[10] = 4;
+        assert_eq!(all(&torn).len(), 1);
+    }
+
+    #[test]
+    fn threads_say_why_they_wait() {
+        // Running, on the completion port, for another thread; then in a driver.
+        let network = [(2, 0), (WAITING, 15), (WAITING, 6), (WAITING, 4)];
+        assert!(!is_blocked(&network) && !is_suspended(&network));
+        assert!(is_blocked(&[(WAITING, 15), (WAITING, 0)]));
+        assert!(is_suspended(&[(WAITING, 5), (WAITING, 5)]));
+        assert!(!is_suspended(&[(WAITING, 5), (WAITING, 15)]));
+        // Wine.
+        let untold = [(0, 0), (0, 0)];
+        assert!(!is_blocked(&untold) && !is_suspended(&untold) && !is_suspended(&[]));
     }
 }

@@ -9,8 +9,6 @@ use crate::model::Proof;
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
 mod imp;
-#[cfg(any(unix, test))]
-mod packet;
 
 /// One echo, and the wait for its answer.
 pub(super) async fn probe(attempt: &mut Attempt, address: IpAddr) -> Outcome {

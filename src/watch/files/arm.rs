@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::plan::{Identity, Plan, plan};
-use crate::watch::event::Hint;
-use crate::watch::inbox::Inbox;
+use crate::watch::inbox::{Hint, Inbox};
 use crate::watch::source::Backoff;
 
 /// While folders appear faster than they can be watched; the last event starts over anyway.

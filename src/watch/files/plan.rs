@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use crate::watch::event::Hint;
+use crate::watch::inbox::Hint;
 
 /// A symbolic link may lead to another one; more than this is a loop (Linux: `MAXSYMLINKS`).
 const MOST_HOPS: usize = 40;

@@ -1,13 +1,15 @@
-//! Asking the kernel for all links, addresses, routes and rules.
+//! Asking the kernel for a whole table over a netlink socket. The links, addresses, routes and
+//! rules are read here; `exec::stall` asks for TCP sockets.
 
 use std::io;
 use std::os::fd::AsRawFd as _;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
 use super::link::{RawLink, parse_address};
-use super::message::{Message, attributes, messages, u32_at};
+use super::message::{HEADER, Message, attributes, messages, u32_at};
 use super::{route, rule};
 use crate::model::{Route, Rule};
 
@@ -16,10 +18,11 @@ const BUFFER: usize = 64 * 1024;
 /// How often a table that changed while it was read is read again. After that it is taken as
 /// it is: whatever changed it also sends a hint, and then it is read once more.
 const TRIES: usize = 4;
-/// A router that speaks BGP has a million; no policy can need more than this.
+/// Entries of one table. A router that speaks BGP has a million routes; no policy needs more than
+/// this, and no command opens more sockets.
 const MOST: usize = 20_000;
 /// The kernel answers at once; this only keeps a broken one from stopping the agent.
-const PATIENCE_SECONDS: libc::time_t = 2;
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
@@ -30,24 +33,25 @@ const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 /// Enough for each of the headers `ifinfomsg`, `ifaddrmsg`, `rtmsg` and `fib_rule_hdr`.
 const BLANK_HEADER: usize = 16;
 
-/// A socket to ask on.
-pub(in crate::watch) struct Dump {
+/// A netlink socket that asks for one table after another.
+pub(crate) struct DumpSocket {
     socket: Socket,
     sequence: u32,
     buffer: Vec<u8>,
 }
 
-impl Dump {
-    /// Opens the socket, in the network namespace of the calling thread.
+impl DumpSocket {
+    /// Opens the socket, in the network namespace of the calling thread. `timeout`: for each
+    /// answer.
     ///
     /// # Errors
     /// When the system refuses netlink, as some sandboxes do.
-    pub(in crate::watch) fn open() -> io::Result<Dump> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
+    pub(crate) fn open(protocol: isize, timeout: Duration) -> io::Result<DumpSocket> {
+        let mut socket = Socket::new(protocol)?;
         socket.bind(&SocketAddr::new(0, 0))?;
-        let patience = libc::timeval {
-            tv_sec: PATIENCE_SECONDS,
-            tv_usec: 0,
+        let timeout = libc::timeval {
+            tv_sec: timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+            tv_usec: timeout.subsec_micros().into(),
         };
         // SAFETY: the descriptor is open as long as `socket` lives, and the pointer and length
         // are those of a `timeval`, which is what SO_RCVTIMEO takes.
@@ -56,18 +60,124 @@ impl Dump {
                 socket.as_raw_fd(),
                 libc::SOL_SOCKET,
                 libc::SO_RCVTIMEO,
-                std::ptr::from_ref(&patience).cast(),
+                std::ptr::from_ref(&timeout).cast(),
                 size_of::<libc::timeval>() as libc::socklen_t,
             )
         };
         if set != 0 {
             return Err(io::Error::last_os_error());
         }
-        Ok(Dump {
+        Ok(DumpSocket {
             socket,
             sequence: 0,
             buffer: Vec::with_capacity(BUFFER),
         })
+    }
+
+    /// Asks for one table, and again if it changed meanwhile. `body` follows the message's header;
+    /// `take` turns each message of the answer into entries.
+    ///
+    /// # Errors
+    /// When the kernel refuses or does not answer.
+    pub(crate) fn ask<T>(
+        &mut self,
+        kind: u16,
+        body: &[u8],
+        mut take: impl FnMut(&Message<'_>, &mut Vec<T>),
+    ) -> io::Result<Vec<T>> {
+        let mut tries = 1;
+        loop {
+            self.send(kind, body)?;
+            let answer = self.collect(&mut take)?;
+            if !answer.changed || tries == TRIES {
+                return Ok(answer.entries);
+            }
+            tries += 1;
+        }
+    }
+
+    fn send(&mut self, kind: u16, body: &[u8]) -> io::Result<()> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let length = u32::try_from(HEADER + body.len()).unwrap_or_default();
+        let mut bytes = length.to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(NLM_F_REQUEST_DUMP.to_ne_bytes());
+        bytes.extend(self.sequence.to_ne_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend(body);
+        self.socket.send_to(&bytes, &SocketAddr::new(0, 0), 0)?;
+        Ok(())
+    }
+
+    /// Reads up to the end of the answer.
+    fn collect<T>(
+        &mut self,
+        take: &mut impl FnMut(&Message<'_>, &mut Vec<T>),
+    ) -> io::Result<Answer<T>> {
+        let mut answer = Answer {
+            entries: Vec::new(),
+            changed: false,
+        };
+        loop {
+            self.buffer.clear();
+            let (_, sender) = match self.socket.recv_from(&mut self.buffer, 0) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                other => other?,
+            };
+            let from_kernel = sender.port_number() == 0;
+            if from_kernel && answer.add(&self.buffer, self.sequence, take)? {
+                return Ok(answer);
+            }
+        }
+    }
+}
+
+/// What has come of a table.
+struct Answer<T> {
+    entries: Vec<T>,
+    /// The table changed while it was read.
+    changed: bool,
+}
+
+impl<T> Answer<T> {
+    /// Takes the messages that one `recv` brought; true after the last of the answer.
+    fn add(
+        &mut self,
+        bytes: &[u8],
+        sequence: u32,
+        take: &mut impl FnMut(&Message<'_>, &mut Vec<T>),
+    ) -> io::Result<bool> {
+        for message in messages(bytes) {
+            if message.sequence != sequence {
+                continue; // the rest of an answer that was given up
+            }
+            self.changed |= message.flags & NLM_F_DUMP_INTR != 0;
+            match message.kind {
+                NLMSG_DONE => return Ok(true),
+                NLMSG_ERROR => {
+                    let code = u32_at(message.body, 0).unwrap_or_default();
+                    return Err(io::Error::from_raw_os_error(
+                        code.cast_signed().saturating_neg(),
+                    ));
+                }
+                _ if self.entries.len() < MOST => take(&message, &mut self.entries),
+                _ => {}
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The kernel's tables of the network.
+pub(in crate::watch) struct NetworkTables(DumpSocket);
+
+impl NetworkTables {
+    /// Opens the socket, in the network namespace of the calling thread.
+    ///
+    /// # Errors
+    /// When the system refuses netlink, as some sandboxes do.
+    pub(in crate::watch) fn open() -> io::Result<NetworkTables> {
+        Ok(NetworkTables(DumpSocket::open(NETLINK_ROUTE, TIMEOUT)?))
     }
 
     /// All links, sorted by index.
@@ -147,21 +257,8 @@ impl Dump {
         &mut self,
         request: u16,
         family: libc::c_int,
-        mut take: impl FnMut(&Message<'_>, &mut Vec<T>),
+        take: impl FnMut(&Message<'_>, &mut Vec<T>),
     ) -> io::Result<Vec<T>> {
-        let mut tries = 1;
-        loop {
-            self.send(request, family)?;
-            let (all, torn) = self.collect(&mut take)?;
-            if !torn || tries == TRIES {
-                return Ok(all);
-            }
-            tries += 1;
-        }
-    }
-
-    fn send(&mut self, request: u16, family: libc::c_int) -> io::Result<()> {
-        self.sequence = self.sequence.wrapping_add(1);
         let mut body = vec![0; BLANK_HEADER];
         body[0] = u8::try_from(family).unwrap_or_default();
         if request == libc::RTM_GETLINK {
@@ -169,51 +266,7 @@ impl Dump {
             body.extend(IFLA_EXT_MASK.to_ne_bytes());
             body.extend(RTEXT_FILTER_SKIP_STATS.to_ne_bytes());
         }
-        let length = u32::try_from(BLANK_HEADER + body.len()).unwrap_or_default();
-        let mut bytes = length.to_ne_bytes().to_vec();
-        bytes.extend(request.to_ne_bytes());
-        bytes.extend(NLM_F_REQUEST_DUMP.to_ne_bytes());
-        bytes.extend(self.sequence.to_ne_bytes());
-        bytes.extend([0; 4]);
-        bytes.extend(body);
-        self.socket.send_to(&bytes, &SocketAddr::new(0, 0), 0)?;
-        Ok(())
-    }
-
-    /// Reads up to the end of the answer; also says whether the table changed meanwhile.
-    fn collect<T>(
-        &mut self,
-        take: &mut impl FnMut(&Message<'_>, &mut Vec<T>),
-    ) -> io::Result<(Vec<T>, bool)> {
-        let mut all = Vec::new();
-        let mut torn = false;
-        loop {
-            self.buffer.clear();
-            let (_, sender) = match self.socket.recv_from(&mut self.buffer, 0) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                other => other?,
-            };
-            if sender.port_number() != 0 {
-                continue; // not the kernel
-            }
-            for message in messages(&self.buffer) {
-                if message.sequence != self.sequence {
-                    continue; // the rest of an answer that was given up
-                }
-                torn |= message.flags & NLM_F_DUMP_INTR != 0;
-                match message.kind {
-                    NLMSG_DONE => return Ok((all, torn)),
-                    NLMSG_ERROR => {
-                        let code = u32_at(message.body, 0).unwrap_or_default();
-                        return Err(io::Error::from_raw_os_error(
-                            code.cast_signed().saturating_neg(),
-                        ));
-                    }
-                    _ if all.len() < MOST => take(&message, &mut all),
-                    _ => {}
-                }
-            }
-        }
+        self.0.ask(request, &body, take)
     }
 }
 
@@ -251,7 +304,7 @@ mod tests {
 
     #[test]
     fn the_loopback_link_and_its_address_are_in_the_tables() {
-        let mut dump = Dump::open().unwrap();
+        let mut dump = NetworkTables::open().unwrap();
         let links = dump.links().unwrap();
         let lo = links.iter().find(|link| link.name == "lo").unwrap();
         assert_eq!(lo.hardware, libc::ARPHRD_LOOPBACK);
@@ -276,5 +329,31 @@ mod tests {
         assert!(!telling(libc::RTM_NEWROUTE, &local));
         assert!(telling(libc::RTM_NEWLINK, &[0; 16]));
         assert!(!telling(libc::RTM_NEWNEIGH, &[0; 16]));
+    }
+
+    #[test]
+    fn torn_answers_are_survived_and_a_refusal_is_an_error() {
+        let take = &mut |message: &Message<'_>, all: &mut Vec<u16>| all.push(message.kind);
+        let mut answer = Answer {
+            entries: Vec::new(),
+            changed: false,
+        };
+        for bytes in [
+            &b""[..],
+            &[0; 16],
+            &[255; 64],
+            &[20, 0, 0, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0],
+        ] {
+            assert!(matches!(answer.add(bytes, 1, take), Ok(false)));
+        }
+        assert_eq!(answer.entries, [0_u16; 0]);
+        let mut refused = message(NLMSG_ERROR, &(-2_i32).to_ne_bytes());
+        assert!(
+            matches!(answer.add(&refused, 1, take), Ok(false)),
+            "of another request"
+        );
+        refused[8..12].copy_from_slice(&1_u32.to_ne_bytes());
+        let error = answer.add(&refused, 1, take).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(2));
     }
 }

@@ -3,25 +3,25 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// `struct nlmsghdr`.
-const HEADER: usize = 16;
+pub(super) const HEADER: usize = 16;
 /// `struct rtattr`.
 const ATTRIBUTE_HEADER: usize = 4;
 
 /// One message, without its header.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::watch) struct Message<'a> {
+pub(crate) struct Message<'a> {
     /// `RTM_NEWLINK` and the like.
-    pub(in crate::watch) kind: u16,
+    pub(crate) kind: u16,
     /// `NLM_F_…`.
-    pub(in crate::watch) flags: u16,
+    pub(crate) flags: u16,
     /// The number of the request that it answers.
-    pub(in crate::watch) sequence: u32,
+    pub(crate) sequence: u32,
     /// What follows the header.
-    pub(in crate::watch) body: &'a [u8],
+    pub(crate) body: &'a [u8],
 }
 
 /// The messages in what one `recv` brought. Ends at the first one whose length cannot be true.
-pub(in crate::watch) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Message<'_>> {
+pub(crate) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Message<'_>> {
     std::iter::from_fn(move || {
         let length = usize::try_from(u32_at(bytes, 0)?).ok()?;
         let body = bytes.get(HEADER..length)?;
@@ -37,7 +37,7 @@ pub(in crate::watch) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Messa
 }
 
 /// The attributes that follow the fixed part of a message, or fill a nest: type and value.
-pub(in crate::watch) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+pub(crate) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let length = usize::from(u16_at(bytes, 0)?);
         let value = bytes.get(ATTRIBUTE_HEADER..length)?;
@@ -49,18 +49,18 @@ pub(in crate::watch) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u1
 }
 
 /// Netlink aligns messages and attributes to four bytes.
-pub(in crate::watch) fn padded(length: usize) -> usize {
+pub(super) fn padded(length: usize) -> usize {
     length.saturating_add(3) & !3
 }
 
 /// The number at an offset, in the machine's byte order.
-pub(in crate::watch) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+pub(crate) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     let bytes = bytes.get(at..at.checked_add(2)?)?;
     Some(u16::from_ne_bytes(bytes.try_into().ok()?))
 }
 
 /// The number at an offset, in the machine's byte order.
-pub(in crate::watch) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     let bytes = bytes.get(at..at.checked_add(4)?)?;
     Some(u32::from_ne_bytes(bytes.try_into().ok()?))
 }

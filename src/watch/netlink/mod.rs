@@ -4,8 +4,8 @@
 //! May import: model. `netlink-packet-route` would do it too, at the price of a third copy of
 //! the slowest crate in the tree.
 
-pub(super) mod dump;
+pub(crate) mod dump;
 pub(super) mod link;
-pub(super) mod message;
+pub(crate) mod message;
 pub(super) mod route;
 pub(super) mod rule;

@@ -21,7 +21,7 @@ pub(super) fn read() -> Resolver {
     from_store().unwrap_or_else(|| conf::read(Path::new(COPY)).unwrap_or_default())
 }
 
-/// configd says it itself (`configd.rs`).
+/// configd says it itself (`macos.rs`).
 pub(super) fn files() -> Vec<PathBuf> {
     Vec::new()
 }

@@ -1,5 +1,5 @@
 //! Windows: servers and suffixes of each adapter that is up. There is no file to watch, but a
-//! key of the registry (`registry_windows`).
+//! key of the registry (`watch::windows`).
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use windows_sys::Win32::Networking::WinSock::{
 
 use super::conf;
 use crate::model::Resolver;
-use crate::watch::adapters::for_each_adapter;
+use crate::watch::windows::for_each_adapter;
 
 const LONGEST_SUFFIX: usize = 256;
 

@@ -4,7 +4,7 @@
 use std::io;
 
 use crate::model::{Route, Rule};
-use crate::watch::event::Hint;
+use crate::watch::inbox::Hint;
 use crate::watch::source::Source;
 
 pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
@@ -12,12 +12,12 @@ pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
 }
 
 /// Never opens.
-pub(in crate::watch) struct Messages {}
+pub(in crate::watch) struct RouteMessages {}
 
-impl Source for Messages {
+impl Source for RouteMessages {
     const NAME: &'static str = "route messages";
 
-    fn open() -> io::Result<Messages> {
+    fn open() -> io::Result<RouteMessages> {
         Err(io::Error::new(
             io::ErrorKind::Unsupported,
             "not known on this system",

@@ -10,8 +10,8 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::model::{Route, Rule};
-use crate::watch::event::Hint;
-use crate::watch::netlink::dump::{Dump, is_telling};
+use crate::watch::inbox::Hint;
+use crate::watch::netlink::dump::{NetworkTables, is_telling};
 use crate::watch::netlink::message::messages;
 use crate::watch::source::Source;
 
@@ -23,20 +23,20 @@ const BUFFER: usize = 64 * 1024;
 const MOST_AT_ONCE: usize = 256;
 
 pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
-    let mut dump = Dump::open()?;
+    let mut dump = NetworkTables::open()?;
     Ok((dump.routes()?, dump.rules()?))
 }
 
 /// The kernel's messages about links, addresses, routes and rules.
-pub(in crate::watch) struct Messages {
+pub(in crate::watch) struct RouteMessages {
     socket: AsyncFd<Socket>,
     buffer: Vec<u8>,
 }
 
-impl Source for Messages {
+impl Source for RouteMessages {
     const NAME: &'static str = "route messages";
 
-    fn open() -> io::Result<Messages> {
+    fn open() -> io::Result<RouteMessages> {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
         socket.set_non_blocking(true)?;
         socket.bind(&SocketAddr::new(0, GROUPS))?;
@@ -45,7 +45,7 @@ impl Source for Messages {
         // SAFETY: `Socket` owns its descriptor, keeps the same one, and closes it when dropped,
         // which the `AsyncFd` does after it has let go of it.
         let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE)? };
-        Ok(Messages {
+        Ok(RouteMessages {
             socket,
             buffer: Vec::with_capacity(BUFFER),
         })

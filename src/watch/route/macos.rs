@@ -9,7 +9,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::message::messages;
 use crate::model::{Route, Rule};
-use crate::watch::event::Hint;
+use crate::watch::inbox::Hint;
 use crate::watch::source::Source;
 
 /// A message has a header of up to 160 bytes and eight addresses of up to 256.
@@ -86,15 +86,15 @@ fn sysctl(buffer: *mut u8, size: &mut usize) -> io::Result<()> {
 
 /// The kernel's messages about links, addresses and routes. Those that it drops are made up for
 /// by configd's, and by the next re-check.
-pub(in crate::watch) struct Messages {
+pub(in crate::watch) struct RouteMessages {
     socket: AsyncFd<OwnedFd>,
     buffer: Vec<u8>,
 }
 
-impl Source for Messages {
+impl Source for RouteMessages {
     const NAME: &'static str = "route messages";
 
-    fn open() -> io::Result<Messages> {
+    fn open() -> io::Result<RouteMessages> {
         // SAFETY: plain system call; the result is checked below.
         let fd = unsafe { libc::socket(libc::PF_ROUTE, libc::SOCK_RAW, libc::AF_UNSPEC) };
         if fd < 0 {
@@ -124,7 +124,7 @@ impl Source for Messages {
         // SAFETY: `OwnedFd` owns its descriptor, keeps the same one, and closes it when
         // dropped, which the `AsyncFd` does after it has let go of it.
         let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE)? };
-        Ok(Messages {
+        Ok(RouteMessages {
             socket,
             buffer: vec![0; BUFFER],
         })

@@ -1,7 +1,7 @@
 //! Routes and rules: the tables as they are, and messages when they (or links or addresses)
 //! change. if-watch tells of addresses only, and of those not all.
 //!
-//! Each system's file has the same shape: `tables`, and `Messages` with `open` and `next`.
+//! Each system's file has the same shape: `tables`, and `RouteMessages` with `open` and `next`.
 //!
 //! May import: model, the watch room's `Hint`.
 
@@ -29,7 +29,7 @@ use std::io;
 
 use crate::model::{Route, Rule};
 
-pub(super) use os::Messages;
+pub(super) use os::RouteMessages;
 
 /// All routes that say something, and all rules beside those that always exist; both sorted.
 ///

@@ -20,9 +20,9 @@ use windows_sys::Win32::Networking::WinSock::{
 };
 
 use crate::model::{Route, RouteKind, Rule};
-use crate::watch::adapters::for_each_adapter;
-use crate::watch::event::Hint;
+use crate::watch::inbox::Hint;
 use crate::watch::source::Source;
+use crate::watch::windows::for_each_adapter;
 
 pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
     let mut table: *mut MIB_IPFORWARD_TABLE2 = std::ptr::null_mut();
@@ -135,16 +135,16 @@ fn check(done: u32) -> io::Result<()> {
 }
 
 /// The system's notifications about interfaces, addresses and routes.
-pub(in crate::watch) struct Messages {
+pub(in crate::watch) struct RouteMessages {
     arrived: Arc<Notify>,
     /// Kept for what it does when it is dropped.
     _registrations: Vec<Registration>,
 }
 
-impl Source for Messages {
+impl Source for RouteMessages {
     const NAME: &'static str = "route messages";
 
-    fn open() -> io::Result<Messages> {
+    fn open() -> io::Result<RouteMessages> {
         let arrived = Arc::new(Notify::new());
         let registrations = vec![
             // SAFETY: the callback has the type that the function wants, and reads its context
@@ -161,7 +161,7 @@ impl Source for Messages {
                 NotifyIpInterfaceChange(AF_UNSPEC, Some(on_interface), context, false, handle)
             })?,
         ];
-        Ok(Messages {
+        Ok(RouteMessages {
             arrived,
             _registrations: registrations,
         })

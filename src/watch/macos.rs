@@ -1,20 +1,21 @@
-//! macOS: the wall clock was set, or the machine has slept. What `clock_set.rs` is on Linux.
-//!
-//! The kernel sends `HOST_NOTIFY_CALENDAR_CHANGE` for both (`clock_set_calendar_microtime` and
-//! `clock_wakeup_calendar` in xnu's `osfmk/kern/clock.c`); libdispatch's wall timers rest on it.
-//! IOKit's IORegisterForSystemPower would take a thread with a run loop, and a program that is
-//! late to agree to a sleep holds it up for 30 s.
+//! macOS' own sources of hints: the kernel's calendar messages, and configd's.
 
-use std::ffi::{c_int, c_uint};
+use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd as _, OwnedFd, RawFd};
 use std::ptr;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::task::AbortHandle;
 
-use super::event::Hint;
-use super::source::Source;
+use super::inbox::{Hint, Inbox};
+use super::source::{Source, start};
+
+/// Starts the sources that only this system has.
+pub(super) fn start_sources(inbox: &Inbox) -> Vec<AbortHandle> {
+    vec![start::<Calendar>(inbox), start::<Configd>(inbox)]
+}
 
 /// `mach/host_notify.h`.
 const HOST_NOTIFY_CALENDAR_CHANGE: c_int = 0;
@@ -46,8 +47,13 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// The kernel's messages about the calendar.
-pub(super) struct Calendar {
+/// The wall clock was set, or the machine has slept.
+///
+/// The kernel sends `HOST_NOTIFY_CALENDAR_CHANGE` for both (`clock_set_calendar_microtime` and
+/// `clock_wakeup_calendar` in xnu's `osfmk/kern/clock.c`); libdispatch's wall timers rest on it.
+/// IOKit's IORegisterForSystemPower would take a thread with a run loop, and a program that is
+/// late to agree to a sleep holds it up for 30 s.
+struct Calendar {
     queue: AsyncFd<Queue>,
 }
 
@@ -213,4 +219,130 @@ fn no_event() -> libc::kevent {
         data: 0,
         udata: ptr::null_mut(),
     }
+}
+
+/// configd's IPMonitor posts the first when it has given the resolver its new configuration
+/// (dnsinfo's `dns_configuration_notify_key()`), the second (`kNotifySCNetworkChange` in
+/// `notify_keys.h`) when it has written `State:/Network/Global/…`, where a survey reads it.
+const NAMES: [&CStr; 2] = [
+    c"com.apple.system.SystemConfiguration.dns_configuration",
+    c"com.apple.system.config.network_change",
+];
+/// `NOTIFY_REUSE`: told through a descriptor that there is already.
+const REUSE: c_int = 1;
+/// `NOTIFY_STATUS_OK`.
+const OK: u32 = 0;
+
+// libSystem's, notify(3).
+unsafe extern "C" {
+    fn notify_register_file_descriptor(
+        name: *const c_char,
+        descriptor: *mut c_int,
+        flags: c_int,
+        token: *mut c_int,
+    ) -> u32;
+    fn notify_cancel(token: c_int) -> u32;
+}
+
+/// configd says that the primary network or the resolver's configuration has changed, by
+/// notify(3). So a change of DNS alone is noticed, and so is a change whose routing message the
+/// kernel dropped (it does so without a word).
+///
+/// Not by SCDynamicStoreSetNotificationKeys, which takes a thread with a run loop: these are the
+/// same changes, sent through a descriptor. Chromium (`net/dns/notify_watcher_mac.cc`) and
+/// c-ares wait for the resolver's so too.
+struct Configd {
+    told: AsyncFd<Registration>,
+}
+
+impl Source for Configd {
+    const NAME: &'static str = "configd messages";
+
+    fn open() -> io::Result<Configd> {
+        let registration = Registration::new()?;
+        // SAFETY: `Registration` keeps the same open descriptor until it is dropped, which the
+        // `AsyncFd` does after it has let go of it.
+        let told = unsafe { AsyncFd::register_with_interest(registration, Interest::READABLE)? };
+        Ok(Configd { told })
+    }
+
+    async fn next(&mut self) -> io::Result<Hint> {
+        loop {
+            let mut guard = self.told.readable().await?;
+            match guard.try_io(|told| take(told.get_ref().descriptor)) {
+                Err(_would_block) => {}
+                // Both say: look again.
+                Ok(Ok(1..)) => return Ok(Hint::Resolver),
+                Ok(Ok(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(Err(error)) => return Err(error),
+            }
+        }
+    }
+}
+
+/// The pipe into which notifyd writes a token for each message.
+struct Registration {
+    descriptor: RawFd,
+    tokens: Vec<c_int>,
+}
+
+impl Registration {
+    fn new() -> io::Result<Registration> {
+        let mut new = Registration {
+            descriptor: -1,
+            tokens: Vec::new(),
+        };
+        for name in NAMES {
+            let flags = if new.tokens.is_empty() { 0 } else { REUSE };
+            let mut token = -1;
+            // SAFETY: the name ends with NUL, and the pointers are to numbers that outlive the
+            // call; the descriptor is the one of the first call, or an out parameter.
+            let status = unsafe {
+                notify_register_file_descriptor(
+                    name.as_ptr(),
+                    &raw mut new.descriptor,
+                    flags,
+                    &raw mut token,
+                )
+            };
+            if status != OK {
+                let why = format!("notify_register_file_descriptor: status {status}");
+                return Err(io::Error::other(why));
+            }
+            new.tokens.push(token);
+        }
+        // SAFETY: the descriptor is open; the flags are those of fcntl(2).
+        let flags_set = unsafe {
+            libc::fcntl(new.descriptor, libc::F_SETFD, libc::FD_CLOEXEC) == 0
+                && libc::fcntl(new.descriptor, libc::F_SETFL, libc::O_NONBLOCK) == 0
+        };
+        if !flags_set {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(new)
+    }
+}
+
+impl AsRawFd for Registration {
+    fn as_raw_fd(&self) -> RawFd {
+        self.descriptor
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        for token in &self.tokens {
+            // SAFETY: each token was handed out once. The last one closes the descriptor.
+            let _ = unsafe { notify_cancel(*token) };
+        }
+    }
+}
+
+/// What has been written is all the same: whose message it was.
+fn take(descriptor: RawFd) -> io::Result<usize> {
+    let mut tokens = [0_u8; 256];
+    // SAFETY: the descriptor is open, and the buffer is as long as is said.
+    let read = unsafe { libc::read(descriptor, tokens.as_mut_ptr().cast(), tokens.len()) };
+    usize::try_from(read).map_err(|_negative| io::Error::last_os_error())
 }

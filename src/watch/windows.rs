@@ -1,5 +1,4 @@
-//! Windows keeps the resolver's settings in the registry, which tells when they change: a DNS
-//! server that somebody sets by hand changes neither an address nor a route.
+//! Windows' own sources of hints, resumes and the resolver's settings, and the list of adapters.
 
 use std::ffi::c_void;
 use std::io;
@@ -7,8 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 use windows_sys::Win32::Foundation::{
-    CloseHandle, ERROR_SUCCESS, HANDLE, INVALID_HANDLE_VALUE, WIN32_ERROR,
+    CloseHandle, ERROR_BUFFER_OVERFLOW, ERROR_SUCCESS, HANDLE, INVALID_HANDLE_VALUE, NO_ERROR,
+    WIN32_ERROR,
+};
+use windows_sys::Win32::NetworkManagement::IpHelper::{
+    GAA_FLAG_SKIP_ANYCAST, GAA_FLAG_SKIP_FRIENDLY_NAME, GAA_FLAG_SKIP_MULTICAST,
+    GAA_FLAG_SKIP_UNICAST, GetAdaptersAddresses, IP_ADAPTER_ADDRESSES_LH,
+};
+use windows_sys::Win32::Networking::WinSock::AF_UNSPEC;
+use windows_sys::Win32::System::Power::{
+    DEVICE_NOTIFY_SUBSCRIBE_PARAMETERS, HPOWERNOTIFY, PowerRegisterSuspendResumeNotification,
+    PowerUnregisterSuspendResumeNotification,
 };
 use windows_sys::Win32::System::Registry::{
     HKEY, HKEY_LOCAL_MACHINE, KEY_NOTIFY, REG_NOTIFY_CHANGE_LAST_SET, REG_NOTIFY_CHANGE_NAME,
@@ -17,25 +27,93 @@ use windows_sys::Win32::System::Registry::{
 use windows_sys::Win32::System::Threading::{
     CreateEventW, INFINITE, RegisterWaitForSingleObject, UnregisterWaitEx, WT_EXECUTEDEFAULT,
 };
+use windows_sys::Win32::UI::WindowsAndMessaging::{
+    DEVICE_NOTIFY_CALLBACK, PBT_APMRESUMEAUTOMATIC, PBT_APMRESUMESUSPEND,
+};
 
-use super::event::Hint;
-use super::source::Source;
+use super::inbox::{Hint, Inbox};
+use super::source::{Source, start};
+
+/// Starts the sources that only this system has.
+pub(super) fn start_sources(inbox: &Inbox) -> Vec<AbortHandle> {
+    vec![start::<Resumes>(inbox), start::<ResolverSettings>(inbox)]
+}
+
+/// Of the whole process and never freed: nothing says that Windows waits for a callback that
+/// runs when the registration is taken back.
+static AWAKE: Notify = Notify::const_new();
+
+/// The system says that it is awake again; else a wake would be seen at the next event only. By a callback: a console program has no window
+/// for messages.
+struct Resumes {
+    /// An `HPOWERNOTIFY`.
+    registration: HPOWERNOTIFY,
+}
+
+impl Source for Resumes {
+    const NAME: &'static str = "power events";
+
+    fn open() -> io::Result<Resumes> {
+        let mut recipient = DEVICE_NOTIFY_SUBSCRIBE_PARAMETERS {
+            Callback: Some(on_power),
+            Context: std::ptr::null_mut(),
+        };
+        let mut registration: *mut c_void = std::ptr::null_mut();
+        // SAFETY: both places outlive the call, which copies the recipient; the callback has
+        // the type that is asked for and reads no context.
+        let done = unsafe {
+            PowerRegisterSuspendResumeNotification(
+                DEVICE_NOTIFY_CALLBACK,
+                (&raw mut recipient).cast(),
+                &raw mut registration,
+            )
+        };
+        if done != ERROR_SUCCESS {
+            return Err(io::Error::from_raw_os_error(done.cast_signed()));
+        }
+        Ok(Resumes {
+            registration: registration as HPOWERNOTIFY,
+        })
+    }
+
+    async fn next(&mut self) -> io::Result<Hint> {
+        AWAKE.notified().await;
+        Ok(Hint::Wake)
+    }
+}
+
+impl Drop for Resumes {
+    fn drop(&mut self) {
+        // SAFETY: the handle came from a registration and is taken back once.
+        unsafe { PowerUnregisterSuspendResumeNotification(self.registration) };
+    }
+}
+
+/// Every wake comes as "automatic", and again as "resume" once somebody is at the machine.
+unsafe extern "system" fn on_power(_: *const c_void, event: u32, _: *const c_void) -> u32 {
+    if matches!(event, PBT_APMRESUMEAUTOMATIC | PBT_APMRESUMESUSPEND) {
+        // Keeps a permit if nobody waits just now.
+        AWAKE.notify_one();
+    }
+    ERROR_SUCCESS
+}
 
 /// With everything below: `Interfaces\{…}` has what DHCP and people set (`NameServer`,
 /// `DhcpNameServer`, `Domain`), this key itself the search list.
 const IPV4: &str = r"SYSTEM\CurrentControlSet\Services\Tcpip\Parameters";
 const IPV6: &str = r"SYSTEM\CurrentControlSet\Services\Tcpip6\Parameters";
 
-/// The registry's word that the resolver's settings may have changed.
-pub(super) struct Settings {
+/// The registry, where Windows keeps the resolver's settings, says that they may have changed: a DNS
+/// server that a person sets changes neither an address nor a route.
+struct ResolverSettings {
     arrived: Arc<Notify>,
     keys: Vec<KeyWatch>,
 }
 
-impl Source for Settings {
+impl Source for ResolverSettings {
     const NAME: &'static str = "resolver settings";
 
-    fn open() -> io::Result<Settings> {
+    fn open() -> io::Result<ResolverSettings> {
         let arrived = Arc::new(Notify::new());
         let mut keys = vec![KeyWatch::open(HKEY_LOCAL_MACHINE, IPV4, &arrived)?];
         match KeyWatch::open(HKEY_LOCAL_MACHINE, IPV6, &arrived) {
@@ -44,7 +122,7 @@ impl Source for Settings {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        Ok(Settings { arrived, keys })
+        Ok(ResolverSettings { arrived, keys })
     }
 
     async fn next(&mut self) -> io::Result<Hint> {
@@ -172,6 +250,50 @@ fn check(error: WIN32_ERROR) -> io::Result<()> {
     Err(io::Error::from_raw_os_error(error.cast_signed()))
 }
 
+/// Microsoft's advice for the first try is 15 KB.
+const FIRST_SIZE: u32 = 16 * 1024;
+const MOST_BYTES: u32 = 4 * 1024 * 1024;
+
+/// Visits every adapter that has IPv4 or IPv6 (`GetAdaptersAddresses`, without the addresses, which
+/// netdev reads); none if the system does not say.
+pub(super) fn for_each_adapter(mut visit: impl FnMut(&IP_ADAPTER_ADDRESSES_LH)) {
+    let flags = GAA_FLAG_SKIP_ANYCAST
+        | GAA_FLAG_SKIP_FRIENDLY_NAME
+        | GAA_FLAG_SKIP_MULTICAST
+        | GAA_FLAG_SKIP_UNICAST;
+    let mut size = FIRST_SIZE;
+    while size <= MOST_BYTES {
+        // Of 8-byte numbers, so that the structures in it are aligned.
+        let mut memory = vec![0_u64; usize::try_from(size / 8).unwrap_or_default() + 1];
+        let first = memory.as_mut_ptr().cast::<IP_ADAPTER_ADDRESSES_LH>();
+        // SAFETY: `first` points to at least `size` writable, aligned bytes.
+        let done = unsafe {
+            GetAdaptersAddresses(
+                u32::from(AF_UNSPEC),
+                flags,
+                std::ptr::null(),
+                first,
+                &raw mut size,
+            )
+        };
+        match done {
+            NO_ERROR => {
+                let mut next: *const IP_ADAPTER_ADDRESSES_LH = first;
+                // SAFETY: the list lies within `memory`, which outlives the loop, and ends
+                // with null.
+                while let Some(adapter) = unsafe { next.as_ref() } {
+                    visit(adapter);
+                    next = adapter.Next;
+                }
+                return;
+            }
+            // The system has said how much it needs; another adapter may come meanwhile.
+            ERROR_BUFFER_OVERFLOW => size = size.saturating_add(FIRST_SIZE),
+            _ => return,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -211,7 +333,7 @@ mod tests {
         set(BELOW, 0);
         let arrived = Arc::new(Notify::new());
         let key = KeyWatch::open(HKEY_CURRENT_USER, TOP, &arrived).unwrap();
-        let mut settings = Settings {
+        let mut settings = ResolverSettings {
             arrived,
             keys: vec![key],
         };
@@ -233,7 +355,22 @@ mod tests {
 
     #[tokio::test]
     async fn the_systems_own_keys_can_be_watched() {
-        let settings = Settings::open().unwrap();
+        let settings = ResolverSettings::open().unwrap();
         assert!(!settings.keys.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_wake_is_told_and_falling_asleep_is_not() {
+        const PBT_APMSUSPEND: u32 = 4;
+        let mut resumes = Resumes::open().unwrap();
+        let tell = |event| {
+            // SAFETY: reads neither of the pointers.
+            unsafe { on_power(std::ptr::null(), event, std::ptr::null()) }
+        };
+        tell(PBT_APMSUSPEND);
+        let soon = std::time::Duration::from_millis(20);
+        assert!(tokio::time::timeout(soon, resumes.next()).await.is_err());
+        tell(PBT_APMRESUMEAUTOMATIC);
+        assert_eq!(resumes.next().await.unwrap(), Hint::Wake);
     }
 }

@@ -1,8 +1,5 @@
-//! The wall clock was set, or the machine has slept: told by the kernel, so that a resume is
-//! known at once even where it changes nothing about the network.
-//!
-//! Only on Linux; `calendar.rs` does it on macOS. `power_windows.rs` is told of a resume, not of
-//! a clock that is set.
+//! Linux' own source of hints: the kernel says that the wall clock was set or the machine has slept,
+//! so that a resume is known at once even where it changes nothing about the network.
 
 use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
@@ -10,9 +7,15 @@ use std::ptr;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::task::AbortHandle;
 
-use super::event::Hint;
-use super::source::Source;
+use super::inbox::{Hint, Inbox};
+use super::source::{Source, start};
+
+/// Starts the sources that only this system has.
+pub(super) fn start_sources(inbox: &Inbox) -> Vec<AbortHandle> {
+    vec![start::<ClockSet>(inbox)]
+}
 
 /// A timer that never runs out, but is cancelled whenever CLOCK_REALTIME jumps:
 /// `timerfd_create(2)`, `TFD_TIMER_CANCEL_ON_SET`. Since Linux 5.15 also by a resume
@@ -21,7 +24,7 @@ use super::source::Source;
 /// The real clock is every program's, and no namespace has one of its own, so the tests below
 /// set none. In a kernel of its own (user-mode Linux 6.1) both are seen: `date -s` ends a pin
 /// at once, and `echo mem > /sys/power/state` cancels the timer.
-pub(super) struct ClockSet {
+struct ClockSet {
     timer: AsyncFd<OwnedFd>,
 }
 
