@@ -14,17 +14,17 @@ mod mutated;
 #[path = "exec_classify/recorded.rs"]
 mod recorded;
 
-use goroam::exec::{Exit, Said, Seen, classify};
+use goroam::exec::{Classified, CommandOutput, Exit, classify};
 use recorded::{expected, recorded};
 
 /// The proxies of most recordings. They are not needed to understand them, and others are tried.
-fn judge(stderr: &str, exit: &str) -> Seen {
+fn judge(stderr: &str, exit: &str) -> Classified {
     let proxies = ["http://127.0.0.1:8080".to_owned(), "direct".to_owned()];
     let (exit, killed) = match exit.parse() {
         Ok(code) => (Exit::Code(code), None),
         Err(_) => (Exit::Signal(9), Some("nothing moved for 30 s")),
     };
-    classify(&Said {
+    classify(&CommandOutput {
         stderr,
         build_output: "",
         exit,

@@ -7,7 +7,7 @@ mod server;
 use std::time::{Duration, Instant};
 
 use goroam::exec::reprobe::{Reprobed, reprobe, suspicion};
-use goroam::exec::{Exit, Said, classify};
+use goroam::exec::{CommandOutput, Exit, classify};
 use goroam::model::Limits;
 use server::*;
 
@@ -24,7 +24,7 @@ const WRONG_ZIP: &str = "verifying a.test/m@v1.0.0: checksum mismatch\n\tdownloa
 /// What a look finds after this failure, with these proxies.
 async fn look(text: &str, proxies: &[String]) -> Reprobed {
     let dir = tempfile::tempdir().unwrap();
-    let seen = classify(&Said {
+    let seen = classify(&CommandOutput {
         stderr: text,
         build_output: "",
         exit: Exit::Code(1),

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use goroam::environment::Environment;
 use goroam::gocmd::GoVersion;
 use goroam::model::GoRelease;
-use goroam::probe::{Manner, Prober};
+use goroam::probe::{GoClient, Prober};
 use server::*;
 
 /// joe:s3cret
@@ -173,7 +173,7 @@ impl Scene {
     async fn goroam(&self, release: GoRelease, goauth: &str) -> (bool, BTreeSet<String>, String) {
         let since = self.server.seen().len();
         let env: Environment = self.vars(goauth).into_iter().collect();
-        let manner = Manner {
+        let manner = GoClient {
             release,
             goauth: None,
         };
@@ -273,7 +273,7 @@ async fn a_command_runs_once_a_minute_however_often_the_network_changes() {
 async fn the_go_env_files_goauth_counts_where_the_environment_has_none() {
     let scene = Scene::new().await;
     let right = scene.dir.path().join("right").to_str().unwrap().to_owned();
-    let manner = Manner {
+    let manner = GoClient {
         release: GoRelease::default(),
         goauth: Some(right.clone()),
     };

@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use goroam::model::{GoRelease, Observation, Target, TargetKind};
-use goroam::probe::{Manner, Prober};
+use goroam::probe::{GoClient, Prober};
 use server::*;
 
 const MODULE: &str = "a.test/m";
@@ -311,9 +311,9 @@ async fn probed(release: &str, target: &Target, vars: &[(&str, &str)]) -> Observ
     let dir = tempfile::tempdir().unwrap();
     let mut number = release.split('.').map(|part| part.parse().unwrap());
     let [major, minor, patch] = std::array::from_fn(|_| number.next().unwrap());
-    let manner = Manner {
+    let manner = GoClient {
         release: GoRelease::new(major, minor, patch),
-        ..Manner::default()
+        ..GoClient::default()
     };
     Prober::like(&environment(dir.path(), vars), &manner)
         .probe(target)

@@ -10,7 +10,7 @@
 mod server;
 
 use goroam::model::{GoRelease, Observation, Phase, Proof, Target, TargetKind, Verdict};
-use goroam::probe::{Manner, Prober};
+use goroam::probe::{GoClient, Prober};
 use server::*;
 
 async fn probe(target: &Target) -> Observation {
@@ -72,9 +72,9 @@ async fn a_probe_calls_itself_what_the_go_at_hand_does() {
     ] {
         let server = Server::http(good_proxy).await;
         let dir = tempfile::tempdir().unwrap();
-        let manner = Manner {
+        let manner = GoClient {
             release,
-            ..Manner::default()
+            ..GoClient::default()
         };
         let prober = Prober::like(&environment(dir.path(), &[]), &manner);
         prober.probe(&goproxy(server.url("http"))).await;

@@ -86,7 +86,7 @@ async fn a_connect_proxy_is_gone_through_and_tls_is_still_the_servers() {
     let seen = probe(&stranger, &[("HTTPS_PROXY", &at)], https()).await;
     assert_eq!(seen.verdict, Verdict::Portal);
     assert!(
-        seen.reason.contains("signed by nobody who is trusted"),
+        seen.reason.contains("not signed by a CA that is trusted"),
         "{}",
         seen.reason
     );
@@ -116,7 +116,7 @@ async fn what_the_proxy_refuses_is_said_of_the_proxy_without_its_password() {
     elsewhere.limits.retries = 0;
     let seen = probe(&ca, &[("HTTPS_PROXY", &with("joe:s3cret@"))], elsewhere).await;
     assert!(
-        seen.reason.contains("opens no way to other.corp.test"),
+        seen.reason.contains("does not connect to other.corp.test"),
         "{}",
         seen.reason
     );
@@ -412,7 +412,7 @@ async fn a_page_behind_a_connect_proxy_is_judged_by_the_servers_own_certificate(
         (seen.verdict, seen.reason.as_str()),
         (
             Verdict::Portal,
-            "certificate of goproxy.corp.test is signed by nobody who is trusted here"
+            "certificate of goproxy.corp.test is not signed by a CA that is trusted here"
         )
     );
 }
@@ -437,7 +437,7 @@ async fn a_pages_proxy_that_refuses_is_named_without_its_password() {
     }
     let other = host("other.corp.test");
     let seen = probe(&ca, &[("HTTPS_PROXY", &with("joe:p@ss@"))], other).await;
-    let no_way = format!("{at} opens no way to other.corp.test");
+    let no_way = format!("{at} does not connect to other.corp.test");
     assert_eq!((seen.verdict, &seen.reason), (Verdict::Down, &no_way));
     assert!(!seen.definite);
 

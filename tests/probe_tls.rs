@@ -59,12 +59,12 @@ async fn each_fault_of_a_certificate_has_its_words_and_only_another_servers_is_a
         (
             theirs.identity(&HERE),
             Verdict::Wrong,
-            "signed by nobody who is trusted here",
+            "not signed by a CA that is trusted here",
         ),
         (
             self_signed(&HERE),
             Verdict::Wrong,
-            "signed by nobody who is trusted here",
+            "not signed by a CA that is trusted here",
         ),
         (
             ours.identity(&["10.9.8.7"]),

@@ -12,7 +12,7 @@ mod server;
 use std::time::{Duration, Instant};
 
 use goroam::model::{Observation, Phase, Target, TargetKind, Verdict};
-use goroam::probe::{Care, Prober};
+use goroam::probe::{ProbeOptions, Prober};
 use server::*;
 
 async fn probe(target: &Target) -> Observation {
@@ -163,7 +163,7 @@ async fn of_a_zip_without_end_only_the_start_is_read() {
 async fn where_its_zip_was_seen_before_it_is_not_asked_for() {
     let server = but_for_its_zip(|| status("403 Forbidden")).await;
     let dir = tempfile::tempdir().unwrap();
-    let known = Care {
+    let known = ProbeOptions {
         zip: false,
         patience: None,
     };

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use cli::User;
 use goroam::model::{Limits, Observation, Target, Verdict};
-use goroam::probe::{Care, Prober};
+use goroam::probe::{ProbeOptions, Prober};
 use server::*;
 
 /// How long a cold cache takes, and what a round waits: far apart, so that neither is a guess.
@@ -211,7 +211,7 @@ async fn a_zip_is_asked_for_once_on_a_network_and_again_after_a_failure() {
     assert_eq!(other.seen().len(), 3);
 }
 
-async fn probe(mut target: Target, ca: &Authority, care: Care) -> Observation {
+async fn probe(mut target: Target, ca: &Authority, care: ProbeOptions) -> Observation {
     let dir = tempfile::tempdir().unwrap();
     target.ca = vec![ca.write(dir.path())];
     target.limits = Limits {
@@ -236,7 +236,7 @@ async fn a_private_proxy_that_tls_has_proven_is_waited_for() {
         private: true,
         ..goproxy(server.url("https"))
     };
-    let seen = probe(private, &ca, Care::FIRST).await;
+    let seen = probe(private, &ca, ProbeOptions::FIRST).await;
     assert_eq!(
         (seen.verdict, seen.tries),
         (Verdict::Up, 1),
@@ -253,7 +253,7 @@ async fn a_private_proxy_that_tls_has_proven_is_waited_for() {
             ..goproxy(plain.url("http"))
         },
     ] {
-        let seen = probe(target.clone(), &ca, Care::FIRST).await;
+        let seen = probe(target.clone(), &ca, ProbeOptions::FIRST).await;
         assert_eq!(
             (seen.verdict, seen.silent),
             (Verdict::Down, true),
@@ -261,9 +261,9 @@ async fn a_private_proxy_that_tls_has_proven_is_waited_for() {
             seen.reason
         );
         assert!(seen.reason.ends_with("in 300 ms"), "{}", seen.reason);
-        let patient = Care {
+        let patient = ProbeOptions {
             patience: target.patience().or(Some(Duration::from_secs(20))),
-            ..Care::FIRST
+            ..ProbeOptions::FIRST
         };
         let seen = probe(target, &ca, patient).await;
         assert_eq!(seen.verdict, Verdict::Up, "{}", seen.reason);

@@ -9,7 +9,7 @@ use super::cause::Cause;
 use super::met;
 use super::resident::Agent;
 use crate::model::{Observation, Verdict};
-use crate::probe::{Care, Prober};
+use crate::probe::{ProbeOptions, Prober};
 
 impl Agent {
     /// Asks them patiently, beside whatever follows.
@@ -27,7 +27,7 @@ impl Agent {
                 target = target.name,
                 "does not answer yet; it is waited for beside"
             );
-            let care = Care {
+            let care = ProbeOptions {
                 patience: target.patience(),
                 ..met::care(&session.memory, true, &self.snapshot, &target)
             };

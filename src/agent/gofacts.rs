@@ -12,7 +12,7 @@ use crate::gocmd::{ApplyError, EnvFile, EnvText, GoCommand, find, run};
 use crate::model::GoRelease;
 use crate::policy::expand::expand;
 use crate::policy::{EnvValue, Policy};
-use crate::probe::Manner;
+use crate::probe::GoClient;
 use crate::state::Baseline;
 
 /// The go command, and what it says of the variables that the policy refers to by `${NAME}`.
@@ -101,7 +101,7 @@ impl GoFacts {
     }
 
     /// How this go asks servers.
-    pub(crate) fn manner(&self) -> Manner {
+    pub(crate) fn manner(&self) -> GoClient {
         manner(Some(&self.command), self.goauth.clone())
     }
 
@@ -149,17 +149,17 @@ impl GoFacts {
 }
 
 /// How go asks servers, where nothing else of it is wanted; without one as the newest does.
-pub(crate) async fn manner_of(policy: &Policy, env: &Environment, text: &EnvText) -> Manner {
+pub(crate) async fn manner_of(policy: &Policy, env: &Environment, text: &EnvText) -> GoClient {
     let found = find::find(policy.agent.go.as_deref(), env).await.ok();
     let goauth = goauth(found.as_ref(), text);
     manner(found.as_ref(), goauth)
 }
 
-fn manner(command: Option<&GoCommand>, goauth: Option<String>) -> Manner {
+fn manner(command: Option<&GoCommand>, goauth: Option<String>) -> GoClient {
     let release = command.map(|command| GoRelease {
         number: command.version.number,
     });
-    Manner {
+    GoClient {
         release: release.unwrap_or_default(),
         goauth,
     }

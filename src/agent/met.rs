@@ -8,7 +8,7 @@ use super::cause::Cause;
 use crate::gomod::sum::sha256_hex;
 use crate::model::{Observation, Snapshot, Target, TargetKind};
 use crate::policy::Policy;
-use crate::probe::Care;
+use crate::probe::ProbeOptions;
 use crate::state::Memory;
 
 /// Networks whose zips are remembered.
@@ -27,7 +27,12 @@ pub(crate) fn same_stay(memory: &Memory, cause: Cause, snapshot: &Snapshot) -> b
 }
 
 /// How closely a target is to be looked at in a round.
-pub(crate) fn care(memory: &Memory, same_stay: bool, snapshot: &Snapshot, target: &Target) -> Care {
+pub(crate) fn care(
+    memory: &Memory,
+    same_stay: bool,
+    snapshot: &Snapshot,
+    target: &Target,
+) -> ProbeOptions {
     let known = match (snapshot.identity(), mark(target)) {
         (Some(network), Some(mark)) => memory
             .zips
@@ -36,7 +41,7 @@ pub(crate) fn care(memory: &Memory, same_stay: bool, snapshot: &Snapshot, target
         (None, Some(mark)) => same_stay && memory.zips_here.contains(&mark),
         (_, None) => true,
     };
-    Care {
+    ProbeOptions {
         zip: !known,
         patience: None,
     }

@@ -24,7 +24,7 @@ use crate::model::plan::{Plan, Want, diff};
 use crate::model::{Change, Observation, Phase, Phases, Proof, Snapshot, Target, Verdict};
 use crate::policy::settle::{self, Burst, Footing};
 use crate::policy::{Decision, Facts, OnDrift, Policy, Seen, decide, needed};
-use crate::probe::{Care, Prober};
+use crate::probe::{ProbeOptions, Prober};
 use crate::state::{Baseline, Health, Memory};
 
 /// Everything that a round rests on; owned, so that the round can be dropped.
@@ -259,7 +259,7 @@ async fn probe_and_decide(input: &Input, go: &GoFacts, present: &Present) -> Res
             for name in std::mem::take(&mut silent) {
                 seen.remove(&name);
                 if let Some(target) = policy.targets.get(&name) {
-                    let care = Care {
+                    let care = ProbeOptions {
                         patience: met::at_the_prompt(target),
                         ..met::care(&input.memory, same_stay, &input.snapshot, target)
                     };
@@ -353,7 +353,7 @@ impl Input {
 async fn ask(
     prober: &Prober,
     target: &Target,
-    care: Care,
+    care: ProbeOptions,
     offline: bool,
     known: Option<Observation>,
 ) -> Observation {

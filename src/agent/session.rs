@@ -33,7 +33,7 @@ use crate::paths::{Paths, exact};
 use crate::policy::expand::expand;
 use crate::policy::settle::Burst;
 use crate::policy::{Decision, explain};
-use crate::probe::{Care, Prober};
+use crate::probe::{ProbeOptions, Prober};
 use crate::state::{Baseline, Journal, Memory};
 use crate::watch::survey;
 
@@ -273,9 +273,9 @@ impl Session {
         let prober = Prober::like(&self.env, &manner);
         let all = asked.into_iter().map(|target| {
             // Who asks wants to know what go would get, and go waits.
-            let care = Care {
+            let care = ProbeOptions {
                 patience: met::at_the_prompt(target),
-                ..Care::FIRST
+                ..ProbeOptions::FIRST
             };
             prober.probe_with(target, care)
         });

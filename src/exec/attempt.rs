@@ -8,56 +8,56 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::classify::Exit;
-use super::group::{Change, Group};
+use super::group::{Group, GroupChange};
 use super::signals::{ExecSignals, SignalEvent};
-use super::stall::{Judge, Limits, Look, Stuck};
+use super::stall::{CommandSampler, StallJudge, StallLimits, Stuck};
 use super::tee::{Out, Tee};
 #[cfg(unix)]
-use super::terminal::{Pty, Terminal};
+use super::terminal::{StderrPty, Terminal};
 
 /// How often the command is looked at. A look takes about a millisecond.
 const PACE: Duration = Duration::from_millis(250);
-/// Where a look takes longer (thousands of processes), it is taken seldomer: at most 5 % of the
-/// time, as far as the limits are still kept well.
+/// Where a look takes longer (thousands of processes), the command is sampled less often: at most
+/// 5 % of the time, as far as the limits are still kept well.
 const SHARE: u32 = 20;
 const SELDOM: Duration = Duration::from_millis(750);
-/// How long the output may stay open and silent after the command's end, before whoever holds it
-/// (a server that a Makefile has started) is left to itself.
+/// How long the output may stay open and silent after the command's end, before a process that
+/// holds it (a server that a Makefile has started) is left to itself.
 const GRACE: Duration = Duration::from_millis(300);
 const GLANCE: Duration = Duration::from_millis(10);
 
-/// What is run.
+/// A command to run.
 #[derive(Debug, Clone)]
-pub(super) struct Order {
+pub(super) struct CommandSpec {
     /// The program and its arguments; not empty.
     pub(super) command: Vec<OsString>,
-    /// What its environment is to hold beside ours; `None` takes a variable out.
+    /// Variables that are set beside our environment; `None` removes one.
     pub(super) env: Vec<(OsString, Option<OsString>)>,
     /// When it counts as stuck.
-    pub(super) limits: Limits,
+    pub(super) limits: StallLimits,
 }
 
-/// How it went.
+/// How a command ended.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(super) struct EndedCommand {
     /// How it ended.
     pub(super) exit: Exit,
-    /// What it said on standard error; bounded, so its front may be missing.
+    /// What it wrote to standard error; bounded, so the beginning may be missing.
     pub(super) stderr: String,
-    /// May a word of a mismatch be among what could not be kept of it?
+    /// A message of a mismatch may be among what could not be kept.
     pub(super) lost_mismatch: bool,
     /// go's words in the JSON of its standard output; bounded.
     pub(super) build_output: String,
-    /// goroam has ended it, because of this.
+    /// Why goroam ended it.
     pub(super) stuck: Option<Stuck>,
-    /// Somebody wanted it to end (Ctrl-C, SIGTERM): there is no further step.
+    /// A signal asked it to end (Ctrl-C, SIGTERM): there is no further step.
     pub(super) interrupted: bool,
     /// How long it took.
     pub(super) took: Duration,
 }
 
 /// A command that runs.
-struct Attempt<'a> {
+struct RunningCommand<'a> {
     group: Group,
     signals: &'a mut ExecSignals,
     stderr: Tee,
@@ -67,20 +67,20 @@ struct Attempt<'a> {
     #[cfg(unix)]
     terminal: Option<Terminal>,
     #[cfg(unix)]
-    pty: Option<Pty>,
+    pty: Option<StderrPty>,
 }
 
-/// Runs the command once. `may_end` is asked when it is stuck, with what it has said: not twice,
-/// for a command that may not be ended is left to itself.
+/// Runs the command once. When it is stuck, `may_end` is asked once, with what it has written; a
+/// command that may not be ended keeps running.
 ///
 /// # Errors
-/// When it cannot be started; `NotFound` when there is none of that name.
+/// When it cannot be started; `NotFound` when no command has that name.
 pub(super) async fn attempt(
-    order: &Order,
+    order: &CommandSpec,
     signals: &mut ExecSignals,
     may_end: &mut dyn FnMut(&Stuck, &str) -> bool,
-) -> io::Result<(Ended, Leftover)> {
-    let mut attempt = Attempt::start(order, signals)?;
+) -> io::Result<(EndedCommand, OpenOutput)> {
+    let mut attempt = RunningCommand::start(order, signals)?;
     let stuck = attempt.watch(order.limits, may_end).await;
     if stuck.is_some() {
         attempt.group.kill().await;
@@ -96,7 +96,7 @@ pub(super) async fn attempt(
     let exit = attempt.group.end();
     let took = attempt.begun.elapsed();
     let by_hand = [2, 3].map(Exit::Signal).contains(&exit) && cfg!(unix);
-    let ended = Ended {
+    let ended = EndedCommand {
         exit,
         stderr: attempt.stderr.text(),
         lost_mismatch: attempt.stderr.lost_mismatch(),
@@ -106,23 +106,23 @@ pub(super) async fn attempt(
         took,
     };
     let tees = [Some(attempt.stderr), attempt.stdout];
-    Ok((ended, Leftover(tees)))
+    Ok((ended, OpenOutput(tees)))
 }
 
-/// Output that somebody in the background may still write to. Copied on until goroam ends, and
+/// Output that a process in the background may still write to. It is copied until goroam ends, and
 /// beyond that if it is left behind.
 #[derive(Debug)]
-pub struct Leftover([Option<Tee>; 2]);
+pub struct OpenOutput([Option<Tee>; 2]);
 
-impl Leftover {
+impl OpenOutput {
     /// goroam is about to end.
     pub fn leave_behind(self) {
         self.0.into_iter().flatten().for_each(Tee::leave_behind);
     }
 }
 
-impl<'a> Attempt<'a> {
-    fn start(order: &Order, signals: &'a mut ExecSignals) -> io::Result<Attempt<'a>> {
+impl<'a> RunningCommand<'a> {
+    fn start(order: &CommandSpec, signals: &'a mut ExecSignals) -> io::Result<RunningCommand<'a>> {
         let Some((program, args)) = order.command.split_first() else {
             return Err(io::ErrorKind::NotFound.into());
         };
@@ -155,7 +155,7 @@ impl<'a> Attempt<'a> {
         let begun = Instant::now();
         // Closes our copies of the command's ends when it returns.
         let group = Group::spawn(command)?;
-        Ok(Attempt {
+        Ok(RunningCommand {
             group,
             signals,
             stderr: Tee::start(stderr, Out::Stderr, false)?,
@@ -174,13 +174,13 @@ impl<'a> Attempt<'a> {
     /// Until it has ended, or is stuck.
     async fn watch(
         &mut self,
-        limits: Limits,
+        limits: StallLimits,
         may_end: &mut dyn FnMut(&Stuck, &str) -> bool,
     ) -> Option<Stuck> {
-        let mut judge = Some(Judge::new(limits));
-        let mut look = Look::at(self.group.id());
+        let mut judge = Some(StallJudge::new(limits));
+        let mut look = CommandSampler::at(self.group.id());
         let mut pace = PACE;
-        // It may have ended before anybody listened.
+        // It may have ended before we listened.
         let mut event = SignalEvent::Child;
         loop {
             match event {
@@ -221,14 +221,14 @@ impl<'a> Attempt<'a> {
         loop {
             match self.group.look() {
                 None => return false,
-                Some(Change::Ended) => return true,
+                Some(GroupChange::Ended) => return true,
                 #[cfg(unix)]
-                Some(Change::Stopped(signal)) => {
+                Some(GroupChange::Stopped(signal)) => {
                     Terminal::stopped(self.terminal.as_mut(), self.group.id(), signal);
                     self.group.send(libc::SIGCONT);
                 }
                 #[cfg(not(unix))]
-                Some(Change::Stopped(_)) => {}
+                Some(GroupChange::Stopped(_)) => {}
             }
         }
     }
@@ -260,8 +260,8 @@ impl<'a> Attempt<'a> {
         self.stderr.count().wrapping_add(stdout)
     }
 
-    /// Until all that the command has written is passed on. Whoever else holds its output open
-    /// is given a moment.
+    /// Waits until all that the command has written is passed on. Another process that holds its
+    /// output open gets a moment.
     async fn drain(&mut self) {
         let mut silent = Duration::ZERO;
         let mut count = self.output();
@@ -301,8 +301,8 @@ impl<'a> Attempt<'a> {
 
 /// Where the command's standard error goes: a terminal if ours is one, else a pipe.
 #[cfg(unix)]
-fn stderr(command: &mut Command) -> io::Result<(Option<Pty>, PipeReader)> {
-    if let Some((pty, slave)) = Pty::open() {
+fn stderr(command: &mut Command) -> io::Result<(Option<StderrPty>, PipeReader)> {
+    if let Some((pty, slave)) = StderrPty::open() {
         let read = pty.reader()?.into();
         command.stderr(slave);
         return Ok((Some(pty), read));

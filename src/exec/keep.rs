@@ -1,4 +1,4 @@
-//! What a command has said, as far as it is needed to judge it: bounded, however much it says.
+//! Keeps of a command's output what is needed to judge it: bounded, however much it writes.
 
 use std::io::BufRead as _;
 
@@ -22,13 +22,13 @@ const MARKS: [&str; 8] = [
     "dial tcp",
 ];
 
-/// Lines behind a telling one that belong to it: the hashes behind `checksum mismatch`, the
+/// Lines after a telling one that belong to it: the hashes behind `checksum mismatch`, the
 /// sentence behind `SECURITY ERROR` (modfetch/fetch.go:checkModSum).
 const BEHIND: u8 = 3;
 
 /// A bounded copy of a stream of text.
 #[derive(Debug, Default)]
-pub(super) struct Keep {
+pub(super) struct KeptOutput {
     telling: Vec<u8>,
     /// Up to twice [`TAIL`], so that bytes are seldom moved.
     tail: Vec<u8>,
@@ -38,11 +38,11 @@ pub(super) struct Keep {
     behind: u8,
     /// How much of `telling` that one may fill, in bytes.
     most: usize,
-    /// A line that may be go's word of a mismatch found no room.
+    /// A line that may be go's message of a mismatch found no room.
     lost_mismatch: bool,
 }
 
-impl Keep {
+impl KeptOutput {
     /// Takes what came.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         for part in bytes.chunks(TAIL) {
@@ -96,8 +96,8 @@ impl Keep {
         }
     }
 
-    /// Did so much that looks like a mismatch come that it could not all be kept? Then one of go's
-    /// own may be among what is lost: whoever floods the copy must not hide it.
+    /// Whether more lines that look like a mismatch came than could be kept. Then one of go's own may
+    /// be among those that are lost: a server that floods the copy must not hide it.
     pub(super) fn lost_mismatch(&self) -> bool {
         self.lost_mismatch
     }
@@ -151,21 +151,21 @@ fn room_for(line: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Keep, TAIL, TELLING};
+    use super::{KeptOutput, TAIL, TELLING};
 
     #[test]
     fn a_short_text_is_kept_as_it_is() {
-        let mut keep = Keep::default();
+        let mut keep = KeptOutput::default();
         keep.push(b"one\ntw");
         keep.push(b"o\n\n");
         assert_eq!(keep.text(), "one\ntwo\n\n");
         assert_eq!(keep.last_line(), "two");
-        assert_eq!(Keep::default().last_line(), "");
+        assert_eq!(KeptOutput::default().last_line(), "");
     }
 
     #[test]
     fn a_telling_line_survives_any_amount_of_noise() {
-        let mut keep = Keep::default();
+        let mut keep = KeptOutput::default();
         keep.push(b"noise\ngo: downloading a v1\ngo: a@v1: Get \"http://x/a/@v/v1.zip\": E");
         keep.push(b"OF\nmore");
         for _ in 0..2000 {
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn a_mismatch_is_kept_with_what_belongs_to_it_however_much_else_was_said() {
         let mismatch = "verifying a.test/m@v1.0.0: checksum mismatch\n\tdownloaded: h1:A\n\tgo.sum:     h1:B\n\nSECURITY ERROR\nThis download does NOT match an earlier download recorded in go.sum.\n";
-        let mut keep = Keep::default();
+        let mut keep = KeptOutput::default();
         keep.push("go: dial tcp\n".repeat(TELLING).as_bytes());
         keep.push(mismatch.as_bytes());
         keep.push("noise: it goes on\n".repeat(2 * TAIL).as_bytes());
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn nothing_makes_it_grow() {
-        let mut keep = Keep::default();
+        let mut keep = KeptOutput::default();
         for _ in 0..50 {
             keep.push(&vec![b'y'; TAIL + 7]);
             keep.push("go: dial tcp\n".repeat(10_000).as_bytes());

@@ -20,11 +20,14 @@ mod terminal;
 pub mod tiers;
 pub mod usable;
 
-pub use attempt::Leftover;
-pub use classify::{Blame, Class, Exit, Hashes, JsonWords, Said, Seen, Who, Why, classify};
-pub use run::{Attempt, Course, Details, News, Summary, run};
+pub use attempt::OpenOutput;
+pub use classify::{
+    Blame, BlameReason, Blamed, Class, Classified, CommandOutput, Exit, JsonWords, MismatchHashes,
+    classify,
+};
+pub use run::{AttemptDetails, AttemptReport, ExecEvent, ExecPlan, ExecSummary, run};
 pub use signals::ExecSignals;
 #[cfg(unix)]
 pub use signals::die_by;
 pub use tee::line_is_open;
-pub use tiers::{Around, Frozen, TierPlan};
+pub use tiers::{FrozenSettings, LocalSources, TierPlan};

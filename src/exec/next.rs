@@ -7,9 +7,9 @@ use super::classify::Class;
 /// The first wait for a busy server that does not say how long; then twice as long each time.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
-/// What is to be done.
+/// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum NextStep {
     /// That was it: it went well, or another step would not help.
     End,
     /// The same step after this time.
@@ -18,9 +18,9 @@ pub(super) enum Next {
     Step,
 }
 
-/// How patient we still are with busy servers.
+/// How long busy servers are still waited for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(super) struct RetryBudget {
     /// What is left of `--retry-budget`.
     left: Duration,
     wait: Duration,
@@ -28,9 +28,9 @@ pub(super) struct Patience {
     again: bool,
 }
 
-impl Patience {
-    pub(super) fn new(budget: Duration) -> Patience {
-        Patience {
+impl RetryBudget {
+    pub(super) fn new(budget: Duration) -> RetryBudget {
+        RetryBudget {
             left: budget,
             wait: FIRST_WAIT,
             again: false,
@@ -62,12 +62,14 @@ pub(super) fn next(
     class: Class,
     asked: Option<Duration>,
     ran: Duration,
-    patience: &mut Patience,
-) -> Next {
+    patience: &mut RetryBudget,
+) -> NextStep {
     match class {
-        // Never another source, never a second try: somebody has to look at it.
-        Class::Ok | Class::Code | Class::Mismatch => Next::End,
-        Class::Busy => patience.wait(asked, ran).map_or(Next::Step, Next::Again),
+        // Never another source, never a second try: a person has to look at it.
+        Class::Ok | Class::Code | Class::Mismatch => NextStep::End,
+        Class::Busy => patience
+            .wait(asked, ran)
+            .map_or(NextStep::Step, NextStep::Again),
         Class::Timeout
         | Class::Refused
         | Class::Dns
@@ -81,7 +83,7 @@ pub(super) fn next(
         | Class::Portal
         | Class::Corrupt
         | Class::Stalled
-        | Class::Config => Next::Step,
+        | Class::Config => NextStep::Step,
     }
 }
 
@@ -91,42 +93,42 @@ mod tests {
 
     #[test]
     fn a_busy_server_is_waited_for_within_the_budget() {
-        let mut patience = Patience::new(Duration::from_secs(8));
+        let mut patience = RetryBudget::new(Duration::from_secs(8));
         let mut ask = |asked| next(Class::Busy, asked, Duration::ZERO, &mut patience);
         let second = Duration::from_secs(1);
-        assert_eq!(ask(None), Next::Again(second));
-        assert_eq!(ask(None), Next::Again(2 * second));
-        assert_eq!(ask(Some(Duration::ZERO)), Next::Again(second));
-        assert_eq!(ask(Some(5 * second)), Next::Step, "only 4 s are left");
-        let mut none = Patience::new(Duration::ZERO);
-        assert_eq!(next(Class::Busy, None, second, &mut none), Next::Step);
-        let mut patience = Patience::new(60 * second);
+        assert_eq!(ask(None), NextStep::Again(second));
+        assert_eq!(ask(None), NextStep::Again(2 * second));
+        assert_eq!(ask(Some(Duration::ZERO)), NextStep::Again(second));
+        assert_eq!(ask(Some(5 * second)), NextStep::Step, "only 4 s are left");
+        let mut none = RetryBudget::new(Duration::ZERO);
+        assert_eq!(next(Class::Busy, None, second, &mut none), NextStep::Step);
+        let mut patience = RetryBudget::new(60 * second);
         next(Class::Busy, None, second, &mut patience);
         patience.on_a_new_step();
         let again = next(Class::Busy, None, second, &mut patience);
-        assert_eq!(again, Next::Again(second));
+        assert_eq!(again, NextStep::Again(second));
     }
 
     #[test]
     fn the_runs_for_a_busy_server_count_but_the_first() {
         let second = Duration::from_secs(1);
-        let mut patience = Patience::new(10 * second);
+        let mut patience = RetryBudget::new(10 * second);
         let mut ask = |ran| next(Class::Busy, Some(second), ran, &mut patience);
-        assert_eq!(ask(100 * second), Next::Again(second), "9 s are left");
-        assert_eq!(ask(5 * second), Next::Again(second), "3 s are left");
-        assert_eq!(ask(5 * second), Next::Step);
+        assert_eq!(ask(100 * second), NextStep::Again(second), "9 s are left");
+        assert_eq!(ask(5 * second), NextStep::Again(second), "3 s are left");
+        assert_eq!(ask(5 * second), NextStep::Step);
     }
 
     #[test]
     fn what_is_wrong_with_the_code_or_a_checksum_ends_it() {
-        let mut patience = Patience::new(Duration::from_secs(60));
+        let mut patience = RetryBudget::new(Duration::from_secs(60));
         for class in [Class::Ok, Class::Code, Class::Mismatch] {
             let next = next(class, None, Duration::ZERO, &mut patience);
-            assert_eq!(next, Next::End);
+            assert_eq!(next, NextStep::End);
         }
         for class in [Class::Timeout, Class::Stalled, Class::Auth, Class::Portal] {
             let next = next(class, None, Duration::ZERO, &mut patience);
-            assert_eq!(next, Next::Step);
+            assert_eq!(next, NextStep::Step);
         }
     }
 }

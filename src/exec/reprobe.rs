@@ -3,13 +3,13 @@
 //! answers a second time may answer something else.
 //!
 //! Only the servers of the chain are asked, only for files that go asks them for, and no redirect
-//! is followed: what a server writes never names whom we ask.
+//! is followed: what a server writes never decides which server we ask.
 
 use std::time::Duration;
 
 use url::Url;
 
-use super::classify::{Class, Seen};
+use super::classify::{Class, Classified};
 use crate::environment::Environment;
 use crate::gomod::form::is_web_page;
 use crate::gomod::sum::{escape_path, escape_version};
@@ -31,9 +31,9 @@ pub struct Reprobed {
 }
 
 /// What to ask after a failure, the most telling first; empty when a look tells nothing more.
-/// `proxies` as in [`super::Said`]: they also have the passwords that go has hidden. `sumdb`: the
+/// `proxies` as in [`super::CommandOutput`]: they also have the passwords that go has hidden. `sumdb`: the
 /// URL of the checksum database.
-pub fn suspicion(seen: &Seen, proxies: &[String], sumdb: Option<&str>) -> Vec<String> {
+pub fn suspicion(seen: &Classified, proxies: &[String], sumdb: Option<&str>) -> Vec<String> {
     let bases = || proxies.iter().map(String::as_str).chain(sumdb);
     let asked = || asked(seen, bases());
     let mut urls = match seen.class {
@@ -104,7 +104,7 @@ async fn look(env: &Environment, urls: &[String], limits: Limits, found: &mut Re
                     }
                     (_, Some(_)) => return,
                     (200, None) if is_web_page(&answer.body) => {
-                        Some(format!("{what} is a page for people"))
+                        Some(format!("{what} is an HTML page"))
                     }
                     (200, None) => return,
                     _ => None,
@@ -160,7 +160,7 @@ fn is_a_file(path: &str) -> bool {
 
 /// The URL that go asked in vain, with the password that go has hidden, if it is a file below one
 /// of these. Another host's pages are pages on every network.
-fn asked<'a>(seen: &Seen, mut bases: impl Iterator<Item = &'a str>) -> Option<String> {
+fn asked<'a>(seen: &Classified, mut bases: impl Iterator<Item = &'a str>) -> Option<String> {
     let bare = without_userinfo(seen.url.as_deref()?);
     bases.find_map(|base| {
         let base = base.trim_end_matches('/');
@@ -170,7 +170,7 @@ fn asked<'a>(seen: &Seen, mut bases: impl Iterator<Item = &'a str>) -> Option<St
 }
 
 /// Files of the module, at each proxy: of one kind after another.
-fn of_the_module(seen: &Seen, proxies: &[String], ends: &[&str]) -> Vec<String> {
+fn of_the_module(seen: &Classified, proxies: &[String], ends: &[&str]) -> Vec<String> {
     let file = || {
         let version = seen.version.as_deref().filter(|v| is_version(v))?;
         let path = escape_path(seen.module.as_deref()?).ok()?;
@@ -215,7 +215,7 @@ fn without_userinfo(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Exit, Said, classify};
+    use super::super::{CommandOutput, Exit, classify};
     use super::suspicion;
 
     const PROXIES: [&str; 4] = [
@@ -227,7 +227,7 @@ mod tests {
 
     fn asks(text: &str) -> Vec<String> {
         let proxies = PROXIES.map(str::to_owned);
-        let seen = classify(&Said {
+        let seen = classify(&CommandOutput {
             stderr: text,
             build_output: "",
             exit: Exit::Code(1),

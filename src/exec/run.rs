@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::attempt::{Ended, Leftover, Order, attempt};
-use super::classify::{Class, Exit, Said, Seen, Who, classify};
-use super::next::{Next, Patience, next};
+use super::attempt::{CommandSpec, EndedCommand, OpenOutput, attempt};
+use super::classify::{Blamed, Class, Classified, CommandOutput, Exit, classify};
+use super::next::{NextStep, RetryBudget, next};
 use super::reprobe::{Reprobed, reprobe, suspicion};
 use super::signals::{ExecSignals, SignalEvent};
-use super::stall::{Limits, Stuck, What};
-use super::tiers::{Around, Frozen, TierPlan, database, elements};
+use super::stall::{StallLimits, Stuck, WaitsFor};
+use super::tiers::{FrozenSettings, LocalSources, TierPlan, database, elements};
 use super::usable::cannot_hold;
 use crate::environment::Environment;
 use crate::model::Tier;
@@ -36,13 +36,13 @@ const LOOK: crate::model::Limits = crate::model::Limits {
     total: Duration::from_secs(5),
     retries: 0,
 };
-/// Those that end us as they ended the command, so that whoever started us sees what it would
-/// have seen: SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM.
+/// Signals that end us as they ended the command, so that our parent sees what it would have seen
+/// without us: SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM.
 const SHARED: [i32; 5] = [1, 2, 3, 13, 15];
 
-/// What is to be run, and how.
+/// What to run, and how.
 #[derive(Debug)]
-pub struct Course {
+pub struct ExecPlan {
     /// The program and its arguments.
     pub command: Vec<OsString>,
     /// Our environment, for the second look.
@@ -50,27 +50,27 @@ pub struct Course {
     /// The steps, in order, those that cannot be taken among them.
     pub plans: Vec<TierPlan>,
     /// What go's variables were, and what lies on this machine that a step could use.
-    pub facts: (Frozen, Around),
+    pub facts: (FrozenSettings, LocalSources),
     /// When the command counts as stuck.
-    pub limits: Limits,
+    pub limits: StallLimits,
     /// How long busy servers are waited for in all.
     pub retry_budget: Duration,
 }
 
-/// What a person is told while it goes on.
+/// What a person sees while the command runs.
 #[derive(Debug)]
-pub enum News<'a> {
+pub enum ExecEvent<'a> {
     /// A step failed; the next one follows at once.
-    Left(&'a Attempt, Tier),
+    Left(&'a AttemptReport, Tier),
     /// A server is busy; the same step follows after this time.
-    Waits(&'a Attempt, Duration),
+    Waits(&'a AttemptReport, Duration),
     /// The command is stuck, but no further step could do better: it is waited for.
     Patient(&'a Stuck, &'a [(Tier, String)]),
 }
 
 /// One run of the command on one step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Attempt {
+pub struct AttemptReport {
     /// The step.
     pub tier: Tier,
     /// What became of it.
@@ -83,29 +83,29 @@ pub struct Attempt {
     pub line: String,
     /// What else is known of it.
     #[serde(skip)]
-    pub details: Details,
+    pub details: AttemptDetails,
 }
 
-/// What a person is told of an attempt beside the line.
+/// What is known of an attempt beside the line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Details {
+pub struct AttemptDetails {
     /// What go's words say.
-    pub seen: Option<Seen>,
+    pub seen: Option<Classified>,
     /// goroam has ended it.
     pub stuck: Option<Stuck>,
     /// What shows that a login page is there.
     pub portal: Option<String>,
 }
 
-/// The end. Serialised it is the last line of `--summary json`.
+/// The result. Serialised it is the last line of `--summary json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Summary {
+pub struct ExecSummary {
     /// The step that was the last.
     pub tier: Tier,
     /// The exit code of `goroam exec`.
     pub exit: i32,
     /// All of them, in order.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Vec<AttemptReport>,
     /// Steps that could not be taken, and why.
     #[serde(skip)]
     pub left_out: Vec<(Tier, String)>,
@@ -114,14 +114,14 @@ pub struct Summary {
     pub signal: Option<i32>,
 }
 
-/// Runs the command, step by step. What is left over is to be left behind at the very end.
+/// Runs the command, step by step. The open outputs must be left behind at the very end.
 pub async fn run(
-    course: &Course,
+    course: &ExecPlan,
     signals: &mut ExecSignals,
-    news: &mut dyn FnMut(&News<'_>),
-) -> (Summary, Vec<Leftover>) {
+    news: &mut dyn FnMut(&ExecEvent<'_>),
+) -> (ExecSummary, Vec<OpenOutput>) {
     let (steps, left_out) = steps(&course.plans);
-    let mut summary = Summary {
+    let mut summary = ExecSummary {
         tier: steps.first().map_or(Tier::Off, |step| step.tier),
         exit: FAILED,
         attempts: Vec::new(),
@@ -129,7 +129,7 @@ pub async fn run(
         signal: None,
     };
     let mut leftovers = Vec::new();
-    let mut patience = Patience::new(course.retry_budget);
+    let mut patience = RetryBudget::new(course.retry_budget);
     let mut at = 0;
     while let Some(step) = steps.get(at) {
         summary.tier = step.tier;
@@ -138,7 +138,7 @@ pub async fn run(
             summary.interrupted(Some(signal));
             break;
         }
-        let order = Order {
+        let order = CommandSpec {
             command: course.command.clone(),
             env: step.env.clone(),
             limits: course.limits,
@@ -147,7 +147,7 @@ pub async fn run(
         let mut may_end = |stuck: &Stuck, said: &str| {
             let lacks = lacks(course, further, &summary.left_out, said);
             if let Some(lacks) = &lacks {
-                news(&News::Patient(stuck, lacks));
+                news(&ExecEvent::Patient(stuck, lacks));
             }
             lacks.is_none()
         };
@@ -186,19 +186,19 @@ pub async fn run(
             break;
         }
         match next(class, retry_after, ran, &mut patience) {
-            Next::End => break,
-            Next::Again(wait) => {
-                news(&News::Waits(attempt, wait));
+            NextStep::End => break,
+            NextStep::Again(wait) => {
+                news(&ExecEvent::Waits(attempt, wait));
                 if let Err(signal) = undisturbed(signals, tokio::time::sleep(wait)).await {
                     summary.interrupted(Some(signal));
                     break;
                 }
             }
-            Next::Step => {
+            NextStep::Step => {
                 at += 1;
                 patience.on_a_new_step();
                 if let Some(step) = steps.get(at) {
-                    news(&News::Left(attempt, step.tier));
+                    news(&ExecEvent::Left(attempt, step.tier));
                 }
             }
         }
@@ -208,7 +208,7 @@ pub async fn run(
 
 /// Why no further step could hold; `None` if one could.
 fn lacks(
-    course: &Course,
+    course: &ExecPlan,
     further: &[Step],
     left_out: &[(Tier, String)],
     said: &str,
@@ -256,9 +256,9 @@ fn steps(plans: &[TierPlan]) -> (Vec<Step>, Vec<(Tier, String)>) {
     (steps, left_out)
 }
 
-fn see(ended: &Ended, proxies: &[String]) -> Seen {
+fn see(ended: &EndedCommand, proxies: &[String]) -> Classified {
     let killed = ended.stuck.map(|stuck| stuck.to_string());
-    let mut seen = classify(&Said {
+    let mut seen = classify(&CommandOutput {
         stderr: &ended.stderr,
         build_output: &ended.build_output,
         exit: ended.exit,
@@ -267,22 +267,22 @@ fn see(ended: &Ended, proxies: &[String]) -> Seen {
     });
     // A server that floods what is kept must not hide go's own word.
     if ended.lost_mismatch && !matches!(seen.class, Class::Ok | Class::Code) {
-        let line = "more was said of mismatches than could be kept".to_owned();
-        seen = Seen::plain(Class::Mismatch, line);
+        let line = "more checksum mismatches were reported than could be kept".to_owned();
+        seen = Classified::plain(Class::Mismatch, line);
     }
     if let Some(stuck) = ended.stuck.filter(|_| seen.class == Class::Stalled) {
         seen.class = match stuck.what {
-            What::Connection => Class::Timeout,
-            What::Name => Class::Dns,
-            What::Answer | What::Rest | What::More => Class::Stalled,
+            WaitsFor::Connection => Class::Timeout,
+            WaitsFor::Name => Class::Dns,
+            WaitsFor::Answer | WaitsFor::Rest | WaitsFor::More => Class::Stalled,
         };
     }
     seen
 }
 
 /// Where go's words do not name the HTTP proxy or the checksum database, their variables do.
-fn named(mut seen: Seen, step: &Step, env: &Environment) -> Seen {
-    if let Some(Who::HttpProxy(address @ None)) = &mut seen.blame.who {
+fn named(mut seen: Classified, step: &Step, env: &Environment) -> Classified {
+    if let Some(Blamed::HttpProxy(address @ None)) = &mut seen.blame.who {
         let secure = seen
             .url
             .as_deref()
@@ -299,7 +299,7 @@ fn named(mut seen: Seen, step: &Step, env: &Environment) -> Seen {
             authority.rsplit('@').next().map(str::to_owned)
         });
     }
-    if let Some(Who::Database(name @ None)) = &mut seen.blame.who {
+    if let Some(Blamed::Database(name @ None)) = &mut seen.blame.who {
         let host = step
             .sumdb
             .as_deref()
@@ -309,15 +309,20 @@ fn named(mut seen: Seen, step: &Step, env: &Environment) -> Seen {
     seen
 }
 
-fn tell(tier: Tier, ended: &Ended, seen: Seen, portal: Option<String>) -> Attempt {
-    Attempt {
+fn tell(
+    tier: Tier,
+    ended: &EndedCommand,
+    seen: Classified,
+    portal: Option<String>,
+) -> AttemptReport {
+    AttemptReport {
         tier,
         // What a second look finds explains nothing that go was given.
         class: seen.class,
         exit: code(ended.exit),
         ms: u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX),
         line: seen.line.clone(),
-        details: Details {
+        details: AttemptDetails {
             seen: Some(seen),
             stuck: ended.stuck,
             portal,
@@ -325,7 +330,7 @@ fn tell(tier: Tier, ended: &Ended, seen: Seen, portal: Option<String>) -> Attemp
     }
 }
 
-/// Does this unless somebody wants an end first: then the signal.
+/// Does this unless a signal asks for the end first: then returns the signal.
 async fn undisturbed<T>(
     signals: &mut ExecSignals,
     work: impl Future<Output = T>,
@@ -344,7 +349,7 @@ async fn undisturbed<T>(
     }
 }
 
-impl Summary {
+impl ExecSummary {
     /// What became of the last attempt.
     pub fn class(&self) -> Class {
         self.attempts
@@ -352,14 +357,14 @@ impl Summary {
             .map_or(Class::Config, |last| last.class)
     }
 
-    /// No step could be taken, or the last one failed for another reason than the code: somebody
-    /// has to mend something.
+    /// No step could be taken, or the last one failed for another reason than the code: a person
+    /// has to fix something.
     pub fn is_for_a_person(&self) -> bool {
         self.signal.is_none() && !matches!(self.class(), Class::Ok | Class::Code)
     }
 
     /// The exit code that an attempt stands for, should it be the last.
-    fn ended(&mut self, ended: &Ended, attempt: &Attempt) {
+    fn ended(&mut self, ended: &EndedCommand, attempt: &AttemptReport) {
         // The signal that ended a stuck one was ours.
         self.exit = match (attempt.class == Class::Mismatch, ended.stuck) {
             (true, _) => MISMATCH,
@@ -386,13 +391,13 @@ impl Summary {
         } else {
             NOT_EXECUTABLE
         };
-        self.attempts.push(Attempt {
+        self.attempts.push(AttemptReport {
             tier,
             class: Class::Code,
             exit: self.exit,
             ms: 0,
             line: error.to_string(),
-            details: Details::default(),
+            details: AttemptDetails::default(),
         });
     }
 }
@@ -411,15 +416,15 @@ mod tests {
 
     #[test]
     fn a_script_reads_one_line_with_these_names() {
-        let attempt = Attempt {
+        let attempt = AttemptReport {
             tier: Tier::Proxy,
             class: Class::NotFound,
             exit: 1,
             ms: 12,
             line: "go: \"x\"\nlost".to_owned(),
-            details: Details::default(),
+            details: AttemptDetails::default(),
         };
-        let summary = Summary {
+        let summary = ExecSummary {
             tier: Tier::Mirror,
             exit: 0,
             attempts: vec![attempt],

@@ -139,7 +139,7 @@ pub(super) fn suffer(signal: i32, group: bool) {
 }
 
 #[cfg(unix)]
-/// Ends this process by a signal, so that whoever started it sees the same as without us
+/// Ends this process by a signal, so that its parent sees the same as without us
 /// (a shell ends its script after Ctrl-C only then). Returns if the signal is blocked.
 pub fn die_by(signal: i32) {
     // Only the command's own core is worth a file.

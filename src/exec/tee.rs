@@ -1,6 +1,6 @@
 //! One stream of the command: passed through untouched, and a bounded copy kept.
 //!
-//! A thread of its own, since the reader behind us may be slow (`| less`): then the command waits
+//! Each has a thread, since the reader behind us may be slow (`| less`): then the command waits
 //! for it, as without goroam, and the signals do not.
 
 #[cfg(unix)]
@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 
 use super::classify::JsonLines;
-use super::keep::Keep;
+use super::keep::KeptOutput;
 
 /// As much as a pipe holds; what comes at once leaves at once. In bytes.
 const BUFFER: usize = 64 << 10;
@@ -42,7 +42,7 @@ struct Back {
 
 #[derive(Debug, Default)]
 struct Shared {
-    keep: Mutex<Keep>,
+    keep: Mutex<KeptOutput>,
     count: AtomicU64,
     /// There is nothing to be read at the moment.
     waits: AtomicBool,
@@ -92,7 +92,7 @@ impl Tee {
         self.shared.waits.load(Ordering::Acquire)
     }
 
-    /// Nobody holds the other end any more.
+    /// Waits until no process holds the other end any more.
     pub(super) async fn ended(&self) {
         // An error means that the thread is gone, which is an end, too.
         drop(self.ended.clone().wait_for(|ended| *ended).await);
@@ -113,22 +113,21 @@ impl Tee {
         self.kept().last_line()
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, Keep> {
+    fn kept(&self) -> std::sync::MutexGuard<'_, KeptOutput> {
         self.shared
             .keep
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Somebody still writes into it, and we are about to end: what they write goes on being
-    /// passed through, by a process that does nothing else. Without goroam they would have our
-    /// standard error itself.
+    /// We are about to end while a process may still write into it: a process that does nothing else
+    /// keeps passing on what it writes. Without goroam it would have our standard error itself.
     #[cfg(unix)]
     pub(super) fn leave_behind(self) {
         if *self.ended.borrow() {
             return;
         }
-        // A writer that is blocked because nobody reads is not waited for.
+        // A writer that is blocked because its output is not read is not waited for.
         if !self.waits() {
             return;
         }
@@ -139,7 +138,7 @@ impl Tee {
         }
     }
 
-    /// There is no fork here: whoever still writes finds the pipe closed.
+    /// There is no fork here: a process that still writes finds the pipe closed.
     #[cfg(not(unix))]
     pub(super) fn leave_behind(self) {
         drop(self);
@@ -166,8 +165,8 @@ fn run(source: &mut Source, out: Out, unwrap: bool, shared: &Shared) {
         }
         drop(keep);
         shared.count.fetch_add(count as u64, Ordering::Relaxed);
-        // Nobody reads what we write: then nobody is to read what the command writes, so that
-        // it hears of that as it would without us.
+        // What we write is not read any more. Then we do not read what the command writes either,
+        // so that it gets the same error as without us.
         if pass(out, came).is_err() {
             source.close();
             return;
@@ -208,7 +207,7 @@ impl Source {
         self.pipe = None;
     }
 
-    /// Keeps copying in a process of its own until the other end is closed. In its own
+    /// Keeps copying in a child process until the other end is closed. The child has its own
     /// session: Ctrl-C is not meant for it.
     #[cfg(unix)]
     fn leave_behind(self, out: Out) {
@@ -318,7 +317,7 @@ pub(super) fn pass(out: Out, mut bytes: &[u8]) -> io::Result<()> {
             continue;
         }
         let error = io::Error::last_os_error();
-        // Whoever gave us the pipe has made it non-blocking (node does). It is the command's as
+        // Our parent has made the pipe non-blocking (node does). It is the command's as
         // well, so it stays so.
         if error.kind() == io::ErrorKind::WouldBlock {
             wait_for_room(fd);

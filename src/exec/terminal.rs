@@ -2,7 +2,7 @@
 //!
 //! The command's group stays in the background until it wants the terminal: then the kernel
 //! stops it (SIGTTIN, SIGTTOU), it is given the terminal and continued, as sudo does. So Ctrl-C
-//! comes to us first and is passed on, and we know that nobody wants a further step; and the
+//! comes to us first and is passed on, and we know that there is no further step; and the
 //! other members of a pipeline (`goroam exec … | less`) keep the terminal that is theirs.
 
 use std::fs::File;
@@ -35,7 +35,7 @@ impl Terminal {
     }
 
     /// The command has been stopped. Gives it the terminal if it wants it and we have it, else
-    /// stops as well until we are continued. Returns when the command is to be continued.
+    /// stops as well until we are continued. Returns when the command should be continued.
     pub(super) fn stopped(this: Option<&mut Terminal>, group: libc::pid_t, signal: i32) {
         let wants = signal == libc::SIGTTIN || signal == libc::SIGTTOU;
         let Some(terminal) = this else {
@@ -49,7 +49,7 @@ impl Terminal {
         // job would have stopped.
         suffer(signal, had);
         if wants && !terminal.is_ours() {
-            // Nobody is there who could stop us or give us the terminal: do not spin.
+            // No shell is there that could stop us or give us the terminal: do not spin.
             std::thread::sleep(std::time::Duration::from_millis(250));
         }
         if had && terminal.is_ours() {
@@ -123,14 +123,14 @@ fn modes(fd: RawFd) -> Option<libc::termios> {
 /// A pseudo-terminal for the command's standard error, where ours is a terminal: programs look
 /// at it for colours and progress.
 #[derive(Debug)]
-pub(super) struct Pty {
+pub(super) struct StderrPty {
     master: std::os::fd::OwnedFd,
 }
 
-impl Pty {
+impl StderrPty {
     /// Both ends: ours and the command's. `None` when our standard error is no terminal, or the
     /// system has no more of them.
-    pub(super) fn open() -> Option<(Pty, std::os::fd::OwnedFd)> {
+    pub(super) fn open() -> Option<(StderrPty, std::os::fd::OwnedFd)> {
         use std::os::fd::{FromRawFd, OwnedFd};
 
         let mut like = modes(libc::STDERR_FILENO)?;
@@ -152,14 +152,14 @@ impl Pty {
         if done != 0 {
             return None;
         }
-        // SAFETY: both have just been opened and belong to nobody else.
+        // SAFETY: both have just been opened and have no other owner.
         let ends = unsafe { [OwnedFd::from_raw_fd(master), OwnedFd::from_raw_fd(slave)] };
         for end in &ends {
             // SAFETY: numbers only.
             unsafe { libc::fcntl(end.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) };
         }
         let [master, slave] = ends;
-        Some((Pty { master }, slave))
+        Some((StderrPty { master }, slave))
     }
 
     /// Our end, to be read from.

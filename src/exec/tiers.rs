@@ -9,7 +9,7 @@ use crate::policy::without_mod;
 
 /// What go's variables were when `goroam exec` started, and where the command runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Frozen {
+pub struct FrozenSettings {
     /// What `go env` said of each of [`NAMES`].
     pub values: BTreeMap<String, String>,
     /// The folder of the module in which the command runs.
@@ -22,7 +22,7 @@ pub struct Frozen {
 
 /// What lies on this machine that a step could use.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Around {
+pub struct LocalSources {
     /// The mirror's folder, if it is there.
     pub mirror: Option<PathBuf>,
     /// `$GOMODCACHE/cache/download`, if it is there.
@@ -72,7 +72,7 @@ const PATTERNS: [&str; 4] = ["GONOPROXY", "GOPRIVATE", "GONOSUMDB", "GOINSECURE"
 /// the middle of a build does not mix two networks' settings. No step weakens a check: GOSUMDB
 /// is never `off` unless it was before, and GONOSUMDB and GOFLAGS lose nothing but `-mod=`.
 /// What the command sets by itself (`env GOPROXY=… go build`) wins, and cannot be helped.
-pub fn plan(frozen: &Frozen, around: &Around, wanted: &[Tier]) -> Vec<TierPlan> {
+pub fn plan(frozen: &FrozenSettings, around: &LocalSources, wanted: &[Tier]) -> Vec<TierPlan> {
     wanted
         .iter()
         .map(|tier| {
@@ -119,7 +119,11 @@ pub fn database(gosumdb: &str) -> Option<String> {
 }
 
 /// The frozen values, with what the step changes in them.
-fn pinned(frozen: &Frozen, tier: Tier, changed: Vec<(&str, String)>) -> Vec<(String, String)> {
+fn pinned(
+    frozen: &FrozenSettings,
+    tier: Tier,
+    changed: Vec<(&str, String)>,
+) -> Vec<(String, String)> {
     let mut all: BTreeMap<&str, String> = BTreeMap::new();
     for (name, value) in &frozen.values {
         if !value.is_empty() {
@@ -135,7 +139,10 @@ fn pinned(frozen: &Frozen, tier: Tier, changed: Vec<(&str, String)>) -> Vec<(Str
         .collect()
 }
 
-fn mirror(frozen: &Frozen, around: &Around) -> Result<Vec<(&'static str, String)>, String> {
+fn mirror(
+    frozen: &FrozenSettings,
+    around: &LocalSources,
+) -> Result<Vec<(&'static str, String)>, String> {
     let mut goproxy = String::new();
     for tree in [&around.mirror, &around.cache].into_iter().flatten() {
         let path = tree
@@ -171,7 +178,10 @@ fn without_url(gosumdb: &str) -> Option<String> {
     }
 }
 
-fn vendor(frozen: &Frozen, around: &Around) -> Result<Vec<(&'static str, String)>, String> {
+fn vendor(
+    frozen: &FrozenSettings,
+    around: &LocalSources,
+) -> Result<Vec<(&'static str, String)>, String> {
     if frozen.workspace.is_some() {
         if !around.vendored_workspace {
             return Err(
@@ -200,7 +210,7 @@ fn vendor(frozen: &Frozen, around: &Around) -> Result<Vec<(&'static str, String)
     ])
 }
 
-impl Frozen {
+impl FrozenSettings {
     /// A frozen value; empty when it is not known.
     pub fn get(&self, name: &str) -> &str {
         self.values.get(name).map_or("", String::as_str)
@@ -213,11 +223,11 @@ mod tests {
 
     const ALL: [Tier; 3] = [Tier::Proxy, Tier::Mirror, Tier::Vendor];
 
-    fn frozen(values: &[(&str, &str)]) -> Frozen {
-        let mut frozen = Frozen {
+    fn frozen(values: &[(&str, &str)]) -> FrozenSettings {
+        let mut frozen = FrozenSettings {
             module: Some("/src/w".into()),
             version: (1, 27),
-            ..Frozen::default()
+            ..FrozenSettings::default()
         };
         for (name, value) in values {
             frozen
@@ -227,8 +237,8 @@ mod tests {
         frozen
     }
 
-    fn around() -> Around {
-        Around {
+    fn around() -> LocalSources {
+        LocalSources {
             mirror: Some("/srv/a mirror,1".into()),
             cache: Some("/go/pkg/mod/cache/download".into()),
             vendored_module: true,
@@ -329,7 +339,7 @@ mod tests {
             assert_eq!(value(&plans[0], "GOPROXY").as_deref(), Some("off"));
             assert_eq!(value(&plans[0], TIER).as_deref(), Some("vendor"));
         }
-        let no = |frozen: &Frozen, around: &Around| {
+        let no = |frozen: &FrozenSettings, around: &LocalSources| {
             plan(frozen, around, &[Tier::Vendor])[0]
                 .how
                 .clone()

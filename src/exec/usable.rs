@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::tiers::{Around, Frozen, NAMES};
+use super::tiers::{FrozenSettings, LocalSources, NAMES};
 use crate::bounded;
 use crate::environment::Environment;
 use crate::gocmd::GoCommand;
@@ -24,7 +24,11 @@ const MOST: u64 = 16 << 20;
 ///
 /// # Errors
 /// When go cannot be run or says no.
-pub async fn freeze(go: &GoCommand, env: &Environment, folder: &Path) -> Result<Frozen, RunError> {
+pub async fn freeze(
+    go: &GoCommand,
+    env: &Environment,
+    folder: &Path,
+) -> Result<FrozenSettings, RunError> {
     let mut names = NAMES.to_vec();
     names.extend(["GOMOD", "GOWORK"]);
     let mut values = run::values_in(go, env, folder, &names).await?;
@@ -36,7 +40,7 @@ pub async fn freeze(go: &GoCommand, env: &Environment, folder: &Path) -> Result<
             .flatten()
     };
     let (major, minor, _) = go.version.number;
-    Ok(Frozen {
+    Ok(FrozenSettings {
         module: folder_of(values.remove("GOMOD")),
         workspace: folder_of(values.remove("GOWORK")),
         values,
@@ -45,7 +49,7 @@ pub async fn freeze(go: &GoCommand, env: &Environment, folder: &Path) -> Result<
 }
 
 /// Looks at what lies on this machine. `mirror`: where it would be.
-pub fn around(frozen: &Frozen, mirror: Option<PathBuf>) -> Around {
+pub fn around(frozen: &FrozenSettings, mirror: Option<PathBuf>) -> LocalSources {
     let cache = Path::new(frozen.get("GOMODCACHE"))
         .join("cache")
         .join("download");
@@ -54,7 +58,7 @@ pub fn around(frozen: &Frozen, mirror: Option<PathBuf>) -> Around {
             .as_ref()
             .is_some_and(|folder| folder.join("vendor").join("modules.txt").is_file())
     };
-    Around {
+    LocalSources {
         mirror: mirror.filter(|mirror| mirror.is_dir()),
         cache: (cache.is_absolute() && cache.is_dir()).then_some(cache),
         vendored_module: vendored(&frozen.module),
@@ -66,8 +70,8 @@ pub fn around(frozen: &Frozen, mirror: Option<PathBuf>) -> Around {
 /// `said` is what the command has said so far.
 pub(super) fn cannot_hold(
     tier: Tier,
-    frozen: &Frozen,
-    around: &Around,
+    frozen: &FrozenSettings,
+    around: &LocalSources,
     command: &[OsString],
     said: &str,
 ) -> Option<String> {
@@ -79,8 +83,8 @@ pub(super) fn cannot_hold(
 }
 
 fn mirror_lacks(
-    frozen: &Frozen,
-    around: &Around,
+    frozen: &FrozenSettings,
+    around: &LocalSources,
     command: &[OsString],
     said: &str,
 ) -> Option<String> {
@@ -132,7 +136,7 @@ fn mirror_lacks(
     }
 }
 
-fn vendor_lacks(frozen: &Frozen, command: &[OsString]) -> Option<String> {
+fn vendor_lacks(frozen: &FrozenSettings, command: &[OsString]) -> Option<String> {
     if let Some(module) = named(command).first() {
         return Some(format!("it does not provide {module}"));
     }
@@ -261,14 +265,14 @@ mod tests {
 
         fn why(&self, tier: Tier, command: &str, said: &str) -> Option<String> {
             let at = |name: &str| Some(self.0.path().join(name)).filter(|path| path.is_dir());
-            let frozen = Frozen {
+            let frozen = FrozenSettings {
                 module: at("w"),
-                ..Frozen::default()
+                ..FrozenSettings::default()
             };
-            let around = Around {
+            let around = LocalSources {
                 mirror: at("mirror"),
                 cache: at("cache"),
-                ..Around::default()
+                ..LocalSources::default()
             };
             let command: Vec<OsString> = command.split('|').map(OsString::from).collect();
             cannot_hold(tier, &frozen, &around, &command, said)

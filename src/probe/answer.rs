@@ -8,7 +8,7 @@ use hyper::header::{
 };
 use url::Url;
 
-use super::failure::{Failure, shown};
+use super::failure::{ProbeFailure, shown};
 use super::head::Hints;
 use super::unpack::Gunzip;
 use crate::gomod::form::is_web_page;
@@ -19,7 +19,7 @@ const MOST_SEARCHED: usize = 4096;
 
 /// How much of a body is of use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Want {
+pub(super) enum WantedBody {
     /// None of it: the status says all.
     Head,
     /// At most this many bytes; one more and it is cut.
@@ -28,7 +28,7 @@ pub(super) enum Want {
 
 /// What go makes of a `Location`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sense {
+pub(super) enum LocationKind {
     /// It cannot follow it.
     None,
     /// On the same server, with the same userinfo.
@@ -39,14 +39,14 @@ pub(super) enum Sense {
 
 /// What came.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct HttpAnswer {
     /// Where it came from, after redirects.
     pub(super) url: Url,
     pub(super) status: StatusCode,
     /// Where it sends us, resolved against `url`.
     pub(super) location: Option<Url>,
     /// What go makes of that.
-    pub(super) sense: Sense,
+    pub(super) sense: LocationKind,
     pub(super) body: Vec<u8>,
     /// The body is longer than was wanted.
     pub(super) cut: bool,
@@ -63,8 +63,8 @@ pub(super) struct Answer {
     gunzip: Option<Gunzip>,
 }
 
-impl Answer {
-    pub(super) fn new(url: Url, status: StatusCode, headers: &HeaderMap) -> Answer {
+impl HttpAnswer {
+    pub(super) fn new(url: Url, status: StatusCode, headers: &HeaderMap) -> HttpAnswer {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let says_html = text(CONTENT_TYPE).is_some_and(|kind| {
             kind.get(..9)
@@ -75,7 +75,7 @@ impl Answer {
         let to = headers.get(LOCATION).map(HeaderValue::as_bytes);
         let to = String::from_utf8_lossy(to.unwrap_or_default());
         let location = url.join(&to.replace('\\', "%5C")).ok();
-        Answer {
+        HttpAnswer {
             url,
             status,
             location: location.filter(|_| !to.is_empty()),
@@ -104,23 +104,28 @@ impl Answer {
     }
 
     /// Is the rest of the body worth waiting for?
-    pub(super) fn wants_more(&self, want: Want) -> bool {
+    pub(super) fn wants_more(&self, want: WantedBody) -> bool {
         // The body of a redirect is for browsers.
-        matches!(want, Want::Body(_)) && !self.cut && !self.status.is_redirection()
+        matches!(want, WantedBody::Body(_)) && !self.cut && !self.status.is_redirection()
     }
 
     /// Takes a part of the body from `peer`.
-    pub(super) fn push(&mut self, data: &[u8], want: Want, peer: &str) -> Result<(), Failure> {
+    pub(super) fn push(
+        &mut self,
+        data: &[u8],
+        want: WantedBody,
+        peer: &str,
+    ) -> Result<(), ProbeFailure> {
         let most = match want {
-            Want::Head => 0,
-            Want::Body(most) => most,
+            WantedBody::Head => 0,
+            WantedBody::Body(most) => most,
         };
         match &mut self.gunzip {
             Some(gunzip) => gunzip
                 .push(data, &mut self.body, most.saturating_add(1))
                 .map_err(|_| {
                     let reason = format!("{peer} says gzip, but its answer is not");
-                    Failure::wrong(Phase::Body, reason)
+                    ProbeFailure::wrong(Phase::Body, reason)
                 })?,
             None => {
                 let room = most.saturating_add(1).saturating_sub(self.body.len());
@@ -134,21 +139,21 @@ impl Answer {
     }
 
     /// The body has come to its end.
-    pub(super) fn end(&self, peer: &str) -> Result<(), Failure> {
+    pub(super) fn end(&self, peer: &str) -> Result<(), ProbeFailure> {
         let is_whole = |gunzip: &Gunzip| gunzip.is_whole();
         if self.gunzip.as_ref().is_none_or(is_whole) {
             return Ok(());
         }
         let reason = format!("{peer} closed the connection within its answer");
-        Err(Failure::down(Phase::Body, reason))
+        Err(ProbeFailure::down(Phase::Body, reason))
     }
 
     /// As if there were nothing more of it than was read.
-    pub(super) fn whole(self) -> Answer {
-        Answer { cut: false, ..self }
+    pub(super) fn whole(self) -> HttpAnswer {
+        HttpAnswer { cut: false, ..self }
     }
 
-    /// Is it a page for people, whatever was asked?
+    /// Is it an HTML page, whatever was asked?
     pub(super) fn is_html(&self) -> bool {
         self.says_html || is_web_page(&self.body)
     }
@@ -171,11 +176,11 @@ impl Answer {
     /// Why content that is `wrong` came where `what` was asked: a login page, or no end of
     /// bytes, say more than what is wrong about them. Right content is right whatever its
     /// type says: go does not look at that either.
-    pub(super) fn explain(&self, wrong: Failure, what: &str) -> Failure {
+    pub(super) fn explain(&self, wrong: ProbeFailure, what: &str) -> ProbeFailure {
         if self.is_html() {
             return match &self.led_to {
                 Some((status, page)) => redirect_portal(*status, page),
-                None => Failure::portal(
+                None => ProbeFailure::portal(
                     Phase::Content,
                     format!("{}, but HTML where {what} was asked", self.status.as_u16()),
                 ),
@@ -186,18 +191,18 @@ impl Answer {
                 "sends more than {} KiB where {what} was asked, and a probe reads no more",
                 self.body.len() / 1024
             );
-            return Failure::wrong(Phase::Body, reason);
+            return ProbeFailure::wrong(Phase::Body, reason);
         }
         wrong
     }
 }
 
 /// As `Client.do` has it: `URL.Parse`, then a host is wanted.
-fn sense(location: &str) -> Sense {
+fn sense(location: &str) -> LocationKind {
     match GoUrl::parse(location, GoRelease::default()) {
-        Ok(url) if url.scheme.is_empty() && url.host.is_empty() => Sense::Path,
-        Ok(url) if !url.host.is_empty() => Sense::Whole,
-        Ok(_) | Err(_) => Sense::None,
+        Ok(url) if url.scheme.is_empty() && url.host.is_empty() => LocationKind::Path,
+        Ok(url) if !url.host.is_empty() => LocationKind::Whole,
+        Ok(_) | Err(_) => LocationKind::None,
     }
 }
 
@@ -213,15 +218,15 @@ fn retry_after(value: Option<&str>, date: Option<&str>) -> Option<Duration> {
 }
 
 /// A redirect that leads away from what was asked.
-pub(super) fn redirect_portal(status: u16, page: &Url) -> Failure {
-    Failure::portal(Phase::Content, format!("{status} to {}", shown(page))).at(Some(page))
+pub(super) fn redirect_portal(status: u16, page: &Url) -> ProbeFailure {
+    ProbeFailure::portal(Phase::Content, format!("{status} to {}", shown(page))).at(Some(page))
 }
 
 /// 511 is a portal's own status (RFC 6585), whatever was asked.
-pub(super) fn finish(answer: Answer) -> Result<Answer, Failure> {
+pub(super) fn finish(answer: HttpAnswer) -> Result<HttpAnswer, ProbeFailure> {
     if answer.status == StatusCode::NETWORK_AUTHENTICATION_REQUIRED {
         let reason = "511: the network wants a login first";
-        return Err(Failure::portal(Phase::Content, reason).at(answer.location.as_ref()));
+        return Err(ProbeFailure::portal(Phase::Content, reason).at(answer.location.as_ref()));
     }
     Ok(answer)
 }
@@ -250,12 +255,12 @@ fn domain(name: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn answer(kind: &str, body: &[u8]) -> Answer {
+    fn answer(kind: &str, body: &[u8]) -> HttpAnswer {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, kind.parse().unwrap());
         let url = Url::parse("http://h.test/").unwrap();
-        let mut answer = Answer::new(url, StatusCode::OK, &headers);
-        answer.push(body, Want::Body(100), "h.test").unwrap();
+        let mut answer = HttpAnswer::new(url, StatusCode::OK, &headers);
+        answer.push(body, WantedBody::Body(100), "h.test").unwrap();
         answer
     }
 
@@ -293,9 +298,9 @@ mod tests {
     fn a_body_is_cut_at_its_bound() {
         let mut answer = answer("text/plain", &[b'x'; 99]);
         assert!(!answer.cut);
-        answer.push(b"12", Want::Body(100), "h.test").unwrap();
+        answer.push(b"12", WantedBody::Body(100), "h.test").unwrap();
         assert!(answer.cut && answer.body.len() == 100);
-        assert!(!answer.wants_more(Want::Body(100)));
+        assert!(!answer.wants_more(WantedBody::Body(100)));
     }
 
     #[test]

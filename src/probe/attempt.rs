@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::failure::{Failure, in_words};
+use super::failure::{ProbeFailure, in_words};
 use crate::model::{Limits, Phase, Phases, Target};
 
 /// The clock of one try.
 #[derive(Debug)]
-pub(super) struct Attempt {
+pub(super) struct ProbeAttempt {
     limits: Limits,
     start: Instant,
     end: Instant,
@@ -38,11 +38,11 @@ impl Deadline {
     }
 }
 
-impl Attempt {
+impl ProbeAttempt {
     /// Begins now. `patience`: how long to wait for a first byte, if that is longer than usual.
-    pub(super) fn start(target: &Target, patience: Option<Duration>) -> Attempt {
+    pub(super) fn start(target: &Target, patience: Option<Duration>) -> ProbeAttempt {
         let start = Instant::now();
-        let mut attempt = Attempt {
+        let mut attempt = ProbeAttempt {
             limits: target.limits,
             start,
             end: start + target.limits.total,
@@ -65,7 +65,7 @@ impl Attempt {
         }
     }
 
-    /// Has it waited as long as anybody would?
+    /// Has it waited as long as it may?
     pub(super) fn is_patient(&self) -> bool {
         self.patient
     }
@@ -127,13 +127,13 @@ pub(super) async fn within<T>(
     phase: Phase,
     missing: impl FnOnce() -> String,
     wait: impl Future<Output = T>,
-) -> Result<(T, f64), Failure> {
+) -> Result<(T, f64), ProbeFailure> {
     let start = Instant::now();
     match timeout_at(deadline.at, wait).await {
         Ok(value) => Ok((value, milliseconds(start.elapsed()))),
-        Err(_) => Err(Failure {
+        Err(_) => Err(ProbeFailure {
             silent: phase == Phase::FirstByte,
-            ..Failure::down(
+            ..ProbeFailure::down(
                 phase,
                 format!("{} in {}", missing(), in_words(deadline.span)),
             )

@@ -16,10 +16,10 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error, OtherError, RootCertStore};
 
-use super::der::{Certificate, rsa_bits};
+use super::der::{DerCertificate, rsa_bits};
 
 /// The hashes of certificates that are roots.
-pub(super) type Known = HashSet<[u8; 32]>;
+pub(super) type KnownRoots = HashSet<[u8; 32]>;
 
 /// How a certificate is known among the roots.
 pub(super) fn fingerprint(certificate: &[u8]) -> Option<[u8; 32]> {
@@ -66,7 +66,7 @@ impl StdError for NegativeSerial {}
 
 /// What a server shows of itself in a handshake.
 #[derive(Debug)]
-pub(super) struct Shown<'a> {
+pub(super) struct ShownCertificate<'a> {
     pub(super) leaf: &'a CertificateDer<'a>,
     pub(super) others: &'a [CertificateDer<'a>],
     /// What it was asked as.
@@ -79,16 +79,16 @@ pub(super) struct Shown<'a> {
 #[derive(Debug)]
 pub(super) struct AsGo {
     pub(super) inner: Arc<dyn ServerCertVerifier>,
-    pub(super) known: Vec<Arc<Known>>,
+    pub(super) known: Vec<Arc<KnownRoots>>,
     /// The roots that `inner` goes by, where they are known here.
     pub(super) roots: Option<Arc<RootCertStore>>,
 }
 
 impl AsGo {
-    pub(super) fn judge(&self, shown: &Shown<'_>) -> Result<(), Error> {
+    pub(super) fn judge(&self, shown: &ShownCertificate<'_>) -> Result<(), Error> {
         let chain: Vec<_> = std::iter::once(shown.leaf).chain(shown.others).collect();
         // go reads all that a server shows.
-        let mut read = chain.iter().filter_map(|one| Certificate::read(one));
+        let mut read = chain.iter().filter_map(|one| DerCertificate::read(one));
         if read.any(|read| read.serial_is_negative) {
             let error = CertificateError::Other(OtherError(Arc::new(NegativeSerial)));
             return Err(Error::InvalidCertificate(error));
@@ -96,7 +96,7 @@ impl AsGo {
         if self.is_root(shown.leaf) {
             return check_root(shown.leaf, shown.name, shown.now);
         }
-        let Shown {
+        let ShownCertificate {
             leaf,
             others,
             name,
@@ -129,7 +129,7 @@ impl AsGo {
         let found = match why {
             CertificateError::BadSignature => chain
                 .iter()
-                .filter_map(|certificate| Certificate::read(certificate))
+                .filter_map(|certificate| DerCertificate::read(certificate))
                 .flat_map(|read| [read.rsa_bits, self.root_bits(read.issuer)])
                 .flatten()
                 .find(|bits| (1024..2048).contains(bits))
@@ -145,7 +145,7 @@ impl AsGo {
             CertificateError::UnhandledCriticalExtension => unknown_condition(chain),
             CertificateError::Other(other) => match other.0.downcast_ref::<webpki::Error>() {
                 Some(webpki::Error::CaUsedAsEndEntity) => {
-                    let leaf = chain.first().and_then(|leaf| Certificate::read(leaf));
+                    let leaf = chain.first().and_then(|leaf| DerCertificate::read(leaf));
                     // One that signed itself and is no root here is refused by go as well.
                     if leaf.is_some_and(|leaf| leaf.self_issued) {
                         return Error::InvalidCertificate(CertificateError::UnknownIssuer);
@@ -181,7 +181,7 @@ impl AsGo {
 /// stand there for revocation.
 fn unknown_condition(chain: &[&CertificateDer<'_>]) -> Option<Beyond> {
     let known = chain.iter().all(|certificate| {
-        Certificate::read(certificate).is_some_and(|read| read.conditions_known)
+        DerCertificate::read(certificate).is_some_and(|read| read.conditions_known)
     });
     known.then_some(Beyond::Condition)
 }
@@ -195,7 +195,7 @@ fn check_root(
 ) -> Result<(), Error> {
     let invalid = |error| Err(Error::InvalidCertificate(error));
     let parsed = ParsedCertificate::try_from(certificate)?;
-    let Some(read) = Certificate::read(certificate) else {
+    let Some(read) = DerCertificate::read(certificate) else {
         return invalid(CertificateError::BadEncoding);
     };
     let moment = |seconds: i64| {
@@ -261,7 +261,7 @@ pub(super) fn refusal(error: &CertificateError) -> &'static str {
             Some(webpki::Error::PathLenConstraintViolated) => {
                 "is signed by more authorities than one of them allows"
             }
-            Some(webpki::Error::EndEntityUsedAsCa) => "is signed by one that is no authority",
+            Some(webpki::Error::EndEntityUsedAsCa) => "is signed by a certificate that is not a CA",
             Some(
                 webpki::Error::MaximumNameConstraintComparisonsExceeded
                 | webpki::Error::MaximumPathBuildCallsExceeded

@@ -22,7 +22,7 @@ const EXTENSIONS: u8 = 0xa3;
 
 /// What was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Certificate<'a> {
+pub(super) struct DerCertificate<'a> {
     /// go 1.23 and later refuse to read one whose serial number is below zero.
     pub(super) serial_is_negative: bool,
     /// The name of who signed it, without tag and length.
@@ -43,8 +43,8 @@ pub(super) struct Certificate<'a> {
     pub(super) rsa_bits: Option<usize>,
 }
 
-impl Certificate<'_> {
-    pub(super) fn read(der: &[u8]) -> Option<Certificate<'_>> {
+impl DerCertificate<'_> {
+    pub(super) fn read(der: &[u8]) -> Option<DerCertificate<'_>> {
         let (certificate, _) = value(der, SEQUENCE)?;
         let (mut rest, _) = value(certificate, SEQUENCE)?;
         if let Some((_, after)) = value(rest, VERSION) {
@@ -66,7 +66,7 @@ impl Certificate<'_> {
             }
             rest = after;
         }
-        Some(Certificate {
+        Some(DerCertificate {
             serial_is_negative: serial.first().is_some_and(|byte| byte & 0x80 != 0),
             issuer,
             subject,
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn times_and_uses_are_read() {
         let der = certificate(&[]);
-        let read = Certificate::read(&der).unwrap();
+        let read = DerCertificate::read(&der).unwrap();
         // `date -u -d 1999-12-31 +%s`, `date -u -d 2060-03-01 +%s`.
         assert_eq!(
             (read.not_before, read.not_after),
@@ -233,7 +233,7 @@ mod tests {
         );
         assert_eq!((read.may_serve, read.rsa_bits), (true, None));
         let serves = |uses: &[ExtendedKeyUsagePurpose]| {
-            Certificate::read(&certificate(uses)).unwrap().may_serve
+            DerCertificate::read(&certificate(uses)).unwrap().may_serve
         };
         assert!(!serves(&[ExtendedKeyUsagePurpose::ClientAuth]));
         assert!(serves(&[
@@ -246,23 +246,23 @@ mod tests {
     #[test]
     fn a_serial_number_below_zero_is_seen() {
         let mut der = certificate(&[]);
-        assert!(!Certificate::read(&der).unwrap().serial_is_negative);
+        assert!(!DerCertificate::read(&der).unwrap().serial_is_negative);
         let version = [VERSION, 3, INTEGER, 1, 2, INTEGER];
         let at = der.windows(6).position(|part| part == version).unwrap();
         // Behind the length of the serial number.
         der[at + 7] |= 0x80;
-        assert!(Certificate::read(&der).unwrap().serial_is_negative);
+        assert!(DerCertificate::read(&der).unwrap().serial_is_negative);
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(at in 0..300usize, byte: u8, junk in proptest::collection::vec(any::<u8>(), 0..100)) {
-            let _ = Certificate::read(&junk);
+            let _ = DerCertificate::read(&junk);
             let mut damaged = certificate(&[ExtendedKeyUsagePurpose::ServerAuth]);
             if let Some(place) = damaged.get_mut(at) {
                 *place = byte;
             }
-            let _ = Certificate::read(&damaged);
+            let _ = DerCertificate::read(&damaged);
         }
     }
 }

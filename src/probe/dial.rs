@@ -9,8 +9,8 @@ use futures_util::stream::FuturesUnordered;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::sleep;
 
-use super::attempt::{Attempt, Deadline, within};
-use super::failure::{Failure, Finding, Outcome};
+use super::attempt::{Deadline, ProbeAttempt, within};
+use super::failure::{ProbeFailure, ProbeOutcome, ProbeSuccess};
 use super::fault;
 use crate::model::go_proxy::is_short_address;
 use crate::model::{Phase, Proof};
@@ -21,12 +21,12 @@ const HEAD_START: Duration = Duration::from_millis(300);
 const MAX_ADDRESSES: usize = 8;
 
 /// The probe of a TCP port: connects, and hangs up.
-pub(super) async fn probe(attempt: &mut Attempt, host: &str, port: u16) -> Outcome {
+pub(super) async fn probe(attempt: &mut ProbeAttempt, host: &str, port: u16) -> ProbeOutcome {
     let deadline = attempt.connect_deadline();
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let label = peer(host, port);
     dial(attempt, deadline, (host, port), &label).await?;
-    Ok(Finding {
+    Ok(ProbeSuccess {
         reason: format!("{label} accepts connections"),
         proof: Proof::None,
     })
@@ -35,11 +35,11 @@ pub(super) async fn probe(attempt: &mut Attempt, host: &str, port: u16) -> Outco
 /// A connection to `host:port` by the deadline. `host` is a name or an address without brackets;
 /// `peer` is what messages call it.
 pub(super) async fn dial(
-    attempt: &mut Attempt,
+    attempt: &mut ProbeAttempt,
     deadline: Deadline,
     (host, port): (&str, u16),
     peer: &str,
-) -> Result<TcpStream, Failure> {
+) -> Result<TcpStream, ProbeFailure> {
     let addresses = look_up(attempt, deadline, host, port).await?;
     let (stream, took) = within(
         deadline,
@@ -65,11 +65,11 @@ pub(super) fn peer(host: &str, port: u16) -> String {
 }
 
 async fn look_up(
-    attempt: &mut Attempt,
+    attempt: &mut ProbeAttempt,
     deadline: Deadline,
     host: &str,
     port: u16,
-) -> Result<Vec<SocketAddr>, Failure> {
+) -> Result<Vec<SocketAddr>, ProbeFailure> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         // An IPv4 address in IPv6's form is one of IPv4 to go (`netip.Addr.Unmap` in `net`).
         return Ok(vec![SocketAddr::new(ip.to_canonical(), port)]);
@@ -89,7 +89,7 @@ async fn look_up(
         .map_err(|error| fault::lookup(&error, host))?
         .collect();
     if found.is_empty() {
-        return Err(Failure::refusal(
+        return Err(ProbeFailure::refusal(
             Phase::Dns,
             format!("DNS has no address for {host}"),
         ));
@@ -106,8 +106,8 @@ pub(super) fn is_dialled(host: &str) -> bool {
 }
 
 /// What to say of it then.
-pub(super) fn no_such_name(host: &str) -> Failure {
-    Failure::refusal(
+pub(super) fn no_such_name(host: &str) -> ProbeFailure {
+    ProbeFailure::refusal(
         Phase::Dns,
         format!("go takes {host} for a name, not for an address, and no DNS knows it"),
     )
@@ -131,7 +131,7 @@ fn by_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 
 /// The first connection of several: each next address starts when the one before it has failed
 /// or has had its head start. Of several failures the first address's is told, as Go does.
-async fn race(addresses: &[SocketAddr], peer: &str) -> Result<TcpStream, Failure> {
+async fn race(addresses: &[SocketAddr], peer: &str) -> Result<TcpStream, ProbeFailure> {
     let mut waiting = addresses.iter().enumerate();
     let mut running = FuturesUnordered::new();
     let mut first_error = None;
@@ -161,8 +161,9 @@ async fn race(addresses: &[SocketAddr], peer: &str) -> Result<TcpStream, Failure
             },
         }
     }
-    Err(first_error
-        .unwrap_or_else(|| Failure::refusal(Phase::Dns, format!("DNS has no address for {peer}"))))
+    Err(first_error.unwrap_or_else(|| {
+        ProbeFailure::refusal(Phase::Dns, format!("DNS has no address for {peer}"))
+    }))
 }
 
 #[cfg(test)]

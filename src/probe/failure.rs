@@ -14,14 +14,14 @@ const MAX_PORTAL_URL: usize = 500;
 
 /// An `up`.
 #[derive(Debug)]
-pub(super) struct Finding {
+pub(super) struct ProbeSuccess {
     pub(super) reason: String,
     pub(super) proof: Proof,
 }
 
 /// Anything else.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct ProbeFailure {
     pub(super) verdict: Verdict,
     pub(super) phase: Phase,
     pub(super) reason: String,
@@ -31,12 +31,12 @@ pub(super) struct Failure {
     pub(super) portal_url: Option<String>,
 }
 
-pub(super) type Outcome = Result<Finding, Failure>;
+pub(super) type ProbeOutcome = Result<ProbeSuccess, ProbeFailure>;
 
-impl Failure {
+impl ProbeFailure {
     /// No answer, or a refusal; another try may do better.
-    pub(super) fn down(phase: Phase, reason: impl Into<String>) -> Failure {
-        Failure {
+    pub(super) fn down(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
+        ProbeFailure {
             verdict: Verdict::Down,
             phase,
             reason: reason.into(),
@@ -47,31 +47,31 @@ impl Failure {
     }
 
     /// A refusal that another try would only hear again.
-    pub(super) fn refusal(phase: Phase, reason: impl Into<String>) -> Failure {
-        Failure {
+    pub(super) fn refusal(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
+        ProbeFailure {
             definite: true,
-            ..Failure::down(phase, reason)
+            ..ProbeFailure::down(phase, reason)
         }
     }
 
     /// It answers, but with what is not right.
-    pub(super) fn wrong(phase: Phase, reason: impl Into<String>) -> Failure {
-        Failure {
+    pub(super) fn wrong(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
+        ProbeFailure {
             verdict: Verdict::Wrong,
-            ..Failure::refusal(phase, reason)
+            ..ProbeFailure::refusal(phase, reason)
         }
     }
 
     /// Something answers in its place.
-    pub(super) fn portal(phase: Phase, reason: impl Into<String>) -> Failure {
-        Failure {
+    pub(super) fn portal(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
+        ProbeFailure {
             verdict: Verdict::Portal,
-            ..Failure::refusal(phase, reason)
+            ..ProbeFailure::refusal(phase, reason)
         }
     }
 
     /// With the login page, if `url` can be one.
-    pub(super) fn at(mut self, url: Option<&Url>) -> Failure {
+    pub(super) fn at(mut self, url: Option<&Url>) -> ProbeFailure {
         self.portal_url = url.and_then(portal_url);
         self
     }

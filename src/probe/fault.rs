@@ -7,8 +7,8 @@ use std::io::ErrorKind;
 use rustls::{AlertDescription, CertificateError};
 
 use super::certificate::{self, Beyond};
-use super::failure::{Failure, quoted};
-use super::head::Refused;
+use super::failure::{ProbeFailure, quoted};
+use super::head::RefusedHead;
 use super::tls::tls_error;
 use super::verifier::AnotherKey;
 use super::wire::TooMuch;
@@ -19,7 +19,7 @@ use crate::model::{Host, Phase};
     clippy::wildcard_enum_match_arm,
     reason = "a foreign enum that may grow"
 )]
-pub(super) fn socket(error: &io::Error, phase: Phase, peer: &str) -> Failure {
+pub(super) fn socket(error: &io::Error, phase: Phase, peer: &str) -> ProbeFailure {
     if let Some(error) = tls_error(error) {
         return tls(error, peer);
     }
@@ -28,9 +28,9 @@ pub(super) fn socket(error: &io::Error, phase: Phase, peer: &str) -> Failure {
     }
     if let Some(refused) = error
         .get_ref()
-        .and_then(|inner| inner.downcast_ref::<Refused>())
+        .and_then(|inner| inner.downcast_ref::<RefusedHead>())
     {
-        return Failure::wrong(phase, format!("{peer} {refused}"));
+        return ProbeFailure::wrong(phase, format!("{peer} {refused}"));
     }
     let reason = match error.kind() {
         ErrorKind::ConnectionRefused => format!("connection refused by {peer}"),
@@ -52,29 +52,29 @@ pub(super) fn socket(error: &io::Error, phase: Phase, peer: &str) -> Failure {
         // hyper's of a body whose chunks are none.
         ErrorKind::InvalidInput | ErrorKind::InvalidData if error.raw_os_error().is_none() => {
             let reason = format!("{peer} answers, but its body is not as HTTP has it");
-            return Failure::wrong(phase, reason);
+            return ProbeFailure::wrong(phase, reason);
         }
         ErrorKind::InvalidInput => format!("this machine's routes drop what is for {peer}"),
         _ => format!("{peer}: {}", quoted(&error.to_string())),
     };
-    Failure::down(phase, reason)
+    ProbeFailure::down(phase, reason)
 }
 
 /// An error of the resolver. Its texts are libc's and Windows' own; std keeps no code.
-pub(super) fn lookup(error: &io::Error, host: &str) -> Failure {
+pub(super) fn lookup(error: &io::Error, host: &str) -> ProbeFailure {
     let text = error.to_string();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if says(&NO_SUCH_HOST) || matches!(error.raw_os_error(), Some(11001 | 11004)) {
-        return Failure::refusal(Phase::Dns, format!("DNS knows no {host}"));
+        return ProbeFailure::refusal(Phase::Dns, format!("DNS knows no {host}"));
     }
     if says(&TRY_AGAIN) || error.raw_os_error() == Some(11002) {
-        return Failure::down(
+        return ProbeFailure::down(
             Phase::Dns,
             format!("DNS gives no answer for {host}: its server fails, or there is none"),
         );
     }
     let text = text.rsplit(": ").next().unwrap_or_default();
-    Failure::down(
+    ProbeFailure::down(
         Phase::Dns,
         format!("DNS fails for {host}: {}", quoted(text)),
     )
@@ -95,20 +95,20 @@ const TRY_AGAIN: [&str; 2] = ["Temporary failure in name resolution", "Try again
     clippy::wildcard_enum_match_arm,
     reason = "a foreign enum that may grow"
 )]
-pub(super) fn tls(error: &rustls::Error, peer: &str) -> Failure {
+pub(super) fn tls(error: &rustls::Error, peer: &str) -> ProbeFailure {
     if let rustls::Error::InvalidCertificate(error) = error {
         return certificate(error, peer);
     }
     match error {
         rustls::Error::InvalidMessage(_) => {
-            Failure::wrong(Phase::Tls, format!("{peer} answers, but not in TLS"))
+            ProbeFailure::wrong(Phase::Tls, format!("{peer} answers, but not in TLS"))
         }
         rustls::Error::AlertReceived(alert) => match alert {
-            AlertDescription::ProtocolVersion => Failure::refusal(
+            AlertDescription::ProtocolVersion => ProbeFailure::refusal(
                 Phase::Tls,
                 format!("{peer} speaks no TLS of version 1.2 or later"),
             ),
-            AlertDescription::CertificateRequired => Failure::refusal(
+            AlertDescription::CertificateRequired => ProbeFailure::refusal(
                 Phase::Tls,
                 format!("{peer} wants a client certificate, which go has none of"),
             ),
@@ -116,16 +116,16 @@ pub(super) fn tls(error: &rustls::Error, peer: &str) -> Failure {
                 nothing_in_common(peer)
             }
             AlertDescription::UnrecognisedName => {
-                Failure::down(Phase::Tls, format!("{peer} does not know that name (TLS)"))
+                ProbeFailure::down(Phase::Tls, format!("{peer} does not know that name (TLS)"))
             }
             // A middlebox that blocks by name answers so: it may be gone a moment later.
             other => {
                 let number = u8::from(*other);
-                Failure::down(Phase::Tls, format!("{peer} refuses TLS (alert {number})"))
+                ProbeFailure::down(Phase::Tls, format!("{peer} refuses TLS (alert {number})"))
             }
         },
         rustls::Error::PeerIncompatible(_) => nothing_in_common(peer),
-        other => Failure::down(
+        other => ProbeFailure::down(
             Phase::Tls,
             format!("TLS with {peer} fails: {}", quoted(&other.to_string())),
         ),
@@ -133,14 +133,14 @@ pub(super) fn tls(error: &rustls::Error, peer: &str) -> Failure {
 }
 
 /// It answers a TLS handshake in plain HTTP.
-pub(super) fn plain_http(peer: &str) -> Failure {
+pub(super) fn plain_http(peer: &str) -> ProbeFailure {
     let reason = format!("{peer} speaks plain http where https was asked");
-    Failure::wrong(Phase::Tls, reason)
+    ProbeFailure::wrong(Phase::Tls, reason)
 }
 
 /// A middlebox that blocks by name may say the same.
-fn nothing_in_common(peer: &str) -> Failure {
-    Failure::down(
+fn nothing_in_common(peer: &str) -> ProbeFailure {
+    ProbeFailure::down(
         Phase::Tls,
         format!(
             "{peer} and goroam's TLS have no cipher suite, key exchange or signature in common; \
@@ -149,7 +149,7 @@ fn nothing_in_common(peer: &str) -> Failure {
     )
 }
 
-fn certificate(error: &CertificateError, peer: &str) -> Failure {
+fn certificate(error: &CertificateError, peer: &str) -> ProbeFailure {
     if let CertificateError::ExpiredContext { time, not_after } = error {
         return out_of_date(peer, "ended", not_after.as_secs(), time.as_secs());
     }
@@ -167,10 +167,10 @@ fn certificate(error: &CertificateError, peer: &str) -> Failure {
                 "certificate of {peer} names no host (no subject alternative name), and go does \
                  not take it"
             );
-            return Failure::wrong(Phase::Tls, reason);
+            return ProbeFailure::wrong(Phase::Tls, reason);
         }
         let names = quoted(&names.join(", "));
-        return Failure::portal(
+        return ProbeFailure::portal(
             Phase::Tls,
             format!("certificate is for {names}, not {peer}"),
         );
@@ -179,7 +179,7 @@ fn certificate(error: &CertificateError, peer: &str) -> Failure {
         && other.0.downcast_ref::<AnotherKey>().is_some()
     {
         let reason = format!("{peer} answers with another key than the pinned one");
-        return Failure::portal(Phase::Tls, reason);
+        return ProbeFailure::portal(Phase::Tls, reason);
     }
     if let CertificateError::Other(other) = error
         && let Some(beyond) = other.0.downcast_ref::<Beyond>()
@@ -188,31 +188,31 @@ fn certificate(error: &CertificateError, peer: &str) -> Failure {
             "go may take the certificate of {peer}, goroam's TLS does not: {beyond}; another \
              certificate helps"
         );
-        return Failure::wrong(Phase::Tls, reason);
+        return ProbeFailure::wrong(Phase::Tls, reason);
     }
     let says = |what: &str| format!("certificate of {peer} {what}");
     if matches!(
         error,
         CertificateError::Expired | CertificateError::NotValidYet
     ) {
-        return Failure::wrong(
+        return ProbeFailure::wrong(
             Phase::Tls,
             says("is out of date; is this machine's clock right?"),
         );
     }
     if matches!(error, CertificateError::NotValidForName) {
-        return Failure::portal(Phase::Tls, says("is for another name"));
+        return ProbeFailure::portal(Phase::Tls, says("is for another name"));
     }
     if matches!(error, CertificateError::UnknownIssuer) {
-        let reason = says("is signed by nobody who is trusted here");
+        let reason = says("is not signed by a CA that is trusted here");
         // A network's login page stands in for names of the world.
         return if is_near(peer) {
-            Failure::wrong(Phase::Tls, reason)
+            ProbeFailure::wrong(Phase::Tls, reason)
         } else {
-            Failure::portal(Phase::Tls, reason)
+            ProbeFailure::portal(Phase::Tls, reason)
         };
     }
-    Failure::wrong(Phase::Tls, says(certificate::refusal(error)))
+    ProbeFailure::wrong(Phase::Tls, says(certificate::refusal(error)))
 }
 
 /// Is `host:port` on this machine or at a private address?
@@ -227,7 +227,7 @@ const WRITTEN: u64 = 1_767_225_600;
 
 /// A certificate and the clock disagree. Where it cannot be told which of them is wrong, both
 /// are named.
-fn out_of_date(peer: &str, what: &str, seconds: u64, now: u64) -> Failure {
+fn out_of_date(peer: &str, what: &str, seconds: u64, now: u64) -> ProbeFailure {
     let (day, today) = (day(seconds), day(now));
     let reason = if now < WRITTEN {
         format!(
@@ -237,7 +237,7 @@ fn out_of_date(peer: &str, what: &str, seconds: u64, now: u64) -> Failure {
     } else {
         format!("certificate of {peer} {what} on {day}, by a clock that says {today}")
     };
-    Failure::wrong(Phase::Tls, reason)
+    ProbeFailure::wrong(Phase::Tls, reason)
 }
 
 fn day(seconds: u64) -> String {
@@ -260,12 +260,12 @@ fn bare_name(name: &str) -> &str {
 }
 
 /// An error of hyper, on a connection to `peer`.
-pub(super) fn http(error: &hyper::Error, phase: Phase, peer: &str) -> Failure {
+pub(super) fn http(error: &hyper::Error, phase: Phase, peer: &str) -> ProbeFailure {
     if let Some(error) = inner_io(error) {
         return socket(error, phase, peer);
     }
     if error.is_parse() {
-        return Failure::wrong(phase, format!("{peer} answers, but not in HTTP"));
+        return ProbeFailure::wrong(phase, format!("{peer} answers, but not in HTTP"));
     }
     if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
         let when = if phase == Phase::Body {
@@ -273,18 +273,18 @@ pub(super) fn http(error: &hyper::Error, phase: Phase, peer: &str) -> Failure {
         } else {
             "without an"
         };
-        return Failure::down(phase, format!("{peer} closed the connection {when} answer"));
+        return ProbeFailure::down(phase, format!("{peer} closed the connection {when} answer"));
     }
     // Of HTTP/2: what it is lies beneath.
     let text = error
         .source()
         .map_or_else(|| error.to_string(), ToString::to_string);
-    Failure::down(phase, format!("{peer}: {}", quoted(&text)))
+    ProbeFailure::down(phase, format!("{peer}: {}", quoted(&text)))
 }
 
 /// Bytes without end.
-pub(super) fn endless(phase: Phase, peer: &str) -> Failure {
-    Failure::wrong(phase, format!("{peer} sends no end of bytes"))
+pub(super) fn endless(phase: Phase, peer: &str) -> ProbeFailure {
+    ProbeFailure::wrong(phase, format!("{peer} sends bytes without end"))
 }
 
 /// The system's error inside of another one.

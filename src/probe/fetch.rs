@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::answer::Want;
-use super::attempt::Attempt;
-use super::failure::Failure;
-use super::line::Line;
+use super::answer::WantedBody;
+use super::attempt::ProbeAttempt;
+use super::failure::ProbeFailure;
+use super::line::Connection;
 use super::round::Prober;
-use super::session::Session;
+use super::session::ProbeSession;
 use crate::environment::Environment;
 use crate::model::{Limits, Phase, Target, TargetKind, Verdict};
 
@@ -24,7 +24,7 @@ pub struct Fetched {
     pub body: Vec<u8>,
     /// There is more of it than was wanted.
     pub cut: bool,
-    /// It is a page for people: what a login page looks like where a file was asked.
+    /// It is an HTML page, as a login page is in the place of a file.
     pub html: bool,
     /// Where a redirect led to, if one led away from where was asked.
     pub led_to: Option<Url>,
@@ -49,7 +49,7 @@ pub struct Unfetched {
 pub struct Fetcher {
     prober: Prober,
     /// Connections that are open, the one that was used last at the end.
-    open: Mutex<Vec<Line>>,
+    open: Mutex<Vec<Connection>>,
     /// How many of them may be.
     most_open: usize,
 }
@@ -113,15 +113,15 @@ impl Fetcher {
         let url = Url::parse(url).map_err(|error| Unfetched {
             phase: Phase::Connect,
             verdict: Verdict::Down,
-            reason: format!("its URL is none: {error}"),
+            reason: format!("its URL cannot be read: {error}"),
         })?;
-        let mut attempt = Attempt::start(&target, None);
-        let mut session = Session::new(self.prober.shared(), &target, &mut attempt);
+        let mut attempt = ProbeAttempt::start(&target, None);
+        let mut session = ProbeSession::new(self.prober.shared(), &target, &mut attempt);
         session.take(self.lend(&url));
         let answer = if follow {
-            session.follow(&url, Want::Body(most)).await
+            session.follow(&url, WantedBody::Body(most)).await
         } else {
-            session.once(&url, Want::Body(most)).await
+            session.once(&url, WantedBody::Body(most)).await
         };
         self.keep(session.give().filter(|line| line.leads_to(&url)));
         let answer = answer?;
@@ -141,14 +141,14 @@ impl Fetcher {
     }
 
     /// An open connection to this server.
-    fn lend(&self, url: &Url) -> Option<Line> {
+    fn lend(&self, url: &Url) -> Option<Connection> {
         let mut open = self.open();
         let at = open.iter().rposition(|line| line.leads_to(url))?;
         Some(open.remove(at))
     }
 
     /// Keeps a connection; the one that was used longest ago makes room.
-    fn keep(&self, line: Option<Line>) {
+    fn keep(&self, line: Option<Connection>) {
         let Some(line) = line.filter(|_| self.most_open > 0) else {
             return;
         };
@@ -159,14 +159,14 @@ impl Fetcher {
         open.push(line);
     }
 
-    fn open(&self) -> MutexGuard<'_, Vec<Line>> {
+    fn open(&self) -> MutexGuard<'_, Vec<Connection>> {
         // Each line is whole whatever happened to who held the lock.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl From<Failure> for Unfetched {
-    fn from(failure: Failure) -> Unfetched {
+impl From<ProbeFailure> for Unfetched {
+    fn from(failure: ProbeFailure) -> Unfetched {
         Unfetched {
             phase: failure.phase,
             verdict: failure.verdict,

@@ -16,8 +16,8 @@ use hyper::header::HeaderMap;
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::failure::{Failure, authority};
-use super::goauth_command::{self, Errand, Handed, Headers};
+use super::failure::{ProbeFailure, authority};
+use super::goauth_command::{self, CredentialCommand, HandedHeaders, Headers};
 use super::netrc::Netrc;
 use crate::environment::Environment;
 use crate::model::{GoRelease, Phase};
@@ -31,7 +31,7 @@ const MOST_URLS: usize = 8;
 
 /// What the go command that is used has to say of how it asks.
 #[derive(Debug, Clone, Default)]
-pub struct Manner {
+pub struct GoClient {
     /// Its release.
     pub release: GoRelease,
     /// GOAUTH of the go env file (or of GOROOT/go.env), which the environment wins over.
@@ -62,7 +62,7 @@ enum Method {
 struct Kept {
     key: Key,
     at: Instant,
-    handed: Option<Handed>,
+    handed: Option<HandedHeaders>,
 }
 
 #[derive(Clone, PartialEq)]
@@ -76,7 +76,7 @@ static KEPT_LAST: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
 
 impl Credentials {
     /// Reads GOAUTH and netrc. Runs nothing yet.
-    pub(super) fn read(env: &Environment, manner: &Manner) -> Credentials {
+    pub(super) fn read(env: &Environment, manner: &GoClient) -> Credentials {
         let release = manner.release;
         let goauth = env.get("GOAUTH").or(manner.goauth.as_deref());
         let goauth = goauth.filter(|value| release.has_goauth() && !value.is_empty());
@@ -99,10 +99,10 @@ impl Credentials {
     ///
     /// # Errors
     /// Where each go command ends at this GOAUTH.
-    pub(super) async fn begin(&self) -> Result<(), Failure> {
+    pub(super) async fn begin(&self) -> Result<(), ProbeFailure> {
         if let Err(why) = &self.methods {
             let reason = format!("go ends at once: GOAUTH {why}");
-            return Err(Failure::refusal(Phase::Connect, reason));
+            return Err(ProbeFailure::refusal(Phase::Connect, reason));
         }
         self.begun.get_or_init(|| self.run(None, "")).await;
         Ok(())
@@ -220,7 +220,7 @@ impl Credentials {
     }
 
     /// What a command says, or said within the last minute. `None`: nothing that counts.
-    async fn handed(&self, key: Key, input: &str) -> Option<Handed> {
+    async fn handed(&self, key: Key, input: &str) -> Option<HandedHeaders> {
         if let Some(known) = known(&key) {
             return known;
         }
@@ -238,7 +238,7 @@ impl Credentials {
         handed
     }
 
-    async fn fresh(&self, key: &Key, input: &str) -> Option<Handed> {
+    async fn fresh(&self, key: &Key, input: &str) -> Option<HandedHeaders> {
         let (mut words, folder): (Vec<String>, Option<&Path>) = match &key.method {
             Method::Netrc => return None,
             Method::Git(folder) => {
@@ -255,22 +255,21 @@ impl Credentials {
         if folder.is_none() && !words.is_empty() {
             words.extend(key.url.clone());
         }
-        let errand = Errand {
+        let errand = CredentialCommand {
             words: &words,
             folder,
             input: &input,
             combined: folder.is_some(),
         };
-        // What it says of its failure is for nobody: it may hold what it was to hand out.
+        // What it says of its failure is not shown: it may hold credentials.
         let output = goauth_command::run(&self.env, errand).await;
         if let Err(error) = &output {
             tracing::debug!(kind = %error.kind(), "a command of GOAUTH gives no credentials");
         }
         let output = String::from_utf8(output.ok()?).ok()?;
         match asked {
-            Some(url) => {
-                goauth_command::parse_git(&output, url, self.release).map(|one| Handed::from([one]))
-            }
+            Some(url) => goauth_command::parse_git(&output, url, self.release)
+                .map(|one| HandedHeaders::from([one])),
             None => goauth_command::parse(&output, self.release),
         }
     }
@@ -286,7 +285,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-fn known(key: &Key) -> Option<Option<Handed>> {
+fn known(key: &Key) -> Option<Option<HandedHeaders>> {
     let kept = KEPT_LAST.lock().unwrap_or_else(PoisonError::into_inner);
     let one = kept.iter().find(|one| one.key == *key)?;
     (one.at.elapsed() < KEPT).then(|| one.handed.clone())
@@ -393,7 +392,7 @@ mod tests {
         let path = dir.path().join("netrc");
         std::fs::write(&path, netrc).unwrap();
         let vars = [("NETRC", path.to_str().unwrap()), ("GOAUTH", goauth)];
-        let manner = Manner {
+        let manner = GoClient {
             release,
             goauth: None,
         };
@@ -449,7 +448,7 @@ mod tests {
         let env = [("GOAUTH", "/bin/helper --token hidden")]
             .into_iter()
             .collect();
-        let credentials = Credentials::read(&env, &Manner::default());
+        let credentials = Credentials::read(&env, &GoClient::default());
         assert!(!format!("{credentials:?}").contains("hidden"));
     }
 }

@@ -25,7 +25,7 @@ const MOST: usize = 256;
 pub(super) struct Headers(pub(super) Vec<(HeaderName, HeaderValue)>);
 
 /// Headers by prefix: `host[:port][/path]`.
-pub(super) type Handed = BTreeMap<String, Headers>;
+pub(super) type HandedHeaders = BTreeMap<String, Headers>;
 
 impl Headers {
     /// A user's name and password.
@@ -66,8 +66,8 @@ impl Headers {
 
 /// `parseUserAuth`: blocks of URLs, an empty line, headers, an empty line. `None`: it is not of
 /// that form, and nothing of it counts.
-pub(super) fn parse(output: &str, release: GoRelease) -> Option<Handed> {
-    let mut handed = Handed::new();
+pub(super) fn parse(output: &str, release: GoRelease) -> Option<HandedHeaders> {
+    let mut handed = HandedHeaders::new();
     let mut rest = output;
     let mut budget = MOST;
     while !rest.is_empty() {
@@ -154,7 +154,7 @@ const MOST_OUTPUT: u64 = 64 * 1024;
 
 /// What is run, and how.
 #[derive(Clone, Copy)]
-pub(super) struct Errand<'a> {
+pub(super) struct CredentialCommand<'a> {
     /// The command and its arguments.
     pub(super) words: &'a [String],
     /// The folder; `None`: that of this process, as go does.
@@ -169,7 +169,7 @@ pub(super) struct Errand<'a> {
 ///
 /// # Errors
 /// When it cannot be started, fails, says too much or takes too long.
-pub(super) async fn run(env: &Environment, errand: Errand<'_>) -> io::Result<Vec<u8>> {
+pub(super) async fn run(env: &Environment, errand: CredentialCommand<'_>) -> io::Result<Vec<u8>> {
     let Some((program, args)) = errand.words.split_first() else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
@@ -215,7 +215,7 @@ fn surroundings(env: &Environment) -> Vec<(&str, &str)> {
     env.iter().chain(unset).collect()
 }
 
-/// Is ended with all that it has started when nobody waits for it any more.
+/// Is killed with all that it has started when it is dropped.
 struct Running(Child);
 
 impl Running {
@@ -262,7 +262,7 @@ impl Drop for Running {
         #[cfg(unix)]
         if let Some(pid) = self.0.id().and_then(|pid| i32::try_from(pid).ok()) {
             // SAFETY: kill takes no pointers. The child has not been waited for (`id` is `None`
-            // then), so its pid, which is its group's, belongs to nobody else.
+            // then), so its pid, which is its group's, belongs to no other process.
             unsafe { libc::kill(-pid, libc::SIGKILL) };
         }
     }

@@ -2,11 +2,11 @@
 
 use url::Url;
 
-use super::answer::{Answer, Want};
+use super::answer::{HttpAnswer, WantedBody};
 use super::dial::{is_dialled, no_such_name};
-use super::failure::{Failure, Finding, Outcome, quoted};
+use super::failure::{ProbeFailure, ProbeOutcome, ProbeSuccess, quoted};
 use super::refusal;
-use super::session::Session;
+use super::session::ProbeSession;
 use crate::gomod::{RevInfo, go_mod, sum};
 use crate::model::{GoRelease, GoUrl, Phase};
 
@@ -17,7 +17,7 @@ const ZIP_START: usize = 1024;
 
 /// What a proxy is asked for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(super) struct AskedModule<'a> {
     pub(super) module: &'a str,
     pub(super) version: &'a str,
     pub(super) sum: Option<&'a str>,
@@ -26,39 +26,50 @@ pub(super) struct Asked<'a> {
 }
 
 /// Two requests on one connection; a third one for the zip, of which only the start is read.
-pub(super) async fn probe(session: &mut Session<'_>, url: &str, asked: Asked<'_>) -> Outcome {
+pub(super) async fn probe(
+    session: &mut ProbeSession<'_>,
+    url: &str,
+    asked: AskedModule<'_>,
+) -> ProbeOutcome {
     let base = base_url(url)?;
-    let malformed = |error: sum::EscapeError| Failure::refusal(Phase::Content, error.to_string());
+    let malformed =
+        |error: sum::EscapeError| ProbeFailure::refusal(Phase::Content, error.to_string());
     let module = sum::escape_path(asked.module).map_err(malformed)?;
     let version = sum::escape_version(asked.version).map_err(malformed)?;
     let name = format!("{}@{}", asked.module, asked.version);
 
     let info_url = below(&base, &format!("{module}/@v/{version}.info"));
-    let info = session.follow(&info_url, Want::Body(MAX_TEXT)).await?;
+    let info = session
+        .follow(&info_url, WantedBody::Body(MAX_TEXT))
+        .await?;
     expect_ok(session, &info, &name)?;
     check_info(&info.body, asked).map_err(|wrong| info.explain(wrong, "version info"))?;
 
     let mod_url = below(&base, &format!("{module}/@v/{version}.mod"));
-    let go_mod = session.follow(&mod_url, Want::Body(MAX_TEXT)).await?;
+    let go_mod = session.follow(&mod_url, WantedBody::Body(MAX_TEXT)).await?;
     expect_ok(session, &go_mod, &name)?;
     let proven = check_mod(&go_mod.body, asked).map_err(|wrong| go_mod.explain(wrong, "go.mod"))?;
     if asked.zip {
         let zip_url = below(&base, &format!("{module}/@v/{version}.zip"));
         check_zip(session, &zip_url, &name).await?;
     }
-    Ok(Finding {
+    Ok(ProbeSuccess {
         reason: format!("{name}, {proven}"),
         proof: session.proof(&base),
     })
 }
 
 /// go sends no Range, so neither does this: the connection is dropped after the first bytes.
-async fn check_zip(session: &mut Session<'_>, url: &Url, name: &str) -> Result<(), Failure> {
-    let of_the_zip = |failure: Failure| Failure {
+async fn check_zip(
+    session: &mut ProbeSession<'_>,
+    url: &Url,
+    name: &str,
+) -> Result<(), ProbeFailure> {
+    let of_the_zip = |failure: ProbeFailure| ProbeFailure {
         reason: format!("zip of {name}: {}", failure.reason),
         ..failure
     };
-    let want = Want::Body(ZIP_START);
+    let want = WantedBody::Body(ZIP_START);
     let zip = session.follow_own(url, want).await.map_err(of_the_zip)?;
     if matches!(zip.status.as_u16(), 404 | 410) {
         return expect_ok(session, &zip, &format!("zip of {name}"));
@@ -67,7 +78,7 @@ async fn check_zip(session: &mut Session<'_>, url: &Url, name: &str) -> Result<(
     if begins_as_zip(&zip.body) {
         return Ok(());
     }
-    let wrong = |reason| Failure::wrong(Phase::Content, reason);
+    let wrong = |reason| ProbeFailure::wrong(Phase::Content, reason);
     if zip.body.is_empty() {
         return Err(of_the_zip(wrong("200, but nothing in it")));
     }
@@ -77,7 +88,7 @@ async fn check_zip(session: &mut Session<'_>, url: &Url, name: &str) -> Result<(
     }
     // That there is more of it than was read says nothing about a zip.
     let zip = zip.whole();
-    let other = wrong("200, but no zip where a zip was asked");
+    let other = wrong("200, but the answer is not a zip");
     Err(of_the_zip(zip.explain(other, "a zip")))
 }
 
@@ -87,15 +98,15 @@ pub(super) fn begins_as_zip(bytes: &[u8]) -> bool {
 }
 
 /// The base URL of a proxy, as a target has it, if go takes it for the same.
-pub(super) fn base_url(text: &str) -> Result<Url, Failure> {
+pub(super) fn base_url(text: &str) -> Result<Url, ProbeFailure> {
     // The text may hold a password, so it is not shown.
-    let refusal = |reason: String| Failure::refusal(Phase::Connect, reason);
+    let refusal = |reason: String| ProbeFailure::refusal(Phase::Connect, reason);
     let read = GoUrl::parse(text, GoRelease::default());
     let read = read.map_err(|error| refusal(format!("go cannot read its URL: {error}")))?;
     let url = Url::parse(text).ok().filter(Url::has_host);
     let url = url.filter(|url| url.scheme() == read.scheme && !read.hostname().is_empty());
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
-    let url = url.ok_or_else(|| refusal("its URL is no http or https URL".to_owned()))?;
+    let url = url.ok_or_else(|| refusal("its URL is not http or https".to_owned()))?;
     // The crate takes `127.1` for 127.0.0.1, which go's resolver does not.
     let host = String::from_utf8_lossy(read.hostname());
     if is_dialled(&host) {
@@ -124,8 +135,12 @@ pub(super) fn below(base: &Url, path: &str) -> Url {
 }
 
 /// Is it a 200? `name` was asked for.
-pub(super) fn expect_ok(session: &Session<'_>, answer: &Answer, name: &str) -> Result<(), Failure> {
-    let refused = |reason: String| Err(Failure::refusal(Phase::Content, reason));
+pub(super) fn expect_ok(
+    session: &ProbeSession<'_>,
+    answer: &HttpAnswer,
+    name: &str,
+) -> Result<(), ProbeFailure> {
+    let refused = |reason: String| Err(ProbeFailure::refusal(Phase::Content, reason));
     match answer.status.as_u16() {
         200 => Ok(()),
         404 | 410 => refused(format!("has no {name} ({})", answer.status_line())),
@@ -147,15 +162,15 @@ pub(super) fn expect_ok(session: &Session<'_>, answer: &Answer, name: &str) -> R
                 None => String::new(),
             };
             let reason = format!("answers {}{through}", answer.status_line());
-            Err(Failure::down(Phase::Content, reason))
+            Err(ProbeFailure::down(Phase::Content, reason))
         }
         _ => refused(format!("answers {}", answer.status_line())),
     }
 }
 
-fn check_info(body: &[u8], asked: Asked<'_>) -> Result<(), Failure> {
+fn check_info(body: &[u8], asked: AskedModule<'_>) -> Result<(), ProbeFailure> {
     let info = RevInfo::decode(body).map_err(|error| {
-        Failure::wrong(Phase::Content, format!("200, but its version info {error}"))
+        ProbeFailure::wrong(Phase::Content, format!("200, but its version info {error}"))
     })?;
     if info.version != asked.version {
         let reason = format!(
@@ -163,16 +178,16 @@ fn check_info(body: &[u8], asked: Asked<'_>) -> Result<(), Failure> {
             quoted(&info.version),
             asked.version
         );
-        return Err(Failure::wrong(Phase::Content, reason));
+        return Err(ProbeFailure::wrong(Phase::Content, reason));
     }
     Ok(())
 }
 
-fn check_mod(body: &[u8], asked: Asked<'_>) -> Result<&'static str, Failure> {
+fn check_mod(body: &[u8], asked: AskedModule<'_>) -> Result<&'static str, ProbeFailure> {
     let Some(sum) = asked.sum else {
         return match go_mod::dependency(body) {
             Ok(path) if path == asked.module => Ok("go.mod names it"),
-            Ok(path) => Err(Failure::wrong(
+            Ok(path) => Err(ProbeFailure::wrong(
                 Phase::Content,
                 format!(
                     "its go.mod is of {}, not of {}",
@@ -180,9 +195,9 @@ fn check_mod(body: &[u8], asked: Asked<'_>) -> Result<&'static str, Failure> {
                     asked.module
                 ),
             )),
-            Err(_) => Err(Failure::wrong(
+            Err(_) => Err(ProbeFailure::wrong(
                 Phase::Content,
-                "200, but no go.mod where go.mod was asked",
+                "200, but the answer is not a go.mod",
             )),
         };
     };
@@ -190,7 +205,7 @@ fn check_mod(body: &[u8], asked: Asked<'_>) -> Result<&'static str, Failure> {
     if hash == sum {
         return Ok("hash right");
     }
-    Err(Failure::wrong(
+    Err(ProbeFailure::wrong(
         Phase::Content,
         format!("its go.mod has the hash {hash}, not {}", quoted(sum)),
     ))
@@ -203,7 +218,7 @@ mod tests {
     use super::*;
     use crate::model::target::DEFAULT_SUM;
 
-    const ASKED: Asked<'static> = Asked {
+    const ASKED: AskedModule<'static> = AskedModule {
         module: "golang.org/x/text",
         version: "v0.3.0",
         sum: None,
@@ -233,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_go_mod_is_judged_by_its_hash_or_its_name() {
-        let with_sum = Asked {
+        let with_sum = AskedModule {
             sum: Some(DEFAULT_SUM),
             ..ASKED
         };

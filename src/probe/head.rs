@@ -40,7 +40,7 @@ enum Body {
 
 /// Why a head is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(super) enum RefusedHead {
     /// It is no answer in HTTP/1.
     NoHttp,
     /// Go does not take it.
@@ -68,22 +68,22 @@ impl Head {
     }
 
     /// Reads a whole head, with the empty line behind it.
-    pub(super) fn read(bytes: &[u8]) -> Result<Head, Refused> {
+    pub(super) fn read(bytes: &[u8]) -> Result<Head, RefusedHead> {
         let mut lines = bytes.split(|byte| *byte == b'\n').map(without_cr);
         let first = lines.next().unwrap_or_default();
-        let (status, version) = status(first).ok_or(Refused::NoHttp)?;
+        let (status, version) = status(first).ok_or(RefusedHead::NoHttp)?;
         let mut all: Vec<Vec<u8>> = Vec::new();
         for line in lines.take_while(|line| !line.is_empty()) {
             if !line.starts_with(b" ") && !line.starts_with(b"\t") {
                 if !line.contains(&b':') {
-                    return Err(Refused::ByGo("a header without a colon"));
+                    return Err(RefusedHead::ByGo("a header without a colon"));
                 }
                 all.push(trimmed(line).to_vec());
                 continue;
             }
             let last = all
                 .last_mut()
-                .ok_or(Refused::ByGo("a first header that is indented"))?;
+                .ok_or(RefusedHead::ByGo("a first header that is indented"))?;
             last.push(b' ');
             last.extend_from_slice(trimmed(line));
         }
@@ -93,13 +93,13 @@ impl Head {
             let (name, value) = line.split_at(colon.unwrap_or(line.len()));
             let value = value.get(1..).unwrap_or_default();
             if name.is_empty() || !name.iter().all(|byte| *byte == b' ' || is_token(*byte)) {
-                return Err(Refused::ByGo("a header with no name that HTTP knows"));
+                return Err(RefusedHead::ByGo("a header with no name that HTTP knows"));
             }
             if value
                 .iter()
                 .any(|byte| byte.is_ascii_control() && *byte != b'\t')
             {
-                return Err(Refused::ByGo("a control character in a header"));
+                return Err(RefusedHead::ByGo("a control character in a header"));
             }
             // `Content-Length :` is a header, but of another name.
             if !name.contains(&b' ') {
@@ -187,7 +187,11 @@ fn status(line: &[u8]) -> Option<(u16, (u8, u8))> {
 }
 
 /// `readTransfer`, as the strictest release has it.
-fn body(status: u16, version: (u8, u8), headers: &[(String, Vec<u8>)]) -> Result<Body, Refused> {
+fn body(
+    status: u16,
+    version: (u8, u8),
+    headers: &[(String, Vec<u8>)],
+) -> Result<Body, RefusedHead> {
     let named = |name: &'static str| {
         let all = headers.iter();
         all.filter(move |(other, _)| other.eq_ignore_ascii_case(name))
@@ -199,19 +203,19 @@ fn body(status: u16, version: (u8, u8), headers: &[(String, Vec<u8>)]) -> Result
     let chunked = match encodings.as_slice() {
         [] => false,
         [one] if one.eq_ignore_ascii_case(b"chunked") => true,
-        _ => return Err(Refused::ByGo("a Transfer-Encoding other than chunked")),
+        _ => return Err(RefusedHead::ByGo("a Transfer-Encoding other than chunked")),
     };
     let mut lengths = named("content-length");
     let length = lengths.next();
     if lengths.any(|other| Some(other) != length) {
-        return Err(Refused::ByGo("two headers Content-Length that differ"));
+        return Err(RefusedHead::ByGo("two headers Content-Length that differ"));
     }
     let length = length.map(|text| {
         let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
         let text = str::from_utf8(text).ok().filter(|_| digits);
         text.and_then(|text| text.parse::<i64>().ok())
             .and_then(|length| u64::try_from(length).ok())
-            .ok_or(Refused::ByGo("a Content-Length that is no number"))
+            .ok_or(RefusedHead::ByGo("a Content-Length that is not a number"))
     });
     let length = length.transpose()?;
     let framing: [&[u8]; 3] = [b"transfer-encoding", b"trailer", b"content-length"];
@@ -223,7 +227,7 @@ fn body(status: u16, version: (u8, u8), headers: &[(String, Vec<u8>)]) -> Result
                 .any(|framing| trimmed(name).eq_ignore_ascii_case(framing))
         })
     {
-        return Err(Refused::ByGo("a Trailer that changes its length"));
+        return Err(RefusedHead::ByGo("a Trailer that changes its length"));
     }
     Ok(match (status, length) {
         (100..200 | 204 | 304, _) => Body::Length(0),
@@ -233,12 +237,12 @@ fn body(status: u16, version: (u8, u8), headers: &[(String, Vec<u8>)]) -> Result
     })
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for RefusedHead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refused::NoHttp => f.write_str("answers, but not in HTTP"),
-            Refused::ByGo(what) => write!(f, "answers with {what}, which go does not take"),
-            Refused::Long => write!(
+            RefusedHead::NoHttp => f.write_str("answers, but not in HTTP"),
+            RefusedHead::ByGo(what) => write!(f, "answers with {what}, which go does not take"),
+            RefusedHead::Long => write!(
                 f,
                 "answers with more than {} KiB of headers, and a probe reads no more",
                 MAX_HEAD / 1024
@@ -247,7 +251,7 @@ impl fmt::Display for Refused {
     }
 }
 
-impl Error for Refused {}
+impl Error for RefusedHead {}
 
 /// A stream in HTTP/1 whose heads are read here and handed on as plain as can be.
 pub(super) struct Heads<S> {
@@ -260,7 +264,7 @@ pub(super) struct Heads<S> {
 enum State {
     /// A request is on its way: its answer's head comes next.
     Head(Coming),
-    /// What is to be handed on, and how much of it has been.
+    /// What is passed on, and how much of it has been.
     Known(Vec<u8>, usize),
     /// The rest of the answer.
     Body,
@@ -276,16 +280,16 @@ struct Coming {
 
 impl Coming {
     /// Takes what has come. Gives the head and what follows it, once it is whole.
-    fn push(&mut self, new: &[u8], most_interim: usize) -> Result<Option<Vec<u8>>, Refused> {
+    fn push(&mut self, new: &[u8], most_interim: usize) -> Result<Option<Vec<u8>>, RefusedHead> {
         let mut searched = self.bytes.len();
         self.bytes.extend_from_slice(new);
         loop {
             if !Head::may_begin(&self.bytes) {
-                return Err(Refused::NoHttp);
+                return Err(RefusedHead::NoHttp);
             }
             let end = Head::end(&self.bytes, searched);
             if self.before + end.unwrap_or(self.bytes.len()) > MAX_HEAD {
-                return Err(Refused::Long);
+                return Err(RefusedHead::Long);
             }
             let Some(end) = end else {
                 return Ok(None);
@@ -297,7 +301,7 @@ impl Coming {
             }
             self.interim += 1;
             if self.interim > most_interim {
-                return Err(Refused::ByGo("more than five interim answers"));
+                return Err(RefusedHead::ByGo("more than five interim answers"));
             }
             self.before += end;
             self.bytes = rest;
@@ -440,29 +444,29 @@ pub(super) const LIBRARY: &str = "Go-http-client";
 /// What go calls itself. A probe says the same: what is let through or blocked by name is let
 /// through or blocked for the probe as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Agent {
+pub(super) enum UserAgent {
     /// go 1.27 and later (`cmd/go/internal/web/http.go:userAgent`).
     Command,
     /// Those before; and go 1.27 where it asks again after a 4xx over https.
     Library,
 }
 
-impl Agent {
+impl UserAgent {
     /// The header, for HTTP/2 or 1.1.
     pub(super) fn header(self, two: bool) -> HeaderValue {
         HeaderValue::from_static(match (self, two) {
-            (Agent::Command, _) => "GoCommand/1 (+https://go.dev/cmd/go)",
-            (Agent::Library, true) => "Go-http-client/2.0",
-            (Agent::Library, false) => "Go-http-client/1.1",
+            (UserAgent::Command, _) => "GoCommand/1 (+https://go.dev/cmd/go)",
+            (UserAgent::Library, true) => "Go-http-client/2.0",
+            (UserAgent::Library, false) => "Go-http-client/1.1",
         })
     }
 
     /// What a go of this release calls itself.
-    pub(super) fn of(release: GoRelease) -> Agent {
+    pub(super) fn of(release: GoRelease) -> UserAgent {
         if release.is_from(1, 27, 0) {
-            Agent::Command
+            UserAgent::Command
         } else {
-            Agent::Library
+            UserAgent::Library
         }
     }
 }

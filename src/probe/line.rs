@@ -17,21 +17,21 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsConnector;
 use url::Url;
 
-use super::answer::{self, Answer, Want};
-use super::attempt::{Attempt, Deadline, within};
+use super::answer::{self, HttpAnswer, WantedBody};
+use super::attempt::{Deadline, ProbeAttempt, within};
 use super::dial::{dial, is_dialled, peer};
-use super::failure::{Failure, authority};
+use super::failure::{ProbeFailure, authority};
 use super::fault;
 use super::goauth_command::Headers;
-use super::head::{Agent, bare_host};
+use super::head::{UserAgent, bare_host};
 use super::rules::Via;
 use super::tunnel::{self, Closed};
-use super::wire::{self, Counted, Driver, Meter, Sender, Wire};
+use super::wire::{self, ByteMeter, Counted, Driver, Sender, Wire};
 use crate::model::go_proxy::Speech;
 use crate::model::{GoRelease, Host, Phase};
 
 /// How a server is reached.
-pub(super) struct Way<'a> {
+pub(super) struct ConnectVia<'a> {
     /// Through this proxy.
     pub(super) via: Option<&'a Via>,
     /// How certificates are judged, where there are any on the way.
@@ -41,22 +41,22 @@ pub(super) struct Way<'a> {
 }
 
 /// What goes along with a request.
-pub(super) struct Ask<'a> {
-    pub(super) agent: Agent,
+pub(super) struct RequestParts<'a> {
+    pub(super) agent: UserAgent,
     pub(super) credentials: Option<&'a Headers>,
     /// Where a redirect came from.
     pub(super) referer: Option<&'a Url>,
-    pub(super) want: Want,
+    pub(super) want: WantedBody,
 }
 
 /// An open connection.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct Connection {
     /// Scheme, host and port.
     origin: url::Origin,
     sender: Sender,
     /// Counts what comes.
-    meter: Arc<Meter>,
+    meter: Arc<ByteMeter>,
     /// An answer was not read to its end, so no other can follow it.
     spent: bool,
     /// An HTTP proxy at the other end passes each request on by itself.
@@ -75,14 +75,14 @@ struct Forward {
     name: String,
 }
 
-impl Line {
+impl Connection {
     /// Opens one, within the connect limit.
     pub(super) async fn open(
-        attempt: &mut Attempt,
+        attempt: &mut ProbeAttempt,
         url: &Url,
-        way: Way<'_>,
-    ) -> Result<Line, Failure> {
-        let meter = Meter::new();
+        way: ConnectVia<'_>,
+    ) -> Result<Connection, ProbeFailure> {
+        let meter = ByteMeter::new();
         let secure = url.scheme() == "https";
         let (wire, forward, deadline) = match way.via {
             None => {
@@ -118,7 +118,7 @@ impl Line {
         };
         let start = wire::start(wire, two, way.release).await;
         let (sender, driver) = start.map_err(|error| fault::http(&error, Phase::Connect, &peer))?;
-        Ok(Line {
+        Ok(Connection {
             origin: url.origin(),
             sender,
             meter,
@@ -142,15 +142,15 @@ impl Line {
     /// One request, one answer.
     pub(super) async fn get(
         &mut self,
-        attempt: &mut Attempt,
+        attempt: &mut ProbeAttempt,
         url: &Url,
-        ask: &Ask<'_>,
-    ) -> Result<Answer, Failure> {
+        ask: &RequestParts<'_>,
+    ) -> Result<HttpAnswer, ProbeFailure> {
         let request = self.request(url, ask)?;
         self.spent = true;
         self.meter.allow(match ask.want {
-            Want::Head => 0,
-            Want::Body(most) => most,
+            WantedBody::Head => 0,
+            WantedBody::Body(most) => most,
         });
         let deadline = attempt.first_byte_deadline();
         let missing = || format!("no answer from {}", self.peer);
@@ -159,7 +159,7 @@ impl Line {
         let response = response.map_err(|error| self.fault(&error, Phase::FirstByte))?;
         attempt.phases.first_byte.get_or_insert(took);
         let (answer, whole) = self.read(attempt, url, response, ask.want).await?;
-        // The rest of an answer over HTTP/2 is cut off without harm to the next one.
+        // The rest of an answer over HTTP/2 can be dropped without harm to the next one.
         self.spent = !whole;
         if let Some(forward) = &self.forward
             && answer.hints.by_proxy
@@ -170,7 +170,11 @@ impl Line {
         answer::finish(answer)
     }
 
-    fn request(&self, url: &Url, ask: &Ask<'_>) -> Result<Request<Empty<Bytes>>, Failure> {
+    fn request(
+        &self,
+        url: &Url,
+        ask: &RequestParts<'_>,
+    ) -> Result<Request<Empty<Bytes>>, ProbeFailure> {
         let path = match url.query() {
             Some(query) => format!("{}?{query}", url.path()),
             None => url.path().to_owned(),
@@ -199,21 +203,21 @@ impl Line {
         if let Some(authorization) = forward.and_then(|forward| forward.authorization.as_ref()) {
             request = request.header(PROXY_AUTHORIZATION, authorization);
         }
-        request
-            .body(Empty::new())
-            .map_err(|_| Failure::refusal(Phase::FirstByte, "its URL cannot be asked over HTTP"))
+        request.body(Empty::new()).map_err(|_| {
+            ProbeFailure::refusal(Phase::FirstByte, "its URL cannot be asked over HTTP")
+        })
     }
 
     /// The answer, and whether its body has come to its end.
     async fn read(
         &self,
-        attempt: &Attempt,
+        attempt: &ProbeAttempt,
         url: &Url,
         response: Response<Incoming>,
-        want: Want,
-    ) -> Result<(Answer, bool), Failure> {
+        want: WantedBody,
+    ) -> Result<(HttpAnswer, bool), ProbeFailure> {
         let (head, mut body) = response.into_parts();
-        let mut answer = Answer::new(url.clone(), head.status, &head.headers);
+        let mut answer = HttpAnswer::new(url.clone(), head.status, &head.headers);
         answer.hints.through = self.forward.as_ref().map(|forward| forward.name.clone());
         while answer.wants_more(want) {
             let missing = || format!("the answer of {} does not end", self.peer);
@@ -231,7 +235,7 @@ impl Line {
         Ok((answer, false))
     }
 
-    fn fault(&self, error: &hyper::Error, phase: Phase) -> Failure {
+    fn fault(&self, error: &hyper::Error, phase: Phase) -> ProbeFailure {
         if self.meter.is_spent() {
             return fault::endless(phase, &self.peer);
         }
@@ -241,16 +245,16 @@ impl Line {
 
 /// To a proxy, and through it where it leads further than to itself.
 async fn through(
-    attempt: &mut Attempt,
+    attempt: &mut ProbeAttempt,
     url: &Url,
     via: &Via,
-    way: &Way<'_>,
-    meter: &Arc<Meter>,
+    way: &ConnectVia<'_>,
+    meter: &Arc<ByteMeter>,
     deadline: Deadline,
-) -> Result<(Wire, Option<Forward>), Failure> {
+) -> Result<(Wire, Option<Forward>), ProbeFailure> {
     let proxy = via.proxy();
     let unusable =
-        |why: &str| Failure::refusal(Phase::Connect, format!("{via} cannot be used: {why}"));
+        |why: &str| ProbeFailure::refusal(Phase::Connect, format!("{via} cannot be used: {why}"));
     let port = proxy
         .port
         .ok_or_else(|| unusable("go dials no such port"))?;
@@ -308,20 +312,21 @@ async fn wait(
     via: &Via,
     url: &Url,
     opened: impl Future<Output = Result<(), Closed>>,
-) -> Result<(), Failure> {
+) -> Result<(), ProbeFailure> {
     let to = authority(url);
     let missing = || format!("no connection to {to} through {via}");
     let (opened, _) = within(deadline, Phase::Connect, missing, opened).await?;
     opened.map_err(|closed| match closed {
         Closed::Io(error) => fault::socket(&error, Phase::Connect, &via.to_string()),
-        Closed::Status(status) => Failure::down(
+        Closed::Status(status) => ProbeFailure::down(
             Phase::Connect,
-            format!("{via} opens no way to {to}: it answers {status}"),
+            format!("{via} does not connect to {to}: it answers {status}"),
         ),
-        Closed::Socks(why) => {
-            Failure::down(Phase::Connect, format!("{via} opens no way to {to}: {why}"))
-        }
-        Closed::Strange => Failure::wrong(
+        Closed::Socks(why) => ProbeFailure::down(
+            Phase::Connect,
+            format!("{via} does not connect to {to}: {why}"),
+        ),
+        Closed::Strange => ProbeFailure::wrong(
             Phase::Connect,
             format!("{via} answers, but not as a proxy does"),
         ),
@@ -330,30 +335,30 @@ async fn wait(
 }
 
 /// The HTTP proxy itself has answered, in the place of the server.
-pub(super) fn refused(answer: &Answer, via: &str) -> Failure {
+pub(super) fn refused(answer: &HttpAnswer, via: &str) -> ProbeFailure {
     match answer.status.as_u16() {
         407 => wants_credentials(via),
-        _ => Failure::down(
+        _ => ProbeFailure::down(
             Phase::Connect,
             format!("{via} answers {} itself", answer.status_line()),
         ),
     }
 }
 
-pub(super) fn wants_credentials(via: &str) -> Failure {
-    Failure::refusal(
+pub(super) fn wants_credentials(via: &str) -> ProbeFailure {
+    ProbeFailure::refusal(
         Phase::Connect,
         format!("{via} wants credentials: put them into the variable's URL"),
     )
 }
 
 /// What failed was on the way to the proxy.
-pub(super) fn of_the_proxy(failure: Failure, via: &str) -> Failure {
+pub(super) fn of_the_proxy(failure: ProbeFailure, via: &str) -> ProbeFailure {
     if failure.phase != Phase::Dns {
         return failure;
     }
     let reason = format!("DNS does not know {via}");
-    Failure { reason, ..failure }
+    ProbeFailure { reason, ..failure }
 }
 
 /// TLS; gives the milliseconds it took, and whether the server wants HTTP/2.
@@ -362,13 +367,13 @@ async fn handshake(
     config: Arc<ClientConfig>,
     (host, peer): (&str, String),
     deadline: Deadline,
-) -> Result<(Wire, f64, bool), Failure> {
+) -> Result<(Wire, f64, bool), ProbeFailure> {
     // As go has it: no dot at the end of a name, and `::ffff:10.0.0.1` is 10.0.0.1.
     let plain = Host::parse(host).map_or_else(|| host.to_owned(), |host| host.to_string());
     let name = ServerName::try_from(plain)
-        .map_err(|_| Failure::refusal(Phase::Tls, format!("{host} is not a host name")))?;
+        .map_err(|_| ProbeFailure::refusal(Phase::Tls, format!("{host} is not a host name")))?;
     let missing = || format!("no TLS handshake with {peer}");
-    let (wire, beginning) = Spoken::new(wire);
+    let (wire, beginning) = NotedStream::new(wire);
     let connect = TlsConnector::from(config).connect(name, wire);
     let (stream, took) = within(deadline, Phase::Tls, missing, connect).await?;
     let stream = stream.map_err(|error| {
@@ -405,20 +410,20 @@ impl Beginning {
 /// A stream that remembers how what came over it began, so that a handshake that fails can say what
 /// was spoken instead of TLS.
 #[derive(Debug)]
-pub(super) struct Spoken<S> {
+pub(super) struct NotedStream<S> {
     inner: S,
     beginning: Beginning,
 }
 
-impl<S> Spoken<S> {
-    pub(super) fn new(inner: S) -> (Spoken<S>, Beginning) {
+impl<S> NotedStream<S> {
+    pub(super) fn new(inner: S) -> (NotedStream<S>, Beginning) {
         let beginning = Beginning::default();
         let noted = beginning.clone();
-        (Spoken { inner, beginning }, noted)
+        (NotedStream { inner, beginning }, noted)
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Spoken<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for NotedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -432,7 +437,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Spoken<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Spoken<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for NotedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

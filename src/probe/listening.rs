@@ -3,23 +3,23 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::failure::{Failure, Finding, Outcome};
+use super::failure::{ProbeFailure, ProbeOutcome, ProbeSuccess};
 use crate::model::{Phase, Proof};
 
 /// Looks, without connecting where the system has a table of its sockets.
-pub(super) async fn probe(address: SocketAddr) -> Outcome {
+pub(super) async fn probe(address: SocketAddr) -> ProbeOutcome {
     let listens = is_listening(address).await.map_err(|error| {
         let reason = format!("the system's table of listeners cannot be read: {error}");
-        Failure::down(Phase::Connect, reason)
+        ProbeFailure::down(Phase::Connect, reason)
     })?;
     if listens {
-        return Ok(Finding {
+        return Ok(ProbeSuccess {
             reason: format!("something listens at {address}"),
             proof: Proof::None,
         });
     }
     let reason = format!("nothing listens at {address}");
-    Err(Failure::refusal(Phase::Connect, reason))
+    Err(ProbeFailure::refusal(Phase::Connect, reason))
 }
 
 #[cfg(any(target_os = "linux", windows))]

@@ -7,8 +7,8 @@ use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::attempt::{Attempt, within};
-use super::failure::{Failure, Finding, Outcome};
+use super::attempt::{ProbeAttempt, within};
+use super::failure::{ProbeFailure, ProbeOutcome, ProbeSuccess};
 use super::goproxy::begins_as_zip;
 use crate::bounded;
 use crate::model::{Phase, Proof};
@@ -23,18 +23,18 @@ static WALKS: Mutex<Vec<(PathBuf, Turn)>> = Mutex::new(Vec::new());
 type Turn = Arc<tokio::sync::Mutex<()>>;
 
 /// Walks the tree until one version is found. A folder on a network that is gone may block, so
-/// the walk has a thread of its own and the try's limit.
-pub(super) async fn probe(attempt: &Attempt, path: &Path) -> Outcome {
+/// the walk has its own thread and the try's limit.
+pub(super) async fn probe(attempt: &ProbeAttempt, path: &Path) -> ProbeOutcome {
     walked(attempt, path, look).await
 }
 
 /// A thread that hangs in a dead folder cannot be ended, so there is never a second one in the
 /// same: after some hours they would be all the threads there are, and no name be looked up.
 async fn walked(
-    attempt: &Attempt,
+    attempt: &ProbeAttempt,
     path: &Path,
-    walk: impl FnOnce(&Path) -> Outcome + Send + 'static,
-) -> Outcome {
+    walk: impl FnOnce(&Path) -> ProbeOutcome + Send + 'static,
+) -> ProbeOutcome {
     let hangs = || format!("{} still hangs from an earlier look", path.display());
     let turn = turn(path).lock_owned();
     let (mine, _) = within(attempt.end(), Phase::Content, hangs, turn).await?;
@@ -45,7 +45,12 @@ async fn walked(
         walk(&root)
     });
     let (found, _) = within(attempt.end(), Phase::Content, missing, walk).await?;
-    found.unwrap_or_else(|_| Err(Failure::down(Phase::Content, "the walk was broken off")))
+    found.unwrap_or_else(|_| {
+        Err(ProbeFailure::down(
+            Phase::Content,
+            "the walk was broken off",
+        ))
+    })
 }
 
 fn turn(path: &Path) -> Turn {
@@ -58,11 +63,11 @@ fn turn(path: &Path) -> Turn {
     turn
 }
 
-fn look(root: &Path) -> Outcome {
+fn look(root: &Path) -> ProbeOutcome {
     let shown = root.display();
-    let refusal = |reason: String| Err(Failure::refusal(Phase::Content, reason));
+    let refusal = |reason: String| Err(ProbeFailure::refusal(Phase::Content, reason));
     match fs::metadata(root) {
-        Ok(meta) if !meta.is_dir() => return refusal(format!("{shown} is no folder")),
+        Ok(meta) if !meta.is_dir() => return refusal(format!("{shown} is not a directory")),
         Ok(_) => {}
         Err(error) => return refusal(unreadable(root, &error)),
     }
@@ -73,14 +78,14 @@ fn look(root: &Path) -> Outcome {
             "{shown} is a module cache: name {} instead",
             download.display()
         );
-        return Err(Failure::wrong(Phase::Content, reason));
+        return Err(ProbeFailure::wrong(Phase::Content, reason));
     }
     match find_version(root) {
-        Ok(Some(found)) => Ok(Finding {
+        Ok(Some(found)) => Ok(ProbeSuccess {
             reason: format!("holds {found}"),
             proof: Proof::None,
         }),
-        Ok(None) => Err(Failure::wrong(
+        Ok(None) => Err(ProbeFailure::wrong(
             Phase::Content,
             format!("{shown} holds no module: no @v folder with a whole .zip in it"),
         )),
@@ -258,23 +263,23 @@ mod tests {
         let (wake, hang) = std::sync::mpsc::channel::<()>();
         let hangs = move |_: &Path| {
             let _ = hang.recv();
-            Ok(Finding {
+            Ok(ProbeSuccess {
                 reason: String::new(),
                 proof: Proof::None,
             })
         };
-        let slow = walked(&Attempt::start(&hasty, None), path, hangs).await;
+        let slow = walked(&ProbeAttempt::start(&hasty, None), path, hangs).await;
         assert!(slow.unwrap_err().reason.contains("to its end"));
-        let again = walked(&Attempt::start(&hasty, None), path, |_| {
+        let again = walked(&ProbeAttempt::start(&hasty, None), path, |_| {
             panic!("a second thread")
         })
         .await;
         assert!(again.unwrap_err().reason.contains("an earlier look"));
-        let other = probe(&Attempt::start(&hasty, None), Path::new("/dead/other")).await;
+        let other = probe(&ProbeAttempt::start(&hasty, None), Path::new("/dead/other")).await;
         assert!(other.unwrap_err().reason.contains("is not there"));
 
         // It is there again: who waits for its turn gets it.
-        let patient = Attempt::start(&target(Limits::default()), None);
+        let patient = ProbeAttempt::start(&target(Limits::default()), None);
         drop(wake);
         let back = walked(&patient, path, look).await;
         assert!(back.unwrap_err().reason.contains("is not there"));

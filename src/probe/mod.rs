@@ -51,6 +51,6 @@ mod verifier;
 mod wire;
 
 pub use fetch::{Fetched, Fetcher, Unfetched};
-pub use goauth::{Manner, trouble as goauth_trouble};
+pub use goauth::{GoClient, trouble as goauth_trouble};
 pub use roots::{remedy, unknown_to_go};
-pub use round::{Care, Introduction, Prober, introduce};
+pub use round::{Introduction, ProbeOptions, Prober, introduce};

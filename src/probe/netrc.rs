@@ -41,7 +41,7 @@ impl Netrc {
     }
 
     /// Every machine and what it gets, the last entry first: of two for one machine the first
-    /// counts, so it is to be stored last.
+    /// counts, so it must be stored last.
     pub(super) fn headers(&self) -> impl Iterator<Item = (&str, Headers)> {
         self.entries.iter().rev().filter_map(|entry| {
             let headers = Headers::basic(entry.login.as_bytes(), entry.password.as_bytes())?;

@@ -2,10 +2,10 @@
 
 use url::Url;
 
-use super::answer::{Answer, Want, redirect_portal, same_site};
-use super::failure::{Failure, Finding, Outcome, quoted};
+use super::answer::{HttpAnswer, WantedBody, redirect_portal, same_site};
+use super::failure::{ProbeFailure, ProbeOutcome, ProbeSuccess, quoted};
 use super::goproxy::base_url;
-use super::session::Session;
+use super::session::ProbeSession;
 use crate::model::Phase;
 
 /// A text is looked for in this much of a page.
@@ -16,16 +16,16 @@ const LOGIN: [&str; 6] = ["login", "portal", "captive", "hotspot", "signin", "si
 
 /// One request; a redirect is an answer.
 pub(super) async fn probe(
-    session: &mut Session<'_>,
+    session: &mut ProbeSession<'_>,
     url: &str,
     status: &[u16],
     body: Option<&str>,
-) -> Outcome {
+) -> ProbeOutcome {
     let url = base_url(url)?;
     let want = if body.is_some() {
-        Want::Body(MAX_PAGE)
+        WantedBody::Body(MAX_PAGE)
     } else {
-        Want::Head
+        WantedBody::Head
     };
     let answer = session.page(&url, want).await?;
     let code = answer.status.as_u16();
@@ -46,22 +46,22 @@ pub(super) async fn probe(
     {
         // Over TLS it is the server's own page that has changed.
         return Err(if answer.is_html() && url.scheme() == "http" {
-            Failure::portal(
+            ProbeFailure::portal(
                 Phase::Content,
-                format!("{code}, but another page than the asked one"),
+                format!("{code}, but this is not the page that was asked for"),
             )
         } else {
             let reason = format!("{code}, but without the text {:?}", quoted(text));
-            Failure::wrong(Phase::Content, reason)
+            ProbeFailure::wrong(Phase::Content, reason)
         });
     }
-    Ok(Finding {
+    Ok(ProbeSuccess {
         reason: answer.status_line(),
         proof: session.proof(&url),
     })
 }
 
-/// To a login page, or to another site on a way that anybody could have bent.
+/// To a login page, or to another site over plain http, which any network could have changed.
 fn leads_away(from: &Url, to: &Url) -> bool {
     if same_site(from, to) {
         return false;
@@ -70,7 +70,7 @@ fn leads_away(from: &Url, to: &Url) -> bool {
     from.scheme() == "http" || to.scheme() != "https" || LOGIN.iter().any(|w| place.contains(w))
 }
 
-fn unwanted(answer: &Answer, status: &[u16]) -> Failure {
+fn unwanted(answer: &HttpAnswer, status: &[u16]) -> ProbeFailure {
     let wanted = match status {
         [] => String::new(),
         list => {
@@ -80,9 +80,9 @@ fn unwanted(answer: &Answer, status: &[u16]) -> Failure {
     };
     let reason = format!("answers {}{wanted}", answer.status_line());
     if matches!(answer.status.as_u16(), 408 | 429 | 500..) {
-        Failure::down(Phase::Content, reason)
+        ProbeFailure::down(Phase::Content, reason)
     } else {
-        Failure::refusal(Phase::Content, reason)
+        ProbeFailure::refusal(Phase::Content, reason)
     }
 }
 

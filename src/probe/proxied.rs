@@ -10,14 +10,14 @@ use reqwest::{Client, Proxy};
 use rustls::ClientConfig;
 use url::{Host, Url};
 
-use super::answer::{self, Answer};
-use super::attempt::{Attempt, within};
+use super::answer::{self, HttpAnswer};
+use super::attempt::{ProbeAttempt, within};
 use super::dial::{is_dialled, peer};
-use super::failure::{Failure, authority, quoted};
+use super::failure::{ProbeFailure, authority, quoted};
 use super::fault;
 use super::goauth_command::Headers;
-use super::head::{Agent, MAX_HEADERS};
-use super::line::{Ask, Way, of_the_proxy, refused, wants_credentials};
+use super::head::{MAX_HEADERS, UserAgent};
+use super::line::{ConnectVia, RequestParts, of_the_proxy, refused, wants_credentials};
 use super::rules::Via;
 use super::tls::{tls_error, trusting_none};
 use crate::model::Phase;
@@ -53,20 +53,21 @@ pub(super) fn proxy(via: &Via, url: &Url) -> Option<Proxy> {
     Some(proxy.custom_http_auth(header))
 }
 
-/// One request on a connection of its own.
+/// One request on a new connection.
 pub(super) async fn get(
-    attempt: &mut Attempt,
+    attempt: &mut ProbeAttempt,
     url: &Url,
     proxy: Proxy,
-    way: Way<'_>,
-    ask: &Ask<'_>,
-) -> Result<Answer, Failure> {
+    way: ConnectVia<'_>,
+    ask: &RequestParts<'_>,
+) -> Result<HttpAnswer, ProbeFailure> {
     // Over TLS or SOCKS an HTTP proxy cannot have written the answer.
     let speaks_http = |via: &Via| via.proxy().speech == Speech::Http;
     let in_clear = url.scheme() == "http" && way.via.is_some_and(speaks_http);
     let via = way.via.map(ToString::to_string).unwrap_or_default();
-    let client = client(proxy, way)
-        .map_err(|why| Failure::refusal(Phase::Connect, format!("{via} cannot be used: {why}")))?;
+    let client = client(proxy, way).map_err(|why| {
+        ProbeFailure::refusal(Phase::Connect, format!("{via} cannot be used: {why}"))
+    })?;
     let mut request = client
         .get(url.clone())
         .header(USER_AGENT, ask.agent.header(false));
@@ -80,7 +81,7 @@ pub(super) async fn get(
     let (response, took) = within(deadline, Phase::FirstByte, missing, request.send()).await?;
     let mut response = response.map_err(|error| fault_of(&error, Phase::FirstByte, url, &via))?;
     attempt.phases.first_byte.get_or_insert(took);
-    let mut answer = Answer::new(url.clone(), response.status(), response.headers());
+    let mut answer = HttpAnswer::new(url.clone(), response.status(), response.headers());
     while answer.wants_more(ask.want) {
         let missing = || format!("the answer of {peer} does not end");
         let (chunk, _) = within(attempt.end(), Phase::Body, missing, response.chunk()).await?;
@@ -99,8 +100,8 @@ pub(super) async fn get(
 }
 
 /// For one request: nothing is followed, asked again or kept open.
-fn client(proxy: Proxy, way: Way<'_>) -> Result<Client, Box<dyn Error>> {
-    // Without settings of its own reqwest would look for a default provider, and panic.
+fn client(proxy: Proxy, way: ConnectVia<'_>) -> Result<Client, Box<dyn Error>> {
+    // Without settings reqwest would look for a default provider, and panic.
     let mut tls = match way.tls {
         Some(config) => ClientConfig::clone(&config),
         None => trusting_none()?,
@@ -116,17 +117,17 @@ fn client(proxy: Proxy, way: Way<'_>) -> Result<Client, Box<dyn Error>> {
         .http1_max_headers(MAX_HEADERS)
         .http1_title_case_headers()
         // CONNECT has it, as net/http sends it.
-        .user_agent(Agent::Library.header(false))
+        .user_agent(UserAgent::Library.header(false))
         .tls_backend_preconfigured(tls)
         .build()?;
     Ok(client)
 }
 
 /// What the errors below reqwest's mean. Its own has the URL in it, and is not looked at.
-fn fault_of(error: &reqwest::Error, phase: Phase, url: &Url, via: &str) -> Failure {
+fn fault_of(error: &reqwest::Error, phase: Phase, url: &Url, via: &str) -> ProbeFailure {
     let to = authority(url);
     if error.is_builder() {
-        return Failure::refusal(phase, "its URL cannot be asked over HTTP");
+        return ProbeFailure::refusal(phase, "its URL cannot be asked over HTTP");
     }
     if let Some(error) = tls_error(error) {
         return fault::tls(error, &to);
@@ -142,11 +143,11 @@ fn fault_of(error: &reqwest::Error, phase: Phase, url: &Url, via: &str) -> Failu
     }
     if says("headers too long") || says("failed parsing server response") {
         let reason = format!("{via} answers, but not as a proxy does");
-        return Failure::wrong(Phase::Connect, reason);
+        return ProbeFailure::wrong(Phase::Connect, reason);
     }
     let no_way = |why: &str| {
-        let reason = format!("{via} opens no way to {to}{why}");
-        Failure::down(Phase::Connect, reason)
+        let reason = format!("{via} does not connect to {to}{why}");
+        ProbeFailure::down(Phase::Connect, reason)
     };
     if says("tunnel error: unsuccessful") {
         return no_way("");
@@ -157,7 +158,7 @@ fn fault_of(error: &reqwest::Error, phase: Phase, url: &Url, via: &str) -> Failu
     match socks {
         // What it was is not said.
         Some("failed to create underlying connection") => {
-            return Failure::down(Phase::Connect, format!("no connection to {via}"));
+            return ProbeFailure::down(Phase::Connect, format!("no connection to {via}"));
         }
         Some(why) => return no_way(&format!(": {}", quoted(why))),
         None => {}
@@ -171,6 +172,6 @@ fn fault_of(error: &reqwest::Error, phase: Phase, url: &Url, via: &str) -> Failu
         Some(error) if says("dns error") => of_the_proxy(fault::lookup(error, via), via),
         Some(error) if at_proxy => fault::socket(error, Phase::Connect, via),
         Some(error) => fault::socket(error, Phase::Tls, &to),
-        None => Failure::down(phase, format!("no answer from {to} through {via}")),
+        None => ProbeFailure::down(phase, format!("no answer from {to} through {via}")),
     }
 }

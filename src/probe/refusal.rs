@@ -2,13 +2,13 @@
 //! permission as often as a wish for credentials, and a 503 may be an HTTP proxy's own. What
 //! comes from a stranger is only looked for known words; nothing else of it is shown.
 
-use super::answer::Answer;
+use super::answer::HttpAnswer;
 
 /// A code longer than this is no code.
 const MOST_CODE: usize = 40;
 
 /// Why a 403, in words; `sent`: credentials stood in the request.
-pub(super) fn forbidden(answer: &Answer, sent: bool) -> String {
+pub(super) fn forbidden(answer: &HttpAnswer, sent: bool) -> String {
     let from = match &answer.hints.server {
         Some(server) => format!(" from {server}"),
         None => String::new(),
@@ -18,9 +18,9 @@ pub(super) fn forbidden(answer: &Answer, sent: bool) -> String {
     let why = if let Some(code) = storage_code(&answer.body) {
         format!("storage says {code}")
     } else if says(&["quota", "rate limit", "too many requests", "bandwidth"]) {
-        "it speaks of a quota that is used up".to_owned()
+        "it mentions a quota that is used up".to_owned()
     } else if answer.is_html() {
-        "a page for people: a filter on the way, or a rule of the server".to_owned()
+        "an HTML page: from a filter on the way, or a rule of the server".to_owned()
     } else if sent {
         "the credentials give no permission for it".to_owned()
     } else {
@@ -30,7 +30,7 @@ pub(super) fn forbidden(answer: &Answer, sent: bool) -> String {
 }
 
 /// Does an answer say that https was expected where http was spoken (nginx, Go, Apache)?
-pub(super) fn wants_https(answer: &Answer) -> bool {
+pub(super) fn wants_https(answer: &HttpAnswer) -> bool {
     answer.url.scheme() == "http"
         && answer.status.as_u16() == 400
         && [
@@ -60,18 +60,18 @@ mod tests {
     use hyper::header::HeaderMap;
     use url::Url;
 
-    use super::super::answer::Want;
+    use super::super::answer::WantedBody;
     use super::*;
 
-    fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
+    fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> HttpAnswer {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
         let url = Url::parse("http://h.test/").unwrap();
-        let mut answer = Answer::new(url, StatusCode::from_u16(status).unwrap(), &map);
+        let mut answer = HttpAnswer::new(url, StatusCode::from_u16(status).unwrap(), &map);
         answer
-            .push(body.as_bytes(), Want::Body(1024), "h.test")
+            .push(body.as_bytes(), WantedBody::Body(1024), "h.test")
             .unwrap();
         answer
     }
@@ -85,16 +85,16 @@ mod tests {
                 ": storage says AccessDenied",
             ),
             (&[], "AccessDenied", ": storage says AccessDenied"),
-            (&[], "<Code>a b\x1b[31m</Code>", "page for people"),
+            (&[], "<Code>a b\x1b[31m</Code>", "an HTML page"),
             (
                 &[],
                 "{\"message\":\"Quota exceeded for joe\"}",
-                ": it speaks of a quota that is used up",
+                ": it mentions a quota that is used up",
             ),
             (
                 &[("server", "nginx/1.2")],
                 "<html>evil words",
-                " from nginx/1.2: a page for people",
+                " from nginx/1.2: an HTML page",
             ),
             (
                 &[("server", "evil<b>")],
@@ -130,7 +130,7 @@ mod tests {
             "proxy-status",
             "cache.test; received-status=503"
         )]));
-        // Whoever passes an answer on says so, and has not written it.
+        // A proxy that passes an answer on says so, and has not written it.
         assert!(!by_proxy(&[
             ("via", "1.1 cache.test (squid/5.7)"),
             ("server", "nginx")

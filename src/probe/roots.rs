@@ -8,8 +8,8 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use super::certificate::{Known, fingerprint};
-use super::der::Certificate;
+use super::certificate::{KnownRoots, fingerprint};
+use super::der::DerCertificate;
 use crate::bounded;
 use crate::environment::Environment;
 use crate::trust::{self, Untrusted};
@@ -73,12 +73,12 @@ type Stamp = (PathBuf, Option<std::time::SystemTime>, u64, u64);
 /// 300 files again for every round would cost more than the probes do.
 static LAST: Mutex<Option<(Vec<Stamp>, Roots)>> = Mutex::new(None);
 
-/// Whom go trusts.
+/// The certificates that go trusts.
 #[derive(Debug, Clone)]
 pub(super) struct Roots {
     pub(super) store: Arc<RootCertStore>,
     /// The certificates themselves, of which the store keeps but name and key.
-    pub(super) known: Arc<Known>,
+    pub(super) known: Arc<KnownRoots>,
 }
 
 /// The roots on disk, or `None` where the system's own verifier is asked instead: on macOS
@@ -195,12 +195,12 @@ pub fn unknown_to_go(env: &Environment, files: &[PathBuf]) -> Vec<PathBuf> {
 
 /// The name and the key of an authority: two certificates that agree in both vouch for the same.
 fn name_and_key(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    Certificate::read(der).map(|certificate| (certificate.subject, certificate.key))
+    DerCertificate::read(der).map(|certificate| (certificate.subject, certificate.key))
 }
 
 fn load(sources: &[Stamp]) -> Roots {
     let mut roots = RootCertStore::empty();
-    let mut seen = Known::new();
+    let mut seen = KnownRoots::new();
     for (path, ..) in sources {
         // Like AppendCertsFromPEM: what cannot be read or parsed is passed over.
         let Ok(pem) = bounded::read(path, MAX_FILE) else {

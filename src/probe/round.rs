@@ -8,14 +8,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-use super::attempt::{Attempt, milliseconds};
-use super::failure::Outcome;
-use super::goauth::{Credentials, Manner};
-use super::goproxy::{self, Asked};
+use super::attempt::{ProbeAttempt, milliseconds};
+use super::failure::ProbeOutcome;
+use super::goauth::{Credentials, GoClient};
+use super::goproxy::{self, AskedModule};
 use super::rules::ProxyRules;
-use super::session::{Session, Shared};
+use super::session::{ProbeSession, RoundShared};
 use super::tls::Tls;
-use super::verifier::{Key, Noted};
+use super::verifier::{NotedKeys, ServerKey};
 use super::{dial, icmp, listening, mirror, page, roots, sumdb};
 use crate::environment::Environment;
 use crate::model::observation::DISTRUSTED;
@@ -24,12 +24,12 @@ use crate::model::{Host, Observation, Phases, Pin, Proof, Target, TargetKind, Ve
 /// What every probe of one round shares: roots, proxy rules, netrc. No connection outlives
 /// a probe, so none from the last network can be met again.
 pub struct Prober {
-    shared: Shared,
+    shared: RoundShared,
 }
 
 /// How closely a probe looks, and how long it waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Care {
+pub struct ProbeOptions {
     /// Ask for the zip as well. Not where it has been seen before on this network: it costs
     /// one more request, and often a connection to another server.
     pub zip: bool,
@@ -38,9 +38,9 @@ pub struct Care {
     pub patience: Option<Duration>,
 }
 
-impl Care {
+impl ProbeOptions {
     /// A probe that knows nothing of this network yet, and waits no longer than usual.
-    pub const FIRST: Care = Care {
+    pub const FIRST: ProbeOptions = ProbeOptions {
         zip: true,
         patience: None,
     };
@@ -51,26 +51,26 @@ impl Prober {
     /// probe needs them (cached between rounds while their files are unchanged). Never fails:
     /// what cannot be read makes probes that need it say so.
     pub fn new(env: &Environment) -> Prober {
-        Prober::like(env, &Manner::default())
+        Prober::like(env, &GoClient::default())
     }
 
     /// The same, as this go command would ask.
-    pub fn like(env: &Environment, manner: &Manner) -> Prober {
+    pub fn like(env: &Environment, manner: &GoClient) -> Prober {
         Prober::with(env, Tls::default(), manner)
     }
 
-    pub(super) fn shared(&self) -> &Shared {
+    pub(super) fn shared(&self) -> &RoundShared {
         &self.shared
     }
 
     /// The same; notes what the handshakes show.
-    pub(super) fn noting(env: &Environment, noted: Arc<Noted>) -> Prober {
-        Prober::with(env, Tls::noting(noted), &Manner::default())
+    pub(super) fn noting(env: &Environment, noted: Arc<NotedKeys>) -> Prober {
+        Prober::with(env, Tls::noting(noted), &GoClient::default())
     }
 
-    fn with(env: &Environment, tls: Tls, manner: &Manner) -> Prober {
+    fn with(env: &Environment, tls: Tls, manner: &GoClient) -> Prober {
         Prober {
-            shared: Shared {
+            shared: RoundShared {
                 env: env.clone(),
                 rules: ProxyRules::from_env(env, manner.release),
                 credentials: Credentials::read(env, manner),
@@ -82,16 +82,16 @@ impl Prober {
 
     /// Asks one target for everything, within its limits.
     pub async fn probe(&self, target: &Target) -> Observation {
-        self.probe_with(target, Care::FIRST).await
+        self.probe_with(target, ProbeOptions::FIRST).await
     }
 
     /// Asks one target, with retries, within its limits. Dropping the future ends it at once.
-    pub async fn probe_with(&self, target: &Target, care: Care) -> Observation {
+    pub async fn probe_with(&self, target: &Target, care: ProbeOptions) -> Observation {
         let start = Instant::now();
         let mut tries = 0;
         loop {
             tries += 1;
-            let mut attempt = Attempt::start(target, care.patience);
+            let mut attempt = ProbeAttempt::start(target, care.patience);
             let outcome = self.attempt(target, &mut attempt, care).await;
             // Who has been silent for so long is asked patiently, or not at all.
             let silent =
@@ -114,7 +114,7 @@ impl Prober {
     }
 
     /// An `up` by the target's `ca`, which go knows nothing of.
-    fn doubt(&self, target: &Target, attempt: &Attempt, seen: &mut Observation) {
+    fn doubt(&self, target: &Target, attempt: &ProbeAttempt, seen: &mut Observation) {
         let is_gos = matches!(
             target.kind,
             TargetKind::GoProxy { .. } | TargetKind::SumDb { .. }
@@ -129,7 +129,12 @@ impl Prober {
         seen.caveat = Some(format!("{DISTRUSTED}: {remedy}"));
     }
 
-    async fn attempt(&self, target: &Target, attempt: &mut Attempt, care: Care) -> Outcome {
+    async fn attempt(
+        &self,
+        target: &Target,
+        attempt: &mut ProbeAttempt,
+        care: ProbeOptions,
+    ) -> ProbeOutcome {
         match &target.kind {
             TargetKind::GoProxy {
                 url,
@@ -137,8 +142,8 @@ impl Prober {
                 version,
                 sum,
             } => {
-                let mut session = Session::new(&self.shared, target, attempt);
-                let asked = Asked {
+                let mut session = ProbeSession::new(&self.shared, target, attempt);
+                let asked = AskedModule {
                     module,
                     version,
                     sum: sum.as_deref(),
@@ -147,11 +152,11 @@ impl Prober {
                 goproxy::probe(&mut session, url, asked).await
             }
             TargetKind::SumDb { db, via } => {
-                let mut session = Session::new(&self.shared, target, attempt);
+                let mut session = ProbeSession::new(&self.shared, target, attempt);
                 sumdb::probe(&mut session, db, via.as_deref()).await
             }
             TargetKind::Https { url, status, body } => {
-                let mut session = Session::new(&self.shared, target, attempt);
+                let mut session = ProbeSession::new(&self.shared, target, attempt);
                 page::probe(&mut session, url, status, body.as_deref()).await
             }
             TargetKind::Icmp { address } => icmp::probe(attempt, *address).await,
@@ -169,7 +174,7 @@ impl fmt::Debug for Prober {
     }
 }
 
-fn observe(target: &Target, outcome: Outcome, phases: Phases, tries: u32) -> Observation {
+fn observe(target: &Target, outcome: ProbeOutcome, phases: Phases, tries: u32) -> Observation {
     let told = Observation {
         target: target.name.clone(),
         verdict: Verdict::Up,
@@ -201,15 +206,14 @@ fn observe(target: &Target, outcome: Outcome, phases: Phases, tries: u32) -> Obs
     }
 }
 
-/// What a first probe found out.
+/// What a first probe of a server found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Introduction {
     /// What any probe would say.
     pub observation: Observation,
-    /// The server's key. Its certificate is right: the handshake was carried through, which
-    /// nobody can who does not have the key.
+    /// The server's key. Its certificate is right: the handshake was completed, which takes the key.
     pub key: Option<Pin>,
-    /// Its certificate is signed by nobody who is trusted; a `ca` would help, if it is right.
+    /// Its certificate is not signed by a trusted CA; a `ca` in the policy would help, if it is right.
     pub untrusted: bool,
     /// It is a proxy, but does not have the module that it was asked for.
     pub lacks_module: bool,
@@ -217,21 +221,21 @@ pub struct Introduction {
 
 /// Asks a target as a round does, and looks at its server's key meanwhile.
 pub async fn introduce(env: &Environment, target: &Target) -> Introduction {
-    let noted = Arc::new(Noted::default());
+    let noted = Arc::new(NotedKeys::default());
     let prober = Prober::noting(env, Arc::clone(&noted));
     let observation = prober.probe(target).await;
     let url = target.goproxy_url().and_then(|url| Url::parse(url).ok());
     let key = url.and_then(|url| noted.of(&Host::of(&url)?));
-    // The certificate alone proves nothing: everybody may show it. That its key is there is
+    // The certificate alone proves nothing: any server may show it. That its key is there is
     // proven by the end of the handshake, and so by any answer over that connection.
     let answered = observation.phases.first_byte.is_some();
     Introduction {
-        // 404 and 410 from whoever has been proven to be it: `goproxy::expect_ok`.
+        // 404 and 410 from the proven server: `goproxy::expect_ok`.
         lacks_module: observation.definite && observation.reason.starts_with("has no "),
         observation,
-        untrusted: key == Some(Key::Untrusted),
+        untrusted: key == Some(ServerKey::Untrusted),
         key: match key {
-            Some(Key::Verified(pin)) if answered => Some(pin),
+            Some(ServerKey::Verified(pin)) if answered => Some(pin),
             Some(_) | None => None,
         },
     }

@@ -7,16 +7,16 @@ use rustls::ClientConfig;
 use tokio::time::Instant;
 use url::Url;
 
-use super::answer::{Answer, Sense, Want, redirect_portal};
-use super::attempt::{Attempt, within};
-use super::failure::{Failure, authority, shown, strip_userinfo};
+use super::answer::{HttpAnswer, LocationKind, WantedBody, redirect_portal};
+use super::attempt::{ProbeAttempt, within};
+use super::failure::{ProbeFailure, authority, shown, strip_userinfo};
 use super::goauth::Credentials;
 use super::goauth_command::Headers;
-use super::head::Agent;
-use super::line::{Ask, Line, Way};
+use super::head::UserAgent;
+use super::line::{ConnectVia, Connection, RequestParts};
 use super::proxied;
 use super::rules::{ProxyRules, Via};
-use super::tls::{Config, Tls, Trust};
+use super::tls::{Config, ExtraTrust, Tls};
 use crate::environment::Environment;
 use crate::model::host::is_same_server;
 use crate::model::{GoRelease, Host, Phase, Proof, Target};
@@ -26,7 +26,7 @@ const MAX_REQUESTS: usize = 10;
 
 /// What all probes of one round share.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct RoundShared {
     pub(super) env: Environment,
     pub(super) rules: ProxyRules,
     pub(super) credentials: Credentials,
@@ -36,54 +36,71 @@ pub(super) struct Shared {
 }
 
 /// The requests of one try.
-pub(super) struct Session<'a> {
-    shared: &'a Shared,
+pub(super) struct ProbeSession<'a> {
+    shared: &'a RoundShared,
     target: &'a Target,
-    attempt: &'a mut Attempt,
-    line: Option<Line>,
+    attempt: &'a mut ProbeAttempt,
+    line: Option<Connection>,
     sent_credentials: bool,
-    agent: Agent,
+    agent: UserAgent,
 }
 
-impl<'a> Session<'a> {
-    pub(super) fn new(shared: &'a Shared, target: &'a Target, attempt: &'a mut Attempt) -> Self {
-        Session {
+impl<'a> ProbeSession<'a> {
+    pub(super) fn new(
+        shared: &'a RoundShared,
+        target: &'a Target,
+        attempt: &'a mut ProbeAttempt,
+    ) -> Self {
+        ProbeSession {
             shared,
             target,
             attempt,
             line: None,
             sent_credentials: false,
-            agent: Agent::of(shared.release),
+            agent: UserAgent::of(shared.release),
         }
     }
 
-    /// Goes on with a connection that an earlier one has left open.
-    pub(super) fn take(&mut self, line: Option<Line>) {
+    /// Uses a connection that an earlier session has left open.
+    pub(super) fn take(&mut self, line: Option<Connection>) {
         self.line = line;
     }
 
     /// The connection, for a later one.
-    pub(super) fn give(self) -> Option<Line> {
+    pub(super) fn give(self) -> Option<Connection> {
         self.line
     }
 
     /// Asks for `url` and follows redirects as go does: not from https to http, credentials
     /// where go sends them.
-    pub(super) async fn follow(&mut self, url: &Url, want: Want) -> Result<Answer, Failure> {
+    pub(super) async fn follow(
+        &mut self,
+        url: &Url,
+        want: WantedBody,
+    ) -> Result<HttpAnswer, ProbeFailure> {
         self.ask_twice(url, want, true).await
     }
 
     /// The same where this server has just given what only a module proxy has: a redirect that
     /// leads nowhere is its own fault then, and not a network that bends the way to a login page.
-    pub(super) async fn follow_own(&mut self, url: &Url, want: Want) -> Result<Answer, Failure> {
+    pub(super) async fn follow_own(
+        &mut self,
+        url: &Url,
+        want: WantedBody,
+    ) -> Result<HttpAnswer, ProbeFailure> {
         self.ask_twice(url, want, false).await
     }
 
-    async fn ask_twice(&mut self, url: &Url, want: Want, bent: bool) -> Result<Answer, Failure> {
+    async fn ask_twice(
+        &mut self,
+        url: &Url,
+        want: WantedBody,
+        bent: bool,
+    ) -> Result<HttpAnswer, ProbeFailure> {
         let answer = self.walk(url, want, bent).await?;
         if self.has_better_credentials(url, &answer).await? || self.is_refused_by_name(&answer) {
             // go 1.27 then calls itself what net/http does.
-            let agent = std::mem::replace(&mut self.agent, Agent::Library);
+            let agent = std::mem::replace(&mut self.agent, UserAgent::Library);
             let answer = self.walk(url, want, bent).await;
             self.agent = agent;
             return answer;
@@ -93,9 +110,9 @@ impl<'a> Session<'a> {
 
     /// May another name be let through? (go asks again after every 4xx over https; what is not
     /// there stays so.)
-    fn is_refused_by_name(&self, answer: &Answer) -> bool {
+    fn is_refused_by_name(&self, answer: &HttpAnswer) -> bool {
         let status = answer.status.as_u16();
-        self.agent == Agent::Command
+        self.agent == UserAgent::Command
             && answer.url.scheme() == "https"
             && matches!(status, 400 | 401 | 403 | 405 | 406 | 418 | 451)
     }
@@ -104,8 +121,8 @@ impl<'a> Session<'a> {
     async fn has_better_credentials(
         &mut self,
         url: &Url,
-        answer: &Answer,
-    ) -> Result<bool, Failure> {
+        answer: &HttpAnswer,
+    ) -> Result<bool, ProbeFailure> {
         if url.scheme() != "https" || has_userinfo(url) || !answer.status.is_client_error() {
             return Ok(false);
         }
@@ -116,8 +133,13 @@ impl<'a> Session<'a> {
         Ok(asked)
     }
 
-    /// `bent`: anybody could have sent us where a redirect leads from plain http.
-    async fn walk(&mut self, url: &Url, want: Want, bent: bool) -> Result<Answer, Failure> {
+    /// `bent`: any network could have sent us where a redirect leads from plain http.
+    async fn walk(
+        &mut self,
+        url: &Url,
+        want: WantedBody,
+        bent: bool,
+    ) -> Result<HttpAnswer, ProbeFailure> {
         self.begin(url).await?;
         let (start, mut authorization) = self.credentials(url)?;
         let mut by_url = has_userinfo(url);
@@ -150,12 +172,12 @@ impl<'a> Session<'a> {
             let mut next = next.clone();
             let login = userinfo(&next);
             strip_userinfo(&mut next);
-            if answer.sense == Sense::None {
+            if answer.sense == LocationKind::None {
                 if bent && authority(&next) != authority(&url) {
                     return Err(redirect_portal(answer.status.as_u16(), &next));
                 }
                 let reason = format!("{} redirects to what go cannot read", authority(&url));
-                return Err(Failure::refusal(Phase::Content, reason));
+                return Err(ProbeFailure::refusal(Phase::Content, reason));
             }
             let secure = next.scheme() == "https";
             if !secure && (url.scheme() == "https" || next.scheme() != "http") {
@@ -167,7 +189,7 @@ impl<'a> Session<'a> {
             // The header of GOAUTH goes along to the same host and those below it. Userinfo is no
             // header: it stays with a path alone, else it is what stands there.
             let stays = if by_url {
-                answer.sense == Sense::Path
+                answer.sense == LocationKind::Path
             } else {
                 is_at_or_below(&next, &start)
             };
@@ -179,14 +201,18 @@ impl<'a> Session<'a> {
             }
             from = Some(std::mem::replace(&mut url, next));
         }
-        Err(Failure::refusal(
+        Err(ProbeFailure::refusal(
             Phase::Content,
             format!("{} redirects in a circle", authority(&start)),
         ))
     }
 
     /// Asks for `url` and takes a redirect for an answer.
-    pub(super) async fn once(&mut self, url: &Url, want: Want) -> Result<Answer, Failure> {
+    pub(super) async fn once(
+        &mut self,
+        url: &Url,
+        want: WantedBody,
+    ) -> Result<HttpAnswer, ProbeFailure> {
         self.begin(url).await?;
         let (url, authorization) = self.credentials(url)?;
         self.ask(&url, &url, None, authorization.as_ref(), want)
@@ -194,7 +220,11 @@ impl<'a> Session<'a> {
     }
 
     /// The same for a page, which go has no business with: behind a proxy reqwest gets it.
-    pub(super) async fn page(&mut self, url: &Url, want: Want) -> Result<Answer, Failure> {
+    pub(super) async fn page(
+        &mut self,
+        url: &Url,
+        want: WantedBody,
+    ) -> Result<HttpAnswer, ProbeFailure> {
         let via = self.via(url)?;
         let Some(proxy) = via.and_then(|via| proxied::proxy(via, url)) else {
             return self.once(url, want).await;
@@ -202,7 +232,7 @@ impl<'a> Session<'a> {
         self.begin(url).await?;
         let (url, credentials) = self.credentials(url)?;
         let tls = self.tls(&url, &url).await?;
-        let ask = Ask {
+        let ask = RequestParts {
             agent: self.agent,
             credentials: credentials.as_ref(),
             referer: None,
@@ -212,7 +242,7 @@ impl<'a> Session<'a> {
     }
 
     /// Gets the credentials ready, which costs this try no time.
-    async fn begin(&mut self, url: &Url) -> Result<(), Failure> {
+    async fn begin(&mut self, url: &Url) -> Result<(), ProbeFailure> {
         if url.scheme() != "https" {
             return Ok(());
         }
@@ -253,17 +283,17 @@ impl<'a> Session<'a> {
 
     /// Userinfo over https, else what GOAUTH says over https; userinfo over http is refused, as go does
     /// (`cmd/go/internal/web/http.go`).
-    fn credentials(&mut self, url: &Url) -> Result<(Url, Option<Headers>), Failure> {
+    fn credentials(&mut self, url: &Url) -> Result<(Url, Option<Headers>), ProbeFailure> {
         let mut bare = url.clone();
         strip_userinfo(&mut bare);
         if url.scheme() != "https" {
             if has_userinfo(url) {
                 let reason = format!("go refuses to send credentials to {}", shown(url));
-                return Err(Failure::refusal(Phase::Connect, reason));
+                return Err(ProbeFailure::refusal(Phase::Connect, reason));
             }
             if !self.target.pins.is_empty() {
                 let reason = "its pin cannot be proven over plain http";
-                return Err(Failure::refusal(Phase::Connect, reason));
+                return Err(ProbeFailure::refusal(Phase::Connect, reason));
             }
             return Ok((bare, None));
         }
@@ -282,9 +312,9 @@ impl<'a> Session<'a> {
         url: &Url,
         from: Option<&Url>,
         credentials: Option<&Headers>,
-        want: Want,
-    ) -> Result<Answer, Failure> {
-        let ask = Ask {
+        want: WantedBody,
+    ) -> Result<HttpAnswer, ProbeFailure> {
+        let ask = RequestParts {
             agent: self.agent,
             credentials,
             // `net/http.refererForURL`.
@@ -294,7 +324,12 @@ impl<'a> Session<'a> {
         self.request(start, url, &ask).await
     }
 
-    async fn request(&mut self, start: &Url, url: &Url, ask: &Ask<'_>) -> Result<Answer, Failure> {
+    async fn request(
+        &mut self,
+        start: &Url,
+        url: &Url,
+        ask: &RequestParts<'_>,
+    ) -> Result<HttpAnswer, ProbeFailure> {
         if let Some(line) = &mut self.line
             && line.serves(url).await
         {
@@ -312,14 +347,14 @@ impl<'a> Session<'a> {
         self.line = None;
         let via = self.via(url)?;
         let tls = self.tls(start, url).await?;
-        let mut line = Line::open(self.attempt, url, self.way(via, tls)).await?;
+        let mut line = Connection::open(self.attempt, url, self.way(via, tls)).await?;
         let answer = line.get(self.attempt, url, ask).await;
         self.line = Some(line);
         answer
     }
 
-    fn way<'w>(&self, via: Option<&'w Via>, tls: Option<Arc<ClientConfig>>) -> Way<'w> {
-        Way {
+    fn way<'w>(&self, via: Option<&'w Via>, tls: Option<Arc<ClientConfig>>) -> ConnectVia<'w> {
+        ConnectVia {
             via,
             tls,
             release: self.shared.release,
@@ -327,20 +362,24 @@ impl<'a> Session<'a> {
     }
 
     /// The proxy on the way there.
-    fn via(&self, url: &Url) -> Result<Option<&'a Via>, Failure> {
+    fn via(&self, url: &Url) -> Result<Option<&'a Via>, ProbeFailure> {
         self.shared.rules.for_url(url).map_err(|_| {
             let reason = "go refuses HTTP_PROXY where REQUEST_METHOD is set (CGI)";
-            Failure::refusal(Phase::Connect, reason)
+            ProbeFailure::refusal(Phase::Connect, reason)
         })
     }
 
-    async fn tls(&mut self, start: &Url, url: &Url) -> Result<Option<Arc<ClientConfig>>, Failure> {
+    async fn tls(
+        &mut self,
+        start: &Url,
+        url: &Url,
+    ) -> Result<Option<Arc<ClientConfig>>, ProbeFailure> {
         let through_tls = |url: &Url| url.scheme() == "https";
         let proxy_tls = self.shared.rules.for_url(url).ok().flatten();
         if !through_tls(url) && !proxy_tls.is_some_and(Via::is_tls) {
             return Ok(None);
         }
-        let trust = Trust {
+        let trust = ExtraTrust {
             ca: self.target.ca.clone(),
             pins: self.target.pins.clone(),
             host: Host::of(start),

@@ -2,10 +2,10 @@
 
 use url::Url;
 
-use super::answer::Want;
-use super::failure::{Failure, Finding, Outcome, authority};
+use super::answer::WantedBody;
+use super::failure::{ProbeFailure, ProbeOutcome, ProbeSuccess, authority};
 use super::goproxy::{base_url, below, expect_ok};
-use super::session::Session;
+use super::session::ProbeSession;
 use crate::gomod::sum::{LookupRecord, Note, NoteError, TreeHead, check_key};
 use crate::model::target::{DEFAULT_MODULE, DEFAULT_SUM};
 use crate::model::{Phase, Proof, SumDb, VerifierKey};
@@ -15,10 +15,14 @@ const MAX_NOTE: usize = 64 * 1024;
 
 /// Asks for the tree head; where that is not served (go itself never asks for it, so a proxy
 /// may not pass it on), for the record of a module whose hash is known.
-pub(super) async fn probe(session: &mut Session<'_>, db: &SumDb, via: Option<&str>) -> Outcome {
+pub(super) async fn probe(
+    session: &mut ProbeSession<'_>,
+    db: &SumDb,
+    via: Option<&str>,
+) -> ProbeOutcome {
     let SumDb::Database { key, url, .. } = db else {
         let reason = "GOSUMDB is off: there is no database to ask";
-        return Err(Failure::refusal(Phase::Content, reason));
+        return Err(ProbeFailure::refusal(Phase::Content, reason));
     };
     check_key(key).map_err(|error| judge(&error))?;
     let base = match (via, url) {
@@ -27,7 +31,7 @@ pub(super) async fn probe(session: &mut Session<'_>, db: &SumDb, via: Option<&st
         (None, None) => base_url(&format!("https://{}", key.name))?,
     };
     let latest = session
-        .follow(&below(&base, "latest"), Want::Body(MAX_NOTE))
+        .follow(&below(&base, "latest"), WantedBody::Body(MAX_NOTE))
         .await?;
     let (tree, how) = if matches!(latest.status.as_u16(), 404 | 410) {
         (
@@ -43,7 +47,7 @@ pub(super) async fn probe(session: &mut Session<'_>, db: &SumDb, via: Option<&st
         (tree, "")
     };
     let proof = session.proof(&base).max(Proof::Signed);
-    Ok(Finding {
+    Ok(ProbeSuccess {
         reason: format!("tree of {} records, signed by {}{how}", tree.size, key.name),
         proof,
     })
@@ -51,18 +55,18 @@ pub(super) async fn probe(session: &mut Session<'_>, db: &SumDb, via: Option<&st
 
 /// `PROXY/sumdb/NAME`, if the proxy says that it supports it (`modfetch/sumdb.go:initBase`).
 async fn through(
-    session: &mut Session<'_>,
+    session: &mut ProbeSession<'_>,
     proxy: &str,
     key: &VerifierKey,
-) -> Result<Url, Failure> {
+) -> Result<Url, ProbeFailure> {
     let base = below(&base_url(proxy)?, &format!("sumdb/{}", key.name));
     // go does not look at the body, so neither does this: what is asked next will tell.
     let supported = session
-        .follow(&below(&base, "supported"), Want::Body(MAX_NOTE))
+        .follow(&below(&base, "supported"), WantedBody::Body(MAX_NOTE))
         .await?;
     match supported.status.as_u16() {
         200 => Ok(base),
-        404 | 410 => Err(Failure::refusal(
+        404 | 410 => Err(ProbeFailure::refusal(
             Phase::Content,
             format!(
                 "does not pass {} on ({})",
@@ -79,13 +83,13 @@ async fn through(
 }
 
 async fn look_up(
-    session: &mut Session<'_>,
+    session: &mut ProbeSession<'_>,
     base: &Url,
     key: &VerifierKey,
-) -> Result<TreeHead, Failure> {
+) -> Result<TreeHead, ProbeFailure> {
     let (module, version) = DEFAULT_MODULE;
     let url = below(base, &format!("lookup/{module}@{version}"));
-    let answer = session.follow(&url, Want::Body(MAX_NOTE)).await?;
+    let answer = session.follow(&url, WantedBody::Body(MAX_NOTE)).await?;
     expect_ok(
         session,
         &answer,
@@ -100,24 +104,24 @@ async fn look_up(
     if record.holds(&format!("{module} {version}/go.mod {DEFAULT_SUM}")) {
         return Ok(tree);
     }
-    Err(Failure::wrong(
+    Err(ProbeFailure::wrong(
         Phase::Content,
-        format!("its record of {module}@{version} has not the hash that the world knows"),
+        format!("its record of {module}@{version} does not have the known hash"),
     ))
 }
 
 /// It is the database that fails, and not a proxy or a mirror of the same host.
-fn named(failure: Failure, key: &VerifierKey, base: &Url) -> Failure {
+fn named(failure: ProbeFailure, key: &VerifierKey, base: &Url) -> ProbeFailure {
     let by = match authority(base) {
         host if host == key.name => String::new(),
         host => format!(" (at {host})"),
     };
-    Failure {
+    ProbeFailure {
         reason: format!("checksum database {}{by} {}", key.name, failure.reason),
         ..failure
     }
 }
 
-fn judge(error: &NoteError) -> Failure {
-    Failure::wrong(Phase::Content, error.to_string())
+fn judge(error: &NoteError) -> ProbeFailure {
+    ProbeFailure::wrong(Phase::Content, error.to_string())
 }

@@ -1,5 +1,5 @@
 //! How a server's certificate is judged: by go's roots, by a target's own CA files, and by
-//! its pins. Sessions are never resumed, so every probe sees the certificate anew.
+//! its pins. Sessions are never resumed, so every probe sees the certificate again.
 
 use std::error::Error;
 use std::fmt;
@@ -15,11 +15,11 @@ use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::OnceCell;
 
-use super::certificate::{AsGo, Known, fingerprint};
-use super::failure::Failure;
+use super::certificate::{AsGo, KnownRoots, fingerprint};
+use super::failure::ProbeFailure;
 use super::roots::{self, Roots};
-use super::verifier::Noted;
-use super::verifier::{Check, Verifier};
+use super::verifier::NotedKeys;
+use super::verifier::{CertificateCheck, Verifier};
 use crate::environment::Environment;
 use crate::model::{Host, Phase, Pin};
 
@@ -27,9 +27,9 @@ use crate::model::{Host, Phase, Pin};
 #[derive(Debug, Default)]
 pub(super) struct Tls {
     roots: OnceCell<Option<Roots>>,
-    configs: Mutex<Vec<(Trust, Config)>>,
-    /// Where it is noted what the handshakes show, if somebody wants to know.
-    noted: Option<Arc<Noted>>,
+    configs: Mutex<Vec<(ExtraTrust, Config)>>,
+    /// Where the keys that handshakes show are noted, if they are wanted.
+    noted: Option<Arc<NotedKeys>>,
 }
 
 /// The settings for one target.
@@ -41,9 +41,9 @@ pub(super) struct Config {
     pub(super) distrusted: Arc<AtomicBool>,
 }
 
-/// Whom a target trusts beyond the system's roots, and which keys it insists on.
+/// The CAs that a target trusts beside the system's roots, and the keys that it insists on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Trust {
+pub(super) struct ExtraTrust {
     pub(super) ca: Vec<PathBuf>,
     pub(super) pins: Vec<Pin>,
     /// The host that the pins are for; redirects and proxies lead to others.
@@ -52,7 +52,7 @@ pub(super) struct Trust {
 
 impl Tls {
     /// Settings with which it is noted what the handshakes show.
-    pub(super) fn noting(noted: Arc<Noted>) -> Tls {
+    pub(super) fn noting(noted: Arc<NotedKeys>) -> Tls {
         Tls {
             noted: Some(noted),
             ..Tls::default()
@@ -60,7 +60,11 @@ impl Tls {
     }
 
     /// The settings for a target. A target's unusable CA file is its own, definite failure.
-    pub(super) async fn config(&self, env: &Environment, trust: &Trust) -> Result<Config, Failure> {
+    pub(super) async fn config(
+        &self,
+        env: &Environment,
+        trust: &ExtraTrust,
+    ) -> Result<Config, ProbeFailure> {
         if let Some(config) = self.known(trust) {
             return Ok(config);
         }
@@ -73,13 +77,13 @@ impl Tls {
         Ok(config)
     }
 
-    fn known(&self, trust: &Trust) -> Option<Config> {
+    fn known(&self, trust: &ExtraTrust) -> Option<Config> {
         let configs = self.configs();
         let (_, config) = configs.iter().find(|(known, _)| known == trust)?;
         Some(config.clone())
     }
 
-    fn configs(&self) -> MutexGuard<'_, Vec<(Trust, Config)>> {
+    fn configs(&self) -> MutexGuard<'_, Vec<(ExtraTrust, Config)>> {
         self.configs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -92,7 +96,7 @@ async fn read_roots(env: &Environment) -> Option<Roots> {
         .unwrap_or_default()
 }
 
-async fn read_extra(trust: &Trust) -> Result<Vec<CertificateDer<'static>>, Failure> {
+async fn read_extra(trust: &ExtraTrust) -> Result<Vec<CertificateDer<'static>>, ProbeFailure> {
     if trust.ca.is_empty() {
         return Ok(Vec::new());
     }
@@ -106,8 +110,8 @@ async fn read_extra(trust: &Trust) -> Result<Vec<CertificateDer<'static>>, Failu
     });
     match read.await {
         Ok(Ok(extra)) => Ok(extra),
-        Ok(Err(error)) => Err(Failure::refusal(Phase::Tls, error.to_string())),
-        Err(_) => Err(Failure::down(
+        Ok(Err(error)) => Err(ProbeFailure::refusal(Phase::Tls, error.to_string())),
+        Err(_) => Err(ProbeFailure::down(
             Phase::Tls,
             "the reading of its CA files was broken off",
         )),
@@ -117,14 +121,14 @@ async fn read_extra(trust: &Trust) -> Result<Vec<CertificateDer<'static>>, Failu
 fn build(
     system: Option<&Roots>,
     extra: Vec<CertificateDer<'static>>,
-    trust: &Trust,
-    noted: Option<&Arc<Noted>>,
-) -> Result<Config, Failure> {
-    let unusable = |error: &dyn fmt::Display| Failure::refusal(Phase::Tls, error.to_string());
+    trust: &ExtraTrust,
+    noted: Option<&Arc<NotedKeys>>,
+) -> Result<Config, ProbeFailure> {
+    let unusable = |error: &dyn fmt::Display| ProbeFailure::refusal(Phase::Tls, error.to_string());
     let provider = Arc::new(ring_provider::default_provider());
     let distrusted = Arc::new(AtomicBool::new(false));
     let by_go = (!extra.is_empty()).then(|| as_go_would(system, &provider));
-    let own: Known = extra.iter().filter_map(|der| fingerprint(der)).collect();
+    let own: KnownRoots = extra.iter().filter_map(|der| fingerprint(der)).collect();
     let mut known = vec![Arc::new(own)];
     known.extend(system.map(|system| Arc::clone(&system.known)));
     let mut roots = None;
@@ -148,13 +152,13 @@ fn build(
     let mut checks = Vec::new();
     if let Some(by_go) = by_go {
         let distrusted = Arc::clone(&distrusted);
-        checks.push(Check::Doubt { by_go, distrusted });
+        checks.push(CertificateCheck::Doubt { by_go, distrusted });
     }
     if !trust.pins.is_empty() {
         let (pins, host) = (trust.pins.clone(), trust.host.clone());
-        checks.push(Check::Pins { pins, host });
+        checks.push(CertificateCheck::Pins { pins, host });
     }
-    checks.extend(noted.map(|noted| Check::Note(Arc::clone(noted))));
+    checks.extend(noted.map(|noted| CertificateCheck::Note(Arc::clone(noted))));
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| unusable(&error))?
@@ -191,14 +195,14 @@ fn as_go_would(system: Option<&Roots>, provider: &Arc<CryptoProvider>) -> Option
 fn with_extra(
     system: &Arc<RootCertStore>,
     extra: Vec<CertificateDer<'static>>,
-) -> Result<Arc<RootCertStore>, Failure> {
+) -> Result<Arc<RootCertStore>, ProbeFailure> {
     let mut roots = Arc::clone(system);
     if !extra.is_empty() {
         let roots = Arc::make_mut(&mut roots);
         roots.add_parsable_certificates(extra);
     }
     if roots.is_empty() {
-        return Err(Failure::refusal(
+        return Err(ProbeFailure::refusal(
             Phase::Tls,
             "this machine has no trusted roots: install ca-certificates, or set SSL_CERT_FILE",
         ));
@@ -209,11 +213,11 @@ fn with_extra(
 fn with_roots(
     roots: Arc<RootCertStore>,
     provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ServerCertVerifier>, Failure> {
+) -> Result<Arc<dyn ServerCertVerifier>, ProbeFailure> {
     let built = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build();
     match built {
         Ok(verifier) => Ok(verifier),
-        Err(error) => Err(Failure::refusal(Phase::Tls, error.to_string())),
+        Err(error) => Err(ProbeFailure::refusal(Phase::Tls, error.to_string())),
     }
 }
 

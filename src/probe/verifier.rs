@@ -1,4 +1,4 @@
-//! The one verifier that TLS is given: it judges a certificate as go does, then runs a target's
+//! The one verifier of TLS: it judges a certificate as go does, then runs a target's
 //! own checks on the verdict, in their order.
 
 use std::error::Error as StdError;
@@ -12,22 +12,22 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 
-use super::certificate::{AsGo, Shown};
+use super::certificate::{AsGo, ShownCertificate};
 use crate::model::{Host, Pin};
 
 /// A certificate is right, or why not.
-pub(super) type Verdict = Result<(), Error>;
+pub(super) type CertificateVerdict = Result<(), Error>;
 
 /// Judges by roots, then by each check.
 #[derive(Debug)]
 pub(super) struct Verifier {
     pub(super) by: AsGo,
-    pub(super) checks: Vec<Check>,
+    pub(super) checks: Vec<CertificateCheck>,
 }
 
 /// What else becomes of a verdict.
 #[derive(Debug)]
-pub(super) enum Check {
+pub(super) enum CertificateCheck {
     /// Notes where go's own roots (`None`: it has none) do not say the same; the verdict stays.
     Doubt {
         by_go: Option<AsGo>,
@@ -36,24 +36,24 @@ pub(super) enum Check {
     /// The key of this host must be one of these.
     Pins { pins: Vec<Pin>, host: Option<Host> },
     /// Notes the key; the verdict stays.
-    Note(Arc<Noted>),
+    Note(Arc<NotedKeys>),
 }
 
 /// The chain is fine, but the key is none of the pinned ones.
 #[derive(Debug)]
 pub(super) struct AnotherKey;
 
-impl Check {
-    fn run(&self, shown: &Shown<'_>, verdict: Verdict) -> Verdict {
+impl CertificateCheck {
+    fn run(&self, shown: &ShownCertificate<'_>, verdict: CertificateVerdict) -> CertificateVerdict {
         match self {
-            Check::Doubt { by_go, distrusted } => {
+            CertificateCheck::Doubt { by_go, distrusted } => {
                 let trusts = |by_go: &AsGo| by_go.judge(shown).is_ok();
                 if verdict.is_ok() && !by_go.as_ref().is_some_and(trusts) {
                     distrusted.store(true, Ordering::Relaxed);
                 }
                 verdict
             }
-            Check::Pins { pins, host } => {
+            CertificateCheck::Pins { pins, host } => {
                 verdict?;
                 // A host that cannot be compared is taken for the pinned one: its key must be right.
                 let here = Host::parse(&shown.name.to_str());
@@ -67,15 +67,15 @@ impl Check {
                 let error = CertificateError::Other(OtherError(Arc::new(AnotherKey)));
                 Err(Error::InvalidCertificate(error))
             }
-            Check::Note(noted) => {
+            CertificateCheck::Note(noted) => {
                 match &verdict {
                     Ok(()) => {
                         if let Some(key) = key(shown.leaf)? {
-                            noted.note(shown.name, Key::Verified(key));
+                            noted.note(shown.name, ServerKey::Verified(key));
                         }
                     }
                     Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-                        noted.note(shown.name, Key::Untrusted);
+                        noted.note(shown.name, ServerKey::Untrusted);
                     }
                     Err(_) => {}
                 }
@@ -101,7 +101,7 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let shown = Shown {
+        let shown = ShownCertificate {
             leaf,
             others,
             name,
@@ -109,7 +109,7 @@ impl ServerCertVerifier for Verifier {
             now,
         };
         let verdict = self.by.judge(&shown);
-        let run = |verdict, check: &Check| check.run(&shown, verdict);
+        let run = |verdict, check: &CertificateCheck| check.run(&shown, verdict);
         self.checks.iter().fold(verdict, run)?;
         Ok(ServerCertVerified::assertion())
     }
@@ -149,26 +149,26 @@ impl StdError for AnotherKey {}
 
 /// What a server's certificate was found to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Key {
+pub(super) enum ServerKey {
     /// Right, with this key.
     Verified(Pin),
-    /// Signed by nobody who is trusted.
+    /// Not signed by a trusted CA.
     Untrusted,
 }
 
 /// By host, in the order of the handshakes.
 #[derive(Debug, Default)]
-pub(super) struct Noted(Mutex<Vec<(Option<Host>, Key)>>);
+pub(super) struct NotedKeys(Mutex<Vec<(Option<Host>, ServerKey)>>);
 
-impl Noted {
+impl NotedKeys {
     /// The first word on a host: a redirect may lead to another server of the same name.
-    pub(super) fn of(&self, host: &Host) -> Option<Key> {
+    pub(super) fn of(&self, host: &Host) -> Option<ServerKey> {
         let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, key) = noted.iter().find(|(name, _)| name.as_ref() == Some(host))?;
         Some(key.clone())
     }
 
-    pub(super) fn note(&self, host: &ServerName<'_>, key: Key) {
+    pub(super) fn note(&self, host: &ServerName<'_>, key: ServerKey) {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         noted.push((Host::parse(&host.to_str()), key));
     }

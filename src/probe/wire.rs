@@ -42,15 +42,15 @@ pub(super) type Wire = Box<dyn Io>;
 
 /// How many bytes may still come.
 #[derive(Debug)]
-pub(super) struct Meter(AtomicU64);
+pub(super) struct ByteMeter(AtomicU64);
 
 /// More bytes came than any answer has.
 #[derive(Debug)]
 pub(super) struct TooMuch;
 
-impl Meter {
-    pub(super) fn new() -> Arc<Meter> {
-        Arc::new(Meter(AtomicU64::new(MOST_BESIDE)))
+impl ByteMeter {
+    pub(super) fn new() -> Arc<ByteMeter> {
+        Arc::new(ByteMeter(AtomicU64::new(MOST_BESIDE)))
     }
 
     /// From now on: one answer with a body of so many bytes.
@@ -84,7 +84,7 @@ fn for_body(bytes: usize) -> u64 {
 
 impl fmt::Display for TooMuch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sends no end of bytes")
+        f.write_str("sends bytes without end")
     }
 }
 
@@ -93,11 +93,11 @@ impl Error for TooMuch {}
 /// A connection whose bytes are counted.
 pub(super) struct Counted {
     stream: TcpStream,
-    meter: Arc<Meter>,
+    meter: Arc<ByteMeter>,
 }
 
 impl Counted {
-    pub(super) fn new(stream: TcpStream, meter: &Arc<Meter>) -> Counted {
+    pub(super) fn new(stream: TcpStream, meter: &Arc<ByteMeter>) -> Counted {
         let meter = Arc::clone(meter);
         Counted { stream, meter }
     }

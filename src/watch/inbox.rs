@@ -30,7 +30,7 @@ pub enum Hint {
 
 /// A handle; clones share one box.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Inbox {
+pub(super) struct HintInbox {
     shared: Arc<Shared>,
 }
 
@@ -53,7 +53,7 @@ const ORDER: [Hint; 7] = [
     Hint::Program,
 ];
 
-impl Inbox {
+impl HintInbox {
     /// Puts a hint in. May be called from any thread.
     pub(super) fn send(&self, hint: Hint) {
         self.shared.waiting.fetch_or(bit(hint), Ordering::AcqRel);
@@ -72,13 +72,13 @@ impl Inbox {
         }
     }
 
-    /// Something does not work; `what` names it and keeps its line until [`Inbox::mend`].
+    /// Something does not work; `what` names it and keeps its line until [`HintInbox::clear_trouble`].
     pub(super) fn trouble(&self, what: &str, why: &dyn Display) {
         self.lock().insert(what.to_owned(), why.to_string());
     }
 
     /// It works again.
-    pub(super) fn mend(&self, what: &str) {
+    pub(super) fn clear_trouble(&self, what: &str) {
         self.lock().remove(what);
     }
 
@@ -119,7 +119,7 @@ mod tests {
 
     #[tokio::test]
     async fn hints_of_one_sort_melt_and_each_sort_comes_out_once() {
-        let inbox = Inbox::default();
+        let inbox = HintInbox::default();
         for _ in 0..1000 {
             inbox.send(Hint::Network);
         }
@@ -134,7 +134,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_hint_is_not_lost_when_the_wait_is_cancelled() {
-        let inbox = Inbox::default();
+        let inbox = HintInbox::default();
         let other = inbox.clone();
         for _ in 0..200 {
             let sender = other.clone();
@@ -149,12 +149,12 @@ mod tests {
     }
 
     #[test]
-    fn a_trouble_is_told_until_it_is_mended() {
-        let inbox = Inbox::default();
+    fn a_trouble_is_listed_until_it_is_cleared() {
+        let inbox = HintInbox::default();
         inbox.trouble("files", &"limit reached");
         inbox.trouble("files", &"limit still reached");
         assert_eq!(inbox.troubles(), ["files: limit still reached"]);
-        inbox.mend("files");
+        inbox.clear_trouble("files");
         assert_eq!(inbox.troubles(), [""; 0]);
     }
 }

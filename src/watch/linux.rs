@@ -9,11 +9,11 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
-use super::inbox::{Hint, Inbox};
-use super::source::{Source, start};
+use super::inbox::{Hint, HintInbox};
+use super::source::{HintSource, start};
 
 /// Starts the sources that only this system has.
-pub(super) fn start_sources(inbox: &Inbox) -> Vec<AbortHandle> {
+pub(super) fn start_sources(inbox: &HintInbox) -> Vec<AbortHandle> {
     vec![start::<ClockSet>(inbox)]
 }
 
@@ -21,14 +21,14 @@ pub(super) fn start_sources(inbox: &Inbox) -> Vec<AbortHandle> {
 /// `timerfd_create(2)`, `TFD_TIMER_CANCEL_ON_SET`. Since Linux 5.15 also by a resume
 /// (`timerfd_resume` in `fs/timerfd.c`); before, only where the resume corrected the clock.
 ///
-/// The real clock is every program's, and no namespace has one of its own, so the tests below
-/// set none. In a kernel of its own (user-mode Linux 6.1) both are seen: `date -s` ends a pin
+/// All programs share the real clock, and no namespace has another one, so the tests below set
+/// none. In another kernel (user-mode Linux 6.1) both are seen: `date -s` ends a pin
 /// at once, and `echo mem > /sys/power/state` cancels the timer.
 struct ClockSet {
     timer: AsyncFd<OwnedFd>,
 }
 
-impl Source for ClockSet {
+impl HintSource for ClockSet {
     const NAME: &'static str = "clock and resume";
 
     fn open() -> io::Result<ClockSet> {
@@ -38,7 +38,7 @@ impl Source for ClockSet {
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: just opened, and nobody else has it.
+        // SAFETY: just opened, and it has no other owner.
         let timer = unsafe { OwnedFd::from_raw_fd(fd) };
         arm(&timer)?;
         // SAFETY: `OwnedFd` owns its descriptor, keeps the same one, and closes it when
@@ -105,7 +105,7 @@ mod tests {
     use std::os::fd::AsRawFd as _;
     use std::time::Duration;
 
-    use super::{ClockSet, Source as _};
+    use super::{ClockSet, HintSource as _};
 
     #[tokio::test]
     async fn the_timer_is_armed_for_the_real_clock_and_for_its_jumps() {

@@ -9,11 +9,11 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
-use super::inbox::{Hint, Inbox};
-use super::source::{Source, start};
+use super::inbox::{Hint, HintInbox};
+use super::source::{HintSource, start};
 
 /// Starts the sources that only this system has.
-pub(super) fn start_sources(inbox: &Inbox) -> Vec<AbortHandle> {
+pub(super) fn start_sources(inbox: &HintInbox) -> Vec<AbortHandle> {
     vec![start::<Calendar>(inbox), start::<Configd>(inbox)]
 }
 
@@ -57,7 +57,7 @@ struct Calendar {
     queue: AsyncFd<Queue>,
 }
 
-impl Source for Calendar {
+impl HintSource for Calendar {
     const NAME: &'static str = "clock and resume";
 
     fn open() -> io::Result<Calendar> {
@@ -101,7 +101,7 @@ impl Queue {
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: just opened, and nobody else has it.
+        // SAFETY: just opened, and it has no other owner.
         let queue = unsafe { OwnedFd::from_raw_fd(fd) };
         // A child gets no copy of a kqueue anyway, but a program that takes this one's place does.
         // SAFETY: the descriptor is open; the flag is that of fcntl(2).
@@ -128,7 +128,7 @@ impl Queue {
             tv_sec: 0,
             tv_nsec: 0,
         };
-        // Not only the port is asked: a queue whose event nobody takes is silent from then on.
+        // Not only the port is asked: a queue whose event is not taken is silent from then on.
         // SAFETY: none goes in, at most one comes out; all pointers outlive the call.
         let found = unsafe {
             libc::kevent(
@@ -255,7 +255,7 @@ struct Configd {
     told: AsyncFd<Registration>,
 }
 
-impl Source for Configd {
+impl HintSource for Configd {
     const NAME: &'static str = "configd messages";
 
     fn open() -> io::Result<Configd> {

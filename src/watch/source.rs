@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
-use super::inbox::{Hint, Inbox};
+use super::inbox::{Hint, HintInbox};
 
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// Something of the system's that sends messages.
-pub(super) trait Source: Sized + Send {
+/// Something in the system that sends messages.
+pub(super) trait HintSource: Sized + Send {
     /// What it is called in troubles.
     const NAME: &'static str;
 
@@ -23,20 +23,20 @@ pub(super) trait Source: Sized + Send {
 }
 
 /// Starts the task that keeps the source open.
-pub(super) fn start<S: Source + 'static>(inbox: &Inbox) -> AbortHandle {
+pub(super) fn start<S: HintSource + 'static>(inbox: &HintInbox) -> AbortHandle {
     tokio::spawn(keep_open::<S>(inbox.clone())).abort_handle()
 }
 
 /// Passes on what the source says, for ever. Whenever it breaks, that is a trouble until it
 /// is open again; it is tried again after 1 s, 2 s … 30 s.
-async fn keep_open<S: Source>(inbox: Inbox) {
+async fn keep_open<S: HintSource>(inbox: HintInbox) {
     let mut wait = Backoff::default();
     let mut open = S::open();
     loop {
         let new = !inbox.has_trouble(S::NAME);
         let error = match open {
             Ok(mut source) => {
-                inbox.mend(S::NAME);
+                inbox.clear_trouble(S::NAME);
                 pass_on(&mut source, &inbox, &mut wait).await
             }
             Err(error) => error,
@@ -52,17 +52,21 @@ async fn keep_open<S: Source>(inbox: Inbox) {
         tokio::time::sleep(pause).await;
         open = S::open();
         if open.is_ok() {
-            // Nobody knows what was missed meanwhile.
+            // It is not known what was missed meanwhile.
             inbox.send(Hint::Lost);
         }
     }
 }
 
-async fn pass_on<S: Source>(source: &mut S, inbox: &Inbox, wait: &mut Backoff) -> io::Error {
+async fn pass_on<S: HintSource>(
+    source: &mut S,
+    inbox: &HintInbox,
+    wait: &mut Backoff,
+) -> io::Error {
     loop {
         match source.next().await {
             Ok(hint) => {
-                // A source that opens and breaks at once has not mended.
+                // A source that opens and breaks at once does not work again.
                 *wait = Backoff::default();
                 inbox.send(hint);
                 // One that always has something to say must not starve the others.
@@ -98,7 +102,7 @@ pub(super) struct Addresses {
 }
 
 #[cfg(not(target_os = "linux"))]
-impl Source for Addresses {
+impl HintSource for Addresses {
     const NAME: &'static str = "address messages";
 
     fn open() -> io::Result<Addresses> {
@@ -127,7 +131,7 @@ mod tests {
         spoke: bool,
     }
 
-    impl Source for Flaky {
+    impl HintSource for Flaky {
         const NAME: &'static str = "flaky";
 
         fn open() -> io::Result<Flaky> {
@@ -153,7 +157,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_broken_source_is_a_trouble_until_it_is_open_again_and_is_tried_ever_slower() {
-        let inbox = Inbox::default();
+        let inbox = HintInbox::default();
         let start = Instant::now();
         let task = tokio::spawn(keep_open::<Flaky>(inbox.clone()));
         tokio::time::sleep(Duration::from_millis(500)).await;

@@ -27,7 +27,7 @@ pub(super) fn ssid(link: &str) -> Option<String> {
     if fd < 0 {
         return None;
     }
-    // SAFETY: just opened, and nobody else has it.
+    // SAFETY: just opened, and it has no other owner.
     let socket = unsafe { OwnedFd::from_raw_fd(fd) };
     let mut essid = [0_u8; LONGEST + 2];
     let mut request = Request {

@@ -190,7 +190,7 @@ mod links {
         }
     }
 
-    #[expect(clippy::wildcard_enum_match_arm)] // some thirty kinds that nobody has
+    #[expect(clippy::wildcard_enum_match_arm)] // some thirty kinds that are not in use
     fn device(interface: &Interface) -> Device {
         if interface.is_loopback() {
             return Device::Loopback;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The two clocks are not read at the same instant, and a busy machine may pause between the
-/// two readings; nobody sleeps for less.
+/// two readings; no machine sleeps for less.
 const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// Compares the two clocks whenever it is asked; no timer.
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn each_sleep_is_told_once() {
+    fn each_sleep_is_seen_once() {
         let mut clock = WakeClock {
             slept: Some(Duration::ZERO),
         };
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn without_clocks_nobody_has_slept() {
+    fn without_clocks_no_sleep_is_seen() {
         let mut clock = WakeClock { slept: None };
         assert!(!clock.compare(None));
         assert!(!clock.compare(Some(Duration::from_secs(9))));

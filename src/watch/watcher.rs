@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tokio::task::AbortHandle;
 
 use super::files::{Files, keep_watching};
-use super::inbox::{Hint, Inbox};
+use super::inbox::{Hint, HintInbox};
 #[cfg(target_os = "linux")]
 use super::linux as os;
 #[cfg(target_os = "macos")]
@@ -19,7 +19,9 @@ use super::{resolver, route};
 /// Other systems have no sources of their own.
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 mod os {
-    pub(super) fn start_sources(_: &crate::watch::inbox::Inbox) -> Vec<tokio::task::AbortHandle> {
+    pub(super) fn start_sources(
+        _: &crate::watch::inbox::HintInbox,
+    ) -> Vec<tokio::task::AbortHandle> {
         Vec::new()
     }
 }
@@ -41,7 +43,7 @@ pub struct WatchPaths {
 /// in the log, and tried again with backoff; the others go on.
 #[derive(Debug)]
 pub struct Watcher {
-    inbox: Inbox,
+    inbox: HintInbox,
     clock: WakeClock,
     /// Told already that the machine has slept; what woke us comes next.
     after_wake: Option<Hint>,
@@ -51,7 +53,7 @@ pub struct Watcher {
 impl Watcher {
     /// Starts all sources. Must be called within a tokio runtime.
     pub fn start(paths: WatchPaths) -> Watcher {
-        let inbox = Inbox::default();
+        let inbox = HintInbox::default();
         let program = paths.program.clone();
         let all = move || [targets(&paths), other_targets(program.as_ref())].concat();
         let files = keep_watching::<Files>(all, inbox.clone());

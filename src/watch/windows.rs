@@ -31,11 +31,11 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{
     DEVICE_NOTIFY_CALLBACK, PBT_APMRESUMEAUTOMATIC, PBT_APMRESUMESUSPEND,
 };
 
-use super::inbox::{Hint, Inbox};
-use super::source::{Source, start};
+use super::inbox::{Hint, HintInbox};
+use super::source::{HintSource, start};
 
 /// Starts the sources that only this system has.
-pub(super) fn start_sources(inbox: &Inbox) -> Vec<AbortHandle> {
+pub(super) fn start_sources(inbox: &HintInbox) -> Vec<AbortHandle> {
     vec![start::<Resumes>(inbox), start::<ResolverSettings>(inbox)]
 }
 
@@ -50,7 +50,7 @@ struct Resumes {
     registration: HPOWERNOTIFY,
 }
 
-impl Source for Resumes {
+impl HintSource for Resumes {
     const NAME: &'static str = "power events";
 
     fn open() -> io::Result<Resumes> {
@@ -89,10 +89,10 @@ impl Drop for Resumes {
     }
 }
 
-/// Every wake comes as "automatic", and again as "resume" once somebody is at the machine.
+/// Every wake comes as "automatic", and again as "resume" once a person is at the machine.
 unsafe extern "system" fn on_power(_: *const c_void, event: u32, _: *const c_void) -> u32 {
     if matches!(event, PBT_APMRESUMEAUTOMATIC | PBT_APMRESUMESUSPEND) {
-        // Keeps a permit if nobody waits just now.
+        // Keeps a permit if no task waits just now.
         AWAKE.notify_one();
     }
     ERROR_SUCCESS
@@ -110,7 +110,7 @@ struct ResolverSettings {
     keys: Vec<KeyWatch>,
 }
 
-impl Source for ResolverSettings {
+impl HintSource for ResolverSettings {
     const NAME: &'static str = "resolver settings";
 
     fn open() -> io::Result<ResolverSettings> {
@@ -127,7 +127,7 @@ impl Source for ResolverSettings {
 
     async fn next(&mut self) -> io::Result<Hint> {
         self.arrived.notified().await;
-        // Before anybody looks at the settings, so that what changes after is told again.
+        // Before the settings are read, so that a later change is reported again.
         for key in &self.keys {
             key.arm_again()?;
         }
@@ -239,7 +239,7 @@ unsafe extern "system" fn on_change(context: *mut c_void, _timed_out: bool) {
     // SAFETY: the context is that of the watch, which is still there: see `drop`.
     let context = unsafe { &*context.cast::<Context>() };
     context.told.store(true, Ordering::Release);
-    // Keeps a permit if nobody waits just now.
+    // Keeps a permit if no task waits just now.
     context.arrived.notify_one();
 }
 

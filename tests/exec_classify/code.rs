@@ -1,6 +1,6 @@
 //! What is no failure of the network although it sounds like one; and what comes first of many.
 
-use goroam::exec::{Class, Exit, Said, classify};
+use goroam::exec::{Class, CommandOutput, Exit, classify};
 
 use crate::judge;
 
@@ -182,7 +182,7 @@ fn no_text_makes_the_judge_fall() {
             text.push_str(pieces[at]);
         }
         for exit in [Exit::Code(1), Exit::Code(0), Exit::Signal(9)] {
-            let said = Said {
+            let said = CommandOutput {
                 stderr: &text,
                 build_output: &text,
                 exit,

@@ -4,7 +4,7 @@
 //! `tests/lab/record-errors`, where each case has the class that it must be taken for.
 
 use goroam::exec::tiers::elements;
-use goroam::exec::{Class, Exit, JsonWords, Said, classify};
+use goroam::exec::{Class, CommandOutput, Exit, JsonWords, classify};
 
 use Class::{
     Auth, Client, Config, Corrupt, Dns, Mismatch, NotFound, Portal, Refused, Reset, Timeout, Tls,
@@ -27,7 +27,7 @@ fn other_commands_and_faults_are_told_rightly() {
             signal if signal < 0 => Exit::Signal(-signal),
             code => Exit::Code(code),
         };
-        let seen = classify(&Said {
+        let seen = classify(&CommandOutput {
             stderr,
             build_output: &build_output,
             exit,
@@ -107,7 +107,7 @@ fn what_no_server_here_can_be_made_to_say_is_known_from_the_source() {
         // Two modules, one body: still a mismatch, for the server chooses the body.
         ("go: a.test/m@v1.0.0: verifying module: checksum mismatch\n\tdownloaded: h1:qmlWdAwZEpJWpgDc2EjgVJTPEkOnCz46XBLGgsFrjWs=\n\tsum.test: h1:REUcgP6XxJHgZ8lZwNQ3H0gPfdNLP8rPklj6Xi5bVSY=\n\nSECURITY ERROR\nThis download does NOT match the one reported by the checksum server.\ngo: b.test/n@v1.0.0: verifying module: checksum mismatch\n\tdownloaded: h1:qmlWdAwZEpJWpgDc2EjgVJTPEkOnCz46XBLGgsFrjWs=\n\tsum.test: h1:T8xJhYeb5wlYBiOAggnHAylDzP7qLamatAT0xkxbQqA=\n".to_owned(), Mismatch),
     ] {
-        let said = Said {
+        let said = CommandOutput {
             stderr: &text,
             build_output: "",
             exit: Exit::Code(1),

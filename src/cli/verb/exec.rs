@@ -7,11 +7,11 @@ use crate::cli::failure::Failure;
 use crate::cli::render::page::{Page, duration};
 use crate::cli::render::style::{BAD, GOOD, ODD, paint};
 use crate::cli::render::text::clean;
-use crate::exec::stall::Limits;
+use crate::exec::stall::StallLimits;
 use crate::exec::tiers::{TIER, plan};
 use crate::exec::{
-    self, Around, Attempt, Blame, Class, Course, ExecSignals, Frozen, News, Summary, TierPlan, Who,
-    Why, usable,
+    self, AttemptReport, Blame, BlameReason, Blamed, Class, ExecEvent, ExecPlan, ExecSignals,
+    ExecSummary, FrozenSettings, LocalSources, TierPlan, usable,
 };
 use crate::gocmd::find;
 use crate::model::Tier;
@@ -85,19 +85,19 @@ pub(in crate::cli) async fn run(context: &Context, args: Exec) -> Result<u8, Fai
         Failure::said(format!("cannot listen to signals: {error}"), EXIT_FAILED)
     })?;
     let (plans, facts) = plans(context, &args).await?;
-    let course = Course {
+    let course = ExecPlan {
         plans,
         facts,
         command: args.command,
         env: context.env.clone(),
-        limits: Limits {
+        limits: StallLimits {
             connect: args.connect,
             first_byte: args.first_byte,
             stall: args.stall,
         },
         retry_budget: args.retry_budget,
     };
-    let mut news = |news: &News<'_>| say(&exec_news(news, &context.page));
+    let mut news = |news: &ExecEvent<'_>| say(&exec_news(news, &context.page));
     let (summary, leftovers) = exec::run(&course, &mut signals, &mut news).await;
     let told = || exec_summary(&summary, &course.command, &context.page);
     let text = match args.summary {
@@ -108,7 +108,9 @@ pub(in crate::cli) async fn run(context: &Context, args: Exec) -> Result<u8, Fai
         SummaryForm::None => String::new(),
     };
     // First what still comes from the background, then our last word.
-    leftovers.into_iter().for_each(exec::Leftover::leave_behind);
+    leftovers
+        .into_iter()
+        .for_each(exec::OpenOutput::leave_behind);
     say(&text);
     #[cfg(unix)]
     if let Some(signal) = summary.signal {
@@ -123,7 +125,7 @@ pub(in crate::cli) async fn run(context: &Context, args: Exec) -> Result<u8, Fai
 async fn plans(
     context: &Context,
     args: &Exec,
-) -> Result<(Vec<TierPlan>, (Frozen, Around)), Failure> {
+) -> Result<(Vec<TierPlan>, (FrozenSettings, LocalSources)), Failure> {
     let mut wanted: Vec<Tier> = Vec::new();
     for step in &args.tiers {
         let tier = match step {
@@ -139,7 +141,7 @@ async fn plans(
     }
     let Some(frozen) = frozen(context).await else {
         let plans = wanted.into_iter().map(without_go).collect();
-        return Ok((plans, (Frozen::default(), Around::default())));
+        return Ok((plans, (FrozenSettings::default(), LocalSources::default())));
     };
     let mirror = context.mirror(args.place.clone());
     let around = usable::around(&frozen, mirror);
@@ -157,7 +159,7 @@ fn without_go(tier: Tier) -> TierPlan {
     TierPlan { tier, how }
 }
 
-async fn frozen(context: &Context) -> Option<Frozen> {
+async fn frozen(context: &Context) -> Option<FrozenSettings> {
     let folder = std::env::current_dir().ok()?;
     let go = match find::find(None, &context.env).await {
         Ok(go) => go,
@@ -187,21 +189,21 @@ fn say(text: &str) {
     drop(err.write_all(text.as_bytes()).and_then(|()| err.flush()));
 }
 
-fn json(summary: &Summary) -> String {
+fn json(summary: &ExecSummary) -> String {
     // Numbers and strings only: this cannot fail.
     serde_json::to_string(summary).unwrap_or_default() + "\n"
 }
 
 /// A step was left, or is to be repeated.
-pub(in crate::cli) fn exec_news(news: &News<'_>, _page: &Page) -> String {
+pub(in crate::cli) fn exec_news(news: &ExecEvent<'_>, _page: &Page) -> String {
     let text = match news {
-        News::Left(attempt, next) => {
+        ExecEvent::Left(attempt, next) => {
             format!("{}; going on with the {next}", what(attempt))
         }
-        News::Waits(attempt, wait) => {
+        ExecEvent::Waits(attempt, wait) => {
             format!("{}; asking again in {}", what(attempt), length(*wait))
         }
-        News::Patient(stuck, lacks) => {
+        ExecEvent::Patient(stuck, lacks) => {
             let mut text = format!("{stuck}; go is not ended, since no other step could do better");
             if !lacks.is_empty() {
                 text.push_str(&format!(" ({})", reasons(lacks)));
@@ -215,7 +217,7 @@ pub(in crate::cli) fn exec_news(news: &News<'_>, _page: &Page) -> String {
 /// The last word: which step it was that helped, or what was tried. Nothing when the first step
 /// did what it was asked to.
 pub(in crate::cli) fn exec_summary(
-    summary: &Summary,
+    summary: &ExecSummary,
     command: &[OsString],
     _page: &Page,
 ) -> String {
@@ -271,12 +273,12 @@ fn said(style: anstyle::Style, text: &str) -> String {
     format!("{} {text}\n", paint(style.bold(), "goroam:"))
 }
 
-fn tried(attempt: &Attempt) -> String {
+fn tried(attempt: &AttemptReport) -> String {
     let (tier, class, took) = (attempt.tier, attempt.class, milliseconds(attempt.ms));
     format!("{tier}: {class} after {took}")
 }
 
-fn left_out(summary: &Summary) -> String {
+fn left_out(summary: &ExecSummary) -> String {
     reasons(&summary.left_out)
 }
 
@@ -289,7 +291,7 @@ fn reasons(steps: &[(Tier, String)]) -> String {
 }
 
 /// What happened, and what is to be mended where a person can.
-fn what(attempt: &Attempt) -> String {
+fn what(attempt: &AttemptReport) -> String {
     let who = who(attempt);
     let blame = attempt.details.seen.as_ref().map(|seen| &seen.blame);
     let class = attempt.class;
@@ -331,10 +333,10 @@ fn auth(who: &str, blame: Option<&Blame>) -> String {
     });
     let through = matches!(
         blame.and_then(|blame| blame.who.as_ref()),
-        Some(Who::HttpProxy(_))
+        Some(Blamed::HttpProxy(_))
     );
     match blame.and_then(|blame| blame.why.as_ref()) {
-        Some(Why::Forbidden) => {
+        Some(BlameReason::Forbidden) => {
             format!(
                 "{who} refuses it with 403 (a rule of a filter, or credentials that do not suffice){words}"
             )
@@ -351,10 +353,10 @@ const MADE: &str = "2026-01-01";
 fn tls(who: &str, blame: Option<&Blame>) -> String {
     let through = matches!(
         blame.and_then(|blame| blame.who.as_ref()),
-        Some(Who::HttpProxy(_))
+        Some(Blamed::HttpProxy(_))
     );
     match blame.and_then(|blame| blame.why.as_ref()) {
-        Some(Why::NotYet(Some((now, from)))) => {
+        Some(BlameReason::NotYet(Some((now, from)))) => {
             let sure = if now.as_str() < MADE { "is" } else { "may be" };
             let (now, from) = (clean(now), clean(from));
             format!(
@@ -362,52 +364,54 @@ fn tls(who: &str, blame: Option<&Blame>) -> String {
                  {who} is valid from {from} on"
             )
         }
-        Some(Why::NotYet(None)) => {
+        Some(BlameReason::NotYet(None)) => {
             format!("the certificate of {who} is not valid yet: check the clock of this machine")
         }
-        Some(Why::Expired(Some((now, until)))) => {
+        Some(BlameReason::Expired(Some((now, until)))) => {
             let (now, until) = (clean(now), clean(until));
             format!(
                 "the certificate of {who} has expired at {until}, if the clock of this machine \
                  is right ({now})"
             )
         }
-        Some(Why::Expired(None)) => {
+        Some(BlameReason::Expired(None)) => {
             format!("the certificate of {who} has expired, if the clock of this machine is right")
         }
-        Some(Why::PlainHttp) if through => {
+        Some(BlameReason::PlainHttp) if through => {
             format!("{who} speaks no TLS: its variable wants http:// in the place of https://")
         }
-        Some(Why::PlainHttp) => {
+        Some(BlameReason::PlainHttp) => {
             format!("{who} speaks plain http: its URL wants http:// in the place of https://")
         }
-        Some(Why::OtherName) => format!("the certificate of {who} is for another name"),
-        Some(Why::HostKey) => {
+        Some(BlameReason::OtherName) => format!("the certificate of {who} is for another name"),
+        Some(BlameReason::HostKey) => {
             format!("ssh does not know the key of {who} (known_hosts; ssh-keyscan shows it)")
         }
-        Some(Why::UnknownCa) => {
+        Some(BlameReason::UnknownCa) => {
             format!("{who} cannot be trusted (a CA that is missing: SSL_CERT_FILE)")
         }
-        Some(Why::Forbidden) | None => format!("there is no TLS with {who} that go trusts"),
+        Some(BlameReason::Forbidden) | None => format!("there is no TLS with {who} that go trusts"),
     }
 }
 
 /// The host that failed, or the step.
-fn who(attempt: &Attempt) -> String {
+fn who(attempt: &AttemptReport) -> String {
     let blame = attempt.details.seen.as_ref().map(|seen| &seen.blame);
     match blame.and_then(|blame| blame.who.as_ref()) {
-        Some(Who::HttpProxy(Some(address))) => {
+        Some(Blamed::HttpProxy(Some(address))) => {
             return format!(
                 "the HTTP proxy {} (HTTPS_PROXY, HTTP_PROXY)",
                 clean(address)
             );
         }
-        Some(Who::HttpProxy(None)) => {
+        Some(Blamed::HttpProxy(None)) => {
             return "the HTTP proxy of HTTPS_PROXY or HTTP_PROXY".to_owned();
         }
-        Some(Who::Database(Some(name))) => return format!("the checksum database {}", clean(name)),
-        Some(Who::Database(None)) => return "the checksum database".to_owned(),
-        Some(Who::Host(host)) => return clean(host),
+        Some(Blamed::Database(Some(name))) => {
+            return format!("the checksum database {}", clean(name));
+        }
+        Some(Blamed::Database(None)) => return "the checksum database".to_owned(),
+        Some(Blamed::Host(host)) => return clean(host),
         None => {}
     }
     let url = attempt
@@ -431,7 +435,7 @@ fn who(attempt: &Attempt) -> String {
 }
 
 /// No retry and no other source: what to compare.
-fn mismatch(attempt: &Attempt) -> String {
+fn mismatch(attempt: &AttemptReport) -> String {
     let seen = attempt.details.seen.as_ref();
     let module = seen.and_then(|seen| {
         let version = seen.version.as_deref().unwrap_or_default();

@@ -1,10 +1,10 @@
-//! Whom go's words blame, and for what, as far as they say more than the class.
+//! Finds what failed and why, as far as go's words say more than the class.
 
-use super::outcome::{Blame, Class, Statement, Who, Why};
+use super::outcome::{Blame, BlameReason, Blamed, Class, GoStatement};
 use super::words;
 
-/// Whom a statement blames.
-pub(super) fn of(finding: &Statement) -> Blame {
+/// What failed according to a statement, and why.
+pub(super) fn of(finding: &GoStatement) -> Blame {
     let (own, said) = split(&finding.text);
     Blame {
         who: who(own, finding),
@@ -30,21 +30,21 @@ fn shortened(text: &str) -> String {
     super::line::shown(&words.join(" ").chars().take(MOST).collect::<String>())
 }
 
-fn who(own: &str, finding: &Statement) -> Option<Who> {
+fn who(own: &str, finding: &GoStatement) -> Option<Blamed> {
     let error = error(own);
     if let Some(error) = error {
         if let Some(behind) = error.strip_prefix("proxyconnect tcp: ") {
-            return Some(Who::HttpProxy(address(behind)));
+            return Some(Blamed::HttpProxy(address(behind)));
         }
         if let Some(behind) = error.strip_prefix("socks connect tcp ") {
             let address = behind
                 .split_once("->")
                 .map(|(address, _)| address.to_owned());
-            return Some(Who::HttpProxy(address));
+            return Some(Blamed::HttpProxy(address));
         }
         let is_status = error.starts_with("407 ");
         if is_status || words::is_phrase(error) {
-            return Some(Who::HttpProxy(None));
+            return Some(Blamed::HttpProxy(None));
         }
     }
     if let Some(who) = database(own, finding) {
@@ -56,7 +56,7 @@ fn who(own: &str, finding: &Statement) -> Option<Who> {
         .as_deref()
         .and_then(|module| module.split('/').next());
     match (git, &finding.url, host) {
-        (true, None, Some(host)) => Some(Who::Host(host.to_owned())),
+        (true, None, Some(host)) => Some(Blamed::Host(host.to_owned())),
         _ => None,
     }
 }
@@ -82,56 +82,57 @@ fn address(error: &str) -> Option<String> {
 }
 
 /// The database that go was asking, through a proxy or by itself.
-fn database(own: &str, finding: &Statement) -> Option<Who> {
+fn database(own: &str, finding: &GoStatement) -> Option<Blamed> {
     let verifying = own.contains("verifying module: ") || own.contains("verifying go.mod: ");
     let Some(url) = finding.url.as_deref() else {
         let asks = verifying && finding.class != Class::Mismatch;
-        return asks.then_some(Who::Database(None));
+        return asks.then_some(Blamed::Database(None));
     };
     if let Some((_, path)) = url.split_once("/sumdb/") {
-        return Some(Who::Database(path.split('/').next().map(str::to_owned)));
+        return Some(Blamed::Database(path.split('/').next().map(str::to_owned)));
     }
     let (_, rest) = url.split_once("://")?;
     let (host, path) = rest.split_once('/')?;
     let asks = path.starts_with("lookup/") || path.starts_with("tile/");
-    (verifying || asks).then(|| Who::Database(Some(host.to_owned())))
+    (verifying || asks).then(|| Blamed::Database(Some(host.to_owned())))
 }
 
-fn why(own: &str, class: Class) -> Option<Why> {
+fn why(own: &str, class: Class) -> Option<BlameReason> {
     let has = |words: &[&str]| words.iter().any(|words| own.contains(words));
     if class == Class::Auth {
-        return has(&[": 403 ", ": Forbidden", "returned error: 403"]).then_some(Why::Forbidden);
+        return has(&[": 403 ", ": Forbidden", "returned error: 403"])
+            .then_some(BlameReason::Forbidden);
     }
     if class != Class::Tls {
         return None;
     }
     if has(&["Host key verification failed"]) {
-        return Some(Why::HostKey);
+        return Some(BlameReason::HostKey);
     }
     if has(&[
         "server gave HTTP response to HTTPS client",
         "first record does not look like a TLS handshake",
     ]) {
-        return Some(Why::PlainHttp);
+        return Some(BlameReason::PlainHttp);
     }
     // "certificate has expired or is not yet valid: current time T is before U"
     if has(&[" is before "]) {
-        return Some(Why::NotYet(times(own, " is before ")));
+        return Some(BlameReason::NotYet(times(own, " is before ")));
     }
     if has(&[" is after "]) {
-        return Some(Why::Expired(times(own, " is after ")));
+        return Some(BlameReason::Expired(times(own, " is after ")));
     }
     if has(&["expired"]) {
-        return Some(Why::Expired(None));
+        return Some(BlameReason::Expired(None));
     }
     if has(&["not yet valid"]) {
-        return Some(Why::NotYet(None));
+        return Some(BlameReason::NotYet(None));
     }
     if has(&[
         "certificate is valid for ",
         "certificate is not valid for any",
     ]) {
-        return Some(Why::OtherName);
+        return Some(BlameReason::OtherName);
     }
     has(&[
         "unknown authority",
@@ -142,7 +143,7 @@ fn why(own: &str, class: Class) -> Option<Why> {
         "CERTIFICATE_VERIFY_FAILED",
         "server verification failed",
     ])
-    .then_some(Why::UnknownCa)
+    .then_some(BlameReason::UnknownCa)
 }
 
 fn times(own: &str, between: &str) -> Option<(String, String)> {

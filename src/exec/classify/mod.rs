@@ -21,5 +21,7 @@ mod words;
 
 pub(super) use json::JsonLines;
 pub use json::JsonWords;
-pub use outcome::{Blame, Class, Exit, Hashes, Said, Seen, Who, Why};
+pub use outcome::{
+    Blame, BlameReason, Blamed, Class, Classified, CommandOutput, Exit, MismatchHashes,
+};
 pub use statement::classify;

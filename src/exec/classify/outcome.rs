@@ -13,10 +13,10 @@ pub enum Exit {
     Signal(i32),
 }
 
-/// A run, as far as it is judged.
+/// A run and its output, as far as it is judged.
 #[derive(Debug, Clone, Copy)]
-pub struct Said<'a> {
-    /// Its standard error, bounded; the front may be cut off.
+pub struct CommandOutput<'a> {
+    /// Its standard error, bounded; the beginning may be missing.
     pub stderr: &'a str,
     /// The `Output` of `build-output` events of `go build -json` and `go test -json` (go 1.24 and
     /// later), and the `Error` of `go mod download -json`, one after another; else empty.
@@ -38,7 +38,7 @@ pub enum Class {
     Ok,
     /// A connection or an answer did not come in time; go itself gave up.
     Timeout,
-    /// Nobody listens there.
+    /// No program listens there.
     Refused,
     /// The name could not be looked up.
     Dns,
@@ -106,7 +106,7 @@ impl fmt::Display for Class {
 
 /// A run, judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct Classified {
     /// What became of it.
     pub class: Class,
     /// The line that says so, at most 400 characters, without credentials; empty for `ok`.
@@ -119,14 +119,14 @@ pub struct Seen {
     /// Its version, or the query (`latest`).
     pub version: Option<String>,
     /// For `mismatch`: the two hashes, where there are two.
-    pub hashes: Option<Hashes>,
-    /// Whom go's words blame, and for what.
+    pub hashes: Option<MismatchHashes>,
+    /// What failed, as far as go's words say more than the class.
     pub blame: Blame,
 }
 
 /// The two sides of a checksum mismatch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hashes {
+pub struct MismatchHashes {
     /// The `h1:` of what came.
     pub downloaded: String,
     /// The `h1:` that was wanted.
@@ -137,9 +137,9 @@ pub struct Hashes {
     pub of_go_mod: bool,
 }
 
-impl Seen {
-    pub(in crate::exec) fn plain(class: Class, line: String) -> Seen {
-        Seen {
+impl Classified {
+    pub(in crate::exec) fn plain(class: Class, line: String) -> Classified {
+        Classified {
             class,
             line,
             url: None,
@@ -151,20 +151,20 @@ impl Seen {
     }
 }
 
-/// Whom go's words blame, and for what.
+/// What failed and why, as far as go's words say more than the class.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Blame {
     /// Who failed, if it is not the server of the URL.
-    pub who: Option<Who>,
+    pub who: Option<Blamed>,
     /// What is wrong, where the class does not say it.
-    pub why: Option<Why>,
+    pub why: Option<BlameReason>,
     /// The server's own words, shortened.
     pub said: Option<String>,
 }
 
 /// Who failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Who {
+pub enum Blamed {
     /// The HTTP or SOCKS proxy of HTTPS_PROXY or HTTP_PROXY: its address, as far as go names it.
     HttpProxy(Option<String>),
     /// A checksum database: its name, as far as go names it.
@@ -175,7 +175,7 @@ pub enum Who {
 
 /// What is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why {
+pub enum BlameReason {
     /// A certificate is not valid yet: this clock's time, and from when it is valid.
     NotYet(Option<(String, String)>),
     /// A certificate has expired: this clock's time, and when.
@@ -194,7 +194,7 @@ pub enum Why {
 
 /// One statement of go's that says what failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Statement {
+pub(super) struct GoStatement {
     pub(super) class: Class,
     /// The whole statement, its first line with its prefix.
     pub(super) text: String,

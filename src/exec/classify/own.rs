@@ -21,7 +21,7 @@ use super::{form, line};
 
 /// Who wrote a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Writer {
+pub(super) enum WrittenBy {
     /// go, or another program.
     Own,
     /// A server.
@@ -35,10 +35,10 @@ pub(super) enum Writer {
 pub(super) struct OwnLine {
     /// All of it.
     pub(super) all: String,
-    /// What was written by [`Writer::Own`]: all of it, its beginning or nothing.
+    /// What was written by [`WrittenBy::Own`]: all of it, its beginning or nothing.
     pub(super) own: String,
     /// Who wrote it, or its beginning.
-    pub(super) writer: Writer,
+    pub(super) writer: WrittenBy,
 }
 
 /// The lines of a text.
@@ -50,14 +50,14 @@ pub(super) fn lines(text: &str) -> Vec<OwnLine> {
             OwnLine {
                 own: text.clone(),
                 all: text,
-                writer: Writer::Own,
+                writer: WrittenBy::Own,
             }
         })
         .collect();
     for (at, begin, end) in quotations(&lines) {
         let (end, writer) = match end {
-            Some(end) => (end, Writer::Server),
-            None => (lines.len(), Writer::Unsure),
+            Some(end) => (end, WrittenBy::Server),
+            None => (lines.len(), WrittenBy::Unsure),
         };
         if let Some(line) = lines.get_mut(at) {
             line.own.truncate(begin);
@@ -282,7 +282,7 @@ impl Form<'_> {
 mod tests {
     use super::*;
 
-    fn own(text: &str) -> Vec<(String, Writer)> {
+    fn own(text: &str) -> Vec<(String, WrittenBy)> {
         let lines = lines(text).into_iter();
         lines.map(|line| (line.own, line.writer)).collect()
     }
@@ -293,9 +293,9 @@ mod tests {
                     go: b@v1.0.0: x\n instead of requested version\ngo: c@v1.0.0: EOF\n";
         let lines = own(text);
         assert_eq!(lines[0].0, "go: a@v1.0.0: proxy returned info for version ");
-        assert_eq!(lines[1], (String::new(), Writer::Server));
-        assert_eq!(lines[2], (String::new(), Writer::Server));
-        assert_eq!(lines[3], ("go: c@v1.0.0: EOF".to_owned(), Writer::Own));
+        assert_eq!(lines[1], (String::new(), WrittenBy::Server));
+        assert_eq!(lines[2], (String::new(), WrittenBy::Server));
+        assert_eq!(lines[3], ("go: c@v1.0.0: EOF".to_owned(), WrittenBy::Own));
     }
 
     #[test]
@@ -307,7 +307,7 @@ mod tests {
             "    x_test.go:1: proxy returned info for version x\ngo: y\n",
         ] {
             let last = own(text).pop().unwrap();
-            assert_eq!(last, ("go: y".to_owned(), Writer::Own), "{text}");
+            assert_eq!(last, ("go: y".to_owned(), WrittenBy::Own), "{text}");
         }
     }
 
@@ -319,7 +319,7 @@ mod tests {
         ] {
             let lines = own(&format!("{lead}x\ngo: b@v1.0.0: EOF\n"));
             assert_eq!(lines[0].0, lead);
-            assert_eq!(lines[1], (String::new(), Writer::Unsure), "{lead}");
+            assert_eq!(lines[1], (String::new(), WrittenBy::Unsure), "{lead}");
         }
     }
 
@@ -332,7 +332,7 @@ mod tests {
         assert!(
             lines[2..]
                 .iter()
-                .all(|(_, writer)| *writer == Writer::Unsure)
+                .all(|(_, writer)| *writer == WrittenBy::Unsure)
         );
     }
 }

@@ -70,7 +70,7 @@ fn is_no_folder(text: &str) -> bool {
     })
 }
 
-/// encoding/json about an `.info` that is none: `<` is how every page for people begins.
+/// encoding/json about an `.info` that is none: `<` is how every HTML page begins.
 fn answered(rest: &str) -> Class {
     if rest.contains("invalid character '<' looking for beginning of value") {
         Class::Portal

@@ -2,8 +2,8 @@
 
 use super::form::{self, Lead};
 use super::json::JsonWords;
-use super::outcome::{Class, Exit, Said, Seen, Statement};
-use super::own::{self, OwnLine, Writer};
+use super::outcome::{Class, Classified, CommandOutput, Exit, GoStatement};
+use super::own::{self, OwnLine, WrittenBy};
 use super::{line, settings, sums, vcs, words};
 
 /// Judges one run.
@@ -13,22 +13,22 @@ use super::{line, settings, sums, vcs, words};
 /// - A failure of the network goes before compile errors: the build may be whole with the
 ///   modules of the next step.
 /// - A mismatch goes before everything, also before a run that goroam ended.
-pub fn classify(said: &Said<'_>) -> Seen {
+pub fn classify(said: &CommandOutput<'_>) -> Classified {
     if said.exit == Exit::Code(0) && said.killed.is_none() {
-        return Seen::plain(Class::Ok, String::new());
+        return Classified::plain(Class::Ok, String::new());
     }
     let findings = findings(said);
     let gravest = findings.into_iter().reduce(graver);
     match (gravest, said.killed) {
         (Some(finding), None) => sums::with_hashes(finding),
         (Some(finding), Some(_)) if finding.class == Class::Mismatch => sums::with_hashes(finding),
-        (_, Some(why)) => Seen::plain(Class::Stalled, line::shown(why)),
-        (None, None) => Seen::plain(Class::Code, telling(said)),
+        (_, Some(why)) => Classified::plain(Class::Stalled, line::shown(why)),
+        (None, None) => Classified::plain(Class::Code, telling(said)),
     }
 }
 
 /// The graver of two; of equals the first.
-fn graver(first: Statement, second: Statement) -> Statement {
+fn graver(first: GoStatement, second: GoStatement) -> GoStatement {
     if rank(second.class) < rank(first.class) {
         second
     } else {
@@ -37,7 +37,7 @@ fn graver(first: Statement, second: Statement) -> Statement {
 }
 
 /// Which of several failures in one run decides what happens next, the gravest first: what
-/// must stop; what a person has to mend; what is broken there; what may pass by itself. `busy`
+/// must stop; what a person has to fix; what is broken there; what may pass by itself. `busy`
 /// is behind what is broken, since waiting helps only where nothing else is wrong.
 fn rank(class: Class) -> usize {
     const ORDER: [Class; 18] = [
@@ -68,7 +68,7 @@ fn rank(class: Class) -> usize {
 
 /// The line that tells best why code failed: the first complaint with a place, else the last
 /// line that is no noise.
-fn telling(said: &Said<'_>) -> String {
+fn telling(said: &CommandOutput<'_>) -> String {
     let text = line::cleaned(said.stderr) + "\n" + &line::cleaned(said.build_output);
     let lines = || {
         text.lines()
@@ -81,7 +81,7 @@ fn telling(said: &Said<'_>) -> String {
 }
 
 /// All that go said that is a failure of the network, of what came, or of the settings.
-fn findings(said: &Said<'_>) -> Vec<Statement> {
+fn findings(said: &CommandOutput<'_>) -> Vec<GoStatement> {
     let mut findings = Vec::new();
     let stderr = own::lines(said.stderr);
     // A script may have sent a JSON stream to standard error.
@@ -97,16 +97,16 @@ fn findings(said: &Said<'_>) -> Vec<Statement> {
     findings
 }
 
-fn in_text(text: &[OwnLine], said: &Said<'_>, findings: &mut Vec<Statement>) {
+fn in_text(text: &[OwnLine], said: &CommandOutput<'_>, findings: &mut Vec<GoStatement>) {
     let own: Vec<&str> = text.iter().map(|line| line.own.as_str()).collect();
     let all: Vec<&str> = text.iter().map(|line| line.all.as_str()).collect();
-    // `SECURITY ERROR` belongs to the mismatch before it, if that was not cut off.
+    // `SECURITY ERROR` belongs to the mismatch before it, if that is whole.
     let mut after_mismatch = false;
     for (at, line) in text.iter().enumerate() {
         let unsure = match line.writer {
-            Writer::Own => false,
-            Writer::Unsure => true,
-            Writer::Server => continue,
+            WrittenBy::Own => false,
+            WrittenBy::Unsure => true,
+            WrittenBy::Server => continue,
         };
         let lines = if unsure { &all } else { &own };
         let first = lines.get(at).copied().unwrap_or_default();
@@ -122,10 +122,10 @@ fn in_text(text: &[OwnLine], said: &Said<'_>, findings: &mut Vec<Statement>) {
         // go prints a note, whatever it is: the page that it may be is looked for there.
         let raw = all.get(at + 1..).unwrap_or_default();
         let found = judge(lead, first, rest, behind, raw, said);
-        let grave = |found: &Statement| found.class == Class::Mismatch;
+        let grave = |found: &GoStatement| found.class == Class::Mismatch;
         let found = found.filter(|f| !unsure || grave(f) && sums::is_whole(first, behind));
         after_mismatch = found.as_ref().is_some_and(grave);
-        findings.extend(found.map(|found| Statement {
+        findings.extend(found.map(|found| GoStatement {
             text: match found.text.strip_prefix(&line.own) {
                 Some(more) if !unsure => [&line.all, more].concat(),
                 _ => found.text,
@@ -154,8 +154,8 @@ fn judge(
     rest: &str,
     behind: &[&str],
     raw: &[&str],
-    said: &Said<'_>,
-) -> Option<Statement> {
+    said: &CommandOutput<'_>,
+) -> Option<GoStatement> {
     let more = continuation(behind);
     let body = joined(rest, more);
     let (class, url, before) = match lead {
@@ -165,7 +165,7 @@ fn judge(
         }
     };
     let (module, version) = about(before);
-    Some(Statement {
+    Some(GoStatement {
         class,
         text: joined(first, more),
         url,
@@ -179,7 +179,7 @@ fn says<'a>(
     lead: Lead,
     body: &'a str,
     behind: &[&str],
-    said: &Said<'_>,
+    said: &CommandOutput<'_>,
 ) -> Option<(Class, Option<String>, &'a str)> {
     // What a server writes is no statement of go's (web/api.go:HTTPError.Error; the notes are
     // indented where they come out of JSON).

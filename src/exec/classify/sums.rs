@@ -1,11 +1,11 @@
 //! Checksums that do not match (modfetch/fetch.go, modfetch/sumdb.go, x/mod/sumdb).
 
-use super::outcome::{Class, Hashes, Seen, Statement};
+use super::outcome::{Class, Classified, GoStatement, MismatchHashes};
 use super::{blame, line};
 use crate::gomod::form::is_web_page;
 
 /// `verifying M@V: checksum mismatch` and `SECURITY ERROR`, which stand without `go: `. What
-/// follows must be go's as well: anybody may print the first line.
+/// follows must be go's as well: any program may print the first line.
 pub(super) fn own_block(first: &str, behind: &[&str]) -> Option<Class> {
     let next = behind.first().copied().unwrap_or_default();
     if first == "SECURITY ERROR" {
@@ -83,7 +83,7 @@ const BEGIN: [(&str, Class); 12] = [
 ];
 
 /// The finding as it is shown, with the hashes where it has some.
-pub(super) fn with_hashes(finding: Statement) -> Seen {
+pub(super) fn with_hashes(finding: GoStatement) -> Classified {
     let first = finding.text.lines().next().unwrap_or_default();
     // Where the first line ends with a colon, the cause stands in the last one.
     let last = finding.text.lines().last().unwrap_or_default().trim();
@@ -92,7 +92,7 @@ pub(super) fn with_hashes(finding: Statement) -> Seen {
     } else {
         line::shown(first)
     };
-    Seen {
+    Classified {
         blame: blame::of(&finding),
         class: finding.class,
         line,
@@ -103,12 +103,12 @@ pub(super) fn with_hashes(finding: Statement) -> Seen {
     }
 }
 
-fn hashes(text: &str) -> Option<Hashes> {
+fn hashes(text: &str) -> Option<MismatchHashes> {
     let mut lines = text.lines();
     let first = lines.find(|line| line.ends_with("checksum mismatch"))?;
     let downloaded = lines.next()?.trim().strip_prefix("downloaded: ")?;
     let (by, wanted) = lines.next()?.trim().split_once(": ")?;
-    Some(Hashes {
+    Some(MismatchHashes {
         downloaded: downloaded.trim().to_owned(),
         wanted: wanted.trim().to_owned(),
         by: by.to_owned(),

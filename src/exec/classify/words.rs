@@ -5,7 +5,7 @@ use super::outcome::Class;
 
 /// What an error at a request means. `part`: all of it, `error`: the text behind its URL.
 pub(super) fn at_request(part: &str, error: &str) -> Class {
-    // Before the answer has begun, this is a connection that was cut and nothing that is cut off:
+    // Before the answer has begun, this is a connection that was closed and no answer that is incomplete:
     // an HTTP proxy that hangs up on CONNECT.
     if error.trim_end() == "unexpected EOF" && part.starts_with("Get ") {
         Class::Reset

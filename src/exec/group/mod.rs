@@ -12,7 +12,7 @@ pub(super) use windows::Group;
 
 /// What has happened to the command itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
+pub(super) enum GroupChange {
     /// It was stopped, by this signal; Windows has no such thing.
     #[cfg_attr(windows, expect(dead_code, reason = "stopping is a thing of Unix"))]
     Stopped(i32),

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::super::classify::Exit;
-use super::Change;
+use super::GroupChange;
 
 /// How long the group has to end by itself after SIGTERM. go ends at once and leaves nothing
 /// half-done behind (its next run removes the `.tmp`).
@@ -15,7 +15,7 @@ const GRACE: Duration = Duration::from_millis(500);
 const LEAVE: Duration = Duration::from_secs(2);
 const PACE: Duration = Duration::from_millis(10);
 
-/// The command and what it has started. Its number cannot be given to anybody else before
+/// The command and what it has started. Its number cannot be given to another process before
 /// [`Group::end`] has collected the leader.
 #[derive(Debug)]
 pub(in super::super) struct Group {
@@ -24,7 +24,7 @@ pub(in super::super) struct Group {
 }
 
 impl Group {
-    /// Starts the command as the leader of a group of its own.
+    /// Starts the command as the leader of a new group.
     ///
     /// # Errors
     /// When it cannot be started: `NotFound`, or another reason.
@@ -44,31 +44,31 @@ impl Group {
     }
 
     /// What has happened to the leader since the last look.
-    pub(in super::super) fn look(&mut self) -> Option<Change> {
+    pub(in super::super) fn look(&mut self) -> Option<GroupChange> {
         if self.exit.is_some() {
-            return Some(Change::Ended);
+            return Some(GroupChange::Ended);
         }
         // Left uncollected (WNOWAIT) until the group is no longer needed.
         if wait(self.leader, libc::WEXITED | libc::WNOWAIT).is_some() {
-            return Some(Change::Ended);
+            return Some(GroupChange::Ended);
         }
-        wait(self.leader, libc::WSTOPPED).map(|(_, signal)| Change::Stopped(signal))
+        wait(self.leader, libc::WSTOPPED).map(|(_, signal)| GroupChange::Stopped(signal))
     }
 
     /// Sends a signal to every member.
     pub(in super::super) fn send(&self, signal: i32) {
         if self.exit.is_none() {
             // SAFETY: kill takes numbers only; the leader has not been collected, so this is
-            // its group's number and nobody else's.
+            // its group's number and no other's.
             unsafe { libc::kill(-self.leader, signal) };
         }
     }
 
-    /// Ends every member: asks first, then does not ask. Returns when they are gone, at the
-    /// latest after some 3 s. Who has left the group (setsid) is not followed.
+    /// Ends every member: SIGTERM first, then SIGKILL. Returns when they are gone, at the
+    /// latest after some 3 s. A process that has left the group (setsid) is not followed.
     pub(in super::super) async fn kill(&mut self) {
         self.send(libc::SIGTERM);
-        // Whoever is stopped hears of it only when continued.
+        // A stopped process receives it only when continued.
         self.send(libc::SIGCONT);
         let mut asked = Instant::now() + GRACE;
         let end = asked + LEAVE;
@@ -84,7 +84,7 @@ impl Group {
 
     /// No member lives any more, except a leader that waits to be collected.
     fn is_gone(&mut self) -> bool {
-        if self.look() != Some(Change::Ended) {
+        if self.look() != Some(GroupChange::Ended) {
             return false;
         }
         members_alive(self.leader) == 0
@@ -118,7 +118,7 @@ fn wait(pid: libc::pid_t, what: libc::c_int) -> Option<(libc::c_int, i32)> {
     (done == 0 && who == pid).then_some((info.si_code, status))
 }
 
-/// Members other than the leader that still run. Dead ones that nobody has collected (in a
+/// Members other than the leader that still run. Dead ones that were not collected (in a
 /// container without an init) do not count.
 #[cfg(target_os = "linux")]
 fn members_alive(leader: libc::pid_t) -> usize {
@@ -132,7 +132,7 @@ fn members_alive(leader: libc::pid_t) -> usize {
 
 #[cfg(not(target_os = "linux"))]
 fn members_alive(leader: libc::pid_t) -> usize {
-    // SAFETY: kill takes numbers only; signal 0 asks whether there is anybody. A dead leader
+    // SAFETY: kill takes numbers only; signal 0 asks whether a process is there. A dead leader
     // that has not been collected does not count for macOS (EPERM), so this ends.
     usize::from(unsafe { libc::kill(-leader, 0) } == 0)
 }

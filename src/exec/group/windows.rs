@@ -6,7 +6,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use super::super::classify::Exit;
-use super::Change;
+use super::GroupChange;
 use crate::gocmd::JobObject;
 
 /// How long ended processes may take to go away.
@@ -22,7 +22,7 @@ pub(in super::super) struct Group {
 }
 
 impl Group {
-    /// Starts the command in a job of its own.
+    /// Starts the command in a new job.
     ///
     /// # Errors
     /// When it cannot be started: `NotFound`, or another reason.
@@ -42,8 +42,8 @@ impl Group {
     }
 
     /// What has happened to the command since the last look.
-    pub(in super::super) fn look(&mut self) -> Option<Change> {
-        matches!(self.child.try_wait(), Ok(Some(_))).then_some(Change::Ended)
+    pub(in super::super) fn look(&mut self) -> Option<GroupChange> {
+        matches!(self.child.try_wait(), Ok(Some(_))).then_some(GroupChange::Ended)
     }
 
     /// The console has told it already.
@@ -62,7 +62,7 @@ impl Group {
     }
 
     /// The exit code of the command, which has ended. What it has left at work in the background
-    /// goes on; until here all of it would have ended with us.
+    /// keeps running; until here all of it would have ended with us.
     pub(in super::super) fn end(&mut self) -> Exit {
         if let Some(job) = self.job.take() {
             job.release();

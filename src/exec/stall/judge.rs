@@ -1,7 +1,7 @@
 //! Stuck or not. Pure: samples in, verdict out.
 //!
 //! Stuck is a command of which *nothing* moves for a limit, while one of go's sockets waits for
-//! somebody: no output, no request, next to nothing that comes on any of its sockets, no CPU time
+//! a server: no output, no request, next to nothing that comes on any of its sockets, no CPU time
 //! worth naming, and no process but go and its helpers (git, ssh) at work. The second half is what keeps a test that sleeps,
 //! a server under `go run` and a long link alive; the first what keeps a go alive that waits for
 //! something else. An idle connection that is kept for later (net/http keeps them for 90 s) looks
@@ -12,7 +12,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// A gap between two looks: we were stopped, or the machine slept. Everything begins anew then.
+/// A gap between two looks: we were stopped, or the machine slept. Then everything starts again.
 const GAP: Duration = Duration::from_secs(3);
 /// CPU time that a waiting go uses (its monitor thread, the collector): 20 ms, and 5 % of the
 /// time. Measured: less than one tick of 10 ms in 30 s, but 2 % where two servers send it one byte
@@ -20,8 +20,8 @@ const GAP: Duration = Duration::from_secs(3);
 const IDLE_CPU: Duration = Duration::from_millis(20);
 const IDLE_SHARE: u32 = 20;
 /// What comes on one socket and is no progress: this many bytes, and so many in each second. A
-/// server that lets one byte go at a time would keep go waiting for hours. The slowest modem that
-/// anybody builds over brings four times as much.
+/// server that lets one byte go at a time would keep go waiting for hours. The slowest modem in
+/// use brings four times as much.
 const NOTHING: u64 = 1024;
 const TRICKLE: u64 = 256;
 
@@ -75,7 +75,7 @@ pub enum SocketState {
 
 /// How long is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct StallLimits {
     /// For a connection, and for a name.
     pub connect: Duration,
     /// From the request to the first byte of the answer.
@@ -86,7 +86,7 @@ pub struct Limits {
 
 /// What it waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum WaitsFor {
     /// A connection.
     Connection,
     /// A name server.
@@ -103,7 +103,7 @@ pub enum What {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stuck {
     /// What it waits for.
-    pub what: What,
+    pub what: WaitsFor,
     /// Who should have said something.
     pub peer: Option<SocketAddr>,
     /// For how long nothing has moved.
@@ -112,8 +112,8 @@ pub struct Stuck {
 
 /// What is remembered from one look to the next.
 #[derive(Debug)]
-pub struct Judge {
-    limits: Limits,
+pub struct StallJudge {
+    limits: StallLimits,
     last: Option<Sample>,
     quiet: Option<Quiet>,
     /// Since when each socket has waited for what it waits for, and how it is now.
@@ -135,10 +135,10 @@ struct Quiet {
     received: BTreeMap<u64, u64>,
 }
 
-impl Judge {
+impl StallJudge {
     /// Nothing has been seen yet.
-    pub fn new(limits: Limits) -> Judge {
-        Judge {
+    pub fn new(limits: StallLimits) -> StallJudge {
+        StallJudge {
             limits,
             last: None,
             quiet: None,
@@ -155,7 +155,7 @@ impl Judge {
             None => false,
         };
         if gap {
-            *self = Judge::new(self.limits);
+            *self = StallJudge::new(self.limits);
         }
         let moved = self.follow(&sample);
         let quiet = self
@@ -201,7 +201,7 @@ impl Judge {
         let Some(sockets) = &sample.sockets else {
             let silent = sample.at.saturating_sub(quiet.since);
             return (sample.downloading && silent >= self.limits.stall).then_some(Stuck {
-                what: What::Rest,
+                what: WaitsFor::Rest,
                 peer: None,
                 silent,
             });
@@ -209,10 +209,12 @@ impl Judge {
         let stuck = |socket: &Socket| {
             let what = quiet.waits(socket);
             let (since, limit) = match what {
-                What::Connection => (self.connecting?, self.limits.connect),
-                What::Name => (self.resolving?, self.limits.connect),
-                What::Answer => (self.since.get(&socket.id)?.0, self.limits.first_byte),
-                What::Rest | What::More => (self.since.get(&socket.id)?.0, self.limits.stall),
+                WaitsFor::Connection => (self.connecting?, self.limits.connect),
+                WaitsFor::Name => (self.resolving?, self.limits.connect),
+                WaitsFor::Answer => (self.since.get(&socket.id)?.0, self.limits.first_byte),
+                WaitsFor::Rest | WaitsFor::More => {
+                    (self.since.get(&socket.id)?.0, self.limits.stall)
+                }
             };
             let silent = sample.at.saturating_sub(since.max(quiet.since));
             (silent >= limit).then_some(Stuck {
@@ -256,28 +258,28 @@ impl Quiet {
         received(socket.state).unwrap_or(0).saturating_sub(before)
     }
 
-    fn waits(&self, socket: &Socket) -> What {
+    fn waits(&self, socket: &Socket) -> WaitsFor {
         match waits(socket.state) {
-            (What::Rest, _) if self.came(socket) > 0 => What::More,
+            (WaitsFor::Rest, _) if self.came(socket) > 0 => WaitsFor::More,
             (what, _) => what,
         }
     }
 }
 
 /// What it waits for, and how much it has said before: with more, it waits for something new.
-fn waits(state: SocketState) -> (What, Option<u64>) {
+fn waits(state: SocketState) -> (WaitsFor, Option<u64>) {
     match state {
-        SocketState::Connecting => (What::Connection, None),
-        SocketState::Resolving => (What::Name, None),
+        SocketState::Connecting => (WaitsFor::Connection, None),
+        SocketState::Resolving => (WaitsFor::Name, None),
         SocketState::Open {
             sent,
             received,
             asked,
         } => {
             if asked || received == Some(0) {
-                (What::Answer, sent)
+                (WaitsFor::Answer, sent)
             } else {
-                (What::Rest, sent)
+                (WaitsFor::Rest, sent)
             }
         }
     }
@@ -293,11 +295,11 @@ fn received(state: SocketState) -> Option<u64> {
 impl fmt::Display for Stuck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.what {
-            What::Connection => "no connection to",
-            What::Name => "no name looked up by",
-            What::Answer => "no answer from",
-            What::Rest => "nothing more from",
-            What::More => "hardly anything from",
+            WaitsFor::Connection => "no connection to",
+            WaitsFor::Name => "no name looked up by",
+            WaitsFor::Answer => "no answer from",
+            WaitsFor::Rest => "nothing more from",
+            WaitsFor::More => "hardly anything from",
         };
         match self.peer {
             Some(peer) => write!(f, "{what} {peer}")?,
@@ -311,7 +313,7 @@ impl fmt::Display for Stuck {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits {
+    const LIMITS: StallLimits = StallLimits {
         connect: Duration::from_secs(3),
         first_byte: Duration::from_secs(8),
         stall: Duration::from_secs(30),
@@ -336,8 +338,8 @@ mod tests {
 
     /// Looks every 250 ms for so many seconds; what `each` makes of the time and an idle sample.
     /// What it was stuck in, and the second of it.
-    fn judged(seconds: u64, each: impl Fn(f64, &mut Sample)) -> Option<(What, u64)> {
-        let mut judge = Judge::new(LIMITS);
+    fn judged(seconds: u64, each: impl Fn(f64, &mut Sample)) -> Option<(WaitsFor, u64)> {
+        let mut judge = StallJudge::new(LIMITS);
         for tick in 0..=seconds * 4 {
             let at = Duration::from_millis(tick * 250);
             let mut sample = Sample {
@@ -365,13 +367,13 @@ mod tests {
     #[test]
     fn each_wait_has_its_limit() {
         for (state, stuck) in [
-            (SocketState::Connecting, (What::Connection, 3)),
-            (SocketState::Resolving, (What::Name, 3)),
-            (open(200, 0, true), (What::Answer, 8)),
+            (SocketState::Connecting, (WaitsFor::Connection, 3)),
+            (SocketState::Resolving, (WaitsFor::Name, 3)),
+            (open(200, 0, true), (WaitsFor::Answer, 8)),
             // A TLS server that accepts and says nothing.
-            (open(0, 0, false), (What::Answer, 8)),
-            (open(900, 5000, true), (What::Answer, 8)),
-            (open(200, 700, false), (What::Rest, 30)),
+            (open(0, 0, false), (WaitsFor::Answer, 8)),
+            (open(900, 5000, true), (WaitsFor::Answer, 8)),
+            (open(200, 700, false), (WaitsFor::Rest, 30)),
         ] {
             assert_eq!(judged(60, with(state)), Some(stuck), "{state:?}");
         }
@@ -380,7 +382,7 @@ mod tests {
             received: None,
             asked: false,
         };
-        assert_eq!(judged(60, with(unknown)), Some((What::Rest, 30)));
+        assert_eq!(judged(60, with(unknown)), Some((WaitsFor::Rest, 30)));
     }
 
     #[test]
@@ -430,7 +432,7 @@ mod tests {
             };
             sample.sockets = Some(vec![socket(1, state)]);
         };
-        assert_eq!(judged(120, story), Some((What::Answer, 68)));
+        assert_eq!(judged(120, story), Some((WaitsFor::Answer, 68)));
         // The wait for a connection is not the wait for an answer.
         let story = |at: f64, sample: &mut Sample| {
             let state = if at < 2.0 {
@@ -440,7 +442,7 @@ mod tests {
             };
             sample.sockets = Some(vec![socket(1, state)]);
         };
-        assert_eq!(judged(120, story), Some((What::Answer, 10)));
+        assert_eq!(judged(120, story), Some((WaitsFor::Answer, 10)));
     }
 
     #[test]
@@ -448,7 +450,7 @@ mod tests {
         let story = |at: f64, sample: &mut Sample| {
             sample.sockets = Some(vec![socket(at as u64, SocketState::Resolving)]);
         };
-        assert_eq!(judged(60, story), Some((What::Name, 3)));
+        assert_eq!(judged(60, story), Some((WaitsFor::Name, 3)));
     }
 
     /// A name with many addresses, all of them dead: each is given up before the limit.
@@ -457,7 +459,7 @@ mod tests {
         let story = |at: f64, sample: &mut Sample| {
             sample.sockets = Some(vec![socket((at / 2.0) as u64, SocketState::Connecting)]);
         };
-        assert_eq!(judged(60, story), Some((What::Connection, 3)));
+        assert_eq!(judged(60, story), Some((WaitsFor::Connection, 3)));
     }
 
     #[test]
@@ -468,7 +470,7 @@ mod tests {
                 sample.sockets = Some(vec![socket(1, open(90, came, false))]);
             };
             let stuck = judged(60, story);
-            assert_eq!(stuck, Some((What::More, 30)), "{bytes_a_second}");
+            assert_eq!(stuck, Some((WaitsFor::More, 30)), "{bytes_a_second}");
         }
         // Two at a time do not make one that flows; one that flows is enough.
         let two = |other: f64| {
@@ -477,7 +479,7 @@ mod tests {
                 sample.sockets = Some(vec![socket(1, came(200.0)), socket(2, came(other))]);
             })
         };
-        assert_eq!(two(200.0), Some((What::More, 30)));
+        assert_eq!(two(200.0), Some((WaitsFor::More, 30)));
         assert_eq!(two(900.0), None);
     }
 
@@ -489,7 +491,7 @@ mod tests {
             sample.sockets = Some(vec![socket(1, open(90 * count + 90, 300 * count, asked))]);
         };
         assert_eq!(judged(300, story), None);
-        // Each time on a connection of its own.
+        // Each time on a new connection.
         let story = |at: f64, sample: &mut Sample| {
             let count = (at / 7.0) as u64;
             sample.sockets = Some(vec![socket(count, open(90, 0, true))]);
@@ -499,7 +501,7 @@ mod tests {
 
     #[test]
     fn time_in_which_nobody_looked_does_not_count() {
-        let mut judge = Judge::new(LIMITS);
+        let mut judge = StallJudge::new(LIMITS);
         let mut at = Duration::ZERO;
         for pause in [0, 250, 250, 3_600_000, 250, 2000] {
             at += Duration::from_millis(pause);
@@ -524,7 +526,7 @@ mod tests {
                 sample.busy = busy;
             })
         };
-        assert_eq!(blind(true, false), Some((What::Rest, 30)));
+        assert_eq!(blind(true, false), Some((WaitsFor::Rest, 30)));
         assert_eq!(blind(false, false), None);
         assert_eq!(blind(true, true), None);
     }

@@ -47,13 +47,13 @@ const DIAG_MESSAGE: usize = 72;
 const DIAG_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Looks at one command.
-pub(in super::super) struct Look {
+pub(in super::super) struct CommandSampler {
     leader: i32,
     diag: Option<DumpSocket>,
     output: u64,
 }
 
-impl std::fmt::Debug for Look {
+impl std::fmt::Debug for CommandSampler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Look")
             .field("leader", &self.leader)
@@ -61,10 +61,10 @@ impl std::fmt::Debug for Look {
     }
 }
 
-impl Look {
+impl CommandSampler {
     /// At the command of this number.
-    pub(in super::super) fn at(leader: i32) -> Look {
-        Look {
+    pub(in super::super) fn at(leader: i32) -> CommandSampler {
+        CommandSampler {
             leader,
             diag: DumpSocket::open(NETLINK_SOCK_DIAG, DIAG_TIMEOUT).ok(),
             output: 0,
@@ -89,7 +89,7 @@ impl Look {
             sockets: Some(Vec::new()),
             downloading: false,
         };
-        // The costly half only where nobody works and nobody speaks.
+        // The costly half only where no process works and no output comes.
         if seen.busy || speaks {
             return sample;
         }
@@ -295,7 +295,7 @@ fn connection(body: &[u8]) -> Option<Socket> {
 }
 
 /// `struct tcp_info`; it grows from kernel to kernel. `tcpi_bytes_acked` and not
-/// `tcpi_bytes_sent`: the latter counts what is sent again to somebody who is gone.
+/// `tcpi_bytes_sent`: the latter counts what is sent again to a peer that is gone.
 fn open(info: &[u8]) -> SocketState {
     let (sent_ago, received_ago) = (u32_at(info, 44), u32_at(info, 52));
     SocketState::Open {

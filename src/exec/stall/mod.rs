@@ -16,10 +16,10 @@ mod tree;
 #[cfg(windows)]
 mod windows;
 
-pub use judge::{Judge, Limits, Sample, Socket, SocketState, Stuck, What};
+pub use judge::{Sample, Socket, SocketState, StallJudge, StallLimits, Stuck, WaitsFor};
 #[cfg(target_os = "linux")]
-pub(super) use linux::{Look, processes};
+pub(super) use linux::{CommandSampler, processes};
 #[cfg(not(any(target_os = "linux", windows)))]
-pub(super) use other::Look;
+pub(super) use other::CommandSampler;
 #[cfg(windows)]
-pub(super) use windows::Look;
+pub(super) use windows::CommandSampler;

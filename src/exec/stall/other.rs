@@ -7,14 +7,14 @@ use super::judge::Sample;
 
 /// Looks at one command.
 #[derive(Debug)]
-pub(in super::super) struct Look {
+pub(in super::super) struct CommandSampler {
     leader: i32,
 }
 
-impl Look {
+impl CommandSampler {
     /// At the command of this number.
-    pub(in super::super) fn at(leader: i32) -> Look {
-        Look { leader }
+    pub(in super::super) fn at(leader: i32) -> CommandSampler {
+        CommandSampler { leader }
     }
 
     /// One look. `output`: bytes that have come so far.

@@ -1,4 +1,4 @@
-//! Who of the command's processes fetches, and does anybody else work? Pure.
+//! Which of the command's processes fetch, and does another one work? Pure.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -37,9 +37,9 @@ impl Process {
 }
 
 /// The command's processes: its leader and all that descend from it. What was started in the
-/// background and left alone belongs to nobody here.
+/// background and left alone is not among them.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Tree {
+pub(super) struct ProcessTree {
     /// go commands.
     pub(super) go: Vec<i32>,
     /// What these have started to fetch something.
@@ -59,12 +59,12 @@ enum Kind {
 }
 
 /// Finds the descendants of a process.
-pub(super) fn tree(all: &[Process], leader: i32) -> Tree {
+pub(super) fn tree(all: &[Process], leader: i32) -> ProcessTree {
     let mut children: BTreeMap<i32, Vec<&Process>> = BTreeMap::new();
     for process in all {
         children.entry(process.parent).or_default().push(process);
     }
-    let mut tree = Tree::default();
+    let mut tree = ProcessTree::default();
     let Some(first) = all.iter().find(|process| process.pid == leader) else {
         return tree;
     };
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     /// `NAME PID PARENT [STATE]`, one a line; the first leads.
-    fn of(lines: &str) -> Tree {
+    fn of(lines: &str) -> ProcessTree {
         let process = |line: &str| {
             let mut words = line.split_whitespace();
             let name = words.next()?.to_owned();
@@ -169,7 +169,7 @@ mod tests {
             ("make 1 0\nssh 2 1", true, vec![], vec![]),
             ("make 1 0\ngit 2 1\nssh 3 2", true, vec![], vec![]),
             ("go 1 0\ntool 2 1\ngit 3 2", true, vec![1], vec![]),
-            // Left in the background: it is nobody's child any more.
+            // Left in the background: its parent is gone.
             ("go 1 0\nserver 9 0", false, vec![1], vec![]),
         ] {
             let mut seen = of(lines);
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn a_circle_ends_and_a_leader_that_is_gone_is_no_tree() {
         of("go 1 2\ngit 2 1");
-        assert_eq!(of("go 2 1"), Tree::default());
+        assert_eq!(of("go 2 1"), ProcessTree::default());
     }
 
     #[test]

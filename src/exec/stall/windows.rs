@@ -1,6 +1,6 @@
 //! Looking at the command's processes and connections on Windows.
 //!
-//! Windows tells nobody but an administrator how many bytes a connection of another process has
+//! Windows says only to an administrator how many bytes a connection of another process has
 //! moved. So a connection that is there has the longest limit, and what moves is read from the
 //! processes' own counts. `NtQuerySystemInformation` gives all processes and threads in one call
 //! (winternl.h; what that calls reserved is the same since Windows Vista: Process Hacker's
@@ -34,7 +34,7 @@ const KERNEL: usize = 40;
 /// `KTHREAD_STATE`: waits.
 const WAITING: u32 = 5;
 /// `KWAIT_REASON`: within a call to a driver that was made to be waited for. Files and pipes of go
-/// are such: a lock of another go, a reader of its output, a console in which somebody selects
+/// are such: a lock of another go, a reader of its output, a console in which a person selects
 /// text. For the network go waits on its completion port (`WrQueue`).
 const EXECUTIVE: [u32; 2] = [0, 7];
 /// `KWAIT_REASON`: by a debugger, or by who has started it.
@@ -45,15 +45,15 @@ const CONSOLES: [&str; 2] = ["conhost", "openconsole"];
 
 /// Looks at one command.
 #[derive(Debug)]
-pub(in super::super) struct Look {
+pub(in super::super) struct CommandSampler {
     leader: i32,
     output: u64,
 }
 
-impl Look {
+impl CommandSampler {
     /// At the command of this number.
-    pub(in super::super) fn at(leader: i32) -> Look {
-        Look { leader, output: 0 }
+    pub(in super::super) fn at(leader: i32) -> CommandSampler {
+        CommandSampler { leader, output: 0 }
     }
 
     /// One look. `output`: bytes that have come so far. The last line is of use elsewhere.
@@ -68,7 +68,7 @@ impl Look {
         let speaks = output != self.output;
         self.output = output;
         let (sample, fetching) = sample(at, output, &all, self.leader);
-        // The costly half only where nobody works and nobody speaks.
+        // The costly half only where no process works and no output comes.
         if sample.busy || speaks || fetching.is_empty() {
             return sample;
         }
@@ -86,7 +86,7 @@ fn sample(at: Duration, output: u64, all: &[ProcessCounts], leader: i32) -> (Sam
     let processes: Vec<Process> = all.iter().map(|seen| seen.process.clone()).collect();
     let tree = tree(&processes, leader);
     let is_parent = |pid: i32| processes.iter().any(|process| process.parent == pid);
-    // A go that has started somebody reads what that one says, in the same way as a file.
+    // A go that has started a process reads its output in the same way as a file.
     let waits = |seen: &ProcessCounts| {
         let pid = seen.process.pid;
         seen.blocked && tree.go.contains(&pid) && !is_parent(pid)
@@ -281,9 +281,9 @@ impl Bytes<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exec::stall::judge::{Judge, Limits, What};
+    use crate::exec::stall::judge::{StallJudge, StallLimits, WaitsFor};
 
-    const LIMITS: Limits = Limits {
+    const LIMITS: StallLimits = StallLimits {
         connect: Duration::from_secs(3),
         first_byte: Duration::from_secs(8),
         stall: Duration::from_secs(30),
@@ -310,7 +310,7 @@ mod tests {
     }
 
     /// Looks every 250 ms for a minute; `moved` says what has moved by which second.
-    fn judged(lines: &str, state: i32, moved: fn(u64) -> u64) -> Option<(What, u64)> {
+    fn judged(lines: &str, state: i32, moved: fn(u64) -> u64) -> Option<(WaitsFor, u64)> {
         let row = |owner| SocketRow {
             state: state.cast_unsigned(),
             local: "10.0.0.2:50000".parse().unwrap(),
@@ -318,7 +318,7 @@ mod tests {
             owner,
         };
         let rows = [row(1), row(2), row(3)];
-        let mut judge = Judge::new(LIMITS);
+        let mut judge = StallJudge::new(LIMITS);
         (0..240).find_map(|tick| {
             let at = Duration::from_millis(tick * 250);
             let all = seen(lines, moved(at.as_secs()));
@@ -336,13 +336,13 @@ mod tests {
         let still = |_| 7;
         let (asks, open) = (MIB_TCP_STATE_SYN_SENT, MIB_TCP_STATE_ESTAB);
         for (lines, state, stuck) in [
-            ("go 1 0", asks, Some((What::Connection, 3))),
-            ("go 1 0", open, Some((What::Rest, 30))),
-            ("cmd 1 0\ngo 2 1", open, Some((What::Rest, 30))),
+            ("go 1 0", asks, Some((WaitsFor::Connection, 3))),
+            ("go 1 0", open, Some((WaitsFor::Rest, 30))),
+            ("cmd 1 0\ngo 2 1", open, Some((WaitsFor::Rest, 30))),
             (
                 "go 1 0 blocked\ngit 2 1\ngit-remote-https 3 2",
                 open,
-                Some((What::Rest, 30)),
+                Some((WaitsFor::Rest, 30)),
             ),
             // The peer has ended it; go will notice.
             ("go 1 0", MIB_TCP_STATE_ESTAB + 3, None),
@@ -350,7 +350,7 @@ mod tests {
             ("go 1 0\nw.test 2 1", open, None),
             ("go 1 0\ncompile 2 1", asks, None),
             ("cmd 1 0\ngo 2 1\ntimeout 3 1", open, None),
-            // A connection of somebody else's.
+            // Another process' connection.
             ("server 1 0", open, None),
         ] {
             assert_eq!(judged(lines, state, still), stuck, "{lines}");

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::attempt::Attempt;
-use super::failure::{Finding, Outcome};
+use super::attempt::ProbeAttempt;
+use super::failure::{ProbeOutcome, ProbeSuccess};
 use crate::model::Proof;
 
 #[cfg_attr(unix, path = "unix.rs")]
@@ -11,11 +11,11 @@ use crate::model::Proof;
 mod imp;
 
 /// One echo, and the wait for its answer.
-pub(super) async fn probe(attempt: &mut Attempt, address: IpAddr) -> Outcome {
+pub(super) async fn probe(attempt: &mut ProbeAttempt, address: IpAddr) -> ProbeOutcome {
     let deadline = attempt.first_byte_deadline();
     let took = imp::echo(deadline, address).await?;
     attempt.phases.first_byte = Some(took);
-    Ok(Finding {
+    Ok(ProbeSuccess {
         reason: format!("{address} answers an echo"),
         proof: Proof::None,
     })

@@ -11,7 +11,7 @@ use tokio::net::UdpSocket;
 use super::no_echo;
 use crate::model::Phase;
 use crate::probe::attempt::{Deadline, within};
-use crate::probe::failure::Failure;
+use crate::probe::failure::ProbeFailure;
 use crate::probe::fault;
 
 /// Milliseconds to the answer.
@@ -19,7 +19,7 @@ use crate::probe::fault;
     clippy::wildcard_enum_match_arm,
     reason = "a foreign enum that may grow"
 )]
-pub(super) async fn echo(deadline: Deadline, address: IpAddr) -> Result<f64, Failure> {
+pub(super) async fn echo(deadline: Deadline, address: IpAddr) -> Result<f64, ProbeFailure> {
     let family = if address.is_ipv4() {
         Family::V4
     } else {
@@ -88,13 +88,13 @@ fn create(family: Family, kind: libc::c_int) -> io::Result<std::net::UdpSocket> 
             Some(_) | None => error,
         });
     }
-    // SAFETY: the descriptor was opened just now and nobody else has it.
+    // SAFETY: the descriptor was opened just now and has no other owner.
     let fd = unsafe { OwnedFd::from_raw_fd(fd) };
     Ok(std::net::UdpSocket::from(fd))
 }
 
-fn not_here(reason: String) -> Failure {
-    Failure::refusal(Phase::Connect, reason)
+fn not_here(reason: String) -> ProbeFailure {
+    ProbeFailure::refusal(Phase::Connect, reason)
 }
 
 /// Which ICMP.

@@ -15,7 +15,7 @@ use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
 use super::no_echo;
 use crate::model::Phase;
 use crate::probe::attempt::{Deadline, within};
-use crate::probe::failure::Failure;
+use crate::probe::failure::ProbeFailure;
 
 const DATA: [u8; 16] = *b"goroam-goroam-go";
 const DATA_SIZE: u16 = 16;
@@ -28,7 +28,7 @@ const REPLY_SIZE: usize = size_of::<ICMP_ECHO_REPLY>()
     + size_of::<IO_STATUS_BLOCK>();
 
 /// Milliseconds to the answer.
-pub(super) async fn echo(deadline: Deadline, address: IpAddr) -> Result<f64, Failure> {
+pub(super) async fn echo(deadline: Deadline, address: IpAddr) -> Result<f64, ProbeFailure> {
     let millis = u32::try_from(deadline.remaining().as_millis()).unwrap_or(u32::MAX);
     let sent = tokio::task::spawn_blocking(move || match address {
         IpAddr::V4(v4) => send_v4(v4, millis),
@@ -38,10 +38,10 @@ pub(super) async fn echo(deadline: Deadline, address: IpAddr) -> Result<f64, Fai
     let (answered, took) = within(deadline, Phase::FirstByte, missing, sent).await?;
     match answered.ok().flatten() {
         Some(true) => Ok(took),
-        Some(false) => Err(Failure::down(Phase::FirstByte, no_echo(address))),
+        Some(false) => Err(ProbeFailure::down(Phase::FirstByte, no_echo(address))),
         None => {
             let reason = format!("this system does not send an echo to {address}");
-            Err(Failure::refusal(Phase::Connect, reason))
+            Err(ProbeFailure::refusal(Phase::Connect, reason))
         }
     }
 }

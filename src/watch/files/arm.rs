@@ -7,31 +7,31 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::plan::{Identity, Plan, plan};
-use crate::watch::inbox::{Hint, Inbox};
+use super::plan::{Identity, WatchPlan, plan};
+use crate::watch::inbox::{Hint, HintInbox};
 use crate::watch::source::Backoff;
 
 /// While folders appear faster than they can be watched; the last event starts over anyway.
 const MOST_ROUNDS: usize = 8;
 
 /// Why a watch could not be set.
-pub(super) type Refusal = Box<dyn Error + Send + Sync>;
+pub(super) type WatchError = Box<dyn Error + Send + Sync>;
 
 /// The system's file watcher.
-pub(in crate::watch) trait Backend: Sized + Send {
+pub(in crate::watch) trait FileBackend: Sized + Send {
     /// What it is called in troubles.
     const NAME: &'static str;
 
     /// Starts it; from now on it tells its events to `shared`. Must be called within a tokio
     /// runtime.
-    fn open(shared: &Arc<Shared>) -> Result<Self, Refusal>;
+    fn open(shared: &Arc<FileWatchState>) -> Result<Self, WatchError>;
 
     /// Watches one file, or one folder without those below it.
-    fn watch(&mut self, path: &Path) -> Result<(), Refusal>;
+    fn watch(&mut self, path: &Path) -> Result<(), WatchError>;
 
     /// Watches what becomes of the name of a link or a folder, and nothing that is in it. Only
     /// asked for on Linux.
-    fn watch_name(&mut self, path: &Path) -> Result<(), Refusal>;
+    fn watch_name(&mut self, path: &Path) -> Result<(), WatchError>;
 
     /// Ends that. The system may have done so already, with the file.
     fn unwatch(&mut self, path: &Path);
@@ -39,13 +39,13 @@ pub(in crate::watch) trait Backend: Sized + Send {
 
 /// Watches the files that `targets` names (asked again each time, since a resolver may come to
 /// use others), for ever. What cannot be watched is a trouble, and tried again with backoff.
-pub(in crate::watch) async fn keep_watching<B: Backend>(
+pub(in crate::watch) async fn keep_watching<B: FileBackend>(
     targets: impl Fn() -> Vec<(Hint, PathBuf)> + Send,
-    inbox: Inbox,
+    inbox: HintInbox,
 ) {
     let mut wait = Backoff::default();
     loop {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(FileWatchState {
             inbox: inbox.clone(),
             plan: Mutex::default(),
             suspects: Mutex::default(),
@@ -71,7 +71,7 @@ pub(in crate::watch) async fn keep_watching<B: Backend>(
 
 /// What has happened to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Event {
+pub(super) enum FileEvent {
     /// Its contents.
     Data,
     /// It came, or its name, mode or number of names changed.
@@ -81,26 +81,26 @@ pub(super) enum Event {
 }
 
 /// What the watcher's thread and the task both see.
-pub(in crate::watch) struct Shared {
-    inbox: Inbox,
-    plan: Mutex<Plan>,
+pub(in crate::watch) struct FileWatchState {
+    inbox: HintInbox,
+    plan: Mutex<WatchPlan>,
     /// Watches that the system has dropped, or will, since their file went.
     suspects: Mutex<BTreeSet<PathBuf>>,
     /// The plan may have to change.
     changed: Notify,
 }
 
-impl Shared {
+impl FileWatchState {
     /// One event, perhaps on the watcher's own thread: nothing in here may wait.
-    pub(super) fn take(&self, path: &Path, event: Event) {
+    pub(super) fn take(&self, path: &Path, event: FileEvent) {
         let plan = lock(&self.plan);
         let hints = plan.files.get(path);
         for hint in hints.into_iter().flatten() {
             self.inbox.send(*hint);
         }
         let known = hints.is_some() || plan.guards.contains(path);
-        if known && event != Event::Data {
-            if event == Event::Gone {
+        if known && event != FileEvent::Data {
+            if event == FileEvent::Gone {
                 lock(&self.suspects).insert(path.to_owned());
             }
             self.changed.notify_one();
@@ -126,13 +126,17 @@ struct Watches<B> {
     found: Option<BTreeMap<PathBuf, (Hint, Option<Identity>)>>,
 }
 
-impl<B: Backend> Watches<B> {
-    async fn run(mut self, shared: &Shared, targets: &(impl Fn() -> Vec<(Hint, PathBuf)> + Send)) {
+impl<B: FileBackend> Watches<B> {
+    async fn run(
+        mut self,
+        shared: &FileWatchState,
+        targets: &(impl Fn() -> Vec<(Hint, PathBuf)> + Send),
+    ) {
         let mut wait = Backoff::default();
         loop {
             match self.arm(shared, targets) {
                 Ok(()) => {
-                    shared.inbox.mend(B::NAME);
+                    shared.inbox.clear_trouble(B::NAME);
                     wait = Backoff::default();
                     shared.changed.notified().await;
                 }
@@ -149,7 +153,7 @@ impl<B: Backend> Watches<B> {
     /// Makes the watches as they should be now.
     fn arm(
         &mut self,
-        shared: &Shared,
+        shared: &FileWatchState,
         targets: &(impl Fn() -> Vec<(Hint, PathBuf)> + Send),
     ) -> Result<(), NotWatched> {
         let mut failed = None;
@@ -167,7 +171,7 @@ impl<B: Backend> Watches<B> {
         failed.map_or(Ok(()), Err)
     }
 
-    fn adjust(&mut self, wanted: &Plan, suspects: &BTreeSet<PathBuf>) -> Option<NotWatched> {
+    fn adjust(&mut self, wanted: &WatchPlan, suspects: &BTreeSet<PathBuf>) -> Option<NotWatched> {
         let backend = &mut self.backend;
         for (armed, wanted) in [
             (&mut self.armed, &wanted.watches),
@@ -214,7 +218,7 @@ impl<B: Backend> Watches<B> {
     }
 
     /// A file that came, went, or was replaced before its folder was watched sent no event.
-    fn tell(&mut self, inbox: &Inbox, wanted: &Plan) {
+    fn tell(&mut self, inbox: &HintInbox, wanted: &WatchPlan) {
         if let Some(found) = &self.found {
             for (path, now) in &wanted.found {
                 if found.get(path) != Some(now) {
@@ -226,8 +230,8 @@ impl<B: Backend> Watches<B> {
     }
 }
 
-/// Told until it is mended; logged once.
-fn note_trouble<B: Backend>(inbox: &Inbox, error: &dyn Error) {
+/// A trouble until the files are watched again; logged once.
+fn note_trouble<B: FileBackend>(inbox: &HintInbox, error: &dyn Error) {
     if !inbox.has_trouble(B::NAME) {
         tracing::warn!(source = B::NAME, %error, "cannot watch all files");
     }
@@ -238,7 +242,7 @@ fn note_trouble<B: Backend>(inbox: &Inbox, error: &dyn Error) {
 #[error("cannot watch {path}: {source}", path = .path.display())]
 struct NotWatched {
     path: PathBuf,
-    source: Refusal,
+    source: WatchError,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -253,11 +257,11 @@ mod tests {
     use std::fs;
     use std::time::Duration;
 
-    use super::super::{ByNotify, Quiet};
+    use super::super::{ByNotify, Inotify};
 
     struct Desk {
         root: tempfile::TempDir,
-        inbox: Inbox,
+        inbox: HintInbox,
         task: tokio::task::JoinHandle<()>,
     }
 
@@ -269,14 +273,17 @@ mod tests {
 
     impl Desk {
         /// Watches `policy` (a path below a new folder) as the policy file.
-        async fn watching<B: Backend + 'static>(policy: &str, prepare: impl FnOnce(&Path)) -> Desk {
+        async fn watching<B: FileBackend + 'static>(
+            policy: &str,
+            prepare: impl FnOnce(&Path),
+        ) -> Desk {
             let root = tempfile::tempdir().unwrap();
             prepare(root.path());
             let target = root.path().join(policy);
             // The second one tells when the watches are there.
             let ready = root.path().join("ready");
             let targets = vec![(Hint::PolicyFile, target), (Hint::EnvFile, ready.clone())];
-            let inbox = Inbox::default();
+            let inbox = HintInbox::default();
             let task = tokio::spawn(keep_watching::<B>(move || targets.clone(), inbox.clone()));
             let desk = Desk { root, inbox, task };
             loop {
@@ -313,7 +320,7 @@ mod tests {
     }
 
     async fn a_file_is_seen_through_any_number_of_replacements_and_rewrites<
-        B: Backend + 'static,
+        B: FileBackend + 'static,
     >() {
         let desk = Desk::watching::<B>("policy.toml", |_| {}).await;
         let file = desk.path("policy.toml");
@@ -332,7 +339,7 @@ mod tests {
     }
 
     async fn a_file_whose_folders_are_made_later_is_seen_even_when_all_come_at_once<
-        B: Backend + 'static,
+        B: FileBackend + 'static,
     >() {
         let desk = Desk::watching::<B>("a/b/c/policy.toml", |_| {}).await;
         for _ in 0..3 {
@@ -346,7 +353,7 @@ mod tests {
         }
     }
 
-    async fn neighbours_and_readers_are_no_events<B: Backend + 'static>() {
+    async fn neighbours_and_readers_are_no_events<B: FileBackend + 'static>() {
         let desk = Desk::watching::<B>("policy.toml", |root| {
             fs::write(root.join("policy.toml"), "x").unwrap();
         })
@@ -356,7 +363,7 @@ mod tests {
         desk.silent().await;
     }
 
-    async fn a_file_behind_a_symbolic_link_is_seen_at_both_ends<B: Backend + 'static>() {
+    async fn a_file_behind_a_symbolic_link_is_seen_at_both_ends<B: FileBackend + 'static>() {
         let desk = Desk::watching::<B>("policy.toml", |root| {
             fs::create_dir(root.join("dotfiles")).unwrap();
             fs::write(root.join("dotfiles/one"), "x").unwrap();
@@ -383,7 +390,7 @@ mod tests {
     #[tokio::test]
     async fn a_folder_above_the_file_that_is_exchanged_is_seen() {
         // As kubernetes and home-manager do it, and dotfiles with a `current`.
-        let desk = Desk::watching::<Quiet>("etc/policy.toml", |root| {
+        let desk = Desk::watching::<Inotify>("etc/policy.toml", |root| {
             for version in ["v1", "v2", "v3"] {
                 fs::create_dir_all(root.join("dot").join(version)).unwrap();
                 fs::write(root.join("dot").join(version).join("policy.toml"), version).unwrap();
@@ -423,7 +430,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_folder_of_the_file_may_itself_be_a_link() {
-        let desk = Desk::watching::<Quiet>("config/goroam/policy.toml", |root| {
+        let desk = Desk::watching::<Inotify>("config/goroam/policy.toml", |root| {
             for home in ["a/goroam", "b/goroam"] {
                 fs::create_dir_all(root.join(home)).unwrap();
                 fs::write(root.join(home).join("policy.toml"), home).unwrap();
@@ -439,7 +446,7 @@ mod tests {
         desk.told().await;
     }
 
-    async fn a_second_name_of_the_file_is_the_file<B: Backend + 'static>() {
+    async fn a_second_name_of_the_file_is_the_file<B: FileBackend + 'static>() {
         // As a bind mount is: the folder that the file is in says nothing.
         let desk = Desk::watching::<B>("policy.toml", |root| {
             fs::create_dir(root.join("etc")).unwrap();
@@ -457,7 +464,7 @@ mod tests {
                 $(#[tokio::test] async fn $day() { super::$day::<super::ByNotify>().await; })*
             }
             mod quietly {
-                $(#[tokio::test] async fn $day() { super::$day::<super::Quiet>().await; })*
+                $(#[tokio::test] async fn $day() { super::$day::<super::Inotify>().await; })*
             }
         };
     }

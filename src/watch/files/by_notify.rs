@@ -6,27 +6,27 @@ use std::sync::Arc;
 use notify::event::{EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
-use super::arm::{Backend, Event, Refusal, Shared};
+use super::arm::{FileBackend, FileEvent, FileWatchState, WatchError};
 
-/// One thread of its own.
+/// It has one thread.
 pub(in crate::watch) struct ByNotify {
     watcher: RecommendedWatcher,
 }
 
-impl Backend for ByNotify {
+impl FileBackend for ByNotify {
     const NAME: &'static str = "files";
 
-    fn open(shared: &Arc<Shared>) -> Result<ByNotify, Refusal> {
+    fn open(shared: &Arc<FileWatchState>) -> Result<ByNotify, WatchError> {
         let shared = Arc::clone(shared);
         let watcher = notify::recommended_watcher(move |event| pass_on(event, &shared))?;
         Ok(ByNotify { watcher })
     }
 
-    fn watch(&mut self, path: &Path) -> Result<(), Refusal> {
+    fn watch(&mut self, path: &Path) -> Result<(), WatchError> {
         Ok(self.watcher.watch(path, RecursiveMode::NonRecursive)?)
     }
 
-    fn watch_name(&mut self, _: &Path) -> Result<(), Refusal> {
+    fn watch_name(&mut self, _: &Path) -> Result<(), WatchError> {
         Ok(())
     }
 
@@ -36,7 +36,7 @@ impl Backend for ByNotify {
     }
 }
 
-fn pass_on(event: notify::Result<notify::Event>, shared: &Shared) {
+fn pass_on(event: notify::Result<notify::Event>, shared: &FileWatchState) {
     let Ok(event) = event else {
         return shared.look_again();
     };
@@ -44,12 +44,12 @@ fn pass_on(event: notify::Result<notify::Event>, shared: &Shared) {
         return shared.look_again();
     }
     let what = match event.kind {
-        // Somebody has read the file, perhaps goroam itself.
+        // A program has read the file, perhaps goroam itself.
         EventKind::Access(_) => return,
-        EventKind::Modify(ModifyKind::Data(_)) => Event::Data,
-        EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => Event::Gone,
+        EventKind::Modify(ModifyKind::Data(_)) => FileEvent::Data,
+        EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => FileEvent::Gone,
         EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Other => {
-            Event::Form
+            FileEvent::Form
         }
     };
     for path in &event.paths {

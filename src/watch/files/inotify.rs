@@ -12,7 +12,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
-use super::arm::{Backend, Event, Refusal, Shared};
+use super::arm::{FileBackend, FileEvent, FileWatchState, WatchError};
 
 /// Everything but reading: no `IN_OPEN`, `IN_ACCESS` nor `IN_CLOSE_NOWRITE`.
 const MASK: u32 = libc::IN_ATTRIB
@@ -34,7 +34,7 @@ const HEADER: usize = 16;
 const BUFFER: usize = 16 * 1024;
 
 /// An inotify instance and the task that reads it.
-pub(in crate::watch) struct Quiet {
+pub(in crate::watch) struct Inotify {
     shared: Arc<Instance>,
     reader: AbortHandle,
 }
@@ -44,16 +44,16 @@ struct Instance {
     paths: Mutex<BTreeMap<i32, PathBuf>>,
 }
 
-impl Backend for Quiet {
+impl FileBackend for Inotify {
     const NAME: &'static str = "files";
 
-    fn open(shared: &Arc<Shared>) -> Result<Quiet, Refusal> {
+    fn open(shared: &Arc<FileWatchState>) -> Result<Inotify, WatchError> {
         // SAFETY: plain system call; the result is checked below.
         let fd = unsafe { libc::inotify_init1(libc::IN_NONBLOCK | libc::IN_CLOEXEC) };
         if fd < 0 {
             return Err(io::Error::last_os_error().into());
         }
-        // SAFETY: just opened, and nobody else has it.
+        // SAFETY: just opened, and it has no other owner.
         let owned = unsafe { OwnedFd::from_raw_fd(fd) };
         // SAFETY: `OwnedFd` owns its descriptor, keeps the same one, and closes it when
         // dropped, which the `AsyncFd` does after it has let go of it.
@@ -63,17 +63,17 @@ impl Backend for Quiet {
             paths: Mutex::default(),
         });
         let reader = tokio::spawn(read(Arc::clone(&instance), Arc::clone(shared)));
-        Ok(Quiet {
+        Ok(Inotify {
             shared: instance,
             reader: reader.abort_handle(),
         })
     }
 
-    fn watch(&mut self, path: &Path) -> Result<(), Refusal> {
+    fn watch(&mut self, path: &Path) -> Result<(), WatchError> {
         self.add(path, MASK)
     }
 
-    fn watch_name(&mut self, path: &Path) -> Result<(), Refusal> {
+    fn watch_name(&mut self, path: &Path) -> Result<(), WatchError> {
         self.add(path, NAME_MASK)
     }
 
@@ -90,8 +90,8 @@ impl Backend for Quiet {
     }
 }
 
-impl Quiet {
-    fn add(&mut self, path: &Path, mask: u32) -> Result<(), Refusal> {
+impl Inotify {
+    fn add(&mut self, path: &Path, mask: u32) -> Result<(), WatchError> {
         let name = CString::new(path.as_os_str().as_bytes())?;
         let fd = self.shared.socket.get_ref().as_raw_fd();
         // The reader may be about to forget this number; it waits until the path is known.
@@ -111,7 +111,7 @@ impl Quiet {
     }
 }
 
-impl Drop for Quiet {
+impl Drop for Inotify {
     fn drop(&mut self) {
         self.reader.abort();
     }
@@ -123,7 +123,7 @@ impl Instance {
     }
 }
 
-async fn read(instance: Arc<Instance>, shared: Arc<Shared>) {
+async fn read(instance: Arc<Instance>, shared: Arc<FileWatchState>) {
     let mut buffer = vec![0_u8; BUFFER];
     loop {
         let Ok(mut guard) = instance.socket.readable().await else {
@@ -137,7 +137,7 @@ async fn read(instance: Arc<Instance>, shared: Arc<Shared>) {
                     pass_on(&instance, &shared, watch, mask, name);
                 }
             }
-            // inotify has no errors of its own but "interrupted"; nothing was lost.
+            // inotify has no error but "interrupted"; nothing was lost.
             Ok(Err(_)) => tokio::task::yield_now().await,
         }
     }
@@ -149,7 +149,7 @@ fn receive(fd: &OwnedFd, buffer: &mut [u8]) -> io::Result<usize> {
     usize::try_from(read).map_err(|_negative| io::Error::last_os_error())
 }
 
-fn pass_on(instance: &Instance, shared: &Shared, watch: i32, mask: u32, name: &[u8]) {
+fn pass_on(instance: &Instance, shared: &FileWatchState, watch: i32, mask: u32, name: &[u8]) {
     if mask & libc::IN_Q_OVERFLOW != 0 {
         return shared.look_again();
     }
@@ -166,11 +166,11 @@ fn pass_on(instance: &Instance, shared: &Shared, watch: i32, mask: u32, name: &[
         path.join(OsStr::from_bytes(name))
     };
     if mask & (GONE | libc::IN_IGNORED) != 0 {
-        shared.take(&path, Event::Gone);
+        shared.take(&path, FileEvent::Gone);
     } else if mask & FORM != 0 {
-        shared.take(&path, Event::Form);
+        shared.take(&path, FileEvent::Form);
     } else {
-        shared.take(&path, Event::Data);
+        shared.take(&path, FileEvent::Data);
     }
 }
 

@@ -27,6 +27,6 @@ pub(super) use by_notify::ByNotify;
 #[cfg(not(target_os = "linux"))]
 pub(super) use by_notify::ByNotify as Files;
 #[cfg(target_os = "linux")]
-pub(super) use inotify::Quiet as Files;
+pub(super) use inotify::Inotify as Files;
 #[cfg(all(target_os = "linux", test))]
-pub(super) use inotify::Quiet;
+pub(super) use inotify::Inotify;

@@ -15,7 +15,7 @@ pub(super) type Identity = (u64, u64);
 
 /// What to watch, and what an event at a path means.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Plan {
+pub(super) struct WatchPlan {
     /// Folders and files to hand to the system.
     pub(super) watches: BTreeMap<PathBuf, Identity>,
     /// Links and folders of which only the name matters: they are not looked into.
@@ -29,8 +29,8 @@ pub(super) struct Plan {
 }
 
 /// Looks at the file system.
-pub(super) fn plan(targets: &[(Hint, PathBuf)]) -> Plan {
-    let mut plan = Plan::default();
+pub(super) fn plan(targets: &[(Hint, PathBuf)]) -> WatchPlan {
+    let mut plan = WatchPlan::default();
     for (hint, path) in targets {
         let found = plan.follow(*hint, path);
         plan.found.insert(path.clone(), (*hint, found));
@@ -41,7 +41,7 @@ pub(super) fn plan(targets: &[(Hint, PathBuf)]) -> Plan {
     plan
 }
 
-impl Plan {
+impl WatchPlan {
     /// Adds one file, and every name on the way to it: a folder above it may be a link that is
     /// pointed elsewhere (kubernetes' `..data`, a generation of home-manager), or be renamed.
     fn follow(&mut self, hint: Hint, path: &Path) -> Option<Identity> {

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
 use super::link::{RawLink, parse_address};
-use super::message::{HEADER, Message, attributes, messages, u32_at};
+use super::message::{HEADER, NetlinkMessage, attributes, messages, u32_at};
 use super::{route, rule};
 use crate::model::{Route, Rule};
 
@@ -83,7 +83,7 @@ impl DumpSocket {
         &mut self,
         kind: u16,
         body: &[u8],
-        mut take: impl FnMut(&Message<'_>, &mut Vec<T>),
+        mut take: impl FnMut(&NetlinkMessage<'_>, &mut Vec<T>),
     ) -> io::Result<Vec<T>> {
         let mut tries = 1;
         loop {
@@ -112,7 +112,7 @@ impl DumpSocket {
     /// Reads up to the end of the answer.
     fn collect<T>(
         &mut self,
-        take: &mut impl FnMut(&Message<'_>, &mut Vec<T>),
+        take: &mut impl FnMut(&NetlinkMessage<'_>, &mut Vec<T>),
     ) -> io::Result<Answer<T>> {
         let mut answer = Answer {
             entries: Vec::new(),
@@ -145,7 +145,7 @@ impl<T> Answer<T> {
         &mut self,
         bytes: &[u8],
         sequence: u32,
-        take: &mut impl FnMut(&Message<'_>, &mut Vec<T>),
+        take: &mut impl FnMut(&NetlinkMessage<'_>, &mut Vec<T>),
     ) -> io::Result<bool> {
         for message in messages(bytes) {
             if message.sequence != sequence {
@@ -243,7 +243,7 @@ impl NetworkTables {
     fn both_families<T>(
         &mut self,
         request: u16,
-        mut take: impl FnMut(&Message<'_>, &mut Vec<T>),
+        mut take: impl FnMut(&NetlinkMessage<'_>, &mut Vec<T>),
     ) -> io::Result<Vec<T>> {
         let mut all = self.ask(request, libc::AF_INET, &mut take)?;
         // A kernel that was started with ipv6.disable=1 does not know the family.
@@ -257,7 +257,7 @@ impl NetworkTables {
         &mut self,
         request: u16,
         family: libc::c_int,
-        take: impl FnMut(&Message<'_>, &mut Vec<T>),
+        take: impl FnMut(&NetlinkMessage<'_>, &mut Vec<T>),
     ) -> io::Result<Vec<T>> {
         let mut body = vec![0; BLANK_HEADER];
         body[0] = u8::try_from(family).unwrap_or_default();
@@ -272,7 +272,7 @@ impl NetworkTables {
 
 /// Can the message change what a survey shows? Most cannot: the local table, multicast,
 /// what the kernel makes for each address.
-pub(in crate::watch) fn is_telling(message: &Message<'_>) -> bool {
+pub(in crate::watch) fn is_telling(message: &NetlinkMessage<'_>) -> bool {
     match message.kind {
         libc::RTM_NEWROUTE | libc::RTM_DELROUTE => !route::parse(message.body).is_empty(),
         // Wi-Fi drivers announce each scan by a link message with nothing in it but that.
@@ -333,7 +333,7 @@ mod tests {
 
     #[test]
     fn torn_answers_are_survived_and_a_refusal_is_an_error() {
-        let take = &mut |message: &Message<'_>, all: &mut Vec<u16>| all.push(message.kind);
+        let take = &mut |message: &NetlinkMessage<'_>, all: &mut Vec<u16>| all.push(message.kind);
         let mut answer = Answer {
             entries: Vec::new(),
             changed: false,

@@ -13,7 +13,7 @@ const IFLA_LINKMODE: u16 = 17;
 const IFLA_LINKINFO: u16 = 18;
 /// RFC 2863's "down".
 const IF_OPER_DOWN: u8 = 2;
-/// Somebody (a supplicant) has to say so before the link counts as up.
+/// A program (a supplicant) has to say so before the link counts as up.
 const IF_LINK_MODE_DORMANT: u8 = 1;
 const IFLA_INFO_KIND: u16 = 1;
 /// `struct ifinfomsg`.
@@ -246,7 +246,7 @@ mod tests {
         assert!(read(0x80)); // permanent
         assert!(!read(0xc0)); // and tentative
         assert!(read(0x44)); // tentative, yet optimistic: usable (RFC 4429)
-        assert!(!read(0x88)); // somebody else has it
+        assert!(!read(0x88)); // another link has it
         assert!(!read(0x01)); // temporary
     }
 

@@ -9,7 +9,7 @@ const ATTRIBUTE_HEADER: usize = 4;
 
 /// One message, without its header.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Message<'a> {
+pub(crate) struct NetlinkMessage<'a> {
     /// `RTM_NEWLINK` and the like.
     pub(crate) kind: u16,
     /// `NLM_F_…`.
@@ -21,11 +21,11 @@ pub(crate) struct Message<'a> {
 }
 
 /// The messages in what one `recv` brought. Ends at the first one whose length cannot be true.
-pub(crate) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Message<'_>> {
+pub(crate) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = NetlinkMessage<'_>> {
     std::iter::from_fn(move || {
         let length = usize::try_from(u32_at(bytes, 0)?).ok()?;
         let body = bytes.get(HEADER..length)?;
-        let message = Message {
+        let message = NetlinkMessage {
             kind: u16_at(bytes, 4)?,
             flags: u16_at(bytes, 6)?,
             sequence: u32_at(bytes, 8)?,

@@ -58,7 +58,7 @@ fn servers(adapter: &IP_ADAPTER_ADDRESSES_LH) -> Vec<IpAddr> {
     servers
 }
 
-/// Windows lists these for each adapter without an IPv6 server of its own
+/// Windows lists these for each adapter that has no other IPv6 server
 /// (draft-ietf-ipv6-dns-discovery, long dead).
 fn is_placeholder(ip: &IpAddr) -> bool {
     match ip {

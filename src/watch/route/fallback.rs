@@ -1,11 +1,11 @@
-//! Other systems: nothing is known of their routes, which is said in the troubles. if-watch
-//! still tells of addresses there.
+//! Other systems: their routes are not read, which is one of the troubles. if-watch still reports
+//! addresses there.
 
 use std::io;
 
 use crate::model::{Route, Rule};
 use crate::watch::inbox::Hint;
-use crate::watch::source::Source;
+use crate::watch::source::HintSource;
 
 pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
     Ok((Vec::new(), Vec::new()))
@@ -14,7 +14,7 @@ pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
 /// Never opens.
 pub(in crate::watch) struct RouteMessages {}
 
-impl Source for RouteMessages {
+impl HintSource for RouteMessages {
     const NAME: &'static str = "route messages";
 
     fn open() -> io::Result<RouteMessages> {

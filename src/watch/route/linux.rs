@@ -13,7 +13,7 @@ use crate::model::{Route, Rule};
 use crate::watch::inbox::Hint;
 use crate::watch::netlink::dump::{NetworkTables, is_telling};
 use crate::watch::netlink::message::messages;
-use crate::watch::source::Source;
+use crate::watch::source::HintSource;
 
 /// `RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR`, `…_ROUTE`, `…_RULE`, `RTMGRP_IPV6_IFADDR`, `…_ROUTE`.
 const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400;
@@ -33,7 +33,7 @@ pub(in crate::watch) struct RouteMessages {
     buffer: Vec<u8>,
 }
 
-impl Source for RouteMessages {
+impl HintSource for RouteMessages {
     const NAME: &'static str = "route messages";
 
     fn open() -> io::Result<RouteMessages> {

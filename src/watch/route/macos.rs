@@ -10,7 +10,7 @@ use tokio::io::unix::AsyncFd;
 use super::message::messages;
 use crate::model::{Route, Rule};
 use crate::watch::inbox::Hint;
-use crate::watch::source::Source;
+use crate::watch::source::HintSource;
 
 /// A message has a header of up to 160 bytes and eight addresses of up to 256.
 const BUFFER: usize = 4096;
@@ -91,7 +91,7 @@ pub(in crate::watch) struct RouteMessages {
     buffer: Vec<u8>,
 }
 
-impl Source for RouteMessages {
+impl HintSource for RouteMessages {
     const NAME: &'static str = "route messages";
 
     fn open() -> io::Result<RouteMessages> {
@@ -100,7 +100,7 @@ impl Source for RouteMessages {
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: just opened, and nobody else has it.
+        // SAFETY: just opened, and it has no other owner.
         let socket = unsafe { OwnedFd::from_raw_fd(fd) };
         // SAFETY: the descriptor is open; the flags are those of fcntl(2).
         let flags_set = unsafe {
@@ -141,7 +141,7 @@ impl Source for RouteMessages {
                     Ok(Ok(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
                     Ok(Ok(length)) => {
                         let bytes = self.buffer.get(..length).unwrap_or_default();
-                        // One that fills the buffer has been cut off, and cannot be read.
+                        // One that fills the buffer is incomplete, and cannot be read.
                         let cut_off = length == BUFFER;
                         if cut_off || messages(bytes).any(|message| message.is_telling()) {
                             telling = Some(Hint::Network);

@@ -41,13 +41,13 @@ const AF_INET6: u8 = 30;
 
 /// One message with its header.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Message<'a> {
+pub(super) struct RouteMessage<'a> {
     kind: u8,
     bytes: &'a [u8],
 }
 
 /// The messages in what one `read` or a dump brought; ends where a length cannot be true.
-pub(super) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Message<'_>> {
+pub(super) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = RouteMessage<'_>> {
     std::iter::from_fn(move || {
         loop {
             let length = usize::from(u16::from_ne_bytes(take(bytes, 0)?));
@@ -55,13 +55,13 @@ pub(super) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Message<'_>> {
             let (version, kind) = (*one.get(2)?, *one.get(3)?);
             bytes = bytes.get(length..)?;
             if version == VERSION {
-                return Some(Message { kind, bytes: one });
+                return Some(RouteMessage { kind, bytes: one });
             }
         }
     })
 }
 
-impl Message<'_> {
+impl RouteMessage<'_> {
     /// Can it change what a survey shows? Not `RTM_MISS`: macOS 26 sends one for each failed
     /// lookup, so a failing probe would start the next one (tailscale/tailscale#20050).
     pub(super) fn is_telling(&self) -> bool {

@@ -1,5 +1,5 @@
 //! Routes and rules: the tables as they are, and messages when they (or links or addresses)
-//! change. if-watch tells of addresses only, and of those not all.
+//! change. if-watch reports addresses only, and not all of them.
 //!
 //! Each system's file has the same shape: `tables`, and `RouteMessages` with `open` and `next`.
 //!

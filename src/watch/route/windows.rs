@@ -21,7 +21,7 @@ use windows_sys::Win32::Networking::WinSock::{
 
 use crate::model::{Route, RouteKind, Rule};
 use crate::watch::inbox::Hint;
-use crate::watch::source::Source;
+use crate::watch::source::HintSource;
 use crate::watch::windows::for_each_adapter;
 
 pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
@@ -40,7 +40,7 @@ pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
         )
     };
     let mut routes: Vec<Route> = rows.iter().filter_map(|row| route(row, &metrics)).collect();
-    // SAFETY: the table came from `GetIpForwardTable2`, and nobody refers to it any more.
+    // SAFETY: the table came from `GetIpForwardTable2`, and nothing refers to it any more.
     unsafe { FreeMibTable(table.cast()) };
     routes.sort();
     routes.dedup();
@@ -141,7 +141,7 @@ pub(in crate::watch) struct RouteMessages {
     _registrations: Vec<Registration>,
 }
 
-impl Source for RouteMessages {
+impl HintSource for RouteMessages {
     const NAME: &'static str = "route messages";
 
     fn open() -> io::Result<RouteMessages> {
@@ -234,6 +234,6 @@ unsafe extern "system" fn on_interface(
 unsafe fn wake(context: *const c_void) {
     // SAFETY: promised by the caller.
     let arrived = unsafe { &*context.cast::<Notify>() };
-    // Keeps a permit if nobody waits just now, so nothing is lost between two waits.
+    // Keeps a permit if no task waits just now, so nothing is lost between two waits.
     arrived.notify_one();
 }
