@@ -170,8 +170,7 @@ async fn through_a_proxy_a_signed_lookup_will_do() {
     let seen = probe(&signer.gosumdb(), Some(server.url("http"))).await;
     assert_eq!(seen.verdict, Verdict::Wrong);
     assert!(
-        seen.reason
-            .contains("has not the hash that the world knows"),
+        seen.reason.contains("does not have the known hash"),
         "{}",
         seen.reason
     );
