@@ -1,9 +1,9 @@
 //! What go.mod and go.work have in common: strings, versions, `go`, `toolchain`, `replace`
 //! (`golang.org/x/mod/modfile/rule.go`).
 
-use super::line::At;
-use super::module_version::ModuleVersion;
 use super::semver;
+use super::semver::ModuleVersion;
+use super::statement::At;
 use super::statement::Statement;
 
 /// `replace OLD [VERSION] => NEW [VERSION]`. One that go refuses is here too, with why.

@@ -2,8 +2,8 @@
 //! bytes in; what is wrong with them out, as the rest of a sentence that starts with the file.
 
 use super::go_mod;
-use super::module_version::ModuleVersion;
 use super::rev_info::RevInfo;
+use super::semver::ModuleVersion;
 
 /// The longest `.mod`, in bytes; go's own limit (`modfetch/codehost.MaxGoMod`).
 pub const MOST_MOD: u64 = 16 << 20;

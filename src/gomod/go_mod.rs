@@ -2,8 +2,8 @@
 //! refuses is kept beside the rest, with its line and go's reason.
 
 use super::directive::{self, Newcomer, Replace};
-use super::line::{At, Fault};
-use super::module_version::ModuleVersion;
+use super::semver::ModuleVersion;
+use super::statement::{At, Fault};
 use super::statement::{Statement, statements};
 
 /// `gover.DefaultGoModVersion`: what a go.mod without a `go` line is taken for.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::line::is_conflict_marker;
-use super::module_version::ModuleVersion;
+use super::semver::ModuleVersion;
+use super::statement::is_conflict_marker;
 
 /// Which file of a version the hash is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,7 +16,7 @@ pub enum Hashed {
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct GoSumLine {
     /// Of which version.
     pub module: ModuleVersion,
     /// Of which file of it.
@@ -39,7 +39,7 @@ pub struct GoSumError {
 ///
 /// # Errors
 /// The first line that go would refuse.
-pub fn parse(text: &str) -> Result<Vec<Line>, GoSumError> {
+pub fn parse(text: &str) -> Result<Vec<GoSumLine>, GoSumError> {
     let mut lines = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -50,7 +50,7 @@ pub fn parse(text: &str) -> Result<Vec<Line>, GoSumError> {
                     Some(version) => (version, Hashed::GoMod),
                     None => (*version, Hashed::Zip),
                 };
-                lines.push(Line {
+                lines.push(GoSumLine {
                     module: ModuleVersion::new(*path, version),
                     of,
                     hash: (*hash).to_owned(),
@@ -73,12 +73,12 @@ pub struct Flaw {
     /// Its number, from 1.
     pub line: usize,
     /// What.
-    pub what: What,
+    pub what: FlawKind,
 }
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum FlawKind {
     /// It is a mark of git's, of a conflict.
     Conflict,
     /// So many words, where three are wanted.
@@ -102,16 +102,16 @@ pub fn flaws(text: &str, most: usize) -> Vec<Flaw> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let what = match words.as_slice() {
             [] => continue,
-            _ if is_conflict_marker(line) => What::Conflict,
+            _ if is_conflict_marker(line) => FlawKind::Conflict,
             [path, version, hash] => {
                 let name = format!("{path} {version}");
                 if hash.strip_prefix("h1:").is_some_and(|sum| !is_sum(sum)) {
-                    What::NoHash(name)
+                    FlawKind::NoHash(name)
                 } else {
                     // Hashes of kinds that go does not know are passed over.
                     let known = hash.starts_with("h1:");
                     match first.get(&(*path, *version)) {
-                        Some((at, other)) if known && other != hash => What::Differs(*at, name),
+                        Some((at, other)) if known && other != hash => FlawKind::Differs(*at, name),
                         Some(_) => continue,
                         None => {
                             if known {
@@ -122,7 +122,7 @@ pub fn flaws(text: &str, most: usize) -> Vec<Flaw> {
                     }
                 }
             }
-            more => What::Fields(more.len()),
+            more => FlawKind::Fields(more.len()),
         };
         found.push(Flaw { line: number, what });
     }
@@ -148,19 +148,19 @@ mod tests {
              a.test/c v1\n\na.test/d v1 h1:x\na.test/b v1 h2:other\n"
         );
         let name = "a.test/b v1".to_owned();
-        let found: Vec<(usize, What)> = flaws(&text, 99)
+        let found: Vec<(usize, FlawKind)> = flaws(&text, 99)
             .into_iter()
             .map(|flaw| (flaw.line, flaw.what))
             .collect();
         assert_eq!(
             found,
             [
-                (3, What::Conflict),
-                (4, What::Differs(1, name)),
-                (5, What::Conflict),
-                (7, What::Conflict),
-                (8, What::Fields(2)),
-                (10, What::NoHash("a.test/d v1".to_owned())),
+                (3, FlawKind::Conflict),
+                (4, FlawKind::Differs(1, name)),
+                (5, FlawKind::Conflict),
+                (7, FlawKind::Conflict),
+                (8, FlawKind::Fields(2)),
+                (10, FlawKind::NoHash("a.test/d v1".to_owned())),
             ]
         );
         assert_eq!(flaws(&text, 2).len(), 2);

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::directive::{self, Newcomer, Replace};
 use super::go_mod::{once, replacement};
-use super::line::{At, Fault};
-use super::module_version::ModuleVersion;
+use super::semver::ModuleVersion;
+use super::statement::{At, Fault};
 use super::statement::{Statement, statements};
 
 /// `gover.DefaultGoWorkVersion`: what a go.work without a `go` line is taken for.

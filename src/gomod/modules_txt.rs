@@ -1,8 +1,8 @@
 //! vendor/modules.txt, read as go reads it (`modload.readVendorList`): what it does not
 //! understand it passes over.
 
-use super::module_version::ModuleVersion;
 use super::semver;
+use super::semver::ModuleVersion;
 
 /// A vendor/modules.txt.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,12 +11,12 @@ pub struct ModulesTxt {
     pub workspace: bool,
     /// The modules, in the order of their first lines. One that stands there twice (with its
     /// packages, and as a replacement at the end) is one module.
-    pub modules: Vec<Listed>,
+    pub modules: Vec<ListedModule>,
 }
 
 /// A module of modules.txt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedModule {
     /// Path and version. No version: a replacement of every version.
     pub module: ModuleVersion,
     /// What follows `=>`. No version: a folder.
@@ -33,12 +33,12 @@ pub struct Listed {
 
 impl ModulesTxt {
     /// A module by path and version.
-    pub fn get(&self, module: &ModuleVersion) -> Option<&Listed> {
+    pub fn get(&self, module: &ModuleVersion) -> Option<&ListedModule> {
         self.modules.iter().find(|listed| listed.module == *module)
     }
 
     /// The modules that packages come from (`modload.vendorList`).
-    pub fn providers(&self) -> impl Iterator<Item = &Listed> {
+    pub fn providers(&self) -> impl Iterator<Item = &ListedModule> {
         self.modules
             .iter()
             .filter(|listed| !listed.packages.is_empty())
@@ -126,7 +126,7 @@ fn note_module(
         listed.replacement = replacement.or(listed.replacement.take());
         return at;
     }
-    out.modules.push(Listed {
+    out.modules.push(ListedModule {
         module,
         replacement,
         explicit: false,

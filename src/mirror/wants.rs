@@ -99,7 +99,7 @@ impl Wants {
 }
 
 /// The lines of a go.sum; none where there is no file.
-pub(super) fn lines(file: &Path) -> Result<Vec<go_sum::Line>, AddError> {
+pub(super) fn lines(file: &Path) -> Result<Vec<go_sum::GoSumLine>, AddError> {
     let bytes = match bounded::read_named(file, MOST_SUM) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -3,20 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::gomod::go_mod::GoMod;
-use crate::gomod::go_version::at_least;
+use super::copied::{ModuleFiles, is_source, split};
+use super::facts::{HeldFrom, Holding, MainModule, ProjectKind, VendorFacts};
+use super::report::{VendorCode, VendorFinding};
+use crate::gomod::go_version::{at_least, is_valid};
 use crate::gomod::go_work::GoWork;
-use crate::gomod::modules_txt::ModulesTxt;
+use crate::gomod::modules_txt::{ListedModule, ModulesTxt};
 use crate::gomod::{ModuleVersion, Replace, is_directory};
-
-/// A main module: the only one, or one of the workspace's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Main {
-    /// Its folder, relative to vendor's, with `/`: "." or "./a". As go.work has it where it is absolute.
-    pub(super) folder: String,
-    /// Its go.mod.
-    pub(super) go_mod: GoMod,
-}
 
 /// go would refuse to build, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +24,7 @@ pub(super) struct Disagreement {
 pub(super) fn disagreements(
     txt: &ModulesTxt,
     work: Option<&GoWork>,
-    mains: &[Main],
+    mains: &[MainModule],
 ) -> Vec<Disagreement> {
     let mut out = Vec::new();
     // Before 1.14 modules.txt did not say enough (a go.mod without a `go` line is older yet).
@@ -68,7 +61,12 @@ pub(super) fn disagreements(
     out
 }
 
-fn requirements(txt: &ModulesTxt, mains: &[Main], before_114: bool, out: &mut Vec<Disagreement>) {
+fn requirements(
+    txt: &ModulesTxt,
+    mains: &[MainModule],
+    before_114: bool,
+    out: &mut Vec<Disagreement>,
+) {
     for required in mains.iter().flat_map(|main| &main.go_mod.require) {
         let module = &required.module;
         if txt.get(module).is_some_and(|listed| listed.explicit) {
@@ -97,7 +95,7 @@ fn requirements(txt: &ModulesTxt, mains: &[Main], before_114: bool, out: &mut Ve
 fn replaced(
     txt: &ModulesTxt,
     work: Option<&GoWork>,
-    mains: &[Main],
+    mains: &[MainModule],
     replaces: &[Replace],
     before_114: bool,
     seen: &mut BTreeSet<ModuleVersion>,
@@ -141,7 +139,12 @@ fn replaced(
     }
 }
 
-fn listed(txt: &ModulesTxt, work: Option<&GoWork>, mains: &[Main], out: &mut Vec<Disagreement>) {
+fn listed(
+    txt: &ModulesTxt,
+    work: Option<&GoWork>,
+    mains: &[MainModule],
+    out: &mut Vec<Disagreement>,
+) {
     for listed in txt.providers().filter(|listed| listed.explicit) {
         let mut required = mains.iter().flat_map(|main| &main.go_mod.require);
         if !required.any(|required| required.module == listed.module) {
@@ -195,10 +198,10 @@ fn listed(txt: &ModulesTxt, work: Option<&GoWork>, mains: &[Main], out: &mut Vec
 /// says so). `modload.replacementFrom`.
 pub(super) fn replacement<'a>(
     work: Option<&'a GoWork>,
-    mains: &'a [Main],
+    mains: &'a [MainModule],
     module: &ModuleVersion,
 ) -> Option<(&'a ModuleVersion, Option<&'a str>)> {
-    let is_main = |main: &Main| {
+    let is_main = |main: &MainModule| {
         let own = main.go_mod.module.as_ref();
         own.is_some_and(|own| own.value == module.path)
     };
@@ -252,19 +255,129 @@ pub(super) fn describe(module: &ModuleVersion) -> String {
     }
 }
 
+const PLACE: &str = "vendor/modules.txt";
+
+/// Whatever it says that is not so, but for what go itself refuses (`said`: the modules that
+/// this has been told of). `go`: the line that decides for vendor/.
+pub(super) fn misstatements(
+    facts: &VendorFacts,
+    txt: &ModulesTxt,
+    go: &str,
+    said: &[&str],
+    again: &str,
+    out: &mut Vec<VendorFinding>,
+) {
+    let mut add = |code: VendorCode, listed: &ListedModule, what: String| {
+        let finding = VendorFinding::new(code, what, again).of(listed.module.to_string());
+        out.push(finding.at(PLACE));
+    };
+    if facts.unreadable.is_empty() {
+        let untold = |listed: &&ListedModule| !said.contains(&listed.module.path.as_str());
+        for listed in txt.modules.iter().filter(untold) {
+            if let Some(what) =
+                unrequired(facts, listed).or_else(|| replaced_otherwise(facts, listed, go))
+            {
+                add(VendorCode::Misstated, listed, what);
+            }
+        }
+    }
+    let any = txt.modules.iter().any(|listed| listed.go.is_some());
+    for holding in &facts.holdings {
+        let Some(listed) = txt.get(&holding.module) else {
+            continue;
+        };
+        let asked = at_least(go, "1.21") || any && at_least(go, "1.17");
+        if let Some(what) = language(listed, holding, asked) {
+            let code = if matches!(holding.from, HeldFrom::Folder(_)) {
+                VendorCode::OutOfDate
+            } else {
+                VendorCode::Misstated
+            };
+            add(code, listed, what);
+        }
+    }
+}
+
+/// A module without packages stands there because a go.mod requires it.
+fn unrequired(facts: &VendorFacts, listed: &ListedModule) -> Option<String> {
+    let mut required = facts.mains.iter().flat_map(|main| &main.go_mod.require);
+    let stands_for_itself = listed.packages.is_empty() && listed.replacement.is_none();
+    (stands_for_itself && !required.any(|one| one.module.path == listed.module.path))
+        .then(|| "is listed, but has no packages, and no go.mod requires it".to_owned())
+}
+
+/// A replacement of all versions that stands at the end hides from go that one is missing, or is
+/// another one, where the module is listed.
+fn replaced_otherwise(facts: &VendorFacts, listed: &ListedModule, go: &str) -> Option<String> {
+    if listed.packages.is_empty() || !at_least(go, "1.14") {
+        return None;
+    }
+    let is_work = facts.kind == ProjectKind::Workspace;
+    let wanted = replacement(facts.work.as_ref(), &facts.mains, &listed.module);
+    let wanted = wanted.map(|(new, folder)| canonical(new, folder.filter(|_| is_work)));
+    if wanted == listed.replacement {
+        return None;
+    }
+    let named = |by: Option<&crate::gomod::ModuleVersion>| match by {
+        Some(by) => format!("is replaced by {}", describe(by)),
+        None => "is not replaced".to_owned(),
+    };
+    let is = named(wanted.as_ref());
+    let says = named(listed.replacement.as_ref());
+    Some(format!("{is}, but is listed as one that {says}"))
+}
+
+/// `## go 1.17` is the `go` line of the module's own go.mod. `asked`: it has to be there.
+fn language(listed: &ListedModule, holding: &Holding, asked: bool) -> Option<String> {
+    if !matches!(holding.from, HeldFrom::Zip(_) | HeldFrom::Folder(_)) {
+        return None;
+    }
+    let own = holding.go_mod.as_ref();
+    // go reads the go.mod of others more leniently than its own; what is odd is let be.
+    if own.is_some_and(|own| !own.faults.is_empty())
+        || listed.module.version.ends_with("+incompatible")
+    {
+        return None;
+    }
+    let own = own.and_then(|own| Some(own.go.as_ref()?.value.as_str()));
+    match (own, listed.go.as_deref()) {
+        (Some(own), _) if !is_valid(own) => None,
+        (Some(own), Some(says)) if own != says => Some(format!(
+            "is listed with go {says}, but its go.mod says go {own}"
+        )),
+        (Some(own), None) if asked => {
+            Some(format!("is listed without its go version, which is {own}"))
+        }
+        (None, Some(says)) => Some(format!(
+            "is listed with go {says}, but its go.mod names no version"
+        )),
+        _ => None,
+    }
+}
+
+/// Is this file, which vendoring would not have brought, one of a package that is not listed?
+pub(super) fn is_unlisted(source: &ModuleFiles, path: &str, go: &str) -> bool {
+    let name = split(path).1;
+    name.ends_with(".go")
+        && !name.starts_with(['_', '.'])
+        && source
+            .get(path)
+            .is_some_and(|file| is_source(name, file, go))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::gomod::{go_mod, go_work, modules_txt};
 
-    fn main(folder: &str, text: &str) -> Main {
-        Main {
+    fn main(folder: &str, text: &str) -> MainModule {
+        MainModule {
             folder: folder.to_owned(),
             go_mod: go_mod::parse(text),
         }
     }
 
-    fn said(txt: &str, work: Option<&str>, mains: &[Main]) -> Vec<String> {
+    fn said(txt: &str, work: Option<&str>, mains: &[MainModule]) -> Vec<String> {
         let work = work.map(go_work::parse);
         let all = disagreements(&modules_txt::parse(txt), work.as_ref(), mains);
         all.iter()

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::constraint::could_be_built;
-use super::embed::{Embeds, embeds, takes};
+use super::go_file::could_be_built;
+use super::go_file::{Embeds, embeds, takes};
 use crate::gomod::go_version::at_least;
 use crate::gomod::sum::Sum;
 
@@ -19,7 +19,7 @@ pub(super) struct Print {
 
 /// A file of a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SourceFile {
+pub(super) struct ModuleFile {
     /// Its content.
     pub(super) print: Print,
     /// Could it be built on any system? Only asked of Go files.
@@ -28,11 +28,11 @@ pub(super) struct SourceFile {
     pub(super) embeds: Embeds,
 }
 
-impl SourceFile {
+impl ModuleFile {
     /// Of a file's name and content; `content` may be left out where the name is none of Go's.
-    pub(super) fn new(name: &str, print: Print, content: &[u8]) -> SourceFile {
+    pub(super) fn new(name: &str, print: Print, content: &[u8]) -> ModuleFile {
         let is_go = name.ends_with(".go");
-        SourceFile {
+        ModuleFile {
             print,
             built: !is_go || could_be_built(content),
             embeds: if is_go {
@@ -45,7 +45,7 @@ impl SourceFile {
 }
 
 /// A module's files by their paths in it.
-pub(super) type Source = BTreeMap<String, SourceFile>;
+pub(super) type ModuleFiles = BTreeMap<String, ModuleFile>;
 
 /// `modcmd.metaPrefixes`.
 const METADATA: [&str; 9] = [
@@ -82,12 +82,12 @@ pub(super) fn split(path: &str) -> (&str, &str) {
 /// The files that vendoring these packages brings. `go` is the `go` line of the main module or
 /// the workspace.
 pub(super) fn expected(
-    source: &Source,
+    source: &ModuleFiles,
     module: &str,
     packages: &[String],
     go: &str,
 ) -> BTreeSet<String> {
-    let mut by_folder: BTreeMap<&str, Vec<(&str, &SourceFile)>> = BTreeMap::new();
+    let mut by_folder: BTreeMap<&str, Vec<(&str, &ModuleFile)>> = BTreeMap::new();
     for (path, file) in source {
         let (folder, name) = split(path);
         by_folder.entry(folder).or_default().push((name, file));
@@ -130,7 +130,12 @@ pub(super) fn expected(
 
 /// Does a test of one of these packages embed it? Files of tests counted up to `go 1.21`
 /// (golang/go#63473), so what they embed is let be and not asked for.
-pub(super) fn is_for_tests(source: &Source, module: &str, packages: &[String], path: &str) -> bool {
+pub(super) fn is_for_tests(
+    source: &ModuleFiles,
+    module: &str,
+    packages: &[String],
+    path: &str,
+) -> bool {
     let folders = packages.iter().filter_map(|p| folder_of(p, module));
     folders.into_iter().any(|folder| {
         let Some(own) = below(path, folder) else {
@@ -146,7 +151,7 @@ pub(super) fn is_for_tests(source: &Source, module: &str, packages: &[String], p
 }
 
 /// `modcmd.matchPotentialSourceFile`.
-pub(super) fn is_source(name: &str, file: &SourceFile, go: &str) -> bool {
+pub(super) fn is_source(name: &str, file: &ModuleFile, go: &str) -> bool {
     if name.ends_with("_test.go") {
         return false;
     }
@@ -175,7 +180,7 @@ fn below<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    fn source(files: &[(&str, &str)]) -> Source {
+    fn source(files: &[(&str, &str)]) -> ModuleFiles {
         let print = Print {
             sum: [0; 32],
             with_lf: [0; 32],
@@ -184,7 +189,7 @@ mod tests {
             let name = split(path).1;
             (
                 (*path).to_owned(),
-                SourceFile::new(name, print, text.as_bytes()),
+                ModuleFile::new(name, print, text.as_bytes()),
             )
         };
         files.iter().map(file).collect()

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::consistency::Main;
-use super::copied::{Print, Source};
+use super::copied::{ModuleFiles, Print};
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_mod::GoMod;
 use crate::gomod::go_work::GoWork;
@@ -15,46 +14,46 @@ use crate::gomod::modules_txt::ModulesTxt;
 /// Whose vendor/ it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum ProjectKind {
     /// A module's: beside go.mod, made by `go mod vendor`.
     Module,
     /// A workspace's: beside go.work, made by `go work vendor`.
     Workspace,
 }
 
-impl Kind {
+impl ProjectKind {
     /// The file beside vendor/.
     pub fn file(self) -> &'static str {
         match self {
-            Kind::Module => "go.mod",
-            Kind::Workspace => "go.work",
+            ProjectKind::Module => "go.mod",
+            ProjectKind::Workspace => "go.work",
         }
     }
 
     /// What makes vendor/.
     pub fn command(self) -> &'static str {
         match self {
-            Kind::Module => "go mod vendor",
-            Kind::Workspace => "go work vendor",
+            ProjectKind::Module => "go mod vendor",
+            ProjectKind::Workspace => "go work vendor",
         }
     }
 }
 
 /// Everything that a check looks at.
 #[derive(Debug)]
-pub(super) struct Facts {
+pub(super) struct VendorFacts {
     /// Whose vendor/ it is.
-    pub(super) kind: Kind,
+    pub(super) kind: ProjectKind,
     /// go.work.
     pub(super) work: Option<GoWork>,
     /// The main modules.
-    pub(super) mains: Vec<Main>,
+    pub(super) mains: Vec<MainModule>,
     /// Files that go would not read: their names, and why.
     pub(super) unreadable: Vec<(String, String)>,
     /// What is in the place of vendor/.
-    pub(super) vendor: Vendor,
+    pub(super) vendor: VendorState,
     /// What is below vendor/, by path with `/`; modules.txt is left out.
-    pub(super) files: BTreeMap<String, Kept>,
+    pub(super) files: BTreeMap<String, VendoredFile>,
     /// Those of them that may be executed, where modules.txt may not: not all files may on
     /// this file system.
     pub(super) executable: Vec<String>,
@@ -64,7 +63,7 @@ pub(super) struct Facts {
 
 /// What is in the place of vendor/.
 #[derive(Debug)]
-pub(super) enum Vendor {
+pub(super) enum VendorState {
     /// Nothing.
     Missing,
     /// A file, or a link that leads to no folder.
@@ -77,7 +76,7 @@ pub(super) enum Vendor {
 
 /// Something below vendor/.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kept {
+pub(super) enum VendoredFile {
     /// A file.
     File(Print),
     /// A link.
@@ -92,18 +91,18 @@ pub(super) struct Holding {
     /// As modules.txt has it.
     pub(super) module: ModuleVersion,
     /// Where its files were read.
-    pub(super) from: From,
+    pub(super) from: HeldFrom,
     /// Its own go.mod, or that of what replaces it; `None`: it has none, or was not read.
     pub(super) go_mod: Option<GoMod>,
 }
 
 /// Where a module's files were read.
 #[derive(Debug)]
-pub(super) enum From {
+pub(super) enum HeldFrom {
     /// A zip that is what go.sum says.
-    Zip(Source),
+    Zip(ModuleFiles),
     /// The folder that replaces it.
-    Folder(Source),
+    Folder(ModuleFiles),
     /// go.sum does not say what its zip must be.
     NoSum(ModuleVersion),
     /// No zip is at hand; with what was wrong with those that could not be read.
@@ -112,4 +111,13 @@ pub(super) enum From {
     Mismatch(ModuleVersion, PathBuf, String, String),
     /// The folder that replaces it cannot be read.
     NoFolder(PathBuf, String),
+}
+
+/// A main module: the only one, or one of the workspace's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct MainModule {
+    /// Its folder, relative to vendor's, with `/`: "." or "./a". As go.work has it where it is absolute.
+    pub(super) folder: String,
+    /// Its go.mod.
+    pub(super) go_mod: GoMod,
 }

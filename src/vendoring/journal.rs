@@ -21,7 +21,7 @@ const MOST: u64 = 8 << 20;
 
 /// A rollback that is under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Journal {
+pub(super) struct RollbackJournal {
     /// The folder beside vendor/ in which the new files are made ready, from the top.
     pub(super) stage: String,
     /// What is being put back, as it was asked for.
@@ -29,14 +29,14 @@ pub(super) struct Journal {
     /// The ref that keeps what was there; empty until it is decided.
     pub(super) kept: String,
     /// How far it is.
-    pub(super) phase: Phase,
+    pub(super) phase: RollbackPhase,
     /// What to put in which place.
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<SwapStep>,
     /// When it was decided, by the clock that the file system stamps files with, in nanoseconds.
     pub(super) since: i128,
 }
 
-impl Journal {
+impl RollbackJournal {
     /// Does it name nothing but what a rollback may touch? An unpacked archive can bring a .git
     /// with a journal that names any folder as the stage, which is removed, or leads out by a link.
     fn is_ours(&self, top: &Path) -> bool {
@@ -70,7 +70,7 @@ impl Journal {
 /// How far a rollback is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Phase {
+pub(super) enum RollbackPhase {
     /// The new files are being made ready; nothing has been touched.
     Begun,
     /// The steps are to be taken.
@@ -81,7 +81,7 @@ pub(super) enum Phase {
 
 /// One place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Step {
+pub(super) struct SwapStep {
     /// From the top.
     pub(super) path: String,
     /// Is it vendor/? Else it is a file.
@@ -94,18 +94,18 @@ pub(super) struct Step {
 
 /// The journal's place, held by this process alone.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct RollbackLock {
     folder: PathBuf,
     lock: File,
 }
 
-impl Desk {
+impl RollbackLock {
     /// Waits for its turn. A git that a killed goroam started counts as that goroam: it has
     /// the lock's file as its standard output.
     ///
     /// # Errors
     /// When another goroam has it for too long.
-    pub(super) fn sit(repo: &Repo) -> Result<Desk, Error> {
+    pub(super) fn acquire(repo: &Repo) -> Result<RollbackLock, Error> {
         let folder = repo.own()?;
         let path = folder.join("lock");
         let mut options = OpenOptions::new();
@@ -121,9 +121,9 @@ impl Desk {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        let desk = Desk { folder, lock };
-        desk.sweep();
-        Ok(desk)
+        let held = RollbackLock { folder, lock };
+        held.sweep();
+        Ok(held)
     }
 
     /// The same file once more, for a child that is to count as this process.
@@ -150,14 +150,14 @@ impl Desk {
     ///
     /// # Errors
     /// When it cannot be read, or is none that goroam wrote for this work tree.
-    pub(super) fn read(&self, top: &Path) -> Result<Option<Journal>, Error> {
+    pub(super) fn read(&self, top: &Path) -> Result<Option<RollbackJournal>, Error> {
         let path = self.path();
         let bytes = match bounded::read_no_link(&path, MOST) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io(&path, error)),
         };
-        let journal: Option<Journal> = serde_json::from_slice(&bytes).ok();
+        let journal: Option<RollbackJournal> = serde_json::from_slice(&bytes).ok();
         let journal = journal.filter(|journal| journal.is_ours(top));
         journal.map(Some).ok_or_else(|| {
             Error::Failed(format!(
@@ -171,7 +171,7 @@ impl Desk {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(super) fn write(&self, journal: &Journal) -> Result<(), Error> {
+    pub(super) fn write(&self, journal: &RollbackJournal) -> Result<(), Error> {
         let path = self.path();
         let bytes =
             serde_json::to_vec(journal).map_err(|error| Error::Failed(error.to_string()))?;

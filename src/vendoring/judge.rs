@@ -3,42 +3,42 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::consistency::disagreements;
-use super::copied::{self, Print, Source, expected, folder_of, is_for_tests, is_metadata};
-use super::facts::{Facts, From, Holding, Kept, Kind, Vendor};
-use super::finding::{Code, Finding};
-use super::listing::{is_unlisted, misstatements};
+use super::consistency::{is_unlisted, misstatements};
+use super::copied::{self, ModuleFiles, Print, expected, folder_of, is_for_tests, is_metadata};
+use super::facts::{HeldFrom, Holding, ProjectKind, VendorFacts, VendorState, VendoredFile};
+use super::report::{VendorCode, VendorFinding};
 use crate::gomod::go_version::at_least;
-use crate::gomod::modules_txt::{Listed, ModulesTxt};
+use crate::gomod::modules_txt::{ListedModule, ModulesTxt};
 
 /// All that is wrong, the worst first; what is only to be known last.
-pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
+pub(super) fn judge(facts: &VendorFacts) -> Vec<VendorFinding> {
     let mut out = Vec::new();
     let file = facts.kind.file();
     for (file, why) in &facts.unreadable {
         let mend = "mend it by hand, or `goroam vendor rollback`";
-        out.push(Finding::new(Code::Unreadable, why.clone(), mend).at(file.clone()));
+        out.push(VendorFinding::new(VendorCode::Unreadable, why.clone(), mend).at(file.clone()));
     }
     let again = format!("`{}`", facts.kind.command());
     match &facts.vendor {
-        Vendor::Missing => out.push(Finding::new(
-            Code::NoVendor,
+        VendorState::Missing => out.push(VendorFinding::new(
+            VendorCode::NoVendor,
             format!("there is no vendor/ beside {file}"),
             format!("{again} makes it; `goroam vendor rollback` brings a snapshot back"),
         )),
-        Vendor::NotAFolder => out.push(Finding::new(
-            Code::NotAFolder,
+        VendorState::NotAFolder => out.push(VendorFinding::new(
+            VendorCode::NotAFolder,
             "vendor is a file, or a link that leads to no folder",
             format!("move it away, then {again}"),
         )),
-        Vendor::NoList => out.push(Finding::new(
-            Code::NoModulesTxt,
+        VendorState::NoList => out.push(VendorFinding::new(
+            VendorCode::NoModulesTxt,
             "vendor/ has no modules.txt, so nothing says what is in it",
             format!("{again} makes both anew"),
         )),
-        Vendor::Listed(txt) => listed(facts, txt, &again, &mut out),
+        VendorState::Listed(txt) => listed(facts, txt, &again, &mut out),
     }
     out.sort_by(|a, b| {
-        let key = |f: &Finding| {
+        let key = |f: &VendorFinding| {
             (
                 std::cmp::Reverse(f.weight),
                 f.module.clone(),
@@ -50,7 +50,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
     out
 }
 
-fn listed(facts: &Facts, txt: &ModulesTxt, again: &str, out: &mut Vec<Finding>) {
+fn listed(facts: &VendorFacts, txt: &ModulesTxt, again: &str, out: &mut Vec<VendorFinding>) {
     let go = go_line(facts);
     mode(facts, txt, go, again, out);
     let all = disagreements(txt, facts.work.as_ref(), &facts.mains);
@@ -63,7 +63,7 @@ fn listed(facts: &Facts, txt: &ModulesTxt, again: &str, out: &mut Vec<Finding>) 
             one.module.to_string()
         };
         out.push(
-            Finding::new(Code::Inconsistent, one.what.as_str(), again)
+            VendorFinding::new(VendorCode::Inconsistent, one.what.as_str(), again)
                 .of(module)
                 .at("vendor/modules.txt"),
         );
@@ -79,53 +79,57 @@ fn listed(facts: &Facts, txt: &ModulesTxt, again: &str, out: &mut Vec<Finding>) 
 }
 
 /// The `go` line that decides for vendor/; `None`: there is none.
-fn go_line(facts: &Facts) -> Option<&str> {
+fn go_line(facts: &VendorFacts) -> Option<&str> {
     let of_main = || facts.mains.first()?.go_mod.go.as_ref();
     let line = match facts.kind {
-        Kind::Workspace => facts.work.as_ref().and_then(|work| work.go.as_ref()),
-        Kind::Module => of_main(),
+        ProjectKind::Workspace => facts.work.as_ref().and_then(|work| work.go.as_ref()),
+        ProjectKind::Module => of_main(),
     };
     line.map(|line| line.value.as_str())
 }
 
 /// Would go use it (`modload.setDefaultBuildMod`)?
-fn mode(facts: &Facts, txt: &ModulesTxt, go: Option<&str>, again: &str, out: &mut Vec<Finding>) {
-    let is_workspace = facts.kind == Kind::Workspace;
+fn mode(
+    facts: &VendorFacts,
+    txt: &ModulesTxt,
+    go: Option<&str>,
+    again: &str,
+    out: &mut Vec<VendorFinding>,
+) {
+    let is_workspace = facts.kind == ProjectKind::Workspace;
     if txt.workspace != is_workspace {
         let what = if txt.workspace {
             "vendor/ was made for a workspace, and there is no go.work: go does not use it"
         } else {
             "vendor/ was made for a module, and there is a go.work: go does not use it"
         };
-        out.push(Finding::new(Code::Inconsistent, what, again).at("vendor/modules.txt"));
+        out.push(
+            VendorFinding::new(VendorCode::Inconsistent, what, again).at("vendor/modules.txt"),
+        );
     }
     if go.is_none_or(|go| !at_least(go, "1.14")) {
         let says = go.map_or("no go line".to_owned(), |go| format!("go {go}"));
-        let what = [
-            facts.kind.file(),
-            " says ",
-            &says,
-            ": go uses vendor/ by itself from 1.14 on",
-        ];
+        let file = facts.kind.file();
+        let what = format!("{file} says {says}: go uses vendor/ by default from 1.14 on");
         let mend = "`go mod edit -go=1.14` or later, or -mod=vendor with each command";
-        out.push(Finding::new(Code::NotUsed, what.concat(), mend));
+        out.push(VendorFinding::new(VendorCode::NotUsed, what, mend));
     }
 }
 
 /// vendor/ with its owners.
 struct Tree<'a> {
-    facts: &'a Facts,
+    facts: &'a VendorFacts,
     /// The module that each vendored package is of.
-    packages: BTreeMap<&'a str, &'a Listed>,
-    providers: Vec<&'a Listed>,
+    packages: BTreeMap<&'a str, &'a ListedModule>,
+    providers: Vec<&'a ListedModule>,
     /// Each file with the nearest of its owners.
-    nearest: Vec<(&'a str, &'a Print, &'a Listed)>,
+    nearest: Vec<(&'a str, &'a Print, &'a ListedModule)>,
 }
 
 impl<'a> Tree<'a> {
-    fn new(facts: &'a Facts, txt: &'a ModulesTxt) -> Tree<'a> {
+    fn new(facts: &'a VendorFacts, txt: &'a ModulesTxt) -> Tree<'a> {
         let mut packages = BTreeMap::new();
-        let mut providers: Vec<&Listed> = txt.providers().collect();
+        let mut providers: Vec<&ListedModule> = txt.providers().collect();
         for listed in &providers {
             for package in &listed.packages {
                 packages.insert(package.as_str(), *listed);
@@ -140,7 +144,7 @@ impl<'a> Tree<'a> {
             nearest: Vec::new(),
         };
         for (path, kept) in &facts.files {
-            if let (Kept::File(print), Some(first)) = (kept, tree.owners(path).first()) {
+            if let (VendoredFile::File(print), Some(first)) = (kept, tree.owners(path).first()) {
                 tree.nearest.push((path, print, first));
             }
         }
@@ -150,18 +154,18 @@ impl<'a> Tree<'a> {
     /// The modules that a file may come from, the nearest first: the one that the package in
     /// its folder is of, else every one whose path is above it. Licences of a module reach up
     /// into folders of others.
-    fn owners(&self, path: &str) -> Vec<&'a Listed> {
+    fn owners(&self, path: &str) -> Vec<&'a ListedModule> {
         let (folder, name) = copied::split(path);
         if let Some(listed) = self.packages.get(folder)
             && !is_metadata(name)
         {
             return vec![listed];
         }
-        let above = |listed: &&&Listed| folder_of(folder, &listed.module.path).is_some();
+        let above = |listed: &&&ListedModule| folder_of(folder, &listed.module.path).is_some();
         self.providers.iter().filter(above).copied().collect()
     }
 
-    fn holding(&self, listed: &Listed) -> Option<&'a Holding> {
+    fn holding(&self, listed: &ListedModule) -> Option<&'a Holding> {
         self.facts
             .holdings
             .iter()
@@ -171,11 +175,11 @@ impl<'a> Tree<'a> {
 
 fn module(
     tree: &Tree<'_>,
-    listed: &Listed,
+    listed: &ListedModule,
     holding: &Holding,
     go: &str,
     again: &str,
-    out: &mut Vec<Finding>,
+    out: &mut Vec<VendorFinding>,
 ) {
     let name = name_of(listed);
     let has_files = |package: &str| {
@@ -189,22 +193,22 @@ fn module(
         if has_files(package) {
             there.push(package.clone());
         } else {
-            let what = [
-                "modules.txt lists the package ",
-                package,
-                ", but none of its files is there",
-            ];
+            let what =
+                format!("modules.txt lists the package {package}, but none of its files is there");
             out.push(
-                Finding::new(Code::PackageMissing, what.concat(), again)
+                VendorFinding::new(VendorCode::PackageMissing, what, again)
                     .of(&name)
                     .at(format!("vendor/{package}")),
             );
         }
     }
     let (source, code) = match &holding.from {
-        From::Zip(source) => (source, Code::FileMissing),
-        From::Folder(source) => (source, Code::OutOfDate),
-        From::NoSum(_) | From::NoZip(..) | From::Mismatch(..) | From::NoFolder(..) => {
+        HeldFrom::Zip(source) => (source, VendorCode::FileMissing),
+        HeldFrom::Folder(source) => (source, VendorCode::OutOfDate),
+        HeldFrom::NoSum(_)
+        | HeldFrom::NoZip(..)
+        | HeldFrom::Mismatch(..)
+        | HeldFrom::NoFolder(..) => {
             out.extend(unverified(holding).map(|finding| finding.of(name)));
             return;
         }
@@ -213,12 +217,10 @@ fn module(
         let path = format!("{}/{file}", listed.module.path);
         if !tree.facts.files.contains_key(&path) {
             let what = "it is missing, and vendoring brings it";
-            let mend = [
-                again,
-                "; if git does not track it, see `git check-ignore -v` of it",
-            ];
+            let mend =
+                format!("{again}; if git does not track it, see `git check-ignore -v` of it");
             out.push(
-                Finding::new(code, what, mend.concat())
+                VendorFinding::new(code, what, mend)
                     .of(&name)
                     .at(format!("vendor/{path}")),
             );
@@ -238,20 +240,20 @@ fn file(
     tree: &Tree<'_>,
     path: &str,
     print: &Print,
-    listed: &Listed,
-    source: &Source,
+    listed: &ListedModule,
+    source: &ModuleFiles,
     brought: &BTreeSet<String>,
     again: &str,
-) -> Option<Finding> {
+) -> Option<VendorFinding> {
     let own = folder_of(path, &listed.module.path).unwrap_or_default();
     let name = name_of(listed);
     let finding = |code, what: &str, mend: &str| {
-        let finding = Finding::new(code, what, mend);
+        let finding = VendorFinding::new(code, what, mend);
         Some(finding.of(&name).at(format!("vendor/{path}")))
     };
     let local = tree
         .holding(listed)
-        .is_some_and(|h| matches!(h.from, From::Folder(..)));
+        .is_some_and(|h| matches!(h.from, HeldFrom::Folder(..)));
     let held = source.get(own);
     if held.is_some_and(|held| held.print.sum == print.sum) {
         if brought.contains(own) || is_for_tests(source, &listed.module.path, &listed.packages, own)
@@ -259,13 +261,17 @@ fn file(
             return None;
         }
         let what = "`go mod vendor` leaves it out; it is what the module holds";
-        return finding(Code::LeftOver, what, "let it be, if something needs it");
+        return finding(
+            VendorCode::LeftOver,
+            what,
+            "let it be, if something needs it",
+        );
     }
     // Another module's licence in the same folder, or a file that cannot be told.
     let elsewhere = tree.owners(path).into_iter().skip(1).any(|other| {
         let own = folder_of(path, &other.module.path).unwrap_or_default();
         match tree.holding(other).map(|h| &h.from) {
-            Some(From::Zip(source) | From::Folder(source)) => source
+            Some(HeldFrom::Zip(source) | HeldFrom::Folder(source)) => source
                 .get(own)
                 .is_some_and(|held| held.print.sum == print.sum),
             _ => true,
@@ -276,17 +282,17 @@ fn file(
     }
     match held {
         None if local => finding(
-            Code::OutOfDate,
+            VendorCode::OutOfDate,
             "the folder that replaces the module has no such file",
             again,
         ),
         None => finding(
-            Code::NotInModule,
+            VendorCode::NotInModule,
             "the module has no such file",
             &["see what it is; ", again, " makes vendor/ anew without it"].concat(),
         ),
         Some(held) if held.print.with_lf == print.with_lf => finding(
-            Code::LineEnds,
+            VendorCode::LineEnds,
             "only its line ends differ (CR LF and LF): most likely git changed them on checkout (core.autocrlf)",
             &[
                 "write `vendor/** -text` into .gitattributes, then ",
@@ -296,12 +302,12 @@ fn file(
             .concat(),
         ),
         Some(_) if local => finding(
-            Code::OutOfDate,
+            VendorCode::OutOfDate,
             "it is not what the folder holds that replaces the module",
             again,
         ),
         Some(_) => finding(
-            Code::Altered,
+            VendorCode::Altered,
             "it is not what the verified module holds",
             &[
                 "see `git log -p` of it; ",
@@ -316,41 +322,39 @@ fn file(
 /// A file that vendoring leaves out because nobody lists its package is told as that.
 fn unlisted(
     tree: &Tree<'_>,
-    found: Finding,
+    found: VendorFinding,
     path: &str,
-    listed: &Listed,
-    source: &Source,
+    listed: &ListedModule,
+    source: &ModuleFiles,
     go: &str,
     again: &str,
-) -> Finding {
+) -> VendorFinding {
     let folder = copied::split(path).0;
     let own = folder_of(path, &listed.module.path).unwrap_or_default();
-    if found.code != Code::LeftOver
+    if found.code != VendorCode::LeftOver
         || tree.packages.contains_key(folder)
         || !is_unlisted(source, own, go)
     {
         return found;
     }
-    let what = [
-        "modules.txt does not list the package ",
-        folder,
-        ", so go passes it over (from `go 1.23` on)",
-    ];
-    let finding = Finding::new(Code::PackageUnlisted, what.concat(), again);
+    let what = format!(
+        "modules.txt does not list the package {folder}, so go ignores it (from `go 1.23` on)"
+    );
+    let finding = VendorFinding::new(VendorCode::PackageUnlisted, what, again);
     finding.of(name_of(listed)).at(format!("vendor/{path}"))
 }
 
 /// Why there was nothing to compare with.
-fn unverified(holding: &Holding) -> Option<Finding> {
+fn unverified(holding: &Holding) -> Option<VendorFinding> {
     let finding = match &holding.from {
-        From::NoSum(module) => Finding::new(
-            Code::NoSum,
+        HeldFrom::NoSum(module) => VendorFinding::new(
+            VendorCode::NoSum,
             "go.sum does not say what its zip must be, so nothing proves these files",
             format!(
                 "`go mod download {module}` writes that line, after the checksum database agrees"
             ),
         ),
-        From::NoZip(module, tried) => {
+        HeldFrom::NoZip(module, tried) => {
             let mut what =
                 "not verified: its zip is neither in the module cache nor in the mirror".to_owned();
             for why in tried {
@@ -358,60 +362,60 @@ fn unverified(holding: &Holding) -> Option<Finding> {
                 what.push_str(why);
             }
             let module = module.to_string();
-            Finding::new(
-                Code::NoZip,
+            VendorFinding::new(
+                VendorCode::NoZip,
                 what,
                 format!("`go mod download {module}` or `goroam mirror add {module}` brings it"),
             )
         }
-        From::Mismatch(module, path, is, wanted) => Finding::new(
-            Code::ZipMismatch,
+        HeldFrom::Mismatch(module, path, is, wanted) => VendorFinding::new(
+            VendorCode::ZipMismatch,
             format!("{} is {is}, but go.sum says {wanted}", path.display()),
             format!(
                 "compare go.sum with your version control; if go.sum is right, remove that zip and `go mod download {module}`"
             ),
         ),
-        From::NoFolder(path, why) => Finding::new(
-            Code::NoFolder,
+        HeldFrom::NoFolder(path, why) => VendorFinding::new(
+            VendorCode::NoFolder,
             format!(
                 "not compared: {}, which replaces it, cannot be read: {why}",
                 path.display()
             ),
             "bring that folder back, or mend the replace line",
         ),
-        From::Zip(_) | From::Folder(..) => return None,
+        HeldFrom::Zip(_) | HeldFrom::Folder(..) => return None,
     };
     Some(finding)
 }
 
 /// Files that no listed module could own, what is no file, and what may be executed.
-fn strangers(tree: &Tree<'_>, out: &mut Vec<Finding>) {
+fn strangers(tree: &Tree<'_>, out: &mut Vec<VendorFinding>) {
     for path in &tree.facts.executable {
         let what = "it may be executed; no file is that `go mod vendor` writes";
         let at = format!("vendor/{path}");
         let mend = format!("`chmod a-x {at}`");
-        out.push(Finding::new(Code::Executable, what, mend).at(at));
+        out.push(VendorFinding::new(VendorCode::Executable, what, mend).at(at));
     }
     for (path, kept) in &tree.facts.files {
         let at = format!("vendor/{path}");
         let owner = tree.owners(path).first().map(|listed| name_of(listed));
         let finding = match (kept, &owner) {
-            (Kept::Link, _) => Finding::new(
-                Code::Link,
+            (VendoredFile::Link, _) => VendorFinding::new(
+                VendorCode::Link,
                 "it is a link; `go mod vendor` makes none, and what it leads to is not verified",
                 "remove it",
             ),
-            (Kept::Odd, _) => Finding::new(
-                Code::NotInModule,
+            (VendoredFile::Odd, _) => VendorFinding::new(
+                VendorCode::NotInModule,
                 "it cannot be read as a file",
                 "see what it is, and remove it",
             ),
-            (Kept::File(_), None) => Finding::new(
-                Code::NotInModule,
+            (VendoredFile::File(_), None) => VendorFinding::new(
+                VendorCode::NotInModule,
                 "modules.txt lists no module that it could be of",
                 "see what it is, and remove it",
             ),
-            (Kept::File(_), Some(_)) => continue,
+            (VendoredFile::File(_), Some(_)) => continue,
         };
         let finding = finding.at(at);
         out.push(match owner {
@@ -421,6 +425,6 @@ fn strangers(tree: &Tree<'_>, out: &mut Vec<Finding>) {
     }
 }
 
-fn name_of(listed: &Listed) -> String {
+fn name_of(listed: &ListedModule) -> String {
     listed.module.to_string()
 }

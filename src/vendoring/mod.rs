@@ -10,37 +10,27 @@
 //! May import: everything below.
 
 mod check;
-mod commit;
 mod consistency;
-mod constraint;
 mod copied;
-mod embed;
 mod error;
 mod facts;
-mod filters;
-mod finding;
-mod gather;
 mod git;
+mod go_file;
 mod journal;
 mod judge;
-mod list;
-mod listing;
 mod present;
 mod project;
 mod repo;
+mod report;
 mod rollback;
-mod shelves;
 mod snapshot;
-mod stage;
 mod swap;
 
-pub use check::{Report, check};
+pub use check::{Shelves, check};
 pub use error::Error;
-pub use facts::Kind;
-pub use finding::{Code, Finding, Weight};
-pub use list::{Kept, Listed, list};
-pub use project::Project;
+pub use facts::ProjectKind;
+pub use project::VendorProject;
 pub use repo::Repo;
+pub use report::{VendorCode, VendorFinding, VendorReport, Weight};
 pub use rollback::{Recovered, RolledBack, recover, rollback};
-pub use shelves::Shelves;
-pub use snapshot::{Made, Wanted, snapshot};
+pub use snapshot::{KeptSnapshot, NewSnapshot, SnapshotList, SnapshotRequest, list, snapshot};

@@ -160,18 +160,18 @@ pub(super) fn present(repo: &Repo, paths: &[String]) -> Result<String, Error> {
 
 /// A file that differs from a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Change {
+pub(super) struct PathChange {
     /// `A` it has none such, `M` it has another, `D` only it has one.
     pub(super) letter: char,
     /// The path from the top.
     pub(super) path: String,
 }
 
-impl Change {
+impl PathChange {
     /// What git says with `-z --name-status`.
-    pub(super) fn all(out: &[u8]) -> Vec<Change> {
+    pub(super) fn all(out: &[u8]) -> Vec<PathChange> {
         let out = pieces(out);
-        let pairs = out.chunks_exact(2).map(|pair| Change {
+        let pairs = out.chunks_exact(2).map(|pair| PathChange {
             letter: pair[0].chars().next().unwrap_or('M'),
             path: pair[1].clone(),
         });
@@ -188,7 +188,7 @@ pub(super) fn changes(
     from: &str,
     to: &str,
     paths: &[String],
-) -> Result<Vec<Change>, Error> {
+) -> Result<Vec<PathChange>, Error> {
     let args = [
         "diff-tree",
         "-r",
@@ -199,11 +199,11 @@ pub(super) fn changes(
         to,
         "--",
     ];
-    Ok(Change::all(&repo.git.run(&with(&args, paths))?))
+    Ok(PathChange::all(&repo.git.run(&with(&args, paths))?))
 }
 
 /// The changes in words, the first of them by name.
-pub(super) fn told(changes: &[Change]) -> String {
+pub(super) fn told(changes: &[PathChange]) -> String {
     let mut out = String::new();
     for change in changes.iter().take(MOST_NAMED) {
         let word = match change.letter {

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use super::consistency::Main;
 use super::error::Error;
-use super::facts::Kind;
+use super::facts::{MainModule, ProjectKind};
 use crate::bounded;
 use crate::environment::Environment;
 use crate::gomod::go_sum::{self, Hashed};
@@ -20,18 +19,18 @@ pub(super) const MOST: u64 = 32 << 20;
 
 /// A project: the folder that holds vendor/, and of which kind it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Project {
+pub struct VendorProject {
     /// The folder that holds vendor/ and go.mod, or go.work. Absolute, links resolved.
     pub root: PathBuf,
     /// Of which kind.
-    pub kind: Kind,
+    pub kind: ProjectKind,
 }
 
 /// What the module files of a project say.
 #[derive(Debug, Default)]
-pub(super) struct Files {
+pub(super) struct ProjectFiles {
     pub(super) work: Option<GoWork>,
-    pub(super) mains: Vec<Main>,
+    pub(super) mains: Vec<MainModule>,
     /// The hash of a module's zip by each go.sum that has one.
     pub(super) sums: BTreeMap<ModuleVersion, Vec<String>>,
     /// The hash of a module's go.mod by each go.sum that has one.
@@ -39,14 +38,14 @@ pub(super) struct Files {
     pub(super) unreadable: Vec<(String, String)>,
 }
 
-impl Project {
+impl VendorProject {
     /// The project that go would see from this folder: a workspace if there is a go.work in it
     /// or above it (or GOWORK names one), else the nearest module. Of GOWORK only the variable
     /// is seen, not what `go env -w` wrote.
     ///
     /// # Errors
     /// When there is none.
-    pub fn find(folder: &Path, env: &Environment) -> Result<Project, Error> {
+    pub fn find(folder: &Path, env: &Environment) -> Result<VendorProject, Error> {
         let start = dunce::canonicalize(folder).map_err(|error| Error::io(folder, error))?;
         let workspace = go_work::find(env.get("GOWORK"), &start, Path::is_file);
         if let Some(path) = workspace {
@@ -56,9 +55,9 @@ impl Project {
             }
             let root = path.parent().unwrap_or(&path);
             let root = dunce::canonicalize(root).map_err(|error| Error::io(&path, error))?;
-            return Ok(Project {
+            return Ok(VendorProject {
                 root,
-                kind: Kind::Workspace,
+                kind: ProjectKind::Workspace,
             });
         }
         // A go.mod that was lost is no reason to take another module's vendor/ further up.
@@ -67,16 +66,16 @@ impl Project {
             .filter(|_| !start.join("go.mod").exists());
         if let Some(txt) = lost {
             let kind = if modules_txt::parse(&txt).workspace {
-                Kind::Workspace
+                ProjectKind::Workspace
             } else {
-                Kind::Module
+                ProjectKind::Module
             };
-            return Ok(Project { root: start, kind });
+            return Ok(VendorProject { root: start, kind });
         }
         let root = nearest(&start, "go.mod").ok_or(Error::NoProject(start))?;
-        Ok(Project {
+        Ok(VendorProject {
             root,
-            kind: Kind::Module,
+            kind: ProjectKind::Module,
         })
     }
 
@@ -86,10 +85,10 @@ impl Project {
     }
 
     /// The module files. What cannot be read is named in the answer.
-    pub(super) fn read(&self) -> Files {
-        let mut files = Files::default();
+    pub(super) fn read(&self) -> ProjectFiles {
+        let mut files = ProjectFiles::default();
         let mut folders = vec![(".".to_owned(), self.root.clone())];
-        if self.kind == Kind::Workspace {
+        if self.kind == ProjectKind::Workspace {
             let work = files.text("go.work", &self.root.join("go.work"));
             let work = go_work::parse(&work.unwrap_or_default());
             let first = refusals(&work.faults, &work.unknown).into_iter().next();
@@ -109,7 +108,7 @@ impl Project {
                 let first = refusals(&go_mod.faults, &go_mod.unknown).into_iter().next();
                 files.faults(&shown("go.mod"), first.map(|fault| fault.to_string()));
                 files.sums(&shown("go.sum"), &folder.join("go.sum"));
-                files.mains.push(Main {
+                files.mains.push(MainModule {
                     folder: name,
                     go_mod,
                 });
@@ -163,7 +162,7 @@ fn relative(path: &Path, root: &Path) -> Option<String> {
     Some(parts.join("/"))
 }
 
-impl Files {
+impl ProjectFiles {
     fn text(&mut self, name: &str, path: &Path) -> Option<String> {
         match read_text(path) {
             Ok(text) => Some(text),

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
-use super::facts::Kind;
+use super::facts::ProjectKind;
 use super::git::{Git, pieces, with};
-use super::project::{Project, members, read_text};
+use super::project::{VendorProject, members, read_text};
 use crate::environment::Environment;
 use crate::gomod::go_work::{self, GoWork};
 
@@ -28,7 +28,7 @@ impl Repo {
     ///
     /// # Errors
     /// When there is no git, no repository, or none with a work tree that this user may use.
-    pub fn open(project: &Project, env: &Environment) -> Result<Repo, Error> {
+    pub fn open(project: &VendorProject, env: &Environment) -> Result<Repo, Error> {
         if let Some(pipe) = pipe(&project.root) {
             return Err(Error::Refused(format!(
                 "{} is a named pipe, and git would wait for it; remove it",
@@ -126,12 +126,12 @@ impl Repo {
     /// When a module of the workspace lies outside of the repository.
     pub(super) fn pins(
         &self,
-        project: &Project,
+        project: &VendorProject,
         work: Option<&GoWork>,
     ) -> Result<Vec<String>, Error> {
         let own = |name: &str| [&self.prefix, name].concat();
         let mut out = vec![own("vendor")];
-        if project.kind == Kind::Module {
+        if project.kind == ProjectKind::Module {
             out.extend([own("go.mod"), own("go.sum")]);
             return Ok(out);
         }
@@ -162,7 +162,7 @@ impl Repo {
     ///
     /// # Errors
     /// See [`Repo::pins`].
-    pub(super) fn pins_now(&self, project: &Project) -> Result<Vec<String>, Error> {
+    pub(super) fn pins_now(&self, project: &VendorProject) -> Result<Vec<String>, Error> {
         let work = read_text(&project.root.join("go.work")).unwrap_or_default();
         self.pins(project, Some(&go_work::parse(&work)))
     }

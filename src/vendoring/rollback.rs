@@ -1,18 +1,23 @@
 //! Puts vendor/, go.mod and go.sum back to a snapshot, all or nothing, and keeps what was there.
 
+use std::path::PathBuf;
+use std::process::Stdio;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::check::{Shelves, check_at};
 use super::error::Error;
-use super::facts::Kind;
-use super::journal::{Desk, Journal, Phase, STAGE, Step};
-use super::list::{holders, snapshots};
-use super::present::{OwnIndex, changes, present, shown, told};
-use super::project::Project;
+use super::facts::ProjectKind;
+use super::git::{raw_pieces, with};
+use super::journal::{RollbackJournal, RollbackLock, RollbackPhase, STAGE, SwapStep};
+use super::present::{OwnIndex, changes, exists, present, shown, told};
+use super::project::VendorProject;
 use super::repo::Repo;
-use super::shelves::Shelves;
-use super::stage::{Strictness, examine, write_out};
+use super::report::{VendorCode, VendorFinding, VendorReport, Weight};
+use super::snapshot::{holders, snapshots};
 use super::swap;
+use super::swap::fresh;
 use crate::gomod::go_work;
 
 /// Where what was there is kept: refs of commits that have nothing else.
@@ -61,21 +66,21 @@ pub struct Recovered {
 /// # Errors
 /// When another one is at work for too long, or a rename fails.
 pub fn recover(repo: &Repo) -> Result<Option<Recovered>, Error> {
-    if !Desk::is_needed(repo) {
+    if !RollbackLock::is_needed(repo) {
         return Ok(None);
     }
-    recover_at(repo, &Desk::sit(repo)?)
+    recover_at(repo, &RollbackLock::acquire(repo)?)
 }
 
-fn recover_at(repo: &Repo, desk: &Desk) -> Result<Option<Recovered>, Error> {
-    let Some(mut journal) = desk.read(&repo.top)? else {
+fn recover_at(repo: &Repo, lock: &RollbackLock) -> Result<Option<Recovered>, Error> {
+    let Some(mut journal) = lock.read(&repo.top)? else {
         return Ok(None);
     };
-    let finished = journal.phase != Phase::Begun;
+    let finished = journal.phase != RollbackPhase::Begun;
     let (left_alone, aside) = if finished {
-        carry_through(repo, desk, &mut journal)?
+        carry_through(repo, lock, &mut journal)?
     } else {
-        clear(repo, desk, &journal)?;
+        clear(repo, lock, &journal)?;
         (Vec::new(), None)
     };
     Ok(Some(Recovered {
@@ -94,15 +99,15 @@ fn recover_at(repo: &Repo, desk: &Desk) -> Result<Option<Recovered>, Error> {
 /// When something uncommitted would go, the snapshot is not good, or it cannot be done.
 /// Nothing has been changed then.
 pub fn rollback(
-    project: &Project,
+    project: &VendorProject,
     repo: &Repo,
     shelves: &Shelves,
     wanted: Option<&str>,
     keep: bool,
     now: Timestamp,
 ) -> Result<RolledBack, Error> {
-    let desk = Desk::sit(repo)?;
-    recover_at(repo, &desk)?;
+    let lock = RollbackLock::acquire(repo)?;
+    recover_at(repo, &lock)?;
     let paths_now = repo.pins_now(project)?;
     if let Some(why) = repo.is_filtered(&paths_now)? {
         return Err(Error::Refused(why));
@@ -114,7 +119,7 @@ pub fn rollback(
     }
     let mut skipped = Vec::new();
     for (name, commit) in &candidates {
-        match roll_to(project, repo, shelves, &desk, name, commit, &before, now) {
+        match roll_to(project, repo, shelves, &lock, name, commit, &before, now) {
             Ok(mut done) => {
                 done.skipped = skipped;
                 return Ok(done);
@@ -134,7 +139,7 @@ pub fn rollback(
 
 /// Names and commits to try, in this order.
 fn candidates(
-    project: &Project,
+    project: &VendorProject,
     repo: &Repo,
     wanted: Option<&str>,
 ) -> Result<Vec<(String, String)>, Error> {
@@ -197,10 +202,10 @@ fn nothing_is_lost(repo: &Repo, before: &str, paths: &[String]) -> Result<(), Er
     reason = "each is another thing, and used once"
 )]
 fn roll_to(
-    project: &Project,
+    project: &VendorProject,
     repo: &Repo,
     shelves: &Shelves,
-    desk: &Desk,
+    lock: &RollbackLock,
     name: &str,
     commit: &str,
     before: &str,
@@ -218,7 +223,7 @@ fn roll_to(
         return Ok(done);
     }
     let stamp = now.strftime("%Y%m%d-%H%M%S").to_string();
-    let mut journal = Journal {
+    let mut journal = RollbackJournal {
         stage: format!(
             "{}{STAGE}{}-{}",
             repo.prefix,
@@ -227,12 +232,12 @@ fn roll_to(
         ),
         target: name.to_owned(),
         kept: String::new(),
-        phase: Phase::Begun,
+        phase: RollbackPhase::Begun,
         steps: Vec::new(),
         since: 0,
     };
-    desk.write(&journal)?;
-    let prepared = write_out(repo, desk, &journal, commit, &paths).and_then(|()| {
+    lock.write(&journal)?;
+    let prepared = write_out(repo, lock, &journal, commit, &paths).and_then(|()| {
         let strictness = if is_kept {
             Strictness::Anything
         } else {
@@ -240,17 +245,17 @@ fn roll_to(
         };
         let staged = examine(project, repo, &journal, shelves, strictness)?;
         decide(project, repo, &mut journal, &paths, before, &stamp)?;
-        desk.write(&journal)?;
+        lock.write(&journal)?;
         Ok(staged)
     });
     let staged = match prepared {
         Ok(staged) => staged,
         Err(error) => {
-            clear(repo, desk, &journal)?;
+            clear(repo, lock, &journal)?;
             return Err(error);
         }
     };
-    (done.left_alone, done.aside) = carry_through(repo, desk, &mut journal)?;
+    (done.left_alone, done.aside) = carry_through(repo, lock, &mut journal)?;
     done.changed = changes(repo, &journal.kept, commit, &paths)?.len();
     done.warnings = staged.warnings;
     done.undo = Some(format!("goroam vendor rollback {}", journal.kept));
@@ -260,7 +265,7 @@ fn roll_to(
 
 /// What is to be put back: the paths that belonged together then.
 fn paths_of(
-    project: &Project,
+    project: &VendorProject,
     repo: &Repo,
     name: &str,
     commit: &str,
@@ -269,7 +274,9 @@ fn paths_of(
     let file = [&repo.prefix, project.kind.file()].concat();
     repo.is_whole(name, commit, std::slice::from_ref(&file))?;
     let text = repo.text(commit, &file)?;
-    let work = text.as_deref().filter(|_| project.kind == Kind::Workspace);
+    let work = text
+        .as_deref()
+        .filter(|_| project.kind == ProjectKind::Workspace);
     let paths = repo.pins(project, work.map(go_work::parse).as_ref())?;
     repo.is_whole(name, commit, &paths)?;
     let ids = repo.ids(&[commit], &paths)?.concat();
@@ -292,9 +299,9 @@ fn paths_of(
 
 /// Keeps what is there, and writes down what is to be done. From here on it is carried through.
 fn decide(
-    project: &Project,
+    project: &VendorProject,
     repo: &Repo,
-    journal: &mut Journal,
+    journal: &mut RollbackJournal,
     paths: &[String],
     before: &str,
     stamp: &str,
@@ -341,7 +348,7 @@ fn decide(
         };
         let (old, new) = (of(&target)?, of(&fresh)?);
         if old != new {
-            journal.steps.push(Step {
+            journal.steps.push(SwapStep {
                 path: path.clone(),
                 folder: is_folder,
                 old,
@@ -350,7 +357,7 @@ fn decide(
         }
     }
     to_disk(&stage);
-    journal.phase = Phase::Decided;
+    journal.phase = RollbackPhase::Decided;
     Ok(())
 }
 
@@ -400,12 +407,12 @@ fn keep(repo: &Repo, tree: &str, target: &str, stamp: &str) -> Result<String, Er
 /// Takes the steps, then clears the stage and the journal away.
 fn carry_through(
     repo: &Repo,
-    desk: &Desk,
-    journal: &mut Journal,
+    lock: &RollbackLock,
+    journal: &mut RollbackJournal,
 ) -> Result<(Vec<String>, Option<String>), Error> {
     let mut left_alone = Vec::new();
     let mut aside = None;
-    if journal.phase == Phase::Decided {
+    if journal.phase == RollbackPhase::Decided {
         left_alone = swap::take(&repo.top, journal)?;
         if let Some(old) = swap::old_folder(&repo.top, journal) {
             let failed = |error| Error::io(&old, error);
@@ -417,18 +424,216 @@ fn carry_through(
             }
         }
         // Removing makes the folders younger, so that it must not be looked at again.
-        journal.phase = Phase::Done;
-        desk.write(journal)?;
+        journal.phase = RollbackPhase::Done;
+        lock.write(journal)?;
     }
-    clear(repo, desk, journal)?;
+    clear(repo, lock, journal)?;
     Ok((left_alone, aside))
 }
 
 /// The stage goes, and the journal with it.
-fn clear(repo: &Repo, desk: &Desk, journal: &Journal) -> Result<(), Error> {
+fn clear(repo: &Repo, lock: &RollbackLock, journal: &RollbackJournal) -> Result<(), Error> {
     let stage = repo.top.join(&journal.stage);
     match swap::remove(&stage) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(&stage, error)),
-        Ok(()) | Err(_) => desk.clear(),
+        Ok(()) | Err(_) => lock.clear(),
     }
+}
+
+/// A snapshot, written out.
+#[derive(Debug)]
+pub(super) struct Staged {
+    /// What was found in it that does not forbid it.
+    pub(super) warnings: Vec<String>,
+}
+
+/// What forbids a snapshot that is not good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strictness {
+    /// Nothing: it is what was there before.
+    Anything,
+    /// All but what could not be looked at.
+    Good,
+}
+
+/// Writes the paths of a commit into the stage.
+///
+/// # Errors
+/// When git says no or a file is not there afterwards.
+pub(super) fn write_out(
+    repo: &Repo,
+    lock: &RollbackLock,
+    journal: &RollbackJournal,
+    commit: &str,
+    paths: &[String],
+) -> Result<(), Error> {
+    let stage = repo.top.join(&journal.stage);
+    std::fs::create_dir(&stage).map_err(|error| Error::io(&stage, error))?;
+    let listing = with(&["ls-tree", "-r", "-z", "--full-tree", commit, "--"], paths);
+    let listing = repo.git.run(&listing)?;
+    // A name need not be UTF-8.
+    let mut names: Vec<&[u8]> = Vec::new();
+    for line in raw_pieces(&listing) {
+        let tab = line.iter().position(|b| *b == b'\t').unwrap_or_default();
+        let path = line.get(tab + 1..).unwrap_or_default();
+        if line.starts_with(b"160000 ") {
+            return Err(Error::Failed(format!(
+                "{} is a submodule in {}, which holds none of its files",
+                String::from_utf8_lossy(path),
+                journal.target
+            )));
+        }
+        names.push(path);
+    }
+    let index = OwnIndex::new(repo)?;
+    index.read(commit)?;
+    let prefix = format!(
+        "--prefix={}/",
+        fresh(&stage, "")
+            .display()
+            .to_string()
+            .trim_end_matches(['/', '\\'])
+    );
+    let args = [
+        "-c",
+        "core.sparseCheckout=false",
+        "checkout-index",
+        "-q",
+        "-z",
+        "--stdin",
+        &prefix,
+    ];
+    let mut input = Vec::new();
+    for name in &names {
+        input.extend_from_slice(name);
+        input.push(0);
+    }
+    if let Some(why) = index.git().forbids(&input)? {
+        return Err(Error::Refused(why));
+    }
+    // If goroam is killed here, this git and its filters still hold the lock until they are done.
+    let held = Stdio::from(lock.for_child()?);
+    index.git().patient().feed_to(&args, input, held)?;
+    let new = fresh(&stage, "");
+    match names.iter().find(|name| !exists(&new.join(of_bytes(name)))) {
+        None => Ok(()),
+        Some(name) => Err(Error::Git(format!(
+            "git wrote no {} out of {}",
+            String::from_utf8_lossy(name),
+            journal.target
+        ))),
+    }
+}
+
+#[cfg(unix)]
+fn of_bytes(name: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    PathBuf::from(std::ffi::OsStr::from_bytes(name))
+}
+
+/// git for Windows has names in UTF-8.
+#[cfg(windows)]
+fn of_bytes(name: &[u8]) -> PathBuf {
+    PathBuf::from(String::from_utf8_lossy(name).into_owned())
+}
+
+/// Looks at what was written out.
+///
+/// # Errors
+/// When it is not good: [`Error::Mismatch`] when something is not what its checksum says.
+pub(super) fn examine(
+    project: &VendorProject,
+    repo: &Repo,
+    journal: &RollbackJournal,
+    shelves: &Shelves,
+    strictness: Strictness,
+) -> Result<Staged, Error> {
+    let stage = repo.top.join(&journal.stage);
+    let copy = VendorProject {
+        root: fresh(&stage, repo.prefix.trim_end_matches('/')),
+        kind: project.kind,
+    };
+    let report = check_at(&copy, &project.root, shelves)?;
+    let bad =
+        |finding: &&VendorFinding| finding.weight > Weight::Note && !is_bearable(finding.code);
+    match report.findings.iter().find(bad) {
+        Some(first) if strictness == Strictness::Good => Err(refusal(journal, first, &report)),
+        _ => Ok(Staged {
+            warnings: warnings(&report),
+        }),
+    }
+}
+
+/// What could not be looked at, and what says nothing about the snapshot itself: line ends as
+/// git writes them here, a folder that has moved on since.
+fn is_bearable(code: VendorCode) -> bool {
+    matches!(
+        code,
+        VendorCode::NoZip
+            | VendorCode::NoFolder
+            | VendorCode::NoSum
+            | VendorCode::OutOfDate
+            | VendorCode::LineEnds
+    )
+}
+
+fn refusal(journal: &RollbackJournal, first: &VendorFinding, report: &VendorReport) -> Error {
+    let about = first.file.as_deref().or(first.module.as_deref());
+    let more = report
+        .findings
+        .iter()
+        .filter(|f| f.weight > Weight::Note)
+        .count();
+    let more = match more {
+        0 | 1 => String::new(),
+        more => format!(" (and {} more)", more - 1),
+    };
+    let why = format!(
+        "{} is not good: {}{} [{}]{more}; nothing was changed. `goroam vendor list` names the others",
+        journal.target,
+        about.map_or_else(String::new, |about| format!("{about}: ")),
+        first.what,
+        first.code,
+    );
+    match first.weight {
+        Weight::Differs => Error::Mismatch(why),
+        Weight::Note | Weight::Bad => Error::Failed(why),
+    }
+}
+
+fn warnings(report: &VendorReport) -> Vec<String> {
+    let mut out = Vec::new();
+    let unverified: Vec<&VendorFinding> = report
+        .findings
+        .iter()
+        .filter(|f| f.code.is_unverified() || f.code == VendorCode::NoSum)
+        .collect();
+    if let Some(first) = unverified.first() {
+        let module = first.module.as_deref().unwrap_or_default();
+        out.push(format!(
+            "not verified: {} of {} modules, since there is nothing to compare them with ({module} first); {}",
+            unverified.len(),
+            report.modules,
+            first.mend
+        ));
+    }
+    let others = report.findings.iter().filter(|f| f.weight > Weight::Note);
+    let others: Vec<&VendorFinding> = others
+        .filter(|f| !f.code.is_unverified() && f.code != VendorCode::NoSum)
+        .collect();
+    if let Some(first) = others.first() {
+        let about = first.file.as_deref().or(first.module.as_deref());
+        out.push(format!(
+            "{}: {} [{}]{}",
+            about.unwrap_or("vendor/"),
+            first.what,
+            first.code,
+            match others.len() {
+                1 => String::new(),
+                more => format!(" (and {} more; see `goroam vendor check`)", more - 1),
+            }
+        ));
+    }
+    out
 }

@@ -4,13 +4,13 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::check::Report;
 use super::error::Error;
 use super::git::{pieces, with};
-use super::journal::Desk;
-use super::present::{Change, OwnIndex, changes, present, shown, told};
-use super::project::Project;
+use super::journal::RollbackLock;
+use super::present::{OwnIndex, PathChange, changes, present, shown, told};
+use super::project::VendorProject;
 use super::repo::Repo;
+use super::report::VendorReport;
 
 /// Where snapshots that were given no name are: tags below this.
 pub(super) const FOLDER: &str = "goroam-vendor/";
@@ -25,7 +25,7 @@ const MOST_TRIES: u32 = 20;
 
 /// What is wanted of a snapshot.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct SnapshotRequest {
     /// The tag's name.
     pub tag: Option<String>,
     /// Commit first.
@@ -36,7 +36,7 @@ pub struct Wanted {
 
 /// A snapshot that was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Made {
+pub struct NewSnapshot {
     /// The tag.
     pub tag: String,
     /// The commit that it is at.
@@ -58,12 +58,12 @@ pub struct Made {
 /// When vendor/ is not good, the paths are not as in HEAD (and no commit is wanted), the tag is
 /// there already, or git says no.
 pub fn snapshot(
-    project: &Project,
+    project: &VendorProject,
     repo: &Repo,
-    report: &Report,
-    wanted: &Wanted,
+    report: &VendorReport,
+    wanted: &SnapshotRequest,
     now: Timestamp,
-) -> Result<Made, Error> {
+) -> Result<NewSnapshot, Error> {
     if let Some(first) = report.findings.first().filter(|_| !report.good) {
         let about = first.file.as_deref().or(first.module.as_deref());
         let why = format!(
@@ -84,7 +84,7 @@ pub fn snapshot(
     }
     // As `git add` and `git commit` do: the user asks for a commit here.
     let repo = &repo.unguarded();
-    let _desk = Desk::sit(repo)?;
+    let _lock = RollbackLock::acquire(repo)?;
     let tag = free_tag(repo, wanted, now)?;
     let paths = repo.pins_now(project)?;
     let tree = present(repo, &paths)?;
@@ -101,7 +101,7 @@ pub fn snapshot(
         _ if wanted.commit => {
             let text = message(wanted, "Pin vendor/ with the module files");
             (
-                super::commit::commit(repo, &paths, &tree, &staged, &text)?,
+                super::snapshot::commit(repo, &paths, &tree, &staged, &text)?,
                 true,
             )
         }
@@ -141,7 +141,7 @@ pub fn snapshot(
         &commit,
     ];
     repo.git.for_hooks().feed(&args, text.into_bytes())?;
-    Ok(Made {
+    Ok(NewSnapshot {
         tag,
         commit,
         committed,
@@ -151,7 +151,7 @@ pub fn snapshot(
     })
 }
 
-fn message(wanted: &Wanted, usual: &str) -> String {
+fn message(wanted: &SnapshotRequest, usual: &str) -> String {
     match wanted.message.as_deref().map(str::trim) {
         Some(text) if !text.is_empty() => text.to_owned(),
         _ => usual.to_owned(),
@@ -159,7 +159,7 @@ fn message(wanted: &Wanted, usual: &str) -> String {
 }
 
 /// The tag's name, which nothing has yet.
-fn free_tag(repo: &Repo, wanted: &Wanted, now: Timestamp) -> Result<String, Error> {
+fn free_tag(repo: &Repo, wanted: &SnapshotRequest, now: Timestamp) -> Result<String, Error> {
     let is_there = |tag: &str| {
         let name = format!("refs/tags/{tag}");
         let args = [
@@ -228,7 +228,7 @@ fn not_ignored(repo: &Repo, paths: &[String]) -> Result<(), Error> {
 }
 
 /// What the user's index has otherwise than this commit.
-fn staged(repo: &Repo, base: &str, paths: &[String]) -> Result<Vec<Change>, Error> {
+fn staged(repo: &Repo, base: &str, paths: &[String]) -> Result<Vec<PathChange>, Error> {
     let args = [
         "diff-index",
         "--cached",
@@ -238,10 +238,15 @@ fn staged(repo: &Repo, base: &str, paths: &[String]) -> Result<Vec<Change>, Erro
         base,
         "--",
     ];
-    Ok(Change::all(&repo.git.run(&with(&args, paths))?))
+    Ok(PathChange::all(&repo.git.run(&with(&args, paths))?))
 }
 
-fn dirty_error(repo: &Repo, paths: &[String], dirty: &[Change], staged: &[Change]) -> Error {
+fn dirty_error(
+    repo: &Repo,
+    paths: &[String],
+    dirty: &[PathChange],
+    staged: &[PathChange],
+) -> Error {
     let names = shown(paths, &repo.prefix);
     let (what, list) = if dirty.is_empty() {
         ("are staged otherwise than in the last commit", told(staged))
@@ -251,4 +256,215 @@ fn dirty_error(repo: &Repo, paths: &[String], dirty: &[Change], staged: &[Change
     Error::Refused(format!(
         "not kept: these {what}:{list}\ncommit them, or let `goroam vendor snapshot --commit` commit just {names}"
     ))
+}
+
+/// What git has in its folder while something is under way that the next commit would end.
+const UNDER_WAY: [(&str, &str); 5] = [
+    ("MERGE_HEAD", "merge"),
+    ("CHERRY_PICK_HEAD", "cherry-pick"),
+    ("REVERT_HEAD", "revert"),
+    ("rebase-merge", "rebase"),
+    ("rebase-apply", "rebase"),
+];
+
+/// Commits these paths as they are in the work tree (`tree` has them), on top of HEAD. Hooks run
+/// and keys sign as git is told to. The user's index has them too then; the rest of it stays.
+///
+/// # Errors
+/// When something is under way in the repository, something staged would be lost, a hook says
+/// no, or one of them changed what was committed.
+pub(super) fn commit(
+    repo: &Repo,
+    paths: &[String],
+    tree: &str,
+    staged: &[PathChange],
+    message: &str,
+) -> Result<String, Error> {
+    if let Some((_, what)) = UNDER_WAY
+        .iter()
+        .find(|(file, _)| repo.git_dir.join(file).exists())
+    {
+        return Err(Error::Refused(format!(
+            "a {what} is under way here, and a commit would end it; finish it or give it up first"
+        )));
+    }
+    // git commits from an index of goroam's, and would find the user's locked only afterwards.
+    let lock = repo.git_dir.join("index.lock");
+    if lock.exists() {
+        return Err(Error::Refused(format!(
+            "another git is at work here, or was killed: {} is there; when no git runs, remove it and try again",
+            lock.display()
+        )));
+    }
+    // A version that is only in the index, neither in HEAD nor in the file, would be gone.
+    let differing = with(&["diff-files", "-z", "--name-only", "--"], paths);
+    let differing = pieces(&repo.git.run(&differing)?);
+    let lost: Vec<PathChange> = staged
+        .iter()
+        .filter(|change| change.letter != 'D' && differing.contains(&change.path))
+        .cloned()
+        .collect();
+    if !lost.is_empty() {
+        return Err(Error::Refused(format!(
+            "not committed: what is staged is neither in the last commit nor in the files:{}\n`git add` the files or `git restore --staged` them first",
+            told(&lost)
+        )));
+    }
+    let index = OwnIndex::new(repo)?;
+    let head = repo.commit("HEAD")?;
+    if let Some(head) = &head {
+        index.read(head)?;
+    }
+    index.take(repo, paths)?;
+    let git = index.git().for_hooks();
+    git.feed(
+        &["commit", "-q", "-F", "-", "--cleanup=whitespace"],
+        message.as_bytes().to_vec(),
+    )?;
+    let made = repo
+        .commit("HEAD")?
+        .filter(|made| Some(made) != head.as_ref());
+    let made = made.ok_or_else(|| Error::Git("git commit made no commit".to_owned()))?;
+    // The user's index still has the old ones, as if their undoing had been staged.
+    let known = paths.iter().filter(|path| {
+        super::present::exists(&repo.top.join(path)) || staged.iter().any(|s| s.path == **path)
+    });
+    let known: Vec<String> = known.cloned().collect();
+    let reset = with(&["reset", "-q", &made, "--"], &known);
+    repo.git.run(&reset)?;
+    let other = changes(repo, &made, tree, paths)?;
+    if !other.is_empty() {
+        return Err(Error::Failed(format!(
+            "a hook changed what was committed as {made}, so it was not tagged:{}",
+            told(&other)
+        )));
+    }
+    Ok(made)
+}
+
+/// A snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeptSnapshot {
+    /// The tag.
+    pub name: String,
+    /// When it was made; `None` where the tag does not say.
+    pub at: Option<Timestamp>,
+    /// The commit.
+    pub commit: String,
+    /// Modules in vendor/.
+    pub modules: Option<u64>,
+    /// The first line of its message.
+    pub subject: String,
+    /// Are vendor/, go.mod and go.sum exactly so now?
+    pub present: bool,
+}
+
+/// This project's snapshots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotList {
+    /// The newest first.
+    pub kept: Vec<KeptSnapshot>,
+    /// Why it cannot be said which of them is there now.
+    pub unsure: Option<String>,
+}
+
+/// This project's snapshots.
+///
+/// # Errors
+/// When git cannot say.
+pub fn list(project: &VendorProject, repo: &Repo) -> Result<SnapshotList, Error> {
+    let _lock = RollbackLock::acquire(repo)?;
+    if let Some(why) = repo.is_filtered(&repo.pins_now(project)?)? {
+        return Ok(SnapshotList {
+            kept: tags(repo)?,
+            unsure: Some(why),
+        });
+    }
+    Ok(SnapshotList {
+        kept: snapshots(project, repo)?,
+        unsure: None,
+    })
+}
+
+/// The same for whoever has the lock.
+pub(super) fn snapshots(project: &VendorProject, repo: &Repo) -> Result<Vec<KeptSnapshot>, Error> {
+    let mut kept = tags(repo)?;
+    if kept.is_empty() {
+        return Ok(kept);
+    }
+    let paths = repo.pins_now(project)?;
+    let now = present(repo, &paths)?;
+    let mut trees: Vec<&str> = vec![&now];
+    trees.extend(kept.iter().map(|kept| kept.commit.as_str()));
+    let ids = repo.ids(&trees, &paths)?;
+    let now = ids.first().cloned();
+    for (kept, ids) in kept.iter_mut().zip(ids.into_iter().skip(1)) {
+        kept.present = Some(ids) == now;
+    }
+    Ok(kept)
+}
+
+/// Annotated tags whose message says that they are snapshots of this project.
+fn tags(repo: &Repo) -> Result<Vec<KeptSnapshot>, Error> {
+    let format = "--format=%(objecttype)%00%(refname:strip=2)%00%(*objecttype)%00%(*objectname)%00%(taggerdate:unix)%00%(contents)%00%00";
+    // The last key counts first.
+    let args = [
+        "for-each-ref",
+        "--sort=-refname",
+        "--sort=-taggerdate",
+        format,
+        "refs/tags",
+    ];
+    let out = repo.git.run(&args)?;
+    let place = match repo.prefix.trim_end_matches('/') {
+        "" => ".",
+        prefix => prefix,
+    };
+    let mut kept = Vec::new();
+    let text = String::from_utf8_lossy(&out);
+    for record in text.split("\0\0\n") {
+        let fields: Vec<&str> = record.splitn(6, '\0').collect();
+        let ["tag", name, "commit", commit, at, message] = fields.as_slice() else {
+            continue;
+        };
+        let said = |word: &str| {
+            message
+                .lines()
+                .rev()
+                .find_map(|line| line.strip_prefix(word))
+        };
+        if said(PROJECT).is_none_or(|of| of.trim() != place) {
+            continue;
+        }
+        kept.push(KeptSnapshot {
+            name: (*name).to_owned(),
+            at: at
+                .parse()
+                .ok()
+                .and_then(|at| Timestamp::from_second(at).ok()),
+            commit: (*commit).to_owned(),
+            modules: said(MODULES).and_then(|count| count.trim().parse().ok()),
+            subject: message.lines().next().unwrap_or_default().to_owned(),
+            present: false,
+        });
+    }
+    Ok(kept)
+}
+
+/// Every commit that holds what is there now: HEAD, a snapshot, or what a rollback kept.
+///
+/// # Errors
+/// When git cannot say.
+pub(super) fn holders(repo: &Repo) -> Result<Vec<String>, Error> {
+    let mut out: Vec<String> = repo.commit("HEAD")?.into_iter().collect();
+    out.extend(tags(repo)?.into_iter().map(|kept| kept.commit));
+    let args = [
+        "for-each-ref",
+        "--format=%(objectname)%00",
+        "refs/goroam/before-rollback",
+    ];
+    let kept = repo.git.run(&args)?;
+    out.extend(pieces(&kept).into_iter().map(|id| id.trim().to_owned()));
+    out.retain(|id| !id.is_empty());
+    Ok(out)
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
-use super::journal::{Journal, Step};
+use super::journal::{RollbackJournal, SwapStep};
 use super::present::exists;
 use crate::gocmd::rename;
 use crate::gomod::sum::sha256_hex;
@@ -23,7 +23,7 @@ enum Taken {
 ///
 /// # Errors
 /// When a rename fails; taking the steps again goes on from there.
-pub(super) fn take(top: &Path, journal: &Journal) -> Result<Vec<String>, Error> {
+pub(super) fn take(top: &Path, journal: &RollbackJournal) -> Result<Vec<String>, Error> {
     let stage = top.join(&journal.stage);
     let mut foreign = Vec::new();
     for step in &journal.steps {
@@ -52,7 +52,7 @@ fn aside(stage: &Path, path: &str) -> PathBuf {
 }
 
 /// The old vendor/, wherever in the stage it is by now.
-pub(super) fn old_folder(top: &Path, journal: &Journal) -> Option<PathBuf> {
+pub(super) fn old_folder(top: &Path, journal: &RollbackJournal) -> Option<PathBuf> {
     let step = journal.steps.iter().find(|step| step.folder)?;
     let stage = top.join(&journal.stage);
     let places = [fresh(&stage, &step.path), aside(&stage, &step.path)];
@@ -60,7 +60,7 @@ pub(super) fn old_folder(top: &Path, journal: &Journal) -> Option<PathBuf> {
     places.into_iter().find(old)
 }
 
-fn folder(stage: &Path, target: &Path, step: &Step) -> io::Result<Taken> {
+fn folder(stage: &Path, target: &Path, step: &SwapStep) -> io::Result<Taken> {
     let new = fresh(stage, &step.path);
     let there = identity(target);
     if there.is_some() && there == step.new {
@@ -87,7 +87,7 @@ fn folder(stage: &Path, target: &Path, step: &Step) -> io::Result<Taken> {
     Ok(Taken::Done)
 }
 
-fn file(stage: &Path, target: &Path, step: &Step) -> io::Result<Taken> {
+fn file(stage: &Path, target: &Path, step: &SwapStep) -> io::Result<Taken> {
     let there = hash(target)?;
     if there == step.new {
         return Ok(Taken::Done);
@@ -266,10 +266,10 @@ pub(super) fn free_name(beside: &Path, name: &str) -> PathBuf {
 #[cfg(unix)]
 mod tests {
     use super::*;
-    use crate::vendoring::journal::Phase;
+    use crate::vendoring::journal::RollbackPhase;
 
     /// An old and a new vendor/, go.mod and go.sum; the new one has no go.sum.
-    fn scene() -> (tempfile::TempDir, Journal) {
+    fn scene() -> (tempfile::TempDir, RollbackJournal) {
         let top = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
             let path = top.path().join(path);
@@ -293,7 +293,7 @@ mod tests {
                     hash(&path).unwrap()
                 }
             });
-            Step {
+            SwapStep {
                 path: path.to_owned(),
                 folder,
                 old,
@@ -305,11 +305,11 @@ mod tests {
             step("go.mod", false),
             step("go.sum", false),
         ];
-        let journal = Journal {
+        let journal = RollbackJournal {
             stage: "stage".to_owned(),
             target: "one".to_owned(),
             kept: String::new(),
-            phase: Phase::Decided,
+            phase: RollbackPhase::Decided,
             steps,
             since: 0,
         };

@@ -10,7 +10,8 @@ use crate::cli::render::style::{BOLD, DIM, GOOD, Mark, paint};
 use crate::cli::render::text::{Sheet, clean, pad, width};
 use crate::model::plural;
 use crate::vendoring::{
-    self, Code, Finding, Kept, Made, Project, Recovered, Repo, Report, RolledBack, Shelves, Weight,
+    self, KeptSnapshot, NewSnapshot, Recovered, Repo, RolledBack, Shelves, VendorCode,
+    VendorFinding, VendorProject, VendorReport, Weight,
 };
 use clap::{Args, Subcommand, ValueHint};
 use jiff::Timestamp;
@@ -95,7 +96,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Vendor) -> Result<u8, Failur
     let folder = args.project.as_deref().unwrap_or(Path::new("."));
     let mirror = context.mirror(args.place.clone());
     let shelves = Shelves::find(&context.env, mirror.as_deref());
-    let project = Project::find(folder, &context.env)?;
+    let project = VendorProject::find(folder, &context.env)?;
     match &args.verb {
         VendorVerb::Check(format) => check(context, &project, &shelves, format.json),
         VendorVerb::Snapshot(args) => snapshot(context, &project, &shelves, args),
@@ -107,7 +108,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Vendor) -> Result<u8, Failur
 /// Is vendor/ what the verified modules hold? 1: no, or not to be told; 6: a file differs.
 fn check(
     context: &Context,
-    project: &Project,
+    project: &VendorProject,
     shelves: &Shelves,
     json: bool,
 ) -> Result<u8, Failure> {
@@ -127,14 +128,14 @@ fn check(
 
 fn snapshot(
     context: &Context,
-    project: &Project,
+    project: &VendorProject,
     shelves: &Shelves,
     args: &Snapshot,
 ) -> Result<u8, Failure> {
     let repo = Repo::open(project, &context.env)?;
     recover(context, &repo)?;
     let report = vendoring::check(project, shelves)?;
-    let wanted = vendoring::Wanted {
+    let wanted = vendoring::SnapshotRequest {
         tag: args.tag.clone(),
         commit: args.commit,
         message: args.message.clone(),
@@ -149,10 +150,10 @@ fn snapshot(
     Ok(EXIT_DONE)
 }
 
-fn list(context: &Context, project: &Project, json: bool) -> Result<u8, Failure> {
+fn list(context: &Context, project: &VendorProject, json: bool) -> Result<u8, Failure> {
     let repo = Repo::open(project, &context.env)?;
     recover(context, &repo)?;
-    let vendoring::Listed { kept, unsure } = vendoring::list(project, &repo)?;
+    let vendoring::SnapshotList { kept, unsure } = vendoring::list(project, &repo)?;
     if let Some(why) = unsure {
         anstream::eprintln!("cannot say which snapshot vendor/ holds: {why}");
     }
@@ -167,7 +168,7 @@ fn list(context: &Context, project: &Project, json: bool) -> Result<u8, Failure>
 /// 1: somebody changed a path in that very moment, so that one was left alone.
 fn rollback(
     context: &Context,
-    project: &Project,
+    project: &VendorProject,
     shelves: &Shelves,
     args: &Rollback,
 ) -> Result<u8, Failure> {
@@ -207,11 +208,11 @@ impl From<vendoring::Error> for Failure {
 const MOST_FILES: usize = 8;
 
 /// What a check found, by module and kind, then what it all comes to.
-pub(in crate::cli) fn vendor_check(report: &Report, page: &Page) -> String {
+pub(in crate::cli) fn vendor_check(report: &VendorReport, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
-    let mut rest: &[Finding] = &report.findings;
+    let mut rest: &[VendorFinding] = &report.findings;
     while let Some(first) = rest.first() {
-        let alike = |finding: &Finding| {
+        let alike = |finding: &VendorFinding| {
             finding.code == first.code
                 && finding.module == first.module
                 && finding.what == first.what
@@ -226,7 +227,7 @@ pub(in crate::cli) fn vendor_check(report: &Report, page: &Page) -> String {
     sheet.finish()
 }
 
-fn one(sheet: &mut Sheet, first: &Finding, group: &[Finding]) {
+fn one(sheet: &mut Sheet, first: &VendorFinding, group: &[VendorFinding]) {
     let about = first
         .module
         .as_deref()
@@ -249,7 +250,7 @@ fn one(sheet: &mut Sheet, first: &Finding, group: &[Finding]) {
     .print(sheet);
 }
 
-fn total(sheet: &mut Sheet, report: &Report) {
+fn total(sheet: &mut Sheet, report: &VendorReport) {
     let local = match report.local {
         0 => String::new(),
         local => format!(", {local} with a local folder"),
@@ -269,7 +270,7 @@ fn total(sheet: &mut Sheet, report: &Report) {
     let absent = report.findings.iter().any(|f| {
         matches!(
             f.code,
-            Code::NoVendor | Code::NotAFolder | Code::NoModulesTxt
+            VendorCode::NoVendor | VendorCode::NotAFolder | VendorCode::NoModulesTxt
         )
     });
     let verdict = if differs {
@@ -283,7 +284,7 @@ fn total(sheet: &mut Sheet, report: &Report) {
 }
 
 /// A snapshot that was made.
-pub(in crate::cli) fn vendor_snapshot(made: &Made, page: &Page) -> String {
+pub(in crate::cli) fn vendor_snapshot(made: &NewSnapshot, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     let committed = if made.committed {
         ", which was made for it"
@@ -308,7 +309,7 @@ pub(in crate::cli) fn vendor_snapshot(made: &Made, page: &Page) -> String {
 }
 
 /// The snapshots, one a line.
-pub(in crate::cli) fn vendor_list(kept: &[Kept], page: &Page) -> String {
+pub(in crate::cli) fn vendor_list(kept: &[KeptSnapshot], page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     if kept.is_empty() {
         sheet.paragraph("no snapshot yet; `goroam vendor snapshot` makes one");

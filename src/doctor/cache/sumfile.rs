@@ -5,13 +5,13 @@ use std::path::Path;
 
 use super::lock;
 use crate::bounded::{if_any, read_no_link};
-use crate::gomod::go_sum::{self, Line};
+use crate::gomod::go_sum::{self, GoSumLine};
 
 /// The longest go.sum that is read, in bytes; that of kubernetes has 100 KB.
 pub(super) const MOST: u64 = 32 << 20;
 
 /// Its lines with their numbers, from 1; `None`: go would not read it.
-pub(super) fn lines(bytes: &[u8]) -> Option<Vec<(Line, usize)>> {
+pub(super) fn lines(bytes: &[u8]) -> Option<Vec<(GoSumLine, usize)>> {
     let text = String::from_utf8_lossy(bytes);
     let mut found = Vec::new();
     for (number, line) in text.lines().enumerate() {

@@ -4,7 +4,7 @@ use super::super::facts::Facts;
 use super::super::finding::{Code, Finding, Severity};
 use super::local;
 use super::seen::{Encoding, ModuleFile, Project, Stand, Sums, Wants};
-use crate::gomod::go_sum::{Flaw, What};
+use crate::gomod::go_sum::{Flaw, FlawKind};
 use crate::gomod::go_version;
 
 /// All of it.
@@ -290,8 +290,8 @@ fn flawed(place: &str, flaws: &[Flaw]) -> Vec<Finding> {
     let mut marked = false;
     for Flaw { line, what } in flaws {
         let (says, why, mend) = match what {
-            What::Conflict if marked => continue,
-            What::Conflict => {
+            FlawKind::Conflict if marked => continue,
+            FlawKind::Conflict => {
                 marked = true;
                 (
                     format!("{place}:{line} is a conflict marker of git"),
@@ -301,17 +301,17 @@ fn flawed(place: &str, flaws: &[Flaw]) -> Vec<Finding> {
                         .to_owned(),
                 )
             }
-            What::Fields(_) => (
+            FlawKind::Fields(_) => (
                 format!("{place}:{line} is no line of a go.sum"),
                 "go stops with “malformed go.sum: wrong number of fields”.",
                 "delete that line; `go mod tidy` brings what is missing".to_owned(),
             ),
-            What::NoHash(name) => (
+            FlawKind::NoHash(name) => (
                 format!("{place}:{line} has no whole hash of {name}"),
                 "go compares with it and stops with “checksum mismatch”.",
                 "delete that line; `go mod tidy` brings what is missing".to_owned(),
             ),
-            What::Differs(first, name) => (
+            FlawKind::Differs(first, name) => (
                 format!("{place}:{line} has another hash of {name} than line {first}"),
                 "go compares with the first alone, and stops with “checksum mismatch” where that \
                  is the wrong one. A merge that keeps the lines of both sides does that.",

@@ -14,7 +14,7 @@ use crate::gomod::go_mod::{self, GoMod};
 use crate::gomod::{At, Fault, Replace, is_conflict_marker, refusals};
 use crate::gomod::{go_sum, go_work};
 use crate::model::mask;
-use crate::vendoring::{self, Code as Vendored};
+use crate::vendoring::{self, VendorCode};
 
 /// Folders above a folder that may hold its go.mod.
 const MOST_ABOVE: usize = 64;
@@ -325,25 +325,25 @@ impl Look<'_> {
 
     /// What `goroam vendor check` says, without a zip to compare with: as fast as modules.txt.
     fn vendor(&mut self, folder: &Path) -> Option<(String, String, bool)> {
-        let project = vendoring::Project::find(folder, self.env).ok()?;
+        let project = vendoring::VendorProject::find(folder, self.env).ok()?;
         if !self.files.is_folder(&project.root.join("vendor")) {
             return None;
         }
         let report = vendoring::check(&project, &vendoring::Shelves::default()).ok()?;
-        let find = |codes: &[Vendored]| {
+        let find = |codes: &[VendorCode]| {
             let mut all = report.findings.iter();
             all.find(|finding| codes.contains(&finding.code)).cloned()
         };
         let refused = [
-            Vendored::NoModulesTxt,
-            Vendored::Inconsistent,
-            Vendored::PackageMissing,
+            VendorCode::NoModulesTxt,
+            VendorCode::Inconsistent,
+            VendorCode::PackageMissing,
         ];
         if let Some(bad) = find(&refused) {
             return Some((bad.what, bad.mend, true));
         }
         // Of these go says nothing, and builds what was there before.
-        let old = find(&[Vendored::OutOfDate])?;
+        let old = find(&[VendorCode::OutOfDate])?;
         let what = format!("{}: {}", old.file.unwrap_or_default(), old.what);
         Some((what, old.mend, false))
     }

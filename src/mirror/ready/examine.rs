@@ -11,7 +11,7 @@ use super::remember::Answers;
 use super::shelf::{Held, read};
 use super::workshop::Workshop;
 use crate::gomod::go_mod::{self, GoMod};
-use crate::gomod::go_sum::{self, Line};
+use crate::gomod::go_sum::{self, GoSumLine};
 use crate::gomod::{ModuleVersion, go_work, modules_txt};
 
 /// How ready the project in this folder is. Where all that reading tells is there, go itself is
@@ -83,7 +83,7 @@ fn folders(folder: &Path, project: &Project) -> Vec<PathBuf> {
     }
 }
 
-fn sums(path: &Path, lines: &mut Vec<Line>, troubles: &mut Vec<String>) {
+fn sums(path: &Path, lines: &mut Vec<GoSumLine>, troubles: &mut Vec<String>) {
     let Some(text) = read(path, MOST_FILE) else {
         return;
     };

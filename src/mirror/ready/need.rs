@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::gomod::go_mod::GoMod;
-use crate::gomod::go_sum::{Hashed, Line};
+use crate::gomod::go_sum::{GoSumLine, Hashed};
 use crate::gomod::go_version::{at_least, compare, is_valid, of_toolchain, toolchain_for};
 use crate::gomod::go_work::GoWork;
 use crate::gomod::modules_txt::ModulesTxt;
@@ -26,7 +26,7 @@ pub struct Project {
     /// The go.mod of each main module.
     pub mains: Vec<GoMod>,
     /// Every line of every go.sum and go.work.sum.
-    pub sums: Vec<Line>,
+    pub sums: Vec<GoSumLine>,
     /// vendor/modules.txt, where there is one.
     pub vendor: Option<ModulesTxt>,
 }

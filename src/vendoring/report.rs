@@ -1,0 +1,212 @@
+//! What a check of vendor/ can find, and its report.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::facts::ProjectKind;
+use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH};
+
+/// What a check says.
+#[derive(Debug, Clone, Serialize)]
+pub struct VendorReport {
+    /// Nothing is wrong.
+    pub good: bool,
+    /// Whose vendor/ it is.
+    pub kind: ProjectKind,
+    /// The folder that holds it.
+    pub root: String,
+    /// Modules that provide packages.
+    pub modules: usize,
+    /// Of these, those that were compared with a zip that is what go.sum says.
+    pub verified: usize,
+    /// And those that were compared with the folder that replaces them.
+    pub local: usize,
+    /// Files below vendor/.
+    pub files: usize,
+    /// What was found, the worst first.
+    pub findings: Vec<VendorFinding>,
+}
+
+impl VendorReport {
+    /// The exit code: 0 good, 6 a file or a zip is not what its checksum says, else 1.
+    pub fn exit_code(&self) -> u8 {
+        match self.findings.iter().map(|finding| finding.weight).max() {
+            None | Some(Weight::Note) => EXIT_DONE,
+            Some(Weight::Bad) => EXIT_FAILED,
+            Some(Weight::Differs) => EXIT_MISMATCH,
+        }
+    }
+}
+
+/// What is wrong, for scripts. Codes are added, never renamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VendorCode {
+    /// There is no vendor/.
+    NoVendor,
+    /// vendor is a file, or a link that leads to no folder.
+    NotAFolder,
+    /// vendor/ has no modules.txt.
+    NoModulesTxt,
+    /// go.mod, go.work or a go.sum cannot be read.
+    Unreadable,
+    /// go would not use vendor/ by itself.
+    NotUsed,
+    /// modules.txt does not agree with go.mod: go refuses to build.
+    Inconsistent,
+    /// modules.txt says something that is not so, and go believes it.
+    Misstated,
+    /// A package of modules.txt has no files.
+    PackageMissing,
+    /// A package has files, and modules.txt does not list it: go 1.23 passes it over.
+    PackageUnlisted,
+    /// A file is not what the verified module holds.
+    Altered,
+    /// It differs only in CR LF and LF.
+    LineEnds,
+    /// A file of the module that vendoring brings is not there.
+    FileMissing,
+    /// A file that no vendored module holds.
+    NotInModule,
+    /// A link; `go mod vendor` makes none.
+    Link,
+    /// A file of the verified module that vendoring would have left out.
+    LeftOver,
+    /// A file that may be executed; `go mod vendor` makes none.
+    Executable,
+    /// The zip at hand is not what go.sum says.
+    ZipMismatch,
+    /// There is no zip to compare with.
+    NoZip,
+    /// go.sum does not say what the zip must be.
+    NoSum,
+    /// The folder that replaces a module cannot be read.
+    NoFolder,
+    /// A file is not what the folder holds that replaces the module.
+    OutOfDate,
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Weight {
+    /// It should be known; nothing is wrong.
+    Note,
+    /// Missing, inconsistent or not to be verified: exit code 1.
+    Bad,
+    /// Something is not what its checksum says: exit code 6.
+    Differs,
+}
+
+impl VendorCode {
+    /// How bad it is.
+    pub fn weight(self) -> Weight {
+        match self {
+            VendorCode::LeftOver | VendorCode::Executable | VendorCode::NotUsed => Weight::Note,
+            VendorCode::NoVendor
+            | VendorCode::NotAFolder
+            | VendorCode::NoModulesTxt
+            | VendorCode::Unreadable
+            | VendorCode::Inconsistent
+            | VendorCode::Misstated
+            | VendorCode::PackageMissing
+            | VendorCode::PackageUnlisted
+            | VendorCode::NoZip
+            | VendorCode::NoSum
+            | VendorCode::NoFolder
+            | VendorCode::OutOfDate => Weight::Bad,
+            VendorCode::Altered
+            | VendorCode::LineEnds
+            | VendorCode::FileMissing
+            | VendorCode::NotInModule
+            | VendorCode::Link
+            | VendorCode::ZipMismatch => Weight::Differs,
+        }
+    }
+
+    /// Is it only that nothing was at hand to compare with?
+    pub fn is_unverified(self) -> bool {
+        self == VendorCode::NoZip || self == VendorCode::NoFolder
+    }
+
+    /// The word for it, as in `--json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            VendorCode::NoVendor => "no-vendor",
+            VendorCode::NotAFolder => "not-a-folder",
+            VendorCode::NoModulesTxt => "no-modules-txt",
+            VendorCode::Unreadable => "unreadable",
+            VendorCode::NotUsed => "not-used",
+            VendorCode::Inconsistent => "inconsistent",
+            VendorCode::Misstated => "misstated",
+            VendorCode::PackageMissing => "package-missing",
+            VendorCode::PackageUnlisted => "package-unlisted",
+            VendorCode::Altered => "altered",
+            VendorCode::LineEnds => "line-ends",
+            VendorCode::FileMissing => "file-missing",
+            VendorCode::NotInModule => "not-in-module",
+            VendorCode::Link => "link",
+            VendorCode::LeftOver => "left-over",
+            VendorCode::Executable => "executable",
+            VendorCode::ZipMismatch => "zip-mismatch",
+            VendorCode::NoZip => "no-zip",
+            VendorCode::NoSum => "no-sum",
+            VendorCode::NoFolder => "no-folder",
+            VendorCode::OutOfDate => "out-of-date",
+        }
+    }
+}
+
+impl fmt::Display for VendorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One thing that was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VendorFinding {
+    /// What it is.
+    pub code: VendorCode,
+    /// How bad that is.
+    pub weight: Weight,
+    /// The module (`PATH@VERSION`), where it is about one.
+    pub module: Option<String>,
+    /// The file, relative to the folder that holds vendor/, where it is about one.
+    pub file: Option<String>,
+    /// What is wrong.
+    pub what: String,
+    /// The way out.
+    pub mend: String,
+}
+
+impl VendorFinding {
+    /// About the whole of vendor/.
+    pub(super) fn new(
+        code: VendorCode,
+        what: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> VendorFinding {
+        VendorFinding {
+            code,
+            weight: code.weight(),
+            module: None,
+            file: None,
+            what: what.into(),
+            mend: mend.into(),
+        }
+    }
+
+    /// About a module.
+    pub(super) fn of(mut self, module: impl Into<String>) -> VendorFinding {
+        self.module = Some(module.into());
+        self
+    }
+
+    /// About a file.
+    pub(super) fn at(mut self, file: impl Into<String>) -> VendorFinding {
+        self.file = Some(file.into());
+        self
+    }
+}
