@@ -260,7 +260,7 @@ fn a_go_build_cache_is_no_proxy() {
     let done = user.goroam("doctor --json").exits(1);
     let mend = finding(&done, "goproxy-build-cache")["mend"].to_string();
     let wanted = format!(
-        "write file://{} in the place of file://{}",
+        "write file://{} in place of file://{}",
         user.path("go/pkg/mod/cache/download").display(),
         other.display()
     );
@@ -389,7 +389,7 @@ fn folders_as_another_system_writes_them_get_the_form_of_this_one() {
     let forgotten = format!("file:/{}", user.path("m").display());
     assert!(forgotten.starts_with("file://") && !forgotten.starts_with("file:///"));
     assert!(mend(&forgotten).contains(form), "{}", mend(&forgotten));
-    assert!(mend("file://server/share/m").contains("write the folder"));
+    assert!(mend("file://server/share/m").contains("write the directory"));
 }
 
 #[test]

@@ -284,7 +284,7 @@ fn a_directory_or_a_program_that_go_cannot_use_is_named() {
     for (name, value, says) in [
         ("GOCACHE", at("file"), "not a directory"),
         ("GOCACHE", at("file/below"), "not a directory"),
-        ("GOCACHE", at("link/below"), "leads to nothing"),
+        ("GOCACHE", at("link/below"), "broken link"),
         ("GOCACHE", "/proc/x".to_owned(), "can be made"),
         ("GOMODCACHE", at("file"), "not a directory"),
         ("GOPATH", at("file"), "not a directory"),

@@ -1,8 +1,9 @@
-//! Which place is the root, and which are only its echoes.
+//! Which place sets a variable, and which only inherit the value from it.
 
-use super::facts::{Facts, Kind, Sighting};
+use super::facts::{DoctorFacts, Kind, Sighting};
+use super::finding::Severity;
 
-/// Something that sets a variable, and who has it from there.
+/// A place that sets a variable, with all that inherit the value from it.
 #[derive(Debug)]
 pub(super) struct Cause<'f> {
     pub(super) root: &'f Sighting,
@@ -11,25 +12,124 @@ pub(super) struct Cause<'f> {
 }
 
 impl Cause<'_> {
-    /// Where it reaches, in words.
+    /// What it affects, in words.
     pub(super) fn reaches(&self) -> Vec<String> {
-        let mut all = self.root.reaches.clone();
-        for echo in &self.echoes {
-            all.push(echo.place.clone());
+        let echoes = self.echoes.iter().map(|echo| &echo.place);
+        self.root.reaches.iter().chain(echoes).cloned().collect()
+    }
+
+    /// The severity of something wrong with the value: what may not apply is a warning.
+    pub(super) fn severity(&self, severity: Severity) -> Severity {
+        let root = self.root;
+        let is_sure = root.certain && !root.foreign || !self.echoes.is_empty();
+        if is_sure && root.kind != Kind::Process {
+            severity
+        } else {
+            severity.max(Severity::Warning)
         }
-        all
+    }
+
+    /// "GOPROXY is set to off in ~/.bashrc:12"
+    pub(super) fn says(&self) -> String {
+        let Sighting { name, place, .. } = self.root;
+        let value = match &self.root.value {
+            Some(value) => format!("set to {value}"),
+            None => "set to a value known only at run time".to_owned(),
+        };
+        match (self.root.kind, self.root.certain) {
+            (Kind::Here, _) => {
+                format!("{name} is {value} in this shell; no known start-up file sets it")
+            }
+            (Kind::Process, _) => {
+                let value = self.root.value.as_deref().unwrap_or("?");
+                format!("{place} still has {name}={value}")
+            }
+            (_, true) => format!("{name} is {value} in {place}"),
+            (_, false) => format!("{name} may be {value} in {place}, depending on a condition"),
+        }
+    }
+
+    /// What to do.
+    pub(super) fn fix(&self) -> String {
+        let Sighting {
+            name, place, kind, ..
+        } = self.root;
+        let mut steps = vec![match kind {
+            Kind::Shell | Kind::Login if of_nix(place) => {
+                format!(
+                    "remove {name} from home.sessionVariables and switch to the new configuration"
+                )
+            }
+            Kind::Shell if place.contains("fish_variables") => {
+                format!("run `set -Ue {name}` in fish")
+            }
+            Kind::Shell if of_system(place) => "delete that line as root".to_owned(),
+            Kind::Shell => "delete that line".to_owned(),
+            Kind::Login if of_system(place) => {
+                "delete that line as root; log out and in".to_owned()
+            }
+            Kind::Login => "delete that line; log out and in".to_owned(),
+            Kind::Manager => format!("run {}", unset_in_manager(name)),
+            Kind::Registry => {
+                let key = place.rsplit_once('\\');
+                let key = key.map_or("HKCU\\Environment", |(key, _)| key);
+                format!("run `reg delete \"{key}\" /v {name}`; log out and in")
+            }
+            Kind::Editor => "delete that setting and restart the editor".to_owned(),
+            Kind::Folder if place.contains(".env") => {
+                "delete that line; run `direnv allow`".to_owned()
+            }
+            Kind::Folder => "delete that line".to_owned(),
+            Kind::Here => unset(name),
+            Kind::Process => "restart it".to_owned(),
+        }];
+        let has = |kind: Kind| self.echoes.iter().any(|echo| echo.kind == kind);
+        if has(Kind::Manager) {
+            steps.push(unset_in_manager(name));
+        }
+        if has(Kind::Here) {
+            steps.push(format!("{} in open shells", unset(name)));
+        }
+        if has(Kind::Process) {
+            let more = if *kind == Kind::Process {
+                "restart the other programs named here"
+            } else {
+                "restart the programs that have it"
+            };
+            steps.push(more.to_owned());
+        }
+        steps.join("; ")
     }
 }
 
-/// Files are the cause of what the manager and this shell have, and all of them the cause of
-/// what runs, where the values agree.
-pub(super) fn causes(facts: &Facts) -> Vec<Cause<'_>> {
-    let rank = |kind: Kind| match kind {
-        Kind::Shell | Kind::Login | Kind::Registry | Kind::Folder | Kind::Editor => 0,
-        Kind::Manager => 1,
-        Kind::Here => 2,
-        Kind::Process => 3,
-    };
+fn unset_in_manager(name: &str) -> String {
+    if cfg!(target_os = "macos") {
+        format!("`launchctl unsetenv {name}`")
+    } else {
+        format!("`systemctl --user unset-environment {name}`")
+    }
+}
+
+/// Removes a variable from an open shell.
+fn unset(name: &str) -> String {
+    if cfg!(windows) {
+        format!("`Remove-Item Env:{name}`")
+    } else {
+        format!("`unset {name}` (fish: `set -e {name}`)")
+    }
+}
+
+fn of_nix(place: &str) -> bool {
+    place.contains("hm-session-vars") || place.starts_with("/nix/")
+}
+
+fn of_system(place: &str) -> bool {
+    place.starts_with("/etc/") || place.starts_with("/usr/")
+}
+
+/// Where the values agree, files are the cause of what the manager and this shell have, and all of
+/// these are the cause of what running programs have.
+pub(super) fn causes(facts: &DoctorFacts) -> Vec<Cause<'_>> {
     let mut seen: Vec<&Sighting> = facts.seen.iter().collect();
     // A certain one is a better cause than a possible one.
     seen.sort_by_key(|one| (rank(one.kind), !one.certain, one.foreign));
@@ -52,19 +152,24 @@ pub(super) fn causes(facts: &Facts) -> Vec<Cause<'_>> {
     causes
 }
 
-/// May the one have its value from the other?
+/// Can `echo` have inherited its value from `root`?
 fn explains(root: &Sighting, echo: &Sighting) -> bool {
     match (root.kind, echo.kind) {
-        (_, Kind::Shell | Kind::Login | Kind::Registry | Kind::Folder | Kind::Editor) => false,
-        (Kind::Shell | Kind::Login | Kind::Registry, _) => true,
         (Kind::Folder | Kind::Editor, Kind::Manager) => false,
-        // Of an editor's variables a shell has those of its terminals.
+        // A shell inherits only what an editor sets for its terminals.
         (Kind::Editor, Kind::Here) => root.place.contains("terminal"),
-        (Kind::Folder | Kind::Editor, _) => true,
-        (Kind::Manager, Kind::Here | Kind::Process) => true,
-        (Kind::Here, Kind::Process) => true,
         // Several programs with the same old value are one finding.
         (Kind::Process, Kind::Process) => true,
-        (Kind::Manager | Kind::Here | Kind::Process, _) => false,
+        (from, to) => rank(from) < rank(to),
+    }
+}
+
+/// A value is inherited from a lower rank only.
+fn rank(kind: Kind) -> u8 {
+    match kind {
+        Kind::Shell | Kind::Login | Kind::Registry | Kind::Folder | Kind::Editor => 0,
+        Kind::Manager => 1,
+        Kind::Here => 2,
+        Kind::Process => 3,
     }
 }

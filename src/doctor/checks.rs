@@ -1,50 +1,64 @@
-//! From facts to findings: one for each root cause, with its echoes.
+//! From facts to findings: one for each root cause, with all that inherit from it.
 
 use super::cause::{Cause, causes};
-use super::facts::{Facts, Kind, Sighting};
-use super::finding::{Code, Finding, Severity};
-use super::house;
-use super::meaning;
-use super::network;
-use super::project;
-use super::words;
+use super::facts::{DoctorFacts, Kind, Sighting};
+use super::finding::{Code, DoctorFinding, Severity};
+use super::values::Value;
 
 /// All findings, the worst first.
-pub fn check(facts: &Facts) -> Vec<Finding> {
-    let mut found: Vec<Finding> = causes(facts)
-        .into_iter()
-        .flat_map(|cause| judge(facts, &cause))
-        .collect();
-    found.extend(
-        facts
-            .rewrites
-            .iter()
-            .filter_map(|seen| rewritten(facts, seen)),
-    );
-    found.extend(house::check(facts));
-    found.extend(network::check(facts));
-    found.extend(project::values(facts));
-    found.extend(project::judge(facts));
-    for (place, why) in &facts.unread {
-        let says = format!("{place} could not be looked at: {why}");
-        let mend = "look whether it sets a variable of go's";
-        let mut finding = Finding::new(Code::Unread, Severity::Note, says, mend);
-        finding.place = Some(place.clone());
-        found.push(finding);
+pub fn check(facts: &DoctorFacts) -> Vec<DoctorFinding> {
+    let mut found = facts.findings.clone();
+    for cause in causes(facts) {
+        let root = cause.root;
+        let value = Value {
+            facts,
+            name: &root.name,
+            value: root.value.as_deref(),
+            place: &root.place,
+            in_file: false,
+        };
+        let mut here = value.faults();
+        match facts.written.get(&root.name) {
+            Some(written) => found.push(shadow(&cause, written.as_ref())),
+            None => here.extend(value.meanings(&cause.says())),
+        }
+        found.extend(here.into_iter().map(|mut finding| {
+            finding.severity = cause.severity(finding.severity);
+            finding.reaches = cause.reaches();
+            if finding.fix.is_empty() {
+                finding.fix = cause.fix();
+            }
+            finding
+        }));
     }
+    for line in &facts.lines {
+        let value = Value {
+            facts,
+            name: &line.name,
+            value: Some(&line.value),
+            place: &line.place,
+            in_file: true,
+        };
+        let says = format!(
+            "{}={} is written in {}, for every project",
+            line.name, line.value, line.place
+        );
+        let here = value.faults().into_iter().chain(value.meanings(&says));
+        found.extend(here.map(|mut finding| {
+            if finding.fix.is_empty() {
+                finding.fix = format!("run `go env -u {}`", line.name);
+            }
+            finding
+        }));
+    }
+    let rewrites = facts.rewrites.iter();
+    found.extend(rewrites.filter_map(|seen| rewritten(facts, seen)));
     found.sort_by_key(|finding| (finding.severity, finding.code));
     found
 }
 
-fn judge(facts: &Facts, cause: &Cause<'_>) -> Vec<Finding> {
-    match facts.written.get(&cause.root.name) {
-        Some(written) => vec![shadow(cause, written.as_ref())],
-        None => meaning::judge(facts, cause),
-    }
-}
-
 /// A variable that goroam writes, set elsewhere.
-fn shadow(cause: &Cause<'_>, written: Option<&String>) -> Finding {
+fn shadow(cause: &Cause<'_>, written: Option<&String>) -> DoctorFinding {
     let root = cause.root;
     let code = match root.kind {
         Kind::Shell => Code::ShadowedByShell,
@@ -57,49 +71,38 @@ fn shadow(cause: &Cause<'_>, written: Option<&String>) -> Finding {
         Kind::Process => Code::ShadowedInProcess,
     };
     let agrees = root.value.is_some() && root.value.as_ref() == written;
-    let sure = root.certain && !root.foreign && root.kind != Kind::Process;
-    let severity = match !agrees && (sure || !cause.echoes.is_empty()) {
-        true if root.kind != Kind::Process => Severity::Error,
-        _ => Severity::Warning,
+    let severity = if agrees {
+        Severity::Warning
+    } else {
+        cause.severity(Severity::Error)
     };
     let why = match written {
         _ if agrees => {
-            "It agrees with what goroam wrote, but will not follow when the network changes."
-                .to_owned()
+            "It equals what goroam wrote, but will not follow when the network changes.".to_owned()
         }
-        Some(written) => format!("It wins over what goroam wrote, {written}."),
-        None => "It wins over the go env file, whatever goroam writes there.".to_owned(),
+        Some(written) => format!("It overrides what goroam wrote, {written}."),
+        None => "It overrides the go env file, whatever goroam writes there.".to_owned(),
     };
-    Finding {
-        code,
-        severity,
-        name: Some(root.name.clone()),
-        place: Some(root.place.clone()),
-        says: words::says(root),
-        why,
-        reaches: cause.reaches(),
-        mend: words::mend(cause),
-    }
+    let mut finding = DoctorFinding::new(code, severity, cause.says(), cause.fix());
+    finding.reaches = cause.reaches();
+    finding.because(why).about(&root.name).at(&root.place)
 }
 
-/// `go env -w` in a start-up file: no shadow, but whoever opens a terminal sets it again, and
-/// goroam takes that for a change by hand, which stays.
-fn rewritten(facts: &Facts, seen: &Sighting) -> Option<Finding> {
+/// `go env -w` in a start-up file overrides nothing, but every new terminal runs it again, and
+/// goroam keeps the value since it looks like a change by hand.
+fn rewritten(facts: &DoctorFacts, seen: &Sighting) -> Option<DoctorFinding> {
     facts.written.get(&seen.name)?;
-    let value = seen.value.as_deref().unwrap_or("something");
-    let says = format!(
-        "{} in the go env file is set to {value} by `go env -w` in {}",
-        seen.name, seen.place
-    );
+    let Sighting { name, place, .. } = seen;
+    let value = seen.value.as_deref().unwrap_or("a value");
+    let says = format!("`go env -w` in {place} sets {name} in the go env file to {value}");
     let severity = if seen.certain && !seen.foreign {
         Severity::Error
     } else {
         Severity::Warning
     };
-    let mut finding = Finding::new(Code::RewrittenByShell, severity, says, "delete that line")
-        .because("Each start writes over what goroam wrote, and counts as a change by hand.");
-    finding.name = Some(seen.name.clone());
-    finding.place = Some(seen.place.clone());
+    let mut finding =
+        DoctorFinding::new(Code::RewrittenByShell, severity, says, "delete that line");
     finding.reaches.clone_from(&seen.reaches);
-    Some(finding)
+    let why = "Every start overwrites what goroam wrote and counts as a change by hand.";
+    Some(finding.because(why).about(name).at(place))
 }

@@ -1,73 +1,81 @@
-//! What was seen, before anybody judges it.
+//! What doctor has seen. A fact that is a finding by itself becomes one at once; what sets
+//! variables is judged by `checks`, since one value is often seen in several places.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::project::{Line, Project};
+use super::finding::{Code, DoctorFinding};
+use crate::model::mask;
 use crate::model::status::Status;
 
-/// What was seen.
+/// What doctor has seen.
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
-    /// The managed variables as they stand in the go env file, credentials removed; `None`: no
-    /// line.
-    pub written: BTreeMap<String, Option<String>>,
-    /// The go env file that goroam looks after, in this environment or by its baseline.
-    pub env_file: Option<String>,
+pub struct DoctorFacts {
+    /// What needs no further judgement.
+    pub findings: Vec<DoctorFinding>,
+    /// What was looked at.
+    pub looked: Vec<String>,
     /// Every place that sets a variable.
     pub seen: Vec<Sighting>,
     /// Start-up files that write into the go env file.
     pub rewrites: Vec<Sighting>,
-    /// goroam's own house.
-    pub house: House,
-    /// Variables that go reads in another way than was meant.
-    pub misread: Vec<Misread>,
-    /// Targets whose `ca` go in this shell does not know.
-    pub distrusted: Vec<Distrusted>,
-    /// What was looked at.
-    pub looked: Vec<String>,
-    /// What could not be looked at, and why.
-    pub unread: Vec<(String, String)>,
+    /// The managed variables as they stand in the go env file, credentials removed; `None`: no
+    /// line.
+    pub written: BTreeMap<String, Option<String>>,
+    /// The go env file that goroam writes, in this environment or by its baseline.
+    pub env_file: Option<String>,
     /// The lines of the go env file.
-    pub lines: Vec<Line>,
-    /// Lines of the go env file that go passes over: place, text, why.
-    pub ignored: Vec<(String, String, String)>,
-    /// Values that go stops with.
+    pub lines: Vec<EnvFileLine>,
+    /// The state of the agent, or what the last turn left; `None`: unknown.
+    pub status: Option<Status>,
+    /// Whether an agent answers.
+    pub agent: bool,
+    /// Path and version of the go commands on PATH, in its order; one of each version.
+    pub go_commands: Vec<(String, String)>,
+    /// Values that make go stop.
     pub stops: Vec<Stop>,
-    /// Caches at their usual place that go cannot write: variable, directory, why.
-    pub unwritable: Vec<(String, String, String)>,
     /// Elements of GOPROXY that name a go build cache.
     pub build_caches: Vec<String>,
-    /// The folder of the module cache that is a proxy as it stands.
+    /// The directory of the module cache that go can use as a proxy.
     pub module_cache: Option<String>,
-    /// The project that doctor stands in.
-    pub project: Option<Project>,
 }
 
-/// A proxy variable, or GOAUTH, and what go makes of it.
+impl DoctorFacts {
+    /// Notes a place that was looked at, once.
+    pub(super) fn looked(&mut self, place: String) {
+        if !self.looked.contains(&place) {
+            self.looked.push(place);
+        }
+    }
+
+    /// Reports a place that could not be read, once.
+    pub(super) fn unread(&mut self, place: &str, why: &str) {
+        let is_same =
+            |one: &DoctorFinding| one.code == Code::Unread && one.place.as_deref() == Some(place);
+        if !self.findings.iter().any(is_same) {
+            let says = format!("cannot read {place}: {why}");
+            let fix = "check whether it sets a variable of go";
+            let finding = DoctorFinding::note(Code::Unread, says, fix).at(place);
+            self.findings.push(finding);
+        }
+    }
+
+    /// The value and place of a variable in the go env file.
+    pub(super) fn line(&self, name: &str) -> Option<&EnvFileLine> {
+        self.lines.iter().find(|line| line.name == name)
+    }
+}
+
+/// A line of the go env file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Misread {
+pub struct EnvFileLine {
     /// The variable.
     pub name: String,
-    /// Where it is set.
+    /// Its value, credentials removed.
+    pub value: String,
+    /// `~/.config/go/env:3`
     pub place: String,
-    /// go stops there.
-    pub stops: bool,
-    /// What go makes of it; no credentials in it.
-    pub says: String,
-}
-
-/// A target whose certificate go does not trust, as far as can be said without asking it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Distrusted {
-    /// Its name in the policy.
-    pub target: String,
-    /// The files of its `ca` that are unknown to go.
-    pub files: Vec<PathBuf>,
-    /// What to do about it.
-    pub remedy: String,
 }
 
 /// A place that sets a variable.
@@ -75,55 +83,40 @@ pub struct Distrusted {
 pub struct Sighting {
     /// The variable.
     pub name: String,
-    /// Its value, credentials removed; null: known only when it runs.
+    /// Its value, credentials removed; null: known only at run time.
     pub value: Option<String>,
     /// `~/.bashrc:12`, `gopls (pid 4711, started 09:12)`.
     pub place: String,
     /// What kind of place it is.
     pub kind: Kind,
-    /// No condition that could not be told.
+    /// It depends on no condition that doctor cannot evaluate.
     pub certain: bool,
-    /// Where it reaches.
+    /// What it affects.
     pub reaches: Vec<String>,
-    /// Of a shell that the user does not have as login shell.
+    /// In a file of a shell that is not the user's login shell.
     #[serde(skip)]
     pub foreign: bool,
 }
 
-/// A value that go stops with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stop {
-    /// The variable.
-    pub name: String,
-    /// Its value, credentials removed.
-    pub value: String,
-    /// It stands in the go env file; else in the OS environment.
-    pub in_file: bool,
-    /// The flag of GOFLAGS that is refused, where the value has more than one.
-    pub part: Option<String>,
-    /// Which commands stop.
-    pub scope: Scope,
-    /// What go says, or what was seen.
-    pub says: String,
-    /// These are no words of go's.
-    pub is_seen: bool,
-    /// A command that was tried, and takes it out of the go env file.
-    pub undo: Option<String>,
-}
+impl Sighting {
+    /// A certain one that affects nothing beyond its place.
+    pub(super) fn new(name: String, value: Option<&str>, place: String, kind: Kind) -> Sighting {
+        Sighting {
+            name,
+            value: value.map(mask),
+            place,
+            kind,
+            certain: true,
+            reaches: Vec::new(),
+            foreign: false,
+        }
+    }
 
-/// Which go commands stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// All that look at their settings.
-    Every,
-    /// Those that build.
-    Build,
-    /// Those that download.
-    Download,
-    /// `go install`.
-    Install,
-    /// All, where there is no network.
-    Offline,
+    /// With what it affects.
+    pub(super) fn reaching(mut self, what: &str) -> Sighting {
+        self.reaches.push(what.to_owned());
+        self
+    }
 }
 
 /// What kind of place it is.
@@ -140,47 +133,58 @@ pub enum Kind {
     Registry,
     /// An editor's settings.
     Editor,
-    /// A tool's file in this folder or above.
+    /// A tool's file in this directory or above.
     Folder,
     /// This process.
     Here,
-    /// A program that runs.
+    /// A running program.
     Process,
 }
 
-/// goroam's own house.
-#[derive(Debug, Clone, Default)]
-pub struct House {
-    /// What is true now, from the agent or from what the last turn left; `None`: unknown.
-    pub status: Option<Status>,
-    /// Does an agent answer?
-    pub agent: bool,
-    /// Why the policy cannot be used.
-    pub policy_error: Option<String>,
-    /// How many warnings the policy has, and where it is.
-    pub policy_warnings: Option<(usize, String)>,
-    /// Why there is no go env file to write.
-    pub env_file_error: Option<String>,
-    /// The go env file, or its folder, may not be written.
-    pub read_only: Option<String>,
-    /// Why there is no go command.
-    pub go_error: Option<String>,
-    /// The go commands on PATH with their versions, in its order; one of each version.
-    pub go_commands: Vec<(String, String)>,
-    /// The service, as the caller found it.
-    pub service: Option<Service>,
-    /// The version of this program.
-    pub version: String,
+/// A value that makes go stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    /// The variable.
+    pub name: String,
+    /// Its value, credentials removed.
+    pub value: String,
+    /// It stands in the go env file; else in the OS environment.
+    pub in_file: bool,
+    /// The flag of GOFLAGS that go refuses, where the value has more than one.
+    pub part: Option<String>,
+    /// Which commands stop.
+    pub scope: Scope,
+    /// What go says, or what was seen.
+    pub says: String,
+    /// `says` is not go's own text.
+    pub is_seen: bool,
+    /// A command that was tried and removes the value from the go env file.
+    pub undo: Option<String>,
 }
 
-/// How the service is, as far as it matters here.
+/// Which go commands stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All that read their settings.
+    Every,
+    /// Those that build.
+    Build,
+    /// Those that download.
+    Download,
+    /// `go install`.
+    Install,
+    /// All, without a network.
+    Offline,
+}
+
+/// The state of the service, as far as doctor needs it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Service {
+pub struct ServiceFacts {
     /// "systemd user unit goroam.service"
     pub kind: String,
-    /// Is it there?
+    /// Whether it is installed.
     pub installed: bool,
-    /// Is it running?
+    /// Whether it is running.
     pub running: bool,
     /// What is wrong, one line each.
     pub troubles: Vec<String>,

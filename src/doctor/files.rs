@@ -1,16 +1,16 @@
-//! The one seam between looking and judging: files by path, bounded.
+//! Reads files by path, up to a bound; tests put a table in place of the disk.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::bounded;
 
-/// The longest file that is read, in bytes. Settings are shorter; what is longer is no settings.
+/// The longest file that is read, in bytes. Settings are shorter.
 pub(super) const MOST_BYTES: u64 = 1 << 20;
-/// The most entries of a folder that are looked at.
+/// The most entries of a directory that are looked at.
 const MOST_ENTRIES: usize = 512;
 
-/// Files by path. Tests put a table in its place.
+/// Files by path.
 pub(super) trait Files {
     /// The text of a regular file; `Ok(None)`: there is none.
     ///
@@ -18,53 +18,60 @@ pub(super) trait Files {
     /// When it cannot be read: no permission, too long, a pipe, a loop of symbolic links.
     fn read(&self, path: &Path) -> io::Result<Option<String>>;
 
-    /// Its bytes as they are, for what go reads.
-    ///
-    /// # Errors
-    /// The same.
-    fn bytes(&self, path: &Path) -> io::Result<Option<Vec<u8>>>;
-
-    /// What is in a folder, sorted by name; nothing where there is none.
+    /// The entries of a directory, sorted by name; empty where there is none.
     fn list(&self, folder: &Path) -> Vec<PathBuf>;
 
     /// Is there such a file?
     fn is_file(&self, path: &Path) -> bool;
 
-    /// Is there such a folder?
+    /// Is there such a directory?
     fn is_folder(&self, path: &Path) -> bool;
-
-    /// Is there anything but a folder: a file, or what may be mistaken for one?
-    fn is_there(&self, path: &Path) -> bool;
-
-    /// What has the name of a file and is none to go; `None`: nothing, or a file.
-    fn no_file(&self, path: &Path) -> Option<&'static str>;
 }
 
 /// The real ones.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Disk;
 
-impl Files for Disk {
-    fn read(&self, path: &Path) -> io::Result<Option<String>> {
-        Ok(self.bytes(path)?.map(|bytes| text(&bytes)))
-    }
-
-    fn bytes(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
-        // Where a link leads to nothing, or a folder on the way is a file, there is none.
+impl Disk {
+    /// The bytes of a regular file, as go reads them; `Ok(None)`: there is none.
+    ///
+    /// # Errors
+    /// As [`Files::read`].
+    pub(super) fn bytes(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        // A broken link, or a file in place of a directory on the way: no such file.
         let absent = |error: &io::Error| {
             matches!(
                 error.kind(),
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
             )
         };
-        let bytes = match bounded::read(path, MOST_BYTES) {
-            Ok(bytes) => bytes,
-            Err(error) if absent(&error) || error.kind() == io::ErrorKind::IsADirectory => {
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
-        };
-        Ok(Some(bytes))
+        match bounded::read(path, MOST_BYTES) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if absent(&error) || error.kind() == io::ErrorKind::IsADirectory => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether there is anything but a directory: a file, or something that go may take for one.
+    pub(super) fn is_there(&self, path: &Path) -> bool {
+        path.metadata().is_ok_and(|meta| !meta.is_dir())
+    }
+
+    /// Why go does not take something with the name of a file for one; `None`: it does, or there is
+    /// nothing.
+    pub(super) fn no_file(&self, path: &Path) -> Option<&'static str> {
+        path.symlink_metadata().ok()?;
+        match path.metadata() {
+            Ok(meta) if meta.is_dir() => Some("is a directory"),
+            Ok(_) => None,
+            Err(_) => Some("is a broken link"),
+        }
+    }
+}
+
+impl Files for Disk {
+    fn read(&self, path: &Path) -> io::Result<Option<String>> {
+        Ok(self.bytes(path)?.map(|bytes| text(&bytes)))
     }
 
     fn list(&self, folder: &Path) -> Vec<PathBuf> {
@@ -87,19 +94,6 @@ impl Files for Disk {
     fn is_folder(&self, path: &Path) -> bool {
         path.is_dir()
     }
-
-    fn is_there(&self, path: &Path) -> bool {
-        path.metadata().is_ok_and(|meta| !meta.is_dir())
-    }
-
-    fn no_file(&self, path: &Path) -> Option<&'static str> {
-        path.symlink_metadata().ok()?;
-        match path.metadata() {
-            Ok(meta) if meta.is_dir() => Some("is a directory"),
-            Ok(_) => None,
-            Err(_) => Some("is a link that leads to nothing"),
-        }
-    }
 }
 
 /// Windows PowerShell writes its profile in UTF-16 with a byte order mark.
@@ -119,7 +113,7 @@ pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A table of files, for tests of everything that reads some.
+/// A table of files, for tests.
 #[cfg(test)]
 #[derive(Debug, Default)]
 pub(super) struct Table(pub(super) std::collections::BTreeMap<PathBuf, String>);
@@ -147,10 +141,6 @@ impl Files for Table {
         }
     }
 
-    fn bytes(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
-        Ok(self.read(path)?.map(String::into_bytes))
-    }
-
     fn list(&self, folder: &Path) -> Vec<PathBuf> {
         let mut found: Vec<PathBuf> = self
             .0
@@ -166,14 +156,6 @@ impl Files for Table {
 
     fn is_file(&self, path: &Path) -> bool {
         self.0.contains_key(path)
-    }
-
-    fn is_there(&self, path: &Path) -> bool {
-        self.is_file(path)
-    }
-
-    fn no_file(&self, _: &Path) -> Option<&'static str> {
-        None
     }
 
     fn is_folder(&self, path: &Path) -> bool {

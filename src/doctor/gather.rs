@@ -1,19 +1,18 @@
-//! Looks at every place, and judges none. Everything is bounded; what cannot be read is noted.
+//! Reads every place that may set a variable. Everything is bounded; unreadable places are noted.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::facts::{Facts, Kind, Sighting};
+use super::facts::{DoctorFacts, Kind, Sighting};
 use super::files::Files;
 use super::format::{self, Setting};
 use super::places::{self, Folders};
 use super::shell::{self, Dialect, Export, Startup};
 use crate::environment::Environment;
-use crate::model::mask;
 
-/// Looks at the files.
+/// Reads the environment and the files.
 pub(super) fn files(
-    facts: &mut Facts,
+    facts: &mut DoctorFacts,
     files: &dyn Files,
     env: &Environment,
     home: &Path,
@@ -39,7 +38,7 @@ pub(super) fn files(
 }
 
 struct Look<'l> {
-    facts: &'l mut Facts,
+    facts: &'l mut DoctorFacts,
     files: &'l dyn Files,
     home: &'l Path,
     names: &'l BTreeSet<String>,
@@ -50,60 +49,44 @@ impl Look<'_> {
         self.facts.looked.push("this shell".to_owned());
         for name in self.names {
             if let Some(value) = env.get(name) {
-                self.facts.seen.push(Sighting {
-                    name: name.clone(),
-                    value: Some(mask(value)),
-                    place: "this shell".to_owned(),
-                    kind: Kind::Here,
-                    certain: true,
-                    reaches: Vec::new(),
-                    foreign: false,
-                });
+                let place = "this shell".to_owned();
+                let seen = Sighting::new(name.clone(), Some(value), place, Kind::Here);
+                self.facts.seen.push(seen);
             }
         }
     }
 
     fn shells(&mut self, env: &Environment) {
-        let login = env.path("SHELL");
-        let login = login
-            .as_deref()
-            .and_then(Path::file_name)
-            .and_then(|name| name.to_str());
+        let login = env.get("SHELL").and_then(|shell| shell.rsplit('/').next());
+        let login = login.filter(|name| !name.is_empty());
         let mut read = BTreeSet::new();
         for start in shell::starts(self.files, env, self.home, self.names) {
             read.extend(start.read);
             for (path, why) in start.unread {
-                self.unread(&path, why);
+                self.unread(&path, &why);
             }
             let foreign =
                 login.is_some_and(|login| !start.shell.is_empty() && login != start.shell);
-            let by = |look: &Look<'_>, export: Export| Sighting {
-                name: export.name,
-                value: export.value.as_deref().map(mask),
-                place: format!("{}:{}", look.short(&export.file), export.line),
-                kind: Kind::Shell,
+            let seen = |export: Export| Sighting {
                 certain: export.certain,
-                reaches: vec![start.reaches.to_owned()],
                 foreign,
+                ..exported(export, Kind::Shell, self.home).reaching(start.reaches)
             };
             for export in start.exports {
-                let seen = by(self, export);
-                merge(&mut self.facts.seen, seen);
+                merge(&mut self.facts.seen, seen(export));
             }
             for written in start.written {
                 if self.names.contains(&written.name) {
-                    let seen = by(self, written);
-                    merge(&mut self.facts.rewrites, seen);
+                    merge(&mut self.facts.rewrites, seen(written));
                 }
             }
         }
         for path in read {
-            let path = self.short(&path);
-            self.facts.looked.push(path);
+            self.facts.looked.push(self.short(&path));
         }
     }
 
-    /// Universal variables of fish are in every fish shell, whatever its files say.
+    /// Every fish shell has fish's universal variables, whatever its files say.
     fn fish_variables(&mut self, folders: &Folders, env: &Environment) {
         let path = folders.config.join("fish/fish_variables");
         let Some(text) = self.read(&path) else { return };
@@ -115,20 +98,17 @@ impl Look<'_> {
             };
             if self.names.contains(&name) && !value.is_empty() {
                 let place = format!("{}:{}", self.short(&path), number + 1);
-                self.add(Sighting {
-                    name,
-                    value: Some(mask(&value)),
-                    place,
-                    kind: Kind::Shell,
-                    certain: true,
-                    reaches: vec!["fish shells".to_owned()],
+                let seen = Sighting::new(name, Some(&value), place, Kind::Shell);
+                let seen = Sighting {
                     foreign,
-                });
+                    ..seen.reaching("fish shells")
+                };
+                merge(&mut self.facts.seen, seen);
             }
         }
     }
 
-    /// The nearest .envrc, as direnv takes it, and the next one where it says `source_up`.
+    /// Reads the nearest .envrc, as direnv does, and the next one where it says `source_up`.
     fn direnv(&mut self, folders: &Folders) {
         let above = folders.above().map(|folder| folder.join(".envrc"));
         let all: Vec<PathBuf> = above.filter(|path| self.files.is_file(path)).collect();
@@ -149,25 +129,18 @@ impl Look<'_> {
         let mut startup = Startup::new(self.files, Dialect::Bash).given("HOME", &home);
         startup.file(path);
         for (path, why) in std::mem::take(&mut startup.unread) {
-            self.unread(&path, why);
+            self.unread(&path, &why);
         }
-        let looked = self.short(path);
-        self.facts.looked.push(looked);
-        let reaches = vec![format!("shells with direnv in {}", {
-            self.short(path.parent().unwrap_or(path))
-        })];
+        self.facts.looked.push(self.short(path));
+        let folder = self.short(path.parent().unwrap_or(path));
+        let reaches = format!("shells with direnv in {folder}");
         for export in startup.exports(self.names) {
-            let place = format!("{}:{}", self.short(&export.file), export.line);
-            self.add(Sighting {
-                name: export.name,
-                value: export.value.as_deref().map(mask),
-                place,
-                kind: Kind::Folder,
-                // Only where direnv is there, and allowed to.
+            let seen = Sighting {
+                // Only where direnv is installed, and allowed to.
                 certain: false,
-                reaches: reaches.clone(),
-                foreign: false,
-            });
+                ..exported(export, Kind::Folder, self.home).reaching(&reaches)
+            };
+            merge(&mut self.facts.seen, seen);
         }
         let reads_dotenv = self.read(path).is_some_and(|text| {
             text.lines()
@@ -177,13 +150,13 @@ impl Look<'_> {
             let path = path.with_file_name(".env");
             if let Some(text) = self.read(&path) {
                 for setting in format::assignments(&text, self.names) {
-                    self.setting(&path, Kind::Folder, "", &setting);
+                    self.setting(&path, Kind::Folder, &setting);
                 }
             }
         }
     }
 
-    fn place(&mut self, place: &places::Place) {
+    fn place(&mut self, place: &places::SettingsFile) {
         let Some(text) = self.read(&place.path) else {
             return;
         };
@@ -193,11 +166,11 @@ impl Look<'_> {
                 let value = setting.value.as_deref();
                 setting.value = value.map(|value| format::with_home(value, &home));
             }
-            self.setting(&place.path, place.kind, place.owner, &setting);
+            self.setting(&place.path, place.kind, &setting);
         }
     }
 
-    fn setting(&mut self, path: &Path, kind: Kind, owner: &str, setting: &Setting) {
+    fn setting(&mut self, path: &Path, kind: Kind, setting: &Setting) {
         let mut place = format!("{}:{}", self.short(path), setting.line);
         if !setting.key.is_empty() && kind == Kind::Editor {
             place.push_str(&format!(" ({})", setting.key));
@@ -207,50 +180,37 @@ impl Look<'_> {
             Kind::Editor if setting.key.contains("terminal") => "terminals of the editor",
             Kind::Editor => "the editor",
             Kind::Shell => "shells that read it",
-            Kind::Folder if owner == "mise" => "shells with mise",
+            Kind::Folder if path.extension().is_some_and(|one| one == "toml") => "shells with mise",
             Kind::Folder | Kind::Manager | Kind::Registry | Kind::Here | Kind::Process => {
                 "shells in this folder"
             }
         };
-        self.add(Sighting {
-            name: setting.name.clone(),
-            value: setting.value.as_deref().map(mask),
-            place,
-            kind,
+        let name = setting.name.clone();
+        let seen = Sighting::new(name, setting.value.as_deref(), place, kind).reaching(reaches);
+        let seen = Sighting {
             certain: setting.certain && kind != Kind::Folder,
-            reaches: vec![reaches.to_owned()],
-            foreign: false,
-        });
-    }
-
-    /// One line that several ways to start come by is one sighting.
-    fn add(&mut self, new: Sighting) {
-        merge(&mut self.facts.seen, new);
+            ..seen
+        };
+        merge(&mut self.facts.seen, seen);
     }
 
     fn read(&mut self, path: &Path) -> Option<String> {
         match self.files.read(path) {
             Ok(text) => {
                 if text.is_some() {
-                    let path = self.short(path);
-                    if !self.facts.looked.contains(&path) {
-                        self.facts.looked.push(path);
-                    }
+                    self.facts.looked(self.short(path));
                 }
                 text
             }
             Err(error) => {
-                self.unread(path, error.to_string());
+                self.unread(path, &error.to_string());
                 None
             }
         }
     }
 
-    fn unread(&mut self, path: &Path, why: String) {
-        let path = self.short(path);
-        if !self.facts.unread.iter().any(|(known, _)| *known == path) {
-            self.facts.unread.push((path, why));
-        }
+    fn unread(&mut self, path: &Path, why: &str) {
+        self.facts.unread(&self.short(path), why);
     }
 
     fn short(&self, path: &Path) -> String {
@@ -258,6 +218,13 @@ impl Look<'_> {
     }
 }
 
+/// What a start-up file exports.
+fn exported(export: Export, kind: Kind, home: &Path) -> Sighting {
+    let place = format!("{}:{}", short(&export.file, home), export.line);
+    Sighting::new(export.name, export.value.as_deref(), place, kind)
+}
+
+/// Adds a sighting; a line that shells read in several ways is one sighting.
 fn merge(all: &mut Vec<Sighting>, new: Sighting) {
     let known = all
         .iter_mut()

@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::super::facts::Facts;
+use super::super::facts::DoctorFacts;
 use super::super::files::Table;
 use crate::environment::Environment;
 
 #[cfg_attr(not(unix), allow(dead_code))]
-fn seen(env: &[(&str, &str)], table: &[(&str, &str)]) -> (Vec<String>, Facts) {
+fn seen(env: &[(&str, &str)], table: &[(&str, &str)]) -> (Vec<String>, DoctorFacts) {
     let names: BTreeSet<String> = ["GOPROXY".to_owned()].into();
     let env: Environment = env.iter().copied().collect();
-    let mut facts = Facts::default();
+    let mut facts = DoctorFacts::default();
     let table = Table::of(table);
     let (home, here) = (Path::new("/home/me"), Path::new("/home/me/src/x"));
     super::files(&mut facts, &table, &env, home, here, &names);
@@ -76,9 +76,9 @@ fn every_place_is_looked_at() {
             "~/.config/Code/User/profiles/a1/settings.json:1 (go.toolsEnvVars) = off → the editor",
             "~/src/.vscode/settings.json:1 (go.toolsEnvVars) = off → the editor",
             "~/src/x/.idea/workspace.xml:1 (Go modules) = off → the editor",
-            "~/.config/nvim/lua/plugins/go.lua:1 = off → the editor",
             "~/.config/doom/config.el:1 = off → the editor",
             "~/src/mise.toml:2 = off → shells with mise",
+            "~/.config/nvim/lua/plugins/go.lua:1 = off → the editor",
         ]
     );
     // This shell, and thirteen files.
@@ -115,12 +115,12 @@ fn a_file_of_a_shell_that_is_not_the_users_is_marked() {
 #[test]
 fn what_cannot_be_read_is_noted_once() {
     let (_, facts) = seen(&[], &[("/home/me/.profile", "(unreadable)")]);
-    let places: Vec<&str> = facts
-        .unread
+    let places: Vec<_> = facts
+        .findings
         .iter()
-        .map(|(place, _)| place.as_str())
+        .map(|one| one.place.as_deref())
         .collect();
-    assert_eq!(places, ["~/.profile"]);
+    assert_eq!(places, [Some("~/.profile")]);
 }
 
 #[cfg(target_os = "linux")]

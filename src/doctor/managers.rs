@@ -1,5 +1,5 @@
-//! What the system hands to every program that it starts: asked of the systemd user manager,
-//! of launchd, of the registry.
+//! Asks the systemd user manager, launchd or the registry which variables the system passes to
+//! every program that it starts.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::facts::{Facts, Kind, Sighting};
+use super::facts::{DoctorFacts, Kind, Sighting};
 use super::format;
 use crate::environment::Environment;
 use crate::model::mask;
@@ -16,8 +16,8 @@ use crate::model::mask;
 /// They answer in some 10 ms; a manager that hangs must not hang the doctor.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 
-/// Asks what there is to ask on this system.
-pub(super) async fn look(facts: &mut Facts, env: &Environment, names: &BTreeSet<String>) {
+/// Asks what this system has.
+pub(super) async fn look(facts: &mut DoctorFacts, env: &Environment, names: &BTreeSet<String>) {
     if cfg!(target_os = "linux") {
         systemd(facts, env, names).await;
     } else if cfg!(target_os = "macos") {
@@ -27,9 +27,9 @@ pub(super) async fn look(facts: &mut Facts, env: &Environment, names: &BTreeSet<
     }
 }
 
-async fn systemd(facts: &mut Facts, env: &Environment, names: &BTreeSet<String>) {
-    // Where it listens, whether or not a D-Bus runs. Another runtime folder has another
-    // manager, or none: then there is nothing to ask.
+async fn systemd(facts: &mut DoctorFacts, env: &Environment, names: &BTreeSet<String>) {
+    // It listens there, with or without D-Bus. Another runtime directory has another manager, or
+    // none: then there is nothing to ask.
     let folder = env.path("XDG_RUNTIME_DIR").unwrap_or_default();
     if !folder.is_absolute() || !folder.join("systemd/private").exists() {
         return;
@@ -40,13 +40,11 @@ async fn systemd(facts: &mut Facts, env: &Environment, names: &BTreeSet<String>)
         return;
     };
     for (name, value) in format::shown(&text, names) {
-        facts
-            .seen
-            .push(sighting(name, &value, place.to_owned(), Kind::Manager));
+        facts.seen.push(of_manager(name, &value, place));
     }
 }
 
-async fn launchd(facts: &mut Facts, names: &BTreeSet<String>) {
+async fn launchd(facts: &mut DoctorFacts, names: &BTreeSet<String>) {
     for name in names {
         let asked = ask("launchctl", &["getenv", name]).await;
         let Some(text) = answered(facts, "launchd", asked) else {
@@ -54,15 +52,12 @@ async fn launchd(facts: &mut Facts, names: &BTreeSet<String>) {
         };
         let value = text.trim_end_matches('\n');
         if !value.is_empty() {
-            let place = "launchd".to_owned();
-            facts
-                .seen
-                .push(sighting(name.clone(), value, place, Kind::Manager));
+            facts.seen.push(of_manager(name.clone(), value, "launchd"));
         }
     }
 }
 
-async fn registry(facts: &mut Facts, names: &BTreeSet<String>) {
+async fn registry(facts: &mut DoctorFacts, names: &BTreeSet<String>) {
     for key in [
         r"HKCU\Environment",
         r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment",
@@ -73,41 +68,28 @@ async fn registry(facts: &mut Facts, names: &BTreeSet<String>) {
         };
         for (name, value) in format::registry(&text, names) {
             let place = format!(r"{key}\{name}");
+            let seen = Sighting::new(name, Some(&value), place, Kind::Registry);
             facts
                 .seen
-                .push(sighting(name, &value, place, Kind::Registry));
+                .push(seen.reaching("every program that is started"));
         }
     }
 }
 
-fn sighting(name: String, value: &str, place: String, kind: Kind) -> Sighting {
-    let reaches = if kind == Kind::Registry {
-        "every program that is started"
-    } else {
-        "new services and programs of the desktop"
-    };
-    Sighting {
-        name,
-        value: Some(mask(value)),
-        place,
-        kind,
-        certain: true,
-        reaches: vec![reaches.to_owned()],
-        foreign: false,
-    }
+fn of_manager(name: String, value: &str, place: &str) -> Sighting {
+    let seen = Sighting::new(name, Some(value), place.to_owned(), Kind::Manager);
+    seen.reaching("new services and desktop programs")
 }
 
-/// The text of an answer; what went wrong is noted.
-fn answered(facts: &mut Facts, place: &str, asked: Result<String, String>) -> Option<String> {
+/// The text of an answer; a failure is reported.
+fn answered(facts: &mut DoctorFacts, place: &str, asked: Result<String, String>) -> Option<String> {
     match asked {
         Ok(text) => {
-            if !facts.looked.iter().any(|known| known == place) {
-                facts.looked.push(place.to_owned());
-            }
+            facts.looked(place.to_owned());
             Some(text)
         }
         Err(why) => {
-            facts.unread.push((place.to_owned(), why));
+            facts.unread(place, &why);
             None
         }
     }
@@ -128,9 +110,9 @@ async fn ask(program: &str, args: &[&str]) -> Result<String, String> {
             let first = said.lines().next().unwrap_or("it failed").to_owned();
             Err(mask(&first))
         }
-        Ok(Err(error)) => Err(format!("{program} cannot be run: {error}")),
+        Ok(Err(error)) => Err(format!("cannot run {program}: {error}")),
         Err(_) => Err(format!(
-            "{program} has not answered in {} s",
+            "{program} did not answer within {} s",
             ANSWER_TIME.as_secs()
         )),
     }

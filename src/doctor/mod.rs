@@ -1,44 +1,40 @@
-//! Why `go` does not do what goroam set: gathers facts (variables of shells, editors and
-//! managers that win over the go env file), judges them without touching anything, and says
-//! what to do about each.
+//! Finds what overrides goroam's settings: reads the places that set go's variables (shells,
+//! editors, service managers), the project and goroam's own state, and says what to do about each
+//! problem. Changes nothing.
 //!
 //! ```text
-//! examine (I/O) → Facts → check (pure) → Finding
+//! examine (I/O) → DoctorFacts → check (pure) → DoctorFinding
 //! ```
 //!
-//! No file is carried out, whatever language it is in, and no value leaves without its
-//! credentials taken out.
+//! No file is executed, whatever language it is in, and credentials are removed from every value.
 //!
 //! May import: model, policy, gomod, gocmd, state, agent, ipc, paths, environment,
 //! meter, vendoring, and of the mirror its layout and proofs.
 
-mod asked;
 mod cache;
 mod cause;
 mod checks;
 mod examine;
 mod facts;
+mod file_url;
 mod files;
 mod finding;
 mod format;
 mod gather;
-mod gomany;
-mod house;
 mod managers;
-mod meaning;
 mod network;
+mod own;
 mod places;
 mod programs;
 mod project;
 mod shell;
-mod words;
-mod writable;
+mod stops;
+mod values;
 
 pub use cache::{
     Broken, CacheError, CacheReport, CacheWish, Outcome, Piece, examine_cache, mend_cache,
 };
 pub use checks::check;
-pub use examine::{Patient, examine};
-pub use facts::{Distrusted, Facts, House, Kind, Misread, Scope, Service, Sighting, Stop};
-pub use finding::{Code, Finding, Severity};
-pub use project::{Encoding, Line, ModuleFile, Project, Stand, Sums, Wants};
+pub use examine::{DoctorInput, examine};
+pub use facts::{DoctorFacts, EnvFileLine, Kind, Scope, ServiceFacts, Sighting, Stop};
+pub use finding::{Code, DoctorFinding, Severity};

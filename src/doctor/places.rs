@@ -1,5 +1,5 @@
-//! The files that may set a variable: where they are on each system, and how to read them.
-//! Shells' start-up files are `shell`'s to know.
+//! The files that may set a variable: where each is, and how to read it. `shell` knows the start-up
+//! files of sh, bash, zsh and fish.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::files::Files;
 use super::format::{self, Setting};
 use crate::environment::Environment;
 
-/// Folders above the current one that are looked at.
+/// Directories above the current one that are looked at.
 const MOST_ABOVE: usize = 32;
 /// Lua files of one Neovim configuration.
 const MOST_LUA: usize = 200;
@@ -17,27 +17,25 @@ const MOST_LUA: usize = 200;
 /// Reads one kind of file.
 pub(super) type Reader = fn(&str, &BTreeSet<String>) -> Vec<Setting>;
 
-/// A file that may be there.
+/// A file that may exist.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct SettingsFile {
     pub(super) path: PathBuf,
     pub(super) kind: Kind,
     pub(super) reader: Reader,
-    /// Whose it is: "VS Code"; empty where the path says it.
-    pub(super) owner: &'static str,
 }
 
-/// The user's folders.
+/// The user's directories.
 #[derive(Debug)]
 pub(super) struct Folders {
-    pub(super) home: PathBuf,
+    home: PathBuf,
     /// `~/.config`
     pub(super) config: PathBuf,
-    /// Where applications keep theirs: `~/.config`, `~/Library/Application Support`,
+    /// Where applications keep their settings: `~/.config`, `~/Library/Application Support`,
     /// `%AppData%`.
-    pub(super) applications: PathBuf,
+    applications: PathBuf,
     /// The current one.
-    pub(super) here: PathBuf,
+    here: PathBuf,
 }
 
 impl Folders {
@@ -63,304 +61,288 @@ impl Folders {
         }
     }
 
-    /// The current folder and those above it.
+    /// The current directory and those above it.
     pub(super) fn above(&self) -> impl Iterator<Item = &Path> {
         self.here.ancestors().take(MOST_ABOVE)
     }
 }
 
-/// All of them; most are not there.
-pub(super) fn all(files: &dyn Files, folders: &Folders) -> Vec<Place> {
-    let mut list = List {
-        files,
-        found: Vec::new(),
+/// Where a path of [`FILES`] starts.
+#[derive(Debug, Clone, Copy)]
+enum Base {
+    /// The root, on Unix.
+    Root,
+    Home,
+    /// [`Folders::config`].
+    Config,
+    /// [`Folders::applications`].
+    Applications,
+    /// `~/.config`; on Windows where applications keep their settings.
+    Tool,
+    Neovim,
+    PowerShell,
+    LaunchAgents,
+    /// The current directory.
+    Here,
+    /// The current directory and each one above it.
+    Above,
+}
+
+impl Base {
+    fn folders(self, folders: &Folders) -> Vec<PathBuf> {
+        let Folders {
+            home,
+            config,
+            applications,
+            here,
+        } = folders;
+        match self {
+            Base::Root if cfg!(windows) => Vec::new(),
+            Base::Root => vec!["/".into()],
+            Base::Home => vec![home.clone()],
+            Base::Tool if cfg!(windows) => vec![applications.clone()],
+            Base::Config | Base::Tool => vec![config.clone()],
+            Base::Applications => vec![applications.clone()],
+            Base::Neovim if cfg!(windows) => {
+                vec![home.join("AppData").join("Local").join("nvim")]
+            }
+            Base::Neovim => vec![config.join("nvim")],
+            Base::PowerShell if cfg!(windows) => {
+                let names = ["PowerShell", "WindowsPowerShell"];
+                names.map(|name| home.join("Documents").join(name)).into()
+            }
+            Base::PowerShell => vec![config.join("powershell")],
+            Base::LaunchAgents if cfg!(target_os = "macos") => vec![
+                home.join("Library/LaunchAgents"),
+                "/Library/LaunchAgents".into(),
+            ],
+            Base::LaunchAgents => Vec::new(),
+            Base::Here => vec![here.clone()],
+            Base::Above => folders.above().map(Path::to_owned).collect(),
+        }
+    }
+}
+
+use Base::{Above, Applications, Config, Here, Home, LaunchAgents, Neovim, PowerShell, Root, Tool};
+use Kind::{Editor, Folder, Login, Shell};
+use format::{
+    assignments, elisp, environments, jetbrains, launch_agent, lua, nushell, pam, powershell, toml,
+    vim,
+};
+
+/// All files but those that Neovim's own files load. `{a,b}` stands for either, `*` for any text
+/// within a name.
+const FILES: [(Kind, Reader, Base, &str); 37] = [
+    (Login, assignments, Config, "environment.d/*.conf"),
+    (
+        Login,
+        assignments,
+        Root,
+        "{etc,usr/lib}/environment.d/*.conf",
+    ),
+    (Login, assignments, Root, "etc/environment"),
+    (Login, pam, Home, ".pam_environment"),
+    (Login, launch_agent, LaunchAgents, "*.plist"),
+    (Shell, nushell, Applications, "nushell/{env,config}.nu"),
+    (Shell, powershell, PowerShell, "profile.ps1"),
+    (
+        Shell,
+        powershell,
+        PowerShell,
+        "Microsoft.{PowerShell,VSCode}_profile.ps1",
+    ),
+    (
+        Editor,
+        environments,
+        Applications,
+        "Code{, - Insiders, - OSS}/User/{settings,profiles/*/settings}.json",
+    ),
+    (
+        Editor,
+        environments,
+        Applications,
+        "VSCodium{, - Insiders}/User/{settings,profiles/*/settings}.json",
+    ),
+    (
+        Editor,
+        environments,
+        Applications,
+        "{Cursor,Windsurf}/User/{settings,profiles/*/settings}.json",
+    ),
+    (
+        Editor,
+        environments,
+        Home,
+        ".var/app/com.visualstudio.code/config/Code/User/{settings,profiles/*/settings}.json",
+    ),
+    (
+        Editor,
+        environments,
+        Home,
+        ".var/app/com.vscodium.codium/config/VSCodium/User/{settings,profiles/*/settings}.json",
+    ),
+    // On a machine that is used from another one.
+    (
+        Editor,
+        environments,
+        Home,
+        ".vscode-server{,-insiders}/data/Machine/{settings,profiles/*/settings}.json",
+    ),
+    (
+        Editor,
+        environments,
+        Home,
+        ".{vscodium,cursor,windsurf}-server/data/Machine/{settings,profiles/*/settings}.json",
+    ),
+    (
+        Editor,
+        environments,
+        Home,
+        ".local/share/code-server/User/{settings,profiles/*/settings}.json",
+    ),
+    (Editor, environments, Above, ".vscode/settings.json"),
+    (Editor, environments, Here, "*.code-workspace"),
+    (
+        Editor,
+        jetbrains,
+        Applications,
+        "JetBrains/*/{options/project.default,workspace/*}.xml",
+    ),
+    (Editor, jetbrains, Above, ".idea/{workspace,go}.xml"),
+    (Editor, environments, Tool, "zed/settings.json"),
+    (Editor, environments, Above, ".zed/settings.json"),
+    (Editor, toml, Tool, "helix/languages.toml"),
+    (Editor, toml, Above, ".helix/languages.toml"),
+    (
+        Editor,
+        environments,
+        Applications,
+        "{sublime-text,sublime-text-3,Sublime Text,Sublime Text 3}/Packages/User/{LSP,LSP-gopls}.sublime-settings",
+    ),
+    (Editor, vim, Home, "{.vimrc,_vimrc,.gvimrc,.vim/vimrc}"),
+    (Editor, vim, Neovim, "init.vim"),
+    (Editor, lua, Neovim, "init.lua"),
+    (Editor, environments, Neovim, "coc-settings.json"),
+    (Editor, environments, Home, ".vim/coc-settings.json"),
+    (
+        Editor,
+        elisp,
+        Home,
+        "{.emacs,.emacs.el,.spacemacs,.doom.d/config.el}",
+    ),
+    // What `doom env` has saved of a shell's variables is in `.local/env`.
+    (
+        Editor,
+        elisp,
+        Home,
+        ".emacs.d/{init.el,early-init.el,.local/env}",
+    ),
+    (
+        Editor,
+        elisp,
+        Config,
+        "{emacs/init.el,emacs/early-init.el,emacs/.local/env,doom/config.el}",
+    ),
+    (Folder, toml, Config, "mise/{config,conf.d/*}.toml"),
+    (Folder, toml, Root, "etc/mise/config.toml"),
+    (
+        Folder,
+        toml,
+        Above,
+        "{mise.local,mise,.mise.local,.mise}.toml",
+    ),
+    (
+        Folder,
+        toml,
+        Above,
+        "{mise/config,.config/mise,.config/mise/config}.toml",
+    ),
+];
+
+/// All of them; most do not exist.
+pub(super) fn all(files: &dyn Files, folders: &Folders) -> Vec<SettingsFile> {
+    let mut found: Vec<SettingsFile> = Vec::new();
+    let mut add = |path: PathBuf, kind, reader| {
+        if !found.iter().any(|known| known.path == path) {
+            found.push(SettingsFile { path, kind, reader });
+        }
     };
-    list.login(folders);
-    list.shells(folders);
-    list.vs_code(folders);
-    list.jetbrains(folders);
-    list.other_editors(folders);
-    list.vim(folders);
-    list.emacs(folders);
-    list.mise(folders);
-    list.found
-}
-
-struct List<'f> {
-    files: &'f dyn Files,
-    found: Vec<Place>,
-}
-
-impl List<'_> {
-    fn add(&mut self, path: PathBuf, kind: Kind, reader: Reader, owner: &'static str) {
-        if !self.found.iter().any(|place| place.path == path) {
-            self.found.push(Place {
-                path,
-                kind,
-                reader,
-                owner,
-            });
+    for (kind, reader, base, pattern) in FILES {
+        // Nothing reads these on Windows, though a home directory may have them.
+        if cfg!(windows) && kind == Kind::Login {
+            continue;
         }
-    }
-
-    /// The files of a folder with one of these endings.
-    fn folder(
-        &mut self,
-        folder: &Path,
-        ending: &str,
-        kind: Kind,
-        reader: Reader,
-        owner: &'static str,
-    ) {
-        for path in self.files.list(folder) {
-            if path
-                .extension()
-                .is_some_and(|extension| extension == ending)
+        for base in base.folders(folders) {
+            for path in alternatives(pattern)
+                .iter()
+                .flat_map(|one| expanded(files, &base, one))
             {
-                self.add(path, kind, reader, owner);
+                add(path, kind, reader);
             }
         }
     }
-
-    fn login(&mut self, folders: &Folders) {
-        if cfg!(windows) {
-            return;
-        }
-        for folder in [
-            folders.config.join("environment.d"),
-            PathBuf::from("/etc/environment.d"),
-            PathBuf::from("/usr/lib/environment.d"),
-        ] {
-            self.folder(&folder, "conf", Kind::Login, format::assignments, "");
-        }
-        self.add(
-            "/etc/environment".into(),
-            Kind::Login,
-            format::assignments,
-            "",
-        );
-        let pam = folders.home.join(".pam_environment");
-        self.add(pam, Kind::Login, format::pam, "");
-        if cfg!(target_os = "macos") {
-            for folder in [
-                folders.home.join("Library/LaunchAgents"),
-                PathBuf::from("/Library/LaunchAgents"),
-            ] {
-                self.folder(&folder, "plist", Kind::Login, format::launch_agent, "");
-            }
-        }
-    }
-
-    /// Those that are no relatives of sh.
-    fn shells(&mut self, folders: &Folders) {
-        let nu = folders.applications.join("nushell");
-        for name in ["env.nu", "config.nu"] {
-            self.add(nu.join(name), Kind::Shell, format::nushell, "");
-        }
-        let profiles = if cfg!(windows) {
-            let documents = folders.home.join("Documents");
-            vec![
-                documents.join("PowerShell"),
-                documents.join("WindowsPowerShell"),
-            ]
-        } else {
-            vec![folders.config.join("powershell")]
-        };
-        for folder in profiles {
-            for name in [
-                "profile.ps1",
-                "Microsoft.PowerShell_profile.ps1",
-                "Microsoft.VSCode_profile.ps1",
-            ] {
-                self.add(folder.join(name), Kind::Shell, format::powershell, "");
-            }
-        }
-    }
-
-    /// VS Code and what was made of it.
-    fn vs_code(&mut self, folders: &Folders) {
-        let json: Reader = format::environments;
-        let mut users: Vec<PathBuf> = [
-            "Code",
-            "Code - Insiders",
-            "Code - OSS",
-            "VSCodium",
-            "VSCodium - Insiders",
-            "Cursor",
-            "Windsurf",
-        ]
-        .iter()
-        .map(|name| folders.applications.join(name).join("User"))
-        .collect();
-        let home = &folders.home;
-        for (app, name) in [
-            ("com.visualstudio.code", "Code"),
-            ("com.vscodium.codium", "VSCodium"),
-        ] {
-            users.push(
-                home.join(".var/app")
-                    .join(app)
-                    .join("config")
-                    .join(name)
-                    .join("User"),
-            );
-        }
-        // On a machine that is worked on from another one.
-        for name in [
-            ".vscode-server",
-            ".vscode-server-insiders",
-            ".vscodium-server",
-            ".cursor-server",
-            ".windsurf-server",
-        ] {
-            users.push(home.join(name).join("data/Machine"));
-        }
-        users.push(home.join(".local/share/code-server/User"));
-        for user in users {
-            self.add(user.join("settings.json"), Kind::Editor, json, "");
-            for profile in self.files.list(&user.join("profiles")) {
-                self.add(profile.join("settings.json"), Kind::Editor, json, "");
-            }
-        }
-        for folder in folders.above() {
-            let settings = folder.join(".vscode/settings.json");
-            self.add(settings, Kind::Editor, json, "");
-        }
-        self.folder(&folders.here, "code-workspace", Kind::Editor, json, "");
-    }
-
-    fn jetbrains(&mut self, folders: &Folders) {
-        let xml: Reader = format::jetbrains;
-        for product in self.files.list(&folders.applications.join("JetBrains")) {
-            let defaults = product.join("options/project.default.xml");
-            self.add(defaults, Kind::Editor, xml, "");
-            self.folder(&product.join("workspace"), "xml", Kind::Editor, xml, "");
-        }
-        for folder in folders.above() {
-            for name in ["workspace.xml", "go.xml"] {
-                let file = folder.join(".idea").join(name);
-                self.add(file, Kind::Editor, xml, "");
-            }
-        }
-    }
-
-    fn other_editors(&mut self, folders: &Folders) {
-        let json: Reader = format::environments;
-        // Zed keeps its own in ~/.config on macOS as well.
-        let zed = if cfg!(windows) {
-            folders.applications.join("Zed")
-        } else {
-            folders.config.join("zed")
-        };
-        self.add(zed.join("settings.json"), Kind::Editor, json, "");
-        let helix = if cfg!(windows) {
-            folders.applications.join("helix")
-        } else {
-            folders.config.join("helix")
-        };
-        self.add(helix.join("languages.toml"), Kind::Editor, format::toml, "");
-        for folder in folders.above() {
-            self.add(folder.join(".zed/settings.json"), Kind::Editor, json, "");
-            let helix = folder.join(".helix/languages.toml");
-            self.add(helix, Kind::Editor, format::toml, "");
-        }
-        for name in [
-            "sublime-text",
-            "sublime-text-3",
-            "Sublime Text",
-            "Sublime Text 3",
-        ] {
-            let user = folders.applications.join(name).join("Packages/User");
-            for name in ["LSP.sublime-settings", "LSP-gopls.sublime-settings"] {
-                self.add(user.join(name), Kind::Editor, json, "");
-            }
-        }
-    }
-
-    fn vim(&mut self, folders: &Folders) {
-        let home = &folders.home;
-        for name in [".vimrc", "_vimrc", ".gvimrc", ".vim/vimrc"] {
-            self.add(home.join(name), Kind::Editor, format::vim, "");
-        }
-        let nvim = if cfg!(windows) {
-            home.join("AppData").join("Local").join("nvim")
-        } else {
-            folders.config.join("nvim")
-        };
-        self.add(nvim.join("init.vim"), Kind::Editor, format::vim, "");
-        self.add(nvim.join("init.lua"), Kind::Editor, format::lua, "");
-        for folder in [nvim.clone(), home.join(".vim")] {
-            let coc = folder.join("coc-settings.json");
-            self.add(coc, Kind::Editor, format::environments, "");
-        }
-        let mut left = MOST_LUA;
+    let mut left = MOST_LUA;
+    for base in Neovim.folders(folders) {
         for folder in ["lua", "plugin", "after"] {
-            self.lua(&nvim.join(folder), 4, &mut left);
-        }
-    }
-
-    fn lua(&mut self, folder: &Path, depth: usize, left: &mut usize) {
-        for path in self.files.list(folder) {
-            if *left == 0 {
-                return;
-            }
-            if path.extension().is_some_and(|extension| extension == "lua") {
-                *left -= 1;
-                self.add(path, Kind::Editor, format::lua, "");
-            } else if depth > 0 && path.extension().is_none() && self.files.is_folder(&path) {
-                self.lua(&path, depth - 1, left);
+            for path in lua_files(files, &base.join(folder), 4, &mut left) {
+                add(path, Kind::Editor, lua);
             }
         }
     }
+    found
+}
 
-    fn emacs(&mut self, folders: &Folders) {
-        let (home, config) = (&folders.home, &folders.config);
-        for path in [
-            home.join(".emacs"),
-            home.join(".emacs.el"),
-            home.join(".emacs.d/init.el"),
-            home.join(".emacs.d/early-init.el"),
-            config.join("emacs/init.el"),
-            config.join("emacs/early-init.el"),
-            home.join(".spacemacs"),
-            home.join(".doom.d/config.el"),
-            config.join("doom/config.el"),
-            // What `doom env` has kept of a shell's variables.
-            home.join(".emacs.d/.local/env"),
-            config.join("emacs/.local/env"),
-        ] {
-            self.add(path, Kind::Editor, format::elisp, "");
+/// `a{b,c}` as `ab` and `ac`.
+fn alternatives(pattern: &str) -> Vec<String> {
+    let parts = pattern.split_once('{');
+    let Some((before, (inner, after))) =
+        parts.and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
+    else {
+        return vec![pattern.to_owned()];
+    };
+    let all = inner.split(',');
+    all.flat_map(|one| alternatives(&format!("{before}{one}{after}")))
+        .collect()
+}
+
+/// The paths below a directory that a pattern stands for. Only one with a `*` asks whether they
+/// exist.
+fn expanded(files: &dyn Files, base: &Path, pattern: &str) -> Vec<PathBuf> {
+    let (name, rest) = match pattern.split_once('/') {
+        Some((name, rest)) => (name, Some(rest)),
+        None => (pattern, None),
+    };
+    let paths = match name.split_once('*') {
+        None => vec![base.join(name)],
+        Some((start, end)) => {
+            let fits = |path: &PathBuf| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                name.len() > end.len() && name.starts_with(start) && name.ends_with(end)
+            };
+            files.list(base).into_iter().filter(fits).collect()
+        }
+    };
+    match rest {
+        None => paths,
+        Some(rest) => {
+            let below = paths.iter().flat_map(|path| expanded(files, path, rest));
+            below.collect()
         }
     }
+}
 
-    fn mise(&mut self, folders: &Folders) {
-        let own = folders.config.join("mise");
-        self.add(own.join("config.toml"), Kind::Folder, format::toml, "mise");
-        self.folder(
-            &own.join("conf.d"),
-            "toml",
-            Kind::Folder,
-            format::toml,
-            "mise",
-        );
-        self.add(
-            "/etc/mise/config.toml".into(),
-            Kind::Folder,
-            format::toml,
-            "mise",
-        );
-        for folder in folders.above() {
-            for name in [
-                "mise.local.toml",
-                "mise.toml",
-                ".mise.local.toml",
-                ".mise.toml",
-                "mise/config.toml",
-                ".config/mise.toml",
-                ".config/mise/config.toml",
-            ] {
-                self.add(folder.join(name), Kind::Folder, format::toml, "mise");
-            }
+fn lua_files(files: &dyn Files, folder: &Path, depth: usize, left: &mut usize) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in files.list(folder) {
+        if *left == 0 {
+            break;
+        }
+        if path.extension().is_some_and(|extension| extension == "lua") {
+            *left -= 1;
+            found.push(path);
+        } else if depth > 0 && path.extension().is_none() && files.is_folder(&path) {
+            found.extend(lua_files(files, &path, depth - 1, left));
         }
     }
+    found
 }

@@ -1,61 +1,47 @@
-//! Programs that run and carry a variable, on Linux: `/proc/PID/environ` holds what a process
-//! was started with. macOS shows that to nobody, Windows not without a debugger's rights.
+//! Running programs that have a variable, on Linux: `/proc/PID/environ` holds the environment that
+//! a process was started with. macOS hides it, Windows shows it only with a debugger's rights.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::facts::Facts;
+use super::facts::DoctorFacts;
 
-/// Where nothing can be seen there is nothing to say.
+/// Does nothing: other systems do not show the environment.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn look(_: &mut Facts, _: &Path, _: &BTreeSet<String>) {}
+pub(super) fn look(_: &mut DoctorFacts, _: &Path, _: &BTreeSet<String>) {}
 
 /// Looks at editors, language servers, debuggers and multiplexers of the same user. A `gopls`
-/// without the variable is fine: each go command that it starts reads the file anew.
+/// without the variable is fine: each go command that it starts reads the file again.
 #[cfg(target_os = "linux")]
-pub(super) fn look(facts: &mut Facts, home: &Path, names: &BTreeSet<String>) {
+pub(super) fn look(facts: &mut DoctorFacts, home: &Path, names: &BTreeSet<String>) {
     use super::facts::{Kind, Sighting};
-    use crate::model::mask;
 
-    facts.looked.push("programs that run".to_owned());
-    let mut found: Vec<(linux::Program, String, String)> = Vec::new();
+    facts.looked.push("running programs".to_owned());
+    // An editor is a dozen processes: the first one is reported, with the number of the others.
+    let mut found: Vec<(String, Sighting, usize)> = Vec::new();
     for program in linux::programs() {
+        let place = match &program.started {
+            Some(at) => format!("{} (pid {}, started {at}", program.name, program.pid),
+            None => format!("{} (pid {}", program.name, program.pid),
+        };
         for (name, value) in linux::variables(program.pid, home, names) {
-            found.push((program.clone(), name, mask(&value)));
-        }
-    }
-    // An editor is a dozen processes: the first of them is told.
-    let mut told: Vec<(Sighting, String, u32)> = Vec::new();
-    for (program, name, value) in found {
-        let same = told.iter_mut().find(|(one, comm, _)| {
-            *comm == program.name && one.name == name && one.value.as_deref() == Some(&value)
-        });
-        match same {
-            Some((_, _, more)) => *more += 1,
-            None => {
-                let sighting = Sighting {
-                    name,
-                    value: Some(value),
-                    place: match &program.started {
-                        Some(at) => format!("{} (pid {}, started {at})", program.name, program.pid),
-                        None => format!("{} (pid {})", program.name, program.pid),
-                    },
-                    kind: Kind::Process,
-                    certain: true,
-                    reaches: Vec::new(),
-                    foreign: false,
-                };
-                told.push((sighting, program.name, 0));
+            let new = Sighting::new(name, Some(&value), place.clone(), Kind::Process);
+            let same = found.iter_mut().find(|(comm, one, _)| {
+                *comm == program.name && one.name == new.name && one.value == new.value
+            });
+            match same {
+                Some((_, _, more)) => *more += 1,
+                None => found.push((program.name.clone(), new, 0)),
             }
         }
     }
     facts
         .seen
-        .extend(told.into_iter().map(|(mut one, _, more)| {
-            if more > 0 && one.place.ends_with(')') {
-                one.place.pop();
-                one.place.push_str(&format!("; {more} more)"));
-            }
+        .extend(found.into_iter().map(|(_, mut one, more)| {
+            one.place.push_str(&match more {
+                0 => ")".to_owned(),
+                more => format!("; {more} more)"),
+            });
             one
         }));
 }
@@ -72,53 +58,17 @@ mod linux {
 
     use super::super::format;
 
-    /// What `/proc/PID/comm` says of programs that start go commands, or start those that do.
-    const NAMES: [&str; 38] = [
-        "gopls",
-        "dlv",
-        "dlv-dap",
-        "go",
-        "code",
-        "code-insiders",
-        "codium",
-        "cursor",
-        "windsurf",
-        "code-server",
-        "goland",
-        "goland64",
-        "idea",
-        "idea64",
-        "zed",
-        "zed-editor",
-        "nvim",
-        "vim",
-        "vi",
-        "emacs",
-        "hx",
-        "helix",
-        "subl",
-        "sublime_text",
-        "tmux: server",
-        "screen",
-        "zellij",
-        "goroam-tray",
-        "dbus-daemon",
-        "dbus-broker-lau",
-        "gnome-shell",
-        "plasmashell",
-        "kded5",
-        "kded6",
-        "sway",
-        "Hyprland",
-        "golangci-lint",
-        "air",
-    ];
-    /// A go command that runs longer than this serves something; others are gone in a moment.
+    /// `/proc/PID/comm` of programs that start go commands, or programs that do.
+    const NAMES: &str = "gopls,dlv,dlv-dap,go,code,code-insiders,codium,cursor,windsurf,code-server,\
+                         goland,goland64,idea,idea64,zed,zed-editor,nvim,vim,vi,emacs,hx,helix,\
+                         subl,sublime_text,tmux: server,screen,zellij,goroam-tray,dbus-daemon,\
+                         dbus-broker-lau,gnome-shell,plasmashell,kded5,kded6,sway,Hyprland,\
+                         golangci-lint,air";
+    /// A go command that runs for so many seconds serves something; others end in a moment.
     const LONG: i64 = 30;
-    /// Linux bounds an environment to a quarter of the stack's limit; this is ample.
+    /// Linux bounds an environment to a quarter of the stack limit; this is enough.
     const MOST_BYTES: u64 = 1 << 20;
 
-    #[derive(Debug, Clone)]
     pub(super) struct Program {
         pub(super) pid: u32,
         pub(super) name: String,
@@ -150,9 +100,9 @@ mod linux {
             let name = comm.trim_end().to_owned();
             let is_one = match name.as_str() {
                 "java" => is_jetbrains(pid),
-                // The agent; another doctor is none.
+                // The agent, not another doctor.
                 "goroam" => words(pid).iter().any(|word| word == "agent"),
-                name => NAMES.contains(&name),
+                name => NAMES.split(',').any(|one| one == name),
             };
             if !is_one {
                 return None;
@@ -164,13 +114,13 @@ mod linux {
             Some(Program {
                 pid,
                 name,
-                started: started.map(|at| told(at, now)),
+                started: started.map(|at| shown(at, now)),
             })
         };
         pids.into_iter().filter_map(program).collect()
     }
 
-    /// What it was started with. One with another home reads another go env file.
+    /// The variables that it was started with; none with another home, where go reads another file.
     pub(super) fn variables(
         pid: u32,
         home: &Path,
@@ -180,7 +130,7 @@ mod linux {
         let Ok(file) = std::fs::File::open(format!("/proc/{pid}/environ")) else {
             return Vec::new();
         };
-        // One that ends just now says nothing.
+        // A process that ends just now has none.
         if file.take(MOST_BYTES).read_to_end(&mut bytes).is_err() {
             return Vec::new();
         }
@@ -211,7 +161,7 @@ mod linux {
         words.iter().any(is)
     }
 
-    /// Seconds since 1970 at which the system was started (proc_stat(5), `btime`).
+    /// When the system was started, in seconds since 1970 (proc_stat(5), `btime`).
     fn boot_time() -> Option<i64> {
         let stat = std::fs::read_to_string("/proc/stat").ok()?;
         let line = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
@@ -230,7 +180,7 @@ mod linux {
         Timestamp::from_second(boot.checked_add(seconds)?).ok()
     }
 
-    fn told(at: Timestamp, now: Timestamp) -> String {
+    fn shown(at: Timestamp, now: Timestamp) -> String {
         let zone = TimeZone::system();
         let (at, now) = (at.to_zoned(zone.clone()), now.to_zoned(zone));
         let form = if at.date() == now.date() {

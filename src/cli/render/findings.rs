@@ -25,7 +25,7 @@ pub(in crate::cli) struct Shown<'a> {
     /// What is wrong, in one sentence.
     pub says: String,
     /// Its code, for scripts.
-    pub code: Option<&'a str>,
+    pub code: Option<String>,
     /// Lines below it: a word or nothing, and a text that is indented behind it.
     pub details: Vec<(&'a str, String)>,
     /// What to do.
@@ -36,7 +36,7 @@ impl Shown<'_> {
     /// Prints it: the sentence with its code, the details, what to do.
     pub(in crate::cli) fn print(&self, sheet: &mut Sheet) {
         let mut says = clean(&self.says);
-        if let Some(code) = self.code {
+        if let Some(code) = &self.code {
             says.push_str(&format!(" [{code}]"));
         }
         let style = match self.mark {

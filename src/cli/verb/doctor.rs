@@ -9,8 +9,8 @@ use crate::cli::render::page::Page;
 use crate::cli::render::style::{BOLD, Mark, paint};
 use crate::cli::render::text::{Sheet, clean};
 use crate::doctor::{
-    Broken, CacheError, CacheReport, CacheWish, Finding, Outcome, Patient, Service, Severity,
-    Sighting, check, examine, examine_cache, mend_cache,
+    Broken, CacheError, CacheReport, CacheWish, DoctorFinding, DoctorInput, Outcome, ServiceFacts,
+    Severity, Sighting, check, examine, examine_cache, mend_cache,
 };
 use crate::meter::Meter;
 use crate::model::{plural, tally};
@@ -54,14 +54,14 @@ pub(in crate::cli) async fn run(context: &Context, args: Doctor) -> Result<u8, F
         Some(project) => dunce::canonicalize(project)?,
         None => folder.clone(),
     };
-    let patient = Patient {
+    let input = DoctorInput {
         config: context.config.clone(),
         env: context.env.clone(),
         folder,
         project,
         service: service(context),
     };
-    let facts = examine(patient).await?;
+    let facts = examine(input).await?;
     let findings = check(&facts);
     let in_the_way = findings
         .iter()
@@ -110,10 +110,10 @@ fn cache(context: &Context, args: Doctor) -> Result<u8, Failure> {
 }
 
 /// The service; `None` where there is no manager that could be asked.
-fn service(context: &Context) -> Option<Service> {
+fn service(context: &Context) -> Option<ServiceFacts> {
     let site = service::Site::find(context.paths().ok()?, context.env.clone()).ok()?;
     let state = service::state(&site).ok()?;
-    Some(Service {
+    Some(ServiceFacts {
         kind: state.kind,
         installed: state.installed.is_some(),
         running: state.pid.is_some(),
@@ -127,7 +127,7 @@ pub(in crate::cli) struct Diagnosis<'d> {
     /// Nothing is in the way.
     pub clean: bool,
     /// The worst first.
-    pub findings: &'d [Finding],
+    pub findings: &'d [DoctorFinding],
     /// Every place that sets a variable, whether or not it is in the way.
     pub seen: &'d [Sighting],
     /// What was looked at.
@@ -160,7 +160,7 @@ pub(in crate::cli) fn doctor(diagnosis: &Diagnosis<'_>, page: &Page) -> String {
     sheet.finish()
 }
 
-fn shown(finding: &Finding) -> Shown<'_> {
+fn shown(finding: &DoctorFinding) -> Shown<'_> {
     let reaches = (!finding.reaches.is_empty()).then(|| finding.reaches.join(", "));
     let why = (!finding.why.is_empty()).then(|| finding.why.clone());
     let details = why
@@ -173,9 +173,9 @@ fn shown(finding: &Finding) -> Shown<'_> {
             Severity::Note => Mark::Note,
         },
         says: finding.says.clone(),
-        code: Some(finding.code.as_str()),
+        code: Some(finding.code.to_string()),
         details: details.map(|detail| ("", detail)).collect(),
-        help: &finding.mend,
+        help: &finding.fix,
     }
 }
 
@@ -219,7 +219,7 @@ fn one_broken(sheet: &mut Sheet, broken: &Broken, fix: bool) {
     Shown {
         mark: if is_removed { Mark::Good } else { Mark::Bad },
         says: broken.says.clone(),
-        code: Some(broken.code.as_str()),
+        code: Some(broken.code.to_string()),
         details,
         help: match (broken.mend.starts_with("go mod "), &broken.outcome) {
             (true, Outcome::Removed) => {

@@ -73,5 +73,5 @@ pub enum Outcome {
 }
 
 fn word<S: serde::Serializer>(code: &Code, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(code.as_str())
+    to.collect_str(code)
 }

@@ -1,436 +1,412 @@
-//! Reads the project's files, and the lines of the go env file. Judges none.
+//! Reads the files of the project, and asks go whether it accepts them. Nothing is built,
+//! downloaded or written.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::super::cache::download_folder;
-use super::super::facts::Facts;
-use super::super::files::Files;
+use super::super::facts::{DoctorFacts, Scope};
+use super::super::file_url;
+use super::super::files::{self, Disk, Files as _};
+use super::super::finding::{DoctorFinding, Severity};
 use super::super::gather::short;
-use super::local;
-use super::seen::{Encoding, Line, ModuleFile, Project, Stand, Sums, Wants};
+use super::super::values::flag;
+use super::findings::{self, Toolchains};
 use crate::environment::Environment;
-use crate::gocmd::{EnvFile, EnvText};
+use crate::gocmd::job::{Job, without_requests};
+use crate::gocmd::{EnvText, GoCommand};
 use crate::gomod::go_mod::{self, GoMod};
-use crate::gomod::{At, Fault, Replace, is_conflict_marker, refusals};
+use crate::gomod::{At, Fault, Newcomer, Replace, go_version, is_conflict_marker, refusals};
 use crate::gomod::{go_sum, go_work};
-use crate::model::mask;
 use crate::vendoring::{self, VendorCode};
 
-/// Folders above a folder that may hold its go.mod.
+/// Directories above a directory that may hold its go.mod.
 const MOST_ABOVE: usize = 64;
 /// Modules of one workspace that are looked at.
 const MOST_MODULES: usize = 200;
-/// Flaws of one go.sum that are told.
+/// Flaws of one go.sum that are reported.
 const MOST_FLAWS: usize = 12;
+/// `go list -m` takes 20 ms.
+const LIMIT: Duration = Duration::from_secs(10);
+/// Lines of go's output that are shown.
+const MOST_LINES: usize = 3;
+/// Characters of these lines.
+const MOST_CHARS: usize = 300;
 
-/// Looks at the project that a folder lies in, if it lies in one, and at the go env file.
-pub(in super::super) fn look(
-    facts: &mut Facts,
-    files: &dyn Files,
+/// Looks at the project that contains a directory, if one does.
+pub(in super::super) async fn look(
+    facts: &mut DoctorFacts,
     env: &Environment,
     folder: &Path,
+    go: Option<&GoCommand>,
 ) {
     let home = env.home().unwrap_or_default();
     let mut look = Look {
         facts,
-        files,
         env,
         home: &home,
+        found: Vec::new(),
     };
-    look.env_file();
-    look.build_caches();
-    look.project(folder);
+    let main = look.project(folder);
+    let mut found = look.found;
+    // A go that stops at its settings says nothing about the project, and what it stops at first
+    // has a finding of its own already.
+    let is_stopped = facts.stops.iter().any(|stop| stop.scope == Scope::Every);
+    let is_known = found.iter().any(|one| one.severity == Severity::Error);
+    if let (Some(main), Some(go)) = (main, go)
+        && !is_stopped
+        && !is_known
+        && let Some(words) = ask(facts, env, folder, go).await
+    {
+        found.push(findings::refused(&main, &words));
+    }
+    facts.findings.extend(found);
 }
 
 struct Look<'l> {
-    facts: &'l mut Facts,
-    files: &'l dyn Files,
+    facts: &'l mut DoctorFacts,
     env: &'l Environment,
     home: &'l Path,
+    found: Vec<DoctorFinding>,
 }
 
+/// A go.mod or go.work, as far as they have things in common.
+struct ModuleFile<'f> {
+    path: &'f Path,
+    faults: &'f [Fault],
+    unknown: &'f [At<String>],
+    newcomers: Vec<Newcomer>,
+    replace: &'f [Replace],
+    /// The `go` and `toolchain` lines.
+    wanted: [&'f Option<At<String>>; 2],
+}
+
+/// Directives of one file that not every go knows: its place, known ones, unknown ones.
+type Directives = (String, Vec<Newcomer>, Vec<At<String>>);
+
 impl Look<'_> {
-    fn env_file(&mut self) {
-        let Ok(file) = EnvFile::locate(self.env) else {
-            return;
+    /// The place of the file that decides: go.work, else go.mod. `None`: there is no project.
+    fn project(&mut self, folder: &Path) -> Option<String> {
+        let value = |name: &str| {
+            let set = self.env.get(name).filter(|value| !value.is_empty());
+            set.or(self.facts.line(name).map(|line| line.value.as_str()))
         };
-        let Ok(Some(text)) = file.read() else { return };
-        let place = short(&file.path, self.home);
-        for (number, line) in text.0.split(|b| *b == b'\n').enumerate() {
-            let line = String::from_utf8_lossy(line);
-            if let Some(why) = passed_over(&line) {
-                let shown: String = mask(&line).chars().filter(|c| !c.is_control()).collect();
-                let shown = shown.trim_start_matches('\u{feff}').trim().to_owned();
-                let at = format!("{place}:{}", number + 1);
-                self.facts.ignored.push((at, shown, why.to_owned()));
-                continue;
-            }
-            let Some((name, value)) = line.split_once('=') else {
-                continue;
-            };
-            // The last line of a name is the one that counts.
-            self.facts.lines.retain(|line| line.name != name);
-            self.facts.lines.push(Line {
-                name: name.to_owned(),
-                value: mask(value),
-                place: format!("{place}:{}", number + 1),
-            });
-        }
-    }
-
-    /// Folders that GOPROXY names and that hold compiled objects, not modules.
-    fn build_caches(&mut self) {
-        let own = self.env.path("GOCACHE");
-        let lines = self
-            .facts
-            .lines
-            .iter()
-            .map(|line| (&line.name, &line.value));
-        let seen = self.facts.seen.iter();
-        let seen = seen.filter_map(|one| Some((&one.name, one.value.as_ref()?)));
-        let values = lines.chain(seen).filter(|(name, _)| *name == "GOPROXY");
-        let mut found = Vec::new();
-        for part in values.flat_map(|(_, value)| value.split([',', '|'])) {
-            let part = part.trim();
-            let Some(folder) = local::is_url(part)
-                .then(|| local::folder_of(part))
-                .flatten()
-            else {
-                continue;
-            };
-            let path = PathBuf::from(&folder);
-            let real = dunce::canonicalize(&path).unwrap_or_else(|_| path.clone());
-            // cache/cache.go:Open keeps both of them there.
-            let marked = ["trim.txt", "README"];
-            let looks = marked
-                .iter()
-                .all(|name| self.files.is_file(&real.join(name)));
-            let named = path.ends_with("go-build") || real.ends_with("go-build");
-            if named || looks || own.as_ref() == Some(&path) {
-                found.push(part.to_owned());
-            }
-        }
-        self.facts.build_caches = found;
-        let download = download_folder(self.env);
-        self.facts.module_cache = download.map(|path| path.display().to_string());
-    }
-
-    fn project(&mut self, folder: &Path) {
-        let above = |name: &str| {
-            let mut above = folder.ancestors().take(MOST_ABOVE);
-            above.find(|folder| self.files.is_there(&folder.join(name)))
-        };
-        let written = self.facts.lines.iter().find(|line| line.name == "GOWORK");
-        let set = self.env.get("GOWORK").filter(|value| !value.is_empty());
-        let set = set.or(written.map(|line| line.value.as_str()));
-        let work = go_work::find(set, folder, |path| self.files.is_there(path));
-        let module = above("go.mod").map(|folder| folder.join("go.mod"));
-        let mut project = Project::default();
+        let work = go_work::find(value("GOWORK"), folder, |path| Disk.is_there(path));
+        let mut above = folder.ancestors().take(MOST_ABOVE);
+        let module = above.find(|folder| Disk.is_there(&folder.join("go.mod")));
+        let module = module.map(|folder| folder.join("go.mod"));
         for (name, found) in [("go.work", work.as_ref()), ("go.mod", module.as_ref())] {
             let found = found.and_then(|path| path.parent());
             let nearer = folder.ancestors().take(MOST_ABOVE);
             for above in nearer.take_while(|folder| Some(*folder) != found) {
                 let path = above.join(name);
-                // A folder of that name may well hold projects.
+                // A directory of that name may well hold projects.
                 if !folder.starts_with(&path) {
-                    self.passed_over(&mut project, &path);
+                    self.not_a_file(&path);
                 }
             }
         }
-        if work.is_none() && module.is_none() && project.passed_over.is_empty() {
-            return;
+        if work.is_none() && module.is_none() && self.found.is_empty() {
+            return None;
         }
         let main = work.as_ref().or(module.as_ref());
-        project.main = main.map(|path| short(path, self.home)).unwrap_or_default();
-        let mut wants: Vec<(String, String)> = Vec::new();
+        let main = main.map(|path| short(path, self.home)).unwrap_or_default();
+        let mut wanted = Vec::new();
+        let mut directives: Vec<Directives> = Vec::new();
         let mut modules: Vec<PathBuf> = module.into_iter().collect();
         if let Some(path) = work
-            && let Some(text) = self.text(&mut project, &path)
+            && let Some(text) = self.text(&path)
         {
             let work = go_work::parse(&text);
-            let mut file = self.file(&path);
-            file.faults = faults(&work.faults, &work.unknown);
-            file.newcomers = work.newcomers();
-            file.unknown = unknown(&work.unknown);
-            let sums = file.folder.join("go.work.sum");
-            if let Some(text) = self.text(&mut project, &sums) {
-                let found = go_sum::flaws(&text, MOST_FLAWS);
-                project.work_sums = Some((short(&sums, self.home), found));
+            let folder = path.parent().unwrap_or(&path);
+            let file = ModuleFile {
+                path: &path,
+                faults: &work.faults,
+                unknown: &work.unknown,
+                newcomers: work.newcomers(),
+                replace: &work.replace,
+                wanted: [&work.go, &work.toolchain],
+            };
+            directives.push(self.module_file(file, &mut wanted, &|_| true));
+            let sums = folder.join("go.work.sum");
+            if let Some(text) = self.text(&sums) {
+                let flaws = go_sum::flaws(&text, MOST_FLAWS);
+                self.found
+                    .extend(findings::sums(&short(&sums, self.home), &flaws));
             }
-            self.replaces(&mut file, &work.replace, &|_| true);
-            let lines = [&work.go, &work.toolchain];
-            wants.extend(asked(&file.place, lines.into_iter().flatten()));
             let used = work.r#use.iter().take(MOST_MODULES);
-            let used = used.map(|folder| {
-                file.folder
-                    .join(&folder.value)
-                    .join("go.mod")
-                    .components()
-                    .collect()
-            });
-            let used: Vec<PathBuf> = used.collect();
+            let go_mod = |one: &At<String>| folder.join(&one.value).join("go.mod");
+            let used: Vec<PathBuf> = used.map(|one| go_mod(one).components().collect()).collect();
             let real = |path: &Path| dunce::canonicalize(path).unwrap_or_else(|_| path.to_owned());
             let all = work.r#use.len() <= MOST_MODULES;
             if let Some(module) = modules.first().filter(|_| all)
                 && !used.iter().any(|one| real(one) == real(module))
             {
-                project.unused = Some((short(module, self.home), file.place.clone()));
+                let (module, work) = (short(module, self.home), short(&path, self.home));
+                self.found.push(findings::unused(&module, &work));
             }
             modules = used;
-            project.files.push(file);
         }
         for path in modules {
-            let Some(text) = self.text(&mut project, &path) else {
+            let Some(text) = self.text(&path) else {
                 continue;
             };
             let module = go_mod::parse(&text);
-            let mut file = self.file(&path);
-            file.faults = faults(&module.faults, &module.unknown);
-            file.newcomers = module.newcomers();
-            file.unknown = unknown(&module.unknown);
             let is_required = |old: &str| module.require.iter().any(|one| one.module.path == old);
-            self.replaces(&mut file, &module.replace, &is_required);
-            file.sums = self.sums(&mut project, &file.folder, &module);
-            let lines = [&module.go, &module.toolchain];
-            wants.extend(asked(&file.place, lines.into_iter().flatten()));
-            project.files.push(file);
+            let file = ModuleFile {
+                path: &path,
+                faults: &module.faults,
+                unknown: &module.unknown,
+                newcomers: module.newcomers(),
+                replace: &module.replace,
+                wanted: [&module.go, &module.toolchain],
+            };
+            directives.push(self.module_file(file, &mut wanted, &is_required));
+            self.sums(&path, &module);
         }
-        project.has = self.facts.house.go_commands.first().map(|(_, version)| {
-            let version = version.strip_prefix("go").unwrap_or(version);
-            version.to_owned()
-        });
-        project.wants = self.newest(wants);
-        self.list(&mut project, folder);
-        project.vendor = self.vendor(folder);
-        self.facts.project = Some(project);
+        if let Some(toolchains) = self.toolchains(wanted) {
+            for (place, newcomers, unknown) in &directives {
+                let found = toolchains.directives(place, newcomers, unknown);
+                self.found.extend(found);
+            }
+            self.found.extend(toolchains.newer());
+        }
+        self.vendor_list(folder);
+        self.vendor(folder);
+        Some(main)
     }
 
-    fn file(&self, path: &Path) -> ModuleFile {
-        ModuleFile {
-            place: short(path, self.home),
-            folder: path.parent().unwrap_or(path).to_owned(),
-            ..ModuleFile::default()
-        }
+    /// Reports what any go refuses in a file. Adds the versions that it requires to `wanted`.
+    fn module_file(
+        &mut self,
+        file: ModuleFile<'_>,
+        wanted: &mut Vec<(String, String)>,
+        is_required: &dyn Fn(&str) -> bool,
+    ) -> Directives {
+        let place = short(file.path, self.home);
+        let folder = file.path.parent().unwrap_or(file.path);
+        let replaces = file.replace.iter();
+        let replaces = replaces.filter_map(|one| replace(&place, folder, one, is_required));
+        let replaces: Vec<DoctorFinding> = replaces.collect();
+        // One finding for a line: that of the replacement says what to write.
+        let faults = refusals(file.faults, file.unknown).into_iter();
+        let faults = faults.map(|fault| findings::fault(&place, fault.line, &fault.message));
+        let is_replace =
+            |one: &DoctorFinding| replaces.iter().any(|known| known.place == one.place);
+        self.found.extend(faults.filter(|one| !is_replace(one)));
+        self.found.extend(replaces);
+        let lines = file.wanted.into_iter().flatten();
+        wanted.extend(lines.filter(|line| line.value != "default").map(|line| {
+            let version = go_version::of_toolchain(&line.value).unwrap_or(&line.value);
+            (version.to_owned(), format!("{place}:{}", line.line))
+        }));
+        (place, file.newcomers, file.unknown.to_vec())
     }
 
-    fn replaces(&self, file: &mut ModuleFile, all: &[Replace], is_required: &dyn Fn(&str) -> bool) {
-        for replace in all {
-            let (old, new) = (replace.old.path.clone(), replace.new.path.clone());
-            if local::is_url(&new) {
-                // One finding for the line, with the way out.
-                file.faults.retain(|(line, _)| *line != replace.line);
-                let is_module =
-                    |folder: &String| self.files.is_file(&file.folder.join(folder).join("go.mod"));
-                let folder = local::folder_of(&new);
-                let folder = folder.or_else(|| local::guesses(&new).into_iter().find(is_module));
-                file.urls.push((replace.line, old, new, folder));
-                continue;
-            }
-            if !cfg!(windows) && replace.new.version.is_empty() && new.contains('\\') {
-                file.faults.retain(|(line, _)| *line != replace.line);
-                file.windows.push((replace.line, old, new));
-                continue;
-            }
-            if replace.error.is_some() || !replace.is_local() {
-                continue;
-            }
-            let folder = file.folder.join(&new);
-            let stand = match (
-                self.files.is_file(&folder.join("go.mod")),
-                self.files.is_folder(&folder),
-            ) {
-                (true, _) => continue,
-                (false, true) => Stand::NoModule,
-                (false, false) => Stand::Nothing,
-            };
-            let required = is_required(&old);
-            file.missing.push((replace.line, old, new, stand, required));
+    fn sums(&mut self, module_file: &Path, module: &GoMod) {
+        let path = module_file.with_file_name("go.sum");
+        let place = short(&path, self.home);
+        if let Some(text) = self.text(&path) {
+            let flaws = go_sum::flaws(&text, MOST_FLAWS);
+            self.found.extend(findings::sums(&place, &flaws));
+            return;
         }
-    }
-
-    fn sums(&mut self, project: &mut Project, folder: &Path, module: &GoMod) -> Sums {
-        let path = folder.join("go.sum");
-        let Some(text) = self.text(project, &path) else {
-            let is_local = |one: &go_mod::Require| {
-                let mut replaces = module.replace.iter();
-                replaces.any(|replace| {
-                    let local = replace.is_local() || local::is_url(&replace.new.path);
-                    local && replace.old.path == one.module.path
-                })
-            };
-            // vendor/ needs none; folders of this machine have no hash.
-            let vendored = self.files.is_file(&folder.join("vendor/modules.txt"));
-            let unread = path.symlink_metadata().is_ok();
-            return if vendored || unread || module.require.iter().all(is_local) {
-                Sums::Fine
-            } else {
-                Sums::Missing
-            };
+        let is_local = |one: &go_mod::Require| {
+            module.replace.iter().any(|replace| {
+                let local = replace.is_local() || file_url::is_url(&replace.new.path);
+                local && replace.old.path == one.module.path
+            })
         };
-        let flaws = go_sum::flaws(&text, MOST_FLAWS);
-        if flaws.is_empty() {
-            Sums::Fine
-        } else {
-            Sums::Flawed(flaws)
+        // vendor/ needs none; directories of this machine have no hash.
+        let vendored = Disk.is_file(&path.with_file_name("vendor").join("modules.txt"));
+        let unread = path.symlink_metadata().is_ok();
+        if !vendored && !unread && !module.require.iter().all(is_local) {
+            let module = short(module_file, self.home);
+            self.found.push(findings::no_sums(&module, &place));
         }
     }
 
-    /// vendor/modules.txt, as far as `vendor check` does not say it better.
-    fn list(&mut self, project: &mut Project, folder: &Path) {
+    /// Conflict markers in vendor/modules.txt; `vendor check` reports everything else about it.
+    fn vendor_list(&mut self, folder: &Path) {
         let mut above = folder.ancestors().take(MOST_ABOVE);
         let path = above
-            .find(|folder| self.files.is_folder(&folder.join("vendor")))
+            .find(|folder| Disk.is_folder(&folder.join("vendor")))
             .map(|folder| folder.join("vendor/modules.txt"));
-        let Some(path) = path else { return };
-        let Some(text) = self.text(project, &path) else {
-            return;
-        };
-        let torn = text.lines().position(is_conflict_marker);
-        project.torn_list = torn.map(|at| format!("{}:{}", short(&path, self.home), at + 1));
+        if let Some(path) = path
+            && let Some(text) = self.text(&path)
+            && let Some(at) = text.lines().position(is_conflict_marker)
+        {
+            let place = format!("{}:{}", short(&path, self.home), at + 1);
+            self.found.push(findings::conflict_in_list(&place));
+        }
     }
 
-    /// The newest version that is asked for, with the go command that there is.
-    fn newest(&self, wants: Vec<(String, String)>) -> Option<Wants> {
-        let newest = |a: &(String, String), b: &(String, String)| {
-            crate::gomod::go_version::compare(&a.0, &b.0)
-        };
-        let (version, place) = wants.into_iter().max_by(newest)?;
-        let (path, has) = self.facts.house.go_commands.first()?.clone();
-        let value = |text: &EnvText| text.get("GOTOOLCHAIN").map(str::to_owned);
+    /// The newest version of `wanted`, and the go command on PATH.
+    fn toolchains(&self, wanted: Vec<(String, String)>) -> Option<Toolchains> {
+        let (path, has) = self.facts.go_commands.first()?;
         let shipped = || {
             let real = dunce::canonicalize(path).ok()?;
-            let text = self.files.read(&real.parent()?.parent()?.join("go.env"));
-            value(&EnvText(text.ok()??.into_bytes()))
+            let text = Disk.read(&real.parent()?.parent()?.join("go.env"));
+            let text = EnvText(text.ok()??.into_bytes());
+            text.get("GOTOOLCHAIN").map(str::to_owned)
         };
-        let lines = &self.facts.lines;
-        let written = lines.iter().find(|line| line.name == "GOTOOLCHAIN");
-        let set = self.env.get("GOTOOLCHAIN").map(str::to_owned);
-        let (toolchain, permit) = match (set, written) {
-            (Some(set), _) => (set, "unset GOTOOLCHAIN in this shell".to_owned()),
-            (None, Some(line)) => (line.value.clone(), "run `go env -u GOTOOLCHAIN`".to_owned()),
+        let line = self.facts.line("GOTOOLCHAIN");
+        let (toolchain, permit) = match (self.env.get("GOTOOLCHAIN"), line) {
+            (Some(set), _) => (set.to_owned(), "unset GOTOOLCHAIN in this shell"),
+            (None, Some(line)) => (line.value.clone(), "run `go env -u GOTOOLCHAIN`"),
             // Of $GOROOT/go.env, which is the distribution's.
             (None, None) => (
                 shipped().unwrap_or_default(),
-                "run `go env -w GOTOOLCHAIN=auto`".to_owned(),
+                "run `go env -w GOTOOLCHAIN=auto`",
             ),
         };
-        Some(Wants {
-            version,
-            place,
-            has,
+        Some(Toolchains {
+            has: has.strip_prefix("go").unwrap_or(has).to_owned(),
+            wanted: wanted
+                .into_iter()
+                .max_by(|one, other| go_version::compare(&one.0, &other.0)),
             toolchain,
             permit,
         })
     }
 
-    /// What `goroam vendor check` says, without a zip to compare with: as fast as modules.txt.
-    fn vendor(&mut self, folder: &Path) -> Option<(String, String, bool)> {
-        let project = vendoring::VendorProject::find(folder, self.env).ok()?;
-        if !self.files.is_folder(&project.root.join("vendor")) {
-            return None;
+    /// What `goroam vendor check` says without a zip to compare with, which is as fast as reading
+    /// modules.txt.
+    fn vendor(&mut self, folder: &Path) {
+        let Ok(project) = vendoring::VendorProject::find(folder, self.env) else {
+            return;
+        };
+        if !Disk.is_folder(&project.root.join("vendor")) {
+            return;
         }
-        let report = vendoring::check(&project, &vendoring::Shelves::default()).ok()?;
-        let find = |codes: &[VendorCode]| {
-            let mut all = report.findings.iter();
-            all.find(|finding| codes.contains(&finding.code)).cloned()
+        let Ok(report) = vendoring::check(&project, &vendoring::Shelves::default()) else {
+            return;
         };
         let refused = [
             VendorCode::NoModulesTxt,
             VendorCode::Inconsistent,
             VendorCode::PackageMissing,
         ];
-        if let Some(bad) = find(&refused) {
-            return Some((bad.what, bad.mend, true));
+        let mut all = report.findings.iter();
+        if let Some(bad) = all.find(|finding| refused.contains(&finding.code)) {
+            self.found
+                .push(findings::vendor(&bad.what, &bad.mend, true));
+            return;
         }
-        // Of these go says nothing, and builds what was there before.
-        let old = find(&[VendorCode::OutOfDate])?;
-        let what = format!("{}: {}", old.file.unwrap_or_default(), old.what);
-        Some((what, old.mend, false))
-    }
-
-    /// What has the name of a module file and is none.
-    fn passed_over(&self, project: &mut Project, path: &Path) {
-        if let Some(what) = self.files.no_file(path) {
-            let shown = short(path, self.home);
-            project.passed_over.push((shown, what));
+        // go does not report these, and builds what was there before.
+        let mut all = report.findings.iter();
+        if let Some(old) = all.find(|finding| finding.code == VendorCode::OutOfDate) {
+            let what = format!("{}: {}", old.file.as_deref().unwrap_or_default(), old.what);
+            self.found.push(findings::vendor(&what, &old.mend, false));
         }
     }
 
-    /// The text of a file of the project; how it is encoded is noted, where go cannot read it so.
-    fn text(&mut self, project: &mut Project, path: &Path) -> Option<String> {
-        let shown = short(path, self.home);
-        match self.files.bytes(path) {
+    /// Reports what has the name of a module file and is not a file.
+    fn not_a_file(&mut self, path: &Path) {
+        if let Some(what) = Disk.no_file(path) {
+            let place = short(path, self.home);
+            self.found.push(findings::not_a_file(&place, what));
+        }
+    }
+
+    /// The text of a file of the project. Reports an encoding that go cannot read.
+    fn text(&mut self, path: &Path) -> Option<String> {
+        let place = short(path, self.home);
+        match Disk.bytes(path) {
             Ok(Some(bytes)) => {
-                self.facts.looked.push(shown.clone());
-                if let Some(encoding) = Encoding::of(&bytes) {
-                    project.encoded.push((shown, encoding));
-                }
-                Some(super::super::files::text(&bytes))
+                self.found.extend(findings::encoded(&place, &bytes));
+                self.facts.looked.push(place);
+                Some(files::text(&bytes))
             }
             Ok(None) => {
-                self.passed_over(project, path);
+                self.not_a_file(path);
                 None
             }
             Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
-                project.odd.push((shown, error.to_string()));
+                let found = findings::not_regular(&place, &error.to_string());
+                self.found.push(found);
                 None
             }
             Err(error) => {
-                self.facts.unread.push((shown, error.to_string()));
+                self.facts.unread(&place, &error.to_string());
                 None
             }
         }
     }
 }
 
-/// Why go passes over a line that looks like a setting (`cfg.readEnvFile`); `None`: it does not.
-fn passed_over(line: &str) -> Option<&'static str> {
-    if line.starts_with(|c: char| c.is_ascii_uppercase()) {
-        // `GOPROXY = off` sets a variable that is called "GOPROXY ".
-        let (name, _) = line.split_once('=')?;
-        return name
-            .ends_with([' ', '\t'])
-            .then_some("Before = stands a blank, which go takes for a part of the name.");
+/// What is wrong with a `replace` by a directory.
+fn replace(
+    place: &str,
+    from: &Path,
+    replace: &Replace,
+    is_required: &dyn Fn(&str) -> bool,
+) -> Option<DoctorFinding> {
+    let new = replace.new.path.as_str();
+    if file_url::is_url(new) {
+        let is_module = |folder: &String| Disk.is_file(&from.join(folder).join("go.mod"));
+        let folder = file_url::folder_of(new);
+        let folder = folder.or_else(|| file_url::guesses(new).into_iter().find(is_module));
+        return Some(findings::url(place, replace, from, folder.as_deref()));
     }
-    let bare = line.trim_start_matches('\u{feff}').trim_start();
-    if line.contains('\0') {
-        return line
-            .contains('=')
-            .then_some("It is UTF-16; go reads UTF-8 alone.");
+    if !cfg!(windows) && replace.new.version.is_empty() && new.contains('\\') {
+        return Some(findings::windows_path(place, replace, from));
     }
-    let setting = bare.strip_prefix("export ").unwrap_or(bare);
-    let (name, _) = setting.split_once('=')?;
-    let is_name = name.to_ascii_uppercase().starts_with("GO")
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if !is_name {
+    let folder = from.join(new);
+    if replace.error.is_some() || !replace.is_local() || Disk.is_file(&folder.join("go.mod")) {
         return None;
     }
-    Some(if line.starts_with('\u{feff}') {
-        "Before it stands a byte order mark, with which Windows' editors begin a file."
-    } else {
-        "go takes lines alone that begin with the variable's name, in capital letters."
-    })
+    let is_folder = Disk.is_folder(&folder);
+    let is_required = is_required(&replace.old.path);
+    Some(findings::not_a_module(
+        place,
+        replace,
+        is_folder,
+        is_required,
+    ))
 }
 
-fn faults(faults: &[Fault], unknown: &[At<String>]) -> Vec<(usize, String)> {
-    let all = refusals(faults, unknown).into_iter();
-    all.map(|fault| (fault.line, fault.message)).collect()
-}
-
-/// What no go known here reads; git's marks are told by [`faults`].
-fn unknown(all: &[At<String>]) -> Vec<(usize, String)> {
-    let all = all.iter().filter(|one| !is_conflict_marker(&one.value));
-    all.map(|one| (one.line, one.value.clone())).collect()
-}
-
-/// Versions that `go` and `toolchain` lines name, with their places.
-fn asked<'a>(place: &str, lines: impl Iterator<Item = &'a At<String>>) -> Vec<(String, String)> {
-    let version = |text: &str| {
-        let version = crate::gomod::go_version::of_toolchain(text);
-        version.unwrap_or(text).to_owned()
+/// What go says where it stops at the project itself: a workspace that names a missing module, two
+/// modules of one name, a vendor directory that does not fit.
+async fn ask(
+    facts: &DoctorFacts,
+    env: &Environment,
+    folder: &Path,
+    go: &GoCommand,
+) -> Option<String> {
+    let job = Job {
+        go,
+        env,
+        folder,
+        set: vec![
+            ("GOPROXY", "off".into()),
+            ("GONOPROXY", "none".into()),
+            ("GOVCS", "*:off".into()),
+            ("GODEBUG", without_requests(env)),
+            // The version that the project requires may be in the module cache.
+            ("GOTOOLCHAIN", env.get("GOTOOLCHAIN").unwrap_or("").into()),
+        ],
     };
-    let lines = lines.filter(|line| line.value != "default");
-    lines
-        .map(|line| (version(&line.value), format!("{place}:{}", line.line)))
-        .collect()
+    let written = facts.line("GOFLAGS").map(|line| line.value.as_str());
+    let flags = env.get("GOFLAGS").or(written).unwrap_or_default();
+    // With -mod=mod it would write.
+    let args: &[&str] = if flag(flags, "mod") == Some("mod") {
+        &["list", "-m", "-mod=readonly"]
+    } else {
+        &["list", "-m"]
+    };
+    let ran = job.run_for(args, LIMIT).await.ok()?;
+    if ran.success { None } else { words(&ran.err) }
+}
+
+/// What go says, in one line; `None`: that it needs the network.
+fn words(said: &str) -> Option<String> {
+    let needs_network = ["GOPROXY=off", "cmdgonetlimit", "go: download"];
+    if needs_network.iter().any(|one| said.contains(one)) {
+        return None;
+    }
+    let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+    let shown = lines.take(MOST_LINES).collect::<Vec<&str>>().join(" ");
+    let shown = shown.strip_prefix("go: ").unwrap_or(&shown).chars();
+    let shown: String = shown.filter(|c| !c.is_control()).take(MOST_CHARS).collect();
+    Some(shown).filter(|shown| !shown.is_empty())
 }

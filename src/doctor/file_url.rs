@@ -1,24 +1,24 @@
-//! A `file:` URL as the local form that go.mod takes. Pure.
+//! `file:` URLs, and the directories they mean in the form that go.mod takes. Pure.
 
 use std::path::{Component, Path, PathBuf};
 
-/// Folders that a relative form may go up; further away an absolute one is plainer.
+/// Directories that a relative form may go up; beyond that an absolute form is clearer.
 const MOST_UP: usize = 3;
 
-/// Is it a URL where go.mod wants a folder?
+/// Whether a text is a `file:` URL.
 pub(super) fn is_url(text: &str) -> bool {
     text.get(..5)
         .is_some_and(|start| start.eq_ignore_ascii_case("file:"))
 }
 
-/// The folder that a `file:` URL means, with forward slashes: `/srv/x`, `C:/x`.
+/// The directory that a `file:` URL means, with forward slashes: `/srv/x`, `C:/x`.
 pub(super) fn folder_of(url: &str) -> Option<String> {
     let rest = url.get(5..)?;
     let path = match rest.strip_prefix("//") {
         Some(rest) => match rest.strip_prefix("localhost/") {
             Some(path) => format!("/{path}"),
             None if has_host(rest) => match cfg!(windows) {
-                // A share of another machine.
+                // A share on another machine.
                 true => format!("//{rest}"),
                 false => return None,
             },
@@ -38,8 +38,8 @@ pub(super) fn folder_of(url: &str) -> Option<String> {
     (!plain.is_empty()).then(|| plain.to_owned())
 }
 
-/// Where Unix has no folder for the host of `file://HOST/…`: what may have been meant, a slash
-/// forgotten, or a relative one.
+/// What `file://HOST/…` may mean on Unix, where it names no directory: an absolute path without its
+/// slash, or a relative one.
 pub(super) fn guesses(url: &str) -> Vec<String> {
     let rest = url.get(5..).and_then(|rest| rest.strip_prefix("//"));
     let rest = rest.filter(|rest| has_host(rest)).and_then(percent_decoded);
@@ -49,14 +49,14 @@ pub(super) fn guesses(url: &str) -> Vec<String> {
     })
 }
 
-/// `server/share`; no `/path`, `./path`, `~/path`, `C:/path`.
+/// True for `server/share`; false for `/path`, `./path`, `~/path`, `C:/path`.
 fn has_host(rest: &str) -> bool {
     let host = rest.split(['/', '\\']).next().unwrap_or_default();
     !host.is_empty() && !host.starts_with(['.', '~', '$']) && !host.contains([':', '%'])
 }
 
-/// What belongs behind `=>`, seen from the folder of the go.mod: relative where it is near,
-/// as that holds on every machine; quoted where go would else see two words.
+/// What to write after `=>` in a go.mod of the directory `from`: relative where it is near, since
+/// that works on every machine; quoted where go would otherwise see two words.
 pub(super) fn form(folder: &str, from: &Path) -> String {
     let path = PathBuf::from(folder);
     let relative = relative(&path, from).unwrap_or_else(|| {

@@ -1,0 +1,319 @@
+//! goroam's own state: policy, go env file, go command, agent, service.
+
+use std::path::{Path, PathBuf};
+
+use super::facts::{DoctorFacts, ServiceFacts};
+use super::files::{Disk, Files};
+use super::finding::{Code, DoctorFinding};
+use crate::agent::{Command, Error, Reply, Session};
+use crate::environment::Environment;
+use crate::gocmd::{EnvFile, GoCommand, GoVersion, find};
+use crate::ipc;
+use crate::model::observation::DISTRUSTED;
+use crate::model::plural;
+use crate::model::status::{AgentState, Drift, Status};
+use crate::paths::Paths;
+use crate::policy::Policy;
+use crate::trust;
+
+/// Reads the policy, the state of the agent and the go env file.
+pub(super) async fn look(
+    facts: &mut DoctorFacts,
+    config: Option<PathBuf>,
+    env: &Environment,
+    paths: &Paths,
+) {
+    let session = match Session::open(config.clone(), env.clone()) {
+        Ok(session) => {
+            let warnings = session.loaded.warnings.len();
+            if warnings > 0 {
+                let warnings = plural(warnings, "warning");
+                let says = format!("{} has {warnings}", session.loaded.origin());
+                let fix = "run `goroam check`";
+                facts
+                    .findings
+                    .push(DoctorFinding::note(Code::PolicyWarnings, says, fix));
+            }
+            Some(session)
+        }
+        Err(error) => {
+            let fix = "run `goroam check`";
+            let finding = DoctorFinding::error(Code::PolicyUnusable, error.to_string(), fix);
+            let why = "Until then the previous policy, or none, is in effect.";
+            facts.findings.push(finding.because(why));
+            Session::open_to_restore(config, env.clone()).ok()
+        }
+    };
+    let mut status = match ask(paths).await {
+        Ok(status) => {
+            facts.agent = true;
+            Some(status)
+        }
+        Err(error) => {
+            let mut status = session.as_ref().map(Session::status);
+            // An agent that runs and does not answer well says why.
+            if let Some(status) = &mut status
+                && !matches!(error, Error::NoAgent)
+            {
+                status.troubles.push(error.to_string());
+            }
+            status
+        }
+    };
+    facts.written = status.as_ref().map(Status::lines).unwrap_or_default();
+    let profiles = session
+        .iter()
+        .flat_map(|session| &session.loaded.policy.profiles);
+    for name in profiles.flat_map(|profile| profile.env.keys()) {
+        facts.written.entry(name.clone()).or_insert(None);
+    }
+    env_file(facts, env, session.as_ref(), status.as_mut());
+    facts.status = status;
+}
+
+async fn ask(paths: &Paths) -> Result<Status, Error> {
+    match ipc::ask(paths, Command::Status).await? {
+        Reply::Status(status) => Ok(Status {
+            agent: AgentState::Running,
+            ..*status
+        }),
+        Reply::Turn(report) => Ok(report.status),
+        Reply::Failed { error, exit } => Err(Error::FromAgent {
+            message: error,
+            exit,
+        }),
+    }
+}
+
+/// The file that goroam writes: the one that it has changed, else the one that go uses where
+/// GOENV is not set.
+fn env_file(
+    facts: &mut DoctorFacts,
+    env: &Environment,
+    session: Option<&Session>,
+    status: Option<&mut Status>,
+) {
+    let kept = session.and_then(|session| session.baseline.as_ref());
+    let without: Environment = env.all().filter(|(name, _)| *name != "GOENV").collect();
+    let usual = EnvFile::locate(&without).map(|file| file.path.display().to_string());
+    facts.env_file = kept.map(|kept| kept.path.clone()).or(usual.ok());
+    let located = match session {
+        Some(session) => session.own_file(),
+        None => EnvFile::locate(env).map_err(Error::from),
+    };
+    let error = match located {
+        Ok(file) => {
+            facts.looked.push(file.path.display().to_string());
+            if let Some(path) = read_only(&file) {
+                facts.findings.push(DoctorFinding::error(
+                    Code::EnvFileReadOnly,
+                    format!("cannot write {path}"),
+                    "make it writable for this user, or run goroam as its owner",
+                ));
+            }
+            match file.read() {
+                Ok(_) => return,
+                Err(error) => format!("{}: {error}", file.path.display()),
+            }
+        }
+        // The place that sets GOENV has a finding of its own.
+        Err(error) if env.get("GOENV").is_some() => {
+            if let Some(status) = status {
+                status.troubles.retain(|known| *known != error.to_string());
+            }
+            return;
+        }
+        Err(error) => error.to_string(),
+    };
+    let fix = "fix that; goroam writes nothing until then";
+    facts
+        .findings
+        .push(DoctorFinding::error(Code::NoEnvFile, error, fix));
+}
+
+/// The file, its directory, or the nearest existing directory, where it cannot be written, by the
+/// rules of the code that writes it (`gocmd::copy`).
+fn read_only(file: &EnvFile) -> Option<String> {
+    // A new file replaces what a link leads to.
+    let path = dunce::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone());
+    // A mode without any `w` is the user's intention, even where root could write. On Windows
+    // the attribute has another meaning for directories.
+    let is_intended = |path: &Path| {
+        let meta = path.metadata();
+        meta.is_ok_and(|meta| meta.permissions().readonly() && !(cfg!(windows) && meta.is_dir()))
+    };
+    let folder = path.parent()?;
+    let refused = match (path.exists(), folder.exists()) {
+        (_, false) => folder
+            .ancestors()
+            .find(|path| path.exists())
+            .filter(|path| trust::may_write(path).is_err()),
+        (false, true) => {
+            Some(folder).filter(|path| is_intended(path) || trust::may_write(path).is_err())
+        }
+        (true, true) => [path.as_path(), folder]
+            .into_iter()
+            .find(|path| is_intended(path) || trust::may_write(path).is_err()),
+    };
+    refused.map(|path| path.display().to_string())
+}
+
+/// The go commands on PATH, and the one that goroam would run.
+pub(super) async fn go(
+    facts: &mut DoctorFacts,
+    env: &Environment,
+    policy: Option<&Policy>,
+) -> Option<GoCommand> {
+    facts.go_commands = on_path(env);
+    if facts.go_commands.len() > 1 {
+        let all = facts.go_commands.iter();
+        let all: Vec<String> = all
+            .map(|(path, version)| format!("{path} ({version})"))
+            .collect();
+        let says = format!("several go commands are on PATH: {}", all.join(", "));
+        let fix = "nothing if this is intended; else remove all but one from PATH";
+        let why = "They read the same go env file, but older ones know fewer variables.";
+        let finding = DoctorFinding::note(Code::SeveralGo, says, fix).because(why);
+        facts.findings.push(finding);
+    }
+    let named = policy.and_then(|policy| policy.agent.go.as_deref());
+    match find::find(named, env).await {
+        Ok(command) => Some(command),
+        Err(error) => {
+            // One on PATH is enough for the user.
+            if facts.go_commands.is_empty() || named.is_some() {
+                let fix = "install Go, or set `go` in [agent]";
+                let finding = DoctorFinding::error(Code::NoGo, error.to_string(), fix);
+                facts.findings.push(finding);
+            }
+            None
+        }
+    }
+}
+
+/// Path and version of each go command on PATH, in its order; the first of each version. The
+/// version is read from `GOROOT/VERSION`, without running go. Shims of version managers have none.
+fn on_path(env: &Environment) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    let path = env.get("PATH").unwrap_or_default();
+    let name = if cfg!(windows) { "go.exe" } else { "go" };
+    for folder in std::env::split_paths(path).filter(|folder| folder.is_absolute()) {
+        let program = folder.join(name);
+        if !Disk.is_file(&program) {
+            continue;
+        }
+        let real = dunce::canonicalize(&program).unwrap_or_else(|_| program.clone());
+        let version = real
+            .parent()
+            .and_then(Path::parent)
+            .and_then(|root| Disk.read(&root.join("VERSION")).ok().flatten())
+            .and_then(|text| GoVersion::parse(&text));
+        if let Some(version) = version
+            && !found.iter().any(|(_, known)| *known == version.text)
+        {
+            found.push((program.display().to_string(), version.text));
+        }
+    }
+    found
+}
+
+/// Reports what the agent and the service say. A target in `distrusted` has a finding already.
+pub(super) fn report(
+    facts: &mut DoctorFacts,
+    distrusted: &[String],
+    service: Option<&ServiceFacts>,
+) {
+    let mut found = Vec::new();
+    if let Some(status) = &facts.status {
+        found.extend(status.drift.iter().map(drift));
+        let is_known = |trouble: &&String| {
+            let is_target = |target: &String| trouble.starts_with(&format!("{target}: "));
+            let mut own = facts
+                .findings
+                .iter()
+                .filter(|one| one.code == Code::NoEnvFile);
+            own.any(|one| one.says.contains(trouble.as_str()) || trouble.contains(&one.says))
+                || trouble.contains(DISTRUSTED) && distrusted.iter().any(is_target)
+        };
+        let troubles = status.troubles.iter().filter(|trouble| !is_known(trouble));
+        let fix = "see `goroam status`";
+        found.extend(troubles.map(|trouble| DoctorFinding::warning(Code::Trouble, trouble, fix)));
+    }
+    found.extend(agent(
+        facts,
+        service.is_some_and(|service| service.installed),
+    ));
+    if let Some(service) = service {
+        found.extend(of_service(service, facts.agent));
+    }
+    facts.findings.extend(found);
+}
+
+fn drift(drift: &Drift) -> DoctorFinding {
+    let or_none = |value: &Option<String>| value.clone().unwrap_or("no line".to_owned());
+    let says = format!(
+        "{} in the go env file was changed by another program or by hand: {}",
+        drift.name,
+        or_none(&drift.found)
+    );
+    let fix = "run `goroam once` to set it again";
+    DoctorFinding::warning(Code::Drift, says, fix)
+        .because(format!("goroam wrote: {}.", or_none(&drift.wrote)))
+        .about(&drift.name)
+}
+
+/// Without an agent, nothing does what the user expects of goroam.
+const NOTHING_REACTS: &str = "Nothing reacts when the network changes.";
+
+fn agent(facts: &DoctorFacts, has_service: bool) -> Vec<DoctorFinding> {
+    let mut found = Vec::new();
+    match &facts.status {
+        // A service that does not run the agent has a finding of its own.
+        _ if !facts.agent && has_service => {}
+        _ if !facts.agent => {
+            let fix = "run `goroam service install`, or `goroam agent` in a terminal";
+            let finding = DoctorFinding::note(Code::NoAgent, "no agent is running", fix);
+            found.push(finding.because(NOTHING_REACTS));
+        }
+        Some(status) => {
+            let own = env!("CARGO_PKG_VERSION");
+            if status.version.as_deref() != Some(own) {
+                let version = status.version.as_deref().unwrap_or("of an older version");
+                let says = format!("the agent is goroam {version}, this is goroam {own}");
+                let fix = "run `goroam service restart`, or restart the agent";
+                let why = "The old version keeps running until then.";
+                let finding = DoctorFinding::warning(Code::AgentOutdated, says, fix);
+                found.push(finding.because(why));
+            }
+            if status.paused {
+                let says = "goroam is paused: it writes nothing";
+                let fix = "run `goroam auto` to resume";
+                found.push(DoctorFinding::note(Code::Paused, says, fix));
+            }
+        }
+        None => {}
+    }
+    found
+}
+
+fn of_service(service: &ServiceFacts, agent: bool) -> Vec<DoctorFinding> {
+    if !service.installed {
+        // An agent that is started in another way needs no service.
+        let says = "goroam does not start at login";
+        let fix = "run `goroam service install`";
+        let finding = DoctorFinding::note(Code::ServiceMissing, says, fix);
+        return Some(finding).filter(|_| agent).into_iter().collect();
+    }
+    let mut found = Vec::new();
+    // A trouble says more about why it does not run.
+    if !service.running && !agent && service.troubles.is_empty() {
+        let says = format!("{} is installed but not running", service.kind);
+        let fix = "run `goroam service start`; `goroam service logs` shows why it ended";
+        let finding = DoctorFinding::warning(Code::ServiceStopped, says, fix);
+        found.push(finding.because(NOTHING_REACTS));
+    }
+    let fix = "see `goroam service status`";
+    let troubles = service.troubles.iter();
+    found.extend(troubles.map(|one| DoctorFinding::warning(Code::ServiceTrouble, one, fix)));
+    found
+}

@@ -1,0 +1,509 @@
+//! Reads the lines of the go env file, and asks go about the value of each variable, one by one, in
+//! a temporary directory: which values make go stop, and which command removes them.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::cache::download_folder;
+use super::facts::{DoctorFacts, EnvFileLine, Scope, Stop};
+use super::file_url;
+use super::files::{Disk, Files};
+use super::finding::{Code, DoctorFinding};
+use super::gather::short;
+use crate::environment::Environment;
+use crate::gocmd::{EnvFile, Errand, GoCommand, Trial, run};
+use crate::gomod::go_version::{at_least, of_toolchain};
+use crate::model::{mask, quoted};
+use crate::policy::{goflags_words, value_faults};
+use crate::trust;
+
+/// Every go command, or most, refuses bad values of these.
+const EVERY: [&str; 8] = [
+    "GOTOOLCHAIN",
+    "GOPATH",
+    "GO111MODULE",
+    "GOFLAGS",
+    "GOROOT",
+    "GOWORK",
+    "GOEXPERIMENT",
+    "GOFIPS140",
+];
+/// Commands that build refuse bad values of these.
+const BUILD: [&str; 12] = [
+    "GOOS",
+    "GOARCH",
+    "GOAMD64",
+    "GO386",
+    "GOARM",
+    "GOARM64",
+    "GOMIPS",
+    "GOMIPS64",
+    "GOPPC64",
+    "GORISCV64",
+    "GOWASM",
+    "GOTMPDIR",
+];
+/// Variables that are looked for, besides those of `values` and those that the policy manages.
+pub(super) const NAMES: [&str; 15] = [
+    "GOCACHEPROG",
+    "GOPATH",
+    "GOWORK",
+    "GOEXPERIMENT",
+    "GOFIPS140",
+    "GOOS",
+    "GOARCH",
+    "GOAMD64",
+    "GOTMPDIR",
+    "GOCACHE",
+    "GOMODCACHE",
+    "GOBIN",
+    "GOSUMDB",
+    "GOVCS",
+    "XDG_CONFIG_HOME",
+];
+/// So many values are checked.
+const MOST: usize = 64;
+
+/// A variable with its value as it is written.
+#[derive(Clone, PartialEq, Eq)]
+struct Set {
+    name: String,
+    value: String,
+    in_file: bool,
+}
+
+/// Notes the lines of the go env file and the values that make go stop.
+pub(super) async fn look(facts: &mut DoctorFacts, env: &Environment, go: Option<&GoCommand>) {
+    let located = EnvFile::locate(env).ok();
+    let file = located.as_ref().and_then(|file| file.read().ok()?);
+    let file = file.map(|text| text.0).unwrap_or_default();
+    let place = located.map(|file| short(&file.path, &env.home().unwrap_or_default()));
+    let mut all = lines(facts, &file, &place.unwrap_or_default());
+    for seen in &facts.seen {
+        let set = Set {
+            name: seen.name.clone(),
+            value: seen.value.clone().unwrap_or_default(),
+            in_file: false,
+        };
+        if !set.value.is_empty() && !all.contains(&set) {
+            all.push(set);
+        }
+    }
+    all.truncate(MOST);
+    build_caches(facts, env);
+    facts.stops.extend(all.iter().filter_map(by_grammar));
+    let Some(go) = go else { return };
+    if let Ok(trial) = Trial::new(go, env) {
+        let asker = Asker {
+            trial: &trial,
+            env,
+            go,
+        };
+        let mut found = Vec::new();
+        for set in &all {
+            found.extend(asker.stops(set).await);
+            found.extend(asker.unfetched(set).await);
+        }
+        let in_file = found.iter().filter(|stop: &&Stop| stop.in_file);
+        let names: Vec<String> = in_file.map(|stop| stop.name.clone()).collect();
+        for stop in found.iter_mut().filter(|stop| stop.in_file) {
+            stop.undo = asker.undo(&file, &stop.name, &names).await;
+        }
+        facts.stops.extend(found);
+    }
+    default_caches(facts, env, go).await;
+}
+
+/// Notes each line, and reports those that go ignores. The values as they are written.
+fn lines(facts: &mut DoctorFacts, file: &[u8], place: &str) -> Vec<Set> {
+    let mut all: Vec<Set> = Vec::new();
+    for (number, line) in file.split(|byte| *byte == b'\n').enumerate() {
+        let line = String::from_utf8_lossy(line);
+        let place = format!("{place}:{}", number + 1);
+        if let Some(why) = ignored(&line) {
+            let shown: String = mask(&line).chars().filter(|c| !c.is_control()).collect();
+            let shown = shown.trim_start_matches('\u{feff}').trim();
+            let says = format!("go ignores {place}: {shown}");
+            let fix = "write NAME=value there, with nothing before it, or delete the line";
+            let finding = DoctorFinding::warning(Code::EnvLineIgnored, says, fix);
+            facts.findings.push(finding.because(why).at(place));
+            continue;
+        }
+        let Some((name, value)) = line.split_once('=') else {
+            continue;
+        };
+        // The last line of a name counts; an empty value counts as unset.
+        facts.lines.retain(|line| line.name != name);
+        facts.lines.push(EnvFileLine {
+            name: name.to_owned(),
+            value: mask(value),
+            place,
+        });
+        all.retain(|set| set.name != name);
+        if !value.is_empty() {
+            all.push(Set {
+                name: name.to_owned(),
+                value: value.to_owned(),
+                in_file: true,
+            });
+        }
+    }
+    all
+}
+
+/// Why go ignores a line that looks like a setting (`cfg.readEnvFile`); `None`: it does not.
+fn ignored(line: &str) -> Option<&'static str> {
+    if line.starts_with(|c: char| c.is_ascii_uppercase()) {
+        // `GOPROXY = off` sets a variable that is called "GOPROXY ".
+        let (name, _) = line.split_once('=')?;
+        return name
+            .ends_with([' ', '\t'])
+            .then_some("go takes the space before = for a part of the name.");
+    }
+    let bare = line.trim_start_matches('\u{feff}').trim_start();
+    if line.contains('\0') {
+        let is_setting = line.contains('=');
+        return is_setting.then_some("It is UTF-16; go reads only UTF-8.");
+    }
+    let setting = bare.strip_prefix("export ").unwrap_or(bare);
+    let (name, _) = setting.split_once('=')?;
+    let is_name = name.to_ascii_uppercase().starts_with("GO")
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    is_name.then_some(if line.starts_with('\u{feff}') {
+        "It begins with a byte order mark, which editors on Windows write."
+    } else {
+        "go reads only lines that begin with the variable's name in capital letters."
+    })
+}
+
+/// Notes directories that GOPROXY names and that hold compiled objects instead of modules.
+fn build_caches(facts: &mut DoctorFacts, env: &Environment) {
+    let own = env.path("GOCACHE");
+    let lines = facts.line("GOPROXY").map(|line| &line.value);
+    let seen = facts.seen.iter().filter(|one| one.name == "GOPROXY");
+    let values = lines
+        .into_iter()
+        .chain(seen.filter_map(|one| one.value.as_ref()));
+    let is_build_cache = |part: &&str| {
+        let Some(folder) = Some(part).filter(|part| file_url::is_url(part)) else {
+            return false;
+        };
+        let Some(path) = file_url::folder_of(folder).map(PathBuf::from) else {
+            return false;
+        };
+        let real = dunce::canonicalize(&path).unwrap_or_else(|_| path.clone());
+        // cache/cache.go:Open keeps both of them there.
+        let mut marks = ["trim.txt", "README"].iter().map(|name| real.join(name));
+        path.ends_with("go-build")
+            || real.ends_with("go-build")
+            || marks.all(|mark| Disk.is_file(&mark))
+            || own.as_ref() == Some(&path)
+    };
+    let parts = values
+        .flat_map(|value| value.split([',', '|']))
+        .map(str::trim);
+    facts.build_caches = parts.filter(is_build_cache).map(str::to_owned).collect();
+    facts.module_cache = download_folder(env).map(|path| path.display().to_string());
+}
+
+/// Reports caches at their default place that go cannot write: after a `sudo go build`, for one.
+async fn default_caches(facts: &mut DoctorFacts, env: &Environment, go: &GoCommand) {
+    let Ok(values) = run::values(go, env, &["GOCACHE", "GOMODCACHE"]).await else {
+        return;
+    };
+    for (name, folder) in values {
+        // A value that is set has its own finding.
+        let is_same = |stop: &Stop| stop.value == folder || stop.name == "GOPATH";
+        let is_known = facts.stops.iter().any(is_same);
+        let Some(why) = write_trouble(Path::new(&folder)).filter(|_| !is_known) else {
+            continue;
+        };
+        let (what, stops) = match name.as_str() {
+            "GOCACHE" => ("build cache", "every build"),
+            _ => ("module cache", "every download"),
+        };
+        let says = format!("go cannot write the {what}, {folder}");
+        let fix = format!(
+            "make it writable for this user, or use another directory: `go env -w {name}=…`"
+        );
+        let finding = DoctorFinding::error(Code::CacheUnwritable, says, fix);
+        let why = format!("{why}: that stops {stops}.");
+        facts.findings.push(finding.because(why).at(folder));
+    }
+}
+
+/// What can be judged without go.
+fn by_grammar(set: &Set) -> Option<Stop> {
+    let value = set.value.as_str();
+    let is_relative = !value.starts_with('/') && !Path::new(value).is_absolute();
+    let scope = match set.name.as_str() {
+        "GOCACHE" | "GOTMPDIR" => Scope::Build,
+        "GOMODCACHE" | "GOPATH" | "GOSUMDB" | "GOVCS" => Scope::Download,
+        "GOBIN" => Scope::Install,
+        _ => return None,
+    };
+    let says = match set.name.as_str() {
+        "GOCACHE" if value == "off" => {
+            "build cache is disabled by GOCACHE=off, but required as of Go 1.12".to_owned()
+        }
+        "GOCACHE" if is_relative => "GOCACHE is not an absolute path".to_owned(),
+        "GOTMPDIR" if is_relative || !Path::new(value).is_dir() => {
+            format!("creating work dir: stat {value}: no such file or directory")
+        }
+        "GOMODCACHE" if is_relative => {
+            "GOMODCACHE entry is relative; must be absolute path".to_owned()
+        }
+        "GOBIN" if is_relative => "cannot install, GOBIN must be an absolute path".to_owned(),
+        "GOSUMDB" | "GOVCS" => {
+            let faults = value_faults(&set.name, value);
+            faults.into_iter().find(|fault| !fault.mild)?.message
+        }
+        "GOPATH" => write_trouble(&std::env::split_paths(value).next()?)?,
+        _ => write_trouble(Path::new(value))?,
+    };
+    Some(set.seen(scope, says))
+}
+
+impl Set {
+    fn stop(&self, scope: Scope, part: Option<String>, says: String) -> Stop {
+        Stop {
+            name: self.name.clone(),
+            value: mask(&self.value),
+            in_file: self.in_file,
+            part,
+            scope,
+            says: mask(&says),
+            is_seen: false,
+            undo: None,
+        }
+    }
+
+    /// One whose reason is not go's own text.
+    fn seen(&self, scope: Scope, says: String) -> Stop {
+        Stop {
+            is_seen: true,
+            ..self.stop(scope, None, says)
+        }
+    }
+}
+
+struct Asker<'a> {
+    trial: &'a Trial<'a>,
+    env: &'a Environment,
+    go: &'a GoCommand,
+}
+
+impl Asker<'_> {
+    /// A toolchain that GOTOOLCHAIN names and that is neither this go, nor in PATH, nor in the
+    /// module cache: go downloads it first.
+    async fn unfetched(&self, set: &Set) -> Option<Stop> {
+        let name = set.value.split('+').next().unwrap_or_default();
+        let version = of_toolchain(name).filter(|_| set.name == "GOTOOLCHAIN")?;
+        let own = self.go.version.text.as_str();
+        let own = own.strip_prefix("go").unwrap_or(own);
+        // A go before 1.21 downloads none.
+        if version == own || set.value.ends_with("+path") || !at_least(own, "1.21") {
+            return None;
+        }
+        let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        if self.path().any(|folder| folder.join(&file).is_file()) {
+            return None;
+        }
+        let names = ["GOMODCACHE", "GOHOSTOS", "GOHOSTARCH", "GOPROXY"];
+        let said = run::values(self.go, self.env, &names).await.ok()?;
+        let value = |name: &str| said.get(name).map(String::as_str).unwrap_or_default();
+        let (os, arch, cache) = (value("GOHOSTOS"), value("GOHOSTARCH"), value("GOMODCACHE"));
+        let module = format!("v0.0.1-{name}.{os}-{arch}");
+        let cache = Path::new(cache);
+        let download = cache.join("cache/download/golang.org/toolchain/@v");
+        let unpacked = cache.join(format!("golang.org/toolchain@{module}"));
+        if unpacked.is_dir() || download.join(format!("{module}.zip")).is_file() {
+            return None;
+        }
+        let scope = match value("GOPROXY") {
+            "off" => Scope::Every,
+            _ => Scope::Offline,
+        };
+        let says =
+            format!("{name} is neither in PATH nor in the module cache: go downloads it first");
+        Some(set.seen(scope, says))
+    }
+
+    fn path(&self) -> std::env::SplitPaths<'_> {
+        std::env::split_paths(self.env.get("PATH").unwrap_or_default())
+    }
+
+    /// Can the system run the first word of a command line as a program?
+    fn runs(&self, line: &str) -> bool {
+        let words = goflags_words(line).unwrap_or_default();
+        let Some(program) = words.first() else {
+            return false;
+        };
+        if program.contains(['/', '\\']) {
+            is_program(Path::new(program))
+        } else {
+            let name = format!("{program}{}", std::env::consts::EXE_SUFFIX);
+            self.path()
+                .any(|folder| is_program(&folder.join(program)) || is_program(&folder.join(&name)))
+        }
+    }
+
+    /// What go says about a value alone; for GOFLAGS, about each flag.
+    async fn stops(&self, set: &Set) -> Vec<Stop> {
+        let name = set.name.as_str();
+        let (errand, scope) = match name {
+            _ if EVERY.contains(&name) => (Errand::List, Scope::Every),
+            "GOTMPDIR" => return Vec::new(),
+            // A program that exists is not started.
+            "GOCACHEPROG" if !self.runs(&set.value) => (Errand::List, Scope::Build),
+            _ if BUILD.contains(&name) => (Errand::Build, Scope::Build),
+            _ => return Vec::new(),
+        };
+        let words = match goflags_words(&set.value).filter(|_| name == "GOFLAGS") {
+            Some(words) => words.into_iter().filter(|word| is_asked(word)).collect(),
+            None => vec![set.value.as_str()],
+        };
+        let mut found = Vec::new();
+        for word in words {
+            let part = word != set.value;
+            // Quoted, a flag with a space in it is one word to go, too.
+            let one = match (part && word.contains([' ', '\t']), word.contains('\'')) {
+                (true, false) => format!("'{word}'"),
+                (true, true) => format!("\"{word}\""),
+                (false, _) => word.to_owned(),
+            };
+            if let Some(says) = self.says(set, &one, errand).await {
+                found.push(set.stop(scope, part.then(|| mask(word)), says));
+            }
+        }
+        found
+    }
+
+    async fn says(&self, set: &Set, value: &str, errand: Errand) -> Option<String> {
+        let line = format!("{}={value}\n", set.name);
+        let vars = [(set.name.as_str(), value)];
+        let says = match set.in_file {
+            true => self.trial.stops(line.as_bytes(), &[], errand).await,
+            false => self.trial.stops(b"", &vars, errand).await,
+        }?;
+        // A go that stops without the value as well does not stop because of it.
+        let without = self.trial.stops(b"", &[], errand).await;
+        without.is_none().then_some(says)
+    }
+
+    /// A command that removes the line from the file, as it was tried on a copy; `None`: none does.
+    async fn undo(&self, file: &[u8], name: &str, others: &[String]) -> Option<String> {
+        let here = EVERY
+            .into_iter()
+            .filter_map(|name| Some((name, self.env.get(name)?)));
+        let here: Vec<(&str, &str)> = here.collect();
+        let mut all: Vec<Pin<'_>> = others.iter().filter_map(|name| self.pin(name)).collect();
+        all.dedup_by(|one, other| one.name == other.name);
+        let mut tries: Vec<Vec<Pin<'_>>> = vec![Vec::new()];
+        // Windows' shells have another syntax for that.
+        if !cfg!(windows) {
+            tries.extend(self.pin(name).map(|pin| vec![pin]));
+            tries.push(all);
+        }
+        for pins in tries {
+            let mut vars = here.clone();
+            vars.retain(|(name, _)| !pins.iter().any(|pin| pin.name == *name));
+            vars.extend(pins.iter().map(|pin| (pin.name, pin.value.as_str())));
+            if self.trial.unsets(file, &vars, name).await {
+                let mut words: Vec<String> = pins.into_iter().map(|pin| pin.shown).collect();
+                words.push(format!("go env -u {name}"));
+                return Some(words.join(" "));
+            }
+        }
+        None
+    }
+
+    /// A value of the OS environment with which go does not read the file's.
+    fn pin<'n>(&self, name: &'n str) -> Option<Pin<'n>> {
+        let value = match name {
+            "GOTOOLCHAIN" => "local".to_owned(),
+            "GOWORK" => "off".to_owned(),
+            "GO111MODULE" => "on".to_owned(),
+            "GOPATH" => self.trial.home().join("go").display().to_string(),
+            "GOROOT" => self.go.goroot.display().to_string(),
+            _ => return None,
+        };
+        let shown = match name {
+            "GOPATH" => "GOPATH=\"$HOME/go\"".to_owned(),
+            _ => format!("{name}={}", quoted(&value)),
+        };
+        Some(Pin { name, value, shown })
+    }
+}
+
+#[cfg(unix)]
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    let meta = path.metadata();
+    meta.is_ok_and(|meta| !meta.is_dir() && meta.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_program(path: &Path) -> bool {
+    path.exists()
+}
+
+struct Pin<'n> {
+    name: &'n str,
+    value: String,
+    shown: String,
+}
+
+/// Flags that name programs, or files of one project, are not tried.
+fn is_asked(word: &str) -> bool {
+    let flag = word.trim_start_matches('-');
+    let name = flag.split('=').next().unwrap_or_default();
+    !matches!(
+        name,
+        "modfile" | "overlay" | "C" | "toolexec" | "exec" | "vettool"
+    )
+}
+
+/// Why go cannot write its files into this directory, or make it; `None`: nothing prevents it, as
+/// far as is known. Entries right below a cache may belong to another user.
+fn write_trouble(directory: &Path) -> Option<String> {
+    if !directory.is_absolute() {
+        return None;
+    }
+    for path in directory.ancestors() {
+        let shown = path.display();
+        match path.metadata() {
+            Ok(meta) if !meta.is_dir() => return Some(format!("{shown} is not a directory")),
+            // The kernel makes these: no user can make a directory there.
+            Ok(_) if is_of_kernel(path) => {
+                return Some(format!("no directory can be made in {shown}"));
+            }
+            Ok(_) if path == directory => {
+                let below = BELOW.iter().map(|name| path.join(name));
+                let all: Vec<PathBuf> = [path.to_owned()].into_iter().chain(below).collect();
+                let mut all = all.iter().filter(|path| path.is_dir());
+                let refused = all.find(|path| trust::may_write(path).is_err())?;
+                return Some(format!("this user cannot write {}", refused.display()));
+            }
+            Ok(_) if trust::may_write(path).is_err() => {
+                return Some(format!("this user cannot write {shown}"));
+            }
+            Ok(_) => return None,
+            Err(_) if path.symlink_metadata().is_ok() => {
+                return Some(format!("{shown} is a broken link"));
+            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Some(format!("{shown}: {error}"));
+            }
+            Err(_) => {}
+        }
+    }
+    None
+}
+
+/// What go writes to first, in the build cache and in the module cache.
+const BELOW: [&str; 3] = ["00", "cache", "cache/download"];
+
+fn is_of_kernel(path: &Path) -> bool {
+    cfg!(target_os = "linux") && (path.starts_with("/proc") || path.starts_with("/sys"))
+}
