@@ -227,10 +227,10 @@ async fn content_that_is_not_right_is_wrong_and_final() {
         (
             r#"{"Version":"v9.9.9"}"#,
             "",
-            "its info names v9.9.9 where v0.3.0 was asked",
+            "200, but its version info names another version, \"v9.9.9\"",
         ),
         ("not json", "", "200, but its version info is not JSON"),
-        ("", "", "200, but its version info is not JSON"),
+        ("", "", "200, but its version info is empty"),
     ] {
         let server = Server::http(move |request| {
             ok(

@@ -7,7 +7,7 @@ use std::io::BufRead as _;
 const TAIL: usize = 256 << 10;
 /// Lines from before that are kept if go's own failures look like them, in bytes.
 const TELLING: usize = 64 << 10;
-/// A longer line is no line of go's; it is judged by its beginning. In bytes.
+/// A longer line is not go's; it is judged by its beginning. In bytes.
 const LINE: usize = 4 << 10;
 
 /// What go's failures hold, and little else: a request's URL, a lookup, a checksum, a download.
@@ -77,7 +77,7 @@ impl KeptOutput {
             .extend_from_slice(&line[..line.len().min(room)]);
     }
 
-    /// Keeps the line if it tells something, or belongs to one that does.
+    /// Keeps the line if it may be go's failure, or belongs to one that is.
     fn weigh(&mut self, line: &[u8]) {
         if let Some(most) = room_for(line) {
             (self.behind, self.most) = (BEHIND, most);
@@ -102,7 +102,7 @@ impl KeptOutput {
         self.lost_mismatch
     }
 
-    /// All that was kept, in order. Bytes that are no UTF-8 are replaced.
+    /// All that was kept, in order. Bytes that are not UTF-8 are replaced.
     pub(super) fn text(&self) -> String {
         let all = [self.telling.as_slice(), &self.leaving, &self.tail].concat();
         String::from_utf8_lossy(&all).into_owned()
@@ -130,8 +130,8 @@ pub(super) fn next_line<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     all.get(..count).filter(|line| !line.is_empty())
 }
 
-/// Up to which size of all that is kept a line is worth keeping; `None` if it tells nothing. A
-/// mismatch has room of its own, however much else was said: it decides.
+/// Up to which size of all that is kept a line is worth keeping; `None` if it is not a failure. A
+/// mismatch has its own room, however much else was printed: it decides.
 fn room_for(line: &[u8]) -> Option<usize> {
     // A search for a byte is far cheaper than one for a word. What holds a mark but the first
     // one also holds a version, a quoted URL, GOPROXY or SECURITY.

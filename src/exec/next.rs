@@ -64,26 +64,14 @@ pub(super) fn next(
     ran: Duration,
     patience: &mut RetryBudget,
 ) -> NextStep {
-    match class {
+    if class == Class::Busy {
+        let wait = patience.wait(asked, ran);
+        wait.map_or(NextStep::Step, NextStep::Again)
+    } else if class.is_of_the_network() {
+        NextStep::Step
+    } else {
         // Never another source, never a second try: a person has to look at it.
-        Class::Ok | Class::Code | Class::Mismatch => NextStep::End,
-        Class::Busy => patience
-            .wait(asked, ran)
-            .map_or(NextStep::Step, NextStep::Again),
-        Class::Timeout
-        | Class::Refused
-        | Class::Dns
-        | Class::Reset
-        | Class::Unreachable
-        | Class::Auth
-        | Class::Server
-        | Class::Client
-        | Class::NotFound
-        | Class::Tls
-        | Class::Portal
-        | Class::Corrupt
-        | Class::Stalled
-        | Class::Config => NextStep::Step,
+        NextStep::End
     }
 }
 

@@ -30,48 +30,30 @@ pub struct Reprobed {
     pub retry_after: Option<Duration>,
 }
 
-/// What to ask after a failure, the most telling first; empty when a look tells nothing more.
+/// What to ask after a failure, the most useful first; empty when a second look shows nothing more.
 /// `proxies` as in [`super::CommandOutput`]: they also have the passwords that go has hidden. `sumdb`: the
 /// URL of the checksum database.
 pub fn suspicion(seen: &Classified, proxies: &[String], sumdb: Option<&str>) -> Vec<String> {
     let bases = || proxies.iter().map(String::as_str).chain(sumdb);
     let asked = || asked(seen, bases());
-    let mut urls = match seen.class {
-        Class::Busy => asked().into_iter().collect(),
+    let mut urls: Vec<String> = match (seen.class, &seen.url) {
+        (Class::Busy, _) => asked().into_iter().collect(),
         // The very file whose hash was wrong, and none beside it.
-        Class::Mismatch => {
-            if seen.hashes.as_ref().is_some_and(|h| h.of_go_mod) {
-                of_the_module(seen, proxies, &[".mod"])
-            } else {
-                of_the_module(seen, proxies, &[".zip"])
-            }
+        (Class::Mismatch, _) => {
+            let of_go_mod = seen.hashes.as_ref().is_some_and(|h| h.of_go_mod);
+            of_the_module(seen, proxies, &[if of_go_mod { ".mod" } else { ".zip" }])
         }
-        Class::Corrupt | Class::Portal => {
+        (Class::Corrupt | Class::Portal, _) => {
             let mut urls: Vec<String> = asked().into_iter().collect();
             // go says `zip: not a valid zip file` of no module and no URL.
             urls.extend(of_the_module(seen, proxies, &[".info", ".mod", ".zip"]));
             urls
         }
         // A redirect led to a place that is no proxy's: perhaps to a login page that is not there.
-        Class::Ok
-        | Class::Timeout
-        | Class::Refused
-        | Class::Dns
-        | Class::Reset
-        | Class::Unreachable
-        | Class::Auth
-        | Class::Server
-        | Class::Client
-        | Class::NotFound
-        | Class::Tls
-        | Class::Stalled
-        | Class::Config
-        | Class::Code => match &seen.url {
-            Some(url) if is_http(url) && !url.contains("?go-get=1") && !is_of_a_chain(url) => {
-                of_the_module(seen, proxies, &[".info", ".mod"])
-            }
-            _ => Vec::new(),
-        },
+        (_, Some(url)) if is_http(url) && !url.contains("?go-get=1") && !is_of_a_chain(url) => {
+            of_the_module(seen, proxies, &[".info", ".mod"])
+        }
+        _ => Vec::new(),
     };
     urls.truncate(URLS);
     urls

@@ -402,7 +402,7 @@ impl ExecSummary {
     }
 }
 
-/// As a shell tells it: 128 and the signal's number.
+/// As in a shell: 128 and the signal's number.
 fn code(exit: Exit) -> i32 {
     match exit {
         Exit::Code(code) => code,

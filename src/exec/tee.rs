@@ -52,10 +52,10 @@ impl Tee {
     /// Begins. `unwrap`: it is JSON of go's, and go's words in it are to be kept.
     ///
     /// # Errors
-    /// When there is no thread to be had.
+    /// When the system gives no thread.
     pub(super) fn start(pipe: PipeReader, out: Out, unwrap: bool) -> io::Result<Tee> {
         let shared = Arc::new(Shared::default());
-        let (tell, ended) = watch::channel(false);
+        let (end, ended) = watch::channel(false);
         #[cfg(unix)]
         let (stopped, stop) = io::pipe()?;
         let mut source = Source {
@@ -66,7 +66,7 @@ impl Tee {
         let own = shared.clone();
         let copy = move || {
             run(&mut source, out, unwrap, &own);
-            tell.send_replace(true);
+            end.send_replace(true);
             source
         };
         let thread = std::thread::Builder::new()
@@ -103,7 +103,7 @@ impl Tee {
         self.kept().text()
     }
 
-    /// May a word of a mismatch be among what could not be kept?
+    /// May a message of a mismatch be among what could not be kept?
     pub(super) fn lost_mismatch(&self) -> bool {
         self.kept().lost_mismatch()
     }

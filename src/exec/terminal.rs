@@ -128,7 +128,7 @@ pub(super) struct StderrPty {
 }
 
 impl StderrPty {
-    /// Both ends: ours and the command's. `None` when our standard error is no terminal, or the
+    /// Both ends: ours and the command's. `None` when our standard error is not a terminal, or the
     /// system has no more of them.
     pub(super) fn open() -> Option<(StderrPty, std::os::fd::OwnedFd)> {
         use std::os::fd::{FromRawFd, OwnedFd};

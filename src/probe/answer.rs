@@ -16,6 +16,8 @@ use crate::model::{GoRelease, GoUrl, Host, Phase};
 
 /// A refusal says why near its beginning.
 const MOST_SEARCHED: usize = 4096;
+/// A longer code is not one.
+const MOST_CODE: usize = 40;
 
 /// How much of a body is of use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,6 +197,43 @@ impl HttpAnswer {
         }
         wrong
     }
+
+    /// Why a 403, in words, as far as the answer shows it: 403 comes from a filter, storage or a missing
+    /// permission as often as from a wish for credentials. What a stranger writes is only searched
+    /// for known words; nothing else of it is shown. `sent`: credentials stood in the request.
+    pub(super) fn forbidden(&self, sent: bool) -> String {
+        let from = match &self.hints.server {
+            Some(server) => format!(" from {server}"),
+            None => String::new(),
+        };
+        let status = self.status_line();
+        let says = |words: &[&str]| words.iter().any(|word| self.body_says(word));
+        let why = if let Some(code) = storage_code(&self.body) {
+            format!("storage says {code}")
+        } else if says(&["quota", "rate limit", "too many requests", "bandwidth"]) {
+            "it mentions a quota that is used up".to_owned()
+        } else if self.is_html() {
+            "an HTML page: from a filter on the way, or a rule of the server".to_owned()
+        } else if sent {
+            "the credentials give no permission for it".to_owned()
+        } else {
+            "a missing permission, or a filter on the way".to_owned()
+        };
+        format!("answers {status}{from}: {why}")
+    }
+
+    /// Does an answer say that https was expected where http was spoken (nginx, Go, Apache)?
+    pub(super) fn wants_https(&self) -> bool {
+        self.url.scheme() == "http"
+            && self.status.as_u16() == 400
+            && [
+                "http request was sent to https port",
+                "http request to an https server",
+                "speaking plain http to an ssl-enabled server port",
+            ]
+            .iter()
+            .any(|words| self.body_says(words))
+    }
 }
 
 /// As `Client.do` has it: `URL.Parse`, then a host is wanted.
@@ -249,6 +288,18 @@ fn domain(name: &str) -> &str {
         Some((dot, _)) => name.get(dot + 1..).unwrap_or(name),
         None => name,
     }
+}
+
+/// `AccessDenied` of `<Code>AccessDenied</Code>`, or where it is all that there is.
+fn storage_code(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    let code = match text.split_once("<Code>") {
+        Some((_, rest)) => rest.split_once("</Code>")?.0,
+        None => text.trim(),
+    };
+    let known = code.ends_with("Denied") || code.ends_with("Expired") || code.ends_with("Exceeded");
+    let fit = code.len() <= MOST_CODE && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (fit && (known || text.contains("<Code>"))).then(|| code.to_owned())
 }
 
 #[cfg(test)]
@@ -311,5 +362,101 @@ mod tests {
         assert!(!same("http://example.test/", "http://login.hotel.example/"));
         assert!(same("http://10.0.0.1/", "https://10.0.0.1/"));
         assert!(!same("http://10.0.0.1/", "http://10.1.0.1/"));
+    }
+
+    fn answer_with(status: u16, headers: &[(&'static str, &str)], body: &str) -> HttpAnswer {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, value.parse().unwrap());
+        }
+        let url = Url::parse("http://h.test/").unwrap();
+        let mut answer = HttpAnswer::new(url, StatusCode::from_u16(status).unwrap(), &map);
+        answer
+            .push(body.as_bytes(), WantedBody::Body(1024), "h.test")
+            .unwrap();
+        answer
+    }
+
+    #[test]
+    fn a_403_says_what_it_is_and_shows_nothing_that_a_stranger_wrote() {
+        for (headers, body, why) in [
+            (
+                &[][..],
+                "<?xml?><Error><Code>AccessDenied</Code>",
+                ": storage says AccessDenied",
+            ),
+            (&[], "AccessDenied", ": storage says AccessDenied"),
+            (&[], "<Code>a b\x1b[31m</Code>", "an HTML page"),
+            (
+                &[],
+                "{\"message\":\"Quota exceeded for joe\"}",
+                ": it mentions a quota that is used up",
+            ),
+            (
+                &[("server", "nginx/1.2")],
+                "<html>evil words",
+                " from nginx/1.2: an HTML page",
+            ),
+            (
+                &[("server", "evil<b>")],
+                "no",
+                "403 Forbidden: a missing permission",
+            ),
+            (&[], "", ": a missing permission, or a filter on the way"),
+        ] {
+            let said = answer_with(403, headers, body).forbidden(false);
+            assert!(said.contains(why), "{body:?}: {said}");
+            assert!(said.starts_with("answers 403 Forbidden"), "{said}");
+            for word in ["evil", "joe", "\x1b", "credentials"] {
+                assert!(!said.contains(word), "{said}");
+            }
+        }
+        let sent = answer_with(403, &[], "").forbidden(true);
+        assert!(
+            sent.ends_with("the credentials give no permission for it"),
+            "{sent}"
+        );
+    }
+
+    #[test]
+    fn an_http_proxy_s_own_page_is_known_by_its_head() {
+        let by_proxy =
+            |headers: &[(&'static str, &str)]| answer_with(503, headers, "").hints.by_proxy;
+        assert!(by_proxy(&[("x-squid-error", "ERR_CONNECT_FAIL 111")]));
+        assert!(by_proxy(&[("server", "tinyproxy/1.11.1")]));
+        assert!(by_proxy(&[(
+            "proxy-status",
+            "cache.test; error=connection_refused"
+        )]));
+        assert!(!by_proxy(&[(
+            "proxy-status",
+            "cache.test; received-status=503"
+        )]));
+        // A proxy that passes an answer on says so, and has not written it.
+        assert!(!by_proxy(&[
+            ("via", "1.1 cache.test (squid/5.7)"),
+            ("server", "nginx")
+        ]));
+    }
+
+    #[test]
+    fn a_tls_port_that_was_asked_in_the_clear_is_known() {
+        assert!(
+            answer_with(
+                400,
+                &[],
+                "Client sent an HTTP request to an HTTPS server.\n"
+            )
+            .wants_https()
+        );
+        assert!(
+            answer_with(
+                400,
+                &[],
+                "<html><h1>400</h1>The plain HTTP request was sent to HTTPS port</html>"
+            )
+            .wants_https()
+        );
+        assert!(!answer_with(400, &[], "bad request").wants_https());
     }
 }

@@ -90,7 +90,7 @@ impl ProbeAttempt {
         self.deadline(self.limits.first_byte)
     }
 
-    /// From now, for both together: through a proxy they cannot be told apart.
+    /// From now, for both together: through a proxy they cannot be distinguished.
     pub(super) fn answer_deadline(&self) -> Deadline {
         self.deadline(self.limits.connect.saturating_add(self.limits.first_byte))
     }

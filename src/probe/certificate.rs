@@ -146,7 +146,7 @@ impl AsGo {
             CertificateError::Other(other) => match other.0.downcast_ref::<webpki::Error>() {
                 Some(webpki::Error::CaUsedAsEndEntity) => {
                     let leaf = chain.first().and_then(|leaf| DerCertificate::read(leaf));
-                    // One that signed itself and is no root here is refused by go as well.
+                    // One that signed itself and is not a root here is refused by go as well.
                     if leaf.is_some_and(|leaf| leaf.self_issued) {
                         return Error::InvalidCertificate(CertificateError::UnknownIssuer);
                     }

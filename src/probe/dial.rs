@@ -130,7 +130,7 @@ fn by_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 }
 
 /// The first connection of several: each next address starts when the one before it has failed
-/// or has had its head start. Of several failures the first address's is told, as Go does.
+/// or has had its head start. Of several failures the first address's is reported, as Go does.
 async fn race(addresses: &[SocketAddr], peer: &str) -> Result<TcpStream, ProbeFailure> {
     let mut waiting = addresses.iter().enumerate();
     let mut running = FuturesUnordered::new();

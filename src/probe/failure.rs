@@ -1,4 +1,4 @@
-//! What a probe comes back with before it is told as an [`Observation`](crate::model::Observation):
+//! The result of a probe before it becomes an [`Observation`](crate::model::Observation):
 //! a finding, or a failure in a user's words.
 
 use std::time::Duration;

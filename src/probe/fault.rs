@@ -225,7 +225,7 @@ fn is_near(peer: &str) -> bool {
 /// The year in which this goroam was written: a clock before it is wrong.
 const WRITTEN: u64 = 1_767_225_600;
 
-/// A certificate and the clock disagree. Where it cannot be told which of them is wrong, both
+/// A certificate and the clock disagree. Where it is not known which of them is wrong, both
 /// are named.
 fn out_of_date(peer: &str, what: &str, seconds: u64, now: u64) -> ProbeFailure {
     let (day, today) = (day(seconds), day(now));

@@ -5,9 +5,8 @@ use url::Url;
 use super::answer::{HttpAnswer, WantedBody};
 use super::dial::{is_dialled, no_such_name};
 use super::failure::{ProbeFailure, ProbeOutcome, ProbeSuccess, quoted};
-use super::refusal;
 use super::session::ProbeSession;
-use crate::gomod::{RevInfo, go_mod, sum};
+use crate::gomod::{ModuleVersion, form, go_mod, sum};
 use crate::model::{GoRelease, GoUrl, Phase};
 
 /// More than any `.info` or go.mod needs. (go reads them without a bound.)
@@ -82,7 +81,7 @@ async fn check_zip(
     if zip.body.is_empty() {
         return Err(of_the_zip(wrong("200, but nothing in it")));
     }
-    // Over TLS it is the server that has just been right: its page is no network's login.
+    // Over TLS it is the server that has just been right: its page is not a network's login.
     if zip.is_html() && zip.url.scheme() == "https" && zip.led_to.is_none() {
         return Err(of_the_zip(wrong("200, but HTML where a zip was asked")));
     }
@@ -144,12 +143,12 @@ pub(super) fn expect_ok(
     match answer.status.as_u16() {
         200 => Ok(()),
         404 | 410 => refused(format!("has no {name} ({})", answer.status_line())),
-        400 if refusal::wants_https(answer) => {
+        400 if answer.wants_https() => {
             let at = super::failure::authority(&answer.url);
             refused(format!("{at} speaks TLS, and was asked over plain http"))
         }
         403 if !answer.hints.wants_credentials => {
-            refused(refusal::forbidden(answer, session.sent_credentials()))
+            refused(answer.forbidden(session.sent_credentials()))
         }
         401 | 403 => {
             let advice = session.credentials_advice(&answer.url);
@@ -169,18 +168,10 @@ pub(super) fn expect_ok(
 }
 
 fn check_info(body: &[u8], asked: AskedModule<'_>) -> Result<(), ProbeFailure> {
-    let info = RevInfo::decode(body).map_err(|error| {
-        ProbeFailure::wrong(Phase::Content, format!("200, but its version info {error}"))
-    })?;
-    if info.version != asked.version {
-        let reason = format!(
-            "its info names {} where {} was asked",
-            quoted(&info.version),
-            asked.version
-        );
-        return Err(ProbeFailure::wrong(Phase::Content, reason));
-    }
-    Ok(())
+    let module = ModuleVersion::new(asked.module, asked.version);
+    form::info(body, &module).map_err(|fault| {
+        ProbeFailure::wrong(Phase::Content, format!("200, but its version info {fault}"))
+    })
 }
 
 fn check_mod(body: &[u8], asked: AskedModule<'_>) -> Result<&'static str, ProbeFailure> {
@@ -277,7 +268,7 @@ mod tests {
         let other = check_info(br#"{"Version":"v9.9.9\u001b[31m"}"#, ASKED).unwrap_err();
         assert_eq!(
             other.reason,
-            "its info names v9.9.9[31m where v0.3.0 was asked"
+            "200, but its version info names another version, \"v9.9.9\\u{1b}[31m\""
         );
         for junk in [&b""[..], b"{", b"[]", b"null", b"{\"Version\":1}", b"\xff"] {
             assert!(check_info(junk, ASKED).is_err());

@@ -41,7 +41,7 @@ enum Body {
 /// Why a head is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RefusedHead {
-    /// It is no answer in HTTP/1.
+    /// It is not an answer in HTTP/1.
     NoHttp,
     /// Go does not take it.
     ByGo(&'static str),
@@ -400,7 +400,7 @@ pub(super) struct Hints {
 const PROXIES: [&str; 5] = ["squid", "tinyproxy", "privoxy", "bluecoat", "zscaler"];
 /// Headers that only an HTTP proxy's own page has.
 const PROXY_PAGES: [&str; 3] = ["x-squid-error", "proxy-authenticate", "proxy-status"];
-/// A name longer than this is no name.
+/// A longer name is not one.
 const MOST_NAME: usize = 40;
 
 impl Hints {

@@ -95,7 +95,7 @@ impl Connection {
                 (wire, None, deadline)
             }
             Some(via) => {
-                // What the proxy does until it is through cannot be told apart from the server.
+                // What the proxy does until it is connected cannot be distinguished from the server.
                 let deadline = attempt.answer_deadline();
                 let (wire, forward) = through(attempt, url, via, &way, &meter, deadline).await?;
                 (wire, forward, deadline)

@@ -71,7 +71,7 @@ fn look(root: &Path) -> ProbeOutcome {
         Ok(_) => {}
         Err(error) => return refusal(unreadable(root, &error)),
     }
-    // GOMODCACHE itself is no mirror for go, its download folder is.
+    // GOMODCACHE itself is not a mirror for go, its download directory is.
     if root.join("cache").join("download").is_dir() {
         let download = root.join("cache").join("download");
         let reason = format!(

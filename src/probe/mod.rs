@@ -12,7 +12,7 @@
 //! - the connection: `dial`, `tunnel` (through a proxy), `wire` (bytes, HTTP/1.1 and 2), `head`,
 //!   `line` (one server, many requests), `unpack`; `attempt` keeps the time
 //! - a page behind a proxy: `proxied`, by way of reqwest
-//! - the words: `answer`, `refusal`, `failure`, `fault`
+//! - the words: `answer`, `failure`, `fault`
 //!
 //! May import: model, environment, bounded, gomod. The other wings (policy, watch) are
 //! unknown here.
@@ -36,7 +36,6 @@ mod mirror;
 mod netrc;
 mod page;
 mod proxied;
-mod refusal;
 mod roots;
 pub mod round;
 mod rules;

@@ -11,7 +11,7 @@ use crate::environment::Environment;
 /// No netrc is longer; one that is counts as none.
 const MAX_NETRC: u64 = 1024 * 1024;
 
-/// The entries of one netrc. Debug tells how many, never what.
+/// The entries of one netrc. Debug shows how many, never what.
 #[derive(Default)]
 pub(super) struct Netrc {
     entries: Vec<Entry>,

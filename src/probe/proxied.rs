@@ -1,5 +1,5 @@
 //! A page through an HTTP or SOCKS proxy: reqwest walks the way. go fetches no page, so it need
-//! not look like go; the phases cannot be told apart, so only the time to the answer is known.
+//! not look like go; the phases cannot be distinguished, so only the time to the answer is known.
 
 use std::error::Error;
 use std::io;

@@ -175,7 +175,7 @@ impl fmt::Debug for Prober {
 }
 
 fn observe(target: &Target, outcome: ProbeOutcome, phases: Phases, tries: u32) -> Observation {
-    let told = Observation {
+    let observed = Observation {
         target: target.name.clone(),
         verdict: Verdict::Up,
         reason: String::new(),
@@ -192,7 +192,7 @@ fn observe(target: &Target, outcome: ProbeOutcome, phases: Phases, tries: u32) -
         Ok(finding) => Observation {
             reason: finding.reason,
             proof: finding.proof,
-            ..told
+            ..observed
         },
         Err(failure) => Observation {
             verdict: failure.verdict,
@@ -201,7 +201,7 @@ fn observe(target: &Target, outcome: ProbeOutcome, phases: Phases, tries: u32) -
             definite: failure.definite,
             silent: failure.silent,
             portal_url: failure.portal_url,
-            ..told
+            ..observed
         },
     }
 }

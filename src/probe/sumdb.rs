@@ -60,7 +60,7 @@ async fn through(
     key: &VerifierKey,
 ) -> Result<Url, ProbeFailure> {
     let base = below(&base_url(proxy)?, &format!("sumdb/{}", key.name));
-    // go does not look at the body, so neither does this: what is asked next will tell.
+    // go does not look at the body, so neither does this: the next request will show.
     let supported = session
         .follow(&below(&base, "supported"), WantedBody::Body(MAX_NOTE))
         .await?;

@@ -24,7 +24,7 @@ pub enum Hint {
     EnvFile,
     /// The agent's own program file.
     Program,
-    /// The machine has slept, or its clock was set; [`super::WakeClock`] tells which.
+    /// The machine has slept, or its clock was set; [`super::WakeClock`] says which.
     Wake,
 }
 

@@ -228,7 +228,7 @@ const NAMES: [&CStr; 2] = [
     c"com.apple.system.SystemConfiguration.dns_configuration",
     c"com.apple.system.config.network_change",
 ];
-/// `NOTIFY_REUSE`: told through a descriptor that there is already.
+/// `NOTIFY_REUSE`: use the descriptor that exists already.
 const REUSE: c_int = 1;
 /// `NOTIFY_STATUS_OK`.
 const OK: u32 = 0;

@@ -112,7 +112,7 @@ mod links {
         }
     }
 
-    /// Ethernet, Wi-Fi and modems look the same to rtnetlink; sysfs tells them apart.
+    /// Ethernet, Wi-Fi and modems look the same to rtnetlink; sysfs distinguishes them.
     fn hardware(raw: &RawLink) -> Device {
         let mut known = HARDWARE.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() > MOST_KNOWN {
@@ -184,7 +184,7 @@ mod links {
             carrier: interface.is_up() && interface.oper_state == OperState::Up,
             mtu: interface.mtu.unwrap_or_default(),
             addresses,
-            // macOS tells it only to programs with the right to know the machine's place.
+            // macOS gives it only to programs that may know the machine's location.
             ssid: None,
             name,
         }

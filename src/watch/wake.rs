@@ -9,7 +9,7 @@ const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
 /// Compares the two clocks whenever it is asked; no timer.
 #[derive(Debug)]
 pub struct WakeClock {
-    /// How long the machine has slept since it was booted; none where no clock tells.
+    /// How long the machine has slept since it was booted; none where no clock says.
     slept: Option<Duration>,
 }
 

@@ -39,8 +39,8 @@ pub struct WatchPaths {
     pub program: Option<PathBuf>,
 }
 
-/// All sources. A source that cannot start, or breaks, is told in [`Watcher::troubles`] and
-/// in the log, and tried again with backoff; the others go on.
+/// All sources. A source that cannot start, or breaks, is listed in [`Watcher::troubles`] and
+/// in the log, and tried again with backoff; the others keep running.
 #[derive(Debug)]
 pub struct Watcher {
     inbox: HintInbox,

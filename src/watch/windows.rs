@@ -135,7 +135,7 @@ impl HintSource for ResolverSettings {
     }
 }
 
-/// A key that tells once when it, or anything below it, changes; and again after [`arm`].
+/// Notifies once when a key, or anything below it, changes; and again after [`arm`].
 ///
 /// [`arm`]: KeyWatch::arm
 struct KeyWatch {
@@ -148,8 +148,8 @@ struct KeyWatch {
 }
 
 struct Context {
-    /// It has told, and does not tell again before it is asked to.
-    told: AtomicBool,
+    /// It has notified, and does not notify again before it is asked to.
+    notified: AtomicBool,
     arrived: Arc<Notify>,
 }
 
@@ -165,7 +165,7 @@ impl KeyWatch {
             event: 0,
             wait: 0,
             context: Arc::new(Context {
-                told: AtomicBool::new(false),
+                notified: AtomicBool::new(false),
                 arrived: Arc::clone(arrived),
             }),
         };
@@ -197,17 +197,17 @@ impl KeyWatch {
         Ok(watch)
     }
 
-    /// The same where it has told. Each question that waits costs the kernel memory, and a key
+    /// The same where it has notified. Each question that waits costs the kernel memory, and a key
     /// that never changes would gather them.
     fn arm_again(&self) -> io::Result<()> {
-        if self.context.told.swap(false, Ordering::AcqRel) {
+        if self.context.notified.swap(false, Ordering::AcqRel) {
             self.arm()
         } else {
             Ok(())
         }
     }
 
-    /// Asks to be told of the next change.
+    /// Asks for a notification of the next change.
     fn arm(&self) -> io::Result<()> {
         // Else it would be taken back when the thread that asks ends.
         let what = REG_NOTIFY_CHANGE_NAME | REG_NOTIFY_CHANGE_LAST_SET | REG_NOTIFY_THREAD_AGNOSTIC;
@@ -238,7 +238,7 @@ impl Drop for KeyWatch {
 unsafe extern "system" fn on_change(context: *mut c_void, _timed_out: bool) {
     // SAFETY: the context is that of the watch, which is still there: see `drop`.
     let context = unsafe { &*context.cast::<Context>() };
-    context.told.store(true, Ordering::Release);
+    context.notified.store(true, Ordering::Release);
     // Keeps a permit if no task waits just now.
     context.arrived.notify_one();
 }

@@ -34,7 +34,7 @@ fn other_commands_and_faults_are_told_rightly() {
             proxies: &elements(goproxy),
             killed: None,
         });
-        if seen.class.as_str() != want {
+        if seen.class.to_string() != *want {
             wrong.push(format!(
                 "{case}, {command}: wanted {want}, got {seen:?}\n{stderr}{build_output}"
             ));

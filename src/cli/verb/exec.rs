@@ -234,38 +234,28 @@ pub(in crate::cli) fn exec_summary(
         return said(BAD, &format!("{name}: {}", last.line));
     }
     let tried = before.iter().map(tried).collect::<Vec<_>>().join("; ");
-    match last.class {
-        Class::Ok if before.is_empty() => String::new(),
-        Class::Ok => said(GOOD, &format!("built from the {} ({tried})", last.tier)),
-        Class::Code if before.is_empty() => String::new(),
-        Class::Code => {
-            let text = format!("failed by itself on the {} ({tried})", last.tier);
-            said(BAD, &text)
+    if last.class == Class::Mismatch {
+        return mismatch(last);
+    }
+    if last.class.is_of_the_network() {
+        let all: Vec<String> = summary.attempts.iter().map(self::tried).collect();
+        let mut text = format!("{}; no step is left: {}", what(last), all.join("; "));
+        if !summary.left_out.is_empty() {
+            text.push_str("; ");
+            text.push_str(&left_out(summary));
         }
-        Class::Mismatch => mismatch(last),
-        Class::Timeout
-        | Class::Refused
-        | Class::Dns
-        | Class::Reset
-        | Class::Unreachable
-        | Class::Auth
-        | Class::Busy
-        | Class::Server
-        | Class::Client
-        | Class::NotFound
-        | Class::Tls
-        | Class::Portal
-        | Class::Corrupt
-        | Class::Stalled
-        | Class::Config => {
-            let all: Vec<String> = summary.attempts.iter().map(self::tried).collect();
-            let mut text = format!("{}; no step is left: {}", what(last), all.join("; "));
-            if !summary.left_out.is_empty() {
-                text.push_str("; ");
-                text.push_str(&left_out(summary));
-            }
-            said(BAD, &text)
-        }
+        return said(BAD, &text);
+    }
+    if before.is_empty() {
+        return String::new();
+    }
+    if last.class == Class::Ok {
+        said(GOOD, &format!("built from the {} ({tried})", last.tier))
+    } else {
+        said(
+            BAD,
+            &format!("failed by itself on the {} ({tried})", last.tier),
+        )
     }
 }
 

@@ -1,4 +1,4 @@
-//! What became of a run, told from what it said. Exit codes cannot tell: a dead network, a wrong
+//! Judges a run by its output. Exit codes do not help: a dead network, a wrong
 //! checksum and a compile error are all 1. Pure: text in, value out.
 //!
 //! ```text

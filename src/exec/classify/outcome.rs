@@ -31,76 +31,61 @@ pub struct CommandOutput<'a> {
 }
 
 /// What became of one run. The words are those of `--summary json`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+///
+/// The order says which of several failures in one run decides what happens next, the gravest
+/// first: what must stop; what a person has to fix; what is broken there; what may pass by itself.
+/// `busy` is behind what is broken, since waiting helps only where nothing else is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
-    /// It did what was asked.
-    Ok,
-    /// A connection or an answer did not come in time; go itself gave up.
-    Timeout,
-    /// No program listens there.
-    Refused,
-    /// The name could not be looked up.
-    Dns,
-    /// The connection was cut.
-    Reset,
-    /// There is no way there.
-    Unreachable,
-    /// 401, 403, 407: credentials are wanted, or these are not enough.
-    Auth,
-    /// 429 and 503: later, perhaps.
-    Busy,
-    /// Any other 5xx.
-    Server,
-    /// Any other 4xx.
-    Client,
-    /// 404, 410, no such file: it is not there.
-    NotFound,
-    /// No trust: an unknown CA, another host's certificate, an old protocol.
-    Tls,
-    /// A login page answers in its place.
-    Portal,
-    /// What came is cut or is no such thing.
-    Corrupt,
     /// What came is whole, but not what its checksum says.
     Mismatch,
     /// Nothing moved any longer; goroam ended it.
     Stalled,
+    /// A login page answers in its place.
+    Portal,
+    /// No trust: an unknown CA, another host's certificate, an old protocol.
+    Tls,
+    /// 401, 403, 407: credentials are wanted, or these are not enough.
+    Auth,
+    /// The name could not be looked up.
+    Dns,
+    /// There is no route to it.
+    Unreachable,
+    /// No program listens there.
+    Refused,
+    /// A connection or an answer did not come in time; go itself gave up.
+    Timeout,
+    /// The connection was cut.
+    Reset,
+    /// What came is incomplete or something else.
+    Corrupt,
+    /// Any other 5xx.
+    Server,
+    /// Any other 4xx.
+    Client,
+    /// 429 and 503: later, perhaps.
+    Busy,
     /// The settings themselves cannot work.
     Config,
+    /// 404, 410, no such file: it is not there.
+    NotFound,
     /// Everything that is not the network's fault: the code, its tests, the command line.
     Code,
+    /// It did what was asked.
+    Ok,
 }
 
 impl Class {
-    /// The word that stands for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Class::Ok => "ok",
-            Class::Timeout => "timeout",
-            Class::Refused => "refused",
-            Class::Dns => "dns",
-            Class::Reset => "reset",
-            Class::Unreachable => "unreachable",
-            Class::Auth => "auth",
-            Class::Busy => "busy",
-            Class::Server => "server",
-            Class::Client => "client",
-            Class::NotFound => "not-found",
-            Class::Tls => "tls",
-            Class::Portal => "portal",
-            Class::Corrupt => "corrupt",
-            Class::Mismatch => "mismatch",
-            Class::Stalled => "stalled",
-            Class::Config => "config",
-            Class::Code => "code",
-        }
+    /// Another step may help: neither the command succeeded, nor is its code or a checksum wrong.
+    pub fn is_of_the_network(self) -> bool {
+        !matches!(self, Class::Ok | Class::Code | Class::Mismatch)
     }
 }
 
 impl fmt::Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        self.serialize(f)
     }
 }
 

@@ -63,7 +63,7 @@ fn not_go_mod(text: &str) -> bool {
     rest.starts_with("missing module line") || rest.contains("unexpected input character")
 }
 
-/// A file proxy below something that is no folder.
+/// A file proxy below something that is not a directory.
 fn is_no_folder(text: &str) -> bool {
     text.strip_prefix("open ").is_some_and(|rest| {
         rest.ends_with(": not a directory") && (rest.contains("/@v/") || rest.contains("/@latest"))

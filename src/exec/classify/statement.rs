@@ -9,7 +9,7 @@ use super::{line, settings, sums, vcs, words};
 /// Judges one run.
 ///
 /// - Exit 0 is [`Class::Ok`], whatever was printed.
-/// - Of several statements (downloads run side by side) the gravest counts; see [`rank`].
+/// - Of several statements (downloads run side by side) the gravest counts; see [`Class`].
 /// - A failure of the network goes before compile errors: the build may be whole with the
 ///   modules of the next step.
 /// - A mismatch goes before everything, also before a run that goroam ended.
@@ -17,8 +17,8 @@ pub fn classify(said: &CommandOutput<'_>) -> Classified {
     if said.exit == Exit::Code(0) && said.killed.is_none() {
         return Classified::plain(Class::Ok, String::new());
     }
-    let findings = findings(said);
-    let gravest = findings.into_iter().reduce(graver);
+    // Of equals the first.
+    let gravest = findings(said).into_iter().min_by_key(|found| found.class);
     match (gravest, said.killed) {
         (Some(finding), None) => sums::with_hashes(finding),
         (Some(finding), Some(_)) if finding.class == Class::Mismatch => sums::with_hashes(finding),
@@ -27,47 +27,8 @@ pub fn classify(said: &CommandOutput<'_>) -> Classified {
     }
 }
 
-/// The graver of two; of equals the first.
-fn graver(first: GoStatement, second: GoStatement) -> GoStatement {
-    if rank(second.class) < rank(first.class) {
-        second
-    } else {
-        first
-    }
-}
-
-/// Which of several failures in one run decides what happens next, the gravest first: what
-/// must stop; what a person has to fix; what is broken there; what may pass by itself. `busy`
-/// is behind what is broken, since waiting helps only where nothing else is wrong.
-fn rank(class: Class) -> usize {
-    const ORDER: [Class; 18] = [
-        Class::Mismatch,
-        Class::Stalled,
-        Class::Portal,
-        Class::Tls,
-        Class::Auth,
-        Class::Dns,
-        Class::Unreachable,
-        Class::Refused,
-        Class::Timeout,
-        Class::Reset,
-        Class::Corrupt,
-        Class::Server,
-        Class::Client,
-        Class::Busy,
-        Class::Config,
-        Class::NotFound,
-        Class::Code,
-        Class::Ok,
-    ];
-    ORDER
-        .iter()
-        .position(|other| *other == class)
-        .unwrap_or(ORDER.len())
-}
-
-/// The line that tells best why code failed: the first complaint with a place, else the last
-/// line that is no noise.
+/// The line that says best why code failed: the first complaint with a place, else the last line
+/// that is not noise.
 fn telling(said: &CommandOutput<'_>) -> String {
     let text = line::cleaned(said.stderr) + "\n" + &line::cleaned(said.build_output);
     let lines = || {
@@ -174,14 +135,14 @@ fn judge(
     })
 }
 
-/// The class, the URL and the text before the place that tells.
+/// The class, the URL and the text before the place that decides.
 fn says<'a>(
     lead: Lead,
     body: &'a str,
     behind: &[&str],
     said: &CommandOutput<'_>,
 ) -> Option<(Class, Option<String>, &'a str)> {
-    // What a server writes is no statement of go's (web/api.go:HTTPError.Error; the notes are
+    // What a server writes is not a statement of go's (web/api.go:HTTPError.Error; the notes are
     // indented where they come out of JSON).
     let quoted = ["\n\tserver response:", "\n\tnote:", "\n\ttree:"];
     let end = quoted.iter().filter_map(|words| body.find(words)).min();
@@ -250,7 +211,7 @@ fn joined(first: &str, more: &[&str]) -> String {
     text
 }
 
-/// The module and version that are named last before the place that tells.
+/// The module and version that are named last before the place that decides.
 fn about(before: &str) -> (Option<String>, Option<String>) {
     let mut found = (None, None);
     for part in form::parts(before) {

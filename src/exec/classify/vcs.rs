@@ -11,7 +11,7 @@ pub(super) fn output(body: &str) -> Option<usize> {
     (!status.contains('\n')).then_some(ran + end + 1)
 }
 
-/// What a version control said, if it tells, and of which URL.
+/// What a version control system reports, and about which URL.
 pub(super) fn in_output(output: &str) -> Option<(Class, Option<String>)> {
     for line in output.lines().map(str::trim_start) {
         let server = of_the_server(line);

@@ -32,7 +32,7 @@ impl Group {
         command.process_group(0);
         #[cfg(target_os = "linux")]
         crate::gocmd::end_with_us(&mut command, libc::SIGTERM);
-        // Not waited for through this handle: it would not tell of stops.
+        // Not waited for through this handle: it does not report stops.
         let child = command.spawn()?;
         let leader = libc::pid_t::try_from(child.id()).map_err(io::Error::other)?;
         Ok(Group { leader, exit: None })

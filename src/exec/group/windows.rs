@@ -46,10 +46,10 @@ impl Group {
         matches!(self.child.try_wait(), Ok(Some(_))).then_some(GroupChange::Ended)
     }
 
-    /// The console has told it already.
+    /// Does nothing: the console has sent it already.
     pub(in super::super) fn send(&self, _signal: i32) {}
 
-    /// Ends every member. There is no way to ask first that a go would hear.
+    /// Ends every member. go understands no request to end on Windows.
     pub(in super::super) async fn kill(&mut self) {
         if let Some(job) = &self.job {
             job.end();

@@ -5,7 +5,7 @@
 //! worth naming, and no process but go and its helpers (git, ssh) at work. The second half is what keeps a test that sleeps,
 //! a server under `go run` and a long link alive; the first what keeps a go alive that waits for
 //! something else. An idle connection that is kept for later (net/http keeps them for 90 s) looks
-//! like an answer that has stopped half-way; it is the other conditions that tell them apart.
+//! like an answer that has stopped half-way; the other conditions distinguish them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,7 +35,7 @@ pub struct Sample {
     pub output: u64,
     /// CPU time of all its processes so far.
     pub cpu: Duration,
-    /// Something is at work, or waits for something that is no network: a compiler, a test, a
+    /// Something is at work, or waits for something other than the network: a compiler, a test, a
     /// lock, a person.
     pub busy: bool,
     /// What go and its helpers have open. `None`: it cannot be seen on this system.

@@ -193,7 +193,7 @@ fn sockets(pid: i32, inodes: &mut BTreeSet<u64>) -> bool {
     asks
 }
 
-/// Does a go wait for something that is no network?
+/// Does a go wait for something other than the network?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Excuse {
     Has,

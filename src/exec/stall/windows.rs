@@ -81,7 +81,7 @@ impl CommandSampler {
     }
 }
 
-/// What the processes tell, and who of them fetches.
+/// What the processes show, and which of them fetch.
 fn sample(at: Duration, output: u64, all: &[ProcessCounts], leader: i32) -> (Sample, Vec<i32>) {
     let processes: Vec<Process> = all.iter().map(|seen| seen.process.clone()).collect();
     let tree = tree(&processes, leader);
@@ -135,14 +135,14 @@ struct ProcessCounts {
     /// Its reads, writes and other requests to drivers, and the bytes of them. Those to sockets
     /// are among them. Wine does not count them.
     moved: u64,
-    /// A thread waits for a driver that is not the network's. Wine does not tell.
+    /// A thread waits for a driver that is not the network's. Wine does not say.
     blocked: bool,
 }
 
 /// All of them.
 ///
 /// # Errors
-/// When the system does not tell.
+/// When the system does not say.
 fn processes() -> io::Result<Vec<ProcessCounts>> {
     let mut size = FIRST_SIZE;
     while size <= MOST {

@@ -22,7 +22,7 @@ pub(in crate::watch) trait FileBackend: Sized + Send {
     /// What it is called in troubles.
     const NAME: &'static str;
 
-    /// Starts it; from now on it tells its events to `shared`. Must be called within a tokio
+    /// Starts it; from now on it passes its events to `shared`. Must be called within a tokio
     /// runtime.
     fn open(shared: &Arc<FileWatchState>) -> Result<Self, WatchError>;
 
@@ -162,7 +162,7 @@ impl<B: FileBackend> Watches<B> {
             lock(&shared.plan).clone_from(&wanted);
             let suspects = std::mem::take(&mut *lock(&shared.suspects));
             failed = self.adjust(&wanted, &suspects);
-            self.tell(&shared.inbox, &wanted);
+            self.send_missed(&shared.inbox, &wanted);
             // Something may have appeared before its folder was watched.
             if plan(&targets()) == wanted {
                 break;
@@ -218,7 +218,7 @@ impl<B: FileBackend> Watches<B> {
     }
 
     /// A file that came, went, or was replaced before its folder was watched sent no event.
-    fn tell(&mut self, inbox: &HintInbox, wanted: &WatchPlan) {
+    fn send_missed(&mut self, inbox: &HintInbox, wanted: &WatchPlan) {
         if let Some(found) = &self.found {
             for (path, now) in &wanted.found {
                 if found.get(path) != Some(now) {
@@ -280,7 +280,7 @@ mod tests {
             let root = tempfile::tempdir().unwrap();
             prepare(root.path());
             let target = root.path().join(policy);
-            // The second one tells when the watches are there.
+            // The second one shows when the watches are there.
             let ready = root.path().join("ready");
             let targets = vec![(Hint::PolicyFile, target), (Hint::EnvFile, ready.clone())];
             let inbox = HintInbox::default();
@@ -301,7 +301,7 @@ mod tests {
             self.root.path().join(name)
         }
 
-        async fn told(&self) {
+        async fn hint_comes(&self) {
             let next = tokio::time::timeout(Duration::from_secs(5), self.inbox.next());
             assert_eq!(next.await.expect("no hint within 5 s"), Hint::PolicyFile);
             self.quiet().await;
@@ -328,14 +328,14 @@ mod tests {
             fs::write(desk.path("new"), format!("replaced {round}")).unwrap();
             desk.silent().await;
             fs::rename(desk.path("new"), &file).unwrap();
-            desk.told().await;
+            desk.hint_comes().await;
             fs::write(&file, format!("rewritten {round}")).unwrap();
-            desk.told().await;
+            desk.hint_comes().await;
         }
         fs::remove_file(&file).unwrap();
-        desk.told().await;
+        desk.hint_comes().await;
         fs::write(&file, "back").unwrap();
-        desk.told().await;
+        desk.hint_comes().await;
     }
 
     async fn a_file_whose_folders_are_made_later_is_seen_even_when_all_come_at_once<
@@ -345,11 +345,11 @@ mod tests {
         for _ in 0..3 {
             fs::create_dir_all(desk.path("a/b/c")).unwrap();
             fs::write(desk.path("a/b/c/policy.toml"), "x").unwrap();
-            desk.told().await;
+            desk.hint_comes().await;
             fs::write(desk.path("a/b/c/policy.toml"), "y").unwrap();
-            desk.told().await;
+            desk.hint_comes().await;
             fs::remove_dir_all(desk.path("a")).unwrap();
-            desk.told().await;
+            desk.hint_comes().await;
         }
     }
 
@@ -372,12 +372,12 @@ mod tests {
         })
         .await;
         fs::write(desk.path("dotfiles/one"), "y").unwrap();
-        desk.told().await;
+        desk.hint_comes().await;
         std::os::unix::fs::symlink("dotfiles/two", desk.path("new")).unwrap();
         fs::rename(desk.path("new"), desk.path("policy.toml")).unwrap();
-        desk.told().await;
+        desk.hint_comes().await;
         fs::write(desk.path("dotfiles/two"), "y").unwrap();
-        desk.told().await;
+        desk.hint_comes().await;
         fs::write(desk.path("dotfiles/one"), "z").unwrap();
         desk.silent().await;
     }
@@ -403,25 +403,25 @@ mod tests {
         .await;
         for version in ["v2", "v3", "v1"] {
             exchange(&desk, version, "dot/current");
-            desk.told().await;
+            desk.hint_comes().await;
             fs::write(desk.path("dot").join(version).join("policy.toml"), "edited").unwrap();
-            desk.told().await;
+            desk.hint_comes().await;
         }
         // Taken away, and made again.
         fs::remove_file(desk.path("dot/current")).unwrap();
-        desk.told().await;
+        desk.hint_comes().await;
         std::os::unix::fs::symlink("v2", desk.path("dot/current")).unwrap();
-        desk.told().await;
+        desk.hint_comes().await;
         // A folder is renamed, and another one put in its place.
         fs::create_dir_all(desk.path("next/v2")).unwrap();
         fs::write(desk.path("next/v2/policy.toml"), "next").unwrap();
         std::os::unix::fs::symlink("v2", desk.path("next/current")).unwrap();
         fs::rename(desk.path("dot"), desk.path("old")).unwrap();
-        desk.told().await;
+        desk.hint_comes().await;
         fs::rename(desk.path("next"), desk.path("dot")).unwrap();
-        desk.told().await;
+        desk.hint_comes().await;
         fs::write(desk.path("dot/v2/policy.toml"), "edited").unwrap();
-        desk.told().await;
+        desk.hint_comes().await;
         // What is beside the way is no event.
         fs::write(desk.path("dot/other"), "x").unwrap();
         fs::write(desk.path("old/v2/policy.toml"), "x").unwrap();
@@ -439,11 +439,11 @@ mod tests {
         })
         .await;
         exchange(&desk, "b", "config");
-        desk.told().await;
+        desk.hint_comes().await;
         exchange(&desk, "nowhere", "config");
-        desk.told().await;
+        desk.hint_comes().await;
         exchange(&desk, "a", "config");
-        desk.told().await;
+        desk.hint_comes().await;
     }
 
     async fn a_second_name_of_the_file_is_the_file<B: FileBackend + 'static>() {
@@ -455,7 +455,7 @@ mod tests {
         })
         .await;
         fs::write(desk.path("etc/source"), "y").unwrap();
-        desk.told().await;
+        desk.hint_comes().await;
     }
 
     macro_rules! with_each_backend {

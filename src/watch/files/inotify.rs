@@ -23,7 +23,7 @@ const MASK: u32 = libc::IN_ATTRIB
     | libc::IN_MOVED_FROM
     | libc::IN_MOVED_TO
     | libc::IN_MOVE_SELF;
-/// What becomes of the name of a link or a folder: `IN_ATTRIB` tells that a link was replaced.
+/// What becomes of the name of a link or a folder: `IN_ATTRIB` says that a link was replaced.
 const NAME_MASK: u32 =
     libc::IN_ATTRIB | libc::IN_DELETE_SELF | libc::IN_MOVE_SELF | libc::IN_DONT_FOLLOW;
 const GONE: u32 = libc::IN_DELETE | libc::IN_DELETE_SELF | libc::IN_MOVED_FROM | libc::IN_MOVE_SELF;

@@ -94,7 +94,7 @@ impl WatchPlan {
             } else if is_last {
                 self.watch(&real);
                 self.files.entry(entry.clone()).or_default().insert(hint);
-                // Elsewhere the folder's events tell of the file as well.
+                // Elsewhere the folder's events include the file as well.
                 if cfg!(target_os = "linux") {
                     self.watches.insert(entry, identity(&metadata));
                 }
@@ -146,7 +146,7 @@ fn identity(metadata: &std::fs::Metadata) -> Identity {
 }
 
 /// Windows holds a watched folder open, so it cannot become another one; the time of creation
-/// tells a replaced file.
+/// shows a replaced file.
 #[cfg(not(unix))]
 fn identity(metadata: &std::fs::Metadata) -> Identity {
     let since = |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).ok();

@@ -1,5 +1,5 @@
 //! Windows: the forwarding table, and the three notifications of the IP helper. One of them is
-//! not enough: each leaves out what the others tell (thombles/netwatcher#14, #24).
+//! not enough: each leaves out what the others report (thombles/netwatcher#14, #24).
 
 use std::collections::BTreeMap;
 use std::ffi::c_void;
