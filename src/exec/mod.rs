@@ -25,7 +25,7 @@ pub use classify::{
     Blame, BlameReason, Blamed, Class, Classified, CommandOutput, Exit, JsonWords, MismatchHashes,
     classify,
 };
-pub use run::{AttemptDetails, AttemptReport, ExecEvent, ExecPlan, ExecSummary, run};
+pub use run::{AttemptReport, ExecEvent, ExecPlan, ExecSummary, run};
 pub use signals::ExecSignals;
 #[cfg(unix)]
 pub use signals::die_by;

@@ -81,19 +81,14 @@ pub struct AttemptReport {
     pub ms: u64,
     /// The line that says what was wrong; empty if nothing was.
     pub line: String,
-    /// What else is known of it.
-    #[serde(skip)]
-    pub details: AttemptDetails,
-}
-
-/// What is known of an attempt beside the line.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AttemptDetails {
     /// What go's words say.
+    #[serde(skip)]
     pub seen: Option<Classified>,
-    /// goroam has ended it.
+    /// Why goroam ended it.
+    #[serde(skip)]
     pub stuck: Option<Stuck>,
     /// What shows that a login page is there.
+    #[serde(skip)]
     pub portal: Option<String>,
 }
 
@@ -322,11 +317,9 @@ fn tell(
         exit: code(ended.exit),
         ms: u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX),
         line: seen.line.clone(),
-        details: AttemptDetails {
-            seen: Some(seen),
-            stuck: ended.stuck,
-            portal,
-        },
+        seen: Some(seen),
+        stuck: ended.stuck,
+        portal,
     }
 }
 
@@ -397,7 +390,9 @@ impl ExecSummary {
             exit: self.exit,
             ms: 0,
             line: error.to_string(),
-            details: AttemptDetails::default(),
+            seen: None,
+            stuck: None,
+            portal: None,
         });
     }
 }
@@ -422,7 +417,9 @@ mod tests {
             exit: 1,
             ms: 12,
             line: "go: \"x\"\nlost".to_owned(),
-            details: AttemptDetails::default(),
+            seen: None,
+            stuck: None,
+            portal: None,
         };
         let summary = ExecSummary {
             tier: Tier::Mirror,

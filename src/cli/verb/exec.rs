@@ -228,7 +228,7 @@ pub(in crate::cli) fn exec_summary(
         }
         return said(BAD, &format!("no step can be taken: {}", left_out(summary)));
     };
-    if last.ms == 0 && matches!(summary.exit, 126 | 127) && last.details.seen.is_none() {
+    if last.ms == 0 && matches!(summary.exit, 126 | 127) && last.seen.is_none() {
         let name = command.first().map(|name| name.to_string_lossy());
         let name = clean(&name.unwrap_or_default());
         return said(BAD, &format!("{name}: {}", last.line));
@@ -283,11 +283,11 @@ fn reasons(steps: &[(Tier, String)]) -> String {
 /// What happened, and what is to be mended where a person can.
 fn what(attempt: &AttemptReport) -> String {
     let who = who(attempt);
-    let blame = attempt.details.seen.as_ref().map(|seen| &seen.blame);
+    let blame = attempt.seen.as_ref().map(|seen| &seen.blame);
     let class = attempt.class;
     let what = match class {
         // Seen again by a request of our own: what a person can do about it.
-        _ if attempt.details.portal.is_some() && class != Class::Busy => {
+        _ if attempt.portal.is_some() && class != Class::Busy => {
             format!("a login page answers for {who} (log in with a browser)")
         }
         Class::Timeout => format!("{who} does not answer"),
@@ -307,7 +307,7 @@ fn what(attempt: &AttemptReport) -> String {
         Class::Config => "go's settings cannot work".to_owned(),
         Class::Ok | Class::Code | Class::Mismatch => "it ended".to_owned(),
     };
-    let more = match (class, &attempt.details.stuck) {
+    let more = match (class, &attempt.stuck) {
         (Class::Config, _) => format!("config: {}", clean(&attempt.line)),
         (_, Some(stuck)) => format!("{class}: {stuck}"),
         (_, None) => class.to_string(),
@@ -386,7 +386,7 @@ fn tls(who: &str, blame: Option<&Blame>) -> String {
 
 /// The host that failed, or the step.
 fn who(attempt: &AttemptReport) -> String {
-    let blame = attempt.details.seen.as_ref().map(|seen| &seen.blame);
+    let blame = attempt.seen.as_ref().map(|seen| &seen.blame);
     match blame.and_then(|blame| blame.who.as_ref()) {
         Some(Blamed::HttpProxy(Some(address))) => {
             return format!(
@@ -404,11 +404,7 @@ fn who(attempt: &AttemptReport) -> String {
         Some(Blamed::Host(host)) => return clean(host),
         None => {}
     }
-    let url = attempt
-        .details
-        .seen
-        .as_ref()
-        .and_then(|seen| seen.url.as_deref());
+    let url = attempt.seen.as_ref().and_then(|seen| seen.url.as_deref());
     let host = url.and_then(|url| {
         let url = url::Url::parse(url).ok()?;
         let host = url.host_str()?;
@@ -426,7 +422,7 @@ fn who(attempt: &AttemptReport) -> String {
 
 /// No retry and no other source: what to compare.
 fn mismatch(attempt: &AttemptReport) -> String {
-    let seen = attempt.details.seen.as_ref();
+    let seen = attempt.seen.as_ref();
     let module = seen.and_then(|seen| {
         let version = seen.version.as_deref().unwrap_or_default();
         Some(format!("{}@{version}", seen.module.as_deref()?))
@@ -444,7 +440,7 @@ fn mismatch(attempt: &AttemptReport) -> String {
             clean(&hashes.wanted)
         ));
     }
-    if let Some(portal) = &attempt.details.portal {
+    if let Some(portal) = &attempt.portal {
         text.push_str(&format!(
             "  A login page answers, too: {}.\n  It does not explain what go was given.\n",
             clean(portal)

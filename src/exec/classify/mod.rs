@@ -13,7 +13,6 @@ mod json;
 mod line;
 mod outcome;
 mod own;
-mod settings;
 mod statement;
 mod sums;
 mod vcs;

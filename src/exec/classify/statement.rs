@@ -4,7 +4,7 @@ use super::form::{self, Lead};
 use super::json::JsonWords;
 use super::outcome::{Class, Classified, CommandOutput, Exit, GoStatement};
 use super::own::{self, OwnLine, WrittenBy};
-use super::{line, settings, sums, vcs, words};
+use super::{line, sums, vcs, words};
 
 /// Judges one run.
 ///
@@ -100,7 +100,7 @@ fn in_text(text: &[OwnLine], said: &CommandOutput<'_>, findings: &mut Vec<GoStat
 /// (load.PackageError without a place). It stands right behind go's own lines; what a program
 /// prints stands before its `exit status`.
 fn bare<'a>(first: &'a str, before: &[&str], behind: &[&str]) -> Option<(Lead, &'a str)> {
-    let own = |text: &str| words::is_of_a_zip(text) || settings::is_known(text);
+    let own = |text: &str| words::is_of_a_zip(text) || words::is_setting(text);
     let is_next = |line: &&str| line.starts_with("go: downloading ") || own(line);
     if !own(first) || !before.last().is_some_and(is_next) {
         return None;
@@ -155,7 +155,7 @@ fn says<'a>(
         (module, None) => module.is_some(),
         (_, Some(version)) => form::is_version(&version),
     };
-    let is_search = |before: &str| before.starts_with(settings::SEARCHED);
+    let is_search = |before: &str| before.starts_with(words::SEARCHED);
     let goes_own = |before: &str| lead == Lead::Go || is_named(before) || is_search(before);
     for part in form::parts(body) {
         let before = before(part);
@@ -178,10 +178,10 @@ fn says<'a>(
     for part in form::parts(body) {
         let before = before(part);
         // Sentences that are go's alone.
-        if let Some(class) = settings::of(part, said.proxies) {
+        if let Some(class) = words::setting(part, said.proxies) {
             let at_start = before.is_empty() || lead == Lead::Chain;
             let own = goes_own(before) || at_start || vcs::is_run(body);
-            return own.then(|| (class, settings::base_of(part), before));
+            return own.then(|| (class, words::base_of(part), before));
         }
         let at_start = before.is_empty() || lead == Lead::Chain;
         let own = goes_own(before) || words::is_of_a_zip(part) && at_start;
