@@ -76,7 +76,7 @@ fn a_journal_that_goroam_did_not_write_removes_nothing() {
             fs::write(&journal, text).unwrap();
             for verb in ["check", "list", "rollback"] {
                 let said = project.goroam(&[verb], 1);
-                assert!(said.contains("is no journal of goroam's"), "{said}");
+                assert!(said.contains("is not a rollback journal"), "{said}");
             }
         }
     }

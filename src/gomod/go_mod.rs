@@ -195,8 +195,8 @@ fn add(out: &mut GoMod, statement: &Statement) -> Result<(), String> {
 }
 
 /// The path that the go.mod of a dependency names, as go reads it (`modfile.ParseLax`,
-/// `modload.goModSummary`): what only a main module may say is passed over there, what no go
-/// knows as well.
+/// `modload.goModSummary`): directives that only a main module may have are ignored, and so
+/// are unknown ones.
 ///
 /// # Errors
 /// What go refuses it for: the first fault, or that it names no module.

@@ -35,7 +35,7 @@ pub struct GoSumError {
     pub fields: usize,
 }
 
-/// Reads a go.sum (`modfetch.readGoSum`): three words a line, empty lines are passed over.
+/// Reads a go.sum (`modfetch.readGoSum`): three words a line, empty lines are skipped.
 ///
 /// # Errors
 /// The first line that go would refuse.
@@ -108,7 +108,7 @@ pub fn flaws(text: &str, most: usize) -> Vec<Flaw> {
                 if hash.strip_prefix("h1:").is_some_and(|sum| !is_sum(sum)) {
                     FlawKind::NoHash(name)
                 } else {
-                    // Hashes of kinds that go does not know are passed over.
+                    // Hashes of unknown kinds are ignored.
                     let known = hash.starts_with("h1:");
                     match first.get(&(*path, *version)) {
                         Some((at, other)) if known && other != hash => FlawKind::Differs(*at, name),

@@ -1,5 +1,5 @@
-//! vendor/modules.txt, read as go reads it (`modload.readVendorList`): what it does not
-//! understand it passes over.
+//! vendor/modules.txt, read as go reads it (`modload.readVendorList`): lines that go does not
+//! understand are ignored.
 
 use super::semver;
 use super::semver::ModuleVersion;
@@ -91,8 +91,8 @@ pub fn parse(text: &str) -> ModulesTxt {
 
 type Header = (ModuleVersion, Option<ModuleVersion>);
 
-/// A line with `# `. `None`: too short, the module before it goes on; `Some(None)`: no module
-/// that go could understand, what follows is passed over.
+/// A line with `# `. `None`: too short, so it does not end the module before it; `Some(None)`:
+/// no module that go understands, so what follows is ignored.
 fn header(line: &str) -> Option<Option<Header>> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let (path, rest) = match words.as_slice() {

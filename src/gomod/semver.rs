@@ -75,7 +75,7 @@ pub fn is_canonical(version: &str) -> bool {
 }
 
 /// The form in which go keeps a version (`module.CanonicalVersion`): `v1.2` is `v1.2.0`, and of
-/// build metadata only `+incompatible` stays. `None` where it is no version.
+/// build metadata only `+incompatible` stays. `None` if it is not a version.
 pub fn canonical(version: &str) -> Option<String> {
     let Parts {
         numbers: [major, minor, patch],
@@ -90,7 +90,7 @@ pub fn canonical(version: &str) -> Option<String> {
     Some(format!("v{major}.{minor}.{patch}{dash}{prerelease}{build}"))
 }
 
-/// Has it a `-` part? `@latest` takes such a one only where there is no release.
+/// Does it have a `-` part? `@latest` takes a prerelease only if there is no release.
 pub fn is_prerelease(version: &str) -> bool {
     parts(version).is_some_and(|parts| !parts.prerelease.is_empty())
 }

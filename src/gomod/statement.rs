@@ -51,7 +51,7 @@ pub fn refusals(faults: &[Fault], unknown: &[At<String>]) -> Vec<Fault> {
     all
 }
 
-/// One directive: of a line of its own, or a line of a block.
+/// One directive: a separate line, or a line of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Statement {
     /// `require`, `go` …
@@ -69,16 +69,16 @@ pub(super) struct Statement {
 pub(super) struct Statements {
     /// In their order.
     pub(super) all: Vec<Statement>,
-    /// Blocks whose name `blocks` does not hold; `ParseLax` passes them over.
+    /// Blocks whose name is not in `blocks`; `ParseLax` ignores them.
     pub(super) unknown: Vec<At<String>>,
-    /// Lines that are no such grammar.
+    /// Lines that do not follow the grammar.
     pub(super) faults: Vec<Fault>,
 }
 
 /// Where a line stands.
 enum Place {
     Top,
-    /// Inside a block of this name, which began at this line; `None` passes over.
+    /// Inside a block of this name, which began at this line; the lines of `None` are ignored.
     Block(Option<String>, usize),
 }
 
@@ -208,7 +208,7 @@ fn word(text: &str) -> Result<usize, String> {
     Ok(text.len())
 }
 
-/// What `unicode.IsPrint` of Go says no to, white space apart: control and format characters and
+/// What Go's `unicode.IsPrint` rejects, except white space: control and format characters and
 /// those for private use, among them the byte order mark.
 fn is_invisible(c: char) -> bool {
     c.is_control()

@@ -1,4 +1,4 @@
-//! One check from end to end: reads vendor/, the module files and the modules' zips, then judges.
+//! Runs one check: reads vendor/, the module files and the modules' zips, then judges them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,8 +22,8 @@ use crate::gomod::zip::{Entry, ModZip};
 use crate::mirror::Layout;
 use crate::{bounded, mirror, pool};
 
-/// Is vendor/ there, does modules.txt agree, is each file what the verified module holds? Reads
-/// only, asks nobody.
+/// Checks that vendor/ exists, that modules.txt agrees with the module files, and that each file
+/// equals the verified module's. Only reads, and runs no command.
 ///
 /// # Errors
 /// When vendor/ cannot be read.
@@ -31,7 +31,7 @@ pub fn check(project: &VendorProject, shelves: &Shelves) -> Result<VendorReport,
     check_at(project, &project.root, shelves)
 }
 
-/// The same for a copy whose local replacements are looked for elsewhere.
+/// The same for a copy of the project; local replacements are looked up below `at`.
 pub(super) fn check_at(
     project: &VendorProject,
     at: &Path,
@@ -71,8 +71,8 @@ const LIST: &str = "modules.txt";
 /// Bytes of a buffer.
 const BUFFER: usize = 64 << 10;
 
-/// Reads everything. `at` is where local replacements are looked for: the project itself, also
-/// where `project` is a copy that is being made ready.
+/// Reads everything. Local replacements are looked up below `at`: the project itself, even when
+/// `project` is a copy that is being prepared.
 ///
 /// # Errors
 /// When vendor/ cannot be walked.
@@ -102,7 +102,7 @@ pub(super) fn gather(
     let mut holdings = Vec::new();
     if let VendorState::Listed(txt) = &vendor {
         walk(&folder, "", 0, &mut tree)?;
-        // A link in its place stays, to be told.
+        // A link in its place stays in the list, so that it is reported.
         if matches!(tree.kept.get(LIST), Some(VendoredFile::File(_))) {
             tree.kept.remove(LIST);
         }
@@ -150,9 +150,9 @@ fn walk(folder: &Path, below: &str, depth: usize, out: &mut Tree) -> Result<(), 
         let path = entry.path();
         let kind = entry.file_type().map_err(|error| Error::io(&path, error))?;
         let name = entry.file_name();
-        let name = [below, &name.to_string_lossy()].concat();
+        let name = format!("{below}{}", name.to_string_lossy());
         if kind.is_dir() {
-            walk(&path, &[&name, "/"].concat(), depth + 1, out)?;
+            walk(&path, &format!("{name}/"), depth + 1, out)?;
             continue;
         }
         let kept = if kind.is_symlink() {
@@ -210,7 +210,7 @@ fn print(file: &mut dyn Read, size: Option<u64>) -> io::Result<(Print, Vec<u8>)>
     Ok((print, Vec::new()))
 }
 
-/// The sum with every CR LF as LF; `None` where there is none.
+/// The sum with every CR LF as LF; `None` if there is no CR LF.
 fn lf_sum(bytes: &[u8]) -> Option<crate::gomod::sum::Sum> {
     if !bytes.windows(2).any(|two| two == b"\r\n") {
         return None;
@@ -238,7 +238,7 @@ fn hold(
 ) -> (HeldFrom, Option<GoMod>) {
     let by = replacement(files.work.as_ref(), &files.mains, &listed.module);
     let by = by.map(|(new, folder)| canonical(new, folder.filter(|_| files.work.is_some())));
-    // Where the files disagree, modules.txt says what vendor/ was made of.
+    // Where the files disagree, modules.txt says what vendor/ was made from.
     let by = by.filter(|by| listed.replacement.as_ref() == Some(by));
     match by.or_else(|| listed.replacement.clone()) {
         Some(by) if by.version.is_empty() => {
@@ -303,7 +303,7 @@ fn from_zip(
 }
 
 /// The go.mod that go reads of a module: the `.mod` beside the zip, which need not be the go.mod
-/// in it; go.sum has a line of its own for it (`modfetch.GoMod`).
+/// in it; go.sum has a separate line for it (`modfetch.GoMod`).
 fn own_go_mod(module: &ModuleVersion, files: &ProjectFiles, shelves: &Shelves) -> Option<GoMod> {
     let wanted = files.go_mod_sums.get(module)?;
     shelves.layouts.iter().find_map(|layout| {
@@ -324,7 +324,7 @@ struct ZipRead {
     go_mod: Option<GoMod>,
 }
 
-/// A zip's hash and what is in it, read once: what is compared is what was hashed.
+/// A zip's hash and its files, read once: what is compared is what was hashed.
 fn read_zip(path: &Path, module: &ModuleVersion) -> Result<ZipRead, String> {
     let zip = ModZip::open(path).map_err(|error| error.to_string())?;
     zip.belongs_to(&module.path, &module.version)
@@ -399,7 +399,7 @@ fn local(
     Ok(source)
 }
 
-/// The regular files of one folder; that there is none is no fault.
+/// Reads the regular files of one folder. A missing folder is not an error.
 fn folder_files(root: &Path, folder: &str, out: &mut ModuleFiles) -> io::Result<Vec<PathBuf>> {
     let mut folders = Vec::new();
     let entries = match fs::read_dir(root.join(folder)) {
@@ -437,7 +437,7 @@ fn below(root: &Path, folder: &str, depth: usize, out: &mut ModuleFiles) -> io::
     Ok(())
 }
 
-/// A regular file; what is none is passed over, as vendoring does.
+/// Reads one regular file; anything else is skipped, as vendoring does.
 fn note(path: &Path, name: &str, out: &mut ModuleFiles) -> io::Result<()> {
     if fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file()) {
         let (print, bytes) = print(&mut bounded::open_no_link(path)?, None)?;

@@ -257,8 +257,8 @@ pub(super) fn describe(module: &ModuleVersion) -> String {
 
 const PLACE: &str = "vendor/modules.txt";
 
-/// Whatever it says that is not so, but for what go itself refuses (`said`: the modules that
-/// this has been told of). `go`: the line that decides for vendor/.
+/// Finds what modules.txt says wrongly and go does not refuse. `said` are the modules that
+/// already have a finding; `go` is the `go` line that decides for vendor/.
 pub(super) fn misstatements(
     facts: &VendorFacts,
     txt: &ModulesTxt,
@@ -272,8 +272,8 @@ pub(super) fn misstatements(
         out.push(finding.at(PLACE));
     };
     if facts.unreadable.is_empty() {
-        let untold = |listed: &&ListedModule| !said.contains(&listed.module.path.as_str());
-        for listed in txt.modules.iter().filter(untold) {
+        let unreported = |listed: &&ListedModule| !said.contains(&listed.module.path.as_str());
+        for listed in txt.modules.iter().filter(unreported) {
             if let Some(what) =
                 unrequired(facts, listed).or_else(|| replaced_otherwise(facts, listed, go))
             {
@@ -306,8 +306,8 @@ fn unrequired(facts: &VendorFacts, listed: &ListedModule) -> Option<String> {
         .then(|| "is listed, but has no packages, and no go.mod requires it".to_owned())
 }
 
-/// A replacement of all versions that stands at the end hides from go that one is missing, or is
-/// another one, where the module is listed.
+/// A replacement of all versions at the end of modules.txt hides from go that the listed module's
+/// own replacement is missing or different.
 fn replaced_otherwise(facts: &VendorFacts, listed: &ListedModule, go: &str) -> Option<String> {
     if listed.packages.is_empty() || !at_least(go, "1.14") {
         return None;
@@ -333,7 +333,7 @@ fn language(listed: &ListedModule, holding: &Holding, asked: bool) -> Option<Str
         return None;
     }
     let own = holding.go_mod.as_ref();
-    // go reads the go.mod of others more leniently than its own; what is odd is let be.
+    // go reads a dependency's go.mod more leniently than the main one's, so odd ones are skipped.
     if own.is_some_and(|own| !own.faults.is_empty())
         || listed.module.version.ends_with("+incompatible")
     {
@@ -355,7 +355,7 @@ fn language(listed: &ListedModule, holding: &Holding, asked: bool) -> Option<Str
     }
 }
 
-/// Is this file, which vendoring would not have brought, one of a package that is not listed?
+/// Does this file, which vendoring would not have copied, belong to a package that is not listed?
 pub(super) fn is_unlisted(source: &ModuleFiles, path: &str, go: &str) -> bool {
     let name = split(path).1;
     name.ends_with(".go")

@@ -29,7 +29,7 @@ pub(super) struct ModuleFile {
 }
 
 impl ModuleFile {
-    /// Of a file's name and content; `content` may be left out where the name is none of Go's.
+    /// Reads a file by its name and content; `content` is only needed for `.go` files.
     pub(super) fn new(name: &str, print: Print, content: &[u8]) -> ModuleFile {
         let is_go = name.ends_with(".go");
         ModuleFile {
@@ -79,7 +79,7 @@ pub(super) fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
-/// The files that vendoring these packages brings. `go` is the `go` line of the main module or
+/// The files that vendoring these packages copies. `go` is the `go` line of the main module or
 /// the workspace.
 pub(super) fn expected(
     source: &ModuleFiles,
@@ -129,7 +129,7 @@ pub(super) fn expected(
 }
 
 /// Does a test of one of these packages embed it? Files of tests counted up to `go 1.21`
-/// (golang/go#63473), so what they embed is let be and not asked for.
+/// (golang/go#63473), so what they embed is neither required nor reported as left over.
 pub(super) fn is_for_tests(
     source: &ModuleFiles,
     module: &str,

@@ -8,7 +8,7 @@ use crate::agent::error::{EXIT_FAILED, EXIT_MISMATCH, EXIT_REFUSED, EXIT_USAGE};
 /// What can go wrong with vendor/.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no project.
+    /// No project was found.
     #[error(
         "there is neither a go.mod nor a go.work in {} or above it; name the project's folder with -C",
         .0.display()
@@ -25,13 +25,13 @@ pub enum Error {
     /// git could not do it.
     #[error("{0}")]
     Git(String),
-    /// The REF is none.
+    /// The REF names no commit, or the tag's name is not valid.
     #[error("{0}")]
     Usage(String),
     /// Refused: something would be lost.
     #[error("{0}")]
     Refused(String),
-    /// It is not what its checksum says.
+    /// A file does not match its checksum.
     #[error("{0}")]
     Mismatch(String),
     /// It cannot be done.

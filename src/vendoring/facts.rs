@@ -66,7 +66,7 @@ pub(super) struct VendorFacts {
 pub(super) enum VendorState {
     /// Nothing.
     Missing,
-    /// A file, or a link that leads to no folder.
+    /// A file, or a link to no folder.
     NotAFolder,
     /// A folder without a modules.txt.
     NoList,

@@ -1,5 +1,5 @@
-//! Running git: bounded in time and output, with no pager, no prompt, no shell, and without the
-//! variables that a hook's git would point it elsewhere with.
+//! Runs git: bounded in time and output, without pager, prompt or shell, and without the variables
+//! by which a hook's git would point it to another repository.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -297,7 +297,7 @@ impl Git {
             .stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| {
             Error::Git(if error.kind() == io::ErrorKind::NotFound {
-                "there is no git in PATH; snapshots are kept in git, so install it".to_owned()
+                "there is no git in PATH; install it: snapshots are kept in git".to_owned()
             } else {
                 format!("git cannot be started: {error}")
             })
@@ -306,7 +306,7 @@ impl Git {
         let (stdin, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         std::thread::scope(|scope| {
             scope.spawn(move || {
-                // That it wants no more is for it to say.
+                // If git stops reading early, its exit code says why.
                 let _ = stdin.map(|mut stdin| stdin.write_all(&input));
             });
             let out = scope.spawn(move || out.map_or(Ok(Vec::new()), |out| take(out, MOST_OUT)));
@@ -314,7 +314,7 @@ impl Git {
             let success = wait(&mut child, end);
             let read = |thread: std::thread::ScopedJoinHandle<'_, io::Result<Vec<u8>>>| {
                 let read = thread.join().unwrap_or_else(|_| Ok(Vec::new()));
-                read.map_err(|error| Error::Git(format!("git's output: {error}")))
+                read.map_err(|error| Error::Git(format!("cannot read git's output: {error}")))
             };
             let (out, err) = (read(out)?, read(err)?);
             let success = success.map_err(|why| Error::Git(named(args, &why.to_string())))?;
@@ -352,8 +352,8 @@ impl Done {
             verdicts = said;
         }
         let said = match verdicts.len() {
-            0 => "it said nothing".to_owned(),
-            // What matters stands at the end, under warnings and what hooks say.
+            0 => "failed without a message".to_owned(),
+            // The cause comes last, after warnings and the output of hooks.
             length => verdicts
                 .get(length.saturating_sub(6)..)
                 .unwrap_or_default()
@@ -369,8 +369,7 @@ fn named(args: &[&OsStr], why: &str) -> String {
     mask(&format!("git {}: {why}", verb.unwrap_or_default()))
 }
 
-/// Of a child that is done before its output is read there is nothing to wait for, so the
-/// waiting is in small steps that grow.
+/// Polls in small steps that grow: most children exit before their output has been read.
 fn wait(child: &mut Child, end: Instant) -> io::Result<bool> {
     let mut step = Duration::from_micros(300);
     loop {
@@ -382,7 +381,7 @@ fn wait(child: &mut Child, end: Instant) -> io::Result<bool> {
             child.wait()?;
             return Err(io::Error::new(
                 io::ErrorKind::TimedOut,
-                "it was not done in time and was ended",
+                "timed out and was killed",
             ));
         }
         std::thread::sleep(step);
@@ -395,9 +394,9 @@ fn take(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut from = from.take(most + 1);
     from.read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        // The rest is read and dropped, so that git comes to its end.
+        // Read and drop the rest, so that git can exit.
         io::copy(from.get_mut(), &mut io::sink())?;
-        return Err(io::Error::other("it is too long"));
+        return Err(io::Error::other("output is too long"));
     }
     Ok(bytes)
 }
@@ -448,8 +447,8 @@ impl Guard {
         guard
     }
 
-    /// Why nothing can be done, by what `git check-attr -z filter` says of files: the content of
-    /// one goes through such a filter.
+    /// The error if a file uses such a filter. `attributes` is the output of
+    /// `git check-attr -z filter`.
     pub(super) fn forbids(&self, attributes: &[u8]) -> Option<String> {
         let out = pieces(attributes);
         let mut lines = out.chunks_exact(3);
@@ -458,14 +457,14 @@ impl Guard {
     }
 }
 
-/// Why nothing is done where a file goes through such a filter, and the way out.
+/// The error for a file that uses such a filter, and what to do.
 fn refusal(path: &str, filter: &str) -> String {
     let cure = match filter {
         "lfs" => "`git lfs install`".to_owned(),
         _ => format!("`git config --global filter.{filter}.clean …` (and `.smudge`)"),
     };
     format!(
-        "{path} goes through the filter {filter:?}, which the repository's own configuration names, and goroam does not run the programs that a repository names; if you trust it, make it yours: {cure}"
+        "{path} uses the filter {filter:?} from the repository's own configuration, and goroam does not run programs that a repository names; if you trust it, set it in your own configuration: {cure}"
     )
 }
 

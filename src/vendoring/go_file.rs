@@ -2,9 +2,9 @@
 
 use crate::model::pattern::glob_match;
 
-/// The longest constraint that is looked at; go itself has no such limit, but no one writes it.
+/// The longest constraint that is read; go itself has no such limit.
 const MOST: usize = 4096;
-/// The deepest parentheses that are looked at.
+/// The deepest parentheses that are read.
 const DEEPEST: usize = 64;
 
 /// Could this Go file be built anywhere?
@@ -80,7 +80,7 @@ fn is_directive(line: &str, word: &str) -> bool {
         .is_some_and(|rest| rest.trim_start().len() < rest.len() || rest.is_empty())
 }
 
-/// `// +build a,!b c`: one of the words, each an "and" of tags. What is no such line holds.
+/// `// +build a,!b c`: one of the words, each an "and" of tags. Any other line counts as true.
 fn plus_build(line: &str) -> bool {
     let rest = line.strip_prefix("//").unwrap_or_default().trim_start();
     if !is_directive(rest, "+build") {
@@ -186,7 +186,7 @@ pub(super) struct Embeds {
     pub(super) imported: bool,
 }
 
-/// Reads them from a Go file. What is no Go embeds nothing.
+/// Reads the `//go:embed` lines of a Go file. Anything that is not Go embeds nothing.
 pub(super) fn embeds(content: &[u8]) -> Embeds {
     let word = b"//go:embed";
     if !content.windows(word.len()).any(|at| at == word) {

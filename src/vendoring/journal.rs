@@ -1,5 +1,5 @@
-//! What a rollback is about to do, written down before it does it: after a kill the next
-//! `goroam vendor …` undoes what was only begun, or carries through what was decided.
+//! The journal of a rollback, written before anything is changed: after a kill the next
+//! `goroam vendor …` undoes a rollback that was only begun, or completes one that was decided.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::repo::Repo;
 use crate::bounded;
 use crate::state::file::replace;
 
-/// Another goroam is waited for so long; writing a large vendor/ out takes seconds.
+/// How long to wait for another goroam; writing a large vendor/ takes seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How the name of every stage begins.
 pub(super) const STAGE: &str = ".goroam-rollback-";
@@ -37,8 +37,8 @@ pub(super) struct RollbackJournal {
 }
 
 impl RollbackJournal {
-    /// Does it name nothing but what a rollback may touch? An unpacked archive can bring a .git
-    /// with a journal that names any folder as the stage, which is removed, or leads out by a link.
+    /// Does it name only what a rollback may touch? An unpacked archive can contain a .git with a
+    /// journal that names any folder as the stage (which is removed), or that leads out by a link.
     fn is_ours(&self, top: &Path) -> bool {
         let named = |path: &str, is: &dyn Fn(&str) -> bool| {
             let path = Path::new(path);
@@ -88,11 +88,11 @@ pub(super) struct SwapStep {
     pub(super) folder: bool,
     /// What was there when it was decided: of a folder its identity, of a file its hash.
     pub(super) old: Option<String>,
-    /// What is to be there.
+    /// What will be there.
     pub(super) new: Option<String>,
 }
 
-/// The journal's place, held by this process alone.
+/// The lock of a work tree's rollbacks, held by this process alone; the journal lies beside it.
 #[derive(Debug)]
 pub(super) struct RollbackLock {
     folder: PathBuf,
@@ -100,11 +100,11 @@ pub(super) struct RollbackLock {
 }
 
 impl RollbackLock {
-    /// Waits for its turn. A git that a killed goroam started counts as that goroam: it has
-    /// the lock's file as its standard output.
+    /// Waits for the lock. A git that a killed goroam started still holds it: the lock's file is
+    /// that git's standard output.
     ///
     /// # Errors
-    /// When another goroam has it for too long.
+    /// When another goroam holds it for too long.
     pub(super) fn acquire(repo: &Repo) -> Result<RollbackLock, Error> {
         let folder = repo.own()?;
         let path = folder.join("lock");
@@ -115,7 +115,7 @@ impl RollbackLock {
         while lock.try_lock().is_err() {
             if Instant::now() > end {
                 return Err(Error::Failed(format!(
-                    "another `goroam vendor` is at work in {}",
+                    "another `goroam vendor` is running in {}",
                     repo.top.display()
                 )));
             }
@@ -126,7 +126,7 @@ impl RollbackLock {
         Ok(held)
     }
 
-    /// The same file once more, for a child that is to count as this process.
+    /// A second handle to the lock, for a child that must hold it too.
     ///
     /// # Errors
     /// When the system gives no more files.
@@ -135,8 +135,8 @@ impl RollbackLock {
         again.map_err(|error| Error::io(&self.folder, error))
     }
 
-    /// Is there anything but the lock: a journal, or what a killed goroam left? Looked at
-    /// without the lock.
+    /// Is there anything besides the lock: a journal, or what a killed goroam left? Does not take
+    /// the lock.
     pub(super) fn is_needed(repo: &Repo) -> bool {
         let entries = std::fs::read_dir(repo.git_dir.join("goroam"));
         entries.is_ok_and(|entries| entries.flatten().any(|entry| entry.file_name() != "lock"))
@@ -146,10 +146,10 @@ impl RollbackLock {
         self.folder.join("rollback.json")
     }
 
-    /// What is under way; `None`: nothing.
+    /// The rollback that was interrupted, if any.
     ///
     /// # Errors
-    /// When it cannot be read, or is none that goroam wrote for this work tree.
+    /// When it cannot be read, or goroam did not write it for this work tree.
     pub(super) fn read(&self, top: &Path) -> Result<Option<RollbackJournal>, Error> {
         let path = self.path();
         let bytes = match bounded::read_no_link(&path, MOST) {
@@ -161,13 +161,13 @@ impl RollbackLock {
         let journal = journal.filter(|journal| journal.is_ours(top));
         journal.map(Some).ok_or_else(|| {
             Error::Failed(format!(
-                "{}: is no journal of goroam's; see what it is, and remove it",
+                "{} is not a rollback journal that goroam wrote; inspect it, then remove it",
                 path.display()
             ))
         })
     }
 
-    /// Writes it down, on the disk before this returns.
+    /// Writes the journal; it is on the disk before this returns.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -178,7 +178,7 @@ impl RollbackLock {
         replace(&path, &bytes).map_err(|error| Error::io(&path, error))
     }
 
-    /// It is over.
+    /// Removes the journal.
     ///
     /// # Errors
     /// When it cannot be removed.
@@ -192,7 +192,7 @@ impl RollbackLock {
         }
     }
 
-    /// Removes what killed goroams left, but for the journal; whoever has the lock is alone.
+    /// Removes what killed processes left, except the journal. Only the holder of the lock runs this.
     fn sweep(&self) {
         let Ok(entries) = std::fs::read_dir(&self.folder) else {
             return;

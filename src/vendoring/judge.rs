@@ -10,12 +10,12 @@ use super::report::{VendorCode, VendorFinding};
 use crate::gomod::go_version::at_least;
 use crate::gomod::modules_txt::{ListedModule, ModulesTxt};
 
-/// All that is wrong, the worst first; what is only to be known last.
+/// All findings, the worst first and notes last.
 pub(super) fn judge(facts: &VendorFacts) -> Vec<VendorFinding> {
     let mut out = Vec::new();
     let file = facts.kind.file();
     for (file, why) in &facts.unreadable {
-        let mend = "mend it by hand, or `goroam vendor rollback`";
+        let mend = "fix it by hand, or run `goroam vendor rollback`";
         out.push(VendorFinding::new(VendorCode::Unreadable, why.clone(), mend).at(file.clone()));
     }
     let again = format!("`{}`", facts.kind.command());
@@ -23,17 +23,17 @@ pub(super) fn judge(facts: &VendorFacts) -> Vec<VendorFinding> {
         VendorState::Missing => out.push(VendorFinding::new(
             VendorCode::NoVendor,
             format!("there is no vendor/ beside {file}"),
-            format!("{again} makes it; `goroam vendor rollback` brings a snapshot back"),
+            format!("run {again} to create it; `goroam vendor rollback` brings a snapshot back"),
         )),
         VendorState::NotAFolder => out.push(VendorFinding::new(
             VendorCode::NotAFolder,
-            "vendor is a file, or a link that leads to no folder",
-            format!("move it away, then {again}"),
+            "vendor is a file, or a link to no folder",
+            format!("move it away, then run {again}"),
         )),
         VendorState::NoList => out.push(VendorFinding::new(
             VendorCode::NoModulesTxt,
-            "vendor/ has no modules.txt, so nothing says what is in it",
-            format!("{again} makes both anew"),
+            "vendor/ has no modules.txt, so its content is not known",
+            format!("run {again} to create both again"),
         )),
         VendorState::Listed(txt) => listed(facts, txt, &again, &mut out),
     }
@@ -54,8 +54,8 @@ fn listed(facts: &VendorFacts, txt: &ModulesTxt, again: &str, out: &mut Vec<Vend
     let go = go_line(facts);
     mode(facts, txt, go, again, out);
     let all = disagreements(txt, facts.work.as_ref(), &facts.mains);
-    let told: Vec<&str> = all.iter().map(|one| one.module.path.as_str()).collect();
-    misstatements(facts, txt, go.unwrap_or("1.16"), &told, again, out);
+    let reported: Vec<&str> = all.iter().map(|one| one.module.path.as_str()).collect();
+    misstatements(facts, txt, go.unwrap_or("1.16"), &reported, again, out);
     for one in &all {
         let module = if one.module.version.is_empty() {
             one.module.path.clone()
@@ -78,7 +78,7 @@ fn listed(facts: &VendorFacts, txt: &ModulesTxt, again: &str, out: &mut Vec<Vend
     strangers(&tree, out);
 }
 
-/// The `go` line that decides for vendor/; `None`: there is none.
+/// The `go` line that decides for vendor/, if there is one.
 fn go_line(facts: &VendorFacts) -> Option<&str> {
     let of_main = || facts.mains.first()?.go_mod.go.as_ref();
     let line = match facts.kind {
@@ -99,9 +99,9 @@ fn mode(
     let is_workspace = facts.kind == ProjectKind::Workspace;
     if txt.workspace != is_workspace {
         let what = if txt.workspace {
-            "vendor/ was made for a workspace, and there is no go.work: go does not use it"
+            "vendor/ was made for a workspace, but there is no go.work: go does not use it"
         } else {
-            "vendor/ was made for a module, and there is a go.work: go does not use it"
+            "vendor/ was made for a module, but there is a go.work: go does not use it"
         };
         out.push(
             VendorFinding::new(VendorCode::Inconsistent, what, again).at("vendor/modules.txt"),
@@ -111,12 +111,12 @@ fn mode(
         let says = go.map_or("no go line".to_owned(), |go| format!("go {go}"));
         let file = facts.kind.file();
         let what = format!("{file} says {says}: go uses vendor/ by default from 1.14 on");
-        let mend = "`go mod edit -go=1.14` or later, or -mod=vendor with each command";
+        let mend = "run `go mod edit -go=1.14` or later, or pass -mod=vendor to each command";
         out.push(VendorFinding::new(VendorCode::NotUsed, what, mend));
     }
 }
 
-/// vendor/ with its owners.
+/// The files of vendor/ with the modules that may own them.
 struct Tree<'a> {
     facts: &'a VendorFacts,
     /// The module that each vendored package is of.
@@ -216,9 +216,9 @@ fn module(
     for file in expected(source, &listed.module.path, &there, go) {
         let path = format!("{}/{file}", listed.module.path);
         if !tree.facts.files.contains_key(&path) {
-            let what = "it is missing, and vendoring brings it";
+            let what = "it is missing, but vendoring copies it";
             let mend =
-                format!("{again}; if git does not track it, see `git check-ignore -v` of it");
+                format!("run {again}; if git does not track it, `git check-ignore -v` says why");
             out.push(
                 VendorFinding::new(code, what, mend)
                     .of(&name)
@@ -235,7 +235,7 @@ fn module(
     }
 }
 
-/// One file against the modules that it may be of; the finding is the nearest one's.
+/// Compares one file with the modules that may own it; the finding names the nearest one.
 fn file(
     tree: &Tree<'_>,
     path: &str,
@@ -260,14 +260,10 @@ fn file(
         {
             return None;
         }
-        let what = "`go mod vendor` leaves it out; it is what the module holds";
-        return finding(
-            VendorCode::LeftOver,
-            what,
-            "let it be, if something needs it",
-        );
+        let what = "`go mod vendor` leaves it out, though the module has exactly this file";
+        return finding(VendorCode::LeftOver, what, "keep it if something needs it");
     }
-    // Another module's licence in the same folder, or a file that cannot be told.
+    // Another module's licence in the same folder, or a module that was not read.
     let elsewhere = tree.owners(path).into_iter().skip(1).any(|other| {
         let own = folder_of(path, &other.module.path).unwrap_or_default();
         match tree.holding(other).map(|h| &h.from) {
@@ -289,37 +285,29 @@ fn file(
         None => finding(
             VendorCode::NotInModule,
             "the module has no such file",
-            &["see what it is; ", again, " makes vendor/ anew without it"].concat(),
+            &format!("inspect it; {again} creates vendor/ again without it"),
         ),
         Some(held) if held.print.with_lf == print.with_lf => finding(
             VendorCode::LineEnds,
             "only its line ends differ (CR LF and LF): most likely git changed them on checkout (core.autocrlf)",
-            &[
-                "write `vendor/** -text` into .gitattributes, then ",
-                again,
-                " writes it anew",
-            ]
-            .concat(),
+            &format!("add `vendor/** -text` to .gitattributes, then run {again} to write it again"),
         ),
         Some(_) if local => finding(
             VendorCode::OutOfDate,
-            "it is not what the folder holds that replaces the module",
+            "it differs from the file in the folder that replaces the module",
             again,
         ),
         Some(_) => finding(
             VendorCode::Altered,
-            "it is not what the verified module holds",
-            &[
-                "see `git log -p` of it; ",
-                again,
-                " or `goroam vendor rollback` puts it right",
-            ]
-            .concat(),
+            "it differs from the file in the verified module",
+            &format!(
+                "`git log -p` shows its changes; {again} or `goroam vendor rollback` restores it"
+            ),
         ),
     }
 }
 
-/// A file that vendoring leaves out because nobody lists its package is told as that.
+/// Turns a left-over file of a package that modules.txt does not list into that finding.
 fn unlisted(
     tree: &Tree<'_>,
     found: VendorFinding,
@@ -344,14 +332,14 @@ fn unlisted(
     finding.of(name_of(listed)).at(format!("vendor/{path}"))
 }
 
-/// Why there was nothing to compare with.
+/// The finding for a module that could not be compared.
 fn unverified(holding: &Holding) -> Option<VendorFinding> {
     let finding = match &holding.from {
         HeldFrom::NoSum(module) => VendorFinding::new(
             VendorCode::NoSum,
-            "go.sum does not say what its zip must be, so nothing proves these files",
+            "go.sum has no hash of its zip, so these files cannot be verified",
             format!(
-                "`go mod download {module}` writes that line, after the checksum database agrees"
+                "run `go mod download {module}`: it adds that line once the checksum database agrees"
             ),
         ),
         HeldFrom::NoZip(module, tried) => {
@@ -365,14 +353,17 @@ fn unverified(holding: &Holding) -> Option<VendorFinding> {
             VendorFinding::new(
                 VendorCode::NoZip,
                 what,
-                format!("`go mod download {module}` or `goroam mirror add {module}` brings it"),
+                format!("run `go mod download {module}` or `goroam mirror add {module}`"),
             )
         }
         HeldFrom::Mismatch(module, path, is, wanted) => VendorFinding::new(
             VendorCode::ZipMismatch,
-            format!("{} is {is}, but go.sum says {wanted}", path.display()),
             format!(
-                "compare go.sum with your version control; if go.sum is right, remove that zip and `go mod download {module}`"
+                "{} has the hash {is}, but go.sum says {wanted}",
+                path.display()
+            ),
+            format!(
+                "compare go.sum with your version control; if go.sum is right, remove that zip and run `go mod download {module}`"
             ),
         ),
         HeldFrom::NoFolder(path, why) => VendorFinding::new(
@@ -381,19 +372,19 @@ fn unverified(holding: &Holding) -> Option<VendorFinding> {
                 "not compared: {}, which replaces it, cannot be read: {why}",
                 path.display()
             ),
-            "bring that folder back, or mend the replace line",
+            "restore that folder, or fix the replace line",
         ),
         HeldFrom::Zip(_) | HeldFrom::Folder(..) => return None,
     };
     Some(finding)
 }
 
-/// Files that no listed module could own, what is no file, and what may be executed.
+/// Files that no listed module could own, links and devices, and executable files.
 fn strangers(tree: &Tree<'_>, out: &mut Vec<VendorFinding>) {
     for path in &tree.facts.executable {
-        let what = "it may be executed; no file is that `go mod vendor` writes";
+        let what = "it is executable; `go mod vendor` writes no executable files";
         let at = format!("vendor/{path}");
-        let mend = format!("`chmod a-x {at}`");
+        let mend = format!("run `chmod a-x {at}`");
         out.push(VendorFinding::new(VendorCode::Executable, what, mend).at(at));
     }
     for (path, kept) in &tree.facts.files {
@@ -402,18 +393,18 @@ fn strangers(tree: &Tree<'_>, out: &mut Vec<VendorFinding>) {
         let finding = match (kept, &owner) {
             (VendoredFile::Link, _) => VendorFinding::new(
                 VendorCode::Link,
-                "it is a link; `go mod vendor` makes none, and what it leads to is not verified",
+                "it is a link; `go mod vendor` creates none, and its target is not verified",
                 "remove it",
             ),
             (VendoredFile::Odd, _) => VendorFinding::new(
                 VendorCode::NotInModule,
-                "it cannot be read as a file",
-                "see what it is, and remove it",
+                "it is not a readable file",
+                "inspect it, then remove it",
             ),
             (VendoredFile::File(_), None) => VendorFinding::new(
                 VendorCode::NotInModule,
-                "modules.txt lists no module that it could be of",
-                "see what it is, and remove it",
+                "modules.txt lists no module that it could belong to",
+                "inspect it, then remove it",
             ),
             (VendoredFile::File(_), Some(_)) => continue,
         };

@@ -1,5 +1,4 @@
-//! vendor/ as a step of its own: is it what the verified modules hold, and the way back to one
-//! that was.
+//! Checks vendor/ against the verified modules, keeps it in git, and rolls it back.
 //!
 //! ```text
 //! check:    gather (I/O) → Facts → judge (pure) → Report

@@ -1,5 +1,5 @@
-//! What is there now: the pinned paths of the work tree as a tree of git's, made with an index
-//! of its own, so that neither ignored files nor flags of the user's index hide anything.
+//! The pinned paths of the work tree as a git tree, made with a temporary index, so that neither
+//! ignored files nor flags of the user's index hide anything.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ const MOST_NAMED: usize = 10;
 /// How deep folders may lie in one another.
 const DEEPEST: usize = 100;
 
-/// git as it works on an index that is only for now: everything is looked at and nothing skipped.
+/// Settings for a temporary index: git looks at everything and skips nothing.
 const PLAIN: [&str; 10] = [
     "-c",
     "core.sparseCheckout=false",
@@ -26,7 +26,7 @@ const PLAIN: [&str; 10] = [
     "gc.auto=0",
 ];
 
-/// An index that is only for now; its file goes with it.
+/// A temporary index; its file is removed with it.
 #[derive(Debug)]
 pub(super) struct OwnIndex {
     /// Removed when this is dropped.
@@ -38,7 +38,7 @@ impl OwnIndex {
     /// An empty one.
     ///
     /// # Errors
-    /// When git or the file system says no.
+    /// When git or the file system fails.
     pub(super) fn new(repo: &Repo) -> Result<OwnIndex, Error> {
         let own = repo.own()?;
         let folder = tempfile::Builder::new()
@@ -72,16 +72,16 @@ impl OwnIndex {
     /// Fills it with a commit's or a tree's content.
     ///
     /// # Errors
-    /// When git says no.
+    /// When git fails.
     pub(super) fn read(&self, tree: &str) -> Result<(), Error> {
         self.git.run(&[&PLAIN[..], &["read-tree", tree]].concat())?;
         Ok(())
     }
 
-    /// Makes these paths of it what they are in the work tree, ignored files as well.
+    /// Sets these paths to what they are in the work tree, including ignored files.
     ///
     /// # Errors
-    /// When git says no, or one of them holds a repository of its own.
+    /// When git fails, or one of them contains another repository.
     pub(super) fn take(&self, repo: &Repo, paths: &[String]) -> Result<(), Error> {
         let known = pieces(&self.git.run(&with(&["ls-files", "-z", "--"], paths))?);
         let is_known = |path: &String| {
@@ -118,13 +118,13 @@ impl OwnIndex {
     /// The tree of what it holds.
     ///
     /// # Errors
-    /// When git says no.
+    /// When git fails.
     pub(super) fn tree(&self) -> Result<String, Error> {
         self.git.line(&["write-tree"])
     }
 }
 
-/// A `.git` below this folder: history that git does not look at, and that would go with it.
+/// A `.git` below this folder: a repository that git does not look into, and that would be lost.
 fn nested_git(folder: &Path, depth: usize) -> Option<PathBuf> {
     if depth > DEEPEST || !std::fs::symlink_metadata(folder).is_ok_and(|meta| meta.is_dir()) {
         return None;
@@ -143,14 +143,14 @@ fn nested_git(folder: &Path, depth: usize) -> Option<PathBuf> {
 
 fn nested_error(path: &str) -> Error {
     Error::Refused(format!(
-        "{path} is a git repository of its own (a submodule?); it would not be kept. Move it away, then vendor anew"
+        "{path} is a separate git repository (a submodule?) and would not be kept; move it away, then vendor again"
     ))
 }
 
 /// The tree with these paths as they are now, and nothing else.
 ///
 /// # Errors
-/// When git says no, or one of them holds a repository of its own.
+/// When git fails, or one of them contains another repository.
 pub(super) fn present(repo: &Repo, paths: &[String]) -> Result<String, Error> {
     let index = OwnIndex::new(repo)?;
     index.seed(repo, paths)?;
@@ -202,8 +202,8 @@ pub(super) fn changes(
     Ok(PathChange::all(&repo.git.run(&with(&args, paths))?))
 }
 
-/// The changes in words, the first of them by name.
-pub(super) fn told(changes: &[PathChange]) -> String {
+/// Names the first changes and counts the others.
+pub(super) fn summary(changes: &[PathChange]) -> String {
     let mut out = String::new();
     for change in changes.iter().take(MOST_NAMED) {
         let word = match change.letter {
@@ -211,7 +211,7 @@ pub(super) fn told(changes: &[PathChange]) -> String {
             'D' => "deleted  ",
             _ => "changed  ",
         };
-        out.push_str(&["\n  ", word, &change.path].concat());
+        out.push_str(&format!("\n  {word}{}", change.path));
     }
     if changes.len() > MOST_NAMED {
         out.push_str(&format!("\n  and {} more", changes.len() - MOST_NAMED));
@@ -228,7 +228,7 @@ pub(super) fn shown(paths: &[String], prefix: &str) -> String {
     names.join(" ")
 }
 
-/// Is there anything at this path, be it a broken link?
+/// Is there anything at this path, even a broken link?
 pub(super) fn exists(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok()
 }

@@ -39,12 +39,12 @@ pub(super) struct ProjectFiles {
 }
 
 impl VendorProject {
-    /// The project that go would see from this folder: a workspace if there is a go.work in it
+    /// Finds the project that go would see from this folder: a workspace if there is a go.work in it
     /// or above it (or GOWORK names one), else the nearest module. Of GOWORK only the variable
-    /// is seen, not what `go env -w` wrote.
+    /// is read, not what `go env -w` wrote.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is no project.
     pub fn find(folder: &Path, env: &Environment) -> Result<VendorProject, Error> {
         let start = dunce::canonicalize(folder).map_err(|error| Error::io(folder, error))?;
         let workspace = go_work::find(env.get("GOWORK"), &start, Path::is_file);
@@ -60,7 +60,7 @@ impl VendorProject {
                 kind: ProjectKind::Workspace,
             });
         }
-        // A go.mod that was lost is no reason to take another module's vendor/ further up.
+        // If only the go.mod is lost, do not take another module's vendor/ from further up.
         let lost = read_text(&start.join("vendor/modules.txt"))
             .ok()
             .filter(|_| !start.join("go.mod").exists());
@@ -178,7 +178,7 @@ impl ProjectFiles {
             .extend(fault.map(|why| (name.to_owned(), why)));
     }
 
-    /// One go.sum. That there is none is no fault: a module may need nothing.
+    /// Reads one go.sum. A missing one is not an error: a module may need nothing.
     fn sums(&mut self, name: &str, path: &Path) {
         let text = match read_text(path) {
             Ok(text) => text,

@@ -23,8 +23,8 @@ pub struct Repo {
 }
 
 impl Repo {
-    /// Finds it from the project's folder. What a hook's git says with GIT_DIR and the like is
-    /// not listened to: the folder decides.
+    /// Finds it from the project's folder. GIT_DIR and the like, which git sets for its hooks, are
+    /// ignored.
     ///
     /// # Errors
     /// When there is no git, no repository, or none with a work tree that this user may use.
@@ -54,12 +54,12 @@ impl Repo {
                 let folder =
                     named.map_or_else(|| root.to_string(), |(folder, _)| folder.to_owned());
                 return Err(Error::Refused(format!(
-                    "{root} is in a repository of somebody else, and git refuses to use it; if you trust it: `git config --global --add safe.directory {folder}`"
+                    "{root} is in a repository that another user owns, and git refuses to use it; if you trust it, run `git config --global --add safe.directory {folder}`"
                 )));
             }
             Err(Error::Git(why)) if why.contains("not a git repository") => {
                 return Err(Error::Git(format!(
-                    "{root} is in no git repository; snapshots are kept in git: `git init`, then commit go.mod, go.sum and vendor/"
+                    "{root} is in no git repository, where snapshots are kept; run `git init`, then commit go.mod, go.sum and vendor/"
                 )));
             }
             Err(error) => return Err(error),
@@ -129,7 +129,7 @@ impl Repo {
         project: &VendorProject,
         work: Option<&GoWork>,
     ) -> Result<Vec<String>, Error> {
-        let own = |name: &str| [&self.prefix, name].concat();
+        let own = |name: &str| format!("{}{name}", self.prefix);
         let mut out = vec![own("vendor")];
         if project.kind == ProjectKind::Module {
             out.extend([own("go.mod"), own("go.sum")]);
@@ -139,7 +139,7 @@ impl Repo {
         for (name, folder) in work.map_or_else(Vec::new, |work| members(work, &project.root)) {
             let below = folder.strip_prefix(&self.top).map_err(|_| {
                 Error::Failed(format!(
-                    "{name}, a module of the workspace, lies outside of the repository {}, which can only pin what is in it",
+                    "{name}, a module of the workspace, lies outside of the repository {}, so it cannot be pinned there",
                     self.top.display()
                 ))
             })?;
@@ -177,7 +177,7 @@ impl Repo {
         Ok(own)
     }
 
-    /// The commit that a name means; `None`: there is none.
+    /// The commit that a name stands for, if there is one.
     ///
     /// # Errors
     /// When git cannot say.
@@ -213,7 +213,7 @@ impl Repo {
                         "a path with a line end in it: {path:?}"
                     )));
                 }
-                input.push_str(&[tree, ":", path, "\n"].concat());
+                input.push_str(&format!("{tree}:{path}\n"));
             }
         }
         let args = ["cat-file", "--batch-check=%(objectname) %(objecttype)"];
@@ -248,8 +248,8 @@ impl Repo {
         Ok(paths.iter().map(id).collect())
     }
 
-    /// Is all of these paths here? A partial clone fetches what it lacks as soon as it is asked
-    /// for, and goroam goes to no network unasked.
+    /// Are these paths complete here? A partial clone fetches what it lacks as soon as git reads
+    /// it, and goroam uses no network without being asked.
     ///
     /// # Errors
     /// When something is not here, with the command that brings it.
@@ -277,7 +277,7 @@ impl Repo {
             return Ok(());
         }
         Err(Error::Failed(format!(
-            "{name} is not all here: this is a partial clone, and some of it is still at its remote; `git archive -o {} {name}` fetches that where there is a network, then try again",
+            "{name} is incomplete: this is a partial clone, and parts of it are still at its remote; run `git archive -o {} {name}` on a network to fetch them, then try again",
             if cfg!(windows) { "NUL" } else { "/dev/null" }
         )))
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::facts::ProjectKind;
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH};
 
-/// What a check says.
+/// The result of a check.
 #[derive(Debug, Clone, Serialize)]
 pub struct VendorReport {
     /// Nothing is wrong.
@@ -43,47 +43,47 @@ impl VendorReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VendorCode {
-    /// There is no vendor/.
+    /// vendor/ does not exist.
     NoVendor,
-    /// vendor is a file, or a link that leads to no folder.
+    /// vendor is a file, or a link to no folder.
     NotAFolder,
     /// vendor/ has no modules.txt.
     NoModulesTxt,
     /// go.mod, go.work or a go.sum cannot be read.
     Unreadable,
-    /// go would not use vendor/ by itself.
+    /// go would not use vendor/ by default.
     NotUsed,
     /// modules.txt does not agree with go.mod: go refuses to build.
     Inconsistent,
-    /// modules.txt says something that is not so, and go believes it.
+    /// modules.txt says something wrong, and go believes it.
     Misstated,
     /// A package of modules.txt has no files.
     PackageMissing,
-    /// A package has files, and modules.txt does not list it: go 1.23 passes it over.
+    /// A package has files, but modules.txt does not list it: go 1.23 ignores it.
     PackageUnlisted,
     /// A file is not what the verified module holds.
     Altered,
     /// It differs only in CR LF and LF.
     LineEnds,
-    /// A file of the module that vendoring brings is not there.
+    /// A file of the module that vendoring copies is missing.
     FileMissing,
     /// A file that no vendored module holds.
     NotInModule,
-    /// A link; `go mod vendor` makes none.
+    /// A link; `go mod vendor` creates none.
     Link,
     /// A file of the verified module that vendoring would have left out.
     LeftOver,
-    /// A file that may be executed; `go mod vendor` makes none.
+    /// An executable file; `go mod vendor` creates none.
     Executable,
-    /// The zip at hand is not what go.sum says.
+    /// The zip does not match go.sum.
     ZipMismatch,
-    /// There is no zip to compare with.
+    /// No zip was found to compare with.
     NoZip,
-    /// go.sum does not say what the zip must be.
+    /// go.sum has no hash of the zip.
     NoSum,
     /// The folder that replaces a module cannot be read.
     NoFolder,
-    /// A file is not what the folder holds that replaces the module.
+    /// A file differs from the one in the folder that replaces the module.
     OutOfDate,
 }
 
@@ -91,11 +91,11 @@ pub enum VendorCode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Weight {
-    /// It should be known; nothing is wrong.
+    /// Worth knowing; nothing is wrong.
     Note,
     /// Missing, inconsistent or not to be verified: exit code 1.
     Bad,
-    /// Something is not what its checksum says: exit code 6.
+    /// Something does not match its checksum: exit code 6.
     Differs,
 }
 
@@ -125,7 +125,7 @@ impl VendorCode {
         }
     }
 
-    /// Is it only that nothing was at hand to compare with?
+    /// Does it only say that there was nothing to compare with?
     pub fn is_unverified(self) -> bool {
         self == VendorCode::NoZip || self == VendorCode::NoFolder
     }
@@ -177,7 +177,7 @@ pub struct VendorFinding {
     pub file: Option<String>,
     /// What is wrong.
     pub what: String,
-    /// The way out.
+    /// What to do.
     pub mend: String,
 }
 

@@ -11,11 +11,11 @@ use super::error::Error;
 use super::facts::ProjectKind;
 use super::git::{raw_pieces, with};
 use super::journal::{RollbackJournal, RollbackLock, RollbackPhase, STAGE, SwapStep};
-use super::present::{OwnIndex, changes, exists, present, shown, told};
+use super::present::{OwnIndex, changes, exists, present, shown, summary};
 use super::project::VendorProject;
 use super::repo::Repo;
 use super::report::{VendorCode, VendorFinding, VendorReport, Weight};
-use super::snapshot::{holders, snapshots};
+use super::snapshot::{FOLDER, holders, snapshots};
 use super::swap;
 use super::swap::fresh;
 use crate::gomod::go_work;
@@ -30,41 +30,41 @@ pub struct RolledBack {
     pub to: String,
     /// Its commit.
     pub commit: String,
-    /// Files that are otherwise now; 0: it was so already, and nothing was done.
+    /// How many files changed; 0: nothing had to be done.
     pub changed: usize,
     /// The ref that keeps what was there before.
     pub kept: Option<String>,
     /// The command that brings that back.
     pub undo: Option<String>,
-    /// What is to be known of the snapshot.
+    /// Findings about the snapshot that do not prevent the rollback.
     pub warnings: Vec<String>,
-    /// Newer snapshots that were passed over, and why.
+    /// Newer snapshots that were skipped, and why.
     pub skipped: Vec<String>,
-    /// Paths that somebody changed in the very moment, so they were left alone.
+    /// Paths that were changed during the rollback, so they were left alone.
     pub left_alone: Vec<String>,
-    /// The old vendor/, where something was written into it in the very moment.
+    /// The old vendor/, if something was written into it during the rollback.
     pub aside: Option<String>,
 }
 
-/// What became of a rollback that was cut off.
+/// How an interrupted rollback was ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Recovered {
     /// The snapshot.
     pub to: String,
-    /// Was it carried through? Else it was undone.
+    /// Was it completed? Otherwise it was undone.
     pub finished: bool,
     /// The ref that keeps what was there before.
     pub kept: Option<String>,
-    /// Paths that somebody has changed since, so they were left alone.
+    /// Paths that have been changed since, so they were left alone.
     pub left_alone: Vec<String>,
-    /// The old vendor/, where something was written into it since.
+    /// The old vendor/, if something has been written into it since.
     pub aside: Option<String>,
 }
 
-/// Carries through or undoes a rollback that was cut off. Every `goroam vendor` does this first.
+/// Completes or undoes an interrupted rollback. Every `goroam vendor` does this first.
 ///
 /// # Errors
-/// When another one is at work for too long, or a rename fails.
+/// When another rollback runs for too long, or a rename fails.
 pub fn recover(repo: &Repo) -> Result<Option<Recovered>, Error> {
     if !RollbackLock::is_needed(repo) {
         return Ok(None);
@@ -78,7 +78,7 @@ fn recover_at(repo: &Repo, lock: &RollbackLock) -> Result<Option<Recovered>, Err
     };
     let finished = journal.phase != RollbackPhase::Begun;
     let (left_alone, aside) = if finished {
-        carry_through(repo, lock, &mut journal)?
+        complete(repo, lock, &mut journal)?
     } else {
         clear(repo, lock, &journal)?;
         (Vec::new(), None)
@@ -131,7 +131,7 @@ pub fn rollback(
         }
     }
     Err(Error::Failed(if skipped.is_empty() {
-        "there is no snapshot but what is there already; `goroam vendor snapshot` makes one, or name a commit: `goroam vendor rollback HEAD~1`".to_owned()
+        "there is no snapshot other than the present state; `goroam vendor snapshot` creates one, or name a commit: `goroam vendor rollback HEAD~1`".to_owned()
     } else {
         format!("no snapshot is good:\n  {}", skipped.join("\n  "))
     }))
@@ -150,22 +150,24 @@ fn candidates(
         return Ok(kept.map(|kept| (kept.name, kept.commit)).collect());
     };
     if name.starts_with('-') || name.is_empty() {
-        return Err(Error::Usage(format!("{name:?} is no name of a commit")));
+        return Err(Error::Usage(format!(
+            "{name:?} is not the name of a commit"
+        )));
     }
-    let in_folder = [super::snapshot::FOLDER, name].concat();
+    let in_folder = format!("{FOLDER}{name}");
     for name in [name, &in_folder] {
         if let Some(commit) = repo.commit(name)? {
             return Ok(vec![(name.to_owned(), commit)]);
         }
     }
     Err(Error::Usage(format!(
-        "{name:?} names no commit here; `goroam vendor list` has the snapshots"
+        "{name:?} names no commit here; `goroam vendor list` shows the snapshots"
     )))
 }
 
-/// Refuses where what is there is in no commit: neither HEAD's, nor a snapshot's, nor kept by a
-/// rollback. Files that only are not there are no work: whoever has deleted vendor/, or has a
-/// sparse checkout without it, wants it back.
+/// Refuses if the present state is in no commit: neither HEAD's, nor a snapshot's, nor one kept by
+/// a rollback. Missing files do not count: a user who deleted vendor/, or has a sparse checkout
+/// without it, wants it back.
 fn nothing_is_lost(repo: &Repo, before: &str, paths: &[String]) -> Result<(), Error> {
     let holders = holders(repo)?;
     let mut trees = vec![before];
@@ -185,7 +187,7 @@ fn nothing_is_lost(repo: &Repo, before: &str, paths: &[String]) -> Result<(), Er
             return Ok(());
         }
     }
-    let list = told(&changes(repo, &base, before, paths)?);
+    let list = summary(&changes(repo, &base, before, paths)?);
     // git takes no path that it does not know: a workspace may well have no go.work.sum.
     let known = repo.ids(&[&base], paths)?.concat();
     let known = paths.iter().zip(here.iter().zip(known));
@@ -193,7 +195,7 @@ fn nothing_is_lost(repo: &Repo, before: &str, paths: &[String]) -> Result<(), Er
     let known: Vec<String> = known.map(|(path, _)| path.clone()).collect();
     let names = shown(&known, &repo.prefix);
     Err(Error::Refused(format!(
-        "not rolled back: these differ from the last commit and would be gone:{list}\ncommit them, `git stash push -u -- {names}`, or `goroam vendor rollback --keep`, which keeps them in a ref and names it"
+        "not rolled back: these differ from the last commit and would be lost:{list}\ncommit them, run `git stash push -u -- {names}`, or use `goroam vendor rollback --keep`, which keeps them in a ref and names it"
     )))
 }
 
@@ -255,7 +257,7 @@ fn roll_to(
             return Err(error);
         }
     };
-    (done.left_alone, done.aside) = carry_through(repo, lock, &mut journal)?;
+    (done.left_alone, done.aside) = complete(repo, lock, &mut journal)?;
     done.changed = changes(repo, &journal.kept, commit, &paths)?.len();
     done.warnings = staged.warnings;
     done.undo = Some(format!("goroam vendor rollback {}", journal.kept));
@@ -263,7 +265,7 @@ fn roll_to(
     Ok(done)
 }
 
-/// What is to be put back: the paths that belonged together then.
+/// The paths to put back: those that belonged together in that commit.
 fn paths_of(
     project: &VendorProject,
     repo: &Repo,
@@ -271,7 +273,7 @@ fn paths_of(
     commit: &str,
     is_kept: bool,
 ) -> Result<Vec<String>, Error> {
-    let file = [&repo.prefix, project.kind.file()].concat();
+    let file = format!("{}{}", repo.prefix, project.kind.file());
     repo.is_whole(name, commit, std::slice::from_ref(&file))?;
     let text = repo.text(commit, &file)?;
     let work = text
@@ -291,13 +293,14 @@ fn paths_of(
             format!("{}vendor/", repo.prefix)
         };
         return Err(Error::Failed(format!(
-            "{name} holds no {what}, so there is nothing to go back to"
+            "{name} holds no {what}, so it cannot be rolled back to"
         )));
     }
     Ok(paths)
 }
 
-/// Keeps what is there, and writes down what is to be done. From here on it is carried through.
+/// Keeps the present state and adds the steps to the journal. Once that is written, the rollback
+/// is always completed.
 fn decide(
     project: &VendorProject,
     repo: &Repo,
@@ -310,10 +313,10 @@ fn decide(
     let probe = stage.join("now");
     journal.since = swap::now_by(&probe).map_err(|error| Error::io(&probe, error))?;
     let paths_now = repo.pins_now(project)?;
-    // Writing out and looking took a while, in which the user may have gone on working.
+    // Preparing took a while, in which the user may have continued to work.
     if present(repo, &paths_now)? != before {
         return Err(Error::Refused(
-            "vendor/ or a module file was changed while the rollback was made ready; nothing was changed, try again".to_owned(),
+            "vendor/ or a module file changed while the rollback was prepared; nothing was rolled back, try again".to_owned(),
         ));
     }
     let mut all = paths_now;
@@ -333,7 +336,7 @@ fn decide(
         std::fs::create_dir_all(folder).map_err(failed)?;
         if !swap::are_together(folder, &stage) {
             return Err(Error::Failed(format!(
-                "{} is on another file system than {}, so they cannot be put back in one go",
+                "{} is on another file system than {}, so they cannot be put back in one step",
                 folder.display(),
                 project.root.display()
             )));
@@ -372,11 +375,11 @@ fn to_disk(stage: &std::path::Path) {
     }
 }
 
-/// Elsewhere there is no call for it all at once; git has every file in any case.
+/// Other systems have no call that syncs a whole file system; git has every file in any case.
 #[cfg(not(target_os = "linux"))]
 fn to_disk(_: &std::path::Path) {}
 
-/// A commit of what was there, held by a ref that nobody else moves.
+/// Commits the previous state and keeps it by a ref of goroam's.
 fn keep(repo: &Repo, tree: &str, target: &str, stamp: &str) -> Result<String, Error> {
     let text = format!("What was there before goroam vendor rollback to {target}\n");
     let args = [
@@ -393,7 +396,7 @@ fn keep(repo: &Repo, tree: &str, target: &str, stamp: &str) -> Result<String, Er
     let commit = String::from_utf8_lossy(&commit).trim().to_owned();
     for number in 1..100 {
         let name = match number {
-            1 => [BEFORE, stamp].concat(),
+            1 => format!("{BEFORE}{stamp}"),
             number => format!("{BEFORE}{stamp}-{number}"),
         };
         let create = format!("create {name} {commit}\n").into_bytes();
@@ -401,11 +404,13 @@ fn keep(repo: &Repo, tree: &str, target: &str, stamp: &str) -> Result<String, Er
             return Ok(name);
         }
     }
-    Err(Error::Git(format!("git could make no ref below {BEFORE}")))
+    Err(Error::Git(format!(
+        "git could not create a ref below {BEFORE}"
+    )))
 }
 
-/// Takes the steps, then clears the stage and the journal away.
-fn carry_through(
+/// Takes the steps, then removes the stage and the journal.
+fn complete(
     repo: &Repo,
     lock: &RollbackLock,
     journal: &mut RollbackJournal,
@@ -423,7 +428,7 @@ fn carry_through(
                 aside = Some(path.display().to_string());
             }
         }
-        // Removing makes the folders younger, so that it must not be looked at again.
+        // Removing changes the folders' times, so they must not be looked at again.
         journal.phase = RollbackPhase::Done;
         lock.write(journal)?;
     }
@@ -431,7 +436,7 @@ fn carry_through(
     Ok((left_alone, aside))
 }
 
-/// The stage goes, and the journal with it.
+/// Removes the stage and the journal.
 fn clear(repo: &Repo, lock: &RollbackLock, journal: &RollbackJournal) -> Result<(), Error> {
     let stage = repo.top.join(&journal.stage);
     match swap::remove(&stage) {
@@ -443,23 +448,23 @@ fn clear(repo: &Repo, lock: &RollbackLock, journal: &RollbackJournal) -> Result<
 /// A snapshot, written out.
 #[derive(Debug)]
 pub(super) struct Staged {
-    /// What was found in it that does not forbid it.
+    /// What was found in it that does not prevent its use.
     pub(super) warnings: Vec<String>,
 }
 
-/// What forbids a snapshot that is not good.
+/// How good a snapshot must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Strictness {
-    /// Nothing: it is what was there before.
+    /// Any: it is the state before a rollback.
     Anything,
-    /// All but what could not be looked at.
+    /// Good, except for what could not be checked.
     Good,
 }
 
 /// Writes the paths of a commit into the stage.
 ///
 /// # Errors
-/// When git says no or a file is not there afterwards.
+/// When git fails or a file is missing afterwards.
 pub(super) fn write_out(
     repo: &Repo,
     lock: &RollbackLock,
@@ -478,7 +483,7 @@ pub(super) fn write_out(
         let path = line.get(tab + 1..).unwrap_or_default();
         if line.starts_with(b"160000 ") {
             return Err(Error::Failed(format!(
-                "{} is a submodule in {}, which holds none of its files",
+                "{} is a submodule in {}, which does not contain its files",
                 String::from_utf8_lossy(path),
                 journal.target
             )));
@@ -518,7 +523,7 @@ pub(super) fn write_out(
     match names.iter().find(|name| !exists(&new.join(of_bytes(name)))) {
         None => Ok(()),
         Some(name) => Err(Error::Git(format!(
-            "git wrote no {} out of {}",
+            "git did not write {} of {}",
             String::from_utf8_lossy(name),
             journal.target
         ))),
@@ -538,10 +543,10 @@ fn of_bytes(name: &[u8]) -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(name).into_owned())
 }
 
-/// Looks at what was written out.
+/// Checks what was written out.
 ///
 /// # Errors
-/// When it is not good: [`Error::Mismatch`] when something is not what its checksum says.
+/// When it is not good: [`Error::Mismatch`] when something does not match its checksum.
 pub(super) fn examine(
     project: &VendorProject,
     repo: &Repo,
@@ -565,8 +570,8 @@ pub(super) fn examine(
     }
 }
 
-/// What could not be looked at, and what says nothing about the snapshot itself: line ends as
-/// git writes them here, a folder that has moved on since.
+/// What could not be checked, and what says nothing about the snapshot itself: line ends as git
+/// writes them here, a local folder that has changed since.
 fn is_bearable(code: VendorCode) -> bool {
     matches!(
         code,
@@ -590,7 +595,7 @@ fn refusal(journal: &RollbackJournal, first: &VendorFinding, report: &VendorRepo
         more => format!(" (and {} more)", more - 1),
     };
     let why = format!(
-        "{} is not good: {}{} [{}]{more}; nothing was changed. `goroam vendor list` names the others",
+        "{} is not good: {}{} [{}]{more}; nothing was changed. `goroam vendor list` shows the others",
         journal.target,
         about.map_or_else(String::new, |about| format!("{about}: ")),
         first.what,
@@ -612,7 +617,7 @@ fn warnings(report: &VendorReport) -> Vec<String> {
     if let Some(first) = unverified.first() {
         let module = first.module.as_deref().unwrap_or_default();
         out.push(format!(
-            "not verified: {} of {} modules, since there is nothing to compare them with ({module} first); {}",
+            "not verified: {} of {} modules, because there is nothing to compare them with (the first: {module}); {}",
             unverified.len(),
             report.modules,
             first.mend

@@ -1,5 +1,5 @@
-//! Keeps vendor/, go.mod and go.sum together in git: an annotated tag at a commit that has them
-//! exactly as they are.
+//! Keeps vendor/, go.mod and go.sum together in git: an annotated tag at a commit that contains
+//! exactly their present state. Lists the snapshots.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::error::Error;
 use super::git::{pieces, with};
 use super::journal::RollbackLock;
-use super::present::{OwnIndex, PathChange, changes, present, shown, told};
+use super::present::{OwnIndex, PathChange, changes, present, shown, summary};
 use super::project::VendorProject;
 use super::repo::Repo;
 use super::report::VendorReport;
@@ -56,7 +56,7 @@ pub struct NewSnapshot {
 ///
 /// # Errors
 /// When vendor/ is not good, the paths are not as in HEAD (and no commit is wanted), the tag is
-/// there already, or git says no.
+/// there already, or git fails.
 pub fn snapshot(
     project: &VendorProject,
     repo: &Repo,
@@ -67,7 +67,7 @@ pub fn snapshot(
     if let Some(first) = report.findings.first().filter(|_| !report.good) {
         let about = first.file.as_deref().or(first.module.as_deref());
         let why = format!(
-            "not kept: {}{} [{}]; `goroam vendor check` says all, and what to do",
+            "not kept: {}{} [{}]; `goroam vendor check` shows everything, and what to do",
             about.map_or_else(String::new, |about| format!("{about}: ")),
             first.what,
             first.code
@@ -79,7 +79,7 @@ pub fn snapshot(
     }
     if project.vendor().is_symlink() {
         return Err(Error::Refused(
-            "vendor is a link, and git keeps where it leads to, not the files there; put the folder itself in its place to keep it".to_owned(),
+            "vendor is a link, and git would keep its target's path, not the files there; replace it by the folder itself".to_owned(),
         ));
     }
     // As `git add` and `git commit` do: the user asks for a commit here.
@@ -183,19 +183,19 @@ fn free_tag(repo: &Repo, wanted: &SnapshotRequest, now: Timestamp) -> Result<Str
             }
         }
         return Err(Error::Refused(format!(
-            "the tag {tag} is there already; name another with --tag"
+            "the tag {tag} already exists; name another with --tag"
         )));
     };
     let name = format!("refs/tags/{tag}");
     let (valid, _) = repo.git.asks(&["check-ref-format", &name], Vec::new())?;
     if !valid || tag.starts_with('-') {
         return Err(Error::Usage(format!(
-            "{tag:?} is no name for a tag; see `git check-ref-format`"
+            "{tag:?} is not a valid tag name; see `git check-ref-format`"
         )));
     }
     if is_there(tag)? {
         return Err(Error::Refused(format!(
-            "the tag {tag} is there already, and goroam moves no tag; name another with --tag, or leave --tag out"
+            "the tag {tag} already exists, and goroam moves no tag; name another with --tag, or omit --tag"
         )));
     }
     Ok(tag.clone())
@@ -223,11 +223,11 @@ fn not_ignored(repo: &Repo, paths: &[String]) -> Result<(), Error> {
     };
     let folder = shown(paths.get(..1).unwrap_or_default(), &repo.prefix);
     Err(Error::Refused(format!(
-        "git ignores {first}{more}{rule}, so no commit would hold all of vendor/; take that line out, or `git add -f {folder}` once, then try again"
+        "git ignores {first}{more}{rule}, so no commit would contain all of vendor/; remove that line, or run `git add -f {folder}` once, then try again"
     )))
 }
 
-/// What the user's index has otherwise than this commit.
+/// How the user's index differs from this commit.
 fn staged(repo: &Repo, base: &str, paths: &[String]) -> Result<Vec<PathChange>, Error> {
     let args = [
         "diff-index",
@@ -249,12 +249,15 @@ fn dirty_error(
 ) -> Error {
     let names = shown(paths, &repo.prefix);
     let (what, list) = if dirty.is_empty() {
-        ("are staged otherwise than in the last commit", told(staged))
+        (
+            "are staged and differ from the last commit",
+            summary(staged),
+        )
     } else {
-        ("differ from the last commit", told(dirty))
+        ("differ from the last commit", summary(dirty))
     };
     Error::Refused(format!(
-        "not kept: these {what}:{list}\ncommit them, or let `goroam vendor snapshot --commit` commit just {names}"
+        "not kept: these {what}:{list}\ncommit them, or run `goroam vendor snapshot --commit` to commit just {names}"
     ))
 }
 
@@ -268,11 +271,11 @@ const UNDER_WAY: [(&str, &str); 5] = [
 ];
 
 /// Commits these paths as they are in the work tree (`tree` has them), on top of HEAD. Hooks run
-/// and keys sign as git is told to. The user's index has them too then; the rest of it stays.
+/// and commits are signed as git is configured. The user's index is updated for these paths only.
 ///
 /// # Errors
-/// When something is under way in the repository, something staged would be lost, a hook says
-/// no, or one of them changed what was committed.
+/// When a merge or the like is under way, something staged would be lost, a hook fails, or a hook
+/// changed what was committed.
 pub(super) fn commit(
     repo: &Repo,
     paths: &[String],
@@ -285,18 +288,18 @@ pub(super) fn commit(
         .find(|(file, _)| repo.git_dir.join(file).exists())
     {
         return Err(Error::Refused(format!(
-            "a {what} is under way here, and a commit would end it; finish it or give it up first"
+            "a {what} is under way here, and a commit would end it; finish or abort it first"
         )));
     }
     // git commits from an index of goroam's, and would find the user's locked only afterwards.
     let lock = repo.git_dir.join("index.lock");
     if lock.exists() {
         return Err(Error::Refused(format!(
-            "another git is at work here, or was killed: {} is there; when no git runs, remove it and try again",
+            "another git is running here, or was killed: {} is there; if no git runs, remove it and try again",
             lock.display()
         )));
     }
-    // A version that is only in the index, neither in HEAD nor in the file, would be gone.
+    // A version that is only in the index, neither in HEAD nor in the file, would be lost.
     let differing = with(&["diff-files", "-z", "--name-only", "--"], paths);
     let differing = pieces(&repo.git.run(&differing)?);
     let lost: Vec<PathChange> = staged
@@ -306,8 +309,8 @@ pub(super) fn commit(
         .collect();
     if !lost.is_empty() {
         return Err(Error::Refused(format!(
-            "not committed: what is staged is neither in the last commit nor in the files:{}\n`git add` the files or `git restore --staged` them first",
-            told(&lost)
+            "not committed: what is staged is neither in the last commit nor in the files:{}\nrun `git add` or `git restore --staged` on them first",
+            summary(&lost)
         )));
     }
     let index = OwnIndex::new(repo)?;
@@ -324,8 +327,8 @@ pub(super) fn commit(
     let made = repo
         .commit("HEAD")?
         .filter(|made| Some(made) != head.as_ref());
-    let made = made.ok_or_else(|| Error::Git("git commit made no commit".to_owned()))?;
-    // The user's index still has the old ones, as if their undoing had been staged.
+    let made = made.ok_or_else(|| Error::Git("git commit created no commit".to_owned()))?;
+    // The user's index still has the old versions, as if reverting the commit had been staged.
     let known = paths.iter().filter(|path| {
         super::present::exists(&repo.top.join(path)) || staged.iter().any(|s| s.path == **path)
     });
@@ -336,7 +339,7 @@ pub(super) fn commit(
     if !other.is_empty() {
         return Err(Error::Failed(format!(
             "a hook changed what was committed as {made}, so it was not tagged:{}",
-            told(&other)
+            summary(&other)
         )));
     }
     Ok(made)
@@ -355,7 +358,7 @@ pub struct KeptSnapshot {
     pub modules: Option<u64>,
     /// The first line of its message.
     pub subject: String,
-    /// Are vendor/, go.mod and go.sum exactly so now?
+    /// Do vendor/, go.mod and go.sum match it now?
     pub present: bool,
 }
 
@@ -364,7 +367,7 @@ pub struct KeptSnapshot {
 pub struct SnapshotList {
     /// The newest first.
     pub kept: Vec<KeptSnapshot>,
-    /// Why it cannot be said which of them is there now.
+    /// Why it is not known which of them is the present state.
     pub unsure: Option<String>,
 }
 
@@ -386,7 +389,7 @@ pub fn list(project: &VendorProject, repo: &Repo) -> Result<SnapshotList, Error>
     })
 }
 
-/// The same for whoever has the lock.
+/// The same for a caller that holds the lock.
 pub(super) fn snapshots(project: &VendorProject, repo: &Repo) -> Result<Vec<KeptSnapshot>, Error> {
     let mut kept = tags(repo)?;
     if kept.is_empty() {
@@ -451,7 +454,7 @@ fn tags(repo: &Repo) -> Result<Vec<KeptSnapshot>, Error> {
     Ok(kept)
 }
 
-/// Every commit that holds what is there now: HEAD, a snapshot, or what a rollback kept.
+/// The commits that may hold the present state: HEAD, the snapshots, what rollbacks kept.
 ///
 /// # Errors
 /// When git cannot say.

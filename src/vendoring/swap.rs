@@ -1,5 +1,5 @@
-//! Puts what was made ready in its place, by renames alone. Each step can be taken again after
-//! a kill; one whose place somebody else has changed since is left alone.
+//! Moves the prepared files to their places, by renames alone. Each step can be repeated after a
+//! kill; a place that has been changed since is left alone.
 
 use std::fs;
 use std::io;
@@ -15,14 +15,14 @@ use crate::gomod::sum::sha256_hex;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Taken {
     Done,
-    /// The place is neither as it was nor as it should be: somebody has been there.
+    /// The place is neither as it was nor as it should be: something else changed it.
     Foreign,
 }
 
 /// Takes every step. Returns the paths that were left alone.
 ///
 /// # Errors
-/// When a rename fails; taking the steps again goes on from there.
+/// When a rename fails; taking the steps again continues from there.
 pub(super) fn take(top: &Path, journal: &RollbackJournal) -> Result<Vec<String>, Error> {
     let stage = top.join(&journal.stage);
     let mut foreign = Vec::new();
@@ -105,7 +105,7 @@ fn file(stage: &Path, target: &Path, step: &SwapStep) -> io::Result<Taken> {
     Ok(Taken::Done)
 }
 
-/// A file's hash; `None`: there is none.
+/// A file's hash, if it exists.
 ///
 /// # Errors
 /// When it is there and cannot be read.
@@ -123,7 +123,7 @@ pub(super) fn hash(path: &Path) -> io::Result<Option<String>> {
     Ok(Some(sha256_hex(&bytes)))
 }
 
-/// Which folder it is, also after a rename; `None`: there is nothing.
+/// The folder's identity, which a rename keeps; `None` if it does not exist.
 #[cfg(unix)]
 pub(super) fn identity(path: &Path) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
@@ -150,7 +150,7 @@ pub(super) fn are_together(one: &Path, other: &Path) -> bool {
     device(one) == device(other)
 }
 
-/// A rename says so by itself.
+/// A rename across drives fails with its own error.
 #[cfg(windows)]
 pub(super) fn are_together(_: &Path, _: &Path) -> bool {
     true
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kill_between_the_two_renames_of_other_systems_is_mended() {
+    fn a_kill_between_the_two_renames_of_other_systems_is_repaired() {
         let (top, journal) = scene();
         fs::create_dir_all(top.path().join("stage/old")).unwrap();
         fs::rename(
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_changed_since_is_left_alone() {
+    fn what_was_changed_since_is_left_alone() {
         let (top, journal) = scene();
         fs::rename(top.path().join("vendor"), top.path().join("moved")).unwrap();
         fs::create_dir(top.path().join("vendor")).unwrap();
