@@ -359,7 +359,7 @@ async fn restoring_is_byte_for_byte_and_only_over_what_is_expected() {
         changed
             .unwrap_err()
             .to_string()
-            .contains("changed by somebody else")
+            .contains("changed by another program")
     );
     assert_eq!(home.text(), "GOPROXY=off\n");
     restore(&home.file, Some(odd.clone()), b"GOPROXY=off\n")

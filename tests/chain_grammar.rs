@@ -11,7 +11,7 @@ use std::process::Command;
 
 use goroam::model::pattern_fault::faults;
 use goroam::model::{Chain, Patterns, SumDb};
-use goroam::policy::file::{Place, parse};
+use goroam::policy::file::{PolicyLocation, parse};
 
 const NEW: &str = "1.27.3";
 const OLD: &str = "1.21.13";
@@ -394,7 +394,7 @@ fn databases_are_accepted_and_refused_as_go_does() {
         // Keys with a wrong hash are found by the policy, which can compute it.
         let text =
             format!("version = 1\n[[profile]]\nname = \"a\"\n[profile.env]\nGOSUMDB = {value:?}\n");
-        let place = Place {
+        let place = PolicyLocation {
             folder: Path::new("/"),
             home: None,
         };
@@ -447,7 +447,7 @@ fn names_are_accepted_and_refused_as_go_env_does() {
     for name in NAMES {
         let (ok, said) = go.run(&["env", "-w", &format!("{name}=")], &[]);
         let text = format!("version = 1\n[[profile]]\nname = \"a\"\nenv = {{ {name} = \"\" }}\n");
-        let place = Place {
+        let place = PolicyLocation {
             folder: Path::new("/"),
             home: None,
         };

@@ -11,7 +11,7 @@ use std::sync::mpsc;
 
 use cli::User;
 use goroam::agent::{Command, Handle, Reply, TurnReport};
-use goroam::model::plan::{Plan, Step};
+use goroam::model::plan::{Plan, PlanStep};
 use goroam::model::status::{AgentState, Status};
 use goroam::paths::Paths;
 use goroam::state::entry::Outcome;
@@ -106,7 +106,7 @@ fn answer(command: &Command, status: Status) -> Reply {
             exit: 2,
         };
     }
-    let step = Step::Set {
+    let step = PlanStep::Set {
         name: "GOPROXY".to_owned(),
         value: "off".to_owned(),
     };

@@ -70,7 +70,7 @@ fn a_file_that_was_named_must_be_there() {
     let user = User::new();
     user.goroam("check gone.toml")
         .exits(2)
-        .complains("gone.toml: there is no such file");
+        .complains("gone.toml: does not exist");
     user.goroam("check --config gone.toml")
         .exits(2)
         .complains("gone.toml");
@@ -94,7 +94,7 @@ fn what_is_no_policy_file_is_refused_by_name() {
     user.write("big.toml", vec![b'#'; 10 * 1024 * 1024]);
     user.goroam("check big.toml")
         .exits(2)
-        .complains("bigger than 1024 KiB");
+        .complains("exceeds the 1024 KiB limit");
     user.goroam("check /dev/zero")
         .exits(2)
         .complains("is a device, not a file");

@@ -10,7 +10,7 @@ use goroam::model::{
     Target, TargetKind, Truth, Verdict,
 };
 use goroam::policy::{
-    AgentSettings, Condition, EnvValue, Facts, Policy, Profile, Seen, decide, needed,
+    AgentSettings, Condition, DecisionFacts, EnvValue, Policy, Profile, TargetState, decide, needed,
 };
 use proptest::prelude::*;
 
@@ -74,14 +74,14 @@ fn observation(name: &str, verdict: Verdict, total: f64) -> Observation {
     }
 }
 
-fn seen(answers: &[(&str, Verdict)]) -> BTreeMap<String, Seen> {
+fn seen(answers: &[(&str, Verdict)]) -> BTreeMap<String, TargetState> {
     answers
         .iter()
         .map(|(name, verdict)| {
             let observation = observation(name, *verdict, 10.0);
             (
                 (*name).to_owned(),
-                Seen {
+                TargetState {
                     up: observation.is_up(),
                     observation,
                 },
@@ -139,8 +139,8 @@ impl World {
         }
     }
 
-    fn facts<'a>(&'a self, seen: &'a BTreeMap<String, Seen>) -> Facts<'a> {
-        Facts {
+    fn facts<'a>(&'a self, seen: &'a BTreeMap<String, TargetState>) -> DecisionFacts<'a> {
+        DecisionFacts {
             snapshot: &self.snapshot,
             seen,
             env: &self.env,
@@ -320,13 +320,13 @@ fn near_equals_do_not_flap() {
     world
         .present
         .insert("GOPROXY".to_owned(), "https://c.example".to_owned());
-    let answers = |b: f64, c: f64| -> BTreeMap<String, Seen> {
+    let answers = |b: f64, c: f64| -> BTreeMap<String, TargetState> {
         [("b", b), ("c", c)]
             .map(|(name, total)| {
                 let observation = observation(name, Verdict::Up, total);
                 (
                     name.to_owned(),
-                    Seen {
+                    TargetState {
                         observation,
                         up: true,
                     },
@@ -334,7 +334,7 @@ fn near_equals_do_not_flap() {
             })
             .into()
     };
-    let chosen = |seen: &BTreeMap<String, Seen>| {
+    let chosen = |seen: &BTreeMap<String, TargetState>| {
         decide(&policy, world.facts(seen), None).unwrap().env["GOPROXY"].clone()
     };
     assert_eq!(chosen(&answers(10.0, 12.0)), "https://c.example");
@@ -350,7 +350,7 @@ fn a_profile_that_weakens_verification_rests_on_what_is_seen_now() {
     // Failing just now, but by `fall` it still counts as up.
     let answers = BTreeMap::from([(
         "a".to_owned(),
-        Seen {
+        TargetState {
             observation: observation("a", Verdict::Down, 1.0),
             up: true,
         },

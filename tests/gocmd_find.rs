@@ -280,7 +280,7 @@ async fn a_wish_is_that_one_or_none() {
         (machine.path("folder"), "is a folder"),
         (machine.path("text"), "is not executable"),
         (PathBuf::from("go"), "is not an absolute path"),
-        (mute, "is no go command"),
+        (mute, "is not a go command"),
     ] {
         let error = find(Some(&path), &env).await.unwrap_err();
         assert!(matches!(error, FindError::Named { .. }), "{error}");

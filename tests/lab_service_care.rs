@@ -127,7 +127,7 @@ fn a_new_program_takes_over_and_a_broken_one_does_not() {
     machine.write("#!/bin/sh\nexit 3\n", PROGRAM);
     wait_until("the trouble to be told", SOON, || {
         let said = troubles();
-        if said.contains("does not run (exit status: 3); the old one goes on") {
+        if said.contains("does not run (exit status: 3); the old one keeps running") {
             Ok(())
         } else {
             Err(said)

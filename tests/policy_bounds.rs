@@ -7,7 +7,7 @@ mod policies;
 use std::path::PathBuf;
 
 use goroam::policy::file::decode;
-use goroam::policy::{Finding, Severity};
+use goroam::policy::{PolicyFinding, Severity};
 use policies::*;
 
 #[test]
@@ -214,7 +214,7 @@ fn many_warnings_take_nothing_away_from_the_policy() {
     );
     let parsed = read(&text);
     assert_eq!(parsed.findings.len(), 101);
-    let warning = |finding: &Finding| finding.severity == Severity::Warning;
+    let warning = |finding: &PolicyFinding| finding.severity == Severity::Warning;
     assert!(parsed.findings.iter().all(warning));
     let policy = parsed.policy.unwrap();
     assert_eq!(

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use goroam::policy::file::{Place, parse};
+use goroam::policy::file::{PolicyLocation, parse};
 
 fn docs() -> String {
     read("docs/policy.md")
@@ -35,7 +35,7 @@ fn every_policy_in_the_docs_is_without_any_finding() {
     let counts: Vec<usize> = blocks.iter().map(Vec::len).collect();
     assert!(counts[0] >= 6 && counts[1] == counts[0], "{counts:?}");
     assert_eq!(counts[2..], [1, 1]);
-    let place = Place {
+    let place = PolicyLocation {
         folder: Path::new("/home/me/.config/goroam"),
         home: Some(Path::new("/home/me")),
     };
@@ -140,9 +140,9 @@ fn codes_in(folder: &Path, codes: &mut BTreeSet<String>) {
         let text = std::fs::read_to_string(&path).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap();
         for maker in [
-            "Finding::error(",
-            "Finding::warning(",
-            "Finding::note(",
+            "PolicyFinding::error(",
+            "PolicyFinding::warning(",
+            "PolicyFinding::note(",
             "Fault::new(",
             "nowhere(",
             "parsed(reader, &text?, ",
@@ -177,7 +177,7 @@ proptest::proptest! {
             .chain(put.chars())
             .chain(text.chars().skip(from + length))
             .collect();
-        let place = Place {
+        let place = PolicyLocation {
             folder: Path::new("/etc"),
             home: None,
         };

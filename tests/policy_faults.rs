@@ -360,7 +360,7 @@ fn a_mark_that_toml_stumbles_over_is_shown_with_the_right_one() {
     ] {
         let text = format!("version = 1\n[[profile]]\n{line}\n");
         let found = read(&text).findings;
-        let helped = |finding: &goroam::policy::Finding| {
+        let helped = |finding: &goroam::policy::PolicyFinding| {
             finding
                 .help
                 .as_ref()

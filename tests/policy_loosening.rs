@@ -333,7 +333,7 @@ fn a_kept_policy_holds_no_profile_whose_condition_is_refused_today() {
     ] {
         let text = policy(when, "GOSUMDB = \"off\"");
         assert!(read(&text).policy.is_none(), "{when}");
-        let place = goroam::policy::file::Place {
+        let place = goroam::policy::file::PolicyLocation {
             folder: std::path::Path::new("/etc/goroam"),
             home: None,
         };

@@ -7,12 +7,12 @@ use std::path::Path;
 use goroam::environment::Environment;
 use goroam::model::{Observation, Phases, Proof, Snapshot, TargetKind, Verdict};
 use goroam::paths::Paths;
-use goroam::policy::file::{Parsed, Place, parse};
+use goroam::policy::file::{Parsed, PolicyLocation, parse};
 use goroam::policy::templates::{Company, Template};
-use goroam::policy::{Facts, Policy, Seen, decide};
+use goroam::policy::{DecisionFacts, Policy, TargetState, decide};
 
 fn read(text: &str) -> Parsed {
-    let place = Place {
+    let place = PolicyLocation {
         folder: Path::new("/etc/goroam"),
         home: Some(Path::new("/home/me")),
     };
@@ -105,7 +105,7 @@ fn the_mirror_s_folder_is_named_by_flag_environment_policy_or_goroam_in_this_ord
     assert!(paths.mirror_at(Some("x".into()), None, &env).is_absolute());
 }
 
-fn seen(name: &str, up: bool) -> (String, Seen) {
+fn seen(name: &str, up: bool) -> (String, TargetState) {
     let observation = Observation {
         target: name.to_owned(),
         verdict: if up { Verdict::Up } else { Verdict::Down },
@@ -122,17 +122,17 @@ fn seen(name: &str, up: bool) -> (String, Seen) {
         portal_url: None,
         caveat: None,
     };
-    (name.to_owned(), Seen { observation, up })
+    (name.to_owned(), TargetState { observation, up })
 }
 
 /// What `offline` sets, with everything on the network down.
 fn offline(policy: &Policy, mirror: bool) -> BTreeMap<String, String> {
-    let seen: BTreeMap<String, Seen> = policy
+    let seen: BTreeMap<String, TargetState> = policy
         .targets
         .keys()
         .map(|name| seen(name, mirror && name == "mirror"))
         .collect();
-    let facts = Facts {
+    let facts = DecisionFacts {
         snapshot: &Snapshot::blind(),
         seen: &seen,
         env: &Environment::default(),

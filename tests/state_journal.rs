@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use goroam::model::plan::{Plan, Step};
+use goroam::model::plan::{Plan, PlanStep};
 use goroam::model::{Change, Observation, Phase, Phases, Proof, Snapshot, Verdict};
 use goroam::state::entry::Outcome;
 use goroam::state::{Entry, Journal, JournalError, Mark};
@@ -305,7 +305,7 @@ fn credentials_never_reach_the_disk() {
     secret.cause = format!("policy {url}");
     secret.changes[0].what = url.to_owned();
     secret.report[0].reason = format!("Get \"{url}\": refused");
-    secret.plan.steps.push(Step::Set {
+    secret.plan.steps.push(PlanStep::Set {
         name: "GOPROXY".into(),
         value: url.to_owned(),
     });
@@ -444,7 +444,7 @@ fn entry(turn: u64) -> Entry {
         decision: None,
         from: Some("home".into()),
         plan: Plan {
-            steps: vec![Step::Unset {
+            steps: vec![PlanStep::Unset {
                 name: "GOPRIVATE".into(),
             }],
         },

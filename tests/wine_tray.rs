@@ -294,7 +294,7 @@ fn who_is_asked_to_close_quits() {
         tray.has_ended().then_some(()).ok_or(desk.log())
     });
     assert!(tray.wait().status.success());
-    assert!(desk.log().contains("ends, as it was asked to"));
+    assert!(desk.log().contains("shutting down on request"));
     assert_eq!(desk.status()["agent"], "stopped");
 }
 
@@ -311,7 +311,7 @@ fn when_the_session_ends_the_agent_ends_first() {
     let log = desk.log();
     let at = |words: &str| log.find(words).unwrap_or_else(|| panic!("{words}: {log}"));
     assert!(
-        at("the session ends") < at("ends, as it was asked to"),
+        at("the session ends") < at("shutting down on request"),
         "{log}"
     );
     assert!(!log.contains("not everything was done"), "{log}");

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::error::Error;
 use crate::model::plan::Plan;
 use crate::model::status::Status;
 use crate::policy::Decision;
@@ -113,3 +114,16 @@ pub enum Reply {
         exit: u8,
     },
 }
+
+impl Reply {
+    /// The answer that an error makes.
+    pub(super) fn failed(error: &Error) -> Reply {
+        Reply::Failed {
+            error: error.to_string(),
+            exit: error.exit_code(),
+        }
+    }
+}
+
+/// Where the answer to a command goes.
+pub(super) type Answer = tokio::sync::oneshot::Sender<Reply>;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::gocmd::{ApplyError, FindError, LocateError};
 use crate::paths::NoHome;
-use crate::policy::Finding;
+use crate::policy::PolicyFinding;
 
 /// Done.
 pub const EXIT_DONE: u8 = 0;
@@ -35,7 +35,7 @@ pub enum Error {
         /// Its text, for the carets.
         text: String,
         /// What was found.
-        findings: Vec<Finding>,
+        findings: Vec<PolicyFinding>,
         /// "2 errors, 1 warning".
         summary: String,
     },

@@ -1,30 +1,29 @@
 //! The part of a turn that is carried through once it has begun: the file takes its place,
 //! the memory and the journal follow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use tracing::{info, warn};
 
-use super::clock;
 use super::command::TurnReport;
-use super::drift;
+use super::drift::{self, Present, managed, read_text};
 use super::error::Error;
-use super::failed::Failed;
-use super::met;
-use super::present::{Present, managed};
-use super::round::{Ready, Stopwatch, millis};
+use super::gofacts::GoFacts;
+use super::round::{Cause, PreparedTurn, Stopwatch, millis};
 use super::session::Session;
-use crate::gocmd::{EnvFile, EnvText, InPlace, Prepared};
+use super::{clock, recall, targets};
+use crate::gocmd::{self, EnvFile, EnvText, InPlace, Prepared, RestoreError, prepare};
 use crate::model::mask::mask;
-use crate::model::plan::{Plan, Step};
+use crate::model::plan::{Plan, PlanStep, Want, diff};
 use crate::model::status::{Drift, Switch};
-use crate::model::{NetworkId, Observation, Snapshot};
+use crate::model::{Change, NetworkId, Observation, Snapshot};
 use crate::policy::explain;
 use crate::state::entry::Outcome;
 use crate::state::file::private_folder;
 use crate::state::memory::MOST_SWITCHES;
 use crate::state::{Baseline, Entry, Mark, Memory};
+use crate::watch::survey;
 
 /// Networks that are remembered; the longest unseen go first.
 const NETWORKS: usize = 64;
@@ -33,10 +32,10 @@ impl Session {
     /// Carries a round through. `dry_run`: says what would be done, and keeps nothing.
     pub(crate) async fn finish(
         &mut self,
-        ready: Ready,
+        ready: PreparedTurn,
         dry_run: bool,
     ) -> Result<TurnReport, Error> {
-        let Ready {
+        let PreparedTurn {
             input,
             go,
             seen,
@@ -87,7 +86,7 @@ impl Session {
         }
         self.history
             .take_down(&report, self.loaded.policy.targets.keys());
-        met::take_down(
+        targets::take_down(
             &mut self.memory,
             input.cause,
             &input.snapshot,
@@ -189,22 +188,28 @@ impl Session {
 
     /// Keeps a note of a turn that came to nothing: a journal that only tells of what went
     /// well is of no use when something does not.
-    pub(crate) fn note_failure(&mut self, failed: Failed<'_>) {
+    pub(crate) fn note_failure(
+        &mut self,
+        cause: Cause,
+        snapshot: &Snapshot,
+        changes: &[Change],
+        error: &Error,
+    ) {
         let turn = self.next_turn();
         let entry = Entry {
             turn,
             at: clock::now(),
-            cause: failed.cause.as_str().to_owned(),
-            changes: failed.changes.to_vec(),
+            cause: cause.as_str().to_owned(),
+            changes: changes.to_vec(),
             drift: Vec::new(),
-            snapshot: failed.snapshot.clone(),
+            snapshot: snapshot.clone(),
             left_out: None,
             report: Vec::new(),
             decision: None,
             from: self.memory.profile.clone(),
             plan: Plan::default(),
             outcome: Outcome::Failed {
-                error: mask(&failed.error.to_string()),
+                error: mask(&error.to_string()),
             },
             ms: BTreeMap::new(),
         };
@@ -384,6 +389,225 @@ impl Session {
                 source: source.into(),
             })
     }
+
+    /// Takes back what goroam has set for the sake of a value that somebody else has changed
+    /// since; the names of it, none where nothing was to be done.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(super) async fn let_go(&mut self, snapshot: &Snapshot) -> Result<Vec<String>, Error> {
+        let began = Instant::now();
+        let file = self.own_file()?;
+        let names = managed(&self.loaded.policy, self.baseline.as_ref());
+        let text = read_text(&file)?;
+        let present = Present::of(text.clone(), &names);
+        let found = drift::shown(&self.memory, &file, &present);
+        let ended = self.to_end(&present)?;
+        if ended.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ended = ended.into_iter();
+        let wants = BTreeMap::from_iter(ended.map(|(name, own)| (name, Want::Baseline(own))));
+        // The note of what was written must have every variable, also those that stay.
+        let mut plan = diff(&present.values, &wants);
+        let rest = names.iter().filter(|name| !wants.contains_key(*name));
+        let rest = BTreeMap::from_iter(rest.map(|name| (name.clone(), Want::Respect)));
+        plan.steps.extend(diff(&present.values, &rest).steps);
+        let changed: Vec<String> = plan.changes().map(|step| step.name().to_owned()).collect();
+        if changed.is_empty() {
+            return Ok(changed);
+        }
+        let nothing = EnvText::default();
+        let around = (&file, text.as_ref().unwrap_or(&nothing));
+        let (known, policy) = (self.go.as_ref(), &self.loaded.policy);
+        let baseline = self.baseline.as_ref();
+        let go = GoFacts::gather(known, policy, &self.env, around, baseline).await?;
+        let prepared = prepare(&go.command, &file, &self.env, &plan).await?;
+        self.go = Some(go);
+        let (after, visible) = self.put_in_place(&file, &present, &plan, prepared).await?;
+        let mut entry = self.entry_of_drift(snapshot, found);
+        entry.changes = vec![said(&changed)];
+        entry.plan = plan;
+        entry.outcome = Outcome::Written {
+            changed: changed.clone(),
+        };
+        let took = millis(visible.saturating_duration_since(began));
+        entry.ms = BTreeMap::from([("all".to_owned(), took)]);
+        self.journal(&entry);
+        self.memory.drift_noted = drift::shown(&self.memory, &file, &after);
+        self.save_memory()?;
+        Ok(changed)
+    }
+
+    /// What goroam has set for the sake of a value that was changed by hand, and that still
+    /// stands there; with what it is to go back to.
+    pub(super) fn to_end(
+        &self,
+        present: &Present,
+    ) -> Result<BTreeMap<String, Option<String>>, Error> {
+        let file = self.own_file()?;
+        let Some(written) = &self.memory.written else {
+            return Ok(BTreeMap::new());
+        };
+        let drifted = drift::find(&self.memory, &file, present);
+        let by_hand: BTreeSet<String> = BTreeSet::from_iter(drifted.into_keys());
+        let ours = written.values.clone();
+        Ok(drift::ended(
+            &by_hand,
+            &ours,
+            present,
+            self.baseline.as_ref(),
+        ))
+    }
+
+    /// Keeps a note of what was set by hand, where nothing is written for it.
+    pub(super) fn note_drift(&mut self, snapshot: &Snapshot, mut found: Vec<Drift>) {
+        // What came of it has a turn of its own.
+        for drift in &mut found {
+            drift.ended = Vec::new();
+        }
+        let news = self.news_of_drift(found.clone(), &[]);
+        if news.is_empty() {
+            return;
+        }
+        let entry = self.entry_of_drift(snapshot, news);
+        self.journal(&entry);
+        self.memory.drift_noted = found;
+        if let Err(error) = self.save_memory() {
+            tracing::warn!("{error}");
+        }
+    }
+
+    fn entry_of_drift(&mut self, snapshot: &Snapshot, drift: Vec<Drift>) -> Entry {
+        let turn = self.next_turn();
+        Entry {
+            turn,
+            at: clock::now(),
+            cause: Cause::Drift.as_str().to_owned(),
+            changes: Vec::new(),
+            drift,
+            snapshot: snapshot.clone(),
+            left_out: None,
+            report: Vec::new(),
+            decision: None,
+            from: self.memory.profile.clone(),
+            plan: Plan::default(),
+            outcome: Outcome::Unchanged,
+            ms: BTreeMap::new(),
+        }
+    }
+
+    /// Puts the go env file back to what it was before goroam's first write: byte for byte
+    /// when nobody else wrote meanwhile, else variable by variable, so that what others wrote
+    /// beside goroam's variables stays.
+    ///
+    /// # Errors
+    /// When there is nothing to put back, or it could not be done.
+    pub async fn restore(&mut self) -> Result<TurnReport, Error> {
+        let _lock = self.alone().await?;
+        self.put_back().await
+    }
+
+    /// The same for an agent, whose memory is its own.
+    pub(crate) async fn put_back(&mut self) -> Result<TurnReport, Error> {
+        let began = Instant::now();
+        let Some(baseline) = self.baseline.clone() else {
+            return Err(match self.baseline_trouble.clone() {
+                Some(why) => Error::State {
+                    what: "cannot put anything back".to_owned(),
+                    source: why.into(),
+                },
+                None => Error::NothingToRestore,
+            });
+        };
+        let trouble = recall::said(Some(&baseline)).map(|_| LOST.to_owned());
+        let file = self.own_file()?;
+        let present = self.present();
+        let overwritten = drift::shown(&self.memory, &file, &present);
+        let wants: BTreeMap<String, Want> = BTreeMap::from_iter(
+            baseline
+                .values
+                .iter()
+                .map(|(name, value)| (name.clone(), Want::Baseline(value.clone()))),
+        );
+        let plan = diff(&present.values, &wants);
+        let changed: Vec<String> = plan.changes().map(|step| step.name().to_owned()).collect();
+        let alone = self.memory.written.as_ref().is_some_and(|written| {
+            let now = present.bytes.as_deref().unwrap_or_default();
+            !baseline.lost && !written.shared && drift::holds(written, now)
+        });
+        let bytes = baseline.decoded().map_err(|source| Error::State {
+            what: "what the go env file held before goroam".to_owned(),
+            source: source.into(),
+        })?;
+        let expect = present.bytes.as_deref().unwrap_or_default();
+        let back = alone
+            && match gocmd::restore(&file, bytes, expect).await {
+                Ok(in_place) => {
+                    self.note_given_up(in_place.as_ref(), &file);
+                    true
+                }
+                Err(RestoreError::Changed { .. }) => false,
+                Err(RestoreError::Apply(error)) => return Err(error.into()),
+            };
+        if !back && !plan.is_empty() {
+            let text = read_text(&file)?.unwrap_or(EnvText(Vec::new()));
+            let (known, policy) = (self.go.as_ref(), &self.loaded.policy);
+            let go = GoFacts::gather(known, policy, &self.env, (&file, &text), None).await?;
+            let prepared = gocmd::prepare(&go.command, &file, &self.env, &plan).await?;
+            let applied = prepared.commit().await?;
+            self.note_given_up(applied.in_place.as_ref(), &file);
+        }
+        Baseline::remove(&self.paths.baseline()).map_err(|source| Error::State {
+            what: "cannot forget what the go env file held before goroam".to_owned(),
+            source: source.into(),
+        })?;
+        self.baseline = None;
+        self.baseline_trouble = None;
+        let from = self.memory.profile.take();
+        self.memory.since = None;
+        self.memory.why = None;
+        self.memory.pinned = None;
+        self.memory.written = None;
+        self.memory.pending = None;
+        self.memory.drift_noted = Vec::new();
+        let turn = self.next_turn();
+        let snapshot: Snapshot = survey().unwrap_or_else(|_| self.memory.snapshot.clone());
+        let took = BTreeMap::from([(
+            "all".to_owned(),
+            millis(Instant::now().saturating_duration_since(began)),
+        )]);
+        let outcome = Outcome::Restored {
+            changed: changed.clone(),
+        };
+        self.journal(&Entry {
+            turn,
+            at: clock::now(),
+            cause: "asked".to_owned(),
+            changes: Vec::new(),
+            drift: overwritten,
+            snapshot: snapshot.clone(),
+            left_out: None,
+            report: Vec::new(),
+            decision: None,
+            from: from.clone(),
+            plan: plan.clone(),
+            outcome: outcome.clone(),
+            ms: took.clone(),
+        });
+        self.save_memory()?;
+        let mut status = self.status_of(&snapshot, &self.present());
+        status.troubles.extend(trouble);
+        Ok(TurnReport {
+            status,
+            changed,
+            decision: None,
+            from,
+            plan: masked(plan),
+            outcome,
+            took,
+        })
+    }
 }
 
 /// What every managed variable will be: what was written before, and what the plan says.
@@ -394,10 +618,10 @@ fn values_after(
 ) -> BTreeMap<String, Option<String>> {
     BTreeMap::from_iter(plan.steps.iter().map(|step| {
         let value = match step {
-            Step::Set { value, .. } => Some(value.clone()),
-            Step::Unset { .. } => None,
+            PlanStep::Set { value, .. } => Some(value.clone()),
+            PlanStep::Unset { .. } => None,
             // What is respected stays a drift: the note keeps what goroam wrote.
-            Step::Leave { name, .. } => memory
+            PlanStep::Leave { name, .. } => memory
                 .written
                 .as_ref()
                 .and_then(|written| written.values.get(name).cloned())
@@ -434,20 +658,29 @@ fn turn_report(
 /// The plan without credentials, for whoever looks at it.
 pub(crate) fn masked(mut plan: Plan) -> Plan {
     for step in &mut plan.steps {
-        if let Step::Set { value, .. } = step {
+        if let PlanStep::Set { value, .. } = step {
             *value = mask(value);
         }
     }
     plan
 }
 
+/// What became of goroam's own values, in one line.
+fn said(changed: &[String]) -> Change {
+    let what = format!("{} as before goroam", changed.join(", "));
+    Change { what, major: true }
+}
+
+const LOST: &str = "the record of what the go env file held before goroam was lost: goroam's own \
+                    lines are out, what they had replaced is not known; look at `go env -changed`";
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
     use std::sync::Arc;
 
-    use super::super::history::History;
     use super::super::policy_file::built_in;
+    use super::super::targets::TargetHistory;
     use super::{Baseline, Memory, Present, Session, managed};
     use crate::environment::Environment;
     use crate::gocmd::EnvText;
@@ -476,7 +709,7 @@ mod tests {
             given_up: None,
             last_good: None,
             baseline_trouble: None,
-            history: History::default(),
+            history: TargetHistory::default(),
         }
     }
 

@@ -1,17 +1,16 @@
 //! The go command of this user, and the values of its variables that the policy refers to.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 
+use super::drift::managed;
 use super::error::Error;
-use super::present::managed;
 use crate::bounded;
 use crate::environment::Environment;
 use crate::gocmd::{ApplyError, EnvFile, EnvText, GoCommand, find, run};
 use crate::model::GoRelease;
+use crate::policy::Policy;
 use crate::policy::expand::expand;
-use crate::policy::{EnvValue, Policy};
 use crate::probe::GoClient;
 use crate::state::Baseline;
 
@@ -31,10 +30,10 @@ pub(crate) struct GoFacts {
     goauth: Option<String>,
 }
 
-/// Variables that others take their default from.
+/// Variables that other variables take their default from.
 const ROOTS: [&str; 2] = ["GOPATH", "GOPRIVATE"];
 
-/// References within referred values are followed this far: two that name each other end.
+/// References within referenced values are followed to this depth: two that name each other end.
 const DEEPEST: usize = 8;
 
 impl GoFacts {
@@ -46,9 +45,11 @@ impl GoFacts {
         file: (&EnvFile, &EnvText),
         baseline: Option<&Baseline>,
     ) -> Result<GoFacts, Error> {
-        let names = referred(policy);
+        let names = policy.references();
+        let roots = ROOTS.into_iter().filter(|root| !names.contains(*root));
+        let inputs: Vec<&str> = names.iter().map(String::as_str).chain(roots).collect();
         let managed = managed(policy, baseline);
-        let lines = lines(file.1, &names, &managed, baseline);
+        let lines = lines_before_goroam(file.1, &inputs, &managed, baseline);
         let mirror = policy.mirror.path.as_deref().and_then(|path| path.to_str());
         let mirror = mirror.filter(|_| names.contains("MIRROR"));
         let known = known
@@ -68,16 +69,16 @@ impl GoFacts {
             Some(known) => known.command.clone(),
             None => find::find(policy.agent.go.as_deref(), env).await?,
         };
-        let asked: Vec<&str> = names
-            .iter()
-            .map(String::as_str)
+        let asked = names.iter().map(String::as_str);
+        let asked: Vec<&str> = asked
             .filter(|name| !matches!(*name, "HOME" | "MIRROR"))
             .collect();
         let mut values = BTreeMap::new();
         if !asked.is_empty() {
-            let around = surroundings(env, &names, &managed, &lines);
-            let around = around.as_ref().unwrap_or(env);
-            values = run::values(&command, around, &asked)
+            // Where goroam writes one of them, go answers as if it had written nothing.
+            let is_managed = inputs.iter().any(|name| managed.contains(*name));
+            let without = is_managed.then(|| without_goroam(env, &inputs, &lines));
+            values = run::values(&command, without.as_ref().unwrap_or(env), &asked)
                 .await
                 .map_err(ApplyError::Go)?;
         }
@@ -89,7 +90,7 @@ impl GoFacts {
             values.insert("HOME".to_owned(), home);
         }
         values.extend(mirror.map(|path| ("MIRROR".to_owned(), path.to_owned())));
-        let fixed = resting_on(&names).filter(|name| env.get(name).is_some());
+        let fixed = inputs.into_iter().filter(|name| env.get(name).is_some());
         Ok(GoFacts {
             goauth: goauth(Some(&command), file.1),
             command,
@@ -181,16 +182,10 @@ const MOST_GO_ENV: u64 = 64 * 1024;
 /// What stands between the folders of GOPATH.
 const LIST_SEPARATOR: char = if cfg!(windows) { ';' } else { ':' };
 
-/// The names, and those that they take their default from.
-fn resting_on(names: &BTreeSet<String>) -> impl Iterator<Item = &str> {
-    let roots = ROOTS.into_iter().filter(|root| !names.contains(*root));
-    names.iter().map(String::as_str).chain(roots)
-}
-
-/// The lines of the file that the values rest on, as they were before goroam.
-fn lines(
+/// The lines of the go env file that the values rest on, as they were before goroam.
+fn lines_before_goroam(
     text: &EnvText,
-    names: &BTreeSet<String>,
+    inputs: &[&str],
     managed: &BTreeSet<String>,
     baseline: Option<&Baseline>,
 ) -> BTreeMap<String, String> {
@@ -198,52 +193,28 @@ fn lines(
         let value = text.get(name).filter(|_| !managed.contains(name))?;
         Some((name.to_owned(), value.to_owned()))
     });
-    let before = resting_on(names).filter_map(|name| {
-        managed.get(name)?;
-        let kept = baseline.and_then(|baseline| baseline.values.get(name));
-        let value = match kept {
+    let ours = inputs.iter().filter(|name| managed.contains(**name));
+    let before = ours.filter_map(|name| {
+        let value = match baseline.and_then(|baseline| baseline.values.get(*name)) {
             Some(value) => value.clone(),
             None => text.get(name).map(str::to_owned),
         };
-        Some((name.to_owned(), value?))
+        Some(((*name).to_owned(), value?))
     });
-    BTreeMap::from_iter(foreign.chain(before))
+    foreign.chain(before).collect()
 }
 
-/// The environment in which go answers as if goroam had written nothing; `None`: no value
-/// rests on anything that goroam writes, so go may read its file.
-fn surroundings(
+/// The environment in which go answers as if goroam had written nothing: with the lines instead
+/// of the file.
+fn without_goroam(
     env: &Environment,
-    names: &BTreeSet<String>,
-    managed: &BTreeSet<String>,
+    inputs: &[&str],
     lines: &BTreeMap<String, String>,
-) -> Option<Environment> {
-    resting_on(names).find(|name| managed.contains(*name))?;
-    let lines = resting_on(names)
-        .filter(|name| env.get(name).is_none())
-        .filter_map(|name| Some((name, OsStr::new(lines.get(name)?))));
-    let off = [("GOENV", OsStr::new("off"))];
-    Some(env.all().chain(lines).chain(off).collect())
-}
-
-/// Every `${NAME}` of the policy.
-fn referred(policy: &Policy) -> BTreeSet<String> {
-    let names = RefCell::new(BTreeSet::new());
-    let note = |name: &str| {
-        names.borrow_mut().insert(name.to_owned());
-        Some(String::new())
-    };
-    for value in policy
-        .profiles
+) -> Environment {
+    let lines = inputs
         .iter()
-        .flat_map(|profile| profile.env.values())
-    {
-        let text = match value {
-            EnvValue::Text(text) => Some(text),
-            EnvValue::Fastest { then, .. } => then.as_ref(),
-        };
-        // A text that does not expand was refused when the policy was read.
-        let _ = text.map(|text| expand(text, &note));
-    }
-    names.into_inner()
+        .filter(|name| env.get(name).is_none())
+        .filter_map(|name| Some((*name, OsStr::new(lines.get(*name)?))));
+    let off = [("GOENV", OsStr::new("off"))];
+    env.all().chain(lines).chain(off).collect()
 }

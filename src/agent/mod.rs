@@ -10,54 +10,33 @@
 //!
 //! May import: everything below (not ipc, not cli).
 
-mod answer;
-mod away;
-mod beside;
-mod cause;
+mod binary_update;
 mod clock;
 pub mod command;
 mod drift;
 pub mod error;
-mod failed;
 mod finish;
 mod gofacts;
-mod history;
-mod keeper;
-mod keeping;
-mod known;
-mod last_good;
 mod late;
-mod let_go;
-mod met;
-mod own_files;
-mod patience;
+mod locks;
 mod policy_file;
-mod policy_text;
-mod present;
-mod pulse;
+mod prefetch;
 mod recall;
 mod resident;
-mod restore;
-mod restraint;
 mod round;
 mod run;
 mod session;
 mod signals;
-mod single;
-mod status;
-mod successor;
-mod supervisor;
-mod timers;
-mod trim;
-mod turn_lock;
-mod work;
+mod targets;
 
 pub use command::{Command, Reply, TurnReport};
 pub use error::Error;
-pub use patience::open_patiently;
-pub use policy_file::{Loaded, load_policy, summary};
-pub use policy_text::{POLICY_LIMIT, read_policy_text, read_policy_to_check};
+
+pub use policy_file::{
+    Loaded, POLICY_LIMIT, load_policy, read_policy_text, read_policy_to_check, summary,
+};
 pub use recall::has_set_something;
-pub use run::{Handle, run};
+
+pub use run::{Ended, Handle, Life, Supervisor, Unattended, run, wait_for_valid_policy};
+
 pub use session::{Session, WhyReport};
-pub use supervisor::{Ended, Life, Supervisor, Unattended};

@@ -1,16 +1,23 @@
 //! The policy in force: the user's, or the built-in one.
 
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::away::is_there;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::clock::{self, is_there};
 use super::error::Error;
-use super::policy_text::read_policy_text;
 use crate::environment::Environment;
+use crate::gomod::sum::sha256_hex;
+use crate::model::status::LastGood;
 use crate::model::tally;
 use crate::paths::Paths;
-use crate::policy::file::{Place, parse};
+use crate::policy::file::{PolicyLocation, parse, parse_kept};
 use crate::policy::templates::Template;
-use crate::policy::{Finding, Policy, Severity};
+use crate::policy::{Policy, PolicyFinding, Severity};
+use crate::state::file;
+use crate::{bounded, trust};
 
 /// A policy that has been read, and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +29,7 @@ pub struct Loaded {
     /// Its text.
     pub text: String,
     /// Warnings.
-    pub warnings: Vec<Finding>,
+    pub warnings: Vec<PolicyFinding>,
 }
 
 impl Loaded {
@@ -52,7 +59,7 @@ pub fn load_policy(paths: &Paths, env: &Environment) -> Result<Loaded, Error> {
         .policy
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
-    let place = Place {
+    let place = PolicyLocation {
         folder: folder.unwrap_or(Path::new(".")),
         home: home.as_deref(),
     };
@@ -83,14 +90,14 @@ pub(super) fn is_gone(loaded: &Loaded, paths: &Paths) -> Option<Error> {
 /// The built-in default.
 pub(crate) fn built_in(env: &Environment) -> Result<Loaded, Error> {
     let home = env.home();
-    let place = Place {
+    let place = PolicyLocation {
         folder: Path::new("/"),
         home: home.as_deref(),
     };
     check(None, Template::Default.text().to_owned(), place)
 }
 
-fn check(path: Option<PathBuf>, text: String, place: Place<'_>) -> Result<Loaded, Error> {
+fn check(path: Option<PathBuf>, text: String, place: PolicyLocation<'_>) -> Result<Loaded, Error> {
     let parsed = parse(&text, place);
     match parsed.policy {
         Some(policy) => Ok(Loaded {
@@ -108,13 +115,13 @@ fn check(path: Option<PathBuf>, text: String, place: Place<'_>) -> Result<Loaded
     }
 }
 
-fn only_warnings(mut findings: Vec<Finding>) -> Vec<Finding> {
+fn only_warnings(mut findings: Vec<PolicyFinding>) -> Vec<PolicyFinding> {
     findings.retain(|finding| finding.severity == Severity::Warning);
     findings
 }
 
 /// "2 errors, 1 warning".
-pub fn summary(findings: &[Finding]) -> String {
+pub fn summary(findings: &[PolicyFinding]) -> String {
     let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
     tally(&[
         (count(Severity::Error), "error"),
@@ -126,9 +133,256 @@ pub fn summary(findings: &[Finding]) -> String {
 /// "; did you mean …?", or the names that there are.
 pub(crate) fn nearest<'a>(name: &str, there: impl Iterator<Item = &'a String>) -> String {
     let there: Vec<&str> = there.map(String::as_str).collect();
-    match crate::policy::nearest::nearest(name, there.iter().copied()) {
+    match crate::policy::finding::nearest(name, there.iter().copied()) {
         Some(near) => format!("; did you mean {near:?}?"),
-        None if there.is_empty() => "; there is none at all".to_owned(),
+        None if there.is_empty() => "; none is defined".to_owned(),
         None => format!("; there are: {}", there.join(", ")),
+    }
+}
+
+/// More than any policy needs: a file beyond this is something else.
+pub const POLICY_LIMIT: u64 = 1024 * 1024;
+
+/// The text of a policy file. Refuses, as ssh does, a file that others may write to or put
+/// another one in the place of: who writes the policy decides where modules come from.
+///
+/// # Errors
+/// [`Error::PolicyFile`], when it cannot be read, is too big or not UTF-8, or is not safe.
+pub fn read_policy_text(path: &Path) -> Result<String, Error> {
+    let text = read_policy_to_check(path)?;
+    trust::way(path).map_err(|why| Error::PolicyFile {
+        path: path.to_owned(),
+        why: why.to_string(),
+        unsafe_mode: true,
+    })?;
+    Ok(text)
+}
+
+/// The same of one that is not to be followed, wherever it lies.
+///
+/// # Errors
+/// [`Error::PolicyFile`], when it cannot be read, is too big or not UTF-8, or others may write
+/// to it.
+pub fn read_policy_to_check(path: &Path) -> Result<String, Error> {
+    let failed = |why: String, unsafe_mode: bool| Error::PolicyFile {
+        path: path.to_owned(),
+        why,
+        unsafe_mode,
+    };
+    let cannot = |error: io::Error| {
+        let why = match (error.kind(), std::fs::read_link(path)) {
+            (io::ErrorKind::NotFound, Ok(target)) => {
+                format!("is a link to {}, which does not exist", target.display())
+            }
+            (io::ErrorKind::NotFound, Err(_)) => {
+                "does not exist; `goroam init` writes one".to_owned()
+            }
+            (io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput, _) => error.to_string(),
+            (_, _) => format!("cannot be read: {error}"),
+        };
+        failed(why, false)
+    };
+    let file = bounded::open(path).map_err(cannot)?;
+    let meta = file.metadata().map_err(cannot)?;
+    if let Err(why) = trust::file(path, &meta) {
+        return Err(failed(why.to_string(), true));
+    }
+    let mut bytes = Vec::new();
+    file.take(POLICY_LIMIT + 1)
+        .read_to_end(&mut bytes)
+        .map_err(cannot)?;
+    if bytes.len() as u64 > POLICY_LIMIT {
+        let why = format!(
+            "exceeds the {} KiB limit for a policy file",
+            POLICY_LIMIT / 1024
+        );
+        return Err(failed(why, false));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().iter().take(offset);
+        let line = 1 + before.filter(|byte| **byte == b'\n').count();
+        failed(
+            format!("is not UTF-8 (byte {offset}, line {line}); save it as UTF-8"),
+            false,
+        )
+    })
+}
+
+/// A policy of 1 MiB as a JSON string.
+const MOST_BYTES: u64 = 8 << 20;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct KeptPolicy {
+    /// The policy file that it was read from.
+    path: String,
+    text: String,
+    /// SHA-256 of the text, in hexadecimal.
+    sha256: String,
+    /// When it was last found good.
+    at: Timestamp,
+    /// The goroam that found it good.
+    version: String,
+}
+
+/// Keeps a policy that was just found good. The built-in one needs no keeping: where it is
+/// wanted in the place of a file, the file's is not.
+pub(super) fn keep_last_good(paths: &Paths, loaded: &Loaded) {
+    let Some(path) = &loaded.path else {
+        // Most of the time there is none.
+        let _ = std::fs::remove_file(paths.last_good());
+        return;
+    };
+    let sha256 = sha256_hex(loaded.text.as_bytes());
+    let path = path.display().to_string();
+    let version = env!("CARGO_PKG_VERSION");
+    let is_known = read(paths)
+        .is_some_and(|kept| kept.path == path && kept.sha256 == sha256 && kept.version == version);
+    if is_known {
+        return;
+    }
+    let kept = KeptPolicy {
+        path,
+        text: loaded.text.clone(),
+        sha256,
+        at: clock::now(),
+        version: version.to_owned(),
+    };
+    let saved = serde_json::to_vec_pretty(&kept)
+        .map_err(std::io::Error::from)
+        .and_then(|bytes| file::replace(&paths.last_good(), &bytes));
+    if let Err(error) = saved {
+        tracing::warn!("{}: {error}", paths.last_good().display());
+    }
+}
+
+/// The last good policy in the place of one that is refused or gone, and what is to be said of it.
+/// Profiles that weaken verification in a way that is refused now are left out.
+pub(super) fn last_good(
+    paths: &Paths,
+    env: &Environment,
+    refused: &Error,
+) -> Option<(Loaded, LastGood)> {
+    let kept = read(paths)?;
+    // Another file's, or one that somebody has changed, is not the last good one of this.
+    let is_its = kept.path == paths.policy.display().to_string();
+    if !is_its || kept.sha256 != sha256_hex(kept.text.as_bytes()) {
+        return None;
+    }
+    let home = env.home();
+    let folder = paths.policy.parent();
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    let place = PolicyLocation {
+        folder: folder.unwrap_or(Path::new(".")),
+        home: home.as_deref(),
+    };
+    let (policy, left_out) = parse_kept(&kept.text, place)?;
+    let mut loaded = Loaded {
+        policy,
+        path: Some(paths.policy.clone()),
+        text: kept.text,
+        warnings: Vec::new(),
+    };
+    settle(&mut loaded, paths, env);
+    let told = LastGood {
+        at: kept.at,
+        sha256: kept.sha256,
+        refused: refused.to_string(),
+        left_out,
+    };
+    Some((loaded, told))
+}
+
+fn read(paths: &Paths) -> Option<KeptPolicy> {
+    let bytes = file::read(&paths.last_good(), MOST_BYTES).ok()??;
+    serde_json::from_slice(&bytes).ok()
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::{POLICY_LIMIT, read_policy_text};
+    use crate::agent::Error;
+
+    fn refused(bytes: &[u8], mode: u32) -> (String, u8) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("goroam.toml");
+        std::fs::write(&path, bytes).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let error: Error = read_policy_text(&path).unwrap_err();
+        (error.to_string(), error.exit_code())
+    }
+
+    #[test]
+    fn a_policy_that_others_may_write_to_is_refused() {
+        for mode in [0o664, 0o646, 0o666] {
+            let (message, exit) = refused(b"version = 1\n", mode);
+            assert!(message.contains("chmod go-w"), "{message}");
+            assert_eq!(exit, 4);
+        }
+    }
+
+    #[test]
+    fn a_policy_that_others_may_replace_is_refused_wherever_the_open_folder_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let inner = root.join("a/b");
+        std::fs::create_dir_all(&inner).unwrap();
+        let path = inner.join("goroam.toml");
+        std::fs::write(&path, "version = 1\n").unwrap();
+        let mode = |path: &std::path::Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        mode(&path, 0o600);
+        for open in [&inner, &root.join("a")] {
+            for (bits, is_open) in [
+                (0o755, false),
+                (0o777, true),
+                (0o733, true),
+                (0o1777, false),
+            ] {
+                mode(open, bits);
+                let read = read_policy_text(&path);
+                assert_eq!(read.is_err(), is_open, "{} {bits:o}", open.display());
+                let Err(error) = read else { continue };
+                let named = format!("{} may be written to by others", open.display());
+                assert!(error.to_string().contains(&named), "{error}");
+                assert_eq!(error.exit_code(), 4);
+            }
+            mode(open, 0o755);
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_not_utf_8_is_named_with_byte_and_line() {
+        let (message, exit) = refused(b"version = 1\n# \xff\n", 0o600);
+        assert!(message.contains("byte 14, line 2"), "{message}");
+        assert_eq!(exit, 2);
+    }
+
+    #[test]
+    fn a_file_of_just_the_limit_is_read_and_one_byte_more_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("goroam.toml");
+        std::fs::write(&path, vec![b'#'; POLICY_LIMIT as usize]).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(read_policy_text(&path).unwrap().len() as u64, POLICY_LIMIT);
+        let (message, exit) = refused(&vec![b'#'; POLICY_LIMIT as usize + 1], 0o600);
+        assert!(message.contains("exceeds the 1024 KiB limit"), "{message}");
+        assert_eq!(exit, 2);
+    }
+
+    #[test]
+    fn a_folder_and_a_pipe_are_no_policies_and_nobody_waits_for_the_pipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = read_policy_text(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("is a folder"), "{error}");
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let error = read_policy_text(&pipe).unwrap_err().to_string();
+        assert!(error.contains("is a named pipe"), "{error}");
     }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::policy_file::Loaded;
 use crate::gocmd::{EnvFile, EnvText};
 use crate::model::mask;
-use crate::model::plan::Step;
+use crate::model::plan::PlanStep;
 use crate::paths::{Paths, exact, from_exact};
 use crate::policy::Decision;
 use crate::state::entry::Outcome;
@@ -94,18 +94,18 @@ pub(super) fn said(baseline: Option<&Baseline>) -> Option<String> {
 
 /// What goroam has written into which file, and which of it is its own and not a value of the
 /// user's that it has put back.
-struct Ours {
+struct OwnValues {
     file: EnvFile,
     values: BTreeMap<String, Option<String>>,
     is_masked: bool,
     own: Option<BTreeSet<String>>,
 }
 
-fn ours_by_memory(memory: &Memory, loaded: &Loaded) -> Option<Ours> {
+fn ours_by_memory(memory: &Memory, loaded: &Loaded) -> Option<OwnValues> {
     let Written { path, values, .. } = memory.written.as_ref().or(memory.pending.as_ref())?;
     let profile = memory.profile.as_deref();
     let profile = profile.and_then(|name| loaded.policy.profile(name));
-    Some(Ours {
+    Some(OwnValues {
         file: EnvFile {
             path: from_exact(path),
         },
@@ -115,9 +115,9 @@ fn ours_by_memory(memory: &Memory, loaded: &Loaded) -> Option<Ours> {
     })
 }
 
-fn ours_by_journal(paths: &Paths, file: &EnvFile) -> Option<Ours> {
+fn ours_by_journal(paths: &Paths, file: &EnvFile) -> Option<OwnValues> {
     let told = told_by_journal(paths)?;
-    Some(Ours {
+    Some(OwnValues {
         file: file.clone(),
         values: told.values,
         is_masked: true,
@@ -129,13 +129,13 @@ fn ours_by_journal(paths: &Paths, file: &EnvFile) -> Option<Ours> {
 
 /// What the journal tells of goroam's own values. It hides credentials; what is compared with it
 /// is hidden in the same way.
-struct Told {
+struct JournalRecord {
     values: BTreeMap<String, Option<String>>,
     /// The last decision that was carried out, and when.
     last: Option<(Decision, Timestamp)>,
 }
 
-fn told_by_journal(paths: &Paths) -> Option<Told> {
+fn told_by_journal(paths: &Paths) -> Option<JournalRecord> {
     let (entries, _) = Journal::last(&paths.journal(), MOST_TURNS).ok()?;
     let mut values = BTreeMap::new();
     let mut last = None;
@@ -150,14 +150,14 @@ fn told_by_journal(paths: &Paths) -> Option<Told> {
         }
         for step in &entry.plan.steps {
             let (name, value) = match step {
-                Step::Set { name, value } => (name, Some(value.clone())),
-                Step::Unset { name } => (name, None),
-                Step::Leave { .. } => continue,
+                PlanStep::Set { name, value } => (name, Some(value.clone())),
+                PlanStep::Unset { name } => (name, None),
+                PlanStep::Leave { .. } => continue,
             };
             values.entry(name.clone()).or_insert(value);
         }
     }
-    (!values.is_empty()).then_some(Told { values, last })
+    (!values.is_empty()).then_some(JournalRecord { values, last })
 }
 
 /// Takes from the journal what a lost memory knew: what goroam has written, so that a value that
@@ -198,7 +198,7 @@ pub(super) fn remind(
 }
 
 /// The file without what goroam has written there.
-fn without(ours: Ours) -> Baseline {
+fn without(ours: OwnValues) -> Baseline {
     let text = ours.file.read().ok().flatten();
     let text = text.unwrap_or_else(|| EnvText(Vec::new()));
     let before = ours.values.iter().map(|(name, wrote)| {

@@ -1,27 +1,25 @@
 //! What the agent knows while it stays, and what each event makes of it.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
-use super::away::{Away, is_there};
-use super::cause::Cause;
-use super::clock;
-use super::command::Reply;
+use super::binary_update::BinaryUpdate;
+use super::clock::{self, Absence, Backoff, Timers, due, is_there, jitter};
+use super::command::{Answer, Command, Reply};
 use super::error::Error;
-use super::failed::Failed;
-use super::keeper::Keeper;
-use super::known;
-use super::late::Late;
-use super::restraint::Restraint;
-use super::round::{Patience, Ready, round};
+use super::late::LateTargets;
+use super::policy_file::{self, is_gone, load_policy};
+use super::prefetch::{MirrorPrefetch, PrefetchConditions};
+use super::round::{
+    Cause, Patience, PreparedTurn, RoundInProgress, known_decision, prepare_known, round,
+};
 use super::session::{Occasion, Session};
-use super::successor::Successor;
-use super::timers::{Timers, due, jitter};
-use super::work::{Answer, Work, failed};
 use crate::model::status::{AgentState, Status};
 use crate::model::{Change, Snapshot};
 use crate::policy::OnDrift;
@@ -40,7 +38,7 @@ const LATEST_RETRY: Duration = Duration::from_secs(600);
 pub(super) struct Agent {
     pub(super) session: Session,
     pub(super) watcher: Watcher,
-    publish: watch::Sender<Status>,
+    published: watch::Sender<Status>,
     wake: WakeClock,
     pub(super) snapshot: Snapshot,
     /// What has changed since the last finished turn.
@@ -48,38 +46,38 @@ pub(super) struct Agent {
     burst: Burst,
     pub(super) pace: Pace,
     pub(super) timers: Timers,
-    pub(super) work: Option<Work>,
+    pub(super) work: Option<RoundInProgress>,
     doubtful_rounds: u32,
     /// Of `on_drift = "restore"`.
-    corrections: Restraint,
+    corrections: Backoff,
     /// Of what the journal tells of drift.
-    notes: Restraint,
+    notes: Backoff,
     /// Another program that keeps changing what goroam writes.
     fight: Option<String>,
     pub(super) policy_trouble: Option<String>,
     pub(super) turn_trouble: Option<String>,
     blindness: Option<String>,
-    pub(super) successor: Successor,
-    pub(super) keeper: Keeper,
+    pub(super) update: BinaryUpdate,
+    pub(super) prefetch: MirrorPrefetch,
     /// Targets that are waited for beside the rounds.
-    pub(super) late: Late,
-    pub(super) policy_away: Away,
-    pub(super) env_file_away: Away,
+    pub(super) late: LateTargets,
+    pub(super) policy_away: Absence,
+    pub(super) env_file_away: Absence,
 }
 
 impl Agent {
     /// `own`: files of goroam's own that must stay where they are.
     pub(super) fn new(
         session: Session,
-        publish: watch::Sender<Status>,
+        published: watch::Sender<Status>,
         own: Vec<PathBuf>,
     ) -> Agent {
         let now = Instant::now();
         let go_env = session.file().ok().map(|file| file.path);
         let policy = Some(session.paths.policy.clone());
         let settle = session.loaded.policy.agent.settle;
-        let successor = Successor::of_process();
-        let program = successor.path();
+        let update = BinaryUpdate::of_process();
+        let program = update.path();
         let is_told = session.last_good.is_some();
         Agent {
             watcher: Watcher::start(WatchPaths {
@@ -88,7 +86,7 @@ impl Agent {
                 own,
                 program,
             }),
-            publish,
+            published,
             wake: WakeClock::new(),
             snapshot: Snapshot::default(),
             changes: Vec::new(),
@@ -97,17 +95,17 @@ impl Agent {
             timers: Timers::default(),
             work: None,
             doubtful_rounds: 0,
-            corrections: Restraint::default(),
-            notes: Restraint::default(),
+            corrections: Backoff::default(),
+            notes: Backoff::default(),
             fight: None,
             policy_trouble: None,
             turn_trouble: None,
             blindness: None,
-            successor,
-            keeper: Keeper::default(),
-            late: Late::default(),
-            policy_away: Away::at_start(is_told && !is_there(&session.paths.policy)),
-            env_file_away: Away::default(),
+            update,
+            prefetch: MirrorPrefetch::default(),
+            late: LateTargets::default(),
+            policy_away: Absence::at_start(is_told && !is_there(&session.paths.policy)),
+            env_file_away: Absence::default(),
             session,
         }
     }
@@ -118,16 +116,17 @@ impl Agent {
         if let Some(trouble) = &self.session.journal_trouble {
             warn!("{trouble}");
         }
-        info!(policy = self.session.loaded.origin(), "watches the network");
+        info!(
+            policy = self.session.loaded.origin(),
+            "watching the network"
+        );
         // What took this program's place before its folder was watched sent no event.
-        self.successor.hint(Instant::now());
+        self.update.hint(Instant::now());
         if !self.session.memory.paused {
             self.begin(Cause::Start, false, Vec::new());
         }
-        self.tell();
+        self.publish_status();
     }
-
-    // --- events ------------------------------------------------------------------------
 
     pub(super) async fn hint(&mut self, hint: Hint) {
         let now = Instant::now();
@@ -143,7 +142,7 @@ impl Agent {
                 self.policy_settles(now);
                 self.timers.policy.get_or_insert(now + WRITERS_PAUSE);
             }
-            Hint::Program => self.successor.hint(now),
+            Hint::Program => self.update.hint(now),
             Hint::EnvFile => {
                 if let Some(again) = self.env_file_settles(now)
                     && self.work.is_some()
@@ -172,7 +171,7 @@ impl Agent {
             // Not over where the clock was set back meanwhile.
             self.timers.pin = self.session.pin_lasts().map(|left| now + left);
             if is_over && self.session.memory.paused {
-                self.tell();
+                self.publish_status();
             } else if is_over {
                 self.begin(Cause::PinEnded, false, Vec::new());
             }
@@ -186,9 +185,9 @@ impl Agent {
     }
 
     /// A round has come to its end without being dropped.
-    pub(super) async fn done(&mut self, ready: Result<Ready, Error>) {
+    pub(super) async fn done(&mut self, ready: Result<PreparedTurn, Error>) {
         let Some(work) = self.work.take() else { return };
-        let mut doubtful = ready.as_ref().map_or(true, Ready::is_doubtful);
+        let mut doubtful = ready.as_ref().map_or(true, PreparedTurn::is_doubtful);
         let mut silent = BTreeSet::new();
         let result = match ready {
             Ok(mut ready) => {
@@ -207,12 +206,9 @@ impl Agent {
         {
             doubtful = true;
             if !is_repeated {
-                self.session.note_failure(Failed {
-                    cause: work.cause,
-                    snapshot: &self.snapshot,
-                    changes: &self.changes,
-                    error,
-                });
+                let (snapshot, changes) = (&self.snapshot, &self.changes);
+                self.session
+                    .note_failure(work.cause, snapshot, changes, error);
             }
         }
         if !work.dry_run {
@@ -229,22 +225,19 @@ impl Agent {
         }
         self.wait_for(silent);
         self.schedule();
-        self.keep_ready();
-        let status = self.tell();
-        match result {
+        self.consider_prefetch();
+        let status = self.publish_status();
+        let reply = match result {
             Ok(mut report) => {
                 if !work.dry_run {
                     report.status = status;
                 }
-                for answer in work.answers {
-                    let _ = answer.send(Reply::Turn(Box::new(report.clone())));
-                }
+                Reply::Turn(Box::new(report))
             }
-            Err(error) => {
-                for answer in work.answers {
-                    let _ = answer.send(failed(&error));
-                }
-            }
+            Err(error) => Reply::failed(&error),
+        };
+        for answer in work.answers {
+            let _ = answer.send(reply.clone());
         }
     }
 
@@ -265,8 +258,6 @@ impl Agent {
             }
         }
     }
-
-    // --- what they lead to -------------------------------------------------------------
 
     /// Reads the network again and, when something is different that matters, drops the stale
     /// round and begins a new one.
@@ -299,11 +290,11 @@ impl Agent {
         let major = slept || changes.iter().any(|change| change.major);
         Change::add(changes, &mut self.changes);
         if !major || self.session.memory.paused {
-            self.tell();
+            self.publish_status();
             return;
         }
         self.doubtful_rounds = 0;
-        self.keeper.stop();
+        self.prefetch.stop();
         self.late.drop_all();
         self.use_what_is_known().await;
         self.begin(
@@ -333,17 +324,17 @@ impl Agent {
         let Ok(input) = self.session.input(occasion) else {
             return;
         };
-        let Some(decision) = known::decision(&input) else {
+        let Some(decision) = known_decision(&input) else {
             return;
         };
         self.drop_work();
-        let result = match known::get_ready(input, decision).await {
+        let result = match prepare_known(input, decision).await {
             Ok(ready) => self.session.finish(ready, false).await.map(drop),
             Err(error) => Err(error),
         };
         match result {
             Ok(()) => {
-                self.tell();
+                self.publish_status();
             }
             Err(error) => debug!("the profile of last time: {error}"),
         }
@@ -396,7 +387,7 @@ impl Agent {
                     late: std::mem::take(&mut self.late.news),
                 };
                 let round = Box::pin(round(input, !dry_run));
-                self.work = Some(Work {
+                self.work = Some(RoundInProgress {
                     round,
                     cause,
                     dry_run,
@@ -410,10 +401,10 @@ impl Agent {
                 self.turn_trouble = Some(error.to_string());
                 self.doubtful_rounds = self.doubtful_rounds.saturating_add(1);
                 for answer in answers {
-                    let _ = answer.send(failed(&error));
+                    let _ = answer.send(Reply::failed(&error));
                 }
                 self.schedule();
-                self.tell();
+                self.publish_status();
             }
         }
     }
@@ -453,10 +444,10 @@ impl Agent {
     async fn look_for_drift(&mut self, now: Instant) {
         if let Some(again) = self.env_file_settles(now) {
             self.put_off_drift(again);
-            self.tell();
+            self.publish_status();
             return;
         }
-        let status = self.tell();
+        let status = self.publish_status();
         if self.session.memory.paused {
             return;
         }
@@ -475,7 +466,7 @@ impl Agent {
             match self.corrections.take(now) {
                 Ok(()) => {
                     info!("another program changed {names}; setting it again");
-                    self.tell_of_fight(&names, now);
+                    self.note_fight(&names, now);
                     self.begin(Cause::Drift, false, Vec::new());
                     return;
                 }
@@ -491,7 +482,7 @@ impl Agent {
                 if let Some(stale) = self.work.take() {
                     self.begin(stale.cause, stale.dry_run, stale.answers);
                 }
-                self.tell();
+                self.publish_status();
                 return;
             }
             Err(error) => {
@@ -506,7 +497,7 @@ impl Agent {
             }
             Err(again) => self.put_off_drift(again),
         }
-        self.tell();
+        self.publish_status();
     }
 
     fn put_off_drift(&mut self, again: Instant) {
@@ -515,13 +506,13 @@ impl Agent {
     }
 
     /// Says so, where goroam and another program write against each other.
-    fn tell_of_fight(&mut self, names: &str, now: Instant) {
+    fn note_fight(&mut self, names: &str, now: Instant) {
         let Some(wait) = self.corrections.holds_back(now) else {
             self.fight = None;
             return;
         };
         let what = format!(
-            "another program keeps changing {names}; goroam sets it again in {} s at the earliest, and then more and more rarely",
+            "another program keeps changing {names}; goroam waits at least {} s before it sets it again, and longer each time",
             wait.as_secs()
         );
         if self.fight.is_none() {
@@ -534,8 +525,6 @@ impl Agent {
         }
         self.fight = Some(what);
     }
-
-    // --- time and status ---------------------------------------------------------------
 
     fn schedule(&mut self) {
         let now = Instant::now();
@@ -556,42 +545,260 @@ impl Agent {
             .session
             .status_of(&self.snapshot, &self.session.present());
         status.agent = AgentState::Running;
-        self.session.history.tell(&mut status.targets);
+        self.session.history.add_to(&mut status.targets);
         for target in &mut status.targets {
             if self.late.waiting.contains(&target.name) {
-                target.reason.push_str("; it is still waited for");
+                target.reason.push_str("; still waiting for it");
             }
         }
-        let told = |trouble: &&String| !status.troubles.contains(*trouble);
-        let policy = self.policy_trouble.as_ref().filter(told).cloned();
-        status.troubles.extend(policy);
-        status.troubles.extend(self.turn_trouble.clone());
-        status.troubles.extend(self.fight.clone());
-        status.troubles.extend(self.blindness.clone());
+        let trouble = self.policy_trouble.as_ref();
+        let policy = trouble.filter(|trouble| !status.troubles.contains(*trouble));
+        let own = [
+            policy,
+            self.turn_trouble.as_ref(),
+            self.fight.as_ref(),
+            self.blindness.as_ref(),
+            self.update.trouble.as_ref(),
+            self.prefetch.trouble.as_ref(),
+        ];
+        let own: Vec<String> = own.into_iter().flatten().cloned().collect();
+        status.troubles.extend(own);
         status.troubles.extend(self.watcher.troubles());
-        status.troubles.extend(self.successor.trouble.clone());
-        status.troubles.extend(self.keeper.trouble.clone());
         if self.session.memory.paused {
             status
                 .troubles
-                .push("paused; `goroam auto` goes on".to_owned());
+                .push("paused; run `goroam auto` to resume".to_owned());
         }
         status
     }
 
     /// The status that was told last.
-    pub(super) fn last_told(&self) -> watch::Ref<'_, Status> {
-        self.publish.borrow()
+    pub(super) fn last_published(&self) -> watch::Ref<'_, Status> {
+        self.published.borrow()
     }
 
     /// Tells whoever watches, when there is news.
-    pub(super) fn tell(&mut self) -> Status {
+    pub(super) fn publish_status(&mut self) -> Status {
         let status = self.status();
-        self.publish.send_if_modified(|last| {
+        self.published.send_if_modified(|last| {
             let news = *last != status;
             last.clone_from(&status);
             news
         });
         status
+    }
+
+    pub(super) async fn asked(&mut self, command: Command, answer: Answer) {
+        // Who asks for a turn asks for one by the policy as it is now, whether or not a watch
+        // could tell of its change.
+        if matches!(
+            command,
+            Command::Once { .. } | Command::Use { .. } | Command::Auto
+        ) {
+            self.reload(command == Command::Once { dry_run: false });
+        }
+        match command {
+            Command::Status | Command::Watch => {
+                let _ = answer.send(Reply::Status(Box::new(self.status())));
+            }
+            Command::Reload => {
+                self.reload(false);
+                // What the policy goes by may be another though it is the same: the mirror.
+                if self.work.is_none() && !self.session.memory.paused {
+                    self.begin(Cause::Recheck, false, Vec::new());
+                }
+                let reply = match &self.policy_trouble {
+                    Some(trouble) => Reply::Failed {
+                        error: trouble.clone(),
+                        exit: 2,
+                    },
+                    None => Reply::Status(Box::new(self.status())),
+                };
+                let _ = answer.send(reply);
+            }
+            Command::Once { dry_run } => {
+                self.session.memory.paused &= dry_run;
+                self.look_again_now();
+                self.begin(Cause::Asked, dry_run, vec![answer]);
+            }
+            Command::Use { profile, until } => match self.session.pin(&profile, until) {
+                Ok(()) => {
+                    self.session.memory.paused = false;
+                    self.look_again_now();
+                    self.begin(Cause::Asked, false, vec![answer]);
+                }
+                Err(error) => {
+                    let _ = answer.send(Reply::failed(&error));
+                }
+            },
+            Command::Auto => {
+                self.session.memory.pinned = None;
+                self.session.memory.paused = false;
+                self.look_again_now();
+                self.begin(Cause::Asked, false, vec![answer]);
+            }
+            Command::Pause => self.pause(answer),
+            Command::Restore => self.restore(answer).await,
+            // The loop ends before it asks anybody.
+            Command::End => {
+                let _ = answer.send(Reply::Status(Box::new(self.status())));
+            }
+        }
+    }
+
+    /// What is set stays. The pin does too: `auto` and `use` are there to end it.
+    fn pause(&mut self, answer: Answer) {
+        let stale = self.work.take();
+        self.rest();
+        let _ = answer.send(Reply::Status(Box::new(self.publish_status())));
+        RoundInProgress::dismiss(stale, "`goroam pause`");
+    }
+
+    async fn restore(&mut self, answer: Answer) {
+        let stale = self.work.take();
+        match self.session.put_back().await {
+            Ok(mut report) => {
+                self.rest();
+                let told = std::mem::replace(&mut report.status, self.publish_status()).troubles;
+                let troubles = &mut report.status.troubles;
+                for trouble in told {
+                    if !troubles.contains(&trouble) {
+                        troubles.push(trouble);
+                    }
+                }
+                RoundInProgress::dismiss(stale, "`goroam restore`");
+                let _ = answer.send(Reply::Turn(Box::new(report)));
+            }
+            Err(error) => {
+                // Nothing was changed: the round that was dropped begins again.
+                if let Some(stale) = stale {
+                    self.begin(stale.cause, stale.dry_run, stale.answers);
+                }
+                let _ = answer.send(Reply::failed(&error));
+            }
+        }
+    }
+
+    /// Does nothing more of its own accord until `once`, `use` or `auto`.
+    fn rest(&mut self) {
+        self.session.memory.paused = true;
+        self.late.drop_all();
+        self.prefetch.stop();
+        let saved = self.session.save_memory();
+        self.turn_trouble = saved.err().map(|error| error.to_string());
+        self.timers = Timers::default();
+    }
+
+    /// Until when nothing is made of it that the policy file is away; `None`: it is there, or
+    /// has been away for long.
+    pub(super) fn policy_settles(&mut self, now: Instant) -> Option<Instant> {
+        let was_there = self.session.loaded.path.is_some();
+        let is_away = was_there && !is_there(&self.session.paths.policy);
+        self.policy_away.settles(is_away, now)
+    }
+
+    /// The same of a go env file that goroam has written.
+    pub(super) fn env_file_settles(&mut self, now: Instant) -> Option<Instant> {
+        let was_there = self.session.memory.written.is_some();
+        let is_away = was_there && self.session.file().is_ok_and(|file| !is_there(&file.path));
+        self.env_file_away.settles(is_away, now)
+    }
+
+    /// Reads the policy again. A bad one changes nothing, and neither does one that is gone,
+    /// unless somebody `asked` for a turn by what there is: the last good one stays in force.
+    pub(super) fn reload(&mut self, asked: bool) {
+        if let Some(again) = self.policy_settles(Instant::now()) {
+            self.timers.policy = Some(again);
+            return;
+        }
+        let paths = &self.session.paths;
+        let was_there = self.session.loaded.path.is_some();
+        let read = load_policy(paths, &self.session.env);
+        let read = read.and_then(|loaded| match is_gone(&loaded, paths) {
+            Some(gone) if was_there && !asked => Err(gone),
+            Some(_) | None => Ok(loaded),
+        });
+        match read {
+            Ok(loaded) if loaded == *self.session.loaded => {
+                self.policy_trouble = None;
+                self.session.last_good = None;
+            }
+            Ok(loaded) => {
+                info!(policy = loaded.origin(), "read the policy again");
+                self.policy_trouble = None;
+                self.session.last_good = None;
+                policy_file::keep_last_good(&self.session.paths, &loaded);
+                self.pace = Pace::new(loaded.policy.agent.settle, Instant::now());
+                self.session.loaded = loaded.into();
+                self.session.go = None;
+                self.late.drop_all();
+                if !self.session.memory.paused {
+                    self.begin(Cause::Policy, false, Vec::new());
+                }
+            }
+            Err(error) => {
+                let trouble = format!("the last good policy stays in force: {error}");
+                let is_new = self.policy_trouble.as_ref() != Some(&trouble);
+                if is_new {
+                    warn!("{trouble}");
+                }
+                if let Some((_, mut told)) =
+                    policy_file::last_good(&self.session.paths, &self.session.env, &error)
+                {
+                    // What is in force may have been read before it had anything left out.
+                    if let Some(before) = &self.session.last_good {
+                        told.left_out.clone_from(&before.left_out);
+                    }
+                    self.session.last_good = Some(told);
+                } else {
+                    self.session.last_good = None;
+                }
+                self.policy_trouble = Some(trouble);
+            }
+        }
+        self.publish_status();
+    }
+
+    /// Somebody has put another program into the place of this one.
+    pub(super) async fn check_binary(&mut self, may_take_over: bool) {
+        self.update.due = None;
+        self.update.look(may_take_over).await;
+        self.publish_status();
+    }
+
+    /// After a turn, or when nothing may be brought any more.
+    pub(super) fn consider_prefetch(&mut self) {
+        let policy = &self.session.loaded.policy;
+        // Nobody asked for it: not even a look at a file.
+        if !policy.mirror.keep_ready {
+            return self.prefetch.stop();
+        }
+        let memory = &self.session.memory;
+        let profile = memory.profile.as_deref();
+        let profile = profile.and_then(|name| policy.profile(name));
+        let allowed = profile.is_some_and(|(_, profile)| profile.keep_ready)
+            && self.snapshot.is_online()
+            && self.turn_trouble.is_none()
+            && !memory.paused;
+        let readiness = self.session.readiness();
+        self.prefetch.consider(PrefetchConditions {
+            allowed,
+            readiness: readiness.as_ref(),
+            at: clock::now(),
+            now: Instant::now(),
+        });
+    }
+
+    /// The network has been here for a while.
+    pub(super) fn start_prefetch(&mut self) {
+        self.prefetch.due = None;
+        self.prefetch
+            .start(self.update.trusted(), &self.session.paths);
+    }
+
+    /// It has ended.
+    pub(super) async fn prefetch_ended(&mut self, status: Result<ExitStatus, io::Error>) {
+        self.prefetch.note(status, Instant::now()).await;
+        self.publish_status();
     }
 }

@@ -2,6 +2,7 @@
 //! probing, deciding, planning, and getting the file ready. Nothing is visible yet.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,21 +10,21 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tracing::debug;
 
-use super::cause::Cause;
-use super::drift;
+use super::command::{Answer, Reply};
+use super::drift::{self, Present, managed, read_text};
 use super::error::Error;
 use super::gofacts::GoFacts;
-use super::met;
 use super::policy_file::Loaded;
-use super::present::{Present, managed, read_text};
+use super::targets;
 use crate::environment::Environment;
-use crate::gocmd::ApplyError;
 use crate::gocmd::run::RunError;
-use crate::gocmd::{EnvFile, EnvText, Prepared, prepare};
+use crate::gocmd::{ApplyError, EnvFile, EnvText, Prepared, prepare};
 use crate::model::plan::{Plan, Want, diff};
 use crate::model::{Change, Observation, Phase, Phases, Proof, Snapshot, Target, Verdict};
 use crate::policy::settle::{self, Burst, Footing};
-use crate::policy::{Decision, Facts, OnDrift, Policy, Seen, decide, needed};
+use crate::policy::{
+    Considered, Decision, DecisionFacts, EnvValue, OnDrift, Policy, TargetState, decide, needed,
+};
 use crate::probe::{ProbeOptions, Prober};
 use crate::state::{Baseline, Health, Memory};
 
@@ -65,10 +66,10 @@ pub(crate) enum Patience {
 
 /// What a round comes to.
 #[derive(Debug)]
-pub(crate) struct Ready {
+pub(crate) struct PreparedTurn {
     pub(crate) input: Input,
     pub(crate) go: GoFacts,
-    pub(crate) seen: BTreeMap<String, Seen>,
+    pub(crate) seen: BTreeMap<String, TargetState>,
     pub(crate) health: BTreeMap<String, Health>,
     /// The targets to be waited for: silent, and the choice hangs on them.
     pub(crate) silent: BTreeSet<String>,
@@ -81,7 +82,7 @@ pub(crate) struct Ready {
     pub(crate) ms: BTreeMap<String, f64>,
 }
 
-impl Ready {
+impl PreparedTurn {
     /// Is it worth looking again soon? A target that is failing, but still counts as up; a
     /// portal, which no event tells us that it has been logged into; nothing up though there is a
     /// way out.
@@ -98,7 +99,7 @@ impl Ready {
 }
 
 /// Probes, decides, plans, and gets the file ready.
-pub(crate) async fn round(input: Input, write: bool) -> Result<Ready, Error> {
+pub(crate) async fn round(input: Input, write: bool) -> Result<PreparedTurn, Error> {
     let policy = &input.loaded.policy;
     let (go, mut present) = ground(&input).await?;
 
@@ -109,7 +110,7 @@ pub(crate) async fn round(input: Input, write: bool) -> Result<Ready, Error> {
     // What was set by hand while the probes were under way counts.
     present = now_present(&input)?;
     let mut plan = plan(&input, &go, &present, &report.decision)?;
-    let mut prepared = get_ready(&input, &go, &plan, write).await?;
+    let mut prepared = prepare_write(&input, &go, &plan, write).await?;
     watch.lap("prepare", &mut ms);
 
     if let Some(burst) = input.burst
@@ -124,7 +125,7 @@ pub(crate) async fn round(input: Input, write: bool) -> Result<Ready, Error> {
             debug!(
                 ?footing,
                 profile = report.decision.profile,
-                "waits for quiet"
+                "waiting for the network to settle"
             );
             tokio::time::sleep_until(at.into()).await;
             if footing == Footing::NothingUp {
@@ -133,19 +134,19 @@ pub(crate) async fn round(input: Input, write: bool) -> Result<Ready, Error> {
                 report = probe_and_decide(&input, &go, &present).await?;
                 present = now_present(&input)?;
                 plan = self::plan(&input, &go, &present, &report.decision)?;
-                prepared = get_ready(&input, &go, &plan, write).await?;
+                prepared = prepare_write(&input, &go, &plan, write).await?;
             }
         }
         watch.lap("quiet", &mut ms);
     }
-    let Report {
+    let ProbeResults {
         seen,
         health,
         silent,
         waited,
         decision,
     } = report;
-    Ok(Ready {
+    Ok(PreparedTurn {
         input,
         go,
         seen,
@@ -164,9 +165,9 @@ pub(crate) async fn round(input: Input, write: bool) -> Result<Ready, Error> {
 /// the chosen profile's condition asks for it.
 fn told_by_network<'a>(
     policy: &'a Policy,
-    seen: &'a BTreeMap<String, Seen>,
+    seen: &'a BTreeMap<String, TargetState>,
     decision: Option<&Decision>,
-) -> impl Iterator<Item = &'a Seen> {
+) -> impl Iterator<Item = &'a TargetState> {
     let chosen = decision.and_then(|decision| policy.profile(&decision.profile));
     let asked = chosen.map(|(_, profile)| profile.when.targets());
     let asked = asked.unwrap_or_default();
@@ -195,7 +196,7 @@ fn now_present(input: &Input) -> Result<Present, Error> {
 }
 
 /// The copy with the plan carried out on it, where there is something to carry out.
-pub(crate) async fn get_ready(
+pub(crate) async fn prepare_write(
     input: &Input,
     go: &GoFacts,
     plan: &Plan,
@@ -210,28 +211,32 @@ pub(crate) async fn get_ready(
 }
 
 /// What the probes of a round come to.
-struct Report {
-    seen: BTreeMap<String, Seen>,
+struct ProbeResults {
+    seen: BTreeMap<String, TargetState>,
     health: BTreeMap<String, Health>,
     silent: BTreeSet<String>,
     waited: BTreeSet<String>,
     decision: Decision,
 }
 
-async fn probe_and_decide(input: &Input, go: &GoFacts, present: &Present) -> Result<Report, Error> {
+async fn probe_and_decide(
+    input: &Input,
+    go: &GoFacts,
+    present: &Present,
+) -> Result<ProbeResults, Error> {
     let policy = &input.loaded.policy;
     let pinned = input.pinned.as_deref();
     let prober = Prober::like(&input.env, &go.manner());
     let offline = !input.snapshot.has_any_way_out();
-    let same_stay = met::same_stay(&input.memory, input.cause, &input.snapshot);
-    let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
+    let same_stay = targets::same_stay(&input.memory, input.cause, &input.snapshot);
+    let mut seen: BTreeMap<String, TargetState> = BTreeMap::new();
     let mut health: BTreeMap<String, Health> = BTreeMap::new();
     let mut started: BTreeSet<String> = BTreeSet::new();
     let mut silent: BTreeSet<String> = BTreeSet::new();
     let mut waited: BTreeSet<String> = BTreeSet::new();
     let mut running = FuturesUnordered::new();
     loop {
-        let facts = |seen| Facts {
+        let facts = |seen| DecisionFacts {
             snapshot: &input.snapshot,
             seen,
             env: &input.env,
@@ -248,7 +253,7 @@ async fn probe_and_decide(input: &Input, go: &GoFacts, present: &Present) -> Res
                 silent.retain(|name| open.contains(name));
             }
             if silent.is_empty() || matches!(input.patience, Patience::Beside { .. }) {
-                return Ok(Report {
+                return Ok(ProbeResults {
                     seen,
                     health,
                     silent,
@@ -260,8 +265,8 @@ async fn probe_and_decide(input: &Input, go: &GoFacts, present: &Present) -> Res
                 seen.remove(&name);
                 if let Some(target) = policy.targets.get(&name) {
                     let care = ProbeOptions {
-                        patience: met::at_the_prompt(target),
-                        ..met::care(&input.memory, same_stay, &input.snapshot, target)
+                        patience: targets::at_the_prompt(target),
+                        ..targets::care(&input.memory, same_stay, &input.snapshot, target)
                     };
                     waited.insert(name);
                     running.push(ask(&prober, target, care, offline, None));
@@ -274,7 +279,7 @@ async fn probe_and_decide(input: &Input, go: &GoFacts, present: &Present) -> Res
                 continue;
             };
             if started.insert(name) {
-                let care = met::care(&input.memory, same_stay, &input.snapshot, target);
+                let care = targets::care(&input.memory, same_stay, &input.snapshot, target);
                 let known = input.known(target);
                 running.push(ask(&prober, target, care, offline, known));
             }
@@ -303,7 +308,7 @@ async fn probe_and_decide(input: &Input, go: &GoFacts, present: &Present) -> Res
         }
         let up = state.up.unwrap_or(false);
         health.insert(name.clone(), state);
-        seen.insert(name, Seen { observation, up });
+        seen.insert(name, TargetState { observation, up });
     }
 }
 
@@ -468,4 +473,147 @@ impl Stopwatch {
 /// Milliseconds, to the hundredth.
 pub(crate) fn millis(time: std::time::Duration) -> f64 {
     (time.as_secs_f64() * 100_000.0).round() / 100.0
+}
+
+/// The decision of last time on this network, when it differs from what is in force and may
+/// be used unproven.
+pub(crate) fn known_decision(input: &Input) -> Option<Decision> {
+    let identity = input.snapshot.identity()?;
+    let (name, _) = input.memory.networks.get(&identity)?;
+    let (_, profile) = input.loaded.policy.profile(name)?;
+    if input.pinned.is_some()
+        || profile.is_loose()
+        || input.memory.profile.as_ref() == Some(&profile.name)
+    {
+        return None;
+    }
+    let mut env = BTreeMap::new();
+    for (name, value) in &profile.env {
+        // Which one is the fastest has to be found out; that is what the round is for.
+        let EnvValue::Text(text) = value else {
+            return None;
+        };
+        env.insert(name.clone(), text.clone());
+    }
+    let considered = input.loaded.policy.profiles.iter();
+    Some(Decision {
+        profile: profile.name.clone(),
+        pinned: false,
+        env,
+        considered: considered
+            .map(|profile| Considered {
+                profile: profile.name.clone(),
+                trace: None,
+            })
+            .collect(),
+        loosens: Vec::new(),
+        accept_unauthenticated: profile.accept_unauthenticated,
+        not_waited_for: profile
+            .when
+            .targets()
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
+    })
+}
+
+/// Gets the file ready for it.
+pub(crate) async fn prepare_known(input: Input, decision: Decision) -> Result<PreparedTurn, Error> {
+    let (go, present) = ground(&input).await?;
+    let plan = plan(&input, &go, &present, &decision)?;
+    let prepared = prepare_write(&input, &go, &plan, true).await?;
+    Ok(PreparedTurn {
+        input,
+        go,
+        seen: BTreeMap::new(),
+        health: BTreeMap::new(),
+        silent: BTreeSet::new(),
+        waited: BTreeSet::new(),
+        decision,
+        present,
+        plan,
+        prepared,
+        ms: BTreeMap::new(),
+    })
+}
+
+/// What sets off a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The agent has started.
+    Start,
+    /// Somebody asked: `once`, `use`, `auto`.
+    Asked,
+    /// The steady re-probe, or a look again after a doubtful round.
+    Recheck,
+    /// Something about the network changed.
+    Network,
+    /// The machine has slept.
+    Wake,
+    /// The policy changed.
+    Policy,
+    /// Somebody else changed a managed variable.
+    Drift,
+    /// A pin has run out.
+    PinEnded,
+    /// A target has answered that was waited for beside the rounds.
+    Late,
+}
+
+impl Cause {
+    /// The word that the journal keeps.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Cause::Start => "start",
+            Cause::Asked => "asked",
+            Cause::Recheck => "recheck",
+            Cause::Network => "network",
+            Cause::Wake => "wake",
+            Cause::Policy => "policy",
+            Cause::Drift => "drift",
+            Cause::PinEnded => "pin ended",
+            Cause::Late => "late answer",
+        }
+    }
+
+    /// Is what was learnt of the targets before no longer true? Then `fall` and `rise` do not
+    /// apply: they smooth over hiccups on one network, not over a move to another.
+    pub(crate) fn is_fresh(self) -> bool {
+        match self {
+            Cause::Start | Cause::Network | Cause::Wake | Cause::Policy | Cause::Asked => true,
+            Cause::Recheck | Cause::Drift | Cause::PinEnded | Cause::Late => false,
+        }
+    }
+
+    /// Does it ask for goroam's values even where somebody else has changed them?
+    pub(crate) fn overrides_drift(self) -> bool {
+        matches!(self, Cause::Asked | Cause::Policy)
+    }
+}
+
+/// A round under way, and the commands that wait for its result.
+pub(super) struct RoundInProgress {
+    pub(super) round: Pin<Box<dyn Future<Output = Result<PreparedTurn, Error>>>>,
+    pub(super) cause: Cause,
+    pub(super) dry_run: bool,
+    pub(super) answers: Vec<Answer>,
+    pub(super) began: Instant,
+}
+
+impl RoundInProgress {
+    /// Waits for the round; for ever when there is none. Cancel-safe: the round continues.
+    pub(super) async fn next(work: &mut Option<RoundInProgress>) -> Result<PreparedTurn, Error> {
+        match work {
+            Some(work) => work.round.as_mut().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Tells the commands that wait for a round that it was dropped, and by what.
+    pub(super) fn dismiss(dropped: Option<RoundInProgress>, by: &str) {
+        for waiting in dropped.into_iter().flat_map(|work| work.answers) {
+            let error = format!("{by} came in between");
+            let _ = waiting.send(Reply::Failed { error, exit: 1 });
+        }
+    }
 }

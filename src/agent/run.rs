@@ -1,28 +1,27 @@
 //! The resident agent: one loop that only routes. A round runs beside it and is dropped when
 //! something newer happens; nothing of a round is visible before it is finished.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tracing::info;
+use tracing::{error, info};
 
-use super::command::{Command, Reply};
+use super::clock::until;
+use super::command::{Answer, Command, Reply};
 use super::error::Error;
-use super::last_good;
-use super::pulse::Pulse;
+use super::locks::SingleInstance;
+use super::policy_file;
 use super::resident::Agent;
-use super::round::Ready;
+use super::round::{PreparedTurn, RoundInProgress};
 use super::session::Session;
-use super::signals::{Signal, Signals};
-use super::single::SingleInstance;
-use super::supervisor::{Ended, Life, Supervisor};
-use super::timers::until;
-use super::trim::trim_memory;
-use super::work::{Answer, in_progress};
+use super::signals::{ProcessSignals, Signal};
+use crate::environment::Environment;
 use crate::model::Observation;
 use crate::model::status::Status;
-use crate::watch::Hint;
+use crate::paths::Paths;
+use crate::watch::{Hint, WatchPaths, Watcher};
 
 /// An agent that has had nothing to do for so long gives memory back: after each event at once
 /// would cost more than it brings.
@@ -88,9 +87,9 @@ pub async fn run(
     session.keep_folder()?;
     let mut single = SingleInstance::take(&session.paths, &env_file)?;
     if session.last_good.is_none() {
-        last_good::keep(&session.paths, &session.loaded);
+        policy_file::keep_last_good(&session.paths, &session.loaded);
     }
-    let mut signals = Signals::listen().map_err(|source| Error::State {
+    let mut signals = ProcessSignals::listen().map_err(|source| Error::State {
         what: "signals".to_owned(),
         source: source.into(),
     })?;
@@ -105,34 +104,37 @@ pub async fn run(
     let own = single.files().cloned().chain(socket).collect();
     let mut agent = Agent::new(session, publish, own);
     agent.start();
-    let mut pulse = Pulse::begin(supervisor, &agent);
+    let mut heartbeat = Heartbeat::begin(supervisor, &agent);
     let mut trim_at = None;
     loop {
         // At rest, and with the watchdog running: a successor that hangs is started anew.
         if agent.work.is_none()
-            && let Some(program) = agent.successor.take_over()
+            && let Some(program) = agent.update.take_over()
         {
             if signals.hand_over().await {
-                info!("ends, and not as the new {}", program.display());
-                pulse.tell(Life::Ending, &agent);
+                info!(
+                    "shutting down instead of re-executing {}",
+                    program.display()
+                );
+                heartbeat.tell(Life::Ending, &agent);
                 return Ok(Ended::Asked);
             }
-            info!("goes on as the new {}", program.display());
+            info!("re-executing as updated binary {}", program.display());
             return Ok(Ended::Replaced(program));
         }
-        pulse.rest(&agent);
+        heartbeat.rest(&agent);
         let event = tokio::select! {
             biased;
             signal = signals.next() => Event::Signal(signal),
             Some((command, answer)) = asked.recv() => Event::Asked(command, answer),
             hint = agent.watcher.next() => Event::Hint(hint),
             seen = agent.late.next() => Event::Late(Box::new(seen)),
-            ready = in_progress(&mut agent.work) => Event::Done(Box::new(ready)),
+            ready = RoundInProgress::next(&mut agent.work) => Event::Done(Box::new(ready)),
             () = until(agent.timers.next()) => Event::Time,
-            () = until(pulse.next()) => Event::Beat,
-            () = until(agent.successor.due) => Event::Successor,
-            () = until(agent.keeper.due) => Event::Keep,
-            status = agent.keeper.ended() => Event::Kept(status),
+            () = until(heartbeat.next()) => Event::Beat,
+            () = until(agent.update.due) => Event::CheckBinary,
+            () = until(agent.prefetch.due) => Event::StartPrefetch,
+            status = agent.prefetch.ended() => Event::PrefetchEnded(status),
             () = until(trim_at) => {
                 trim_memory();
                 trim_at = None;
@@ -142,25 +144,25 @@ pub async fn run(
         if !matches!(event, Event::Beat) {
             trim_at = Some(Instant::now() + REST);
         }
-        pulse.work(&agent);
+        heartbeat.work(&agent);
         single.keep();
         match event {
             Event::Signal(Signal::End) => {
-                info!("ends");
-                pulse.tell(Life::Ending, &agent);
+                info!("shutting down");
+                heartbeat.tell(Life::Ending, &agent);
                 return Ok(Ended::Asked);
             }
             Event::Signal(Signal::Reload) => {
-                pulse.tell(Life::Reloading, &agent);
+                heartbeat.tell(Life::Reloading, &agent);
                 agent.reload(true);
-                pulse.tell(Life::Ready, &agent);
+                heartbeat.tell(Life::Ready, &agent);
             }
             Event::Asked(command, answer) => {
                 let ends = command == Command::End;
                 agent.asked(command, answer).await;
                 if ends {
-                    info!("ends, as it was asked to");
-                    pulse.tell(Life::Ending, &agent);
+                    info!("shutting down on request");
+                    heartbeat.tell(Life::Ending, &agent);
                     return Ok(Ended::Asked);
                 }
             }
@@ -171,9 +173,9 @@ pub async fn run(
             Event::Done(ready) => agent.done(*ready).await,
             Event::Late(seen) => agent.answered_late(*seen),
             Event::Time => agent.time().await,
-            Event::Successor => agent.look_for_successor(pulse.starts_again()).await,
-            Event::Keep => agent.begin_keeping(),
-            Event::Kept(status) => agent.kept(status).await,
+            Event::CheckBinary => agent.check_binary(heartbeat.starts_again()).await,
+            Event::StartPrefetch => agent.start_prefetch(),
+            Event::PrefetchEnded(status) => agent.prefetch_ended(status).await,
             Event::Beat => {}
         }
     }
@@ -183,11 +185,253 @@ enum Event {
     Signal(Signal),
     Asked(Command, Answer),
     Hint(Hint),
-    Done(Box<Result<Ready, Error>>),
+    Done(Box<Result<PreparedTurn, Error>>),
     Late(Box<Observation>),
     Time,
     Beat,
-    Successor,
-    Keep,
-    Kept(std::io::Result<std::process::ExitStatus>),
+    CheckBinary,
+    StartPrefetch,
+    PrefetchEnded(std::io::Result<std::process::ExitStatus>),
+}
+
+/// At work or at rest, and when the next sign of life is due.
+pub(super) struct Heartbeat<'a> {
+    supervisor: &'a mut dyn Supervisor,
+    working: bool,
+    beat: Option<Instant>,
+}
+
+impl<'a> Heartbeat<'a> {
+    /// At work: a start is.
+    pub(super) fn begin(supervisor: &'a mut dyn Supervisor, agent: &Agent) -> Heartbeat<'a> {
+        let mut heartbeat = Heartbeat {
+            supervisor,
+            working: false,
+            beat: None,
+        };
+        heartbeat.tell(Life::Ready, agent);
+        heartbeat.work(agent);
+        heartbeat
+    }
+
+    /// When the next sign of life is due.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.beat
+    }
+
+    /// Something has happened: the loop is at work, or still is.
+    pub(super) fn work(&mut self, agent: &Agent) {
+        let Some(every) = self.supervisor.heartbeat() else {
+            return;
+        };
+        let now = Instant::now();
+        if !self.working {
+            self.supervisor.tell(Life::Working, &agent.last_published());
+        } else if self.beat.is_some_and(|beat| beat <= now) {
+            self.supervisor.tell(Life::Beat, &agent.last_published());
+        } else {
+            return;
+        }
+        self.working = true;
+        self.beat = Some(now + every);
+    }
+
+    /// What had happened is dealt with; a round may still be under way.
+    pub(super) fn rest(&mut self, agent: &Agent) {
+        if agent.work.is_some() {
+            return;
+        }
+        self.working = false;
+        self.beat = None;
+        self.supervisor.tell(Life::Resting, &agent.last_published());
+    }
+
+    /// Tells it as it is.
+    pub(super) fn tell(&mut self, life: Life, agent: &Agent) {
+        self.supervisor.tell(life, &agent.last_published());
+    }
+
+    /// See [`Supervisor::starts_again`].
+    pub(super) fn starts_again(&self) -> bool {
+        self.supervisor.starts_again()
+    }
+}
+
+/// What the agent tells whoever started it and looks after it: a service manager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// It listens, on the network and on its socket.
+    Ready,
+    /// Something has happened; the loop is at work until [`Life::Resting`] follows.
+    Working,
+    /// It still works; at least once in [`Supervisor::heartbeat`].
+    Beat,
+    /// It waits for the next event; no timer but those of the policy runs.
+    Resting,
+    /// It reads the policy again, as a signal asked it to; [`Life::Ready`] follows.
+    Reloading,
+    /// It ends.
+    Ending,
+}
+
+/// Whoever started the agent and looks after it. Its calls must not block.
+pub trait Supervisor {
+    /// Tells it how the agent does; `status` is what is true then.
+    fn tell(&mut self, life: Life, status: &Status);
+    /// While the agent is at work, how often it wants to hear so; `None`: not at all.
+    fn heartbeat(&self) -> Option<std::time::Duration> {
+        None
+    }
+    /// Does it start the agent again when that has failed? Then the agent may go on as the
+    /// program that has taken its own program's place.
+    fn starts_again(&self) -> bool {
+        false
+    }
+}
+
+/// Why the agent has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// By a signal, or somebody asked it to.
+    Asked,
+    /// Its program was replaced; it is to go on as the new one, at this path.
+    Replaced(PathBuf),
+}
+
+/// Nobody looks after it: it runs in a terminal or within a tray.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unattended;
+
+impl Supervisor for Unattended {
+    fn tell(&mut self, _: Life, _: &Status) {}
+}
+
+/// Opens the session; `None`: it was ended before there was a usable policy. No timer runs
+/// while it waits. Whoever does not start the agent again gets the error at once.
+///
+/// # Errors
+/// See [`Session::open`].
+pub async fn wait_for_valid_policy(
+    config: Option<PathBuf>,
+    env: Environment,
+    supervisor: &mut dyn Supervisor,
+) -> Result<Option<Session>, Error> {
+    let refused = match Session::open_to_stay(config.clone(), env.clone()) {
+        Ok(session) => return Ok(Some(session)),
+        Err(refused) => refused,
+    };
+    if !(supervisor.starts_again() && is_the_policys_fault(&refused)) {
+        return Err(refused);
+    }
+    let paths = Paths::find(config.clone(), &env)?;
+    let mut signals = ProcessSignals::listen().map_err(|source| Error::State {
+        what: "signals".to_owned(),
+        source: source.into(),
+    })?;
+    let mut watcher = Watcher::start(WatchPaths {
+        policy: Some(paths.policy),
+        ..WatchPaths::default()
+    });
+    // The watches are there from here on; what was mended before sent no event.
+    tokio::task::yield_now().await;
+    let mut refused = match Session::open_to_stay(config.clone(), env.clone()) {
+        Ok(session) => return Ok(Some(session)),
+        Err(again) => again,
+    };
+    loop {
+        error!("waiting for a usable policy: {refused}");
+        let status = Status {
+            troubles: vec![refused.to_string()],
+            ..Status::default()
+        };
+        supervisor.tell(Life::Ready, &status);
+        // It runs since the start, and nobody gives a sign of life here.
+        supervisor.tell(Life::Resting, &status);
+        loop {
+            let signal = tokio::select! {
+                signal = signals.next() => signal,
+                hint = watcher.next() => match hint {
+                    Hint::PolicyFile => Signal::Reload,
+                    Hint::Network
+                    | Hint::Resolver
+                    | Hint::Lost
+                    | Hint::EnvFile
+                    | Hint::Program
+                    | Hint::Wake => continue,
+                },
+            };
+            match signal {
+                Signal::End => {
+                    supervisor.tell(Life::Ending, &status);
+                    return Ok(None);
+                }
+                Signal::Reload => break,
+            }
+        }
+        match Session::open_to_stay(config.clone(), env.clone()) {
+            Ok(session) => {
+                info!("read the policy again");
+                return Ok(Some(session));
+            }
+            Err(again) => refused = again,
+        }
+    }
+}
+
+/// What somebody mends in a file that is watched.
+fn is_the_policys_fault(error: &Error) -> bool {
+    matches!(error, Error::Policy { .. } | Error::PolicyFile { .. })
+}
+
+/// Gives back what a round needed and an idle agent does not: free memory of the heap, and the
+/// pages of the program, which the system reads from its page cache again when they are used.
+pub(super) fn trim_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: malloc_trim has no preconditions; it only returns free pages to the system. The
+    // callback is called with valid data during the call only, and does not unwind.
+    unsafe {
+        libc::malloc_trim(0);
+        libc::dl_iterate_phdr(Some(release_code), std::ptr::null_mut());
+    }
+}
+
+/// Releases the pages of the first object's code: that is the program itself (dl_iterate_phdr(3)).
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+unsafe extern "C" fn release_code(
+    info: *mut libc::dl_phdr_info,
+    _: libc::size_t,
+    _: *mut libc::c_void,
+) -> libc::c_int {
+    const STOP: libc::c_int = 1;
+
+    // SAFETY: sysconf has no preconditions.
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(65536);
+    // SAFETY: dl_iterate_phdr passes a valid description, whose headers live as long as it does.
+    let (base, headers) = unsafe {
+        let info = &*info;
+        let headers = std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum));
+        (info.dlpi_addr, headers)
+    };
+    for header in headers {
+        let is_code = header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_X != 0;
+        if !is_code || header.p_flags & libc::PF_W != 0 {
+            continue;
+        }
+        let start = base.wrapping_add(header.p_vaddr);
+        let (Ok(start), Ok(length)) = (usize::try_from(start), usize::try_from(header.p_memsz))
+        else {
+            continue;
+        };
+        let whole = start & !(page - 1);
+        // SAFETY: the pages are a mapping of the program's file that nothing can have written to,
+        // so that each is read again as it is.
+        unsafe {
+            libc::madvise(
+                std::ptr::without_provenance_mut(whole),
+                start - whole + length,
+                libc::MADV_DONTNEED,
+            );
+        }
+    }
+    STOP
 }

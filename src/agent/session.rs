@@ -1,6 +1,7 @@
 //! Everything that a turn needs, with or without an agent: paths, policy, go command,
 //! baseline and memory. The verbs of the command line are its methods.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,31 +11,30 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::cause::Cause;
 use super::clock;
 use super::command::TurnReport;
+use super::drift::{self, Present, managed, read_text};
 use super::error::Error;
-use super::failed::Failed;
 use super::gofacts::{GoFacts, manner_of};
-use super::history::History;
-use super::last_good;
-use super::met;
-use super::policy_file::{Loaded, built_in, is_gone, load_policy, nearest};
-use super::present::read_text;
-use super::recall::{Recalled, recall, remind};
-use super::round::{Input, Patience, millis, round};
-use super::single;
-use super::turn_lock::TurnLock;
+use super::locks::{self, TurnLock};
+use super::policy_file::{self, Loaded, built_in, is_gone, load_policy, nearest};
+use super::recall::{self, Recalled, recall, remind};
+use super::round::{Cause, Input, Patience, millis, round};
+use super::targets::{self, TargetHistory};
 use crate::environment::Environment;
-use crate::gocmd::EnvFile;
-use crate::model::status::{LastGood, Pinned};
+use crate::gocmd::{EnvFile, shadows};
+use crate::model::mask::mask;
+use crate::model::plan::companions;
+use crate::model::status::{
+    Drift, LastGood, NetworkStatus, Pinned, Readiness, Status, TargetStatus,
+};
 use crate::model::{Chain, Change, Observation, Snapshot, Tier};
 use crate::paths::{Paths, exact};
 use crate::policy::expand::expand;
 use crate::policy::settle::Burst;
-use crate::policy::{Decision, explain};
+use crate::policy::{Decision, Profile, explain};
 use crate::probe::{ProbeOptions, Prober};
-use crate::state::{Baseline, Journal, Memory};
+use crate::state::{Baseline, Journal, Memory, file};
 use crate::watch::survey;
 
 /// Everything that a turn needs.
@@ -57,7 +57,7 @@ pub struct Session {
     /// What is wrong with the record of what was before goroam.
     pub(crate) baseline_trouble: Option<String>,
     /// What the targets said in the rounds since this process began.
-    pub(crate) history: History,
+    pub(crate) history: TargetHistory,
 }
 
 /// The last decision, and what led to it.
@@ -120,7 +120,7 @@ impl Session {
         let gone = gone.and_then(|loaded| is_gone(loaded, &paths));
         let trouble = gone.as_ref().or(found.as_ref().err());
         let kept = trouble.and_then(|trouble| {
-            let kept = last_good::instead(&paths, &env, trouble)?;
+            let kept = policy_file::last_good(&paths, &env, trouble)?;
             warn!("{trouble}; the last good policy stays in force");
             Some(kept)
         });
@@ -159,7 +159,7 @@ impl Session {
             journal_trouble: None,
             given_up: None,
             last_good: None,
-            history: History::default(),
+            history: TargetHistory::default(),
         })
     }
 
@@ -175,7 +175,7 @@ impl Session {
             Some(self.alone().await?)
         };
         if !dry_run && self.loaded.path.is_none() {
-            last_good::keep(&self.paths, &self.loaded);
+            policy_file::keep_last_good(&self.paths, &self.loaded);
         }
         self.turn(dry_run).await
     }
@@ -189,12 +189,7 @@ impl Session {
         if let Err(error) = &result
             && !dry_run
         {
-            self.note_failure(Failed {
-                cause: Cause::Asked,
-                snapshot: &snapshot,
-                changes: &changes,
-                error,
-            });
+            self.note_failure(Cause::Asked, &snapshot, &changes, error);
         }
         result
     }
@@ -232,7 +227,7 @@ impl Session {
     pub(crate) async fn alone(&mut self) -> Result<TurnLock, Error> {
         // Where it must not write the go env file it must not leave files of its own either.
         let file = self.file()?;
-        if let Some(pid) = single::running(&self.paths, &file.path) {
+        if let Some(pid) = locks::running(&self.paths, &file.path) {
             let socket = self.paths.socket().display().to_string();
             return Err(Error::AgentElsewhere { pid, socket });
         }
@@ -274,7 +269,7 @@ impl Session {
         let all = asked.into_iter().map(|target| {
             // Who asks wants to know what go would get, and go waits.
             let care = ProbeOptions {
-                patience: met::at_the_prompt(target),
+                patience: targets::at_the_prompt(target),
                 ..ProbeOptions::FIRST
             };
             prober.probe_with(target, care)
@@ -396,7 +391,7 @@ impl Session {
     pub(crate) fn pin_lasts(&self) -> Option<Duration> {
         let until = self.memory.pinned.as_ref()?.until?;
         // The moment itself is over then, and not to come.
-        Some(clock::until(until, clock::now()) + Duration::from_millis(1))
+        Some(clock::time_left(until, clock::now()) + Duration::from_millis(1))
     }
 
     pub(crate) fn file(&self) -> Result<EnvFile, Error> {
@@ -409,7 +404,7 @@ impl Session {
             Ok(snapshot) => snapshot,
             Err(error) => {
                 // Without a view of the network the probes still tell what answers.
-                warn!("{error}; probing all the same");
+                warn!("{error}; probing anyway");
                 Snapshot::blind()
             }
         };
@@ -456,5 +451,176 @@ impl Session {
             began: occasion.began,
             patience: Patience::AtThePrompt,
         })
+    }
+
+    /// What is true now, as far as can be said without probing and without running go.
+    pub fn status(&self) -> Status {
+        let snapshot = survey().unwrap_or_else(|_| self.memory.snapshot.clone());
+        let mut status = self.status_of(&snapshot, &self.present());
+        if self.journal_trouble.is_none() {
+            status.troubles.extend(self.trouble_of_journal());
+        }
+        status
+    }
+
+    /// The managed variables as they stand now; what cannot be read counts as not there, and
+    /// is a trouble.
+    pub(crate) fn present(&self) -> Present {
+        let names = managed(&self.loaded.policy, self.baseline.as_ref());
+        let Ok(file) = self.file() else {
+            return Present::default();
+        };
+        Present::read(&file, &names).unwrap_or_else(|error| Present {
+            trouble: Some(error.to_string()),
+            ..Present::default()
+        })
+    }
+
+    pub(crate) fn status_of(&self, snapshot: &Snapshot, present: &Present) -> Status {
+        let memory = &self.memory;
+        let policy = &self.loaded.policy;
+        let profile = memory
+            .profile
+            .as_deref()
+            .and_then(|name| policy.profile(name));
+        let mut troubles = Vec::new();
+        troubles.extend(self.journal_trouble.clone());
+        troubles.extend(self.given_up.clone());
+        troubles.extend(self.baseline_trouble.clone());
+        troubles.extend(recall::said(self.baseline.as_ref()));
+        if let Some(told) = &self.last_good {
+            let left_out = match told.left_out.as_slice() {
+                [] => String::new(),
+                names => format!(
+                    " without {}, which weakens verification in a way that is refused",
+                    names.join(", ")
+                ),
+            };
+            troubles.push(format!(
+                "the last good policy stays in force{left_out}: {}",
+                told.refused
+            ));
+        }
+        let file = self.file();
+        if let Err(error) = &file {
+            troubles.push(error.to_string());
+        }
+        troubles.extend(present.trouble.clone());
+        // One that has run out is taken away by the next turn; nobody need see it until then.
+        let now = clock::now();
+        let lasts = |pinned: &&Pinned| pinned.until.is_none_or(|until| until > now);
+        let pinned = memory.pinned.as_ref().filter(lasts);
+        if let Some(pinned) = pinned
+            && policy.profile(&pinned.name).is_none()
+        {
+            troubles.push(format!(
+                "{} is pinned, but the policy has no such profile; `goroam auto` ends that",
+                pinned.name
+            ));
+        }
+        troubles.extend(memory.seen.iter().filter_map(|(name, seen)| {
+            let caveat = seen
+                .caveat
+                .as_ref()
+                .filter(|_| policy.targets.contains_key(name))?;
+            Some(format!("{name}: {caveat}"))
+        }));
+        let names = managed(policy, self.baseline.as_ref());
+        let lines: BTreeMap<String, Option<String>> =
+            BTreeMap::from_iter(names.into_iter().map(|name| {
+                let line = present.values.get(&name).cloned();
+                (name, line)
+            }));
+        let weakened = profile
+            .map(|(_, profile)| profile.loosens.clone())
+            .unwrap_or_default();
+        let drift = file.map(|file| drift::shown(memory, &file, present));
+        let mut drift = drift.unwrap_or_default();
+        if let Some((_, profile)) = profile {
+            self.note_what_ended(profile, &mut drift);
+        }
+        let to_end = self.to_end(present).unwrap_or_default();
+        if !to_end.is_empty() {
+            let names = to_end.keys().cloned().collect::<Vec<_>>().join(", ");
+            troubles.push(format!(
+                "goroam has set {names} for a value that was changed by hand since: private names \
+                 may get out, or less be verified; `goroam once` sets all of it again, `go env -u` \
+                 takes {names} away"
+            ));
+        }
+        let goproxy = present.values.get("GOPROXY");
+        let chain = goproxy.and_then(|value| Chain::parse(value).ok());
+        Status {
+            profile: memory.profile.clone(),
+            since: memory.since,
+            agent: Default::default(),
+            pinned: pinned.cloned(),
+            applied: BTreeMap::from_iter(present.values.iter().map(|(n, v)| (n.clone(), mask(v)))),
+            targets: policy
+                .targets
+                .iter()
+                .map(|(name, target)| TargetStatus {
+                    local: target.is_local(),
+                    ..TargetStatus::new(name, memory.seen.get(name))
+                })
+                .collect(),
+            shadowed: shadows(&self.env, &lines),
+            drift,
+            network: NetworkStatus::from(snapshot),
+            tier: chain.as_ref().map(Tier::of),
+            from: chain
+                .as_ref()
+                .map(|chain| Tier::in_words(chain, policy.mirror.path.as_deref())),
+            ready: self.readiness(),
+            switched_ms: memory.switched_ms,
+            why: memory.why.clone(),
+            weakened,
+            troubles,
+            policy: self.loaded.origin(),
+            turn: (memory.turn > 0).then_some(memory.turn),
+            was: self.was(),
+            profiles: policy.profiles.iter().map(|p| p.name.clone()).collect(),
+            switches: memory.switches.clone(),
+            paused: memory.paused,
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            notify: policy.agent.notify,
+            last_good: self.last_good.clone(),
+        }
+    }
+
+    /// What the profile sets, and what is as before goroam since another variable was set by hand.
+    fn note_what_ended(&self, profile: &Profile, drift: &mut [Drift]) {
+        let (Some(written), Some(baseline)) = (&self.memory.written, &self.baseline) else {
+            return;
+        };
+        let by_hand: Vec<String> = drift.iter().map(|drift| drift.name.clone()).collect();
+        for drift in drift {
+            let beside = companions(&drift.name)
+                .iter()
+                .map(|name| (*name).to_owned());
+            drift.ended = beside
+                .filter(|name| profile.env.contains_key(name) && !by_hand.contains(name))
+                .filter(|name| written.values.get(name) == baseline.values.get(name))
+                .collect();
+        }
+    }
+
+    /// What `goroam ready` left behind; a file that cannot be read is one that is not there.
+    pub(crate) fn readiness(&self) -> Option<Readiness> {
+        let bytes = file::read(&self.paths.readiness(), 64 << 10).ok()??;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    fn was(&self) -> BTreeMap<String, Option<String>> {
+        let Some(baseline) = &self.baseline else {
+            return BTreeMap::new();
+        };
+        let shown = |value: &Option<String>| value.as_ref().map(|value| mask(value));
+        BTreeMap::from_iter(
+            baseline
+                .values
+                .iter()
+                .map(|(name, value)| (name.clone(), shown(value))),
+        )
     }
 }

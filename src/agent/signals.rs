@@ -23,7 +23,7 @@ mod os {
 
     /// The signals that an agent listens to.
     #[derive(Debug)]
-    pub(crate) struct Signals {
+    pub(crate) struct ProcessSignals {
         term: Stream,
         int: Stream,
         hup: Stream,
@@ -31,10 +31,10 @@ mod os {
         user: [Stream; 2],
     }
 
-    impl Signals {
+    impl ProcessSignals {
         /// Starts listening.
-        pub(crate) fn listen() -> std::io::Result<Signals> {
-            Ok(Signals {
+        pub(crate) fn listen() -> std::io::Result<ProcessSignals> {
+            Ok(ProcessSignals {
                 term: signal(SignalKind::terminate())?,
                 int: signal(SignalKind::interrupt())?,
                 hup: signal(SignalKind::hangup())?,
@@ -86,16 +86,16 @@ mod os {
 
     /// The console events that an agent listens to.
     #[derive(Debug)]
-    pub(crate) struct Signals {
+    pub(crate) struct ProcessSignals {
         c: CtrlC,
         brk: CtrlBreak,
         close: CtrlClose,
     }
 
-    impl Signals {
+    impl ProcessSignals {
         /// Starts listening.
-        pub(crate) fn listen() -> std::io::Result<Signals> {
-            Ok(Signals {
+        pub(crate) fn listen() -> std::io::Result<ProcessSignals> {
+            Ok(ProcessSignals {
                 c: ctrl_c()?,
                 brk: ctrl_break()?,
                 close: ctrl_close()?,
@@ -119,4 +119,4 @@ mod os {
     }
 }
 
-pub(crate) use os::Signals;
+pub(crate) use os::ProcessSignals;

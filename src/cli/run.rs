@@ -19,7 +19,7 @@ use super::verb;
 use crate::agent::Error;
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
 use crate::environment::Environment;
-use crate::policy::{Finding, Severity};
+use crate::policy::{PolicyFinding, Severity};
 use crate::telemetry;
 
 /// Idle threads that wait for DNS or files cost memory in a resident agent.
@@ -154,7 +154,7 @@ fn complain(context: &Context, failure: &Failure) {
     {
         // The warnings are in nobody's way; `check` has them.
         let errors = found.iter().filter(|one| one.severity == Severity::Error);
-        let errors: Vec<Finding> = errors.cloned().collect();
+        let errors: Vec<PolicyFinding> = errors.cloned().collect();
         let path = path.display().to_string();
         text = findings(&path, policy, &errors, &context.page);
     }

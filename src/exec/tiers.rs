@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::model::file_url;
+use crate::model::go_url;
 use crate::model::{Chain, HopKind, Tier};
 use crate::policy::without_mod;
 
@@ -149,7 +149,7 @@ fn mirror(
             .to_str()
             .ok_or_else(|| format!("{} cannot be written as a URL", tree.display()))?;
         goproxy.push_str("file://");
-        goproxy.push_str(&file_url::path(path));
+        goproxy.push_str(&go_url::path(path));
         goproxy.push(',');
     }
     if goproxy.is_empty() {

@@ -1,18 +1,24 @@
 //! Carrying out a plan, atomically: `go env -w` on a copy beside the real file, then a rename.
 
 use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::command::GoCommand;
-use super::copy::{Copy, Place};
-use super::envfile::EnvFile;
+use super::copy::{Copy, Place, sync, sync_folder};
+use super::envfile::{EnvFile, read_open};
 use super::failure::ApplyError;
 use super::in_place::InPlace;
-use super::lines::unexpected;
-use super::run::{self};
+use super::lines::{Carried, carry, holds, unexpected};
+use super::rename::is_final;
+use super::run;
+use super::swap::{Swapped, swap, take_away};
+use super::version::GoCommand;
+use crate::bounded;
 use crate::environment::Environment;
 use crate::model::EnvText;
-use crate::model::plan::{Plan, Step};
+use crate::model::plan::{Plan, PlanStep};
 
 /// How long an empty file is waited for to be filled: `go env -w` takes well under 1 ms from
 /// its truncating to its writing.
@@ -95,7 +101,7 @@ impl Task {
         let copy = Copy::new(&place, base)?;
         let present = EnvText(base.to_vec());
         let (sets, unsets) = self.arguments(&present);
-        let managed: Vec<&str> = self.plan.changes().map(Step::name).collect();
+        let managed: Vec<&str> = self.plan.changes().map(PlanStep::name).collect();
         for args in [sets, unsets].into_iter().flatten() {
             run::write(&self.go, &self.env, &copy.path, &managed, args).await?;
         }
@@ -126,10 +132,12 @@ impl Task {
         let names = present.names();
         for step in self.plan.changes() {
             match step {
-                Step::Set { name, value } => sets.push(format!("{name}={value}")),
+                PlanStep::Set { name, value } => sets.push(format!("{name}={value}")),
                 // go says no where there is no file, and an old one where it does not know the name.
-                Step::Unset { name } if names.contains(name.as_str()) => unsets.push(name.clone()),
-                Step::Unset { .. } | Step::Leave { .. } => {}
+                PlanStep::Unset { name } if names.contains(name.as_str()) => {
+                    unsets.push(name.clone())
+                }
+                PlanStep::Unset { .. } | PlanStep::Leave { .. } => {}
             }
         }
         let call = |flag: &str, rest: Vec<String>| {
@@ -173,4 +181,380 @@ impl fmt::Debug for Applied {
             .field("in_place", &self.in_place)
             .finish()
     }
+}
+
+/// How often the file is swapped before goroam gives up.
+const TRIES: u32 = 8;
+/// After so many of them, lines that another program appends are appended to its file.
+const SWAPS: u32 = 4;
+/// How long a writer that had the old file open, or had read it, is waited for after the
+/// swap: `go env -w` takes well under 1 ms from its read to its write.
+const QUIET: Duration = Duration::from_millis(15);
+/// The same, once a writer was seen: it may be one of many.
+const QUIET_AFTER_WRITER: Duration = Duration::from_millis(60);
+/// The longest wait for a writer who keeps the old file open.
+const LONGEST: Duration = Duration::from_millis(500);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(3);
+
+impl Prepared {
+    /// Puts the copy in the real file's place, merges with a writer who slipped in between,
+    /// and reads back. The change is visible right at the beginning ([`Applied::visible_after`]);
+    /// the rest, 15 ms as a rule, looks after writers who had opened or read the old file.
+    ///
+    /// # Errors
+    /// See [`ApplyError`].
+    pub async fn commit(self) -> Result<Applied, ApplyError> {
+        let started = Instant::now();
+        let mut now = self;
+        let mut merged = 0;
+        let mut visible: Option<(Duration, Option<Vec<u8>>)> = None;
+        let mut displaced = Vec::new();
+        let mut in_place = None;
+        for round in 0..TRIES {
+            let caught_up;
+            (now, caught_up) = now.catch_up().await?;
+            merged += u32::from(caught_up);
+            if now.before.as_deref().unwrap_or_default() != now.after {
+                match now.swap()? {
+                    Swapped::Done(old) => displaced.extend(old.map(|file| Displaced {
+                        file,
+                        carried: now.before.clone().unwrap_or_default(),
+                    })),
+                    Swapped::InPlace(file, why) => in_place = Some((file, why)),
+                    Swapped::Moved => {
+                        now = now.task.clone().again().await?;
+                        merged += 1;
+                        continue;
+                    }
+                }
+            }
+            let (visible_after, before) =
+                visible.get_or_insert_with(|| (started.elapsed(), now.before.clone()));
+            match now.look_after(&mut displaced, round, &mut merged).await? {
+                Settled::At(after) => {
+                    now.make_durable(in_place.as_ref().map(|(file, _)| file))
+                        .await?;
+                    return Ok(Applied {
+                        in_place: in_place.map(|(_, why)| why),
+                        before: before.take(),
+                        after,
+                        merged,
+                        visible_after: *visible_after,
+                    });
+                }
+                Settled::Not(next) => now = *next,
+            }
+        }
+        Err(ApplyError::Contended {
+            path: now.place.path.clone(),
+            tries: TRIES,
+        })
+    }
+
+    /// Takes in what was written since the copy was made; says whether there was anything.
+    async fn catch_up(mut self) -> Result<(Prepared, bool), ApplyError> {
+        let place = Place::resolve(&self.task.file.path)?;
+        if place.path != self.place.path {
+            return Ok((self.task.clone().again().await?, true));
+        }
+        let found = place.read()?;
+        if found == self.before {
+            return Ok((self, false));
+        }
+        let found = match found {
+            Some(bytes) if bytes.is_empty() => read_whole(&place).await?,
+            found => found,
+        };
+        let bytes = |content: &Option<Vec<u8>>| content.clone().unwrap_or_default();
+        let (from, to) = (bytes(&self.before), bytes(&found));
+        let after = match carry(&self.task.plan, &from, &to, &self.after, &self.after) {
+            Carried::Nothing => None,
+            Carried::Append(more) => Some([self.after.as_slice(), &more].concat()),
+            Carried::Rewrite(after) => Some(after),
+        };
+        if let Some(after) = after {
+            let written = self.copy.write(&after);
+            written.map_err(|error| self.error("no copy can be made beside it", error))?;
+            self.after = after;
+        }
+        self.before = found;
+        Ok((self, true))
+    }
+
+    fn swap(&mut self) -> Result<Swapped, ApplyError> {
+        let path = &self.place.path;
+        swap(&mut self.copy, &self.place, self.before.as_deref())
+            .map_err(|error| ApplyError::refused(path, path, "cannot be replaced", error))
+    }
+
+    /// Looks at the files until no writer can be left: at those that were displaced, which a
+    /// writer may have changed before the swap or may still have open, and at the real one,
+    /// which a writer that had read an old one may have overwritten.
+    async fn look_after(
+        &self,
+        displaced: &mut [Displaced],
+        round: u32,
+        merged: &mut u32,
+    ) -> Result<Settled, ApplyError> {
+        let plan = &self.task.plan;
+        if displaced.is_empty() && self.before.as_deref() == Some(&self.after) {
+            return Ok(Settled::At(self.after.clone())); // nothing was to be done
+        }
+        let started = Instant::now();
+        let mut since = started;
+        loop {
+            let quiet = match *merged {
+                0 => QUIET,
+                _ => QUIET_AFTER_WRITER,
+            };
+            // In this order: whoever could still write to an old file when it is asked for
+            // is seen by the next look, not by none.
+            let is_open = displaced
+                .iter()
+                .any(|old| is_final(&old.file) == Some(false));
+            let is_last = if is_open {
+                started.elapsed() >= LONGEST
+            } else {
+                since.elapsed() >= quiet
+            };
+            let olds = self.read_displaced(displaced, is_last)?;
+            let found = self.place.read()?;
+            let new = found.as_deref().unwrap_or_default();
+            // Empty is what a writer leaves between its truncating and its writing, a line
+            // without an end what one leaves that writes piece by piece.
+            let is_torn = !new.ends_with(b"\n") && !self.after.is_empty();
+            if is_torn && !is_last {
+                tokio::time::sleep(LOOK).await;
+                continue;
+            }
+            let next = match self.carry_all(displaced, &olds, new) {
+                Carried::Nothing if !holds(plan, &EnvText(new.to_vec())) => {
+                    let place = Place::resolve(&self.task.file.path)?;
+                    Some(self.task.clone().carry_out(place, found).await?)
+                }
+                Carried::Nothing if is_last => return Ok(Settled::At(new.to_vec())),
+                Carried::Nothing => None,
+                // Swapping again shows what a third writer did meanwhile, so it comes first;
+                // who appends all the time is met on their own ground.
+                Carried::Append(more) if round >= SWAPS => {
+                    self.append(&more)?;
+                    *merged += 1;
+                    since = Instant::now();
+                    None
+                }
+                Carried::Append(more) => {
+                    let content = [new, &more].concat();
+                    Some(self.rewritten(found, content).await?)
+                }
+                Carried::Rewrite(content) => Some(self.rewritten(found, content).await?),
+            };
+            if let Some(next) = next {
+                *merged += 1;
+                for (old, content) in displaced.iter_mut().zip(olds) {
+                    old.carried = content;
+                }
+                return Ok(Settled::Not(Box::new(next)));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// What the displaced files hold now. One that was truncated and not yet written, or whose
+    /// last line has no end, counts as unchanged until the last look.
+    fn read_displaced(
+        &self,
+        displaced: &[Displaced],
+        is_last: bool,
+    ) -> Result<Vec<Vec<u8>>, ApplyError> {
+        let read = |old: &Displaced| {
+            let content = read_open(&old.file);
+            let content = content.map_err(|error| self.error("cannot be read", error))?;
+            Ok(if !content.ends_with(b"\n") && !is_last {
+                old.carried.clone()
+            } else {
+                content
+            })
+        };
+        displaced.iter().map(read).collect()
+    }
+
+    /// Everything that was written to displaced files, oldest first, onto the real one.
+    fn carry_all(&self, displaced: &[Displaced], olds: &[Vec<u8>], new: &[u8]) -> Carried {
+        let mut content = new.to_vec();
+        let mut is_rewritten = false;
+        for (old, now) in displaced.iter().zip(olds) {
+            match carry(&self.task.plan, &old.carried, now, &self.after, &content) {
+                Carried::Nothing => {}
+                Carried::Append(more) => content.extend(more),
+                Carried::Rewrite(all) => (content, is_rewritten) = (all, true),
+            }
+        }
+        if is_rewritten {
+            return Carried::Rewrite(content);
+        }
+        match content.split_off(new.len()) {
+            more if more.is_empty() => Carried::Nothing,
+            more => Carried::Append(more),
+        }
+    }
+
+    /// A merged copy was swapped in without waiting for the disk: other writers do not wait.
+    async fn make_durable(&self, in_place: Option<&File>) -> Result<(), ApplyError> {
+        let written = match in_place {
+            Some(file) => sync(file).await,
+            None => self.copy.sync().await,
+        };
+        written.map_err(|error| self.error("cannot be put on the disk", error))?;
+        sync_folder(self.place.folder()).await;
+        Ok(())
+    }
+
+    /// Whole lines at the end, in one write: no reader sees a torn file, and a writer who
+    /// appends as well loses nothing.
+    fn append(&self, more: &[u8]) -> Result<(), ApplyError> {
+        let mut options = OpenOptions::new();
+        let appended = bounded::open_lock(options.append(true), &self.place.path)
+            .and_then(|mut file| file.write_all(more).and_then(|()| file.sync_data()));
+        match appended {
+            // Replaced or removed meanwhile: the next look sees it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result.map_err(|error| self.error("cannot be written", error)),
+        }
+    }
+
+    /// A copy with merged content, on which the plan still stands or is carried out again.
+    async fn rewritten(
+        &self,
+        before: Option<Vec<u8>>,
+        content: Vec<u8>,
+    ) -> Result<Prepared, ApplyError> {
+        let place = Place::resolve(&self.task.file.path)?;
+        let content = EnvText(content);
+        if !holds(&self.task.plan, &content) {
+            let mut next = self.task.clone().carry_out(place, Some(content.0)).await?;
+            next.before = before;
+            return Ok(next);
+        }
+        let copy = Copy::new(&place, &content.0)?;
+        Ok(Prepared {
+            before,
+            after: content.0,
+            copy,
+            place,
+            task: self.task.clone(),
+        })
+    }
+
+    fn error(&self, what: &'static str, source: io::Error) -> ApplyError {
+        ApplyError::file(&self.place.path, what, source)
+    }
+}
+
+/// A file that the copy took the place of. It has no name any more, but whoever had it open
+/// can still write to it.
+struct Displaced {
+    file: File,
+    /// What of it is in the real file.
+    carried: Vec<u8>,
+}
+
+/// What looking after other writers came to.
+enum Settled {
+    /// The file holds what was wanted, and this.
+    At(Vec<u8>),
+    /// It has to be swapped again.
+    Not(Box<Prepared>),
+}
+
+/// Why the file was not put back.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// Somebody changed the file since; what they wrote is there as they left it.
+    #[error("{path} was changed by another program; nothing was restored")]
+    Changed {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// It cannot be written.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+}
+
+/// Puts these bytes in the file's place in one step, or removes it where there was none
+/// (`None`), but only while it still holds `expect`. Who may read and write it stays, the folder
+/// too. A file that cannot be replaced or removed is written in place; it is then empty where
+/// there was none, and the reason is returned.
+/// No file at all counts as an empty one in `expect`.
+///
+/// # Errors
+/// [`RestoreError::Changed`] when it holds something else, also when somebody changed it
+/// during the call.
+pub async fn restore(
+    file: &EnvFile,
+    bytes: Option<Vec<u8>>,
+    expect: &[u8],
+) -> Result<Option<InPlace>, RestoreError> {
+    let place = Place::resolve(&file.path)?;
+    let changed = || RestoreError::Changed {
+        path: place.path.clone(),
+    };
+    let found = place.read()?;
+    if found.as_deref().unwrap_or_default() != expect {
+        return Err(changed());
+    }
+    if found == bytes {
+        return Ok(None);
+    }
+    place.make_ready()?;
+    let path = &place.path;
+    let failed =
+        |error| RestoreError::from(ApplyError::refused(path, path, "cannot be put back", error));
+    let mut copy = Copy::new(&place, bytes.as_deref().unwrap_or_default())?;
+    copy.sync().await.map_err(failed)?;
+    let swapped = match bytes {
+        Some(_) => swap(&mut copy, &place, found.as_deref()),
+        None => take_away(&place, &mut copy, expect),
+    };
+    let old = match swapped.map_err(failed)? {
+        Swapped::Done(old) => old,
+        Swapped::InPlace(file, why) => {
+            sync(&file).await.map_err(failed)?;
+            return Ok(Some(why));
+        }
+        Swapped::Moved => return Err(changed()),
+    };
+    sync_folder(place.folder()).await;
+    if let Some(old) = old
+        && let Some(theirs) = written_since(&old, expect).await.map_err(failed)?
+    {
+        put_back(&place, &theirs)?;
+        return Err(changed());
+    }
+    Ok(None)
+}
+
+/// What a writer who had slipped in made of the old file.
+async fn written_since(old: &File, expect: &[u8]) -> std::io::Result<Option<Vec<u8>>> {
+    let started = Instant::now();
+    loop {
+        let is_last = started.elapsed() >= QUIET;
+        let now = read_open(old)?;
+        if now != expect && (is_last || !now.is_empty()) {
+            return Ok(Some(now));
+        }
+        if is_last {
+            return Ok(None);
+        }
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
+}
+
+fn put_back(place: &Place, bytes: &[u8]) -> Result<(), ApplyError> {
+    let failed = |error| ApplyError::file(&place.path, "cannot be put back", error);
+    let mut copy = Copy::new(place, bytes)?;
+    copy.let_go().map_err(failed)?;
+    std::fs::rename(&copy.path, &place.path).map_err(failed)?;
+    copy.is_gone();
+    Ok(())
 }

@@ -1,12 +1,14 @@
 //! The go env file: where it is (`cfg.go:EnvFile`, `os.UserConfigDir`) and what it says.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::bounded;
 use crate::environment::Environment;
-use crate::model::EnvText;
+use crate::model::status::Shadow;
+use crate::model::{EnvText, mask};
 
 /// The longest file that is read, in bytes. A real one has a few hundred.
 pub(super) const MOST_BYTES: u64 = 1 << 20;
@@ -23,7 +25,7 @@ pub struct EnvFile {
 pub enum LocateError {
     /// `GOENV=off`: go would still write the default file (`go env -w` does), so goroam must not call it.
     #[error(
-        "GOENV=off: the user has switched the go env file off, so goroam writes nothing; unset GOENV to let it"
+        "GOENV=off: the user has turned the go env file off, so goroam writes nothing; unset GOENV to change that"
     )]
     Off,
     /// Neither HOME nor XDG_CONFIG_HOME.
@@ -117,7 +119,7 @@ pub(super) fn read_open(file: &File) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > MOST_BYTES {
         return Err(io::Error::new(
             io::ErrorKind::FileTooLarge,
-            "is longer than 1 MiB: that is no go env file",
+            "is longer than 1 MiB, so it is not a go env file",
         ));
     }
     Ok(bytes)
@@ -238,6 +240,51 @@ mod owner {
     #[expect(clippy::unnecessary_wraps, reason = "must match Unix")]
     pub(super) fn check_file(_: &Path) -> Result<(), LocateError> {
         Ok(())
+    }
+}
+
+/// The managed names whose value in this environment differs from what stands in the go env
+/// file (`None`: no line), credentials aside. An empty one does not win: go takes it for unset.
+pub fn shadows(env: &Environment, written: &BTreeMap<String, Option<String>>) -> Vec<Shadow> {
+    written
+        .iter()
+        .filter_map(|(name, written)| {
+            let value = mask(env.get(name)?);
+            let written = written.as_deref().map(mask);
+            (written.as_deref() != Some(value.as_str())).then(|| Shadow {
+                name: name.clone(),
+                value,
+                written,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod shadow_tests {
+    use super::{Environment, shadows};
+
+    #[test]
+    fn only_what_is_set_and_different_shadows() {
+        let env: Environment = [
+            ("GOPROXY", "https://joe:s3cret@h"),
+            ("GOSUMDB", ""),
+            ("GOPRIVATE", "a"),
+            ("GOFLAGS", "-mod=mod"),
+        ]
+        .into_iter()
+        .collect();
+        let written = [
+            ("GOPROXY".to_owned(), Some("https://bob:pass@h".to_owned())),
+            ("GOSUMDB".to_owned(), Some("off".to_owned())),
+            ("GOPRIVATE".to_owned(), Some("a".to_owned())),
+            ("GOFLAGS".to_owned(), None),
+        ];
+        let found = shadows(&env, &written.into_iter().collect());
+        let names: Vec<&str> = found.iter().map(|shadow| shadow.name.as_str()).collect();
+        assert_eq!(names, ["GOFLAGS", "GOPROXY"]);
+        assert_eq!(found[1].value, "https://joe:***@h");
+        assert_eq!(found[1].written.as_deref(), Some("https://bob:***@h"));
     }
 }
 

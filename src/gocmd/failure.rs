@@ -22,7 +22,7 @@ pub enum ApplyError {
         source: std::io::Error,
     },
     /// The file is read-only: the user, or an administrator, does not want it changed. Exit code 4.
-    #[error("{path} is read-only, so goroam leaves it alone; {way_out}")]
+    #[error("{path} is read-only, so goroam does not change it; {way_out}")]
     ReadOnly {
         /// Which file or folder.
         path: PathBuf,
@@ -40,7 +40,7 @@ pub enum ApplyError {
         what: &'static str,
     },
     /// go wrote something else than it was asked to, or touched a foreign line.
-    #[error("go {version} wrote something else than it was asked to: {what}; nothing was changed")]
+    #[error("go {version} did not write what it was asked to: {what}; nothing was changed")]
     Unexpected {
         /// go's version.
         version: String,
@@ -48,9 +48,7 @@ pub enum ApplyError {
         what: String,
     },
     /// Another program keeps writing the file.
-    #[error(
-        "{path} is being changed by another program again and again; gave up after {tries} tries"
-    )]
+    #[error("{path} keeps being changed by another program; gave up after {tries} tries")]
     Contended {
         /// Which file.
         path: PathBuf,

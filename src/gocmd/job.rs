@@ -8,8 +8,8 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-use super::command::GoCommand;
 use super::run::{Bounds, Output, RunError, within};
+use super::version::GoCommand;
 use crate::environment::{Environment, is_same_name};
 use crate::model::mask;
 

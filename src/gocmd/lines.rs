@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::EnvText;
-use crate::model::plan::{Plan, Step};
+use crate::model::plan::{Plan, PlanStep};
 
 /// How to bring a writer's changes onto a file that they did not see.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,9 +104,9 @@ pub(super) fn carry(plan: &Plan, from: &[u8], to: &[u8], ours: &[u8], onto: &[u8
 fn missing<'a>(plan: &'a Plan, text: &EnvText) -> Option<&'a str> {
     plan.changes().find_map(|step| {
         let right = match step {
-            Step::Set { name, value } => text.get(name) == Some(value.as_str()),
-            Step::Unset { name } => !text.names().contains(name.as_str()),
-            Step::Leave { .. } => true,
+            PlanStep::Set { name, value } => text.get(name) == Some(value.as_str()),
+            PlanStep::Unset { name } => !text.names().contains(name.as_str()),
+            PlanStep::Leave { .. } => true,
         };
         (!right).then_some(step.name())
     })
@@ -211,16 +211,16 @@ mod tests {
 
     use super::{Carried, carry, holds, unexpected};
     use crate::model::EnvText;
-    use crate::model::plan::{Plan, Step};
+    use crate::model::plan::{Plan, PlanStep};
 
     fn plan() -> Plan {
         Plan {
             steps: vec![
-                Step::Set {
+                PlanStep::Set {
                     name: "GOPROXY".into(),
                     value: "off".into(),
                 },
-                Step::Unset {
+                PlanStep::Unset {
                     name: "GOSUMDB".into(),
                 },
             ],

@@ -15,8 +15,6 @@
 
 pub mod apply;
 mod attributes;
-pub mod command;
-mod commit;
 mod copy;
 pub mod envfile;
 pub mod failure;
@@ -26,12 +24,8 @@ pub mod job;
 #[cfg(windows)]
 mod job_object;
 mod lines;
-mod places;
-mod real;
 pub(crate) mod rename;
-pub mod restore;
 pub mod run;
-pub mod shadow;
 mod swap;
 #[cfg(target_os = "linux")]
 mod tied;
@@ -40,17 +34,17 @@ pub mod version;
 
 pub use crate::model::EnvText;
 pub use apply::{Applied, Prepared, prepare};
-pub use command::GoCommand;
+pub use apply::{RestoreError, restore};
+pub use envfile::shadows;
 pub use envfile::{EnvFile, LocateError};
 pub use failure::ApplyError;
 pub use find::FindError;
+pub use find::candidates;
 pub use in_place::InPlace;
 #[cfg(windows)]
 pub use job_object::JobObject;
-pub use places::candidates;
-pub use restore::{RestoreError, restore};
-pub use shadow::shadows;
 #[cfg(target_os = "linux")]
 pub use tied::end_with_us;
 pub use trial::{Errand, Trial};
+pub use version::GoCommand;
 pub use version::GoVersion;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 
-use super::command::GoCommand;
+use super::version::GoCommand;
 use crate::environment::{Environment, is_same_name};
 use crate::model::mask;
 

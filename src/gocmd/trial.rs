@@ -6,8 +6,8 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use super::command::GoCommand;
 use super::run::{Bounds, Output, within};
+use super::version::GoCommand;
 use crate::bounded;
 use crate::environment::Environment;
 

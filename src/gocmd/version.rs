@@ -1,6 +1,7 @@
 //! A go version, as `go version` and `GOROOT/VERSION` say it.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// A go version as `go version` says it: `go1.27.3`, `go1.21`, `devel …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,19 @@ fn leading_number(text: &str) -> Option<u32> {
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());
     text.get(..end)?.parse().ok()
+}
+
+/// A go command that was found and has said its version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoCommand {
+    /// The real binary, `$(go env GOROOT)/bin/go`, not a wrapper: a wrapper costs up to 100 ms a call.
+    pub path: PathBuf,
+    /// Its version.
+    pub version: GoVersion,
+    /// Its GOROOT.
+    pub goroot: PathBuf,
+    /// Other go commands on the way that were not taken (path and version), for `doctor` and messages.
+    pub others: Vec<PathBuf>,
 }
 
 #[cfg(test)]

@@ -125,7 +125,7 @@ impl Watching {
         match next? {
             Some(Reply::Status(status)) => Ok(Some(*status)),
             Some(Reply::Turn(_) | Reply::Failed { .. }) => {
-                Err(from_agent("the agent answered with something else"))
+                Err(from_agent("the agent sent an unexpected answer"))
             }
             None => Ok(None),
         }
@@ -195,7 +195,7 @@ async fn next_line(
 fn reply(line: &[u8]) -> Result<Reply, Error> {
     let reply = serde_json::from_slice(line).map_err(|error| {
         from_agent(&format!(
-            "the agent's answer cannot be understood ({error}); after an update, restart the agent"
+            "cannot parse the agent's answer ({error}); after an update, restart the agent"
         ))
     })?;
     match reply {

@@ -44,7 +44,7 @@ struct Hello {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// Not JSON, or not ours.
-    #[error("this is goroam's agent, and that is no request to it")]
+    #[error("not a valid request to goroam's agent")]
     NotARequest,
     /// Another version's.
     #[error(

@@ -112,7 +112,7 @@ async fn accept_loop(
         let handle = handle.clone();
         clients.spawn(async move {
             if let Err(error) = answer(stream, &handle).await {
-                tracing::debug!("a client was not answered: {error}");
+                tracing::debug!("cannot answer a client: {error}");
             }
             drop(seat);
             Ok(())
@@ -126,7 +126,7 @@ async fn refuse(stream: ServerEnd) {
     let (_, mut to) = tokio::io::split(stream);
     let why = format!("the agent has {MOST_CLIENTS} clients already; end a `status --watch`");
     if let Err(error) = send(&mut to, &failed(why, EXIT_FAILED)).await {
-        tracing::debug!("a client was not answered: {error}");
+        tracing::debug!("cannot answer a client: {error}");
     }
 }
 

@@ -176,9 +176,9 @@ async fn nonsense_another_version_and_too_long_a_line_are_answered_clearly() {
     let agent = agent();
     let long = vec![b'x'; 70 * 1024];
     for (sent, told) in [
-        (&b"GET / HTTP/1.1\r\n\r\n"[..], "no request to it"),
-        (b"\xff\xfe\n", "no request to it"),
-        (b"[]\n", "no request to it"),
+        (&b"GET / HTTP/1.1\r\n\r\n"[..], "not a valid request"),
+        (b"\xff\xfe\n", "not a valid request"),
+        (b"[]\n", "not a valid request"),
         (
             b"{\"goroam\":7,\"command\":{\"verb\":\"status\"}}\n",
             "restart the agent",

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::hop::{Hop, HopKind, Separator};
-
-use super::proxy_url;
+use super::go_release::GoRelease;
+use super::go_url::{GoUrl, GoUrlError};
+use super::mask::mask;
 
 /// A GOPROXY value, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Chain {
             let kind = match text {
                 "direct" => HopKind::Direct,
                 "off" => HopKind::Off,
-                _ => proxy_url::parse(text).map_err(|message| ChainError { message, at })?,
+                _ => parse_proxy_url(text).map_err(|message| ChainError { message, at })?,
             };
             let ends = matches!(kind, HopKind::Direct | HopKind::Off);
             hops.push(Hop {
@@ -105,6 +105,88 @@ impl fmt::Display for Chain {
             })?;
         }
         Ok(())
+    }
+}
+
+/// What stands behind a hop: when does go move on to the next one?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Separator {
+    /// `,`: after 404 and 410 only.
+    Comma,
+    /// `|`: after any error.
+    Pipe,
+}
+
+/// Where one hop leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HopKind {
+    /// An http or https proxy: its URL as written, `https://` put before it where go does.
+    Proxy(String),
+    /// A local tree: the URL as written.
+    File(String),
+    /// Version control.
+    Direct,
+    /// Nothing more is tried.
+    Off,
+}
+
+/// One element of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hop {
+    /// Where it leads.
+    pub kind: HopKind,
+    /// What follows it; `None` at the end of the list.
+    pub then: Option<Separator>,
+    /// Byte offset and length within the value, for messages.
+    pub at: (usize, usize),
+}
+
+/// Parses an element that is neither empty nor `direct` nor `off`. The message of an error
+/// follows go's own words and holds no credentials. Judged as the newest go does.
+pub(super) fn parse_proxy_url(text: &str) -> Result<HopKind, String> {
+    let mut url = text.to_owned();
+    // proxyList: "https:// may be omitted" for what is no single word, no URL and no path.
+    if text.contains(['.', ':', '/']) && !text.contains(":/") && !text.starts_with('/') {
+        url = format!("https://{text}");
+    }
+    let shown = mask(&url);
+    let parsed = GoUrl::parse(&url, GoRelease::default()).map_err(|error| {
+        // What is shown could still break the line.
+        if error == GoUrlError::Control {
+            error.to_string()
+        } else {
+            format!("{error} in proxy URL: {shown}")
+        }
+    })?;
+    let has_fragment = url
+        .split_once('#')
+        .is_some_and(|(_, after)| !after.is_empty());
+    let in_url = |why: &str| Err(format!("{why} in proxy URL: {shown}"));
+    match parsed.scheme.as_str() {
+        "http" | "https" => {
+            if parsed.hostname().is_empty() {
+                return in_url("no host");
+            }
+            // A number that is no port fails when it is dialled.
+            if !parsed.port().is_empty() && parsed.port().parse::<u16>().is_err() {
+                return in_url("invalid port after host");
+            }
+            // web/http.go: every request would be refused before it is sent.
+            if parsed.scheme == "http" && parsed.user.is_some() {
+                return Err(format!(
+                    "refusing to pass credentials to insecure URL: {shown}"
+                ));
+            }
+            Ok(HopKind::Proxy(url))
+        }
+        "file" if parsed.is_path_only() && !has_fragment => Ok(HopKind::File(url)),
+        "file" => Err(format!(
+            "invalid file:// proxy URL with non-path elements: {shown}"
+        )),
+        "" => Err(format!("invalid proxy URL missing scheme: {shown}")),
+        _ => Err(format!(
+            "invalid proxy URL scheme (must be https, http, file): {shown}"
+        )),
     }
 }
 

@@ -105,7 +105,7 @@ impl GoProxy {
             return Some("it names no host, so go asks this machine itself".to_owned());
         }
         if self.port.is_none() {
-            return Some("its port is no port: the highest is 65535".to_owned());
+            return Some("its port is invalid: the highest is 65535".to_owned());
         }
         if !known.contains(&self.url.scheme.as_str()) {
             return Some(format!(

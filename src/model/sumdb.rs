@@ -6,8 +6,8 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::chain::parse_proxy_url;
 use super::mask::mask;
-use super::proxy_url;
 
 /// A note verifier's key: `name+hash+base64(0x01 || public key)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +119,7 @@ fn check_url(url: &str) -> Result<(), SumDbError> {
     if !url.contains("://") {
         return Err(SumDbError(format!("invalid GOSUMDB URL: {}", mask(url))));
     }
-    match proxy_url::parse(url) {
+    match parse_proxy_url(url) {
         Ok(_) => Ok(()),
         Err(why) => Err(SumDbError(format!("invalid GOSUMDB URL: {why}"))),
     }

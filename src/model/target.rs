@@ -146,7 +146,7 @@ impl Target {
     /// What stands for it in a GOPROXY list: a proxy's base URL, a mirror's folder as a URL.
     pub fn hop_url(&self) -> Option<String> {
         match &self.kind {
-            TargetKind::Mirror { path } => Some(super::file_url::of_folder(path)),
+            TargetKind::Mirror { path } => Some(super::go_url::of_folder(path)),
             TargetKind::GoProxy { .. }
             | TargetKind::SumDb { .. }
             | TargetKind::Https { .. }

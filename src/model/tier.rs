@@ -6,9 +6,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::chain::Chain;
-use super::file_url;
-use super::hop::HopKind;
+use super::chain::{Chain, HopKind};
+use super::go_url;
 
 /// Where modules come from, best first. The derived order is the order of degradation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -49,10 +48,10 @@ impl Tier {
                 return format!("module proxy {}", host.unwrap_or("(no host)"));
             }
             HopKind::Direct => return "version control".to_owned(),
-            HopKind::Off => return "nowhere: what is not there already fails at once".to_owned(),
+            HopKind::Off => return "nowhere: anything not yet downloaded fails at once".to_owned(),
             HopKind::File(url) => url,
         };
-        let is_mirror = mirror.is_some_and(|path| file_url::of_folder(path) == *url);
+        let is_mirror = mirror.is_some_and(|path| go_url::of_folder(path) == *url);
         let place = url.strip_prefix("file://").unwrap_or(url);
         if is_mirror {
             return match mirror {
@@ -105,7 +104,7 @@ mod tests {
             ),
             ("file:///srv/modules,off", "the folder /srv/modules"),
             ("direct", "version control"),
-            ("off", "nowhere: what is not there already fails at once"),
+            ("off", "nowhere: anything not yet downloaded fails at once"),
         ] {
             let chain = Chain::parse(goproxy).unwrap();
             assert_eq!(Tier::in_words(&chain, Some(Path::new("/home/me/m"))), words);

@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::evaluate::{evaluate, open_targets};
-use super::facts::{Facts, Trace};
+use super::evaluate::{DecisionFacts, Trace, evaluate, open_targets};
 use super::profile::{EnvValue, Policy, Profile};
 use crate::model::Truth;
 
@@ -40,7 +39,7 @@ pub struct Decision {
 }
 
 /// Decides, if it can be decided yet.
-pub fn decide(policy: &Policy, facts: Facts<'_>, pinned: Option<&str>) -> Option<Decision> {
+pub fn decide(policy: &Policy, facts: DecisionFacts<'_>, pinned: Option<&str>) -> Option<Decision> {
     if let Some((_, profile)) = pinned.and_then(|name| policy.profile(name)) {
         let env = resolve_env(policy, profile, facts)?;
         let considered = policy
@@ -82,7 +81,7 @@ pub fn decide(policy: &Policy, facts: Facts<'_>, pinned: Option<&str>) -> Option
 }
 
 /// The targets whose answer can still change the choice. Empty: `decide` has its answer.
-pub fn needed(policy: &Policy, facts: Facts<'_>, pinned: Option<&str>) -> BTreeSet<String> {
+pub fn needed(policy: &Policy, facts: DecisionFacts<'_>, pinned: Option<&str>) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let candidates: Vec<&Profile> = match pinned.and_then(|name| policy.profile(name)) {
         Some((_, profile)) => {
@@ -113,7 +112,7 @@ fn decision(
     profile: &Profile,
     env: BTreeMap<String, String>,
     considered: Vec<Considered>,
-    facts: Facts<'_>,
+    facts: DecisionFacts<'_>,
     pinned: bool,
 ) -> Decision {
     let mut asked = BTreeSet::new();
@@ -141,7 +140,7 @@ const NEAR: f64 = 1.3;
 
 /// All started at the same time, so the first that is up is the fastest: once one is, nobody
 /// else is waited for.
-fn want_fastest(profile: &Profile, facts: Facts<'_>, names: &mut BTreeSet<String>) {
+fn want_fastest(profile: &Profile, facts: DecisionFacts<'_>, names: &mut BTreeSet<String>) {
     for value in profile.env.values() {
         if let EnvValue::Fastest { of, .. } = value
             && !of
@@ -161,7 +160,7 @@ fn want_fastest(profile: &Profile, facts: Facts<'_>, names: &mut BTreeSet<String
 fn resolve_env(
     policy: &Policy,
     profile: &Profile,
-    facts: Facts<'_>,
+    facts: DecisionFacts<'_>,
 ) -> Option<BTreeMap<String, String>> {
     let mut open = BTreeSet::new();
     want_fastest(profile, facts, &mut open);
@@ -193,7 +192,7 @@ fn resolve_env(
 fn fastest_url(
     policy: &Policy,
     of: &[String],
-    facts: Facts<'_>,
+    facts: DecisionFacts<'_>,
     present: Option<&String>,
 ) -> Option<String> {
     let time = |name: &String| -> Option<f64> {

@@ -1,19 +1,21 @@
 //! The value of a condition, with its evidence: pure, three-valued, and stricter for a
 //! profile that weakens verification.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::facts::{Facts, Trace};
+use serde::{Deserialize, Serialize};
+
 use super::profile::{Condition, Policy};
+use crate::environment::Environment;
 use crate::model::pattern::glob_match;
-use crate::model::{Link, Proof, Snapshot, Truth, Verdict};
+use crate::model::{Link, Observation, Proof, Snapshot, Truth, Verdict};
 
 /// The value of a condition with its evidence. For a profile that weakens verification
 /// (`loose`) a target counts as what it was seen to be just now, never as what is remembered.
 pub(super) fn evaluate(
     condition: &Condition,
     policy: &Policy,
-    facts: &Facts<'_>,
+    facts: &DecisionFacts<'_>,
     loose: bool,
 ) -> Trace {
     let snapshot = facts.snapshot;
@@ -179,7 +181,7 @@ pub(super) fn evaluate(
 pub(super) fn open_targets(
     condition: &Condition,
     policy: &Policy,
-    facts: &Facts<'_>,
+    facts: &DecisionFacts<'_>,
     loose: bool,
     names: &mut BTreeSet<String>,
 ) {
@@ -198,7 +200,7 @@ pub(super) fn open_targets(
 
 fn unseen<'a>(
     names: impl Iterator<Item = &'a str>,
-    facts: &Facts<'_>,
+    facts: &DecisionFacts<'_>,
 ) -> impl Iterator<Item = &'a str> {
     names.filter(|name| !facts.seen.contains_key(*name))
 }
@@ -240,7 +242,7 @@ fn from_link(what: String, found: Option<&Link>, more: impl Fn(&Link) -> String)
     }
 }
 
-fn target_up(name: &str, facts: &Facts<'_>, loose: bool) -> (Truth, String) {
+fn target_up(name: &str, facts: &DecisionFacts<'_>, loose: bool) -> (Truth, String) {
     match facts.seen.get(name) {
         None => (Truth::Unknown, "not needed".to_owned()),
         Some(seen) => {
@@ -261,7 +263,7 @@ fn target_up(name: &str, facts: &Facts<'_>, loose: bool) -> (Truth, String) {
 
 /// A portal answers for everybody: one target that is proven to be itself rules it out. Until
 /// there is one, every witness is heard, so that the value does not depend on who answers first.
-fn portal(wanted: bool, policy: &Policy, facts: &Facts<'_>) -> Trace {
+fn portal(wanted: bool, policy: &Policy, facts: &DecisionFacts<'_>) -> Trace {
     let what = if wanted { "portal" } else { "no portal" };
     let mut seen = facts.seen.values().map(|seen| &seen.observation);
     if let Some(proven) = seen
@@ -294,7 +296,7 @@ fn group(
     what: &str,
     parts: &[Condition],
     policy: &Policy,
-    facts: &Facts<'_>,
+    facts: &DecisionFacts<'_>,
     loose: bool,
     combine: impl Fn(Vec<Truth>) -> Truth,
 ) -> Trace {
@@ -309,4 +311,40 @@ fn group(
         evidence: String::new(),
         parts,
     }
+}
+
+/// What a target counts as, and what was seen of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetState {
+    /// The last observation, as it was.
+    pub observation: Observation,
+    /// What it counts as after `fall` and `rise`.
+    pub up: bool,
+}
+
+/// Everything that a decision may rest on.
+#[derive(Debug, Clone, Copy)]
+pub struct DecisionFacts<'a> {
+    /// The network.
+    pub snapshot: &'a Snapshot,
+    /// The targets that have answered so far (or have failed to).
+    pub seen: &'a BTreeMap<String, TargetState>,
+    /// The environment of the agent.
+    pub env: &'a Environment,
+    /// The value of each variable now, for `fastest` to stay where it is among near equals.
+    pub present: &'a BTreeMap<String, String>,
+}
+
+/// A condition, its value and the evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trace {
+    /// The condition in words: "up corp", "subnet 10.0.0.0/8", "any".
+    pub what: String,
+    /// Its value.
+    pub value: Truth,
+    /// Why: "wlan0 has 10.20.0.50".
+    pub evidence: String,
+    /// The parts of `all`, `any` and `not`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Trace>,
 }

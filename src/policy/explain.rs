@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::decide::Decision;
-use super::facts::{Seen, Trace};
+use super::evaluate::{TargetState, Trace};
 use super::profile::Policy;
 use crate::model::{LinkKind, Snapshot, Target, Truth, Verdict};
 
@@ -12,7 +12,7 @@ pub fn because(
     decision: &Decision,
     policy: &Policy,
     snapshot: &Snapshot,
-    seen: &BTreeMap<String, Seen>,
+    seen: &BTreeMap<String, TargetState>,
 ) -> String {
     if decision.pinned {
         return "chosen by hand".to_owned();
@@ -55,7 +55,7 @@ fn carrying(trace: &Trace, facts: &mut Vec<String>) {
 }
 
 /// Why nothing better holds.
-fn missing(policy: &Policy, snapshot: &Snapshot, seen: &BTreeMap<String, Seen>) -> String {
+fn missing(policy: &Policy, snapshot: &Snapshot, seen: &BTreeMap<String, TargetState>) -> String {
     let portal = seen
         .values()
         .find(|seen| seen.observation.verdict == Verdict::Portal);
@@ -82,7 +82,7 @@ fn missing(policy: &Policy, snapshot: &Snapshot, seen: &BTreeMap<String, Seen>) 
         };
     }
     // What the network lacks is what the reader asks about; that there is no mirror comes last.
-    let is_local = |seen: &Seen| {
+    let is_local = |seen: &TargetState| {
         let target = policy.targets.get(&seen.observation.target);
         target.is_some_and(Target::is_local)
     };
@@ -105,8 +105,8 @@ mod tests {
     use std::collections::BTreeMap;
     use std::path::Path;
 
-    use super::super::facts::Seen;
-    use super::super::file::{Place, parse};
+    use super::super::evaluate::TargetState;
+    use super::super::file::{PolicyLocation, parse};
     use super::missing;
     use crate::model::{Observation, Phases, Proof, Snapshot, Verdict};
 
@@ -123,7 +123,7 @@ mod tests {
         name = "offline"
     "#;
 
-    fn down(target: &str) -> (String, Seen) {
+    fn down(target: &str) -> (String, TargetState) {
         let observation = Observation {
             target: target.to_owned(),
             verdict: Verdict::Down,
@@ -138,12 +138,12 @@ mod tests {
             caveat: None,
         };
         let up = false;
-        (target.to_owned(), Seen { observation, up })
+        (target.to_owned(), TargetState { observation, up })
     }
 
     #[test]
     fn what_the_network_lacks_is_told_before_what_this_machine_lacks() {
-        let place = Place {
+        let place = PolicyLocation {
             folder: Path::new("/"),
             home: None,
         };

@@ -1,6 +1,7 @@
 //! What a check of the policy found: one value for each error and warning, with the place in
 //! the text. Rendering is the command line's business.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::Serialize;
@@ -30,7 +31,7 @@ pub struct Label {
 
 /// One error, warning or note.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct PolicyFinding {
     /// A stable, kebab-case name: `unknown-key`, `loosens-unproven`, `leak-pipe`, ….
     pub code: &'static str,
     /// How bad it is.
@@ -45,30 +46,42 @@ pub struct Finding {
     pub help: Option<String>,
 }
 
-impl Finding {
+impl PolicyFinding {
     /// An error at a place.
-    pub fn error(code: &'static str, message: impl Into<String>, span: Range<usize>) -> Finding {
-        Finding::new(code, Severity::Error, message.into(), span)
+    pub fn error(
+        code: &'static str,
+        message: impl Into<String>,
+        span: Range<usize>,
+    ) -> PolicyFinding {
+        PolicyFinding::new(code, Severity::Error, message.into(), span)
     }
 
     /// A warning at a place.
-    pub fn warning(code: &'static str, message: impl Into<String>, span: Range<usize>) -> Finding {
-        Finding::new(code, Severity::Warning, message.into(), span)
+    pub fn warning(
+        code: &'static str,
+        message: impl Into<String>,
+        span: Range<usize>,
+    ) -> PolicyFinding {
+        PolicyFinding::new(code, Severity::Warning, message.into(), span)
     }
 
     /// A note at a place.
-    pub fn note(code: &'static str, message: impl Into<String>, span: Range<usize>) -> Finding {
-        Finding::new(code, Severity::Note, message.into(), span)
+    pub fn note(
+        code: &'static str,
+        message: impl Into<String>,
+        span: Range<usize>,
+    ) -> PolicyFinding {
+        PolicyFinding::new(code, Severity::Note, message.into(), span)
     }
 
     /// Where the file lies, others may put another one in its place.
-    pub fn replaceable(why: &str) -> Finding {
+    pub fn replaceable(why: &str) -> PolicyFinding {
         let message = format!("no agent would follow this file here: {why}");
-        Finding::note("replaceable", message, 0..0)
+        PolicyFinding::note("replaceable", message, 0..0)
     }
 
     /// Hides the credentials of every URL in its words: a URL may stand where a name belongs.
-    pub(crate) fn without_credentials(mut self) -> Finding {
+    pub(crate) fn without_credentials(mut self) -> PolicyFinding {
         self.message = mask(&self.message);
         self.help = self.help.as_deref().map(mask);
         for label in self.primary.iter_mut().chain(&mut self.related) {
@@ -77,12 +90,17 @@ impl Finding {
         self
     }
 
-    fn new(code: &'static str, severity: Severity, message: String, span: Range<usize>) -> Finding {
+    fn new(
+        code: &'static str,
+        severity: Severity,
+        message: String,
+        span: Range<usize>,
+    ) -> PolicyFinding {
         let primary = Some(Label {
             span,
             text: String::new(),
         });
-        Finding {
+        PolicyFinding {
             code,
             severity,
             message,
@@ -94,7 +112,7 @@ impl Finding {
 
     /// What is to be said right at the place.
     #[must_use]
-    pub fn label(mut self, text: impl Into<String>) -> Finding {
+    pub fn label(mut self, text: impl Into<String>) -> PolicyFinding {
         if let Some(primary) = &mut self.primary {
             primary.text = text.into();
         }
@@ -103,7 +121,7 @@ impl Finding {
 
     /// Another place that belongs to it.
     #[must_use]
-    pub fn related(mut self, span: Range<usize>, text: impl Into<String>) -> Finding {
+    pub fn related(mut self, span: Range<usize>, text: impl Into<String>) -> PolicyFinding {
         self.related.push(Label {
             span,
             text: text.into(),
@@ -113,8 +131,98 @@ impl Finding {
 
     /// How to mend it.
     #[must_use]
-    pub fn help(mut self, text: impl Into<String>) -> Finding {
+    pub fn help(mut self, text: impl Into<String>) -> PolicyFinding {
         self.help = Some(text.into());
         self
+    }
+}
+
+/// The places of a policy's parts.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Places {
+    /// The name of each target.
+    pub targets: BTreeMap<String, Range<usize>>,
+    /// Each profile, in the order of the policy's.
+    pub profiles: Vec<ProfilePlace>,
+}
+
+/// The places of a profile's parts.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ProfilePlace {
+    /// Its name, or its header.
+    pub name: Range<usize>,
+    /// Its condition.
+    pub when: Option<Range<usize>>,
+    /// Was the condition understood, and every target in it?
+    pub when_understood: bool,
+    /// `accept_unauthenticated`.
+    pub accept: Option<Range<usize>>,
+    /// The value of each variable.
+    pub env: BTreeMap<String, Range<usize>>,
+}
+
+/// The place of a part of a string: `at` is a byte offset and a length within `value`, `span`
+/// the place of the whole with its quotes. The whole where escapes make the two differ.
+pub(super) fn part(
+    text: &str,
+    value: &str,
+    span: &Range<usize>,
+    at: (usize, usize),
+) -> Range<usize> {
+    for quote in [1, 3] {
+        let start = span.start.saturating_add(quote);
+        let end = start.saturating_add(value.len());
+        if text.get(start..end) == Some(value) && end.saturating_add(quote) == span.end {
+            let from = start.saturating_add(at.0);
+            return from..from.saturating_add(at.1).min(end);
+        }
+    }
+    span.clone()
+}
+
+/// Longer words are not compared: the distance costs the product of the lengths.
+const LONGEST: usize = 64;
+
+/// The known word that is nearest to `word`, if one is near enough to be meant.
+pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > LONGEST {
+        return None;
+    }
+    let folded = word.to_lowercase().replace('-', "_");
+    let best = known
+        .filter(|known| known.len() <= LONGEST)
+        .map(|known| {
+            let other = known.to_lowercase().replace('-', "_");
+            (strsim::damerau_levenshtein(&folded, &other), known)
+        })
+        .min_by_key(|(distance, _)| *distance)?;
+    let length = word.chars().count();
+    let near = if length <= 3 {
+        1
+    } else {
+        (length / 3).clamp(1, 3)
+    };
+    (best.0 <= near).then_some(best.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn a_slip_is_mended_and_a_stranger_is_not() {
+        let known = ["goproxy", "sumdb", "first_byte", "all", "any"];
+        for (word, want) in [
+            ("gopoxy", Some("goproxy")),
+            ("GoProxy", Some("goproxy")),
+            ("first-byte", Some("first_byte")),
+            ("sumbd", Some("sumdb")),
+            ("al", Some("all")),
+            ("wifi", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(word, known.into_iter()), want, "{word}");
+        }
+        assert_eq!(nearest(&"goproxy".repeat(100), known.into_iter()), None);
     }
 }

@@ -124,7 +124,7 @@ fn parse(value: &str) -> Result<Vec<Rule<'_>>, Fault> {
             return Err(bad("relative pattern"));
         }
         if rules.iter().any(|rule| rule.pattern == pattern) {
-            return Err(bad("pattern that is there twice"));
+            return Err(bad("duplicate pattern"));
         }
         let allowed: Vec<&str> = list.split('|').map(str::trim).collect();
         if allowed.contains(&"") {

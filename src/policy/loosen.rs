@@ -3,17 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use super::chains::{chains, resolve};
-use super::expand::references;
-use super::finding::Finding;
-use super::goflags;
-use super::gotoolchain;
-use super::govcs;
+use super::expand::{chains, resolve};
+use super::finding::{Places, PolicyFinding, ProfilePlace};
 use super::grammar::shown;
-use super::places::{Places, ProfilePlace};
-use super::profile::{Condition, EnvValue, Policy, Profile};
-use super::proof::is_proven;
+use super::profile::{Condition, EnvValue, Policy, Profile, is_proven, references};
 use super::variables::is_path_like;
+use super::{goflags, gotoolchain, govcs};
 use crate::model::pattern_scope::public_as_shown;
 use crate::model::{HopKind, Host, Patterns, Target};
 
@@ -28,7 +23,7 @@ struct Loosening {
 
 /// Notes on every profile how it loosens, and finds those that anybody on the network could
 /// switch on.
-pub(super) fn check(policy: &mut Policy, places: &Places) -> Vec<Finding> {
+pub(super) fn check(policy: &mut Policy, places: &Places) -> Vec<PolicyFinding> {
     let mut findings = Vec::new();
     let targets = &policy.targets;
     for (profile, place) in policy.profiles.iter_mut().zip(&places.profiles) {
@@ -175,19 +170,19 @@ fn adds_nothing(name: &str, profile: &Profile, depth: usize) -> bool {
     is_path_like(name) && profile.env.get(name).is_none_or(is_known)
 }
 
-fn accepted(profile: &Profile, place: &ProfilePlace, proven: bool) -> Option<Finding> {
+fn accepted(profile: &Profile, place: &ProfilePlace, proven: bool) -> Option<PolicyFinding> {
     let span = place.accept.clone()?;
     if profile.loosens.is_empty() || proven {
         let message = "nothing here needs `accept_unauthenticated`";
         let help = "take it out: it would hide the day on which something does";
-        return Some(Finding::warning("accept-unneeded", message, span).help(help));
+        return Some(PolicyFinding::warning("accept-unneeded", message, span).help(help));
     }
     let message = format!(
         "anyone on the network could switch this on: {}",
         profile.loosens.join(", ")
     );
     Some(
-        Finding::warning("loosens-accepted", message, span)
+        PolicyFinding::warning("loosens-accepted", message, span)
             .label("accepted here")
             .help("a target that TLS proves makes it safe: { up = \"corp\" }"),
     )
@@ -198,7 +193,7 @@ fn unproven(
     place: &ProfilePlace,
     loosening: &Loosening,
     targets: &BTreeMap<String, Target>,
-) -> Finding {
+) -> PolicyFinding {
     let span = place.env.get(&loosening.variable).unwrap_or(&place.name);
     let (message, keep) = match loosening.variable.as_str() {
         "GOSUMDB" => (
@@ -238,7 +233,7 @@ fn unproven(
             "name your own hosts only",
         ),
     };
-    let mut finding = Finding::error("loosens-unproven", message, span.clone())
+    let mut finding = PolicyFinding::error("loosens-unproven", message, span.clone())
         .label("nothing may make this weaker")
         .help(format!(
             "add a fact that cannot be forged: {{ up = \"{}\" }}, or {keep}",
@@ -312,7 +307,7 @@ fn why_unproven(when: &Condition, targets: &BTreeMap<String, Target>) -> String 
                 None => words("none of these is a fact that cannot be forged"),
             }
         }
-        Condition::Not(_) => words("that something is not so can be brought about by anybody"),
+        Condition::Not(_) => words("anybody can bring it about that something does not hold"),
     }
 }
 

@@ -8,12 +8,10 @@
 //!
 //! May import: model. The other wings (probe, watch) are unknown here.
 
-mod chains;
 pub mod decide;
 mod evaluate;
 pub mod expand;
 pub mod explain;
-pub mod facts;
 pub mod file;
 pub mod finding;
 mod goflags;
@@ -22,17 +20,14 @@ mod govcs;
 mod grammar;
 mod lint;
 mod loosen;
-pub(crate) mod nearest;
-mod places;
 pub mod profile;
-mod proof;
 pub mod settle;
 pub mod templates;
 mod variables;
 
 pub use decide::{Considered, Decision, decide, needed};
-pub use facts::{Facts, Seen, Trace};
-pub use finding::{Finding, Label, Severity};
+pub use evaluate::{DecisionFacts, TargetState, Trace};
+pub use finding::{Label, PolicyFinding, Severity};
 pub use goflags::{without_mod, words as goflags_words};
 pub use grammar::value_faults;
 pub use profile::{AgentSettings, Condition, EnvValue, MirrorSettings, OnDrift, Policy, Profile};

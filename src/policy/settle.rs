@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::decide::Decision;
-use super::facts::Seen;
+use super::evaluate::TargetState;
 use crate::model::{Snapshot, Truth, Verdict};
 
 /// How often the network may be looked at: at once as long as it is quiet, and at most once
@@ -122,7 +122,7 @@ pub enum Footing {
 pub fn footing<'a>(
     decision: &Decision,
     snapshot: &Snapshot,
-    seen: impl IntoIterator<Item = &'a Seen>,
+    seen: impl IntoIterator<Item = &'a TargetState>,
 ) -> Footing {
     let chosen = decision
         .considered

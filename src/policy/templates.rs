@@ -1,8 +1,10 @@
 //! The policies that goroam carries with it; `goroam init` writes them out.
 
-mod company;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
-pub use company::Company;
+use crate::model::Pin;
+use crate::policy::loosen::is_plain_http;
 
 /// A policy to start from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,15 +48,303 @@ impl Template {
     }
 }
 
+/// What is known of a company's proxy.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Company {
+    /// Its URL, without credentials and without a slash at the end.
+    pub url: String,
+    /// Its host, for the comments.
+    pub host: String,
+    /// An absolute path: trusted for it in addition to the system's roots.
+    pub ca: Option<String>,
+    /// Its key; `None`: not known, or it has none.
+    pub pin: Option<Pin>,
+    /// What GOPRIVATE is to be; empty: not known.
+    pub private: String,
+    /// What GOSUMDB is to be behind it; `None`: Go's own database.
+    pub sumdb: Option<String>,
+    /// It does not have the module that is asked for by default.
+    pub lacks_default: bool,
+}
+
+impl Company {
+    /// Is it asked over plain http, from another machine?
+    pub fn is_in_the_clear(&self) -> bool {
+        is_plain_http(&self.url)
+    }
+
+    /// The policy's text, commented, ready to be a `goroam.toml`.
+    pub fn text(&self) -> String {
+        let url = quoted(&self.url);
+        let mut out = HEAD.replace("HOST", &comment(&self.host));
+        out.push_str(&format!("[target.company]\ngoproxy = {url}\n"));
+        out.push_str(PRIVATE_TARGET);
+        if let Some(ca) = &self.ca {
+            out.push_str("# Trusted for this target in addition to the system's roots.\n");
+            out.push_str(&format!("ca = {}\n", quoted(ca)));
+        }
+        if let Some(pin) = &self.pin {
+            out.push_str(PIN);
+            out.push_str(&format!("pin = [\"sha256/{}\"]\n", STANDARD.encode(pin.0)));
+        }
+        out.push_str(if self.lacks_default { LACKS } else { MODULE });
+        out.push_str(PUBLIC_TARGETS);
+        out.push_str(OFFICE);
+        if self.is_in_the_clear() {
+            out.push_str(IN_THE_CLEAR);
+        }
+        let sumdb = self.sumdb.as_deref().unwrap_or("sum.golang.org");
+        out.push_str(&format!(
+            "\n[profile.env]\n{THROUGH}GOPROXY = {url}\nGOSUMDB = {}\n{}{NONE}",
+            quoted(sumdb),
+            self.private(true)
+        ));
+        out.push_str(&format!("{OUTSIDE}{}", self.private(false)));
+        // A database that is asked at a URL of its own is not asked through the mirror, which
+        // has its proofs; and where there is none behind the proxy, there is Go's own elsewhere.
+        let by_name = sumdb
+            .split_whitespace()
+            .next()
+            .filter(|name| *name != "off");
+        out.push_str(&format!(
+            "{OFFLINE}GOSUMDB = {}\n{}",
+            quoted(by_name.unwrap_or("sum.golang.org")),
+            self.private(false)
+        ));
+        out.push_str("GONOPROXY = \"none\"\n");
+        out
+    }
+
+    fn private(&self, first: bool) -> String {
+        let line = match self.private.as_str() {
+            "" => "#: GOPRIVATE = \"git.corp.example\"\n".to_owned(),
+            list => format!("GOPRIVATE = {}\n", quoted(list)),
+        };
+        if first {
+            format!("# Never looked up in the public checksum database.\n{line}")
+        } else {
+            line
+        }
+    }
+}
+
+/// A TOML basic string.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// Fit for a comment, which ends with its line.
+fn comment(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+const HEAD: &str = "\
+# goroam.toml -- which go settings hold on which network; written by
+# `goroam init` for HOST
+#
+#   goroam check     reads this file and says what is wrong with it
+#   goroam probe     asks every target and shows what it proved
+#   goroam why       says why the present profile was chosen
+#
+# Lines that begin with `#:` are settings to take up by deleting `#: `.
+
+version = 1
+
+# The proxy inside. It counts as up when its certificate is right and the
+# module that it is asked for comes back whole.
+";
+
+const PRIVATE_TARGET: &str = "\
+# Nothing may follow it with `|`: an outage would send the names of private
+# modules to whoever comes next.
+private = true
+";
+
+const PIN: &str = "\
+# Only this key, the one that `goroam init` saw. Name the next one beside it
+# before the certificate is renewed with another key, or take this line out.
+";
+
+const MODULE: &str = "\
+# What it is asked for; better one that only it has.
+#: module = \"git.corp.example/team/hello@v1.0.0\"
+";
+
+const LACKS: &str = "\
+# It has no golang.org/x/text@v0.3.0, which is asked for by default. Name a
+# module that it has: until then it never counts as up.
+#: module = \"git.corp.example/team/hello@v1.0.0\"
+";
+
+const PUBLIC_TARGETS: &str = "
+[target.proxy]
+goproxy = \"https://proxy.golang.org\"
+
+[target.sum]
+sumdb = \"sum.golang.org\"
+
+# goroam's own mirror, which `goroam mirror add` fills.
+[target.mirror]
+mirror = \"${MIRROR}\"
+";
+
+const OFFICE: &str = "
+# The office, or the VPN: wherever the proxy inside answers.
+[[profile]]
+name = \"office\"
+when = { up = \"company\" }
+";
+
+const IN_THE_CLEAR: &str = "\
+# THE RISK: it is asked over plain http, so whoever runs the network can answer
+# in its place. `goroam check` warns of this for as long as it stands here;
+# better to ask the proxy over https.
+accept_unauthenticated = true
+";
+
+const THROUGH: &str = "\
+# Everything through the proxy inside; it fetches public modules as well.
+";
+
+const NONE: &str = "\
+# Private modules come through the proxy too. Without this line go fetches
+# what GOPRIVATE covers from version control.
+GONOPROXY = \"none\"
+";
+
+const OUTSIDE: &str = "
+# At home, on the train: public modules; private ones from version control.
+[[profile]]
+name = \"outside\"
+when = { all = [{ up = \"proxy\" }, { up = \"sum\" }] }
+
+[profile.env]
+GOPROXY = \"https://proxy.golang.org,direct\"
+GOSUMDB = \"sum.golang.org\"
+";
+
+const OFFLINE: &str = "
+# Nothing answers, or a login page does: what is in the mirror (where there is
+# one) and in the module cache builds.
+[[profile]]
+name = \"offline\"
+
+[profile.env]
+GOPROXY.fastest = [\"mirror\"]
+GOPROXY.then = \"file://${GOMODCACHE}/cache/download,off\"
+";
+
+#[cfg(test)]
+mod company_tests {
+    use std::path::Path;
+
+    use super::Company;
+    use crate::model::Pin;
+    use crate::policy::file::{Parsed, PolicyLocation, parse};
+
+    fn company() -> Company {
+        Company {
+            url: "https://goproxy.corp.example".to_owned(),
+            host: "goproxy.corp.example".to_owned(),
+            ca: Some("/etc/corp \"old\"\\ca.pem".to_owned()),
+            pin: Some(Pin([7; 32])),
+            private: "*.corp.example,github.com/corp".to_owned(),
+            sumdb: None,
+            lacks_default: false,
+        }
+    }
+
+    fn parsed(text: &str) -> Parsed {
+        let place = PolicyLocation {
+            folder: Path::new("/home/me/.config/goroam"),
+            home: Some(Path::new("/home/me")),
+        };
+        parse(text, place)
+    }
+
+    fn codes(company: &Company) -> Vec<&'static str> {
+        let parsed = parsed(&company.text());
+        assert!(parsed.policy.is_some(), "{:?}", parsed.findings);
+        parsed.findings.iter().map(|finding| finding.code).collect()
+    }
+
+    #[test]
+    fn whatever_is_known_it_is_a_policy_without_any_finding() {
+        let all = company();
+        assert_eq!(codes(&all), [""; 0]);
+        let bare = Company {
+            ca: None,
+            pin: None,
+            private: String::new(),
+            lacks_default: true,
+            ..all.clone()
+        };
+        assert_eq!(codes(&bare), [""; 0]);
+        let near = Company {
+            url: "http://127.0.0.1:3000".to_owned(),
+            ..bare.clone()
+        };
+        assert_eq!(codes(&near), [""; 0]);
+        for line in all.text().lines().filter(|line| line.starts_with('#')) {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_known_stands_in_it() {
+        let policy = parsed(&company().text()).policy.unwrap();
+        let target = &policy.targets["company"];
+        assert!(target.private);
+        assert_eq!(target.pins, [Pin([7; 32])]);
+        assert_eq!(target.ca, [Path::new("/etc/corp \"old\"\\ca.pem")]);
+        assert_eq!(target.goproxy_url(), Some("https://goproxy.corp.example"));
+        assert!(!policy.profiles.iter().any(|profile| profile.is_loose()));
+    }
+
+    #[test]
+    fn plain_http_is_accepted_in_so_many_words_only() {
+        let clear = Company {
+            url: "http://goproxy.corp.example:8081".to_owned(),
+            ca: None,
+            pin: None,
+            ..company()
+        };
+        assert_eq!(codes(&clear), ["loosens-accepted"]);
+        assert!(clear.text().contains("THE RISK"));
+    }
+
+    #[test]
+    fn its_settings_can_be_taken_up() {
+        let text = Company {
+            private: String::new(),
+            ..company()
+        }
+        .text();
+        let taken = text.replace("#: ", "");
+        assert_ne!(text, taken);
+        let parsed = parsed(&taken);
+        assert!(parsed.findings.is_empty(), "{:?}", parsed.findings);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::policy::file::{Parsed, Place, parse};
+    use crate::policy::file::{Parsed, PolicyLocation, parse};
 
     fn parsed(template: Template) -> Parsed {
-        let place = Place {
+        let place = PolicyLocation {
             folder: Path::new("/home/me/.config/goroam"),
             home: Some(Path::new("/home/me")),
         };
@@ -116,7 +406,7 @@ mod tests {
                 None => line.to_owned(),
             })
             .collect();
-        let place = Place {
+        let place = PolicyLocation {
             folder: Path::new("/etc"),
             home: None,
         };

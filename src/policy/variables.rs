@@ -1,6 +1,6 @@
 //! Go's variables: which of them `go env -w` takes, and which values go would choke on later.
 
-use super::nearest::nearest;
+use super::finding::nearest;
 
 /// What is wrong with a name or a value.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::gomod::sum::sha256_hex;
-use crate::model::plan::{Plan, Step};
+use crate::model::plan::{Plan, PlanStep};
 use crate::model::status::Drift;
 use crate::model::{Change, Observation, Omitted, Snapshot};
 use crate::policy::Decision;
@@ -102,7 +102,7 @@ impl Entry {
         }
         self.plan.steps.truncate(MOST_PARTS);
         for step in &mut self.plan.steps {
-            if let Step::Set { value, .. } = step {
+            if let PlanStep::Set { value, .. } = step {
                 cut(value);
             }
         }

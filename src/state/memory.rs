@@ -65,7 +65,7 @@ pub struct Memory {
     pub health: BTreeMap<String, Health>,
     /// The last profile on each known network, and when.
     pub networks: BTreeMap<NetworkId, (String, Timestamp)>,
-    /// The proxies whose zips came through on each network; see `agent/met.rs`.
+    /// The proxies whose zips came through on each network; see `agent/targets.rs`.
     pub zips: BTreeMap<NetworkId, BTreeSet<String>>,
     /// The same on this network, where it has nothing to be recognised by.
     pub zips_here: BTreeSet<String>,
@@ -117,7 +117,7 @@ impl Memory {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Memory::default(),
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "the memory cannot be read; beginning anew");
+                tracing::warn!(path = %path.display(), %error, "cannot read the state file; starting with empty state");
                 return Memory::default();
             }
         };
@@ -131,7 +131,7 @@ impl Memory {
                     line = error.line(),
                     column = error.column(),
                     aside = moved.then(|| aside.display().to_string()),
-                    "the memory is damaged; beginning anew"
+                    "state file is corrupt; starting with empty state"
                 );
                 Memory::default()
             }

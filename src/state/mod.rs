@@ -5,7 +5,6 @@
 //! May import: model, policy.
 
 pub mod baseline;
-mod chain;
 pub mod entry;
 pub mod file;
 pub mod journal;

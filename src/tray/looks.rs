@@ -85,7 +85,7 @@ mod tests {
                 "paused, which the agent calls a trouble",
                 with(|s| {
                     s.paused = true;
-                    s.troubles = vec!["paused; `goroam auto` goes on".into()];
+                    s.troubles = vec!["paused; run `goroam auto` to resume".into()];
                 }),
                 Icon::Paused,
             ),
@@ -170,7 +170,7 @@ mod tests {
             drift: vec![drift(Some("direct"))],
             weakened: vec!["GONOSUMDB=*".to_owned()],
             troubles: vec![
-                "paused; `goroam auto` goes on".to_owned(),
+                "paused; run `goroam auto` to resume".to_owned(),
                 "goroam.toml: 2 errors; the policy of before holds; see `goroam check`".to_owned(),
                 "no go command".to_owned(),
             ],

@@ -111,7 +111,7 @@ mod tests {
         };
         let paused = with(|s| {
             s.paused = true;
-            s.troubles = vec!["paused; `goroam auto` goes on".into()];
+            s.troubles = vec!["paused; run `goroam auto` to resume".into()];
         });
         let drifted = with(|s| s.drift = vec![drift(Some("direct"))]);
         let refused = with(|s| s.troubles = vec!["goroam.toml: 2 errors".into()]);

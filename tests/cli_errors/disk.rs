@@ -36,7 +36,7 @@ fn a_read_only_env_file_is_left_alone_with_the_way_out() {
         .goroam("once")
         .exits(4)
         .complains(&format!(
-            "{} is read-only, so goroam leaves it alone",
+            "{} is read-only, so goroam does not change it",
             path.display()
         ))
         .complains("`chmod u+w` it");

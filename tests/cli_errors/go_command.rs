@@ -27,7 +27,7 @@ fn without_a_go_command_it_says_where_it_looked_and_what_to_do() {
     }
     // One line in the log, not two; and it stays, for one may be installed.
     let run = bench.hiding_go("agent").env("PATH", NO_GO);
-    let mut agent = bench.agent(run, "watches the network");
+    let mut agent = bench.agent(run, "watching the network");
     let line = agent.wait_for("no go command found");
     assert!(line.contains("in [agent]"), "{line}");
 }
@@ -104,9 +104,9 @@ fn a_go_command_that_the_policy_names_must_be_one() {
         ),
         (
             "liar",
-            "is no go command: it does not answer `go env GOROOT`",
+            "is not a go command: it does not answer `go env GOROOT`",
         ),
-        ("angry", "is no go command: it says \"no Go here\""),
+        ("angry", "is not a go command: it prints \"no Go here\""),
     ] {
         let path = bench.user.path(name);
         bench.policy(&naming(path.to_str().unwrap()));

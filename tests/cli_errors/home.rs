@@ -47,10 +47,7 @@ fn folders_that_are_relative_are_named_or_passed_over_and_never_made() {
 fn goenv_off_or_relative_means_hands_off() {
     let Some(bench) = Bench::new() else { return };
     for (value, why) in [
-        (
-            "off",
-            "GOENV=off: the user has switched the go env file off",
-        ),
+        ("off", "GOENV=off: the user has turned the go env file off"),
         ("rel/env", "GOENV=rel/env is relative"),
     ] {
         for verb in ["once", "why", "use only", "auto", "restore", "agent"] {

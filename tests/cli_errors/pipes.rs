@@ -12,7 +12,7 @@ fn a_netrc_that_is_a_pipe_stops_nobody() {
     // Some password managers serve it so.
     let pipe = [LIMIT, "mkfifo \"$HOME/.netrc\""].concat();
     bench.after(&pipe, "once").exits(0);
-    let mut agent = bench.agent(bench.goroam("agent"), "watches the network");
+    let mut agent = bench.agent(bench.goroam("agent"), "watching the network");
     bench.goroam("status").exits(0);
     agent.kill();
 }

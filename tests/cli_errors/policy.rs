@@ -109,7 +109,7 @@ fn what_is_no_policy_is_refused_by_every_verb_that_follows_one() {
     bench.policy("# nothing yet\n");
     all_say(2, "error");
     bench.policy(&"#".repeat(10 << 20));
-    all_say(2, "is bigger than 1024 KiB");
+    all_say(2, "exceeds the 1024 KiB limit");
     std::fs::write(&path, b"version = 1\n# \xff\n").unwrap();
     all_say(2, "is not UTF-8 (byte 14, line 2); save it as UTF-8");
     bench.policy(POLICY);
@@ -134,7 +134,7 @@ fn a_policy_that_was_named_must_be_there() {
     for verb in ["once", "status", "agent", "probe", "why"] {
         let missing = bench.user.path("gone.toml");
         let why = format!(
-            "{}: there is no such file; `goroam init` writes one",
+            "{}: does not exist; `goroam init` writes one",
             missing.display()
         );
         bench
@@ -164,7 +164,7 @@ fn a_profile_or_target_that_the_policy_does_not_have_is_answered_with_the_neares
     bench
         .goroam("probe corp")
         .exits(2)
-        .complains("; there is none at all");
+        .complains("; none is defined");
     bench.policy(&format!("{POLICY}[target.corp]\ntcp = \"127.0.0.1:1\"\n"));
     bench
         .goroam("probe crop")

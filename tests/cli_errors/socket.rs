@@ -23,7 +23,7 @@ fn what_a_killed_agent_left_is_in_nobodys_way() {
         .exits(5)
         .complains("goroam agent");
     std::fs::remove_file(bench.user.path(ENV)).unwrap();
-    let _second = bench.agent(bench.goroam("agent"), "watches the network");
+    let _second = bench.agent(bench.goroam("agent"), "watching the network");
     let status = bench.goroam("status --json").exits(0).json();
     assert_eq!(status["agent"], "running");
 }
@@ -52,7 +52,7 @@ fn something_else_at_the_sockets_place_is_named_and_kept() {
         .goroam("agent")
         .exits(1)
         .complains(&format!("cannot listen at {}", path.display()))
-        .complains("is in the way and is no socket; move it away");
+        .complains("is in the way and is not a socket; move it away");
     assert_eq!(bench.read("run/goroam/agent.sock"), "precious");
     bench.goroam("once").exits(0);
     let long = format!("/tmp/{}", "x".repeat(120));

@@ -25,7 +25,7 @@ fn a_damaged_memory_is_put_aside_and_the_way_back_is_not_lost() {
         bench
             .goroam("status")
             .exits(0)
-            .complains("the memory is damaged; beginning anew");
+            .complains("state file is corrupt; starting with empty state");
         assert_eq!(bench.read(&format!("{STATE}/state.json.broken")), damage);
         bench.goroam("once").exits(0);
         // How the journal ended was known there alone.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use goroam::environment::Environment;
 use goroam::gocmd::{Applied, ApplyError, EnvFile, EnvText, GoCommand, find, prepare};
-use goroam::model::plan::{Plan, Step};
+use goroam::model::plan::{Plan, PlanStep};
 
 /// The versions that the tests run with: the first with go.env, one before and one after
 /// `go env -w GOROOT` was closed.
@@ -147,11 +147,11 @@ pub(crate) fn names_in(folder: &Path) -> Vec<String> {
 /// `NAME=VALUE` sets, `NAME` alone unsets.
 pub(crate) fn plan(steps: &[&str]) -> Plan {
     let step = |text: &&str| match text.split_once('=') {
-        Some((name, value)) => Step::Set {
+        Some((name, value)) => PlanStep::Set {
             name: name.to_owned(),
             value: value.to_owned(),
         },
-        None => Step::Unset {
+        None => PlanStep::Unset {
             name: (*text).to_owned(),
         },
     };

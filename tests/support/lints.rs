@@ -10,8 +10,8 @@
 
 use std::path::Path;
 
-use goroam::policy::Finding;
-use goroam::policy::file::{Parsed, Place, parse};
+use goroam::policy::PolicyFinding;
+use goroam::policy::file::{Parsed, PolicyLocation, parse};
 
 pub const TARGETS: &str = r#"
 version = 1
@@ -49,7 +49,7 @@ pub fn policy(when: &str, env: &str) -> String {
 }
 
 pub fn read(text: &str) -> Parsed {
-    let place = Place {
+    let place = PolicyLocation {
         folder: Path::new("/etc/goroam"),
         home: Some(Path::new("/home/me")),
     };
@@ -57,7 +57,7 @@ pub fn read(text: &str) -> Parsed {
 }
 
 /// All findings but those about the many targets that a test does not use.
-pub fn findings(text: &str) -> Vec<Finding> {
+pub fn findings(text: &str) -> Vec<PolicyFinding> {
     let mut findings = read(text).findings;
     findings.retain(|finding| finding.code != "unused-target");
     findings
@@ -67,6 +67,6 @@ pub fn codes(text: &str) -> Vec<&'static str> {
     findings(text).iter().map(|finding| finding.code).collect()
 }
 
-pub fn place(finding: &Finding, text: &str) -> String {
+pub fn place(finding: &PolicyFinding, text: &str) -> String {
     text[finding.primary.as_ref().unwrap().span.clone()].to_owned()
 }

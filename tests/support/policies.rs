@@ -10,11 +10,11 @@
 
 use std::path::Path;
 
-use goroam::policy::Finding;
-use goroam::policy::file::{Parsed, Place, parse};
+use goroam::policy::PolicyFinding;
+use goroam::policy::file::{Parsed, PolicyLocation, parse};
 
 pub fn read(text: &str) -> Parsed {
-    let place = Place {
+    let place = PolicyLocation {
         folder: Path::new("/etc/goroam"),
         home: Some(Path::new("/home/me")),
     };
@@ -23,7 +23,7 @@ pub fn read(text: &str) -> Parsed {
 
 /// Code and place of every finding, the place as the text that stands there.
 pub fn found(text: &str) -> Vec<(&'static str, String)> {
-    let place = |finding: &Finding| {
+    let place = |finding: &PolicyFinding| {
         let label = finding.primary.as_ref();
         label.map_or(String::new(), |label| text[label.span.clone()].to_owned())
     };
@@ -54,7 +54,7 @@ pub fn with_target(body: &str) -> String {
 }
 
 #[track_caller]
-pub fn one(text: &str, code: &str, place: &str) -> Finding {
+pub fn one(text: &str, code: &str, place: &str) -> PolicyFinding {
     assert_eq!(
         found(text),
         [(code, place.to_owned())].map(|(c, p)| (leak(c), p)),

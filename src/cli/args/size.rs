@@ -1,3 +1,3 @@
 //! Sizes as people write them.
 
-pub(super) use crate::model::size::parse_size;
+pub(super) use crate::model::text::parse_size;

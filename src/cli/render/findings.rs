@@ -12,7 +12,7 @@ use super::style::{BOLD, Mark, paint};
 use super::text::{Sheet, clean, width, wrap};
 use crate::agent::summary;
 use crate::model::mask::blot;
-use crate::policy::{Finding, Label, Severity};
+use crate::policy::{Label, PolicyFinding, Severity};
 
 /// More than these are not shown: a person fixes some and runs it again.
 pub(in crate::cli) const MOST: usize = 50;
@@ -79,7 +79,7 @@ impl Position {
 pub(in crate::cli) fn findings(
     path: &str,
     text: &str,
-    findings: &[Finding],
+    findings: &[PolicyFinding],
     page: &Page,
 ) -> String {
     let renderer = Renderer::styled()
@@ -102,7 +102,12 @@ pub(in crate::cli) fn findings(
     out
 }
 
-fn group<'a>(path: &'a str, text: &'a str, finding: &'a Finding, columns: usize) -> Group<'a> {
+fn group<'a>(
+    path: &'a str,
+    text: &'a str,
+    finding: &'a PolicyFinding,
+    columns: usize,
+) -> Group<'a> {
     let (level, word) = match finding.severity {
         Severity::Error => (Level::ERROR, "error"),
         Severity::Warning => (Level::WARNING, "warning"),
@@ -192,7 +197,7 @@ fn floor(text: &str, offset: usize) -> usize {
 mod tests {
     use super::{Position, findings};
     use crate::cli::render::fixtures::{page, plain, too_wide};
-    use crate::policy::Finding;
+    use crate::policy::PolicyFinding;
 
     const POLICY: &str = "\
 version = 1
@@ -208,8 +213,8 @@ env = { GOPROXY = \"direct\", GOSUMDB = \"off\" }
         start..start + text.len()
     }
 
-    fn loosens() -> Finding {
-        Finding::error(
+    fn loosens() -> PolicyFinding {
+        PolicyFinding::error(
             "loosens-unproven",
             "anyone could switch checksum verification off",
             at("\"off\""),
@@ -242,7 +247,8 @@ warning[no-targets]: nothing is ever probed
     #[test]
     fn long_texts_are_broken_and_line_ends_of_windows_are_not_shown() {
         let words = "a word and another ".repeat(8);
-        let finding = Finding::error("loosens-unproven", words.clone(), at("subnet")).help(words);
+        let finding =
+            PolicyFinding::error("loosens-unproven", words.clone(), at("subnet")).help(words);
         let policy = POLICY.replace('\n', "\r\n");
         let text = plain(&findings("p.toml", &policy, &[finding], &page()));
         assert_eq!(too_wide(&text), None, "{text}");
@@ -251,9 +257,9 @@ warning[no-targets]: nothing is ever probed
 
     #[test]
     fn an_error_shows_its_line_its_relatives_and_the_way_out() {
-        let missing = Finding {
+        let missing = PolicyFinding {
             primary: None,
-            ..Finding::warning("no-targets", "nothing is ever probed", 0..0)
+            ..PolicyFinding::warning("no-targets", "nothing is ever probed", 0..0)
         };
         let text = findings("corporate.toml", POLICY, &[loosens(), missing], &page());
         assert_eq!(plain(&text), SHOWN);
@@ -264,11 +270,19 @@ warning[no-targets]: nothing is ever probed
     fn a_span_beyond_the_text_or_within_a_character_does_no_harm() {
         let text = "name = \"ö\"\r\n";
         for span in [0..0, 9..10, 9..900, 900..901, 12..12] {
-            let finding = Finding::error("odd", "odd", span.clone());
+            let finding = PolicyFinding::error("odd", "odd", span.clone());
             let shown = plain(&findings("p", text, &[finding], &page()));
             assert!(shown.contains("error[odd]: odd"), "{span:?}: {shown}");
         }
-        assert!(findings("p", "", &[Finding::error("odd", "odd", 0..0)], &page()).contains("odd"));
+        assert!(
+            findings(
+                "p",
+                "",
+                &[PolicyFinding::error("odd", "odd", 0..0)],
+                &page()
+            )
+            .contains("odd")
+        );
     }
 
     #[test]
@@ -303,7 +317,7 @@ warning[no-targets]: nothing is ever probed
         ) {
             let mut spans = spans.into_iter().map(|(a, b)| a.min(b)..a.max(b));
             let first = spans.next().unwrap_or_default();
-            let finding = spans.fold(Finding::error("c", "m", first).label("l"), |f, span| {
+            let finding = spans.fold(PolicyFinding::error("c", "m", first).label("l"), |f, span| {
                 f.related(span, "r")
             });
             let shown = plain(&findings("p", &text, &[finding], &page()));

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::Page;
 use crate::agent::{TurnReport, WhyReport};
-use crate::model::plan::{Plan, Step};
+use crate::model::plan::{Plan, PlanStep};
 use crate::model::status::{
     AgentState, LinkStatus, NetworkStatus, RouteStatus, Status, TargetStatus,
 };
@@ -148,7 +148,7 @@ pub(in crate::cli) fn office() -> Status {
 
 /// A turn that leaves the office's network.
 pub(in crate::cli) fn to_offline() -> TurnReport {
-    let set = |name: &str, value: &str| Step::Set {
+    let set = |name: &str, value: &str| PlanStep::Set {
         name: name.to_owned(),
         value: value.to_owned(),
     };
@@ -166,11 +166,11 @@ pub(in crate::cli) fn to_offline() -> TurnReport {
         plan: Plan {
             steps: vec![
                 set("GONOPROXY", "none"),
-                Step::Unset {
+                PlanStep::Unset {
                     name: "GOPRIVATE".to_owned(),
                 },
                 set("GOPROXY", "file:///home/me/go/pkg/mod/cache/download,off"),
-                Step::Leave {
+                PlanStep::Leave {
                     name: "GOSUMDB".to_owned(),
                     why: "is right already".to_owned(),
                 },

@@ -15,7 +15,7 @@ pub(in crate::cli) async fn run(context: &Context) -> Result<u8, Failure> {
     #[cfg(not(unix))]
     let env = context.env.clone();
     let mut supervisor = supervisor(context);
-    let opened = agent::open_patiently(context.config.clone(), env, supervisor.as_mut());
+    let opened = agent::wait_for_valid_policy(context.config.clone(), env, supervisor.as_mut());
     let Some(session) = opened.await? else {
         return Ok(EXIT_DONE);
     };

@@ -7,9 +7,9 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, Position};
 use crate::model::plural;
-use crate::policy::file::{Parsed, Place, parse};
+use crate::policy::file::{Parsed, PolicyLocation, parse};
 use crate::policy::templates::Template;
-use crate::policy::{Finding, Label, Severity};
+use crate::policy::{Label, PolicyFinding, Severity};
 use crate::probe::unknown_to_go;
 use crate::{bounded, trust};
 use clap::{Args, ValueHint};
@@ -88,7 +88,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure
             None if unknown.contains(path) => certificate.unknown_to_go(),
             None => continue,
         };
-        let is_behind = |other: &Finding| {
+        let is_behind = |other: &PolicyFinding| {
             let label = other.primary.as_ref();
             label.is_some_and(|label| label.span.start > certificate.span.start)
         };
@@ -114,7 +114,7 @@ pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure
 }
 
 /// What is odd today is wrong tomorrow: CI wants to know before it is merged.
-fn make_strict(findings: &mut [Finding]) {
+fn make_strict(findings: &mut [PolicyFinding]) {
     for finding in findings {
         if finding.severity == Severity::Warning {
             finding.severity = Severity::Error;
@@ -150,13 +150,13 @@ fn read(context: &Context, file: Option<&Path>) -> Result<(String, String, Parse
     if let Err(why) = trust::way(&path) {
         parsed
             .findings
-            .insert(0, Finding::replaceable(&why.to_string()));
+            .insert(0, PolicyFinding::replaceable(&why.to_string()));
     }
     Ok((path.display().to_string(), text, parsed))
 }
 
 fn parse_in(text: &str, folder: &Path, home: Option<&Path>) -> Parsed {
-    parse(text, Place { folder, home })
+    parse(text, PolicyLocation { folder, home })
 }
 
 /// The longest file of certificates that is read, in bytes.
@@ -204,7 +204,12 @@ fn all_right(name: &str, parsed: &Parsed) -> String {
     }
 }
 
-fn report<'a>(file: &'a str, text: &str, findings: &'a [Finding], strict: bool) -> Report<'a> {
+fn report<'a>(
+    file: &'a str,
+    text: &str,
+    findings: &'a [PolicyFinding],
+    strict: bool,
+) -> Report<'a> {
     Report {
         file,
         findings: findings
@@ -218,7 +223,7 @@ fn report<'a>(file: &'a str, text: &str, findings: &'a [Finding], strict: bool) 
     }
 }
 
-fn found<'a>(text: &str, finding: &'a Finding) -> Found<'a> {
+fn found<'a>(text: &str, finding: &'a PolicyFinding) -> Found<'a> {
     let primary = finding.primary.as_ref();
     let place = primary.map(|label| Position::of(text, label.span.start));
     Found {
@@ -255,7 +260,7 @@ fn span(label: &Label) -> Span {
     }
 }
 
-fn count(findings: &[Finding], severity: Severity) -> usize {
+fn count(findings: &[PolicyFinding], severity: Severity) -> usize {
     findings
         .iter()
         .filter(|finding| finding.severity == severity)
@@ -265,17 +270,17 @@ fn count(findings: &[Finding], severity: Severity) -> usize {
 #[cfg(test)]
 mod tests {
     use super::report;
-    use crate::policy::Finding;
+    use crate::policy::PolicyFinding;
 
     #[test]
     fn a_script_finds_place_severity_and_help() {
         let text = "version = 1\ngoproxy = 2\n";
-        let finding = Finding::error("unknown-key", "no such key", 12..19)
+        let finding = PolicyFinding::error("unknown-key", "no such key", 12..19)
             .related(0..7, "after this")
             .help("leave it out");
-        let warning = Finding {
+        let warning = PolicyFinding {
             primary: None,
-            ..Finding::warning("w", "w", 0..0)
+            ..PolicyFinding::warning("w", "w", 0..0)
         };
         let findings = [finding, warning];
         let json = serde_json::to_value(report("p.toml", text, &findings, false)).unwrap();

@@ -94,7 +94,7 @@ fn verify(
             Err(Failure::said(error.to_string(), EXIT_FAILED))
         }
         Some(error) => Err(Failure::said(
-            format!("{error}; the journal was changed by somebody else than goroam"),
+            format!("{error}; the journal was changed outside goroam than goroam"),
             EXIT_FAILED,
         )),
         None => {

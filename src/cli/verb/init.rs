@@ -26,7 +26,7 @@ use crate::cli::failure::Failure;
 use crate::cli::render;
 use crate::paths::Paths;
 use crate::policy::Severity;
-use crate::policy::file::{Parsed, Place, parse};
+use crate::policy::file::{Parsed, PolicyLocation, parse};
 use crate::policy::templates::Template;
 use crate::state::file::write_new;
 
@@ -199,7 +199,7 @@ fn trouble(context: &Context, text: &str, folder: &Path) -> Option<String> {
     let home = context.env.home();
     let Parsed { findings, .. } = parse(
         text,
-        Place {
+        PolicyLocation {
             folder,
             home: home.as_deref(),
         },

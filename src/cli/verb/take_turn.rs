@@ -14,7 +14,7 @@ use crate::cli::render::style::{BAD, BOLD, DIM, paint};
 use crate::cli::render::text::{Sheet, clean, pad, width};
 use crate::gocmd::{EnvFile, shadows};
 use crate::ipc;
-use crate::model::plan::Step;
+use crate::model::plan::PlanStep;
 use crate::paths::Paths;
 use crate::state::entry::Outcome;
 use clap::Args;
@@ -103,7 +103,7 @@ pub(in crate::cli) async fn pause(context: &Context, args: Json) -> Result<u8, F
     let status = match ipc::ask(&paths, Command::Pause).await? {
         Reply::Status(status) => *status,
         Reply::Turn(_) | Reply::Failed { .. } => {
-            let message = "the agent answered with something else; after an update, restart it";
+            let message = "the agent sent an unexpected answer; after an update, restart it";
             return Err(Failure::said(message, EXIT_FAILED));
         }
     };
@@ -128,7 +128,7 @@ pub(super) async fn take_turn(
     let mut report = match ipc::ask(&paths, command.clone()).await {
         Ok(Reply::Turn(report)) => *report,
         Ok(Reply::Status(_) | Reply::Failed { .. }) => {
-            let message = "the agent answered with something else; after an update, restart it";
+            let message = "the agent sent an unexpected answer; after an update, restart it";
             return Err(Failure::said(message, EXIT_FAILED));
         }
         Err(Error::NoAgent) => alone(context, command).await?,
@@ -286,17 +286,17 @@ fn head(sheet: &mut Sheet, report: &TurnReport) {
 }
 
 /// A variable that changes, or that somebody else's value stays in. What is right is not told.
-fn variable(sheet: &mut Sheet, step: &Step, columns: usize) {
+fn variable(sheet: &mut Sheet, step: &PlanStep, columns: usize) {
     let lead = format!("  {}  ", pad(&clean(step.name()), columns));
     match step {
-        Step::Set { value, .. } if value.is_empty() => sheet.line(&format!("{lead}(empty)")),
-        Step::Set { value, .. } => {
+        PlanStep::Set { value, .. } if value.is_empty() => sheet.line(&format!("{lead}(empty)")),
+        PlanStep::Set { value, .. } => {
             // Not wrapped: a value is there to be copied.
             sheet.line(&format!("{lead}{}", clean(value)));
         }
-        Step::Unset { .. } => sheet.line(&format!("{lead}{}", paint(DIM, "no longer set"))),
-        Step::Leave { why, .. } if why == "is right already" => {}
-        Step::Leave { why, .. } => {
+        PlanStep::Unset { .. } => sheet.line(&format!("{lead}{}", paint(DIM, "no longer set"))),
+        PlanStep::Leave { why, .. } if why == "is right already" => {}
+        PlanStep::Leave { why, .. } => {
             let hang = columns + 4;
             sheet.styled(
                 &lead,
@@ -313,7 +313,7 @@ fn variable(sheet: &mut Sheet, step: &Step, columns: usize) {
 mod tests {
     use super::turn;
     use crate::cli::render::fixtures::{page, plain, to_offline, too_wide};
-    use crate::model::plan::Step;
+    use crate::model::plan::PlanStep;
     use crate::state::entry::Outcome;
 
     #[test]
@@ -352,7 +352,7 @@ intranet → offline  (nothing answers; wlan0 is down)
         report.from = Some("offline".to_owned());
         report.outcome = Outcome::Unchanged;
         for step in &mut report.plan.steps {
-            *step = Step::Leave {
+            *step = PlanStep::Leave {
                 name: step.name().to_owned(),
                 why: "is right already".to_owned(),
             };

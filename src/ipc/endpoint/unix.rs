@@ -47,7 +47,7 @@ impl Listener {
         match std::fs::symlink_metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 *self = Listener::bind(paths)?;
-                tracing::info!("{} was removed; listens there again", self.path.display());
+                tracing::info!("{} was removed; listening there again", self.path.display());
                 Ok(())
             }
             Ok(_) | Err(_) => Ok(()),
@@ -60,7 +60,7 @@ impl Listener {
             let (stream, _) = self.socket.accept().await?;
             match check_peer(&stream) {
                 Ok(()) => return Ok(stream),
-                Err(error) => tracing::warn!("turned a client away: {error}"),
+                Err(error) => tracing::warn!("refused a client: {error}"),
             }
         }
     }
@@ -126,7 +126,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         Ok(meta) if meta.file_type().is_socket() => std::fs::remove_file(path),
         Ok(_) => {
             let why = format!(
-                "{} is in the way and is no socket; move it away",
+                "{} is in the way and is not a socket; move it away",
                 path.display()
             );
             Err(io::Error::new(io::ErrorKind::AlreadyExists, why))
@@ -198,7 +198,7 @@ mod tests {
 
         std::fs::write(paths.socket(), "precious").unwrap();
         let error = Listener::bind(&paths).unwrap_err().to_string();
-        assert!(error.contains("is no socket"), "{error}");
+        assert!(error.contains("is not a socket"), "{error}");
         assert_eq!(std::fs::read(paths.socket()).unwrap(), b"precious");
     }
 

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Place;
+use super::PolicyLocation;
 use super::reader::{Node, Reader, Table, quoted};
 use super::values::{duration, expand_path};
 use crate::model::Limits;
-use crate::policy::finding::Finding;
-use crate::policy::nearest::nearest;
-use crate::policy::profile::{AgentSettings, OnDrift};
+use crate::model::text::parse_size;
+use crate::policy::finding::{PolicyFinding, nearest};
+use crate::policy::profile::{AgentSettings, MirrorSettings, OnDrift, Policy};
 
 /// The keys of `[probe]`, which every target may have too.
 pub(super) const LIMIT_KEYS: [&str; 5] = ["connect", "first_byte", "patience", "total", "retries"];
@@ -29,7 +29,7 @@ const LIMIT: (Duration, Duration) = (Duration::from_millis(1), Duration::from_se
 pub(super) fn agent(
     reader: &mut Reader<'_>,
     node: Option<&Node<'_>>,
-    place: Place<'_>,
+    place: PolicyLocation<'_>,
 ) -> AgentSettings {
     let mut agent = AgentSettings::default();
     let Some(table) = node.and_then(|node| reader.table(node, "`agent`", "[agent]")) else {
@@ -104,7 +104,7 @@ pub(super) fn limits(reader: &mut Reader<'_>, table: &Table<'_, '_>, defaults: L
         && limits.total < limits.connect
     {
         reader.report(
-            Finding::warning(
+            PolicyFinding::warning(
                 "limits-order",
                 "`total` is shorter than `connect`, so `connect` never runs out",
                 node.span(),
@@ -134,7 +134,7 @@ fn on_drift(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<OnDrift> {
         "respect" => Some(OnDrift::Respect),
         "restore" => Some(OnDrift::Restore),
         other => {
-            let finding = Finding::error(
+            let finding = PolicyFinding::error(
                 "bad-value",
                 format!("`on_drift` cannot be {}", quoted(other)),
                 text.span,
@@ -150,7 +150,72 @@ fn on_drift(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<OnDrift> {
     }
 }
 
-fn go(reader: &mut Reader<'_>, node: &Node<'_>, place: Place<'_>) -> Option<PathBuf> {
+fn go(reader: &mut Reader<'_>, node: &Node<'_>, place: PolicyLocation<'_>) -> Option<PathBuf> {
     let text = reader.string(node, "go", "go = \"/usr/local/go/bin/go\"")?;
     expand_path(reader, &text, place)
+}
+
+const KEYS: [&str; 3] = ["path", "keep_ready", "max_size"];
+
+/// Reads `[mirror]`.
+pub(super) fn mirror(
+    reader: &mut Reader<'_>,
+    node: Option<&Node<'_>>,
+    place: PolicyLocation<'_>,
+) -> MirrorSettings {
+    let mut mirror = MirrorSettings::default();
+    let Some(table) = node.and_then(|node| reader.table(node, "`mirror`", "[mirror]")) else {
+        return mirror;
+    };
+    let table = Table {
+        what: "[mirror]".to_owned(),
+        ..table
+    };
+    reader.only(&table, &KEYS);
+    if let Some(node) = table.get("path") {
+        mirror.path = reader
+            .string(node, "path", "path = \"~/go-mirror\"")
+            .and_then(|text| expand_path(reader, &text, place));
+    }
+    if let Some(node) = table.get("keep_ready") {
+        mirror.keep_ready = reader.boolean(node, "keep_ready").unwrap_or(false);
+    }
+    if let Some(node) = table.get("max_size") {
+        mirror.max_size = size(reader, node).unwrap_or(mirror.max_size);
+    }
+    mirror
+}
+
+/// A size in words, `5GB`; at least something.
+fn size(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<u64> {
+    const EXAMPLE: &str = "max_size = \"5GB\"";
+    let text = reader.string(node, "max_size", EXAMPLE)?;
+    let why = match parse_size(text.value) {
+        Ok(0) => "nothing fits into it: leave `keep_ready` out instead".to_owned(),
+        Ok(size) => return Some(size),
+        Err(why) => why,
+    };
+    let message = format!("{} is not a size: {why}", quoted(text.value));
+    let finding = PolicyFinding::error("bad-size", message, text.span);
+    reader.report(finding.help(format!("for example: {EXAMPLE}")));
+    None
+}
+
+/// `keep_ready` that no profile allows does nothing.
+pub(super) fn nowhere_allowed(reader: &mut Reader<'_>, policy: &Policy, node: Option<&Node<'_>>) {
+    if !policy.mirror.keep_ready || policy.profiles.iter().any(|profile| profile.keep_ready) {
+        return;
+    }
+    let table = node.and_then(|node| node.get_ref().as_table());
+    let Some((key, _)) = table.and_then(|table| table.get_key_value("keep_ready")) else {
+        return;
+    };
+    reader.report(
+        PolicyFinding::warning(
+            "keep-ready-nowhere",
+            "no profile allows it, so nothing is ever downloaded",
+            key.span(),
+        )
+        .help("add `keep_ready = true` to the profiles of networks where downloads are welcome"),
+    );
 }

@@ -1,10 +1,14 @@
 //! `when`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::facts::{address, env, interface, nonempty, search_domain, subnet};
+use ipnet::IpNet;
+
 use super::reader::{Node, Reader, Table, Text, quoted};
-use crate::policy::finding::Finding;
+use super::target::parsed;
+use crate::model::LinkKind;
+use crate::model::pattern::glob_match;
+use crate::policy::finding::{PolicyFinding, nearest};
 use crate::policy::profile::Condition;
 
 /// Deeper conditions are refused: nobody can read them, and every walk of them is a recursion.
@@ -40,7 +44,7 @@ pub(super) fn condition(
 ) -> Option<Condition> {
     if depth > DEEPEST {
         let message = format!("conditions can be nested {DEEPEST} deep at most");
-        reader.report(Finding::error("too-deep", message, node.span()));
+        reader.report(PolicyFinding::error("too-deep", message, node.span()));
         return None;
     }
     let table = reader.table(node, "a condition", "{ up = \"corp\" }")?;
@@ -65,7 +69,7 @@ pub(super) fn condition(
         [] => {
             if table.map.is_empty() {
                 reader.report(
-                    Finding::error("empty-condition", "this condition says nothing", table.span)
+                    PolicyFinding::error("empty-condition", "this condition is empty", table.span)
                         .help(format!("give it one of: {}", KEYS.join(", "))),
                 );
             }
@@ -73,7 +77,7 @@ pub(super) fn condition(
         }
         [(first, _), (second, _), ..] => {
             reader.report(
-                Finding::error(
+                PolicyFinding::error(
                     "several-conditions",
                     "one table holds one condition",
                     second.span.clone(),
@@ -103,7 +107,7 @@ pub(super) fn target_name(
     if names.contains(&text.value) {
         return Some(text.value.to_owned());
     }
-    let finding = Finding::error(
+    let finding = PolicyFinding::error(
         "unknown-target",
         format!("no target is called {}", quoted(text.value)),
         text.span,
@@ -175,9 +179,9 @@ fn parts(
             "never holds"
         };
         reader.report(
-            Finding::error(
+            PolicyFinding::error(
                 "empty-condition",
-                format!("an empty `{key}` {always}, which is hardly meant"),
+                format!("an empty `{key}` {always}, which is probably not intended"),
                 node.span(),
             )
             .help("put conditions into it, or leave it out"),
@@ -198,7 +202,7 @@ fn at_least(reader: &mut Reader<'_>, node: &Node<'_>, names: &Names<'_>) -> Opti
     let (n_node, of_node) = (table.get("n"), table.get("of"));
     if n_node.is_none() || of_node.is_none() {
         let what = "`at_least` needs both `n` and `of`";
-        let finding = Finding::error("missing-key", what, table.span);
+        let finding = PolicyFinding::error("missing-key", what, table.span);
         reader.report(finding.help(format!("for example: {EXAMPLE}")));
     }
     // What is there is looked at all the same: one run shows everything.
@@ -219,7 +223,7 @@ fn at_least(reader: &mut Reader<'_>, node: &Node<'_>, names: &Names<'_>) -> Opti
     }
     if n > of.len() {
         let message = format!("{n} of {} can never be up", of.len());
-        reader.report(Finding::error("out-of-range", message, n_node.span()));
+        reader.report(PolicyFinding::error("out-of-range", message, n_node.span()));
         return None;
     }
     Some(Condition::AtLeast { n, of })
@@ -234,8 +238,136 @@ pub(super) fn named_twice(reader: &mut Reader<'_>, items: &[Node<'_>], names: &[
         .find(|(name, _)| !seen.insert(*name));
     if let Some((name, item)) = twice {
         let message = format!("{} is named twice", quoted(name));
-        reader.report(Finding::error("named-twice", message, item.span()));
+        reader.report(PolicyFinding::error("named-twice", message, item.span()));
         return true;
     }
     false
+}
+
+/// `interface`: a pattern of names, or a kind.
+pub(super) fn interface(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Condition> {
+    const EXAMPLE: &str = "interface = \"wlan*\", or interface = { kind = \"wifi\" }";
+    if !node.get_ref().is_table() {
+        let text = reader.string(node, "interface", EXAMPLE)?;
+        if text.value.is_empty() || glob_match(text.value, "").is_err() {
+            let message = format!("{} is not a name pattern", quoted(text.value));
+            reader.report(
+                PolicyFinding::error("bad-glob", message, text.span)
+                    .help("`*`, `?` and `[a-z]` are known; `[` needs its `]`"),
+            );
+            return None;
+        }
+        return Some(Condition::InterfaceName(text.value.to_owned()));
+    }
+    let table = reader.table(node, "`interface`", EXAMPLE)?;
+    reader.only(&table, &["kind"]);
+    let Some(node) = table.get("kind") else {
+        if table.map.is_empty() {
+            reader.report(
+                PolicyFinding::error("missing-key", "`interface` needs a `kind`", table.span)
+                    .help(format!("for example: {EXAMPLE}")),
+            );
+        }
+        return None;
+    };
+    let text = reader.string(node, "kind", EXAMPLE)?;
+    let kind = LinkKind::parse(text.value);
+    if kind.is_none() {
+        let words = LinkKind::ALL.map(LinkKind::as_str);
+        let message = format!("{} is not a kind of interface", quoted(text.value));
+        let finding = PolicyFinding::error("bad-kind", message, text.span.clone());
+        reader.report(match nearest(text.value, words.into_iter()) {
+            Some(near) => finding.help(format!("write \"{near}\"")),
+            None => finding.help(format!("one of {}", words.join(", "))),
+        });
+    }
+    kind.map(Condition::InterfaceKind)
+}
+
+/// `subnet`.
+pub(super) fn subnet(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Condition> {
+    const EXAMPLE: &str = "subnet = \"10.0.0.0/8\"";
+    let text = reader.string(node, "subnet", EXAMPLE)?;
+    let net: IpNet = parsed(reader, &text, "bad-subnet", "a subnet", EXAMPLE)?;
+    Some(Condition::Subnet(net.trunc()))
+}
+
+/// `gateway` and `dns_server`.
+pub(super) fn address(
+    reader: &mut Reader<'_>,
+    node: &Node<'_>,
+    key: &str,
+) -> Option<std::net::IpAddr> {
+    let example = format!("{key} = \"10.0.0.1\"");
+    let text = reader.string(node, key, &example)?;
+    parsed(reader, &text, "bad-address", "an IP address", &example)
+}
+
+/// `search_domain`.
+pub(super) fn search_domain(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Condition> {
+    const EXAMPLE: &str = "search_domain = \"corp.example\"";
+    let text = reader.string(node, "search_domain", EXAMPLE)?;
+    let domain = text.value.strip_suffix('.').unwrap_or(text.value);
+    let label = |label: &str| {
+        let name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+        !label.is_empty() && label.chars().all(name)
+    };
+    if !domain.split('.').all(label) {
+        let message = format!("{} is not a domain name", quoted(text.value));
+        reader.report(
+            PolicyFinding::error("bad-domain", message, text.span)
+                .help(format!("for example: {EXAMPLE}")),
+        );
+        return None;
+    }
+    Some(Condition::SearchDomain(domain.to_lowercase()))
+}
+
+/// A text that says something.
+pub(super) fn nonempty(
+    reader: &mut Reader<'_>,
+    node: &Node<'_>,
+    key: &str,
+    example: &str,
+) -> Option<String> {
+    let text = reader.string(node, key, example)?;
+    if text.value.is_empty() {
+        let message = format!("`{key}` is empty");
+        reader.report(
+            PolicyFinding::error("bad-value", message, text.span)
+                .help(format!("for example: {example}")),
+        );
+        return None;
+    }
+    Some(text.value.to_owned())
+}
+
+/// `env`: what the agent's environment must hold.
+pub(super) fn env(reader: &mut Reader<'_>, node: &Node<'_>) -> Option<Condition> {
+    const EXAMPLE: &str = "env = { SITE = \"lab\" }";
+    let table = reader.table(node, "`env`", EXAMPLE)?;
+    if table.map.is_empty() {
+        reader.report(
+            PolicyFinding::error("empty-condition", "an empty `env` always holds", table.span)
+                .help(format!("for example: {EXAMPLE}")),
+        );
+        return None;
+    }
+    let mut wanted = BTreeMap::new();
+    let mut sound = true;
+    for (name, node) in table.entries() {
+        if name.value.is_empty() || name.value.contains(['=', '\0']) {
+            let message = format!("{} cannot be the name of a variable", quoted(name.value));
+            reader.report(PolicyFinding::error("bad-name", message, name.span));
+            sound = false;
+            continue;
+        }
+        match reader.string(node, name.value, EXAMPLE) {
+            Some(text) => {
+                wanted.insert(name.value.to_owned(), text.value.to_owned());
+            }
+            None => sound = false,
+        }
+    }
+    sound.then_some(Condition::Env(wanted))
 }

@@ -1,11 +1,15 @@
 //! The document as a whole: its bounds, its parts in order, and the order of the findings.
 
-use super::env::Scope;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use toml::de::DeTable;
+
+use super::profiles::{self, Scope};
 use super::reader::{MOST_FINDINGS, Node, Reader, Table};
-use super::{Parsed, Place, agent, mirror, profiles, syntax, target};
-use crate::policy::finding::{Finding, Severity};
-use crate::policy::nearest::nearest;
-use crate::policy::places::Places;
+use super::{Parsed, PolicyLocation, agent, target};
+use crate::model::lookalike;
+use crate::policy::finding::{Places, PolicyFinding, Severity, nearest};
 use crate::policy::profile::{Condition, Policy};
 use crate::policy::{lint, loosen};
 
@@ -16,7 +20,7 @@ const LONGEST: usize = 1 << 20;
 ///
 /// # Errors
 /// When they are not UTF-8, which TOML must be.
-pub fn decode(bytes: &[u8]) -> Result<&str, Box<Finding>> {
+pub fn decode(bytes: &[u8]) -> Result<&str, Box<PolicyFinding>> {
     if bytes.len() > LONGEST {
         return Err(Box::new(too_long(bytes.len())));
     }
@@ -30,22 +34,22 @@ pub fn decode(bytes: &[u8]) -> Result<&str, Box<Finding>> {
 }
 
 /// Reads a policy.
-pub fn parse(text: &str, place: Place<'_>) -> Parsed {
+pub fn parse(text: &str, place: PolicyLocation<'_>) -> Parsed {
     if text.len() > LONGEST {
         return refused(too_long(text.len()));
     }
     if is_blank(text) {
-        let finding = nowhere("empty-policy", "the policy says nothing".to_owned());
+        let finding = nowhere("empty-policy", "the policy is empty".to_owned());
         return refused(finding.help("`goroam init` writes one to start from"));
     }
     let mut reader = Reader::new(text);
-    let (policy, broken) = syntax::document(text, &mut reader, |reader, table| {
+    let (policy, broken) = read_toml(text, &mut reader, |reader, table| {
         document(reader, table, place)
     });
     let certificates = reader.certificates;
     let mut findings = reader.findings;
     if !broken.is_empty() {
-        syntax::drop_echoes(&mut findings, text, &broken);
+        drop_echoes(&mut findings, text, &broken);
         findings.extend(broken);
     }
     let sound = findings
@@ -55,7 +59,7 @@ pub fn parse(text: &str, place: Place<'_>) -> Parsed {
         policy: policy.filter(|_| sound),
         findings: in_order(findings)
             .into_iter()
-            .map(Finding::without_credentials)
+            .map(PolicyFinding::without_credentials)
             .collect(),
         certificates,
     }
@@ -64,16 +68,16 @@ pub fn parse(text: &str, place: Place<'_>) -> Parsed {
 /// Reads a policy that was good once: what is refused by checks that came later is in force all
 /// the same, but for profiles that weaken verification in a way that is refused. `None`: nothing
 /// of use is left. Also the names of the profiles that were left out.
-pub fn parse_kept(text: &str, place: Place<'_>) -> Option<(Policy, Vec<String>)> {
+pub fn parse_kept(text: &str, place: PolicyLocation<'_>) -> Option<(Policy, Vec<String>)> {
     if text.len() > LONGEST || is_blank(text) {
         return None;
     }
     let mut reader = Reader::new(text);
-    let (policy, broken) = syntax::document(text, &mut reader, |reader, table| {
+    let (policy, broken) = read_toml(text, &mut reader, |reader, table| {
         document(reader, table, place)
     });
     let mut policy = policy.filter(|_| broken.is_empty())?;
-    let is_error = |finding: &&Finding| finding.severity == Severity::Error;
+    let is_error = |finding: &&PolicyFinding| finding.severity == Severity::Error;
     let mut errors = reader.findings.iter().filter(is_error);
     let mut left_out = Vec::new();
     // Which of them the finding is about matters little: verification must not get weaker.
@@ -89,7 +93,7 @@ pub fn parse_kept(text: &str, place: Place<'_>) -> Option<(Policy, Vec<String>)>
     matches!(last.when, Condition::Always).then_some((policy, left_out))
 }
 
-fn document(reader: &mut Reader<'_>, table: &Table<'_, '_>, place: Place<'_>) -> Policy {
+fn document(reader: &mut Reader<'_>, table: &Table<'_, '_>, place: PolicyLocation<'_>) -> Policy {
     reader.only(
         table,
         &["version", "agent", "probe", "mirror", "target", "profile"],
@@ -101,7 +105,7 @@ fn document(reader: &mut Reader<'_>, table: &Table<'_, '_>, place: Place<'_>) ->
     let target_table = table
         .get("target")
         .and_then(|node| reader.table(node, "`target`", example));
-    let mirror = mirror::mirror(reader, table.get("mirror"), place);
+    let mirror = agent::mirror(reader, table.get("mirror"), place);
     let mut places = Places::default();
     let mut targets = Default::default();
     if let Some(table) = &target_table {
@@ -139,7 +143,7 @@ fn document(reader: &mut Reader<'_>, table: &Table<'_, '_>, place: Place<'_>) ->
         &places,
         table.get("profile").is_none_or(is_list),
     );
-    mirror::nowhere_allowed(reader, &policy, table.get("mirror"));
+    agent::nowhere_allowed(reader, &policy, table.get("mirror"));
     reader.findings.extend(loosen::check(&mut policy, &places));
     reader
         .findings
@@ -156,7 +160,7 @@ fn version(reader: &mut Reader<'_>, table: &Table<'_, '_>) {
         reader.report(
             nowhere(
                 "missing-version",
-                "the policy does not say its version".to_owned(),
+                "the policy does not state its version".to_owned(),
             )
             .help("begin the file with: version = 1"),
         );
@@ -166,7 +170,7 @@ fn version(reader: &mut Reader<'_>, table: &Table<'_, '_>) {
     match number {
         Some("1") => {}
         Some(_) => reader.report(
-            Finding::error(
+            PolicyFinding::error(
                 "unknown-version",
                 "this goroam reads policies of version 1 only",
                 node.span(),
@@ -203,7 +207,7 @@ fn order(reader: &mut Reader<'_>, policy: &Policy, places: &Places, is_list: boo
         && let Some(place) = places.profiles.get(last)
     {
         reader.report(
-            Finding::error(
+            PolicyFinding::error(
                 "no-catch-all",
                 "no profile holds whatever the network is",
                 place.when.clone().unwrap_or_else(|| place.name.clone()),
@@ -217,7 +221,7 @@ fn order(reader: &mut Reader<'_>, policy: &Policy, places: &Places, is_list: boo
             (places.profiles.get(first), places.profiles.get(first + 1))
     {
         reader.report(
-            Finding::warning(
+            PolicyFinding::warning(
                 "unreachable-profile",
                 "this profile and those after it are never reached",
                 next.name.clone(),
@@ -235,19 +239,19 @@ fn is_blank(text: &str) -> bool {
         .all(|line| line.is_empty() || line.starts_with('#'))
 }
 
-fn too_long(bytes: usize) -> Finding {
+fn too_long(bytes: usize) -> PolicyFinding {
     let message = format!("the policy has {bytes} bytes; {LONGEST} is the most that is read");
     nowhere("too-long", message).help("is this the right file?")
 }
 
 /// An error about something that is not there.
-fn nowhere(code: &'static str, message: String) -> Finding {
-    let mut finding = Finding::error(code, message, 0..0);
+fn nowhere(code: &'static str, message: String) -> PolicyFinding {
+    let mut finding = PolicyFinding::error(code, message, 0..0);
     finding.primary = None;
     finding
 }
 
-fn refused(finding: Finding) -> Parsed {
+fn refused(finding: PolicyFinding) -> Parsed {
     Parsed {
         policy: None,
         findings: vec![finding],
@@ -256,7 +260,7 @@ fn refused(finding: Finding) -> Parsed {
 }
 
 /// By place, without repetition, and no more than can be read; errors are kept first.
-fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
+fn in_order(mut findings: Vec<PolicyFinding>) -> Vec<PolicyFinding> {
     let all = findings.len();
     if all > MOST_FINDINGS {
         findings.sort_by_key(|finding| finding.severity);
@@ -275,4 +279,107 @@ fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
         findings.push(rest);
     }
     findings
+}
+
+/// Behind this many, an error is the echo of another.
+const MOST: usize = 20;
+
+/// Parses the text and reads what could be understood of it. The second part is TOML's errors.
+fn read_toml<T>(
+    text: &str,
+    reader: &mut Reader<'_>,
+    read: impl FnOnce(&mut Reader<'_>, &Table<'_, '_>) -> T,
+) -> (Option<T>, Vec<PolicyFinding>) {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let broken = errors
+        .iter()
+        .take(MOST)
+        .map(|error| {
+            let span = error.span().unwrap_or(0..0);
+            with_look_alike(finding(error.message(), clamp(span, text)), text)
+        })
+        .collect();
+    let table = Table {
+        map: document.get_ref(),
+        span: 0..0,
+        what: "the policy".to_owned(),
+    };
+    (Some(read(reader, &table)), broken)
+}
+
+/// Takes away what may be an echo of the broken syntax: findings on a line that TOML could not
+/// read, and those that say that something is missing.
+fn drop_echoes(findings: &mut Vec<PolicyFinding>, text: &str, broken: &[PolicyFinding]) {
+    const ABSENCES: [&str; 6] = [
+        "missing-version",
+        "no-catch-all",
+        "no-profiles",
+        "unused-target",
+        "missing-key",
+        "no-kind",
+    ];
+    let starts: Vec<usize> = text.match_indices('\n').map(|(i, _)| i).collect();
+    let line = |finding: &PolicyFinding| {
+        let at = finding.primary.as_ref()?.span.start;
+        Some(starts.partition_point(|end| *end < at))
+    };
+    let unreadable = BTreeSet::from_iter(broken.iter().map(line));
+    // TOML goes on without loss behind a key that is there twice.
+    let lossless = broken.iter().all(|error| error.code == "duplicate-key");
+    findings.retain(|finding| {
+        let line = line(finding);
+        let echo = line.is_some() && unreadable.contains(&line);
+        let absence = ABSENCES.contains(&finding.code) || is_defined_somewhere(finding, text);
+        !echo && (lossless || !absence)
+    });
+}
+
+/// Says the finding of a target that it is not defined, while the text seems to define it?
+fn is_defined_somewhere(finding: &PolicyFinding, text: &str) -> bool {
+    let Some(primary) = finding
+        .primary
+        .as_ref()
+        .filter(|_| finding.code == "unknown-target")
+    else {
+        return false;
+    };
+    let name = text.get(primary.span.clone()).unwrap_or_default();
+    text.contains(&format!("target.{}", name.trim_matches(['"', '\''])))
+}
+
+/// Says so where TOML stumbles over a mark of an input method: `“`, `＝`, `，`, a no-break space.
+fn with_look_alike(mut finding: PolicyFinding, text: &str) -> PolicyFinding {
+    let Some(primary) = &finding.primary else {
+        return finding;
+    };
+    let rest = text.get(primary.span.start..).unwrap_or_default();
+    let first = rest.chars().next().map_or(0, char::len_utf8);
+    let length = primary.span.len().max(first);
+    if let Some(mark) = rest.get(..length).and_then(lookalike::find) {
+        finding.help = Some(format!("{mark}: {}", mark.help()));
+    }
+    finding
+}
+
+fn finding(message: &str, span: Range<usize>) -> PolicyFinding {
+    let first = message.lines().next().unwrap_or("this is not TOML");
+    match first {
+        "duplicate key" => {
+            PolicyFinding::error("duplicate-key", "duplicate key", span).help("keep one of the two")
+        }
+        _ => PolicyFinding::error("syntax", first.to_owned(), span),
+    }
+}
+
+/// A span that begins and ends between characters of the text.
+fn clamp(span: Range<usize>, text: &str) -> Range<usize> {
+    let floor = |mut at: usize| {
+        at = at.min(text.len());
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    };
+    let start = floor(span.start);
+    start..floor(span.end).max(start)
 }

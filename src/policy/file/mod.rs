@@ -7,30 +7,24 @@
 //! May import: model, and the rest of this room.
 
 mod agent;
-mod certificate;
 mod condition;
 mod document;
-mod env;
-mod facts;
-mod kinds;
-mod mirror;
 mod profiles;
 mod reader;
-mod syntax;
 mod target;
 mod values;
 
 use std::path::Path;
 
-use super::finding::Finding;
+use super::finding::PolicyFinding;
 use super::profile::Policy;
 
-pub use certificate::Certificate;
 pub use document::{decode, parse, parse_kept};
+pub use reader::Certificate;
 
 /// Where the text stands: what relative paths and `~` in it mean.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct PolicyLocation<'a> {
     /// The folder of the policy file.
     pub folder: &'a Path,
     /// The user's home.
@@ -43,7 +37,7 @@ pub struct Parsed {
     /// The policy, when no finding is an error.
     pub policy: Option<Policy>,
     /// Errors and warnings, in the order of the text.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<PolicyFinding>,
     /// The files of certificates that it names, which were not looked at.
     pub certificates: Vec<Certificate>,
 }

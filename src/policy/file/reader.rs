@@ -1,15 +1,13 @@
 //! TOML values with their places, and the faults found in them so far.
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::certificate::Certificate;
 use crate::model::mask;
-use crate::policy::finding::{Finding, Severity};
-use crate::policy::nearest::nearest;
-use crate::policy::places;
+use crate::policy::finding::{self, PolicyFinding, Severity, nearest};
 
 /// More findings than this help nobody.
 pub(super) const MOST_FINDINGS: usize = 100;
@@ -66,7 +64,7 @@ pub(super) struct Reader<'t> {
     /// The policy's text.
     pub text: &'t str,
     /// What was found so far.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<PolicyFinding>,
     /// The files of certificates that were named so far.
     pub certificates: Vec<Certificate>,
     /// How many of them are errors.
@@ -84,7 +82,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Notes a finding.
-    pub(super) fn report(&mut self, finding: Finding) {
+    pub(super) fn report(&mut self, finding: PolicyFinding) {
         self.errors += usize::from(finding.severity == Severity::Error);
         self.findings.push(finding);
     }
@@ -107,7 +105,7 @@ impl<'t> Reader<'t> {
     /// Notes one unknown key.
     pub(super) fn unknown_key(&mut self, key: &Text<'_>, place: &str, known: &[&str]) {
         let message = format!("unknown key {} in {place}", quoted(key.value));
-        let finding = Finding::error("unknown-key", message, key.span.clone());
+        let finding = PolicyFinding::error("unknown-key", message, key.span.clone());
         self.report(match self.suggest(key.value, known) {
             Some(near) => finding
                 .label(format!("did you mean `{near}`?"))
@@ -212,7 +210,7 @@ impl<'t> Reader<'t> {
                 bounds.start(),
                 bounds.end()
             );
-            self.report(Finding::error("out-of-range", message, node.span()));
+            self.report(PolicyFinding::error("out-of-range", message, node.span()));
         }
         value
     }
@@ -228,7 +226,7 @@ impl<'t> Reader<'t> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        let finding = Finding::error(
+        let finding = PolicyFinding::error(
             "wrong-type",
             format!("{what} must be {wanted}"),
             node.span(),
@@ -243,7 +241,7 @@ impl<'t> Reader<'t> {
     /// The place of a part of a string: byte offset and length within its value. The whole
     /// string where escapes make the two differ.
     pub(super) fn part(&self, text: &Text<'_>, at: (usize, usize)) -> Range<usize> {
-        places::part(self.text, text.value, &text.span, at)
+        finding::part(self.text, text.value, &text.span, at)
     }
 }
 
@@ -265,4 +263,38 @@ fn escape_control(c: char) -> impl Iterator<Item = char> {
         Box::new(std::iter::once(c))
     };
     escaped
+}
+
+/// A file of certificates that the policy names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// The file.
+    pub path: PathBuf,
+    /// Where the policy names it: byte offsets.
+    pub span: Range<usize>,
+}
+
+impl Certificate {
+    /// The finding that says why it is of no use here.
+    pub fn unusable(&self, why: &str) -> PolicyFinding {
+        let message = format!("{} {why}", self.path.display());
+        PolicyFinding::warning("unusable-ca", message, self.span.clone())
+            .label("without it the target cannot be up")
+            .help("a relative path starts at the policy's folder; put the PEM file there")
+    }
+
+    /// The finding that says that go on this machine does not know it.
+    pub fn unknown_to_go(&self) -> PolicyFinding {
+        let message = format!(
+            "{} is not among the roots that go trusts on this machine",
+            self.path.display()
+        );
+        PolicyFinding::note("ca-unknown-to-go", message, self.span.clone())
+            .label("this counts for goroam's probes only")
+            .help(
+                "go fails with x509 where this CA alone vouches for the server: add it to the \
+                 system's trust store (on Debian: update-ca-certificates), or set SSL_CERT_FILE \
+                 where go runs",
+            )
+    }
 }

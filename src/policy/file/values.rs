@@ -6,14 +6,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::Place;
+use super::PolicyLocation;
 use super::reader::{Node, Reader, Text, quoted};
 use crate::model::mask::has_credentials;
 use crate::model::{Chain, HopKind, Pin, lookalike};
 use crate::policy::expand::expand;
-use crate::policy::finding::Finding;
+use crate::policy::finding::{PolicyFinding, nearest};
 use crate::policy::grammar::MOST_MARKS;
-use crate::policy::nearest::nearest;
 
 /// A span of time in words, `10m` or `1h30m`, within bounds.
 pub(super) fn duration(
@@ -31,14 +30,14 @@ pub(super) fn duration(
                 in_days(least),
                 in_days(most)
             );
-            let finding = Finding::error("out-of-range", message, text.span);
+            let finding = PolicyFinding::error("out-of-range", message, text.span);
             reader.report(finding.help(format!("for example: {key} = \"{example}\"")));
             return None;
         }
         Ok(value) => return Some(value),
-        Err(_) => Finding::error(
+        Err(_) => PolicyFinding::error(
             "bad-duration",
-            format!("{} is no span of time", quoted(text.value)),
+            format!("{} is not a duration", quoted(text.value)),
             text.span,
         ),
     };
@@ -76,10 +75,10 @@ fn near_duration(text: &str) -> Option<String> {
 pub(super) fn expand_path(
     reader: &mut Reader<'_>,
     text: &Text<'_>,
-    place: Place<'_>,
+    place: PolicyLocation<'_>,
 ) -> Option<PathBuf> {
     let bad = |message: String, help: &str| {
-        Finding::error("bad-path", message, text.span.clone()).help(help)
+        PolicyFinding::error("bad-path", message, text.span.clone()).help(help)
     };
     let no_home = || {
         bad(
@@ -89,7 +88,7 @@ pub(super) fn expand_path(
     };
     if text.value.is_empty() || text.value.contains('\0') {
         reader.report(bad(
-            "this is no path".to_owned(),
+            "this is not a path".to_owned(),
             "write the path of a file or a folder",
         ));
         return None;
@@ -149,7 +148,7 @@ pub(super) fn expand_path(
 /// The base URL of a module proxy, trailing slashes dropped as go drops them.
 pub(super) fn proxy_url(reader: &mut Reader<'_>, text: &Text<'_>, key: &str) -> Option<String> {
     let bad = |message: String, help: String| {
-        Finding::error("bad-url", message, text.span.clone()).help(help)
+        PolicyFinding::error("bad-url", message, text.span.clone()).help(help)
     };
     credentials(reader, text);
     look_alikes(reader, text, key);
@@ -172,7 +171,7 @@ pub(super) fn proxy_url(reader: &mut Reader<'_>, text: &Text<'_>, key: &str) -> 
                 return Some(url.trim_end_matches('/').to_owned());
             }
             reader.report(bad(
-                format!("`{key}` is no URL that can be asked"),
+                format!("`{key}` is not a usable URL"),
                 HTTPS.to_owned(),
             ));
         }
@@ -196,7 +195,7 @@ pub(super) fn web_url(reader: &mut Reader<'_>, text: &Text<'_>) -> Option<String
     let usable = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     if usable.is_none() || text.value.contains(char::is_whitespace) {
         reader.report(
-            Finding::error(
+            PolicyFinding::error(
                 "bad-url",
                 "`https` must be an http or https URL",
                 text.span.clone(),
@@ -213,7 +212,8 @@ pub(super) fn look_alikes(reader: &mut Reader<'_>, text: &Text<'_>, key: &str) {
     for mark in lookalike::in_list(text.value).into_iter().take(MOST_MARKS) {
         let span = reader.part(text, mark.place());
         reader.report(
-            Finding::warning("look-alike", format!("`{key}`: {mark}"), span).help(mark.help()),
+            PolicyFinding::warning("look-alike", format!("`{key}`: {mark}"), span)
+                .help(mark.help()),
         );
     }
 }
@@ -222,7 +222,7 @@ pub(super) fn look_alikes(reader: &mut Reader<'_>, text: &Text<'_>, key: &str) {
 pub(super) fn credentials(reader: &mut Reader<'_>, text: &Text<'_>) {
     if has_credentials(text.value) {
         reader.report(
-            Finding::warning(
+            PolicyFinding::warning(
                 "credentials-in-policy",
                 "this value holds credentials, and policies are shared, shown and backed up",
                 text.span.clone(),
@@ -237,9 +237,9 @@ pub(super) fn pin(reader: &mut Reader<'_>, text: &Text<'_>) -> Option<Pin> {
     let bytes = text.value.strip_prefix("sha256/").and_then(thirty_two);
     if bytes.is_none() {
         reader.report(
-            Finding::error(
+            PolicyFinding::error(
                 "bad-pin",
-                format!("{} is no pin", quoted(text.value)),
+                format!("{} is not a pin", quoted(text.value)),
                 text.span.clone(),
             )
             .label("sha256/, then 44 characters of base64")
@@ -260,9 +260,9 @@ pub(super) fn sum(reader: &mut Reader<'_>, text: &Text<'_>) -> Option<String> {
         return Some(text.value.to_owned());
     }
     reader.report(
-        Finding::error(
+        PolicyFinding::error(
             "bad-sum",
-            format!("{} is no hash of go.sum", quoted(text.value)),
+            format!("{} is not a go.sum hash", quoted(text.value)),
             text.span.clone(),
         )
         .label("h1:, then 44 characters of base64")
@@ -284,9 +284,9 @@ pub(super) fn module(reader: &mut Reader<'_>, text: &Text<'_>) -> Option<(String
     {
         return Some((path.to_owned(), version.to_owned()));
     }
-    let finding = Finding::error(
+    let finding = PolicyFinding::error(
         "bad-module",
-        format!("{} is no module with a version", quoted(text.value)),
+        format!("{} is not a module with a version", quoted(text.value)),
         text.span.clone(),
     );
     reader.report(match parts {

@@ -20,7 +20,7 @@ const TRY_TIME: Duration = Duration::from_secs(10);
 
 /// The agent's own program.
 #[derive(Debug)]
-pub(super) struct Successor {
+pub(super) struct BinaryUpdate {
     /// By the name that it was started by, which an update keeps.
     path: Option<PathBuf>,
     /// The file that this process runs.
@@ -35,14 +35,14 @@ pub(super) struct Successor {
 
 type Identity = (u64, u64);
 
-impl Successor {
+impl BinaryUpdate {
     /// Of this process.
-    pub(super) fn of_process() -> Successor {
+    pub(super) fn of_process() -> BinaryUpdate {
         let path = own_path();
         // Not by the path: it may lead to a newer one already.
         let running = Path::new("/proc/self/exe");
         let own = path.as_ref().and_then(|_| identity(running));
-        Successor {
+        BinaryUpdate {
             path: path.filter(|_| own.is_some()),
             own,
             due: None,
@@ -88,7 +88,7 @@ impl Successor {
         let shown = path.display();
         let Some(now) = identity(path) else {
             self.trouble = Some(format!(
-                "this program, {shown}, is not there any more; it goes on until it is ended"
+                "the running program, {shown}, was removed; it keeps running until it is stopped"
             ));
             return;
         };
@@ -104,7 +104,7 @@ impl Successor {
         // Before it is run at all.
         if let Err(why) = could_be_ours(path) {
             let trouble = format!(
-                "{shown} was replaced, and the new program is not run: {why}; the old one goes on"
+                "{shown} was replaced, but the new program is refused: {why}; the old one keeps running"
             );
             tracing::warn!("{trouble}");
             self.trouble = Some(trouble);
@@ -115,7 +115,7 @@ impl Successor {
             Err(why) => {
                 let trouble = format!(
                     "{shown} was replaced by a program that does not run ({why}); the old one \
-                     goes on"
+                     keeps running"
                 );
                 tracing::warn!("{trouble}");
                 self.trouble = Some(trouble);
@@ -193,7 +193,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
-    use super::{Successor, identity};
+    use super::{BinaryUpdate, identity};
 
     /// As package managers do: a new file takes the name.
     fn put(path: &Path, script: &str) {
@@ -203,8 +203,8 @@ mod tests {
         std::fs::rename(new, path).unwrap();
     }
 
-    fn successor(path: &Path) -> Successor {
-        Successor {
+    fn update(path: &Path) -> BinaryUpdate {
+        BinaryUpdate {
             path: Some(path.to_owned()),
             own: identity(path),
             due: None,
@@ -220,9 +220,9 @@ mod tests {
         put(&path, "#!/bin/sh\necho goroam 1\n");
         // As the kernel does with a program that runs: its number is not given away.
         let _running = std::fs::File::open(&path).unwrap();
-        let mut successor = successor(&path);
-        successor.look(true).await;
-        assert_eq!((&successor.take_over(), &successor.trouble), (&None, &None));
+        let mut update = update(&path);
+        update.look(true).await;
+        assert_eq!((&update.take_over(), &update.trouble), (&None, &None));
 
         for (script, why) in [
             ("#!/bin/sh\nexit 3\n", "exit status: 3"),
@@ -230,33 +230,27 @@ mod tests {
             ("\x7fELF half", "format error"),
         ] {
             put(&path, script);
-            successor.look(true).await;
-            assert_eq!(successor.take_over(), None);
-            let trouble = successor.trouble.clone().unwrap();
+            update.look(true).await;
+            assert_eq!(update.take_over(), None);
+            let trouble = update.trouble.clone().unwrap();
             assert!(
-                trouble.contains(why) && trouble.contains("goes on"),
+                trouble.contains(why) && trouble.contains("keeps running"),
                 "{trouble}"
             );
         }
         put(&path, "#!/bin/sh\necho goroam 2\n");
-        successor.look(false).await;
-        assert_eq!(successor.take_over(), None);
-        assert!(
-            successor
-                .trouble
-                .clone()
-                .unwrap()
-                .contains("start it again")
-        );
-        successor.look(true).await;
+        update.look(false).await;
+        assert_eq!(update.take_over(), None);
+        assert!(update.trouble.clone().unwrap().contains("start it again"));
+        update.look(true).await;
         assert_eq!(
-            (&successor.take_over(), &successor.trouble),
+            (&update.take_over(), &update.trouble),
             (&Some(path.clone()), &None)
         );
 
         std::fs::remove_file(&path).unwrap();
-        successor.look(true).await;
-        assert!(successor.trouble.unwrap().contains("not there any more"));
+        update.look(true).await;
+        assert!(update.trouble.unwrap().contains("was removed"));
     }
 
     #[tokio::test]
@@ -267,7 +261,7 @@ mod tests {
         let (path, ran) = (bin.join("goroam"), folder.path().join("ran"));
         put(&path, "#!/bin/sh\necho goroam 1\n");
         let _running = std::fs::File::open(&path).unwrap();
-        let mut successor = successor(&path);
+        let mut update = update(&path);
         let script = format!("#!/bin/sh\ntouch {}\necho goroam 2\n", ran.display());
         let mode = |path: &Path, mode| {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
@@ -280,24 +274,24 @@ mod tests {
             put(&path, &script);
             mode(&path, file);
             mode(&bin, directory);
-            successor.look(true).await;
-            let trouble = successor.trouble.clone().unwrap();
+            update.look(true).await;
+            let trouble = update.trouble.clone().unwrap();
             assert!(trouble.contains(why), "{trouble}");
-            assert_eq!((successor.take_over(), successor.trusted()), (None, None));
+            assert_eq!((update.take_over(), update.trusted()), (None, None));
         }
         mode(&bin, 0o755);
         if std::os::unix::fs::chown(&path, Some(65534), None).is_ok() {
-            successor.look(true).await;
-            let trouble = successor.trouble.clone().unwrap();
+            update.look(true).await;
+            let trouble = update.trouble.clone().unwrap();
             assert!(trouble.contains("belongs to uid 65534"), "{trouble}");
             std::os::unix::fs::chown(&path, Some(0), None).unwrap();
         }
         assert!(!ran.exists());
         // One that is opened up after it was tried does not take over either.
-        successor.look(true).await;
+        update.look(true).await;
         assert!(ran.exists());
         mode(&path, 0o777);
-        assert_eq!(successor.take_over(), None);
-        assert!(successor.due.is_some());
+        assert_eq!(update.take_over(), None);
+        assert!(update.due.is_some());
     }
 }

@@ -1,10 +1,115 @@
-//! Variables that belong together. goroam writes them as one set: `GONOPROXY=none` is private
-//! beside `GOPROXY=file://…`, and sends private names to a public proxy beside another GOPROXY.
-//! So a value that the user sets by hand ends what goroam has set for it.
+//! What is to be written: the difference between the go env file as it stands and what the
+//! decision wants. Pure; `gocmd` carries it out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::Patterns;
+
+/// What to do with one variable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "do")]
+pub enum PlanStep {
+    /// `go env -w NAME=VALUE`.
+    Set {
+        /// The variable.
+        name: String,
+        /// Its value, as go is to store it.
+        value: String,
+    },
+    /// `go env -u NAME`.
+    Unset {
+        /// The variable.
+        name: String,
+    },
+    /// Nothing, and why.
+    Leave {
+        /// The variable.
+        name: String,
+        /// "is right already", "was changed outside goroam".
+        why: String,
+    },
+}
+
+impl PlanStep {
+    /// The variable.
+    pub fn name(&self) -> &str {
+        match self {
+            PlanStep::Set { name, .. }
+            | PlanStep::Unset { name }
+            | PlanStep::Leave { name, .. } => name,
+        }
+    }
+}
+
+/// What to do with each managed variable, sorted by name.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Plan {
+    /// One step a variable.
+    pub steps: Vec<PlanStep>,
+}
+
+impl Plan {
+    /// The steps that change something.
+    pub fn changes(&self) -> impl Iterator<Item = &PlanStep> {
+        self.steps
+            .iter()
+            .filter(|step| !matches!(step, PlanStep::Leave { .. }))
+    }
+
+    /// Is nothing to be done?
+    pub fn is_empty(&self) -> bool {
+        self.changes().next().is_none()
+    }
+}
+
+/// What one managed variable is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Want {
+    /// This value.
+    Value(String),
+    /// What it was before goroam first touched it; `None`: no line.
+    Baseline(Option<String>),
+    /// Whatever somebody else has made of it.
+    Respect,
+}
+
+/// What is to be done so that each variable is what is wanted of it. `present` is what the
+/// file says; a name that it does not hold has no line.
+pub fn diff(present: &BTreeMap<String, String>, wants: &BTreeMap<String, Want>) -> Plan {
+    let steps = wants.iter().map(|(name, want)| {
+        let now = present.get(name);
+        let wanted = match want {
+            Want::Value(value) => Some(value),
+            Want::Baseline(value) => value.as_ref(),
+            Want::Respect => {
+                return PlanStep::Leave {
+                    name: name.clone(),
+                    why: "was changed outside goroam".to_owned(),
+                };
+            }
+        };
+        match (wanted, now) {
+            (wanted, now) if wanted == now => PlanStep::Leave {
+                name: name.clone(),
+                why: "is right already".to_owned(),
+            },
+            (Some(value), _) => PlanStep::Set {
+                name: name.clone(),
+                value: value.clone(),
+            },
+            (None, _) => PlanStep::Unset { name: name.clone() },
+        }
+    });
+    Plan {
+        steps: steps.collect(),
+    }
+}
+
+// Variables that belong together. goroam writes them as one set: `GONOPROXY=none` is private
+// beside `GOPROXY=file://…`, and sends private names to a public proxy beside another GOPROXY.
+// So a value that the user sets by hand ends what goroam has set for it.
 
 /// Everything that a proxy may have been the reason for.
 const OF_GOPROXY: &[&str] = &[
@@ -118,7 +223,7 @@ fn is_insecure(flags: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+mod companions_tests {
     use std::collections::BTreeMap;
 
     use super::ended;
@@ -211,5 +316,65 @@ mod tests {
                 "{wide}"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Plan, PlanStep, Want, diff};
+
+    fn plan(present: &[(&str, &str)], wants: &[(&str, Want)]) -> Plan {
+        let present = present
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+            .collect();
+        let wants = wants
+            .iter()
+            .map(|(n, w)| ((*n).to_owned(), w.clone()))
+            .collect();
+        diff(&present, &wants)
+    }
+
+    #[test]
+    fn a_value_that_stands_is_left_alone() {
+        let plan = plan(
+            &[("GOPROXY", "off")],
+            &[("GOPROXY", Want::Value("off".into()))],
+        );
+        assert!(plan.is_empty());
+    }
+
+    #[test]
+    fn a_name_that_the_profile_does_not_set_goes_back_to_the_baseline() {
+        let plan = plan(
+            &[("GOPRIVATE", "corp.example"), ("GOSUMDB", "off")],
+            &[
+                ("GOPRIVATE", Want::Baseline(None)),
+                ("GOSUMDB", Want::Baseline(Some("sum.golang.org".into()))),
+            ],
+        );
+        assert_eq!(
+            plan.steps,
+            [
+                PlanStep::Unset {
+                    name: "GOPRIVATE".into()
+                },
+                PlanStep::Set {
+                    name: "GOSUMDB".into(),
+                    value: "sum.golang.org".into()
+                },
+            ]
+        );
+    }
+
+    #[test]
+    fn an_empty_value_is_not_the_same_as_no_line() {
+        let plan = plan(&[("GOPRIVATE", "")], &[("GOPRIVATE", Want::Baseline(None))]);
+        assert_eq!(
+            plan.steps,
+            [PlanStep::Unset {
+                name: "GOPRIVATE".into()
+            }]
+        );
     }
 }

@@ -14,13 +14,15 @@ use tokio::process::{Child, Command};
 use tracing::{info, warn};
 
 use super::clock;
-#[cfg(windows)]
-use crate::gocmd::JobObject;
-#[cfg(target_os = "linux")]
-use crate::gocmd::end_with_us;
 use crate::model::mask;
 use crate::model::status::Readiness;
 use crate::paths::Paths;
+
+#[cfg(target_os = "linux")]
+use crate::gocmd::end_with_us;
+
+#[cfg(windows)]
+use crate::gocmd::JobObject;
 
 /// A network that has been here for so long is no stop on the way to another one.
 const SETTLED: Duration = Duration::from_secs(10);
@@ -33,7 +35,7 @@ const MOST_ERR: u64 = 4 << 10;
 
 /// Who keeps the mirror ready.
 #[derive(Debug, Default)]
-pub(super) struct Keeper {
+pub(super) struct MirrorPrefetch {
     child: Option<Child>,
     /// Holds it and the go that it runs; they end with the agent, however that ends.
     #[cfg(windows)]
@@ -48,7 +50,7 @@ pub(super) struct Keeper {
 
 /// What a start depends on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Situation<'a> {
+pub(super) struct PrefetchConditions<'a> {
     /// The policy wants it, the profile in force allows it, there is a way out, and goroam is
     /// not paused.
     pub(super) allowed: bool,
@@ -60,9 +62,9 @@ pub(super) struct Situation<'a> {
     pub(super) now: Instant,
 }
 
-impl Keeper {
+impl MirrorPrefetch {
     /// After a turn: starts soon, goes on, or ends what runs.
-    pub(super) fn consider(&mut self, situation: Situation<'_>) {
+    pub(super) fn consider(&mut self, situation: PrefetchConditions<'_>) {
         if !situation.allowed {
             return self.stop();
         }
@@ -71,13 +73,13 @@ impl Keeper {
         }
     }
 
-    fn is_time(&self, situation: Situation<'_>) -> bool {
+    fn is_time(&self, situation: PrefetchConditions<'_>) -> bool {
         let tried = self
             .last
             .is_some_and(|last| situation.now.duration_since(last) < EVERY);
         // Somebody may have looked, or an agent before this one.
         let whole = situation.readiness.is_some_and(|known| {
-            let fresh = clock::until(situation.at, known.at) < EVERY;
+            let fresh = clock::time_left(situation.at, known.at) < EVERY;
             fresh && known.missing == 0 && known.trouble.is_none() && known.at <= situation.at
         });
         !tried && !whole
@@ -87,7 +89,7 @@ impl Keeper {
     pub(super) fn stop(&mut self) {
         self.due = None;
         if let Some(child) = self.child.take() {
-            info!("keep_ready: ended, the network is another one");
+            info!("keep_ready: stopped, the network changed");
             end(child);
         }
         #[cfg(windows)]
@@ -104,7 +106,7 @@ impl Keeper {
         };
         match spawn(&command_line(&program), paths) {
             Ok(child) => {
-                info!("keep_ready: looks what projects need");
+                info!("keep_ready: checking what the projects need");
                 #[cfg(windows)]
                 {
                     self.job = JobObject::around(&child);
@@ -148,7 +150,7 @@ impl Keeper {
             }
             Ok(_) | Err(_) => {
                 let first = said.lines().find(|line| !line.trim().is_empty());
-                self.complain(mask(first.unwrap_or("it ended without a word").trim()));
+                self.complain(mask(first.unwrap_or("it ended without a message").trim()));
             }
         }
     }
@@ -159,7 +161,7 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for MirrorPrefetch {
     fn drop(&mut self) {
         if let Some(child) = self.child.take() {
             end(child);
@@ -234,21 +236,21 @@ mod tests {
     fn it_starts_once_in_some_hours_and_only_where_it_is_allowed() {
         let (at, now) = (Timestamp::now(), Instant::now());
         let hour = jiff::Span::new().hours(1);
-        let situation = Situation {
+        let situation = PrefetchConditions {
             allowed: true,
             readiness: None,
             at,
             now,
         };
-        let starts = |keeper: &mut Keeper, situation| {
-            keeper.consider(situation);
-            keeper.due.take().is_some()
+        let starts = |prefetch: &mut MirrorPrefetch, situation| {
+            prefetch.consider(situation);
+            prefetch.due.take().is_some()
         };
-        let mut keeper = Keeper::default();
-        assert!(starts(&mut keeper, situation));
+        let mut prefetch = MirrorPrefetch::default();
+        assert!(starts(&mut prefetch, situation));
         assert!(!starts(
-            &mut keeper,
-            Situation {
+            &mut prefetch,
+            PrefetchConditions {
                 allowed: false,
                 ..situation
             }
@@ -256,64 +258,64 @@ mod tests {
 
         let fresh = readiness(at - hour, 0);
         assert!(!starts(
-            &mut keeper,
-            Situation {
+            &mut prefetch,
+            PrefetchConditions {
                 readiness: Some(&fresh),
                 ..situation
             }
         ));
         let lacks = readiness(at - hour, 2);
         assert!(starts(
-            &mut keeper,
-            Situation {
+            &mut prefetch,
+            PrefetchConditions {
                 readiness: Some(&lacks),
                 ..situation
             }
         ));
         let old = readiness(at - hour * 5, 0);
         assert!(starts(
-            &mut keeper,
-            Situation {
+            &mut prefetch,
+            PrefetchConditions {
                 readiness: Some(&old),
                 ..situation
             }
         ));
         let to_come = readiness(at + hour, 0);
         assert!(starts(
-            &mut keeper,
-            Situation {
+            &mut prefetch,
+            PrefetchConditions {
                 readiness: Some(&to_come),
                 ..situation
             }
         ));
 
-        keeper.last = Some(now);
-        let later = |hours: u64| Situation {
+        prefetch.last = Some(now);
+        let later = |hours: u64| PrefetchConditions {
             now: now + Duration::from_secs(hours * 3600),
             ..situation
         };
-        assert!(!starts(&mut keeper, later(3)));
-        assert!(starts(&mut keeper, later(4)));
+        assert!(!starts(&mut prefetch, later(3)));
+        assert!(starts(&mut prefetch, later(4)));
     }
 
     #[test]
     fn another_network_takes_the_start_back() {
         let now = Instant::now();
-        let situation = Situation {
+        let situation = PrefetchConditions {
             allowed: true,
             readiness: None,
             at: Timestamp::now(),
             now,
         };
-        let mut keeper = Keeper::default();
-        keeper.consider(situation);
-        assert_eq!(keeper.due, Some(now + SETTLED));
-        keeper.stop();
-        assert_eq!(keeper.due, None);
-        keeper.consider(Situation {
+        let mut prefetch = MirrorPrefetch::default();
+        prefetch.consider(situation);
+        assert_eq!(prefetch.due, Some(now + SETTLED));
+        prefetch.stop();
+        assert_eq!(prefetch.due, None);
+        prefetch.consider(PrefetchConditions {
             allowed: false,
             ..situation
         });
-        assert_eq!(keeper.due, None);
+        assert_eq!(prefetch.due, None);
     }
 }

@@ -4,7 +4,7 @@
 //! locked itself, since the locks above go by the name. The kernel gives them back however the
 //! agent ends.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -84,7 +84,7 @@ impl SingleInstance {
     pub(crate) fn keep(&mut self) {
         let alone = self.folder.is_some() || self.take_folder();
         if !self.take_linked() || !alone {
-            warn!("another agent looks after {}", self.env_file.display());
+            warn!("another agent manages {}", self.env_file.display());
         }
         for (path, file) in &mut self.held {
             if lock::is_at(file, path) {
@@ -243,4 +243,47 @@ fn pid_in(path: &Path) -> u32 {
     let text = crate::bounded::read(path, 16).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     text.trim().parse().unwrap_or(0)
+}
+
+/// As long as a turn may take: every target's tries, and a go command that is slow to start.
+const PATIENCE: Duration = Duration::from_secs(60);
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+
+/// Held while a turn is taken without an agent; given back by the kernel in any case.
+#[derive(Debug)]
+pub(crate) struct TurnLock {
+    _file: File,
+}
+
+impl TurnLock {
+    /// Waits for it.
+    ///
+    /// # Errors
+    /// When the state folder cannot be used, or another turn takes a minute.
+    pub(crate) async fn take(state: &Path) -> Result<TurnLock, Error> {
+        let path = state.join("turn.lock");
+        let fail = |source: std::io::Error| Error::State {
+            what: format!("cannot lock {}", path.display()),
+            source: source.into(),
+        };
+        private_folder(state).map_err(fail)?;
+        let file = lock::open(&path).map_err(fail)?;
+        let locked = async {
+            loop {
+                match file.try_lock() {
+                    Ok(()) => return Ok(()),
+                    Err(TryLockError::WouldBlock) => tokio::time::sleep(BETWEEN_TRIES).await,
+                    Err(TryLockError::Error(source)) => return Err(fail(source)),
+                }
+            }
+        };
+        match tokio::time::timeout(PATIENCE, locked).await {
+            Ok(result) => result?,
+            Err(_) => {
+                let why = "another goroam command has held it for a minute";
+                return Err(fail(std::io::Error::new(std::io::ErrorKind::TimedOut, why)));
+            }
+        }
+        Ok(TurnLock { _file: file })
+    }
 }

@@ -1,0 +1,149 @@
+//! Sizes as people write them.
+
+use std::fmt::Display;
+
+use jiff::Timestamp;
+
+/// `500MB`, `2GB`, `1.5 GiB`, `4096`: bytes. `K`, `M`, `G`, `T` alone are powers of 1000.
+///
+/// # Errors
+/// In words for a message, when it is no number with such a unit.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let number: f64 = number
+        .parse()
+        .map_err(|_| "it is a number with a unit: 500MB, 2GB".to_owned())?;
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "t" | "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        other => {
+            return Err(format!(
+                "no unit {other:?}: kB, MB, GB, TB or KiB, MiB, GiB, TiB"
+            ));
+        }
+    };
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float to an integer saturates"
+    )]
+    Ok((number * factor as f64) as u64)
+}
+
+/// "2 h 04 min"; a moment that is yet to come was just now.
+pub fn ago(at: Timestamp, now: Timestamp) -> String {
+    let seconds = (now.as_second() - at.as_second()).max(0);
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    if days > 0 {
+        format!("{days} d {} h", hours % 24)
+    } else if hours > 0 {
+        format!("{hours} h {:02} min", minutes % 60)
+    } else if minutes > 0 {
+        format!("{minutes} min")
+    } else {
+        format!("{seconds} s")
+    }
+}
+
+#[cfg(test)]
+mod since_tests {
+    use jiff::Timestamp;
+
+    use super::ago;
+
+    #[test]
+    fn the_two_largest_units_are_told() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        for (seconds, want) in [
+            (-5, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (7_440, "2 h 04 min"),
+            (86_400 * 3 + 3_600 * 5, "3 d 5 h"),
+        ] {
+            assert_eq!(ago(at(1_000), at(1_000 + seconds)), want);
+        }
+    }
+}
+
+/// The word as a POSIX shell takes it for one word.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:\\@+~".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// "1 module", "2 modules".
+pub fn plural<N: Copy + Display + PartialEq + From<u8>>(count: N, word: &str) -> String {
+    let s = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {word}{s}")
+}
+
+/// "2 errors, 1 warning": the counts that are not zero.
+pub fn tally(counts: &[(usize, &str)]) -> String {
+    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<String> = counts.map(|(count, word)| plural(*count, word)).collect();
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_size;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        for (text, bytes) in [
+            ("500MB", 500_000_000),
+            ("1.5 GiB", 1_610_612_736),
+            ("2g", 2_000_000_000),
+            ("4096", 4096),
+        ] {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+        for bad in ["", "MB", "-1MB", "2 parsec", "1.2.3MB"] {
+            assert!(parse_size(bad).is_err(), "{bad}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod words_tests {
+    use super::*;
+
+    #[test]
+    fn what_a_shell_would_take_apart_is_quoted() {
+        for (word, want) in [
+            ("/home/me/src", "/home/me/src"),
+            (r"C:\src", r"C:\src"),
+            ("my src", "'my src'"),
+            ("it's", r"'it'\''s'"),
+            ("$(rm)", "'$(rm)'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(word), want);
+        }
+    }
+
+    #[test]
+    fn one_has_no_s_and_nothing_is_left_out() {
+        assert_eq!(plural(1_u64, "module"), "1 module");
+        assert_eq!(plural(0_usize, "module"), "0 modules");
+        let counts = [(2, "error"), (0, "warning"), (1, "note")];
+        assert_eq!(tally(&counts), "2 errors, 1 note");
+        assert_eq!(tally(&[]), "");
+    }
+}
