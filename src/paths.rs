@@ -153,6 +153,11 @@ impl Paths {
         self.state.join("goroam.log")
     }
 
+    /// The last panics, for a bug report.
+    pub fn panic_log(&self) -> PathBuf {
+        self.state.join("panic.log")
+    }
+
     /// The module mirror, unless another one is named.
     pub fn mirror(&self) -> PathBuf {
         self.data.join("mirror")

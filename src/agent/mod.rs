@@ -19,6 +19,7 @@ mod finish;
 mod gofacts;
 mod late;
 mod locks;
+mod panic_log;
 mod policy_file;
 mod prefetch;
 mod recall;
@@ -32,6 +33,7 @@ mod targets;
 pub use command::{Command, Reply, TurnReport};
 pub use error::Error;
 
+pub use panic_log::record_panics;
 pub use policy_file::{
     Loaded, POLICY_LIMIT, load_policy, read_policy_text, read_policy_to_check, summary,
 };

@@ -16,9 +16,10 @@ use super::failure::Failure;
 use super::output::Output;
 use super::render::{Page, findings};
 use super::verb;
-use crate::agent::Error;
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
+use crate::agent::{Error, record_panics};
 use crate::environment::Environment;
+use crate::paths::Paths;
 use crate::policy::{PolicyFinding, Severity};
 use crate::telemetry;
 
@@ -42,6 +43,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let env = Environment::of_process();
     let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
     telemetry::start(level(&cli), color, &env);
+    if let Ok(paths) = Paths::find(None, &env) {
+        record_panics(paths.panic_log());
+    }
     let context = Context {
         config: cli.global.config,
         page: Page::new(env.get("COLUMNS")),

@@ -1,4 +1,4 @@
-//! Sizes as people write them.
+//! Text for people and shells: sizes, spans of time, counts, quoted words.
 
 use std::fmt::Display;
 

@@ -99,6 +99,7 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>) -> std::process::
         Ok(site) => site,
         Err(error) => return complain(&error.to_string(), EXIT_REFUSED),
     };
+    crate::agent::record_panics(site.paths.panic_log());
     match os::run(site) {
         Ok(code) => code,
         Err(why) => complain(&why, EXIT_FAILED),

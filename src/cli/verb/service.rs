@@ -235,6 +235,7 @@ fn purge(paths: &Paths, home: &Path) -> Vec<Step> {
         paths.projects(),
         paths.asked(),
         paths.readiness(),
+        paths.panic_log(),
     ];
     // What could not be read was put aside.
     let broken = [paths.memory(), paths.baseline()].map(|path| path.with_extension("json.broken"));
