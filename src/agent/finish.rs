@@ -6,11 +6,12 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 
+use super::cause::Cause;
 use super::command::TurnReport;
 use super::drift::{self, Present, managed, read_text};
 use super::error::Error;
 use super::gofacts::GoFacts;
-use super::round::{Cause, PreparedTurn, Stopwatch, millis};
+use super::round::{PreparedTurn, Stopwatch, millis};
 use super::session::Session;
 use super::{clock, recall, targets};
 use crate::gocmd::{self, EnvFile, EnvText, InPlace, Prepared, RestoreError, prepare};

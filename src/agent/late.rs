@@ -9,12 +9,11 @@ use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tracing::{debug, info};
+use tracing::info;
 
-use super::resident::Agent;
-use super::round::Cause;
+use super::session::Session;
 use super::targets;
-use crate::model::{Observation, Verdict};
+use crate::model::{Observation, Snapshot};
 use crate::probe::{ProbeOptions, Prober};
 
 /// The tries that are under way, one for a target, each with one connection.
@@ -32,30 +31,13 @@ impl LateTargets {
         *self = LateTargets::default();
     }
 
-    /// Waits for one more, unless it is waited for already.
+    /// Asks these targets patiently, in the background; those that are asked already only once.
     pub(super) fn wait_for(
         &mut self,
-        name: String,
-        answer: impl Future<Output = Observation> + 'static,
+        silent: BTreeSet<String>,
+        session: &Session,
+        snapshot: &Snapshot,
     ) {
-        if self.waiting.insert(name) {
-            self.tries.push(Box::pin(answer));
-        }
-    }
-
-    /// The next answer; for ever when none is waited for. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Observation {
-        match self.tries.next().await {
-            Some(seen) => seen,
-            None => std::future::pending().await,
-        }
-    }
-}
-
-impl Agent {
-    /// Asks them patiently, beside whatever follows.
-    pub(super) fn wait_for(&mut self, silent: BTreeSet<String>) {
-        let session = &self.session;
         if session.memory.paused || silent.is_empty() {
             return;
         }
@@ -70,35 +52,21 @@ impl Agent {
             );
             let care = ProbeOptions {
                 patience: target.patience(),
-                ..targets::care(&session.memory, true, &self.snapshot, &target)
+                ..targets::care(&session.memory, true, snapshot, &target)
             };
             let prober = Arc::clone(&prober);
-            let answer = async move { prober.probe_with(&target, care).await };
-            self.late.wait_for(name, answer);
+            if self.waiting.insert(name) {
+                let answer = async move { prober.probe_with(&target, care).await };
+                self.tries.push(Box::pin(answer));
+            }
         }
     }
 
-    /// One has answered, or has been silent to the end.
-    pub(super) fn answered_late(&mut self, seen: Observation) {
-        self.late.waiting.remove(&seen.target);
-        debug!(
-            target = seen.target,
-            verdict = seen.verdict.as_str(),
-            "{}",
-            seen.reason
-        );
-        if self.session.memory.paused {
-            return;
+    /// The next answer; for ever when none is waited for. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Observation {
+        match self.tries.next().await {
+            Some(seen) => seen,
+            None => std::future::pending().await,
         }
-        if matches!(seen.verdict, Verdict::Up | Verdict::Portal) {
-            self.late.news.insert(seen.target.clone(), seen);
-            self.begin(Cause::Late, false, Vec::new());
-            return;
-        }
-        // It is down as it was; only that it was waited for is news.
-        let memory = &mut self.session.memory;
-        memory.waited.insert(seen.target.clone());
-        memory.seen.insert(seen.target.clone(), seen);
-        self.publish_status();
     }
 }

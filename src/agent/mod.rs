@@ -11,6 +11,7 @@
 //! May import: everything below (not ipc, not cli).
 
 mod binary_update;
+mod cause;
 mod clock;
 pub mod command;
 mod drift;

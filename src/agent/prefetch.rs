@@ -14,8 +14,9 @@ use tokio::process::{Child, Command};
 use tracing::{info, warn};
 
 use super::clock;
-use crate::model::mask;
+use super::session::Session;
 use crate::model::status::Readiness;
+use crate::model::{Snapshot, mask};
 use crate::paths::Paths;
 
 #[cfg(target_os = "linux")]
@@ -50,21 +51,42 @@ pub(super) struct MirrorPrefetch {
 
 /// What a start depends on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct PrefetchConditions<'a> {
+struct PrefetchConditions<'a> {
     /// The policy wants it, the profile in force allows it, there is a way out, and goroam is
     /// not paused.
-    pub(super) allowed: bool,
+    allowed: bool,
     /// What came of the last look, by whomever.
-    pub(super) readiness: Option<&'a Readiness>,
+    readiness: Option<&'a Readiness>,
     /// The time of day.
-    pub(super) at: Timestamp,
+    at: Timestamp,
     /// The time.
-    pub(super) now: Instant,
+    now: Instant,
 }
 
 impl MirrorPrefetch {
-    /// After a turn: starts soon, goes on, or ends what runs.
-    pub(super) fn consider(&mut self, situation: PrefetchConditions<'_>) {
+    /// After a turn: starts soon, continues, or ends what runs.
+    pub(super) fn after_turn(&mut self, session: &Session, snapshot: &Snapshot, has_failed: bool) {
+        let policy = &session.loaded.policy;
+        // Not enabled: not even a look at a file.
+        if !policy.mirror.keep_ready {
+            return self.stop();
+        }
+        let profile = session.memory.profile.as_deref();
+        let profile = profile.and_then(|name| policy.profile(name));
+        let allowed = profile.is_some_and(|(_, profile)| profile.keep_ready)
+            && snapshot.is_online()
+            && !has_failed
+            && !session.memory.paused;
+        let readiness = session.readiness();
+        self.consider(PrefetchConditions {
+            allowed,
+            readiness: readiness.as_ref(),
+            at: clock::now(),
+            now: Instant::now(),
+        });
+    }
+
+    fn consider(&mut self, situation: PrefetchConditions<'_>) {
         if !situation.allowed {
             return self.stop();
         }

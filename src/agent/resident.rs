@@ -10,18 +10,17 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::binary_update::BinaryUpdate;
+use super::cause::Cause;
 use super::clock::{self, Absence, Backoff, Timers, due, is_there, jitter};
 use super::command::{Answer, Command, Reply};
 use super::error::Error;
 use super::late::LateTargets;
 use super::policy_file::{self, is_gone, load_policy};
-use super::prefetch::{MirrorPrefetch, PrefetchConditions};
-use super::round::{
-    Cause, Patience, PreparedTurn, RoundInProgress, known_decision, prepare_known, round,
-};
+use super::prefetch::MirrorPrefetch;
+use super::round::{Patience, PreparedTurn, RoundInProgress, known_decision, prepare_known, round};
 use super::session::{Occasion, Session};
 use crate::model::status::{AgentState, Status};
-use crate::model::{Change, Snapshot};
+use crate::model::{Change, Observation, Snapshot, Verdict};
 use crate::policy::OnDrift;
 use crate::policy::settle::{Burst, Pace, ResolverNews, look_again};
 use crate::watch::wake::WakeClock;
@@ -223,9 +222,11 @@ impl Agent {
         if let Some(trouble) = &self.turn_trouble {
             warn!(cause = work.cause.as_str(), "{trouble}");
         }
-        self.wait_for(silent);
+        self.late.wait_for(silent, &self.session, &self.snapshot);
         self.schedule();
-        self.consider_prefetch();
+        let has_failed = self.turn_trouble.is_some();
+        self.prefetch
+            .after_turn(&self.session, &self.snapshot, has_failed);
         let status = self.publish_status();
         let reply = match result {
             Ok(mut report) => {
@@ -332,11 +333,10 @@ impl Agent {
             Ok(ready) => self.session.finish(ready, false).await.map(drop),
             Err(error) => Err(error),
         };
-        match result {
-            Ok(()) => {
-                self.publish_status();
-            }
-            Err(error) => debug!("the profile of last time: {error}"),
+        if let Err(error) = result {
+            debug!("the profile of last time: {error}");
+        } else {
+            self.publish_status();
         }
     }
 
@@ -418,24 +418,16 @@ impl Agent {
     }
 
     fn occasion(&self, cause: Cause) -> Occasion {
-        let burst = match cause {
-            Cause::Network | Cause::Wake => Some(self.burst),
-            Cause::Start => Some(Burst {
-                resolver: ResolverNews::Set,
-                ..self.burst
-            }),
-            Cause::Asked
-            | Cause::Recheck
-            | Cause::Policy
-            | Cause::Drift
-            | Cause::PinEnded
-            | Cause::Late => None,
-        };
+        let mut burst = self.burst;
+        if cause == Cause::Start {
+            burst.resolver = ResolverNews::Set;
+        }
+        let has_burst = matches!(cause, Cause::Start | Cause::Network | Cause::Wake);
         Occasion {
             cause,
             snapshot: self.snapshot.clone(),
             changes: self.changes.clone(),
-            burst,
+            burst: has_burst.then_some(burst),
             began: self.burst.last,
         }
     }
@@ -766,29 +758,6 @@ impl Agent {
         self.publish_status();
     }
 
-    /// After a turn, or when nothing may be brought any more.
-    pub(super) fn consider_prefetch(&mut self) {
-        let policy = &self.session.loaded.policy;
-        // Nobody asked for it: not even a look at a file.
-        if !policy.mirror.keep_ready {
-            return self.prefetch.stop();
-        }
-        let memory = &self.session.memory;
-        let profile = memory.profile.as_deref();
-        let profile = profile.and_then(|name| policy.profile(name));
-        let allowed = profile.is_some_and(|(_, profile)| profile.keep_ready)
-            && self.snapshot.is_online()
-            && self.turn_trouble.is_none()
-            && !memory.paused;
-        let readiness = self.session.readiness();
-        self.prefetch.consider(PrefetchConditions {
-            allowed,
-            readiness: readiness.as_ref(),
-            at: clock::now(),
-            now: Instant::now(),
-        });
-    }
-
     /// The network has been here for a while.
     pub(super) fn start_prefetch(&mut self) {
         self.prefetch.due = None;
@@ -799,6 +768,30 @@ impl Agent {
     /// It has ended.
     pub(super) async fn prefetch_ended(&mut self, status: Result<ExitStatus, io::Error>) {
         self.prefetch.note(status, Instant::now()).await;
+        self.publish_status();
+    }
+
+    /// One has answered, or has been silent to the end.
+    pub(super) fn answered_late(&mut self, seen: Observation) {
+        self.late.waiting.remove(&seen.target);
+        debug!(
+            target = seen.target,
+            verdict = seen.verdict.as_str(),
+            "{}",
+            seen.reason
+        );
+        if self.session.memory.paused {
+            return;
+        }
+        if matches!(seen.verdict, Verdict::Up | Verdict::Portal) {
+            self.late.news.insert(seen.target.clone(), seen);
+            self.begin(Cause::Late, false, Vec::new());
+            return;
+        }
+        // It is down as it was; only that it was waited for is news.
+        let memory = &mut self.session.memory;
+        memory.waited.insert(seen.target.clone());
+        memory.seen.insert(seen.target.clone(), seen);
         self.publish_status();
     }
 }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
+use super::cause::Cause;
 use super::clock;
 use super::command::TurnReport;
 use super::drift::{self, Present, managed, read_text};
@@ -19,7 +20,7 @@ use super::gofacts::{GoFacts, manner_of};
 use super::locks::{self, TurnLock};
 use super::policy_file::{self, Loaded, built_in, is_gone, load_policy, nearest};
 use super::recall::{self, Recalled, recall, remind};
-use super::round::{Cause, Input, Patience, millis, round};
+use super::round::{Input, Patience, millis, round};
 use super::targets::{self, TargetHistory};
 use crate::environment::Environment;
 use crate::gocmd::{EnvFile, shadows};

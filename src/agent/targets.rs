@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::round::Cause;
+use super::cause::Cause;
 use crate::gomod::sum::sha256_hex;
 use crate::model::status::TargetStatus;
 use crate::model::{Observation, Snapshot, Target, TargetKind};
