@@ -43,8 +43,8 @@ pub(super) fn start_sources(inbox: &HintInbox) -> Vec<AbortHandle> {
 /// runs when the registration is taken back.
 static AWAKE: Notify = Notify::const_new();
 
-/// The system says that it is awake again; else a wake would be seen at the next event only. By a callback: a console program has no window
-/// for messages.
+/// The system says that it is awake again; else a wake would be seen at the next event only. By a
+/// callback: a console program has no window for messages.
 struct Resumes {
     /// An `HPOWERNOTIFY`.
     registration: HPOWERNOTIFY,

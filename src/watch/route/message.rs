@@ -1,4 +1,4 @@
-//! RouteMessages of macOS' routing socket and route dump (route(4), `net/route.h`), as bytes.
+//! Messages of macOS' routing socket and route dump (route(4), `net/route.h`), as bytes.
 //!
 //! Compiled on Linux for its tests: the bytes are the same everywhere.
 
