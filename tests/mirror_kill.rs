@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use goroam::mirror::{File, Layout};
+use goroam::mirror::{Layout, VersionFile};
 use mirror_scene::{Scene, json};
 use project::{User, answer};
 
@@ -266,5 +266,5 @@ fn a_mirror_that_is_being_filled_always_serves_what_it_had() {
     assert!(looks > 0);
     let layout = Layout::new(scene.mirror());
     let module = goroam::gomod::ModuleVersion::new("golang.org/x/text", "v0.7.0");
-    assert!(layout.file(&module, File::Info).unwrap().is_file());
+    assert!(layout.file(&module, VersionFile::Info).unwrap().is_file());
 }

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use goroam::gomod::sum::hash_go_mod;
 use goroam::gomod::zip::h1_of;
-use goroam::mirror::{File, Layout, Tree};
+use goroam::mirror::{Layout, Tree, VersionFile};
 use mirror_owner::Scene;
 use project::{World, answer};
 
@@ -52,9 +52,9 @@ fn each_module_of_the_lab_has_the_hash_that_go_gives_it() {
             said["Path"] == version.path && said["Version"] == version.version
         };
         let version = versions.iter().find(is).unwrap();
-        let zip = h1_of(&layout.file(version, File::Zip).unwrap()).unwrap();
+        let zip = h1_of(&layout.file(version, VersionFile::Zip).unwrap()).unwrap();
         assert_eq!(said["Sum"], zip, "{version}");
-        let go_mod = std::fs::read(layout.file(version, File::Mod).unwrap()).unwrap();
+        let go_mod = std::fs::read(layout.file(version, VersionFile::Mod).unwrap()).unwrap();
         assert_eq!(said["GoModSum"], hash_go_mod(&go_mod), "{version}");
         compared += 1;
     }

@@ -16,6 +16,7 @@ pub mod modules_txt;
 pub mod rev_info;
 pub mod semver;
 mod statement;
+pub mod stored;
 pub mod sum;
 pub mod zip;
 

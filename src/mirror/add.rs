@@ -7,8 +7,8 @@ use super::added::{Added, AddedVersion, PresentVersion};
 use super::error::AddError;
 use super::foreign::refuse_foreign;
 use super::go::{Go, Mode, OWN};
-use super::judge::{Facts, Refusal, Verified, judge};
-use super::layout::{File, Layout};
+use super::judge::{Refusal, Verified, may_store};
+use super::layout::{Layout, VersionFile};
 use super::project;
 use super::proof::{self, Records};
 use super::said::took;
@@ -20,7 +20,7 @@ use crate::bounded;
 use crate::environment::Environment;
 use crate::gomod::ModuleVersion;
 use crate::gomod::form::{MOST_MOD, MOST_ZIP_HASH};
-use crate::gomod::go_sum::Hashed;
+use crate::gomod::stored::{StoredMod, StoredVersion, StoredZip};
 use crate::gomod::sum::{escape_path, hash_go_mod};
 use crate::gomod::zip::ModZip;
 use crate::meter::Meter;
@@ -108,7 +108,7 @@ pub async fn add(
     let cache = Layout::new(go.cache());
     // go notes sums of go.mods that this project never reads: of those, what is in the cache.
     wants.mods.retain(|module| {
-        let file = cache.file(module, File::Mod);
+        let file = cache.file(module, VersionFile::Mod);
         file.is_ok_and(|file| file.is_file())
     });
     notice(Notice::Proves);
@@ -265,30 +265,50 @@ impl Work<'_> {
     }
 
     fn judged(&self, item: &Item, taken: &Taken) -> Result<Verified, Refusal> {
-        let zip = taken.staged.zip.as_ref().map(|(_, hash)| hash.as_str());
-        let noted = taken.noted.as_ref();
-        judge(&Facts {
+        let zip = taken.staged.zip.as_ref().map(|(_, hash)| hash.clone());
+        let (noted, file) = taken.noted.clone().unzip();
+        let stored = self.stored(item, zip, taken.go_mod.clone(), noted);
+        may_store(&stored, &file.unwrap_or_default())
+    }
+
+    fn stored<'m>(
+        &self,
+        item: &'m Item,
+        zip: Option<String>,
+        go_mod: String,
+        noted: Option<Vec<u8>>,
+    ) -> StoredVersion<'m> {
+        StoredVersion {
             module: &item.module,
-            zip,
-            go_mod: &taken.go_mod,
-            noted: noted.map(|(hash, file)| (hash.as_str(), file.as_path())),
-            claim_zip: self.wants.claim(&item.module, Hashed::Zip),
-            claim_mod: self.wants.claim(&item.module, Hashed::GoMod),
-            record: self.records.of(&item.module),
-        })
+            info: None,
+            go_mod: Some(Ok(StoredMod {
+                hash: go_mod,
+                form: Ok(()),
+            })),
+            noted_mod: None,
+            zip_hash: noted.map(Ok),
+            zip: zip.map(|h1| {
+                Ok(StoredZip {
+                    h1: Some(h1),
+                    go_mod: None,
+                })
+            }),
+            answer: self.records.of(&item.module),
+            claims: self.wants.claims(&item.module),
+        }
     }
 
     /// Is it there already, and what go.sum says it is? What is there and is something else is a
     /// mismatch; it stays as it is.
     fn is_present(&mut self, store: &Store, item: &Item) -> bool {
         let file = |part| store.layout.file(&item.module, part).unwrap_or_default();
-        let parts: &[File] = if item.zip {
-            &[File::Info, File::Zip, File::ZipHash]
+        let parts: &[VersionFile] = if item.zip {
+            &[VersionFile::Info, VersionFile::Zip, VersionFile::ZipHash]
         } else {
             &[]
         };
         let (Ok(go_mod), true) = (
-            bounded::read_named(&file(File::Mod), MOST_MOD),
+            bounded::read_named(&file(VersionFile::Mod), MOST_MOD),
             parts.iter().all(|part| file(*part).is_file()),
         ) else {
             return false;
@@ -296,31 +316,23 @@ impl Work<'_> {
         // Its bytes are `verify`'s to read; but one that was cut short is not there, and comes anew.
         let (path, version) = (&item.module.path, &item.module.version);
         let is_whole = || {
-            let zip = ModZip::open(&file(File::Zip));
+            let zip = ModZip::open(&file(VersionFile::Zip));
             zip.is_ok_and(|zip| zip.belongs_to(path, version).is_ok())
         };
         if item.zip && !is_whole() {
             return false;
         }
-        let has_info = || file(File::Info).is_file();
-        let cached = self.cache.file(&item.module, File::Info);
+        let has_info = || file(VersionFile::Info).is_file();
+        let cached = self.cache.file(&item.module, VersionFile::Info);
         if !item.zip && !has_info() && cached.is_ok_and(|info| info.is_file()) {
             return false;
         }
-        let hash = bounded::read_named(&file(File::ZipHash), MOST_ZIP_HASH)
+        let hash = bounded::read_named(&file(VersionFile::ZipHash), MOST_ZIP_HASH)
             .ok()
             .filter(|_| item.zip);
         let hash = hash.map(|hash| String::from_utf8_lossy(&hash).trim().to_owned());
-        let judged = judge(&Facts {
-            module: &item.module,
-            zip: hash.as_deref(),
-            go_mod: &hash_go_mod(&go_mod),
-            noted: None,
-            claim_zip: self.wants.claim(&item.module, Hashed::Zip),
-            claim_mod: self.wants.claim(&item.module, Hashed::GoMod),
-            record: self.records.of(&item.module),
-        });
-        match judged {
+        let stored = self.stored(item, hash, hash_go_mod(&go_mod), None);
+        match may_store(&stored, Path::new("")) {
             Ok(verified) if item.zip => self.done.present.push(PresentVersion {
                 module: item.module.path.clone(),
                 version: item.module.version.clone(),

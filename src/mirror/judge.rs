@@ -1,50 +1,17 @@
-//! Is a file what everybody who knows says it is? Facts in, verdict out; pure.
+//! May a version be stored? Every source that states a hash has to agree. Pure.
 
 use std::path::Path;
 
-use super::wants::Claim;
-use crate::gomod::ModuleVersion;
+use crate::gomod::go_sum::Hashed;
+use crate::gomod::stored::{DatabaseAnswer, FileFault, Source, StoredVersion, VersionFile, judge};
 
-/// What the checksum database says of a version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Record {
-    /// Its proven record.
-    Says {
-        /// The database.
-        name: String,
-        zip: Option<String>,
-        go_mod: Option<String>,
-    },
-    /// GOSUMDB=off, or GONOSUMDB or GOPRIVATE match: go does not ask it either.
-    Uncovered,
-    /// It should prove this, and cannot: the reason.
-    Without(String),
-}
-
-/// Whose word a version was stored on.
+/// Who vouches for a version that is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Verified {
     /// The checksum database's name, `go.sum`, or `go` (which checked it by the user's settings).
     pub(super) by: String,
     /// Why the checksum database's proof is not there although go will ask for it.
     pub(super) without_proof: Option<String>,
-}
-
-/// What is known of the files of one version.
-#[derive(Debug)]
-pub(super) struct Facts<'a> {
-    pub(super) module: &'a ModuleVersion,
-    /// Of the zip, computed from its content; `None`: only its go.mod is wanted.
-    pub(super) zip: Option<&'a str>,
-    /// Of the go.mod, computed.
-    pub(super) go_mod: &'a str,
-    /// What go noted when it stored the zip, and where.
-    pub(super) noted: Option<(&'a str, &'a Path)>,
-    /// The project's go.sum on the zip.
-    pub(super) claim_zip: Option<&'a Claim>,
-    /// The project's go.sum on the go.mod.
-    pub(super) claim_mod: Option<&'a Claim>,
-    pub(super) record: &'a Record,
 }
 
 /// Why a version is not stored.
@@ -64,152 +31,175 @@ impl Refusal {
     }
 }
 
-/// Everybody who knows has to agree; the strongest who does is named.
-pub(super) fn judge(facts: &Facts<'_>) -> Result<Verified, Refusal> {
-    let by_go_sum = |claim: &Claim| claim.file.display().to_string();
-    if let (Some(zip), Some(claim)) = (facts.zip, facts.claim_zip) {
-        same(zip, &claim.hash, "zip", &by_go_sum(claim))?;
+/// Refuses a version that differs from what any source states, and one that nothing proves;
+/// names the strongest source of the others. `noted`: where the zip's `.ziphash` is.
+pub(super) fn may_store(version: &StoredVersion<'_>, noted: &Path) -> Result<Verified, Refusal> {
+    for flaw in judge(version).flaws {
+        let FileFault::Differs {
+            by,
+            expected,
+            found,
+            ..
+        } = flaw.fault
+        else {
+            continue;
+        };
+        let by = match by {
+            Source::Database(name) => name,
+            Source::GoSum(place) => place,
+            Source::ZipHash | Source::Zip | Source::NotedMod => noted.display().to_string(),
+        };
+        // A note that differs from a zip that is proven: go would not take the two either.
+        let (what, here, said) = match flaw.file {
+            VersionFile::ZipHash => ("zip", expected, found),
+            VersionFile::Zip => ("zip", found, expected),
+            VersionFile::Mod | VersionFile::Info => ("go.mod", found, expected),
+        };
+        return Err(Refusal {
+            why: format!(
+                "checksum mismatch of its {what}\nhere: {here}\n{by}: {said}\nOne of them was \
+                 changed after it was made. Compare both with what the module's origin says before \
+                 you trust either."
+            ),
+            mismatch: true,
+        });
     }
-    if let Some(claim) = facts.claim_mod {
-        same(facts.go_mod, &claim.hash, "go.mod", &by_go_sum(claim))?;
-    }
-    if let Record::Says { name, zip, go_mod } = facts.record {
-        if let (Some(seen), Some(said)) = (facts.zip, zip) {
-            same(seen, said, "zip", name)?;
-        }
-        if let Some(said) = go_mod {
-            same(facts.go_mod, said, "go.mod", name)?;
-        }
-    }
-    if let (Some(zip), Some((noted, file))) = (facts.zip, facts.noted) {
-        same(zip, noted, "zip", &file.display().to_string())?;
-    }
-    let in_go_sum = facts.claim_mod.is_some() && (facts.zip.is_none() || facts.claim_zip.is_some());
-    let word = if in_go_sum { "go.sum" } else { "go" }.to_owned();
-    match facts.record {
-        Record::Says { name, zip, go_mod } => {
-            if go_mod.is_none() || facts.zip.is_some() && zip.is_none() {
-                let why = format!("{name} has no checksum of {}", facts.module);
+    let is_claimed = |of| version.claims.iter().any(|claim| claim.of == of);
+    let in_go_sum = is_claimed(Hashed::GoMod) && (version.zip.is_none() || is_claimed(Hashed::Zip));
+    let (by, without_proof) = match &version.answer {
+        DatabaseAnswer::Sums { by, zip, go_mod } => {
+            if go_mod.is_none() || version.zip.is_some() && zip.is_none() {
+                let why = format!("{by} has no checksum of {}", version.module);
                 return Err(Refusal::because(why));
             }
-            Ok(Verified {
-                by: name.clone(),
-                without_proof: None,
-            })
+            (by.as_str(), None)
         }
-        Record::Uncovered => Ok(Verified {
-            by: word,
-            without_proof: None,
-        }),
-        Record::Without(why) if in_go_sum => Ok(Verified {
-            by: word,
-            without_proof: Some(why.clone()),
-        }),
-        Record::Without(why) => Err(Refusal::because(format!(
-            "nothing proves it: no go.sum names it, and {why}"
-        ))),
-    }
-}
-
-fn same(seen: &str, said: &str, what: &str, who: &str) -> Result<(), Refusal> {
-    // go passes over hashes of kinds that it does not know.
-    if seen == said || !said.starts_with("h1:") {
-        return Ok(());
-    }
-    Err(Refusal {
-        why: format!(
-            "checksum mismatch of its {what}\nhere: {seen}\n{who}: {said}\nOne of them was changed \
-             after it was made. Compare both with what the module's origin says before you trust either."
-        ),
-        mismatch: true,
+        DatabaseAnswer::Absent(why) | DatabaseAnswer::False(why) if in_go_sum => {
+            ("go.sum", Some(why.clone()))
+        }
+        DatabaseAnswer::Absent(why) | DatabaseAnswer::False(why) => {
+            return Err(Refusal::because(format!(
+                "nothing proves it: no go.sum names it, and {why}"
+            )));
+        }
+        DatabaseAnswer::NotAsked(_) if in_go_sum => ("go.sum", None),
+        DatabaseAnswer::NotAsked(_) => ("go", None),
+    };
+    Ok(Verified {
+        by: by.to_owned(),
+        without_proof,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gomod::ModuleVersion;
+    use crate::gomod::stored::{Claim, StoredMod, StoredZip};
 
-    fn claim(hash: &str) -> Claim {
-        Claim {
-            hash: hash.to_owned(),
-            file: "/p/go.sum".into(),
+    fn h1(letter: &str) -> String {
+        format!("h1:{}=", letter.repeat(43))
+    }
+
+    fn says(zip: &str, go_mod: &str) -> DatabaseAnswer {
+        DatabaseAnswer::Sums {
+            by: "sum.test".to_owned(),
+            zip: Some(h1(zip)),
+            go_mod: Some(h1(go_mod)),
         }
     }
 
-    fn says(zip: &str, go_mod: &str) -> Record {
-        Record::Says {
-            name: "sum.test".to_owned(),
-            zip: Some(zip.to_owned()),
-            go_mod: Some(go_mod.to_owned()),
-        }
+    fn not_asked() -> DatabaseAnswer {
+        DatabaseAnswer::NotAsked("private".to_owned())
     }
 
-    /// The zip's hash is `h1:z`, the go.mod's `h1:m`.
+    /// The zip's hash is of `z`, the go.mod's of `m`.
     fn judged(
         claims: (Option<&str>, Option<&str>),
         noted: Option<&str>,
-        record: &Record,
+        answer: &DatabaseAnswer,
     ) -> Result<Verified, Refusal> {
+        let claim = |of, letter: Option<&str>| {
+            letter.map(|letter| Claim {
+                of,
+                hash: h1(letter),
+                by: "/p/go.sum".to_owned(),
+                sure: true,
+            })
+        };
+        let claims = [claim(Hashed::Zip, claims.0), claim(Hashed::GoMod, claims.1)];
         let module = ModuleVersion::new("a.test/b", "v1.0.0");
-        let (zip, go_mod) = (claims.0.map(claim), claims.1.map(claim));
-        judge(&Facts {
+        let version = StoredVersion {
             module: &module,
-            zip: Some("h1:z"),
-            go_mod: "h1:m",
-            noted: noted.map(|hash| (hash, Path::new("/c/v1.0.0.ziphash"))),
-            claim_zip: zip.as_ref(),
-            claim_mod: go_mod.as_ref(),
-            record,
-        })
+            info: None,
+            go_mod: Some(Ok(StoredMod {
+                hash: h1("m"),
+                form: Ok(()),
+            })),
+            noted_mod: None,
+            zip_hash: noted.map(|letter| Ok(h1(letter).into_bytes())),
+            zip: Some(Ok(StoredZip {
+                h1: Some(h1("z")),
+                go_mod: None,
+            })),
+            answer: answer.clone(),
+            claims: claims.into_iter().flatten().collect(),
+        };
+        may_store(&version, Path::new("/c/v1.0.0.ziphash"))
     }
 
     #[test]
-    fn each_of_those_who_know_can_refuse_it() {
-        let good = says("h1:z", "h1:m");
-        for (claims, noted, record, who) in [
-            ((Some("h1:X"), None), None, &good, "/p/go.sum"),
-            ((None, Some("h1:X")), None, &good, "/p/go.sum"),
-            ((None, None), Some("h1:X"), &good, "/c/v1.0.0.ziphash"),
-            ((None, None), None, &says("h1:X", "h1:m"), "sum.test"),
-            ((None, None), None, &says("h1:z", "h1:X"), "sum.test"),
+    fn each_source_can_refuse_it() {
+        let (good, private) = (says("z", "m"), not_asked());
+        let (other_zip, other_mod) = (says("X", "m"), says("z", "X"));
+        for (claims, noted, answer, by) in [
+            ((Some("X"), None), None, &good, "/p/go.sum"),
+            ((None, Some("X")), None, &good, "/p/go.sum"),
+            ((None, Some("X")), None, &private, "/p/go.sum"),
+            ((None, None), Some("X"), &good, "/c/v1.0.0.ziphash"),
+            ((None, None), Some("X"), &private, "/c/v1.0.0.ziphash"),
+            ((None, None), None, &other_zip, "sum.test"),
+            ((None, None), None, &other_mod, "sum.test"),
         ] {
-            let refusal = judged(claims, noted, record).unwrap_err();
+            let refusal = judged(claims, noted, answer).unwrap_err();
             assert!(refusal.mismatch, "{refusal:?}");
-            let said = format!("\n{who}: h1:X\n");
+            let said = format!("\n{by}: {}\n", h1("X"));
             assert!(refusal.why.contains(&said), "{refusal:?}");
         }
     }
 
     #[test]
-    fn the_strongest_word_is_named() {
-        let good = says("h1:z", "h1:m");
-        let (both, none) = ((Some("h1:z"), Some("h1:m")), (None, None));
-        let by = |claims, record| judged(claims, Some("h1:z"), record).unwrap().by;
+    fn the_strongest_source_is_named() {
+        let good = says("z", "m");
+        let (both, none) = ((Some("z"), Some("m")), (None, None));
+        let by = |claims, answer: &DatabaseAnswer| judged(claims, Some("z"), answer).unwrap().by;
         assert_eq!(by(both, &good), "sum.test");
-        assert_eq!(by(both, &Record::Uncovered), "go.sum");
-        assert_eq!(by((Some("h1:z"), None), &Record::Uncovered), "go");
-        assert_eq!(by(none, &Record::Uncovered), "go");
+        assert_eq!(by(both, &not_asked()), "go.sum");
+        assert_eq!(by((Some("z"), None), &not_asked()), "go");
+        assert_eq!(by(none, &not_asked()), "go");
     }
 
     #[test]
     fn without_the_database_only_a_whole_go_sum_will_do() {
-        let without = Record::Without("it is asleep".to_owned());
-        let (both, half) = ((Some("h1:z"), Some("h1:m")), (Some("h1:z"), None));
-        let verified = judged(both, None, &without).unwrap();
-        assert_eq!(verified.without_proof.as_deref(), Some("it is asleep"));
-        let refusal = judged(half, None, &without).unwrap_err();
-        assert!(
-            !refusal.mismatch && refusal.why.contains("it is asleep"),
-            "{refusal:?}"
-        );
+        for answer in [DatabaseAnswer::Absent, DatabaseAnswer::False] {
+            let answer = answer("it is asleep".to_owned());
+            let (both, half) = ((Some("z"), Some("m")), (Some("z"), None));
+            let verified = judged(both, None, &answer).unwrap();
+            assert_eq!(verified.without_proof.as_deref(), Some("it is asleep"));
+            let refusal = judged(half, None, &answer).unwrap_err();
+            assert!(
+                !refusal.mismatch && refusal.why.contains("it is asleep"),
+                "{refusal:?}"
+            );
+        }
     }
 
     #[test]
     fn a_record_that_lacks_the_zip_proves_no_zip() {
-        let half = Record::Says {
-            name: "sum.test".to_owned(),
+        let half = DatabaseAnswer::Sums {
+            by: "sum.test".to_owned(),
             zip: None,
-            go_mod: Some("h1:m".to_owned()),
+            go_mod: Some(h1("m")),
         };
         assert!(judged((None, None), None, &half).is_err());
     }

@@ -3,32 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::gomod::ModuleVersion;
+pub use crate::gomod::stored::VersionFile;
 use crate::gomod::sum::{EscapeError, escape_path, escape_version};
-
-/// One of a version's files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum File {
-    /// `.info`: the version and its time, as JSON.
-    Info,
-    /// `.mod`: its go.mod.
-    Mod,
-    /// `.zip`: its files.
-    Zip,
-    /// `.ziphash`: the zip's `h1:` as it was when it was stored. go never asks a proxy for it.
-    ZipHash,
-}
-
-impl File {
-    /// What follows the version in the file's name.
-    pub fn end(self) -> &'static str {
-        match self {
-            File::Info => ".info",
-            File::Mod => ".mod",
-            File::Zip => ".zip",
-            File::ZipHash => ".ziphash",
-        }
-    }
-}
 
 /// The paths of a tree of modules: a mirror, or `$GOMODCACHE/cache/download`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +35,7 @@ impl Layout {
     ///
     /// # Errors
     /// When path or version are none that go could ask for.
-    pub fn file(&self, module: &ModuleVersion, file: File) -> Result<PathBuf, EscapeError> {
+    pub fn file(&self, module: &ModuleVersion, file: VersionFile) -> Result<PathBuf, EscapeError> {
         let name = format!("{}{}", escape_version(&module.version)?, file.end());
         Ok(self.versions(&module.path)?.join(name))
     }
@@ -108,7 +84,7 @@ mod tests {
         let module = ModuleVersion::new("github.com/BurntSushi/toml", "v1.0.0-RC1");
         for (got, want) in [
             (
-                layout.file(&module, File::Zip),
+                layout.file(&module, VersionFile::Zip),
                 "github.com/!burnt!sushi/toml/@v/v1.0.0-!r!c1.zip",
             ),
             (
@@ -136,7 +112,7 @@ mod tests {
             ("a.test/b", "v1/../../x"),
         ] {
             let module = ModuleVersion::new(path, version);
-            assert!(layout.file(&module, File::Mod).is_err(), "{module}");
+            assert!(layout.file(&module, VersionFile::Mod).is_err(), "{module}");
         }
     }
 }

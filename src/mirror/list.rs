@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::layout::{File, Layout};
+use super::layout::{Layout, VersionFile};
 use super::pins::pins;
 use super::sumdb::Proofs;
 use super::tree::{Files, Tree};
@@ -132,7 +132,7 @@ fn is_proven(layout: &Layout, proofs: &Proofs, version: &ModuleVersion, files: &
     if files.zip.is_none() {
         return sums.go_mod.is_some();
     }
-    let noted = layout.file(version, File::ZipHash);
+    let noted = layout.file(version, VersionFile::ZipHash);
     let noted = noted.map_err(|_| ()).and_then(|path| {
         bounded::read_named(&path, crate::gomod::form::MOST_ZIP_HASH).map_err(|_| ())
     });
@@ -148,9 +148,9 @@ pub(super) fn since(layout: &Layout, version: &ModuleVersion) -> Option<Timestam
         let meta = std::fs::symlink_metadata(path).ok()?;
         Timestamp::try_from(meta.modified().ok()?).ok()
     };
-    time(File::Info)
-        .or_else(|| time(File::Mod))
-        .or_else(|| time(File::Zip))
+    time(VersionFile::Info)
+        .or_else(|| time(VersionFile::Mod))
+        .or_else(|| time(VersionFile::Zip))
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ pub use add::{Add, Notice, add};
 pub use added::{Added, AddedVersion, PresentVersion, Totals};
 pub use error::AddError;
 pub use index::{latest, listed};
-pub use layout::{File, Layout};
+pub use layout::{Layout, VersionFile};
 pub use lift::How;
 pub use list::{ListTotals, ListedModule, ListedVersion, Listing, list};
 pub use lock::{Lock, lock};

@@ -5,25 +5,26 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use super::go::Go;
-use super::judge::Record;
 use super::layout::Layout;
 use super::sumdb::{BringError, Brought, ProofError, Proofs, Route};
 use super::toolchain;
 use crate::gomod::ModuleVersion;
+use crate::gomod::stored::DatabaseAnswer;
 use crate::model::{Chain, Patterns, SumDb};
 
 /// What the checksum database says.
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    of: BTreeMap<ModuleVersion, Record>,
+    of: BTreeMap<ModuleVersion, DatabaseAnswer>,
     /// It has shown two trees that exclude each other: nothing that it says counts.
     pub(super) fork: Option<String>,
 }
 
 impl Records {
     /// Of one module.
-    pub(super) fn of(&self, module: &ModuleVersion) -> &Record {
-        self.of.get(module).unwrap_or(&Record::Uncovered)
+    pub(super) fn of(&self, module: &ModuleVersion) -> DatabaseAnswer {
+        let not_asked = || DatabaseAnswer::NotAsked("GOSUMDB does not cover it".to_owned());
+        self.of.get(module).cloned().unwrap_or_else(not_asked)
     }
 }
 
@@ -72,14 +73,14 @@ pub(super) async fn records(go: &Go<'_>, mirror: &Layout, wanted: &[&ModuleVersi
     let said = said(brought);
     for module in covered {
         let record = match proofs.prove(&module) {
-            Ok(sums) => Record::Says {
-                name: proofs.name().to_owned(),
+            Ok(sums) => DatabaseAnswer::Sums {
+                by: proofs.name().to_owned(),
                 zip: sums.zip,
                 go_mod: sums.go_mod,
             },
             Err(error) => {
                 let why = said.get(&module).or(failed.as_ref());
-                Record::Without(why.map_or_else(|| error.to_string(), String::clone))
+                DatabaseAnswer::Absent(why.map_or_else(|| error.to_string(), String::clone))
             }
         };
         records.of.insert(module, record);
@@ -113,7 +114,9 @@ fn said(brought: Brought) -> BTreeMap<ModuleVersion, String> {
 fn all_without(modules: Vec<ModuleVersion>, why: &str) -> Records {
     let records = modules.into_iter();
     Records {
-        of: BTreeMap::from_iter(records.map(|module| (module, Record::Without(why.to_owned())))),
+        of: BTreeMap::from_iter(
+            records.map(|module| (module, DatabaseAnswer::Absent(why.to_owned()))),
+        ),
         fork: None,
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::archive::{ArchiveError, needed_by, required_by};
 use super::error::AddError;
-use super::layout::{File, Layout};
+use super::layout::{Layout, VersionFile};
 use super::list::since;
 use super::odd_mods;
 use super::store::{Store, invalid, remove};
@@ -222,7 +222,7 @@ fn take_out(store: &mut Store, removed: &[Removed]) -> io::Result<()> {
         .iter()
         .map(|one| ModuleVersion::new(one.module.as_str(), one.version.as_str()))
         .collect();
-    let take = |store: &Store, parts: &[File]| -> io::Result<()> {
+    let take = |store: &Store, parts: &[VersionFile]| -> io::Result<()> {
         for version in &versions {
             for part in parts {
                 remove(&store.layout.file(version, *part).map_err(invalid)?)?;
@@ -230,9 +230,12 @@ fn take_out(store: &mut Store, removed: &[Removed]) -> io::Result<()> {
         }
         Ok(())
     };
-    take(store, &[File::Info])?;
+    take(store, &[VersionFile::Info])?;
     store.index(&modules)?;
-    take(store, &[File::Zip, File::ZipHash, File::Mod])?;
+    take(
+        store,
+        &[VersionFile::Zip, VersionFile::ZipHash, VersionFile::Mod],
+    )?;
     let gone = versions.iter().map(|version| (version.to_string(), None));
     odd_mods::note(&store.layout, &store.lock, gone)?;
     let databases = databases(&store.layout.root().join("sumdb"), 0);

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::judge::Refusal;
-use super::layout::{File, Layout};
+use super::layout::{Layout, VersionFile};
 use super::lift::{How, lift};
 use super::store::Staged;
 use crate::bounded;
@@ -22,7 +22,7 @@ pub(super) struct Taken {
     /// The go.mod's hash, computed.
     pub(super) go_mod: String,
     /// What go noted of the zip, and where.
-    pub(super) noted: Option<(String, PathBuf)>,
+    pub(super) noted: Option<(Vec<u8>, PathBuf)>,
 }
 
 /// Takes a version out of the cache. With a `spool` name the zip comes too, by that name.
@@ -37,15 +37,16 @@ pub(super) fn take(
         let path = cache.file(module, part);
         path.map_err(|error| Refusal::because(error.to_string()))
     };
-    let go_mod = bounded::read_named(&path(File::Mod)?, MOST_MOD).map_err(lacks)?;
-    form::go_mod(&go_mod).map_err(|why| poisoned("go.mod", &why, &path(File::Mod)))?;
-    let info = match bounded::read_named(&path(File::Info)?, MOST_INFO) {
+    let go_mod = bounded::read_named(&path(VersionFile::Mod)?, MOST_MOD).map_err(lacks)?;
+    form::go_mod(&go_mod).map_err(|why| poisoned("go.mod", &why, &path(VersionFile::Mod)))?;
+    let info = match bounded::read_named(&path(VersionFile::Info)?, MOST_INFO) {
         Ok(info) => Some(info),
         Err(error) if spool.is_none() && error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(lacks(error)),
     };
     if let Some(info) = &info {
-        form::info(info, module).map_err(|why| poisoned(".info", &why, &path(File::Info)))?;
+        form::info(info, module)
+            .map_err(|why| poisoned(".info", &why, &path(VersionFile::Info)))?;
     }
     let hash = hash_go_mod(&go_mod);
     let mut taken = Taken {
@@ -60,7 +61,7 @@ pub(super) fn take(
         noted: None,
     };
     if let Some(to) = spool {
-        let from = path(File::Zip)?;
+        let from = path(VersionFile::Zip)?;
         let named = |error: io::Error| {
             lacks(io::Error::new(
                 error.kind(),
@@ -83,9 +84,9 @@ pub(super) fn take(
                 "its zip is none: {why}; remove it, or run `go clean -modcache`"
             ))
         })?;
-        let noted = path(File::ZipHash)?;
+        let noted = path(VersionFile::ZipHash)?;
         taken.noted = match bounded::read_named(&noted, MOST_ZIP_HASH) {
-            Ok(hash) => Some((String::from_utf8_lossy(&hash).trim().to_owned(), noted)),
+            Ok(hash) => Some((hash, noted)),
             Err(_) => None,
         };
         taken.zip = Some((how, bytes));

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::index;
-use super::layout::{File as Part, Layout};
+use super::layout::{Layout, VersionFile};
 use super::lock::{Lock, lock};
 use super::odd_mods;
 use super::pins::{Pins, pins};
@@ -85,7 +85,11 @@ impl Store {
         // Before the files: one that a kill leaves out is noted in vain, and that is all.
         let odd = batch.iter().map(|staged| {
             let Staged { module, go_mod, .. } = staged;
-            let here = || self.layout.file(module, Part::Zip).unwrap_or_default();
+            let here = || {
+                self.layout
+                    .file(module, VersionFile::Zip)
+                    .unwrap_or_default()
+            };
             let zip = staged
                 .zip
                 .as_ref()
@@ -98,14 +102,14 @@ impl Store {
         for staged in batch {
             let place = |part| self.layout.file(&staged.module, part).map_err(invalid);
             if let Some((zip, hash)) = &staged.zip {
-                parts.push((zip.clone(), place(Part::Zip)?));
+                parts.push((zip.clone(), place(VersionFile::Zip)?));
                 let hash = self.spool.write(hash.as_bytes())?;
-                parts.push((hash, place(Part::ZipHash)?));
+                parts.push((hash, place(VersionFile::ZipHash)?));
             }
             let go_mod = self.spool.write(&staged.go_mod)?;
-            parts.push((go_mod, place(Part::Mod)?));
+            parts.push((go_mod, place(VersionFile::Mod)?));
             if let Some(info) = &staged.info {
-                infos.push((self.spool.write(info)?, place(Part::Info)?));
+                infos.push((self.spool.write(info)?, place(VersionFile::Info)?));
             }
         }
         let files: Vec<&Path> = parts
@@ -150,7 +154,10 @@ impl Store {
                 text.push('\n');
             }
             let newest = ModuleVersion::new(module, newest);
-            let info = self.layout.file(&newest, Part::Info).map_err(invalid)?;
+            let info = self
+                .layout
+                .file(&newest, VersionFile::Info)
+                .map_err(invalid)?;
             let info = bounded::read_named(&info, crate::gomod::form::MOST_INFO)?;
             for (path, bytes) in [(list, text.as_bytes()), (latest, info.as_slice())] {
                 if !bounded::read_named(&path, bytes.len() as u64).is_ok_and(|now| now == bytes) {

@@ -5,7 +5,7 @@ use std::fs::{DirEntry, FileType};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::layout::{File, Layout};
+use super::layout::{Layout, VersionFile};
 use crate::gomod::ModuleVersion;
 use crate::gomod::sum::{unescape_path, unescape_version};
 
@@ -32,12 +32,12 @@ impl Files {
         all.iter().flatten().sum()
     }
 
-    fn slot(&mut self, file: File) -> &mut Option<u64> {
+    fn slot(&mut self, file: VersionFile) -> &mut Option<u64> {
         match file {
-            File::Info => &mut self.info,
-            File::Mod => &mut self.go_mod,
-            File::Zip => &mut self.zip,
-            File::ZipHash => &mut self.ziphash,
+            VersionFile::Info => &mut self.info,
+            VersionFile::Mod => &mut self.go_mod,
+            VersionFile::Zip => &mut self.zip,
+            VersionFile::ZipHash => &mut self.ziphash,
         }
     }
 }
@@ -170,9 +170,14 @@ impl Tree {
             return Ok(());
         }
         // `.ziphash` does not end in `.zip`, so the order does not matter.
-        let found = [File::Info, File::Mod, File::Zip, File::ZipHash]
-            .into_iter()
-            .find_map(|file| Some((name.strip_suffix(file.end())?, file)));
+        let found = [
+            VersionFile::Info,
+            VersionFile::Mod,
+            VersionFile::Zip,
+            VersionFile::ZipHash,
+        ]
+        .into_iter()
+        .find_map(|file| Some((name.strip_suffix(file.end())?, file)));
         let Some((escaped, file)) = found else {
             return Err("is no file of a version".to_owned());
         };

@@ -1,7 +1,7 @@
 //! What is to be brought, and what its go.sum files say it must be.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -9,6 +9,7 @@ use super::error::AddError;
 use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_sum::{self, Hashed};
+use crate::gomod::stored::Claim;
 
 /// Bytes; 200,000 lines. go has no limit of its own.
 pub(super) const MOST_SUM: u64 = 32 << 20;
@@ -26,13 +27,6 @@ pub struct Failed {
     pub mismatch: bool,
 }
 
-/// A line of a go.sum, and which one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Claim {
-    pub(super) hash: String,
-    pub(super) file: PathBuf,
-}
-
 /// What is to be brought.
 #[derive(Debug, Default)]
 pub(super) struct Wants {
@@ -46,9 +40,12 @@ pub(super) struct Wants {
 }
 
 impl Wants {
-    /// What the projects' go.sum files say of a file.
-    pub(super) fn claim(&self, module: &ModuleVersion, of: Hashed) -> Option<&Claim> {
-        self.claims.get(&(module.clone(), of))
+    /// What the projects' go.sum files say about a version.
+    pub(super) fn claims(&self, module: &ModuleVersion) -> Vec<Claim> {
+        [Hashed::Zip, Hashed::GoMod]
+            .into_iter()
+            .filter_map(|of| self.claims.get(&(module.clone(), of)).cloned())
+            .collect()
     }
 
     /// Takes the lines of a go.sum as what its project insists on; no file, no lines. Of several
@@ -57,8 +54,10 @@ impl Wants {
         for line in lines(file)? {
             if line.hash.starts_with("h1:") {
                 let claim = Claim {
+                    of: line.of,
                     hash: line.hash,
-                    file: file.to_owned(),
+                    by: file.display().to_string(),
+                    sure: true,
                 };
                 self.claims.entry((line.module, line.of)).or_insert(claim);
             }

@@ -271,7 +271,7 @@ fn from_zip(
     let mut tried = Vec::new();
     let mut other = None;
     for layout in &shelves.layouts {
-        let path = match layout.file(&module, mirror::File::Zip) {
+        let path = match layout.file(&module, mirror::VersionFile::Zip) {
             Ok(path) => path,
             Err(error) => {
                 tried.push(error.to_string());
@@ -307,7 +307,7 @@ fn from_zip(
 fn own_go_mod(module: &ModuleVersion, files: &ProjectFiles, shelves: &Shelves) -> Option<GoMod> {
     let wanted = files.go_mod_sums.get(module)?;
     shelves.layouts.iter().find_map(|layout| {
-        let path = layout.file(module, mirror::File::Mod).ok()?;
+        let path = layout.file(module, mirror::VersionFile::Mod).ok()?;
         let bytes = crate::bounded::read(&path, MOST).ok()?;
         let text = String::from_utf8_lossy(&bytes);
         wanted

@@ -1,12 +1,12 @@
-//! Looks at the files of each version. What is well is read once; only where something is ill
-//! is more read, to prove it and to see what of the version is still good.
+//! Judges the files of each version. Intact versions are read once; one with a flaw is read again
+//! under go's lock, to its end, to prove the flaw and to see what of the version is still good.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::part::{Finding, Part};
 use super::place::Place;
-use super::records::{Records, Word};
+use super::records::Records;
 use super::stamp::Piece;
 use super::walk::{Module, Version};
 use super::{lock, tree};
@@ -14,8 +14,11 @@ use crate::doctor::finding::Code;
 use crate::gomod::ModuleVersion;
 use crate::gomod::form::{self, MOST_MOD};
 use crate::gomod::go_sum::Hashed;
-use crate::gomod::sum::hash_go_mod;
-use crate::gomod::zip::{ModZip, ZipError};
+use crate::gomod::stored::{
+    self, Comparison, FileFault, Flaw, Source, StoredMod, StoredVersion, StoredZip, VersionFile,
+};
+use crate::gomod::zip::ModZip;
+use crate::mirror::verify::{read_zip, zip_fault};
 
 /// go takes a `.mod` that begins so for absent (`modfetch/cache.go:oldVgoPrefix`).
 const OLD_VGO: &[u8] = b"//vgo 0.0.";
@@ -49,17 +52,14 @@ impl Judge<'_> {
             self.list(&mut part, &path);
         }
         for (version, files) in versions {
-            let mut look = Look {
+            let look = Look {
                 judge: self,
                 part: &mut part,
-                module: ModuleVersion::new(&module.path, version),
+                module: &ModuleVersion::new(&module.path, version),
                 lock: module.folder.join(format!("{}.lock", files.escaped)),
                 files,
             };
-            look.go_mod();
-            look.info();
-            look.zip();
-            look.unpacked();
+            look.version();
         }
         part
     }
@@ -69,16 +69,16 @@ impl Judge<'_> {
             return;
         };
         // go writes it from the names of the files beside it. No version yet, no line.
-        let Some(ill) = form::foreign(&bytes).filter(|_| !bytes.is_empty()) else {
+        let Some(fault) = form::foreign(&bytes).filter(|_| !bytes.is_empty()) else {
             return;
         };
         part.add(Finding {
             code: Code::CacheList,
             module: None,
             place: path,
-            says: ill,
-            why: "go only writes it, but whoever takes this cache for a proxy (file://) is told \
-                  no versions."
+            says: fault,
+            why: "go only writes it, but a go command that uses this cache as a proxy (file://) \
+                  finds no versions."
                 .to_owned(),
             mend: "go writes it again with the next version that it fetches".to_owned(),
             removes: vec![Piece::of(path.to_owned(), Some(&bytes))],
@@ -92,40 +92,138 @@ impl Judge<'_> {
 struct Look<'l> {
     judge: &'l Judge<'l>,
     part: &'l mut Part,
-    module: ModuleVersion,
+    module: &'l ModuleVersion,
     files: Version,
     lock: PathBuf,
 }
 
-impl Look<'_> {
-    fn go_mod(&mut self) {
-        let Some(path) = self.files.go_mod.clone() else {
-            return;
-        };
-        let Some(bytes) = self.part.read(&path, MOST_MOD) else {
-            return;
-        };
-        if bytes.starts_with(OLD_VGO) {
-            return;
+/// What was read of a version, with the small files as they were.
+struct Seen<'s> {
+    stored: StoredVersion<'s>,
+    go_mod: Option<Vec<u8>>,
+    flaws: Vec<Flaw>,
+}
+
+impl<'l> Look<'l> {
+    fn version(mut self) {
+        let seen = self.read(self.judge.hash);
+        if self.judge.hash && self.files.zip.is_some() {
+            self.part.hashed += 1;
         }
-        let ill = form::go_mod(&bytes).err();
-        let records = self.judge.records;
-        if ill.is_none() && !records.know(&self.module) {
-            return;
-        }
-        let hash = hash_go_mod(&bytes);
-        let mut removes = vec![Piece::of(path.clone(), Some(&bytes))];
-        if let Some(ill) = ill {
-            // Whatever it looks like, it may be what its author published.
-            if records.of_database(&self.module, Hashed::GoMod, &hash) == Word::Right {
-                return;
+        let mut has_zip_flaw = false;
+        if !seen.flaws.is_empty() {
+            // go may have been about to write them: looked at again while it does not.
+            let _held = lock::existing(&self.lock);
+            let seen = self.read(true);
+            let is_zip = |flaw: &Flaw| {
+                let is_unread = matches!(flaw.fault, FileFault::Unreadable(_));
+                flaw.file == VersionFile::Zip && !is_unread
+            };
+            has_zip_flaw = seen.flaws.iter().any(is_zip);
+            for flaw in &seen.flaws {
+                match flaw.file {
+                    VersionFile::Mod => self.mod_flaw(&seen, &flaw.fault),
+                    VersionFile::Info => self.info_flaw(&seen, &flaw.fault),
+                    VersionFile::Zip => self.zip_flaw(&seen, &flaw.fault),
+                    // What is to become of the zip decides that of its note, too.
+                    VersionFile::ZipHash if has_zip_flaw => {}
+                    VersionFile::ZipHash => {
+                        has_zip_flaw = true;
+                        self.zip_hash_flaw(&seen, &flaw.fault);
+                    }
+                }
             }
-            let mut says = ill;
-            // Then it is what its author published, and removing it brings it again.
-            if self
-                .published_go_mod()
-                .is_some_and(|published| published == bytes)
-            {
+        }
+        // Looked at with the zips alone, since it takes as long again.
+        if self.judge.hash && !has_zip_flaw {
+            self.unpacked();
+        }
+    }
+
+    /// Reads the files, the zip to its end only where it is to be hashed.
+    fn read(&mut self, hash: bool) -> Seen<'l> {
+        let module = self.module;
+        let part = &mut *self.part;
+        let mut small = |path: &Option<PathBuf>, most| part.read(path.as_ref()?, most);
+        let go_mod = small(&self.files.go_mod, MOST_MOD);
+        let go_mod = go_mod.filter(|bytes| !bytes.starts_with(OLD_VGO));
+        let info = small(&self.files.info, MOST_SMALL);
+        let zip_hash = small(&self.files.zip_hash, MOST_SMALL);
+        let open = |path: &PathBuf| {
+            if hash {
+                return read_zip(module, path);
+            }
+            ModZip::open(path)
+                .and_then(|zip| zip.belongs_to(&module.path, &module.version))
+                .map(|()| StoredZip::default())
+                .map_err(zip_fault)
+        };
+        let zip = self.files.zip.as_ref().map(open);
+        let stored_mod = go_mod.as_deref().map(StoredMod::of);
+        let noted = zip_hash
+            .as_ref()
+            .and_then(|bytes| form::zip_hash(bytes).ok());
+        let h1 = match &zip {
+            Some(Ok(StoredZip { h1: Some(h1), .. })) => Some(h1),
+            _ => noted.as_ref(),
+        };
+        let records = self.judge.records;
+        let mod_hash = stored_mod.as_ref().map(|stored| stored.hash.as_str());
+        let stored = StoredVersion {
+            module,
+            info: info.map(Ok),
+            noted_mod: None,
+            zip_hash: zip_hash.map(Ok),
+            answer: records.answer(module, h1.map(String::as_str), mod_hash),
+            claims: records.claims(module),
+            go_mod: stored_mod.map(Ok),
+            zip,
+        };
+        let judgement = stored::judge(&stored);
+        let form_is_good = matches!(&stored.go_mod, Some(Ok(stored)) if stored.form.is_ok());
+        let counts = |flaw: &Flaw| match &flaw.fault {
+            // That the database has not been asked is no fault of the cache.
+            FileFault::Unproven(_) | FileFault::Forged(_) => false,
+            FileFault::Differs { by, sure, .. } => match (by, flaw.file) {
+                // A wrong line of a go.sum is not either.
+                (Source::GoSum(_), VersionFile::Mod) => !judgement.mod_is_proven,
+                (Source::GoSum(_), VersionFile::Zip) => !judgement.zip_is_proven,
+                // Without a zip the tree could tell, but go asks neither.
+                (Source::GoSum(_), VersionFile::ZipHash) => *sure || self.files.zip.is_some(),
+                // The zip may hold another one, or none.
+                (Source::Zip, VersionFile::Mod) => !form_is_good,
+                _ => true,
+            },
+            FileFault::Broken { .. } | FileFault::Unreadable(_) => true,
+        };
+        Seen {
+            flaws: judgement
+                .flaws
+                .iter()
+                .filter(|flaw| counts(flaw))
+                .cloned()
+                .collect(),
+            stored,
+            go_mod,
+        }
+    }
+
+    fn mod_flaw(&mut self, seen: &Seen<'_>, fault: &FileFault) {
+        let (Some(path), Some(bytes)) = (self.files.go_mod.clone(), &seen.go_mod) else {
+            return;
+        };
+        let Some(Ok(stored)) = &seen.stored.go_mod else {
+            return;
+        };
+        let mut removes = vec![Piece::of(path.clone(), Some(bytes))];
+        if let Err(form) = &stored.form {
+            let mut says = form.clone();
+            let in_zip = match &seen.stored.zip {
+                Some(Ok(zip)) => zip.go_mod.as_ref(),
+                Some(Err(_)) | None => None,
+            };
+            // Then its author published it so, and removing it brings it again.
+            if in_zip == Some(&stored.hash) {
                 says.push_str(", as the go.mod in its zip does");
                 let why = "go fails with “parsing go.mod” in every project that needs it: it was \
                            published so. Another version, or a fork by `replace`, is the way out.";
@@ -135,7 +233,7 @@ impl Look<'_> {
                 }
                 return;
             }
-            let lines = records.lines_with(&self.module, &hash);
+            let lines = self.judge.records.lines_with(self.module, &stored.hash);
             for line in lines.iter().flatten() {
                 says.push_str(&format!("; {line} has its hash"));
             }
@@ -145,163 +243,83 @@ impl Look<'_> {
                        on any network.";
             return self.add(Code::CacheMod, &path, &says, why, removes);
         }
-        let word = records.word(&self.module, Hashed::GoMod, &hash);
-        let Word::Wrong { who, hash, sure } = word else {
-            return;
-        };
-        let published = self.published_go_mod();
-        let sure = match &published {
-            Some(published) if *published == bytes => false,
-            Some(published) if hash_go_mod(published) == hash => true,
-            Some(_) | None => sure,
-        };
-        let says = format!("is another one than {who} has");
-        let why = "go fails with “verifying go.mod: checksum mismatch … SECURITY ERROR”.";
-        removes.retain(|_| sure);
-        self.add(Code::CacheMod, &path, &says, why, removes);
+        if let FileFault::Differs { by, sure, .. } = fault {
+            let why = "go fails with “verifying go.mod: checksum mismatch … SECURITY ERROR”.";
+            removes.retain(|_| *sure);
+            self.add(Code::CacheMod, &path, &other_hash(by), why, removes);
+        }
     }
 
-    /// The go.mod in the version's zip, which is the same one (but for modules that have none).
-    fn published_go_mod(&self) -> Option<Vec<u8>> {
-        let zip = self.open(self.files.zip.as_ref()?).ok()?;
-        zip.read(&format!("{}/go.mod", self.module), MOST_MOD).ok()
-    }
-
-    fn info(&mut self) {
-        let Some(path) = self.files.info.clone() else {
+    fn info_flaw(&mut self, seen: &Seen<'_>, fault: &FileFault) {
+        let (Some(path), Some(Ok(bytes))) = (self.files.info.clone(), &seen.stored.info) else {
             return;
         };
-        let Some(bytes) = self.part.read(&path, MOST_SMALL) else {
+        let FileFault::Broken { why: says, .. } = fault else {
             return;
         };
-        let Err(ill) = form::info(&bytes, &self.module) else {
-            return;
-        };
-        let why = if ill.starts_with("names") {
+        let why = if says.starts_with("names") {
             "go takes this version for the one that is named there."
         } else {
-            "go asks for it again where there is a network, fails where there is none, and \
-                 so does whoever takes this cache for a proxy (file://)."
+            "go asks for it again where there is a network and fails where there is none, as does \
+             every go command that uses this cache as a proxy (file://)."
         };
-        let removes = vec![Piece::of(path.clone(), Some(&bytes))];
-        self.add(Code::CacheInfo, &path, &ill, why, removes);
+        let removes = vec![Piece::of(path.clone(), Some(bytes))];
+        self.add(Code::CacheInfo, &path, says, why, removes);
     }
 
-    /// The zip and its `.ziphash`, which are believed without another look by go.
-    fn zip(&mut self) {
-        if self.zip_is_well() {
-            return;
-        }
-        // go may have been about to write them: looked at again when nobody is.
-        let held = lock::existing(&self.lock);
-        if held.is_some() && self.zip_is_well() {
-            return;
-        }
-        self.zip_is_ill();
-    }
-
-    /// Nothing to find, as far as it can be told without proof.
-    fn zip_is_well(&mut self) -> bool {
-        let noted = self.noted();
-        if let Some(Noted { ill: Some(_), .. }) = &noted {
-            return false;
-        }
-        let word = match &noted {
-            Some(noted) if self.judge.records.know(&self.module) => self.word(&noted.hash),
-            Some(_) | None => Word::Unknown,
-        };
-        if matches!(word, Word::Wrong { .. }) {
-            return false;
-        }
+    /// The zip, which go believes without another look, as it does its `.ziphash`.
+    fn zip_flaw(&mut self, seen: &Seen<'_>, fault: &FileFault) {
         let Some(path) = self.files.zip.clone() else {
-            return true;
+            return;
         };
-        match self.open(&path) {
-            Ok(zip) if self.judge.hash => {
-                self.part.hashed += 1;
-                match zip.h1() {
-                    Ok(h1) => noted.is_none_or(|noted| noted.hash == h1) && self.is_right(&h1),
-                    Err(ZipError::Io { .. }) => true,
-                    Err(_) => false,
+        match fault {
+            FileFault::Unreadable(why) => self.part.unread(&path, why),
+            FileFault::Broken { why, .. } => self.zip_goes(seen, &path, why),
+            FileFault::Differs {
+                by: Source::ZipHash,
+                expected,
+                found,
+                ..
+            } => {
+                let says = format!("hashes to {found}, but was {expected} when it was stored");
+                if self.tree_hash().as_ref() != Some(found) {
+                    return self.zip_goes(seen, &path, &says);
                 }
+                // Zip and tree against the note: one of the two sides was changed, and both are
+                // whole.
+                let why = "go builds what is there, and `go mod verify` fails.";
+                self.add(Code::CacheZip, &path, &says, why, Vec::new());
             }
-            Ok(_) => true,
-            Err(ZipError::Io { error, .. }) => {
-                // What cannot be read is not proven bad.
-                self.part.unread(&path, &error);
-                true
+            FileFault::Differs { by, sure: true, .. } => {
+                self.zip_goes(seen, &path, &other_hash(by));
             }
-            Err(_) => false,
-        }
-    }
-
-    /// Proves what is wrong, and says what has to go.
-    fn zip_is_ill(&mut self) {
-        let noted = self.noted();
-        let Some(path) = self.files.zip.clone() else {
-            self.zip_hash_is_ill(noted, None);
-            return;
-        };
-        let h1 = match self.open(&path).and_then(|zip| zip.h1()) {
-            Ok(h1) => h1,
-            Err(ZipError::Io { error, .. }) => return self.part.unread(&path, &error),
-            Err(error) => {
-                let says = match &error {
-                    ZipError::Bad { why, .. } => format!("is no module zip: {why}"),
-                    ZipError::Entry { name, why, .. } => format!("is damaged at {name}: {why}"),
-                    ZipError::Io { .. } => return,
-                };
-                return self.zip_goes(&path, &says, noted);
+            FileFault::Differs { by, .. } => {
+                let why = "go fails with “checksum mismatch … SECURITY ERROR” in that project.";
+                self.add(Code::CacheZip, &path, &other_hash(by), why, Vec::new());
             }
-        };
-        if let Word::Wrong { who, sure, .. } = self.word(&h1) {
-            let says = format!("is another one than {who} has");
-            if sure {
-                return self.zip_goes(&path, &says, noted);
-            }
-            let why = "go fails with “checksum mismatch … SECURITY ERROR” in that project.";
-            return self.add(Code::CacheZip, &path, &says, why, Vec::new());
+            FileFault::Unproven(_) | FileFault::Forged(_) => {}
         }
-        let agrees = noted.as_ref().is_some_and(|noted| noted.hash == h1);
-        if agrees {
-            return;
-        }
-        let proven = self.word(&h1) == Word::Right;
-        let well_formed = noted.as_ref().filter(|noted| noted.ill.is_none());
-        let hash = well_formed.map(|noted| noted.hash.clone());
-        let Some(hash) = hash.filter(|_| !proven) else {
-            return self.zip_hash_is_ill(noted, Some(&h1));
-        };
-        let says = format!("hashes to {h1}, but was {hash} when it was stored");
-        if self.tree_hash().as_ref() != Some(&h1) {
-            return self.zip_goes(&path, &says, noted);
-        }
-        // Zip and tree against the note: one of the two sides was changed, and both are whole.
-        let why = "go builds what is there, and `go mod verify` fails.";
-        self.add(Code::CacheZip, &path, &says, why, Vec::new());
     }
 
     /// Only the note goes: go hashes the zip again, or fetches it.
-    fn zip_hash_is_ill(&mut self, noted: Option<Noted>, h1: Option<&str>) {
-        let (Some(noted), Some(path)) = (noted, self.files.zip_hash.clone()) else {
+    fn zip_hash_flaw(&mut self, seen: &Seen<'_>, fault: &FileFault) {
+        let says = match fault {
+            FileFault::Broken { why, .. } => why.clone(),
+            FileFault::Differs {
+                by: Source::Zip,
+                expected,
+                found,
+                ..
+            } => format!("has {found}, but the zip hashes to {expected}"),
+            FileFault::Differs { by, sure: true, .. } => other_hash(by),
+            _ => return,
+        };
+        let Some((path, piece)) = self.note(seen) else {
             return;
         };
-        let says = match (&noted.ill, h1, self.word(&noted.hash)) {
-            (Some(ill), _, _) => (*ill).to_owned(),
-            (None, Some(h1), _) => format!("has {}, but the zip hashes to {h1}", noted.hash),
-            (
-                None,
-                None,
-                Word::Wrong {
-                    who, sure: true, ..
-                },
-            ) => format!("is another one than {who} has"),
-            // Without a zip the tree could tell, but go asks neither.
-            (None, None, _) => return,
-        };
-        let mut removes = vec![noted.piece];
+        let mut removes = vec![piece];
         // Without a zip the tree is all there is of the version.
-        if h1.is_none() {
+        if self.files.zip.is_none() {
             removes.extend(self.bad_tree(None));
         }
         let why = "go fails with “unexpected ziphash” or “checksum mismatch”, or hashes the zip \
@@ -310,48 +328,55 @@ impl Look<'_> {
     }
 
     /// The zip goes, and what rests on it: the note, and the tree unless it is proven good.
-    fn zip_goes(&mut self, path: &Path, says: &str, noted: Option<Noted>) {
+    fn zip_goes(&mut self, seen: &Seen<'_>, path: &Path, says: &str) {
         let mut removes = Vec::new();
-        let tree = self.bad_tree(noted.as_ref());
+        let noted = match &seen.stored.zip_hash {
+            Some(Ok(bytes)) => form::zip_hash(bytes).ok(),
+            Some(Err(_)) | None => None,
+        };
+        let tree = self.bad_tree(noted.as_deref());
         let tree_is_good = tree.is_none() && self.tree().is_some();
         // A tree that is what the note says needs the note, or go would take it for a half one.
-        let keeps_note = tree_is_good && noted.as_ref().is_some_and(|noted| noted.ill.is_none());
-        if let Some(noted) = noted.filter(|_| !keeps_note) {
-            removes.push(noted.piece);
+        let keeps_note = tree_is_good && noted.is_some();
+        if let Some((_, note)) = self.note(seen).filter(|_| !keeps_note) {
+            removes.push(note);
         }
         removes.extend(tree);
         removes.push(Piece::of(path.to_owned(), None));
         let why = if keeps_note {
             "go does not look at it as long as the tree that was unpacked from it is there, \
-                 which is still good and stays; whoever takes this cache for a proxy (file://) \
-                 gets it as it is."
+             which is still good and stays; a go command that uses this cache as a proxy \
+             (file://) gets it as it is."
         } else {
             "go fails with “zip: not a valid zip file”, which names no module, or with \
-                 “checksum mismatch”; or it builds what nobody published."
+             “checksum mismatch”; or it builds what nobody published."
         };
         self.add(Code::CacheZip, path, says, why, removes);
     }
 
     /// The tree that go builds from: what `go mod verify` calls modified, after a power cut or
-    /// by an editor. Looked at with the zips alone, since it takes as long again.
+    /// by an editor.
     fn unpacked(&mut self) {
-        let (Some(path), true) = (self.tree(), self.judge.hash) else {
+        let Some(path) = self.tree() else {
             return;
         };
-        if self.tree_is_well(&path) {
+        if self.tree_is_good(&path) {
             return;
         }
         // go may have been at it.
         let held = lock::existing(&self.lock);
-        if held.is_some() && self.tree_is_well(&path) {
+        if held.is_some() && self.tree_is_good(&path) {
             return;
         }
         // Whether the note is the right one is for the zip or the records to say.
         let Some(noted) = self.noted() else { return };
-        let zip = self.files.zip.clone();
-        let zip = zip.and_then(|zip| self.open(&zip).ok()?.h1().ok());
-        let word = self.word(&noted.hash);
-        let sure = word == Word::Right || word == Word::Unknown && zip == Some(noted.hash);
+        let zip = self.files.zip.as_ref();
+        let h1 = zip.and_then(|zip| read_zip(self.module, zip).ok()?.h1);
+        let sure = match self.compare(&noted) {
+            Comparison::Same => true,
+            Comparison::Unknown => h1 == Some(noted),
+            Comparison::Differs { .. } => false,
+        };
         let removes = sure.then(|| Piece::of(path.clone(), None));
         let says = "is not what was unpacked there";
         let why = "go builds what is there, and `go mod verify` says “dir has been modified”.";
@@ -359,20 +384,14 @@ impl Look<'_> {
         self.add(Code::CacheTree, &path, says, why, removes);
     }
 
-    /// One that go takes for none, or of which nothing is known here, is no fault.
-    fn tree_is_well(&mut self, path: &Path) -> bool {
+    /// A tree that go does not use, or about which nothing is known here, is no fault.
+    fn tree_is_good(&mut self, path: &Path) -> bool {
         let partial = self.lock.with_extension("partial");
-        let name = self.module.to_string();
-        let told = self.part.broken.iter().any(|broken| {
-            broken.module.as_ref() == Some(&name)
-                && matches!(broken.code, Code::CacheZip | Code::CacheZiphash)
-        });
-        let noted = self.noted().filter(|noted| noted.ill.is_none());
-        let (Some(noted), false) = (noted, told || partial.exists()) else {
+        let Some(noted) = self.noted().filter(|_| !partial.exists()) else {
             return true;
         };
         match tree::h1(path, &self.module.path, &self.module.version) {
-            Ok(hash) => hash == noted.hash,
+            Ok(hash) => hash == noted,
             // A link, or a name that no module holds.
             Err(error) if error.kind() == io::ErrorKind::Other => false,
             Err(error) => {
@@ -384,14 +403,15 @@ impl Look<'_> {
 
     /// The tree, where it is not what the records or a note of good form say. One of which
     /// nothing is known stays: without a note go unpacks it again.
-    fn bad_tree(&self, noted: Option<&Noted>) -> Option<io::Result<Piece>> {
+    fn bad_tree(&self, noted: Option<&str>) -> Option<io::Result<Piece>> {
         let path = self.tree()?;
         let hash = tree::h1(&path, &self.module.path, &self.module.version).ok()?;
-        let by_note = noted.filter(|noted| noted.ill.is_none());
-        let wrong = match self.word(&hash) {
-            Word::Right => false,
-            Word::Wrong { sure: true, .. } => true,
-            Word::Wrong { .. } | Word::Unknown => by_note.is_some_and(|noted| noted.hash != hash),
+        let wrong = match self.compare(&hash) {
+            Comparison::Same => false,
+            Comparison::Differs { sure: true, .. } => true,
+            Comparison::Differs { .. } | Comparison::Unknown => {
+                noted.is_some_and(|noted| noted != hash)
+            }
         };
         wrong.then(|| Piece::of(path, None))
     }
@@ -404,28 +424,25 @@ impl Look<'_> {
         tree::h1(&self.tree()?, &self.module.path, &self.module.version).ok()
     }
 
-    fn open(&self, path: &Path) -> Result<ModZip, ZipError> {
-        let zip = ModZip::open(path)?;
-        zip.belongs_to(&self.module.path, &self.module.version)?;
-        Ok(zip)
-    }
-
-    fn noted(&mut self) -> Option<Noted> {
+    /// The `.ziphash` as it was read.
+    fn note(&self, seen: &Seen<'_>) -> Option<(PathBuf, io::Result<Piece>)> {
         let path = self.files.zip_hash.clone()?;
-        let bytes = self.part.read(&path, MOST_SMALL)?;
-        Some(Noted {
-            ill: form::zip_hash(&bytes).err(),
-            hash: String::from_utf8_lossy(bytes.trim_ascii()).into_owned(),
-            piece: Piece::of(path, Some(&bytes)),
-        })
+        let bytes = seen.stored.zip_hash.as_ref()?.as_ref().ok()?;
+        Some((path.clone(), Piece::of(path, Some(bytes))))
     }
 
-    fn word(&self, hash: &str) -> Word {
-        self.judge.records.word(&self.module, Hashed::Zip, hash)
+    /// What `.ziphash` says now.
+    fn noted(&mut self) -> Option<String> {
+        let bytes = self.part.read(self.files.zip_hash.as_ref()?, MOST_SMALL)?;
+        form::zip_hash(&bytes).ok()
     }
 
-    fn is_right(&self, hash: &str) -> bool {
-        !matches!(self.word(hash), Word::Wrong { .. })
+    /// How the hash of a zip, or of the tree that was unpacked from it, compares with the records.
+    fn compare(&self, hash: &str) -> Comparison {
+        let records = self.judge.records;
+        let answer = records.answer(self.module, Some(hash), None);
+        let claims = records.claims(self.module);
+        stored::compare(&answer, &claims, Hashed::Zip, hash)
     }
 
     fn add(
@@ -450,10 +467,10 @@ impl Look<'_> {
     }
 }
 
-/// What `.ziphash` says.
-#[derive(Debug)]
-struct Noted {
-    ill: Option<&'static str>,
-    hash: String,
-    piece: io::Result<Piece>,
+fn other_hash(by: &Source) -> String {
+    let by = match by {
+        Source::Database(by) | Source::GoSum(by) => by,
+        Source::ZipHash | Source::NotedMod | Source::Zip => "the file beside it",
+    };
+    format!("does not match the hash recorded by {by}")
 }

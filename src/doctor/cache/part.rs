@@ -81,7 +81,7 @@ impl Part {
     }
 
     /// What could not be looked at.
-    pub(super) fn unread(&mut self, path: &Path, error: &io::Error) {
+    pub(super) fn unread(&mut self, path: &Path, error: &dyn std::fmt::Display) {
         let entry = (path.display().to_string(), error.to_string());
         if !self.unread.contains(&entry) {
             self.unread.push(entry);

@@ -13,9 +13,10 @@ use super::walk::Found;
 use crate::bounded::{if_any, read_no_link};
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_sum::Hashed;
+use crate::gomod::stored::{Claim, DatabaseAnswer};
 use crate::gomod::sum::{LookupRecord, escape_path, escape_version};
 use crate::mirror::Layout;
-use crate::mirror::sumdb::Proofs;
+use crate::mirror::sumdb::{Proofs, Sums};
 use crate::model::{Patterns, SumDb};
 
 /// Folders above a folder that may hold its go.mod.
@@ -23,24 +24,6 @@ const MOST_ABOVE: usize = 64;
 
 /// The longest answer of a checksum database, in bytes; a true one has some 600.
 const MOST_LOOKUP: u64 = 64 << 10;
-
-/// What a record says of a hash.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Word {
-    /// It is the one.
-    Right,
-    /// It is another one.
-    Wrong {
-        /// Who says so: "/src/go.sum:3", "sum.golang.org".
-        who: String,
-        /// The hash that it should have.
-        hash: String,
-        /// Nobody doubts it: the database says so, or a go.sum that is written by its word.
-        sure: bool,
-    },
-    /// No record that could be believed.
-    Unknown,
-}
 
 /// Everything that is known.
 #[derive(Debug)]
@@ -63,11 +46,9 @@ struct Database {
 
 #[derive(Debug)]
 struct Known {
-    of: Hashed,
-    hash: String,
+    claim: Claim,
     place: PathBuf,
     line: usize,
-    is_proof: bool,
 }
 
 impl Records {
@@ -104,35 +85,30 @@ impl Records {
         }
         for (line, number, place) in all {
             let owners = owners.get(&line.hash).map_or(0, BTreeSet::len);
-            if line.hash.starts_with("h1:") {
-                records.lines.entry(line.module).or_default().push(Known {
-                    of: line.of,
-                    hash: line.hash,
-                    place,
-                    line: number,
-                    is_proof: owners < 2,
-                });
-            }
+            let claim = Claim {
+                of: line.of,
+                hash: line.hash,
+                by: format!("{}:{number}", place.display()),
+                sure: owners < 2 && records.is_checked(&line.module.path),
+            };
+            records.lines.entry(line.module).or_default().push(Known {
+                claim,
+                place,
+                line: number,
+            });
         }
         records
     }
 
-    /// Is anything known of it? Then it is worth hashing.
-    pub(super) fn know(&self, module: &ModuleVersion) -> bool {
-        self.lines.contains_key(module) || !self.databases.is_empty()
-    }
-
-    /// What is known of the hash of a file. The database's word goes before go.sum's.
-    pub(super) fn word(&self, module: &ModuleVersion, of: Hashed, hash: &str) -> Word {
-        match self.of_database(module, of, hash) {
-            Word::Unknown => self.of_go_sum(module, of, hash),
-            known @ (Word::Right | Word::Wrong { .. }) => known,
-        }
-    }
-
-    /// The same, of the checksum database alone: a go.sum may have been written while a portal
-    /// answered, too.
-    pub(super) fn of_database(&self, module: &ModuleVersion, of: Hashed, hash: &str) -> Word {
+    /// What the databases' answers in the cache state about files of these hashes. Agreement needs
+    /// no proof, since nothing is removed for it. What contradicts a file must be signed, and
+    /// proven by the tiles.
+    pub(super) fn answer(
+        &self,
+        module: &ModuleVersion,
+        zip: Option<&str>,
+        go_mod: Option<&str>,
+    ) -> DatabaseAnswer {
         for database in &self.databases {
             let Ok(Some(answer)) = answer(&database.folder, module) else {
                 continue;
@@ -140,28 +116,37 @@ impl Records {
             let Ok(record) = LookupRecord::parse(&answer) else {
                 continue;
             };
-            if record.holds(&line(module, of, hash)) {
-                return Word::Right;
+            let agreed = |of, hash: Option<&str>| {
+                let hash = hash.filter(|hash| record.holds(&line(module, of, hash)));
+                hash.map(str::to_owned)
+            };
+            let mut sums = Sums {
+                zip: agreed(Hashed::Zip, zip),
+                go_mod: agreed(Hashed::GoMod, go_mod),
+            };
+            if sums.zip.as_deref() != zip || sums.go_mod.as_deref() != go_mod {
+                let proofs = database.proofs.get_or_init(|| {
+                    let known = database.known.as_ref()?;
+                    Proofs::open(&self.layout, known).ok()
+                });
+                let proven = proofs.as_ref().and_then(|proofs| proofs.prove(module).ok());
+                sums = proven.unwrap_or(sums);
             }
-            // What speaks against a file must be signed, and proven by the tiles.
-            let proofs = database.proofs.get_or_init(|| {
-                let known = database.known.as_ref()?;
-                Proofs::open(&self.layout, known).ok()
-            });
-            let proven = proofs.as_ref().and_then(|proofs| proofs.prove(module).ok());
-            let right = proven.and_then(|sums| match of {
-                Hashed::Zip => sums.zip,
-                Hashed::GoMod => sums.go_mod,
-            });
-            if let Some(right) = right.filter(|right| right != hash) {
-                return Word::Wrong {
-                    who: database.name.clone(),
-                    hash: right,
-                    sure: true,
+            if sums != Sums::default() {
+                return DatabaseAnswer::Sums {
+                    by: database.name.clone(),
+                    zip: sums.zip,
+                    go_mod: sums.go_mod,
                 };
             }
         }
-        Word::Unknown
+        DatabaseAnswer::NotAsked("the cache holds no answer about it".to_owned())
+    }
+
+    /// What the project's go.sum states about a version.
+    pub(super) fn claims(&self, module: &ModuleVersion) -> Vec<Claim> {
+        let lines = self.lines.get(module).into_iter().flatten();
+        lines.map(|known| known.claim.clone()).collect()
     }
 
     /// Was its line of go.sum written by the database's word? Otherwise whatever answered then
@@ -171,27 +156,12 @@ impl Records {
         unchecked.is_some_and(|patterns| !patterns.matches(path))
     }
 
-    fn of_go_sum(&self, module: &ModuleVersion, of: Hashed, hash: &str) -> Word {
-        let lines = self.lines.get(module).into_iter().flatten();
-        let mut wrong = Word::Unknown;
-        for known in lines.filter(|known| known.of == of) {
-            if known.hash == hash {
-                return Word::Right;
-            }
-            wrong = Word::Wrong {
-                who: format!("{}:{}", known.place.display(), known.line),
-                hash: known.hash.clone(),
-                sure: known.is_proof && self.is_checked(&module.path),
-            };
-        }
-        wrong
-    }
-
     /// The lines that have this hash for a go.mod: those that were written when a page was taken
     /// for one.
     pub(super) fn lines_with(&self, module: &ModuleVersion, hash: &str) -> Vec<io::Result<Piece>> {
         let lines = self.lines.get(module).into_iter().flatten();
-        let same = lines.filter(|known| known.of == Hashed::GoMod && known.hash == hash);
+        let same =
+            lines.filter(|known| known.claim.of == Hashed::GoMod && known.claim.hash == hash);
         let piece = |known: &Known| {
             let text = line(module, Hashed::GoMod, hash);
             Piece::line(known.place.clone(), known.line, text)

@@ -13,7 +13,7 @@ use super::tar::Writer;
 use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::meter::Meter;
-use crate::mirror::layout::{File as Part, Layout};
+use crate::mirror::layout::{Layout, VersionFile};
 use crate::mirror::verify::{Asked, Prover, Report, verify};
 
 /// What was written.
@@ -187,11 +187,11 @@ impl Source<'_, '_> {
 
 impl Version {
     /// Its files, in the order in which they are put in their places.
-    pub(super) fn parts(&self) -> impl Iterator<Item = Part> {
+    pub(super) fn parts(&self) -> impl Iterator<Item = VersionFile> {
         let parts = [
-            self.zip.as_ref().map(|_| Part::Zip),
-            Some(Part::Mod),
-            self.info.then_some(Part::Info),
+            self.zip.as_ref().map(|_| VersionFile::Zip),
+            Some(VersionFile::Mod),
+            self.info.then_some(VersionFile::Info),
         ];
         parts.into_iter().flatten()
     }

@@ -21,7 +21,7 @@ use crate::gomod::form::{MOST_INFO, MOST_MOD};
 use crate::gomod::sum::{escape_path, escape_version};
 use crate::gomod::zip;
 use crate::meter::Meter;
-use crate::mirror::layout::{File as Part, Layout};
+use crate::mirror::layout::{Layout, VersionFile};
 use crate::mirror::store::{Staged, Store};
 use crate::mirror::sumdb::Route;
 use crate::mirror::trust::Trust;
@@ -259,9 +259,9 @@ fn expected(manifest: &Manifest) -> Result<BTreeMap<String, (PathBuf, u64)>, Arc
         let escaped = escape_version(&module.version).map_err(bad)?;
         for part in version.parts() {
             let most = match part {
-                Part::Zip => zip::MOST,
-                Part::Mod => MOST_MOD,
-                Part::Info | Part::ZipHash => MOST_INFO,
+                VersionFile::Zip => zip::MOST,
+                VersionFile::Mod => MOST_MOD,
+                VersionFile::Info | VersionFile::ZipHash => MOST_INFO,
             };
             let name = format!("{path}/@v/{escaped}{}", part.end());
             let place = below.file(&module, part).map_err(bad)?;
@@ -344,7 +344,7 @@ fn fresh<'m>(
     for version in &manifest.versions {
         let module = version.of();
         let path = |part| layout.file(&module, part).unwrap_or_default();
-        let (zip, go_mod) = (path(Part::Zip), path(Part::Mod));
+        let (zip, go_mod) = (path(VersionFile::Zip), path(VersionFile::Mod));
         let held = match &version.zip {
             Some(wanted) if zip.exists() => {
                 let held = zip::h1_of(&zip).map_err(|error| error.to_string());
@@ -378,10 +378,10 @@ fn stage(version: &Version, staging: &Layout) -> io::Result<Staged> {
     let module = version.of();
     let path = |part| staging.file(&module, part).unwrap_or_default();
     Ok(Staged {
-        zip: version.zip.clone().map(|h1| (path(Part::Zip), h1)),
-        go_mod: bounded::read_named(&path(Part::Mod), MOST_MOD)?,
+        zip: version.zip.clone().map(|h1| (path(VersionFile::Zip), h1)),
+        go_mod: bounded::read_named(&path(VersionFile::Mod), MOST_MOD)?,
         info: if version.info {
-            Some(bounded::read_named(&path(Part::Info), MOST_INFO)?)
+            Some(bounded::read_named(&path(VersionFile::Info), MOST_INFO)?)
         } else {
             None
         },

@@ -23,7 +23,7 @@ use crate::gocmd::job::{Job, Ran, without_requests};
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_version::at_least;
 use crate::gomod::go_work::{self, GoWork};
-use crate::mirror::{File, Layout};
+use crate::mirror::{Layout, VersionFile};
 use crate::policy::expand::expand;
 
 /// Hundreds of modules that lie in the mirror alone are unpacked first.
@@ -209,7 +209,12 @@ fn proxies(shelf: &Shelf) -> OsString {
 /// unpack it again.
 fn link(shelf: &Shelf, module: &ModuleVersion, modcache: &Path) -> io::Result<()> {
     let own = Layout::new(modcache.join("cache").join("download"));
-    for file in [File::Info, File::Mod, File::Zip, File::ZipHash] {
+    for file in [
+        VersionFile::Info,
+        VersionFile::Mod,
+        VersionFile::Zip,
+        VersionFile::ZipHash,
+    ] {
         let (Ok(from), Ok(to)) = (shelf.cache().file(module, file), own.file(module, file)) else {
             return Ok(());
         };

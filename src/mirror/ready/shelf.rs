@@ -9,7 +9,7 @@ use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gomod::form::{MOST_MOD, MOST_ZIP_HASH};
 use crate::gomod::sum::{escape_path, escape_version, hash_go_mod};
-use crate::mirror::{File, Layout};
+use crate::mirror::{Layout, VersionFile};
 
 /// How it is with one file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Shelf {
         let version = escape_version(&module.version).ok()?;
         let below = format!("{path}@{version}");
         let folder = self.modcache.join(&below);
-        let zip = self.cache.file(module, File::Zip).ok()?;
+        let zip = self.cache.file(module, VersionFile::Zip).ok()?;
         // It stands there while go unpacks, and stays when that was cut off.
         let is_partial = zip.with_extension("partial").exists();
         (folder.is_dir() && !is_partial).then_some((folder, below))
@@ -80,12 +80,12 @@ impl Shelf {
     /// Is the zip there? By its name and the hash that was noted when it was stored: the whole
     /// of it is hashed by `goroam mirror verify` and by go itself.
     pub fn zip(&self, module: &ModuleVersion, sum: Option<&str>) -> Held {
-        let there = |tree: &Layout, file: File| {
+        let there = |tree: &Layout, file: VersionFile| {
             let path = tree.file(module, file).ok()?;
             fs::metadata(&path).ok()?.is_file().then_some(path)
         };
         let noted = |tree: &Layout| {
-            let path = there(tree, File::ZipHash)?;
+            let path = there(tree, VersionFile::ZipHash)?;
             let text = read(&path, MOST_ZIP_HASH)?;
             Some(text.trim().to_owned())
         };
@@ -93,7 +93,7 @@ impl Shelf {
             (Some(noted), Some(sum)) => noted == sum,
             _ => true,
         };
-        if there(&self.cache, File::Zip).is_some() {
+        if there(&self.cache, VersionFile::Zip).is_some() {
             return if fits(&self.cache) {
                 Held::Here
             } else {
@@ -101,8 +101,8 @@ impl Shelf {
             };
         }
         // Without `.info` a version is not there yet: it is what `mirror add` writes last.
-        let whole = there(&self.mirror, File::Info).is_some();
-        match there(&self.mirror, File::Zip) {
+        let whole = there(&self.mirror, VersionFile::Info).is_some();
+        match there(&self.mirror, VersionFile::Zip) {
             Some(_) if whole && fits(&self.mirror) => Held::Here,
             _ => Held::Absent,
         }
@@ -129,7 +129,7 @@ impl Shelf {
         let (held, text) = texts.entry(module.clone()).or_insert_with(|| {
             let trees = [&self.cache, &self.mirror];
             let text = trees.into_iter().find_map(|tree| {
-                let path = tree.file(module, File::Mod).ok()?;
+                let path = tree.file(module, VersionFile::Mod).ok()?;
                 read(&path, MOST_MOD)
             });
             let held = if text.is_some() {
@@ -215,18 +215,18 @@ mod tests {
         let held = |sum| shelf.zip(&module, Some(sum));
         assert_eq!(held("h1:x"), Held::Absent);
         let of = |tree: &Layout, file| tree.file(&module, file).unwrap();
-        put(of(&shelf.mirror, File::Zip), "zip");
+        put(of(&shelf.mirror, VersionFile::Zip), "zip");
         assert_eq!(
             held("h1:x"),
             Held::Absent,
             "the mirror has not got all of it yet"
         );
-        put(of(&shelf.mirror, File::Info), "{}");
+        put(of(&shelf.mirror, VersionFile::Info), "{}");
         assert_eq!(held("h1:x"), Held::Here);
-        put(of(&shelf.mirror, File::ZipHash), "h1:x\n");
+        put(of(&shelf.mirror, VersionFile::ZipHash), "h1:x\n");
         assert_eq!((held("h1:x"), held("h1:y")), (Held::Here, Held::Absent));
-        put(of(&shelf.cache, File::Zip), "zip");
-        put(of(&shelf.cache, File::ZipHash), "h1:y");
+        put(of(&shelf.cache, VersionFile::Zip), "zip");
+        put(of(&shelf.cache, VersionFile::ZipHash), "h1:y");
         // go looks into its cache first, and refuses what it finds there.
         assert_eq!((held("h1:x"), held("h1:y")), (Held::Other, Held::Here));
         assert_eq!(tally(&mirror), (1, 3));
@@ -239,7 +239,7 @@ mod tests {
         let module = ModuleVersion::new("a.test/b", "v1.0.0");
         let sum = hash_go_mod(b"module a.test/b\n");
         assert_eq!(shelf().go_mod(&module, &sum), Held::Absent);
-        let path = shelf().cache.file(&module, File::Mod).unwrap();
+        let path = shelf().cache.file(&module, VersionFile::Mod).unwrap();
         put(path.clone(), "module a.test/b\n");
         assert_eq!(shelf().go_mod(&module, &sum), Held::Here);
         put(path, "<html>Please log in</html>\n");

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::gather::bounded;
-use super::judge::Read;
 use super::report::{Finding, Kind};
 use crate::gomod::RevInfo;
 use crate::gomod::form::MOST_INFO;
@@ -15,17 +14,17 @@ use crate::mirror::tree::Module;
 const MOST_LIST: u64 = 4 << 20;
 
 /// What a module's `list` names, if it can be read.
-pub(super) fn listed(layout: &Layout, module: &str) -> Read<BTreeSet<String>> {
+pub(super) fn listed(layout: &Layout, module: &str) -> Result<BTreeSet<String>, String> {
     let path = layout.list(module).unwrap_or_default();
     match bounded(&path, MOST_LIST) {
-        Read::Cannot(why) => Read::Cannot(why),
-        Read::Is(bytes) => match String::from_utf8(bytes) {
+        Err(why) => Err(why),
+        Ok(bytes) => match String::from_utf8(bytes) {
             // go takes the first word of each line (modfetch/proxy.go:Versions).
             Ok(text) => {
                 let words = text.lines().map(|line| line.split_whitespace().next());
-                Read::Is(BTreeSet::from_iter(words.flatten().map(str::to_owned)))
+                Ok(BTreeSet::from_iter(words.flatten().map(str::to_owned)))
             }
-            Err(_) => Read::Cannot("is no text".to_owned()),
+            Err(_) => Err("is no text".to_owned()),
         },
     }
 }
@@ -35,7 +34,7 @@ pub(super) fn check(
     layout: &Layout,
     path: &str,
     module: &Module,
-    listed: Option<&Read<BTreeSet<String>>>,
+    listed: Option<&Result<BTreeSet<String>, String>>,
     pinned: Option<&str>,
 ) -> Vec<Finding> {
     let mut bad = Vec::new();
@@ -70,8 +69,8 @@ pub(super) fn check(
             );
         }
         None => {}
-        Some(Read::Cannot(why)) => says(list, Kind::Unreadable, why.clone()),
-        Some(Read::Is(names)) => {
+        Some(Err(why)) => says(list, Kind::Unreadable, why.clone()),
+        Some(Ok(names)) => {
             for name in names {
                 let why = if !there.contains(name.as_str()) {
                     "which is not there"
@@ -96,8 +95,8 @@ pub(super) fn check(
     if module.latest {
         let latest = layout.latest(path).unwrap_or_default();
         match bounded(&latest, MOST_INFO) {
-            Read::Cannot(why) => says(latest, Kind::Unreadable, why),
-            Read::Is(bytes) => match RevInfo::decode(&bytes) {
+            Err(why) => says(latest, Kind::Unreadable, why),
+            Ok(bytes) => match RevInfo::decode(&bytes) {
                 Ok(info) if Some(info.version.as_str()) == newest => {}
                 Ok(info) => {
                     let name: String = info.version.chars().take(80).collect();

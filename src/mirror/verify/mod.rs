@@ -27,7 +27,7 @@ use crate::gomod::ModuleVersion;
 use crate::meter::Meter;
 use crate::pool;
 
-pub use judge::Proof;
+pub(crate) use gather::{read_zip, zip_fault};
 pub use prove::Prover;
 pub use report::{Database, Finding, Hashes, Kind, Report, Unproven};
 
@@ -92,7 +92,7 @@ pub fn verify(
     for (path, module) in tree.modules.iter().filter(|(path, _)| is_asked(path)) {
         let none = BTreeSet::new();
         let names = match listed.get(path.as_str()) {
-            Some(Some(judge::Read::Is(names))) => names,
+            Some(Some(Ok(names))) => names,
             Some(_) | None => &none,
         };
         for (version, files) in &module.versions {
@@ -112,18 +112,14 @@ pub fn verify(
     meter.expect(tasks.len() as u64, report.bytes);
     // Equal ones stay in the order of their names.
     tasks.sort_by_key(|task| std::cmp::Reverse(task.files.zip));
-    let verdicts = pool::map(
-        &tasks,
-        asked.jobs.unwrap_or_else(pool::processors),
-        |task| {
-            let proof = prover.prove(task.module);
-            let noted = task.noted_mod.clone();
-            let seen = gather::gather(layout, task.module, task.files, noted, proof);
-            let verdict = judge::judge(layout, task.module, &seen, task.listed);
-            meter.did(1, task.files.bytes());
-            verdict
-        },
-    );
+    let jobs = asked.jobs.unwrap_or_else(pool::processors);
+    let verdicts = pool::map(&tasks, jobs, |task| {
+        let answer = prover.prove(task.module);
+        let noted = task.noted_mod.clone();
+        let stored = gather::gather(layout, task.module, task.files, noted, answer);
+        meter.did(1, task.files.bytes());
+        judge::judge(layout, &stored, task.listed)
+    });
     for verdict in verdicts {
         report.sound.extend(verdict.sound);
         report.proven += u64::from(verdict.proven);

@@ -1,8 +1,8 @@
 //! What the checksum database says, by what the mirror keeps of it.
 
-use super::judge::Proof;
 use super::report::{Database, Finding, Kind};
 use crate::gomod::ModuleVersion;
+use crate::gomod::stored::DatabaseAnswer;
 use crate::mirror::layout::Layout;
 use crate::mirror::sumdb::{ProofError, Proofs};
 use crate::mirror::trust::Trust;
@@ -43,21 +43,23 @@ impl Prover {
     }
 
     /// What the database says of a version.
-    pub(super) fn prove(&self, module: &ModuleVersion) -> Proof {
+    pub(super) fn prove(&self, module: &ModuleVersion) -> DatabaseAnswer {
         let Some(proofs) = &self.proofs else {
-            return Proof::NotAsked("GOSUMDB=off".to_owned());
+            return DatabaseAnswer::NotAsked("GOSUMDB=off".to_owned());
         };
         if let Some(why) = self.trust.not_asked(&module.path) {
-            return Proof::NotAsked(why.to_owned());
+            return DatabaseAnswer::NotAsked(why.to_owned());
         }
         match proofs.prove(module) {
-            Ok(sums) => Proof::Sums {
+            Ok(sums) => DatabaseAnswer::Sums {
                 by: proofs.name().to_owned(),
                 zip: sums.zip,
                 go_mod: sums.go_mod,
             },
-            Err(error) if kind(&error) == Kind::Mismatch => Proof::False(error.to_string()),
-            Err(error) => Proof::Absent(error.to_string()),
+            Err(error) if kind(&error) == Kind::Mismatch => {
+                DatabaseAnswer::False(error.to_string())
+            }
+            Err(error) => DatabaseAnswer::Absent(error.to_string()),
         }
     }
 

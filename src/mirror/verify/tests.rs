@@ -1,40 +1,48 @@
 use std::path::PathBuf;
 
-use super::judge::{Read, Seen, ZipSeen, judge};
+use super::judge::judge;
 use super::*;
+use crate::gomod::stored::{DatabaseAnswer, StoredMod, StoredVersion, StoredZip, ZipFault};
 
-const ZIP: &str = "h1:zip=";
-const MOD: &str = "h1:mod=";
+const ZIP: &str = "h1:zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz=";
+const MOD: &str = "h1:mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm=";
+const OTHER: &str = "h1:ooooooooooooooooooooooooooooooooooooooooooo=";
+const BEFORE: &str = "h1:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb=";
 
-fn version() -> ModuleVersion {
-    ModuleVersion::new("a.test/b", "v1.0.0")
+fn version() -> &'static ModuleVersion {
+    Box::leak(Box::new(ModuleVersion::new("a.test/b", "v1.0.0")))
 }
 
-fn sums() -> Proof {
-    Proof::Sums {
+fn sums() -> DatabaseAnswer {
+    DatabaseAnswer::Sums {
         by: "sum.test".to_owned(),
         zip: Some(ZIP.to_owned()),
         go_mod: Some(MOD.to_owned()),
     }
 }
 
-fn good(proof: Proof) -> Seen {
-    Seen {
-        info: Some(Read::Is(br#"{"Version":"v1.0.0"}"#.to_vec())),
-        go_mod: Some(Read::Is((MOD.to_owned(), Ok(())))),
+fn good(answer: DatabaseAnswer) -> StoredVersion<'static> {
+    StoredVersion {
+        module: version(),
+        info: Some(Ok(br#"{"Version":"v1.0.0"}"#.to_vec())),
+        go_mod: Some(Ok(StoredMod {
+            hash: MOD.to_owned(),
+            form: Ok(()),
+        })),
         noted_mod: None,
-        ziphash: Some(Read::Is(ZIP.into())),
-        zip: Some(Read::Is(Ok(ZipSeen {
-            h1: ZIP.to_owned(),
+        zip_hash: Some(Ok(ZIP.into())),
+        zip: Some(Ok(StoredZip {
+            h1: Some(ZIP.to_owned()),
             go_mod: Some(MOD.to_owned()),
-        }))),
-        proof,
+        })),
+        answer,
+        claims: Vec::new(),
     }
 }
 
 /// What is found, as `FILE'S END KIND expected-by`.
-fn found(seen: &Seen) -> Vec<String> {
-    let verdict = judge(&Layout::new("/m"), &version(), seen, true);
+fn found(seen: &StoredVersion<'_>) -> Vec<String> {
+    let verdict = judge(&Layout::new("/m"), seen, true);
     let mut found: Vec<_> = verdict
         .bad
         .iter()
@@ -56,51 +64,51 @@ fn found(seen: &Seen) -> Vec<String> {
 fn a_version_in_order_is_proven_or_not_asked_for() {
     assert_eq!(found(&good(sums())), ["proven"]);
     assert_eq!(
-        found(&good(Proof::NotAsked("GOSUMDB=off".into()))),
+        found(&good(DatabaseAnswer::NotAsked("GOSUMDB=off".into()))),
         ["GOSUMDB=off"]
     );
-    let mod_only = Seen {
+    let mod_only = StoredVersion {
         zip: None,
-        ziphash: None,
+        zip_hash: None,
         info: None,
         ..good(sums())
     };
-    let verdict = judge(&Layout::new("/m"), &version(), &mod_only, false);
+    let verdict = judge(&Layout::new("/m"), &mod_only, false);
     assert!(verdict.proven && verdict.bad.is_empty());
 }
 
 #[test]
 fn what_is_proven_counts_for_more_than_what_was_noted() {
     let other = |h1: &str| {
-        Some(Read::Is(Ok(ZipSeen {
-            h1: h1.to_owned(),
+        Some(Ok(StoredZip {
+            h1: Some(h1.to_owned()),
             go_mod: Some(MOD.to_owned()),
-        })))
+        }))
     };
-    let tampered = Seen {
-        zip: other("h1:other="),
+    let tampered = StoredVersion {
+        zip: other(OTHER),
         ..good(sums())
     };
     assert_eq!(found(&tampered), ["zip Mismatch sum.test"]);
     // Both were changed to agree with one another.
-    let both = Seen {
-        ziphash: Some(Read::Is(b"h1:other=\n".to_vec())),
+    let both = StoredVersion {
+        zip_hash: Some(Ok(format!("{OTHER}\n").into_bytes())),
         ..tampered.clone()
     };
     assert_eq!(found(&both), ["zip Mismatch sum.test"]);
-    let note = Seen {
-        ziphash: Some(Read::Is(b"h1:other=".to_vec())),
+    let note = StoredVersion {
+        zip_hash: Some(Ok(OTHER.into())),
         ..good(sums())
     };
-    assert_eq!(found(&note), ["ziphash Mismatch proven", "proven"]);
-    let nobody = Proof::NotAsked("private".into());
-    let noted = Seen {
-        proof: nobody.clone(),
+    assert_eq!(found(&note), ["ziphash Mismatch zip", "proven"]);
+    let nobody = DatabaseAnswer::NotAsked("private".into());
+    let noted = StoredVersion {
+        answer: nobody.clone(),
         ..tampered
     };
     assert_eq!(found(&noted), ["zip Mismatch stored", "private"]);
-    let broken = Seen {
-        zip: Some(Read::Is(Err("no zip".to_owned()))),
+    let broken = StoredVersion {
+        zip: Some(Err(ZipFault::Broken("no zip".to_owned()))),
         ..good(nobody)
     };
     assert_eq!(found(&broken), ["zip Mismatch stored", "private"]);
@@ -108,40 +116,43 @@ fn what_is_proven_counts_for_more_than_what_was_noted() {
 
 #[test]
 fn go_mod_is_held_to_the_database_and_else_to_the_zip() {
-    let other = |proof| Seen {
-        go_mod: Some(Read::Is(("h1:other=".to_owned(), Ok(())))),
+    let other = |proof| StoredVersion {
+        go_mod: Some(Ok(StoredMod {
+            hash: OTHER.to_owned(),
+            form: Ok(()),
+        })),
         ..good(proof)
     };
     assert_eq!(found(&other(sums())), ["mod Mismatch sum.test"]);
-    let nobody = || Proof::NotAsked("private".into());
+    let nobody = || DatabaseAnswer::NotAsked("private".into());
     assert_eq!(found(&other(nobody())), ["mod Mismatch zip", "private"]);
     // go takes it so; what it was when it was stored is what it is to be.
-    let noted = |hash: &str, seen: Seen| Seen {
+    let noted = |hash: &str, seen: StoredVersion<'static>| StoredVersion {
         noted_mod: Some(hash.to_owned()),
         ..seen
     };
     let stored = |hash, seen| found(&noted(hash, seen));
-    assert_eq!(stored("h1:other=", other(nobody())), ["private"]);
+    assert_eq!(stored(OTHER, other(nobody())), ["private"]);
     let changed = ["mod Mismatch stored", "private"];
-    assert_eq!(stored("h1:before=", other(nobody())), changed);
+    assert_eq!(stored(BEFORE, other(nobody())), changed);
     // Also if it was changed to what the zip holds: go.sum has the other one.
-    assert_eq!(stored("h1:before=", good(nobody())), changed);
+    assert_eq!(stored(BEFORE, good(nobody())), changed);
     // A note is no word on what the database proves, or should prove.
-    assert_eq!(
-        stored("h1:other=", other(sums())),
-        ["mod Mismatch sum.test"]
-    );
-    for proof in [Proof::Absent("none".into()), Proof::False("forged".into())] {
-        let found = stored("h1:other=", other(proof));
+    assert_eq!(stored(OTHER, other(sums())), ["mod Mismatch sum.test"]);
+    for proof in [
+        DatabaseAnswer::Absent("none".into()),
+        DatabaseAnswer::False("forged".into()),
+    ] {
+        let found = stored(OTHER, other(proof));
         assert!(found.contains(&"mod Mismatch zip".to_owned()), "{found:?}");
     }
-    let page = Seen {
-        go_mod: Some(Read::Is((
-            "h1:other=".to_owned(),
-            Err("a web page".to_owned()),
-        ))),
+    let page = StoredVersion {
+        go_mod: Some(Ok(StoredMod {
+            hash: OTHER.to_owned(),
+            form: Err("a web page".to_owned()),
+        })),
         zip: None,
-        ziphash: None,
+        zip_hash: None,
         ..good(nobody())
     };
     assert!(found(&page).contains(&"mod Wrong -".to_owned()));
@@ -150,19 +161,19 @@ fn go_mod_is_held_to_the_database_and_else_to_the_zip() {
 #[test]
 fn a_proof_that_is_missing_or_false_is_said() {
     assert_eq!(
-        found(&good(Proof::Absent("none".into()))),
+        found(&good(DatabaseAnswer::Absent("none".into()))),
         ["zip Unproven -"]
     );
     assert_eq!(
-        found(&good(Proof::False("forged".into()))),
+        found(&good(DatabaseAnswer::False("forged".into()))),
         ["zip Mismatch -"]
     );
     // What is not proven yet may be right: nobody is told to delete it.
     for (proof, deletes) in [
-        (Proof::Absent("none".into()), false),
-        (Proof::False("forged".into()), true),
+        (DatabaseAnswer::Absent("none".into()), false),
+        (DatabaseAnswer::False("forged".into()), true),
     ] {
-        let verdict = judge(&Layout::new("/m"), &version(), &good(proof), true);
+        let verdict = judge(&Layout::new("/m"), &good(proof), true);
         let help = &verdict.bad.first().unwrap().help;
         assert_eq!(help.contains("delete"), deletes, "{help}");
     }
@@ -171,28 +182,28 @@ fn a_proof_that_is_missing_or_false_is_said() {
 #[test]
 fn half_a_version_is_named_by_what_is_missing() {
     let all = good(sums());
-    let no_info = Seen {
+    let no_info = StoredVersion {
         info: None,
         ..all.clone()
     };
     assert_eq!(found(&no_info), ["info Missing -", "proven"]);
-    let no_mod = Seen {
+    let no_mod = StoredVersion {
         go_mod: None,
         ..all.clone()
     };
     assert_eq!(found(&no_mod), ["mod Missing -"]);
-    let no_zip = Seen {
+    let no_zip = StoredVersion {
         zip: None,
         ..all.clone()
     };
     assert_eq!(found(&no_zip), ["zip Missing -", "proven"]);
-    let swapped = Seen {
-        info: Some(Read::Is(br#"{"Version":"v1.0.1"}"#.to_vec())),
+    let swapped = StoredVersion {
+        info: Some(Ok(br#"{"Version":"v1.0.1"}"#.to_vec())),
         ..all.clone()
     };
     assert_eq!(found(&swapped), ["info Wrong -", "proven"]);
-    let page = Seen {
-        info: Some(Read::Is(b"<html>".to_vec())),
+    let page = StoredVersion {
+        info: Some(Ok(b"<html>".to_vec())),
         ..all
     };
     assert_eq!(found(&page), ["info Wrong -", "proven"]);

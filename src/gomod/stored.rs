@@ -1,0 +1,694 @@
+//! Judges the files of one stored module version: in a mirror, in `cache/download` of the module
+//! cache, which has the same layout, or on the way from one to the other. Pure: what was read
+//! comes in, what is wrong goes out.
+//!
+//! The checksum database counts for more than a project's go.sum, go.sum for more than what was
+//! noted when the file was stored.
+
+use super::ModuleVersion;
+use super::form;
+use super::go_sum::Hashed;
+use super::sum::hash_go_mod;
+
+/// One of a version's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum VersionFile {
+    /// `.info`: the version and its time, as JSON.
+    Info,
+    /// `.mod`: its go.mod.
+    Mod,
+    /// `.zip`: its files.
+    Zip,
+    /// `.ziphash`: the zip's `h1:` as it was when it was stored. go never asks a proxy for it.
+    ZipHash,
+}
+
+impl VersionFile {
+    /// What follows the version in the file's name.
+    pub fn end(self) -> &'static str {
+        match self {
+            VersionFile::Info => ".info",
+            VersionFile::Mod => ".mod",
+            VersionFile::Zip => ".zip",
+            VersionFile::ZipHash => ".ziphash",
+        }
+    }
+}
+
+/// What the checksum database says about a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseAnswer {
+    /// The hashes that it has recorded.
+    Sums {
+        /// The database's name.
+        by: String,
+        /// Of the zip.
+        zip: Option<String>,
+        /// Of go.mod.
+        go_mod: Option<String>,
+    },
+    /// It is not asked, and why: GOSUMDB=off, or GONOSUMDB names the module.
+    NotAsked(String),
+    /// It should prove the version, but its answer is not here, and why.
+    Absent(String),
+    /// What is here as its answer proves nothing, and why: it is forged or damaged.
+    False(String),
+}
+
+impl DatabaseAnswer {
+    fn sum(&self, of: Hashed) -> Option<&String> {
+        match (self, of) {
+            (DatabaseAnswer::Sums { zip, .. }, Hashed::Zip) => zip.as_ref(),
+            (DatabaseAnswer::Sums { go_mod, .. }, Hashed::GoMod) => go_mod.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+/// A line of a go.sum that is about this version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Which file it is about.
+    pub of: Hashed,
+    /// `h1:…`
+    pub hash: String,
+    /// Where it stands: `/src/go.sum:3`.
+    pub by: String,
+    /// go wrote it after the database had confirmed it.
+    pub sure: bool,
+}
+
+/// Who states a hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The checksum database of this name.
+    Database(String),
+    /// The line of a go.sum at this place.
+    GoSum(String),
+    /// The version's `.ziphash`.
+    ZipHash,
+    /// The hash of `.mod`, noted when it was stored.
+    NotedMod,
+    /// The version's zip.
+    Zip,
+}
+
+/// How a hash compares with what the database and go.sum state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Comparison {
+    /// It is the stated one.
+    Same,
+    /// Another one is stated.
+    Differs {
+        /// Who states it.
+        by: Source,
+        /// Which it should be.
+        expected: String,
+        /// Whether that is beyond doubt.
+        sure: bool,
+    },
+    /// Neither knows the file.
+    Unknown,
+}
+
+/// Compares a file's hash with what the database states; where that is silent, with go.sum.
+pub fn compare(answer: &DatabaseAnswer, claims: &[Claim], of: Hashed, hash: &str) -> Comparison {
+    match with_database(answer, of, hash) {
+        Comparison::Unknown => with_go_sum(claims, of, hash),
+        known => known,
+    }
+}
+
+fn with_database(answer: &DatabaseAnswer, of: Hashed, hash: &str) -> Comparison {
+    match (answer, answer.sum(of)) {
+        (_, Some(sum)) if sum == hash => Comparison::Same,
+        (DatabaseAnswer::Sums { by, .. }, Some(sum)) => Comparison::Differs {
+            by: Source::Database(by.clone()),
+            expected: sum.clone(),
+            sure: true,
+        },
+        _ => Comparison::Unknown,
+    }
+}
+
+fn with_go_sum(claims: &[Claim], of: Hashed, hash: &str) -> Comparison {
+    // go passes over hashes of kinds that it does not know.
+    let about = |claim: &&Claim| claim.of == of && claim.hash.starts_with("h1:");
+    let claims = || claims.iter().filter(about);
+    if claims().any(|claim| claim.hash == hash) {
+        return Comparison::Same;
+    }
+    claims()
+        .next()
+        .map_or(Comparison::Unknown, |claim| Comparison::Differs {
+            by: Source::GoSum(claim.by.clone()),
+            expected: claim.hash.clone(),
+            sure: claim.sure,
+        })
+}
+
+/// What was read of a version. `None`: there is no such file, or it is not looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredVersion<'a> {
+    /// Which version.
+    pub module: &'a ModuleVersion,
+    /// `.info`, or why it cannot be read.
+    pub info: Option<Result<Vec<u8>, String>>,
+    /// `.mod`, or why it cannot be read.
+    pub go_mod: Option<Result<StoredMod, String>>,
+    /// The hash of `.mod`, if it was noted when it was stored.
+    pub noted_mod: Option<String>,
+    /// `.ziphash`, or why it cannot be read.
+    pub zip_hash: Option<Result<Vec<u8>, String>>,
+    /// The zip, or what is wrong with it.
+    pub zip: Option<Result<StoredZip, ZipFault>>,
+    /// What the checksum database says.
+    pub answer: DatabaseAnswer,
+    /// What the project's go.sum says.
+    pub claims: Vec<Claim>,
+}
+
+/// A `.mod`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredMod {
+    /// Its hash, as go.sum has it.
+    pub hash: String,
+    /// What is wrong with its form, from [`form::go_mod`].
+    pub form: Result<(), String>,
+}
+
+impl StoredMod {
+    /// Of these bytes.
+    pub fn of(bytes: &[u8]) -> StoredMod {
+        StoredMod {
+            hash: hash_go_mod(bytes),
+            form: form::go_mod(bytes),
+        }
+    }
+}
+
+/// A zip that can be opened.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoredZip {
+    /// Its hash; `None`: it was not read to its end.
+    pub h1: Option<String>,
+    /// The hash of the go.mod in it.
+    pub go_mod: Option<String>,
+}
+
+/// Why there is nothing to say about a zip.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ZipFault {
+    /// It cannot be read, which proves nothing.
+    Unreadable(String),
+    /// It is not a zip that go would take.
+    Broken(String),
+}
+
+/// Something that is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flaw {
+    /// Which file.
+    pub file: VersionFile,
+    /// What is wrong with it.
+    pub fault: FileFault,
+}
+
+/// What is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileFault {
+    /// It cannot be read.
+    Unreadable(String),
+    /// go could not use it.
+    Broken {
+        /// The rest of a sentence that starts with the file.
+        why: String,
+        /// Who states which hash it should have, of a zip.
+        expected: Option<(Source, String)>,
+    },
+    /// It has another hash than the stated one.
+    Differs {
+        /// Who states it.
+        by: Source,
+        /// Which it should have.
+        expected: String,
+        /// Which it has.
+        found: String,
+        /// Whether that is beyond doubt.
+        sure: bool,
+    },
+    /// The database should prove it, and does not.
+    Unproven(String),
+    /// What should prove it is forged or damaged.
+    Forged(String),
+}
+
+/// What a version comes to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Judgement {
+    /// What is wrong, by file.
+    pub flaws: Vec<Flaw>,
+    /// The database proves the zip, or there is none.
+    pub zip_is_proven: bool,
+    /// The database proves the go.mod.
+    pub mod_is_proven: bool,
+}
+
+/// Judges what is there of a version.
+pub fn judge(version: &StoredVersion<'_>) -> Judgement {
+    let mut out = Judgement::default();
+    match &version.info {
+        None => {}
+        Some(Err(why)) => out.add(VersionFile::Info, FileFault::Unreadable(why.clone())),
+        Some(Ok(bytes)) => {
+            if let Err(why) = form::info(bytes, version.module) {
+                out.broken(VersionFile::Info, why);
+            }
+        }
+    }
+    out.zip_is_proven = out.zip(version);
+    out.mod_is_proven = out.go_mod(version);
+    out
+}
+
+impl Judgement {
+    fn add(&mut self, file: VersionFile, fault: FileFault) {
+        self.flaws.push(Flaw { file, fault });
+    }
+
+    fn broken(&mut self, file: VersionFile, why: impl Into<String>) {
+        let (why, expected) = (why.into(), None);
+        self.add(file, FileFault::Broken { why, expected });
+    }
+
+    /// Takes a comparison for a flaw of this file, if it is one.
+    fn differs(&mut self, file: VersionFile, compared: Comparison, found: &str) -> bool {
+        let Comparison::Differs { by, expected, sure } = compared else {
+            return false;
+        };
+        let fault = FileFault::Differs {
+            by,
+            expected,
+            found: found.to_owned(),
+            sure,
+        };
+        self.add(file, fault);
+        true
+    }
+
+    /// The zip and its `.ziphash`. Is the zip proven?
+    fn zip(&mut self, version: &StoredVersion<'_>) -> bool {
+        let noted = self.noted(version);
+        let (answer, claims) = (&version.answer, &version.claims);
+        let zip = match &version.zip {
+            None => None,
+            Some(Err(ZipFault::Unreadable(why))) => {
+                self.add(VersionFile::Zip, FileFault::Unreadable(why.clone()));
+                return false;
+            }
+            Some(zip) => {
+                self.unproven(VersionFile::Zip, answer, Hashed::Zip);
+                Some(zip)
+            }
+        };
+        let h1 = match zip {
+            Some(Err(ZipFault::Broken(why) | ZipFault::Unreadable(why))) => {
+                let noted = noted.map(|noted| (Source::ZipHash, noted));
+                let sum = match (answer, answer.sum(Hashed::Zip)) {
+                    (DatabaseAnswer::Sums { by, .. }, Some(sum)) => {
+                        Some((Source::Database(by.clone()), sum.clone()))
+                    }
+                    _ => None,
+                };
+                let (why, expected) = (why.clone(), sum.or(noted));
+                self.add(VersionFile::Zip, FileFault::Broken { why, expected });
+                return false;
+            }
+            Some(Ok(StoredZip { h1: Some(h1), .. })) => h1,
+            // go takes the note for the zip's hash.
+            None | Some(Ok(_)) => {
+                if let Some(noted) = noted {
+                    let compared = compare(answer, claims, Hashed::Zip, &noted);
+                    self.differs(VersionFile::ZipHash, compared, &noted);
+                }
+                return zip.is_none();
+            }
+        };
+        let by_database = with_database(answer, Hashed::Zip, h1);
+        let proven = by_database == Comparison::Same;
+        if self.differs(VersionFile::Zip, by_database, h1) {
+            return false;
+        }
+        let by_go_sum = with_go_sum(claims, Hashed::Zip, h1);
+        let vouched = proven || by_go_sum == Comparison::Same;
+        if self.differs(VersionFile::Zip, by_go_sum, h1) && !proven {
+            return false;
+        }
+        if let Some(noted) = noted.filter(|noted| noted != h1) {
+            // What is vouched for is right, so the note is wrong.
+            let (file, by, expected, found) = if vouched {
+                (VersionFile::ZipHash, Source::Zip, h1.clone(), noted)
+            } else {
+                (VersionFile::Zip, Source::ZipHash, noted, h1.clone())
+            };
+            let sure = vouched;
+            let fault = FileFault::Differs {
+                by,
+                expected,
+                found,
+                sure,
+            };
+            self.add(file, fault);
+        }
+        proven
+    }
+
+    /// What `.ziphash` says, if it says anything.
+    fn noted(&mut self, version: &StoredVersion<'_>) -> Option<String> {
+        match version.zip_hash.as_ref()? {
+            Err(why) => self.add(VersionFile::ZipHash, FileFault::Unreadable(why.clone())),
+            Ok(bytes) => match form::zip_hash(bytes) {
+                Ok(hash) => return Some(hash),
+                Err(why) => self.broken(VersionFile::ZipHash, why),
+            },
+        }
+        None
+    }
+
+    fn unproven(&mut self, file: VersionFile, answer: &DatabaseAnswer, of: Hashed) {
+        let fault = match answer {
+            DatabaseAnswer::Sums { by, .. } if answer.sum(of).is_none() => {
+                let what = match of {
+                    Hashed::Zip => "the zip",
+                    Hashed::GoMod => "go.mod",
+                };
+                FileFault::Unproven(format!("{by} says nothing about {what}"))
+            }
+            DatabaseAnswer::Absent(why) => FileFault::Unproven(why.clone()),
+            DatabaseAnswer::False(why) => FileFault::Forged(why.clone()),
+            DatabaseAnswer::Sums { .. } | DatabaseAnswer::NotAsked(_) => return,
+        };
+        self.add(file, fault);
+    }
+
+    /// Is go.mod proven?
+    fn go_mod(&mut self, version: &StoredVersion<'_>) -> bool {
+        let (answer, claims) = (&version.answer, &version.claims);
+        let StoredMod { hash, form } = match &version.go_mod {
+            None => return false,
+            Some(Err(why)) => {
+                self.add(VersionFile::Mod, FileFault::Unreadable(why.clone()));
+                return false;
+            }
+            Some(Ok(stored)) => stored,
+        };
+        let in_zip = match &version.zip {
+            Some(Ok(zip)) => zip.go_mod.as_ref(),
+            Some(Err(_)) | None => None,
+        };
+        // The go.mod in the zip is one more source: where it agrees with the file, it cannot be
+        // told which is wrong; where it agrees with what is stated, the file is.
+        let weighed = |compared| match compared {
+            Comparison::Differs { by, expected, sure } => {
+                let sure = match in_zip {
+                    Some(in_zip) if in_zip == hash => false,
+                    Some(in_zip) if *in_zip == expected => true,
+                    Some(_) | None => sure,
+                };
+                Comparison::Differs { by, expected, sure }
+            }
+            same_or_unknown => same_or_unknown,
+        };
+        let by_database = weighed(with_database(answer, Hashed::GoMod, hash));
+        let by_go_sum = weighed(with_go_sum(claims, Hashed::GoMod, hash));
+        if by_database == Comparison::Same {
+            // Whatever its form, its author published it so.
+            self.differs(VersionFile::Mod, by_go_sum, hash);
+            return true;
+        }
+        if self.differs(VersionFile::Mod, by_database, hash) {
+            return false;
+        }
+        // Said about the zip already, if there is one.
+        let is_asked = matches!(answer, DatabaseAnswer::Sums { .. });
+        if is_asked || version.zip.is_none() {
+            self.unproven(VersionFile::Mod, answer, Hashed::GoMod);
+        }
+        let vouched = by_go_sum == Comparison::Same;
+        if self.differs(VersionFile::Mod, by_go_sum, hash) {
+            return false;
+        }
+        // go takes a `.mod` that is not the zip's go.mod, so what was verified and stored is right.
+        // Where the database should prove it and does not, a note proves nothing.
+        let noted = match answer {
+            DatabaseAnswer::NotAsked(_) => version.noted_mod.as_ref(),
+            _ => None,
+        };
+        let stated = match noted {
+            _ if vouched => None,
+            Some(noted) => Some((Source::NotedMod, noted)),
+            None => in_zip.map(|in_zip| (Source::Zip, in_zip)),
+        };
+        match stated {
+            Some((by, expected)) if expected != hash => {
+                let fault = FileFault::Differs {
+                    by,
+                    expected: expected.clone(),
+                    found: hash.clone(),
+                    sure: false,
+                };
+                self.add(VersionFile::Mod, fault);
+            }
+            _ => {
+                if let Err(why) = form {
+                    self.broken(VersionFile::Mod, why.as_str());
+                }
+            }
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn h1(letter: &str) -> String {
+        format!("h1:{}=", letter.repeat(43))
+    }
+
+    fn sums() -> DatabaseAnswer {
+        DatabaseAnswer::Sums {
+            by: "sum.test".to_owned(),
+            zip: Some(h1("z")),
+            go_mod: Some(h1("m")),
+        }
+    }
+
+    fn not_asked() -> DatabaseAnswer {
+        DatabaseAnswer::NotAsked("private".to_owned())
+    }
+
+    fn claim(of: Hashed, letter: &str) -> Claim {
+        Claim {
+            of,
+            hash: h1(letter),
+            by: "/p/go.sum:1".to_owned(),
+            sure: true,
+        }
+    }
+
+    /// A version in a module cache: the zip hashes to `z`, go.mod to `m`.
+    fn good<'m>(module: &'m ModuleVersion, answer: DatabaseAnswer) -> StoredVersion<'m> {
+        StoredVersion {
+            module,
+            info: Some(Ok(br#"{"Version":"v1.0.0"}"#.to_vec())),
+            go_mod: Some(Ok(StoredMod {
+                hash: h1("m"),
+                form: Ok(()),
+            })),
+            noted_mod: None,
+            zip_hash: Some(Ok(h1("z").into_bytes())),
+            zip: Some(Ok(StoredZip {
+                h1: Some(h1("z")),
+                go_mod: Some(h1("m")),
+            })),
+            answer,
+            claims: Vec::new(),
+        }
+    }
+
+    /// The flaws, as `FILE fault source sure`.
+    fn flaws(version: &StoredVersion<'_>) -> Vec<String> {
+        let line = |flaw: &Flaw| match &flaw.fault {
+            FileFault::Unreadable(why) => format!("{} unreadable: {why}", flaw.file.end()),
+            FileFault::Broken { why, .. } => format!("{} {why}", flaw.file.end()),
+            FileFault::Differs { by, sure, .. } => {
+                let sure = if *sure { "sure" } else { "unsure" };
+                format!("{} differs {by:?} {sure}", flaw.file.end())
+            }
+            FileFault::Unproven(why) => format!("{} unproven: {why}", flaw.file.end()),
+            FileFault::Forged(why) => format!("{} forged: {why}", flaw.file.end()),
+        };
+        judge(version).flaws.iter().map(line).collect()
+    }
+
+    fn version() -> ModuleVersion {
+        ModuleVersion::new("a.test/b", "v1.0.0")
+    }
+
+    #[test]
+    fn the_database_counts_for_more_than_go_sum() {
+        let claims = [claim(Hashed::Zip, "x")];
+        let by = |answer: &DatabaseAnswer, letter| match compare(
+            answer,
+            &claims,
+            Hashed::Zip,
+            &h1(letter),
+        ) {
+            Comparison::Same => "same".to_owned(),
+            Comparison::Differs { by, .. } => format!("{by:?}"),
+            Comparison::Unknown => "unknown".to_owned(),
+        };
+        assert_eq!(by(&sums(), "z"), "same");
+        assert_eq!(by(&sums(), "x"), "Database(\"sum.test\")");
+        assert_eq!(by(&not_asked(), "x"), "same");
+        assert_eq!(by(&not_asked(), "z"), "GoSum(\"/p/go.sum:1\")");
+        let other_kind = Claim {
+            hash: "h2:x".to_owned(),
+            ..claim(Hashed::Zip, "x")
+        };
+        let compared = compare(&not_asked(), &[other_kind], Hashed::Zip, &h1("z"));
+        assert_eq!(compared, Comparison::Unknown);
+        // Of several lines one that agrees is enough.
+        let both = [claim(Hashed::Zip, "x"), claim(Hashed::Zip, "z")];
+        let compared = compare(&not_asked(), &both, Hashed::Zip, &h1("z"));
+        assert_eq!(compared, Comparison::Same);
+    }
+
+    #[test]
+    fn a_note_is_wrong_where_the_zip_is_vouched_for() {
+        let module = version();
+        let noted = |answer, claims| StoredVersion {
+            zip_hash: Some(Ok(h1("x").into_bytes())),
+            claims,
+            ..good(&module, answer)
+        };
+        let wrong_note = [".ziphash differs Zip sure"];
+        assert_eq!(flaws(&noted(sums(), Vec::new())), wrong_note);
+        let claims = vec![claim(Hashed::Zip, "z")];
+        assert_eq!(flaws(&noted(not_asked(), claims)), wrong_note);
+        let wrong_zip = [".zip differs ZipHash unsure"];
+        assert_eq!(flaws(&noted(not_asked(), Vec::new())), wrong_zip);
+        let zeros = StoredVersion {
+            zip_hash: Some(Ok(vec![0; 47])),
+            ..good(&module, not_asked())
+        };
+        assert_eq!(flaws(&zeros), [".ziphash holds zero bytes"]);
+    }
+
+    #[test]
+    fn a_zip_that_is_not_hashed_or_not_there_is_judged_by_its_note() {
+        let module = version();
+        for zip in [None, Some(Ok(StoredZip::default()))] {
+            let noted = |letter: &str| StoredVersion {
+                zip: zip.clone(),
+                zip_hash: Some(Ok(h1(letter).into_bytes())),
+                ..good(&module, sums())
+            };
+            assert_eq!(flaws(&noted("z")), [""; 0]);
+            let wrong = [".ziphash differs Database(\"sum.test\") sure"];
+            assert_eq!(flaws(&noted("x")), wrong);
+        }
+    }
+
+    #[test]
+    fn a_go_sum_that_contradicts_a_proven_file_is_named() {
+        let module = version();
+        let claimed = |answer| StoredVersion {
+            claims: vec![claim(Hashed::Zip, "x"), claim(Hashed::GoMod, "x")],
+            ..good(&module, answer)
+        };
+        let judgement = judge(&claimed(sums()));
+        assert!(judgement.zip_is_proven && judgement.mod_is_proven);
+        for answer in [sums(), not_asked()] {
+            let by = "differs GoSum(\"/p/go.sum:1\")";
+            let want = [format!(".zip {by} sure"), format!(".mod {by} unsure")];
+            assert_eq!(flaws(&claimed(answer)), want);
+        }
+    }
+
+    #[test]
+    fn the_go_mod_in_the_zip_says_which_is_wrong() {
+        let module = version();
+        let other = |in_zip: Option<&str>, answer| StoredVersion {
+            go_mod: Some(Ok(StoredMod {
+                hash: h1("x"),
+                form: Ok(()),
+            })),
+            zip: Some(Ok(StoredZip {
+                h1: Some(h1("z")),
+                go_mod: in_zip.map(h1),
+            })),
+            ..good(&module, answer)
+        };
+        let by = ".mod differs Database(\"sum.test\")";
+        assert_eq!(flaws(&other(Some("x"), sums())), [format!("{by} unsure")]);
+        assert_eq!(flaws(&other(Some("m"), sums())), [format!("{by} sure")]);
+        assert_eq!(flaws(&other(None, sums())), [format!("{by} sure")]);
+        let unsure = Claim {
+            sure: false,
+            ..claim(Hashed::GoMod, "m")
+        };
+        let claimed = StoredVersion {
+            claims: vec![unsure],
+            ..other(Some("m"), not_asked())
+        };
+        let by = ".mod differs GoSum(\"/p/go.sum:1\")";
+        assert_eq!(flaws(&claimed), [format!("{by} sure")]);
+        let unproven = [".mod differs Zip unsure"];
+        assert_eq!(flaws(&other(Some("m"), not_asked())), unproven);
+        assert_eq!(flaws(&other(None, not_asked())), [""; 0]);
+    }
+
+    #[test]
+    fn a_page_is_no_go_mod_unless_the_database_has_recorded_it() {
+        let module = version();
+        let page = |answer, claims| StoredVersion {
+            go_mod: Some(Ok(StoredMod {
+                hash: h1("m"),
+                form: Err("holds an HTML page".to_owned()),
+            })),
+            claims,
+            ..good(&module, answer)
+        };
+        assert_eq!(flaws(&page(sums(), Vec::new())), [""; 0]);
+        let flaw = [".mod holds an HTML page"];
+        assert_eq!(flaws(&page(not_asked(), Vec::new())), flaw);
+        // go.sum may have been written while a portal answered.
+        let claims = vec![claim(Hashed::GoMod, "m")];
+        assert_eq!(flaws(&page(not_asked(), claims)), flaw);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_judged() {
+        let module = version();
+        let unread = StoredVersion {
+            info: Some(Err("denied".to_owned())),
+            go_mod: Some(Err("denied".to_owned())),
+            zip_hash: Some(Err("denied".to_owned())),
+            zip: Some(Err(ZipFault::Unreadable("denied".to_owned()))),
+            ..good(&module, sums())
+        };
+        let want = [".info", ".ziphash", ".zip", ".mod"];
+        assert_eq!(
+            flaws(&unread),
+            want.map(|end| format!("{end} unreadable: denied"))
+        );
+        let broken = StoredVersion {
+            zip: Some(Err(ZipFault::Broken("is no module zip: x".to_owned()))),
+            ..good(&module, not_asked())
+        };
+        assert_eq!(flaws(&broken), [".zip is no module zip: x"]);
+    }
+}
