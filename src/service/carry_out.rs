@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use super::error::ServiceError;
 use super::site::Site;
-use super::step::{Done, Step};
+use super::step::{Done, ServiceStep};
 use crate::agent::{self, Error};
 use crate::ipc;
 use crate::state::file::replace_readable;
@@ -28,7 +28,7 @@ const END_TIME: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// The first failure.
-pub async fn carry_out(steps: &[Step], site: &Site) -> Result<Vec<Done>, ServiceError> {
+pub async fn carry_out(steps: &[ServiceStep], site: &Site) -> Result<Vec<Done>, ServiceError> {
     let mut told = Vec::new();
     for step in steps {
         told.extend(do_one(step, site).await?);
@@ -36,25 +36,25 @@ pub async fn carry_out(steps: &[Step], site: &Site) -> Result<Vec<Done>, Service
     Ok(told)
 }
 
-async fn do_one(step: &Step, site: &Site) -> Result<Option<Done>, ServiceError> {
+async fn do_one(step: &ServiceStep, site: &Site) -> Result<Option<Done>, ServiceError> {
     match step {
-        Step::Write { path, text } => {
+        ServiceStep::Write { path, text } => {
             let file = |source| failed(path, source);
             Ok(replace_readable(path, text.as_bytes())
                 .map_err(file)?
                 .then(|| format!("wrote {}", site.short(path))))
         }
-        Step::Remove { path } => {
+        ServiceStep::Remove { path } => {
             let gone = absent_is_fine(std::fs::remove_file(path));
             let gone = gone.map_err(|source| failed(path, source))?;
             Ok(gone.then(|| format!("removed {}", site.short(path))))
         }
-        Step::RemoveEmpty { path } => {
+        ServiceStep::RemoveEmpty { path } => {
             // Not empty, or not ours to remove: it stays, and nobody is harmed.
             let gone = std::fs::remove_dir(path).is_ok();
             Ok(gone.then(|| format!("removed {}", site.short(path))))
         }
-        Step::Run {
+        ServiceStep::Run {
             program,
             args,
             may_fail,
@@ -63,28 +63,28 @@ async fn do_one(step: &Step, site: &Site) -> Result<Option<Done>, ServiceError> 
             Err(_) if *may_fail => Ok(None),
             Err(error) => Err(error),
         },
-        Step::Insist { program, args } => {
+        ServiceStep::Insist { program, args } => {
             insist(program, args, INSIST_TIME).await?;
             Ok(Some(format!("ran {}", command_line(program, args))))
         }
-        Step::Spawn { program, args } => {
+        ServiceStep::Spawn { program, args } => {
             spawn(program, args).map_err(|source| failed(program, source))?;
             Ok(Some(format!(
                 "started {}",
                 command_line(program.as_os_str(), args)
             )))
         }
-        Step::EndAgent => end_agent(site).await,
-        Step::SetValue { key, name, text } => {
+        ServiceStep::EndAgent => end_agent(site).await,
+        ServiceStep::SetValue { key, name, text } => {
             registry::set(key, name, text).map_err(|source| value_failed(key, name, source))?;
             Ok(Some(format!("set HKCU\\{key}\\{name}")))
         }
-        Step::RemoveValue { key, name } => {
+        ServiceStep::RemoveValue { key, name } => {
             let gone = absent_is_fine(registry::remove(key, name));
             let gone = gone.map_err(|source| value_failed(key, name, source))?;
             Ok(gone.then(|| format!("removed HKCU\\{key}\\{name}")))
         }
-        Step::Tell { text } => Ok(Some(text.clone())),
+        ServiceStep::Tell { text } => Ok(Some(text.clone())),
     }
 }
 

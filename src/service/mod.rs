@@ -1,11 +1,11 @@
 //! goroam as something that is there after every login: a systemd user unit on Linux, a
 //! LaunchAgent on macOS, the tray in the user's Run key on Windows.
 //!
-//! Each system's file turns a wish into [`Step`]s, which are data (`plan`), and [`carry_out`]
+//! Each system's file turns a request into [`ServiceStep`]s, which are data (`plan`), and [`carry_out`]
 //! does them in order. All have the same shape:
 //!
 //! ```text
-//! plan(Wish, &Site) -> Vec<Step>     state(&Site) -> ServiceState     logs(&Site, &Logs) -> Step
+//! plan(ServiceRequest, &Site) -> Vec<ServiceStep>     state(&Site) -> ServiceState     logs(&Site, &Logs) -> ServiceStep
 //! ```
 //!
 //! May import: agent, ipc, state, paths, environment.
@@ -18,13 +18,11 @@ mod registry;
 pub mod sd_notify;
 mod site;
 mod step;
-mod wish;
 
 pub use carry_out::carry_out;
 pub use error::ServiceError;
 pub use site::Site;
-pub use step::{Done, Step};
-pub use wish::{Logs, ServiceState, Wish};
+pub use step::{Done, Logs, ServiceRequest, ServiceState, ServiceStep};
 
 /// The systemd user manager.
 #[cfg(target_os = "linux")]
@@ -61,7 +59,7 @@ use none as os;
 ///
 /// # Errors
 /// When there is no service manager, or it cannot be asked.
-pub fn plan(wish: Wish, site: &Site) -> Result<Vec<Step>, ServiceError> {
+pub fn plan(wish: ServiceRequest, site: &Site) -> Result<Vec<ServiceStep>, ServiceError> {
     os::plan(wish, site)
 }
 
@@ -77,7 +75,7 @@ pub fn state(site: &Site) -> Result<ServiceState, ServiceError> {
 ///
 /// # Errors
 /// When there is no service manager.
-pub fn logs(site: &Site, logs: &Logs) -> Result<Step, ServiceError> {
+pub fn logs(site: &Site, logs: &Logs) -> Result<ServiceStep, ServiceError> {
     os::logs(site, logs)
 }
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::error::ServiceError;
 use super::site::Site;
-use super::step::Step;
-use super::wish::{Logs, ServiceState, Wish};
+use super::step::ServiceStep;
+use super::step::{Logs, ServiceRequest, ServiceState};
 
 /// Under `HKEY_CURRENT_USER`.
 const RUN: &str = r"Software\Microsoft\Windows\CurrentVersion\Run";
@@ -20,7 +20,7 @@ const TRAY: &str = "goroam-tray.exe";
 const MOST: usize = 260;
 
 #[cfg(windows)]
-pub(super) fn plan(wish: Wish, site: &Site) -> Result<Vec<Step>, ServiceError> {
+pub(super) fn plan(wish: ServiceRequest, site: &Site) -> Result<Vec<ServiceStep>, ServiceError> {
     steps(wish, site, &look()?)
 }
 
@@ -30,7 +30,7 @@ pub(super) fn state(site: &Site) -> Result<ServiceState, ServiceError> {
 }
 
 /// PowerShell is part of every Windows that goroam runs on; a `tail` is not.
-pub(super) fn logs(site: &Site, logs: &Logs) -> Result<Step, ServiceError> {
+pub(super) fn logs(site: &Site, logs: &Logs) -> Result<ServiceStep, ServiceError> {
     let path = site.paths.log();
     if !path.exists() {
         let why = format!(
@@ -47,7 +47,7 @@ pub(super) fn logs(site: &Site, logs: &Logs) -> Result<Step, ServiceError> {
         logs.lines
     );
     let args = ["-NoLogo", "-NoProfile", "-NonInteractive", "-Command"];
-    Ok(Step::run(
+    Ok(ServiceStep::run(
         "powershell.exe",
         &[&args[..], &[&script]].concat(),
     ))
@@ -55,7 +55,7 @@ pub(super) fn logs(site: &Site, logs: &Logs) -> Result<Step, ServiceError> {
 
 /// What the registry and the pipe say.
 #[derive(Debug, Clone, Default)]
-struct Facts {
+struct RunKeyFacts {
     /// The value in the Run key.
     command: Option<String>,
     /// What Task Manager has written about it.
@@ -64,7 +64,7 @@ struct Facts {
     answers: bool,
 }
 
-impl Facts {
+impl RunKeyFacts {
     fn is_switched_off(&self) -> bool {
         let first = self.approved.as_ref().and_then(|bytes| bytes.first());
         first.is_some_and(|first| first % 2 == 1)
@@ -72,58 +72,62 @@ impl Facts {
 }
 
 #[cfg(windows)]
-fn look() -> Result<Facts, ServiceError> {
+fn look() -> Result<RunKeyFacts, ServiceError> {
     use super::registry;
 
     let failed = |key: &str| {
         let path = PathBuf::from(format!(r"HKCU\{key}\{NAME}"));
         |source| ServiceError::File { path, source }
     };
-    Ok(Facts {
+    Ok(RunKeyFacts {
         command: registry::get(RUN, NAME).map_err(failed(RUN))?,
         approved: registry::get_bytes(APPROVED, NAME).map_err(failed(APPROVED))?,
         answers: crate::ipc::is_listening().unwrap_or(false),
     })
 }
 
-fn steps(wish: Wish, site: &Site, facts: &Facts) -> Result<Vec<Step>, ServiceError> {
-    let value = |key: &str| Step::RemoveValue {
+fn steps(
+    wish: ServiceRequest,
+    site: &Site,
+    facts: &RunKeyFacts,
+) -> Result<Vec<ServiceStep>, ServiceError> {
+    let value = |key: &str| ServiceStep::RemoveValue {
         key: key.to_owned(),
         name: NAME.to_owned(),
     };
-    let start = || -> Result<Step, ServiceError> {
-        Ok(Step::Spawn {
+    let start = || -> Result<ServiceStep, ServiceError> {
+        Ok(ServiceStep::Spawn {
             program: tray(site)?,
             args: policy_args(site).into_iter().map(Into::into).collect(),
         })
     };
     let tell = |text: &str| {
-        vec![Step::Tell {
+        vec![ServiceStep::Tell {
             text: text.to_owned(),
         }]
     };
     Ok(match wish {
-        Wish::Install => vec![
-            Step::SetValue {
+        ServiceRequest::Install => vec![
+            ServiceStep::SetValue {
                 key: RUN.to_owned(),
                 name: NAME.to_owned(),
                 text: command(site)?,
             },
             // What was switched off once would not start in spite of the value.
             value(APPROVED),
-            Step::EndAgent,
+            ServiceStep::EndAgent,
             start()?,
         ],
-        Wish::Uninstall => vec![value(RUN), value(APPROVED), Step::EndAgent],
-        Wish::Start if facts.answers => tell("an agent runs already"),
-        Wish::Start => vec![start()?],
-        Wish::Stop if !facts.answers => tell("no agent runs"),
-        Wish::Stop => vec![Step::EndAgent],
-        Wish::Restart => vec![Step::EndAgent, start()?],
+        ServiceRequest::Uninstall => vec![value(RUN), value(APPROVED), ServiceStep::EndAgent],
+        ServiceRequest::Start if facts.answers => tell("an agent runs already"),
+        ServiceRequest::Start => vec![start()?],
+        ServiceRequest::Stop if !facts.answers => tell("no agent runs"),
+        ServiceRequest::Stop => vec![ServiceStep::EndAgent],
+        ServiceRequest::Restart => vec![ServiceStep::EndAgent, start()?],
     })
 }
 
-fn describe(site: &Site, facts: &Facts) -> ServiceState {
+fn describe(site: &Site, facts: &RunKeyFacts) -> ServiceState {
     let program = facts.command.as_deref().and_then(program_of);
     let mut troubles = Vec::new();
     if let Some(program) = program.as_ref().filter(|program| !program.is_file()) {

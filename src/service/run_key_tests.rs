@@ -1,4 +1,7 @@
-use super::{Facts, Logs, Site, Step, TRAY, Wish, command, describe, logs, program_of, steps};
+use super::{
+    Logs, RunKeyFacts, ServiceRequest, ServiceStep, Site, TRAY, command, describe, logs,
+    program_of, steps,
+};
 use super::{PathBuf, ServiceError};
 use crate::environment::Environment;
 use crate::paths::Paths;
@@ -25,19 +28,19 @@ fn site() -> (tempfile::TempDir, Site) {
     (folder, site)
 }
 
-fn names(steps: &[Step]) -> Vec<String> {
+fn names(steps: &[ServiceStep]) -> Vec<String> {
     let last = |key: &str| key.rsplit('\\').take(2).collect::<Vec<_>>().join(" of ");
-    let name = |step: &Step| match step {
-        Step::SetValue { key, .. } => format!("set {}", last(key)),
-        Step::RemoveValue { key, .. } => format!("remove {}", last(key)),
-        Step::EndAgent => "end".to_owned(),
-        Step::Spawn { .. } => "spawn".to_owned(),
-        Step::Tell { text } => text.clone(),
-        Step::Write { .. }
-        | Step::Remove { .. }
-        | Step::RemoveEmpty { .. }
-        | Step::Insist { .. }
-        | Step::Run { .. } => {
+    let name = |step: &ServiceStep| match step {
+        ServiceStep::SetValue { key, .. } => format!("set {}", last(key)),
+        ServiceStep::RemoveValue { key, .. } => format!("remove {}", last(key)),
+        ServiceStep::EndAgent => "end".to_owned(),
+        ServiceStep::Spawn { .. } => "spawn".to_owned(),
+        ServiceStep::Tell { text } => text.clone(),
+        ServiceStep::Write { .. }
+        | ServiceStep::Remove { .. }
+        | ServiceStep::RemoveEmpty { .. }
+        | ServiceStep::Insist { .. }
+        | ServiceStep::Run { .. } => {
             format!("{step:?}")
         }
     };
@@ -47,13 +50,13 @@ fn names(steps: &[Step]) -> Vec<String> {
 #[test]
 fn each_wish_has_its_steps() {
     let (_folder, site) = site();
-    let facts = |answers| Facts {
+    let facts = |answers| RunKeyFacts {
         answers,
-        ..Facts::default()
+        ..RunKeyFacts::default()
     };
-    let cases: [(Wish, bool, &[&str]); 7] = [
+    let cases: [(ServiceRequest, bool, &[&str]); 7] = [
         (
-            Wish::Install,
+            ServiceRequest::Install,
             true,
             &[
                 "set Run of CurrentVersion",
@@ -63,7 +66,7 @@ fn each_wish_has_its_steps() {
             ],
         ),
         (
-            Wish::Uninstall,
+            ServiceRequest::Uninstall,
             true,
             &[
                 "remove Run of CurrentVersion",
@@ -71,11 +74,11 @@ fn each_wish_has_its_steps() {
                 "end",
             ],
         ),
-        (Wish::Start, false, &["spawn"]),
-        (Wish::Start, true, &["an agent runs already"]),
-        (Wish::Stop, true, &["end"]),
-        (Wish::Stop, false, &["no agent runs"]),
-        (Wish::Restart, false, &["end", "spawn"]),
+        (ServiceRequest::Start, false, &["spawn"]),
+        (ServiceRequest::Start, true, &["an agent runs already"]),
+        (ServiceRequest::Stop, true, &["end"]),
+        (ServiceRequest::Stop, false, &["no agent runs"]),
+        (ServiceRequest::Restart, false, &["end", "spawn"]),
     ];
     for (wish, answers, want) in cases {
         let steps = steps(wish, &site, &facts(answers)).unwrap();
@@ -114,7 +117,7 @@ fn the_state_says_what_would_keep_it_from_starting() {
     let (folder, site) = site();
     let own = command(&site).unwrap();
     let of = |command: Option<&str>, approved: Option<&[u8]>| {
-        let facts = Facts {
+        let facts = RunKeyFacts {
             command: command.map(str::to_owned),
             approved: approved.map(<[u8]>::to_vec),
             answers: true,
@@ -170,7 +173,7 @@ fn the_log_is_shown_once_there_is_one_and_its_name_is_quoted() {
     site.paths.state = site.home.join("d'Arc");
     std::fs::create_dir(&site.paths.state).unwrap();
     std::fs::write(site.paths.log(), "").unwrap();
-    let Ok(Step::Run { args, .. }) = logs(&site, &wanted) else {
+    let Ok(ServiceStep::Run { args, .. }) = logs(&site, &wanted) else {
         panic!("no command");
     };
     let script = args.last().unwrap().to_string_lossy();

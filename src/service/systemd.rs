@@ -4,7 +4,6 @@
 //! else one is written into the user's own folder, where it wins over the package's.
 
 mod manager;
-mod owner;
 mod program;
 mod surroundings;
 mod unit;
@@ -15,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 use super::error::ServiceError;
 use super::site::Site;
-use super::step::Step;
-use super::wish::{Logs, ServiceState, Wish};
+use super::step::ServiceStep;
+use super::step::{Logs, ServiceRequest, ServiceState};
 use crate::bounded;
 use manager::Manager;
 use unit::{MOST_UNIT, Owner, UNIT};
@@ -24,22 +23,24 @@ use unit::{MOST_UNIT, Owner, UNIT};
 /// Below the unit's own folder; the name says that others may come after it.
 const DROP_IN: &str = "10-environment.conf";
 
-pub(super) fn plan(wish: Wish, site: &Site) -> Result<Vec<Step>, ServiceError> {
-    if wish == Wish::Install {
+pub(super) fn plan(wish: ServiceRequest, site: &Site) -> Result<Vec<ServiceStep>, ServiceError> {
+    if wish == ServiceRequest::Install {
         // Before anything else: root may have no manager, and should get none for this.
-        owner::not_by_sudo(&site.env)?;
+        program::not_by_sudo(&site.env)?;
     }
     let manager = Manager::find(&site.env)?;
     let known = Known::look(&manager)?;
     let installed = known.is("LoadState", "loaded");
     match wish {
-        Wish::Install => install(site, &manager, &known),
-        Wish::Uninstall => uninstall(site, &manager, &known),
-        Wish::Start | Wish::Restart if !installed => Err(ServiceError::NotInstalled),
-        Wish::Stop if !installed => Err(ServiceError::NotInstalled),
-        Wish::Start => Ok(vec![manager.step(&["start", UNIT], false)]),
-        Wish::Stop => Ok(vec![manager.step(&["stop", UNIT], false)]),
-        Wish::Restart => Ok(vec![manager.step(&["restart", UNIT], false)]),
+        ServiceRequest::Install => install(site, &manager, &known),
+        ServiceRequest::Uninstall => uninstall(site, &manager, &known),
+        ServiceRequest::Start | ServiceRequest::Restart if !installed => {
+            Err(ServiceError::NotInstalled)
+        }
+        ServiceRequest::Stop if !installed => Err(ServiceError::NotInstalled),
+        ServiceRequest::Start => Ok(vec![manager.step(&["start", UNIT], false)]),
+        ServiceRequest::Stop => Ok(vec![manager.step(&["stop", UNIT], false)]),
+        ServiceRequest::Restart => Ok(vec![manager.step(&["restart", UNIT], false)]),
     }
 }
 
@@ -100,13 +101,13 @@ pub(super) fn state(site: &Site) -> Result<ServiceState, ServiceError> {
     })
 }
 
-pub(super) fn logs(site: &Site, logs: &Logs) -> Result<Step, ServiceError> {
+pub(super) fn logs(site: &Site, logs: &Logs) -> Result<ServiceStep, ServiceError> {
     let manager = Manager::find(&site.env)?;
     let lines = logs.lines.to_string();
     let mut args = vec!["--unit", UNIT, "--lines", &lines];
     args.extend(logs.follow.then_some("--follow"));
     let (program, args) = manager.command("journalctl", &args);
-    Ok(Step::Run {
+    Ok(ServiceStep::Run {
         program,
         args,
         may_fail: false,
@@ -119,8 +120,12 @@ pub(super) fn lingers() -> Option<bool> {
     manager::lingers(unsafe { libc::geteuid() })
 }
 
-fn install(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>, ServiceError> {
-    owner::own_home(&site.home, manager.uid())?;
+fn install(
+    site: &Site,
+    manager: &Manager,
+    known: &Known,
+) -> Result<Vec<ServiceStep>, ServiceError> {
+    program::own_home(&site.home, manager.uid())?;
     let mut told = program::check(&site.program, manager.uid())?;
     if known.is("LoadState", "masked") {
         let why = format!(
@@ -142,12 +147,12 @@ fn install(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>, S
         .as_deref()
         .is_some_and(|packaged| starts(packaged, site))
     {
-        files.push(Step::Remove {
+        files.push(ServiceStep::Remove {
             path: places.unit.clone(),
         });
     } else {
         let text = unit::unit(&site.program).ok_or_else(|| unspeakable(&site.program))?;
-        files.push(Step::Write {
+        files.push(ServiceStep::Write {
             path: places.unit.clone(),
             text,
         });
@@ -169,7 +174,7 @@ fn install(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>, S
         ));
     } else {
         let text = unit::drop_in(&found.vars).ok_or_else(|| unspeakable(&places.drop_in))?;
-        files.push(Step::Write {
+        files.push(ServiceStep::Write {
             path: places.drop_in.clone(),
             text,
         });
@@ -190,10 +195,10 @@ fn install(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>, S
         steps.push(manager.step(&["enable", UNIT], false));
     }
     if let Some(pid) = other_agent(site, known.pid()) {
-        steps.push(Step::Tell {
+        steps.push(ServiceStep::Tell {
             text: format!("another agent of this user runs (pid {pid}); the service takes over"),
         });
-        steps.push(Step::EndAgent);
+        steps.push(ServiceStep::EndAgent);
     }
     if changed || !fresh {
         steps.push(manager.step(&["restart", UNIT], false));
@@ -205,11 +210,15 @@ fn install(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>, S
                 .to_owned(),
         );
     }
-    steps.extend(told.into_iter().map(|text| Step::Tell { text }));
+    steps.extend(told.into_iter().map(|text| ServiceStep::Tell { text }));
     Ok(steps)
 }
 
-fn uninstall(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>, ServiceError> {
+fn uninstall(
+    site: &Site,
+    manager: &Manager,
+    known: &Known,
+) -> Result<Vec<ServiceStep>, ServiceError> {
     let places = Places::find(site, manager)?;
     let mut steps = Vec::new();
     let owner = unit::owner(&places.unit);
@@ -217,7 +226,7 @@ fn uninstall(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>,
         if owner == Owner::User && places.unit.is_symlink() {
             // `disable` takes such a link away too, and it is not ours.
             steps.push(manager.step(&["stop", UNIT], false));
-            steps.push(Step::Remove {
+            steps.push(ServiceStep::Remove {
                 path: places.wants().join(UNIT),
             });
         } else {
@@ -226,10 +235,10 @@ fn uninstall(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>,
     }
     match owner {
         Owner::Nobody => {}
-        Owner::Goroam => steps.push(Step::Remove {
+        Owner::Goroam => steps.push(ServiceStep::Remove {
             path: places.unit.clone(),
         }),
-        Owner::User => steps.push(Step::Tell {
+        Owner::User => steps.push(ServiceStep::Tell {
             text: format!(
                 "{} is not of `goroam service install`, so it stays",
                 site.short(&places.unit)
@@ -238,18 +247,18 @@ fn uninstall(site: &Site, manager: &Manager, known: &Known) -> Result<Vec<Step>,
     }
     steps.extend(places.without_drop_in());
     for path in places.folders() {
-        steps.push(Step::RemoveEmpty { path });
+        steps.push(ServiceStep::RemoveEmpty { path });
     }
     if let Some(others) = places.other_drop_ins() {
-        steps.push(Step::Tell {
+        steps.push(ServiceStep::Tell {
             text: format!("changes of your own stay: {}", site.short(&others)),
         });
     }
     if other_agent(site, known.pid()).is_none() {
         for path in [site.paths.agent_lock(), site.paths.socket()] {
-            steps.push(Step::Remove { path });
+            steps.push(ServiceStep::Remove { path });
         }
-        steps.push(Step::RemoveEmpty {
+        steps.push(ServiceStep::RemoveEmpty {
             path: site.paths.runtime.clone(),
         });
     }
@@ -334,16 +343,20 @@ impl Places {
         others.then(|| folder.to_owned())
     }
 
-    fn without_drop_in(&self) -> Vec<Step> {
+    fn without_drop_in(&self) -> Vec<ServiceStep> {
         if unit::owner(&self.drop_in) != Owner::Goroam {
             return Vec::new();
         }
-        let mut steps = vec![Step::Remove {
+        let mut steps = vec![ServiceStep::Remove {
             path: self.drop_in.clone(),
         }];
-        steps.extend(self.drop_in.parent().map(|folder| Step::RemoveEmpty {
-            path: folder.to_owned(),
-        }));
+        steps.extend(
+            self.drop_in
+                .parent()
+                .map(|folder| ServiceStep::RemoveEmpty {
+                    path: folder.to_owned(),
+                }),
+        );
         steps
     }
 
@@ -373,19 +386,21 @@ fn unspeakable(path: &Path) -> ServiceError {
 }
 
 /// Is there anything to do?
-fn is_to_be_done(step: &Step) -> bool {
+fn is_to_be_done(step: &ServiceStep) -> bool {
     match step {
-        Step::Write { path, text } => {
+        ServiceStep::Write { path, text } => {
             !bounded::read(path, MOST_UNIT).is_ok_and(|now| now == text.as_bytes())
         }
-        Step::Remove { path } | Step::RemoveEmpty { path } => path.symlink_metadata().is_ok(),
-        Step::Run { .. }
-        | Step::Spawn { .. }
-        | Step::EndAgent
-        | Step::SetValue { .. }
-        | Step::RemoveValue { .. }
-        | Step::Insist { .. }
-        | Step::Tell { .. } => true,
+        ServiceStep::Remove { path } | ServiceStep::RemoveEmpty { path } => {
+            path.symlink_metadata().is_ok()
+        }
+        ServiceStep::Run { .. }
+        | ServiceStep::Spawn { .. }
+        | ServiceStep::EndAgent
+        | ServiceStep::SetValue { .. }
+        | ServiceStep::RemoveValue { .. }
+        | ServiceStep::Insist { .. }
+        | ServiceStep::Tell { .. } => true,
     }
 }
 

@@ -1,24 +1,24 @@
 //! Between the agent and what is drawn: follows the agent's status, makes faces and news of it,
 //! and turns clicks into commands. The same on every system.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Instant;
-
-use tokio::sync::Notify;
-use tokio::sync::mpsc::{self, UnboundedReceiver};
-use tokio::task::JoinSet;
-
 use super::face::{Action, Face, News, Surroundings};
-use super::follow::{Seen, follow};
 use super::herald::Herald;
 use super::looks::face;
 use super::site::Site;
-use super::{log, policy, status_text};
+use super::{log, site, status_text};
 use crate::agent::{Command, Error, Reply};
 use crate::ipc::ask;
+use crate::ipc::watch;
 use crate::model::status::Status;
+use crate::paths::Paths;
 use crate::state::entry::Outcome;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::task::JoinSet;
 
 /// What a backend can do. Called on the control's thread; a backend whose window lives on
 /// another thread hands it over there. No call blocks.
@@ -130,14 +130,14 @@ enum Done {
 }
 
 impl<S: Shown> Control<S> {
-    fn seen(&mut self, seen: Seen) {
+    fn seen(&mut self, seen: Followed) {
         match seen {
-            Seen::Status(status) => {
+            Followed::Status(status) => {
                 self.herald.saw(&status, Instant::now());
                 self.status = Some(*status);
                 self.complaint = None;
             }
-            Seen::Gone(words) => {
+            Followed::Gone(words) => {
                 self.status = None;
                 if words.is_some() && words != self.complaint {
                     self.complain(
@@ -228,7 +228,7 @@ impl<S: Shown> Control<S> {
             .map(|status| PathBuf::from(&status.policy));
         let site = self.site.clone();
         self.clicks.spawn_blocking(move || {
-            let opened = policy::find_or_write(&site, followed);
+            let opened = site::find_or_write(&site, followed);
             Done::Opened("The policy cannot be opened", opened)
         });
     }
@@ -287,5 +287,70 @@ fn what_failed(action: &Action) -> String {
         | Action::StartAgent
         | Action::StartAtLogin(_)
         | Action::Quit => "That was not done".to_owned(),
+    }
+}
+
+/// The first wait for an agent that is gone: a service manager that starts it again needs about
+/// as long. Each wait is twice the one before.
+const SHORTEST: Duration = Duration::from_millis(250);
+/// One wake-up a minute while there is no agent. With one, there is none at all.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// What is seen of the agent.
+#[derive(Debug)]
+pub(super) enum Followed {
+    /// It answers.
+    Status(Box<Status>),
+    /// It does not; with words where there is one that cannot be understood.
+    Gone(Option<String>),
+}
+
+/// Tells what it sees, until nobody listens. `hurry` ends a wait: somebody looks at the menu.
+pub(super) async fn follow(paths: Paths, seen: mpsc::Sender<Followed>, hurry: Arc<Notify>) {
+    let mut wait = SHORTEST;
+    loop {
+        let was_there = match watch_once(&paths, &seen).await {
+            Ok(was_there) => was_there,
+            Err(Some(error)) => {
+                let words = (!matches!(error, Error::NoAgent)).then(|| error.to_string());
+                if seen.send(Followed::Gone(words)).await.is_err() {
+                    return;
+                }
+                false
+            }
+            Err(None) => return,
+        };
+        if was_there {
+            wait = SHORTEST;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(wait) => wait = LONGEST.min(wait * 2),
+            () = hurry.notified() => wait = SHORTEST,
+            () = seen.closed() => return,
+        }
+    }
+}
+
+/// Follows one agent to its end: has it told anything? `Err(None)`: nobody listens any more.
+async fn watch_once(paths: &Paths, seen: &mpsc::Sender<Followed>) -> Result<bool, Option<Error>> {
+    let mut watching = watch(paths).await?;
+    let mut was_there = false;
+    loop {
+        let status = tokio::select! {
+            status = watching.next() => status?,
+            () = seen.closed() => return Err(None),
+        };
+        let Some(status) = status else {
+            break;
+        };
+        was_there = true;
+        let status = Followed::Status(Box::new(status));
+        seen.send(status).await.map_err(|_| None)?;
+    }
+    // One that is being restarted is back in a moment, and nobody need see a gap.
+    if was_there {
+        Ok(true)
+    } else {
+        Err(Some(Error::NoAgent))
     }
 }

@@ -26,15 +26,11 @@ pub use news::news;
 #[cfg(feature = "tray")]
 pub mod control;
 #[cfg(feature = "tray")]
-mod follow;
-#[cfg(feature = "tray")]
 mod herald;
 #[cfg(feature = "tray")]
 mod log;
 #[cfg(feature = "tray")]
 mod options;
-#[cfg(feature = "tray")]
-mod policy;
 #[cfg(feature = "tray")]
 pub mod site;
 #[cfg(feature = "tray")]
@@ -48,8 +44,6 @@ mod sni;
 mod sni_autostart;
 #[cfg(all(feature = "tray", target_os = "linux"))]
 mod sni_item;
-#[cfg(all(feature = "tray", target_os = "linux"))]
-mod sni_notify;
 #[cfg(all(feature = "tray", target_os = "linux"))]
 use sni as os;
 

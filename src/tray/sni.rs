@@ -2,27 +2,28 @@
 //! notifications, all over the session's D-Bus. Without a host for such items (a bare window
 //! manager, GNOME without its extension) it waits for one, at no cost.
 
+use super::control::{Event, Shown, control};
+use super::face::{Face, Icon, News, Surroundings};
+use super::icon::rgba;
+use super::looks::face;
+use super::site::Site;
+use super::sni_autostart::Autostart;
+use super::sni_item::SniItem;
+use super::sni_item::without_markup;
+use crate::state::file;
+use futures_util::StreamExt as _;
+use ksni::{Handle, TrayMethods as _};
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::rc::Rc;
 use std::time::Duration;
-
-use futures_util::StreamExt as _;
-use ksni::{Handle, TrayMethods as _};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use zbus::fdo::RequestNameFlags;
+use zbus::zvariant::{StructureBuilder, Value};
 use zbus::{Connection, MessageStream};
-
-use super::control::{Event, Shown, control};
-use super::face::{Face, News, Surroundings};
-use super::looks::face;
-use super::site::Site;
-use super::sni_autostart::Autostart;
-use super::sni_item::SniItem;
-use super::sni_notify::notify;
-use crate::state::file;
 
 /// Whoever answers D-Bus calls later than this hangs.
 const ANSWERS: Duration = Duration::from_secs(10);
@@ -307,4 +308,66 @@ impl Shown for Desktop {
 fn say(text: &str) {
     let line = format!("goroam-tray: {text}\n");
     let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+}
+
+const SERVER: &str = "org.freedesktop.Notifications";
+const PATH: &str = "/org/freedesktop/Notifications";
+/// The picture beside the text, in pixels.
+const PICTURE: u8 = 48;
+
+/// Tells the user. `replaces`: what it takes the place of if that is still on the screen, 0 for
+/// nothing; the number of what is shown now.
+///
+/// # Errors
+/// When there is no notification server, or it refuses.
+pub(super) async fn notify(bus: &Connection, news: &News, replaces: u32) -> zbus::Result<u32> {
+    let ask = |method| bus.call_method(Some(SERVER), PATH, Some(SERVER), method, &());
+    let capabilities: Vec<String> = ask("GetCapabilities").await?.body().deserialize()?;
+    let text = if capabilities.iter().any(|can| can == "body-markup") {
+        without_markup(&news.text)
+    } else {
+        news.text.clone()
+    };
+    let no_actions: &[&str] = &[];
+    // As long as the server thinks right.
+    let expires = -1_i32;
+    let body = (
+        "goroam",
+        replaces,
+        "",
+        news.title.as_str(),
+        text.as_str(),
+        no_actions,
+        hints(news)?,
+        expires,
+    );
+    let reply = bus
+        .call_method(Some(SERVER), PATH, Some(SERVER), "Notify", &body)
+        .await?;
+    reply.body().deserialize()
+}
+
+fn hints(news: &News) -> zbus::Result<HashMap<&'static str, Value<'static>>> {
+    let icon = if news.trouble {
+        Icon::Attention
+    } else {
+        Icon::Good
+    };
+    let side = i32::from(PICTURE);
+    let picture = StructureBuilder::new()
+        .add_field(side)
+        .add_field(side)
+        .add_field(side * 4)
+        .add_field(true)
+        .add_field(8_i32)
+        .add_field(4_i32)
+        .add_field(rgba(icon, u32::from(PICTURE)))
+        .build()?;
+    // Normal, even for trouble: what is critical stays on the screen until it is clicked away.
+    let normal = 1_u8;
+    Ok(HashMap::from([
+        ("urgency", Value::from(normal)),
+        ("desktop-entry", Value::from("goroam-tray")),
+        ("image-data", Value::from(picture)),
+    ]))
 }

@@ -10,7 +10,9 @@ use crate::cli::render::style::{BOLD, DIM, GOOD, Mark, paint};
 use crate::cli::render::text::{Sheet, clean, pad};
 use crate::ipc;
 use crate::paths::Paths;
-use crate::service::{self, ServiceError, ServiceState, Site, Step, Wish, carry_out};
+use crate::service::{
+    self, ServiceError, ServiceRequest, ServiceState, ServiceStep, Site, carry_out,
+};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::io;
@@ -99,24 +101,27 @@ pub(in crate::cli) async fn run(context: &Context, args: &Service) -> Result<u8,
     match &args.verb {
         ServiceVerb::Install => install(context, &site).await,
         ServiceVerb::Uninstall(args) => uninstall(context, &site, *args).await,
-        ServiceVerb::Start => grant(context, &site, Wish::Start).await,
-        ServiceVerb::Stop => grant(context, &site, Wish::Stop).await,
-        ServiceVerb::Restart => grant(context, &site, Wish::Restart).await,
+        ServiceVerb::Start => grant(context, &site, ServiceRequest::Start).await,
+        ServiceVerb::Stop => grant(context, &site, ServiceRequest::Stop).await,
+        ServiceVerb::Restart => grant(context, &site, ServiceRequest::Restart).await,
         ServiceVerb::Status(Json { json }) => status(context, &site, *json).await,
         ServiceVerb::Logs(args) => logs(&site, *args),
     }
 }
 
-async fn grant(context: &Context, site: &Site, wish: Wish) -> Result<u8, Failure> {
+async fn grant(context: &Context, site: &Site, wish: ServiceRequest) -> Result<u8, Failure> {
     let steps = service::plan(wish, site)?;
     do_all(context, site, &steps).await?;
     Ok(EXIT_DONE)
 }
 
 async fn install(context: &Context, site: &Site) -> Result<u8, Failure> {
-    let steps = service::plan(Wish::Install, site)?;
+    let steps = service::plan(ServiceRequest::Install, site)?;
     do_all(context, site, &steps).await?;
-    let said = if steps.iter().any(|step| !matches!(step, Step::Tell { .. })) {
+    let said = if steps
+        .iter()
+        .any(|step| !matches!(step, ServiceStep::Tell { .. }))
+    {
         "goroam runs, and will after every login; see: goroam status\n"
     } else {
         "goroam is installed and runs already; nothing to do\n"
@@ -126,7 +131,7 @@ async fn install(context: &Context, site: &Site) -> Result<u8, Failure> {
 }
 
 /// One by one, so that what was done is told though the next one fails.
-async fn do_all(context: &Context, site: &Site, steps: &[Step]) -> Result<(), Failure> {
+async fn do_all(context: &Context, site: &Site, steps: &[ServiceStep]) -> Result<(), Failure> {
     for step in steps {
         for done in carry_out(std::slice::from_ref(step), site).await? {
             context.out.text(&service_step(&done, &context.page))?;
@@ -176,7 +181,7 @@ async fn uninstall(context: &Context, site: &Site, args: Uninstall) -> Result<u8
 }
 
 async fn remove(context: &Context, site: &Site) -> Result<(), Failure> {
-    let steps = service::plan(Wish::Uninstall, site)?;
+    let steps = service::plan(ServiceRequest::Uninstall, site)?;
     do_all(context, site, &steps).await
 }
 
@@ -223,7 +228,7 @@ fn agent_locks(paths: &Paths) -> Vec<PathBuf> {
 }
 
 /// goroam's own files by their names, and the folders if nothing else is in them.
-fn purge(paths: &Paths, home: &Path) -> Vec<Step> {
+fn purge(paths: &Paths, home: &Path) -> Vec<ServiceStep> {
     let locks = ["turn.lock", "journal.lock"].map(|name| paths.state.join(name));
     let older = paths.journal().with_extension("1.jsonl");
     // Of a tray: its lock beside the state on Windows, its log and the one before.
@@ -245,7 +250,7 @@ fn purge(paths: &Paths, home: &Path) -> Vec<Step> {
         .chain(tray)
         .chain(locks)
         .chain(agent_locks(paths));
-    let remove = files.map(|path| Step::Remove { path });
+    let remove = files.map(|path| ServiceStep::Remove { path });
     let mut folders: Vec<PathBuf> = vec![paths.state.join("run"), paths.state.clone()];
     // ~/.local/state/goroam, ~/.local/state and ~/.local, never the home; on Windows
     // %LocalAppData%\goroam, but not %LocalAppData%, which Windows cannot do without.
@@ -261,7 +266,11 @@ fn purge(paths: &Paths, home: &Path) -> Vec<Step> {
             .map(PathBuf::from),
     );
     remove
-        .chain(folders.into_iter().map(|path| Step::RemoveEmpty { path }))
+        .chain(
+            folders
+                .into_iter()
+                .map(|path| ServiceStep::RemoveEmpty { path }),
+        )
         .collect()
 }
 
@@ -298,7 +307,7 @@ fn logs(site: &Site, args: Logs) -> Result<u8, Failure> {
         lines: args.lines,
         follow: args.follow,
     };
-    let Step::Run { program, args, .. } = service::logs(site, &logs)? else {
+    let ServiceStep::Run { program, args, .. } = service::logs(site, &logs)? else {
         let message = "this system's log cannot be shown here";
         return Err(Failure::said(message, EXIT_FAILED));
     };

@@ -2,13 +2,11 @@
 //! is carried out, and no text is too odd.
 
 mod documents;
-mod jsonc;
 mod plain;
 mod scripts;
 mod setting;
 
-pub(super) use documents::{jetbrains, launch_agent, toml};
-pub(super) use jsonc::environments;
+pub(super) use documents::{environments, jetbrains, launch_agent, toml};
 #[cfg(target_os = "linux")]
 pub(super) use plain::environ;
 pub(super) use plain::{assignments, pam, registry, shown, with_home};

@@ -1,9 +1,9 @@
 //! Which commands a shell comes by: the blocks that are open, and what is known of their
 //! conditions.
 
-use super::command::{Command, End};
-use super::condition::{Truth, both, fits_one};
+use super::cursor::{Command, End};
 use super::word::Word;
+use super::word::{Truth, both, fits_one};
 
 /// Blocks in blocks that are looked at: the end of one is looked for among all.
 const DEEPEST: usize = 256;

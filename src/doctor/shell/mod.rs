@@ -6,27 +6,18 @@
 //! ```
 
 mod blocks;
-mod command;
-mod condition;
 mod cursor;
 mod start;
 mod startup;
-mod universal;
-mod variables;
 mod word;
 
 // Their files are named as Unix names files.
 #[cfg(test)]
 #[cfg(unix)]
-mod odd_tests;
-#[cfg(test)]
-#[cfg(unix)]
 mod tests;
 
-pub(super) use start::starts;
-pub(super) use startup::Startup;
-pub(super) use universal::universal;
-pub(super) use variables::Export;
+pub(super) use start::{starts, universal};
+pub(super) use startup::{Export, Startup};
 
 /// Whose files they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,15 +3,15 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::names::{LABEL, LAUNCHCTL, Session};
 use super::plist;
+use super::plist::{LABEL, LAUNCHCTL, Session};
 use super::printed::{self, Printed};
 use crate::service::error::ServiceError;
 use crate::service::site::Site;
 
 /// What there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Facts {
+pub(super) struct LaunchdFacts {
     pub(super) uid: u32,
     /// The session that a service is to run in.
     pub(super) session: Session,
@@ -29,7 +29,7 @@ pub(super) struct Facts {
 ///
 /// # Errors
 /// When launchctl cannot be run, the file is not to be read, or the home is another user's.
-pub(super) fn look(site: &Site) -> Result<Facts, ServiceError> {
+pub(super) fn look(site: &Site) -> Result<LaunchdFacts, ServiceError> {
     let uid = own_uid();
     refuse_foreign_home(&site.home, uid)?;
     let mut loaded = Vec::new();
@@ -52,7 +52,7 @@ pub(super) fn look(site: &Site) -> Result<Facts, ServiceError> {
         Err(source) => return Err(ServiceError::File { path, source }),
     };
     let log = plist::log(&site.home);
-    Ok(Facts {
+    Ok(LaunchdFacts {
         uid,
         session,
         loaded,
@@ -132,8 +132,8 @@ pub(super) mod tests {
     }
 
     /// Logged in at the screen, nothing installed.
-    pub(in crate::service::launchd) fn facts() -> Facts {
-        Facts {
+    pub(in crate::service::launchd) fn facts() -> LaunchdFacts {
+        LaunchdFacts {
             uid: 501,
             session: Session::Aqua,
             loaded: Vec::new(),

@@ -2,7 +2,7 @@
 //! what to do through launchctl(1).
 //!
 //! ```text
-//! look (files, launchctl print) → Facts → steps → launchctl bootstrap, bootout, kickstart
+//! look (files, launchctl print) → LaunchdFacts → steps → launchctl bootstrap, bootout, kickstart
 //! ```
 //!
 //! Compiled on every system for its tests; only macOS has a launchd.
@@ -14,7 +14,6 @@ mod facts;
 mod keys;
 #[cfg(unix)]
 mod log;
-mod names;
 mod plist;
 mod printed;
 mod state;

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::facts::{Facts, look};
-use super::names::LABEL;
+use super::facts::{LaunchdFacts, look};
 use super::plist;
+use super::plist::LABEL;
 use crate::service::error::ServiceError;
 use crate::service::site::Site;
-use crate::service::wish::ServiceState;
+use crate::service::step::ServiceState;
 
 /// Folders that macOS lets no background program read without the user's leave (TCC).
 const GUARDED: [&str; 4] = [
@@ -28,7 +28,7 @@ pub(in crate::service) fn state(site: &Site) -> Result<ServiceState, ServiceErro
     Ok(from_facts(&facts, site, runs))
 }
 
-fn from_facts(facts: &Facts, site: &Site, program_is_there: bool) -> ServiceState {
+fn from_facts(facts: &LaunchdFacts, site: &Site, program_is_there: bool) -> ServiceState {
     let path = plist::path(&site.home);
     let loaded = facts.loaded.first().map(|(_, printed)| printed);
     let word = match loaded {
@@ -48,7 +48,7 @@ fn from_facts(facts: &Facts, site: &Site, program_is_there: bool) -> ServiceStat
     }
 }
 
-fn troubles(facts: &Facts, site: &Site, program_is_there: bool) -> Vec<String> {
+fn troubles(facts: &LaunchdFacts, site: &Site, program_is_there: bool) -> Vec<String> {
     let mut troubles = Vec::new();
     let program = program(facts);
     let named = program.as_deref().map(Path::display);
@@ -104,7 +104,7 @@ fn troubles(facts: &Facts, site: &Site, program_is_there: bool) -> Vec<String> {
 }
 
 /// What launchd has loaded, else what the file says.
-fn program(facts: &Facts) -> Option<std::path::PathBuf> {
+fn program(facts: &LaunchdFacts) -> Option<std::path::PathBuf> {
     let loaded = facts.loaded.first();
     let loaded = loaded.and_then(|(_, printed)| printed.program.clone());
     loaded.or_else(|| plist::program(facts.installed.as_ref()?))
@@ -114,11 +114,11 @@ fn program(facts: &Facts) -> Option<std::path::PathBuf> {
 mod tests {
     use super::*;
     use crate::service::launchd::facts::tests::{facts, site};
-    use crate::service::launchd::names::Session;
+    use crate::service::launchd::plist::Session;
     use crate::service::launchd::printed::Printed;
 
-    fn installed(site: &Site) -> Facts {
-        Facts {
+    fn installed(site: &Site) -> LaunchdFacts {
+        LaunchdFacts {
             installed: Some(plist::text(site, Session::Aqua).unwrap()),
             ..facts()
         }

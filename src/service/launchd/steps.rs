@@ -2,19 +2,22 @@
 
 use std::ffi::OsString;
 
-use super::facts::{Facts, look};
-use super::names::{LAUNCHCTL, Session};
+use super::facts::{LaunchdFacts, look};
 use super::plist;
+use super::plist::{LAUNCHCTL, Session};
 use crate::service::error::ServiceError;
 use crate::service::site::Site;
-use crate::service::step::Step;
-use crate::service::wish::{Logs, Wish};
+use crate::service::step::ServiceStep;
+use crate::service::step::{Logs, ServiceRequest};
 
 /// The steps that a wish takes.
 ///
 /// # Errors
 /// When launchctl cannot be asked, or what was wished needs an installed service.
-pub(in crate::service) fn plan(wish: Wish, site: &Site) -> Result<Vec<Step>, ServiceError> {
+pub(in crate::service) fn plan(
+    wish: ServiceRequest,
+    site: &Site,
+) -> Result<Vec<ServiceStep>, ServiceError> {
     steps(wish, &look(site)?, site)
 }
 
@@ -22,7 +25,7 @@ pub(in crate::service) fn plan(wish: Wish, site: &Site) -> Result<Vec<Step>, Ser
 ///
 /// # Errors
 /// When there is no log yet.
-pub(in crate::service) fn logs(site: &Site, logs: &Logs) -> Result<Step, ServiceError> {
+pub(in crate::service) fn logs(site: &Site, logs: &Logs) -> Result<ServiceStep, ServiceError> {
     let log = plist::log(&site.home);
     if !logs.follow && !log.exists() {
         let why = format!(
@@ -35,40 +38,44 @@ pub(in crate::service) fn logs(site: &Site, logs: &Logs) -> Result<Step, Service
     // By name: the log may be shortened meanwhile, or not be there yet.
     args.extend(logs.follow.then(|| "-F".into()));
     args.push(log.into());
-    Ok(Step::Run {
+    Ok(ServiceStep::Run {
         program: "/usr/bin/tail".into(),
         args,
         may_fail: false,
     })
 }
 
-fn steps(wish: Wish, facts: &Facts, site: &Site) -> Result<Vec<Step>, ServiceError> {
+fn steps(
+    wish: ServiceRequest,
+    facts: &LaunchdFacts,
+    site: &Site,
+) -> Result<Vec<ServiceStep>, ServiceError> {
     match wish {
-        Wish::Install => install(facts, site),
-        Wish::Uninstall => Ok(uninstall(facts, site)),
-        Wish::Stop => Ok(end(facts)),
-        Wish::Start | Wish::Restart if facts.installed.is_none() => {
+        ServiceRequest::Install => install(facts, site),
+        ServiceRequest::Uninstall => Ok(uninstall(facts, site)),
+        ServiceRequest::Stop => Ok(end(facts)),
+        ServiceRequest::Start | ServiceRequest::Restart if facts.installed.is_none() => {
             let why = "the service is not installed; `goroam service install` does it";
             Err(ServiceError::NoManager {
                 why: why.to_owned(),
             })
         }
-        Wish::Start => Ok(begin(facts, site, &[])),
+        ServiceRequest::Start => Ok(begin(facts, site, &[])),
         // Kills what runs first.
-        Wish::Restart => Ok(begin(facts, site, &["-k"])),
+        ServiceRequest::Restart => Ok(begin(facts, site, &["-k"])),
     }
 }
 
 /// A loaded service does not look at its file again, so it is taken out and put in anew.
-fn install(facts: &Facts, site: &Site) -> Result<Vec<Step>, ServiceError> {
+fn install(facts: &LaunchdFacts, site: &Site) -> Result<Vec<ServiceStep>, ServiceError> {
     let mut steps = Vec::new();
     if !facts.log_folder {
-        steps.push(Step::Write {
+        steps.push(ServiceStep::Write {
             path: plist::log(&site.home),
             text: String::new(),
         });
     }
-    steps.push(Step::Write {
+    steps.push(ServiceStep::Write {
         path: plist::path(&site.home),
         text: plist::text(site, facts.session)?,
     });
@@ -77,12 +84,12 @@ fn install(facts: &Facts, site: &Site) -> Result<Vec<Step>, ServiceError> {
     Ok(steps)
 }
 
-fn uninstall(facts: &Facts, site: &Site) -> Vec<Step> {
+fn uninstall(facts: &LaunchdFacts, site: &Site) -> Vec<ServiceStep> {
     let mut steps = end(facts);
-    steps.push(Step::Remove {
+    steps.push(ServiceStep::Remove {
         path: plist::path(&site.home),
     });
-    steps.push(Step::Remove {
+    steps.push(ServiceStep::Remove {
         path: plist::log(&site.home),
     });
     steps
@@ -90,24 +97,24 @@ fn uninstall(facts: &Facts, site: &Site) -> Vec<Step> {
 
 /// Takes the service out of every domain that has it. launchd ends the process then, and kills
 /// it if it does not listen; an agent that launchd knows nothing of is asked to end.
-fn end(facts: &Facts) -> Vec<Step> {
+fn end(facts: &LaunchdFacts) -> Vec<ServiceStep> {
     let out = |(session, _): &(Session, _)| {
         // 36 ("operation now in progress") is no failure: it goes on by itself.
         launchctl(&["bootout", &session.target(facts.uid)], true)
     };
-    let mut steps: Vec<Step> = facts.loaded.iter().map(out).collect();
+    let mut steps: Vec<ServiceStep> = facts.loaded.iter().map(out).collect();
     if facts
         .loaded
         .iter()
         .all(|(_, printed)| printed.pid.is_none())
     {
-        steps.push(Step::EndAgent);
+        steps.push(ServiceStep::EndAgent);
     }
     steps
 }
 
 /// Starts what is loaded, and loads what is not, which starts it too (`RunAtLoad`).
-fn begin(facts: &Facts, site: &Site, kill: &[&str]) -> Vec<Step> {
+fn begin(facts: &LaunchdFacts, site: &Site, kill: &[&str]) -> Vec<ServiceStep> {
     let Some((session, _)) = facts.loaded.first() else {
         return load(facts, site);
     };
@@ -116,7 +123,7 @@ fn begin(facts: &Facts, site: &Site, kill: &[&str]) -> Vec<Step> {
     vec![launchctl(&words, false)]
 }
 
-fn load(facts: &Facts, site: &Site) -> Vec<Step> {
+fn load(facts: &LaunchdFacts, site: &Site) -> Vec<ServiceStep> {
     let mut steps = Vec::new();
     // Only then: it leaves a note in launchd's database, which nothing takes away again.
     if facts.disabled {
@@ -128,8 +135,8 @@ fn load(facts: &Facts, site: &Site) -> Vec<Step> {
     steps
 }
 
-fn launchctl(args: &[&str], may_fail: bool) -> Step {
-    Step::Run {
+fn launchctl(args: &[&str], may_fail: bool) -> ServiceStep {
+    ServiceStep::Run {
         program: LAUNCHCTL.into(),
         args: args.iter().map(OsString::from).collect(),
         may_fail,
@@ -138,8 +145,8 @@ fn launchctl(args: &[&str], may_fail: bool) -> Step {
 
 /// launchd answers 5 ("input/output error") or 37 ("operation already in progress") until what
 /// was taken out has ended; bootout does not wait for that.
-fn bootstrap(domain: &str, path: OsString) -> Step {
-    Step::Insist {
+fn bootstrap(domain: &str, path: OsString) -> ServiceStep {
+    ServiceStep::Insist {
         program: LAUNCHCTL.into(),
         args: vec!["bootstrap".into(), domain.into(), path],
     }
@@ -152,23 +159,23 @@ mod tests {
     use crate::service::launchd::printed::Printed;
 
     /// The steps in a line each, without what is written.
-    fn told(wish: Wish, facts: &Facts) -> Vec<String> {
+    fn told(wish: ServiceRequest, facts: &LaunchdFacts) -> Vec<String> {
         let steps = steps(wish, facts, &site()).unwrap();
         steps.iter().map(tell).collect()
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "what is not launchd's")]
-    fn tell(step: &Step) -> String {
+    fn tell(step: &ServiceStep) -> String {
         let (program, args, mark) = match step {
-            Step::Write { path, .. } => return format!("write {}", path.display()),
-            Step::Remove { path } => return format!("remove {}", path.display()),
-            Step::EndAgent => return "end the agent".to_owned(),
-            Step::Run {
+            ServiceStep::Write { path, .. } => return format!("write {}", path.display()),
+            ServiceStep::Remove { path } => return format!("remove {}", path.display()),
+            ServiceStep::EndAgent => return "end the agent".to_owned(),
+            ServiceStep::Run {
                 program,
                 args,
                 may_fail,
             } => (program, args, if *may_fail { "?" } else { "" }),
-            Step::Insist { program, args } => (program, args, "!"),
+            ServiceStep::Insist { program, args } => (program, args, "!"),
             other => panic!("{other:?}"),
         };
         assert_eq!(program, LAUNCHCTL);
@@ -176,19 +183,19 @@ mod tests {
         format!("{}{mark}", args.join(" "))
     }
 
-    fn installed() -> Facts {
-        Facts {
+    fn installed() -> LaunchdFacts {
+        LaunchdFacts {
             installed: Some(plist::text(&site(), Session::Aqua).unwrap()),
             ..facts()
         }
     }
 
-    fn loaded(session: Session, pid: Option<u32>) -> Facts {
+    fn loaded(session: Session, pid: Option<u32>) -> LaunchdFacts {
         let printed = Printed {
             pid,
             ..Printed::default()
         };
-        Facts {
+        LaunchdFacts {
             loaded: vec![(session, printed)],
             ..installed()
         }
@@ -208,19 +215,19 @@ mod tests {
         let kick = "kickstart gui/501/dev.goroam.agent";
         let again = "kickstart -k gui/501/dev.goroam.agent";
         for (wish, facts, steps) in [
-            (Wish::Install, &nothing, &[WRITE, END, IN][..]),
-            (Wish::Install, &stopped, &[WRITE, END, IN]),
-            (Wish::Install, &idle, &[WRITE, OUT, END, IN]),
-            (Wish::Install, &running, &[WRITE, OUT, IN]),
-            (Wish::Uninstall, &nothing, &[END, REMOVE, FORGET]),
-            (Wish::Uninstall, &running, &[OUT, REMOVE, FORGET]),
-            (Wish::Stop, &running, &[OUT]),
-            (Wish::Stop, &stopped, &[END]),
-            (Wish::Start, &stopped, &[IN]),
-            (Wish::Start, &idle, &[kick]),
-            (Wish::Start, &running, &[kick]),
-            (Wish::Restart, &stopped, &[IN]),
-            (Wish::Restart, &running, &[again]),
+            (ServiceRequest::Install, &nothing, &[WRITE, END, IN][..]),
+            (ServiceRequest::Install, &stopped, &[WRITE, END, IN]),
+            (ServiceRequest::Install, &idle, &[WRITE, OUT, END, IN]),
+            (ServiceRequest::Install, &running, &[WRITE, OUT, IN]),
+            (ServiceRequest::Uninstall, &nothing, &[END, REMOVE, FORGET]),
+            (ServiceRequest::Uninstall, &running, &[OUT, REMOVE, FORGET]),
+            (ServiceRequest::Stop, &running, &[OUT]),
+            (ServiceRequest::Stop, &stopped, &[END]),
+            (ServiceRequest::Start, &stopped, &[IN]),
+            (ServiceRequest::Start, &idle, &[kick]),
+            (ServiceRequest::Start, &running, &[kick]),
+            (ServiceRequest::Restart, &stopped, &[IN]),
+            (ServiceRequest::Restart, &running, &[again]),
         ] {
             assert_eq!(told(wish, facts), steps, "{wish:?} {facts:?}");
         }
@@ -228,7 +235,7 @@ mod tests {
 
     #[test]
     fn what_is_not_installed_cannot_be_started() {
-        for wish in [Wish::Start, Wish::Restart] {
+        for wish in [ServiceRequest::Start, ServiceRequest::Restart] {
             let error = steps(wish, &facts(), &site()).unwrap_err().to_string();
             assert!(error.contains("`goroam service install`"), "{error}");
         }
@@ -236,24 +243,29 @@ mod tests {
 
     #[test]
     fn a_service_that_was_disabled_is_enabled_first() {
-        let disabled = Facts {
+        let disabled = LaunchdFacts {
             disabled: true,
             ..installed()
         };
         let enable = "enable gui/501/dev.goroam.agent";
-        assert_eq!(told(Wish::Start, &disabled), [enable, IN]);
-        assert_eq!(told(Wish::Install, &disabled), [WRITE, END, enable, IN]);
+        assert_eq!(told(ServiceRequest::Start, &disabled), [enable, IN]);
+        assert_eq!(
+            told(ServiceRequest::Install, &disabled),
+            [WRITE, END, enable, IN]
+        );
     }
 
     #[test]
     fn where_nobody_is_at_the_screen_it_runs_in_the_background() {
-        let ssh = Facts {
+        let ssh = LaunchdFacts {
             session: Session::Background,
             ..facts()
         };
-        let told = told(Wish::Install, &ssh);
+        let told = told(ServiceRequest::Install, &ssh);
         assert!(told[2].starts_with("bootstrap user/501 "), "{told:?}");
-        let Step::Write { text, .. } = &steps(Wish::Install, &ssh, &site()).unwrap()[0] else {
+        let ServiceStep::Write { text, .. } =
+            &steps(ServiceRequest::Install, &ssh, &site()).unwrap()[0]
+        else {
             panic!("{told:?}");
         };
         assert!(text.contains("<string>Background</string>"), "{text}");
@@ -263,20 +275,20 @@ mod tests {
     fn installed_over_ssh_and_then_at_the_screen_it_moves() {
         let moved = loaded(Session::Background, Some(7));
         let out = "bootout user/501/dev.goroam.agent?";
-        assert_eq!(told(Wish::Install, &moved), [WRITE, out, IN]);
+        assert_eq!(told(ServiceRequest::Install, &moved), [WRITE, out, IN]);
         // Until then it is started where it is.
         let kick = "kickstart user/501/dev.goroam.agent";
-        assert_eq!(told(Wish::Start, &moved), [kick]);
+        assert_eq!(told(ServiceRequest::Start, &moved), [kick]);
     }
 
     #[test]
     fn a_folder_for_the_log_is_made_where_there_is_none() {
-        let bare = Facts {
+        let bare = LaunchdFacts {
             log_folder: false,
             ..facts()
         };
         let log = "write /Users/dev/Library/Logs/goroam.log";
-        assert_eq!(told(Wish::Install, &bare), [log, WRITE, END, IN]);
+        assert_eq!(told(ServiceRequest::Install, &bare), [log, WRITE, END, IN]);
     }
 
     #[test]
@@ -294,7 +306,7 @@ mod tests {
         std::fs::create_dir_all(log.parent().unwrap()).unwrap();
         std::fs::write(&log, "").unwrap();
         for (follow, words) in [(false, &["-n", "20"][..]), (true, &["-n", "20", "-F"])] {
-            let Step::Run { args, .. } = show(follow).unwrap() else {
+            let ServiceStep::Run { args, .. } = show(follow).unwrap() else {
                 panic!();
             };
             let wanted: Vec<OsString> = words.iter().map(OsString::from).collect();

@@ -5,8 +5,8 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 
-use super::names::LABEL;
-use super::{log, plist};
+use super::log;
+use super::plist::{self, LABEL};
 use crate::agent::{Life, Supervisor};
 use crate::environment::Environment;
 use crate::model::status::Status;

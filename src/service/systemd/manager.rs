@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use super::super::carry_out::command_line;
 use super::super::error::ServiceError;
 use super::super::site::session_folder;
-use super::super::step::Step;
+use super::super::step::ServiceStep;
 use super::unit::UNIT;
 use crate::environment::Environment;
 
@@ -56,9 +56,9 @@ impl Manager {
     }
 
     /// A command of `systemctl --user`, as a step.
-    pub(super) fn step(&self, args: &[&str], may_fail: bool) -> Step {
+    pub(super) fn step(&self, args: &[&str], may_fail: bool) -> ServiceStep {
         let (program, args) = self.command("systemctl", args);
-        Step::Run {
+        ServiceStep::Run {
             program,
             args,
             may_fail,

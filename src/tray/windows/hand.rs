@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 
 use super::host::Hosting;
 use super::inbox::{Inbox, Order};
-use crate::service::{self, Step, Wish};
+use crate::service::{self, ServiceRequest, ServiceStep};
 use crate::tray::control::Shown;
 use crate::tray::face::{Face, News};
 use crate::tray::site::Site;
@@ -39,12 +39,17 @@ impl Hand {
             return Ok(());
         };
         let wish = if wanted {
-            Wish::Install
+            ServiceRequest::Install
         } else {
-            Wish::Uninstall
+            ServiceRequest::Uninstall
         };
         let mut steps = service::plan(wish, site)?;
-        steps.retain(|step| matches!(step, Step::SetValue { .. } | Step::RemoveValue { .. }));
+        steps.retain(|step| {
+            matches!(
+                step,
+                ServiceStep::SetValue { .. } | ServiceStep::RemoveValue { .. }
+            )
+        });
         // Values of the registry are set at once, so there is nothing to wait for.
         match service::carry_out(&steps, site).now_or_never() {
             Some(done) => done.map(drop),

@@ -7,7 +7,7 @@ use crate::cli::args::Init;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::paths::Paths;
-use crate::service::{self, ServiceError, Site, Wish};
+use crate::service::{self, ServiceError, ServiceRequest, Site};
 
 /// Is it to be installed? Asked only where that can be done and is not done yet.
 pub(super) async fn wanted(
@@ -48,7 +48,7 @@ pub(super) async fn install(
     voice: &Voice,
 ) -> Result<Vec<String>, Failure> {
     let site = Site::find(paths.clone(), context.env.clone()).map_err(failure)?;
-    let steps = service::plan(Wish::Install, &site).map_err(failure)?;
+    let steps = service::plan(ServiceRequest::Install, &site).map_err(failure)?;
     let done = service::carry_out(&steps, &site).await.map_err(failure)?;
     for line in &done {
         voice.good(line)?;
