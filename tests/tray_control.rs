@@ -16,7 +16,7 @@ use goroam::ipc::Serving;
 use goroam::model::status::{AgentState, Status};
 use goroam::paths::Paths;
 use goroam::tray::control::{Event, Shown, control};
-use goroam::tray::face::{Action, Face, Icon, News};
+use goroam::tray::face::{Action, Face, Icon, Notification};
 use goroam::tray::site::Site;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -29,7 +29,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, PartialEq)]
 enum Asked {
     Show(Box<Face>),
-    Notify(News),
+    Notify(Notification),
     Tell(String),
     Open(PathBuf),
     StartAgent,
@@ -51,7 +51,7 @@ impl Shown for Backend {
     fn show(&mut self, face: &Face) {
         self.asked(Asked::Show(Box::new(face.clone())));
     }
-    fn notify(&mut self, news: &News) {
+    fn notify(&mut self, news: &Notification) {
         self.asked(Asked::Notify(news.clone()));
     }
     fn tell(&mut self, title: &str, text: &str) {
@@ -143,7 +143,7 @@ impl Tray {
         self.until(&format!("{icon:?}"), is).await
     }
 
-    async fn until_news(&mut self) -> News {
+    async fn until_news(&mut self) -> Notification {
         let is = |asked: &Asked| match asked {
             Asked::Notify(news) => Some(news.clone()),
             _ => None,
@@ -255,7 +255,7 @@ async fn clicks_reach_the_agent_and_none_waits_for_another() {
     assert_eq!(agent.next().await, Command::Pause);
     tray.click(Action::Automatic);
     assert_eq!(agent.next().await, Command::Auto);
-    let refused = News {
+    let refused = Notification {
         title: "It does not choose by the network".to_owned(),
         text: "the disk is full".to_owned(),
         trouble: true,

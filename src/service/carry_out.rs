@@ -1,4 +1,4 @@
-//! Does the steps of a plan, in order; the first that fails ends it.
+//! Does the steps of a plan in order; the first failure stops it.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -23,8 +23,8 @@ const INSIST_PAUSE: Duration = Duration::from_millis(200);
 /// An agent ends at once, unless a turn is just writing the go env file.
 const END_TIME: Duration = Duration::from_secs(15);
 
-/// Does the steps in order, and tells of each that had something to do. What was done before a
-/// failure stays done; every plan can be carried out again.
+/// Does the steps in order, and reports those that changed something. What was done before a failure
+/// stays done; every plan can be repeated.
 ///
 /// # Errors
 /// The first failure.
@@ -50,7 +50,7 @@ async fn do_one(step: &ServiceStep, site: &Site) -> Result<Option<Done>, Service
             Ok(gone.then(|| format!("removed {}", site.short(path))))
         }
         ServiceStep::RemoveEmpty { path } => {
-            // Not empty, or not ours to remove: it stays, and nobody is harmed.
+            // Not empty, or no permission: it stays, which does no harm.
             let gone = std::fs::remove_dir(path).is_ok();
             Ok(gone.then(|| format!("removed {}", site.short(path))))
         }
@@ -131,7 +131,7 @@ async fn run(program: &OsStr, args: &[OsString]) -> Result<(), ServiceError> {
         Ok(Err(error)) => return Err(failed(error.to_string())),
         Err(_) => {
             let limit = COMMAND_TIME.as_secs();
-            return Err(failed(format!("not done within {limit} s")));
+            return Err(failed(format!("not finished within {limit} s")));
         }
     };
     if output.status.success() {
@@ -201,8 +201,8 @@ fn spawn(program: &Path, args: &[OsString]) -> io::Result<()> {
     command.spawn().map(drop)
 }
 
-/// Whoever follows the status sees the connection close when the agent's lock is free: it
-/// gives that back before it takes its socket away.
+/// Follows the status until the connection closes: the agent releases its lock before it removes
+/// its socket.
 async fn end_agent(site: &Site) -> Result<Option<Done>, ServiceError> {
     let mut life = match ipc::watch(&site.paths).await {
         Ok(life) => life,
@@ -220,7 +220,7 @@ async fn end_agent(site: &Site) -> Result<Option<Done>, ServiceError> {
     };
     if tokio::time::timeout(END_TIME, ended).await.is_err() {
         let message = format!(
-            "the agent was asked to end and has not within {} s",
+            "the agent did not end within {} s after it was asked to",
             END_TIME.as_secs()
         );
         return Err(ServiceError::Agent(Error::FromAgent { message, exit: 1 }));

@@ -1,25 +1,25 @@
-//! Why the service could not be looked after.
+//! Errors of the service commands.
 
 use std::path::PathBuf;
 
 use crate::agent::error::{EXIT_FAILED, EXIT_REFUSED};
 
-/// Why the service could not be looked after.
+/// Why a service command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
-    /// This system has none that goroam knows, or this session has none.
+    /// No known service manager on this system or in this session.
     #[error("{why}")]
     NoManager {
-        /// Why, and the way out.
+        /// Why, and what to do.
         why: String,
     },
-    /// It has to be installed first.
-    #[error("the service is not installed; `goroam service install` does that")]
+    /// The service is not installed.
+    #[error("the service is not installed; run `goroam service install`")]
     NotInstalled,
-    /// It is not safe: as root for another user, into a folder that others may write to.
+    /// It is not safe: as root for another user, or in a directory that others can write to.
     #[error("{why}")]
     Refused {
-        /// Why, and the way out.
+        /// Why, and what to do.
         why: String,
     },
     /// A file could not be read, written or removed.
@@ -35,7 +35,7 @@ pub enum ServiceError {
     Command {
         /// The command as it could be typed.
         command: String,
-        /// Its exit and its last words.
+        /// Its exit status and last output.
         said: String,
     },
     /// The agent did not do what was asked of it.

@@ -1,5 +1,5 @@
-//! goroam as something that is there after every login: a systemd user unit on Linux, a
-//! LaunchAgent on macOS, the tray in the user's Run key on Windows.
+//! Runs goroam at every login: a systemd user unit on Linux, a LaunchAgent on macOS, the tray in the
+//! user's Run key on Windows.
 //!
 //! Each system's file turns a request into [`ServiceStep`]s, which are data (`plan`), and [`carry_out`]
 //! does them in order. All have the same shape:
@@ -54,8 +54,7 @@ mod none;
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 use none as os;
 
-/// The steps that a wish takes. Looks (at files, at what the service manager says), changes
-/// nothing.
+/// The steps that a request takes. Reads files and asks the service manager; changes nothing.
 ///
 /// # Errors
 /// When there is no service manager, or it cannot be asked.
@@ -63,7 +62,7 @@ pub fn plan(wish: ServiceRequest, site: &Site) -> Result<Vec<ServiceStep>, Servi
     os::plan(wish, site)
 }
 
-/// How the service is.
+/// The state of the service.
 ///
 /// # Errors
 /// When there is no service manager, or it cannot be asked.
@@ -79,13 +78,13 @@ pub fn logs(site: &Site, logs: &Logs) -> Result<ServiceStep, ServiceError> {
     os::logs(site, logs)
 }
 
-/// Does what starts at login go on after the last logout? `None`: not so here, or not known.
+/// Whether what starts at login keeps running after the last logout; `None`: unknown.
 #[cfg(target_os = "linux")]
 pub fn lingers() -> Option<bool> {
     os::lingers()
 }
 
-/// Does what starts at login go on after the last logout? `None`: not so here, or not known.
+/// Whether what starts at login keeps running after the last logout; `None`: unknown.
 #[cfg(not(target_os = "linux"))]
 pub fn lingers() -> Option<bool> {
     None

@@ -30,7 +30,8 @@ impl Site {
             source,
         })?;
         let Some(home) = env.home() else {
-            let why = "there is no home folder, so there is no user whose service it could be";
+            let why =
+                "the home directory is unknown, so the service cannot be installed for a user";
             return Err(ServiceError::NoManager {
                 why: why.to_owned(),
             });

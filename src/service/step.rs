@@ -4,11 +4,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// One thing to do.
+/// One step of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServiceStep {
-    /// Write a file in one step (a new one takes its name), with its folders; done already if
-    /// it says that.
+    /// Write a file atomically, with its directories; done already if it has that text.
     Write {
         /// Where.
         path: PathBuf,
@@ -20,7 +19,7 @@ pub enum ServiceStep {
         /// Which.
         path: PathBuf,
     },
-    /// Remove a folder if nothing is in it.
+    /// Remove a directory if it is empty.
     RemoveEmpty {
         /// Which.
         path: PathBuf,
@@ -31,18 +30,18 @@ pub enum ServiceStep {
         program: OsString,
         /// Its arguments.
         args: Vec<OsString>,
-        /// Go on though it fails: stopping what does not run.
+        /// Continue if it fails: stopping what does not run.
         may_fail: bool,
     },
-    /// Run a command again and again, for some seconds, until it succeeds: what was told to end
-    /// before it has not let go yet.
+    /// Run a command repeatedly, for some seconds, until it succeeds: what was stopped before may
+    /// still be ending.
     Insist {
         /// The program, looked for in PATH when it is no path.
         program: OsString,
         /// Its arguments.
         args: Vec<OsString>,
     },
-    /// Start a program that stays, and do not wait for it. It hears nothing of this terminal.
+    /// Start a program and do not wait for it. It is detached from this terminal.
     Spawn {
         /// The program.
         program: PathBuf,
@@ -67,14 +66,14 @@ pub enum ServiceStep {
         /// The value's name.
         name: String,
     },
-    /// Say something that the user is to know at this point; nothing is done.
+    /// Show a message to the user; nothing else is done.
     Tell {
-        /// One line, as it is to be read.
+        /// One line.
         text: String,
     },
 }
 
-/// A step that was carried out, as a person reads it: "wrote ~/.config/systemd/user/…".
+/// A step that was done, as a person reads it: "wrote ~/.config/systemd/user/…".
 pub type Done = String;
 
 impl ServiceStep {
@@ -97,22 +96,22 @@ impl ServiceStep {
     }
 }
 
-/// What is to be done with the service.
+/// What the user requests of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServiceRequest {
-    /// There after every login, and started now. Again: brought up to date.
+    /// Start it at every login, and now. If it is installed: update it.
     Install,
-    /// Stopped, and nothing of it left in the system. The policy and the journal stay.
+    /// Stop it and remove it from the system. The policy and the journal stay.
     Uninstall,
-    /// Started, now.
+    /// Start it now.
     Start,
-    /// Ended, until the next login.
+    /// Stop it until the next login.
     Stop,
-    /// Ended and started.
+    /// Stop and start it.
     Restart,
 }
 
-/// How much of the log, and whether to go on.
+/// How much of the log to show, and whether to follow it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Logs {
     /// The last lines.
@@ -121,12 +120,12 @@ pub struct Logs {
     pub follow: bool,
 }
 
-/// How the service is.
+/// The state of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct ServiceState {
     /// What the system calls it: "systemd user unit goroam.service".
     pub kind: String,
-    /// The unit, plist or registry value that is in force; null: not installed.
+    /// The unit, plist or registry value that applies; null: not installed.
     pub installed: Option<String>,
     /// Started at login?
     pub enabled: bool,
@@ -134,8 +133,8 @@ pub struct ServiceState {
     pub pid: Option<u32>,
     /// The program that it starts.
     pub program: Option<PathBuf>,
-    /// The manager's own word for how it is: "active (running)".
+    /// The manager's own word for its state: "active (running)".
     pub word: String,
-    /// What is wrong, and the way out, one line each.
+    /// What is wrong and how to fix it, one line each.
     pub troubles: Vec<String>,
 }

@@ -1,10 +1,10 @@
 //! Between the agent and what is drawn: follows the agent's status, makes faces and news of it,
 //! and turns clicks into commands. The same on every system.
 
-use super::face::{Action, Face, News, Surroundings};
-use super::herald::Herald;
+use super::face::{Action, Face, Notification, Surroundings};
 use super::looks::face;
 use super::site::Site;
+use super::throttle::NotificationThrottle;
 use super::{log, site, status_text};
 use crate::agent::{Command, Error, Reply};
 use crate::ipc::ask;
@@ -26,7 +26,7 @@ pub trait Shown {
     /// Draws this in the place of what was drawn before.
     fn show(&mut self, face: &Face);
     /// Tells the user.
-    fn notify(&mut self, news: &News);
+    fn notify(&mut self, news: &Notification);
     /// Shows a text that is too long for a menu.
     fn tell(&mut self, title: &str, text: &str);
     /// Opens a file with whatever the user opens such files with.
@@ -76,11 +76,11 @@ pub async fn control(site: Site, shown: impl Shown, mut events: UnboundedReceive
         status: None,
         drawn: None,
         complaint: None,
-        herald: Herald::default(),
+        throttle: NotificationThrottle::default(),
         clicks: JoinSet::new(),
     };
     loop {
-        let due = control.herald.due();
+        let due = control.throttle.due();
         tokio::select! {
             event = events.recv() => match event {
                 Some(Event::Chosen(Action::Quit)) => return control.shown.end(),
@@ -95,7 +95,7 @@ pub async fn control(site: Site, shown: impl Shown, mut events: UnboundedReceive
                 Err(error) => control.complain("goroam has made a mistake", &error.to_string()),
             },
             () = until(due) => {
-                if let Some(news) = control.herald.tell(Instant::now()) {
+                if let Some(news) = control.throttle.tell(Instant::now()) {
                     control.shown.notify(&news);
                 }
             }
@@ -118,7 +118,7 @@ struct Control<S> {
     drawn: Option<Face>,
     /// What the last agent that could not be understood was told off for.
     complaint: Option<String>,
-    herald: Herald,
+    throttle: NotificationThrottle,
     clicks: JoinSet<Done>,
 }
 
@@ -133,7 +133,7 @@ impl<S: Shown> Control<S> {
     fn seen(&mut self, seen: Followed) {
         match seen {
             Followed::Status(status) => {
-                self.herald.saw(&status, Instant::now());
+                self.throttle.saw(&status, Instant::now());
                 self.status = Some(*status);
                 self.complaint = None;
             }
@@ -265,12 +265,12 @@ impl<S: Shown> Control<S> {
         if *action == Action::ProbeNow && after.notify && before == after.profile.as_deref() {
             let why = after.why.as_deref().unwrap_or("nothing has changed");
             let title = format!("{profile} stays");
-            self.shown.notify(&News::new(&title, why, false));
+            self.shown.notify(&Notification::new(&title, why, false));
         }
     }
 
     fn complain(&mut self, what: &str, why: &str) {
-        self.shown.notify(&News::new(what, why, true));
+        self.shown.notify(&Notification::new(what, why, true));
     }
 }
 

@@ -103,7 +103,7 @@ pub struct Face {
 
 /// Something that a user wants to be told of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct News {
+pub struct Notification {
     /// A few words: "office → home". At most 63 UTF-16 units, which is what Windows takes.
     pub title: String,
     /// A sentence: why. At most 255 UTF-16 units, for the same reason.

@@ -11,7 +11,7 @@ use objc2::MainThreadMarker;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::control::{Event, Shown, control};
-use super::face::{Face, News};
+use super::face::{Face, Notification};
 use super::macos_bar as bar;
 use super::site::Site;
 use crate::service::tray_plist;
@@ -118,7 +118,7 @@ impl Shown for Hand {
         DispatchQueue::main().exec_async(move || bar::draw(&face));
     }
 
-    fn notify(&mut self, news: &News) {
+    fn notify(&mut self, news: &Notification) {
         let mut args: Vec<&str> = NOTIFY.iter().flat_map(|line| ["-e", *line]).collect();
         args.extend(["--", &news.title, &news.text]);
         // A notification of our own would take an app bundle.

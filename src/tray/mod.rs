@@ -1,10 +1,9 @@
-//! goroam where a user looks: one menu and one icon as plain data, drawn by each system's own
-//! means (a notification area icon on Windows, a StatusNotifierItem on Linux, a menu bar item
-//! on macOS).
+//! The tray: one menu and one icon as plain data, drawn by each system's own means (a notification
+//! area icon on Windows, a StatusNotifierItem on Linux, a menu bar item on macOS).
 //!
 //! ```text
 //! Status → Face (icon, tooltip, menu) → backend draws       click → Action → agent::Command
-//! Status, Status → News → backend notifies
+//! Status, Status → Notification → backend notifies
 //! ```
 //!
 //! May import: model, policy (its templates), gocmd, state, agent, ipc, paths.
@@ -16,17 +15,15 @@ mod fixtures;
 pub mod icon;
 mod looks;
 mod menu;
-mod news;
+mod notification;
 mod tooltip;
 mod words;
 
 pub use looks::face;
-pub use news::news;
+pub use notification::notification;
 
 #[cfg(feature = "tray")]
 pub mod control;
-#[cfg(feature = "tray")]
-mod herald;
 #[cfg(feature = "tray")]
 mod log;
 #[cfg(feature = "tray")]
@@ -35,6 +32,8 @@ mod options;
 pub mod site;
 #[cfg(feature = "tray")]
 mod status_text;
+#[cfg(feature = "tray")]
+mod throttle;
 
 // Each system's file has `run(Site) -> Result<ExitCode, String>`, which shows the tray until
 // the user quits.
@@ -109,14 +108,14 @@ fn complain(why: &str, exit: u8) -> std::process::ExitCode {
     )
 }
 
-/// There is no standard error to say it on.
+/// Windows shows no standard error of a tray.
 #[cfg(all(feature = "tray", windows))]
 fn complain(why: &str, exit: u8) -> std::process::ExitCode {
     windows::complain(why);
     std::process::ExitCode::from(exit)
 }
 
-/// Whoever has closed the other end does not want to know.
+/// A closed output is ignored.
 #[cfg(all(feature = "tray", not(windows)))]
 fn say(to: &mut dyn std::io::Write, text: &str, exit: u8) -> std::process::ExitCode {
     let _ = to.write_all(text.as_bytes());

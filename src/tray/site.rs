@@ -27,13 +27,13 @@ impl Site {
     }
 }
 
-/// The file that the agent follows, else this user's; where there is none yet, it is written
-/// from the default template, as `goroam init` does. What is there stays as it is.
+/// The file that the agent follows, else this user's. A missing file is written from the default
+/// template, as `goroam init` does; an existing one is not changed.
 ///
 /// # Errors
 /// In words, when it cannot be written.
 pub(super) fn find_or_write(site: &Site, followed: Option<PathBuf>) -> Result<PathBuf, String> {
-    // "built in" and files that are gone are none.
+    // "built in" and deleted files do not count.
     let followed = followed.filter(|path| path.is_absolute() && path.is_file());
     let path = followed.unwrap_or_else(|| site.paths.policy.clone());
     if path.exists() {
@@ -45,8 +45,8 @@ pub(super) fn find_or_write(site: &Site, followed: Option<PathBuf>) -> Result<Pa
         return Err(error.to_string());
     }
     match write_new(&path, Template::Default.text().as_bytes()) {
-        // Somebody else was quicker.
+        // Another program may have been faster.
         Ok(true | false) => Ok(path),
-        Err(error) => Err(format!("{}: cannot be written: {error}", path.display())),
+        Err(error) => Err(format!("cannot write {}: {error}", path.display())),
     }
 }

@@ -3,7 +3,7 @@
 //! manager, GNOME without its extension) it waits for one, at no cost.
 
 use super::control::{Event, Shown, control};
-use super::face::{Face, Icon, News, Surroundings};
+use super::face::{Face, Icon, Notification, Surroundings};
 use super::icon::rgba;
 use super::looks::face;
 use super::site::Site;
@@ -130,7 +130,7 @@ async fn register(bus: &Connection) -> zbus::Result<()> {
 /// What takes time, in the order in which it was asked for.
 enum Job {
     Show(Face),
-    Notify(News),
+    Notify(Notification),
     Run {
         command: Vec<PathBuf>,
         what: String,
@@ -254,7 +254,7 @@ impl Shown for Desktop {
         self.job(Job::Show(face.clone()));
     }
 
-    fn notify(&mut self, news: &News) {
+    fn notify(&mut self, news: &Notification) {
         self.job(Job::Notify(news.clone()));
     }
 
@@ -265,7 +265,7 @@ impl Shown for Desktop {
             .and_then(|()| file::replace(&path, format!("{title}\n\n{text}").as_bytes()));
         match written {
             Ok(()) => self.open(&path),
-            Err(error) => self.notify(&News::new(title, &error.to_string(), true)),
+            Err(error) => self.notify(&Notification::new(title, &error.to_string(), true)),
         }
     }
 
@@ -320,7 +320,11 @@ const PICTURE: u8 = 48;
 ///
 /// # Errors
 /// When there is no notification server, or it refuses.
-pub(super) async fn notify(bus: &Connection, news: &News, replaces: u32) -> zbus::Result<u32> {
+pub(super) async fn notify(
+    bus: &Connection,
+    news: &Notification,
+    replaces: u32,
+) -> zbus::Result<u32> {
     let ask = |method| bus.call_method(Some(SERVER), PATH, Some(SERVER), method, &());
     let capabilities: Vec<String> = ask("GetCapabilities").await?.body().deserialize()?;
     let text = if capabilities.iter().any(|can| can == "body-markup") {
@@ -347,7 +351,7 @@ pub(super) async fn notify(bus: &Connection, news: &News, replaces: u32) -> zbus
     reply.body().deserialize()
 }
 
-fn hints(news: &News) -> zbus::Result<HashMap<&'static str, Value<'static>>> {
+fn hints(news: &Notification) -> zbus::Result<HashMap<&'static str, Value<'static>>> {
     let icon = if news.trouble {
         Icon::Attention
     } else {

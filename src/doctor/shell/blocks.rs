@@ -2,8 +2,7 @@
 //! conditions.
 
 use super::cursor::{Command, End};
-use super::word::Word;
-use super::word::{Truth, both, fits_one};
+use super::word::{Truth, Word, both, fits_one};
 
 /// Blocks in blocks that are looked at: the end of one is looked for among all.
 const DEEPEST: usize = 256;

@@ -2,8 +2,7 @@
 //! other. A keyword of a block is a command of one word.
 
 use super::Dialect;
-use super::startup::Variables;
-use super::word::Word;
+use super::word::{Variables, Word};
 
 /// `${a:-${a:-…}}`: each is a step down the stack.
 const DEEPEST: usize = 32;

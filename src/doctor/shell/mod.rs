@@ -17,7 +17,8 @@ mod word;
 mod tests;
 
 pub(super) use start::{starts, universal};
-pub(super) use startup::{Export, Startup};
+pub(super) use startup::Startup;
+pub(super) use word::Export;
 
 /// Whose files they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use super::super::files::Files;
 use super::Dialect;
-use super::startup::Export;
 use super::startup::Startup;
+use super::word::Export;
 use crate::environment::Environment;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -35,8 +35,8 @@ pub(super) fn check(program: &Path, uid: u32) -> Result<Vec<String>, ServiceErro
     });
     if let Some(who) = who {
         let why = format!(
-            "{who}, so another user could put another program in the place of {}; install goroam \
-             where only you or root may write",
+            "{who}, so another user could replace {}; install goroam where only you or root \
+             can write",
             program.display()
         );
         return Err(ServiceError::Refused { why });
@@ -44,8 +44,8 @@ pub(super) fn check(program: &Path, uid: u32) -> Result<Vec<String>, ServiceErro
     let mut odd = Vec::new();
     if is_in_build_folder(&real) {
         odd.push(format!(
-            "{} is in a build folder, which `cargo clean` empties; `cargo install --path .` puts \
-             it where it stays",
+            "{} is in a build directory, which `cargo clean` deletes; use `cargo install --path .` \
+             to install it permanently",
             program.display()
         ));
     }
@@ -54,7 +54,7 @@ pub(super) fn check(program: &Path, uid: u32) -> Result<Vec<String>, ServiceErro
         .any(|temp| real.starts_with(temp))
     {
         odd.push(format!(
-            "{} is in a folder for temporary files, which is emptied now and then",
+            "{} is in a directory for temporary files, which is cleaned regularly",
             program.display()
         ));
     }

@@ -15,7 +15,7 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{
 
 use super::image::dib;
 use super::text::{fill, wide};
-use crate::tray::face::{Face, Icon, News};
+use crate::tray::face::{Face, Icon, Notification};
 
 /// What the icon tells its window.
 pub(super) const WM_ICON: u32 = WM_APP + 2;
@@ -102,7 +102,7 @@ impl Area {
     }
 
     /// Tells the user, unless he has asked not to be disturbed.
-    pub(super) fn notify(&self, news: &News) {
+    pub(super) fn notify(&self, news: &Notification) {
         let mut data = self.data(NIF_INFO);
         fill(&mut data.szInfoTitle, &news.title);
         // An empty text would take the last one away instead.

@@ -9,7 +9,7 @@ use super::host::Hosting;
 use super::inbox::{Inbox, Order};
 use crate::service::{self, ServiceRequest, ServiceStep};
 use crate::tray::control::Shown;
-use crate::tray::face::{Face, News};
+use crate::tray::face::{Face, Notification};
 use crate::tray::site::Site;
 
 /// The control's hand on the window.
@@ -63,7 +63,7 @@ impl Shown for Hand {
         self.inbox.put(Order::Show(face.clone()));
     }
 
-    fn notify(&mut self, news: &News) {
+    fn notify(&mut self, news: &Notification) {
         self.inbox.put(Order::Notify(news.clone()));
     }
 

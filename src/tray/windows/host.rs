@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use super::inbox::{Inbox, Order};
 use crate::agent::{self, Command, Error, Handle, Session, Unattended};
 use crate::ipc;
-use crate::tray::face::News;
+use crate::tray::face::Notification;
 use crate::tray::site::Site;
 
 /// After a failure, and after each further one twice as long: whatever it is, the user is told,
@@ -78,7 +78,7 @@ impl Hosting {
             };
             tracing::error!("the agent has failed: {why}");
             if told != why {
-                let news = News::new("goroam's agent has ended", &why, true);
+                let news = Notification::new("goroam's agent has ended", &why, true);
                 inbox.put(Order::Notify(news));
                 told = why;
             }

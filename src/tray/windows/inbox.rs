@@ -9,7 +9,7 @@ use std::time::Duration;
 use windows_sys::Win32::Foundation::HWND;
 use windows_sys::Win32::UI::WindowsAndMessaging::{PostMessageW, WM_APP};
 
-use crate::tray::face::{Face, News};
+use crate::tray::face::{Face, Notification};
 
 /// "There are orders."
 pub(super) const WM_ORDERS: u32 = WM_APP + 1;
@@ -20,7 +20,7 @@ pub(super) enum Order {
     /// Draw this.
     Show(Face),
     /// Tell the user, beside the icon.
-    Notify(News),
+    Notify(Notification),
     /// Show a text in a window.
     Tell { title: String, text: String },
     /// Open a file with the user's program.

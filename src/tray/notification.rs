@@ -1,7 +1,7 @@
-//! What to tell between two states.
+//! The notification for a change from one status to another.
 
 use super::condition::{NAME_CHARACTERS, portal, portal_note, troubles, weakened_note};
-use super::face::News;
+use super::face::Notification;
 use super::words::{clean, cut_utf16};
 use crate::model::status::Status;
 
@@ -11,10 +11,10 @@ const TEXT_UNITS: usize = 255;
 /// One of several lines.
 const LINE_CHARACTERS: usize = 200;
 
-impl News {
-    /// Bounded and harmless, whatever the words are.
-    pub fn new(title: &str, text: &str, trouble: bool) -> News {
-        News {
+impl Notification {
+    /// Bounded in length, without control characters.
+    pub fn new(title: &str, text: &str, trouble: bool) -> Notification {
+        Notification {
             title: cut_utf16(&clean(title, TITLE_UNITS), TITLE_UNITS),
             text: cut_utf16(&clean(text, TEXT_UNITS), TEXT_UNITS),
             trouble,
@@ -22,9 +22,9 @@ impl News {
     }
 }
 
-/// What to tell between two states: a switch, and what has newly gone wrong. Nothing at the
-/// first status, nothing where the user has switched that off, nothing while no agent answers.
-pub fn news(before: Option<&Status>, now: Option<&Status>) -> Option<News> {
+/// The notification for a change: a switch, and new troubles. None for the first status, none where
+/// the user has disabled notifications, none while no agent answers.
+pub fn notification(before: Option<&Status>, now: Option<&Status>) -> Option<Notification> {
     let (before, now) = (before?, now?);
     if !now.notify {
         return None;
@@ -42,17 +42,21 @@ pub fn news(before: Option<&Status>, now: Option<&Status>) -> Option<News> {
         .iter()
         .map(|line| clean(line, LINE_CHARACTERS))
         .collect();
-    Some(News::new(&title, &lines.join(". "), !troubles.is_empty()))
+    Some(Notification::new(
+        &title,
+        &lines.join(". "),
+        !troubles.is_empty(),
+    ))
 }
 
-/// "office → home"; the first choice of all is none.
+/// "office → home"; the very first profile is not a switch.
 fn switch_title(before: &Status, now: &Status) -> Option<String> {
     let (from, to) = (before.profile.as_deref()?, now.profile.as_deref()?);
     let most = NAME_CHARACTERS.min(TITLE_UNITS / 2 - 2);
     (from != to).then(|| format!("{} → {}", clean(from, most), clean(to, most)))
 }
 
-/// Title and text of each thing that is wrong now and was not, worst first.
+/// Title and text of each new trouble, worst first.
 fn new_troubles(before: &Status, now: &Status) -> Vec<(String, String)> {
     let mut out = Vec::new();
     if let Some(target) = portal(now) {
@@ -75,7 +79,7 @@ fn new_troubles(before: &Status, now: &Status) -> Vec<(String, String)> {
             None => "removed".to_owned(),
         };
         let text = format!(
-            "{} was {found} by somebody else and is left so until the next switch; \
+            "{} was {found} by another program or by hand and stays so until the next switch; \
              “Probe now” sets it again",
             drift.name
         );
@@ -83,14 +87,14 @@ fn new_troubles(before: &Status, now: &Status) -> Vec<(String, String)> {
     }
     let known: Vec<&str> = troubles(before).collect();
     for trouble in troubles(now).filter(|trouble| !known.contains(trouble)) {
-        out.push(("goroam needs a look".to_owned(), trouble.to_owned()));
+        out.push(("goroam needs attention".to_owned(), trouble.to_owned()));
     }
     out
 }
 
 #[cfg(test)]
 mod tests {
-    use super::news;
+    use super::notification;
     use crate::model::status::Status;
     use crate::tray::fixtures::{drift, hotel, office, train};
 
@@ -171,8 +175,8 @@ mod tests {
                 drifted.clone(),
                 Some((
                     "GOPROXY was changed",
-                    "GOPROXY was set to direct by somebody else and is left so until the next \
-                     switch; “Probe now” sets it again",
+                    "GOPROXY was set to direct by another program or by hand and stays so until \
+                     the next switch; “Probe now” sets it again",
                     true,
                 )),
             ),
@@ -181,7 +185,7 @@ mod tests {
             (
                 office(),
                 refused.clone(),
-                Some(("goroam needs a look", "goroam.toml: 2 errors", true)),
+                Some(("goroam needs attention", "goroam.toml: 2 errors", true)),
             ),
             (refused.clone(), refused, none),
             (
@@ -195,7 +199,7 @@ mod tests {
             ),
         ];
         for (before, now, want) in cases {
-            let told = news(Some(&before), Some(&now));
+            let told = notification(Some(&before), Some(&now));
             let told = told
                 .as_ref()
                 .map(|n| (n.title.as_str(), n.text.as_str(), n.trouble));
@@ -205,13 +209,13 @@ mod tests {
 
     #[test]
     fn nothing_is_told_at_first_without_an_agent_or_against_the_users_will() {
-        assert_eq!(news(None, Some(&office())), None);
-        assert_eq!(news(Some(&office()), None), None);
+        assert_eq!(notification(None, Some(&office())), None);
+        assert_eq!(notification(Some(&office()), None), None);
         let silent = Status {
             notify: false,
             ..hotel()
         };
-        assert_eq!(news(Some(&office()), Some(&silent)), None);
+        assert_eq!(notification(Some(&office()), Some(&silent)), None);
     }
 
     #[test]
@@ -221,7 +225,7 @@ mod tests {
             why: Some("w".repeat(5000)),
             ..office()
         };
-        let told = news(Some(&office()), Some(&long)).unwrap();
+        let told = notification(Some(&office()), Some(&long)).unwrap();
         assert!(told.title.encode_utf16().count() <= 63, "{}", told.title);
         assert!(told.text.encode_utf16().count() <= 255, "{}", told.text);
         assert!(told.title.starts_with("office → 🏢"), "{}", told.title);

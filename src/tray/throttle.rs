@@ -1,40 +1,40 @@
-//! When to tell: after things have settled, and not again at once. Time is passed in.
+//! Limits how often the user is notified: after the state has settled, and not again at once. Time
+//! is passed in.
 
 use std::time::{Duration, Instant};
 
-use super::face::News;
-use super::news::news;
+use super::face::Notification;
+use super::notification::notification;
 use crate::model::status::Status;
 
-/// On the way from one network to another several profiles are in force for a moment; only the
-/// last of them is news.
+/// On the way from one network to another several profiles apply for a moment; only the last one
+/// is worth a notification.
 const SETTLES: Duration = Duration::from_millis(1500);
-/// Between two notifications at least. A network that flaps faster is told by its last state
-/// only, and one that goes on flapping ever more rarely.
+/// At least so long between two notifications. Of a network that flaps faster only the last state is
+/// shown, and the longer it flaps, the less often.
 const APART: Duration = Duration::from_secs(10);
 const MOST_APART: Duration = Duration::from_secs(300);
 
-/// Keeps what the user was told last, and what is to be told when.
+/// What the user was notified of last, and when the next notification is due.
 #[derive(Debug, Default)]
-pub(super) struct Herald {
+pub(super) struct NotificationThrottle {
     told: Option<Status>,
     now: Option<Status>,
     due: Option<Instant>,
     last: Option<(Instant, Duration)>,
 }
 
-impl Herald {
-    /// A new status. That the agent is away for a while is no news; what has changed
-    /// meanwhile is.
+impl NotificationThrottle {
+    /// Takes a new status. A missing agent is not reported; what has changed meanwhile is.
     pub(super) fn saw(&mut self, status: &Status, at: Instant) {
         if self.told.is_none() || !status.notify {
             self.told = Some(status.clone());
         }
         self.now = Some(status.clone());
-        let is_news = news(self.told.as_ref(), self.now.as_ref()).is_some();
+        let is_news = notification(self.told.as_ref(), self.now.as_ref()).is_some();
         self.due = match self.due {
             _ if !is_news => None,
-            // Things that go on changing must not put it off for ever.
+            // Continuous changes must not postpone it for ever.
             Some(due) => Some(due),
             None => {
                 let settled = at + SETTLES;
@@ -49,18 +49,18 @@ impl Herald {
         }
     }
 
-    /// When [`Herald::tell`] is to be called; `None`: there is nothing to tell.
+    /// When to call [`NotificationThrottle::tell`]; `None`: never, there is nothing to report.
     pub(super) fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// What is to be told now.
-    pub(super) fn tell(&mut self, at: Instant) -> Option<News> {
+    /// The notification to show now.
+    pub(super) fn tell(&mut self, at: Instant) -> Option<Notification> {
         if self.due.is_none_or(|due| due > at) {
             return None;
         }
         self.due = None;
-        let told = news(self.told.as_ref(), self.now.as_ref());
+        let told = notification(self.told.as_ref(), self.now.as_ref());
         self.told.clone_from(&self.now);
         if told.is_some() {
             let flaps = self.last.filter(|(last, apart)| at < *last + *apart * 2);
@@ -71,7 +71,7 @@ impl Herald {
     }
 }
 
-/// What has gone away may come again and be news again; the profile stays the one that was told.
+/// A trouble that has gone is reported again when it returns; the profile stays the reported one.
 fn forget(told: &mut Status, now: &Status) {
     let profile = told.profile.clone();
     told.clone_from(now);
@@ -84,31 +84,31 @@ fn forget(told: &mut Status, now: &Status) {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::Herald;
+    use super::NotificationThrottle;
     use crate::model::status::Status;
     use crate::tray::fixtures::{drift, office};
 
     /// A user's day: at each second a profile is seen; what is told, and when.
     fn day(seen: &[(u64, Status)]) -> Vec<(u64, String)> {
         let start = Instant::now();
-        let mut herald = Herald::default();
+        let mut throttle = NotificationThrottle::default();
         let mut told = Vec::new();
         let last = Duration::from_secs(24 * 3600);
         let ends = seen
             .iter()
             .map(|(at, status)| (Duration::from_millis(*at), Some(status)));
         for (at, status) in ends.chain([(last, None)]) {
-            while let Some(due) = herald.due().filter(|due| *due <= start + at) {
-                if let Some(news) = herald.tell(due) {
+            while let Some(due) = throttle.due().filter(|due| *due <= start + at) {
+                if let Some(news) = throttle.tell(due) {
                     let ms = due.duration_since(start).as_millis();
                     told.push((u64::try_from(ms).unwrap(), news.title));
                 }
             }
             if let Some(status) = status {
-                herald.saw(status, start + at);
+                throttle.saw(status, start + at);
             }
         }
-        assert_eq!(herald.due(), None, "no timer is left");
+        assert_eq!(throttle.due(), None, "no timer is left");
         told
     }
 
