@@ -6,7 +6,6 @@ use super::output::Output;
 use super::render::Page;
 use crate::agent::{self, Error};
 use crate::environment::Environment;
-use crate::mirror::{Asked, place};
 use crate::paths::Paths;
 use crate::policy::Policy;
 
@@ -40,11 +39,8 @@ impl Context {
         flag: Option<PathBuf>,
         policy: &Policy,
     ) -> Result<PathBuf, Error> {
-        let asked = Asked {
-            flag,
-            policy: policy.mirror.path.clone(),
-        };
-        Ok(place(asked, &self.env, &self.paths()?))
+        let paths = self.paths()?;
+        Ok(paths.mirror_at(flag, policy.mirror.path.clone(), &self.env))
     }
 
     /// The same for whoever only reads it and does his work without, too: a policy with errors is
@@ -56,10 +52,7 @@ impl Context {
             return Some(std::path::absolute(&named).unwrap_or(named));
         };
         let policy = agent::load_policy(&paths, &self.env).ok();
-        let asked = Asked {
-            flag,
-            policy: policy.and_then(|loaded| loaded.policy.mirror.path),
-        };
-        Some(place(asked, &self.env, &paths))
+        let named = policy.and_then(|loaded| loaded.policy.mirror.path);
+        Some(paths.mirror_at(flag, named, &self.env))
     }
 }

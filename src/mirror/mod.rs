@@ -16,7 +16,6 @@
 //! May import: everything below (not ipc).
 
 mod add;
-mod added;
 pub mod archive;
 mod error;
 mod foreign;
@@ -30,7 +29,6 @@ mod lock;
 mod odd_mods;
 mod pin;
 mod pins;
-mod place;
 mod project;
 mod proof;
 mod prune;
@@ -46,8 +44,7 @@ mod trust;
 pub mod verify;
 mod wants;
 
-pub use add::{Add, Notice, add};
-pub use added::{Added, AddedVersion, PresentVersion, Totals};
+pub use add::{Add, Added, AddedVersion, Notice, PresentVersion, Totals, add};
 pub use error::AddError;
 pub use index::{latest, listed};
 pub use layout::{Layout, VersionFile};
@@ -56,7 +53,6 @@ pub use list::{ListTotals, ListedModule, ListedVersion, Listing, list};
 pub use lock::{Lock, lock};
 pub use pin::{Pinned, pin, unpin};
 pub use pins::{Pins, pins};
-pub use place::{Asked, place};
 pub use prune::{Prune, Pruned, Removed, Why, prune};
 pub use tree::{Files, Module, Tree};
 pub use trust::{Trust, TrustError};

@@ -8,7 +8,7 @@ use crate::cli::render::findings::Shown;
 use crate::cli::render::page::Page;
 use crate::cli::render::style::{BOLD, Mark, paint};
 use crate::cli::render::text::{Sheet, clean};
-use crate::mirror::ready::{self, Answers, Bringer, Examined, Missing, Report, What, Workshop};
+use crate::mirror::ready::{self, Answers, Bringer, Examined, Missing, ReadyTools, Report, What};
 use crate::model::status::Readiness;
 use crate::model::{plural, quoted};
 use crate::paths::Paths;
@@ -53,12 +53,12 @@ pub(in crate::cli) async fn run(context: &Context, args: Ready) -> Result<u8, Fa
     let is_named = args.place.is_some();
     let mirror = context.mirror_of(args.place, &policy)?;
     let go = policy.agent.go.clone();
-    let workshop = ready::workshop(go.as_deref(), &context.env, &mirror).await?;
+    let tools = ready::tools(go.as_deref(), &context.env, &mirror).await?;
     let mut answers = Answers::load(&paths);
     let mut found: Vec<Examined> = Vec::new();
     for project in projects {
         found.push(Examined {
-            verdict: Box::pin(ready::examine(&project, &workshop, &mut answers)).await,
+            verdict: Box::pin(ready::examine(&project, &tools, &mut answers)).await,
             project,
             failed: None,
         });
@@ -71,9 +71,9 @@ pub(in crate::cli) async fn run(context: &Context, args: Ready) -> Result<u8, Fa
             env: context.env.clone(),
         };
         let most = args.kept.then_some(policy.mirror.max_size);
-        mismatch = Box::pin(fetch(&bringer, &workshop, &mut found, most, &mut answers)).await;
+        mismatch = Box::pin(fetch(&bringer, &tools, &mut found, most, &mut answers)).await;
     }
-    let proofs = workshop.database.follows(workshop.shelf.mirror()).err();
+    let proofs = tools.database.follows(tools.shelf.mirror()).err();
     let mut report = Report::new(mirror, found, proofs);
     if is_named && !report.command.is_empty() {
         let mirror = report.mirror.display().to_string();
@@ -152,7 +152,7 @@ fn forget(context: &Context, paths: &Paths, args: &Ready) -> Result<u8, Failure>
 /// Brings what each project lacks, and looks again. True: something was not what its checksum says.
 async fn fetch(
     bringer: &Bringer,
-    workshop: &Workshop,
+    tools: &ReadyTools,
     found: &mut [Examined],
     most: Option<u64>,
     answers: &mut Answers,
@@ -163,7 +163,7 @@ async fn fetch(
             continue;
         }
         if let Some(most) = most
-            && workshop.shelf.mirror_bytes() >= most
+            && tools.shelf.mirror_bytes() >= most
         {
             one.failed = Some("the mirror is as large as the policy's max_size allows".to_owned());
             continue;
@@ -173,7 +173,7 @@ async fn fetch(
             mismatch |= error.mismatch;
             one.failed = Some(error.why);
         }
-        let fresh = workshop.anew();
+        let fresh = tools.anew();
         one.verdict = Box::pin(ready::examine(&one.project, &fresh, answers)).await;
     }
     mismatch

@@ -17,7 +17,6 @@ mod examine;
 mod judge;
 mod lock;
 mod mend;
-mod part;
 mod place;
 mod records;
 mod report;

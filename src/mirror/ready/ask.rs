@@ -16,7 +16,7 @@ use super::find::MOST_FILE;
 use super::need::{Need, Project};
 use super::remember::{Answers, Key};
 use super::shelf::{Shelf, read};
-use super::workshop::Workshop;
+use super::tools::ReadyTools;
 use crate::bounded;
 use crate::environment::{Environment, is_same_name};
 use crate::gocmd::job::{Job, Ran, without_requests};
@@ -45,7 +45,7 @@ pub(super) async fn ask(
     mains: &[PathBuf],
     project: &Project,
     need: &Need,
-    workshop: &Workshop,
+    tools: &ReadyTools,
     answers: &mut Answers,
 ) -> Option<String> {
     if need.toolchain.is_some() {
@@ -57,22 +57,22 @@ pub(super) async fn ask(
             path.display()
         ));
     }
-    let key = key(folder, mains, need, workshop);
+    let key = key(folder, mains, need, tools);
     if let Some(known) = key.as_ref().and_then(|key| answers.get(key)) {
         return known.clone();
     }
-    let scratch = match Scratch::new(folder, project, need, workshop) {
+    let scratch = match Scratch::new(folder, project, need, tools) {
         Ok(scratch) => scratch,
         Err(error) => return Some(format!("go cannot be asked: {error:#}")),
     };
     let job = Job {
-        go: &workshop.go,
-        env: &workshop.env,
+        go: &tools.go,
+        env: &tools.env,
         folder,
         set: scratch.set.clone(),
     };
     let mut args = vec!["list", "-deps", "-test", "-modcacherw", "-f", "{{/**/}}"];
-    if at_least(&workshop.builder.version, "1.18") {
+    if at_least(&tools.builder.version, "1.18") {
         args.push("-buildvcs=false");
     }
     args.extend(scratch.modfile.as_deref());
@@ -123,21 +123,21 @@ impl Scratch {
         folder: &Path,
         project: &Project,
         need: &Need,
-        workshop: &Workshop,
+        tools: &ReadyTools,
     ) -> io::Result<Scratch> {
         let scratch = tempfile::Builder::new().prefix("goroam-ready-").tempdir()?;
         let modcache = scratch.path().join("mod");
         let linked = need.zips.keys().chain(need.mods.keys());
         for module in linked {
             // What cannot be linked go unpacks again.
-            let _ = link(&workshop.shelf, module, &modcache);
+            let _ = link(&tools.shelf, module, &modcache);
         }
         let mut set = vec![
             ("GOMODCACHE", modcache.into()),
-            ("GOPROXY", proxies(&workshop.shelf)),
+            ("GOPROXY", proxies(&tools.shelf)),
             ("GONOPROXY", "none".into()),
             ("GOVCS", "*:off".into()),
-            ("GODEBUG", without_requests(&workshop.env)),
+            ("GODEBUG", without_requests(&tools.env)),
         ];
         let copied_work = |work: &GoWork, file: &Path| -> io::Result<OsString> {
             let copy = scratch.path().join("go.work");
@@ -146,7 +146,7 @@ impl Scratch {
             copied(&sums_of(file), &sums_of(&copy))?;
             Ok(copy.into())
         };
-        let above = above(folder, &workshop.env).filter(|_| project.work.is_none());
+        let above = above(folder, &tools.env).filter(|_| project.work.is_none());
         let mut modfile = None;
         match (&project.work, above) {
             // go writes nothing where it takes all from vendor/, which lies beside go.work.
@@ -162,7 +162,7 @@ impl Scratch {
             }
             (None, None) => {
                 let copy = scratch.path().join("go.mod");
-                let (file, sum) = workshop.module_files(folder);
+                let (file, sum) = tools.module_files(folder);
                 copied(&file, &copy)?;
                 copied(&sum, &scratch.path().join("go.sum"))?;
                 modfile = Some(format!("-modfile={}", copy.display()));
@@ -295,17 +295,17 @@ fn quoted(text: &str) -> String {
 }
 
 /// All that go's answer depends on; `None`: it is too much to look at.
-fn key(folder: &Path, mains: &[PathBuf], need: &Need, workshop: &Workshop) -> Option<String> {
+fn key(folder: &Path, mains: &[PathBuf], need: &Need, tools: &ReadyTools) -> Option<String> {
     let mut key = Key::default();
-    let go = &workshop.go;
+    let go = &tools.go;
     key.add("go", go.path.display().to_string().as_bytes());
-    key.add("version", workshop.builder.version.as_bytes());
-    key.add("settings", workshop.settings.as_bytes());
+    key.add("version", tools.builder.version.as_bytes());
+    key.add("settings", tools.settings.as_bytes());
     let matters = |name: &str| {
         let starts = name.get(..2).is_some_and(|start| is_same_name(start, "GO"));
         starts || is_same_name(name, "CGO_ENABLED")
     };
-    let mut vars: BTreeMap<&str, &str> = BTreeMap::from_iter(workshop.env.iter());
+    let mut vars: BTreeMap<&str, &str> = BTreeMap::from_iter(tools.env.iter());
     vars.retain(|name, _| matters(name));
     for (name, value) in vars {
         key.add(name, value.as_bytes());
@@ -313,7 +313,7 @@ fn key(folder: &Path, mains: &[PathBuf], need: &Need, workshop: &Workshop) -> Op
     for (module, sum) in need.zips.iter().chain(&need.mods) {
         key.add(&module.to_string(), sum.as_bytes());
     }
-    if let Some(file) = above(folder, &workshop.env) {
+    if let Some(file) = above(folder, &tools.env) {
         key.add("workspace", file.as_os_str().as_encoded_bytes());
         for path in [sums_of(&file), file] {
             let text = read(&path, MOST_FILE);
@@ -324,8 +324,8 @@ fn key(folder: &Path, mains: &[PathBuf], need: &Need, workshop: &Workshop) -> Op
         let text = read(&folder.join(name), MOST_FILE);
         key.add(name, text.as_deref().unwrap_or_default().as_bytes());
     }
-    if workshop.modfile.is_some() {
-        let (file, sum) = workshop.module_files(folder);
+    if tools.modfile.is_some() {
+        let (file, sum) = tools.module_files(folder);
         for path in [file, sum] {
             let text = read(&path, MOST_FILE);
             key.add("modfile", text.as_deref().unwrap_or_default().as_bytes());

@@ -9,28 +9,28 @@ use super::judge::{Have, Toolchain, Verdict, judge};
 use super::need::{Need, Project, Source, need};
 use super::remember::Answers;
 use super::shelf::{Held, read};
-use super::workshop::Workshop;
+use super::tools::ReadyTools;
 use crate::gomod::go_mod::{self, GoMod};
 use crate::gomod::go_sum::{self, GoSumLine};
 use crate::gomod::{ModuleVersion, go_work, modules_txt};
 
 /// How ready the project in this folder is. Where all that reading tells is there, go itself is
 /// asked, unless it has answered the same question before.
-pub async fn examine(folder: &Path, workshop: &Workshop, answers: &mut Answers) -> Verdict {
-    let (project, trouble) = written(folder, workshop);
+pub async fn examine(folder: &Path, tools: &ReadyTools, answers: &mut Answers) -> Verdict {
+    let (project, trouble) = written(folder, tools);
     let mains = folders(folder, &project);
-    let mut need = needed(&project, &mains, workshop);
+    let mut need = needed(&project, &mains, tools);
     need.troubles.extend(trouble);
-    let mut verdict = judge(&need, &have(&need, workshop));
+    let mut verdict = judge(&need, &have(&need, tools));
     if verdict.is_ready() {
-        let asked = ask(folder, &mains, &project, &need, workshop, answers).await;
+        let asked = ask(folder, &mains, &project, &need, tools, answers).await;
         verdict.troubled(asked);
     }
     verdict
 }
 
-fn needed(project: &Project, mains: &[PathBuf], workshop: &Workshop) -> Need {
-    let shelf = &workshop.shelf;
+fn needed(project: &Project, mains: &[PathBuf], tools: &ReadyTools) -> Need {
+    let shelf = &tools.shelf;
     let lookup = |source: Source<'_>| -> Option<GoMod> {
         let text = match source {
             Source::Module(module) => shelf.text(module)?,
@@ -40,11 +40,11 @@ fn needed(project: &Project, mains: &[PathBuf], workshop: &Workshop) -> Need {
         };
         Some(go_mod::parse(&text))
     };
-    need(project, &workshop.builder, &lookup)
+    need(project, &tools.builder, &lookup)
 }
 
 /// The files of a project, and what cannot be read of them.
-fn written(folder: &Path, workshop: &Workshop) -> (Project, Vec<String>) {
+fn written(folder: &Path, tools: &ReadyTools) -> (Project, Vec<String>) {
     let mut project = Project::default();
     let mut troubles = Vec::new();
     let work = read(&folder.join("go.work"), MOST_FILE);
@@ -62,7 +62,7 @@ fn written(folder: &Path, workshop: &Workshop) -> (Project, Vec<String>) {
         // go refuses -modfile in a workspace.
         let (file, sum) = match project.work {
             Some(_) => (main.join("go.mod"), main.join("go.sum")),
-            None => workshop.module_files(&main),
+            None => tools.module_files(&main),
         };
         match read(&file, MOST_FILE) {
             Some(text) => project.mains.push(go_mod::parse(&text)),
@@ -93,8 +93,8 @@ fn sums(path: &Path, lines: &mut Vec<GoSumLine>, troubles: &mut Vec<String>) {
     }
 }
 
-fn have(need: &Need, workshop: &Workshop) -> Have {
-    let shelf = &workshop.shelf;
+fn have(need: &Need, tools: &ReadyTools) -> Have {
+    let shelf = &tools.shelf;
     let zips = need.zips.iter();
     let mods = need.mods.iter();
     Have {
@@ -105,24 +105,24 @@ fn have(need: &Need, workshop: &Workshop) -> Have {
             mods.map(|(module, sum)| (module.clone(), shelf.go_mod(module, sum))),
         ),
         toolchain: match &need.toolchain {
-            Some((module, name)) => toolchain(module, name, workshop),
+            Some((module, name)) => toolchain(module, name, tools),
             None => Toolchain::Ready,
         },
     }
 }
 
 /// `toolchain.Exec`: PATH goes before the module cache.
-fn toolchain(module: &ModuleVersion, name: &str, workshop: &Workshop) -> Toolchain {
+fn toolchain(module: &ModuleVersion, name: &str, tools: &ReadyTools) -> Toolchain {
     let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    let path = workshop.env.get("PATH").unwrap_or_default();
+    let path = tools.env.get("PATH").unwrap_or_default();
     let in_path = std::env::split_paths(path).any(|folder| folder.join(&file).is_file());
-    if in_path || workshop.shelf.is_unpacked(module) {
+    if in_path || tools.shelf.is_unpacked(module) {
         return Toolchain::Ready;
     }
-    if workshop.shelf.zip(module, None) != Held::Here {
+    if tools.shelf.zip(module, None) != Held::Here {
         return Toolchain::Absent;
     }
-    match workshop.database.proves(workshop.shelf.mirror(), module) {
+    match tools.database.proves(tools.shelf.mirror(), module) {
         Ok(()) => Toolchain::Proven,
         Err(why) => Toolchain::Unproven(why),
     }

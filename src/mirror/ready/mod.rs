@@ -17,11 +17,9 @@ mod examine;
 mod find;
 mod judge;
 mod need;
-mod priority;
-mod proof;
 mod remember;
 mod shelf;
-mod workshop;
+mod tools;
 
 use std::path::{Path, PathBuf};
 
@@ -32,16 +30,14 @@ use crate::environment::Environment;
 use crate::gocmd::{ApplyError, find as go_find, run};
 use crate::policy::goflags_words;
 
-pub use bring::{Bringer, Unbrought};
+pub use bring::{Bringer, Unbrought, step_back};
 pub use examine::examine;
 pub use find::projects;
 pub use judge::{Have, Missing, Toolchain, Verdict, What, judge, percent};
 pub use need::{Builder, Need, Project, Source, need};
-pub use priority::step_back;
-pub use proof::Database;
 pub use remember::{Answers, forget, note, remember, remembered};
 pub use shelf::{Held, Shelf, tally};
-pub use workshop::Workshop;
+pub use tools::{ProofStore, ReadyTools};
 
 /// One project's verdict.
 #[derive(Debug, Clone, Serialize)]
@@ -126,11 +122,11 @@ pub fn needs_toolchain(verdict: &Verdict) -> bool {
 ///
 /// # Errors
 /// When there is no go, or it does not answer.
-pub async fn workshop(
+pub async fn tools(
     wish: Option<&Path>,
     env: &Environment,
     mirror: &Path,
-) -> Result<Workshop, Error> {
+) -> Result<ReadyTools, Error> {
     const NAMES: [&str; 14] = [
         "GOPATH",
         "GOMODCACHE",
@@ -161,7 +157,7 @@ pub async fn workshop(
     let mut named = words.filter_map(|word| word.trim_start_matches('-').strip_prefix("modfile="));
     let modfile = named.next_back().map(PathBuf::from);
     let system = format!("{}-{}", value("GOHOSTOS"), value("GOHOSTARCH"));
-    Ok(Workshop {
+    Ok(ReadyTools {
         settings,
         modfile,
         builder: Builder {
@@ -170,7 +166,7 @@ pub async fn workshop(
             system,
         },
         shelf: Shelf::new(Path::new(&value("GOMODCACHE")), mirror),
-        database: Database {
+        database: ProofStore {
             gosumdb: value("GOSUMDB"),
             gopath: value("GOPATH"),
         },

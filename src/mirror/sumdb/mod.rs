@@ -29,8 +29,6 @@ mod folder;
 mod heads;
 mod ledger;
 mod local;
-mod merge;
-mod needs;
 mod proofs;
 mod route;
 mod verify;

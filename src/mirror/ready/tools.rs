@@ -1,26 +1,72 @@
-//! Can go verify with no network what no go.sum names?
+//! What ready looks at projects with: the go command, what is there, what proves it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::shelf::read;
+use super::need::Builder;
+use super::shelf::{Shelf, read};
+use crate::environment::Environment;
+use crate::gocmd::GoCommand;
 use crate::gomod::ModuleVersion;
 use crate::mirror::Layout;
 use crate::mirror::sumdb::Proofs;
 use crate::model::SumDb;
+
+/// What all projects are built with.
+#[derive(Debug)]
+pub struct ReadyTools {
+    /// The go command itself.
+    pub go: GoCommand,
+    /// What of its settings changes what a project needs.
+    pub settings: String,
+    /// The file in the place of go.mod that GOFLAGS names.
+    pub modfile: Option<PathBuf>,
+    /// The go command as the project sees it.
+    pub builder: Builder,
+    /// What is there.
+    pub shelf: Shelf,
+    /// The checksum database.
+    pub database: ProofStore,
+    /// For the toolchains in PATH.
+    pub env: Environment,
+}
+
+impl ReadyTools {
+    /// The go.mod by which go builds the module in this folder, and its go.sum.
+    pub(super) fn module_files(&self, folder: &Path) -> (PathBuf, PathBuf) {
+        match &self.modfile {
+            // go cuts the ending off and puts `.sum` there.
+            Some(file) => (folder.join(file), folder.join(file.with_extension("sum"))),
+            None => (folder.join("go.mod"), folder.join("go.sum")),
+        }
+    }
+
+    /// The same, with nothing known of what is there.
+    pub fn anew(&self) -> ReadyTools {
+        ReadyTools {
+            go: self.go.clone(),
+            settings: self.settings.clone(),
+            modfile: self.modfile.clone(),
+            builder: self.builder.clone(),
+            shelf: self.shelf.anew(),
+            database: self.database.clone(),
+            env: self.env.clone(),
+        }
+    }
+}
 
 /// A signed tree head has some hundred bytes.
 const MOST_NOTE: u64 = 64 << 10;
 
 /// The checksum database as the user's go sees it.
 #[derive(Debug, Clone, Default)]
-pub struct Database {
+pub struct ProofStore {
     /// GOSUMDB.
     pub gosumdb: String,
     /// GOPATH: go keeps the tree head that it saw last in its first folder.
     pub gopath: String,
 }
 
-impl Database {
+impl ProofStore {
     /// Does the mirror prove this module?
     ///
     /// # Errors
