@@ -183,7 +183,7 @@ fn what_cannot_be_right_is_refused_and_nothing_is_written() {
             "~/.netrc",
         ),
         ("--proxy ftp://goproxy.corp.example", "https"),
-        ("--proxy https://proxy.golang.org", "for everybody"),
+        ("--proxy https://proxy.golang.org", "public proxy"),
         ("--proxy https://127.0.0.1:1 --ca gone.pem", "gone.pem"),
         (
             "--proxy https://127.0.0.1:1 --ca empty.pem",
@@ -328,10 +328,10 @@ fn a_policy_that_is_there_stays_whatever_is_asked() {
     let words = format!("--proxy {}", company.url());
     init(&user, &company.ca(), &words)
         .exits(1)
-        .complains("is there already and stays as it is");
+        .complains("exists already and is left unchanged");
     user.goroam("init --yes --no-service")
         .exits(0)
-        .says("there is a policy already; it stays as it is")
+        .says("there is a policy already; it is left unchanged")
         .says(&user.policy().display().to_string())
         .says("it cannot be used");
     assert_eq!(written(&user), before);

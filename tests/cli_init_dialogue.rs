@@ -92,7 +92,7 @@ fn a_certificate_that_nobody_vouches_for_leads_to_one_more_question() {
     terminal.shows("a PEM file [the system's roots alone]:");
     for (answer, why) in [
         ("gone.pem", "No such file"),
-        (&company.other_ca(), "has not signed it either"),
+        (&company.other_ca(), "did not sign it either"),
         ("~/run", "is a folder, not a file"),
     ] {
         terminal.enter(answer);
@@ -129,7 +129,7 @@ fn enter_alone_is_the_built_in_policy() {
     terminal.enter(INIT);
     let text = not_at_login(&terminal);
     assert!(
-        text.contains("there is a policy already; it stays as it is"),
+        text.contains("there is a policy already; it is left unchanged"),
         "{text}"
     );
     assert!(text.contains("rc=0"), "{text}");

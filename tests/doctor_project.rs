@@ -57,7 +57,7 @@ fn outside_of_a_project_nothing_is_said_of_projects() {
     assert_eq!(found(&user.goroam("doctor --json").exits(0)), []);
     user.goroam("doctor none")
         .exits(2)
-        .complains("none is no folder");
+        .complains("none is not a directory");
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn where_no_step_can_be_taken_a_person_is_told_why_and_a_script_reads_the_last_l
     let user = User::new();
     let done = exec(&user, &go, "exec --tiers vendor --summary json").exits(1);
     assert_eq!(done.stdout(), "");
-    let why = "goroam: no step can be taken: vendor: the command runs in no module\n";
+    let why = "goroam: no step is possible: vendor: the command runs in no module\n";
     let last = "{\"tier\":\"off\",\"exit\":1,\"attempts\":[]}\n";
     assert_eq!(done.stderr(), [why, last].concat());
 }

@@ -181,7 +181,7 @@ fn a_go_is_not_ended_when_no_further_step_could_do_better() {
             std::fs::create_dir_all(desk.0.user.path("mod/cache/download")).unwrap();
             let told = desk.0.told(&serve(slow), args, &["sh", "-c", script]);
             assert_eq!(told.summary["attempts"][0]["class"], "ok", "{}", told.said);
-            let words = "go is not ended, since no other step could do better";
+            let words = "go is left running, since no other step could do better";
             assert_eq!(told.said.matches(words).count(), 1, "{}", told.said);
         }
         let Some(desk) = Desk::new(version) else {

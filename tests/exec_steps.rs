@@ -109,7 +109,7 @@ fn the_mirror_saves_a_build_and_one_line_says_so() {
             lines[0].contains("127.0.0.1:") && lines[0].contains("(refused)"),
             "{said}"
         );
-        assert!(lines[0].ends_with("; going on with the mirror"), "{said}");
+        assert!(lines[0].ends_with("; continuing with the mirror"), "{said}");
         assert!(lines[1].starts_with("goroam: built from the mirror (proxy: refused after "));
         // Once more, from the module cache: nothing to be said.
         let done = desk.command(&closed(), "", &BUILD).output().unwrap();
@@ -194,13 +194,7 @@ fn each_fault_leads_to_the_mirror_and_says_what_to_mend() {
             "wants other credentials",
         ),
         ("403 Forbidden", "", "", "auth", "refuses it with 403"),
-        (
-            "418 I'm a teapot",
-            "",
-            "",
-            "client",
-            "does not take the request",
-        ),
+        ("418 I'm a teapot", "", "", "client", "rejects the request"),
         ("404 Not Found", "", "", "not-found", "does not have it"),
         (
             "200 OK",

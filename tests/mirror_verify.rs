@@ -86,7 +86,7 @@ fn a_clean_mirror_is_clean_by_however_many_threads() {
     assert!(lookups >= number("versions"), "{said}");
     let text = scene.mirror_does("verify", 0);
     assert!(
-        text.out.contains("every file is what its checksum says"),
+        text.out.contains("every file matches its checksum"),
         "{}",
         text.out
     );

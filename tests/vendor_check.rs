@@ -34,7 +34,7 @@ fn what_each_go_vendors_is_good() {
             assert_eq!(notes.iter().any(|code| code == "not-used"), go == "1.13");
             let said = project.goroam(&["check"], 0);
             assert!(
-                said.contains("vendor/ is what the verified modules hold"),
+                said.contains("vendor/ matches the verified modules"),
                 "{said}"
             );
         }

@@ -127,10 +127,10 @@ fn judge(
     if finished {
         assert_eq!(&state, new);
         tally.finished += 1;
-    } else if said.contains("carried through") {
+    } else if said.contains("was completed") {
         assert_eq!(&state, new, "{said}");
         tally.carried_through += 1;
-    } else if said.contains("cut off before") {
+    } else if said.contains("had changed nothing") {
         assert_eq!(&state, old, "{said}");
         tally.undone += 1;
     } else {

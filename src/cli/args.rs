@@ -15,51 +15,49 @@ macro_rules! after {
     };
 }
 
-mod init;
-mod json;
-mod mirror;
-pub(super) mod size;
-pub(super) mod span;
-
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueHint};
 
 pub use super::verb::check::Check;
+pub use super::verb::completions::Completions;
 pub use super::verb::doctor::Doctor;
 pub use super::verb::exec::{Exec, Step, SummaryForm};
 pub use super::verb::history::History;
+pub use super::verb::init::{Init, TemplateName};
+pub use super::verb::man::Man;
+pub use super::verb::mirror::{
+    Add, Export, Import, List, Mirror, MirrorVerb, Pin, Prune, Unpin, Verify,
+};
 pub use super::verb::probe::Probe;
 pub use super::verb::ready::Ready;
 pub use super::verb::service::{Logs, Service, ServiceVerb, Uninstall};
 pub use super::verb::status::StatusArgs;
 pub use super::verb::take_turn::{Once, Use};
 pub use super::verb::vendor::{Rollback, Snapshot, Vendor, VendorVerb};
-pub use init::{Init, TemplateName};
-pub use json::Json;
-pub use mirror::{Add, Export, Import, List, Mirror, MirrorVerb, Pin, Prune, Unpin, Verify};
 
 /// A verb's own options stand apart from those that every verb has.
 const EVERYWHERE: &str = "Options of every verb";
 
-/// Keeps `go env` right on whatever network the machine is on
+/// Keep `go env` right on whatever network the machine is on
 ///
-/// goroam watches the network, asks Go proxies and checksum databases what they
-/// really answer, picks the first profile of your policy that holds, and sets its
-/// variables with `go env -w`: at once, with a reason, and so that `goroam restore`
-/// brings back what was there before.
+/// goroam watches the network, probes Go proxies and checksum databases, picks the
+/// first profile of your policy whose conditions hold, and sets its variables with
+/// `go env -w`. It gives the reason for each switch, and `goroam restore` brings back
+/// the values from before.
 #[derive(Debug, Parser)]
 #[command(
     name = "goroam",
     version,
     max_term_width = 80,
     after_help = after!(
-        "goroam probe          what answers from here?",
+        "goroam probe          show what answers from here",
         "goroam once           set what is right here, now",
-        "goroam agent          and keep it right",
-        "goroam why            why this profile?",
-        "goroam exec -- go build ./...     build, whatever the network does",
-        "goroam mirror add --from .        modules for a day without a network"
+        "goroam agent          keep it right on every network",
+        "goroam why            explain the choice of the profile",
+        "goroam exec -- go build ./...     build even if the network fails",
+        "goroam mirror add --from .        store modules for work offline"
     )
 )]
 pub struct Cli {
@@ -74,10 +72,10 @@ pub struct Cli {
 /// Options of every verb.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// The policy file [env: GOROAM_CONFIG] [default: goroam.toml in the config folder]
+    /// Policy file [env: GOROAM_CONFIG] [default: goroam.toml in the config directory]
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
-    /// When to use colours; NO_COLOR and CLICOLOR_FORCE are heeded
+    /// When to use colours; NO_COLOR and CLICOLOR_FORCE also count
     #[arg(
         long,
         global = true, help_heading = EVERYWHERE,
@@ -86,7 +84,7 @@ pub struct Global {
         default_value = "auto"
     )]
     pub color: ColorChoice,
-    /// Tell more on standard error (or GOROAM_LOG=goroam=debug)
+    /// Log more to standard error (or GOROAM_LOG=goroam=debug)
     #[arg(short, long, global = true, help_heading = EVERYWHERE, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
@@ -94,40 +92,41 @@ pub struct Global {
 /// What to do.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Verb {
-    /// Look, probe, decide and set what is right, once
+    /// Probe the network and set the right profile once
     #[command(after_help = after!(
         "goroam once              set what is right here",
-        "goroam once --dry-run    only say what would be set"
+        "goroam once --dry-run    only print what would be set"
     ))]
     Once(Once),
-    /// Stay and keep it right on every change of the network
+    /// Run the agent: switch profiles when the network changes
     ///
-    /// Runs in the foreground until it is interrupted; one agent a user. Tells of
-    /// every switch on standard error.
+    /// Runs in the foreground until it is interrupted. There is one agent per user.
+    /// It logs every switch to standard error.
     #[command(after_help = after!(
         "goroam agent",
-        "GOROAM_LOG=goroam=debug goroam agent    also why it did not switch"
+        "GOROAM_LOG=goroam=debug goroam agent    also log why it did not switch"
     ))]
     Agent,
-    /// What is in force, and what goroam knows of the network
+    /// Show the active profile and the state of the network
     ///
-    /// Asks the agent, or tells what the last turn found. Sends no packet. On a terminal
-    /// `--watch` is a screen that keeps itself up to date (`q` ends it); else a line a change.
+    /// Asks the agent; without an agent, shows what the last turn found. Sends no packet.
+    /// With `--watch`, a terminal shows a live screen (`q` ends it); a pipe gets one line
+    /// per change.
     #[command(after_help = after!(
         "goroam status",
         "goroam status --json | jq -r .profile",
-        "goroam status --watch    again on each change, needs an agent"
+        "goroam status --watch    follow each change; needs an agent"
     ))]
     Status(StatusArgs),
-    /// Ask the policy's targets what they answer from here
+    /// Probe the policy's targets and show what they answer
     ///
-    /// A report: the exit code is 0 even if some are down.
+    /// The exit code is 0 even if targets are down.
     #[command(after_help = after!(
         "goroam probe              all targets",
-        "goroam probe corp proxy   these two"
+        "goroam probe corp proxy   only these two"
     ))]
     Probe(Probe),
-    /// Why this profile: every condition, its value and the evidence
+    /// Explain the chosen profile: conditions and evidence
     #[command(after_help = after!("goroam why", "goroam why --json | jq .decision"))]
     Why(Json),
     /// Choose a profile by hand
@@ -136,77 +135,79 @@ pub enum Verb {
         "goroam use office --for 2h  for two hours"
     ))]
     Use(Use),
-    /// Choose by the network again, after `use` or `restore`
+    /// Choose by the network again after `use`, `pause`, `restore`
     #[command(after_help = after!("goroam auto"))]
     Auto(Json),
-    /// Leave everything as it is until `once`, `use` or `auto`
+    /// Change nothing until `once`, `use` or `auto`
     ///
-    /// The agent goes on watching, and writes nothing: what it has set beside a value
-    /// (GONOPROXY=none and the like) stays even if you set that value by hand, and
-    /// `goroam status` warns of it.
-    #[command(after_help = after!("goroam pause", "goroam auto     and it goes on"))]
+    /// The agent keeps watching but writes nothing. Variables that it has set together
+    /// with a value (such as GONOPROXY=none) stay even if you change that value by hand;
+    /// `goroam status` then warns.
+    #[command(after_help = after!("goroam pause", "goroam auto     resume"))]
     Pause(Json),
-    /// There after every login: install, start, stop, look at the logs
+    /// Run goroam at every login: install, start, stop, logs
     #[command(after_help = after!(
-        "goroam service install      at every login, and now",
+        "goroam service install      start now and at every login",
         "goroam service status",
         "goroam service logs -f",
         "goroam service uninstall --restore"
     ))]
     Service(Service),
-    /// Run a command, and save it when the network fails it: proxies, mirror, vendor
+    /// Run a command; if the network fails, retry offline
     ///
-    /// Reads what go says on standard error, ends a go that hangs, and runs the command
-    /// again a step lower. A failure of the code is passed through; a checksum that does
-    /// not match ends it at once. Options of goroam stand before the command.
+    /// Reads go's messages on standard error, stops a go that hangs, and runs the command
+    /// again from the next source: the proxies, then the mirror, then vendor/. A failure
+    /// of the code is passed through; a checksum mismatch stops at once. Put goroam's
+    /// options before the command.
     #[command(after_help = after!(
         "goroam exec -- go build ./...",
         "goroam exec --tiers mirror,vendor -- go test ./...",
         "goroam exec --summary json -- make";
-        "  else the command's own; 126 or 127 when it cannot be started, 1 when it was\n  \
-         ended in the last step"
+        "  otherwise the command's own; 126 or 127 if it cannot be started, 1 if it was\n  \
+         stopped in the last step"
     ))]
     Exec(Exec),
-    /// A local copy of modules, with the proofs of their checksums
+    /// Manage a local mirror of modules and checksum proofs
     #[command(after_help = after!(
         "goroam mirror add --from .",
         "goroam mirror verify",
         "goroam mirror list"
     ))]
     Mirror(Mirror),
-    /// Could these projects be built without a network?
+    /// Check whether projects can be built without a network
     ///
     /// Reads go.mod, go.work and go.sum, looks into the module cache, the mirror and
-    /// vendor/, and says what is missing and which command brings it. The exit code is
-    /// 0 when all is there, else 1.
+    /// vendor/, and prints what is missing and the command that fetches it. The exit code
+    /// is 0 if nothing is missing, otherwise 1.
     #[command(after_help = after!(
         "goroam ready ~/src/app",
-        "goroam ready            every project that it has seen",
-        "goroam ready --fetch    and bring what is missing"
+        "goroam ready            every project that was checked before",
+        "goroam ready --fetch    fetch what is missing"
     ))]
     Ready(Ready),
-    /// Check vendor/, keep it in git, put it back
+    /// Check vendor/, snapshot it in git, roll it back
     #[command(after_help = after!(
         "goroam vendor check",
         "goroam vendor snapshot",
         "goroam vendor rollback"
     ))]
     Vendor(Vendor),
-    /// Why does go not do what goroam has set?
+    /// Find what overrides goroam's settings
     ///
-    /// Looks for what wins over the go env file (variables of this shell, of its start-up
-    /// files, of the service manager and of editors) and at the project. Changes nothing
-    /// but with --cache --fix. The exit code is 0 when nothing is in the way, else 1.
+    /// Looks for variables that win over the go env file (in this shell, its start-up
+    /// files, the service manager and editors) and checks the project. Changes nothing,
+    /// except with --cache --fix. The exit code is 0 if nothing overrides, otherwise 1.
     #[command(after_help = after!(
         "goroam doctor",
         "goroam doctor ~/src/app --json",
-        "goroam doctor --cache --fix    take a login page out of the module cache"
+        "goroam doctor --cache --fix    remove login pages from the module cache"
     ))]
     Doctor(Doctor),
-    /// Check a policy file: every error and warning, with its place
+    /// Check a policy file and show every error and warning
     ///
-    /// Without FILE: the policy in force, or the built-in default. The exit code is 2 when
-    /// there is an error, else 0. With --strict every warning is an error; notes stay notes.
+    /// Without FILE, checks the active policy or the built-in default. The exit code is 2
+    /// if there is an error, otherwise 0. With --strict, warnings are errors; notes stay
+    /// notes.
     #[command(after_help = after!(
         "goroam check",
         "goroam check corporate.toml --json",
@@ -215,9 +216,9 @@ pub enum Verb {
     Check(Check),
     /// Write a commented policy file to start from
     ///
-    /// At a terminal it looks at `go env` and at the network, and asks at most three
-    /// questions: the company's proxy, its CA, start at login. Elsewhere it asks
-    /// nothing. Never overwrites a file.
+    /// On a terminal, reads `go env` and the network and asks at most three questions:
+    /// the company's proxy, its CA, start at login. Otherwise asks nothing. Never
+    /// overwrites a file.
     #[command(after_help = after!(
         "goroam init",
         "goroam init --proxy https://goproxy.corp.example --service",
@@ -225,47 +226,56 @@ pub enum Verb {
         "goroam init --stdout | less"
     ))]
     Init(Init),
-    /// Put the go env file back to what it was before goroam
+    /// Restore the go env file to its state before goroam
     #[command(after_help = after!("goroam restore"))]
     Restore(Json),
-    /// The journal: what was switched, when and why
+    /// Show what was switched, when and why
     #[command(after_help = after!(
         "goroam history -n 5",
-        "goroam history --verify    has anybody changed it?"
+        "goroam history --verify    check that nobody changed it"
     ))]
     History(History),
-    /// Print a shell's completions
+    /// Print completions for a shell
     #[command(after_help = after!(
         "goroam completions bash > ~/.local/share/bash-completion/completions/goroam",
         "goroam completions fish > ~/.config/fish/completions/goroam.fish"
     ))]
     Completions(Completions),
-    /// Print the manual page, or write all of them to a folder
+    /// Print the manual page, or write all pages to a directory
     #[command(after_help = after!("goroam man | man -l -", "goroam man ~/.local/share/man/man1"))]
     Man(Man),
 }
 
-/// `goroam completions`
+/// `--json`
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Completions {
-    /// Whose
-    #[arg(value_enum)]
-    pub shell: clap_complete::Shell,
+pub struct Json {
+    /// Print JSON for scripts; fields are added, never renamed
+    #[arg(long)]
+    pub json: bool,
 }
 
-/// `goroam man`
-#[derive(Debug, Clone, Args)]
-pub struct Man {
-    /// Write goroam.1 and a page for each verb there [default: print goroam.1]
-    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub folder: Option<PathBuf>,
+/// `500ms`, `30s`, `1h 30min`. Of what is no such span humantime says "expected number at 0" and
+/// the like, so the form is shown as well.
+pub(in crate::cli) fn parse_span(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; write it as 500ms, 30s, 5min, 2h or 30days"))
+}
+
+/// A limit; one of nothing would end everything before it has begun.
+pub(in crate::cli) fn parse_limit(text: &str) -> Result<Duration, String> {
+    match parse_span(text)? {
+        Duration::ZERO => Err("a limit must be longer than nothing".to_owned()),
+        limit => Ok(limit),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use clap::{CommandFactory, Parser};
 
-    use super::{Cli, Verb};
+    use super::{Cli, Verb, parse_limit, parse_span};
 
     #[test]
     fn the_grammar_is_consistent() {
@@ -278,6 +288,37 @@ mod tests {
             let cli = Cli::try_parse_from(std::iter::once("goroam").chain(words)).unwrap();
             assert_eq!(cli.global.config, Some("p".into()));
             assert!(matches!(cli.verb, Verb::Why(_)));
+        }
+    }
+
+    #[test]
+    fn help_starts_with_a_short_sentence_for_every_verb() {
+        fn check(command: &clap::Command) {
+            let about = command.get_about().map(ToString::to_string);
+            let about = about.unwrap_or_default();
+            let name = command.get_name();
+            assert!((1..=60).contains(&about.chars().count()), "{name}: {about}");
+            assert!(!about.contains('?'), "{name}: {about}");
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+
+    #[test]
+    fn a_span_that_is_none_is_answered_with_the_form() {
+        assert_eq!(parse_span("1h 30min"), Ok(Duration::from_secs(5400)));
+        assert_eq!(parse_span("0s"), Ok(Duration::ZERO));
+        for bad in ["soon", "5", "", "2 fortnights"] {
+            let why = parse_span(bad).unwrap_err();
+            assert!(why.ends_with("500ms, 30s, 5min, 2h or 30days"), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_limit_of_nothing_is_refused() {
+        assert_eq!(parse_limit("1ms"), Ok(Duration::from_millis(1)));
+        for bad in ["0s", "0ms", "soon"] {
+            assert!(parse_limit(bad).is_err(), "{bad}");
         }
     }
 }

@@ -12,7 +12,6 @@
 pub mod args;
 mod context;
 mod failure;
-mod output;
 mod render;
 mod run;
 mod terminal;

@@ -11,9 +11,8 @@ use clap::{ColorChoice, Parser};
 use tracing::Level;
 
 use super::args::{Cli, Verb};
-use super::context::Context;
+use super::context::{Context, Output};
 use super::failure::Failure;
-use super::output::Output;
 use super::render::{Page, findings};
 use super::verb;
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};

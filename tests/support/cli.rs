@@ -13,7 +13,8 @@ pub(crate) struct User {
 
 impl User {
     pub(crate) fn new() -> User {
-        let home = tempfile::tempdir().unwrap();
+        // Always as long, since lines are broken by it; and short, for sockets.
+        let home = tempfile::tempdir_in("/tmp").unwrap();
         std::fs::create_dir(home.path().join("run")).unwrap();
         User { home }
     }

@@ -107,8 +107,8 @@ pub(in crate::cli) fn notes(status: &Status) -> Vec<String> {
     }
     for drift in &status.drift {
         let found = match &drift.found {
-            Some(found) => format!("somebody else has set it to {}", clean(found)),
-            None => "somebody else has removed it".to_owned(),
+            Some(found) => format!("another program set it to {}", clean(found)),
+            None => "another program removed it".to_owned(),
         };
         let ended = match drift.ended.as_slice() {
             [] => String::new(),
@@ -118,7 +118,7 @@ pub(in crate::cli) fn notes(status: &Status) -> Vec<String> {
             ),
         };
         notes.push(format!(
-            "{}: {found}; it is left so until the next switch.{ended} `goroam once` sets it again.",
+            "{}: {found}; goroam leaves it until the next switch.{ended} `goroam once` sets it again.",
             clean(&drift.name)
         ));
     }
@@ -332,8 +332,8 @@ mod tests {
 
 ! GOPROXY is also set in this shell's environment (direct), which wins over
   `go env -w`. `unset GOPROXY` to let goroam's value count.
-! GOSUMDB: somebody else has set it to off; it is left so until the next switch.
-  `goroam once` sets it again.
+! GOSUMDB: another program set it to off; goroam leaves it until the next
+  switch. `goroam once` sets it again.
 ! no go\u{fffd}[2J command
 ";
 

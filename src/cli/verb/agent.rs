@@ -60,7 +60,7 @@ fn become_program(program: &std::path::Path) -> Failure {
     let error = std::process::Command::new(program)
         .args(std::env::args_os().skip(1))
         .exec();
-    let message = format!("cannot go on as {}: {error}", program.display());
+    let message = format!("cannot re-execute as {}: {error}", program.display());
     Failure::said(message, agent::error::EXIT_FAILED)
 }
 

@@ -21,10 +21,10 @@ use std::path::{Path, PathBuf};
 /// `goroam check`
 #[derive(Debug, Clone, Args)]
 pub struct Check {
-    /// The file to check [default: the policy in force]
+    /// File to check [default: the active policy]
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
-    /// Make every warning an error, for CI
+    /// Treat every warning as an error, for CI
     #[arg(long)]
     pub strict: bool,
     /// How to print.

@@ -1,11 +1,19 @@
 //! `goroam completions`
 
-use clap::CommandFactory;
+use clap::{Args, CommandFactory};
 
 use crate::agent::error::EXIT_DONE;
-use crate::cli::args::{Cli, Completions};
+use crate::cli::args::Cli;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+
+/// `goroam completions`
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Completions {
+    /// Shell to complete for
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
 
 /// Prints a shell's completions.
 pub(in crate::cli) fn run(context: &Context, args: Completions) -> Result<u8, Failure> {

@@ -23,16 +23,16 @@ use std::sync::Arc;
 /// `goroam doctor`
 #[derive(Debug, Clone, Args)]
 pub struct Doctor {
-    /// A project, to look at its go.mod, vendor and settings as well [default: this folder]
+    /// Project whose go.mod, vendor/ and settings to check [default: this directory]
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub project: Option<PathBuf>,
-    /// Look for broken entries in the module cache: a login page in the place of a go.mod
+    /// Look for broken entries in the module cache, such as stored login pages
     #[arg(long)]
     pub cache: bool,
-    /// Remove them, and nothing else
+    /// Remove the broken entries and nothing else
     #[arg(long, requires = "cache")]
     pub fix: bool,
-    /// Also hash every zip in it, as `go mod verify` does for one project (reads all of it)
+    /// Also hash every zip, as `go mod verify` does for one project (reads all)
     #[arg(long, requires = "cache")]
     pub hash: bool,
     /// How to print.
@@ -48,7 +48,7 @@ pub(in crate::cli) async fn run(context: &Context, args: Doctor) -> Result<u8, F
     let folder = std::env::current_dir().unwrap_or_default();
     let project = match &args.project {
         Some(project) if !project.is_dir() => {
-            let message = format!("{} is no folder", project.display());
+            let message = format!("{} is not a directory", project.display());
             return Err(Failure::said(message, EXIT_USAGE));
         }
         Some(project) => dunce::canonicalize(project)?,

@@ -1,7 +1,7 @@
 //! `goroam exec`
 
 use crate::agent::error::{EXIT_FAILED, EXIT_USAGE};
-use crate::cli::args::span::{parse_limit, parse_span};
+use crate::cli::args::{parse_limit, parse_span};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::page::{Page, duration};
@@ -24,7 +24,7 @@ use std::time::Duration;
 /// `goroam exec`
 #[derive(Debug, Clone, Args)]
 pub struct Exec {
-    /// The steps to try, in this order
+    /// Sources to try, in this order
     #[arg(
         long,
         value_name = "STEP,…",
@@ -33,25 +33,25 @@ pub struct Exec {
         default_value = "proxy,mirror,vendor"
     )]
     pub tiers: Vec<Step>,
-    /// Give a connection up after this time
+    /// Time limit for a connection
     #[arg(long, value_name = "TIME", value_parser = parse_limit, default_value = "3s")]
     pub connect: Duration,
-    /// Give a request up when nothing has come after this time
+    /// Time limit for the first byte of an answer
     #[arg(long, value_name = "TIME", value_parser = parse_limit, default_value = "8s")]
     pub first_byte: Duration,
-    /// Give a download up when nothing more has come for this time
+    /// Stop a download that has been silent for this time
     #[arg(long, value_name = "TIME", value_parser = parse_limit, default_value = "30s")]
     pub stall: Duration,
-    /// How long to wait in all for servers that are busy (503, 429)
+    /// Total time to wait for busy servers (503, 429)
     #[arg(long, value_name = "TIME", value_parser = parse_span, default_value = "60s")]
     pub retry_budget: Duration,
-    /// What to say at the end
+    /// Form of the summary at the end
     #[arg(long, value_name = "FORM", value_enum, default_value = "text")]
     pub summary: SummaryForm,
-    /// The mirror's folder [env: GOROAM_MIRROR] [default: the policy's, else goroam's own]
+    /// Mirror directory [env: GOROAM_MIRROR] [default: the policy's or goroam's own]
     #[arg(long = "mirror", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub place: Option<PathBuf>,
-    /// The command and its arguments
+    /// Command with its arguments
     #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true, allow_hyphen_values = true, value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,
 }
@@ -63,14 +63,14 @@ pub enum Step {
     Proxy,
     /// The mirror and the module cache, no network.
     Mirror,
-    /// The project's vendor folder.
+    /// The project's vendor directory.
     Vendor,
 }
 
 /// What `goroam exec` says at the end, as its last line on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SummaryForm {
-    /// One line, when a step was left.
+    /// One line if more than one source was tried.
     Text,
     /// One line of JSON, always.
     Json,
@@ -198,13 +198,14 @@ fn json(summary: &ExecSummary) -> String {
 pub(in crate::cli) fn exec_news(news: &ExecEvent<'_>, _page: &Page) -> String {
     let text = match news {
         ExecEvent::Left(attempt, next) => {
-            format!("{}; going on with the {next}", what(attempt))
+            format!("{}; continuing with the {next}", what(attempt))
         }
         ExecEvent::Waits(attempt, wait) => {
             format!("{}; asking again in {}", what(attempt), length(*wait))
         }
         ExecEvent::Patient(stuck, lacks) => {
-            let mut text = format!("{stuck}; go is not ended, since no other step could do better");
+            let mut text =
+                format!("{stuck}; go is left running, since no other step could do better");
             if !lacks.is_empty() {
                 text.push_str(&format!(" ({})", reasons(lacks)));
             }
@@ -226,7 +227,7 @@ pub(in crate::cli) fn exec_summary(
         if summary.signal.is_some() || summary.left_out.is_empty() {
             return String::new();
         }
-        return said(BAD, &format!("no step can be taken: {}", left_out(summary)));
+        return said(BAD, &format!("no step is possible: {}", left_out(summary)));
     };
     if last.ms == 0 && matches!(summary.exit, 126 | 127) && last.seen.is_none() {
         let name = command.first().map(|name| name.to_string_lossy());
@@ -294,16 +295,16 @@ fn what(attempt: &AttemptReport) -> String {
         Class::Refused => format!("{who} refuses the connection"),
         Class::Dns => format!("the name of {who} cannot be looked up"),
         Class::Reset => format!("{who} cut the connection"),
-        Class::Unreachable => format!("there is no way to {who}"),
+        Class::Unreachable => format!("{who} is unreachable"),
         Class::Auth => auth(&who, blame),
         Class::Busy => format!("{who} is busy"),
         Class::Server => format!("{who} is broken"),
-        Class::Client => format!("{who} does not take the request"),
+        Class::Client => format!("{who} rejects the request"),
         Class::NotFound => format!("{who} does not have it"),
         Class::Tls => tls(&who, blame),
         Class::Portal => format!("a login page answers for {who} (log in with a browser)"),
         Class::Corrupt => format!("what {who} sent is broken"),
-        Class::Stalled => format!("{who} fell silent, go was ended"),
+        Class::Stalled => format!("{who} stopped sending, so go was stopped"),
         Class::Config => "go's settings cannot work".to_owned(),
         Class::Ok | Class::Code | Class::Mismatch => "it ended".to_owned(),
     };
@@ -430,7 +431,7 @@ fn mismatch(attempt: &AttemptReport) -> String {
     let module = module.map_or_else(|| "a module".to_owned(), |module| clean(&module));
     let mut text = said(
         BAD,
-        &format!("{module} is not what its checksum says (mismatch); nothing else is tried"),
+        &format!("{module} does not match its checksum (mismatch); nothing else is tried"),
     );
     if let Some(hashes) = seen.and_then(|seen| seen.hashes.as_ref()) {
         let wanted = clean(&hashes.by);

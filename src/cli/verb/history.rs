@@ -19,10 +19,10 @@ use serde::Serialize;
 /// `goroam history`
 #[derive(Debug, Clone, Copy, Args)]
 pub struct History {
-    /// How many turns, the last ones
+    /// Number of turns, counted from the end
     #[arg(short = 'n', long = "last", value_name = "N", default_value = "20")]
     pub most: usize,
-    /// Check that every line still follows from the one before it
+    /// Check that every line still follows from the line before it
     #[arg(long)]
     pub verify: bool,
     /// How to print.
@@ -38,7 +38,7 @@ struct Verified {
     error: Option<String>,
 }
 
-/// The last turns, or whether the journal is whole.
+/// The last turns, or whether the journal is intact.
 pub(in crate::cli) fn run(context: &Context, args: History) -> Result<u8, Failure> {
     let paths = context.paths()?;
     let journal = paths.journal();
@@ -94,17 +94,17 @@ fn verify(
             Err(Failure::said(error.to_string(), EXIT_FAILED))
         }
         Some(error) => Err(Failure::said(
-            format!("{error}; the journal was changed outside goroam than goroam"),
+            format!("{error}; something other than goroam changed the journal"),
             EXIT_FAILED,
         )),
         None => {
             let turns = match turns.unwrap_or_default() {
                 1 => "1 turn".to_owned(),
-                turns => format!("{turns} turns, each bound to the one before it"),
+                turns => format!("{turns} turns, each linked to the one before"),
             };
             context
                 .out
-                .text(&format!("✓ the journal is whole: {turns}\n"))?;
+                .text(&format!("✓ the journal is intact: {turns}\n"))?;
             Ok(EXIT_DONE)
         }
     }

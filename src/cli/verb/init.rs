@@ -7,33 +7,117 @@ mod at_login;
 mod company;
 mod dialogue;
 mod found;
-mod report;
 mod voice;
 
 use std::io::{self, IsTerminal};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum, ValueHint};
+use serde::Serialize;
 
 use self::company::Met;
 use self::dialogue::{Dialogue, INTERRUPTED, ctrl_c};
 use self::found::{Found, check_home};
-use self::report::{Proxy, Report};
 use self::voice::{Listener, Voice};
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
 use crate::agent::read_policy_text;
-use crate::cli::args::{Init, TemplateName};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
+use crate::model::Observation;
 use crate::paths::Paths;
 use crate::policy::Severity;
 use crate::policy::file::{Parsed, PolicyLocation, parse};
 use crate::policy::templates::Template;
 use crate::state::file::write_new;
 
+/// The policies that goroam carries with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TemplateName {
+    /// Public proxies that answer; the local cache if none does
+    Default,
+    /// An intranet proxy with private modules, proven by its key
+    Corporate,
+    /// Fixed choices by network, as classic switchers make them
+    Classic,
+}
+
+/// `goroam init`
+#[derive(Debug, Clone, Args)]
+pub struct Init {
+    /// Template to write unchanged [default: default]
+    #[arg(long, value_enum, conflicts_with_all = ["proxy", "ca", "private"])]
+    pub template: Option<TemplateName>,
+    /// The company's module proxy; it is probed and its key pinned ("none": no proxy)
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub proxy: Option<String>,
+    /// PEM file with a CA to trust for the proxy besides the system's roots
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub ca: Option<PathBuf>,
+    /// Module paths that are private to the company, as in GOPRIVATE
+    #[arg(long, value_name = "PATTERNS")]
+    pub private: Option<String>,
+    /// Also start at login (`goroam service install`)
+    #[arg(long, conflicts_with_all = ["no_service", "stdout"])]
+    pub service: bool,
+    /// Do not start at login, and do not ask
+    #[arg(long)]
+    pub no_service: bool,
+    /// Ask nothing: use the proxy of `go env` and start at login
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Print the policy instead of writing it
+    #[arg(long)]
+    pub stdout: bool,
+    /// Print JSON for scripts; fields are added, never renamed. Asks nothing
+    #[arg(long, conflicts_with = "stdout")]
+    pub json: bool,
+}
+
+/// What has been decided and done. Fields are added, never renamed.
+#[derive(Debug, Serialize)]
+struct InitReport<'a> {
+    /// The policy file.
+    policy: String,
+    /// Was it written now? False: it was there already.
+    written: bool,
+    /// `default`, `corporate`, `classic`, `company`; null: nothing was written.
+    template: Option<&'static str>,
+    /// The company's proxy.
+    proxy: Option<ProxyReport<'a>>,
+    /// What was done to start at login; null: that was not wanted.
+    service: Option<Vec<String>>,
+    /// What a person would have been told.
+    remarks: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ProxyReport<'a> {
+    url: &'a str,
+    ca: Option<&'a str>,
+    pinned: bool,
+    private: &'a str,
+    private_guessed: bool,
+    observation: &'a Observation,
+}
+
+impl ProxyReport<'_> {
+    fn of(met: &Met) -> ProxyReport<'_> {
+        ProxyReport {
+            url: &met.company.url,
+            ca: met.company.ca.as_deref(),
+            pinned: met.company.pin.is_some(),
+            private: &met.company.private,
+            private_guessed: met.guessed,
+            observation: &met.observation,
+        }
+    }
+}
+
 /// Writes a policy where it is looked for. What is there already stays.
 pub(in crate::cli) async fn run(context: &Context, args: Init) -> Result<u8, Failure> {
     if args.proxy.is_none() && !args.yes && (args.ca.is_some() || args.private.is_some()) {
-        let message = "--ca and --private are of a proxy; name it: --proxy URL";
+        let message = "--ca and --private need a proxy: --proxy URL";
         if !is_conversation(context, &args) {
             return Err(Failure::said(message, EXIT_USAGE));
         }
@@ -90,11 +174,11 @@ pub(in crate::cli) async fn run(context: &Context, args: Init) -> Result<u8, Fai
         None
     };
     if args.json {
-        context.out.json(&Report {
+        context.out.json(&InitReport {
             policy: paths.policy.display().to_string(),
             written: !is_there,
             template: choice.template,
-            proxy: choice.met.as_ref().map(Proxy::of),
+            proxy: choice.met.as_ref().map(ProxyReport::of),
             service,
             remarks: voice.remarks(),
         })?;
@@ -184,7 +268,7 @@ async fn choose(
         trouble = self::trouble(context, &met.company.text(), place);
     }
     if let Some(why) = trouble {
-        let message = format!("no policy can be made of that: {why}");
+        let message = format!("that does not make a valid policy: {why}");
         return Err(Failure::said(message, EXIT_USAGE));
     }
     Ok(Choice {
@@ -218,7 +302,7 @@ fn there_already(
     voice: &Voice,
 ) -> Result<Choice, Failure> {
     let shown = paths.policy.display();
-    let stays = format!("{shown} is there already and stays as it is");
+    let stays = format!("{shown} exists already and is left unchanged");
     let content = args.template.is_some()
         || args.proxy.is_some()
         || args.ca.is_some()
@@ -228,7 +312,7 @@ fn there_already(
             format!("{stays}; `goroam check` reads it, `goroam init --stdout` prints the template");
         return Err(Failure::said(message, EXIT_FAILED));
     }
-    voice.good("there is a policy already; it stays as it is:")?;
+    voice.good("there is a policy already; it is left unchanged:")?;
     voice.say(&format!("    {shown}\n"))?;
     let folder = paths.policy.parent().unwrap_or(Path::new("/"));
     let wrong = match read_policy_text(&paths.policy) {
@@ -249,7 +333,7 @@ fn write(paths: &Paths, choice: &Choice, voice: &Voice) -> Result<(), Failure> {
         Failure::said(message, EXIT_FAILED)
     };
     if !write_new(path, choice.text.as_bytes()).map_err(cannot)? {
-        let message = format!("{shown} is there already and stays as it is");
+        let message = format!("{shown} exists already and is left unchanged");
         return Err(Failure::said(message, EXIT_FAILED));
     }
     voice.say(&format!("{shown}\n"))?;

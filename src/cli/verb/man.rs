@@ -1,14 +1,22 @@
 //! `goroam man`
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use clap::CommandFactory;
+use clap::{Args, CommandFactory, ValueHint};
 
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
-use crate::cli::args::{Cli, Man};
+use crate::cli::args::Cli;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+
+/// `goroam man`
+#[derive(Debug, Clone, Args)]
+pub struct Man {
+    /// Directory for goroam.1 and a page per verb [default: print goroam.1]
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: Option<PathBuf>,
+}
 
 /// Prints the manual page, or writes one for each verb.
 pub(in crate::cli) fn run(context: &Context, args: &Man) -> Result<u8, Failure> {

@@ -17,7 +17,7 @@ use serde::Serialize;
 /// `goroam probe`
 #[derive(Debug, Clone, Args)]
 pub struct Probe {
-    /// The targets to ask [default: all]
+    /// Targets to probe [default: all]
     #[arg(value_name = "TARGET")]
     pub targets: Vec<String>,
     /// How to print.
@@ -180,7 +180,7 @@ fn hints(seen: &[Observation]) -> Vec<String> {
     let mut hints = Vec::new();
     if let Some(url) = url {
         hints.push(format!(
-            "A login page answers for everybody: open {} in a browser.",
+            "A login page answers every request: open {} in a browser.",
             clean(url)
         ));
     } else if let Some(portal) = portals().next() {
@@ -247,7 +247,7 @@ cn     wrong      <1        3    7           4  200, but HTML where go.mod was
                                                 asked
 sum    down     3000        –    –           –  no answer from DNS 10.8.0.2 in 3
                                                 s
-A login page answers for everybody: open http://login.hotel.example/ in a
+A login page answers every request: open http://login.hotel.example/ in a
 browser.
 cn answers, but not with what go would accept: nothing is fetched from it.
 ";

@@ -19,19 +19,19 @@ use std::path::PathBuf;
 /// `goroam ready`
 #[derive(Debug, Clone, Args)]
 pub struct Ready {
-    /// Folders with projects in or below them [default: those that are remembered, else this one]
+    /// Directories with projects in or below [default: remembered projects or here]
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub folders: Vec<PathBuf>,
-    /// Bring what is missing (`goroam mirror add`)
+    /// Fetch what is missing (`goroam mirror add`)
     #[arg(long)]
     pub fetch: bool,
-    /// Do not remember these projects any longer
+    /// Forget these projects
     #[arg(long, conflicts_with = "fetch")]
     pub forget: bool,
-    /// What the agent starts: at low priority, and no more than the policy's `max_size`
+    /// As the agent runs it: at low priority, up to the policy's `max_size`
     #[arg(long, hide = true, requires = "fetch")]
     pub kept: bool,
-    /// The mirror's folder [env: GOROAM_MIRROR] [default: the policy's, else goroam's own]
+    /// Mirror directory [env: GOROAM_MIRROR] [default: the policy's or goroam's own]
     #[arg(long = "mirror", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub place: Option<PathBuf>,
     /// How to print.
@@ -102,7 +102,7 @@ fn projects(paths: &Paths, folders: &[PathBuf]) -> Result<Vec<PathBuf>, Failure>
         let found = ready::projects(folder);
         if found.is_empty() {
             let folder = folder.display();
-            let message = format!("there is no go.mod or go.work in, below or above {folder}");
+            let message = format!("no go.mod or go.work in, below or above {folder}");
             return Err(Failure::said(message, EXIT_USAGE));
         }
         all.extend(found);
@@ -110,7 +110,7 @@ fn projects(paths: &Paths, folders: &[PathBuf]) -> Result<Vec<PathBuf>, Failure>
     };
     for folder in folders {
         if !folder.is_dir() {
-            let message = format!("{} is no folder that can be read", folder.display());
+            let message = format!("{} cannot be read as a directory", folder.display());
             return Err(Failure::said(message, EXIT_USAGE));
         }
         look_in(folder)?;

@@ -32,43 +32,43 @@ pub struct Service {
 /// What to do with the service.
 #[derive(Debug, Clone, Subcommand)]
 pub enum ServiceVerb {
-    /// There after every login, and started now
+    /// Install the service: start now and at every login
     ///
-    /// Says each thing that it does. Again, after an update or in a shell whose
-    /// variables have changed: brings it up to date.
+    /// Prints each step. Run it again after an update, or from a shell whose variables
+    /// have changed, to bring the service up to date.
     #[command(after_help = after!(
         "goroam service install",
         "goroam --config team.toml service install    with this policy"
     ))]
     Install,
-    /// Stop it and leave nothing of it behind
+    /// Stop the service and remove it completely
     ///
-    /// The policy is yours and stays. What goroam has set stays too, unless you say
-    /// otherwise: on a terminal it asks.
+    /// The policy stays. What goroam has set stays too unless you pass --restore; on a
+    /// terminal it asks.
     #[command(after_help = after!(
         "goroam service uninstall",
-        "goroam service uninstall --restore           and go env as it was before",
-        "goroam service uninstall --restore --purge   and the journal goes as well"
+        "goroam service uninstall --restore           also restore go env",
+        "goroam service uninstall --restore --purge   also remove the journal"
     ))]
     Uninstall(Uninstall),
-    /// Start it now
+    /// Start the service now
     #[command(after_help = after!("goroam service start"))]
     Start,
-    /// End it until the next login
+    /// Stop the service until the next login
     #[command(after_help = after!("goroam service stop"))]
     Stop,
-    /// End it and start it
+    /// Restart the service
     #[command(after_help = after!("goroam service restart"))]
     Restart,
-    /// How it is
+    /// Show the service's state
     ///
-    /// The exit code is 0 when it is installed and an agent answers, else 5.
+    /// The exit code is 0 if it is installed and an agent answers, otherwise 5.
     #[command(after_help = after!(
         "goroam service status",
         "goroam service status --json | jq .enabled"
     ))]
     Status(crate::cli::args::Json),
-    /// What it has told
+    /// Show the agent's log
     #[command(after_help = after!("goroam service logs", "goroam service logs -n 200 -f"))]
     Logs(Logs),
 }
@@ -76,10 +76,10 @@ pub enum ServiceVerb {
 /// `goroam service uninstall`
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Uninstall {
-    /// Also put the go env file back to what it was before goroam
+    /// Also restore the go env file to its state before goroam
     #[arg(long)]
     pub restore: bool,
-    /// Also remove the journal and what goroam remembers
+    /// Also remove the journal and the rest of goroam's state
     #[arg(long, requires = "restore")]
     pub purge: bool,
 }
@@ -87,10 +87,10 @@ pub struct Uninstall {
 /// `goroam service logs`
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Logs {
-    /// How many lines, the last ones
+    /// Number of lines, counted from the end
     #[arg(short = 'n', long, value_name = "N", default_value = "50")]
     pub lines: u32,
-    /// Go on with what comes, until interrupted
+    /// Keep printing new lines until interrupted
     #[arg(short, long)]
     pub follow: bool,
 }
@@ -387,12 +387,7 @@ pub(in crate::cli) fn service(view: &ServiceView<'_>, page: &Page) -> String {
             sheet.marked(Mark::Odd, &clean(trouble));
         }
         if view.answers {
-            sheet.entry(
-                "  ",
-                2,
-                "an agent that somebody else has started answers",
-                2,
-            );
+            sheet.entry("  ", 2, "an agent that was started elsewhere answers", 2);
         }
         return sheet.finish();
     };

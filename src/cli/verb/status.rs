@@ -1,30 +1,31 @@
 //! `goroam status`
 
+mod live;
+
 use crate::agent::error::EXIT_DONE;
 use crate::agent::{Command, Error, Reply, Session};
 use crate::cli::args::Json;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
-use crate::cli::verb::status::caller::of_caller;
+use crate::gocmd::shadows;
 use crate::ipc::{self, Watching};
+use crate::mirror::ready::tally;
+use crate::model::plural;
 use crate::model::status::{AgentState, Status};
 use clap::Args;
+use std::path::Path;
 
 /// `goroam status`
 #[derive(Debug, Clone, Copy, Args)]
 pub struct StatusArgs {
-    /// Print it again on each change, until interrupted
+    /// Follow each change until interrupted
     #[arg(long)]
     pub watch: bool,
     /// How to print.
     #[command(flatten)]
     pub format: Json,
 }
-
-mod caller;
-mod follow;
-mod live;
 
 /// What is true now, from the agent or from what the last turn left.
 pub(in crate::cli) async fn run(context: &Context, args: StatusArgs) -> Result<u8, Failure> {
@@ -88,4 +89,21 @@ async fn next(context: &Context, watching: &mut Watching) -> Result<Status, Fail
         return Err(Failure::said(message, Error::NoAgent.exit_code()));
     };
     Ok(of_caller(context, status))
+}
+
+/// Which variables are shadowed depends on the shell that asks, not on the agent's.
+fn of_caller(context: &Context, mut status: Status) -> Status {
+    status.shadowed = shadows(&context.env, &status.lines());
+    counted(status)
+}
+
+/// "the mirror /m, 41 modules": counted by who looks, and not by the agent each time it tells.
+fn counted(mut status: Status) -> Status {
+    if let Some(from) = &mut status.from
+        && let Some(path) = from.strip_prefix("the mirror ")
+    {
+        let (modules, _) = tally(Path::new(path));
+        *from = format!("{from}, {}", plural(modules, "module"));
+    }
+    status
 }

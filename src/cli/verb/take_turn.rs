@@ -4,7 +4,7 @@
 
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE};
 use crate::agent::{Command, Error, Reply, Session, TurnReport};
-use crate::cli::args::{Json, span};
+use crate::cli::args::{Json, parse_span};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
@@ -23,7 +23,7 @@ use std::time::Duration;
 /// `goroam once`
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Once {
-    /// Only say what would be done
+    /// Only print what would be done
     #[arg(long)]
     pub dry_run: bool,
     /// How to print.
@@ -34,9 +34,9 @@ pub struct Once {
 /// `goroam use`
 #[derive(Debug, Clone, Args)]
 pub struct Use {
-    /// The profile's name in the policy
+    /// Name of the profile in the policy
     pub profile: String,
-    /// Go back to choosing by the network after this time (30min, 2h, 1day)
+    /// Choose by the network again after this time (30min, 2h, 1day)
     #[arg(long = "for", value_name = "TIME", value_parser = parse_time)]
     pub within: Option<Duration>,
     /// How to print.
@@ -48,7 +48,7 @@ pub struct Use {
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 fn parse_time(text: &str) -> Result<Duration, String> {
-    let time = span::parse_span(text)?;
+    let time = parse_span(text)?;
     if time < Duration::from_secs(1) || time > LONGEST {
         return Err("it must be between 1s and 366 days".to_owned());
     }

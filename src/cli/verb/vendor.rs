@@ -23,10 +23,10 @@ pub struct Vendor {
     /// What to do.
     #[command(subcommand)]
     pub verb: VendorVerb,
-    /// The project's folder [default: this one]
+    /// Project directory [default: this one]
     #[arg(short = 'C', long = "project", global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub project: Option<PathBuf>,
-    /// The mirror's folder [env: GOROAM_MIRROR] [default: the policy's, else goroam's own]
+    /// Mirror directory [env: GOROAM_MIRROR] [default: the policy's or goroam's own]
     #[arg(long = "mirror", global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub place: Option<PathBuf>,
 }
@@ -34,27 +34,28 @@ pub struct Vendor {
 /// What to do with vendor/.
 #[derive(Debug, Clone, Subcommand)]
 pub enum VendorVerb {
-    /// Is vendor/ there, does modules.txt agree, is each file what the verified module holds?
+    /// Compare vendor/ with modules.txt and the verified modules
     ///
-    /// go compares modules.txt only, and `go mod verify` never looks into vendor/.
+    /// go itself only compares modules.txt, and `go mod verify` never reads vendor/.
     #[command(after_help = after!("goroam vendor check", "goroam vendor check -C ~/src/app --json"))]
     Check(Json),
-    /// Keep vendor/, go.mod and go.sum as they are, in git
+    /// Keep vendor/, go.mod and go.sum as a tag in git
     ///
-    /// Refuses a tree that is dirty or not verified.
+    /// Refuses a tree with uncommitted changes or one that is not verified.
     #[command(after_help = after!(
-        "goroam vendor snapshot            a tag at the present commit",
+        "goroam vendor snapshot            tags the current commit",
         "goroam vendor snapshot --commit   commits vendor/, go.mod and go.sum first"
     ))]
     Snapshot(Snapshot),
-    /// The snapshots, newest first
+    /// List the snapshots, newest first
     #[command(after_help = after!("goroam vendor list"))]
     List(Json),
-    /// Put vendor/, go.mod and go.sum back to a snapshot
+    /// Restore vendor/, go.mod and go.sum from a snapshot
     ///
-    /// What was there is kept and named. Refuses to lose uncommitted work.
+    /// Keeps what was there before in git and prints its name. Refuses to lose
+    /// uncommitted work.
     #[command(after_help = after!(
-        "goroam vendor rollback            the newest good snapshot",
+        "goroam vendor rollback            restores the newest good snapshot",
         "goroam vendor rollback goroam-vendor/20260102-150405"
     ))]
     Rollback(Rollback),
@@ -63,13 +64,13 @@ pub enum VendorVerb {
 /// `goroam vendor snapshot`
 #[derive(Debug, Clone, Args)]
 pub struct Snapshot {
-    /// The tag's name [default: goroam-vendor/DATE-TIME]
+    /// Name of the tag [default: goroam-vendor/DATE-TIME]
     #[arg(long, value_name = "NAME")]
     pub tag: Option<String>,
-    /// Commit vendor/, go.mod and go.sum first, and nothing else
+    /// First commit vendor/, go.mod and go.sum, and nothing else
     #[arg(long)]
     pub commit: bool,
-    /// What the commit or the tag says
+    /// Message of the commit or tag
     #[arg(short, long, value_name = "TEXT")]
     pub message: Option<String>,
     /// How to print.
@@ -80,10 +81,10 @@ pub struct Snapshot {
 /// `goroam vendor rollback`
 #[derive(Debug, Clone, Args)]
 pub struct Rollback {
-    /// A snapshot, or any commit that holds a vendor/ [default: the newest good snapshot]
+    /// Snapshot, or a commit with a vendor/ [default: the newest good snapshot]
     #[arg(value_name = "REF")]
     pub to: Option<String>,
-    /// Go back over uncommitted changes, too: they are kept in a ref, which is named
+    /// Also replace uncommitted changes; they are kept in a ref, which is printed
     #[arg(long)]
     pub keep: bool,
     /// How to print.
@@ -262,7 +263,7 @@ fn total(sheet: &mut Sheet, report: &VendorReport) {
         plural(report.modules, "module"),
     );
     if report.good {
-        let text = format!("vendor/ is what the verified modules hold; {compared}");
+        let text = format!("vendor/ matches the verified modules; {compared}");
         sheet.marked(Mark::Good, &text);
         return;
     }
@@ -274,11 +275,11 @@ fn total(sheet: &mut Sheet, report: &VendorReport) {
         )
     });
     let verdict = if differs {
-        "vendor/ is NOT what the verified modules hold"
+        "vendor/ does NOT match the verified modules"
     } else if absent {
-        "there is no vendor/ that go could use"
+        "there is no vendor/ that go can use"
     } else {
-        "vendor/ is not in order"
+        "vendor/ is inconsistent"
     };
     sheet.styled("", 0, &format!("{verdict}; {compared}"), 0, BOLD);
 }
@@ -384,11 +385,9 @@ pub(in crate::cli) fn vendor_recovered(recovered: &Recovered, page: &Page) -> St
     let mut sheet = Sheet::new(page.columns);
     let to = clean(&recovered.to);
     let text = if recovered.finished {
-        format!("a rollback to {to} had been cut off; it was carried through")
+        format!("an interrupted rollback to {to} was completed")
     } else {
-        format!(
-            "a rollback to {to} had been cut off before it changed anything; its files were removed"
-        )
+        format!("an interrupted rollback to {to} had changed nothing; its files were removed")
     };
     sheet.marked(Mark::Odd, &text);
     if let Some(kept) = &recovered.kept {
@@ -410,14 +409,14 @@ pub(in crate::cli) fn vendor_recovered(recovered: &Recovered, page: &Page) -> St
 fn left_alone(sheet: &mut Sheet, paths: &[String], aside: Option<&str>) {
     if !paths.is_empty() {
         let text = format!(
-            "changed by somebody meanwhile, so left alone: {}",
+            "left alone because they changed meanwhile: {}",
             clean(&paths.join(", "))
         );
         sheet.marked(Mark::Odd, &text);
     }
     if let Some(aside) = aside {
         let text = format!(
-            "the old vendor/ was written to meanwhile, so it is kept as {}",
+            "the old vendor/ was modified meanwhile, so it is kept as {}",
             clean(aside)
         );
         sheet.marked(Mark::Odd, &text);

@@ -43,7 +43,7 @@ pub(in crate::cli) fn why(report: &WhyReport, page: &Page) -> String {
             ));
         }
         Some(trace) if trace.what == "always" => {
-            sheet.line(&format!("{name} was chosen, because it always holds"));
+            sheet.line(&format!("{name} was chosen because it always holds"));
         }
         Some(trace) => {
             sheet.line(&format!("{name} was chosen, because"));

@@ -1,14 +1,11 @@
 //! The status as one screen that fits, whatever the terminal's size: what matters less is left
 //! out first, and it is said how much.
 
-mod budget;
 mod line;
 mod parts;
 mod screen;
-mod view;
 
-pub(in crate::cli) use screen::live;
-pub(in crate::cli) use view::{Size, View};
+pub(in crate::cli) use screen::{Size, View, live};
 
 #[cfg(test)]
 mod tests;

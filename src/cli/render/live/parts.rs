@@ -2,9 +2,8 @@
 
 use anstyle::Style;
 
-use super::budget::Budget;
 use super::line::Line;
-use super::view::View;
+use super::screen::{Budget, View};
 use crate::cli::render::glyphs::columns_of;
 use crate::cli::render::page::duration;
 use crate::cli::render::sparkline::{scale, sparkline};

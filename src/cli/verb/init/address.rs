@@ -78,8 +78,8 @@ impl Address {
         let name = Host::of(&parsed).map(|host| host.to_string());
         if name.is_some_and(|name| PUBLIC.contains(&name.as_str())) {
             return Err(format!(
-                "{host} is for everybody: goroam's own policy knows what to do about those. \
-                 `none`, if your company has none of its own"
+                "{host} is a public proxy, which goroam's own policy covers. Answer `none` if \
+                 your company has no proxy of its own"
             ));
         }
         Ok(Some(Address {
@@ -145,9 +145,9 @@ mod tests {
             ("file:///srv/mirror", "https://"),
             ("https://", "host"),
             ("nonsense", "scheme"),
-            ("https://proxy.golang.org", "everybody"),
-            ("https://Proxy.Golang.Org./", "everybody"),
-            ("https://proxy.golang.com.cn", "everybody"),
+            ("https://proxy.golang.org", "public proxy"),
+            ("https://Proxy.Golang.Org./", "public proxy"),
+            ("https://proxy.golang.com.cn", "public proxy"),
             (&long, "1000"),
         ] {
             let error = Address::read(text).unwrap_err();

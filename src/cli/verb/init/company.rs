@@ -105,7 +105,7 @@ pub(super) async fn meet(
         && ca.is_none()
     {
         voice.remark(&format!(
-            "{}: nobody whom this system trusts has signed it",
+            "{}: its certificate is not signed by a trusted CA",
             met.observation.reason
         ))?;
         let question = "Its CA's certificate, a PEM file [the system's roots alone]";
@@ -120,7 +120,7 @@ pub(super) async fn meet(
             let again = ask(context, &company.url, Some(&path)).await;
             if again.untrusted {
                 voice.say(&crate::cli::render::refusal(
-                    "that one has not signed it either",
+                    "that CA did not sign it either",
                 ))?;
                 continue;
             }

@@ -3,8 +3,8 @@
 use std::io::{self, BufRead, Read};
 
 use crate::agent::error::EXIT_FAILED;
+use crate::cli::context::Output;
 use crate::cli::failure::Failure;
-use crate::cli::output::Output;
 use crate::cli::render;
 
 /// As a shell tells of SIGINT.
@@ -89,7 +89,7 @@ fn read_line(input: &mut impl BufRead) -> io::Result<Line> {
         Ok(_) => {}
         // A Windows console that was given half of a character.
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            return Ok(Line::Odd("that is no text"));
+            return Ok(Line::Odd("that is not text"));
         }
         Err(error) => return Err(error),
     }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::io::{self, Write};
 
-use crate::cli::output::Output;
+use crate::cli::context::Output;
 use crate::cli::render;
 
 /// Who listens.

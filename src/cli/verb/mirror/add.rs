@@ -10,7 +10,7 @@ use crate::cli::render::page::Page;
 use crate::cli::render::progress::size;
 use crate::cli::render::style::Mark;
 use crate::cli::render::text::{Sheet, clean};
-use crate::cli::verb::mirror::site::{Site, failure, say, waits};
+use crate::cli::verb::mirror::{Site, failure, say, waits};
 use crate::meter::Meter;
 use crate::mirror::{Add, Added, Failed, Notice, add};
 use crate::model::{plural, quoted};
@@ -82,7 +82,7 @@ pub(in crate::cli) fn mirror_added(added: &Added, page: &Page) -> String {
     let text = [what(added), proof(added)].concat();
     sheet.marked(mark, &text);
     if let Some(fetch) = &added.fetch {
-        let text = format!("with a network, this brings the rest: `{}`", clean(fetch));
+        let text = format!("with a network, this fetches the rest: `{}`", clean(fetch));
         sheet.entry("  ", 2, &text, 2);
     }
     if let Some(why) = why_without(added) {

@@ -9,8 +9,8 @@ use crate::cli::render::page::Page;
 use crate::cli::render::progress::size;
 use crate::cli::render::style::Mark;
 use crate::cli::render::text::{Sheet, clean};
-use crate::cli::verb::mirror::site::waits;
 use crate::cli::verb::mirror::verify::{findings, mirror_verify, unproven};
+use crate::cli::verb::mirror::waits;
 use crate::meter::Meter;
 use crate::mirror::archive::{self, ArchiveError, Exported, Imported, needed_by};
 use crate::mirror::verify::Prover;
@@ -108,7 +108,7 @@ pub(in crate::cli) fn mirror_exported(exported: &Exported, root: &Path, page: &P
     let mut sheet = Sheet::new(page.columns);
     findings(&mut sheet, &exported.verified.bad, root);
     for missing in exported.missing.iter().take(MOST) {
-        let text = format!("{} is needed, and not in the mirror", clean(missing));
+        let text = format!("{} is needed but not in the mirror", clean(missing));
         sheet.marked(Mark::Odd, &text);
     }
     if exported.missing.len() > MOST {
@@ -119,7 +119,7 @@ pub(in crate::cli) fn mirror_exported(exported: &Exported, root: &Path, page: &P
         sheet.entry(
             "  → ",
             4,
-            "`goroam mirror add --from PROJECT` brings them",
+            "`goroam mirror add --from PROJECT` fetches them",
             4,
         );
     }
@@ -138,7 +138,7 @@ pub(in crate::cli) fn mirror_exported(exported: &Exported, root: &Path, page: &P
         text.push_str(&format!(", of {} more only go.mod", exported.go_mod_only));
     }
     if !exported.verified.ok {
-        text.push_str("; what is wrong was left out");
+        text.push_str("; faulty versions were left out");
     }
     sheet.marked(mark, &text);
     sheet.finish()
@@ -150,7 +150,7 @@ pub(in crate::cli) fn mirror_imported(imported: &Imported, page: &Page) -> Strin
     unproven(&mut sheet, &imported.unproven);
     for name in &imported.other_databases {
         let text = format!(
-            "its proofs by {} were passed over: this machine's GOSUMDB is another one",
+            "its proofs by {} were ignored: this machine's GOSUMDB is another database",
             clean(name)
         );
         sheet.marked(Mark::Odd, &text);
@@ -171,7 +171,7 @@ pub(in crate::cli) fn mirror_imported(imported: &Imported, page: &Page) -> Strin
         imported.proven
     ));
     if !imported.unproven.is_empty() {
-        text.push_str(&format!(", {} by nobody", imported.unproven.len()));
+        text.push_str(&format!(", {} without a proof", imported.unproven.len()));
     }
     sheet.marked(Mark::Good, &text);
     sheet.finish()
@@ -205,7 +205,7 @@ mod tests {
         exported.missing = (0..12).map(|n| format!("a.test/b@v1.{n}.0")).collect();
         let text = text(&exported);
         assert!(
-            text.starts_with("! a.test/b@v1.0.0 is needed, and not in the mirror\n"),
+            text.starts_with("! a.test/b@v1.0.0 is needed but not in the mirror\n"),
             "{text}"
         );
         assert!(
@@ -231,8 +231,8 @@ mod tests {
         assert_eq!(
             plain(&mirror_imported(&imported, &page())),
             "· corp.test/x@v1.0.0 is not proven: GOSUMDB=off\n\
-             ! its proofs by sum.corp.test were passed over: this machine's GOSUMDB is\n  another one\n\
-             ✓ added 3 versions, 4.1 MB; 2 were there; 4 proven by the checksum database, 1\n  by nobody\n"
+             ! its proofs by sum.corp.test were ignored: this machine's GOSUMDB is another\n  database\n\
+             ✓ added 3 versions, 4.1 MB; 2 were there; 4 proven by the checksum database, 1\n  without a proof\n"
         );
     }
 }

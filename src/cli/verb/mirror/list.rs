@@ -8,7 +8,7 @@ use crate::cli::render::page::Page;
 use crate::cli::render::progress::size;
 use crate::cli::render::style::{BOLD, DIM, GOOD, Mark, ODD, paint};
 use crate::cli::render::text::{Sheet, clean, pad, width};
-use crate::cli::verb::mirror::site::{failure, waits};
+use crate::cli::verb::mirror::{failure, waits};
 use crate::mirror::pin as pin_version;
 use crate::mirror::unpin as unpin_module;
 use crate::mirror::{

@@ -86,13 +86,10 @@ pub(in crate::cli) fn mirror_verify(report: &Report, root: &Path, page: &Page) -
         ));
     }
     if report.ok {
-        let text = format!("every file is what its checksum says: {looked}");
+        let text = format!("every file matches its checksum: {looked}");
         sheet.marked(Mark::Good, &text);
     } else {
-        let text = format!(
-            "{} wrong; looked at {looked}",
-            plural(report.bad.len(), "thing")
-        );
+        let text = format!("{}; checked {looked}", plural(report.bad.len(), "problem"));
         sheet.styled("", 0, &text, 0, BOLD);
     }
     sheet.finish()
@@ -120,13 +117,7 @@ pub(super) fn unproven(sheet: &mut Sheet, all: &[Unproven]) {
     }
     if all.len() > MOST_UNPROVEN {
         let more = all.len() - MOST_UNPROVEN;
-        sheet.styled(
-            "  ",
-            2,
-            &format!("and {more} more that nobody proves"),
-            2,
-            DIM,
-        );
+        sheet.styled("  ", 2, &format!("and {more} more without a proof"), 2, DIM);
     }
 }
 
@@ -181,8 +172,8 @@ mod tests {
         let text = plain(&mirror_verify(&report(), Path::new("/m"), &page()));
         assert_eq!(
             text,
-            "✓ every file is what its checksum says: 33 versions of 28 modules, 41 MB in 100\n  \
-             ms (410 MB/s); 33 proven by sum.golang.org\n"
+            "✓ every file matches its checksum: 33 versions of 28 modules, 41 MB in 100 ms\n  \
+             (410 MB/s); 33 proven by sum.golang.org\n"
         );
     }
 
@@ -229,7 +220,7 @@ mod tests {
                      · corp.test/x@v1.0.0 is not proven: GONOSUMDB or GOPRIVATE names it\n";
         assert!(text.starts_with(start), "{text}");
         assert!(
-            text.contains("and 2 more that nobody proves\n1 thing wrong; looked at 33"),
+            text.contains("and 2 more without a proof\n1 problem; checked 33"),
             "{text}"
         );
         assert!(

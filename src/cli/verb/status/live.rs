@@ -1,19 +1,23 @@
 //! `goroam status --watch` for a person: one screen, drawn anew when something on it changes.
 //! In between everything waits; the only timer is the one for "2 h 04 min".
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::caller::of_caller;
-use super::follow::{News, follow};
+use super::of_caller;
+use crate::agent::Error;
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, Glyphs, Page, View, columns_of_painted};
 use crate::cli::terminal::{Event, Events, Screen, can_stop, stop_until_continued};
-use crate::ipc::Watching;
+use crate::ipc::{self, Watching};
 use crate::model::status::Status;
+use crate::paths::Paths;
 
 const CTRL_C: u8 = 3;
 const CTRL_D: u8 = 4;
@@ -44,11 +48,11 @@ pub(super) async fn run(
             () = at(picture.stays(&page)) => continue,
         };
         match news {
-            Happening::Agent(Some(News::Status(status))) => {
+            Happening::Agent(Some(AgentNews::Status(status))) => {
                 picture.status = of_caller(context, *status);
                 picture.away = None;
             }
-            Happening::Agent(Some(News::Away(why))) => picture.away = Some(why),
+            Happening::Agent(Some(AgentNews::Away(why))) => picture.away = Some(why),
             Happening::Agent(None) => {
                 let message = "what the agent tells cannot be followed any more";
                 return Err(Failure::said(message, EXIT_FAILED));
@@ -71,7 +75,7 @@ pub(super) async fn run(
 enum Happening {
     Terminal(Event),
     /// `None`: whoever follows the agent has ended.
-    Agent(Option<News>),
+    Agent(Option<AgentNews>),
 }
 
 /// What is shown.
@@ -110,5 +114,107 @@ async fn at(wait: Option<Duration>) {
     match wait {
         Some(wait) => tokio::time::sleep_until(Instant::now() + wait).await,
         None => std::future::pending().await,
+    }
+}
+
+/// A restart takes less; asking costs one system call that fails.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+/// Somebody who starts an agent looks at the screen for about this long.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// What there is to show of the agent.
+#[derive(Debug)]
+enum AgentNews {
+    /// What is true now.
+    Status(Box<Status>),
+    /// It is gone: what to say of that.
+    Away(String),
+}
+
+/// Whoever follows the agent; ends when this is dropped.
+#[derive(Debug)]
+struct Following {
+    news: mpsc::Receiver<AgentNews>,
+    hurry: Arc<Notify>,
+    _task: JoinSet<()>,
+}
+
+impl Following {
+    /// The next news. Dropping the future loses none. `None`: nobody follows any more.
+    async fn next(&mut self) -> Option<AgentNews> {
+        self.news.recv().await
+    }
+
+    /// If the agent is away, asks for it now.
+    fn ask_now(&self) {
+        self.hurry.notify_one();
+    }
+}
+
+/// Follows the agent from an open connection on. It is a task of its own, for an answer that
+/// has half arrived must not be dropped for a key that was pressed.
+fn follow(paths: Paths, watching: Watching) -> Following {
+    let (tell, news) = mpsc::channel(1);
+    let hurry = Arc::new(Notify::new());
+    let mut task = JoinSet::new();
+    let asked = Arc::clone(&hurry);
+    task.spawn(async move {
+        let mut watching = watching;
+        while told_all(&mut watching, &tell).await {
+            match again(&paths, &tell, &asked).await {
+                Some(found) => watching = found,
+                None => return,
+            }
+        }
+    });
+    Following {
+        news,
+        hurry,
+        _task: task,
+    }
+}
+
+/// Hands on what the agent tells until it ends. `false`: nobody listens any more.
+async fn told_all(watching: &mut Watching, tell: &mpsc::Sender<AgentNews>) -> bool {
+    let away = loop {
+        match watching.next().await {
+            Ok(Some(status)) => {
+                if tell
+                    .send(AgentNews::Status(Box::new(status)))
+                    .await
+                    .is_err()
+                {
+                    return false;
+                }
+            }
+            Ok(None) => break "the agent has ended".to_owned(),
+            Err(error) => break error.to_string(),
+        }
+    };
+    let away = format!("{away}; this is its last state. Waiting for it to return.");
+    tell.send(AgentNews::Away(away)).await.is_ok()
+}
+
+/// Asks until there is an agent again. `None`: nobody waits for it any more.
+async fn again(paths: &Paths, tell: &mpsc::Sender<AgentNews>, hurry: &Notify) -> Option<Watching> {
+    let mut wait = FIRST_WAIT;
+    let mut said = None;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => wait = LONGEST_WAIT.min(wait * 2),
+            () = hurry.notified() => wait = FIRST_WAIT,
+            () = tell.closed() => return None,
+        }
+        match ipc::watch(paths).await {
+            Ok(watching) => return Some(watching),
+            Err(Error::NoAgent) => {}
+            Err(error) => {
+                let why = format!("{error}; trying again.");
+                if said.as_ref() != Some(&why) {
+                    said = Some(why.clone());
+                    tell.send(AgentNews::Away(why)).await.ok()?;
+                }
+            }
+        }
     }
 }

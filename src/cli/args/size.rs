@@ -1,3 +1,0 @@
-//! Sizes as people write them.
-
-pub(super) use crate::model::text::parse_size;
