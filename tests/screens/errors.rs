@@ -1,0 +1,130 @@
+//! What goroam says when it cannot do what it was asked to.
+
+use insta::assert_snapshot;
+
+use crate::cli::User;
+use crate::{POLICY, screen};
+
+#[test]
+fn a_wrong_command_line() {
+    let user = User::new();
+    assert_snapshot!(screen(&user, "dance"), @r"
+    $ goroam dance
+    error: unrecognized subcommand 'dance'
+
+      tip: a similar subcommand exists: 'once'
+
+    Usage: goroam [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    [exit 2]
+    ");
+    assert_snapshot!(screen(&user, "status --frobnicate"), @r"
+    $ goroam status --frobnicate
+    error: unexpected argument '--frobnicate' found
+
+    Usage: goroam status [OPTIONS]
+
+    For more information, try '--help'.
+    [exit 2]
+    ");
+    assert_snapshot!(screen(&user, "use"), @r"
+    $ goroam use
+    error: the following required arguments were not provided:
+      <PROFILE>
+
+    Usage: goroam use <PROFILE>
+
+    For more information, try '--help'.
+    [exit 2]
+    ");
+    assert_snapshot!(screen(&user, "use home --for soon"), @r"
+    $ goroam use home --for soon
+    error: invalid value 'soon' for '--for <TIME>': expected number at 0; write it as 500ms, 30s, 5min, 2h or 30days
+
+    For more information, try '--help'.
+    [exit 2]
+    ");
+    assert_snapshot!(screen(&user, "mirror prune"), @r"
+    $ goroam mirror prune
+    error: the following required arguments were not provided:
+      <--older-than <TIME>|--max-size <SIZE>|--needed-by <DIR>>
+
+    Usage: goroam mirror prune [OPTIONS] --older-than <TIME>
+           goroam mirror prune [OPTIONS] --max-size <SIZE>
+           goroam mirror prune [OPTIONS] --needed-by <DIR>
+
+    For more information, try '--help'.
+    [exit 2]
+    ");
+}
+
+#[test]
+fn without_an_agent() {
+    let user = User::new();
+    assert_snapshot!(screen(&user, "pause"), @r"
+    $ goroam pause
+    goroam: no agent is running; start one with `goroam agent`
+    [exit 5]
+    ");
+    assert_snapshot!(screen(&user, "status --watch"), @r"
+    $ goroam status --watch
+    goroam: no agent is running; start one with `goroam agent`
+    [exit 5]
+    ");
+}
+
+#[test]
+fn without_a_go_command() {
+    if std::path::Path::new("/usr/local/go/bin/go").exists() {
+        return println!("skipped: this machine has a go in /usr/local");
+    }
+    let user = User::new();
+    let run = user.goroam("once").env("PATH", "/nowhere");
+    assert_snapshot!(crate::shown(&user, run, "once"), @r#"
+    $ goroam once
+    goroam: no go command found. Looked in PATH (1 folder), /usr/local/go/bin, /usr/lib/go*/bin, ~/go/bin, ~/sdk, mise, asdf, goenv and gvm, Homebrew, snap. Install Go from go.dev/dl or set `go = "/path/to/go"` in [agent]
+    [exit 3]
+    "#);
+}
+
+#[test]
+fn with_a_policy_that_has_an_error() {
+    let user = User::new();
+    let policy = POLICY.replace("up = \"local\"", "up = \"locla\"");
+    user.write(".config/goroam/goroam.toml", policy);
+    assert_snapshot!(screen(&user, "once"), @r#"
+    $ goroam once
+    error[unknown-target]: no target is called `locla`
+      ╭▸ ~/.config/goroam/goroam.toml:6:15
+      │
+    6 │ when = { up = "locla" }
+      │               ━━━━━━━ did you mean `local`?
+      │
+      ╰ help: write "local"
+
+    1 error
+    goroam: ~/.config/goroam/goroam.toml: 1 error; see `goroam check`
+    [exit 2]
+    "#);
+}
+
+#[test]
+fn outside_of_a_project() {
+    let user = User::new();
+    assert_snapshot!(screen(&user, "vendor check"), @r"
+    $ goroam vendor check
+    goroam: there is neither a go.mod nor a go.work in ~ or above it; name the project's folder with -C
+    [exit 1]
+    ");
+    assert_snapshot!(screen(&user, "ready gone"), @r"
+    $ goroam ready gone
+    goroam: gone cannot be read as a directory
+    [exit 2]
+    ");
+    assert_snapshot!(screen(&user, "doctor gone"), @r"
+    $ goroam doctor gone
+    goroam: gone is not a directory
+    [exit 2]
+    ");
+}
