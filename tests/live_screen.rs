@@ -252,7 +252,7 @@ fn it_waits_for_an_agent_that_has_ended_and_goes_on_with_the_next_one() {
     drop(agent);
     let text = terminal.shows("the agent has ended").join("\n");
     assert!(text.contains("○ far"), "{text}");
-    assert!(text.contains("Waiting for it to come back"), "{text}");
+    assert!(text.contains("Waiting for it to return"), "{text}");
     let _agent = desk.agent();
     let text = terminal.shows("● far").join("\n");
     assert!(!text.contains("has ended"), "{text}");

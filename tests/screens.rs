@@ -81,7 +81,7 @@ fn line_without_times(line: &str) -> String {
     let masked = words.iter().enumerate().map(|(at, word)| {
         let unit = words.get(at + 1).unwrap_or(&"");
         let unit = unit.trim_end_matches(['.', ',', ';', ')', ':']);
-        let is_clock = word.contains(':') && !word.contains(|c: char| c.is_ascii_alphabetic());
+        let is_clock = word.contains(':') && word.chars().all(|c| c.is_ascii_digit() || c == ':');
         if !word.contains(|c: char| c.is_ascii_digit())
             || !(is_clock || unit == "ms" || unit == "s")
         {

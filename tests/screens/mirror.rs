@@ -33,8 +33,7 @@ fn what_is_wrong_with_it() {
       example.test/a@v1.0.0 is not proven by this mirror
       → `goroam mirror add example.test/a@v1.0.0` brings its proof
 
-    1 problem; checked 0 versions of 1 module, 42 B in N ms; of 1 more only go.mod; 0 proven by
-    sum.golang.org
+    1 problem; checked 0 versions of 1 module, 42 B in N ms; of 1 more only go.mod; 0 proven by sum.golang.org
     [exit 1]
     ");
 }
