@@ -20,7 +20,7 @@ use crate::cli::failure::Failure;
 use crate::cli::render;
 use crate::ipc;
 use crate::mirror::AddError;
-use crate::model::size::parse_size;
+use crate::model::text::parse_size;
 
 /// clap's own line is 94 columns long.
 const PRUNE_USAGE: &str = "goroam mirror prune [OPTIONS] --older-than <TIME>
