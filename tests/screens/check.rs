@@ -84,7 +84,7 @@ fn a_file_that_is_no_policy_is_an_error() {
     user.write("not.toml", "version = 1\n[[profile\n");
     assert_snapshot!(screen(&user, "check empty.toml"), @r"
     $ goroam check empty.toml
-    error[empty-policy]: the policy says nothing
+    error[empty-policy]: the policy is empty
      ╭▸ empty.toml
      ╰ help: `goroam init` writes one to start from
 
@@ -104,7 +104,7 @@ fn a_file_that_is_no_policy_is_an_error() {
     ");
     assert_snapshot!(screen(&user, "check gone.toml"), @r"
     $ goroam check gone.toml
-    goroam: gone.toml: there is no such file; `goroam init` writes one
+    goroam: gone.toml: does not exist; `goroam init` writes one
     [exit 2]
     ");
 }

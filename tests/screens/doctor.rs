@@ -23,7 +23,7 @@ fn a_variable_of_this_shell_wins() {
     assert_snapshot!(without_places(&clean), @r"
     $ goroam doctor
     · no agent is running [no-agent]
-      Nothing follows when the network changes.
+      Nothing reacts when the network changes.
       → run `goroam service install`, or `goroam agent` in a terminal
 
     ✓ nothing is in the way: go does what goroam sets; looked at N places
@@ -34,12 +34,12 @@ fn a_variable_of_this_shell_wins() {
     assert_snapshot!(without_places(&found), @r"
     $ goroam doctor
     ✗ GOPROXY is set to direct in ~/.bashrc:1 [shadowed-by-shell]
-      It wins over what goroam wrote, off.
+      It overrides what goroam wrote, off.
       Reaches bash terminals.
       → delete that line
 
     · no agent is running [no-agent]
-      Nothing follows when the network changes.
+      Nothing reacts when the network changes.
       → run `goroam service install`, or `goroam agent` in a terminal
 
     1 error, 1 note; looked at N places

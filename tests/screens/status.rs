@@ -38,7 +38,7 @@ fn after_a_turn() {
     ○ offline · since N:N (N s), switched in N ms no agent is running
       network   …
       why       local: nothing listens at 127.0.0.1:1
-      from      nowhere: what is not there already fails at once
+      from      nowhere: anything not yet downloaded fails at once
       GOPROXY   off                                 was not set
 
       local ✗ down N ms nothing listens at 127.0.0.1:1
@@ -50,7 +50,7 @@ fn after_a_turn() {
     ○ offline · since N:N (N s), switched in N ms no agent is running
       network   …
       why       local: nothing listens at 127.0.0.1:1
-      from      nowhere: what is not there already fails at once
+      from      nowhere: anything not yet downloaded fails at once
       GOPROXY   off                                 was not set
 
       local ✗ down N ms nothing listens at 127.0.0.1:1

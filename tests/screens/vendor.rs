@@ -12,7 +12,8 @@ fn a_vendor_folder_that_go_could_not_use() {
     assert_snapshot!(screen(&user, "vendor check -C app"), @r"
     $ goroam vendor check -C app
     ! there is no vendor/ beside go.mod [no-vendor]
-      → `go mod vendor` makes it; `goroam vendor rollback` brings a snapshot back
+      → run `go mod vendor` to create it; `goroam vendor rollback` brings a snapshot
+        back
 
     there is no vendor/ that go can use; 0 files, 0 of 0 modules compared with the
     zips that go.sum names
@@ -21,8 +22,8 @@ fn a_vendor_folder_that_go_could_not_use() {
     user.write("app/vendor/stray.go", "package stray\n");
     assert_snapshot!(screen(&user, "vendor check -C app"), @r"
     $ goroam vendor check -C app
-    ! vendor/ has no modules.txt, so nothing says what is in it [no-modules-txt]
-      → `go mod vendor` makes both anew
+    ! vendor/ has no modules.txt, so its content is not known [no-modules-txt]
+      → run `go mod vendor` to create both again
 
     there is no vendor/ that go can use; 0 files, 0 of 0 modules compared with the
     zips that go.sum names
@@ -41,14 +42,14 @@ fn files_that_no_module_holds() {
     user.write("app/vendor/example.test/c/c.go", "package c\n");
     assert_snapshot!(screen(&user, "vendor check -C app"), @r"
     $ goroam vendor check -C app
-    ✗ modules.txt lists no module that it could be of [not-in-module]
+    ✗ modules.txt lists no module that it could belong to [not-in-module]
       vendor/example.test/c/c.go
-      → see what it is, and remove it
+      → inspect it, then remove it
 
-    ! example.test/b@v1.0.0: go.sum does not say what its zip must be, so nothing
-      proves these files [no-sum]
-      → `go mod download example.test/b@v1.0.0` writes that line, after the checksum
-        database agrees
+    ! example.test/b@v1.0.0: go.sum has no hash of its zip, so these files cannot be
+      verified [no-sum]
+      → run `go mod download example.test/b@v1.0.0`: it adds that line once the
+        checksum database agrees
 
     vendor/ does NOT match the verified modules; 2 files, 0 of 1 module compared
     with the zips that go.sum names
@@ -62,7 +63,7 @@ fn snapshots_need_git() {
     user.write("app/go.mod", "module example.test/app\n\ngo 1.21\n");
     assert_snapshot!(screen(&user, "vendor list -C app"), @r"
     $ goroam vendor list -C app
-    goroam: ~/app is in no git repository; snapshots are kept in git: `git init`, then commit go.mod, go.sum and vendor/
+    goroam: ~/app is in no git repository, where snapshots are kept; run `git init`, then commit go.mod, go.sum and vendor/
     [exit 1]
     ");
 }

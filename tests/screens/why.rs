@@ -17,7 +17,7 @@ fn the_profile_with_its_conditions_and_those_that_were_passed_over() {
     offline was chosen because it always holds
     cache was not, because
       ✗ up local  nothing listens at 127.0.0.1:1
-    Loosens nothing. Modules come from nowhere: what is not there already fails at
+    Loosens nothing. Modules come from nowhere: anything not yet downloaded fails at
     once. Decided in N ms. Only looked: nothing was written.
     [exit 0]
     ");
