@@ -315,3 +315,39 @@ fn a_forged_office_never_gets_a_profile_that_weakens_verification() {
     laptop.wait_for("GOSUMDB", "off", SOON);
     assert!(agent.stop().success());
 }
+
+#[test]
+fn a_network_that_never_comes_to_rest_does_not_keep_a_profile_that_weakens_verification() {
+    let Some(lab) = Lab::get() else { return };
+    let patient = QUICK.replace("700ms", "3s").replace("400ms", "3s");
+    let policy = lab.policy_of(&format!("{patient}{LOOSE}"));
+    let laptop = lab.laptop().with_policy(&policy);
+    let agent = laptop.agent();
+    lab.travel("office");
+    laptop.wait_for("GOSUMDB", "off", SOON);
+    lab.fault_with("office", "goproxy.corp.test", "hang", "corp");
+    // Each new address is a new network, so that the round under way is about an old one. The
+    // attacker's servers say nothing: a round takes three seconds, a network lasts for one.
+    let start = std::time::Instant::now();
+    let mut ended = None;
+    for number in 1..=20 {
+        let address = format!("10.20.0.{}/24", 100 + number);
+        let ip = |what: &str| {
+            let args = ["-n", "goroam-laptop", "addr", what, &address, "dev", "eth0"];
+            let done = std::process::Command::new("ip").args(args).output();
+            assert!(done.unwrap().status.success(), "{what} {address}");
+        };
+        ip("add");
+        std::thread::sleep(Duration::from_secs(1));
+        let text = std::fs::read_to_string(laptop.go_env_file()).unwrap();
+        ip("del");
+        if !text.contains("GOSUMDB=off") {
+            ended = Some(start.elapsed());
+            break;
+        }
+    }
+    lab.fault_with("office", "goproxy.corp.test", "pass", "corp");
+    assert!(ended.is_some(), "it is in force for 20 s");
+    println!("given up after {ended:?}");
+    assert!(agent.stop().success());
+}

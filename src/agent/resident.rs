@@ -33,6 +33,9 @@ const WRITERS_PAUSE: Duration = Duration::from_millis(40);
 /// fail (a full disk, a file that another program holds open) may end without an event.
 const LATEST_RETRY: Duration = Duration::from_secs(600);
 
+/// How long rounds may be dropped while the profile in force weakens verification.
+const UNPROVEN: Duration = Duration::from_secs(2);
+
 /// The agent.
 pub(super) struct Agent {
     pub(super) session: Session,
@@ -47,6 +50,10 @@ pub(super) struct Agent {
     pub(super) timers: Timers,
     pub(super) work: Option<RoundInProgress>,
     doubtful_rounds: u32,
+    /// Since when rounds have been dropped while the profile in force weakens verification.
+    unproven: Option<Instant>,
+    /// A round that begins when the one under way, which may not be dropped, has ended.
+    next_round: Option<Cause>,
     /// Of `on_drift = "restore"`.
     corrections: Backoff,
     /// Of what the journal tells of drift.
@@ -94,6 +101,8 @@ impl Agent {
             timers: Timers::default(),
             work: None,
             doubtful_rounds: 0,
+            unproven: None,
+            next_round: None,
             corrections: Backoff::default(),
             notes: Backoff::default(),
             fight: None,
@@ -211,6 +220,7 @@ impl Agent {
             }
         }
         if !work.dry_run {
+            self.unproven = None;
             self.changes.clear();
             self.doubtful_rounds = if doubtful {
                 self.doubtful_rounds.saturating_add(1)
@@ -239,6 +249,11 @@ impl Agent {
         };
         for answer in work.answers {
             let _ = answer.send(reply.clone());
+        }
+        if let Some(cause) = self.next_round.take()
+            && !self.session.memory.paused
+        {
+            self.begin(cause, false, Vec::new());
         }
     }
 
@@ -340,6 +355,21 @@ impl Agent {
         }
     }
 
+    /// A round may not be dropped while a profile that weakens verification has been without
+    /// proof for longer than [`UNPROVEN`]: on a network that changes faster than a round takes,
+    /// it would stay in force.
+    fn must_finish(&mut self) -> bool {
+        let profile = self.session.memory.profile.as_deref();
+        let profile = profile.and_then(|name| self.session.loaded.policy.profile(name));
+        if profile.is_none_or(|(_, profile)| profile.loosens.is_empty()) {
+            self.unproven = None;
+            return false;
+        }
+        let since = *self.unproven.get_or_insert_with(Instant::now);
+        let is_real = self.work.as_ref().is_some_and(|work| !work.dry_run);
+        is_real && since.elapsed() >= UNPROVEN
+    }
+
     /// Begins a round; one that is under way is stale and dropped, but who waited for it
     /// still gets an answer.
     pub(super) fn begin(&mut self, cause: Cause, dry_run: bool, mut answers: Vec<Answer>) {
@@ -359,6 +389,13 @@ impl Agent {
         } else {
             Instant::now()
         };
+        if self.must_finish()
+            && let Some(work) = &mut self.work
+        {
+            work.answers.extend(answers);
+            self.next_round = Some(cause);
+            return;
+        }
         let mut cause = cause;
         let mut dry_run = dry_run;
         if let Some(stale) = self.work.take() {
