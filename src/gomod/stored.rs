@@ -115,7 +115,7 @@ pub enum Comparison {
 pub fn compare(answer: &DatabaseAnswer, claims: &[Claim], of: Hashed, hash: &str) -> Comparison {
     match with_database(answer, of, hash) {
         Comparison::Unknown => with_go_sum(claims, of, hash),
-        known => known,
+        known @ (Comparison::Same | Comparison::Differs { .. }) => known,
     }
 }
 
@@ -417,7 +417,7 @@ impl Judgement {
                 };
                 Comparison::Differs { by, expected, sure }
             }
-            same_or_unknown => same_or_unknown,
+            other @ (Comparison::Same | Comparison::Unknown) => other,
         };
         let by_database = weighed(with_database(answer, Hashed::GoMod, hash));
         let by_go_sum = weighed(with_go_sum(claims, Hashed::GoMod, hash));
@@ -442,7 +442,9 @@ impl Judgement {
         // Where the database should prove it and does not, a note proves nothing.
         let noted = match answer {
             DatabaseAnswer::NotAsked(_) => version.noted_mod.as_ref(),
-            _ => None,
+            DatabaseAnswer::Sums { .. } | DatabaseAnswer::Absent(_) | DatabaseAnswer::False(_) => {
+                None
+            }
         };
         let stated = match noted {
             _ if vouched => None,

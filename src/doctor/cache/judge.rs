@@ -313,7 +313,10 @@ impl<'l> Look<'l> {
                 ..
             } => format!("has {found}, but the zip hashes to {expected}"),
             FileFault::Differs { by, sure: true, .. } => other_hash(by),
-            _ => return,
+            FileFault::Differs { .. }
+            | FileFault::Unreadable(_)
+            | FileFault::Unproven(_)
+            | FileFault::Forged(_) => return,
         };
         let Some((path, piece)) = self.note(seen) else {
             return;
