@@ -21,7 +21,6 @@ use super::round::{Patience, PreparedTurn, RoundInProgress, known_decision, prep
 use super::session::{Occasion, Session};
 use crate::model::status::{AgentState, Status};
 use crate::model::{Change, Observation, Snapshot, Verdict};
-use crate::policy::OnDrift;
 use crate::policy::settle::{Burst, Pace, ResolverNews, look_again};
 use crate::watch::wake::WakeClock;
 use crate::watch::{Hint, WatchPaths, Watcher, survey};
@@ -44,7 +43,7 @@ pub(super) struct Agent {
     wake: WakeClock,
     pub(super) snapshot: Snapshot,
     /// What has changed since the last finished turn.
-    changes: Vec<Change>,
+    pub(super) changes: Vec<Change>,
     burst: Burst,
     pub(super) pace: Pace,
     pub(super) timers: Timers,
@@ -55,11 +54,11 @@ pub(super) struct Agent {
     /// A round that begins when the one under way, which may not be dropped, has ended.
     next_round: Option<Cause>,
     /// Of `on_drift = "restore"`.
-    corrections: Backoff,
+    pub(super) corrections: Backoff,
     /// Of what the journal tells of drift.
-    notes: Backoff,
+    pub(super) notes: Backoff,
     /// Another program that keeps changing what goroam writes.
-    fight: Option<String>,
+    pub(super) fight: Option<String>,
     pub(super) policy_trouble: Option<String>,
     pub(super) turn_trouble: Option<String>,
     blindness: Option<String>,
@@ -467,92 +466,6 @@ impl Agent {
             burst: has_burst.then_some(burst),
             began: self.burst.last,
         }
-    }
-
-    /// Somebody has written the go env file. Our own writes are known by what they say.
-    async fn look_for_drift(&mut self, now: Instant) {
-        if let Some(again) = self.env_file_settles(now) {
-            self.put_off_drift(again);
-            self.publish_status();
-            return;
-        }
-        let status = self.publish_status();
-        if self.session.memory.paused {
-            return;
-        }
-        if status.drift.is_empty() {
-            if self.corrections.holds_back(now).is_none() {
-                self.fight = None;
-            }
-            return;
-        }
-        let drift = status.drift.iter();
-        let names: Vec<&str> = drift.map(|drift| drift.name.as_str()).collect();
-        let names = names.join(", ");
-        // A round under way writes what it must itself.
-        let restore = self.session.loaded.policy.agent.on_drift == OnDrift::Restore;
-        if restore && self.work.is_none() {
-            match self.corrections.take(now) {
-                Ok(()) => {
-                    info!("another program changed {names}; setting it again");
-                    self.note_fight(&names, now);
-                    self.begin(Cause::Drift, false, Vec::new());
-                    return;
-                }
-                Err(again) => self.put_off_drift(again),
-            }
-        }
-        match self.session.let_go(&self.snapshot).await {
-            Ok(ended) if ended.is_empty() => {}
-            Ok(ended) => {
-                let ended = ended.join(", ");
-                info!("{names} was set by hand; {ended} is as it was before goroam");
-                // A round under way rests on the file as it was.
-                if let Some(stale) = self.work.take() {
-                    self.begin(stale.cause, stale.dry_run, stale.answers);
-                }
-                self.publish_status();
-                return;
-            }
-            Err(error) => {
-                warn!("{error}");
-                self.turn_trouble = Some(error.to_string());
-            }
-        }
-        match self.notes.take(now) {
-            Ok(()) => {
-                info!("another program changed {names}");
-                self.session.note_drift(&self.snapshot, status.drift);
-            }
-            Err(again) => self.put_off_drift(again),
-        }
-        self.publish_status();
-    }
-
-    fn put_off_drift(&mut self, again: Instant) {
-        let timer = &mut self.timers.env_file;
-        *timer = Some(timer.map_or(again, |at| at.min(again)));
-    }
-
-    /// Says so, where goroam and another program write against each other.
-    fn note_fight(&mut self, names: &str, now: Instant) {
-        let Some(wait) = self.corrections.holds_back(now) else {
-            self.fight = None;
-            return;
-        };
-        let what = format!(
-            "another program keeps changing {names}; goroam waits at least {} s before it sets it again, and longer each time",
-            wait.as_secs()
-        );
-        if self.fight.is_none() {
-            warn!("{what}");
-            let change = Change {
-                what: what.clone(),
-                major: true,
-            };
-            Change::add(vec![change], &mut self.changes);
-        }
-        self.fight = Some(what);
     }
 
     fn schedule(&mut self) {
