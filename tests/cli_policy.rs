@@ -16,7 +16,7 @@ fn init_writes_a_policy_that_nobody_else_can_write_to_and_never_overwrites() {
     user.goroam("init --template corporate")
         .exits(1)
         .complains(&user.policy().display().to_string())
-        .complains("is there already");
+        .complains("exists already");
     assert_eq!(std::fs::read_to_string(user.policy()).unwrap(), written);
     // Neither refused for its permissions nor for its content.
     user.goroam("check").exits(0).says("goroam.toml");
@@ -43,7 +43,7 @@ fn init_does_not_write_through_a_link() {
     let elsewhere = user.path("elsewhere.toml");
     std::fs::create_dir_all(user.policy().parent().unwrap()).unwrap();
     std::os::unix::fs::symlink(&elsewhere, user.policy()).unwrap();
-    user.goroam("init").exits(1).complains("is there already");
+    user.goroam("init").exits(1).complains("exists already");
     assert!(!elsewhere.exists());
 }
 

@@ -50,7 +50,7 @@ fn the_policy_that_init_writes_passes_the_check() {
         .says(r"C:\users\dev\AppData\Roaming\goroam\config\goroam.toml");
     wine.goroam("check").exits(0);
     assert!(wine.policy().exists());
-    wine.goroam("init").exits(1).complains("is there already");
+    wine.goroam("init").exits(1).complains("exists already");
     wine.goroam("doctor").exits(0);
 }
 

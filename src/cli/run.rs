@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use clap::{ColorChoice, Parser};
+use clap::{ColorChoice, CommandFactory as _, Parser};
 use tracing::Level;
 
 use super::args::{Cli, Verb};
@@ -65,8 +65,8 @@ fn dispatch(context: &Context, verb: Verb) -> Result<u8, Failure> {
         Verb::Check(args) => verb::check::run(context, &args),
         Verb::Init(args) => block_on(Box::pin(verb::init::run(context, args))),
         Verb::History(args) => verb::history::run(context, args),
-        Verb::Completions(args) => verb::completions::run(context, args),
-        Verb::Man(args) => verb::man::run(context, &args),
+        Verb::Completions(args) => verb::completions::run(context, Cli::command(), args),
+        Verb::Man(args) => verb::man::run(context, Cli::command(), &args),
         Verb::Once(args) => block_on(Box::pin(verb::take_turn::once(context, args))),
         Verb::Agent => block_on(Box::pin(verb::agent::run(context))),
         Verb::Status(args) => block_on(Box::pin(verb::status::run(context, args))),

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cli::render::Size;
 
+mod event;
+
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -21,6 +23,7 @@ mod windows;
 #[cfg(windows)]
 use windows as os;
 
+pub(in crate::cli) use event::Event;
 pub(super) use os::{Events, can_stop, stop_until_continued};
 
 /// Alternate screen, no cursor, no wrapping at the right edge, empty.
@@ -34,17 +37,6 @@ const END: &[u8] = b"\x1b[?2026l";
 /// Is the screen ours? It is given back once, by whoever comes first: the end or a panic.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 static HOOK: Once = Once::new();
-
-/// What happens at the terminal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cli) enum Event {
-    /// A key, as the byte that it sends.
-    Key(u8),
-    /// It may have another size now, or somebody else has written on it.
-    Changed,
-    /// Somebody asks this program to end, with this exit code.
-    End(u8),
-}
 
 /// The screen, while it is taken.
 #[derive(Debug)]

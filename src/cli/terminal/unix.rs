@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::Event;
+use super::event::Event;
 use crate::cli::render::Size;
 
 const STDIN: RawFd = libc::STDIN_FILENO;

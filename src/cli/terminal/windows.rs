@@ -13,7 +13,7 @@ use windows_sys::Win32::System::Console::{
     WINDOW_BUFFER_SIZE_EVENT,
 };
 
-use super::Event;
+use super::event::Event;
 use crate::cli::render::Size;
 
 /// The modes before they were changed: input, output.

@@ -1,9 +1,8 @@
 //! `goroam completions`
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 
 use crate::agent::error::EXIT_DONE;
-use crate::cli::args::Cli;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 
@@ -16,10 +15,14 @@ pub struct Completions {
 }
 
 /// Prints a shell's completions.
-pub(in crate::cli) fn run(context: &Context, args: Completions) -> Result<u8, Failure> {
+pub(in crate::cli) fn run(
+    context: &Context,
+    mut grammar: clap::Command,
+    args: Completions,
+) -> Result<u8, Failure> {
     // Into memory first: clap panics when a pipe closes.
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "goroam", &mut text);
+    clap_complete::generate(args.shell, &mut grammar, "goroam", &mut text);
     context.out.raw(&text)?;
     Ok(EXIT_DONE)
 }

@@ -3,6 +3,7 @@
 //! elsewhere flags say the same.
 
 mod address;
+mod args;
 mod at_login;
 mod company;
 mod dialogue;
@@ -10,11 +11,11 @@ mod found;
 mod voice;
 
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clap::{Args, ValueEnum, ValueHint};
 use serde::Serialize;
 
+pub use self::args::{Init, TemplateName};
 use self::company::Met;
 use self::dialogue::{Dialogue, INTERRUPTED, ctrl_c};
 use self::found::{Found, check_home};
@@ -30,49 +31,6 @@ use crate::policy::Severity;
 use crate::policy::file::{Parsed, PolicyLocation, parse};
 use crate::policy::templates::Template;
 use crate::state::file::write_new;
-
-/// The policies that goroam carries with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum TemplateName {
-    /// Public proxies that answer; the local cache if none does
-    Default,
-    /// An intranet proxy with private modules, proven by its key
-    Corporate,
-    /// Fixed choices by network, as classic switchers make them
-    Classic,
-}
-
-/// `goroam init`
-#[derive(Debug, Clone, Args)]
-pub struct Init {
-    /// Template to write unchanged [default: default]
-    #[arg(long, value_enum, conflicts_with_all = ["proxy", "ca", "private"])]
-    pub template: Option<TemplateName>,
-    /// The company's module proxy; it is probed and its key pinned ("none": no proxy)
-    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
-    pub proxy: Option<String>,
-    /// PEM file with a CA to trust for the proxy besides the system's roots
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub ca: Option<PathBuf>,
-    /// Module paths that are private to the company, as in GOPRIVATE
-    #[arg(long, value_name = "PATTERNS")]
-    pub private: Option<String>,
-    /// Also start at login (`goroam service install`)
-    #[arg(long, conflicts_with_all = ["no_service", "stdout"])]
-    pub service: bool,
-    /// Do not start at login, and do not ask
-    #[arg(long)]
-    pub no_service: bool,
-    /// Ask nothing: use the proxy of `go env` and start at login
-    #[arg(short, long)]
-    pub yes: bool,
-    /// Print the policy instead of writing it
-    #[arg(long)]
-    pub stdout: bool,
-    /// Print JSON for scripts; fields are added, never renamed. Asks nothing
-    #[arg(long, conflicts_with = "stdout")]
-    pub json: bool,
-}
 
 /// What has been decided and done. Fields are added, never renamed.
 #[derive(Debug, Serialize)]

@@ -3,10 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, CommandFactory, ValueHint};
+use clap::{Args, ValueHint};
 
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
-use crate::cli::args::Cli;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 
@@ -19,9 +18,13 @@ pub struct Man {
 }
 
 /// Prints the manual page, or writes one for each verb.
-pub(in crate::cli) fn run(context: &Context, args: &Man) -> Result<u8, Failure> {
+pub(in crate::cli) fn run(
+    context: &Context,
+    grammar: clap::Command,
+    args: &Man,
+) -> Result<u8, Failure> {
     // There is no page for `goroam help`: it shows the others.
-    let mut command = Cli::command().disable_help_subcommand(true);
+    let mut command = grammar.disable_help_subcommand(true);
     command.build();
     let Some(folder) = &args.folder else {
         context.out.raw(page(command)?.as_bytes())?;

@@ -1,5 +1,6 @@
 //! `goroam status`
 
+mod caller;
 mod live;
 
 use crate::agent::error::EXIT_DONE;
@@ -8,13 +9,10 @@ use crate::cli::args::Json;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
-use crate::gocmd::shadows;
 use crate::ipc::{self, Watching};
-use crate::mirror::ready::tally;
-use crate::model::plural;
 use crate::model::status::{AgentState, Status};
+use caller::of_caller;
 use clap::Args;
-use std::path::Path;
 
 /// `goroam status`
 #[derive(Debug, Clone, Copy, Args)]
@@ -89,21 +87,4 @@ async fn next(context: &Context, watching: &mut Watching) -> Result<Status, Fail
         return Err(Failure::said(message, Error::NoAgent.exit_code()));
     };
     Ok(of_caller(context, status))
-}
-
-/// Which variables are shadowed depends on the shell that asks, not on the agent's.
-fn of_caller(context: &Context, mut status: Status) -> Status {
-    status.shadowed = shadows(&context.env, &status.lines());
-    counted(status)
-}
-
-/// "the mirror /m, 41 modules": counted by who looks, and not by the agent each time it tells.
-fn counted(mut status: Status) -> Status {
-    if let Some(from) = &mut status.from
-        && let Some(path) = from.strip_prefix("the mirror ")
-    {
-        let (modules, _) = tally(Path::new(path));
-        *from = format!("{from}, {}", plural(modules, "module"));
-    }
-    status
 }

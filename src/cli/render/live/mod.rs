@@ -4,8 +4,10 @@
 mod line;
 mod parts;
 mod screen;
+mod view;
 
-pub(in crate::cli) use screen::{Size, View, live};
+pub(in crate::cli) use screen::live;
+pub(in crate::cli) use view::{Size, View};
 
 #[cfg(test)]
 mod tests;

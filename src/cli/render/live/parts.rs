@@ -3,7 +3,7 @@
 use anstyle::Style;
 
 use super::line::Line;
-use super::screen::{Budget, View};
+use super::view::{Budget, View};
 use crate::cli::render::glyphs::columns_of;
 use crate::cli::render::page::duration;
 use crate::cli::render::sparkline::{scale, sparkline};

@@ -1,9 +1,9 @@
 //! Starting at login.
 
+use super::args::Init;
 use super::dialogue::Dialogue;
 use super::voice::Voice;
 use crate::agent::error::{EXIT_FAILED, EXIT_REFUSED};
-use crate::cli::args::Init;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::paths::Paths;

@@ -7,12 +7,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::address::Address;
+use super::args::Init;
 use super::dialogue::Dialogue;
 use super::found::{Found, domain_of};
 use super::voice::Voice;
 use crate::agent::error::EXIT_USAGE;
 use crate::bounded;
-use crate::cli::args::Init;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::model::pattern_fault::faults;

@@ -1,7 +1,6 @@
 //! `goroam mirror add`
 
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH};
-use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::Progress;
@@ -10,7 +9,8 @@ use crate::cli::render::page::Page;
 use crate::cli::render::progress::size;
 use crate::cli::render::style::Mark;
 use crate::cli::render::text::{Sheet, clean};
-use crate::cli::verb::mirror::{Site, failure, say, waits};
+use crate::cli::verb::mirror::args;
+use crate::cli::verb::mirror::site::{Site, failure, say, waits};
 use crate::meter::Meter;
 use crate::mirror::{Add, Added, Failed, Notice, add};
 use crate::model::{plural, quoted};

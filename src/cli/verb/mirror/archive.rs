@@ -1,7 +1,6 @@
 //! `goroam mirror export` and `goroam mirror import`
 
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH};
-use crate::cli::args;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::Progress;
@@ -9,8 +8,9 @@ use crate::cli::render::page::Page;
 use crate::cli::render::progress::size;
 use crate::cli::render::style::Mark;
 use crate::cli::render::text::{Sheet, clean};
+use crate::cli::verb::mirror::args;
+use crate::cli::verb::mirror::site::waits;
 use crate::cli::verb::mirror::verify::{findings, mirror_verify, unproven};
-use crate::cli::verb::mirror::waits;
 use crate::meter::Meter;
 use crate::mirror::archive::{self, ArchiveError, Exported, Imported, needed_by};
 use crate::mirror::verify::Prover;

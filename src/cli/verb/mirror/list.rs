@@ -1,14 +1,14 @@
 //! `goroam mirror list`
 
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
-use crate::cli::args::{self, List};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::page::Page;
 use crate::cli::render::progress::size;
 use crate::cli::render::style::{BOLD, DIM, GOOD, Mark, ODD, paint};
 use crate::cli::render::text::{Sheet, clean, pad, width};
-use crate::cli::verb::mirror::{failure, waits};
+use crate::cli::verb::mirror::args::{self, List};
+use crate::cli::verb::mirror::site::{failure, waits};
 use crate::mirror::pin as pin_version;
 use crate::mirror::unpin as unpin_module;
 use crate::mirror::{

@@ -1,7 +1,6 @@
 //! `goroam mirror verify`
 
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH};
-use crate::cli::args::Verify;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::Progress;
@@ -10,6 +9,7 @@ use crate::cli::render::page::{Page, duration};
 use crate::cli::render::progress::size;
 use crate::cli::render::style::{BOLD, DIM, Mark};
 use crate::cli::render::text::{Sheet, clean};
+use crate::cli::verb::mirror::args::Verify;
 use crate::meter::Meter;
 use crate::mirror::verify::{Asked, Finding, Kind, Prover, Report, Unproven, verify};
 use crate::mirror::{Layout, Trust};

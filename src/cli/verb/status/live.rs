@@ -8,7 +8,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::of_caller;
+use super::caller::of_caller;
 use crate::agent::Error;
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
 use crate::cli::context::Context;
