@@ -60,6 +60,8 @@ fn a_tree_that_was_changed_is_what_go_mod_verify_finds_too() {
             let done = doctor(&home, &["--hash"]);
             assert_eq!(done.status.code(), Some(1), "{}", all(&done));
             assert!(names_the_tree(&done), "{}", all(&done));
+            // Without --hash it would not be found.
+            assert!(all(&done).contains("`goroam doctor --cache --hash --fix`"));
             let done = doctor(&home, &["--hash", "--fix"]);
             assert_eq!(done.status.code(), Some(0), "{}", all(&done));
             assert!(!tree.exists(), "go {version}, kind {kind}");

@@ -17,7 +17,7 @@ use crate::model::{plural, tally};
 use crate::service;
 use clap::{Args, ValueHint};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// `goroam doctor`
@@ -84,7 +84,7 @@ pub(in crate::cli) async fn run(context: &Context, args: Doctor) -> Result<u8, F
 fn cache(context: &Context, args: Doctor) -> Result<u8, Failure> {
     let wish = CacheWish {
         env: context.env.clone(),
-        project: std::path::absolute(args.project.unwrap_or_else(|| ".".into()))?,
+        project: std::path::absolute(args.project.as_deref().unwrap_or(Path::new(".")))?,
         hash: args.hash,
     };
     let refused = |error: CacheError| Failure::said(error.to_string(), EXIT_USAGE);
@@ -99,7 +99,7 @@ fn cache(context: &Context, args: Doctor) -> Result<u8, Failure> {
     if args.format.json {
         context.out.json(&report)?;
     } else {
-        let text = doctor_cache(&report, args.fix, &context.page);
+        let text = doctor_cache(&report, &args, &context.page);
         context.out.text(&text)?;
     }
     Ok(if report.is_well() {
@@ -180,10 +180,10 @@ fn shown(finding: &DoctorFinding) -> Shown<'_> {
 }
 
 /// Each broken entry with what it does and what to do, then how many there are.
-pub(in crate::cli) fn doctor_cache(report: &CacheReport, fix: bool, page: &Page) -> String {
+fn doctor_cache(report: &CacheReport, args: &Doctor, page: &Page) -> String {
     let mut sheet = Sheet::new(page.columns);
     for broken in report.broken.iter().take(MOST) {
-        one_broken(&mut sheet, broken, fix);
+        one_broken(&mut sheet, broken, args);
         sheet.gap();
     }
     if report.broken.len() > MOST {
@@ -202,7 +202,7 @@ pub(in crate::cli) fn doctor_cache(report: &CacheReport, fix: bool, page: &Page)
     sheet.finish()
 }
 
-fn one_broken(sheet: &mut Sheet, broken: &Broken, fix: bool) {
+fn one_broken(sheet: &mut Sheet, broken: &Broken, args: &Doctor) {
     let is_removed = broken.outcome == Outcome::Removed;
     let word = if is_removed {
         "removed: "
@@ -227,8 +227,12 @@ fn one_broken(sheet: &mut Sheet, broken: &Broken, fix: bool) {
                 &run
             }
             (false, Outcome::Removed) => &broken.mend,
+            // What only a hash shows is found again only with --hash.
+            (_, Outcome::Found) if args.hash => {
+                "run `goroam doctor --cache --hash --fix`, which removes just that"
+            }
             (_, Outcome::Found) => "run `goroam doctor --cache --fix`, which removes just that",
-            (_, Outcome::Kept) if fix => "fix that and run it again",
+            (_, Outcome::Kept) if args.fix => "fix that and run it again",
             (_, Outcome::Kept) => "",
         },
     }
