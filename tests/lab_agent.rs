@@ -312,6 +312,15 @@ fn an_idle_agent_costs_nothing() {
             Err(format!("{n} threads"))
         }
     });
+    // Two seconds after the last event the agent gives memory back.
+    wait_until("three quiet seconds", SOON, || {
+        let before = switches(&tasks);
+        std::thread::park_timeout(Duration::from_secs(3));
+        match switches(&tasks) == before {
+            true => Ok(()),
+            false => Err("it is at work".to_owned()),
+        }
+    });
     let before = switches(&tasks);
     // The time over which nothing may happen: there is no event to wait for.
     std::thread::park_timeout(Duration::from_secs(10));

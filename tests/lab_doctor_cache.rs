@@ -107,7 +107,7 @@ fn what_is_kept_of_the_checksum_database_proves_others_and_is_looked_at_itself()
     assert!(
         words
             .join(" ")
-            .contains("another one than sum.golang.org has"),
+            .contains("does not match the hash recorded by sum.golang.org"),
         "{}",
         said(&named)
     );

@@ -22,16 +22,16 @@ pub(super) trait HintSource: Sized + Send {
     fn next(&mut self) -> impl Future<Output = io::Result<Hint>> + Send;
 }
 
-/// Starts the task that keeps the source open.
+/// Opens the source, and starts the task that keeps it open. It is open when this returns, so
+/// that nothing is missed between the first look at the network and the first message.
 pub(super) fn start<S: HintSource + 'static>(inbox: &HintInbox) -> AbortHandle {
-    tokio::spawn(keep_open::<S>(inbox.clone())).abort_handle()
+    tokio::spawn(keep_open::<S>(inbox.clone(), S::open())).abort_handle()
 }
 
 /// Passes on what the source says, for ever. Whenever it breaks, that is a trouble until it
 /// is open again; it is tried again after 1 s, 2 s … 30 s.
-async fn keep_open<S: HintSource>(inbox: HintInbox) {
+async fn keep_open<S: HintSource>(inbox: HintInbox, mut open: io::Result<S>) {
     let mut wait = Backoff::default();
-    let mut open = S::open();
     loop {
         let new = !inbox.has_trouble(S::NAME);
         let error = match open {
@@ -158,8 +158,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_broken_source_is_a_trouble_until_it_is_open_again_and_is_tried_ever_slower() {
         let inbox = HintInbox::default();
-        let start = Instant::now();
-        let task = tokio::spawn(keep_open::<Flaky>(inbox.clone()));
+        let began = Instant::now();
+        let task = start::<Flaky>(&inbox);
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert_eq!(inbox.troubles(), ["flaky: connection lost"]);
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -170,7 +170,7 @@ mod tests {
             .lock()
             .unwrap()
             .iter()
-            .map(|at| (*at - start).as_secs())
+            .map(|at| (*at - began).as_secs())
             .collect();
         // 1, 2, 4, 8, 16, 30 s; after it had spoken 1 s again.
         assert_eq!(opened, [0, 1, 3, 7, 15, 31, 61, 62]);
