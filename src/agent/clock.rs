@@ -25,9 +25,9 @@ pub(super) struct Timers {
     pub(super) round: Option<Instant>,
     /// A look at the network that the pace put off.
     pub(super) look: Option<Instant>,
-    /// A look at the go env file, once whoever writes it is done.
+    /// A look at the go env file, after its writer has had time to finish.
     pub(super) env_file: Option<Instant>,
-    /// A look at the policy file, once whoever writes it is done.
+    /// A look at the policy file, after its writer has had time to finish.
     pub(super) policy: Option<Instant>,
     /// A pin runs out.
     pub(super) pin: Option<Instant>,
@@ -48,7 +48,7 @@ pub(super) fn due(timer: &mut Option<Instant>, now: Instant) -> bool {
     timer.take_if(|at| *at <= now).is_some()
 }
 
-/// Sleeps until then; for ever when there is no such moment.
+/// Sleeps until then; never returns if there is no such moment.
 pub(super) async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment.into()).await,
@@ -59,7 +59,7 @@ pub(super) async fn until(moment: Option<Instant>) {
 /// Up to 10 % sooner or later, so that a thousand machines do not ask together.
 pub(super) fn jitter(wait: Duration) -> Duration {
     let mut byte = [0u8; 1];
-    // Without randomness there is no jitter, which harms nobody.
+    // Without randomness there is no jitter, which does no harm.
     let _ = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut byte);
     wait.mul_f64(0.9 + 0.2 * f64::from(byte[0]) / 255.0)
 }

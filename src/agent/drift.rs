@@ -130,7 +130,7 @@ impl Present {
         text.get(name).map(str::to_owned)
     }
 
-    /// Of a text that has been read; `None`: there is no file.
+    /// From a text that was read; `None`: there is no file.
     pub(crate) fn of(text: Option<EnvText>, managed: &BTreeSet<String>) -> Present {
         let line = |name: &String| {
             let value = text.as_ref()?.get(name)?.to_owned();

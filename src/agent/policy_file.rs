@@ -264,7 +264,7 @@ pub(super) fn last_good(
     refused: &Error,
 ) -> Option<(Loaded, LastGood)> {
     let kept = read(paths)?;
-    // Another file's, or one that somebody has changed, is not the last good one of this.
+    // A policy of another file, or one that was changed, is not the last good one of this file.
     let is_its = kept.path == paths.policy.display().to_string();
     if !is_its || kept.sha256 != sha256_hex(kept.text.as_bytes()) {
         return None;

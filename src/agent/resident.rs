@@ -25,7 +25,7 @@ use crate::policy::settle::{Burst, Pace, ResolverNews, look_again};
 use crate::watch::wake::WakeClock;
 use crate::watch::{Hint, WatchPaths, Watcher, survey};
 
-/// Editors and `go env -w` write in several steps; half of it is no news.
+/// Editors and `go env -w` write in several steps; wait for the last one.
 const WRITERS_PAUSE: Duration = Duration::from_millis(40);
 
 /// A turn that failed is tried again at least this often, also where `recheck` is off: what made it
@@ -206,7 +206,7 @@ impl Agent {
             Err(error) => Err(error),
         };
         let trouble = result.as_ref().err().map(ToString::to_string);
-        // Trying again and failing for the same reason is no news for the journal.
+        // A retry that fails for the same reason is not written to the journal again.
         let is_repeated = work.cause == Cause::Recheck && trouble == self.turn_trouble;
         if let Err(error) = &result
             && !work.dry_run
@@ -581,7 +581,7 @@ impl Agent {
             }
             Command::Pause => self.pause(answer),
             Command::Restore => self.restore(answer).await,
-            // The loop ends before it asks anybody.
+            // The loop ends before it asks a server.
             Command::End => {
                 let _ = answer.send(Reply::Status(Box::new(self.status())));
             }

@@ -358,31 +358,8 @@ fn tell(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::route::{RouteKind, Rule, TABLE_MAIN};
-
-    fn link(index: u32, name: &str, addresses: &[&str]) -> Link {
-        Link {
-            index,
-            name: name.to_owned(),
-            kind: LinkKind::Wired,
-            up: true,
-            carrier: true,
-            mtu: 1500,
-            addresses: addresses.iter().map(|net| net.parse().unwrap()).collect(),
-            ssid: None,
-        }
-    }
-
-    fn route(destination: &str, gateway: &str, link: u32, metric: u32) -> Route {
-        Route {
-            destination: destination.parse().unwrap(),
-            metric,
-            gateway: gateway.parse().ok(),
-            link,
-            table: TABLE_MAIN,
-            kind: RouteKind::Unicast,
-        }
-    }
+    use crate::model::route::{RouteKind, Rule};
+    use crate::model::snapshot::fixtures::{link, route};
 
     fn desk() -> Snapshot {
         Snapshot {

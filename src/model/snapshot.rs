@@ -245,12 +245,13 @@ fn few(parts: Vec<String>, what: &str) -> Vec<String> {
 
 const MOST_PARTS_IN_WORDS: usize = 16;
 
+/// Links and routes for the tests of this room.
 #[cfg(test)]
-mod tests {
+pub(super) mod fixtures {
     use super::*;
     use crate::model::route::TABLE_MAIN;
 
-    fn link(index: u32, name: &str, addresses: &[&str]) -> Link {
+    pub(crate) fn link(index: u32, name: &str, addresses: &[&str]) -> Link {
         Link {
             index,
             name: name.to_owned(),
@@ -263,7 +264,7 @@ mod tests {
         }
     }
 
-    fn route(destination: &str, gateway: &str, link: u32, metric: u32) -> Route {
+    pub(crate) fn route(destination: &str, gateway: &str, link: u32, metric: u32) -> Route {
         Route {
             destination: destination.parse().unwrap(),
             metric,
@@ -273,6 +274,12 @@ mod tests {
             kind: RouteKind::Unicast,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixtures::{link, route};
+    use super::*;
 
     fn office() -> Snapshot {
         Snapshot {
