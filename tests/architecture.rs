@@ -37,18 +37,18 @@ fn tests_and_tasks_are_short_and_none_is_ignored() {
 }
 
 #[test]
-fn every_promise_of_the_security_page_names_tests_that_are_there() {
+fn every_guarantee_of_the_security_page_names_tests_that_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     for folder in ["tests", "src"] {
         house::collect(root, &root.join(folder), &mut files);
     }
     let page = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
-    let promised: Vec<&str> = page.lines().filter(|l| l.starts_with("| A")).collect();
-    assert_eq!(promised.len(), 10);
+    let guarantees: Vec<&str> = page.lines().filter(|l| l.starts_with("| A")).collect();
+    assert_eq!(guarantees.len(), 10);
     assert!(
-        promised.iter().all(|line| line.contains("::")),
-        "{promised:?}"
+        guarantees.iter().all(|line| line.contains("::")),
+        "{guarantees:?}"
     );
     for named in page.split('`').filter(|word| word.contains("::")) {
         let test = named.rsplit("::").next().unwrap();
