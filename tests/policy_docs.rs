@@ -140,15 +140,16 @@ fn codes_in(folder: &Path, codes: &mut BTreeSet<String>) {
         let text = std::fs::read_to_string(&path).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap();
         for maker in [
-            "PolicyFinding::error(",
-            "PolicyFinding::warning(",
-            "PolicyFinding::note(",
-            "Fault::new(",
-            "nowhere(",
-            "parsed(reader, &text?, ",
-            "parsed(reader, &text, ",
-            "parsed::<IpAddr>(reader, &text?, ",
-            "parsed::<SocketAddr>(reader, &text?, ",
+            "error(",
+            "warning(",
+            "note(",
+            "fault(",
+            "refuse(",
+            "refuse::<()>(",
+            "fixed(",
+            "parse(",
+            "parse::<IpAddr>(",
+            "parse::<SocketAddr>(",
         ] {
             for rest in code.split(maker).skip(1) {
                 if let Some(rest) = rest.trim_start().strip_prefix('"') {

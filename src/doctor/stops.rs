@@ -14,7 +14,7 @@ use crate::environment::Environment;
 use crate::gocmd::{EnvFile, Errand, GoCommand, Trial, run};
 use crate::gomod::go_version::{at_least, of_toolchain};
 use crate::model::{mask, quoted};
-use crate::policy::{goflags_words, value_faults};
+use crate::policy::{Severity, check_value, goflags_words};
 use crate::trust;
 
 /// Every go command, or most, refuses bad values of these.
@@ -255,8 +255,10 @@ fn by_grammar(set: &Set) -> Option<Stop> {
         }
         "GOBIN" if is_relative => "cannot install, GOBIN must be an absolute path".to_owned(),
         "GOSUMDB" | "GOVCS" => {
-            let faults = value_faults(&set.name, value);
-            faults.into_iter().find(|fault| !fault.mild)?.message
+            let mut faults = check_value(&set.name, value).into_iter();
+            faults
+                .find(|fault| fault.severity == Severity::Error)?
+                .message
         }
         "GOPATH" => write_trouble(&std::env::split_paths(value).next()?)?,
         _ => write_trouble(Path::new(value))?,

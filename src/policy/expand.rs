@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::finding::shown;
 use super::profile::EnvValue;
 use super::variables::stand_in;
 use crate::model::go_url::path as url_path;
@@ -24,10 +25,7 @@ pub fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Str
         match lookup(name) {
             Some(value) if expanded.ends_with("file://") => expanded.push_str(&url_path(&value)),
             Some(value) => expanded.push_str(&value),
-            None => {
-                let shown: String = name.chars().filter(|c| !c.is_control()).take(60).collect();
-                return Err(format!("`${{{shown}}}` has no value"));
-            }
+            None => return Err(format!("`${{{}}}` has no value", shown(name))),
         }
         rest = behind;
     }
@@ -86,7 +84,7 @@ pub(super) fn resolve(text: &str, env: &BTreeMap<String, EnvValue>) -> String {
     fn within(text: &str, env: &BTreeMap<String, EnvValue>, depth: usize) -> String {
         let lookup = |name: &str| match env.get(name) {
             Some(EnvValue::Text(own)) if depth < DEEPEST => Some(within(own, env, depth + 1)),
-            Some(_) | None => stand_in(name),
+            Some(_) | None => stand_in(name).map(str::to_owned),
         };
         expand(text, &lookup).unwrap_or_default()
     }

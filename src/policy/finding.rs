@@ -47,13 +47,25 @@ pub struct PolicyFinding {
 }
 
 impl PolicyFinding {
+    /// An error without a place, or with one that is named later.
+    pub fn fault(code: &'static str, message: impl Into<String>) -> PolicyFinding {
+        PolicyFinding {
+            code,
+            severity: Severity::Error,
+            message: message.into(),
+            primary: None,
+            related: Vec::new(),
+            help: None,
+        }
+    }
+
     /// An error at a place.
     pub fn error(
         code: &'static str,
         message: impl Into<String>,
         span: Range<usize>,
     ) -> PolicyFinding {
-        PolicyFinding::new(code, Severity::Error, message.into(), span)
+        PolicyFinding::fault(code, message).at((span.start, span.len()))
     }
 
     /// A warning at a place.
@@ -62,7 +74,7 @@ impl PolicyFinding {
         message: impl Into<String>,
         span: Range<usize>,
     ) -> PolicyFinding {
-        PolicyFinding::new(code, Severity::Warning, message.into(), span)
+        PolicyFinding::error(code, message, span).mild()
     }
 
     /// A note at a place.
@@ -71,7 +83,11 @@ impl PolicyFinding {
         message: impl Into<String>,
         span: Range<usize>,
     ) -> PolicyFinding {
-        PolicyFinding::new(code, Severity::Note, message.into(), span)
+        let severity = Severity::Note;
+        PolicyFinding {
+            severity,
+            ..PolicyFinding::error(code, message, span)
+        }
     }
 
     /// Where the file lies, others may put another one in its place.
@@ -90,24 +106,21 @@ impl PolicyFinding {
         self
     }
 
-    fn new(
-        code: &'static str,
-        severity: Severity,
-        message: String,
-        span: Range<usize>,
-    ) -> PolicyFinding {
-        let primary = Some(Label {
-            span,
+    /// Its place: byte offset and length.
+    #[must_use]
+    pub(super) fn at(mut self, (start, length): (usize, usize)) -> PolicyFinding {
+        self.primary = Some(Label {
+            span: start..start + length,
             text: String::new(),
         });
-        PolicyFinding {
-            code,
-            severity,
-            message,
-            primary,
-            related: Vec::new(),
-            help: None,
-        }
+        self
+    }
+
+    /// A warning: it is allowed, but does not do what it looks like.
+    #[must_use]
+    pub(super) fn mild(mut self) -> PolicyFinding {
+        self.severity = Severity::Warning;
+        self
     }
 
     /// What is to be said right at the place.
@@ -180,6 +193,30 @@ pub(super) fn part(
     span.clone()
 }
 
+/// Text of others as messages show it: bounded, without credentials (a URL may stand where a name
+/// belongs), and without what could steer a terminal.
+pub(super) fn shown(text: &str) -> String {
+    const MOST: usize = 60;
+    let masked = mask(text);
+    let mut shown = String::new();
+    for c in masked.chars().take(MOST) {
+        if c.is_control() {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    if masked.chars().nth(MOST).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// The same in backquotes.
+pub(super) fn quoted(text: &str) -> String {
+    format!("`{}`", shown(text))
+}
+
 /// Longer words are not compared: the distance costs the product of the lengths.
 const LONGEST: usize = 64;
 
@@ -197,12 +234,7 @@ pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> O
         })
         .min_by_key(|(distance, _)| *distance)?;
     let length = word.chars().count();
-    let near = if length <= 3 {
-        1
-    } else {
-        (length / 3).clamp(1, 3)
-    };
-    (best.0 <= near).then_some(best.1)
+    (best.0 <= (length / 3).clamp(1, 3)).then_some(best.1)
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! GOFLAGS, as `cmd/go/internal/base.InitGOFLAGS` reads it.
 
-use super::variables::Fault;
+use super::finding::PolicyFinding;
 use crate::model::lookalike::{self, Lookalike};
 
 /// Checks a value of GOFLAGS.
-pub(super) fn goflags(value: &str) -> Vec<Fault> {
+pub(super) fn goflags(value: &str) -> Vec<PolicyFinding> {
     let mut faults = Vec::new();
     let Ok(words) = split_quoted(value) else {
-        return vec![Fault::new(
+        return vec![PolicyFinding::fault(
             "bad-goflags",
             "GOFLAGS holds a quote that is not closed",
         )];
@@ -18,7 +18,7 @@ pub(super) fn goflags(value: &str) -> Vec<Fault> {
         let Some(flag) = name.filter(|name| !name.is_empty() && !name.starts_with(['-', '=']))
         else {
             faults.push(
-                Fault::new(
+                PolicyFinding::fault(
                     "bad-goflags",
                     "every word of GOFLAGS must be a flag: go refuses to run otherwise",
                 )
@@ -29,7 +29,7 @@ pub(super) fn goflags(value: &str) -> Vec<Fault> {
         };
         match flag {
             "mod=vendor" => faults.push(
-                Fault::new(
+                PolicyFinding::fault(
                     "goflags-mod-vendor",
                     "-mod=vendor for every project breaks those without a vendor folder, and `go install m@v` everywhere",
                 )
@@ -37,7 +37,7 @@ pub(super) fn goflags(value: &str) -> Vec<Fault> {
                 .help("go uses a vendor folder by itself where there is one; for one command: goroam exec --tiers vendor -- go build ./..."),
             ),
             "mod=mod" => faults.push(
-                Fault::new(
+                PolicyFinding::fault(
                     "goflags-mod-mod",
                     "-mod=mod for every project passes vendor folders over, and fails in workspaces",
                 )
@@ -45,7 +45,7 @@ pub(super) fn goflags(value: &str) -> Vec<Fault> {
                 .mild(),
             ),
             flag if is_insecure(flag) => faults.push(
-                Fault::new("nothing-reads", "nothing reads -insecure since go 1.17")
+                PolicyFinding::fault("nothing-reads", "nothing reads -insecure since go 1.17")
                     .at(place)
                     .help("take it out; a proxy's own certificate authority belongs into the system's store")
                     .mild(),

@@ -2,7 +2,7 @@
 //! which modules. The first rule that matches holds; behind all of them stands
 //! `private:all,public:git|hg`.
 
-use super::variables::Fault;
+use super::finding::{PolicyFinding, shown};
 use crate::model::mask::blot;
 use crate::model::{Patterns, pattern_fault};
 
@@ -45,7 +45,7 @@ pub(super) fn loosens(value: &str) -> bool {
 }
 
 /// Checks a value, its credentials hidden before it is split.
-pub(super) fn check(value: &str) -> Vec<Fault> {
+pub(super) fn check(value: &str) -> Vec<PolicyFinding> {
     let value = blot(value);
     let rules = match parse(&value) {
         Ok(rules) => rules,
@@ -56,20 +56,16 @@ pub(super) fn check(value: &str) -> Vec<Fault> {
         let name = rule.pattern;
         if !matches!(name, "private" | "public") {
             faults.extend(pattern_fault::faults(name).into_iter().map(|wrong| {
-                Fault::new("bad-pattern", wrong.to_string())
+                PolicyFinding::fault("bad-pattern", wrong.to_string())
                     .at(rule.at)
                     .help(wrong.help())
                     .mild()
             }));
         }
         if let Some(unknown) = rule.allowed.iter().find(|name| !KNOWN.contains(name)) {
-            let shown: String = unknown
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(20)
-                .collect();
+            let shown = shown(unknown);
             faults.push(
-                Fault::new(
+                PolicyFinding::fault(
                     "bad-govcs",
                     format!("go knows no version control `{shown}`"),
                 )
@@ -85,7 +81,7 @@ pub(super) fn check(value: &str) -> Vec<Fault> {
     faults
 }
 
-fn parse(value: &str) -> Result<Vec<Rule<'_>>, Fault> {
+fn parse(value: &str) -> Result<Vec<Rule<'_>>, PolicyFinding> {
     let mut rules: Vec<Rule<'_>> = Vec::new();
     if value.trim().is_empty() {
         return Ok(rules);
@@ -96,7 +92,7 @@ fn parse(value: &str) -> Result<Vec<Rule<'_>>, Fault> {
         let at = (start + (part.len() - part.trim_start().len()), item.len());
         start += part.len() + 1;
         let bad = |words: &str| {
-            Fault::new(
+            PolicyFinding::fault(
                 "bad-govcs",
                 format!("{words} in GOVCS: go runs no version control then"),
             )

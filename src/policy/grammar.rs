@@ -3,21 +3,24 @@
 
 use std::path::Path;
 
-use ring::digest;
-
-use super::goflags;
-use super::gotoolchain::gotoolchain;
-use super::govcs;
-use super::variables::Fault;
+use super::finding::PolicyFinding;
+use super::{goflags, govcs};
+use crate::gomod::go_version;
+use crate::gomod::sum::check_key;
 use crate::model::lookalike::{self, Lookalike};
 use crate::model::pattern_fault::{PatternFault, Why, faults};
-use crate::model::{Chain, SumDb, VerifierKey, mask};
+use crate::model::{Chain, SumDb};
 
-/// Checks a value, `${…}` expanded. Every fault, and every trap that go steps over in silence.
-pub(super) fn check_value(name: &str, value: &str) -> Vec<Fault> {
+/// A fault of a value; its place, if it has one, is within the value. Mild: go takes it, but it
+/// does not do what it looks like.
+type Fault = PolicyFinding;
+
+/// What go would choke on in a value, wherever it is written (`${…}` expanded), and every trap
+/// that it steps over in silence.
+pub fn check_value(name: &str, value: &str) -> Vec<Fault> {
     if let Some(i) = value.find(['\n', '\r', '\u{b}', '\0']) {
         let message = format!("{name} cannot hold a line break or NUL: `go env -w` refuses it");
-        return vec![Fault::new("bad-value", message).at((i, 1))];
+        return vec![Fault::fault("bad-value", message).at((i, 1))];
     }
     let mut faults = look_alikes(name, value);
     let checked = match name {
@@ -30,7 +33,10 @@ pub(super) fn check_value(name: &str, value: &str) -> Vec<Fault> {
         }
         "GOVCS" if faults.is_empty() => return govcs::check(value),
         "GOTOOLCHAIN" => gotoolchain(value),
-        "GO111MODULE" => one_of(name, value, &["", "auto", "on", "off"]),
+        "GO111MODULE" if matches!(value, "" | "auto" | "on" | "off") => Ok(()),
+        "GO111MODULE" => {
+            Err(Fault::fault("bad-value", "invalid GO111MODULE value").help("one of auto, on, off"))
+        }
         "GOPATH" | "GOMODCACHE" | "GOTMPDIR" | "GOBIN" => absolute(name, value),
         "CC" | "CXX" => compiler(name, value),
         "GOCACHE" if value == "off" => Ok(()),
@@ -39,28 +45,6 @@ pub(super) fn check_value(name: &str, value: &str) -> Vec<Fault> {
     };
     faults.extend(checked.err());
     faults
-}
-
-/// What go would choke on in a value, wherever it is written.
-pub fn value_faults(name: &str, value: &str) -> Vec<ValueFault> {
-    let faults = check_value(name, value).into_iter();
-    let plain = |fault: Fault| ValueFault {
-        message: fault.message,
-        help: fault.help,
-        mild: fault.mild,
-    };
-    faults.map(plain).collect()
-}
-
-/// What is wrong with a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ValueFault {
-    /// What is wrong.
-    pub message: String,
-    /// What to write instead.
-    pub help: Option<String>,
-    /// Go takes it, but it does not do what it looks like.
-    pub mild: bool,
 }
 
 /// Checks a GOPROXY list.
@@ -73,7 +57,7 @@ fn goproxy(value: &str) -> Option<Fault> {
     }
     let error = Chain::parse(value).err()?;
     let element = value.get(error.at.0..error.at.0 + error.at.1).unwrap_or("");
-    let fault = Fault::new("bad-goproxy", error.message.clone()).at(error.at);
+    let fault = Fault::fault("bad-goproxy", error.message.clone()).at(error.at);
     Some(match element {
         "Direct" | "DIRECT" => fault.help("write `direct`, in lower case"),
         "Off" | "OFF" | "none" => fault.help("write `off`"),
@@ -92,33 +76,46 @@ fn gosumdb(value: &str) -> Result<(), Fault> {
     if value.is_empty() {
         return Err(empty("GOSUMDB", "missing GOSUMDB"));
     }
-    let bad = |message: String| Fault::new("bad-gosumdb", message);
+    let bad = |message: String, help: &str| Err(Fault::fault("bad-gosumdb", message).help(help));
     match SumDb::parse(value) {
-        Ok(SumDb::Database { key, .. }) if !hash_is_right(&key) => {
-            Err(bad("invalid GOSUMDB: invalid verifier hash".to_owned())
-                .help("copy the key again: its hash does not belong to its name and key"))
-        }
+        Ok(SumDb::Database { key, .. }) if check_key(&key).is_err() => bad(
+            "invalid GOSUMDB: invalid verifier hash".to_owned(),
+            "copy the key again: its hash does not belong to its name and key",
+        ),
         Ok(_) => Ok(()),
-        Err(error) => Err(match value {
-            "OFF" | "Off" => bad(error.0).help("write `off`, in lower case"),
-            _ => bad(error.0).help(
-                "a database is `sum.golang.org`, or its verifier key `name+hash+base64`, and perhaps a URL",
-            ),
-        }),
+        Err(error) if matches!(value, "OFF" | "Off") => bad(error.0, "write `off`, in lower case"),
+        Err(error) => bad(
+            error.0,
+            "a database is `sum.golang.org`, or its verifier key `name+hash+base64`, and perhaps a URL",
+        ),
     }
 }
 
-/// `golang.org/x/mod/sumdb/note.keyHash`: the key carries the start of the hash of its name
-/// and key, so a slip of the pen in any of the three shows.
-pub(super) fn hash_is_right(key: &VerifierKey) -> bool {
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(key.name.as_bytes());
-    context.update(b"\n\x01");
-    context.update(&key.key);
-    context
-        .finish()
-        .as_ref()
-        .starts_with(&key.hash.to_be_bytes())
+/// Checks a GOTOOLCHAIN value (`cmd/go/internal/toolchain.Select`).
+fn gotoolchain(value: &str) -> Result<(), Fault> {
+    let known = match value.split_once('+') {
+        None => matches!(value, "" | "auto" | "path" | "local") || toolchain(value).is_some(),
+        Some((least, "auto" | "path")) => least == "local" || toolchain(least).is_some(),
+        Some(_) => false,
+    };
+    if known {
+        return Ok(());
+    }
+    let message = "invalid GOTOOLCHAIN: every go command would refuse to run";
+    Err(Fault::fault("bad-gotoolchain", message)
+        .help("one of auto, path, local, go1.24.0, or a version with +auto or +path"))
+}
+
+/// The version in the name of a toolchain.
+fn toolchain(name: &str) -> Option<&str> {
+    go_version::of_toolchain(name).filter(|_| name.starts_with("go1"))
+}
+
+/// Does GOTOOLCHAIN name a go from before 1.16? Where there is no go.mod `go get` verifies nothing
+/// there, and before 1.13 none does.
+pub(super) fn verifies_less(value: &str) -> bool {
+    let name = value.split('+').next().unwrap_or_default();
+    toolchain(name).is_some_and(|version| !go_version::at_least(version, "1.16"))
 }
 
 /// Patterns that match nothing, in silence.
@@ -126,9 +123,9 @@ fn patterns(name: &str, value: &str) -> Vec<Fault> {
     let fault = |found: PatternFault| {
         let fault = if let Why::LookAlike(mark) = found.why {
             let (at, length) = mark.place();
-            Fault::new("look-alike", format!("{name}: {mark}")).at((found.at.0 + at, length))
+            Fault::fault("look-alike", format!("{name}: {mark}")).at((found.at.0 + at, length))
         } else {
-            Fault::new("bad-pattern", found.to_string()).at(found.at)
+            Fault::fault("bad-pattern", found.to_string()).at(found.at)
         };
         fault.help(found.help()).mild()
     };
@@ -144,7 +141,7 @@ fn look_alikes(name: &str, value: &str) -> Vec<Fault> {
         _ => Vec::new(),
     };
     let fault = |mark: Lookalike| {
-        Fault::new("look-alike", format!("{name}: {mark}"))
+        Fault::fault("look-alike", format!("{name}: {mark}"))
             .at(mark.place())
             .help(mark.help())
             .mild()
@@ -155,32 +152,19 @@ fn look_alikes(name: &str, value: &str) -> Vec<Fault> {
 /// More of them in one value say nothing new.
 pub(super) const MOST_MARKS: usize = 5;
 
-fn one_of(name: &str, value: &str, known: &[&str]) -> Result<(), Fault> {
-    if known.contains(&value) {
-        return Ok(());
-    }
-    let known: Vec<&str> = known
-        .iter()
-        .copied()
-        .filter(|word| !word.is_empty())
-        .collect();
-    Err(Fault::new("bad-value", format!("invalid {name} value"))
-        .help(format!("one of {}", known.join(", "))))
-}
-
 fn absolute(name: &str, value: &str) -> Result<(), Fault> {
     if value.is_empty() || value.starts_with('/') || Path::new(value).is_absolute() {
         return Ok(());
     }
     Err(
-        Fault::new("bad-value", format!("{name} must be an absolute path"))
+        Fault::fault("bad-value", format!("{name} must be an absolute path"))
             .help("`${HOME}` stands for the user's home; go does not know `~`"),
     )
 }
 
 /// `envcmd/env.go:checkEnvWrite`: what is no bare name would be another program in each folder.
 fn compiler(name: &str, value: &str) -> Result<(), Fault> {
-    let bad = |why: &str| Err(Fault::new("bad-value", format!("{name} {why}")));
+    let bad = |why: &str| Err(Fault::fault("bad-value", format!("{name} {why}")));
     match goflags::words(value).as_deref() {
         None => bad("holds a quote that is not closed"),
         Some([]) if !value.is_empty() => bad("cannot hold spaces only"),
@@ -190,25 +174,11 @@ fn compiler(name: &str, value: &str) -> Result<(), Fault> {
 }
 
 fn empty(name: &str, words: &str) -> Fault {
-    Fault::new(
+    Fault::fault(
         "empty-value",
         format!("an empty {name} does not reset it: go fails with {words:?}"),
     )
     .help("leave the name out, and it goes back to what it was before goroam")
-}
-
-/// A value as messages may show it.
-pub(super) fn shown(value: &str) -> String {
-    let redacted = mask(value);
-    let mut shown: String = redacted
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(60)
-        .collect();
-    if redacted.chars().nth(60).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 #[cfg(test)]
@@ -287,8 +257,8 @@ mod tests {
             ("GOFLAGS", "-modcacherw '-mod=vendor'", "-mod=vendor"),
             ("GOPRIVATE", "a.b, c.d", " c.d"),
         ] {
-            let (at, len) = check_value(name, value)[0].at.unwrap();
-            assert_eq!(&value[at..at + len], part);
+            let at = check_value(name, value)[0].primary.clone().unwrap().span;
+            assert_eq!(&value[at], part);
         }
     }
 

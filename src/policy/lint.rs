@@ -7,8 +7,7 @@ use crate::model::host::canonical_url as canonical;
 use crate::model::target::DEFAULT_MODULE;
 use crate::model::{Hop, HopKind, Patterns, Separator, SumDb, Target, TargetKind};
 use crate::policy::expand::{Possible, chains, resolve};
-use crate::policy::finding::{Places, PolicyFinding, ProfilePlace, part};
-use crate::policy::grammar::shown;
+use crate::policy::finding::{Places, PolicyFinding, ProfilePlace, part, shown};
 use crate::policy::loosen::is_plain_http;
 use crate::policy::profile::{Condition, EnvValue, Policy, Profile, is_proven};
 

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use super::expand::{chains, resolve};
-use super::finding::{Places, PolicyFinding, ProfilePlace};
-use super::grammar::shown;
+use super::finding::{Places, PolicyFinding, ProfilePlace, shown};
+use super::grammar::verifies_less;
 use super::profile::{Condition, EnvValue, Policy, Profile, is_proven, references};
 use super::variables::is_path_like;
-use super::{goflags, gotoolchain, govcs};
+use super::{goflags, govcs};
 use crate::model::pattern_scope::public_as_shown;
 use crate::model::{HopKind, Host, Patterns, Target};
 
@@ -116,7 +116,7 @@ fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loos
             "GO111MODULE" if matches!(expanded.as_str(), "off" | "auto") => {
                 note(format!("GO111MODULE={expanded}"));
             }
-            "GOTOOLCHAIN" if gotoolchain::verifies_less(&expanded) => {
+            "GOTOOLCHAIN" if verifies_less(&expanded) => {
                 note(format!("GOTOOLCHAIN={}", shown(text)));
             }
             // What go refuses in `#cgo` lines of other people's modules otherwise, since it makes

@@ -6,7 +6,7 @@
 //! text → file::parse → Policy (or findings) → decide(Policy, Facts) → Decision
 //! ```
 //!
-//! May import: model. The other wings (probe, watch) are unknown here.
+//! May import: model, gomod. The other wings (probe, watch) are unknown here.
 
 pub mod decide;
 mod evaluate;
@@ -15,7 +15,6 @@ pub mod explain;
 pub mod file;
 pub mod finding;
 mod goflags;
-mod gotoolchain;
 mod govcs;
 mod grammar;
 mod lint;
@@ -29,5 +28,5 @@ pub use decide::{Considered, Decision, decide, needed};
 pub use evaluate::{DecisionFacts, TargetState, Trace};
 pub use finding::{Label, PolicyFinding, Severity};
 pub use goflags::{without_mod, words as goflags_words};
-pub use grammar::value_faults;
+pub use grammar::check_value;
 pub use profile::{AgentSettings, Condition, EnvValue, MirrorSettings, OnDrift, Policy, Profile};

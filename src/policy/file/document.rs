@@ -1,13 +1,13 @@
 //! The document as a whole: its bounds, its parts in order, and the order of the findings.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::de::DeTable;
 
-use super::profiles::{self, Scope};
-use super::reader::{MOST_FINDINGS, Node, Reader, Table};
-use super::{Parsed, PolicyLocation, agent, target};
+use super::reader::{MOST_FINDINGS, Reader, Section};
+use super::{Parsed, PolicyLocation, agent, profiles, target};
 use crate::model::lookalike;
 use crate::policy::finding::{Places, PolicyFinding, Severity, nearest};
 use crate::policy::profile::{Condition, Policy};
@@ -29,106 +29,113 @@ pub fn decode(bytes: &[u8]) -> Result<&str, Box<PolicyFinding>> {
             .get(..error.valid_up_to())
             .map_or(0, |before| before.iter().filter(|b| **b == b'\n').count());
         let message = format!("line {} is not UTF-8, which TOML must be", line + 1);
-        Box::new(nowhere("not-utf8", message).help("save the file as UTF-8"))
+        Box::new(PolicyFinding::fault("not-utf8", message).help("save the file as UTF-8"))
     })
 }
 
 /// Reads a policy.
-pub fn parse(text: &str, place: PolicyLocation<'_>) -> Parsed {
+pub fn parse(text: &str, location: PolicyLocation<'_>) -> Parsed {
     if text.len() > LONGEST {
         return refused(too_long(text.len()));
     }
     if is_blank(text) {
-        let finding = nowhere("empty-policy", "the policy is empty".to_owned());
+        let finding = PolicyFinding::fault("empty-policy", "the policy is empty");
         return refused(finding.help("`goroam init` writes one to start from"));
     }
-    let mut reader = Reader::new(text);
-    let (policy, broken) = read_toml(text, &mut reader, |reader, table| {
-        document(reader, table, place)
-    });
-    let certificates = reader.certificates;
-    let mut findings = reader.findings;
+    let (policy, mut parsed, broken) = read(text, location);
     if !broken.is_empty() {
-        drop_echoes(&mut findings, text, &broken);
-        findings.extend(broken);
+        drop_echoes(&mut parsed.findings, text, &broken);
+        parsed.findings.extend(broken);
     }
-    let sound = findings
-        .iter()
-        .all(|finding| finding.severity != Severity::Error);
-    Parsed {
-        policy: policy.filter(|_| sound),
-        findings: in_order(findings)
-            .into_iter()
-            .map(PolicyFinding::without_credentials)
-            .collect(),
-        certificates,
+    if !parsed.findings.iter().any(is_error) {
+        parsed.policy = Some(policy);
     }
+    let findings = in_order(parsed.findings).into_iter();
+    parsed.findings = findings.map(PolicyFinding::without_credentials).collect();
+    parsed
 }
 
 /// Reads a policy that was good once: what is refused by checks that came later is in force all
 /// the same, but for profiles that weaken verification in a way that is refused. `None`: nothing
 /// of use is left. Also the names of the profiles that were left out.
-pub fn parse_kept(text: &str, place: PolicyLocation<'_>) -> Option<(Policy, Vec<String>)> {
+pub fn parse_kept(text: &str, location: PolicyLocation<'_>) -> Option<(Policy, Vec<String>)> {
     if text.len() > LONGEST || is_blank(text) {
         return None;
     }
-    let mut reader = Reader::new(text);
-    let (policy, broken) = read_toml(text, &mut reader, |reader, table| {
-        document(reader, table, place)
-    });
-    let mut policy = policy.filter(|_| broken.is_empty())?;
-    let is_error = |finding: &&PolicyFinding| finding.severity == Severity::Error;
-    let mut errors = reader.findings.iter().filter(is_error);
+    let (mut policy, parsed, broken) = read(text, location);
+    if !broken.is_empty() {
+        return None;
+    }
+    let mut errors = parsed.findings.iter().filter(|finding| is_error(finding));
     let mut left_out = Vec::new();
     // Which of them the finding is about matters little: verification must not get weaker.
     if errors.any(|finding| finding.code.starts_with("loosens")) {
-        policy.profiles.retain(|profile| {
-            if profile.is_loose() {
-                left_out.push(profile.name.clone());
-            }
-            !profile.is_loose()
-        });
+        let loose = policy.profiles.extract_if(.., |profile| profile.is_loose());
+        left_out.extend(loose.map(|profile| profile.name));
     }
     let last = policy.profiles.last()?;
     matches!(last.when, Condition::Always).then_some((policy, left_out))
 }
 
-fn document(reader: &mut Reader<'_>, table: &Table<'_, '_>, place: PolicyLocation<'_>) -> Policy {
-    reader.only(
-        table,
-        &["version", "agent", "probe", "mirror", "target", "profile"],
-    );
-    version(reader, table);
-    let agent = agent::agent(reader, table.get("agent"), place);
-    let limits = agent::probe(reader, table.get("probe"));
-    let example = "[target.proxy] goproxy = \"https://proxy.golang.org\"";
-    let target_table = table
+fn is_error(finding: &PolicyFinding) -> bool {
+    finding.severity == Severity::Error
+}
+
+/// What could be understood of the text, what was found in it, and TOML's own errors.
+fn read(text: &str, location: PolicyLocation<'_>) -> (Policy, Parsed, Vec<PolicyFinding>) {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let document = document.get_ref();
+    let broken = errors.iter().take(MOST).map(|error| {
+        let span = clamp(error.span().unwrap_or(0..0), text);
+        with_look_alike(syntax(error.message(), span), text)
+    });
+    let targets = document
         .get("target")
-        .and_then(|node| reader.table(node, "`target`", example));
-    let mirror = agent::mirror(reader, table.get("mirror"), place);
+        .and_then(|node| node.get_ref().as_table());
+    let names = targets.into_iter().flat_map(DeTable::keys);
+    let reader = Reader {
+        text,
+        location,
+        names: names
+            .take(target::MOST_PARTS)
+            .map(|name| name.get_ref().as_ref())
+            .collect(),
+        findings: RefCell::default(),
+        certificates: RefCell::default(),
+        errors: Default::default(),
+    };
+    let policy = whole(&Section {
+        reader: &reader,
+        map: document,
+        span: 0..0,
+        what: "the policy".to_owned(),
+    });
+    let parsed = Parsed {
+        policy: None,
+        findings: reader.findings.take(),
+        certificates: reader.certificates.take(),
+    };
+    (policy, parsed, broken.collect())
+}
+
+fn whole(root: &Section<'_>) -> Policy {
+    let reader = root.reader;
+    root.only(&["version", "agent", "probe", "mirror", "target", "profile"]);
+    version(root);
+    let agent = agent::agent(root);
+    let limits = agent::probe(root);
+    let example = "[target.proxy] goproxy = \"https://proxy.golang.org\"";
+    let targets = root.get("target", example);
+    let targets = targets.and_then(|value| value.table("`target`"));
+    let mirror = agent::mirror(root);
     let mut places = Places::default();
-    let mut targets = Default::default();
-    if let Some(table) = &target_table {
-        targets = target::targets(reader, table, limits, place);
-        for (name, _) in table.entries() {
-            places.targets.insert(name.value.to_owned(), name.span);
-        }
-    }
-    let names: Vec<&str> = target_table
-        .iter()
-        .flat_map(|table| table.entries())
-        .take(target::MOST_PARTS)
-        .map(|(name, _)| name.value)
-        .collect();
-    let scope = Scope {
-        names: &names,
-        targets: &targets,
-    };
-    let read = match table.get("profile") {
-        Some(node) => profiles::profiles(reader, node, scope),
-        None => Vec::new(),
-    };
-    let (profiles, profile_places) = read.into_iter().unzip();
+    let targets = targets.map(|table| {
+        let names = table.keys().map(|name| (name.value.to_owned(), name.span));
+        places.targets = names.collect();
+        target::targets(&table, limits)
+    });
+    let targets = targets.unwrap_or_default();
+    let (profiles, profile_places) = profiles::profiles(root, &targets).into_iter().unzip();
     places.profiles = profile_places;
     let mut policy = Policy {
         agent,
@@ -136,99 +143,92 @@ fn document(reader: &mut Reader<'_>, table: &Table<'_, '_>, place: PolicyLocatio
         targets,
         profiles,
     };
-    let is_list = |node: &Node<'_>| node.get_ref().is_array();
-    order(
-        reader,
-        &policy,
-        &places,
-        table.get("profile").is_none_or(is_list),
-    );
-    agent::nowhere_allowed(reader, &policy, table.get("mirror"));
-    reader.findings.extend(loosen::check(&mut policy, &places));
-    reader
-        .findings
-        .extend(lint::lint(&policy, &places, reader.text));
+    order(root, &policy, &places);
+    nowhere_allowed(root, &policy);
+    for finding in loosen::check(&mut policy, &places) {
+        reader.report(finding);
+    }
+    for finding in lint::lint(&policy, &places, reader.text) {
+        reader.report(finding);
+    }
     policy
 }
 
-fn version(reader: &mut Reader<'_>, table: &Table<'_, '_>) {
-    let Some(node) = table.get("version") else {
+fn version(root: &Section<'_>) {
+    let Some(value) = root.get("version", "version = 1") else {
         let misspelt = |key: &str| nearest(key, ["version"].into_iter()).is_some();
-        if table.entries().any(|(key, _)| misspelt(key.value)) {
-            return; // said already, at the key
+        if !root.keys().any(|key| misspelt(key.value)) {
+            let finding =
+                PolicyFinding::fault("missing-version", "the policy does not state its version");
+            root.reader
+                .report(finding.help("begin the file with: version = 1"));
         }
-        reader.report(
-            nowhere(
-                "missing-version",
-                "the policy does not state its version".to_owned(),
-            )
-            .help("begin the file with: version = 1"),
-        );
         return;
     };
-    let number = node.get_ref().as_integer().map(|integer| integer.as_str());
-    match number {
+    let number = value.node.get_ref().as_integer();
+    match number.map(|integer| integer.as_str()) {
         Some("1") => {}
-        Some(_) => reader.report(
-            PolicyFinding::error(
-                "unknown-version",
-                "this goroam reads policies of version 1 only",
-                node.span(),
-            )
-            .help("version = 1, or a newer goroam"),
-        ),
-        None => reader.wrong_type(node, "`version`", "a whole number", "version = 1"),
+        Some(_) => {
+            let message = "this goroam reads policies of version 1 only";
+            let finding = value.error("unknown-version", message);
+            root.reader
+                .report(finding.help("version = 1, or a newer goroam"));
+        }
+        None => {
+            value.wrong_type::<()>("`version`", "a whole number");
+        }
     }
 }
 
 /// The profiles are tried from the top, so the last one must hold whatever happens.
-fn order(reader: &mut Reader<'_>, policy: &Policy, places: &Places, is_list: bool) {
-    let is_always = |i: usize| {
-        let understood = places
-            .profiles
-            .get(i)
-            .is_some_and(|place| place.when.is_none());
-        understood
-            && policy
-                .profiles
-                .get(i)
-                .is_some_and(|p| p.when == Condition::Always)
-    };
-    let Some(last) = policy.profiles.len().checked_sub(1) else {
-        if is_list {
-            let finding = nowhere("no-profiles", "the policy has no profile".to_owned());
-            reader.report(
-                finding.help("add [[profile]] name = \"public\", or start from `goroam init`"),
-            );
+fn order(root: &Section<'_>, policy: &Policy, places: &Places) {
+    let all: Vec<_> = policy.profiles.iter().zip(&places.profiles).collect();
+    let always = all
+        .iter()
+        .position(|(profile, place)| place.when.is_none() && profile.when == Condition::Always);
+    let Some((_, last)) = all.last() else {
+        let is_list = |node: &toml::Spanned<toml::de::DeValue<'_>>| node.get_ref().is_array();
+        if root.map.get("profile").is_none_or(is_list) {
+            let finding = PolicyFinding::fault("no-profiles", "the policy has no profile");
+            let help = "add [[profile]] name = \"public\", or start from `goroam init`";
+            root.reader.report(finding.help(help));
         }
         return;
     };
-    if !is_always(last)
-        && let Some(place) = places.profiles.get(last)
-    {
-        reader.report(
-            PolicyFinding::error(
-                "no-catch-all",
-                "no profile holds whatever the network is",
-                place.when.clone().unwrap_or_else(|| place.name.clone()),
-            )
-            .label("the last profile has a condition")
-            .help("end the list with a profile that has no `when`"),
+    if let Some(when) = &last.when {
+        let message = "no profile holds whatever the network is";
+        root.reader.report(
+            PolicyFinding::error("no-catch-all", message, when.clone())
+                .label("the last profile has a condition")
+                .help("end the list with a profile that has no `when`"),
         );
     }
-    if let Some(first) = (0..last).find(|i| is_always(*i))
-        && let (Some(always), Some(next)) =
-            (places.profiles.get(first), places.profiles.get(first + 1))
+    if let Some(always) = always
+        && let (Some((_, always)), Some((_, next))) = (all.get(always), all.get(always + 1))
     {
-        reader.report(
-            PolicyFinding::warning(
-                "unreachable-profile",
-                "this profile and those after it are never reached",
-                next.name.clone(),
-            )
-            .related(always.name.clone(), "no `when`: always holds")
-            .help("move the profile without `when` to the end"),
+        let message = "this profile and those after it are never reached";
+        root.reader.report(
+            PolicyFinding::warning("unreachable-profile", message, next.name.clone())
+                .related(always.name.clone(), "no `when`: always holds")
+                .help("move the profile without `when` to the end"),
         );
+    }
+}
+
+/// `keep_ready` that no profile allows does nothing.
+fn nowhere_allowed(root: &Section<'_>, policy: &Policy) {
+    let allowed = policy.profiles.iter().any(|profile| profile.keep_ready);
+    let mirror = root.map.get("mirror");
+    if policy.mirror.keep_ready
+        && !allowed
+        && let Some(mirror) = mirror.and_then(|node| node.get_ref().as_table())
+        && let Some((key, _)) = mirror.get_key_value("keep_ready")
+    {
+        let message = "no profile allows it, so nothing is ever downloaded";
+        let help =
+            "add `keep_ready = true` to the profiles of networks where downloads are welcome";
+        let finding = PolicyFinding::warning("keep-ready-nowhere", message, key.span());
+        root.reader.report(finding.help(help));
     }
 }
 
@@ -241,14 +241,7 @@ fn is_blank(text: &str) -> bool {
 
 fn too_long(bytes: usize) -> PolicyFinding {
     let message = format!("the policy has {bytes} bytes; {LONGEST} is the most that is read");
-    nowhere("too-long", message).help("is this the right file?")
-}
-
-/// An error about something that is not there.
-fn nowhere(code: &'static str, message: String) -> PolicyFinding {
-    let mut finding = PolicyFinding::error(code, message, 0..0);
-    finding.primary = None;
-    finding
+    PolicyFinding::fault("too-long", message).help("is this the right file?")
 }
 
 fn refused(finding: PolicyFinding) -> Parsed {
@@ -274,38 +267,13 @@ fn in_order(mut findings: Vec<PolicyFinding>) -> Vec<PolicyFinding> {
     if all > MOST_FINDINGS {
         let message = format!("{} more findings are not shown", all - MOST_FINDINGS);
         // Not an error of its own: errors are shown first, and warnings refuse no policy.
-        let mut rest = nowhere("too-many-findings", message);
-        rest.severity = Severity::Warning;
-        findings.push(rest);
+        findings.push(PolicyFinding::fault("too-many-findings", message).mild());
     }
     findings
 }
 
 /// Behind this many, an error is the echo of another.
 const MOST: usize = 20;
-
-/// Parses the text and reads what could be understood of it. The second part is TOML's errors.
-fn read_toml<T>(
-    text: &str,
-    reader: &mut Reader<'_>,
-    read: impl FnOnce(&mut Reader<'_>, &Table<'_, '_>) -> T,
-) -> (Option<T>, Vec<PolicyFinding>) {
-    let (document, errors) = DeTable::parse_recoverable(text);
-    let broken = errors
-        .iter()
-        .take(MOST)
-        .map(|error| {
-            let span = error.span().unwrap_or(0..0);
-            with_look_alike(finding(error.message(), clamp(span, text)), text)
-        })
-        .collect();
-    let table = Table {
-        map: document.get_ref(),
-        span: 0..0,
-        what: "the policy".to_owned(),
-    };
-    (Some(read(reader, &table)), broken)
-}
 
 /// Takes away what may be an echo of the broken syntax: findings on a line that TOML could not
 /// read, and those that say that something is missing.
@@ -336,15 +304,11 @@ fn drop_echoes(findings: &mut Vec<PolicyFinding>, text: &str, broken: &[PolicyFi
 
 /// Says the finding of a target that it is not defined, while the text seems to define it?
 fn is_defined_somewhere(finding: &PolicyFinding, text: &str) -> bool {
-    let Some(primary) = finding
-        .primary
-        .as_ref()
-        .filter(|_| finding.code == "unknown-target")
-    else {
-        return false;
-    };
-    let name = text.get(primary.span.clone()).unwrap_or_default();
-    text.contains(&format!("target.{}", name.trim_matches(['"', '\''])))
+    finding.code == "unknown-target"
+        && finding.primary.as_ref().is_some_and(|primary| {
+            let name = text.get(primary.span.clone()).unwrap_or_default();
+            text.contains(&format!("target.{}", name.trim_matches(['"', '\''])))
+        })
 }
 
 /// Says so where TOML stumbles over a mark of an input method: `“`, `＝`, `，`, a no-break space.
@@ -361,24 +325,20 @@ fn with_look_alike(mut finding: PolicyFinding, text: &str) -> PolicyFinding {
     finding
 }
 
-fn finding(message: &str, span: Range<usize>) -> PolicyFinding {
-    let first = message.lines().next().unwrap_or("this is not TOML");
-    match first {
-        "duplicate key" => {
-            PolicyFinding::error("duplicate-key", "duplicate key", span).help("keep one of the two")
+fn syntax(message: &str, span: Range<usize>) -> PolicyFinding {
+    match message.lines().next().unwrap_or("this is not TOML") {
+        message @ "duplicate key" => {
+            PolicyFinding::error("duplicate-key", message, span).help("keep one of the two")
         }
-        _ => PolicyFinding::error("syntax", first.to_owned(), span),
+        message => PolicyFinding::error("syntax", message, span),
     }
 }
 
 /// A span that begins and ends between characters of the text.
 fn clamp(span: Range<usize>, text: &str) -> Range<usize> {
-    let floor = |mut at: usize| {
-        at = at.min(text.len());
-        while !text.is_char_boundary(at) {
-            at -= 1;
-        }
-        at
+    let floor = |at: usize| {
+        let mut before = (0..=at.min(text.len())).rev();
+        before.find(|at| text.is_char_boundary(*at)).unwrap_or(0)
     };
     let start = floor(span.start);
     start..floor(span.end).max(start)

@@ -4,7 +4,7 @@
 //! text → syntax → targets, profiles (each with its faults) → the whole (loosening, lint)
 //! ```
 //!
-//! May import: model, and the rest of this room.
+//! May import: model, gomod, and the rest of this room.
 
 mod agent;
 mod condition;

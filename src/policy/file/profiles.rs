@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::condition::{Names, condition, named_twice, target_name};
-use super::reader::{Node, Reader, Table, Text, quoted};
+use super::condition::{condition, named_twice, target_name};
+use super::reader::{Section, Text, Value};
 use super::target::{MOST_PARTS, check_name, too_many};
 use super::values::credentials;
 use crate::model::Target;
 use crate::policy::expand::expand;
-use crate::policy::finding::{PolicyFinding, ProfilePlace};
+use crate::policy::finding::{PolicyFinding, ProfilePlace, quoted};
 use crate::policy::grammar::check_value;
 use crate::policy::profile::{Condition, EnvValue, Profile, references};
-use crate::policy::variables::{self, Fault, nearest_name, stand_in};
+use crate::policy::variables::{self, nearest_name, stand_in};
 
 const KEYS: [&str; 5] = [
     "name",
@@ -21,187 +21,143 @@ const KEYS: [&str; 5] = [
     "keep_ready",
 ];
 
+/// Those without a fault.
+type Targets = BTreeMap<String, Target>;
+
 /// Reads all profiles, with their places. A profile with a fault keeps what is right in it: the
 /// policy will be refused, but the checks of the whole can say more of it.
-pub(super) fn profiles(
-    reader: &mut Reader<'_>,
-    node: &Node<'_>,
-    scope: Scope<'_>,
-) -> Vec<(Profile, ProfilePlace)> {
-    const EXAMPLE: &str = "[[profile]] name = \"public\"";
-    let Some(items) = node.get_ref().as_array() else {
-        reader.wrong_type(node, "`profile`", "a list: write [[profile]]", EXAMPLE);
-        return Vec::new();
-    };
+pub(super) fn profiles(root: &Section<'_>, targets: &Targets) -> Vec<(Profile, ProfilePlace)> {
     let mut profiles: Vec<(Profile, ProfilePlace)> = Vec::new();
-    for (i, item) in items.iter().enumerate() {
+    let Some(value) = root.get("profile", "[[profile]] name = \"public\"") else {
+        return profiles;
+    };
+    let items = value.list("a list: write [[profile]]");
+    for (i, item) in items.unwrap_or_default().iter().enumerate() {
         if i == MOST_PARTS {
-            reader.report(too_many("profiles", item.span()));
+            root.reader.report(too_many("profiles", item.span()));
             break;
         }
-        let Some(table) = reader.table(item, "a profile", EXAMPLE) else {
+        let Some(table) = item.table("a profile") else {
             continue;
         };
-        let (profile, place) = profile(reader, &table, scope);
-        let twin = profiles
-            .iter()
-            .find(|(other, _)| other.name == profile.name);
-        if let Some((other, first)) = twin.filter(|_| !profile.name.is_empty()) {
+        let (profile, place) = profile(table, targets);
+        let mut earlier = profiles.iter();
+        let twin = earlier.find(|(other, _)| !other.name.is_empty() && other.name == profile.name);
+        if let Some((other, first)) = twin {
             let message = format!("a second profile is called {}", quoted(&other.name));
-            let finding = PolicyFinding::error("duplicate-profile", message, place.name.clone())
-                .related(first.name.clone(), "the first one")
-                .help("give each profile a unique name: `goroam use` and the journal refer to it");
-            reader.report(finding);
+            root.reader.report(
+                PolicyFinding::error("duplicate-profile", message, place.name.clone())
+                    .related(first.name.clone(), "the first one")
+                    .help(
+                        "give each profile a unique name: `goroam use` and the journal refer to it",
+                    ),
+            );
         }
         profiles.push((profile, place));
     }
     profiles
 }
 
-fn profile(
-    reader: &mut Reader<'_>,
-    table: &Table<'_, '_>,
-    scope: Scope<'_>,
-) -> (Profile, ProfilePlace) {
+fn profile(mut table: Section<'_>, targets: &Targets) -> (Profile, ProfilePlace) {
     let mut place = ProfilePlace {
         name: table.span.clone(),
         ..ProfilePlace::default()
     };
-    let name = name(reader, table, &mut place);
-    let what = match name.as_str() {
-        "" => "a profile".to_owned(),
-        name => format!("profile {}", quoted(name)),
-    };
-    let table = Table {
-        what,
-        ..table.clone()
-    };
-    reader.only(&table, &KEYS);
-    let when = match table.get("when") {
+    let name = name(&table, &mut place).unwrap_or_default();
+    if !name.is_empty() {
+        table.what = format!("profile {}", quoted(&name));
+    }
+    table.only(&KEYS);
+    let when = match table.get("when", "") {
         None => {
             place.when_understood = true;
             Condition::Always
         }
-        Some(node) => {
-            place.when = Some(node.span());
-            let known = |name: &str| scope.targets.contains_key(name);
-            let when = condition(reader, node, scope.names, 1)
-                .filter(|when| when.targets().into_iter().all(known));
+        Some(value) => {
+            place.when = Some(value.span());
+            let known = |name: &str| targets.contains_key(name);
+            let when = condition(&value, 1);
+            let when = when.filter(|when| when.targets().into_iter().all(known));
             place.when_understood = when.is_some();
             // Where the policy is in force all the same (`parse_kept`), this one never holds.
             when.unwrap_or_else(|| Condition::Any(Vec::new()))
         }
     };
-    let accept_unauthenticated = match table.get("accept_unauthenticated") {
-        Some(node) => {
-            place.accept = Some(node.span());
-            reader
-                .boolean(node, "accept_unauthenticated")
-                .unwrap_or(false)
-        }
-        None => false,
-    };
-    let keep_ready = table
-        .get("keep_ready")
-        .and_then(|node| reader.boolean(node, "keep_ready"))
-        .unwrap_or(false);
-    let env = match table.get("env") {
-        Some(node) => env(reader, node, scope, &mut place),
-        None => Default::default(),
-    };
+    let accept = table.map.get("accept_unauthenticated");
+    place.accept = accept.map(|node| node.span());
     let profile = Profile {
         name,
         when,
-        env,
-        accept_unauthenticated,
-        keep_ready,
+        accept_unauthenticated: table.boolean("accept_unauthenticated").unwrap_or(false),
+        keep_ready: table.boolean("keep_ready").unwrap_or(false),
+        env: env(&table, targets, &mut place),
         loosens: Vec::new(),
     };
     (profile, place)
 }
 
-fn name(reader: &mut Reader<'_>, table: &Table<'_, '_>, place: &mut ProfilePlace) -> String {
-    let Some(node) = table.get("name") else {
-        reader.report(
-            PolicyFinding::error(
-                "missing-key",
-                "this profile has no name",
-                table.span.clone(),
-            )
-            .help("name = \"public\""),
-        );
-        return String::new();
+fn name(table: &Section<'_>, place: &mut ProfilePlace) -> Option<String> {
+    const EXAMPLE: &str = "name = \"public\"";
+    let Some(value) = table.get("name", EXAMPLE) else {
+        let (span, message) = (table.span.clone(), "this profile has no name");
+        let finding = PolicyFinding::error("missing-key", message, span);
+        return table.reader.refuse(finding.help(EXAMPLE));
     };
-    let Some(text) = reader.string(node, "name", "name = \"public\"") else {
-        return String::new();
-    };
+    let text = value.string()?;
     place.name = text.span.clone();
-    let text = Text {
-        value: text.value,
-        span: text.span,
-    };
-    check_name(reader, &text, "profile");
-    text.value.to_owned()
+    check_name(&text, "profile");
+    Some(text.value.to_owned())
 }
 
 /// Bytes of one value. Every go command reads it anew.
 const LONGEST: usize = 8 << 10;
 
-/// What the values of `env` may refer to.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Scope<'a> {
-    /// The names of the targets that are defined.
-    pub names: &'a Names<'a>,
-    /// Those without a fault.
-    pub targets: &'a BTreeMap<String, Target>,
-}
-
 /// Reads the variables; those with a fault are left out.
-pub(super) fn env(
-    reader: &mut Reader<'_>,
-    node: &Node<'_>,
-    scope: Scope<'_>,
+fn env(
+    profile: &Section<'_>,
+    targets: &Targets,
     place: &mut ProfilePlace,
 ) -> BTreeMap<String, EnvValue> {
     let mut env = BTreeMap::new();
     let example = "env = { GOPROXY = \"https://proxy.golang.org,direct\" }";
-    let Some(table) = reader.table(node, "`env`", example) else {
+    let table = profile
+        .get("env", example)
+        .and_then(|env| env.table("`env`"));
+    let Some(table) = table else {
         return env;
     };
-    for (name, node) in table.entries() {
-        if reader.is_full() {
+    for name in table.keys() {
+        if table.reader.is_full() {
             break;
         }
         if let Err(fault) = variables::check_name(name.value) {
-            report(reader, fault, &name, true);
+            report(fault, &name, true);
             continue;
         }
-        let value = if node.get_ref().is_table() && name.value == "GOPROXY" {
-            fastest(reader, node, scope)
+        let Some(node) = table.get(name.value, format!("{} = \"…\"", name.value)) else {
+            continue;
+        };
+        let value = if node.node.get_ref().is_table() && name.value == "GOPROXY" {
+            fastest(&node, targets)
         } else {
-            let example = format!("{} = \"…\"", name.value);
-            reader
-                .string(node, name.value, &example)
-                .and_then(|text| value(reader, name.value, &text))
+            node.string()
+                .and_then(|text| value(name.value, &text))
+                .map(EnvValue::Text)
         };
         if let Some(value) = value {
             place.env.insert(name.value.to_owned(), node.span());
             env.insert(name.value.to_owned(), value);
         }
     }
-    let circles: Vec<String> = env
-        .keys()
-        .filter(|name| leads_back(name, &env))
-        .cloned()
-        .collect();
-    for name in circles {
+    let circles = env.keys().filter(|name| leads_back(name, &env));
+    for name in circles.cloned().collect::<Vec<String>>() {
         env.remove(&name);
         if let Some(span) = place.env.remove(&name) {
             let message = format!("{name} refers to itself, by way of another variable");
-            reader.report(
-                PolicyFinding::error("bad-reference", message, span)
-                    .help("write one of the values out"),
-            );
+            let finding = PolicyFinding::error("bad-reference", message, span);
+            table
+                .reader
+                .report(finding.help("write one of the values out"));
         }
     }
     env
@@ -212,73 +168,58 @@ fn leads_back(name: &str, env: &BTreeMap<String, EnvValue>) -> bool {
     let mut reached: BTreeSet<&str> = BTreeSet::new();
     let mut open = vec![name];
     while let Some(next) = open.pop() {
-        let Some(EnvValue::Text(text)) = env.get(next) else {
-            continue;
-        };
-        open.extend(references(text).filter(|reference| reached.insert(reference)));
+        if let Some(EnvValue::Text(text)) = env.get(next) {
+            open.extend(references(text).filter(|reference| reached.insert(reference)));
+        }
     }
     reached.contains(name)
 }
 
-fn value(reader: &mut Reader<'_>, name: &str, text: &Text<'_>) -> Option<EnvValue> {
+fn value(name: &str, text: &Text<'_>) -> Option<String> {
     if text.value.len() > LONGEST {
-        let message = format!(
-            "{name} has {} bytes; {LONGEST} is the most",
-            text.value.len()
-        );
-        reader.report(PolicyFinding::error("too-long", message, text.span.clone()));
-        return None;
+        let length = text.value.len();
+        let message = format!("{name} has {length} bytes; {LONGEST} is the most");
+        return text.reader.refuse(text.error("too-long", message));
     }
-    let expanded = expanded(reader, name, text)?;
-    bare_dollar(reader, text);
-    credentials(reader, text);
+    let expanded = expanded(name, text)?;
+    bare_dollar(text);
+    credentials(text);
     // What `${…}` becomes within a list of hosts is not known here, so it has no fault either.
     let host = |_: &str| Some("git.corp.example".to_owned());
     let judged = match name {
         "GOPRIVATE" | "GONOPROXY" | "GONOSUMDB" | "GOINSECURE" => expand(text.value, &host).ok(),
         _ => None,
     };
-    let faults = check_value(name, judged.as_deref().unwrap_or(&expanded));
-    let sound = faults.iter().all(|fault| fault.mild);
-    for fault in faults {
-        report(reader, fault, text, expanded == text.value);
+    let errors = text.reader.errors.get();
+    for fault in check_value(name, judged.as_deref().unwrap_or(&expanded)) {
+        report(fault, text, expanded == text.value);
     }
-    sound.then(|| EnvValue::Text(text.value.to_owned()))
+    (text.reader.errors.get() == errors).then(|| text.value.to_owned())
 }
 
 /// `$HOME`, as a shell would take it: here it stands for itself.
-fn bare_dollar(reader: &mut Reader<'_>, text: &Text<'_>) {
+fn bare_dollar(text: &Text<'_>) {
     for (at, _) in text.value.match_indices('$') {
         let behind = text.value.get(at + 1..).unwrap_or_default();
         let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let end = behind.find(|c| !word(c)).unwrap_or(behind.len());
-        let name = behind.get(..end).unwrap_or_default();
+        let name = behind.split(|c| !word(c)).next().unwrap_or_default();
         if stand_in(name).is_some() {
-            let span = reader.part(text, (at, end + 1));
             let message = format!("`${name}` stands for itself here");
-            reader.report(
-                PolicyFinding::warning("bare-dollar", message, span).help(format!(
-                    "write `${{{name}}}`: only what is in braces is replaced"
-                )),
-            );
+            let span = text.part((at, name.len() + 1));
+            let help = format!("write `${{{name}}}`: only what is in braces is replaced");
+            let finding = PolicyFinding::warning("bare-dollar", message, span);
+            text.reader.report(finding.help(help));
         }
     }
 }
 
 /// The value with stand-ins for every `${NAME}`.
-fn expanded(reader: &mut Reader<'_>, name: &str, text: &Text<'_>) -> Option<String> {
+fn expanded(name: &str, text: &Text<'_>) -> Option<String> {
     if references(text.value).any(|reference| reference == name) {
-        reader.report(
-            PolicyFinding::error(
-                "bad-reference",
-                format!("{name} refers to itself, so it would grow with every switch"),
-                text.span.clone(),
-            )
-            .help("write the whole value"),
-        );
-        return None;
+        let message = format!("{name} refers to itself, so it would grow with every switch");
+        return text.refuse("bad-reference", message, "write the whole value");
     }
-    let why = match expand(text.value, &stand_in) {
+    let why = match expand(text.value, &|name| stand_in(name).map(str::to_owned)) {
         Ok(expanded) => return Some(expanded),
         Err(why) => why,
     };
@@ -286,129 +227,77 @@ fn expanded(reader: &mut Reader<'_>, name: &str, text: &Text<'_>) -> Option<Stri
     let at = wrong
         .and_then(|name| Some((text.value.find(&format!("${{{name}}}"))?, name.len() + 3)))
         .or_else(|| Some((text.value.rfind("${")?, 2)));
-    let span = at.map_or_else(|| text.span.clone(), |at| reader.part(text, at));
-    let finding = PolicyFinding::error("bad-reference", why, span);
-    reader.report(match wrong.and_then(nearest_name) {
-        Some(near) => finding.help(format!("did you mean `${{{near}}}`?")),
-        None => finding
-            .help("`${…}` stands for go's own variables, HOME and MIRROR, and for nothing else"),
-    });
-    None
+    let span = at.map_or_else(|| text.span.clone(), |at| text.part(at));
+    let help = match wrong.and_then(nearest_name) {
+        Some(near) => format!("did you mean `${{{near}}}`?"),
+        None => {
+            "`${…}` stands for go's own variables, HOME and MIRROR, and for nothing else".to_owned()
+        }
+    };
+    text.reader
+        .refuse(PolicyFinding::error("bad-reference", why, span).help(help))
 }
 
-fn fastest(reader: &mut Reader<'_>, node: &Node<'_>, scope: Scope<'_>) -> Option<EnvValue> {
+fn fastest(node: &Value<'_>, targets: &Targets) -> Option<EnvValue> {
     const EXAMPLE: &str = "GOPROXY = { fastest = [\"cn\", \"io\"], then = \"direct\" }";
-    let table = reader.table(node, "`GOPROXY`", EXAMPLE)?;
-    let table = Table {
-        what: "this value of GOPROXY".to_owned(),
-        ..table
+    let reader = node.reader;
+    let table = node.table("this value of GOPROXY")?;
+    table.only(&["fastest", "then", "separator"]);
+    let Some(list) = table.get("fastest", EXAMPLE) else {
+        let finding = node.error("missing-key", "a table here needs `fastest`");
+        return reader.refuse(finding.help(format!("for example: {EXAMPLE}")));
     };
-    reader.only(&table, &["fastest", "then", "separator"]);
-    let Some(of_node) = table.get("fastest") else {
-        reader.report(
-            PolicyFinding::error("missing-key", "a table here needs `fastest`", table.span)
-                .help(format!("for example: {EXAMPLE}")),
-        );
-        return None;
-    };
-    let of = fastest_of(reader, of_node, scope, EXAMPLE);
-    let separator = separator(reader, &table);
-    let then = match table.get("then") {
-        Some(node) => {
-            let text = reader.string(node, "then", "then = \"direct\"")?;
-            value(reader, "GOPROXY", &text)?;
-            Some(text.value.to_owned())
+    // A target that is not in `targets` has a fault of its own, which was reported.
+    let of = fastest_of(&list, targets);
+    let separator = match table.string("separator", "separator = \",\"") {
+        None => ',',
+        Some(text) if text.value == "," => ',',
+        Some(text) if text.value == "|" => '|',
+        Some(text) => {
+            let message = format!("`separator` cannot be {}", quoted(text.value));
+            let help = "\",\" continues after 404 and 410 only, \"|\" after any error";
+            return text.refuse("bad-value", message, help);
         }
+    };
+    let then = match table.get("then", "then = \"direct\"") {
+        Some(then) => Some(value("GOPROXY", &then.string()?)?),
         None => None,
     };
     Some(EnvValue::Fastest {
         of: of?,
         then,
-        separator: separator?,
+        separator,
     })
 }
 
-fn fastest_of(
-    reader: &mut Reader<'_>,
-    node: &Node<'_>,
-    scope: Scope<'_>,
-    example: &str,
-) -> Option<Vec<String>> {
-    let Some(items) = node.get_ref().as_array() else {
-        reader.wrong_type(node, "`fastest`", "a list of targets", example);
-        return None;
-    };
+fn fastest_of(list: &Value<'_>, targets: &Targets) -> Option<Vec<String>> {
+    let items = list.list("a list of targets")?;
     if items.is_empty() {
-        reader.report(
-            PolicyFinding::error(
-                "missing-key",
-                "`fastest` of nothing is nothing",
-                node.span(),
-            )
-            .help(format!("for example: {example}")),
-        );
-        return None;
+        return list.refuse("missing-key", "`fastest` of nothing is nothing");
     }
-    let mut of = Vec::new();
-    let mut sound = true;
-    for item in items {
-        let Some(name) = target_name(reader, item, "fastest", scope.names) else {
-            sound = false;
-            continue;
-        };
-        // A target that is not in `targets` has a fault of its own, which was reported.
-        let target = scope.targets.get(&name);
-        if let Some(target) = target.filter(|target| target.hop_url().is_none()) {
-            let kind = target.kind_str();
-            let message = format!(
-                "{} is a `{kind}` target, neither a proxy nor a mirror",
-                quoted(&name)
-            );
-            reader.report(
-                PolicyFinding::error("not-a-proxy", message, item.span())
-                    .help("`fastest` takes targets with `goproxy` or `mirror`"),
-            );
-            sound = false;
+    let read = |item: &Value<'_>| {
+        let name = target_name(item)?;
+        let target = targets.get(&name)?;
+        if target.hop_url().is_none() {
+            let (name, kind) = (quoted(&name), target.kind_str());
+            let message = format!("{name} is a `{kind}` target, neither a proxy nor a mirror");
+            let finding = item.error("not-a-proxy", message);
+            let help = "`fastest` takes targets with `goproxy` or `mirror`";
+            return item.reader.refuse(finding.help(help));
         }
-        sound &= target.is_some();
-        of.push(name);
-    }
-    if named_twice(reader, items, &of) {
-        return None;
-    }
-    sound.then_some(of)
+        Some(name)
+    };
+    let of: Vec<Option<String>> = items.iter().map(read).collect();
+    let of: Vec<String> = of.into_iter().collect::<Option<_>>()?;
+    (!named_twice(&items, &of)).then_some(of)
 }
 
-fn separator(reader: &mut Reader<'_>, table: &Table<'_, '_>) -> Option<char> {
-    let Some(node) = table.get("separator") else {
-        return Some(',');
+/// Notes a fault of a value; `exact`: its offsets are those of the text as written.
+fn report(mut fault: PolicyFinding, text: &Text<'_>, exact: bool) {
+    let part = fault.primary.take().filter(|_| exact);
+    let span = match part {
+        Some(label) => text.part((label.span.start, label.span.len())),
+        None => text.span.clone(),
     };
-    let text = reader.string(node, "separator", "separator = \",\"")?;
-    match text.value {
-        "," => Some(','),
-        "|" => Some('|'),
-        other => {
-            let message = format!("`separator` cannot be {}", quoted(other));
-            reader.report(
-                PolicyFinding::error("bad-value", message, text.span)
-                    .help("\",\" continues after 404 and 410 only, \"|\" after any error"),
-            );
-            None
-        }
-    }
-}
-
-/// Notes a fault; `exact`: its offsets are those of the text as written.
-fn report(reader: &mut Reader<'_>, fault: Fault, text: &Text<'_>, exact: bool) {
-    let span = match fault.at {
-        Some(at) if exact => reader.part(text, at),
-        _ => text.span.clone(),
-    };
-    let mut finding = if fault.mild {
-        PolicyFinding::warning(fault.code, fault.message, span)
-    } else {
-        PolicyFinding::error(fault.code, fault.message, span)
-    };
-    finding.help = fault.help;
-    reader.report(finding);
+    text.reader.report(fault.at((span.start, span.len())));
 }

@@ -1,223 +1,202 @@
 //! TOML values with their places, and the faults found in them so far.
 
-use std::ops::Range;
+use std::cell::{Cell, RefCell};
+use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::model::mask;
-use crate::policy::finding::{self, PolicyFinding, Severity, nearest};
+use super::PolicyLocation;
+use crate::policy::finding::{PolicyFinding, Severity, nearest, part, quoted};
 
 /// More findings than this help nobody.
 pub(super) const MOST_FINDINGS: usize = 100;
 
-/// A value of the document and its place.
-pub(super) type Node<'i> = Spanned<DeValue<'i>>;
-
-/// A string of the document and its place.
-#[derive(Debug, Clone)]
-pub(super) struct Text<'d> {
-    /// The string, escapes resolved.
-    pub value: &'d str,
-    /// Its place, quotes included.
-    pub span: Range<usize>,
-}
-
-/// A table of the document, its place, and how messages call it.
-#[derive(Debug, Clone)]
-pub(super) struct Table<'d, 'i> {
-    /// Its keys and values.
-    pub map: &'d DeTable<'i>,
-    /// The header or the braces.
-    pub span: Range<usize>,
-    /// `[agent]`, `this condition`, ….
-    pub what: String,
-}
-
-impl<'d, 'i> Table<'d, 'i> {
-    /// The value of a key.
-    pub(super) fn get(&self, key: &str) -> Option<&'d Node<'i>> {
-        self.map.get(key)
-    }
-
-    /// The place of a key.
-    pub(super) fn key_span(&self, key: &str) -> Option<Range<usize>> {
-        self.map.get_key_value(key).map(|(key, _)| key.span())
-    }
-
-    /// Keys with their places, and values.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (Text<'d>, &'d Node<'i>)> {
-        self.map.iter().map(|(key, value)| {
-            let text = Text {
-                value: key.get_ref().as_ref(),
-                span: key.span(),
-            };
-            (text, value)
-        })
-    }
-}
-
-/// Reads values and collects findings.
+/// Collects what is found in a text.
 #[derive(Debug)]
-pub(super) struct Reader<'t> {
+pub(super) struct Reader<'a> {
     /// The policy's text.
-    pub text: &'t str,
+    pub text: &'a str,
+    /// Where it stands.
+    pub location: PolicyLocation<'a>,
+    /// The names of the targets that are defined, rightly or wrongly.
+    pub names: Vec<&'a str>,
     /// What was found so far.
-    pub findings: Vec<PolicyFinding>,
+    pub findings: RefCell<Vec<PolicyFinding>>,
     /// The files of certificates that were named so far.
-    pub certificates: Vec<Certificate>,
-    /// How many of them are errors.
-    errors: usize,
+    pub certificates: RefCell<Vec<Certificate>>,
+    /// How many of the findings are errors.
+    pub errors: Cell<usize>,
 }
 
-impl<'t> Reader<'t> {
-    pub(super) fn new(text: &'t str) -> Reader<'t> {
-        Reader {
-            text,
-            findings: Vec::new(),
-            certificates: Vec::new(),
-            errors: 0,
-        }
+impl Reader<'_> {
+    /// Notes a finding.
+    pub(super) fn report(&self, finding: PolicyFinding) {
+        let error = usize::from(finding.severity == Severity::Error);
+        self.errors.set(self.errors.get() + error);
+        self.findings.borrow_mut().push(finding);
     }
 
-    /// Notes a finding.
-    pub(super) fn report(&mut self, finding: PolicyFinding) {
-        self.errors += usize::from(finding.severity == Severity::Error);
-        self.findings.push(finding);
+    /// Notes why a value is not used.
+    pub(super) fn refuse<T>(&self, finding: PolicyFinding) -> Option<T> {
+        self.report(finding);
+        None
     }
 
     /// Are there more errors than will be shown? What follows may then be skipped: the policy is
     /// refused in any case, and a hostile file has room for a hundred thousand.
     pub(super) fn is_full(&self) -> bool {
-        self.errors > MOST_FINDINGS
-    }
-
-    /// Notes every key of the table that is not one of `known`.
-    pub(super) fn only(&mut self, table: &Table<'_, '_>, known: &[&str]) {
-        for (key, _) in table.entries() {
-            if !known.contains(&key.value) {
-                self.unknown_key(&key, &table.what, known);
-            }
-        }
-    }
-
-    /// Notes one unknown key.
-    pub(super) fn unknown_key(&mut self, key: &Text<'_>, place: &str, known: &[&str]) {
-        let message = format!("unknown key {} in {place}", quoted(key.value));
-        let finding = PolicyFinding::error("unknown-key", message, key.span.clone());
-        self.report(match self.suggest(key.value, known) {
-            Some(near) => finding
-                .label(format!("did you mean `{near}`?"))
-                .help(format!("write `{near}`")),
-            None => finding
-                .label("not known here")
-                .help(format!("known here: {}", known.join(", "))),
-        });
+        self.errors.get() > MOST_FINDINGS
     }
 
     /// The known word that is probably meant.
-    pub(super) fn suggest<'a>(&self, word: &str, known: &[&'a str]) -> Option<&'a str> {
+    pub(super) fn suggest<'k>(&self, word: &str, known: &[&'k str]) -> Option<&'k str> {
         if self.is_full() {
             return None;
         }
         nearest(word, known.iter().copied())
     }
+}
 
-    /// The value as a table.
-    pub(super) fn table<'d, 'i>(
-        &mut self,
-        node: &'d Node<'i>,
-        what: impl Into<String>,
-        example: &str,
-    ) -> Option<Table<'d, 'i>> {
-        let what = what.into();
-        let Some(map) = node.get_ref().as_table() else {
-            self.wrong_type(node, &what, "a table", example);
-            return None;
-        };
-        Some(Table {
-            map,
-            span: node.span(),
-            what,
-        })
+/// A string of the document and its place.
+#[derive(Debug, Clone)]
+pub(super) struct Text<'a> {
+    pub reader: &'a Reader<'a>,
+    /// The string, escapes resolved.
+    pub value: &'a str,
+    /// Its place, quotes included.
+    pub span: Range<usize>,
+}
+
+impl<'a> Text<'a> {
+    /// An error about it.
+    pub(super) fn error(&self, code: &'static str, message: impl Into<String>) -> PolicyFinding {
+        PolicyFinding::error(code, message, self.span.clone())
     }
 
-    /// The value as a string.
-    pub(super) fn string<'d>(
-        &mut self,
-        node: &'d Node<'_>,
-        key: &str,
+    /// Notes an error about it, and the way out.
+    pub(super) fn refuse<T>(
+        &self,
+        code: &'static str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Option<T> {
+        self.reader.refuse(self.error(code, message).help(help))
+    }
+
+    /// The place of a part of it: byte offset and length. The whole where escapes make the
+    /// text differ from the value.
+    pub(super) fn part(&self, at: (usize, usize)) -> Range<usize> {
+        part(self.reader.text, self.value, &self.span, at)
+    }
+
+    /// What it parses to.
+    pub(super) fn parse<T: FromStr>(
+        &self,
+        code: &'static str,
+        wanted: &str,
         example: &str,
-    ) -> Option<Text<'d>> {
-        let Some(value) = node.get_ref().as_str() else {
-            self.wrong_type(node, &format!("`{key}`"), "a string", example);
-            return None;
+    ) -> Option<T> {
+        self.value.parse().ok().or_else(|| {
+            let message = format!("{} is not {wanted}", quoted(self.value));
+            self.refuse(code, message, format!("for example: {example}"))
+        })
+    }
+}
+
+/// A value of the document: its key, and an example of a right one for messages.
+#[derive(Debug, Clone)]
+pub(super) struct Value<'a> {
+    pub reader: &'a Reader<'a>,
+    pub node: &'a Spanned<DeValue<'a>>,
+    pub key: &'a str,
+    pub example: String,
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn span(&self) -> Range<usize> {
+        self.node.span()
+    }
+
+    /// An error about it.
+    pub(super) fn error(&self, code: &'static str, message: impl Into<String>) -> PolicyFinding {
+        PolicyFinding::error(code, message, self.span())
+    }
+
+    /// Notes an error about it, with the example as the way out.
+    pub(super) fn refuse<T>(&self, code: &'static str, message: impl Into<String>) -> Option<T> {
+        let help = format!("for example: {}", self.example);
+        self.reader.refuse(self.error(code, message).help(help))
+    }
+
+    /// The value as a table that messages call `what`.
+    pub(super) fn table(&self, what: impl Into<String>) -> Option<Section<'a>> {
+        let (reader, what) = (self.reader, what.into());
+        match self.node.get_ref().as_table() {
+            Some(map) => Some(Section {
+                reader,
+                map,
+                span: self.span(),
+                what,
+            }),
+            None => self.wrong_type(&what, "a table"),
+        }
+    }
+
+    pub(super) fn string(&self) -> Option<Text<'a>> {
+        let Some(value) = self.node.get_ref().as_str() else {
+            return self.wrong_type(&format!("`{}`", self.key), "a string");
         };
         Some(Text {
+            reader: self.reader,
             value,
-            span: node.span(),
+            span: self.span(),
         })
     }
 
-    /// The value as a list of strings; one string stands for a list of one.
-    pub(super) fn strings<'d>(
-        &mut self,
-        node: &'d Node<'_>,
-        key: &str,
-        example: &str,
-    ) -> Vec<Text<'d>> {
-        let Some(items) = node.get_ref().as_array() else {
-            return self.string(node, key, example).into_iter().collect();
-        };
-        items
-            .iter()
-            .filter_map(|item| self.string(item, key, example))
-            .collect()
+    /// The values of a list.
+    pub(super) fn list(&self, of: &str) -> Option<Vec<Value<'a>>> {
+        self.items()
+            .or_else(|| self.wrong_type(&format!("`{}`", self.key), of))
     }
 
-    /// The value as true or false.
-    pub(super) fn boolean(&mut self, node: &Node<'_>, key: &str) -> Option<bool> {
-        let value = node.get_ref().as_bool();
-        if value.is_none() {
-            self.wrong_type(
-                node,
-                &format!("`{key}`"),
-                "true or false",
-                &format!("{key} = true"),
-            );
-        }
-        value
+    /// The values of a list; any other value stands for a list of one.
+    pub(super) fn one_or_more(&self) -> Vec<Value<'a>> {
+        self.items().unwrap_or_else(|| vec![self.clone()])
+    }
+
+    fn items(&self) -> Option<Vec<Value<'a>>> {
+        let items = self.node.get_ref().as_array()?.iter();
+        let value = |node| Value {
+            node,
+            ..self.clone()
+        };
+        Some(items.map(value).collect())
+    }
+
+    pub(super) fn boolean(&self) -> Option<bool> {
+        let value = self.node.get_ref().as_bool();
+        value.or_else(|| self.wrong_type(&format!("`{}`", self.key), "true or false"))
     }
 
     /// The value as a whole number within bounds.
-    pub(super) fn number(
-        &mut self,
-        node: &Node<'_>,
-        key: &str,
-        bounds: std::ops::RangeInclusive<u32>,
-    ) -> Option<u32> {
-        let example = format!("{key} = {}", bounds.start());
-        let Some(integer) = node.get_ref().as_integer() else {
-            self.wrong_type(node, &format!("`{key}`"), "a whole number", &example);
-            return None;
+    pub(super) fn number(&self, bounds: RangeInclusive<u32>) -> Option<u32> {
+        let (key, least, most) = (self.key, bounds.start(), bounds.end());
+        let Some(integer) = self.node.get_ref().as_integer() else {
+            return self.wrong_type(&format!("`{key}`"), "a whole number");
         };
         let value = u32::from_str_radix(integer.as_str(), integer.radix()).ok();
-        let value = value.filter(|value| bounds.contains(value));
-        if value.is_none() {
-            let message = format!(
-                "`{key}` must be between {} and {}",
-                bounds.start(),
-                bounds.end()
-            );
-            self.report(PolicyFinding::error("out-of-range", message, node.span()));
-        }
-        value
+        value.filter(|value| bounds.contains(value)).or_else(|| {
+            let message = format!("`{key}` must be between {least} and {most}");
+            self.reader.refuse(self.error("out-of-range", message))
+        })
     }
 
-    /// Notes a value of the wrong type.
-    pub(super) fn wrong_type(&mut self, node: &Node<'_>, what: &str, wanted: &str, example: &str) {
-        let found = match node.get_ref() {
+    /// Notes that the value is of the wrong type.
+    pub(super) fn wrong_type<T>(&self, what: &str, wanted: &str) -> Option<T> {
+        let found = match self.node.get_ref() {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "a whole number",
             DeValue::Float(_) => "a fraction",
@@ -226,43 +205,85 @@ impl<'t> Reader<'t> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        let finding = PolicyFinding::error(
-            "wrong-type",
-            format!("{what} must be {wanted}"),
-            node.span(),
-        );
-        self.report(
-            finding
-                .label(format!("this is {found}"))
-                .help(format!("for example: {example}")),
-        );
-    }
-
-    /// The place of a part of a string: byte offset and length within its value. The whole
-    /// string where escapes make the two differ.
-    pub(super) fn part(&self, text: &Text<'_>, at: (usize, usize)) -> Range<usize> {
-        finding::part(self.text, text.value, &text.span, at)
+        let finding = self.error("wrong-type", format!("{what} must be {wanted}"));
+        let help = format!("for example: {}", self.example);
+        self.reader
+            .refuse(finding.label(format!("this is {found}")).help(help))
     }
 }
 
-/// A name as messages show it: bounded, without credentials (somebody may have put a URL in
-/// its place), and without what could steer a terminal.
-pub(super) fn quoted(name: &str) -> String {
-    let name = mask(name);
-    let mut shown: String = name.chars().take(60).flat_map(escape_control).collect();
-    if name.chars().nth(60).is_some() {
-        shown.push('…');
-    }
-    format!("`{shown}`")
+/// A table of the document.
+#[derive(Debug, Clone)]
+pub(super) struct Section<'a> {
+    pub reader: &'a Reader<'a>,
+    /// Its keys and values.
+    pub map: &'a DeTable<'a>,
+    /// The header or the braces.
+    pub span: Range<usize>,
+    /// How messages call it: `[agent]`, `this condition`, ….
+    pub what: String,
 }
 
-fn escape_control(c: char) -> impl Iterator<Item = char> {
-    let escaped: Box<dyn Iterator<Item = char>> = if c.is_control() {
-        Box::new(c.escape_default())
-    } else {
-        Box::new(std::iter::once(c))
-    };
-    escaped
+impl<'a> Section<'a> {
+    /// The value of a key, with an example of a right one.
+    pub(super) fn get(&self, key: &'a str, example: impl Into<String>) -> Option<Value<'a>> {
+        Some(Value {
+            reader: self.reader,
+            node: self.map.get(key)?,
+            key,
+            example: example.into(),
+        })
+    }
+
+    /// The place of a key.
+    pub(super) fn key_span(&self, key: &str) -> Option<Range<usize>> {
+        self.map.get_key_value(key).map(|(key, _)| key.span())
+    }
+
+    /// Its keys with their places.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Text<'a>> {
+        let reader = self.reader;
+        self.map.keys().map(move |key| Text {
+            reader,
+            value: key.get_ref().as_ref(),
+            span: key.span(),
+        })
+    }
+
+    /// Notes every key that is not one of `known`.
+    pub(super) fn only(&self, known: &[&str]) {
+        for key in self.keys().filter(|key| !known.contains(&key.value)) {
+            self.unknown_key(&key, known);
+        }
+    }
+
+    /// Notes one unknown key.
+    pub(super) fn unknown_key(&self, key: &Text<'_>, known: &[&str]) {
+        let message = format!("unknown key {} in {}", quoted(key.value), self.what);
+        let finding = key.error("unknown-key", message);
+        self.reader
+            .report(match self.reader.suggest(key.value, known) {
+                Some(near) => finding
+                    .label(format!("did you mean `{near}`?"))
+                    .help(format!("write `{near}`")),
+                None => finding
+                    .label("not known here")
+                    .help(format!("known here: {}", known.join(", "))),
+            });
+    }
+
+    pub(super) fn string(&self, key: &'a str, example: impl Into<String>) -> Option<Text<'a>> {
+        self.get(key, example)?.string()
+    }
+
+    pub(super) fn boolean(&self, key: &'a str) -> Option<bool> {
+        self.get(key, format!("{key} = true"))?.boolean()
+    }
+
+    pub(super) fn number(&self, key: &'a str, bounds: RangeInclusive<u32>) -> Option<u32> {
+        self.get(key, format!("{key} = {}", bounds.start()))?
+            .number(bounds)
+    }
 }
 
 /// A file of certificates that the policy names.

@@ -2,169 +2,97 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 
-use super::PolicyLocation;
 use super::agent::{LIMIT_KEYS, limits};
-use super::reader::{Certificate, Node, Reader, Table, Text, quoted};
+use super::reader::{Certificate, Section, Text, Value};
 use super::values::{credentials, expand_path, look_alikes, module, pin, proxy_url, sum, web_url};
+use crate::gomod::sum::check_key;
 use crate::model::target::{DEFAULT_MODULE, DEFAULT_SUM};
 use crate::model::{Limits, SumDb, Target, TargetKind};
-use crate::policy::finding::PolicyFinding;
-use crate::policy::grammar::hash_is_right;
+use crate::policy::finding::{PolicyFinding, quoted};
 use crate::policy::profile::MIRROR;
 
-/// The keys that go with a kind, beside the time limits.
-fn keys_of(kind: &str) -> &'static [&'static str] {
-    match kind {
-        "goproxy" => &["private", "ca", "pin", "module", "sum"],
-        "sumdb" => &["via", "ca", "pin"],
-        "https" => &["status", "body", "ca", "pin"],
-        _ => &[],
-    }
-}
-
-/// Every key that some target may have.
-const KEYS: [&str; 20] = [
-    "goproxy",
-    "sumdb",
-    "https",
-    "icmp",
-    "tcp",
-    "listening",
-    "mirror",
-    "private",
-    "ca",
-    "pin",
-    "module",
-    "sum",
-    "via",
-    "status",
-    "body",
-    "connect",
-    "first_byte",
-    "patience",
-    "total",
-    "retries",
+/// The kinds of targets: the key that says it, an example of its value, and the keys that go with
+/// it beside the time limits and `private`.
+const KINDS: [(&str, &str, &[&str]); 7] = [
+    (
+        "goproxy",
+        "\"https://proxy.golang.org\"",
+        &["private", "ca", "pin", "module", "sum"],
+    ),
+    ("sumdb", "\"sum.golang.org\"", &["via", "ca", "pin"]),
+    (
+        "https",
+        "\"https://github.com\"",
+        &["status", "body", "ca", "pin"],
+    ),
+    ("icmp", "\"10.20.0.1\"", &[]),
+    ("tcp", "\"git.corp.example:22\"", &[]),
+    ("listening", "\"127.0.0.1:3000\"", &[]),
+    ("mirror", "\"~/go-mirror\"", &[]),
 ];
 
+/// Targets, and profiles. Each target is a probe, and each profile is walked at every decision.
+pub(super) const MOST_PARTS: usize = 256;
+
+/// The finding that says so.
+pub(super) fn too_many(what: &str, span: Range<usize>) -> PolicyFinding {
+    PolicyFinding::error("too-many", format!("more than {MOST_PARTS} {what}"), span)
+}
+
 /// Reads all targets; those with a fault are left out.
-pub(super) fn targets(
-    reader: &mut Reader<'_>,
-    table: &Table<'_, '_>,
-    defaults: Limits,
-    place: PolicyLocation<'_>,
-) -> BTreeMap<String, Target> {
+pub(super) fn targets(table: &Section<'_>, defaults: Limits) -> BTreeMap<String, Target> {
     let mut targets = BTreeMap::new();
-    for (i, (name, node)) in table.entries().enumerate() {
+    for (i, name) in table.keys().enumerate() {
         if i == MOST_PARTS {
-            reader.report(too_many("targets", name.span));
+            table.reader.report(too_many("targets", name.span));
             break;
         }
-        if let Some(target) = target(reader, &name, node, defaults, place) {
+        if let Some(target) = target(table, &name, defaults) {
             targets.insert(name.value.to_owned(), target);
         }
     }
     targets
 }
 
-/// Targets, and profiles. Each target is a probe, and each profile is walked at every decision.
-pub(super) const MOST_PARTS: usize = 256;
-
-/// The finding that says so.
-pub(super) fn too_many(what: &str, span: std::ops::Range<usize>) -> PolicyFinding {
-    let message = format!("more than {MOST_PARTS} {what}");
-    PolicyFinding::error("too-many", message, span)
-}
-
 /// Notes a name that cannot be typed or printed.
-pub(super) fn check_name(reader: &mut Reader<'_>, name: &Text<'_>, of: &str) -> bool {
+pub(super) fn check_name(name: &Text<'_>, of: &str) -> bool {
     let usable = !name.value.trim().is_empty()
         && name.value.trim() == name.value
         && name.value.chars().count() <= 64
         && !name.value.contains(char::is_control);
     if !usable {
         let message = format!("{} cannot be the name of a {of}", quoted(name.value));
-        reader.report(
-            PolicyFinding::error("bad-name", message, name.span.clone())
-                .help("use 1 to 64 letters, digits, `-`, `_` or `.`"),
-        );
+        let help = "use 1 to 64 letters, digits, `-`, `_` or `.`";
+        name.refuse::<()>("bad-name", message, help);
     }
     usable
 }
 
-fn target(
-    reader: &mut Reader<'_>,
-    name: &Text<'_>,
-    node: &Node<'_>,
-    defaults: Limits,
-    place: PolicyLocation<'_>,
-) -> Option<Target> {
-    let what = format!("[target.{}]", name.value);
-    let named = check_name(reader, name, "target");
-    let table = reader.table(node, &what, "[target.corp] goproxy = \"https://…\"")?;
-    let kinds: Vec<(&str, &Node<'_>)> = KINDS
-        .iter()
-        .filter_map(|(kind, _)| Some((*kind, table.get(kind)?)))
-        .collect();
-    let (kind, value) = match kinds.as_slice() {
-        [one] => *one,
-        [] => {
-            reader.only(&table, &KEYS);
-            no_kind(reader, &table);
-            return None;
-        }
-        [(first, _), (second, _), ..] => {
-            let span = table.key_span(second).unwrap_or_else(|| table.span.clone());
-            let other = table.key_span(first).unwrap_or_else(|| table.span.clone());
-            reader.only(&table, &KEYS);
-            reader.report(
-                PolicyFinding::error(
-                    "several-kinds",
-                    format!("{what} cannot be both `{first}` and `{second}`"),
-                    span,
-                )
-                .related(other, "the other one")
-                .help("make two targets: a profile can ask for both with `all`"),
-            );
-            return None;
-        }
-    };
-    only_keys_of(reader, &table, kind);
-    let limits = limits(reader, &table, defaults);
-    let private = table
-        .get("private")
-        .and_then(|node| reader.boolean(node, "private"))
-        .unwrap_or(false);
+fn target<'a>(targets: &Section<'a>, name: &Text<'a>, defaults: Limits) -> Option<Target> {
+    let named = check_name(name, "target");
+    let table = targets
+        .get(name.value, "[target.corp] goproxy = \"https://…\"")?
+        .table(format!("[target.{}]", name.value))?;
+    let value = the_kind(&table)?;
+    let limits = limits(&table, defaults);
+    let private = table.boolean("private").unwrap_or(false);
+    // What was given and not understood must not become a target without it.
+    let errors = table.reader.errors.get();
     let mut ca = Vec::new();
-    let mut pins = Vec::new();
-    let errors_before = reader.findings.len();
-    if let Some(node) = table.get("ca") {
-        for text in reader.strings(node, "ca", "ca = \"corp-ca.pem\"") {
-            let Some(path) = expand_path(reader, &text, place) else {
-                continue;
-            };
-            reader.certificates.push(Certificate {
-                path: path.clone(),
-                span: text.span,
-            });
-            ca.push(path);
+    for text in texts(&table, "ca", "ca = \"corp-ca.pem\"") {
+        if let Some(path) = expand_path(&text) {
+            ca.push(path.clone());
+            let span = text.span;
+            let mut certificates = table.reader.certificates.borrow_mut();
+            certificates.push(Certificate { path, span });
         }
     }
-    if let Some(node) = table.get("pin") {
-        let texts = reader.strings(node, "pin", "pin = [\"sha256/…\"]");
-        if texts.is_empty() && reader.findings.len() == errors_before {
-            reader.report(
-                PolicyFinding::error("bad-pin", "an empty list of pins pins nothing", node.span())
-                    .help("leave `pin` out, or name at least one key"),
-            );
-        }
-        for text in texts {
-            pins.extend(pin(reader, &text));
-        }
-    }
-    // A pin that was not understood must not become a target without pins.
-    let sound = reader.findings.len() == errors_before;
-    let kind = read_kind(reader, kind, value, &table, place)?;
+    let pins = texts(&table, "pin", "pin = [\"sha256/…\"]");
+    let pins = pins.iter().filter_map(pin).collect();
+    not_empty(&table, "pin");
+    let kind = kind(&value, &table)?;
     let target = Target {
         name: name.value.to_owned(),
         kind,
@@ -173,156 +101,165 @@ fn target(
         ca,
         pins,
     };
-    needs_tls(reader, &table, &target);
+    let sound = table.reader.errors.get() == errors;
+    needs_tls(&table, &target);
     (named && sound).then_some(target)
 }
 
+/// The value of the one key that says what to request.
+fn the_kind<'a>(table: &Section<'a>) -> Option<Value<'a>> {
+    let reader = table.reader;
+    let value = |(kind, example, _): &(&'static str, &str, _)| {
+        table.get(kind, format!("{kind} = {example}"))
+    };
+    let values: Vec<Value<'a>> = KINDS.iter().filter_map(value).collect();
+    let keys_of = |kind: &str| {
+        KINDS
+            .iter()
+            .find(|one| one.0 == kind)
+            .map_or(&[][..], |one| one.2)
+    };
+    let all = KINDS
+        .iter()
+        .flat_map(|(kind, _, keys)| [*kind].into_iter().chain(keys.iter().copied()))
+        .chain(LIMIT_KEYS);
+    let all: Vec<&str> = all.collect();
+    let [value] = values.as_slice() else {
+        table.only(&all);
+        let [first, second, ..] = values.as_slice() else {
+            let examples = KINDS.map(|(kind, example, _)| format!("{kind} = {example}"));
+            let message = format!("{} does not say what to request", table.what);
+            let finding = PolicyFinding::error("no-kind", message, table.span.clone());
+            let help = format!("give it one of: {}", examples.join(", "));
+            return reader.refuse(finding.help(help));
+        };
+        let place = |value: &Value<'_>| table.key_span(value.key).unwrap_or(table.span.clone());
+        let (one, two) = (first.key, second.key);
+        let message = format!("{} cannot be both `{one}` and `{two}`", table.what);
+        return reader.refuse(
+            PolicyFinding::error("several-kinds", message, place(second))
+                .related(place(first), "the other one")
+                .help("make two targets: a profile can ask for both with `all`"),
+        );
+    };
+    let own: Vec<&str> = [value.key]
+        .into_iter()
+        .chain(keys_of(value.key).iter().copied())
+        .chain(LIMIT_KEYS)
+        .collect();
+    for key in table.keys().filter(|key| !own.contains(&key.value)) {
+        if !all.contains(&key.value) {
+            table.unknown_key(&key, &own);
+            continue;
+        }
+        let (name, kind) = (key.value, value.key);
+        let message = format!("`{name}` does not belong to a `{kind}` target");
+        let owners = KINDS.iter().filter(|(_, _, keys)| keys.contains(&name));
+        let owners: Vec<&str> = owners.map(|(kind, ..)| *kind).collect();
+        let help = format!("it belongs to: {}", owners.join(", "));
+        key.refuse::<()>("key-of-other-kind", message, help);
+    }
+    Some(value.clone())
+}
+
+/// The strings of a list, or the one that stands for it.
+fn texts<'a>(table: &Section<'a>, key: &'a str, example: &str) -> Vec<Text<'a>> {
+    let values = table.get(key, example).map(|value| value.one_or_more());
+    let values = values.unwrap_or_default().into_iter();
+    values.filter_map(|value| value.string()).collect()
+}
+
+/// Notes an empty list.
+fn not_empty<'a>(table: &Section<'a>, key: &'a str) {
+    let (code, message, help) = match key {
+        "pin" => (
+            "bad-pin",
+            "an empty list of pins pins nothing",
+            "leave `pin` out, or name at least one key",
+        ),
+        _ => (
+            "out-of-range",
+            "an empty list of statuses accepts nothing",
+            "leave `status` out for any 2xx or 3xx",
+        ),
+    };
+    if let Some(value) = table.get(key, "")
+        && value.one_or_more().is_empty()
+    {
+        table.reader.report(value.error(code, message).help(help));
+    }
+}
+
 /// `pin` and `ca` look like proof, and over plain http nobody asks for it.
-fn needs_tls(reader: &mut Reader<'_>, table: &Table<'_, '_>, target: &Target) {
+fn needs_tls(table: &Section<'_>, target: &Target) {
     if !target.asks_in_the_clear() {
         return;
     }
     for key in ["pin", "ca"] {
         if let Some(span) = table.key_span(key) {
             let message = format!("`{key}` proves nothing here: plain http shows no certificate");
-            reader.report(
-                PolicyFinding::warning("needs-tls", message, span)
-                    .help("ask it over https, or take it out"),
-            );
+            let finding = PolicyFinding::warning("needs-tls", message, span);
+            table
+                .reader
+                .report(finding.help("ask it over https, or take it out"));
         }
     }
 }
 
-fn no_kind(reader: &mut Reader<'_>, table: &Table<'_, '_>) {
-    let examples: Vec<&str> = KINDS.iter().map(|(_, example)| *example).collect();
-    reader.report(
-        PolicyFinding::error(
-            "no-kind",
-            format!("{} does not say what to request", table.what),
-            table.span.clone(),
-        )
-        .help(format!("give it one of: {}", examples.join(", "))),
-    );
-}
-
-fn only_keys_of(reader: &mut Reader<'_>, table: &Table<'_, '_>, kind: &str) {
-    let allowed: Vec<&str> = [kind]
-        .into_iter()
-        .chain(keys_of(kind).iter().copied())
-        .chain(LIMIT_KEYS)
-        .collect();
-    for (key, _) in table.entries() {
-        if allowed.contains(&key.value) {
-            continue;
-        }
-        if KEYS.contains(&key.value) {
-            let owners: Vec<&str> = KINDS
-                .iter()
-                .map(|(kind, _)| *kind)
-                .filter(|kind| keys_of(kind).contains(&key.value))
-                .collect();
-            reader.report(
-                PolicyFinding::error(
-                    "key-of-other-kind",
-                    format!("`{}` does not belong to a `{kind}` target", key.value),
-                    key.span.clone(),
-                )
-                .help(format!("it belongs to: {}", owners.join(", "))),
-            );
-        } else {
-            reader.unknown_key(&key, &table.what, &allowed);
-        }
-    }
-}
-
-/// The keys that say what a target is, each with an example.
-pub(super) const KINDS: [(&str, &str); 7] = [
-    ("goproxy", "goproxy = \"https://proxy.golang.org\""),
-    ("sumdb", "sumdb = \"sum.golang.org\""),
-    ("https", "https = \"https://github.com\""),
-    ("icmp", "icmp = \"10.20.0.1\""),
-    ("tcp", "tcp = \"git.corp.example:22\""),
-    ("listening", "listening = \"127.0.0.1:3000\""),
-    ("mirror", "mirror = \"~/go-mirror\""),
-];
-
-/// Reads the value of the key that says what a target is, and the keys that go with it.
-fn read_kind(
-    reader: &mut Reader<'_>,
-    kind: &str,
-    node: &Node<'_>,
-    table: &Table<'_, '_>,
-    place: PolicyLocation<'_>,
-) -> Option<TargetKind> {
-    let example = KINDS
-        .iter()
-        .find(|(name, _)| *name == kind)
-        .map_or("", |(_, example)| *example);
-    let text = reader.string(node, kind, example);
-    match kind {
-        "goproxy" => goproxy(reader, text, table),
-        "sumdb" => sumdb(reader, text, table),
-        "https" => https(reader, text, table),
+/// Reads the value of the key that says what a target is, and the keys that go with it. A key
+/// that was reported counts as absent: the target is left out in any case.
+fn kind(value: &Value<'_>, table: &Section<'_>) -> Option<TargetKind> {
+    let example = &value.example;
+    let text = value.string();
+    match value.key {
+        "goproxy" => goproxy(text, table),
+        "sumdb" => sumdb(&text?, table),
+        "https" => https(text, table),
         "icmp" => {
-            let address =
-                parsed::<IpAddr>(reader, &text?, "bad-address", "an IP address", example)?;
+            let address = text?.parse::<IpAddr>("bad-address", "an IP address", example)?;
             Some(TargetKind::Icmp { address })
         }
-        "tcp" => tcp(reader, &text?, example),
+        "tcp" => tcp(&text?, example),
         "listening" => {
             let wanted = "an IP address and a port";
-            let address = parsed::<SocketAddr>(reader, &text?, "bad-address", wanted, example)?;
+            let address = text?.parse::<SocketAddr>("bad-address", wanted, example)?;
             Some(TargetKind::Listening { address })
         }
         _ => {
             let text = text?;
             let path = match text.value {
                 MIRROR => MIRROR.into(),
-                _ => expand_path(reader, &text, place)?,
+                _ => expand_path(&text)?,
             };
             Some(TargetKind::Mirror { path })
         }
     }
 }
 
-fn goproxy(
-    reader: &mut Reader<'_>,
-    text: Option<Text<'_>>,
-    table: &Table<'_, '_>,
-) -> Option<TargetKind> {
-    let url = text.and_then(|text| proxy_url(reader, &text, "goproxy"));
-    let asked = table.get("module").map(|node| {
-        let text = reader.string(
-            node,
-            "module",
-            "module = \"git.corp.example/team/hello@v1.0.0\"",
-        )?;
-        module(reader, &text)
-    });
-    let given = table.get("sum").map(|node| {
-        let text = reader.string(node, "sum", "sum = \"h1:…\"")?;
-        let hash = sum(reader, &text)?;
-        if asked.is_none() && hash != DEFAULT_SUM {
-            reader.report(
-                PolicyFinding::error(
-                    "sum-without-module",
-                    "`sum` without `module` refers to golang.org/x/text@v0.3.0, which has a different hash",
-                    text.span,
-                )
-                .help("add the module that this hash belongs to: module = \"path@version\""),
-            );
-            return None;
-        }
-        Some(hash)
-    });
+fn goproxy(text: Option<Text<'_>>, table: &Section<'_>) -> Option<TargetKind> {
+    let url = text.and_then(|text| proxy_url(&text, "goproxy"));
     let default = (DEFAULT_MODULE.0.to_owned(), DEFAULT_MODULE.1.to_owned());
-    // What was given and not understood must not become what is there by default.
-    let (module, version) = asked.unwrap_or_else(|| Some(default.clone()))?;
-    let known = (module == default.0 && version == default.1).then(|| DEFAULT_SUM.to_owned());
-    let sum = match given {
-        Some(sum) => Some(sum?),
-        None => known,
+    let example = "module = \"git.corp.example/team/hello@v1.0.0\"";
+    let asked = table.string("module", example);
+    let (module, version) = asked
+        .and_then(|text| module(&text))
+        .unwrap_or_else(|| default.clone());
+    let is_default = (&module, &version) == (&default.0, &default.1);
+    let given = table.string("sum", "sum = \"h1:…\"");
+    let sum = match &given {
+        Some(text) => sum(text),
+        None => is_default.then(|| DEFAULT_SUM.to_owned()),
     };
+    if let (Some(text), Some(sum)) = (given, &sum)
+        && sum != DEFAULT_SUM
+        && table.key_span("module").is_none()
+    {
+        text.refuse::<()>(
+            "sum-without-module",
+            "`sum` without `module` refers to golang.org/x/text@v0.3.0, which has a different hash",
+            "add the module that this hash belongs to: module = \"path@version\"",
+        );
+    }
     Some(TargetKind::GoProxy {
         url: url?,
         module,
@@ -331,100 +268,53 @@ fn goproxy(
     })
 }
 
-fn sumdb(
-    reader: &mut Reader<'_>,
-    text: Option<Text<'_>>,
-    table: &Table<'_, '_>,
-) -> Option<TargetKind> {
-    let via = table.get("via").map(|node| {
-        let text = reader.string(node, "via", "via = \"https://goproxy.cn\"")?;
-        proxy_url(reader, &text, "via")
-    });
-    let text = text?;
-    credentials(reader, &text);
-    look_alikes(reader, &text, "sumdb");
+fn sumdb(text: &Text<'_>, table: &Section<'_>) -> Option<TargetKind> {
+    let via = table
+        .string("via", "via = \"https://goproxy.cn\"")
+        .and_then(|text| proxy_url(&text, "via"));
+    credentials(text);
+    look_alikes(text, "sumdb");
     let bad = |message: String| {
-        PolicyFinding::error("bad-sumdb", message, text.span.clone())
-            .help("for example: sumdb = \"sum.golang.org\", or a verifier key `name+hash+base64`")
+        let help = "for example: sumdb = \"sum.golang.org\", or a verifier key `name+hash+base64`";
+        text.refuse("bad-sumdb", message, help)
     };
     let db = match SumDb::parse(text.value) {
-        Ok(SumDb::Off) => {
-            reader.report(bad("`off` is not a database".to_owned()));
-            return None;
-        }
-        Ok(SumDb::Database { ref key, .. }) if !hash_is_right(key) => {
-            reader.report(bad("invalid verifier hash: the key is not whole".to_owned()));
-            return None;
+        Ok(SumDb::Off) => return bad("`off` is not a database".to_owned()),
+        Ok(SumDb::Database { ref key, .. }) if check_key(key).is_err() => {
+            return bad("invalid verifier hash: the key is not whole".to_owned());
         }
         Ok(db) => db,
-        Err(error) => {
-            reader.report(bad(error.0.replace("GOSUMDB", "sumdb")));
-            return None;
-        }
+        Err(error) => return bad(error.0.replace("GOSUMDB", "sumdb")),
     };
     if let (SumDb::Database { url: Some(_), .. }, Some(span)) = (&db, table.key_span("via")) {
-        reader.report(
-            PolicyFinding::error(
-                "sumdb-url-and-via",
-                "a database with its own URL is never requested through a proxy",
-                span,
-            )
-            .help("take out `via`, or the URL"),
-        );
-        return None;
+        let message = "a database with its own URL is never requested through a proxy";
+        let finding = PolicyFinding::error("sumdb-url-and-via", message, span);
+        return table
+            .reader
+            .refuse(finding.help("take out `via`, or the URL"));
     }
-    match via {
-        Some(via) => Some(TargetKind::SumDb {
-            db,
-            via: Some(via?),
-        }),
-        None => Some(TargetKind::SumDb { db, via: None }),
-    }
+    Some(TargetKind::SumDb { db, via })
 }
 
-fn https(
-    reader: &mut Reader<'_>,
-    text: Option<Text<'_>>,
-    table: &Table<'_, '_>,
-) -> Option<TargetKind> {
-    let url = text.and_then(|text| web_url(reader, &text));
-    let mut status = Vec::new();
-    if let Some(node) = table.get("status") {
-        let items: Vec<&Node<'_>> = match node.get_ref().as_array() {
-            Some(items) => items.iter().collect(),
-            None => vec![node],
-        };
-        if items.is_empty() {
-            reader.report(
-                PolicyFinding::error(
-                    "out-of-range",
-                    "an empty list of statuses accepts nothing",
-                    node.span(),
-                )
-                .help("leave `status` out for any 2xx or 3xx"),
-            );
-        }
-        for item in items {
-            let number = reader.number(item, "status", 100..=599)?;
-            status.push(u16::try_from(number).ok()?);
-        }
-    }
-    let body = match table.get("body") {
-        Some(node) => {
-            let text = reader.string(node, "body", "body = \"text it must hold\"")?;
-            Some(text.value.to_owned())
-        }
-        None => None,
-    };
+fn https(text: Option<Text<'_>>, table: &Section<'_>) -> Option<TargetKind> {
+    let url = text.and_then(|text| web_url(&text));
+    not_empty(table, "status");
+    let status = table
+        .get("status", "status = 100")
+        .map(|value| value.one_or_more());
+    let status = status.unwrap_or_default().into_iter();
+    let status = status.filter_map(|value| u16::try_from(value.number(100..=599)?).ok());
+    let status = status.collect();
+    let body = table.string("body", "body = \"text it must hold\"");
     Some(TargetKind::Https {
         url: url?,
         status,
-        body,
+        body: body.map(|text| text.value.to_owned()),
     })
 }
 
-fn tcp(reader: &mut Reader<'_>, text: &Text<'_>, example: &str) -> Option<TargetKind> {
-    look_alikes(reader, text, "tcp");
+fn tcp(text: &Text<'_>, example: &str) -> Option<TargetKind> {
+    look_alikes(text, "tcp");
     let parts = text.value.rsplit_once(':').and_then(|(host, port)| {
         let port: u16 = port.parse().ok().filter(|port| *port != 0)?;
         let bare = match host.strip_prefix('[') {
@@ -437,35 +327,9 @@ fn tcp(reader: &mut Reader<'_>, text: &Text<'_>, example: &str) -> Option<Target
         let usable = bare != host || (!host.is_empty() && host.bytes().all(name));
         usable.then(|| (bare.to_owned(), port))
     });
-    if parts.is_none() {
-        reader.report(
-            PolicyFinding::error(
-                "bad-address",
-                format!("{} is not a host with a port", quoted(text.value)),
-                text.span.clone(),
-            )
-            .help(format!("for example: {example}")),
-        );
-    }
-    let (host, port) = parts?;
+    let Some((host, port)) = parts else {
+        let message = format!("{} is not a host with a port", quoted(text.value));
+        return text.refuse("bad-address", message, format!("for example: {example}"));
+    };
     Some(TargetKind::Tcp { host, port })
-}
-
-/// A value that parses by itself.
-pub(super) fn parsed<T: std::str::FromStr>(
-    reader: &mut Reader<'_>,
-    text: &Text<'_>,
-    code: &'static str,
-    wanted: &str,
-    example: &str,
-) -> Option<T> {
-    let value = text.value.parse().ok();
-    if value.is_none() {
-        let message = format!("{} is not {wanted}", quoted(text.value));
-        reader.report(
-            PolicyFinding::error(code, message, text.span.clone())
-                .help(format!("for example: {example}")),
-        );
-    }
-    value
 }

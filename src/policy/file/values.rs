@@ -6,46 +6,41 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::PolicyLocation;
-use super::reader::{Node, Reader, Text, quoted};
+use super::reader::{Section, Text};
+use crate::gomod::semver::is_canonical;
+use crate::gomod::sum::escape_path;
 use crate::model::mask::has_credentials;
 use crate::model::{Chain, HopKind, Pin, lookalike};
 use crate::policy::expand::expand;
-use crate::policy::finding::{PolicyFinding, nearest};
+use crate::policy::finding::{PolicyFinding, nearest, quoted};
 use crate::policy::grammar::MOST_MARKS;
 
 /// A span of time in words, `10m` or `1h30m`, within bounds.
-pub(super) fn duration(
-    reader: &mut Reader<'_>,
-    node: &Node<'_>,
-    key: &str,
+pub(super) fn duration<'a>(
+    table: &Section<'a>,
+    key: &'a str,
     example: &str,
     (least, most): (Duration, Duration),
 ) -> Option<Duration> {
-    let text = reader.string(node, key, &format!("{key} = \"{example}\""))?;
-    let finding = match humantime::parse_duration(text.value) {
-        Ok(value) if value < least || value > most => {
-            let message = format!(
-                "`{key}` must be between {} and {}",
-                in_days(least),
-                in_days(most)
-            );
-            let finding = PolicyFinding::error("out-of-range", message, text.span);
-            reader.report(finding.help(format!("for example: {key} = \"{example}\"")));
-            return None;
+    let value = table.get(key, format!("{key} = \"{example}\""))?;
+    let text = value.string()?;
+    match humantime::parse_duration(text.value) {
+        Ok(span) if span < least || span > most => {
+            let (least, most) = (in_days(least), in_days(most));
+            let message = format!("`{key}` must be between {least} and {most}");
+            value.refuse("out-of-range", message)
         }
-        Ok(value) => return Some(value),
-        Err(_) => PolicyFinding::error(
-            "bad-duration",
-            format!("{} is not a duration", quoted(text.value)),
-            text.span,
-        ),
-    };
-    reader.report(finding.help(match near_duration(text.value) {
-        Some(near) => format!("did you mean \"{near}\"?"),
-        None => format!("for example: {key} = \"{example}\""),
-    }));
-    None
+        Ok(span) => Some(span),
+        Err(_) => {
+            let message = format!("{} is not a duration", quoted(text.value));
+            match near_duration(text.value) {
+                Some(near) => {
+                    text.refuse("bad-duration", message, format!("did you mean \"{near}\"?"))
+                }
+                None => value.refuse("bad-duration", message),
+            }
+        }
+    }
 }
 
 /// A span of time as one would write it; `humantime` makes months and hours of 31 days.
@@ -72,185 +67,124 @@ fn near_duration(text: &str) -> Option<String> {
 }
 
 /// A path: `~` and `${HOME}` are the user's home, and a relative one starts at the policy's folder.
-pub(super) fn expand_path(
-    reader: &mut Reader<'_>,
-    text: &Text<'_>,
-    place: PolicyLocation<'_>,
-) -> Option<PathBuf> {
-    let bad = |message: String, help: &str| {
-        PolicyFinding::error("bad-path", message, text.span.clone()).help(help)
-    };
-    let no_home = || {
-        bad(
-            "the user's home is not known here, so the path has no meaning".to_owned(),
-            "write the whole path",
-        )
-    };
+pub(super) fn expand_path(text: &Text<'_>) -> Option<PathBuf> {
+    const NO_HOME: &str = "the user's home is not known here, so the path has no meaning";
+    let location = text.reader.location;
+    let bad = |message: &str, help: &str| text.refuse("bad-path", message, help);
     if text.value.is_empty() || text.value.contains('\0') {
-        reader.report(bad(
-            "this is not a path".to_owned(),
-            "write the path of a file or a folder",
-        ));
-        return None;
+        return bad("this is not a path", "write the path of a file or a folder");
     }
     if text.value.contains("://") {
-        reader.report(bad(
-            "this is a URL, not a path".to_owned(),
+        return bad(
+            "this is a URL, not a path",
             "write the folder itself, as in \"~/go-mirror\"",
-        ));
-        return None;
+        );
     }
-    let home = place.home.and_then(|home| home.to_str());
-    let expanded = expand(text.value, &|name| match name {
-        "HOME" => home.map(str::to_owned),
-        _ => None,
-    });
-    let expanded = match expanded {
+    let home = location.home.and_then(|home| home.to_str());
+    let lookup = |name: &str| home.filter(|_| name == "HOME").map(str::to_owned);
+    let expanded = match expand(text.value, &lookup) {
         Ok(expanded) => expanded,
         Err(_) if text.value.contains("${HOME}") && home.is_none() => {
-            reader.report(no_home());
-            return None;
+            return bad(NO_HOME, "write the whole path");
         }
-        Err(why) => {
-            reader.report(bad(
-                why,
-                "only `~` and `${HOME}` stand for something in a path",
-            ));
-            return None;
-        }
+        Err(why) => return bad(&why, "only `~` and `${HOME}` stand for something in a path"),
     };
-    let under_home = if expanded == "~" {
-        Some("")
-    } else {
-        expanded.strip_prefix("~/")
-    };
-    if let Some(rest) = under_home {
-        let Some(home) = place.home else {
-            reader.report(no_home());
-            return None;
-        };
-        return Some(if rest.is_empty() {
-            home.to_owned()
-        } else {
-            home.join(rest)
-        });
-    }
-    if expanded.starts_with('~') {
-        reader.report(bad(
-            format!("{} names another user's home", quoted(text.value)),
+    match expanded.strip_prefix('~') {
+        None => Some(location.folder.join(expanded)),
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => match location.home {
+            Some(home) => Some(match rest.trim_start_matches('/') {
+                "" => home.to_owned(),
+                rest => home.join(rest),
+            }),
+            None => bad(NO_HOME, "write the whole path"),
+        },
+        Some(_) => bad(
+            &format!("{} names another user's home", quoted(text.value)),
             "only `~/` stands for something: the home of the user who runs goroam",
-        ));
-        return None;
+        ),
     }
-    Some(place.folder.join(expanded))
 }
 
 /// The base URL of a module proxy, trailing slashes dropped as go drops them.
-pub(super) fn proxy_url(reader: &mut Reader<'_>, text: &Text<'_>, key: &str) -> Option<String> {
-    let bad = |message: String, help: String| {
-        PolicyFinding::error("bad-url", message, text.span.clone()).help(help)
-    };
-    credentials(reader, text);
-    look_alikes(reader, text, key);
+pub(super) fn proxy_url(text: &Text<'_>, key: &str) -> Option<String> {
+    const HTTPS: &str = "for example: \"https://goproxy.corp.example\"";
+    let bad = |message: String, help: &str| text.refuse("bad-url", message, help);
+    credentials(text);
+    look_alikes(text, key);
     let value = text.value;
     if value.contains([',', '|']) {
-        reader.report(bad(
+        return bad(
             format!("`{key}` takes one proxy, not a list"),
-            "a list belongs in a profile's GOPROXY; a target is one thing to ask".to_owned(),
-        ));
-        return None;
+            "a list belongs in a profile's GOPROXY; a target is one thing to ask",
+        );
     }
     if value != value.trim() || !value.contains("://") {
-        let help = "write the whole URL, with https:// before the host".to_owned();
-        reader.report(bad(format!("`{key}` must be a URL"), help));
-        return None;
+        return bad(
+            format!("`{key}` must be a URL"),
+            "write the whole URL, with https:// before the host",
+        );
     }
     match Chain::parse(value).map(|chain| chain.hops.into_iter().next().map(|hop| hop.kind)) {
-        Ok(Some(HopKind::Proxy(url))) => {
-            if url::Url::parse(&url).is_ok_and(|url| url.has_host()) {
-                return Some(url.trim_end_matches('/').to_owned());
-            }
-            reader.report(bad(
-                format!("`{key}` is not a usable URL"),
-                HTTPS.to_owned(),
-            ));
+        Ok(Some(HopKind::Proxy(url))) if url::Url::parse(&url).is_ok_and(|url| url.has_host()) => {
+            Some(url.trim_end_matches('/').to_owned())
         }
-        Ok(Some(HopKind::File(_))) => reader.report(bad(
+        Ok(Some(HopKind::Proxy(_))) => bad(format!("`{key}` is not a usable URL"), HTTPS),
+        Ok(Some(HopKind::File(_))) => bad(
             format!("`{key}` is asked over http or https"),
-            "a folder on this machine is a target of another kind: mirror = \"/path\"".to_owned(),
-        )),
-        Ok(_) => reader.report(bad(format!("`{key}` must be a URL"), HTTPS.to_owned())),
-        Err(error) => reader.report(bad(error.message, HTTPS.to_owned())),
+            "a folder on this machine is a target of another kind: mirror = \"/path\"",
+        ),
+        Ok(_) => bad(format!("`{key}` must be a URL"), HTTPS),
+        Err(error) => bad(error.message, HTTPS),
     }
-    None
 }
 
-const HTTPS: &str = "for example: \"https://goproxy.corp.example\"";
-
 /// The URL of an `https` target.
-pub(super) fn web_url(reader: &mut Reader<'_>, text: &Text<'_>) -> Option<String> {
-    credentials(reader, text);
-    look_alikes(reader, text, "https");
-    let url = url::Url::parse(text.value).ok();
-    let usable = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    if usable.is_none() || text.value.contains(char::is_whitespace) {
-        reader.report(
-            PolicyFinding::error(
-                "bad-url",
-                "`https` must be an http or https URL",
-                text.span.clone(),
-            )
-            .help("for example: https = \"https://github.com\""),
-        );
-        return None;
+pub(super) fn web_url(text: &Text<'_>) -> Option<String> {
+    credentials(text);
+    look_alikes(text, "https");
+    let is_web = |url: url::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+    if url::Url::parse(text.value).is_ok_and(is_web) && !text.value.contains(char::is_whitespace) {
+        return Some(text.value.to_owned());
     }
-    Some(text.value.to_owned())
+    let help = "for example: https = \"https://github.com\"";
+    text.refuse("bad-url", "`https` must be an http or https URL", help)
 }
 
 /// Warns of characters that look like those of ASCII: no host and no path has them.
-pub(super) fn look_alikes(reader: &mut Reader<'_>, text: &Text<'_>, key: &str) {
+pub(super) fn look_alikes(text: &Text<'_>, key: &str) {
     for mark in lookalike::in_list(text.value).into_iter().take(MOST_MARKS) {
-        let span = reader.part(text, mark.place());
-        reader.report(
-            PolicyFinding::warning("look-alike", format!("`{key}`: {mark}"), span)
-                .help(mark.help()),
-        );
+        let (message, span) = (format!("`{key}`: {mark}"), text.part(mark.place()));
+        let finding = PolicyFinding::warning("look-alike", message, span);
+        text.reader.report(finding.help(mark.help()));
     }
 }
 
 /// Warns of credentials: a policy is shared and shown, and go reads them from netrc.
-pub(super) fn credentials(reader: &mut Reader<'_>, text: &Text<'_>) {
+pub(super) fn credentials(text: &Text<'_>) {
     if has_credentials(text.value) {
-        reader.report(
-            PolicyFinding::warning(
-                "credentials-in-policy",
-                "this value holds credentials, and policies are shared, shown and backed up",
-                text.span.clone(),
-            )
-            .help("put them into ~/.netrc: go and goroam's probes both read it"),
+        let message = "this value holds credentials, and policies are shared, shown and backed up";
+        text.reader.report(
+            PolicyFinding::warning("credentials-in-policy", message, text.span.clone())
+                .help("put them into ~/.netrc: go and goroam's probes both read it"),
         );
     }
 }
 
 /// `sha256/BASE64` of 32 bytes.
-pub(super) fn pin(reader: &mut Reader<'_>, text: &Text<'_>) -> Option<Pin> {
+pub(super) fn pin(text: &Text<'_>) -> Option<Pin> {
     let bytes = text.value.strip_prefix("sha256/").and_then(thirty_two);
-    if bytes.is_none() {
-        reader.report(
-            PolicyFinding::error(
-                "bad-pin",
-                format!("{} is not a pin", quoted(text.value)),
-                text.span.clone(),
-            )
-            .label("sha256/, then 44 characters of base64")
-            .help("`openssl x509 -in cert.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64`"),
-        );
-    }
-    bytes.map(Pin)
+    bytes.map(Pin).or_else(|| {
+        let finding = text.error("bad-pin", format!("{} is not a pin", quoted(text.value)));
+        text.reader.refuse(
+            finding
+                .label("sha256/, then 44 characters of base64")
+                .help("`openssl x509 -in cert.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64`"),
+        )
+    })
 }
 
 /// `h1:` and base64 of 32 bytes, as in go.sum.
-pub(super) fn sum(reader: &mut Reader<'_>, text: &Text<'_>) -> Option<String> {
+pub(super) fn sum(text: &Text<'_>) -> Option<String> {
     if text
         .value
         .strip_prefix("h1:")
@@ -259,16 +193,12 @@ pub(super) fn sum(reader: &mut Reader<'_>, text: &Text<'_>) -> Option<String> {
     {
         return Some(text.value.to_owned());
     }
-    reader.report(
-        PolicyFinding::error(
-            "bad-sum",
-            format!("{} is not a go.sum hash", quoted(text.value)),
-            text.span.clone(),
-        )
-        .label("h1:, then 44 characters of base64")
-        .help("copy it from the module's `/go.mod` line in a go.sum"),
-    );
-    None
+    let message = format!("{} is not a go.sum hash", quoted(text.value));
+    text.reader.refuse(
+        text.error("bad-sum", message)
+            .label("h1:, then 44 characters of base64")
+            .help("copy it from the module's `/go.mod` line in a go.sum"),
+    )
 }
 
 fn thirty_two(text: &str) -> Option<[u8; 32]> {
@@ -276,67 +206,25 @@ fn thirty_two(text: &str) -> Option<[u8; 32]> {
 }
 
 /// `path@version`, by the rules of `golang.org/x/mod/module.Check`.
-pub(super) fn module(reader: &mut Reader<'_>, text: &Text<'_>) -> Option<(String, String)> {
+pub(super) fn module(text: &Text<'_>) -> Option<(String, String)> {
     let parts = text.value.split_once('@');
+    let is_path = |path: &str| {
+        let host = path.split('/').next().unwrap_or_default();
+        host.contains('.') && escape_path(path).is_ok()
+    };
     if let Some((path, version)) = parts
-        && is_module_path(path)
-        && is_version(version)
+        && text.value.len() <= 600
+        && is_path(path)
+        && is_canonical(version)
     {
         return Some((path.to_owned(), version.to_owned()));
     }
-    let finding = PolicyFinding::error(
-        "bad-module",
-        format!("{} is not a module with a version", quoted(text.value)),
-        text.span.clone(),
-    );
-    reader.report(match parts {
+    let message = format!("{} is not a module with a version", quoted(text.value));
+    let help = match parts {
         Some((_, "latest" | "upgrade" | "patch")) => {
-            finding.help("name a version that stays: a query has another answer tomorrow")
+            "name a version that stays: a query has another answer tomorrow"
         }
-        _ => finding.help("for example: module = \"git.corp.example/team/hello@v1.0.0\""),
-    });
-    None
-}
-
-fn is_module_path(path: &str) -> bool {
-    let element = |element: &str| {
-        !element.is_empty()
-            && !element.starts_with('.')
-            && !element.ends_with('.')
-            && element
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+        _ => "for example: module = \"git.corp.example/team/hello@v1.0.0\"",
     };
-    let first = path.split('/').next().unwrap_or_default();
-    path.len() <= 400
-        && first.contains('.')
-        && !first.starts_with('-')
-        && path.split('/').all(element)
-}
-
-/// A canonical semantic version: `v1.2.3`, `v1.2.3-pre.1`, `v2.0.0+incompatible`.
-fn is_version(version: &str) -> bool {
-    let Some(rest) = version.strip_prefix('v').filter(|_| version.len() <= 200) else {
-        return false;
-    };
-    let (rest, build) = rest
-        .split_once('+')
-        .map_or((rest, None), |(a, b)| (a, Some(b)));
-    let (core, pre) = rest
-        .split_once('-')
-        .map_or((rest, None), |(a, b)| (a, Some(b)));
-    let identifiers = |text: &str| {
-        text.split('.').all(|part| {
-            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        })
-    };
-    let numbers: Vec<&str> = core.split('.').collect();
-    numbers.len() == 3
-        && numbers.iter().all(|n| {
-            !n.is_empty()
-                && n.bytes().all(|b| b.is_ascii_digit())
-                && (*n == "0" || !n.starts_with('0'))
-        })
-        && pre.is_none_or(identifiers)
-        && build.is_none_or(identifiers)
+    text.refuse("bad-module", message, help)
 }
