@@ -142,18 +142,25 @@ fn codes_in(folder: &Path, codes: &mut BTreeSet<String>) {
         for maker in [
             "error(",
             "warning(",
+            "warn(",
             "note(",
             "fault(",
             "refuse(",
             "refuse::<()>(",
-            "fixed(",
             "parse(",
             "parse::<IpAddr>(",
             "parse::<SocketAddr>(",
         ] {
             for rest in code.split(maker).skip(1) {
-                if let Some(rest) = rest.trim_start().strip_prefix('"') {
-                    codes.insert(rest.split('"').next().unwrap().to_owned());
+                let Some(rest) = rest.trim_start().strip_prefix('"') else {
+                    continue;
+                };
+                let code = rest.split('"').next().unwrap();
+                if code
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b"-8".contains(&b))
+                {
+                    codes.insert(code.to_owned());
                 }
             }
         }

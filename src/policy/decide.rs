@@ -40,99 +40,67 @@ pub struct Decision {
 
 /// Decides, if it can be decided yet.
 pub fn decide(policy: &Policy, facts: DecisionFacts<'_>, pinned: Option<&str>) -> Option<Decision> {
-    if let Some((_, profile)) = pinned.and_then(|name| policy.profile(name)) {
-        let env = resolve_env(policy, profile, facts)?;
-        let considered = policy
-            .profiles
-            .iter()
-            .map(|profile| Considered {
-                profile: profile.name.clone(),
-                trace: None,
-            })
-            .collect();
-        return Some(decision(policy, profile, env, considered, facts, true));
-    }
+    let by_hand = by_hand(policy, pinned);
+    let mut chosen = by_hand;
     let mut considered = Vec::new();
-    let mut chosen = None;
     for profile in &policy.profiles {
-        if chosen.is_some() {
-            considered.push(Considered {
-                profile: profile.name.clone(),
-                trace: None,
-            });
-            continue;
+        let mut trace = None;
+        if chosen.is_none() {
+            let reached = evaluate(&profile.when, policy, &facts, profile.is_loose());
+            match reached.value {
+                Truth::True => chosen = Some(profile),
+                Truth::False => {}
+                Truth::Unknown => return None,
+            }
+            trace = Some(reached);
         }
-        let trace = evaluate(&profile.when, policy, &facts, profile.is_loose());
-        let value = trace.value;
         considered.push(Considered {
             profile: profile.name.clone(),
-            trace: Some(trace),
+            trace,
         });
-        match value {
-            Truth::True => chosen = Some(profile),
-            Truth::False => {}
-            Truth::Unknown => return None,
-        }
     }
     // The last profile has no `when`, so there is always one; a policy without would be refused.
     let profile = chosen?;
-    let env = resolve_env(policy, profile, facts)?;
-    Some(decision(policy, profile, env, considered, facts, false))
+    let conditions = policy.profiles.iter().map(|profile| &profile.when);
+    let asked = BTreeSet::from_iter(conditions.flat_map(|when| when.targets()));
+    let open = asked
+        .into_iter()
+        .filter(|name| !facts.seen.contains_key(*name));
+    Some(Decision {
+        profile: profile.name.clone(),
+        pinned: by_hand.is_some(),
+        env: resolve_env(policy, profile, facts)?,
+        considered,
+        loosens: profile.loosens.clone(),
+        accept_unauthenticated: profile.accept_unauthenticated,
+        not_waited_for: open.map(str::to_owned).collect(),
+    })
+}
+
+fn by_hand<'p>(policy: &'p Policy, pinned: Option<&str>) -> Option<&'p Profile> {
+    Some(policy.profile(pinned?)?.1)
 }
 
 /// The targets whose answer can still change the choice. Empty: `decide` has its answer.
 pub fn needed(policy: &Policy, facts: DecisionFacts<'_>, pinned: Option<&str>) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    let candidates: Vec<&Profile> = match pinned.and_then(|name| policy.profile(name)) {
-        Some((_, profile)) => {
-            want_fastest(profile, facts, &mut names);
-            return names;
-        }
-        None => policy.profiles.iter().collect(),
-    };
-    for profile in candidates {
+    if let Some(profile) = by_hand(policy, pinned) {
+        want_fastest(profile, facts, &mut names);
+        return names;
+    }
+    for profile in &policy.profiles {
         let loose = profile.is_loose();
-        match evaluate(&profile.when, policy, &facts, loose).value {
-            Truth::False => {}
-            Truth::True => {
-                want_fastest(profile, facts, &mut names);
-                break;
-            }
-            Truth::Unknown => {
-                open_targets(&profile.when, policy, &facts, loose, &mut names);
-                want_fastest(profile, facts, &mut names);
-            }
+        let value = evaluate(&profile.when, policy, &facts, loose).value;
+        if value == Truth::False {
+            continue;
         }
+        want_fastest(profile, facts, &mut names);
+        if value == Truth::True {
+            break;
+        }
+        open_targets(&profile.when, policy, &facts, loose, &mut names);
     }
     names
-}
-
-fn decision(
-    policy: &Policy,
-    profile: &Profile,
-    env: BTreeMap<String, String>,
-    considered: Vec<Considered>,
-    facts: DecisionFacts<'_>,
-    pinned: bool,
-) -> Decision {
-    let mut asked = BTreeSet::new();
-    for profile in &policy.profiles {
-        asked.extend(profile.when.targets());
-    }
-    let not_waited_for = asked
-        .into_iter()
-        .filter(|name| !facts.seen.contains_key(*name))
-        .map(str::to_owned)
-        .collect();
-    Decision {
-        profile: profile.name.clone(),
-        pinned,
-        env,
-        considered,
-        loosens: profile.loosens.clone(),
-        accept_unauthenticated: profile.accept_unauthenticated,
-        not_waited_for,
-    }
 }
 
 /// A present choice is kept while it is at most this much slower than the fastest.
@@ -141,17 +109,13 @@ const NEAR: f64 = 1.3;
 /// All started at the same time, so the first that is up is the fastest: once one is, nobody
 /// else is waited for.
 fn want_fastest(profile: &Profile, facts: DecisionFacts<'_>, names: &mut BTreeSet<String>) {
+    let is_up = |name: &String| facts.seen.get(name).is_some_and(|seen| seen.up);
     for value in profile.env.values() {
         if let EnvValue::Fastest { of, .. } = value
-            && !of
-                .iter()
-                .any(|name| facts.seen.get(name).is_some_and(|seen| seen.up))
+            && !of.iter().any(is_up)
         {
-            names.extend(
-                of.iter()
-                    .filter(|name| !facts.seen.contains_key(*name))
-                    .cloned(),
-            );
+            let open = of.iter().filter(|name| !facts.seen.contains_key(*name));
+            names.extend(open.cloned());
         }
     }
 }
@@ -199,28 +163,21 @@ fn fastest_url(
         let seen = facts.seen.get(name).filter(|seen| seen.up)?;
         seen.observation.phases.total
     };
-    let target = |name: &String| policy.targets.get(name);
-    let url = |name: &String| target(name)?.hop_url();
-    let best = of
-        .iter()
-        .filter_map(|name| Some((time(name)?, name)))
-        .min_by(|(a, _), (b, _)| a.total_cmp(b));
+    let url = |name: &String| policy.targets.get(name)?.hop_url();
+    let in_force = |name: &String| {
+        let rest = present?.strip_prefix(&url(name)?)?;
+        Some(rest.is_empty() || rest.starts_with([',', '|']))
+    };
+    let timed = of.iter().filter_map(|name| Some((time(name)?, name)));
+    let best = timed.min_by(|(a, _), (b, _)| a.total_cmp(b));
     let kept = best.and_then(|(best, _)| {
-        of.iter().find(|name| {
-            let in_force = url(name).is_some_and(|url| {
-                present.is_some_and(|value| {
-                    value
-                        .strip_prefix(&url)
-                        .is_some_and(|rest| rest.is_empty() || rest.starts_with([',', '|']))
-                })
-            });
-            in_force && time(name).is_some_and(|time| time <= best * NEAR)
-        })
+        let near = |name: &String| time(name).is_some_and(|time| time <= best * NEAR);
+        of.iter()
+            .find(|name| in_force(name) == Some(true) && near(name))
     });
     // With none up the first proxy named is as good a guess as any: the user put it first. Of a
     // mirror it is known that nothing is there.
-    let guess = of
-        .iter()
-        .find(|name| target(name).is_some_and(|target| !target.is_local()));
+    let is_remote = |name: &&String| policy.targets.get(*name).is_some_and(|one| !one.is_local());
+    let guess = of.iter().find(is_remote);
     kept.or(best.map(|(_, name)| name)).or(guess).and_then(url)
 }

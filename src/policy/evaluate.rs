@@ -18,35 +18,33 @@ pub(super) fn evaluate(
     facts: &DecisionFacts<'_>,
     loose: bool,
 ) -> Trace {
-    let snapshot = facts.snapshot;
+    let (snapshot, dns) = (facts.snapshot, &facts.snapshot.dns);
+    let running = || snapshot.links.iter().filter(|link| link.is_running());
+    let up = |name: &String| {
+        let (up, evidence) = target_up(name, facts, loose);
+        leaf(format!("up {name}"), up, evidence)
+    };
+    let of = |parts: &[Condition]| -> Vec<Trace> {
+        let parts = parts.iter();
+        parts
+            .map(|part| evaluate(part, policy, facts, loose))
+            .collect()
+    };
     match condition {
         Condition::Always => leaf("always", Truth::True, String::new()),
-        Condition::Up(name) => {
-            let (up, evidence) = target_up(name, facts, loose);
-            leaf(format!("up {name}"), up, evidence)
-        }
+        Condition::Up(name) => up(name),
         Condition::Down(name) => {
-            let (up, evidence) = target_up(name, facts, loose);
-            leaf(format!("down {name}"), !up, evidence)
+            let up = up(name);
+            leaf(format!("down {name}"), !up.value, up.evidence)
         }
         Condition::AtLeast { n, of } => {
-            let parts: Vec<Trace> = of
-                .iter()
-                .map(|name| {
-                    let (up, evidence) = target_up(name, facts, loose);
-                    leaf(format!("up {name}"), up, evidence)
-                })
-                .collect();
-            let value = Truth::at_least(*n, parts.iter().map(|part| part.value));
-            let up = parts
-                .iter()
-                .filter(|part| part.value == Truth::True)
-                .count();
+            let parts: Vec<Trace> = of.iter().map(up).collect();
+            let up = parts.iter().filter(|part| part.value == Truth::True);
             Trace {
-                what: format!("at least {n} of {}", of.len()),
-                value,
-                evidence: format!("{up} up"),
-                parts,
+                evidence: format!("{} up", up.count()),
+                ..group(format!("at least {n} of {}", of.len()), parts, |values| {
+                    Truth::at_least(*n, values)
+                })
             }
         }
         Condition::Portal(wanted) => portal(*wanted, policy, facts),
@@ -54,125 +52,87 @@ pub(super) fn evaluate(
             let routes = snapshot.default_routes();
             let evidence = match routes.first() {
                 Some(route) => {
-                    let link = snapshot
-                        .link(route.link)
-                        .map_or("?", |link| link.name.as_str());
-                    match route.gateway {
-                        Some(gateway) => format!("default route by {link} via {gateway}"),
-                        None => format!("default route by {link}"),
-                    }
+                    let link = snapshot.link(route.link);
+                    let link = link.map_or("?", |link| link.name.as_str());
+                    let via = route.gateway.map(|gateway| format!(" via {gateway}"));
+                    format!("default route by {link}{}", via.unwrap_or_default())
                 }
                 None => "no default route".to_owned(),
             };
-            leaf(
-                if *wanted { "online" } else { "offline" },
-                Truth::from(routes.is_empty() != *wanted),
-                evidence,
-            )
+            let what = if *wanted { "online" } else { "offline" };
+            leaf(what, Truth::from(routes.is_empty() != *wanted), evidence)
         }
         Condition::InterfaceName(glob) => {
-            let found = running(snapshot).find(|link| glob_match(glob, &link.name) == Ok(true));
-            from_link(format!("interface {glob}"), found, |_| String::new())
+            let link = running().find(|link| glob_match(glob, &link.name) == Ok(true));
+            of_link(format!("interface {glob}"), link, "")
         }
         Condition::InterfaceKind(kind) => {
-            let found = running(snapshot).find(|link| link.kind == *kind);
-            from_link(format!("interface of kind {kind}"), found, |_| {
-                String::new()
-            })
+            let link = running().find(|link| link.kind == *kind);
+            of_link(format!("interface of kind {kind}"), link, "")
         }
         Condition::Subnet(net) => {
-            let found = snapshot
-                .links
-                .iter()
-                .filter(|link| link.is_running())
-                .find_map(|link| {
-                    let own = link
-                        .addresses
-                        .iter()
-                        .find(|own| net.contains(&own.addr()))?;
-                    Some(format!("{} has {}", link.name, own.addr()))
-                });
-            let what = format!("subnet {net}");
-            match found {
-                Some(evidence) => leaf(what, Truth::True, evidence),
-                None => leaf(what, Truth::False, "no own address in it".to_owned()),
-            }
+            let found = running().find_map(|link| {
+                let mut own = link.addresses.iter().map(|own| own.addr());
+                let own = own.find(|own| net.contains(own))?;
+                Some(format!("{} has {own}", link.name))
+            });
+            let value = Truth::from(found.is_some());
+            let evidence = found.unwrap_or_else(|| "no own address in it".to_owned());
+            leaf(format!("subnet {net}"), value, evidence)
         }
         Condition::Gateway(address) => {
             let routes = snapshot.default_routes();
-            let found = routes.iter().any(|route| route.gateway == Some(*address));
-            let evidence = if found {
-                "the default route goes by it".to_owned()
-            } else {
-                let others: Vec<String> = routes
-                    .iter()
-                    .filter_map(|route| route.gateway)
-                    .map(|g| g.to_string())
-                    .collect();
-                if others.is_empty() {
-                    "no gateway".to_owned()
-                } else {
-                    format!("the gateway is {}", others.join(", "))
-                }
+            let gateways: Vec<_> = routes.iter().filter_map(|route| route.gateway).collect();
+            let found = gateways.contains(address);
+            let evidence = match gateways.is_empty() {
+                _ if found => "the default route goes by it".to_owned(),
+                true => "no gateway".to_owned(),
+                false => format!("the gateway is {}", joined(&gateways)),
             };
             leaf(format!("gateway {address}"), Truth::from(found), evidence)
         }
         Condition::DnsServer(address) => {
-            let found = snapshot.dns.servers.contains(address);
+            let found = dns.servers.contains(address);
+            let evidence = listed("name servers", &dns.servers);
             leaf(
                 format!("dns_server {address}"),
                 Truth::from(found),
-                listed("name servers", &snapshot.dns.servers),
+                evidence,
             )
         }
         Condition::SearchDomain(domain) => {
-            let found = snapshot
-                .dns
-                .search
-                .iter()
-                .any(|own| own.eq_ignore_ascii_case(domain));
+            let mut own = dns.search.iter();
+            let found = own.any(|own| own.eq_ignore_ascii_case(domain));
+            let evidence = listed("search domains", &dns.search);
             leaf(
                 format!("search_domain {domain}"),
                 Truth::from(found),
-                listed("search domains", &snapshot.dns.search),
+                evidence,
             )
         }
         Condition::Ssid(name) => {
-            let found = running(snapshot).find(|link| link.ssid.as_deref() == Some(name));
-            from_link(format!("ssid {name}"), found, |_| " is in it".to_owned())
+            let link = running().find(|link| link.ssid.as_deref() == Some(name));
+            of_link(format!("ssid {name}"), link, " is in it")
         }
         Condition::Env(wanted) => {
-            let missing = wanted
-                .iter()
-                .find(|(name, value)| facts.env.get(name).unwrap_or("") != value.as_str());
+            let is_set = |name: &str, value: &str| facts.env.get(name).unwrap_or("") == value;
+            let missing = wanted.iter().find(|(name, value)| !is_set(name, value));
+            let evidence = match missing {
+                None => "set".to_owned(),
+                Some((name, _)) => format!("{name} is not that"),
+            };
             let what = wanted
                 .iter()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect::<Vec<_>>()
-                .join(" ");
-            match missing {
-                None => leaf(format!("env {what}"), Truth::True, "set".to_owned()),
-                Some((name, _)) => leaf(
-                    format!("env {what}"),
-                    Truth::False,
-                    format!("{name} is not that"),
-                ),
-            }
+                .map(|(name, value)| format!(" {name}={value}"));
+            let what = format!("env{}", what.collect::<String>());
+            leaf(what, Truth::from(missing.is_none()), evidence)
         }
-        Condition::All(parts) => group("all", parts, policy, facts, loose, |values| {
-            Truth::all(values)
-        }),
-        Condition::Any(parts) => group("any", parts, policy, facts, loose, |values| {
-            Truth::any(values)
-        }),
+        Condition::All(parts) => group("all", of(parts), Truth::all),
+        Condition::Any(parts) => group("any", of(parts), Truth::any),
         Condition::Not(part) => {
             let part = evaluate(part, policy, facts, loose);
-            Trace {
-                what: "not".to_owned(),
-                value: !part.value,
-                evidence: String::new(),
-                parts: vec![part],
-            }
+            let value = !part.value;
+            group("not", vec![part], |_| value)
         }
     }
 }
@@ -223,42 +183,49 @@ fn leaf(what: impl Into<String>, value: Truth, evidence: String) -> Trace {
     }
 }
 
+fn group(
+    what: impl Into<String>,
+    parts: Vec<Trace>,
+    combine: impl Fn(Vec<Truth>) -> Truth,
+) -> Trace {
+    Trace {
+        what: what.into(),
+        value: combine(parts.iter().map(|part| part.value).collect()),
+        evidence: String::new(),
+        parts,
+    }
+}
+
+fn joined<T: ToString>(items: &[T]) -> String {
+    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+    items.join(", ")
+}
+
 fn listed<T: ToString>(what: &str, items: &[T]) -> String {
     if items.is_empty() {
         return format!("no {what}");
     }
-    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
-    format!("{what}: {}", items.join(", "))
+    format!("{what}: {}", joined(items))
 }
 
-fn running(snapshot: &Snapshot) -> impl Iterator<Item = &Link> {
-    snapshot.links.iter().filter(|link| link.is_running())
-}
-
-fn from_link(what: String, found: Option<&Link>, more: impl Fn(&Link) -> String) -> Trace {
+fn of_link(what: String, found: Option<&Link>, more: &str) -> Trace {
     match found {
-        Some(link) => leaf(what, Truth::True, format!("{}{}", link.name, more(link))),
+        Some(link) => leaf(what, Truth::True, format!("{}{more}", link.name)),
         None => leaf(what, Truth::False, "no running link is".to_owned()),
     }
 }
 
 fn target_up(name: &str, facts: &DecisionFacts<'_>, loose: bool) -> (Truth, String) {
-    match facts.seen.get(name) {
-        None => (Truth::Unknown, "not needed".to_owned()),
-        Some(seen) => {
-            let up = if loose {
-                seen.observation.is_up()
-            } else {
-                seen.up
-            };
-            let mut evidence = seen.observation.reason.clone();
-            if up != seen.observation.is_up() {
-                let word = if up { "up" } else { "down" };
-                evidence = format!("{evidence} (still counts as {word})");
-            }
-            (Truth::from(up), evidence)
-        }
+    let Some(TargetState { observation, up }) = facts.seen.get(name) else {
+        return (Truth::Unknown, "not needed".to_owned());
+    };
+    let mut evidence = observation.reason.clone();
+    if loose || *up == observation.is_up() {
+        return (Truth::from(observation.is_up()), evidence);
     }
+    let word = if *up { "up" } else { "down" };
+    evidence.push_str(&format!(" (still counts as {word})"));
+    (Truth::from(*up), evidence)
 }
 
 /// A portal answers for everybody: one target that is proven to be itself rules it out. Until
@@ -266,50 +233,23 @@ fn target_up(name: &str, facts: &DecisionFacts<'_>, loose: bool) -> (Truth, Stri
 fn portal(wanted: bool, policy: &Policy, facts: &DecisionFacts<'_>) -> Trace {
     let what = if wanted { "portal" } else { "no portal" };
     let mut seen = facts.seen.values().map(|seen| &seen.observation);
-    if let Some(proven) = seen
-        .clone()
-        .find(|one| one.is_up() && one.proof != Proof::None)
-    {
-        return leaf(
-            what,
-            Truth::from(!wanted),
-            format!("{} is itself", proven.target),
-        );
+    let is_itself = |one: &&Observation| one.is_up() && one.proof != Proof::None;
+    if let Some(proven) = seen.clone().find(is_itself) {
+        let evidence = format!("{} is itself", proven.target);
+        return leaf(what, Truth::from(!wanted), evidence);
     }
     if unseen(portal_witnesses(policy), facts).next().is_some() {
         return leaf(what, Truth::Unknown, "not needed".to_owned());
     }
     match seen.find(|one| one.verdict == Verdict::Portal) {
-        Some(one) => leaf(
-            what,
-            Truth::from(wanted),
-            format!("{}: {}", one.target, one.reason),
-        ),
+        Some(one) => {
+            let evidence = format!("{}: {}", one.target, one.reason);
+            leaf(what, Truth::from(wanted), evidence)
+        }
         None => {
             let evidence = "nothing answers in another's place".to_owned();
             leaf(what, Truth::from(!wanted), evidence)
         }
-    }
-}
-
-fn group(
-    what: &str,
-    parts: &[Condition],
-    policy: &Policy,
-    facts: &DecisionFacts<'_>,
-    loose: bool,
-    combine: impl Fn(Vec<Truth>) -> Truth,
-) -> Trace {
-    let parts: Vec<Trace> = parts
-        .iter()
-        .map(|part| evaluate(part, policy, facts, loose))
-        .collect();
-    let value = combine(parts.iter().map(|part| part.value).collect());
-    Trace {
-        what: what.to_owned(),
-        value,
-        evidence: String::new(),
-        parts,
     }
 }
 

@@ -14,46 +14,40 @@ pub(super) fn goflags(value: &str) -> Vec<PolicyFinding> {
     };
     for (at, word) in words {
         let place = (at, word.len());
-        let name = word.strip_prefix("--").or_else(|| word.strip_prefix('-'));
-        let Some(flag) = name.filter(|name| !name.is_empty() && !name.starts_with(['-', '=']))
+        let Some(flag) =
+            flag(word).filter(|flag| !flag.is_empty() && !flag.starts_with(['-', '=']))
         else {
-            faults.push(
-                PolicyFinding::fault(
-                    "bad-goflags",
-                    "every word of GOFLAGS must be a flag: go refuses to run otherwise",
-                )
-                .at(place)
-                .help("write a flag and its value as one word: -flag=value"),
-            );
+            let message = "every word of GOFLAGS must be a flag: go refuses to run otherwise";
+            let fault = PolicyFinding::fault("bad-goflags", message).at(place);
+            faults.push(fault.help("write a flag and its value as one word: -flag=value"));
             continue;
         };
-        match flag {
-            "mod=vendor" => faults.push(
-                PolicyFinding::fault(
-                    "goflags-mod-vendor",
-                    "-mod=vendor for every project breaks those without a vendor folder, and `go install m@v` everywhere",
-                )
-                .at(place)
-                .help("go uses a vendor folder by itself where there is one; for one command: goroam exec --tiers vendor -- go build ./..."),
-            ),
-            "mod=mod" => faults.push(
-                PolicyFinding::fault(
-                    "goflags-mod-mod",
-                    "-mod=mod for every project passes vendor folders over, and fails in workspaces",
-                )
-                .at(place)
-                .mild(),
-            ),
-            flag if is_insecure(flag) => faults.push(
+        let fault = match flag {
+            "mod=vendor" => PolicyFinding::fault(
+                "goflags-mod-vendor",
+                "-mod=vendor for every project breaks those without a vendor folder, and `go install m@v` everywhere",
+            )
+            .help("go uses a vendor folder by itself where there is one; for one command: goroam exec --tiers vendor -- go build ./..."),
+            "mod=mod" => PolicyFinding::fault(
+                "goflags-mod-mod",
+                "-mod=mod for every project passes vendor folders over, and fails in workspaces",
+            )
+            .mild(),
+            flag if is_insecure(flag) => {
                 PolicyFinding::fault("nothing-reads", "nothing reads -insecure since go 1.17")
-                    .at(place)
                     .help("take it out; a proxy's own certificate authority belongs into the system's store")
-                    .mild(),
-            ),
-            _ => {}
-        }
+                    .mild()
+            }
+            _ => continue,
+        };
+        faults.push(fault.at(place));
     }
     faults
+}
+
+/// What follows the dash or the two dashes of a flag.
+fn flag(word: &str) -> Option<&str> {
+    word.strip_prefix("--").or_else(|| word.strip_prefix('-'))
 }
 
 /// Marks that look like those of ASCII. What is handed on to the compiler and the linker, and
@@ -84,10 +78,9 @@ pub(super) fn look_alikes(value: &str) -> Vec<Lookalike> {
 /// Does it hold `-insecure`, which switched certificates and checksums off up to go 1.16?
 pub(super) fn loosens(value: &str) -> bool {
     let words = split_quoted(value).unwrap_or_default();
-    words.iter().any(|(_, word)| {
-        let flag = word.strip_prefix("--").or_else(|| word.strip_prefix('-'));
-        flag.is_some_and(is_insecure)
-    })
+    words
+        .iter()
+        .any(|(_, word)| flag(word).is_some_and(is_insecure))
 }
 
 fn is_insecure(flag: &str) -> bool {
@@ -101,8 +94,7 @@ fn is_insecure(flag: &str) -> bool {
 pub fn without_mod(value: &str) -> Option<String> {
     let mut out = String::with_capacity(value.len());
     for (at, word) in split_quoted(value).ok()? {
-        let flag = word.strip_prefix("--").or_else(|| word.strip_prefix('-'));
-        if flag.is_some_and(|flag| flag == "mod" || flag.starts_with("mod=")) {
+        if flag(word).is_some_and(|flag| flag == "mod" || flag.starts_with("mod=")) {
             continue;
         }
         if !out.is_empty() {

@@ -52,30 +52,23 @@ pub(super) fn check(value: &str) -> Vec<PolicyFinding> {
         Err(fault) => return vec![fault],
     };
     let mut faults = Vec::new();
-    for rule in &rules {
-        let name = rule.pattern;
-        if !matches!(name, "private" | "public") {
-            faults.extend(pattern_fault::faults(name).into_iter().map(|wrong| {
-                PolicyFinding::fault("bad-pattern", wrong.to_string())
-                    .at(rule.at)
-                    .help(wrong.help())
-                    .mild()
+    for Rule {
+        at,
+        pattern,
+        allowed,
+    } in rules
+    {
+        if !matches!(pattern, "private" | "public") {
+            faults.extend(pattern_fault::faults(pattern).into_iter().map(|wrong| {
+                let fault = PolicyFinding::fault("bad-pattern", wrong.to_string());
+                fault.at(at).help(wrong.help()).mild()
             }));
         }
-        if let Some(unknown) = rule.allowed.iter().find(|name| !KNOWN.contains(name)) {
-            let shown = shown(unknown);
-            faults.push(
-                PolicyFinding::fault(
-                    "bad-govcs",
-                    format!("go knows no version control `{shown}`"),
-                )
-                .at(rule.at)
-                .help(format!(
-                    "one or more of {}, with `|` between",
-                    KNOWN.join(", ")
-                ))
-                .mild(),
-            );
+        if let Some(unknown) = allowed.iter().find(|name| !KNOWN.contains(name)) {
+            let message = format!("go knows no version control `{}`", shown(unknown));
+            let help = format!("one or more of {}, with `|` between", KNOWN.join(", "));
+            let fault = PolicyFinding::fault("bad-govcs", message);
+            faults.push(fault.at(at).help(help).mild());
         }
     }
     faults
@@ -91,46 +84,30 @@ fn parse(value: &str) -> Result<Vec<Rule<'_>>, PolicyFinding> {
         let item = part.trim();
         let at = (start + (part.len() - part.trim_start().len()), item.len());
         start += part.len() + 1;
-        let bad = |words: &str| {
-            PolicyFinding::fault(
-                "bad-govcs",
-                format!("{words} in GOVCS: go runs no version control then"),
-            )
-            .at(at)
-            .help("for example: GOVCS = \"git.corp.example:git,public:off\"")
-        };
-        if item.is_empty() {
-            return Err(bad("empty entry"));
-        }
-        let Some((pattern, list)) = item.split_once(':') else {
-            return Err(bad("missing colon"));
-        };
+        let (pattern, list) = item.split_once(':').unwrap_or((item, ""));
         let (pattern, list) = (pattern.trim(), list.trim());
-        if pattern.is_empty() {
-            return Err(bad("empty pattern"));
-        }
-        if list.is_empty() {
-            return Err(bad("empty list"));
-        }
-        if pattern == "."
-            || pattern == ".."
-            || pattern.starts_with("./")
-            || pattern.starts_with("../")
-        {
-            return Err(bad("relative pattern"));
-        }
-        if rules.iter().any(|rule| rule.pattern == pattern) {
-            return Err(bad("duplicate pattern"));
-        }
         let allowed: Vec<&str> = list.split('|').map(str::trim).collect();
-        if allowed.contains(&"") {
-            return Err(bad("empty name"));
-        }
-        rules.push(Rule {
-            at,
-            pattern,
-            allowed,
-        });
+        let mut elements = pattern.split('/');
+        let wrong = match item {
+            "" => "empty entry",
+            _ if !item.contains(':') => "missing colon",
+            _ if pattern.is_empty() => "empty pattern",
+            _ if list.is_empty() => "empty list",
+            _ if matches!(elements.next(), Some("." | "..")) => "relative pattern",
+            _ if rules.iter().any(|rule| rule.pattern == pattern) => "duplicate pattern",
+            _ if allowed.contains(&"") => "empty name",
+            _ => {
+                rules.push(Rule {
+                    at,
+                    pattern,
+                    allowed,
+                });
+                continue;
+            }
+        };
+        let message = format!("{wrong} in GOVCS: go runs no version control then");
+        let fault = PolicyFinding::fault("bad-govcs", message).at(at);
+        return Err(fault.help("for example: GOVCS = \"git.corp.example:git,public:off\""));
     }
     Ok(rules)
 }

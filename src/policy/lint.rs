@@ -1,5 +1,6 @@
 //! The policy as a whole: every profile's lints, and what concerns several parts.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -21,42 +22,161 @@ pub(super) fn lint(policy: &Policy, places: &Places, text: &str) -> Vec<PolicyFi
             place,
             text,
             chains: chains(&profile.env, &policy.targets),
+            findings: RefCell::default(),
         };
-        findings.extend(chain(&view));
-        findings.extend(private(&view));
-        findings.extend(offline(&view));
+        for lint in LINTS {
+            lint(&view);
+        }
+        findings.append(&mut view.findings.take());
     }
     findings.extend(shadowed(policy, places));
     findings.extend(unused(policy, places));
     findings
 }
 
-/// A profile whose condition stands at an earlier one is never reached.
-fn shadowed(policy: &Policy, places: &Places) -> Vec<PolicyFinding> {
-    let mut findings = Vec::new();
-    let all: Vec<(&Profile, &ProfilePlace)> =
-        policy.profiles.iter().zip(&places.profiles).collect();
-    for (i, (profile, place)) in all.iter().enumerate() {
-        let twin = all.iter().take(i).find(|(earlier, place)| {
-            place.when_understood
-                && earlier.when != Condition::Always
-                && earlier.when == profile.when
-        });
-        if let (Some((_, earlier)), Some(when), true) = (twin, &place.when, place.when_understood) {
-            let finding = PolicyFinding::warning(
-                "unreachable-profile",
-                "an earlier profile has the same condition, so this one is never reached",
-                when.clone(),
-            );
-            let at = earlier.when.clone().unwrap_or_else(|| earlier.name.clone());
-            findings.push(finding.related(at, "the earlier one"));
+/// What is looked for in each profile.
+const LINTS: [fn(&View<'_>); 12] = [
+    ignored_hops,
+    mirror_behind_pipe,
+    behind_comma,
+    twice,
+    empty_entries,
+    plain_http,
+    implied_https,
+    several_in_one,
+    sumdb_url,
+    private,
+    direct_in_air_gap,
+    needs_gonoproxy,
+];
+
+/// One profile, with what its lints look at and find.
+struct View<'a> {
+    policy: &'a Policy,
+    profile: &'a Profile,
+    /// Where its parts stand.
+    place: &'a ProfilePlace,
+    /// The policy's text.
+    text: &'a str,
+    /// What its GOPROXY can become.
+    chains: Vec<Possible>,
+    findings: RefCell<Vec<PolicyFinding>>,
+}
+
+impl View<'_> {
+    /// Notes a finding that is not there yet: the chains of a `fastest` say the same.
+    fn note(&self, finding: PolicyFinding) {
+        let mut findings = self.findings.borrow_mut();
+        if !findings.contains(&finding) {
+            findings.push(finding);
         }
     }
-    findings
+
+    /// Notes a warning about a part of a chain.
+    fn warn(
+        &self,
+        code: &'static str,
+        message: impl Into<String>,
+        (possible, at): (&Possible, (usize, usize)),
+        help: impl Into<String>,
+    ) {
+        let finding = PolicyFinding::warning(code, message, self.span(possible, at));
+        self.note(finding.help(help));
+    }
+
+    /// Every hop of every chain, with its chain.
+    fn hops(&self) -> impl Iterator<Item = (&Possible, &Hop)> {
+        self.chains
+            .iter()
+            .flat_map(|possible| possible.chain.hops.iter().map(move |hop| (possible, hop)))
+    }
+
+    /// Every hop that is a proxy, with its URL.
+    fn proxies(&self) -> impl Iterator<Item = (&Possible, &Hop, &str)> {
+        self.hops()
+            .filter_map(|(possible, hop)| Some((possible, hop, proxy(hop)?)))
+    }
+
+    /// Every hop that follows another one.
+    fn pairs(&self) -> impl Iterator<Item = (&Possible, &Hop, &Hop)> {
+        self.chains.iter().flat_map(|possible| {
+            let hops = &possible.chain.hops;
+            let pairs = hops.iter().zip(hops.iter().skip(1));
+            pairs.map(move |(before, hop)| (possible, before, hop))
+        })
+    }
+
+    /// The place of a part of a chain.
+    fn span(&self, possible: &Possible, at: (usize, usize)) -> Range<usize> {
+        let span = self.span_of("GOPROXY");
+        match &possible.text {
+            Some(value) => part(self.text, value, &span, at),
+            None => span,
+        }
+    }
+
+    /// The place of a variable's value.
+    fn span_of(&self, variable: &str) -> Range<usize> {
+        let span = self.place.env.get(variable);
+        span.unwrap_or(&self.place.name).clone()
+    }
+
+    /// A variable's value as written.
+    fn value(&self, variable: &str) -> Option<&str> {
+        match self.profile.env.get(variable)? {
+            EnvValue::Text(text) => Some(text),
+            EnvValue::Fastest { .. } => None,
+        }
+    }
+
+    /// The target at which a hop leads, if it is marked private.
+    fn private_target(&self, hop: &Hop) -> Option<&Target> {
+        let url = canonical(proxy(hop)?);
+        let leads = |target: &&Target| target.goproxy_url().map(canonical).as_ref() == Some(&url);
+        let mut private = self.policy.targets.values().filter(|target| target.private);
+        private.find(leads)
+    }
+
+    /// Do the patterns of a variable cover the module?
+    fn covers(&self, variable: &str, module: &str) -> bool {
+        let list = self.value(variable);
+        list.is_some_and(|list| Patterns::parse(list).matches(module))
+    }
+}
+
+fn proxy(hop: &Hop) -> Option<&str> {
+    match &hop.kind {
+        HopKind::Proxy(url) => Some(url),
+        HopKind::File(_) | HopKind::Direct | HopKind::Off => None,
+    }
+}
+
+/// A profile whose condition stands at an earlier one is never reached.
+fn shadowed(policy: &Policy, places: &Places) -> Vec<PolicyFinding> {
+    let profiles = policy.profiles.iter().zip(&places.profiles);
+    let conditions = profiles.filter(|(_, place)| place.when_understood);
+    let conditions: Vec<(&Condition, &Range<usize>)> = conditions
+        .filter_map(|(profile, place)| Some((&profile.when, place.when.as_ref()?)))
+        .collect();
+    let shadowed = conditions
+        .iter()
+        .enumerate()
+        .filter_map(|(i, (when, span))| {
+            let mut earlier = conditions.iter().take(i);
+            let (_, twin) = earlier.find(|(earlier, _)| earlier == when)?;
+            let message = "an earlier profile has the same condition, so this one is never reached";
+            let finding = PolicyFinding::warning("unreachable-profile", message, (*span).clone());
+            Some(finding.related((*twin).clone(), "the earlier one"))
+        });
+    shadowed.collect()
 }
 
 /// Targets that no condition, no `fastest` and no chain refers to.
 fn unused(policy: &Policy, places: &Places) -> Vec<PolicyFinding> {
+    // A condition that was not understood may have named any of them.
+    if places.profiles.iter().any(|place| !place.when_understood) {
+        return Vec::new();
+    }
     let mut used: BTreeSet<&str> = BTreeSet::new();
     let mut urls: BTreeSet<String> = BTreeSet::new();
     for profile in &policy.profiles {
@@ -71,33 +191,20 @@ fn unused(policy: &Policy, places: &Places) -> Vec<PolicyFinding> {
             }
         }
         for possible in chains(&profile.env, &policy.targets) {
-            for hop in possible.chain.hops {
-                if let HopKind::Proxy(url) = hop.kind {
-                    urls.insert(canonical(&url));
-                }
-            }
+            urls.extend(possible.chain.hops.iter().filter_map(proxy).map(canonical));
         }
     }
-    // A condition that was not understood may have named any of them.
-    if places.profiles.iter().any(|place| !place.when_understood) {
-        return Vec::new();
-    }
     let unused = policy.targets.values().filter(|target| {
-        let in_chain = target
-            .goproxy_url()
-            .is_some_and(|url| urls.contains(&canonical(url)));
-        !used.contains(target.name.as_str()) && !in_chain
+        let url = target.goproxy_url().map(canonical);
+        !used.contains(target.name.as_str()) && !url.is_some_and(|url| urls.contains(&url))
     });
-    unused
-        .filter_map(|target| {
-            let span = places.targets.get(&target.name)?.clone();
-            let message = format!("no profile asks for target `{}`", target.name);
-            Some(
-                PolicyFinding::warning("unused-target", message, span)
-                    .help("`goroam probe` still requests it; remove it if it is not needed"),
-            )
-        })
-        .collect()
+    let finding = |target: &Target| {
+        let span = places.targets.get(&target.name)?.clone();
+        let message = format!("no profile asks for target `{}`", target.name);
+        let help = "`goroam probe` still requests it; remove it if it is not needed";
+        Some(PolicyFinding::warning("unused-target", message, span).help(help))
+    };
+    unused.filter_map(finding).collect()
 }
 
 /// Any target on the network is a witness of a portal.
@@ -108,195 +215,80 @@ fn asks_for_portal(condition: &Condition) -> bool {
         .any(|fact| matches!(fact, Condition::Portal(_)))
 }
 
-/// One profile, with what its lints look at.
-pub(super) struct View<'a> {
-    /// The policy.
-    pub policy: &'a Policy,
-    /// The profile.
-    pub profile: &'a Profile,
-    /// Where its parts stand.
-    pub place: &'a ProfilePlace,
-    /// The policy's text.
-    pub text: &'a str,
-    /// What its GOPROXY can become.
-    pub chains: Vec<Possible>,
-}
-
-impl View<'_> {
-    /// Every hop of every chain, with its chain.
-    pub(super) fn hops(&self) -> impl Iterator<Item = (&Possible, &Hop)> {
-        self.chains
-            .iter()
-            .flat_map(|possible| possible.chain.hops.iter().map(move |hop| (possible, hop)))
-    }
-
-    /// The place of a part of a chain.
-    pub(super) fn span(&self, possible: &Possible, at: (usize, usize)) -> Range<usize> {
-        let span = self.span_of("GOPROXY");
-        match &possible.text {
-            Some(value) => part(self.text, value, &span, at),
-            None => span,
-        }
-    }
-
-    /// The place of a variable's value.
-    pub(super) fn span_of(&self, variable: &str) -> Range<usize> {
-        let span = self.place.env.get(variable);
-        span.unwrap_or(&self.place.name).clone()
-    }
-
-    /// A variable's value as written.
-    pub(super) fn value(&self, variable: &str) -> Option<&str> {
-        match self.profile.env.get(variable)? {
-            EnvValue::Text(text) => Some(text),
-            EnvValue::Fastest { .. } => None,
-        }
-    }
-
-    /// The target at which a hop leads, if it is marked private.
-    pub(super) fn private_target(&self, hop: &Hop) -> Option<&Target> {
-        let HopKind::Proxy(url) = &hop.kind else {
-            return None;
-        };
-        let url = canonical(url);
-        self.policy.targets.values().find(|target| {
-            target.private && target.goproxy_url().map(canonical) == Some(url.clone())
-        })
-    }
-}
-
-/// Adds a finding that is not there yet: the chains of a `fastest` say the same.
-pub(super) fn note(findings: &mut Vec<PolicyFinding>, finding: PolicyFinding) {
-    if !findings.contains(&finding) {
-        findings.push(finding);
-    }
-}
-
-fn chain(view: &View<'_>) -> Vec<PolicyFinding> {
-    let mut findings = Vec::new();
-    ignored_hops(view, &mut findings);
-    mirror_behind_pipe(view, &mut findings);
-    behind_comma(view, &mut findings);
-    twice(view, &mut findings);
-    empty_entries(view, &mut findings);
-    plain_http(view, &mut findings);
-    implied_https(view, &mut findings);
-    several_in_one(view, &mut findings);
-    sumdb_url(view, &mut findings);
-    findings
-}
-
 /// `proxyList` stops at `direct` and `off`.
-fn ignored_hops(view: &View<'_>, findings: &mut Vec<PolicyFinding>) {
+fn ignored_hops(view: &View<'_>) {
     for possible in &view.chains {
         if let Some(at) = possible.chain.ignored {
-            note(
-                findings,
-                PolicyFinding::warning(
-                    "ignored-hops",
-                    "go never looks behind `direct` or `off`",
-                    view.span(possible, at),
-                )
-                .label("never read")
-                .help("put it before `direct` or `off`, or take it out"),
+            let (message, span) = (
+                "go never looks behind `direct` or `off`",
+                view.span(possible, at),
+            );
+            view.note(
+                PolicyFinding::warning("ignored-hops", message, span)
+                    .label("never read")
+                    .help("put it before `direct` or `off`, or take it out"),
             );
         }
     }
 }
 
 /// The list is walked anew for every request, and a dead proxy costs its time-out each time.
-fn mirror_behind_pipe(view: &View<'_>, findings: &mut Vec<PolicyFinding>) {
-    for possible in &view.chains {
-        for pair in possible.chain.hops.windows(2) {
-            if let [before, hop] = pair
-                && before.then == Some(Separator::Pipe)
-                && matches!(hop.kind, HopKind::File(_))
-            {
-                note(
-                    findings,
-                    PolicyFinding::warning(
-                        "mirror-behind-pipe",
-                        "every request first waits for the proxies before the mirror, up to 30 s each",
-                        view.span(possible, hop.at),
-                    )
-                    .help("put the mirror first, or alone with `,off` into a profile for the dead network"),
-                );
-            }
+fn mirror_behind_pipe(view: &View<'_>) {
+    for (possible, before, hop) in view.pairs() {
+        if before.then == Some(Separator::Pipe) && matches!(hop.kind, HopKind::File(_)) {
+            view.warn(
+                "mirror-behind-pipe",
+                "every request first waits for the proxies before the mirror, up to 30 s each",
+                (possible, hop.at),
+                "put the mirror first, or alone with `,off` into a profile for the dead network",
+            );
         }
     }
 }
 
 /// `TryProxies` moves on after 404 and 410 only: what stands behind `,` is no help when the proxy
 /// before it does not answer, or answers 403, 429 or 502.
-fn behind_comma(view: &View<'_>, findings: &mut Vec<PolicyFinding>) {
-    for possible in &view.chains {
-        for pair in possible.chain.hops.windows(2) {
-            let [before, hop] = pair else {
-                continue;
-            };
-            let HopKind::Proxy(url) = &before.kind else {
-                continue;
-            };
-            if before.then != Some(Separator::Comma) {
-                continue;
+fn behind_comma(view: &View<'_>) {
+    for (possible, before, hop) in view.pairs() {
+        let Some(url) = proxy(before).filter(|_| before.then == Some(Separator::Comma)) else {
+            continue;
+        };
+        let message = format!("go does not come here when {} fails", shown(url));
+        let span = view.span(possible, hop.at);
+        let is_private = |hop| view.private_target(hop).is_some();
+        let finding = match &hop.kind {
+            HopKind::File(_) => PolicyFinding::warning("mirror-behind-comma", message, span)
+                .help("put the mirror first: go moves on from it when a file is missing"),
+            HopKind::Proxy(_) if !is_private(before) && !is_private(hop) => {
+                PolicyFinding::note("proxy-behind-comma", message, span)
+                    .help("between public proxies `|` moves on after any error")
             }
-            let stops = format!("go does not come here when {} fails", shown(url));
-            let span = view.span(possible, hop.at);
-            match &hop.kind {
-                HopKind::File(_) => note(
-                    findings,
-                    PolicyFinding::warning("mirror-behind-comma", stops, span)
-                        .label("behind `,`: asked after 404 and 410 only")
-                        .help("put the mirror first: go moves on from it when a file is missing"),
-                ),
-                HopKind::Proxy(_)
-                    if view.private_target(before).is_none()
-                        && view.private_target(hop).is_none() =>
-                {
-                    note(
-                        findings,
-                        PolicyFinding::note("proxy-behind-comma", stops, span)
-                            .label("behind `,`: asked after 404 and 410 only")
-                            .help("between public proxies `|` moves on after any error"),
-                    );
-                }
-                HopKind::Proxy(_) | HopKind::Direct | HopKind::Off => {}
-            }
-        }
+            HopKind::Proxy(_) | HopKind::Direct | HopKind::Off => continue,
+        };
+        view.note(finding.label("behind `,`: asked after 404 and 410 only"));
     }
 }
 
 /// The second of two equal entries gives the answer of the first one.
-fn twice(view: &View<'_>, findings: &mut Vec<PolicyFinding>) {
+fn twice(view: &View<'_>) {
     let place = |hop: &Hop| match &hop.kind {
         HopKind::Proxy(url) | HopKind::File(url) => Some(canonical(url)),
         HopKind::Direct | HopKind::Off => None,
     };
     // What a `fastest` puts first may stand in the rest as well.
-    let written = view
-        .chains
-        .iter()
-        .filter(|possible| possible.text.is_some());
-    for possible in written {
+    let written = |possible: &&Possible| possible.text.is_some();
+    for possible in view.chains.iter().filter(written) {
         let hops = &possible.chain.hops;
         for (i, hop) in hops.iter().enumerate() {
-            let Some(own) = place(hop) else {
-                continue;
-            };
-            let first = hops
-                .iter()
-                .take(i)
-                .find(|one| place(one) == Some(own.clone()));
-            if let Some(first) = first {
-                note(
-                    findings,
-                    PolicyFinding::warning(
-                        "duplicate-hop",
-                        "this entry is in the list already: it gives the same answer again",
-                        view.span(possible, hop.at),
-                    )
-                    .related(view.span(possible, first.at), "the first one")
-                    .help("take one of the two out"),
+            let own = place(hop);
+            let mut earlier = hops.iter().take(i);
+            if let Some(first) = earlier.find(|one| own.is_some() && place(one) == own) {
+                let message = "this entry is in the list already: it gives the same answer again";
+                let span = view.span(possible, hop.at);
+                view.note(
+                    PolicyFinding::warning("duplicate-hop", message, span)
+                        .related(view.span(possible, first.at), "the first one")
+                        .help("take one of the two out"),
                 );
             }
         }
@@ -305,7 +297,7 @@ fn twice(view: &View<'_>, findings: &mut Vec<PolicyFinding>) {
 
 /// `proxyList` skips an empty entry together with the separator behind it: `a|,b` is `a|b`, and
 /// `a,|b` is `a,b`.
-fn empty_entries(view: &View<'_>, findings: &mut Vec<PolicyFinding>) {
+fn empty_entries(view: &View<'_>) {
     for possible in &view.chains {
         let Some(value) = &possible.text else {
             continue;
@@ -320,9 +312,11 @@ fn empty_entries(view: &View<'_>, findings: &mut Vec<PolicyFinding>) {
                 // With its own separator or, at the end of the list, with the one before it.
                 let is_last = start + part.len() == value.len();
                 let from = start.saturating_sub(usize::from(is_last));
-                note(
-                    findings,
-                    empty_entry(view, possible, (from, part.len() + 1)),
+                view.warn(
+                    "empty-entry",
+                    "go skips an empty entry together with the separator behind it",
+                    (possible, (from, part.len() + 1)),
+                    "take the separator out that stands here",
                 );
             }
             start += part.len() + 1;
@@ -330,94 +324,59 @@ fn empty_entries(view: &View<'_>, findings: &mut Vec<PolicyFinding>) {
     }
 }
 
-fn empty_entry(view: &View<'_>, possible: &Possible, at: (usize, usize)) -> PolicyFinding {
-    PolicyFinding::warning(
-        "empty-entry",
-        "go skips an empty entry together with the separator behind it",
-        view.span(possible, at),
-    )
-    .help("take the separator out that stands here")
-}
-
 /// Said as an error by the loosening rule, unless the condition is proven.
-fn plain_http(view: &View<'_>, findings: &mut Vec<PolicyFinding>) {
+fn plain_http(view: &View<'_>) {
     let proven = is_proven(&view.profile.when, &view.policy.targets);
     if !view.place.when_understood || !proven {
         return;
     }
-    for (possible, hop) in view.hops() {
-        if let HopKind::Proxy(url) = &hop.kind
-            && is_plain_http(url)
-        {
-            let message = format!("{} is asked without TLS", shown(url));
-            note(
-                findings,
-                PolicyFinding::warning("plain-http-hop", message, view.span(possible, hop.at)).help(
-                    "whoever is on the way reads the names of private modules; ask it over https",
-                ),
-            );
-        }
+    for (possible, hop, url) in view.proxies().filter(|(.., url)| is_plain_http(url)) {
+        view.warn(
+            "plain-http-hop",
+            format!("{} is asked without TLS", shown(url)),
+            (possible, hop.at),
+            "whoever is on the way reads the names of private modules; ask it over https",
+        );
     }
 }
 
 /// `direct/` is no `direct`, and `localhost:3000` means https, which a server on the own machine seldom speaks.
-fn implied_https(view: &View<'_>, findings: &mut Vec<PolicyFinding>) {
-    for (possible, hop) in view.hops() {
+fn implied_https(view: &View<'_>) {
+    for (possible, hop, url) in view.proxies() {
         let Some(value) = &possible.text else {
             continue;
         };
         let (at, length) = hop.at;
         let written = value.get(at..at + length).unwrap_or_default();
-        let HopKind::Proxy(url) = &hop.kind else {
-            continue;
-        };
         let as_http = url.replacen("https://", "http://", 1);
         let host = url.split_once("://").map_or("", |(_, rest)| rest);
         let host = host.split([':', '/']).next().unwrap_or_default();
-        if let Some(word) = ["direct", "off"]
-            .iter()
-            .find(|word| host.eq_ignore_ascii_case(word))
-        {
-            let message = format!("go takes this for a proxy whose host is called `{word}`");
-            let span = view.span(possible, hop.at);
-            let finding = PolicyFinding::warning("word-as-host", message, span);
-            note(
-                findings,
-                finding.help(format!("write `{word}` and nothing else")),
+        let is_host = |word: &&str| host.eq_ignore_ascii_case(word);
+        if let Some(word) = ["direct", "off"].into_iter().find(is_host) {
+            view.warn(
+                "word-as-host",
+                format!("go takes this for a proxy whose host is called `{word}`"),
+                (possible, hop.at),
+                format!("write `{word}` and nothing else"),
             );
         } else if !written.contains("://") && !is_plain_http(&as_http) {
-            note(
-                findings,
-                PolicyFinding::warning(
-                    "implied-https",
-                    format!("go reads this as {}", shown(url)),
-                    view.span(possible, hop.at),
-                )
-                .help(format!(
-                    "write {} if the server speaks plain http",
-                    shown(&as_http)
-                )),
-            );
+            let help = format!("write {} if the server speaks plain http", shown(&as_http));
+            let message = format!("go reads this as {}", shown(url));
+            view.warn("implied-https", message, (possible, hop.at), help);
         }
     }
 }
 
 /// Only `,` and `|` end an entry: what else looks like an end becomes part of the URL.
-fn several_in_one(view: &View<'_>, findings: &mut Vec<PolicyFinding>) {
-    for (possible, hop) in view.hops() {
-        let HopKind::Proxy(url) = &hop.kind else {
-            continue;
-        };
+fn several_in_one(view: &View<'_>) {
+    for (possible, hop, url) in view.proxies() {
         let rest = url.split_once("://").map_or("", |(_, rest)| rest);
         if rest.contains("://") || rest.contains([';', ' ', '\t']) {
-            note(
-                findings,
-                PolicyFinding::warning(
-                    "several-in-one",
-                    "go reads this as one URL, and asks for every module under all of it",
-                    view.span(possible, hop.at),
-                )
-                .help("separate entries with `,` (after 404 and 410) or `|` (after any error)"),
+            view.warn(
+                "several-in-one",
+                "go reads this as one URL, and asks for every module under all of it",
+                (possible, hop.at),
+                "separate entries with `,` (after 404 and 410) or `|` (after any error)",
             );
         }
     }
@@ -431,231 +390,160 @@ const PASS_THROUGH: [&str; 3] = [
 ];
 
 /// `modfetch/sumdb.go:dbDial`: a URL in GOSUMDB bypasses every proxy.
-fn sumdb_url(view: &View<'_>, findings: &mut Vec<PolicyFinding>) {
-    let Some(value) = view.value("GOSUMDB") else {
-        return;
-    };
-    let expanded = resolve(value, &view.profile.env);
+fn sumdb_url(view: &View<'_>) {
+    let expanded = resolve(view.value("GOSUMDB").unwrap_or("off"), &view.profile.env);
     let Ok(SumDb::Database {
         url: Some(_), key, ..
     }) = SumDb::parse(&expanded)
     else {
         return;
     };
-    let hops: Vec<String> = view
-        .hops()
-        .filter_map(|(_, hop)| match &hop.kind {
-            HopKind::Proxy(url) => Some(canonical(url)),
-            HopKind::File(_) | HopKind::Direct | HopKind::Off => None,
-        })
-        .collect();
+    let hops: Vec<String> = view.proxies().map(|(.., url)| canonical(url)).collect();
     let asked = view.profile.when.targets();
-    let via = view
-        .policy
-        .targets
-        .values()
-        .find(|target| match &target.kind {
-            TargetKind::SumDb { db, via: Some(via) } => {
-                let here = asked.contains(target.name.as_str()) || hops.contains(&canonical(via));
-                here && db.name() == key.name
-            }
-            TargetKind::SumDb { .. }
-            | TargetKind::GoProxy { .. }
-            | TargetKind::Https { .. }
-            | TargetKind::Icmp { .. }
-            | TargetKind::Tcp { .. }
-            | TargetKind::Listening { .. }
-            | TargetKind::Mirror { .. } => false,
-        });
-    let through = match via {
-        Some(target) => Some(format!("the proxy that `{}` checks", target.name)),
-        None if key.name == "sum.golang.org" => hops
-            .iter()
-            .find(|hop| PASS_THROUGH.contains(&hop.as_str()))
-            .map(|hop| format!("{hop}, which passes it on")),
-        None => None,
+    let mut targets = view.policy.targets.values();
+    let via = targets.find(|target| {
+        let TargetKind::SumDb { db, via: Some(via) } = &target.kind else {
+            return false;
+        };
+        let here = asked.contains(target.name.as_str()) || hops.contains(&canonical(via));
+        here && db.name() == key.name
+    });
+    let passes_on =
+        |hop: &&String| key.name == "sum.golang.org" && PASS_THROUGH.contains(&hop.as_str());
+    let through = match (via, hops.iter().find(passes_on)) {
+        (Some(target), _) => format!("the proxy that `{}` checks", target.name),
+        (None, Some(hop)) => format!("{hop}, which passes it on"),
+        (None, None) => return,
     };
-    if let Some(through) = through {
-        note(
-            findings,
-            PolicyFinding::warning(
-                "sumdb-url-bypasses-proxy",
-                format!("with a URL go asks the database itself, never through {through}"),
-                view.span_of("GOSUMDB"),
-            )
-            .help(format!(
-                "write GOSUMDB = \"{}\": go then asks the proxy first",
-                key.name
-            )),
-        );
-    }
+    let message = format!("with a URL go asks the database itself, never through {through}");
+    let help = format!(
+        "write GOSUMDB = \"{}\": go then asks the proxy first",
+        key.name
+    );
+    let span = view.span_of("GOSUMDB");
+    view.note(PolicyFinding::warning("sumdb-url-bypasses-proxy", message, span).help(help));
 }
 
-fn private(view: &View<'_>) -> Vec<PolicyFinding> {
-    let mut findings = Vec::new();
+/// The names of private modules that leave the company.
+fn private(view: &View<'_>) {
     for possible in &view.chains {
         let hops = &possible.chain.hops;
-        let private: Vec<Option<&Target>> =
-            hops.iter().map(|hop| view.private_target(hop)).collect();
-        let is_public = |(hop, private): (&Hop, &Option<&Target>)| {
-            matches!(hop.kind, HopKind::Proxy(_)) && private.is_none()
-        };
-        let last_public = hops.iter().zip(&private).rposition(is_public);
-        for (i, (hop, target)) in hops.iter().zip(&private).enumerate() {
-            let Some(target) = *target else {
+        let is_public = |hop: &Hop| proxy(hop).is_some() && view.private_target(hop).is_none();
+        let last_public = hops.iter().rposition(is_public);
+        for (i, hop) in hops.iter().enumerate() {
+            let Some(target) = view.private_target(hop) else {
                 continue;
             };
-            let span = view.span(possible, hop.at);
-            let public = last_public.filter(|last| *last > i);
+            let (name, span) = (&target.name, view.span(possible, hop.at));
+            let is_before_public = last_public.is_some_and(|last| last > i);
             match hop.then {
-                Some(Separator::Pipe) => note(
-                    &mut findings,
-                    PolicyFinding::error(
-                        "leak-pipe",
-                        format!(
-                            "when `{}` fails, go asks what stands behind `|` for your private modules",
-                            target.name
-                        ),
-                        span,
-                    )
-                    .label("private: nothing may follow it with `|`")
-                    .help("write `,`: go then moves on only when the module is not there (404, 410)"),
-                ),
-                Some(Separator::Comma) if public.is_some() && !is_covered(view, target) => note(
-                    &mut findings,
-                    PolicyFinding::warning(
-                        "leak-comma",
-                        format!(
-                            "what `{}` does not have, the public proxy behind it is asked for by name",
-                            target.name
-                        ),
-                        span,
-                    )
-                    .label("private, with a public proxy behind it")
-                    .help(match module_of(target) {
-                        Some(module) => format!("GOPRIVATE = \"{}\" keeps those names here", host_of(module)),
+                Some(Separator::Pipe) => {
+                    let message = format!(
+                        "when `{name}` fails, go asks what stands behind `|` for your private modules"
+                    );
+                    view.note(
+                        PolicyFinding::error("leak-pipe", message, span)
+                            .label("private: nothing may follow it with `|`")
+                            .help("write `,`: go then moves on only when the module is not there (404, 410)"),
+                    );
+                }
+                Some(Separator::Comma) if is_before_public && !is_covered(view, target) => {
+                    let message = format!(
+                        "what `{name}` does not have, the public proxy behind it is asked for by name"
+                    );
+                    let help = match module_of(target) {
+                        Some(module) => {
+                            format!("GOPRIVATE = \"{}\" keeps those names here", host_of(module))
+                        }
                         None => "name your own hosts in GOPRIVATE".to_owned(),
-                    }),
-                ),
+                    };
+                    view.note(
+                        PolicyFinding::warning("leak-comma", message, span)
+                            .label("private, with a public proxy behind it")
+                            .help(help),
+                    );
+                }
                 Some(Separator::Comma) | None => {}
             }
         }
     }
     // Its names also leak where it is not asked itself: when its users are elsewhere.
-    let goes_out = view
-        .hops()
-        .any(|(_, hop)| matches!(hop.kind, HopKind::Proxy(_) | HopKind::Direct));
-    for target in view
-        .policy
-        .targets
-        .values()
-        .filter(|one| goes_out && one.private)
-    {
-        if let Some(finding) = not_covered(view, target) {
-            note(&mut findings, finding);
-        }
+    let goes_out = |(_, hop): (_, &Hop)| matches!(hop.kind, HopKind::Proxy(_) | HopKind::Direct);
+    if view.hops().any(goes_out) {
+        let private = view.policy.targets.values().filter(|one| one.private);
+        private.for_each(|target| not_covered(view, target));
     }
-    findings
 }
 
 /// Do GONOPROXY, or else GOPRIVATE, keep the target's modules from every proxy?
 fn is_covered(view: &View<'_>, target: &Target) -> bool {
-    let set = |name| view.value(name).filter(|value| !value.is_empty());
-    let Some(list) = set("GONOPROXY").or_else(|| set("GOPRIVATE")) else {
+    let is_set = |name: &&str| view.value(name).is_some_and(|value| !value.is_empty());
+    let Some(list) = ["GONOPROXY", "GOPRIVATE"].into_iter().find(is_set) else {
         return false;
     };
     // Which modules the target serves is known only where the policy names one.
-    module_of(target).is_none_or(|module| Patterns::parse(list).matches(module))
+    module_of(target).is_none_or(|module| view.covers(list, module))
 }
 
 /// GOPRIVATE is there, but not for what the target serves: names go to the checksum database.
-fn not_covered(view: &View<'_>, target: &Target) -> Option<PolicyFinding> {
-    let module = module_of(target)?;
-    let covers = |name| {
-        view.value(name)
-            .is_some_and(|list| Patterns::parse(list).matches(module))
+fn not_covered(view: &View<'_>, target: &Target) {
+    let Some(module) = module_of(target) else {
+        return;
     };
-    let private = view.value("GOPRIVATE")?;
-    if private.is_empty()
-        || covers("GOPRIVATE")
-        || covers("GONOSUMDB")
+    if view.value("GOPRIVATE").unwrap_or_default().is_empty()
+        || view.covers("GOPRIVATE", module)
+        || view.covers("GONOSUMDB", module)
         || view.value("GOSUMDB") == Some("off")
     {
-        return None;
+        return;
     }
-    let message = format!(
-        "GOPRIVATE does not cover {module}, which `{}` serves",
-        target.name
-    );
-    Some(
-        PolicyFinding::warning("private-not-covered", message, view.span_of("GOPRIVATE"))
+    let serves = format!("{module}, which `{}` serves", target.name);
+    let message = format!("GOPRIVATE does not cover {serves}");
+    let span = view.span_of("GOPRIVATE");
+    view.note(
+        PolicyFinding::warning("private-not-covered", message, span)
             .label("go would look it up in the public checksum database")
             .help(format!("add {} to GOPRIVATE", host_of(module))),
-    )
+    );
 }
 
 /// The module that the target is asked for, if it is one of its own.
 fn module_of(target: &Target) -> Option<&str> {
-    match &target.kind {
-        TargetKind::GoProxy { module, .. } => {
-            Some(module.as_str()).filter(|module| *module != DEFAULT_MODULE.0)
-        }
-        TargetKind::SumDb { .. }
-        | TargetKind::Https { .. }
-        | TargetKind::Icmp { .. }
-        | TargetKind::Tcp { .. }
-        | TargetKind::Listening { .. }
-        | TargetKind::Mirror { .. } => None,
-    }
+    let TargetKind::GoProxy { module, .. } = &target.kind else {
+        return None;
+    };
+    Some(module.as_str()).filter(|module| *module != DEFAULT_MODULE.0)
 }
 
 fn host_of(module: &str) -> &str {
     module.split('/').next().unwrap_or(module)
 }
 
-fn offline(view: &View<'_>) -> Vec<PolicyFinding> {
-    let mut findings = Vec::new();
-    direct_in_air_gap(view, &mut findings);
-    needs_gonoproxy(view, &mut findings);
-    findings
-}
-
 /// `direct` at the end of a chain for an air gap: git's time-outs for every module that is missing.
-fn direct_in_air_gap(view: &View<'_>, findings: &mut Vec<PolicyFinding>) {
-    let is_last = view
-        .policy
-        .profiles
-        .last()
-        .is_some_and(|last| std::ptr::eq(last, view.profile));
+fn direct_in_air_gap(view: &View<'_>) {
+    let is_this = |profile: &Profile| std::ptr::eq(profile, view.profile);
+    let is_last = view.policy.profiles.last().is_some_and(is_this);
+    // Is an earlier profile for a network, so that this one is reached when there is none?
+    let mut earlier = view.policy.profiles.iter().take_while(|one| !is_this(one));
+    let is_behind_others = earlier.any(|one| rests_on_network(&one.when, view.policy));
+    let asks_for_network = rests_on_network(&view.profile.when, view.policy);
+    let fallback = is_last || (is_behind_others && !asks_for_network);
     for possible in &view.chains {
         let hops = &possible.chain.hops;
         let has_mirror = hops.iter().any(|hop| matches!(hop.kind, HopKind::File(_)));
         let Some(direct) = hops.last().filter(|hop| hop.kind == HopKind::Direct) else {
             continue;
         };
-        let asks_for_network = rests_on_network(&view.profile.when, view.policy);
-        let fallback = is_last || (is_behind_others(view) && !asks_for_network);
         let air_gap = says_offline(&view.profile.when) || (fallback && has_mirror);
         if hops.len() > 1 && air_gap {
-            note(
-                findings,
-                PolicyFinding::warning(
-                    "direct-in-air-gap",
-                    "where no network is, `direct` waits for version control to give up",
-                    view.span(possible, direct.at),
-                )
-                .help("write `off`: what is missing then fails at once, with its name"),
+            view.warn(
+                "direct-in-air-gap",
+                "where no network is, `direct` waits for version control to give up",
+                (possible, direct.at),
+                "write `off`: what is missing then fails at once, with its name",
             );
         }
     }
-}
-
-/// Is an earlier profile for a network, so that this one is reached when there is none?
-fn is_behind_others(view: &View<'_>) -> bool {
-    let earlier = view.policy.profiles.iter();
-    earlier
-        .take_while(|profile| !std::ptr::eq(*profile, view.profile))
-        .any(|profile| rests_on_network(&profile.when, view.policy))
 }
 
 /// Does the condition need a network that is there?
@@ -674,11 +562,9 @@ fn rests_on_network(condition: &Condition, policy: &Policy) -> bool {
 }
 
 /// `proxyList` puts GONOPROXY's modules before everything, `off` and file:// included.
-fn needs_gonoproxy(view: &View<'_>, findings: &mut Vec<PolicyFinding>) {
-    let offline = !view.chains.is_empty()
-        && view
-            .hops()
-            .all(|(_, hop)| matches!(hop.kind, HopKind::File(_) | HopKind::Off));
+fn needs_gonoproxy(view: &View<'_>) {
+    let stays = |(_, hop): (_, &Hop)| matches!(hop.kind, HopKind::File(_) | HopKind::Off);
+    let offline = !view.chains.is_empty() && view.hops().all(stays);
     let private = view.policy.profiles.iter().any(|profile| {
         let set = |name| match profile.env.get(name) {
             Some(EnvValue::Text(text)) => covers_something(text),
@@ -690,14 +576,12 @@ fn needs_gonoproxy(view: &View<'_>, findings: &mut Vec<PolicyFinding>) {
         .value("GONOPROXY")
         .is_some_and(|value| !value.is_empty() && !covers_something(value));
     if offline && private && !answered {
-        note(
-            findings,
-            PolicyFinding::warning(
-                "offline-needs-gonoproxy",
-                "modules that GOPRIVATE covers pass the mirror and `off` over, and go to the network",
-                view.span_of("GOPROXY"),
-            )
-            .help("add GONOPROXY = \"none\" to this profile"),
+        let message =
+            "modules that GOPRIVATE covers pass the mirror and `off` over, and go to the network";
+        let span = view.span_of("GOPROXY");
+        view.note(
+            PolicyFinding::warning("offline-needs-gonoproxy", message, span)
+                .help("add GONOPROXY = \"none\" to this profile"),
         );
     }
 }

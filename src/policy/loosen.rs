@@ -1,7 +1,7 @@
 //! The loosening rule: what weakens verification must hang on a fact that cannot be forged.
 //! Decided from the policy alone, whatever the network says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::expand::{chains, resolve};
 use super::finding::{Places, PolicyFinding, ProfilePlace, shown};
@@ -12,11 +12,111 @@ use super::{goflags, govcs};
 use crate::model::pattern_scope::public_as_shown;
 use crate::model::{HopKind, Host, Patterns, Target};
 
+/// How the value of a variable can weaken verification.
+struct Rule {
+    variable: &'static str,
+    /// What it does, of the value as it will be applied: `None` if nothing, and an empty phrase
+    /// where the value says it all.
+    weakens: fn(&str) -> Option<String>,
+    /// What anybody on the network could do where nothing proves the condition.
+    danger: &'static str,
+    /// What else to do than to prove it.
+    keep: &'static str,
+}
+
+/// An empty phrase if it does.
+fn does(weakens: bool) -> Option<String> {
+    weakens.then(String::new)
+}
+
+fn takes_in_public(list: &str) -> Option<String> {
+    let public = public_as_shown(list);
+    let phrase = || format!(" takes in public code: {}", shown(&public.join(",")));
+    (!public.is_empty()).then(phrase)
+}
+
+const RULES: [Rule; 9] = [
+    // Its chains are looked at hop by hop.
+    Rule {
+        variable: "GOPROXY",
+        weakens: |_| None,
+        danger: "make go ask a proxy over plain http",
+        keep: "ask it over https",
+    },
+    Rule {
+        variable: "GOSUMDB",
+        weakens: |value| does(value == "off"),
+        danger: "switch checksum verification off",
+        keep: "keep sum.golang.org",
+    },
+    // Of one's own host, too: what comes over plain http can be anybody's.
+    Rule {
+        variable: "GOINSECURE",
+        weakens: |value| does(Patterns::parse(value).can_match()),
+        danger: "make go fetch over plain http",
+        keep: "leave GOINSECURE out",
+    },
+    Rule {
+        variable: "GOFLAGS",
+        weakens: |value| goflags::loosens(value).then(|| "=-insecure".to_owned()),
+        danger: "make a go before 1.17 verify nothing",
+        keep: "leave -insecure out",
+    },
+    Rule {
+        variable: "GONOSUMDB",
+        weakens: takes_in_public,
+        danger: "exempt public modules from verification",
+        keep: "name your own hosts only",
+    },
+    Rule {
+        variable: "GOPRIVATE",
+        weakens: takes_in_public,
+        danger: "exempt public modules from verification",
+        keep: "name your own hosts only",
+    },
+    Rule {
+        variable: "GOVCS",
+        weakens: |value| does(govcs::loosens(value)),
+        danger: "let go run svn, bzr or fossil on public code",
+        keep: "leave all but git and hg out",
+    },
+    // `go get` outside of modules knows no go.sum; Go 1.22 took it away. `auto` does so wherever
+    // there is no go.mod.
+    Rule {
+        variable: "GO111MODULE",
+        weakens: |value| does(matches!(value, "off" | "auto")),
+        danger: "make a go before 1.22 verify nothing",
+        keep: "write GO111MODULE = \"on\", or leave it out",
+    },
+    Rule {
+        variable: "GOTOOLCHAIN",
+        weakens: |value| does(verifies_less(value)),
+        danger: "switch to a go that verifies less",
+        keep: "name a newer go",
+    },
+];
+
+/// What go refuses in `#cgo` lines of other people's modules otherwise, since it makes the compiler
+/// run a program of theirs: `CGO_CFLAGS_ALLOW` and the like.
+const CGO_ALLOW: Rule = Rule {
+    variable: "",
+    weakens: |value| does(!value.is_empty()),
+    danger: "let modules pass any flag to the compiler",
+    keep: "set the variable for the one build that needs it",
+};
+
+fn rule(variable: &str) -> Option<&'static Rule> {
+    if variable.starts_with("CGO_") && variable.ends_with("_ALLOW") {
+        return Some(&CGO_ALLOW);
+    }
+    RULES.iter().find(|rule| rule.variable == variable)
+}
+
 /// One way in which a profile weakens verification.
-#[derive(Debug, Clone, PartialEq, Eq)]
 struct Loosening {
     /// The variable that does it.
     variable: String,
+    rule: &'static Rule,
     /// How, in a short phrase.
     phrase: String,
 }
@@ -28,10 +128,8 @@ pub(super) fn check(policy: &mut Policy, places: &Places) -> Vec<PolicyFinding> 
     let targets = &policy.targets;
     for (profile, place) in policy.profiles.iter_mut().zip(&places.profiles) {
         let loosenings = loosenings(profile, targets);
-        profile.loosens = loosenings
-            .iter()
-            .map(|loosening| loosening.phrase.clone())
-            .collect();
+        let phrases = loosenings.iter().map(|one| one.phrase.clone());
+        profile.loosens = phrases.collect();
         // A condition with a fault was reported, and proves neither the one nor the other.
         if !place.when_understood {
             continue;
@@ -66,95 +164,53 @@ pub(super) fn is_plain_http(url: &str) -> bool {
 }
 
 fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loosening> {
-    let mut found = Vec::new();
+    let mut found: Vec<Loosening> = Vec::new();
     for (variable, value) in &profile.env {
-        let mut note = |phrase: String| {
-            let loosening = Loosening {
-                variable: variable.clone(),
-                phrase,
-            };
-            if !found.contains(&loosening) {
-                found.push(loosening);
-            }
+        let Some(rule) = rule(variable) else {
+            continue;
         };
-        if let Some(name) = undecidable(variable, value, profile) {
-            note(format!("{variable} is whatever {name} holds"));
+        let mut phrases = BTreeSet::new();
+        let text = match value {
+            EnvValue::Text(text) => Some(text),
+            EnvValue::Fastest { then, .. } => then.as_ref(),
+        };
+        if let Some(text) = text {
+            // A reference that leaves open, until it is applied, whether the variable loosens.
+            let open = references(text).find(|name| !adds_nothing(name, profile, 0));
+            phrases.extend(open.map(|name| format!("{variable} is whatever {name} holds")));
+            phrases.extend(
+                (rule.weakens)(&resolve(text, &profile.env)).map(|how| match how {
+                    how if how.is_empty() => format!("{variable}={}", shown(text)),
+                    how => format!("{variable}{how}"),
+                }),
+            );
         }
         if variable == "GOPROXY" {
             for possible in chains(&profile.env, targets) {
-                for hop in &possible.chain.hops {
-                    if let HopKind::Proxy(url) = &hop.kind
-                        && is_plain_http(url)
-                    {
-                        note(format!("plain http hop {}", shown(url)));
-                    }
-                }
+                phrases.extend(
+                    possible
+                        .chain
+                        .hops
+                        .iter()
+                        .filter_map(|hop| match &hop.kind {
+                            HopKind::Proxy(url) if is_plain_http(url) => {
+                                Some(format!("plain http hop {}", shown(url)))
+                            }
+                            HopKind::Proxy(_)
+                            | HopKind::File(_)
+                            | HopKind::Direct
+                            | HopKind::Off => None,
+                        }),
+                );
             }
-            continue;
         }
-        let EnvValue::Text(text) = value else {
-            continue;
-        };
-        let expanded = resolve(text, &profile.env);
-        match variable.as_str() {
-            "GOSUMDB" if expanded == "off" => note("GOSUMDB=off".to_owned()),
-            // Of one's own host, too: what comes over plain http can be anybody's.
-            "GOINSECURE" if Patterns::parse(&expanded).can_match() => {
-                note(format!("GOINSECURE={}", shown(text)));
-            }
-            "GOFLAGS" if goflags::loosens(&expanded) => note("GOFLAGS=-insecure".to_owned()),
-            "GONOSUMDB" | "GOPRIVATE" => {
-                let public = public_as_shown(&expanded);
-                if !public.is_empty() {
-                    let list = shown(&public.join(","));
-                    note(format!("{variable} takes in public code: {list}"));
-                }
-            }
-            "GOVCS" if govcs::loosens(&expanded) => note(format!("GOVCS={}", shown(text))),
-            // `go get` outside of modules knows no go.sum; Go 1.22 took it away. `auto` does so
-            // wherever there is no go.mod.
-            "GO111MODULE" if matches!(expanded.as_str(), "off" | "auto") => {
-                note(format!("GO111MODULE={expanded}"));
-            }
-            "GOTOOLCHAIN" if verifies_less(&expanded) => {
-                note(format!("GOTOOLCHAIN={}", shown(text)));
-            }
-            // What go refuses in `#cgo` lines of other people's modules otherwise, since it makes
-            // the compiler run a program of theirs.
-            name if is_cgo_allow(name) && !expanded.is_empty() => {
-                note(format!("{name}={}", shown(text)));
-            }
-            _ => {}
-        }
+        found.extend(phrases.into_iter().map(|phrase| Loosening {
+            variable: variable.clone(),
+            rule,
+            phrase,
+        }));
     }
     found
-}
-
-fn is_cgo_allow(name: &str) -> bool {
-    name.starts_with("CGO_") && name.ends_with("_ALLOW")
-}
-
-/// A reference that leaves open, until it is applied, whether the variable loosens.
-fn undecidable<'a>(variable: &str, value: &'a EnvValue, profile: &Profile) -> Option<&'a str> {
-    const DECISIVE: [&str; 9] = [
-        "GO111MODULE",
-        "GOFLAGS",
-        "GOINSECURE",
-        "GONOSUMDB",
-        "GOPRIVATE",
-        "GOPROXY",
-        "GOSUMDB",
-        "GOTOOLCHAIN",
-        "GOVCS",
-    ];
-    if !DECISIVE.contains(&variable) && !is_cgo_allow(variable) {
-        return None;
-    }
-    let text = match value {
-        EnvValue::Text(text) => text,
-        EnvValue::Fastest { then, .. } => then.as_ref()?,
-    };
-    references(text).find(|name| !adds_nothing(name, profile, 0))
 }
 
 /// Is what a reference stands for known well enough: a path or the like, which is no list by
@@ -194,121 +250,72 @@ fn unproven(
     loosening: &Loosening,
     targets: &BTreeMap<String, Target>,
 ) -> PolicyFinding {
+    let Rule { danger, keep, .. } = loosening.rule;
     let span = place.env.get(&loosening.variable).unwrap_or(&place.name);
-    let (message, keep) = match loosening.variable.as_str() {
-        "GOSUMDB" => (
-            "anyone on the network could switch checksum verification off",
-            "keep sum.golang.org",
-        ),
-        "GOPROXY" => (
-            "anyone on the network could make go ask a proxy over plain http",
-            "ask it over https",
-        ),
-        "GOINSECURE" => (
-            "anyone on the network could make go fetch over plain http",
-            "leave GOINSECURE out",
-        ),
-        "GOFLAGS" => (
-            "anyone on the network could make a go before 1.17 verify nothing",
-            "leave -insecure out",
-        ),
-        "GOVCS" => (
-            "anyone on the network could let go run svn, bzr or fossil on public code",
-            "leave all but git and hg out",
-        ),
-        "GO111MODULE" => (
-            "anyone on the network could make a go before 1.22 verify nothing",
-            "write GO111MODULE = \"on\", or leave it out",
-        ),
-        "GOTOOLCHAIN" => (
-            "anyone on the network could switch to a go that verifies less",
-            "name a newer go",
-        ),
-        name if is_cgo_allow(name) => (
-            "anyone on the network could let modules pass any flag to the compiler",
-            "set the variable for the one build that needs it",
-        ),
-        _ => (
-            "anyone on the network could exempt public modules from verification",
-            "name your own hosts only",
-        ),
-    };
-    let mut finding = PolicyFinding::error("loosens-unproven", message, span.clone())
+    let message = format!("anyone on the network could {danger}");
+    let target = example_target(targets);
+    let help = format!("add a fact that cannot be forged: {{ up = \"{target}\" }}, or {keep}");
+    let condition = place.when.as_ref().unwrap_or(&place.name);
+    PolicyFinding::error("loosens-unproven", message, span.clone())
         .label("nothing may make this weaker")
-        .help(format!(
-            "add a fact that cannot be forged: {{ up = \"{}\" }}, or {keep}",
-            example_target(targets)
-        ));
-    let why = why_unproven(&profile.when, targets);
-    finding = match &place.when {
-        Some(when) => finding.related(when.clone(), why),
-        None => finding.related(place.name.clone(), why),
-    };
-    finding
+        .help(help)
+        .related(condition.clone(), why_unproven(&profile.when, targets))
 }
 
 /// A target that would prove something, for a message.
 fn example_target(targets: &BTreeMap<String, Target>) -> &str {
-    let best = |private: bool| {
-        targets
-            .values()
-            .find(|target| target.is_authenticated() && target.private == private)
-    };
-    best(true)
-        .or_else(|| best(false))
-        .map_or("corp", |target| target.name.as_str())
+    let proven = targets.values().filter(|target| target.is_authenticated());
+    let best = proven.min_by_key(|target| !target.private);
+    best.map_or("corp", |target| target.name.as_str())
 }
 
 /// What the condition rests on, and who else can make it true.
 fn why_unproven(when: &Condition, targets: &BTreeMap<String, Target>) -> String {
-    let words = |words: &str| words.to_owned();
-    match when {
-        Condition::Always => words("without `when` it holds on every network"),
-        Condition::Up(name) => match targets.get(name).map(Target::kind_str) {
-            Some("goproxy" | "https") => {
-                format!("`{name}` is asked over plain http: whoever runs the network can answer")
-            }
-            Some("sumdb") => format!(
-                "`{name}` is asked over plain http: what the database signed can be played again"
-            ),
-            Some(kind @ ("icmp" | "tcp")) => {
-                format!("{kind} proves nothing: any host can answer in `{name}`'s place")
-            }
-            _ => format!("`{name}` says something of this machine, not of the network"),
-        },
-        Condition::Down(name) => format!("any network can keep `{name}` from answering"),
+    let words = match when {
+        Condition::Always => "without `when` it holds on every network",
+        Condition::Up(name) => {
+            return match targets.get(name).map(Target::kind_str) {
+                Some("goproxy" | "https") => format!(
+                    "`{name}` is asked over plain http: whoever runs the network can answer"
+                ),
+                Some("sumdb") => format!(
+                    "`{name}` is asked over plain http: what the database signed can be played again"
+                ),
+                Some(kind @ ("icmp" | "tcp")) => {
+                    format!("{kind} proves nothing: any host can answer in `{name}`'s place")
+                }
+                _ => format!("`{name}` says something of this machine, not of the network"),
+            };
+        }
+        Condition::Down(name) => return format!("any network can keep `{name}` from answering"),
         Condition::AtLeast { n, .. } => {
-            format!("{n} of these can be up without one that TLS proves")
+            return format!("{n} of these can be up without one that TLS proves");
         }
-        Condition::Portal(_) => words("any access point can answer in another's place, or not"),
-        Condition::Online(_) => {
-            words("a default route proves nothing: any access point hands one out")
-        }
+        Condition::Portal(_) => "any access point can answer in another's place, or not",
+        Condition::Online(_) => "a default route proves nothing: any access point hands one out",
         Condition::InterfaceName(_) | Condition::InterfaceKind(_) => {
-            words("an interface proves nothing of what it is plugged into")
+            "an interface proves nothing of what it is plugged into"
         }
-        Condition::Subnet(_) => words("a subnet proves nothing: any access point can hand it out"),
-        Condition::Gateway(_) => {
-            words("a gateway's address proves nothing: any router can have it")
-        }
+        Condition::Subnet(_) => "a subnet proves nothing: any access point can hand it out",
+        Condition::Gateway(_) => "a gateway's address proves nothing: any router can have it",
         Condition::DnsServer(_) | Condition::SearchDomain(_) => {
-            words("DNS settings prove nothing: any access point can hand them out")
+            "DNS settings prove nothing: any access point can hand them out"
         }
-        Condition::Ssid(_) => words("a Wi-Fi name proves nothing: any access point can bear it"),
-        Condition::Env(_) => words("a variable says nothing of the network that is there now"),
+        Condition::Ssid(_) => "a Wi-Fi name proves nothing: any access point can bear it",
+        Condition::Env(_) => "a variable says nothing of the network that is there now",
         Condition::All(parts) => match parts.as_slice() {
-            [one] => why_unproven(one, targets),
-            _ => words("none of these is a fact that cannot be forged"),
+            [one] => return why_unproven(one, targets),
+            _ => "none of these is a fact that cannot be forged",
         },
-        Condition::Any(parts) => {
-            let weak = parts.iter().find(|part| !is_proven(part, targets));
-            match weak {
-                Some(part) => format!("one part is enough, and {}", why_unproven(part, targets)),
-                None => words("none of these is a fact that cannot be forged"),
+        Condition::Any(parts) => match parts.iter().find(|part| !is_proven(part, targets)) {
+            Some(part) => {
+                return format!("one part is enough, and {}", why_unproven(part, targets));
             }
-        }
-        Condition::Not(_) => words("anybody can bring it about that something does not hold"),
-    }
+            None => "none of these is a fact that cannot be forged",
+        },
+        Condition::Not(_) => "anybody can bring it about that something does not hold",
+    };
+    words.to_owned()
 }
 
 #[cfg(test)]

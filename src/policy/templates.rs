@@ -73,58 +73,54 @@ impl Company {
         is_plain_http(&self.url)
     }
 
-    /// The policy's text, commented, ready to be a `goroam.toml`.
+    /// The policy's text, commented, ready to be a `goroam.toml`. A line of the template that
+    /// starts with `@` is there only for some companies, and has one placeholder at most.
     pub fn text(&self) -> String {
-        let url = quoted(&self.url);
-        let mut out = HEAD.replace("HOST", &comment(&self.host));
-        out.push_str(&format!("[target.company]\ngoproxy = {url}\n"));
-        out.push_str(PRIVATE_TARGET);
-        if let Some(ca) = &self.ca {
-            out.push_str("# Trusted for this target in addition to the system's roots.\n");
-            out.push_str(&format!("ca = {}\n", quoted(ca)));
-        }
-        if let Some(pin) = &self.pin {
-            out.push_str(PIN);
-            out.push_str(&format!("pin = [\"sha256/{}\"]\n", STANDARD.encode(pin.0)));
-        }
-        out.push_str(if self.lacks_default { LACKS } else { MODULE });
-        out.push_str(PUBLIC_TARGETS);
-        out.push_str(OFFICE);
-        if self.is_in_the_clear() {
-            out.push_str(IN_THE_CLEAR);
-        }
         let sumdb = self.sumdb.as_deref().unwrap_or("sum.golang.org");
-        out.push_str(&format!(
-            "\n[profile.env]\n{THROUGH}GOPROXY = {url}\nGOSUMDB = {}\n{}{NONE}",
-            quoted(sumdb),
-            self.private(true)
-        ));
-        out.push_str(&format!("{OUTSIDE}{}", self.private(false)));
         // A database that is asked at a URL of its own is not asked through the mirror, which
         // has its proofs; and where there is none behind the proxy, there is Go's own elsewhere.
-        let by_name = sumdb
-            .split_whitespace()
-            .next()
-            .filter(|name| *name != "off");
-        out.push_str(&format!(
-            "{OFFLINE}GOSUMDB = {}\n{}",
-            quoted(by_name.unwrap_or("sum.golang.org")),
-            self.private(false)
-        ));
-        out.push_str("GONOPROXY = \"none\"\n");
-        out
-    }
-
-    fn private(&self, first: bool) -> String {
-        let line = match self.private.as_str() {
-            "" => "#: GOPRIVATE = \"git.corp.example\"\n".to_owned(),
-            list => format!("GOPRIVATE = {}\n", quoted(list)),
-        };
-        if first {
-            format!("# Never looked up in the public checksum database.\n{line}")
-        } else {
-            line
+        let by_name = sumdb.split_whitespace().next();
+        let by_name = by_name.filter(|name| *name != "off");
+        let values = [
+            ("{host}", comment(&self.host)),
+            ("{url}", quoted(&self.url)),
+            ("{ca}", quoted(self.ca.as_deref().unwrap_or_default())),
+            (
+                "{pin}",
+                self.pin
+                    .as_ref()
+                    .map_or_else(String::new, |pin| STANDARD.encode(pin.0)),
+            ),
+            ("{sumdb}", quoted(sumdb)),
+            ("{mirrored}", quoted(by_name.unwrap_or("sum.golang.org"))),
+            (
+                "{private}",
+                match self.private.as_str() {
+                    "" => "#: GOPRIVATE = \"git.corp.example\"".to_owned(),
+                    list => format!("GOPRIVATE = {}", quoted(list)),
+                },
+            ),
+        ];
+        let mut out = String::new();
+        for line in include_str!("templates/company.toml").lines() {
+            let optional = line.strip_prefix('@').and_then(|line| line.split_once(' '));
+            let (is_there, line) = match optional {
+                Some(("ca", line)) => (self.ca.is_some(), line),
+                Some(("pin", line)) => (self.pin.is_some(), line),
+                Some(("lacks", line)) => (self.lacks_default, line),
+                Some(("has", line)) => (!self.lacks_default, line),
+                Some(("clear", line)) => (self.is_in_the_clear(), line),
+                _ => (true, line),
+            };
+            if is_there {
+                let value = values.iter().find(|(name, _)| line.contains(name));
+                out.push_str(
+                    &value.map_or(line.to_owned(), |(name, value)| line.replace(name, value)),
+                );
+                out.push('\n');
+            }
         }
+        out
     }
 }
 
@@ -146,102 +142,6 @@ fn quoted(text: &str) -> String {
 fn comment(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
-
-const HEAD: &str = "\
-# goroam.toml -- which go settings hold on which network; written by
-# `goroam init` for HOST
-#
-#   goroam check     reads this file and says what is wrong with it
-#   goroam probe     asks every target and shows what it proved
-#   goroam why       says why the present profile was chosen
-#
-# Lines that begin with `#:` are settings to take up by deleting `#: `.
-
-version = 1
-
-# The proxy inside. It counts as up when its certificate is right and the
-# module that it is asked for comes back whole.
-";
-
-const PRIVATE_TARGET: &str = "\
-# Nothing may follow it with `|`: an outage would send the names of private
-# modules to whoever comes next.
-private = true
-";
-
-const PIN: &str = "\
-# Only this key, the one that `goroam init` saw. Name the next one beside it
-# before the certificate is renewed with another key, or take this line out.
-";
-
-const MODULE: &str = "\
-# What it is asked for; better one that only it has.
-#: module = \"git.corp.example/team/hello@v1.0.0\"
-";
-
-const LACKS: &str = "\
-# It has no golang.org/x/text@v0.3.0, which is asked for by default. Name a
-# module that it has: until then it never counts as up.
-#: module = \"git.corp.example/team/hello@v1.0.0\"
-";
-
-const PUBLIC_TARGETS: &str = "
-[target.proxy]
-goproxy = \"https://proxy.golang.org\"
-
-[target.sum]
-sumdb = \"sum.golang.org\"
-
-# goroam's own mirror, which `goroam mirror add` fills.
-[target.mirror]
-mirror = \"${MIRROR}\"
-";
-
-const OFFICE: &str = "
-# The office, or the VPN: wherever the proxy inside answers.
-[[profile]]
-name = \"office\"
-when = { up = \"company\" }
-";
-
-const IN_THE_CLEAR: &str = "\
-# THE RISK: it is asked over plain http, so whoever runs the network can answer
-# in its place. `goroam check` warns of this for as long as it stands here;
-# better to ask the proxy over https.
-accept_unauthenticated = true
-";
-
-const THROUGH: &str = "\
-# Everything through the proxy inside; it fetches public modules as well.
-";
-
-const NONE: &str = "\
-# Private modules come through the proxy too. Without this line go fetches
-# what GOPRIVATE covers from version control.
-GONOPROXY = \"none\"
-";
-
-const OUTSIDE: &str = "
-# At home, on the train: public modules; private ones from version control.
-[[profile]]
-name = \"outside\"
-when = { all = [{ up = \"proxy\" }, { up = \"sum\" }] }
-
-[profile.env]
-GOPROXY = \"https://proxy.golang.org,direct\"
-GOSUMDB = \"sum.golang.org\"
-";
-
-const OFFLINE: &str = "
-# Nothing answers, or a login page does: what is in the mirror (where there is
-# one) and in the module cache builds.
-[[profile]]
-name = \"offline\"
-
-[profile.env]
-GOPROXY.fastest = [\"mirror\"]
-GOPROXY.then = \"file://${GOMODCACHE}/cache/download,off\"
-";
 
 #[cfg(test)]
 mod company_tests {
