@@ -18,7 +18,7 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use goroam::gomod::sum::merkle::{Hash, Node, node_hash, record_hash, root, subtrees};
+use goroam::gomod::sum::tile::{Hash, Node, node_hash, record_hash, root, subtrees};
 use goroam::gomod::sum::tile::{prove_prefix, prove_record};
 
 /// Prints, for each `size older id` of its input, the tiles that golang.org/x/mod/sumdb/tlog

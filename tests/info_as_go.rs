@@ -1,4 +1,4 @@
-//! `.info` is decoded as real go commands decode it: what one of them refuses, `RevInfo` refuses.
+//! `.info` is decoded as real go commands decode it: what one of them refuses, `info_version` refuses.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use goroam::gomod::RevInfo;
+use goroam::gomod::form::info_version;
 
 /// Bodies of `.info`; `V` in quotes is the version that is asked for.
 fn bodies() -> Vec<Vec<u8>> {
@@ -248,8 +248,8 @@ fn what_go_refuses_is_refused_and_what_it_takes_is_taken() {
         let mut both = [0, 0];
         for (number, body) in bodies().iter().enumerate() {
             let version = version(number);
-            let ours = RevInfo::decode(&replaced(body, &version));
-            let ours = ours.map(|info| info.version == version);
+            let ours = info_version(&replaced(body, &version));
+            let ours = ours.map(|named| named == version);
             let theirs = &taken[&version];
             both[usize::from(theirs.is_none())] += 1;
             let text = String::from_utf8_lossy(body);

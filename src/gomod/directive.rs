@@ -1,10 +1,208 @@
+//! The grammar that go.mod and go.work share: words, strings, `//` comments, blocks
+//! (`golang.org/x/mod/modfile/read.go`). No token goes over the end of a line, so that a line
+//! which go cannot read costs that line only.
+//!
 //! What go.mod and go.work have in common: strings, versions, `go`, `toolchain`, `replace`
 //! (`golang.org/x/mod/modfile/rule.go`).
 
-use super::semver;
-use super::semver::ModuleVersion;
-use super::statement::At;
-use super::statement::Statement;
+use super::semver::{self, ModuleVersion};
+
+/// A value and the line that it stands in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct At<T> {
+    /// What is written.
+    pub value: T,
+    /// Its line's number, from 1.
+    pub line: usize,
+}
+
+/// What go refuses a file for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {message}")]
+pub struct Fault {
+    /// The line's number, from 1.
+    pub line: usize,
+    /// Why, in go's words.
+    pub message: String,
+}
+
+impl Fault {
+    pub(super) fn new(line: usize, message: impl Into<String>) -> Fault {
+        Fault {
+            line,
+            message: message.into(),
+        }
+    }
+}
+
+/// What git leaves of a conflict.
+pub fn is_conflict_marker(line: &str) -> bool {
+    let marks = ["<<<<<<<", "=======", ">>>>>>>", "|||||||"];
+    marks.iter().any(|mark| line.starts_with(mark))
+}
+
+/// What any go refuses a go.mod or go.work for, in the order of the lines: its faults, and git's
+/// marks among the directives that are not known. Others of these may be a newer go's.
+pub fn refusals(faults: &[Fault], unknown: &[At<String>]) -> Vec<Fault> {
+    let mut all = faults.to_vec();
+    for verb in unknown
+        .iter()
+        .filter(|verb| is_conflict_marker(&verb.value))
+    {
+        let message = format!("unknown directive: {}", verb.value);
+        all.push(Fault::new(verb.line, message));
+    }
+    all.sort_by_key(|fault| fault.line);
+    all
+}
+
+/// One directive: a separate line, or a line of a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Statement {
+    /// `require`, `go` …
+    pub(super) verb: String,
+    /// What follows it, as written (quotes included).
+    pub(super) words: Vec<String>,
+    /// Its number, from 1.
+    pub(super) line: usize,
+    /// The comment behind it, without `//`.
+    pub(super) comment: Option<String>,
+}
+
+/// A file, taken apart.
+#[derive(Debug, Default)]
+pub(super) struct Statements {
+    /// In their order.
+    pub(super) all: Vec<Statement>,
+    /// Blocks whose name is not in `blocks`; `ParseLax` ignores them.
+    pub(super) unknown: Vec<At<String>>,
+    /// Lines that do not follow the grammar.
+    pub(super) faults: Vec<Fault>,
+}
+
+/// Takes a file apart; `blocks` are the directives that may be written as a block.
+pub(super) fn statements(text: &str, blocks: &[&str]) -> Statements {
+    let mut out = Statements::default();
+    // The block that the lines are in: its name, and where it began.
+    let mut block: Option<(String, usize)> = None;
+    for (number, text) in text.split('\n').enumerate() {
+        let line = number + 1;
+        let (mut words, comment) = match tokens(text) {
+            Ok(read) => read,
+            Err(message) => {
+                out.faults.push(Fault::new(line, message));
+                continue;
+            }
+        };
+        let verb = match (&block, words.as_slice()) {
+            (_, []) => continue,
+            (Some(_), [close, more @ ..]) if close == ")" => {
+                if !more.is_empty() {
+                    let message = "syntax error (expected newline after closing paren)";
+                    out.faults.push(Fault::new(line, message));
+                }
+                block = None;
+                continue;
+            }
+            (Some((name, _)), _) if !blocks.contains(&name.as_str()) => continue,
+            (Some((name, _)), _) => name.clone(),
+            (None, [name @ .., open]) if !name.is_empty() && open == "(" => {
+                let value = name.join(" ");
+                if !blocks.contains(&value.as_str()) {
+                    out.unknown.push(At {
+                        value: value.clone(),
+                        line,
+                    });
+                }
+                block = Some((value, line));
+                continue;
+            }
+            (None, [_, .., open, close]) if open == "(" && close == ")" => continue,
+            (None, _) => words.remove(0),
+        };
+        out.all.push(Statement {
+            verb,
+            words,
+            line,
+            comment,
+        });
+    }
+    if let Some((_, line)) = block {
+        out.faults
+            .push(Fault::new(line, "syntax error (unterminated block)"));
+    }
+    out
+}
+
+/// The words of one line, and the comment behind them.
+fn tokens(line: &str) -> Result<(Vec<String>, Option<String>), String> {
+    let mut words = Vec::new();
+    let mut rest = line;
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', '\r']);
+        if let Some(comment) = rest.strip_prefix("//") {
+            return Ok((words, Some(comment.trim().to_owned())));
+        }
+        let Some(first) = rest.chars().next() else {
+            return Ok((words, None));
+        };
+        let len = match first {
+            '(' | ')' | '[' | ']' | '{' | '}' | ',' => 1,
+            '"' | '`' => string(rest, first).ok_or("unexpected newline in string")?,
+            _ => word(rest)?,
+        };
+        let (token, behind) = rest.split_at(len);
+        words.push(token.to_owned());
+        rest = behind;
+    }
+}
+
+/// How long a string is that starts here, with its quotes.
+fn string(text: &str, quote: char) -> Option<usize> {
+    let mut escaped = false;
+    for (at, c) in text.char_indices().skip(1) {
+        if escaped {
+            escaped = false;
+        } else if c == '\\' && quote == '"' {
+            escaped = true;
+        } else if c == quote {
+            return Some(at + 1);
+        }
+    }
+    None
+}
+
+/// How long a word is that starts here (`isIdent`).
+fn word(text: &str) -> Result<usize, String> {
+    for (at, c) in text.char_indices() {
+        if text[at..].starts_with("/*") {
+            return Err("mod files must use // comments (not /* */ comments)".to_owned());
+        }
+        let ends = matches!(c, ' ' | '(' | ')' | '[' | ']' | '{' | '}' | ',')
+            || c.is_whitespace()
+            || is_invisible(c)
+            || text[at..].starts_with("//");
+        if ends && at == 0 {
+            return Err(format!("unexpected input character {c:?}"));
+        }
+        if ends {
+            return Ok(at);
+        }
+    }
+    Ok(text.len())
+}
+
+/// What Go's `unicode.IsPrint` rejects, except white space: control and format characters and
+/// those for private use, among them the byte order mark.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{8e2}'
+            | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{e000}'..='\u{f8ff}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0001}' | '\u{e0020}'..='\u{e007f}'
+            | '\u{f0000}'..='\u{10ffff}')
+}
 
 /// `replace OLD [VERSION] => NEW [VERSION]`. One that go refuses is here too, with why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,27 +257,12 @@ pub(super) fn go(statement: &Statement) -> Result<String, String> {
     ))
 }
 
-/// `go VERSION` of a dependency, where go takes what begins with a version
-/// (`modfile.laxGoVersionRE`): `v1.15`, `1.15.x`.
+/// `go VERSION` of a dependency.
 pub(super) fn lax_go(statement: &Statement) -> Result<(), String> {
-    let strict = match go(statement) {
-        Ok(_) => return Ok(()),
-        Err(error) => error,
-    };
-    let [version] = statement.words.as_slice() else {
-        return Err(strict);
-    };
-    let version = version.strip_prefix('v').unwrap_or(version);
-    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-    let (major, rest) = version.split_at(digits(version));
-    let minor = rest.strip_prefix('.').unwrap_or_default();
-    let number = &minor[..digits(minor)];
-    let fits = !major.is_empty()
-        && !major.starts_with('0')
-        && !number.is_empty()
-        && (number == "0" || !number.starts_with('0'))
-        && minor.len() > number.len();
-    if fits { Ok(()) } else { Err(strict) }
+    match statement.words.as_slice() {
+        [version] if super::go_version::is_lax_directive(version) => Ok(()),
+        _ => go(statement).map(|_| ()),
+    }
 }
 
 /// A directive that older go commands refuse in a main module.
@@ -99,19 +282,24 @@ pub(super) fn newcomers(
     toolchain: Option<&At<String>>,
     godebug: &[At<(String, String)>],
 ) -> Vec<Newcomer> {
-    let mut all = Vec::new();
     // `go 1.21.0`, `go 1.21rc1`: before 1.21 a version had two numbers.
     let long = go.filter(|go| {
         go.value.matches('.').count() > 1 || go.value.contains(|c: char| c.is_ascii_lowercase())
     });
-    for (line, verb, since) in [(long, "go", "1.21"), (toolchain, "toolchain", "1.21")]
-        .into_iter()
-        .filter_map(|(at, verb, since)| Some((at?.line, verb, since)))
-        .chain(godebug.iter().map(|at| (at.line, "godebug", "1.23")))
-    {
-        all.push(Newcomer { line, verb, since });
-    }
+    let mut all = lines_since(long, "go", "1.21");
+    all.extend(lines_since(toolchain, "toolchain", "1.21"));
+    all.extend(lines_since(godebug, "godebug", "1.23"));
     all
+}
+
+/// These lines of a directive that go takes since this version.
+pub(super) fn lines_since<'a, T: 'a>(
+    lines: impl IntoIterator<Item = &'a At<T>>,
+    verb: &'static str,
+    since: &'static str,
+) -> Vec<Newcomer> {
+    let lines = lines.into_iter().map(|at| at.line);
+    lines.map(|line| Newcomer { line, verb, since }).collect()
 }
 
 /// `toolchain NAME`.
@@ -248,7 +436,7 @@ fn canonical(verb: &str, path: &str, word: &str) -> (String, Option<String>) {
 
 /// The `/v2` or `.v2` at the end of a path, or nothing; `None` where go refuses the path
 /// (`module.SplitPathVersion`).
-fn path_major(path: &str) -> Option<&str> {
+pub(super) fn path_major(path: &str) -> Option<&str> {
     if path.starts_with("gopkg.in/") {
         let short = path.strip_suffix("-unstable").unwrap_or(path);
         let stem = short.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -266,7 +454,7 @@ fn path_major(path: &str) -> Option<&str> {
 }
 
 /// `module.CheckPathMajor`.
-fn misfit(version: &str, path_major: &str) -> Option<String> {
+pub(super) fn misfit(version: &str, path_major: &str) -> Option<String> {
     let wanted = path_major.strip_suffix("-unstable").unwrap_or(path_major);
     if wanted == ".v1" && version.starts_with("v0.0.0-") {
         return None;
@@ -302,47 +490,100 @@ fn unescape(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
-        if c == '"' {
-            return None;
-        }
-        if c != '\\' {
-            out.push(c);
-            continue;
-        }
-        let (radix, first, digits) = match rest.next()? {
-            'a' => (0, '\u{7}', 0),
-            'b' => (0, '\u{8}', 0),
-            'f' => (0, '\u{c}', 0),
-            'n' => (0, '\n', 0),
-            'r' => (0, '\r', 0),
-            't' => (0, '\t', 0),
-            'v' => (0, '\u{b}', 0),
-            c @ ('\\' | '"') => (0, c, 0),
-            'x' => (16, '0', 2),
-            'u' => (16, '0', 4),
-            'U' => (16, '0', 8),
-            c @ '0'..='7' => (8, c, 2),
-            _ => return None,
-        };
-        if radix == 0 {
-            out.push(first);
-            continue;
-        }
-        let mut code = first.to_digit(radix)?;
-        for _ in 0..digits {
-            code = code
-                .checked_mul(radix)?
-                .checked_add(rest.next()?.to_digit(radix)?)?;
-        }
-        // A single byte above ASCII would be half a character, which no module path holds.
-        let single = digits == 2;
-        out.push(char::from_u32(code).filter(|c| !single || c.is_ascii())?);
+        out.push(match c {
+            '"' => return None,
+            '\\' => match rest.next()? {
+                'a' => '\u{7}',
+                'b' => '\u{8}',
+                'f' => '\u{c}',
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                'v' => '\u{b}',
+                c @ ('\\' | '"') => c,
+                'x' => code(&mut rest, 0, 16, 2)?,
+                'u' => code(&mut rest, 0, 16, 4)?,
+                'U' => code(&mut rest, 0, 16, 8)?,
+                c @ '0'..='7' => code(&mut rest, c.to_digit(8)?, 8, 2)?,
+                _ => return None,
+            },
+            c => c,
+        });
     }
     Some(out)
 }
 
+/// A character by so many more digits of its number, of which this is the beginning.
+fn code(rest: &mut std::str::Chars<'_>, first: u32, radix: u32, digits: u32) -> Option<char> {
+    let mut digit = |code: u32, _| {
+        let digit = rest.next()?.to_digit(radix)?;
+        code.checked_mul(radix)?.checked_add(digit)
+    };
+    let code = (0..digits).try_fold(first, &mut digit)?;
+    // A single byte above ASCII would be half a character, which no module path holds.
+    char::from_u32(code).filter(|c| digits > 2 || c.is_ascii())
+}
+
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Vec<(String, Vec<String>, usize)> {
+        let all = statements(text, &["require"]).all;
+        all.into_iter().map(|s| (s.verb, s.words, s.line)).collect()
+    }
+
+    fn one(verb: &str, words: &[&str], line: usize) -> (String, Vec<String>, usize) {
+        let words = words.iter().map(|&word| word.to_owned()).collect();
+        (verb.to_owned(), words, line)
+    }
+
+    #[test]
+    fn lines_and_blocks_are_the_same() {
+        let text = "// top\r\nmodule \"a b\" // why\r\n\r\nrequire (\r\n\tx v1 // indirect\r\n\t// alone\r\n\ty v2\r\n)\r\nrequire ()\r\nretract [v1,v2]//end";
+        assert_eq!(
+            read(text),
+            [
+                one("module", &["\"a b\""], 2),
+                one("require", &["x", "v1"], 5),
+                one("require", &["y", "v2"], 7),
+                one("retract", &["[", "v1", ",", "v2", "]"], 10),
+            ]
+        );
+        let all = statements(text, &["require"]).all;
+        assert_eq!(all[1].comment.as_deref(), Some("indirect"));
+    }
+
+    #[test]
+    fn a_line_that_go_cannot_read_costs_that_line_only() {
+        let read = statements(
+            "module a\n\"open\n/* no */\nnew (\n x\n)\nrequire (\nx v1\n) y\nrequire (\nz v1",
+            &["require"],
+        );
+        let verbs: Vec<_> = read.all.iter().map(|s| s.words.join(" ")).collect();
+        assert_eq!(verbs, ["a", "x v1", "z v1"]);
+        let faults: Vec<_> = read.faults.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            faults,
+            [
+                "line 2: unexpected newline in string",
+                "line 3: mod files must use // comments (not /* */ comments)",
+                "line 9: syntax error (expected newline after closing paren)",
+                "line 10: syntax error (unterminated block)",
+            ]
+        );
+        assert_eq!(
+            read.unknown,
+            [At {
+                value: "new".to_owned(),
+                line: 4
+            }]
+        );
+    }
+}
+
+#[cfg(test)]
+mod directive_tests {
     use super::*;
 
     #[test]

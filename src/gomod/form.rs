@@ -1,8 +1,11 @@
 //! Judges the form of the small files of a module version: `.mod`, `.info` and `.ziphash`. Pure:
 //! bytes in; what is wrong with them out, as the rest of a sentence that starts with the file.
 
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::directive::{misfit, path_major};
 use super::go_mod;
-use super::rev_info::RevInfo;
 use super::semver::ModuleVersion;
 
 /// The longest `.mod`, in bytes; go's own limit (`modfetch/codehost.MaxGoMod`).
@@ -41,21 +44,22 @@ pub fn go_mod(bytes: &[u8]) -> Result<(), String> {
 /// # Errors
 /// What is wrong with it.
 pub fn info(bytes: &[u8], module: &ModuleVersion) -> Result<(), String> {
-    let info = match RevInfo::decode(bytes) {
-        Ok(info) => info,
-        Err(error) => return Err(foreign(bytes).map_or(error.to_string(), str::to_owned)),
-    };
-    match info.version.as_str() {
-        "" => Err("names no version".to_owned()),
-        named if named == module.version => Ok(()),
-        // Where the path does not fit the version, go takes another name for an answer
-        // (`modfetch/proxy.go:Stat`).
-        _ if !fits(&module.path, &module.version) => Ok(()),
-        named => {
-            let named: String = named.chars().take(80).collect();
-            Err(format!("names another version, {named:?}"))
-        }
+    let named = info_version(bytes).map_err(|error| foreign(bytes).map_or(error, str::to_owned))?;
+    if named.is_empty() {
+        return Err("names no version".to_owned());
     }
+    // Where the path does not fit the version, go takes another name for an answer
+    // (`modfetch/proxy.go:Stat`).
+    if named == module.version || !fits(&module.path, &module.version) {
+        return Ok(());
+    }
+    let named: String = named.chars().take(80).collect();
+    Err(format!("names another version, {named:?}"))
+}
+
+/// `module.Check`: does a version of this major belong to a module of this path?
+fn fits(path: &str, version: &str) -> bool {
+    path_major(path).is_some_and(|major| misfit(version, major).is_none())
 }
 
 /// A `.ziphash` must hold the `h1:` of the zip beside it.
@@ -93,23 +97,194 @@ pub fn is_web_page(bytes: &[u8]) -> bool {
     bytes.trim_ascii_start().starts_with(b"<")
 }
 
-/// `module.Check`: does a version of this major belong to a module of this path?
-fn fits(path: &str, version: &str) -> bool {
-    let major = version.split(['.', '-', '+']).next().unwrap_or_default();
-    if let Some(rest) = path.strip_prefix("gopkg.in/") {
-        let rest = rest.strip_suffix("-unstable").unwrap_or(rest);
-        let named = rest.rsplit_once('.').map_or("", |(_, major)| major);
-        return named == major || named == "v1" && version.starts_with("v0.0.0-");
+/// encoding/json gives up below this many arrays and objects.
+const MAX_DEPTH: usize = 10_000;
+
+/// The fields of `codehost.Origin`, all of them strings.
+const ORIGIN: [&str; 8] = [
+    "VCS",
+    "URL",
+    "Subdir",
+    "Hash",
+    "TagPrefix",
+    "TagSum",
+    "Ref",
+    "RepoSum",
+];
+
+/// The version that an `.info` or `@latest` names (`modfetch.RevInfo`), decoded as the go command
+/// does it; empty where it names none. encoding/json ignores the case of names, takes the last of
+/// several, replaces what is not UTF-8, and does not look into fields that it does not know.
+///
+/// # Errors
+/// Why go cannot decode it: `invalid response from proxy`.
+pub fn info_version(body: &[u8]) -> Result<String, String> {
+    let body = String::from_utf8_lossy(body);
+    let document: Option<&RawValue> = serde_json::from_str(&body).ok();
+    let document = document
+        .map(RawValue::get)
+        .filter(|json| depth(json) <= MAX_DEPTH);
+    let document = document.ok_or("is not JSON")?;
+    let mut version = String::new();
+    let Some(members) = members(document) else {
+        let is_null = document == "null";
+        return if is_null {
+            Ok(version)
+        } else {
+            Err("is not a JSON object".to_owned())
+        };
+    };
+    for (name, value) in members {
+        if is_named(&name, "Version") {
+            if let Some(named) = string("Version", value)? {
+                version = named;
+            }
+        } else if is_named(&name, "Time") {
+            if value != "null" && !is_time(value) {
+                return Err("has a field Time that is not a time as in RFC 3339".to_owned());
+            }
+        } else if is_named(&name, "Origin") && value != "null" {
+            let Some(members) = self::members(value) else {
+                return Err("has a field Origin that is not an object".to_owned());
+            };
+            for (name, value) in members {
+                if let Some(field) = ORIGIN.iter().find(|field| is_named(&name, field)) {
+                    string(&format!("Origin.{field}"), value)?;
+                }
+            }
+        }
     }
-    let last = path.rsplit('/').next().unwrap_or_default();
-    let named = last.strip_prefix('v').filter(|number| {
-        let plain = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
-        plain && !number.starts_with('0') && *number != "1"
-    });
-    match named {
-        Some(_) => last == major,
-        None => matches!(major, "v0" | "v1") || version.ends_with("+incompatible"),
+    Ok(version)
+}
+
+/// How many arrays and objects are within each other in this JSON.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut is_escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
     }
+    deepest
+}
+
+/// The members of a JSON object, in order and as they are written; `None`: it is none.
+fn members(json: &str) -> Option<Vec<(String, &str)>> {
+    struct Members<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+
+    impl<'de> Deserialize<'de> for Members<'de> {
+        fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Members<'de>, D::Error> {
+            struct Read;
+
+            impl<'de> Visitor<'de> for Read {
+                type Value = Members<'de>;
+
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("an object")
+                }
+
+                fn visit_map<A: MapAccess<'de>>(
+                    self,
+                    mut map: A,
+                ) -> Result<Members<'de>, A::Error> {
+                    let mut all = Vec::new();
+                    while let Some(member) = map.next_entry()? {
+                        all.push(member);
+                    }
+                    Ok(Members(all))
+                }
+            }
+
+            input.deserialize_map(Read)
+        }
+    }
+
+    let Members(all) = serde_json::from_str(json).ok()?;
+    Some(
+        all.into_iter()
+            .map(|(name, value)| (unquoted(name.get()), value.get()))
+            .collect(),
+    )
+}
+
+/// The text of a JSON string. One with half a surrogate pair stays as it is written: no name and
+/// no version holds one.
+fn unquoted(json: &str) -> String {
+    serde_json::from_str(json).unwrap_or_else(|_| json.trim_matches('"').to_owned())
+}
+
+/// A field that must be a string; null leaves it as it was.
+fn string(field: &str, json: &str) -> Result<Option<String>, String> {
+    match json.as_bytes() {
+        [b'"', ..] => Ok(Some(unquoted(json))),
+        b"null" => Ok(None),
+        _ => Err(format!("has a field {field} that is not a string")),
+    }
+}
+
+/// Does encoding/json take `name` for this field? Two letters of other alphabets fold to ASCII.
+fn is_named(name: &str, field: &str) -> bool {
+    name.replace('\u{17f}', "s")
+        .replace('\u{212a}', "k")
+        .eq_ignore_ascii_case(field)
+}
+
+/// Can Go read this as a time (`time.Time.UnmarshalJSON`)? It is more lenient than RFC 3339
+/// (golang/go#54580): an hour of one digit, a comma before the fraction, an offset of 24:60. It
+/// does not know JSON's escapes.
+fn is_time(json: &str) -> bool {
+    let quoted = json
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
+    quoted.is_some_and(|text| rfc3339(text.as_bytes()).is_some_and(<[u8]>::is_empty))
+}
+
+/// `time.Parse(time.RFC3339, …)`; what is left over, or `None` where it fails.
+fn rfc3339(text: &[u8]) -> Option<&[u8]> {
+    let (year, text) = number(text, 4)?;
+    let (month, text) = number(text.strip_prefix(b"-")?, 2)?;
+    let (day, text) = number(text.strip_prefix(b"-")?, 2)?;
+    let text = text.strip_prefix(b"T")?;
+    let (hour, text) = number(text, 2).or_else(|| number(text, 1))?;
+    let (minute, text) = number(text.strip_prefix(b":")?, 2)?;
+    let (second, text) = number(text.strip_prefix(b":")?, 2)?;
+    jiff::civil::Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let text = match text {
+        [b'.' | b',', digits @ ..] if digits.first().is_some_and(u8::is_ascii_digit) => {
+            let end = digits.iter().position(|byte| !byte.is_ascii_digit());
+            digits.get(end.unwrap_or(digits.len())..)?
+        }
+        text => text,
+    };
+    if let [b'+' | b'-', offset @ ..] = text {
+        let (hours, text) = number(offset, 2)?;
+        let (minutes, text) = number(text.strip_prefix(b":")?, 2)?;
+        return (hours <= 24 && minutes <= 60).then_some(text);
+    }
+    text.strip_prefix(b"Z")
+}
+
+/// So many digits.
+fn number(text: &[u8], digits: usize) -> Option<(i16, &[u8])> {
+    let (head, rest) = text.split_at_checked(digits)?;
+    let is_number = head.iter().all(u8::is_ascii_digit);
+    Some((
+        str::from_utf8(head)
+            .ok()
+            .filter(|_| is_number)?
+            .parse()
+            .ok()?,
+        rest,
+    ))
 }
 
 #[cfg(test)]
@@ -264,7 +439,7 @@ mod tests {
             ("a.test/b", "v2.0.0+incompatible", true),
             ("a.test/b/v2", "v2.0.0", true),
             ("a.test/b/v2", "v3.0.0", false),
-            ("a.test/b/v1", "v1.0.0", true),
+            ("a.test/b/v1", "v1.0.0", false),
             ("gopkg.in/yaml.v3", "v3.0.1", true),
             ("gopkg.in/yaml.v3", "v2.0.1", false),
             ("gopkg.in/x.v1", "v0.0.0-20200102150405-abcdefabcdef", true),
@@ -297,6 +472,53 @@ mod tests {
             let _ = info(&bytes, &ModuleVersion::new("a.test/b", "v1.0.0"));
             let _ = zip_hash(&bytes);
             let _ = foreign(&bytes);
+        }
+    }
+
+    fn version(body: &str) -> Result<String, String> {
+        info_version(body.as_bytes())
+    }
+
+    // What go says to each of these is in tests/info_as_go.rs, which asks real ones.
+    #[test]
+    fn the_reason_names_the_field() {
+        let wrong = |body: &str| version(body).unwrap_err();
+        assert_eq!(wrong("<html>"), "is not JSON");
+        assert_eq!(wrong("[]"), "is not a JSON object");
+        assert_eq!(
+            wrong(r#"{"time":"2024-01-02 03:04:05Z"}"#),
+            "has a field Time that is not a time as in RFC 3339"
+        );
+        assert_eq!(
+            wrong(r#"{"Origin":"x"}"#),
+            "has a field Origin that is not an object"
+        );
+        assert_eq!(
+            wrong(r#"{"Origin":{"ref":1}}"#),
+            "has a field Origin.Ref that is not a string"
+        );
+    }
+
+    #[test]
+    fn escapes_are_resolved() {
+        let body = r#"{"Ver\u017fion":"a\u0062\n\ud83d\ude00x\/"}"#;
+        assert_eq!(version(body).unwrap(), "ab\n\u{1f600}x/");
+        let bytes = b"{\"VERSION\":\"v\xff1\"}";
+        assert_eq!(info_version(bytes).unwrap(), "v\u{fffd}1");
+    }
+
+    proptest! {
+        #[test]
+        fn no_info_makes_it_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = info_version(&body);
+        }
+
+        #[test]
+        fn what_serde_takes_for_json_is_json(body in "([\\[\\]{},: ]|\"a\"|\"\\\\u00e9\"|1|-0\\.5e3|true|null|01|\"Version\"){0,12}") {
+            // Values that are passed over are not read: a number may be beyond what f64 holds.
+            let is_json = serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok();
+            let decoded = info_version(body.as_bytes());
+            prop_assert_eq!(is_json, decoded != Err("is not JSON".to_owned()), "{}", body);
         }
     }
 }

@@ -1,10 +1,8 @@
 //! go.mod (`golang.org/x/mod/modfile`), read as tolerantly as `ParseLax` and more: what go
 //! refuses is kept beside the rest, with its line and go's reason.
 
-use super::directive::{self, Newcomer, Replace};
+use super::directive::{self, At, Fault, Newcomer, Replace, Statement, statements};
 use super::semver::ModuleVersion;
-use super::statement::{At, Fault};
-use super::statement::{Statement, statements};
 
 /// `gover.DefaultGoModVersion`: what a go.mod without a `go` line is taken for.
 pub const DEFAULT_GO: &str = "1.16";
@@ -83,22 +81,9 @@ impl GoMod {
     pub fn newcomers(&self) -> Vec<Newcomer> {
         let mut all =
             directive::newcomers(self.go.as_ref(), self.toolchain.as_ref(), &self.godebug);
-        let lines = |list: &[At<String>], verb, since| -> Vec<Newcomer> {
-            list.iter()
-                .map(|one| Newcomer {
-                    line: one.line,
-                    verb,
-                    since,
-                })
-                .collect()
-        };
-        all.extend(lines(&self.tool, "tool", "1.24"));
-        all.extend(lines(&self.ignore, "ignore", "1.25"));
-        all.extend(self.retract.iter().map(|one| Newcomer {
-            line: one.line,
-            verb: "retract",
-            since: "1.16",
-        }));
+        all.extend(directive::lines_since(&self.tool, "tool", "1.24"));
+        all.extend(directive::lines_since(&self.ignore, "ignore", "1.25"));
+        all.extend(directive::lines_since(&self.retract, "retract", "1.16"));
         all.sort_by_key(|one| one.line);
         all
     }

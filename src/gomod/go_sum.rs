@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::directive::is_conflict_marker;
 use super::semver::ModuleVersion;
-use super::statement::is_conflict_marker;
 
 /// Which file of a version the hash is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,28 +2,23 @@
 
 use std::cmp::Ordering;
 
-/// A version taken apart; numbers stay text, of any length.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+use super::semver::{Number, decimal};
+
+/// A version taken apart, in the order of versions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Parts<'a> {
-    major: &'a str,
-    minor: &'a str,
-    patch: &'a str,
+    major: Number<'a>,
+    minor: Number<'a>,
+    patch: Number<'a>,
     kind: &'a str,
-    pre: &'a str,
+    pre: Number<'a>,
 }
 
 /// Compares as go does (`gover.Compare`): `1.21 < 1.21rc1 < 1.21.0`; a malformed version is less than
 /// every other. No `go` in front.
 pub fn compare(one: &str, other: &str) -> Ordering {
-    let (one, other) = (
-        parts(one).unwrap_or_default(),
-        parts(other).unwrap_or_default(),
-    );
-    number(one.major, other.major)
-        .then_with(|| number(one.minor, other.minor))
-        .then_with(|| number(one.patch, other.patch))
-        .then_with(|| one.kind.cmp(other.kind))
-        .then_with(|| number(one.pre, other.pre))
+    let parts = |version| parts(version).unwrap_or_default();
+    parts(one).cmp(&parts(other))
 }
 
 /// Is `version` this one or a later one?
@@ -49,88 +44,65 @@ pub fn of_toolchain(name: &str) -> Option<&str> {
 /// language, whose first release is `go1.24.0`.
 pub fn toolchain_for(line: &str) -> String {
     let is_language =
-        parts(line).is_some_and(|it| [it.patch, it.kind] == ["", ""]) && at_least(line, "1.21");
+        parts(line).is_some_and(|it| [it.patch.1, it.kind] == ["", ""]) && at_least(line, "1.21");
     format!("go{line}{}", if is_language { ".0" } else { "" })
 }
 
 /// May it stand in a `go` line (`modfile.GoVersionRE`)?
 pub(super) fn is_directive(version: &str) -> bool {
-    let mut rest = version;
-    for place in 0..3 {
-        let end = rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(rest.len());
-        let (digits, behind) = rest.split_at(end);
-        let zero = digits.starts_with('0') && (digits.len() > 1 || place == 0);
-        if digits.is_empty() || zero {
-            return false;
-        }
-        rest = behind;
-        match rest.strip_prefix('.') {
-            Some(behind) if place < 2 => rest = behind,
-            Some(_) => return false,
-            None if place == 0 => return false,
-            None => break,
-        }
-    }
-    let letters = rest.trim_start_matches(|c: char| c.is_ascii_lowercase());
-    rest.is_empty()
-        || letters.len() < rest.len()
-            && !letters.is_empty()
-            && letters.bytes().all(|b| b.is_ascii_digit())
+    language(version).is_some_and(|rest| {
+        let rest = match rest.strip_prefix('.').map(decimal) {
+            Some(None) => return false,
+            Some(Some((_, rest))) => rest,
+            None => rest,
+        };
+        let number = rest.trim_start_matches(|c: char| c.is_ascii_lowercase());
+        let is_pre = number.len() < rest.len() && !number.is_empty();
+        rest.is_empty() || is_pre && number.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
+/// Does go take it in the `go` line of a dependency, where it takes what begins with a version
+/// (`modfile.laxGoVersionRE`): `v1.15`, `1.15.x`?
+pub(super) fn is_lax_directive(version: &str) -> bool {
+    let rest = language(version.strip_prefix('v').unwrap_or(version));
+    is_directive(version) || rest.is_some_and(|rest| !rest.is_empty())
+}
+
+/// What follows `1.21`.
+fn language(version: &str) -> Option<&str> {
+    let (_, rest) = decimal(version).filter(|((_, major), _)| *major != "0")?;
+    Some(decimal(rest.strip_prefix('.')?)?.1)
 }
 
 /// `gover.Parse`.
 fn parts(text: &str) -> Option<Parts<'_>> {
     let mut out = Parts::default();
     let mut rest = text;
-    out.major = cut(&mut rest)?;
+    (out.major, rest) = decimal(rest)?;
     if rest.is_empty() {
-        (out.minor, out.patch) = ("0", "0");
+        (out.minor, out.patch) = ((1, "0"), (1, "0"));
         return Some(out);
     }
-    rest = rest.strip_prefix('.')?;
-    out.minor = cut(&mut rest)?;
+    (out.minor, rest) = decimal(rest.strip_prefix('.')?)?;
     if rest.is_empty() {
         // Before 1.21 the first release was called 1.N; since then 1.N is the language.
-        if number(out.minor, "21").is_lt() {
-            out.patch = "0";
+        if out.minor < (2, "21") {
+            out.patch = (1, "0");
         }
         return Some(out);
     }
     if let Some(behind) = rest.strip_prefix('.') {
-        rest = behind;
-        out.patch = cut(&mut rest)?;
+        (out.patch, rest) = decimal(behind)?;
         return rest.is_empty().then_some(out);
     }
-    let end = rest
-        .find(|c: char| !c.is_ascii_lowercase())
-        .unwrap_or(rest.len());
-    (out.kind, rest) = rest.split_at(end);
-    if out.kind.is_empty() {
-        return None;
+    let behind = rest.trim_start_matches(|c: char| c.is_ascii_lowercase());
+    out.kind = &rest[..rest.len() - behind.len()];
+    if out.kind.is_empty() || behind.is_empty() {
+        return (!out.kind.is_empty()).then_some(out);
     }
-    if !rest.is_empty() {
-        out.pre = cut(&mut rest)?;
-    }
+    (out.pre, rest) = decimal(behind)?;
     rest.is_empty().then_some(out)
-}
-
-/// A decimal number without needless zeros.
-fn cut<'a>(rest: &mut &'a str) -> Option<&'a str> {
-    let end = rest
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(rest.len());
-    let (digits, behind) = rest.split_at(end);
-    if digits.is_empty() || digits.len() > 1 && digits.starts_with('0') {
-        return None;
-    }
-    *rest = behind;
-    Some(digits)
-}
-
-fn number(one: &str, other: &str) -> Ordering {
-    one.len().cmp(&other.len()).then_with(|| one.cmp(other))
 }
 
 #[cfg(test)]

@@ -2,11 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::directive::{self, Newcomer, Replace};
+use super::directive::{self, At, Fault, Newcomer, Replace, Statement, statements};
 use super::go_mod::{once, replacement};
 use super::semver::ModuleVersion;
-use super::statement::{At, Fault};
-use super::statement::{Statement, statements};
 
 /// `gover.DefaultGoWorkVersion`: what a go.work without a `go` line is taken for.
 pub const DEFAULT_GO: &str = "1.18";

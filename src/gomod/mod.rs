@@ -13,14 +13,10 @@ pub mod go_sum;
 pub mod go_version;
 pub mod go_work;
 pub mod modules_txt;
-pub mod rev_info;
 pub mod semver;
-mod statement;
 pub mod stored;
 pub mod sum;
 pub mod zip;
 
-pub use directive::{Newcomer, Replace, is_directory};
-pub use rev_info::{InfoError, RevInfo};
+pub use directive::{At, Fault, Newcomer, Replace, is_conflict_marker, is_directory, refusals};
 pub use semver::ModuleVersion;
-pub use statement::{At, Fault, is_conflict_marker, refusals};

@@ -45,28 +45,22 @@ impl Ord for ModuleVersion {
     }
 }
 
-/// A version taken apart: three numbers and what follows `-`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A decimal number of any length, in an order that is that of its value.
+pub(super) type Number<'a> = (usize, &'a str);
+
+/// A version taken apart, in the order of versions: an invalid version is less than every valid one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Parts<'a> {
-    numbers: [&'a str; 3],
-    prerelease: &'a str,
+    numbers: [Number<'a>; 3],
+    is_release: bool,
+    /// What follows `-`, between the dots: whether it is a word, how long a number is, the text.
+    prerelease: Vec<(bool, usize, &'a str)>,
 }
 
 /// Compares as `semver.Compare` does: an invalid version is less than every valid one, build
 /// metadata (`+incompatible`) does not count.
 pub fn compare(one: &str, other: &str) -> Ordering {
-    match (parts(one), parts(other)) {
-        (None, None) => Ordering::Equal,
-        (None, Some(_)) => Ordering::Less,
-        (Some(_), None) => Ordering::Greater,
-        (Some(one), Some(other)) => {
-            let numbers = one.numbers.iter().zip(&other.numbers);
-            numbers
-                .map(|(a, b)| number(a, b))
-                .find(|order| order.is_ne())
-                .unwrap_or_else(|| prerelease(one.prerelease, other.prerelease))
-        }
-    }
+    parts(one).cmp(&parts(other))
 }
 
 /// Is it a full version as a go.mod or a proxy has it (`vMAJOR.MINOR.PATCH…`)?
@@ -77,22 +71,20 @@ pub fn is_canonical(version: &str) -> bool {
 /// The form in which go keeps a version (`module.CanonicalVersion`): `v1.2` is `v1.2.0`, and of
 /// build metadata only `+incompatible` stays. `None` if it is not a version.
 pub fn canonical(version: &str) -> Option<String> {
-    let Parts {
-        numbers: [major, minor, patch],
-        prerelease,
-    } = parts(version)?;
-    let dash = if prerelease.is_empty() { "" } else { "-" };
-    let build = if version.ends_with("+incompatible") {
+    let [(_, major), (_, minor), (_, patch)] = parts(version)?.numbers;
+    let (core, build) = version.split_once('+').unwrap_or((version, ""));
+    let prerelease = core.find('-').map_or("", |dash| &core[dash..]);
+    let build = if build == "incompatible" {
         "+incompatible"
     } else {
         ""
     };
-    Some(format!("v{major}.{minor}.{patch}{dash}{prerelease}{build}"))
+    Some(format!("v{major}.{minor}.{patch}{prerelease}{build}"))
 }
 
 /// Does it have a `-` part? `@latest` takes a prerelease only if there is no release.
 pub fn is_prerelease(version: &str) -> bool {
-    parts(version).is_some_and(|parts| !parts.prerelease.is_empty())
+    parts(version).is_some_and(|parts| !parts.is_release)
 }
 
 /// Is it made from a commit (`v0.0.0-20200102150405-abcdefabcdef`)? Such versions are not in a
@@ -102,13 +94,10 @@ pub fn is_pseudo(version: &str) -> bool {
     let Some((rest, revision)) = core.rsplit_once('-') else {
         return false;
     };
-    let Some(tail) = rest.get(rest.len().saturating_sub(14)..) else {
+    let Some((before, time)) = rest.split_at_checked(rest.len().saturating_sub(14)) else {
         return false;
     };
-    let before = rest
-        .get(..rest.len().saturating_sub(14))
-        .unwrap_or_default();
-    let time = tail.len() == 14 && tail.bytes().all(|b| b.is_ascii_digit());
+    let time = time.len() == 14 && time.bytes().all(|b| b.is_ascii_digit());
     // vX.0.0-TIME-REV, vX.Y.Z-0.TIME-REV or vX.Y.Z-pre.0.TIME-REV.
     let joined = before.ends_with(".0.") || before.ends_with("-0.") || before.ends_with(".0.0-");
     time && joined
@@ -119,84 +108,65 @@ pub fn is_pseudo(version: &str) -> bool {
 
 /// The major version as a number (`v2.1.0`: 2).
 pub fn major(version: &str) -> Option<u64> {
-    parts(version)?.numbers[0].parse().ok()
+    parts(version)?.numbers[0].1.parse().ok()
 }
 
 fn parts(version: &str) -> Option<Parts<'_>> {
-    let rest = version.strip_prefix('v')?;
-    let (rest, build) = rest
-        .split_once('+')
-        .map_or((rest, None), |(rest, build)| (rest, Some(build)));
-    if build.is_some_and(|build| !identifiers(build, false)) {
-        return None;
-    }
-    let (core, prerelease) = rest
-        .split_once('-')
-        .map_or((rest, None), |(core, pre)| (core, Some(pre)));
-    if prerelease.is_some_and(|pre| !identifiers(pre, true)) {
-        return None;
-    }
-    let mut numbers = ["0"; 3];
+    let (rest, build) = cut(version.strip_prefix('v')?, '+');
+    let (core, prerelease) = cut(rest, '-');
+    identifiers(build)?;
+    let prerelease_parts = identifiers(prerelease)?;
+    // A number of a prerelease has no needless zero.
+    let is_plain = |(is_word, length, text): &(bool, usize, &str)| {
+        *is_word || *length == 1 || !text.starts_with('0')
+    };
+    let mut numbers = [(1, "0"); 3];
     let mut count = 0;
     for (place, text) in core.split('.').enumerate() {
-        let plain = text.bytes().all(|b| b.is_ascii_digit()) && !text.is_empty();
-        if !plain || text.len() > 1 && text.starts_with('0') {
+        let (number, rest) = decimal(text)?;
+        *numbers.get_mut(place)? = number;
+        count += 1;
+        if !rest.is_empty() {
             return None;
         }
-        *numbers.get_mut(place)? = text;
-        count += 1;
     }
     // "v1" and "v1.2" are shorthands, which have neither prerelease nor build.
-    if count < 3 && (prerelease.is_some() || build.is_some()) {
-        return None;
-    }
-    Some(Parts {
+    let is_short = count < 3 && (prerelease.is_some() || build.is_some());
+    (!is_short && prerelease_parts.iter().all(is_plain)).then_some(Parts {
         numbers,
-        prerelease: prerelease.unwrap_or_default(),
+        is_release: prerelease.is_none(),
+        prerelease: prerelease_parts,
     })
 }
 
-fn identifiers(text: &str, no_leading_zero: bool) -> bool {
-    text.split('.').all(|one| {
+/// What stands between the dots: whether it is a word, the length of a number, and the text.
+fn identifiers(text: Option<&str>) -> Option<Vec<(bool, usize, &str)>> {
+    let mut all = Vec::new();
+    for one in text.into_iter().flat_map(|text| text.split('.')) {
         let known = one.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        let zero = no_leading_zero && one.len() > 1 && one.starts_with('0') && numeric(one);
-        !one.is_empty() && known && !zero
-    })
-}
-
-fn numeric(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_digit())
-}
-
-/// Decimal numbers of any length.
-fn number(one: &str, other: &str) -> Ordering {
-    one.len().cmp(&other.len()).then_with(|| one.cmp(other))
-}
-
-fn prerelease(one: &str, other: &str) -> Ordering {
-    match (one.is_empty(), other.is_empty()) {
-        (true, true) => return Ordering::Equal,
-        (true, false) => return Ordering::Greater,
-        (false, true) => return Ordering::Less,
-        (false, false) => {}
-    }
-    let (mut left, mut right) = (one.split('.'), other.split('.'));
-    loop {
-        let order = match (left.next(), right.next()) {
-            (None, None) => return Ordering::Equal,
-            (None, Some(_)) => Ordering::Less,
-            (Some(_), None) => Ordering::Greater,
-            (Some(a), Some(b)) => match (numeric(a), numeric(b)) {
-                (true, true) => number(a, b),
-                (true, false) => Ordering::Less,
-                (false, true) => Ordering::Greater,
-                (false, false) => a.cmp(b),
-            },
-        };
-        if order.is_ne() {
-            return order;
+        let is_word = !one.bytes().all(|b| b.is_ascii_digit());
+        if !known || one.is_empty() {
+            return None;
         }
+        all.push((is_word, if is_word { 0 } else { one.len() }, one));
     }
+    Some(all)
+}
+
+/// What stands before and behind the mark.
+fn cut(text: &str, mark: char) -> (&str, Option<&str>) {
+    match text.split_once(mark) {
+        Some((before, behind)) => (before, Some(behind)),
+        None => (text, None),
+    }
+}
+
+/// Cuts a decimal number without needless zeros off.
+pub(super) fn decimal(text: &str) -> Option<(Number<'_>, &str)> {
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let digits = &text[..text.len() - rest.len()];
+    let is_plain = digits == "0" || !digits.is_empty() && !digits.starts_with('0');
+    is_plain.then_some(((digits.len(), digits), rest))
 }
 
 #[cfg(test)]

@@ -5,15 +5,10 @@
 
 pub mod escape;
 pub mod h1;
-pub mod merkle;
 pub mod note;
-pub mod proven;
 pub mod tile;
-pub mod tree;
 
 pub use escape::{EscapeError, escape_path, escape_version, unescape_path, unescape_version};
 pub use h1::{H1Error, Sum, Summing, hash_files, hash_go_mod, hash_sums, hex, sha256_hex, sum_of};
-pub use note::{Note, NoteError, check_key, key_hash};
-pub use proven::{Inconsistent, ProvenTree};
-pub use tile::Tile;
-pub use tree::{LookupRecord, TreeHead};
+pub use note::{LookupRecord, Note, NoteError, TreeHead, check_key, key_hash};
+pub use tile::{Inconsistent, ProvenTree, Tile};

@@ -1,34 +1,66 @@
 //! One file of a zip, unpacked as it is read and held to what the zip says of it.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead as _, BufReader, Read, Seek, SeekFrom, Take};
 
+use rawzip::{FileReader, ReaderAt as _};
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-use super::directory::{Entry, Method};
-use super::source::Source;
+use super::Entry;
 
 /// A file's own header before its bytes (APPNOTE.TXT 4.3.7); its name and extra field follow it.
 const LOCAL: usize = 30;
 const LOCAL_SIGNATURE: [u8; 4] = *b"PK\x03\x04";
 const DESCRIPTOR_SIGNATURE: [u8; 4] = *b"PK\x07\x08";
 
+/// The zip, read through one buffer: its many small files lie side by side.
+pub(super) type Source<'f> = BufReader<Cursor<'f>>;
+
+/// A source with a buffer of this many bytes.
+pub(super) fn source(file: &FileReader, room: usize) -> Source<'_> {
+    BufReader::with_capacity(room, Cursor { file, at: 0 })
+}
+
+/// A place in a file that others read, too.
+pub(super) struct Cursor<'f> {
+    file: &'f FileReader,
+    at: u64,
+}
+
+impl Read for Cursor<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let length = self.file.read_at(out, self.at)?;
+        self.at += length as u64;
+        Ok(length)
+    }
+}
+
+impl Seek for Cursor<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let to = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+            SeekFrom::End(_) => None,
+        };
+        self.at = to.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}
+
 /// The inflater's memory, used for one file after another.
 pub(super) struct Inflater(Inflate);
 
-impl Inflater {
-    pub(super) fn new() -> Inflater {
+impl Default for Inflater {
+    fn default() -> Inflater {
         Inflater(Inflate::new(false, 15))
     }
 }
 
 /// What is left to read of one file.
 pub(super) struct Content<'a, 'f> {
-    source: &'a mut Source<'f>,
-    inflater: &'a mut Inflater,
+    /// Its packed bytes.
+    packed: Take<&'a mut Source<'f>>,
+    inflater: &'a mut Inflate,
     entry: &'a Entry,
-    /// Where its next packed byte is.
-    at: u64,
-    packed_left: u64,
     left: u64,
     crc: u32,
     /// Everything after the last byte has been checked.
@@ -43,67 +75,47 @@ impl<'a, 'f> Content<'a, 'f> {
         entry: &'a Entry,
     ) -> io::Result<Content<'a, 'f>> {
         inflater.0.reset(false);
-        let mut content = Content {
-            source,
-            inflater,
-            entry,
-            at: 0,
-            packed_left: entry.packed,
-            left: entry.size,
-            crc: 0,
-            // go reads nothing of a folder either.
-            checked: entry.is_folder(),
-        };
-        if !content.checked {
-            let header = content.source.from(entry.at, LOCAL)?;
+        // go reads nothing of a folder either.
+        let checked = entry.is_folder();
+        if !checked {
+            let now = source.get_ref().at - source.buffer().len() as u64;
+            // Both are below the bound of a zip's length.
+            source.seek_relative(entry.at as i64 - now as i64)?;
+            let header: [u8; LOCAL] = next(source)?;
             if !header.starts_with(&LOCAL_SIGNATURE) {
                 return Err(bad("the directory points to where no file is"));
             }
-            let lengths = u64::from(number(header, 26)) + u64::from(number(header, 28));
-            content.at = entry.at + LOCAL as u64 + lengths;
+            let [.., a, b, c, d] = header;
+            let lengths = u16::from_le_bytes([a, b]) as i64 + u16::from_le_bytes([c, d]) as i64;
+            source.seek_relative(lengths)?;
         }
-        Ok(content)
+        Ok(Content {
+            packed: source.take(entry.packed),
+            inflater: &mut inflater.0,
+            entry,
+            left: entry.size,
+            crc: 0,
+            checked,
+        })
     }
 
     /// Unpacks into `out`. 0: nothing is left.
     fn unpack(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if !self.entry.is_deflated {
+            return self.packed.read(out);
+        }
         loop {
-            let input: &[u8] = match usize::try_from(self.packed_left) {
-                Ok(0) => &[],
-                most => {
-                    let there = self.source.from(self.at, 1)?;
-                    let most = most.unwrap_or(usize::MAX);
-                    there.get(..most).unwrap_or(there)
-                }
-            };
-            let (taken, made, ended) = match self.entry.method {
-                Method::Stored => {
-                    let length = input.len().min(out.len());
-                    let both = out.get_mut(..length).zip(input.get(..length));
-                    if let Some((out, input)) = both {
-                        out.copy_from_slice(input);
-                    }
-                    (length, length, length == 0)
-                }
-                Method::Deflate => {
-                    let inflate = &mut self.inflater.0;
-                    let (was_in, was_out) = (inflate.total_in(), inflate.total_out());
-                    let status = inflate
-                        .decompress(input, out, InflateFlush::NoFlush)
-                        .map_err(|error| bad(error.as_str()))?;
-                    let taken = inflate.total_in() - was_in;
-                    let made = inflate.total_out() - was_out;
-                    // Neither can be more than the slices are long.
-                    (
-                        usize::try_from(taken).unwrap_or(input.len()),
-                        usize::try_from(made).unwrap_or(out.len()),
-                        status == Status::StreamEnd,
-                    )
-                }
-            };
-            self.at += taken as u64;
-            self.packed_left = self.packed_left.saturating_sub(taken as u64);
-            if made > 0 || ended {
+            let input = self.packed.fill_buf()?;
+            let (was_in, was_out) = (self.inflater.total_in(), self.inflater.total_out());
+            let status = self
+                .inflater
+                .decompress(input, out, InflateFlush::NoFlush)
+                .map_err(|error| bad(error.as_str()))?;
+            // Neither can be more than the slices are long.
+            let taken = (self.inflater.total_in() - was_in) as usize;
+            let made = (self.inflater.total_out() - was_out) as usize;
+            self.packed.consume(taken);
+            if made > 0 || status == Status::StreamEnd {
                 return Ok(made);
             }
             if taken == 0 {
@@ -118,14 +130,17 @@ impl<'a, 'f> Content<'a, 'f> {
         if self.unpack(&mut [0])? > 0 {
             return Err(bad("is longer than the zip says"));
         }
-        // go passes over bytes that are left when the packed stream says that it is at its end.
-        let end = self.at + self.packed_left;
         if self.entry.descriptor {
-            let after = self.source.from(end, 4)?;
-            let skip = usize::from(after.starts_with(&DESCRIPTOR_SIGNATURE)) * 4;
-            let crc = self.source.from(end, skip + 8)?;
-            let said = crc.get(skip..skip + 4).map(little);
-            if said != Some(self.entry.crc) {
+            // go passes over bytes that are left when the packed stream says that it is at its end.
+            let left = self.packed.limit();
+            let source = self.packed.get_mut();
+            source.seek_relative(left as i64)?;
+            let mut crc: [u8; 4] = next(source)?;
+            if crc == DESCRIPTOR_SIGNATURE {
+                crc = next(source)?;
+            }
+            let _packed: [u8; 4] = next(source)?;
+            if u32::from_le_bytes(crc) != self.entry.crc {
                 return Err(bad("its checksum (CRC-32) is not the same in all places"));
             }
         }
@@ -161,22 +176,17 @@ impl Read for Content<'_, '_> {
     }
 }
 
+/// The next bytes of the zip.
+fn next<const N: usize>(source: &mut Source<'_>) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    match source.read_exact(&mut bytes) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(bad("the zip ends within it"))
+        }
+        read => read.map(|()| bytes),
+    }
+}
+
 fn bad(why: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
-}
-
-/// A 16-bit number of a header that is long enough.
-fn number(header: &[u8], at: usize) -> u16 {
-    let bytes = header.get(at..at + 2).unwrap_or_default();
-    bytes
-        .iter()
-        .rev()
-        .fold(0, |sum, b| sum << 8 | u16::from(*b))
-}
-
-fn little(bytes: &[u8]) -> u32 {
-    bytes
-        .iter()
-        .rev()
-        .fold(0, |sum, b| sum << 8 | u32::from(*b))
 }

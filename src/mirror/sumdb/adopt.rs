@@ -12,7 +12,7 @@ use super::proofs::Proofs;
 use super::route::{Asked, Sources};
 use super::write::put;
 use crate::gomod::ModuleVersion;
-use crate::gomod::sum::merkle::lines_hash;
+use crate::gomod::sum::tile::lines_hash;
 use crate::gomod::sum::tile::{Tile, edge, prove_prefix, prove_record};
 use crate::gomod::sum::{ProvenTree, TreeHead};
 

@@ -10,7 +10,7 @@ use super::heads::{Lookup, SignedHead};
 use super::ledger::{ordered, read_ledger};
 use super::local::{began_as, holds, open_tree};
 use crate::gomod::ModuleVersion;
-use crate::gomod::sum::merkle::lines_hash;
+use crate::gomod::sum::tile::lines_hash;
 use crate::gomod::sum::{ProvenTree, TreeHead, check_key};
 use crate::model::{SumDb, VerifierKey};
 

@@ -52,12 +52,12 @@ pub(crate) fn read_zip(module: &ModuleVersion, path: &Path) -> Result<StoredZip,
 
 /// What an error says about a zip.
 pub(crate) fn zip_fault(error: ZipError) -> ZipFault {
-    match error {
-        ZipError::Io { error, .. } => ZipFault::Unreadable(error.to_string()),
-        ZipError::Bad { why, .. } => ZipFault::Broken(format!("is no module zip: {why}")),
-        ZipError::Entry { name, why, .. } => {
-            ZipFault::Broken(format!("is no module zip: {name:?} {why}"))
-        }
+    if error.is_unreadable {
+        ZipFault::Unreadable(error.why)
+    } else if error.why.starts_with("no module zip") {
+        ZipFault::Broken(format!("is {}", error.why))
+    } else {
+        ZipFault::Broken(format!("is no module zip: {}", error.why))
     }
 }
 

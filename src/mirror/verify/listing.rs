@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use super::gather::bounded;
 use super::report::{Finding, Kind};
-use crate::gomod::RevInfo;
-use crate::gomod::form::MOST_INFO;
+use crate::gomod::form::{MOST_INFO, info_version};
 use crate::mirror::index;
 use crate::mirror::layout::Layout;
 use crate::mirror::tree::Module;
@@ -96,10 +95,10 @@ pub(super) fn check(
         let latest = layout.latest(path).unwrap_or_default();
         match bounded(&latest, MOST_INFO) {
             Err(why) => says(latest, Kind::Unreadable, why),
-            Ok(bytes) => match RevInfo::decode(&bytes) {
-                Ok(info) if Some(info.version.as_str()) == newest => {}
-                Ok(info) => {
-                    let name: String = info.version.chars().take(80).collect();
+            Ok(bytes) => match info_version(&bytes) {
+                Ok(named) if Some(named.as_str()) == newest => {}
+                Ok(named) => {
+                    let name: String = named.chars().take(80).collect();
                     let instead = newest.unwrap_or("nothing");
                     says(
                         latest,
@@ -108,7 +107,7 @@ pub(super) fn check(
                     );
                 }
                 Err(error) => {
-                    says(latest, Kind::Wrong, error.to_string());
+                    says(latest, Kind::Wrong, error);
                 }
             },
         }
