@@ -13,7 +13,7 @@ mod server;
 #[path = "support/sumdb_tree.rs"]
 mod sumdb_tree;
 
-use goroam::mirror::sumdb::{BringError, ProofError, Proofs};
+use goroam::mirror::sumdb::{ProofError, Proofs};
 use goroam::model::SumDb;
 use mirror_db::{Mirror, NAME, by, database, module, publish};
 use server::{PAGE, Reply, ok, status};
@@ -47,7 +47,7 @@ async fn many_small_files_come_over_few_connections_and_once_only() {
         Some("h1:mod7=")
     );
     let absent = mirror.proofs().prove(&module(40));
-    assert!(matches!(absent, Err(ProofError::Absent { .. })));
+    assert!(matches!(absent, Err(ProofError::Absent(_))));
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn the_database_is_asked_where_go_would_ask_it() {
         let brought = mirror.proofs().bring(&by(&goproxy), &[module(1)]).await;
         match (brought, reason) {
             (Ok(_), None) => mirror.is_whole(&[]),
-            (Err(BringError::Unreachable { reason: said, .. }), Some(reason)) => {
+            (Err(ProofError::Unreachable(said)), Some(reason)) => {
                 assert!(said.contains(reason), "{goproxy}: {said}");
                 assert!(!mirror.folder.path().join("sumdb").exists());
             }
@@ -252,7 +252,11 @@ async fn a_database_that_shows_two_trees_is_caught_and_both_heads_are_kept() {
             .bring(&by(&other.server.url("http")), &[module(1)])
             .await;
         let forked = forked.unwrap_err();
-        let BringError::Forked { fork, evidence } = &forked else {
+        let ProofError::Forked {
+            fork,
+            evidence: Some(evidence),
+        } = &forked
+        else {
             panic!("{forked}");
         };
         let heads = [&fork.older, &fork.newer].map(|head| head.head.size);

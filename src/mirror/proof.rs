@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::go::Go;
 use super::layout::Layout;
-use super::sumdb::{BringError, Brought, ProofError, Proofs, Route};
+use super::sumdb::{Brought, ProofError, Proofs, Route};
 use super::toolchain;
 use crate::gomod::ModuleVersion;
 use crate::gomod::stored::DatabaseAnswer;
@@ -61,12 +61,8 @@ pub(super) async fn records(go: &Go<'_>, mirror: &Layout, wanted: &[&ModuleVersi
     let (brought, failed) = match Box::pin(proofs.bring(&route, &covered)).await {
         Ok(brought) => (brought, None),
         Err(error) => {
-            let is_fork = matches!(
-                error,
-                BringError::Forked { .. } | BringError::Proof(ProofError::Forked(_))
-            );
             let why = error.to_string();
-            records.fork = is_fork.then(|| why.clone());
+            records.fork = matches!(error, ProofError::Forked { .. }).then(|| why.clone());
             (Brought::default(), Some(why))
         }
     };

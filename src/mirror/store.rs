@@ -112,25 +112,8 @@ impl Store {
                 infos.push((self.spool.write(info)?, place(VersionFile::Info)?));
             }
         }
-        let files: Vec<&Path> = parts
-            .iter()
-            .chain(&infos)
-            .map(|(from, _)| from.as_path())
-            .collect();
-        sync(&files)?;
-        let mut folders = BTreeSet::new();
-        for (from, to) in parts.iter().chain(&infos) {
-            if let Some(folder) = to.parent()
-                && folders.insert(folder)
-            {
-                std::fs::create_dir_all(folder)?;
-            }
-            put(from, to)?;
-        }
-        // Not every system can sync a folder; each file is whole in any case.
-        let folders: Vec<&Path> = folders.into_iter().collect();
-        let _ = sync(&folders);
-        Ok(())
+        parts.append(&mut infos);
+        put_all(&parts)
     }
 
     /// Writes `list` and `@latest` of these modules anew, where they say something else.
@@ -165,9 +148,7 @@ impl Store {
                 }
             }
         }
-        let files: Vec<&Path> = fresh.iter().map(|(from, _)| from.as_path()).collect();
-        sync(&files)?;
-        fresh.iter().try_for_each(|(from, to)| put(from, to))?;
+        put_all(&fresh)?;
         remove(&unlisted(&self.layout))
     }
 }
@@ -215,6 +196,29 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 
 pub(super) fn invalid(error: crate::gomod::sum::EscapeError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, error)
+}
+
+/// Puts files (from, to) in their places, in this order; everything is on the disk before the
+/// first is put.
+pub(super) fn put_all(files: &[(PathBuf, PathBuf)]) -> io::Result<()> {
+    sync(
+        &files
+            .iter()
+            .map(|(from, _)| from.as_path())
+            .collect::<Vec<_>>(),
+    )?;
+    let mut folders = BTreeSet::new();
+    for (from, to) in files {
+        if let Some(folder) = to.parent()
+            && folders.insert(folder)
+        {
+            std::fs::create_dir_all(folder)?;
+        }
+        put(from, to)?;
+    }
+    // Not every system can sync a folder; each file is whole in any case.
+    let _ = sync(&folders.into_iter().collect::<Vec<_>>());
+    Ok(())
 }
 
 /// Puts files, or the entries of folders, on the disk.

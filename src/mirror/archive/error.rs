@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::mirror::sumdb::{BringError, ProofError};
+use crate::mirror::sumdb::ProofError;
 use crate::mirror::verify::Report;
 
 /// Why an archive was not written, or not taken. Then nothing has changed.
@@ -57,9 +57,6 @@ pub enum ArchiveError {
     /// What proves it.
     #[error("nothing was taken: {0}")]
     Proof(#[from] ProofError),
-    /// Its database's tree and the mirror's.
-    #[error("nothing was taken: {0}")]
-    Bring(#[from] BringError),
 }
 
 impl ArchiveError {
@@ -82,12 +79,7 @@ impl ArchiveError {
         match self {
             ArchiveError::Refused(report) => report.has_mismatch(),
             ArchiveError::Differs(_) => true,
-            ArchiveError::Bring(BringError::Proof(error)) | ArchiveError::Proof(error) => {
-                is_false(error)
-            }
-            ArchiveError::Bring(error) => {
-                matches!(error, BringError::Forked { .. } | BringError::Wrong { .. })
-            }
+            ArchiveError::Proof(error) => error.is_mismatch(),
             ArchiveError::Io { .. }
             | ArchiveError::Full { .. }
             | ArchiveError::Exists(_)
@@ -95,15 +87,4 @@ impl ArchiveError {
             | ArchiveError::Malformed { .. } => false,
         }
     }
-}
-
-fn is_false(error: &ProofError) -> bool {
-    matches!(
-        error,
-        ProofError::Note { .. }
-            | ProofError::OtherModule { .. }
-            | ProofError::NotInTree { .. }
-            | ProofError::Inconsistent { .. }
-            | ProofError::Forked(_)
-    )
 }

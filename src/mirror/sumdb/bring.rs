@@ -1,18 +1,19 @@
-//! Bringing what proves modules: from go's own cache, else from the network.
+//! Bringing what proves modules, from go's own cache, else from the network, else from another
+//! mirror: one head becomes the newest; everything that is kept, and everything that is new, is
+//! proven in its tree, and only then written. Whoever calls it holds the mirror's lock.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use super::super::layout::Layout;
-use super::adopt::Answer;
-use super::error::{BringError, ProofError};
-use super::folder::{MAX_LOOKUP, lookup_path, read};
-use super::heads::{Lookup, SignedHead};
-use super::ledger::ordered;
+use super::folder::{MAX_LOOKUP, MAX_TILE, cut, lookup_path, put, read};
+use super::heads::{Forked, Lookup, ProofError, SignedHead, format_ledger, ordered};
 use super::proofs::Proofs;
 use super::route::{Asked, Route, Sources};
-use super::write::Turn;
 use crate::gomod::ModuleVersion;
 use crate::gomod::form::is_web_page;
+use crate::gomod::sum::tile::{Tile, edge, lines_hash, prove_prefix, prove_record};
+use crate::gomod::sum::{ProvenTree, TreeHead};
 use crate::model::SumDb;
 
 /// What was brought.
@@ -34,11 +35,19 @@ pub struct Brought {
     pub written: usize,
 }
 
+/// What somebody says of a module; its signature is right, the rest is not proven yet.
+struct Answer {
+    module: ModuleVersion,
+    lookup: Lookup,
+    /// Who says so.
+    place: String,
+}
+
 impl Proofs {
     /// Brings the lookups of these modules, and everything that proves them in one newest tree;
     /// stores nothing that is not proven. What is proven already is not asked for again. Where
     /// the route names a GOPATH or a module cache, the mirror also keeps up with what go has
-    /// seen there. Blocks nobody: one goroam at a time changes the folder, the others wait.
+    /// seen there.
     ///
     /// # Errors
     /// When nothing could be brought at all, or what came is wrong. Then nothing has changed.
@@ -46,144 +55,157 @@ impl Proofs {
         &self,
         route: &Route,
         wanted: &[ModuleVersion],
-    ) -> Result<Brought, BringError> {
-        let _turn = Turn::wait(&self.own).await?;
+    ) -> Result<Brought, ProofError> {
         self.now_knows(self.stored_heads()?);
         let mut brought = Brought::default();
         let mut missing = Vec::new();
         let mut met = BTreeSet::new();
-        for module in wanted {
-            if !met.insert(module) {
-                continue;
-            }
+        for module in wanted.iter().filter(|module| met.insert(*module)) {
             match self.prove(module) {
                 Ok(_) => {}
-                Err(error @ (ProofError::Forked(_) | ProofError::Escape(_))) => {
-                    return Err(error.into());
+                Err(error @ (ProofError::Forked { .. } | ProofError::Unusable(_))) => {
+                    return Err(error);
                 }
-                // Damaged ones are brought anew as well.
+                // Damaged ones are brought again as well.
                 Err(_) => missing.push(module.clone()),
             }
         }
         // A cache has a head in each lookup, most of them the same.
         let seen = ordered(self.seen(route, wanted, &mut brought));
         let is_behind = self.covers_all(&seen).is_err();
-        if missing.is_empty() && !is_behind && !self.is_unfinished()? {
-            brought.head = self.head();
-            return Ok(brought);
-        }
-        let sources = Sources::new(self, route);
-        let wrong_cache = match self
-            .go_on(&sources, &missing, &seen, true, &mut brought)
-            .await
-        {
-            Ok(()) => None,
-            Err(error) if missing.is_empty() && !is_grave(&error) => {
-                brought.behind = Some(error.to_string());
-                None
+        if !missing.is_empty() || is_behind || self.is_unfinished()? {
+            let sources = Sources::new(self, route);
+            let tried = self.try_from(&sources, &missing, &seen, true, &mut brought);
+            match tried.await {
+                Ok(()) => {}
+                Err(error) if missing.is_empty() && !matches!(error, ProofError::Forked { .. }) => {
+                    brought.behind = Some(error.to_string());
+                }
+                // What go's cache holds may be older, or wrong; the network is asked for all of it.
+                Err(error @ (ProofError::Wrong(_) | ProofError::Tile(_))) => {
+                    if sources.reach().await.is_err() {
+                        return Err(error);
+                    }
+                    brought.unknown.clear();
+                    brought.failed.clear();
+                    self.try_from(&sources, &missing, &seen, false, &mut brought)
+                        .await?;
+                }
+                Err(error) => return Err(error),
             }
-            // What go's cache holds may be older, or wrong; the network is asked for all of it.
-            Err(error @ (BringError::Wrong { .. } | BringError::Tile { .. })) => Some(error),
-            Err(error) => return Err(error),
-        };
-        if let Some(error) = wrong_cache {
-            if sources.reach().await.is_err() {
-                return Err(error);
-            }
-            brought.unknown.clear();
-            brought.failed.clear();
-            self.go_on(&sources, &missing, &seen, false, &mut brought)
-                .await?;
         }
         brought.head = self.head();
         Ok(brought)
     }
 
-    async fn go_on(
+    /// Takes over the lookups of another mirror (an archive that was unpacked beside this one),
+    /// with all that proves them. The newer head of both becomes the head of all; that it
+    /// contains the older one is proven by the tiles of both, else by the route's.
+    ///
+    /// # Errors
+    /// When the other's folder proves nothing, when the older head cannot be proven in the newer
+    /// one ([`ProofError::Tile`]), or when they exclude each other. Then nothing has changed.
+    pub async fn merge(&self, other: &Layout, mut route: Route) -> Result<Brought, ProofError> {
+        let db = SumDb::Database {
+            key: self.key.clone(),
+            url: None,
+            text: String::new(),
+        };
+        let other = Proofs::open(other, &db)?;
+        self.now_knows(self.stored_heads()?);
+        route.folders.insert(0, other.folder.root.clone());
+        let mut answers = Vec::new();
+        let mut met = BTreeSet::new();
+        for (module, path) in other.lookups()? {
+            let (Some(module), Some(lookup)) = (module, other.lookup(&path)?) else {
+                continue;
+            };
+            // Whole before it is taken: what it proves there, it must prove by itself.
+            other.prove_lookup(&module, &path, &lookup)?;
+            if met.insert(module.clone()) && self.prove(&module).is_err() {
+                let place = path.display().to_string();
+                answers.push(Answer {
+                    module,
+                    lookup,
+                    place,
+                });
+            }
+        }
+        let mut brought = Brought::default();
+        let sources = Sources::new(self, &route);
+        let heads = other.stored_heads()?;
+        self.adopt(&sources, answers, &heads, &mut brought).await?;
+        brought.head = self.head();
+        Ok(brought)
+    }
+
+    async fn try_from(
         &self,
         sources: &Sources<'_>,
         missing: &[ModuleVersion],
         seen: &[SignedHead],
         from_cache: bool,
         brought: &mut Brought,
-    ) -> Result<(), BringError> {
+    ) -> Result<(), ProofError> {
         let mut answers = Vec::new();
-        let mut to_ask = Vec::new();
+        let (mut to_ask, mut paths) = (Vec::new(), Vec::new());
         for module in missing {
             match self.cached(sources, module).filter(|_| from_cache) {
                 Some(answer) => answers.push(answer),
-                None => to_ask.push(module),
+                None => {
+                    paths.push(lookup_path(module)?);
+                    to_ask.push(module.clone());
+                }
             }
         }
-        self.ask(sources, &to_ask, &mut answers, brought).await?;
-        let nothing = answers.is_empty() && !missing.is_empty();
-        if let (true, Err(reason)) = (nothing, sources.reach().await) {
-            return Err(BringError::Unreachable {
-                name: self.name().to_owned(),
-                reason,
-            });
-        }
-        let adopted = self.adopt(sources, &answers, seen).await?;
-        brought.written = adopted.tiles + adopted.lookups;
-        brought.proven = answers.into_iter().map(|answer| answer.module).collect();
-        Ok(())
-    }
-
-    /// Asks the network for lookups.
-    async fn ask(
-        &self,
-        sources: &Sources<'_>,
-        modules: &[&ModuleVersion],
-        answers: &mut Vec<Answer>,
-        brought: &mut Brought,
-    ) -> Result<(), BringError> {
-        let paths: Result<Vec<_>, _> = modules.iter().map(|module| lookup_path(module)).collect();
-        let paths = paths.map_err(ProofError::from)?;
-        let asked = sources.ask_all(&paths, MAX_LOOKUP).await;
-        for (module, asked) in modules.iter().copied().zip(asked) {
+        let asked = sources.ask_all(paths, MAX_LOOKUP).await;
+        for (module, asked) in to_ask.into_iter().zip(asked) {
             match asked {
-                Asked::Found(bytes) => match self.answer(module, &bytes, "the checksum database") {
-                    Ok(answer) => answers.push(answer),
-                    Err(error) => return Err(error),
-                },
-                Asked::Absent(why) => brought.unknown.push((module.clone(), why)),
-                Asked::Failed(why) => brought.failed.push((module.clone(), why)),
+                Asked::Found(bytes) => {
+                    answers.push(self.answer(&module, &bytes, "the checksum database")?);
+                }
+                Asked::Absent(why) => brought.unknown.push((module, why)),
+                Asked::Failed(why) => brought.failed.push((module, why)),
             }
         }
-        Ok(())
+        if answers.is_empty()
+            && !missing.is_empty()
+            && let Err(reason) = sources.reach().await
+        {
+            let name = self.name();
+            let why = format!("the checksum database {name} cannot be asked: {reason}");
+            return Err(ProofError::Unreachable(why));
+        }
+        self.adopt(sources, answers, seen, brought).await
     }
 
     /// What a folder beside the mirror's own says of a module, if that is signed.
-    pub(super) fn cached(&self, sources: &Sources<'_>, module: &ModuleVersion) -> Option<Answer> {
+    fn cached(&self, sources: &Sources<'_>, module: &ModuleVersion) -> Option<Answer> {
         sources.folders.iter().skip(1).find_map(|folder| {
             let path = folder.lookup_path(module).ok()?;
             let bytes = read(&path, MAX_LOOKUP).ok()??;
-            self.answer(module, &bytes, &path.display().to_string())
-                .ok()
+            let answer = self.answer(module, &bytes, &path.display().to_string());
+            answer.ok()
         })
     }
 
-    pub(super) fn answer(
+    fn answer(
         &self,
         module: &ModuleVersion,
         bytes: &[u8],
         place: &str,
-    ) -> Result<Answer, BringError> {
-        let wrong = |reason: String| BringError::Wrong {
-            module: module.clone(),
-            place: place.to_owned(),
-            reason,
-        };
+    ) -> Result<Answer, ProofError> {
         let lookup = Lookup::open(bytes, &self.key, None).map_err(|error| {
-            let page = if is_web_page(bytes) {
-                " (an HTML page: a login page?)"
-            } else {
-                ""
-            };
-            wrong(format!("{error}{page}"))
+            let page = is_web_page(bytes);
+            let page = page.then_some(" (an HTML page: a login page?)");
+            wrong(
+                place,
+                module,
+                &format!("{error}{}", page.unwrap_or_default()),
+            )
         })?;
         if lookup.sums(&module.path, &module.version) == (None, None) {
-            return Err(wrong("it holds no hash of that module".to_owned()));
+            return Err(wrong(place, module, "it holds no hash of that module"));
         }
         Ok(Answer {
             module: module.clone(),
@@ -202,88 +224,339 @@ impl Proofs {
     ) -> Vec<SignedHead> {
         let mut seen = Vec::new();
         if let Some((path, bytes)) = route.last_seen(self.name()) {
-            let head = match bytes {
-                Ok(bytes) => self.read_head(&bytes).map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
-            };
+            let head = bytes.map_err(|error| error.to_string());
+            let head =
+                head.and_then(|bytes| self.read_head(&bytes).map_err(|error| error.to_string()));
             match head {
                 Ok(head) => seen.push(head),
                 Err(why) => {
-                    brought.behind = Some(format!(
-                        "{}: {why}; go cannot use it either: delete it",
-                        path.display()
-                    ));
+                    let path = path.display();
+                    let why = format!("{path}: {why}; go cannot use it either: delete it");
+                    brought.behind = Some(why);
                 }
             }
         }
         if let Some(cache) = route.cache(self.name()) {
-            for module in wanted {
-                let path = cache.lookup_path(module).ok();
-                let lookup = path.and_then(|path| self.lookup(&path).ok().flatten());
-                seen.extend(lookup.map(|lookup| lookup.head));
-            }
+            let paths = wanted.iter().filter_map(|one| cache.lookup_path(one).ok());
+            let lookups = paths.filter_map(|path| self.lookup(&path).ok().flatten());
+            seen.extend(lookups.map(|lookup| lookup.head));
         }
         seen
     }
 
     /// Was an earlier turn killed before every lookup had the newest head?
-    fn is_unfinished(&self) -> Result<bool, BringError> {
+    fn is_unfinished(&self) -> Result<bool, ProofError> {
         let Some(newest) = self.head() else {
             return Ok(false);
         };
         let old = |path| matches!(self.lookup(path), Ok(Some(old)) if old.head != newest);
         Ok(self.lookups()?.iter().any(|(_, path)| old(path)))
     }
-}
 
-/// More than that something could not be had.
-fn is_grave(error: &BringError) -> bool {
-    matches!(
-        error,
-        BringError::Forked { .. } | BringError::Proof(ProofError::Forked(_))
-    )
-}
-
-impl Proofs {
-    /// Takes over the lookups of another mirror (an archive that was unpacked beside this one),
-    /// with all that proves them. The newer head of both becomes the head of all; that it
-    /// contains the older one is proven by the tiles of both, else by the route's.
-    ///
-    /// # Errors
-    /// When the other's folder proves nothing, when the older head cannot be proven in the newer
-    /// one ([`BringError::Tile`]), or when they exclude each other. Then nothing has changed.
-    pub async fn merge(&self, other: &Layout, mut route: Route) -> Result<Brought, BringError> {
-        let db = SumDb::Database {
-            key: self.key.clone(),
-            url: None,
-            text: String::new(),
+    /// Proves `answers`, all that is stored and all heads in the newest head of all, and stores
+    /// it. `seen` are heads that go has seen, so they must stay provable; of an answer's own head
+    /// it is only asked that it does not exclude the others.
+    async fn adopt(
+        &self,
+        sources: &Sources<'_>,
+        answers: Vec<Answer>,
+        seen: &[SignedHead],
+        brought: &mut Brought,
+    ) -> Result<(), ProofError> {
+        let mut kept = self.stored_heads()?;
+        kept.extend_from_slice(seen);
+        let mut all = kept.clone();
+        all.extend(answers.iter().map(|answer| answer.lookup.head.clone()));
+        let all = ordered(all);
+        let Some(newest) = all.last().cloned() else {
+            return Ok(());
         };
-        let other = Proofs::open(other, &db)?;
-        let _turn = Turn::wait(&self.own).await?;
-        self.now_knows(self.stored_heads()?);
-        route.folders.insert(0, other.folder.root.clone());
-        let sources = Sources::new(self, &route);
-        let mut brought = Brought::default();
-        let mut answers = Vec::new();
-        let mut met: BTreeSet<ModuleVersion> = BTreeSet::new();
-        for (module, path) in other.lookups()? {
-            let Some(module) = module else { continue };
-            let Some(lookup) = other.lookup(&path)? else {
-                continue;
-            };
-            // Whole before it is taken: what it proves there, it must prove by itself.
-            other.prove_lookup(&module, &path, &lookup)?;
-            if met.insert(module.clone()) && self.prove(&module).is_err() {
-                let bytes = lookup.with_head(&lookup.head);
-                answers.push(self.answer(&module, &bytes, &path.display().to_string())?);
+        kept.push(newest.clone());
+        let kept = ordered(kept);
+        for (older, newer) in all.iter().zip(all.iter().skip(1)) {
+            if older.head.size == newer.head.size {
+                return Err(self.forked(older, newer));
             }
         }
-        let heads = other.stored_heads()?;
-        let adopted = self.adopt(&sources, &answers, &heads).await?;
-        brought.written = adopted.tiles + adopted.lookups;
-        brought.proven = answers.into_iter().map(|answer| answer.module).collect();
-        brought.head = self.head();
-        Ok(brought)
+        let size = newest.head.size;
+        if let Some(answer) = answers.iter().find(|answer| answer.lookup.id >= size) {
+            let id = answer.lookup.id;
+            let why =
+                format!("its record {id} is beyond the tree of {size} records that is signed");
+            return Err(wrong(&answer.place, &answer.module, &why));
+        }
+        // Every stored lookup that is signed and within this tree.
+        let mut lookups = BTreeMap::new();
+        for (module, path) in self.lookups()? {
+            if module.is_some()
+                && let Ok(Some(lookup)) = self.lookup(&path)
+                && lookup.id < size
+            {
+                lookups.insert(path, lookup);
+            }
+        }
+        let stored = lookups.values().map(|lookup| lookup.id);
+        let ids = stored.chain(answers.iter().map(|answer| answer.lookup.id));
+        let ids = BTreeSet::from_iter(ids);
+        let tree = self.prove_all(sources, newest.head, &all, &ids).await?;
+
+        for older in &all {
+            if tree.prefix(older.head.size) != Some(older.head.root) {
+                return Err(self.forked(older, &newest));
+            }
+        }
+        let held = |lookup: &Lookup| tree.record(lookup.id) == Some(lines_hash(&lookup.lines));
+        if let Some(answer) = answers.iter().find(|answer| !held(&answer.lookup)) {
+            let id = answer.lookup.id;
+            let why =
+                format!("its record {id} is not what the signed tree of {size} records holds");
+            return Err(wrong(&answer.place, &answer.module, &why));
+        }
+        // What was changed on the disk stays as it is, for `verify` to find.
+        lookups.retain(|_, lookup| held(lookup));
+        for answer in answers {
+            lookups.insert(self.folder.lookup_path(&answer.module)?, answer.lookup);
+            brought.proven.push(answer.module);
+        }
+        brought.written = self.store(&tree, &newest, &kept, &lookups)?;
+        self.now_knows(kept);
+        Ok(())
+    }
+
+    /// The newest tree, with all tiles that prove these records and heads.
+    async fn prove_all(
+        &self,
+        sources: &Sources<'_>,
+        newest: TreeHead,
+        heads: &[SignedHead],
+        ids: &BTreeSet<u64>,
+    ) -> Result<ProvenTree, ProofError> {
+        let size = newest.size;
+        let mut tree = self.edge_of(sources, newest).await?;
+        let mut needed = BTreeSet::new();
+        for head in heads {
+            needed.extend(prove_prefix(head.head.size, size).unwrap_or_default());
+        }
+        for id in ids {
+            needed.extend(prove_record(*id, size).unwrap_or_default());
+        }
+        needed.retain(|tile| tree.tile(tile.level, tile.index).is_none());
+        // What proves a tile is on the level above.
+        for level in (0..8).rev() {
+            let mut wanted: Vec<Tile> = needed.iter().copied().collect();
+            wanted.retain(|tile| tile.level == level && !take_local(sources, &mut tree, *tile));
+            let paths = wanted.iter().map(|tile| tile.path()).collect();
+            let asked = sources.ask_all(paths, MAX_TILE).await;
+            for (tile, asked) in wanted.iter().zip(asked) {
+                let added = asked
+                    .found()
+                    .and_then(|data| tree.add(*tile, data).map_err(|error| error.to_string()));
+                if let Err(reason) = added {
+                    let what = purpose(*tile, size, heads);
+                    return Err(self.no_tile(Some(*tile), &what, &reason));
+                }
+            }
+        }
+        Ok(tree)
+    }
+
+    /// A tree by its edge: the tiles together make its root, so that nobody can tell which one
+    /// is wrong if they do not. First by what is on this machine, then by the network alone.
+    async fn edge_of(
+        &self,
+        sources: &Sources<'_>,
+        newest: TreeHead,
+    ) -> Result<ProvenTree, ProofError> {
+        let edge = edge(newest.size);
+        let mut local = Vec::new();
+        // Each folder's own tiles fit together, if any do.
+        for first in 0..sources.folders.len() {
+            let (others, own) = sources.folders.split_at(first);
+            let here = |tile: &Tile| {
+                let mut folders = own.iter().chain(others);
+                folders.find_map(|folder| folder.tile(*tile).ok().flatten())
+            };
+            local = edge.iter().map(here).collect();
+            let whole: Option<Vec<Vec<u8>>> = local.iter().cloned().collect();
+            if let Some(tree) = whole.and_then(|whole| ProvenTree::new(newest, whole).ok()) {
+                return Ok(tree);
+            }
+        }
+        let mut last = (edge.first().copied(), "its root is none".to_owned());
+        for known in [local, vec![None; edge.len()]] {
+            let mut data = Vec::with_capacity(edge.len());
+            for (tile, known) in edge.iter().zip(known) {
+                let got = match known {
+                    Some(known) => Ok(known),
+                    None => partial(sources, *tile).await,
+                };
+                match got {
+                    Ok(got) => data.push(got),
+                    Err(reason) => {
+                        last = (Some(*tile), reason);
+                        break;
+                    }
+                }
+            }
+            if data.len() == edge.len() {
+                match ProvenTree::new(newest, data) {
+                    Ok(tree) => return Ok(tree),
+                    Err(error) => last.1 = error.to_string(),
+                }
+            }
+        }
+        let what = format!("the tree of {} records", newest.size);
+        Err(self.no_tile(last.0, &what, &last.1))
+    }
+
+    /// Tiles before heads, heads before lookups: see the room's own words. How many files of tiles
+    /// and lookups were written.
+    fn store(
+        &self,
+        tree: &ProvenTree,
+        newest: &SignedHead,
+        kept: &[SignedHead],
+        lookups: &BTreeMap<PathBuf, Lookup>,
+    ) -> Result<usize, ProofError> {
+        let ids = lookups.values().map(|lookup| lookup.id);
+        let mut tiles = Vec::new();
+        for tile in needed(tree.head().size, kept, ids) {
+            let data = tree.tile(tile.level, tile.index);
+            // prove_all has taken every one of them.
+            if let Some(data) = data.and_then(|(_, data)| data.get(..tile.length())) {
+                tiles.push((self.folder.path(&tile.path()), data.to_owned()));
+            }
+        }
+        let written = put(&self.own, tiles)?;
+        put(&self.own, vec![(self.ledger(), format_ledger(kept))])?;
+        // Go asks here for a module only where this file is; one that is there before its first
+        // lookup does no harm.
+        let supported = self.folder.path("supported");
+        if !supported.exists() && !lookups.is_empty() {
+            put(&self.own, vec![(supported, Vec::new())])?;
+        }
+        let lookups = lookups.iter();
+        let files = lookups.map(|(path, lookup)| (path.clone(), lookup.with_head(newest)));
+        Ok(written + put(&self.own, files.collect())?)
+    }
+
+    /// Keeps both notes, and says so.
+    fn forked(&self, older: &SignedHead, newer: &SignedHead) -> ProofError {
+        let name = format!("{}-{}", older.head.size, newer.head.size);
+        let evidence = self.own.join("forks").join(name);
+        let text = format!("older:\n{}\nnewer:\n{}", older.note, newer.note);
+        let kept = put(&self.own, vec![(evidence.clone(), text.into_bytes())]);
+        let (older, newer) = (older.clone(), newer.clone());
+        ProofError::Forked {
+            fork: Box::new(Forked { older, newer }),
+            // What was found out matters more than that it could not be written down.
+            evidence: kept.is_ok().then_some(evidence),
+        }
+    }
+
+    fn no_tile(&self, tile: Option<Tile>, what: &str, reason: &str) -> ProofError {
+        let (path, name) = (tile.map_or_else(String::new, Tile::path), self.name());
+        ProofError::Tile(format!(
+            "{path} of {name} is needed to prove {what}, and cannot be had: {reason}"
+        ))
+    }
+
+    /// Every file of this database that the mirror needs to prove these modules, from whatever
+    /// head that was ever shown to go: absolute paths, goroam's own list of heads among them.
+    /// Modules without a lookup are passed over. All else in
+    /// [`Layout::sumdb`](super::super::Layout::sumdb) may go: lookups first, then tiles.
+    ///
+    /// # Errors
+    /// When a lookup cannot be read or is not signed.
+    pub fn files_of(&self, modules: &[ModuleVersion]) -> Result<BTreeSet<PathBuf>, ProofError> {
+        let heads = self.stored_heads()?;
+        let mut files = BTreeSet::new();
+        let Some(newest) = heads.last() else {
+            return Ok(files);
+        };
+        let mut lookups = Vec::new();
+        for module in modules {
+            let path = self.folder.lookup_path(module)?;
+            if let Some(lookup) = self.lookup(&path)? {
+                lookups.push(lookup);
+                files.insert(path);
+            }
+        }
+        let ids = || lookups.iter().map(|lookup| lookup.id);
+        let mut tiles = needed(newest.head.size, &heads, ids());
+        // After a kill some lookups may still have an older head.
+        for own in BTreeSet::from_iter(lookups.iter().map(|lookup| lookup.head.head.size)) {
+            if own != newest.head.size {
+                tiles.extend(needed(own, &[], ids().filter(|id| *id < own)));
+            }
+        }
+        for tile in tiles {
+            let path = self.folder.path(&tile.path());
+            let full = self.folder.path(&tile.full().path());
+            // As go looks: the full one, where there is none of this width.
+            let cut = !tile.is_full() && !path.exists() && full.exists();
+            files.insert(if cut { full } else { path });
+        }
+        files.insert(self.folder.path("supported"));
+        files.insert(self.ledger());
+        Ok(files)
+    }
+}
+
+/// A tile that is not full, from the network: by its own name, else cut from the full one
+/// (`client.go:readTile`).
+async fn partial(sources: &Sources<'_>, tile: Tile) -> Result<Vec<u8>, String> {
+    match sources.ask(&tile.path(), MAX_TILE).await.found() {
+        Ok(data) => Ok(data),
+        Err(reason) => {
+            let full = sources.ask(&tile.full().path(), MAX_TILE).await.found();
+            full.map(|data| cut(data, tile)).map_err(|_| reason)
+        }
+    }
+}
+
+/// Every tile file that go may ask for: those of the newest tree that prove records and heads,
+/// and the edges of the older trees, which are the beginnings of its tiles.
+fn needed(size: u64, kept: &[SignedHead], ids: impl Iterator<Item = u64>) -> BTreeSet<Tile> {
+    let mut tiles = BTreeSet::from_iter(edge(size));
+    for id in ids {
+        tiles.extend(prove_record(id, size).unwrap_or_default());
+    }
+    for head in kept {
+        tiles.extend(prove_prefix(head.head.size, size).unwrap_or_default());
+        // A full one serves for every narrower one (`client.go:readTile`).
+        let is_open =
+            |tile: &Tile| Tile::at(tile.level, tile.index, size).is_some_and(|now| !now.is_full());
+        tiles.extend(edge(head.head.size).into_iter().filter(is_open));
+    }
+    tiles
+}
+
+/// Takes a tile from a folder, if one has the right one.
+fn take_local(sources: &Sources<'_>, tree: &mut ProvenTree, tile: Tile) -> bool {
+    sources.folders.iter().any(|folder| {
+        let data = folder.tile(tile).ok().flatten();
+        data.is_some_and(|data| tree.add(tile, data).is_ok())
+    })
+}
+
+fn wrong(place: &str, module: &ModuleVersion, reason: &str) -> ProofError {
+    ProofError::Wrong(format!(
+        "{place} gives a wrong answer about {module}: {reason}"
+    ))
+}
+
+/// What a tile that is missing would have proven.
+fn purpose(tile: Tile, size: u64, heads: &[SignedHead]) -> String {
+    let proves = |head: &&SignedHead| {
+        prove_prefix(head.head.size, size).is_some_and(|tiles| tiles.contains(&tile))
+    };
+    match heads.iter().find(proves) {
+        Some(older) => {
+            let older = older.head.size;
+            format!("that the tree of {size} records began as that of {older}")
+        }
+        None => format!("what stands in the tree of {size} records"),
     }
 }
 

@@ -1,9 +1,12 @@
-//! A folder as go lays a checksum database out: a mirror's, or go's own cache of one.
+//! A folder as go lays a checksum database out: a mirror's, or go's own cache of one; and how
+//! files of it are written.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::super::store::put_all;
+use super::heads::ProofError;
 use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gomod::sum::tile::FULL;
@@ -55,20 +58,14 @@ impl Folder {
 
     /// Every file below `lookup/`, with the module that it is named after (or `None`).
     pub(super) fn lookups(&self) -> io::Result<Vec<(Option<ModuleVersion>, PathBuf)>> {
-        let mut found = Vec::new();
-        files(&self.root.join("lookup"), "", 0, &mut found)?;
-        Ok(found
-            .into_iter()
-            .map(|(name, path)| (module_of(&name), path))
-            .collect())
+        let files = files(&self.root.join("lookup"), "")?.into_iter();
+        Ok(files.map(|(name, path)| (module_of(&name), path)).collect())
     }
 
     /// Every file below `tile/`, with what its name says (or `None`).
     pub(super) fn tiles(&self) -> io::Result<Vec<(Option<Tile>, PathBuf)>> {
-        let mut found = Vec::new();
-        files(&self.root.join("tile"), "tile/", 0, &mut found)?;
-        Ok(found
-            .into_iter()
+        let files = files(&self.root.join("tile"), "tile/")?.into_iter();
+        Ok(files
             .map(|(name, path)| (Tile::parse(&name), path))
             .collect())
     }
@@ -104,38 +101,57 @@ fn module_of(name: &str) -> Option<ModuleVersion> {
 }
 
 /// All files below, sorted, with their paths in slashes behind `prefix`. Links are not followed.
-fn files(
-    folder: &Path,
-    prefix: &str,
-    depth: usize,
-    found: &mut Vec<(String, PathBuf)>,
-) -> io::Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if bounded::is_absent(&error) => return Ok(()),
-        Err(error) => return Err(named(folder, &error)),
-    };
-    let mut entries: Vec<_> = entries
-        .collect::<Result<_, _>>()
-        .map_err(|error| named(folder, &error))?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        let is_folder = entry.file_type()?.is_dir();
-        if is_folder && depth < MAX_DEPTH {
-            files(&entry.path(), &format!("{name}/"), depth + 1, found)?;
-        } else if found.len() < MAX_FILES {
-            found.push((name, entry.path()));
-        } else {
-            return Err(io::Error::new(
-                io::ErrorKind::FileTooLarge,
-                format!("{} holds more than {MAX_FILES} files", folder.display()),
-            ));
+fn files(folder: &Path, prefix: &str) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut found = Vec::new();
+    let mut open = vec![(folder.to_owned(), prefix.to_owned(), 0)];
+    while let Some((folder, prefix, depth)) = open.pop() {
+        let named = |error: io::Error| {
+            io::Error::new(error.kind(), format!("{}: {error}", folder.display()))
+        };
+        let Some(entries) = bounded::if_any(fs::read_dir(&folder)).map_err(named)? else {
+            continue;
+        };
+        for entry in entries {
+            let entry = entry.map_err(named)?;
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if entry.file_type()?.is_dir() && depth < MAX_DEPTH {
+                open.push((entry.path(), format!("{name}/"), depth + 1));
+            } else if found.len() < MAX_FILES {
+                found.push((name, entry.path()));
+            } else {
+                let why = format!("{} holds more than {MAX_FILES} files", folder.display());
+                return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+            }
         }
     }
-    Ok(())
+    found.sort();
+    Ok(found)
 }
 
-fn named(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+/// Puts these files into their places, each at once, where they say something else; how many that
+/// were. `own` is a folder on the same file system that nothing else writes in.
+pub(super) fn put(own: &Path, mut files: Vec<(PathBuf, Vec<u8>)>) -> Result<usize, ProofError> {
+    files.retain(|(path, bytes)| {
+        let now = read(path, bytes.len() as u64);
+        !now.is_ok_and(|now| now.is_some_and(|now| now == *bytes))
+    });
+    if files.is_empty() {
+        return Ok(0);
+    }
+    let stage = own.join("new");
+    // What a killed goroam left goes first.
+    bounded::if_any(fs::remove_dir_all(&stage))
+        .and_then(|_| fs::create_dir_all(&stage))
+        .map_err(|error| ProofError::unwritable(&stage, &error))?;
+    let mut staged = Vec::with_capacity(files.len());
+    for (number, (target, bytes)) in files.into_iter().enumerate() {
+        let path = stage.join(number.to_string());
+        bounded::create_new(&path)
+            .and_then(|mut file| file.write_all(&bytes))
+            .map_err(|error| ProofError::unwritable(&target, &error))?;
+        staged.push((path, target));
+    }
+    put_all(&staged).map_err(|error| ProofError::Unwritable(error.to_string()))?;
+    let _ = fs::remove_dir_all(&stage);
+    Ok(staged.len())
 }

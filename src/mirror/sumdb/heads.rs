@@ -1,7 +1,97 @@
-//! Signed tree heads, and the lookups that carry one.
+//! Signed tree heads: one, the lookups that carry one, the ledger of those that were ever shown to
+//! go; and why what is here, or what was brought, proves nothing.
 
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::folder::read;
 use crate::gomod::sum::{LookupRecord, Note, NoteError, TreeHead};
 use crate::model::VerifierKey;
+
+/// Why something proves nothing, or could not be brought. Then nothing is stored, and what was
+/// there still is.
+#[derive(Debug, thiserror::Error)]
+pub enum ProofError {
+    /// GOSUMDB is off.
+    #[error("GOSUMDB=off: there is no checksum database that could prove anything")]
+    Off,
+    /// A key, a database or a module whose name go could not use.
+    #[error("{0}")]
+    Unusable(String),
+    /// A lookup is not there.
+    #[error("{0}")]
+    Absent(String),
+    /// A tile is not there.
+    #[error("{0}")]
+    NoTile(String),
+    /// A file cannot be read.
+    #[error("{0}")]
+    Unreadable(String),
+    /// What is here is not what the database signed.
+    #[error("{0}")]
+    False(String),
+    /// Two heads that are both signed exclude each other.
+    #[error("{fork}{}", evidence.as_ref().map_or(String::new(), |kept| {
+        format!("kept as evidence: {}", kept.display())
+    }))]
+    Forked {
+        /// Both heads.
+        fork: Box<Forked>,
+        /// Where both notes were written.
+        evidence: Option<PathBuf>,
+    },
+    /// There is no way to the database.
+    #[error("{0}")]
+    Unreachable(String),
+    /// A tile that is needed came from nowhere.
+    #[error("{0}")]
+    Tile(String),
+    /// An answer that is wrong: not signed, of another module, or not in the tree.
+    #[error("{0}")]
+    Wrong(String),
+    /// A file cannot be written.
+    #[error("{0}")]
+    Unwritable(String),
+}
+
+impl ProofError {
+    pub(super) fn unreadable(path: &Path, error: impl std::fmt::Display) -> ProofError {
+        ProofError::Unreadable(format!("{}: {error}", path.display()))
+    }
+
+    pub(super) fn unwritable(path: &Path, error: &io::Error) -> ProofError {
+        ProofError::Unwritable(format!("{}: {error}", path.display()))
+    }
+
+    /// Does it say that something is not what the database signed?
+    pub fn is_mismatch(&self) -> bool {
+        matches!(
+            self,
+            ProofError::False(_) | ProofError::Wrong(_) | ProofError::Forked { .. }
+        )
+    }
+}
+
+impl From<crate::gomod::sum::EscapeError> for ProofError {
+    fn from(error: crate::gomod::sum::EscapeError) -> ProofError {
+        ProofError::Unusable(error.to_string())
+    }
+}
+
+/// Two heads, both signed by the database, of which the newer does not contain the older: it
+/// has shown different trees to different people (`sumdb.Client.checkTrees`).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "SECURITY: the checksum database has forked: its tree of {} records does not begin with its tree of {} records, \
+     and both are signed\nolder:\n{}newer:\n{}",
+    newer.head.size, older.head.size, older.note, newer.note
+)]
+pub struct Forked {
+    /// The smaller tree.
+    pub older: SignedHead,
+    /// The larger tree, or another one of the same size.
+    pub newer: SignedHead,
+}
 
 /// A tree head, and the note by which the database signed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +155,7 @@ impl Lookup {
         format!("{}\n{}\n\n{}", self.id, self.lines, head.note).into_bytes()
     }
 
-    /// The hashes that it gives this module.
+    /// The hashes that it gives this module: of its zip, of its go.mod.
     pub(super) fn sums(&self, path: &str, version: &str) -> (Option<String>, Option<String>) {
         let find = |version: &str| {
             self.lines.split('\n').find_map(|line| {
@@ -76,4 +166,36 @@ impl Lookup {
         };
         (find(version), find(&format!("{version}/go.mod")))
     }
+}
+
+/// A ledger of this many heads has a place for years of daily additions.
+const MAX_HEADS: usize = 4096;
+/// A note has some 250 bytes.
+const MAX_LEDGER: u64 = 4 << 20;
+
+/// Reads the ledger; notes that the key has not signed are left out. The newest is last.
+pub(super) fn read_ledger(path: &Path, key: &VerifierKey) -> Result<Vec<SignedHead>, ProofError> {
+    let bytes = read(path, MAX_LEDGER).map_err(|error| ProofError::unreadable(path, error))?;
+    let Some(bytes) = bytes else {
+        return Ok(Vec::new());
+    };
+    let notes: Vec<String> =
+        serde_json::from_slice(&bytes).map_err(|error| ProofError::unreadable(path, error))?;
+    let signed = |note: &String| SignedHead::open(note.as_bytes(), key).ok();
+    Ok(ordered(notes.iter().filter_map(signed).collect()))
+}
+
+/// As it is written: a JSON list of notes, the oldest first.
+pub(super) fn format_ledger(heads: &[SignedHead]) -> Vec<u8> {
+    let from = heads.len().saturating_sub(MAX_HEADS);
+    let notes = heads.iter().skip(from).map(|head| head.note.as_str());
+    // Text always becomes JSON.
+    serde_json::to_vec_pretty(&notes.collect::<Vec<_>>()).unwrap_or_default()
+}
+
+/// By size, each tree once. Two trees of one size stay two: that is a fork.
+pub(super) fn ordered(mut heads: Vec<SignedHead>) -> Vec<SignedHead> {
+    heads.sort_by_key(|head| (head.head.size, head.head.root));
+    heads.dedup_by_key(|head| head.head);
+    heads
 }

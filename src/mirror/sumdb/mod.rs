@@ -5,7 +5,7 @@
 //! ROOT/sumdb/NAME/supported                       empty: go then asks here, and nowhere else
 //! ROOT/sumdb/NAME/lookup/ESCAPED@VERSION          ID, go.sum lines, signed tree head
 //! ROOT/sumdb/NAME/tile/8/LEVEL/NNN[.p/WIDTH]
-//! ROOT/.goroam/sumdb/NAME/{heads,lock,forks/…}    every head that was ever shown to go
+//! ROOT/.goroam/sumdb/NAME/{heads,forks/…}    every head that was ever shown to go
 //! ```
 //!
 //! All lookups carry one tree head, the newest. The tiles prove every record in that tree, and
@@ -20,23 +20,15 @@
 //! Nothing is stored before it is proven: the signature by the key in GOSUMDB, the record in the
 //! newest tree, every older head in the newest tree.
 //!
-//! May import: gomod, model, environment, probe (its Fetcher), layout.
+//! May import: gomod, model, environment, probe (its Fetcher), layout, store.
 
-mod adopt;
 mod bring;
-mod error;
 mod folder;
 mod heads;
-mod ledger;
-mod local;
 mod proofs;
 mod route;
-mod verify;
-mod write;
 
 pub use bring::Brought;
-pub use error::{BringError, ProofError};
-pub use heads::SignedHead;
-pub use proofs::{Proofs, Sums};
+pub use heads::{ProofError, SignedHead};
+pub use proofs::{Proofs, Report, Sums};
 pub use route::Route;
-pub use verify::{Fault, Report};

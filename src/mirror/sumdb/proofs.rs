@@ -4,14 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::super::layout::Layout;
-use super::error::ProofError;
-use super::folder::{Folder, MAX_LOOKUP, read};
-use super::heads::{Lookup, SignedHead};
-use super::ledger::{ordered, read_ledger};
-use super::local::{began_as, holds, open_tree};
+use super::folder::{Folder, MAX_LOOKUP, MAX_TILE, read};
+use super::heads::{Forked, Lookup, ProofError, SignedHead, ordered, read_ledger};
 use crate::gomod::ModuleVersion;
-use crate::gomod::sum::tile::lines_hash;
-use crate::gomod::sum::{ProvenTree, TreeHead, check_key};
+use crate::gomod::sum::tile::{edge, lines_hash, prove_prefix, prove_record, way_down};
+use crate::gomod::sum::{Inconsistent, NoteError, ProvenTree, Tile, TreeHead, check_key};
 use crate::model::{SumDb, VerifierKey};
 
 /// What the database says of one module version: `h1:…`, as in go.sum.
@@ -39,12 +36,32 @@ pub struct Proofs {
 }
 
 /// What was read so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Known {
     /// Every head that was shown to go, the newest last.
     heads: Vec<SignedHead>,
     /// The newest one's tree, by as many tiles as were needed yet.
-    tree: Option<ProvenTree>,
+    tree: Option<FolderTree>,
+}
+
+/// What verifying everything that is stored has found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// The newest head.
+    pub head: Option<SignedHead>,
+    /// Lookups that are proven.
+    pub lookups: usize,
+    /// Tiles that are proven.
+    pub tiles: usize,
+    /// Files that are not as they should be, and why.
+    pub faults: Vec<(PathBuf, ProofError)>,
+}
+
+impl Report {
+    fn broken(&mut self, path: &Path, why: &str) {
+        let error = ProofError::unreadable(path, why);
+        self.faults.push((path.to_owned(), error));
+    }
 }
 
 impl Proofs {
@@ -56,10 +73,12 @@ impl Proofs {
         let SumDb::Database { key, url, .. } = db else {
             return Err(ProofError::Off);
         };
-        check_key(key).map_err(ProofError::Key)?;
+        check_key(key).map_err(|error| ProofError::Unusable(format!("GOSUMDB: {error}")))?;
         let is_plain = |part: &str| !part.is_empty() && part.bytes().any(|b| b != b'.');
         if !key.name.split('/').all(is_plain) || key.name.contains(['\\', '\0']) {
-            return Err(ProofError::Name(key.name.clone()));
+            let name = &key.name;
+            let why = format!("the checksum database's name {name:?} cannot be a folder's");
+            return Err(ProofError::Unusable(why));
         }
         let mut own = layout.own().join("sumdb");
         own.extend(key.name.split('/'));
@@ -69,10 +88,7 @@ impl Proofs {
             layout: layout.clone(),
             folder: Folder::new(layout.sumdb(&key.name)),
             own,
-            known: Mutex::new(Known {
-                heads: Vec::new(),
-                tree: None,
-            }),
+            known: Mutex::default(),
         };
         let heads = proofs.stored_heads()?;
         proofs.now_knows(heads);
@@ -93,7 +109,7 @@ impl Proofs {
     ///
     /// # Errors
     /// When this database has not signed it.
-    pub fn read_head(&self, note: &[u8]) -> Result<SignedHead, crate::gomod::sum::NoteError> {
+    pub fn read_head(&self, note: &[u8]) -> Result<SignedHead, NoteError> {
         SignedHead::open(note, &self.key)
     }
 
@@ -104,9 +120,11 @@ impl Proofs {
     /// What is missing or wrong. [`ProofError::Absent`] when there is no lookup.
     pub fn prove(&self, module: &ModuleVersion) -> Result<Sums, ProofError> {
         let path = self.folder.lookup_path(module)?;
-        let lookup = self.lookup(&path)?.ok_or_else(|| ProofError::Absent {
-            module: module.clone(),
-            path: path.clone(),
+        let lookup = self.lookup(&path)?.ok_or_else(|| {
+            let path = path.display();
+            ProofError::Absent(format!(
+                "{path} is not there: {module} is not proven by this mirror"
+            ))
         })?;
         self.prove_lookup(module, &path, &lookup)
     }
@@ -119,12 +137,9 @@ impl Proofs {
     ) -> Result<Sums, ProofError> {
         let (zip, go_mod) = lookup.sums(&module.path, &module.version);
         if zip.is_none() && go_mod.is_none() {
-            return Err(ProofError::OtherModule {
-                module: module.clone(),
-                path: path.to_owned(),
-            });
+            let why = format!("{} says nothing about {module}", path.display());
+            return Err(ProofError::False(why));
         }
-        let hash = lines_hash(&lookup.lines);
         let own = &lookup.head;
         let mut known = self.known();
         // Another process may have gone on since this one looked.
@@ -132,20 +147,17 @@ impl Proofs {
             Some(newest) if newest.head.size >= own.head.size => newest.clone(),
             Some(_) | None => own.clone(),
         };
-        let tree = known.tree_of(&self.folder, newest.head)?;
-        let mut held = holds(&self.folder, tree, lookup.id, hash)?;
+        let tree = match known.tree.take() {
+            Some(tree) if tree.tree.head() == newest.head => tree,
+            Some(_) | None => FolderTree::open(&self.folder, newest.head)?,
+        };
+        let tree = known.tree.insert(tree);
+        tree.must_hold(lookup, path)?;
         if own.head != newest.head {
-            began_as(&self.folder, tree, &newest, own)?;
-            let mut older = open_tree(&self.folder, own.head)?;
-            held &= holds(&self.folder, &mut older, lookup.id, hash)?;
+            tree.began_as(&newest, own)?;
+            FolderTree::open(&self.folder, own.head)?.must_hold(lookup, path)?;
         }
-        if held {
-            return Ok(Sums { zip, go_mod });
-        }
-        Err(ProofError::NotInTree {
-            path: path.to_owned(),
-            size: own.head.size,
-        })
+        Ok(Sums { zip, go_mod })
     }
 
     /// Could a go command that has last seen this head (in `$GOPATH/pkg/sumdb/NAME/latest`)
@@ -154,39 +166,25 @@ impl Proofs {
     /// # Errors
     /// Why not: as a rule [`ProofError::NoTile`], when it has seen a newer tree than this mirror.
     pub fn covers(&self, seen: &TreeHead) -> Result<(), ProofError> {
-        let seen = SignedHead {
+        // client.go:initWork checks go's own head against itself, so it needs that tree's edge.
+        let mut newest = SignedHead {
             head: *seen,
             note: format!("(the tree of {} records that go saw last)\n", seen.size),
         };
-        // client.go:initWork checks go's own head against itself, so it needs that tree's edge.
-        let mut newest = seen.clone();
-        let mut tree = open_tree(&self.folder, seen.head)?;
+        let mut tree = FolderTree::open(&self.folder, *seen)?;
         for (module, path) in self.lookups()? {
-            let Some(lookup) = self.lookup(&path)? else {
+            let Some(lookup) = self.lookup(&path)?.filter(|_| module.is_some()) else {
                 continue;
             };
-            if module.is_none() {
-                continue;
-            }
             let own = &lookup.head;
             if own.head.size > newest.head.size {
-                let mut newer = open_tree(&self.folder, own.head)?;
-                began_as(&self.folder, &mut newer, own, &newest)?;
+                let mut newer = FolderTree::open(&self.folder, own.head)?;
+                newer.began_as(own, &newest)?;
                 (newest, tree) = (own.clone(), newer);
             } else if own.head != newest.head {
-                began_as(&self.folder, &mut tree, &newest, own)?;
+                tree.began_as(&newest, own)?;
             }
-            if !holds(
-                &self.folder,
-                &mut tree,
-                lookup.id,
-                lines_hash(&lookup.lines),
-            )? {
-                return Err(ProofError::NotInTree {
-                    path,
-                    size: newest.head.size,
-                });
-            }
+            tree.must_hold(&lookup, &path)?;
         }
         Ok(())
     }
@@ -203,12 +201,95 @@ impl Proofs {
             Some(own) if own.head.size > largest.head.size => own,
             Some(_) | None => largest.clone(),
         };
-        let mut tree = open_tree(&self.folder, newest.head)?;
+        let mut tree = FolderTree::open(&self.folder, newest.head)?;
         for one in smaller {
-            open_tree(&self.folder, one.head)?;
-            began_as(&self.folder, &mut tree, &newest, one)?;
+            FolderTree::open(&self.folder, one.head)?;
+            tree.began_as(&newest, one)?;
         }
         Ok(())
+    }
+
+    /// Proves every lookup, every head and every tile that is stored, with no network. Tiles that
+    /// belong to no tree that is kept, as a killed turn leaves them, do no harm.
+    ///
+    /// # Errors
+    /// When the folder itself cannot be read. What is wrong within is in the report.
+    pub fn verify(&self) -> Result<Report, ProofError> {
+        let heads = self.stored_heads()?;
+        self.now_knows(heads.clone());
+        let mut report = Report {
+            head: heads.last().cloned(),
+            ..Report::default()
+        };
+        let lookups = self.lookups()?;
+        for (module, path) in &lookups {
+            let Some(module) = module else {
+                report.broken(path, "is not named after a module, as lookups are");
+                continue;
+            };
+            let proven = match self.lookup(path) {
+                Ok(Some(lookup)) => self.prove_lookup(module, path, &lookup).map(|_| ()),
+                Ok(None) => continue,
+                Err(error) => Err(error),
+            };
+            match proven {
+                Ok(()) => report.lookups += 1,
+                Err(error) => report.faults.push((path.clone(), error)),
+            }
+        }
+        let supported = self.folder.path("supported");
+        if !lookups.is_empty() && !supported.is_file() {
+            report.broken(&supported, "is not there, so go will not ask here");
+        }
+        let Some(newest) = heads.last() else {
+            return Ok(report);
+        };
+        let mut tree = match FolderTree::open(&self.folder, newest.head) {
+            Ok(tree) => tree,
+            Err(error) => {
+                report.faults.push((self.folder.root.clone(), error));
+                return Ok(report);
+            }
+        };
+        for older in &heads {
+            // From it, go could follow to the newest; and it begins by reading that tree's edge.
+            let proven = tree
+                .began_as(newest, older)
+                .and_then(|()| FolderTree::open(&self.folder, older.head));
+            report
+                .faults
+                .extend(proven.err().map(|error| (self.ledger(), error)));
+        }
+        let tiles = self.folder.tiles();
+        for (tile, path) in tiles.map_err(|error| self.unreadable("tile", error))? {
+            let Some(tile) = tile else {
+                report.broken(&path, "is not named as tiles are");
+                continue;
+            };
+            let data = match read(&path, MAX_TILE) {
+                Ok(Some(data)) => data,
+                Ok(None) => continue,
+                Err(error) => {
+                    report.broken(&path, &error.to_string());
+                    continue;
+                }
+            };
+            if data.len() != tile.length() {
+                let why = format!("has {} bytes instead of {}", data.len(), tile.length());
+                report.broken(&path, &why);
+                continue;
+            }
+            match tree.right(tile) {
+                Some(right) if right == data => report.tiles += 1,
+                Some(_) => {
+                    let size = newest.head.size;
+                    let error = tree.inconsistent(Inconsistent::Tile { tile, size });
+                    report.faults.push((path, error));
+                }
+                None => {}
+            }
+        }
+        Ok(report)
     }
 
     /// Every file below `lookup/`.
@@ -219,19 +300,15 @@ impl Proofs {
 
     /// A lookup that is here and signed, but not yet proven.
     pub(super) fn lookup(&self, path: &Path) -> Result<Option<Lookup>, ProofError> {
-        let answer = read(path, MAX_LOOKUP).map_err(|error| ProofError::Unreadable {
-            path: path.to_owned(),
-            error,
-        })?;
+        let answer = read(path, MAX_LOOKUP).map_err(|error| ProofError::unreadable(path, error))?;
         let Some(answer) = answer else {
             return Ok(None);
         };
         // As a rule all lookups have the one newest head, which is verified already.
         let lookup = Lookup::open(&answer, &self.key, self.head().as_ref());
-        lookup.map(Some).map_err(|error| ProofError::Note {
-            path: path.to_owned(),
-            error,
-        })
+        lookup
+            .map(Some)
+            .map_err(|error| ProofError::False(format!("{}: {error}", path.display())))
     }
 
     /// The ledger on the disk. A tree without one (made by other means) has its lookups' heads.
@@ -241,11 +318,10 @@ impl Proofs {
             return Ok(heads);
         }
         let lookups = self.lookups()?;
-        let of_lookups = lookups
+        let heads = lookups
             .iter()
-            .filter_map(|(_, path)| Some(self.lookup(path).ok()??.head))
-            .collect();
-        Ok(ordered(of_lookups))
+            .filter_map(|(_, path)| Some(self.lookup(path).ok()??.head));
+        Ok(ordered(heads.collect()))
     }
 
     /// Where the ledger is.
@@ -263,19 +339,107 @@ impl Proofs {
     }
 
     fn unreadable(&self, below: &str, error: std::io::Error) -> ProofError {
-        ProofError::Unreadable {
-            path: self.folder.path(below),
-            error,
-        }
+        ProofError::unreadable(&self.folder.path(below), error)
     }
 }
 
-impl Known {
-    fn tree_of(&mut self, folder: &Folder, head: TreeHead) -> Result<&mut ProvenTree, ProofError> {
-        let tree = match self.tree.take() {
-            Some(tree) if tree.head() == head => tree,
-            Some(_) | None => open_tree(folder, head)?,
-        };
-        Ok(self.tree.insert(tree))
+/// A tree, proven by what lies in a folder.
+#[derive(Debug)]
+struct FolderTree {
+    folder: Folder,
+    tree: ProvenTree,
+}
+
+impl FolderTree {
+    /// By the tiles at its edge, as go begins with it.
+    fn open(folder: &Folder, head: TreeHead) -> Result<FolderTree, ProofError> {
+        let tiles = edge(head.size)
+            .into_iter()
+            .map(|tile| tile_in(folder, tile));
+        let tree = ProvenTree::new(head, tiles.collect::<Result<_, _>>()?);
+        Ok(FolderTree {
+            folder: folder.clone(),
+            tree: tree.map_err(|error| inconsistent(folder, &error))?,
+        })
     }
+
+    /// Holds it what this lookup says?
+    fn must_hold(&mut self, lookup: &Lookup, path: &Path) -> Result<(), ProofError> {
+        let size = self.tree.head().size;
+        if let Some(tiles) = prove_record(lookup.id, size) {
+            self.extend(&tiles)?;
+        }
+        if self.tree.record(lookup.id) == Some(lines_hash(&lookup.lines)) {
+            return Ok(());
+        }
+        let path = path.display();
+        Err(ProofError::False(format!(
+            "{path}: its record is not in the tree of {size} records that is signed"
+        )))
+    }
+
+    /// Is the older tree how this one began?
+    fn began_as(&mut self, newer: &SignedHead, older: &SignedHead) -> Result<(), ProofError> {
+        let tiles = prove_prefix(older.head.size, self.tree.head().size).unwrap_or_default();
+        self.extend(&tiles)?;
+        if self.tree.prefix(older.head.size) == Some(older.head.root) {
+            return Ok(());
+        }
+        let (older, newer) = (older.clone(), newer.clone());
+        Err(ProofError::Forked {
+            fork: Box::new(Forked { older, newer }),
+            evidence: None,
+        })
+    }
+
+    /// Takes these tiles (each behind that which proves it).
+    fn extend(&mut self, tiles: &[Tile]) -> Result<(), ProofError> {
+        for tile in tiles {
+            if self.tree.tile(tile.level, tile.index).is_none() {
+                let data = tile_in(&self.folder, *tile)?;
+                let added = self.tree.add(*tile, data);
+                added.map_err(|error| self.inconsistent(error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a tile of this tree must hold; `None` where that is not to be known here.
+    fn right(&mut self, tile: Tile) -> Option<Vec<u8>> {
+        let size = self.tree.head().size;
+        let now = Tile::at(tile.level, tile.index, size).filter(|now| now.width >= tile.width)?;
+        if now.is_full() {
+            let way = way_down(now.node(), size)?;
+            // Above it all must be right to judge it; then what stands above it is its hash.
+            self.extend(&way).ok()?;
+            match self.extend(&[now]) {
+                Ok(()) => {}
+                Err(ProofError::NoTile(_)) => return None,
+                // The one that is judged, or the full one of which it is the beginning.
+                Err(_) => return Some(Vec::new()),
+            }
+        }
+        let (_, data) = self.tree.tile(now.level, now.index)?;
+        data.get(..tile.length()).map(<[u8]>::to_vec)
+    }
+
+    fn inconsistent(&self, error: Inconsistent) -> ProofError {
+        inconsistent(&self.folder, &error)
+    }
+}
+
+fn tile_in(folder: &Folder, tile: Tile) -> Result<Vec<u8>, ProofError> {
+    let path = || folder.path(&tile.path());
+    match folder.tile(tile) {
+        Ok(Some(data)) => Ok(data),
+        Ok(None) => Err(ProofError::NoTile(format!(
+            "{} is not there",
+            path().display()
+        ))),
+        Err(error) => Err(ProofError::unreadable(&path(), error)),
+    }
+}
+
+fn inconsistent(folder: &Folder, error: &Inconsistent) -> ProofError {
+    ProofError::False(format!("{}: {error}", folder.root.display()))
 }

@@ -1,11 +1,10 @@
 //! Where a checksum database is asked: by go's rule, and in what go itself has kept of it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _};
 use url::Url;
 
 use super::folder::{Folder, MAX_LOOKUP, read};
@@ -104,6 +103,16 @@ pub(super) enum Asked {
     Failed(String),
 }
 
+impl Asked {
+    /// The file, or why it did not come.
+    pub(super) fn found(self) -> Result<Vec<u8>, String> {
+        match self {
+            Asked::Found(bytes) => Ok(bytes),
+            Asked::Absent(why) | Asked::Failed(why) => Err(why),
+        }
+    }
+}
+
 /// Where a database's files are asked for in the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Base {
@@ -135,49 +144,38 @@ impl<'a> Sources<'a> {
     }
 
     /// Asks the network for files, a few at once; the answers in the order of the paths.
-    pub(super) async fn ask_all(&self, paths: &[String], most: u64) -> Vec<Asked> {
-        let next = AtomicUsize::new(0);
-        let answers = Mutex::new(vec![None; paths.len()]);
-        let silences = AtomicUsize::new(0);
-        let lane = || async {
-            while let Some((i, path)) = {
-                let i = next.fetch_add(1, Ordering::Relaxed);
-                paths.get(i).map(|path| (i, path))
-            } {
-                if silences.load(Ordering::Relaxed) >= MOST_SILENCES {
-                    break;
-                }
-                let start = Instant::now();
-                let answer = self.ask(path, most).await;
-                match answer {
-                    Asked::Failed(_) if start.elapsed() < SILENCE => {}
-                    Asked::Failed(_) => {
-                        silences.fetch_add(1, Ordering::Relaxed);
-                    }
-                    Asked::Found(_) | Asked::Absent(_) => silences.store(0, Ordering::Relaxed),
-                }
-                if let Ok(mut answers) = answers.lock()
-                    && let Some(place) = answers.get_mut(i)
-                {
-                    *place = Some(answer);
-                }
+    pub(super) async fn ask_all(&self, paths: Vec<String>, most: u64) -> Vec<Asked> {
+        let silences = &AtomicUsize::new(0);
+        let ask = |path: String| async move {
+            if silences.load(Ordering::Relaxed) >= MOST_SILENCES {
+                return None;
             }
+            let start = Instant::now();
+            let answer = self.ask(&path, most).await;
+            match answer {
+                Asked::Failed(_) if start.elapsed() < SILENCE => {}
+                Asked::Failed(_) => {
+                    silences.fetch_add(1, Ordering::Relaxed);
+                }
+                Asked::Found(_) | Asked::Absent(_) => silences.store(0, Ordering::Relaxed),
+            }
+            Some(answer)
         };
-        join_all((0..LANES.min(paths.len())).map(|_| lane())).await;
-        let answers = answers.into_inner().unwrap_or_default();
+        let answers: Vec<Option<Asked>> = stream::iter(paths.into_iter().map(ask))
+            .buffered(LANES)
+            .collect()
+            .await;
         let failed = answers.iter().flatten().find_map(|answer| match answer {
             Asked::Failed(why) => Some(format!("not asked for, since others failed: {why}")),
             Asked::Found(_) | Asked::Absent(_) => None,
         });
         let none = || Asked::Failed(failed.clone().unwrap_or_default());
-        answers
-            .into_iter()
-            .map(|answer| answer.unwrap_or_else(none))
-            .collect()
+        let answers = answers.into_iter();
+        answers.map(|answer| answer.unwrap_or_else(none)).collect()
     }
 
     /// Asks the network for one file.
-    async fn ask(&self, path: &str, most: u64) -> Asked {
+    pub(super) async fn ask(&self, path: &str, most: u64) -> Asked {
         match self.base().await {
             Ok(Base::Folder(folder)) => match read(&folder.path(path), most) {
                 Ok(Some(bytes)) => Asked::Found(bytes),

@@ -87,7 +87,7 @@ impl Prover {
                     tiles: report.tiles,
                 };
                 let faults = report.faults.into_iter();
-                let bad = faults.map(|fault| finding(fault.path.clone(), &fault.error));
+                let bad = faults.map(|(path, error)| finding(path, &error));
                 (Some(database), bad.collect())
             }
             Err(error) => (None, vec![finding(Default::default(), &error)]),
@@ -98,13 +98,9 @@ impl Prover {
 /// Is it missing, or is it false?
 fn kind(error: &ProofError) -> Kind {
     match error {
-        ProofError::Absent { .. } | ProofError::NoTile { .. } | ProofError::Off => Kind::Unproven,
-        ProofError::Unreadable { .. } => Kind::Unreadable,
-        ProofError::Name(_) | ProofError::Key(_) | ProofError::Escape(_) => Kind::Wrong,
-        ProofError::Note { .. }
-        | ProofError::OtherModule { .. }
-        | ProofError::NotInTree { .. }
-        | ProofError::Inconsistent { .. }
-        | ProofError::Forked(_) => Kind::Mismatch,
+        ProofError::Unreadable(_) => Kind::Unreadable,
+        ProofError::Unusable(_) => Kind::Wrong,
+        error if error.is_mismatch() => Kind::Mismatch,
+        _ => Kind::Unproven,
     }
 }
