@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rawzip::{CompressionMethod, FileReader, ZipArchive};
 
+pub use self::content::Entry;
 use self::content::{Content, Inflater, source};
 use super::sum::{Summing, hash_sums};
 use crate::bounded;
@@ -69,31 +70,6 @@ impl ZipError {
             is_unreadable: false,
             why: format!("{name:?}: {why}"),
         }
-    }
-}
-
-/// One file of a zip.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Its full name, `MODULE@VERSION/relative/path`.
-    pub name: String,
-    /// Bytes, unpacked, as the zip says.
-    pub size: u64,
-    /// Where its own header is.
-    at: u64,
-    /// Bytes, packed.
-    packed: u64,
-    crc: u32,
-    /// Packed with deflate; else as it is.
-    is_deflated: bool,
-    /// Its checksum is said once more behind its bytes.
-    descriptor: bool,
-}
-
-impl Entry {
-    /// A folder, which go sums as an empty file.
-    pub fn is_folder(&self) -> bool {
-        self.name.ends_with('/')
     }
 }
 

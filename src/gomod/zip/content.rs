@@ -5,12 +5,35 @@ use std::io::{self, BufRead as _, BufReader, Read, Seek, SeekFrom, Take};
 use rawzip::{FileReader, ReaderAt as _};
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-use super::Entry;
-
 /// A file's own header before its bytes (APPNOTE.TXT 4.3.7); its name and extra field follow it.
 const LOCAL: usize = 30;
 const LOCAL_SIGNATURE: [u8; 4] = *b"PK\x03\x04";
 const DESCRIPTOR_SIGNATURE: [u8; 4] = *b"PK\x07\x08";
+
+/// One file of a zip.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its full name, `MODULE@VERSION/relative/path`.
+    pub name: String,
+    /// Bytes, unpacked, as the zip says.
+    pub size: u64,
+    /// Where its own header is.
+    pub(super) at: u64,
+    /// Bytes, packed.
+    pub(super) packed: u64,
+    pub(super) crc: u32,
+    /// Packed with deflate; else as it is.
+    pub(super) is_deflated: bool,
+    /// Its checksum is said once more behind its bytes.
+    pub(super) descriptor: bool,
+}
+
+impl Entry {
+    /// A folder, which go sums as an empty file.
+    pub fn is_folder(&self) -> bool {
+        self.name.ends_with('/')
+    }
+}
 
 /// The zip, read through one buffer: its many small files lie side by side.
 pub(super) type Source<'f> = BufReader<Cursor<'f>>;

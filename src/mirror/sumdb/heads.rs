@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::folder::read;
+use crate::bounded;
 use crate::gomod::sum::{LookupRecord, Note, NoteError, TreeHead};
 use crate::model::VerifierKey;
 
@@ -175,7 +175,8 @@ const MAX_LEDGER: u64 = 4 << 20;
 
 /// Reads the ledger; notes that the key has not signed are left out. The newest is last.
 pub(super) fn read_ledger(path: &Path, key: &VerifierKey) -> Result<Vec<SignedHead>, ProofError> {
-    let bytes = read(path, MAX_LEDGER).map_err(|error| ProofError::unreadable(path, error))?;
+    let bytes = bounded::if_any(bounded::read(path, MAX_LEDGER))
+        .map_err(|error| ProofError::unreadable(path, error))?;
     let Some(bytes) = bytes else {
         return Ok(Vec::new());
     };
