@@ -3,247 +3,95 @@
 
 use std::collections::BTreeSet;
 
-use super::copied::{ModuleFiles, is_source, split};
-use super::facts::{HeldFrom, Holding, MainModule, ProjectKind, VendorFacts};
+use super::check::{Holding, VendorFacts};
+use super::project::ProjectFiles;
 use super::report::{VendorCode, VendorFinding};
+use crate::gomod::ModuleVersion;
 use crate::gomod::go_version::{at_least, is_valid};
-use crate::gomod::go_work::GoWork;
 use crate::gomod::modules_txt::{ListedModule, ModulesTxt};
-use crate::gomod::{ModuleVersion, Replace, is_directory};
 
-/// go would refuse to build, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Disagreement {
-    /// The module.
-    pub(super) module: ModuleVersion,
-    /// In go's words.
-    pub(super) what: String,
-}
-
-/// All disagreements, in go's order.
+/// Where go would refuse to build: the module, and why in go's words. In go's order.
 pub(super) fn disagreements(
     txt: &ModulesTxt,
-    work: Option<&GoWork>,
-    mains: &[MainModule],
-) -> Vec<Disagreement> {
-    let mut out = Vec::new();
+    project: &ProjectFiles,
+) -> Vec<(ModuleVersion, String)> {
+    let mut out: Vec<(ModuleVersion, String)> = Vec::new();
+    let is_module = project.work.is_none();
+    let is_since = |version| project.go().is_some_and(|go| at_least(go, version));
     // Before 1.14 modules.txt did not say enough (a go.mod without a `go` line is older yet).
-    let before_114 = work.is_none()
-        && mains.first().is_none_or(|main| {
-            let go = main.go_mod.go.as_ref();
-            go.is_none_or(|go| !at_least(&go.value, "1.14"))
-        });
-    requirements(txt, mains, before_114, &mut out);
-    let mut seen = BTreeSet::new();
-    for main in mains {
-        replaced(
-            txt,
-            work,
-            mains,
-            &main.go_mod.replace,
-            before_114,
-            &mut seen,
-            &mut out,
-        );
-    }
-    if let Some(work) = work {
-        replaced(
-            txt,
-            Some(work),
-            mains,
-            &work.replace,
-            before_114,
-            &mut seen,
-            &mut out,
-        );
-    }
-    listed(txt, work, mains, &mut out);
-    out
-}
-
-fn requirements(
-    txt: &ModulesTxt,
-    mains: &[MainModule],
-    before_114: bool,
-    out: &mut Vec<Disagreement>,
-) {
-    for required in mains.iter().flat_map(|main| &main.go_mod.require) {
-        let module = &required.module;
+    let before_114 = is_module && !is_since("1.14");
+    let required: BTreeSet<&ModuleVersion> = project.required().collect();
+    for module in project.required() {
         if txt.get(module).is_some_and(|listed| listed.explicit) {
             continue;
         }
-        if !before_114 {
-            out.push(Disagreement {
-                module: module.clone(),
-                what: "is explicitly required in go.mod, but not marked as explicit in vendor/modules.txt".to_owned(),
-            });
-            continue;
-        }
         let mut vendored = txt.providers().filter(|l| l.module.path == module.path);
-        if let Some(other) = vendored.find(|listed| listed.module.version != module.version) {
-            out.push(Disagreement {
-                module: module.clone(),
-                what: format!(
-                    "is explicitly required in go.mod, but vendor/modules.txt indicates {}",
-                    other.module
-                ),
-            });
-        }
-    }
-}
-
-fn replaced(
-    txt: &ModulesTxt,
-    work: Option<&GoWork>,
-    mains: &[MainModule],
-    replaces: &[Replace],
-    before_114: bool,
-    seen: &mut BTreeSet<ModuleVersion>,
-    out: &mut Vec<Disagreement>,
-) {
-    for replace in replaces.iter().filter(|replace| replace.error.is_none()) {
-        let old = &replace.old;
-        if !seen.insert(old.clone()) {
+        let what = if !before_114 {
+            "is explicitly required in go.mod, but not marked as explicit in vendor/modules.txt"
+                .to_owned()
+        } else if let Some(other) = vendored.find(|l| l.module.version != module.version) {
+            format!(
+                "is explicitly required in go.mod, but vendor/modules.txt indicates {}",
+                other.module
+            )
+        } else {
             continue;
-        }
-        let wanted = replacement(work, mains, old);
+        };
+        out.push((module.clone(), what));
+    }
+    let mut seen = BTreeSet::new();
+    let replaces = project.mains.iter().flat_map(|(_, main)| &main.replace);
+    let replaces = replaces.chain(project.work.iter().flat_map(|work| &work.replace));
+    for replace in replaces.filter(|replace| replace.error.is_none()) {
+        let old = &replace.old;
         let listed = txt.get(old);
         let marked = listed.and_then(|listed| listed.replacement.as_ref());
-        let source = match wanted {
-            Some((_, None)) => "go.work",
-            Some(_) | None => "go.mod",
-        };
-        let wanted = wanted.map(|(new, folder)| canonical(new, folder.filter(|_| work.is_some())));
+        let wanted = project.replacement(old);
+        if !seen.insert(old) || wanted.as_ref().map(|(new, _)| new) == marked {
+            continue;
+        }
+        let provides = listed.is_some_and(|listed| !listed.packages.is_empty());
         let what = match (wanted, marked) {
-            (None, None) => continue,
-            (Some(wanted), Some(marked)) if wanted == *marked => continue,
-            (Some(_), None) => {
-                let provides = txt.providers().any(|listed| listed.module == *old);
-                if before_114 && (old.version.is_empty() || !provides) {
-                    continue;
-                }
-                format!("is replaced in {source}, but not marked as replaced in vendor/modules.txt")
-            }
+            (_, None) if before_114 && (old.version.is_empty() || !provides) => continue,
+            (wanted, None) => format!(
+                "is replaced in {}, but not marked as replaced in vendor/modules.txt",
+                wanted.map_or("go.mod", |(_, file)| file)
+            ),
             (wanted, Some(marked)) => {
-                let by = wanted.as_ref().map(describe).unwrap_or_default();
+                let (by, file) = wanted.map_or((String::new(), "go.mod"), |(new, file)| {
+                    (describe(&new), file)
+                });
                 format!(
-                    "is replaced by {by} in {source}, but marked as replaced by {} in vendor/modules.txt",
+                    "is replaced by {by} in {file}, but marked as replaced by {} in vendor/modules.txt",
                     describe(marked)
                 )
             }
         };
-        out.push(Disagreement {
-            module: old.clone(),
-            what,
-        });
-    }
-}
-
-fn listed(
-    txt: &ModulesTxt,
-    work: Option<&GoWork>,
-    mains: &[MainModule],
-    out: &mut Vec<Disagreement>,
-) {
-    for listed in txt.providers().filter(|listed| listed.explicit) {
-        let mut required = mains.iter().flat_map(|main| &main.go_mod.require);
-        if !required.any(|required| required.module == listed.module) {
-            let article = if work.is_some() { "a " } else { "" };
-            out.push(Disagreement {
-                module: listed.module.clone(),
-                what: format!("is marked as explicit in vendor/modules.txt, but not explicitly required in {article}go.mod"),
-            });
-        }
+        out.push((old.clone(), what));
     }
     // `modload.readModGraph`: a pruned go.mod names every module that packages come from.
-    let is_pruned = work.is_none()
-        && mains.first().is_some_and(|main| {
-            let go = main.go_mod.go.as_ref();
-            go.is_some_and(|go| at_least(&go.value, "1.17"))
-        });
-    for listed in txt
-        .providers()
-        .filter(|listed| is_pruned && !listed.explicit)
-    {
-        let mut required = mains.iter().flat_map(|main| &main.go_mod.require);
-        if !required.any(|required| required.module == listed.module) {
-            out.push(Disagreement {
-                module: listed.module.clone(),
-                what: "is vendored, but not explicitly required in go.mod".to_owned(),
-            });
-        }
+    let is_pruned = is_module && is_since("1.17");
+    let unrequired = |l: &&ListedModule| !required.contains(&l.module);
+    let providers = || txt.providers().filter(unrequired);
+    for listed in providers().filter(|listed| listed.explicit) {
+        let article = if is_module { "" } else { "a " };
+        out.push((
+            listed.module.clone(),
+            format!("is marked as explicit in vendor/modules.txt, but not explicitly required in {article}go.mod"),
+        ));
     }
-    let marked = txt
-        .modules
-        .iter()
-        .filter(|listed| listed.replacement.is_some());
-    for listed in marked {
-        if replacement(work, mains, &listed.module).is_none() {
-            let place = if work.is_some() {
-                "the workspace"
-            } else {
-                "go.mod"
-            };
-            out.push(Disagreement {
-                module: listed.module.clone(),
-                what: format!(
-                    "is marked as replaced in vendor/modules.txt, but not replaced in {place}"
-                ),
-            });
-        }
+    for listed in providers().filter(|listed| is_pruned && !listed.explicit) {
+        let what = "is vendored, but not explicitly required in go.mod";
+        out.push((listed.module.clone(), what.to_owned()));
     }
-}
-
-/// By what go replaces a module, and the folder of the go.mod that says so (`None`: go.work
-/// says so). `modload.replacementFrom`.
-pub(super) fn replacement<'a>(
-    work: Option<&'a GoWork>,
-    mains: &'a [MainModule],
-    module: &ModuleVersion,
-) -> Option<(&'a ModuleVersion, Option<&'a str>)> {
-    let is_main = |main: &MainModule| {
-        let own = main.go_mod.module.as_ref();
-        own.is_some_and(|own| own.value == module.path)
-    };
-    if module.version.is_empty() && mains.iter().any(is_main) {
-        return None;
+    let marked = txt.modules.iter().filter(|l| l.replacement.is_some());
+    for listed in marked.filter(|l| project.replacement(&l.module).is_none()) {
+        let place = if is_module { "go.mod" } else { "the workspace" };
+        let what =
+            format!("is marked as replaced in vendor/modules.txt, but not replaced in {place}");
+        out.push((listed.module.clone(), what));
     }
-    if let Some(replace) = work.and_then(|work| work.replacement(module)) {
-        return Some((&replace.new, None));
-    }
-    mains.iter().find_map(|main| {
-        let replace = main.go_mod.replacement(module)?;
-        Some((&replace.new, Some(main.folder.as_str())))
-    })
-}
-
-/// A folder of a workspace's module as seen from go.work (`modload.canonicalizeReplacePath`).
-pub(super) fn canonical(new: &ModuleVersion, folder: Option<&str>) -> ModuleVersion {
-    let Some(folder) = folder.filter(|_| new.version.is_empty() && !is_absolute(&new.path)) else {
-        return new.clone();
-    };
-    let mut parts: Vec<&str> = Vec::new();
-    let path = new.path.replace('\\', "/");
-    for part in folder.split('/').chain(path.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|last| *last != "..") => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    // `modload.ToDirectoryPath`
-    let joined = match parts.first() {
-        None => ".".to_owned(),
-        Some(&"..") => parts.join("/"),
-        Some(_) => format!("./{}", parts.join("/")),
-    };
-    ModuleVersion::new(joined, "")
-}
-
-fn is_absolute(path: &str) -> bool {
-    is_directory(path) && !path.starts_with('.')
+    out
 }
 
 /// With its version, where it has one.
@@ -254,8 +102,6 @@ pub(super) fn describe(module: &ModuleVersion) -> String {
         module.to_string()
     }
 }
-
-const PLACE: &str = "vendor/modules.txt";
 
 /// Finds what modules.txt says wrongly and go does not refuse. `said` are the modules that
 /// already have a finding; `go` is the `go` line that decides for vendor/.
@@ -268,73 +114,65 @@ pub(super) fn misstatements(
     out: &mut Vec<VendorFinding>,
 ) {
     let mut add = |code: VendorCode, listed: &ListedModule, what: String| {
-        let finding = VendorFinding::new(code, what, again).of(listed.module.to_string());
-        out.push(finding.at(PLACE));
+        let finding = VendorFinding::new(code, what, again).of(&listed.module);
+        out.push(finding.at("vendor/modules.txt"));
     };
-    if facts.unreadable.is_empty() {
-        let unreported = |listed: &&ListedModule| !said.contains(&listed.module.path.as_str());
-        for listed in txt.modules.iter().filter(unreported) {
-            if let Some(what) =
-                unrequired(facts, listed).or_else(|| replaced_otherwise(facts, listed, go))
-            {
-                add(VendorCode::Misstated, listed, what);
-            }
+    let project = &facts.project;
+    let unreported = |l: &&ListedModule| !said.contains(&l.module.path.as_str());
+    let readable = txt.modules.iter().filter(|_| project.unreadable.is_empty());
+    for listed in readable.filter(unreported) {
+        let misstated =
+            unrequired(project, listed).or_else(|| replaced_otherwise(project, listed, go));
+        if let Some(what) = misstated {
+            add(VendorCode::Misstated, listed, what);
         }
     }
     let any = txt.modules.iter().any(|listed| listed.go.is_some());
-    for holding in &facts.holdings {
-        let Some(listed) = txt.get(&holding.module) else {
+    let asked = at_least(go, "1.21") || any && at_least(go, "1.17");
+    for listed in &txt.modules {
+        let holding = facts.holdings.get(&listed.module);
+        let Some((holding, what)) = holding.and_then(|h| Some((h, language(listed, h, asked)?)))
+        else {
             continue;
         };
-        let asked = at_least(go, "1.21") || any && at_least(go, "1.17");
-        if let Some(what) = language(listed, holding, asked) {
-            let code = if matches!(holding.from, HeldFrom::Folder(_)) {
-                VendorCode::OutOfDate
-            } else {
-                VendorCode::Misstated
-            };
-            add(code, listed, what);
-        }
+        let code = if holding.local {
+            VendorCode::OutOfDate
+        } else {
+            VendorCode::Misstated
+        };
+        add(code, listed, what);
     }
 }
 
 /// A module without packages stands there because a go.mod requires it.
-fn unrequired(facts: &VendorFacts, listed: &ListedModule) -> Option<String> {
-    let mut required = facts.mains.iter().flat_map(|main| &main.go_mod.require);
+fn unrequired(project: &ProjectFiles, listed: &ListedModule) -> Option<String> {
     let stands_for_itself = listed.packages.is_empty() && listed.replacement.is_none();
-    (stands_for_itself && !required.any(|one| one.module.path == listed.module.path))
+    let is_required = project.required().any(|one| one.path == listed.module.path);
+    (stands_for_itself && !is_required)
         .then(|| "is listed, but has no packages, and no go.mod requires it".to_owned())
 }
 
 /// A replacement of all versions at the end of modules.txt hides from go that the listed module's
 /// own replacement is missing or different.
-fn replaced_otherwise(facts: &VendorFacts, listed: &ListedModule, go: &str) -> Option<String> {
-    if listed.packages.is_empty() || !at_least(go, "1.14") {
+fn replaced_otherwise(project: &ProjectFiles, listed: &ListedModule, go: &str) -> Option<String> {
+    let wanted = project.replacement(&listed.module).map(|(new, _)| new);
+    if listed.packages.is_empty() || !at_least(go, "1.14") || wanted == listed.replacement {
         return None;
     }
-    let is_work = facts.kind == ProjectKind::Workspace;
-    let wanted = replacement(facts.work.as_ref(), &facts.mains, &listed.module);
-    let wanted = wanted.map(|(new, folder)| canonical(new, folder.filter(|_| is_work)));
-    if wanted == listed.replacement {
-        return None;
-    }
-    let named = |by: Option<&crate::gomod::ModuleVersion>| match by {
+    let named = |by: &Option<ModuleVersion>| match by {
         Some(by) => format!("is replaced by {}", describe(by)),
         None => "is not replaced".to_owned(),
     };
-    let is = named(wanted.as_ref());
-    let says = named(listed.replacement.as_ref());
+    let (is, says) = (named(&wanted), named(&listed.replacement));
     Some(format!("{is}, but is listed as one that {says}"))
 }
 
 /// `## go 1.17` is the `go` line of the module's own go.mod. `asked`: it has to be there.
 fn language(listed: &ListedModule, holding: &Holding, asked: bool) -> Option<String> {
-    if !matches!(holding.from, HeldFrom::Zip(_) | HeldFrom::Folder(_)) {
-        return None;
-    }
     let own = holding.go_mod.as_ref();
     // go reads a dependency's go.mod more leniently than the main one's, so odd ones are skipped.
-    if own.is_some_and(|own| !own.faults.is_empty())
+    if holding.files.is_err()
+        || own.is_some_and(|own| !own.faults.is_empty())
         || listed.module.version.ends_with("+incompatible")
     {
         return None;
@@ -355,33 +193,31 @@ fn language(listed: &ListedModule, holding: &Holding, asked: bool) -> Option<Str
     }
 }
 
-/// Does this file, which vendoring would not have copied, belong to a package that is not listed?
-pub(super) fn is_unlisted(source: &ModuleFiles, path: &str, go: &str) -> bool {
-    let name = split(path).1;
-    name.ends_with(".go")
-        && !name.starts_with(['_', '.'])
-        && source
-            .get(path)
-            .is_some_and(|file| is_source(name, file, go))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::gomod::{go_mod, go_work, modules_txt};
+    use std::path::{Path, PathBuf};
 
-    fn main(folder: &str, text: &str) -> MainModule {
-        MainModule {
-            folder: folder.to_owned(),
-            go_mod: go_mod::parse(text),
+    use super::*;
+    use crate::gomod::go_mod::{self, GoMod};
+    use crate::gomod::{go_work, modules_txt};
+
+    fn main(folder: &str, text: &str) -> (PathBuf, GoMod) {
+        (Path::new("/w").join(folder), go_mod::parse(text))
+    }
+
+    fn project(work: Option<&str>, mains: &[(PathBuf, GoMod)]) -> ProjectFiles {
+        ProjectFiles {
+            root: "/w".into(),
+            work: work.map(go_work::parse),
+            mains: mains.to_vec(),
+            ..ProjectFiles::default()
         }
     }
 
-    fn said(txt: &str, work: Option<&str>, mains: &[MainModule]) -> Vec<String> {
-        let work = work.map(go_work::parse);
-        let all = disagreements(&modules_txt::parse(txt), work.as_ref(), mains);
+    fn said(txt: &str, work: Option<&str>, mains: &[(PathBuf, GoMod)]) -> Vec<String> {
+        let all = disagreements(&modules_txt::parse(txt), &project(work, mains));
         all.iter()
-            .map(|one| format!("{} {}", describe(&one.module), one.what))
+            .map(|(module, what)| format!("{} {what}", describe(module)))
             .collect()
     }
 
@@ -389,7 +225,7 @@ mod tests {
     fn before_go_1_14_only_a_wrong_version_counts() {
         let txt = "# a.b/c v1.1.0\na.b/c\n";
         let old = main(
-            ".",
+            "",
             "module x.y/z\ngo 1.13\nrequire a.b/c v1.0.0\nreplace a.b/d => ./d\n",
         );
         let wanted = [
@@ -397,9 +233,9 @@ mod tests {
         ];
         assert_eq!(said(txt, None, &[old]), wanted);
         // No go line is older yet (`modload.indexModFile`).
-        let none = main(".", "module x.y/z\nrequire a.b/c v1.1.0\n");
+        let none = main("", "module x.y/z\nrequire a.b/c v1.1.0\n");
         assert_eq!(said(txt, None, &[none]), [""; 0]);
-        let new = main(".", "module x.y/z\ngo 1.14\nrequire a.b/c v1.1.0\n");
+        let new = main("", "module x.y/z\ngo 1.14\nrequire a.b/c v1.1.0\n");
         assert_eq!(said(txt, None, &[new]).len(), 1);
     }
 
@@ -408,9 +244,9 @@ mod tests {
         let txt = "## workspace\n# a.b/c v1.0.0\n## explicit\na.b/c\n# a.b/d v1.0.0 => ./two/d\n## explicit\na.b/d\n# a.b/d => ./two/d\n";
         let work = "go 1.22\nuse (\n./one\n./two\n)\n";
         let mains = [
-            main("./one", "module x.y/one\ngo 1.21\nrequire a.b/c v1.0.0\n"),
+            main("one", "module x.y/one\ngo 1.21\nrequire a.b/c v1.0.0\n"),
             main(
-                "./two",
+                "two",
                 "module x.y/two\ngo 1.21\nrequire a.b/d v1.0.0\nreplace a.b/d => ./d\n",
             ),
         ];
@@ -435,12 +271,16 @@ mod tests {
 
     #[test]
     fn a_module_s_folder_is_seen_from_go_work() {
-        let seen =
-            |path: &str, folder: &str| canonical(&ModuleVersion::new(path, ""), Some(folder)).path;
-        assert_eq!(seen("./d", "./two"), "./two/d");
-        assert_eq!(seen("../d", "./two"), "./d");
-        assert_eq!(seen("../../d", "./two"), "../d");
-        assert_eq!(seen("..", "./two"), ".");
-        assert_eq!(seen("/d", "./two"), "/d");
+        let seen = |path: &str, folder: &str| {
+            let text = format!("module x.y/two\nreplace a.b/d => {path}\n");
+            let project = project(Some("go 1.22\n"), &[main(folder, &text)]);
+            let (new, _) = project.replacement(&ModuleVersion::new("a.b/d", "v1.0.0"))?;
+            Some(new.path)
+        };
+        assert_eq!(seen("./d", "two").as_deref(), Some("./two/d"));
+        assert_eq!(seen("../d", "two").as_deref(), Some("./d"));
+        assert_eq!(seen("../../d", "two").as_deref(), Some("../d"));
+        assert_eq!(seen("..", "two").as_deref(), Some("."));
+        assert_eq!(seen("/d", "two").as_deref(), Some("/d"));
     }
 }

@@ -3,8 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::go_file::could_be_built;
-use super::go_file::{Embeds, embeds, takes};
+use super::go_file::{could_be_built, embeds, takes};
 use crate::gomod::go_version::at_least;
 use crate::gomod::sum::Sum;
 
@@ -24,22 +23,18 @@ pub(super) struct ModuleFile {
     pub(super) print: Print,
     /// Could it be built on any system? Only asked of Go files.
     pub(super) built: bool,
-    /// What it embeds.
-    pub(super) embeds: Embeds,
+    /// The patterns of what it embeds.
+    pub(super) embeds: Vec<String>,
 }
 
 impl ModuleFile {
-    /// Reads a file by its name and content; `content` is only needed for `.go` files.
-    pub(super) fn new(name: &str, print: Print, content: &[u8]) -> ModuleFile {
-        let is_go = name.ends_with(".go");
+    /// Reads a file by its path and content; `content` is only needed for `.go` files.
+    pub(super) fn new(path: &str, print: Print, content: &[u8]) -> ModuleFile {
+        let is_go = path.ends_with(".go");
         ModuleFile {
             print,
             built: !is_go || could_be_built(content),
-            embeds: if is_go {
-                embeds(content)
-            } else {
-                Embeds::default()
-            },
+            embeds: if is_go { embeds(content) } else { Vec::new() },
         }
     }
 }
@@ -65,9 +60,13 @@ pub(super) fn is_metadata(name: &str) -> bool {
     METADATA.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// A package's folder in its module; the empty one is the root.
-pub(super) fn folder_of<'a>(package: &'a str, module: &str) -> Option<&'a str> {
-    let rest = package.strip_prefix(module)?;
+/// The path as seen from a folder above it (or the package from its module); the folder itself is
+/// empty.
+pub(super) fn below<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
+    if folder.is_empty() {
+        return Some(path);
+    }
+    let rest = path.strip_prefix(folder)?;
     if rest.is_empty() {
         return Some(rest);
     }
@@ -81,10 +80,10 @@ pub(super) fn split(path: &str) -> (&str, &str) {
 
 /// The files that vendoring these packages copies. `go` is the `go` line of the main module or
 /// the workspace.
-pub(super) fn expected(
+pub(super) fn expected<'a>(
     source: &ModuleFiles,
     module: &str,
-    packages: &[String],
+    packages: impl IntoIterator<Item = &'a String>,
     go: &str,
 ) -> BTreeSet<String> {
     let mut by_folder: BTreeMap<&str, Vec<(&str, &ModuleFile)>> = BTreeMap::new();
@@ -94,38 +93,42 @@ pub(super) fn expected(
     }
     let in_folder = |folder: &str| by_folder.get(folder).map_or(&[][..], Vec::as_slice);
     let mut out = BTreeSet::new();
-    for package in packages {
-        let Some(folder) = folder_of(package, module) else {
-            continue;
-        };
-        let mut patterns: Vec<&str> = Vec::new();
+    let folders = packages
+        .into_iter()
+        .filter_map(|package| below(package, module));
+    for folder in folders {
+        let mut patterns: Vec<&String> = Vec::new();
         for (name, file) in in_folder(folder) {
             if is_source(name, file, go) {
                 out.insert(join(folder, name));
             }
             // go/build passes these over, and with them what they embed.
             let read = !name.starts_with(['_', '.']) && !name.ends_with("_test.go");
-            if read && file.built && file.embeds.imported {
-                patterns.extend(file.embeds.patterns.iter().map(String::as_str));
+            if read && file.built {
+                patterns.extend(&file.embeds);
             }
         }
+        let embedded = |path: &&String| {
+            let file = below(path, folder).unwrap_or_default();
+            patterns.iter().any(|pattern| takes(pattern, file))
+        };
         if !patterns.is_empty() {
-            let below = source.keys().filter(|path| {
-                let file = below(path, folder);
-                file.is_some_and(|file| patterns.iter().any(|pattern| takes(pattern, file)))
-            });
-            out.extend(below.cloned());
+            out.extend(source.keys().filter(embedded).cloned());
         }
-        let mut above = folder;
-        while !above.is_empty() {
-            above = split(above).0;
-            let metadata = in_folder(above)
-                .iter()
-                .filter(|(name, _)| is_metadata(name));
+        for above in above(folder).skip(1) {
+            let files = in_folder(above).iter();
+            let metadata = files.filter(|(name, _)| is_metadata(name));
             out.extend(metadata.map(|(name, _)| join(above, name)));
         }
     }
     out
+}
+
+/// This folder of a module and those above it.
+pub(super) fn above(folder: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(folder), |folder| {
+        (!folder.is_empty()).then(|| split(folder).0)
+    })
 }
 
 /// Does a test of one of these packages embed it? Files of tests counted up to `go 1.21`
@@ -136,17 +139,13 @@ pub(super) fn is_for_tests(
     packages: &[String],
     path: &str,
 ) -> bool {
-    let folders = packages.iter().filter_map(|p| folder_of(p, module));
-    folders.into_iter().any(|folder| {
-        let Some(own) = below(path, folder) else {
-            return false;
-        };
-        let tests = source.iter().filter(|(name, file)| {
-            let (of, name) = split(name);
-            of == folder && name.ends_with("_test.go") && file.embeds.imported
-        });
-        let mut patterns = tests.flat_map(|(_, file)| &file.embeds.patterns);
-        patterns.any(|pattern| takes(pattern, own))
+    let mut folders = packages.iter().filter_map(|p| below(p, module));
+    folders.any(|folder| {
+        let tests = source
+            .iter()
+            .filter(|(test, _)| test.ends_with("_test.go") && split(test).0 == folder);
+        let mut patterns = tests.flat_map(|(_, file)| &file.embeds);
+        below(path, folder).is_some_and(|own| patterns.any(|pattern| takes(pattern, own)))
     })
 }
 
@@ -161,19 +160,12 @@ pub(super) fn is_source(name: &str, file: &ModuleFile, go: &str) -> bool {
     file.built
 }
 
-fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{folder}/{name}")
+/// A name in a folder of a module.
+pub(super) fn join(folder: &str, name: &str) -> String {
+    match folder {
+        "" => name.to_owned(),
+        folder => format!("{folder}/{name}"),
     }
-}
-
-fn below<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
-    if folder.is_empty() {
-        return Some(path);
-    }
-    path.strip_prefix(folder)?.strip_prefix('/')
 }
 
 #[cfg(test)]
@@ -186,11 +178,8 @@ mod tests {
             with_lf: [0; 32],
         };
         let file = |(path, text): &(&str, &str)| {
-            let name = split(path).1;
-            (
-                (*path).to_owned(),
-                ModuleFile::new(name, print, text.as_bytes()),
-            )
+            let file = ModuleFile::new(path, print, text.as_bytes());
+            ((*path).to_owned(), file)
         };
         files.iter().map(file).collect()
     }

@@ -2,7 +2,7 @@
 //! by which a hook's git would point it to another repository.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -23,161 +23,138 @@ const MOST_ERR: u64 = 64 << 10;
 
 /// What says which repository, index or objects: set by git for its hooks (`git rev-parse
 /// --local-env-vars`), and true for them alone. Configuration (`GIT_CONFIG_*`) stays.
-const LOCAL: [&str; 27] = [
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_IMPLICIT_WORK_TREE",
-    "GIT_GRAFT_FILE",
-    "GIT_INDEX_FILE",
-    "GIT_NO_REPLACE_OBJECTS",
-    "GIT_REPLACE_REF_BASE",
-    "GIT_PREFIX",
-    "GIT_SHALLOW_FILE",
-    "GIT_COMMON_DIR",
-    "GIT_INTERNAL_SUPER_PREFIX",
-    "GIT_NAMESPACE",
-    "GIT_QUARANTINE_PATH",
-    "GIT_ATTR_SOURCE",
-    "GIT_GLOB_PATHSPECS",
-    "GIT_NOGLOB_PATHSPECS",
-    "GIT_ICASE_PATHSPECS",
-    "GIT_EXTERNAL_DIFF",
-    "GIT_DIFF_OPTS",
-    "GIT_TRACE",
-    "GIT_TRACE2",
-    "GIT_TRACE2_EVENT",
-    "GIT_TRACE2_PERF",
-    "GIT_TRACE_SETUP",
-    "GIT_REFLOG_ACTION",
+const LOCAL: &str = "GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_OBJECT_DIRECTORY GIT_DIR GIT_WORK_TREE \
+    GIT_IMPLICIT_WORK_TREE GIT_GRAFT_FILE GIT_INDEX_FILE GIT_NO_REPLACE_OBJECTS \
+    GIT_REPLACE_REF_BASE GIT_PREFIX GIT_SHALLOW_FILE GIT_COMMON_DIR GIT_INTERNAL_SUPER_PREFIX \
+    GIT_NAMESPACE GIT_QUARANTINE_PATH GIT_ATTR_SOURCE GIT_GLOB_PATHSPECS GIT_NOGLOB_PATHSPECS \
+    GIT_ICASE_PATHSPECS GIT_EXTERNAL_DIFF GIT_DIFF_OPTS GIT_TRACE GIT_TRACE2 GIT_TRACE2_EVENT \
+    GIT_TRACE2_PERF GIT_TRACE_SETUP GIT_REFLOG_ACTION";
+
+/// Set for every git that goroam runs.
+const ALWAYS: [(&str, &str); 4] = [
+    ("LC_ALL", "C"),
+    ("GIT_TERMINAL_PROMPT", "0"),
+    ("GIT_PAGER", "cat"),
+    ("GIT_EDITOR", ":"),
+];
+
+/// Set only where no hook sees it. What a partial clone left behind would be fetched without a
+/// word; git knows `NO_LAZY_FETCH` since 2.45. No protocol is called `none`, so that no remote is
+/// ever asked, and no program that a repository names for asking one is run.
+const NO_HOOKS: [(&str, &str); 4] = [
+    ("GIT_LITERAL_PATHSPECS", "1"),
+    ("GIT_OPTIONAL_LOCKS", "0"),
+    ("GIT_NO_LAZY_FETCH", "1"),
+    ("GIT_ALLOW_PROTOCOL", "none"),
 ];
 
 /// A stranger's repository may name programs here that git would run for reading or writing an
 /// index. What the user's own commit is to run is for [`Git::for_hooks`].
-const QUIET: [&str; 4] = [
-    "-c",
-    "core.fsmonitor=false",
-    "-c",
-    "core.hooksPath=/dev/null",
+const QUIET: [&str; 2] = ["core.fsmonitor=false", "core.hooksPath=/dev/null"];
+
+/// Settings for a temporary index: git looks at everything and skips nothing.
+const PLAIN: [&str; 5] = [
+    "core.sparseCheckout=false",
+    "core.untrackedCache=false",
+    "core.safecrlf=false",
+    "advice.addEmbeddedRepo=false",
+    "gc.auto=0",
 ];
 
-/// git in one folder.
+/// git in one folder. A command is given as words with a space between them, and further
+/// arguments that may contain anything.
 #[derive(Debug, Clone)]
 pub(super) struct Git {
-    folder: PathBuf,
-    /// Do the repository's hooks run?
-    hooks: bool,
-    /// What keeps the repository's own filters from running.
-    guard: Guard,
+    pub(super) folder: PathBuf,
     env: Vec<(String, OsString)>,
+    /// `KEY=VALUE`, for `-c`.
+    pub(super) settings: Vec<String>,
+    /// The names of the filters that are not run as the repository would have it.
+    filters: BTreeSet<String>,
     limit: Duration,
 }
 
 impl Git {
     /// In this folder, in this environment.
     pub(super) fn new(folder: &Path, env: &Environment) -> Git {
-        let is_local = |name: &str| LOCAL.iter().any(|local| is_same_name(name, local));
-        let mut vars: Vec<(String, OsString)> = env
-            .all()
-            .filter(|(name, _)| !is_local(name))
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        for (name, value) in [
-            ("LC_ALL", "C"),
-            ("GIT_TERMINAL_PROMPT", "0"),
-            ("GIT_PAGER", "cat"),
-            ("GIT_EDITOR", ":"),
-            ("GIT_LITERAL_PATHSPECS", "1"),
-            ("GIT_OPTIONAL_LOCKS", "0"),
-            // What a partial clone left behind would be fetched without a word; git knows the first
-            // since 2.45. No protocol has the other's name, so that no remote is ever asked, and no
-            // program that a repository names for asking one is run.
-            ("GIT_NO_LAZY_FETCH", "1"),
-            ("GIT_ALLOW_PROTOCOL", "none"),
-        ] {
-            vars.retain(|(other, _)| !is_same_name(other, name));
-            vars.push((name.to_owned(), value.into()));
-        }
+        let own = || ALWAYS.iter().chain(&NO_HOOKS);
+        let is_ours = |name: &str| {
+            let mut names = LOCAL.split(' ').chain(own().map(|(name, _)| *name));
+            names.any(|other| is_same_name(name, other))
+        };
+        let users = env.all().filter(|(name, _)| !is_ours(name));
+        let users = users.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let own = own().map(|(name, value)| ((*name).to_owned(), OsString::from(value)));
         Git {
             folder: folder.to_owned(),
-            hooks: false,
-            guard: Guard::default(),
-            env: vars,
+            env: users.chain(own).collect(),
+            settings: QUIET.map(str::to_owned).to_vec(),
+            filters: BTreeSet::new(),
             limit: LIMIT,
-        }
-    }
-
-    /// The same in another folder.
-    pub(super) fn within(&self, folder: &Path) -> Git {
-        Git {
-            folder: folder.to_owned(),
-            ..self.clone()
         }
     }
 
     /// The same with another index than the user's.
     pub(super) fn with_index(&self, index: &Path) -> Git {
         let mut git = self.clone();
-        let index = index.to_string_lossy().into_owned();
         git.env.push(("GIT_INDEX_FILE".to_owned(), index.into()));
+        git.settings.extend(PLAIN.map(str::to_owned));
         git
     }
 
-    /// The same without the filters that the repository's own configuration names.
+    /// The same with neither the filters that the repository's own configuration names, nor other
+    /// values than the user's of those that the user has, too.
     ///
     /// # Errors
     /// When that configuration cannot be read.
-    pub(super) fn guarded(&self) -> Result<Git, Error> {
-        let list = |scope: &str| {
-            let args = ["config", scope, "--includes", "--list", "-z"];
-            self.asks(&args, Vec::new())
-        };
-        let (known, local) = list("--local")?;
+    pub(super) fn guarded(mut self) -> Result<Git, Error> {
+        let list = "config --list --includes --show-scope -z";
+        let (known, list) = self.asks(list, &[], b"")?;
         if !known {
             let why = "git cannot read the repository's own configuration (.git/config)";
             return Err(Error::Git(why.to_owned()));
         }
-        // These fail where there is no such file.
-        let worktree = list("--worktree")?.1;
-        let users = [list("--system")?.1, list("--global")?.1].concat();
-        Ok(Git {
-            guard: Guard::of(&[local, worktree].concat(), &users),
-            ..self.clone()
-        })
+        for (key, value) in overrides(&list) {
+            let filter = filter(&key).unwrap_or_default().0;
+            // `-c` would take the rest of such a name for the value.
+            if filter.contains('=') {
+                return Err(Error::Refused(refusal(".git/config", filter)));
+            }
+            self.filters.insert(filter.to_owned());
+            self.settings.push(format!("{key}={value}"));
+        }
+        Ok(self)
     }
 
-    /// Why nothing can be done with these files (paths from the top, a NUL behind each): the
-    /// content of one goes through a filter that is not run, as the `.gitattributes` of the work
-    /// tree or of git's index have it.
+    /// Why nothing can be done with the files that this git command lists: the content of one
+    /// goes through a filter that is not run, as the `.gitattributes` of the work tree or of
+    /// git's index have it.
     ///
     /// # Errors
     /// When git cannot say.
-    pub(super) fn forbids(&self, files: &[u8]) -> Result<Option<String>, Error> {
-        if self.guard.filters.is_empty() {
+    pub(super) fn forbids(&self, words: &str, more: &[String]) -> Result<Option<String>, Error> {
+        if self.filters.is_empty() {
             return Ok(None);
         }
-        for place in [&[][..], &["--cached"]] {
-            let args = [&["check-attr", "-z", "--stdin"], place, &["filter"]].concat();
-            let out = self.feed(&args, files.to_vec())?;
-            if let Some(why) = self.guard.forbids(&out) {
-                return Ok(Some(why));
+        let files = self.run(words, more)?;
+        for words in [
+            "check-attr -z --stdin filter",
+            "check-attr -z --stdin --cached filter",
+        ] {
+            let out = pieces(&self.feed(words, &[], &files)?);
+            let (lines, _) = out.as_chunks::<3>();
+            if let Some([path, _, filter]) = lines.iter().find(|[.., f]| self.filters.contains(f)) {
+                return Ok(Some(refusal(path, filter)));
             }
         }
         Ok(None)
     }
 
     /// The same with all filters: for what the user asks git to keep.
-    pub(super) fn unguarded(&self) -> Git {
-        Git {
-            guard: Guard::default(),
-            ..self.clone()
-        }
-    }
-
-    /// Are there filters that are not run?
-    pub(super) fn is_guarded(&self) -> bool {
-        !self.guard.filters.is_empty()
+    pub(super) fn unguarded(mut self) -> Git {
+        self.settings.truncate(QUIET.len());
+        self.filters.clear();
+        self
     }
 
     /// The same with time for hooks, filters and keys.
@@ -191,14 +168,9 @@ impl Git {
     /// The same as hooks are to find it: how goroam names paths is not for them.
     pub(super) fn for_hooks(&self) -> Git {
         let mut git = self.patient();
-        git.hooks = true;
-        let own = [
-            "GIT_LITERAL_PATHSPECS",
-            "GIT_OPTIONAL_LOCKS",
-            "GIT_NO_LAZY_FETCH",
-            "GIT_ALLOW_PROTOCOL",
-        ];
-        git.env.retain(|(name, _)| !own.contains(&name.as_str()));
+        git.settings.clear();
+        let is_own = |name: &str| NO_HOOKS.iter().any(|(own, _)| *own == name);
+        git.env.retain(|(name, _)| !is_own(name));
         git
     }
 
@@ -206,16 +178,16 @@ impl Git {
     ///
     /// # Errors
     /// git's own words otherwise.
-    pub(super) fn run<A: AsRef<OsStr>>(&self, args: &[A]) -> Result<Vec<u8>, Error> {
-        self.feed(args, Vec::new())
+    pub(super) fn run(&self, words: &str, more: &[String]) -> Result<Vec<u8>, Error> {
+        self.feed(words, more, b"")
     }
 
     /// The first line of its output.
     ///
     /// # Errors
     /// git's own words when it fails.
-    pub(super) fn line<A: AsRef<OsStr>>(&self, args: &[A]) -> Result<String, Error> {
-        let out = self.run(args)?;
+    pub(super) fn line(&self, words: &str, input: &[u8]) -> Result<String, Error> {
+        let out = self.feed(words, &[], input)?;
         let text = String::from_utf8_lossy(&out);
         Ok(text.lines().next().unwrap_or_default().to_owned())
     }
@@ -224,27 +196,26 @@ impl Git {
     ///
     /// # Errors
     /// git's own words when it fails.
-    pub(super) fn feed<A: AsRef<OsStr>>(
+    pub(super) fn feed(
         &self,
-        args: &[A],
-        input: Vec<u8>,
+        words: &str,
+        more: &[String],
+        input: &[u8],
     ) -> Result<Vec<u8>, Error> {
-        let args: Vec<&OsStr> = args.iter().map(AsRef::as_ref).collect();
-        let done = self.bounded(&args, input, Stdio::piped())?;
-        done.ok(&args)
+        self.feed_to(words, more, input, Stdio::piped())
     }
 
     /// Did it exit with 0? Its output in any case.
     ///
     /// # Errors
     /// When it could not be run to its end.
-    pub(super) fn asks<A: AsRef<OsStr>>(
+    pub(super) fn asks(
         &self,
-        args: &[A],
-        input: Vec<u8>,
+        words: &str,
+        more: &[String],
+        input: &[u8],
     ) -> Result<(bool, Vec<u8>), Error> {
-        let args: Vec<&OsStr> = args.iter().map(AsRef::as_ref).collect();
-        let done = self.bounded(&args, input, Stdio::piped())?;
+        let done = self.call(words, more, input, Stdio::piped())?;
         Ok((done.success, done.out))
     }
 
@@ -252,46 +223,56 @@ impl Git {
     ///
     /// # Errors
     /// git's own words when it fails.
-    pub(super) fn feed_to<A: AsRef<OsStr>>(
+    pub(super) fn feed_to(
         &self,
-        args: &[A],
-        input: Vec<u8>,
+        words: &str,
+        more: &[String],
+        input: &[u8],
         stdout: Stdio,
-    ) -> Result<(), Error> {
-        let args: Vec<&OsStr> = args.iter().map(AsRef::as_ref).collect();
-        self.bounded(&args, input, stdout)?.ok(&args).map(|_| ())
+    ) -> Result<Vec<u8>, Error> {
+        let done = self.call(words, more, input, stdout)?;
+        if done.success {
+            return Ok(done.out);
+        }
+        let said = String::from_utf8_lossy(&done.err);
+        if said.contains("Please tell me who you are") {
+            return Err(Error::Git(
+                "git does not know who you are: `git config user.name NAME` and `git config user.email ADDRESS`, then try again".to_owned(),
+            ));
+        }
+        let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+        let lines: Vec<&str> = lines.collect();
+        // Its advice is for other commands than the user's.
+        let verdict = |line: &&str| line.starts_with("fatal: ") || line.starts_with("error: ");
+        let mut verdicts: Vec<&str> = lines.iter().copied().filter(verdict).collect();
+        if verdicts.is_empty() {
+            verdicts = lines;
+        }
+        // The cause comes last, after warnings and the output of hooks.
+        let last = verdicts.len().saturating_sub(6);
+        let said = match verdicts.get(last..).unwrap_or_default() {
+            [] => "failed without a message".to_owned(),
+            last => last.join("; "),
+        };
+        Err(failed(words, &said))
     }
 
-    /// The guard's settings behind those that the environment has (`git-config(1)`,
-    /// GIT_CONFIG_COUNT).
-    fn overrides(&self) -> Vec<(String, String)> {
-        const COUNT: &str = "GIT_CONFIG_COUNT";
-        let settings = &self.guard.settings;
-        if settings.is_empty() {
-            return Vec::new();
-        }
-        let before = self.env.iter().find(|(name, _)| is_same_name(name, COUNT));
-        let before: usize = before
-            .and_then(|(_, count)| count.to_str()?.parse().ok())
-            .unwrap_or(0);
-        let mut out = vec![(COUNT.to_owned(), (before + settings.len()).to_string())];
-        for (at, (key, value)) in settings.iter().enumerate() {
-            out.push((format!("GIT_CONFIG_KEY_{}", before + at), key.clone()));
-            out.push((format!("GIT_CONFIG_VALUE_{}", before + at), value.clone()));
-        }
-        out
-    }
-
-    fn bounded(&self, args: &[&OsStr], input: Vec<u8>, stdout: Stdio) -> Result<Done, Error> {
+    fn call(
+        &self,
+        words: &str,
+        more: &[String],
+        input: &[u8],
+        stdout: Stdio,
+    ) -> Result<Done, Error> {
         let mut command = Command::new("git");
         command
             .arg("--no-pager")
-            .args(QUIET.iter().filter(|_| !self.hooks))
-            .args(args)
+            .args(self.settings.iter().flat_map(|setting| ["-c", setting]))
+            .args(words.split(' '))
+            .args(more)
             .current_dir(&self.folder)
             .env_clear()
             .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .envs(self.overrides())
             .stdin(Stdio::piped())
             .stdout(stdout)
             .stderr(Stdio::piped());
@@ -305,10 +286,8 @@ impl Git {
         let end = Instant::now() + self.limit;
         let (stdin, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         std::thread::scope(|scope| {
-            scope.spawn(move || {
-                // If git stops reading early, its exit code says why.
-                let _ = stdin.map(|mut stdin| stdin.write_all(&input));
-            });
+            // If git stops reading early, its exit code says why.
+            scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input)));
             let out = scope.spawn(move || out.map_or(Ok(Vec::new()), |out| take(out, MOST_OUT)));
             let err = scope.spawn(move || err.map_or(Ok(Vec::new()), |err| take(err, MOST_ERR)));
             let success = wait(&mut child, end);
@@ -317,7 +296,7 @@ impl Git {
                 read.map_err(|error| Error::Git(format!("cannot read git's output: {error}")))
             };
             let (out, err) = (read(out)?, read(err)?);
-            let success = success.map_err(|why| Error::Git(named(args, &why.to_string())))?;
+            let success = success.map_err(|error| failed(words, &error.to_string()))?;
             Ok(Done { success, out, err })
         })
     }
@@ -329,44 +308,9 @@ struct Done {
     err: Vec<u8>,
 }
 
-impl Done {
-    fn ok(self, args: &[&OsStr]) -> Result<Vec<u8>, Error> {
-        if self.success {
-            return Ok(self.out);
-        }
-        let said = String::from_utf8_lossy(&self.err);
-        if said.contains("Please tell me who you are") {
-            return Err(Error::Git(
-                "git does not know who you are: `git config user.name NAME` and `git config user.email ADDRESS`, then try again".to_owned(),
-            ));
-        }
-        let said: Vec<&str> = said
-            .lines()
-            .map(str::trim)
-            .filter(|l| !l.is_empty())
-            .collect();
-        // Its advice is for other commands than the user's.
-        let verdict = |line: &&&str| line.starts_with("fatal: ") || line.starts_with("error: ");
-        let mut verdicts: Vec<&str> = said.iter().filter(verdict).copied().collect();
-        if verdicts.is_empty() {
-            verdicts = said;
-        }
-        let said = match verdicts.len() {
-            0 => "failed without a message".to_owned(),
-            // The cause comes last, after warnings and the output of hooks.
-            length => verdicts
-                .get(length.saturating_sub(6)..)
-                .unwrap_or_default()
-                .join("; "),
-        };
-        Err(Error::Git(named(args, &said)))
-    }
-}
-
-fn named(args: &[&OsStr], why: &str) -> String {
-    let mut words = args.iter().map(|arg| arg.to_string_lossy());
-    let verb = words.find(|arg| !arg.starts_with('-') && !arg.contains('='));
-    mask(&format!("git {}: {why}", verb.unwrap_or_default()))
+fn failed(words: &str, why: &str) -> Error {
+    let verb = words.split(' ').next().unwrap_or_default();
+    Error::Git(mask(&format!("git {verb}: {why}")))
 }
 
 /// Polls in small steps that grow: most children exit before their output has been read.
@@ -379,10 +323,7 @@ fn wait(child: &mut Child, end: Instant) -> io::Result<bool> {
         if Instant::now() > end {
             child.kill()?;
             child.wait()?;
-            return Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "timed out and was killed",
-            ));
+            return Err(io::Error::other("timed out and was killed"));
         }
         std::thread::sleep(step);
         step = (step * 2).min(Duration::from_millis(10));
@@ -401,60 +342,32 @@ fn take(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A command with paths behind it.
-pub(super) fn with(args: &[&str], paths: &[String]) -> Vec<String> {
-    let args = args.iter().map(|arg| (*arg).to_owned());
-    args.chain(paths.iter().cloned()).collect()
-}
-
 /// The pieces of a `-z` listing, to be shown or compared.
 pub(super) fn pieces(out: &[u8]) -> Vec<String> {
-    raw_pieces(out)
-        .map(|piece| String::from_utf8_lossy(piece).into_owned())
-        .collect()
+    let pieces = out.split(|&b| b == 0).filter(|piece| !piece.is_empty());
+    let text = |piece| String::from_utf8_lossy(piece).into_owned();
+    pieces.map(text).collect()
 }
 
-/// The same as git has them.
-pub(super) fn raw_pieces(out: &[u8]) -> impl Iterator<Item = &[u8]> {
-    out.split(|&b| b == 0).filter(|piece| !piece.is_empty())
-}
-
-/// What keeps git from running the repository's own filters.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Guard {
-    /// Configuration that goes before the repository's own.
-    pub(super) settings: Vec<(String, String)>,
-    /// The names of the filters that are not run as the repository would have it.
-    pub(super) filters: BTreeSet<String>,
-}
-
-impl Guard {
-    /// From `git config --list -z` of the repository's own scopes, and of the user's and the system's.
-    pub(super) fn of(repository: &[u8], users: &[u8]) -> Guard {
-        let users: BTreeMap<String, String> = entries(users).collect();
-        let mut guard = Guard::default();
-        for (key, value) in entries(repository) {
-            let Some((filter, what)) = filter(&key) else {
-                continue;
-            };
-            let neutral = if what == "required" { "false" } else { "" };
-            let own = users.get(&key).map_or(neutral, String::as_str);
-            if own != value {
-                guard.filters.insert(filter.to_owned());
-                guard.settings.push((key.clone(), own.to_owned()));
-            }
+/// The settings by which the repository's filters give way to the user's own or to none, from
+/// `git config --list --show-scope -z`: `SCOPE NUL KEY LF VALUE NUL`; a key alone means true.
+fn overrides(list: &[u8]) -> BTreeMap<String, String> {
+    let (mut repository, mut users) = (BTreeMap::new(), BTreeMap::new());
+    for [scope, entry] in pieces(list).as_chunks::<2>().0 {
+        let (key, value) = entry.split_once('\n').unwrap_or((entry, "true"));
+        let theirs = ["local", "worktree"].contains(&scope.as_str());
+        let entries = if theirs { &mut repository } else { &mut users };
+        if filter(key).is_some() {
+            entries.insert(key.to_owned(), value.to_owned());
         }
-        guard
     }
-
-    /// The error if a file uses such a filter. `attributes` is the output of
-    /// `git check-attr -z filter`.
-    pub(super) fn forbids(&self, attributes: &[u8]) -> Option<String> {
-        let out = pieces(attributes);
-        let mut lines = out.chunks_exact(3);
-        let line = lines.find(|line| self.filters.contains(&line[2]))?;
-        Some(refusal(&line[0], &line[2]))
-    }
+    let given_way = repository.into_iter().filter_map(|(key, value)| {
+        let is_required = key.ends_with(".required");
+        let neutral = if is_required { "false" } else { "" };
+        let own = users.get(&key).map_or(neutral, String::as_str).to_owned();
+        (own != value).then_some((key, own))
+    });
+    given_way.collect()
 }
 
 /// The error for a file that uses such a filter, and what to do.
@@ -466,16 +379,6 @@ fn refusal(path: &str, filter: &str) -> String {
     format!(
         "{path} uses the filter {filter:?} from the repository's own configuration, and goroam does not run programs that a repository names; if you trust it, set it in your own configuration: {cure}"
     )
-}
-
-/// `KEY LF VALUE NUL` each; a key alone means true.
-fn entries(list: &[u8]) -> impl Iterator<Item = (String, String)> {
-    pieces(list)
-        .into_iter()
-        .map(|entry| match entry.split_once('\n') {
-            Some((key, value)) => (key.to_owned(), value.to_owned()),
-            None => (entry, "true".to_owned()),
-        })
 }
 
 /// The name and the last part of a key `filter.NAME.PART`; NAME may have dots.
@@ -491,12 +394,12 @@ mod tests {
 
     #[test]
     fn the_repository_s_filters_give_way_to_the_user_s_own_or_to_none() {
-        let local = b"core.bare\nfalse\0filter.a.b.clean\nevil\0filter.a.b.required\0\
-            filter.lfs.clean\nevil\0filter.lfs.smudge\nlfs smudge\0filter.x.other\ny\0";
-        let users = b"filter.lfs.clean\nlfs clean\0filter.lfs.smudge\nlfs smudge\0";
-        let guard = Guard::of(local, users);
-        let settings: Vec<(&str, &str)> = guard
-            .settings
+        let users = b"global\0filter.lfs.clean\nlfs clean\0system\0filter.lfs.smudge\nlfs smudge\0";
+        let local = b"local\0core.bare\nfalse\0local\0filter.a.b.clean\nevil\0\
+            worktree\0filter.a.b.required\0local\0filter.lfs.clean\nevil\0\
+            local\0filter.lfs.smudge\nlfs smudge\0local\0filter.x.other\ny\0";
+        let settings = overrides(&[&users[..], local].concat());
+        let settings: Vec<(&str, &str)> = settings
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .collect();
@@ -508,7 +411,6 @@ mod tests {
                 ("filter.lfs.clean", "lfs clean"),
             ]
         );
-        assert_eq!(guard.filters.len(), 2);
-        assert_eq!(Guard::of(users, users), Guard::default());
+        assert!(overrides(users).is_empty());
     }
 }

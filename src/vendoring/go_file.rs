@@ -9,22 +9,16 @@ const DEEPEST: usize = 64;
 
 /// Could this Go file be built anywhere?
 pub(super) fn could_be_built(content: &[u8]) -> bool {
-    let Some(header) = header(content) else {
-        return false;
-    };
-    if let Some(line) = header.go_build {
-        return expression(line).unwrap_or(false);
+    match header(content) {
+        None => false,
+        Some((Some(line), _)) => expression(line).unwrap_or(false),
+        Some((None, lines)) => lines.into_iter().all(plus_build),
     }
-    header.plus_build.iter().all(|line| plus_build(line))
 }
 
-struct Header<'a> {
-    go_build: Option<&'a str>,
-    plus_build: Vec<&'a str>,
-}
-
-/// `imports.parseFileHeader`: the comments at the top. `None`: two `//go:build` lines.
-fn header(content: &[u8]) -> Option<Header<'_>> {
+/// `imports.parseFileHeader`: the `//go:build` line, and those that may be `// +build`. `None`: two
+/// `//go:build` lines.
+fn header(content: &[u8]) -> Option<(Option<&str>, Vec<&str>)> {
     let mut go_build = None;
     let mut plus: Vec<&str> = Vec::new();
     // Of these, the ones above the last empty line before the code count.
@@ -68,29 +62,22 @@ fn header(content: &[u8]) -> Option<Header<'_>> {
         }
     }
     plus.truncate(counted);
-    Some(Header {
-        go_build,
-        plus_build: plus,
-    })
+    Some((go_build, plus))
 }
 
 /// The word alone, or followed by a space (`imports.isGoBuildComment`).
 fn is_directive(line: &str, word: &str) -> bool {
-    line.strip_prefix(word)
-        .is_some_and(|rest| rest.trim_start().len() < rest.len() || rest.is_empty())
+    let rest = line.strip_prefix(word);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
 }
 
 /// `// +build a,!b c`: one of the words, each an "and" of tags. Any other line counts as true.
 fn plus_build(line: &str) -> bool {
-    let rest = line.strip_prefix("//").unwrap_or_default().trim_start();
-    if !is_directive(rest, "+build") {
+    let line = line.strip_prefix("//").unwrap_or_default().trim_start();
+    if !is_directive(line, "+build") {
         return true;
     }
-    let mut words = rest
-        .strip_prefix("+build")
-        .unwrap_or_default()
-        .split_whitespace();
-    words.any(|word| {
+    line.split_whitespace().skip(1).any(|word| {
         word.split(',').all(|tag| match tag.strip_prefix('!') {
             Some(tag) => !tag_holds(tag, false),
             None => tag_holds(tag, true),
@@ -177,41 +164,27 @@ impl Parser<'_> {
     }
 }
 
-/// What a Go file embeds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Embeds {
-    /// The patterns.
-    pub(super) patterns: Vec<String>,
-    /// Does the file import `embed`? Else the patterns are only comments.
-    pub(super) imported: bool,
-}
-
-/// Reads the `//go:embed` lines of a Go file. Anything that is not Go embeds nothing.
-pub(super) fn embeds(content: &[u8]) -> Embeds {
+/// The patterns of a Go file's `//go:embed` lines, which count if it imports `embed`. Anything that
+/// is not Go embeds nothing.
+pub(super) fn embeds(content: &[u8]) -> Vec<String> {
+    let (mut patterns, mut is_imported) = (Vec::new(), false);
     let word = b"//go:embed";
     if !content.windows(word.len()).any(|at| at == word) {
-        return Embeds::default();
+        return patterns;
     }
-    let mut out = Embeds::default();
     // Only the import declarations stand between the package's name and the code.
     let mut in_imports = true;
-    let mut seen_import = false;
-    for token in (Scanner { rest: content }) {
+    for token in tokens(content) {
         match token {
-            Token::Comment(text) => {
-                if let Some(patterns) = directive(text) {
-                    out.patterns.extend(patterns);
-                }
-            }
-            Token::Word(b"func" | b"var" | b"const" | b"type") => in_imports = false,
-            Token::Word(b"import") => seen_import = in_imports,
-            Token::Text(b"\"embed\"" | b"`embed`") if in_imports && seen_import => {
-                out.imported = true;
-            }
-            Token::Word(_) | Token::Text(_) | Token::Other => {}
+            b"func" | b"var" | b"const" | b"type" => in_imports = false,
+            b"\"embed\"" | b"`embed`" => is_imported |= in_imports,
+            comment => patterns.extend(directive(comment).unwrap_or_default()),
         }
     }
-    out
+    if !is_imported {
+        patterns.clear();
+    }
+    patterns
 }
 
 /// The arguments of `//go:embed a "b c" `d``. `None`: it is another comment, or no go takes it.
@@ -224,17 +197,17 @@ fn directive(comment: &[u8]) -> Option<Vec<String>> {
     let mut rest = rest.trim();
     let mut out = Vec::new();
     while !rest.is_empty() {
-        let (argument, behind) = match rest.as_bytes().first() {
-            Some(b'`') => rest
-                .get(1..)?
-                .split_once('`')
-                .map(|(a, b)| (a.to_owned(), b))?,
-            Some(b'"') => quoted(rest.get(1..)?)?,
-            _ => {
-                let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-                let (word, behind) = rest.split_at(end);
-                (word.to_owned(), behind)
-            }
+        let (argument, behind) = if let Some(raw) = rest.strip_prefix('`') {
+            let (argument, behind) = raw.split_once('`')?;
+            (argument.to_owned(), behind)
+        } else if rest.starts_with('"') {
+            // Of Go's escapes, JSON has those that a path can need.
+            let mut json = serde_json::Deserializer::from_str(rest).into_iter();
+            let argument = json.next()?.ok()?;
+            (argument, rest.get(json.byte_offset()..)?)
+        } else {
+            let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+            (rest.get(..end)?.to_owned(), rest.get(end..)?)
         };
         if !behind.is_empty() && !behind.starts_with(char::is_whitespace) {
             return None;
@@ -245,31 +218,12 @@ fn directive(comment: &[u8]) -> Option<Vec<String>> {
     Some(out)
 }
 
-/// Up to the closing quote; of Go's escapes those that a path can need.
-fn quoted(text: &str) -> Option<(String, &str)> {
-    let mut out = String::new();
-    let mut chars = text.char_indices();
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '"' => return Some((out, text.get(at + 1..)?)),
-            '\\' => match chars.next()?.1 {
-                c @ ('"' | '\\') => out.push(c),
-                _ => return None,
-            },
-            c => out.push(c),
-        }
-    }
-    None
-}
-
 /// Does a file (its path relative to the package's folder) come with this pattern? A pattern
 /// that names a folder takes what is below it, without hidden files unless it starts with
 /// `all:`.
 pub(super) fn takes(pattern: &str, file: &str) -> bool {
-    let (glob, all) = match pattern.strip_prefix("all:") {
-        Some(glob) => (glob, true),
-        None => (pattern, false),
-    };
+    let glob = pattern.strip_prefix("all:").unwrap_or(pattern);
+    let all = glob.len() < pattern.len();
     if glob == "." {
         return false;
     }
@@ -290,67 +244,37 @@ pub(super) fn takes(pattern: &str, file: &str) -> bool {
     })
 }
 
-enum Token<'a> {
-    Comment(&'a [u8]),
-    Word(&'a [u8]),
-    Text(&'a [u8]),
-    Other,
-}
-
-/// As much of Go's scanner as tells comments from strings.
-struct Scanner<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Iterator for Scanner<'a> {
-    type Item = Token<'a>;
-
-    fn next(&mut self) -> Option<Token<'a>> {
-        let is_word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || *b >= 0x80;
-        self.rest = self.rest.trim_ascii_start();
-        let first = *self.rest.first()?;
-        if self.rest.starts_with(b"//") {
-            let line = self.cut(self.rest.iter().position(|&b| b == b'\n'));
-            return Some(Token::Comment(line.trim_ascii_end()));
-        }
-        if self.rest.starts_with(b"/*") {
-            let end = self.rest.windows(2).skip(2).position(|two| two == b"*/");
-            self.cut(end.map(|end| end + 4));
-            return Some(Token::Other);
-        }
-        match first {
-            b'`' => {
-                let end = self.rest.iter().skip(1).position(|&b| b == b'`');
-                Some(Token::Text(self.cut(end.map(|end| end + 2))))
-            }
-            b'"' | b'\'' => {
+/// As much of Go's scanner as tells comments, strings and words from each other.
+fn tokens(content: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let is_word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || *b >= 0x80;
+    let mut rest = content;
+    std::iter::from_fn(move || {
+        rest = rest.trim_ascii_start();
+        let find = |skip: usize, end: &[u8]| {
+            let mut found = rest.windows(end.len()).skip(skip);
+            Some(skip + found.position(|at| at == end)? + end.len())
+        };
+        let end = match rest {
+            [] => return None,
+            [b'/', b'/', ..] => find(0, b"\n"),
+            [b'/', b'*', ..] => find(2, b"*/"),
+            [b'`', ..] => find(1, b"`"),
+            [quote @ (b'"' | b'\''), ..] => {
                 let mut escaped = true;
-                let end = self.rest.iter().position(|&b| {
-                    let ends = !escaped && (b == first || b == b'\n');
-                    escaped = !escaped && b == b'\\';
+                let end = rest.iter().position(|b| {
+                    let ends = !escaped && (b == quote || *b == b'\n');
+                    escaped = !escaped && *b == b'\\';
                     ends
                 });
-                Some(Token::Text(self.cut(end.map(|end| end + 1))))
+                end.map(|end| end + 1)
             }
-            _ if is_word(&first) => {
-                let end = self.rest.iter().position(|b| !is_word(b));
-                Some(Token::Word(self.cut(end)))
-            }
-            _ => {
-                self.cut(Some(1));
-                Some(Token::Other)
-            }
-        }
-    }
-}
-
-impl<'a> Scanner<'a> {
-    fn cut(&mut self, end: Option<usize>) -> &'a [u8] {
-        let end = end.unwrap_or(self.rest.len()).min(self.rest.len());
-        let (token, rest) = self.rest.split_at(end);
-        self.rest = rest;
-        token
-    }
+            [first, ..] if is_word(first) => rest.iter().position(|b| !is_word(b)),
+            _ => Some(1),
+        };
+        let (token, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = behind;
+        Some(token.trim_ascii_end())
+    })
 }
 
 #[cfg(test)]
@@ -415,11 +339,10 @@ mod tests {
               //go:embed a.txt \"b c\" `d`\r\n\t//go:embed all:dir\nvar x embed.FS\n\
               //go:embedded no\n//go:embed \"broken\nfunc f() {}\n",
         );
-        assert_eq!(read.patterns, ["a.txt", "b c", "d", "all:dir"]);
-        assert!(read.imported);
+        assert_eq!(read, ["a.txt", "b c", "d", "all:dir"]);
         let other = embeds(b"package a\nimport \"x\"\nvar e = \"embed\"\n//go:embed a\n");
-        assert!(!other.imported);
-        assert_eq!(embeds(b"package a"), Embeds::default());
+        assert_eq!(other, [""; 0]);
+        assert_eq!(embeds(b"package a"), [""; 0]);
     }
 
     #[test]
@@ -446,7 +369,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_embed_line_makes_it_panic(text in "(//go:embed |\"|`|'|\\\\|\\n|/\\*|\\*/|import|all:|x| ){0,60}") {
-            for pattern in embeds(text.as_bytes()).patterns {
+            for pattern in embeds(text.as_bytes()) {
                 takes(&pattern, "a/b");
             }
         }

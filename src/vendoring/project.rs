@@ -1,21 +1,51 @@
 //! Which project's vendor/, and the module files beside it.
 
 use std::collections::BTreeMap;
-
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use serde::Serialize;
+
 use super::error::Error;
-use super::facts::{MainModule, ProjectKind};
+use super::report::{VendorCode, VendorFinding};
 use crate::bounded;
 use crate::environment::Environment;
+use crate::gomod::go_mod::GoMod;
 use crate::gomod::go_sum::{self, Hashed};
 use crate::gomod::go_work::GoWork;
-use crate::gomod::{ModuleVersion, go_mod, go_work, modules_txt, refusals};
+use crate::gomod::{ModuleVersion, go_mod, go_work, is_directory, modules_txt, refusals};
 
 /// Bytes of a go.mod, go.work, go.sum or modules.txt that are read; the largest known ones have
 /// some hundred kilobytes.
 pub(super) const MOST: u64 = 32 << 20;
+
+/// Whose vendor/ it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProjectKind {
+    /// A module's: beside go.mod, made by `go mod vendor`.
+    Module,
+    /// A workspace's: beside go.work, made by `go work vendor`.
+    Workspace,
+}
+
+impl ProjectKind {
+    /// The file beside vendor/.
+    pub fn file(self) -> &'static str {
+        match self {
+            ProjectKind::Module => "go.mod",
+            ProjectKind::Workspace => "go.work",
+        }
+    }
+
+    /// What makes vendor/.
+    pub fn command(self) -> &'static str {
+        match self {
+            ProjectKind::Module => "go mod vendor",
+            ProjectKind::Workspace => "go work vendor",
+        }
+    }
+}
 
 /// A project: the folder that holds vendor/, and of which kind it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,13 +59,18 @@ pub struct VendorProject {
 /// What the module files of a project say.
 #[derive(Debug, Default)]
 pub(super) struct ProjectFiles {
+    /// The folder that holds vendor/.
+    pub(super) root: PathBuf,
+    /// go.work, of a workspace.
     pub(super) work: Option<GoWork>,
-    pub(super) mains: Vec<MainModule>,
+    /// The main module, or those of the workspace: the folder of each, and its go.mod.
+    pub(super) mains: Vec<(PathBuf, GoMod)>,
     /// The hash of a module's zip by each go.sum that has one.
     pub(super) sums: BTreeMap<ModuleVersion, Vec<String>>,
     /// The hash of a module's go.mod by each go.sum that has one.
     pub(super) go_mod_sums: BTreeMap<ModuleVersion, Vec<String>>,
-    pub(super) unreadable: Vec<(String, String)>,
+    /// Files that go would not read.
+    pub(super) unreadable: Vec<VendorFinding>,
 }
 
 impl VendorProject {
@@ -72,11 +107,14 @@ impl VendorProject {
             };
             return Ok(VendorProject { root: start, kind });
         }
-        let root = nearest(&start, "go.mod").ok_or(Error::NoProject(start))?;
-        Ok(VendorProject {
-            root,
-            kind: ProjectKind::Module,
-        })
+        let mut folders = start.ancestors();
+        match folders.find(|folder| folder.join("go.mod").is_file()) {
+            None => Err(Error::NoProject(start)),
+            Some(root) => Ok(VendorProject {
+                root: root.to_owned(),
+                kind: ProjectKind::Module,
+            }),
+        }
     }
 
     /// vendor/ itself.
@@ -86,13 +124,17 @@ impl VendorProject {
 
     /// The module files. What cannot be read is named in the answer.
     pub(super) fn read(&self) -> ProjectFiles {
-        let mut files = ProjectFiles::default();
+        let mut files = ProjectFiles {
+            root: self.root.clone(),
+            ..ProjectFiles::default()
+        };
         let mut folders = vec![(".".to_owned(), self.root.clone())];
         if self.kind == ProjectKind::Workspace {
             let work = files.text("go.work", &self.root.join("go.work"));
             let work = go_work::parse(&work.unwrap_or_default());
-            let first = refusals(&work.faults, &work.unknown).into_iter().next();
-            files.faults("go.work", first.map(|fault| fault.to_string()));
+            if let Some(first) = refusals(&work.faults, &work.unknown).first() {
+                files.is_unreadable("go.work", first);
+            }
             folders = members(&work, &self.root);
             files.sums("go.work.sum", &self.root.join("go.work.sum"));
             files.work = Some(work);
@@ -105,13 +147,11 @@ impl VendorProject {
             };
             if let Some(text) = files.text(&shown("go.mod"), &folder.join("go.mod")) {
                 let go_mod = go_mod::parse(&text);
-                let first = refusals(&go_mod.faults, &go_mod.unknown).into_iter().next();
-                files.faults(&shown("go.mod"), first.map(|fault| fault.to_string()));
+                if let Some(first) = refusals(&go_mod.faults, &go_mod.unknown).first() {
+                    files.is_unreadable(&shown("go.mod"), first);
+                }
                 files.sums(&shown("go.sum"), &folder.join("go.sum"));
-                files.mains.push(MainModule {
-                    folder: name,
-                    go_mod,
-                });
+                files.mains.push((folder, go_mod));
             }
         }
         files
@@ -145,37 +185,69 @@ fn plain(path: &Path) -> PathBuf {
 
 /// `./a/b` or `../b`; `None`: on another drive.
 fn relative(path: &Path, root: &Path) -> Option<String> {
-    let (mut to, mut from) = (path.components().peekable(), root.components().peekable());
-    let mut any = false;
-    while to.peek().is_some() && to.peek() == from.peek() {
-        any = true;
-        to.next();
-        from.next();
-    }
-    if !any {
-        return None;
-    }
-    let ups = from.count();
+    let shared = root.ancestors().find(|above| path.starts_with(above))?;
+    let ups = root.strip_prefix(shared).ok()?.components().count();
     let mut parts = vec![if ups == 0 { "." } else { ".." }.to_owned()];
     parts.extend(std::iter::repeat_n("..".to_owned(), ups.saturating_sub(1)));
-    parts.extend(to.map(|part| part.as_os_str().to_string_lossy().into_owned()));
+    let below = path.strip_prefix(shared).ok()?.iter();
+    parts.extend(below.map(|part| part.to_string_lossy().into_owned()));
     Some(parts.join("/"))
 }
 
 impl ProjectFiles {
-    fn text(&mut self, name: &str, path: &Path) -> Option<String> {
-        match read_text(path) {
-            Ok(text) => Some(text),
-            Err(error) => {
-                self.unreadable.push((name.to_owned(), error.to_string()));
-                None
-            }
-        }
+    /// The `go` line that decides for vendor/, if there is one.
+    pub(super) fn go(&self) -> Option<&str> {
+        let line = match &self.work {
+            Some(work) => work.go.as_ref(),
+            None => self.mains.first()?.1.go.as_ref(),
+        };
+        line.map(|line| line.value.as_str())
     }
 
-    fn faults(&mut self, name: &str, fault: Option<String>) {
-        self.unreadable
-            .extend(fault.map(|why| (name.to_owned(), why)));
+    /// The modules that a go.mod requires.
+    pub(super) fn required(&self) -> impl Iterator<Item = &ModuleVersion> {
+        let all = self.mains.iter().flat_map(|(_, go_mod)| &go_mod.require);
+        all.map(|required| &required.module)
+    }
+
+    /// By what go replaces a module, a folder as seen from the one that holds vendor/, and the file
+    /// that says so (`modload.replacementFrom`, `modload.canonicalizeReplacePath`).
+    pub(super) fn replacement(
+        &self,
+        module: &ModuleVersion,
+    ) -> Option<(ModuleVersion, &'static str)> {
+        let is_main = |go_mod: &GoMod| {
+            let own = go_mod.module.as_ref();
+            own.is_some_and(|own| own.value == module.path)
+        };
+        if module.version.is_empty() && self.mains.iter().any(|(_, main)| is_main(main)) {
+            return None;
+        }
+        let by_work = self.work.as_ref().and_then(|work| work.replacement(module));
+        if let Some(replace) = by_work {
+            return Some((replace.new.clone(), "go.work"));
+        }
+        self.mains.iter().find_map(|(folder, go_mod)| {
+            let new = &go_mod.replacement(module)?.new;
+            let is_absolute = is_directory(&new.path) && !new.path.starts_with('.');
+            if self.work.is_none() || !new.version.is_empty() || is_absolute {
+                return Some((new.clone(), "go.mod"));
+            }
+            let folder = plain(&folder.join(new.path.replace('\\', "/")));
+            let seen = relative(&folder, &self.root).unwrap_or_else(|| new.path.clone());
+            Some((ModuleVersion::new(seen, ""), "go.mod"))
+        })
+    }
+
+    fn text(&mut self, name: &str, path: &Path) -> Option<String> {
+        let text = read_text(path);
+        text.map_err(|error| self.is_unreadable(name, error)).ok()
+    }
+
+    fn is_unreadable(&mut self, name: &str, why: impl ToString) {
+        let mend = "fix it by hand, or run `goroam vendor rollback`";
+        let finding = VendorFinding::new(VendorCode::Unreadable, why.to_string(), mend);
+        self.unreadable.push(finding.at(name));
     }
 
     /// Reads one go.sum. A missing one is not an error: a module may need nothing.
@@ -183,32 +255,20 @@ impl ProjectFiles {
         let text = match read_text(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(error) => return self.faults(name, Some(error.to_string())),
+            Err(error) => return self.is_unreadable(name, error),
         };
-        match go_sum::parse(&text) {
-            Ok(lines) => {
-                for line in lines
-                    .into_iter()
-                    .filter(|line| line.hash.starts_with("h1:"))
-                {
-                    let sums = match line.of {
-                        Hashed::Zip => &mut self.sums,
-                        Hashed::GoMod => &mut self.go_mod_sums,
-                    };
-                    sums.entry(line.module).or_default().push(line.hash);
-                }
-            }
-            Err(error) => self.faults(name, Some(error.to_string())),
+        let lines = match go_sum::parse(&text) {
+            Ok(lines) => lines,
+            Err(error) => return self.is_unreadable(name, error),
+        };
+        for line in lines.into_iter().filter(|l| l.hash.starts_with("h1:")) {
+            let sums = match line.of {
+                Hashed::Zip => &mut self.sums,
+                Hashed::GoMod => &mut self.go_mod_sums,
+            };
+            sums.entry(line.module).or_default().push(line.hash);
         }
     }
-}
-
-/// The nearest folder, this one or one above it, with a file of this name.
-fn nearest(start: &Path, name: &str) -> Option<PathBuf> {
-    let mut folders = start.ancestors();
-    folders
-        .find(|folder| folder.join(name).is_file())
-        .map(Path::to_owned)
 }
 
 /// A text file of at most [`MOST`] bytes.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::facts::ProjectKind;
+use super::project::ProjectKind;
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH};
 
 /// The result of a check.
@@ -102,65 +102,30 @@ pub enum Weight {
 impl VendorCode {
     /// How bad it is.
     pub fn weight(self) -> Weight {
-        match self {
-            VendorCode::LeftOver | VendorCode::Executable | VendorCode::NotUsed => Weight::Note,
-            VendorCode::NoVendor
-            | VendorCode::NotAFolder
-            | VendorCode::NoModulesTxt
-            | VendorCode::Unreadable
-            | VendorCode::Inconsistent
-            | VendorCode::Misstated
-            | VendorCode::PackageMissing
-            | VendorCode::PackageUnlisted
-            | VendorCode::NoZip
-            | VendorCode::NoSum
-            | VendorCode::NoFolder
-            | VendorCode::OutOfDate => Weight::Bad,
-            VendorCode::Altered
-            | VendorCode::LineEnds
-            | VendorCode::FileMissing
-            | VendorCode::NotInModule
-            | VendorCode::Link
-            | VendorCode::ZipMismatch => Weight::Differs,
+        if matches!(self, Self::LeftOver | Self::Executable | Self::NotUsed) {
+            return Weight::Note;
+        }
+        let is_other_content = matches!(
+            self,
+            Self::Altered | Self::LineEnds | Self::FileMissing | Self::NotInModule | Self::Link
+        );
+        if is_other_content || self == Self::ZipMismatch {
+            Weight::Differs
+        } else {
+            Weight::Bad
         }
     }
 
     /// Does it only say that there was nothing to compare with?
-    pub fn is_unverified(self) -> bool {
-        self == VendorCode::NoZip || self == VendorCode::NoFolder
-    }
-
-    /// The word for it, as in `--json`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            VendorCode::NoVendor => "no-vendor",
-            VendorCode::NotAFolder => "not-a-folder",
-            VendorCode::NoModulesTxt => "no-modules-txt",
-            VendorCode::Unreadable => "unreadable",
-            VendorCode::NotUsed => "not-used",
-            VendorCode::Inconsistent => "inconsistent",
-            VendorCode::Misstated => "misstated",
-            VendorCode::PackageMissing => "package-missing",
-            VendorCode::PackageUnlisted => "package-unlisted",
-            VendorCode::Altered => "altered",
-            VendorCode::LineEnds => "line-ends",
-            VendorCode::FileMissing => "file-missing",
-            VendorCode::NotInModule => "not-in-module",
-            VendorCode::Link => "link",
-            VendorCode::LeftOver => "left-over",
-            VendorCode::Executable => "executable",
-            VendorCode::ZipMismatch => "zip-mismatch",
-            VendorCode::NoZip => "no-zip",
-            VendorCode::NoSum => "no-sum",
-            VendorCode::NoFolder => "no-folder",
-            VendorCode::OutOfDate => "out-of-date",
-        }
+    pub(super) fn is_unverified(self) -> bool {
+        matches!(self, Self::NoZip | Self::NoFolder | Self::NoSum)
     }
 }
 
+/// The word for it, as in `--json`.
 impl fmt::Display for VendorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        self.serialize(f)
     }
 }
 
@@ -199,8 +164,8 @@ impl VendorFinding {
     }
 
     /// About a module.
-    pub(super) fn of(mut self, module: impl Into<String>) -> VendorFinding {
-        self.module = Some(module.into());
+    pub(super) fn of(mut self, module: impl ToString) -> VendorFinding {
+        self.module = Some(module.to_string());
         self
     }
 
@@ -208,5 +173,13 @@ impl VendorFinding {
     pub(super) fn at(mut self, file: impl Into<String>) -> VendorFinding {
         self.file = Some(file.into());
         self
+    }
+
+    /// The file or the module, what is wrong, and the code. `all` stands for the first where it is
+    /// about the whole of vendor/.
+    pub(super) fn brief(&self, all: &str) -> String {
+        let about = self.file.as_ref().or(self.module.as_ref());
+        let about = about.map_or_else(|| all.to_owned(), |about| format!("{about}: "));
+        format!("{about}{} [{}]", self.what, self.code)
     }
 }

@@ -1,6 +1,5 @@
 //! Puts vendor/, go.mod and go.sum back to a snapshot, all or nothing, and keeps what was there.
 
-use std::path::PathBuf;
 use std::process::Stdio;
 
 use jiff::Timestamp;
@@ -8,20 +7,15 @@ use serde::Serialize;
 
 use super::check::{Shelves, check_at};
 use super::error::Error;
-use super::facts::ProjectKind;
-use super::git::{raw_pieces, with};
-use super::journal::{RollbackJournal, RollbackLock, RollbackPhase, STAGE, SwapStep};
-use super::present::{OwnIndex, changes, exists, present, shown, summary};
-use super::project::VendorProject;
-use super::repo::Repo;
+use super::journal::{RollbackJournal, RollbackLock, STAGE, are_together, fresh, now_by};
+use super::project::{ProjectKind, VendorProject};
+use super::repo::{OwnIndex, Repo, numbered, summary};
 use super::report::{VendorCode, VendorFinding, VendorReport, Weight};
-use super::snapshot::{FOLDER, holders, snapshots};
-use super::swap;
-use super::swap::fresh;
-use crate::gomod::go_work;
+use super::snapshot::{FOLDER, snapshots, tags};
+use crate::gomod::go_work::{self, GoWork};
 
 /// Where what was there is kept: refs of commits that have nothing else.
-pub(super) const BEFORE: &str = "refs/goroam/before-rollback/";
+const BEFORE: &str = "refs/goroam/before-rollback/";
 
 /// A rollback that was made.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -47,7 +41,7 @@ pub struct RolledBack {
 }
 
 /// How an interrupted rollback was ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovered {
     /// The snapshot.
     pub to: String,
@@ -76,20 +70,41 @@ fn recover_at(repo: &Repo, lock: &RollbackLock) -> Result<Option<Recovered>, Err
     let Some(mut journal) = lock.read(&repo.top)? else {
         return Ok(None);
     };
-    let finished = journal.phase != RollbackPhase::Begun;
-    let (left_alone, aside) = if finished {
-        complete(repo, lock, &mut journal)?
-    } else {
-        clear(repo, lock, &journal)?;
-        (Vec::new(), None)
-    };
+    let (left_alone, aside) = complete(repo, lock, &mut journal)?;
     Ok(Some(Recovered {
         to: journal.target,
-        finished,
+        finished: !journal.kept.is_empty(),
         kept: Some(journal.kept).filter(|kept| !kept.is_empty()),
         left_alone,
         aside,
     }))
+}
+
+/// Takes the steps, then removes the stage and the journal. Returns the paths that were left
+/// alone, and where the old vendor/ is if something was written into it meanwhile.
+fn complete(
+    repo: &Repo,
+    lock: &RollbackLock,
+    journal: &mut RollbackJournal,
+) -> Result<(Vec<String>, Option<String>), Error> {
+    let left_alone = journal.take(&repo.top)?;
+    let beside = repo.top.join(&repo.prefix);
+    let failed = |error| Error::io(&beside, error);
+    let mut aside = None;
+    if let Some(old) = journal.written_since(&repo.top).map_err(failed)? {
+        let mut free = numbered(".vendor-before-rollback").map(|name| beside.join(name));
+        let free = free.find(|path| path.symlink_metadata().is_err());
+        let free = free.unwrap_or_else(|| beside.clone());
+        std::fs::rename(&old, &free).map_err(failed)?;
+        aside = Some(free.display().to_string());
+    }
+    if !journal.steps.is_empty() {
+        // Removing changes the folders' times, so they must not be looked at again.
+        journal.steps.clear();
+        lock.write(journal)?;
+    }
+    lock.clear(&repo.top, journal)?;
+    Ok((left_alone, aside))
 }
 
 /// Rolls back to `wanted`, else to the newest snapshot that is good and not there already.
@@ -108,22 +123,33 @@ pub fn rollback(
 ) -> Result<RolledBack, Error> {
     let lock = RollbackLock::acquire(repo)?;
     recover_at(repo, &lock)?;
-    let paths_now = repo.pins_now(project)?;
-    if let Some(why) = repo.is_filtered(&paths_now)? {
+    let paths = repo.pins_now(project)?;
+    if let Some(why) = repo.is_filtered(&paths)? {
         return Err(Error::Refused(why));
     }
-    let candidates = candidates(project, repo, wanted)?;
-    let before = present(repo, &paths_now)?;
+    let candidates = match wanted {
+        Some(name) => vec![named(repo, name)?],
+        None => {
+            let kept = snapshots(project, repo)?.into_iter();
+            let kept = kept.filter(|kept| !kept.present);
+            kept.map(|kept| (kept.name, kept.commit)).collect()
+        }
+    };
+    let rollback = Rollback {
+        before: repo.present(&paths)?,
+        project,
+        repo,
+        shelves,
+        lock,
+        now,
+    };
     if !keep {
-        nothing_is_lost(repo, &before, &paths_now)?;
+        nothing_is_lost(repo, &rollback.before, &paths)?;
     }
     let mut skipped = Vec::new();
     for (name, commit) in &candidates {
-        match roll_to(project, repo, shelves, &lock, name, commit, &before, now) {
-            Ok(mut done) => {
-                done.skipped = skipped;
-                return Ok(done);
-            }
+        match rollback.to(name, commit) {
+            Ok(done) => return Ok(RolledBack { skipped, ..done }),
             Err(error @ (Error::Mismatch(_) | Error::Failed(_))) if wanted.is_none() => {
                 skipped.push(error.to_string());
             }
@@ -137,27 +163,16 @@ pub fn rollback(
     }))
 }
 
-/// Names and commits to try, in this order.
-fn candidates(
-    project: &VendorProject,
-    repo: &Repo,
-    wanted: Option<&str>,
-) -> Result<Vec<(String, String)>, Error> {
-    let Some(name) = wanted else {
-        let kept = snapshots(project, repo)?
-            .into_iter()
-            .filter(|kept| !kept.present);
-        return Ok(kept.map(|kept| (kept.name, kept.commit)).collect());
-    };
+/// A commit by the name that was asked for.
+fn named(repo: &Repo, name: &str) -> Result<(String, String), Error> {
     if name.starts_with('-') || name.is_empty() {
         return Err(Error::Usage(format!(
             "{name:?} is not the name of a commit"
         )));
     }
-    let in_folder = format!("{FOLDER}{name}");
-    for name in [name, &in_folder] {
-        if let Some(commit) = repo.commit(name)? {
-            return Ok(vec![(name.to_owned(), commit)]);
+    for name in [name.to_owned(), format!("{FOLDER}{name}")] {
+        if let Some(commit) = repo.commit(&name)? {
+            return Ok((name, commit));
         }
     }
     Err(Error::Usage(format!(
@@ -169,209 +184,245 @@ fn candidates(
 /// a rollback. Missing files do not count: a user who deleted vendor/, or has a sparse checkout
 /// without it, wants it back.
 fn nothing_is_lost(repo: &Repo, before: &str, paths: &[String]) -> Result<(), Error> {
-    let holders = holders(repo)?;
-    let mut trees = vec![before];
-    trees.extend(holders.iter().map(String::as_str));
-    let mut ids = repo.ids(&trees, paths)?.into_iter();
-    let here = ids.next().unwrap_or_default();
-    if here.iter().all(Option::is_none) || ids.any(|ids| ids == here) {
+    let here = repo.entries(before, paths)?;
+    if here.is_empty() {
         return Ok(());
     }
-    let base = match repo.commit("HEAD")? {
-        Some(head) => head,
-        None => OwnIndex::new(repo)?.tree()?,
-    };
-    for holder in &holders {
-        let changed = changes(repo, holder, before, paths)?;
-        if changed.iter().all(|change| change.letter == 'D') {
+    for holder in holders(repo)? {
+        // Of a partial clone's commits not all trees need be here.
+        let changed = repo.changes(&holder, before, paths);
+        if changed.is_ok_and(|changed| changed.iter().all(|change| change.letter == 'D')) {
             return Ok(());
         }
     }
-    let list = summary(&changes(repo, &base, before, paths)?);
+    let base = repo.base()?;
+    let list = summary(&repo.changes(&base, before, paths)?);
     // git takes no path that it does not know: a workspace may well have no go.work.sum.
-    let known = repo.ids(&[&base], paths)?.concat();
-    let known = paths.iter().zip(here.iter().zip(known));
-    let known = known.filter(|(_, (here, base))| here.is_some() || base.is_some());
-    let known: Vec<String> = known.map(|(path, _)| path.clone()).collect();
-    let names = shown(&known, &repo.prefix);
+    let base = repo.entries(&base, paths)?;
+    let is_known = |path: &&String| here.contains_key(*path) || base.contains_key(*path);
+    let known: Vec<String> = paths.iter().filter(is_known).cloned().collect();
     Err(Error::Refused(format!(
-        "not rolled back: these differ from the last commit and would be lost:{list}\ncommit them, run `git stash push -u -- {names}`, or use `goroam vendor rollback --keep`, which keeps them in a ref and names it"
+        "not rolled back: these differ from the last commit and would be lost:{list}\ncommit them, run `git stash push -u -- {}`, or use `goroam vendor rollback --keep`, which keeps them in a ref and names it",
+        repo.shown(&known)
     )))
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "each is another thing, and used once"
-)]
-fn roll_to(
-    project: &VendorProject,
-    repo: &Repo,
-    shelves: &Shelves,
-    lock: &RollbackLock,
-    name: &str,
-    commit: &str,
-    before: &str,
+/// The commits that may hold the present state: HEAD, the snapshots, what rollbacks kept.
+fn holders(repo: &Repo) -> Result<Vec<String>, Error> {
+    let mut out: Vec<String> = repo.commit("HEAD")?.into_iter().collect();
+    out.extend(tags(repo)?.into_iter().map(|kept| kept.commit));
+    let words = format!("for-each-ref --format=%(objectname) {BEFORE}");
+    let kept = repo.git.run(&words, &[])?;
+    let kept = String::from_utf8_lossy(&kept);
+    out.extend(kept.lines().map(str::to_owned));
+    Ok(out)
+}
+
+/// What a rollback rests on, whichever snapshot it is to.
+struct Rollback<'a> {
+    project: &'a VendorProject,
+    repo: &'a Repo,
+    shelves: &'a Shelves,
+    lock: RollbackLock,
+    /// The tree of what is there.
+    before: String,
     now: Timestamp,
-) -> Result<RolledBack, Error> {
-    let is_kept = name.starts_with(BEFORE);
-    let paths = paths_of(project, repo, name, commit, is_kept)?;
-    let now_ids = repo.ids(&[&present(repo, &paths)?, commit], &paths)?;
-    let mut done = RolledBack {
-        to: name.to_owned(),
-        commit: commit.to_owned(),
-        ..RolledBack::default()
-    };
-    if now_ids.first() == now_ids.get(1) {
-        return Ok(done);
-    }
-    let stamp = now.strftime("%Y%m%d-%H%M%S").to_string();
-    let mut journal = RollbackJournal {
-        stage: format!(
-            "{}{STAGE}{}-{}",
-            repo.prefix,
-            std::process::id(),
-            now.as_nanosecond()
-        ),
-        target: name.to_owned(),
-        kept: String::new(),
-        phase: RollbackPhase::Begun,
-        steps: Vec::new(),
-        since: 0,
-    };
-    lock.write(&journal)?;
-    let prepared = write_out(repo, lock, &journal, commit, &paths).and_then(|()| {
-        let strictness = if is_kept {
-            Strictness::Anything
-        } else {
-            Strictness::Good
-        };
-        let staged = examine(project, repo, &journal, shelves, strictness)?;
-        decide(project, repo, &mut journal, &paths, before, &stamp)?;
-        lock.write(&journal)?;
-        Ok(staged)
-    });
-    let staged = match prepared {
-        Ok(staged) => staged,
-        Err(error) => {
-            clear(repo, lock, &journal)?;
-            return Err(error);
-        }
-    };
-    (done.left_alone, done.aside) = complete(repo, lock, &mut journal)?;
-    done.changed = changes(repo, &journal.kept, commit, &paths)?.len();
-    done.warnings = staged.warnings;
-    done.undo = Some(format!("goroam vendor rollback {}", journal.kept));
-    done.kept = Some(journal.kept);
-    Ok(done)
 }
 
-/// The paths to put back: those that belonged together in that commit.
-fn paths_of(
-    project: &VendorProject,
-    repo: &Repo,
-    name: &str,
-    commit: &str,
-    is_kept: bool,
-) -> Result<Vec<String>, Error> {
-    let file = format!("{}{}", repo.prefix, project.kind.file());
-    repo.is_whole(name, commit, std::slice::from_ref(&file))?;
-    let text = repo.text(commit, &file)?;
-    let work = text
-        .as_deref()
-        .filter(|_| project.kind == ProjectKind::Workspace);
-    let paths = repo.pins(project, work.map(go_work::parse).as_ref())?;
-    repo.is_whole(name, commit, &paths)?;
-    let ids = repo.ids(&[commit], &paths)?.concat();
-    let has_vendor = ids.first().is_some_and(Option::is_some);
-    if is_kept {
-        return Ok(paths);
-    }
-    if text.is_none() || !has_vendor {
-        let what = if text.is_none() {
-            file
-        } else {
-            format!("{}vendor/", repo.prefix)
+impl Rollback<'_> {
+    fn to(&self, name: &str, commit: &str) -> Result<RolledBack, Error> {
+        let repo = self.repo;
+        // The state before another rollback may be in any condition.
+        let is_kept = name.starts_with(BEFORE);
+        let paths = self.paths_of(name, commit, is_kept)?;
+        let done = RolledBack {
+            to: name.to_owned(),
+            commit: commit.to_owned(),
+            ..RolledBack::default()
         };
-        return Err(Error::Failed(format!(
-            "{name} holds no {what}, so it cannot be rolled back to"
-        )));
-    }
-    Ok(paths)
-}
-
-/// Keeps the present state and adds the steps to the journal. Once that is written, the rollback
-/// is always completed.
-fn decide(
-    project: &VendorProject,
-    repo: &Repo,
-    journal: &mut RollbackJournal,
-    paths: &[String],
-    before: &str,
-    stamp: &str,
-) -> Result<(), Error> {
-    let stage = repo.top.join(&journal.stage);
-    let probe = stage.join("now");
-    journal.since = swap::now_by(&probe).map_err(|error| Error::io(&probe, error))?;
-    let paths_now = repo.pins_now(project)?;
-    // Preparing took a while, in which the user may have continued to work.
-    if present(repo, &paths_now)? != before {
-        return Err(Error::Refused(
-            "vendor/ or a module file changed while the rollback was prepared; nothing was rolled back, try again".to_owned(),
-        ));
-    }
-    let mut all = paths_now;
-    all.extend(
-        paths
-            .iter()
-            .filter(|path| !all.contains(path))
-            .cloned()
-            .collect::<Vec<_>>(),
-    );
-    journal.kept = keep(repo, &present(repo, &all)?, &journal.target, stamp)?;
-    for (place, path) in paths.iter().enumerate() {
-        let target = repo.top.join(path);
-        let fresh = swap::fresh(&stage, path);
-        let failed = |error| Error::io(&target, error);
-        let folder = target.parent().unwrap_or(&repo.top);
-        std::fs::create_dir_all(folder).map_err(failed)?;
-        if !swap::are_together(folder, &stage) {
-            return Err(Error::Failed(format!(
-                "{} is on another file system than {}, so they cannot be put back in one step",
-                folder.display(),
-                project.root.display()
-            )));
+        if repo.entries(&repo.present(&paths)?, &paths)? == repo.entries(commit, &paths)? {
+            return Ok(done);
         }
-        let is_folder = place == 0;
-        let of = |path: &std::path::Path| {
-            if is_folder {
-                Ok(swap::identity(path))
-            } else {
-                swap::hash(path).map_err(|error| Error::io(path, error))
+        let (id, now) = (std::process::id(), self.now.as_nanosecond());
+        let mut journal = RollbackJournal {
+            stage: format!("{}{STAGE}{id}-{now}", repo.prefix),
+            target: name.to_owned(),
+            ..RollbackJournal::default()
+        };
+        self.lock.write(&journal)?;
+        let prepared = self.write_out(&journal, commit, &paths).and_then(|()| {
+            let report = self.examine(&journal, is_kept)?;
+            self.decide(&mut journal, &paths)?;
+            Ok(report)
+        });
+        let report = match prepared {
+            Ok(report) => report,
+            Err(error) => {
+                self.lock.clear(&repo.top, &journal)?;
+                return Err(error);
             }
         };
-        let (old, new) = (of(&target)?, of(&fresh)?);
-        if old != new {
-            journal.steps.push(SwapStep {
-                path: path.clone(),
-                folder: is_folder,
-                old,
-                new,
-            });
-        }
+        let (left_alone, aside) = complete(repo, &self.lock, &mut journal)?;
+        Ok(RolledBack {
+            changed: repo.changes(&journal.kept, commit, &paths)?.len(),
+            warnings: warnings(&report),
+            undo: Some(format!("goroam vendor rollback {}", journal.kept)),
+            kept: Some(journal.kept),
+            left_alone,
+            aside,
+            ..done
+        })
     }
-    to_disk(&stage);
-    journal.phase = RollbackPhase::Decided;
-    Ok(())
+
+    /// The paths to put back: those that belonged together in that commit.
+    fn paths_of(&self, name: &str, commit: &str, is_kept: bool) -> Result<Vec<String>, Error> {
+        let (repo, kind) = (self.repo, self.project.kind);
+        let file = format!("{}{}", repo.prefix, kind.file());
+        repo.is_whole(name, commit, std::slice::from_ref(&file))?;
+        let text = repo.text(commit, &file)?;
+        let work = text.as_deref().filter(|_| kind == ProjectKind::Workspace);
+        let work = work.map_or_else(GoWork::default, go_work::parse);
+        let paths = repo.pins(self.project, &work)?;
+        repo.is_whole(name, commit, &paths)?;
+        let vendor = paths.get(..1).unwrap_or_default();
+        let missing = if text.is_none() {
+            file
+        } else if repo.entries(commit, vendor)?.is_empty() {
+            format!("{}vendor/", repo.prefix)
+        } else {
+            return Ok(paths);
+        };
+        if is_kept {
+            return Ok(paths);
+        }
+        Err(Error::Failed(format!(
+            "{name} holds no {missing}, so it cannot be rolled back to"
+        )))
+    }
+
+    /// Writes the paths of a commit into the stage.
+    fn write_out(
+        &self,
+        journal: &RollbackJournal,
+        commit: &str,
+        paths: &[String],
+    ) -> Result<(), Error> {
+        let stage = self.repo.top.join(&journal.stage);
+        std::fs::create_dir(&stage).map_err(|error| Error::io(&stage, error))?;
+        let index = OwnIndex::new(self.repo)?;
+        // All of it: there may be a .gitattributes above.
+        index.git.run(&format!("read-tree {commit}"), &[])?;
+        if let Some(path) = index.submodule(paths)? {
+            return Err(Error::Failed(format!(
+                "{path} is a submodule in {}, which does not contain its files",
+                journal.target
+            )));
+        }
+        let listing = "ls-files -z --";
+        if let Some(why) = index.git.forbids(listing, paths)? {
+            return Err(Error::Refused(why));
+        }
+        let files = index.git.run(listing, paths)?;
+        let prefix = fresh(&stage, "").display().to_string();
+        let prefix = format!("--prefix={}/", prefix.trim_end_matches(['/', '\\']));
+        // If goroam is killed here, this git and its filters still hold the lock until they are done.
+        let held = Stdio::from(self.lock.for_child()?);
+        let words = "checkout-index -q -z --stdin";
+        let git = index.git.patient();
+        git.feed_to(words, &[prefix], &files, held)?;
+        Ok(())
+    }
+
+    /// Checks what was written out. [`Error::Mismatch`] when something does not match its checksum.
+    fn examine(&self, journal: &RollbackJournal, is_kept: bool) -> Result<VendorReport, Error> {
+        let stage = self.repo.top.join(&journal.stage);
+        let copy = VendorProject {
+            root: fresh(&stage, self.repo.prefix.trim_end_matches('/')),
+            kind: self.project.kind,
+        };
+        let report = check_at(&copy, &self.project.root, self.shelves)?;
+        let bad = || report.findings.iter().filter(|f| f.weight > Weight::Note);
+        let Some(first) = bad().find(|f| !is_bearable(f.code)).filter(|_| !is_kept) else {
+            return Ok(report);
+        };
+        let more = match bad().count() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        let why = format!(
+            "{} is not good: {}{more}; nothing was changed. `goroam vendor list` shows the others",
+            journal.target,
+            first.brief(""),
+        );
+        Err(match first.weight {
+            Weight::Differs => Error::Mismatch(why),
+            Weight::Note | Weight::Bad => Error::Failed(why),
+        })
+    }
+
+    /// Keeps the present state and adds the steps to the journal. Once that is written, the
+    /// rollback is always completed.
+    fn decide(&self, journal: &mut RollbackJournal, paths: &[String]) -> Result<(), Error> {
+        let repo = self.repo;
+        let stage = repo.top.join(&journal.stage);
+        let probe = stage.join("now");
+        journal.since = now_by(&probe).map_err(|error| Error::io(&probe, error))?;
+        let mut all = repo.pins_now(self.project)?;
+        // Preparing took a while, in which the user may have continued to work.
+        if repo.present(&all)? != self.before {
+            return Err(Error::Refused(
+                "vendor/ or a module file changed while the rollback was prepared; nothing was rolled back, try again".to_owned(),
+            ));
+        }
+        let gone: Vec<&String> = paths.iter().filter(|path| !all.contains(path)).collect();
+        let gone: Vec<String> = gone.into_iter().cloned().collect();
+        all.extend(gone);
+        let kept = self.keep(&repo.present(&all)?, &journal.target)?;
+        for path in paths {
+            let target = repo.top.join(path);
+            let failed = |error| Error::io(&target, error);
+            let folder = target.parent().unwrap_or(&repo.top);
+            std::fs::create_dir_all(folder).map_err(failed)?;
+            if !are_together(folder, &stage) {
+                return Err(Error::Failed(format!(
+                    "{} is on another file system than {}, so they cannot be put back in one step",
+                    folder.display(),
+                    self.project.root.display()
+                )));
+            }
+            journal.add(&repo.top, path).map_err(failed)?;
+        }
+        to_disk(&stage);
+        journal.kept = kept;
+        self.lock.write(journal)
+    }
+
+    /// Commits the previous state and keeps it by a ref of goroam's.
+    fn keep(&self, tree: &str, target: &str) -> Result<String, Error> {
+        let text = format!("What was there before goroam vendor rollback to {target}\n");
+        let mut git = self.repo.git.clone();
+        let who = ["user.name=goroam", "user.email=goroam@localhost"];
+        git.settings.extend(who.map(str::to_owned));
+        let commit = git.line(&format!("commit-tree -F - {tree}"), text.as_bytes())?;
+        let stamp = self.now.strftime("%Y%m%d-%H%M%S");
+        for name in numbered(&format!("{BEFORE}{stamp}")) {
+            let create = format!("create {name} {commit}\n");
+            let (created, _) = git.asks("update-ref --stdin", &[], create.as_bytes())?;
+            if created {
+                return Ok(name);
+            }
+        }
+        Err(Error::Git(format!(
+            "git could not create a ref below {BEFORE}"
+        )))
+    }
 }
 
 /// The new files before the journal: else a power cut could leave empty ones behind it.
 #[cfg(target_os = "linux")]
 fn to_disk(stage: &std::path::Path) {
-    use std::os::fd::AsRawFd as _;
-
     if let Ok(folder) = crate::bounded::open_folder(stage) {
-        // SAFETY: the descriptor is open until `folder` is dropped; syncfs takes nothing else.
-        unsafe { libc::syncfs(folder.as_raw_fd()) };
+        let _ = rustix::fs::syncfs(folder);
     }
 }
 
@@ -379,266 +430,32 @@ fn to_disk(stage: &std::path::Path) {
 #[cfg(not(target_os = "linux"))]
 fn to_disk(_: &std::path::Path) {}
 
-/// Commits the previous state and keeps it by a ref of goroam's.
-fn keep(repo: &Repo, tree: &str, target: &str, stamp: &str) -> Result<String, Error> {
-    let text = format!("What was there before goroam vendor rollback to {target}\n");
-    let args = [
-        "-c",
-        "user.name=goroam",
-        "-c",
-        "user.email=goroam@localhost",
-        "commit-tree",
-        "-F",
-        "-",
-        tree,
-    ];
-    let commit = repo.git.feed(&args, text.into_bytes())?;
-    let commit = String::from_utf8_lossy(&commit).trim().to_owned();
-    for number in 1..100 {
-        let name = match number {
-            1 => format!("{BEFORE}{stamp}"),
-            number => format!("{BEFORE}{stamp}-{number}"),
-        };
-        let create = format!("create {name} {commit}\n").into_bytes();
-        if repo.git.asks(&["update-ref", "--stdin"], create)?.0 {
-            return Ok(name);
-        }
-    }
-    Err(Error::Git(format!(
-        "git could not create a ref below {BEFORE}"
-    )))
-}
-
-/// Takes the steps, then removes the stage and the journal.
-fn complete(
-    repo: &Repo,
-    lock: &RollbackLock,
-    journal: &mut RollbackJournal,
-) -> Result<(Vec<String>, Option<String>), Error> {
-    let mut left_alone = Vec::new();
-    let mut aside = None;
-    if journal.phase == RollbackPhase::Decided {
-        left_alone = swap::take(&repo.top, journal)?;
-        if let Some(old) = swap::old_folder(&repo.top, journal) {
-            let failed = |error| Error::io(&old, error);
-            if swap::is_younger(&old, journal.since).map_err(failed)? {
-                let beside = repo.top.join(&repo.prefix);
-                let path = swap::free_name(&beside, ".vendor-before-rollback");
-                std::fs::rename(&old, &path).map_err(failed)?;
-                aside = Some(path.display().to_string());
-            }
-        }
-        // Removing changes the folders' times, so they must not be looked at again.
-        journal.phase = RollbackPhase::Done;
-        lock.write(journal)?;
-    }
-    clear(repo, lock, journal)?;
-    Ok((left_alone, aside))
-}
-
-/// Removes the stage and the journal.
-fn clear(repo: &Repo, lock: &RollbackLock, journal: &RollbackJournal) -> Result<(), Error> {
-    let stage = repo.top.join(&journal.stage);
-    match swap::remove(&stage) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(&stage, error)),
-        Ok(()) | Err(_) => lock.clear(),
-    }
-}
-
-/// A snapshot, written out.
-#[derive(Debug)]
-pub(super) struct Staged {
-    /// What was found in it that does not prevent its use.
-    pub(super) warnings: Vec<String>,
-}
-
-/// How good a snapshot must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Strictness {
-    /// Any: it is the state before a rollback.
-    Anything,
-    /// Good, except for what could not be checked.
-    Good,
-}
-
-/// Writes the paths of a commit into the stage.
-///
-/// # Errors
-/// When git fails or a file is missing afterwards.
-pub(super) fn write_out(
-    repo: &Repo,
-    lock: &RollbackLock,
-    journal: &RollbackJournal,
-    commit: &str,
-    paths: &[String],
-) -> Result<(), Error> {
-    let stage = repo.top.join(&journal.stage);
-    std::fs::create_dir(&stage).map_err(|error| Error::io(&stage, error))?;
-    let listing = with(&["ls-tree", "-r", "-z", "--full-tree", commit, "--"], paths);
-    let listing = repo.git.run(&listing)?;
-    // A name need not be UTF-8.
-    let mut names: Vec<&[u8]> = Vec::new();
-    for line in raw_pieces(&listing) {
-        let tab = line.iter().position(|b| *b == b'\t').unwrap_or_default();
-        let path = line.get(tab + 1..).unwrap_or_default();
-        if line.starts_with(b"160000 ") {
-            return Err(Error::Failed(format!(
-                "{} is a submodule in {}, which does not contain its files",
-                String::from_utf8_lossy(path),
-                journal.target
-            )));
-        }
-        names.push(path);
-    }
-    let index = OwnIndex::new(repo)?;
-    index.read(commit)?;
-    let prefix = format!(
-        "--prefix={}/",
-        fresh(&stage, "")
-            .display()
-            .to_string()
-            .trim_end_matches(['/', '\\'])
-    );
-    let args = [
-        "-c",
-        "core.sparseCheckout=false",
-        "checkout-index",
-        "-q",
-        "-z",
-        "--stdin",
-        &prefix,
-    ];
-    let mut input = Vec::new();
-    for name in &names {
-        input.extend_from_slice(name);
-        input.push(0);
-    }
-    if let Some(why) = index.git().forbids(&input)? {
-        return Err(Error::Refused(why));
-    }
-    // If goroam is killed here, this git and its filters still hold the lock until they are done.
-    let held = Stdio::from(lock.for_child()?);
-    index.git().patient().feed_to(&args, input, held)?;
-    let new = fresh(&stage, "");
-    match names.iter().find(|name| !exists(&new.join(of_bytes(name)))) {
-        None => Ok(()),
-        Some(name) => Err(Error::Git(format!(
-            "git did not write {} of {}",
-            String::from_utf8_lossy(name),
-            journal.target
-        ))),
-    }
-}
-
-#[cfg(unix)]
-fn of_bytes(name: &[u8]) -> PathBuf {
-    use std::os::unix::ffi::OsStrExt as _;
-
-    PathBuf::from(std::ffi::OsStr::from_bytes(name))
-}
-
-/// git for Windows has names in UTF-8.
-#[cfg(windows)]
-fn of_bytes(name: &[u8]) -> PathBuf {
-    PathBuf::from(String::from_utf8_lossy(name).into_owned())
-}
-
-/// Checks what was written out.
-///
-/// # Errors
-/// When it is not good: [`Error::Mismatch`] when something does not match its checksum.
-pub(super) fn examine(
-    project: &VendorProject,
-    repo: &Repo,
-    journal: &RollbackJournal,
-    shelves: &Shelves,
-    strictness: Strictness,
-) -> Result<Staged, Error> {
-    let stage = repo.top.join(&journal.stage);
-    let copy = VendorProject {
-        root: fresh(&stage, repo.prefix.trim_end_matches('/')),
-        kind: project.kind,
-    };
-    let report = check_at(&copy, &project.root, shelves)?;
-    let bad =
-        |finding: &&VendorFinding| finding.weight > Weight::Note && !is_bearable(finding.code);
-    match report.findings.iter().find(bad) {
-        Some(first) if strictness == Strictness::Good => Err(refusal(journal, first, &report)),
-        _ => Ok(Staged {
-            warnings: warnings(&report),
-        }),
-    }
-}
-
 /// What could not be checked, and what says nothing about the snapshot itself: line ends as git
 /// writes them here, a local folder that has changed since.
 fn is_bearable(code: VendorCode) -> bool {
-    matches!(
-        code,
-        VendorCode::NoZip
-            | VendorCode::NoFolder
-            | VendorCode::NoSum
-            | VendorCode::OutOfDate
-            | VendorCode::LineEnds
-    )
+    code.is_unverified() || matches!(code, VendorCode::OutOfDate | VendorCode::LineEnds)
 }
 
-fn refusal(journal: &RollbackJournal, first: &VendorFinding, report: &VendorReport) -> Error {
-    let about = first.file.as_deref().or(first.module.as_deref());
-    let more = report
-        .findings
-        .iter()
-        .filter(|f| f.weight > Weight::Note)
-        .count();
-    let more = match more {
-        0 | 1 => String::new(),
-        more => format!(" (and {} more)", more - 1),
-    };
-    let why = format!(
-        "{} is not good: {}{} [{}]{more}; nothing was changed. `goroam vendor list` shows the others",
-        journal.target,
-        about.map_or_else(String::new, |about| format!("{about}: ")),
-        first.what,
-        first.code,
-    );
-    match first.weight {
-        Weight::Differs => Error::Mismatch(why),
-        Weight::Note | Weight::Bad => Error::Failed(why),
-    }
-}
-
+/// What was found in a snapshot that does not prevent its use.
 fn warnings(report: &VendorReport) -> Vec<String> {
-    let mut out = Vec::new();
-    let unverified: Vec<&VendorFinding> = report
-        .findings
-        .iter()
-        .filter(|f| f.code.is_unverified() || f.code == VendorCode::NoSum)
-        .collect();
-    if let Some(first) = unverified.first() {
-        let module = first.module.as_deref().unwrap_or_default();
-        out.push(format!(
-            "not verified: {} of {} modules, because there is nothing to compare them with (the first: {module}); {}",
+    let is_unverified = |f: &&VendorFinding| f.code.is_unverified();
+    let bad = report.findings.iter().filter(|f| f.weight > Weight::Note);
+    let (unverified, others): (Vec<_>, Vec<_>) = bad.partition(is_unverified);
+    let unverified = unverified.first().map(|first| {
+        format!(
+            "not verified: {} of {} modules, because there is nothing to compare them with (the first: {}); {}",
             unverified.len(),
             report.modules,
+            first.module.as_deref().unwrap_or_default(),
             first.mend
-        ));
-    }
-    let others = report.findings.iter().filter(|f| f.weight > Weight::Note);
-    let others: Vec<&VendorFinding> = others
-        .filter(|f| !f.code.is_unverified() && f.code != VendorCode::NoSum)
-        .collect();
-    if let Some(first) = others.first() {
-        let about = first.file.as_deref().or(first.module.as_deref());
-        out.push(format!(
-            "{}: {} [{}]{}",
-            about.unwrap_or("vendor/"),
-            first.what,
-            first.code,
-            match others.len() {
-                1 => String::new(),
-                more => format!(" (and {} more; see `goroam vendor check`)", more - 1),
-            }
-        ));
-    }
-    out
+        )
+    });
+    let others = others.first().map(|first| {
+        let more = match others.len() {
+            1 => String::new(),
+            more => format!(" (and {} more; see `goroam vendor check`)", more - 1),
+        };
+        format!("{}{more}", first.brief("vendor/: "))
+    });
+    unverified.into_iter().chain(others).collect()
 }

@@ -244,7 +244,7 @@ fn one(sheet: &mut Sheet, first: &VendorFinding, group: &[VendorFinding]) {
             Weight::Note => Mark::Note,
         },
         says: format!("{about}{}", first.what),
-        code: Some(first.code.as_str().to_owned()),
+        code: Some(first.code.to_string()),
         details: named.chain(more).map(|line| ("", line)).collect(),
         help: &first.mend,
     }
