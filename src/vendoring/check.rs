@@ -1,24 +1,18 @@
-//! Runs one check: reads vendor/, the module files and the modules' zips, then judges them.
+//! Checks vendor/: gathers the facts, then judges them (pure).
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::copied::{ModuleFile, ModuleFiles, Print, above, below, join, split};
+use super::consistency::{describe, disagreements, misstatements};
+use super::copied::{ModuleFiles, Print, below, expected, is_for_tests, is_metadata};
+use super::copied::{is_source, split};
 use super::error::Error;
-use super::judge::judge;
-use super::project::{MOST, ProjectFiles, ProjectKind, VendorProject, read_text};
+use super::gather::{Holding, Shelves, VendorFacts, VendoredFile, gather};
+use super::project::VendorProject;
 use super::report::{VendorCode, VendorFinding, VendorReport, Weight};
-use crate::environment::Environment;
-use crate::gocmd::EnvFile;
-use crate::gomod::ModuleVersion;
-use crate::gomod::go_mod::{self, GoMod};
-use crate::gomod::modules_txt::{self, ListedModule, ModulesTxt};
-use crate::gomod::sum::{Sum, Summing, hash_go_mod, hash_sums};
-use crate::gomod::zip::{Entry, ModZip};
-use crate::mirror::{Layout, VersionFile};
-use crate::{bounded, pool};
+use crate::gomod::go_version::at_least;
+use crate::gomod::modules_txt::{ListedModule, ModulesTxt};
 
 /// Checks that vendor/ exists, that modules.txt agrees with the module files, and that each file
 /// equals the verified module's. Only reads, and runs no command.
@@ -58,451 +52,278 @@ pub(super) fn check_at(
     })
 }
 
-/// Files of more bytes are not looked into for CR LF, build lines and embeds.
-const WHOLE: u64 = 16 << 20;
-/// How deep folders may lie in one another.
-const DEEPEST: usize = 100;
-/// Files that are looked at; Kubernetes vendors some 5,000.
-const MOST_FILES: usize = 1_000_000;
-/// What says what is in vendor/.
-const LIST: &str = "modules.txt";
-/// Bytes of a buffer.
-const BUFFER: usize = 64 << 10;
-
-/// Everything that a check looks at: files read, nothing judged.
-#[derive(Debug)]
-pub(super) struct VendorFacts {
-    /// Whose vendor/ it is.
-    pub(super) kind: ProjectKind,
-    /// The module files.
-    pub(super) project: ProjectFiles,
-    /// vendor/modules.txt, or why there is none.
-    pub(super) txt: Result<ModulesTxt, VendorFinding>,
-    /// What is below vendor/, by path with `/`; modules.txt is left out.
-    pub(super) files: BTreeMap<String, VendoredFile>,
-    /// Those of them that may be executed, where modules.txt may not: not all files may on
-    /// this file system.
-    pub(super) executable: Vec<String>,
-    /// What each module that provides packages was compared with.
-    pub(super) holdings: BTreeMap<ModuleVersion, Holding>,
-}
-
-/// Something below vendor/.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum VendoredFile {
-    /// A file.
-    File(Print),
-    /// A link.
-    Link,
-    /// A device, a socket, a file that cannot be read.
-    Odd,
-}
-
-/// What a module holds.
-#[derive(Debug)]
-pub(super) struct Holding {
-    /// Its files: of a zip that is what go.sum says, or of the folder that replaces the module.
-    /// Else why nothing can be compared.
-    pub(super) files: Result<ModuleFiles, VendorFinding>,
-    /// Does a folder replace it?
-    pub(super) local: bool,
-    /// Its own go.mod, or that of what replaces it; `None`: it has none, or was not read.
-    pub(super) go_mod: Option<GoMod>,
-}
-
-fn gather(project: &VendorProject, at: &Path, shelves: &Shelves) -> Result<VendorFacts, Error> {
-    let mut facts = VendorFacts {
-        kind: project.kind,
-        project: project.read(),
-        txt: listed(project)?,
-        files: BTreeMap::new(),
-        executable: Vec::new(),
-        holdings: BTreeMap::new(),
-    };
-    let Ok(txt) = &facts.txt else {
-        return Ok(facts);
-    };
-    let mut tree = Tree::default();
-    walk(&project.vendor(), "", 0, &mut tree)?;
-    // A link in its place stays in the list, so that it is reported.
-    if matches!(tree.files.get(LIST), Some(VendoredFile::File(_))) {
-        tree.files.remove(LIST);
+/// All findings, the worst first and notes last.
+fn judge(facts: &VendorFacts) -> Vec<VendorFinding> {
+    let mut out = facts.project.unreadable.clone();
+    match &facts.txt {
+        Ok(txt) => Judge::new(facts, txt).all(&mut out),
+        Err(absent) => out.push(absent.clone()),
     }
-    if !tree.executable.iter().any(|name| name == LIST) {
-        facts.executable = tree.executable;
+    fn key(f: &VendorFinding) -> impl Ord {
+        (Reverse(f.weight), &f.module, &f.file, f.code)
     }
-    let providers: Vec<&ListedModule> = txt.providers().collect();
-    let holdings = pool::map(&providers, pool::processors().min(8), |listed| {
-        let holding = hold(listed, &facts.project, at, shelves, &tree.files);
-        (listed.module.clone(), holding)
-    });
-    facts.holdings = holdings.into_iter().collect();
-    facts.files = tree.files;
-    Ok(facts)
+    out.sort_by(|a, b| key(a).cmp(&key(b)));
+    out
 }
 
-/// vendor/modules.txt, or why go cannot use vendor/.
-fn listed(project: &VendorProject) -> Result<Result<ModulesTxt, VendorFinding>, Error> {
-    let folder = project.vendor();
-    let command = format!("`{}`", project.kind.command());
-    let no_folder = VendorFinding::new(
-        VendorCode::NotAFolder,
-        "vendor is a file, or a link to no folder",
-        format!("move it away, then run {command}"),
-    );
-    // A link is followed, as go follows it (`modload.setDefaultBuildMod` asks by `fsys.Stat`).
-    match fs::metadata(&folder) {
-        Ok(meta) if meta.is_dir() => {}
-        Ok(_) => return Ok(Err(no_folder)),
-        Err(_) if folder.is_symlink() => return Ok(Err(no_folder)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(Err(VendorFinding::new(
-                VendorCode::NoVendor,
-                format!("there is no vendor/ beside {}", project.kind.file()),
+/// A vendor/ with its modules.txt.
+struct Judge<'a> {
+    facts: &'a VendorFacts,
+    txt: &'a ModulesTxt,
+    /// The `go` line that decides for vendor/.
+    go: &'a str,
+    /// The command that creates vendor/ again.
+    again: String,
+    /// The module that each vendored package is of.
+    packages: BTreeMap<&'a str, &'a ListedModule>,
+    /// The modules that packages come from; the nearest to a file goes first.
+    providers: Vec<&'a ListedModule>,
+}
+
+impl<'a> Judge<'a> {
+    fn new(facts: &'a VendorFacts, txt: &'a ModulesTxt) -> Judge<'a> {
+        let mut packages = BTreeMap::new();
+        for listed in txt.providers() {
+            packages.extend(listed.packages.iter().map(|name| (name.as_str(), listed)));
+        }
+        let mut providers: Vec<&ListedModule> = txt.providers().collect();
+        providers.sort_by_key(|listed| Reverse(listed.module.path.len()));
+        Judge {
+            facts,
+            txt,
+            go: facts.project.go().unwrap_or("1.16"),
+            again: format!("`{}`", facts.kind.command()),
+            packages,
+            providers,
+        }
+    }
+
+    fn all(&self, out: &mut Vec<VendorFinding>) {
+        self.mode(out);
+        let all = disagreements(self.txt, &self.facts.project);
+        let said: Vec<&str> = all.iter().map(|(module, _)| module.path.as_str()).collect();
+        misstatements(self.facts, self.txt, self.go, &said, &self.again, out);
+        for (module, what) in &all {
+            let finding = self.again(VendorCode::Inconsistent, what.as_str());
+            out.push(finding.of(describe(module)).at("vendor/modules.txt"));
+        }
+        let mut files: BTreeMap<_, Vec<(&str, &Print)>> = BTreeMap::new();
+        for (path, file) in &self.facts.files {
+            let owner = self.owners(path).first().copied();
+            match (file, owner) {
+                (VendoredFile::File(print), Some(owner)) => {
+                    let of_owner = files.entry(&owner.module).or_default();
+                    of_owner.push((path, print));
+                }
+                _ => out.push(stranger(path, *file, owner)),
+            }
+        }
+        for listed in self.txt.providers() {
+            if let Some(holding) = self.facts.holdings.get(&listed.module) {
+                let files = files.get(&listed.module);
+                let files = files.map_or(&[][..], Vec::as_slice);
+                self.module(listed, holding, files, out);
+            }
+        }
+        for path in &self.facts.executable {
+            let what = "it is executable; `go mod vendor` writes no executable files";
+            let at = format!("vendor/{path}");
+            let mend = format!("run `chmod a-x {at}`");
+            out.push(VendorFinding::new(VendorCode::Executable, what, mend).at(at));
+        }
+    }
+
+    /// A finding that vendoring again ends.
+    fn again(&self, code: VendorCode, what: impl Into<String>) -> VendorFinding {
+        VendorFinding::new(code, what, self.again.as_str())
+    }
+
+    /// Would go use it (`modload.setDefaultBuildMod`)?
+    fn mode(&self, out: &mut Vec<VendorFinding>) {
+        let is_workspace = self.facts.project.work.is_some();
+        if self.txt.workspace != is_workspace {
+            let what = if is_workspace {
+                "vendor/ was made for a module, but there is a go.work: go does not use it"
+            } else {
+                "vendor/ was made for a workspace, but there is no go.work: go does not use it"
+            };
+            let finding = self.again(VendorCode::Inconsistent, what);
+            out.push(finding.at("vendor/modules.txt"));
+        }
+        let go = self.facts.project.go();
+        if go.is_none_or(|go| !at_least(go, "1.14")) {
+            let says = go.map_or("no go line".to_owned(), |go| format!("go {go}"));
+            let file = self.facts.kind.file();
+            let what = format!("{file} says {says}: go uses vendor/ by default from 1.14 on");
+            let mend = "run `go mod edit -go=1.14` or later, or pass -mod=vendor to each command";
+            out.push(VendorFinding::new(VendorCode::NotUsed, what, mend));
+        }
+    }
+
+    /// The modules that a file may come from, the nearest first: the one that the package in
+    /// its folder is of, else every one whose path is above it. Licences of a module reach up
+    /// into folders of others.
+    fn owners(&self, path: &str) -> Vec<&'a ListedModule> {
+        let (folder, name) = split(path);
+        if let Some(listed) = self.packages.get(folder)
+            && !is_metadata(name)
+        {
+            return vec![listed];
+        }
+        let above = |listed: &&&ListedModule| below(folder, &listed.module.path).is_some();
+        self.providers.iter().filter(above).copied().collect()
+    }
+
+    /// `files`: those of vendor/ that belong to it.
+    fn module(
+        &self,
+        listed: &ListedModule,
+        holding: &Holding,
+        files: &[(&str, &Print)],
+        out: &mut Vec<VendorFinding>,
+    ) {
+        let has_files = |package: &&String| {
+            let prefix = format!("{package}/");
+            let mut below = self.facts.files.range(prefix.clone()..);
+            below
+                .next()
+                .is_some_and(|(path, _)| path.starts_with(&prefix))
+        };
+        let (there, missing): (Vec<&String>, Vec<&String>) =
+            listed.packages.iter().partition(has_files);
+        for package in missing {
+            let what =
+                format!("modules.txt lists the package {package}, but none of its files is there");
+            let finding = self.again(VendorCode::PackageMissing, what);
+            out.push(finding.of(&listed.module).at(format!("vendor/{package}")));
+        }
+        let source = match &holding.files {
+            Ok(source) => source,
+            Err(finding) => return out.push(finding.clone().of(&listed.module)),
+        };
+        let module = &listed.module.path;
+        for file in expected(source, module, there, self.go) {
+            let path = format!("{module}/{file}");
+            if !self.facts.files.contains_key(&path) {
+                let code = if holding.local {
+                    VendorCode::OutOfDate
+                } else {
+                    VendorCode::FileMissing
+                };
+                let mend = format!(
+                    "run {}; if git does not track it, `git check-ignore -v` says why",
+                    self.again
+                );
+                let what = "it is missing, but vendoring copies it";
+                let finding = VendorFinding::new(code, what, mend).of(&listed.module);
+                out.push(finding.at(format!("vendor/{path}")));
+            }
+        }
+        let brought = expected(source, module, &listed.packages, self.go);
+        for (path, print) in files {
+            let own = below(path, module).unwrap_or_default();
+            let finding = match source.get(own) {
+                Some(held) if held.print.sum == print.sum => {
+                    if brought.contains(own) || is_for_tests(source, module, &listed.packages, own)
+                    {
+                        continue;
+                    }
+                    self.left_over(path, own, source)
+                }
+                _ if self.is_of_another(path, print) => continue,
+                held => self.differs(held.map(|held| &held.print), print, holding.local),
+            };
+            out.push(finding.of(&listed.module).at(format!("vendor/{path}")));
+        }
+    }
+
+    /// A file of the module that vendoring does not copy.
+    fn left_over(&self, path: &str, own: &str, source: &ModuleFiles) -> VendorFinding {
+        let (folder, name) = split(path);
+        let is_go = name.ends_with(".go") && !name.starts_with(['_', '.']);
+        let file = source.get(own).filter(|_| is_go);
+        if !self.packages.contains_key(folder)
+            && file.is_some_and(|file| is_source(name, file, self.go))
+        {
+            let what = format!(
+                "modules.txt does not list the package {folder}, so go ignores it (from `go 1.23` on)"
+            );
+            return self.again(VendorCode::PackageUnlisted, what);
+        }
+        let what = "`go mod vendor` leaves it out, though the module has exactly this file";
+        VendorFinding::new(VendorCode::LeftOver, what, "keep it if something needs it")
+    }
+
+    /// Is it another module's licence in the same folder, or may it be one of a module that was not
+    /// read?
+    fn is_of_another(&self, path: &str, print: &Print) -> bool {
+        let mut others = self.owners(path).into_iter().skip(1);
+        others.any(|other| {
+            let own = below(path, &other.module.path).unwrap_or_default();
+            match self.facts.holdings.get(&other.module).map(|h| &h.files) {
+                Some(Ok(source)) => source.get(own).is_some_and(|f| f.print.sum == print.sum),
+                Some(Err(_)) | None => true,
+            }
+        })
+    }
+
+    /// A file that is not as the module has it.
+    fn differs(&self, held: Option<&Print>, print: &Print, is_local: bool) -> VendorFinding {
+        let again = &self.again;
+        match held {
+            None if is_local => self.again(
+                VendorCode::OutOfDate,
+                "the folder that replaces the module has no such file",
+            ),
+            None => VendorFinding::new(
+                VendorCode::NotInModule,
+                "the module has no such file",
+                format!("inspect it; {again} creates vendor/ again without it"),
+            ),
+            Some(held) if held.with_lf == print.with_lf => VendorFinding::new(
+                VendorCode::LineEnds,
+                "only its line ends differ (CR LF and LF): most likely git changed them on checkout (core.autocrlf)",
                 format!(
-                    "run {command} to create it; `goroam vendor rollback` brings a snapshot back"
+                    "add `vendor/** -text` to .gitattributes, then run {again} to write it again"
                 ),
-            )));
-        }
-        Err(error) => return Err(Error::io(&folder, error)),
-    }
-    let path = folder.join(LIST);
-    match read_text(&path) {
-        Ok(text) => Ok(Ok(modules_txt::parse(&text))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Err(VendorFinding::new(
-            VendorCode::NoModulesTxt,
-            "vendor/ has no modules.txt, so its content is not known",
-            format!("run {command} to create both again"),
-        ))),
-        Err(error) => Err(Error::io(&path, error)),
-    }
-}
-
-/// What is below vendor/.
-#[derive(Default)]
-struct Tree {
-    files: BTreeMap<String, VendoredFile>,
-    executable: Vec<String>,
-}
-
-fn walk(folder: &Path, below: &str, depth: usize, out: &mut Tree) -> Result<(), Error> {
-    let failed = |error| Error::io(folder, error);
-    if depth > DEEPEST || out.files.len() > MOST_FILES {
-        return Err(failed(too_many()));
-    }
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let path = entry.path();
-        let kind = entry.file_type().map_err(|error| Error::io(&path, error))?;
-        let name = join(below, &entry.file_name().to_string_lossy());
-        if kind.is_dir() {
-            walk(&path, &name, depth + 1, out)?;
-            continue;
-        }
-        let file = if kind.is_symlink() {
-            VendoredFile::Link
-        } else if kind.is_file() {
-            if entry.metadata().is_ok_and(|meta| may_be_executed(&meta)) {
-                out.executable.push(name.clone());
-            }
-            let print = bounded::open_no_link(&path).and_then(|mut file| print(&mut file, 0));
-            print.map_or(VendoredFile::Odd, |(print, _)| VendoredFile::File(print))
-        } else {
-            VendoredFile::Odd
-        };
-        out.files.insert(name, file);
-    }
-    Ok(())
-}
-
-fn too_many() -> io::Error {
-    io::Error::other("too many files, or folders too deep")
-}
-
-#[cfg(unix)]
-fn may_be_executed(meta: &fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    meta.permissions().mode() & 0o111 != 0
-}
-
-/// Windows has no such mode.
-#[cfg(windows)]
-fn may_be_executed(_: &fs::Metadata) -> bool {
-    false
-}
-
-/// A file's print, and its content if it is not too long. `size`: its length, if that is known.
-fn print(file: &mut dyn Read, size: u64) -> io::Result<(Print, Vec<u8>)> {
-    let mut bytes = Vec::with_capacity(usize::try_from(size.min(WHOLE)).unwrap_or_default());
-    file.take(WHOLE + 1).read_to_end(&mut bytes)?;
-    let mut summing = Summing::new();
-    summing.update(&bytes);
-    if bytes.len() as u64 <= WHOLE {
-        let sum = summing.finish();
-        let with_lf = lf_sum(&bytes).unwrap_or(sum);
-        return Ok((Print { sum, with_lf }, bytes));
-    }
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            length => summing.update(buffer.get(..length).unwrap_or_default()),
-        }
-    }
-    let sum = summing.finish();
-    Ok((Print { sum, with_lf: sum }, Vec::new()))
-}
-
-/// The sum with every CR LF as LF; `None` if there is no CR LF.
-fn lf_sum(bytes: &[u8]) -> Option<Sum> {
-    if !bytes.windows(2).any(|two| two == b"\r\n") {
-        return None;
-    }
-    let mut summing = Summing::new();
-    let mut lines = bytes.split(|&b| b == b'\n').peekable();
-    while let Some(line) = lines.next() {
-        if lines.peek().is_none() {
-            summing.update(line);
-        } else {
-            summing.update(line.strip_suffix(b"\r").unwrap_or(line));
-            summing.update(b"\n");
-        }
-    }
-    Some(summing.finish())
-}
-
-/// What one module holds. Where go.mod says something else, modules.txt says what vendor/ was made
-/// from.
-fn hold(
-    listed: &ListedModule,
-    project: &ProjectFiles,
-    at: &Path,
-    shelves: &Shelves,
-    vendored: &BTreeMap<String, VendoredFile>,
-) -> Holding {
-    let module = listed.replacement.as_ref().unwrap_or(&listed.module);
-    if !module.version.is_empty() {
-        let (files, go_mod) = match from_zip(module, project, shelves) {
-            Ok((files, go_mod)) => (Ok(files), go_mod),
-            Err(finding) => (Err(finding), None),
-        };
-        return Holding {
-            files,
-            local: false,
-            go_mod,
-        };
-    }
-    let folder = at.join(module.path.replace('\\', "/"));
-    let go_mod = read_text(&folder.join("go.mod")).ok();
-    let files = local(&folder, listed, vendored).map_err(|error| {
-        VendorFinding::new(
-            VendorCode::NoFolder,
-            format!(
-                "not compared: {}, which replaces it, cannot be read: {error}",
-                folder.display()
             ),
-            "restore that folder, or fix the replace line",
-        )
-    });
-    Holding {
-        files,
-        local: true,
-        go_mod: go_mod.as_deref().map(go_mod::parse),
-    }
-}
-
-/// The files of the zip that is what go.sum says, and the module's go.mod.
-fn from_zip(
-    module: &ModuleVersion,
-    project: &ProjectFiles,
-    shelves: &Shelves,
-) -> Result<(ModuleFiles, Option<GoMod>), VendorFinding> {
-    let sums = project.sums.get(module).map_or(&[][..], Vec::as_slice);
-    if sums.is_empty() {
-        return Err(VendorFinding::new(
-            VendorCode::NoSum,
-            "go.sum has no hash of its zip, so these files cannot be verified",
-            format!(
-                "run `go mod download {module}`: it adds that line once the checksum database agrees"
+            Some(_) if is_local => self.again(
+                VendorCode::OutOfDate,
+                "it differs from the file in the folder that replaces the module",
             ),
-        ));
-    }
-    let mut what =
-        "not verified: its zip is neither in the module cache nor in the mirror".to_owned();
-    let mut other = None;
-    for layout in &shelves.layouts {
-        let path = layout.file(module, VersionFile::Zip);
-        let read = match path.map_err(|error| error.to_string()) {
-            Ok(path) if !path.is_file() => continue,
-            Ok(path) => read_zip(&path, module).map(|read| (path, read)),
-            Err(why) => Err(why),
-        };
-        match read {
-            Ok((_, (sum, files, go_mod))) if sums.iter().all(|wanted| *wanted == sum) => {
-                let own = own_go_mod(module, project, shelves);
-                return Ok((files, own.or(go_mod)));
-            }
-            Ok((path, (sum, ..))) => {
-                other.get_or_insert((path, sum));
-            }
-            Err(why) => what.push_str(&format!("; {why}")),
+            Some(_) => VendorFinding::new(
+                VendorCode::Altered,
+                "it differs from the file in the verified module",
+                format!(
+                    "`git log -p` shows its changes; {again} or `goroam vendor rollback` restores it"
+                ),
+            ),
         }
     }
-    let Some((path, sum)) = other else {
-        let mend = format!("run `go mod download {module}` or `goroam mirror add {module}`");
-        return Err(VendorFinding::new(VendorCode::NoZip, what, mend));
-    };
-    Err(VendorFinding::new(
-        VendorCode::ZipMismatch,
-        format!(
-            "{} has the hash {sum}, but go.sum says {}",
-            path.display(),
-            sums.join(" and ")
+}
+
+/// A link or a device, or a file that no listed module could own.
+fn stranger(path: &str, file: VendoredFile, owner: Option<&ListedModule>) -> VendorFinding {
+    let (code, what, mend) = match file {
+        VendoredFile::Link => (
+            VendorCode::Link,
+            "it is a link; `go mod vendor` creates none, and its target is not verified",
+            "remove it",
         ),
-        format!(
-            "compare go.sum with your version control; if go.sum is right, remove that zip and run `go mod download {module}`"
+        VendoredFile::Odd => (
+            VendorCode::NotInModule,
+            "it is not a readable file",
+            "inspect it, then remove it",
         ),
-    ))
-}
-
-/// The go.mod that go reads of a module: the `.mod` beside the zip, which need not be the go.mod
-/// in it; go.sum has a separate line for it (`modfetch.GoMod`).
-fn own_go_mod(module: &ModuleVersion, project: &ProjectFiles, shelves: &Shelves) -> Option<GoMod> {
-    let wanted = project.go_mod_sums.get(module)?;
-    shelves.layouts.iter().find_map(|layout| {
-        let path = layout.file(module, VersionFile::Mod).ok()?;
-        let bytes = bounded::read(&path, MOST).ok()?;
-        let text = String::from_utf8_lossy(&bytes);
-        let is_wanted = wanted.contains(&hash_go_mod(&bytes));
-        is_wanted.then(|| go_mod::parse(&text))
-    })
-}
-
-/// A zip's hash, its files and the go.mod in it, read once: what is compared is what was hashed.
-type ZipRead = (String, ModuleFiles, Option<GoMod>);
-
-fn read_zip(path: &Path, module: &ModuleVersion) -> Result<ZipRead, String> {
-    let zip = ModZip::open(path).map_err(|error| error.to_string())?;
-    zip.belongs_to(&module.path, &module.version)
-        .map_err(|error| error.to_string())?;
-    let root = format!("{module}/");
-    let mut files = ModuleFiles::new();
-    let mut sums = Vec::new();
-    let mut own = None;
-    let mut each = |entry: &Entry, content: &mut dyn Read| {
-        let (print, bytes) = print(content, entry.size)?;
-        sums.push((entry.name.clone(), print.sum));
-        let name = entry.name.strip_prefix(&root);
-        if let Some(name) = name.filter(|name| !name.ends_with('/')) {
-            if name == "go.mod" {
-                own = Some(go_mod::parse(&String::from_utf8_lossy(&bytes)));
-            }
-            files.insert(name.to_owned(), ModuleFile::new(name, print, &bytes));
-        }
-        Ok(())
+        VendoredFile::File(_) => (
+            VendorCode::NotInModule,
+            "modules.txt lists no module that it could belong to",
+            "inspect it, then remove it",
+        ),
     };
-    zip.for_each(&mut each).map_err(|error| error.to_string())?;
-    let sums = sums.iter().map(|(name, sum)| (name.as_str(), *sum));
-    let sum = hash_sums(sums.collect()).map_err(|error| error.to_string())?;
-    Ok((sum, files, own))
-}
-
-/// The files of a folder that replaces a module: those in the packages' folders and above them,
-/// below them only where a file embeds, and whatever vendor/ has besides. Not the whole of it,
-/// which may be a repository.
-fn local(
-    root: &Path,
-    listed: &ListedModule,
-    vendored: &BTreeMap<String, VendoredFile>,
-) -> io::Result<ModuleFiles> {
-    let mut files = ModuleFiles::new();
-    fs::read_dir(root)?;
-    let module = &listed.module.path;
-    for package in listed
-        .packages
-        .iter()
-        .filter_map(|package| below(package, module))
-    {
-        for folder in above(package) {
-            read_folder(root, folder, 0, &mut files)?;
-        }
-        let embeds = |(path, file): (&String, &ModuleFile)| {
-            split(path).0 == package && !file.embeds.is_empty()
-        };
-        if files.iter().any(embeds) {
-            read_folder(root, package, DEEPEST, &mut files)?;
-        }
-    }
-    let prefix = format!("{module}/");
-    let vendored = vendored.range(prefix.clone()..).map(|(path, _)| path);
-    for path in vendored.map_while(|path| path.strip_prefix(&prefix)) {
-        note(&root.join(path), path, &mut files)?;
-    }
-    Ok(files)
-}
-
-/// Reads the regular files of a folder, and of so many levels of folders below it. A missing folder
-/// is not an error.
-fn read_folder(root: &Path, folder: &str, levels: usize, out: &mut ModuleFiles) -> io::Result<()> {
-    let Some(entries) = bounded::if_any(fs::read_dir(root.join(folder)))? else {
-        return Ok(());
-    };
-    for entry in entries {
-        let entry = entry?;
-        let path = join(folder, &entry.file_name().to_string_lossy());
-        if !entry.file_type()?.is_dir() {
-            note(&entry.path(), &path, out)?;
-        } else if levels > 0 && !entry.path().join("go.mod").exists() {
-            // Otherwise another module begins there (`load.resolveEmbed`).
-            read_folder(root, &path, levels - 1, out)?;
-        }
-    }
-    Ok(())
-}
-
-/// Reads one regular file, once; anything else is skipped, as vendoring does.
-fn note(path: &Path, name: &str, out: &mut ModuleFiles) -> io::Result<()> {
-    if out.len() > MOST_FILES {
-        return Err(too_many());
-    }
-    let is_file = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file());
-    if is_file && !out.contains_key(name) {
-        let (print, bytes) = print(&mut bounded::open_no_link(path)?, 0)?;
-        out.insert(name.to_owned(), ModuleFile::new(name, print, &bytes));
-    }
-    Ok(())
-}
-
-/// Trees in the layout of a proxy that may hold a module's zip; the first good one is taken.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Shelves {
-    /// The module cache's download folder, and the mirror.
-    pub layouts: Vec<Layout>,
-}
-
-impl Shelves {
-    /// The module cache, by go's rules (`cfg.GOMODCACHE`: the variable, the go env file, the
-    /// first folder of GOPATH), and this mirror. None of them need exist.
-    pub fn find(env: &Environment, mirror: Option<&Path>) -> Shelves {
-        let file = EnvFile::locate(env).ok().and_then(|file| file.read().ok()?);
-        let value = |name: &str| {
-            let written = || file.as_ref().and_then(|file| file.get(name));
-            let value = env.get(name).or_else(written);
-            value.filter(|value| !value.is_empty()).map(str::to_owned)
-        };
-        let gopath = || {
-            let list = value("GOPATH")?;
-            std::env::split_paths(&list).find(|path| !path.as_os_str().is_empty())
-        };
-        let cache = value("GOMODCACHE").map(PathBuf::from).or_else(|| {
-            let gopath = gopath().or_else(|| Some(env.home()?.join("go")))?;
-            Some(gopath.join("pkg").join("mod"))
-        });
-        let download = cache.map(|cache| cache.join("cache").join("download"));
-        let folders = download.into_iter().chain(mirror.map(Path::to_owned));
-        Shelves {
-            layouts: folders.map(Layout::new).collect(),
-        }
+    let finding = VendorFinding::new(code, what, mend).at(format!("vendor/{path}"));
+    match owner {
+        Some(owner) => finding.of(&owner.module),
+        None => finding,
     }
 }

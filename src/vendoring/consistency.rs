@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::check::{Holding, VendorFacts};
+use super::gather::{Holding, VendorFacts};
 use super::project::ProjectFiles;
 use super::report::{VendorCode, VendorFinding};
 use crate::gomod::ModuleVersion;

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use serde::Serialize;
-
 use super::error::Error;
-use super::report::{VendorCode, VendorFinding};
+use super::report::{ProjectKind, VendorCode, VendorFinding};
 use crate::bounded;
 use crate::environment::Environment;
 use crate::gomod::go_mod::GoMod;
@@ -18,34 +16,6 @@ use crate::gomod::{ModuleVersion, go_mod, go_work, is_directory, modules_txt, re
 /// Bytes of a go.mod, go.work, go.sum or modules.txt that are read; the largest known ones have
 /// some hundred kilobytes.
 pub(super) const MOST: u64 = 32 << 20;
-
-/// Whose vendor/ it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ProjectKind {
-    /// A module's: beside go.mod, made by `go mod vendor`.
-    Module,
-    /// A workspace's: beside go.work, made by `go work vendor`.
-    Workspace,
-}
-
-impl ProjectKind {
-    /// The file beside vendor/.
-    pub fn file(self) -> &'static str {
-        match self {
-            ProjectKind::Module => "go.mod",
-            ProjectKind::Workspace => "go.work",
-        }
-    }
-
-    /// What makes vendor/.
-    pub fn command(self) -> &'static str {
-        match self {
-            ProjectKind::Module => "go mod vendor",
-            ProjectKind::Workspace => "go work vendor",
-        }
-    }
-}
 
 /// A project: the folder that holds vendor/, and of which kind it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

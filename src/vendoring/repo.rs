@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use super::git::{Git, pieces};
-use super::project::{ProjectKind, VendorProject, members, read_text};
+use super::project::{VendorProject, members, read_text};
+use super::report::ProjectKind;
 use crate::environment::Environment;
 use crate::gomod::go_work::{self, GoWork};
 

@@ -4,8 +4,35 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::project::ProjectKind;
 use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH};
+
+/// Whose vendor/ it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProjectKind {
+    /// A module's: beside go.mod, made by `go mod vendor`.
+    Module,
+    /// A workspace's: beside go.work, made by `go work vendor`.
+    Workspace,
+}
+
+impl ProjectKind {
+    /// The file beside vendor/.
+    pub fn file(self) -> &'static str {
+        match self {
+            ProjectKind::Module => "go.mod",
+            ProjectKind::Workspace => "go.work",
+        }
+    }
+
+    /// What makes vendor/.
+    pub fn command(self) -> &'static str {
+        match self {
+            ProjectKind::Module => "go mod vendor",
+            ProjectKind::Workspace => "go work vendor",
+        }
+    }
+}
 
 /// The result of a check.
 #[derive(Debug, Clone, Serialize)]

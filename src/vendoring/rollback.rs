@@ -5,12 +5,13 @@ use std::process::Stdio;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::check::{Shelves, check_at};
+use super::check::check_at;
 use super::error::Error;
+use super::gather::Shelves;
 use super::journal::{RollbackJournal, RollbackLock, STAGE, are_together, fresh, now_by};
-use super::project::{ProjectKind, VendorProject};
+use super::project::VendorProject;
 use super::repo::{OwnIndex, Repo, numbered, summary};
-use super::report::{VendorCode, VendorFinding, VendorReport, Weight};
+use super::report::{ProjectKind, VendorCode, VendorFinding, VendorReport, Weight};
 use super::snapshot::{FOLDER, snapshots, tags};
 use crate::gomod::go_work::{self, GoWork};
 

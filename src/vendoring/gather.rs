@@ -1,0 +1,478 @@
+//! What a check of vendor/ looks at: reads vendor/, the module files and the modules' zips.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::copied::{ModuleFile, ModuleFiles, Print, above, below, join, split};
+use super::error::Error;
+use super::project::{MOST, ProjectFiles, VendorProject, read_text};
+use super::report::{ProjectKind, VendorCode, VendorFinding};
+use crate::environment::Environment;
+use crate::gocmd::EnvFile;
+use crate::gomod::ModuleVersion;
+use crate::gomod::go_mod::{self, GoMod};
+use crate::gomod::modules_txt::{self, ListedModule, ModulesTxt};
+use crate::gomod::sum::{Sum, Summing, hash_go_mod, hash_sums};
+use crate::gomod::zip::{Entry, ModZip};
+use crate::mirror::{Layout, VersionFile};
+use crate::{bounded, pool};
+
+/// Files of more bytes are not looked into for CR LF, build lines and embeds.
+const WHOLE: u64 = 16 << 20;
+/// How deep folders may lie in one another.
+const DEEPEST: usize = 100;
+/// Files that are looked at; Kubernetes vendors some 5,000.
+const MOST_FILES: usize = 1_000_000;
+/// What says what is in vendor/.
+const LIST: &str = "modules.txt";
+/// Bytes of a buffer.
+const BUFFER: usize = 64 << 10;
+
+/// Everything that a check looks at: files read, nothing judged.
+#[derive(Debug)]
+pub(super) struct VendorFacts {
+    /// Whose vendor/ it is.
+    pub(super) kind: ProjectKind,
+    /// The module files.
+    pub(super) project: ProjectFiles,
+    /// vendor/modules.txt, or why there is none.
+    pub(super) txt: Result<ModulesTxt, VendorFinding>,
+    /// What is below vendor/, by path with `/`; modules.txt is left out.
+    pub(super) files: BTreeMap<String, VendoredFile>,
+    /// Those of them that may be executed, where modules.txt may not: not all files may on
+    /// this file system.
+    pub(super) executable: Vec<String>,
+    /// What each module that provides packages was compared with.
+    pub(super) holdings: BTreeMap<ModuleVersion, Holding>,
+}
+
+/// Something below vendor/.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum VendoredFile {
+    /// A file.
+    File(Print),
+    /// A link.
+    Link,
+    /// A device, a socket, a file that cannot be read.
+    Odd,
+}
+
+/// What a module holds.
+#[derive(Debug)]
+pub(super) struct Holding {
+    /// Its files: of a zip that is what go.sum says, or of the folder that replaces the module.
+    /// Else why nothing can be compared.
+    pub(super) files: Result<ModuleFiles, VendorFinding>,
+    /// Does a folder replace it?
+    pub(super) local: bool,
+    /// Its own go.mod, or that of what replaces it; `None`: it has none, or was not read.
+    pub(super) go_mod: Option<GoMod>,
+}
+
+/// Reads everything. `project` may be a copy that is being prepared; local replacements are looked
+/// up below `at`, the project itself.
+///
+/// # Errors
+/// When vendor/ cannot be read.
+pub(super) fn gather(
+    project: &VendorProject,
+    at: &Path,
+    shelves: &Shelves,
+) -> Result<VendorFacts, Error> {
+    let mut facts = VendorFacts {
+        kind: project.kind,
+        project: project.read(),
+        txt: listed(project)?,
+        files: BTreeMap::new(),
+        executable: Vec::new(),
+        holdings: BTreeMap::new(),
+    };
+    let Ok(txt) = &facts.txt else {
+        return Ok(facts);
+    };
+    let mut tree = Tree::default();
+    walk(&project.vendor(), "", 0, &mut tree)?;
+    // A link in its place stays in the list, so that it is reported.
+    if matches!(tree.files.get(LIST), Some(VendoredFile::File(_))) {
+        tree.files.remove(LIST);
+    }
+    if !tree.executable.iter().any(|name| name == LIST) {
+        facts.executable = tree.executable;
+    }
+    let providers: Vec<&ListedModule> = txt.providers().collect();
+    let holdings = pool::map(&providers, pool::processors().min(8), |listed| {
+        let holding = hold(listed, &facts.project, at, shelves, &tree.files);
+        (listed.module.clone(), holding)
+    });
+    facts.holdings = holdings.into_iter().collect();
+    facts.files = tree.files;
+    Ok(facts)
+}
+
+/// vendor/modules.txt, or why go cannot use vendor/.
+fn listed(project: &VendorProject) -> Result<Result<ModulesTxt, VendorFinding>, Error> {
+    let folder = project.vendor();
+    let command = format!("`{}`", project.kind.command());
+    let no_folder = VendorFinding::new(
+        VendorCode::NotAFolder,
+        "vendor is a file, or a link to no folder",
+        format!("move it away, then run {command}"),
+    );
+    // A link is followed, as go follows it (`modload.setDefaultBuildMod` asks by `fsys.Stat`).
+    match fs::metadata(&folder) {
+        Ok(meta) if meta.is_dir() => {}
+        Ok(_) => return Ok(Err(no_folder)),
+        Err(_) if folder.is_symlink() => return Ok(Err(no_folder)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(Err(VendorFinding::new(
+                VendorCode::NoVendor,
+                format!("there is no vendor/ beside {}", project.kind.file()),
+                format!(
+                    "run {command} to create it; `goroam vendor rollback` brings a snapshot back"
+                ),
+            )));
+        }
+        Err(error) => return Err(Error::io(&folder, error)),
+    }
+    let path = folder.join(LIST);
+    match read_text(&path) {
+        Ok(text) => Ok(Ok(modules_txt::parse(&text))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Err(VendorFinding::new(
+            VendorCode::NoModulesTxt,
+            "vendor/ has no modules.txt, so its content is not known",
+            format!("run {command} to create both again"),
+        ))),
+        Err(error) => Err(Error::io(&path, error)),
+    }
+}
+
+/// What is below vendor/.
+#[derive(Default)]
+struct Tree {
+    files: BTreeMap<String, VendoredFile>,
+    executable: Vec<String>,
+}
+
+fn walk(folder: &Path, below: &str, depth: usize, out: &mut Tree) -> Result<(), Error> {
+    let failed = |error| Error::io(folder, error);
+    if depth > DEEPEST || out.files.len() > MOST_FILES {
+        return Err(failed(too_many()));
+    }
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let path = entry.path();
+        let kind = entry.file_type().map_err(|error| Error::io(&path, error))?;
+        let name = join(below, &entry.file_name().to_string_lossy());
+        if kind.is_dir() {
+            walk(&path, &name, depth + 1, out)?;
+            continue;
+        }
+        let file = if kind.is_symlink() {
+            VendoredFile::Link
+        } else if kind.is_file() {
+            if entry.metadata().is_ok_and(|meta| may_be_executed(&meta)) {
+                out.executable.push(name.clone());
+            }
+            let print = bounded::open_no_link(&path).and_then(|mut file| print(&mut file, 0));
+            print.map_or(VendoredFile::Odd, |(print, _)| VendoredFile::File(print))
+        } else {
+            VendoredFile::Odd
+        };
+        out.files.insert(name, file);
+    }
+    Ok(())
+}
+
+fn too_many() -> io::Error {
+    io::Error::other("too many files, or folders too deep")
+}
+
+#[cfg(unix)]
+fn may_be_executed(meta: &fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    meta.permissions().mode() & 0o111 != 0
+}
+
+/// Windows has no such mode.
+#[cfg(windows)]
+fn may_be_executed(_: &fs::Metadata) -> bool {
+    false
+}
+
+/// A file's print, and its content if it is not too long. `size`: its length, if that is known.
+fn print(file: &mut dyn Read, size: u64) -> io::Result<(Print, Vec<u8>)> {
+    let mut bytes = Vec::with_capacity(usize::try_from(size.min(WHOLE)).unwrap_or_default());
+    file.take(WHOLE + 1).read_to_end(&mut bytes)?;
+    let mut summing = Summing::new();
+    summing.update(&bytes);
+    if bytes.len() as u64 <= WHOLE {
+        let sum = summing.finish();
+        let with_lf = lf_sum(&bytes).unwrap_or(sum);
+        return Ok((Print { sum, with_lf }, bytes));
+    }
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            length => summing.update(buffer.get(..length).unwrap_or_default()),
+        }
+    }
+    let sum = summing.finish();
+    Ok((Print { sum, with_lf: sum }, Vec::new()))
+}
+
+/// The sum with every CR LF as LF; `None` if there is no CR LF.
+fn lf_sum(bytes: &[u8]) -> Option<Sum> {
+    if !bytes.windows(2).any(|two| two == b"\r\n") {
+        return None;
+    }
+    let mut summing = Summing::new();
+    let mut lines = bytes.split(|&b| b == b'\n').peekable();
+    while let Some(line) = lines.next() {
+        if lines.peek().is_none() {
+            summing.update(line);
+        } else {
+            summing.update(line.strip_suffix(b"\r").unwrap_or(line));
+            summing.update(b"\n");
+        }
+    }
+    Some(summing.finish())
+}
+
+/// What one module holds. Where go.mod says something else, modules.txt says what vendor/ was made
+/// from.
+fn hold(
+    listed: &ListedModule,
+    project: &ProjectFiles,
+    at: &Path,
+    shelves: &Shelves,
+    vendored: &BTreeMap<String, VendoredFile>,
+) -> Holding {
+    let module = listed.replacement.as_ref().unwrap_or(&listed.module);
+    if !module.version.is_empty() {
+        let (files, go_mod) = match from_zip(module, project, shelves) {
+            Ok((files, go_mod)) => (Ok(files), go_mod),
+            Err(finding) => (Err(finding), None),
+        };
+        return Holding {
+            files,
+            local: false,
+            go_mod,
+        };
+    }
+    let folder = at.join(module.path.replace('\\', "/"));
+    let go_mod = read_text(&folder.join("go.mod")).ok();
+    let files = local(&folder, listed, vendored).map_err(|error| {
+        VendorFinding::new(
+            VendorCode::NoFolder,
+            format!(
+                "not compared: {}, which replaces it, cannot be read: {error}",
+                folder.display()
+            ),
+            "restore that folder, or fix the replace line",
+        )
+    });
+    Holding {
+        files,
+        local: true,
+        go_mod: go_mod.as_deref().map(go_mod::parse),
+    }
+}
+
+/// The files of the zip that is what go.sum says, and the module's go.mod.
+fn from_zip(
+    module: &ModuleVersion,
+    project: &ProjectFiles,
+    shelves: &Shelves,
+) -> Result<(ModuleFiles, Option<GoMod>), VendorFinding> {
+    let sums = project.sums.get(module).map_or(&[][..], Vec::as_slice);
+    if sums.is_empty() {
+        return Err(VendorFinding::new(
+            VendorCode::NoSum,
+            "go.sum has no hash of its zip, so these files cannot be verified",
+            format!(
+                "run `go mod download {module}`: it adds that line once the checksum database agrees"
+            ),
+        ));
+    }
+    let mut what =
+        "not verified: its zip is neither in the module cache nor in the mirror".to_owned();
+    let mut other = None;
+    for layout in &shelves.layouts {
+        let path = layout.file(module, VersionFile::Zip);
+        let read = match path.map_err(|error| error.to_string()) {
+            Ok(path) if !path.is_file() => continue,
+            Ok(path) => read_zip(&path, module).map(|read| (path, read)),
+            Err(why) => Err(why),
+        };
+        match read {
+            Ok((_, (sum, files, go_mod))) if sums.iter().all(|wanted| *wanted == sum) => {
+                let own = own_go_mod(module, project, shelves);
+                return Ok((files, own.or(go_mod)));
+            }
+            Ok((path, (sum, ..))) => {
+                other.get_or_insert((path, sum));
+            }
+            Err(why) => what.push_str(&format!("; {why}")),
+        }
+    }
+    let Some((path, sum)) = other else {
+        let mend = format!("run `go mod download {module}` or `goroam mirror add {module}`");
+        return Err(VendorFinding::new(VendorCode::NoZip, what, mend));
+    };
+    Err(VendorFinding::new(
+        VendorCode::ZipMismatch,
+        format!(
+            "{} has the hash {sum}, but go.sum says {}",
+            path.display(),
+            sums.join(" and ")
+        ),
+        format!(
+            "compare go.sum with your version control; if go.sum is right, remove that zip and run `go mod download {module}`"
+        ),
+    ))
+}
+
+/// The go.mod that go reads of a module: the `.mod` beside the zip, which need not be the go.mod
+/// in it; go.sum has a separate line for it (`modfetch.GoMod`).
+fn own_go_mod(module: &ModuleVersion, project: &ProjectFiles, shelves: &Shelves) -> Option<GoMod> {
+    let wanted = project.go_mod_sums.get(module)?;
+    shelves.layouts.iter().find_map(|layout| {
+        let path = layout.file(module, VersionFile::Mod).ok()?;
+        let bytes = bounded::read(&path, MOST).ok()?;
+        let text = String::from_utf8_lossy(&bytes);
+        let is_wanted = wanted.contains(&hash_go_mod(&bytes));
+        is_wanted.then(|| go_mod::parse(&text))
+    })
+}
+
+/// A zip's hash, its files and the go.mod in it, read once: what is compared is what was hashed.
+type ZipRead = (String, ModuleFiles, Option<GoMod>);
+
+fn read_zip(path: &Path, module: &ModuleVersion) -> Result<ZipRead, String> {
+    let zip = ModZip::open(path).map_err(|error| error.to_string())?;
+    zip.belongs_to(&module.path, &module.version)
+        .map_err(|error| error.to_string())?;
+    let root = format!("{module}/");
+    let mut files = ModuleFiles::new();
+    let mut sums = Vec::new();
+    let mut own = None;
+    let mut each = |entry: &Entry, content: &mut dyn Read| {
+        let (print, bytes) = print(content, entry.size)?;
+        sums.push((entry.name.clone(), print.sum));
+        let name = entry.name.strip_prefix(&root);
+        if let Some(name) = name.filter(|name| !name.ends_with('/')) {
+            if name == "go.mod" {
+                own = Some(go_mod::parse(&String::from_utf8_lossy(&bytes)));
+            }
+            files.insert(name.to_owned(), ModuleFile::new(name, print, &bytes));
+        }
+        Ok(())
+    };
+    zip.for_each(&mut each).map_err(|error| error.to_string())?;
+    let sums = sums.iter().map(|(name, sum)| (name.as_str(), *sum));
+    let sum = hash_sums(sums.collect()).map_err(|error| error.to_string())?;
+    Ok((sum, files, own))
+}
+
+/// The files of a folder that replaces a module: those in the packages' folders and above them,
+/// below them only where a file embeds, and whatever vendor/ has besides. Not the whole of it,
+/// which may be a repository.
+fn local(
+    root: &Path,
+    listed: &ListedModule,
+    vendored: &BTreeMap<String, VendoredFile>,
+) -> io::Result<ModuleFiles> {
+    let mut files = ModuleFiles::new();
+    fs::read_dir(root)?;
+    let module = &listed.module.path;
+    for package in listed
+        .packages
+        .iter()
+        .filter_map(|package| below(package, module))
+    {
+        for folder in above(package) {
+            read_folder(root, folder, 0, &mut files)?;
+        }
+        let embeds = |(path, file): (&String, &ModuleFile)| {
+            split(path).0 == package && !file.embeds.is_empty()
+        };
+        if files.iter().any(embeds) {
+            read_folder(root, package, DEEPEST, &mut files)?;
+        }
+    }
+    let prefix = format!("{module}/");
+    let vendored = vendored.range(prefix.clone()..).map(|(path, _)| path);
+    for path in vendored.map_while(|path| path.strip_prefix(&prefix)) {
+        note(&root.join(path), path, &mut files)?;
+    }
+    Ok(files)
+}
+
+/// Reads the regular files of a folder, and of so many levels of folders below it. A missing folder
+/// is not an error.
+fn read_folder(root: &Path, folder: &str, levels: usize, out: &mut ModuleFiles) -> io::Result<()> {
+    let Some(entries) = bounded::if_any(fs::read_dir(root.join(folder)))? else {
+        return Ok(());
+    };
+    for entry in entries {
+        let entry = entry?;
+        let path = join(folder, &entry.file_name().to_string_lossy());
+        if !entry.file_type()?.is_dir() {
+            note(&entry.path(), &path, out)?;
+        } else if levels > 0 && !entry.path().join("go.mod").exists() {
+            // Otherwise another module begins there (`load.resolveEmbed`).
+            read_folder(root, &path, levels - 1, out)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads one regular file, once; anything else is skipped, as vendoring does.
+fn note(path: &Path, name: &str, out: &mut ModuleFiles) -> io::Result<()> {
+    if out.len() > MOST_FILES {
+        return Err(too_many());
+    }
+    let is_file = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file());
+    if is_file && !out.contains_key(name) {
+        let (print, bytes) = print(&mut bounded::open_no_link(path)?, 0)?;
+        out.insert(name.to_owned(), ModuleFile::new(name, print, &bytes));
+    }
+    Ok(())
+}
+
+/// Trees in the layout of a proxy that may hold a module's zip; the first good one is taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shelves {
+    /// The module cache's download folder, and the mirror.
+    pub layouts: Vec<Layout>,
+}
+
+impl Shelves {
+    /// The module cache, by go's rules (`cfg.GOMODCACHE`: the variable, the go env file, the
+    /// first folder of GOPATH), and this mirror. None of them need exist.
+    pub fn find(env: &Environment, mirror: Option<&Path>) -> Shelves {
+        let file = EnvFile::locate(env).ok().and_then(|file| file.read().ok()?);
+        let value = |name: &str| {
+            let written = || file.as_ref().and_then(|file| file.get(name));
+            let value = env.get(name).or_else(written);
+            value.filter(|value| !value.is_empty()).map(str::to_owned)
+        };
+        let gopath = || {
+            let list = value("GOPATH")?;
+            std::env::split_paths(&list).find(|path| !path.as_os_str().is_empty())
+        };
+        let cache = value("GOMODCACHE").map(PathBuf::from).or_else(|| {
+            let gopath = gopath().or_else(|| Some(env.home()?.join("go")))?;
+            Some(gopath.join("pkg").join("mod"))
+        });
+        let download = cache.map(|cache| cache.join("cache").join("download"));
+        let folders = download.into_iter().chain(mirror.map(Path::to_owned));
+        Shelves {
+            layouts: folders.map(Layout::new).collect(),
+        }
+    }
+}
