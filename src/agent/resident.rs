@@ -92,7 +92,7 @@ impl Agent {
                 program,
             }),
             published,
-            wake: WakeClock::new(),
+            wake: WakeClock::default(),
             snapshot: Snapshot::default(),
             changes: Vec::new(),
             burst: Burst::begin(now),

@@ -1,17 +1,18 @@
 //! Hints, and the inbox that all sources put them in. Several hints of one kind become one, so a
 //! flood takes no memory and a slow reader misses nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 /// A source says that something may have changed. Nothing more of its message is trusted: the
-/// survey looks again.
+/// survey looks again. In the order in which hints are handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Hint {
+    /// The machine has slept, or its clock was set; [`super::WakeClock`] says which.
+    Wake,
     /// Links, addresses, routes, rules.
     Network,
     /// The resolver's configuration.
@@ -24,8 +25,6 @@ pub enum Hint {
     EnvFile,
     /// The agent's own program file.
     Program,
-    /// The machine has slept, or its clock was set; [`super::WakeClock`] says which.
-    Wake,
 }
 
 /// A handle; clones share one box.
@@ -36,81 +35,54 @@ pub(super) struct HintInbox {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// One bit for each of [`ORDER`].
-    waiting: AtomicU8,
+    waiting: Mutex<BTreeSet<Hint>>,
     arrived: Notify,
     troubles: Mutex<BTreeMap<String, String>>,
 }
 
-/// The order in which hints are handed out.
-const ORDER: [Hint; 7] = [
-    Hint::Wake,
-    Hint::Network,
-    Hint::Resolver,
-    Hint::Lost,
-    Hint::PolicyFile,
-    Hint::EnvFile,
-    Hint::Program,
-];
-
 impl HintInbox {
     /// Puts a hint in. May be called from any thread.
     pub(super) fn send(&self, hint: Hint) {
-        self.shared.waiting.fetch_or(bit(hint), Ordering::AcqRel);
+        lock(&self.shared.waiting).insert(hint);
         self.shared.arrived.notify_one();
     }
 
     /// Takes a hint out; waits for one. Cancel-safe: a hint leaves only as the result.
     pub(super) async fn next(&self) -> Hint {
         loop {
-            let waiting = self.shared.waiting.load(Ordering::Acquire);
-            if let Some(hint) = ORDER.into_iter().find(|hint| waiting & bit(*hint) != 0) {
-                self.shared.waiting.fetch_and(!bit(hint), Ordering::AcqRel);
+            if let Some(hint) = lock(&self.shared.waiting).pop_first() {
                 return hint;
             }
             self.shared.arrived.notified().await;
         }
     }
 
-    /// Something does not work; `what` names it and keeps its line until [`HintInbox::clear_trouble`].
+    /// Something does not work; `what` names it and keeps its line until
+    /// [`HintInbox::clear_trouble`].
     pub(super) fn trouble(&self, what: &str, why: &dyn Display) {
-        self.lock().insert(what.to_owned(), why.to_string());
+        lock(&self.shared.troubles).insert(what.to_owned(), why.to_string());
     }
 
     /// It works again.
     pub(super) fn clear_trouble(&self, what: &str) {
-        self.lock().remove(what);
+        lock(&self.shared.troubles).remove(what);
     }
 
     /// Is it known already?
     pub(super) fn has_trouble(&self, what: &str) -> bool {
-        self.lock().contains_key(what)
+        lock(&self.shared.troubles).contains_key(what)
     }
 
     /// One line each.
     pub(super) fn troubles(&self) -> Vec<String> {
-        self.lock()
-            .iter()
-            .map(|(what, why)| format!("{what}: {why}"))
-            .collect()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
-        let troubles = self.shared.troubles.lock();
-        troubles.unwrap_or_else(PoisonError::into_inner)
+        let troubles = lock(&self.shared.troubles);
+        let lines = troubles.iter().map(|(what, why)| format!("{what}: {why}"));
+        lines.collect()
     }
 }
 
-fn bit(hint: Hint) -> u8 {
-    match hint {
-        Hint::Network => 1,
-        Hint::Resolver => 2,
-        Hint::Lost => 4,
-        Hint::PolicyFile => 8,
-        Hint::EnvFile => 16,
-        Hint::Wake => 32,
-        Hint::Program => 64,
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

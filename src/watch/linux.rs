@@ -1,20 +1,82 @@
-//! Linux' own source of hints: the kernel says that the wall clock was set or the machine has slept,
-//! so that a resume is known at once even where it changes nothing about the network.
+//! Linux' own sources of hints: rtnetlink's messages, and the kernel's word that the wall clock was
+//! set or the machine has slept, so that a resume is noticed at once even where it changes nothing
+//! about the network.
+
+mod link;
+mod route;
 
 use std::io;
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
-use std::ptr;
+use std::os::fd::OwnedFd;
 
+use rustix::io::Errno;
+use rustix::net::SocketFlags;
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
 use super::inbox::{Hint, HintInbox};
-use super::source::{HintSource, start};
+use super::netlink::{BUFFER, messages, open, receive};
+use super::source::{HintSource, readable, start};
+use route::is_telling;
 
-/// Starts the sources that only this system has.
+pub(super) use super::resolv_conf::{resolver, resolver_files};
+pub(super) use link::links;
+pub(super) use route::tables;
+
+/// Starts the sources that this system has.
 pub(super) fn start_sources(inbox: &HintInbox) -> Vec<AbortHandle> {
-    vec![start::<ClockSet>(inbox)]
+    vec![start::<RouteMessages>(inbox), start::<ClockSet>(inbox)]
+}
+
+/// `RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR`, `…_ROUTE`, `…_RULE`, `RTMGRP_IPV6_IFADDR`, `…_ROUTE`, and
+/// the group for IPv6 rules, which has no such name.
+///
+/// Links are among them because the kernel sends no message for the IPv4 routes that go when
+/// a link goes down, and none for addresses either: they stay.
+const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 1 << (libc::RTNLGRP_IPV6_RULE - 1);
+/// So many messages are read before the others in the runtime get their turn.
+const MOST_AT_ONCE: usize = 256;
+
+/// The kernel's messages about links, addresses, routes and rules.
+struct RouteMessages {
+    socket: AsyncFd<OwnedFd>,
+    buffer: Vec<u8>,
+}
+
+impl HintSource for RouteMessages {
+    const NAME: &'static str = "route messages";
+
+    fn open() -> io::Result<RouteMessages> {
+        Ok(RouteMessages {
+            socket: readable(open(None, GROUPS, SocketFlags::NONBLOCK)?)?,
+            buffer: vec![0; BUFFER],
+        })
+    }
+
+    async fn next(&mut self) -> io::Result<Hint> {
+        loop {
+            let mut telling = false;
+            let mut guard = self.socket.readable().await?;
+            for _ in 0..MOST_AT_ONCE {
+                let buffer = &mut self.buffer;
+                match guard.try_io(|socket| receive(socket.get_ref(), buffer)) {
+                    Err(_would_block) => break,
+                    // The kernel had more to say than the socket's buffer holds.
+                    Ok(Err(error)) if error.raw_os_error() == Some(libc::ENOBUFS) => {
+                        return Ok(Hint::Lost);
+                    }
+                    Ok(read) => telling |= messages(read?).any(|message| is_telling(&message)),
+                }
+            }
+            if telling {
+                return Ok(Hint::Network);
+            }
+        }
+    }
 }
 
 /// A timer that never runs out, but is cancelled whenever CLOCK_REALTIME jumps:
@@ -32,71 +94,32 @@ impl HintSource for ClockSet {
     const NAME: &'static str = "clock and resume";
 
     fn open() -> io::Result<ClockSet> {
-        let flags = libc::TFD_NONBLOCK | libc::TFD_CLOEXEC;
-        // SAFETY: plain system call; the result is checked below.
-        let fd = unsafe { libc::timerfd_create(libc::CLOCK_REALTIME, flags) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: just opened, and it has no other owner.
-        let timer = unsafe { OwnedFd::from_raw_fd(fd) };
-        arm(&timer)?;
-        // SAFETY: `OwnedFd` owns its descriptor, keeps the same one, and closes it when
-        // dropped, which the `AsyncFd` does after it has let go of it.
-        let timer = unsafe { AsyncFd::register_with_interest(timer, Interest::READABLE) };
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let timer = timerfd_create(TimerfdClockId::Realtime, flags)?;
+        // As far away as the kernel can count; the flags are what it is for.
+        let far = Itimerspec {
+            it_interval: Timespec::default(),
+            it_value: Timespec {
+                tv_sec: i64::MAX,
+                tv_nsec: 0,
+            },
+        };
+        let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
+        timerfd_settime(&timer, flags, &far)?;
         Ok(ClockSet {
-            timer: timer.map_err(io::Error::from)?,
+            timer: readable(timer)?,
         })
     }
 
     async fn next(&mut self) -> io::Result<Hint> {
-        loop {
-            let mut guard = self.timer.readable().await?;
-            match guard.try_io(|timer| expirations(timer.get_ref())) {
-                Err(_would_block) => {}
-                Ok(Err(error)) if error.raw_os_error() == Some(libc::ECANCELED) => {
-                    // It stays armed, and is cancelled by the next jump again.
-                    return Ok(Hint::Wake);
-                }
-                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(Err(error)) => return Err(error),
-                // The end of time, or a clock beyond it: no news, and never again.
-                Ok(Ok(_)) => return Err(io::Error::other("the timer has run out")),
-            }
+        let read = |timer: &OwnedFd| Ok(rustix::io::read(timer, &mut [0; 8])?);
+        match self.timer.async_io(Interest::READABLE, read).await {
+            // It stays armed, and the next jump cancels it again.
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::CANCELED) => Ok(Hint::Wake),
+            Err(error) => Err(error),
+            // The end of time, or a clock beyond it: no news, and never again.
+            Ok(_) => Err(io::Error::other("the timer has run out")),
         }
-    }
-}
-
-/// As far away as the kernel can count; the flags are what it is for.
-fn arm(timer: &OwnedFd) -> io::Result<()> {
-    let far = libc::itimerspec {
-        it_interval: libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        },
-        it_value: libc::timespec {
-            tv_sec: libc::time_t::MAX,
-            tv_nsec: 0,
-        },
-    };
-    let flags = libc::TFD_TIMER_ABSTIME | libc::TFD_TIMER_CANCEL_ON_SET;
-    // SAFETY: the descriptor is open, the pointer is to a value that outlives the call, and
-    // the old value is not asked for.
-    let done =
-        unsafe { libc::timerfd_settime(timer.as_raw_fd(), flags, &raw const far, ptr::null_mut()) };
-    match done {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
-
-fn expirations(timer: &OwnedFd) -> io::Result<u64> {
-    let mut count = [0_u8; 8];
-    // SAFETY: the descriptor is open, and the buffer is as long as is said.
-    let read = unsafe { libc::read(timer.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
-    match read {
-        0.. => Ok(u64::from_ne_bytes(count)),
-        _ => Err(io::Error::last_os_error()),
     }
 }
 

@@ -1,20 +1,34 @@
-//! macOS' own sources of hints: the kernel's calendar messages, and configd's.
+//! macOS' own sources of hints: the routing socket, the kernel's calendar messages, and configd's.
+
+mod resolver;
+mod route;
 
 use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 use std::ptr;
 
+use rustix::event::kqueue::kqueue;
+use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::io::{FdFlags, fcntl_setfd};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
 use super::inbox::{Hint, HintInbox};
-use super::source::{HintSource, start};
+use super::source::{Addresses, HintSource, readable, start};
 
-/// Starts the sources that only this system has.
+pub(super) use resolver::{resolver, resolver_files};
+pub(super) use route::tables;
+
+/// Starts the sources that this system has.
 pub(super) fn start_sources(inbox: &HintInbox) -> Vec<AbortHandle> {
-    vec![start::<Calendar>(inbox), start::<Configd>(inbox)]
+    vec![
+        start::<route::RouteMessages>(inbox),
+        start::<Addresses>(inbox),
+        start::<Calendar>(inbox),
+        start::<Configd>(inbox),
+    ]
 }
 
 /// `mach/host_notify.h`.
@@ -54,103 +68,65 @@ unsafe extern "C" {
 /// IOKit's IORegisterForSystemPower would take a thread with a run loop, and a program that is
 /// late to agree to a sleep holds it up for 30 s.
 struct Calendar {
-    queue: AsyncFd<Queue>,
+    /// A Mach port has no descriptor; a kqueue that waits for it has one, and can be waited for in
+    /// turn (kqueue(2)).
+    queue: AsyncFd<OwnedFd>,
+    port: Port,
 }
 
 impl HintSource for Calendar {
     const NAME: &'static str = "clock and resume";
 
     fn open() -> io::Result<Calendar> {
-        let queue = Queue::new()?;
-        queue.port.ask_for_one()?;
-        // SAFETY: `Queue` owns its descriptor, keeps the same one, and closes it when dropped,
-        // which the `AsyncFd` does after it has let go of it.
-        let queue = unsafe { AsyncFd::register_with_interest(queue, Interest::READABLE)? };
-        Ok(Calendar { queue })
-    }
-
-    async fn next(&mut self) -> io::Result<Hint> {
-        loop {
-            let mut guard = self.queue.readable().await?;
-            match guard.try_io(|queue| queue.get_ref().receive()) {
-                Err(_would_block) => {}
-                Ok(Ok(())) => {
-                    // Each request is for one message.
-                    self.queue.get_ref().port.ask_for_one()?;
-                    return Ok(Hint::Wake);
-                }
-                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(Err(error)) => return Err(error),
-            }
-        }
-    }
-}
-
-/// A Mach port has no descriptor; a kqueue that waits for it has one, and can be waited for in
-/// turn (kqueue(2)).
-struct Queue {
-    queue: OwnedFd,
-    port: Port,
-}
-
-impl Queue {
-    fn new() -> io::Result<Queue> {
         let port = Port::new()?;
-        // SAFETY: plain system call; the result is checked below.
-        let fd = unsafe { libc::kqueue() };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: just opened, and it has no other owner.
-        let queue = unsafe { OwnedFd::from_raw_fd(fd) };
+        let queue = kqueue()?;
         // A child gets no copy of a kqueue anyway, but a program that takes this one's place does.
-        // SAFETY: the descriptor is open; the flag is that of fcntl(2).
-        if unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
+        fcntl_setfd(&queue, FdFlags::CLOEXEC)?;
         let mut wanted = no_event();
         wanted.ident = port.name as libc::uintptr_t;
         wanted.filter = libc::EVFILT_MACHPORT;
         wanted.flags = libc::EV_ADD;
+        let fd = queue.as_raw_fd();
         // SAFETY: one event goes in, none comes out.
         let done =
             unsafe { libc::kevent(fd, &raw const wanted, 1, ptr::null_mut(), 0, ptr::null()) };
         if done != 0 {
             return Err(io::Error::last_os_error());
         }
-        Ok(Queue { queue, port })
+        port.ask_for_one()?;
+        Ok(Calendar {
+            queue: readable(queue)?,
+            port,
+        })
     }
 
-    /// Takes one message out; `WouldBlock` if there is none.
-    fn receive(&self) -> io::Result<()> {
-        let mut event = no_event();
-        let at_once = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
+    async fn next(&mut self) -> io::Result<Hint> {
+        let port = &self.port;
+        let receive = |queue: &OwnedFd| {
+            take_event(queue)?;
+            port.receive()
         };
-        // Not only the port is asked: a queue whose event is not taken is silent from then on.
-        // SAFETY: none goes in, at most one comes out; all pointers outlive the call.
-        let found = unsafe {
-            libc::kevent(
-                self.queue.as_raw_fd(),
-                ptr::null(),
-                0,
-                &raw mut event,
-                1,
-                &raw const at_once,
-            )
-        };
-        match found {
-            0 => Err(io::ErrorKind::WouldBlock.into()),
-            1.. => self.port.receive(),
-            _ => Err(io::Error::last_os_error()),
-        }
+        self.queue.async_io(Interest::READABLE, receive).await?;
+        // Each request is for one message.
+        port.ask_for_one()?;
+        Ok(Hint::Wake)
     }
 }
 
-impl AsRawFd for Queue {
-    fn as_raw_fd(&self) -> RawFd {
-        self.queue.as_raw_fd()
+/// Takes an event out; `WouldBlock` if there is none. A queue whose event is not taken is silent
+/// from then on, so asking the port alone does not do.
+fn take_event(queue: &OwnedFd) -> io::Result<()> {
+    let mut event = no_event();
+    let at_once = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let (to, fd) = (&raw mut event, queue.as_raw_fd());
+    // SAFETY: none goes in, at most one comes out; all pointers outlive the call.
+    match unsafe { libc::kevent(fd, ptr::null(), 0, to, 1, &raw const at_once) } {
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        1.. => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 
@@ -252,97 +228,59 @@ unsafe extern "C" {
 /// same changes, sent through a descriptor. Chromium (`net/dns/notify_watcher_mac.cc`) and
 /// c-ares wait for the resolver's so too.
 struct Configd {
-    told: AsyncFd<Registration>,
+    /// The pipe into which notifyd writes a token for each message.
+    messages: AsyncFd<OwnedFd>,
+    /// Kept for what it does when it is dropped.
+    _registrations: Registrations,
 }
 
 impl HintSource for Configd {
     const NAME: &'static str = "configd messages";
 
     fn open() -> io::Result<Configd> {
-        let registration = Registration::new()?;
-        // SAFETY: `Registration` keeps the same open descriptor until it is dropped, which the
-        // `AsyncFd` does after it has let go of it.
-        let told = unsafe { AsyncFd::register_with_interest(registration, Interest::READABLE)? };
-        Ok(Configd { told })
-    }
-
-    async fn next(&mut self) -> io::Result<Hint> {
-        loop {
-            let mut guard = self.told.readable().await?;
-            match guard.try_io(|told| take(told.get_ref().descriptor)) {
-                Err(_would_block) => {}
-                // Both say: look again.
-                Ok(Ok(1..)) => return Ok(Hint::Resolver),
-                Ok(Ok(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(Err(error)) => return Err(error),
-            }
-        }
-    }
-}
-
-/// The pipe into which notifyd writes a token for each message.
-struct Registration {
-    descriptor: RawFd,
-    tokens: Vec<c_int>,
-}
-
-impl Registration {
-    fn new() -> io::Result<Registration> {
-        let mut new = Registration {
-            descriptor: -1,
-            tokens: Vec::new(),
-        };
+        let mut descriptor = -1;
+        let mut registrations = Registrations(Vec::new());
         for name in NAMES {
-            let flags = if new.tokens.is_empty() { 0 } else { REUSE };
-            let mut token = -1;
+            let flags = if descriptor == -1 { 0 } else { REUSE };
+            let (name, to, mut token) = (name.as_ptr(), &raw mut descriptor, -1);
             // SAFETY: the name ends with NUL, and the pointers are to numbers that outlive the
             // call; the descriptor is the one of the first call, or an out parameter.
-            let status = unsafe {
-                notify_register_file_descriptor(
-                    name.as_ptr(),
-                    &raw mut new.descriptor,
-                    flags,
-                    &raw mut token,
-                )
-            };
+            let status =
+                unsafe { notify_register_file_descriptor(name, to, flags, &raw mut token) };
             if status != OK {
                 let why = format!("notify_register_file_descriptor: status {status}");
                 return Err(io::Error::other(why));
             }
-            new.tokens.push(token);
+            registrations.0.push(token);
         }
-        // SAFETY: the descriptor is open; the flags are those of fcntl(2).
-        let flags_set = unsafe {
-            libc::fcntl(new.descriptor, libc::F_SETFD, libc::FD_CLOEXEC) == 0
-                && libc::fcntl(new.descriptor, libc::F_SETFL, libc::O_NONBLOCK) == 0
-        };
-        if !flags_set {
-            return Err(io::Error::last_os_error());
+        // SAFETY: it stays open until the last registration is cancelled.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
+        fcntl_setfd(descriptor, FdFlags::CLOEXEC)?;
+        fcntl_setfl(descriptor, OFlags::NONBLOCK)?;
+        Ok(Configd {
+            messages: readable(descriptor.try_clone_to_owned()?)?,
+            _registrations: registrations,
+        })
+    }
+
+    async fn next(&mut self) -> io::Result<Hint> {
+        // Whose message it was does not matter: each one says "look again".
+        let read = |pipe: &OwnedFd| Ok(rustix::io::read(pipe, &mut [0; 256])?);
+        match self.messages.async_io(Interest::READABLE, read).await? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(Hint::Resolver),
         }
-        Ok(new)
     }
 }
 
-impl AsRawFd for Registration {
-    fn as_raw_fd(&self) -> RawFd {
-        self.descriptor
-    }
-}
+/// Tokens of notify(3).
+struct Registrations(Vec<c_int>);
 
-impl Drop for Registration {
+impl Drop for Registrations {
     fn drop(&mut self) {
-        for token in &self.tokens {
+        for token in &self.0 {
             // SAFETY: each token was handed out once. The last one closes the descriptor.
             let _ = unsafe { notify_cancel(*token) };
         }
     }
-}
-
-/// What has been written is all the same: whose message it was.
-fn take(descriptor: RawFd) -> io::Result<usize> {
-    let mut tokens = [0_u8; 256];
-    // SAFETY: the descriptor is open, and the buffer is as long as is said.
-    let read = unsafe { libc::read(descriptor, tokens.as_mut_ptr().cast(), tokens.len()) };
-    usize::try_from(read).map_err(|_negative| io::Error::last_os_error())
 }

@@ -5,26 +5,41 @@
 //! OS sources → Hint → (agent) survey() → Snapshot → Change::between
 //! ```
 //!
+//! Each system's file has the same shape: `tables` (routes and rules), `resolver`, `resolver_files`
+//! (what to watch) and `start_sources`; Linux also reads `links`, netdev elsewhere (`survey`).
+//!
 //! May import: model, environment. The other wings (policy, probe) are unknown here.
 
 mod files;
 mod inbox;
+mod kinds;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(target_os = "linux")]
 pub(crate) mod netlink;
-mod resolver;
-mod route;
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
+mod other;
+#[cfg_attr(not(unix), allow(dead_code))] // only its words for domains are of use there
+mod resolv_conf;
+#[cfg(any(target_os = "macos", test))]
+mod route_message;
 mod source;
-#[cfg(target_os = "linux")]
-mod ssid;
 pub mod survey;
 pub mod wake;
 pub mod watcher;
 #[cfg(windows)]
 mod windows;
+
+#[cfg(target_os = "linux")]
+use linux as os;
+#[cfg(target_os = "macos")]
+use macos as os;
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
+use other as os;
+#[cfg(windows)]
+use windows as os;
 
 pub use inbox::Hint;
 pub use survey::{SurveyError, survey};

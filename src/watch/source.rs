@@ -1,8 +1,12 @@
 //! A source of hints that may break, and the task that keeps it open.
 
 use std::io;
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+#[cfg(unix)]
+use tokio::io::{Interest, unix::AsyncFd};
 use tokio::task::AbortHandle;
 
 use super::inbox::{Hint, HintInbox};
@@ -26,6 +30,19 @@ pub(super) trait HintSource: Sized + Send {
 /// that nothing is missed between the first look at the network and the first message.
 pub(super) fn start<S: HintSource + 'static>(inbox: &HintInbox) -> AbortHandle {
     tokio::spawn(keep_open::<S>(inbox.clone(), S::open())).abort_handle()
+}
+
+/// Waits for data of a descriptor that does not block.
+#[cfg(unix)]
+pub(super) fn readable(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` keeps the same open descriptor until it is dropped, which the `AsyncFd`
+    // does after it has let go of it.
+    unsafe {
+        Ok(AsyncFd::register_with_interest(
+            descriptor,
+            Interest::READABLE,
+        )?)
+    }
 }
 
 /// Passes on what the source says, for ever. Whenever it breaks, that is a trouble until it

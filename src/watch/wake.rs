@@ -14,19 +14,15 @@ pub struct WakeClock {
 }
 
 impl Default for WakeClock {
-    fn default() -> WakeClock {
-        WakeClock::new()
-    }
-}
-
-impl WakeClock {
     /// Starts from now.
-    pub fn new() -> WakeClock {
+    fn default() -> WakeClock {
         WakeClock {
             slept: time_asleep(),
         }
     }
+}
 
+impl WakeClock {
     /// Has the machine slept since the last call?
     pub fn has_slept(&mut self) -> bool {
         self.compare(time_asleep())
@@ -49,8 +45,7 @@ impl WakeClock {
 fn time_asleep() -> Option<Duration> {
     // In this order a pause between the two makes the difference smaller, not larger.
     let with_sleep = os::with_sleep()?;
-    let without = os::without_sleep()?;
-    Some(with_sleep.saturating_sub(without))
+    Some(with_sleep.saturating_sub(os::without_sleep()?))
 }
 
 #[cfg(unix)]
@@ -58,23 +53,20 @@ mod os {
     use std::time::Duration;
 
     #[cfg(target_os = "linux")]
-    const CLOCKS: (libc::clockid_t, libc::clockid_t) =
-        (libc::CLOCK_BOOTTIME, libc::CLOCK_MONOTONIC);
+    const CLOCKS: [libc::clockid_t; 2] = [libc::CLOCK_BOOTTIME, libc::CLOCK_MONOTONIC];
     /// `mach_continuous_time` and `mach_absolute_time`, in nanoseconds (clock_gettime(3)).
     #[cfg(target_os = "macos")]
-    const CLOCKS: (libc::clockid_t, libc::clockid_t) =
-        (libc::CLOCK_MONOTONIC_RAW, libc::CLOCK_UPTIME_RAW);
+    const CLOCKS: [libc::clockid_t; 2] = [libc::CLOCK_MONOTONIC_RAW, libc::CLOCK_UPTIME_RAW];
     /// No difference: a sleep is never seen there.
     #[cfg(not(any(target_os = "linux", target_os = "macos")))]
-    const CLOCKS: (libc::clockid_t, libc::clockid_t) =
-        (libc::CLOCK_MONOTONIC, libc::CLOCK_MONOTONIC);
+    const CLOCKS: [libc::clockid_t; 2] = [libc::CLOCK_MONOTONIC; 2];
 
     pub(super) fn with_sleep() -> Option<Duration> {
-        read(CLOCKS.0)
+        read(CLOCKS[0])
     }
 
     pub(super) fn without_sleep() -> Option<Duration> {
-        read(CLOCKS.1)
+        read(CLOCKS[1])
     }
 
     fn read(clock: libc::clockid_t) -> Option<Duration> {
@@ -84,10 +76,7 @@ mod os {
         };
         // SAFETY: the pointer is to a `timespec` that outlives the call.
         let done = unsafe { libc::clock_gettime(clock, &raw mut now) };
-        if done != 0 {
-            return None;
-        }
-        let seconds = u64::try_from(now.tv_sec).ok()?;
+        let seconds = u64::try_from(now.tv_sec).ok().filter(|_| done == 0)?;
         Some(Duration::new(seconds, u32::try_from(now.tv_nsec).ok()?))
     }
 }
@@ -161,7 +150,7 @@ mod tests {
 
     #[test]
     fn this_machine_is_awake() {
-        let mut clock = WakeClock::new();
+        let mut clock = WakeClock::default();
         assert!(!clock.has_slept());
     }
 }

@@ -4,27 +4,14 @@ use std::path::PathBuf;
 
 use tokio::task::AbortHandle;
 
-use super::files::{Files, keep_watching};
-use super::inbox::{Hint, HintInbox};
+#[cfg(not(target_os = "linux"))]
+use super::files::by_notify::ByNotify as Files;
 #[cfg(target_os = "linux")]
-use super::linux as os;
-#[cfg(target_os = "macos")]
-use super::macos as os;
-use super::source::start;
+use super::files::inotify::Inotify as Files;
+use super::files::keep_watching;
+use super::inbox::{Hint, HintInbox};
+use super::os;
 use super::wake::WakeClock;
-#[cfg(windows)]
-use super::windows as os;
-use super::{resolver, route};
-
-/// Other systems have no sources of their own.
-#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
-mod os {
-    pub(super) fn start_sources(
-        _: &crate::watch::inbox::HintInbox,
-    ) -> Vec<tokio::task::AbortHandle> {
-        Vec::new()
-    }
-}
 
 /// The files that are watched beside the network.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -54,19 +41,12 @@ impl Watcher {
     /// Starts all sources. Must be called within a tokio runtime.
     pub fn start(paths: WatchPaths) -> Watcher {
         let inbox = HintInbox::default();
-        let program = paths.program.clone();
-        let all = move || [targets(&paths), other_targets(program.as_ref())].concat();
-        let files = keep_watching::<Files>(all, inbox.clone());
-        let mut tasks = vec![
-            start::<route::RouteMessages>(&inbox),
-            #[cfg(not(target_os = "linux"))]
-            start::<super::source::Addresses>(&inbox),
-            tokio::spawn(files).abort_handle(),
-        ];
-        tasks.extend(os::start_sources(&inbox));
+        let mut tasks = os::start_sources(&inbox);
+        let files = keep_watching::<Files>(move || targets(&paths), inbox.clone());
+        tasks.push(tokio::spawn(files).abort_handle());
         Watcher {
             inbox,
-            clock: WakeClock::new(),
+            clock: WakeClock::default(),
             after_wake: None,
             tasks,
         }
@@ -102,20 +82,12 @@ impl Drop for Watcher {
 }
 
 fn targets(paths: &WatchPaths) -> Vec<(Hint, PathBuf)> {
-    let policy = paths.policy.iter().cloned();
-    let go_env = paths.go_env.iter().cloned();
-    policy
-        .map(|path| (Hint::PolicyFile, path))
-        .chain(go_env.map(|path| (Hint::EnvFile, path)))
-        .chain(paths.own.iter().map(|path| (Hint::EnvFile, path.clone())))
-        .collect()
-}
-
-fn other_targets(program: Option<&PathBuf>) -> Vec<(Hint, PathBuf)> {
-    let files = resolver::files().into_iter();
-    let program = program.map(|path| (Hint::Program, path.clone()));
-    files
-        .map(|path| (Hint::Resolver, path))
-        .chain(program)
-        .collect()
+    let policy = paths.policy.iter().map(|path| (Hint::PolicyFile, path));
+    let env = paths.go_env.iter().chain(&paths.own);
+    let env = env.map(|path| (Hint::EnvFile, path));
+    let program = paths.program.iter().map(|path| (Hint::Program, path));
+    let resolver = os::resolver_files();
+    let resolver = resolver.iter().map(|path| (Hint::Resolver, path));
+    let all = policy.chain(env).chain(program).chain(resolver);
+    all.map(|(hint, path)| (hint, path.clone())).collect()
 }

@@ -1,21 +1,18 @@
-//! Windows' own sources of hints, resumes and the resolver's settings, and the list of adapters.
+//! Windows' own sources of hints: network changes, resumes and the resolver's settings.
+
+mod adapter;
+mod route;
 
 use std::ffi::c_void;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::future::select_all;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use windows_sys::Win32::Foundation::{
-    CloseHandle, ERROR_BUFFER_OVERFLOW, ERROR_SUCCESS, HANDLE, INVALID_HANDLE_VALUE, NO_ERROR,
-    WIN32_ERROR,
+    CloseHandle, ERROR_SUCCESS, HANDLE, INVALID_HANDLE_VALUE, WIN32_ERROR,
 };
-use windows_sys::Win32::NetworkManagement::IpHelper::{
-    GAA_FLAG_SKIP_ANYCAST, GAA_FLAG_SKIP_FRIENDLY_NAME, GAA_FLAG_SKIP_MULTICAST,
-    GAA_FLAG_SKIP_UNICAST, GetAdaptersAddresses, IP_ADAPTER_ADDRESSES_LH,
-};
-use windows_sys::Win32::Networking::WinSock::AF_UNSPEC;
 use windows_sys::Win32::System::Power::{
     DEVICE_NOTIFY_SUBSCRIBE_PARAMETERS, HPOWERNOTIFY, PowerRegisterSuspendResumeNotification,
     PowerUnregisterSuspendResumeNotification,
@@ -32,11 +29,19 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{
 };
 
 use super::inbox::{Hint, HintInbox};
-use super::source::{HintSource, start};
+use super::source::{Addresses, HintSource, start};
 
-/// Starts the sources that only this system has.
+pub(super) use adapter::{resolver, resolver_files};
+pub(super) use route::tables;
+
+/// Starts the sources that this system has.
 pub(super) fn start_sources(inbox: &HintInbox) -> Vec<AbortHandle> {
-    vec![start::<Resumes>(inbox), start::<ResolverSettings>(inbox)]
+    vec![
+        start::<route::RouteMessages>(inbox),
+        start::<Addresses>(inbox),
+        start::<Resumes>(inbox),
+        start::<ResolverSettings>(inbox),
+    ]
 }
 
 /// Of the whole process and never freed: nothing says that Windows waits for a callback that
@@ -106,7 +111,6 @@ const IPV6: &str = r"SYSTEM\CurrentControlSet\Services\Tcpip6\Parameters";
 /// The registry, where Windows keeps the resolver's settings, says that they may have changed: a DNS
 /// server that a person sets changes neither an address nor a route.
 struct ResolverSettings {
-    arrived: Arc<Notify>,
     keys: Vec<KeyWatch>,
 }
 
@@ -114,47 +118,35 @@ impl HintSource for ResolverSettings {
     const NAME: &'static str = "resolver settings";
 
     fn open() -> io::Result<ResolverSettings> {
-        let arrived = Arc::new(Notify::new());
-        let mut keys = vec![KeyWatch::open(HKEY_LOCAL_MACHINE, IPV4, &arrived)?];
-        match KeyWatch::open(HKEY_LOCAL_MACHINE, IPV6, &arrived) {
+        let mut keys = vec![KeyWatch::open(HKEY_LOCAL_MACHINE, IPV4)?];
+        match KeyWatch::open(HKEY_LOCAL_MACHINE, IPV6) {
             Ok(key) => keys.push(key),
             // Taken out of the system, as some do.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        Ok(ResolverSettings { arrived, keys })
+        Ok(ResolverSettings { keys })
     }
 
     async fn next(&mut self) -> io::Result<Hint> {
-        self.arrived.notified().await;
-        // Before the settings are read, so that a later change is reported again.
-        for key in &self.keys {
-            key.arm_again()?;
-        }
+        let changes = self.keys.iter().map(|key| Box::pin(key.changed()));
+        select_all(changes).await.0?;
         Ok(Hint::Resolver)
     }
 }
 
-/// Notifies once when a key, or anything below it, changes; and again after [`arm`].
-///
-/// [`arm`]: KeyWatch::arm
+/// Notifies when a key, or anything below it, changes.
 struct KeyWatch {
     // Handles, as numbers so that they may go to another thread, which Windows allows.
     key: usize,
     event: usize,
     wait: usize,
-    /// The callback's; must live until the wait is taken back.
-    context: Arc<Context>,
-}
-
-struct Context {
-    /// It has notified, and does not notify again before it is asked to.
-    notified: AtomicBool,
+    /// The callback's context; must live until the wait is taken back.
     arrived: Arc<Notify>,
 }
 
 impl KeyWatch {
-    fn open(root: HKEY, path: &str, arrived: &Arc<Notify>) -> io::Result<KeyWatch> {
+    fn open(root: HKEY, path: &str) -> io::Result<KeyWatch> {
         let path: Vec<u16> = path.encode_utf16().chain([0]).collect();
         let mut key: HKEY = std::ptr::null_mut();
         // SAFETY: the path ends with a zero; it and the place outlive the call.
@@ -164,10 +156,7 @@ impl KeyWatch {
             key: key as usize,
             event: 0,
             wait: 0,
-            context: Arc::new(Context {
-                notified: AtomicBool::new(false),
-                arrived: Arc::clone(arrived),
-            }),
+            arrived: Arc::new(Notify::new()),
         };
         // SAFETY: takes no pointers; resets itself when a wait has seen it.
         let event = unsafe { CreateEventW(std::ptr::null(), 0, 0, std::ptr::null()) };
@@ -176,7 +165,7 @@ impl KeyWatch {
         }
         watch.event = event as usize;
         let mut wait: HANDLE = std::ptr::null_mut();
-        let context = Arc::as_ptr(&watch.context).cast::<c_void>();
+        let context = Arc::as_ptr(&watch.arrived).cast::<c_void>();
         // SAFETY: the event is closed, and the context given back, only after the wait has been
         // taken back (`drop`). One thread of the system's waits for all such events; no timer.
         let done = unsafe {
@@ -197,14 +186,12 @@ impl KeyWatch {
         Ok(watch)
     }
 
-    /// The same where it has notified. Each question that waits costs the kernel memory, and a key
-    /// that never changes would gather them.
-    fn arm_again(&self) -> io::Result<()> {
-        if self.context.notified.swap(false, Ordering::AcqRel) {
-            self.arm()
-        } else {
-            Ok(())
-        }
+    /// Waits for a change, and asks for the next one before the settings are read, so that a
+    /// later change is reported again. Only a key that has changed is asked again: each question
+    /// that waits costs the kernel memory, and a key that never changes would gather them.
+    async fn changed(&self) -> io::Result<()> {
+        self.arrived.notified().await;
+        self.arm()
     }
 
     /// Asks for a notification of the next change.
@@ -236,11 +223,10 @@ impl Drop for KeyWatch {
 }
 
 unsafe extern "system" fn on_change(context: *mut c_void, _timed_out: bool) {
-    // SAFETY: the context is that of the watch, which is still there: see `drop`.
-    let context = unsafe { &*context.cast::<Context>() };
-    context.notified.store(true, Ordering::Release);
+    // SAFETY: the context is the `Notify` of the watch, which is still there: see `drop`.
+    let arrived = unsafe { &*context.cast::<Notify>() };
     // Keeps a permit if no task waits just now.
-    context.arrived.notify_one();
+    arrived.notify_one();
 }
 
 fn check(error: WIN32_ERROR) -> io::Result<()> {
@@ -248,50 +234,6 @@ fn check(error: WIN32_ERROR) -> io::Result<()> {
         return Ok(());
     }
     Err(io::Error::from_raw_os_error(error.cast_signed()))
-}
-
-/// Microsoft's advice for the first try is 15 KB.
-const FIRST_SIZE: u32 = 16 * 1024;
-const MOST_BYTES: u32 = 4 * 1024 * 1024;
-
-/// Visits every adapter that has IPv4 or IPv6 (`GetAdaptersAddresses`, without the addresses, which
-/// netdev reads); none if the system does not say.
-pub(super) fn for_each_adapter(mut visit: impl FnMut(&IP_ADAPTER_ADDRESSES_LH)) {
-    let flags = GAA_FLAG_SKIP_ANYCAST
-        | GAA_FLAG_SKIP_FRIENDLY_NAME
-        | GAA_FLAG_SKIP_MULTICAST
-        | GAA_FLAG_SKIP_UNICAST;
-    let mut size = FIRST_SIZE;
-    while size <= MOST_BYTES {
-        // Of 8-byte numbers, so that the structures in it are aligned.
-        let mut memory = vec![0_u64; usize::try_from(size / 8).unwrap_or_default() + 1];
-        let first = memory.as_mut_ptr().cast::<IP_ADAPTER_ADDRESSES_LH>();
-        // SAFETY: `first` points to at least `size` writable, aligned bytes.
-        let done = unsafe {
-            GetAdaptersAddresses(
-                u32::from(AF_UNSPEC),
-                flags,
-                std::ptr::null(),
-                first,
-                &raw mut size,
-            )
-        };
-        match done {
-            NO_ERROR => {
-                let mut next: *const IP_ADAPTER_ADDRESSES_LH = first;
-                // SAFETY: the list lies within `memory`, which outlives the loop, and ends
-                // with null.
-                while let Some(adapter) = unsafe { next.as_ref() } {
-                    visit(adapter);
-                    next = adapter.Next;
-                }
-                return;
-            }
-            // The system has said how much it needs; another adapter may come meanwhile.
-            ERROR_BUFFER_OVERFLOW => size = size.saturating_add(FIRST_SIZE),
-            _ => return,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -331,12 +273,8 @@ mod tests {
     async fn each_change_below_a_key_is_told_and_silence_stays_silence() {
         set(TOP, 0);
         set(BELOW, 0);
-        let arrived = Arc::new(Notify::new());
-        let key = KeyWatch::open(HKEY_CURRENT_USER, TOP, &arrived).unwrap();
-        let mut settings = ResolverSettings {
-            arrived,
-            keys: vec![key],
-        };
+        let key = KeyWatch::open(HKEY_CURRENT_USER, TOP).unwrap();
+        let mut settings = ResolverSettings { keys: vec![key] };
         let (soon, late) = (Duration::from_millis(50), Duration::from_secs(20));
         for value in 1..=3 {
             assert!(tokio::time::timeout(soon, settings.next()).await.is_err());

@@ -73,7 +73,7 @@ const OPENERS: [&str; 7] = [
 /// Who opens files without `src/bounded.rs`, and why that is safe.
 const OPEN_THEMSELVES: [(&str, &str); 15] = [
     ("src/bounded.rs", "it is the one that opens"),
-    ("src/watch/survey.rs", "/sys, which is the kernel's"),
+    ("src/watch/linux/link.rs", "/sys, which is the kernel's"),
     (
         "src/probe/tcp_table/linux.rs",
         "/proc/net, which is the kernel's",

@@ -9,13 +9,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use netlink_sys::protocols::NETLINK_SOCK_DIAG;
+use rustix::net::netlink::SOCK_DIAG;
 
 use super::judge::{Sample, Socket, SocketState};
 use super::tree::{Process, tree};
 use crate::probe::tcp_table::{ESTABLISHED, SYN_SENT, SocketRow, rows};
-use crate::watch::netlink::dump::DumpSocket;
-use crate::watch::netlink::message::{attributes, u32_at};
+use crate::watch::netlink::{DumpSocket, find_attribute, u32_at};
 
 /// More processes than any machine for builds has; what is behind that is not looked at.
 const MOST_PROCESSES: usize = 100_000;
@@ -66,7 +65,7 @@ impl CommandSampler {
     pub(in super::super) fn at(leader: i32) -> CommandSampler {
         CommandSampler {
             leader,
-            diag: DumpSocket::open(NETLINK_SOCK_DIAG, DIAG_TIMEOUT).ok(),
+            diag: DumpSocket::open(Some(SOCK_DIAG), DIAG_TIMEOUT).ok(),
             output: 0,
         }
     }
@@ -238,10 +237,8 @@ fn waits_for_sure(state: SocketState) -> bool {
 /// When the kernel refuses or does not answer.
 fn connections(diag: &mut DumpSocket, wanted: &dyn Fn(u64) -> bool) -> io::Result<Vec<Socket>> {
     let mut ask = |family| {
-        diag.ask(SOCK_DIAG_BY_FAMILY, &request(family), |message, found| {
-            if message.kind == SOCK_DIAG_BY_FAMILY {
-                found.extend(connection(message.body).filter(|socket| wanted(socket.id)));
-            }
+        diag.ask(SOCK_DIAG_BY_FAMILY, &request(family), |body| {
+            connection(body).filter(|socket| wanted(socket.id))
         })
     };
     let mut found: Vec<Socket> = ask(libc::AF_INET)?;
@@ -281,11 +278,7 @@ fn connection(body: &[u8]) -> Option<Socket> {
     };
     let state = match *body.get(1)? {
         SYN_SENT => SocketState::Connecting,
-        _ => open(
-            attributes(body.get(DIAG_MESSAGE..)?)
-                .find(|(kind, _)| *kind == INET_DIAG_INFO)
-                .map_or(&[], |(_, info)| info),
-        ),
+        _ => open(find_attribute(body.get(DIAG_MESSAGE..)?, INET_DIAG_INFO).unwrap_or_default()),
     };
     Some(Socket {
         id: u64::from(u32_at(body, 68)?),
@@ -395,7 +388,7 @@ mod tests {
         let mut here = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut there, _) = listener.accept().unwrap();
         let wanted = inode(&here);
-        let mut diag = DumpSocket::open(NETLINK_SOCK_DIAG, DIAG_TIMEOUT).unwrap();
+        let mut diag = DumpSocket::open(Some(SOCK_DIAG), DIAG_TIMEOUT).unwrap();
         let mut look = || {
             let found = connections(&mut diag, &|id| id == wanted).unwrap();
             assert_eq!(found.len(), 1);

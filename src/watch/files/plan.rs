@@ -5,25 +5,26 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::watch::inbox::Hint;
 
-/// A symbolic link may lead to another one; more than this is a loop (Linux: `MAXSYMLINKS`).
-const MOST_HOPS: usize = 40;
-/// Names on the way to one file, those of its links included.
+/// Names on the way to one file, those of its links included; with more the links are a loop.
 const MOST_STEPS: usize = 256;
 
 /// Which file it is, whatever its name: device and inode.
-pub(super) type Identity = (u64, u64);
+type Identity = (u64, u64);
+
+/// A folder or file to hand to the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Watch {
+    identity: Identity,
+    /// It is not looked into: only what becomes of its name matters.
+    pub(super) name_only: bool,
+}
 
 /// What to watch, and what an event at a path means.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct WatchPlan {
-    /// Folders and files to hand to the system.
-    pub(super) watches: BTreeMap<PathBuf, Identity>,
-    /// Links and folders of which only the name matters: they are not looked into.
-    pub(super) names: BTreeMap<PathBuf, Identity>,
-    /// The files that matter, by the path that an event about them bears.
-    pub(super) files: BTreeMap<PathBuf, BTreeSet<Hint>>,
-    /// An event at one of these can change this plan.
-    pub(super) guards: BTreeSet<PathBuf>,
+    pub(super) watches: BTreeMap<PathBuf, Watch>,
+    /// An event at one of these can change this plan; at a file that matters it gives these hints.
+    pub(super) events: BTreeMap<PathBuf, BTreeSet<Hint>>,
     /// Which file each target is just now; none if it is not there.
     pub(super) found: BTreeMap<PathBuf, (Hint, Option<Identity>)>,
 }
@@ -35,9 +36,6 @@ pub(super) fn plan(targets: &[(Hint, PathBuf)]) -> WatchPlan {
         let found = plan.follow(*hint, path);
         plan.found.insert(path.clone(), (*hint, found));
     }
-    // Who looks into a folder hears of its name, too.
-    let watches = &plan.watches;
-    plan.names.retain(|path, _| !watches.contains_key(path));
     plan
 }
 
@@ -45,16 +43,11 @@ impl WatchPlan {
     /// Adds one file, and every name on the way to it: a folder above it may be a link that is
     /// pointed elsewhere (kubernetes' `..data`, a generation of home-manager), or be renamed.
     fn follow(&mut self, hint: Hint, path: &Path) -> Option<Identity> {
-        let path = std::path::absolute(path).ok()?;
         // What is still to be walked, the next one last.
-        let mut rest: Vec<PathBuf> = parts(&path);
+        let mut rest = parts(&std::path::absolute(path).ok()?);
         let mut real = PathBuf::new();
-        let (mut hops, mut steps) = (0, 0);
-        while let Some(part) = rest.pop() {
-            steps += 1;
-            if steps > MOST_STEPS {
-                return None;
-            }
+        for _ in 0..MOST_STEPS {
+            let part = rest.pop()?;
             match part.components().next() {
                 Some(Component::Normal(_)) => {}
                 Some(Component::ParentDir) => {
@@ -70,73 +63,48 @@ impl WatchPlan {
             }
             let entry = real.join(part);
             let is_last = rest.is_empty();
-            let Ok(metadata) = entry.symlink_metadata() else {
-                self.watch(&real);
-                if is_last {
-                    self.files.entry(entry).or_default().insert(hint)
-                } else {
-                    self.guards.insert(entry)
-                };
-                return None;
-            };
-            if metadata.is_symlink() {
-                hops += 1;
-                if is_last {
-                    self.watch(&real);
-                    self.files.entry(entry.clone()).or_default().insert(hint);
-                } else {
-                    self.watch_name(&real, &entry, &metadata);
-                }
-                if hops > MOST_HOPS {
-                    return None;
-                }
+            let metadata = entry.symlink_metadata().ok();
+            let is_link = metadata.as_ref().is_some_and(std::fs::Metadata::is_symlink);
+            // Linux watches the names of links and folders on the way themselves. Elsewhere the
+            // folder of a link is watched, but not that of each folder: all its events would come.
+            if is_last || metadata.is_none() || (is_link && !cfg!(target_os = "linux")) {
+                self.watch(&real, &real.metadata().ok()?, false);
+                self.events.entry(real.clone()).or_default();
+            }
+            let hints = self.events.entry(entry.clone()).or_default();
+            hints.extend(is_last.then_some(hint));
+            let metadata = metadata?;
+            // Elsewhere the folder's events include the file as well.
+            if cfg!(target_os = "linux") && !(is_last && is_link) {
+                self.watch(&entry, &metadata, !is_last);
+            }
+            if is_link {
                 rest.extend(parts(&entry.read_link().ok()?));
             } else if is_last {
-                self.watch(&real);
-                self.files.entry(entry.clone()).or_default().insert(hint);
-                // Elsewhere the folder's events include the file as well.
-                if cfg!(target_os = "linux") {
-                    self.watches.insert(entry, identity(&metadata));
-                }
                 return Some(identity(&metadata));
             } else {
-                // Elsewhere it would take all events of the folder above.
-                if cfg!(target_os = "linux") {
-                    self.watch_name(&real, &entry, &metadata);
-                }
                 real = entry;
             }
         }
         None
     }
 
-    /// Watches a link or a folder on the way: not what is in it, only what becomes of its name.
-    fn watch_name(&mut self, folder: &Path, entry: &Path, metadata: &std::fs::Metadata) {
-        self.guards.insert(entry.to_owned());
-        if cfg!(target_os = "linux") {
-            self.names.insert(entry.to_owned(), identity(metadata));
-        } else {
-            self.watch(folder);
-        }
-    }
-
-    fn watch(&mut self, folder: &Path) {
-        let Ok(metadata) = folder.metadata() else {
-            return;
+    fn watch(&mut self, path: &Path, metadata: &std::fs::Metadata, name_only: bool) {
+        let identity = identity(metadata);
+        let watch = Watch {
+            identity,
+            name_only,
         };
-        self.watches.insert(folder.to_owned(), identity(&metadata));
-        self.guards.insert(folder.to_owned());
+        // Who looks into a folder hears of its name, too.
+        let watch = self.watches.entry(path.to_owned()).or_insert(watch);
+        watch.name_only &= name_only;
     }
 }
 
 /// A path in pieces, the last one first.
 fn parts(path: &Path) -> Vec<PathBuf> {
-    let mut parts: Vec<PathBuf> = path
-        .components()
-        .map(|part| part.as_os_str().into())
-        .collect();
-    parts.reverse();
-    parts
+    let parts = path.components().rev();
+    parts.map(|part| part.as_os_str().into()).collect()
 }
 
 #[cfg(unix)]
@@ -167,23 +135,31 @@ mod tests {
         paths.into_iter().map(name).collect()
     }
 
+    fn contents(root: &Path, plan: &WatchPlan) -> Vec<String> {
+        let watches = plan.watches.iter().filter(|(_, watch)| !watch.name_only);
+        names(root, watches.map(|(path, _)| path.clone()))
+    }
+
+    fn files(root: &Path, plan: &WatchPlan) -> Vec<String> {
+        let files = plan.events.iter().filter(|(_, hints)| !hints.is_empty());
+        names(root, files.map(|(path, _)| path.clone()))
+    }
+
     #[test]
     fn of_a_file_in_a_missing_folder_the_nearest_folder_is_watched() {
         let temp = tempfile::tempdir().unwrap();
         let root = temp.path().canonicalize().unwrap();
         let target = root.join("a/b/policy.toml");
         let made = plan(&[(Hint::PolicyFile, target.clone())]);
-        assert_eq!(names(&root, made.watches.into_keys()), [""]);
-        let below = made
-            .guards
-            .into_iter()
-            .filter(|path| path.starts_with(&root));
+        assert_eq!(contents(&root, &made), [""]);
+        let below = made.events.into_keys();
+        let below = below.filter(|path| path.starts_with(&root));
         assert_eq!(names(&root, below), ["", "a"]);
         assert_eq!(made.found[&target], (Hint::PolicyFile, None));
         std::fs::create_dir_all(root.join("a/b")).unwrap();
         let made = plan(&[(Hint::PolicyFile, target.clone())]);
-        assert_eq!(names(&root, made.watches.into_keys()), ["a/b"]);
-        assert_eq!(names(&root, made.files.into_keys()), ["a/b/policy.toml"]);
+        assert_eq!(contents(&root, &made), ["a/b"]);
+        assert_eq!(files(&root, &made), ["a/b/policy.toml"]);
     }
 
     #[test]
@@ -196,14 +172,8 @@ mod tests {
         std::fs::write(root.join("run/stub.conf"), "x").unwrap();
         symlink("../run/stub.conf", root.join("etc/resolv.conf")).unwrap();
         let made = plan(&[(Hint::Resolver, root.join("etc/resolv.conf"))]);
-        assert_eq!(
-            names(&root, made.watches.into_keys()),
-            ["etc", "run", "run/stub.conf"]
-        );
-        assert_eq!(
-            names(&root, made.files.into_keys()),
-            ["etc/resolv.conf", "run/stub.conf"]
-        );
+        assert_eq!(contents(&root, &made), ["etc", "run", "run/stub.conf"]);
+        assert_eq!(files(&root, &made), ["etc/resolv.conf", "run/stub.conf"]);
     }
 
     #[test]
@@ -213,7 +183,7 @@ mod tests {
         symlink("b", root.join("a")).unwrap();
         symlink("a", root.join("b")).unwrap();
         let made = plan(&[(Hint::EnvFile, root.join("a"))]);
-        assert_eq!(names(&root, made.watches.into_keys()), [""]);
-        assert_eq!(names(&root, made.files.into_keys()), ["a", "b"]);
+        assert_eq!(contents(&root, &made), [""]);
+        assert_eq!(files(&root, &made), ["a", "b"]);
     }
 }

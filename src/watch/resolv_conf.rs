@@ -1,38 +1,69 @@
-//! `resolv.conf` (resolv.conf(5)), as far as goroam needs it.
+//! `resolv.conf` (resolv.conf(5)), as far as goroam needs it, and what is behind systemd-resolved's
+//! stub.
 
 use std::io::Read as _;
-use std::net::{IpAddr, Ipv6Addr};
-use std::path::Path;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
 
 use crate::bounded;
 use crate::model::Resolver;
 
+const CONF: &str = "/etc/resolv.conf";
+/// systemd-resolved writes the servers that it asks itself here (systemd-resolved(8)).
+const BEHIND_THE_STUB: &str = "/run/systemd/resolve/resolv.conf";
+/// systemd-resolved listens here; the second one skips its own caches.
+const STUBS: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(127, 0, 0, 53)),
+    IpAddr::V4(Ipv4Addr::new(127, 0, 0, 54)),
+];
 /// A hand-written one has three lines.
 const MOST_BYTES: u64 = 64 * 1024;
 /// Go and glibc (`MAXNS`) ask the first three.
-const MOST_SERVERS: usize = 3;
+pub(super) const MOST_SERVERS: usize = 3;
 /// systemd-resolved asks all that it has.
-#[cfg(target_os = "linux")]
 const MOST_BEHIND: usize = 16;
 const MOST_DOMAINS: usize = 64;
 
+/// The configuration as it is now; empty if there is none. Looks up no name.
+pub(super) fn resolver() -> Resolver {
+    behind_stub(Path::new(CONF), Path::new(BEHIND_THE_STUB))
+}
+
+/// The files that the system rewrites when the configuration changes.
+pub(super) fn resolver_files() -> Vec<PathBuf> {
+    let mut files = vec![PathBuf::from(CONF)];
+    // Without systemd-resolved there is no such folder; watching the one above it, until it
+    // appears, would cost a wake-up for each thing that happens in /run.
+    let behind = Path::new(BEHIND_THE_STUB);
+    if behind.parent().is_some_and(Path::exists) {
+        files.push(behind.to_owned());
+    }
+    files
+}
+
+/// The stub's address is the same on every network, so it says nothing about where we are.
+fn behind_stub(path: &Path, behind: &Path) -> Resolver {
+    let mut resolver = read(path, MOST_SERVERS).unwrap_or_default();
+    if resolver.servers.iter().any(|server| STUBS.contains(server))
+        && let Some(real) = read(behind, MOST_BEHIND)
+    {
+        if !real.servers.is_empty() {
+            resolver.servers = real.servers;
+        }
+        if !real.search.is_empty() {
+            resolver.search = real.search;
+        }
+    }
+    resolver
+}
+
 /// Reads a file; one that is not there, or cannot be read, is an empty configuration, as for
 /// glibc and Go (`net/dnsconfig_unix.go`).
-pub(super) fn read(path: &Path) -> Option<Resolver> {
-    read_most(path, MOST_SERVERS)
-}
-
-/// The same for the file of systemd-resolved, which has more servers than others ask.
-#[cfg(target_os = "linux")]
-pub(super) fn read_behind(path: &Path) -> Option<Resolver> {
-    read_most(path, MOST_BEHIND)
-}
-
-fn read_most(path: &Path, servers: usize) -> Option<Resolver> {
+pub(super) fn read(path: &Path, most_servers: usize) -> Option<Resolver> {
     let mut bytes = Vec::new();
     let file = bounded::open(path).ok()?;
     file.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
-    Some(parse(&String::from_utf8_lossy(&bytes), servers))
+    Some(parse(&String::from_utf8_lossy(&bytes), most_servers))
 }
 
 /// As Go's `dnsReadConfig` reads it: `nameserver`, `domain` and `search`; of the latter two the
@@ -123,7 +154,23 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("resolv.conf");
         std::fs::write(&path, format!("{}search late.test\n", long.repeat(4))).unwrap();
-        assert_eq!(read(&path).unwrap().search, [""; 0]);
-        assert_eq!(read(&folder.path().join("none")), None);
+        assert_eq!(read(&path, MOST_SERVERS).unwrap().search, [""; 0]);
+        assert_eq!(read(&folder.path().join("none"), MOST_SERVERS), None);
+    }
+
+    #[test]
+    fn behind_the_stub_are_the_real_servers() {
+        let folder = tempfile::tempdir().unwrap();
+        let (stub, real) = (folder.path().join("stub"), folder.path().join("real"));
+        std::fs::write(&stub, "nameserver 127.0.0.53\nsearch corp.test\n").unwrap();
+        let alone = behind_stub(&stub, &real);
+        assert_eq!(alone.servers, [STUBS[0]]);
+        std::fs::write(&real, "nameserver 10.20.0.53\nsearch .\n").unwrap();
+        let behind = behind_stub(&stub, &real);
+        assert_eq!(behind.servers, ["10.20.0.53".parse::<IpAddr>().unwrap()]);
+        assert_eq!(behind.search, ["corp.test"]);
+        std::fs::write(&stub, "nameserver 10.9.0.53\n").unwrap();
+        let direct = behind_stub(&stub, &real);
+        assert_eq!(direct.servers, ["10.9.0.53".parse::<IpAddr>().unwrap()]);
     }
 }

@@ -1,16 +1,37 @@
-//! Keeps the watches as the plan says, and turns their events into hints.
+//! Files that matter: the policy, the go env file, the resolver's. Keeps the watches as the plan
+//! says, and turns their events into hints.
+//!
+//! A watched file that is replaced by a rename, as every careful program does, is gone for the
+//! watcher; so folders are watched, and of a folder that is not there yet the nearest one above
+//! it. On Linux the file itself is watched too: a bind-mounted one (`ip netns exec` does that
+//! to resolv.conf) changes without a word to the folder that it appears in.
+//!
+//! Every link and folder on the way to a file is watched, too, by its name only: a link may be
+//! pointed elsewhere, a folder be renamed.
+//!
+//! The notify crate asks the system for every opening of a file as well, which in `/etc` means a
+//! wake-up for each program that starts anywhere (each reads `/etc/ld.so.cache`); so Linux has
+//! its own small inotify without that, and without a thread.
+
+#[cfg(any(not(target_os = "linux"), test))]
+pub(super) mod by_notify;
+#[cfg(target_os = "linux")]
+pub(super) mod inotify;
+mod plan;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
+use futures_util::FutureExt as _;
 
-use super::plan::{Identity, WatchPlan, plan};
-use crate::watch::inbox::{Hint, HintInbox};
-use crate::watch::source::Backoff;
+use super::inbox::{Hint, HintInbox};
+use super::source::Backoff;
+use plan::{Watch, WatchPlan, plan};
 
+/// What it is called in troubles.
+const NAME: &str = "files";
 /// While folders appear faster than they can be watched; the last event starts over anyway.
 const MOST_ROUNDS: usize = 8;
 
@@ -18,235 +39,183 @@ const MOST_ROUNDS: usize = 8;
 pub(super) type WatchError = Box<dyn Error + Send + Sync>;
 
 /// The system's file watcher.
-pub(in crate::watch) trait FileBackend: Sized + Send {
-    /// What it is called in troubles.
-    const NAME: &'static str;
+pub(super) trait FileBackend: Sized + Send {
+    /// Starts it. Must be called within a tokio runtime.
+    fn open() -> Result<Self, WatchError>;
 
-    /// Starts it; from now on it passes its events to `shared`. Must be called within a tokio
-    /// runtime.
-    fn open(shared: &Arc<FileWatchState>) -> Result<Self, WatchError>;
-
-    /// Watches one file, or one folder without those below it.
-    fn watch(&mut self, path: &Path) -> Result<(), WatchError>;
-
-    /// Watches what becomes of the name of a link or a folder, and nothing that is in it. Only
-    /// asked for on Linux.
-    fn watch_name(&mut self, path: &Path) -> Result<(), WatchError>;
+    /// Watches one file, or one folder without those below it. `name_only`: what becomes of the
+    /// name of a link or a folder, and nothing that is in it; only asked for on Linux.
+    fn watch(&mut self, path: &Path, name_only: bool) -> Result<(), WatchError>;
 
     /// Ends that. The system may have done so already, with the file.
     fn unwatch(&mut self, path: &Path);
+
+    /// Waits for the next event. Cancel-safe.
+    fn next(&mut self) -> impl Future<Output = io::Result<FileEvent>> + Send;
+}
+
+/// What has happened.
+#[derive(Debug)]
+pub(super) enum FileEvent {
+    /// The contents of a file changed.
+    Data(PathBuf),
+    /// A file came, or its name, mode or number of names changed.
+    Form(PathBuf),
+    /// A file went; a watch on it goes with it, now or later.
+    Gone(PathBuf),
+    /// Events were lost.
+    Lost,
 }
 
 /// Watches the files that `targets` names (asked again each time, since a resolver may come to
 /// use others), for ever. What cannot be watched is a trouble, and tried again with backoff.
-pub(in crate::watch) async fn keep_watching<B: FileBackend>(
-    targets: impl Fn() -> Vec<(Hint, PathBuf)> + Send,
+pub(super) async fn keep_watching<B: FileBackend>(
+    targets: impl Fn() -> Vec<(Hint, PathBuf)> + Send + Sync,
     inbox: HintInbox,
 ) {
     let mut wait = Backoff::default();
     loop {
-        let shared = Arc::new(FileWatchState {
-            inbox: inbox.clone(),
-            plan: Mutex::default(),
-            suspects: Mutex::default(),
-            changed: Notify::new(),
-        });
-        match B::open(&shared) {
+        let error = match B::open() {
             Ok(backend) => {
                 let watches = Watches {
                     backend,
+                    inbox: &inbox,
                     armed: BTreeMap::new(),
-                    names: BTreeMap::new(),
-                    found: None,
+                    plan: None,
+                    suspects: BTreeSet::new(),
                 };
-                watches.run(&shared, &targets).await;
+                watches.run(&targets).await
             }
-            Err(error) => {
-                note_trouble::<B>(&inbox, &*error);
-            }
-        }
+            Err(error) => error,
+        };
+        note_trouble(&inbox, &*error);
         tokio::time::sleep(wait.next()).await;
     }
 }
 
-/// What has happened to a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FileEvent {
-    /// Its contents.
-    Data,
-    /// It came, or its name, mode or number of names changed.
-    Form,
-    /// It went; a watch on it goes with it, now or later.
-    Gone,
-}
-
-/// What the watcher's thread and the task both see.
-pub(in crate::watch) struct FileWatchState {
-    inbox: HintInbox,
-    plan: Mutex<WatchPlan>,
-    /// Watches that the system has dropped, or will, since their file went.
-    suspects: Mutex<BTreeSet<PathBuf>>,
-    /// The plan may have to change.
-    changed: Notify,
-}
-
-impl FileWatchState {
-    /// One event, perhaps on the watcher's own thread: nothing in here may wait.
-    pub(super) fn take(&self, path: &Path, event: FileEvent) {
-        let plan = lock(&self.plan);
-        let hints = plan.files.get(path);
-        for hint in hints.into_iter().flatten() {
-            self.inbox.send(*hint);
-        }
-        let known = hints.is_some() || plan.guards.contains(path);
-        if known && event != FileEvent::Data {
-            if event == FileEvent::Gone {
-                lock(&self.suspects).insert(path.to_owned());
-            }
-            self.changed.notify_one();
-        }
-    }
-
-    /// Events were lost.
-    pub(super) fn look_again(&self) {
-        let plan = lock(&self.plan);
-        for hint in plan.files.values().flatten() {
-            self.inbox.send(*hint);
-        }
-        self.changed.notify_one();
-    }
-}
-
-struct Watches<B> {
+struct Watches<'a, B> {
     backend: B,
-    armed: BTreeMap<PathBuf, Identity>,
-    /// Of these only the names are watched.
-    names: BTreeMap<PathBuf, Identity>,
-    /// The plan's `found`, last time; none before the first.
-    found: Option<BTreeMap<PathBuf, (Hint, Option<Identity>)>>,
+    inbox: &'a HintInbox,
+    armed: BTreeMap<PathBuf, Watch>,
+    /// None before the first.
+    plan: Option<WatchPlan>,
+    /// Watches that the system has dropped, or will, since their file went.
+    suspects: BTreeSet<PathBuf>,
 }
 
-impl<B: FileBackend> Watches<B> {
-    async fn run(
-        mut self,
-        shared: &FileWatchState,
-        targets: &(impl Fn() -> Vec<(Hint, PathBuf)> + Send),
-    ) {
+impl<B: FileBackend> Watches<'_, B> {
+    /// Runs until the watcher breaks.
+    async fn run(mut self, targets: &(impl Fn() -> Vec<(Hint, PathBuf)> + Sync)) -> WatchError {
         let mut wait = Backoff::default();
         loop {
-            match self.arm(shared, targets) {
+            let done = match self.arm(targets) {
                 Ok(()) => {
-                    shared.inbox.clear_trouble(B::NAME);
+                    self.inbox.clear_trouble(NAME);
                     wait = Backoff::default();
-                    shared.changed.notified().await;
+                    self.pass_on().await
                 }
                 Err(error) => {
-                    note_trouble::<B>(&shared.inbox, &error);
-                    let pause = tokio::time::timeout(wait.next(), shared.changed.notified());
+                    note_trouble(self.inbox, &*error);
                     // Either way it is tried again.
-                    let _ = pause.await;
+                    let pause = tokio::time::timeout(wait.next(), self.pass_on());
+                    pause.await.unwrap_or(Ok(()))
                 }
+            };
+            if let Err(error) = done {
+                return error.into();
             }
         }
+    }
+
+    /// Passes hints on until the plan may have to change.
+    async fn pass_on(&mut self) -> io::Result<()> {
+        let mut changed = false;
+        loop {
+            // Of a burst of events all are taken before the plan is made again.
+            let event = match self.backend.next().now_or_never() {
+                Some(event) => event?,
+                None if changed => return Ok(()),
+                None => self.backend.next().await?,
+            };
+            changed |= self.take(event);
+        }
+    }
+
+    /// True if the plan may have to change.
+    fn take(&mut self, event: FileEvent) -> bool {
+        let Some(plan) = &self.plan else {
+            return true;
+        };
+        let (FileEvent::Data(path) | FileEvent::Form(path) | FileEvent::Gone(path)) = &event else {
+            let hints = plan.events.values().flatten();
+            hints.for_each(|hint| self.inbox.send(*hint));
+            return true;
+        };
+        let Some(hints) = plan.events.get(path) else {
+            return false;
+        };
+        hints.iter().for_each(|hint| self.inbox.send(*hint));
+        if let FileEvent::Gone(path) = &event {
+            self.suspects.insert(path.clone());
+        }
+        !matches!(event, FileEvent::Data(_))
     }
 
     /// Makes the watches as they should be now.
-    fn arm(
-        &mut self,
-        shared: &FileWatchState,
-        targets: &(impl Fn() -> Vec<(Hint, PathBuf)> + Send),
-    ) -> Result<(), NotWatched> {
-        let mut failed = None;
+    fn arm(&mut self, targets: &impl Fn() -> Vec<(Hint, PathBuf)>) -> Result<(), WatchError> {
+        let mut done = Ok(());
         for _ in 0..MOST_ROUNDS {
             let wanted = plan(&targets());
-            lock(&shared.plan).clone_from(&wanted);
-            let suspects = std::mem::take(&mut *lock(&shared.suspects));
-            failed = self.adjust(&wanted, &suspects);
-            self.send_missed(&shared.inbox, &wanted);
+            done = self.adjust(&wanted.watches);
+            // A file that came, went, or was replaced before its folder was watched sent no event.
+            for (path, (hint, file)) in &wanted.found {
+                let before = self.plan.as_ref().map(|plan| plan.found.get(path));
+                if before.is_some_and(|before| before != Some(&(*hint, *file))) {
+                    self.inbox.send(*hint);
+                }
+            }
             // Something may have appeared before its folder was watched.
-            if plan(&targets()) == wanted {
+            let is_last = plan(&targets()) == wanted;
+            self.plan = Some(wanted);
+            if is_last {
                 break;
             }
         }
-        failed.map_or(Ok(()), Err)
+        done
     }
 
-    fn adjust(&mut self, wanted: &WatchPlan, suspects: &BTreeSet<PathBuf>) -> Option<NotWatched> {
+    fn adjust(&mut self, wanted: &BTreeMap<PathBuf, Watch>) -> Result<(), WatchError> {
+        let suspects = std::mem::take(&mut self.suspects);
         let backend = &mut self.backend;
-        for (armed, wanted) in [
-            (&mut self.armed, &wanted.watches),
-            (&mut self.names, &wanted.names),
-        ] {
-            armed.retain(|path, identity| {
-                let keep = wanted.get(path) == Some(identity) && !suspects.contains(path);
-                if !keep {
-                    backend.unwatch(path);
-                }
-                keep
-            });
-        }
-        let mut failed = None;
-        let contents = wanted.watches.iter().map(|watch| (true, watch));
-        let names = wanted.names.iter().map(|watch| (false, watch));
-        for (inside, (path, identity)) in contents.chain(names) {
-            let armed = if inside {
-                &mut self.armed
-            } else {
-                &mut self.names
-            };
-            if armed.contains_key(path) {
+        self.armed.retain(|path, watch| {
+            let keep = wanted.get(path) == Some(watch) && !suspects.contains(path);
+            if !keep {
+                backend.unwatch(path);
+            }
+            keep
+        });
+        let mut done = Ok(());
+        for (path, watch) in wanted {
+            if self.armed.contains_key(path) {
                 continue;
             }
-            let done = if inside {
-                self.backend.watch(path)
-            } else {
-                self.backend.watch_name(path)
-            };
-            match done {
-                Ok(()) => {
-                    armed.insert(path.clone(), *identity);
-                }
+            match self.backend.watch(path, watch.name_only) {
+                Ok(()) => drop(self.armed.insert(path.clone(), *watch)),
                 // It went meanwhile; the plan is made again.
                 Err(_) if path.symlink_metadata().is_err() => {}
-                Err(source) => {
-                    let path = path.clone();
-                    failed = Some(NotWatched { path, source });
-                }
+                Err(why) => done = Err(format!("cannot watch {}: {why}", path.display()).into()),
             }
         }
-        failed
-    }
-
-    /// A file that came, went, or was replaced before its folder was watched sent no event.
-    fn send_missed(&mut self, inbox: &HintInbox, wanted: &WatchPlan) {
-        if let Some(found) = &self.found {
-            for (path, now) in &wanted.found {
-                if found.get(path) != Some(now) {
-                    inbox.send(now.0);
-                }
-            }
-        }
-        self.found = Some(wanted.found.clone());
+        done
     }
 }
 
 /// A trouble until the files are watched again; logged once.
-fn note_trouble<B: FileBackend>(inbox: &HintInbox, error: &dyn Error) {
-    if !inbox.has_trouble(B::NAME) {
-        tracing::warn!(source = B::NAME, %error, "cannot watch all files");
+fn note_trouble(inbox: &HintInbox, error: &(dyn Error + Send + Sync)) {
+    if !inbox.has_trouble(NAME) {
+        tracing::warn!(source = NAME, %error, "cannot watch all files");
     }
-    inbox.trouble(B::NAME, &error);
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("cannot watch {path}: {source}", path = .path.display())]
-struct NotWatched {
-    path: PathBuf,
-    source: WatchError,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    inbox.trouble(NAME, &error);
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -257,7 +226,8 @@ mod tests {
     use std::fs;
     use std::time::Duration;
 
-    use super::super::{ByNotify, Inotify};
+    use super::by_notify::ByNotify;
+    use super::inotify::Inotify;
 
     struct Desk {
         root: tempfile::TempDir,

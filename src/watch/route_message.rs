@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 
 use crate::model::{Route, RouteKind};
+use crate::watch::kinds::is_local;
 
 /// `struct rt_msghdr`, with its fourteen metrics.
 const ROUTE_HEADER: usize = 92;
@@ -168,19 +169,6 @@ fn padded<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 
 fn take<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..at.checked_add(N)?)?.try_into().ok()
-}
-
-fn is_local(destination: &IpNet) -> bool {
-    match destination {
-        IpNet::V4(v4) => {
-            let ip = v4.addr();
-            ip.is_loopback() || ip.is_multicast() || ip.is_broadcast()
-        }
-        IpNet::V6(v6) => {
-            let ip = v6.addr();
-            ip.is_loopback() || ip.is_multicast() || ip.is_unicast_link_local()
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
-//! Windows: the forwarding table, and the three notifications of the IP helper. One of them is
+//! The forwarding table, and the three notifications of the IP helper. One of them is
 //! not enough: each leaves out what the others report (thombles/netwatcher#14, #24).
 
 use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -12,19 +11,19 @@ use tokio::sync::Notify;
 use windows_sys::Win32::Foundation::{HANDLE, NO_ERROR};
 use windows_sys::Win32::NetworkManagement::IpHelper::{
     CancelMibChangeNotify2, FreeMibTable, GetIpForwardTable2, MIB_IPFORWARD_ROW2,
-    MIB_IPFORWARD_TABLE2, MIB_IPINTERFACE_ROW, MIB_NOTIFICATION_TYPE, MIB_UNICASTIPADDRESS_ROW,
-    NotifyIpInterfaceChange, NotifyRouteChange2, NotifyUnicastIpAddressChange,
+    MIB_IPFORWARD_TABLE2, MIB_NOTIFICATION_TYPE, NotifyIpInterfaceChange, NotifyRouteChange2,
+    NotifyUnicastIpAddressChange,
 };
-use windows_sys::Win32::Networking::WinSock::{
-    AF_INET, AF_INET6, AF_UNSPEC, NlroManual, RouteProtocolLocal, SOCKADDR_INET,
-};
+use windows_sys::Win32::Networking::WinSock::{AF_UNSPEC, NlroManual, RouteProtocolLocal};
 
+use super::adapter::{address, for_each_adapter};
 use crate::model::{Route, RouteKind, Rule};
 use crate::watch::inbox::Hint;
+use crate::watch::kinds::is_local;
 use crate::watch::source::HintSource;
-use crate::watch::windows::for_each_adapter;
 
-pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
+/// The routes that say something, sorted; there are no rules.
+pub(in crate::watch) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
     let mut table: *mut MIB_IPFORWARD_TABLE2 = std::ptr::null_mut();
     // SAFETY: on success the function sets the pointer to a table that is ours to free.
     let done = unsafe { GetIpForwardTable2(AF_UNSPEC, &raw mut table) };
@@ -48,9 +47,15 @@ pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
 }
 
 fn route(row: &MIB_IPFORWARD_ROW2, metrics: &Metrics) -> Option<Route> {
-    let destination = address(&row.DestinationPrefix.Prefix)?;
-    let destination = IpNet::new(destination, row.DestinationPrefix.PrefixLength).ok()?;
-    let next_hop = address(&row.NextHop).filter(|hop| !hop.is_unspecified());
+    // SAFETY: both are whole `SOCKADDR_INET`s.
+    let (to, next_hop) = unsafe {
+        (
+            address(&row.DestinationPrefix.Prefix)?,
+            address(&row.NextHop),
+        )
+    };
+    let destination = IpNet::new(to, row.DestinationPrefix.PrefixLength).ok()?;
+    let next_hop = next_hop.filter(|hop| !hop.is_unspecified());
     // The subnet of an own address, the address itself, its broadcast address: the system
     // makes them, on-link, as "local". What a person or a VPN adds on-link is "manual".
     let made_by_system = row.Protocol == RouteProtocolLocal || row.Origin != NlroManual;
@@ -58,11 +63,15 @@ fn route(row: &MIB_IPFORWARD_ROW2, metrics: &Metrics) -> Option<Route> {
     if row.Loopback || own || is_local(&destination) {
         return None;
     }
+    // Windows chooses by the sum of the route's metric and its interface's.
+    let (v4, v6) = metrics
+        .get(&row.InterfaceIndex)
+        .copied()
+        .unwrap_or_default();
+    let metric = if destination.addr().is_ipv4() { v4 } else { v6 };
     Some(Route {
         destination: destination.trunc(),
-        metric: row
-            .Metric
-            .saturating_add(interface_metric(row, &destination, metrics)),
+        metric: row.Metric.saturating_add(metric),
         gateway: next_hop,
         link: row.InterfaceIndex,
         table: 0,
@@ -87,46 +96,6 @@ fn interface_metrics() -> Metrics {
     metrics
 }
 
-/// Windows chooses by the sum of the route's metric and its interface's.
-fn interface_metric(row: &MIB_IPFORWARD_ROW2, destination: &IpNet, metrics: &Metrics) -> u32 {
-    let (v4, v6) = metrics
-        .get(&row.InterfaceIndex)
-        .copied()
-        .unwrap_or_default();
-    match destination {
-        IpNet::V4(_) => v4,
-        IpNet::V6(_) => v6,
-    }
-}
-
-fn address(socket: &SOCKADDR_INET) -> Option<IpAddr> {
-    // SAFETY: every member of the union begins with the family, which says which one it is;
-    // the rest is plain numbers, of which any are valid.
-    unsafe {
-        match socket.si_family {
-            AF_INET => {
-                let raw = socket.Ipv4.sin_addr.S_un.S_addr;
-                Some(IpAddr::from(raw.to_ne_bytes()))
-            }
-            AF_INET6 => Some(Ipv6Addr::from(socket.Ipv6.sin6_addr.u.Byte).into()),
-            _ => None,
-        }
-    }
-}
-
-fn is_local(destination: &IpNet) -> bool {
-    match destination {
-        IpNet::V4(v4) => {
-            let ip = v4.addr();
-            ip.is_loopback() || ip.is_multicast() || ip.is_broadcast()
-        }
-        IpNet::V6(v6) => {
-            let ip = v6.addr();
-            ip.is_loopback() || ip.is_multicast() || ip.is_unicast_link_local()
-        }
-    }
-}
-
 fn check(done: u32) -> io::Result<()> {
     if done == NO_ERROR {
         return Ok(());
@@ -135,7 +104,7 @@ fn check(done: u32) -> io::Result<()> {
 }
 
 /// The system's notifications about interfaces, addresses and routes.
-pub(in crate::watch) struct RouteMessages {
+pub(super) struct RouteMessages {
     arrived: Arc<Notify>,
     /// Kept for what it does when it is dropped.
     _registrations: Vec<Registration>,
@@ -150,15 +119,15 @@ impl HintSource for RouteMessages {
             // SAFETY: the callback has the type that the function wants, and reads its context
             // as the `Notify` that `register` hands over.
             register(&arrived, |context, handle| unsafe {
-                NotifyRouteChange2(AF_UNSPEC, Some(on_route), context, false, handle)
+                NotifyRouteChange2(AF_UNSPEC, Some(on_change), context, false, handle)
             })?,
             // SAFETY: as above.
             register(&arrived, |context, handle| unsafe {
-                NotifyUnicastIpAddressChange(AF_UNSPEC, Some(on_address), context, false, handle)
+                NotifyUnicastIpAddressChange(AF_UNSPEC, Some(on_change), context, false, handle)
             })?,
             // SAFETY: as above.
             register(&arrived, |context, handle| unsafe {
-                NotifyIpInterfaceChange(AF_UNSPEC, Some(on_interface), context, false, handle)
+                NotifyIpInterfaceChange(AF_UNSPEC, Some(on_change), context, false, handle)
             })?,
         ];
         Ok(RouteMessages {
@@ -202,36 +171,13 @@ impl Drop for Registration {
     }
 }
 
-unsafe extern "system" fn on_route(
-    context: *const c_void,
-    _row: *const MIB_IPFORWARD_ROW2,
-    _kind: MIB_NOTIFICATION_TYPE,
-) {
-    // SAFETY: the context is the `Notify` of the registration, which is still there.
-    unsafe { wake(context) }
-}
-
-unsafe extern "system" fn on_address(
-    context: *const c_void,
-    _row: *const MIB_UNICASTIPADDRESS_ROW,
-    _kind: MIB_NOTIFICATION_TYPE,
-) {
-    // SAFETY: the context is the `Notify` of the registration, which is still there.
-    unsafe { wake(context) }
-}
-
-unsafe extern "system" fn on_interface(
-    context: *const c_void,
-    _row: *const MIB_IPINTERFACE_ROW,
-    _kind: MIB_NOTIFICATION_TYPE,
-) {
-    // SAFETY: the context is the `Notify` of the registration, which is still there.
-    unsafe { wake(context) }
-}
-
 /// # Safety
 /// `context` must point to a live `Notify`.
-unsafe fn wake(context: *const c_void) {
+unsafe extern "system" fn on_change<Row>(
+    context: *const c_void,
+    _row: *const Row,
+    _kind: MIB_NOTIFICATION_TYPE,
+) {
     // SAFETY: promised by the caller.
     let arrived = unsafe { &*context.cast::<Notify>() };
     // Keeps a permit if no task waits just now, so nothing is lost between two waits.

@@ -10,19 +10,21 @@ use system_configuration::core_foundation::propertylist::CFPropertyList;
 use system_configuration::core_foundation::string::CFString;
 use system_configuration::dynamic_store::SCDynamicStoreBuilder;
 
-use super::conf;
 use crate::model::Resolver;
+use crate::watch::resolv_conf::{self, MOST_SERVERS};
 
 /// configd rewrites it whenever the store's DNS entry changes.
 const COPY: &str = "/var/run/resolv.conf";
 const KEY: &str = "State:/Network/Global/DNS";
 
-pub(super) fn read() -> Resolver {
-    from_store().unwrap_or_else(|| conf::read(Path::new(COPY)).unwrap_or_default())
+/// The configuration as it is now; empty if there is none. Looks up no name.
+pub(in crate::watch) fn resolver() -> Resolver {
+    let copy = || resolv_conf::read(Path::new(COPY), MOST_SERVERS);
+    from_store().or_else(copy).unwrap_or_default()
 }
 
-/// configd says it itself (`macos.rs`).
-pub(super) fn files() -> Vec<PathBuf> {
+/// configd itself says when it changes (`macos.rs`).
+pub(in crate::watch) fn resolver_files() -> Vec<PathBuf> {
     Vec::new()
 }
 
@@ -37,14 +39,14 @@ fn from_store() -> Option<Resolver> {
     if search.is_empty() {
         search = strings(&entry, "DomainName");
     }
+    let servers = servers.iter();
+    let search = search.iter();
     Some(Resolver {
         servers: servers
-            .iter()
-            .filter_map(|word| conf::server(word))
+            .filter_map(|word| resolv_conf::server(word))
             .collect(),
         search: search
-            .iter()
-            .filter_map(|word| conf::domain(word))
+            .filter_map(|word| resolv_conf::domain(word))
             .collect(),
     })
 }
@@ -65,10 +67,9 @@ fn strings(entry: &CFDictionary, key: &str) -> Vec<String> {
         return Vec::new();
     };
     let items = list.get_all_values().into_iter();
+    // SAFETY: as above; the array keeps its items alive.
+    let items = items.map(|item| unsafe { CFType::wrap_under_get_rule(item) });
     items
-        // SAFETY: as above; the array keeps its items alive.
-        .map(|item| unsafe { CFType::wrap_under_get_rule(item) })
-        .filter_map(|item| item.downcast::<CFString>())
-        .map(|item| item.to_string())
+        .filter_map(|item| Some(item.downcast::<CFString>()?.to_string()))
         .collect()
 }

@@ -3,25 +3,32 @@
 
 use std::io;
 
+use tokio::task::AbortHandle;
+
+use super::inbox::{Hint, HintInbox};
+use super::source::{Addresses, HintSource, start};
 use crate::model::{Route, Rule};
-use crate::watch::inbox::Hint;
-use crate::watch::source::HintSource;
+
+pub(super) use super::resolv_conf::{resolver, resolver_files};
 
 pub(super) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
     Ok((Vec::new(), Vec::new()))
 }
 
+/// Starts the sources that this system has.
+pub(super) fn start_sources(inbox: &HintInbox) -> Vec<AbortHandle> {
+    vec![start::<RouteMessages>(inbox), start::<Addresses>(inbox)]
+}
+
 /// Never opens.
-pub(in crate::watch) struct RouteMessages {}
+struct RouteMessages;
 
 impl HintSource for RouteMessages {
     const NAME: &'static str = "route messages";
 
     fn open() -> io::Result<RouteMessages> {
-        Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            "not known on this system",
-        ))
+        let kind = io::ErrorKind::Unsupported;
+        Err(io::Error::new(kind, "not known on this system"))
     }
 
     async fn next(&mut self) -> io::Result<Hint> {
