@@ -57,6 +57,11 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// Does it turn the direction of a terminal's text, to make it read as what it is not?
+pub fn is_direction_mark(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 #[cfg(test)]
 mod since_tests {
     use jiff::Timestamp;

@@ -1,16 +1,26 @@
 //! One answer over HTTP: bounded, and judged for the marks of a login page.
 
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
 use hyper::StatusCode;
+use hyper::body::Incoming;
 use hyper::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
+    CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER, SERVER,
+    WWW_AUTHENTICATE,
 };
 use url::Url;
 
-use super::failure::{ProbeFailure, shown};
-use super::head::Hints;
+use super::attempt::{ProbeAttempt, within};
+use super::fault::{ProbeFailure, TooMuch, shown};
+use super::http1::Http1;
+use super::http2::Http2;
 use super::unpack::Gunzip;
+use super::wire::ByteMeter;
 use crate::gomod::form::is_web_page;
 use crate::model::{GoRelease, GoUrl, Host, Phase};
 
@@ -26,6 +36,44 @@ pub(super) enum WantedBody {
     Head,
     /// At most this many bytes; one more and it is cut.
     Body(usize),
+}
+
+impl WantedBody {
+    pub(super) fn most(self) -> usize {
+        match self {
+            WantedBody::Head => 0,
+            WantedBody::Body(most) => most,
+        }
+    }
+}
+
+/// What the body of an answer is read from.
+pub(super) enum BodySource<'a> {
+    One(&'a mut Http1),
+    Two(Incoming, Arc<ByteMeter>),
+    Page(reqwest::Response),
+}
+
+impl BodySource<'_> {
+    /// The next part; `None` at the end.
+    async fn next(&mut self) -> Result<Option<Bytes>, Box<dyn Error + Send + Sync>> {
+        Ok(match self {
+            BodySource::One(http) => http.part().await?.map(Bytes::from),
+            BodySource::Two(body, meter) => {
+                let frame = body.frame().await.transpose();
+                let frame = frame.map_err(|error| -> Box<dyn Error + Send + Sync> {
+                    match meter.is_spent() {
+                        true => TooMuch.into(),
+                        false => error.into(),
+                    }
+                })?;
+                let data = frame.map(|frame| frame.into_data().unwrap_or_default());
+                Http2::came(meter, data.as_ref().map_or(0, Bytes::len));
+                data
+            }
+            BodySource::Page(response) => response.chunk().await?,
+        })
+    }
 }
 
 /// What go makes of a `Location`.
@@ -106,22 +154,35 @@ impl HttpAnswer {
     }
 
     /// Is the rest of the body worth waiting for?
-    pub(super) fn wants_more(&self, want: WantedBody) -> bool {
+    fn wants_more(&self, want: WantedBody) -> bool {
         // The body of a redirect is for browsers.
         matches!(want, WantedBody::Body(_)) && !self.cut && !self.status.is_redirection()
     }
 
-    /// Takes a part of the body from `peer`.
-    pub(super) fn push(
+    /// Reads what is wanted of the body. Has it come to its end?
+    pub(super) async fn read(
         &mut self,
-        data: &[u8],
+        rest: &mut BodySource<'_>,
+        attempt: &ProbeAttempt,
         want: WantedBody,
         peer: &str,
-    ) -> Result<(), ProbeFailure> {
-        let most = match want {
-            WantedBody::Head => 0,
-            WantedBody::Body(most) => most,
-        };
+        fault: &(dyn Fn(&(dyn Error + 'static)) -> ProbeFailure + Sync),
+    ) -> Result<bool, ProbeFailure> {
+        while self.wants_more(want) {
+            let missing = || format!("the answer of {peer} does not end");
+            let (part, _) = within(attempt.end(), Phase::Body, missing, rest.next()).await?;
+            match part.map_err(|error| fault(&*error))? {
+                Some(data) => self.push(&data, want, peer)?,
+                None if self.gunzip.as_ref().is_none_or(Gunzip::is_whole) => return Ok(true),
+                None => return Err(fault(&io::Error::from(io::ErrorKind::UnexpectedEof))),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Takes a part of the body from `peer`.
+    fn push(&mut self, data: &[u8], want: WantedBody, peer: &str) -> Result<(), ProbeFailure> {
+        let most = want.most();
         match &mut self.gunzip {
             Some(gunzip) => gunzip
                 .push(data, &mut self.body, most.saturating_add(1))
@@ -138,16 +199,6 @@ impl HttpAnswer {
         self.cut = self.body.len() > most;
         self.body.truncate(most);
         Ok(())
-    }
-
-    /// The body has come to its end.
-    pub(super) fn end(&self, peer: &str) -> Result<(), ProbeFailure> {
-        let is_whole = |gunzip: &Gunzip| gunzip.is_whole();
-        if self.gunzip.as_ref().is_none_or(is_whole) {
-            return Ok(());
-        }
-        let reason = format!("{peer} closed the connection within its answer");
-        Err(ProbeFailure::down(Phase::Body, reason))
     }
 
     /// As if there were nothing more of it than was read.
@@ -234,6 +285,61 @@ impl HttpAnswer {
             .iter()
             .any(|words| self.body_says(words))
     }
+}
+
+/// What the head of an answer says of who wrote it.
+#[derive(Debug, Default)]
+pub(super) struct Hints {
+    /// It asks for credentials (RFC 9110, 11.6.1).
+    pub(super) wants_credentials: bool,
+    /// The server's name for itself, where it is one word of a plain kind.
+    pub(super) server: Option<String>,
+    /// An HTTP proxy wrote the answer itself.
+    pub(super) by_proxy: bool,
+    /// The HTTP proxy that it came through in the clear, where either may have written it.
+    pub(super) through: Option<String>,
+}
+
+/// HTTP proxies that name themselves in `Server` only where they answer in a server's place.
+const PROXIES: [&str; 5] = ["squid", "tinyproxy", "privoxy", "bluecoat", "zscaler"];
+/// Headers that only an HTTP proxy's own page has.
+const PROXY_PAGES: [&str; 3] = ["x-squid-error", "proxy-authenticate", "proxy-status"];
+/// A longer name is not one.
+const MOST_NAME: usize = 40;
+
+impl Hints {
+    pub(super) fn of(headers: &HeaderMap) -> Hints {
+        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+        let server = headers.get(SERVER).and_then(text).and_then(|name| {
+            let word = name.split_whitespace().next()?;
+            is_plain(word).then(|| word.to_owned())
+        });
+        let named = server.as_ref().is_some_and(|name| {
+            let product = name.split('/').next().unwrap_or_default();
+            PROXIES.iter().any(|one| product.eq_ignore_ascii_case(one))
+        });
+        let own_page = PROXY_PAGES.iter().any(|name| match headers.get(*name) {
+            // `Proxy-Status` stands in what was passed on as well (RFC 9209).
+            Some(value) if *name == "proxy-status" => {
+                text(value).is_some_and(|value| value.contains("error="))
+            }
+            other => other.is_some(),
+        });
+        Hints {
+            wants_credentials: headers.contains_key(WWW_AUTHENTICATE),
+            server,
+            by_proxy: named || own_page,
+            through: None,
+        }
+    }
+}
+
+/// Letters, digits and what stands in a version.
+fn is_plain(word: &str) -> bool {
+    word.len() <= MOST_NAME
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"./_-".contains(&byte))
 }
 
 /// As `Client.do` has it: `URL.Parse`, then a host is wanted.

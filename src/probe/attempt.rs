@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::failure::{ProbeFailure, in_words};
+use super::fault::{ProbeFailure, in_words};
 use crate::model::{Limits, Phase, Phases, Target};
 
 /// The clock of one try.
@@ -21,7 +21,7 @@ pub(super) struct ProbeAttempt {
     patient: bool,
     pub(super) phases: Phases,
     /// Set once a certificate was right by the target's own `ca` only.
-    pub(super) doubt: Option<Arc<AtomicBool>>,
+    pub(super) doubt: Arc<AtomicBool>,
 }
 
 /// A moment by which a phase must be over, and how long it had.
@@ -49,7 +49,7 @@ impl ProbeAttempt {
             patient: false,
             once_proven: target.patience().filter(|_| target.private),
             phases: Phases::default(),
-            doubt: None,
+            doubt: Arc::default(),
         };
         if let Some(patience) = patience {
             attempt.be_patient(patience);

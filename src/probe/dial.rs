@@ -8,10 +8,11 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::sleep;
+use url::Url;
 
 use super::attempt::{Deadline, ProbeAttempt, within};
-use super::failure::{ProbeFailure, ProbeOutcome, ProbeSuccess};
 use super::fault;
+use super::fault::{ProbeFailure, ProbeOutcome, ProbeSuccess};
 use crate::model::go_proxy::is_short_address;
 use crate::model::{Phase, Proof};
 
@@ -53,6 +54,14 @@ pub(super) async fn dial(
     // A request is one small packet: it must not wait for company.
     let _ = stream.set_nodelay(true);
     Ok(stream)
+}
+
+/// The host without the brackets of an IPv6 address.
+pub(super) fn bare_host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    host.trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned()
 }
 
 /// `host:port`, an IPv6 address in brackets.
@@ -151,7 +160,7 @@ async fn race(addresses: &[SocketAddr], peer: &str) -> Result<TcpStream, ProbeFa
                 Some((_, Ok(stream))) => return Ok(stream),
                 Some((i, Err(error))) => {
                     if i == 0 || first_error.is_none() {
-                        first_error = Some(fault::socket(&error, Phase::Connect, peer));
+                        first_error = Some(fault::of(&error, Phase::Connect, peer));
                     }
                     if running.is_empty() && waiting.len() == 0 {
                         break;

@@ -1,47 +1,224 @@
-//! What errors of the system, of TLS and of HTTP mean, in a user's words.
+//! What a probe found before it becomes an [`Observation`](crate::model::Observation), and what
+//! errors of the system, of TLS and of HTTP mean, in a user's words.
 
 use std::error::Error;
 use std::io;
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use rustls::{AlertDescription, CertificateError};
+use url::Url;
 
-use super::certificate::{self, Beyond};
-use super::failure::{ProbeFailure, quoted};
-use super::head::RefusedHead;
-use super::tls::tls_error;
-use super::verifier::AnotherKey;
-use super::wire::TooMuch;
-use crate::model::{Host, Phase};
+use super::verifier::CertificateFault;
+use crate::model::text::is_direction_mark;
+use crate::model::{Host, Phase, Proof, Verdict};
 
-/// An error of a socket to `peer`.
+/// Longest piece of a stranger's text in a reason, in characters.
+const MAX_QUOTED: usize = 120;
+/// Longest login URL that is kept, in characters.
+const MAX_PORTAL_URL: usize = 500;
+
+/// An `up`.
+#[derive(Debug)]
+pub(super) struct ProbeSuccess {
+    pub(super) reason: String,
+    pub(super) proof: Proof,
+}
+
+/// Anything else.
+#[derive(Debug)]
+pub(super) struct ProbeFailure {
+    pub(super) verdict: Verdict,
+    pub(super) phase: Phase,
+    pub(super) reason: String,
+    pub(super) definite: bool,
+    /// A connection that was open, and over which no answer came in time.
+    pub(super) silent: bool,
+    pub(super) portal_url: Option<String>,
+}
+
+pub(super) type ProbeOutcome = Result<ProbeSuccess, ProbeFailure>;
+
+impl ProbeFailure {
+    /// No answer, or a refusal; another try may do better.
+    pub(super) fn down(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
+        ProbeFailure {
+            verdict: Verdict::Down,
+            phase,
+            reason: reason.into(),
+            definite: false,
+            silent: false,
+            portal_url: None,
+        }
+    }
+
+    /// A refusal that another try would only hear again.
+    pub(super) fn refusal(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
+        ProbeFailure {
+            definite: true,
+            ..ProbeFailure::down(phase, reason)
+        }
+    }
+
+    /// It answers, but with what is not right.
+    pub(super) fn wrong(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
+        ProbeFailure {
+            verdict: Verdict::Wrong,
+            ..ProbeFailure::refusal(phase, reason)
+        }
+    }
+
+    /// Something answers in its place.
+    pub(super) fn portal(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
+        ProbeFailure {
+            verdict: Verdict::Portal,
+            ..ProbeFailure::refusal(phase, reason)
+        }
+    }
+
+    /// With the login page, if `url` can be one.
+    pub(super) fn at(mut self, url: Option<&Url>) -> ProbeFailure {
+        self.portal_url = url.and_then(portal_url);
+        self
+    }
+}
+
+/// A stranger's text, made fit for one line: bounded, without control characters.
+pub(super) fn quoted(text: &str) -> String {
+    let harmless = |c: &char| !c.is_control() && !is_direction_mark(*c);
+    let out: String = text.chars().filter(harmless).take(MAX_QUOTED).collect();
+    match text.chars().nth(MAX_QUOTED) {
+        Some(_) => out + "…",
+        None => out,
+    }
+}
+
+/// A URL for a reason: without credentials, query and fragment, which may be secrets.
+pub(super) fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    strip_userinfo(&mut url);
+    quoted(url.as_str())
+}
+
+/// `host`, or `host:port` where the port is not the scheme's own.
+pub(super) fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+/// Takes `user:password@` out.
+pub(super) fn strip_userinfo(url: &mut Url) {
+    // Both fail only for URLs that cannot hold any.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+}
+
+/// `3 s`, `1.5 s`, `200 ms`.
+pub(super) fn in_words(time: Duration) -> String {
+    match time.as_millis() {
+        ms if ms < 1000 => format!("{ms} ms"),
+        ms if ms.is_multiple_of(1000) => format!("{} s", ms / 1000),
+        ms => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+    }
+}
+
+fn portal_url(url: &Url) -> Option<String> {
+    let mut url = url.clone();
+    strip_userinfo(&mut url);
+    // A parsed URL holds no control characters: they are removed or escaped.
+    let text = url.as_str();
+    let fit = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && text.len() <= MAX_PORTAL_URL
+        && !text.contains(char::is_control);
+    fit.then(|| text.to_owned())
+}
+
+/// More bytes came than any answer has.
+#[derive(Debug, thiserror::Error)]
+#[error("sends bytes without end")]
+pub(super) struct TooMuch;
+
+/// An answer that is not as HTTP has it, or not as go takes it: the words behind the server's name.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct NotAsHttp(pub(super) String);
+
+/// What lies beneath an error: of tokio-rustls, hyper, reqwest or the system.
+pub(super) fn chain<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        match error.downcast_ref::<io::Error>() {
+            // io::Error::source() steps over the error it wraps.
+            Some(error) => error.get_ref().map(|inner| inner as &(dyn Error + 'static)),
+            None => error.source(),
+        }
+    })
+}
+
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    chain(error).find_map(|error| error.downcast_ref())
+}
+
+/// An error on a connection to `peer`.
+pub(super) fn of(error: &(dyn Error + 'static), phase: Phase, peer: &str) -> ProbeFailure {
+    if let Some(error) = find(error) {
+        return tls(error, peer);
+    }
+    if let Some(TooMuch) = find(error) {
+        return endless(phase, peer);
+    }
+    if let Some(NotAsHttp(how)) = find(error) {
+        return ProbeFailure::wrong(phase, format!("{peer} {how}"));
+    }
+    if let Some(error) = find(error) {
+        return socket(error, phase, peer);
+    }
+    if let Some(error) = find::<hyper::Error>(error) {
+        if error.is_parse() {
+            return ProbeFailure::wrong(phase, format!("{peer} answers, but not in HTTP"));
+        }
+        if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+            return socket(&ErrorKind::UnexpectedEof.into(), phase, peer);
+        }
+    }
+    // Of HTTP/2: what it is lies beneath.
+    let text = error.source().unwrap_or(error).to_string();
+    ProbeFailure::down(phase, format!("{peer}: {}", quoted(&text)))
+}
+
+/// Bytes without end.
+pub(super) fn endless(phase: Phase, peer: &str) -> ProbeFailure {
+    ProbeFailure::wrong(phase, format!("{peer} {TooMuch}"))
+}
+
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "a foreign enum that may grow"
 )]
-pub(super) fn socket(error: &io::Error, phase: Phase, peer: &str) -> ProbeFailure {
-    if let Some(error) = tls_error(error) {
-        return tls(error, peer);
-    }
-    if error.get_ref().is_some_and(|inner| inner.is::<TooMuch>()) {
-        return endless(phase, peer);
-    }
-    if let Some(refused) = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<RefusedHead>())
-    {
-        return ProbeFailure::wrong(phase, format!("{peer} {refused}"));
-    }
+fn socket(error: &io::Error, phase: Phase, peer: &str) -> ProbeFailure {
     let reason = match error.kind() {
         ErrorKind::ConnectionRefused => format!("connection refused by {peer}"),
         ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
             format!("{peer} reset the connection")
         }
         ErrorKind::ConnectionAborted => format!("the connection to {peer} was aborted"),
-        ErrorKind::UnexpectedEof if phase == Phase::Tls => {
-            format!("{peer} closed the connection instead of a TLS handshake")
+        ErrorKind::UnexpectedEof => {
+            let when = match phase {
+                Phase::Tls => "instead of a TLS handshake",
+                Phase::Body => "within its answer",
+                Phase::Dns | Phase::Connect | Phase::FirstByte | Phase::Content => {
+                    "without an answer"
+                }
+            };
+            format!("{peer} closed the connection {when}")
         }
-        ErrorKind::UnexpectedEof => format!("{peer} closed the connection without an answer"),
         ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
             format!("the network of {peer} is unreachable from here")
         }
@@ -51,7 +228,7 @@ pub(super) fn socket(error: &io::Error, phase: Phase, peer: &str) -> ProbeFailur
         ErrorKind::PermissionDenied => format!("this machine may not talk to {peer}"),
         // hyper's of a body whose chunks are none.
         ErrorKind::InvalidInput | ErrorKind::InvalidData if error.raw_os_error().is_none() => {
-            let reason = format!("{peer} answers, but its body is not as HTTP has it");
+            let reason = format!("{peer} {NOT_A_BODY}");
             return ProbeFailure::wrong(phase, reason);
         }
         ErrorKind::InvalidInput => format!("this machine's routes drop what is for {peer}"),
@@ -60,27 +237,9 @@ pub(super) fn socket(error: &io::Error, phase: Phase, peer: &str) -> ProbeFailur
     ProbeFailure::down(phase, reason)
 }
 
-/// An error of the resolver. Its texts are libc's and Windows' own; std keeps no code.
-pub(super) fn lookup(error: &io::Error, host: &str) -> ProbeFailure {
-    let text = error.to_string();
-    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if says(&NO_SUCH_HOST) || matches!(error.raw_os_error(), Some(11001 | 11004)) {
-        return ProbeFailure::refusal(Phase::Dns, format!("DNS knows no {host}"));
-    }
-    if says(&TRY_AGAIN) || error.raw_os_error() == Some(11002) {
-        return ProbeFailure::down(
-            Phase::Dns,
-            format!("DNS gives no answer for {host}: its server fails, or there is none"),
-        );
-    }
-    let text = text.rsplit(": ").next().unwrap_or_default();
-    ProbeFailure::down(
-        Phase::Dns,
-        format!("DNS fails for {host}: {}", quoted(text)),
-    )
-}
+pub(super) const NOT_A_BODY: &str = "answers, but its body is not as HTTP has it";
 
-/// glibc, musl, macOS: EAI_NONAME and EAI_NODATA.
+/// What the resolvers of glibc, musl and macOS say of EAI_NONAME and EAI_NODATA; std keeps no code.
 const NO_SUCH_HOST: [&str; 4] = [
     "Name or service not known",
     "No address associated with",
@@ -90,45 +249,62 @@ const NO_SUCH_HOST: [&str; 4] = [
 /// glibc and macOS, musl: EAI_AGAIN. SERVFAIL, REFUSED by all servers, or no server.
 const TRY_AGAIN: [&str; 2] = ["Temporary failure in name resolution", "Try again"];
 
+/// An error of the resolver. Its texts are libc's and Windows' own.
+pub(super) fn lookup(error: &io::Error, host: &str) -> ProbeFailure {
+    let text = error.to_string();
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if says(&NO_SUCH_HOST) || matches!(error.raw_os_error(), Some(11001 | 11004)) {
+        return ProbeFailure::refusal(Phase::Dns, format!("DNS knows no {host}"));
+    }
+    ProbeFailure::down(
+        Phase::Dns,
+        if says(&TRY_AGAIN) || error.raw_os_error() == Some(11002) {
+            format!("DNS gives no answer for {host}: its server fails, or there is none")
+        } else {
+            let text = text.rsplit(": ").next().unwrap_or_default();
+            format!("DNS fails for {host}: {}", quoted(text))
+        },
+    )
+}
+
 /// An error of the handshake with `peer`, or an alert after it.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "a foreign enum that may grow"
 )]
-pub(super) fn tls(error: &rustls::Error, peer: &str) -> ProbeFailure {
-    if let rustls::Error::InvalidCertificate(error) = error {
-        return certificate(error, peer);
-    }
+fn tls(error: &rustls::Error, peer: &str) -> ProbeFailure {
+    let down = |what: String| ProbeFailure::down(Phase::Tls, what);
+    let refusal = |what: &str| ProbeFailure::refusal(Phase::Tls, format!("{peer} {what}"));
     match error {
+        rustls::Error::InvalidCertificate(error) => certificate(error, peer),
         rustls::Error::InvalidMessage(_) => {
             ProbeFailure::wrong(Phase::Tls, format!("{peer} answers, but not in TLS"))
         }
-        rustls::Error::AlertReceived(alert) => match alert {
-            AlertDescription::ProtocolVersion => ProbeFailure::refusal(
-                Phase::Tls,
-                format!("{peer} speaks no TLS of version 1.2 or later"),
-            ),
-            AlertDescription::CertificateRequired => ProbeFailure::refusal(
-                Phase::Tls,
-                format!("{peer} wants a client certificate, which go has none of"),
-            ),
-            AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => {
-                nothing_in_common(peer)
-            }
-            AlertDescription::UnrecognisedName => {
-                ProbeFailure::down(Phase::Tls, format!("{peer} does not know that name (TLS)"))
-            }
-            // A middlebox that blocks by name answers so: it may be gone a moment later.
-            other => {
-                let number = u8::from(*other);
-                ProbeFailure::down(Phase::Tls, format!("{peer} refuses TLS (alert {number})"))
-            }
-        },
-        rustls::Error::PeerIncompatible(_) => nothing_in_common(peer),
-        other => ProbeFailure::down(
-            Phase::Tls,
-            format!("TLS with {peer} fails: {}", quoted(&other.to_string())),
-        ),
+        // A middlebox that blocks by name may say the same.
+        rustls::Error::PeerIncompatible(_)
+        | rustls::Error::AlertReceived(
+            AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity,
+        ) => down(format!(
+            "{peer} and goroam's TLS have no cipher suite, key exchange or signature in common; \
+             go may have one: it knows CBC suites and P-521 as well"
+        )),
+        rustls::Error::AlertReceived(AlertDescription::ProtocolVersion) => {
+            refusal("speaks no TLS of version 1.2 or later")
+        }
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            refusal("wants a client certificate, which go has none of")
+        }
+        rustls::Error::AlertReceived(AlertDescription::UnrecognisedName) => {
+            down(format!("{peer} does not know that name (TLS)"))
+        }
+        // A middlebox that blocks by name answers so: it may be gone a moment later.
+        rustls::Error::AlertReceived(other) => {
+            down(format!("{peer} refuses TLS (alert {})", u8::from(*other)))
+        }
+        other => down(format!(
+            "TLS with {peer} fails: {}",
+            quoted(&other.to_string())
+        )),
     }
 }
 
@@ -138,81 +314,106 @@ pub(super) fn plain_http(peer: &str) -> ProbeFailure {
     ProbeFailure::wrong(Phase::Tls, reason)
 }
 
-/// A middlebox that blocks by name may say the same.
-fn nothing_in_common(peer: &str) -> ProbeFailure {
-    ProbeFailure::down(
-        Phase::Tls,
-        format!(
-            "{peer} and goroam's TLS have no cipher suite, key exchange or signature in common; \
-             go may have one: it knows CBC suites and P-521 as well"
-        ),
-    )
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a foreign enum that may grow"
+)]
+fn certificate(error: &CertificateError, peer: &str) -> ProbeFailure {
+    let wrong = |reason| ProbeFailure::wrong(Phase::Tls, reason);
+    let portal = |reason| ProbeFailure::portal(Phase::Tls, reason);
+    let says = |what: &str| format!("certificate of {peer} {what}");
+    let what = match error {
+        CertificateError::ExpiredContext { time, not_after } => {
+            return wrong(out_of_date(
+                peer,
+                "ended",
+                not_after.as_secs(),
+                time.as_secs(),
+            ));
+        }
+        CertificateError::NotValidYetContext { time, not_before } => {
+            return wrong(out_of_date(
+                peer,
+                "begins",
+                not_before.as_secs(),
+                time.as_secs(),
+            ));
+        }
+        CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+            "names no host (no subject alternative name), and go does not take it"
+        }
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            let names: Vec<&str> = presented.iter().take(3).map(|one| bare_name(one)).collect();
+            let names = quoted(&names.join(", "));
+            return portal(format!("certificate is for {names}, not {peer}"));
+        }
+        CertificateError::NotValidForName => return portal(says("is for another name")),
+        CertificateError::UnknownIssuer => {
+            let reason = says("is not signed by a CA that is trusted here");
+            // A network's login page stands in for names of the world.
+            return if is_near(peer) {
+                wrong(reason)
+            } else {
+                portal(reason)
+            };
+        }
+        CertificateError::Expired | CertificateError::NotValidYet => {
+            "is out of date; is this machine's clock right?"
+        }
+        CertificateError::BadEncoding => "cannot be read",
+        CertificateError::BadSignature => "has a signature that is wrong",
+        CertificateError::UnhandledCriticalExtension => UNKNOWN_CONDITION,
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "is not for servers"
+        }
+        CertificateError::Revoked => "is revoked",
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "is signed with MD5 or SHA-1, which go does not take"
+        }
+        CertificateError::Other(other) => match other.0.downcast_ref() {
+            Some(CertificateFault::AnotherKey) => {
+                return portal(format!(
+                    "{peer} answers with {}",
+                    CertificateFault::AnotherKey
+                ));
+            }
+            Some(CertificateFault::NegativeSerial) => {
+                "has a negative serial number, which go 1.23 and later do not take"
+            }
+            Some(beyond) => {
+                return wrong(format!(
+                    "go may take the certificate of {peer}, goroam's TLS does not: {beyond}; \
+                     another certificate helps"
+                ));
+            }
+            None => by_webpki(other.0.downcast_ref()),
+        },
+        _ => "is not as go wants it",
+    };
+    wrong(says(what))
 }
 
-fn certificate(error: &CertificateError, peer: &str) -> ProbeFailure {
-    if let CertificateError::ExpiredContext { time, not_after } = error {
-        return out_of_date(peer, "ended", not_after.as_secs(), time.as_secs());
-    }
-    if let CertificateError::NotValidYetContext { time, not_before } = error {
-        return out_of_date(peer, "begins", not_before.as_secs(), time.as_secs());
-    }
-    if let CertificateError::NotValidForNameContext { presented, .. } = error {
-        let names: Vec<&str> = presented
-            .iter()
-            .take(3)
-            .map(|name| bare_name(name))
-            .collect();
-        if names.is_empty() {
-            let reason = format!(
-                "certificate of {peer} names no host (no subject alternative name), and go does \
-                 not take it"
-            );
-            return ProbeFailure::wrong(Phase::Tls, reason);
+const UNKNOWN_CONDITION: &str = "holds a condition that nothing here knows";
+
+fn by_webpki(error: Option<&webpki::Error>) -> &'static str {
+    use webpki::Error;
+    match error {
+        Some(Error::UnsupportedCriticalExtension) => UNKNOWN_CONDITION,
+        Some(Error::UnsupportedCertVersion) => "is of an old version of X.509",
+        Some(Error::NameConstraintViolation) => "is for a name that its authority may not sign",
+        Some(Error::PathLenConstraintViolated) => {
+            "is signed by more authorities than one of them allows"
         }
-        let names = quoted(&names.join(", "));
-        return ProbeFailure::portal(
-            Phase::Tls,
-            format!("certificate is for {names}, not {peer}"),
-        );
+        Some(Error::EndEntityUsedAsCa) => "is signed by a certificate that is not a CA",
+        Some(
+            Error::MaximumNameConstraintComparisonsExceeded
+            | Error::MaximumPathBuildCallsExceeded
+            | Error::MaximumPathDepthExceeded
+            | Error::MaximumSignatureChecksExceeded,
+        ) => "comes with a chain that takes too long to check",
+        Some(_) | None => "cannot be read",
     }
-    if let CertificateError::Other(other) = error
-        && other.0.downcast_ref::<AnotherKey>().is_some()
-    {
-        let reason = format!("{peer} answers with another key than the pinned one");
-        return ProbeFailure::portal(Phase::Tls, reason);
-    }
-    if let CertificateError::Other(other) = error
-        && let Some(beyond) = other.0.downcast_ref::<Beyond>()
-    {
-        let reason = format!(
-            "go may take the certificate of {peer}, goroam's TLS does not: {beyond}; another \
-             certificate helps"
-        );
-        return ProbeFailure::wrong(Phase::Tls, reason);
-    }
-    let says = |what: &str| format!("certificate of {peer} {what}");
-    if matches!(
-        error,
-        CertificateError::Expired | CertificateError::NotValidYet
-    ) {
-        return ProbeFailure::wrong(
-            Phase::Tls,
-            says("is out of date; is this machine's clock right?"),
-        );
-    }
-    if matches!(error, CertificateError::NotValidForName) {
-        return ProbeFailure::portal(Phase::Tls, says("is for another name"));
-    }
-    if matches!(error, CertificateError::UnknownIssuer) {
-        let reason = says("is not signed by a CA that is trusted here");
-        // A network's login page stands in for names of the world.
-        return if is_near(peer) {
-            ProbeFailure::wrong(Phase::Tls, reason)
-        } else {
-            ProbeFailure::portal(Phase::Tls, reason)
-        };
-    }
-    ProbeFailure::wrong(Phase::Tls, says(certificate::refusal(error)))
 }
 
 /// Is `host:port` on this machine or at a private address?
@@ -227,82 +428,38 @@ const WRITTEN: u64 = 1_767_225_600;
 
 /// A certificate and the clock disagree. Where it is not known which of them is wrong, both
 /// are named.
-fn out_of_date(peer: &str, what: &str, seconds: u64, now: u64) -> ProbeFailure {
+fn out_of_date(peer: &str, what: &str, seconds: u64, now: u64) -> String {
     let (day, today) = (day(seconds), day(now));
-    let reason = if now < WRITTEN {
+    if now < WRITTEN {
         format!(
             "this machine's clock is wrong: it says {today}, and the certificate of {peer} \
              {what} on {day}"
         )
     } else {
         format!("certificate of {peer} {what} on {day}, by a clock that says {today}")
-    };
-    ProbeFailure::wrong(Phase::Tls, reason)
+    }
 }
 
 fn day(seconds: u64) -> String {
-    i64::try_from(seconds)
-        .ok()
-        .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
-        .map_or_else(
-            || "a day that no calendar has".to_owned(),
-            |time| time.strftime("%Y-%m-%d").to_string(),
-        )
+    let time = i64::try_from(seconds).ok();
+    let time = time.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    time.map_or_else(
+        || "a day that no calendar has".to_owned(),
+        |time| time.strftime("%Y-%m-%d").to_string(),
+    )
 }
 
 /// webpki writes the names of a certificate as `DnsName("somewhere-else.test")` and
 /// `IpAddress(10.0.0.1)`.
 fn bare_name(name: &str) -> &str {
-    let inner = name
-        .split_once('(')
-        .and_then(|(_, rest)| rest.strip_suffix(')'));
+    let inner = name.split_once('(');
+    let inner = inner.and_then(|(_, rest)| rest.strip_suffix(')'));
     inner.map_or(name, |inner| inner.trim_matches('"'))
-}
-
-/// An error of hyper, on a connection to `peer`.
-pub(super) fn http(error: &hyper::Error, phase: Phase, peer: &str) -> ProbeFailure {
-    if let Some(error) = inner_io(error) {
-        return socket(error, phase, peer);
-    }
-    if error.is_parse() {
-        return ProbeFailure::wrong(phase, format!("{peer} answers, but not in HTTP"));
-    }
-    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
-        let when = if phase == Phase::Body {
-            "within its"
-        } else {
-            "without an"
-        };
-        return ProbeFailure::down(phase, format!("{peer} closed the connection {when} answer"));
-    }
-    // Of HTTP/2: what it is lies beneath.
-    let text = error
-        .source()
-        .map_or_else(|| error.to_string(), ToString::to_string);
-    ProbeFailure::down(phase, format!("{peer}: {}", quoted(&text)))
-}
-
-/// Bytes without end.
-pub(super) fn endless(phase: Phase, peer: &str) -> ProbeFailure {
-    ProbeFailure::wrong(phase, format!("{peer} sends bytes without end"))
-}
-
-/// The system's error inside of another one.
-pub(super) fn inner_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<io::Error>() {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Verdict;
 
     #[test]
     fn the_resolvers_answers_are_told_apart() {
@@ -387,12 +544,46 @@ mod tests {
         }
         let suites = rustls::Error::AlertReceived(AlertDescription::HandshakeFailure);
         assert!(tls(&suites, "h.test").reason.contains("go may have one"));
-        let key = CertificateError::Other(rustls::OtherError(std::sync::Arc::new(AnotherKey)));
+        let key = CertificateError::Other(rustls::OtherError(std::sync::Arc::new(
+            CertificateFault::AnotherKey,
+        )));
         let pin = judge(key);
         assert_eq!(pin.verdict, Verdict::Portal);
         assert_eq!(
             pin.reason,
             "h.test answers with another key than the pinned one"
         );
+    }
+
+    #[test]
+    fn a_strangers_text_cannot_break_the_line_or_fill_the_screen() {
+        assert_eq!(quoted("a\x1b[31m\nb\u{202e}c"), "a[31mbc");
+        assert_eq!(quoted(&"x".repeat(10_000)).chars().count(), MAX_QUOTED + 1);
+    }
+
+    #[test]
+    fn urls_are_shown_without_what_may_be_secret() {
+        let url = Url::parse("https://joe:secret@h.test:8443/p?token=1#f").unwrap();
+        assert_eq!(shown(&url), "https://h.test:8443/p");
+        assert_eq!(authority(&url), "h.test:8443");
+    }
+
+    #[test]
+    fn only_a_short_web_address_is_a_login_page() {
+        let page = |text: &str| portal_url(&Url::parse(text).unwrap());
+        assert_eq!(
+            page("http://u:p@login.test/x?mac=1").as_deref(),
+            Some("http://login.test/x?mac=1")
+        );
+        assert_eq!(page("javascript:alert(1)"), None);
+        assert_eq!(page("file:///etc/passwd"), None);
+        assert_eq!(page(&format!("http://h.test/{}", "x".repeat(600))), None);
+    }
+
+    #[test]
+    fn times_read_as_a_person_would_say_them() {
+        for (ms, words) in [(200, "200 ms"), (3000, "3 s"), (1500, "1.5 s"), (0, "0 ms")] {
+            assert_eq!(in_words(Duration::from_millis(ms)), words);
+        }
     }
 }

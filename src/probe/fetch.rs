@@ -8,8 +8,8 @@ use url::Url;
 
 use super::answer::WantedBody;
 use super::attempt::ProbeAttempt;
-use super::failure::ProbeFailure;
-use super::line::Connection;
+use super::connection::Connection;
+use super::fault::ProbeFailure;
 use super::round::Prober;
 use super::session::ProbeSession;
 use crate::environment::Environment;

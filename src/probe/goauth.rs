@@ -1,56 +1,70 @@
-//! Credentials as the go command finds them: GOAUTH (go 1.24 and later), else netrc.
-//! `cmd/go/internal/auth/auth.go`.
-//!
-//! Each command runs once before the first request over https, and again with the URL after a
-//! 4xx. What it said is kept for a minute over all rounds, so that a network that comes and goes
-//! does not start it each time.
+//! GOAUTH: its value, and its commands, each run within a time limit, with bounded output that
+//! reaches no message and no log, and without a question to a person; and what they print, read as
+//! go reads it (`cmd/go/internal/auth/{auth,userauth,gitauth}.go`).
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Duration;
 
-use hyper::StatusCode;
-use hyper::header::HeaderMap;
-use tokio::sync::OnceCell;
-use url::Url;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hyper::header::{HeaderName, HeaderValue};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, Command};
 
-use super::failure::{ProbeFailure, authority};
-use super::goauth_command::{self, CredentialCommand, HandedHeaders, Headers};
-use super::netrc::Netrc;
-use crate::environment::Environment;
-use crate::model::{GoRelease, Phase};
+use crate::environment::{Environment, is_same_name};
+use crate::model::{GoRelease, GoUrl};
 
-/// How long what a command said counts.
-const KEPT: Duration = Duration::from_secs(60);
-/// What is kept of the last commands, over all rounds.
-const MOST_KEPT: usize = 32;
-/// URLs of one round with which the commands run again.
-const MOST_URLS: usize = 8;
+/// More blocks or headers than any command has to say.
+const MOST: usize = 256;
 
-/// What the go command that is used has to say of how it asks.
-#[derive(Debug, Clone, Default)]
-pub struct GoClient {
-    /// Its release.
-    pub release: GoRelease,
-    /// GOAUTH of the go env file (or of GOROOT/go.env), which the environment wins over.
-    pub goauth: Option<String>,
+/// The headers of one prefix. There is no way to print them.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(super) struct Headers(pub(super) Vec<(HeaderName, HeaderValue)>);
+
+impl Headers {
+    /// A user's name and password.
+    pub(super) fn basic(user: &[u8], password: &[u8]) -> Option<Headers> {
+        let pair = [user, b":", password].concat();
+        let value = format!("Basic {}", STANDARD.encode(pair));
+        let mut headers = Headers::default();
+        headers.add("Authorization", &value)?;
+        Some(headers)
+    }
+
+    /// `None`: it is no header.
+    fn add(&mut self, name: &str, value: &str) -> Option<()> {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        let mut value = HeaderValue::from_bytes(value.as_bytes()).ok()?;
+        value.set_sensitive(true);
+        self.0.push((name, value));
+        Some(())
+    }
+
+    /// The headers, without those that `net/http` sets by itself whatever stands there
+    /// (`reqWriteExcludeHeader`).
+    pub(super) fn sent(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        const OWN: [&str; 7] = [
+            "host",
+            "user-agent",
+            "content-length",
+            "transfer-encoding",
+            "trailer",
+            "connection",
+            "accept-encoding",
+        ];
+        let all = self.0.iter().map(|(name, value)| (name, value));
+        all.filter(|(name, _)| !OWN.contains(&name.as_str()))
+    }
 }
 
-/// All credentials of one round. Debug shows how many methods there are, and no more.
-pub(super) struct Credentials {
-    release: GoRelease,
-    env: Environment,
-    methods: Result<Vec<Method>, &'static str>,
-    netrc: Netrc,
-    begun: OnceCell<()>,
-    store: Mutex<BTreeMap<String, Headers>>,
-    urls: Mutex<BTreeSet<String>>,
-}
+/// Headers by prefix: `host[:port][/path]`.
+pub(super) type HandedHeaders = Vec<(String, Headers)>;
 
+/// Where credentials come from.
 #[derive(Clone, PartialEq, Eq)]
-enum Method {
+pub(super) enum Method {
     Netrc,
     /// `git credential fill` in this folder.
     Git(PathBuf),
@@ -58,237 +72,37 @@ enum Method {
     Command(Vec<String>),
 }
 
-/// What a command said, and when.
-struct Kept {
-    key: Key,
-    at: Instant,
-    handed: Option<HandedHeaders>,
-}
-
-#[derive(Clone, PartialEq)]
-struct Key {
-    method: Method,
-    url: Option<String>,
-    env: Environment,
-}
-
-static KEPT_LAST: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
-
-impl Credentials {
-    /// Reads GOAUTH and netrc. Runs nothing yet.
-    pub(super) fn read(env: &Environment, manner: &GoClient) -> Credentials {
-        let release = manner.release;
-        let goauth = env.get("GOAUTH").or(manner.goauth.as_deref());
-        let goauth = goauth.filter(|value| release.has_goauth() && !value.is_empty());
-        let goauth = goauth.unwrap_or("netrc");
-        let methods = methods(goauth);
-        let reads_netrc = matches!(&methods, Ok(methods) if methods.contains(&Method::Netrc));
-        let vars = env.iter().filter(|(name, _)| *name != "GOAUTH");
-        Credentials {
-            release,
-            env: vars.chain([("GOAUTH", goauth)]).collect(),
-            methods,
-            netrc: Netrc::read(env, reads_netrc),
-            begun: OnceCell::new(),
-            store: Mutex::default(),
-            urls: Mutex::default(),
-        }
-    }
-
-    /// Runs the commands once; later calls return at once.
-    ///
-    /// # Errors
-    /// Where each go command ends at this GOAUTH.
-    pub(super) async fn begin(&self) -> Result<(), ProbeFailure> {
-        if let Err(why) = &self.methods {
-            let reason = format!("go ends at once: GOAUTH {why}");
-            return Err(ProbeFailure::refusal(Phase::Connect, reason));
-        }
-        self.begun.get_or_init(|| self.run(None, "")).await;
-        Ok(())
-    }
-
-    /// The headers that go adds to a request for this URL.
-    pub(super) fn for_url(&self, url: &Url) -> Option<Headers> {
-        let store = self.store();
-        let place = format!("{}{}", authority(url), url.path());
-        let mut prefix = match (
-            self.release.has_goauth(),
-            self.release.walks_up_for_credentials(),
-        ) {
-            // auth.go of 1.23: the host alone.
-            (false, _) => place.split('/').next().unwrap_or_default(),
-            (true, true) => place.strip_suffix('/').unwrap_or(&place),
-            (true, false) => place.as_str(),
-        };
-        loop {
-            if let Some(headers) = store.get(prefix) {
-                return Some(headers.clone());
-            }
-            prefix = if self.release.walks_up_for_credentials() {
-                prefix.rsplit_once('/')?.0
-            } else {
-                prefix.split_once('/')?.0
-            };
-        }
-    }
-
-    /// After a 4xx: runs the commands again, with the URL. Is there a reason to ask once more?
-    pub(super) async fn ask_for(&self, url: &Url, status: StatusCode, head: &HeaderMap) -> bool {
-        let methods = self.methods.as_deref().unwrap_or_default();
-        if !methods.iter().any(|method| *method != Method::Netrc) {
-            return false;
-        }
-        let before = self.for_url(url);
-        let text = url.as_str();
-        {
-            let mut urls = self.urls.lock().unwrap_or_else(PoisonError::into_inner);
-            if urls.len() >= MOST_URLS || !urls.insert(text.to_owned()) {
-                return false;
-            }
-        }
-        let mut input = format!("HTTP/1.1 {status}\n");
-        for name in head.keys() {
-            let values = head.get_all(name).iter();
-            let values: Vec<String> = values
-                .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-                .collect();
-            input.push_str(&format!(
-                "{}: {}\n",
-                canonical(name.as_str()),
-                values.join(", ")
-            ));
-        }
-        input.push('\n');
-        self.run(Some(text), &input).await;
-        self.for_url(url) != before
-    }
-
-    /// What a user can do about missing credentials for `host[:port]`.
-    pub(super) fn advice(&self, host: &str) -> String {
-        match &self.methods {
-            Ok(methods) if methods.is_empty() => "GOAUTH is off".to_owned(),
-            Ok(methods) if !methods.contains(&Method::Netrc) => {
-                format!("no command of GOAUTH has any for {host}")
-            }
-            Ok(_) | Err(_) => self.netrc.advice(host),
-        }
-    }
-
-    /// `runGoAuth`: from the last method to the first, so that the first wins.
-    async fn run(&self, url: Option<&str>, input: &str) {
-        let methods = self.methods.as_deref().unwrap_or_default();
-        for method in methods.iter().rev() {
-            match method {
-                Method::Netrc => {
-                    for (machine, headers) in self.netrc.headers() {
-                        self.keep(machine, headers);
-                    }
-                }
-                // git cannot say what it has, only whether it has it.
-                Method::Git(_) if url.is_none() => {}
-                Method::Git(_) | Method::Command(_) => {
-                    let key = Key {
-                        method: method.clone(),
-                        url: url.map(str::to_owned),
-                        env: self.env.clone(),
-                    };
-                    let handed = self.handed(key, input).await;
-                    for (prefix, headers) in handed.into_iter().flatten() {
-                        self.keep(&prefix, headers);
-                    }
-                }
-            }
-        }
-    }
-
-    /// `storeCredential`.
-    fn keep(&self, prefix: &str, headers: Headers) {
-        let mut prefix = prefix.strip_prefix("https://").unwrap_or(prefix);
-        if self.release.walks_up_for_credentials() {
-            prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-        }
-        if headers.0.is_empty() {
-            self.store().remove(prefix)
-        } else {
-            self.store().insert(prefix.to_owned(), headers)
-        };
-    }
-
-    fn store(&self) -> MutexGuard<'_, BTreeMap<String, Headers>> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What a command says, or said within the last minute. `None`: nothing that counts.
-    async fn handed(&self, key: Key, input: &str) -> Option<HandedHeaders> {
-        if let Some(known) = known(&key) {
-            return known;
-        }
-        let handed = self.fresh(&key, input).await;
-        let mut kept = KEPT_LAST.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|one| one.key != key && one.at.elapsed() < KEPT);
-        if kept.len() >= MOST_KEPT {
-            kept.remove(0);
-        }
-        kept.push(Kept {
-            key,
-            at: Instant::now(),
-            handed: handed.clone(),
-        });
-        handed
-    }
-
-    async fn fresh(&self, key: &Key, input: &str) -> Option<HandedHeaders> {
-        let (mut words, folder): (Vec<String>, Option<&Path>) = match &key.method {
-            Method::Netrc => return None,
-            Method::Git(folder) => {
+impl Method {
+    /// Runs it. `None`: nothing that counts.
+    pub(super) async fn ask(
+        &self,
+        env: &Environment,
+        url: Option<&str>,
+        input: &str,
+        release: GoRelease,
+    ) -> Option<HandedHeaders> {
+        let output = match (self, url) {
+            (Method::Netrc, _) | (Method::Git(_), None) => return None,
+            (Method::Git(folder), Some(url)) => {
                 let words = ["git", "credential", "fill"].map(str::to_owned);
-                (words.into(), Some(folder))
+                run(env, &words, Some(folder), format!("url={url}\n").as_bytes()).await
             }
-            Method::Command(words) => (words.clone(), None),
-        };
-        let asked = folder.and(key.url.as_deref());
-        let input = match asked {
-            Some(url) => format!("url={url}\n"),
-            None => input.to_owned(),
-        };
-        if folder.is_none() && !words.is_empty() {
-            words.extend(key.url.clone());
-        }
-        let errand = CredentialCommand {
-            words: &words,
-            folder,
-            input: &input,
-            combined: folder.is_some(),
+            (Method::Command(words), url) => {
+                let url = url.filter(|_| !words.is_empty()).map(str::to_owned);
+                let words: Vec<String> = words.iter().cloned().chain(url).collect();
+                run(env, &words, None, input.as_bytes()).await
+            }
         };
         // What it says of its failure is not shown: it may hold credentials.
-        let output = goauth_command::run(&self.env, errand).await;
         if let Err(error) = &output {
             tracing::debug!(kind = %error.kind(), "a command of GOAUTH gives no credentials");
         }
         let output = String::from_utf8(output.ok()?).ok()?;
-        match asked {
-            Some(url) => goauth_command::parse_git(&output, url, self.release)
-                .map(|one| HandedHeaders::from([one])),
-            None => goauth_command::parse(&output, self.release),
+        match (self, url) {
+            (Method::Git(_), Some(url)) => parse_git(&output, url, release).map(|one| vec![one]),
+            _ => parse(&output, release),
         }
     }
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let methods = self.methods.as_ref().map(Vec::len);
-        f.debug_struct("Credentials")
-            .field("methods", &methods)
-            .field("netrc", &self.netrc)
-            .finish_non_exhaustive()
-    }
-}
-
-fn known(key: &Key) -> Option<Option<HandedHeaders>> {
-    let kept = KEPT_LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    let one = kept.iter().find(|one| one.key == *key)?;
-    (one.at.elapsed() < KEPT).then(|| one.handed.clone())
 }
 
 /// Why every go command that asks over https ends at this GOAUTH (go 1.24 and later).
@@ -297,7 +111,7 @@ pub fn trouble(goauth: &str) -> Option<&'static str> {
 }
 
 /// The methods of GOAUTH, the first first; none where it is `off`. An error: go ends at it.
-fn methods(goauth: &str) -> Result<Vec<Method>, &'static str> {
+pub(super) fn methods(goauth: &str) -> Result<Vec<Method>, &'static str> {
     let commands: Vec<&str> = goauth.split(';').collect();
     let mut methods = Vec::new();
     for command in &commands {
@@ -339,21 +153,266 @@ fn words(command: &str) -> Vec<String> {
     words
 }
 
-/// `www-authenticate` as `Www-Authenticate`, which is how go knows it.
-fn canonical(name: &str) -> String {
-    let parts = name.split('-').map(|part| match part.split_at_checked(1) {
-        Some((first, rest)) => first.to_ascii_uppercase() + rest,
-        None => part.to_owned(),
-    });
-    parts.collect::<Vec<_>>().join("-")
+/// `parseUserAuth`: blocks of URLs, an empty line, headers, an empty line. `None`: it is not of
+/// that form, and nothing of it counts.
+fn parse(output: &str, release: GoRelease) -> Option<HandedHeaders> {
+    let mut handed = HandedHeaders::new();
+    let mut rest = output;
+    let mut budget = MOST;
+    while !rest.is_empty() {
+        let mut line = || {
+            budget = budget.checked_sub(1)?;
+            let (line, after) = rest.split_once('\n')?;
+            rest = after;
+            Some(line)
+        };
+        let mut prefixes = Vec::new();
+        loop {
+            match line()? {
+                "" => break,
+                url => prefixes.push(GoUrl::parse_request(url, release).ok()?.text()),
+            }
+        }
+        let mut headers = Headers::default();
+        loop {
+            let text = line()?;
+            if text.is_empty() {
+                break;
+            }
+            let (name, value) = text.split_once(": ")?;
+            headers.add(name, value.trim())?;
+        }
+        for prefix in prefixes {
+            let bare = prefix.strip_prefix("https://").unwrap_or(&prefix);
+            handed.push((bare.to_owned(), headers.clone()));
+        }
+    }
+    Some(handed)
 }
 
-// Absolute paths and programs of Unix.
+/// `parseGitAuth`, and that git's answer is for the URL that it was asked for.
+fn parse_git(output: &str, url: &str, release: GoRelease) -> Option<(String, Headers)> {
+    let [mut protocol, mut host, mut path, mut user, mut password] = [""; 5];
+    let mut whole = None;
+    for line in output.split('\n') {
+        let Some((key, value)) = line.trim().split_once('=') else {
+            continue;
+        };
+        match key {
+            "protocol" => protocol = value,
+            "host" => host = value,
+            "path" => path = value,
+            "username" => user = value,
+            "password" => password = value,
+            "url" => {
+                if let Ok(read) = GoUrl::parse_request(value, release) {
+                    whole = Some(read.text());
+                }
+            }
+            _ => {}
+        }
+    }
+    let prefix = match whole {
+        Some(whole) => whole,
+        None if protocol.is_empty() && host.is_empty() => return None,
+        None if path.is_empty() || path.starts_with('/') => format!("{protocol}://{host}{path}"),
+        None => format!("{protocol}://{host}/{path}"),
+    };
+    if prefix.is_empty() || !url.starts_with(&prefix) {
+        return None;
+    }
+    Some((
+        prefix,
+        Headers::basic(user.as_bytes(), password.as_bytes())?,
+    ))
+}
+
+/// One that takes longer waits for a person, or hangs on the network that is being asked about.
+const LIMIT: Duration = Duration::from_secs(10);
+/// Bytes of output that are of use; what prints more is ended.
+const MOST_OUTPUT: u64 = 64 * 1024;
+
+/// Its output, if it ended well. Its standard error is thrown away, unless it counts as output
+/// (`cmd.CombinedOutput`), as git's does, which runs in a folder.
+async fn run(
+    env: &Environment,
+    words: &[String],
+    folder: Option<&Path>,
+    input: &[u8],
+) -> io::Result<Vec<u8>> {
+    let Some((program, args)) = words.split_first() else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .env_clear()
+        .envs(surroundings(env))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(folder.map_or_else(Stdio::null, |_| Stdio::piped()))
+        .kill_on_drop(true);
+    if let Some(folder) = folder {
+        command.current_dir(folder);
+    }
+    #[cfg(unix)]
+    command.process_group(0);
+    #[cfg(windows)]
+    command.creation_flags(windows_sys::Win32::System::Threading::CREATE_NO_WINDOW);
+    let mut running = Running(command.spawn()?);
+    tokio::time::timeout(LIMIT, running.output(input)).await?
+}
+
+/// What go sets for its children, and what keeps git from asking a person: an agent has none.
+fn surroundings(env: &Environment) -> Vec<(&str, &str)> {
+    let quiet = [
+        ("GIT_TERMINAL_PROMPT", "0"),
+        ("GCM_INTERACTIVE", "never"),
+        // Empty: neither SSH_ASKPASS nor core.askPass opens a window.
+        ("GIT_ASKPASS", ""),
+    ];
+    let unset = quiet
+        .into_iter()
+        .filter(|(name, _)| !env.iter().any(|(own, _)| is_same_name(own, name)));
+    env.iter().chain(unset).collect()
+}
+
+/// Is killed with all that it has started when it is dropped.
+struct Running(Child);
+
+impl Running {
+    async fn output(&mut self, input: &[u8]) -> io::Result<Vec<u8>> {
+        let child = &mut self.0;
+        let (stdin, stdout, stderr) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let write = async {
+            if let Some(mut stdin) = stdin {
+                // One that does not read it may end first.
+                let _ = stdin.write_all(input).await;
+            }
+        };
+        let ((), out, err) = tokio::join!(write, read(stdout), read(stderr));
+        let output = [out?, err?].concat();
+        if !child.wait().await?.success() {
+            return Err(io::Error::other("it fails"));
+        }
+        Ok(output)
+    }
+}
+
+async fn read(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(pipe) = pipe {
+        pipe.take(MOST_OUTPUT + 1).read_to_end(&mut bytes).await?;
+    }
+    match u64::try_from(bytes.len()) {
+        Ok(..=MOST_OUTPUT) => Ok(bytes),
+        _ => Err(io::Error::other("it prints too much")),
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Some(pid) = self.0.id().and_then(|pid| i32::try_from(pid).ok()) {
+            // SAFETY: kill takes no pointers. The child has not been waited for (`id` is `None`
+            // then), so its pid, which is its group's, belongs to no other process.
+            unsafe { libc::kill(-pid, libc::SIGKILL) };
+        }
+    }
+}
+
 #[cfg(test)]
-#[cfg(unix)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
+    fn read(output: &str) -> Option<Vec<(String, Vec<String>)>> {
+        let handed = parse(output, GoRelease::default())?;
+        let shown = |headers: &Headers| {
+            let all = headers.0.iter();
+            all.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or("?")))
+                .collect()
+        };
+        Some(
+            handed
+                .iter()
+                .map(|(prefix, headers)| (prefix.clone(), shown(headers)))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn blocks_are_read_as_go_reads_them() {
+        // auth/userauth_test.go
+        let one = |prefix: &str, headers: &[&str]| {
+            let headers = headers.iter().map(|header| (*header).to_owned()).collect();
+            Some(vec![(prefix.to_owned(), headers)])
+        };
+        assert_eq!(
+            read("https://example.com\n\nAuthorization: Basic YWJj\n\n"),
+            one("example.com", &["authorization: Basic YWJj"])
+        );
+        assert_eq!(
+            read("https://h.test:8443/a b/\n\nX-Token:  one \nX-Token: two\n\n"),
+            one("h.test:8443/a%20b/", &["x-token: one", "x-token: two"])
+        );
+        assert_eq!(read("https://h.test\n\n\n"), one("h.test", &[]));
+        assert_eq!(read(""), Some(Vec::new()));
+        let two = "https://a.test\nhttps://b.test\n\nA: 1\n\nhttps://c.test\n\nB: 2\n\n";
+        assert_eq!(read(two).unwrap().len(), 3);
+        for broken in [
+            "https://h.test",
+            "https://h.test\n",
+            "https://h.test\n\n",
+            "https://h.test\n\nAuthorization: x\n",
+            "https://h.test\n\nAuthorization: x",
+            "https://h.test\n\nAuthorization\n\n",
+            "https://h.test\n\nA b: x\n\n",
+            "https://h.test\n\nAuthorization: a\u{1}b\n\n",
+            "h.test\n\nA: b\n\n",
+            "https://h.test\r\n\r\nA: b\r\n\r\n",
+            "https://a.test\n\nA: 1\n\nrubbish",
+        ] {
+            assert_eq!(read(broken), None, "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn gits_answer_counts_for_the_url_that_was_asked() {
+        let git = |output: &str| {
+            let url = "https://h.test/mod/x";
+            parse_git(output, url, GoRelease::default()).map(|(prefix, _)| prefix)
+        };
+        let good = "protocol=https\nhost=h.test\nusername=bob\npassword=s3cret\n";
+        assert_eq!(git(good).as_deref(), Some("https://h.test"));
+        assert_eq!(
+            git(&format!("{good}path=mod\n")).as_deref(),
+            Some("https://h.test/mod")
+        );
+        assert_eq!(
+            git(&format!("{good}url=https://h.test/mod\n")).as_deref(),
+            Some("https://h.test/mod")
+        );
+        assert_eq!(
+            git(&format!("{good}url=invalid\n")).as_deref(),
+            Some("https://h.test")
+        );
+        for other in ["", "protocol:https\n", "protocol=https\nhost=other.test\n"] {
+            assert_eq!(git(other), None, "{other:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_output_makes_it_panic(text in "(https://a|\n|: |A|=|host|\r|\u{0}|é){0,24}") {
+            let _ = (parse(&text, GoRelease::default()), parse_git(&text, "https://a", GoRelease::default()));
+        }
+    }
+
+    // Absolute paths of Unix.
+    #[cfg(unix)]
     #[test]
     fn what_go_ends_at_is_known() {
         for (value, why) in [
@@ -384,71 +443,5 @@ mod tests {
         ] {
             assert_eq!(words(command), expected, "{command:?}");
         }
-    }
-
-    /// The login that goes with a request, by a netrc and a release.
-    async fn login(netrc: &str, release: GoRelease, goauth: &str, url: &str) -> Option<String> {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("netrc");
-        std::fs::write(&path, netrc).unwrap();
-        let vars = [("NETRC", path.to_str().unwrap()), ("GOAUTH", goauth)];
-        let manner = GoClient {
-            release,
-            goauth: None,
-        };
-        let credentials = Credentials::read(&vars.into_iter().collect(), &manner);
-        credentials.begin().await.unwrap();
-        let url = Url::parse(&format!("https://{url}")).unwrap();
-        let headers = credentials.for_url(&url)?;
-        let (_, value) = headers.0.first()?;
-        use base64::Engine as _;
-        let basic = value.to_str().unwrap().strip_prefix("Basic ").unwrap();
-        let pair = base64::engine::general_purpose::STANDARD.decode(basic);
-        Some(String::from_utf8(pair.unwrap()).unwrap())
-    }
-
-    #[tokio::test]
-    async fn a_machine_is_compared_as_each_release_does() {
-        let (old, odd, new) = (
-            GoRelease::new(1, 21, 13),
-            GoRelease::new(1, 24, 11),
-            GoRelease::new(1, 27, 3),
-        );
-        let text = "machine h login one password x\nmachine h login two password y\n\
-                    machine h/deep login three password z\nmachine p:8443 login four password w";
-        for (url, release, expected) in [
-            ("h/a", new, Some("one:x")),
-            ("h/deep/a", new, Some("three:z")),
-            // 1.24 looks at the whole URL and at the host only, 1.21 at the host.
-            ("h/deep/a", odd, Some("one:x")),
-            ("h/deep", odd, Some("three:z")),
-            ("h/deep", old, Some("one:x")),
-            ("h:8443/a", new, None),
-            ("p:8443/a", new, Some("four:w")),
-            ("p:8443/a", old, Some("four:w")),
-            ("p/a", new, None),
-        ] {
-            let found = login(text, release, "", url).await;
-            assert_eq!(found.as_deref(), expected, "{url} {release:?}");
-        }
-        assert_eq!(login(text, new, "off", "h/a").await, None);
-        assert_eq!(
-            login(text, new, "git /; netrc", "h/a").await.as_deref(),
-            Some("one:x")
-        );
-        // It does not know GOAUTH, so it sends netrc's password all the same.
-        assert_eq!(
-            login(text, old, "off", "h/a").await.as_deref(),
-            Some("one:x")
-        );
-    }
-
-    #[test]
-    fn nothing_of_it_can_be_printed() {
-        let env = [("GOAUTH", "/bin/helper --token hidden")]
-            .into_iter()
-            .collect();
-        let credentials = Credentials::read(&env, &GoClient::default());
-        assert!(!format!("{credentials:?}").contains("hidden"));
     }
 }

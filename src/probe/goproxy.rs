@@ -4,7 +4,7 @@ use url::Url;
 
 use super::answer::{HttpAnswer, WantedBody};
 use super::dial::{is_dialled, no_such_name};
-use super::failure::{ProbeFailure, ProbeOutcome, ProbeSuccess, quoted};
+use super::fault::{ProbeFailure, ProbeOutcome, ProbeSuccess, quoted};
 use super::session::ProbeSession;
 use crate::gomod::{ModuleVersion, form, go_mod, sum};
 use crate::model::{GoRelease, GoUrl, Phase};
@@ -144,7 +144,7 @@ pub(super) fn expect_ok(
         200 => Ok(()),
         404 | 410 => refused(format!("has no {name} ({})", answer.status_line())),
         400 if answer.wants_https() => {
-            let at = super::failure::authority(&answer.url);
+            let at = super::fault::authority(&answer.url);
             refused(format!("{at} speaks TLS, and was asked over plain http"))
         }
         403 if !answer.hints.wants_credentials => {

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::failure::{ProbeFailure, ProbeOutcome, ProbeSuccess};
+use super::fault::{ProbeFailure, ProbeOutcome, ProbeSuccess};
 use crate::model::{Phase, Proof};
 
 /// Looks, without connecting where the system has a table of its sockets.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::attempt::{ProbeAttempt, within};
-use super::failure::{ProbeFailure, ProbeOutcome, ProbeSuccess};
+use super::fault::{ProbeFailure, ProbeOutcome, ProbeSuccess};
 use super::goproxy::begins_as_zip;
 use crate::bounded;
 use crate::model::{Phase, Proof};
@@ -172,7 +172,7 @@ fn module(folder: &Path) -> String {
 
 /// Unescaped for the reader, where it is what it seems; else as it is.
 fn plain<E>(text: &str, unescape: impl Fn(&str) -> Result<String, E>) -> String {
-    super::failure::quoted(&unescape(text).unwrap_or_else(|_| text.to_owned()))
+    super::fault::quoted(&unescape(text).unwrap_or_else(|_| text.to_owned()))
 }
 
 #[cfg(test)]

@@ -6,34 +6,32 @@
 //! ```
 //!
 //! - each kind of target: `goproxy`, `sumdb`, `page`, `icmp`, `dial` (TCP), `listening`, `mirror`
-//! - what go would do: `rules` (which HTTP proxy), `roots`, `tls`, `certificate` and `verifier` (which
-//!   certificates are right), `goauth` with `goauth_command` and `netrc` (credentials), `session`
-//!   (redirects)
-//! - the connection: `dial`, `tunnel` (through a proxy), `wire` (bytes, HTTP/1.1 and 2), `head`,
-//!   `line` (one server, many requests), `unpack`; `attempt` keeps the time
+//! - what go would do: `rules` (which HTTP proxy), `roots`, `tls`, `verifier` with `der` (which
+//!   certificates are right), `credentials` with `goauth`, `session` (redirects)
+//! - the connection: `dial`, `tunnel` (through a proxy), `wire` (bytes and TLS), `http1` (by go's
+//!   rules), `http2` (by hyper), `connection` (one server, many requests), `unpack`; `attempt` keeps
+//!   the time
 //! - a page behind a proxy: `proxied`, by way of reqwest
-//! - the words: `answer`, `failure`, `fault`
+//! - the words: `answer`, `fault`
 //!
 //! May import: model, environment, bounded, gomod. The other wings (policy, watch) are
 //! unknown here.
 
 mod answer;
 mod attempt;
-mod certificate;
+mod connection;
+mod credentials;
 mod der;
 mod dial;
-mod failure;
 mod fault;
 pub mod fetch;
 mod goauth;
-mod goauth_command;
 mod goproxy;
-mod head;
+mod http1;
+mod http2;
 mod icmp;
-mod line;
 mod listening;
 mod mirror;
-mod netrc;
 mod page;
 mod proxied;
 mod roots;
@@ -49,7 +47,8 @@ mod unpack;
 mod verifier;
 mod wire;
 
+pub use credentials::GoClient;
 pub use fetch::{Fetched, Fetcher, Unfetched};
-pub use goauth::{GoClient, trouble as goauth_trouble};
+pub use goauth::trouble as goauth_trouble;
 pub use roots::{remedy, unknown_to_go};
 pub use round::{Introduction, ProbeOptions, Prober, introduce};

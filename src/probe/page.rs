@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::answer::{HttpAnswer, WantedBody, redirect_portal, same_site};
-use super::failure::{ProbeFailure, ProbeOutcome, ProbeSuccess, quoted};
+use super::fault::{ProbeFailure, ProbeOutcome, ProbeSuccess, quoted};
 use super::goproxy::base_url;
 use super::session::ProbeSession;
 use crate::model::Phase;

@@ -2,7 +2,8 @@
 //! not look like go; the phases cannot be distinguished, so only the time to the answer is known.
 
 use std::error::Error;
-use std::io;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
 
 use hyper::header::USER_AGENT;
 use reqwest::redirect::Policy;
@@ -10,18 +11,21 @@ use reqwest::{Client, Proxy};
 use rustls::ClientConfig;
 use url::{Host, Url};
 
-use super::answer::{self, HttpAnswer};
+use super::answer::{self, BodySource, HttpAnswer};
 use super::attempt::{ProbeAttempt, within};
+use super::connection::RequestParts;
 use super::dial::{is_dialled, peer};
-use super::failure::{ProbeFailure, authority, quoted};
-use super::fault;
-use super::goauth_command::Headers;
-use super::head::{MAX_HEADERS, UserAgent};
-use super::line::{ConnectVia, RequestParts, of_the_proxy, refused, wants_credentials};
+use super::fault::{self, ProbeFailure, authority, chain, quoted};
+use super::goauth::Headers;
+use super::http1::UserAgent;
 use super::rules::Via;
-use super::tls::{tls_error, trusting_none};
+use super::tls::trusting_none;
+use super::tunnel::{of_the_proxy, refused, strange, wants_credentials};
 use crate::model::Phase;
 use crate::model::go_proxy::Speech;
+
+/// More headers than any honest page has.
+const MAX_HEADERS: usize = 1000;
 
 /// The proxy as reqwest takes it. `None`: reqwest would not get there as go does.
 pub(super) fn proxy(via: &Via, url: &Url) -> Option<Proxy> {
@@ -57,16 +61,13 @@ pub(super) fn proxy(via: &Via, url: &Url) -> Option<Proxy> {
 pub(super) async fn get(
     attempt: &mut ProbeAttempt,
     url: &Url,
-    proxy: Proxy,
-    way: ConnectVia<'_>,
+    (proxy, via): (Proxy, &Via),
+    tls: Option<Arc<ClientConfig>>,
     ask: &RequestParts<'_>,
 ) -> Result<HttpAnswer, ProbeFailure> {
-    // Over TLS or SOCKS an HTTP proxy cannot have written the answer.
-    let speaks_http = |via: &Via| via.proxy().speech == Speech::Http;
-    let in_clear = url.scheme() == "http" && way.via.is_some_and(speaks_http);
-    let via = way.via.map(ToString::to_string).unwrap_or_default();
-    let client = client(proxy, way).map_err(|why| {
-        ProbeFailure::refusal(Phase::Connect, format!("{via} cannot be used: {why}"))
+    let name = via.to_string();
+    let client = client(proxy, tls).map_err(|why| {
+        ProbeFailure::refusal(Phase::Connect, format!("{name} cannot be used: {why}"))
     })?;
     let mut request = client
         .get(url.clone())
@@ -74,35 +75,31 @@ pub(super) async fn get(
     for (name, value) in ask.credentials.into_iter().flat_map(Headers::sent) {
         request = request.header(name, value);
     }
-    let peer = format!("{} through {via}", authority(url));
+    let peer = format!("{} through {name}", authority(url));
     let deadline = attempt.answer_deadline();
     let missing = || format!("no answer from {peer}");
     // The deadline is also what ends interim answers (1xx) that never end.
     let (response, took) = within(deadline, Phase::FirstByte, missing, request.send()).await?;
-    let mut response = response.map_err(|error| fault_of(&error, Phase::FirstByte, url, &via))?;
+    let response = response.map_err(|error| fault_of(&error, Phase::FirstByte, url, &name))?;
     attempt.phases.first_byte.get_or_insert(took);
     let mut answer = HttpAnswer::new(url.clone(), response.status(), response.headers());
-    while answer.wants_more(ask.want) {
-        let missing = || format!("the answer of {peer} does not end");
-        let (chunk, _) = within(attempt.end(), Phase::Body, missing, response.chunk()).await?;
-        match chunk.map_err(|error| fault_of(&error, Phase::Body, url, &via))? {
-            Some(data) => answer.push(&data, ask.want, &peer)?,
-            None => {
-                answer.end(&peer)?;
-                break;
-            }
-        }
-    }
+    let fault = |error: &(dyn Error + 'static)| fault_of(error, Phase::Body, url, &name);
+    let mut rest = BodySource::Page(response);
+    answer
+        .read(&mut rest, attempt, ask.want, &peer, &fault)
+        .await?;
+    // Over TLS or SOCKS an HTTP proxy cannot have written the answer.
+    let in_clear = url.scheme() == "http" && via.proxy().speech == Speech::Http;
     if in_clear && answer.hints.by_proxy && !answer.status.is_success() {
-        return Err(refused(&answer, &via));
+        return Err(refused(&answer, &name));
     }
     answer::finish(answer)
 }
 
 /// For one request: nothing is followed, asked again or kept open.
-fn client(proxy: Proxy, way: ConnectVia<'_>) -> Result<Client, Box<dyn Error>> {
+fn client(proxy: Proxy, tls: Option<Arc<ClientConfig>>) -> Result<Client, Box<dyn Error>> {
     // Without settings reqwest would look for a default provider, and panic.
-    let mut tls = match way.tls {
+    let mut tls = match tls {
         Some(config) => ClientConfig::clone(&config),
         None => trusting_none()?,
     };
@@ -124,17 +121,15 @@ fn client(proxy: Proxy, way: ConnectVia<'_>) -> Result<Client, Box<dyn Error>> {
 }
 
 /// What the errors below reqwest's mean. Its own has the URL in it, and is not looked at.
-fn fault_of(error: &reqwest::Error, phase: Phase, url: &Url, via: &str) -> ProbeFailure {
+fn fault_of(error: &(dyn Error + 'static), phase: Phase, url: &Url, via: &str) -> ProbeFailure {
     let to = authority(url);
-    if error.is_builder() {
-        return ProbeFailure::refusal(phase, "its URL cannot be asked over HTTP");
+    let down = |reason: String| ProbeFailure::down(Phase::Connect, reason);
+    let below = || chain(error).skip(1);
+    if below().any(|error| error.is::<rustls::Error>()) {
+        return fault::of(error, Phase::Tls, &to);
     }
-    if let Some(error) = tls_error(error) {
-        return fault::tls(error, &to);
-    }
-    let below = || std::iter::successors(error.source(), |&error| error.source());
-    if let Some(error) = below().find_map(|error| error.downcast_ref::<hyper::Error>()) {
-        return fault::http(error, phase, &format!("{to} through {via}"));
+    if let Some(error) = below().find(|error| error.is::<hyper::Error>()) {
+        return fault::of(error, phase, &format!("{to} through {via}"));
     }
     let texts: Vec<String> = below().map(ToString::to_string).collect();
     let says = |what: &str| texts.iter().any(|text| text.contains(what));
@@ -142,36 +137,35 @@ fn fault_of(error: &reqwest::Error, phase: Phase, url: &Url, via: &str) -> Probe
         return wants_credentials(via);
     }
     if says("headers too long") || says("failed parsing server response") {
-        let reason = format!("{via} answers, but not as a proxy does");
-        return ProbeFailure::wrong(Phase::Connect, reason);
+        return strange(via);
     }
-    let no_way = |why: &str| {
-        let reason = format!("{via} does not connect to {to}{why}");
-        ProbeFailure::down(Phase::Connect, reason)
-    };
     if says("tunnel error: unsuccessful") {
-        return no_way("");
+        return down(format!("{via} does not connect to {to}"));
     }
-    let socks = texts
+    let mut socks = texts
         .iter()
-        .find_map(|text| text.strip_prefix("SOCKS error: "));
-    match socks {
+        .filter_map(|text| text.strip_prefix("SOCKS error: "));
+    match socks.next() {
         // What it was is not said.
         Some("failed to create underlying connection") => {
-            return ProbeFailure::down(Phase::Connect, format!("no connection to {via}"));
+            return down(format!("no connection to {via}"));
         }
-        Some(why) => return no_way(&format!(": {}", quoted(why))),
+        Some(why) => return down(format!("{via} does not connect to {to}: {}", quoted(why))),
         None => {}
     }
     if says("tunnel error: unexpected end of file") {
-        let error = io::ErrorKind::UnexpectedEof.into();
-        return fault::socket(&error, Phase::Connect, via);
+        return fault::of(
+            &io::Error::from(ErrorKind::UnexpectedEof),
+            Phase::Connect,
+            via,
+        );
     }
-    let at_proxy = says("tcp connect error") || says("tunnel error");
-    match fault::inner_io(error) {
+    match below().find_map(|error| error.downcast_ref::<io::Error>()) {
         Some(error) if says("dns error") => of_the_proxy(fault::lookup(error, via), via),
-        Some(error) if at_proxy => fault::socket(error, Phase::Connect, via),
-        Some(error) => fault::socket(error, Phase::Tls, &to),
+        Some(error) if says("tcp connect error") || says("tunnel error") => {
+            fault::of(error, Phase::Connect, via)
+        }
+        Some(error) => fault::of(error, Phase::Tls, &to),
         None => ProbeFailure::down(phase, format!("no answer from {to} through {via}")),
     }
 }

@@ -1,5 +1,6 @@
 //! Which certificate authorities go trusts: `crypto/x509/root.go` and its lists per system.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,11 +9,11 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use super::certificate::{KnownRoots, fingerprint};
 use super::der::DerCertificate;
+use super::verifier::{KnownRoots, fingerprint};
 use crate::bounded;
 use crate::environment::Environment;
-use crate::trust::{self, Untrusted};
+use crate::trust;
 
 /// Larger than any bundle; a device or a runaway file named by mistake ends here.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -51,20 +52,6 @@ const FOLDERS: &[&str] = if cfg!(target_os = "linux") {
         "/etc/openssl/certs",
     ]
 };
-
-/// A CA file that a target names and that is of no use.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum CaError {
-    #[error("the CA file {path} cannot be read: {source}")]
-    Unreadable {
-        path: PathBuf,
-        source: std::io::Error,
-    },
-    #[error("the CA file {path} proves nothing: {why}")]
-    Untrusted { path: PathBuf, why: Untrusted },
-    #[error("the CA file {0} holds no certificate")]
-    Empty(PathBuf),
-}
 
 /// A file as it was when it was read: path, modification time, length, inode.
 type Stamp = (PathBuf, Option<std::time::SystemTime>, u64, u64);
@@ -120,26 +107,20 @@ fn sources(env: &Environment) -> Option<Vec<Stamp>> {
     Some(sources)
 }
 
-/// The certificates of one PEM file that a target trusts in addition.
-pub(super) fn extra(path: &Path) -> Result<Vec<CertificateDer<'static>>, CaError> {
-    let unreadable = |source| CaError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
+/// The certificates of one PEM file that a target trusts in addition; or why it is of no use.
+pub(super) fn extra(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let named = |what: String| format!("the CA file {} {what}", path.display());
+    let unreadable = |error| named(format!("cannot be read: {error}"));
     let file = bounded::open(path).map_err(unreadable)?;
     let meta = file.metadata().map_err(unreadable)?;
     // Who writes this file decides which network is proven.
-    trust::file_and_way(path, &meta).map_err(|why| CaError::Untrusted {
-        path: path.to_owned(),
-        why,
-    })?;
-    let pem = bounded::read_open(&file, MAX_FILE).map_err(unreadable)?;
-    let mut certificates = certificates(&pem);
-    certificates.retain(|der| RootCertStore::empty().add(der.clone()).is_ok());
-    if certificates.is_empty() {
-        return Err(CaError::Empty(path.to_owned()));
+    trust::file_and_way(path, &meta).map_err(|why| named(format!("proves nothing: {why}")))?;
+    let mut found = certificates(&bounded::read_open(&file, MAX_FILE).map_err(unreadable)?);
+    found.retain(|der| RootCertStore::empty().add(der.clone()).is_ok());
+    if found.is_empty() {
+        return Err(named("holds no certificate".to_owned()));
     }
-    Ok(certificates)
+    Ok(found)
 }
 
 /// What to do where go does not trust what these files vouch for, and where that was looked at:
@@ -171,31 +152,25 @@ pub fn remedy(env: &Environment, ca: &[PathBuf]) -> String {
 /// environment. Reads files and asks no network; where the system's own verifier decides, or a
 /// file cannot be read, nothing is said.
 pub fn unknown_to_go(env: &Environment, files: &[PathBuf]) -> Vec<PathBuf> {
-    let Some(sources) = sources(env) else {
+    let Some(sources) = sources(env).filter(|_| !files.is_empty()) else {
         return Vec::new();
     };
-    let mut unknown: Vec<(&PathBuf, Vec<CertificateDer<'static>>)> = files
+    // Two certificates of authorities that agree in name and key vouch for the same.
+    let name_and_key = |der: CertificateDer<'_>| {
+        let read = DerCertificate::read(&der)?;
+        Some((read.subject.to_vec(), read.key.to_vec()))
+    };
+    let roots: HashSet<_> = sources
         .iter()
-        .filter_map(|path| Some((path, extra(path).ok()?)))
+        .filter_map(|(path, ..)| bounded::read(path, MAX_FILE).ok())
+        .flat_map(|pem| certificates(&pem))
+        .filter_map(name_and_key)
         .collect();
-    for (path, ..) in &sources {
-        if unknown.is_empty() {
-            break;
-        }
-        let roots = bounded::read(path, MAX_FILE).map(|pem| certificates(&pem));
-        let roots = roots.unwrap_or_default();
-        let roots: Vec<_> = roots.iter().filter_map(|der| name_and_key(der)).collect();
-        unknown.retain(|(_, own)| {
-            let mut own = own.iter().filter_map(|der| name_and_key(der));
-            !own.any(|own| roots.contains(&own))
-        });
-    }
-    unknown.into_iter().map(|(path, _)| path.clone()).collect()
-}
-
-/// The name and the key of an authority: two certificates that agree in both vouch for the same.
-fn name_and_key(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    DerCertificate::read(der).map(|certificate| (certificate.subject, certificate.key))
+    let is_unknown = |path: &&PathBuf| {
+        let known = |own| name_and_key(own).is_some_and(|own| roots.contains(&own));
+        extra(path).is_ok_and(|own| !own.into_iter().any(known))
+    };
+    files.iter().filter(is_unknown).cloned().collect()
 }
 
 fn load(sources: &[Stamp]) -> Roots {
@@ -301,17 +276,11 @@ mod tests {
     fn a_ca_file_of_no_use_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ca.pem");
-        assert!(
-            extra(&path)
-                .unwrap_err()
-                .to_string()
-                .contains("ca.pem cannot be read")
-        );
+        assert!(extra(&path).unwrap_err().contains("ca.pem cannot be read"));
         fs::write(&path, "no certificate").unwrap();
         assert!(
             extra(&path)
                 .unwrap_err()
-                .to_string()
                 .ends_with("ca.pem holds no certificate")
         );
         fs::write(&path, authority("one")).unwrap();
@@ -328,7 +297,7 @@ mod tests {
         fs::write(&path, authority("one")).unwrap();
         for mode in [0o666, 0o646, 0o664] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            let said = extra(&path).unwrap_err().to_string();
+            let said = extra(&path).unwrap_err();
             assert!(
                 said.contains("proves nothing") && said.contains("chmod go-w"),
                 "{said}"
@@ -337,7 +306,7 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(extra(&path).is_ok());
         if std::os::unix::fs::chown(&path, Some(65534), None).is_ok() {
-            let said = extra(&path).unwrap_err().to_string();
+            let said = extra(&path).unwrap_err();
             assert!(said.contains("belongs to uid 65534"), "{said}");
         }
     }

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::attempt::{ProbeAttempt, milliseconds};
-use super::failure::ProbeOutcome;
-use super::goauth::{Credentials, GoClient};
+use super::credentials::{Credentials, GoClient};
+use super::fault::ProbeOutcome;
 use super::goproxy::{self, AskedModule};
 use super::rules::ProxyRules;
 use super::session::{ProbeSession, RoundShared};
@@ -56,28 +56,24 @@ impl Prober {
 
     /// The same, as this go command would ask.
     pub fn like(env: &Environment, manner: &GoClient) -> Prober {
-        Prober::with(env, Tls::default(), manner)
-    }
-
-    pub(super) fn shared(&self) -> &RoundShared {
-        &self.shared
+        Prober::with(env, manner, None)
     }
 
     /// The same; notes what the handshakes show.
-    pub(super) fn noting(env: &Environment, noted: Arc<NotedKeys>) -> Prober {
-        Prober::with(env, Tls::noting(noted), &GoClient::default())
-    }
-
-    fn with(env: &Environment, tls: Tls, manner: &GoClient) -> Prober {
+    fn with(env: &Environment, manner: &GoClient, noted: Option<Arc<NotedKeys>>) -> Prober {
         Prober {
             shared: RoundShared {
                 env: env.clone(),
                 rules: ProxyRules::from_env(env, manner.release),
                 credentials: Credentials::read(env, manner),
-                tls,
+                tls: Tls::noting(noted),
                 release: manner.release,
             },
         }
+    }
+
+    pub(super) fn shared(&self) -> &RoundShared {
+        &self.shared
     }
 
     /// Asks one target for everything, within its limits.
@@ -119,8 +115,7 @@ impl Prober {
             target.kind,
             TargetKind::GoProxy { .. } | TargetKind::SumDb { .. }
         );
-        let doubt = attempt.doubt.as_ref();
-        if !seen.is_up() || !is_gos || !doubt.is_some_and(|doubt| doubt.load(Ordering::Relaxed)) {
+        if !seen.is_up() || !is_gos || !attempt.doubt.load(Ordering::Relaxed) {
             return;
         }
         let remedy = roots::remedy(&self.shared.env, &target.ca);
@@ -222,7 +217,7 @@ pub struct Introduction {
 /// Asks a target as a round does, and looks at its server's key meanwhile.
 pub async fn introduce(env: &Environment, target: &Target) -> Introduction {
     let noted = Arc::new(NotedKeys::default());
-    let prober = Prober::noting(env, Arc::clone(&noted));
+    let prober = Prober::with(env, &GoClient::default(), Some(Arc::clone(&noted)));
     let observation = prober.probe(target).await;
     let url = target.goproxy_url().and_then(|url| Url::parse(url).ok());
     let key = url.and_then(|url| noted.of(&Host::of(&url)?));

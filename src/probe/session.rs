@@ -9,14 +9,14 @@ use url::Url;
 
 use super::answer::{HttpAnswer, LocationKind, WantedBody, redirect_portal};
 use super::attempt::{ProbeAttempt, within};
-use super::failure::{ProbeFailure, authority, shown, strip_userinfo};
-use super::goauth::Credentials;
-use super::goauth_command::Headers;
-use super::head::UserAgent;
-use super::line::{ConnectVia, Connection, RequestParts};
+use super::connection::{Connection, RequestParts};
+use super::credentials::Credentials;
+use super::fault::{ProbeFailure, authority, shown, strip_userinfo};
+use super::goauth::Headers;
+use super::http1::UserAgent;
 use super::proxied;
 use super::rules::{ProxyRules, Via};
-use super::tls::{Config, ExtraTrust, Tls};
+use super::tls::Tls;
 use crate::environment::Environment;
 use crate::model::host::is_same_server;
 use crate::model::{GoRelease, Host, Phase, Proof, Target};
@@ -226,7 +226,7 @@ impl<'a> ProbeSession<'a> {
         want: WantedBody,
     ) -> Result<HttpAnswer, ProbeFailure> {
         let via = self.via(url)?;
-        let Some(proxy) = via.and_then(|via| proxied::proxy(via, url)) else {
+        let Some(way) = via.and_then(|via| Some((proxied::proxy(via, url)?, via))) else {
             return self.once(url, want).await;
         };
         self.begin(url).await?;
@@ -238,7 +238,7 @@ impl<'a> ProbeSession<'a> {
             referer: None,
             want,
         };
-        proxied::get(self.attempt, &url, proxy, self.way(via, tls), &ask).await
+        proxied::get(self.attempt, &url, way, tls, &ask).await
     }
 
     /// Gets the credentials ready, which costs this try no time.
@@ -347,18 +347,11 @@ impl<'a> ProbeSession<'a> {
         self.line = None;
         let via = self.via(url)?;
         let tls = self.tls(start, url).await?;
-        let mut line = Connection::open(self.attempt, url, self.way(via, tls)).await?;
+        let release = self.shared.release;
+        let mut line = Connection::open(self.attempt, url, via, tls, release).await?;
         let answer = line.get(self.attempt, url, ask).await;
         self.line = Some(line);
         answer
-    }
-
-    fn way<'w>(&self, via: Option<&'w Via>, tls: Option<Arc<ClientConfig>>) -> ConnectVia<'w> {
-        ConnectVia {
-            via,
-            tls,
-            release: self.shared.release,
-        }
     }
 
     /// The proxy on the way there.
@@ -374,22 +367,15 @@ impl<'a> ProbeSession<'a> {
         start: &Url,
         url: &Url,
     ) -> Result<Option<Arc<ClientConfig>>, ProbeFailure> {
-        let through_tls = |url: &Url| url.scheme() == "https";
-        let proxy_tls = self.shared.rules.for_url(url).ok().flatten();
-        if !through_tls(url) && !proxy_tls.is_some_and(Via::is_tls) {
+        if url.scheme() != "https" && !self.via(url)?.is_some_and(Via::is_tls) {
             return Ok(None);
         }
-        let trust = ExtraTrust {
-            ca: self.target.ca.clone(),
-            pins: self.target.pins.clone(),
-            host: Host::of(start),
-        };
-        let config = self.shared.tls.config(&self.shared.env, &trust);
+        let (shared, doubt) = (self.shared, &self.attempt.doubt);
+        let host = Host::of(start);
+        let config = shared.tls.config(&shared.env, self.target, host, doubt);
         let missing = || "the trusted certificates cannot be read".to_owned();
         let (config, _) = within(self.attempt.end(), Phase::Tls, missing, config).await?;
-        let Config { tls, distrusted } = config?;
-        self.attempt.doubt = Some(distrusted);
-        Ok(Some(tls))
+        config.map(Some)
     }
 }
 

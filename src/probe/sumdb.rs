@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::answer::WantedBody;
-use super::failure::{ProbeFailure, ProbeOutcome, ProbeSuccess, authority};
+use super::fault::{ProbeFailure, ProbeOutcome, ProbeSuccess, authority};
 use super::goproxy::{base_url, below, expect_ok};
 use super::session::ProbeSession;
 use crate::gomod::sum::{LookupRecord, Note, NoteError, TreeHead, check_key};

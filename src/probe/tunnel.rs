@@ -2,145 +2,234 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use hyper::header::HeaderValue;
+use rustls::ClientConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use url::Url;
 
-use super::head::{Head, LIBRARY, MAX_HEAD};
-use super::wire::Wire;
+use super::answer::HttpAnswer;
+use super::attempt::{Deadline, ProbeAttempt, within};
+use super::dial::{bare_host, dial, is_dialled, peer};
+use super::fault::{self, NotAsHttp, ProbeFailure, authority};
+use super::goauth::Headers;
+use super::http1::{Http1, UserAgent};
+use super::rules::Via;
+use super::wire::{Wire, handshake};
+use crate::model::go_proxy::Speech;
+use crate::model::{GoRelease, Phase};
+
+/// What a proxy gets with every request that it passes on.
+#[derive(Debug)]
+pub(super) struct Forward {
+    pub(super) authorization: Option<HeaderValue>,
+    /// What messages call it.
+    pub(super) name: String,
+}
+
+/// To a proxy, and through it where it leads further than to itself.
+pub(super) async fn through(
+    attempt: &mut ProbeAttempt,
+    url: &Url,
+    via: &Via,
+    tls: Option<&Arc<ClientConfig>>,
+    deadline: Deadline,
+) -> Result<(Wire, Option<Forward>), ProbeFailure> {
+    let (proxy, name) = (via.proxy(), via.to_string());
+    let unusable =
+        |why: &str| ProbeFailure::refusal(Phase::Connect, format!("{name} cannot be used: {why}"));
+    let port = proxy
+        .port
+        .ok_or_else(|| unusable("go dials no such port"))?;
+    if !is_dialled(&proxy.host) {
+        return Err(unusable("go asks DNS for that name, and there is none"));
+    }
+    let host = match proxy.host.as_str() {
+        // `net.Dial` takes no host for this machine.
+        "" => "127.0.0.1",
+        host => host,
+    };
+    let soon = attempt.connect_deadline();
+    let dialled = dial(attempt, soon, (host, port), &name).await;
+    let stream = dialled.map_err(|failure| of_the_proxy(failure, &name))?;
+    let mut wire: Wire = Box::new(stream);
+    let login = proxy.url.user.as_ref().map(|user| {
+        let password = user.password.as_deref().unwrap_or_default();
+        (user.name.as_slice(), password)
+    });
+    if proxy.speech == Speech::Https
+        && let Some(config) = tls
+    {
+        // net/http speaks HTTP/1.1 to a proxy, whatever it has been offered.
+        let mut config = ClientConfig::clone(config);
+        config.alpn_protocols.retain(|name| name != b"h2");
+        let at = (host, name.clone());
+        (wire, ..) = handshake(wire, Arc::new(config), at, deadline).await?;
+    }
+    let headers = login.and_then(|(user, password)| Headers::basic(user, password));
+    let authorization = headers.and_then(|Headers(all)| Some(all.into_iter().next()?.1));
+    if proxy.speech != Speech::Socks5 && url.scheme() != "https" {
+        let forward = Forward {
+            authorization,
+            name,
+        };
+        return Ok((wire, Some(forward)));
+    }
+    let (server, to) = (bare_host(url), authority(url));
+    let port = url.port_or_known_default().unwrap_or(80);
+    let missing = || format!("no connection to {to} through {name}");
+    let opened = async {
+        if proxy.speech == Speech::Socks5 {
+            socks5(&mut wire, (&server, port), login).await?;
+            return Ok(wire);
+        }
+        connect(wire, &peer(&server, port), authorization.as_ref()).await
+    };
+    let (opened, _) = within(deadline, Phase::Connect, missing, opened).await?;
+    let wire = opened.map_err(|closed| match closed {
+        Closed::Io(error) => fault::of(&error, Phase::Connect, &name),
+        Closed::Answer(why) => {
+            let reason = format!("{name} does not connect to {to}: {why}");
+            ProbeFailure::down(Phase::Connect, reason)
+        }
+        Closed::Strange => strange(&name),
+        Closed::Credentials => wants_credentials(&name),
+    })?;
+    Ok((wire, None))
+}
+
+/// It is no proxy.
+pub(super) fn strange(via: &str) -> ProbeFailure {
+    let reason = format!("{via} answers, but not as a proxy does");
+    ProbeFailure::wrong(Phase::Connect, reason)
+}
+
+/// The HTTP proxy itself has answered, in the place of the server.
+pub(super) fn refused(answer: &HttpAnswer, via: &str) -> ProbeFailure {
+    if answer.status.as_u16() == 407 {
+        return wants_credentials(via);
+    }
+    let reason = format!("{via} answers {} itself", answer.status_line());
+    ProbeFailure::down(Phase::Connect, reason)
+}
+
+pub(super) fn wants_credentials(via: &str) -> ProbeFailure {
+    let reason = format!("{via} wants credentials: put them into the variable's URL");
+    ProbeFailure::refusal(Phase::Connect, reason)
+}
+
+/// What failed was on the way to the proxy.
+pub(super) fn of_the_proxy(failure: ProbeFailure, via: &str) -> ProbeFailure {
+    if failure.phase != Phase::Dns {
+        return failure;
+    }
+    let reason = format!("DNS does not know {via}");
+    ProbeFailure { reason, ..failure }
+}
 
 /// Why the way is not open.
 #[derive(Debug)]
-pub(super) enum Closed {
+enum Closed {
     Io(io::Error),
-    /// The proxy has answered with this status.
-    Status(u16),
-    /// What it has said is of no proxy.
+    /// What the proxy has said.
+    Answer(String),
+    /// No proxy speaks so.
     Strange,
-    /// It does not let in who does not know its password.
+    /// It wants a password, or another one.
     Credentials,
-    /// SOCKS5 has its own words for it (RFC 1928, 6).
-    Socks(&'static str),
 }
 
 impl From<io::Error> for Closed {
     fn from(error: io::Error) -> Closed {
-        Closed::Io(error)
+        match error.get_ref() {
+            Some(inner) if inner.is::<NotAsHttp>() => Closed::Strange,
+            Some(_) | None => Closed::Io(error),
+        }
     }
 }
 
-/// `CONNECT host:port`. What follows the answer's head is dropped, as Go drops it: a TLS server
-/// does not speak first.
-pub(super) async fn connect(
-    wire: &mut Wire,
+/// `CONNECT host:port`.
+async fn connect(
+    wire: Wire,
     to: &str,
     authorization: Option<&HeaderValue>,
-) -> Result<(), Closed> {
-    let mut request =
-        format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\nUser-Agent: {LIBRARY}/1.1\r\n")
-            .into_bytes();
-    if let Some(authorization) = authorization {
-        request.extend_from_slice(b"Proxy-Authorization: ");
-        request.extend_from_slice(authorization.as_bytes());
-        request.extend_from_slice(b"\r\n");
+) -> Result<Wire, Closed> {
+    let agent = UserAgent::Library.header(false);
+    let mut request = format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n").into_bytes();
+    let headers = [
+        ("User-Agent", Some(&agent)),
+        ("Proxy-Authorization", authorization),
+    ];
+    for (name, value) in headers {
+        let Some(value) = value else { continue };
+        for part in [name.as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            request.extend_from_slice(part);
+        }
     }
     request.extend_from_slice(b"\r\n");
-    wire.write_all(&request).await?;
-    wire.flush().await?;
-    let mut head = Vec::new();
-    let mut part = [0; 2048];
-    loop {
-        let count = wire.read(&mut part).await?;
-        if count == 0 {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-        }
-        let searched = head.len();
-        head.extend_from_slice(part.get(..count).unwrap_or_default());
-        if !Head::may_begin(&head) {
-            return Err(Closed::Strange);
-        }
-        if let Some(end) = Head::end(&head, searched) {
-            head.truncate(end);
-            break;
-        }
-        if head.len() > MAX_HEAD {
-            return Err(Closed::Strange);
-        }
-    }
-    match Head::read(&head).map_err(|_| Closed::Strange)?.status {
-        200 => Ok(()),
+    // A tunnel has no interim answers, so its release is of no importance.
+    let http = Http1::new(wire, GoRelease::default());
+    let (status, wire) = http.open_tunnel(&request).await?;
+    match status {
+        200 => Ok(wire),
         407 => Err(Closed::Credentials),
-        status => Err(Closed::Status(status)),
+        status => Err(Closed::Answer(format!("it answers {status}"))),
     }
 }
 
+/// What RFC 1928, 6 says of the replies from 1.
+const REPLIES: [&str; 8] = [
+    "general SOCKS server failure",
+    "connection not allowed by ruleset",
+    "network unreachable",
+    "host unreachable",
+    "connection refused",
+    "TTL expired",
+    "command not supported",
+    "address type not supported",
+];
+
 /// SOCKS5 (RFC 1928, 1929). The proxy gets the name and looks it up itself.
-pub(super) async fn socks5(
+async fn socks5(
     wire: &mut Wire,
     (host, port): (&str, u16),
     login: Option<(&[u8], &[u8])>,
 ) -> Result<(), Closed> {
-    wire.write_all(match login {
+    let greeting: &[u8] = match login {
         Some(_) => &[5, 2, 0, 2],
         None => &[5, 1, 0],
-    })
-    .await?;
-    wire.flush().await?;
-    let mut chosen = [0; 2];
-    wire.read_exact(&mut chosen).await?;
-    match (chosen, login) {
+    };
+    match (exchange(wire, greeting).await?, login) {
         ([5, 0], _) => {}
         ([5, 2], Some((user, password))) => {
             let length = |text: &[u8]| u8::try_from(text.len()).map_err(|_| Closed::Credentials);
-            let (user_length, password_length) = (length(user)?, length(password)?);
-            let login = [&[1, user_length], user, &[password_length], password].concat();
-            wire.write_all(&login).await?;
-            wire.flush().await?;
-            let mut said = [0; 2];
-            wire.read_exact(&mut said).await?;
-            if said[1] != 0 {
+            let (first, second) = ([1, length(user)?], [length(password)?]);
+            let login = [&first, user, &second, password].concat();
+            let [_, 0] = exchange(wire, &login).await? else {
                 return Err(Closed::Credentials);
-            }
+            };
         }
         ([5, _], _) => return Err(Closed::Credentials),
         _ => return Err(Closed::Strange),
     }
     let mut request = vec![5, 1, 0];
     match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) => {
-            request.push(1);
-            request.extend_from_slice(&ip.octets());
-        }
-        Ok(IpAddr::V6(ip)) => {
-            request.push(4);
-            request.extend_from_slice(&ip.octets());
-        }
+        Ok(IpAddr::V4(ip)) => request.extend([&[1], ip.octets().as_slice()].concat()),
+        Ok(IpAddr::V6(ip)) => request.extend([&[4], ip.octets().as_slice()].concat()),
         Err(_) => {
-            let length = u8::try_from(host.len());
-            request.extend_from_slice(&[3, length.map_err(|_| Closed::Socks("name too long"))?]);
-            request.extend_from_slice(host.as_bytes());
+            let too_long = |_| Closed::Answer("name too long".to_owned());
+            let length = u8::try_from(host.len()).map_err(too_long)?;
+            request.extend([&[3, length], host.as_bytes()].concat());
         }
     }
     request.extend_from_slice(&port.to_be_bytes());
-    wire.write_all(&request).await?;
-    wire.flush().await?;
-    let mut said = [0; 4];
-    wire.read_exact(&mut said).await?;
-    let [5, reply, _, kind] = said else {
+    let [5, reply, _, kind] = exchange(wire, &request).await? else {
         return Err(Closed::Strange);
     };
     if reply != 0 {
-        return Err(Closed::Socks(match reply {
-            1 => "general SOCKS server failure",
-            2 => "connection not allowed by ruleset",
-            3 => "network unreachable",
-            4 => "host unreachable",
-            5 => "connection refused",
-            6 => "TTL expired",
-            7 => "command not supported",
-            8 => "address type not supported",
-            _ => "unknown code",
-        }));
+        let why = REPLIES.get(usize::from(reply) - 1);
+        return Err(Closed::Answer((*why.unwrap_or(&"unknown code")).to_owned()));
     }
     let length = match kind {
         1 => 4,
@@ -148,9 +237,17 @@ pub(super) async fn socks5(
         3 => usize::from(wire.read_u8().await?),
         _ => return Err(Closed::Strange),
     };
-    let mut bound = vec![0; length + 2];
-    wire.read_exact(&mut bound).await?;
+    wire.read_exact(&mut vec![0; length + 2]).await?;
     Ok(())
+}
+
+/// Sends what is to be said, and reads an answer of this length.
+async fn exchange<const LENGTH: usize>(wire: &mut Wire, say: &[u8]) -> io::Result<[u8; LENGTH]> {
+    wire.write_all(say).await?;
+    wire.flush().await?;
+    let mut said = [0; LENGTH];
+    wire.read_exact(&mut said).await?;
+    Ok(said)
 }
 
 #[cfg(test)]
@@ -161,8 +258,9 @@ mod tests {
         let (near, mut far) = tokio::io::duplex(1 << 20);
         far.write_all(bytes).await.unwrap();
         far.shutdown().await.unwrap();
-        let mut wire: Wire = Box::new(near);
-        connect(&mut wire, "h.test:443", None).await
+        connect(Box::new(near), "h.test:443", None)
+            .await
+            .map(|_| ())
     }
 
     #[tokio::test]
@@ -171,7 +269,7 @@ mod tests {
         assert!(answered(ok).await.is_ok());
         assert!(answered(b"HTTP/1.0 200\n\n").await.is_ok());
         let busy = answered(b"HTTP/1.1 503 No\r\n\r\n").await;
-        assert!(matches!(busy, Err(Closed::Status(503))));
+        assert!(matches!(busy, Err(Closed::Answer(why)) if why == "it answers 503"));
         let locked = answered(b"HTTP/1.1 407 No\r\n\r\n").await;
         assert!(matches!(locked, Err(Closed::Credentials)));
         let endless = "X: y\r\n".repeat(20_000);

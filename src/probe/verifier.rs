@@ -1,95 +1,233 @@
-//! The one verifier of TLS: it judges a certificate as go does, then runs a target's
-//! own checks on the verdict, in their order.
+//! The one verifier of TLS: it judges a certificate as go does, then runs a target's own checks.
+//!
+//! Go takes a certificate that is itself among the roots at once (`crypto/x509.Verify`): one that
+//! `openssl req -x509` has made, which is its own authority and its own server. Everything else
+//! is webpki's to judge; where its verdict is not go's, that is said.
 
-use std::error::Error as StdError;
-use std::fmt;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ring::digest::{SHA256, digest};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
+use rustls::{
+    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+};
 
-use super::certificate::{AsGo, ShownCertificate};
+use super::der::{DerCertificate, rsa_bits};
 use crate::model::{Host, Pin};
 
-/// A certificate is right, or why not.
-pub(super) type CertificateVerdict = Result<(), Error>;
+/// Faults of a certificate that rustls has no name for.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum CertificateFault {
+    #[error("another key than the pinned one")]
+    AnotherKey,
+    /// go 1.23 and later cannot read it.
+    #[error("a negative serial number")]
+    NegativeSerial,
+    /// What go takes and goroam's TLS cannot judge: ring's RSA keys begin at 2048 bits, go's at 1024…
+    #[error("an RSA key in its chain has {0} bits")]
+    ShortKey(usize),
+    /// …an authority's certificate that serves as a server's, signed by another one…
+    #[error("it is a certificate of an authority (CA:TRUE)")]
+    Authority,
+    /// …a condition that go knows…
+    #[error("it holds a critical condition, such as a policy")]
+    Condition,
+    /// …a key or a signature of another kind.
+    #[error("its key or signature is of a kind like P-521")]
+    Algorithm,
+}
 
-/// Judges by roots, then by each check.
+impl From<CertificateFault> for Error {
+    fn from(fault: CertificateFault) -> Error {
+        Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(fault))))
+    }
+}
+
+/// The hashes of certificates that are roots.
+pub(super) type KnownRoots = HashSet<[u8; 32]>;
+
+/// How a certificate is known among the roots, and a key among the pins.
+pub(super) fn fingerprint(der: &[u8]) -> Option<[u8; 32]> {
+    digest(&SHA256, der).as_ref().try_into().ok()
+}
+
+/// Takes certificates that are roots themselves, and leaves the others to another verifier.
+#[derive(Debug)]
+pub(super) struct AsGo {
+    pub(super) inner: Arc<dyn ServerCertVerifier>,
+    pub(super) known: Vec<Arc<KnownRoots>>,
+    /// The roots that `inner` goes by, where they are known here.
+    pub(super) roots: Option<Arc<RootCertStore>>,
+}
+
+impl AsGo {
+    fn judge(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let chain: Vec<_> = std::iter::once(leaf).chain(others).collect();
+        // go reads all that a server shows.
+        let mut read = chain.iter().filter_map(|one| DerCertificate::read(one));
+        if read.any(|read| read.has_negative_serial()) {
+            return Err(CertificateFault::NegativeSerial.into());
+        }
+        let is_root =
+            fingerprint(leaf).is_some_and(|leaf| self.known.iter().any(|all| all.contains(&leaf)));
+        if is_root {
+            return check_root(leaf, name, now);
+        }
+        let judged = self.inner.verify_server_cert(leaf, others, name, ocsp, now);
+        judged
+            .map(|_| ())
+            .map_err(|error| self.explain(error, &chain))
+    }
+
+    /// The same error, or that it is none for go.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a foreign enum that may grow"
+    )]
+    fn explain(&self, error: Error, chain: &[&CertificateDer<'_>]) -> Error {
+        let Error::InvalidCertificate(why) = &error else {
+            return error;
+        };
+        let read = || chain.iter().map(|one| DerCertificate::read(one));
+        let known_condition = || {
+            let known = |read: Option<DerCertificate<'_>>| {
+                read.is_some_and(|read| read.has_known_conditions())
+            };
+            read().all(known).then_some(CertificateFault::Condition)
+        };
+        let found = match why {
+            CertificateError::BadSignature => read()
+                .flatten()
+                .flat_map(|read| [rsa_bits(read.key), self.root_bits(read.issuer)])
+                .flatten()
+                .find(|bits| (1024..2048).contains(bits))
+                .map(CertificateFault::ShortKey),
+            CertificateError::UnsupportedSignatureAlgorithmContext {
+                signature_algorithm_id: algorithm,
+                ..
+            }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+                signature_algorithm_id: algorithm,
+                ..
+            } => (!is_broken(algorithm)).then_some(CertificateFault::Algorithm),
+            CertificateError::UnhandledCriticalExtension => known_condition(),
+            CertificateError::Other(other) => match other.0.downcast_ref::<webpki::Error>() {
+                Some(webpki::Error::CaUsedAsEndEntity) => {
+                    let leaf = read().next().flatten();
+                    // One that signed itself and is not a root here is refused by go as well.
+                    if leaf.is_some_and(|leaf| leaf.subject == leaf.issuer) {
+                        return CertificateError::UnknownIssuer.into();
+                    }
+                    Some(CertificateFault::Authority)
+                }
+                Some(webpki::Error::UnsupportedCriticalExtension) => known_condition(),
+                _ => None,
+            },
+            _ => None,
+        };
+        found.map_or(error, Error::from)
+    }
+
+    /// The length of an RSA key of the root with this name.
+    fn root_bits(&self, name: &[u8]) -> Option<usize> {
+        let mut roots = self.roots.iter().flat_map(|store| &store.roots);
+        roots.find_map(|root| {
+            let key = root.subject_public_key_info.as_ref();
+            (root.subject.as_ref() == name)
+                .then(|| rsa_bits(key))
+                .flatten()
+        })
+    }
+}
+
+/// What is left to check of a root: its time, that it may serve, and its name. That the server
+/// has its key is proven by the handshake.
+fn check_root(
+    certificate: &CertificateDer<'_>,
+    name: &ServerName<'_>,
+    now: UnixTime,
+) -> Result<(), Error> {
+    let parsed = ParsedCertificate::try_from(certificate)?;
+    // Nothing signs it; what webpki looks at before it finds that out counts.
+    let unsigned = RootCertStore::empty();
+    match verify_server_cert_signed_by_trust_anchor(&parsed, &unsigned, &[], now, &[]) {
+        Err(Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::Other(_),
+        ))
+        | Ok(()) => {}
+        Err(error) => return Err(error),
+    }
+    if !DerCertificate::read(certificate).is_some_and(|read| read.may_serve()) {
+        return Err(CertificateError::InvalidPurpose.into());
+    }
+    verify_server_name(&parsed, name)
+}
+
+/// MD2, MD5 and SHA-1 of RSA (1.2.840.113549.1.1.2, .4 and .5), SHA-1 of ECDSA and DSA: go takes
+/// none of these.
+fn is_broken(algorithm: &[u8]) -> bool {
+    const BROKEN: [&[u8]; 5] = [
+        &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 2],
+        &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 4],
+        &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5],
+        &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1],
+        &[0x2a, 0x86, 0x48, 0xce, 0x38, 4, 3],
+    ];
+    // With the tag and the length of an object identifier, or without.
+    let bare = match algorithm {
+        [6, length, rest @ ..] => rest.get(..usize::from(*length)).unwrap_or(rest),
+        bare => bare,
+    };
+    BROKEN.iter().any(|broken| bare.starts_with(broken))
+}
+
+/// Judges by roots, then by what a target wants.
 #[derive(Debug)]
 pub(super) struct Verifier {
     pub(super) by: AsGo,
-    pub(super) checks: Vec<CertificateCheck>,
+    /// Go's own roots, where the target trusts others as well; `None` in it: go has no root.
+    pub(super) by_go: Option<Option<AsGo>>,
+    /// Set where these do not say the same; the verdict stays.
+    pub(super) distrusted: Arc<AtomicBool>,
+    /// The key of this host must be one of these, if there are any.
+    pub(super) pins: Vec<Pin>,
+    pub(super) host: Option<Host>,
+    /// Where the keys that handshakes show are noted, if they are wanted.
+    pub(super) noted: Option<Arc<NotedKeys>>,
 }
 
-/// What else becomes of a verdict.
-#[derive(Debug)]
-pub(super) enum CertificateCheck {
-    /// Notes where go's own roots (`None`: it has none) do not say the same; the verdict stays.
-    Doubt {
-        by_go: Option<AsGo>,
-        distrusted: Arc<AtomicBool>,
-    },
-    /// The key of this host must be one of these.
-    Pins { pins: Vec<Pin>, host: Option<Host> },
-    /// Notes the key; the verdict stays.
-    Note(Arc<NotedKeys>),
-}
-
-/// The chain is fine, but the key is none of the pinned ones.
-#[derive(Debug)]
-pub(super) struct AnotherKey;
-
-impl CertificateCheck {
-    fn run(&self, shown: &ShownCertificate<'_>, verdict: CertificateVerdict) -> CertificateVerdict {
-        match self {
-            CertificateCheck::Doubt { by_go, distrusted } => {
-                let trusts = |by_go: &AsGo| by_go.judge(shown).is_ok();
-                if verdict.is_ok() && !by_go.as_ref().is_some_and(trusts) {
-                    distrusted.store(true, Ordering::Relaxed);
-                }
-                verdict
-            }
-            CertificateCheck::Pins { pins, host } => {
-                verdict?;
-                // A host that cannot be compared is taken for the pinned one: its key must be right.
-                let here = Host::parse(&shown.name.to_str());
-                if here.is_some() && host.is_some() && here != *host {
-                    return Ok(());
-                }
-                let key = key(shown.leaf)?;
-                if pins.iter().any(|pin| Some(pin) == key.as_ref()) {
-                    return Ok(());
-                }
-                let error = CertificateError::Other(OtherError(Arc::new(AnotherKey)));
-                Err(Error::InvalidCertificate(error))
-            }
-            CertificateCheck::Note(noted) => {
-                match &verdict {
-                    Ok(()) => {
-                        if let Some(key) = key(shown.leaf)? {
-                            noted.note(shown.name, ServerKey::Verified(key));
-                        }
-                    }
-                    Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-                        noted.note(shown.name, ServerKey::Untrusted);
-                    }
-                    Err(_) => {}
-                }
-                verdict
-            }
+impl Verifier {
+    fn check_pin(&self, leaf: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<(), Error> {
+        // A host that cannot be compared is taken for the pinned one: its key must be right.
+        let here = Host::parse(&name.to_str());
+        let is_another = here.is_some() && self.host.is_some() && here != self.host;
+        if self.pins.is_empty() || is_another {
+            return Ok(());
         }
+        let key = key(leaf)?;
+        if self.pins.iter().any(|pin| Some(pin) == key.as_ref()) {
+            return Ok(());
+        }
+        Err(CertificateFault::AnotherKey.into())
     }
 }
 
 /// What a pin holds of a certificate's key.
 fn key(certificate: &CertificateDer<'_>) -> Result<Option<Pin>, Error> {
     let spki = ParsedCertificate::try_from(certificate)?.subject_public_key_info();
-    let key = digest(&SHA256, spki.as_ref()).as_ref().try_into();
-    Ok(key.ok().map(Pin))
+    Ok(fingerprint(spki.as_ref()).map(Pin))
 }
 
 impl ServerCertVerifier for Verifier {
@@ -101,17 +239,25 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let shown = ShownCertificate {
-            leaf,
-            others,
-            name,
-            ocsp,
-            now,
-        };
-        let verdict = self.by.judge(&shown);
-        let run = |verdict, check: &CertificateCheck| check.run(&shown, verdict);
-        self.checks.iter().fold(verdict, run)?;
-        Ok(ServerCertVerified::assertion())
+        let judge = |by: &AsGo| by.judge(leaf, others, name, ocsp, now);
+        let mut verdict = judge(&self.by);
+        if verdict.is_ok() {
+            let trusts = |by_go: &Option<AsGo>| by_go.as_ref().is_some_and(|by| judge(by).is_ok());
+            if !self.by_go.as_ref().is_none_or(trusts) {
+                self.distrusted.store(true, Ordering::Relaxed);
+            }
+            verdict = self.check_pin(leaf, name);
+        }
+        if let Some(noted) = &self.noted {
+            match &verdict {
+                Ok(()) => noted.note(name, key(leaf)?.map(ServerKey::Verified)),
+                Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+                    noted.note(name, Some(ServerKey::Untrusted));
+                }
+                Err(_) => {}
+            }
+        }
+        verdict.map(|()| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -121,7 +267,7 @@ impl ServerCertVerifier for Verifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let judged = self.by.inner.verify_tls12_signature(message, cert, dss);
-        judged.map_err(|error| self.by.beyond(error, &[cert]))
+        judged.map_err(|error| self.by.explain(error, &[cert]))
     }
 
     fn verify_tls13_signature(
@@ -131,21 +277,13 @@ impl ServerCertVerifier for Verifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let judged = self.by.inner.verify_tls13_signature(message, cert, dss);
-        judged.map_err(|error| self.by.beyond(error, &[cert]))
+        judged.map_err(|error| self.by.explain(error, &[cert]))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.by.inner.supported_verify_schemes()
     }
 }
-
-impl fmt::Display for AnotherKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("another key than the pinned one")
-    }
-}
-
-impl StdError for AnotherKey {}
 
 /// What a server's certificate was found to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,8 +306,8 @@ impl NotedKeys {
         Some(key.clone())
     }
 
-    pub(super) fn note(&self, host: &ServerName<'_>, key: ServerKey) {
+    fn note(&self, host: &ServerName<'_>, key: Option<ServerKey>) {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        noted.push((Host::parse(&host.to_str()), key));
+        noted.extend(key.map(|key| (Host::parse(&host.to_str()), key)));
     }
 }

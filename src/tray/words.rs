@@ -3,6 +3,8 @@
 
 use jiff::{Timestamp, Zoned};
 
+use crate::model::text::is_direction_mark;
+
 /// Text that came from outside, on one line, of at most `most` characters: no control
 /// characters, none of the characters that turn the direction of writing (a menu would show
 /// the words behind them in another order).
@@ -10,7 +12,7 @@ pub(super) fn clean(text: &str, most: usize) -> String {
     let harmless = text.chars().map(|c| match c {
         c if c.is_control() => ' ',
         '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{2028}' | '\u{2029}' => ' ',
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        c if is_direction_mark(c) => '\u{fffd}',
         c => c,
     });
     // Bounded before it is looked at closer: a trouble may quote a whole file.

@@ -3,13 +3,14 @@
 use anstyle::Style;
 
 use super::style::{Mark, paint};
+use crate::model::text::is_direction_mark;
 
 /// Text that came from outside, safe for a terminal: no escape sequences, no line ends, none
 /// of the characters that turn the direction of writing.
 pub(in crate::cli) fn clean(text: &str) -> String {
     let harmless = |c: char| match c {
         '\n' | '\t' => ' ',
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        c if is_direction_mark(c) => '\u{fffd}',
         c if c.is_control() => '\u{fffd}',
         c => c,
     };

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::attempt::ProbeAttempt;
-use super::failure::{ProbeOutcome, ProbeSuccess};
+use super::fault::{ProbeOutcome, ProbeSuccess};
 use crate::model::Proof;
 
 #[cfg_attr(unix, path = "unix.rs")]

@@ -11,8 +11,8 @@ use tokio::net::UdpSocket;
 use super::no_echo;
 use crate::model::Phase;
 use crate::probe::attempt::{Deadline, within};
-use crate::probe::failure::ProbeFailure;
 use crate::probe::fault;
+use crate::probe::fault::ProbeFailure;
 
 /// Milliseconds to the answer.
 #[expect(
@@ -25,7 +25,7 @@ pub(super) async fn echo(deadline: Deadline, address: IpAddr) -> Result<f64, Pro
     } else {
         Family::V6
     };
-    let broken = |error: &io::Error| fault::socket(error, Phase::Connect, &address.to_string());
+    let broken = |error: &io::Error| fault::of(error, Phase::Connect, &address.to_string());
     let socket = open(family).map_err(|error| match error.kind() {
         ErrorKind::PermissionDenied => not_here(
             "needs permission to send an echo: see net.ipv4.ping_group_range or CAP_NET_RAW"

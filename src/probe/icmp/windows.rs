@@ -15,7 +15,7 @@ use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
 use super::no_echo;
 use crate::model::Phase;
 use crate::probe::attempt::{Deadline, within};
-use crate::probe::failure::ProbeFailure;
+use crate::probe::fault::ProbeFailure;
 
 const DATA: [u8; 16] = *b"goroam-goroam-go";
 const DATA_SIZE: u16 = 16;
