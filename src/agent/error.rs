@@ -58,19 +58,11 @@ pub enum Error {
     /// The plan could not be carried out.
     #[error(transparent)]
     Apply(#[from] ApplyError),
-    /// No profile of that name.
-    #[error("no profile {name:?} in {policy}{hint}")]
-    NoProfile {
-        /// What was asked for.
-        name: String,
-        /// Where it was looked for.
-        policy: String,
-        /// "; did you mean …?", or the names that there are.
-        hint: String,
-    },
-    /// No target of that name.
-    #[error("no target {name:?} in {policy}{hint}")]
-    NoTarget {
+    /// The policy has no profile, or no target, of that name.
+    #[error("no {kind} {name:?} in {policy}{hint}")]
+    Unknown {
+        /// "profile" or "target".
+        kind: &'static str,
         /// What was asked for.
         name: String,
         /// Where it was looked for.
@@ -162,17 +154,30 @@ fn silence(pid: Option<u32>) -> String {
 }
 
 impl Error {
+    /// [`Error::State`] for `map_err`: what was to be done.
+    pub(crate) fn state<E>(what: impl Into<String>) -> impl FnOnce(E) -> Error
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let what = what.into();
+        |source| Error::State {
+            what,
+            source: source.into(),
+        }
+    }
+
     /// The exit code that a script sees.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Policy { .. } | Error::NoProfile { .. } | Error::NoTarget { .. } => EXIT_USAGE,
-            Error::PolicyFile {
+            Error::NoHome(_)
+            | Error::Locate(_)
+            | Error::OtherFile { .. }
+            | Error::Apply(ApplyError::ReadOnly { .. })
+            | Error::PolicyFile {
                 unsafe_mode: true, ..
             } => EXIT_REFUSED,
-            Error::PolicyFile { .. } => EXIT_USAGE,
+            Error::Policy { .. } | Error::PolicyFile { .. } | Error::Unknown { .. } => EXIT_USAGE,
             Error::Find(_) => EXIT_NO_GO,
-            Error::NoHome(_) | Error::Locate(_) | Error::OtherFile { .. } => EXIT_REFUSED,
-            Error::Apply(ApplyError::ReadOnly { .. }) => EXIT_REFUSED,
             Error::NoAgent | Error::AgentElsewhere { .. } | Error::AgentSilent { .. } => {
                 EXIT_NO_AGENT
             }

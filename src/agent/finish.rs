@@ -1,29 +1,28 @@
 //! The part of a turn that is carried through once it has begun: the file takes its place,
 //! the memory and the journal follow.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use tracing::{info, warn};
 
 use super::cause::Cause;
 use super::command::TurnReport;
-use super::drift::{self, Present, managed, read_text};
+use super::drift::{self, Present, managed};
 use super::error::Error;
-use super::gofacts::GoFacts;
-use super::round::{PreparedTurn, Stopwatch, millis};
+use super::round::{PreparedTurn, Probed, ground, millis, prepare_write};
 use super::session::Session;
-use super::{clock, recall, targets};
-use crate::gocmd::{self, EnvFile, EnvText, InPlace, Prepared, RestoreError, prepare};
+use super::{clock, targets};
+use crate::gocmd::{self, EnvFile, EnvText, InPlace, Prepared, RestoreError};
 use crate::model::mask::mask;
 use crate::model::plan::{Plan, PlanStep, Want, diff};
-use crate::model::status::{Drift, Switch};
-use crate::model::{Change, NetworkId, Observation, Snapshot};
-use crate::policy::explain;
+use crate::model::status::{Drift, Status, Switch};
+use crate::model::{Change, Snapshot};
+use crate::policy::{Decision, explain};
 use crate::state::entry::Outcome;
 use crate::state::file::private_folder;
 use crate::state::memory::MOST_SWITCHES;
-use crate::state::{Baseline, Entry, Mark, Memory};
+use crate::state::{Baseline, Entry, Journal, Mark, Memory};
 use crate::watch::survey;
 
 /// Networks that are remembered; the longest unseen go first.
@@ -39,117 +38,93 @@ impl Session {
         let PreparedTurn {
             input,
             go,
-            seen,
-            health,
-            silent: _,
-            waited,
-            decision,
+            probed,
             mut present,
             plan,
             prepared,
             mut ms,
         } = ready;
-        let mut watch = Stopwatch::start();
+        let began = Instant::now();
         let from = self.memory.profile.clone();
-        let changed: Vec<String> = plan.changes().map(|step| step.name().to_owned()).collect();
+        let changed = changed_names(&plan);
         self.go = Some(go);
         let before = drift::shown(&self.memory, &input.file, &present);
-        let mut visible = Instant::now();
+        let mut visible = began;
         let outcome = match prepared {
             _ if dry_run => Outcome::DryRun,
             None => Outcome::Unchanged,
             Some(prepared) => {
-                (present, visible) = self
-                    .put_in_place(&input.file, &present, &plan, prepared)
-                    .await?;
+                let put = self.put_in_place(&input.file, &present, &plan, prepared);
+                (present, visible) = put.await?;
                 Outcome::Written {
                     changed: changed.clone(),
                 }
             }
         };
-        watch.lap("apply", &mut ms);
+        ms.insert("apply".to_owned(), millis(began.elapsed()));
         // What follows the swap is looking after other writers; it keeps nobody waiting.
         let took = millis(visible.saturating_duration_since(input.began));
         ms.insert("all".to_owned(), took);
 
+        let Probed { decision, seen, .. } = probed;
         let why = explain::because(&decision, &self.loaded.policy, &input.snapshot, &seen);
-        let now = clock::now();
-        let report: Vec<Observation> = seen.into_values().map(|seen| seen.observation).collect();
-        if dry_run {
-            // Shown as if it had been done, and not kept.
-            let memory = self.memory.clone();
-            self.remember(&decision.profile, &why, &input.snapshot, &report, now, None);
-            let status = self.status_of(&input.snapshot, &present);
-            self.memory = memory;
-            return Ok(turn_report(
-                status, changed, decision, from, plan, outcome, ms,
-            ));
-        }
-        self.history
-            .take_down(&report, self.loaded.policy.targets.keys());
-        targets::take_down(
-            &mut self.memory,
-            input.cause,
-            &input.snapshot,
-            &report,
-            &self.loaded.policy,
-        );
-        self.memory.waited.extend(waited);
-        let written = matches!(outcome, Outcome::Written { .. });
-        if from.as_deref() != Some(decision.profile.as_str()) {
-            info!(
-                from = from.as_deref().unwrap_or("-"),
-                to = decision.profile,
-                ms = took,
-                why,
-                "switched"
-            );
-        }
-        self.remember(
-            &decision.profile,
-            &why,
-            &input.snapshot,
-            &report,
-            now,
-            written.then_some(took),
-        );
-        self.memory.health = health;
-        let turn = self.next_turn();
-        let entry = Entry {
-            turn,
-            at: now,
+        let mut entry = Entry {
+            at: clock::now(),
             cause: input.cause.as_str().to_owned(),
             changes: input.changes,
-            drift: self.news_of_drift(before, &changed),
-            snapshot: input.snapshot.clone(),
-            left_out: None,
-            report,
-            decision: Some(decision.clone()),
-            from: from.clone(),
-            plan: plan.clone(),
-            outcome: outcome.clone(),
-            ms: ms.clone(),
+            snapshot: input.snapshot,
+            report: seen.into_values().map(|seen| seen.observation).collect(),
+            decision: Some(decision),
+            from,
+            plan,
+            outcome,
+            ms,
+            ..Entry::default()
         };
+        // A dry run is shown as if it had been done, and not kept.
+        let kept = dry_run.then(|| self.memory.clone());
+        targets::note_round(
+            &mut self.memory,
+            input.cause,
+            &entry.snapshot,
+            &entry.report,
+            &self.loaded.policy,
+        );
+        self.remember(&entry, &why);
+        if let Some(memory) = kept {
+            let status = self.status_of(&entry.snapshot, &present);
+            self.memory = memory;
+            return Ok(turn_report(status, entry));
+        }
+        let targets = self.loaded.policy.targets.keys();
+        self.history.note_round(&entry.report, targets);
+        self.memory.waited.extend(probed.waited);
+        self.memory.health = probed.health;
+        let to = self.memory.profile.as_deref().unwrap_or_default();
+        if entry.from.as_deref() != Some(to) {
+            let from = entry.from.as_deref().unwrap_or("-");
+            info!(from, to, ms = took, why, "switched");
+        }
+        entry.turn = self.next_turn();
+        entry.drift = self.news_of_drift(before, &changed);
         self.journal(&entry);
         self.memory.drift_noted = drift::shown(&self.memory, &input.file, &present);
         self.save_memory()?;
-        let status = self.status_of(&input.snapshot, &present);
-        Ok(turn_report(
-            status, changed, decision, from, plan, outcome, ms,
-        ))
+        let status = self.status_of(&entry.snapshot, &present);
+        Ok(turn_report(status, entry))
     }
 
-    /// Says what a write had to give up: once in the log, and in the status until the next one.
-    pub(crate) fn note_given_up(&mut self, in_place: Option<&InPlace>, file: &EnvFile) {
+    /// Logs what a write had to give up; the status shows it until the next write.
+    fn note_given_up(&mut self, in_place: Option<&InPlace>, file: &EnvFile) {
         self.given_up = in_place.map(|why| why.told(&file.path));
         if let Some(told) = &self.given_up {
             info!("{told}");
         }
     }
 
-    /// Puts the copy in the real file's place, with notes before and after. Also when every new
-    /// go command could see it.
-    pub(super) async fn put_in_place(
+    /// Puts the copy in the real file's place, with notes before and after. Returns also when every
+    /// new go command could see it.
+    async fn put_in_place(
         &mut self,
         file: &EnvFile,
         present: &Present,
@@ -177,9 +152,9 @@ impl Session {
         Ok((Present::of(Some(text), &names), visible))
     }
 
-    /// What the journal has to tell of variables that were set by hand: each once, and again
-    /// when the turn has overwritten it.
-    pub(super) fn news_of_drift(&self, found: Vec<Drift>, changed: &[String]) -> Vec<Drift> {
+    /// The variables set by hand that the journal does not name yet; again those that this turn has
+    /// overwritten.
+    fn news_of_drift(&self, found: Vec<Drift>, changed: &[String]) -> Vec<Drift> {
         let mut news = found;
         news.retain(|drift| {
             changed.contains(&drift.name) || !self.memory.drift_noted.contains(drift)
@@ -187,8 +162,7 @@ impl Session {
         news
     }
 
-    /// Keeps a note of a turn that came to nothing: a journal that only tells of what went
-    /// well is of no use when something does not.
+    /// Records a failed turn: a journal of successes alone is of no use when something goes wrong.
     pub(crate) fn note_failure(
         &mut self,
         cause: Cause,
@@ -196,27 +170,28 @@ impl Session {
         changes: &[Change],
         error: &Error,
     ) {
-        let turn = self.next_turn();
         let entry = Entry {
-            turn,
-            at: clock::now(),
-            cause: cause.as_str().to_owned(),
             changes: changes.to_vec(),
-            drift: Vec::new(),
-            snapshot: snapshot.clone(),
-            left_out: None,
-            report: Vec::new(),
-            decision: None,
-            from: self.memory.profile.clone(),
-            plan: Plan::default(),
             outcome: Outcome::Failed {
                 error: mask(&error.to_string()),
             },
-            ms: BTreeMap::new(),
+            ..self.entry(cause, snapshot)
         };
         self.journal(&entry);
         if let Err(error) = self.save_memory() {
             warn!("{error}");
+        }
+    }
+
+    /// A turn of now in which nothing was decided yet.
+    fn entry(&mut self, cause: Cause, snapshot: &Snapshot) -> Entry {
+        Entry {
+            turn: self.next_turn(),
+            at: clock::now(),
+            cause: cause.as_str().to_owned(),
+            snapshot: snapshot.clone(),
+            from: self.memory.profile.clone(),
+            ..Entry::default()
         }
     }
 
@@ -238,10 +213,9 @@ impl Session {
             }
             Err(error) => {
                 let why = self.baseline_trouble.clone();
-                return Err(Error::State {
-                    what: "cannot keep what the go env file held before goroam".to_owned(),
-                    source: why.unwrap_or_else(|| format!("{error:#}")).into(),
-                });
+                let why = why.unwrap_or_else(|| format!("{error:#}"));
+                let what = "cannot keep what the go env file held before goroam";
+                return Err(Error::state(what)(why));
             }
         };
         let is_kept = on_disk.is_some();
@@ -257,19 +231,15 @@ impl Session {
                 (kept, grown)
             }
             None => {
-                let file = self.file()?;
-                (
-                    Baseline::capture(&file.path, present.bytes.as_deref(), names),
-                    true,
-                )
+                let path = self.file()?.path;
+                let captured = Baseline::capture(&path, present.bytes.as_deref(), names);
+                (captured, true)
             }
         };
         if grown || !is_kept {
+            let what = "cannot keep what the go env file held before";
             kept.save(&self.paths.baseline())
-                .map_err(|source| Error::State {
-                    what: "cannot keep what the go env file held before".to_owned(),
-                    source: source.into(),
-                })?;
+                .map_err(Error::state(what))?;
         }
         self.baseline = Some(kept);
         if let Some(trouble) = self.baseline_trouble.take() {
@@ -278,23 +248,21 @@ impl Session {
         Ok(())
     }
 
-    fn remember(
-        &mut self,
-        profile: &str,
-        why: &str,
-        snapshot: &Snapshot,
-        report: &[Observation],
-        now: jiff::Timestamp,
-        switched_ms: Option<f64>,
-    ) {
+    /// What the next turn has to know of this one.
+    fn remember(&mut self, entry: &Entry, why: &str) {
+        let Some(Decision { profile, .. }) = &entry.decision else {
+            return;
+        };
         let memory = &mut self.memory;
-        if memory.profile.as_deref() != Some(profile) {
-            let from = memory.profile.replace(profile.to_owned());
-            memory.since = Some(now);
+        let written = matches!(entry.outcome, Outcome::Written { .. });
+        let switched_ms = entry.ms.get("all").copied().filter(|_| written);
+        if memory.profile.as_ref() != Some(profile) {
+            let from = memory.profile.replace(profile.clone());
+            memory.since = Some(entry.at);
             memory.switches.push(Switch {
-                at: now,
+                at: entry.at,
                 from,
-                to: profile.to_owned(),
+                to: profile.clone(),
                 why: Some(why.to_owned()),
                 ms: switched_ms,
             });
@@ -303,22 +271,21 @@ impl Session {
         }
         memory.why = Some(why.to_owned());
         memory.switched_ms = switched_ms.or(memory.switched_ms);
-        memory.snapshot = Memory::network(snapshot);
-        memory.seen =
-            BTreeMap::from_iter(report.iter().map(|one| (one.target.clone(), one.clone())));
-        if let Some(identity) = snapshot.identity()
+        memory.snapshot = Memory::network(&entry.snapshot);
+        let seen = entry.report.iter();
+        memory.seen = seen.map(|one| (one.target.clone(), one.clone())).collect();
+        let networks = &mut memory.networks;
+        if let Some(identity) = entry.snapshot.identity()
             && memory.pinned.is_none()
         {
-            memory.networks.insert(identity, (profile.to_owned(), now));
+            networks.insert(identity, (profile.clone(), entry.at));
         }
-        while memory.networks.len() > NETWORKS {
-            let oldest: Option<NetworkId> = memory
-                .networks
-                .iter()
-                .min_by_key(|(_, (_, at))| *at)
-                .map(|(identity, _)| identity.clone());
-            let Some(oldest) = oldest else { break };
-            memory.networks.remove(&oldest);
+        while networks.len() > NETWORKS {
+            let oldest = networks.iter().min_by_key(|(_, (_, at))| *at);
+            let Some(oldest) = oldest.map(|(identity, _)| identity.clone()) else {
+                break;
+            };
+            networks.remove(&oldest);
         }
     }
 
@@ -326,7 +293,7 @@ impl Session {
     /// journal's own numbers go on, and how it ended before cannot be vouched for any more.
     pub(crate) fn next_turn(&mut self) -> u64 {
         if self.memory.turn == 0
-            && let Ok((entries, _)) = crate::state::Journal::last(&self.paths.journal(), 1)
+            && let Ok((entries, _)) = Journal::last(&self.paths.journal(), 1)
             && let Some(last) = entries.last()
         {
             self.memory.turn = last.turn;
@@ -345,8 +312,8 @@ impl Session {
             ..Mark::default()
         });
         let path = self.paths.journal();
-        let appended = crate::state::Journal::open(&path)
-            .and_then(|mut journal| journal.append_after(entry, Some(&mark)));
+        let appended =
+            Journal::open(&path).and_then(|mut journal| journal.append_after(entry, Some(&mark)));
         self.journal_trouble = match appended {
             Ok(mark) => {
                 let gap = mark.gaps.first();
@@ -364,78 +331,68 @@ impl Session {
 
     /// Is the journal as goroam has left it?
     pub(crate) fn trouble_of_journal(&self) -> Option<String> {
-        let verified =
-            crate::state::Journal::verify_after(&self.paths.journal(), &self.memory.mark());
+        let verified = Journal::verify_after(&self.paths.journal(), &self.memory.mark());
         verified.err().map(|error| {
             format!("the journal is not whole: {error}; see `goroam history --verify`")
         })
     }
 
-    /// Somebody may have cleared away the folder since this agent began; without it no turn
-    /// would ever succeed again.
+    /// Makes the state directory again where it was removed while this agent runs: without it no
+    /// turn could succeed.
     pub(crate) fn keep_folder(&self) -> Result<(), Error> {
-        private_folder(&self.paths.state).map_err(|source| Error::State {
-            what: "cannot keep anything".to_owned(),
-            source: source.into(),
-        })
+        private_folder(&self.paths.state).map_err(Error::state("cannot keep anything"))
     }
 
     pub(crate) fn save_memory(&mut self) -> Result<(), Error> {
         self.keep_folder()?;
         self.memory.before = self.baseline.clone();
-        self.memory
-            .save(&self.paths.memory())
-            .map_err(|source| Error::State {
-                what: format!("cannot keep {}", self.paths.memory().display()),
-                source: source.into(),
-            })
+        let path = self.paths.memory();
+        let saved = self.memory.save(&path);
+        saved.map_err(Error::state(format!("cannot keep {}", path.display())))
     }
 
-    /// Takes back what goroam has set for the sake of a value that somebody else has changed
-    /// since; the names of it, none where nothing was to be done.
+    /// Takes back what goroam has set for the sake of a value that was changed by hand since; the
+    /// names of it, none where nothing was to be done.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub(super) async fn let_go(&mut self, snapshot: &Snapshot) -> Result<Vec<String>, Error> {
         let began = Instant::now();
-        let file = self.own_file()?;
-        let names = managed(&self.loaded.policy, self.baseline.as_ref());
-        let text = read_text(&file)?;
-        let present = Present::of(text.clone(), &names);
-        let found = drift::shown(&self.memory, &file, &present);
-        let ended = self.to_end(&present)?;
-        if ended.is_empty() {
+        if self.to_end(&self.present())?.is_empty() {
             return Ok(Vec::new());
         }
-        let ended = ended.into_iter();
-        let wants = BTreeMap::from_iter(ended.map(|(name, own)| (name, Want::Baseline(own))));
+        let input = self.input(Cause::Drift, snapshot.clone())?;
+        let (go, present) = ground(&input).await?;
+        let found = drift::shown(&self.memory, &input.file, &present);
+        let ended = self.to_end(&present)?.into_iter();
         // The note of what was written must have every variable, also those that stay.
-        let mut plan = diff(&present.values, &wants);
-        let rest = names.iter().filter(|name| !wants.contains_key(*name));
-        let rest = BTreeMap::from_iter(rest.map(|name| (name.clone(), Want::Respect)));
-        plan.steps.extend(diff(&present.values, &rest).steps);
-        let changed: Vec<String> = plan.changes().map(|step| step.name().to_owned()).collect();
-        if changed.is_empty() {
-            return Ok(changed);
-        }
-        let nothing = EnvText::default();
-        let around = (&file, text.as_ref().unwrap_or(&nothing));
-        let (known, policy) = (self.go.as_ref(), &self.loaded.policy);
-        let baseline = self.baseline.as_ref();
-        let go = GoFacts::gather(known, policy, &self.env, around, baseline).await?;
-        let prepared = prepare(&go.command, &file, &self.env, &plan).await?;
-        self.go = Some(go);
-        let (after, visible) = self.put_in_place(&file, &present, &plan, prepared).await?;
-        let mut entry = self.entry_of_drift(snapshot, found);
-        entry.changes = vec![said(&changed)];
-        entry.plan = plan;
-        entry.outcome = Outcome::Written {
-            changed: changed.clone(),
+        let names = managed(&self.loaded.policy, self.baseline.as_ref()).into_iter();
+        let mut wants = BTreeMap::from_iter(names.map(|name| (name, Want::Respect)));
+        wants.extend(ended.map(|(name, own)| (name, Want::Baseline(own))));
+        let plan = diff(&present.values, &wants);
+        let Some(prepared) = prepare_write(&input, &go, &plan).await? else {
+            return Ok(Vec::new());
         };
+        self.go = Some(go);
+        let put = self.put_in_place(&input.file, &present, &plan, prepared);
+        let (after, visible) = put.await?;
         let took = millis(visible.saturating_duration_since(began));
-        entry.ms = BTreeMap::from([("all".to_owned(), took)]);
+        let changed = changed_names(&plan);
+        let entry = Entry {
+            drift: found,
+            changes: vec![Change {
+                what: format!("{} as before goroam", changed.join(", ")),
+                major: true,
+            }],
+            plan,
+            outcome: Outcome::Written {
+                changed: changed.clone(),
+            },
+            ms: BTreeMap::from([("all".to_owned(), took)]),
+            ..self.entry(Cause::Drift, snapshot)
+        };
         self.journal(&entry);
-        self.memory.drift_noted = drift::shown(&self.memory, &file, &after);
+        self.memory.drift_noted = drift::shown(&self.memory, &input.file, &after);
         self.save_memory()?;
         Ok(changed)
     }
@@ -450,14 +407,13 @@ impl Session {
         let Some(written) = &self.memory.written else {
             return Ok(BTreeMap::new());
         };
-        let drifted = drift::find(&self.memory, &file, present);
-        let by_hand: BTreeSet<String> = BTreeSet::from_iter(drifted.into_keys());
-        let ours = written.values.clone();
+        let by_hand = drift::find(&self.memory, &file, present).into_keys();
+        let baseline = self.baseline.as_ref();
         Ok(drift::ended(
-            &by_hand,
-            &ours,
+            &by_hand.collect(),
+            &written.values,
             present,
-            self.baseline.as_ref(),
+            baseline,
         ))
     }
 
@@ -471,30 +427,14 @@ impl Session {
         if news.is_empty() {
             return;
         }
-        let entry = self.entry_of_drift(snapshot, news);
+        let entry = Entry {
+            drift: news,
+            ..self.entry(Cause::Drift, snapshot)
+        };
         self.journal(&entry);
         self.memory.drift_noted = found;
         if let Err(error) = self.save_memory() {
-            tracing::warn!("{error}");
-        }
-    }
-
-    fn entry_of_drift(&mut self, snapshot: &Snapshot, drift: Vec<Drift>) -> Entry {
-        let turn = self.next_turn();
-        Entry {
-            turn,
-            at: clock::now(),
-            cause: Cause::Drift.as_str().to_owned(),
-            changes: Vec::new(),
-            drift,
-            snapshot: snapshot.clone(),
-            left_out: None,
-            report: Vec::new(),
-            decision: None,
-            from: self.memory.profile.clone(),
-            plan: Plan::default(),
-            outcome: Outcome::Unchanged,
-            ms: BTreeMap::new(),
+            warn!("{error}");
         }
     }
 
@@ -504,44 +444,26 @@ impl Session {
     ///
     /// # Errors
     /// When there is nothing to put back, or it could not be done.
-    pub async fn restore(&mut self) -> Result<TurnReport, Error> {
-        let _lock = self.alone().await?;
-        self.put_back().await
-    }
-
-    /// The same for an agent, whose memory is its own.
     pub(crate) async fn put_back(&mut self) -> Result<TurnReport, Error> {
         let began = Instant::now();
         let Some(baseline) = self.baseline.clone() else {
             return Err(match self.baseline_trouble.clone() {
-                Some(why) => Error::State {
-                    what: "cannot put anything back".to_owned(),
-                    source: why.into(),
-                },
+                Some(why) => Error::state("cannot put anything back")(why),
                 None => Error::NothingToRestore,
             });
         };
-        let trouble = recall::said(Some(&baseline)).map(|_| LOST.to_owned());
         let file = self.own_file()?;
         let present = self.present();
-        let overwritten = drift::shown(&self.memory, &file, &present);
-        let wants: BTreeMap<String, Want> = BTreeMap::from_iter(
-            baseline
-                .values
-                .iter()
-                .map(|(name, value)| (name.clone(), Want::Baseline(value.clone()))),
-        );
-        let plan = diff(&present.values, &wants);
-        let changed: Vec<String> = plan.changes().map(|step| step.name().to_owned()).collect();
-        let alone = self.memory.written.as_ref().is_some_and(|written| {
-            let now = present.bytes.as_deref().unwrap_or_default();
-            !baseline.lost && !written.shared && drift::holds(written, now)
-        });
-        let bytes = baseline.decoded().map_err(|source| Error::State {
-            what: "what the go env file held before goroam".to_owned(),
-            source: source.into(),
-        })?;
+        let drift = drift::shown(&self.memory, &file, &present);
+        let values = baseline.values.iter();
+        let wants = values.map(|(name, value)| (name.clone(), Want::Baseline(value.clone())));
+        let plan = diff(&present.values, &wants.collect());
         let expect = present.bytes.as_deref().unwrap_or_default();
+        let written = self.memory.written.as_ref();
+        let alone = written
+            .is_some_and(|note| !baseline.lost && !note.shared && drift::holds(note, expect));
+        let what = "what the go env file held before goroam";
+        let bytes = baseline.decoded().map_err(Error::state(what))?;
         let back = alone
             && match gocmd::restore(&file, bytes, expect).await {
                 Ok(in_place) => {
@@ -551,63 +473,40 @@ impl Session {
                 Err(RestoreError::Changed { .. }) => false,
                 Err(RestoreError::Apply(error)) => return Err(error.into()),
             };
+        let snapshot = survey().unwrap_or_else(|_| self.memory.snapshot.clone());
         if !back && !plan.is_empty() {
-            let text = read_text(&file)?.unwrap_or(EnvText(Vec::new()));
-            let (known, policy) = (self.go.as_ref(), &self.loaded.policy);
-            let go = GoFacts::gather(known, policy, &self.env, (&file, &text), None).await?;
-            let prepared = gocmd::prepare(&go.command, &file, &self.env, &plan).await?;
-            let applied = prepared.commit().await?;
-            self.note_given_up(applied.in_place.as_ref(), &file);
+            let input = self.input(Cause::Asked, snapshot.clone())?;
+            let (go, _) = ground(&input).await?;
+            if let Some(prepared) = prepare_write(&input, &go, &plan).await? {
+                let applied = prepared.commit().await?;
+                self.note_given_up(applied.in_place.as_ref(), &file);
+            }
         }
-        Baseline::remove(&self.paths.baseline()).map_err(|source| Error::State {
-            what: "cannot forget what the go env file held before goroam".to_owned(),
-            source: source.into(),
-        })?;
+        let what = "cannot forget what the go env file held before goroam";
+        Baseline::remove(&self.paths.baseline()).map_err(Error::state(what))?;
         self.baseline = None;
         self.baseline_trouble = None;
-        let from = self.memory.profile.take();
-        self.memory.since = None;
-        self.memory.why = None;
-        self.memory.pinned = None;
-        self.memory.written = None;
-        self.memory.pending = None;
-        self.memory.drift_noted = Vec::new();
-        let turn = self.next_turn();
-        let snapshot: Snapshot = survey().unwrap_or_else(|_| self.memory.snapshot.clone());
-        let took = BTreeMap::from([(
-            "all".to_owned(),
-            millis(Instant::now().saturating_duration_since(began)),
-        )]);
-        let outcome = Outcome::Restored {
-            changed: changed.clone(),
+        let took = millis(began.elapsed());
+        let entry = Entry {
+            drift,
+            outcome: Outcome::Restored {
+                changed: changed_names(&plan),
+            },
+            plan,
+            ms: BTreeMap::from([("all".to_owned(), took)]),
+            ..self.entry(Cause::Asked, &snapshot)
         };
-        self.journal(&Entry {
-            turn,
-            at: clock::now(),
-            cause: "asked".to_owned(),
-            changes: Vec::new(),
-            drift: overwritten,
-            snapshot: snapshot.clone(),
-            left_out: None,
-            report: Vec::new(),
-            decision: None,
-            from: from.clone(),
-            plan: plan.clone(),
-            outcome: outcome.clone(),
-            ms: took.clone(),
-        });
+        let memory = &mut self.memory;
+        (memory.profile, memory.since, memory.why) = (None, None, None);
+        (memory.pinned, memory.written, memory.pending) = (None, None, None);
+        memory.drift_noted = Vec::new();
+        self.journal(&entry);
         self.save_memory()?;
         let mut status = self.status_of(&snapshot, &self.present());
-        status.troubles.extend(trouble);
-        Ok(TurnReport {
-            status,
-            changed,
-            decision: None,
-            from,
-            plan: masked(plan),
-            outcome,
-            took,
-        })
+        status
+            .troubles
+            .extend(baseline.lost.then(|| LOST.to_owned()));
+        Ok(turn_report(status, entry))
     }
 }
 
@@ -632,44 +531,30 @@ fn values_after(
     }))
 }
 
-fn turn_report(
-    status: crate::model::status::Status,
-    changed: Vec<String>,
-    decision: crate::policy::Decision,
-    from: Option<String>,
-    plan: Plan,
-    outcome: Outcome,
-    took: BTreeMap<String, f64>,
-) -> TurnReport {
-    let mut decision = decision;
-    for value in decision.env.values_mut() {
-        *value = mask(value);
-    }
-    TurnReport {
-        status,
-        changed,
-        decision: Some(decision),
-        from,
-        plan: masked(plan),
-        outcome,
-        took,
-    }
+fn changed_names(plan: &Plan) -> Vec<String> {
+    plan.changes().map(|step| step.name().to_owned()).collect()
 }
 
-/// The plan without credentials, for whoever looks at it.
-pub(crate) fn masked(mut plan: Plan) -> Plan {
+/// The turn for the one who asked for it, without credentials.
+fn turn_report(status: Status, entry: Entry) -> TurnReport {
+    let (mut decision, mut plan) = (entry.decision, entry.plan);
+    for value in decision.iter_mut().flat_map(|it| it.env.values_mut()) {
+        *value = mask(value);
+    }
     for step in &mut plan.steps {
         if let PlanStep::Set { value, .. } = step {
             *value = mask(value);
         }
     }
-    plan
-}
-
-/// What became of goroam's own values, in one line.
-fn said(changed: &[String]) -> Change {
-    let what = format!("{} as before goroam", changed.join(", "));
-    Change { what, major: true }
+    TurnReport {
+        status,
+        changed: changed_names(&plan),
+        decision,
+        from: entry.from,
+        plan,
+        outcome: entry.outcome,
+        took: entry.ms,
+    }
 }
 
 const LOST: &str = "the record of what the go env file held before goroam was lost: goroam's own \

@@ -37,7 +37,7 @@ impl Agent {
                 Ok(()) => {
                     info!("another program changed {names}; setting it again");
                     self.note_fight(&names, now);
-                    self.begin(Cause::Drift, false, Vec::new());
+                    self.begin(Cause::Drift);
                     return;
                 }
                 Err(again) => self.put_off_drift(again),
@@ -50,7 +50,7 @@ impl Agent {
                 info!("{names} was set by hand; {ended} is as it was before goroam");
                 // A round under way rests on the file as it was.
                 if let Some(stale) = self.work.take() {
-                    self.begin(stale.cause, stale.dry_run, stale.answers);
+                    self.begin_for(stale.cause, stale.dry_run, stale.answers);
                 }
                 self.publish_status();
                 return;

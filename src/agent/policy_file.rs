@@ -130,16 +130,6 @@ pub fn summary(findings: &[PolicyFinding]) -> String {
     ])
 }
 
-/// "; did you mean …?", or the names that there are.
-pub(crate) fn nearest<'a>(name: &str, there: impl Iterator<Item = &'a String>) -> String {
-    let there: Vec<&str> = there.map(String::as_str).collect();
-    match crate::policy::finding::nearest(name, there.iter().copied()) {
-        Some(near) => format!("; did you mean {near:?}?"),
-        None if there.is_empty() => "; none is defined".to_owned(),
-        None => format!("; there are: {}", there.join(", ")),
-    }
-}
-
 /// More than any policy needs: a file beyond this is something else.
 pub const POLICY_LIMIT: u64 = 1024 * 1024;
 

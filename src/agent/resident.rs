@@ -17,8 +17,8 @@ use super::error::Error;
 use super::late::LateTargets;
 use super::policy_file::{self, is_gone, load_policy};
 use super::prefetch::MirrorPrefetch;
-use super::round::{Patience, PreparedTurn, RoundInProgress, known_decision, prepare_known, round};
-use super::session::{Occasion, Session};
+use super::round::{Input, PreparedTurn, RoundInProgress, known_decision, prepare_known, round};
+use super::session::Session;
 use crate::model::status::{AgentState, Status};
 use crate::model::{Change, Observation, Snapshot, Verdict};
 use crate::policy::settle::{Burst, Pace, ResolverNews, look_again};
@@ -83,14 +83,15 @@ impl Agent {
         let settle = session.loaded.policy.agent.settle;
         let update = BinaryUpdate::of_process();
         let program = update.path();
-        let is_told = session.last_good.is_some();
+        let watched = WatchPaths {
+            policy,
+            go_env,
+            own,
+            program,
+        };
+        let is_refused = session.last_good.is_some();
         Agent {
-            watcher: Watcher::start(WatchPaths {
-                policy,
-                go_env,
-                own,
-                program,
-            }),
+            watcher: Watcher::start(watched),
             published,
             wake: WakeClock::default(),
             snapshot: Snapshot::default(),
@@ -111,7 +112,7 @@ impl Agent {
             update,
             prefetch: MirrorPrefetch::default(),
             late: LateTargets::default(),
-            policy_away: Absence::at_start(is_told && !is_there(&session.paths.policy)),
+            policy_away: Absence::at_start(is_refused && !is_there(&session.paths.policy)),
             env_file_away: Absence::default(),
             session,
         }
@@ -130,7 +131,7 @@ impl Agent {
         // What took this program's place before its folder was watched sent no event.
         self.update.hint(Instant::now());
         if !self.session.memory.paused {
-            self.begin(Cause::Start, false, Vec::new());
+            self.begin(Cause::Start);
         }
         self.publish_status();
     }
@@ -180,13 +181,13 @@ impl Agent {
             if is_over && self.session.memory.paused {
                 self.publish_status();
             } else if is_over {
-                self.begin(Cause::PinEnded, false, Vec::new());
+                self.begin(Cause::PinEnded);
             }
         }
         if due(&mut self.timers.round, now) {
             self.look(now).await;
             if self.work.is_none() && !self.session.memory.paused {
-                self.begin(Cause::Recheck, false, Vec::new());
+                self.begin(Cause::Recheck);
             }
         }
     }
@@ -198,27 +199,23 @@ impl Agent {
         let mut silent = BTreeSet::new();
         let result = match ready {
             Ok(mut ready) => {
-                if !work.dry_run {
-                    silent = std::mem::take(&mut ready.silent);
-                }
+                silent = std::mem::take(&mut ready.probed.silent);
                 self.session.finish(ready, work.dry_run).await
             }
             Err(error) => Err(error),
         };
         let trouble = result.as_ref().err().map(ToString::to_string);
-        // A retry that fails for the same reason is not written to the journal again.
-        let is_repeated = work.cause == Cause::Recheck && trouble == self.turn_trouble;
-        if let Err(error) = &result
-            && !work.dry_run
-        {
-            doubtful = true;
-            if !is_repeated {
-                let (snapshot, changes) = (&self.snapshot, &self.changes);
-                self.session
-                    .note_failure(work.cause, snapshot, changes, error);
-            }
-        }
         if !work.dry_run {
+            // A retry that fails for the same reason is not written to the journal again.
+            let is_repeated = work.cause == Cause::Recheck && trouble == self.turn_trouble;
+            if let Err(error) = &result {
+                doubtful = true;
+                if !is_repeated {
+                    let (snapshot, changes) = (&self.snapshot, &self.changes);
+                    self.session
+                        .note_failure(work.cause, snapshot, changes, error);
+                }
+            }
             self.unproven = None;
             self.changes.clear();
             self.doubtful_rounds = if doubtful {
@@ -226,14 +223,14 @@ impl Agent {
             } else {
                 0
             };
+            self.late.wait_for(silent, &self.session, &self.snapshot);
         }
-        self.turn_trouble = trouble;
-        if let Some(trouble) = &self.turn_trouble {
+        if let Some(trouble) = &trouble {
             warn!(cause = work.cause.as_str(), "{trouble}");
         }
-        self.late.wait_for(silent, &self.session, &self.snapshot);
+        let has_failed = trouble.is_some();
+        self.turn_trouble = trouble;
         self.schedule();
-        let has_failed = self.turn_trouble.is_some();
         self.prefetch
             .after_turn(&self.session, &self.snapshot, has_failed);
         let status = self.publish_status();
@@ -252,26 +249,19 @@ impl Agent {
         if let Some(cause) = self.next_round.take()
             && !self.session.memory.paused
         {
-            self.begin(cause, false, Vec::new());
+            self.begin(cause);
         }
     }
 
-    /// Who cannot see the network says so, and goes by what the probes see.
+    /// Where the network cannot be read, the status says so and the probes decide.
     fn survey(&mut self) -> Snapshot {
-        match survey() {
-            Ok(snapshot) => {
-                self.blindness = None;
-                snapshot
-            }
-            Err(error) => {
-                let trouble = error.to_string();
-                if self.blindness.as_ref() != Some(&trouble) {
-                    warn!("{trouble}");
-                }
-                self.blindness = Some(trouble);
-                Snapshot::blind()
-            }
+        let surveyed = survey();
+        let trouble = surveyed.as_ref().err().map(ToString::to_string);
+        if let Some(trouble) = trouble.as_ref().filter(|_| trouble != self.blindness) {
+            warn!("{trouble}");
         }
+        self.blindness = trouble;
+        surveyed.unwrap_or_else(|_| Snapshot::blind())
     }
 
     /// Reads the network again and, when something is different that matters, drops the stale
@@ -312,11 +302,7 @@ impl Agent {
         self.prefetch.stop();
         self.late.drop_all();
         self.use_what_is_known().await;
-        self.begin(
-            if slept { Cause::Wake } else { Cause::Network },
-            false,
-            Vec::new(),
-        );
+        self.begin(if slept { Cause::Wake } else { Cause::Network });
     }
 
     pub(super) fn look_again_now(&mut self) {
@@ -335,8 +321,7 @@ impl Agent {
         if self.env_file_settles(Instant::now()).is_some() {
             return;
         }
-        let occasion = self.occasion(Cause::Network);
-        let Ok(input) = self.session.input(occasion) else {
+        let Ok(input) = self.input(Cause::Network) else {
             return;
         };
         let Some(decision) = known_decision(&input) else {
@@ -354,55 +339,62 @@ impl Agent {
         }
     }
 
-    /// A round may not be dropped while a profile that weakens verification has been without
-    /// proof for longer than [`UNPROVEN`]: on a network that changes faster than a round takes,
-    /// it would stay in force.
-    fn must_finish(&mut self) -> bool {
+    /// Notes since when the profile in force weakens verification without a round that proves it.
+    fn note_unproven(&mut self) {
         let profile = self.session.memory.profile.as_deref();
         let profile = profile.and_then(|name| self.session.loaded.policy.profile(name));
         if profile.is_none_or(|(_, profile)| profile.loosens.is_empty()) {
             self.unproven = None;
-            return false;
+        } else {
+            self.unproven.get_or_insert_with(Instant::now);
         }
-        let since = *self.unproven.get_or_insert_with(Instant::now);
-        let is_real = self.work.as_ref().is_some_and(|work| !work.dry_run);
-        is_real && since.elapsed() >= UNPROVEN
     }
 
-    /// Begins a round; one that is under way is stale and dropped, but who waited for it
-    /// still gets an answer.
-    pub(super) fn begin(&mut self, cause: Cause, dry_run: bool, mut answers: Vec<Answer>) {
-        if answers.is_empty()
-            && self
-                .work
-                .as_ref()
-                .is_none_or(|work| work.answers.is_empty())
-            && let Some(again) = self.env_file_settles(Instant::now())
-        {
+    /// Must the round under way end before another one begins? Yes, when a profile that weakens
+    /// verification has been without proof for longer than [`UNPROVEN`]: on a network that changes
+    /// faster than a round takes, it would stay in force.
+    fn may_not_be_dropped(&self) -> bool {
+        let is_real = self.work.as_ref().is_some_and(|work| !work.dry_run);
+        let is_long = |since: Instant| since.elapsed() >= UNPROVEN;
+        is_real && self.unproven.is_some_and(is_long)
+    }
+
+    /// Begins a round by itself.
+    pub(super) fn begin(&mut self, cause: Cause) {
+        self.begin_for(cause, false, Vec::new());
+    }
+
+    /// Begins a round; one that is under way is stale and dropped, but the commands that wait for
+    /// it still get an answer.
+    pub(super) fn begin_for(&mut self, mut cause: Cause, mut dry_run: bool, answers: Vec<Answer>) {
+        let stale = self.work.as_ref();
+        let is_awaited = stale.is_some_and(|work| !work.answers.is_empty()) || !answers.is_empty();
+        if !is_awaited && let Some(again) = self.env_file_settles(Instant::now()) {
             self.work = None;
             self.timers.round = Some(again);
             return;
         }
-        let mut began = if cause == Cause::Network {
-            self.burst.last
-        } else {
-            Instant::now()
-        };
-        if self.must_finish()
+        self.note_unproven();
+        if self.may_not_be_dropped()
             && let Some(work) = &mut self.work
         {
             work.answers.extend(answers);
             self.next_round = Some(cause);
             return;
         }
-        let mut cause = cause;
-        let mut dry_run = dry_run;
+        let mut answers = answers;
+        let mut began = if cause == Cause::Network {
+            self.burst.last
+        } else {
+            Instant::now()
+        };
         if let Some(stale) = self.work.take() {
+            let stale_cause = stale.cause.as_str();
             debug!(
-                cause = stale.cause.as_str(),
+                cause = stale_cause,
                 "a newer event drops the round under way"
             );
-            // What was about to be written still is, though somebody only asks what would be.
+            // What was about to be written still is, though a command only asks what would be.
             if dry_run && !stale.dry_run {
                 dry_run = false;
                 cause = stale.cause;
@@ -414,17 +406,12 @@ impl Agent {
                 cause = Cause::Asked;
             }
         }
-        let mut occasion = self.occasion(cause);
-        occasion.began = began;
-        match self.session.input(occasion) {
+        match self.input(cause) {
             Ok(mut input) => {
-                input.patience = Patience::Beside {
-                    waiting: self.late.waiting.clone(),
-                    late: std::mem::take(&mut self.late.news),
-                };
-                let round = Box::pin(round(input, !dry_run));
+                input.began = began;
+                input.late = std::mem::take(&mut self.late.news);
                 self.work = Some(RoundInProgress {
-                    round,
+                    round: Box::pin(round(input, !dry_run)),
                     cause,
                     dry_run,
                     answers,
@@ -446,26 +433,23 @@ impl Agent {
     }
 
     fn drop_work(&mut self) {
-        if let Some(work) = &mut self.work
-            && work.answers.is_empty()
-        {
-            self.work = None;
-        }
+        self.work.take_if(|work| work.answers.is_empty());
     }
 
-    fn occasion(&self, cause: Cause) -> Occasion {
+    fn input(&mut self, cause: Cause) -> Result<Input, Error> {
         let mut burst = self.burst;
         if cause == Cause::Start {
             burst.resolver = ResolverNews::Set;
         }
         let has_burst = matches!(cause, Cause::Start | Cause::Network | Cause::Wake);
-        Occasion {
-            cause,
-            snapshot: self.snapshot.clone(),
+        Ok(Input {
             changes: self.changes.clone(),
             burst: has_burst.then_some(burst),
             began: self.burst.last,
-        }
+            at_the_prompt: false,
+            waiting: self.late.waiting.clone(),
+            ..self.session.input(cause, self.snapshot.clone())?
+        })
     }
 
     fn schedule(&mut self) {
@@ -483,9 +467,8 @@ impl Agent {
     }
 
     pub(super) fn status(&self) -> Status {
-        let mut status = self
-            .session
-            .status_of(&self.snapshot, &self.session.present());
+        let present = self.session.present();
+        let mut status = self.session.status_of(&self.snapshot, &present);
         status.agent = AgentState::Running;
         self.session.history.add_to(&mut status.targets);
         for target in &mut status.targets {
@@ -493,8 +476,8 @@ impl Agent {
                 target.reason.push_str("; still waiting for it");
             }
         }
-        let trouble = self.policy_trouble.as_ref();
-        let policy = trouble.filter(|trouble| !status.troubles.contains(*trouble));
+        let policy = self.policy_trouble.as_ref();
+        let policy = policy.filter(|trouble| !status.troubles.contains(trouble));
         let own = [
             policy,
             self.turn_trouble.as_ref(),
@@ -506,20 +489,18 @@ impl Agent {
         let own: Vec<String> = own.into_iter().flatten().cloned().collect();
         status.troubles.extend(own);
         status.troubles.extend(self.watcher.troubles());
-        if self.session.memory.paused {
-            status
-                .troubles
-                .push("paused; run `goroam auto` to resume".to_owned());
-        }
+        let paused = "paused; run `goroam auto` to resume";
+        let is_paused = self.session.memory.paused;
+        status.troubles.extend(is_paused.then(|| paused.to_owned()));
         status
     }
 
-    /// The status that was told last.
+    /// The status that was published last.
     pub(super) fn last_published(&self) -> watch::Ref<'_, Status> {
         self.published.borrow()
     }
 
-    /// Tells whoever watches, when there is news.
+    /// Publishes the status, where it differs from the last one.
     pub(super) fn publish_status(&mut self) -> Status {
         let status = self.status();
         self.published.send_if_modified(|last| {
@@ -531,14 +512,6 @@ impl Agent {
     }
 
     pub(super) async fn asked(&mut self, command: Command, answer: Answer) {
-        // Who asks for a turn asks for one by the policy as it is now, whether or not a watch
-        // could tell of its change.
-        if matches!(
-            command,
-            Command::Once { .. } | Command::Use { .. } | Command::Auto
-        ) {
-            self.reload(command == Command::Once { dry_run: false });
-        }
         match command {
             Command::Status | Command::Watch => {
                 let _ = answer.send(Reply::Status(Box::new(self.status())));
@@ -547,7 +520,7 @@ impl Agent {
                 self.reload(false);
                 // What the policy goes by may be another though it is the same: the mirror.
                 if self.work.is_none() && !self.session.memory.paused {
-                    self.begin(Cause::Recheck, false, Vec::new());
+                    self.begin(Cause::Recheck);
                 }
                 let reply = match &self.policy_trouble {
                     Some(trouble) => Reply::Failed {
@@ -558,26 +531,19 @@ impl Agent {
                 };
                 let _ = answer.send(reply);
             }
-            Command::Once { dry_run } => {
-                self.session.memory.paused &= dry_run;
-                self.look_again_now();
-                self.begin(Cause::Asked, dry_run, vec![answer]);
-            }
-            Command::Use { profile, until } => match self.session.pin(&profile, until) {
-                Ok(()) => {
-                    self.session.memory.paused = false;
-                    self.look_again_now();
-                    self.begin(Cause::Asked, false, vec![answer]);
+            Command::Once { .. } | Command::Use { .. } | Command::Auto => {
+                // By the policy as it is now, even where no watch could report its change.
+                self.reload(command == Command::Once { dry_run: false });
+                match self.session.choose(&command) {
+                    Ok(()) => {
+                        self.look_again_now();
+                        let dry_run = command == Command::Once { dry_run: true };
+                        self.begin_for(Cause::Asked, dry_run, vec![answer]);
+                    }
+                    Err(error) => {
+                        let _ = answer.send(Reply::failed(&error));
+                    }
                 }
-                Err(error) => {
-                    let _ = answer.send(Reply::failed(&error));
-                }
-            },
-            Command::Auto => {
-                self.session.memory.pinned = None;
-                self.session.memory.paused = false;
-                self.look_again_now();
-                self.begin(Cause::Asked, false, vec![answer]);
             }
             Command::Pause => self.pause(answer),
             Command::Restore => self.restore(answer).await,
@@ -614,7 +580,7 @@ impl Agent {
             Err(error) => {
                 // Nothing was changed: the round that was dropped begins again.
                 if let Some(stale) = stale {
-                    self.begin(stale.cause, stale.dry_run, stale.answers);
+                    self.begin_for(stale.cause, stale.dry_run, stale.answers);
                 }
                 let _ = answer.send(Reply::failed(&error));
             }
@@ -653,55 +619,48 @@ impl Agent {
             self.timers.policy = Some(again);
             return;
         }
-        let paths = &self.session.paths;
-        let was_there = self.session.loaded.path.is_some();
-        let read = load_policy(paths, &self.session.env);
-        let read = read.and_then(|loaded| match is_gone(&loaded, paths) {
+        let session = &mut self.session;
+        let was_there = session.loaded.path.is_some();
+        let read = load_policy(&session.paths, &session.env);
+        let read = read.and_then(|loaded| match is_gone(&loaded, &session.paths) {
             Some(gone) if was_there && !asked => Err(gone),
             Some(_) | None => Ok(loaded),
         });
         match read {
-            Ok(loaded) if loaded == *self.session.loaded => {
-                self.policy_trouble = None;
-                self.session.last_good = None;
-            }
             Ok(loaded) => {
-                info!(policy = loaded.origin(), "read the policy again");
                 self.policy_trouble = None;
-                self.session.last_good = None;
-                policy_file::keep_last_good(&self.session.paths, &loaded);
-                self.pace = Pace::new(loaded.policy.agent.settle, Instant::now());
-                self.session.loaded = loaded.into();
-                self.session.go = None;
-                self.late.drop_all();
-                if !self.session.memory.paused {
-                    self.begin(Cause::Policy, false, Vec::new());
+                session.last_good = None;
+                if loaded != *session.loaded {
+                    info!(policy = loaded.origin(), "read the policy again");
+                    policy_file::keep_last_good(&session.paths, &loaded);
+                    self.pace = Pace::new(loaded.policy.agent.settle, Instant::now());
+                    session.loaded = loaded.into();
+                    session.go = None;
+                    self.late.drop_all();
+                    if !session.memory.paused {
+                        self.begin(Cause::Policy);
+                    }
                 }
             }
             Err(error) => {
                 let trouble = format!("the last good policy stays in force: {error}");
-                let is_new = self.policy_trouble.as_ref() != Some(&trouble);
-                if is_new {
+                if self.policy_trouble.as_ref() != Some(&trouble) {
                     warn!("{trouble}");
                 }
-                if let Some((_, mut told)) =
-                    policy_file::last_good(&self.session.paths, &self.session.env, &error)
-                {
-                    // What is in force may have been read before it had anything left out.
-                    if let Some(before) = &self.session.last_good {
-                        told.left_out.clone_from(&before.left_out);
-                    }
-                    self.session.last_good = Some(told);
-                } else {
-                    self.session.last_good = None;
-                }
                 self.policy_trouble = Some(trouble);
+                let kept = policy_file::last_good(&session.paths, &session.env, &error);
+                let mut kept = kept.map(|(_, last_good)| last_good);
+                // What is in force may have been read before it had anything left out.
+                if let (Some(kept), Some(before)) = (&mut kept, &session.last_good) {
+                    kept.left_out.clone_from(&before.left_out);
+                }
+                session.last_good = kept;
             }
         }
         self.publish_status();
     }
 
-    /// Somebody has put another program into the place of this one.
+    /// The file of this program was replaced.
     pub(super) async fn check_binary(&mut self, may_take_over: bool) {
         self.update.due = None;
         self.update.look(may_take_over).await;
@@ -735,7 +694,7 @@ impl Agent {
         }
         if matches!(seen.verdict, Verdict::Up | Verdict::Portal) {
             self.late.news.insert(seen.target.clone(), seen);
-            self.begin(Cause::Late, false, Vec::new());
+            self.begin(Cause::Late);
             return;
         }
         // It is down as it was; only that it was waited for is news.

@@ -21,7 +21,7 @@ use crate::environment::Environment;
 use crate::gocmd::run::RunError;
 use crate::gocmd::{ApplyError, EnvFile, EnvText, Prepared, prepare};
 use crate::model::plan::{Plan, Want, diff};
-use crate::model::{Change, Observation, Phase, Phases, Proof, Snapshot, Target, Verdict};
+use crate::model::{Change, Observation, Phase, Snapshot, Target, Verdict};
 use crate::policy::settle::{self, Burst, Footing};
 use crate::policy::{
     Considered, Decision, DecisionFacts, EnvValue, OnDrift, Policy, TargetState, decide, needed,
@@ -43,26 +43,29 @@ pub(crate) struct Input {
     pub(crate) cause: Cause,
     /// The profile that is pinned, while the pin lasts.
     pub(crate) pinned: Option<String>,
-    /// The burst of events that this round belongs to; `None`: nobody waits for quiet.
+    /// The burst of events that this round belongs to; `None`: it does not wait for quiet.
     pub(crate) burst: Option<Burst>,
     /// When the first event came.
     pub(crate) began: Instant,
-    /// What becomes of targets that are silent.
-    pub(crate) patience: Patience,
+    /// A person waits for this one decision, so targets that are silent are waited for if it
+    /// depends on them. An agent decides without them and waits for them beside the rounds.
+    pub(crate) at_the_prompt: bool,
+    /// The targets that the agent is waiting for.
+    pub(crate) waiting: BTreeSet<String>,
+    /// What they have answered since the last round.
+    pub(crate) late: BTreeMap<String, Observation>,
 }
 
-/// What becomes of targets that took a request and did not answer in time.
+/// What the probes of a round come to.
 #[derive(Debug)]
-pub(crate) enum Patience {
-    /// Somebody waits for the one decision: they are waited for if it hangs on them.
-    AtThePrompt,
-    /// The decision goes on without them, and the agent waits for them beside the rounds.
-    Beside {
-        /// Who is waited for just now.
-        waiting: BTreeSet<String>,
-        /// Who has answered since the last round.
-        late: BTreeMap<String, Observation>,
-    },
+pub(crate) struct Probed {
+    pub(crate) seen: BTreeMap<String, TargetState>,
+    pub(crate) health: BTreeMap<String, Health>,
+    /// The targets to be waited for: silent, and the choice depends on them.
+    pub(crate) silent: BTreeSet<String>,
+    /// The targets that were waited for in vain.
+    pub(crate) waited: BTreeSet<String>,
+    pub(crate) decision: Decision,
 }
 
 /// What a round comes to.
@@ -70,13 +73,7 @@ pub(crate) enum Patience {
 pub(crate) struct PreparedTurn {
     pub(crate) input: Input,
     pub(crate) go: GoFacts,
-    pub(crate) seen: BTreeMap<String, TargetState>,
-    pub(crate) health: BTreeMap<String, Health>,
-    /// The targets to be waited for: silent, and the choice hangs on them.
-    pub(crate) silent: BTreeSet<String>,
-    /// The targets that were waited for in vain.
-    pub(crate) waited: BTreeSet<String>,
-    pub(crate) decision: Decision,
+    pub(crate) probed: Probed,
     pub(crate) present: Present,
     pub(crate) plan: Plan,
     pub(crate) prepared: Option<Prepared>,
@@ -84,16 +81,41 @@ pub(crate) struct PreparedTurn {
 }
 
 impl PreparedTurn {
-    /// Is it worth looking again soon? A target that is failing, but still counts as up; a
-    /// portal, which no event tells us that it has been logged into; nothing up though there is a
-    /// way out.
+    /// Plans for a decision by what the file says now, and makes the copy if there is something
+    /// to `write`.
+    async fn of(
+        input: Input,
+        go: GoFacts,
+        probed: Probed,
+        write: bool,
+    ) -> Result<PreparedTurn, Error> {
+        let present = now_present(&input)?;
+        let plan = plan(&input, &go, &present, &probed.decision)?;
+        let prepared = if write {
+            prepare_write(&input, &go, &plan).await?
+        } else {
+            None
+        };
+        Ok(PreparedTurn {
+            input,
+            go,
+            probed,
+            present,
+            plan,
+            prepared,
+            ms: BTreeMap::new(),
+        })
+    }
+
+    /// Is it worth looking again soon? A target that is failing, but still counts as up; a portal,
+    /// since no event says that somebody has logged into it; nothing up though there is a way out.
     pub(crate) fn is_doubtful(&self) -> bool {
-        let failing = self.health.values().any(|health| health.against > 0);
-        let portal = self
-            .seen
+        let Probed { seen, health, .. } = &self.probed;
+        let failing = health.values().any(|health| health.against > 0);
+        let portal = seen
             .values()
             .any(|seen| seen.observation.verdict == Verdict::Portal);
-        let mut remote = told_by_network(&self.input.loaded.policy, &self.seen, None).peekable();
+        let mut remote = seen_of_network(&self.input.loaded.policy, seen, None).peekable();
         let nothing_up = remote.peek().is_some() && remote.all(|seen| !seen.up);
         failing || (self.input.snapshot.is_online() && (portal || nothing_up))
     }
@@ -101,70 +123,48 @@ impl PreparedTurn {
 
 /// Probes, decides, plans, and gets the file ready.
 pub(crate) async fn round(input: Input, write: bool) -> Result<PreparedTurn, Error> {
-    let policy = &input.loaded.policy;
-    let (go, mut present) = ground(&input).await?;
-
+    let (go, present) = ground(&input).await?;
     let mut ms = BTreeMap::new();
-    let mut watch = Stopwatch::start();
-    let mut report = probe_and_decide(&input, &go, &present).await?;
-    watch.lap("probe", &mut ms);
+    let mut since = Instant::now();
+    let mut lap = |step: &str| {
+        ms.insert(step.to_owned(), millis(since.elapsed()));
+        since = Instant::now();
+    };
+    let probed = probe_and_decide(&input, &go, &present).await?;
+    lap("probe");
     // What was set by hand while the probes were under way counts.
-    present = now_present(&input)?;
-    let mut plan = plan(&input, &go, &present, &report.decision)?;
-    let mut prepared = prepare_write(&input, &go, &plan, write).await?;
-    watch.lap("prepare", &mut ms);
+    let mut turn = PreparedTurn::of(input, go, probed, write).await?;
+    lap("prepare");
 
-    if let Some(burst) = input.burst
+    if let Some(burst) = turn.input.burst
         && write
-        && !plan.is_empty()
+        && !turn.plan.is_empty()
     {
-        let settle = policy.agent.settle;
-        let told = told_by_network(policy, &report.seen, Some(&report.decision));
-        let footing = settle::footing(&report.decision, &input.snapshot, told);
-        let at = settle::act_at(footing, burst, settle);
+        let policy = &turn.input.loaded.policy;
+        let decision = &turn.probed.decision;
+        let seen = seen_of_network(policy, &turn.probed.seen, Some(decision));
+        let footing = settle::footing(decision, &turn.input.snapshot, seen);
+        let at = settle::act_at(footing, burst, policy.agent.settle);
         if Instant::now() < at {
-            debug!(
-                ?footing,
-                profile = report.decision.profile,
-                "waiting for the network to settle"
-            );
+            let profile = &decision.profile;
+            debug!(?footing, profile, "waiting for the network to settle");
             tokio::time::sleep_until(at.into()).await;
             if footing == Footing::NothingUp {
                 // In the middle of a move nothing is up anywhere: ask once more before acting on it.
-                drop(prepared.take());
-                report = probe_and_decide(&input, &go, &present).await?;
-                present = now_present(&input)?;
-                plan = self::plan(&input, &go, &present, &report.decision)?;
-                prepared = prepare_write(&input, &go, &plan, write).await?;
+                drop(turn.prepared.take());
+                let probed = probe_and_decide(&turn.input, &turn.go, &turn.present).await?;
+                turn = PreparedTurn::of(turn.input, turn.go, probed, write).await?;
             }
         }
-        watch.lap("quiet", &mut ms);
+        lap("quiet");
     }
-    let ProbeResults {
-        seen,
-        health,
-        silent,
-        waited,
-        decision,
-    } = report;
-    Ok(PreparedTurn {
-        input,
-        go,
-        seen,
-        health,
-        silent,
-        waited,
-        decision,
-        present,
-        plan,
-        prepared,
-        ms,
-    })
+    turn.ms = ms;
+    Ok(turn)
 }
 
-/// What was seen of the network: what only this machine says of itself does not count, unless
-/// the chosen profile's condition asks for it.
-fn told_by_network<'a>(
+/// What was seen of the network. Targets on this machine do not count, unless the chosen profile's
+/// condition names them.
+fn seen_of_network<'a>(
     policy: &'a Policy,
     seen: &'a BTreeMap<String, TargetState>,
     decision: Option<&Decision>,
@@ -172,12 +172,11 @@ fn told_by_network<'a>(
     let chosen = decision.and_then(|decision| policy.profile(&decision.profile));
     let asked = chosen.map(|(_, profile)| profile.when.targets());
     let asked = asked.unwrap_or_default();
+    let counts = move |name: &str| {
+        asked.contains(name) || !policy.targets.get(name).is_some_and(Target::is_local)
+    };
     seen.iter()
-        .filter(move |(name, _)| {
-            let local = policy.targets.get(*name).is_some_and(Target::is_local);
-            !local || asked.contains(name.as_str())
-        })
-        .map(|(_, seen)| seen)
+        .filter_map(move |(name, seen)| counts(name).then_some(seen))
 }
 
 /// What a plan rests on: the go command, and what stands in the go env file.
@@ -191,50 +190,35 @@ pub(crate) async fn ground(input: &Input) -> Result<(GoFacts, Present), Error> {
     Ok((go, Present::of(text, &managed(policy, baseline))))
 }
 
-fn now_present(input: &Input) -> Result<Present, Error> {
+pub(crate) fn now_present(input: &Input) -> Result<Present, Error> {
     let managed = managed(&input.loaded.policy, input.baseline.as_ref());
     Ok(Present::of(read_text(&input.file)?, &managed))
 }
 
-/// The copy with the plan carried out on it, where there is something to carry out.
+/// The copy with the plan carried out on it; `None`: there is nothing to carry out.
 pub(crate) async fn prepare_write(
     input: &Input,
     go: &GoFacts,
     plan: &Plan,
-    write: bool,
 ) -> Result<Option<Prepared>, Error> {
-    if plan.is_empty() || !write {
+    if plan.is_empty() {
         return Ok(None);
     }
-    Ok(Some(
-        prepare(&go.command, &input.file, &input.env, plan).await?,
-    ))
+    let prepared = prepare(&go.command, &input.file, &input.env, plan).await?;
+    Ok(Some(prepared))
 }
 
-/// What the probes of a round come to.
-struct ProbeResults {
-    seen: BTreeMap<String, TargetState>,
-    health: BTreeMap<String, Health>,
-    silent: BTreeSet<String>,
-    waited: BTreeSet<String>,
-    decision: Decision,
-}
-
-async fn probe_and_decide(
-    input: &Input,
-    go: &GoFacts,
-    present: &Present,
-) -> Result<ProbeResults, Error> {
+async fn probe_and_decide(input: &Input, go: &GoFacts, present: &Present) -> Result<Probed, Error> {
     let policy = &input.loaded.policy;
     let pinned = input.pinned.as_deref();
     let prober = Prober::like(&input.env, &go.manner());
     let offline = !input.snapshot.has_any_way_out();
     let same_stay = targets::same_stay(&input.memory, input.cause, &input.snapshot);
+    let care = |target: &Target| targets::care(&input.memory, same_stay, &input.snapshot, target);
     let mut seen: BTreeMap<String, TargetState> = BTreeMap::new();
-    let mut health: BTreeMap<String, Health> = BTreeMap::new();
-    let mut started: BTreeSet<String> = BTreeSet::new();
-    let mut silent: BTreeSet<String> = BTreeSet::new();
-    let mut waited: BTreeSet<String> = BTreeSet::new();
+    let mut health = BTreeMap::new();
+    let (mut started, mut silent, mut waited) =
+        <(BTreeSet<_>, BTreeSet<_>, BTreeSet<_>)>::default();
     let mut running = FuturesUnordered::new();
     loop {
         let facts = |seen| DecisionFacts {
@@ -253,8 +237,8 @@ async fn probe_and_decide(
                 let open = needed(policy, facts(&without), pinned);
                 silent.retain(|name| open.contains(name));
             }
-            if silent.is_empty() || matches!(input.patience, Patience::Beside { .. }) {
-                return Ok(ProbeResults {
+            if silent.is_empty() || !input.at_the_prompt {
+                return Ok(Probed {
                     seen,
                     health,
                     silent,
@@ -265,33 +249,29 @@ async fn probe_and_decide(
             for name in std::mem::take(&mut silent) {
                 seen.remove(&name);
                 if let Some(target) = policy.targets.get(&name) {
-                    let care = ProbeOptions {
+                    let patient = ProbeOptions {
                         patience: targets::at_the_prompt(target),
-                        ..targets::care(&input.memory, same_stay, &input.snapshot, target)
+                        ..care(target)
                     };
                     waited.insert(name);
-                    running.push(ask(&prober, target, care, offline, None));
+                    running.push(ask(&prober, target, patient, offline, None));
                 }
             }
             continue;
         }
         for name in needed(policy, facts(&seen), pinned) {
-            let Some(target) = policy.targets.get(&name) else {
-                continue;
-            };
-            if started.insert(name) {
-                let care = targets::care(&input.memory, same_stay, &input.snapshot, target);
+            if let Some(target) = policy.targets.get(&name)
+                && started.insert(name)
+            {
                 let known = input.known(target);
-                running.push(ask(&prober, target, care, offline, known));
+                running.push(ask(&prober, target, care(target), offline, known));
             }
         }
         let Some(observation) = running.next().await else {
             // Everything that was needed has answered, so `decide` has its answer: a policy
             // whose last profile has a condition is refused when it is read.
-            return Err(Error::State {
-                what: "deciding".to_owned(),
-                source: "no profile of the policy holds; give the last one no `when`".into(),
-            });
+            let why = "no profile of the policy holds; give the last one no `when`";
+            return Err(Error::state("deciding")(why));
         };
         let name = observation.target.clone();
         let state = input.counts_as(&observation);
@@ -302,7 +282,7 @@ async fn probe_and_decide(
         if observation.silent
             && patient.is_some()
             && !waited.contains(&name)
-            && !input.is_waited_for(&name)
+            && !input.waiting.contains(&name)
             && !(same_stay && input.memory.waited.contains(&name))
         {
             silent.insert(name.clone());
@@ -314,37 +294,30 @@ async fn probe_and_decide(
 }
 
 impl Input {
-    /// What need not be asked: who is waited for beside the rounds, or has just answered there.
+    /// What need not be asked: the agent waits for it beside the rounds, or it has just answered.
     fn known(&self, target: &Target) -> Option<Observation> {
-        let Patience::Beside { waiting, late } = &self.patience else {
-            return None;
-        };
         let name = &target.name;
-        let waiting = waiting.contains(name);
-        late.get(name)
-            .or_else(|| self.memory.seen.get(name).filter(|_| waiting))
-            .cloned()
-    }
-
-    fn is_waited_for(&self, name: &str) -> bool {
-        matches!(&self.patience, Patience::Beside { waiting, .. } if waiting.contains(name))
+        let waiting = || {
+            self.waiting
+                .contains(name)
+                .then(|| self.memory.seen.get(name))
+        };
+        self.late.get(name).or_else(|| waiting()?).cloned()
     }
 
     /// What an observation makes of its target, after `fall` and `rise`.
     fn counts_as(&self, observation: &Observation) -> Health {
         let name = &observation.target;
         let was = self.memory.health.get(name);
-        if self.is_waited_for(name) && !observation.is_up() {
+        if self.waiting.contains(name) && !observation.is_up() {
             // It has not been seen again: it counts as what it did.
             return was.copied().unwrap_or(Health {
                 up: Some(false),
                 against: 0,
             });
         }
-        // What came late had not been seen before: its silence was no answer.
-        let is_late =
-            matches!(&self.patience, Patience::Beside { late, .. } if late.contains_key(name));
-        let was = was.filter(|_| !self.cause.is_fresh() && !is_late);
+        // What came late had not been seen before: its silence was not an answer.
+        let was = was.filter(|_| !self.cause.is_fresh() && !self.late.contains_key(name));
         let was = was.and_then(|health| Some((health.up?, health.against)));
         let agent = &self.loaded.policy.agent;
         let (up, against) = settle::counts_as(was, observation.is_up(), agent.fall, agent.rise);
@@ -371,70 +344,49 @@ async fn ask(
     }
     Observation {
         target: target.name.clone(),
-        verdict: Verdict::Down,
         reason: "no network".to_owned(),
         failed: Some(Phase::Connect),
-        phases: Phases::default(),
-        proof: Proof::None,
         definite: true,
-        tries: 0,
-        silent: false,
-        portal_url: None,
-        caveat: None,
+        ..Observation::default()
     }
 }
 
-pub(crate) fn plan(
+fn plan(
     input: &Input,
     go: &GoFacts,
     present: &Present,
     decision: &Decision,
 ) -> Result<Plan, Error> {
-    let managed = managed(&input.loaded.policy, input.baseline.as_ref());
-    let drifted = respected(input, present, decision);
-    let mut wants = BTreeMap::new();
-    for name in &managed {
-        let want = match decision.env.get(name) {
-            _ if drifted.contains(name) => Want::Respect,
-            Some(text) => Want::Value(go.expand(text, &decision.env).map_err(|why| {
-                ApplyError::Go(RunError {
-                    command: format!("{name}={text}"),
-                    why,
-                })
-            })?),
+    let baseline = input.baseline.as_ref();
+    let by_hand = respected(input, present, decision);
+    let (mut wants, mut ours) = (BTreeMap::new(), BTreeMap::new());
+    for name in managed(&input.loaded.policy, baseline) {
+        let want = match decision.env.get(&name) {
+            _ if by_hand.contains(&name) => Want::Respect,
+            Some(text) => {
+                let value = go.expand(text, &decision.env).map_err(|why| {
+                    let command = format!("{name}={text}");
+                    ApplyError::Go(RunError { command, why })
+                })?;
+                ours.insert(name.clone(), Some(value.clone()));
+                Want::Value(value)
+            }
             None => {
-                let before = input
-                    .baseline
-                    .as_ref()
-                    .and_then(|base| base.values.get(name));
-                Want::Baseline(
-                    before
-                        .cloned()
-                        .unwrap_or_else(|| present.values.get(name).cloned()),
-                )
+                let before = baseline.and_then(|baseline| baseline.values.get(&name));
+                let now = || present.values.get(&name).cloned();
+                Want::Baseline(before.cloned().unwrap_or_else(now))
             }
         };
-        wants.insert(name.clone(), want);
+        wants.insert(name, want);
     }
-    let ours = wants.iter().filter_map(|(name, want)| match want {
-        Want::Value(value) => Some((name.clone(), Some(value.clone()))),
-        Want::Baseline(_) | Want::Respect => None,
-    });
-    let by_hand: BTreeSet<String> = drifted;
-    let ours: BTreeMap<String, Option<String>> = ours.collect();
-    let baseline = input.baseline.as_ref();
-    let ended = drift::ended(&by_hand, &ours, present, baseline);
-    wants.extend(
-        ended
-            .into_iter()
-            .map(|(name, own)| (name, Want::Baseline(own))),
-    );
+    let ended = drift::ended(&by_hand, &ours, present, baseline).into_iter();
+    wants.extend(ended.map(|(name, own)| (name, Want::Baseline(own))));
     Ok(diff(&present.values, &wants))
 }
 
-/// The variables that somebody else has changed since goroam wrote them, and that are to stay
-/// so: until the next switch, as the policy's `on_drift` says. A list of private names that the
-/// chosen profile says nothing of stays in any case: taking it away would give them away.
+/// The variables that another program or the user has changed since goroam wrote them, and that
+/// stay so: until the next switch, as the policy's `on_drift` says. A list of private names that the
+/// chosen profile does not set stays in any case: removing it would send those names out.
 fn respected(input: &Input, present: &Present, decision: &Decision) -> BTreeSet<String> {
     if input.loaded.policy.agent.on_drift == OnDrift::Restore {
         return BTreeSet::new();
@@ -450,25 +402,6 @@ fn respected(input: &Input, present: &Present, decision: &Decision) -> BTreeSet<
         .into_keys()
         .filter(|name| !overrides || is_own_list(name))
         .collect()
-}
-
-/// Milliseconds by step.
-#[derive(Debug)]
-pub(crate) struct Stopwatch(Instant);
-
-impl Stopwatch {
-    pub(crate) fn start() -> Stopwatch {
-        Stopwatch(Instant::now())
-    }
-
-    pub(crate) fn lap(&mut self, step: &str, ms: &mut BTreeMap<String, f64>) {
-        let now = Instant::now();
-        ms.insert(
-            step.to_owned(),
-            millis(now.saturating_duration_since(self.0)),
-        );
-        self.0 = now;
-    }
 }
 
 /// Milliseconds, to the hundredth.
@@ -496,46 +429,34 @@ pub(crate) fn known_decision(input: &Input) -> Option<Decision> {
         };
         env.insert(name.clone(), text.clone());
     }
-    let considered = input.loaded.policy.profiles.iter();
+    let profiles = input.loaded.policy.profiles.iter();
+    let considered = profiles.map(|profile| Considered {
+        profile: profile.name.clone(),
+        trace: None,
+    });
+    let targets = profile.when.targets().into_iter();
     Some(Decision {
         profile: profile.name.clone(),
         pinned: false,
         env,
-        considered: considered
-            .map(|profile| Considered {
-                profile: profile.name.clone(),
-                trace: None,
-            })
-            .collect(),
+        considered: considered.collect(),
         loosens: Vec::new(),
         accept_unauthenticated: profile.accept_unauthenticated,
-        not_waited_for: profile
-            .when
-            .targets()
-            .into_iter()
-            .map(str::to_owned)
-            .collect(),
+        not_waited_for: targets.map(str::to_owned).collect(),
     })
 }
 
 /// Gets the file ready for it.
 pub(crate) async fn prepare_known(input: Input, decision: Decision) -> Result<PreparedTurn, Error> {
-    let (go, present) = ground(&input).await?;
-    let plan = plan(&input, &go, &present, &decision)?;
-    let prepared = prepare_write(&input, &go, &plan, true).await?;
-    Ok(PreparedTurn {
-        input,
-        go,
+    let (go, _) = ground(&input).await?;
+    let probed = Probed {
         seen: BTreeMap::new(),
         health: BTreeMap::new(),
         silent: BTreeSet::new(),
         waited: BTreeSet::new(),
         decision,
-        present,
-        plan,
-        prepared,
-        ms: BTreeMap::new(),
-    })
+    };
+    PreparedTurn::of(input, go, probed, true).await
 }
 
 /// A round under way, and the commands that wait for its result.
@@ -556,7 +477,7 @@ impl RoundInProgress {
         }
     }
 
-    /// Tells the commands that wait for a round that it was dropped, and by what.
+    /// Answers the commands that wait for a round: it was dropped, and by what.
     pub(super) fn dismiss(dropped: Option<RoundInProgress>, by: &str) {
         for waiting in dropped.into_iter().flat_map(|work| work.answers) {
             let error = format!("{by} came in between");

@@ -1,7 +1,7 @@
 //! Everything that a turn needs, with or without an agent: paths, policy, go command,
 //! baseline and memory. The verbs of the command line are its methods.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,14 +13,14 @@ use tracing::warn;
 
 use super::cause::Cause;
 use super::clock;
-use super::command::TurnReport;
+use super::command::{Command, TurnReport};
 use super::drift::{self, Present, managed, read_text};
 use super::error::Error;
 use super::gofacts::{GoFacts, manner_of};
 use super::locks::{self, TurnLock};
-use super::policy_file::{self, Loaded, built_in, is_gone, load_policy, nearest};
+use super::policy_file::{self, Loaded, built_in, is_gone, load_policy};
 use super::recall::{self, Recalled, recall, remind};
-use super::round::{Input, Patience, millis, round};
+use super::round::{Input, Probed, millis, round};
 use super::targets::{self, TargetHistory};
 use crate::environment::Environment;
 use crate::gocmd::{EnvFile, shadows};
@@ -32,7 +32,7 @@ use crate::model::status::{
 use crate::model::{Chain, Change, Observation, Snapshot, Tier};
 use crate::paths::{Paths, exact};
 use crate::policy::expand::expand;
-use crate::policy::settle::Burst;
+use crate::policy::finding::nearest;
 use crate::policy::{Decision, Profile, explain};
 use crate::probe::{ProbeOptions, Prober};
 use crate::state::{Baseline, Journal, Memory, file};
@@ -84,16 +84,6 @@ pub struct WhyReport {
     /// The same as a step of degradation.
     #[serde(default)]
     pub tier: Option<Tier>,
-}
-
-/// What set off a round, and what it is about.
-#[derive(Debug)]
-pub(crate) struct Occasion {
-    pub(crate) cause: Cause,
-    pub(crate) snapshot: Snapshot,
-    pub(crate) changes: Vec<Change>,
-    pub(crate) burst: Option<Burst>,
-    pub(crate) began: Instant,
 }
 
 impl Session {
@@ -164,29 +154,34 @@ impl Session {
         })
     }
 
-    /// One turn: looks, probes, decides, writes.
+    /// Carries out `once`, `use`, `auto` or `restore` where no agent does.
     ///
     /// # Errors
     /// When it could not be done; the go env file is then as it was.
-    pub async fn once(&mut self, dry_run: bool) -> Result<TurnReport, Error> {
+    pub async fn carry_out(&mut self, command: &Command) -> Result<TurnReport, Error> {
+        let dry_run = *command == Command::Once { dry_run: true };
         // A dry run keeps nothing, not even a lock file.
         let _lock = if dry_run {
             None
         } else {
             Some(self.alone().await?)
         };
-        if !dry_run && self.loaded.path.is_none() {
+        if *command == Command::Restore {
+            return self.put_back().await;
+        }
+        let takes_what_there_is = *command == Command::Once { dry_run: false };
+        if takes_what_there_is && self.loaded.path.is_none() {
             policy_file::keep_last_good(&self.paths, &self.loaded);
         }
-        self.turn(dry_run).await
-    }
-
-    async fn turn(&mut self, dry_run: bool) -> Result<TurnReport, Error> {
-        // As where an agent is asked: the next one would leave everything as it is otherwise.
-        self.memory.paused &= dry_run;
-        let occasion = self.occasion(Cause::Asked);
-        let (snapshot, changes) = (occasion.snapshot.clone(), occasion.changes.clone());
-        let result = self.take(occasion, dry_run).await;
+        self.choose(command)?;
+        let (snapshot, changes) = self.look();
+        let turn = async {
+            let mut input = self.input(Cause::Asked, snapshot.clone())?;
+            input.changes.clone_from(&changes);
+            let ready = round(input, !dry_run).await?;
+            self.finish(ready, dry_run).await
+        };
+        let result = turn.await;
         if let Err(error) = &result
             && !dry_run
         {
@@ -195,33 +190,16 @@ impl Session {
         result
     }
 
-    async fn take(&mut self, occasion: Occasion, dry_run: bool) -> Result<TurnReport, Error> {
-        let ready = round(self.input(occasion)?, !dry_run).await?;
-        self.finish(ready, dry_run).await
-    }
-
-    /// Stays with a profile, and takes a turn.
-    ///
-    /// # Errors
-    /// When there is no such profile, or the turn fails.
-    pub async fn use_profile(
-        &mut self,
-        name: &str,
-        until: Option<Timestamp>,
-    ) -> Result<TurnReport, Error> {
-        let _lock = self.alone().await?;
-        self.pin(name, until)?;
-        self.turn(false).await
-    }
-
-    /// Chooses by the network again, and takes a turn.
-    ///
-    /// # Errors
-    /// When the turn fails.
-    pub async fn auto(&mut self) -> Result<TurnReport, Error> {
-        let _lock = self.alone().await?;
-        self.memory.pinned = None;
-        self.turn(false).await
+    /// What a command asks for before its turn: a profile to stay with, or none, and the end of a
+    /// pause.
+    pub(crate) fn choose(&mut self, command: &Command) -> Result<(), Error> {
+        if let Command::Use { profile, until } = command {
+            self.pin(profile, *until)?;
+        } else if *command == Command::Auto {
+            self.memory.pinned = None;
+        }
+        self.memory.paused &= *command == Command::Once { dry_run: true };
+        Ok(())
     }
 
     /// Waits until no other command takes a turn, and reads what it has left behind.
@@ -250,20 +228,14 @@ impl Session {
         let targets = &self.loaded.policy.targets;
         let mut asked = Vec::new();
         for name in names {
-            let target = targets.get(name).ok_or_else(|| Error::NoTarget {
-                name: name.clone(),
-                policy: self.loaded.origin(),
-                hint: nearest(name, targets.keys()),
-            })?;
-            asked.push(target);
+            let target = targets.get(name);
+            asked.push(target.ok_or_else(|| self.unknown("target", name, targets.keys()))?);
         }
         if names.is_empty() {
             asked.extend(targets.values());
         }
-        let text = self
-            .file()
-            .ok()
-            .and_then(|file| read_text(&file).ok().flatten());
+        let file = self.file().ok();
+        let text = file.and_then(|file| read_text(&file).ok()?);
         let text = text.unwrap_or_default();
         let manner = manner_of(&self.loaded.policy, &self.env, &text).await;
         let prober = Prober::like(&self.env, &manner);
@@ -278,10 +250,23 @@ impl Session {
         Ok(join_all(all).await)
     }
 
-    /// Was it a policy with the same profiles that led to the decision?
-    fn is_of_this_policy(&self, decision: &Decision) -> bool {
-        let considered = decision.considered.iter().map(|one| &one.profile);
-        considered.eq(self.loaded.policy.profiles.iter().map(|one| &one.name))
+    fn unknown<'a>(
+        &self,
+        kind: &'static str,
+        name: &str,
+        there: impl Iterator<Item = &'a String>,
+    ) -> Error {
+        let there: Vec<&str> = there.map(String::as_str).collect();
+        Error::Unknown {
+            kind,
+            name: name.to_owned(),
+            policy: self.loaded.origin(),
+            hint: match nearest(name, there.iter().copied()) {
+                Some(near) => format!("; did you mean {near:?}?"),
+                None if there.is_empty() => "; none is defined".to_owned(),
+                None => format!("; there are: {}", there.join(", ")),
+            },
+        }
     }
 
     /// The last decision and how it came about; takes a dry turn if there is none yet.
@@ -289,58 +274,56 @@ impl Session {
     /// # Errors
     /// When there is none and the turn fails.
     pub async fn why(&mut self) -> Result<WhyReport, Error> {
-        let kept = Journal::last(&self.paths.journal(), 50).map(|(entries, _)| entries);
-        let last = kept
-            .unwrap_or_default()
-            .into_iter()
-            .rev()
-            .find(|entry| entry.decision.is_some());
-        if let Some(entry) = last
-            && let Some(decision) = entry.decision
-            && self.memory.profile.as_ref() == Some(&decision.profile)
-            && self.is_of_this_policy(&decision)
-        {
-            let (from, tier) = self.source(&decision).unzip();
-            return Ok(WhyReport {
-                from,
-                tier,
-                summary: self.memory.why.clone().unwrap_or_default(),
-                decision,
-                report: entry.report,
-                changes: entry
-                    .changes
-                    .into_iter()
-                    .map(|change| change.what)
-                    .collect(),
-                turn: Some(entry.turn),
-                at: Some(entry.at),
-                decided_ms: entry.ms.get("probe").copied(),
-            });
+        let mut report = match self.why_in_journal() {
+            Some(report) => report,
+            None => self.why_by_looking().await?,
+        };
+        (report.from, report.tier) = self.source(&report.decision).unzip();
+        Ok(report)
+    }
+
+    /// The newest decision of the journal, where it is the one in force and of a policy with the
+    /// same profiles.
+    fn why_in_journal(&self) -> Option<WhyReport> {
+        let (kept, _) = Journal::last(&self.paths.journal(), 50).ok()?;
+        let mut newest_first = kept.into_iter().rev();
+        let mut entry = newest_first.find(|entry| entry.decision.is_some())?;
+        let decision = entry.decision.take()?;
+        let considered = decision.considered.iter().map(|one| &one.profile);
+        let profiles = self.loaded.policy.profiles.iter().map(|one| &one.name);
+        if self.memory.profile.as_ref() != Some(&decision.profile) || !considered.eq(profiles) {
+            return None;
         }
-        let occasion = self.occasion(Cause::Asked);
-        let began = occasion.began;
-        let ready = round(self.input(occasion)?, false).await?;
-        let summary = explain::because(
-            &ready.decision,
-            &self.loaded.policy,
-            &ready.input.snapshot,
-            &ready.seen,
-        );
-        let (from, tier) = self.source(&ready.decision).unzip();
+        let changes = entry.changes.into_iter().map(|change| change.what);
+        Some(WhyReport {
+            decision,
+            report: entry.report,
+            changes: changes.collect(),
+            turn: Some(entry.turn),
+            at: Some(entry.at),
+            decided_ms: entry.ms.get("probe").copied(),
+            summary: self.memory.why.clone().unwrap_or_default(),
+            from: None,
+            tier: None,
+        })
+    }
+
+    async fn why_by_looking(&mut self) -> Result<WhyReport, Error> {
+        let began = Instant::now();
+        let (snapshot, changes) = self.look();
+        let mut input = self.input(Cause::Asked, snapshot.clone())?;
+        input.changes = changes;
+        let Probed { decision, seen, .. } = round(input, false).await?.probed;
         Ok(WhyReport {
-            from,
-            tier,
-            decision: ready.decision,
-            report: ready
-                .seen
-                .into_values()
-                .map(|seen| seen.observation)
-                .collect(),
+            summary: explain::because(&decision, &self.loaded.policy, &snapshot, &seen),
+            decision,
+            report: seen.into_values().map(|seen| seen.observation).collect(),
             changes: Vec::new(),
             turn: None,
             at: None,
-            decided_ms: Some(millis(Instant::now().saturating_duration_since(began))),
-            summary,
+            decided_ms: Some(millis(began.elapsed())),
+            from: None,
+            tier: None,
         })
     }
 
@@ -359,14 +342,11 @@ impl Session {
         Some((Tier::in_words(&chain, folder), Tier::of(&chain)))
     }
 
-    pub(crate) fn pin(&mut self, name: &str, until: Option<Timestamp>) -> Result<(), Error> {
+    fn pin(&mut self, name: &str, until: Option<Timestamp>) -> Result<(), Error> {
         let policy = &self.loaded.policy;
         if policy.profile(name).is_none() {
-            return Err(Error::NoProfile {
-                name: name.to_owned(),
-                policy: self.loaded.origin(),
-                hint: nearest(name, policy.profiles.iter().map(|profile| &profile.name)),
-            });
+            let there = policy.profiles.iter().map(|profile| &profile.name);
+            return Err(self.unknown("profile", name, there));
         }
         self.memory.pinned = Some(Pinned {
             name: name.to_owned(),
@@ -382,10 +362,8 @@ impl Session {
             self.memory.pinned = None;
             return None;
         }
-        self.loaded
-            .policy
-            .profile(&pinned.name)
-            .map(|(_, profile)| profile.name.clone())
+        let (_, profile) = self.loaded.policy.profile(&pinned.name)?;
+        Some(profile.name.clone())
     }
 
     /// How long the pin still lasts; `None`: there is none, or it has no end.
@@ -399,27 +377,18 @@ impl Session {
         Ok(EnvFile::locate(&self.env)?)
     }
 
-    fn occasion(&self, cause: Cause) -> Occasion {
-        let began = Instant::now();
-        let snapshot = match survey() {
-            Ok(snapshot) => snapshot,
-            Err(error) => {
-                // Without a view of the network the probes still tell what answers.
-                warn!("{error}; probing anyway");
-                Snapshot::blind()
-            }
-        };
+    /// The network, and what has changed since the last turn.
+    fn look(&self) -> (Snapshot, Vec<Change>) {
+        let snapshot = survey().unwrap_or_else(|error| {
+            // Without a view of the network the probes still say what answers.
+            warn!("{error}; probing anyway");
+            Snapshot::blind()
+        });
         let changes = match self.memory.turn {
             0 => Vec::new(),
             _ => Change::between(&self.memory.snapshot, &Memory::network(&snapshot)),
         };
-        Occasion {
-            cause,
-            snapshot,
-            changes,
-            burst: None,
-            began,
-        }
+        (snapshot, changes)
     }
 
     /// The go env file, unless goroam has changed another one and not put it back yet.
@@ -435,22 +404,24 @@ impl Session {
         }
     }
 
-    pub(crate) fn input(&mut self, occasion: Occasion) -> Result<Input, Error> {
-        let pinned = self.pinned(clock::now());
+    /// What a round rests on that begins now and for which a person waits.
+    pub(crate) fn input(&mut self, cause: Cause, snapshot: Snapshot) -> Result<Input, Error> {
         Ok(Input {
+            pinned: self.pinned(clock::now()),
             loaded: Arc::clone(&self.loaded),
             env: Arc::clone(&self.env),
             go: self.go.clone(),
             file: self.own_file()?,
             memory: self.memory.clone(),
             baseline: self.baseline.clone(),
-            snapshot: occasion.snapshot,
-            changes: occasion.changes,
-            cause: occasion.cause,
-            pinned,
-            burst: occasion.burst,
-            began: occasion.began,
-            patience: Patience::AtThePrompt,
+            snapshot,
+            changes: Vec::new(),
+            cause,
+            burst: None,
+            began: Instant::now(),
+            at_the_prompt: true,
+            waiting: BTreeSet::new(),
+            late: BTreeMap::new(),
         })
     }
 
@@ -480,33 +451,33 @@ impl Session {
     pub(crate) fn status_of(&self, snapshot: &Snapshot, present: &Present) -> Status {
         let memory = &self.memory;
         let policy = &self.loaded.policy;
-        let profile = memory
-            .profile
-            .as_deref()
-            .and_then(|name| policy.profile(name));
-        let mut troubles = Vec::new();
-        troubles.extend(self.journal_trouble.clone());
-        troubles.extend(self.given_up.clone());
-        troubles.extend(self.baseline_trouble.clone());
-        troubles.extend(recall::said(self.baseline.as_ref()));
-        if let Some(told) = &self.last_good {
-            let left_out = match told.left_out.as_slice() {
+        let profile = memory.profile.as_deref();
+        let profile = profile.and_then(|name| policy.profile(name));
+        let file = self.file();
+        let last_good = self.last_good.as_ref().map(|last_good| {
+            let left_out = match last_good.left_out.as_slice() {
                 [] => String::new(),
                 names => format!(
                     " without {}, which weakens verification in a way that is refused",
                     names.join(", ")
                 ),
             };
-            troubles.push(format!(
-                "the last good policy stays in force{left_out}: {}",
-                told.refused
-            ));
-        }
-        let file = self.file();
-        if let Err(error) = &file {
-            troubles.push(error.to_string());
-        }
-        troubles.extend(present.trouble.clone());
+            let refused = &last_good.refused;
+            format!("the last good policy stays in force{left_out}: {refused}")
+        });
+        let mut troubles = Vec::from_iter(
+            [
+                self.journal_trouble.clone(),
+                self.given_up.clone(),
+                self.baseline_trouble.clone(),
+                recall::said(self.baseline.as_ref()),
+                last_good,
+                file.as_ref().err().map(ToString::to_string),
+                present.trouble.clone(),
+            ]
+            .into_iter()
+            .flatten(),
+        );
         // One that has run out is taken away by the next turn; nobody need see it until then.
         let now = clock::now();
         let lasts = |pinned: &&Pinned| pinned.until.is_none_or(|until| until > now);
@@ -519,22 +490,15 @@ impl Session {
                 pinned.name
             ));
         }
-        troubles.extend(memory.seen.iter().filter_map(|(name, seen)| {
-            let caveat = seen
-                .caveat
-                .as_ref()
-                .filter(|_| policy.targets.contains_key(name))?;
-            Some(format!("{name}: {caveat}"))
-        }));
-        let names = managed(policy, self.baseline.as_ref());
-        let lines: BTreeMap<String, Option<String>> =
-            BTreeMap::from_iter(names.into_iter().map(|name| {
-                let line = present.values.get(&name).cloned();
-                (name, line)
-            }));
-        let weakened = profile
-            .map(|(_, profile)| profile.loosens.clone())
-            .unwrap_or_default();
+        let seen = memory.seen.iter();
+        let seen = seen.filter(|(name, _)| policy.targets.contains_key(*name));
+        let caveats = seen.filter_map(|(name, seen)| Some((name, seen.caveat.as_ref()?)));
+        troubles.extend(caveats.map(|(name, caveat)| format!("{name}: {caveat}")));
+        let names = managed(policy, self.baseline.as_ref()).into_iter();
+        let lines = names.map(|name| {
+            let line = present.values.get(&name).cloned();
+            (name, line)
+        });
         let drift = file.map(|file| drift::shown(memory, &file, present));
         let mut drift = drift.unwrap_or_default();
         if let Some((_, profile)) = profile {
@@ -551,31 +515,30 @@ impl Session {
         }
         let goproxy = present.values.get("GOPROXY");
         let chain = goproxy.and_then(|value| Chain::parse(value).ok());
+        let mirror = policy.mirror.path.as_deref();
+        let targets = policy.targets.iter().map(|(name, target)| TargetStatus {
+            local: target.is_local(),
+            ..TargetStatus::new(name, memory.seen.get(name))
+        });
+        let applied = present.values.iter();
         Status {
             profile: memory.profile.clone(),
             since: memory.since,
             agent: Default::default(),
             pinned: pinned.cloned(),
-            applied: BTreeMap::from_iter(present.values.iter().map(|(n, v)| (n.clone(), mask(v)))),
-            targets: policy
-                .targets
-                .iter()
-                .map(|(name, target)| TargetStatus {
-                    local: target.is_local(),
-                    ..TargetStatus::new(name, memory.seen.get(name))
-                })
+            applied: applied
+                .map(|(name, value)| (name.clone(), mask(value)))
                 .collect(),
-            shadowed: shadows(&self.env, &lines),
+            targets: targets.collect(),
+            shadowed: shadows(&self.env, &lines.collect()),
             drift,
             network: NetworkStatus::from(snapshot),
             tier: chain.as_ref().map(Tier::of),
-            from: chain
-                .as_ref()
-                .map(|chain| Tier::in_words(chain, policy.mirror.path.as_deref())),
+            from: chain.as_ref().map(|chain| Tier::in_words(chain, mirror)),
             ready: self.readiness(),
             switched_ms: memory.switched_ms,
             why: memory.why.clone(),
-            weakened,
+            weakened: profile.map_or_else(Vec::new, |(_, profile)| profile.loosens.clone()),
             troubles,
             policy: self.loaded.origin(),
             turn: (memory.turn > 0).then_some(memory.turn),
@@ -613,15 +576,8 @@ impl Session {
     }
 
     fn was(&self) -> BTreeMap<String, Option<String>> {
-        let Some(baseline) = &self.baseline else {
-            return BTreeMap::new();
-        };
-        let shown = |value: &Option<String>| value.as_ref().map(|value| mask(value));
-        BTreeMap::from_iter(
-            baseline
-                .values
-                .iter()
-                .map(|(name, value)| (name.clone(), shown(value))),
-        )
+        let values = self.baseline.iter().flat_map(|baseline| &baseline.values);
+        let shown = |value: &Option<String>| value.as_deref().map(mask);
+        BTreeMap::from_iter(values.map(|(name, value)| (name.clone(), shown(value))))
     }
 }

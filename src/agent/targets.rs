@@ -57,7 +57,7 @@ pub(crate) fn at_the_prompt(target: &Target) -> Option<Duration> {
 
 /// Notes what a round has shown. A target that is up has let its zip through, now or before;
 /// after a failure that is to be seen again.
-pub(crate) fn take_down(
+pub(crate) fn note_round(
     memory: &mut Memory,
     cause: Cause,
     snapshot: &Snapshot,
@@ -128,7 +128,7 @@ pub(crate) struct TargetHistory(BTreeMap<String, VecDeque<Option<f64>>>);
 impl TargetHistory {
     /// Takes down a finished round. A target that was not asked keeps what it has; one that
     /// the policy no longer names is forgotten.
-    pub(crate) fn take_down<'a>(
+    pub(crate) fn note_round<'a>(
         &mut self,
         report: &[Observation],
         targets: impl IntoIterator<Item = &'a String>,
@@ -199,9 +199,9 @@ mod tests {
     fn a_round_is_a_number_where_it_was_up_and_nothing_where_it_was_not_asked() {
         let names = ["corp".to_owned(), "proxy".to_owned()];
         let mut history = TargetHistory::default();
-        history.take_down(&[seen("corp", Verdict::Up, 12.3456)], &names);
-        history.take_down(&[seen("proxy", Verdict::Portal, 3.0)], &names);
-        history.take_down(&[seen("corp", Verdict::Down, 3000.0)], &names);
+        history.note_round(&[seen("corp", Verdict::Up, 12.3456)], &names);
+        history.note_round(&[seen("proxy", Verdict::Portal, 3.0)], &names);
+        history.note_round(&[seen("corp", Verdict::Down, 3000.0)], &names);
         assert_eq!(told(&history, "corp"), [Some(12.35), None]);
         assert_eq!(told(&history, "proxy"), [None]);
         assert_eq!(told(&history, "other"), []);
@@ -213,13 +213,13 @@ mod tests {
         let mut history = TargetHistory::default();
         for round in 0..100 {
             let ms = f64::from(round);
-            history.take_down(&[seen("corp", Verdict::Up, ms)], &names);
+            history.note_round(&[seen("corp", Verdict::Up, ms)], &names);
         }
         let rounds = told(&history, "corp");
         assert_eq!(rounds.len(), MOST_ROUNDS);
         assert_eq!(rounds.last(), Some(&Some(99.0)));
-        history.take_down(&[], &["proxy".to_owned()]);
-        history.take_down(&[], &names);
+        history.note_round(&[], &["proxy".to_owned()]);
+        history.note_round(&[], &names);
         assert_eq!(told(&history, "corp"), [], "the policy was without it");
     }
 }

@@ -5,7 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// What a probe concludes about its target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It is there and it is what it claims to be.
@@ -16,6 +18,7 @@ pub enum Verdict {
     /// It answers, but with the wrong content: a hash, a signature or a version that is not right.
     Wrong,
     /// No answer, or a refusal.
+    #[default]
     Down,
 }
 
@@ -86,10 +89,13 @@ pub struct Phases {
 }
 
 /// What an `up` is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Proof {
     /// Nothing: anybody on the way could have said it.
+    #[default]
     None,
     /// The system's roots, or the target's `ca`, vouch for the server's name.
     Tls,
@@ -104,7 +110,7 @@ pub enum Proof {
 pub const DISTRUSTED: &str = "go does not trust its certificate";
 
 /// What one probe of one target saw, over all its tries.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Observation {
     /// The target's name.
     pub target: String,

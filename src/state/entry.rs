@@ -12,7 +12,7 @@ use crate::model::{Change, Observation, Omitted, Snapshot};
 use crate::policy::Decision;
 
 /// One turn, with all that led to it. Credentials are removed before it is written.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Entry {
     /// Counts up from 1.
     pub turn: u64,
@@ -139,7 +139,7 @@ fn sha256(snapshot: &Snapshot) -> String {
 }
 
 /// What came of a turn.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "is")]
 pub enum Outcome {
     /// The file was changed.
@@ -148,6 +148,7 @@ pub enum Outcome {
         changed: Vec<String>,
     },
     /// Everything was right already.
+    #[default]
     Unchanged,
     /// Only asked what would be done.
     DryRun,

@@ -191,7 +191,8 @@ async fn put_back(context: &Context, site: &Site) -> Result<(), Failure> {
         Ok(_) => {}
         Err(Error::NoAgent) => {
             let (config, env) = (context.config.clone(), context.env.clone());
-            Session::open_to_restore(config, env)?.restore().await?;
+            let mut session = Session::open_to_restore(config, env)?;
+            session.carry_out(&Command::Restore).await?;
         }
         Err(error) => return Err(error.into()),
     }

@@ -131,7 +131,7 @@ pub(super) async fn take_turn(
             let message = "the agent sent an unexpected answer; after an update, restart it";
             return Err(Failure::said(message, EXIT_FAILED));
         }
-        Err(Error::NoAgent) => alone(context, command).await?,
+        Err(Error::NoAgent) => alone(context, &command).await?,
         Err(error) => return Err(error.into()),
     };
     report.status.shadowed = shadows(&context.env, &report.status.lines());
@@ -149,29 +149,15 @@ pub(super) async fn take_turn(
     })
 }
 
-async fn alone(context: &Context, command: Command) -> Result<TurnReport, Error> {
+async fn alone(context: &Context, command: &Command) -> Result<TurnReport, Error> {
     let (config, env) = (context.config.clone(), context.env.clone());
-    let mut session = match command {
-        // A policy that cannot be read is no reason to keep what was there before.
-        Command::Restore => Session::open_to_restore(config, env)?,
-        Command::Once { .. }
-        | Command::Use { .. }
-        | Command::Auto
-        | Command::Status
-        | Command::Watch
-        | Command::Pause
-        | Command::Reload
-        | Command::End => Session::open(config, env)?,
+    let session = if *command == Command::Restore {
+        // Also where the policy cannot be read: what was there before is known.
+        Session::open_to_restore(config, env)
+    } else {
+        Session::open(config, env)
     };
-    match command {
-        Command::Once { dry_run } => session.once(dry_run).await,
-        Command::Use { profile, until } => session.use_profile(&profile, until).await,
-        Command::Auto => session.auto().await,
-        Command::Restore => session.restore().await,
-        Command::Status | Command::Watch | Command::Pause | Command::Reload | Command::End => {
-            Err(Error::NoAgent)
-        }
-    }
+    session?.carry_out(command).await
 }
 
 /// An agent has an environment of its own, so it would write its go env file whatever GOENV says
