@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::trust;
 
-/// Whoever writes it is done when nothing has happened for as long.
+/// Its writer has ended when nothing has happened for as long.
 const WRITERS_PAUSE: Duration = Duration::from_secs(1);
 /// `--version` takes some milliseconds.
 const TRY_TIME: Duration = Duration::from_secs(10);
@@ -22,7 +22,7 @@ const TRY_TIME: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct BinaryUpdate {
     /// By the name that it was started by, which an update keeps.
-    path: Option<PathBuf>,
+    pub(super) path: Option<PathBuf>,
     /// The file that this process runs.
     own: Option<Identity>,
     /// The next look at it.
@@ -51,11 +51,6 @@ impl BinaryUpdate {
         }
     }
 
-    /// What to watch.
-    pub(super) fn path(&self) -> Option<PathBuf> {
-        self.path.clone()
-    }
-
     /// The program, as long as it is the one that this process runs, or one that only root or
     /// this user could have put there.
     pub(super) fn trusted(&self) -> Option<PathBuf> {
@@ -80,47 +75,48 @@ impl BinaryUpdate {
         self.due = Some(now + WRITERS_PAUSE);
     }
 
-    /// Looks at it. `may_take_over`: somebody starts it again if it fails later.
+    /// Looks at it. `may_take_over`: a supervisor starts the agent again if it fails later.
     pub(super) async fn look(&mut self, may_take_over: bool) {
-        self.ready = None;
-        self.trouble = None;
-        let Some(path) = &self.path else { return };
-        let shown = path.display();
-        let Some(now) = identity(path) else {
-            self.trouble = Some(format!(
-                "the running program, {shown}, was removed; it keeps running until it is stopped"
-            ));
-            return;
+        let found = self.find(may_take_over).await;
+        self.trouble = found.as_ref().err().cloned();
+        if let Some(trouble) = &self.trouble {
+            tracing::warn!("{trouble}");
+        }
+        self.ready = found.unwrap_or_default();
+    }
+
+    /// The program that is to take over, if there is one.
+    async fn find(&self, may_take_over: bool) -> Result<Option<Identity>, String> {
+        let Some(path) = &self.path else {
+            return Ok(None);
         };
+        let shown = path.display();
+        let now = identity(path).ok_or_else(|| {
+            format!(
+                "the running program, {shown}, was removed; it keeps running until it is stopped"
+            )
+        })?;
         if Some(now) == self.own {
-            return;
+            return Ok(None);
         }
         if !may_take_over {
-            self.trouble = Some(format!(
+            return Err(format!(
                 "{shown} was replaced; end this agent and start it again to run the new one"
             ));
-            return;
         }
         // Before it is run at all.
-        if let Err(why) = could_be_ours(path) {
-            let trouble = format!(
+        could_be_ours(path).map_err(|why| {
+            format!(
                 "{shown} was replaced, but the new program is refused: {why}; the old one keeps running"
-            );
-            tracing::warn!("{trouble}");
-            self.trouble = Some(trouble);
-            return;
-        }
-        match try_out(path).await {
-            Ok(()) => self.ready = Some(now),
-            Err(why) => {
-                let trouble = format!(
-                    "{shown} was replaced by a program that does not run ({why}); the old one \
-                     keeps running"
-                );
-                tracing::warn!("{trouble}");
-                self.trouble = Some(trouble);
-            }
-        }
+            )
+        })?;
+        try_out(path).await.map_err(|why| {
+            format!(
+                "{shown} was replaced by a program that does not run ({why}); the old one keeps \
+                 running"
+            )
+        })?;
+        Ok(Some(now))
     }
 }
 

@@ -5,9 +5,9 @@
 //! agent ends.
 
 use std::fs::{File, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing::warn;
 
@@ -40,47 +40,37 @@ impl SingleInstance {
     /// When another agent holds one of them, or a file cannot be made.
     pub(crate) fn take(paths: &Paths, env_file: &Path) -> Result<SingleInstance, Error> {
         let beside = lock_beside_state(paths, env_file);
-        let files = [beside.clone(), paths.agent_lock()];
-        let mut held = Vec::new();
-        for path in files {
-            let fail = |source: std::io::Error| Error::State {
-                what: format!("cannot lock {}", path.display()),
-                source: source.into(),
-            };
-            if let Some(folder) = path.parent() {
-                private_folder(folder).map_err(fail)?;
-            }
-            let file = lock::open(&path).map_err(fail)?;
-            match take_patiently(&file) {
-                Ok(true) => held.push((path, file)),
-                Ok(false) => return Err(second(&file)),
-                // The others hold it then.
-                Err(error) if lock::is_without(&error) => {}
-                Err(error) => return Err(fail(error)),
-            }
-        }
         let mut single = SingleInstance {
-            held,
+            held: Vec::new(),
             folder: None,
             linked: None,
             env_file: env_file.to_owned(),
         };
+        let second = |path: &Path| Error::SecondAgent { pid: pid_in(path) };
+        for path in [beside.clone(), paths.agent_lock()] {
+            match lock_file(&path) {
+                Ok(Some(file)) => single.held.push((path, file)),
+                Ok(None) => return Err(second(&path)),
+                // The others hold it then.
+                Err(error) if lock::is_without(&error) => {}
+                Err(error) => {
+                    return Err(Error::state(format!("cannot lock {}", path.display()))(
+                        error,
+                    ));
+                }
+            }
+        }
         if !single.take_folder() || !single.take_linked() {
-            return Err(Error::SecondAgent {
-                pid: pid_in(&beside),
-            });
+            return Err(second(&beside));
         }
         for (path, file) in &single.held {
-            sign(file).map_err(|source| Error::State {
-                what: format!("cannot write {}", path.display()),
-                source: source.into(),
-            })?;
+            sign(file).map_err(Error::state(format!("cannot write {}", path.display())))?;
         }
         Ok(single)
     }
 
-    /// Looks whether the locks are still in their places, and puts them there again where
-    /// somebody has cleared the folder. Costs a system call each.
+    /// Looks whether the locks are still in their places, and puts them there again where the
+    /// folder was cleared. Costs a system call each.
     pub(crate) fn keep(&mut self) {
         let alone = self.folder.is_some() || self.take_folder();
         if !self.take_linked() || !alone {
@@ -90,18 +80,8 @@ impl SingleInstance {
             if lock::is_at(file, path) {
                 continue;
             }
-            let again = || -> std::io::Result<Option<File>> {
-                if let Some(folder) = path.parent() {
-                    private_folder(folder)?;
-                }
-                let file = lock::open(path)?;
-                if !take_patiently(&file)? {
-                    return Ok(None);
-                }
-                sign(&file)?;
-                Ok(Some(file))
-            };
-            match again() {
+            let again = lock_file(path);
+            match again.and_then(|again| again.map(|file| sign(&file).map(|()| file)).transpose()) {
                 Ok(Some(again)) => *file = again,
                 Ok(None) => warn!("another agent holds {}", path.display()),
                 Err(error) => warn!("{} was removed: {error}", path.display()),
@@ -120,47 +100,32 @@ impl SingleInstance {
         if self.linked.as_ref().is_some_and(is_held) {
             return true;
         }
-        self.linked = linked(&self.env_file);
-        let taken = self.linked.as_ref().map(take_patiently);
+        let linked = linked(&self.env_file);
+        let taken = linked.as_ref().map(take_patiently);
         // A file system without locks has none for the others either.
-        if matches!(taken, Some(Ok(false) | Err(_))) {
-            self.linked = None;
-        }
+        self.linked = linked.filter(|_| matches!(taken, Some(Ok(true))));
         !matches!(taken, Some(Ok(false)))
     }
 
     /// False: another agent has it.
     fn take_folder(&mut self) -> bool {
-        let Some(folder) = own_folder(&self.env_file) else {
-            return true;
-        };
-        match take_patiently(&folder) {
-            Ok(true) => {
-                self.folder = Some(folder);
-                true
-            }
-            Ok(false) => false,
-            Err(_) => true,
-        }
+        let folder = own_folder(&self.env_file);
+        let taken = folder.as_ref().map(take_patiently);
+        self.folder = folder.filter(|_| matches!(taken, Some(Ok(true))));
+        !matches!(taken, Some(Ok(false)))
     }
 }
 
 /// Does an agent look after this go env file? Its process, 0 if it does not say.
 pub(crate) fn running(paths: &Paths, env_file: &Path) -> Option<u32> {
     let beside = lock_beside_state(paths, env_file);
-    let is_held = |file: &File| {
-        matches!(
-            file.try_lock_shared(),
-            Err(std::fs::TryLockError::WouldBlock)
-        )
-    };
-    let file = std::fs::symlink_metadata(&beside)
-        .ok()
-        .filter(|meta| meta.is_file());
+    let file = std::fs::symlink_metadata(&beside).ok();
+    let file = file.filter(std::fs::Metadata::is_file);
     let file = file.and_then(|_| lock::open(&beside).ok());
-    let held = file.is_some_and(|file| is_held(&file));
-    let held = held || own_folder(env_file).is_some_and(|folder| is_held(&folder));
-    let held = held || linked(env_file).is_some_and(|file| is_held(&file));
+    let is_held = |file: File| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+    let held = file.is_some_and(is_held)
+        || own_folder(env_file).is_some_and(is_held)
+        || linked(env_file).is_some_and(is_held);
     held.then(|| pid_in(&beside))
 }
 
@@ -211,79 +176,45 @@ fn linked(_: &Path) -> Option<File> {
     None
 }
 
-fn take_patiently(file: &File) -> std::io::Result<bool> {
-    let start = Instant::now();
-    loop {
-        if lock::try_alone(file)? {
-            return Ok(true);
-        }
-        if start.elapsed() >= LOOKS {
-            return Ok(false);
-        }
-        std::thread::sleep(Duration::from_millis(10));
+/// `None`: another agent holds it.
+fn lock_file(path: &Path) -> io::Result<Option<File>> {
+    if let Some(folder) = path.parent() {
+        private_folder(folder)?;
+    }
+    let file = lock::open(path)?;
+    Ok(take_patiently(&file)?.then_some(file))
+}
+
+fn take_patiently(file: &File) -> io::Result<bool> {
+    match lock::within(file, true, LOOKS) {
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(false),
+        taken => taken.map(|()| true),
     }
 }
 
-fn sign(mut file: &File) -> std::io::Result<()> {
+fn sign(mut file: &File) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     writeln!(file, "{}", std::process::id())
 }
 
-fn second(file: &File) -> Error {
-    let mut pid = String::new();
-    // Windows lets nobody read a locked file; then the pid stays unknown.
-    let _ = file.take(16).read_to_string(&mut pid);
-    Error::SecondAgent {
-        pid: pid.trim().parse().unwrap_or(0),
-    }
-}
-
 fn pid_in(path: &Path) -> u32 {
-    let text = crate::bounded::read(path, 16).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    text.trim().parse().unwrap_or(0)
+    // Windows lets nobody read a locked file; then the pid stays unknown.
+    let text = bounded::read(path, 16).unwrap_or_default();
+    String::from_utf8_lossy(&text).trim().parse().unwrap_or(0)
 }
 
 /// As long as a turn may take: every target's tries, and a go command that is slow to start.
 const PATIENCE: Duration = Duration::from_secs(60);
-const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
-/// Held while a turn is taken without an agent; given back by the kernel in any case.
-#[derive(Debug)]
-pub(crate) struct TurnLock {
-    _file: File,
-}
-
-impl TurnLock {
-    /// Waits for it.
-    ///
-    /// # Errors
-    /// When the state folder cannot be used, or another turn takes a minute.
-    pub(crate) async fn take(state: &Path) -> Result<TurnLock, Error> {
-        let path = state.join("turn.lock");
-        let fail = |source: std::io::Error| Error::State {
-            what: format!("cannot lock {}", path.display()),
-            source: source.into(),
-        };
-        private_folder(state).map_err(fail)?;
-        let file = lock::open(&path).map_err(fail)?;
-        let locked = async {
-            loop {
-                match file.try_lock() {
-                    Ok(()) => return Ok(()),
-                    Err(TryLockError::WouldBlock) => tokio::time::sleep(BETWEEN_TRIES).await,
-                    Err(TryLockError::Error(source)) => return Err(fail(source)),
-                }
-            }
-        };
-        match tokio::time::timeout(PATIENCE, locked).await {
-            Ok(result) => result?,
-            Err(_) => {
-                let why = "another goroam command has held it for a minute";
-                return Err(fail(std::io::Error::new(std::io::ErrorKind::TimedOut, why)));
-            }
-        }
-        Ok(TurnLock { _file: file })
-    }
+/// The lock of a turn without an agent; the kernel gives it back however the process ends.
+///
+/// # Errors
+/// When the state folder cannot be used, or another turn takes a minute.
+pub(crate) fn take_turn_lock(state: &Path) -> Result<File, Error> {
+    let path = state.join("turn.lock");
+    let locked = private_folder(state)
+        .and_then(|()| lock::open(&path))
+        .and_then(|file| lock::within(&file, true, PATIENCE).map(|()| file));
+    locked.map_err(Error::state(format!("cannot lock {}", path.display())))
 }

@@ -20,7 +20,6 @@ mod finish;
 mod gofacts;
 mod late;
 mod locks;
-mod on_drift;
 mod panic_log;
 mod policy_file;
 mod prefetch;

@@ -53,23 +53,25 @@ pub fn load_policy(paths: &Paths, env: &Environment) -> Result<Loaded, Error> {
         settle(&mut loaded, paths, env);
         return Ok(loaded);
     }
-    let home = env.home();
     let text = read_policy_text(&paths.policy)?;
-    let folder = paths
-        .policy
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let place = PolicyLocation {
-        folder: folder.unwrap_or(Path::new(".")),
-        home: home.as_deref(),
-    };
+    let home = env.home();
+    let place = location(paths, home.as_deref());
     let mut loaded = check(Some(paths.policy.clone()), text, place)?;
     settle(&mut loaded, paths, env);
     Ok(loaded)
 }
 
-/// Where the mirror is, by what everybody says of it.
-pub(super) fn settle(loaded: &mut Loaded, paths: &Paths, env: &Environment) {
+fn location<'a>(paths: &'a Paths, home: Option<&'a Path>) -> PolicyLocation<'a> {
+    let folder = paths.policy.parent();
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    PolicyLocation {
+        folder: folder.unwrap_or(Path::new(".")),
+        home,
+    }
+}
+
+/// Where the mirror is, by the policy and the environment.
+fn settle(loaded: &mut Loaded, paths: &Paths, env: &Environment) {
     let named = loaded.policy.mirror.path.take();
     let folder = paths.mirror_at(None, named, env);
     loaded.policy.settle_mirror(folder);
@@ -99,25 +101,22 @@ pub(crate) fn built_in(env: &Environment) -> Result<Loaded, Error> {
 
 fn check(path: Option<PathBuf>, text: String, place: PolicyLocation<'_>) -> Result<Loaded, Error> {
     let parsed = parse(&text, place);
-    match parsed.policy {
-        Some(policy) => Ok(Loaded {
-            policy,
-            path,
-            text,
-            warnings: only_warnings(parsed.findings),
-        }),
-        None => Err(Error::Policy {
+    let Some(policy) = parsed.policy else {
+        return Err(Error::Policy {
             path: path.unwrap_or_else(|| PathBuf::from("the built-in policy")),
             summary: summary(&parsed.findings),
             findings: parsed.findings,
             text,
-        }),
-    }
-}
-
-fn only_warnings(mut findings: Vec<PolicyFinding>) -> Vec<PolicyFinding> {
-    findings.retain(|finding| finding.severity == Severity::Warning);
-    findings
+        });
+    };
+    let mut warnings = parsed.findings;
+    warnings.retain(|finding| finding.severity == Severity::Warning);
+    Ok(Loaded {
+        policy,
+        path,
+        text,
+        warnings,
+    })
 }
 
 /// "2 errors, 1 warning".
@@ -182,20 +181,16 @@ pub fn read_policy_to_check(path: &Path) -> Result<String, Error> {
         .read_to_end(&mut bytes)
         .map_err(cannot)?;
     if bytes.len() as u64 > POLICY_LIMIT {
-        let why = format!(
-            "exceeds the {} KiB limit for a policy file",
-            POLICY_LIMIT / 1024
-        );
+        let limit = POLICY_LIMIT / 1024;
+        let why = format!("exceeds the {limit} KiB limit for a policy file");
         return Err(failed(why, false));
     }
     String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         let before = error.as_bytes().iter().take(offset);
         let line = 1 + before.filter(|byte| **byte == b'\n').count();
-        failed(
-            format!("is not UTF-8 (byte {offset}, line {line}); save it as UTF-8"),
-            false,
-        )
+        let why = format!("is not UTF-8 (byte {offset}, line {line}); save it as UTF-8");
+        failed(why, false)
     })
 }
 
@@ -226,9 +221,9 @@ pub(super) fn keep_last_good(paths: &Paths, loaded: &Loaded) {
     let sha256 = sha256_hex(loaded.text.as_bytes());
     let path = path.display().to_string();
     let version = env!("CARGO_PKG_VERSION");
-    let is_known = read(paths)
-        .is_some_and(|kept| kept.path == path && kept.sha256 == sha256 && kept.version == version);
-    if is_known {
+    let is_same =
+        |kept: KeptPolicy| kept.path == path && kept.sha256 == sha256 && kept.version == version;
+    if read(paths).is_some_and(is_same) {
         return;
     }
     let kept = KeptPolicy {
@@ -260,13 +255,7 @@ pub(super) fn last_good(
         return None;
     }
     let home = env.home();
-    let folder = paths.policy.parent();
-    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
-    let place = PolicyLocation {
-        folder: folder.unwrap_or(Path::new(".")),
-        home: home.as_deref(),
-    };
-    let (policy, left_out) = parse_kept(&kept.text, place)?;
+    let (policy, left_out) = parse_kept(&kept.text, location(paths, home.as_deref()))?;
     let mut loaded = Loaded {
         policy,
         path: Some(paths.policy.clone()),
@@ -274,13 +263,13 @@ pub(super) fn last_good(
         warnings: Vec::new(),
     };
     settle(&mut loaded, paths, env);
-    let told = LastGood {
+    let last_good = LastGood {
         at: kept.at,
         sha256: kept.sha256,
         refused: refused.to_string(),
         left_out,
     };
-    Some((loaded, told))
+    Some((loaded, last_good))
 }
 
 fn read(paths: &Paths) -> Option<KeptPolicy> {

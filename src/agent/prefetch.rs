@@ -49,20 +49,6 @@ pub(super) struct MirrorPrefetch {
     pub(super) trouble: Option<String>,
 }
 
-/// What a start depends on.
-#[derive(Debug, Clone, Copy)]
-struct PrefetchConditions<'a> {
-    /// The policy wants it, the profile in force allows it, there is a way out, and goroam is
-    /// not paused.
-    allowed: bool,
-    /// What came of the last look, by whomever.
-    readiness: Option<&'a Readiness>,
-    /// The time of day.
-    at: Timestamp,
-    /// The time.
-    now: Instant,
-}
-
 impl MirrorPrefetch {
     /// After a turn: starts soon, continues, or ends what runs.
     pub(super) fn after_turn(&mut self, session: &Session, snapshot: &Snapshot, has_failed: bool) {
@@ -78,33 +64,29 @@ impl MirrorPrefetch {
             && !has_failed
             && !session.memory.paused;
         let readiness = session.readiness();
-        self.consider(PrefetchConditions {
-            allowed,
-            readiness: readiness.as_ref(),
-            at: clock::now(),
-            now: Instant::now(),
-        });
+        self.consider(allowed, readiness.as_ref(), clock::now(), Instant::now());
     }
 
-    fn consider(&mut self, situation: PrefetchConditions<'_>) {
-        if !situation.allowed {
+    /// `allowed`: the policy wants it, the profile in force allows it, there is a way out, and
+    /// goroam is not paused. `readiness`: what came of the last look, also of another process.
+    fn consider(
+        &mut self,
+        allowed: bool,
+        readiness: Option<&Readiness>,
+        at: Timestamp,
+        now: Instant,
+    ) {
+        if !allowed {
             return self.stop();
         }
-        if self.child.is_none() && self.due.is_none() && self.is_time(situation) {
-            self.due = Some(situation.now + SETTLED);
-        }
-    }
-
-    fn is_time(&self, situation: PrefetchConditions<'_>) -> bool {
-        let tried = self
-            .last
-            .is_some_and(|last| situation.now.duration_since(last) < EVERY);
-        // Somebody may have looked, or an agent before this one.
-        let whole = situation.readiness.is_some_and(|known| {
-            let fresh = clock::time_left(situation.at, known.at) < EVERY;
-            fresh && known.missing == 0 && known.trouble.is_none() && known.at <= situation.at
+        let tried = self.last.is_some_and(|last| now - last < EVERY);
+        let whole = readiness.is_some_and(|known| {
+            let fresh = clock::time_left(at, known.at) < EVERY;
+            fresh && known.missing == 0 && known.trouble.is_none() && known.at <= at
         });
-        !tried && !whole
+        if self.child.is_none() && self.due.is_none() && !tried && !whole {
+            self.due = Some(now + SETTLED);
+        }
     }
 
     /// The network is another one, or goes: nothing is brought over it any more.
@@ -258,86 +240,36 @@ mod tests {
     fn it_starts_once_in_some_hours_and_only_where_it_is_allowed() {
         let (at, now) = (Timestamp::now(), Instant::now());
         let hour = jiff::Span::new().hours(1);
-        let situation = PrefetchConditions {
-            allowed: true,
-            readiness: None,
-            at,
-            now,
-        };
-        let starts = |prefetch: &mut MirrorPrefetch, situation| {
-            prefetch.consider(situation);
+        let mut prefetch = MirrorPrefetch::default();
+        let mut starts = |allowed, readiness: Option<Readiness>| {
+            prefetch.consider(allowed, readiness.as_ref(), at, now);
             prefetch.due.take().is_some()
         };
-        let mut prefetch = MirrorPrefetch::default();
-        assert!(starts(&mut prefetch, situation));
-        assert!(!starts(
-            &mut prefetch,
-            PrefetchConditions {
-                allowed: false,
-                ..situation
-            }
-        ));
-
-        let fresh = readiness(at - hour, 0);
-        assert!(!starts(
-            &mut prefetch,
-            PrefetchConditions {
-                readiness: Some(&fresh),
-                ..situation
-            }
-        ));
-        let lacks = readiness(at - hour, 2);
-        assert!(starts(
-            &mut prefetch,
-            PrefetchConditions {
-                readiness: Some(&lacks),
-                ..situation
-            }
-        ));
-        let old = readiness(at - hour * 5, 0);
-        assert!(starts(
-            &mut prefetch,
-            PrefetchConditions {
-                readiness: Some(&old),
-                ..situation
-            }
-        ));
-        let to_come = readiness(at + hour, 0);
-        assert!(starts(
-            &mut prefetch,
-            PrefetchConditions {
-                readiness: Some(&to_come),
-                ..situation
-            }
-        ));
+        assert!(starts(true, None));
+        assert!(!starts(false, None));
+        assert!(!starts(true, Some(readiness(at - hour, 0))));
+        assert!(starts(true, Some(readiness(at - hour, 2))));
+        assert!(starts(true, Some(readiness(at - hour * 5, 0))));
+        assert!(starts(true, Some(readiness(at + hour, 0))));
 
         prefetch.last = Some(now);
-        let later = |hours: u64| PrefetchConditions {
-            now: now + Duration::from_secs(hours * 3600),
-            ..situation
-        };
-        assert!(!starts(&mut prefetch, later(3)));
-        assert!(starts(&mut prefetch, later(4)));
+        for (hours, is_due) in [(3, false), (4, true)] {
+            let later = now + Duration::from_secs(hours * 3600);
+            prefetch.consider(true, None, at, later);
+            assert_eq!(prefetch.due.is_some(), is_due, "{hours} h");
+        }
     }
 
     #[test]
     fn another_network_takes_the_start_back() {
-        let now = Instant::now();
-        let situation = PrefetchConditions {
-            allowed: true,
-            readiness: None,
-            at: Timestamp::now(),
-            now,
-        };
+        let (at, now) = (Timestamp::now(), Instant::now());
         let mut prefetch = MirrorPrefetch::default();
-        prefetch.consider(situation);
+        prefetch.consider(true, None, at, now);
         assert_eq!(prefetch.due, Some(now + SETTLED));
         prefetch.stop();
         assert_eq!(prefetch.due, None);
-        prefetch.consider(PrefetchConditions {
-            allowed: false,
-            ..situation
-        });
+        prefetch.consider(true, None, at, now);
+        prefetch.consider(false, None, at, now);
         assert_eq!(prefetch.due, None);
     }
 }

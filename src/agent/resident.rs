@@ -21,6 +21,7 @@ use super::round::{Input, PreparedTurn, RoundInProgress, known_decision, prepare
 use super::session::Session;
 use crate::model::status::{AgentState, Status};
 use crate::model::{Change, Observation, Snapshot, Verdict};
+use crate::policy::OnDrift;
 use crate::policy::settle::{Burst, Pace, ResolverNews, look_again};
 use crate::watch::wake::WakeClock;
 use crate::watch::{Hint, WatchPaths, Watcher, survey};
@@ -82,7 +83,7 @@ impl Agent {
         let policy = Some(session.paths.policy.clone());
         let settle = session.loaded.policy.agent.settle;
         let update = BinaryUpdate::of_process();
-        let program = update.path();
+        let program = update.path.clone();
         let watched = WatchPaths {
             policy,
             go_env,
@@ -702,5 +703,91 @@ impl Agent {
         memory.waited.insert(seen.target.clone());
         memory.seen.insert(seen.target.clone(), seen);
         self.publish_status();
+    }
+
+    /// Another program has written the go env file. goroam's own writes are known by their content.
+    pub(super) async fn look_for_drift(&mut self, now: Instant) {
+        if let Some(again) = self.env_file_settles(now) {
+            self.put_off_drift(again);
+            self.publish_status();
+            return;
+        }
+        let status = self.publish_status();
+        if self.session.memory.paused {
+            return;
+        }
+        if status.drift.is_empty() {
+            if self.corrections.holds_back(now).is_none() {
+                self.fight = None;
+            }
+            return;
+        }
+        let drift = status.drift.iter();
+        let names: Vec<&str> = drift.map(|drift| drift.name.as_str()).collect();
+        let names = names.join(", ");
+        // A round under way writes what it must itself.
+        let restore = self.session.loaded.policy.agent.on_drift == OnDrift::Restore;
+        if restore && self.work.is_none() {
+            match self.corrections.take(now) {
+                Ok(()) => {
+                    info!("another program changed {names}; setting it again");
+                    self.note_fight(&names, now);
+                    self.begin(Cause::Drift);
+                    return;
+                }
+                Err(again) => self.put_off_drift(again),
+            }
+        }
+        match self.session.let_go(&self.snapshot).await {
+            Ok(ended) if ended.is_empty() => {}
+            Ok(ended) => {
+                let ended = ended.join(", ");
+                info!("{names} was set by hand; {ended} is as it was before goroam");
+                // A round under way rests on the file as it was.
+                if let Some(stale) = self.work.take() {
+                    self.begin_for(stale.cause, stale.dry_run, stale.answers);
+                }
+                self.publish_status();
+                return;
+            }
+            Err(error) => {
+                warn!("{error}");
+                self.turn_trouble = Some(error.to_string());
+            }
+        }
+        match self.notes.take(now) {
+            Ok(()) => {
+                info!("another program changed {names}");
+                self.session.note_drift(&self.snapshot, status.drift);
+            }
+            Err(again) => self.put_off_drift(again),
+        }
+        self.publish_status();
+    }
+
+    fn put_off_drift(&mut self, again: Instant) {
+        let timer = &mut self.timers.env_file;
+        *timer = Some(timer.map_or(again, |at| at.min(again)));
+    }
+
+    /// Says so, where goroam and another program write against each other.
+    fn note_fight(&mut self, names: &str, now: Instant) {
+        let Some(wait) = self.corrections.holds_back(now) else {
+            self.fight = None;
+            return;
+        };
+        let what = format!(
+            "another program keeps changing {names}; goroam waits at least {} s before it sets it again, and longer each time",
+            wait.as_secs()
+        );
+        if self.fight.is_none() {
+            warn!("{what}");
+            let change = Change {
+                what: what.clone(),
+                major: true,
+            };
+            Change::add(vec![change], &mut self.changes);
+        }
+        self.fight = Some(what);
     }
 }

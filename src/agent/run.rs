@@ -89,10 +89,7 @@ pub async fn run(
     if session.last_good.is_none() {
         policy_file::keep_last_good(&session.paths, &session.loaded);
     }
-    let mut signals = ProcessSignals::listen().map_err(|source| Error::State {
-        what: "signals".to_owned(),
-        source: source.into(),
-    })?;
+    let mut signals = ProcessSignals::listen().map_err(Error::state("signals"))?;
     let (commands, mut asked) = mpsc::channel(16);
     let (publish, status) = watch::channel(session.status());
     let handle = Handle::new(commands, status);
@@ -131,7 +128,7 @@ pub async fn run(
             seen = agent.late.next() => Event::Late(Box::new(seen)),
             ready = RoundInProgress::next(&mut agent.work) => Event::Done(Box::new(ready)),
             () = until(agent.timers.next()) => Event::Time,
-            () = until(heartbeat.next()) => Event::Beat,
+            () = until(heartbeat.beat) => Event::Beat,
             () = until(agent.update.due) => Event::CheckBinary,
             () = until(agent.prefetch.due) => Event::StartPrefetch,
             status = agent.prefetch.ended() => Event::PrefetchEnded(status),
@@ -173,7 +170,11 @@ pub async fn run(
             Event::Done(ready) => agent.done(*ready).await,
             Event::Late(seen) => agent.answered_late(*seen),
             Event::Time => agent.time().await,
-            Event::CheckBinary => agent.check_binary(heartbeat.starts_again()).await,
+            Event::CheckBinary => {
+                agent
+                    .check_binary(heartbeat.supervisor.starts_again())
+                    .await
+            }
             Event::StartPrefetch => agent.start_prefetch(),
             Event::PrefetchEnded(status) => agent.prefetch_ended(status).await,
             Event::Beat => {}
@@ -195,18 +196,17 @@ enum Event {
 }
 
 /// At work or at rest, and when the next sign of life is due.
-pub(super) struct Heartbeat<'a> {
+struct Heartbeat<'a> {
     supervisor: &'a mut dyn Supervisor,
-    working: bool,
+    /// When the next sign of life is due; `None`: at rest.
     beat: Option<Instant>,
 }
 
 impl<'a> Heartbeat<'a> {
     /// At work: a start is.
-    pub(super) fn begin(supervisor: &'a mut dyn Supervisor, agent: &Agent) -> Heartbeat<'a> {
+    fn begin(supervisor: &'a mut dyn Supervisor, agent: &Agent) -> Heartbeat<'a> {
         let mut heartbeat = Heartbeat {
             supervisor,
-            working: false,
             beat: None,
         };
         heartbeat.tell(Life::Ready, agent);
@@ -214,46 +214,32 @@ impl<'a> Heartbeat<'a> {
         heartbeat
     }
 
-    /// When the next sign of life is due.
-    pub(super) fn next(&self) -> Option<Instant> {
-        self.beat
-    }
-
     /// Something has happened: the loop is at work, or still is.
-    pub(super) fn work(&mut self, agent: &Agent) {
+    fn work(&mut self, agent: &Agent) {
         let Some(every) = self.supervisor.heartbeat() else {
             return;
         };
         let now = Instant::now();
-        if !self.working {
-            self.supervisor.tell(Life::Working, &agent.last_published());
-        } else if self.beat.is_some_and(|beat| beat <= now) {
-            self.supervisor.tell(Life::Beat, &agent.last_published());
-        } else {
-            return;
+        match self.beat {
+            None => self.tell(Life::Working, agent),
+            Some(beat) if beat <= now => self.tell(Life::Beat, agent),
+            Some(_) => return,
         }
-        self.working = true;
         self.beat = Some(now + every);
     }
 
     /// What had happened is dealt with; a round may still be under way.
-    pub(super) fn rest(&mut self, agent: &Agent) {
+    fn rest(&mut self, agent: &Agent) {
         if agent.work.is_some() {
             return;
         }
-        self.working = false;
         self.beat = None;
-        self.supervisor.tell(Life::Resting, &agent.last_published());
+        self.tell(Life::Resting, agent);
     }
 
-    /// Tells it as it is.
-    pub(super) fn tell(&mut self, life: Life, agent: &Agent) {
+    /// Reports it with the status that was published last.
+    fn tell(&mut self, life: Life, agent: &Agent) {
         self.supervisor.tell(life, &agent.last_published());
-    }
-
-    /// See [`Supervisor::starts_again`].
-    pub(super) fn starts_again(&self) -> bool {
-        self.supervisor.starts_again()
     }
 }
 
@@ -316,76 +302,59 @@ pub async fn wait_for_valid_policy(
     env: Environment,
     supervisor: &mut dyn Supervisor,
 ) -> Result<Option<Session>, Error> {
-    let refused = match Session::open_to_stay(config.clone(), env.clone()) {
+    let open = || Session::open_to_stay(config.clone(), env.clone());
+    match open() {
         Ok(session) => return Ok(Some(session)),
-        Err(refused) => refused,
-    };
-    if !(supervisor.starts_again() && is_the_policys_fault(&refused)) {
-        return Err(refused);
+        Err(error) if supervisor.starts_again() && is_the_policys_fault(&error) => {}
+        Err(error) => return Err(error),
     }
     let paths = Paths::find(config.clone(), &env)?;
-    let mut signals = ProcessSignals::listen().map_err(|source| Error::State {
-        what: "signals".to_owned(),
-        source: source.into(),
-    })?;
+    let mut signals = ProcessSignals::listen().map_err(Error::state("signals"))?;
     let mut watcher = Watcher::start(WatchPaths {
         policy: Some(paths.policy),
         ..WatchPaths::default()
     });
-    // The watches are there from here on; what was mended before sent no event.
+    // The watches are there from here on; what was fixed before sent no event.
     tokio::task::yield_now().await;
-    let mut refused = match Session::open_to_stay(config.clone(), env.clone()) {
-        Ok(session) => return Ok(Some(session)),
-        Err(again) => again,
-    };
     loop {
-        error!("waiting for a usable policy: {refused}");
-        let status = Status {
-            troubles: vec![refused.to_string()],
-            ..Status::default()
-        };
-        supervisor.tell(Life::Ready, &status);
-        // It runs since the start, and nobody gives a sign of life here.
-        supervisor.tell(Life::Resting, &status);
-        loop {
-            let signal = tokio::select! {
-                signal = signals.next() => signal,
-                hint = watcher.next() => match hint {
-                    Hint::PolicyFile => Signal::Reload,
-                    Hint::Network
-                    | Hint::Resolver
-                    | Hint::Lost
-                    | Hint::EnvFile
-                    | Hint::Program
-                    | Hint::Wake => continue,
-                },
-            };
-            match signal {
-                Signal::End => {
-                    supervisor.tell(Life::Ending, &status);
-                    return Ok(None);
-                }
-                Signal::Reload => break,
-            }
-        }
-        match Session::open_to_stay(config.clone(), env.clone()) {
+        let refused = match open() {
             Ok(session) => {
                 info!("read the policy again");
                 return Ok(Some(session));
             }
-            Err(again) => refused = again,
+            Err(refused) => refused.to_string(),
+        };
+        error!("waiting for a usable policy: {refused}");
+        let status = Status {
+            troubles: vec![refused],
+            ..Status::default()
+        };
+        supervisor.tell(Life::Ready, &status);
+        // It runs since the start, and no beat follows here.
+        supervisor.tell(Life::Resting, &status);
+        let signal = loop {
+            tokio::select! {
+                signal = signals.next() => break signal,
+                hint = watcher.next() => if hint == Hint::PolicyFile {
+                    break Signal::Reload;
+                },
+            }
+        };
+        if signal == Signal::End {
+            supervisor.tell(Life::Ending, &status);
+            return Ok(None);
         }
     }
 }
 
-/// What somebody mends in a file that is watched.
+/// Can it be fixed in a file that is watched?
 fn is_the_policys_fault(error: &Error) -> bool {
     matches!(error, Error::Policy { .. } | Error::PolicyFile { .. })
 }
 
 /// Gives back what a round needed and an idle agent does not: free memory of the heap, and the
 /// pages of the program, which the system reads from its page cache again when they are used.
-pub(super) fn trim_memory() {
+fn trim_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: malloc_trim has no preconditions; it only returns free pages to the system. The
     // callback is called with valid data during the call only, and does not unwind.

@@ -2,6 +2,7 @@
 //! baseline and memory. The verbs of the command line are its methods.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,9 +18,9 @@ use super::command::{Command, TurnReport};
 use super::drift::{self, Present, managed, read_text};
 use super::error::Error;
 use super::gofacts::{GoFacts, manner_of};
-use super::locks::{self, TurnLock};
+use super::locks;
 use super::policy_file::{self, Loaded, built_in, is_gone, load_policy};
-use super::recall::{self, Recalled, recall, remind};
+use super::recall::{self, recall};
 use super::round::{Input, Probed, millis, round};
 use super::targets::{self, TargetHistory};
 use crate::environment::Environment;
@@ -107,21 +108,23 @@ impl Session {
     ) -> Result<Session, Error> {
         let paths = Paths::find(config, &env)?;
         let found = load_policy(&paths, &env);
-        let gone = found.as_ref().ok();
-        let gone = gone.and_then(|loaded| is_gone(loaded, &paths));
-        let trouble = gone.as_ref().or(found.as_ref().err());
+        let gone = found.as_ref().map(|loaded| is_gone(loaded, &paths));
+        let trouble = gone
+            .as_ref()
+            .map_or_else(|error| Some(*error), Option::as_ref);
         let kept = trouble.and_then(|trouble| {
             let kept = policy_file::last_good(&paths, &env, trouble)?;
             warn!("{trouble}; the last good policy stays in force");
             Some(kept)
         });
-        let (loaded, told) = match kept {
-            Some((loaded, told)) => (loaded, Some(told)),
+        let (loaded, last_good) = match kept {
+            Some((loaded, last_good)) => (loaded, Some(last_good)),
             None => (found?, None),
         };
-        let mut session = Session::with_policy(paths, loaded, env)?;
-        session.last_good = told;
-        Ok(session)
+        Ok(Session {
+            last_good,
+            ..Session::with_policy(paths, loaded, env)?
+        })
     }
 
     /// The same for `restore`, which needs no policy: without a usable one the built-in one stands in.
@@ -135,12 +138,10 @@ impl Session {
     }
 
     fn with_policy(paths: Paths, loaded: Loaded, env: Environment) -> Result<Session, Error> {
-        let mut memory = Memory::load(&paths.memory());
         let file = EnvFile::locate(&env).ok();
-        let Recalled { baseline, trouble } = recall(&paths, &memory, &loaded, file.as_ref());
-        remind(&mut memory, &paths, baseline.as_ref(), file.as_ref());
+        let (memory, baseline, baseline_trouble) = recall(&paths, &loaded, file.as_ref());
         Ok(Session {
-            baseline_trouble: trouble,
+            baseline_trouble,
             paths,
             env: Arc::new(env),
             loaded: Arc::new(loaded),
@@ -161,11 +162,7 @@ impl Session {
     pub async fn carry_out(&mut self, command: &Command) -> Result<TurnReport, Error> {
         let dry_run = *command == Command::Once { dry_run: true };
         // A dry run keeps nothing, not even a lock file.
-        let _lock = if dry_run {
-            None
-        } else {
-            Some(self.alone().await?)
-        };
+        let _lock = if dry_run { None } else { Some(self.alone()?) };
         if *command == Command::Restore {
             return self.put_back().await;
         }
@@ -203,20 +200,16 @@ impl Session {
     }
 
     /// Waits until no other command takes a turn, and reads what it has left behind.
-    pub(crate) async fn alone(&mut self) -> Result<TurnLock, Error> {
+    fn alone(&mut self) -> Result<File, Error> {
         // Where it must not write the go env file it must not leave files of its own either.
         let file = self.file()?;
         if let Some(pid) = locks::running(&self.paths, &file.path) {
             let socket = self.paths.socket().display().to_string();
             return Err(Error::AgentElsewhere { pid, socket });
         }
-        let lock = TurnLock::take(&self.paths.state).await?;
-        self.memory = Memory::load(&self.paths.memory());
-        let recalled = recall(&self.paths, &self.memory, &self.loaded, Some(&file));
-        self.baseline = recalled.baseline;
-        let baseline = self.baseline.as_ref();
-        remind(&mut self.memory, &self.paths, baseline, Some(&file));
-        self.baseline_trouble = recalled.trouble;
+        let lock = locks::take_turn_lock(&self.paths.state)?;
+        (self.memory, self.baseline, self.baseline_trouble) =
+            recall(&self.paths, &self.loaded, Some(&file));
         Ok(lock)
     }
 

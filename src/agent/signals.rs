@@ -12,6 +12,8 @@ pub(crate) enum Signal {
 
 #[cfg(unix)]
 mod os {
+    use std::future::poll_fn;
+    use std::task::Poll;
     use std::time::Duration;
 
     use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
@@ -21,56 +23,48 @@ mod os {
     /// A signal that has come is a byte in a pipe, which the runtime reads when it is idle.
     const ON_THE_WAY: Duration = Duration::from_millis(10);
 
+    /// What each signal asks for, and what it does between two programs, when neither listens.
+    /// By default SIGUSR1 and SIGUSR2 would end the process.
+    const SIGNALS: [(libc::c_int, Signal, libc::sighandler_t); 5] = [
+        (libc::SIGTERM, Signal::End, libc::SIG_DFL),
+        (libc::SIGINT, Signal::End, libc::SIG_DFL),
+        (libc::SIGHUP, Signal::Reload, libc::SIG_IGN),
+        (libc::SIGUSR1, Signal::Reload, libc::SIG_IGN),
+        (libc::SIGUSR2, Signal::Reload, libc::SIG_IGN),
+    ];
+
     /// The signals that an agent listens to.
     #[derive(Debug)]
-    pub(crate) struct ProcessSignals {
-        term: Stream,
-        int: Stream,
-        hup: Stream,
-        /// By default they would end the process.
-        user: [Stream; 2],
-    }
+    pub(crate) struct ProcessSignals(Vec<(Stream, Signal)>);
 
     impl ProcessSignals {
         /// Starts listening.
         pub(crate) fn listen() -> std::io::Result<ProcessSignals> {
-            Ok(ProcessSignals {
-                term: signal(SignalKind::terminate())?,
-                int: signal(SignalKind::interrupt())?,
-                hup: signal(SignalKind::hangup())?,
-                user: [
-                    signal(SignalKind::user_defined1())?,
-                    signal(SignalKind::user_defined2())?,
-                ],
-            })
+            let listen = |(number, asks, _)| Ok((signal(SignalKind::from_raw(number))?, asks));
+            let streams: std::io::Result<_> = SIGNALS.into_iter().map(listen).collect();
+            Ok(ProcessSignals(streams?))
         }
 
         /// Waits for the next one. Cancel-safe.
         pub(crate) async fn next(&mut self) -> Signal {
-            let [first, second] = &mut self.user;
-            tokio::select! {
-                _ = self.term.recv() => Signal::End,
-                _ = self.int.recv() => Signal::End,
-                _ = self.hup.recv() => Signal::Reload,
-                _ = first.recv() => Signal::Reload,
-                _ = second.recv() => Signal::Reload,
-            }
+            poll_fn(|context| {
+                let mut streams = self.0.iter_mut();
+                let come = streams.find_map(|(stream, asks)| {
+                    stream.poll_recv(context).is_ready().then_some(*asks)
+                });
+                come.map_or(Poll::Pending, Poll::Ready)
+            })
+            .await
         }
 
         /// Before another program takes over this process: from now on what ends an agent ends
-        /// it by itself, for nobody listens any more, and the others, which would end it too, are
-        /// passed over until that program listens (it reads everything anew). True: it was
+        /// the process, since nothing listens, and the others, which would end it too, are
+        /// ignored until that program listens (it reads everything again). True: it was
         /// asked to end just before, so no program may take over.
         pub(crate) async fn hand_over(mut self) -> bool {
-            for (signal, to) in [
-                (libc::SIGTERM, libc::SIG_DFL),
-                (libc::SIGINT, libc::SIG_DFL),
-                (libc::SIGHUP, libc::SIG_IGN),
-                (libc::SIGUSR1, libc::SIG_IGN),
-                (libc::SIGUSR2, libc::SIG_IGN),
-            ] {
+            for (number, _, until_then) in SIGNALS {
                 // SAFETY: neither disposition runs code of ours; it cannot fail for these.
-                unsafe { libc::signal(signal, to) };
+                unsafe { libc::signal(number, until_then) };
             }
             let end = async { while self.next().await != Signal::End {} };
             tokio::time::timeout(ON_THE_WAY, end).await.is_ok()
