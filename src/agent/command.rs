@@ -1,4 +1,4 @@
-//! What may be asked of a running agent, and what it answers.
+//! What may be asked of a running agent, what it answers, and what else sets off a turn.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +44,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// Does it change nothing, whatever else was asked with it?
+    /// Does it change nothing?
     pub fn only_asks(&self) -> bool {
         matches!(self, Command::Status | Command::Watch)
     }
@@ -127,3 +127,57 @@ impl Reply {
 
 /// Where the answer to a command goes.
 pub(super) type Answer = tokio::sync::oneshot::Sender<Reply>;
+
+/// What sets off a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The agent has started.
+    Start,
+    /// A command: `once`, `use`, `auto`.
+    Asked,
+    /// The steady re-probe, or a look again after a doubtful round.
+    Recheck,
+    /// Something about the network changed.
+    Network,
+    /// The machine has slept.
+    Wake,
+    /// The policy changed.
+    Policy,
+    /// Another program changed a managed variable.
+    Drift,
+    /// A pin has run out.
+    PinEnded,
+    /// A target has answered that was waited for beside the rounds.
+    Late,
+}
+
+impl Cause {
+    /// The word that the journal keeps.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Cause::Start => "start",
+            Cause::Asked => "asked",
+            Cause::Recheck => "recheck",
+            Cause::Network => "network",
+            Cause::Wake => "wake",
+            Cause::Policy => "policy",
+            Cause::Drift => "drift",
+            Cause::PinEnded => "pin ended",
+            Cause::Late => "late answer",
+        }
+    }
+
+    /// Is what was learnt of the targets before no longer true? Then `fall` and `rise` do not
+    /// apply: they smooth over hiccups on one network, not over a move to another.
+    pub(crate) fn is_fresh(self) -> bool {
+        !matches!(
+            self,
+            Cause::Recheck | Cause::Drift | Cause::PinEnded | Cause::Late
+        )
+    }
+
+    /// Does it ask for goroam's values even where another program has changed them?
+    pub(crate) fn overrides_drift(self) -> bool {
+        matches!(self, Cause::Asked | Cause::Policy)
+    }
+}

@@ -1,4 +1,4 @@
-//! Drift: what somebody else has made of the managed variables since goroam wrote them.
+//! Drift: what others have made of the managed variables since goroam wrote them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,16 +39,14 @@ pub(crate) fn find(
 
 /// The same, as status shows it.
 pub(crate) fn shown(memory: &Memory, file: &EnvFile, present: &Present) -> Vec<Drift> {
-    let hide = |value: Option<String>| value.map(|value| mask(&value));
-    find(memory, file, present)
-        .into_iter()
-        .map(|(name, (wrote, found))| Drift {
-            name,
-            wrote: hide(wrote),
-            found: hide(found),
-            ended: Vec::new(),
-        })
-        .collect()
+    let found = find(memory, file, present).into_iter();
+    let shown = found.map(|(name, (wrote, found))| Drift {
+        name,
+        wrote: wrote.as_deref().map(mask),
+        found: found.as_deref().map(mask),
+        ended: Vec::new(),
+    });
+    shown.collect()
 }
 
 /// Which of goroam's values end because these variables were set by hand, and what each goes
@@ -69,28 +67,13 @@ pub(crate) fn ended(
     plan::ended(by_hand, ours, &own)
 }
 
-/// A note of what stands in the file.
-pub(crate) fn note(
-    file: &EnvFile,
-    bytes: &[u8],
-    values: BTreeMap<String, Option<String>>,
-    shared: bool,
-) -> Written {
-    Written {
-        path: exact(&file.path),
-        sha256: sha256_hex(bytes),
-        values,
-        shared,
-    }
-}
-
 /// Are these the bytes that the note is of?
 pub(crate) fn holds(note: &Written, bytes: &[u8]) -> bool {
     note.sha256 == sha256_hex(bytes)
 }
 
-/// Has anybody but goroam written the file since goroam's first write, if this is what it
-/// holds (`None`: there is none)?
+/// Has another program written the file since goroam's first write, if it holds this (`None`: there
+/// is none)?
 pub(crate) fn is_shared(
     memory: &Memory,
     baseline: Option<&Baseline>,
@@ -158,12 +141,7 @@ pub(crate) fn read_text(file: &EnvFile) -> Result<Option<EnvText>, Error> {
 
 /// Everything that goroam manages: what the policy sets, and what it once set.
 pub(crate) fn managed(policy: &Policy, baseline: Option<&Baseline>) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> =
-        BTreeSet::from_iter(policy.managed().into_iter().map(str::to_owned));
-    names.extend(
-        baseline
-            .into_iter()
-            .flat_map(|baseline| baseline.values.keys().cloned()),
-    );
-    names
+    let set = policy.managed().into_iter().map(str::to_owned);
+    let once_set = baseline.into_iter().flat_map(|it| it.values.keys());
+    set.chain(once_set.cloned()).collect()
 }

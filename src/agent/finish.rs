@@ -6,22 +6,23 @@ use std::time::Instant;
 
 use tracing::{info, warn};
 
-use super::cause::Cause;
-use super::command::TurnReport;
+use super::command::{Cause, TurnReport};
 use super::drift::{self, Present, managed};
 use super::error::Error;
 use super::round::{PreparedTurn, Probed, ground, millis, prepare_write};
 use super::session::Session;
 use super::{clock, targets};
 use crate::gocmd::{self, EnvFile, EnvText, InPlace, Prepared, RestoreError};
+use crate::gomod::sum::sha256_hex;
 use crate::model::mask::mask;
 use crate::model::plan::{Plan, PlanStep, Want, diff};
 use crate::model::status::{Drift, Status, Switch};
 use crate::model::{Change, Snapshot};
+use crate::paths::exact;
 use crate::policy::{Decision, explain};
 use crate::state::entry::Outcome;
 use crate::state::file::private_folder;
-use crate::state::memory::MOST_SWITCHES;
+use crate::state::memory::{MOST_SWITCHES, Written};
 use crate::state::{Baseline, Entry, Journal, Mark, Memory};
 use crate::watch::survey;
 
@@ -136,16 +137,20 @@ impl Session {
         let baseline = self.baseline.as_ref();
         let before = present.bytes.as_deref();
         let shared = drift::is_shared(&self.memory, baseline, file, before);
-        let note = drift::note(file, &prepared.after, values.clone(), shared);
-        self.memory.pending = Some(note);
+        let note = |bytes: &[u8], shared| Written {
+            path: exact(&file.path),
+            sha256: sha256_hex(bytes),
+            values: values.clone(),
+            shared,
+        };
+        self.memory.pending = Some(note(&prepared.after, shared));
         self.save_memory()?;
         let committing = Instant::now();
         let applied = prepared.commit().await?;
         let visible = committing + applied.visible_after;
         let slipped_in = applied.merged > 0 || applied.before != present.bytes;
         let text = EnvText(applied.after);
-        let note = drift::note(file, &text.0, values, shared || slipped_in);
-        self.memory.written = Some(note);
+        self.memory.written = Some(note(&text.0, shared || slipped_in));
         self.memory.pending = None;
         let names = managed(&self.loaded.policy, self.baseline.as_ref());
         self.note_given_up(applied.in_place.as_ref(), file);
@@ -516,19 +521,20 @@ fn values_after(
     present: &Present,
     plan: &Plan,
 ) -> BTreeMap<String, Option<String>> {
-    BTreeMap::from_iter(plan.steps.iter().map(|step| {
+    let written = memory.written.as_ref().map(|written| &written.values);
+    let steps = plan.steps.iter().map(|step| {
         let value = match step {
-            PlanStep::Set { value, .. } => Some(value.clone()),
+            PlanStep::Set { value, .. } => Some(value),
             PlanStep::Unset { .. } => None,
             // What is respected stays a drift: the note keeps what goroam wrote.
-            PlanStep::Leave { name, .. } => memory
-                .written
-                .as_ref()
-                .and_then(|written| written.values.get(name).cloned())
-                .unwrap_or_else(|| present.values.get(name).cloned()),
+            PlanStep::Leave { name, .. } => match written.and_then(|values| values.get(name)) {
+                Some(wrote) => wrote.as_ref(),
+                None => present.values.get(name),
+            },
         };
-        (step.name().to_owned(), value)
-    }))
+        (step.name().to_owned(), value.cloned())
+    });
+    steps.collect()
 }
 
 fn changed_names(plan: &Plan) -> Vec<String> {

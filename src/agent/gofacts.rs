@@ -69,10 +69,8 @@ impl GoFacts {
             Some(known) => known.command.clone(),
             None => find::find(policy.agent.go.as_deref(), env).await?,
         };
-        let asked = names.iter().map(String::as_str);
-        let asked: Vec<&str> = asked
-            .filter(|name| !matches!(*name, "HOME" | "MIRROR"))
-            .collect();
+        let mut asked: Vec<&str> = names.iter().map(String::as_str).collect();
+        asked.retain(|name| !matches!(*name, "HOME" | "MIRROR"));
         let mut values = BTreeMap::new();
         if !asked.is_empty() {
             // Where goroam writes one of them, go answers as if it had written nothing.
@@ -125,11 +123,8 @@ impl GoFacts {
         expand(text, &|name| {
             let own_value = |name: &str| {
                 let text = own.get(name).filter(|_| !self.fixed.contains(name))?;
-                Some(if depth < DEEPEST {
-                    self.expand_within(text, own, depth + 1).ok()
-                } else {
-                    None
-                })
+                let nested = (depth < DEEPEST).then(|| self.expand_within(text, own, depth + 1));
+                Some(nested.and_then(Result::ok))
             };
             if let Some(value) = own_value(name) {
                 return value;
@@ -157,13 +152,10 @@ pub(crate) async fn manner_of(policy: &Policy, env: &Environment, text: &EnvText
 }
 
 fn manner(command: Option<&GoCommand>, goauth: Option<String>) -> GoClient {
-    let release = command.map(|command| GoRelease {
+    let release = command.map_or_else(GoRelease::default, |command| GoRelease {
         number: command.version.number,
     });
-    GoClient {
-        release: release.unwrap_or_default(),
-        goauth,
-    }
+    GoClient { release, goauth }
 }
 
 /// `cfg.Getenv`, without the environment: the user's file, else the one of the installation.

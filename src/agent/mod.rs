@@ -11,14 +11,12 @@
 //! May import: everything below (not ipc, not cli).
 
 mod binary_update;
-mod cause;
 mod clock;
 pub mod command;
 mod drift;
 pub mod error;
 mod finish;
 mod gofacts;
-mod late;
 mod locks;
 mod panic_log;
 mod policy_file;

@@ -10,15 +10,14 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::binary_update::BinaryUpdate;
-use super::cause::Cause;
 use super::clock::{self, Absence, Backoff, Timers, due, is_there, jitter};
-use super::command::{Answer, Command, Reply};
+use super::command::{Answer, Cause, Command, Reply};
 use super::error::Error;
-use super::late::LateTargets;
 use super::policy_file::{self, is_gone, load_policy};
 use super::prefetch::MirrorPrefetch;
 use super::round::{Input, PreparedTurn, RoundInProgress, known_decision, prepare_known, round};
 use super::session::Session;
+use super::targets::LateTargets;
 use crate::model::status::{AgentState, Status};
 use crate::model::{Change, Observation, Snapshot, Verdict};
 use crate::policy::OnDrift;
@@ -38,15 +37,15 @@ const UNPROVEN: Duration = Duration::from_secs(2);
 
 /// The agent.
 pub(super) struct Agent {
-    pub(super) session: Session,
+    session: Session,
     pub(super) watcher: Watcher,
     published: watch::Sender<Status>,
     wake: WakeClock,
-    pub(super) snapshot: Snapshot,
+    snapshot: Snapshot,
     /// What has changed since the last finished turn.
-    pub(super) changes: Vec<Change>,
+    changes: Vec<Change>,
     burst: Burst,
-    pub(super) pace: Pace,
+    pace: Pace,
     pub(super) timers: Timers,
     pub(super) work: Option<RoundInProgress>,
     doubtful_rounds: u32,
@@ -55,20 +54,20 @@ pub(super) struct Agent {
     /// A round that begins when the one under way, which may not be dropped, has ended.
     next_round: Option<Cause>,
     /// Of `on_drift = "restore"`.
-    pub(super) corrections: Backoff,
+    corrections: Backoff,
     /// Of what the journal tells of drift.
-    pub(super) notes: Backoff,
+    notes: Backoff,
     /// Another program that keeps changing what goroam writes.
-    pub(super) fight: Option<String>,
-    pub(super) policy_trouble: Option<String>,
-    pub(super) turn_trouble: Option<String>,
+    fight: Option<String>,
+    policy_trouble: Option<String>,
+    turn_trouble: Option<String>,
     blindness: Option<String>,
     pub(super) update: BinaryUpdate,
     pub(super) prefetch: MirrorPrefetch,
     /// Targets that are waited for beside the rounds.
     pub(super) late: LateTargets,
-    pub(super) policy_away: Absence,
-    pub(super) env_file_away: Absence,
+    policy_away: Absence,
+    env_file_away: Absence,
 }
 
 impl Agent {
@@ -131,9 +130,7 @@ impl Agent {
         );
         // What took this program's place before its folder was watched sent no event.
         self.update.hint(Instant::now());
-        if !self.session.memory.paused {
-            self.begin(Cause::Start);
-        }
+        self.begin(Cause::Start);
         self.publish_status();
     }
 
@@ -187,7 +184,7 @@ impl Agent {
         }
         if due(&mut self.timers.round, now) {
             self.look(now).await;
-            if self.work.is_none() && !self.session.memory.paused {
+            if self.work.is_none() {
                 self.begin(Cause::Recheck);
             }
         }
@@ -224,7 +221,10 @@ impl Agent {
             } else {
                 0
             };
-            self.late.wait_for(silent, &self.session, &self.snapshot);
+            let (env, memory) = (&self.session.env, &self.session.memory);
+            let policy = &self.session.loaded.policy;
+            self.late
+                .wait_for(silent, env, policy, memory, &self.snapshot);
         }
         if let Some(trouble) = &trouble {
             warn!(cause = work.cause.as_str(), "{trouble}");
@@ -247,9 +247,7 @@ impl Agent {
         for answer in work.answers {
             let _ = answer.send(reply.clone());
         }
-        if let Some(cause) = self.next_round.take()
-            && !self.session.memory.paused
-        {
+        if let Some(cause) = self.next_round.take() {
             self.begin(cause);
         }
     }
@@ -306,7 +304,7 @@ impl Agent {
         self.begin(if slept { Cause::Wake } else { Cause::Network });
     }
 
-    pub(super) fn look_again_now(&mut self) {
+    fn look_again_now(&mut self) {
         let snapshot = self.survey();
         let changes = Change::between(&self.snapshot, &snapshot);
         if changes.iter().any(|change| change.major) {
@@ -360,14 +358,16 @@ impl Agent {
         is_real && self.unproven.is_some_and(is_long)
     }
 
-    /// Begins a round by itself.
-    pub(super) fn begin(&mut self, cause: Cause) {
-        self.begin_for(cause, false, Vec::new());
+    /// Begins a round by itself, unless goroam is paused.
+    fn begin(&mut self, cause: Cause) {
+        if !self.session.memory.paused {
+            self.begin_for(cause, false, Vec::new());
+        }
     }
 
     /// Begins a round; one that is under way is stale and dropped, but the commands that wait for
     /// it still get an answer.
-    pub(super) fn begin_for(&mut self, mut cause: Cause, mut dry_run: bool, answers: Vec<Answer>) {
+    fn begin_for(&mut self, mut cause: Cause, mut dry_run: bool, answers: Vec<Answer>) {
         let stale = self.work.as_ref();
         let is_awaited = stale.is_some_and(|work| !work.answers.is_empty()) || !answers.is_empty();
         if !is_awaited && let Some(again) = self.env_file_settles(Instant::now()) {
@@ -467,7 +467,7 @@ impl Agent {
         }
     }
 
-    pub(super) fn status(&self) -> Status {
+    fn status(&self) -> Status {
         let present = self.session.present();
         let mut status = self.session.status_of(&self.snapshot, &present);
         status.agent = AgentState::Running;
@@ -520,7 +520,7 @@ impl Agent {
             Command::Reload => {
                 self.reload(false);
                 // What the policy goes by may be another though it is the same: the mirror.
-                if self.work.is_none() && !self.session.memory.paused {
+                if self.work.is_none() {
                     self.begin(Cause::Recheck);
                 }
                 let reply = match &self.policy_trouble {
@@ -600,14 +600,14 @@ impl Agent {
 
     /// Until when nothing is made of it that the policy file is away; `None`: it is there, or
     /// has been away for long.
-    pub(super) fn policy_settles(&mut self, now: Instant) -> Option<Instant> {
+    fn policy_settles(&mut self, now: Instant) -> Option<Instant> {
         let was_there = self.session.loaded.path.is_some();
         let is_away = was_there && !is_there(&self.session.paths.policy);
         self.policy_away.settles(is_away, now)
     }
 
     /// The same of a go env file that goroam has written.
-    pub(super) fn env_file_settles(&mut self, now: Instant) -> Option<Instant> {
+    fn env_file_settles(&mut self, now: Instant) -> Option<Instant> {
         let was_there = self.session.memory.written.is_some();
         let is_away = was_there && self.session.file().is_ok_and(|file| !is_there(&file.path));
         self.env_file_away.settles(is_away, now)
@@ -638,9 +638,7 @@ impl Agent {
                     session.loaded = loaded.into();
                     session.go = None;
                     self.late.drop_all();
-                    if !session.memory.paused {
-                        self.begin(Cause::Policy);
-                    }
+                    self.begin(Cause::Policy);
                 }
             }
             Err(error) => {
@@ -706,7 +704,7 @@ impl Agent {
     }
 
     /// Another program has written the go env file. goroam's own writes are known by their content.
-    pub(super) async fn look_for_drift(&mut self, now: Instant) {
+    async fn look_for_drift(&mut self, now: Instant) {
         if let Some(again) = self.env_file_settles(now) {
             self.put_off_drift(again);
             self.publish_status();

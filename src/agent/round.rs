@@ -10,8 +10,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tracing::debug;
 
-use super::cause::Cause;
-use super::command::{Answer, Reply};
+use super::command::{Answer, Cause, Reply};
 use super::drift::{self, Present, managed, read_text};
 use super::error::Error;
 use super::gofacts::GoFacts;

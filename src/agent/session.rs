@@ -12,9 +12,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::cause::Cause;
 use super::clock;
-use super::command::{Command, TurnReport};
+use super::command::{Cause, Command, TurnReport};
 use super::drift::{self, Present, managed, read_text};
 use super::error::Error;
 use super::gofacts::{GoFacts, manner_of};

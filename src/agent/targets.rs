@@ -1,15 +1,25 @@
 //! What has been found out of the targets on a network, so that it is found out once: whose zips
-//! come through, and who stays silent however long one waits.
+//! come through, and which stay silent however long one waits. And the waiting: a target that took
+//! a request and did not answer in time is asked once more, beside the rounds, for as long as a cold
+//! cache may need; its answer leads to a new decision. Nothing runs here once all have answered.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::cause::Cause;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tracing::info;
+
+use super::command::Cause;
+use crate::environment::Environment;
 use crate::gomod::sum::sha256_hex;
 use crate::model::status::TargetStatus;
 use crate::model::{Observation, Snapshot, Target, TargetKind};
 use crate::policy::Policy;
-use crate::probe::ProbeOptions;
+use crate::probe::{ProbeOptions, Prober};
 use crate::state::Memory;
 
 /// Networks whose zips are remembered.
@@ -34,16 +44,14 @@ pub(crate) fn care(
     snapshot: &Snapshot,
     target: &Target,
 ) -> ProbeOptions {
-    let known = match (snapshot.identity(), mark(target)) {
-        (Some(network), Some(mark)) => memory
-            .zips
-            .get(&network)
-            .is_some_and(|marks| marks.contains(&mark)),
-        (None, Some(mark)) => same_stay && memory.zips_here.contains(&mark),
-        (_, None) => true,
+    let here = Some(&memory.zips_here).filter(|_| same_stay);
+    let marks = match snapshot.identity() {
+        Some(network) => memory.zips.get(&network),
+        None => here,
     };
+    let is_known = |mark| marks.is_some_and(|marks| marks.contains(&mark));
     ProbeOptions {
-        zip: !known,
+        zip: !mark(target).is_none_or(is_known),
         patience: None,
     }
 }
@@ -137,7 +145,9 @@ impl TargetHistory {
         for name in targets {
             let mut rounds = self.0.remove(name).unwrap_or_default();
             if let Some(seen) = report.iter().find(|seen| seen.target == *name) {
-                let took = seen.phases.total.map_or(0.0, hundredths);
+                let took = seen.phases.total.unwrap_or_default();
+                // A longer number would only make every status longer.
+                let took = (took * 100.0).round() / 100.0;
                 rounds.push_back(seen.is_up().then_some(took));
             }
             while rounds.len() > MOST_ROUNDS {
@@ -151,21 +161,72 @@ impl TargetHistory {
     /// Adds it to what status tells of the targets.
     pub(crate) fn add_to(&self, targets: &mut [TargetStatus]) {
         for target in targets {
-            target.history = match self.0.get(&target.name) {
-                Some(rounds) => rounds.iter().copied().collect(),
-                None => Vec::new(),
-            };
+            let rounds = self.0.get(&target.name);
+            target.history = rounds.into_iter().flatten().copied().collect();
         }
     }
 }
 
-/// A longer number would only make every status longer.
-fn hundredths(ms: f64) -> f64 {
-    (ms * 100.0).round() / 100.0
+/// The tries that are under way, one for a target, each with one connection.
+#[derive(Default)]
+pub(super) struct LateTargets {
+    tries: FuturesUnordered<Pin<Box<dyn Future<Output = Observation>>>>,
+    pub(super) waiting: BTreeSet<String>,
+    /// What has come, for the round that it sets off.
+    pub(super) news: BTreeMap<String, Observation>,
+}
+
+impl LateTargets {
+    /// What was asked on another network, or by another policy, is of no use any more.
+    pub(super) fn drop_all(&mut self) {
+        *self = LateTargets::default();
+    }
+
+    /// Asks these targets patiently, in the background; those that are asked already only once.
+    pub(super) fn wait_for(
+        &mut self,
+        silent: BTreeSet<String>,
+        env: &Environment,
+        policy: &Policy,
+        memory: &Memory,
+        snapshot: &Snapshot,
+    ) {
+        if memory.paused || silent.is_empty() {
+            return;
+        }
+        let prober = Arc::new(Prober::new(env));
+        for name in silent {
+            let Some(target) = policy.targets.get(&name).cloned() else {
+                continue;
+            };
+            info!(
+                target = target.name,
+                "no answer yet; waiting for it in the background"
+            );
+            let options = ProbeOptions {
+                patience: target.patience(),
+                ..care(memory, true, snapshot, &target)
+            };
+            let prober = Arc::clone(&prober);
+            if self.waiting.insert(name) {
+                let answer = async move { prober.probe_with(&target, options).await };
+                self.tries.push(Box::pin(answer));
+            }
+        }
+    }
+
+    /// The next answer; for ever when none is waited for. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Observation {
+        match self.tries.next().await {
+            Some(seen) => seen,
+            None => std::future::pending().await,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::command::Cause;
     use super::{MOST_ROUNDS, TargetHistory};
     use crate::model::status::TargetStatus;
     use crate::model::{Observation, Phases, Proof, Verdict};
