@@ -226,7 +226,6 @@ impl LateTargets {
 
 #[cfg(test)]
 mod tests {
-    use super::command::Cause;
     use super::{MOST_ROUNDS, TargetHistory};
     use crate::model::status::TargetStatus;
     use crate::model::{Observation, Phases, Proof, Verdict};
