@@ -8,13 +8,12 @@ use std::time::{Duration, Instant};
 
 use super::copy::{Copy, Place, sync, sync_folder};
 use super::envfile::{EnvFile, read_open};
-use super::failure::ApplyError;
-use super::in_place::InPlace;
-use super::lines::{Carried, carry, holds, unexpected};
+use super::failure::{ApplyError, InPlace};
+use super::lines::{carry, holds, unexpected};
 use super::rename::is_final;
 use super::run;
+use super::run::GoCommand;
 use super::swap::{Swapped, swap, take_away};
-use super::version::GoCommand;
 use crate::bounded;
 use crate::environment::Environment;
 use crate::model::EnvText;
@@ -77,15 +76,12 @@ pub async fn prepare(
         env: env.clone(),
         plan: plan.clone(),
     };
-    let place = Place::resolve(&file.path)?;
-    place.make_ready()?;
-    let before = read_whole(&place).await?;
-    task.carry_out(place, before).await
+    task.start().await
 }
 
 impl Task {
-    /// From the start, on whatever is there now.
-    pub(super) async fn again(self) -> Result<Prepared, ApplyError> {
+    /// On what is there now.
+    async fn start(self) -> Result<Prepared, ApplyError> {
         let place = Place::resolve(&self.file.path)?;
         place.make_ready()?;
         let before = read_whole(&place).await?;
@@ -100,22 +96,26 @@ impl Task {
         let base = before.as_deref().unwrap_or_default();
         let copy = Copy::new(&place, base)?;
         let present = EnvText(base.to_vec());
-        let (sets, unsets) = self.arguments(&present);
         let managed: Vec<&str> = self.plan.changes().map(PlanStep::name).collect();
-        for args in [sets, unsets].into_iter().flatten() {
-            run::write(&self.go, &self.env, &copy.path, &managed, args).await?;
+        // Two calls at most: go checks all values of one call before it writes, and writes once.
+        for (flag, names) in [("-w", self.sets()), ("-u", self.unsets(&present))] {
+            if !names.is_empty() {
+                let names = names.iter().map(String::as_str);
+                let args: Vec<&str> = ["env", flag].into_iter().chain(names).collect();
+                run::write(&self.go, &self.env, &copy.path, &managed, &args).await?;
+            }
         }
-        let failed = |error| ApplyError::file(&copy.path, "cannot be read back", error);
-        let after = EnvText(copy.read().map_err(failed)?);
+        let path = &copy.path;
+        let failed = |what| move |error| ApplyError::file(path, what, error);
+        let after = EnvText(copy.read().map_err(failed("cannot be read back"))?);
         if let Some(what) = unexpected(&self.plan, base, &after) {
             return Err(ApplyError::Unexpected {
                 version: self.go.version.text,
                 what,
             });
         }
-        copy.sync()
-            .await
-            .map_err(|error| ApplyError::file(&copy.path, "cannot be put on the disk", error))?;
+        let synced = copy.sync().await;
+        synced.map_err(failed("cannot be put on the disk"))?;
         Ok(Prepared {
             before,
             after: after.0,
@@ -125,26 +125,28 @@ impl Task {
         })
     }
 
-    /// `env -w NAME=VALUE…` and `env -u NAME…`, each where there is something for it to do:
-    /// go checks all values of one call before it writes, and writes once.
-    fn arguments(&self, present: &EnvText) -> (Option<Vec<String>>, Option<Vec<String>>) {
-        let (mut sets, mut unsets) = (Vec::new(), Vec::new());
+    /// `NAME=VALUE` for `go env -w`.
+    fn sets(&self) -> Vec<String> {
+        let steps = self.plan.changes();
+        let sets = steps.filter_map(|step| match step {
+            PlanStep::Set { name, value } => Some(format!("{name}={value}")),
+            PlanStep::Unset { .. } | PlanStep::Leave { .. } => None,
+        });
+        sets.collect()
+    }
+
+    /// The names for `go env -u` that have a line: go refuses where there is no file, and an old
+    /// one where it does not know the name.
+    fn unsets(&self, present: &EnvText) -> Vec<String> {
         let names = present.names();
-        for step in self.plan.changes() {
-            match step {
-                PlanStep::Set { name, value } => sets.push(format!("{name}={value}")),
-                // go says no where there is no file, and an old one where it does not know the name.
-                PlanStep::Unset { name } if names.contains(name.as_str()) => {
-                    unsets.push(name.clone())
-                }
-                PlanStep::Unset { .. } | PlanStep::Leave { .. } => {}
-            }
-        }
-        let call = |flag: &str, rest: Vec<String>| {
-            let head = ["env".to_owned(), flag.to_owned()];
-            (!rest.is_empty()).then(|| head.into_iter().chain(rest).collect())
-        };
-        (call("-w", sets), call("-u", unsets))
+        let steps = self.plan.changes();
+        let unsets = steps.filter_map(|step| match step {
+            PlanStep::Unset { name } => Some(name.clone()),
+            PlanStep::Set { .. } | PlanStep::Leave { .. } => None,
+        });
+        unsets
+            .filter(|name| names.contains(name.as_str()))
+            .collect()
     }
 }
 
@@ -223,7 +225,7 @@ impl Prepared {
                     })),
                     Swapped::InPlace(file, why) => in_place = Some((file, why)),
                     Swapped::Moved => {
-                        now = now.task.clone().again().await?;
+                        now = now.task.clone().start().await?;
                         merged += 1;
                         continue;
                     }
@@ -256,7 +258,7 @@ impl Prepared {
     async fn catch_up(mut self) -> Result<(Prepared, bool), ApplyError> {
         let place = Place::resolve(&self.task.file.path)?;
         if place.path != self.place.path {
-            return Ok((self.task.clone().again().await?, true));
+            return Ok((self.task.clone().start().await?, true));
         }
         let found = place.read()?;
         if found == self.before {
@@ -266,14 +268,10 @@ impl Prepared {
             Some(bytes) if bytes.is_empty() => read_whole(&place).await?,
             found => found,
         };
-        let bytes = |content: &Option<Vec<u8>>| content.clone().unwrap_or_default();
-        let (from, to) = (bytes(&self.before), bytes(&found));
-        let after = match carry(&self.task.plan, &from, &to, &self.after, &self.after) {
-            Carried::Nothing => None,
-            Carried::Append(more) => Some([self.after.as_slice(), &more].concat()),
-            Carried::Rewrite(after) => Some(after),
-        };
-        if let Some(after) = after {
+        let from = self.before.as_deref().unwrap_or_default();
+        let to = found.as_deref().unwrap_or_default();
+        let after = carry(&self.task.plan, from, to, &self.after, &self.after);
+        if after != self.after {
             let written = self.copy.write(&after);
             written.map_err(|error| self.error("no copy can be made beside it", error))?;
             self.after = after;
@@ -328,26 +326,30 @@ impl Prepared {
                 tokio::time::sleep(LOOK).await;
                 continue;
             }
-            let next = match self.carry_all(displaced, &olds, new) {
-                Carried::Nothing if !holds(plan, &EnvText(new.to_vec())) => {
-                    let place = Place::resolve(&self.task.file.path)?;
-                    Some(self.task.clone().carry_out(place, found).await?)
+            // Everything that was written to displaced files, oldest first, onto the real one.
+            let mut all = new.to_vec();
+            for (old, now) in displaced.iter().zip(&olds) {
+                all = carry(plan, &old.carried, now, &self.after, &all);
+            }
+            let next = if all != new {
+                // Swapping again shows what a third writer did meanwhile, so it comes first; one
+                // that appends all the time is met by appending.
+                match all.strip_prefix(new) {
+                    Some(more) if round >= SWAPS => {
+                        self.append(more)?;
+                        *merged += 1;
+                        since = Instant::now();
+                        None
+                    }
+                    Some(_) | None => Some(self.rewritten(found, all).await?),
                 }
-                Carried::Nothing if is_last => return Ok(Settled::At(new.to_vec())),
-                Carried::Nothing => None,
-                // Swapping again shows what a third writer did meanwhile, so it comes first;
-                // who appends all the time is met on their own ground.
-                Carried::Append(more) if round >= SWAPS => {
-                    self.append(&more)?;
-                    *merged += 1;
-                    since = Instant::now();
-                    None
-                }
-                Carried::Append(more) => {
-                    let content = [new, &more].concat();
-                    Some(self.rewritten(found, content).await?)
-                }
-                Carried::Rewrite(content) => Some(self.rewritten(found, content).await?),
+            } else if !holds(plan, &EnvText(all)) {
+                let place = Place::resolve(&self.task.file.path)?;
+                Some(self.task.clone().carry_out(place, found).await?)
+            } else if is_last {
+                return Ok(Settled::At(new.to_vec()));
+            } else {
+                None
             };
             if let Some(next) = next {
                 *merged += 1;
@@ -368,35 +370,16 @@ impl Prepared {
         is_last: bool,
     ) -> Result<Vec<Vec<u8>>, ApplyError> {
         let read = |old: &Displaced| {
-            let content = read_open(&old.file);
-            let content = content.map_err(|error| self.error("cannot be read", error))?;
-            Ok(if !content.ends_with(b"\n") && !is_last {
-                old.carried.clone()
-            } else {
-                content
+            let read = read_open(&old.file).map_err(|error| self.error("cannot be read", error));
+            read.map(|content| {
+                if content.ends_with(b"\n") || is_last {
+                    content
+                } else {
+                    old.carried.clone()
+                }
             })
         };
         displaced.iter().map(read).collect()
-    }
-
-    /// Everything that was written to displaced files, oldest first, onto the real one.
-    fn carry_all(&self, displaced: &[Displaced], olds: &[Vec<u8>], new: &[u8]) -> Carried {
-        let mut content = new.to_vec();
-        let mut is_rewritten = false;
-        for (old, now) in displaced.iter().zip(olds) {
-            match carry(&self.task.plan, &old.carried, now, &self.after, &content) {
-                Carried::Nothing => {}
-                Carried::Append(more) => content.extend(more),
-                Carried::Rewrite(all) => (content, is_rewritten) = (all, true),
-            }
-        }
-        if is_rewritten {
-            return Carried::Rewrite(content);
-        }
-        match content.split_off(new.len()) {
-            more if more.is_empty() => Carried::Nothing,
-            more => Carried::Append(more),
-        }
     }
 
     /// A merged copy was swapped in without waiting for the disk: other writers do not wait.

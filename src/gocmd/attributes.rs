@@ -1,7 +1,6 @@
 //! Who may read and write a file: its owner, group and mode, its access list, its label and
 //! every other extended attribute; and what chattr(1) has said of it. A file that takes another one's place must have the same.
 
-use std::fs::File;
 use std::io;
 
 #[cfg(target_os = "linux")]
@@ -25,9 +24,7 @@ pub(super) struct Loss {
 /// # Errors
 /// What cannot be given, or is not there afterwards. The copy is then at most as open as the
 /// original.
-pub(super) fn carry(original: &File, copy: &File) -> Result<(), Loss> {
-    os::carry(original, copy)
-}
+pub(super) use os::carry;
 
 #[cfg(unix)]
 fn loss(what: impl Into<String>) -> impl FnOnce(io::Error) -> Loss {
@@ -74,7 +71,7 @@ mod linux {
         flags: IFlags,
     }
 
-    pub(super) fn carry(original: &File, copy: &File) -> Result<(), Loss> {
+    pub(in crate::gocmd) fn carry(original: &File, copy: &File) -> Result<(), Loss> {
         let wanted = Attributes::of(original).map_err(loss("attributes"))?;
         let own = Attributes::of(copy).map_err(loss("attributes"))?;
         if own == wanted {
@@ -183,7 +180,7 @@ mod unix {
 
     use super::{Loss, loss};
 
-    pub(super) fn carry(original: &File, copy: &File) -> Result<(), Loss> {
+    pub(in crate::gocmd) fn carry(original: &File, copy: &File) -> Result<(), Loss> {
         let wanted = original.metadata().map_err(loss("attributes"))?;
         let own = copy.metadata().map_err(loss("attributes"))?;
         let mode = |bits| copy.set_permissions(Permissions::from_mode(bits));
@@ -219,7 +216,7 @@ mod windows {
     use super::Loss;
 
     #[expect(clippy::unnecessary_wraps, reason = "must match Unix")]
-    pub(super) fn carry(_: &File, _: &File) -> Result<(), Loss> {
+    pub(in crate::gocmd) fn carry(_: &File, _: &File) -> Result<(), Loss> {
         Ok(())
     }
 }

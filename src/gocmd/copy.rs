@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use super::attributes;
 use super::envfile::{not_a_file, read_file, read_open};
-use super::failure::ApplyError;
-use super::in_place::InPlace;
+use super::failure::{ApplyError, InPlace};
 use crate::bounded;
 
 /// The real file behind symbolic links, as far as it exists.
@@ -42,23 +41,18 @@ impl Place {
         let mut linked = false;
         // Linux gives up after 40 as well (MAXSYMLINKS).
         for _ in 0..40 {
+            let failed = |error| ApplyError::file(&path, "cannot be reached", error);
             let meta = match std::fs::symlink_metadata(&path) {
-                Ok(meta) => meta,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    let meta = None;
-                    return Ok(Place { path, meta, linked });
-                }
-                Err(error) => return Err(ApplyError::file(&path, "cannot be reached", error)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                found => Some(found.map_err(failed)?),
             };
-            if !meta.is_symlink() {
-                if let Some(what) = not_a_file(&meta) {
-                    return Err(ApplyError::NotAFile { path, what });
-                }
-                let meta = Some(meta);
-                return Ok(Place { path, meta, linked });
+            if !meta.as_ref().is_some_and(Metadata::is_symlink) {
+                return match meta.as_ref().and_then(not_a_file) {
+                    Some(what) => Err(ApplyError::NotAFile { path, what }),
+                    None => Ok(Place { path, meta, linked }),
+                };
             }
-            let target = std::fs::read_link(&path)
-                .map_err(|error| ApplyError::file(&path, "cannot be reached", error))?;
+            let target = std::fs::read_link(&path).map_err(failed)?;
             path = match path.parent() {
                 Some(folder) => folder.join(target),
                 None => target,
@@ -112,23 +106,23 @@ impl Copy {
     pub(super) fn new(place: &Place, bytes: &[u8]) -> Result<Copy, ApplyError> {
         let what = "no copy can be made beside it";
         let failed = |error| ApplyError::file(&place.path, what, error);
-        let mut copy = match create(place) {
+        let mut copy = match create_in(place.folder(), place) {
             Ok(copy) => {
                 sweep(place, &copy);
                 copy
             }
             Err(error) if place.meta.is_some() && is_shut(&error) => {
-                let mut copy = create_elsewhere(place).map_err(failed)?;
+                // In a private directory below the system's directory for temporary files.
+                let folder = tempfile::Builder::new().prefix("goroam-env-").tempdir();
+                let folder = folder.map_err(failed)?;
+                let mut copy = create_in(folder.path(), place).map_err(failed)?;
                 copy.in_place = Some(InPlace::Directory);
+                copy.elsewhere = Some(folder);
                 copy
             }
             Err(error) => {
-                return Err(ApplyError::refused(
-                    place.folder(),
-                    &place.path,
-                    what,
-                    error,
-                ));
+                let (folder, path) = (place.folder(), &place.path);
+                return Err(ApplyError::refused(folder, path, what, error));
             }
         };
         if place.meta.is_some()
@@ -229,18 +223,6 @@ pub(super) async fn sync_folder(folder: &Path) {
     }
 }
 
-fn create(place: &Place) -> io::Result<Copy> {
-    create_in(place.folder(), place)
-}
-
-/// In a directory of its own, private, below the system's directory for temporary files.
-fn create_elsewhere(place: &Place) -> io::Result<Copy> {
-    let folder = tempfile::Builder::new().prefix("goroam-env-").tempdir()?;
-    let mut copy = create_in(folder.path(), place)?;
-    copy.elsewhere = Some(folder);
-    Ok(copy)
-}
-
 /// The directory may not be written, whatever it says in its mode (a read-only mount, a
 /// security module).
 pub(super) fn is_shut(error: &io::Error) -> bool {
@@ -301,11 +283,8 @@ fn sweep(place: &Place, own: &Copy) {
         let name = entry.file_name();
         let is_copy = name.to_str().is_some_and(|name| name.starts_with(&prefix));
         let path = entry.path();
-        if is_copy
-            && path != own.path
-            && entry.file_type().is_ok_and(|kind| kind.is_file())
-            && is_left_behind(&path, own)
-        {
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_copy && path != own.path && is_file && is_left_behind(&path, own) {
             let _ = std::fs::remove_file(path);
         }
     }
@@ -324,13 +303,12 @@ fn is_left_behind(path: &Path, own: &Copy) -> bool {
             Err(TryLockError::Error(_)) => {}
         }
     }
-    let modified = |file: &File| file.metadata().and_then(|meta| meta.modified());
-    match (own.open_file().and_then(modified), modified(&file)) {
-        (Ok(now), Ok(then)) => now
-            .duration_since(then)
-            .is_ok_and(|age| age > Duration::from_secs(60)),
-        (Err(_), _) | (_, Err(_)) => false,
-    }
+    let modified = |file: &File| file.metadata().and_then(|meta| meta.modified()).ok();
+    let age = || {
+        let now = modified(own.open_file().ok()?)?;
+        now.duration_since(modified(&file)?).ok()
+    };
+    age().is_some_and(|age| age > Duration::from_secs(60))
 }
 
 #[cfg(unix)]

@@ -127,21 +127,19 @@ pub(super) fn read_open(file: &File) -> io::Result<Vec<u8>> {
 
 /// "a folder", "a device or pipe" for what is not a regular file.
 pub(super) fn not_a_file(meta: &std::fs::Metadata) -> Option<&'static str> {
-    if meta.is_dir() {
-        Some("a folder")
-    } else if !meta.is_file() {
-        Some("a device or pipe")
+    let what = if meta.is_dir() {
+        "a folder"
     } else {
-        None
-    }
+        "a device or pipe"
+    };
+    (!meta.is_file()).then_some(what)
 }
 
 /// `os.UserConfigDir`, and the folder whose owner the user must be.
 fn config_folder(env: &Environment) -> Result<(PathBuf, PathBuf), LocateError> {
     if cfg!(windows) {
         let folder = env.path("AppData").or_else(|| env.path("APPDATA"));
-        let folder = folder.ok_or(LocateError::NoHome)?;
-        return Ok((folder.clone(), folder));
+        return folder.map(|it| (it.clone(), it)).ok_or(LocateError::NoHome);
     }
     if cfg!(target_vendor = "apple") {
         let home = absolute(env, "HOME")?.ok_or(LocateError::NoHome)?;
@@ -149,14 +147,12 @@ fn config_folder(env: &Environment) -> Result<(PathBuf, PathBuf), LocateError> {
         return Ok((home, folder));
     }
     // go 1.21 took a relative one, later ones say that it is an error and use none.
-    match absolute(env, "XDG_CONFIG_HOME")? {
-        Some(folder) => Ok((folder.clone(), folder)),
-        None => {
-            let home = absolute(env, "HOME")?.ok_or(LocateError::NoHome)?;
-            let folder = home.join(".config");
-            Ok((home, folder))
-        }
+    if let Some(folder) = absolute(env, "XDG_CONFIG_HOME")? {
+        return Ok((folder.clone(), folder));
     }
+    let home = absolute(env, "HOME")?.ok_or(LocateError::NoHome)?;
+    let folder = home.join(".config");
+    Ok((home, folder))
 }
 
 /// go takes a relative HOME and makes folders wherever it happens to run; goroam does not.
@@ -198,13 +194,9 @@ mod owner {
         if me() != 0 {
             return Ok(()); // the folder's permissions decide
         }
-        match path.ancestors().skip(1).find_map(|folder| {
-            let meta = std::fs::metadata(folder).ok()?;
-            Some((folder, meta.uid()))
-        }) {
-            Some((folder, owner)) => refuse_foreign(folder, owner),
-            None => Ok(()),
-        }
+        let mut folders = path.ancestors().skip(1);
+        let found = folders.find_map(|folder| Some((folder, std::fs::metadata(folder).ok()?)));
+        found.map_or(Ok(()), |(folder, meta)| refuse_foreign(folder, meta.uid()))
     }
 
     fn refuse_foreign(path: &Path, owner: u32) -> Result<(), LocateError> {
@@ -246,18 +238,16 @@ mod owner {
 /// The managed names whose value in this environment differs from what stands in the go env
 /// file (`None`: no line), credentials aside. An empty one does not win: go takes it for unset.
 pub fn shadows(env: &Environment, written: &BTreeMap<String, Option<String>>) -> Vec<Shadow> {
-    written
-        .iter()
-        .filter_map(|(name, written)| {
-            let value = mask(env.get(name)?);
-            let written = written.as_deref().map(mask);
-            (written.as_deref() != Some(value.as_str())).then(|| Shadow {
-                name: name.clone(),
-                value,
-                written,
-            })
+    let shadow = |(name, written): (&String, &Option<String>)| {
+        let value = mask(env.get(name)?);
+        let written = written.as_deref().map(mask);
+        (written.as_ref() != Some(&value)).then(|| Shadow {
+            name: name.clone(),
+            value,
+            written,
         })
-        .collect()
+    };
+    written.iter().filter_map(shadow).collect()
 }
 
 #[cfg(test)]

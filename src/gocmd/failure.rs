@@ -1,5 +1,6 @@
-//! Why nothing was written.
+//! Why nothing was written, or not in one step.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,7 @@ pub enum ApplyError {
         /// "cannot read", "cannot write beside it", ….
         what: &'static str,
         /// The system's reason.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The file is read-only: the user, or an administrator, does not want it changed. Exit code 4.
     #[error("{path} is read-only, so goroam does not change it; {way_out}")]
@@ -91,5 +92,40 @@ impl ApplyError {
             what,
             source,
         }
+    }
+}
+
+/// Why the file is written in place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InPlace {
+    /// It has other names, which a replaced file would no longer share.
+    HardLinks(u64),
+    /// Something is mounted there: this one file, as containers do it.
+    MountPoint,
+    /// No name can be added to its directory.
+    Directory,
+    /// A copy cannot be given this attribute of the file.
+    Attribute(String),
+}
+
+impl fmt::Display for InPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            InPlace::HardLinks(count) => write!(f, "it has {count} hard links"),
+            InPlace::MountPoint => f.write_str("it is a mount point (bind mount)"),
+            InPlace::Directory => f.write_str("its directory cannot be written"),
+            InPlace::Attribute(what) => write!(f, "a copy cannot be given its {what}"),
+        }
+    }
+}
+
+impl InPlace {
+    /// What was given up, for people.
+    pub fn told(&self, path: &Path) -> String {
+        format!(
+            "{} was written in place: {self}, so a go command that starts in that moment may read \
+             half of it",
+            path.display()
+        )
     }
 }

@@ -1,15 +1,13 @@
 //! Which go command? PATH first, then the usual places, then the SDK managers'.
 
 use std::cmp::Reverse;
-use std::ffi::OsStr;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::run::bounded;
-use super::version::{GoCommand, GoVersion};
-use crate::bounded;
-use crate::environment::{Environment, is_same_name};
+use super::run::{GoCommand, GoVersion, Settings, bounded, child_env};
+use crate::bounded as files;
+use crate::environment::Environment;
 use crate::model::plural;
 
 /// Why there is no usable go command. Exit code 3.
@@ -51,15 +49,16 @@ pub async fn find(wish: Option<&Path>, env: &Environment) -> Result<GoCommand, F
     if let Some(path) = wish {
         return named(path, env).await;
     }
-    let places = all(env);
-    let mut passed: Vec<(PathBuf, String)> = Vec::new();
+    let (candidates, looked) = places(env);
+    let mut broken: Vec<String> = Vec::new();
     let mut too_old = None;
-    for candidate in &places.candidates {
+    for candidate in &candidates {
         match resolve(candidate, env).await {
-            Ok(real) if real.version.is_usable() => {
-                let others = others(&[&real.path, candidate], &places.candidates);
+            Ok(mut real) if real.version.is_usable() => {
+                real.others = others(&[&real.path, candidate], &candidates);
+                let others = &real.others;
                 tracing::debug!(path = %real.path.display(), version = %real.version, ?others, "uses this go command");
-                return Ok(command(real, others));
+                return Ok(real);
             }
             Ok(real) => {
                 too_old.get_or_insert(FindError::TooOld {
@@ -69,12 +68,16 @@ pub async fn find(wish: Option<&Path>, env: &Environment) -> Result<GoCommand, F
             }
             Err(why) => {
                 tracing::debug!(path = %candidate.display(), why, "passed over a go command");
-                passed.push((candidate.clone(), why));
+                broken.push(format!("{} ({why})", candidate.display()));
             }
         }
     }
     Err(too_old.unwrap_or_else(|| FindError::None {
-        looked: with_broken(&places.looked, &passed),
+        looked: if broken.is_empty() {
+            looked
+        } else {
+            format!("{looked}; does not work: {}", broken.join(", "))
+        },
     }))
 }
 
@@ -83,37 +86,24 @@ async fn named(path: &Path, env: &Environment) -> Result<GoCommand, FindError> {
         path: path.to_owned(),
         why,
     };
-    if !path.is_absolute() {
-        return Err(refuse("is not an absolute path".to_owned()));
-    }
-    match std::fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(refuse("does not exist".to_owned()));
+    let why = match std::fs::metadata(path) {
+        _ if !path.is_absolute() => "is not an absolute path".to_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => "does not exist".to_owned(),
+        Err(error) => format!("cannot be looked at: {error}"),
+        Ok(meta) if meta.is_dir() => "is a folder".to_owned(),
+        Ok(_) if !is_executable(path) => "is not executable".to_owned(),
+        Ok(_) => {
+            let real = resolve(path, env).await.map_err(refuse)?;
+            if real.version.is_usable() {
+                return Ok(real);
+            }
+            return Err(FindError::TooOld {
+                path: path.to_owned(),
+                version: real.version.text,
+            });
         }
-        Err(error) => return Err(refuse(format!("cannot be looked at: {error}"))),
-        Ok(meta) if meta.is_dir() => return Err(refuse("is a folder".to_owned())),
-        Ok(_) if !is_executable(path) => {
-            return Err(refuse("is not executable".to_owned()));
-        }
-        Ok(_) => {}
-    }
-    let real = resolve(path, env).await.map_err(refuse)?;
-    if !real.version.is_usable() {
-        return Err(FindError::TooOld {
-            path: path.to_owned(),
-            version: real.version.text,
-        });
-    }
-    Ok(command(real, Vec::new()))
-}
-
-fn command(real: Real, others: Vec<PathBuf>) -> GoCommand {
-    GoCommand {
-        path: real.path,
-        version: real.version,
-        goroot: real.goroot,
-        others,
-    }
+    };
+    Err(refuse(why))
 }
 
 /// The candidates that are other files than the one taken, each once.
@@ -131,59 +121,45 @@ fn others(taken: &[&Path], candidates: &[PathBuf]) -> Vec<PathBuf> {
     others
 }
 
-fn with_broken(looked: &str, passed: &[(PathBuf, String)]) -> String {
-    if passed.is_empty() {
-        return looked.to_owned();
-    }
-    let broken: Vec<String> = passed
-        .iter()
-        .map(|(path, why)| format!("{} ({why})", path.display()))
-        .collect();
-    format!("{looked}; does not work: {}", broken.join(", "))
-}
-
-/// Everything to look at, in order, and how to name it to a person.
-#[derive(Debug, Default)]
-pub(super) struct Places {
-    /// Executable files named `go` (`go.exe`), in the order in which they are to be tried.
-    pub(super) candidates: Vec<PathBuf>,
-    /// "PATH (7 folders), /usr/local/go/bin, ~/go/bin, ~/sdk, mise and asdf shims".
-    pub(super) looked: String,
-}
-
 /// The name of the go command's file.
 const GO: &str = if cfg!(windows) { "go.exe" } else { "go" };
 
 /// Files named `go` that may be run, in the order in which they are tried; none is run.
 pub fn candidates(env: &Environment) -> Vec<PathBuf> {
-    all(env).candidates
+    places(env).0
 }
 
-/// Looks at every place. Costs some dozens of `stat` calls, no process.
-pub(super) fn all(env: &Environment) -> Places {
+/// Executable files named `go` (`go.exe`), in the order in which they are to be tried, and where
+/// they were looked for: "PATH (7 folders), /usr/local/go/bin, ~/go/bin, ~/sdk, mise and asdf
+/// shims". Costs some dozens of `stat` calls, no process.
+fn places(env: &Environment) -> (Vec<PathBuf>, String) {
     let mut candidates: Vec<PathBuf> = Vec::new();
-    let path = path_folders(env);
-    let mut looked = vec![format!("PATH ({})", plural(path.len(), "folder"))];
-    let usual = usual_folders(env);
-    looked.extend(usual.iter().map(|place| place.named.clone()));
-    looked.dedup();
-    let folders = path
+    // Relative entries depend on the folder that goroam was started in, so they do not count;
+    // `os/exec` refuses them as well.
+    let path = env.get("PATH").map(std::env::split_paths);
+    let path: Vec<PathBuf> = path
         .into_iter()
-        .chain(usual.into_iter().flat_map(|place| place.folders));
+        .flatten()
+        .filter(|it| it.is_absolute())
+        .collect();
+    let mut looked = vec![format!("PATH ({})", plural(path.len(), "folder"))];
+    let mut folders = path;
+    for (named, more) in usual_folders(env) {
+        looked.push(named);
+        folders.extend(more);
+    }
+    looked.dedup();
     for folder in folders {
         let file = folder.join(GO);
         if is_executable(&file) && !candidates.contains(&file) {
             candidates.push(file);
         }
     }
-    Places {
-        candidates,
-        looked: looked.join(", "),
-    }
+    (candidates, looked.join(", "))
 }
 
 /// Is it a file that may be run?
-pub(super) fn is_executable(path: &Path) -> bool {
+fn is_executable(path: &Path) -> bool {
     let Ok(meta) = std::fs::metadata(path) else {
         return false;
     };
@@ -194,29 +170,10 @@ pub(super) fn is_executable(path: &Path) -> bool {
     meta.is_file() && runs
 }
 
-struct Place {
-    named: String,
-    folders: Vec<PathBuf>,
-}
-
-/// Relative entries depend on the folder that goroam was started in, so they do not count;
-/// `os/exec` refuses them as well.
-fn path_folders(env: &Environment) -> Vec<PathBuf> {
-    env.get("PATH").map_or_else(Vec::new, |path| {
-        std::env::split_paths(path)
-            .filter(|folder| folder.is_absolute())
-            .collect()
-    })
-}
-
-fn usual_folders(env: &Environment) -> Vec<Place> {
+/// How to name each place to a person, and its folders.
+fn usual_folders(env: &Environment) -> Vec<(String, Vec<PathBuf>)> {
     let mut places = Vec::new();
-    let mut add = |named: &str, folders: Vec<PathBuf>| {
-        places.push(Place {
-            named: named.to_owned(),
-            folders,
-        });
-    };
+    let mut add = |named: &str, folders: Vec<PathBuf>| places.push((named.to_owned(), folders));
     if cfg!(windows) {
         for (name, folder) in [
             ("ProgramFiles", r"Go\bin"),
@@ -231,10 +188,7 @@ fn usual_folders(env: &Environment) -> Vec<Place> {
         }
     } else {
         add("/usr/local/go/bin", vec!["/usr/local/go/bin".into()]);
-        let mut lib = vec![
-            PathBuf::from("/usr/lib/go/bin"),
-            PathBuf::from("/usr/lib/golang/bin"),
-        ];
+        let mut lib: Vec<PathBuf> = vec!["/usr/lib/go/bin".into(), "/usr/lib/golang/bin".into()];
         lib.extend(newest(Path::new("/usr/lib"), "go-", "bin"));
         add("/usr/lib/go*/bin", lib);
     }
@@ -246,16 +200,14 @@ fn usual_folders(env: &Environment) -> Vec<Place> {
         add("mise, asdf, goenv and gvm", managers(env, &home));
     }
     if !cfg!(windows) {
-        let brew = [
+        let list = |folders: &[&str]| folders.iter().map(PathBuf::from).collect();
+        let homes = [
             "/opt/homebrew/bin",
             "/usr/local/bin",
             "/home/linuxbrew/.linuxbrew/bin",
         ];
-        add("Homebrew", brew.iter().map(PathBuf::from).collect());
-        add(
-            "snap",
-            vec!["/snap/go/current/bin".into(), "/snap/bin".into()],
-        );
+        add("Homebrew", list(&homes));
+        add("snap", list(&["/snap/go/current/bin", "/snap/bin"]));
     }
     places
 }
@@ -274,11 +226,8 @@ fn managers(env: &Environment, home: &Path) -> Vec<PathBuf> {
     folders.push(asdf.join("shims"));
     folders.extend(newest(&goenv.join("versions"), "", "bin"));
     folders.push(goenv.join("shims"));
-    folders.extend(newest(
-        &or_home("GVM_ROOT", ".gvm").join("gos"),
-        "go",
-        "bin",
-    ));
+    let gvm = or_home("GVM_ROOT", ".gvm");
+    folders.extend(newest(&gvm.join("gos"), "go", "bin"));
     folders
 }
 
@@ -296,7 +245,7 @@ fn newest(parent: &Path, prefix: &str, inner: &str) -> Vec<PathBuf> {
             let rest = name.to_str()?.strip_prefix(prefix)?;
             Some((folder_version(rest), entry.path().join(inner)))
         })
-        .filter(|(_, folder)| is_executable(&folder.join(OsStr::new(GO))))
+        .filter(|(_, folder)| is_executable(&folder.join(GO)))
         .collect();
     found.sort_by_key(|(number, path)| (Reverse(*number), path.clone()));
     found.into_iter().map(|(_, folder)| folder).collect()
@@ -311,17 +260,9 @@ fn folder_version(name: &str) -> (u32, u32, u32) {
 /// A wrapper may start a shell, a version manager or Python; one that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// A go command that has said its version, or is known by its GOROOT.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Real {
-    pub(super) path: PathBuf,
-    pub(super) version: GoVersion,
-    pub(super) goroot: PathBuf,
-}
-
 /// Finds out what stands behind an executable: without a process where it lies in a GOROOT,
 /// with one where it is a wrapper.
-pub(super) async fn resolve(candidate: &Path, env: &Environment) -> Result<Real, String> {
+async fn resolve(candidate: &Path, env: &Environment) -> Result<GoCommand, String> {
     if let Some(real) = by_goroot(candidate) {
         return Ok(real);
     }
@@ -330,7 +271,7 @@ pub(super) async fn resolve(candidate: &Path, env: &Environment) -> Result<Real,
 
 /// `GOROOT/bin/go` with `GOROOT/VERSION`, symbolic links followed. The file must be a program:
 /// a script of this name is a wrapper wherever it lies.
-fn by_goroot(candidate: &Path) -> Option<Real> {
+fn by_goroot(candidate: &Path) -> Option<GoCommand> {
     // Not `\\?\C:\…`: as a GOROOT that would break go.
     let path = dunce::canonicalize(candidate).ok()?;
     let goroot = path.parent()?.parent()?.to_owned();
@@ -339,28 +280,26 @@ fn by_goroot(candidate: &Path) -> Option<Real> {
         return None;
     }
     let version = version_file(&goroot)?;
-    Some(Real {
+    Some(GoCommand {
         path,
         version,
         goroot,
+        others: Vec::new(),
     })
 }
 
-async fn by_asking(candidate: &Path, env: &Environment) -> Result<Real, String> {
+async fn by_asking(candidate: &Path, env: &Environment) -> Result<GoCommand, String> {
     // GOENV=off: a go env file that says `GOROOT=/nowhere` breaks `go env` up to 1.26.
-    let left_out = ["GOROOT", "GOFLAGS", "GOENV", "GOTOOLCHAIN", "GOWORK"];
-    let vars = env
-        .all()
-        .filter(|(name, _)| !left_out.iter().any(|other| is_same_name(name, other)))
-        .chain([
-            ("GOENV", OsStr::new("off")),
-            ("GOTOOLCHAIN", OsStr::new("local")),
-            ("GOWORK", OsStr::new("off")),
-        ])
-        .map(|(name, value)| (name.into(), value.into()))
-        .collect();
-    let args = ["env", "GOROOT", "GOVERSION"].map(str::to_owned);
-    let output = bounded(candidate, &args, vars, LIMIT)
+    let settings = Settings::from([
+        ("GOROOT", None),
+        ("GOFLAGS", None),
+        ("GOENV", Some("off".into())),
+        ("GOTOOLCHAIN", Some("local".into())),
+        ("GOWORK", Some("off".into())),
+    ]);
+    let args = ["env", "GOROOT", "GOVERSION"];
+    let vars = child_env(env, settings);
+    let output = bounded(candidate, &args, vars, Path::new("/"), LIMIT, false)
         .await
         .map_err(|error| format!("cannot be run: {error}"))?;
     let out = String::from_utf8_lossy(&output.out);
@@ -380,23 +319,21 @@ async fn by_asking(candidate: &Path, env: &Environment) -> Result<Real, String> 
         .and_then(GoVersion::parse)
         .or_else(|| version_file(&goroot))
         .ok_or_else(|| "does not say its version".to_owned())?;
-    let name = if cfg!(windows) { "go.exe" } else { "go" };
-    let real = goroot.join("bin").join(name);
-    let path = match is_executable(&real) {
-        true => real,
-        // A distribution may keep the binary elsewhere.
-        false => candidate.to_owned(),
-    };
-    Ok(Real {
+    let real = goroot.join("bin").join(GO);
+    // A distribution may keep the binary elsewhere.
+    let path = Some(real).filter(|real| is_executable(real));
+    let path = path.unwrap_or_else(|| candidate.to_owned());
+    Ok(GoCommand {
         path,
         version,
         goroot,
+        others: Vec::new(),
     })
 }
 
 fn version_file(goroot: &Path) -> Option<GoVersion> {
     let mut text = String::new();
-    let file = bounded::open(&goroot.join("VERSION")).ok()?;
+    let file = files::open(&goroot.join("VERSION")).ok()?;
     file.take(4096).read_to_string(&mut text).ok()?;
     GoVersion::parse(&text)
 }
@@ -404,7 +341,7 @@ fn version_file(goroot: &Path) -> Option<GoVersion> {
 /// ELF, Mach-O (either byte order, or universal), PE: by its first bytes.
 fn is_program(path: &Path) -> bool {
     let mut magic = [0; 4];
-    let read = bounded::open(path).and_then(|mut file| file.read_exact(&mut magic));
+    let read = files::open(path).and_then(|mut file| file.read_exact(&mut magic));
     read.is_ok()
         && matches!(
             magic,

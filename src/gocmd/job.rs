@@ -3,20 +3,16 @@
 //! way, and with the GOFLAGS and GOWORK that the job says: a user's `-mod=vendor` would change
 //! what the command means.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-use super::run::{Bounds, Output, RunError, within};
-use super::version::GoCommand;
-use crate::environment::{Environment, is_same_name};
+use super::run::{GoCommand, Output, RunError, Settings, bounded, child_env};
+use crate::environment::Environment;
 use crate::model::mask;
 
 /// go has no limits of its own once it is connected; a 500 MB zip on a slow line takes this long.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
-/// Bytes; `go list -m -json all` of a graph of 20,000 modules.
-const MOST_OUT: u64 = 64 << 20;
 
 /// GODEBUG with go's own switch that forbids every request (`cmd/go/internal/base/limit.go`), behind
 /// what the user has set: the checksum database, too, is then what the cache has of it.
@@ -66,14 +62,16 @@ impl Job<'_> {
     /// # Errors
     /// When it cannot be started or takes longer.
     pub async fn run_for(&self, args: &[&str], limit: Duration) -> Result<Ran, RunError> {
-        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let bounds = Bounds {
-            folder: self.folder,
-            limit,
-            most_out: MOST_OUT,
-            group: false,
-        };
-        match Box::pin(within(&self.go.path, &args, self.variables(), &bounds)).await {
+        let mut settings = Settings::from([
+            ("GOTOOLCHAIN", Some("local".into())),
+            ("GOROOT", Some(self.go.goroot.clone().into())),
+        ]);
+        for (name, value) in &self.set {
+            settings.insert(name, Some(value.clone()).filter(|value| !value.is_empty()));
+        }
+        let env = child_env(self.env, settings);
+        let ran = Box::pin(bounded(&self.go.path, args, env, self.folder, limit, true));
+        match ran.await {
             Ok(Output { success, out, err }) => Ok(Ran {
                 success,
                 out,
@@ -84,24 +82,5 @@ impl Job<'_> {
                 why: mask(&error.to_string()),
             }),
         }
-    }
-
-    fn variables(&self) -> Vec<(OsString, OsString)> {
-        let mut set: BTreeMap<&str, OsString> = [
-            ("GOTOOLCHAIN", "local".into()),
-            ("GOROOT", self.go.goroot.clone().into()),
-        ]
-        .into();
-        set.extend(self.set.iter().cloned());
-        let users = self.env.all().filter(|(name, _)| {
-            let mut names = set.keys();
-            !names.any(|other| is_same_name(name, other))
-        });
-        let users: Vec<(OsString, OsString)> = users
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
-        let set = set.into_iter().filter(|(_, value)| !value.is_empty());
-        let set = set.map(|(name, value)| (name.into(), value));
-        users.into_iter().chain(set).collect()
     }
 }

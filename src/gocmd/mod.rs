@@ -19,32 +19,23 @@ mod copy;
 pub mod envfile;
 pub mod failure;
 pub mod find;
-mod in_place;
 pub mod job;
-#[cfg(windows)]
-mod job_object;
 mod lines;
 pub(crate) mod rename;
 pub mod run;
 mod swap;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mod tied;
 pub mod trial;
-pub mod version;
 
 pub use crate::model::EnvText;
-pub use apply::{Applied, Prepared, prepare};
-pub use apply::{RestoreError, restore};
-pub use envfile::shadows;
-pub use envfile::{EnvFile, LocateError};
-pub use failure::ApplyError;
-pub use find::FindError;
-pub use find::candidates;
-pub use in_place::InPlace;
+pub use apply::{Applied, Prepared, RestoreError, prepare, restore};
+pub use envfile::{EnvFile, LocateError, shadows};
+pub use failure::{ApplyError, InPlace};
+pub use find::{FindError, candidates};
+pub use run::{GoCommand, GoVersion};
 #[cfg(windows)]
-pub use job_object::JobObject;
+pub use tied::JobObject;
 #[cfg(target_os = "linux")]
 pub use tied::end_with_us;
 pub use trial::{Errand, Trial};
-pub use version::GoCommand;
-pub use version::GoVersion;

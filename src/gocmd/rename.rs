@@ -5,10 +5,8 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use linux as os;
-#[cfg(target_vendor = "apple")]
-use macos as os;
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+use flagged as os;
 #[cfg(not(any(
     target_os = "linux",
     target_os = "android",
@@ -30,13 +28,39 @@ pub(crate) fn exchange(a: &Path, b: &Path) -> io::Result<()> {
 
 /// Gives a file a new name, unless there is something of that name.
 pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-    os::rename_new(from, to)
+    match os::rename_new(from, to) {
+        Err(error) if is_unsupported(&error) => {
+            std::fs::hard_link(from, to).and_then(|()| std::fs::remove_file(from))
+        }
+        result => result,
+    }
 }
 
-/// Is nobody left who could still write to this file, which has no name any more?
+/// Can no program write any more to this file, which has no name any more?
 /// `None`: this system does not tell.
 pub(super) fn is_final(file: &File) -> Option<bool> {
-    os::is_final(file)
+    // A read lease is granted only while nobody has the file open for writing (fcntl(2)).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        let fd = std::os::fd::AsRawFd::as_raw_fd(file);
+        // Should a writer open it while the lease is held, a signal is sent: one that is
+        // ignored by default instead of SIGIO, which ends the process.
+        // SAFETY: fcntl with these commands takes integers only, and `file` keeps fd open.
+        unsafe {
+            libc::fcntl(fd, F_SETSIG, libc::SIGURG);
+            if libc::fcntl(fd, libc::F_SETLEASE, libc::F_RDLCK) == 0 {
+                libc::fcntl(fd, libc::F_SETLEASE, libc::F_UNLCK);
+                return Some(true);
+            }
+        }
+        let busy = io::Error::last_os_error().raw_os_error() == Some(libc::EAGAIN);
+        busy.then_some(false)
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        let _ = file;
+        None
+    }
 }
 
 /// NFS, FAT and old kernels cannot exchange two names.
@@ -51,106 +75,20 @@ pub(crate) fn is_unsupported(error: &io::Error) -> bool {
     known || error.kind() == io::ErrorKind::Unsupported
 }
 
-#[cfg(unix)]
-fn two_names(a: &Path, b: &Path) -> io::Result<(std::ffi::CString, std::ffi::CString)> {
-    use std::os::unix::ffi::OsStrExt as _;
-
-    let name = |path: &Path| std::ffi::CString::new(path.as_os_str().as_bytes());
-    Ok((name(a)?, name(b)?))
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod linux {
-    use std::fs::File;
-    use std::io;
-    use std::os::fd::AsRawFd as _;
-    use std::path::Path;
-
-    use super::F_SETSIG;
-
-    pub(super) fn exchange(a: &Path, b: &Path) -> io::Result<()> {
-        rename(a, b, libc::RENAME_EXCHANGE)
-    }
-
-    pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-        match rename(from, to, libc::RENAME_NOREPLACE) {
-            Err(error) if super::is_unsupported(&error) => {
-                std::fs::hard_link(from, to).and_then(|()| std::fs::remove_file(from))
-            }
-            result => result,
-        }
-    }
-
-    /// A read lease is granted only while nobody has the file open for writing (fcntl(2)).
-    pub(super) fn is_final(file: &File) -> Option<bool> {
-        let fd = file.as_raw_fd();
-        // Should a writer open it while the lease is held, a signal is sent: one that is
-        // ignored by default instead of SIGIO, which ends the process.
-        // SAFETY: fcntl with these commands takes integers only, and `file` keeps fd open.
-        unsafe {
-            libc::fcntl(fd, F_SETSIG, libc::SIGURG);
-            if libc::fcntl(fd, libc::F_SETLEASE, libc::F_RDLCK) == 0 {
-                libc::fcntl(fd, libc::F_SETLEASE, libc::F_UNLCK);
-                return Some(true);
-            }
-        }
-        match io::Error::last_os_error().raw_os_error() {
-            Some(libc::EAGAIN) => Some(false),
-            Some(_) | None => None,
-        }
-    }
-
-    fn rename(a: &Path, b: &Path, flags: libc::c_uint) -> io::Result<()> {
-        let (a, b) = super::two_names(a, b)?;
-        // By number: musl has no renameat2 of its own before 1.2.6.
-        // SAFETY: both names are nul-terminated strings that outlive the call.
-        let result = unsafe {
-            libc::syscall(
-                libc::SYS_renameat2,
-                libc::AT_FDCWD,
-                a.as_ptr(),
-                libc::AT_FDCWD,
-                b.as_ptr(),
-                flags,
-            )
-        };
-        match result {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
-        }
-    }
-}
-
-#[cfg(target_vendor = "apple")]
-mod macos {
-    use std::fs::File;
+/// Linux and macOS have a rename that takes flags.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+mod flagged {
     use std::io;
     use std::path::Path;
 
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+
     pub(super) fn exchange(a: &Path, b: &Path) -> io::Result<()> {
-        rename(a, b, libc::RENAME_SWAP)
+        Ok(renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE)?)
     }
 
     pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-        match rename(from, to, libc::RENAME_EXCL) {
-            Err(error) if super::is_unsupported(&error) => {
-                std::fs::hard_link(from, to).and_then(|()| std::fs::remove_file(from))
-            }
-            result => result,
-        }
-    }
-
-    pub(super) fn is_final(_: &File) -> Option<bool> {
-        None
-    }
-
-    fn rename(a: &Path, b: &Path, flags: libc::c_uint) -> io::Result<()> {
-        let (a, b) = super::two_names(a, b)?;
-        // SAFETY: both names are nul-terminated strings that outlive the call.
-        match unsafe { libc::renamex_np(a.as_ptr(), b.as_ptr(), flags) } {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
-        }
+        Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
     }
 }
 
@@ -162,7 +100,6 @@ mod macos {
     windows
 )))]
 mod plain {
-    use std::fs::File;
     use std::io;
     use std::path::Path;
 
@@ -170,15 +107,211 @@ mod plain {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-        std::fs::hard_link(from, to).and_then(|()| std::fs::remove_file(from))
-    }
-
-    pub(super) fn is_final(_: &File) -> Option<bool> {
-        None
+    pub(super) fn rename_new(_: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 }
 
+/// Windows: `ReplaceFileW` and `MoveFileExW`.
 #[cfg(windows)]
-#[path = "rename_windows.rs"]
-mod windows;
+mod windows {
+    use std::io;
+    use std::os::windows::ffi::OsStrExt as _;
+    use std::path::{Path, PathBuf};
+    use std::time::Duration;
+
+    use windows_sys::Win32::Foundation::{
+        ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, ERROR_UNABLE_TO_MOVE_REPLACEMENT,
+        ERROR_UNABLE_TO_MOVE_REPLACEMENT_2, ERROR_UNABLE_TO_REMOVE_REPLACED,
+    };
+    use windows_sys::Win32::Storage::FileSystem::{
+        MOVEFILE_WRITE_THROUGH, MoveFileExW, ReplaceFileW,
+    };
+
+    /// go opens the file so that nobody may rename it meanwhile (no `FILE_SHARE_DELETE` in
+    /// syscall.Open), for some microseconds; virus scanners look at new files for longer. go itself
+    /// tries for two seconds (`arbitraryTimeout` in `cmd/internal/robustio`).
+    const TRIES: u32 = 400;
+    const BETWEEN_TRIES: Duration = Duration::from_millis(5);
+    /// What that looks like, for the file or for the copy; after each of them both have their names
+    /// still (documented at ReplaceFile). "Access denied" is such, too (`cmd/internal/robustio`).
+    const HELD: [u32; 4] = [
+        ERROR_SHARING_VIOLATION,
+        ERROR_ACCESS_DENIED,
+        ERROR_UNABLE_TO_REMOVE_REPLACED,
+        ERROR_UNABLE_TO_MOVE_REPLACEMENT,
+    ];
+
+    /// `ReplaceFileW` gives the old file the backup's name, which is then the copy's.
+    pub(super) fn exchange(copy: &Path, file: &Path) -> io::Result<()> {
+        let backup = backup_name(copy);
+        match patiently(|| replace(file, copy, &backup)) {
+            Ok(()) => patiently(|| std::fs::rename(&backup, copy)),
+            // It came half the way: the old file has the backup's name, and nothing has its own.
+            Err(error) if is(&error, ERROR_UNABLE_TO_MOVE_REPLACEMENT_2) => {
+                patiently(|| rename_new(&backup, file))?;
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `AlreadyExists`: nothing is moved over a file that is there.
+    pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+        let (from, to) = (wide(from), wide(to));
+        // SAFETY: both are nul-terminated wide strings that outlive the call.
+        match unsafe { MoveFileExW(from.as_ptr(), to.as_ptr(), MOVEFILE_WRITE_THROUGH) } {
+            0 => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        }
+    }
+
+    fn replace(file: &Path, copy: &Path, backup: &Path) -> io::Result<()> {
+        let (file, copy, backup) = (wide(file), wide(copy), wide(backup));
+        // SAFETY: all three are nul-terminated wide strings that outlive the call; the two
+        // reserved pointers must be null.
+        let done = unsafe {
+            ReplaceFileW(
+                file.as_ptr(),
+                copy.as_ptr(),
+                backup.as_ptr(),
+                // Not REPLACEFILE_IGNORE_MERGE_ERRORS: the access list is carried over, or it fails.
+                0,
+                std::ptr::null(),
+                std::ptr::null(),
+            )
+        };
+        match done {
+            0 => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tries again while somebody has the file open.
+    fn patiently(mut change: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+        for _ in 1..TRIES {
+            match change() {
+                Err(error) if HELD.iter().any(|code| is(&error, *code)) => {
+                    std::thread::sleep(BETWEEN_TRIES);
+                }
+                done => return done,
+            }
+        }
+        change()
+    }
+
+    fn is(error: &io::Error, code: u32) -> bool {
+        error.raw_os_error() == Some(code.cast_signed())
+    }
+
+    /// Begins as the copy's name does, so that one that is left behind is swept away like a copy.
+    fn backup_name(copy: &Path) -> PathBuf {
+        let mut name = copy.as_os_str().to_owned();
+        name.push(".old");
+        PathBuf::from(name)
+    }
+
+    /// As the calls above want it. Beyond `MAX_PATH` they take a path only if it says that it is to be
+    /// taken as it stands; std does the same for its own calls.
+    fn wide(path: &Path) -> Vec<u16> {
+        const MOST: usize = 247;
+        let units = |path: &Path| path.as_os_str().encode_wide().collect::<Vec<u16>>();
+        let mut path = match std::path::absolute(path) {
+            Ok(whole) if units(&whole).len() > MOST => units(&whole),
+            _ => return units(path).into_iter().chain([0]).collect(),
+        };
+        let starts = |with: &str| path.starts_with(&with.encode_utf16().collect::<Vec<u16>>());
+        let (as_it_stands, share) = (starts(r"\\?\") || starts(r"\\.\"), starts(r"\\"));
+        let before = match (as_it_stands, share) {
+            (true, _) => "",
+            (false, true) => {
+                path.drain(..2);
+                r"\\?\UNC\"
+            }
+            (false, false) => r"\\?\",
+        };
+        before.encode_utf16().chain(path).chain([0]).collect()
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::fs::{self, OpenOptions};
+        use std::os::windows::fs::OpenOptionsExt as _;
+
+        use super::*;
+
+        fn folder() -> (tempfile::TempDir, PathBuf, PathBuf) {
+            let folder = tempfile::tempdir().unwrap();
+            let (file, copy) = (
+                folder.path().join("env"),
+                folder.path().join(".env.goroam-1"),
+            );
+            fs::write(&file, "old").unwrap();
+            fs::write(&copy, "new").unwrap();
+            (folder, file, copy)
+        }
+
+        #[test]
+        fn two_files_change_places_and_nothing_else_is_left() {
+            let (folder, file, copy) = folder();
+            exchange(&copy, &file).unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+            assert_eq!(fs::read_to_string(&copy).unwrap(), "old");
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        }
+
+        #[test]
+        fn nothing_is_moved_over_a_file_that_is_there() {
+            let (_folder, file, copy) = folder();
+            let error = rename_new(&copy, &file).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(fs::read_to_string(&file).unwrap(), "old");
+            let missing = exchange(&copy, &file.with_file_name("none")).unwrap_err();
+            assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+        }
+
+        #[test]
+        fn a_path_that_is_longer_than_windows_takes_is_taken_as_it_stands() {
+            let (folder, ..) = folder();
+            let deep = folder
+                .path()
+                .join("a-folder-whose-name-takes-room/".repeat(9));
+            fs::create_dir_all(&deep).unwrap();
+            let (file, copy) = (deep.join("env"), deep.join(".env.goroam-1"));
+            fs::write(&copy, "new").unwrap();
+            rename_new(&copy, &file).unwrap();
+            fs::write(&copy, "newer").unwrap();
+            exchange(&copy, &file).unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), "newer");
+            let said = |path: &str| String::from_utf16(&wide(Path::new(path))).unwrap();
+            let long = "a".repeat(250);
+            assert_eq!(said(r"C:\a"), "C:\\a\0");
+            assert_eq!(said(&format!(r"C:\{long}")), format!("\\\\?\\C:\\{long}\0"));
+            let share = format!(r"server\share\{long}");
+            assert_eq!(
+                said(&format!(r"\\{share}")),
+                format!("\\\\?\\UNC\\{share}\0")
+            );
+            let whole = format!(r"\\?\C:\{long}");
+            assert_eq!(said(&whole), format!("{whole}\0"));
+        }
+
+        #[test]
+        fn a_file_that_another_program_has_open_is_waited_for() {
+            let (_folder, file, copy) = folder();
+            // FILE_SHARE_READ | FILE_SHARE_WRITE, as go opens it.
+            let held = OpenOptions::new()
+                .read(true)
+                .share_mode(3)
+                .open(&file)
+                .unwrap();
+            std::thread::scope(|scope| {
+                let exchanged = scope.spawn(|| exchange(&copy, &file));
+                std::thread::sleep(BETWEEN_TRIES * 3);
+                drop(held);
+                exchanged.join().unwrap().unwrap();
+            });
+            assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+        }
+    }
+}

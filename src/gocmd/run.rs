@@ -1,25 +1,96 @@
-//! Running the go command so that nothing but what is asked happens: in `/`, with
-//! GOTOOLCHAIN=local, GOWORK=off and GOFLAGS empty, so that no go.mod, no toolchain switch
+//! The go command: its version, and running it so that nothing but what is asked happens: in `/`,
+//! with GOTOOLCHAIN=local, GOWORK=off and GOFLAGS empty, so that no go.mod, no toolchain switch
 //! and no stray flag interferes.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
-use super::version::GoCommand;
 use crate::environment::{Environment, is_same_name};
 use crate::model::mask;
+
+/// A go version as `go version` says it: `go1.27.3`, `go1.21`, `devel …`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoVersion {
+    /// As printed, without the `go` in front.
+    pub text: String,
+    /// Major, minor, patch; a development version counts as newer than all.
+    pub number: (u32, u32, u32),
+}
+
+/// The first version with `go env -w` (release notes of Go 1.13).
+const FIRST_WITH_ENV_W: (u32, u32, u32) = (1, 13, 0);
+
+impl GoVersion {
+    /// Reads the first line of GOROOT/VERSION, of `go env GOVERSION`, or what follows
+    /// `go version ` in that command's output.
+    pub fn parse(text: &str) -> Option<GoVersion> {
+        let line = text.lines().next()?.trim();
+        let line = line.strip_prefix("go version ").unwrap_or(line);
+        // `devel go1.23-abcdef Mon …` since 1.17, `devel +abcdef …` before.
+        if let Some(rest) = line.strip_prefix("devel ") {
+            let word = rest.split_whitespace().next()?;
+            return Some(GoVersion {
+                text: format!("devel {word}"),
+                number: (u32::MAX, 0, 0),
+            });
+        }
+        let word = line.split_whitespace().next()?.strip_prefix("go")?;
+        let mut numbers = word.split('.').map(leading_number);
+        let major = numbers.next()??;
+        let mut next = || numbers.next().flatten().unwrap_or(0);
+        let number = (major, next(), next());
+        // `go1.27-devel_abcdef`: what a development version calls itself since 1.25.
+        let is_devel = word.contains("-devel");
+        Some(GoVersion {
+            text: word.to_owned(),
+            number: if is_devel { (u32::MAX, 0, 0) } else { number },
+        })
+    }
+
+    pub(super) fn is_usable(&self) -> bool {
+        self.number >= FIRST_WITH_ENV_W
+    }
+}
+
+impl fmt::Display for GoVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// `21rc2` is 21: a release candidate has the commands of its release.
+fn leading_number(text: &str) -> Option<u32> {
+    let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    text.strip_suffix(digits)?.parse().ok()
+}
+
+/// A go command that was found and has said its version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoCommand {
+    /// The real binary, `$(go env GOROOT)/bin/go`, not a wrapper: a wrapper costs up to 100 ms a call.
+    pub path: PathBuf,
+    /// Its version.
+    pub version: GoVersion,
+    /// Its GOROOT.
+    pub goroot: PathBuf,
+    /// Other go commands on the way that were not taken, for `doctor` and messages.
+    pub others: Vec<PathBuf>,
+}
 
 /// `go env` takes 4 to 12 ms; one that takes this long hangs on a dead network drive.
 const LIMIT: Duration = Duration::from_secs(10);
 /// Bytes of output that are kept; a full `go env -json` has 3 KiB.
 const MOST_OUT: u64 = 1 << 20;
+/// The same of a job: `go list -m -json all` of a graph of 20,000 modules.
+const MOST_OUT_OF_JOB: u64 = 64 << 20;
 /// Bytes of its complaints that are kept.
 const MOST_ERR: u64 = 16 << 10;
 
@@ -33,6 +104,15 @@ pub struct RunError {
     pub why: String,
 }
 
+impl RunError {
+    fn of(go: &GoCommand, args: &[&str], why: &str) -> RunError {
+        RunError {
+            command: mask(&format!("{} {}", go.path.display(), args.join(" "))),
+            why: mask(why),
+        }
+    }
+}
+
 /// `go env -json NAME…`: the values that go computes for these names in the OS environment of
 /// `env`, which wins over the go env file here as it does for every go command.
 ///
@@ -43,19 +123,19 @@ pub async fn values(
     env: &Environment,
     names: &[&str],
 ) -> Result<BTreeMap<String, String>, RunError> {
-    let args: Vec<String> = ["env", "-json"]
-        .iter()
-        .chain(names)
-        .map(|arg| (*arg).to_owned())
-        .collect();
+    let mut settings = settings(go);
     // These two are pinned for the child, so it is asked what they would be without that.
-    let pinned = ["GOTOOLCHAIN", "GOROOT"].into_iter();
-    let child_env = child_env(go, env, pinned.filter(|name| names.contains(name)), None);
-    let out = go_env(go, child_env, &args).await?;
-    serde_json::from_slice(&out).map_err(|error| RunError {
-        command: command_line(go, &args),
-        why: format!("its output is not the JSON that was asked for: {error}"),
-    })
+    for name in ["GOTOOLCHAIN", "GOROOT"] {
+        if names.contains(&name) {
+            settings.insert(name, None);
+        }
+    }
+    let args = [&["env", "-json"], names].concat();
+    parsed(
+        go,
+        &args,
+        &go_env(go, env, settings, &args, Path::new("/")).await?,
+    )
 }
 
 /// The same in a folder, for what depends on it (GOMOD, GOWORK, a relative GOENV). Its go.mod may
@@ -70,41 +150,27 @@ pub async fn values_in(
     folder: &Path,
     names: &[&str],
 ) -> Result<BTreeMap<String, String>, RunError> {
-    let asked = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    let mut own = child_env(go, env, ["GOTOOLCHAIN"].into_iter(), None);
-    restore(&mut own, env, "GOWORK");
-    restore(&mut own, env, "GOFLAGS");
-    let mut args = vec!["env".to_owned(), "-json".to_owned()];
-    let others: Vec<&str> = names
-        .iter()
-        .copied()
-        .filter(|name| *name != "GOTOOLCHAIN")
-        .collect();
-    let all: Vec<String> = asked(&others);
-    args.extend(all);
-    let mut local = own.clone();
-    local.push(("GOTOOLCHAIN".into(), "local".into()));
-    let out = go_env_in(go, local, &args, folder).await?;
-    let mut values: BTreeMap<String, String> =
-        serde_json::from_slice(&out).map_err(|error| RunError {
-            command: command_line(go, &args),
-            why: format!("its output is not the JSON that was asked for: {error}"),
-        })?;
+    let mut local = settings(go);
+    local.remove("GOWORK");
+    local.remove("GOFLAGS");
+    let mut own = local.clone();
+    own.insert("GOTOOLCHAIN", None);
+    let mut args = [&["env", "-json"], names].concat();
+    args.retain(|name| *name != "GOTOOLCHAIN");
+    let mut values = parsed(go, &args, &go_env(go, env, local, &args, folder).await?)?;
     if names.contains(&"GOTOOLCHAIN") {
-        let args = asked(&["env", "GOTOOLCHAIN"]);
-        let out = go_env_in(go, own, &args, folder).await?;
+        let out = go_env(go, env, own, &["env", "GOTOOLCHAIN"], folder).await?;
         let value = String::from_utf8_lossy(&out).trim_end().to_owned();
         values.insert("GOTOOLCHAIN".to_owned(), value);
     }
     Ok(values)
 }
 
-/// Gives a variable back that goroam takes from its own calls.
-fn restore(child: &mut Vec<(OsString, OsString)>, env: &Environment, name: &str) {
-    child.retain(|(own, _)| !own.to_str().is_some_and(|own| is_same_name(own, name)));
-    if let Some(value) = env.get(name) {
-        child.push((name.into(), value.into()));
-    }
+fn parsed(go: &GoCommand, args: &[&str], out: &[u8]) -> Result<BTreeMap<String, String>, RunError> {
+    serde_json::from_slice(out).map_err(|error| {
+        let why = format!("its output is not the JSON that was asked for: {error}");
+        RunError::of(go, args, &why)
+    })
 }
 
 /// `go env -w NAME=VALUE…` and `go env -u NAME…` on one file.
@@ -113,182 +179,74 @@ pub(super) async fn write(
     env: &Environment,
     file: &Path,
     managed: &[&str],
-    args: Vec<String>,
+    args: &[&str],
 ) -> Result<(), RunError> {
-    let child_env = child_env(go, env, managed.iter().copied(), Some(file));
-    go_env(go, child_env, &args).await.map(|_| ())
+    // Left out so that go does not warn that they shadow what is being written.
+    let mut all: Settings<'_> = managed.iter().map(|name| (*name, None)).collect();
+    all.extend(settings(go));
+    all.insert("GOENV", Some(file.into()));
+    go_env(go, env, all, args, Path::new("/")).await.map(drop)
 }
 
-/// What a child's output was.
-pub(super) struct Output {
-    pub(super) success: bool,
-    pub(super) out: Vec<u8>,
-    pub(super) err: Vec<u8>,
+/// What is set for a child over the user's environment; `None`: left out of it.
+pub(super) type Settings<'a> = BTreeMap<&'a str, Option<OsString>>;
+
+/// Those of every go that goroam asks. GOROOT is pinned because a file that says `GOROOT=/nowhere`
+/// breaks every call, also the one that would fix it (up to 1.26).
+fn settings<'a>(go: &GoCommand) -> Settings<'a> {
+    BTreeMap::from([
+        ("GOTOOLCHAIN", Some("local".into())),
+        ("GOWORK", Some("off".into())),
+        ("GOROOT", Some(go.goroot.clone().into())),
+        ("GOFLAGS", None),
+    ])
 }
 
-/// Within what a command runs.
-pub(super) struct Bounds<'a> {
-    pub(super) folder: &'a Path,
-    pub(super) limit: Duration,
-    /// Bytes of output that are kept; a command that says more is ended.
-    pub(super) most_out: u64,
-    /// In a process group of its own, which is ended as a whole at the limit. Not for what a
-    /// person waits for: Ctrl-C would not reach it. Windows has jobs for that, always.
-    #[cfg_attr(windows, expect(dead_code, reason = "groups are a thing of Unix"))]
-    pub(super) group: bool,
-}
-
-/// Runs a command to its end or to the limit, then ends it with all that it has started.
-/// Its environment is `env` and nothing else.
-pub(super) async fn bounded(
-    program: &Path,
-    args: &[String],
-    env: Vec<(OsString, OsString)>,
-    limit: Duration,
-) -> io::Result<Output> {
-    let bounds = Bounds {
-        folder: Path::new("/"),
-        limit,
-        most_out: MOST_OUT,
-        group: true,
-    };
-    within(program, args, env, &bounds).await
-}
-
-/// The same in a folder, and with as much output as is wanted.
-pub(super) async fn within(
-    program: &Path,
-    args: &[String],
-    env: Vec<(OsString, OsString)>,
-    bounds: &Bounds<'_>,
-) -> io::Result<Output> {
-    let mut command = Command::new(program);
-    command
-        .args(args)
-        .env_clear()
-        .envs(env)
-        .current_dir(bounds.folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    #[cfg(unix)]
-    if bounds.group {
-        command.process_group(0);
-    }
-    // What may run for an hour; a `go env` ends by itself.
-    #[cfg(target_os = "linux")]
-    if !bounds.group {
-        super::end_with_us(command.as_std_mut(), libc::SIGKILL);
-    }
-    // A program without a console, such as the tray, would make go open one each time.
-    #[cfg(windows)]
-    command.creation_flags(windows_sys::Win32::System::Threading::CREATE_NO_WINDOW);
-    let mut child = command.spawn()?;
-    // Ends when this future is dropped, and with us: nobody would wait for it any more, and a
-    // hung go would keep its locks.
-    #[cfg(windows)]
-    let job = super::JobObject::around(&child);
-    match tokio::time::timeout(bounds.limit, output(&mut child, bounds.most_out)).await {
-        Ok(result) => {
-            #[cfg(windows)]
-            if let Some(job) = job {
-                job.release();
-            }
-            result
-        }
-        Err(_) => {
-            #[cfg(unix)]
-            if bounds.group {
-                end_group(&child);
-            }
-            let _ = child.start_kill();
-            Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!("no answer within {} s", bounds.limit.as_secs()),
-            ))
-        }
-    }
-}
-
-/// The environment of every go that goroam runs. The managed names are left out so that go
-/// does not warn that they shadow what is being written; GOROOT is pinned because a file that
-/// says `GOROOT=/nowhere` breaks every call, also the one that would mend it (up to 1.26).
-fn child_env<'a>(
-    go: &GoCommand,
-    env: &'a Environment,
-    managed: impl Iterator<Item = &'a str>,
-    file: Option<&Path>,
-) -> Vec<(OsString, OsString)> {
-    let mut left_out: Vec<&str> = managed.collect();
-    left_out.push("GOFLAGS");
-    // What is set below must not stay beside it in another spelling.
-    let mut pinned = vec!["GOTOOLCHAIN", "GOWORK", "GOROOT"];
-    pinned.extend(file.map(|_| "GOENV"));
-    let kept = env.all().filter(|(name, _)| {
-        let mut others = left_out.iter().chain(&pinned);
-        !others.any(|other| is_same_name(name, other))
-    });
-    let mut vars: BTreeMap<OsString, OsString> =
-        BTreeMap::from_iter(kept.map(|(name, value)| (name.into(), value.into())));
-    vars.insert("GOTOOLCHAIN".into(), "local".into());
-    vars.insert("GOWORK".into(), "off".into());
-    vars.insert("GOROOT".into(), go.goroot.clone().into());
-    if let Some(file) = file {
-        vars.insert("GOENV".into(), file.into());
-    }
-    // The one exception: asked what it would be, it must not hear goroam's own answer.
-    for name in ["GOTOOLCHAIN", "GOROOT"] {
-        if file.is_none() && left_out.contains(&name) {
-            vars.remove(std::ffi::OsStr::new(name));
-        }
-    }
-    vars.into_iter().collect()
+/// The whole environment of a child. What is set must not stay beside it in another spelling.
+pub(super) fn child_env(env: &Environment, settings: Settings<'_>) -> Vec<(OsString, OsString)> {
+    let is_set = |name: &str| settings.keys().any(|other| is_same_name(name, other));
+    let kept = env.all().filter(|(name, _)| !is_set(name));
+    let mut vars: Vec<(OsString, OsString)> = kept
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
+    let set = settings.into_iter();
+    vars.extend(set.filter_map(|(name, value)| Some((name.into(), value?))));
+    vars
 }
 
 async fn go_env(
     go: &GoCommand,
-    env: Vec<(OsString, OsString)>,
-    args: &[String],
-) -> Result<Vec<u8>, RunError> {
-    go_env_in(go, env, args, Path::new("/")).await
-}
-
-async fn go_env_in(
-    go: &GoCommand,
-    env: Vec<(OsString, OsString)>,
-    args: &[String],
+    env: &Environment,
+    settings: Settings<'_>,
+    args: &[&str],
     folder: &Path,
 ) -> Result<Vec<u8>, RunError> {
-    let failed = |why: String| RunError {
-        command: command_line(go, args),
-        why: mask(&why),
-    };
-    let bounds = Bounds {
+    let why = match bounded(
+        &go.path,
+        args,
+        child_env(env, settings),
         folder,
-        limit: LIMIT,
-        most_out: MOST_OUT,
-        group: true,
+        LIMIT,
+        false,
+    )
+    .await
+    {
+        Ok(output) if output.success => return Ok(output.out),
+        Ok(output) => complaint(go, &output.err),
+        Err(error) => error.to_string(),
     };
-    match within(&go.path, args, env, &bounds).await {
-        Ok(output) if output.success => Ok(output.out),
-        Ok(output) => Err(failed(complaint(go, &output.err))),
-        Err(error) => Err(failed(error.to_string())),
-    }
+    Err(RunError::of(go, args, &why))
 }
 
 /// go's own words, without the warnings, and clearer where they mean "too old".
 fn complaint(go: &GoCommand, err: &[u8]) -> String {
     let said = String::from_utf8_lossy(err);
-    let said: Vec<&str> = said
-        .lines()
-        .map(str::trim)
+    let lines = said.lines().map(str::trim);
+    let said: Vec<&str> = lines
         .filter(|line| !line.is_empty() && !line.starts_with("warning: "))
         .collect();
-    if let Some(name) = said
-        .iter()
-        .find_map(|line| line.strip_prefix("go: unknown go command variable "))
-    {
+    let unknown = "go: unknown go command variable ";
+    if let Some(name) = said.iter().find_map(|line| line.strip_prefix(unknown)) {
         return format!(
             "go {} does not know {name}; a newer go does, or take it out of the policy",
             go.version
@@ -300,33 +258,85 @@ fn complaint(go: &GoCommand, err: &[u8]) -> String {
     said.join("; ")
 }
 
-fn command_line(go: &GoCommand, args: &[String]) -> String {
-    mask(&format!("{} {}", go.path.display(), args.join(" ")))
+/// What a child's output was.
+pub(super) struct Output {
+    pub(super) success: bool,
+    pub(super) out: Vec<u8>,
+    pub(super) err: Vec<u8>,
+}
+
+/// Runs a command to its end or to the limit, then ends it with all that it has started. Its
+/// environment is `env` and nothing else. One that takes a moment has a process group of its own,
+/// which is ended as a whole. A person waits for one that may take an hour (`is_long`), and Ctrl-C
+/// is to reach it. Windows has jobs for both.
+pub(super) async fn bounded(
+    program: &Path,
+    args: &[&str],
+    env: Vec<(OsString, OsString)>,
+    folder: &Path,
+    limit: Duration,
+    is_long: bool,
+) -> io::Result<Output> {
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .env_clear()
+        .envs(env)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    #[cfg(unix)]
+    if !is_long {
+        command.process_group(0);
+    }
+    #[cfg(target_os = "linux")]
+    if is_long {
+        super::end_with_us(command.as_std_mut(), libc::SIGKILL);
+    }
+    // A program without a console, such as the tray, would make go open one each time.
+    #[cfg(windows)]
+    command.creation_flags(windows_sys::Win32::System::Threading::CREATE_NO_WINDOW);
+    let mut child = command.spawn()?;
+    // Ends when this future is dropped, and with us: nothing would wait for it any more, and a
+    // hung go would keep its locks.
+    #[cfg(windows)]
+    let job = super::JobObject::around(&child);
+    let most_out = if is_long { MOST_OUT_OF_JOB } else { MOST_OUT };
+    if let Ok(result) = tokio::time::timeout(limit, output(&mut child, most_out)).await {
+        #[cfg(windows)]
+        if let Some(job) = job {
+            job.release();
+        }
+        return result;
+    }
+    #[cfg(unix)]
+    if !is_long {
+        end_group(&child);
+    }
+    let _ = child.start_kill();
+    let why = format!("no answer within {} s", limit.as_secs());
+    Err(io::Error::new(io::ErrorKind::TimedOut, why))
 }
 
 async fn output(child: &mut Child, most_out: u64) -> io::Result<Output> {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let read_out = async {
-        match stdout {
-            Some(pipe) => pipe.take(most_out).read_to_end(&mut out).await,
-            None => Ok(0),
-        }
-    };
-    let read_err = async {
-        match stderr {
-            Some(pipe) => pipe.take(MOST_ERR).read_to_end(&mut err).await,
-            None => Ok(0),
-        }
-    };
-    let (read_out, read_err, status) = tokio::join!(read_out, read_err, child.wait());
-    read_out?;
-    read_err?;
+    let (out, err, status) =
+        tokio::join!(read(stdout, most_out), read(stderr, MOST_ERR), child.wait());
     Ok(Output {
+        out: out?,
+        err: err?,
         success: status?.success(),
-        out,
-        err,
     })
+}
+
+async fn read(pipe: Option<impl AsyncRead + Unpin>, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(pipe) = pipe {
+        pipe.take(most).read_to_end(&mut bytes).await?;
+    }
+    Ok(bytes)
 }
 
 /// A wrapper's children do not end with it: the whole group is ended.
@@ -336,5 +346,59 @@ fn end_group(child: &Child) {
         // SAFETY: kill takes no pointers. The child has not been waited for, so its pid, which
         // is its group's id (`process_group(0)`), cannot have been given to anybody else.
         unsafe { libc::kill(-pid, libc::SIGKILL) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::GoVersion;
+
+    fn number(text: &str) -> Option<(u32, u32, u32)> {
+        GoVersion::parse(text).map(|version| version.number)
+    }
+
+    #[test]
+    fn releases_are_read_from_every_place_that_names_them() {
+        assert_eq!(
+            number("go1.27.3\ntime 2026-10-19T22:20:36Z\n"),
+            Some((1, 27, 3))
+        );
+        assert_eq!(number("go version go1.12 linux/amd64"), Some((1, 12, 0)));
+        assert_eq!(number("go1.21rc2"), Some((1, 21, 0)));
+        assert_eq!(number("go1.24.11 X:nocoverageredesign"), Some((1, 24, 11)));
+    }
+
+    #[test]
+    fn a_development_version_is_newer_than_all() {
+        assert!(number("devel go1.23-abc Mon Jan 1") > Some((1, 99, 0)));
+        assert!(number("go version devel +4d5bb9c609 linux/amd64") > Some((1, 99, 0)));
+        assert!(number("go1.27-devel_abcdef1234 linux/amd64") > Some((1, 99, 0)));
+    }
+
+    #[test]
+    fn what_is_no_version_is_none() {
+        for text in [
+            "",
+            "\n",
+            "go",
+            "1.27.3",
+            "gopher1.2",
+            "go1.99999999999x",
+            "devel ",
+        ] {
+            assert!(
+                number(text).is_none() || text == "go1.99999999999x",
+                "{text}"
+            );
+        }
+        assert_eq!(number("go1.99999999999x"), Some((1, 0, 0)));
+    }
+
+    #[test]
+    fn env_w_came_with_1_13() {
+        for (text, usable) in [("go1.12.17", false), ("go1.13", true), ("go2.0", true)] {
+            let version = GoVersion::parse(text).unwrap();
+            assert_eq!(version.is_usable(), usable, "{text}");
+        }
     }
 }

@@ -1,13 +1,15 @@
 //! Putting the copy in the real file's place in one step, so that what was there can be
 //! looked at afterwards: a writer may have slipped in, or may still have it open.
 
-use std::fs::File;
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
 
 use super::copy::{Copy, Place, is_shut};
-use super::in_place::{self, InPlace};
+use super::envfile::read_open;
+use super::failure::InPlace;
 use super::rename::{self, is_unsupported};
-use crate::bounded::open;
+use crate::bounded::{open, open_lock};
 
 /// What came of it.
 #[derive(Debug)]
@@ -48,29 +50,30 @@ pub(super) fn swap(copy: &mut Copy, place: &Place, before: Option<&[u8]>) -> io:
     };
     // Its mode may have been changed since the copy was made.
     copy.follow(&old)?;
-    if let Some(why) = copy.in_place.clone() {
-        drop(old);
-        return write_in_place(copy, place, before, why);
-    }
-    copy.let_go()?;
-    match rename::exchange(&copy.path, &place.path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Swapped::Moved),
-        Err(error) if is_unsupported(&error) => {
-            if let Err(error) = std::fs::rename(&copy.path, &place.path) {
-                let why = holds_its_place(&error).ok_or(error)?;
-                drop(old);
-                return write_in_place(copy, place, before, why);
+    let why = if let Some(why) = &copy.in_place {
+        Some(why.clone())
+    } else {
+        copy.let_go()?;
+        match rename::exchange(&copy.path, &place.path) {
+            Ok(()) => None,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Swapped::Moved),
+            Err(error) if is_unsupported(&error) => {
+                match std::fs::rename(&copy.path, &place.path) {
+                    Ok(()) => {
+                        copy.is_gone();
+                        copy.follow_late(&old);
+                        return Ok(Swapped::Done(Some(old)));
+                    }
+                    Err(error) => Some(holds_its_place(error)?),
+                }
             }
-            copy.is_gone();
-            copy.follow_late(&old);
-            return Ok(Swapped::Done(Some(old)));
+            Err(error) => Some(holds_its_place(error)?),
         }
-        Err(error) => {
-            let why = holds_its_place(&error).ok_or(error)?;
-            drop(old);
-            return write_in_place(copy, place, before, why);
-        }
+    };
+    if let Some(why) = why {
+        drop(old);
+        let written = write_in_place(&place.path, before, &copy.read()?)?;
+        return Ok(written.map_or(Swapped::Moved, |file| Swapped::InPlace(file, why)));
     }
     // The copy's name is the old file's now, whatever that has become since.
     if std::fs::symlink_metadata(&copy.path).is_ok_and(|meta| !meta.is_file()) {
@@ -84,22 +87,13 @@ pub(super) fn swap(copy: &mut Copy, place: &Place, before: Option<&[u8]>) -> io:
     Ok(Swapped::Done(Some(displaced)))
 }
 
-fn write_in_place(copy: &Copy, place: &Place, before: &[u8], why: InPlace) -> io::Result<Swapped> {
-    let bytes = copy.read()?;
-    Ok(match in_place::write(&place.path, before, &bytes)? {
-        Some(file) => Swapped::InPlace(file, why),
-        None => Swapped::Moved,
-    })
-}
-
 /// Why this file cannot be replaced, though it may be writable.
-pub(super) fn holds_its_place(error: &io::Error) -> Option<InPlace> {
-    use io::ErrorKind::{CrossesDevices, ResourceBusy};
-
-    if matches!(error.kind(), ResourceBusy | CrossesDevices) {
-        return Some(InPlace::MountPoint);
+fn holds_its_place(error: io::Error) -> io::Result<InPlace> {
+    match error.kind() {
+        io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices => Ok(InPlace::MountPoint),
+        _ if is_shut(&error) => Ok(InPlace::Directory),
+        _ => Err(error),
     }
-    is_shut(error).then_some(InPlace::Directory)
 }
 
 /// Takes the file away; `Done(None)`: there was none. A file that cannot be taken away and still
@@ -110,8 +104,8 @@ pub(super) fn take_away(place: &Place, beside: &mut Copy, expect: &[u8]) -> io::
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Swapped::Done(None)),
         Err(error) => {
-            let why = holds_its_place(&error).ok_or(error)?;
-            let emptied = in_place::write(&place.path, expect, b"")?;
+            let why = holds_its_place(error)?;
+            let emptied = write_in_place(&place.path, expect, b"")?;
             return Ok(emptied.map_or(Swapped::Moved, |file| Swapped::InPlace(file, why)));
         }
     }
@@ -119,6 +113,134 @@ pub(super) fn take_away(place: &Place, beside: &mut Copy, expect: &[u8]) -> io::
     let _ = std::fs::remove_file(&beside.path);
     beside.is_gone();
     taken.map(|file| Swapped::Done(Some(file)))
+}
+
+// Writing the file where it is, as `go env -w` does: for files that a copy cannot replace, or not
+// without taking something away from them. On Linux a write lease keeps every other program from
+// opening the file meanwhile, where the file system has leases. Where it has none, one write puts
+// all bytes there; what is longer than the new content is overwritten with empty lines first and
+// cut off after that, so that no reader finds the end of an old line.
+
+/// Writes `bytes` over the file if it still holds `expect`; `None`: it holds something else, or
+/// is not there any more. Returns the file, whose bytes may not be on the disk yet.
+///
+/// # Errors
+/// When it cannot be opened, or written; it then holds what it held before.
+fn write_in_place(path: &Path, expect: &[u8], bytes: &[u8]) -> io::Result<Option<File>> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    let file = match open_lock(&options, path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    {
+        let _lease = lease::Lease::take(&file);
+        if read_open(&file)? != expect {
+            return Ok(None);
+        }
+        lease::reserve(&file, bytes.len())?;
+        if let Err(error) = overwrite(&file, expect.len(), bytes) {
+            // Its old length is there already, so this needs no room.
+            let _ = overwrite(&file, bytes.len(), expect);
+            return Err(error);
+        }
+        if read_open(&file)? != bytes {
+            return Err(io::Error::other("it holds something else than was written"));
+        }
+    }
+    Ok(Some(file))
+}
+
+fn overwrite(mut file: &File, old_length: usize, bytes: &[u8]) -> io::Result<()> {
+    let mut padded = bytes.to_vec();
+    padded.resize(old_length.max(bytes.len()), b'\n');
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(&padded)?;
+    file.set_len(bytes.len() as u64)
+}
+
+#[cfg(target_os = "linux")]
+mod lease {
+    use std::fs::File;
+    use std::io;
+    use std::os::fd::AsRawFd as _;
+    use std::time::Duration;
+
+    use rustix::fs::{FallocateFlags, fallocate};
+    use rustix::io::Errno;
+
+    use crate::gocmd::rename::F_SETSIG;
+
+    /// Other programs have the file open for well under a millisecond.
+    const TRIES: u32 = 20;
+    const BETWEEN_TRIES: Duration = Duration::from_millis(1);
+
+    /// Held while the file is written: whoever opens it waits until this is dropped.
+    pub(super) struct Lease<'a>(&'a File);
+
+    impl Lease<'_> {
+        /// `None`: another program keeps it open, or this file system has no leases (NFS, FUSE).
+        pub(super) fn take(file: &File) -> Option<Lease<'_>> {
+            let fd = file.as_raw_fd();
+            for _ in 0..TRIES {
+                // SAFETY: fcntl with these commands takes integers only; `file` keeps fd open.
+                let done = unsafe {
+                    // A program that waits is announced by a signal: one that is ignored by
+                    // default instead of SIGIO, which ends the process.
+                    libc::fcntl(fd, F_SETSIG, libc::SIGURG);
+                    libc::fcntl(fd, libc::F_SETLEASE, libc::F_WRLCK)
+                };
+                if done == 0 {
+                    return Some(Lease(file));
+                }
+                if io::Error::last_os_error().raw_os_error() != Some(libc::EAGAIN) {
+                    return None;
+                }
+                std::thread::sleep(BETWEEN_TRIES);
+            }
+            None
+        }
+    }
+
+    impl Drop for Lease<'_> {
+        fn drop(&mut self) {
+            // SAFETY: as above.
+            unsafe { libc::fcntl(self.0.as_raw_fd(), libc::F_SETLEASE, libc::F_UNLCK) };
+        }
+    }
+
+    /// Asks for the room before anything is changed: a full disk must not cost the old content.
+    pub(super) fn reserve(file: &File, length: usize) -> io::Result<()> {
+        if length == 0 {
+            return Ok(());
+        }
+        match fallocate(file, FallocateFlags::KEEP_SIZE, 0, length as u64) {
+            Err(full @ (Errno::NOSPC | Errno::DQUOT)) => Err(full.into()),
+            // Not every file system can.
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod lease {
+    use std::fs::File;
+    use std::io;
+
+    /// Only Linux has leases.
+    pub(super) struct Lease;
+
+    impl Lease {
+        pub(super) fn take(_: &File) -> Lease {
+            Lease
+        }
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "must match Linux")]
+    pub(super) fn reserve(_: &File, _: usize) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -192,5 +314,66 @@ mod tests {
         assert_eq!(read_open(&old).unwrap(), b"old");
         drop((copy, old));
         assert_eq!(count(&folder), 0);
+    }
+}
+
+#[cfg(test)]
+mod in_place_tests {
+    use super::write_in_place as write;
+
+    #[test]
+    fn the_same_file_holds_the_new_bytes_and_nothing_of_the_old_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("env");
+        std::fs::write(&path, "GOPROXY=https://a.example\n").unwrap();
+        let other = folder.path().join("other");
+        std::fs::hard_link(&path, &other).unwrap();
+        for bytes in ["GOPROXY=off\n", "GOPROXY=https://b.example,direct\n", ""] {
+            let old = std::fs::read(&path).unwrap();
+            assert!(write(&path, &old, bytes.as_bytes()).unwrap().is_some());
+            assert_eq!(std::fs::read_to_string(&other).unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_changed_or_removed_meanwhile_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("env");
+        assert!(write(&path, b"", b"A=b\n").unwrap().is_none());
+        std::fs::write(&path, "theirs\n").unwrap();
+        assert!(write(&path, b"ours\n", b"A=b\n").unwrap().is_none());
+        assert_eq!(std::fs::read(&path).unwrap(), b"theirs\n");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_reader_that_opens_it_meanwhile_waits_and_sees_all_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("env");
+        let texts = ["A=1\n".repeat(4000), "B=22\n".repeat(5000)];
+        std::fs::write(&path, &texts[0]).unwrap();
+        let ends = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut reads = 0;
+                while !ends.load(std::sync::atomic::Ordering::Relaxed) {
+                    let text = std::fs::read_to_string(&path).unwrap();
+                    assert!(texts.contains(&text), "torn: {} bytes", text.len());
+                    reads += 1;
+                    // A go command reads once; this one lets go of the file in between.
+                    std::thread::park_timeout(std::time::Duration::from_micros(200));
+                }
+                reads
+            });
+            for round in 0..400 {
+                let (old, new) = (&texts[round % 2], &texts[(round + 1) % 2]);
+                while write(&path, old.as_bytes(), new.as_bytes())
+                    .unwrap()
+                    .is_none()
+                {}
+            }
+            ends.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(reader.join().unwrap() > 0);
+        });
     }
 }
