@@ -1,11 +1,11 @@
 //! The agent's own program, and the one that takes its place in an update.
 //!
 //! A package manager puts the new file into the place of the old one, which the kernel keeps
-//! for as long as it runs. The agent is told by the folder's watch, so this costs nothing while
-//! nothing happens, and it goes on as the new program (execve) between two events: same
-//! process, no moment without an agent but the some milliseconds of a start, which begins
-//! with a look at the network. The other way, to end and be started, would wait for the service
-//! manager's `RestartSec=` and lose the agent if the new program does not run.
+//! for as long as it runs. The folder's watch reports it, so this costs nothing while nothing
+//! happens, and the agent re-executes as the new program (execve) between two events: same
+//! process, without an agent only for the milliseconds of a start, which begins with a look at
+//! the network. The other way, to end and be started, would wait for the service manager's
+//! `RestartSec=` and lose the agent if the new program does not run.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -137,7 +137,7 @@ async fn try_out(path: &Path) -> Result<(), String> {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .kill_on_drop(true)
-        // It is not the one that speaks for the service.
+        // Only the agent reports to the service manager.
         .env_remove("NOTIFY_SOCKET");
     let output = match tokio::time::timeout(TRY_TIME, command.output()).await {
         Ok(Ok(output)) => output,
@@ -164,7 +164,7 @@ fn own_path() -> Option<PathBuf> {
     called.or_else(|| std::env::current_exe().ok())
 }
 
-/// Elsewhere nobody has tried it yet.
+/// Elsewhere this is not tried yet.
 #[cfg(not(target_os = "linux"))]
 fn own_path() -> Option<PathBuf> {
     None

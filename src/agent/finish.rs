@@ -63,7 +63,7 @@ impl Session {
             }
         };
         ms.insert("apply".to_owned(), millis(began.elapsed()));
-        // What follows the swap is looking after other writers; it keeps nobody waiting.
+        // What follows the swap is looking after other writers; no go command waits for it.
         let took = millis(visible.saturating_duration_since(input.began));
         ms.insert("all".to_owned(), took);
 
@@ -309,7 +309,7 @@ impl Session {
     }
 
     /// The file is right by now: a journal that cannot be written is a trouble, not a failure.
-    /// The memory is saved after it: of a kill in between nothing is told.
+    /// The memory is saved after it: a kill in between leaves no report.
     pub(crate) fn journal(&mut self, entry: &Entry) {
         // Of a goroam of before only the turn before this one is known.
         let mark = self.memory.journal.clone().unwrap_or_else(|| Mark {
@@ -317,8 +317,7 @@ impl Session {
             ..Mark::default()
         });
         let path = self.paths.journal();
-        let appended =
-            Journal::open(&path).and_then(|mut journal| journal.append_after(entry, Some(&mark)));
+        let appended = Journal::append(&path, entry, Some(&mark));
         self.journal_trouble = match appended {
             Ok(mark) => {
                 let gap = mark.gaps.first();

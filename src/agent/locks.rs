@@ -1,5 +1,5 @@
 //! One agent for a go env file, whatever the environment says of other folders: a lock beside
-//! the state, named by the file; one in go's own folder, which nobody clears away; and one in
+//! the state, named by the file; one in go's own folder, which is not cleared away; and one in
 //! the runtime folder, which agents of before look at. A file that has more than one name is
 //! locked itself, since the locks above go by the name. The kernel gives them back however the
 //! agent ends.
@@ -15,8 +15,7 @@ use super::error::Error;
 use crate::bounded;
 use crate::gomod::sum::sha256_hex;
 use crate::paths::Paths;
-use crate::state::file::private_folder;
-use crate::state::lock;
+use crate::state::file::{has_no_locks, is_at, lock_within, open_lock, private_folder};
 
 /// A command that looks whether there is an agent holds a lock for a moment.
 const LOOKS: Duration = Duration::from_millis(200);
@@ -52,7 +51,7 @@ impl SingleInstance {
                 Ok(Some(file)) => single.held.push((path, file)),
                 Ok(None) => return Err(second(&path)),
                 // The others hold it then.
-                Err(error) if lock::is_without(&error) => {}
+                Err(error) if has_no_locks(&error) => {}
                 Err(error) => {
                     return Err(Error::state(format!("cannot lock {}", path.display()))(
                         error,
@@ -77,7 +76,7 @@ impl SingleInstance {
             warn!("another agent manages {}", self.env_file.display());
         }
         for (path, file) in &mut self.held {
-            if lock::is_at(file, path) {
+            if is_at(file, path) {
                 continue;
             }
             let again = lock_file(path);
@@ -96,7 +95,7 @@ impl SingleInstance {
 
     /// False: another agent has it, by another name.
     fn take_linked(&mut self) -> bool {
-        let is_held = |file: &File| lock::is_at(file, &resolved(&self.env_file));
+        let is_held = |file: &File| is_at(file, &resolved(&self.env_file));
         if self.linked.as_ref().is_some_and(is_held) {
             return true;
         }
@@ -121,7 +120,7 @@ pub(crate) fn running(paths: &Paths, env_file: &Path) -> Option<u32> {
     let beside = lock_beside_state(paths, env_file);
     let file = std::fs::symlink_metadata(&beside).ok();
     let file = file.filter(std::fs::Metadata::is_file);
-    let file = file.and_then(|_| lock::open(&beside).ok());
+    let file = file.and_then(|_| open_lock(&beside).ok());
     let is_held = |file: File| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
     let held = file.is_some_and(is_held)
         || own_folder(env_file).is_some_and(is_held)
@@ -149,7 +148,7 @@ fn resolved(path: &Path) -> PathBuf {
 }
 
 /// The folder of the go env file, open for a lock, where it is go's own (`…/go/env`) and holds
-/// no other. Nobody clears that away, as is done with runtime folders and states.
+/// no other. Runtime folders and states are cleared away, that one is not.
 fn own_folder(env_file: &Path) -> Option<File> {
     let path = resolved(env_file);
     let folder = path.parent()?;
@@ -181,12 +180,12 @@ fn lock_file(path: &Path) -> io::Result<Option<File>> {
     if let Some(folder) = path.parent() {
         private_folder(folder)?;
     }
-    let file = lock::open(path)?;
+    let file = open_lock(path)?;
     Ok(take_patiently(&file)?.then_some(file))
 }
 
 fn take_patiently(file: &File) -> io::Result<bool> {
-    match lock::within(file, true, LOOKS) {
+    match lock_within(file, true, LOOKS) {
         Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(false),
         taken => taken.map(|()| true),
     }
@@ -199,7 +198,7 @@ fn sign(mut file: &File) -> io::Result<()> {
 }
 
 fn pid_in(path: &Path) -> u32 {
-    // Windows lets nobody read a locked file; then the pid stays unknown.
+    // On Windows a locked file cannot be read; then the pid stays unknown.
     let text = bounded::read(path, 16).unwrap_or_default();
     String::from_utf8_lossy(&text).trim().parse().unwrap_or(0)
 }
@@ -214,7 +213,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) fn take_turn_lock(state: &Path) -> Result<File, Error> {
     let path = state.join("turn.lock");
     let locked = private_folder(state)
-        .and_then(|()| lock::open(&path))
-        .and_then(|file| lock::within(&file, true, PATIENCE).map(|()| file));
+        .and_then(|()| open_lock(&path))
+        .and_then(|file| lock_within(&file, true, PATIENCE).map(|()| file));
     locked.map_err(Error::state(format!("cannot lock {}", path.display())))
 }

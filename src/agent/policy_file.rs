@@ -77,8 +77,8 @@ fn settle(loaded: &mut Loaded, paths: &Paths, env: &Environment) {
     loaded.policy.settle_mirror(folder);
 }
 
-/// Is this the built-in default where there was a file? That it is gone may be a mistake, or
-/// for a moment: what it said of private names and checksums is not given up for that.
+/// Is this the built-in default where there was a file? The file may be gone by mistake, or for a
+/// moment: what it said of private names and checksums is not given up for that.
 pub(super) fn is_gone(loaded: &Loaded, paths: &Paths) -> Option<Error> {
     (loaded.path.is_none() && !paths.policy_named).then(|| Error::PolicyFile {
         path: paths.policy.clone(),
@@ -132,8 +132,8 @@ pub fn summary(findings: &[PolicyFinding]) -> String {
 /// More than any policy needs: a file beyond this is something else.
 pub const POLICY_LIMIT: u64 = 1024 * 1024;
 
-/// The text of a policy file. Refuses, as ssh does, a file that others may write to or put
-/// another one in the place of: who writes the policy decides where modules come from.
+/// The text of a policy file. Refuses, as ssh does, a file that others may write to or
+/// replace: the writer of the policy decides where modules come from.
 ///
 /// # Errors
 /// [`Error::PolicyFile`], when it cannot be read, is too big or not UTF-8, or is not safe.
@@ -210,8 +210,8 @@ struct KeptPolicy {
     version: String,
 }
 
-/// Keeps a policy that was just found good. The built-in one needs no keeping: where it is
-/// wanted in the place of a file, the file's is not.
+/// Keeps a policy that was just found good. The built-in one is not kept, and ends what is kept of
+/// a file in whose place it is used.
 pub(super) fn keep_last_good(paths: &Paths, loaded: &Loaded) {
     let Some(path) = &loaded.path else {
         // Most of the time there is none.

@@ -1,5 +1,5 @@
 //! `[mirror] keep_ready`: on networks whose profile allows it, a `goroam ready --fetch` of its own
-//! brings what the remembered projects still need, before somebody leaves for a place without a
+//! brings what the remembered projects still need, before the machine goes to a place without a
 //! network. A process of its own, so that the agent stays as small as it is.
 //!
 //! It hangs on switches and rechecks: at rest no timer runs for it.
@@ -34,7 +34,7 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 /// Bytes of its complaints that are read.
 const MOST_ERR: u64 = 4 << 10;
 
-/// Who keeps the mirror ready.
+/// Keeps the mirror ready.
 #[derive(Debug, Default)]
 pub(super) struct MirrorPrefetch {
     child: Option<Child>,
@@ -136,7 +136,7 @@ impl MirrorPrefetch {
     pub(super) async fn note(&mut self, status: Result<ExitStatus, std::io::Error>, now: Instant) {
         let mut said = String::new();
         if let Some(stderr) = self.child.take().and_then(|child| child.stderr) {
-            // Whoever else holds the other end of the pipe is not waited for.
+            // Another process that holds the other end of the pipe is not waited for.
             let mut stderr = stderr.take(MOST_ERR);
             let read = stderr.read_to_string(&mut said);
             let _ = tokio::time::timeout(LAST_WORDS, read).await;
@@ -146,16 +146,13 @@ impl MirrorPrefetch {
             job.release();
         }
         self.last = Some(now);
-        match status.as_ref().map(ExitStatus::code) {
-            // 1: something is missing still, and the file says what and why.
-            Ok(Some(0 | 1)) => {
-                self.trouble = None;
-                info!("keep_ready: done");
-            }
-            Ok(_) | Err(_) => {
-                let first = said.lines().find(|line| !line.trim().is_empty());
-                self.complain(mask(first.unwrap_or("it ended without a message").trim()));
-            }
+        // 1: something is missing still, and the file says what and why.
+        if status.is_ok_and(|status| matches!(status.code(), Some(0 | 1))) {
+            self.trouble = None;
+            info!("keep_ready: done");
+        } else {
+            let first = said.lines().find(|line| !line.trim().is_empty());
+            self.complain(mask(first.unwrap_or("it ended without a message").trim()));
         }
     }
 
@@ -175,13 +172,13 @@ impl Drop for MirrorPrefetch {
 
 /// A tray is a program of its own, and the verbs are in the one beside it.
 fn command_line(program: &Path) -> PathBuf {
-    let stem = program.file_stem().and_then(|stem| stem.to_str());
-    match stem {
-        Some("goroam-tray") => {
-            program.with_file_name(format!("goroam{}", std::env::consts::EXE_SUFFIX))
-        }
-        _ => program.to_owned(),
+    if program
+        .file_stem()
+        .is_some_and(|stem| stem == "goroam-tray")
+    {
+        return program.with_file_name(format!("goroam{}", std::env::consts::EXE_SUFFIX));
     }
+    program.to_owned()
 }
 
 fn spawn(program: &Path, paths: &Paths) -> std::io::Result<Child> {
@@ -212,13 +209,7 @@ fn spawn(program: &Path, paths: &Paths) -> std::io::Result<Child> {
 /// Ends it with all that it has started, at once: what it writes is whole or not there.
 fn end(mut child: Child) {
     #[cfg(unix)]
-    if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
-        // SAFETY: killpg takes two numbers and touches no memory. The group is the child's own, and the
-        // child has not been waited for, so nobody else can have its number.
-        unsafe {
-            libc::killpg(pid, libc::SIGKILL);
-        }
-    }
+    crate::gocmd::run::end_group(&child);
     let _ = child.start_kill();
 }
 

@@ -588,7 +588,7 @@ impl Agent {
         }
     }
 
-    /// Does nothing more of its own accord until `once`, `use` or `auto`.
+    /// Does nothing without a command until `once`, `use` or `auto`.
     fn rest(&mut self) {
         self.session.memory.paused = true;
         self.late.drop_all();
@@ -614,7 +614,7 @@ impl Agent {
     }
 
     /// Reads the policy again. A bad one changes nothing, and neither does one that is gone,
-    /// unless somebody `asked` for a turn by what there is: the last good one stays in force.
+    /// unless a command `asked` for a turn by what there is: the last good one stays in force.
     pub(super) fn reload(&mut self, asked: bool) {
         if let Some(again) = self.policy_settles(Instant::now()) {
             self.timers.policy = Some(again);

@@ -36,7 +36,7 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// A handle on whoever answers `commands` and keeps `status` up to date: the loop below.
+    /// A handle on what answers `commands` and keeps `status` up to date: the loop below.
     pub fn new(
         commands: tokio::sync::mpsc::Sender<(Command, tokio::sync::oneshot::Sender<Reply>)>,
         status: watch::Receiver<Status>,
@@ -73,7 +73,7 @@ impl Handle {
 }
 
 /// Holds the locks of the one agent of this go env file; `serve` gets a handle to answer the socket with.
-/// Runs until SIGTERM, SIGINT or Ctrl-C, or until somebody asks it to end.
+/// Runs until SIGTERM, SIGINT or Ctrl-C, or until a command asks it to end.
 ///
 /// # Errors
 /// When another agent is running, or the agent cannot start.
@@ -104,7 +104,7 @@ pub async fn run(
     let mut heartbeat = Heartbeat::begin(supervisor, &agent);
     let mut trim_at = None;
     loop {
-        // At rest, and with the watchdog running: a successor that hangs is started anew.
+        // At rest, and with the watchdog running, which restarts a new program that hangs.
         if agent.work.is_none()
             && let Some(program) = agent.update.take_over()
         {
@@ -243,7 +243,7 @@ impl<'a> Heartbeat<'a> {
     }
 }
 
-/// What the agent tells whoever started it and looks after it: a service manager.
+/// What the agent reports to what started it and looks after it: a service manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
     /// It listens, on the network and on its socket.
@@ -260,7 +260,7 @@ pub enum Life {
     Ending,
 }
 
-/// Whoever started the agent and looks after it. Its calls must not block.
+/// What started the agent and looks after it. Its calls must not block.
 pub trait Supervisor {
     /// Tells it how the agent does; `status` is what is true then.
     fn tell(&mut self, life: Life, status: &Status);
@@ -268,7 +268,7 @@ pub trait Supervisor {
     fn heartbeat(&self) -> Option<std::time::Duration> {
         None
     }
-    /// Does it start the agent again when that has failed? Then the agent may go on as the
+    /// Does it start the agent again when that has failed? Then the agent may re-execute as the
     /// program that has taken its own program's place.
     fn starts_again(&self) -> bool {
         false
@@ -278,13 +278,13 @@ pub trait Supervisor {
 /// Why the agent has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
-    /// By a signal, or somebody asked it to.
+    /// By a signal or a command.
     Asked,
-    /// Its program was replaced; it is to go on as the new one, at this path.
+    /// Its program was replaced; it is to re-execute as the new one, at this path.
     Replaced(PathBuf),
 }
 
-/// Nobody looks after it: it runs in a terminal or within a tray.
+/// No service manager: it runs in a terminal or within a tray.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unattended;
 
@@ -293,7 +293,7 @@ impl Supervisor for Unattended {
 }
 
 /// Opens the session; `None`: it was ended before there was a usable policy. No timer runs
-/// while it waits. Whoever does not start the agent again gets the error at once.
+/// while it waits. A supervisor that does not start the agent again gets the error at once.
 ///
 /// # Errors
 /// See [`Session::open`].

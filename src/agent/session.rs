@@ -470,7 +470,7 @@ impl Session {
             .into_iter()
             .flatten(),
         );
-        // One that has run out is taken away by the next turn; nobody need see it until then.
+        // One that has run out is taken away by the next turn and is not shown until then.
         let now = clock::now();
         let lasts = |pinned: &&Pinned| pinned.until.is_none_or(|until| until > now);
         let pinned = memory.pinned.as_ref().filter(lasts);

@@ -1,4 +1,4 @@
-//! What the system tells a process that stays: end, or read again.
+//! What the system asks of a resident process: end, or read again.
 
 /// What was asked by a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -51,7 +51,7 @@ pub struct Applied {
     pub in_place: Option<InPlace>,
 }
 
-/// What is to be done, kept for doing it again on somebody else's content.
+/// What is to be done, kept for doing it again on another writer's content.
 #[derive(Debug, Clone)]
 pub(super) struct Task {
     go: GoCommand,
@@ -151,7 +151,7 @@ impl Task {
 }
 
 /// What the file holds. An empty one is looked at for some milliseconds: `go env -w`
-/// truncates it before it writes, and nobody's lines may be taken for removed.
+/// truncates it before it writes, and no lines may be taken for removed.
 pub(super) async fn read_whole(place: &Place) -> Result<Option<Vec<u8>>, ApplyError> {
     let started = Instant::now();
     loop {
@@ -306,8 +306,8 @@ impl Prepared {
                 0 => QUIET,
                 _ => QUIET_AFTER_WRITER,
             };
-            // In this order: whoever could still write to an old file when it is asked for
-            // is seen by the next look, not by none.
+            // In this order: a writer that could still write to an old file when that is asked is
+            // seen by the next look.
             let is_open = displaced
                 .iter()
                 .any(|old| is_final(&old.file) == Some(false));
@@ -434,7 +434,7 @@ impl Prepared {
     }
 }
 
-/// A file that the copy took the place of. It has no name any more, but whoever had it open
+/// A file that the copy took the place of. It has no name any more, but a program that had it open
 /// can still write to it.
 struct Displaced {
     file: File,
@@ -453,7 +453,7 @@ enum Settled {
 /// Why the file was not put back.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
-    /// Somebody changed the file since; what they wrote is there as they left it.
+    /// Another program changed the file since; what it wrote is still there.
     #[error("{path} was changed by another program; nothing was restored")]
     Changed {
         /// Which file.
@@ -471,7 +471,7 @@ pub enum RestoreError {
 /// No file at all counts as an empty one in `expect`.
 ///
 /// # Errors
-/// [`RestoreError::Changed`] when it holds something else, also when somebody changed it
+/// [`RestoreError::Changed`] when it holds something else, also when it was changed
 /// during the call.
 pub async fn restore(
     file: &EnvFile,

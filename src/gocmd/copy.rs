@@ -21,7 +21,7 @@ pub(super) struct Place {
 }
 
 /// A copy beside the real file. It is locked as long as its maker lives, so that what a
-/// killed one left behind can be told from what is in use. Dropping it removes it.
+/// killed one left behind can be distinguished from what is in use. Dropping it removes it.
 #[derive(Debug)]
 pub(super) struct Copy {
     pub(super) path: PathBuf,
@@ -101,7 +101,7 @@ impl Place {
 }
 
 impl Copy {
-    /// A copy with these bytes. Nobody may read or write it who may not read or write the
+    /// A copy with these bytes. Only users who may read or write it may do so with the
     /// file itself.
     pub(super) fn new(place: &Place, bytes: &[u8]) -> Result<Copy, ApplyError> {
         let what = "no copy can be made beside it";
@@ -157,7 +157,7 @@ impl Copy {
         }
     }
 
-    /// Replaces the copy's bytes. Nobody reads it yet.
+    /// Replaces the copy's bytes. No program reads it yet.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<()> {
         let mut file = self.open_file()?;
         file.set_len(0)?;
@@ -255,7 +255,7 @@ fn create_in(folder: &Path, place: &Place) -> io::Result<Copy> {
             })?;
         let (file, path) = made.into_parts();
         // Not every file system has locks, and on Windows they would keep go from writing;
-        // copies there are told by their age.
+        // copies there are recognised by their age.
         #[cfg(unix)]
         let _ = file.try_lock_shared();
         let path = path.keep().map_err(|error| error.error)?;
@@ -290,7 +290,7 @@ fn sweep(place: &Place, own: &Copy) {
     }
 }
 
-/// Nobody holds its lock, or, where there are no locks, it is more than a minute older than
+/// Its lock is free, or, where there are no locks, it is more than a minute older than
 /// this copy: `commit` takes less than a second.
 fn is_left_behind(path: &Path, own: &Copy) -> bool {
     let Ok(file) = bounded::open_no_link(path) else {
@@ -321,7 +321,7 @@ mod access {
     use super::ApplyError;
     use crate::trust::may_write;
 
-    /// A mode without any `w` is somebody's wish, also for root, whom it does not stop.
+    /// A mode without any `w` is the owner's wish, also for root, which it does not stop.
     pub(super) fn writable(path: &Path, meta: &Metadata) -> Result<(), ApplyError> {
         if meta.mode() & 0o222 == 0 {
             let way_out = "`chmod u+w` it to let goroam manage it";

@@ -51,7 +51,7 @@ pub enum LocateError {
         "{home} belongs to uid {owner}, but goroam runs as uid {me}: it would leave files there that their owner cannot change. Run it as that user"
     )]
     ForeignHome {
-        /// The home folder, or the file itself where that is what belongs to somebody else.
+        /// The home folder, or the file itself where that belongs to another user.
         home: PathBuf,
         /// Who owns it.
         owner: u32,
@@ -173,8 +173,8 @@ mod owner {
 
     use super::LocateError;
 
-    /// A home or config folder must be the user's own. One that belongs to root is nobody
-    /// else's home: containers run any uid with `HOME=/`.
+    /// A home or config folder must be the user's own. One that belongs to root is not
+    /// another user's home: containers run any uid with `HOME=/`.
     pub(super) fn check_folder(path: &Path) -> Result<(), LocateError> {
         match std::fs::metadata(path) {
             Ok(meta) if meta.uid() != 0 => refuse_foreign(path, meta.uid()),
@@ -183,7 +183,7 @@ mod owner {
     }
 
     /// A file that is there must be the user's own; root must not leave a new one in
-    /// somebody else's folder either.
+    /// another user's folder either.
     pub(super) fn check_file(path: &Path) -> Result<(), LocateError> {
         if let Ok(meta) = std::fs::metadata(path) {
             return match meta.is_file() {

@@ -5,8 +5,8 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::run::{GoCommand, GoVersion, Settings, bounded, child_env};
-use crate::bounded as files;
+use super::run::{GoCommand, GoVersion, Settings, child_env, run_to_end};
+use crate::bounded;
 use crate::environment::Environment;
 use crate::model::plural;
 
@@ -299,7 +299,7 @@ async fn by_asking(candidate: &Path, env: &Environment) -> Result<GoCommand, Str
     ]);
     let args = ["env", "GOROOT", "GOVERSION"];
     let vars = child_env(env, settings);
-    let output = bounded(candidate, &args, vars, Path::new("/"), LIMIT, false)
+    let output = run_to_end(candidate, &args, vars, Path::new("/"), LIMIT, false)
         .await
         .map_err(|error| format!("cannot be run: {error}"))?;
     let out = String::from_utf8_lossy(&output.out);
@@ -333,7 +333,7 @@ async fn by_asking(candidate: &Path, env: &Environment) -> Result<GoCommand, Str
 
 fn version_file(goroot: &Path) -> Option<GoVersion> {
     let mut text = String::new();
-    let file = files::open(&goroot.join("VERSION")).ok()?;
+    let file = bounded::open(&goroot.join("VERSION")).ok()?;
     file.take(4096).read_to_string(&mut text).ok()?;
     GoVersion::parse(&text)
 }
@@ -341,7 +341,7 @@ fn version_file(goroot: &Path) -> Option<GoVersion> {
 /// ELF, Mach-O (either byte order, or universal), PE: by its first bytes.
 fn is_program(path: &Path) -> bool {
     let mut magic = [0; 4];
-    let read = files::open(path).and_then(|mut file| file.read_exact(&mut magic));
+    let read = bounded::open(path).and_then(|mut file| file.read_exact(&mut magic));
     read.is_ok()
         && matches!(
             magic,

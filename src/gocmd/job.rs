@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-use super::run::{GoCommand, Output, RunError, Settings, bounded, child_env};
+use super::run::{GoCommand, Output, RunError, Settings, child_env, run_to_end};
 use crate::environment::Environment;
 use crate::model::mask;
 
@@ -70,7 +70,14 @@ impl Job<'_> {
             settings.insert(name, Some(value.clone()).filter(|value| !value.is_empty()));
         }
         let env = child_env(self.env, settings);
-        let ran = Box::pin(bounded(&self.go.path, args, env, self.folder, limit, true));
+        let ran = Box::pin(run_to_end(
+            &self.go.path,
+            args,
+            env,
+            self.folder,
+            limit,
+            true,
+        ));
         match ran.await {
             Ok(Output { success, out, err }) => Ok(Ran {
                 success,

@@ -39,7 +39,7 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 /// Can no program write any more to this file, which has no name any more?
 /// `None`: this system does not tell.
 pub(super) fn is_final(file: &File) -> Option<bool> {
-    // A read lease is granted only while nobody has the file open for writing (fcntl(2)).
+    // A read lease is granted only while no program has the file open for writing (fcntl(2)).
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         let fd = std::os::fd::AsRawFd::as_raw_fd(file);
@@ -128,7 +128,7 @@ mod windows {
         MOVEFILE_WRITE_THROUGH, MoveFileExW, ReplaceFileW,
     };
 
-    /// go opens the file so that nobody may rename it meanwhile (no `FILE_SHARE_DELETE` in
+    /// go opens the file so that it cannot be renamed meanwhile (no `FILE_SHARE_DELETE` in
     /// syscall.Open), for some microseconds; virus scanners look at new files for longer. go itself
     /// tries for two seconds (`arbitraryTimeout` in `cmd/internal/robustio`).
     const TRIES: u32 = 400;
@@ -187,7 +187,7 @@ mod windows {
         }
     }
 
-    /// Tries again while somebody has the file open.
+    /// Tries again while another program has the file open.
     fn patiently(mut change: impl FnMut() -> io::Result<()>) -> io::Result<()> {
         for _ in 1..TRIES {
             match change() {

@@ -221,7 +221,7 @@ async fn go_env(
     args: &[&str],
     folder: &Path,
 ) -> Result<Vec<u8>, RunError> {
-    let why = match bounded(
+    let why = match run_to_end(
         &go.path,
         args,
         child_env(env, settings),
@@ -269,7 +269,7 @@ pub(super) struct Output {
 /// environment is `env` and nothing else. One that takes a moment has a process group of its own,
 /// which is ended as a whole. A person waits for one that may take an hour (`is_long`), and Ctrl-C
 /// is to reach it. Windows has jobs for both.
-pub(super) async fn bounded(
+pub(super) async fn run_to_end(
     program: &Path,
     args: &[&str],
     env: Vec<(OsString, OsString)>,
@@ -341,10 +341,10 @@ async fn read(pipe: Option<impl AsyncRead + Unpin>, most: u64) -> io::Result<Vec
 
 /// A wrapper's children do not end with it: the whole group is ended.
 #[cfg(unix)]
-fn end_group(child: &Child) {
+pub(crate) fn end_group(child: &Child) {
     if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
         // SAFETY: kill takes no pointers. The child has not been waited for, so its pid, which
-        // is its group's id (`process_group(0)`), cannot have been given to anybody else.
+        // is its group's id (`process_group(0)`), cannot have been given to another process.
         unsafe { libc::kill(-pid, libc::SIGKILL) };
     }
 }

@@ -20,7 +20,7 @@ pub(super) enum Swapped {
     /// The file is the same as before and holds the copy's bytes, which may not be on the disk
     /// yet.
     InPlace(File, InPlace),
-    /// Somebody made, removed or replaced the file in between; nothing was changed.
+    /// The file was made, removed or replaced in between; nothing was changed.
     Moved,
 }
 
@@ -176,7 +176,7 @@ mod lease {
     const TRIES: u32 = 20;
     const BETWEEN_TRIES: Duration = Duration::from_millis(1);
 
-    /// Held while the file is written: whoever opens it waits until this is dropped.
+    /// Held while the file is written: a program that opens it waits until this is dropped.
     pub(super) struct Lease<'a>(&'a File);
 
     impl Lease<'_> {

@@ -50,7 +50,7 @@ mod windows {
             if job.is_null() {
                 return Err(io::Error::last_os_error());
             }
-            // SAFETY: the handle has just been made and belongs to nobody else.
+            // SAFETY: the handle has just been made and has no other owner.
             let handle = unsafe { OwnedHandle::from_raw_handle(job) };
             let job = JobObject { handle };
             job.limit(JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE)?;
@@ -105,7 +105,7 @@ mod windows {
             unsafe { TerminateJobObject(self.handle.as_raw_handle(), 1) };
         }
 
-        /// Lets go of them: whoever is still at work goes on.
+        /// Releases them: those still at work continue.
         pub fn release(self) {
             drop(self.limit(0));
         }

@@ -6,8 +6,8 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use super::run::{GoCommand, Output, bounded};
-use crate::bounded as files;
+use super::run::{GoCommand, Output, run_to_end};
+use crate::bounded;
 use crate::environment::Environment;
 
 /// `go list unsafe` takes 20 ms.
@@ -44,9 +44,9 @@ impl<'g> Trial<'g> {
         let folder = tempfile::Builder::new().prefix("goroam-trial-").tempdir()?;
         let root = folder.path();
         std::fs::create_dir(root.join("module"))?;
-        files::create_new(&root.join("env"))?;
+        bounded::create_new(&root.join("env"))?;
         let write = |name: &str, text: &str| {
-            io::Write::write_all(&mut files::create_new(&root.join(name))?, text.as_bytes())
+            io::Write::write_all(&mut bounded::create_new(&root.join(name))?, text.as_bytes())
         };
         write("module/go.mod", "module trial.invalid/m\n\ngo 1.16\n")?;
         write("module/m.go", "package m\n")?;
@@ -55,7 +55,7 @@ impl<'g> Trial<'g> {
         for config in [".config", "Library/Application Support", "config"] {
             let telemetry = root.join(config).join("go/telemetry");
             std::fs::create_dir_all(&telemetry)?;
-            io::Write::write_all(&mut files::create_new(&telemetry.join("mode"))?, b"off")?;
+            io::Write::write_all(&mut bounded::create_new(&telemetry.join("mode"))?, b"off")?;
         }
         let is_of_go = |name: &str| {
             let name = name.to_ascii_uppercase();
@@ -113,7 +113,7 @@ impl<'g> Trial<'g> {
         let run = async {
             self.put(file)?;
             let output = self.run(&["env", "-u", name], vars).await?;
-            let left = files::read(&self.file(), MOST_FILE)?;
+            let left = bounded::read(&self.file(), MOST_FILE)?;
             let start = format!("{name}=");
             let mut lines = left.split(|byte| *byte == b'\n');
             let has = lines.any(|line| line.starts_with(start.as_bytes()));
@@ -134,7 +134,7 @@ impl<'g> Trial<'g> {
     /// go may have written it in the trial before.
     fn put(&self, file: &[u8]) -> io::Result<()> {
         std::fs::remove_file(self.file())?;
-        io::Write::write_all(&mut files::create_new(&self.file())?, file)
+        io::Write::write_all(&mut bounded::create_new(&self.file())?, file)
     }
 
     async fn run(&self, args: &[&str], vars: &[Variable<'_>]) -> io::Result<Output> {
@@ -144,6 +144,6 @@ impl<'g> Trial<'g> {
                 .map(|(name, value)| ((*name).into(), (*value).into())),
         );
         let folder = self.folder.path().join("module");
-        bounded(&self.go.path, args, env, &folder, LIMIT, false).await
+        run_to_end(&self.go.path, args, env, &folder, LIMIT, false).await
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::entry::Entry;
-use super::{file, lock};
+use super::file;
 use crate::bounded;
 use crate::gomod::sum::sha256_hex;
 use crate::model::mask;
@@ -27,7 +27,7 @@ const MOST_GAPS: usize = 8;
 /// No journal of goroam's own making is longer: one with a single huge turn.
 const MOST_READ: u64 = 64 << 20;
 
-/// An append takes milliseconds; whoever holds the lock for longer is stopped.
+/// An append takes milliseconds; a process that holds the lock for longer is stopped.
 const MOST_WAIT: Duration = Duration::from_secs(5);
 
 /// What is wrong with the journal.
@@ -83,7 +83,7 @@ pub struct Mark {
     pub gaps: Vec<Gap>,
 }
 
-/// Turns that somebody has taken out of the journal.
+/// Turns that were taken out of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
     /// The first that is missing.
@@ -97,38 +97,26 @@ pub struct Gap {
 impl std::fmt::Display for Gap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (from, to, before) = (self.from, self.to, self.before);
-        if to == 0 {
-            return write!(
+        match to {
+            0 => write!(
                 f,
                 "turns may have been removed before turn {before} was written: state.json, which \
                  remembers how the journal ends, was lost"
-            );
-        }
-        if from == to {
-            write!(f, "turn {to} was removed before turn {before} was written")
-        } else {
-            write!(
+            ),
+            _ if from == to => {
+                write!(f, "turn {to} was removed before turn {before} was written")
+            }
+            _ => write!(
                 f,
                 "turns {from} to {to} were removed before turn {before} was written"
-            )
+            ),
         }
     }
 }
 
-/// The journal of one user, open for appending. Several processes may have it open.
+/// The journal of one user. Several processes may append to it.
 #[derive(Debug)]
-pub struct Journal {
-    path: PathBuf,
-    /// Where the chain ended when this process last looked.
-    end: Option<End>,
-}
-
-#[derive(Debug, Clone)]
-struct End {
-    length: u64,
-    lines: usize,
-    hash: String,
-}
+pub struct Journal;
 
 /// A line, as far as it is compared with a mark.
 struct Known {
@@ -139,99 +127,69 @@ struct Known {
 }
 
 impl Journal {
-    /// Opens it, mends a torn last line, and finds the end of the chain.
-    ///
-    /// # Errors
-    /// When it cannot be opened.
-    pub fn open(path: &Path) -> Result<Journal, JournalError> {
-        let mut journal = Journal {
-            path: path.to_owned(),
-            end: None,
-        };
-        let _lock = lock(path, Lock::Alone)?;
-        let file = journal.current()?;
-        journal.end = Some(mend(path, &file)?);
-        Ok(journal)
-    }
-
     /// Appends one turn, durably: it is on the disk when this returns. The credentials in it
-    /// are hidden first. A line that cannot be written whole is taken back.
-    ///
-    /// # Errors
-    /// When it cannot be written; all that was there before still is.
-    pub fn append(&mut self, entry: &Entry) -> Result<(), JournalError> {
-        self.append_after(entry, None).map(drop)
-    }
-
-    /// The same, and compares what is there with what is remembered of the last time; what is
+    /// are hidden first. A torn last line is repaired before; a line that cannot be written whole
+    /// is taken back. Compares what is there with what is remembered of the last time; what is
     /// to be remembered from now on.
     ///
     /// # Errors
     /// When it cannot be written; all that was there before still is.
-    pub fn append_after(
-        &mut self,
-        entry: &Entry,
-        mark: Option<&Mark>,
-    ) -> Result<Mark, JournalError> {
-        let _lock = lock(&self.path, Lock::Alone)?;
-        let mut file = self.current()?;
-        let length = file.metadata().map_err(at(&self.path))?.len();
-        let mut end = match self.end.take() {
-            Some(end) if end.length == length => end,
-            Some(_) | None => mend(&self.path, &file)?, // another process has appended
+    pub fn append(path: &Path, entry: &Entry, mark: Option<&Mark>) -> Result<Mark, JournalError> {
+        let _lock = lock(path, true)?;
+        let mut file = current(path)?;
+        let kept = repaired(path, &file)?;
+        let prev = match last_hash(&kept) {
+            Some(hash) => Some(hash),
+            // What is put aside ends where this one begins.
+            None => read(&rotated(path))?.as_deref().and_then(last_hash),
         };
-        let mut gaps = mark.map(|mark| mark.gaps.clone()).unwrap_or_default();
-        let mut kept = mark.map_or(0, |mark| mark.lines);
-        if mark.is_none_or(|mark| mark.hash != end.hash) {
-            let known = known(&self.path)?;
+        let prev = prev.unwrap_or_else(|| BEGINNING.to_owned());
+        let mut gaps = mark.map_or_else(Vec::new, |mark| mark.gaps.clone());
+        let mut turns = mark.map_or(0, |mark| mark.lines);
+        if mark.is_none_or(|mark| mark.hash != prev) {
+            let known = known(path, &read_files(path)?);
             if let Some(mark) = mark
                 && (is_lost(mark, &known) || missing(mark, &known).is_some())
             {
                 let last = known.last().map_or(0, |line| line.turn);
-                gaps.push(match mark.turn {
-                    0 => Gap {
-                        from: last + 1,
-                        to: 0,
-                        before: entry.turn,
-                    },
-                    to => Gap {
-                        from: last.min(to.saturating_sub(1)) + 1,
-                        to,
-                        before: entry.turn,
-                    },
+                let from = match mark.turn {
+                    0 => last,
+                    to => last.min(to - 1),
+                };
+                gaps.push(Gap {
+                    from: from + 1,
+                    to: mark.turn,
+                    before: entry.turn,
                 });
             }
-            kept = known.len();
+            turns = known.len();
         }
-        let (line, hash) = bounded_line(&end.hash, entry).map_err(at(&self.path))?;
-        let too_long = end.length + line.len() as u64;
-        let is_due = too_long > MOST_BYTES && end.lines >= FEWEST_TURNS;
-        if end.length > 0 && (is_due || too_long > FAR_TOO_MANY_BYTES) {
-            std::fs::rename(&self.path, rotated(&self.path)).map_err(at(&self.path))?;
-            file = self.current()?;
-            kept = end.lines;
-            (end.length, end.lines) = (0, 0);
+        let (line, hash) = bounded_line(&prev, entry).map_err(at(path))?;
+        let mut length = kept.len() as u64;
+        let too_long = length + line.len() as u64;
+        let in_file = lines(&kept).count();
+        let is_due = too_long > MOST_BYTES && in_file >= FEWEST_TURNS;
+        if length > 0 && (is_due || too_long > FAR_TOO_MANY_BYTES) {
+            std::fs::rename(path, rotated(path)).map_err(at(path))?;
+            file = current(path)?;
+            turns = in_file;
+            length = 0;
         }
         if let Err(error) = file.write_all(&line).and_then(|()| file.sync_data()) {
-            let _ = file.set_len(end.length);
-            return Err(at(&self.path)(error));
+            let _ = file.set_len(length);
+            return Err(at(path)(error));
         }
-        if end.length == 0 {
-            file::sync_folder(self.path.parent().unwrap_or(Path::new(".")));
+        if length == 0 {
+            file::sync_folder(path.parent().unwrap_or(Path::new(".")));
         }
-        self.end = Some(End {
-            length: end.length + line.len() as u64,
-            lines: end.lines + 1,
-            hash: hash.clone(),
-        });
-        // A loss is told as long as the turns after it are kept.
-        let oldest = entry.turn.saturating_sub(kept as u64);
+        // A loss is reported as long as the turns after it are kept.
+        let oldest = entry.turn.saturating_sub(turns as u64);
         gaps.retain(|gap| gap.before >= oldest);
         gaps.drain(..gaps.len().saturating_sub(MOST_GAPS));
         Ok(Mark {
             turn: entry.turn,
             hash,
-            lines: kept + 1,
+            lines: turns + 1,
             gaps,
         })
     }
@@ -243,8 +201,7 @@ impl Journal {
     pub fn last(path: &Path, most: usize) -> Result<(Vec<Entry>, usize), JournalError> {
         let files = read_all(path)?;
         let (mut entries, mut unreadable) = (Vec::new(), 0);
-        let lines = files.iter().flat_map(|(_, bytes)| lines(bytes)).rev();
-        for (line, _) in lines {
+        for (line, _) in files.iter().flat_map(|(_, bytes)| lines(bytes)).rev() {
             if entries.len() == most {
                 break;
             }
@@ -258,42 +215,12 @@ impl Journal {
     }
 
     /// Checks the chain of everything that is kept; the number of turns. A last line without
-    /// an end is a killed write, which the next `open` mends, and does not count.
+    /// an end is a killed write, which the next `append` repairs, and does not count.
     ///
     /// # Errors
     /// At the first line that does not follow from the one before it.
     pub fn verify(path: &Path) -> Result<usize, JournalError> {
-        let files = read_all(path)?;
-        // What the oldest line of a rotated file followed from is gone.
-        let mut prev = match files.as_slice() {
-            [(only, _)] if only == path => Some(BEGINNING),
-            _ => None,
-        };
-        let mut turns = 0;
-        for (file, bytes) in &files {
-            for (number, (line, ended)) in lines(bytes).enumerate() {
-                let broken = |what: &str| JournalError::Broken {
-                    path: file.clone(),
-                    line: number + 1,
-                    what: what.to_owned(),
-                };
-                if !ended && file == path {
-                    continue;
-                }
-                let line = Line::parse(line).ok_or_else(|| broken("is not a journal line"))?;
-                if !line.is_whole() {
-                    return Err(broken("was changed after it was written"));
-                }
-                if prev.is_some_and(|prev| prev != line.prev) {
-                    return Err(broken(
-                        "does not follow from the line before it: lines were removed, added or moved",
-                    ));
-                }
-                prev = Some(line.hash);
-                turns += 1;
-            }
-        }
-        Ok(turns)
+        verify_chain(path, &read_all(path)?)
     }
 
     /// The same, and whether everything is there that goroam remembers. A journal that is ahead
@@ -302,113 +229,127 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Missing`] and [`JournalError::Unknown`], too.
     pub fn verify_after(path: &Path, mark: &Mark) -> Result<usize, JournalError> {
-        let known = known(path)?;
+        let files = read_all(path)?;
+        let (known, turns) = (known(path, &files), verify_chain(path, &files));
+        let path = path.to_owned();
         if is_lost(mark, &known) {
-            Journal::verify(path)?;
-            return Err(JournalError::Unknown {
-                path: path.to_owned(),
-            });
+            return turns.and(Err(JournalError::Unknown { path }));
         }
-        let missing = missing(mark, &known).or_else(|| {
-            let gap = mark.gaps.first()?;
-            Some(gap.to_string())
-        });
-        let turns = match (Journal::verify(path), &missing) {
+        let gap = || mark.gaps.first().map(Gap::to_string);
+        match (missing(mark, &known).or_else(gap), turns) {
+            (None, turns) => turns,
             // Of a file that lacks its beginning no line can follow from it.
-            (Err(JournalError::Broken { line: 1, .. }), Some(_)) => 0,
-            (turns, _) => turns?,
-        };
-        match missing {
-            None => Ok(turns),
-            Some(what) => Err(JournalError::Missing {
-                path: path.to_owned(),
-                what,
-            }),
+            (Some(what), Ok(_) | Err(JournalError::Broken { line: 1, .. })) => {
+                Err(JournalError::Missing { path, what })
+            }
+            (Some(_), Err(error)) => Err(error),
         }
-    }
-
-    fn current(&self) -> Result<File, JournalError> {
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true);
-        private(&mut options);
-        bounded::open_lock(&options, &self.path).map_err(at(&self.path))
     }
 }
 
-/// Takes away a torn last line, or ends one that is whole but for its end, and finds what the
-/// next line follows from: the last line, in the rotated file where this one is empty.
-fn mend(path: &Path, file: &File) -> Result<End, JournalError> {
-    let bytes = read(path)?.unwrap_or_default();
-    let mut length = bytes.len() as u64;
-    if let Some((torn, false)) = lines(&bytes).next_back() {
-        let mended = if Line::parse(torn).is_some_and(|line| line.is_whole()) {
-            length += 1;
-            (&*file).write_all(b"\n")
-        } else {
-            length -= torn.len() as u64;
-            file.set_len(length)
-        };
-        mended.and_then(|()| file.sync_data()).map_err(at(path))?;
+fn verify_chain(path: &Path, files: &[(PathBuf, Vec<u8>)]) -> Result<usize, JournalError> {
+    // What the oldest line of a rotated file followed from is gone.
+    let mut prev = match files {
+        [(only, _)] if only == path => Some(BEGINNING),
+        _ => None,
+    };
+    let mut turns = 0;
+    for (file, bytes) in files {
+        for (number, (line, ended)) in lines(bytes).enumerate() {
+            let broken = |what: &str| JournalError::Broken {
+                path: file.clone(),
+                line: number + 1,
+                what: what.to_owned(),
+            };
+            if !ended && file == path {
+                continue;
+            }
+            let line = Line::parse(line).ok_or_else(|| broken("is not a journal line"))?;
+            if !line.is_whole() {
+                return Err(broken("was changed after it was written"));
+            }
+            if prev.is_some_and(|prev| prev != line.prev) {
+                return Err(broken(
+                    "does not follow from the line before it: lines were removed, added or moved",
+                ));
+            }
+            prev = Some(line.hash);
+            turns += 1;
+        }
     }
-    let last = |bytes: &[u8]| {
-        lines(bytes)
-            .rev()
-            .find_map(|(line, _)| Some(Line::parse(line)?.hash.to_owned()))
-    };
-    let hash = match last(
-        bytes
-            .get(..usize::try_from(length).unwrap_or(0))
-            .unwrap_or(&bytes),
-    ) {
-        Some(hash) => Some(hash),
-        None => read(&rotated(path))?.as_deref().and_then(last),
-    };
-    let kept = bytes
-        .get(..usize::try_from(length).unwrap_or(0))
-        .unwrap_or(&bytes);
-    Ok(End {
-        length,
-        lines: lines(kept).count(),
-        hash: hash.unwrap_or_else(|| BEGINNING.to_owned()),
-    })
+    Ok(turns)
+}
+
+fn current(path: &Path) -> Result<File, JournalError> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    bounded::open_lock(&options, path).map_err(at(path))
+}
+
+/// Takes away a torn last line, or ends one that is whole but for its end; what the file holds then.
+fn repaired(path: &Path, mut file: &File) -> Result<Vec<u8>, JournalError> {
+    let mut bytes = read(path)?.unwrap_or_default();
+    let torn = lines(&bytes).next_back().filter(|(_, ended)| !ended);
+    let torn = torn.map(|(line, _)| {
+        (
+            line.len(),
+            Line::parse(line).is_some_and(|it| it.is_whole()),
+        )
+    });
+    if let Some((length, is_whole)) = torn {
+        let repaired = if is_whole {
+            bytes.push(b'\n');
+            file.write_all(b"\n")
+        } else {
+            bytes.truncate(bytes.len() - length);
+            file.set_len(bytes.len() as u64)
+        };
+        repaired.and_then(|()| file.sync_data()).map_err(at(path))?;
+    }
+    Ok(bytes)
+}
+
+/// What the next line follows from: the last one that can be read.
+fn last_hash(bytes: &[u8]) -> Option<String> {
+    let mut newest_first = lines(bytes).rev();
+    newest_first.find_map(|(line, _)| Some(Line::parse(line)?.hash.to_owned()))
 }
 
 /// The line for an entry; a long one is shortened until it fits.
 fn bounded_line(prev: &str, entry: &Entry) -> io::Result<(Vec<u8>, String)> {
-    let line = |entry: &Entry| chained_line(prev, entry).map_err(io::Error::other);
     let small = entry.with_small_network();
-    let made = line(&small)?;
+    let made = chained_line(prev, &small)?;
     if made.0.len() <= LONGEST_LINE {
         return Ok(made);
     }
     let short = small.shortened();
-    let made = line(&short)?;
+    let made = chained_line(prev, &short)?;
     if made.0.len() <= LONGEST_LINE {
         return Ok(made);
     }
-    line(&short.bare())
+    Ok(chained_line(prev, &short.bare())?)
 }
 
 /// The lines that are there, oldest first; those that cannot be read are left out.
-fn known(path: &Path) -> Result<Vec<Known>, JournalError> {
+fn known(path: &Path, files: &[(PathBuf, Vec<u8>)]) -> Vec<Known> {
     #[derive(Deserialize)]
     struct Turn {
         turn: u64,
     }
-    let mut known = Vec::new();
-    for (file, bytes) in read_all_unlocked(path)? {
-        for (line, _) in lines(&bytes) {
-            let Some(parsed) = Line::parse(line) else {
-                continue;
-            };
-            known.push(Known {
-                hash: parsed.hash.to_owned(),
-                turn: serde_json::from_slice(line).map_or(0, |turn: Turn| turn.turn),
-                is_old: file != path,
-            });
-        }
-    }
-    Ok(known)
+    let all = files.iter().flat_map(|(file, bytes)| {
+        let is_old = file != path;
+        lines(bytes).map(move |(line, _)| (line, is_old))
+    });
+    let known = all.filter_map(|(line, is_old)| {
+        Some(Known {
+            hash: Line::parse(line)?.hash.to_owned(),
+            turn: serde_json::from_slice(line).map_or(0, |turn: Turn| turn.turn),
+            is_old,
+        })
+    });
+    known.collect()
 }
 
 /// Is there a journal, and nothing is remembered of it? Of its very first turn a kill may have
@@ -465,16 +406,14 @@ fn missing(mark: &Mark, known: &[Known]) -> Option<String> {
 /// What is kept, oldest first, while nobody appends.
 fn read_all(path: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, JournalError> {
     // A reader who may not make the lock's file reads all the same.
-    let _lock = lock(path, Lock::Shared).ok();
-    read_all_unlocked(path)
+    let _lock = lock(path, false).ok();
+    read_files(path)
 }
 
-fn read_all_unlocked(path: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, JournalError> {
+fn read_files(path: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, JournalError> {
     let mut files = Vec::new();
     for path in [rotated(path), path.to_owned()] {
-        if let Some(bytes) = read(&path)? {
-            files.push((path, bytes));
-        }
+        files.extend(read(&path)?.map(|bytes| (path, bytes)));
     }
     Ok(files)
 }
@@ -493,30 +432,16 @@ fn lines(bytes: &[u8]) -> impl DoubleEndedIterator<Item = (&[u8], bool)> {
         })
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lock {
-    Alone,
-    Shared,
-}
-
 /// Two processes that append take turns. A file of its own is locked: the journal's is
 /// another one after each rotation. Closing it, also by a kill, gives the lock back.
-fn lock(path: &Path, how: Lock) -> Result<File, JournalError> {
+fn lock(path: &Path, alone: bool) -> Result<File, JournalError> {
     let path = path.with_extension("lock");
-    let file = lock::open(&path).map_err(at(&path))?;
-    match lock::within(&file, how == Lock::Alone, MOST_WAIT) {
+    let held = file::open_lock(&path).map_err(at(&path))?;
+    match file::lock_within(&held, alone, MOST_WAIT) {
         // NFS without a lock daemon: one agent for each user has its own lock anyway.
-        Err(error) if lock::is_without(&error) => Ok(file),
-        Err(error) => Err(at(&path)(error)),
-        Ok(()) => Ok(file),
+        Err(error) if file::has_no_locks(&error) => Ok(held),
+        locked => locked.map(|()| held).map_err(at(&path)),
     }
-}
-
-fn private(options: &mut OpenOptions) {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    #[cfg(not(unix))]
-    let _ = options;
 }
 
 /// `journal.1.jsonl` beside `journal.jsonl`.
@@ -525,33 +450,30 @@ fn rotated(path: &Path) -> PathBuf {
 }
 
 fn at(path: &Path) -> impl Fn(io::Error) -> JournalError {
-    let path = path.to_owned();
-    move |source| JournalError::File {
-        path: path.clone(),
+    |source| JournalError::File {
+        path: path.to_owned(),
         source,
     }
 }
 
 /// What the first line of all follows from.
-pub(super) const BEGINNING: &str =
-    "0000000000000000000000000000000000000000000000000000000000000000";
+const BEGINNING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 const PREV: &[u8] = b"{\"prev\":\"";
 const HASH: &[u8] = b"\",\"hash\":\"";
 const BODY: &[u8] = b"\",";
 
 /// A well-formed line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line<'a> {
-    pub(super) prev: &'a str,
-    pub(super) hash: &'a str,
+struct Line<'a> {
+    prev: &'a str,
+    hash: &'a str,
     /// The entry's JSON without its opening brace.
     rest: &'a [u8],
 }
 
 impl<'a> Line<'a> {
     /// Reads a line (without its end) as far as the chain is concerned.
-    pub(super) fn parse(line: &'a [u8]) -> Option<Line<'a>> {
+    fn parse(line: &'a [u8]) -> Option<Line<'a>> {
         let (prev, line) = digits(line.strip_prefix(PREV)?)?;
         let (hash, line) = digits(line.strip_prefix(HASH)?)?;
         let rest = line.strip_prefix(BODY)?;
@@ -559,7 +481,7 @@ impl<'a> Line<'a> {
     }
 
     /// Is the line as it was written?
-    pub(super) fn is_whole(&self) -> bool {
+    fn is_whole(&self) -> bool {
         hash(self.prev, self.rest) == self.hash
     }
 }
@@ -569,18 +491,8 @@ fn chained_line(prev: &str, entry: &Entry) -> serde_json::Result<(Vec<u8>, Strin
     let body = serde_json::to_vec(&masked(serde_json::to_value(entry)?))?;
     let rest = body.strip_prefix(b"{").unwrap_or(&body);
     let hash = hash(prev, rest);
-    let mut line = Vec::with_capacity(body.len() + 160);
-    for part in [
-        PREV,
-        prev.as_bytes(),
-        HASH,
-        hash.as_bytes(),
-        BODY,
-        rest,
-        b"\n",
-    ] {
-        line.extend_from_slice(part);
-    }
+    let (prev, own) = (prev.as_bytes(), hash.as_bytes());
+    let line = [PREV, prev, HASH, own, BODY, rest, b"\n"].concat();
     Ok((line, hash))
 }
 
@@ -602,12 +514,9 @@ fn masked(value: Value) -> Value {
         Value::String(text) => Value::String(mask(&text)),
         Value::Array(items) => items.into_iter().map(masked).collect(),
         Value::Object(fields) => {
-            // `collect` would bring a sort of its own.
-            let mut hidden = serde_json::Map::new();
-            for (name, value) in fields {
-                hidden.insert(mask(&name), masked(value));
-            }
-            Value::Object(hidden)
+            let fields = fields.into_iter();
+            let hidden = fields.map(|(name, value)| (mask(&name), masked(value)));
+            Value::Object(hidden.collect())
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => value,
     }

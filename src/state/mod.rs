@@ -4,14 +4,11 @@
 //!
 //! May import: model, policy.
 
-pub mod baseline;
 pub mod entry;
 pub mod file;
 pub mod journal;
-pub mod lock;
 pub mod memory;
 
-pub use baseline::Baseline;
 pub use entry::Entry;
 pub use journal::{Journal, JournalError, Mark};
-pub use memory::{Health, Memory};
+pub use memory::{Baseline, Health, Memory};

@@ -14,8 +14,7 @@ use super::repo::Repo;
 use crate::bounded;
 use crate::gocmd::rename;
 use crate::gomod::sum::sha256_hex;
-use crate::state::file::replace;
-use crate::state::lock;
+use crate::state::file::{lock_within, open_lock, replace};
 
 /// How long to wait for another goroam; writing a large vendor/ takes seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -167,8 +166,8 @@ impl RollbackLock {
     pub(super) fn acquire(repo: &Repo) -> Result<RollbackLock, Error> {
         let folder = repo.own()?;
         let path = folder.join("lock");
-        let lock = lock::open(&path).map_err(|error| Error::io(&path, error))?;
-        lock::within(&lock, true, PATIENCE).map_err(|error| match error.kind() {
+        let lock = open_lock(&path).map_err(|error| Error::io(&path, error))?;
+        lock_within(&lock, true, PATIENCE).map_err(|error| match error.kind() {
             io::ErrorKind::TimedOut => Error::Failed(format!(
                 "another `goroam vendor` is running in {}",
                 repo.top.display()

@@ -50,8 +50,8 @@ fn supervisor(context: &Context) -> Box<dyn Supervisor> {
     Box::new(agent::Unattended)
 }
 
-/// The same process goes on as the new program: its lock and its socket are free from this
-/// moment on, and it looks at the network anew. Returns only where that fails; the service
+/// The same process re-executes as the new program: its lock and its socket are free from this
+/// moment on, and it looks at the network again. Returns only where that fails; the service
 /// manager then starts it, for the exit code is no good one.
 #[cfg(unix)]
 fn become_program(program: &std::path::Path) -> Failure {

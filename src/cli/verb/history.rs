@@ -68,46 +68,34 @@ fn verify(
     verified: Result<usize, JournalError>,
     json: bool,
 ) -> Result<u8, Failure> {
-    let (turns, error) = match verified {
-        Ok(turns) => (Some(turns), None),
-        Err(
-            error @ (JournalError::Broken { .. }
-            | JournalError::Missing { .. }
-            | JournalError::Unknown { .. }),
-        ) => (None, Some(error)),
-        Err(error @ JournalError::File { .. }) => return Err(failed(error)),
-    };
+    if let Err(error @ JournalError::File { .. }) = verified {
+        return Err(failed(error));
+    }
     if json {
+        let whole = verified.is_ok();
         context.out.json(&Verified {
-            whole: error.is_none(),
-            turns,
-            error: error.as_ref().map(ToString::to_string),
+            whole,
+            error: verified.as_ref().err().map(ToString::to_string),
+            turns: verified.ok(),
         })?;
-        return Ok(if error.is_none() {
-            EXIT_DONE
+        return Ok(if whole { EXIT_DONE } else { EXIT_FAILED });
+    }
+    let turns = verified.map_err(|error| {
+        let changed = if matches!(error, JournalError::Unknown { .. }) {
+            ""
         } else {
-            EXIT_FAILED
-        });
-    }
-    match error {
-        Some(error @ JournalError::Unknown { .. }) => {
-            Err(Failure::said(error.to_string(), EXIT_FAILED))
-        }
-        Some(error) => Err(Failure::said(
-            format!("{error}; something other than goroam changed the journal"),
-            EXIT_FAILED,
-        )),
-        None => {
-            let turns = match turns.unwrap_or_default() {
-                1 => "1 turn".to_owned(),
-                turns => format!("{turns} turns, each linked to the one before"),
-            };
-            context
-                .out
-                .text(&format!("✓ the journal is intact: {turns}\n"))?;
-            Ok(EXIT_DONE)
-        }
-    }
+            "; something other than goroam changed the journal"
+        };
+        Failure::said(format!("{error}{changed}"), EXIT_FAILED)
+    })?;
+    let turns = match turns {
+        1 => "1 turn".to_owned(),
+        turns => format!("{turns} turns, each linked to the one before"),
+    };
+    context
+        .out
+        .text(&format!("✓ the journal is intact: {turns}\n"))?;
+    Ok(EXIT_DONE)
 }
 
 fn failed(error: JournalError) -> Failure {
@@ -119,12 +107,12 @@ fn failed(error: JournalError) -> Failure {
 
 /// A JSON array with one turn a line: for `jq` and for `grep`.
 fn array(entries: &[Entry]) -> Result<String, std::io::Error> {
-    let lines: Result<Vec<String>, serde_json::Error> =
-        entries.iter().map(serde_json::to_string).collect();
-    Ok(match lines?.as_slice() {
-        [] => "[]\n".to_owned(),
-        lines => format!("[\n{}\n]\n", lines.join(",\n")),
-    })
+    let lines = entries.iter().map(serde_json::to_string);
+    let lines = lines.collect::<Result<Vec<String>, _>>()?.join(",\n");
+    if lines.is_empty() {
+        return Ok("[]\n".to_owned());
+    }
+    Ok(format!("[\n{lines}\n]\n"))
 }
 
 /// One line a turn, under the day where it is not today.
@@ -147,7 +135,6 @@ pub(in crate::cli) fn history(entries: &[Entry], page: &Page) -> String {
 
 /// A turn in one sentence: "home → office in 38 ms: default route moved to wlan0; up corp".
 fn switch(entry: &Entry) -> String {
-    let mut text = format!("{}{}", profiles(entry), ending(entry));
     let changes = entry.changes.iter().filter(|change| change.major);
     let changes = changes.map(|change| clean(&change.what));
     let mut reasons: Vec<String> = entry.drift.iter().map(drift).chain(changes).collect();
@@ -158,19 +145,20 @@ fn switch(entry: &Entry) -> String {
     if let Some(decision) = &entry.decision
         && entry.from.as_deref() != Some(decision.profile.as_str())
     {
-        let chosen = decision
-            .considered
-            .iter()
-            .find(|considered| considered.profile == decision.profile);
+        let mut considered = decision.considered.iter();
+        let chosen = considered.find(|considered| considered.profile == decision.profile);
         if decision.pinned {
             reasons.push("chosen by hand".to_owned());
         } else if let Some(trace) = chosen.and_then(|considered| considered.trace.as_ref()) {
             reasons.extend(proof(trace));
         }
     }
-    text.push_str(": ");
-    text.push_str(&reasons.join("; "));
-    text
+    format!(
+        "{}{}: {}",
+        profiles(entry),
+        ending(entry),
+        reasons.join("; ")
+    )
 }
 
 /// "GOPROXY was set by hand to direct", or by another program; and what came of it.
@@ -215,11 +203,8 @@ fn proof(trace: &Trace) -> Option<String> {
         return None;
     }
     if trace.parts.is_empty() && !trace.evidence.is_empty() {
-        return Some(format!(
-            "{} ({})",
-            clean(&trace.what),
-            clean(&trace.evidence)
-        ));
+        let (what, evidence) = (clean(&trace.what), clean(&trace.evidence));
+        return Some(format!("{what} ({evidence})"));
     }
     trace.parts.iter().find_map(proof)
 }

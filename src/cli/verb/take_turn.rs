@@ -18,6 +18,7 @@ use crate::model::plan::PlanStep;
 use crate::paths::Paths;
 use crate::state::entry::Outcome;
 use clap::Args;
+use std::path::Path;
 use std::time::Duration;
 
 /// `goroam once`
@@ -65,16 +66,9 @@ pub(in crate::cli) async fn once(context: &Context, args: Once) -> Result<u8, Fa
 
 /// Stays with a profile.
 pub(in crate::cli) async fn use_profile(context: &Context, args: &Use) -> Result<u8, Failure> {
-    let until = match args.within {
-        None => None,
-        Some(time) => Some(
-            context
-                .page
-                .now
-                .checked_add(time)
-                .map_err(|error| Failure::said(format!("--for: {error}"), EXIT_USAGE))?,
-        ),
-    };
+    let until = args.within.map(|time| context.page.now.checked_add(time));
+    let until = until.transpose();
+    let until = until.map_err(|error| Failure::said(format!("--for: {error}"), EXIT_USAGE))?;
     let command = Command::Use {
         profile: args.profile.clone(),
         until,
@@ -97,15 +91,13 @@ While paused, nothing is changed: if you set GOPROXY by hand now, what goroam ha
 set beside it (GONOPROXY=none and the like) stays. `goroam auto` ends the pause.
 ";
 
-/// Leaves everything as it is. Without an agent there is nothing to pause, which is told.
+const UNEXPECTED: &str = "the agent sent an unexpected answer; after an update, restart it";
+
+/// Leaves everything as it is. Without an agent there is nothing to pause, which is an error.
 pub(in crate::cli) async fn pause(context: &Context, args: Json) -> Result<u8, Failure> {
     let paths = context.paths()?;
-    let status = match ipc::ask(&paths, Command::Pause).await? {
-        Reply::Status(status) => *status,
-        Reply::Turn(_) | Reply::Failed { .. } => {
-            let message = "the agent sent an unexpected answer; after an update, restart it";
-            return Err(Failure::said(message, EXIT_FAILED));
-        }
+    let Reply::Status(status) = ipc::ask(&paths, Command::Pause).await? else {
+        return Err(Failure::said(UNEXPECTED, EXIT_FAILED));
     };
     if args.json {
         context.out.json(&status)?;
@@ -128,8 +120,7 @@ pub(super) async fn take_turn(
     let mut report = match ipc::ask(&paths, command.clone()).await {
         Ok(Reply::Turn(report)) => *report,
         Ok(Reply::Status(_) | Reply::Failed { .. }) => {
-            let message = "the agent sent an unexpected answer; after an update, restart it";
-            return Err(Failure::said(message, EXIT_FAILED));
+            return Err(Failure::said(UNEXPECTED, EXIT_FAILED));
         }
         Err(Error::NoAgent) => alone(context, &command).await?,
         Err(error) => return Err(error.into()),
@@ -140,13 +131,8 @@ pub(super) async fn take_turn(
     } else {
         context.out.text(&turn(&report, &context.page))?;
     }
-    Ok(match report.outcome {
-        Outcome::Failed { .. } => EXIT_FAILED,
-        Outcome::Written { .. }
-        | Outcome::Unchanged
-        | Outcome::DryRun
-        | Outcome::Restored { .. } => EXIT_DONE,
-    })
+    let has_failed = matches!(report.outcome, Outcome::Failed { .. });
+    Ok(if has_failed { EXIT_FAILED } else { EXIT_DONE })
 }
 
 async fn alone(context: &Context, command: &Command) -> Result<TurnReport, Error> {
@@ -168,7 +154,7 @@ fn check_env_file(context: &Context, command: &Command) -> Result<(), Error> {
     }
     match Session::open_to_restore(context.config.clone(), context.env.clone()) {
         Ok(session) => session.own_file().map(drop),
-        // What is wrong with the rest is said by whoever takes the turn.
+        // What is wrong with the rest is reported by the turn itself.
         Err(_) => EnvFile::locate(&context.env).map(drop).map_err(Error::from),
     }
 }
@@ -184,13 +170,11 @@ async fn check_policy_of_agent(paths: &Paths) -> Result<(), Failure> {
         Err(error @ Error::AgentSilent { .. }) => return Err(error.into()),
         Ok(Reply::Turn(_) | Reply::Failed { .. }) | Err(_) => return Ok(()),
     };
-    let named = paths.policy.canonicalize();
-    let same = named.is_ok_and(|named| {
-        std::path::Path::new(&status.policy)
-            .canonicalize()
-            .is_ok_and(|theirs| theirs == named)
-    });
-    if same {
+    let (named, theirs) = (
+        paths.policy.canonicalize(),
+        Path::new(&status.policy).canonicalize(),
+    );
+    if matches!((named, theirs), (Ok(named), Ok(theirs)) if named == theirs) {
         return Ok(());
     }
     let message = format!(
@@ -248,49 +232,38 @@ pub(in crate::cli) fn turn(report: &TurnReport, page: &Page) -> String {
 fn head(sheet: &mut Sheet, report: &TurnReport) {
     let from = report.from.as_deref().map(clean);
     let to = report.status.profile.as_deref().map(clean);
-    let (lead, lead_width) = match (&from, &to) {
-        (Some(from), Some(to)) if from == to => (
-            format!("{} stays", paint(BOLD, to)),
-            width(to) + width(" stays"),
-        ),
-        (from, to) => {
-            let from = from.as_deref().unwrap_or("none");
-            let to = to.as_deref().unwrap_or("none");
-            (
-                format!("{from} → {}", paint(BOLD, to)),
-                width(from) + 3 + width(to),
-            )
-        }
+    let is_same = from.is_some() && from == to;
+    let to = to.as_deref().unwrap_or("none");
+    let (before, after) = if is_same {
+        (String::new(), " stays")
+    } else {
+        (format!("{} → ", from.as_deref().unwrap_or("none")), "")
     };
-    match &report.status.why {
-        Some(why) => {
-            let why = format!("({})", clean(why));
-            sheet.entry(&format!("{lead}  "), lead_width + 2, &why, 4);
-        }
-        None => sheet.line(&lead),
-    }
+    let lead = format!("{before}{}{after}", paint(BOLD, to));
+    let Some(why) = &report.status.why else {
+        return sheet.line(&lead);
+    };
+    let columns = width(&before) + width(to) + width(after) + 2;
+    sheet.entry(
+        &format!("{lead}  "),
+        columns,
+        &format!("({})", clean(why)),
+        4,
+    );
 }
 
-/// A variable that changes, or that somebody else's value stays in. What is right is not told.
+/// A variable that changes, or that keeps another program's value. One that is right is left out.
 fn variable(sheet: &mut Sheet, step: &PlanStep, columns: usize) {
     let lead = format!("  {}  ", pad(&clean(step.name()), columns));
     match step {
         PlanStep::Set { value, .. } if value.is_empty() => sheet.line(&format!("{lead}(empty)")),
-        PlanStep::Set { value, .. } => {
-            // Not wrapped: a value is there to be copied.
-            sheet.line(&format!("{lead}{}", clean(value)));
-        }
+        // Not wrapped: a value is there to be copied.
+        PlanStep::Set { value, .. } => sheet.line(&format!("{lead}{}", clean(value))),
         PlanStep::Unset { .. } => sheet.line(&format!("{lead}{}", paint(DIM, "no longer set"))),
         PlanStep::Leave { why, .. } if why == "is right already" => {}
         PlanStep::Leave { why, .. } => {
-            let hang = columns + 4;
-            sheet.styled(
-                &lead,
-                hang,
-                &format!("left alone: {}", clean(why)),
-                hang,
-                DIM,
-            );
+            let (hang, why) = (columns + 4, format!("left alone: {}", clean(why)));
+            sheet.styled(&lead, hang, &why, hang, DIM);
         }
     }
 }

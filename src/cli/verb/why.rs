@@ -32,11 +32,14 @@ pub(in crate::cli) fn why(report: &WhyReport, page: &Page) -> String {
     let decision = &report.decision;
     let mut sheet = Sheet::new(page.columns);
     let name = paint(BOLD, &clean(&decision.profile));
-    let chosen = decision
+    let (chosen, others): (Vec<&Considered>, Vec<&Considered>) = decision
         .considered
         .iter()
-        .find(|considered| considered.profile == decision.profile);
-    match chosen.and_then(|considered| considered.trace.as_ref()) {
+        .partition(|considered| considered.profile == decision.profile);
+    match chosen
+        .first()
+        .and_then(|considered| considered.trace.as_ref())
+    {
         _ if decision.pinned => {
             sheet.line(&format!(
                 "{name} was chosen by hand; `goroam auto` ends that"
@@ -51,42 +54,31 @@ pub(in crate::cli) fn why(report: &WhyReport, page: &Page) -> String {
         }
         None => sheet.line(&format!("{name} was chosen")),
     }
-    for considered in &decision.considered {
-        if considered.profile != decision.profile {
-            passed_over(&mut sheet, considered);
+    let mut not_reached = Vec::new();
+    for considered in others {
+        let name = clean(&considered.profile);
+        if let Some(trace) = &considered.trace {
+            sheet.line(&format!("{name} was not, because"));
+            tree(&mut sheet, trace);
+        } else {
+            not_reached.push(name);
         }
     }
-    if !decision.pinned {
-        not_reached(&mut sheet, report);
+    if let Some(names) = were(&not_reached)
+        && !decision.pinned
+    {
+        sheet.paragraph(&format!("{names} not reached."));
     }
     sheet.paragraph(&closing(report));
     sheet.finish()
 }
 
-fn passed_over(sheet: &mut Sheet, considered: &Considered) {
-    let Some(trace) = &considered.trace else {
-        return;
-    };
-    sheet.line(&format!("{} was not, because", clean(&considered.profile)));
-    tree(sheet, trace);
-}
-
-fn not_reached(sheet: &mut Sheet, report: &WhyReport) {
-    let names: Vec<String> = report
-        .decision
-        .considered
-        .iter()
-        .filter(|considered| {
-            considered.trace.is_none() && considered.profile != report.decision.profile
-        })
-        .map(|considered| clean(&considered.profile))
-        .collect();
-    match names.as_slice() {
-        [] => {}
-        [one] => sheet.paragraph(&format!("{one} was not reached.")),
-        [most @ .., last] => {
-            sheet.paragraph(&format!("{} and {last} were not reached.", most.join(", ")));
-        }
+/// "office was", "office and home were".
+fn were(names: &[String]) -> Option<String> {
+    match names {
+        [] => None,
+        [one] => Some(format!("{one} was")),
+        [most @ .., last] => Some(format!("{} and {last} were", most.join(", "))),
     }
 }
 
@@ -107,13 +99,9 @@ fn tree(sheet: &mut Sheet, trace: &Trace) {
 /// The last column of the widest condition that has evidence beside it, outliers left out.
 fn widest(trace: &Trace, indent: usize) -> usize {
     let end = indent + 2 + width(&clean(&trace.what));
-    let own = if trace.evidence.is_empty() || end > CONDITION_COLUMNS {
-        0
-    } else {
-        end
-    };
+    let counts = !trace.evidence.is_empty() && end <= CONDITION_COLUMNS;
     let parts = trace.parts.iter().map(|part| widest(part, indent + 2));
-    parts.fold(own, usize::max)
+    parts.fold(if counts { end } else { 0 }, usize::max)
 }
 
 fn branch(sheet: &mut Sheet, trace: &Trace, indent: usize, column: usize) {
@@ -122,16 +110,12 @@ fn branch(sheet: &mut Sheet, trace: &Trace, indent: usize, column: usize) {
         Truth::False => ("✗", BAD),
         Truth::Unknown => ("·", DIM),
     };
-    let what = clean(&trace.what);
+    let mut what = clean(&trace.what);
     let used = indent + 2 + width(&what);
-    let what = if trace.evidence.is_empty() {
-        what
-    } else {
-        pad(
-            &what,
-            column.saturating_sub(indent + 2).max(width(&what) + 2),
-        )
-    };
+    if !trace.evidence.is_empty() {
+        let columns = column.saturating_sub(indent + 2).max(width(&what) + 2);
+        what = pad(&what, columns);
+    }
     let lead = format!("{}{} {what}", " ".repeat(indent), paint(style, symbol));
     let lead_width = column.max(used + 2);
     sheet.entry(&lead, lead_width, &clean(&trace.evidence), column);
@@ -152,44 +136,21 @@ fn closing(report: &WhyReport) -> String {
         } else {
             ""
         };
-        sentences.push(format!(
-            "Weakens verification{accepted}: {}.",
-            how.join("; ")
-        ));
+        let how = how.join("; ");
+        sentences.push(format!("Weakens verification{accepted}: {how}."));
     }
     if let Some(from) = &report.from {
         sentences.push(format!("Modules come from {}.", clean(from)));
     }
-    let after = match report.changes.first() {
-        Some(change) => format!(" after this: {}", clean(change)),
-        None => String::new(),
-    };
     if let Some(ms) = report.decided_ms {
-        sentences.push(format!("Decided {}{after}.", duration(ms)).replacen(
-            "Decided ",
-            if after.is_empty() {
-                "Decided in "
-            } else {
-                "Decided "
-            },
-            1,
-        ));
+        let took = duration(ms);
+        sentences.push(match report.changes.first() {
+            Some(change) => format!("Decided {took} after this: {}.", clean(change)),
+            None => format!("Decided in {took}."),
+        });
     }
-    let open: Vec<String> = decision
-        .not_waited_for
-        .iter()
-        .map(|name| clean(name))
-        .collect();
-    match open.as_slice() {
-        [] => {}
-        [one] => sentences.push(format!("{one} was not waited for.")),
-        [most @ .., last] => {
-            sentences.push(format!(
-                "{} and {last} were not waited for.",
-                most.join(", ")
-            ));
-        }
-    }
+    let open: Vec<String> = decision.not_waited_for.iter().map(|it| clean(it)).collect();
+    sentences.extend(were(&open).map(|names| format!("{names} not waited for.")));
     sentences.push(match report.turn {
         Some(turn) => format!("Turn {turn} in the journal."),
         None => "Only looked: nothing was written.".to_owned(),
