@@ -116,7 +116,7 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// The answer that an error makes.
+    /// The answer to a command that failed.
     pub(super) fn failed(error: &Error) -> Reply {
         Reply::Failed {
             error: error.to_string(),

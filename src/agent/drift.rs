@@ -102,11 +102,6 @@ pub(crate) struct Present {
 }
 
 impl Present {
-    /// Reads the file.
-    pub(crate) fn read(file: &EnvFile, managed: &BTreeSet<String>) -> Result<Present, Error> {
-        Ok(Present::of(read_text(file)?, managed))
-    }
-
     /// What the file says of any variable, managed or not.
     pub(crate) fn line(&self, name: &str) -> Option<String> {
         let text = EnvText(self.bytes.clone()?);

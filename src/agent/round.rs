@@ -22,9 +22,7 @@ use crate::gocmd::{ApplyError, EnvFile, EnvText, Prepared, prepare};
 use crate::model::plan::{Plan, Want, diff};
 use crate::model::{Change, Observation, Phase, Snapshot, Target, Verdict};
 use crate::policy::settle::{self, Burst, Footing};
-use crate::policy::{
-    Considered, Decision, DecisionFacts, EnvValue, OnDrift, Policy, TargetState, decide, needed,
-};
+use crate::policy::{Decision, DecisionFacts, OnDrift, Policy, TargetState, decide, needed};
 use crate::probe::{ProbeOptions, Prober};
 use crate::state::{Baseline, Health, Memory};
 
@@ -56,7 +54,7 @@ pub(crate) struct Input {
 }
 
 /// What the probes of a round come to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Probed {
     pub(crate) seen: BTreeMap<String, TargetState>,
     pub(crate) health: BTreeMap<String, Health>,
@@ -420,40 +418,24 @@ pub(crate) fn known_decision(input: &Input) -> Option<Decision> {
     {
         return None;
     }
-    let mut env = BTreeMap::new();
-    for (name, value) in &profile.env {
-        // Which one is the fastest has to be found out; that is what the round is for.
-        let EnvValue::Text(text) = value else {
-            return None;
-        };
-        env.insert(name.clone(), text.clone());
-    }
-    let profiles = input.loaded.policy.profiles.iter();
-    let considered = profiles.map(|profile| Considered {
-        profile: profile.name.clone(),
-        trace: None,
-    });
-    let targets = profile.when.targets().into_iter();
-    Some(Decision {
-        profile: profile.name.clone(),
-        pinned: false,
-        env,
-        considered: considered.collect(),
-        loosens: Vec::new(),
-        accept_unauthenticated: profile.accept_unauthenticated,
-        not_waited_for: targets.map(str::to_owned).collect(),
-    })
+    // None where `fastest` has to be found out; that is what the round is for.
+    let facts = DecisionFacts {
+        snapshot: &input.snapshot,
+        seen: &BTreeMap::new(),
+        env: &input.env,
+        present: &BTreeMap::new(),
+    };
+    let mut decision = decide(&input.loaded.policy, facts, Some(&profile.name))?;
+    decision.pinned = false;
+    Some(decision)
 }
 
 /// Gets the file ready for it.
 pub(crate) async fn prepare_known(input: Input, decision: Decision) -> Result<PreparedTurn, Error> {
     let (go, _) = ground(&input).await?;
     let probed = Probed {
-        seen: BTreeMap::new(),
-        health: BTreeMap::new(),
-        silent: BTreeSet::new(),
-        waited: BTreeSet::new(),
         decision,
+        ..Probed::default()
     };
     PreparedTurn::of(input, go, probed, true).await
 }

@@ -434,10 +434,13 @@ impl Session {
         let Ok(file) = self.file() else {
             return Present::default();
         };
-        Present::read(&file, &names).unwrap_or_else(|error| Present {
-            trouble: Some(error.to_string()),
-            ..Present::default()
-        })
+        match read_text(&file) {
+            Ok(text) => Present::of(text, &names),
+            Err(error) => Present {
+                trouble: Some(error.to_string()),
+                ..Present::default()
+            },
+        }
     }
 
     pub(crate) fn status_of(&self, snapshot: &Snapshot, present: &Present) -> Status {

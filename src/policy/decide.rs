@@ -20,7 +20,7 @@ pub struct Considered {
 }
 
 /// What was chosen, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Decision {
     /// The profile's name.
     pub profile: String,
