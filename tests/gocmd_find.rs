@@ -129,7 +129,6 @@ async fn a_wrapper_is_resolved_to_the_real_binary() {
         (found.path.as_path(), found.version.text.as_str()),
         (real.as_path(), "1.24.11")
     );
-    assert!(!found.others.contains(&shim));
     let calls = std::fs::read_to_string(machine.path("calls")).unwrap();
     assert_eq!(calls.lines().count(), 1, "it was asked more than once");
     let named = find(Some(&shim), &machine.env(&[])).await.unwrap();
@@ -137,10 +136,8 @@ async fn a_wrapper_is_resolved_to_the_real_binary() {
 }
 
 #[tokio::test]
-async fn wrecks_are_passed_over_and_the_rest_is_told() {
-    let (Some(real), Some(other)) = (go::go("1.27.3"), go::go("1.21.13")) else {
-        return;
-    };
+async fn wrecks_are_passed_over() {
+    let Some(real) = go::go("1.27.3") else { return };
     let machine = Machine::new();
     machine.script("a/go", "exit 1");
     machine.script("b/go", "echo hello");
@@ -149,26 +146,8 @@ async fn wrecks_are_passed_over_and_the_rest_is_told() {
     std::fs::write(machine.path("d/go"), "no x").unwrap();
     machine.link("e/go", Path::new("/nowhere"));
     machine.link("f/go", &real);
-    machine.link("g/go", &other);
-    machine.link("h/go", &real);
-    let found = machine
-        .find(&["a", "b", "c", "d", "e", "f", "g", "h"])
-        .await
-        .unwrap();
+    let found = machine.find(&["a", "b", "c", "d", "e", "f"]).await.unwrap();
     assert_eq!(found.path, real);
-    let others: Vec<&PathBuf> = found
-        .others
-        .iter()
-        .filter(|p| p.starts_with(machine.0.path()))
-        .collect();
-    assert_eq!(
-        others,
-        [
-            &machine.path("a/go"),
-            &machine.path("b/go"),
-            &machine.path("g/go")
-        ]
-    );
 }
 
 #[tokio::test]

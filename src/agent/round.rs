@@ -284,8 +284,8 @@ async fn probe_and_decide(input: &Input, go: &GoFacts, present: &Present) -> Res
         {
             silent.insert(name.clone());
         }
-        let up = state.up.unwrap_or(false);
         health.insert(name.clone(), state);
+        let up = state.up;
         seen.insert(name, TargetState { observation, up });
     }
 }
@@ -308,20 +308,14 @@ impl Input {
         let was = self.memory.health.get(name);
         if self.waiting.contains(name) && !observation.is_up() {
             // It has not been seen again: it counts as what it did.
-            return was.copied().unwrap_or(Health {
-                up: Some(false),
-                against: 0,
-            });
+            return was.copied().unwrap_or_default();
         }
         // What came late had not been seen before: its silence was not an answer.
         let was = was.filter(|_| !self.cause.is_fresh() && !self.late.contains_key(name));
-        let was = was.and_then(|health| Some((health.up?, health.against)));
+        let was = was.map(|health| (health.up, health.against));
         let agent = &self.loaded.policy.agent;
         let (up, against) = settle::counts_as(was, observation.is_up(), agent.fall, agent.rise);
-        Health {
-            up: Some(up),
-            against,
-        }
+        Health { up, against }
     }
 }
 

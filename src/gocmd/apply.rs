@@ -174,14 +174,10 @@ impl fmt::Debug for Prepared {
 
 impl fmt::Debug for Applied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = |bytes: &[u8]| EnvText(bytes.to_vec());
         f.debug_struct("Applied")
-            .field("before", &self.before.as_deref().map(text))
-            .field("after", &text(&self.after))
             .field("merged", &self.merged)
-            .field("visible_after", &self.visible_after)
             .field("in_place", &self.in_place)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

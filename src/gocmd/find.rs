@@ -54,18 +54,15 @@ pub async fn find(wish: Option<&Path>, env: &Environment) -> Result<GoCommand, F
     let mut too_old = None;
     for candidate in &candidates {
         match resolve(candidate, env).await {
-            Ok(mut real) if real.version.is_usable() => {
-                real.others = others(&[&real.path, candidate], &candidates);
-                let others = &real.others;
-                tracing::debug!(path = %real.path.display(), version = %real.version, ?others, "uses this go command");
-                return Ok(real);
-            }
-            Ok(real) => {
-                too_old.get_or_insert(FindError::TooOld {
-                    path: candidate.clone(),
-                    version: real.version.text,
-                });
-            }
+            Ok(real) => match usable(candidate, real) {
+                Ok(real) => {
+                    let others: Vec<&PathBuf> =
+                        candidates.iter().filter(|it| *it != candidate).collect();
+                    tracing::debug!(path = %real.path.display(), version = %real.version, ?others, "uses this go command");
+                    return Ok(real);
+                }
+                Err(error) => drop(too_old.get_or_insert(error)),
+            },
             Err(why) => {
                 tracing::debug!(path = %candidate.display(), why, "passed over a go command");
                 broken.push(format!("{} ({why})", candidate.display()));
@@ -82,43 +79,31 @@ pub async fn find(wish: Option<&Path>, env: &Environment) -> Result<GoCommand, F
 }
 
 async fn named(path: &Path, env: &Environment) -> Result<GoCommand, FindError> {
-    let refuse = |why: String| FindError::Named {
-        path: path.to_owned(),
-        why,
-    };
     let why = match std::fs::metadata(path) {
         _ if !path.is_absolute() => "is not an absolute path".to_owned(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => "does not exist".to_owned(),
         Err(error) => format!("cannot be looked at: {error}"),
         Ok(meta) if meta.is_dir() => "is a folder".to_owned(),
         Ok(_) if !is_executable(path) => "is not executable".to_owned(),
-        Ok(_) => {
-            let real = resolve(path, env).await.map_err(refuse)?;
-            if real.version.is_usable() {
-                return Ok(real);
-            }
-            return Err(FindError::TooOld {
-                path: path.to_owned(),
-                version: real.version.text,
-            });
-        }
+        Ok(_) => match resolve(path, env).await {
+            Ok(real) => return usable(path, real),
+            Err(why) => why,
+        },
     };
-    Err(refuse(why))
+    Err(FindError::Named {
+        path: path.to_owned(),
+        why,
+    })
 }
 
-/// The candidates that are other files than the one taken, each once.
-fn others(taken: &[&Path], candidates: &[PathBuf]) -> Vec<PathBuf> {
-    let canonical = |path: &Path| dunce::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mut seen: Vec<PathBuf> = taken.iter().map(|path| canonical(path)).collect();
-    let mut others = Vec::new();
-    for candidate in candidates {
-        let real = canonical(candidate);
-        if !seen.contains(&real) {
-            seen.push(real);
-            others.push(candidate.clone());
-        }
+fn usable(path: &Path, go: GoCommand) -> Result<GoCommand, FindError> {
+    if go.version.is_usable() {
+        return Ok(go);
     }
-    others
+    Err(FindError::TooOld {
+        path: path.to_owned(),
+        version: go.version.text,
+    })
 }
 
 /// The name of the go command's file.
@@ -284,7 +269,6 @@ fn by_goroot(candidate: &Path) -> Option<GoCommand> {
         path,
         version,
         goroot,
-        others: Vec::new(),
     })
 }
 
@@ -327,7 +311,6 @@ async fn by_asking(candidate: &Path, env: &Environment) -> Result<GoCommand, Str
         path,
         version,
         goroot,
-        others: Vec::new(),
     })
 }
 

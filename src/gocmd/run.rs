@@ -81,8 +81,6 @@ pub struct GoCommand {
     pub version: GoVersion,
     /// Its GOROOT.
     pub goroot: PathBuf,
-    /// Other go commands on the way that were not taken, for `doctor` and messages.
-    pub others: Vec<PathBuf>,
 }
 
 /// `go env` takes 4 to 12 ms; one that takes this long hangs on a dead network drive.

@@ -24,8 +24,8 @@ const MOST_BYTES: u64 = 16 << 20;
 /// A target's health over the rounds on one network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Health {
-    /// What it counts as; `None` before the first round on this network.
-    pub up: Option<bool>,
+    /// What it counts as.
+    pub up: bool,
     /// Rounds in a row that said otherwise.
     pub against: u32,
 }
@@ -306,7 +306,7 @@ mod tests {
             health: [(
                 "corp".to_owned(),
                 Health {
-                    up: Some(true),
+                    up: true,
                     against: 1,
                 },
             )]
