@@ -1,4 +1,4 @@
-//! What goroam tells of itself while it works: lines on standard error, or in a file where a
+//! What goroam logs while it works: lines on standard error, or in a file where a
 //! program has no standard error (a tray). Nothing is sent anywhere. Every room may emit
 //! `tracing`; only the command line and the trays set it up.
 
@@ -19,21 +19,10 @@ use crate::environment::Environment;
 /// Sets it up for this process. `$GOROAM_LOG` wins over `$RUST_LOG`, both over `level`; all
 /// take `debug` or `goroam::probe=debug,warn`. Nothing happens the second time.
 pub fn start(level: Level, color: bool, env: &Environment) {
-    let (filter, complaint) = filter(level, env);
-    let lines = tracing_subscriber::fmt::layer()
-        .event_format(Line {
-            // journald puts its own time before each line.
-            clock: !journal_reads_stderr(env),
-        })
-        .with_ansi(color && std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    let started = tracing_subscriber::registry()
-        .with(filter)
-        .with(lines)
-        .try_init();
-    if let (Ok(()), Some(complaint)) = (started, complaint) {
-        tracing::warn!("{complaint}");
-    }
+    // journald puts its own time before each line.
+    let clock = !journal_reads_stderr(env);
+    let color = color && std::io::stderr().is_terminal();
+    write_to(std::io::stderr, Line { clock }, color, level, env);
 }
 
 /// The same for a program without standard error: the lines go to `writer`, without colours.
@@ -42,16 +31,23 @@ pub fn start_in(
     level: Level,
     env: &Environment,
 ) {
+    write_to(writer, Line { clock: true }, false, level, env);
+}
+
+fn write_to(
+    writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static,
+    line: Line,
+    color: bool,
+    level: Level,
+    env: &Environment,
+) {
     let (filter, complaint) = filter(level, env);
     let lines = tracing_subscriber::fmt::layer()
-        .event_format(Line { clock: true })
-        .with_ansi(false)
+        .event_format(line)
+        .with_ansi(color)
         .with_writer(writer);
-    let started = tracing_subscriber::registry()
-        .with(filter)
-        .with(lines)
-        .try_init();
-    if let (Ok(()), Some(complaint)) = (started, complaint) {
+    let registry = tracing_subscriber::registry().with(filter).with(lines);
+    if let (Ok(()), Some(complaint)) = (registry.try_init(), complaint) {
         tracing::warn!("{complaint}");
     }
 }
@@ -127,15 +123,11 @@ fn journal_reads_stderr(env: &Environment) -> bool {
     use std::os::fd::AsFd;
     use std::os::unix::fs::MetadataExt;
 
-    let Some(stream) = env.get("JOURNAL_STREAM") else {
+    let stderr = std::io::stderr().as_fd().try_clone_to_owned();
+    let Ok(meta) = stderr.and_then(|stderr| std::fs::File::from(stderr).metadata()) else {
         return false;
     };
-    let Ok(stderr) = std::io::stderr().as_fd().try_clone_to_owned() else {
-        return false;
-    };
-    std::fs::File::from(stderr)
-        .metadata()
-        .is_ok_and(|meta| stream == format!("{}:{}", meta.dev(), meta.ino()))
+    env.get("JOURNAL_STREAM") == Some(&format!("{}:{}", meta.dev(), meta.ino()))
 }
 
 #[cfg(not(unix))]

@@ -1,13 +1,14 @@
 //! Asks the running agent.
 
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::time::timeout;
 
 use super::endpoint::{ClientEnd, connect, server_pid};
-use super::message::{HEARTBEAT, REPLY_LIMIT, Request, VERSION, read_line};
+use super::server::{HEARTBEAT, REPLY_LIMIT, Request, VERSION, read_line};
 use crate::agent::error::EXIT_FAILED;
 use crate::agent::{Command, Error, Reply};
 use crate::model::status::Status;
@@ -31,84 +32,84 @@ const TURN_TIME: Duration = Duration::from_secs(120);
 /// one that was stopped or frozen is given up within five seconds.
 ///
 /// # Errors
-/// [`Error::NoAgent`] when nobody listens, [`Error::AgentSilent`] when whoever does says
+/// [`Error::NoAgent`] when no agent listens, [`Error::AgentSilent`] when one does and says
 /// nothing, [`Error::FromAgent`] with what the agent says.
 pub async fn ask(paths: &Paths, command: Command) -> Result<Reply, Error> {
-    let is_told_at_once = matches!(command, Command::Status | Command::Watch);
-    let mut stream = request(paths, command, !is_told_at_once).await?;
-    let silent = silent_agent(&stream);
-    if is_told_at_once {
-        let reply = timeout(STATUS_TIME, next_reply(&mut stream, paths)).await;
-        return one_reply(reply.map_err(|_| silent)?);
+    let at_once = matches!(command, Command::Status | Command::Watch);
+    let mut asked = request(paths, command, !at_once).await?;
+    if at_once {
+        return reply(asked.line_soon().await?);
     }
-    let patient = patiently(&mut stream, paths, silent);
-    match timeout(TURN_TIME, patient).await {
-        Ok(result) => result,
-        Err(_) => Err(from_agent(&format!(
+    match timeout(TURN_TIME, asked.last_line()).await {
+        Ok(line) => reply(line?),
+        Err(_) => Err(from_agent(format!(
             "the agent has not answered in {} s",
             TURN_TIME.as_secs()
         ))),
     }
 }
 
-/// Waits from heartbeat to heartbeat. An agent older than this has none: it is asked over
-/// another connection whether it is alive.
-async fn patiently(
-    stream: &mut BufReader<ClientEnd>,
-    paths: &Paths,
-    silent: Error,
-) -> Result<Reply, Error> {
-    let mut wait = FIRST_WORD;
-    let mut beats = false;
-    loop {
-        // Not given up with each wait: half a line would be lost.
-        let mut line = std::pin::pin!(next_line(stream, paths));
-        let line = loop {
-            match timeout(wait, &mut line).await {
-                Ok(line) => break line?,
-                Err(_) if beats || !is_alive(paths).await => return Err(silent),
-                Err(_) => {}
-            }
-        };
-        match line {
-            Some(line) if line == HEARTBEAT => (beats, wait) = (true, SILENCE),
-            line => return one_reply(line.map(|line| reply(&line)).transpose()),
-        }
-    }
-}
-
-async fn is_alive(paths: &Paths) -> bool {
-    let asked = async {
-        let mut stream = request(paths, Command::Status, false).await?;
-        next_reply(&mut stream, paths).await
-    };
-    matches!(timeout(SIGN_OF_LIFE, asked).await, Ok(Ok(Some(_))))
-}
-
-fn one_reply(reply: Result<Option<Reply>, Error>) -> Result<Reply, Error> {
-    reply?.ok_or_else(|| from_agent("the agent closed the connection without an answer"))
-}
-
 /// Asks for the status, now and after each change.
 ///
 /// # Errors
-/// [`Error::NoAgent`] when nobody listens.
+/// [`Error::NoAgent`] when no agent listens.
 pub async fn watch(paths: &Paths) -> Result<Watching, Error> {
-    let stream = request(paths, Command::Watch, false).await?;
-    Ok(Watching {
-        silent: Some(silent_agent(&stream)),
-        stream,
-        paths: paths.clone(),
-    })
+    request(paths, Command::Watch, false).await
 }
 
-/// A status for every change, until it is dropped.
+async fn request(paths: &Paths, command: Command, heartbeat: bool) -> Result<Watching, Error> {
+    let silent = |_| Error::AgentSilent { pid: None };
+    let request = Request {
+        goroam: VERSION,
+        command,
+        heartbeat,
+    };
+    let connected = timeout(CONNECT_TIME, connect(paths))
+        .await
+        .map_err(silent)?;
+    let mut stream = connected.map_err(|error| {
+        // None listens, or none could: the path is too long for a socket, or leads through a
+        // file.
+        let nothing = [
+            io::ErrorKind::NotFound,
+            io::ErrorKind::ConnectionRefused,
+            io::ErrorKind::InvalidInput,
+            io::ErrorKind::NotADirectory,
+        ];
+        if nothing.contains(&error.kind()) {
+            Error::NoAgent
+        } else if error.kind() == io::ErrorKind::WouldBlock {
+            // An agent that does not take its clients has a full queue of them.
+            Error::AgentSilent { pid: None }
+        } else {
+            unreachable_agent(paths, error)
+        }
+    })?;
+    let mut line =
+        serde_json::to_vec(&request).map_err(|error| unreachable_agent(paths, error.into()))?;
+    line.push(b'\n');
+    // An agent with no room answers and closes before it reads: its answer is still there.
+    match timeout(CONNECT_TIME, stream.write_all(&line))
+        .await
+        .map_err(silent)?
+    {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(unreachable_agent(paths, error))
+        }
+        Ok(()) | Err(_) => Ok(Watching {
+            stream: BufReader::new(stream),
+            paths: paths.clone(),
+            has_answered: false,
+        }),
+    }
+}
+
+/// A request that the agent has: a status for every change, until it is dropped.
 #[derive(Debug)]
 pub struct Watching {
     stream: BufReader<ClientEnd>,
     paths: Paths,
-    /// What it is called if the first status does not come.
-    silent: Option<Error>,
+    has_answered: bool,
 }
 
 impl Watching {
@@ -117,84 +118,75 @@ impl Watching {
     /// # Errors
     /// [`Error::FromAgent`] when the agent refuses or cannot be understood.
     pub async fn next(&mut self) -> Result<Option<Status>, Error> {
-        let next = next_reply(&mut self.stream, &self.paths);
-        let next = match self.silent.take() {
-            Some(silent) => timeout(STATUS_TIME, next).await.map_err(|_| silent)?,
-            None => next.await,
+        let line = if std::mem::replace(&mut self.has_answered, true) {
+            self.line().await?
+        } else {
+            self.line_soon().await?
         };
-        match next? {
-            Some(Reply::Status(status)) => Ok(Some(*status)),
-            Some(Reply::Turn(_) | Reply::Failed { .. }) => {
-                Err(from_agent("the agent sent an unexpected answer"))
+        if line.is_none() {
+            return Ok(None);
+        }
+        match reply(line)? {
+            Reply::Status(status) => Ok(Some(*status)),
+            Reply::Turn(_) | Reply::Failed { .. } => {
+                Err(from_agent("the agent sent an unexpected answer".to_owned()))
             }
-            None => Ok(None),
+        }
+    }
+
+    async fn line(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let line = read_line(&mut self.stream, REPLY_LIMIT).await;
+        line.map_err(|error| unreachable_agent(&self.paths, error))
+    }
+
+    async fn line_soon(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let silent = self.silent();
+        timeout(STATUS_TIME, self.line())
+            .await
+            .unwrap_or(Err(silent))
+    }
+
+    /// Waits from heartbeat to heartbeat. An agent older than this has none: it is asked over
+    /// another connection whether it is alive.
+    async fn last_line(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let (silent, paths) = (self.silent(), self.paths.clone());
+        let (mut wait, mut beats) = (FIRST_WORD, false);
+        loop {
+            // Not given up with each wait: half a line would be lost.
+            let mut next = pin!(self.line());
+            let line = loop {
+                match timeout(wait, &mut next).await {
+                    Ok(line) => break line?,
+                    Err(_) if beats || !is_alive(&paths).await => return Err(silent),
+                    Err(_) => {}
+                }
+            };
+            if line.as_deref() != Some(HEARTBEAT) {
+                return Ok(line);
+            }
+            (wait, beats) = (SILENCE, true);
+        }
+    }
+
+    fn silent(&self) -> Error {
+        Error::AgentSilent {
+            pid: server_pid(self.stream.get_ref()),
         }
     }
 }
 
-async fn request(
-    paths: &Paths,
-    command: Command,
-    heartbeat: bool,
-) -> Result<BufReader<ClientEnd>, Error> {
-    let mut stream = match timeout(CONNECT_TIME, connect(paths)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) if is_nobody(&error) => return Err(Error::NoAgent),
-        // Who does not take its clients has a full queue of them.
-        Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-            return Err(Error::AgentSilent { pid: None });
-        }
-        Ok(Err(error)) => return Err(unreachable_agent(paths, error)),
-        Err(_) => return Err(Error::AgentSilent { pid: None }),
+async fn is_alive(paths: &Paths) -> bool {
+    let asked = async { request(paths, Command::Status, false).await?.line().await };
+    matches!(timeout(SIGN_OF_LIFE, asked).await, Ok(Ok(Some(_))))
+}
+
+fn reply(line: Option<Vec<u8>>) -> Result<Reply, Error> {
+    let Some(line) = line else {
+        let why = "the agent closed the connection without an answer";
+        return Err(from_agent(why.to_owned()));
     };
-    let request = Request {
-        goroam: VERSION,
-        command,
-        heartbeat,
-    };
-    let mut line =
-        serde_json::to_vec(&request).map_err(|error| unreachable_agent(paths, error.into()))?;
-    line.push(b'\n');
-    // An agent with no room answers and closes before it reads: its answer is still there.
-    match timeout(CONNECT_TIME, stream.write_all(&line)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        Ok(Err(error)) => return Err(unreachable_agent(paths, error)),
-        Err(_) => return Err(Error::AgentSilent { pid: None }),
-    }
-    Ok(BufReader::new(stream))
-}
-
-/// Nobody listens, or nobody could: the path is too long for a socket, or leads through a file.
-fn is_nobody(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::InvalidInput
-            | io::ErrorKind::NotADirectory
-    )
-}
-
-async fn next_reply(
-    stream: &mut BufReader<ClientEnd>,
-    paths: &Paths,
-) -> Result<Option<Reply>, Error> {
-    let line = next_line(stream, paths).await?;
-    line.map(|line| reply(&line)).transpose()
-}
-
-async fn next_line(
-    stream: &mut BufReader<ClientEnd>,
-    paths: &Paths,
-) -> Result<Option<Vec<u8>>, Error> {
-    let line = read_line(stream, REPLY_LIMIT).await;
-    line.map_err(|error| unreachable_agent(paths, error))
-}
-
-fn reply(line: &[u8]) -> Result<Reply, Error> {
-    let reply = serde_json::from_slice(line).map_err(|error| {
-        from_agent(&format!(
+    let reply = serde_json::from_slice(&line).map_err(|error| {
+        from_agent(format!(
             "cannot parse the agent's answer ({error}); after an update, restart the agent"
         ))
     })?;
@@ -207,12 +199,6 @@ fn reply(line: &[u8]) -> Result<Reply, Error> {
     }
 }
 
-fn silent_agent(stream: &BufReader<ClientEnd>) -> Error {
-    Error::AgentSilent {
-        pid: server_pid(stream.get_ref()),
-    }
-}
-
 fn unreachable_agent(paths: &Paths, source: io::Error) -> Error {
     Error::State {
         what: format!("cannot ask the agent at {}", paths.socket().display()),
@@ -220,9 +206,285 @@ fn unreachable_agent(paths: &Paths, source: io::Error) -> Error {
     }
 }
 
-fn from_agent(message: &str) -> Error {
+fn from_agent(message: String) -> Error {
     Error::FromAgent {
-        message: message.to_owned(),
+        message,
         exit: EXIT_FAILED,
+    }
+}
+
+/// Server and client over a real socket, with a task that answers in the agent's place.
+#[cfg(all(test, unix))]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::UnixStream;
+    use tokio::sync::{mpsc, oneshot, watch};
+
+    use super::{ask, watch as watch_agent};
+    use crate::agent::{Command, Error, Handle, Reply};
+    use crate::ipc::{Serving, serve};
+    use crate::model::status::Status;
+    use crate::paths::Paths;
+
+    /// Longer than anything in here may take, for a machine that is busy with other things.
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    /// An agent that says of each command what it was, and never ends a `restore`.
+    struct Agent {
+        paths: Paths,
+        status: watch::Sender<Status>,
+        _serving: Serving,
+        _folder: tempfile::TempDir,
+    }
+
+    fn paths(folder: &Path) -> Paths {
+        Paths {
+            policy: folder.join("goroam.toml"),
+            policy_named: false,
+            state: folder.join("state"),
+            data: folder.join("state"),
+            runtime: folder.join("run"),
+        }
+    }
+
+    fn agent() -> Agent {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = paths(folder.path());
+        let (commands, inbox) = mpsc::channel(8);
+        let (status, seen) = watch::channel(Status::default());
+        tokio::spawn(answer(inbox));
+        let serving = serve(&paths, Handle::new(commands, seen)).unwrap();
+        Agent {
+            paths,
+            status,
+            _serving: serving,
+            _folder: folder,
+        }
+    }
+
+    async fn answer(mut inbox: mpsc::Receiver<(Command, oneshot::Sender<Reply>)>) {
+        let mut kept = Vec::new();
+        while let Some((command, reply)) = inbox.recv().await {
+            if command == Command::Restore {
+                kept.push(reply);
+                continue;
+            }
+            let error = serde_json::to_string(&command).unwrap();
+            drop(reply.send(Reply::Failed { error, exit: 4 }));
+        }
+    }
+
+    impl Agent {
+        fn profile(&self, name: &str) {
+            let profile = Some(name.to_owned());
+            self.status.send_modify(|status| status.profile = profile);
+        }
+
+        async fn raw(&self) -> UnixStream {
+            UnixStream::connect(self.paths.socket()).await.unwrap()
+        }
+
+        /// Sends bytes and reads everything until the server closes.
+        async fn exchange(&self, bytes: &[u8]) -> String {
+            let mut stream = self.raw().await;
+            // The server may have answered and closed before it has read everything.
+            drop(stream.write_all(bytes).await);
+            let mut answer = Vec::new();
+            let read = stream.read_to_end(&mut answer);
+            drop(tokio::time::timeout(DEADLINE, read).await.unwrap());
+            String::from_utf8(answer).unwrap()
+        }
+
+        /// Waits until no client is being served: watchers are what holds the status' receivers.
+        async fn without_watchers(&self) {
+            let gone = async {
+                // The server's own handle keeps one.
+                while self.status.receiver_count() > 1 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(DEADLINE, gone).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn status_comes_at_once_even_while_a_turn_is_under_way() {
+        let agent = agent();
+        agent.profile("office");
+        let mut stuck = agent.raw().await;
+        let restore = b"{\"goroam\":1,\"command\":{\"verb\":\"restore\"}}\n";
+        stuck.write_all(restore).await.unwrap();
+        let reply = tokio::time::timeout(DEADLINE, ask(&agent.paths, Command::Status)).await;
+        let Reply::Status(status) = reply.unwrap().unwrap() else {
+            panic!("no status");
+        };
+        assert_eq!(status.profile.as_deref(), Some("office"));
+    }
+
+    #[tokio::test]
+    async fn a_command_reaches_the_agent_and_its_refusal_comes_back_with_the_exit_code() {
+        let agent = agent();
+        let command = Command::Use {
+            profile: "home".to_owned(),
+            until: None,
+        };
+        let error = ask(&agent.paths, command).await.unwrap_err();
+        assert_eq!(error.exit_code(), 4);
+        assert!(error.to_string().contains("\"home\""), "{error}");
+    }
+
+    #[tokio::test]
+    async fn nobody_listens_is_told_apart_from_everything_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = ask(&paths(folder.path()), Command::Status).await;
+        assert!(matches!(error, Err(Error::NoAgent)));
+        // A path that is too long for a socket, one that leads through a file, and a dead agent's.
+        let long = folder.path().join("x".repeat(150));
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        let file = folder.path().join("file");
+        let dead = paths(folder.path());
+        std::fs::create_dir_all(&dead.runtime).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(dead.socket()).unwrap());
+        for paths in [paths(&long), paths(&file), dead] {
+            let error = ask(&paths, Command::Status).await;
+            assert!(matches!(error, Err(Error::NoAgent)), "{error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_watcher_sees_each_change_and_its_end_frees_the_server_at_once() {
+        let agent = agent();
+        let mut watching = watch_agent(&agent.paths).await.unwrap();
+        let first = watching.next().await.unwrap().unwrap();
+        assert_eq!(first.profile, None);
+        for name in ["home", "office"] {
+            agent.profile(name);
+            let status = watching.next().await.unwrap().unwrap();
+            assert_eq!(status.profile.as_deref(), Some(name));
+        }
+        assert!(agent.status.receiver_count() > 1, "it is being served");
+        drop(watching);
+        agent.without_watchers().await;
+    }
+
+    #[tokio::test]
+    async fn the_end_of_the_agent_ends_its_watchers_and_removes_the_socket() {
+        let agent = agent();
+        let mut watching = watch_agent(&agent.paths).await.unwrap();
+        watching.next().await.unwrap().unwrap();
+        let Agent {
+            paths,
+            _serving: serving,
+            ..
+        } = agent;
+        drop(serving);
+        let ended = tokio::time::timeout(DEADLINE, watching.next())
+            .await
+            .unwrap();
+        assert!(matches!(ended, Ok(None)), "{ended:?}");
+        assert!(!paths.socket().exists());
+    }
+
+    #[tokio::test]
+    async fn nonsense_another_version_and_too_long_a_line_are_answered_clearly() {
+        let agent = agent();
+        let long = vec![b'x'; 70 * 1024];
+        for (sent, told) in [
+            (&b"GET / HTTP/1.1\r\n\r\n"[..], "not a valid request"),
+            (b"\xff\xfe\n", "not a valid request"),
+            (b"[]\n", "not a valid request"),
+            (
+                b"{\"goroam\":7,\"command\":{\"verb\":\"status\"}}\n",
+                "restart the agent",
+            ),
+            (
+                b"{\"goroam\":1,\"command\":{\"verb\":\"dance\"}}\n",
+                "dance",
+            ),
+            (b"{\"goroam\":1}\n", "does not know this command"),
+            (&long, "a line of more than 64 KiB"),
+        ] {
+            let answer = agent.exchange(sent).await;
+            let reply: Reply = serde_json::from_str(&answer).unwrap();
+            let Reply::Failed { error, exit } = reply else {
+                panic!("{answer}");
+            };
+            assert!(error.contains(told), "{error}");
+            assert_eq!(exit, 2);
+        }
+        // And it still answers.
+        ask(&agent.paths, Command::Status).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_request_in_pieces_and_a_script_that_closes_its_half_are_answered() {
+        let agent = agent();
+        let mut stream = agent.raw().await;
+        for piece in [
+            &b"{\"goroam\":1,"[..],
+            b"\"command\":{\"verb\":",
+            b"\"status\"}}",
+        ] {
+            stream.write_all(piece).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        stream.shutdown().await.unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).await.unwrap();
+        assert!(
+            matches!(serde_json::from_str(&line), Ok(Reply::Status(_))),
+            "{line}"
+        );
+    }
+
+    /// Real time: paused time would end the client's patience along with the server's.
+    #[tokio::test]
+    async fn a_client_that_says_nothing_is_sent_away_and_holds_up_nobody() {
+        let agent = agent();
+        let started = std::time::Instant::now();
+        let silent = agent.exchange(b"{\"goroam\":");
+        let asked = async {
+            ask(&agent.paths, Command::Status).await.unwrap();
+            started.elapsed()
+        };
+        let (answer, asked) = tokio::join!(silent, asked);
+        assert!(answer.contains("no request in 5 s"), "{answer}");
+        assert!(started.elapsed() >= Duration::from_secs(5));
+        assert!(asked < Duration::from_secs(5), "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn the_seventeenth_client_is_told_that_there_is_no_room_and_room_comes_back() {
+        let agent = agent();
+        let mut watchers = Vec::new();
+        for _ in 0..16 {
+            let mut watching = watch_agent(&agent.paths).await.unwrap();
+            watching.next().await.unwrap().unwrap();
+            watchers.push(watching);
+        }
+        let error = ask(&agent.paths, Command::Status).await.unwrap_err();
+        assert!(error.to_string().contains("16 clients already"), "{error}");
+        watchers.clear();
+        agent.without_watchers().await;
+        let again = async {
+            while ask(&agent.paths, Command::Status).await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, again).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_long_becomes_a_short_refusal() {
+        let agent = agent();
+        agent.profile(&"x".repeat(1024 * 1024));
+        let error = ask(&agent.paths, Command::Status).await.unwrap_err();
+        assert!(
+            error.to_string().contains("longer than 1024 KiB"),
+            "{error}"
+        );
     }
 }

@@ -6,20 +6,26 @@
 //! client::ask → endpoint → server → agent::Handle → Reply → endpoint → client
 //! ```
 //!
-//! Whoever may open the socket may also write the go env file, so it is guarded three times:
+//! A program that may open the socket may also write the go env file, so it is guarded three times:
 //! a private folder, a private socket, and the peer's user asked of the kernel.
 //!
 //! May import: model, agent, paths.
 
 pub mod client;
-mod endpoint;
-pub mod message;
 pub mod server;
-#[cfg(test)]
 #[cfg(unix)]
-mod tests;
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+// Both have the same shape: `Listener::{bind, keep, accept}`, `connect`, `server_pid` and the two
+// ends' types.
+#[cfg(unix)]
+use unix as endpoint;
+#[cfg(windows)]
+use windows as endpoint;
 
 pub use client::{Watching, ask, watch};
-#[cfg(windows)]
-pub use endpoint::is_listening;
 pub use server::{Serving, serve};
+#[cfg(windows)]
+pub use windows::is_listening;

@@ -1,22 +1,37 @@
-//! Answers clients. Every client is a task of its own with limits on time and length, so that
+//! The protocol, and the agent's side of it. Every client is a task of its own with limits on time and length, so that
 //! none can hold up another or the agent.
 
 use std::io;
-use std::sync::Arc;
+use std::pin::pin;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, ReadHalf, WriteHalf};
-use tokio::sync::{Semaphore, oneshot};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt, AsyncReadExt as _, AsyncWriteExt, BufReader, ReadHalf, WriteHalf,
+};
+use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::endpoint::{Listener, ServerEnd};
-use super::message::{HEARTBEAT, HEARTBEAT_PERIOD, REPLY_LIMIT, REQUEST_LIMIT, Request, read_line};
 use crate::agent::error::{EXIT_FAILED, EXIT_USAGE};
 use crate::agent::{Command, Error, Handle, Reply};
 use crate::paths::Paths;
 
-/// Clients at once: some watchers and somebody who asks.
+/// The protocol's version. It changes when an older client would misunderstand an answer.
+pub(super) const VERSION: u64 = 1;
+/// Bytes that a request may have: the longest is a profile's name and a time.
+pub(super) const REQUEST_LIMIT: u64 = 64 * 1024;
+/// Bytes that an answer may have: a turn's report with every condition of a big policy.
+pub(super) const REPLY_LIMIT: u64 = 1024 * 1024;
+
+/// A line before the answer: the agent has the command, and is alive. The first one comes before
+/// anything is done, so that nothing is done for a client that has given up.
+pub(super) const HEARTBEAT: &[u8] = br#"{"working":true}"#;
+/// Between two of them.
+pub(super) const HEARTBEAT_PERIOD: Duration = Duration::from_secs(1);
+/// Clients at once: some watchers and a few that ask.
 const MOST_CLIENTS: usize = 16;
 /// From connecting to the end of the request.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
@@ -27,13 +42,83 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What the last answers may take on the way out.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// A server that runs until this is dropped; then its clients are cut off and the socket is
+/// The client's one line: `{"goroam":1,"command":{"verb":"status"}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Request {
+    /// [`VERSION`] of the client.
+    pub(super) goroam: u64,
+    /// What is asked.
+    pub(super) command: Command,
+    /// Is [`HEARTBEAT`] understood? An agent older than this passes over it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) heartbeat: bool,
+}
+
+impl Request {
+    /// Reads a client's line. Otherwise the error says what to answer.
+    fn parse(line: &[u8]) -> Result<Request, String> {
+        let given: Value = serde_json::from_slice(line).unwrap_or_default();
+        let Some(Value::Number(asked)) = given.get("goroam") else {
+            return Err("not a valid request to goroam's agent".to_owned());
+        };
+        if asked.as_u64() != Some(VERSION) {
+            return Err(format!(
+                "the agent speaks version {VERSION} of goroam's protocol and was asked in version \
+                 {asked}; after an update, restart the agent"
+            ));
+        }
+        let request: Request = serde_json::from_slice(line)
+            .map_err(|error| format!("the agent does not know this command: {error}"))?;
+        // serde ignores unknown fields, and a "restore, but only say what would be done" must not
+        // restore. A newer client may ask for more than this agent can tell.
+        let known = serde_json::to_value(&request).unwrap_or_default();
+        let unknown = unknown_field(&given, &known)
+            .or_else(|| unknown_field(&given["command"], &known["command"]));
+        match unknown {
+            Some(name) if !request.command.only_asks() => Err(format!(
+                "the agent does not know the field {name:?} of this command, so it does nothing; \
+                 after an update, restart the agent"
+            )),
+            Some(_) | None => Ok(request),
+        }
+    }
+}
+
+fn unknown_field<'a>(given: &'a Value, known: &Value) -> Option<&'a String> {
+    let mut names = given.as_object()?.keys();
+    names.find(|name| known.get(name.as_str()).is_none())
+}
+
+/// One line without its end; `None` when the other side has closed. A line that breaks off
+/// without an end is taken as one: a script that forgets the newline still gets its answer.
+///
+/// # Errors
+/// When the line is longer than `limit` bytes, or reading fails.
+pub(super) async fn read_line(
+    from: &mut (impl AsyncBufRead + Unpin),
+    limit: u64,
+) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    let read = from.take(limit + 1).read_until(b'\n', &mut line).await?;
+    if read == 0 {
+        return Ok(None);
+    }
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    } else if read as u64 > limit {
+        let why = format!("a line of more than {} KiB", limit / 1024);
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    }
+    Ok(Some(line))
+}
+
+/// A server that runs until this is dropped; then its clients are disconnected and the socket is
 /// removed.
 #[derive(Debug)]
 pub struct Serving {
     task: JoinHandle<()>,
     /// Dropped: no more clients.
-    open: oneshot::Sender<()>,
+    open: Option<oneshot::Sender<()>>,
 }
 
 impl Drop for Serving {
@@ -43,12 +128,12 @@ impl Drop for Serving {
 }
 
 impl Serving {
-    /// Ends it once the agent has ended: nobody new is let in, and who was just answered gets
-    /// to hear it, most of all whoever has asked the agent to end.
+    /// Ends it once the agent has ended: no new client is let in, and those that were just
+    /// answered, most of all the one that has asked the agent to end, get to read it.
     pub async fn end(mut self) {
-        let (closed, _) = oneshot::channel();
-        drop(std::mem::replace(&mut self.open, closed));
-        // Without an agent every answer is at hand; who does not take it is cut off.
+        self.open = None;
+        // Without an agent every answer is at hand; a client that does not take it is
+        // disconnected.
         let _ = timeout(FAREWELL, &mut self.task).await;
     }
 }
@@ -66,7 +151,7 @@ pub fn serve(paths: &Paths, handle: Handle) -> Result<Serving, Error> {
     let (open, closed) = oneshot::channel();
     Ok(Serving {
         task: tokio::spawn(accept_loop(paths.clone(), listener, handle, closed)),
-        open,
+        open: Some(open),
     })
 }
 
@@ -76,10 +161,9 @@ async fn accept_loop(
     handle: Handle,
     mut closed: oneshot::Receiver<()>,
 ) {
-    let room = Arc::new(Semaphore::new(MOST_CLIENTS));
     // Dropped with this task, and every client's task with it.
     let mut clients = JoinSet::new();
-    let mut told = false;
+    let mut is_known = false;
     loop {
         let stream = tokio::select! {
             _ = &mut closed => break,
@@ -90,89 +174,66 @@ async fn accept_loop(
                 }
                 continue;
             }
-            Some(_) = clients.join_next() => continue,
         };
-        let stream = match stream {
-            Ok(stream) => stream,
+        while clients.try_join_next().is_some() {}
+        match stream {
+            Ok(stream) if clients.len() < MOST_CLIENTS => {
+                let handle = handle.clone();
+                clients.spawn(async move {
+                    if let Err(error) = answer(stream, &handle).await {
+                        tracing::debug!("cannot answer a client: {error}");
+                    }
+                });
+            }
+            Ok(stream) => {
+                let (_, mut to) = tokio::io::split(stream);
+                let why =
+                    format!("the agent has {MOST_CLIENTS} clients already; end a `status --watch`");
+                // Its line fits into any socket's buffer.
+                let _ = timeout(ACCEPT_PAUSE, send(&mut to, &failed(why, EXIT_FAILED))).await;
+            }
             Err(error) => {
-                // Once: who waits to be taken would fill the log with it.
-                if !std::mem::replace(&mut told, true) {
+                // Once: a client that waits to be taken would fill the log with it.
+                if !is_known {
                     tracing::warn!("cannot take a client: {error}");
                 }
+                is_known = true;
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
-        };
-        told = false;
-        let Ok(seat) = Arc::clone(&room).try_acquire_owned() else {
-            // One that waits for its refusal to be read would itself be one client too many.
-            clients.spawn(timeout(ACCEPT_PAUSE, refuse(stream)));
-            continue;
-        };
-        let handle = handle.clone();
-        clients.spawn(async move {
-            if let Err(error) = answer(stream, &handle).await {
-                tracing::debug!("cannot answer a client: {error}");
-            }
-            drop(seat);
-            Ok(())
-        });
+        }
+        is_known = false;
     }
     drop(listener);
     while clients.join_next().await.is_some() {}
 }
 
-async fn refuse(stream: ServerEnd) {
-    let (_, mut to) = tokio::io::split(stream);
-    let why = format!("the agent has {MOST_CLIENTS} clients already; end a `status --watch`");
-    if let Err(error) = send(&mut to, &failed(why, EXIT_FAILED)).await {
-        tracing::debug!("cannot answer a client: {error}");
-    }
-}
-
 async fn answer(stream: ServerEnd, handle: &Handle) -> io::Result<()> {
     let (from, mut to) = tokio::io::split(stream);
     let mut from = BufReader::new(from);
-    let line = match timeout(REQUEST_TIME, read_line(&mut from, REQUEST_LIMIT)).await {
-        Ok(Ok(Some(line))) => line,
+    let request = match timeout(REQUEST_TIME, read_line(&mut from, REQUEST_LIMIT)).await {
         Ok(Ok(None)) => return Ok(()),
+        Ok(Ok(Some(line))) => Request::parse(&line).map_err(|why| failed(why, EXIT_USAGE)),
         Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
-            return send(&mut to, &failed(error.to_string(), EXIT_USAGE)).await;
+            Err(failed(error.to_string(), EXIT_USAGE))
         }
         Ok(Err(error)) => return Err(error),
         Err(_) => {
             let why = format!("no request in {} s", REQUEST_TIME.as_secs());
-            return send(&mut to, &failed(why, EXIT_FAILED)).await;
+            Err(failed(why, EXIT_FAILED))
         }
     };
-    let Request {
-        command, heartbeat, ..
-    } = match Request::parse(&line) {
-        Ok(request) => request,
-        Err(error) => return send(&mut to, &failed(error.to_string(), EXIT_USAGE)).await,
+    let reply = match request {
+        Err(reply) => reply,
+        Ok(request) => match request.command {
+            // What the agent has published last, so that a turn under way delays no client.
+            Command::Status => Reply::Status(Box::new(handle.status().borrow().clone())),
+            Command::Watch => return watch(from, to, handle).await,
+            command if request.heartbeat => beating(&mut to, handle, command).await?,
+            command => handle.ask(command).await,
+        },
     };
-    match command {
-        // From what the agent last told, so that a turn under way delays nobody.
-        Command::Status => {
-            let status = handle.status().borrow().clone();
-            send(&mut to, &Reply::Status(Box::new(status))).await
-        }
-        Command::Watch => watch(from, to, handle).await,
-        Command::Once { .. }
-        | Command::Use { .. }
-        | Command::Auto
-        | Command::Pause
-        | Command::Restore
-        | Command::Reload
-        | Command::End => {
-            let reply = if heartbeat {
-                beating(&mut to, handle, command).await?
-            } else {
-                handle.ask(command).await
-            };
-            send(&mut to, &reply).await
-        }
-    }
+    send(&mut to, &reply).await
 }
 
 /// Asks the agent, and tells the client meanwhile that it is being heard.
@@ -182,20 +243,16 @@ async fn beating(
     command: Command,
 ) -> io::Result<Reply> {
     // Of a client that has closed the connection this is an error, and nothing is done.
-    beat(to).await?;
-    let mut asked = std::pin::pin!(handle.ask(command));
+    send_line(to, HEARTBEAT).await?;
+    let mut asked = pin!(handle.ask(command));
     let mut is_there = true;
     loop {
         match timeout(HEARTBEAT_PERIOD, &mut asked).await {
             Ok(reply) => return Ok(reply),
-            Err(_) if is_there => is_there = beat(to).await.is_ok(),
+            Err(_) if is_there => is_there = send_line(to, HEARTBEAT).await.is_ok(),
             Err(_) => return Ok(asked.await),
         }
     }
-}
-
-async fn beat(to: &mut WriteHalf<ServerEnd>) -> io::Result<()> {
-    send_line(to, [HEARTBEAT, b"\n"].concat()).await
 }
 
 /// The status now and after each change, until the client hangs up or the agent ends.
@@ -205,19 +262,16 @@ async fn watch(
     handle: &Handle,
 ) -> io::Result<()> {
     let mut changes = handle.status();
-    let mut ignored = [0_u8; 64];
+    let mut sink = tokio::io::sink();
     loop {
         let status = changes.borrow_and_update().clone();
         send(&mut to, &Reply::Status(Box::new(status))).await?;
-        loop {
-            tokio::select! {
-                changed = changes.changed() => match changed {
-                    Ok(()) => break,
-                    Err(_) => return Ok(()),
-                },
-                read = from.read(&mut ignored) => if read? == 0 {
-                    return Ok(());
-                },
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() {
+                return Ok(());
+            },
+            hung_up = tokio::io::copy(&mut from, &mut sink) => {
+                return hung_up.map(|_| ());
             }
         }
     }
@@ -229,24 +283,123 @@ async fn send(to: &mut WriteHalf<ServerEnd>, reply: &Reply) -> io::Result<()> {
         let why = format!("the answer is longer than {} KiB", REPLY_LIMIT / 1024);
         line = serde_json::to_vec(&failed(why, EXIT_FAILED))?;
     }
-    line.push(b'\n');
-    send_line(to, line).await
+    send_line(to, &line).await
 }
 
-async fn send_line(to: &mut WriteHalf<ServerEnd>, line: Vec<u8>) -> io::Result<()> {
-    let sent = async {
-        to.write_all(&line).await?;
-        to.flush().await
-    };
-    match timeout(WRITE_TIME, sent).await {
-        Ok(done) => done,
-        Err(_) => Err(io::Error::new(
-            io::ErrorKind::TimedOut,
-            "the client does not read",
-        )),
-    }
+async fn send_line(to: &mut WriteHalf<ServerEnd>, line: &[u8]) -> io::Result<()> {
+    let line = [line, b"\n"].concat();
+    let late = || io::Error::new(io::ErrorKind::TimedOut, "the client does not read");
+    let sent = timeout(WRITE_TIME, to.write_all(&line)).await;
+    sent.map_err(|_| late())??;
+    to.flush().await
 }
 
 fn failed(error: String, exit: u8) -> Reply {
     Reply::Failed { error, exit }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Request, read_line};
+    use crate::agent::Command;
+
+    const NOT_A_REQUEST: &str = "not a valid request to goroam's agent";
+
+    #[test]
+    fn a_request_says_its_version_and_its_command() {
+        let request = Request {
+            goroam: 1,
+            command: Command::Status,
+            heartbeat: false,
+        };
+        let line = serde_json::to_vec(&request).unwrap();
+        assert_eq!(line, br#"{"goroam":1,"command":{"verb":"status"}}"#);
+        assert_eq!(Request::parse(&line), Ok(request));
+    }
+
+    #[test]
+    fn another_version_is_told_apart_from_nonsense() {
+        let newer = br#"{"goroam":2,"command":{"verb":"dance"}}"#;
+        let said = Request::parse(newer).unwrap_err();
+        assert!(said.contains("was asked in version 2"), "{said}");
+        let nonsense = Request::parse(b"GET / HTTP/1.1");
+        assert_eq!(nonsense, Err(NOT_A_REQUEST.to_owned()));
+        let unknown = Request::parse(br#"{"goroam":1,"command":{"verb":"dance"}}"#);
+        let said = unknown.unwrap_err();
+        assert!(said.contains("dance"), "{said}");
+    }
+
+    #[test]
+    fn a_command_with_an_unknown_field_is_not_carried_out_half() {
+        let parse = |command: &str, more: &str| {
+            let line = format!(r#"{{"goroam":1,"command":{{{command}}}{more}}}"#);
+            Request::parse(line.as_bytes())
+        };
+        for (command, more) in [
+            (r#""verb":"restore","dry_run":true"#, ""),
+            (r#""verb":"once","dry_run":true,"profile":"x""#, ""),
+            (r#""verb":"end""#, r#","unless_busy":true"#),
+        ] {
+            let said = parse(command, more).unwrap_err();
+            assert!(said.contains("does not know the field"), "{said}");
+        }
+        for verb in ["status", "watch"] {
+            let asked = parse(&format!(r#""verb":"{verb}","since":-1"#), r#","id":7"#);
+            assert!(asked.is_ok(), "{asked:?}");
+        }
+        assert!(parse(r#""verb":"once","dry_run":true"#, "").is_ok());
+        assert!(parse(r#""verb":"use","profile":"x","until":null"#, "").is_ok());
+    }
+
+    #[test]
+    fn odd_numbers_and_deep_nesting_are_refused_in_words() {
+        for version in ["-1", "1.5", "0", "18446744073709551615", "1e30"] {
+            let line = format!(r#"{{"goroam":{version},"command":{{"verb":"status"}}}}"#);
+            let said = Request::parse(line.as_bytes()).unwrap_err();
+            assert!(said.contains("was asked in version"), "{said}");
+        }
+        let deep = format!(r#"{{"goroam":1,"command":{}"#, "[".repeat(60_000));
+        for line in [
+            deep.as_bytes(),
+            br#"{"goroam":1e999}"#,
+            b"\xff\xfe",
+            b"",
+            b"null",
+        ] {
+            assert_eq!(Request::parse(line), Err(NOT_A_REQUEST.to_owned()));
+        }
+        let until = br#"{"goroam":1,"command":{"verb":"use","profile":"x","until":-1}}"#;
+        let said = Request::parse(until).unwrap_err();
+        assert!(said.contains("does not know this command"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn a_line_of_just_the_limit_is_read_and_one_byte_more_is_not() {
+        let mut text: &[u8] = b"12345678\nrest";
+        assert!(read_line(&mut text, 7).await.is_err());
+        let mut text: &[u8] = b"12345678\nrest";
+        let line = read_line(&mut text, 8).await.unwrap();
+        assert_eq!(line, Some(b"12345678".to_vec()));
+        let line = read_line(&mut text, 8).await.unwrap();
+        assert_eq!(line, Some(b"rest".to_vec()));
+        assert_eq!(read_line(&mut text, 8).await.unwrap(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_makes_it_panic(
+            line in proptest::collection::vec(any::<u8>(), 0..80),
+            at in 0..60_usize,
+            byte in any::<u8>(),
+        ) {
+            let _ = Request::parse(&line);
+            let mut near = br#"{"goroam":1,"command":{"verb":"use","profile":"x"}}"#.to_vec();
+            if let Some(place) = near.get_mut(at) {
+                *place = byte;
+            }
+            let _ = Request::parse(&near);
+        }
+    }
 }

@@ -26,8 +26,7 @@ use std::path::{Path, PathBuf};
 
 use futures_util::FutureExt as _;
 
-use super::inbox::{Hint, HintInbox};
-use super::source::Backoff;
+use super::source::{Backoff, Hint, HintInbox};
 use plan::{Watch, WatchPlan, plan};
 
 /// What it is called in troubles.

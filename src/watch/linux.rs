@@ -18,9 +18,8 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
-use super::inbox::{Hint, HintInbox};
 use super::netlink::{BUFFER, messages, open, receive};
-use super::source::{HintSource, readable, start};
+use super::source::{Hint, HintInbox, HintSource, readable, start};
 use route::is_telling;
 
 pub(super) use super::resolv_conf::{resolver, resolver_files};

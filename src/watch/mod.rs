@@ -11,7 +11,6 @@
 //! May import: model, environment. The other wings (policy, probe) are unknown here.
 
 mod files;
-mod inbox;
 mod kinds;
 #[cfg(target_os = "linux")]
 mod linux;
@@ -41,7 +40,7 @@ use other as os;
 #[cfg(windows)]
 use windows as os;
 
-pub use inbox::Hint;
+pub use source::Hint;
 pub use survey::{SurveyError, survey};
 pub use wake::WakeClock;
 pub use watcher::{WatchPaths, Watcher};

@@ -5,9 +5,8 @@
 //! `netlink-packet-route` would do it too, at the price of a third copy of the slowest crate in
 //! the tree.
 
-use std::collections::BTreeSet;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -110,11 +109,9 @@ pub(crate) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 
 /// An address; its length says which family it is of.
 pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
-    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
-        return Some(Ipv4Addr::from(v4).into());
-    }
-    let v6 = <[u8; 16]>::try_from(bytes).ok()?;
-    Some(Ipv6Addr::from(v6).into())
+    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
+        .ok()
 }
 
 /// A string that ends with NUL, or at the end of the value.
@@ -217,14 +214,14 @@ impl DumpSocket {
     }
 }
 
-/// Asks the kernel for one table of the network (`RTM_GETLINK` and the like), which is sorted here.
-pub(super) fn network_table<T: Ord, E: IntoIterator<Item = T>>(
+/// Asks the kernel for one table of the network (`RTM_GETLINK` and the like).
+pub(super) fn network_table<T, E: IntoIterator<Item = T>>(
     request: u16,
     families: &[libc::c_int],
     parse: fn(&[u8]) -> E,
-) -> io::Result<BTreeSet<T>> {
+) -> io::Result<Vec<T>> {
     let mut socket = DumpSocket::open(None, TIMEOUT)?;
-    let mut all = BTreeSet::new();
+    let mut all = Vec::new();
     for family in families {
         let mut body = vec![0; BLANK_HEADER];
         body[0] = u8::try_from(*family).unwrap_or_default();

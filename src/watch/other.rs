@@ -5,8 +5,7 @@ use std::io;
 
 use tokio::task::AbortHandle;
 
-use super::inbox::{Hint, HintInbox};
-use super::source::{Addresses, HintSource, start};
+use super::source::{Addresses, Hint, HintInbox, HintSource, start};
 use crate::model::{Route, Rule};
 
 pub(super) use super::resolv_conf::{resolver, resolver_files};

@@ -43,9 +43,9 @@ impl WakeClock {
 
 /// The clock that runs on in suspend minus the one that does not.
 fn time_asleep() -> Option<Duration> {
-    // In this order a pause between the two makes the difference smaller, not larger.
-    let with_sleep = os::with_sleep()?;
-    Some(with_sleep.saturating_sub(os::without_sleep()?))
+    // Read in this order, so that a pause between the two makes the difference smaller.
+    let [with_sleep, without] = os::clocks();
+    Some(with_sleep?.saturating_sub(without?))
 }
 
 #[cfg(unix)]
@@ -61,12 +61,8 @@ mod os {
     #[cfg(not(any(target_os = "linux", target_os = "macos")))]
     const CLOCKS: [libc::clockid_t; 2] = [libc::CLOCK_MONOTONIC; 2];
 
-    pub(super) fn with_sleep() -> Option<Duration> {
-        read(CLOCKS[0])
-    }
-
-    pub(super) fn without_sleep() -> Option<Duration> {
-        read(CLOCKS[1])
+    pub(super) fn clocks() -> [Option<Duration>; 2] {
+        CLOCKS.map(read)
     }
 
     fn read(clock: libc::clockid_t) -> Option<Duration> {
@@ -88,17 +84,15 @@ mod os {
     use windows_sys::Win32::System::SystemInformation::GetTickCount64;
     use windows_sys::Win32::System::WindowsProgramming::QueryUnbiasedInterruptTime;
 
-    pub(super) fn with_sleep() -> Option<Duration> {
+    pub(super) fn clocks() -> [Option<Duration>; 2] {
         // SAFETY: takes nothing, cannot fail.
-        Some(Duration::from_millis(unsafe { GetTickCount64() }))
-    }
-
-    pub(super) fn without_sleep() -> Option<Duration> {
+        let with_sleep = Duration::from_millis(unsafe { GetTickCount64() });
         let mut ticks = 0_u64;
         // SAFETY: the pointer is to a number that outlives the call.
         let done = unsafe { QueryUnbiasedInterruptTime(&raw mut ticks) };
         // In units of 100 ns.
-        (done != 0).then(|| Duration::from_micros(ticks / 10))
+        let without = (done != 0).then(|| Duration::from_micros(ticks / 10));
+        [Some(with_sleep), without]
     }
 }
 

@@ -9,8 +9,8 @@ use super::files::by_notify::ByNotify as Files;
 #[cfg(target_os = "linux")]
 use super::files::inotify::Inotify as Files;
 use super::files::keep_watching;
-use super::inbox::{Hint, HintInbox};
 use super::os;
+use super::source::{Hint, HintInbox};
 use super::wake::WakeClock;
 
 /// The files that are watched beside the network.

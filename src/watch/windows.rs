@@ -28,8 +28,7 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{
     DEVICE_NOTIFY_CALLBACK, PBT_APMRESUMEAUTOMATIC, PBT_APMRESUMESUSPEND,
 };
 
-use super::inbox::{Hint, HintInbox};
-use super::source::{Addresses, HintSource, start};
+use super::source::{Addresses, Hint, HintInbox, HintSource, start};
 
 pub(super) use adapter::{resolver, resolver_files};
 pub(super) use route::tables;

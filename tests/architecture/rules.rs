@@ -108,7 +108,7 @@ const OPEN_THEMSELVES: [(&str, &str); 15] = [
         "LogFile::open, which is no File::open",
     ),
     (
-        "src/ipc/endpoint/windows.rs",
+        "src/ipc/windows.rs",
         "the agent's named pipe, which is meant",
     ),
 ];

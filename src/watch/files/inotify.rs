@@ -19,18 +19,15 @@ use super::{FileBackend, FileEvent, WatchError};
 use crate::watch::source::readable;
 
 /// Everything but reading: no `IN_OPEN`, `IN_ACCESS` nor `IN_CLOSE_NOWRITE`.
-const CONTENTS: WatchFlags = WatchFlags::ATTRIB
+const CONTENTS: WatchFlags = NAME
     .union(WatchFlags::CREATE)
     .union(WatchFlags::DELETE)
-    .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::MODIFY)
-    .union(WatchFlags::MOVE)
-    .union(WatchFlags::MOVE_SELF);
+    .union(WatchFlags::MOVE);
 /// What becomes of the name of a link or a folder: `IN_ATTRIB` says that a link was replaced.
-const NAME_ONLY: WatchFlags = WatchFlags::ATTRIB
+const NAME: WatchFlags = WatchFlags::ATTRIB
     .union(WatchFlags::DELETE_SELF)
-    .union(WatchFlags::MOVE_SELF)
-    .union(WatchFlags::DONT_FOLLOW);
+    .union(WatchFlags::MOVE_SELF);
 const GONE: ReadFlags = ReadFlags::DELETE
     .union(ReadFlags::DELETE_SELF)
     .union(ReadFlags::MOVED_FROM)
@@ -58,7 +55,8 @@ impl FileBackend for Inotify {
     }
 
     fn watch(&mut self, path: &Path, name_only: bool) -> Result<(), WatchError> {
-        let flags = if name_only { NAME_ONLY } else { CONTENTS };
+        let of_name = NAME | WatchFlags::DONT_FOLLOW;
+        let flags = if name_only { of_name } else { CONTENTS };
         match add_watch(self.instance.get_ref(), path, flags) {
             Ok(number) => {
                 self.paths.insert(number, path.to_owned());

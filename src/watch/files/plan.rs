@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use crate::watch::inbox::Hint;
+use crate::watch::source::Hint;
 
 /// Names on the way to one file, those of its links included; with more the links are a loop.
 const MOST_STEPS: usize = 256;

@@ -3,7 +3,7 @@
 //! Our own dump: netdev's `get_interfaces` looks at each link through some fifteen files of
 //! sysfs (12 ms with the links of 50 containers) and at 5000 addresses with a quadratic search.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{c_char, c_void};
 use std::io;
 use std::os::fd::AsRawFd as _;
@@ -42,52 +42,25 @@ const ARPHRD_RAWIP: u16 = 519;
 /// When the kernel refuses or does not answer.
 pub(in crate::watch) fn links() -> io::Result<Vec<Link>> {
     let links = network_table(libc::RTM_GETLINK, &[libc::AF_UNSPEC], parse_link)?;
-    let mut links: BTreeMap<u32, Link> = links
-        .into_iter()
-        .map(|raw| (raw.index, link(raw)))
-        .collect();
-    for (index, net) in network_table(libc::RTM_GETADDR, &[libc::AF_UNSPEC], parse_address)? {
+    let links = links.into_iter().map(|link| (link.index, link));
+    let mut links: BTreeMap<u32, Link> = links.collect();
+    let addresses = network_table(libc::RTM_GETADDR, &[libc::AF_UNSPEC], parse_address)?;
+    for (index, net) in BTreeSet::from_iter(addresses) {
         if let Some(link) = links.get_mut(&index) {
             link.addresses.push(net);
+        }
+    }
+    for link in links.values_mut() {
+        if link.up && link.kind == LinkKind::Wifi {
+            link.ssid = ssid(&link.name);
         }
     }
     Ok(links.into_values().collect())
 }
 
-fn link(raw: RawLink) -> Link {
-    let kind = kind(&raw.name, raw.device());
-    Link {
-        index: raw.index,
-        kind,
-        up: raw.up,
-        carrier: raw.carrier,
-        mtu: raw.mtu,
-        addresses: Vec::new(),
-        ssid: (raw.up && kind == LinkKind::Wifi)
-            .then(|| ssid(&raw.name))
-            .flatten(),
-        name: raw.name,
-    }
-}
-
-/// A link, as the kernel says it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct RawLink {
-    index: u32,
-    name: String,
-    /// Administratively up.
-    up: bool,
-    carrier: bool,
-    mtu: u32,
-    /// `ARPHRD_…`.
-    hardware: u16,
-    /// `veth`, `wireguard`, `tun` …; `None` for hardware.
-    driver: Option<String>,
-}
-
 /// The link in the body of `RTM_NEWLINK`. `None` if it is not about a link (bridges send their
 /// ports' state with another family), or broken.
-fn parse_link(body: &[u8]) -> Option<RawLink> {
+fn parse_link(body: &[u8]) -> Option<Link> {
     if libc::c_int::from(*body.first()?) != libc::AF_UNSPEC {
         return None;
     }
@@ -102,56 +75,54 @@ fn parse_link(body: &[u8]) -> Option<RawLink> {
         && byte(IFLA_LINKMODE) != Some(&IF_LINK_MODE_DORMANT)
         && !has(libc::IFF_DORMANT);
     let up = has(libc::IFF_UP);
-    let link = RawLink {
+    let name = text(find_attribute(attributes, IFLA_IFNAME)?);
+    let driver = find_attribute(attributes, IFLA_LINKINFO)
+        .and_then(|info| find_attribute(info, IFLA_INFO_KIND))
+        .map(text);
+    let device = device(&name, driver.as_deref(), u16_at(body, 2)?);
+    let mtu = find_attribute(attributes, IFLA_MTU).and_then(|value| u32_at(value, 0));
+    let link = Link {
         index: u32_at(body, 4)?,
-        name: text(find_attribute(attributes, IFLA_IFNAME)?),
+        kind: kind(&name, device),
         up,
         // `IFF_LOWER_UP`: the driver has a carrier. `IFF_RUNNING`: and nothing above it, such as
         // 802.1X or the Wi-Fi handshake, still waits (RFC 2863 "dormant"). A tun device, whose
         // operational state is always "unknown", has both. Just after `ip link set … down` the
         // driver's flag lingers, so a link that is not up has no carrier.
         carrier: up && has(libc::IFF_LOWER_UP) && (has(libc::IFF_RUNNING) || stale),
-        mtu: find_attribute(attributes, IFLA_MTU)
-            .and_then(|value| u32_at(value, 0))
-            .unwrap_or_default(),
-        hardware: u16_at(body, 2)?,
-        driver: find_attribute(attributes, IFLA_LINKINFO)
-            .and_then(|info| find_attribute(info, IFLA_INFO_KIND))
-            .map(text),
+        mtu: mtu.unwrap_or_default(),
+        addresses: Vec::new(),
+        ssid: None,
+        name,
     };
     (link.index != 0 && !link.name.is_empty()).then_some(link)
 }
 
-impl RawLink {
-    /// What the kernel says of the device.
-    fn device(&self) -> LinkKind {
-        match (self.driver.as_deref(), self.hardware) {
-            (Some("bridge" | "bond" | "team"), _) => LinkKind::Bridge,
-            (Some("vlan"), _) => LinkKind::Wired,
-            (Some("wwan" | "rmnet"), _) => LinkKind::Cellular,
-            (
-                Some(
-                    "tun" | "wireguard" | "ppp" | "ipip" | "sit" | "gre" | "gretap" | "ip6tnl"
-                    | "ip6gre" | "ip6gretap" | "vti" | "vti6" | "xfrm" | "ovpn" | "ovpn-dco",
-                ),
-                _,
-            ) => LinkKind::Tunnel,
-            (Some(_), _) => LinkKind::Virtual,
-            (None, libc::ARPHRD_LOOPBACK) => LinkKind::Loopback,
-            (None, libc::ARPHRD_ETHER) => ethernet(&self.name),
-            (None, libc::ARPHRD_IEEE80211) => LinkKind::Wifi,
-            (None, ARPHRD_RAWIP) => LinkKind::Cellular,
-            (
-                None,
-                libc::ARPHRD_PPP
-                | libc::ARPHRD_NONE
-                | libc::ARPHRD_TUNNEL
-                | libc::ARPHRD_TUNNEL6
-                | libc::ARPHRD_SIT
-                | libc::ARPHRD_IPGRE,
-            ) => LinkKind::Tunnel,
-            (None, _) => LinkKind::Other,
-        }
+/// What the kernel says of the device. `driver`: `veth`, `wireguard`, `tun` …; none for hardware,
+/// of which `ARPHRD_…` says the type.
+fn device(name: &str, driver: Option<&str>, hardware: u16) -> LinkKind {
+    match driver {
+        Some(
+            "tun" | "wireguard" | "ppp" | "ipip" | "sit" | "gre" | "gretap" | "ip6tnl" | "ip6gre"
+            | "ip6gretap" | "vti" | "vti6" | "xfrm" | "ovpn" | "ovpn-dco",
+        ) => LinkKind::Tunnel,
+        Some("bridge" | "bond" | "team") => LinkKind::Bridge,
+        Some("vlan") => LinkKind::Wired,
+        Some("wwan" | "rmnet") => LinkKind::Cellular,
+        Some(_) => LinkKind::Virtual,
+        None => match hardware {
+            libc::ARPHRD_LOOPBACK => LinkKind::Loopback,
+            libc::ARPHRD_ETHER => ethernet(name),
+            libc::ARPHRD_IEEE80211 => LinkKind::Wifi,
+            ARPHRD_RAWIP => LinkKind::Cellular,
+            libc::ARPHRD_PPP
+            | libc::ARPHRD_NONE
+            | libc::ARPHRD_TUNNEL
+            | libc::ARPHRD_TUNNEL6
+            | libc::ARPHRD_SIT
+            | libc::ARPHRD_IPGRE => LinkKind::Tunnel,
+            _ => LinkKind::Other,
+        },
     }
 }
 
@@ -291,7 +262,7 @@ mod tests {
             (link.index, link.name.as_str(), link.mtu),
             (7, "eth0", 1400)
         );
-        assert_eq!(link.driver.as_deref(), Some("veth"));
+        assert_eq!(device("eth0", Some("veth"), 1), LinkKind::Virtual);
         assert!(link.up && link.carrier);
     }
 

@@ -1,5 +1,6 @@
 //! Routes (`linux/rtnetlink.h`) and policy-routing rules (`linux/fib_rules.h`).
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -50,7 +51,11 @@ pub(in crate::watch) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {
     let families = [libc::AF_INET, libc::AF_INET6];
     let routes = network_table(libc::RTM_GETROUTE, &families, parse_route)?;
     let rules = network_table(libc::RTM_GETRULE, &families, parse_rule)?;
-    Ok((routes.into_iter().collect(), rules.into_iter().collect()))
+    Ok((sorted(routes), sorted(rules)))
+}
+
+fn sorted<T: Ord>(entries: Vec<T>) -> Vec<T> {
+    BTreeSet::from_iter(entries).into_iter().collect()
 }
 
 /// Can the message change what a survey shows? Most cannot: the local table, multicast,
@@ -106,22 +111,16 @@ fn read_route(body: &[u8]) -> Option<Vec<Route>> {
     if own || temporary || is_local(&destination) {
         return None;
     }
-    let hops = match kind {
-        RouteKind::Unicast => {
-            let only = || {
-                vec![(
-                    number(libc::RTA_OIF).unwrap_or_default(),
-                    gateway(attributes),
-                )]
-            };
-            find_attribute(attributes, libc::RTA_MULTIPATH)
-                .map(hops)
-                .filter(|hops| !hops.is_empty())
-                .unwrap_or_else(only)
-        }
+    let mut hops = find_attribute(attributes, libc::RTA_MULTIPATH).map_or_else(Vec::new, hops);
+    if kind != RouteKind::Unicast {
         // The kernel names `lo` for IPv6 blackholes and nothing for IPv4 ones.
-        _ => vec![(0, None)],
-    };
+        hops = vec![(0, None)];
+    } else if hops.is_empty() {
+        hops.push((
+            number(libc::RTA_OIF).unwrap_or_default(),
+            gateway(attributes),
+        ));
+    }
     let route = |(link, gateway)| Route {
         destination,
         metric: number(libc::RTA_PRIORITY).unwrap_or_default(),

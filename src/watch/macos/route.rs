@@ -11,8 +11,8 @@ use rustix::net::{AddressFamily, SocketType, socket};
 use tokio::io::unix::AsyncFd;
 
 use crate::model::{Route, Rule};
-use crate::watch::inbox::Hint;
 use crate::watch::route_message::messages;
+use crate::watch::source::Hint;
 use crate::watch::source::{HintSource, readable};
 
 /// A message has a header of up to 160 bytes and eight addresses of up to 256.

@@ -18,9 +18,8 @@ use windows_sys::Win32::Networking::WinSock::{AF_UNSPEC, NlroManual, RouteProtoc
 
 use super::adapter::{address, for_each_adapter};
 use crate::model::{Route, RouteKind, Rule};
-use crate::watch::inbox::Hint;
 use crate::watch::kinds::is_local;
-use crate::watch::source::HintSource;
+use crate::watch::source::{Hint, HintSource};
 
 /// The routes that say something, sorted; there are no rules.
 pub(in crate::watch) fn tables() -> io::Result<(Vec<Route>, Vec<Rule>)> {

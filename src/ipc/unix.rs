@@ -1,21 +1,22 @@
-//! A Unix socket.
+//! A Unix socket in a private folder.
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::process::geteuid;
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::paths::Paths;
 
 /// The agent's end of a connection.
-pub(in crate::ipc) type ServerEnd = UnixStream;
+pub(super) type ServerEnd = UnixStream;
 /// The asking end of a connection.
-pub(in crate::ipc) type ClientEnd = UnixStream;
+pub(super) type ClientEnd = UnixStream;
 
 /// A socket that listens; dropping it removes the file.
 #[derive(Debug)]
-pub(in crate::ipc) struct Listener {
+pub(super) struct Listener {
     socket: UnixListener,
     path: PathBuf,
     /// Device and inode: the file of a later agent is not ours to remove.
@@ -23,17 +24,24 @@ pub(in crate::ipc) struct Listener {
 }
 
 impl Listener {
-    /// Listens at `paths.socket()`. Only whoever holds the agent's lock may call it: what lies
+    /// Listens at `paths.socket()`. Only the holder of the agent's lock may call it: what lies
     /// there is then a dead agent's, and is removed.
-    pub(in crate::ipc) fn bind(paths: &Paths) -> io::Result<Listener> {
+    pub(super) fn bind(paths: &Paths) -> io::Result<Listener> {
         make_private_folder(&paths.runtime)?;
         let path = paths.socket();
         remove_stale(&path)?;
-        let socket = UnixListener::bind(&path).map_err(clearer)?;
+        let socket = UnixListener::bind(&path).map_err(|error| {
+            // The library says "SUN_LEN".
+            let is_long = error.kind() == io::ErrorKind::InvalidInput;
+            if is_long {
+                io::Error::new(error.kind(), TOO_LONG)
+            } else {
+                error
+            }
+        })?;
         // Until here the folder alone kept others out; on some systems only it does.
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-        let meta = std::fs::symlink_metadata(&path)?;
-        let identity = (meta.dev(), meta.ino());
+        let identity = identity(&path)?;
         Ok(Listener {
             socket,
             path,
@@ -41,21 +49,18 @@ impl Listener {
         })
     }
 
-    /// Listens there again where somebody has cleared the folder; what others have put there
-    /// stays.
-    pub(in crate::ipc) fn keep(&mut self, paths: &Paths) -> io::Result<()> {
-        match std::fs::symlink_metadata(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                *self = Listener::bind(paths)?;
-                tracing::info!("{} was removed; listening there again", self.path.display());
-                Ok(())
-            }
-            Ok(_) | Err(_) => Ok(()),
+    /// Listens there again where the folder was cleared; what others have put there stays.
+    pub(super) fn keep(&mut self, paths: &Paths) -> io::Result<()> {
+        let seen = identity(&self.path);
+        if seen.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            *self = Listener::bind(paths)?;
+            tracing::info!("{} was removed; listening there again", self.path.display());
         }
+        Ok(())
     }
 
     /// The next client of the same user. Others are turned away without a word.
-    pub(in crate::ipc) async fn accept(&mut self) -> io::Result<ServerEnd> {
+    pub(super) async fn accept(&mut self) -> io::Result<ServerEnd> {
         loop {
             let (stream, _) = self.socket.accept().await?;
             match check_peer(&stream) {
@@ -68,24 +73,28 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        let ours = std::fs::symlink_metadata(&self.path)
-            .is_ok_and(|meta| (meta.dev(), meta.ino()) == self.identity);
+        let ours = identity(&self.path).is_ok_and(|identity| identity == self.identity);
         if ours && let Err(error) = std::fs::remove_file(&self.path) {
             tracing::debug!("{}: {error}", self.path.display());
         }
     }
 }
 
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let meta = std::fs::symlink_metadata(path)?;
+    Ok((meta.dev(), meta.ino()))
+}
+
 /// Connects to the agent of this user. `NotFound` and `ConnectionRefused`: there is none.
-pub(in crate::ipc) async fn connect(paths: &Paths) -> io::Result<ClientEnd> {
+pub(super) async fn connect(paths: &Paths) -> io::Result<ClientEnd> {
     let stream = UnixStream::connect(paths.socket()).await?;
-    // Somebody else's server in our place would be told what we want, and lie to us.
+    // Another user's server in our place would learn what we want, and could lie to us.
     check_peer(&stream)?;
     Ok(stream)
 }
 
 /// The process that listens, where the system says so.
-pub(in crate::ipc) fn server_pid(stream: &ClientEnd) -> Option<u32> {
+pub(super) fn server_pid(stream: &ClientEnd) -> Option<u32> {
     let pid = stream.peer_cred().ok()?.pid()?;
     u32::try_from(pid).ok()
 }
@@ -100,11 +109,10 @@ fn check_peer(stream: &UnixStream) -> io::Result<()> {
 }
 
 fn own_uid() -> u32 {
-    // SAFETY: geteuid takes nothing, touches nothing and cannot fail.
-    unsafe { libc::geteuid() }
+    geteuid().as_raw()
 }
 
-/// The folder is 0700 and this user's, whatever the umask and whoever made it.
+/// The folder is 0700 and this user's, whatever the umask and the user that made it.
 fn make_private_folder(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -142,14 +150,6 @@ const TOO_LONG: &str =
 /// It lies in the home there: launchd's temporary folders are emptied every three days.
 #[cfg(target_os = "macos")]
 const TOO_LONG: &str = "the path is too long for a socket (104 bytes); goroam needs a home whose path has less than 54 bytes";
-
-/// The library says "SUN_LEN", which nobody need know.
-fn clearer(error: io::Error) -> io::Error {
-    if error.kind() != io::ErrorKind::InvalidInput {
-        return error;
-    }
-    io::Error::new(io::ErrorKind::InvalidInput, TOO_LONG)
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,39 +1,39 @@
 //! A named pipe that only its owner can open.
 
-use std::ffi::c_void;
+use std::ffi::{CStr, CString, c_void};
 use std::io;
-use std::os::windows::io::AsRawHandle as _;
+use std::os::windows::io::{AsRawHandle as _, FromRawHandle as _, OwnedHandle};
 use std::ptr;
 
 use tokio::net::windows::named_pipe::{
     ClientOptions, NamedPipeClient, NamedPipeServer, ServerOptions,
 };
-use windows_sys::Win32::Foundation::{CloseHandle, ERROR_PIPE_BUSY, HANDLE, LocalFree, NO_ERROR};
+use windows_sys::Win32::Foundation::{ERROR_PIPE_BUSY, HANDLE, LocalFree, NO_ERROR};
 use windows_sys::Win32::Security::Authorization::{
-    ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, GetSecurityInfo,
+    ConvertSidToStringSidA, ConvertStringSecurityDescriptorToSecurityDescriptorA, GetSecurityInfo,
     SDDL_REVISION_1, SE_KERNEL_OBJECT,
 };
 use windows_sys::Win32::Security::{
     GetTokenInformation, OWNER_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID,
     SECURITY_ATTRIBUTES, TOKEN_QUERY, TOKEN_USER, TokenUser,
 };
-use windows_sys::Win32::System::Pipes::WaitNamedPipeW;
+use windows_sys::Win32::System::Pipes::WaitNamedPipeA;
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
 use crate::paths::Paths;
 
 /// The agent's end of a connection.
-pub(in crate::ipc) type ServerEnd = NamedPipeServer;
+pub(super) type ServerEnd = NamedPipeServer;
 /// The asking end of a connection.
-pub(in crate::ipc) type ClientEnd = NamedPipeClient;
+pub(super) type ClientEnd = NamedPipeClient;
 
 /// A pipe that listens. Windows removes it with its last handle.
 #[derive(Debug)]
-pub(in crate::ipc) struct Listener {
+pub(super) struct Listener {
     name: String,
     access: Access,
-    /// The instance that waits for the next client. There is always one: a name without an
-    /// instance could be taken by somebody else.
+    /// The instance that waits for the next client. There is always one: another program could
+    /// take a name without an instance.
     next: NamedPipeServer,
 }
 
@@ -44,13 +44,13 @@ impl Listener {
         clippy::unnecessary_wraps,
         reason = "must match Unix"
     )]
-    pub(in crate::ipc) fn keep(&mut self, _: &Paths) -> io::Result<()> {
+    pub(super) fn keep(&mut self, _: &Paths) -> io::Result<()> {
         Ok(())
     }
 
-    /// Listens at this user's pipe. `first_pipe_instance`: a name that somebody has taken
-    /// already is not shared with them.
-    pub(in crate::ipc) fn bind(_: &Paths) -> io::Result<Listener> {
+    /// Listens at this user's pipe. `first_pipe_instance`: a name that another program has
+    /// taken already is not shared with it.
+    pub(super) fn bind(_: &Paths) -> io::Result<Listener> {
         let sid = own_sid()?;
         let name = pipe_name(&sid);
         let access = Access::only(&sid)?;
@@ -59,7 +59,7 @@ impl Listener {
     }
 
     /// The next client. The access list has turned others away.
-    pub(in crate::ipc) async fn accept(&mut self) -> io::Result<ServerEnd> {
+    pub(super) async fn accept(&mut self) -> io::Result<ServerEnd> {
         let connected = self.next.connect().await;
         // A new instance also after an error: the old one would say the same for ever.
         let next = self.access.create(&self.name, false)?;
@@ -69,7 +69,7 @@ impl Listener {
 }
 
 /// Connects to the agent of this user. `NotFound`: there is none.
-pub(in crate::ipc) async fn connect(_: &Paths) -> io::Result<ClientEnd> {
+pub(super) async fn connect(_: &Paths) -> io::Result<ClientEnd> {
     let sid = own_sid()?;
     let name = pipe_name(&sid);
     loop {
@@ -80,8 +80,8 @@ pub(in crate::ipc) async fn connect(_: &Paths) -> io::Result<ClientEnd> {
             }
             Err(error) => return Err(error),
             Ok(pipe) => {
-                // Somebody else's server in our place would be told what we want, and lie to
-                // us: anybody may make a pipe of this name while there is no agent.
+                // Another user's server in our place would learn what we want, and could lie to
+                // us: any user may make a pipe of this name while there is no agent.
                 check_owner(&pipe, &sid)?;
                 return Ok(pipe);
             }
@@ -89,15 +89,15 @@ pub(in crate::ipc) async fn connect(_: &Paths) -> io::Result<ClientEnd> {
     }
 }
 
-/// Is there an agent of this user, as far as can be told without connecting to it? Whose pipe it
-/// is shows when somebody asks it something.
+/// Is there an agent of this user, as far as can be said without connecting to it? Whose pipe it
+/// is shows when it is asked something.
 ///
 /// # Errors
 /// When this user's identifier cannot be read.
 pub fn is_listening() -> io::Result<bool> {
-    let name = wide(&pipe_name(&own_sid()?));
-    // SAFETY: the name ends with a zero and outlives the call. 1 ms: nobody needs to wait.
-    if unsafe { WaitNamedPipeW(name.as_ptr(), 1) } != 0 {
+    let name = CString::new(pipe_name(&own_sid()?))?;
+    // SAFETY: the name ends with a zero and outlives the call. 1 ms: there is no need to wait.
+    if unsafe { WaitNamedPipeA(name.as_ptr().cast(), 1) } != 0 {
         return Ok(true);
     }
     let error = io::Error::last_os_error();
@@ -107,7 +107,7 @@ pub fn is_listening() -> io::Result<bool> {
 
 /// Only an administrator can make another one the owner of what is his.
 /// Not asked here: the message does without.
-pub(in crate::ipc) fn server_pid(_: &ClientEnd) -> Option<u32> {
+pub(super) fn server_pid(_: &ClientEnd) -> Option<u32> {
     None
 }
 
@@ -133,28 +133,24 @@ fn check_owner(pipe: &ClientEnd, own: &str) -> io::Result<()> {
     }
     // Frees it; the owner's identifier lies in it.
     let _descriptor = Access(descriptor);
-    if owner.is_null() {
-        return Err(foreign("nobody"));
-    }
-    // SAFETY: it is not null, so it points to an identifier within the descriptor.
-    let owner = unsafe { sid_text(owner)? };
-    if owner == own {
-        Ok(())
+    let owner = if owner.is_null() {
+        "nobody".to_owned()
     } else {
-        Err(foreign(&owner))
+        // SAFETY: it is not null, so it points to an identifier within the descriptor.
+        unsafe { sid_text(owner)? }
+    };
+    if owner == own {
+        return Ok(());
     }
-}
-
-fn foreign(owner: &str) -> io::Error {
     let why = format!("the other end of the pipe belongs to {owner}");
-    io::Error::new(io::ErrorKind::PermissionDenied, why)
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
 }
 
 fn pipe_name(sid: &str) -> String {
     format!(r"\\.\pipe\goroam-{sid}")
 }
 
-/// A security descriptor that lets one user in and nobody else.
+/// A security descriptor that lets in one user only.
 #[derive(Debug)]
 struct Access(PSECURITY_DESCRIPTOR);
 
@@ -164,15 +160,15 @@ unsafe impl Send for Access {}
 unsafe impl Sync for Access {}
 
 impl Access {
-    /// `P`: nothing is inherited. `GA` for the user; a list that names nobody else.
+    /// `P`: nothing is inherited. `GA` for the user; a list that names no other.
     fn only(sid: &str) -> io::Result<Access> {
-        let sddl = wide(&format!("O:{sid}D:P(A;;GA;;;{sid})"));
+        let sddl = CString::new(format!("O:{sid}D:P(A;;GA;;;{sid})"))?;
         let mut descriptor: PSECURITY_DESCRIPTOR = ptr::null_mut();
         // SAFETY: `sddl` ends with a zero, `descriptor` is a place for the pointer that is
         // returned, and the size may be left out.
         let done = unsafe {
-            ConvertStringSecurityDescriptorToSecurityDescriptorW(
-                sddl.as_ptr(),
+            ConvertStringSecurityDescriptorToSecurityDescriptorA(
+                sddl.as_ptr().cast(),
                 SDDL_REVISION_1,
                 &mut descriptor,
                 ptr::null_mut(),
@@ -215,29 +211,13 @@ fn own_sid() -> io::Result<String> {
     if unsafe { OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &mut token) } == 0 {
         return Err(io::Error::last_os_error());
     }
-    let sid = token_sid(token);
-    // SAFETY: opened above, closed once.
-    unsafe { CloseHandle(token) };
-    sid
-}
-
-fn token_sid(token: HANDLE) -> io::Result<String> {
-    let mut size = 0;
-    // SAFETY: asks only for the size, which needs no buffer.
-    unsafe { GetTokenInformation(token, TokenUser, ptr::null_mut(), 0, &mut size) };
-    // Of u64, so that the TOKEN_USER at its start is aligned.
-    let mut buffer = vec![0_u64; (size as usize).div_ceil(8).max(1)];
-    // SAFETY: the buffer has at least `size` bytes.
-    let done = unsafe {
-        GetTokenInformation(
-            token,
-            TokenUser,
-            buffer.as_mut_ptr().cast(),
-            size,
-            &mut size,
-        )
-    };
-    if done == 0 || (size as usize) < size_of::<TOKEN_USER>() {
+    // SAFETY: just opened, and it has no other owner.
+    let token = unsafe { OwnedHandle::from_raw_handle(token) };
+    // Room for the longest identifier (68 bytes). Of u64, so that the TOKEN_USER is aligned.
+    let mut buffer = [0_u64; 16];
+    let (to, size) = (buffer.as_mut_ptr().cast(), size_of_val(&buffer) as u32);
+    // SAFETY: the buffer has `size` bytes; the last is a place for the size that is needed.
+    if unsafe { GetTokenInformation(token.as_raw_handle(), TokenUser, to, size, &mut 0) } == 0 {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: the call above has put a TOKEN_USER at the start of the aligned buffer.
@@ -249,25 +229,17 @@ fn token_sid(token: HANDLE) -> io::Result<String> {
 /// # Safety
 /// `sid` must point to a security identifier.
 unsafe fn sid_text(sid: PSID) -> io::Result<String> {
-    let mut text: *mut u16 = ptr::null_mut();
+    let mut text: *mut u8 = ptr::null_mut();
     // SAFETY: promised by the caller; `text` is a place for a pointer.
-    if unsafe { ConvertSidToStringSidW(sid, &mut text) } == 0 {
+    if unsafe { ConvertSidToStringSidA(sid, &mut text) } == 0 {
         return Err(io::Error::last_os_error());
     }
-    let mut length = 0;
-    // SAFETY: the text ends with a zero, and no further than that is read.
-    while unsafe { *text.add(length) } != 0 {
-        length += 1;
-    }
-    // SAFETY: `length` units were seen above.
-    let sid = String::from_utf16_lossy(unsafe { std::slice::from_raw_parts(text, length) });
-    // SAFETY: allocated by ConvertSidToStringSidW, which asks for LocalFree.
+    // SAFETY: the text ends with a zero, and lives until it is freed below.
+    let sid = unsafe { CStr::from_ptr(text.cast()) };
+    let sid = sid.to_string_lossy().into_owned();
+    // SAFETY: allocated by ConvertSidToStringSidA, which asks for LocalFree.
     unsafe { LocalFree(text.cast()) };
     Ok(sid)
-}
-
-fn wide(text: &str) -> Vec<u16> {
-    text.encode_utf16().chain([0]).collect()
 }
 
 #[cfg(test)]
