@@ -11,7 +11,7 @@
 //! 5. [`ipc`], [`mirror`]: the wire; modules for when there is no network
 //! 6. [`vendoring`]: a vendor folder
 //! 7. [`doctor`], [`service`]: what is wrong; what starts it
-//! 8. [`cli`], [`tray`]: faces
+//! 8. [`cli`], `tray` (feature `tray`): faces
 
 pub mod agent;
 pub mod bounded;
@@ -32,6 +32,7 @@ pub mod probe;
 pub mod service;
 pub mod state;
 pub mod telemetry;
+#[cfg(feature = "tray")]
 pub mod tray;
 pub mod trust;
 pub mod vendoring;

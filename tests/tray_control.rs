@@ -15,9 +15,9 @@ use goroam::environment::Environment;
 use goroam::ipc::Serving;
 use goroam::model::status::{AgentState, Status};
 use goroam::paths::Paths;
+use goroam::tray::Site;
 use goroam::tray::control::{Event, Shown, control};
 use goroam::tray::face::{Action, Face, Icon, Notification};
-use goroam::tray::site::Site;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -30,7 +30,6 @@ const DEADLINE: Duration = Duration::from_secs(30);
 enum Asked {
     Show(Box<Face>),
     Notify(Notification),
-    Tell(String),
     Open(PathBuf),
     StartAgent,
     End,
@@ -53,9 +52,6 @@ impl Shown for Backend {
     }
     fn notify(&mut self, news: &Notification) {
         self.asked(Asked::Notify(news.clone()));
-    }
-    fn tell(&mut self, title: &str, text: &str) {
-        self.asked(Asked::Tell(format!("{title}: {text}")));
     }
     fn open(&mut self, path: &Path) {
         self.asked(Asked::Open(path.to_owned()));
@@ -412,17 +408,14 @@ async fn the_status_the_log_and_a_refusal_to_start_at_login_are_told() {
     let _agent = Agent::start(&tray.paths);
     tray.until_icon(Icon::Good).await;
     tray.click(Action::ShowStatus);
-    let text = tray.until("the status", |asked| match asked {
-        Asked::Tell(text) => Some(text.clone()),
+    let opened = |asked: &Asked| match asked {
+        Asked::Open(path) => Some(std::fs::read_to_string(path).unwrap()),
         _ => None,
-    });
-    assert!(text.await.starts_with("goroam status: office\n"));
+    };
+    let text = tray.until("the status", opened).await;
+    assert!(text.starts_with("goroam status\n\noffice\n"), "{text}");
     tray.click(Action::OpenLog);
-    let log = tray.until("the log", |asked| match asked {
-        Asked::Open(path) => Some(path.clone()),
-        _ => None,
-    });
-    let text = std::fs::read_to_string(log.await).unwrap();
+    let text = tray.until("the log", opened).await;
     assert!(text.contains("no turn was taken yet"), "{text}");
     tray.click(Action::StartAtLogin(true));
     tray.until("the tick", |asked| match asked {

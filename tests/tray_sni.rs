@@ -317,7 +317,7 @@ fn without_a_session_it_says_what_to_do_and_arguments_are_few() {
     tray("--help").exits(0).says("Usage: goroam-tray");
     tray("--no-such")
         .exits(2)
-        .complains("\"--no-such\" is not known");
+        .complains("unexpected argument '--no-such'");
     tray("")
         .without("HOME")
         .exits(4)

@@ -72,37 +72,6 @@ fn a_day_with_the_icon_pin_release_pause_and_quit() {
 }
 
 #[test]
-fn the_status_is_a_window_that_escape_closes() {
-    let Some(desk) = Desk::get() else { return };
-    let _tray = desk.tray().start();
-    desk.menu(Icon::Good, 3).click(HEAD, 2);
-    let title = "goroam status";
-    wait_for("the window", || {
-        match desk.screen.titled(title).as_slice() {
-            [_] => Ok(()),
-            other => Err(format!("{other:?}")),
-        }
-    });
-    desk.says("that it still answers", |status| {
-        status["profile"] == "office"
-    });
-    desk.screen.keep("status");
-    desk.screen.xdo("key Escape");
-    wait_for("no window", || match desk.screen.titled(title).as_slice() {
-        [] => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
-    // It opens again.
-    desk.menu(Icon::Good, 3).click(HEAD, 2);
-    wait_for("the window", || {
-        match desk.screen.titled(title).as_slice() {
-            [_] => Ok(()),
-            other => Err(format!("{other:?}")),
-        }
-    });
-}
-
-#[test]
 fn who_probes_by_hand_is_told_beside_the_icon() {
     let Some(desk) = Desk::get() else { return };
     let _tray = desk.tray().start();
@@ -121,12 +90,17 @@ fn who_probes_by_hand_is_told_beside_the_icon() {
 }
 
 #[test]
-fn the_policy_and_the_log_open_in_an_editor() {
+fn the_status_the_policy_and_the_log_open_in_an_editor() {
     let Some(desk) = Desk::get() else { return };
     let _tray = desk.tray().start();
-    // Nobody has registered a program for .toml files.
-    for (nth, file) in [(0, "goroam.toml"), (1, "log.txt")] {
-        desk.menu(Icon::Good, 3).click(FILES, nth);
+    // No program is registered for .toml files.
+    let files = [
+        (HEAD, 2, "status.txt"),
+        (FILES, 0, "goroam.toml"),
+        (FILES, 1, "log.txt"),
+    ];
+    for (group, nth, file) in files {
+        desk.menu(Icon::Good, 3).click(group, nth);
         let title = format!("{file} - .*");
         wait_for(file, || {
             let windows = desk.screen.titled(&title);

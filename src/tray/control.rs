@@ -1,14 +1,12 @@
 //! Between the agent and what is drawn: follows the agent's status, makes faces and news of it,
 //! and turns clicks into commands. The same on every system.
 
-use super::face::{Action, Face, Notification, Surroundings};
-use super::looks::face;
-use super::site::Site;
-use super::throttle::NotificationThrottle;
-use super::{log, site, status_text};
-use crate::agent::{Command, Error, Reply};
-use crate::ipc::ask;
-use crate::ipc::watch;
+use super::face::{Action, Face, Notification, Surroundings, face};
+use super::notification::NotificationThrottle;
+use super::start::Site;
+use super::texts;
+use crate::agent::{Command, Error, Reply, TurnReport};
+use crate::ipc::{ask, watch};
 use crate::model::status::Status;
 use crate::paths::Paths;
 use crate::state::entry::Outcome;
@@ -27,8 +25,6 @@ pub trait Shown {
     fn show(&mut self, face: &Face);
     /// Tells the user.
     fn notify(&mut self, news: &Notification);
-    /// Shows a text that is too long for a menu.
-    fn tell(&mut self, title: &str, text: &str);
     /// Opens a file with whatever the user opens such files with.
     fn open(&mut self, path: &std::path::Path);
     /// Starts at login from now on, or not any more; what is so afterwards.
@@ -84,8 +80,11 @@ pub async fn control(site: Site, shown: impl Shown, mut events: UnboundedReceive
         tokio::select! {
             event = events.recv() => match event {
                 Some(Event::Chosen(Action::Quit)) => return control.shown.end(),
-                Some(Event::Chosen(action)) => control.chosen(action),
-                Some(Event::Opening) => control.opening(),
+                Some(Event::Chosen(action)) => control.chosen(&action),
+                Some(Event::Opening) => {
+                    control.hurry.notify_one();
+                    control.draw();
+                }
                 Some(Event::Failed { what, why }) => control.complain(&what, &why),
                 None => return,
             },
@@ -116,35 +115,38 @@ struct Control<S> {
     hurry: Arc<Notify>,
     status: Option<Status>,
     drawn: Option<Face>,
-    /// What the last agent that could not be understood was told off for.
+    /// Why the last agent could not be understood; it is said once.
     complaint: Option<String>,
     throttle: NotificationThrottle,
-    clicks: JoinSet<Done>,
+    clicks: JoinSet<Click>,
 }
 
-/// What came of a click.
+/// What came of a click, and the title of the notification if it failed.
+type Click = (String, Result<Option<Done>, String>);
+
+/// What is left to do for a click. A new status comes without asking.
 #[derive(Debug)]
 enum Done {
-    Answered(Action, Box<Result<Reply, Error>>),
-    Opened(&'static str, Result<PathBuf, String>),
+    /// A file was written, and is to be opened.
+    Written(PathBuf),
+    /// The network was probed.
+    Probed(Box<TurnReport>),
 }
 
 impl<S: Shown> Control<S> {
-    fn seen(&mut self, seen: Followed) {
+    fn seen(&mut self, seen: Result<Status, Error>) {
         match seen {
-            Followed::Status(status) => {
+            Ok(status) => {
                 self.throttle.saw(&status, Instant::now());
-                self.status = Some(*status);
+                self.status = Some(status);
                 self.complaint = None;
             }
-            Followed::Gone(words) => {
+            Err(error) => {
                 self.status = None;
-                if words.is_some() && words != self.complaint {
-                    self.complain(
-                        "The agent cannot be asked",
-                        words.as_deref().unwrap_or_default(),
-                    );
-                    self.complaint = words;
+                let why = error.to_string();
+                if !matches!(error, Error::NoAgent) && self.complaint.as_ref() != Some(&why) {
+                    self.complain("The agent cannot be asked", &why);
+                    self.complaint = Some(why);
                 }
             }
         }
@@ -165,37 +167,43 @@ impl<S: Shown> Control<S> {
         }
     }
 
-    fn opening(&mut self) {
-        self.hurry.notify_one();
-        self.draw();
-    }
-
-    fn chosen(&mut self, action: Action) {
-        match &action {
+    fn chosen(&mut self, action: &Action) {
+        let paths = self.site.paths.clone();
+        match action {
             Action::ShowStatus => {
-                let text = status_text::text(self.status.as_ref(), &jiff::Zoned::now());
-                self.shown.tell("goroam status", &text);
+                let status = self.status.clone();
+                self.open("The status cannot be opened", move || {
+                    texts::status(&paths, status.as_ref())
+                });
             }
+            Action::OpenPolicy => {
+                let followed = self.status.as_ref();
+                let followed = followed.map(|status| PathBuf::from(&status.policy));
+                let site = self.site.clone();
+                self.open("The policy cannot be opened", move || {
+                    texts::policy(&site, followed)
+                });
+            }
+            Action::OpenLog => self.open("The log cannot be opened", move || texts::log(&paths)),
             Action::Pin { profile, within } => {
+                let failed = format!("{profile} was not put in force");
                 let now = jiff::Timestamp::now();
-                let until = within.map(|within| now.checked_add(within));
-                match until.transpose() {
+                match within.map(|within| now.checked_add(within)).transpose() {
                     Ok(until) => {
                         let profile = profile.clone();
-                        self.ask(action, Command::Use { profile, until });
+                        self.ask(&failed, Command::Use { profile, until });
                     }
-                    Err(error) => self.complain(&what_failed(&action), &error.to_string()),
+                    Err(error) => self.complain(&failed, &error.to_string()),
                 }
             }
-            Action::Automatic => self.ask(action, Command::Auto),
-            Action::ProbeNow => self.ask(action, Command::Once { dry_run: false }),
-            Action::Pause => self.ask(action, Command::Pause),
-            Action::OpenPolicy => self.open_policy(),
-            Action::OpenLog => {
-                let paths = self.site.paths.clone();
-                let write = move || Done::Opened("The log cannot be opened", log::write(&paths));
-                self.clicks.spawn_blocking(write);
+            Action::Automatic => self.ask("It does not choose by the network", Command::Auto),
+            Action::ProbeNow => {
+                self.ask(
+                    "The network was not probed",
+                    Command::Once { dry_run: false },
+                );
             }
+            Action::Pause => self.ask("goroam was not paused", Command::Pause),
             Action::StartAgent => {
                 self.shown.start_agent();
                 self.hurry.notify_one();
@@ -212,57 +220,54 @@ impl<S: Shown> Control<S> {
         }
     }
 
-    /// In a task of its own: a turn may take minutes, and the next click is not to wait for it.
-    fn ask(&mut self, action: Action, command: Command) {
-        let paths = self.site.paths.clone();
+    /// In a task: a turn may take minutes, and the next click is not to wait for it.
+    fn ask(&mut self, failed: &str, command: Command) {
+        let (paths, failed) = (self.site.paths.clone(), failed.to_owned());
         self.clicks.spawn(async move {
-            let answer = ask(&paths, command).await;
-            Done::Answered(action, Box::new(answer))
-        });
-    }
-
-    fn open_policy(&mut self) {
-        let followed = self
-            .status
-            .as_ref()
-            .map(|status| PathBuf::from(&status.policy));
-        let site = self.site.clone();
-        self.clicks.spawn_blocking(move || {
-            let opened = site::find_or_write(&site, followed);
-            Done::Opened("The policy cannot be opened", opened)
-        });
-    }
-
-    fn done(&mut self, done: Done) {
-        match done {
-            Done::Opened(_, Ok(path)) => self.shown.open(&path),
-            Done::Opened(what, Err(why)) => self.complain(what, &why),
-            Done::Answered(action, answer) => match *answer {
-                Ok(Reply::Turn(turn)) => match turn.outcome {
-                    Outcome::Failed { error } => self.complain(&what_failed(&action), &error),
+            let is_probe = matches!(command, Command::Once { .. });
+            let result = match ask(&paths, command).await {
+                Ok(Reply::Turn(turn)) => match &turn.outcome {
+                    Outcome::Failed { error } => Err(error.clone()),
                     Outcome::Written { .. }
                     | Outcome::Unchanged
                     | Outcome::DryRun
-                    | Outcome::Restored { .. } => {
-                        self.answer(&action, turn.from.as_deref(), &turn.status)
-                    }
+                    | Outcome::Restored { .. } => Ok(is_probe.then_some(turn).map(Done::Probed)),
                 },
-                Ok(Reply::Status(_)) => {}
-                Ok(Reply::Failed { error, .. }) => self.complain(&what_failed(&action), &error),
-                Err(error) => {
-                    // It may be back by now, or gone without a word.
-                    self.hurry.notify_one();
-                    self.complain(&what_failed(&action), &error.to_string());
-                }
-            },
+                Ok(Reply::Status(_)) => Ok(None),
+                Ok(Reply::Failed { error, .. }) => Err(error),
+                Err(error) => Err(error.to_string()),
+            };
+            (failed, result)
+        });
+    }
+
+    fn open(
+        &mut self,
+        failed: &str,
+        write: impl FnOnce() -> Result<PathBuf, String> + Send + 'static,
+    ) {
+        let failed = failed.to_owned();
+        let written = move || (failed, write().map(|path| Some(Done::Written(path))));
+        self.clicks.spawn_blocking(written);
+    }
+
+    fn done(&mut self, (failed, result): Click) {
+        match result {
+            Ok(Some(Done::Written(path))) => self.shown.open(&path),
+            Ok(Some(Done::Probed(turn))) => self.probed(turn.from.as_deref(), &turn.status),
+            Ok(None) => {}
+            Err(why) => {
+                // An agent that did not answer may be back by now, or gone.
+                self.hurry.notify_one();
+                self.complain(&failed, &why);
+            }
         }
     }
 
-    /// Whoever has probed by hand wants to hear of it, even if nothing has changed; a switch is
-    /// told anyhow.
-    fn answer(&mut self, action: &Action, before: Option<&str>, after: &Status) {
-        let profile = after.profile.as_deref().unwrap_or("no profile");
-        if *action == Action::ProbeNow && after.notify && before == after.profile.as_deref() {
+    /// Probing by hand is answered even if nothing has changed; a switch is notified anyhow.
+    fn probed(&mut self, before: Option<&str>, after: &Status) {
+        if after.notify && before == after.profile.as_deref() {
+            let profile = after.profile.as_deref().unwrap_or("no profile");
             let why = after.why.as_deref().unwrap_or("nothing has changed");
             let title = format!("{profile} stays");
             self.shown.notify(&Notification::new(&title, why, false));
@@ -274,83 +279,43 @@ impl<S: Shown> Control<S> {
     }
 }
 
-/// What a click did not do.
-fn what_failed(action: &Action) -> String {
-    match action {
-        Action::Pin { profile, .. } => format!("{profile} was not put in force"),
-        Action::Automatic => "It does not choose by the network".to_owned(),
-        Action::ProbeNow => "The network was not probed".to_owned(),
-        Action::Pause => "goroam was not paused".to_owned(),
-        Action::ShowStatus
-        | Action::OpenPolicy
-        | Action::OpenLog
-        | Action::StartAgent
-        | Action::StartAtLogin(_)
-        | Action::Quit => "That was not done".to_owned(),
-    }
-}
-
 /// The first wait for an agent that is gone: a service manager that starts it again needs about
 /// as long. Each wait is twice the one before.
 const SHORTEST: Duration = Duration::from_millis(250);
 /// One wake-up a minute while there is no agent. With one, there is none at all.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// What is seen of the agent.
-#[derive(Debug)]
-pub(super) enum Followed {
-    /// It answers.
-    Status(Box<Status>),
-    /// It does not; with words where there is one that cannot be understood.
-    Gone(Option<String>),
-}
-
-/// Tells what it sees, until nobody listens. `hurry` ends a wait: somebody looks at the menu.
-pub(super) async fn follow(paths: Paths, seen: mpsc::Sender<Followed>, hurry: Arc<Notify>) {
+/// Sends each status of the agent, and why there is none, for as long as it is not dropped.
+/// `hurry` ends a wait: the user looks at the menu.
+async fn follow(paths: Paths, seen: mpsc::Sender<Result<Status, Error>>, hurry: Arc<Notify>) {
     let mut wait = SHORTEST;
     loop {
-        let was_there = match watch_once(&paths, &seen).await {
-            Ok(was_there) => was_there,
-            Err(Some(error)) => {
-                let words = (!matches!(error, Error::NoAgent)).then(|| error.to_string());
-                if seen.send(Followed::Gone(words)).await.is_err() {
-                    return;
-                }
-                false
-            }
-            Err(None) => return,
-        };
-        if was_there {
-            wait = SHORTEST;
+        match follow_one(&paths, &seen).await {
+            Ok(()) => wait = SHORTEST,
+            Err(error) => drop(seen.send(Err(error)).await),
         }
         tokio::select! {
             () = tokio::time::sleep(wait) => wait = LONGEST.min(wait * 2),
             () = hurry.notified() => wait = SHORTEST,
-            () = seen.closed() => return,
         }
     }
 }
 
-/// Follows one agent to its end: has it told anything? `Err(None)`: nobody listens any more.
-async fn watch_once(paths: &Paths, seen: &mpsc::Sender<Followed>) -> Result<bool, Option<Error>> {
+/// Follows one agent to its end, which is no error: an agent that restarts is back in a moment, and
+/// the user need not see a gap.
+async fn follow_one(
+    paths: &Paths,
+    seen: &mpsc::Sender<Result<Status, Error>>,
+) -> Result<(), Error> {
     let mut watching = watch(paths).await?;
     let mut was_there = false;
-    loop {
-        let status = tokio::select! {
-            status = watching.next() => status?,
-            () = seen.closed() => return Err(None),
-        };
-        let Some(status) = status else {
-            break;
-        };
+    while let Some(status) = watching.next().await? {
         was_there = true;
-        let status = Followed::Status(Box::new(status));
-        seen.send(status).await.map_err(|_| None)?;
+        let _ = seen.send(Ok(status)).await;
     }
-    // One that is being restarted is back in a moment, and nobody need see a gap.
     if was_there {
-        Ok(true)
+        Ok(())
     } else {
-        Err(Some(Error::NoAgent))
+        Err(Error::NoAgent)
     }
 }

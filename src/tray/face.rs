@@ -1,7 +1,12 @@
-//! What a tray shows, as plain data: compared in tests, drawn by a backend that has no opinion
-//! of its own.
+//! What a tray shows of a status, as plain data: compared in tests, drawn by a backend that decides
+//! nothing.
 
 use std::time::Duration;
+
+use super::menu::menu;
+use super::words::{clean, cut_utf16, moment};
+use crate::model::status::{Status, TargetStatus};
+use crate::model::{Tier, Verdict};
 
 /// The icon, one for each state. A symbol tells them apart, a colour only repeats it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -121,4 +126,588 @@ pub struct Surroundings {
     pub can_start: bool,
     /// Now, and where: for "since 09:12".
     pub now: jiff::Zoned,
+}
+
+/// What to show; `status` is `None` while no agent answers.
+pub fn face(status: Option<&Status>, around: &Surroundings) -> Face {
+    Face {
+        icon: icon(status),
+        tooltip: tooltip(status, &around.now),
+        menu: menu(status, around),
+    }
+}
+
+/// A line in a menu: about what fits beside an icon without the menu filling the screen.
+pub(super) const MENU_CHARACTERS: usize = 72;
+/// The name of a profile within other words.
+pub(super) const NAME_CHARACTERS: usize = 40;
+
+/// The icon; `None`: no agent answers.
+pub(super) fn icon(status: Option<&Status>) -> Icon {
+    let Some(status) = status else {
+        return Icon::Stopped;
+    };
+    if status.paused {
+        Icon::Paused
+    } else if !notes(status).is_empty() {
+        Icon::Attention
+    } else if is_offline(status) {
+        Icon::Offline
+    } else {
+        Icon::Good
+    }
+}
+
+/// What somebody should look at, one line each, not yet bounded. Not variables that shadow
+/// ours: the agent's own environment says nothing of the user's shell.
+pub(super) fn notes(status: &Status) -> Vec<String> {
+    let mut notes = Vec::new();
+    notes.extend(portal(status).map(portal_note));
+    notes.extend(status.drift.iter().map(|drift| match &drift.found {
+        Some(found) => format!("{} was set to {found} by somebody else", drift.name),
+        None => format!("{} was removed by somebody else", drift.name),
+    }));
+    notes.extend(status.weakened.iter().map(|what| weakened_note(what)));
+    notes.extend(troubles(status).map(str::to_owned));
+    notes
+}
+
+/// Troubles, but for the line that says that it is paused: that is no trouble.
+pub(super) fn troubles(status: &Status) -> impl Iterator<Item = &str> {
+    let said = |line: &&str| !(status.paused && line.starts_with("paused;"));
+    status.troubles.iter().map(String::as_str).filter(said)
+}
+
+/// The target in whose place a login page answers, if that is what keeps us from the network.
+/// Where modules come over the network, a page in front of one target is only a blocked site.
+pub(super) fn portal(status: &Status) -> Option<&TargetStatus> {
+    let captive =
+        !is_anything_up(status) || !matches!(status.tier, Some(Tier::Proxy | Tier::Direct));
+    let is_portal = |target: &&TargetStatus| target.verdict == Some(Verdict::Portal);
+    let mut portals = status.targets.iter().filter(is_portal);
+    let named = portals
+        .clone()
+        .find(|target| page(&target.reason).is_some());
+    named.or_else(|| portals.next()).filter(|_| captive)
+}
+
+/// What to do about it comes first: a menu has room for some seventy characters.
+pub(super) fn portal_note(target: &TargetStatus) -> String {
+    match page(&target.reason) {
+        Some(page) => format!("open {page} in a browser: a login page answers for everybody"),
+        None => format!(
+            "look for a login page in a browser: something answers in the place of {}: {}",
+            target.name, target.reason
+        ),
+    }
+}
+
+/// "verification is weakened: GONOSUMDB"
+pub(super) fn weakened_note(what: &str) -> String {
+    format!("verification is weakened: {what}")
+}
+
+/// Scheme and host (with its port) of the first URL in a reason: "http://login.hotel.example/" of
+/// "302 to http://login.hotel.example/x".
+fn page(reason: &str) -> Option<String> {
+    let at = reason.find("http://").or_else(|| reason.find("https://"))?;
+    let (scheme, rest) = reason.get(at..)?.split_once("://")?;
+    let ends = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']'));
+    let host = rest.split(ends).next().unwrap_or_default();
+    (!host.is_empty()).then(|| format!("{scheme}://{}/", clean(host, NAME_CHARACTERS)))
+}
+
+/// Nothing comes over the network: no target is up, and there is no way out or no hop left.
+fn is_offline(status: &Status) -> bool {
+    !is_anything_up(status)
+        && (status.network.default_routes.is_empty()
+            || matches!(status.tier, Some(Tier::Mirror | Tier::Off)))
+}
+
+fn is_anything_up(status: &Status) -> bool {
+    let mut remote = status.targets.iter().filter(|target| !target.local);
+    remote.any(|target| target.up == Some(true))
+}
+
+/// `NOTIFYICONDATAW.szTip` has 128 units with the closing zero.
+const UNITS: usize = 127;
+
+/// Profile, since when, what to look at, why; a line each.
+pub(super) fn tooltip(status: Option<&Status>, now: &jiff::Zoned) -> String {
+    let Some(status) = status else {
+        return "goroam: no agent is running".to_owned();
+    };
+    let mut lines = vec![headline(status, now)];
+    let note = notes(status).into_iter().next();
+    lines.extend(note.map(|note| format!("! {}", clean(&note, UNITS))));
+    lines.extend(status.why.as_deref().map(|why| clean(why, UNITS)));
+    cut_utf16(&lines.join("\n"), UNITS)
+}
+
+/// "office, by hand until 14:00, since 09:12"
+pub(super) fn headline(status: &Status, now: &jiff::Zoned) -> String {
+    let mut parts = Vec::new();
+    parts.push(match &status.profile {
+        Some(profile) => clean(profile, NAME_CHARACTERS),
+        None => "no profile yet".to_owned(),
+    });
+    parts.extend(
+        status
+            .since
+            .map(|since| format!("since {}", moment(since, now))),
+    );
+    if let Some(pinned) = &status.pinned {
+        parts.push(match pinned.until {
+            Some(until) => format!("by hand until {}", moment(until, now)),
+            None => "by hand".to_owned(),
+        });
+    }
+    if status.paused {
+        parts.push("paused".to_owned());
+    }
+    parts.join(" · ")
+}
+
+/// Statuses to draw, and a menu as text.
+#[cfg(test)]
+pub(super) mod fixtures {
+    use crate::model::Tier;
+    use crate::model::observation::{Phases, Verdict};
+    use crate::model::status::{
+        AgentState, Drift, NetworkStatus, RouteStatus, Status, TargetStatus,
+    };
+    use crate::tray::face::{Item, Surroundings};
+
+    /// 11:16 in the office.
+    pub(in crate::tray) fn around() -> Surroundings {
+        Surroundings {
+            starts_at_login: Some(true),
+            can_start: false,
+            now: "2026-11-22T11:16:00+00:00[+00:00]".parse().unwrap(),
+        }
+    }
+
+    pub(in crate::tray) fn office() -> Status {
+        Status {
+            profile: Some("office".to_owned()),
+            since: "2026-11-22T09:12:00Z".parse().ok(),
+            agent: AgentState::Running,
+            why: Some("corp proven by its key".to_owned()),
+            targets: vec![
+                target("corp", Verdict::Up, "TLS pinned, v1.4.0 hash right"),
+                target(
+                    "proxy",
+                    Verdict::Portal,
+                    "302 to http://blocked.corp.example/",
+                ),
+            ],
+            network: NetworkStatus {
+                default_routes: vec![RouteStatus {
+                    link: "wlan0".to_owned(),
+                    gateway: Some("10.20.0.1".to_owned()),
+                    metric: 600,
+                }],
+                ..NetworkStatus::default()
+            },
+            tier: Some(Tier::Proxy),
+            profiles: ["office", "home", "offline"].map(str::to_owned).into(),
+            notify: true,
+            ..Status::default()
+        }
+    }
+
+    /// A login page answers for everybody.
+    pub(in crate::tray) fn hotel() -> Status {
+        let reason = "302 to http://login.hotel.example/?from=proxy";
+        Status {
+            profile: Some("offline".to_owned()),
+            why: Some("nothing answers".to_owned()),
+            targets: vec![
+                target(
+                    "corp",
+                    Verdict::Portal,
+                    "certificate is for hotel.example, not corp",
+                ),
+                target("proxy", Verdict::Portal, reason),
+            ],
+            tier: Some(Tier::Mirror),
+            ..office()
+        }
+    }
+
+    /// The cable is out.
+    pub(in crate::tray) fn train() -> Status {
+        Status {
+            profile: Some("offline".to_owned()),
+            why: Some("no packet can leave the machine".to_owned()),
+            targets: vec![target("corp", Verdict::Down, "no way out")],
+            network: NetworkStatus::default(),
+            tier: Some(Tier::Mirror),
+            ..office()
+        }
+    }
+
+    pub(in crate::tray) fn drift(found: Option<&str>) -> Drift {
+        Drift {
+            name: "GOPROXY".to_owned(),
+            wrote: Some("off".to_owned()),
+            found: found.map(str::to_owned),
+            ended: Vec::new(),
+        }
+    }
+
+    pub(in crate::tray) fn target(name: &str, verdict: Verdict, reason: &str) -> TargetStatus {
+        TargetStatus {
+            name: name.to_owned(),
+            up: Some(verdict == Verdict::Up),
+            verdict: Some(verdict),
+            local: false,
+            reason: reason.to_owned(),
+            ms: Phases::default(),
+            history: Vec::new(),
+        }
+    }
+
+    /// As somebody sees it: `[✓]` before what is ticked, texts in brackets, menus indented; without
+    /// the spaces before the first line.
+    pub(in crate::tray) fn drawn(items: &[Item]) -> String {
+        let mut out = String::new();
+        draw(items, "", &mut out);
+        out.trim_start().to_owned()
+    }
+
+    fn draw(items: &[Item], indent: &str, out: &mut String) {
+        let tick = |checked| if checked { "✓ " } else { "  " };
+        for item in items {
+            match item {
+                Item::Separator => *out += &format!("{indent}  ----\n"),
+                Item::Text(text) => *out += &format!("{indent}  ({text})\n"),
+                Item::Choice { label, checked, .. } => {
+                    *out += &format!("{indent}{}{label}\n", tick(*checked));
+                }
+                Item::Submenu {
+                    label,
+                    checked,
+                    items,
+                } => {
+                    *out += &format!("{indent}{}{label} ▸\n", tick(*checked));
+                    draw(items, &format!("{indent}    "), out);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixtures::{around, drawn, drift, hotel, office, target, train};
+    use super::{Action, Icon, Item, Surroundings, face};
+    use crate::model::Tier;
+    use crate::model::observation::Verdict;
+    use crate::model::status::{Pinned, Shadow, Status};
+
+    #[test]
+    fn each_state_has_its_icon_and_the_worst_one_is_shown() {
+        let with = |change: fn(&mut Status)| {
+            let mut status = office();
+            change(&mut status);
+            status
+        };
+        let cases = [
+            (
+                "the office, where one public site is blocked",
+                office(),
+                Icon::Good,
+            ),
+            ("a login page", hotel(), Icon::Attention),
+            ("no way out", train(), Icon::Offline),
+            (
+                "only the module cache, though there is a route",
+                Status {
+                    network: office().network,
+                    ..train()
+                },
+                Icon::Offline,
+            ),
+            (
+                "a mirror by choice, with the network up",
+                with(|s| {
+                    s.tier = Some(Tier::Mirror);
+                    s.targets.truncate(1);
+                }),
+                Icon::Good,
+            ),
+            (
+                "drift",
+                with(|s| s.drift = vec![drift(None)]),
+                Icon::Attention,
+            ),
+            (
+                "weaker",
+                with(|s| s.weakened = vec!["GOSUMDB=off".into()]),
+                Icon::Attention,
+            ),
+            (
+                "trouble",
+                with(|s| s.troubles = vec!["no go".into()]),
+                Icon::Attention,
+            ),
+            (
+                "shadowed in the agent's own environment",
+                with(|s| {
+                    s.shadowed = vec![Shadow {
+                        name: "GOPROXY".into(),
+                        value: "off".into(),
+                        written: None,
+                    }];
+                }),
+                Icon::Good,
+            ),
+            (
+                "paused, which the agent calls a trouble",
+                with(|s| {
+                    s.paused = true;
+                    s.troubles = vec!["paused; run `goroam auto` to resume".into()];
+                }),
+                Icon::Paused,
+            ),
+        ];
+        for (what, status, want) in cases {
+            assert_eq!(face(Some(&status), &around()).icon, want, "{what}");
+        }
+        assert_eq!(face(None, &around()).icon, Icon::Stopped);
+    }
+
+    const OFFICE: &str = "\
+  (office · since 09:12 (2 h 04 min))
+  (corp proven by its key)
+  Status…
+  ----
+  Use a profile ▸
+    ✓ office ▸
+          For 30 minutes
+          For 2 hours
+          For 8 hours
+          Until I say otherwise
+      home ▸
+          For 30 minutes
+          For 2 hours
+          For 8 hours
+          Until I say otherwise
+      offline ▸
+          For 30 minutes
+          For 2 hours
+          For 8 hours
+          Until I say otherwise
+✓ Automatic
+  Probe now
+  Pause
+  ----
+  Open policy
+  Open log
+  ----
+✓ Start at login
+  Quit
+";
+
+    #[test]
+    fn the_menu_of_an_office() {
+        let menu = drawn(&face(Some(&office()), &around()).menu);
+        assert_eq!(menu, OFFICE);
+    }
+
+    const PINNED: &str = "\
+  (office · since 09:12 · by hand until 14:00 · paused (2 h 04 min))
+  (corp proven by its key)
+  (! GOPROXY was set to direct by somebody else)
+  (! verification is weakened: GONOSUMDB=*)
+  (! goroam.toml: 2 errors; the policy of before holds; see `goroam check`)
+  (! and 1 more; see the status)
+  Status…
+  ----
+  Use a profile ▸
+    ✓ office • by hand until 14:00 ▸
+          For 30 minutes
+          For 2 hours
+          For 8 hours
+          Until I say otherwise
+  Automatic
+  Probe now
+✓ Pause
+  ----
+  Open policy
+  Open log
+  ----
+  Quit
+";
+
+    #[test]
+    fn a_menu_tells_what_was_done_by_hand_and_what_is_wrong() {
+        let status = Status {
+            pinned: Some(Pinned {
+                name: "office".to_owned(),
+                until: "2026-11-22T14:00:00Z".parse().ok(),
+            }),
+            paused: true,
+            drift: vec![drift(Some("direct"))],
+            weakened: vec!["GONOSUMDB=*".to_owned()],
+            troubles: vec![
+                "paused; run `goroam auto` to resume".to_owned(),
+                "goroam.toml: 2 errors; the policy of before holds; see `goroam check`".to_owned(),
+                "no go command".to_owned(),
+            ],
+            profiles: vec!["office".to_owned()],
+            ..office()
+        };
+        let around = Surroundings {
+            starts_at_login: None,
+            ..around()
+        };
+        let face = face(Some(&status), &around);
+        assert_eq!(drawn(&face.menu), PINNED);
+        // Going on keeps the pin, which "automatic" would forget.
+        assert_eq!(action(&face.menu, "Pause"), Some(Action::ProbeNow));
+    }
+
+    const STOPPED: &str = "\
+  (No agent is running)
+  (go env stays as it was set last)
+  (Start it with: goroam service start)
+  ----
+  Open policy
+  Open log
+  ----
+  Start at login
+  Quit
+";
+
+    #[test]
+    fn without_an_agent_the_menu_says_what_to_do() {
+        let around = Surroundings {
+            starts_at_login: Some(false),
+            ..around()
+        };
+        let stopped = face(None, &around);
+        assert_eq!(drawn(&stopped.menu), STOPPED);
+        assert_eq!(stopped.tooltip, "goroam: no agent is running");
+        let can = Surroundings {
+            can_start: true,
+            ..around
+        };
+        let stopped = face(None, &can);
+        assert_eq!(
+            action(&stopped.menu, "Start goroam"),
+            Some(Action::StartAgent)
+        );
+        assert_eq!(
+            action(&stopped.menu, "Start at login"),
+            Some(Action::StartAtLogin(true))
+        );
+    }
+
+    #[test]
+    fn forty_profiles_with_odd_names_are_all_there_each_in_reach() {
+        let mut names: Vec<String> = (0..36).map(|n| format!("profile-{n}")).collect();
+        names.push("R&D_lab".to_owned());
+        names.push("evil\u{202e}\u{1b}[31m\nname".to_owned());
+        names.push("مكتب 🏢".to_owned());
+        names.push("x".repeat(5000));
+        let status = Status {
+            profiles: names.clone(),
+            ..office()
+        };
+        let menu = face(Some(&status), &around()).menu;
+        let mut pins = Vec::new();
+        each(&menu, &mut |item, beside| {
+            assert!(beside <= 30, "{beside} lines in one menu");
+            if let Item::Choice {
+                action:
+                    Action::Pin {
+                        profile,
+                        within: None,
+                    },
+                ..
+            } = item
+            {
+                pins.push(profile.clone());
+            }
+            let label = label(item);
+            assert!(label.chars().count() <= 120, "{label}");
+            assert!(
+                !label.contains(|c: char| c.is_control() || c == '\u{202e}'),
+                "{label}"
+            );
+        });
+        // The names that are asked for are the true ones.
+        assert_eq!(pins, names);
+        let drawn = drawn(&menu);
+        for shown in [
+            "  R&D_lab ▸",
+            "  evil\u{fffd} [31m name ▸",
+            "  مكتب 🏢 ▸",
+            "xxx… ▸",
+        ] {
+            assert!(drawn.contains(shown), "{shown} in {drawn}");
+        }
+    }
+
+    #[test]
+    fn tooltips_say_the_profile_since_when_and_why() {
+        let cases = [
+            (office(), "office · since 09:12\ncorp proven by its key"),
+            (
+                hotel(),
+                "offline · since 09:12\n! open http://login.hotel.example/ in a browser: a login page answers \
+                 for everybody\nnothing answers",
+            ),
+            (Status::default(), "no profile yet"),
+        ];
+        for (status, want) in cases {
+            let tooltip = face(Some(&status), &around()).tooltip;
+            assert!(tooltip.encode_utf16().count() <= 127, "{tooltip}");
+            assert_eq!(tooltip, want);
+        }
+        let long = Status {
+            why: Some("a\u{7}\n".repeat(5000)),
+            ..office()
+        };
+        let tooltip = face(Some(&long), &around()).tooltip;
+        assert_eq!(tooltip.encode_utf16().count(), 127);
+        assert!(tooltip.starts_with("office · since 09:12\na a a ") && tooltip.ends_with("a…"));
+    }
+
+    #[test]
+    fn a_login_page_without_an_address_is_told_by_what_answers() {
+        let mut status = hotel();
+        let reason = "200, but HTML where go.mod was asked";
+        status.targets = vec![target("proxy", Verdict::Portal, reason)];
+        let drawn = drawn(&face(Some(&status), &around()).menu);
+        let want = "(! look for a login page in a browser: something answers in the place of p…)";
+        assert!(drawn.contains(want), "{drawn}");
+    }
+
+    fn each(items: &[Item], see: &mut impl FnMut(&Item, usize)) {
+        for item in items {
+            see(item, items.len());
+            if let Item::Submenu { items, .. } = item {
+                each(items, see);
+            }
+        }
+    }
+
+    fn label(item: &Item) -> String {
+        match item {
+            Item::Separator => String::new(),
+            Item::Text(label) | Item::Choice { label, .. } | Item::Submenu { label, .. } => {
+                label.clone()
+            }
+        }
+    }
+
+    fn action(items: &[Item], wanted: &str) -> Option<Action> {
+        items.iter().find_map(|item| match item {
+            Item::Choice { label, action, .. } if label == wanted => Some(action.clone()),
+            Item::Separator | Item::Text(_) | Item::Choice { .. } | Item::Submenu { .. } => None,
+        })
+    }
 }

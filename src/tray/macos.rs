@@ -1,19 +1,27 @@
 //! The menu bar of macOS: AppKit on the main thread, where it has to be, the control on another.
-//! Nobody has run this yet (docs/platforms.md).
+//! It was never run (docs/platforms.md).
 
+use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use dispatch2::DispatchQueue;
-use objc2::MainThreadMarker;
+use objc2::rc::Retained;
+use objc2::runtime::{NSObject, NSObjectProtocol, ProtocolObject};
+use objc2::{DefinedClass as _, MainThreadMarker, MainThreadOnly, define_class, msg_send, sel};
+use objc2_app_kit::{
+    NSApplication, NSApplicationActivationPolicy, NSControlStateValueOff, NSControlStateValueOn,
+    NSImage, NSMenu, NSMenuDelegate, NSMenuItem, NSStatusBar, NSStatusItem,
+    NSVariableStatusItemLength,
+};
+use objc2_foundation::{NSString, ns_string};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::control::{Event, Shown, control};
-use super::face::{Face, Notification};
-use super::macos_bar as bar;
-use super::site::Site;
+use super::face::{Action, Face, Icon, Item, Notification};
+use super::start::Site;
 use crate::service::tray_plist;
 use crate::state::file::{private_folder, replace};
 
@@ -39,13 +47,13 @@ pub(super) fn run(site: Site) -> Result<ExitCode, String> {
         .map_err(cannot)?;
     let (events, told) = unbounded_channel();
     let hand = Hand::new(&site, events.clone());
-    bar::put_up(main, events);
+    put_up(main, events);
     let control = move || runtime.block_on(control(site, hand, told));
     std::thread::Builder::new()
         .name("control".to_owned())
         .spawn(control)
         .map_err(cannot)?;
-    bar::run(main);
+    NSApplication::sharedApplication(main).run();
     Ok(ExitCode::SUCCESS)
 }
 
@@ -91,53 +99,44 @@ impl Hand {
         }
     }
 
-    /// Starts a program that ends by itself, and does not wait for it.
+    /// Starts a program; the user is notified if it cannot be started.
     fn start<S: AsRef<OsStr>>(&self, what: &str, program: &Path, args: &[S]) {
-        let child = Command::new(program)
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        match child {
-            // Somebody has to ask how it ended, or it stays as a zombie.
-            Ok(mut child) => drop(std::thread::spawn(move || child.wait())),
-            Err(error) => {
-                let _ = self.events.send(Event::Failed {
-                    what: what.to_owned(),
-                    why: format!("{}: {error}", program.display()),
-                });
-            }
+        if let Err(error) = start(program, args) {
+            let _ = self.events.send(Event::Failed {
+                what: what.to_owned(),
+                why: format!("{}: {error}", program.display()),
+            });
         }
     }
+}
+
+/// Starts a program that ends by itself, and does not wait for it.
+fn start<S: AsRef<OsStr>>(program: &Path, args: &[S]) -> std::io::Result<()> {
+    let mut child = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    // Without a wait it would stay as a zombie.
+    std::thread::spawn(move || child.wait());
+    Ok(())
 }
 
 impl Shown for Hand {
     fn show(&mut self, face: &Face) {
         let face = face.clone();
-        DispatchQueue::main().exec_async(move || bar::draw(&face));
+        DispatchQueue::main().exec_async(move || draw(&face));
     }
 
     fn notify(&mut self, news: &Notification) {
         let mut args: Vec<&str> = NOTIFY.iter().flat_map(|line| ["-e", *line]).collect();
         args.extend(["--", &news.title, &news.text]);
-        // A notification of our own would take an app bundle.
-        match Command::new("/usr/bin/osascript")
-            .args(&args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-        {
-            Ok(mut child) => drop(std::thread::spawn(move || child.wait())),
-            // To tell of it would take the same way.
-            Err(error) => tracing::warn!("osascript: {error}"),
+        // A notification of our own would take an app bundle. To notify of a failure would take
+        // the same way.
+        if let Err(error) = start(Path::new("/usr/bin/osascript"), &args) {
+            tracing::warn!("osascript: {error}");
         }
-    }
-
-    fn tell(&mut self, title: &str, text: &str) {
-        let (title, text) = (title.to_owned(), text.to_owned());
-        DispatchQueue::main().exec_async(move || bar::tell(&title, &text));
     }
 
     fn open(&mut self, path: &Path) {
@@ -179,6 +178,224 @@ impl Shown for Hand {
     }
 
     fn end(&mut self) {
-        DispatchQueue::main().exec_async(bar::take_down);
+        DispatchQueue::main().exec_async(take_down);
+    }
+}
+
+thread_local! {
+    /// Only on the main thread there is one.
+    static BAR: RefCell<Option<Bar>> = const { RefCell::new(None) };
+}
+
+struct Bar {
+    item: Retained<NSStatusItem>,
+    menu: Retained<NSMenu>,
+    /// Menu items and menus do not keep their targets.
+    target: Retained<Target>,
+}
+
+/// Puts an item into the menu bar; it is empty until [`draw`].
+fn put_up(main: MainThreadMarker, events: UnboundedSender<Event>) {
+    // No icon in the Dock, and no menus of its own.
+    let app = NSApplication::sharedApplication(main);
+    app.setActivationPolicy(NSApplicationActivationPolicy::Accessory);
+    let target = Target::new(main, events);
+    let menu = NSMenu::new(main);
+    // Otherwise AppKit asks the target of each item.
+    menu.setAutoenablesItems(false);
+    menu.setDelegate(Some(ProtocolObject::from_ref(&*target)));
+    let item = NSStatusBar::systemStatusBar().statusItemWithLength(NSVariableStatusItemLength);
+    item.setMenu(Some(&menu));
+    BAR.set(Some(Bar { item, menu, target }));
+}
+
+/// Draws this in the place of what was drawn before.
+fn draw(face: &Face) {
+    let Some(main) = MainThreadMarker::new() else {
+        return;
+    };
+    BAR.with_borrow(|bar| {
+        if let Some(bar) = bar {
+            bar.draw(main, face);
+        }
+    });
+}
+
+/// Ends the program.
+fn take_down() {
+    let Some(main) = MainThreadMarker::new() else {
+        return;
+    };
+    if let Some(bar) = BAR.take() {
+        NSStatusBar::systemStatusBar().removeStatusItem(&bar.item);
+    }
+    NSApplication::sharedApplication(main).terminate(None);
+}
+
+impl Bar {
+    fn draw(&self, main: MainThreadMarker, face: &Face) {
+        if let Some(button) = self.item.button(main) {
+            let (symbol, words) = symbol(face.icon);
+            let image = NSImage::imageWithSystemSymbolName_accessibilityDescription(
+                &NSString::from_str(symbol),
+                Some(&NSString::from_str(words)),
+            );
+            // A symbol is a template: black or white as the menu bar is.
+            match image {
+                Some(image) => button.setImage(Some(&image)),
+                None => button.setTitle(ns_string!("go")),
+            }
+            button.setToolTip(Some(&NSString::from_str(&face.tooltip)));
+        }
+        self.target.forget();
+        self.menu.removeAllItems();
+        self.fill(main, &self.menu, &face.menu);
+    }
+
+    fn fill(&self, main: MainThreadMarker, menu: &NSMenu, items: &[Item]) {
+        for item in items {
+            menu.addItem(&self.item(main, item));
+        }
+    }
+
+    fn item(&self, main: MainThreadMarker, item: &Item) -> Retained<NSMenuItem> {
+        match item {
+            Item::Separator => NSMenuItem::separatorItem(main),
+            Item::Text(text) => {
+                let item = plain(main, text);
+                item.setEnabled(false);
+                item
+            }
+            Item::Choice {
+                label,
+                action,
+                checked,
+                enabled,
+            } => {
+                let item = plain(main, label);
+                item.setTag(self.target.tag(action));
+                // SAFETY: the target has this method, with a menu item as its argument, and
+                // lives as long as the menu.
+                unsafe {
+                    item.setTarget(Some(&self.target));
+                    item.setAction(Some(sel!(chosen:)));
+                }
+                tick(&item, *checked);
+                item.setEnabled(*enabled);
+                item
+            }
+            Item::Submenu {
+                label,
+                checked,
+                items,
+            } => {
+                let item = plain(main, label);
+                let menu = NSMenu::new(main);
+                menu.setAutoenablesItems(false);
+                self.fill(main, &menu, items);
+                item.setSubmenu(Some(&menu));
+                tick(&item, *checked);
+                item
+            }
+        }
+    }
+}
+
+fn plain(main: MainThreadMarker, label: &str) -> Retained<NSMenuItem> {
+    let item = NSMenuItem::alloc(main);
+    // SAFETY: without an action there is nothing that could be called wrongly.
+    unsafe {
+        NSMenuItem::initWithTitle_action_keyEquivalent(
+            item,
+            &NSString::from_str(label),
+            None,
+            ns_string!(""),
+        )
+    }
+}
+
+fn tick(item: &NSMenuItem, checked: bool) {
+    item.setState(if checked {
+        NSControlStateValueOn
+    } else {
+        NSControlStateValueOff
+    });
+}
+
+/// A symbol of SF Symbols 1, which macOS 11 has, and what VoiceOver says.
+fn symbol(icon: Icon) -> (&'static str, &'static str) {
+    match icon {
+        Icon::Good => ("checkmark.circle", "goroam: all is well"),
+        Icon::Offline => ("wifi.slash", "goroam: offline"),
+        Icon::Attention => ("exclamationmark.triangle", "goroam: look at this"),
+        Icon::Paused => ("pause.circle", "goroam: paused"),
+        Icon::Stopped => ("xmark.circle", "goroam: no agent"),
+    }
+}
+
+/// What the target knows.
+struct Known {
+    events: UnboundedSender<Event>,
+    /// By the menu items' tags.
+    actions: RefCell<Vec<Action>>,
+}
+
+define_class!(
+    // SAFETY: NSObject asks nothing of those who inherit from it, and `Target` has no `Drop`.
+    #[unsafe(super(NSObject))]
+    #[thread_kind = MainThreadOnly]
+    #[name = "GoroamMenuTarget"]
+    #[ivars = Known]
+    struct Target;
+
+    // SAFETY: it has no requirements.
+    unsafe impl NSObjectProtocol for Target {}
+
+    // SAFETY: the method has the signature of the protocol.
+    unsafe impl NSMenuDelegate for Target {
+        #[unsafe(method(menuWillOpen:))]
+        fn menu_will_open(&self, _: &NSMenu) {
+            self.tell(Event::Opening);
+        }
+    }
+
+    impl Target {
+        #[unsafe(method(chosen:))]
+        fn chosen(&self, item: &NSMenuItem) {
+            let at = usize::try_from(item.tag()).ok();
+            let actions = self.ivars().actions.borrow();
+            if let Some(action) = at.and_then(|at| actions.get(at)) {
+                self.tell(Event::Chosen(action.clone()));
+            }
+        }
+    }
+);
+
+impl Target {
+    /// Tells `events`.
+    fn new(main: MainThreadMarker, events: UnboundedSender<Event>) -> Retained<Target> {
+        let this = Target::alloc(main).set_ivars(Known {
+            events,
+            actions: RefCell::default(),
+        });
+        // SAFETY: NSObject's `init` takes nothing and returns the object.
+        unsafe { msg_send![super(this), init] }
+    }
+
+    /// A menu is made anew.
+    fn forget(&self) {
+        self.ivars().actions.borrow_mut().clear();
+    }
+
+    /// The tag of the item that stands for this action.
+    fn tag(&self, action: &Action) -> isize {
+        let mut actions = self.ivars().actions.borrow_mut();
+        actions.push(action.clone());
+        isize::try_from(actions.len() - 1).unwrap_or(-1)
+    }
+
+    fn tell(&self, event: Event) {
+        // Nobody listens only while it ends.
+        let _ = self.ivars().events.send(event);
     }
 }

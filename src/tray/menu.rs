@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::condition::{MENU_CHARACTERS, NAME_CHARACTERS, notes};
-use super::face::{Action, Item, Surroundings};
-use super::tooltip::headline;
-use super::words::{ago, clean, moment};
+use super::face::{Action, Item, MENU_CHARACTERS, NAME_CHARACTERS, Surroundings, headline, notes};
+use super::words::{clean, moment};
+use crate::model::ago;
 use crate::model::status::Status;
 
 /// How long a profile may be pinned from the menu. Longer than a day is what `goroam use --for`
@@ -56,7 +55,11 @@ fn stopped(can_start: bool) -> Vec<Item> {
 
 fn running(status: &Status, now: &jiff::Zoned) -> Vec<Item> {
     let head = match status.since {
-        Some(since) => format!("{} ({})", headline(status, now), ago(since, now)),
+        Some(since) => format!(
+            "{} ({})",
+            headline(status, now),
+            ago(since, now.timestamp())
+        ),
         None => headline(status, now),
     };
     let mut items = vec![Item::Text(head)];

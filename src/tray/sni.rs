@@ -2,15 +2,12 @@
 //! notifications, all over the session's D-Bus. Without a host for such items (a bare window
 //! manager, GNOME without its extension) it waits for one, at no cost.
 
+use super::autostart::Autostart;
 use super::control::{Event, Shown, control};
-use super::face::{Face, Icon, Notification, Surroundings};
+use super::face::{Face, Icon, Notification, Surroundings, face};
 use super::icon::rgba;
-use super::looks::face;
-use super::site::Site;
-use super::sni_autostart::Autostart;
-use super::sni_item::SniItem;
-use super::sni_item::without_markup;
-use crate::state::file;
+use super::sni_item::{SniItem, without_markup};
+use super::start::Site;
 use futures_util::StreamExt as _;
 use ksni::{Handle, TrayMethods as _};
 use std::cell::Cell;
@@ -216,7 +213,6 @@ async fn run_to_its_end(command: &[PathBuf]) -> Result<(), String> {
 struct Desktop {
     jobs: UnboundedSender<Job>,
     events: UnboundedSender<Event>,
-    runtime_folder: PathBuf,
     autostart: Option<Autostart>,
     has_service_manager: bool,
 }
@@ -229,7 +225,6 @@ impl Desktop {
         Desktop {
             jobs,
             events,
-            runtime_folder: site.paths.runtime.clone(),
             autostart: program.and_then(|program| Autostart::find(&site.env, program, config)),
             has_service_manager: user_runtime.is_some_and(|path| path.join("systemd").is_dir()),
         }
@@ -256,17 +251,6 @@ impl Shown for Desktop {
 
     fn notify(&mut self, news: &Notification) {
         self.job(Job::Notify(news.clone()));
-    }
-
-    /// In whatever shows text files: a toolkit only for this would be many times as big.
-    fn tell(&mut self, title: &str, text: &str) {
-        let path = self.runtime_folder.join("status.txt");
-        let written = file::private_folder(&self.runtime_folder)
-            .and_then(|()| file::replace(&path, format!("{title}\n\n{text}").as_bytes()));
-        match written {
-            Ok(()) => self.open(&path),
-            Err(error) => self.notify(&Notification::new(title, &error.to_string(), true)),
-        }
     }
 
     fn open(&mut self, path: &Path) {

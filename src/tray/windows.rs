@@ -1,23 +1,16 @@
 //! The notification area of Windows, by Win32 itself: a hidden window with its loop on the main
-//! thread, the agent and the control on another. They talk through an [`inbox`] one way and a
+//! thread, the agent and the control on another. They talk through [`hand::Orders`] one way and a
 //! channel the other.
 //!
 //! Not by the crate `tray-icon`: it shows no notifications, and it throws clicks away where
 //! `Shell_NotifyIconGetRect` fails, as it does under Wine 8, where this is tested.
 
 #[cfg(windows)]
+mod agent;
+#[cfg(windows)]
 mod area;
 #[cfg(windows)]
-mod behind;
-#[cfg(windows)]
-mod dialog;
-#[cfg(windows)]
 mod hand;
-#[cfg(windows)]
-mod host;
-mod image;
-#[cfg(windows)]
-mod inbox;
 #[cfg_attr(not(windows), allow(dead_code))] // only its rotation is tested elsewhere
 mod log_file;
 #[cfg(windows)]
@@ -25,11 +18,10 @@ mod menu;
 #[cfg(windows)]
 mod only;
 #[cfg(windows)]
-mod page;
-#[cfg(windows)]
 mod run;
 #[cfg(windows)]
 mod shell;
+#[cfg_attr(not(windows), allow(dead_code))]
 mod text;
 #[cfg(windows)]
 mod window;

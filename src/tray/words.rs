@@ -57,14 +57,9 @@ pub(super) fn moment(at: Timestamp, now: &Zoned) -> String {
     }
 }
 
-/// How long ago: "2 h 04 min".
-pub(super) fn ago(at: Timestamp, now: &Zoned) -> String {
-    crate::model::ago(at, now.timestamp())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{ago, clean, cut_utf16, moment};
+    use super::{clean, cut_utf16, moment};
 
     #[test]
     fn a_strangers_text_is_one_short_harmless_line() {
@@ -101,8 +96,5 @@ mod tests {
         assert_eq!(moment(at("2026-11-22T08:12:00Z"), &now), "09:12");
         assert_eq!(moment(at("2026-11-21T23:30:00Z"), &now), "00:30");
         assert_eq!(moment(at("2026-11-20T08:12:00Z"), &now), "2026-11-20 09:12");
-        assert_eq!(ago(at("2026-11-22T08:12:00Z"), &now), "2 h 04 min");
-        assert_eq!(ago(at("2026-11-18T09:00:00Z"), &now), "4 d 1 h");
-        assert_eq!(ago(at("2026-11-22T12:00:00Z"), &now), "0 s", "set back");
     }
 }

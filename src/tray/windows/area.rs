@@ -1,4 +1,4 @@
-//! The icon in the notification area: put there, changed, put there again, taken away.
+//! The icon in the notification area: put there, changed, put there again, removed.
 
 use std::ptr;
 
@@ -13,8 +13,7 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{
     CreateIconFromResourceEx, DestroyIcon, FindWindowW, HICON, LR_DEFAULTCOLOR, SM_CXSMICON, WM_APP,
 };
 
-use super::image::dib;
-use super::text::{fill, wide};
+use super::text::{dib, fill, wide};
 use crate::tray::face::{Face, Icon, Notification};
 
 /// What the icon tells its window.
@@ -28,12 +27,10 @@ const ID: u32 = 1;
 #[derive(Debug)]
 pub(super) struct Area {
     window: HWND,
-    /// Is it there, as far as we know?
-    there: bool,
+    /// What is there, as far as we know.
+    shown: Option<(Icon, String)>,
     /// Does the shell speak to us as since Vista? Known once the icon is there.
     modern: bool,
-    /// What is to be there.
-    wanted: Option<(Icon, String)>,
     image: Option<Image>,
 }
 
@@ -42,66 +39,53 @@ impl Area {
     pub(super) fn new(window: HWND) -> Area {
         Area {
             window,
-            there: false,
+            shown: None,
             modern: false,
-            wanted: None,
             image: None,
         }
     }
 
-    /// Shows this from now on. False: there is no notification area yet, or it is busy; call
-    /// [`Area::again`] later.
-    pub(super) fn show(&mut self, face: &Face) -> bool {
-        let wanted = (face.icon, face.tooltip.clone());
-        if self.there && self.wanted.as_ref() == Some(&wanted) {
-            return true;
-        }
-        self.wanted = Some(wanted);
-        self.again()
+    /// Is this there already?
+    pub(super) fn shows(&self, face: &Face) -> bool {
+        let shown = self.shown.as_ref();
+        shown.is_some_and(|(icon, tooltip)| *icon == face.icon && *tooltip == face.tooltip)
     }
 
-    /// The shell has started anew: nothing of ours is there any more.
-    pub(super) fn gone(&mut self) -> bool {
-        self.there = false;
-        self.again()
+    /// The shell has been restarted, and has no icon of ours.
+    pub(super) fn forget(&mut self) {
+        self.shown = None;
     }
 
-    /// Puts there what is to be there, at the size that the screen has now.
-    pub(super) fn again(&mut self) -> bool {
-        let Some((icon, tooltip)) = self.wanted.clone() else {
-            return true;
-        };
-        let size = icon_size();
-        if self
-            .image
-            .as_ref()
-            .is_none_or(|image| !image.is(icon, size))
-        {
+    /// Draws this at the size that the screen has now. False: there is no notification area yet,
+    /// or it is busy; call it again later.
+    pub(super) fn draw(&mut self, face: &Face) -> bool {
+        let (icon, size) = (face.icon, icon_size());
+        let is_drawn = |image: &Image| (image.icon, image.size) == (icon, size);
+        if !self.image.as_ref().is_some_and(is_drawn) {
             self.image = Image::new(icon, size).or(self.image.take());
         }
         let mut data = self.data(NIF_MESSAGE | NIF_ICON | NIF_TIP | NIF_SHOWTIP);
-        data.hIcon = self
-            .image
-            .as_ref()
-            .map_or(ptr::null_mut(), |image| image.handle);
-        fill(&mut data.szTip, &tooltip);
+        let image = self.image.as_ref();
+        data.hIcon = image.map_or(ptr::null_mut(), |image| image.handle);
+        fill(&mut data.szTip, &face.tooltip);
         // What is not there cannot be modified; what is there, although adding it took the
         // shell too long, cannot be added (both are documented answers).
-        let changed = self.there && tell(NIM_MODIFY, &data);
-        self.there = changed || tell(NIM_ADD, &data) || tell(NIM_MODIFY, &data);
-        if self.there && !changed {
+        let changed = self.shown.is_some() && tell(NIM_MODIFY, &data);
+        let there = changed || tell(NIM_ADD, &data) || tell(NIM_MODIFY, &data);
+        if there && !changed {
             data.Anonymous.uVersion = NOTIFYICON_VERSION_4;
             self.modern = tell(NIM_SETVERSION, &data);
         }
-        self.there
+        self.shown = there.then(|| (icon, face.tooltip.clone()));
+        there
     }
 
-    /// Does the shell say where it was clicked, and tell of keys?
+    /// Does the shell say where it was clicked, and of keys?
     pub(super) fn is_modern(&self) -> bool {
         self.modern
     }
 
-    /// Tells the user, unless he has asked not to be disturbed.
+    /// Notifies the user, unless he has asked not to be disturbed.
     pub(super) fn notify(&self, news: &Notification) {
         let mut data = self.data(NIF_INFO);
         fill(&mut data.szInfoTitle, &news.title);
@@ -130,8 +114,7 @@ impl Area {
 
     /// Takes it away.
     pub(super) fn remove(&mut self) {
-        self.wanted = None;
-        if std::mem::take(&mut self.there) {
+        if self.shown.take().is_some() {
             tell(NIM_DELETE, &self.data(0));
         }
     }
@@ -180,15 +163,15 @@ fn icon_size() -> u32 {
 
 /// An icon that Windows keeps for us.
 #[derive(Debug)]
-pub(super) struct Image {
-    pub(super) handle: HICON,
+struct Image {
+    handle: HICON,
     icon: Icon,
     size: u32,
 }
 
 impl Image {
     /// Draws it.
-    pub(super) fn new(icon: Icon, size: u32) -> Option<Image> {
+    fn new(icon: Icon, size: u32) -> Option<Image> {
         let bytes = dib(icon, size);
         let side = size.cast_signed();
         // SAFETY: reads the bytes, whose number it is told, and copies them.
@@ -211,10 +194,6 @@ impl Image {
             return None;
         }
         Some(Image { handle, icon, size })
-    }
-
-    fn is(&self, icon: Icon, size: u32) -> bool {
-        (self.icon, self.size) == (icon, size)
     }
 }
 

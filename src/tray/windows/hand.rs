@@ -1,33 +1,104 @@
-//! What the control asks of this system: orders for the window's thread, and the Run key.
+//! What the control asks of this system: orders for the window's thread, in a channel with a message
+//! that says that there are some; and the Run key.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use futures_util::FutureExt as _;
+use windows_sys::Win32::Foundation::HWND;
+use windows_sys::Win32::UI::WindowsAndMessaging::{PostMessageW, WM_APP};
 
-use super::host::Hosting;
-use super::inbox::{Inbox, Order};
+use super::agent::Hosting;
 use crate::service::{self, ServiceRequest, ServiceStep};
 use crate::tray::control::Shown;
 use crate::tray::face::{Face, Notification};
-use crate::tray::site::Site;
+use crate::tray::start::Site;
+
+/// "There are orders."
+pub(super) const WM_ORDERS: u32 = WM_APP + 1;
+
+/// What the window's thread is to do.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Draw this.
+    Show(Face),
+    /// Notify the user beside the icon.
+    Notify(Notification),
+    /// Open a file with the user's program.
+    Open(PathBuf),
+    /// Take the icon away.
+    TakeAway,
+    /// The other thread has ended: end too.
+    End(Result<(), Refused>),
+}
+
+/// Why there is nothing to show.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// In words.
+    pub(super) why: String,
+    /// The exit code.
+    pub(super) exit: u8,
+}
+
+/// The way to the window's thread.
+#[derive(Debug, Clone)]
+pub(super) struct Orders {
+    /// A handle is a number that any thread may post to; Windows checks it.
+    window: usize,
+    sender: Sender<Order>,
+    closing: Arc<AtomicBool>,
+}
+
+impl Orders {
+    /// To this window, which reads the other end when it gets [`WM_ORDERS`].
+    pub(super) fn new(window: HWND) -> (Orders, Receiver<Order>) {
+        let (sender, receiver) = channel();
+        let orders = Orders {
+            window: window as usize,
+            sender,
+            closing: Arc::default(),
+        };
+        (orders, receiver)
+    }
+
+    /// Gives an order. Does not block.
+    pub(super) fn put(&self, order: Order) {
+        let _ = self.sender.send(order);
+        // SAFETY: takes numbers only; it may fail for a window that is gone.
+        unsafe { PostMessageW(self.window as HWND, WM_ORDERS, 0, 0) };
+    }
+
+    /// From now on a second start is not sent to this tray.
+    pub(super) fn closing(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    /// Is it about to end?
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+}
 
 /// The control's hand on the window.
 pub(super) struct Hand {
-    pub(super) inbox: Inbox,
-    pub(super) hosting: Rc<Hosting>,
+    orders: Orders,
+    hosting: Rc<Hosting>,
     /// `None`: it cannot be told which program is to be started at login.
     service: Option<service::Site>,
 }
 
 impl Hand {
-    pub(super) fn new(site: &Site, inbox: Inbox, hosting: Rc<Hosting>) -> Hand {
+    pub(super) fn new(site: &Site, orders: Orders, hosting: Rc<Hosting>) -> Hand {
         let service = service::Site::find(site.paths.clone(), site.env.clone());
         if let Err(error) = &service {
             tracing::warn!("start at login: {error}");
         }
         Hand {
-            inbox,
+            orders,
             hosting,
             service: service.ok(),
         }
@@ -60,22 +131,15 @@ impl Hand {
 
 impl Shown for Hand {
     fn show(&mut self, face: &Face) {
-        self.inbox.put(Order::Show(face.clone()));
+        self.orders.put(Order::Show(face.clone()));
     }
 
     fn notify(&mut self, news: &Notification) {
-        self.inbox.put(Order::Notify(news.clone()));
-    }
-
-    fn tell(&mut self, title: &str, text: &str) {
-        self.inbox.put(Order::Tell {
-            title: title.to_owned(),
-            text: text.to_owned(),
-        });
+        self.orders.put(Order::Notify(news.clone()));
     }
 
     fn open(&mut self, path: &Path) {
-        self.inbox.put(Order::Open(path.to_owned()));
+        self.orders.put(Order::Open(path.to_owned()));
     }
 
     fn start_at_login(&mut self, wanted: bool) -> Option<bool> {
@@ -99,6 +163,6 @@ impl Shown for Hand {
     }
 
     fn end(&mut self) {
-        self.inbox.put(Order::TakeAway);
+        self.orders.put(Order::TakeAway);
     }
 }

@@ -27,7 +27,7 @@ const ANSWER_MS: u32 = 2_000;
 pub(super) struct Only(HANDLE);
 
 impl Only {
-    /// `None`: another one is there, and has been told to show itself.
+    /// `None`: another one is there, and was asked to show itself.
     pub(super) fn take() -> Option<Only> {
         let name = wide(NAME);
         // SAFETY: the name ends with a zero and outlives the call.

@@ -1,4 +1,4 @@
-//! Opening a file with the program that the user has for such files.
+//! What Windows shows for us: a message, and a file in the program that the user has for it.
 
 use std::io;
 use std::os::windows::ffi::OsStrExt as _;
@@ -9,9 +9,19 @@ use windows_sys::Win32::System::Com::{
     COINIT_APARTMENTTHREADED, COINIT_DISABLE_OLE1DDE, CoInitializeEx, CoUninitialize,
 };
 use windows_sys::Win32::UI::Shell::{SE_ERR_ASSOCINCOMPLETE, SE_ERR_NOASSOC, ShellExecuteW};
-use windows_sys::Win32::UI::WindowsAndMessaging::SW_SHOWNORMAL;
+use windows_sys::Win32::UI::WindowsAndMessaging::{
+    MB_OK, MB_SETFOREGROUND, MESSAGEBOX_STYLE, MessageBoxW, SW_SHOWNORMAL,
+};
 
 use super::text::wide;
+
+/// A message that cannot be overlooked, with an icon like `MB_ICONERROR`; waits until it was read.
+pub(super) fn message(text: &str, icon: MESSAGEBOX_STYLE) {
+    let (title, text) = (wide("goroam"), wide(text));
+    let style = MB_OK | MB_SETFOREGROUND | icon;
+    // SAFETY: both texts end with zeros and outlive the call.
+    unsafe { MessageBoxW(ptr::null_mut(), text.as_ptr(), title.as_ptr(), style) };
+}
 
 /// Opens it; with Notepad where no program is registered for such files. May take a while.
 ///

@@ -1,13 +1,13 @@
-//! The window that nobody sees, and the loop that hands its messages out.
+//! The hidden window, and the loop that hands its messages out.
 //!
 //! It is a top-level window: one for messages only would not hear that Explorer has started
 //! (TaskbarCreated), nor that the session ends.
 
 use std::cell::{Cell, RefCell};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::ptr;
 use std::rc::Rc;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -17,18 +17,16 @@ use windows_sys::Win32::UI::Shell::{NIN_BALLOONUSERCLICK, NIN_SELECT};
 use windows_sys::Win32::UI::WindowsAndMessaging::{
     ChangeWindowMessageFilterEx, CreateWindowExW, DefWindowProcW, DestroyWindow, DispatchMessageW,
     GetCursorPos, GetMessageW, KillTimer, MSG, MSGFLT_ALLOW, PostMessageW, PostQuitMessage,
-    RegisterClassExW, RegisterWindowMessageW, SetTimer, TranslateMessage, WM_APP, WM_CLOSE,
-    WM_CONTEXTMENU, WM_DISPLAYCHANGE, WM_DPICHANGED, WM_ENDSESSION, WM_LBUTTONUP,
-    WM_QUERYENDSESSION, WM_RBUTTONUP, WM_SETTINGCHANGE, WM_TIMER, WNDCLASSEXW, WS_OVERLAPPED,
+    RegisterClassExW, RegisterWindowMessageW, SetTimer, WM_APP, WM_CLOSE, WM_CONTEXTMENU,
+    WM_DISPLAYCHANGE, WM_DPICHANGED, WM_ENDSESSION, WM_LBUTTONUP, WM_QUERYENDSESSION, WM_RBUTTONUP,
+    WM_SETTINGCHANGE, WM_TIMER, WNDCLASSEXW, WS_OVERLAPPED,
 };
 
+use super::agent::AgentThread;
 use super::area::{Area, WM_ICON};
-use super::dialog;
-use super::inbox::{Inbox, Order, WM_ORDERS};
-use super::menu;
-use super::page::Page;
-use super::shell;
+use super::hand::{Order, Orders, Refused, WM_ORDERS};
 use super::text::wide;
+use super::{menu, shell};
 use crate::tray::control::Event;
 use crate::tray::face::{Action, Face};
 
@@ -52,25 +50,19 @@ const FRESHEN: Duration = Duration::from_millis(40);
 /// From Shell's `NIN_SELECT`: chosen by a key. windows-sys has no name for it.
 const NIN_KEYSELECT: u32 = NIN_SELECT | 1;
 
-/// The thread of the agent, as the window sees it.
-pub(super) trait Behind {
-    /// Ends it and waits until it has ended, but not for ever: the session ends.
-    fn end_now(&self);
-}
-
 struct Tray {
     window: HWND,
-    inbox: Inbox,
+    orders: Orders,
+    ordered: Receiver<Order>,
     events: UnboundedSender<Event>,
-    behind: RefCell<Option<Box<dyn Behind>>>,
+    agent: RefCell<Option<AgentThread>>,
     area: RefCell<Area>,
-    menu: RefCell<Option<Face>>,
-    page: RefCell<Option<Page>>,
+    face: RefCell<Option<Face>>,
     choosing: Cell<bool>,
     retries: Cell<u32>,
     taskbar_created: u32,
     show_yourself: u32,
-    ended: RefCell<Option<Result<(), String>>>,
+    ended: RefCell<Option<Result<(), Refused>>>,
 }
 
 thread_local! {
@@ -129,14 +121,15 @@ impl Window {
             }
             (window, created, show)
         };
+        let (orders, ordered) = Orders::new(window);
         let tray = Rc::new(Tray {
             window,
-            inbox: Inbox::new(window),
+            orders,
+            ordered,
             events,
-            behind: RefCell::new(None),
+            agent: RefCell::new(None),
             area: RefCell::new(Area::new(window)),
-            menu: RefCell::new(None),
-            page: RefCell::new(None),
+            face: RefCell::new(None),
             choosing: Cell::new(false),
             retries: Cell::new(0),
             taskbar_created,
@@ -147,42 +140,27 @@ impl Window {
         Ok(Window(tray))
     }
 
-    /// Where other threads leave orders.
-    pub(super) fn inbox(&self) -> Inbox {
-        self.0.inbox.clone()
+    /// The way for orders from other threads.
+    pub(super) fn orders(&self) -> Orders {
+        self.0.orders.clone()
     }
 
     /// Hands messages out until an order ends it; how the other thread has ended.
-    pub(super) fn run(self, behind: impl Behind + 'static) -> Result<(), String> {
-        self.0.behind.replace(Some(Box::new(behind)));
+    pub(super) fn run(self, agent: AgentThread) -> Result<(), Refused> {
+        self.0.agent.replace(Some(agent));
         let mut message = MSG::default();
-        loop {
-            // SAFETY: the place outlives the call.
-            let got = unsafe { GetMessageW(&mut message, ptr::null_mut(), 0, 0) };
-            // 0: WM_QUIT. -1 only for a window or place that is none.
-            if got <= 0 {
-                break;
-            }
-            let page = self.0.page.borrow();
-            if page.as_ref().is_some_and(|page| page.takes(&message)) {
-                continue;
-            }
-            drop(page);
+        // SAFETY: the place outlives the calls. 0: WM_QUIT. -1 only for a wrong window or place.
+        while unsafe { GetMessageW(&mut message, ptr::null_mut(), 0, 0) } > 0 {
             // SAFETY: the message was filled above.
-            unsafe {
-                TranslateMessage(&message);
-                DispatchMessageW(&message);
-            }
+            unsafe { DispatchMessageW(&message) };
         }
-        self.0.area.borrow_mut().remove();
-        let ended = self.0.ended.borrow_mut().take();
-        ended.unwrap_or(Ok(()))
+        self.0.ended.take().unwrap_or(Ok(()))
     }
 }
 
 impl Drop for Window {
     fn drop(&mut self) {
-        self.0.area.borrow_mut().remove();
+        self.0.take_away();
         TRAY.set(None);
         // SAFETY: made on this thread; destroyed once.
         unsafe { DestroyWindow(self.0.window) };
@@ -196,18 +174,10 @@ unsafe extern "system" fn procedure(
     long: LPARAM,
 ) -> LRESULT {
     let tray = TRAY.with_borrow(Clone::clone);
-    if let Some(tray) = tray.filter(|tray| tray.window == window) {
-        // A panic must not cross Windows' code: the program would be gone without a word. The
-        // hook has written it to the log.
-        let handled = catch_unwind(AssertUnwindSafe(|| tray.message(message, wide, long)));
-        match handled {
-            Ok(Some(result)) => return result,
-            Ok(None) => {}
-            Err(_) => return 0,
-        }
-    }
+    let tray = tray.filter(|tray| tray.window == window);
+    let handled = tray.and_then(|tray| tray.message(message, wide, long));
     // SAFETY: hands on what Windows has passed.
-    unsafe { DefWindowProcW(window, message, wide, long) }
+    handled.unwrap_or_else(|| unsafe { DefWindowProcW(window, message, wide, long) })
 }
 
 impl Tray {
@@ -216,7 +186,7 @@ impl Tray {
     fn message(&self, message: u32, wide: WPARAM, long: LPARAM) -> Option<LRESULT> {
         match message {
             WM_ORDERS => {
-                for order in self.inbox.take() {
+                while let Ok(order) = self.ordered.try_recv() {
                     self.carry_out(order);
                 }
                 Some(0)
@@ -226,7 +196,7 @@ impl Tray {
                 Some(0)
             }
             WM_TIMER if wide == RETRY => {
-                self.draw(WM_DISPLAYCHANGE, Area::again);
+                self.draw(WM_DISPLAYCHANGE);
                 Some(0)
             }
             // Yes; what is to be done is done when it really ends.
@@ -237,16 +207,16 @@ impl Tray {
             }
             WM_DISPLAYCHANGE | WM_DPICHANGED | WM_SETTINGCHANGE => {
                 // The icons may have another size from now on.
-                self.draw(WM_DISPLAYCHANGE, Area::again);
+                self.draw(WM_DISPLAYCHANGE);
                 None
             }
             _ if message == self.taskbar_created => {
                 self.retries.set(0);
-                self.draw(message, Area::gone);
+                self.draw(message);
                 Some(0)
             }
             _ if message == self.show_yourself => {
-                if self.inbox.is_closing() {
+                if self.orders.is_closing() {
                     return Some(0);
                 }
                 // The other process is not to wait until the user has chosen.
@@ -259,7 +229,7 @@ impl Tray {
                 Some(0)
             }
             // From `taskkill`, or an installer: Windows itself would take the window away and
-            // leave a program that nobody can reach.
+            // leave a program that cannot be reached.
             WM_CLOSE => {
                 self.tell_control(Event::Chosen(Action::Quit));
                 Some(0)
@@ -271,13 +241,15 @@ impl Tray {
     fn carry_out(&self, order: Order) {
         match order {
             Order::Show(face) => {
-                self.draw(WM_DISPLAYCHANGE, |area| area.show(&face));
-                self.menu.replace(Some(face));
+                let is_there = self.area.try_borrow().is_ok_and(|area| area.shows(&face));
+                self.face.replace(Some(face));
+                if !is_there {
+                    self.draw(WM_DISPLAYCHANGE);
+                }
             }
             Order::Notify(news) => self.area.borrow().notify(&news),
-            Order::Tell { title, text } => self.tell(&title, &text),
             Order::Open(path) => self.open(path),
-            Order::TakeAway => self.area.borrow_mut().remove(),
+            Order::TakeAway => self.take_away(),
             Order::End(how) => {
                 self.ended.replace(Some(how));
                 // SAFETY: takes a number.
@@ -286,16 +258,22 @@ impl Tray {
         }
     }
 
-    /// Draws, because of a message, and tries again in a while where there is nothing to draw
-    /// on. While the shell is being told something, messages of other programs come in: such a
+    /// Draws because of a message, and tries again in a while where there is nothing to draw
+    /// on. While the shell is busy with a call of ours, messages of other programs come in: such a
     /// one is put at the end of the line.
-    fn draw(&self, message: u32, how: impl FnOnce(&mut Area) -> bool) {
+    fn draw(&self, message: u32) {
         let Ok(mut area) = self.area.try_borrow_mut() else {
             // SAFETY: takes numbers.
             unsafe { PostMessageW(self.window, message, 0, 0) };
             return;
         };
-        let done = how(&mut area);
+        let Some(face) = self.face.borrow().clone() else {
+            return;
+        };
+        if message == self.taskbar_created {
+            area.forget();
+        }
+        let done = area.draw(&face);
         drop(area);
         // SAFETY: the window is ours; the timer has no procedure.
         unsafe {
@@ -312,7 +290,7 @@ impl Tray {
         }
     }
 
-    /// What the shell tells of the icon. It sends this also while it is being told something:
+    /// What the shell says of the icon. It sends this also while it is busy with a call of ours:
     /// then it is for later, for a menu must not open within a drawing.
     fn icon(&self, wide: WPARAM, long: LPARAM) {
         let Ok(area) = self.area.try_borrow_mut() else {
@@ -349,13 +327,15 @@ impl Tray {
         if self.choosing.replace(true) {
             return;
         }
-        let before = self.inbox.shows();
         self.tell_control(Event::Opening);
-        self.inbox.wait_for_show(before, FRESHEN);
-        for order in self.inbox.take() {
+        while let Ok(order) = self.ordered.recv_timeout(FRESHEN) {
+            let is_fresh = matches!(order, Order::Show(_));
             self.carry_out(order);
+            if is_fresh {
+                break;
+            }
         }
-        let items = self.menu.borrow().as_ref().map(|face| face.menu.clone());
+        let items = self.face.borrow().as_ref().map(|face| face.menu.clone());
         let chosen = items.and_then(|items| menu::choose(self.window, at, &items));
         self.choosing.set(false);
         match chosen {
@@ -371,45 +351,36 @@ impl Tray {
         }
     }
 
-    fn tell(&self, title: &str, text: &str) {
-        let page = self.page.take();
-        match Page::show(page, title, text) {
-            Ok(page) => drop(self.page.replace(Some(page))),
-            Err(error) => {
-                tracing::warn!("no window for a text: {error}");
-                dialog::inform(title, text);
-            }
-        }
-    }
-
     /// On a thread of its own: programs on network drives take their time to start.
     fn open(&self, path: PathBuf) {
         let events = self.events.clone();
         let opener = std::thread::Builder::new().name("open".to_owned());
-        let failed = move |why: String| {
-            let what = "It could not be opened".to_owned();
-            drop(events.send(Event::Failed { what, why }));
-        };
-        let refused = failed.clone();
         let opened = opener.spawn(move || {
             if let Err(why) = shell::open(&path) {
-                failed(format!("{}: {why}", path.display()));
+                let what = "It could not be opened".to_owned();
+                let why = format!("{}: {why}", path.display());
+                drop(events.send(Event::Failed { what, why }));
             }
         });
         if let Err(error) = opened {
-            refused(error.to_string());
+            tracing::warn!("a file cannot be opened: {error}");
+        }
+    }
+
+    fn take_away(&self) {
+        self.face.take();
+        if let Ok(mut area) = self.area.try_borrow_mut() {
+            area.remove();
         }
     }
 
     /// Windows ends the process when this returns.
     fn end_of_session(&self) {
         tracing::info!("the session ends");
-        if let Some(behind) = self.behind.take() {
-            behind.end_now();
+        if let Some(agent) = self.agent.take() {
+            agent.end_now();
         }
-        if let Ok(mut area) = self.area.try_borrow_mut() {
-            area.remove();
-        }
+        self.take_away();
     }
 }
 

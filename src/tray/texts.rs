@@ -1,0 +1,191 @@
+//! The files that the menu opens in the user's editor: the status, the log and the policy.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use jiff::tz::TimeZone;
+
+use super::face::{headline, notes};
+use super::start::Site;
+use super::words::clean;
+use crate::gocmd::{EnvFile, LocateError};
+use crate::model::ago;
+use crate::model::status::{Status, TargetStatus};
+use crate::paths::Paths;
+use crate::policy::templates::Template;
+use crate::state::entry::{Entry, Outcome};
+use crate::state::{Journal, file};
+
+/// One fact in a line.
+const FACT_CHARACTERS: usize = 200;
+
+/// The status, shorter than `goroam status`; `None`: no agent answers.
+///
+/// # Errors
+/// In words, when the file cannot be written.
+pub(super) fn status(paths: &Paths, status: Option<&Status>) -> Result<PathBuf, String> {
+    let text = match status {
+        Some(status) => status_text(status, &jiff::Zoned::now()),
+        None => "No agent is running. go env stays as it was set last.\n\
+                 Start it with: goroam service start\n"
+            .to_owned(),
+    };
+    write(paths, "status.txt", &format!("goroam status\n\n{text}"))
+}
+
+fn status_text(status: &Status, now: &jiff::Zoned) -> String {
+    let mut lines = vec![headline(status, now)];
+    lines.extend(
+        status
+            .since
+            .map(|since| format!("for {}", ago(since, now.timestamp()))),
+    );
+    lines.extend(status.why.as_deref().map(clean_fact));
+    lines.push(String::new());
+    lines.push(format!("network: {}", network(status)));
+    let variables = status.applied.iter();
+    lines.extend(variables.map(|(name, value)| clean_fact(&format!("{name} = {value}"))));
+    lines.push(String::new());
+    lines.extend(status.targets.iter().map(target));
+    let notes = notes(status);
+    if !notes.is_empty() {
+        lines.push(String::new());
+        lines.extend(notes.iter().map(|note| format!("! {}", clean_fact(note))));
+    }
+    lines.push(String::new());
+    lines.push(format!("policy: {}", clean_fact(&status.policy)));
+    lines.join("\n") + "\n"
+}
+
+fn network(status: &Status) -> String {
+    let routes = status.network.default_routes.iter();
+    let routes: Vec<String> = routes
+        .map(|route| match &route.gateway {
+            Some(gateway) => format!("{} via {gateway}", route.link),
+            None => route.link.clone(),
+        })
+        .collect();
+    if routes.is_empty() {
+        "no default route".to_owned()
+    } else {
+        clean_fact(&routes.join(", "))
+    }
+}
+
+fn target(target: &TargetStatus) -> String {
+    let verdict = match target.verdict {
+        Some(verdict) => format!("{verdict}: "),
+        None => String::new(),
+    };
+    clean_fact(&format!("{} · {verdict}{}", target.name, target.reason))
+}
+
+fn clean_fact(text: &str) -> String {
+    clean(text, FACT_CHARACTERS)
+}
+
+/// Turns of some days; more is for `goroam history`.
+const MOST_TURNS: usize = 500;
+const LINE_CHARACTERS: usize = 400;
+
+/// The last turns, as a diary.
+///
+/// # Errors
+/// In words, when the journal cannot be read or the file cannot be written.
+pub(super) fn log(paths: &Paths) -> Result<PathBuf, String> {
+    let (entries, unreadable) =
+        Journal::last(&paths.journal(), MOST_TURNS).map_err(|error| error.to_string())?;
+    let text = diary(&entries, unreadable, &TimeZone::system());
+    write(paths, "log.txt", &text)
+}
+
+/// In the folder of the socket, private to the user.
+fn write(paths: &Paths, name: &str, text: &str) -> Result<PathBuf, String> {
+    let path = paths.runtime.join(name);
+    file::private_folder(&paths.runtime)
+        .and_then(|()| file::replace(&path, text.as_bytes()))
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(path)
+}
+
+/// Newest first: that is what an editor shows without scrolling.
+fn diary(entries: &[Entry], unreadable: usize, zone: &TimeZone) -> String {
+    let mut out = String::from(
+        "The last turns of goroam, newest first.\n\
+         All of them: goroam history. What the agent says of itself: goroam service logs.\n\n",
+    );
+    if entries.is_empty() {
+        out.push_str("no turn was taken yet\n");
+    }
+    for entry in entries.iter().rev() {
+        let at = entry
+            .at
+            .to_zoned(zone.clone())
+            .strftime("%Y-%m-%d %H:%M:%S");
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{at}  {}", line(entry));
+    }
+    if unreadable > 0 {
+        let _ = writeln!(
+            out,
+            "\n{unreadable} lines could not be read: goroam history --verify"
+        );
+    }
+    out
+}
+
+/// "home → office: default route moved to wlan0"
+fn line(entry: &Entry) -> String {
+    let to = entry
+        .decision
+        .as_ref()
+        .map(|decision| decision.profile.as_str());
+    let from = entry.from.as_deref();
+    let profiles = match (&entry.outcome, from, to) {
+        (Outcome::Restored { .. }, _, _) => "everything put back".to_owned(),
+        (_, Some(from), Some(to)) if from == to => format!("{to} stays"),
+        (_, Some(from), Some(to)) => format!("{from} → {to}"),
+        (_, None, Some(to)) => format!("→ {to}"),
+        (_, _, None) => "undecided".to_owned(),
+    };
+    let failed = match &entry.outcome {
+        Outcome::Failed { error } => format!(", not written ({error})"),
+        Outcome::Written { .. }
+        | Outcome::Unchanged
+        | Outcome::DryRun
+        | Outcome::Restored { .. } => String::new(),
+    };
+    let major = entry.changes.iter().filter(|change| change.major);
+    let mut reasons: Vec<&str> = major.map(|change| change.what.as_str()).take(3).collect();
+    if reasons.is_empty() {
+        reasons.push(&entry.cause);
+    }
+    clean(
+        &format!("{profiles}{failed}: {}", reasons.join("; ")),
+        LINE_CHARACTERS,
+    )
+}
+
+/// The file that the agent follows, else this user's. A missing file is written from the default
+/// template, as `goroam init` does; an existing one is not changed.
+///
+/// # Errors
+/// In words, when it cannot be written.
+pub(super) fn policy(site: &Site, followed: Option<PathBuf>) -> Result<PathBuf, String> {
+    // "built in" and deleted files do not count.
+    let followed = followed.filter(|path| path.is_absolute() && path.is_file());
+    let path = followed.unwrap_or_else(|| site.paths.policy.clone());
+    if path.exists() {
+        return Ok(path);
+    }
+    if !site.paths.policy_named
+        && let Err(error @ LocateError::ForeignHome { .. }) = EnvFile::locate(&site.env)
+    {
+        return Err(error.to_string());
+    }
+    match file::write_new(&path, Template::Default.text().as_bytes()) {
+        // Another program may have been faster.
+        Ok(true | false) => Ok(path),
+        Err(error) => Err(format!("cannot write {}: {error}", path.display())),
+    }
+}

@@ -1,0 +1,266 @@
+//! The thread behind the window: the control, and the agent where it is ours. One process is all
+//! there is on Windows. Where another agent of this user runs already, the tray is its client until
+//! that one ends; then it takes over.
+
+use std::cell::{Cell, RefCell};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{sleep, timeout};
+
+use super::hand::{Hand, Order, Orders, Refused};
+use crate::agent::error::EXIT_FAILED;
+use crate::agent::{self, Command, Error, Handle, Session, Unattended};
+use crate::ipc;
+use crate::policy::Severity;
+use crate::tray::control::{Event, control};
+use crate::tray::face::Notification;
+use crate::tray::start::Site;
+
+/// Windows waits five seconds for a program at the end of a session (`WM_ENDSESSION`).
+const END_OF_SESSION: Duration = Duration::from_secs(4);
+/// Idle threads that wait for DNS or files cost memory in a resident agent.
+const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(2);
+/// Of a policy; a message that is higher than the screen cannot be closed.
+const MOST_FINDINGS: usize = 5;
+/// After a failure, and after each further one twice as long: the user is notified, and may have
+/// to fix it.
+const SHORTEST: Duration = Duration::from_secs(2);
+const LONGEST: Duration = Duration::from_secs(300);
+/// Between an agent's lock and its pipe, or between its pipe and its end.
+const MOMENT: Duration = Duration::from_millis(300);
+/// A turn that is just writing is completed.
+const END_TIME: Duration = Duration::from_secs(3);
+
+/// The running thread.
+#[derive(Debug)]
+pub(super) struct AgentThread {
+    end: Arc<Notify>,
+    ended: Receiver<()>,
+}
+
+impl AgentThread {
+    /// Starts it; its last order is the end of the window's loop.
+    ///
+    /// # Errors
+    /// When there can be no thread.
+    pub(super) fn start(
+        site: Site,
+        orders: Orders,
+        events: UnboundedReceiver<Event>,
+    ) -> std::io::Result<AgentThread> {
+        let end = Arc::new(Notify::new());
+        let (over, ended) = sync_channel(0);
+        let asked_to_end = Arc::clone(&end);
+        let thread = std::thread::Builder::new().name("agent".to_owned());
+        thread.spawn(move || {
+            let _over = over;
+            let how = live(&site, &orders, events, &asked_to_end);
+            orders.put(Order::End(how));
+        })?;
+        Ok(AgentThread { end, ended })
+    }
+
+    /// Ends it and waits until it has ended, but not for ever: the session ends.
+    pub(super) fn end_now(&self) {
+        self.end.notify_one();
+        let ended = self.ended.recv_timeout(END_OF_SESSION);
+        if ended == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("not everything was done before the session ended");
+        }
+    }
+}
+
+fn live(
+    site: &Site,
+    orders: &Orders,
+    events: UnboundedReceiver<Event>,
+    end: &Notify,
+) -> Result<(), Refused> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_keep_alive(THREAD_KEEP_ALIVE)
+        .build()
+        .map_err(|error| Refused {
+            why: format!("cannot start: {error}"),
+            exit: EXIT_FAILED,
+        })?;
+    let ended = runtime.block_on(control_and_host(site, orders, events, end));
+    // A look-up in a black hole would hold up the end by its whole time limit.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn control_and_host(
+    site: &Site,
+    orders: &Orders,
+    events: UnboundedReceiver<Event>,
+    end: &Notify,
+) -> Result<(), Refused> {
+    let first = match open(site) {
+        Ok(session) => Some(session),
+        // An agent that runs already has read a policy.
+        Err(_) if ipc::ask(&site.paths, Command::Status).await.is_ok() => None,
+        Err(error) => return Err(refused(&error)),
+    };
+    let hosting = Rc::new(Hosting::default());
+    let hand = Hand::new(site, orders.clone(), Rc::clone(&hosting));
+    let mut hosted = pin!(hosting.host(site, first, orders));
+    tokio::select! {
+        // It was asked to end, so we end too.
+        () = &mut hosted => return Ok(()),
+        () = control(site.clone(), hand, events) => {}
+        () = end.notified() => {}
+    }
+    orders.closing();
+    hosting.end(hosted).await;
+    Ok(())
+}
+
+/// With all that is wrong in a policy: there is no terminal to say it in.
+fn refused(error: &Error) -> Refused {
+    let mut why = error.to_string();
+    if let Error::Policy { text, findings, .. } = error {
+        let errors = findings.iter().filter(|it| it.severity == Severity::Error);
+        for finding in errors.take(MOST_FINDINGS) {
+            let at = finding.primary.as_ref().map_or(0, |label| label.span.start);
+            let line = text
+                .get(..at)
+                .map_or(1, |before| before.matches('\n').count() + 1);
+            why.push_str(&format!("\n\nline {line}: {}", finding.message));
+        }
+    }
+    Refused {
+        why,
+        exit: error.exit_code(),
+    }
+}
+
+/// The state of our own agent.
+#[derive(Debug, Default)]
+pub(super) struct Hosting {
+    agent: RefCell<Option<Handle>>,
+    waiting: Cell<bool>,
+    again: Notify,
+}
+
+impl Hosting {
+    /// Does it wait after a failure?
+    pub(super) fn waits(&self) -> bool {
+        self.waiting.get()
+    }
+
+    /// Ends the wait after a failure.
+    pub(super) fn try_now(&self) {
+        self.again.notify_one();
+    }
+
+    /// Asks our agent to end, if there is one, and sees `hosting` through to its end.
+    async fn end(&self, hosting: impl Future<Output = ()>) {
+        let agent = self.agent.borrow().clone();
+        let Some(agent) = agent else { return };
+        let ended = async {
+            tokio::join!(agent.ask(Command::End), hosting);
+        };
+        if timeout(END_TIME, ended).await.is_err() {
+            tracing::warn!("the agent does not end; it is left behind");
+        }
+    }
+
+    /// Runs an agent whenever no other does, until it is asked to end. `first` is its session
+    /// where that is open already.
+    async fn host(&self, site: &Site, first: Option<Session>, orders: &Orders) {
+        let (mut next, mut pause) = (first, SHORTEST);
+        let mut told = String::new();
+        loop {
+            let session = next.take().map_or_else(|| open(site), Ok);
+            let ended = match session {
+                Ok(session) => self.run(session, orders).await,
+                Err(error) => Err(error.to_string()),
+            };
+            let why = match ended {
+                Ok(Ended::Asked) => return,
+                Ok(Ended::Second) => {
+                    tracing::info!("another agent of this user is running; follows that");
+                    other_ends(site).await;
+                    (pause, told) = (SHORTEST, String::new());
+                    continue;
+                }
+                Err(why) => why,
+            };
+            tracing::error!("the agent has failed: {why}");
+            if told != why {
+                let news = Notification::new("goroam's agent has ended", &why, true);
+                orders.put(Order::Notify(news));
+                told = why;
+            }
+            self.waiting.set(true);
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.again.notified() => pause = SHORTEST,
+            }
+            self.waiting.set(false);
+            pause = LONGEST.min(pause * 2);
+        }
+    }
+
+    async fn run(&self, session: Session, orders: &Orders) -> Result<Ended, String> {
+        let paths = session.paths.clone();
+        let mut serving = None;
+        let serve = |handle: Handle| {
+            serving = Some(ipc::serve(&paths, handle.clone())?);
+            self.agent.replace(Some(handle));
+            Ok(())
+        };
+        let mut unattended = Unattended;
+        // It is large.
+        let ended = Box::pin(agent::run(session, serve, &mut unattended)).await;
+        self.agent.replace(None);
+        if ended.is_ok() {
+            // Before its clients see it gone: one of them may be about to start a new tray.
+            orders.closing();
+        }
+        if let Some(serving) = serving {
+            serving.end().await;
+        }
+        match ended {
+            Ok(agent::Ended::Asked) => Ok(Ended::Asked),
+            Ok(agent::Ended::Replaced(program)) => succeed(&program).map(|()| Ended::Asked),
+            Err(Error::SecondAgent { .. }) => Ok(Ended::Second),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+enum Ended {
+    Asked,
+    Second,
+}
+
+/// Starts the new program in the place of this one; it waits until this one has ended.
+fn succeed(program: &std::path::Path) -> Result<(), String> {
+    let mut command = std::process::Command::new(program);
+    let started = command.args(std::env::args_os().skip(1)).spawn();
+    started
+        .map(drop)
+        .map_err(|error| format!("cannot go on as {}: {error}", program.display()))
+}
+
+/// The policy and what is remembered, as they are now.
+fn open(site: &Site) -> Result<Session, Error> {
+    let named = site.paths.policy_named;
+    Session::open(named.then(|| site.paths.policy.clone()), site.env.clone())
+}
+
+/// Waits for the end of the agent that holds the lock.
+async fn other_ends(site: &Site) {
+    if let Ok(mut watching) = ipc::watch(&site.paths).await {
+        while let Ok(Some(_)) = watching.next().await {}
+    }
+    sleep(MOMENT).await;
+}
