@@ -1,11 +1,12 @@
 //! Between the agent and what is drawn: follows the agent's status, makes faces and news of it,
 //! and turns clicks into commands. The same on every system.
 
-use super::face::{Action, Face, Notification, Surroundings, face};
+use super::face::{Action, Face, Notification, Surroundings};
+use super::menu::face;
 use super::notification::NotificationThrottle;
-use super::start::Site;
 use super::texts;
 use crate::agent::{Command, Error, Reply, TurnReport};
+use crate::environment::Environment;
 use crate::ipc::{ask, watch};
 use crate::model::status::Status;
 use crate::paths::Paths;
@@ -17,6 +18,15 @@ use std::time::Instant;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
+
+/// Whose tray it is.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Where the agent's socket, the policy and the journal are.
+    pub paths: Paths,
+    /// The environment of the tray.
+    pub env: Environment,
+}
 
 /// What a backend can do. Called on the control's thread; a backend whose window lives on
 /// another thread hands it over there. No call blocks.
@@ -179,9 +189,9 @@ impl<S: Shown> Control<S> {
             Action::OpenPolicy => {
                 let followed = self.status.as_ref();
                 let followed = followed.map(|status| PathBuf::from(&status.policy));
-                let site = self.site.clone();
+                let env = self.site.env.clone();
                 self.open("The policy cannot be opened", move || {
-                    texts::policy(&site, followed)
+                    texts::policy(&paths, &env, followed)
                 });
             }
             Action::OpenLog => self.open("The log cannot be opened", move || texts::log(&paths)),

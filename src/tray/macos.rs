@@ -19,9 +19,8 @@ use objc2_app_kit::{
 use objc2_foundation::{NSString, ns_string};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use super::control::{Event, Shown, control};
+use super::control::{Event, Shown, Site, control};
 use super::face::{Action, Face, Icon, Item, Notification};
-use super::start::Site;
 use crate::service::tray_plist;
 use crate::state::file::{private_folder, replace};
 

@@ -34,4 +34,5 @@ mod macos;
 #[cfg(any(windows, test))]
 mod windows;
 
-pub use start::{Site, run};
+pub use control::Site;
+pub use start::run;

@@ -3,11 +3,11 @@
 //! manager, GNOME without its extension) it waits for one, at no cost.
 
 use super::autostart::Autostart;
-use super::control::{Event, Shown, control};
-use super::face::{Face, Icon, Notification, Surroundings, face};
+use super::control::{Event, Shown, Site, control};
+use super::face::{Face, Icon, Notification, Surroundings};
 use super::icon::rgba;
+use super::menu::face;
 use super::sni_item::{SniItem, without_markup};
-use super::start::Site;
 use futures_util::StreamExt as _;
 use ksni::{Handle, TrayMethods as _};
 use std::cell::Cell;

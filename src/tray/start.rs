@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use super::control::Site;
 #[cfg(target_os = "macos")]
 use super::macos as os;
 #[cfg(target_os = "linux")]
@@ -14,7 +15,7 @@ use super::sni as os;
 use super::windows as os;
 use crate::agent::error::{EXIT_FAILED, EXIT_REFUSED, EXIT_USAGE};
 use crate::environment::Environment;
-use crate::paths::{NoHome, Paths};
+use crate::paths::Paths;
 
 /// goroam in the notification area or menu bar: which profile holds, and why
 #[derive(Debug, Parser)]
@@ -30,24 +31,6 @@ struct Args {
     config: Option<PathBuf>,
 }
 
-/// Whose tray it is.
-#[derive(Debug, Clone)]
-pub struct Site {
-    /// Where the agent's socket, the policy and the journal are.
-    pub paths: Paths,
-    /// The environment of the tray.
-    pub env: Environment,
-}
-
-impl Site {
-    /// Of this user; `config` as in `--config`.
-    fn find(config: Option<PathBuf>) -> Result<Site, NoHome> {
-        let env = Environment::of_process();
-        let paths = Paths::find(config, &env)?;
-        Ok(Site { paths, env })
-    }
-}
-
 /// Shows the tray until the user quits. `args` as the program gets them: `--config FILE`.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args = match Args::try_parse_from(args) {
@@ -57,12 +40,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Err(asked) => return inform(&asked.render().to_string()),
     };
-    let site = match Site::find(args.config) {
-        Ok(site) => site,
+    let env = Environment::of_process();
+    let paths = match Paths::find(args.config, &env) {
+        Ok(paths) => paths,
         Err(error) => return complain(&error.to_string(), EXIT_REFUSED),
     };
-    crate::agent::record_panics(site.paths.panic_log());
-    match os::run(site) {
+    crate::agent::record_panics(paths.panic_log());
+    match os::run(Site { paths, env }) {
         Ok(code) => code,
         Err(why) => complain(&why, EXIT_FAILED),
     }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 
 use super::face::{headline, notes};
-use super::start::Site;
 use super::words::clean;
+use crate::environment::Environment;
 use crate::gocmd::{EnvFile, LocateError};
 use crate::model::ago;
 use crate::model::status::{Status, TargetStatus};
@@ -171,15 +171,19 @@ fn line(entry: &Entry) -> String {
 ///
 /// # Errors
 /// In words, when it cannot be written.
-pub(super) fn policy(site: &Site, followed: Option<PathBuf>) -> Result<PathBuf, String> {
+pub(super) fn policy(
+    paths: &Paths,
+    env: &Environment,
+    followed: Option<PathBuf>,
+) -> Result<PathBuf, String> {
     // "built in" and deleted files do not count.
     let followed = followed.filter(|path| path.is_absolute() && path.is_file());
-    let path = followed.unwrap_or_else(|| site.paths.policy.clone());
+    let path = followed.unwrap_or_else(|| paths.policy.clone());
     if path.exists() {
         return Ok(path);
     }
-    if !site.paths.policy_named
-        && let Err(error @ LocateError::ForeignHome { .. }) = EnvFile::locate(&site.env)
+    if !paths.policy_named
+        && let Err(error @ LocateError::ForeignHome { .. }) = EnvFile::locate(env)
     {
         return Err(error.to_string());
     }

@@ -1,5 +1,5 @@
 //! The notification area of Windows, by Win32 itself: a hidden window with its loop on the main
-//! thread, the agent and the control on another. They talk through [`hand::Orders`] one way and a
+//! thread, the agent and the control on another. They talk through [`orders::Orders`] one way and a
 //! channel the other.
 //!
 //! Not by the crate `tray-icon`: it shows no notifications, and it throws clicks away where
@@ -9,14 +9,14 @@
 mod agent;
 #[cfg(windows)]
 mod area;
-#[cfg(windows)]
-mod hand;
 #[cfg_attr(not(windows), allow(dead_code))] // only its rotation is tested elsewhere
 mod log_file;
 #[cfg(windows)]
 mod menu;
 #[cfg(windows)]
 mod only;
+#[cfg(windows)]
+mod orders;
 #[cfg(windows)]
 mod run;
 #[cfg(windows)]

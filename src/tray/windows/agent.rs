@@ -3,24 +3,26 @@
 //! that one ends; then it takes over.
 
 use std::cell::{Cell, RefCell};
+use std::path::Path;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{sleep, timeout};
 
-use super::hand::{Hand, Order, Orders, Refused};
+use super::orders::{Order, Orders, Refused};
 use crate::agent::error::EXIT_FAILED;
 use crate::agent::{self, Command, Error, Handle, Session, Unattended};
 use crate::ipc;
 use crate::policy::Severity;
-use crate::tray::control::{Event, control};
-use crate::tray::face::Notification;
-use crate::tray::start::Site;
+use crate::service::{self, ServiceRequest, ServiceStep};
+use crate::tray::control::{Event, Shown, Site, control};
+use crate::tray::face::{Face, Notification};
 
 /// Windows waits five seconds for a program at the end of a session (`WM_ENDSESSION`).
 const END_OF_SESSION: Duration = Duration::from_secs(4);
@@ -263,4 +265,88 @@ async fn other_ends(site: &Site) {
         while let Ok(Some(_)) = watching.next().await {}
     }
     sleep(MOMENT).await;
+}
+
+/// The control's hand on the window.
+struct Hand {
+    orders: Orders,
+    hosting: Rc<Hosting>,
+    /// `None`: it cannot be told which program is to be started at login.
+    service: Option<service::Site>,
+}
+
+impl Hand {
+    fn new(site: &Site, orders: Orders, hosting: Rc<Hosting>) -> Hand {
+        let service = service::Site::find(site.paths.clone(), site.env.clone());
+        if let Err(error) = &service {
+            tracing::warn!("start at login: {error}");
+        }
+        Hand {
+            orders,
+            hosting,
+            service: service.ok(),
+        }
+    }
+
+    /// Only the registry's part of a plan: nothing is to be started or ended, we run already.
+    fn set_login(&self, wanted: bool) -> Result<(), service::ServiceError> {
+        let Some(site) = &self.service else {
+            return Ok(());
+        };
+        let wish = if wanted {
+            ServiceRequest::Install
+        } else {
+            ServiceRequest::Uninstall
+        };
+        let mut steps = service::plan(wish, site)?;
+        steps.retain(|step| {
+            matches!(
+                step,
+                ServiceStep::SetValue { .. } | ServiceStep::RemoveValue { .. }
+            )
+        });
+        // Values of the registry are set at once, so there is nothing to wait for.
+        match service::carry_out(&steps, site).now_or_never() {
+            Some(done) => done.map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Shown for Hand {
+    fn show(&mut self, face: &Face) {
+        self.orders.put(Order::Show(face.clone()));
+    }
+
+    fn notify(&mut self, news: &Notification) {
+        self.orders.put(Order::Notify(news.clone()));
+    }
+
+    fn open(&mut self, path: &Path) {
+        self.orders.put(Order::Open(path.to_owned()));
+    }
+
+    fn start_at_login(&mut self, wanted: bool) -> Option<bool> {
+        if let Err(error) = self.set_login(wanted) {
+            tracing::warn!("start at login: {error}");
+        }
+        self.starts_at_login()
+    }
+
+    fn starts_at_login(&self) -> Option<bool> {
+        let state = service::state(self.service.as_ref()?);
+        state.ok().map(|state| state.enabled)
+    }
+
+    fn can_start_agent(&self) -> bool {
+        self.hosting.waits()
+    }
+
+    fn start_agent(&mut self) {
+        self.hosting.try_now();
+    }
+
+    fn end(&mut self) {
+        self.orders.put(Order::TakeAway);
+    }
 }

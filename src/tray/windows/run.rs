@@ -15,7 +15,7 @@ use super::only::Only;
 use super::shell;
 use super::window::Window;
 use crate::telemetry;
-use crate::tray::start::Site;
+use crate::tray::control::Site;
 
 /// Shows the tray until the user quits.
 ///

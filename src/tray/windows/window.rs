@@ -24,7 +24,7 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{
 
 use super::agent::AgentThread;
 use super::area::{Area, WM_ICON};
-use super::hand::{Order, Orders, Refused, WM_ORDERS};
+use super::orders::{Order, Orders, Refused, WM_ORDERS};
 use super::text::wide;
 use super::{menu, shell};
 use crate::tray::control::Event;
