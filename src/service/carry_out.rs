@@ -8,45 +8,43 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::error::ServiceError;
 use super::site::Site;
-use super::step::{Done, ServiceStep};
+use super::step::{IfItFails, ServiceError, ServiceStep};
 use crate::agent::{self, Error};
 use crate::ipc;
 use crate::state::file::replace_readable;
 
 /// A service manager gives a service 90 s to start and as long to stop.
 const COMMAND_TIME: Duration = Duration::from_secs(200);
-/// launchd kills what does not end 5 s after it was told to.
-const INSIST_TIME: Duration = Duration::from_secs(10);
-const INSIST_PAUSE: Duration = Duration::from_millis(200);
+/// launchd kills what does not end 5 s after it was asked to.
+const RETRY_TIME: Duration = Duration::from_secs(10);
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// An agent ends at once, unless a turn is just writing the go env file.
 const END_TIME: Duration = Duration::from_secs(15);
 
-/// Does the steps in order, and reports those that changed something. What was done before a failure
-/// stays done; every plan can be repeated.
+/// Does the steps in order, and reports those that changed something, as a person reads it: "wrote
+/// ~/.config/systemd/user/…". What was done before a failure stays done; every plan can be repeated.
 ///
 /// # Errors
 /// The first failure.
-pub async fn carry_out(steps: &[ServiceStep], site: &Site) -> Result<Vec<Done>, ServiceError> {
-    let mut told = Vec::new();
+pub async fn carry_out(steps: &[ServiceStep], site: &Site) -> Result<Vec<String>, ServiceError> {
+    let mut done = Vec::new();
     for step in steps {
-        told.extend(do_one(step, site).await?);
+        done.extend(do_one(step, site).await?);
     }
-    Ok(told)
+    Ok(done)
 }
 
-async fn do_one(step: &ServiceStep, site: &Site) -> Result<Option<Done>, ServiceError> {
+async fn do_one(step: &ServiceStep, site: &Site) -> Result<Option<String>, ServiceError> {
     match step {
         ServiceStep::Write { path, text } => {
-            let file = |source| failed(path, source);
-            Ok(replace_readable(path, text.as_bytes())
-                .map_err(file)?
-                .then(|| format!("wrote {}", site.short(path))))
+            let written = replace_readable(path, text.as_bytes());
+            let written = written.map_err(ServiceError::file(path))?;
+            Ok(written.then(|| format!("wrote {}", site.short(path))))
         }
         ServiceStep::Remove { path } => {
             let gone = absent_is_fine(std::fs::remove_file(path));
-            let gone = gone.map_err(|source| failed(path, source))?;
+            let gone = gone.map_err(ServiceError::file(path))?;
             Ok(gone.then(|| format!("removed {}", site.short(path))))
         }
         ServiceStep::RemoveEmpty { path } => {
@@ -57,60 +55,43 @@ async fn do_one(step: &ServiceStep, site: &Site) -> Result<Option<Done>, Service
         ServiceStep::Run {
             program,
             args,
-            may_fail,
-        } => match run(program, args).await {
-            Ok(()) => Ok(Some(format!("ran {}", command_line(program, args)))),
-            Err(_) if *may_fail => Ok(None),
-            Err(error) => Err(error),
-        },
-        ServiceStep::Insist { program, args } => {
-            insist(program, args, INSIST_TIME).await?;
-            Ok(Some(format!("ran {}", command_line(program, args))))
+            if_it_fails,
+        } => {
+            let done = match if_it_fails {
+                IfItFails::Retry => retry(program, args, RETRY_TIME).await,
+                IfItFails::Stop | IfItFails::Continue => run(program, args).await,
+            };
+            match done {
+                Err(_) if *if_it_fails == IfItFails::Continue => Ok(None),
+                done => done.map(|()| Some(format!("ran {}", command_line(program, args)))),
+            }
         }
         ServiceStep::Spawn { program, args } => {
-            spawn(program, args).map_err(|source| failed(program, source))?;
-            Ok(Some(format!(
-                "started {}",
-                command_line(program.as_os_str(), args)
-            )))
+            spawn(program, args).map_err(ServiceError::file(program))?;
+            let line = command_line(program.as_os_str(), args);
+            Ok(Some(format!("started {line}")))
         }
         ServiceStep::EndAgent => end_agent(site).await,
         ServiceStep::SetValue { key, name, text } => {
-            registry::set(key, name, text).map_err(|source| value_failed(key, name, source))?;
-            Ok(Some(format!("set HKCU\\{key}\\{name}")))
+            let value = format!("HKCU\\{key}\\{name}");
+            registry::set(key, name, text).map_err(ServiceError::file(Path::new(&value)))?;
+            Ok(Some(format!("set {value}")))
         }
         ServiceStep::RemoveValue { key, name } => {
+            let value = format!("HKCU\\{key}\\{name}");
             let gone = absent_is_fine(registry::remove(key, name));
-            let gone = gone.map_err(|source| value_failed(key, name, source))?;
-            Ok(gone.then(|| format!("removed HKCU\\{key}\\{name}")))
+            let gone = gone.map_err(ServiceError::file(Path::new(&value)))?;
+            Ok(gone.then(|| format!("removed {value}")))
         }
         ServiceStep::Tell { text } => Ok(Some(text.clone())),
     }
 }
 
-fn failed(path: &Path, source: io::Error) -> ServiceError {
-    ServiceError::File {
-        path: path.to_owned(),
-        source,
-    }
-}
-
-fn value_failed(key: &str, name: &str, source: io::Error) -> ServiceError {
-    failed(Path::new(&format!("HKCU\\{key}\\{name}")), source)
-}
-
 /// Was there something to remove?
 fn absent_is_fine(removed: io::Result<()>) -> io::Result<bool> {
-    match removed {
-        Ok(()) => Ok(true),
-        Err(error) => {
-            let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
-            if absent.contains(&error.kind()) {
-                Ok(false)
-            } else {
-                Err(error)
-            }
-        }
+    match removed.as_ref().map_err(io::Error::kind) {
+        Err(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+        Ok(()) | Err(_) => removed.map(|()| true),
     }
 }
 
@@ -120,35 +101,24 @@ async fn run(program: &OsStr, args: &[OsString]) -> Result<(), ServiceError> {
         said,
     };
     let mut command = Command::new(program);
-    command
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    let output = match tokio::time::timeout(COMMAND_TIME, command.output()).await {
-        Ok(Ok(output)) => output,
-        Ok(Err(error)) => return Err(failed(error.to_string())),
-        Err(_) => {
-            let limit = COMMAND_TIME.as_secs();
-            return Err(failed(format!("not finished within {limit} s")));
-        }
-    };
+    command.args(args).stdin(Stdio::null()).kill_on_drop(true);
+    let limit = COMMAND_TIME.as_secs();
+    let output = tokio::time::timeout(COMMAND_TIME, command.output())
+        .await
+        .map_err(|_| failed(format!("not finished within {limit} s")))?
+        .map_err(|error| failed(error.to_string()))?;
     if output.status.success() {
         return Ok(());
     }
     let words = last_words(&output.stderr).or_else(|| last_words(&output.stdout));
-    Err(failed(match words {
-        Some(words) => words,
-        None => output.status.to_string(),
-    }))
+    Err(failed(words.unwrap_or_else(|| output.status.to_string())))
 }
 
-async fn insist(program: &OsStr, args: &[OsString], within: Duration) -> Result<(), ServiceError> {
+async fn retry(program: &OsStr, args: &[OsString], within: Duration) -> Result<(), ServiceError> {
     let start = std::time::Instant::now();
     loop {
         match run(program, args).await {
-            Err(_) if start.elapsed() < within => tokio::time::sleep(INSIST_PAUSE).await,
+            Err(_) if start.elapsed() < within => tokio::time::sleep(RETRY_PAUSE).await,
             done => return done,
         }
     }
@@ -157,11 +127,8 @@ async fn insist(program: &OsStr, args: &[OsString], within: Duration) -> Result<
 /// The last lines that it has said, as one; a program may say a lot.
 fn last_words(said: &[u8]) -> Option<String> {
     let said = String::from_utf8_lossy(said);
-    let lines: Vec<&str> = said
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
+    let mut lines: Vec<&str> = said.lines().map(str::trim).collect();
+    lines.retain(|line| !line.is_empty());
     let last = lines.get(lines.len().saturating_sub(3)..)?;
     (!last.is_empty()).then(|| last.join("; "))
 }
@@ -203,26 +170,24 @@ fn spawn(program: &Path, args: &[OsString]) -> io::Result<()> {
 
 /// Follows the status until the connection closes: the agent releases its lock before it removes
 /// its socket.
-async fn end_agent(site: &Site) -> Result<Option<Done>, ServiceError> {
-    let mut life = match ipc::watch(&site.paths).await {
+async fn end_agent(site: &Site) -> Result<Option<String>, ServiceError> {
+    let asked = async {
+        let life = ipc::watch(&site.paths).await?;
+        ipc::ask(&site.paths, agent::Command::End).await?;
+        Ok(life)
+    };
+    let mut life = match asked.await {
         Ok(life) => life,
         Err(Error::NoAgent) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    match ipc::ask(&site.paths, agent::Command::End).await {
-        Ok(_) => {}
-        Err(Error::NoAgent) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    }
     let ended = async {
-        // An answer that cannot be understood tells as little as one that is not news.
+        // An answer that cannot be understood says as little as one that is not news.
         while let Ok(Some(_)) = life.next().await {}
     };
     if tokio::time::timeout(END_TIME, ended).await.is_err() {
-        let message = format!(
-            "the agent did not end within {} s after it was asked to",
-            END_TIME.as_secs()
-        );
+        let limit = END_TIME.as_secs();
+        let message = format!("the agent did not end within {limit} s after it was asked to");
         return Err(ServiceError::Agent(Error::FromAgent { message, exit: 1 }));
     }
     Ok(Some("ended the running agent".to_owned()))
@@ -250,19 +215,19 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_insisted_on_is_tried_until_it_succeeds_or_time_is_up() {
+    async fn what_is_retried_is_tried_until_it_succeeds_or_time_is_up() {
         let folder = tempfile::tempdir().unwrap();
         let tries = folder.path().join("tries");
         // Fails twice, as launchctl does while something still ends.
         let script = r#"echo >>"$0"; [ "$(wc -l <"$0")" -ge 3 ] || { echo busy >&2; exit 5; }"#;
         let args: Vec<OsString> = vec!["-c".into(), script.into(), tries.clone().into()];
         let count = || std::fs::read_to_string(&tries).unwrap().lines().count();
-        insist(OsStr::new("sh"), &args, Duration::from_secs(20))
+        retry(OsStr::new("sh"), &args, Duration::from_secs(20))
             .await
             .unwrap();
         assert_eq!(count(), 3);
         std::fs::remove_file(&tries).unwrap();
-        let error = insist(OsStr::new("sh"), &args, Duration::ZERO)
+        let error = retry(OsStr::new("sh"), &args, Duration::ZERO)
             .await
             .unwrap_err();
         assert!(error.to_string().contains("busy"), "{error}");

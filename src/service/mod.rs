@@ -11,7 +11,6 @@
 //! May import: agent, ipc, state, paths, environment.
 
 mod carry_out;
-mod error;
 #[cfg(windows)]
 mod registry;
 #[cfg(unix)]
@@ -20,9 +19,8 @@ mod site;
 mod step;
 
 pub use carry_out::carry_out;
-pub use error::ServiceError;
 pub use site::Site;
-pub use step::{Done, Logs, ServiceRequest, ServiceState, ServiceStep};
+pub use step::{Logs, ServiceError, ServiceRequest, ServiceState, ServiceStep};
 
 /// The systemd user manager.
 #[cfg(target_os = "linux")]
@@ -44,7 +42,7 @@ pub use launchd::{Launchd, tray_plist};
 
 /// What is written into the registry, and when, is tested on every system.
 #[cfg(any(windows, test))]
-#[cfg_attr(not(windows), allow(dead_code))]
+#[cfg_attr(not(windows), allow(dead_code, unreachable_pub))]
 mod run_key;
 #[cfg(windows)]
 use run_key as os;
@@ -54,38 +52,4 @@ mod none;
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 use none as os;
 
-/// The steps that a request takes. Reads files and asks the service manager; changes nothing.
-///
-/// # Errors
-/// When there is no service manager, or it cannot be asked.
-pub fn plan(wish: ServiceRequest, site: &Site) -> Result<Vec<ServiceStep>, ServiceError> {
-    os::plan(wish, site)
-}
-
-/// The state of the service.
-///
-/// # Errors
-/// When there is no service manager, or it cannot be asked.
-pub fn state(site: &Site) -> Result<ServiceState, ServiceError> {
-    os::state(site)
-}
-
-/// The command that shows the log.
-///
-/// # Errors
-/// When there is no service manager.
-pub fn logs(site: &Site, logs: &Logs) -> Result<ServiceStep, ServiceError> {
-    os::logs(site, logs)
-}
-
-/// Whether what starts at login keeps running after the last logout; `None`: unknown.
-#[cfg(target_os = "linux")]
-pub fn lingers() -> Option<bool> {
-    os::lingers()
-}
-
-/// Whether what starts at login keeps running after the last logout; `None`: unknown.
-#[cfg(not(target_os = "linux"))]
-pub fn lingers() -> Option<bool> {
-    None
-}
+pub use os::{logs, plan, state};

@@ -1,20 +1,24 @@
-//! To be written.
+//! A system without a service manager that goroam knows.
 
-use super::error::ServiceError;
 use super::site::Site;
-use super::step::ServiceStep;
-use super::step::{Logs, ServiceRequest, ServiceState};
+use super::step::{Logs, ServiceError, ServiceRequest, ServiceState, ServiceStep};
 
-pub(super) fn plan(_: ServiceRequest, _: &Site) -> Result<Vec<ServiceStep>, ServiceError> {
-    Ok(Vec::new())
+fn none<T>() -> Result<T, ServiceError> {
+    let why = "this system has no service manager that goroam knows";
+    Err(ServiceError::Failed(why.to_owned()))
 }
 
-pub(super) fn state(_: &Site) -> Result<ServiceState, ServiceError> {
-    Ok(ServiceState::default())
+/// There are no steps.
+pub fn plan(_: ServiceRequest, _: &Site) -> Result<Vec<ServiceStep>, ServiceError> {
+    none()
 }
 
-pub(super) fn logs(_: &Site, _: &Logs) -> Result<ServiceStep, ServiceError> {
-    Err(ServiceError::NoManager {
-        why: "this system has no service manager that goroam knows".to_owned(),
-    })
+/// There is no state.
+pub fn state(_: &Site) -> Result<ServiceState, ServiceError> {
+    none()
+}
+
+/// There is no log.
+pub fn logs(_: &Site, _: &Logs) -> Result<ServiceStep, ServiceError> {
+    none()
 }

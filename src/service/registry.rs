@@ -2,65 +2,49 @@
 
 use std::io;
 
-use windows_sys::Win32::Foundation::{ERROR_MORE_DATA, ERROR_SUCCESS, WIN32_ERROR};
+use windows_sys::Win32::Foundation::{ERROR_SUCCESS, WIN32_ERROR};
 use windows_sys::Win32::System::Registry::{
     HKEY_CURRENT_USER, REG_SZ, RRF_RT_REG_BINARY, RRF_RT_REG_SZ, RegDeleteKeyValueW, RegGetValueW,
     RegSetKeyValueW,
 };
 
-/// UTF-16 units; a command line has at most 32,767.
-const MOST: usize = 32_768;
+/// Bytes; a command line has at most 32,767 UTF-16 units.
+const MOST: usize = 2 * 32_768;
 
 /// The value's text; `None`: there is no such value.
 ///
 /// # Errors
 /// When it is no text, is too long or may not be read.
 pub(super) fn get(key: &str, name: &str) -> io::Result<Option<String>> {
-    let (key, name) = (wide(key)?, wide(name)?);
-    let mut text = vec![0_u16; MOST];
-    // Cannot be more than fits: MOST is far below 2^31.
-    let mut bytes = u32::try_from(text.len() * 2).unwrap_or(u32::MAX);
-    // SAFETY: the names end with a zero; `text` has `bytes` bytes, and both outlive the call.
-    let error = unsafe {
-        RegGetValueW(
-            HKEY_CURRENT_USER,
-            key.as_ptr(),
-            name.as_ptr(),
-            RRF_RT_REG_SZ,
-            std::ptr::null_mut(),
-            text.as_mut_ptr().cast(),
-            &mut bytes,
-        )
-    };
-    if error == ERROR_MORE_DATA {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    match check(error) {
-        Ok(()) => {
-            let until_zero = text.iter().take_while(|unit| **unit != 0).copied();
-            let units: Vec<u16> = until_zero.collect();
-            Ok(Some(String::from_utf16_lossy(&units)))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+    let bytes = read(key, name, RRF_RT_REG_SZ)?;
+    Ok(bytes.map(|bytes| {
+        let units = bytes
+            .chunks_exact(2)
+            .map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
+        let units: Vec<u16> = units.take_while(|unit| *unit != 0).collect();
+        String::from_utf16_lossy(&units)
+    }))
 }
 
 /// The bytes of a binary value; `None`: there is no such value.
 ///
 /// # Errors
-/// When it is no binary value, is longer than 1 KiB or may not be read.
+/// When it is no binary value, is too long or may not be read.
 pub(super) fn get_bytes(key: &str, name: &str) -> io::Result<Option<Vec<u8>>> {
+    read(key, name, RRF_RT_REG_BINARY)
+}
+
+fn read(key: &str, name: &str, kind: u32) -> io::Result<Option<Vec<u8>>> {
     let (key, name) = (wide(key)?, wide(name)?);
-    let mut bytes = vec![0_u8; 1024];
-    let mut length = 1024;
+    let mut bytes = vec![0_u8; MOST];
+    let mut length = MOST as u32;
     // SAFETY: the names end with a zero; `bytes` has `length` bytes, and both outlive the call.
     let error = unsafe {
         RegGetValueW(
             HKEY_CURRENT_USER,
             key.as_ptr(),
             name.as_ptr(),
-            RRF_RT_REG_BINARY,
+            kind,
             std::ptr::null_mut(),
             bytes.as_mut_ptr().cast(),
             &mut length,
@@ -107,13 +91,11 @@ pub(super) fn remove(key: &str, name: &str) -> io::Result<()> {
 }
 
 fn check(error: WIN32_ERROR) -> io::Result<()> {
-    if error == ERROR_SUCCESS {
-        return Ok(());
+    match error {
+        ERROR_SUCCESS => Ok(()),
+        // The codes of the registry are small positive numbers.
+        error => Err(io::Error::from_raw_os_error(error.cast_signed())),
     }
-    // The codes of the registry are small positive numbers.
-    Err(io::Error::from_raw_os_error(
-        i32::try_from(error).unwrap_or(i32::MAX),
-    ))
 }
 
 fn wide(text: &str) -> io::Result<Vec<u16>> {

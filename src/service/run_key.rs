@@ -3,10 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::error::ServiceError;
 use super::site::Site;
-use super::step::ServiceStep;
-use super::step::{Logs, ServiceRequest, ServiceState};
+use super::step::{Logs, ServiceError, ServiceRequest, ServiceState, ServiceStep};
 
 /// Under `HKEY_CURRENT_USER`.
 const RUN: &str = r"Software\Microsoft\Windows\CurrentVersion\Run";
@@ -19,25 +17,37 @@ const TRAY: &str = "goroam-tray.exe";
 /// Windows passes a longer line over (documented at "Run and RunOnce Registry Keys").
 const MOST: usize = 260;
 
+/// The steps that a request takes.
+///
+/// # Errors
+/// When the registry cannot be read, or the tray is not beside goroam.
 #[cfg(windows)]
-pub(super) fn plan(wish: ServiceRequest, site: &Site) -> Result<Vec<ServiceStep>, ServiceError> {
+pub fn plan(wish: ServiceRequest, site: &Site) -> Result<Vec<ServiceStep>, ServiceError> {
     steps(wish, site, &look()?)
 }
 
+/// The state of the start-up item.
+///
+/// # Errors
+/// When the registry cannot be read.
 #[cfg(windows)]
-pub(super) fn state(site: &Site) -> Result<ServiceState, ServiceError> {
+pub fn state(site: &Site) -> Result<ServiceState, ServiceError> {
     Ok(describe(site, &look()?))
 }
 
-/// PowerShell is part of every Windows that goroam runs on; a `tail` is not.
-pub(super) fn logs(site: &Site, logs: &Logs) -> Result<ServiceStep, ServiceError> {
+/// The command that shows the log. PowerShell is part of every Windows that goroam runs on; a `tail`
+/// is not.
+///
+/// # Errors
+/// When there is no log yet.
+pub fn logs(site: &Site, logs: &Logs) -> Result<ServiceStep, ServiceError> {
     let path = site.paths.log();
     if !path.exists() {
         let why = format!(
             "{}: there is none yet; the tray writes it, and `goroam service install` starts that",
             path.display()
         );
-        return Err(ServiceError::NoManager { why });
+        return Err(ServiceError::Failed(why));
     }
     let quoted = path.display().to_string().replace('\'', "''");
     let follow = if logs.follow { " -Wait" } else { "" };
@@ -47,10 +57,8 @@ pub(super) fn logs(site: &Site, logs: &Logs) -> Result<ServiceStep, ServiceError
         logs.lines
     );
     let args = ["-NoLogo", "-NoProfile", "-NonInteractive", "-Command"];
-    Ok(ServiceStep::run(
-        "powershell.exe",
-        &[&args[..], &[&script]].concat(),
-    ))
+    let args = args.into_iter().chain([script.as_str()]);
+    Ok(ServiceStep::run("powershell.exe", args))
 }
 
 /// What the registry and the pipe say.
@@ -75,9 +83,8 @@ impl RunKeyFacts {
 fn look() -> Result<RunKeyFacts, ServiceError> {
     use super::registry;
 
-    let failed = |key: &str| {
-        let path = PathBuf::from(format!(r"HKCU\{key}\{NAME}"));
-        |source| ServiceError::File { path, source }
+    let failed = |key: &'static str| {
+        move |error| ServiceError::Failed(format!(r"HKCU\{key}\{NAME}: {error}"))
     };
     Ok(RunKeyFacts {
         command: registry::get(RUN, NAME).map_err(failed(RUN))?,
@@ -101,11 +108,7 @@ fn steps(
             args: policy_args(site).into_iter().map(Into::into).collect(),
         })
     };
-    let tell = |text: &str| {
-        vec![ServiceStep::Tell {
-            text: text.to_owned(),
-        }]
-    };
+    let tell = |text: &str| vec![ServiceStep::tell(text)];
     Ok(match wish {
         ServiceRequest::Install => vec![
             ServiceStep::SetValue {
@@ -164,6 +167,7 @@ fn describe(site: &Site, facts: &RunKeyFacts) -> ServiceState {
         pid: None,
         program,
         word: word.to_owned(),
+        lingers: None,
         troubles,
     }
 }
@@ -181,29 +185,23 @@ fn follows_another_policy(now: &str, wanted: &str, site: &Site) -> bool {
 /// The line that Windows is to start.
 fn command(site: &Site) -> Result<String, ServiceError> {
     let mut line = quoted(&tray(site)?.display().to_string());
-    for arg in policy_args(site) {
-        line.push(' ');
-        line.push_str(&if arg.starts_with("--") {
-            arg
-        } else {
-            quoted(&arg)
-        });
+    if let [option, policy] = policy_args(site).as_slice() {
+        line.push_str(&format!(" {option} {}", quoted(policy)));
     }
     if line.encode_utf16().count() > MOST {
-        let why = format!(
+        return Err(ServiceError::Refused(format!(
             "Windows starts nothing at login whose line is longer than {MOST} characters, as this one is: {line}; keep goroam or the policy in a folder with a shorter name"
-        );
-        return Err(ServiceError::Refused { why });
+        )));
     }
     Ok(line)
 }
 
+/// `--config POLICY` where the policy was named.
 fn policy_args(site: &Site) -> Vec<String> {
+    let policy = site.paths.policy.display().to_string();
+    let args = ["--config".to_owned(), policy];
     if site.paths.policy_named {
-        vec![
-            "--config".to_owned(),
-            site.paths.policy.display().to_string(),
-        ]
+        args.into()
     } else {
         Vec::new()
     }
@@ -220,12 +218,10 @@ fn quoted(word: &str) -> String {
 fn program_of(command: &str) -> Option<PathBuf> {
     let command = command.trim_start();
     let program = match command.strip_prefix('"') {
-        Some(rest) => rest.split('"').next(),
-        None => command.split(' ').next(),
+        Some(rest) => rest.split('"').next()?,
+        None => command.split(' ').next()?,
     };
-    program
-        .filter(|program| !program.is_empty())
-        .map(PathBuf::from)
+    (!program.is_empty()).then(|| PathBuf::from(program))
 }
 
 /// Beside this program, as it was called or as it is really named.
@@ -244,9 +240,198 @@ fn tray(site: &Site) -> Result<PathBuf, ServiceError> {
         "{TRAY} is not in {}: it comes in the same archive as goroam.exe; put it there and try again",
         folder.display()
     );
-    Err(ServiceError::NoManager { why })
+    Err(ServiceError::Failed(why))
 }
 
 #[cfg(test)]
-#[path = "run_key_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::environment::Environment;
+    use crate::paths::Paths;
+
+    /// A folder with both programs, and whose site it is.
+    fn site() -> (tempfile::TempDir, Site) {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("goroam.exe");
+        for name in ["goroam.exe", TRAY] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let site = Site {
+            program,
+            home: folder.path().to_owned(),
+            env: Environment::default(),
+            paths: Paths {
+                policy: folder.path().join("a policy.toml"),
+                policy_named: false,
+                state: folder.path().join("data"),
+                data: folder.path().join("data"),
+                runtime: folder.path().join("data/run"),
+            },
+        };
+        (folder, site)
+    }
+
+    fn names(steps: &[ServiceStep]) -> Vec<String> {
+        let last = |key: &str| key.rsplit('\\').take(2).collect::<Vec<_>>().join(" of ");
+        let name = |step: &ServiceStep| match step {
+            ServiceStep::SetValue { key, .. } => format!("set {}", last(key)),
+            ServiceStep::RemoveValue { key, .. } => format!("remove {}", last(key)),
+            ServiceStep::EndAgent => "end".to_owned(),
+            ServiceStep::Spawn { .. } => "spawn".to_owned(),
+            ServiceStep::Tell { text } => text.clone(),
+            ServiceStep::Write { .. }
+            | ServiceStep::Remove { .. }
+            | ServiceStep::RemoveEmpty { .. }
+            | ServiceStep::Run { .. } => {
+                format!("{step:?}")
+            }
+        };
+        steps.iter().map(name).collect()
+    }
+
+    #[test]
+    fn each_wish_has_its_steps() {
+        let (_folder, site) = site();
+        let facts = |answers| RunKeyFacts {
+            answers,
+            ..RunKeyFacts::default()
+        };
+        let cases: [(ServiceRequest, bool, &[&str]); 7] = [
+            (
+                ServiceRequest::Install,
+                true,
+                &[
+                    "set Run of CurrentVersion",
+                    "remove Run of StartupApproved",
+                    "end",
+                    "spawn",
+                ],
+            ),
+            (
+                ServiceRequest::Uninstall,
+                true,
+                &[
+                    "remove Run of CurrentVersion",
+                    "remove Run of StartupApproved",
+                    "end",
+                ],
+            ),
+            (ServiceRequest::Start, false, &["spawn"]),
+            (ServiceRequest::Start, true, &["an agent runs already"]),
+            (ServiceRequest::Stop, true, &["end"]),
+            (ServiceRequest::Stop, false, &["no agent runs"]),
+            (ServiceRequest::Restart, false, &["end", "spawn"]),
+        ];
+        for (wish, answers, want) in cases {
+            let steps = steps(wish, &site, &facts(answers)).unwrap();
+            assert_eq!(names(&steps), want, "{wish:?}");
+        }
+    }
+
+    #[test]
+    fn the_line_is_quoted_and_hands_a_named_policy_on() {
+        let (folder, mut site) = site();
+        let here = folder.path().display();
+        let tray = folder.path().join(TRAY).display().to_string();
+        assert_eq!(command(&site).unwrap(), format!("\"{tray}\""));
+        site.paths.policy_named = true;
+        let policy = site.paths.policy.display().to_string();
+        assert_eq!(
+            command(&site).unwrap(),
+            format!("\"{tray}\" --config \"{policy}\"")
+        );
+        site.paths.policy = PathBuf::from("C:\\policies\\");
+        assert!(command(&site).unwrap().ends_with("\"C:\\policies\\\\\""));
+        // Windows would start nothing, and say nothing.
+        site.paths.policy = folder.path().join("x".repeat(260));
+        let refused = command(&site).unwrap_err();
+        assert!(matches!(refused, ServiceError::Refused(_)), "{refused}");
+        std::fs::remove_file(&tray).unwrap();
+        let missing = command(&site).unwrap_err().to_string();
+        assert!(
+            missing.contains(&format!("goroam-tray.exe is not in {here}")),
+            "{missing}"
+        );
+    }
+
+    #[test]
+    fn the_state_says_what_would_keep_it_from_starting() {
+        let (folder, site) = site();
+        let own = command(&site).unwrap();
+        let of = |command: Option<&str>, approved: Option<&[u8]>| {
+            let facts = RunKeyFacts {
+                command: command.map(str::to_owned),
+                approved: approved.map(<[u8]>::to_vec),
+                answers: true,
+            };
+            describe(&site, &facts)
+        };
+        let none = of(None, None);
+        assert_eq!(
+            (none.enabled, none.installed, none.troubles.len()),
+            (false, None, 0)
+        );
+        // Task Manager writes 02 for on and 03 for off, with the time behind it.
+        let well = of(Some(&own), Some(&[2, 0, 0, 0]));
+        assert_eq!(
+            (well.enabled, well.troubles.len()),
+            (true, 0),
+            "{:?}",
+            well.troubles
+        );
+        assert_eq!(well.program, Some(folder.path().join(TRAY)));
+        let named = of(Some(&format!("{own} --config \"C:\\a.toml\"")), None);
+        assert_eq!(named.troubles, [""; 0], "installed with --config");
+        let off = of(Some(&own), Some(&[3, 0, 0, 0, 9, 9]));
+        assert!(
+            !off.enabled && off.troubles[0].contains("Task Manager"),
+            "{:?}",
+            off.troubles
+        );
+        let gone = of(Some("\"C:\\gone\\goroam-tray.exe\""), None);
+        assert!(
+            gone.troubles[0].contains("is not there"),
+            "{:?}",
+            gone.troubles
+        );
+        let other = folder.path().join("other.exe");
+        std::fs::write(&other, "").unwrap();
+        let other = of(Some(&other.display().to_string()), None);
+        assert!(
+            other.troubles[0].contains("would start"),
+            "{:?}",
+            other.troubles
+        );
+    }
+
+    #[test]
+    fn the_log_is_shown_once_there_is_one_and_its_name_is_quoted() {
+        let (_folder, mut site) = site();
+        let wanted = Logs {
+            lines: 20,
+            follow: true,
+        };
+        assert!(logs(&site, &wanted).is_err());
+        site.paths.state = site.home.join("d'Arc");
+        std::fs::create_dir(&site.paths.state).unwrap();
+        std::fs::write(site.paths.log(), "").unwrap();
+        let Ok(ServiceStep::Run { args, .. }) = logs(&site, &wanted) else {
+            panic!("no command");
+        };
+        let script = args.last().unwrap().to_string_lossy();
+        assert!(script.contains("d''Arc"), "{script}");
+        assert!(script.ends_with("-Tail 20 -Wait"), "{script}");
+    }
+
+    #[test]
+    fn the_program_of_a_line_is_found() {
+        for (line, program) in [
+            ("\"C:\\a b\\x.exe\" --config \"y\"", Some("C:\\a b\\x.exe")),
+            ("C:\\a\\x.exe --config y", Some("C:\\a\\x.exe")),
+            ("", None),
+            ("\"\"", None),
+        ] {
+            assert_eq!(program_of(line), program.map(PathBuf::from), "{line}");
+        }
+    }
+}

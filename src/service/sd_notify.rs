@@ -1,8 +1,8 @@
-//! Telling systemd how the agent does: sd_notify(3), by hand, for it is one datagram of lines.
+//! Notifies systemd of the agent's state: sd_notify(3), by hand, for it is one datagram of lines.
 //!
 //! The watchdog runs only while the agent is at work: `WATCHDOG_USEC=0` stops the timer of the
 //! service (systemd, `service_override_watchdog_timeout`), any other value starts it. So an
-//! agent that hangs in a turn is ended and started anew, and one that rests need not wake up to
+//! agent that hangs in a turn is ended and started again, and one that rests need not wake up to
 //! say so.
 //!
 //! May import: agent, environment, model.
@@ -32,7 +32,7 @@ pub struct Systemd {
 }
 
 impl Systemd {
-    /// `None`: nobody who listens has started this process, or its socket cannot be reached.
+    /// `None`: systemd has not started this process, or its socket cannot be reached.
     pub fn find(env: &Environment) -> Option<Systemd> {
         let name = env.get("NOTIFY_SOCKET")?;
         let found = address(name).and_then(|manager| {
@@ -54,45 +54,34 @@ impl Systemd {
             }
         }
     }
-
-    fn send(&self, text: &str) {
-        if let Err(error) = self.socket.send_to_addr(text.as_bytes(), &self.manager) {
-            tracing::debug!("systemd was not told: {error}");
-        }
-    }
-
-    fn status_line(&mut self, status: &Status) -> String {
-        let line = line(status);
-        if line == self.told {
-            return String::new();
-        }
-        self.told.clone_from(&line);
-        format!("STATUS={line}\n")
-    }
 }
 
 impl Supervisor for Systemd {
     fn tell(&mut self, life: Life, status: &Status) {
-        let mut text = match life {
-            Life::Ready => format!("READY=1\nMAINPID={}\n", std::process::id()),
-            Life::Working => match self.watchdog {
-                // The sign of life comes first: the timer starts from the last one.
-                Some(limit) => format!("WATCHDOG=1\nWATCHDOG_USEC={}\n", limit.as_micros()),
-                None => String::new(),
-            },
-            Life::Beat => "WATCHDOG=1\n".to_owned(),
-            Life::Resting => match self.watchdog {
-                Some(_) => "WATCHDOG_USEC=0\n".to_owned(),
-                None => String::new(),
-            },
-            Life::Reloading => format!("RELOADING=1\nMONOTONIC_USEC={}\n", monotonic_micros()),
-            Life::Ending => "STOPPING=1\n".to_owned(),
+        let mut text = match (life, self.watchdog) {
+            (Life::Ready, _) => format!("READY=1\nMAINPID={}\n", std::process::id()),
+            // The sign of life comes first: the timer starts from the last one.
+            (Life::Working, Some(limit)) => {
+                format!("WATCHDOG=1\nWATCHDOG_USEC={}\n", limit.as_micros())
+            }
+            (Life::Resting, Some(_)) => "WATCHDOG_USEC=0\n".to_owned(),
+            (Life::Working | Life::Resting, None) => String::new(),
+            (Life::Beat, _) => "WATCHDOG=1\n".to_owned(),
+            (Life::Reloading, _) => "RELOADING=1\n".to_owned(),
+            (Life::Ending, _) => "STOPPING=1\n".to_owned(),
         };
         if matches!(life, Life::Ready | Life::Resting) {
-            text.push_str(&self.status_line(status));
+            let line = line(status);
+            if line != self.told {
+                text.push_str(&format!("STATUS={line}\n"));
+                self.told = line;
+            }
         }
-        if !text.is_empty() {
-            self.send(&text);
+        if text.is_empty() {
+            return;
+        }
+        if let Err(error) = self.socket.send_to_addr(text.as_bytes(), &self.manager) {
+            tracing::debug!("systemd was not notified: {error}");
         }
     }
 
@@ -143,16 +132,11 @@ fn watchdog(env: &Environment, pid: u32) -> Option<Duration> {
 
 /// "office · since 09:12 UTC": one line of plain text.
 fn line(status: &Status) -> String {
-    let profile = match &status.profile {
-        Some(profile) => profile.clone(),
-        None => "no profile yet".to_owned(),
-    };
-    let mut line = profile;
+    let profile = status.profile.as_deref().unwrap_or("no profile yet");
+    let mut line = profile.to_owned();
     if let Some(since) = status.since {
-        line.push_str(&format!(
-            " · since {}",
-            since.strftime("%Y-%m-%d %H:%M UTC")
-        ));
+        let since = since.strftime("%Y-%m-%d %H:%M UTC");
+        line.push_str(&format!(" · since {since}"));
     }
     if status.paused {
         line.push_str(" · paused");
@@ -165,22 +149,6 @@ fn line(status: &Status) -> String {
     }
     // A line end would begin another assignment.
     line.replace(|c: char| c.is_control(), " ")
-}
-
-/// CLOCK_MONOTONIC, which is what systemd compares with.
-fn monotonic_micros() -> u64 {
-    let mut now = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: `now` is a timespec that outlives the call; this clock exists everywhere.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
-    let part = |n: i64| u64::try_from(n).unwrap_or(0);
-    #[allow(clippy::useless_conversion, reason = "its types differ by system")]
-    let (seconds, nanos) = (part(now.tv_sec.into()), part(now.tv_nsec.into()));
-    seconds
-        .saturating_mul(1_000_000)
-        .saturating_add(nanos / 1000)
 }
 
 #[cfg(test)]
@@ -234,7 +202,7 @@ mod tests {
         let resting = "WATCHDOG_USEC=0\nSTATUS=office MAINPID=1 · since 2026-11-22 09:12 UTC\n";
         assert_eq!(heard(&manager), resting);
         systemd.tell(Life::Reloading, &status);
-        assert!(heard(&manager).starts_with("RELOADING=1\nMONOTONIC_USEC="));
+        assert_eq!(heard(&manager), "RELOADING=1\n");
         systemd.tell(Life::Ending, &status);
         assert_eq!(heard(&manager), "STOPPING=1\n");
     }

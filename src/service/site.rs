@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::error::ServiceError;
+use super::step::ServiceError;
 use crate::environment::Environment;
 use crate::paths::Paths;
 
@@ -25,17 +25,10 @@ impl Site {
     /// # Errors
     /// When there is no home, or it cannot be told which program this is.
     pub fn find(mut paths: Paths, env: Environment) -> Result<Site, ServiceError> {
-        let program = std::env::current_exe().map_err(|source| ServiceError::File {
-            path: PathBuf::from("goroam"),
-            source,
-        })?;
-        let Some(home) = env.home() else {
-            let why =
-                "the home directory is unknown, so the service cannot be installed for a user";
-            return Err(ServiceError::NoManager {
-                why: why.to_owned(),
-            });
-        };
+        let program = std::env::current_exe().map_err(ServiceError::file(Path::new("goroam")))?;
+        let why = "the home directory is unknown, so the service cannot be installed for a user";
+        let home = env.home();
+        let home = home.ok_or_else(|| ServiceError::Failed(why.to_owned()))?;
         if let Some(session) = session_folder(&env) {
             paths.runtime = session.join("goroam");
         }
@@ -60,8 +53,7 @@ impl Site {
 /// it is not set, or still the other user's. The service has it all the same.
 #[cfg(target_os = "linux")]
 pub(super) fn session_folder(env: &Environment) -> Option<PathBuf> {
-    // SAFETY: geteuid takes nothing, touches nothing and cannot fail.
-    let uid = unsafe { libc::geteuid() };
+    let uid = own_uid();
     let is_ours = |folder: PathBuf| {
         let meta = std::fs::metadata(folder);
         meta.is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == uid)
@@ -78,22 +70,41 @@ fn session_folder(_: &Environment) -> Option<PathBuf> {
     None
 }
 
+/// Whose process this is.
+#[cfg(unix)]
+pub(super) fn own_uid() -> u32 {
+    // SAFETY: geteuid takes nothing, touches nothing and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+/// sudo(8) on macOS keeps HOME: the agent would then run as root in a user's home.
+///
+/// # Errors
+/// When it is another user's home, or none.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+pub(super) fn refuse_foreign_home(home: &Path, uid: u32) -> Result<(), ServiceError> {
+    let meta = std::fs::metadata(home).map_err(ServiceError::file(home))?;
+    let owner = std::os::unix::fs::MetadataExt::uid(&meta);
+    if owner == uid {
+        return Ok(());
+    }
+    let home = home.display();
+    Err(ServiceError::Refused(format!(
+        "HOME={home} belongs to uid {owner}, but this is uid {uid}; run it as that user, without sudo"
+    )))
+}
+
 /// The name by which PATH knows this program, if it does: package managers that keep each
 /// version in a folder of its own (Homebrew, Nix, mise) only keep the link to it.
 fn lasting_name(program: PathBuf, env: &Environment) -> PathBuf {
     let Ok(real) = dunce::canonicalize(&program) else {
         return program;
     };
-    let folders: Vec<PathBuf> = env
-        .get("PATH")
-        .map(|path| std::env::split_paths(path).collect())
-        .unwrap_or_default();
     let Some(name) = program.file_name() else {
         return program;
     };
     let is_this = |path: &PathBuf| dunce::canonicalize(path).is_ok_and(|path| path == real);
-    let mut named = folders
-        .iter()
+    let mut named = std::env::split_paths(env.get("PATH").unwrap_or_default())
         .filter(|folder| folder.is_absolute())
         .map(|folder| folder.join(name));
     named.find(is_this).unwrap_or(program)
@@ -102,7 +113,7 @@ fn lasting_name(program: PathBuf, env: &Environment) -> PathBuf {
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
-    use super::lasting_name;
+    use super::{ServiceError, lasting_name, own_uid, refuse_foreign_home};
     use crate::environment::Environment;
 
     #[test]
@@ -123,5 +134,16 @@ mod tests {
         assert_eq!(lasting_name(program.clone(), &env), program);
         std::os::unix::fs::symlink(&program, bin.join("goroam")).unwrap();
         assert_eq!(lasting_name(program, &env), bin.join("goroam"));
+    }
+
+    #[test]
+    fn another_users_home_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let uid = own_uid();
+        assert!(refuse_foreign_home(folder.path(), uid).is_ok());
+        let error = refuse_foreign_home(folder.path(), uid + 1).unwrap_err();
+        assert!(matches!(error, ServiceError::Refused(_)), "{error}");
+        assert!(error.to_string().contains("without sudo"), "{error}");
+        assert!(refuse_foreign_home(&folder.path().join("none"), uid).is_err());
     }
 }

@@ -2,7 +2,10 @@
 //! that a plan can be shown and tested before anything is done.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::agent::error::{EXIT_FAILED, EXIT_REFUSED};
 
 /// One step of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,16 +33,8 @@ pub enum ServiceStep {
         program: OsString,
         /// Its arguments.
         args: Vec<OsString>,
-        /// Continue if it fails: stopping what does not run.
-        may_fail: bool,
-    },
-    /// Run a command repeatedly, for some seconds, until it succeeds: what was stopped before may
-    /// still be ending.
-    Insist {
-        /// The program, looked for in PATH when it is no path.
-        program: OsString,
-        /// Its arguments.
-        args: Vec<OsString>,
+        /// What a failure means.
+        if_it_fails: IfItFails,
     },
     /// Start a program and do not wait for it. It is detached from this terminal.
     Spawn {
@@ -73,26 +68,42 @@ pub enum ServiceStep {
     },
 }
 
-/// A step that was done, as a person reads it: "wrote ~/.config/systemd/user/…".
-pub type Done = String;
+/// What the failure of a command means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfItFails {
+    /// The end of the plan.
+    Stop,
+    /// Nothing: stopping what does not run.
+    Continue,
+    /// It is run again, for some seconds: what was stopped before may still be ending.
+    Retry,
+}
 
 impl ServiceStep {
     /// A command that must succeed.
-    pub fn run(program: &str, args: &[&str]) -> ServiceStep {
+    pub fn run<S: Into<OsString>>(program: &str, args: impl IntoIterator<Item = S>) -> ServiceStep {
         ServiceStep::Run {
             program: program.into(),
-            args: args.iter().map(OsString::from).collect(),
-            may_fail: false,
+            args: args.into_iter().map(Into::into).collect(),
+            if_it_fails: IfItFails::Stop,
         }
     }
 
-    /// A command that may fail.
-    pub fn try_run(program: &str, args: &[&str]) -> ServiceStep {
-        ServiceStep::Run {
-            program: program.into(),
-            args: args.iter().map(OsString::from).collect(),
-            may_fail: true,
+    /// The same, but a failure means nothing.
+    pub(super) fn may_fail(mut self) -> ServiceStep {
+        if let ServiceStep::Run { if_it_fails, .. } = &mut self {
+            *if_it_fails = IfItFails::Continue;
         }
+        self
+    }
+
+    /// A message.
+    pub(super) fn tell(text: impl Into<String>) -> ServiceStep {
+        ServiceStep::Tell { text: text.into() }
+    }
+
+    pub(super) fn remove(path: impl Into<PathBuf>) -> ServiceStep {
+        ServiceStep::Remove { path: path.into() }
     }
 }
 
@@ -135,6 +146,45 @@ pub struct ServiceState {
     pub program: Option<PathBuf>,
     /// The manager's own word for its state: "active (running)".
     pub word: String,
+    /// Does it keep running after the last logout? Null: not so here, or not known.
+    pub lingers: Option<bool>,
     /// What is wrong and how to fix it, one line each.
     pub troubles: Vec<String>,
+}
+
+/// Why a service command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// There is no service manager, no service, or a file cannot be read or written.
+    #[error("{0}")]
+    Failed(String),
+    /// It is not safe: as root for another user, or in a directory that others can write to.
+    #[error("{0}")]
+    Refused(String),
+    /// A command failed.
+    #[error("`{command}` failed: {said}")]
+    Command {
+        /// The command as it could be typed.
+        command: String,
+        /// Its exit status and last output.
+        said: String,
+    },
+    /// The agent did not do what was asked of it.
+    #[error(transparent)]
+    Agent(#[from] crate::agent::Error),
+}
+
+impl ServiceError {
+    pub(super) fn file(path: &Path) -> impl FnOnce(io::Error) -> ServiceError {
+        move |error| ServiceError::Failed(format!("{}: {error}", path.display()))
+    }
+
+    /// The exit code that a script sees.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            ServiceError::Refused(_) => EXIT_REFUSED,
+            ServiceError::Agent(error) => error.exit_code(),
+            ServiceError::Failed(_) | ServiceError::Command { .. } => EXIT_FAILED,
+        }
+    }
 }

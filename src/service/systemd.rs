@@ -12,10 +12,8 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::error::ServiceError;
-use super::site::Site;
-use super::step::ServiceStep;
-use super::step::{Logs, ServiceRequest, ServiceState};
+use super::site::{Site, own_uid, refuse_foreign_home};
+use super::step::{Logs, ServiceError, ServiceRequest, ServiceState, ServiceStep};
 use crate::bounded;
 use manager::Manager;
 use unit::{MOST_UNIT, Owner, UNIT};
@@ -23,30 +21,38 @@ use unit::{MOST_UNIT, Owner, UNIT};
 /// Below the unit's own folder; the name says that others may come after it.
 const DROP_IN: &str = "10-environment.conf";
 
-pub(super) fn plan(wish: ServiceRequest, site: &Site) -> Result<Vec<ServiceStep>, ServiceError> {
+/// The steps that a request takes.
+///
+/// # Errors
+/// When there is no systemd, it cannot be asked, or the service is not safe or not installed.
+pub fn plan(wish: ServiceRequest, site: &Site) -> Result<Vec<ServiceStep>, ServiceError> {
     if wish == ServiceRequest::Install {
         // Before anything else: root may have no manager, and should get none for this.
         program::not_by_sudo(&site.env)?;
     }
     let manager = Manager::find(&site.env)?;
-    let known = Known::look(&manager)?;
-    let installed = known.is("LoadState", "loaded");
-    match wish {
-        ServiceRequest::Install => install(site, &manager, &known),
-        ServiceRequest::Uninstall => uninstall(site, &manager, &known),
-        ServiceRequest::Start | ServiceRequest::Restart if !installed => {
-            Err(ServiceError::NotInstalled)
-        }
-        ServiceRequest::Stop if !installed => Err(ServiceError::NotInstalled),
-        ServiceRequest::Start => Ok(vec![manager.step(&["start", UNIT], false)]),
-        ServiceRequest::Stop => Ok(vec![manager.step(&["stop", UNIT], false)]),
-        ServiceRequest::Restart => Ok(vec![manager.step(&["restart", UNIT], false)]),
+    let known = Known(manager.show()?);
+    let verb = match wish {
+        ServiceRequest::Install => return install(site, &manager, &known),
+        ServiceRequest::Uninstall => return uninstall(site, &manager, &known),
+        ServiceRequest::Start => "start",
+        ServiceRequest::Stop => "stop",
+        ServiceRequest::Restart => "restart",
+    };
+    if !known.is("LoadState", "loaded") {
+        let why = "the service is not installed; run `goroam service install`";
+        return Err(ServiceError::Failed(why.to_owned()));
     }
+    Ok(vec![manager.systemctl(&[verb, UNIT])])
 }
 
-pub(super) fn state(site: &Site) -> Result<ServiceState, ServiceError> {
+/// The state of the service.
+///
+/// # Errors
+/// When there is no systemd, or it cannot be asked.
+pub fn state(site: &Site) -> Result<ServiceState, ServiceError> {
     let manager = Manager::find(&site.env)?;
-    let known = Known::look(&manager)?;
+    let known = Known(manager.show()?);
     let pid = known.pid();
     let program = known.program();
     let mut troubles = Vec::new();
@@ -97,27 +103,21 @@ pub(super) fn state(site: &Site) -> Result<ServiceState, ServiceError> {
         pid,
         program,
         word: format!("{active} ({})", known.get("SubState")),
+        lingers: manager.lingers(),
         troubles,
     })
 }
 
-pub(super) fn logs(site: &Site, logs: &Logs) -> Result<ServiceStep, ServiceError> {
+/// The command that shows the log.
+///
+/// # Errors
+/// When there is no systemd.
+pub fn logs(site: &Site, logs: &Logs) -> Result<ServiceStep, ServiceError> {
     let manager = Manager::find(&site.env)?;
     let lines = logs.lines.to_string();
     let mut args = vec!["--unit", UNIT, "--lines", &lines];
     args.extend(logs.follow.then_some("--follow"));
-    let (program, args) = manager.command("journalctl", &args);
-    Ok(ServiceStep::Run {
-        program,
-        args,
-        may_fail: false,
-    })
-}
-
-/// Does the user's systemd go on after the last logout? `None`: it cannot be told.
-pub(super) fn lingers() -> Option<bool> {
-    // SAFETY: geteuid takes nothing, touches nothing and cannot fail.
-    manager::lingers(unsafe { libc::geteuid() })
+    Ok(manager.command("journalctl", &args))
 }
 
 fn install(
@@ -125,14 +125,14 @@ fn install(
     manager: &Manager,
     known: &Known,
 ) -> Result<Vec<ServiceStep>, ServiceError> {
-    program::own_home(&site.home, manager.uid())?;
-    let mut told = program::check(&site.program, manager.uid())?;
+    refuse_foreign_home(&site.home, own_uid())?;
+    let mut told = program::check(&site.program, own_uid())?;
     if known.is("LoadState", "masked") {
         let why = format!(
             "{UNIT} is masked, which keeps it from being started; if that is over: \
              systemctl --user unmask {UNIT}"
         );
-        return Err(ServiceError::Refused { why });
+        return Err(ServiceError::Refused(why));
     }
     let places = Places::find(site, manager)?;
     let mut files = Vec::new();
@@ -147,9 +147,7 @@ fn install(
         .as_deref()
         .is_some_and(|packaged| starts(packaged, site))
     {
-        files.push(ServiceStep::Remove {
-            path: places.unit.clone(),
-        });
+        files.push(ServiceStep::remove(&places.unit));
     } else {
         let text = unit::unit(&site.program).ok_or_else(|| unspeakable(&site.program))?;
         files.push(ServiceStep::Write {
@@ -157,10 +155,7 @@ fn install(
             text,
         });
     }
-    let policy = site
-        .paths
-        .policy_named
-        .then_some(site.paths.policy.as_path());
+    let policy = site.paths.policy_named.then_some(&*site.paths.policy);
     let found = surroundings::compare(&site.env, &manager.environment()?, policy);
     let names: Vec<&str> = found.vars.iter().map(|(name, _)| name.as_str()).collect();
     let names = names.join(", ");
@@ -189,28 +184,28 @@ fn install(
 
     let mut steps = files;
     if changed {
-        steps.push(manager.step(&["daemon-reload"], false));
+        steps.push(manager.systemctl(&["daemon-reload"]));
     }
     if !known.is_enabled() || changed {
-        steps.push(manager.step(&["enable", UNIT], false));
+        steps.push(manager.systemctl(&["enable", UNIT]));
     }
     if let Some(pid) = other_agent(site, known.pid()) {
-        steps.push(ServiceStep::Tell {
-            text: format!("another agent of this user runs (pid {pid}); the service takes over"),
-        });
+        steps.push(ServiceStep::tell(format!(
+            "another agent of this user runs (pid {pid}); the service takes over"
+        )));
         steps.push(ServiceStep::EndAgent);
     }
     if changed || !fresh {
-        steps.push(manager.step(&["restart", UNIT], false));
+        steps.push(manager.systemctl(&["restart", UNIT]));
     }
-    if lingers() == Some(false) {
+    if manager.lingers() == Some(false) {
         told.push(
             "it runs from the first login to the last logout; where nobody logs in: \
              loginctl enable-linger"
                 .to_owned(),
         );
     }
-    steps.extend(told.into_iter().map(|text| ServiceStep::Tell { text }));
+    steps.extend(told.into_iter().map(ServiceStep::tell));
     Ok(steps)
 }
 
@@ -225,46 +220,40 @@ fn uninstall(
     if known.is("LoadState", "loaded") || known.pid().is_some() {
         if owner == Owner::User && places.unit.is_symlink() {
             // `disable` takes such a link away too, and it is not ours.
-            steps.push(manager.step(&["stop", UNIT], false));
-            steps.push(ServiceStep::Remove {
-                path: places.wants().join(UNIT),
-            });
+            steps.push(manager.systemctl(&["stop", UNIT]));
+            steps.push(ServiceStep::remove(places.wants().join(UNIT)));
         } else {
-            steps.push(manager.step(&["disable", "--now", UNIT], false));
+            steps.push(manager.systemctl(&["disable", "--now", UNIT]));
         }
     }
     match owner {
         Owner::Nobody => {}
-        Owner::Goroam => steps.push(ServiceStep::Remove {
-            path: places.unit.clone(),
-        }),
-        Owner::User => steps.push(ServiceStep::Tell {
-            text: format!(
-                "{} is not of `goroam service install`, so it stays",
-                site.short(&places.unit)
-            ),
-        }),
+        Owner::Goroam => steps.push(ServiceStep::remove(&places.unit)),
+        Owner::User => steps.push(ServiceStep::tell(format!(
+            "{} is not of `goroam service install`, so it stays",
+            site.short(&places.unit)
+        ))),
     }
     steps.extend(places.without_drop_in());
     for path in places.folders() {
         steps.push(ServiceStep::RemoveEmpty { path });
     }
     if let Some(others) = places.other_drop_ins() {
-        steps.push(ServiceStep::Tell {
-            text: format!("changes of your own stay: {}", site.short(&others)),
-        });
+        steps.push(ServiceStep::tell(format!(
+            "changes of your own stay: {}",
+            site.short(&others)
+        )));
     }
     if other_agent(site, known.pid()).is_none() {
-        for path in [site.paths.agent_lock(), site.paths.socket()] {
-            steps.push(ServiceStep::Remove { path });
-        }
+        let files = [site.paths.agent_lock(), site.paths.socket()];
+        steps.extend(files.map(ServiceStep::remove));
         steps.push(ServiceStep::RemoveEmpty {
             path: site.paths.runtime.clone(),
         });
     }
-    steps.push(manager.step(&["daemon-reload"], false));
+    steps.push(manager.systemctl(&["daemon-reload"]));
     if known.is("ActiveState", "failed") {
-        steps.push(manager.step(&["reset-failed", UNIT], true));
+        steps.push(manager.systemctl(&["reset-failed", UNIT]).may_fail());
     }
     Ok(steps)
 }
@@ -273,10 +262,6 @@ fn uninstall(
 struct Known(BTreeMap<String, String>);
 
 impl Known {
-    fn look(manager: &Manager) -> Result<Known, ServiceError> {
-        Ok(Known(manager.show()?))
-    }
-
     fn get(&self, property: &str) -> &str {
         self.0.get(property).map(String::as_str).unwrap_or_default()
     }
@@ -347,16 +332,9 @@ impl Places {
         if unit::owner(&self.drop_in) != Owner::Goroam {
             return Vec::new();
         }
-        let mut steps = vec![ServiceStep::Remove {
-            path: self.drop_in.clone(),
-        }];
-        steps.extend(
-            self.drop_in
-                .parent()
-                .map(|folder| ServiceStep::RemoveEmpty {
-                    path: folder.to_owned(),
-                }),
-        );
+        let folder = self.drop_in.parent().map(Path::to_owned);
+        let mut steps = vec![ServiceStep::remove(&self.drop_in)];
+        steps.extend(folder.map(|path| ServiceStep::RemoveEmpty { path }));
         steps
     }
 
@@ -382,25 +360,17 @@ fn unspeakable(path: &Path) -> ServiceError {
         "{:?} has characters that a unit cannot hold; put it elsewhere",
         path.display().to_string()
     );
-    ServiceError::Refused { why }
+    ServiceError::Refused(why)
 }
 
 /// Is there anything to do?
 fn is_to_be_done(step: &ServiceStep) -> bool {
-    match step {
-        ServiceStep::Write { path, text } => {
-            !bounded::read(path, MOST_UNIT).is_ok_and(|now| now == text.as_bytes())
-        }
-        ServiceStep::Remove { path } | ServiceStep::RemoveEmpty { path } => {
-            path.symlink_metadata().is_ok()
-        }
-        ServiceStep::Run { .. }
-        | ServiceStep::Spawn { .. }
-        | ServiceStep::EndAgent
-        | ServiceStep::SetValue { .. }
-        | ServiceStep::RemoveValue { .. }
-        | ServiceStep::Insist { .. }
-        | ServiceStep::Tell { .. } => true,
+    if let ServiceStep::Write { path, text } = step {
+        !bounded::read(path, MOST_UNIT).is_ok_and(|now| now == text.as_bytes())
+    } else if let ServiceStep::Remove { path } | ServiceStep::RemoveEmpty { path } = step {
+        path.symlink_metadata().is_ok()
+    } else {
+        true
     }
 }
 

@@ -289,7 +289,6 @@ async fn status(context: &Context, site: &Site, json: bool) -> Result<u8, Failur
         answers,
         agent_version: agent.and_then(|status| status.version),
         version: env!("CARGO_PKG_VERSION"),
-        lingers: service::lingers(),
     };
     if json {
         context.out.json(&view)?;
@@ -336,10 +335,9 @@ impl From<ServiceError> for Failure {
             ServiceError::Command { .. } => {
                 Failure::said(format!("{error}; see: goroam service logs"), exit)
             }
-            ServiceError::NoManager { .. }
-            | ServiceError::NotInstalled
-            | ServiceError::Refused { .. }
-            | ServiceError::File { .. } => Failure::said(error.to_string(), exit),
+            ServiceError::Failed(_) | ServiceError::Refused(_) => {
+                Failure::said(error.to_string(), exit)
+            }
         }
     }
 }
@@ -359,8 +357,6 @@ pub(in crate::cli) struct ServiceView<'a> {
     pub(in crate::cli) agent_version: Option<String>,
     /// The version of this program.
     pub(in crate::cli) version: &'static str,
-    /// Does it go on after the last logout? Null: not so here, or not known.
-    pub(in crate::cli) lingers: Option<bool>,
 }
 
 /// A step that was carried out.
@@ -401,7 +397,7 @@ pub(in crate::cli) fn service(view: &ServiceView<'_>, page: &Page) -> String {
         paint(BOLD, &clean(&state.word)),
         clean(&state.kind)
     ));
-    let login = match (state.enabled, view.lingers) {
+    let login = match (state.enabled, state.lingers) {
         (false, _) => "not started",
         (true, Some(true)) => "started, at boot even (linger); stays after logout",
         (true, Some(false)) => "started; ends with the last logout",
@@ -471,6 +467,7 @@ mod tests {
             pid: Some(4711),
             program: Some("/usr/bin/goroam".into()),
             word: "active (running)".to_owned(),
+            lingers: Some(false),
             troubles: Vec::new(),
         }
     }
@@ -481,7 +478,6 @@ mod tests {
             answers: true,
             agent_version: Some("0.1.0".to_owned()),
             version: "0.1.0",
-            lingers: Some(false),
         }
     }
 

@@ -1,8 +1,8 @@
 //! The LaunchAgent's file: the one that is shipped, with this machine's paths in it. Made from
 //! it, so the two cannot drift.
 
-use crate::service::error::ServiceError;
 use crate::service::site::Site;
+use crate::service::step::ServiceError;
 use std::path::{Path, PathBuf};
 
 /// The file in the repository's `launchd` folder.
@@ -32,18 +32,15 @@ pub(super) fn log(home: &Path) -> PathBuf {
 /// # Errors
 /// When a path cannot stand in a property list: not Unicode, or with a control character.
 pub(super) fn text(site: &Site, session: Session) -> Result<String, ServiceError> {
-    let mut arguments = LAST_ARGUMENT.to_owned();
-    if site.paths.policy_named {
-        let policy = string(&site.paths.policy)?;
-        arguments.push_str("\n    <string>--config</string>\n    ");
-        arguments.push_str(&policy);
-    }
+    let policy = site.paths.policy_named.then_some(&*site.paths.policy);
+    let arguments = LAST_ARGUMENT.to_owned() + &config_arguments(policy)?;
     Ok(fill(
         SHIPPED,
         &[
             (PROGRAM, string(&site.program)?),
             (LAST_ARGUMENT, arguments),
-            (SESSION, format!("<string>{}</string>", session.word())),
+            // The names of the variants are launchd's words.
+            (SESSION, format!("<string>{session:?}</string>")),
             (LOG, string(&log(&site.home))?),
         ],
     ))
@@ -58,13 +55,17 @@ pub fn tray(
     program: &Path,
     config: Option<&Path>,
 ) -> Result<(PathBuf, String), ServiceError> {
-    let mut arguments = string(program)?;
-    if let Some(config) = config {
-        arguments.push_str("\n    <string>--config</string>\n    ");
-        arguments.push_str(&string(config)?);
-    }
+    let arguments = string(program)? + &config_arguments(config)?;
     let path = home.join("Library/LaunchAgents/dev.goroam.tray.plist");
     Ok((path, fill(SHIPPED_TRAY, &[(TRAY, arguments)])))
+}
+
+fn config_arguments(config: Option<&Path>) -> Result<String, ServiceError> {
+    let Some(config) = config else {
+        return Ok(String::new());
+    };
+    let config = string(config)?;
+    Ok(format!("\n    <string>--config</string>\n    {config}"))
 }
 
 /// What is put in is looked through no more: a path may contain anything.
@@ -90,11 +91,10 @@ pub(super) fn program(text: &str) -> Option<PathBuf> {
 }
 
 fn string(path: &Path) -> Result<String, ServiceError> {
-    let refuse = |what: &str| ServiceError::Refused {
-        why: format!(
-            "{} {what}, which launchd cannot be told; move it to a plainer path",
-            path.display()
-        ),
+    let refuse = |what: &str| {
+        let path = path.display();
+        let why = format!("{path} {what}, which launchd cannot be told; move it to a plainer path");
+        ServiceError::Refused(why)
     };
     let text = path.to_str().ok_or_else(|| refuse("is not Unicode"))?;
     if text.chars().any(char::is_control) {
@@ -115,10 +115,8 @@ fn unescape(text: &str) -> String {
 
 /// What launchd calls the service.
 pub(super) const LABEL: &str = "dev.goroam.agent";
-/// Not looked for in PATH: it is the system's, and nothing else may answer in its place.
-pub(super) const LAUNCHCTL: &str = "/bin/launchctl";
 
-/// Whose services launchd keeps together, and with that the session that they run in.
+/// The session that a service runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Session {
     /// `gui/UID`: there while the user is logged in at the screen.
@@ -129,14 +127,6 @@ pub(super) enum Session {
 
 impl Session {
     pub(super) const ALL: [Session; 2] = [Session::Aqua, Session::Background];
-
-    /// As `LimitLoadToSessionType` has it.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Session::Aqua => "Aqua",
-            Session::Background => "Background",
-        }
-    }
 
     /// launchctl's domain target.
     pub(super) fn domain(self, uid: u32) -> String {
@@ -155,8 +145,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::launchd::facts::tests::site;
-    use crate::service::launchd::keys;
+    use crate::service::launchd::tests::site;
 
     fn parsed(text: &str) -> plist::Dictionary {
         let value = plist::Value::from_reader_xml(text.as_bytes()).unwrap();
@@ -173,7 +162,7 @@ mod tests {
     #[test]
     fn the_shipped_file_has_only_keys_that_launchd_knows_with_values_of_their_type() {
         let shipped = parsed(SHIPPED);
-        assert_eq!(keys::complaints(&shipped), [""; 0]);
+        assert_eq!(complaints(&shipped), [""; 0]);
         assert_eq!(shipped.get("Label").unwrap().as_string(), Some(LABEL));
         // A name that differs from the label is found by nobody.
         assert!(path(Path::new("/h")).ends_with("dev.goroam.agent.plist"));
@@ -204,7 +193,7 @@ mod tests {
             site.program = program.into();
             let text = text(&site, Session::Aqua).unwrap();
             let parsed = parsed(&text);
-            assert_eq!(keys::complaints(&parsed), [""; 0], "{program}");
+            assert_eq!(complaints(&parsed), [""; 0], "{program}");
             let words = strings(&parsed, "ProgramArguments");
             assert_eq!(words, [program, "agent"]);
             let log = parsed.get("StandardErrorPath").unwrap().as_string();
@@ -249,7 +238,7 @@ mod tests {
         ] {
             let (path, text) = tray(home, program, config.map(Path::new)).unwrap();
             let parsed = parsed(&text);
-            assert_eq!(keys::complaints(&parsed), [""; 0]);
+            assert_eq!(complaints(&parsed), [""; 0]);
             assert_eq!(strings(&parsed, "ProgramArguments"), words);
             let label = parsed.get("Label").unwrap().as_string().unwrap();
             assert!(path.ends_with(format!("{label}.plist")), "{path:?}");
@@ -262,5 +251,72 @@ mod tests {
         site.program = "/Users/dev/a\u{7}b".into();
         let error = text(&site, Session::Aqua).unwrap_err().to_string();
         assert!(error.contains("control character"), "{error}");
+    }
+
+    /// The keys of launchd.plist(5) that are in use, with the type of their values. A misspelt key
+    /// is ignored by launchd without a word.
+    fn complaints(file: &plist::Dictionary) -> Vec<String> {
+        type Is = fn(&plist::Value) -> bool;
+        let text: Is = |value| value.as_string().is_some_and(|text| !text.is_empty());
+        let flag: Is = |value| value.as_boolean().is_some();
+        let texts: Is = |value| {
+            let list = value.as_array();
+            list.is_some_and(|list| {
+                !list.is_empty() && list.iter().all(|one| one.as_string().is_some())
+            })
+        };
+        let keep_alive: Is = |value| {
+            value.as_dictionary().is_some_and(|keys| {
+                let mut keys = keys.iter();
+                keys.all(|(key, value)| key == "SuccessfulExit" && value.as_boolean().is_some())
+            })
+        };
+        let process_type: Is = |value| {
+            let words = ["Background", "Standard", "Adaptive", "Interactive"];
+            value.as_string().is_some_and(|word| words.contains(&word))
+        };
+        let known: [(&str, Is); 9] = [
+            ("Label", text),
+            ("ProgramArguments", texts),
+            ("LimitLoadToSessionType", text),
+            ("RunAtLoad", flag),
+            ("KeepAlive", keep_alive),
+            ("ThrottleInterval", |value| {
+                value.as_unsigned_integer().is_some()
+            }),
+            ("ProcessType", process_type),
+            ("LegacyTimers", flag),
+            ("StandardErrorPath", text),
+        ];
+        let is_wrong = |(key, value): &(&String, &plist::Value)| {
+            !known.iter().any(|(name, is)| name == key && is(value))
+        };
+        let wrong = file.iter().filter(is_wrong).map(|(key, _)| key.clone());
+        let missing = ["Label", "ProgramArguments"]
+            .into_iter()
+            .filter(|key| !file.contains_key(key));
+        wrong.chain(missing.map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn a_misspelt_key_and_a_value_of_another_type_are_found() {
+        for (from, to, complaint) in [
+            ("<key>KeepAlive", "<key>Keepalive", "Keepalive"),
+            ("<key>SuccessfulExit", "<key>SuccesfulExit", "KeepAlive"),
+            ("Standard<", "Fast<", "ProcessType"),
+            (
+                "<integer>10</integer>",
+                "<string>10</string>",
+                "ThrottleInterval",
+            ),
+            ("<key>Label<", "<key>UserName<", "UserName"),
+            ("<key>Label<", "<key>Program<", "Label"),
+        ] {
+            let found = complaints(&parsed(&SHIPPED.replace(from, to)));
+            assert!(
+                found.contains(&complaint.to_owned()),
+                "{from} → {to}: {found:?}"
+            );
+        }
     }
 }

@@ -1,11 +1,11 @@
 //! The agent's end: what it does when launchd has started it.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::fd::AsFd as _;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
-use super::log;
 use super::plist::{self, LABEL};
 use crate::agent::{Life, Supervisor};
 use crate::environment::Environment;
@@ -43,7 +43,7 @@ impl Supervisor for Launchd {
             return;
         }
         let stderr = io::stderr().as_fd().try_clone_to_owned().map(File::from);
-        let done = stderr.and_then(|stderr| log::shorten(&self.log, &stderr, LONGEST));
+        let done = stderr.and_then(|stderr| shorten(&self.log, &stderr, LONGEST));
         if let Err(error) = done {
             tracing::debug!("{}: {error}", self.log.display());
         }
@@ -52,6 +52,33 @@ impl Supervisor for Launchd {
     fn starts_again(&self) -> bool {
         true
     }
+}
+
+/// Keeps the log from growing for ever: launchd only ever appends to `StandardErrorPath`, and
+/// newsyslog(8), which shortens logs on macOS, needs root to know of one. Keeps the last half, from the start of a line, if `writes_to` is this file and it is too
+/// long. Not if the user has sent it elsewhere: that file is theirs.
+fn shorten(log: &Path, writes_to: &File, longest: u64) -> io::Result<bool> {
+    let own = writes_to.metadata()?;
+    if !own.is_file() || own.len() <= longest {
+        return Ok(false);
+    }
+    let mut options = File::options();
+    let mut file = crate::bounded::open_lock(options.read(true).write(true), log)?;
+    let meta = file.metadata()?;
+    if (meta.dev(), meta.ino()) != (own.dev(), own.ino()) {
+        return Ok(false);
+    }
+    file.seek(SeekFrom::Start(meta.len().saturating_sub(longest / 2)))?;
+    let mut tail = Vec::new();
+    (&mut file).take(longest).read_to_end(&mut tail)?;
+    let start = tail.iter().position(|byte| *byte == b'\n');
+    let kept = tail.get(start.map_or(0, |at| at + 1)..).unwrap_or_default();
+    // In place, since launchd's descriptor stays on this file; that one appends, so what is
+    // told next comes behind.
+    file.set_len(0)?;
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(kept)?;
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -70,5 +97,47 @@ mod tests {
                 .collect();
             assert_eq!(Launchd::find(&env).is_some(), found, "{name}");
         }
+    }
+
+    fn append(path: &Path) -> File {
+        File::options()
+            .append(true)
+            .create(true)
+            .open(path)
+            .unwrap()
+    }
+
+    #[test]
+    fn a_long_log_keeps_its_last_lines_and_goes_on_behind_them() {
+        let home = tempfile::tempdir().unwrap();
+        let log = plist::log(home.path());
+        std::fs::create_dir_all(log.parent().unwrap()).unwrap();
+        let mut launchds = append(&log);
+        for line in 0..200 {
+            writeln!(launchds, "line {line:04}").unwrap();
+        }
+        assert!(!shorten(&log, &launchds, 2000).unwrap(), "not too long yet");
+        writeln!(launchds, "line 0200").unwrap();
+        assert!(shorten(&log, &launchds, 2000).unwrap());
+        writeln!(launchds, "line 0201").unwrap();
+        let text = std::fs::read_to_string(&log).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 100 - 1 + 1, "{text}");
+        let wanted: Vec<String> = (102..=201).map(|line| format!("line {line:04}")).collect();
+        assert_eq!(lines, wanted);
+    }
+
+    #[test]
+    fn a_file_that_the_user_sent_it_to_stays_as_it_is() {
+        let home = tempfile::tempdir().unwrap();
+        let log = plist::log(home.path());
+        std::fs::create_dir_all(log.parent().unwrap()).unwrap();
+        std::fs::write(&log, "old\n".repeat(1000)).unwrap();
+        let users = home.path().join("mine.log");
+        let mut to = append(&users);
+        to.write_all(&b"precious\n".repeat(1000)).unwrap();
+        assert!(!shorten(&log, &to, 2000).unwrap());
+        assert_eq!(std::fs::metadata(&users).unwrap().len(), 9000);
+        assert_eq!(std::fs::metadata(&log).unwrap().len(), 4000);
     }
 }

@@ -5,12 +5,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::super::carry_out::command_line;
-use super::super::error::ServiceError;
-use super::super::site::session_folder;
-use super::super::step::ServiceStep;
 use super::unit::UNIT;
 use crate::environment::Environment;
+use crate::service::carry_out::command_line;
+use crate::service::site::{own_uid, session_folder};
+use crate::service::step::{IfItFails, ServiceError, ServiceStep};
 
 /// What `show` asks for.
 const PROPERTIES: &str = "--property=LoadState,FragmentPath,DropInPaths,UnitFileState,ActiveState,\
@@ -30,8 +29,7 @@ impl Manager {
     /// # Errors
     /// When there is none; says why, and the way out.
     pub(super) fn find(env: &Environment) -> Result<Manager, ServiceError> {
-        // SAFETY: geteuid takes nothing, touches nothing and cannot fail.
-        let uid = unsafe { libc::geteuid() };
+        let uid = own_uid();
         if let Some(runtime) = session_folder(env) {
             return Ok(Manager {
                 uid,
@@ -47,36 +45,34 @@ impl Manager {
         } else {
             not_booted()
         };
-        Err(ServiceError::NoManager { why })
+        Err(ServiceError::Failed(why))
     }
 
-    /// Its user.
-    pub(super) fn uid(&self) -> u32 {
-        self.uid
-    }
-
-    /// A command of `systemctl --user`, as a step.
-    pub(super) fn step(&self, args: &[&str], may_fail: bool) -> ServiceStep {
-        let (program, args) = self.command("systemctl", args);
-        ServiceStep::Run {
-            program,
-            args,
-            may_fail,
-        }
+    /// A command of `systemctl --user` that must succeed.
+    pub(super) fn systemctl(&self, args: &[&str]) -> ServiceStep {
+        self.command("systemctl", args)
     }
 
     /// `PROGRAM --user ARGS`.
-    pub(super) fn command(&self, program: &str, args: &[&str]) -> (OsString, Vec<OsString>) {
-        let mut words: Vec<OsString> = Vec::new();
-        if let Some(runtime) = &self.runtime {
-            let mut var = OsString::from("XDG_RUNTIME_DIR=");
-            var.push(runtime);
-            words.extend([OsString::from("env"), var]);
+    pub(super) fn command(&self, program: &str, args: &[&str]) -> ServiceStep {
+        let (program, args) = self.words(program, args);
+        ServiceStep::Run {
+            program,
+            args,
+            if_it_fails: IfItFails::Stop,
         }
-        words.extend([program.into(), "--user".into()]);
+    }
+
+    fn words(&self, program: &str, args: &[&str]) -> (OsString, Vec<OsString>) {
+        let mut words = vec!["--user".into()];
         words.extend(args.iter().map(OsString::from));
-        let args = words.split_off(1);
-        (words.remove(0), args)
+        let Some(runtime) = &self.runtime else {
+            return (program.into(), words);
+        };
+        let mut var = OsString::from("XDG_RUNTIME_DIR=");
+        var.push(runtime);
+        words.splice(0..0, [var, program.into()]);
+        ("env".into(), words)
     }
 
     /// What it knows of the unit: property and value.
@@ -97,8 +93,23 @@ impl Manager {
         Ok(said.split_whitespace().map(PathBuf::from).collect())
     }
 
+    /// Does the user's systemd keep running after the last logout? `None`: logind does not say.
+    pub(super) fn lingers(&self) -> Option<bool> {
+        let uid = self.uid.to_string();
+        let output = Command::new("loginctl")
+            .args(["show-user", &uid, "--property=Linger", "--value"])
+            .stdin(Stdio::null())
+            .output()
+            .ok()?;
+        match String::from_utf8_lossy(&output.stdout).trim() {
+            "yes" => Some(true),
+            "no" => Some(false),
+            _ => None,
+        }
+    }
+
     fn ask(&self, args: &[&str]) -> Result<String, ServiceError> {
-        let (program, args) = self.command("systemctl", args);
+        let (program, args) = self.words("systemctl", args);
         let failed = |said: String| ServiceError::Command {
             command: command_line(&program, &args),
             said,
@@ -116,31 +127,11 @@ impl Manager {
     }
 }
 
-/// Does the user's systemd go on after the last logout? `None`: logind does not say.
-pub(super) fn lingers(uid: u32) -> Option<bool> {
-    let output = Command::new("loginctl")
-        .args([
-            "show-user",
-            &uid.to_string(),
-            "--property=Linger",
-            "--value",
-        ])
-        .stdin(Stdio::null())
-        .output()
-        .ok()?;
-    match String::from_utf8_lossy(&output.stdout).trim() {
-        "yes" => Some(true),
-        "no" => Some(false),
-        _ => None,
-    }
-}
-
 fn pairs(said: &str) -> BTreeMap<String, String> {
-    BTreeMap::from_iter(
-        said.lines()
-            .filter_map(|line| line.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.to_owned())),
-    )
+    let pairs = said.lines().filter_map(|line| line.split_once('='));
+    pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 fn no_session(uid: u32) -> String {

@@ -1,7 +1,8 @@
 //! Whether a program may be started at every login, and for which user.
 
-use super::super::error::ServiceError;
 use crate::environment::Environment;
+use crate::service::site::own_uid;
+use crate::service::step::ServiceError;
 use crate::trust::{self, Untrusted};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -11,35 +12,30 @@ use std::path::Path;
 /// # Errors
 /// When somebody else could put another program in its place.
 pub(super) fn check(program: &Path, uid: u32) -> Result<Vec<String>, ServiceError> {
-    let file = |source| ServiceError::File {
-        path: program.to_owned(),
-        source,
-    };
-    let real = std::fs::canonicalize(program).map_err(file)?;
-    let meta = std::fs::metadata(&real).map_err(file)?;
+    let real = std::fs::canonicalize(program).map_err(ServiceError::file(program))?;
+    let meta = std::fs::metadata(&real).map_err(ServiceError::file(program))?;
     let foreign = meta.uid() != uid && meta.uid() != 0;
     // A group with only this user in it, as most systems give each user, is nobody else.
     let by_group = meta.mode() & 0o020 != 0 && !trust::is_private_group(meta.gid(), uid);
-    let who = match foreign {
-        true => Some(format!("{} belongs to uid {}", real.display(), meta.uid())),
-        false if by_group || meta.mode() & 0o002 != 0 => Some(format!(
-            "{} may be written to by others (mode {:04o})",
-            real.display(),
-            meta.mode() & 0o7777
-        )),
-        false => None,
+    let who = if foreign {
+        Some(format!("{} belongs to uid {}", real.display(), meta.uid()))
+    } else if by_group || meta.mode() & 0o002 != 0 {
+        let mode = meta.mode() & 0o7777;
+        let real = real.display();
+        Some(format!(
+            "{real} may be written to by others (mode {mode:04o})"
+        ))
+    } else if let Err(Untrusted::Way { directory, why }) = trust::way(program) {
+        Some(format!("{} {why}", directory.display()))
+    } else {
+        None
     };
-    let who = who.or_else(|| match trust::way(program) {
-        Err(Untrusted::Way { directory, why }) => Some(format!("{} {why}", directory.display())),
-        Ok(()) | Err(_) => None,
-    });
     if let Some(who) = who {
-        let why = format!(
+        return Err(ServiceError::Refused(format!(
             "{who}, so another user could replace {}; install goroam where only you or root \
              can write",
             program.display()
-        );
-        return Err(ServiceError::Refused { why });
+        )));
     }
     let mut odd = Vec::new();
     if is_in_build_folder(&real) {
@@ -72,34 +68,10 @@ fn is_in_build_folder(real: &Path) -> bool {
 /// # Errors
 /// When it is root for somebody else.
 pub(super) fn not_by_sudo(env: &Environment) -> Result<(), ServiceError> {
-    // SAFETY: geteuid takes nothing, touches nothing and cannot fail.
-    let uid = unsafe { libc::geteuid() };
-    if uid == 0 && env.get("SUDO_UID").is_some_and(|uid| uid != "0") {
+    if own_uid() == 0 && env.get("SUDO_UID").is_some_and(|uid| uid != "0") {
         let why = "with sudo it would be root's service, for root's `go env`; run \
                    `goroam service install` as yourself (as root on purpose: with SUDO_UID unset)";
-        return Err(ServiceError::Refused {
-            why: why.to_owned(),
-        });
-    }
-    Ok(())
-}
-
-/// Is it this user's home?
-///
-/// # Errors
-/// When it is another's, or none.
-pub(super) fn own_home(home: &Path, uid: u32) -> Result<(), ServiceError> {
-    let meta = std::fs::metadata(home).map_err(|source| ServiceError::File {
-        path: home.to_owned(),
-        source,
-    })?;
-    if meta.uid() != uid {
-        let why = format!(
-            "HOME={} belongs to uid {}, but this is uid {uid}; run it as that user",
-            home.display(),
-            meta.uid(),
-        );
-        return Err(ServiceError::Refused { why });
+        return Err(ServiceError::Refused(why.to_owned()));
     }
     Ok(())
 }

@@ -60,7 +60,7 @@ fn failure(error: ServiceError) -> Failure {
     if let ServiceError::Agent(error) = error {
         return error.into();
     }
-    let refused = matches!(error, ServiceError::Refused { .. });
+    let refused = matches!(error, ServiceError::Refused(_));
     let exit = if refused { EXIT_REFUSED } else { EXIT_FAILED };
     let message = format!("{error}; `goroam service install` tries that part again");
     Failure::said(message, exit)

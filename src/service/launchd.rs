@@ -1,0 +1,811 @@
+//! A LaunchAgent: launchd starts goroam at login, starts it again after a crash, and takes orders
+//! through launchctl(1).
+//!
+//! ```text
+//! look (files, launchctl print) → LaunchdFacts → steps → launchctl bootstrap, bootout, kickstart
+//! ```
+//!
+//! Compiled on every Unix for its tests; only macOS has a launchd.
+
+mod plist;
+mod supervisor;
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::site::{Site, own_uid, refuse_foreign_home};
+use super::step::{IfItFails, Logs, ServiceError, ServiceRequest, ServiceState, ServiceStep};
+use plist::{LABEL, Session};
+
+pub use plist::tray as tray_plist;
+pub use supervisor::Launchd;
+
+/// Not looked for in PATH: it is the system's, and nothing else may answer in its place.
+const LAUNCHCTL: &str = "/bin/launchctl";
+/// Folders that macOS lets no background program read without the user's leave (TCC).
+const GUARDED: [&str; 4] = [
+    "Desktop",
+    "Documents",
+    "Downloads",
+    "Library/Mobile Documents",
+];
+
+/// The steps that a request takes.
+///
+/// # Errors
+/// When launchctl cannot be asked, or what was wished needs an installed service.
+pub fn plan(wish: ServiceRequest, site: &Site) -> Result<Vec<ServiceStep>, ServiceError> {
+    steps(wish, &look(site)?, site)
+}
+
+/// The state of the service.
+///
+/// # Errors
+/// When launchctl cannot be asked.
+pub fn state(site: &Site) -> Result<ServiceState, ServiceError> {
+    let facts = look(site)?;
+    let runs = program(&facts).as_deref().is_none_or(Path::is_file);
+    Ok(from_facts(&facts, site, runs))
+}
+
+/// The command that shows the log.
+///
+/// # Errors
+/// When there is no log yet.
+pub fn logs(site: &Site, logs: &Logs) -> Result<ServiceStep, ServiceError> {
+    let log = plist::log(&site.home);
+    if !logs.follow && !log.exists() {
+        let log = log.display();
+        let why = format!(
+            "{log} is not there: the service has told nothing yet; `goroam service status` says how it is"
+        );
+        return Err(ServiceError::Failed(why));
+    }
+    let mut args = vec!["-n".into(), logs.lines.to_string().into()];
+    // By name: the log may be shortened meanwhile, or not be there yet.
+    args.extend(logs.follow.then(|| "-F".into()));
+    args.push(log.into_os_string());
+    Ok(ServiceStep::run("/usr/bin/tail", args))
+}
+
+/// What there is to know before anything is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct LaunchdFacts {
+    uid: u32,
+    /// The session that a service is to run in.
+    session: Session,
+    /// Where it is loaded now; more than one only after that was done by hand.
+    loaded: Vec<(Session, Printed)>,
+    /// Switched off by `launchctl disable` in `session`; it would not load then.
+    disabled: bool,
+    /// The file in `~/Library/LaunchAgents`, if there is one.
+    installed: Option<String>,
+    /// Is there a folder for the log? launchd makes none, and starts nothing without.
+    log_folder: bool,
+}
+
+/// Asks launchctl and the file system.
+fn look(site: &Site) -> Result<LaunchdFacts, ServiceError> {
+    let uid = own_uid();
+    refuse_foreign_home(&site.home, uid)?;
+    let mut loaded = Vec::new();
+    for session in Session::ALL {
+        if let Some(text) = ask(&["print", &session.target(uid)])? {
+            loaded.push((session, printed_service(&text)));
+        }
+    }
+    // Over ssh too, if the user is logged in at the screen as well.
+    let session = match ask(&["print", &Session::Aqua.domain(uid)])? {
+        Some(_) => Session::Aqua,
+        None => Session::Background,
+    };
+    let disabled = ask(&["print-disabled", &session.domain(uid)])?
+        .is_some_and(|text| is_disabled(&text, LABEL));
+    let path = plist::path(&site.home);
+    let installed = match crate::bounded::read_text(&path, 1 << 20) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(ServiceError::file(&path)(error)),
+    };
+    let log_folder = plist::log(&site.home).parent().is_some_and(Path::is_dir);
+    Ok(LaunchdFacts {
+        uid,
+        session,
+        loaded,
+        disabled,
+        installed,
+        log_folder,
+    })
+}
+
+/// What launchctl prints; `None` if it says that there is no such thing.
+fn ask(args: &[&str]) -> Result<Option<String>, ServiceError> {
+    let output = Command::new(LAUNCHCTL)
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| {
+            ServiceError::Failed(format!("launchd cannot be asked: {LAUNCHCTL}: {error}"))
+        })?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(output.status.success().then_some(said))
+}
+
+/// A service that launchd has loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Printed {
+    /// launchd's word: `running`, `not running`, `spawn scheduled`, `waiting`.
+    state: String,
+    /// The running process.
+    pid: Option<u32>,
+    /// The program that it starts.
+    program: Option<PathBuf>,
+    /// How the last run ended, if not well: `exit code 78: EX_CONFIG`, `Killed: 9`.
+    ended_badly: Option<String>,
+}
+
+/// Reads `launchctl print DOMAIN/LABEL`. launchctl(1) promises nothing about the form, so that a
+/// line that is missing or different means "not known".
+fn printed_service(text: &str) -> Printed {
+    let mut printed = Printed::default();
+    for (key, value) in own_lines(text) {
+        match key {
+            "state" => value.clone_into(&mut printed.state),
+            "pid" => printed.pid = value.parse().ok().filter(|pid| *pid != 0),
+            "program" => printed.program = Some(PathBuf::from(value)),
+            // "0", "78: EX_CONFIG", "(never exited)".
+            "last exit code" if value != "0" && !value.starts_with('(') => {
+                printed.ended_badly = Some(format!("exit code {value}"));
+            }
+            // "Killed: 9"; SIGTERM is how launchd itself ends a service.
+            "last terminating signal" if !value.ends_with(": 15") => {
+                printed.ended_badly = Some(value.to_owned());
+            }
+            _ => {}
+        }
+    }
+    printed
+}
+
+/// Reads `launchctl print-disabled DOMAIN`: is this one switched off, whatever its file says?
+fn is_disabled(text: &str, label: &str) -> bool {
+    text.lines().any(|line| {
+        let Some((name, word)) = line.split_once("=>") else {
+            return false;
+        };
+        // Up to macOS 12 it is "true".
+        name.trim().trim_matches('"') == label && matches!(word.trim(), "disabled" | "true")
+    })
+}
+
+/// The `key = value` lines of the service itself, not those of the blocks within it.
+fn own_lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut depth = 0_usize;
+    text.lines().filter_map(move |line| {
+        let line = line.trim();
+        if line.ends_with('{') {
+            depth = depth.saturating_add(1);
+            return None;
+        }
+        if line == "}" {
+            depth = depth.saturating_sub(1);
+            return None;
+        }
+        let (key, value) = line.split_once(" = ")?;
+        (depth == 1).then(|| (key.trim(), value.trim()))
+    })
+}
+
+fn steps(
+    wish: ServiceRequest,
+    facts: &LaunchdFacts,
+    site: &Site,
+) -> Result<Vec<ServiceStep>, ServiceError> {
+    match wish {
+        ServiceRequest::Install => install(facts, site),
+        ServiceRequest::Uninstall => Ok(uninstall(facts, site)),
+        ServiceRequest::Stop => Ok(end(facts)),
+        ServiceRequest::Start | ServiceRequest::Restart if facts.installed.is_none() => {
+            let why = "the service is not installed; `goroam service install` does it";
+            Err(ServiceError::Failed(why.to_owned()))
+        }
+        ServiceRequest::Start => Ok(begin(facts, site, &[])),
+        // Kills what runs first.
+        ServiceRequest::Restart => Ok(begin(facts, site, &["-k"])),
+    }
+}
+
+/// A loaded service does not look at its file again, so it is taken out and put in again.
+fn install(facts: &LaunchdFacts, site: &Site) -> Result<Vec<ServiceStep>, ServiceError> {
+    let mut steps = Vec::new();
+    if !facts.log_folder {
+        steps.push(ServiceStep::Write {
+            path: plist::log(&site.home),
+            text: String::new(),
+        });
+    }
+    steps.push(ServiceStep::Write {
+        path: plist::path(&site.home),
+        text: plist::text(site, facts.session)?,
+    });
+    steps.extend(end(facts));
+    steps.extend(load(facts, site));
+    Ok(steps)
+}
+
+fn uninstall(facts: &LaunchdFacts, site: &Site) -> Vec<ServiceStep> {
+    let mut steps = end(facts);
+    steps.push(ServiceStep::remove(plist::path(&site.home)));
+    steps.push(ServiceStep::remove(plist::log(&site.home)));
+    steps
+}
+
+/// Takes the service out of every domain that has it. launchd ends the process then, and kills
+/// it if it does not listen; an agent that launchd knows nothing of is asked to end.
+fn end(facts: &LaunchdFacts) -> Vec<ServiceStep> {
+    let out = |(session, _): &(Session, _)| {
+        // 36 ("operation now in progress") is no failure: it continues by itself.
+        launchctl(
+            &["bootout", &session.target(facts.uid)],
+            IfItFails::Continue,
+        )
+    };
+    let mut steps: Vec<ServiceStep> = facts.loaded.iter().map(out).collect();
+    if facts
+        .loaded
+        .iter()
+        .all(|(_, printed)| printed.pid.is_none())
+    {
+        steps.push(ServiceStep::EndAgent);
+    }
+    steps
+}
+
+/// Starts what is loaded, and loads what is not, which starts it too (`RunAtLoad`).
+fn begin(facts: &LaunchdFacts, site: &Site, kill: &[&str]) -> Vec<ServiceStep> {
+    let Some((session, _)) = facts.loaded.first() else {
+        return load(facts, site);
+    };
+    let target = session.target(facts.uid);
+    let words = [&["kickstart"], kill, &[target.as_str()]].concat();
+    vec![launchctl(&words, IfItFails::Stop)]
+}
+
+fn load(facts: &LaunchdFacts, site: &Site) -> Vec<ServiceStep> {
+    let mut steps = Vec::new();
+    // Only then: it leaves a note in launchd's database, which nothing takes away again.
+    if facts.disabled {
+        let target = facts.session.target(facts.uid);
+        steps.push(launchctl(&["enable", &target], IfItFails::Stop));
+    }
+    let (domain, path) = (facts.session.domain(facts.uid), plist::path(&site.home));
+    // launchd answers 5 ("input/output error") or 37 ("operation already in progress") until what
+    // was taken out has ended; bootout does not wait for that.
+    let words = ["bootstrap".as_ref(), domain.as_ref(), path.as_os_str()];
+    steps.push(launchctl(&words, IfItFails::Retry));
+    steps
+}
+
+fn launchctl<S: AsRef<OsStr>>(args: &[S], if_it_fails: IfItFails) -> ServiceStep {
+    ServiceStep::Run {
+        program: LAUNCHCTL.into(),
+        args: args.iter().map(OsString::from).collect(),
+        if_it_fails,
+    }
+}
+
+fn from_facts(facts: &LaunchdFacts, site: &Site, program_is_there: bool) -> ServiceState {
+    let path = plist::path(&site.home);
+    let loaded = facts.loaded.first().map(|(_, printed)| printed);
+    let word = match loaded {
+        Some(printed) if printed.state.is_empty() => "loaded".to_owned(),
+        Some(printed) => printed.state.clone(),
+        None if facts.installed.is_some() => "not loaded".to_owned(),
+        None => "not installed".to_owned(),
+    };
+    ServiceState {
+        kind: format!("LaunchAgent {LABEL}"),
+        installed: facts.installed.as_ref().map(|_| path.display().to_string()),
+        enabled: facts.installed.is_some() && !facts.disabled,
+        pid: loaded.and_then(|printed| printed.pid),
+        program: program(facts),
+        word,
+        lingers: None,
+        troubles: troubles(facts, site, program_is_there),
+    }
+}
+
+fn troubles(facts: &LaunchdFacts, site: &Site, program_is_there: bool) -> Vec<String> {
+    let mut troubles = Vec::new();
+    let program = program(facts);
+    let named = program.as_deref().map(Path::display);
+    if let (Some(named), false) = (&named, program_is_there) {
+        troubles.push(format!(
+            "{named} is not there; install goroam again, then `goroam service install`"
+        ));
+    }
+    if facts.installed.is_some() && facts.disabled {
+        troubles.push(
+            "it was switched off with `launchctl disable`; `goroam service start` switches it on"
+                .to_owned(),
+        );
+    }
+    let changed = |text: &String| {
+        // It follows a policy that this caller has not named: nothing to judge it by.
+        if !site.paths.policy_named && text.contains("<string>--config</string>") {
+            return false;
+        }
+        let wanted = plist::text(site, facts.session);
+        wanted.is_ok_and(|wanted| wanted != *text)
+    };
+    if facts.installed.as_ref().is_some_and(changed) {
+        troubles.push(
+            "its file is not the one that this goroam would write; `goroam service install` does"
+                .to_owned(),
+        );
+    }
+    if facts.loaded.len() > 1 {
+        troubles.push(
+            "it is loaded twice, at the screen and in the background; `goroam service install` mends that"
+                .to_owned(),
+        );
+    }
+    let guarded = |path: &Path| {
+        let mut folders = GUARDED.iter().map(|folder| site.home.join(folder));
+        folders.any(|folder| path.starts_with(folder))
+    };
+    if let (Some(named), true) = (&named, program.as_deref().is_some_and(guarded)) {
+        troubles.push(format!(
+            "macOS may not let launchd start {named}, which is in a folder that it guards; move goroam to ~/bin or /usr/local/bin, and install the service from there"
+        ));
+    }
+    for (_, printed) in &facts.loaded {
+        let ended = printed.ended_badly.as_ref();
+        if let (None, Some(ended)) = (printed.pid, ended) {
+            troubles.push(format!(
+                "its last run ended with {ended}; `goroam service logs` says why"
+            ));
+        }
+    }
+    troubles
+}
+
+/// What launchd has loaded, else what the file says.
+fn program(facts: &LaunchdFacts) -> Option<PathBuf> {
+    let loaded = facts.loaded.first();
+    let loaded = loaded.and_then(|(_, printed)| printed.program.clone());
+    loaded.or_else(|| plist::program(facts.installed.as_ref()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::environment::Environment;
+    use crate::paths::Paths;
+
+    /// A user's machine.
+    pub(super) fn site() -> Site {
+        Site {
+            program: "/opt/homebrew/bin/goroam".into(),
+            home: "/Users/dev".into(),
+            env: Environment::default(),
+            paths: Paths {
+                policy: "/Users/dev/Library/Application Support/goroam/goroam.toml".into(),
+                policy_named: false,
+                state: "/Users/dev/Library/Application Support/goroam".into(),
+                data: "/Users/dev/Library/Application Support/goroam".into(),
+                runtime: "/Users/dev/Library/Application Support/goroam/run".into(),
+            },
+        }
+    }
+
+    /// Logged in at the screen, nothing installed.
+    fn facts() -> LaunchdFacts {
+        LaunchdFacts {
+            uid: 501,
+            session: Session::Aqua,
+            loaded: Vec::new(),
+            disabled: false,
+            installed: None,
+            log_folder: true,
+        }
+    }
+
+    /// macOS 13, as printed for a LaunchAgent that is up.
+    const RUNNING: &str = "gui/501/dev.goroam.agent = {
+\tactive count = 1
+\tpath = /Users/dev/Library/LaunchAgents/dev.goroam.agent.plist
+\ttype = LaunchAgent
+\tstate = running
+
+\tprogram = /Users/dev/.cargo/bin/goroam
+\targuments = {
+\t\t/Users/dev/.cargo/bin/goroam
+\t\tagent
+\t}
+
+\tstderr path = /Users/dev/Library/Logs/goroam.log
+\tinherited environment = {
+\t\tSSH_AUTH_SOCK => /private/tmp/com.apple.launchd.4YjWzJ2lVd/Listeners
+\t}
+
+\tdefault environment = {
+\t\tPATH => /usr/bin:/bin:/usr/sbin:/sbin
+\t}
+
+\tenvironment = {
+\t\tXPC_SERVICE_NAME => dev.goroam.agent
+\t}
+
+\tdomain = gui/501 [100027]
+\tasid = 100027
+\tminimum runtime = 10
+\texit timeout = 5
+\truns = 3
+\tpid = 85245
+\timmediate reason = inefficient
+\tforks = 12
+\texecs = 1
+\tinitialized = 1
+\ttrampolined = 1
+\tstarted suspended = 0
+\tproxy started suspended = 0
+\tlast exit code = (never exited)
+
+\tevent triggers = {
+\t}
+
+\tendpoints = {
+\t\t\"dev.goroam.agent\" = {
+\t\t\tport = 0x2ed07
+\t\t\tactive = 0
+\t\t}
+\t}
+
+\tspawn type = daemon (3)
+\tjetsam priority = 40
+\tproperties = keepalive | runatload | inferred program
+}
+";
+
+    #[test]
+    fn a_running_service_has_its_pid_and_nothing_of_the_blocks_within() {
+        let spoofed = RUNNING.replace("\t\tagent\n", "\t\tpid = 7\n\t\tstate = spoofed\n");
+        for text in [RUNNING, &spoofed] {
+            let printed = printed_service(text);
+            assert_eq!(printed.state, "running");
+            assert_eq!(printed.pid, Some(85245));
+            let program = printed.program.unwrap();
+            assert_eq!(program, PathBuf::from("/Users/dev/.cargo/bin/goroam"));
+            assert_eq!(printed.ended_badly, None);
+        }
+    }
+
+    /// Lines as they were seen on macOS 10.10 to 26.
+    #[test]
+    fn each_state_and_each_end_is_understood() {
+        for (lines, state, pid, ended_badly) in [
+            (
+                "state = not running\n\tlast exit code = 0",
+                "not running",
+                None,
+                None,
+            ),
+            ("state = waiting\n\truns = 0", "waiting", None, None),
+            (
+                "state = spawn scheduled\n\truns = 5\n\tlast exit code = 5",
+                "spawn scheduled",
+                None,
+                Some("exit code 5"),
+            ),
+            (
+                "state = not running\n\tlast exit code = 78: EX_CONFIG",
+                "not running",
+                None,
+                Some("exit code 78: EX_CONFIG"),
+            ),
+            (
+                "state = running\n\tpid = 24784\n\tlast exit code = 1",
+                "running",
+                Some(24784),
+                Some("exit code 1"),
+            ),
+            (
+                "state = running\n\tpid = 9\n\tlast terminating signal = Terminated: 15",
+                "running",
+                Some(9),
+                None,
+            ),
+            (
+                "state = spawn scheduled\n\tlast terminating signal = Killed: 9",
+                "spawn scheduled",
+                None,
+                Some("Killed: 9"),
+            ),
+            ("state = running\n\tpid = 0", "running", None, None),
+            ("state = running\n\tpid = unknown", "running", None, None),
+        ] {
+            // Before macOS 11 the first line was the label alone.
+            for head in ["gui/501/dev.goroam.agent", "dev.goroam.agent"] {
+                let printed = printed_service(&format!("{head} = {{\n\t{lines}\n}}\n"));
+                assert_eq!(printed.state, state, "{lines}");
+                assert_eq!(printed.pid, pid, "{lines}");
+                assert_eq!(printed.ended_badly.as_deref(), ended_badly, "{lines}");
+            }
+        }
+        assert_eq!(printed_service("Bad request.\n"), Printed::default());
+    }
+
+    #[test]
+    fn both_ways_of_saying_disabled_are_understood() {
+        let now = "disabled services = {\n\t\"com.apple.Siri.agent\" => enabled\n\
+                   \t\"dev.goroam.agent\" => disabled\n}\nlogin item associations = {\n}\n";
+        let before = now
+            .replace("disabled\n", "true\n")
+            .replace("enabled", "false");
+        for text in [now, before.as_str()] {
+            assert!(is_disabled(text, "dev.goroam.agent"), "{text}");
+            assert!(!is_disabled(text, "com.apple.Siri.agent"), "{text}");
+            assert!(!is_disabled(text, "goroam"), "{text}");
+        }
+    }
+
+    fn installed_at(site: &Site) -> LaunchdFacts {
+        LaunchdFacts {
+            installed: Some(plist::text(site, Session::Aqua).unwrap()),
+            ..facts()
+        }
+    }
+
+    fn running(pid: Option<u32>, state: &str, ended_badly: Option<&str>) -> (Session, Printed) {
+        let printed = Printed {
+            state: state.to_owned(),
+            pid,
+            program: Some("/opt/homebrew/bin/goroam".into()),
+            ended_badly: ended_badly.map(str::to_owned),
+        };
+        (Session::Aqua, printed)
+    }
+
+    #[test]
+    fn a_service_that_runs_has_no_troubles() {
+        let site = site();
+        let mut facts = installed_at(&site);
+        // What the run before it ended with matters no more.
+        facts.loaded = vec![running(Some(4242), "running", Some("exit code 1"))];
+        let state = from_facts(&facts, &site, true);
+        assert_eq!(state.pid, Some(4242));
+        assert_eq!(state.word, "running");
+        assert!(state.enabled);
+        assert_eq!(state.program, Some("/opt/homebrew/bin/goroam".into()));
+        assert_eq!(state.troubles, [""; 0]);
+        let path = "/Users/dev/Library/LaunchAgents/dev.goroam.agent.plist";
+        assert_eq!(state.installed.as_deref(), Some(path));
+    }
+
+    #[test]
+    fn a_policy_that_was_named_at_install_need_not_be_named_again() {
+        let mut named = site();
+        named.paths.policy_named = true;
+        let mut facts = installed_at(&named);
+        facts.loaded = vec![running(Some(1), "running", None)];
+        assert_eq!(from_facts(&facts, &site(), true).troubles, [""; 0]);
+        let mut other = named.clone();
+        other.paths.policy = "/elsewhere.toml".into();
+        assert_eq!(from_facts(&facts, &other, true).troubles.len(), 1);
+    }
+
+    #[test]
+    fn nothing_installed_is_no_trouble_either() {
+        let state = from_facts(&facts(), &site(), true);
+        assert_eq!((state.installed, state.enabled), (None, false));
+        assert_eq!(state.word, "not installed");
+        assert_eq!(state.troubles, [""; 0]);
+    }
+
+    #[test]
+    fn each_trouble_is_told_with_a_way_out() {
+        let mut home = site();
+        let at = |program: &str| {
+            let mut site = site();
+            site.program = program.into();
+            installed_at(&site)
+        };
+        let mut crashed = installed_at(&home);
+        crashed.loaded = vec![running(None, "spawn scheduled", Some("exit code 2"))];
+        let mut off = installed_at(&home);
+        off.disabled = true;
+        let mut twice = installed_at(&home);
+        twice.loaded = vec![running(Some(1), "running", None); 2];
+        for (facts, there, word) in [
+            (
+                crashed,
+                true,
+                "ended with exit code 2; `goroam service logs`",
+            ),
+            (off, true, "`goroam service start` switches it on"),
+            (twice, true, "loaded twice"),
+            (
+                at("/elsewhere/goroam"),
+                true,
+                "not the one that this goroam",
+            ),
+            (
+                installed_at(&home),
+                false,
+                "is not there; install goroam again",
+            ),
+        ] {
+            let troubles = from_facts(&facts, &home, there).troubles;
+            assert_eq!(troubles.len(), 1, "{troubles:?}");
+            assert!(troubles[0].contains(word), "{troubles:?}");
+        }
+        home.program = "/Users/dev/Documents/goroam/target/release/goroam".into();
+        let troubles = from_facts(&installed_at(&home), &home, true).troubles;
+        assert!(troubles[0].contains("guards"), "{troubles:?}");
+    }
+
+    /// The steps in a line each, without what is written.
+    fn told(wish: ServiceRequest, facts: &LaunchdFacts) -> Vec<String> {
+        let steps = steps(wish, facts, &site()).unwrap();
+        steps.iter().map(tell).collect()
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what is not launchd's")]
+    fn tell(step: &ServiceStep) -> String {
+        let (program, args, mark) = match step {
+            ServiceStep::Write { path, .. } => return format!("write {}", path.display()),
+            ServiceStep::Remove { path } => return format!("remove {}", path.display()),
+            ServiceStep::EndAgent => return "end the agent".to_owned(),
+            ServiceStep::Run {
+                program,
+                args,
+                if_it_fails,
+            } => {
+                let mark = match if_it_fails {
+                    IfItFails::Stop => "",
+                    IfItFails::Continue => "?",
+                    IfItFails::Retry => "!",
+                };
+                (program, args, mark)
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(program, LAUNCHCTL);
+        let args: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
+        format!("{}{mark}", args.join(" "))
+    }
+
+    fn installed() -> LaunchdFacts {
+        LaunchdFacts {
+            installed: Some(plist::text(&site(), Session::Aqua).unwrap()),
+            ..facts()
+        }
+    }
+
+    fn loaded(session: Session, pid: Option<u32>) -> LaunchdFacts {
+        let printed = Printed {
+            pid,
+            ..Printed::default()
+        };
+        LaunchdFacts {
+            loaded: vec![(session, printed)],
+            ..installed()
+        }
+    }
+
+    const WRITE: &str = "write /Users/dev/Library/LaunchAgents/dev.goroam.agent.plist";
+    const REMOVE: &str = "remove /Users/dev/Library/LaunchAgents/dev.goroam.agent.plist";
+    const FORGET: &str = "remove /Users/dev/Library/Logs/goroam.log";
+    const END: &str = "end the agent";
+    const OUT: &str = "bootout gui/501/dev.goroam.agent?";
+    const IN: &str = "bootstrap gui/501 /Users/dev/Library/LaunchAgents/dev.goroam.agent.plist!";
+
+    #[test]
+    fn each_wish_takes_what_it_takes_from_where_it_is() {
+        let (nothing, stopped) = (facts(), installed());
+        let (idle, running) = (loaded(Session::Aqua, None), loaded(Session::Aqua, Some(7)));
+        let kick = "kickstart gui/501/dev.goroam.agent";
+        let again = "kickstart -k gui/501/dev.goroam.agent";
+        for (wish, facts, steps) in [
+            (ServiceRequest::Install, &nothing, &[WRITE, END, IN][..]),
+            (ServiceRequest::Install, &stopped, &[WRITE, END, IN]),
+            (ServiceRequest::Install, &idle, &[WRITE, OUT, END, IN]),
+            (ServiceRequest::Install, &running, &[WRITE, OUT, IN]),
+            (ServiceRequest::Uninstall, &nothing, &[END, REMOVE, FORGET]),
+            (ServiceRequest::Uninstall, &running, &[OUT, REMOVE, FORGET]),
+            (ServiceRequest::Stop, &running, &[OUT]),
+            (ServiceRequest::Stop, &stopped, &[END]),
+            (ServiceRequest::Start, &stopped, &[IN]),
+            (ServiceRequest::Start, &idle, &[kick]),
+            (ServiceRequest::Start, &running, &[kick]),
+            (ServiceRequest::Restart, &stopped, &[IN]),
+            (ServiceRequest::Restart, &running, &[again]),
+        ] {
+            assert_eq!(told(wish, facts), steps, "{wish:?} {facts:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_installed_cannot_be_started() {
+        for wish in [ServiceRequest::Start, ServiceRequest::Restart] {
+            let error = steps(wish, &facts(), &site()).unwrap_err().to_string();
+            assert!(error.contains("`goroam service install`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_service_that_was_disabled_is_enabled_first() {
+        let disabled = LaunchdFacts {
+            disabled: true,
+            ..installed()
+        };
+        let enable = "enable gui/501/dev.goroam.agent";
+        assert_eq!(told(ServiceRequest::Start, &disabled), [enable, IN]);
+        assert_eq!(
+            told(ServiceRequest::Install, &disabled),
+            [WRITE, END, enable, IN]
+        );
+    }
+
+    #[test]
+    fn where_nobody_is_at_the_screen_it_runs_in_the_background() {
+        let ssh = LaunchdFacts {
+            session: Session::Background,
+            ..facts()
+        };
+        let told = told(ServiceRequest::Install, &ssh);
+        assert!(told[2].starts_with("bootstrap user/501 "), "{told:?}");
+        let ServiceStep::Write { text, .. } =
+            &steps(ServiceRequest::Install, &ssh, &site()).unwrap()[0]
+        else {
+            panic!("{told:?}");
+        };
+        assert!(text.contains("<string>Background</string>"), "{text}");
+    }
+
+    #[test]
+    fn installed_over_ssh_and_then_at_the_screen_it_moves() {
+        let moved = loaded(Session::Background, Some(7));
+        let out = "bootout user/501/dev.goroam.agent?";
+        assert_eq!(told(ServiceRequest::Install, &moved), [WRITE, out, IN]);
+        // Until then it is started where it is.
+        let kick = "kickstart user/501/dev.goroam.agent";
+        assert_eq!(told(ServiceRequest::Start, &moved), [kick]);
+    }
+
+    #[test]
+    fn a_folder_for_the_log_is_made_where_there_is_none() {
+        let bare = LaunchdFacts {
+            log_folder: false,
+            ..facts()
+        };
+        let log = "write /Users/dev/Library/Logs/goroam.log";
+        assert_eq!(told(ServiceRequest::Install, &bare), [log, WRITE, END, IN]);
+    }
+
+    #[test]
+    fn the_log_is_shown_by_name_and_its_absence_said() {
+        let mut site = site();
+        let folder = tempfile::tempdir().unwrap();
+        site.home = folder.path().to_owned();
+        let show = |follow| {
+            let lines = 20;
+            logs(&site, &Logs { lines, follow })
+        };
+        let error = show(false).unwrap_err().to_string();
+        assert!(error.contains("service status"), "{error}");
+        let log = folder.path().join("Library/Logs/goroam.log");
+        std::fs::create_dir_all(log.parent().unwrap()).unwrap();
+        std::fs::write(&log, "").unwrap();
+        for (follow, words) in [(false, &["-n", "20"][..]), (true, &["-n", "20", "-F"])] {
+            let ServiceStep::Run { args, .. } = show(follow).unwrap() else {
+                panic!();
+            };
+            let wanted: Vec<OsString> = words.iter().map(OsString::from).collect();
+            assert_eq!(args, [&wanted[..], &[log.clone().into()]].concat());
+        }
+    }
+}
