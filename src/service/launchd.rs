@@ -8,6 +8,7 @@
 //! Compiled on every Unix for its tests; only macOS has a launchd.
 
 mod plist;
+mod printed;
 mod supervisor;
 
 use std::ffi::{OsStr, OsString};
@@ -17,6 +18,7 @@ use std::process::{Command, Stdio};
 use super::site::{Site, own_uid, refuse_foreign_home};
 use super::step::{IfItFails, Logs, ServiceError, ServiceRequest, ServiceState, ServiceStep};
 use plist::{LABEL, Session};
+use printed::Printed;
 
 pub use plist::tray as tray_plist;
 pub use supervisor::Launchd;
@@ -92,7 +94,7 @@ fn look(site: &Site) -> Result<LaunchdFacts, ServiceError> {
     let mut loaded = Vec::new();
     for session in Session::ALL {
         if let Some(text) = ask(&["print", &session.target(uid)])? {
-            loaded.push((session, printed_service(&text)));
+            loaded.push((session, printed::service(&text)));
         }
     }
     // Over ssh too, if the user is logged in at the screen as well.
@@ -101,7 +103,7 @@ fn look(site: &Site) -> Result<LaunchdFacts, ServiceError> {
         None => Session::Background,
     };
     let disabled = ask(&["print-disabled", &session.domain(uid)])?
-        .is_some_and(|text| is_disabled(&text, LABEL));
+        .is_some_and(|text| printed::is_disabled(&text, LABEL));
     let path = plist::path(&site.home);
     let installed = match crate::bounded::read_text(&path, 1 << 20) {
         Ok(text) => Some(text),
@@ -130,71 +132,6 @@ fn ask(args: &[&str]) -> Result<Option<String>, ServiceError> {
         })?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     Ok(output.status.success().then_some(said))
-}
-
-/// A service that launchd has loaded.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Printed {
-    /// launchd's word: `running`, `not running`, `spawn scheduled`, `waiting`.
-    state: String,
-    /// The running process.
-    pid: Option<u32>,
-    /// The program that it starts.
-    program: Option<PathBuf>,
-    /// How the last run ended, if not well: `exit code 78: EX_CONFIG`, `Killed: 9`.
-    ended_badly: Option<String>,
-}
-
-/// Reads `launchctl print DOMAIN/LABEL`. launchctl(1) promises nothing about the form, so that a
-/// line that is missing or different means "not known".
-fn printed_service(text: &str) -> Printed {
-    let mut printed = Printed::default();
-    for (key, value) in own_lines(text) {
-        match key {
-            "state" => value.clone_into(&mut printed.state),
-            "pid" => printed.pid = value.parse().ok().filter(|pid| *pid != 0),
-            "program" => printed.program = Some(PathBuf::from(value)),
-            // "0", "78: EX_CONFIG", "(never exited)".
-            "last exit code" if value != "0" && !value.starts_with('(') => {
-                printed.ended_badly = Some(format!("exit code {value}"));
-            }
-            // "Killed: 9"; SIGTERM is how launchd itself ends a service.
-            "last terminating signal" if !value.ends_with(": 15") => {
-                printed.ended_badly = Some(value.to_owned());
-            }
-            _ => {}
-        }
-    }
-    printed
-}
-
-/// Reads `launchctl print-disabled DOMAIN`: is this one switched off, whatever its file says?
-fn is_disabled(text: &str, label: &str) -> bool {
-    text.lines().any(|line| {
-        let Some((name, word)) = line.split_once("=>") else {
-            return false;
-        };
-        // Up to macOS 12 it is "true".
-        name.trim().trim_matches('"') == label && matches!(word.trim(), "disabled" | "true")
-    })
-}
-
-/// The `key = value` lines of the service itself, not those of the blocks within it.
-fn own_lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    let mut depth = 0_usize;
-    text.lines().filter_map(move |line| {
-        let line = line.trim();
-        if line.ends_with('{') {
-            depth = depth.saturating_add(1);
-            return None;
-        }
-        if line == "}" {
-            depth = depth.saturating_sub(1);
-            return None;
-        }
-        let (key, value) = line.split_once(" = ")?;
-        (depth == 1).then(|| (key.trim(), value.trim()))
-    })
 }
 
 fn steps(
@@ -410,145 +347,6 @@ mod tests {
             disabled: false,
             installed: None,
             log_folder: true,
-        }
-    }
-
-    /// macOS 13, as printed for a LaunchAgent that is up.
-    const RUNNING: &str = "gui/501/dev.goroam.agent = {
-\tactive count = 1
-\tpath = /Users/dev/Library/LaunchAgents/dev.goroam.agent.plist
-\ttype = LaunchAgent
-\tstate = running
-
-\tprogram = /Users/dev/.cargo/bin/goroam
-\targuments = {
-\t\t/Users/dev/.cargo/bin/goroam
-\t\tagent
-\t}
-
-\tstderr path = /Users/dev/Library/Logs/goroam.log
-\tinherited environment = {
-\t\tSSH_AUTH_SOCK => /private/tmp/com.apple.launchd.4YjWzJ2lVd/Listeners
-\t}
-
-\tdefault environment = {
-\t\tPATH => /usr/bin:/bin:/usr/sbin:/sbin
-\t}
-
-\tenvironment = {
-\t\tXPC_SERVICE_NAME => dev.goroam.agent
-\t}
-
-\tdomain = gui/501 [100027]
-\tasid = 100027
-\tminimum runtime = 10
-\texit timeout = 5
-\truns = 3
-\tpid = 85245
-\timmediate reason = inefficient
-\tforks = 12
-\texecs = 1
-\tinitialized = 1
-\ttrampolined = 1
-\tstarted suspended = 0
-\tproxy started suspended = 0
-\tlast exit code = (never exited)
-
-\tevent triggers = {
-\t}
-
-\tendpoints = {
-\t\t\"dev.goroam.agent\" = {
-\t\t\tport = 0x2ed07
-\t\t\tactive = 0
-\t\t}
-\t}
-
-\tspawn type = daemon (3)
-\tjetsam priority = 40
-\tproperties = keepalive | runatload | inferred program
-}
-";
-
-    #[test]
-    fn a_running_service_has_its_pid_and_nothing_of_the_blocks_within() {
-        let spoofed = RUNNING.replace("\t\tagent\n", "\t\tpid = 7\n\t\tstate = spoofed\n");
-        for text in [RUNNING, &spoofed] {
-            let printed = printed_service(text);
-            assert_eq!(printed.state, "running");
-            assert_eq!(printed.pid, Some(85245));
-            let program = printed.program.unwrap();
-            assert_eq!(program, PathBuf::from("/Users/dev/.cargo/bin/goroam"));
-            assert_eq!(printed.ended_badly, None);
-        }
-    }
-
-    /// Lines as they were seen on macOS 10.10 to 26.
-    #[test]
-    fn each_state_and_each_end_is_understood() {
-        for (lines, state, pid, ended_badly) in [
-            (
-                "state = not running\n\tlast exit code = 0",
-                "not running",
-                None,
-                None,
-            ),
-            ("state = waiting\n\truns = 0", "waiting", None, None),
-            (
-                "state = spawn scheduled\n\truns = 5\n\tlast exit code = 5",
-                "spawn scheduled",
-                None,
-                Some("exit code 5"),
-            ),
-            (
-                "state = not running\n\tlast exit code = 78: EX_CONFIG",
-                "not running",
-                None,
-                Some("exit code 78: EX_CONFIG"),
-            ),
-            (
-                "state = running\n\tpid = 24784\n\tlast exit code = 1",
-                "running",
-                Some(24784),
-                Some("exit code 1"),
-            ),
-            (
-                "state = running\n\tpid = 9\n\tlast terminating signal = Terminated: 15",
-                "running",
-                Some(9),
-                None,
-            ),
-            (
-                "state = spawn scheduled\n\tlast terminating signal = Killed: 9",
-                "spawn scheduled",
-                None,
-                Some("Killed: 9"),
-            ),
-            ("state = running\n\tpid = 0", "running", None, None),
-            ("state = running\n\tpid = unknown", "running", None, None),
-        ] {
-            // Before macOS 11 the first line was the label alone.
-            for head in ["gui/501/dev.goroam.agent", "dev.goroam.agent"] {
-                let printed = printed_service(&format!("{head} = {{\n\t{lines}\n}}\n"));
-                assert_eq!(printed.state, state, "{lines}");
-                assert_eq!(printed.pid, pid, "{lines}");
-                assert_eq!(printed.ended_badly.as_deref(), ended_badly, "{lines}");
-            }
-        }
-        assert_eq!(printed_service("Bad request.\n"), Printed::default());
-    }
-
-    #[test]
-    fn both_ways_of_saying_disabled_are_understood() {
-        let now = "disabled services = {\n\t\"com.apple.Siri.agent\" => enabled\n\
-                   \t\"dev.goroam.agent\" => disabled\n}\nlogin item associations = {\n}\n";
-        let before = now
-            .replace("disabled\n", "true\n")
-            .replace("enabled", "false");
-        for text in [now, before.as_str()] {
-            assert!(is_disabled(text, "dev.goroam.agent"), "{text}");
-            assert!(!is_disabled(text, "com.apple.Siri.agent"), "{text}");
-            assert!(!is_disabled(text, "goroam"), "{text}");
         }
     }
 

@@ -90,7 +90,7 @@ impl ServiceStep {
     }
 
     /// The same, but a failure means nothing.
-    pub(super) fn may_fail(mut self) -> ServiceStep {
+    pub fn may_fail(mut self) -> ServiceStep {
         if let ServiceStep::Run { if_it_fails, .. } = &mut self {
             *if_it_fails = IfItFails::Continue;
         }
@@ -102,7 +102,8 @@ impl ServiceStep {
         ServiceStep::Tell { text: text.into() }
     }
 
-    pub(super) fn remove(path: impl Into<PathBuf>) -> ServiceStep {
+    /// A file to remove.
+    pub fn remove(path: impl Into<PathBuf>) -> ServiceStep {
         ServiceStep::Remove { path: path.into() }
     }
 }

@@ -251,7 +251,7 @@ fn purge(paths: &Paths, home: &Path) -> Vec<ServiceStep> {
         .chain(tray)
         .chain(locks)
         .chain(agent_locks(paths));
-    let remove = files.map(|path| ServiceStep::Remove { path });
+    let remove = files.map(ServiceStep::remove);
     let mut folders: Vec<PathBuf> = vec![paths.state.join("run"), paths.state.clone()];
     // ~/.local/state/goroam, ~/.local/state and ~/.local, never the home; on Windows
     // %LocalAppData%\goroam, but not %LocalAppData%, which Windows cannot do without.
