@@ -12,6 +12,7 @@
 //! May import: model, agent, paths.
 
 pub mod client;
+mod follow;
 pub mod server;
 #[cfg(unix)]
 mod unix;
@@ -26,6 +27,7 @@ use unix as endpoint;
 use windows as endpoint;
 
 pub use client::{Watching, ask, watch};
+pub use follow::{Followed, Following, follow};
 pub use server::{Serving, serve};
 #[cfg(windows)]
 pub use windows::is_listening;

@@ -7,17 +7,18 @@ use super::notification::NotificationThrottle;
 use super::texts;
 use crate::agent::{Command, Error, Reply, TurnReport};
 use crate::environment::Environment;
-use crate::ipc::{ask, watch};
+use crate::ipc::{Followed, Following, ask, follow};
 use crate::model::status::Status;
 use crate::paths::Paths;
 use crate::state::entry::Outcome;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
-use tokio::sync::Notify;
-use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
+
+/// One wake-up a minute while there is no agent. With one, there is none at all.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Whose tray it is.
 #[derive(Debug, Clone)]
@@ -70,15 +71,11 @@ pub enum Event {
 /// Runs until the user quits, or until the backend has gone away with its end of `events`.
 /// Needs a tokio runtime with time and network; costs nothing while nothing happens.
 pub async fn control(site: Site, shown: impl Shown, mut events: UnboundedReceiver<Event>) {
-    let hurry = Arc::new(Notify::new());
-    let (tell, mut told) = mpsc::channel(1);
-    // Dropped with this function, and what is under way with it.
-    let mut background = JoinSet::new();
-    background.spawn(follow(site.paths.clone(), tell, Arc::clone(&hurry)));
+    let following = follow(site.paths.clone(), None, LONGEST_WAIT);
     let mut control = Control {
         site,
         shown,
-        hurry,
+        following,
         status: None,
         drawn: None,
         complaint: None,
@@ -92,13 +89,13 @@ pub async fn control(site: Site, shown: impl Shown, mut events: UnboundedReceive
                 Some(Event::Chosen(Action::Quit)) => return control.shown.end(),
                 Some(Event::Chosen(action)) => control.chosen(&action),
                 Some(Event::Opening) => {
-                    control.hurry.notify_one();
+                    control.following.ask_now();
                     control.draw();
                 }
                 Some(Event::Failed { what, why }) => control.complain(&what, &why),
                 None => return,
             },
-            Some(seen) = told.recv() => control.seen(seen),
+            Some(seen) = control.following.next() => control.seen(seen),
             Some(done) = control.clicks.join_next() => match done {
                 Ok(done) => control.done(done),
                 Err(error) => control.complain("goroam has made a mistake", &error.to_string()),
@@ -122,7 +119,7 @@ async fn until(due: Option<Instant>) {
 struct Control<S> {
     site: Site,
     shown: S,
-    hurry: Arc<Notify>,
+    following: Following,
     status: Option<Status>,
     drawn: Option<Face>,
     /// Why the last agent could not be understood; it is said once.
@@ -144,14 +141,16 @@ enum Done {
 }
 
 impl<S: Shown> Control<S> {
-    fn seen(&mut self, seen: Result<Status, Error>) {
+    fn seen(&mut self, seen: Followed) {
         match seen {
-            Ok(status) => {
+            Followed::Status(status) => {
                 self.throttle.saw(&status, Instant::now());
-                self.status = Some(status);
+                self.status = Some(*status);
                 self.complaint = None;
             }
-            Err(error) => {
+            // One that restarts is back in a moment, and the user need not see a gap.
+            Followed::Ended => {}
+            Followed::Failed(error) => {
                 self.status = None;
                 let why = error.to_string();
                 if !matches!(error, Error::NoAgent) && self.complaint.as_ref() != Some(&why) {
@@ -216,7 +215,7 @@ impl<S: Shown> Control<S> {
             Action::Pause => self.ask("goroam was not paused", Command::Pause),
             Action::StartAgent => {
                 self.shown.start_agent();
-                self.hurry.notify_one();
+                self.following.ask_now();
             }
             Action::StartAtLogin(wanted) => {
                 if self.shown.start_at_login(*wanted) != Some(*wanted) {
@@ -268,7 +267,7 @@ impl<S: Shown> Control<S> {
             Ok(None) => {}
             Err(why) => {
                 // An agent that did not answer may be back by now, or gone.
-                self.hurry.notify_one();
+                self.following.ask_now();
                 self.complain(&failed, &why);
             }
         }
@@ -286,46 +285,5 @@ impl<S: Shown> Control<S> {
 
     fn complain(&mut self, what: &str, why: &str) {
         self.shown.notify(&Notification::new(what, why, true));
-    }
-}
-
-/// The first wait for an agent that is gone: a service manager that starts it again needs about
-/// as long. Each wait is twice the one before.
-const SHORTEST: Duration = Duration::from_millis(250);
-/// One wake-up a minute while there is no agent. With one, there is none at all.
-const LONGEST: Duration = Duration::from_secs(60);
-
-/// Sends each status of the agent, and why there is none, for as long as it is not dropped.
-/// `hurry` ends a wait: the user looks at the menu.
-async fn follow(paths: Paths, seen: mpsc::Sender<Result<Status, Error>>, hurry: Arc<Notify>) {
-    let mut wait = SHORTEST;
-    loop {
-        match follow_one(&paths, &seen).await {
-            Ok(()) => wait = SHORTEST,
-            Err(error) => drop(seen.send(Err(error)).await),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(wait) => wait = LONGEST.min(wait * 2),
-            () = hurry.notified() => wait = SHORTEST,
-        }
-    }
-}
-
-/// Follows one agent to its end, which is no error: an agent that restarts is back in a moment, and
-/// the user need not see a gap.
-async fn follow_one(
-    paths: &Paths,
-    seen: &mpsc::Sender<Result<Status, Error>>,
-) -> Result<(), Error> {
-    let mut watching = watch(paths).await?;
-    let mut was_there = false;
-    while let Some(status) = watching.next().await? {
-        was_there = true;
-        let _ = seen.send(Ok(status)).await;
-    }
-    if was_there {
-        Ok(())
-    } else {
-        Err(Error::NoAgent)
     }
 }

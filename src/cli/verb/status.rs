@@ -1,6 +1,5 @@
 //! `goroam status`
 
-mod caller;
 mod live;
 
 use crate::agent::error::EXIT_DONE;
@@ -11,8 +10,8 @@ use crate::cli::failure::Failure;
 use crate::cli::render;
 use crate::ipc::{self, Watching};
 use crate::model::status::{AgentState, Status};
-use caller::of_caller;
 use clap::Args;
+use live::of_caller;
 
 /// `goroam status`
 #[derive(Debug, Clone, Copy, Args)]

@@ -1,0 +1,697 @@
+//! The status as one screen that fits, whatever the terminal's size: what matters less is left
+//! out first, and the screen says how much.
+
+use anstyle::Style;
+
+use super::glyphs::{Glyphs, columns_of};
+use super::line::Line;
+use super::page::{Page, duration};
+use super::sparkline::{scale, sparkline};
+use super::status::{mode, network, notes, verdict};
+use super::style::{BOLD, DIM, GOOD, ODD};
+use super::text::{clean, wrap};
+use crate::model::status::{AgentState, Status, Switch, TargetStatus};
+
+/// The rows and columns of a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) struct Size {
+    /// Characters of a line.
+    pub columns: usize,
+    /// Lines.
+    pub rows: usize,
+}
+
+/// What is to be seen.
+#[derive(Debug)]
+pub(in crate::cli) struct View<'a> {
+    /// What was true when the agent last told.
+    pub status: &'a Status,
+    /// The agent is gone: what to say of that.
+    pub away: Option<&'a str>,
+    /// The terminal.
+    pub size: Size,
+    /// The time and where the reader is.
+    pub page: &'a Page,
+    /// What the terminal can show.
+    pub glyphs: &'a Glyphs,
+}
+
+/// What may be left out.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    /// Empty lines between the parts.
+    Gaps,
+    /// The last line.
+    Footer,
+    Network,
+    Why,
+    Variables,
+    /// What the bars of the targets mean.
+    Scale,
+    Targets,
+    Switches,
+    /// Notes over as many lines as they need, not one each.
+    WholeNotes,
+    Notes,
+}
+
+/// How many lines of each [`Part`] are shown.
+type Budget = [usize; 10];
+
+/// What is left out first, and down to how many lines.
+const ORDER: [(Part, usize); 20] = [
+    (Part::Network, 1),
+    (Part::Why, 1),
+    (Part::Switches, 3),
+    (Part::Gaps, 0),
+    (Part::Switches, 1),
+    (Part::WholeNotes, 0),
+    (Part::Targets, 6),
+    (Part::Variables, 4),
+    (Part::Switches, 0),
+    (Part::Footer, 0),
+    (Part::Why, 0),
+    (Part::Targets, 3),
+    (Part::Variables, 2),
+    (Part::Notes, 2),
+    (Part::Scale, 0),
+    (Part::Network, 0),
+    (Part::Variables, 1),
+    (Part::Notes, 1),
+    (Part::Targets, 1),
+    (Part::Variables, 0),
+];
+
+/// The lines of the screen, painted; as many as it has rows, none wider than its columns.
+pub(in crate::cli) fn live(view: &View<'_>) -> Vec<String> {
+    let parts = Parts::of(view);
+    let budget = parts.fitting(view.size.rows);
+    let mut lines = parts.lines(&budget);
+    if budget[Part::Footer as usize] > 0 {
+        // Always on the last row, so that it stands still while the rest grows and shrinks.
+        lines.resize_with(view.size.rows.saturating_sub(1), Line::default);
+        lines.push(parts.footer);
+    }
+    lines.resize_with(view.size.rows, Line::default);
+    let paint = |line: &Line| line.paint(view.size.columns, view.glyphs);
+    lines.iter().map(paint).collect()
+}
+
+/// The first column's width: "network" and most names.
+const NAME_COLUMNS: usize = 9;
+/// Longer names of targets are cut: what they say comes behind them.
+const MOST_NAME_COLUMNS: usize = 18;
+/// "✓ portal".
+const VERDICT_COLUMNS: usize = 8;
+/// "3000 ms".
+const MS_COLUMNS: usize = 8;
+/// As many rounds as the agent keeps.
+const MOST_BARS: usize = 32;
+/// In a narrow terminal fewer, so that the reason has room.
+const FEWEST_BARS: usize = 8;
+
+/// The parts of the screen.
+#[derive(Debug)]
+struct Parts {
+    head: Line,
+    network: Vec<Line>,
+    why: Vec<Line>,
+    variables: Vec<Line>,
+    /// How much each variable matters; the smallest stay longest.
+    variable_ranks: Vec<usize>,
+    scale: Line,
+    targets: Vec<Line>,
+    target_ranks: Vec<usize>,
+    /// Newest first.
+    switches: Vec<Line>,
+    notes: Vec<Vec<Line>>,
+    footer: Line,
+    more: &'static str,
+}
+
+impl Parts {
+    fn of(view: &View<'_>) -> Parts {
+        let status = view.status;
+        let columns = variable_columns(status);
+        let named = |name: &str, text: &str| named(view, columns, name, text);
+        let names = variable_names(status);
+        Parts {
+            head: head(view),
+            network: named("network", &network(&status.network)),
+            why: match &status.why {
+                Some(why) => named("why", &clean(why)),
+                None => Vec::new(),
+            },
+            variables: names
+                .iter()
+                .map(|name| variable(view, name, columns))
+                .collect(),
+            variable_ranks: names.iter().map(|name| rank(name)).collect(),
+            scale: Line::default()
+                .and("  ")
+                .with(DIM, format!("last rounds: {}", scale(view.glyphs))),
+            targets: targets(view),
+            target_ranks: status
+                .targets
+                .iter()
+                .map(|target| usize::from(target.verdict.is_none()))
+                .collect(),
+            switches: switches(view),
+            notes: all_notes(view),
+            footer: footer(view),
+            more: view.glyphs.to,
+        }
+    }
+
+    /// What the budget leaves, from top to bottom, without the last line.
+    fn lines(&self, budget: &Budget) -> Vec<Line> {
+        let most = |part: Part| budget[part as usize];
+        let mut about = vec![self.head.clone()];
+        about.extend(first(&self.network, most(Part::Network)));
+        about.extend(first(&self.why, most(Part::Why)));
+        let variables = self.some(&self.variables, &self.variable_ranks, most(Part::Variables));
+        let mut targets = Vec::new();
+        targets.extend((most(Part::Scale) > 0).then(|| self.scale.clone()));
+        targets.extend(self.some(&self.targets, &self.target_ranks, most(Part::Targets)));
+        let switches = self.switches.iter().take(most(Part::Switches));
+        let notes = if most(Part::WholeNotes) > 0 {
+            self.notes.concat()
+        } else {
+            let first = self.notes.iter().filter_map(|note| note.first().cloned());
+            self.some(&first.collect::<Vec<_>>(), &[], most(Part::Notes))
+        };
+        let gaps = most(Part::Gaps) > 0;
+        let mut lines = Vec::new();
+        for part in [
+            about,
+            variables,
+            targets,
+            switches.cloned().collect(),
+            notes,
+        ] {
+            if gaps && !lines.is_empty() && !part.is_empty() {
+                lines.push(Line::default());
+            }
+            lines.extend(part);
+        }
+        if gaps && most(Part::Footer) > 0 {
+            lines.push(Line::default());
+        }
+        lines
+    }
+
+    /// All of it, then without what matters least until the rest fits.
+    fn fitting(&self, rows: usize) -> Budget {
+        let mut budget = [0; 10];
+        for (part, lines) in [
+            (Part::Gaps, 1),
+            (Part::Footer, 1),
+            (Part::Network, self.network.len()),
+            (Part::Why, self.why.len()),
+            (Part::Variables, self.variables.len()),
+            (Part::Scale, usize::from(!self.targets.is_empty())),
+            (Part::Targets, self.targets.len()),
+            (Part::Switches, self.switches.len()),
+            (Part::WholeNotes, 1),
+            (Part::Notes, self.notes.len()),
+        ] {
+            budget[part as usize] = lines;
+        }
+        let rows_of = |budget: &Budget| self.lines(budget).len() + budget[Part::Footer as usize];
+        for (part, floor) in ORDER {
+            while budget[part as usize] > floor && rows_of(&budget) > rows {
+                budget[part as usize] -= 1;
+            }
+        }
+        budget
+    }
+
+    /// So many of the lines, in their order; the last one says how many are left out.
+    fn some(&self, lines: &[Line], ranks: &[usize], most: usize) -> Vec<Line> {
+        if lines.len() <= most {
+            return lines.to_vec();
+        }
+        let Some(room) = most.checked_sub(1) else {
+            return Vec::new();
+        };
+        let mut kept: Vec<usize> = (0..lines.len()).collect();
+        // Stable: of two that matter alike the first one stays.
+        kept.sort_by_key(|at| ranks.get(*at));
+        kept.truncate(room);
+        kept.sort();
+        let mut some: Vec<Line> = kept
+            .into_iter()
+            .filter_map(|at| lines.get(at).cloned())
+            .collect();
+        let more = format!("{}{} more", self.more, lines.len() - room);
+        some.push(Line::default().and("  ").with(DIM, more));
+        some
+    }
+}
+
+/// The first ones. The text of a paragraph that is not shown whole goes on in its last line, to
+/// be cut where the screen ends.
+fn first(paragraph: &[Line], most: usize) -> Vec<Line> {
+    let mut shown: Vec<Line> = paragraph.iter().take(most).cloned().collect();
+    if let (Some(last), Some(next)) = (shown.last_mut(), paragraph.get(most)) {
+        *last = last.clone().and(" ").and(next.text().trim_start());
+    }
+    shown
+}
+
+/// A name, and a text over as many lines as it needs.
+fn named(view: &View<'_>, columns: usize, name: &str, text: &str) -> Vec<Line> {
+    let room = view.size.columns.saturating_sub(columns + 3).max(1);
+    let lead = |i| match i {
+        0 => Line::default().and("  ").with(DIM, name),
+        _ => Line::default().and("  "),
+    };
+    let lines = wrap(text, room, room).into_iter().enumerate();
+    lines
+        .map(|(i, text)| lead(i).to(columns + 3).and(text))
+        .collect()
+}
+
+/// The profile, since when, and who chose it, in as many words as the line has room for.
+fn head(view: &View<'_>) -> Line {
+    let (status, page) = (view.status, view.page);
+    let running = status.agent == AgentState::Running && view.away.is_none();
+    let (symbol, style) = if running { ("●", GOOD) } else { ("○", DIM) };
+    let profile = match &status.profile {
+        Some(profile) => clean(profile),
+        None => "no profile yet".to_owned(),
+    };
+    let lead = Line::default()
+        .with(style, symbol)
+        .and(" ")
+        .with(BOLD, profile);
+    let mode = match view.away {
+        Some(_) => "no agent".to_owned(),
+        None => mode(status, page),
+    };
+    let since = status
+        .since
+        .map(|since| (page.moment(since), page.ago_in_minutes(since)));
+    let mut rests = Vec::new();
+    if let Some((moment, ago)) = &since {
+        let whole = format!(" · since {moment} ({ago})");
+        if let Some(ms) = status.switched_ms {
+            rests.push(format!("{whole}, switched in {}", duration(ms)));
+        }
+        rests.push(whole);
+        rests.push(format!(" · {ago}"));
+    }
+    rests.push(String::new());
+    let room = view
+        .size
+        .columns
+        .saturating_sub(lead.columns() + columns_of(&mode) + 2);
+    let rest = rests
+        .into_iter()
+        .find(|rest| columns_of(rest) <= room)
+        .unwrap_or_default();
+    let at = view.size.columns.saturating_sub(columns_of(&mode));
+    lead.and(rest).to(at).and(mode)
+}
+
+fn variable_names(status: &Status) -> Vec<&String> {
+    let mut names: Vec<&String> = status.applied.keys().chain(status.was.keys()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn variable_columns(status: &Status) -> usize {
+    let names = variable_names(status).into_iter();
+    names
+        .map(|name| columns_of(&clean(name)))
+        .fold(NAME_COLUMNS, usize::max)
+        .min(MOST_NAME_COLUMNS)
+}
+
+/// Where modules come from, what checks them, what stays private; then the others.
+fn rank(name: &str) -> usize {
+    let first = ["GOPROXY", "GOSUMDB", "GOPRIVATE"];
+    first
+        .iter()
+        .position(|known| *known == name)
+        .unwrap_or(first.len())
+}
+
+/// A variable, and what it was before goroam where that was something else and has room.
+fn variable(view: &View<'_>, name: &str, columns: usize) -> Line {
+    let now = view.status.applied.get(name);
+    let value = match now.map(String::as_str) {
+        None => "not set".to_owned(),
+        Some("") => "(empty)".to_owned(),
+        Some(value) => clean(value),
+    };
+    let line = Line::default()
+        .and("  ")
+        .and(view.glyphs.cut(&clean(name), columns))
+        .to(columns + 3)
+        .and(value);
+    let was = match view.status.was.get(name) {
+        Some(was) if was.as_ref() != now => match was {
+            Some(was) => format!("was {}", clean(was)),
+            None => "was not set".to_owned(),
+        },
+        Some(_) | None => return line,
+    };
+    let at = line.columns().max(columns + 3 + 34) + 2;
+    if at + columns_of(&was) <= view.size.columns {
+        line.to(at).with(DIM, was)
+    } else {
+        line
+    }
+}
+
+fn targets(view: &View<'_>) -> Vec<Line> {
+    let targets = &view.status.targets;
+    let name_columns = targets
+        .iter()
+        .map(|target| columns_of(&clean(&target.name)))
+        .fold(NAME_COLUMNS, usize::max)
+        .min(MOST_NAME_COLUMNS);
+    // Shared out by the terminal's width alone, so that nothing moves when a round comes.
+    let before = 2 + name_columns + 1 + VERDICT_COLUMNS + MS_COLUMNS + 2;
+    let left = view.size.columns.saturating_sub(before);
+    let bars = (left / 3).clamp(FEWEST_BARS, MOST_BARS);
+    let line = |target: &TargetStatus| {
+        let (symbol, word, style) = verdict(target.verdict);
+        let took = match (target.up, target.ms.total) {
+            (Some(true), Some(ms)) => duration(ms),
+            _ => String::new(),
+        };
+        let (drawn, history) = sparkline(&target.history, bars, view.glyphs);
+        let mut line = Line::default()
+            .and("  ")
+            .and(view.glyphs.cut(&clean(&target.name), name_columns))
+            .to(2 + name_columns + 1)
+            .with(style, format!("{symbol} {word}"))
+            .to(before - 2 - columns_of(&took))
+            .and(took)
+            .to(before);
+        // The newest round stands at the right edge of its column.
+        line = line.and(" ".repeat(bars - drawn));
+        for (style, text) in history {
+            line = line.with(style, text);
+        }
+        line.and("  ")
+            .with(reason_style(target), clean(&target.reason))
+    };
+    targets.iter().map(line).collect()
+}
+
+fn reason_style(target: &TargetStatus) -> Style {
+    match target.verdict {
+        None => DIM,
+        Some(_) => Style::new(),
+    }
+}
+
+fn switches(view: &View<'_>) -> Vec<Line> {
+    let switches = &view.status.switches;
+    let moments = switches.iter().map(|switch| view.page.moment(switch.at));
+    let moments: Vec<String> = moments.collect();
+    let width = moments
+        .iter()
+        .map(|moment| columns_of(moment))
+        .fold(0, usize::max);
+    let lines = switches.iter().zip(moments).rev();
+    lines
+        .map(|(switch, moment)| switched(view, switch, &moment, width))
+        .collect()
+}
+
+fn switched(view: &View<'_>, switch: &Switch, moment: &str, width: usize) -> Line {
+    let from = switch.from.as_deref().map_or("none".to_owned(), clean);
+    let way = format!("{from} {} {}", view.glyphs.arrow, clean(&switch.to));
+    let line = Line::default()
+        .and("  ")
+        .with(DIM, moment)
+        .to(width + 4)
+        .and(way)
+        .to(width + 4 + 24);
+    let line = match switch.ms {
+        Some(ms) => {
+            let took = duration(ms);
+            let at = (width + 4 + 24 + MS_COLUMNS).saturating_sub(columns_of(&took));
+            line.to(at).and(took)
+        }
+        None => line.to(width + 4 + 24 + MS_COLUMNS),
+    };
+    match &switch.why {
+        Some(why) => line.and("  ").with(DIM, clean(why)),
+        None => line,
+    }
+}
+
+/// What somebody should look at; an agent that is gone comes first.
+fn all_notes(view: &View<'_>) -> Vec<Vec<Line>> {
+    let mut all: Vec<String> = view.away.map(clean).into_iter().collect();
+    all.extend(notes(view.status));
+    let room = view.size.columns.saturating_sub(2).max(1);
+    let lines = |note: &String| {
+        let text = wrap(note, room, room).into_iter().enumerate();
+        text.map(|(i, text)| match i {
+            0 => Line::default().with(ODD, "!").and(" ").and(text),
+            _ => Line::default().and("  ").and(text),
+        })
+        .collect()
+    };
+    all.iter().map(lines).collect()
+}
+
+fn footer(view: &View<'_>) -> Line {
+    let line = Line::default()
+        .and("  ")
+        .with(BOLD, "q")
+        .with(DIM, " quits");
+    let mut rest = String::new();
+    if !view.status.policy.is_empty() {
+        rest.push_str(&format!(" · policy {}", clean(&view.status.policy)));
+    }
+    if let Some(turn) = view.status.turn {
+        rest.push_str(&format!(" · turn {turn}"));
+    }
+    line.with(DIM, rest)
+}
+
+/// The screen in all sizes.
+#[cfg(test)]
+mod tests {
+    use super::{Size, View, live};
+    use crate::cli::render::fixtures::{at, office, page, plain};
+    use crate::cli::render::glyphs::{ASCII, Glyphs, UNICODE, columns_of};
+    use crate::model::status::{Shadow, Status, Switch, TargetStatus};
+
+    fn at_work() -> Status {
+        let mut status = office();
+        status.targets[0].history = vec![Some(12.0), Some(9.0), None, Some(140.0), Some(12.0)];
+        status.targets[1].history = vec![Some(700.0), None, None];
+        status.policy = "/home/me/.config/goroam/goroam.toml".to_owned();
+        let switch = |clock, from: &str, to: &str, ms, why: &str| Switch {
+            at: at(clock),
+            from: Some(from.to_owned()),
+            to: to.to_owned(),
+            why: Some(why.to_owned()),
+            ms,
+        };
+        status.switches = vec![
+            switch("08:01:00", "public", "offline", None, "nothing answers"),
+            switch(
+                "09:12:00",
+                "offline",
+                "office",
+                Some(38.2),
+                "corp proven by its key",
+            ),
+        ];
+        status.shadowed.push(Shadow {
+            name: "GOPROXY".to_owned(),
+            value: "direct".to_owned(),
+            written: None,
+        });
+        status
+    }
+
+    fn shown(status: &Status, columns: usize, rows: usize, glyphs: &Glyphs) -> Vec<String> {
+        let page = page();
+        let view = View {
+            status,
+            away: None,
+            size: Size { columns, rows },
+            page: &page,
+            glyphs,
+        };
+        live(&view).iter().map(|line| plain(line)).collect()
+    }
+
+    const OFFICE: &str = "\
+● office · since 09:12 (2 h 04 min), switched in 38 ms                 automatic
+  network   wlan0 (wifi “corp”) via 10.20.0.1 · dns 10.20.0.53 · corp.example
+  why       corp proven by its key
+
+  GOPRIVATE git.corp.example                    was not set
+  GOPROXY   https://goproxy.corp.example        was proxy.golang.org,direct
+  GOSUMDB   sum.golang.org
+
+  last rounds: ▁ under 5 ms … █ from 500 ms, × not up
+  corp      ✓ up       12 ms             ▃▂×▆▃  TLS pinned, v1.4.0 hash right
+  proxy     ✗ down                         █××  10.20.0.1 answers “no route” (b…
+  sum       ·                                   not needed
+
+  09:12  offline → office           38 ms  corp proven by its key
+  08:01  public → offline                  nothing answers
+
+! GOPROXY is also set in this shell's environment (direct), which wins over
+  `go env -w`. `unset GOPROXY` to let goroam's value count.
+
+
+
+
+
+  q quits · policy /home/me/.config/goroam/goroam.toml · turn 481";
+
+    #[test]
+    fn an_office_on_the_usual_terminal_reads_as_it_should() {
+        let lines = shown(&at_work(), 80, 24, &UNICODE);
+        assert_eq!(lines.len(), 24);
+        assert_eq!(lines.join("\n"), OFFICE);
+    }
+
+    #[test]
+    fn it_fits_every_terminal() {
+        let mut busy = at_work();
+        let one = busy.targets[1].clone();
+        busy.targets.extend((0..40).map(|n| TargetStatus {
+            name: format!("ein-ziemlich-langer-name-{n}"),
+            ..one.clone()
+        }));
+        for n in 0..30 {
+            busy.applied.insert(format!("GO{n}"), "会議室".repeat(20));
+            busy.troubles
+                .push("somebody should look at this ".repeat(9));
+        }
+        for status in [&at_work(), &busy, &Status::default()] {
+            for rows in [1, 2, 3, 5, 8, 11, 15, 20, 24, 60] {
+                for columns in [1, 2, 5, 20, 40, 79, 80, 81, 120, 200, 500] {
+                    for glyphs in [&UNICODE, &ASCII] {
+                        let lines = shown(status, columns, rows, glyphs);
+                        assert_eq!(lines.len(), rows, "{columns}x{rows}");
+                        for line in &lines {
+                            assert!(columns_of(line) <= columns, "{columns}x{rows}: {line}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_matters_less_is_left_out_first_and_it_is_said_how_much() {
+        let mut status = at_work();
+        let one = status.targets[1].clone();
+        for n in 0..9 {
+            status.targets.push(TargetStatus {
+                name: format!("t{n}"),
+                ..one.clone()
+            });
+        }
+        let text = shown(&status, 80, 15, &UNICODE).join("\n");
+        for kept in ["office · since", "corp      ✓", "GOPROXY  ", "! GOPROXY"] {
+            assert!(text.contains(kept), "{kept}: {text}");
+        }
+        assert!(text.contains("…7 more"), "{text}");
+        assert!(!text.contains("sum       ·"), "nobody asked it: {text}");
+        assert!(!text.contains("public → offline"), "{text}");
+        let text = shown(&status, 40, 10, &UNICODE).join("\n");
+        for kept in [
+            "office · 2 h",
+            "automatic",
+            "corp      ✓",
+            "GOPROXY",
+            "! GOPROXY",
+        ] {
+            assert!(text.contains(kept), "{kept}: {text}");
+        }
+        let text = shown(&status, 40, 2, &UNICODE).join("\n");
+        assert!(text.starts_with("● office"), "{text}");
+    }
+
+    #[test]
+    fn a_long_paragraph_takes_the_lines_that_are_there() {
+        let mut status = at_work();
+        status.why = Some("one two three four five six seven eight nine ten".to_owned());
+        let text = shown(&status, 40, 40, &UNICODE).join("\n");
+        assert!(
+            text.contains("  why       one two three four five six\n            seven"),
+            "{text}"
+        );
+        let text = shown(&status, 40, 18, &UNICODE).join("\n");
+        assert!(
+            text.contains("  why       one two three four five six…\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_big_terminal_shows_whole_reasons() {
+        let text = shown(&at_work(), 120, 40, &UNICODE).join("\n");
+        assert!(text.contains("“no route” (blocked here)"), "{text}");
+    }
+
+    #[test]
+    fn the_newest_round_stands_at_the_right_edge() {
+        let lines = shown(&at_work(), 80, 24, &UNICODE);
+        let column = |name: &str, mark: char| {
+            let line = lines.iter().find(|line| line.starts_with(name)).unwrap();
+            line.chars().position(|c| c == mark)
+        };
+        let corp = lines.iter().find(|line| line.contains("▃▂×▆▃")).unwrap();
+        let end = corp.chars().collect::<Vec<_>>();
+        let end = end.iter().rposition(|c| *c == '▃').unwrap();
+        assert_eq!(column("  proxy", '█').map(|at| at + 2), Some(end));
+    }
+
+    #[test]
+    fn an_agent_that_is_gone_is_said_before_everything_else() {
+        let status = at_work();
+        let page = page();
+        let view = View {
+            status: &status,
+            away: Some("the agent has ended at 11:15; this is what it told last"),
+            size: Size {
+                columns: 80,
+                rows: 24,
+            },
+            page: &page,
+            glyphs: &UNICODE,
+        };
+        let lines: Vec<String> = live(&view).iter().map(|line| plain(line)).collect();
+        assert!(lines[0].starts_with("○ office"), "{}", lines[0]);
+        assert!(lines[0].ends_with("no agent"), "{}", lines[0]);
+        let first = lines.iter().find(|line| line.starts_with('!')).unwrap();
+        assert!(first.contains("the agent has ended"), "{first}");
+    }
+
+    #[test]
+    fn in_ascii_nothing_else_is_sent() {
+        let text = shown(&at_work(), 80, 24, &ASCII).join("\n");
+        assert!(text.is_ascii(), "{text}");
+        assert!(text.contains(":.x+:"), "{text}");
+        assert!(text.contains("offline -> office"), "{text}");
+    }
+
+    #[test]
+    fn what_came_from_outside_cannot_paint_the_screen() {
+        let mut status = at_work();
+        status.why = Some("\x1b[2Jgone\u{202e}".to_owned());
+        status.targets[0].reason = "a\r\nb\x07".to_owned();
+        status.policy = "\x1b]0;title\x07".to_owned();
+        let text = shown(&status, 80, 24, &UNICODE).join("\n");
+        let raw = text.chars().filter(|c| c.is_control() && *c != '\n');
+        assert_eq!(raw.count(), 0, "{text:?}");
+    }
+}
