@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use super::facts::{DoctorFacts, Kind, Sighting};
 use super::files::Files;
 use super::format::{self, Setting};
-use super::places::{self, Folders};
-use super::shell::{self, Dialect, Export, Startup};
+use super::places::{self, Folders, SettingsFile};
+use super::shell::Startup;
+use super::startups::starts;
 use crate::environment::Environment;
 
 /// Reads the environment and the files.
@@ -59,52 +60,40 @@ impl Look<'_> {
     fn shells(&mut self, env: &Environment) {
         let login = env.get("SHELL").and_then(|shell| shell.rsplit('/').next());
         let login = login.filter(|name| !name.is_empty());
-        let mut read = BTreeSet::new();
-        for start in shell::starts(self.files, env, self.home, self.names) {
-            read.extend(start.read);
-            for (path, why) in start.unread {
-                self.unread(&path, &why);
-            }
-            let foreign =
-                login.is_some_and(|login| !start.shell.is_empty() && login != start.shell);
-            let seen = |export: Export| Sighting {
-                certain: export.certain,
+        for (reaches, shell, startup) in starts(self.files, env, self.home, self.names) {
+            let foreign = login.is_some_and(|login| !shell.is_empty() && login != shell);
+            let seen = |setting: Setting| Sighting {
                 foreign,
-                ..exported(export, Kind::Shell, self.home).reaching(start.reaches)
+                ..sighting(setting, Kind::Shell, reaches, self.home)
             };
-            for export in start.exports {
+            for export in startup.exports() {
                 merge(&mut self.facts.seen, seen(export));
             }
-            for written in start.written {
-                if self.names.contains(&written.name) {
-                    merge(&mut self.facts.rewrites, seen(written));
-                }
+            for written in startup.written {
+                merge(&mut self.facts.rewrites, seen(written));
             }
+            self.noted(startup.read, startup.unread);
         }
+    }
+
+    fn noted(&mut self, read: Vec<PathBuf>, unread: Vec<(PathBuf, String)>) {
         for path in read {
-            self.facts.looked.push(self.short(&path));
+            self.facts.looked(self.short(&path));
+        }
+        for (path, why) in unread {
+            self.unread(&path, &why);
         }
     }
 
     /// Every fish shell has fish's universal variables, whatever its files say.
     fn fish_variables(&mut self, folders: &Folders, env: &Environment) {
-        let path = folders.config.join("fish/fish_variables");
-        let Some(text) = self.read(&path) else { return };
-        let shell = env.get("SHELL").unwrap_or("fish");
-        let foreign = !shell.ends_with("fish");
-        for (number, line) in text.lines().enumerate() {
-            let Some((name, value)) = shell::universal(line) else {
-                continue;
-            };
-            if self.names.contains(&name) && !value.is_empty() {
-                let place = format!("{}:{}", self.short(&path), number + 1);
-                let seen = Sighting::new(name, Some(&value), place, Kind::Shell);
-                let seen = Sighting {
-                    foreign,
-                    ..seen.reaching("fish shells")
-                };
-                merge(&mut self.facts.seen, seen);
-            }
+        let file = folders.config.join("fish/fish_variables");
+        let Some(text) = self.read(&file) else { return };
+        let foreign = !env.get("SHELL").unwrap_or("fish").ends_with("fish");
+        for mut setting in format::fish_variables(&text, self.names) {
+            setting.file.clone_from(&file);
+            let seen = sighting(setting, Kind::Shell, "fish shells", self.home);
+            merge(&mut self.facts.seen, Sighting { foreign, ..seen });
         }
     }
 
@@ -113,50 +102,45 @@ impl Look<'_> {
         let above = folders.above().map(|folder| folder.join(".envrc"));
         let all: Vec<PathBuf> = above.filter(|path| self.files.is_file(path)).collect();
         for path in all {
-            self.envrc(&path);
-            let goes_up = self.read(&path).is_some_and(|text| {
-                let mut lines = text.lines();
-                lines.any(|line| line.trim_start().starts_with("source_up"))
-            });
-            if !goes_up {
+            let Some(text) = self.read(&path) else {
+                return;
+            };
+            self.envrc(&path, &text);
+            if !text
+                .lines()
+                .any(|line| line.trim_start().starts_with("source_up"))
+            {
                 return;
             }
         }
     }
 
-    fn envrc(&mut self, path: &Path) {
+    fn envrc(&mut self, path: &Path, text: &str) {
         let home = self.home.to_string_lossy();
-        let mut startup = Startup::new(self.files, Dialect::Bash).given("HOME", &home);
+        let mut startup = Startup::new(self.files, self.names, false, &[("HOME", &home)]);
         startup.file(path);
-        for (path, why) in std::mem::take(&mut startup.unread) {
-            self.unread(&path, &why);
-        }
-        self.facts.looked.push(self.short(path));
         let folder = self.short(path.parent().unwrap_or(path));
         let reaches = format!("shells with direnv in {folder}");
-        for export in startup.exports(self.names) {
-            let seen = Sighting {
-                // Only where direnv is installed, and allowed to.
-                certain: false,
-                ..exported(export, Kind::Folder, self.home).reaching(&reaches)
-            };
-            merge(&mut self.facts.seen, seen);
+        for export in startup.exports() {
+            // Only where direnv is installed, and allowed to.
+            let certain = false;
+            let seen = sighting(export, Kind::Folder, &reaches, self.home);
+            merge(&mut self.facts.seen, Sighting { certain, ..seen });
         }
-        let reads_dotenv = self.read(path).is_some_and(|text| {
-            text.lines()
-                .any(|line| line.trim_start().starts_with("dotenv"))
-        });
-        if reads_dotenv {
-            let path = path.with_file_name(".env");
-            if let Some(text) = self.read(&path) {
-                for setting in format::assignments(&text, self.names) {
-                    self.setting(&path, Kind::Folder, &setting);
-                }
-            }
+        self.noted(startup.read, startup.unread);
+        if text
+            .lines()
+            .any(|line| line.trim_start().starts_with("dotenv"))
+        {
+            self.place(&SettingsFile {
+                path: path.with_file_name(".env"),
+                kind: Kind::Folder,
+                reader: format::assignments,
+            });
         }
     }
 
-    fn place(&mut self, place: &places::SettingsFile) {
+    fn place(&mut self, place: &SettingsFile) {
         let Some(text) = self.read(&place.path) else {
             return;
         };
@@ -166,32 +150,20 @@ impl Look<'_> {
                 let value = setting.value.as_deref();
                 setting.value = value.map(|value| format::with_home(value, &home));
             }
-            self.setting(&place.path, place.kind, &setting);
+            setting.file.clone_from(&place.path);
+            let is_toml = place.path.extension().is_some_and(|one| one == "toml");
+            let reaches = match place.kind {
+                Kind::Login => "every login",
+                Kind::Editor if setting.key.contains("terminal") => "terminals of the editor",
+                Kind::Editor => "the editor",
+                Kind::Shell => "shells that read it",
+                _ if is_toml => "shells with mise",
+                _ => "shells in this folder",
+            };
+            setting.certain &= place.kind != Kind::Folder;
+            let seen = sighting(setting, place.kind, reaches, self.home);
+            merge(&mut self.facts.seen, seen);
         }
-    }
-
-    fn setting(&mut self, path: &Path, kind: Kind, setting: &Setting) {
-        let mut place = format!("{}:{}", self.short(path), setting.line);
-        if !setting.key.is_empty() && kind == Kind::Editor {
-            place.push_str(&format!(" ({})", setting.key));
-        }
-        let reaches = match kind {
-            Kind::Login => "every login",
-            Kind::Editor if setting.key.contains("terminal") => "terminals of the editor",
-            Kind::Editor => "the editor",
-            Kind::Shell => "shells that read it",
-            Kind::Folder if path.extension().is_some_and(|one| one == "toml") => "shells with mise",
-            Kind::Folder | Kind::Manager | Kind::Registry | Kind::Here | Kind::Process => {
-                "shells in this folder"
-            }
-        };
-        let name = setting.name.clone();
-        let seen = Sighting::new(name, setting.value.as_deref(), place, kind).reaching(reaches);
-        let seen = Sighting {
-            certain: setting.certain && kind != Kind::Folder,
-            ..seen
-        };
-        merge(&mut self.facts.seen, seen);
     }
 
     fn read(&mut self, path: &Path) -> Option<String> {
@@ -218,10 +190,17 @@ impl Look<'_> {
     }
 }
 
-/// What a start-up file exports.
-fn exported(export: Export, kind: Kind, home: &Path) -> Sighting {
-    let place = format!("{}:{}", short(&export.file, home), export.line);
-    Sighting::new(export.name, export.value.as_deref(), place, kind)
+/// A line of a file.
+fn sighting(setting: Setting, kind: Kind, reaches: &str, home: &Path) -> Sighting {
+    let mut place = format!("{}:{}", short(&setting.file, home), setting.line);
+    if !setting.key.is_empty() && kind == Kind::Editor {
+        place.push_str(&format!(" ({})", setting.key));
+    }
+    let value = setting.value.as_deref();
+    Sighting {
+        certain: setting.certain,
+        ..Sighting::new(setting.name, value, place, kind).reaching(reaches)
+    }
 }
 
 /// Adds a sighting; a line that shells read in several ways is one sighting.

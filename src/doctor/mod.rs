@@ -28,6 +28,7 @@ mod places;
 mod programs;
 mod project;
 mod shell;
+mod startups;
 mod stops;
 mod values;
 

@@ -1,16 +1,14 @@
 //! Judges the files of each version. Intact versions are read once; one with a flaw is read again
 //! under go's lock, to its end, to prove the flaw and to see what of the version is still good.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::place::Place;
+use super::examine::Place;
+use super::lock;
 use super::records::Records;
-use super::report::{Broken, Outcome};
-use super::stamp::Piece;
-use super::walk::{Module, Version};
-use super::{lock, tree};
-use crate::bounded::{if_any, read_no_link};
+use super::report::{Broken, CacheReport, Outcome, Piece};
+use crate::bounded;
 use crate::doctor::finding::Code;
 use crate::gomod::ModuleVersion;
 use crate::gomod::form::{self, MOST_MOD};
@@ -18,8 +16,10 @@ use crate::gomod::go_sum::Hashed;
 use crate::gomod::stored::{
     self, Comparison, FileFault, Flaw, Source, StoredMod, StoredVersion, StoredZip, VersionFile,
 };
+use crate::gomod::sum::{Summing, escape_path, escape_version, hash_sums};
 use crate::gomod::zip::ModZip;
 use crate::mirror::verify::{read_zip, zip_fault};
+use crate::mirror::{Files, Module};
 
 /// go takes a `.mod` that begins so for absent (`modfetch/cache.go:oldVgoPrefix`).
 const OLD_VGO: &[u8] = b"//vgo 0.0.";
@@ -27,74 +27,71 @@ const OLD_VGO: &[u8] = b"//vgo 0.0.";
 const MOST_SMALL: u64 = 1 << 20;
 /// The longest `list`, in bytes.
 const MOST_LIST: u64 = 16 << 20;
+/// Files of one module; go's own limit is 500 MiB in all.
+const MOST_FILES: usize = 500_000;
 
 /// Judges one module after the other.
 #[derive(Debug)]
 pub(super) struct Judge<'j> {
     pub(super) place: &'j Place,
-    pub(super) records: &'j Records,
+    pub(super) records: &'j Records<'j>,
     /// Every zip is to be hashed.
     pub(super) hash: bool,
 }
 
 impl Judge<'_> {
-    /// All versions of a module.
-    pub(super) fn module(&self, module: &Module) -> Part {
-        let mut part = Part::default();
-        let (versions, list) = match module.versions() {
-            Ok(files) => files,
-            Err(error) => {
-                part.unread(&module.folder, &error);
-                return part;
-            }
+    /// The `list` and all versions of a module.
+    pub(super) fn module(&self, path: &str, module: &Module) -> CacheReport {
+        let mut report = CacheReport {
+            versions: module.versions.len(),
+            ..CacheReport::default()
         };
-        part.versions = versions.len();
-        if let Some(path) = list {
-            self.list(&mut part, &path);
+        let list = self.place.layout.list(path).ok().filter(|_| module.list);
+        // go writes it from the names of the files beside it. No version yet, no line.
+        if let Some(path) = list
+            && let Some(bytes) = report.read(&path, MOST_LIST)
+            && let Some(fault) = form::foreign(&bytes).filter(|_| !bytes.is_empty())
+        {
+            let broken = Broken {
+                code: Code::CacheList,
+                module: None,
+                place: path.display().to_string(),
+                says: format!("{} {fault}", path.display()),
+                why: "go only writes it, but a go command that uses this cache as a proxy \
+                      (file://) finds no versions."
+                    .to_owned(),
+                mend: "go writes it again with the next version that it fetches".to_owned(),
+                removes: Vec::new(),
+                outcome: Outcome::Found,
+                because: None,
+                lock: None,
+                bounds: self.place.cache.clone(),
+            };
+            report.add(broken, vec![Piece::of(path, Some(&bytes))]);
         }
-        for (version, files) in versions {
+        for (module, files) in &module.versions {
+            let Ok(info) = self.place.layout.file(module, VersionFile::Info) else {
+                continue;
+            };
             let look = Look {
                 judge: self,
-                part: &mut part,
-                module: &ModuleVersion::new(&module.path, version),
-                lock: module.folder.join(format!("{}.lock", files.escaped)),
+                report: &mut report,
+                module,
                 files,
+                lock: info.with_extension("lock"),
             };
             look.version();
         }
-        part
-    }
-
-    fn list(&self, part: &mut Part, path: &Path) {
-        let Some(bytes) = part.read(path, MOST_LIST) else {
-            return;
-        };
-        // go writes it from the names of the files beside it. No version yet, no line.
-        let Some(fault) = form::foreign(&bytes).filter(|_| !bytes.is_empty()) else {
-            return;
-        };
-        part.add(Finding {
-            code: Code::CacheList,
-            module: None,
-            place: path,
-            says: fault,
-            why: "go only writes it, but a go command that uses this cache as a proxy (file://) \
-                  finds no versions."
-                .to_owned(),
-            mend: "go writes it again with the next version that it fetches".to_owned(),
-            removes: vec![Piece::of(path.to_owned(), Some(&bytes))],
-            lock: None,
-            bounds: &self.place.cache,
-        });
+        report
     }
 }
 
 /// One version.
 struct Look<'l> {
     judge: &'l Judge<'l>,
-    part: &'l mut Part,
+    report: &'l mut CacheReport,
     module: &'l ModuleVersion,
-    files: Version,
+    files: &'l Files,
     lock: PathBuf,
 }
 
@@ -102,64 +99,72 @@ struct Look<'l> {
 struct Seen<'s> {
     stored: StoredVersion<'s>,
     go_mod: Option<Vec<u8>>,
+    /// What `.ziphash` says.
+    noted: Option<String>,
     flaws: Vec<Flaw>,
 }
 
 impl<'l> Look<'l> {
     fn version(mut self) {
-        let seen = self.read(self.judge.hash);
-        if self.judge.hash && self.files.zip.is_some() {
-            self.part.hashed += 1;
-        }
+        let hash = self.judge.hash;
+        let mut seen = self.read(hash);
+        self.report.hashed += usize::from(hash && self.files.zip.is_some());
         let mut has_zip_flaw = false;
         if !seen.flaws.is_empty() {
             // go may have been about to write them: looked at again while it does not.
             let _held = lock::existing(&self.lock);
-            let seen = self.read(true);
+            seen = self.read(true);
             let is_zip = |flaw: &Flaw| {
                 let is_unread = matches!(flaw.fault, FileFault::Unreadable(_));
                 flaw.file == VersionFile::Zip && !is_unread
             };
             has_zip_flaw = seen.flaws.iter().any(is_zip);
             for flaw in &seen.flaws {
-                match flaw.file {
-                    VersionFile::Mod => self.mod_flaw(&seen, &flaw.fault),
-                    VersionFile::Info => self.info_flaw(&seen, &flaw.fault),
-                    VersionFile::Zip => self.zip_flaw(&seen, &flaw.fault),
-                    // What is to become of the zip decides that of its note, too.
-                    VersionFile::ZipHash if has_zip_flaw => {}
-                    VersionFile::ZipHash => {
-                        has_zip_flaw = true;
-                        self.zip_hash_flaw(&seen, &flaw.fault);
-                    }
+                // What becomes of the zip decides that of its note, too.
+                let is_note = flaw.file == VersionFile::ZipHash;
+                if !is_note || !has_zip_flaw {
+                    self.flaw(&seen, flaw.file, &flaw.fault);
                 }
+                has_zip_flaw |= is_note;
             }
         }
         // Looked at with the zips alone, since it takes as long again.
-        if self.judge.hash && !has_zip_flaw {
+        if hash && !has_zip_flaw {
             self.unpacked();
         }
+    }
+
+    /// Where a file of the version is; `None`: there is none.
+    fn path(&self, file: VersionFile) -> Option<PathBuf> {
+        let there = match file {
+            VersionFile::Info => self.files.info,
+            VersionFile::Mod => self.files.go_mod,
+            VersionFile::Zip => self.files.zip,
+            VersionFile::ZipHash => self.files.ziphash,
+        };
+        there.and(self.judge.place.layout.file(self.module, file).ok())
+    }
+
+    fn small(&mut self, file: VersionFile, most: u64) -> Option<Vec<u8>> {
+        self.report.read(&self.path(file)?, most)
     }
 
     /// Reads the files, the zip to its end only where it is to be hashed.
     fn read(&mut self, hash: bool) -> Seen<'l> {
         let module = self.module;
-        let part = &mut *self.part;
-        let mut small = |path: &Option<PathBuf>, most| part.read(path.as_ref()?, most);
-        let go_mod = small(&self.files.go_mod, MOST_MOD);
+        let go_mod = self.small(VersionFile::Mod, MOST_MOD);
         let go_mod = go_mod.filter(|bytes| !bytes.starts_with(OLD_VGO));
-        let info = small(&self.files.info, MOST_SMALL);
-        let zip_hash = small(&self.files.zip_hash, MOST_SMALL);
-        let open = |path: &PathBuf| {
+        let info = self.small(VersionFile::Info, MOST_SMALL);
+        let zip_hash = self.small(VersionFile::ZipHash, MOST_SMALL);
+        let zip = self.path(VersionFile::Zip).map(|path| {
             if hash {
-                return read_zip(module, path);
+                return read_zip(module, &path);
             }
-            ModZip::open(path)
+            ModZip::open(&path)
                 .and_then(|zip| zip.belongs_to(&module.path, &module.version))
                 .map(|()| StoredZip::default())
                 .map_err(zip_fault)
-        };
-        let zip = self.files.zip.as_ref().map(open);
+        });
         let stored_mod = go_mod.as_deref().map(StoredMod::of);
         let noted = zip_hash
             .as_ref()
@@ -197,85 +202,22 @@ impl<'l> Look<'l> {
             },
             FileFault::Broken { .. } | FileFault::Unreadable(_) => true,
         };
+        let flaws = judgement.flaws.iter().filter(|flaw| counts(flaw));
         Seen {
-            flaws: judgement
-                .flaws
-                .iter()
-                .filter(|flaw| counts(flaw))
-                .cloned()
-                .collect(),
+            flaws: flaws.cloned().collect(),
             stored,
             go_mod,
+            noted,
         }
     }
 
-    fn mod_flaw(&mut self, seen: &Seen<'_>, fault: &FileFault) {
-        let (Some(path), Some(bytes)) = (self.files.go_mod.clone(), &seen.go_mod) else {
-            return;
-        };
-        let Some(Ok(stored)) = &seen.stored.go_mod else {
-            return;
-        };
-        let mut removes = vec![Piece::of(path.clone(), Some(bytes))];
-        if let Err(form) = &stored.form {
-            let mut says = form.clone();
-            let in_zip = match &seen.stored.zip {
-                Some(Ok(zip)) => zip.go_mod.as_ref(),
-                Some(Err(_)) | None => None,
-            };
-            // Then its author published it so, and removing it brings it again.
-            if in_zip == Some(&stored.hash) {
-                says.push_str(", as the go.mod in its zip does");
-                let why = "go fails with “parsing go.mod” in every project that needs it: it was \
-                           published so. Another version, or a fork by `replace`, is the way out.";
-                self.add(Code::CacheMod, &path, &says, why, Vec::new());
-                if let Some(broken) = self.part.broken.last_mut() {
-                    broken.because = Some("it is what was published".to_owned());
-                }
-                return;
-            }
-            let lines = self.judge.records.lines_with(self.module, &stored.hash);
-            for line in lines.iter().flatten() {
-                says.push_str(&format!("; {line} has its hash"));
-            }
-            removes.extend(lines);
-            let why = "go fails with “parsing go.mod: missing module line”, or with “checksum \
-                       mismatch” where go.sum knows better, in every project that needs it and \
-                       on any network.";
-            return self.add(Code::CacheMod, &path, &says, why, removes);
-        }
-        if let FileFault::Differs { by, sure, .. } = fault {
-            let why = "go fails with “verifying go.mod: checksum mismatch … SECURITY ERROR”.";
-            removes.retain(|_| *sure);
-            self.add(Code::CacheMod, &path, &other_hash(by), why, removes);
-        }
-    }
-
-    fn info_flaw(&mut self, seen: &Seen<'_>, fault: &FileFault) {
-        let (Some(path), Some(Ok(bytes))) = (self.files.info.clone(), &seen.stored.info) else {
-            return;
-        };
-        let FileFault::Broken { why: says, .. } = fault else {
-            return;
-        };
-        let why = if says.starts_with("names") {
-            "go takes this version for the one that is named there."
-        } else {
-            "go asks for it again where there is a network and fails where there is none, as does \
-             every go command that uses this cache as a proxy (file://)."
-        };
-        let removes = vec![Piece::of(path.clone(), Some(bytes))];
-        self.add(Code::CacheInfo, &path, says, why, removes);
-    }
-
-    /// The zip, which go believes without another look, as it does its `.ziphash`.
-    fn zip_flaw(&mut self, seen: &Seen<'_>, fault: &FileFault) {
-        let Some(path) = self.files.zip.clone() else {
-            return;
-        };
-        match fault {
-            FileFault::Unreadable(why) => self.part.unread(&path, why),
-            FileFault::Broken { why, .. } => self.zip_goes(seen, &path, why),
+    fn flaw(&mut self, seen: &Seen<'_>, file: VersionFile, fault: &FileFault) {
+        let Some(path) = self.path(file) else { return };
+        let (mut says, sure) = match fault {
+            // Small files were noted when they were read.
+            FileFault::Unreadable(why) => return self.report.unread(&path, why),
+            FileFault::Unproven(_) | FileFault::Forged(_) => return,
+            FileFault::Broken { why, .. } => (why.clone(), true),
             FileFault::Differs {
                 by: Source::ZipHash,
                 expected,
@@ -283,79 +225,132 @@ impl<'l> Look<'l> {
                 ..
             } => {
                 let says = format!("hashes to {found}, but was {expected} when it was stored");
-                if self.tree_hash().as_ref() != Some(found) {
-                    return self.zip_goes(seen, &path, &says);
-                }
                 // Zip and tree against the note: one of the two sides was changed, and both are
                 // whole.
-                let why = "go builds what is there, and `go mod verify` fails.";
-                self.add(Code::CacheZip, &path, &says, why, Vec::new());
+                let tree = self.tree().and_then(|tree| self.tree_hash(&tree).ok());
+                (says, tree.as_ref() != Some(found))
             }
-            FileFault::Differs { by, sure: true, .. } => {
-                self.zip_goes(seen, &path, &other_hash(by));
-            }
-            FileFault::Differs { by, .. } => {
-                let why = "go fails with “checksum mismatch … SECURITY ERROR” in that project.";
-                self.add(Code::CacheZip, &path, &other_hash(by), why, Vec::new());
-            }
-            FileFault::Unproven(_) | FileFault::Forged(_) => {}
-        }
-    }
-
-    /// Only the note goes: go hashes the zip again, or fetches it.
-    fn zip_hash_flaw(&mut self, seen: &Seen<'_>, fault: &FileFault) {
-        let says = match fault {
-            FileFault::Broken { why, .. } => why.clone(),
             FileFault::Differs {
                 by: Source::Zip,
                 expected,
                 found,
                 ..
-            } => format!("has {found}, but the zip hashes to {expected}"),
-            FileFault::Differs { by, sure: true, .. } => other_hash(by),
-            FileFault::Differs { .. }
-            | FileFault::Unreadable(_)
-            | FileFault::Unproven(_)
-            | FileFault::Forged(_) => return,
+            } if file == VersionFile::ZipHash => {
+                let says = format!("has {found}, but the zip hashes to {expected}");
+                (says, true)
+            }
+            FileFault::Differs { by, sure, .. } => {
+                let by = match by {
+                    Source::Database(by) | Source::GoSum(by) => by,
+                    Source::ZipHash | Source::NotedMod | Source::Zip => "the file beside it",
+                };
+                (format!("does not match the hash recorded by {by}"), *sure)
+            }
         };
-        let Some((path, piece)) = self.note(seen) else {
-            return;
+        let piece = |bytes: &Option<Vec<u8>>| vec![Piece::of(path.clone(), bytes.as_deref())];
+        let stored = |read: &Option<Result<Vec<u8>, String>>| read.clone().and_then(Result::ok);
+        let (code, why, removes) = match file {
+            VersionFile::Mod => {
+                let Some(Ok(stored)) = &seen.stored.go_mod else {
+                    return;
+                };
+                let mut removes = piece(&seen.go_mod);
+                let why = match &stored.form {
+                    Ok(()) => {
+                        removes.retain(|_| sure);
+                        "go fails with “verifying go.mod: checksum mismatch … SECURITY ERROR”."
+                    }
+                    Err(form) => {
+                        says.clone_from(form);
+                        let zip = seen.stored.zip.as_ref().and_then(|zip| zip.as_ref().ok());
+                        if zip.and_then(|zip| zip.go_mod.as_ref()) == Some(&stored.hash) {
+                            return self.published_so(&path, form);
+                        }
+                        let lines = self.judge.records.lines_with(self.module, &stored.hash);
+                        for line in lines.iter().flatten() {
+                            says.push_str(&format!("; {line} has its hash"));
+                        }
+                        removes.extend(lines);
+                        "go fails with “parsing go.mod: missing module line”, or with “checksum \
+                         mismatch” where go.sum knows better, in every project that needs it and \
+                         on any network."
+                    }
+                };
+                (Code::CacheMod, why, removes)
+            }
+            VersionFile::Info => {
+                let why = if says.starts_with("names") {
+                    "go takes this version for the one that is named there."
+                } else {
+                    "go asks for it again where there is a network and fails where there is none, \
+                     as does every go command that uses this cache as a proxy (file://)."
+                };
+                (Code::CacheInfo, why, piece(&stored(&seen.stored.info)))
+            }
+            VersionFile::Zip if sure => {
+                let (why, removes) = self.without_zip(seen, &path);
+                (Code::CacheZip, why, removes)
+            }
+            VersionFile::Zip => {
+                let why = match fault {
+                    FileFault::Differs {
+                        by: Source::ZipHash,
+                        ..
+                    } => "go builds what is there, and `go mod verify` fails.",
+                    _ => "go fails with “checksum mismatch … SECURITY ERROR” in that project.",
+                };
+                (Code::CacheZip, why, Vec::new())
+            }
+            VersionFile::ZipHash if !sure => return,
+            // Only the note goes: go hashes the zip again, or fetches it.
+            VersionFile::ZipHash => {
+                let mut removes = piece(&stored(&seen.stored.zip_hash));
+                // Without a zip the tree is all there is of the version.
+                if self.files.zip.is_none() {
+                    removes.extend(self.bad_tree(None));
+                }
+                let why = "go fails with “unexpected ziphash” or “checksum mismatch”, or hashes \
+                           the zip again: which of these depends on its version.";
+                (Code::CacheZiphash, why, removes)
+            }
         };
-        let mut removes = vec![piece];
-        // Without a zip the tree is all there is of the version.
-        if self.files.zip.is_none() {
-            removes.extend(self.bad_tree(None));
-        }
-        let why = "go fails with “unexpected ziphash” or “checksum mismatch”, or hashes the zip \
-                   again: which of these depends on its version.";
-        self.add(Code::CacheZiphash, &path, &says, why, removes);
+        self.add(code, &path, &says, why, removes);
     }
 
-    /// The zip goes, and what rests on it: the note, and the tree unless it is proven good.
-    fn zip_goes(&mut self, seen: &Seen<'_>, path: &Path, says: &str) {
-        let mut removes = Vec::new();
-        let noted = match &seen.stored.zip_hash {
-            Some(Ok(bytes)) => form::zip_hash(bytes).ok(),
-            Some(Err(_)) | None => None,
-        };
-        let tree = self.bad_tree(noted.as_deref());
-        let tree_is_good = tree.is_none() && self.tree().is_some();
+    /// A go.mod that its author has published so: removing it would bring it again.
+    fn published_so(&mut self, path: &Path, form: &str) {
+        let says = format!("{form}, as the go.mod in its zip does");
+        let why = "go fails with “parsing go.mod” in every project that needs it: it was published \
+                   so. Another version, or a fork by `replace`, is the way out.";
+        let mut broken = self.broken(Code::CacheMod, path, &says, why);
+        broken.because = Some("it is what was published".to_owned());
+        self.report.add(broken, Vec::new());
+    }
+
+    /// What goes with a zip: its note, and the tree unless it is proven good.
+    fn without_zip(&self, seen: &Seen<'_>, path: &Path) -> (&'static str, Vec<io::Result<Piece>>) {
+        let tree = self.bad_tree(seen.noted.as_deref());
         // A tree that is what the note says needs the note, or go would take it for a half one.
-        let keeps_note = tree_is_good && noted.is_some();
-        if let Some((_, note)) = self.note(seen).filter(|_| !keeps_note) {
-            removes.push(note);
-        }
-        removes.extend(tree);
-        removes.push(Piece::of(path.to_owned(), None));
+        let keeps_note = tree.is_none() && self.tree().is_some() && seen.noted.is_some();
+        let note = self.path(VersionFile::ZipHash).filter(|_| !keeps_note);
+        let bytes = seen
+            .stored
+            .zip_hash
+            .as_ref()
+            .and_then(|read| read.as_ref().ok());
+        let note = note
+            .zip(bytes)
+            .map(|(path, bytes)| Piece::of(path, Some(bytes)));
+        let zip = Piece::of(path.to_owned(), None);
         let why = if keeps_note {
-            "go does not look at it as long as the tree that was unpacked from it is there, \
-             which is still good and stays; a go command that uses this cache as a proxy \
-             (file://) gets it as it is."
+            "go does not look at it as long as the tree that was unpacked from it is there, which \
+             is still good and stays; a go command that uses this cache as a proxy (file://) gets \
+             it as it is."
         } else {
-            "go fails with “zip: not a valid zip file”, which names no module, or with \
-             “checksum mismatch”; or it builds what nobody published."
+            "go fails with “zip: not a valid zip file”, which names no module, or with “checksum \
+             mismatch”; or it builds what nobody published."
         };
-        self.add(Code::CacheZip, path, says, why, removes);
+        (why, note.into_iter().chain(tree).chain([zip]).collect())
     }
 
     /// The tree that go builds from: what `go mod verify` calls modified, after a power cut or
@@ -374,8 +369,8 @@ impl<'l> Look<'l> {
         }
         // Whether the note is the right one is for the zip or the records to say.
         let Some(noted) = self.noted() else { return };
-        let zip = self.files.zip.as_ref();
-        let h1 = zip.and_then(|zip| read_zip(self.module, zip).ok()?.h1);
+        let zip = self.path(VersionFile::Zip);
+        let h1 = zip.and_then(|zip| read_zip(self.module, &zip).ok()?.h1);
         let sure = match self.compare(&noted) {
             Comparison::Same => true,
             Comparison::Unknown => h1 == Some(noted),
@@ -384,8 +379,13 @@ impl<'l> Look<'l> {
         let removes = sure.then(|| Piece::of(path.clone(), None));
         let says = "is not what was unpacked there";
         let why = "go builds what is there, and `go mod verify` says “dir has been modified”.";
-        let removes = removes.into_iter().collect();
-        self.add(Code::CacheTree, &path, says, why, removes);
+        self.add(
+            Code::CacheTree,
+            &path,
+            says,
+            why,
+            removes.into_iter().collect(),
+        );
     }
 
     /// A tree that go does not use, or about which nothing is known here, is no fault.
@@ -394,12 +394,12 @@ impl<'l> Look<'l> {
         let Some(noted) = self.noted().filter(|_| !partial.exists()) else {
             return true;
         };
-        match tree::h1(path, &self.module.path, &self.module.version) {
+        match self.tree_hash(path) {
             Ok(hash) => hash == noted,
             // A link, or a name that no module holds.
             Err(error) if error.kind() == io::ErrorKind::Other => false,
             Err(error) => {
-                self.part.unread(path, &error);
+                self.report.unread(path, &error);
                 true
             }
         }
@@ -409,7 +409,7 @@ impl<'l> Look<'l> {
     /// nothing is known stays: without a note go unpacks it again.
     fn bad_tree(&self, noted: Option<&str>) -> Option<io::Result<Piece>> {
         let path = self.tree()?;
-        let hash = tree::h1(&path, &self.module.path, &self.module.version).ok()?;
+        let hash = self.tree_hash(&path).ok()?;
         let wrong = match self.compare(&hash) {
             Comparison::Same => false,
             Comparison::Differs { sure: true, .. } => true,
@@ -420,25 +420,54 @@ impl<'l> Look<'l> {
         wrong.then(|| Piece::of(path, None))
     }
 
+    /// The tree that go has unpacked: `$GOMODCACHE/MODULE@VERSION`.
     fn tree(&self) -> Option<PathBuf> {
-        tree::find(self.judge.place, &self.module.path, &self.files.escaped)
+        let version = escape_version(&self.module.version).ok()?;
+        let name = format!("{}@{version}", escape_path(&self.module.path).ok()?);
+        let mut path = self.judge.place.cache.clone();
+        path.extend(name.split('/'));
+        let meta = std::fs::symlink_metadata(&path).ok()?;
+        meta.is_dir().then_some(path)
     }
 
-    fn tree_hash(&self) -> Option<String> {
-        tree::h1(&self.tree()?, &self.module.path, &self.module.version).ok()
-    }
-
-    /// The `.ziphash` as it was read.
-    fn note(&self, seen: &Seen<'_>) -> Option<(PathBuf, io::Result<Piece>)> {
-        let path = self.files.zip_hash.clone()?;
-        let bytes = seen.stored.zip_hash.as_ref()?.as_ref().ok()?;
-        Some((path.clone(), Piece::of(path, Some(bytes))))
+    /// The `h1:` of what is in the tree, as `go mod verify` has it (`dirhash.HashDir`).
+    fn tree_hash(&self, folder: &Path) -> io::Result<String> {
+        let mut files = Vec::new();
+        let mut folders = vec![(folder.to_owned(), self.module.to_string())];
+        let mut buffer = vec![0; 64 << 10];
+        while let Some((folder, name)) = folders.pop() {
+            for entry in std::fs::read_dir(folder)? {
+                let entry = entry?;
+                let kind = entry.file_type()?;
+                let own = entry.file_name();
+                let Some(own) = own.to_str() else {
+                    return Err(io::Error::other("a name that is no UTF-8"));
+                };
+                let name = format!("{name}/{own}");
+                if kind.is_dir() {
+                    folders.push((entry.path(), name));
+                } else if kind.is_file() && files.len() < MOST_FILES {
+                    let mut summing = Summing::new();
+                    let mut file = bounded::open_no_link(&entry.path())?;
+                    loop {
+                        match file.read(&mut buffer)? {
+                            0 => break,
+                            length => summing.update(buffer.get(..length).unwrap_or_default()),
+                        }
+                    }
+                    files.push((name, summing.finish()));
+                } else {
+                    return Err(io::Error::other("no file of a module"));
+                }
+            }
+        }
+        let files = files.iter().map(|(name, sum)| (name.as_str(), *sum));
+        hash_sums(files.collect()).map_err(io::Error::other)
     }
 
     /// What `.ziphash` says now.
     fn noted(&mut self) -> Option<String> {
-        let bytes = self.part.read(self.files.zip_hash.as_ref()?, MOST_SMALL)?;
-        form::zip_hash(&bytes).ok()
+        form::zip_hash(&self.small(VersionFile::ZipHash, MOST_SMALL)?).ok()
     }
 
     /// How the hash of a zip, or of the tree that was unpacked from it, compares with the records.
@@ -449,6 +478,23 @@ impl<'l> Look<'l> {
         stored::compare(&answer, &claims, Hashed::Zip, hash)
     }
 
+    fn broken(&self, code: Code, place: &Path, says: &str, why: &str) -> Broken {
+        let name = place.file_name().unwrap_or_default().to_string_lossy();
+        Broken {
+            code,
+            module: Some(self.module.to_string()),
+            place: place.display().to_string(),
+            says: format!("{name} of {} {says}", self.module),
+            why: why.to_owned(),
+            mend: format!("go mod download {}", self.module),
+            removes: Vec::new(),
+            outcome: Outcome::Found,
+            because: None,
+            lock: Some(self.lock.clone()),
+            bounds: self.judge.place.cache.clone(),
+        }
+    }
+
     fn add(
         &mut self,
         code: Code,
@@ -457,105 +503,7 @@ impl<'l> Look<'l> {
         why: &str,
         removes: Vec<io::Result<Piece>>,
     ) {
-        self.part.add(Finding {
-            code,
-            module: Some(self.module.to_string()),
-            place,
-            says,
-            why: why.to_owned(),
-            mend: format!("go mod download {}", self.module),
-            removes,
-            lock: Some(self.lock.clone()),
-            bounds: &self.judge.place.cache,
-        });
-    }
-}
-
-fn other_hash(by: &Source) -> String {
-    let by = match by {
-        Source::Database(by) | Source::GoSum(by) => by,
-        Source::ZipHash | Source::NotedMod | Source::Zip => "the file beside it",
-    };
-    format!("does not match the hash recorded by {by}")
-}
-
-/// What became of one module.
-#[derive(Debug, Default)]
-pub(super) struct Part {
-    pub(super) versions: usize,
-    pub(super) hashed: usize,
-    pub(super) broken: Vec<Broken>,
-    pub(super) unread: Vec<(String, String)>,
-}
-
-/// What is put into a [`Broken`].
-pub(super) struct Finding<'f> {
-    pub(super) code: Code,
-    pub(super) module: Option<String>,
-    pub(super) place: &'f Path,
-    pub(super) says: &'f str,
-    pub(super) why: String,
-    pub(super) mend: String,
-    pub(super) removes: Vec<io::Result<Piece>>,
-    pub(super) lock: Option<PathBuf>,
-    pub(super) bounds: &'f Path,
-}
-
-impl Part {
-    /// What is broken.
-    pub(super) fn add(&mut self, finding: Finding<'_>) {
-        let name = finding.place.file_name().unwrap_or_default();
-        let name = name.to_string_lossy();
-        let says = match &finding.module {
-            Some(module) => format!("{name} of {module} {}", finding.says),
-            None => format!("{} {}", finding.place.display(), finding.says),
-        };
-        let mut removes = Vec::new();
-        for piece in finding.removes {
-            match piece {
-                Ok(piece) => removes.push(piece),
-                Err(error) => return self.unread(finding.place, &error),
-            }
-        }
-        let undecided = removes.is_empty();
-        self.broken.push(Broken {
-            code: finding.code,
-            module: finding.module,
-            place: finding.place.display().to_string(),
-            says,
-            why: finding.why,
-            mend: finding.mend,
-            removes,
-            outcome: if undecided {
-                Outcome::Kept
-            } else {
-                Outcome::Found
-            },
-            because: undecided.then(|| {
-                "nothing here tells which is right; run it in a project whose go.sum has it"
-                    .to_owned()
-            }),
-            lock: finding.lock,
-            bounds: finding.bounds.to_owned(),
-        });
-    }
-
-    /// All of a file; what cannot be read is noted.
-    pub(super) fn read(&mut self, path: &Path, most: u64) -> Option<Vec<u8>> {
-        match if_any(read_no_link(path, most)) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                self.unread(path, &error);
-                None
-            }
-        }
-    }
-
-    /// What could not be looked at.
-    pub(super) fn unread(&mut self, path: &Path, error: &dyn std::fmt::Display) {
-        let entry = (path.display().to_string(), error.to_string());
-        if !self.unread.contains(&entry) {
-            self.unread.push(entry);
-        }
+        let broken = self.broken(code, place, says, why);
+        self.report.add(broken, removes);
     }
 }

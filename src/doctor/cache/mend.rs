@@ -4,13 +4,13 @@
 //! a good one there gets it back. The names are those of go's own leftovers, which any go
 //! passes over and in part cleans up: `VERSION.mod123.tmp`, `M@V.tmp-123`.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::report::{Broken, CacheReport, Outcome};
-use super::stamp::{Piece, Stamp};
-use super::{lock, sumfile};
-use crate::bounded;
+use super::lock;
+use super::records::MOST_GO_SUM;
+use super::report::{Broken, CacheReport, Outcome, Piece, Stamp};
+use crate::bounded::{if_any, read_no_link};
 use crate::gomod::sum::sum_of;
 
 /// Removes what is broken, and nothing else. The report says what became of each.
@@ -72,7 +72,7 @@ fn inside(piece: &Piece, bounds: &Path) -> Result<(), String> {
 fn remove(piece: &Piece) -> io::Result<()> {
     let path = &piece.path;
     if let Some((_, text)) = &piece.line {
-        return sumfile::take_line(path, text);
+        return take_line(path, text);
     }
     match Stamp::of(path) {
         Ok(now) if now == piece.stamp => {}
@@ -112,7 +112,7 @@ fn aside(path: &Path, is_folder: bool) -> PathBuf {
 fn is_same(piece: &Piece, aside: &Path) -> bool {
     let same = Stamp::of(aside).is_ok_and(|now| now == piece.stamp);
     let bytes = piece.bytes.as_ref().is_none_or(|judged| {
-        let now = bounded::read_no_link(aside, piece.length());
+        let now = read_no_link(aside, piece.stamp.length);
         now.is_ok_and(|now| sum_of(&now) == *judged)
     });
     same && bytes
@@ -171,4 +171,62 @@ fn writable(path: &Path) -> io::Result<()> {
     )]
     permissions.set_readonly(false);
     std::fs::set_permissions(path, permissions)
+}
+
+/// Writes a go.sum again without this line (`MODULE VERSION/go.mod HASH`); every other byte stays.
+/// go takes its lock on it for that, too (`modfetch.WriteGoSum`).
+///
+/// # Errors
+/// When it cannot be written; then it is as it was.
+fn take_line(path: &Path, line: &str) -> io::Result<()> {
+    let locked = lock::file(path)?;
+    let Some(bytes) = if_any(read_no_link(path, MOST_GO_SUM))? else {
+        return Ok(());
+    };
+    let words = |line: &[u8]| {
+        let line = String::from_utf8_lossy(line);
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let kept: Vec<&[u8]> = bytes
+        .split_inclusive(|b| *b == b'\n')
+        .filter(|own| words(own) != line)
+        .collect();
+    let kept = kept.concat();
+    if kept == bytes {
+        return Ok(());
+    }
+    let folder = path.parent().unwrap_or(path);
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(&kept)?;
+    file.as_file()
+        .set_permissions(std::fs::metadata(path)?.permissions())?;
+    file.as_file().sync_all()?;
+    let put = |file: tempfile::NamedTempFile| file.persist(path).map_err(|error| error.error);
+    if cfg!(windows) {
+        // Nothing is renamed over a file that is open; the lock is given up for that moment.
+        drop(locked);
+        put(file)?;
+    } else {
+        put(file)?;
+        drop(locked);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_that_line_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("go.sum");
+        let text = "a v1.0.0 h1:z=\r\na v1.0.0/go.mod h1:x=\r\n\na v1.0.0/go.mod h1:y=\nb v1 h1:q=";
+        std::fs::write(&path, text).unwrap();
+        take_line(&path, "a v1.0.0/go.mod h1:none=").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        take_line(&path, "a v1.0.0/go.mod h1:x=").unwrap();
+        let left = text.replace("a v1.0.0/go.mod h1:x=\r\n", "");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), left);
+    }
 }

@@ -1,11 +1,16 @@
-//! What was found, as scripts get it.
+//! What was found, as scripts get it, and which files were judged, so that no other one is removed
+//! in their place.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use super::stamp::Piece;
+use crate::bounded::{if_any, read_no_link};
 use crate::doctor::finding::Code;
+use crate::gomod::sum::{Sum, sum_of};
 
 /// What was found in the module cache.
 #[derive(Debug, Default, Serialize)]
@@ -23,6 +28,37 @@ pub struct CacheReport {
 }
 
 impl CacheReport {
+    /// All of a file; what cannot be read is noted.
+    pub(super) fn read(&mut self, path: &Path, most: u64) -> Option<Vec<u8>> {
+        let read = if_any(read_no_link(path, most));
+        read.unwrap_or_else(|error| {
+            self.unread(path, &error);
+            None
+        })
+    }
+
+    /// Notes what could not be looked at.
+    pub(super) fn unread(&mut self, path: &Path, why: &dyn fmt::Display) {
+        let entry = (path.display().to_string(), why.to_string());
+        if !self.unread.contains(&entry) {
+            self.unread.push(entry);
+        }
+    }
+
+    /// Adds what is broken, with what is to be removed.
+    pub(super) fn add(&mut self, mut broken: Broken, removes: Vec<io::Result<Piece>>) {
+        match removes.into_iter().collect() {
+            Ok(removes) => broken.removes = removes,
+            Err(error) => return self.unread(Path::new(&broken.place), &error),
+        }
+        if broken.removes.is_empty() {
+            let why = "nothing here tells which is right; run it in a project whose go.sum has it";
+            broken.outcome = Outcome::Kept;
+            broken.because.get_or_insert_with(|| why.to_owned());
+        }
+        self.broken.push(broken);
+    }
+
     /// Everything could be looked at, and nothing is broken, or nothing any more.
     pub fn is_well(&self) -> bool {
         let gone = |broken: &Broken| broken.outcome == Outcome::Removed;
@@ -72,6 +108,85 @@ pub enum Outcome {
     Kept,
 }
 
-fn word<S: serde::Serializer>(code: &Code, to: S) -> Result<S::Ok, S::Error> {
+fn word<S: Serializer>(code: &Code, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(code)
+}
+
+/// What is to be removed.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Only this line of it: its number, from 1, and its text.
+    pub line: Option<(usize, String)>,
+    /// Which one it is.
+    pub(super) stamp: Stamp,
+    /// The SHA-256 of what was judged, where that is short.
+    pub(super) bytes: Option<Sum>,
+}
+
+impl Serialize for Piece {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+/// `PATH`, `PATH:LINE`
+impl fmt::Display for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.line {
+            Some((number, _)) => write!(f, "{}:{number}", self.path.display()),
+            None => write!(f, "{}", self.path.display()),
+        }
+    }
+}
+
+impl Piece {
+    /// A file whose bytes were read, or the whole of a folder.
+    pub(super) fn of(path: PathBuf, bytes: Option<&[u8]>) -> io::Result<Piece> {
+        Ok(Piece {
+            stamp: Stamp::of(&path)?,
+            bytes: bytes.map(sum_of),
+            line: None,
+            path,
+        })
+    }
+
+    /// One line of a file.
+    pub(super) fn line(path: PathBuf, number: usize, text: String) -> io::Result<Piece> {
+        let mut piece = Piece::of(dunce::canonicalize(path)?, None)?;
+        piece.line = Some((number, text));
+        Ok(piece)
+    }
+}
+
+/// What tells a file from another one that takes its place. A link is itself, not what it leads
+/// to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stamp {
+    pub(super) is_folder: bool,
+    pub(super) length: u64,
+    written: Option<SystemTime>,
+    #[cfg(unix)]
+    inode: (u64, u64),
+}
+
+impl Stamp {
+    /// Of what is there now.
+    pub(super) fn of(path: &Path) -> io::Result<Stamp> {
+        let meta = std::fs::symlink_metadata(path)?;
+        if meta.is_symlink() {
+            return Err(io::Error::other("is a symbolic link"));
+        }
+        Ok(Stamp {
+            is_folder: meta.is_dir(),
+            length: meta.len(),
+            written: meta.modified().ok(),
+            #[cfg(unix)]
+            inode: {
+                use std::os::unix::fs::MetadataExt as _;
+                (meta.dev(), meta.ino())
+            },
+        })
+    }
 }

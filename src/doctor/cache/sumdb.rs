@@ -1,13 +1,12 @@
 //! What is kept of checksum databases: answers and tiles in the cache, the last tree head in
-//! GOPATH. go stops at a broken one of them, and goes on stopping until it is deleted.
+//! GOPATH. go stops at a broken one of them until it is deleted.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 
+use super::examine::Place;
 use super::lock;
-use super::place::Place;
-use super::report::{Broken, Outcome};
-use super::stamp::Piece;
-use super::walk::entries;
+use super::report::{Broken, CacheReport, Outcome, Piece};
 use crate::bounded::read_no_link;
 use crate::doctor::finding::Code;
 use crate::gomod::form::foreign;
@@ -19,49 +18,52 @@ const MOST: u64 = 64 << 10;
 /// Folders in folders.
 const DEEPEST: usize = 64;
 
-/// What is broken.
-pub(super) fn look(place: &Place, databases: &[(String, PathBuf)]) -> Vec<Broken> {
-    let mut found = Vec::new();
-    for (name, folder) in databases {
-        let tiles = folder.join("tile");
-        each(&tiles, 0, &mut |path| {
-            let below = path.strip_prefix(folder).unwrap_or(path);
-            let below = below.to_string_lossy().replace('\\', "/");
+/// Reports what is broken, and returns the names of the databases.
+pub(super) fn look(place: &Place, report: &mut CacheReport) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let root = place.layout.root().join("sumdb");
+    each(&root, 0, report, &mut |path, report| {
+        let below = below(&root, path);
+        if let Some((name, tile)) = below.split_once("/tile/") {
+            names.insert(name.to_owned());
             // Others (those of the records themselves) go does not read.
-            let Some(tile) = Tile::parse(&below) else {
-                return;
-            };
-            // An empty one is one that go is about to write.
-            let wrong = |bytes: &[u8]| {
-                let (own, right) = (bytes.len(), tile.length());
-                (own != 0 && own != right).then(|| format!("has {own} bytes, not {right}"))
-            };
-            found.extend(broken(&place.cache, path, Code::CacheSumdb, name, &wrong));
-        });
-        each(&folder.join("lookup"), 0, &mut |path| {
-            let wrong = |bytes: &[u8]| lookup(bytes).map(str::to_owned);
-            found.extend(broken(&place.cache, path, Code::CacheSumdb, name, &wrong));
+            if let Some(tile) = Tile::parse(&format!("tile/{tile}")) {
+                let wrong = |bytes: &[u8]| {
+                    let (own, right) = (bytes.len(), tile.length());
+                    (own != right).then(|| format!("has {own} bytes, not {right}"))
+                };
+                report
+                    .broken
+                    .extend(broken(&place.cache, path, Code::CacheSumdb, name, &wrong));
+            }
+        } else if let Some((name, _)) = below.split_once("/lookup/") {
+            names.insert(name.to_owned());
+            let found = broken(&place.cache, path, Code::CacheSumdb, name, &lookup);
+            report.broken.extend(found);
+        }
+    });
+    if let Some(heads) = &place.heads {
+        each(heads, 0, report, &mut |path, report| {
+            let below = below(heads, path);
+            if let Some(name) = below.strip_suffix("/latest") {
+                let database = place.database(name);
+                let key = match &database {
+                    Some(SumDb::Database { key, .. }) => Some(key),
+                    Some(SumDb::Off) | None => None,
+                };
+                let wrong = |bytes: &[u8]| latest(bytes, key);
+                report
+                    .broken
+                    .extend(broken(heads, path, Code::SumdbLatest, name, &wrong));
+            }
         });
     }
-    let Some(heads) = &place.heads else {
-        return found;
-    };
-    each(heads, 0, &mut |path| {
-        if path.file_name().is_none_or(|name| name != "latest") {
-            return;
-        }
-        let folder = path.parent().unwrap_or(path);
-        let name = folder.strip_prefix(heads).unwrap_or(folder);
-        let name = name.to_string_lossy().replace('\\', "/");
-        let database = place.database(&name);
-        let key = match &database {
-            Some(SumDb::Database { key, .. }) => Some(key),
-            Some(SumDb::Off) | None => None,
-        };
-        let wrong = |bytes: &[u8]| latest(bytes, key);
-        found.extend(broken(heads, path, Code::SumdbLatest, &name, &wrong));
-    });
-    found
+    names
+}
+
+fn below(root: &Path, path: &Path) -> String {
+    let below = path.strip_prefix(root).unwrap_or(path);
+    below.to_string_lossy().replace('\\', "/")
 }
 
 fn broken(
@@ -71,32 +73,35 @@ fn broken(
     database: &str,
     wrong: &dyn Fn(&[u8]) -> Option<String>,
 ) -> Option<Broken> {
-    wrong(&read_no_link(path, MOST).ok()?)?;
-    // go writes these in their place: looked at again when nobody does.
-    let _lock = lock::file(path).ok()?;
-    let bytes = read_no_link(path, MOST).ok()?;
-    let ill = wrong(&bytes)?;
-    let piece = Piece::of(path.to_owned(), Some(&bytes)).ok()?;
-    let why = if code == Code::SumdbLatest {
-        format!(
-            "go fails with “reading tree note” at every module that is not in go.sum, until it is \
-             deleted. With it goes what go remembers of {database}: it will take the next tree \
-             that is signed."
-        )
-    } else {
-        format!(
-            "go fails where it wants {database} to prove a module, on any network, until it is \
-             deleted."
-        )
+    let read = || {
+        let bytes = read_no_link(path, MOST).ok()?;
+        // An empty file is one that go is about to write.
+        let says = wrong(&bytes).filter(|_| !bytes.is_empty())?;
+        Some((bytes, says))
     };
+    read()?;
+    // go writes these in their place: looked at again while it does not.
+    let _lock = lock::file(path).ok()?;
+    let (bytes, says) = read()?;
     Some(Broken {
         code,
         module: None,
         place: path.display().to_string(),
-        says: format!("{} {ill}", path.display()),
-        why,
+        says: format!("{} {says}", path.display()),
+        why: if code == Code::SumdbLatest {
+            format!(
+                "go fails with “reading tree note” at every module that is not in go.sum, until it \
+                 is deleted. With it goes what go remembers of {database}: it will take the next \
+                 tree that is signed."
+            )
+        } else {
+            format!(
+                "go fails where it wants {database} to prove a module, on any network, until it is \
+                 deleted."
+            )
+        },
         mend: "go asks the database again by itself".to_owned(),
-        removes: vec![piece],
+        removes: vec![Piece::of(path.to_owned(), Some(&bytes)).ok()?],
         outcome: Outcome::Found,
         because: None,
         lock: None,
@@ -105,34 +110,39 @@ fn broken(
 }
 
 /// Each file below a folder; links are not followed.
-fn each(folder: &Path, depth: usize, look: &mut dyn FnMut(&Path)) {
-    let all = entries(folder, |_| true).unwrap_or_default();
-    for (_, path) in all {
-        match std::fs::symlink_metadata(&path) {
-            Ok(meta) if meta.is_dir() && depth < DEEPEST => each(&path, depth + 1, look),
-            Ok(meta) if meta.is_file() => look(&path),
+fn each(
+    folder: &Path,
+    depth: usize,
+    report: &mut CacheReport,
+    look: &mut dyn FnMut(&Path, &mut CacheReport),
+) {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+        Err(error) => return report.unread(folder, &error),
+    };
+    for entry in entries.flatten() {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() && depth < DEEPEST => {
+                each(&entry.path(), depth + 1, report, look);
+            }
+            Ok(kind) if kind.is_file() => look(&entry.path(), report),
             Ok(_) | Err(_) => {}
         }
     }
 }
 
-/// A checksum database's answer about a version (`x/mod/sumdb/client.go:Lookup`). An empty file
-/// is one that go is about to write.
-fn lookup(bytes: &[u8]) -> Option<&'static str> {
-    if bytes.is_empty() {
-        return None;
-    }
-    let wrong = LookupRecord::parse(bytes).is_err();
-    wrong.then(|| foreign(bytes).unwrap_or("holds no record of a checksum database"))
+/// A checksum database's answer about a version (`x/mod/sumdb/client.go:Lookup`).
+fn lookup(bytes: &[u8]) -> Option<String> {
+    let is_wrong = LookupRecord::parse(bytes).is_err();
+    let says = foreign(bytes).unwrap_or("holds no record of a checksum database");
+    is_wrong.then(|| says.to_owned())
 }
 
 /// `$GOPATH/pkg/sumdb/NAME/latest`: the tree head that go saw last; empty before the first.
 /// Without the database's key only the form is checked. A head that another key has signed is
 /// not broken: it may belong to another database of the same name.
 fn latest(bytes: &[u8], key: Option<&VerifierKey>) -> Option<String> {
-    if bytes.is_empty() {
-        return None;
-    }
     let read = || -> Result<TreeHead, NoteError> {
         let note = Note::parse(bytes)?;
         let text = match key {
@@ -141,14 +151,11 @@ fn latest(bytes: &[u8], key: Option<&VerifierKey>) -> Option<String> {
         };
         TreeHead::parse(text)
     };
-    let error = match read() {
-        Ok(_) | Err(NoteError::Unverified(_) | NoteError::DamagedKey(_)) => return None,
-        Err(error) => error,
-    };
-    Some(match foreign(bytes) {
-        Some(ill) => ill.to_owned(),
-        None => format!("is no tree head: {error}"),
-    })
+    match (read(), foreign(bytes)) {
+        (Ok(_) | Err(NoteError::Unverified(_) | NoteError::DamagedKey(_)), _) => None,
+        (Err(_), Some(says)) => Some(says.to_owned()),
+        (Err(error), None) => Some(format!("is no tree head: {error}")),
+    }
 }
 
 #[cfg(test)]
@@ -166,7 +173,6 @@ mod tests {
                 .unwrap()
                 .contains("malformed note")
         );
-        assert_eq!(latest(b"", None), None);
         let root = "nND/nri/U0xuHUrYSy0HtMeal2vzD9V4k/BO79C+QeI=";
         let note = format!("go.sum database tree\n7\n{root}\n\n\u{2014} sum.test AAAAAAAA\n");
         assert_eq!(latest(note.as_bytes(), None), None);

@@ -17,7 +17,7 @@ pub(crate) fn toml(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     // A document with faults is read as far as it goes.
     let (document, _) = DeTable::parse_recoverable(text);
     table(document.get_ref(), text, &mut Vec::new(), &mut book);
-    book.finish()
+    book.found
 }
 
 fn table(table_: &DeTable<'_>, text: &str, path: &mut Vec<String>, book: &mut Book<'_>) {
@@ -99,7 +99,7 @@ pub(crate) fn jetbrains(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
             book.set_in("a run configuration", &name, Some(value), line, false);
         }
     }
-    book.finish()
+    book.found
 }
 
 /// A LaunchAgent that sets a variable for all programs: `launchctl setenv NAME value`.
@@ -132,7 +132,7 @@ pub(crate) fn launch_agent(text: &str, names: &BTreeSet<String>) -> Vec<Setting>
             }
         }
     }
-    book.finish()
+    book.found
 }
 
 /// Where each tag begins, its line, and what stands between its brackets. Comments are none.
@@ -206,7 +206,7 @@ pub(crate) fn environments(text: &str, names: &BTreeSet<String>) -> Vec<Setting>
     if let Some(value) = parsed.ok().and_then(|parsed| parsed.value) {
         json(&value, text, &mut Vec::new(), &mut book);
     }
-    book.finish()
+    book.found
 }
 
 /// Does a setting of this name hold variables? Terminals have one for each system.

@@ -9,6 +9,6 @@ mod setting;
 pub(super) use documents::{environments, jetbrains, launch_agent, toml};
 #[cfg(target_os = "linux")]
 pub(super) use plain::environ;
-pub(super) use plain::{assignments, pam, registry, shown, with_home};
+pub(super) use plain::{assignments, fish_variables, pam, registry, shown, with_home};
 pub(super) use scripts::{elisp, lua, nushell, powershell, vim};
-pub(super) use setting::Setting;
+pub(super) use setting::{Book, Setting};

@@ -26,7 +26,7 @@ pub(crate) fn assignments(text: &str, names: &BTreeSet<String>) -> Vec<Setting> 
             book.set(name.trim_end(), unquoted(value.trim()), number + 1, true);
         }
     }
-    book.finish()
+    book.found
 }
 
 /// How these files write the user's home.
@@ -80,7 +80,7 @@ pub(crate) fn pam(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
             book.set(name, unquoted(value), number + 1, true);
         }
     }
-    book.finish()
+    book.found
 }
 
 /// What `systemctl --user show-environment` prints: values with odd characters stand in
@@ -115,6 +115,52 @@ fn unescaped(text: &str) -> String {
     out
 }
 
+/// fish's universal variables: `SETUVAR --export GOPROXY:https\x3a//a\x2cdirect`. The elements of
+/// a list are joined with spaces, as fish exports them.
+pub(crate) fn fish_variables(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
+    let mut book = Book::new(names);
+    for (number, line) in text.lines().enumerate() {
+        let rest = line.strip_prefix("SETUVAR --export ");
+        let rest = rest.map(|rest| rest.strip_prefix("--path ").unwrap_or(rest));
+        if let Some((name, value)) = rest.and_then(|rest| rest.split_once(':'))
+            && let Some(value) = without_escapes(value)
+        {
+            // Elements of a list are parted by U+001E.
+            book.set(name, Some(value.replace('\u{1e}', " ")), number + 1, true);
+        }
+    }
+    book.found
+}
+
+/// `\x3a`, `\u20ac`, `\\`
+fn without_escapes(value: &str) -> Option<String> {
+    let mut text = Vec::new();
+    let mut bytes = value.bytes();
+    while let Some(byte) = bytes.next() {
+        let (byte, digits) = match byte {
+            b'\\' => match bytes.next()? {
+                b'x' => (b'x', 2),
+                b'u' => (b'u', 4),
+                byte => (byte, 0),
+            },
+            byte => (byte, 0),
+        };
+        if digits == 0 {
+            text.push(byte);
+            continue;
+        }
+        let digits: Vec<u8> = bytes.by_ref().take(digits).collect();
+        let number = u32::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?;
+        match byte {
+            b'x' => text.push(u8::try_from(number).ok()?),
+            _ => {
+                text.extend_from_slice(char::from_u32(number)?.encode_utf8(&mut [0; 4]).as_bytes())
+            }
+        }
+    }
+    String::from_utf8(text).ok()
+}
+
 /// What stands in `/proc/PID/environ`.
 #[cfg(any(target_os = "linux", test))]
 pub(crate) fn environ(bytes: &[u8], names: &BTreeSet<String>) -> Vec<(String, String)> {
@@ -146,7 +192,7 @@ pub(crate) fn registry(text: &str, names: &BTreeSet<String>) -> Vec<(String, Str
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{assignments, environ, pam, registry, shown};
+    use super::{assignments, environ, fish_variables, pam, registry, shown};
     use crate::doctor::format::setting::Setting;
 
     fn names() -> BTreeSet<String> {
@@ -181,6 +227,26 @@ mod tests {
                 .map(|(value, line)| (value.map(str::to_owned), line))
                 .collect();
             assert_eq!(brief(assignments(text, &names())), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn universal_variables_are_read_as_fish_writes_them() {
+        let found = |text: &str| brief(fish_variables(text, &names()));
+        let one = |value: &str| vec![(Some(value.to_owned()), 1)];
+        let line = r"SETUVAR --export GOPROXY:https\x3a//a\x20b\x2cdirect";
+        assert_eq!(found(line), one("https://a b,direct"));
+        assert_eq!(found(r"SETUVAR --export --path GOPROXY:a\x1eb"), one("a b"));
+        assert_eq!(found(r"SETUVAR --export GOPROXY:\u20ac"), one("€"));
+        for line in [
+            "SETUVAR GOPROXY:off",
+            "# SETUVAR --export GOPROXY:off",
+            r"SETUVAR --export GOPROXY:\x",
+            r"SETUVAR --export GOPROXY:\xzz",
+            "SETUVAR --export GOPROXY",
+            "",
+        ] {
+            assert_eq!(found(line), [], "{line}");
         }
     }
 

@@ -1,254 +1,235 @@
-//! Languages of editors and of other shells, line by line: PowerShell, Nushell, Vim, Lua,
-//! Emacs Lisp. Only what a line says by itself; within a block it is a "may".
+//! Languages of editors and of other shells, line by line: PowerShell, Nushell, Vim, Lua, Emacs
+//! Lisp. Only what a line says by itself; within a block it is a "may".
 
 use std::collections::BTreeSet;
 
 use super::setting::{Book, Setting, literal};
 
+/// How the value stands behind a form.
+#[derive(Debug, Clone, Copy)]
+enum Style {
+    /// `"value"`
+    Quoted,
+    /// The same, or a word without quotes.
+    Word,
+    /// The rest of a quoted text.
+    Rest,
+}
+
+use Style::{Quoted, Rest, Word};
+
+/// What stands before a value. `NAME` is the variable, a blank is any number of blanks, `'` is
+/// either quote; the case does not matter.
+type Form = (&'static str, Style);
+
+struct Language {
+    comment: &'static str,
+    /// What stands around a comment of several lines.
+    comments: Option<(&'static str, &'static str)>,
+    /// First words of lines that open and close blocks; else braces do.
+    blocks: Option<(&'static [&'static str], &'static [&'static str])>,
+    set: &'static [Form],
+    unset: &'static [&'static str],
+    /// What opens a table of variables, and the forms in it.
+    tables: &'static [&'static str],
+    in_table: &'static [Form],
+}
+
 /// A profile of PowerShell.
 pub(crate) fn powershell(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
-    let mut book = Book::new(names);
-    let text = without_blocks(text, "<#", "#>");
-    let mut depth = 0;
-    for (number, line) in text.lines().enumerate() {
-        let line = without_comment(line, "#");
-        let certain = depth == 0 && !line.trim_start().starts_with("if");
-        let lower = line.to_ascii_lowercase();
-        for name in names {
-            let folded = name.to_ascii_lowercase();
-            for form in [format!("$env:{folded}"), format!("${{env:{folded}}}")] {
-                if let Some(rest) = after(&lower, &line, &form)
-                    && let Some(value) = assigned(rest)
-                {
-                    if value.trim_start().starts_with("$null") {
-                        book.unset(name, certain)
-                    } else {
-                        book.set(name, literal(value), number + 1, certain)
-                    }
-                }
-            }
-            let quoted = [format!("\"{folded}\","), format!("'{folded}',")];
-            if lower.contains("setenvironmentvariable(") {
-                for form in &quoted {
-                    let at = lower.replace(' ', "").contains(form.as_str());
-                    if at && let Some((_, value)) = line.split_once(',') {
-                        let value = value.trim_start();
-                        if value.starts_with("$null") {
-                            book.unset(name, certain)
-                        } else {
-                            book.set(name, literal(value), number + 1, certain)
-                        }
-                    }
-                }
-            }
-            for form in [format!("env:{folded} "), format!("env:\\{folded} ")] {
-                if (lower.contains("set-item ") || lower.contains("set-content "))
-                    && lower.contains(&form)
-                {
-                    let value = after(&lower, &line, &form).unwrap_or_default();
-                    let value = value.trim_start().trim_start_matches("-Value").trim_start();
-                    book.set(name, word(value), number + 1, certain);
-                }
-            }
-            let removes = lower.contains("remove-item ") || lower.trim_start().starts_with("rm ");
-            if removes
-                && (lower.contains(&format!("env:{folded}"))
-                    || lower.contains(&format!("env:\\{folded}")))
-            {
-                book.unset(name, certain);
-            }
-        }
-        depth = deeper(depth, &line);
-    }
-    book.finish()
+    let language = Language {
+        comment: "#",
+        comments: Some(("<#", "#>")),
+        blocks: None,
+        set: &[
+            ("$env:NAME =", Quoted),
+            ("${env:NAME} =", Quoted),
+            ("SetEnvironmentVariable( 'NAME' ,", Quoted),
+            ("Set-Item Env:NAME ", Word),
+            ("Set-Content Env:NAME ", Word),
+        ],
+        unset: &["Remove-Item Env:NAME", "rm Env:NAME"],
+        tables: &[],
+        in_table: &[],
+    };
+    // Parameters are given by their places or by their names.
+    let text = text.replace("-Path ", "").replace("-Value ", "");
+    language.read(&text.replace(":\\", ":"), names)
 }
 
 /// `config.nu`, `env.nu`.
 pub(crate) fn nushell(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
-    let mut book = Book::new(names);
-    let mut depth = 0;
-    let mut loading = false;
-    for (number, line) in text.lines().enumerate() {
-        let line = without_comment(line, "#");
-        let trimmed = line.trim_start();
-        loading |= trimmed.contains("load-env");
-        let certain = depth == 0 || (loading && depth <= 1);
-        for name in names {
-            if let Some(rest) = trimmed.strip_prefix(&format!("$env.{name}"))
-                && let Some(value) = assigned(rest)
-            {
-                book.set(name, word(value), number + 1, certain);
-            }
-            if loading {
-                for form in [format!("{name}:"), format!("\"{name}\":")] {
-                    if let Some(at) = find_word(&line, &form) {
-                        let value = line.get(at + form.len()..).unwrap_or_default();
-                        book.set(name, word(value), number + 1, certain);
-                    }
-                }
-            }
-            if trimmed.starts_with("hide-env") && trimmed.split_whitespace().any(|w| w == name) {
-                book.unset(name, certain);
-            }
-        }
-        depth = deeper(depth, &line);
-        loading &= depth > 0;
-    }
-    book.finish()
+    let language = Language {
+        comment: "#",
+        comments: None,
+        blocks: None,
+        set: &[("$env.NAME =", Word)],
+        unset: &["hide-env NAME"],
+        tables: &["load-env"],
+        in_table: &[("NAME:", Word), ("'NAME':", Word)],
+    };
+    language.read(text, names)
 }
 
 /// `.vimrc`, `init.vim`.
 pub(crate) fn vim(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
-    let mut book = Book::new(names);
-    let mut depth = 0_usize;
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim_start().trim_start_matches(':');
-        if line.starts_with('"') {
-            continue;
-        }
-        let certain = depth == 0;
-        for name in names {
-            for form in [format!("let ${name}"), format!("${name}")] {
-                if let Some(rest) = line.strip_prefix(&form)
-                    && let Some(value) = assigned(rest)
-                {
-                    book.set(name, literal(value), number + 1, certain);
-                }
-            }
-            if line.starts_with(&format!("unlet ${name}")) {
-                book.unset(name, certain);
-            }
-            if let Some(value) = setenv_of(line, name) {
-                book.set(name, literal(value), number + 1, certain);
-            }
-            book_lua_line(&mut book, line, name, number + 1, certain);
-        }
-        let first = line.split_whitespace().next().unwrap_or_default();
-        match first {
-            "if" | "function" | "function!" | "for" | "while" | "augroup" => depth += 1,
-            "endif" | "endfunction" | "endfor" | "endwhile" => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    book.finish()
+    let opens: &[&str] = &["if", "function", "function!", "for", "while", "augroup"];
+    let language = Language {
+        comment: "\"",
+        comments: None,
+        blocks: Some((opens, &["endif", "endfunction", "endfor", "endwhile"])),
+        set: &[
+            ("let $NAME =", Quoted),
+            ("setenv( 'NAME' ,", Quoted),
+            ("vim.env.NAME =", Quoted),
+        ],
+        unset: &["unlet $NAME"],
+        tables: &[],
+        in_table: &[],
+    };
+    language.read(text, names)
 }
 
 /// `init.lua` and what it requires.
 pub(crate) fn lua(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
-    let mut book = Book::new(names);
-    let text = without_blocks(text, "--[[", "]]");
-    let mut depth = 0;
-    // Depth at which a table of variables was opened.
-    let mut table: Option<usize> = None;
-    for (number, line) in text.lines().enumerate() {
-        let line = without_comment(line, "--");
-        let trimmed = line.trim_start();
-        let certain = !trimmed.starts_with("if ");
-        let opens = [
-            "env = {",
-            "cmd_env = {",
-            "env={",
-            "cmd_env={",
-            "[\"build.env\"] = {",
-        ];
-        if table.is_none() && opens.iter().any(|form| line.contains(form)) {
-            table = Some(depth);
-        }
-        for name in names {
-            book_lua_line(&mut book, trimmed, name, number + 1, certain);
-            if let Some(value) = setenv_of(trimmed, name) {
-                book.set(name, literal(value), number + 1, certain);
-            }
-            if table.is_some() {
-                for form in [name.clone(), format!("[\"{name}\"]"), format!("['{name}']")] {
-                    if let Some(at) = find_word(&line, &form)
-                        && let Some(value) =
-                            assigned(line.get(at + form.len()..).unwrap_or_default())
-                    {
-                        book.set_in("env", name, literal(value), number + 1, true);
-                    }
-                }
-            }
-        }
-        depth = deeper(depth, &line);
-        if table.is_some_and(|opened| depth <= opened) {
-            table = None;
-        }
-    }
-    book.finish()
+    let language = Language {
+        comment: "--",
+        comments: Some(("--[[", "]]")),
+        blocks: None,
+        set: &[
+            ("vim.env.NAME =", Quoted),
+            ("vim.env['NAME'] =", Quoted),
+            ("setenv( 'NAME' ,", Quoted),
+        ],
+        unset: &[],
+        tables: &["env = {", "env={", "[\"build.env\"] = {"],
+        in_table: &[("NAME =", Quoted), ("['NAME'] =", Quoted)],
+    };
+    language.read(text, names)
 }
 
 /// `init.el`; and `(("GOPROXY=…" …)`, as `doom env` writes it.
 pub(crate) fn elisp(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
-    let mut book = Book::new(names);
-    for (number, line) in text.lines().enumerate() {
-        let line = without_comment(line, ";");
-        let trimmed = line.trim_start();
-        for name in names {
-            let certain = trimmed.starts_with("(setenv");
-            if let Some(at) = line.find(&format!("(setenv \"{name}\"")) {
-                let rest = line
-                    .get(at + "(setenv \"\"".len() + name.len()..)
-                    .unwrap_or_default();
-                let rest = rest.trim_start();
-                if rest.starts_with("nil") || rest.starts_with(')') {
-                    book.unset(name, certain);
-                } else {
-                    book.set(name, literal(rest), number + 1, certain);
-                }
-            }
+    let language = Language {
+        comment: ";",
+        comments: None,
+        blocks: None,
+        set: &[
+            ("(setenv 'NAME' ", Quoted),
             // lsp-go-env: '((GOPROXY . "off"))
-            for form in [format!("({name} . \""), format!("(\"{name}\" . \"")] {
-                if let Some(at) = line.find(&form) {
-                    let value = line.get(at + form.len() - 1..).unwrap_or_default();
-                    book.set(name, literal(value), number + 1, true);
+            ("(NAME . ", Quoted),
+            ("('NAME' . ", Quoted),
+            ("'NAME=", Rest),
+        ],
+        unset: &[],
+        tables: &[],
+        in_table: &[],
+    };
+    language.read(text, names)
+}
+
+impl Language {
+    fn read(&self, text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
+        let mut book = Book::new(names);
+        let text = match self.comments {
+            Some((open, close)) => without_blocks(text, open, close),
+            None => text.to_owned(),
+        };
+        let mut depth = 0_usize;
+        // Where a table was opened, and whether what it holds is certain.
+        let mut table: Option<(usize, bool)> = None;
+        for (number, line) in text.lines().enumerate() {
+            let line = without_comment(line.trim_start(), self.comment);
+            let upper = line.to_ascii_uppercase();
+            let named = names.iter().filter(|name| upper.contains(name.as_str()));
+            let named: Vec<&String> = named.collect();
+            let conditions = ["if", "when", "unless"];
+            let is_if = |word| line.trim_start_matches('(').starts_with(word);
+            let certain = depth == 0 && !conditions.into_iter().any(is_if);
+            if let Some(opens) = self.tables.iter().find(|opens| line.contains(**opens)) {
+                // A brace opens data, which is no command.
+                table = table.or(Some((depth, certain || opens.ends_with('{'))));
+            }
+            let in_table = self.in_table.iter().zip(table.iter().cycle());
+            let forms = in_table.map(|(form, (_, certain))| (form, "env", *certain));
+            let forms = self.set.iter().map(|form| (form, "", certain)).chain(forms);
+            for ((form, style), key, certain) in forms {
+                for name in &named {
+                    let Some(rest) = behind(line, form, name) else {
+                        continue;
+                    };
+                    let value = match style {
+                        // A comparison.
+                        _ if rest.starts_with(['=', '~']) => continue,
+                        _ if ["nil", "$null", ")"]
+                            .iter()
+                            .any(|none| rest.starts_with(none)) =>
+                        {
+                            book.unset(name, certain);
+                            continue;
+                        }
+                        Quoted => literal(rest),
+                        Word => word(rest),
+                        Rest => literal(&format!("\"{rest}")),
+                    };
+                    book.set_in(key, name, value, number + 1, certain);
                 }
             }
-            let form = format!("\"{name}=");
-            if let Some(at) = trimmed
-                .strip_prefix('(')
-                .unwrap_or(trimmed)
-                .strip_prefix(&form)
-            {
-                let value = literal(&format!("\"{at}"));
-                book.set(name, value, number + 1, true);
+            for form in self.unset {
+                for name in named
+                    .iter()
+                    .filter(|name| behind(line, form, name).is_some())
+                {
+                    book.unset(name, certain);
+                }
             }
+            let first = line.split_whitespace().next().unwrap_or_default();
+            let (opened, closed) = match self.blocks {
+                Some((opens, closes)) => (
+                    usize::from(opens.contains(&first)),
+                    usize::from(closes.contains(&first)),
+                ),
+                None => (line.matches('{').count(), line.matches('}').count()),
+            };
+            depth = (depth + opened).saturating_sub(closed);
+            table = table.filter(|(opened, _)| depth > *opened);
         }
-    }
-    book.finish()
-}
-
-/// `vim.env.NAME = "x"`
-fn book_lua_line(book: &mut Book<'_>, line: &str, name: &str, number: usize, certain: bool) {
-    for form in [format!("vim.env.{name}"), format!("vim.env[\"{name}\"]")] {
-        if let Some(at) = find_word(line, &form)
-            && let Some(value) = assigned(line.get(at + form.len()..).unwrap_or_default())
-        {
-            if value.trim_start().starts_with("nil") {
-                book.unset(name, certain)
-            } else {
-                book.set(name, literal(value), number, certain)
-            }
-        }
+        book.found
     }
 }
 
-/// What follows the comma in `setenv("NAME", "x")`.
-fn setenv_of<'l>(line: &'l str, name: &str) -> Option<&'l str> {
-    let (_, args) = line.split_once("setenv(")?;
-    let (first, value) = args.split_once(',')?;
-    (first.trim().trim_matches(['"', '\'']) == name).then(|| value.trim_start())
-}
-
-/// What follows a lone `=`.
-fn assigned(rest: &str) -> Option<&str> {
-    let value = rest.trim_start().strip_prefix('=')?;
-    (!value.starts_with(['=', '~'])).then_some(value)
+/// What stands behind a form in a line, without blanks before it.
+fn behind<'l>(line: &'l str, form: &str, name: &str) -> Option<&'l str> {
+    let form = form.replace("NAME", name);
+    let fits = |at: usize| {
+        let mut rest = line.get(at..)?;
+        for wanted in form.chars() {
+            if wanted == ' ' {
+                rest = rest.trim_start();
+                continue;
+            }
+            let c = rest.chars().next()?;
+            let is_quote = wanted == '\'' && c == '"';
+            rest = rest
+                .strip_prefix(c)
+                .filter(|_| is_quote || c.eq_ignore_ascii_case(&wanted))?;
+        }
+        Some(rest)
+    };
+    let is_part = |c: char| c == '_' || c.is_alphanumeric();
+    let found = line.char_indices().find_map(|(at, _)| {
+        let before = line.get(..at)?.chars().next_back();
+        let rest = fits(at)?;
+        // `MYGOPROXY` and `GOPROXY_OLD` are others.
+        let is_longer = form.starts_with(is_part) && before.is_some_and(is_part)
+            || form.ends_with(is_part) && rest.starts_with(is_part);
+        (!is_longer).then_some(rest)
+    });
+    found.map(str::trim_start)
 }
 
 /// A quoted text, or a word without quotes and references.
 fn word(text: &str) -> Option<String> {
-    let text = text.trim_start();
     if text.starts_with(['"', '\'']) {
         return literal(text);
     }
@@ -257,55 +238,23 @@ fn word(text: &str) -> Option<String> {
     plain.then(|| word.to_owned())
 }
 
-/// What stands behind `form` in a line whose lower-case form is `lower`.
-fn after<'l>(lower: &str, line: &'l str, form: &str) -> Option<&'l str> {
-    let at = lower.find(form)?;
-    let rest = line.get(at + form.len()..)?;
-    // `$env:GOPROXY_OLD` is another one.
-    let ends =
-        form.ends_with([' ', '}']) || !rest.starts_with(|c: char| c == '_' || c.is_alphanumeric());
-    ends.then_some(rest)
-}
-
-/// Where a word stands that is not the end of a longer one.
-fn find_word(line: &str, word: &str) -> Option<usize> {
-    let mut from = 0;
-    while let Some(at) = line.get(from..)?.find(word) {
-        let at = from + at;
-        let before = line.get(..at)?.chars().next_back();
-        let after = line.get(at + word.len()..)?.chars().next();
-        let part = |c: Option<char>| c.is_some_and(|c| c == '_' || c.is_alphanumeric());
-        let ends = !part(after) || word.ends_with([':', ']']);
-        if ends && !part(before) {
-            return Some(at);
-        }
-        from = at + word.len();
-    }
-    None
-}
-
-/// The braces that a line leaves open.
-fn deeper(depth: usize, line: &str) -> usize {
-    let opened = line.matches('{').count();
-    let closed = line.matches('}').count();
-    (depth + opened).saturating_sub(closed)
-}
-
 /// A line up to its comment; a sign within quotes begins none.
-fn without_comment(line: &str, sign: &str) -> String {
+fn without_comment<'l>(line: &'l str, sign: &str) -> &'l str {
     let mut quote = None;
     for (at, c) in line.char_indices() {
+        let begins = line.get(at..).is_some_and(|rest| rest.starts_with(sign));
         match quote {
             Some(open) if c == open => quote = None,
             Some(_) => {}
-            None if c == '"' || c == '\'' => quote = Some(c),
-            None if line.get(at..).is_some_and(|rest| rest.starts_with(sign)) => {
-                return line.get(..at).unwrap_or_default().to_owned();
+            // In Vim, `"` begins both a comment and a text.
+            None if begins && (at == 0 || sign != "\"") => {
+                return line.get(..at).unwrap_or_default();
             }
+            None if c == '"' || c == '\'' => quote = Some(c),
             None => {}
         }
     }
-    line.to_owned()
+    line
 }
 
 /// Comments over several lines, taken out; their line ends stay.

@@ -1,10 +1,16 @@
 //! What a file sets, in the order of its lines.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// Lines of one file that are kept.
+const MOST: usize = 1000;
 
 /// A variable that a file sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Setting {
+    /// Where it stands, if that is not the file that was read.
+    pub(crate) file: PathBuf,
     pub(crate) name: String,
     /// `None`: known only when it runs.
     pub(crate) value: Option<String>,
@@ -19,17 +25,20 @@ pub(crate) struct Setting {
 
 /// The settings of one file; the last one of a name counts.
 #[derive(Debug)]
-pub(super) struct Book<'n> {
-    names: &'n BTreeSet<String>,
-    found: Vec<Setting>,
+pub(crate) struct Book<'n> {
+    pub(crate) names: &'n BTreeSet<String>,
+    pub(crate) found: Vec<Setting>,
+    /// [`Setting::file`] of what follows.
+    pub(crate) file: PathBuf,
 }
 
 impl<'n> Book<'n> {
     /// An empty one that keeps these names and no others.
-    pub(super) fn new(names: &'n BTreeSet<String>) -> Book<'n> {
+    pub(crate) fn new(names: &'n BTreeSet<String>) -> Book<'n> {
         Book {
             names,
             found: Vec::new(),
+            file: PathBuf::new(),
         }
     }
 
@@ -38,8 +47,8 @@ impl<'n> Book<'n> {
         self.names.contains(name)
     }
 
-    /// A line that sets a variable. go takes an empty one for unset.
-    pub(super) fn set(&mut self, name: &str, value: Option<String>, line: usize, certain: bool) {
+    /// A line that sets a variable. go takes an empty value for unset.
+    pub(crate) fn set(&mut self, name: &str, value: Option<String>, line: usize, certain: bool) {
         self.set_in("", name, value, line, certain);
     }
 
@@ -55,12 +64,14 @@ impl<'n> Book<'n> {
         if !self.wants(name) {
             return;
         }
-        if certain {
-            self.found
-                .retain(|setting| setting.name != name || setting.key != key);
+        let is_same = |one: &Setting| one.name == name && one.key == key;
+        self.found.retain(|one| !certain || !is_same(one));
+        for one in self.found.iter_mut().filter(|one| is_same(one)) {
+            one.certain = false;
         }
-        if value.as_deref() != Some("") {
+        if value.as_deref() != Some("") && self.found.len() < MOST {
             self.found.push(Setting {
+                file: self.file.clone(),
                 name: name.to_owned(),
                 value,
                 line,
@@ -71,19 +82,11 @@ impl<'n> Book<'n> {
     }
 
     /// A line that takes one away.
-    pub(super) fn unset(&mut self, name: &str, certain: bool) {
-        if certain {
-            self.found.retain(|setting| setting.name != name);
-        } else {
-            for setting in self.found.iter_mut().filter(|one| one.name == name) {
-                setting.certain = false;
-            }
+    pub(crate) fn unset(&mut self, name: &str, certain: bool) {
+        self.found.retain(|one| !certain || one.name != name);
+        for one in self.found.iter_mut().filter(|one| one.name == name) {
+            one.certain = false;
         }
-    }
-
-    /// All of them.
-    pub(super) fn finish(self) -> Vec<Setting> {
-        self.found
     }
 }
 
