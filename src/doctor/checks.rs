@@ -1,6 +1,5 @@
 //! From facts to findings: one for each root cause, with all that inherit from it.
 
-use super::cause::{Cause, causes};
 use super::facts::{DoctorFacts, Kind, Sighting};
 use super::finding::{Code, DoctorFinding, Severity};
 use super::values::Value;
@@ -83,9 +82,9 @@ fn shadow(cause: &Cause<'_>, written: Option<&String>) -> DoctorFinding {
         Some(written) => format!("It overrides what goroam wrote, {written}."),
         None => "It overrides the go env file, whatever goroam writes there.".to_owned(),
     };
-    let mut finding = DoctorFinding::new(code, severity, cause.says(), cause.fix());
+    let mut finding = DoctorFinding::new(code, severity, cause.says(), why, cause.fix());
     finding.reaches = cause.reaches();
-    finding.because(why).about(&root.name).at(&root.place)
+    finding.about(&root.name).at(&root.place)
 }
 
 /// `go env -w` in a start-up file overrides nothing, but every new terminal runs it again, and
@@ -100,9 +99,180 @@ fn rewritten(facts: &DoctorFacts, seen: &Sighting) -> Option<DoctorFinding> {
     } else {
         Severity::Warning
     };
-    let mut finding =
-        DoctorFinding::new(Code::RewrittenByShell, severity, says, "delete that line");
-    finding.reaches.clone_from(&seen.reaches);
     let why = "Every start overwrites what goroam wrote and counts as a change by hand.";
-    Some(finding.because(why).about(name).at(place))
+    let (code, fix) = (Code::RewrittenByShell, "delete that line");
+    let mut finding = DoctorFinding::new(code, severity, says, why, fix);
+    finding.reaches.clone_from(&seen.reaches);
+    Some(finding.about(name).at(place))
+}
+
+/// A place that sets a variable, with all that inherit the value from it.
+#[derive(Debug)]
+struct Cause<'f> {
+    root: &'f Sighting,
+    /// This shell, the manager, programs that run.
+    echoes: Vec<&'f Sighting>,
+}
+
+impl Cause<'_> {
+    /// What it affects, in words.
+    fn reaches(&self) -> Vec<String> {
+        let echoes = self.echoes.iter().map(|echo| &echo.place);
+        self.root.reaches.iter().chain(echoes).cloned().collect()
+    }
+
+    /// The severity of something wrong with the value: what may not apply is a warning.
+    fn severity(&self, severity: Severity) -> Severity {
+        let root = self.root;
+        let is_sure = root.certain && !root.foreign || !self.echoes.is_empty();
+        if is_sure && root.kind != Kind::Process {
+            severity
+        } else {
+            severity.max(Severity::Warning)
+        }
+    }
+
+    /// "GOPROXY is set to off in ~/.bashrc:12"
+    fn says(&self) -> String {
+        let Sighting { name, place, .. } = self.root;
+        let value = match &self.root.value {
+            Some(value) => format!("set to {value}"),
+            None => "set to a value known only at run time".to_owned(),
+        };
+        match (self.root.kind, self.root.certain) {
+            (Kind::Here, _) => {
+                format!("{name} is {value} in this shell; no known start-up file sets it")
+            }
+            (Kind::Process, _) => {
+                let value = self.root.value.as_deref().unwrap_or("?");
+                format!("{place} still has {name}={value}")
+            }
+            (_, true) => format!("{name} is {value} in {place}"),
+            (_, false) => format!("{name} may be {value} in {place}, depending on a condition"),
+        }
+    }
+
+    /// What to do.
+    fn fix(&self) -> String {
+        let Sighting {
+            name, place, kind, ..
+        } = self.root;
+        let mut steps = vec![match kind {
+            Kind::Shell | Kind::Login if of_nix(place) => {
+                format!(
+                    "remove {name} from home.sessionVariables and switch to the new configuration"
+                )
+            }
+            Kind::Shell if place.contains("fish_variables") => {
+                format!("run `set -Ue {name}` in fish")
+            }
+            Kind::Shell if of_system(place) => "delete that line as root".to_owned(),
+            Kind::Shell => "delete that line".to_owned(),
+            Kind::Login if of_system(place) => {
+                "delete that line as root; log out and in".to_owned()
+            }
+            Kind::Login => "delete that line; log out and in".to_owned(),
+            Kind::Manager => format!("run {}", unset_in_manager(name)),
+            Kind::Registry => {
+                let key = place.rsplit_once('\\');
+                let key = key.map_or("HKCU\\Environment", |(key, _)| key);
+                format!("run `reg delete \"{key}\" /v {name}`; log out and in")
+            }
+            Kind::Editor => "delete that setting and restart the editor".to_owned(),
+            Kind::Folder if place.contains(".env") => {
+                "delete that line; run `direnv allow`".to_owned()
+            }
+            Kind::Folder => "delete that line".to_owned(),
+            Kind::Here => unset(name),
+            Kind::Process => "restart it".to_owned(),
+        }];
+        let has = |kind: Kind| self.echoes.iter().any(|echo| echo.kind == kind);
+        if has(Kind::Manager) {
+            steps.push(unset_in_manager(name));
+        }
+        if has(Kind::Here) {
+            steps.push(format!("{} in open shells", unset(name)));
+        }
+        if has(Kind::Process) {
+            let more = if *kind == Kind::Process {
+                "restart the other programs named here"
+            } else {
+                "restart the programs that have it"
+            };
+            steps.push(more.to_owned());
+        }
+        steps.join("; ")
+    }
+}
+
+fn unset_in_manager(name: &str) -> String {
+    if cfg!(target_os = "macos") {
+        format!("`launchctl unsetenv {name}`")
+    } else {
+        format!("`systemctl --user unset-environment {name}`")
+    }
+}
+
+/// Removes a variable from an open shell.
+fn unset(name: &str) -> String {
+    if cfg!(windows) {
+        format!("`Remove-Item Env:{name}`")
+    } else {
+        format!("`unset {name}` (fish: `set -e {name}`)")
+    }
+}
+
+fn of_nix(place: &str) -> bool {
+    place.contains("hm-session-vars") || place.starts_with("/nix/")
+}
+
+fn of_system(place: &str) -> bool {
+    place.starts_with("/etc/") || place.starts_with("/usr/")
+}
+
+/// Where the values agree, files are the cause of what the manager and this shell have, and all of
+/// these are the cause of what running programs have.
+fn causes(facts: &DoctorFacts) -> Vec<Cause<'_>> {
+    let mut seen: Vec<&Sighting> = facts.seen.iter().collect();
+    // A certain one is a better cause than a possible one.
+    seen.sort_by_key(|one| (rank(one.kind), !one.certain, one.foreign));
+    let mut causes: Vec<Cause<'_>> = Vec::new();
+    for one in seen {
+        let is_cause = |cause: &&mut Cause<'_>| {
+            let root = cause.root;
+            root.name == one.name
+                && explains(root, one)
+                && (root.value == one.value || (root.value.is_none() && rank(root.kind) == 0))
+        };
+        match causes.iter_mut().find(is_cause) {
+            Some(cause) if rank(one.kind) > 0 => cause.echoes.push(one),
+            Some(_) | None => causes.push(Cause {
+                root: one,
+                echoes: Vec::new(),
+            }),
+        }
+    }
+    causes
+}
+
+/// Can `echo` have inherited its value from `root`?
+fn explains(root: &Sighting, echo: &Sighting) -> bool {
+    match (root.kind, echo.kind) {
+        (Kind::Folder | Kind::Editor, Kind::Manager) => false,
+        // A shell inherits only what an editor sets for its terminals.
+        (Kind::Editor, Kind::Here) => root.place.contains("terminal"),
+        // Several programs with the same old value are one finding.
+        (Kind::Process, Kind::Process) => true,
+        (from, to) => rank(from) < rank(to),
+    }
+}
+
+/// A value is inherited from a lower rank only.
+fn rank(kind: Kind) -> u8 {
+    match kind {
+        Kind::Shell | Kind::Login | Kind::Registry | Kind::Folder | Kind::Editor => 0,
+        Kind::Manager => 1,
+        Kind::Here => 2,
+        Kind::Process => 3,
+    }
 }

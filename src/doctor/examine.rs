@@ -35,10 +35,10 @@ pub async fn examine(input: DoctorInput) -> Result<DoctorFacts, Error> {
     let home = env.home().unwrap_or_default();
     let mut facts = DoctorFacts::default();
     own::look(&mut facts, input.config, env, &paths).await;
-    let names = values::NAMES
+    let names = [values::NAMES, stops::NAMES]
         .into_iter()
-        .chain(stops::NAMES)
-        .map(str::to_owned);
+        .flat_map(|names| names.split(' '));
+    let names = names.map(str::to_owned);
     let names: BTreeSet<String> = names.chain(facts.written.keys().cloned()).collect();
     let loaded = crate::agent::load_policy(&paths, env).ok();
     let policy = loaded.as_ref().map(|loaded| &loaded.policy);

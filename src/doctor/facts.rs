@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::finding::{Code, DoctorFinding};
+use super::finding::{Code, DoctorFinding, Severity};
 use crate::model::mask;
 use crate::model::status::Status;
 
@@ -49,6 +49,19 @@ impl DoctorFacts {
         }
     }
 
+    /// Adds a finding without a variable and a place.
+    pub(super) fn add(
+        &mut self,
+        code: Code,
+        severity: Severity,
+        says: impl Into<String>,
+        why: &str,
+        fix: &str,
+    ) {
+        let finding = DoctorFinding::new(code, severity, says, why, fix);
+        self.findings.push(finding);
+    }
+
     /// Reports a place that could not be read, once.
     pub(super) fn unread(&mut self, place: &str, why: &str) {
         let is_same =
@@ -56,8 +69,8 @@ impl DoctorFacts {
         if !self.findings.iter().any(is_same) {
             let says = format!("cannot read {place}: {why}");
             let fix = "check whether it sets a variable of go";
-            let finding = DoctorFinding::note(Code::Unread, says, fix).at(place);
-            self.findings.push(finding);
+            let finding = DoctorFinding::new(Code::Unread, Severity::Note, says, "", fix);
+            self.findings.push(finding.at(place));
         }
     }
 

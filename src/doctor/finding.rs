@@ -166,11 +166,12 @@ pub struct DoctorFinding {
 }
 
 impl DoctorFinding {
-    /// Without a place.
+    /// Without a variable and a place.
     pub(super) fn new(
         code: Code,
         severity: Severity,
         says: impl Into<String>,
+        why: impl Into<String>,
         fix: impl Into<String>,
     ) -> DoctorFinding {
         DoctorFinding {
@@ -179,40 +180,10 @@ impl DoctorFinding {
             name: None,
             place: None,
             says: says.into(),
-            why: String::new(),
+            why: why.into(),
             reaches: Vec::new(),
             fix: fix.into(),
         }
-    }
-
-    pub(super) fn error(
-        code: Code,
-        says: impl Into<String>,
-        fix: impl Into<String>,
-    ) -> DoctorFinding {
-        DoctorFinding::new(code, Severity::Error, says, fix)
-    }
-
-    pub(super) fn warning(
-        code: Code,
-        says: impl Into<String>,
-        fix: impl Into<String>,
-    ) -> DoctorFinding {
-        DoctorFinding::new(code, Severity::Warning, says, fix)
-    }
-
-    pub(super) fn note(
-        code: Code,
-        says: impl Into<String>,
-        fix: impl Into<String>,
-    ) -> DoctorFinding {
-        DoctorFinding::new(code, Severity::Note, says, fix)
-    }
-
-    /// With a reason.
-    pub(super) fn because(mut self, why: impl Into<String>) -> DoctorFinding {
-        self.why = why.into();
-        self
     }
 
     /// At a place.

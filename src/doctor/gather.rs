@@ -20,18 +20,19 @@ pub(super) fn files(
     here: &Path,
     names: &BTreeSet<String>,
 ) {
+    let login = env.get("SHELL").and_then(|shell| shell.rsplit('/').next());
     let mut look = Look {
         facts,
         files,
         home,
         names,
+        login: login.filter(|name| !name.is_empty()),
     };
     look.this_shell(env);
     if !cfg!(windows) {
         look.shells(env);
     }
     let folders = Folders::of(env, home, here);
-    look.fish_variables(&folders, env);
     look.direnv(&folders);
     for place in places::all(files, &folders) {
         look.place(&place);
@@ -43,6 +44,8 @@ struct Look<'l> {
     files: &'l dyn Files,
     home: &'l Path,
     names: &'l BTreeSet<String>,
+    /// The name of the user's shell.
+    login: Option<&'l str>,
 }
 
 impl Look<'_> {
@@ -58,10 +61,8 @@ impl Look<'_> {
     }
 
     fn shells(&mut self, env: &Environment) {
-        let login = env.get("SHELL").and_then(|shell| shell.rsplit('/').next());
-        let login = login.filter(|name| !name.is_empty());
         for (reaches, shell, startup) in starts(self.files, env, self.home, self.names) {
-            let foreign = login.is_some_and(|login| !shell.is_empty() && login != shell);
+            let foreign = !shell.is_empty() && self.login.is_some_and(|login| login != shell);
             let seen = |setting: Setting| Sighting {
                 foreign,
                 ..sighting(setting, Kind::Shell, reaches, self.home)
@@ -82,18 +83,6 @@ impl Look<'_> {
         }
         for (path, why) in unread {
             self.unread(&path, &why);
-        }
-    }
-
-    /// Every fish shell has fish's universal variables, whatever its files say.
-    fn fish_variables(&mut self, folders: &Folders, env: &Environment) {
-        let file = folders.config.join("fish/fish_variables");
-        let Some(text) = self.read(&file) else { return };
-        let foreign = !env.get("SHELL").unwrap_or("fish").ends_with("fish");
-        for mut setting in format::fish_variables(&text, self.names) {
-            setting.file.clone_from(&file);
-            let seen = sighting(setting, Kind::Shell, "fish shells", self.home);
-            merge(&mut self.facts.seen, Sighting { foreign, ..seen });
         }
     }
 
@@ -151,18 +140,22 @@ impl Look<'_> {
                 setting.value = value.map(|value| format::with_home(value, &home));
             }
             setting.file.clone_from(&place.path);
-            let is_toml = place.path.extension().is_some_and(|one| one == "toml");
-            let reaches = match place.kind {
-                Kind::Login => "every login",
-                Kind::Editor if setting.key.contains("terminal") => "terminals of the editor",
-                Kind::Editor => "the editor",
-                Kind::Shell => "shells that read it",
-                _ if is_toml => "shells with mise",
+            let name = place.path.file_name().unwrap_or_default().to_string_lossy();
+            let is_fish = name == "fish_variables";
+            let reaches = match (place.kind, setting.key.contains("terminal")) {
+                (Kind::Login, _) => "every login",
+                (Kind::Editor, true) => "terminals of the editor",
+                (Kind::Editor, false) => "the editor",
+                // Every fish shell has them, whatever its files say.
+                (Kind::Shell, _) if is_fish => "fish shells",
+                (Kind::Shell, _) => "shells that read it",
+                _ if name.ends_with(".toml") => "shells with mise",
                 _ => "shells in this folder",
             };
             setting.certain &= place.kind != Kind::Folder;
+            let foreign = is_fish && self.login.is_some_and(|login| login != "fish");
             let seen = sighting(setting, place.kind, reaches, self.home);
-            merge(&mut self.facts.seen, seen);
+            merge(&mut self.facts.seen, Sighting { foreign, ..seen });
         }
     }
 
@@ -299,18 +292,18 @@ mod tests {
             seen,
             [
                 "~/.bashrc:1 = off → bash terminals",
-                "~/.config/fish/fish_variables:1 = off → fish shells",
                 "~/src/.envrc:1 = off → shells with direnv in ~/src",
                 "~/.config/environment.d/go.conf:1 = off → every login",
                 "/etc/environment:1 = off → every login",
+                "~/.config/fish/fish_variables:1 = off → fish shells",
                 "~/.config/powershell/profile.ps1:1 = off → shells that read it",
                 "~/.config/Code/User/settings.json:1 (go.toolsEnvVars) = off → the editor",
                 "~/.config/Code/User/profiles/a1/settings.json:1 (go.toolsEnvVars) = off → the editor",
                 "~/src/.vscode/settings.json:1 (go.toolsEnvVars) = off → the editor",
                 "~/src/x/.idea/workspace.xml:1 (Go modules) = off → the editor",
+                "~/.config/nvim/lua/plugins/go.lua:1 = off → the editor",
                 "~/.config/doom/config.el:1 = off → the editor",
                 "~/src/mise.toml:2 = off → shells with mise",
-                "~/.config/nvim/lua/plugins/go.lua:1 = off → the editor",
             ]
         );
         // This shell, and thirteen files.

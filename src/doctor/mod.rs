@@ -12,7 +12,6 @@
 //! meter, vendoring, and of the mirror its layout and proofs.
 
 mod cache;
-mod cause;
 mod checks;
 mod examine;
 mod facts;

@@ -19,34 +19,33 @@ pub(super) fn look(
 ) -> Vec<String> {
     let release = release(facts);
     for (upper, lower) in [("HTTP_PROXY", "http_proxy"), ("HTTPS_PROXY", "https_proxy")] {
-        let set = [upper, lower]
-            .into_iter()
-            .find_map(|name| Some((name, env.get(name)?)));
-        if let Some((name, value)) = set
-            && let Some(what) = misread(value, release)
-        {
+        let mut names = [upper, lower].into_iter();
+        let Some((name, value)) = names.find_map(|name| Some((name, env.get(name)?))) else {
+            continue;
+        };
+        let what = match GoProxy::parse(value, release) {
+            Ok(proxy) => proxy.remark(),
+            Err(error) => Some(format!(
+                "go cannot read it ({error}), ignores it and asks directly"
+            )),
+        };
+        if let Some(what) = what {
             let says = format!("{name} in this shell: {what}");
             let fix = "write it as http://HOST:PORT; in a name or password write % as %25, @ as \
                        %40, / as %2F, : as %3A, # as %23, ^ as %5E and a space as %20";
-            let finding = DoctorFinding::warning(Code::ProxyMisread, says, fix);
+            let finding = DoctorFinding::new(Code::ProxyMisread, Severity::Warning, says, "", fix);
             facts.findings.push(finding.about(name).at("this shell"));
         }
     }
     let mut distrusted = Vec::new();
-    for target in policy
-        .into_iter()
-        .flat_map(|policy| policy.targets.values())
-    {
+    let targets = policy.iter().flat_map(|policy| policy.targets.values());
+    for target in targets {
         let is_go = matches!(
             target.kind,
             TargetKind::GoProxy { .. } | TargetKind::SumDb { .. }
         );
-        let unknown = if is_go {
-            unknown_to_go(env, &target.ca)
-        } else {
-            Vec::new()
-        };
-        if unknown.is_empty() {
+        let unknown = unknown_to_go(env, &target.ca);
+        if !is_go || unknown.is_empty() {
             continue;
         }
         let files = unknown.iter().map(|path| path.display().to_string());
@@ -56,8 +55,7 @@ pub(super) fn look(
             target.name
         );
         // go's own roots verified the certificate when the agent saw it last.
-        let status = facts.status.as_ref();
-        let mut seen = status.into_iter().flat_map(|status| &status.targets);
+        let mut seen = facts.status.iter().flat_map(|status| &status.targets);
         let proven = seen.any(|seen| {
             seen.name == target.name && seen.up == Some(true) && !seen.reason.contains(DISTRUSTED)
         });
@@ -68,8 +66,8 @@ pub(super) fn look(
         };
         let why = "The policy's `ca` applies to goroam's own probes; go has no such setting.";
         let fix = remedy(env, &unknown);
-        let finding = DoctorFinding::new(Code::CaUnknownToGo, severity, says, fix);
-        facts.findings.push(finding.because(why));
+        let finding = DoctorFinding::new(Code::CaUnknownToGo, severity, says, why, fix);
+        facts.findings.push(finding);
         distrusted.push(target.name.clone());
     }
     distrusted
@@ -84,38 +82,30 @@ fn release(facts: &DoctorFacts) -> GoRelease {
     })
 }
 
-fn misread(value: &str, release: GoRelease) -> Option<String> {
-    match GoProxy::parse(value, release) {
-        Ok(proxy) => proxy.remark(),
-        Err(error) => Some(format!(
-            "go cannot read it ({error}), ignores it and asks directly"
-        )),
-    }
-}
-
 /// Checks GOAUTH of this shell, else of the go env file.
 pub(super) fn goauth(facts: &mut DoctorFacts, env: &Environment) {
     if !release(facts).has_goauth() {
         return;
     }
-    let line = facts.line("GOAUTH");
-    let (value, place) = match (env.get("GOAUTH"), line) {
+    let (value, place) = match (env.get("GOAUTH"), facts.line("GOAUTH")) {
         (Some(value), _) => (value, "this shell"),
         (None, Some(line)) => (line.value.as_str(), line.place.as_str()),
         (None, None) => return,
     };
     let refused = goauth_trouble(value);
-    let mark = lookalike::find(value).map(|mark| mark.to_string());
-    let severity = match (&refused, &mark) {
-        (None, None) => return,
-        (Some(_), _) => Severity::Error,
-        (None, Some(_)) => Severity::Warning,
+    let severity = if refused.is_some() {
+        Severity::Error
+    } else {
+        Severity::Warning
     };
+    let mark = lookalike::find(value).map(|mark| mark.to_string());
     let stops = |why| format!("it {why}, so every go command that asks a server over https stops");
     let what: Vec<String> = mark.into_iter().chain(refused.map(stops)).collect();
-    let says = format!("GOAUTH in {place}: {}", what.join("; "));
-    let fix = "write it as `go help goauth` says";
-    let finding = DoctorFinding::new(Code::GoauthInvalid, severity, says, fix);
-    let finding = finding.about("GOAUTH").at(place);
-    facts.findings.push(finding);
+    if !what.is_empty() {
+        let says = format!("GOAUTH in {place}: {}", what.join("; "));
+        let fix = "write it as `go help goauth` says";
+        let finding = DoctorFinding::new(Code::GoauthInvalid, severity, says, "", fix);
+        let finding = finding.about("GOAUTH").at(place);
+        facts.findings.push(finding);
+    }
 }

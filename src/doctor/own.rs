@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 
 use super::facts::{DoctorFacts, ServiceFacts};
 use super::files::{Disk, Files};
+use super::finding::Severity::{Error, Note, Warning};
 use super::finding::{Code, DoctorFinding};
-use crate::agent::{Command, Error, Reply, Session};
+use crate::agent::{self, Command, Reply, Session};
 use crate::environment::Environment;
 use crate::gocmd::{EnvFile, GoCommand, GoVersion, find};
 use crate::ipc;
 use crate::model::observation::DISTRUSTED;
 use crate::model::plural;
-use crate::model::status::{AgentState, Drift, Status};
+use crate::model::status::{AgentState, Status};
 use crate::paths::Paths;
 use crate::policy::Policy;
 use crate::trust;
@@ -29,18 +30,14 @@ pub(super) async fn look(
             if warnings > 0 {
                 let warnings = plural(warnings, "warning");
                 let says = format!("{} has {warnings}", session.loaded.origin());
-                let fix = "run `goroam check`";
-                facts
-                    .findings
-                    .push(DoctorFinding::note(Code::PolicyWarnings, says, fix));
+                facts.add(Code::PolicyWarnings, Note, says, "", "run `goroam check`");
             }
             Some(session)
         }
         Err(error) => {
-            let fix = "run `goroam check`";
-            let finding = DoctorFinding::error(Code::PolicyUnusable, error.to_string(), fix);
             let why = "Until then the previous policy, or none, is in effect.";
-            facts.findings.push(finding.because(why));
+            let fix = "run `goroam check`";
+            facts.add(Code::PolicyUnusable, Error, error.to_string(), why, fix);
             Session::open_to_restore(config, env.clone()).ok()
         }
     };
@@ -53,7 +50,7 @@ pub(super) async fn look(
             let mut status = session.as_ref().map(Session::status);
             // An agent that runs and does not answer well says why.
             if let Some(status) = &mut status
-                && !matches!(error, Error::NoAgent)
+                && !matches!(error, agent::Error::NoAgent)
             {
                 status.troubles.push(error.to_string());
             }
@@ -71,14 +68,14 @@ pub(super) async fn look(
     facts.status = status;
 }
 
-async fn ask(paths: &Paths) -> Result<Status, Error> {
+async fn ask(paths: &Paths) -> Result<Status, agent::Error> {
     match ipc::ask(paths, Command::Status).await? {
         Reply::Status(status) => Ok(Status {
             agent: AgentState::Running,
             ..*status
         }),
         Reply::Turn(report) => Ok(report.status),
-        Reply::Failed { error, exit } => Err(Error::FromAgent {
+        Reply::Failed { error, exit } => Err(agent::Error::FromAgent {
             message: error,
             exit,
         }),
@@ -99,17 +96,15 @@ fn env_file(
     facts.env_file = kept.map(|kept| kept.path.clone()).or(usual.ok());
     let located = match session {
         Some(session) => session.own_file(),
-        None => EnvFile::locate(env).map_err(Error::from),
+        None => EnvFile::locate(env).map_err(agent::Error::from),
     };
     let error = match located {
         Ok(file) => {
             facts.looked.push(file.path.display().to_string());
             if let Some(path) = read_only(&file) {
-                facts.findings.push(DoctorFinding::error(
-                    Code::EnvFileReadOnly,
-                    format!("cannot write {path}"),
-                    "make it writable for this user, or run goroam as its owner",
-                ));
+                let says = format!("cannot write {path}");
+                let fix = "make it writable for this user, or run goroam as its owner";
+                facts.add(Code::EnvFileReadOnly, Error, says, "", fix);
             }
             match file.read() {
                 Ok(_) => return,
@@ -126,9 +121,7 @@ fn env_file(
         Err(error) => error.to_string(),
     };
     let fix = "fix that; goroam writes nothing until then";
-    facts
-        .findings
-        .push(DoctorFinding::error(Code::NoEnvFile, error, fix));
+    facts.add(Code::NoEnvFile, Error, error, "", fix);
 }
 
 /// The file, its directory, or the nearest existing directory, where it cannot be written, by the
@@ -166,15 +159,12 @@ pub(super) async fn go(
 ) -> Option<GoCommand> {
     facts.go_commands = on_path(env);
     if facts.go_commands.len() > 1 {
-        let all = facts.go_commands.iter();
-        let all: Vec<String> = all
-            .map(|(path, version)| format!("{path} ({version})"))
-            .collect();
+        let shown = |(path, version): &(String, String)| format!("{path} ({version})");
+        let all: Vec<String> = facts.go_commands.iter().map(shown).collect();
         let says = format!("several go commands are on PATH: {}", all.join(", "));
         let fix = "nothing if this is intended; else remove all but one from PATH";
         let why = "They read the same go env file, but older ones know fewer variables.";
-        let finding = DoctorFinding::note(Code::SeveralGo, says, fix).because(why);
-        facts.findings.push(finding);
+        facts.add(Code::SeveralGo, Note, says, why, fix);
     }
     let named = policy.and_then(|policy| policy.agent.go.as_deref());
     match find::find(named, env).await {
@@ -183,8 +173,7 @@ pub(super) async fn go(
             // One on PATH is enough for the user.
             if facts.go_commands.is_empty() || named.is_some() {
                 let fix = "install Go, or set `go` in [agent]";
-                let finding = DoctorFinding::error(Code::NoGo, error.to_string(), fix);
-                facts.findings.push(finding);
+                facts.add(Code::NoGo, Error, error.to_string(), "", fix);
             }
             None
         }
@@ -217,103 +206,100 @@ fn on_path(env: &Environment) -> Vec<(String, String)> {
     found
 }
 
+/// Without an agent, nothing does what the user expects of goroam.
+const NOTHING_REACTS: &str = "Nothing reacts when the network changes.";
+
 /// Reports what the agent and the service say. A target in `distrusted` has a finding already.
 pub(super) fn report(
     facts: &mut DoctorFacts,
     distrusted: &[String],
     service: Option<&ServiceFacts>,
 ) {
-    let mut found = Vec::new();
-    if let Some(status) = &facts.status {
-        found.extend(status.drift.iter().map(drift));
-        let is_known = |trouble: &&String| {
+    let status = facts.status.clone();
+    if let Some(status) = &status {
+        let or_none = |value: &Option<String>| value.clone().unwrap_or("no line".to_owned());
+        for drift in &status.drift {
+            let says = format!(
+                "{} in the go env file was changed by another program or by hand: {}",
+                drift.name,
+                or_none(&drift.found)
+            );
+            let why = format!("goroam wrote: {}.", or_none(&drift.wrote));
+            let fix = "run `goroam once` to set it again";
+            let finding = DoctorFinding::new(Code::Drift, Warning, says, why, fix);
+            facts.findings.push(finding.about(&drift.name));
+        }
+        for trouble in &status.troubles {
             let is_target = |target: &String| trouble.starts_with(&format!("{target}: "));
             let mut own = facts
                 .findings
                 .iter()
                 .filter(|one| one.code == Code::NoEnvFile);
-            own.any(|one| one.says.contains(trouble.as_str()) || trouble.contains(&one.says))
-                || trouble.contains(DISTRUSTED) && distrusted.iter().any(is_target)
-        };
-        let troubles = status.troubles.iter().filter(|trouble| !is_known(trouble));
-        let fix = "see `goroam status`";
-        found.extend(troubles.map(|trouble| DoctorFinding::warning(Code::Trouble, trouble, fix)));
+            let is_known = own.any(|one| one.says.contains(trouble) || trouble.contains(&one.says))
+                || trouble.contains(DISTRUSTED) && distrusted.iter().any(is_target);
+            if !is_known {
+                facts.add(Code::Trouble, Warning, trouble, "", "see `goroam status`");
+            }
+        }
     }
-    found.extend(agent(
-        facts,
-        service.is_some_and(|service| service.installed),
-    ));
-    if let Some(service) = service {
-        found.extend(of_service(service, facts.agent));
-    }
-    facts.findings.extend(found);
-}
-
-fn drift(drift: &Drift) -> DoctorFinding {
-    let or_none = |value: &Option<String>| value.clone().unwrap_or("no line".to_owned());
-    let says = format!(
-        "{} in the go env file was changed by another program or by hand: {}",
-        drift.name,
-        or_none(&drift.found)
-    );
-    let fix = "run `goroam once` to set it again";
-    DoctorFinding::warning(Code::Drift, says, fix)
-        .because(format!("goroam wrote: {}.", or_none(&drift.wrote)))
-        .about(&drift.name)
-}
-
-/// Without an agent, nothing does what the user expects of goroam.
-const NOTHING_REACTS: &str = "Nothing reacts when the network changes.";
-
-fn agent(facts: &DoctorFacts, has_service: bool) -> Vec<DoctorFinding> {
-    let mut found = Vec::new();
-    match &facts.status {
+    let is_installed = service.is_some_and(|service| service.installed);
+    match &status {
         // A service that does not run the agent has a finding of its own.
-        _ if !facts.agent && has_service => {}
+        _ if !facts.agent && is_installed => {}
         _ if !facts.agent => {
             let fix = "run `goroam service install`, or `goroam agent` in a terminal";
-            let finding = DoctorFinding::note(Code::NoAgent, "no agent is running", fix);
-            found.push(finding.because(NOTHING_REACTS));
+            facts.add(
+                Code::NoAgent,
+                Note,
+                "no agent is running",
+                NOTHING_REACTS,
+                fix,
+            );
         }
         Some(status) => {
             let own = env!("CARGO_PKG_VERSION");
             if status.version.as_deref() != Some(own) {
                 let version = status.version.as_deref().unwrap_or("of an older version");
                 let says = format!("the agent is goroam {version}, this is goroam {own}");
-                let fix = "run `goroam service restart`, or restart the agent";
                 let why = "The old version keeps running until then.";
-                let finding = DoctorFinding::warning(Code::AgentOutdated, says, fix);
-                found.push(finding.because(why));
+                let fix = "run `goroam service restart`, or restart the agent";
+                facts.add(Code::AgentOutdated, Warning, says, why, fix);
             }
             if status.paused {
                 let says = "goroam is paused: it writes nothing";
-                let fix = "run `goroam auto` to resume";
-                found.push(DoctorFinding::note(Code::Paused, says, fix));
+                facts.add(Code::Paused, Note, says, "", "run `goroam auto` to resume");
             }
         }
         None => {}
     }
-    found
-}
-
-fn of_service(service: &ServiceFacts, agent: bool) -> Vec<DoctorFinding> {
-    if !service.installed {
-        // An agent that is started in another way needs no service.
+    let Some(service) = service else { return };
+    // An agent that is started in another way needs no service.
+    if !service.installed && facts.agent {
         let says = "goroam does not start at login";
-        let fix = "run `goroam service install`";
-        let finding = DoctorFinding::note(Code::ServiceMissing, says, fix);
-        return Some(finding).filter(|_| agent).into_iter().collect();
+        facts.add(
+            Code::ServiceMissing,
+            Note,
+            says,
+            "",
+            "run `goroam service install`",
+        );
     }
-    let mut found = Vec::new();
+    if !service.installed {
+        return;
+    }
     // A trouble says more about why it does not run.
-    if !service.running && !agent && service.troubles.is_empty() {
+    if !service.running && !facts.agent && service.troubles.is_empty() {
         let says = format!("{} is installed but not running", service.kind);
         let fix = "run `goroam service start`; `goroam service logs` shows why it ended";
-        let finding = DoctorFinding::warning(Code::ServiceStopped, says, fix);
-        found.push(finding.because(NOTHING_REACTS));
+        facts.add(Code::ServiceStopped, Warning, says, NOTHING_REACTS, fix);
     }
-    let fix = "see `goroam service status`";
-    let troubles = service.troubles.iter();
-    found.extend(troubles.map(|one| DoctorFinding::warning(Code::ServiceTrouble, one, fix)));
-    found
+    for trouble in &service.troubles {
+        facts.add(
+            Code::ServiceTrouble,
+            Warning,
+            trouble,
+            "",
+            "see `goroam service status`",
+        );
+    }
 }

@@ -11,8 +11,8 @@ use crate::environment::Environment;
 
 /// Directories above the current one that are looked at.
 const MOST_ABOVE: usize = 32;
-/// Lua files of one Neovim configuration.
-const MOST_LUA: usize = 200;
+/// Files that are looked for.
+const MOST: usize = 2000;
 
 /// Reads one kind of file.
 pub(super) type Reader = fn(&str, &BTreeSet<String>) -> Vec<Setting>;
@@ -67,195 +67,148 @@ impl Folders {
     }
 }
 
-/// Where a path of [`FILES`] starts.
-#[derive(Debug, Clone, Copy)]
-enum Base {
-    /// The root, on Unix.
-    Root,
-    Home,
-    /// [`Folders::config`].
-    Config,
-    /// [`Folders::applications`].
-    Applications,
-    /// `~/.config`; on Windows where applications keep their settings.
-    Tool,
-    Neovim,
-    PowerShell,
-    LaunchAgents,
-    /// The current directory.
-    Here,
-    /// The current directory and each one above it.
-    Above,
-}
-
-impl Base {
-    fn folders(self, folders: &Folders) -> Vec<PathBuf> {
-        let Folders {
-            home,
-            config,
-            applications,
-            here,
-        } = folders;
-        match self {
-            Base::Root if cfg!(windows) => Vec::new(),
-            Base::Root => vec!["/".into()],
-            Base::Home => vec![home.clone()],
-            Base::Tool if cfg!(windows) => vec![applications.clone()],
-            Base::Config | Base::Tool => vec![config.clone()],
-            Base::Applications => vec![applications.clone()],
-            Base::Neovim if cfg!(windows) => {
-                vec![home.join("AppData").join("Local").join("nvim")]
-            }
-            Base::Neovim => vec![config.join("nvim")],
-            Base::PowerShell if cfg!(windows) => {
-                let names = ["PowerShell", "WindowsPowerShell"];
-                names.map(|name| home.join("Documents").join(name)).into()
-            }
-            Base::PowerShell => vec![config.join("powershell")],
-            Base::LaunchAgents if cfg!(target_os = "macos") => vec![
-                home.join("Library/LaunchAgents"),
-                "/Library/LaunchAgents".into(),
-            ],
-            Base::LaunchAgents => Vec::new(),
-            Base::Here => vec![here.clone()],
-            Base::Above => folders.above().map(Path::to_owned).collect(),
+/// The directories that the first part of a path of [`FILES`] stands for.
+fn bases(name: &str, folders: &Folders) -> Vec<PathBuf> {
+    let Folders {
+        home,
+        config,
+        applications,
+        here,
+    } = folders;
+    let one = match name {
+        "" if cfg!(windows) => return Vec::new(),
+        "" => PathBuf::from("/"),
+        "~" => home.clone(),
+        "APPS" => applications.clone(),
+        "TOOL" if cfg!(windows) => applications.clone(),
+        "NVIM" if cfg!(windows) => home.join("AppData").join("Local").join("nvim"),
+        "NVIM" => config.join("nvim"),
+        "POWERSHELL" if cfg!(windows) => {
+            let names = ["PowerShell", "WindowsPowerShell"];
+            return names.map(|name| home.join("Documents").join(name)).into();
         }
-    }
+        "POWERSHELL" => config.join("powershell"),
+        "AGENTS" if cfg!(target_os = "macos") => {
+            let system = PathBuf::from("/Library/LaunchAgents");
+            return vec![home.join("Library/LaunchAgents"), system];
+        }
+        "AGENTS" => return Vec::new(),
+        "HERE" => here.clone(),
+        "ABOVE" => return folders.above().map(Path::to_owned).collect(),
+        // CONFIG, TOOL
+        _ => config.clone(),
+    };
+    vec![one]
 }
 
-use Base::{Above, Applications, Config, Here, Home, LaunchAgents, Neovim, PowerShell, Root, Tool};
-use Kind::{Editor, Folder, Login, Shell};
-use format::{
-    assignments, elisp, environments, jetbrains, launch_agent, lua, nushell, pam, powershell, toml,
-    vim,
-};
+/// What `SETTINGS` in a path stands for.
+const SETTINGS: &str = "{settings,profiles/*/settings}.json";
 
-/// All files but those that Neovim's own files load. `{a,b}` stands for either, `*` for any text
-/// within a name.
-const FILES: [(Kind, Reader, Base, &str); 37] = [
-    (Login, assignments, Config, "environment.d/*.conf"),
+/// All files. `{a,b}` stands for either, `*` for any text
+/// within a name, the first part for a directory:
+///
+/// - CONFIG is `~/.config`, APPS where applications keep their settings ([`Folders`]), TOOL the
+///   first, on Windows the second;
+/// - HERE is the current directory, ABOVE it and each one above it.
+const FILES: [(Kind, Reader, &[&str]); 13] = [
     (
-        Login,
-        assignments,
-        Root,
-        "{etc,usr/lib}/environment.d/*.conf",
+        Kind::Login,
+        format::assignments,
+        &[
+            "CONFIG/environment.d/*.conf",
+            "/{etc,usr/lib}/environment.d/*.conf",
+            "/etc/environment",
+        ],
     ),
-    (Login, assignments, Root, "etc/environment"),
-    (Login, pam, Home, ".pam_environment"),
-    (Login, launch_agent, LaunchAgents, "*.plist"),
-    (Shell, nushell, Applications, "nushell/{env,config}.nu"),
-    (Shell, powershell, PowerShell, "profile.ps1"),
+    (Kind::Login, format::pam, &["~/.pam_environment"]),
+    (Kind::Login, format::launch_agent, &["AGENTS/*.plist"]),
     (
-        Shell,
-        powershell,
-        PowerShell,
-        "Microsoft.{PowerShell,VSCode}_profile.ps1",
-    ),
-    (
-        Editor,
-        environments,
-        Applications,
-        "Code{, - Insiders, - OSS}/User/{settings,profiles/*/settings}.json",
+        Kind::Shell,
+        format::fish_variables,
+        &["CONFIG/fish/fish_variables"],
     ),
     (
-        Editor,
-        environments,
-        Applications,
-        "VSCodium{, - Insiders}/User/{settings,profiles/*/settings}.json",
+        Kind::Shell,
+        format::nushell,
+        &["APPS/nushell/{env,config}.nu"],
     ),
     (
-        Editor,
-        environments,
-        Applications,
-        "{Cursor,Windsurf}/User/{settings,profiles/*/settings}.json",
+        Kind::Shell,
+        format::powershell,
+        &[
+            "POWERSHELL/profile.ps1",
+            "POWERSHELL/Microsoft.{PowerShell,VSCode}_profile.ps1",
+        ],
     ),
     (
-        Editor,
-        environments,
-        Home,
-        ".var/app/com.visualstudio.code/config/Code/User/{settings,profiles/*/settings}.json",
+        Kind::Editor,
+        format::environments,
+        &[
+            "APPS/Code{, - Insiders, - OSS}/User/SETTINGS",
+            "APPS/VSCodium{, - Insiders}/User/SETTINGS",
+            "APPS/{Cursor,Windsurf}/User/SETTINGS",
+            "~/.var/app/com.visualstudio.code/config/Code/User/SETTINGS",
+            "~/.var/app/com.vscodium.codium/config/VSCodium/User/SETTINGS",
+            // On a machine that is used from another one.
+            "~/.vscode-server{,-insiders}/data/Machine/SETTINGS",
+            "~/.{vscodium,cursor,windsurf}-server/data/Machine/SETTINGS",
+            "~/.local/share/code-server/User/SETTINGS",
+            "ABOVE/.vscode/settings.json",
+            "HERE/*.code-workspace",
+            "TOOL/zed/settings.json",
+            "ABOVE/.zed/settings.json",
+            "APPS/sublime-text{,-3}/Packages/User/LSP{,-gopls}.sublime-settings",
+            "APPS/Sublime Text{, 3}/Packages/User/LSP{,-gopls}.sublime-settings",
+            "NVIM/coc-settings.json",
+            "~/.vim/coc-settings.json",
+        ],
     ),
     (
-        Editor,
-        environments,
-        Home,
-        ".var/app/com.vscodium.codium/config/VSCodium/User/{settings,profiles/*/settings}.json",
-    ),
-    // On a machine that is used from another one.
-    (
-        Editor,
-        environments,
-        Home,
-        ".vscode-server{,-insiders}/data/Machine/{settings,profiles/*/settings}.json",
+        Kind::Editor,
+        format::jetbrains,
+        &[
+            "APPS/JetBrains/*/{options/project.default,workspace/*}.xml",
+            "ABOVE/.idea/{workspace,go}.xml",
+        ],
     ),
     (
-        Editor,
-        environments,
-        Home,
-        ".{vscodium,cursor,windsurf}-server/data/Machine/{settings,profiles/*/settings}.json",
+        Kind::Editor,
+        format::toml,
+        &["TOOL/helix/languages.toml", "ABOVE/.helix/languages.toml"],
     ),
     (
-        Editor,
-        environments,
-        Home,
-        ".local/share/code-server/User/{settings,profiles/*/settings}.json",
-    ),
-    (Editor, environments, Above, ".vscode/settings.json"),
-    (Editor, environments, Here, "*.code-workspace"),
-    (
-        Editor,
-        jetbrains,
-        Applications,
-        "JetBrains/*/{options/project.default,workspace/*}.xml",
-    ),
-    (Editor, jetbrains, Above, ".idea/{workspace,go}.xml"),
-    (Editor, environments, Tool, "zed/settings.json"),
-    (Editor, environments, Above, ".zed/settings.json"),
-    (Editor, toml, Tool, "helix/languages.toml"),
-    (Editor, toml, Above, ".helix/languages.toml"),
-    (
-        Editor,
-        environments,
-        Applications,
-        "{sublime-text,sublime-text-3,Sublime Text,Sublime Text 3}/Packages/User/{LSP,LSP-gopls}.sublime-settings",
-    ),
-    (Editor, vim, Home, "{.vimrc,_vimrc,.gvimrc,.vim/vimrc}"),
-    (Editor, vim, Neovim, "init.vim"),
-    (Editor, lua, Neovim, "init.lua"),
-    (Editor, environments, Neovim, "coc-settings.json"),
-    (Editor, environments, Home, ".vim/coc-settings.json"),
-    (
-        Editor,
-        elisp,
-        Home,
-        "{.emacs,.emacs.el,.spacemacs,.doom.d/config.el}",
-    ),
-    // What `doom env` has saved of a shell's variables is in `.local/env`.
-    (
-        Editor,
-        elisp,
-        Home,
-        ".emacs.d/{init.el,early-init.el,.local/env}",
+        Kind::Editor,
+        format::vim,
+        &["~/{.vimrc,_vimrc,.gvimrc,.vim/vimrc}", "NVIM/init.vim"],
     ),
     (
-        Editor,
-        elisp,
-        Config,
-        "{emacs/init.el,emacs/early-init.el,emacs/.local/env,doom/config.el}",
-    ),
-    (Folder, toml, Config, "mise/{config,conf.d/*}.toml"),
-    (Folder, toml, Root, "etc/mise/config.toml"),
-    (
-        Folder,
-        toml,
-        Above,
-        "{mise.local,mise,.mise.local,.mise}.toml",
+        Kind::Editor,
+        format::lua,
+        &[
+            "NVIM/init.lua",
+            "NVIM/{lua,plugin,after}/{,*/,*/*/,*/*/*/,*/*/*/*/}*.lua",
+        ],
     ),
     (
-        Folder,
-        toml,
-        Above,
-        "{mise/config,.config/mise,.config/mise/config}.toml",
+        Kind::Editor,
+        format::elisp,
+        &[
+            "~/{.emacs,.emacs.el,.spacemacs,.doom.d/config.el}",
+            // What `doom env` has saved of a shell's variables is in `.local/env`.
+            "~/.emacs.d/{init.el,early-init.el,.local/env}",
+            "CONFIG/emacs/{init.el,early-init.el,.local/env}",
+            "CONFIG/doom/config.el",
+        ],
+    ),
+    (
+        Kind::Folder,
+        format::toml,
+        &[
+            "CONFIG/mise/{config,conf.d/*}.toml",
+            "/etc/mise/config.toml",
+            "ABOVE/{mise.local,mise,.mise.local,.mise}.toml",
+            "ABOVE/{mise/config,.config/mise,.config/mise/config}.toml",
+        ],
     ),
 ];
 
@@ -263,29 +216,24 @@ const FILES: [(Kind, Reader, Base, &str); 37] = [
 pub(super) fn all(files: &dyn Files, folders: &Folders) -> Vec<SettingsFile> {
     let mut found: Vec<SettingsFile> = Vec::new();
     let mut add = |path: PathBuf, kind, reader| {
-        if !found.iter().any(|known| known.path == path) {
+        if found.len() < MOST && !found.iter().any(|known| known.path == path) {
             found.push(SettingsFile { path, kind, reader });
         }
     };
-    for (kind, reader, base, pattern) in FILES {
+    for (kind, reader, group) in FILES {
         // Nothing reads these on Windows, though a home directory may have them.
         if cfg!(windows) && kind == Kind::Login {
             continue;
         }
-        for base in base.folders(folders) {
-            for path in alternatives(pattern)
-                .iter()
-                .flat_map(|one| expanded(files, &base, one))
-            {
-                add(path, kind, reader);
-            }
-        }
-    }
-    let mut left = MOST_LUA;
-    for base in Neovim.folders(folders) {
-        for folder in ["lua", "plugin", "after"] {
-            for path in lua_files(files, &base.join(folder), 4, &mut left) {
-                add(path, Kind::Editor, lua);
+        for pattern in group {
+            let (base, pattern) = pattern.split_once('/').unwrap_or(("HERE", pattern));
+            let pattern = pattern.replace("SETTINGS", SETTINGS);
+            for base in bases(base, folders) {
+                for one in alternatives(&pattern) {
+                    for path in expanded(files, &base, &one) {
+                        add(path, kind, reader);
+                    }
+                }
             }
         }
     }
@@ -329,20 +277,4 @@ fn expanded(files: &dyn Files, base: &Path, pattern: &str) -> Vec<PathBuf> {
             below.collect()
         }
     }
-}
-
-fn lua_files(files: &dyn Files, folder: &Path, depth: usize, left: &mut usize) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for path in files.list(folder) {
-        if *left == 0 {
-            break;
-        }
-        if path.extension().is_some_and(|extension| extension == "lua") {
-            *left -= 1;
-            found.push(path);
-        } else if depth > 0 && path.extension().is_none() && files.is_folder(&path) {
-            found.extend(lua_files(files, &path, depth - 1, left));
-        }
-    }
-    found
 }

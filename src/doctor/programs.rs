@@ -1,61 +1,29 @@
 //! Running programs that have a variable, on Linux: `/proc/PID/environ` holds the environment that
 //! a process was started with. macOS hides it, Windows shows it only with a debugger's rights.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-
-use super::facts::DoctorFacts;
-
 /// Does nothing: other systems do not show the environment.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn look(_: &mut DoctorFacts, _: &Path, _: &BTreeSet<String>) {}
-
-/// Looks at editors, language servers, debuggers and multiplexers of the same user. A `gopls`
-/// without the variable is fine: each go command that it starts reads the file again.
-#[cfg(target_os = "linux")]
-pub(super) fn look(facts: &mut DoctorFacts, home: &Path, names: &BTreeSet<String>) {
-    use super::facts::{Kind, Sighting};
-
-    facts.looked.push("running programs".to_owned());
-    // An editor is a dozen processes: the first one is reported, with the number of the others.
-    let mut found: Vec<(String, Sighting, usize)> = Vec::new();
-    for program in linux::programs() {
-        let place = match &program.started {
-            Some(at) => format!("{} (pid {}, started {at}", program.name, program.pid),
-            None => format!("{} (pid {}", program.name, program.pid),
-        };
-        for (name, value) in linux::variables(program.pid, home, names) {
-            let new = Sighting::new(name, Some(&value), place.clone(), Kind::Process);
-            let same = found.iter_mut().find(|(comm, one, _)| {
-                *comm == program.name && one.name == new.name && one.value == new.value
-            });
-            match same {
-                Some((_, _, more)) => *more += 1,
-                None => found.push((program.name.clone(), new, 0)),
-            }
-        }
-    }
-    facts
-        .seen
-        .extend(found.into_iter().map(|(_, mut one, more)| {
-            one.place.push_str(&match more {
-                0 => ")".to_owned(),
-                more => format!("; {more} more)"),
-            });
-            one
-        }));
+pub(super) fn look(
+    _: &mut super::facts::DoctorFacts,
+    _: &std::path::Path,
+    _: &std::collections::BTreeSet<String>,
+) {
 }
+
+#[cfg(target_os = "linux")]
+pub(super) use linux::look;
 
 #[cfg(target_os = "linux")]
 mod linux {
     use std::collections::BTreeSet;
-    use std::io::Read;
-    use std::os::unix::fs::MetadataExt;
+    use std::io::Read as _;
+    use std::os::unix::fs::MetadataExt as _;
     use std::path::Path;
 
     use jiff::Timestamp;
     use jiff::tz::TimeZone;
 
+    use super::super::facts::{DoctorFacts, Kind, Sighting};
     use super::super::format;
 
     /// `/proc/PID/comm` of programs that start go commands, or programs that do.
@@ -69,107 +37,106 @@ mod linux {
     /// Linux bounds an environment to a quarter of the stack limit; this is enough.
     const MOST_BYTES: u64 = 1 << 20;
 
-    pub(super) struct Program {
-        pub(super) pid: u32,
-        pub(super) name: String,
-        /// "09:12"; with the date when it was another day.
-        pub(super) started: Option<String>,
-    }
-
-    /// Those of this user, oldest first.
-    pub(super) fn programs() -> Vec<Program> {
-        let Ok(entries) = std::fs::read_dir("/proc") else {
-            return Vec::new();
-        };
+    /// Looks at editors, language servers, debuggers and multiplexers of the same user, the oldest
+    /// first. A `gopls` without the variable is fine: each go command that it starts reads the file
+    /// again.
+    pub(crate) fn look(facts: &mut DoctorFacts, home: &Path, names: &BTreeSet<String>) {
+        facts.looked.push("running programs".to_owned());
         // SAFETY: geteuid takes nothing and cannot fail.
         let me = unsafe { libc::geteuid() };
-        let own = std::process::id();
-        let boot = boot_time();
-        let now = Timestamp::now();
-        let mut pids: Vec<u32> = entries
-            .flatten()
-            .filter_map(|entry| {
-                let pid = entry.file_name().to_str()?.parse().ok()?;
-                let mine = pid != own && entry.metadata().is_ok_and(|meta| meta.uid() == me);
-                mine.then_some(pid)
-            })
-            .collect();
-        pids.sort();
-        let program = |pid: u32| {
-            let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
-            let name = comm.trim_end().to_owned();
-            let is_one = match name.as_str() {
-                "java" => is_jetbrains(pid),
-                // The agent, not another doctor.
-                "goroam" => words(pid).iter().any(|word| word == "agent"),
-                name => NAMES.split(',').any(|one| one == name),
-            };
-            if !is_one {
-                return None;
-            }
-            let started = boot.and_then(|boot| started(pid, boot));
-            if name == "go" && started.is_none_or(|at| now.as_second() - at.as_second() < LONG) {
-                return None;
-            }
-            Some(Program {
-                pid,
-                name,
-                started: started.map(|at| shown(at, now)),
-            })
+        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pid = |entry: std::fs::DirEntry| {
+            let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+            let is_mine = entry.metadata().is_ok_and(|meta| meta.uid() == me);
+            (is_mine && pid != std::process::id()).then_some(pid)
         };
-        pids.into_iter().filter_map(program).collect()
+        let mut pids: Vec<u32> = entries.filter_map(pid).collect();
+        pids.sort();
+        // An editor is a dozen processes: the first one is reported, with the number of the others.
+        let mut found: Vec<(String, Sighting, usize)> = Vec::new();
+        for pid in pids {
+            let Some((program, place)) = program(pid) else {
+                continue;
+            };
+            for (name, value) in variables(pid, home, names) {
+                let new = Sighting::new(name, Some(&value), place.clone(), Kind::Process);
+                let same = found.iter_mut().find(|(known, one, _)| {
+                    *known == program && one.name == new.name && one.value == new.value
+                });
+                match same {
+                    Some((_, _, more)) => *more += 1,
+                    None => found.push((program.clone(), new, 0)),
+                }
+            }
+        }
+        let found = found.into_iter().map(|(_, mut one, more)| {
+            one.place.push_str(&match more {
+                0 => ")".to_owned(),
+                more => format!("; {more} more)"),
+            });
+            one
+        });
+        facts.seen.extend(found);
+    }
+
+    /// The name of a program that is looked at, and how it is shown.
+    fn program(pid: u32) -> Option<(String, String)> {
+        let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+        let name = comm.trim_end().to_owned();
+        let line = || std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let line = || String::from_utf8_lossy(&line()).to_lowercase();
+        let is_one = match name.as_str() {
+            "java" => ["jetbrains", "goland", "idea"]
+                .iter()
+                .any(|one| line().contains(one)),
+            // The agent, not another doctor.
+            "goroam" => line().split('\0').any(|word| word == "agent"),
+            name => NAMES.split(',').any(|one| one == name),
+        };
+        if !is_one {
+            return None;
+        }
+        let (started, now) = (started(pid), Timestamp::now());
+        let is_young = started.is_none_or(|at| now.as_second() - at.as_second() < LONG);
+        if name == "go" && is_young {
+            return None;
+        }
+        let started = started.map(|at| {
+            let (at, now) = (
+                at.to_zoned(TimeZone::system()),
+                now.to_zoned(TimeZone::system()),
+            );
+            let is_today = at.date() == now.date();
+            let form = if is_today { "%H:%M" } else { "%Y-%m-%d %H:%M" };
+            format!(", started {}", at.strftime(form))
+        });
+        let place = format!("{name} (pid {pid}{}", started.unwrap_or_default());
+        Some((name, place))
     }
 
     /// The variables that it was started with; none with another home, where go reads another file.
-    pub(super) fn variables(
-        pid: u32,
-        home: &Path,
-        names: &BTreeSet<String>,
-    ) -> Vec<(String, String)> {
+    fn variables(pid: u32, home: &Path, names: &BTreeSet<String>) -> Vec<(String, String)> {
         let mut bytes = Vec::new();
-        let Ok(file) = std::fs::File::open(format!("/proc/{pid}/environ")) else {
-            return Vec::new();
-        };
+        let file = std::fs::File::open(format!("/proc/{pid}/environ"));
         // A process that ends just now has none.
-        if file.take(MOST_BYTES).read_to_end(&mut bytes).is_err() {
+        if file
+            .and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes))
+            .is_err()
+        {
             return Vec::new();
         }
         let homes = format::environ(&bytes, &["HOME".to_owned()].into());
-        if homes.iter().any(|(_, theirs)| Path::new(theirs) == home) {
-            format::environ(&bytes, names)
-        } else {
-            Vec::new()
-        }
+        let mut found = format::environ(&bytes, names);
+        found.retain(|_| homes.iter().any(|(_, theirs)| Path::new(theirs) == home));
+        found
     }
 
-    /// The words of its command line.
-    fn words(pid: u32) -> Vec<String> {
-        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let words = line.split(|byte| *byte == 0);
-        words
-            .map(|word| String::from_utf8_lossy(word).to_lowercase())
-            .collect()
-    }
-
-    fn is_jetbrains(pid: u32) -> bool {
-        let words = words(pid);
-        let is = |word: &String| {
-            ["jetbrains", "goland", "idea"]
-                .iter()
-                .any(|name| word.contains(name))
-        };
-        words.iter().any(is)
-    }
-
-    /// When the system was started, in seconds since 1970 (proc_stat(5), `btime`).
-    fn boot_time() -> Option<i64> {
+    fn started(pid: u32) -> Option<Timestamp> {
+        // When the system was started, in seconds since 1970 (proc_stat(5)).
         let stat = std::fs::read_to_string("/proc/stat").ok()?;
-        let line = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
-        line.trim().parse().ok()
-    }
-
-    /// Field 22 of proc_pid_stat(5), in clock ticks since the system was started.
-    fn started(pid: u32, boot: i64) -> Option<Timestamp> {
+        let boot = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
+        let boot: i64 = boot.trim().parse().ok()?;
+        // Field 22 of proc_pid_stat(5), in clock ticks since then.
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The name in brackets may hold anything.
         let (_, rest) = stat.rsplit_once(')')?;
@@ -178,16 +145,5 @@ mod linux {
         let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
         let seconds = ticks.checked_div(per_second)?;
         Timestamp::from_second(boot.checked_add(seconds)?).ok()
-    }
-
-    fn shown(at: Timestamp, now: Timestamp) -> String {
-        let zone = TimeZone::system();
-        let (at, now) = (at.to_zoned(zone.clone()), now.to_zoned(zone));
-        let form = if at.date() == now.date() {
-            "%H:%M"
-        } else {
-            "%Y-%m-%d %H:%M"
-        };
-        at.strftime(form).to_string()
     }
 }

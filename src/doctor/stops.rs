@@ -4,10 +4,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::cache::download_folder;
 use super::facts::{DoctorFacts, EnvFileLine, Scope, Stop};
 use super::file_url;
 use super::files::{Disk, Files};
+use super::finding::Severity::{Error, Warning};
 use super::finding::{Code, DoctorFinding};
 use super::gather::short;
 use crate::environment::Environment;
@@ -16,51 +16,16 @@ use crate::gomod::go_version::{at_least, of_toolchain};
 use crate::model::{mask, quoted};
 use crate::policy::{Severity, check_value, goflags_words};
 use crate::trust;
+use crate::vendoring::Shelves;
 
 /// Every go command, or most, refuses bad values of these.
-const EVERY: [&str; 8] = [
-    "GOTOOLCHAIN",
-    "GOPATH",
-    "GO111MODULE",
-    "GOFLAGS",
-    "GOROOT",
-    "GOWORK",
-    "GOEXPERIMENT",
-    "GOFIPS140",
-];
+const EVERY: &str = "GOTOOLCHAIN GOPATH GO111MODULE GOFLAGS GOROOT GOWORK GOEXPERIMENT GOFIPS140";
 /// Commands that build refuse bad values of these.
-const BUILD: [&str; 12] = [
-    "GOOS",
-    "GOARCH",
-    "GOAMD64",
-    "GO386",
-    "GOARM",
-    "GOARM64",
-    "GOMIPS",
-    "GOMIPS64",
-    "GOPPC64",
-    "GORISCV64",
-    "GOWASM",
-    "GOTMPDIR",
-];
+const BUILD: &str = "GOOS GOARCH GOAMD64 GO386 GOARM GOARM64 GOMIPS GOMIPS64 GOPPC64 GORISCV64 \
+                     GOWASM GOTMPDIR";
 /// Variables that are looked for, besides those of `values` and those that the policy manages.
-pub(super) const NAMES: [&str; 15] = [
-    "GOCACHEPROG",
-    "GOPATH",
-    "GOWORK",
-    "GOEXPERIMENT",
-    "GOFIPS140",
-    "GOOS",
-    "GOARCH",
-    "GOAMD64",
-    "GOTMPDIR",
-    "GOCACHE",
-    "GOMODCACHE",
-    "GOBIN",
-    "GOSUMDB",
-    "GOVCS",
-    "XDG_CONFIG_HOME",
-];
+pub(super) const NAMES: &str = "GOCACHEPROG GOPATH GOWORK GOEXPERIMENT GOFIPS140 GOOS GOARCH GOAMD64 \
+                                GOTMPDIR GOCACHE GOMODCACHE GOBIN GOSUMDB GOVCS XDG_CONFIG_HOME";
 /// So many values are checked.
 const MOST: usize = 64;
 
@@ -125,8 +90,8 @@ fn lines(facts: &mut DoctorFacts, file: &[u8], place: &str) -> Vec<Set> {
             let shown = shown.trim_start_matches('\u{feff}').trim();
             let says = format!("go ignores {place}: {shown}");
             let fix = "write NAME=value there, with nothing before it, or delete the line";
-            let finding = DoctorFinding::warning(Code::EnvLineIgnored, says, fix);
-            facts.findings.push(finding.because(why).at(place));
+            let finding = DoctorFinding::new(Code::EnvLineIgnored, Warning, says, why, fix);
+            facts.findings.push(finding.at(place));
             continue;
         }
         let Some((name, value)) = line.split_once('=') else {
@@ -153,20 +118,17 @@ fn lines(facts: &mut DoctorFacts, file: &[u8], place: &str) -> Vec<Set> {
 
 /// Why go ignores a line that looks like a setting (`cfg.readEnvFile`); `None`: it does not.
 fn ignored(line: &str) -> Option<&'static str> {
+    let (before, _) = line.split_once('=')?;
     if line.starts_with(|c: char| c.is_ascii_uppercase()) {
         // `GOPROXY = off` sets a variable that is called "GOPROXY ".
-        let (name, _) = line.split_once('=')?;
-        return name
-            .ends_with([' ', '\t'])
-            .then_some("go takes the space before = for a part of the name.");
+        let has_space = before.ends_with([' ', '\t']);
+        return has_space.then_some("go takes the space before = for a part of the name.");
     }
-    let bare = line.trim_start_matches('\u{feff}').trim_start();
     if line.contains('\0') {
-        let is_setting = line.contains('=');
-        return is_setting.then_some("It is UTF-16; go reads only UTF-8.");
+        return Some("It is UTF-16; go reads only UTF-8.");
     }
-    let setting = bare.strip_prefix("export ").unwrap_or(bare);
-    let (name, _) = setting.split_once('=')?;
+    let bare = before.trim_start_matches('\u{feff}').trim_start();
+    let name = bare.strip_prefix("export ").unwrap_or(bare);
     let is_name = name.to_ascii_uppercase().starts_with("GO")
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     is_name.then_some(if line.starts_with('\u{feff}') {
@@ -179,31 +141,31 @@ fn ignored(line: &str) -> Option<&'static str> {
 /// Notes directories that GOPROXY names and that hold compiled objects instead of modules.
 fn build_caches(facts: &mut DoctorFacts, env: &Environment) {
     let own = env.path("GOCACHE");
-    let lines = facts.line("GOPROXY").map(|line| &line.value);
+    let line = facts.line("GOPROXY").map(|line| &line.value);
     let seen = facts.seen.iter().filter(|one| one.name == "GOPROXY");
-    let values = lines
+    let values = line
         .into_iter()
         .chain(seen.filter_map(|one| one.value.as_ref()));
     let is_build_cache = |part: &&str| {
-        let Some(folder) = Some(part).filter(|part| file_url::is_url(part)) else {
-            return false;
-        };
-        let Some(path) = file_url::folder_of(folder).map(PathBuf::from) else {
+        let folder = file_url::is_url(part).then(|| file_url::folder_of(part));
+        let Some(path) = folder.flatten().map(PathBuf::from) else {
             return false;
         };
         let real = dunce::canonicalize(&path).unwrap_or_else(|_| path.clone());
         // cache/cache.go:Open keeps both of them there.
-        let mut marks = ["trim.txt", "README"].iter().map(|name| real.join(name));
-        path.ends_with("go-build")
-            || real.ends_with("go-build")
-            || marks.all(|mark| Disk.is_file(&mark))
-            || own.as_ref() == Some(&path)
+        let has_marks = ["trim.txt", "README"]
+            .iter()
+            .all(|name| Disk.is_file(&real.join(name)));
+        let is_named = path.ends_with("go-build") || real.ends_with("go-build");
+        is_named || has_marks || own.as_ref() == Some(&path)
     };
     let parts = values
         .flat_map(|value| value.split([',', '|']))
         .map(str::trim);
     facts.build_caches = parts.filter(is_build_cache).map(str::to_owned).collect();
-    facts.module_cache = download_folder(env).map(|path| path.display().to_string());
+    let shelves = Shelves::find(env, None).layouts;
+    let cache = shelves.first().map(|cache| cache.root().display());
+    facts.module_cache = cache.map(|path| path.to_string());
 }
 
 /// Reports caches at their default place that go cannot write: after a `sudo go build`, for one.
@@ -226,23 +188,17 @@ async fn default_caches(facts: &mut DoctorFacts, env: &Environment, go: &GoComma
         let fix = format!(
             "make it writable for this user, or use another directory: `go env -w {name}=…`"
         );
-        let finding = DoctorFinding::error(Code::CacheUnwritable, says, fix);
         let why = format!("{why}: that stops {stops}.");
-        facts.findings.push(finding.because(why).at(folder));
+        let finding = DoctorFinding::new(Code::CacheUnwritable, Error, says, why, fix);
+        facts.findings.push(finding.at(folder));
     }
 }
 
 /// What can be judged without go.
 fn by_grammar(set: &Set) -> Option<Stop> {
-    let value = set.value.as_str();
+    let (name, value) = (set.name.as_str(), set.value.as_str());
     let is_relative = !value.starts_with('/') && !Path::new(value).is_absolute();
-    let scope = match set.name.as_str() {
-        "GOCACHE" | "GOTMPDIR" => Scope::Build,
-        "GOMODCACHE" | "GOPATH" | "GOSUMDB" | "GOVCS" => Scope::Download,
-        "GOBIN" => Scope::Install,
-        _ => return None,
-    };
-    let says = match set.name.as_str() {
+    let says = match name {
         "GOCACHE" if value == "off" => {
             "build cache is disabled by GOCACHE=off, but required as of Go 1.12".to_owned()
         }
@@ -255,13 +211,18 @@ fn by_grammar(set: &Set) -> Option<Stop> {
         }
         "GOBIN" if is_relative => "cannot install, GOBIN must be an absolute path".to_owned(),
         "GOSUMDB" | "GOVCS" => {
-            let mut faults = check_value(&set.name, value).into_iter();
-            faults
-                .find(|fault| fault.severity == Severity::Error)?
-                .message
+            let mut faults = check_value(name, value).into_iter();
+            let fault = faults.find(|fault| fault.severity == Severity::Error)?;
+            fault.message
         }
         "GOPATH" => write_trouble(&std::env::split_paths(value).next()?)?,
-        _ => write_trouble(Path::new(value))?,
+        "GOCACHE" | "GOTMPDIR" | "GOMODCACHE" | "GOBIN" => write_trouble(Path::new(value))?,
+        _ => return None,
+    };
+    let scope = match name {
+        "GOCACHE" | "GOTMPDIR" => Scope::Build,
+        "GOBIN" => Scope::Install,
+        _ => Scope::Download,
     };
     Some(set.seen(scope, says))
 }
@@ -354,11 +315,11 @@ impl Asker<'_> {
     async fn stops(&self, set: &Set) -> Vec<Stop> {
         let name = set.name.as_str();
         let (errand, scope) = match name {
-            _ if EVERY.contains(&name) => (Errand::List, Scope::Every),
+            _ if is_one_of(EVERY, name) => (Errand::List, Scope::Every),
             "GOTMPDIR" => return Vec::new(),
             // A program that exists is not started.
             "GOCACHEPROG" if !self.runs(&set.value) => (Errand::List, Scope::Build),
-            _ if BUILD.contains(&name) => (Errand::Build, Scope::Build),
+            _ if is_one_of(BUILD, name) => (Errand::Build, Scope::Build),
             _ => return Vec::new(),
         };
         let words = match goflags_words(&set.value).filter(|_| name == "GOFLAGS") {
@@ -396,23 +357,24 @@ impl Asker<'_> {
     /// A command that removes the line from the file, as it was tried on a copy; `None`: none does.
     async fn undo(&self, file: &[u8], name: &str, others: &[String]) -> Option<String> {
         let here = EVERY
-            .into_iter()
+            .split(' ')
             .filter_map(|name| Some((name, self.env.get(name)?)));
         let here: Vec<(&str, &str)> = here.collect();
-        let mut all: Vec<Pin<'_>> = others.iter().filter_map(|name| self.pin(name)).collect();
-        all.dedup_by(|one, other| one.name == other.name);
-        let mut tries: Vec<Vec<Pin<'_>>> = vec![Vec::new()];
+        let pin = |name| Some((name, self.pin(name)?));
+        let mut all: Vec<(&str, String)> = others.iter().filter_map(|name| pin(name)).collect();
+        all.dedup_by(|one, other| one.0 == other.0);
+        let mut tries: Vec<Vec<(&str, String)>> = vec![Vec::new()];
         // Windows' shells have another syntax for that.
         if !cfg!(windows) {
-            tries.extend(self.pin(name).map(|pin| vec![pin]));
+            tries.extend(pin(name).map(|pin| vec![pin]));
             tries.push(all);
         }
         for pins in tries {
             let mut vars = here.clone();
-            vars.retain(|(name, _)| !pins.iter().any(|pin| pin.name == *name));
-            vars.extend(pins.iter().map(|pin| (pin.name, pin.value.as_str())));
+            vars.retain(|(name, _)| !pins.iter().any(|(pinned, _)| pinned == name));
+            vars.extend(pins.iter().map(|(name, value)| (*name, value.as_str())));
             if self.trial.unsets(file, &vars, name).await {
-                let mut words: Vec<String> = pins.into_iter().map(|pin| pin.shown).collect();
+                let mut words: Vec<String> = pins.iter().map(shown_pin).collect();
                 words.push(format!("go env -u {name}"));
                 return Some(words.join(" "));
             }
@@ -421,20 +383,23 @@ impl Asker<'_> {
     }
 
     /// A value of the OS environment with which go does not read the file's.
-    fn pin<'n>(&self, name: &'n str) -> Option<Pin<'n>> {
-        let value = match name {
+    fn pin(&self, name: &str) -> Option<String> {
+        Some(match name {
             "GOTOOLCHAIN" => "local".to_owned(),
             "GOWORK" => "off".to_owned(),
             "GO111MODULE" => "on".to_owned(),
             "GOPATH" => self.trial.home().join("go").display().to_string(),
             "GOROOT" => self.go.goroot.display().to_string(),
             _ => return None,
-        };
-        let shown = match name {
-            "GOPATH" => "GOPATH=\"$HOME/go\"".to_owned(),
-            _ => format!("{name}={}", quoted(&value)),
-        };
-        Some(Pin { name, value, shown })
+        })
+    }
+}
+
+fn shown_pin((name, value): &(&str, String)) -> String {
+    match *name {
+        // The trial has another home.
+        "GOPATH" => "GOPATH=\"$HOME/go\"".to_owned(),
+        name => format!("{name}={}", quoted(value)),
     }
 }
 
@@ -450,10 +415,8 @@ fn is_program(path: &Path) -> bool {
     path.exists()
 }
 
-struct Pin<'n> {
-    name: &'n str,
-    value: String,
-    shown: String,
+fn is_one_of(names: &str, name: &str) -> bool {
+    names.split(' ').any(|one| one == name)
 }
 
 /// Flags that name programs, or files of one project, are not tried.

@@ -6,26 +6,15 @@ use std::path::Path;
 use super::facts::{DoctorFacts, Scope, Stop};
 use super::file_url;
 use super::finding::{Code, DoctorFinding, Severity};
+use crate::model::Chain;
 use crate::model::lookalike;
 use crate::model::pattern_fault;
 use crate::model::pattern_scope::public_as_shown;
-use crate::model::{Chain, PatternFault};
+use Severity::{Error, Note, Warning};
 
 /// Variables that are judged here, whether or not the policy manages them.
-pub(super) const NAMES: [&str; 12] = [
-    "GOENV",
-    "GOFLAGS",
-    "GOROOT",
-    "GO111MODULE",
-    "GOTOOLCHAIN",
-    "GOPROXY",
-    "GOPRIVATE",
-    "GONOPROXY",
-    "GOINSECURE",
-    "GONOSUMDB",
-    "GONOSUMCHECK",
-    "GONOVERIFY",
-];
+pub(super) const NAMES: &str = "GOENV GOFLAGS GOROOT GO111MODULE GOTOOLCHAIN GOPROXY GOPRIVATE \
+                                GONOPROXY GOINSECURE GONOSUMDB GONOSUMCHECK GONOVERIFY";
 
 /// A variable as one place sets it.
 pub(super) struct Value<'f> {
@@ -53,14 +42,33 @@ impl Value<'_> {
                 let says = self.says("has no effect: no go command reads that variable");
                 let why = "GOPRIVATE or GONOSUMDB names modules that go does not look up in the \
                            checksum database.";
-                Some(
-                    self.finding(Code::NothingReads, Severity::Note, says, "")
-                        .because(why),
-                )
+                Some(self.finding(Code::NothingReads, Note, says, why, ""))
             }
             _ => None,
         });
-        found.extend(self.patterns(value));
+        // Patterns that cannot match a module path: go ignores them silently.
+        let (severity, why) = match self.name {
+            "GOPRIVATE" | "GONOPROXY" => {
+                let why = "go then asks the public proxy for the private modules.";
+                (Error, why)
+            }
+            "GONOSUMDB" => {
+                let why = "go then asks the checksum database about the private modules.";
+                (Error, why)
+            }
+            "GOINSECURE" => (Warning, "go then refuses plain http from these hosts."),
+            _ => return found,
+        };
+        found.extend(pattern_fault::faults(value).into_iter().map(|fault| {
+            let says = format!("{} in {}: {fault}", self.name, self.place);
+            self.finding(
+                Code::PatternMatchesNothing,
+                severity,
+                says,
+                why,
+                fault.help(),
+            )
+        }));
         found
     }
 
@@ -68,94 +76,64 @@ impl Value<'_> {
     /// value must go.
     pub(super) fn meanings(&self, says: &str) -> Vec<DoctorFinding> {
         let finding = |code, severity, why: &str, fix: &str| {
-            self.finding(code, severity, says, fix).because(why)
+            vec![self.finding(code, severity, says, why, fix)]
         };
         if self.name == "GOFLAGS" {
-            let mut found = Vec::new();
-            let fix = if self.in_file {
-                "run `go env -u GOFLAGS`; give the flag to single commands"
-            } else {
-                ""
-            };
-            let flags = self.value.unwrap_or_default();
-            if flag(flags, "insecure").is_some() {
-                let why = "-insecure has no effect any more, and `go get` refuses it: use \
-                           GOINSECURE instead.";
-                found.push(finding(Code::GoflagsInsecure, Severity::Note, why, fix));
-            }
-            if flag(flags, "mod").is_some() {
-                let severity = if self.in_file {
-                    Severity::Warning
-                } else {
-                    Severity::Note
-                };
-                let why = "-mod then applies to every module. -mod=vendor fails without a \
-                           complete vendor directory, and makes `go install m@v` and `go run \
-                           m@v` fail everywhere; -mod=mod and -mod=readonly ignore vendor and \
-                           need the network; -mod=mod changes go.mod and fails in a workspace.";
-                found.push(finding(Code::GoflagsMod, severity, why, fix));
-            }
-            return found;
+            return self.goflags(says);
         }
         if self.name == "XDG_CONFIG_HOME" {
-            let elsewhere = self.value.filter(|_| !self.in_file);
-            return elsewhere
-                .and_then(|value| self.config_home(value, says))
-                .into_iter()
-                .collect();
+            let elsewhere = self
+                .value
+                .filter(|value| !self.in_file && !value.is_empty());
+            let found = elsewhere.and_then(|value| self.config_home(value, says));
+            return found.into_iter().collect();
         }
         // A value that makes go stop has its own finding.
         if self.stops().next().is_some() {
             return Vec::new();
         }
         let own = self.facts.env_file.as_deref();
-        let found = match (self.name, self.value) {
-            ("GOENV" | "GODEBUG", _) if self.in_file => finding(
-                Code::NothingReads,
-                Severity::Note,
-                "go reads that variable from the OS environment only.",
-                "delete that line; set the variable where the shell starts",
-            ),
+        match (self.name, self.value) {
+            ("GOENV" | "GODEBUG", _) if self.in_file => {
+                let why = "go reads that variable from the OS environment only.";
+                let fix = "delete that line; set the variable where the shell starts";
+                finding(Code::NothingReads, Note, why, fix)
+            }
             // The same file by its name is not another one.
-            ("GOENV", Some(value)) if own == Some(value) => return Vec::new(),
-            ("GOENV", Some("off")) => finding(
-                Code::GoenvElsewhere,
-                Severity::Error,
-                "go then reads no go env file, so nothing that goroam writes has an effect.",
-                "",
-            ),
+            ("GOENV", Some(value)) if own == Some(value) => Vec::new(),
+            ("GOENV", Some("off")) => {
+                let why =
+                    "go then reads no go env file, so nothing that goroam writes has an effect.";
+                finding(Code::GoenvElsewhere, Error, why, "")
+            }
             ("GOENV", value) => {
                 // A value that is not known may well name that very file.
                 let (severity, reads) = match value {
-                    Some(_) => (Severity::Error, "reads"),
-                    None => (Severity::Warning, "may read"),
+                    Some(_) => (Error, "reads"),
+                    None => (Warning, "may read"),
                 };
                 let own = own.unwrap_or("the file that goroam writes");
                 let why = format!("go then {reads} that file instead of {own}.");
                 finding(Code::GoenvElsewhere, severity, &why, "")
             }
-            ("GO111MODULE", Some("off")) => finding(
-                Code::ModulesOff,
-                Severity::Warning,
-                "go then uses no modules, so GOPROXY and similar variables have no effect.",
-                "",
-            ),
-            ("GOROOT", _) => finding(
-                Code::GorootSet,
-                Severity::Note,
-                "A go command of another version will use the wrong tools; without GOROOT go \
-                 finds its own.",
-                if self.in_file { "delete that line" } else { "" },
-            ),
-            ("GOTOOLCHAIN", _) if !self.in_file => finding(
-                Code::ToolchainSet,
-                Severity::Note,
-                "It decides whether go downloads newer versions of itself through GOPROXY.",
-                "",
-            ),
-            _ => return Vec::new(),
-        };
-        vec![found]
+            ("GO111MODULE", Some("off")) => {
+                let why =
+                    "go then uses no modules, so GOPROXY and similar variables have no effect.";
+                finding(Code::ModulesOff, Warning, why, "")
+            }
+            ("GOROOT", _) => {
+                let why = "A go command of another version will use the wrong tools; without \
+                           GOROOT go finds its own.";
+                let fix = if self.in_file { "delete that line" } else { "" };
+                finding(Code::GorootSet, Note, why, fix)
+            }
+            ("GOTOOLCHAIN", _) if !self.in_file => {
+                let why =
+                    "It decides whether go downloads newer versions of itself through GOPROXY.";
+                finding(Code::ToolchainSet, Note, why, "")
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn finding(
@@ -163,9 +141,10 @@ impl Value<'_> {
         code: Code,
         severity: Severity,
         says: impl Into<String>,
+        why: impl Into<String>,
         fix: impl Into<String>,
     ) -> DoctorFinding {
-        let finding = DoctorFinding::new(code, severity, says, fix);
+        let finding = DoctorFinding::new(code, severity, says, why, fix);
         finding.about(self.name).at(self.place)
     }
 
@@ -185,16 +164,17 @@ impl Value<'_> {
     /// A value that makes go stop.
     fn refused(&self, stop: &Stop) -> DoctorFinding {
         let name = self.name;
-        let what = match stop.scope {
-            Scope::Every => "stops every go command",
-            Scope::Build => "stops every build",
-            Scope::Download => "stops every download",
-            Scope::Install => "stops `go install`",
-            Scope::Offline => "stops every go command without a network",
+        let (what, severity) = match stop.scope {
+            Scope::Every => ("every go command", Error),
+            Scope::Build => ("every build", Error),
+            Scope::Download => ("every download", Error),
+            Scope::Install => ("`go install`", Warning),
+            Scope::Offline => ("every go command without a network", Warning),
         };
+        let says = self.says(&format!("stops {what}"));
         let says = match &stop.part {
-            Some(part) => format!("{part} in {}", self.says(what)),
-            None => self.says(what),
+            Some(part) => format!("{part} in {says}"),
+            None => says,
         };
         let fix = match (stop.in_file, &stop.undo, stop.scope) {
             (false, ..) => String::new(),
@@ -209,29 +189,46 @@ impl Value<'_> {
             }
             (true, None, _) => format!("run `go env -u {name}`"),
         };
-        let severity = match stop.scope {
-            Scope::Install | Scope::Offline => Severity::Warning,
-            Scope::Every | Scope::Build | Scope::Download => Severity::Error,
-        };
         let why = match form(name) {
             _ if stop.is_seen => format!("{}.", stop.says),
             "" => format!("go says: {}.", stop.says),
             form => format!("go says: {}. {form}", stop.says),
         };
-        self.finding(Code::ValueRefused, severity, says, fix)
-            .because(why)
+        self.finding(Code::ValueRefused, severity, says, why, fix)
+    }
+
+    fn goflags(&self, says: &str) -> Vec<DoctorFinding> {
+        let mut found = Vec::new();
+        let (severity, fix) = if self.in_file {
+            let fix = "run `go env -u GOFLAGS`; give the flag to single commands";
+            (Warning, fix)
+        } else {
+            (Note, "")
+        };
+        let flags = self.value.unwrap_or_default();
+        if flag(flags, "insecure").is_some() {
+            let why = "-insecure has no effect any more, and `go get` refuses it: use GOINSECURE \
+                       instead.";
+            found.push(self.finding(Code::GoflagsInsecure, Note, says, why, fix));
+        }
+        if flag(flags, "mod").is_some() {
+            let why = "-mod then applies to every module. -mod=vendor fails without a complete \
+                       vendor directory, and makes `go install m@v` and `go run m@v` fail \
+                       everywhere; -mod=mod and -mod=readonly ignore vendor and need the network; \
+                       -mod=mod changes go.mod and fails in a workspace.";
+            found.push(self.finding(Code::GoflagsMod, severity, says, why, fix));
+        }
+        found
     }
 
     /// `os.UserConfigDir`: with another directory, go reads another go env file.
     fn config_home(&self, value: &str, says: &str) -> Option<DoctorFinding> {
-        // macOS and Windows have directories of their own.
-        if cfg!(windows) || cfg!(target_vendor = "apple") || value.is_empty() {
-            return None;
-        }
         let folder = Path::new(value);
         let file = folder.join("go/env");
         let own = self.facts.env_file.as_deref();
-        if own.is_some_and(|own| Path::new(own) == file) {
+        // macOS and Windows have directories of their own.
+        let is_unused = cfg!(windows) || cfg!(target_vendor = "apple");
+        if is_unused || own.is_some_and(|own| Path::new(own) == file) {
             return None;
         }
         let own = own.unwrap_or("the file that goroam writes");
@@ -245,41 +242,9 @@ impl Value<'_> {
             format!("It is relative: go refuses that and reads no go env file, not even {own}.")
         };
         // GOENV names a file, whatever the directory.
-        let severity = if self.facts.seen.iter().any(|one| one.name == "GOENV") {
-            Severity::Warning
-        } else {
-            Severity::Error
-        };
-        Some(
-            self.finding(Code::GoenvElsewhere, severity, says, "")
-                .because(why),
-        )
-    }
-
-    /// Patterns that cannot match a module path: go ignores them silently.
-    fn patterns(&self, value: &str) -> Vec<DoctorFinding> {
-        let (severity, why) = match self.name {
-            "GOPRIVATE" | "GONOPROXY" => (
-                Severity::Error,
-                "go then asks the public proxy for the private modules.",
-            ),
-            "GONOSUMDB" => (
-                Severity::Error,
-                "go then asks the checksum database about the private modules.",
-            ),
-            "GOINSECURE" => (
-                Severity::Warning,
-                "go then refuses plain http from these hosts.",
-            ),
-            _ => return Vec::new(),
-        };
-        let one = |fault: PatternFault| {
-            let says = format!("{} in {}: {fault}", self.name, self.place);
-            let code = Code::PatternMatchesNothing;
-            self.finding(code, severity, says, fault.help())
-                .because(why)
-        };
-        pattern_fault::faults(value).into_iter().map(one).collect()
+        let has_goenv = self.facts.seen.iter().any(|one| one.name == "GOENV");
+        let severity = if has_goenv { Warning } else { Error };
+        Some(self.finding(Code::GoenvElsewhere, severity, says, why, ""))
     }
 
     /// Patterns that exclude public code from verification.
@@ -297,39 +262,29 @@ impl Value<'_> {
         let why = "go then accepts a module that no go.sum lists from any server: a login page or \
                    a changed module can enter the module cache.";
         let fix = "list the private modules only: GOPRIVATE=git.example.com/*";
-        let (code, says) = (Code::GonosumdbAll, self.says(&what));
-        Some(
-            self.finding(code, Severity::Warning, says, fix)
-                .because(why),
-        )
+        Some(self.finding(Code::GonosumdbAll, Warning, self.says(&what), why, fix))
     }
 
     fn proxy(&self, value: &str) -> Option<DoctorFinding> {
         let place = self.place;
-        let error = |code, says: String, why: &str, fix: String| {
-            Some(self.finding(code, Severity::Error, says, fix).because(why))
-        };
         let parts = || value.split([',', '|']).map(str::trim);
         let is_build_cache = |part: &&str| self.facts.build_caches.iter().any(|one| one == part);
         if let Some(part) = parts().find(is_build_cache) {
+            let says = format!("GOPROXY in {place} names a go build cache, {part}");
+            let why = "That is GOCACHE, which holds compiled objects and no modules. go finds \
+                       nothing there.";
             let fix = match self.facts.module_cache.as_deref().and_then(right_form) {
                 Some(form) => {
                     format!("the module cache works as a proxy: write {form} in place of {part}")
                 }
                 None => "name the module cache's download directory in its place".to_owned(),
             };
-            return error(
-                Code::GoproxyBuildCache,
-                format!("GOPROXY in {place} names a go build cache, {part}"),
-                "That is GOCACHE, which holds compiled objects and no modules. go finds nothing \
-                 there.",
-                fix,
-            );
+            return Some(self.finding(Code::GoproxyBuildCache, Error, says, why, fix));
         }
         // go puts https:// before what has a slash and no scheme.
         let starts = ["~", "$", "./", "../"];
         let is_host = |part: &&str| starts.iter().any(|start| part.starts_with(start));
-        let (part, says) = match (Chain::parse(value), parts().find(is_host)) {
+        let (part, what) = match (Chain::parse(value), parts().find(is_host)) {
             (Err(error), _) => {
                 let (start, length) = error.at;
                 let part = value.get(start..start + length).unwrap_or(value);
@@ -343,17 +298,15 @@ impl Value<'_> {
             }
             (Ok(_), None) => {
                 let mark = lookalike::in_list(value).into_iter().next()?;
-                return error(
-                    Code::GoproxyInvalid,
-                    format!("GOPROXY in {place}: {mark}"),
-                    "go takes it for a part of the host's name, and no such host exists.",
-                    mark.help().to_owned(),
-                );
+                let says = format!("GOPROXY in {place}: {mark}");
+                let why = "go takes it for a part of the host's name, and no such host exists.";
+                return Some(self.finding(Code::GoproxyInvalid, Error, says, why, mark.help()));
             }
         };
-        let form = right_form(part).map(|form| format!("write {form} in place of {part}"));
+        let fix = right_form(part).map(|form| format!("write {form} in place of {part}"));
         let why = "Every download fails with it, whatever else the list names.";
-        error(Code::GoproxyInvalid, says, why, form.unwrap_or_default())
+        let fix = fix.unwrap_or_default();
+        Some(self.finding(Code::GoproxyInvalid, Error, what, why, fix))
     }
 }
 

@@ -4,10 +4,10 @@
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::examine::Place;
 use super::lock;
+use super::place::Place;
 use super::records::Records;
-use super::report::{Broken, CacheReport, Outcome, Piece};
+use super::report::{Broken, CacheReport, Piece};
 use crate::bounded;
 use crate::doctor::finding::Code;
 use crate::gomod::ModuleVersion;
@@ -52,20 +52,11 @@ impl Judge<'_> {
             && let Some(bytes) = report.read(&path, MOST_LIST)
             && let Some(fault) = form::foreign(&bytes).filter(|_| !bytes.is_empty())
         {
+            let why = "go only writes it, but a go command that uses this cache as a proxy \
+                       (file://) finds no versions.";
             let broken = Broken {
-                code: Code::CacheList,
-                module: None,
-                place: path.display().to_string(),
-                says: format!("{} {fault}", path.display()),
-                why: "go only writes it, but a go command that uses this cache as a proxy \
-                      (file://) finds no versions."
-                    .to_owned(),
                 mend: "go writes it again with the next version that it fetches".to_owned(),
-                removes: Vec::new(),
-                outcome: Outcome::Found,
-                because: None,
-                lock: None,
-                bounds: self.place.cache.clone(),
+                ..Broken::new(Code::CacheList, &path, fault, why, &self.place.cache)
             };
             report.add(broken, vec![Piece::of(path, Some(&bytes))]);
         }
@@ -112,7 +103,7 @@ impl<'l> Look<'l> {
         let mut has_zip_flaw = false;
         if !seen.flaws.is_empty() {
             // go may have been about to write them: looked at again while it does not.
-            let _held = lock::existing(&self.lock);
+            let _held = lock::file(&self.lock).ok();
             seen = self.read(true);
             let is_zip = |flaw: &Flaw| {
                 let is_unread = matches!(flaw.fault, FileFault::Unreadable(_));
@@ -292,12 +283,11 @@ impl<'l> Look<'l> {
                 (Code::CacheZip, why, removes)
             }
             VersionFile::Zip => {
-                let why = match fault {
-                    FileFault::Differs {
-                        by: Source::ZipHash,
-                        ..
-                    } => "go builds what is there, and `go mod verify` fails.",
-                    _ => "go fails with “checksum mismatch … SECURITY ERROR” in that project.",
+                let by = Source::ZipHash;
+                let why = if matches!(fault, FileFault::Differs { by: one, .. } if *one == by) {
+                    "go builds what is there, and `go mod verify` fails."
+                } else {
+                    "go fails with “checksum mismatch … SECURITY ERROR” in that project."
                 };
                 (Code::CacheZip, why, Vec::new())
             }
@@ -363,7 +353,7 @@ impl<'l> Look<'l> {
             return;
         }
         // go may have been at it.
-        let held = lock::existing(&self.lock);
+        let held = lock::file(&self.lock).ok();
         if held.is_some() && self.tree_is_good(&path) {
             return;
         }
@@ -481,17 +471,11 @@ impl<'l> Look<'l> {
     fn broken(&self, code: Code, place: &Path, says: &str, why: &str) -> Broken {
         let name = place.file_name().unwrap_or_default().to_string_lossy();
         Broken {
-            code,
             module: Some(self.module.to_string()),
-            place: place.display().to_string(),
             says: format!("{name} of {} {says}", self.module),
-            why: why.to_owned(),
             mend: format!("go mod download {}", self.module),
-            removes: Vec::new(),
-            outcome: Outcome::Found,
-            because: None,
             lock: Some(self.lock.clone()),
-            bounds: self.judge.place.cache.clone(),
+            ..Broken::new(code, place, says, why, &self.judge.place.cache)
         }
     }
 

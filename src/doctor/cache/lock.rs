@@ -24,13 +24,7 @@ pub(super) fn version(path: &Path) -> io::Result<File> {
     wait(bounded::open_lock(&options, path)?)
 }
 
-/// The same where there is one: nothing is made.
-pub(super) fn existing(path: &Path) -> Option<File> {
-    let mut options = OpenOptions::new();
-    wait(bounded::open_lock(options.read(true).write(true), path).ok()?).ok()
-}
-
-/// Takes go's lock on a file that it writes in its place.
+/// Takes the lock on a file that is there: one that go writes in its place, or a lock of its own.
 ///
 /// # Errors
 /// The same.

@@ -4,14 +4,15 @@
 //! a good one there gets it back. The names are those of go's own leftovers, which any go
 //! passes over and in part cleans up: `VERSION.mod123.tmp`, `M@V.tmp-123`.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::lock;
 use super::records::MOST_GO_SUM;
-use super::report::{Broken, CacheReport, Outcome, Piece, Stamp};
+use super::report::{Broken, CacheReport, Outcome, Piece, is_same_file, stamp};
 use crate::bounded::{if_any, read_no_link};
 use crate::gomod::sum::sum_of;
+use crate::state::file;
 
 /// Removes what is broken, and nothing else. The report says what became of each.
 pub fn mend_cache(report: &mut CacheReport) {
@@ -29,21 +30,25 @@ fn take_out(broken: &Broken) -> Result<(), String> {
     for piece in &broken.removes {
         inside(piece, &broken.bounds)?;
     }
-    let locked = match &broken.lock {
-        Some(path) => lock::version(path).map_err(|error| said(path, &error)),
-        None => match broken.removes.first() {
-            Some(piece) => lock::file(&piece.path).map_err(|error| said(&piece.path, &error)),
-            None => return Ok(()),
-        },
+    let Some(first) = broken.removes.first() else {
+        return Ok(());
     };
-    let _locked = locked?;
+    let (locked, path) = match &broken.lock {
+        Some(path) => (lock::version(path), path),
+        None => (lock::file(&first.path), &first.path),
+    };
+    let _locked = locked.map_err(|error| said(path, &error))?;
     for piece in &broken.removes {
-        remove(piece).map_err(|error| said(&piece.path, &error))?;
+        let removed = match &piece.line {
+            Some((_, text)) => take_line(&piece.path, text),
+            None => remove(piece),
+        };
+        removed.map_err(|error| said(&piece.path, &error))?;
     }
     Ok(())
 }
 
-fn said(path: &Path, error: &io::Error) -> String {
+fn said(path: &Path, error: &dyn std::fmt::Display) -> String {
     format!("{}: {error}", path.display())
 }
 
@@ -53,77 +58,58 @@ fn inside(piece: &Piece, bounds: &Path) -> Result<(), String> {
     if piece.line.is_some() {
         return Ok(());
     }
-    let Some(folder) = piece.path.parent() else {
-        return Err(format!("{} is a root", piece.path.display()));
-    };
-    let real = match dunce::canonicalize(folder) {
-        Ok(real) => real,
+    let folder = piece.path.parent().unwrap_or(&piece.path);
+    match dunce::canonicalize(folder) {
+        Ok(real) if real == folder && real.starts_with(bounds) => Ok(()),
+        Ok(_) => {
+            let why = "a symbolic link leads there from the module cache";
+            Err(said(&piece.path, &why))
+        }
         // It is gone, and so is the file.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(said(folder, &error)),
-    };
-    if real != folder || !real.starts_with(bounds) {
-        let why = "a symbolic link leads there from the module cache";
-        return Err(format!("{}: {why}", piece.path.display()));
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(said(folder, &error)),
     }
-    Ok(())
 }
 
 fn remove(piece: &Piece) -> io::Result<()> {
     let path = &piece.path;
-    if let Some((_, text)) = &piece.line {
-        return take_line(path, text);
-    }
-    match Stamp::of(path) {
-        Ok(now) if now == piece.stamp => {}
+    let changed = || io::Error::other("it has changed meanwhile; look again");
+    match stamp(path) {
+        Ok(now) if is_same_file(&piece.stamp, &now) => {}
         Ok(_) => return Err(changed()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     }
-    let aside = aside(path, piece.stamp.is_folder);
-    std::fs::rename(path, &aside)?;
-    if !is_same(piece, &aside) {
-        put_back(&aside, path)?;
-        return Err(changed());
-    }
-    if piece.stamp.is_folder {
-        remove_folder(&aside)
-    } else {
-        remove_file(&aside)
-    }
-}
-
-fn changed() -> io::Error {
-    io::Error::other("it has changed meanwhile; look again")
-}
-
-/// A name beside it that go takes for a leftover of its own.
-fn aside(path: &Path, is_folder: bool) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
+    let is_folder = piece.stamp.is_dir();
+    // A name beside it that go takes for a leftover of its own.
+    let mut aside = path.as_os_str().to_owned();
     let own = std::process::id();
-    name.push(if is_folder {
-        format!(".tmp-{own}")
-    } else {
-        format!("{own}.tmp")
+    aside.push(match is_folder {
+        true => format!(".tmp-{own}"),
+        false => format!("{own}.tmp"),
     });
-    path.with_file_name(name)
-}
-
-fn is_same(piece: &Piece, aside: &Path) -> bool {
-    let same = Stamp::of(aside).is_ok_and(|now| now == piece.stamp);
-    let bytes = piece.bytes.as_ref().is_none_or(|judged| {
-        let now = read_no_link(aside, piece.stamp.length);
+    let aside = PathBuf::from(aside);
+    std::fs::rename(path, &aside)?;
+    let is_same = stamp(&aside).is_ok_and(|now| is_same_file(&piece.stamp, &now));
+    let has_same_bytes = piece.bytes.as_ref().is_none_or(|judged| {
+        let now = read_no_link(&aside, piece.stamp.len());
         now.is_ok_and(|now| sum_of(&now) == *judged)
     });
-    same && bytes
+    match (is_same && has_same_bytes, is_folder) {
+        (false, _) => {
+            put_back(&aside, path)?;
+            Err(changed())
+        }
+        (true, true) => remove_folder(&aside),
+        (true, false) => remove_file(&aside),
+    }
 }
 
 /// Where nobody has put another one meanwhile.
 fn put_back(aside: &Path, path: &Path) -> io::Result<()> {
-    if Stamp::of(aside).is_ok_and(|stamp| stamp.is_folder) {
-        return std::fs::rename(aside, path);
-    }
+    let is_folder = stamp(aside).is_ok_and(|meta| meta.is_dir());
     match std::fs::hard_link(aside, path) {
+        _ if is_folder => std::fs::rename(aside, path),
         Ok(()) => remove_file(aside),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => remove_file(aside),
         // No hard links on this file system.
@@ -148,10 +134,9 @@ fn remove_folder(folder: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         // Of a link the link itself, whatever it leads to.
-        if entry.file_type()?.is_dir() {
-            remove_folder(&entry.path())?
-        } else {
-            remove_file(&entry.path())?
+        match entry.file_type()?.is_dir() {
+            true => remove_folder(&entry.path())?,
+            false => remove_file(&entry.path())?,
         }
     }
     std::fs::remove_dir(folder)
@@ -195,22 +180,11 @@ fn take_line(path: &Path, line: &str) -> io::Result<()> {
     if kept == bytes {
         return Ok(());
     }
-    let folder = path.parent().unwrap_or(path);
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(&kept)?;
-    file.as_file()
-        .set_permissions(std::fs::metadata(path)?.permissions())?;
-    file.as_file().sync_all()?;
-    let put = |file: tempfile::NamedTempFile| file.persist(path).map_err(|error| error.error);
-    if cfg!(windows) {
-        // Nothing is renamed over a file that is open; the lock is given up for that moment.
-        drop(locked);
-        put(file)?;
-    } else {
-        put(file)?;
-        drop(locked);
-    }
-    Ok(())
+    let permissions = std::fs::metadata(path)?.permissions();
+    // On Windows nothing is renamed over a file that is open; the lock is given up for that moment.
+    let _locked = Some(locked).filter(|_| !cfg!(windows));
+    file::replace(path, &kept)?;
+    std::fs::set_permissions(path, permissions)
 }
 
 #[cfg(test)]

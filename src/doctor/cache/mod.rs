@@ -17,12 +17,12 @@ mod examine;
 mod judge;
 mod lock;
 mod mend;
+mod place;
 mod records;
 mod report;
 mod sumdb;
 
-pub use examine::{CacheError, CacheWish, examine_cache};
+pub use examine::{CacheWish, examine_cache};
 pub use mend::mend_cache;
+pub use place::CacheError;
 pub use report::{Broken, CacheReport, Outcome, Piece};
-
-pub(super) use examine::download_folder;

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::examine::Place;
+use super::place::Place;
 use super::report::Piece;
 use crate::bounded::{if_any, read_no_link};
 use crate::gomod::ModuleVersion;

@@ -2,9 +2,9 @@
 //! in their place.
 
 use std::fmt;
+use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use serde::{Serialize, Serializer};
 
@@ -70,7 +70,6 @@ impl CacheReport {
 #[derive(Debug, Serialize)]
 pub struct Broken {
     /// A word for scripts.
-    #[serde(serialize_with = "word")]
     pub code: Code,
     /// `MODULE@VERSION`; null: it is of no one module.
     pub module: Option<String>,
@@ -96,6 +95,25 @@ pub struct Broken {
     pub(super) bounds: PathBuf,
 }
 
+impl Broken {
+    /// Of no one module, and without anything to be removed.
+    pub(super) fn new(code: Code, place: &Path, says: &str, why: &str, bounds: &Path) -> Broken {
+        Broken {
+            code,
+            module: None,
+            place: place.display().to_string(),
+            says: format!("{} {says}", place.display()),
+            why: why.to_owned(),
+            mend: String::new(),
+            removes: Vec::new(),
+            outcome: Outcome::Found,
+            because: None,
+            lock: None,
+            bounds: bounds.to_owned(),
+        }
+    }
+}
+
 /// What became of a broken entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -108,10 +126,6 @@ pub enum Outcome {
     Kept,
 }
 
-fn word<S: Serializer>(code: &Code, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(code)
-}
-
 /// What is to be removed.
 #[derive(Debug, Clone)]
 pub struct Piece {
@@ -120,7 +134,7 @@ pub struct Piece {
     /// Only this line of it: its number, from 1, and its text.
     pub line: Option<(usize, String)>,
     /// Which one it is.
-    pub(super) stamp: Stamp,
+    pub(super) stamp: Metadata,
     /// The SHA-256 of what was judged, where that is short.
     pub(super) bytes: Option<Sum>,
 }
@@ -145,7 +159,7 @@ impl Piece {
     /// A file whose bytes were read, or the whole of a folder.
     pub(super) fn of(path: PathBuf, bytes: Option<&[u8]>) -> io::Result<Piece> {
         Ok(Piece {
-            stamp: Stamp::of(&path)?,
+            stamp: stamp(&path)?,
             bytes: bytes.map(sum_of),
             line: None,
             path,
@@ -160,33 +174,24 @@ impl Piece {
     }
 }
 
-/// What tells a file from another one that takes its place. A link is itself, not what it leads
-/// to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stamp {
-    pub(super) is_folder: bool,
-    pub(super) length: u64,
-    written: Option<SystemTime>,
-    #[cfg(unix)]
-    inode: (u64, u64),
+/// What is at a path; a link is refused, not followed.
+pub(super) fn stamp(path: &Path) -> io::Result<Metadata> {
+    let meta = std::fs::symlink_metadata(path)?;
+    match meta.is_symlink() {
+        true => Err(io::Error::other("is a symbolic link")),
+        false => Ok(meta),
+    }
 }
 
-impl Stamp {
-    /// Of what is there now.
-    pub(super) fn of(path: &Path) -> io::Result<Stamp> {
-        let meta = std::fs::symlink_metadata(path)?;
-        if meta.is_symlink() {
-            return Err(io::Error::other("is a symbolic link"));
-        }
-        Ok(Stamp {
-            is_folder: meta.is_dir(),
-            length: meta.len(),
-            written: meta.modified().ok(),
-            #[cfg(unix)]
-            inode: {
-                use std::os::unix::fs::MetadataExt as _;
-                (meta.dev(), meta.ino())
-            },
-        })
-    }
+/// Whether a file is still the one that was judged, and not another one in its place.
+pub(super) fn is_same_file(judged: &Metadata, now: &Metadata) -> bool {
+    #[cfg(unix)]
+    let inode = |meta: &Metadata| {
+        use std::os::unix::fs::MetadataExt as _;
+        (meta.dev(), meta.ino())
+    };
+    #[cfg(not(unix))]
+    let inode = |_: &Metadata| ();
+    let what = |meta: &Metadata| (meta.is_dir(), meta.len(), meta.modified().ok(), inode(meta));
+    what(judged) == what(now)
 }

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::examine::Place;
 use super::lock;
-use super::report::{Broken, CacheReport, Outcome, Piece};
+use super::place::Place;
+use super::report::{Broken, CacheReport, Piece};
 use crate::bounded::read_no_link;
 use crate::doctor::finding::Code;
 use crate::gomod::form::foreign;
@@ -83,29 +83,22 @@ fn broken(
     // go writes these in their place: looked at again while it does not.
     let _lock = lock::file(path).ok()?;
     let (bytes, says) = read()?;
+    let why = if code == Code::SumdbLatest {
+        format!(
+            "go fails with “reading tree note” at every module that is not in go.sum, until it is \
+             deleted. With it goes what go remembers of {database}: it will take the next tree \
+             that is signed."
+        )
+    } else {
+        format!(
+            "go fails where it wants {database} to prove a module, on any network, until it is \
+             deleted."
+        )
+    };
     Some(Broken {
-        code,
-        module: None,
-        place: path.display().to_string(),
-        says: format!("{} {says}", path.display()),
-        why: if code == Code::SumdbLatest {
-            format!(
-                "go fails with “reading tree note” at every module that is not in go.sum, until it \
-                 is deleted. With it goes what go remembers of {database}: it will take the next \
-                 tree that is signed."
-            )
-        } else {
-            format!(
-                "go fails where it wants {database} to prove a module, on any network, until it is \
-                 deleted."
-            )
-        },
         mend: "go asks the database again by itself".to_owned(),
         removes: vec![Piece::of(path.to_owned(), Some(&bytes)).ok()?],
-        outcome: Outcome::Found,
-        because: None,
-        lock: None,
-        bounds: bounds.to_owned(),
+        ..Broken::new(code, path, &says, &why, bounds)
     })
 }
 

@@ -3,10 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use jsonc_parser::ast::{Object, Value};
+use jsonc_parser::ast::Value;
 use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::setting::{Book, Setting};
@@ -14,60 +13,44 @@ use super::setting::{Book, Setting};
 /// `[env]` of mise, `environment` and `config.env` of Helix' language servers.
 pub(crate) fn toml(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let mut book = Book::new(names);
-    // A document with faults is read as far as it goes.
+    // A document with faults is read as far as it goes; the parser bounds its depth.
     let (document, _) = DeTable::parse_recoverable(text);
     table(document.get_ref(), text, &mut Vec::new(), &mut book);
     book.found
 }
 
 fn table(table_: &DeTable<'_>, text: &str, path: &mut Vec<String>, book: &mut Book<'_>) {
-    // toml bounds the depth of what it reads.
     for (key, value) in table_ {
-        let name = key.get_ref().to_string();
-        if let Some(holder) = path.last()
-            && matches!(holder.as_str(), "env" | "environment" | "build.env")
-            && book.wants(&name)
-        {
-            let line = line_of(text, key.span().start);
+        let (name, value) = (key.get_ref().to_string(), value.get_ref());
+        let holder = path.last().map(String::as_str);
+        let holds = matches!(holder, Some("env" | "environment" | "build.env"));
+        if holds && !matches!(value, DeValue::Boolean(_)) {
             let certain = path.iter().all(|part| part != "tasks");
-            if !matches!(value.get_ref(), DeValue::Boolean(_)) {
-                book.set_in(&path.join("."), &name, string(value), line, certain);
-            }
+            let line = line_of(text, key.span().start);
+            book.set_in(&path.join("."), &name, string(value), line, certain);
         }
         path.push(name);
-        match value.get_ref() {
-            DeValue::Table(inner) => table(inner, text, path, book),
-            DeValue::Array(values) => {
-                for value in values.iter() {
-                    if let DeValue::Table(inner) = value.get_ref() {
-                        table(inner, text, path, book);
-                    }
+        if let DeValue::Table(inner) = value {
+            table(inner, text, path, book);
+        } else if let DeValue::Array(values) = value {
+            for value in values.iter() {
+                if let DeValue::Table(inner) = value.get_ref() {
+                    table(inner, text, path, book);
                 }
             }
-            DeValue::String(_)
-            | DeValue::Integer(_)
-            | DeValue::Float(_)
-            | DeValue::Boolean(_)
-            | DeValue::Datetime(_) => {}
         }
         path.pop();
     }
 }
 
 /// A literal text; mise's templates (`{{…}}`) are known only when it runs.
-fn string(value: &Spanned<DeValue<'_>>) -> Option<String> {
-    match value.get_ref() {
-        DeValue::String(text) => (!text.contains("{{")).then(|| text.to_string()),
-        DeValue::Table(inner) => inner
-            .iter()
-            .find(|(key, _)| key.get_ref() == "value")
-            .and_then(|(_, value)| string(value)),
-        DeValue::Integer(_)
-        | DeValue::Float(_)
-        | DeValue::Boolean(_)
-        | DeValue::Datetime(_)
-        | DeValue::Array(_) => None,
+fn string(value: &DeValue<'_>) -> Option<String> {
+    if let DeValue::Table(inner) = value {
+        let (_, value) = inner.iter().find(|(key, _)| key.get_ref() == "value")?;
+        return string(value.get_ref());
     }
+    let text = value.as_str().filter(|text| !text.contains("{{"));
+    text.map(str::to_owned)
 }
 
 /// GoLand and IDEA: the environment of Go modules (component `VgoProject`; before 2020 a
@@ -75,88 +58,85 @@ fn string(value: &Spanned<DeValue<'_>>) -> Option<String> {
 pub(crate) fn jetbrains(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let mut book = Book::new(names);
     let mut component = String::new();
-    for (at, line, tag) in tags(text) {
-        if let Some(rest) = tag.strip_prefix("component ") {
-            component = attribute(rest, "name").unwrap_or_default();
-        } else if tag.starts_with("/component") {
-            component.clear();
-        } else if component == "VgoProject" && tag == "proxy" {
-            let rest = text.get(at..).and_then(|rest| rest.split_once('>'));
-            let value = rest.and_then(|(_, value)| value.split('<').next());
-            let value = unescaped(value.unwrap_or_default());
-            book.set_in("Go modules", "GOPROXY", Some(value), line, true);
-        } else if let Some(rest) = tag.strip_prefix("entry ")
-            && component == "VgoProject"
-        {
-            if let (Some(name), Some(value)) = (attribute(rest, "key"), attribute(rest, "value")) {
-                book.set_in("Go modules", &name, Some(value), line, true);
+    for (line, tag, content) in tags(text) {
+        let (kind, rest) = tag.split_once(' ').unwrap_or((tag, ""));
+        let pair = |key| attribute(rest, key).zip(attribute(rest, "value"));
+        match (component.as_str(), kind) {
+            (_, "component") => component = attribute(rest, "name").unwrap_or_default(),
+            (_, "/component") => component.clear(),
+            ("VgoProject", "proxy") => {
+                book.set_in(
+                    "Go modules",
+                    "GOPROXY",
+                    Some(unescaped(content)),
+                    line,
+                    true,
+                );
             }
-        } else if let Some(rest) = tag.strip_prefix("env ")
-            && component == "RunManager"
-            && let (Some(name), Some(value)) = (attribute(rest, "name"), attribute(rest, "value"))
-        {
-            // Only what is run with it has it.
-            book.set_in("a run configuration", &name, Some(value), line, false);
+            ("VgoProject", "entry") => {
+                if let Some((name, value)) = pair("key") {
+                    book.set_in("Go modules", &name, Some(value), line, true);
+                }
+            }
+            ("RunManager", "env") => {
+                // Only what is run with it has it.
+                if let Some((name, value)) = pair("name") {
+                    book.set_in("a run configuration", &name, Some(value), line, false);
+                }
+            }
+            _ => {}
         }
     }
     book.found
 }
 
-/// A LaunchAgent that sets a variable for all programs: `launchctl setenv NAME value`.
+/// A LaunchAgent that sets a variable for all programs: `launchctl setenv NAME value`, as words of
+/// its own or in the words of a shell.
 pub(crate) fn launch_agent(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let mut book = Book::new(names);
-    let mut strings: Vec<(usize, String)> = Vec::new();
-    for (at, line, tag) in tags(text) {
-        if tag == "string" {
-            let rest = text.get(at..).and_then(|rest| rest.split_once('>'));
-            let value = rest.and_then(|(_, value)| value.split('<').next());
-            strings.push((line, unescaped(value.unwrap_or_default())));
-        }
-    }
-    for (i, (line, word)) in strings.iter().enumerate() {
-        let is_setenv = |text: &str| text == "setenv";
-        if is_setenv(word)
-            && let (Some((at, name)), Some((_, value))) = (strings.get(i + 1), strings.get(i + 2))
+    let strings = tags(text)
+        .into_iter()
+        .filter(|(_, tag, _)| *tag == "string");
+    let words: Vec<(usize, String)> = strings
+        .flat_map(|(line, _, content)| {
+            let content = unescaped(content);
+            let is_command = content.contains("setenv ");
+            let words = content.split(|c: char| is_command && (c.is_whitespace() || c == ';'));
+            words
+                .map(|word| (line, word.to_owned()))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    for three in words.windows(3) {
+        if let [(_, setenv), (line, name), (_, value)] = three
+            && setenv == "setenv"
         {
-            book.set(name, Some(value.clone()), *at, true);
-        }
-        // `sh -c "launchctl setenv GOPROXY off"`
-        let words: Vec<&str> = word.split([' ', '\t', '\n', ';']).collect();
-        for three in words.windows(3) {
-            if let [first, name, value] = three
-                && is_setenv(first)
-            {
-                let value = value.trim_matches(['"', '\'']);
-                let value = (!value.contains('$')).then(|| value.to_owned());
-                book.set(name, value, *line, true);
-            }
+            let value = value.trim_matches(['"', '\'']);
+            let known = (!value.contains('$')).then(|| value.to_owned());
+            book.set(name, known, *line, true);
         }
     }
     book.found
 }
 
-/// Where each tag begins, its line, and what stands between its brackets. Comments are none.
-fn tags(text: &str) -> Vec<(usize, usize, &str)> {
+/// The line of each tag, what stands between its brackets, and what follows it up to the next one.
+/// Comments are none.
+fn tags(text: &str) -> Vec<(usize, &str, &str)> {
     let mut found = Vec::new();
-    let mut from = 0;
     // Counted on the way: a megabyte may hold a hundred thousand tags.
-    let (mut line, mut counted) = (1, 0);
-    while let Some(open) = text.get(from..).and_then(|rest| rest.find('<')) {
-        let at = from + open;
-        let rest = text.get(at + 1..).unwrap_or_default();
-        if rest.starts_with("!--") {
-            match rest.find("-->") {
-                Some(end) => from = at + 1 + end,
-                None => break,
-            }
-            continue;
+    let (mut line, mut rest) = (1, text);
+    while let Some((before, inner)) = rest.split_once('<') {
+        line += before.matches('\n').count();
+        let end = if inner.starts_with("!--") { "-->" } else { ">" };
+        let Some((tag, after)) = inner.split_once(end) else {
+            break;
+        };
+        if end == ">" {
+            let content = after.split('<').next().unwrap_or_default();
+            found.push((line, tag.trim_end_matches('/').trim_end(), content));
         }
-        let Some(end) = rest.find('>') else { break };
-        let inner = rest.get(..end).unwrap_or_default();
-        line += line_of(text.get(counted..at).unwrap_or_default(), at - counted) - 1;
-        counted = at;
-        found.push((at, line, inner.trim_end_matches('/').trim_end()));
-        from = at + 1 + end;
+        line += tag.matches('\n').count();
+        rest = after;
     }
     found
 }
@@ -209,48 +189,21 @@ pub(crate) fn environments(text: &str, names: &BTreeSet<String>) -> Vec<Setting>
     book.found
 }
 
-/// Does a setting of this name hold variables? Terminals have one for each system.
-fn holds_variables(path: &[&str]) -> bool {
-    let here = match std::env::consts::OS {
-        "macos" => "osx",
-        "windows" => "windows",
-        _ => "linux",
-    };
-    let whole = path.join(".");
-    let last = whole.rsplit('.').next().unwrap_or_default();
-    if whole.contains("terminal.integrated.env.") {
-        return last == here;
-    }
-    matches!(
-        last,
-        "env" | "environment" | "toolsEnvVars" | "testEnvVars" | "goplsEnv" | "cmd_env"
-    )
-}
-
 fn json<'v>(value: &'v Value<'v>, text: &str, path: &mut Vec<&'v str>, book: &mut Book<'_>) {
-    match value {
-        Value::Object(object) => members(object, text, path, book),
-        Value::Array(array) => {
-            for value in &array.elements {
-                json(value, text, path, book);
-            }
-        }
-        // null takes a variable away, and this is what goroam would ask for.
-        Value::StringLit(_)
-        | Value::NumberLit(_)
-        | Value::BooleanLit(_)
-        | Value::NullKeyword(_) => {}
+    for value in value.as_array().iter().flat_map(|array| &array.elements) {
+        json(value, text, path, book);
     }
-}
-
-fn members<'v>(object: &'v Object<'v>, text: &str, path: &mut Vec<&'v str>, book: &mut Book<'_>) {
-    for member in &object.properties {
+    for member in value
+        .as_object()
+        .iter()
+        .flat_map(|object| &object.properties)
+    {
         let name = member.name.as_str();
-        // A tool server of an assistant runs no go for its user, nor is it told of here.
         let part = |wanted: &str| path.iter().any(|part| part.contains(wanted));
+        // A tool server of an assistant runs no go for its user. null removes a variable, which is
+        // what goroam would ask for.
         if let Value::StringLit(value) = &member.value
-            && book.wants(name)
-            && holds_variables(path)
+            && holds_variables(&path.join("."))
             && !part("mcp")
             && !part("context_servers")
         {
@@ -265,6 +218,21 @@ fn members<'v>(object: &'v Object<'v>, text: &str, path: &mut Vec<&'v str>, book
         json(&member.value, text, path, book);
         path.pop();
     }
+}
+
+/// Does a setting of this path hold variables? Terminals have one for each system.
+fn holds_variables(path: &str) -> bool {
+    let last = path.rsplit('.').next().unwrap_or_default();
+    if path.contains("terminal.integrated.env.") {
+        return match std::env::consts::OS {
+            "macos" => last == "osx",
+            os => last == os,
+        };
+    }
+    matches!(
+        last,
+        "env" | "environment" | "toolsEnvVars" | "testEnvVars" | "goplsEnv" | "cmd_env"
+    )
 }
 
 #[cfg(test)]

@@ -53,8 +53,16 @@ pub(crate) fn powershell(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
         in_table: &[],
     };
     // Parameters are given by their places or by their names.
-    let text = text.replace("-Path ", "").replace("-Value ", "");
-    language.read(&text.replace(":\\", ":"), names)
+    let same = [
+        ("-Path ", ""),
+        ("-Value ", ""),
+        ("Env:\\", "Env:"),
+        ("env:\\", "env:"),
+    ];
+    let text = same.iter().fold(text.to_owned(), |text, (one, other)| {
+        text.replace(one, other)
+    });
+    language.read(&text, names)
 }
 
 /// `config.nu`, `env.nu`.
