@@ -1,6 +1,7 @@
-//! From facts to findings: one for each root cause, with all that inherit from it.
+//! From facts to findings: one for each place that sets a variable, with all that inherit the value
+//! from it.
 
-use super::facts::{DoctorFacts, Kind, Sighting};
+use super::facts::{DoctorFacts, EnvFileLine, Kind, Sighting};
 use super::finding::{Code, DoctorFinding, Severity};
 use super::values::Value;
 
@@ -21,34 +22,24 @@ pub fn check(facts: &DoctorFacts) -> Vec<DoctorFinding> {
             Some(written) => found.push(shadow(&cause, written.as_ref())),
             None => here.extend(value.meanings(&cause.says())),
         }
-        found.extend(here.into_iter().map(|mut finding| {
+        for finding in &mut here {
             finding.severity = cause.severity(finding.severity);
             finding.reaches = cause.reaches();
-            if finding.fix.is_empty() {
-                finding.fix = cause.fix();
-            }
-            finding
-        }));
+        }
+        found.extend(or_fix(here, &cause.fix()));
     }
     for line in &facts.lines {
+        let EnvFileLine { name, value, place } = line;
+        let says = format!("{name}={value} is written in {place}, for every project");
         let value = Value {
             facts,
-            name: &line.name,
-            value: Some(&line.value),
-            place: &line.place,
+            name,
+            value: Some(value),
+            place,
             in_file: true,
         };
-        let says = format!(
-            "{}={} is written in {}, for every project",
-            line.name, line.value, line.place
-        );
         let here = value.faults().into_iter().chain(value.meanings(&says));
-        found.extend(here.map(|mut finding| {
-            if finding.fix.is_empty() {
-                finding.fix = format!("run `go env -u {}`", line.name);
-            }
-            finding
-        }));
+        found.extend(or_fix(here.collect(), &format!("run `go env -u {name}`")));
     }
     let rewrites = facts.rewrites.iter();
     found.extend(rewrites.filter_map(|seen| rewritten(facts, seen)));
@@ -56,32 +47,32 @@ pub fn check(facts: &DoctorFacts) -> Vec<DoctorFinding> {
     found
 }
 
+/// Findings without a fix get this one.
+fn or_fix(mut found: Vec<DoctorFinding>, fix: &str) -> Vec<DoctorFinding> {
+    for finding in found.iter_mut().filter(|one| one.fix.is_empty()) {
+        fix.clone_into(&mut finding.fix);
+    }
+    found
+}
+
 /// A variable that goroam writes, set elsewhere.
 fn shadow(cause: &Cause<'_>, written: Option<&String>) -> DoctorFinding {
     let root = cause.root;
-    let code = match root.kind {
-        Kind::Shell => Code::ShadowedByShell,
-        Kind::Login => Code::ShadowedByLogin,
-        Kind::Manager => Code::ShadowedByManager,
-        Kind::Registry => Code::ShadowedByRegistry,
-        Kind::Editor => Code::ShadowedByEditor,
-        Kind::Folder => Code::ShadowedInFolder,
-        Kind::Here => Code::ShadowedHere,
-        Kind::Process => Code::ShadowedInProcess,
-    };
-    let agrees = root.value.is_some() && root.value.as_ref() == written;
-    let severity = if agrees {
-        Severity::Warning
-    } else {
-        cause.severity(Severity::Error)
-    };
-    let why = match written {
-        _ if agrees => {
-            "It equals what goroam wrote, but will not follow when the network changes.".to_owned()
+    let (severity, why) = match written {
+        Some(written) if root.value.as_ref() == Some(written) => {
+            let why = "It equals what goroam wrote, but will not follow when the network changes.";
+            (Severity::Warning, why.to_owned())
         }
-        Some(written) => format!("It overrides what goroam wrote, {written}."),
-        None => "It overrides the go env file, whatever goroam writes there.".to_owned(),
+        Some(written) => {
+            let why = format!("It overrides what goroam wrote, {written}.");
+            (cause.severity(Severity::Error), why)
+        }
+        None => {
+            let why = "It overrides the go env file, whatever goroam writes there.";
+            (cause.severity(Severity::Error), why.to_owned())
+        }
     };
+    let (_, code) = rank(root.kind);
     let mut finding = DoctorFinding::new(code, severity, cause.says(), why, cause.fix());
     finding.reaches = cause.reaches();
     finding.about(&root.name).at(&root.place)
@@ -135,7 +126,8 @@ impl Cause<'_> {
     /// "GOPROXY is set to off in ~/.bashrc:12"
     fn says(&self) -> String {
         let Sighting { name, place, .. } = self.root;
-        let value = match &self.root.value {
+        let known = self.root.value.as_deref();
+        let value = match known {
             Some(value) => format!("set to {value}"),
             None => "set to a value known only at run time".to_owned(),
         };
@@ -143,10 +135,7 @@ impl Cause<'_> {
             (Kind::Here, _) => {
                 format!("{name} is {value} in this shell; no known start-up file sets it")
             }
-            (Kind::Process, _) => {
-                let value = self.root.value.as_deref().unwrap_or("?");
-                format!("{place} still has {name}={value}")
-            }
+            (Kind::Process, _) => format!("{place} still has {name}={}", known.unwrap_or("?")),
             (_, true) => format!("{name} is {value} in {place}"),
             (_, false) => format!("{name} may be {value} in {place}, depending on a condition"),
         }
@@ -154,11 +143,17 @@ impl Cause<'_> {
 
     /// What to do.
     fn fix(&self) -> String {
-        let Sighting {
-            name, place, kind, ..
-        } = self.root;
+        let Sighting { name, place, .. } = self.root;
+        let kind = self.root.kind;
+        let of_nix = place.contains("hm-session-vars") || place.starts_with("/nix/");
+        let of_system = place.starts_with("/etc/") || place.starts_with("/usr/");
+        let delete = if of_system && matches!(kind, Kind::Shell | Kind::Login) {
+            "delete that line as root"
+        } else {
+            "delete that line"
+        };
         let mut steps = vec![match kind {
-            Kind::Shell | Kind::Login if of_nix(place) => {
+            Kind::Shell | Kind::Login if of_nix => {
                 format!(
                     "remove {name} from home.sessionVariables and switch to the new configuration"
                 )
@@ -166,12 +161,9 @@ impl Cause<'_> {
             Kind::Shell if place.contains("fish_variables") => {
                 format!("run `set -Ue {name}` in fish")
             }
-            Kind::Shell if of_system(place) => "delete that line as root".to_owned(),
-            Kind::Shell => "delete that line".to_owned(),
-            Kind::Login if of_system(place) => {
-                "delete that line as root; log out and in".to_owned()
-            }
-            Kind::Login => "delete that line; log out and in".to_owned(),
+            Kind::Login => format!("{delete}; log out and in"),
+            Kind::Folder if place.contains(".env") => format!("{delete}; run `direnv allow`"),
+            Kind::Shell | Kind::Folder => delete.to_owned(),
             Kind::Manager => format!("run {}", unset_in_manager(name)),
             Kind::Registry => {
                 let key = place.rsplit_once('\\');
@@ -179,10 +171,6 @@ impl Cause<'_> {
                 format!("run `reg delete \"{key}\" /v {name}`; log out and in")
             }
             Kind::Editor => "delete that setting and restart the editor".to_owned(),
-            Kind::Folder if place.contains(".env") => {
-                "delete that line; run `direnv allow`".to_owned()
-            }
-            Kind::Folder => "delete that line".to_owned(),
             Kind::Here => unset(name),
             Kind::Process => "restart it".to_owned(),
         }];
@@ -194,7 +182,7 @@ impl Cause<'_> {
             steps.push(format!("{} in open shells", unset(name)));
         }
         if has(Kind::Process) {
-            let more = if *kind == Kind::Process {
+            let more = if kind == Kind::Process {
                 "restart the other programs named here"
             } else {
                 "restart the programs that have it"
@@ -222,30 +210,21 @@ fn unset(name: &str) -> String {
     }
 }
 
-fn of_nix(place: &str) -> bool {
-    place.contains("hm-session-vars") || place.starts_with("/nix/")
-}
-
-fn of_system(place: &str) -> bool {
-    place.starts_with("/etc/") || place.starts_with("/usr/")
-}
-
 /// Where the values agree, files are the cause of what the manager and this shell have, and all of
 /// these are the cause of what running programs have.
 fn causes(facts: &DoctorFacts) -> Vec<Cause<'_>> {
     let mut seen: Vec<&Sighting> = facts.seen.iter().collect();
     // A certain one is a better cause than a possible one.
-    seen.sort_by_key(|one| (rank(one.kind), !one.certain, one.foreign));
+    seen.sort_by_key(|one| (rank(one.kind).0, !one.certain, one.foreign));
     let mut causes: Vec<Cause<'_>> = Vec::new();
     for one in seen {
         let is_cause = |cause: &&mut Cause<'_>| {
             let root = cause.root;
-            root.name == one.name
-                && explains(root, one)
-                && (root.value == one.value || (root.value.is_none() && rank(root.kind) == 0))
+            let agrees = root.value == one.value || root.value.is_none() && rank(root.kind).0 == 0;
+            root.name == one.name && agrees && explains(root, one)
         };
         match causes.iter_mut().find(is_cause) {
-            Some(cause) if rank(one.kind) > 0 => cause.echoes.push(one),
+            Some(cause) if rank(one.kind).0 > 0 => cause.echoes.push(one),
             Some(_) | None => causes.push(Cause {
                 root: one,
                 echoes: Vec::new(),
@@ -263,16 +242,20 @@ fn explains(root: &Sighting, echo: &Sighting) -> bool {
         (Kind::Editor, Kind::Here) => root.place.contains("terminal"),
         // Several programs with the same old value are one finding.
         (Kind::Process, Kind::Process) => true,
-        (from, to) => rank(from) < rank(to),
+        (from, to) => rank(from).0 < rank(to).0,
     }
 }
 
-/// A value is inherited from a lower rank only.
-fn rank(kind: Kind) -> u8 {
+/// A value is inherited from a lower rank only; and what a variable of goroam's is called there.
+fn rank(kind: Kind) -> (u8, Code) {
     match kind {
-        Kind::Shell | Kind::Login | Kind::Registry | Kind::Folder | Kind::Editor => 0,
-        Kind::Manager => 1,
-        Kind::Here => 2,
-        Kind::Process => 3,
+        Kind::Shell => (0, Code::ShadowedByShell),
+        Kind::Login => (0, Code::ShadowedByLogin),
+        Kind::Registry => (0, Code::ShadowedByRegistry),
+        Kind::Editor => (0, Code::ShadowedByEditor),
+        Kind::Folder => (0, Code::ShadowedInFolder),
+        Kind::Manager => (1, Code::ShadowedByManager),
+        Kind::Here => (2, Code::ShadowedHere),
+        Kind::Process => (3, Code::ShadowedInProcess),
     }
 }

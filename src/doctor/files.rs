@@ -39,16 +39,9 @@ impl Disk {
     /// As [`Files::read`].
     pub(super) fn bytes(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         // A broken link, or a file in place of a directory on the way: no such file.
-        let absent = |error: &io::Error| {
-            matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            )
-        };
-        match bounded::read(path, MOST_BYTES) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if absent(&error) || error.kind() == io::ErrorKind::IsADirectory => Ok(None),
-            Err(error) => Err(error),
+        match bounded::if_any(bounded::read(path, MOST_BYTES)) {
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => Ok(None),
+            read => read,
         }
     }
 

@@ -90,42 +90,34 @@ impl Look<'_> {
     fn direnv(&mut self, folders: &Folders) {
         let above = folders.above().map(|folder| folder.join(".envrc"));
         let all: Vec<PathBuf> = above.filter(|path| self.files.is_file(path)).collect();
+        let home = self.home.to_string_lossy();
         for path in all {
             let Some(text) = self.read(&path) else {
                 return;
             };
-            self.envrc(&path, &text);
-            if !text
-                .lines()
-                .any(|line| line.trim_start().starts_with("source_up"))
-            {
+            let begins = |line: &str, word| line.trim_start().starts_with(word);
+            let says = |word| text.lines().any(|line| begins(line, word));
+            let mut startup = Startup::new(self.files, self.names, false, &[("HOME", &home)]);
+            startup.file(&path);
+            let folder = self.short(path.parent().unwrap_or(&path));
+            let reaches = format!("shells with direnv in {folder}");
+            for export in startup.exports() {
+                // Only where direnv is installed, and allowed to.
+                let certain = false;
+                let seen = sighting(export, Kind::Folder, &reaches, self.home);
+                merge(&mut self.facts.seen, Sighting { certain, ..seen });
+            }
+            self.noted(startup.read, startup.unread);
+            if says("dotenv") {
+                self.place(&SettingsFile {
+                    path: path.with_file_name(".env"),
+                    kind: Kind::Folder,
+                    reader: format::assignments,
+                });
+            }
+            if !says("source_up") {
                 return;
             }
-        }
-    }
-
-    fn envrc(&mut self, path: &Path, text: &str) {
-        let home = self.home.to_string_lossy();
-        let mut startup = Startup::new(self.files, self.names, false, &[("HOME", &home)]);
-        startup.file(path);
-        let folder = self.short(path.parent().unwrap_or(path));
-        let reaches = format!("shells with direnv in {folder}");
-        for export in startup.exports() {
-            // Only where direnv is installed, and allowed to.
-            let certain = false;
-            let seen = sighting(export, Kind::Folder, &reaches, self.home);
-            merge(&mut self.facts.seen, Sighting { certain, ..seen });
-        }
-        self.noted(startup.read, startup.unread);
-        if text
-            .lines()
-            .any(|line| line.trim_start().starts_with("dotenv"))
-        {
-            self.place(&SettingsFile {
-                path: path.with_file_name(".env"),
-                kind: Kind::Folder,
-                reader: format::assignments,
-            });
         }
     }
 

@@ -136,18 +136,12 @@ fn read_only(file: &EnvFile) -> Option<String> {
         meta.is_ok_and(|meta| meta.permissions().readonly() && !(cfg!(windows) && meta.is_dir()))
     };
     let folder = path.parent()?;
-    let refused = match (path.exists(), folder.exists()) {
-        (_, false) => folder
-            .ancestors()
-            .find(|path| path.exists())
-            .filter(|path| trust::may_write(path).is_err()),
-        (false, true) => {
-            Some(folder).filter(|path| is_intended(path) || trust::may_write(path).is_err())
-        }
-        (true, true) => [path.as_path(), folder]
-            .into_iter()
-            .find(|path| is_intended(path) || trust::may_write(path).is_err()),
-    };
+    let file = Some(path.as_path()).filter(|path| path.exists());
+    let nearest = folder.ancestors().find(|path| path.exists());
+    let mut all = file.into_iter().chain(nearest);
+    // What is missing is made in a directory of any mode.
+    let is_intended = |path: &Path| folder.exists() && is_intended(path);
+    let refused = all.find(|path| is_intended(path) || trust::may_write(path).is_err());
     refused.map(|path| path.display().to_string())
 }
 

@@ -66,17 +66,14 @@ pub(crate) fn pam(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
             continue;
         };
         let part = |key: &str| {
-            let value = rest.split_once(key).map(|(_, value)| value);
-            value.map(|value| {
-                if value.starts_with('"') {
-                    value.get(1..).and_then(|v| v.split('"').next())
-                } else {
-                    value.split_whitespace().next()
-                }
-            })
+            let (_, value) = rest.split_once(key)?;
+            let word = match value.strip_prefix('"') {
+                Some(quoted) => quoted.split('"').next(),
+                None => value.split_whitespace().next(),
+            };
+            Some(word.unwrap_or_default())
         };
         if let Some(value) = part("OVERRIDE=").or_else(|| part("DEFAULT=")) {
-            let value = value.unwrap_or_default();
             book.set(name, unquoted(value), number + 1, true);
         }
     }
@@ -88,31 +85,23 @@ pub(crate) fn pam(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
 pub(crate) fn shown(text: &str, names: &BTreeSet<String>) -> Vec<(String, String)> {
     let pairs = text.lines().filter_map(|line| {
         let (name, value) = line.split_once('=')?;
-        if !names.contains(name) {
-            return None;
-        }
         let inner = value
             .strip_prefix("$'")
             .and_then(|value| value.strip_suffix('\''));
-        let value = match inner {
-            Some(inner) => unescaped(inner),
-            None => value.to_owned(),
-        };
-        (!value.is_empty()).then(|| (name.to_owned(), value))
+        let value = inner.map_or_else(|| value.to_owned(), unescaped);
+        let wanted = names.contains(name) && !value.is_empty();
+        wanted.then(|| (name.to_owned(), value))
     });
     pairs.collect()
 }
 
 fn unescaped(text: &str) -> String {
-    let mut out = String::new();
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => out.extend(chars.next()),
-            c => out.push(c),
-        }
-    }
-    out
+    let mut is_escape = false;
+    let kept = text.chars().filter(|c| {
+        is_escape = *c == '\\' && !is_escape;
+        !is_escape
+    });
+    kept.collect()
 }
 
 /// fish's universal variables: `SETUVAR --export GOPROXY:https\x3a//a\x2cdirect`. The elements of

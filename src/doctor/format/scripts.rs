@@ -35,12 +35,21 @@ struct Language {
     in_table: &'static [Form],
 }
 
+/// Nothing is set, `#` begins a comment.
+const PLAIN: Language = Language {
+    comment: "#",
+    comments: None,
+    blocks: None,
+    set: &[],
+    unset: &[],
+    tables: &[],
+    in_table: &[],
+};
+
 /// A profile of PowerShell.
 pub(crate) fn powershell(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let language = Language {
-        comment: "#",
         comments: Some(("<#", "#>")),
-        blocks: None,
         set: &[
             ("$env:NAME =", Quoted),
             ("${env:NAME} =", Quoted),
@@ -49,8 +58,7 @@ pub(crate) fn powershell(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
             ("Set-Content Env:NAME ", Word),
         ],
         unset: &["Remove-Item Env:NAME", "rm Env:NAME"],
-        tables: &[],
-        in_table: &[],
+        ..PLAIN
     };
     // Parameters are given by their places or by their names.
     let same = [
@@ -68,13 +76,11 @@ pub(crate) fn powershell(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
 /// `config.nu`, `env.nu`.
 pub(crate) fn nushell(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let language = Language {
-        comment: "#",
-        comments: None,
-        blocks: None,
         set: &[("$env.NAME =", Word)],
         unset: &["hide-env NAME"],
         tables: &["load-env"],
         in_table: &[("NAME:", Word), ("'NAME':", Word)],
+        ..PLAIN
     };
     language.read(text, names)
 }
@@ -84,7 +90,6 @@ pub(crate) fn vim(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let opens: &[&str] = &["if", "function", "function!", "for", "while", "augroup"];
     let language = Language {
         comment: "\"",
-        comments: None,
         blocks: Some((opens, &["endif", "endfunction", "endfor", "endwhile"])),
         set: &[
             ("let $NAME =", Quoted),
@@ -92,8 +97,7 @@ pub(crate) fn vim(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
             ("vim.env.NAME =", Quoted),
         ],
         unset: &["unlet $NAME"],
-        tables: &[],
-        in_table: &[],
+        ..PLAIN
     };
     language.read(text, names)
 }
@@ -103,15 +107,14 @@ pub(crate) fn lua(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let language = Language {
         comment: "--",
         comments: Some(("--[[", "]]")),
-        blocks: None,
         set: &[
             ("vim.env.NAME =", Quoted),
             ("vim.env['NAME'] =", Quoted),
             ("setenv( 'NAME' ,", Quoted),
         ],
-        unset: &[],
         tables: &["env = {", "env={", "[\"build.env\"] = {"],
         in_table: &[("NAME =", Quoted), ("['NAME'] =", Quoted)],
+        ..PLAIN
     };
     language.read(text, names)
 }
@@ -120,8 +123,6 @@ pub(crate) fn lua(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
 pub(crate) fn elisp(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
     let language = Language {
         comment: ";",
-        comments: None,
-        blocks: None,
         set: &[
             ("(setenv 'NAME' ", Quoted),
             // lsp-go-env: '((GOPROXY . "off"))
@@ -129,9 +130,7 @@ pub(crate) fn elisp(text: &str, names: &BTreeSet<String>) -> Vec<Setting> {
             ("('NAME' . ", Quoted),
             ("'NAME=", Rest),
         ],
-        unset: &[],
-        tables: &[],
-        in_table: &[],
+        ..PLAIN
     };
     language.read(text, names)
 }
