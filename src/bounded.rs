@@ -11,20 +11,13 @@ use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::Duration;
 
-/// What a symbolic link at the end of the path means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Links {
-    Followed,
-    Refused,
-}
-
 /// Opens a regular file for reading, or the one that a link leads to.
 ///
 /// # Errors
 /// When there is none, or it is something else: `IsADirectory` for a directory, `InvalidInput` for
 /// a named pipe, a socket or a device.
 pub fn open(path: &Path) -> io::Result<File> {
-    open_with(OpenOptions::new().read(true), path, Links::Followed)
+    open_with(OpenOptions::new().read(true), path, true)
 }
 
 /// The same where a symbolic link would lead out of a place that goroam looks after: a link is
@@ -33,7 +26,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// As [`open`], and `InvalidInput` for a symbolic link.
 pub fn open_no_link(path: &Path) -> io::Result<File> {
-    open_with(OpenOptions::new().read(true), path, Links::Refused)
+    open_with(OpenOptions::new().read(true), path, false)
 }
 
 /// Opens a file to take a lock on it, or to append to it: by these options, a regular file only,
@@ -42,14 +35,15 @@ pub fn open_no_link(path: &Path) -> io::Result<File> {
 /// # Errors
 /// As [`open_no_link`].
 pub fn open_lock(options: &OpenOptions, path: &Path) -> io::Result<File> {
-    open_with(options, path, Links::Refused)
+    open_with(options, path, false)
 }
 
-fn open_with(options: &OpenOptions, path: &Path, links: Links) -> io::Result<File> {
+fn open_with(options: &OpenOptions, path: &Path, follow: bool) -> io::Result<File> {
     // Looked at first: opening a device may do something, and a socket gives an odd error.
-    let meta = match links {
-        Links::Followed => std::fs::metadata(path),
-        Links::Refused => std::fs::symlink_metadata(path),
+    let meta = if follow {
+        path.metadata()
+    } else {
+        path.symlink_metadata()
     };
     match meta {
         Ok(meta) => is_regular(meta.file_type())?,
@@ -60,7 +54,7 @@ fn open_with(options: &OpenOptions, path: &Path, links: Links) -> io::Result<Fil
     #[cfg(unix)]
     let options = {
         let mut flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-        if links == Links::Refused {
+        if !follow {
             flags |= libc::O_NOFOLLOW;
         }
         let mut options = options.clone();

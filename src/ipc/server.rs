@@ -1,5 +1,5 @@
-//! The protocol, and the agent's side of it. Every client is a task of its own with limits on time and length, so that
-//! none can hold up another or the agent.
+//! The protocol, and the agent's side of it. Every client is a task of its own with limits on time
+//! and length, so that none can hold up another or the agent.
 
 use std::io;
 use std::pin::pin;
@@ -22,7 +22,7 @@ use crate::paths::Paths;
 /// The protocol's version. It changes when an older client would misunderstand an answer.
 pub(super) const VERSION: u64 = 1;
 /// Bytes that a request may have: the longest is a profile's name and a time.
-pub(super) const REQUEST_LIMIT: u64 = 64 * 1024;
+const REQUEST_LIMIT: u64 = 64 * 1024;
 /// Bytes that an answer may have: a turn's report with every condition of a big policy.
 pub(super) const REPLY_LIMIT: u64 = 1024 * 1024;
 
@@ -30,7 +30,7 @@ pub(super) const REPLY_LIMIT: u64 = 1024 * 1024;
 /// anything is done, so that nothing is done for a client that has given up.
 pub(super) const HEARTBEAT: &[u8] = br#"{"working":true}"#;
 /// Between two of them.
-pub(super) const HEARTBEAT_PERIOD: Duration = Duration::from_secs(1);
+const HEARTBEAT_PERIOD: Duration = Duration::from_secs(1);
 /// Clients at once: some watchers and a few that ask.
 const MOST_CLIENTS: usize = 16;
 /// From connecting to the end of the request.
@@ -225,13 +225,15 @@ async fn answer(stream: ServerEnd, handle: &Handle) -> io::Result<()> {
     };
     let reply = match request {
         Err(reply) => reply,
-        Ok(request) => match request.command {
-            // What the agent has published last, so that a turn under way delays no client.
-            Command::Status => Reply::Status(Box::new(handle.status().borrow().clone())),
-            Command::Watch => return watch(from, to, handle).await,
-            command if request.heartbeat => beating(&mut to, handle, command).await?,
-            command => handle.ask(command).await,
-        },
+        Ok(request) if request.command == Command::Watch => {
+            return watch(from, to, handle).await;
+        }
+        // What the agent has published last, so that a turn under way delays no client.
+        Ok(request) if request.command == Command::Status => {
+            Reply::Status(Box::new(handle.status().borrow().clone()))
+        }
+        Ok(request) if request.heartbeat => beating(&mut to, handle, request.command).await?,
+        Ok(request) => handle.ask(request.command).await,
     };
     send(&mut to, &reply).await
 }

@@ -1,5 +1,7 @@
 //! What a link is, and which routes say nothing about where the machine is. Pure.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use ipnet::IpNet;
 
 use crate::model::LinkKind;
@@ -47,16 +49,10 @@ pub(super) fn kind(name: &str, device: LinkKind) -> LinkKind {
 
 /// Such a route is the same on every network.
 pub(super) fn is_local(destination: &IpNet) -> bool {
-    match destination {
-        IpNet::V4(v4) => {
-            let ip = v4.addr();
-            ip.is_loopback() || ip.is_multicast() || ip.is_broadcast()
-        }
-        IpNet::V6(v6) => {
-            let ip = v6.addr();
-            ip.is_loopback() || ip.is_multicast() || ip.is_unicast_link_local()
-        }
-    }
+    let ip = destination.addr();
+    let broadcast = ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+    let link_local = matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    ip.is_loopback() || ip.is_multicast() || broadcast || link_local
 }
 
 #[cfg(test)]

@@ -195,14 +195,8 @@ fn succeeded(what: &str, result: c_int) -> io::Result<()> {
 }
 
 fn no_event() -> libc::kevent {
-    libc::kevent {
-        ident: 0,
-        filter: 0,
-        flags: 0,
-        fflags: 0,
-        data: 0,
-        udata: ptr::null_mut(),
-    }
+    // SAFETY: it has numbers and a pointer, of which zero and null are valid.
+    unsafe { std::mem::zeroed() }
 }
 
 /// configd's IPMonitor posts the first when it has given the resolver its new configuration

@@ -41,6 +41,6 @@ use other as os;
 use windows as os;
 
 pub use source::Hint;
-pub use survey::{SurveyError, survey};
+pub use survey::survey;
 pub use wake::WakeClock;
 pub use watcher::{WatchPaths, Watcher};

@@ -20,6 +20,8 @@ use rustix::net::{
 
 /// `struct nlmsghdr`.
 const HEADER: usize = 16;
+/// Netlink aligns messages and attributes to four bytes.
+pub(super) const ALIGNMENT: usize = 4;
 /// `struct rtattr`.
 const ATTRIBUTE_HEADER: usize = 4;
 /// The kernel puts at most 32 KiB into one answer (`NLMSG_GOODSIZE` and `netlink_dump`).
@@ -66,7 +68,9 @@ pub(super) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = NetlinkMessage<
             sequence: u32_at(bytes, 8)?,
             body: bytes.get(HEADER..length)?,
         };
-        bytes = bytes.get(padded(length)..).unwrap_or_default();
+        bytes = bytes
+            .get(length.next_multiple_of(ALIGNMENT)..)
+            .unwrap_or_default();
         Some(message)
     })
 }
@@ -78,7 +82,9 @@ pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])>
         let value = bytes.get(ATTRIBUTE_HEADER..length)?;
         // The two upper bits are NLA_F_NESTED and NLA_F_NET_BYTEORDER.
         let kind = u16_at(bytes, 2)? & 0x3fff;
-        bytes = bytes.get(padded(length)..).unwrap_or_default();
+        bytes = bytes
+            .get(length.next_multiple_of(ALIGNMENT)..)
+            .unwrap_or_default();
         Some((kind, value))
     })
 }
@@ -88,11 +94,6 @@ pub(crate) fn find_attribute(bytes: &[u8], kind: u16) -> Option<&[u8]> {
     attributes(bytes)
         .find(|(one, _)| *one == kind)
         .map(|(_, value)| value)
-}
-
-/// Netlink aligns messages and attributes to four bytes.
-pub(super) fn padded(length: usize) -> usize {
-    length.saturating_add(3) & !3
 }
 
 /// The number at an offset, in the machine's byte order.
@@ -284,7 +285,7 @@ pub(super) mod tests {
         bytes.extend(kind.to_ne_bytes());
         bytes.extend([0; 10]);
         bytes.extend(body);
-        bytes.resize(padded(bytes.len()), 0);
+        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
         bytes
     }
 
@@ -294,7 +295,7 @@ pub(super) mod tests {
         let mut bytes = length.to_ne_bytes().to_vec();
         bytes.extend(kind.to_ne_bytes());
         bytes.extend(value);
-        bytes.resize(padded(bytes.len()), 0);
+        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
         bytes
     }
 

@@ -119,12 +119,8 @@ pub(super) fn start<S: HintSource + 'static>(inbox: &HintInbox) -> AbortHandle {
 pub(super) fn readable(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an `OwnedFd` keeps the same open descriptor until it is dropped, which the `AsyncFd`
     // does after it has let go of it.
-    unsafe {
-        Ok(AsyncFd::register_with_interest(
-            descriptor,
-            Interest::READABLE,
-        )?)
-    }
+    let waiting = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
+    Ok(waiting?)
 }
 
 /// Passes on what the source says, for ever. Whenever it breaks, that is a trouble until it
@@ -136,7 +132,16 @@ async fn keep_open<S: HintSource>(inbox: HintInbox, mut open: io::Result<S>) {
         let error = match open {
             Ok(mut source) => {
                 inbox.clear_trouble(S::NAME);
-                pass_on(&mut source, &inbox, &mut wait).await
+                loop {
+                    match source.next().await {
+                        Ok(hint) => inbox.send(hint),
+                        Err(error) => break error,
+                    }
+                    // A source that opens and breaks at once does not work again.
+                    wait = Backoff::default();
+                    // One that always has something to say must not starve the others.
+                    tokio::task::yield_now().await;
+                }
             }
             Err(error) => error,
         };
@@ -153,25 +158,6 @@ async fn keep_open<S: HintSource>(inbox: HintInbox, mut open: io::Result<S>) {
         if open.is_ok() {
             // It is not known what was missed meanwhile.
             inbox.send(Hint::Lost);
-        }
-    }
-}
-
-async fn pass_on<S: HintSource>(
-    source: &mut S,
-    inbox: &HintInbox,
-    wait: &mut Backoff,
-) -> io::Error {
-    loop {
-        match source.next().await {
-            Ok(hint) => {
-                // A source that opens and breaks at once does not work again.
-                *wait = Backoff::default();
-                inbox.send(hint);
-                // One that always has something to say must not starve the others.
-                tokio::task::yield_now().await;
-            }
-            Err(error) => return error,
         }
     }
 }

@@ -7,23 +7,15 @@ use super::os;
 use super::os::links;
 use crate::model::Snapshot;
 
-/// The system would not say.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot read {what}: {source}")]
-pub struct SurveyError {
-    /// What could not be read.
-    pub what: &'static str,
-    /// The system's reason.
-    pub source: io::Error,
-}
-
 /// Reads links, addresses, routes, rules and the resolver's configuration. Takes about a
 /// millisecond; sends no packet and looks up no name.
 ///
 /// # Errors
 /// When the system refuses (a sandbox without netlink, say).
-pub fn survey() -> Result<Snapshot, SurveyError> {
-    let fail = |what| move |source| SurveyError { what, source };
+pub fn survey() -> io::Result<Snapshot> {
+    let fail = |what| {
+        move |error: io::Error| io::Error::new(error.kind(), format!("cannot read {what}: {error}"))
+    };
     // Links first: a route over a link that is not known yet makes no difference until the
     // next survey, for which the link's own message calls.
     let links = links().map_err(fail("links and addresses"))?;
@@ -49,7 +41,7 @@ mod by_netdev {
     use ipnet::IpNet;
     use netdev::Interface;
     use netdev::interface::state::OperState;
-    use netdev::interface::types::InterfaceType;
+    use netdev::interface::types::InterfaceType as Type;
 
     use crate::model::{Link, LinkKind};
     use crate::watch::kinds::kind;
@@ -76,17 +68,15 @@ mod by_netdev {
         }
         addresses.sort();
         addresses.dedup();
-        let device = device(&interface);
+        let (device, up) = (device(&interface), interface.is_up());
         // The name of a Windows interface is a GUID.
-        let name = match interface.friendly_name.clone() {
-            Some(friendly) if cfg!(windows) => friendly,
-            Some(_) | None => interface.name.clone(),
-        };
+        let friendly = interface.friendly_name.filter(|_| cfg!(windows));
+        let name = friendly.unwrap_or(interface.name);
         Link {
             index: interface.index,
             kind: kind(&name, device),
-            up: interface.is_up(),
-            carrier: interface.is_up() && interface.oper_state == OperState::Up,
+            up,
+            carrier: up && interface.oper_state == OperState::Up,
             mtu: interface.mtu.unwrap_or_default(),
             addresses,
             // macOS gives it only to programs that may know the machine's location.
@@ -101,19 +91,14 @@ mod by_netdev {
             return LinkKind::Loopback;
         }
         match interface.if_type {
-            InterfaceType::Loopback => LinkKind::Loopback,
-            InterfaceType::Wireless80211 | InterfaceType::PeerToPeerWireless => LinkKind::Wifi,
-            InterfaceType::Wwan | InterfaceType::Wwanpp | InterfaceType::Wwanpp2 => {
-                LinkKind::Cellular
+            Type::Loopback => LinkKind::Loopback,
+            Type::Wireless80211 | Type::PeerToPeerWireless => LinkKind::Wifi,
+            Type::Wwan | Type::Wwanpp | Type::Wwanpp2 => LinkKind::Cellular,
+            Type::Tunnel | Type::Ppp | Type::ProprietaryVirtual => LinkKind::Tunnel,
+            Type::Bridge => LinkKind::Bridge,
+            Type::Ethernet | Type::FastEthernetT | Type::FastEthernetFx | Type::GigabitEthernet => {
+                LinkKind::Wired
             }
-            InterfaceType::Tunnel | InterfaceType::Ppp | InterfaceType::ProprietaryVirtual => {
-                LinkKind::Tunnel
-            }
-            InterfaceType::Bridge => LinkKind::Bridge,
-            InterfaceType::Ethernet
-            | InterfaceType::FastEthernetT
-            | InterfaceType::FastEthernetFx
-            | InterfaceType::GigabitEthernet => LinkKind::Wired,
             _ => LinkKind::Other,
         }
     }

@@ -10,9 +10,7 @@ use std::sync::Arc;
 use futures_util::future::select_all;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-use windows_sys::Win32::Foundation::{
-    CloseHandle, ERROR_SUCCESS, HANDLE, INVALID_HANDLE_VALUE, WIN32_ERROR,
-};
+use windows_sys::Win32::Foundation::{CloseHandle, ERROR_SUCCESS, HANDLE, INVALID_HANDLE_VALUE};
 use windows_sys::Win32::System::Power::{
     DEVICE_NOTIFY_SUBSCRIBE_PARAMETERS, HPOWERNOTIFY, PowerRegisterSuspendResumeNotification,
     PowerUnregisterSuspendResumeNotification,
@@ -30,6 +28,7 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{
 
 use super::source::{Addresses, Hint, HintInbox, HintSource, start};
 
+use adapter::check;
 pub(super) use adapter::{resolver, resolver_files};
 pub(super) use route::tables;
 
@@ -72,9 +71,7 @@ impl HintSource for Resumes {
                 &raw mut registration,
             )
         };
-        if done != ERROR_SUCCESS {
-            return Err(io::Error::from_raw_os_error(done.cast_signed()));
-        }
+        check(done)?;
         Ok(Resumes {
             registration: registration as HPOWERNOTIFY,
         })
@@ -226,13 +223,6 @@ unsafe extern "system" fn on_change(context: *mut c_void, _timed_out: bool) {
     let arrived = unsafe { &*context.cast::<Notify>() };
     // Keeps a permit if no task waits just now.
     arrived.notify_one();
-}
-
-fn check(error: WIN32_ERROR) -> io::Result<()> {
-    if error == ERROR_SUCCESS {
-        return Ok(());
-    }
-    Err(io::Error::from_raw_os_error(error.cast_signed()))
 }
 
 #[cfg(test)]

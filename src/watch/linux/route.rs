@@ -10,7 +10,7 @@ use super::link::is_scan;
 use crate::model::{Route, RouteKind, Rule};
 use crate::watch::kinds::is_local;
 use crate::watch::netlink::{
-    NetlinkMessage, address, attributes, find_attribute, network_table, padded, text, u16_at,
+    ALIGNMENT, NetlinkMessage, address, attributes, find_attribute, network_table, text, u16_at,
     u32_at,
 };
 
@@ -138,7 +138,9 @@ fn hops(mut bytes: &[u8]) -> Vec<(u32, Option<IpAddr>)> {
         let one = bytes.get(..usize::from(u16_at(bytes, 0)?))?;
         let hop = (u32_at(one, 4)?, gateway(one.get(HOP_HEADER..)?));
         let dead = u32::from(*one.get(2)?) & RTNH_F_DEAD != 0;
-        bytes = bytes.get(padded(one.len())..).unwrap_or_default();
+        bytes = bytes
+            .get(one.len().next_multiple_of(ALIGNMENT)..)
+            .unwrap_or_default();
         Some((!dead).then_some(hop))
     });
     next.flatten().collect()

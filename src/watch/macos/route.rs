@@ -12,8 +12,7 @@ use tokio::io::unix::AsyncFd;
 
 use crate::model::{Route, Rule};
 use crate::watch::route_message::messages;
-use crate::watch::source::Hint;
-use crate::watch::source::{HintSource, readable};
+use crate::watch::source::{Hint, HintSource, readable};
 
 /// A message has a header of up to 160 bytes and eight addresses of up to 256.
 const BUFFER: usize = 4096;

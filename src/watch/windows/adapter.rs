@@ -2,10 +2,11 @@
 //! that is up. There is no file to watch, but a key of the registry (`watch::windows`).
 
 use std::collections::BTreeSet;
+use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 
-use windows_sys::Win32::Foundation::{ERROR_BUFFER_OVERFLOW, NO_ERROR};
+use windows_sys::Win32::Foundation::{ERROR_BUFFER_OVERFLOW, NO_ERROR, WIN32_ERROR};
 use windows_sys::Win32::NetworkManagement::IpHelper::{
     GAA_FLAG_SKIP_ANYCAST, GAA_FLAG_SKIP_FRIENDLY_NAME, GAA_FLAG_SKIP_MULTICAST,
     GAA_FLAG_SKIP_UNICAST, GetAdaptersAddresses, IP_ADAPTER_ADDRESSES_LH,
@@ -120,6 +121,14 @@ pub(super) unsafe fn address(socket: *const SOCKADDR_INET) -> Option<IpAddr> {
             AF_INET6 => Some(Ipv6Addr::from((*socket).Ipv6.sin6_addr.u.Byte).into()),
             _ => None,
         }
+    }
+}
+
+/// An error number of Windows.
+pub(super) fn check(error: WIN32_ERROR) -> io::Result<()> {
+    match error {
+        NO_ERROR => Ok(()),
+        _ => Err(io::Error::from_raw_os_error(error.cast_signed())),
     }
 }
 

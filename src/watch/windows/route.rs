@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use tokio::sync::Notify;
-use windows_sys::Win32::Foundation::{HANDLE, NO_ERROR};
+use windows_sys::Win32::Foundation::HANDLE;
 use windows_sys::Win32::NetworkManagement::IpHelper::{
     CancelMibChangeNotify2, FreeMibTable, GetIpForwardTable2, MIB_IPFORWARD_ROW2,
     MIB_IPFORWARD_TABLE2, MIB_NOTIFICATION_TYPE, NotifyIpInterfaceChange, NotifyRouteChange2,
@@ -16,7 +16,7 @@ use windows_sys::Win32::NetworkManagement::IpHelper::{
 };
 use windows_sys::Win32::Networking::WinSock::{AF_UNSPEC, NlroManual, RouteProtocolLocal};
 
-use super::adapter::{address, for_each_adapter};
+use super::adapter::{address, check, for_each_adapter};
 use crate::model::{Route, RouteKind, Rule};
 use crate::watch::kinds::is_local;
 use crate::watch::source::{Hint, HintSource};
@@ -93,13 +93,6 @@ fn interface_metrics() -> Metrics {
         }
     });
     metrics
-}
-
-fn check(done: u32) -> io::Result<()> {
-    if done == NO_ERROR {
-        return Ok(());
-    }
-    Err(io::Error::from_raw_os_error(done.cast_signed()))
 }
 
 /// The system's notifications about interfaces, addresses and routes.
