@@ -26,17 +26,6 @@ const SELDOM: Duration = Duration::from_millis(750);
 const GRACE: Duration = Duration::from_millis(300);
 const GLANCE: Duration = Duration::from_millis(10);
 
-/// A command to run.
-#[derive(Debug, Clone)]
-pub(super) struct CommandSpec {
-    /// The program and its arguments; not empty.
-    pub(super) command: Vec<OsString>,
-    /// Variables that are set beside our environment; `None` removes one.
-    pub(super) env: Vec<(OsString, Option<OsString>)>,
-    /// When it counts as stuck.
-    pub(super) limits: StallLimits,
-}
-
 /// How a command ended.
 #[derive(Debug)]
 pub(super) struct EndedCommand {
@@ -70,18 +59,20 @@ struct RunningCommand<'a> {
     pty: Option<StderrPty>,
 }
 
-/// Runs the command once. When it is stuck, `may_end` is asked once, with what it has written; a
+/// Runs the command (not empty) once, with these variables beside our environment. When it is stuck, `may_end` is asked once, with what it has written; a
 /// command that may not be ended keeps running.
 ///
 /// # Errors
 /// When it cannot be started; `NotFound` when no command has that name.
 pub(super) async fn attempt(
-    order: &CommandSpec,
+    command: &[OsString],
+    env: &[(String, String)],
+    limits: StallLimits,
     signals: &mut ExecSignals,
     may_end: &mut dyn FnMut(&Stuck, &str) -> bool,
 ) -> io::Result<(EndedCommand, OpenOutput)> {
-    let mut attempt = RunningCommand::start(order, signals)?;
-    let stuck = attempt.watch(order.limits, may_end).await;
+    let mut attempt = RunningCommand::start(command, env, signals)?;
+    let stuck = attempt.watch(limits, may_end).await;
     if stuck.is_some() {
         attempt.group.kill().await;
     }
@@ -122,18 +113,15 @@ impl OpenOutput {
 }
 
 impl<'a> RunningCommand<'a> {
-    fn start(order: &CommandSpec, signals: &'a mut ExecSignals) -> io::Result<RunningCommand<'a>> {
-        let Some((program, args)) = order.command.split_first() else {
-            return Err(io::ErrorKind::NotFound.into());
-        };
+    fn start(
+        command: &[OsString],
+        env: &[(String, String)],
+        signals: &'a mut ExecSignals,
+    ) -> io::Result<RunningCommand<'a>> {
+        let (program, args) = command.split_first().ok_or(io::ErrorKind::NotFound)?;
         let mut command = Command::new(program);
         command.args(args);
-        for (name, value) in &order.env {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
+        command.envs(env.iter().map(|(name, value)| (name, value)));
         // What a script or a Makefile around `go test -json` prints is looked at where it goes
         // into a pipe (a CI log): a terminal or a file stays the command's own.
         let json = args.iter().any(is_json) || stdout_is_a_pipe();
@@ -145,13 +133,12 @@ impl<'a> RunningCommand<'a> {
             command.stderr(write);
             read
         };
-        let stdout = if json {
+        let mut stdout = None;
+        if json {
             let (read, write) = io::pipe()?;
             command.stdout(write);
-            Some(read)
-        } else {
-            None
-        };
+            stdout = Some(read);
+        }
         let begun = Instant::now();
         // Closes our copies of the command's ends when it returns.
         let group = Group::spawn(command)?;
@@ -329,7 +316,6 @@ fn stdout_is_a_pipe() -> bool {
 /// `-json` of go build, go test and go mod download: go's own errors are then wrapped into JSON
 /// on standard output. The flag package takes two dashes as well.
 fn is_json(arg: &OsString) -> bool {
-    ["-json", "--json", "-json=true", "--json=true"]
-        .iter()
-        .any(|known| arg == known)
+    let known = ["-json", "--json", "-json=true", "--json=true"];
+    known.iter().any(|known| arg == known)
 }

@@ -9,7 +9,6 @@ mod attempt;
 pub mod classify;
 mod group;
 mod keep;
-mod next;
 pub mod reprobe;
 pub mod run;
 mod signals;

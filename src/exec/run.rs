@@ -11,9 +11,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::attempt::{CommandSpec, EndedCommand, OpenOutput, attempt};
+use super::attempt::{EndedCommand, OpenOutput, attempt};
 use super::classify::{Blamed, Class, Classified, CommandOutput, Exit, classify};
-use super::next::{NextStep, RetryBudget, next};
 use super::reprobe::{Reprobed, reprobe, suspicion};
 use super::signals::{ExecSignals, SignalEvent};
 use super::stall::{StallLimits, Stuck, WaitsFor};
@@ -39,6 +38,9 @@ const LOOK: crate::model::Limits = crate::model::Limits {
 /// Signals that end us as they ended the command, so that our parent sees what it would have seen
 /// without us: SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM.
 const SHARED: [i32; 5] = [1, 2, 3, 13, 15];
+
+/// The first wait for a busy server that does not say how long; then twice as long each time.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// What to run, and how.
 #[derive(Debug)]
@@ -115,7 +117,14 @@ pub async fn run(
     signals: &mut ExecSignals,
     news: &mut dyn FnMut(&ExecEvent<'_>),
 ) -> (ExecSummary, Vec<OpenOutput>) {
-    let (steps, left_out) = steps(&course.plans);
+    let mut steps = Vec::new();
+    let mut left_out = Vec::new();
+    for plan in &course.plans {
+        match &plan.how {
+            Ok(env) => steps.push(Step::new(plan.tier, env)),
+            Err(why) => left_out.push((plan.tier, why.clone())),
+        }
+    }
     let mut summary = ExecSummary {
         tier: steps.first().map_or(Tier::Off, |step| step.tier),
         exit: FAILED,
@@ -130,14 +139,9 @@ pub async fn run(
         summary.tier = step.tier;
         // While go was asked for its settings, or between two steps.
         if let Err(signal) = undisturbed(signals, tokio::task::yield_now()).await {
-            summary.interrupted(Some(signal));
+            summary.interrupted(signal);
             break;
         }
-        let order = CommandSpec {
-            command: course.command.clone(),
-            env: step.env.clone(),
-            limits: course.limits,
-        };
         let further = steps.get(at + 1..).unwrap_or_default();
         let mut may_end = |stuck: &Stuck, said: &str| {
             let lacks = lacks(course, further, &summary.left_out, said);
@@ -146,7 +150,8 @@ pub async fn run(
             }
             lacks.is_none()
         };
-        let ended = match attempt(&order, signals, &mut may_end).await {
+        let (command, limits) = (&course.command, course.limits);
+        let ended = match attempt(command, step.env, limits, signals, &mut may_end).await {
             Ok((ended, leftover)) => {
                 leftovers.push(leftover);
                 ended
@@ -156,7 +161,7 @@ pub async fn run(
                 break;
             }
         };
-        let seen = named(see(&ended, &step.proxies), step, &course.env);
+        let seen = step.named(see(&ended, &step.proxies), &course.env);
         let asked = suspicion(&seen, &step.proxies, step.sumdb.as_deref());
         let looked = if asked.is_empty() || ended.interrupted {
             Ok(Reprobed::default())
@@ -167,25 +172,31 @@ pub async fn run(
             Ok(looked) => (looked, None),
             Err(signal) => (Reprobed::default(), Some(signal)),
         };
-        let retry_after = looked.retry_after;
-        let attempt = tell(step.tier, &ended, seen, looked.portal);
-        let class = attempt.class;
-        let ran = ended.took;
-        summary.ended(&ended, &attempt);
-        summary.attempts.push(attempt);
-        let Some(attempt) = summary.attempts.last() else {
-            break;
+        let attempt = AttemptReport {
+            tier: step.tier,
+            // What a second look finds explains nothing that go was given.
+            class: seen.class,
+            exit: code(ended.exit),
+            ms: u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX),
+            line: seen.line.clone(),
+            seen: Some(seen),
+            stuck: ended.stuck,
+            portal: looked.portal,
         };
+        let next = next(attempt.class, looked.retry_after, ended.took, &mut patience);
+        let attempt = summary.ended(&ended, attempt);
+        if let Some(signal) = disturbed {
+            summary.interrupted(signal);
+        }
         if ended.interrupted || disturbed.is_some() {
-            summary.interrupted(disturbed);
             break;
         }
-        match next(class, retry_after, ran, &mut patience) {
+        match next {
             NextStep::End => break,
             NextStep::Again(wait) => {
-                news(&ExecEvent::Waits(attempt, wait));
+                news(&ExecEvent::Waits(&attempt, wait));
                 if let Err(signal) = undisturbed(signals, tokio::time::sleep(wait)).await {
-                    summary.interrupted(Some(signal));
+                    summary.interrupted(signal);
                     break;
                 }
             }
@@ -193,7 +204,7 @@ pub async fn run(
                 at += 1;
                 patience.on_a_new_step();
                 if let Some(step) = steps.get(at) {
-                    news(&ExecEvent::Left(attempt, step.tier));
+                    news(&ExecEvent::Left(&attempt, step.tier));
                 }
             }
         }
@@ -204,51 +215,67 @@ pub async fn run(
 /// Why no further step could hold; `None` if one could.
 fn lacks(
     course: &ExecPlan,
-    further: &[Step],
+    further: &[Step<'_>],
     left_out: &[(Tier, String)],
     said: &str,
 ) -> Option<Vec<(Tier, String)>> {
     let (frozen, around) = &course.facts;
-    let mut lacks = Vec::new();
-    for step in further {
+    let lacks = further.iter().map(|step| {
         let why = cannot_hold(step.tier, frozen, around, &course.command, said)?;
-        lacks.push((step.tier, why));
-    }
-    lacks.extend_from_slice(left_out);
-    Some(lacks)
+        Some((step.tier, why))
+    });
+    lacks.chain(left_out.iter().cloned().map(Some)).collect()
 }
 
 /// A step that can be taken.
-struct Step {
+struct Step<'a> {
     tier: Tier,
-    env: Vec<(OsString, Option<OsString>)>,
+    env: &'a [(String, String)],
     /// The elements of its GOPROXY.
     proxies: Vec<String>,
     /// Where the checksum database of its GOSUMDB is.
     sumdb: Option<String>,
 }
 
-fn steps(plans: &[TierPlan]) -> (Vec<Step>, Vec<(Tier, String)>) {
-    let (mut steps, mut left_out) = (Vec::new(), Vec::new());
-    for plan in plans {
-        match &plan.how {
-            Ok(vars) => {
-                let value = |name: &str| {
-                    let found = vars.iter().find(|(own, _)| own == name);
-                    found.map(|(_, value)| value.as_str())
-                };
-                let set = |(name, value): &(String, String)| (name.into(), Some(value.into()));
-                steps.push(Step {
-                    tier: plan.tier,
-                    env: vars.iter().map(set).collect(),
-                    proxies: value("GOPROXY").map_or(Vec::new(), elements),
-                    sumdb: value("GOSUMDB").and_then(database),
-                });
-            }
-            Err(why) => left_out.push((plan.tier, why.clone())),
+impl Step<'_> {
+    fn new(tier: Tier, env: &[(String, String)]) -> Step<'_> {
+        let value = |name: &str| {
+            let found = env.iter().find(|(own, _)| own == name);
+            found.map(|(_, value)| value.as_str())
+        };
+        Step {
+            tier,
+            env,
+            proxies: value("GOPROXY").map_or(Vec::new(), elements),
+            sumdb: value("GOSUMDB").and_then(database),
         }
     }
-    (steps, left_out)
+
+    /// Where go's words do not name the HTTP proxy or the checksum database, their variables do.
+    fn named(&self, mut seen: Classified, env: &Environment) -> Classified {
+        match &mut seen.blame.who {
+            Some(Blamed::HttpProxy(address @ None)) => {
+                let url = seen.url.as_deref();
+                let names = if url.is_none_or(|url| url.starts_with("https:")) {
+                    ["HTTPS_PROXY", "https_proxy"]
+                } else {
+                    ["HTTP_PROXY", "http_proxy"]
+                };
+                let value = names.iter().find_map(|name| env.get(name));
+                *address = value.and_then(|value| {
+                    let (_, rest) = value.split_once("://").unwrap_or(("", value));
+                    let authority = rest.split('/').next()?;
+                    authority.rsplit('@').next().map(str::to_owned)
+                });
+            }
+            Some(Blamed::Database(name @ None)) => {
+                let url = self.sumdb.as_deref();
+                *name = url.and_then(|url| url.split("://").nth(1).map(str::to_owned));
+            }
+            Some(Blamed::HttpProxy(_) | Blamed::Database(_) | Blamed::Host(_)) | None => {}
+        }
+        seen
+    }
 }
 
 fn see(ended: &EndedCommand, proxies: &[String]) -> Classified {
@@ -275,51 +302,71 @@ fn see(ended: &EndedCommand, proxies: &[String]) -> Classified {
     seen
 }
 
-/// Where go's words do not name the HTTP proxy or the checksum database, their variables do.
-fn named(mut seen: Classified, step: &Step, env: &Environment) -> Classified {
-    if let Some(Blamed::HttpProxy(address @ None)) = &mut seen.blame.who {
-        let secure = seen
-            .url
-            .as_deref()
-            .is_none_or(|url| url.starts_with("https:"));
-        let names = if secure {
-            ["HTTPS_PROXY", "https_proxy"]
-        } else {
-            ["HTTP_PROXY", "http_proxy"]
-        };
-        let value = names.iter().find_map(|name| env.get(name));
-        *address = value.and_then(|value| {
-            let (_, rest) = value.split_once("://").unwrap_or(("", value));
-            let authority = rest.split('/').next()?;
-            authority.rsplit('@').next().map(str::to_owned)
-        });
-    }
-    if let Some(Blamed::Database(name @ None)) = &mut seen.blame.who {
-        let host = step
-            .sumdb
-            .as_deref()
-            .and_then(|url| url.split("://").nth(1));
-        *name = host.map(str::to_owned);
-    }
-    seen
+/// What to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NextStep {
+    /// That was it: it went well, or another step would not help.
+    End,
+    /// The same step after this time.
+    Again(Duration),
+    /// The next step at once.
+    Step,
 }
 
-fn tell(
-    tier: Tier,
-    ended: &EndedCommand,
-    seen: Classified,
-    portal: Option<String>,
-) -> AttemptReport {
-    AttemptReport {
-        tier,
-        // What a second look finds explains nothing that go was given.
-        class: seen.class,
-        exit: code(ended.exit),
-        ms: u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX),
-        line: seen.line.clone(),
-        seen: Some(seen),
-        stuck: ended.stuck,
-        portal,
+/// How long busy servers are still waited for.
+#[derive(Debug, Clone, Copy)]
+struct RetryBudget {
+    /// What is left of `--retry-budget`.
+    left: Duration,
+    wait: Duration,
+    /// The command has been run again for a busy server.
+    again: bool,
+}
+
+impl RetryBudget {
+    fn new(budget: Duration) -> RetryBudget {
+        RetryBudget {
+            left: budget,
+            wait: FIRST_WAIT,
+            again: false,
+        }
+    }
+
+    /// A new step: its server is another one.
+    fn on_a_new_step(&mut self) {
+        self.wait = FIRST_WAIT;
+        self.again = false;
+    }
+
+    /// `asked`: what Retry-After said. `ran`: how long the run took; the first one would have
+    /// taken that anyway.
+    fn wait(&mut self, asked: Option<Duration>, ran: Duration) -> Option<Duration> {
+        if std::mem::replace(&mut self.again, true) {
+            self.left = self.left.saturating_sub(ran);
+        }
+        // A server that says 0 is not to be asked in a tight circle.
+        let wait = asked.map_or(self.wait, |asked| asked.max(FIRST_WAIT));
+        self.left = self.left.checked_sub(wait)?;
+        self.wait *= 2;
+        Some(wait)
+    }
+}
+
+/// What to do after this.
+fn next(
+    class: Class,
+    asked: Option<Duration>,
+    ran: Duration,
+    patience: &mut RetryBudget,
+) -> NextStep {
+    if class == Class::Busy {
+        let wait = patience.wait(asked, ran);
+        wait.map_or(NextStep::Step, NextStep::Again)
+    } else if class.is_of_the_network() {
+        NextStep::Step
+    } else {
+        // Never another source, never a second try: a person has to look at it.
+        NextStep::End
     }
 }
 
@@ -356,33 +403,35 @@ impl ExecSummary {
         self.signal.is_none() && !matches!(self.class(), Class::Ok | Class::Code)
     }
 
-    /// The exit code that an attempt stands for, should it be the last.
-    fn ended(&mut self, ended: &EndedCommand, attempt: &AttemptReport) {
+    /// Takes an attempt in, with the exit code that it stands for, should it be the last.
+    fn ended(&mut self, ended: &EndedCommand, attempt: AttemptReport) -> AttemptReport {
         // The signal that ended a stuck one was ours.
-        self.exit = match (attempt.class == Class::Mismatch, ended.stuck) {
-            (true, _) => MISMATCH,
-            (false, Some(_)) => FAILED,
-            (false, None) => attempt.exit,
+        self.exit = match ended.stuck {
+            _ if attempt.class == Class::Mismatch => MISMATCH,
+            Some(_) => FAILED,
+            None => attempt.exit,
         };
-        let signal = match ended.exit {
-            Exit::Signal(signal) => Some(signal),
-            Exit::Code(_) => None,
+        self.signal = match ended.exit {
+            Exit::Signal(signal) if ended.stuck.is_none() && SHARED.contains(&signal) => {
+                Some(signal)
+            }
+            Exit::Signal(_) | Exit::Code(_) => None,
         };
-        self.signal = signal.filter(|signal| ended.stuck.is_none() && SHARED.contains(signal));
+        self.attempts.push(attempt.clone());
+        attempt
     }
 
-    fn interrupted(&mut self, by: Option<i32>) {
-        if let Some(signal) = by.filter(|_| cfg!(unix)) {
+    fn interrupted(&mut self, signal: i32) {
+        if cfg!(unix) {
             self.exit = code(Exit::Signal(signal));
             self.signal = Some(signal);
         }
     }
 
     fn not_started(&mut self, tier: Tier, error: &io::Error) {
-        self.exit = if error.kind() == io::ErrorKind::NotFound {
-            NOT_FOUND
-        } else {
-            NOT_EXECUTABLE
+        self.exit = match error.kind() {
+            io::ErrorKind::NotFound => NOT_FOUND,
+            _ => NOT_EXECUTABLE,
         };
         self.attempts.push(AttemptReport {
             tier,
@@ -432,5 +481,46 @@ mod tests {
             serde_json::to_string(&summary).unwrap(),
             r#"{"tier":"mirror","exit":0,"attempts":[{"tier":"proxy","class":"not-found","exit":1,"ms":12,"line":"go: \"x\"\nlost"}]}"#
         );
+    }
+
+    #[test]
+    fn a_busy_server_is_waited_for_within_the_budget() {
+        let mut patience = RetryBudget::new(Duration::from_secs(8));
+        let mut ask = |asked| next(Class::Busy, asked, Duration::ZERO, &mut patience);
+        let second = Duration::from_secs(1);
+        assert_eq!(ask(None), NextStep::Again(second));
+        assert_eq!(ask(None), NextStep::Again(2 * second));
+        assert_eq!(ask(Some(Duration::ZERO)), NextStep::Again(second));
+        assert_eq!(ask(Some(5 * second)), NextStep::Step, "only 4 s are left");
+        let mut none = RetryBudget::new(Duration::ZERO);
+        assert_eq!(next(Class::Busy, None, second, &mut none), NextStep::Step);
+        let mut patience = RetryBudget::new(60 * second);
+        next(Class::Busy, None, second, &mut patience);
+        patience.on_a_new_step();
+        let again = next(Class::Busy, None, second, &mut patience);
+        assert_eq!(again, NextStep::Again(second));
+    }
+
+    #[test]
+    fn the_runs_for_a_busy_server_count_but_the_first() {
+        let second = Duration::from_secs(1);
+        let mut patience = RetryBudget::new(10 * second);
+        let mut ask = |ran| next(Class::Busy, Some(second), ran, &mut patience);
+        assert_eq!(ask(100 * second), NextStep::Again(second), "9 s are left");
+        assert_eq!(ask(5 * second), NextStep::Again(second), "3 s are left");
+        assert_eq!(ask(5 * second), NextStep::Step);
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_code_or_a_checksum_ends_it() {
+        let mut patience = RetryBudget::new(Duration::from_secs(60));
+        for class in [Class::Ok, Class::Code, Class::Mismatch] {
+            let next = next(class, None, Duration::ZERO, &mut patience);
+            assert_eq!(next, NextStep::End);
+        }
+        for class in [Class::Timeout, Class::Stalled, Class::Auth, Class::Portal] {
+            let next = next(class, None, Duration::ZERO, &mut patience);
+            assert_eq!(next, NextStep::Step);
+        }
     }
 }

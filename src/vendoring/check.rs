@@ -7,7 +7,7 @@ use std::path::Path;
 use super::consistency::{describe, disagreements, misstatements};
 use super::copied::{ModuleFiles, Print, below, expected, is_for_tests, is_metadata};
 use super::copied::{is_source, split};
-use super::error::Error;
+use super::error::Result;
 use super::gather::{Holding, Shelves, VendorFacts, VendoredFile, gather};
 use super::project::VendorProject;
 use super::report::{VendorCode, VendorFinding, VendorReport, Weight};
@@ -19,7 +19,7 @@ use crate::gomod::modules_txt::{ListedModule, ModulesTxt};
 ///
 /// # Errors
 /// When vendor/ cannot be read.
-pub fn check(project: &VendorProject, shelves: &Shelves) -> Result<VendorReport, Error> {
+pub fn check(project: &VendorProject, shelves: &Shelves) -> Result<VendorReport> {
     check_at(project, &project.root, shelves)
 }
 
@@ -32,7 +32,7 @@ pub(super) fn check_at(
     project: &VendorProject,
     at: &Path,
     shelves: &Shelves,
-) -> Result<VendorReport, Error> {
+) -> Result<VendorReport> {
     let facts = gather(project, at, shelves)?;
     let findings = judge(&facts);
     let compared = |local: bool| {

@@ -39,6 +39,24 @@ pub enum Error {
     Failed(String),
 }
 
+/// What vendoring did, or why it could not.
+pub(super) type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Names the file that an error is about.
+pub(super) trait About<T> {
+    /// This file.
+    ///
+    /// # Errors
+    /// The same, with the file's path.
+    fn about(self, path: &Path) -> Result<T>;
+}
+
+impl<T> About<T> for io::Result<T> {
+    fn about(self, path: &Path) -> Result<T> {
+        self.map_err(|error| Error::io(path, error))
+    }
+}
+
 impl Error {
     /// A file that cannot be read or written.
     pub(super) fn io(path: &Path, error: io::Error) -> Error {

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::copied::{ModuleFile, ModuleFiles, Print, above, below, join, split};
-use super::error::Error;
+use super::error::{About, Error, Result};
 use super::project::{MOST, ProjectFiles, VendorProject, read_text};
 use super::report::{ProjectKind, VendorCode, VendorFinding};
 use crate::environment::Environment;
@@ -76,11 +76,7 @@ pub(super) struct Holding {
 ///
 /// # Errors
 /// When vendor/ cannot be read.
-pub(super) fn gather(
-    project: &VendorProject,
-    at: &Path,
-    shelves: &Shelves,
-) -> Result<VendorFacts, Error> {
+pub(super) fn gather(project: &VendorProject, at: &Path, shelves: &Shelves) -> Result<VendorFacts> {
     let mut facts = VendorFacts {
         kind: project.kind,
         project: project.read(),
@@ -112,7 +108,7 @@ pub(super) fn gather(
 }
 
 /// vendor/modules.txt, or why go cannot use vendor/.
-fn listed(project: &VendorProject) -> Result<Result<ModulesTxt, VendorFinding>, Error> {
+fn listed(project: &VendorProject) -> Result<Result<ModulesTxt, VendorFinding>> {
     let folder = project.vendor();
     let command = format!("`{}`", project.kind.command());
     let no_folder = VendorFinding::new(
@@ -155,15 +151,14 @@ struct Tree {
     executable: Vec<String>,
 }
 
-fn walk(folder: &Path, below: &str, depth: usize, out: &mut Tree) -> Result<(), Error> {
-    let failed = |error| Error::io(folder, error);
+fn walk(folder: &Path, below: &str, depth: usize, out: &mut Tree) -> Result<()> {
     if depth > DEEPEST || out.files.len() > MOST_FILES {
-        return Err(failed(too_many()));
+        return Err(Error::io(folder, too_many()));
     }
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
+    for entry in fs::read_dir(folder).about(folder)? {
+        let entry = entry.about(folder)?;
         let path = entry.path();
-        let kind = entry.file_type().map_err(|error| Error::io(&path, error))?;
+        let kind = entry.file_type().about(&path)?;
         let name = join(below, &entry.file_name().to_string_lossy());
         if kind.is_dir() {
             walk(&path, &name, depth + 1, out)?;

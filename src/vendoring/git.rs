@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::error::Error;
+use super::error::{Error, Result};
 use crate::environment::{Environment, is_same_name};
 use crate::model::mask;
 
@@ -107,7 +107,7 @@ impl Git {
     ///
     /// # Errors
     /// When that configuration cannot be read.
-    pub(super) fn guarded(mut self) -> Result<Git, Error> {
+    pub(super) fn guarded(mut self) -> Result<Git> {
         let list = "config --list --includes --show-scope -z";
         let (known, list) = self.asks(list, &[], b"")?;
         if !known {
@@ -132,7 +132,7 @@ impl Git {
     ///
     /// # Errors
     /// When git cannot say.
-    pub(super) fn forbids(&self, words: &str, more: &[String]) -> Result<Option<String>, Error> {
+    pub(super) fn forbids(&self, words: &str, more: &[String]) -> Result<Option<String>> {
         if self.filters.is_empty() {
             return Ok(None);
         }
@@ -178,7 +178,7 @@ impl Git {
     ///
     /// # Errors
     /// git's own words otherwise.
-    pub(super) fn run(&self, words: &str, more: &[String]) -> Result<Vec<u8>, Error> {
+    pub(super) fn run(&self, words: &str, more: &[String]) -> Result<Vec<u8>> {
         self.feed(words, more, b"")
     }
 
@@ -186,7 +186,7 @@ impl Git {
     ///
     /// # Errors
     /// git's own words when it fails.
-    pub(super) fn line(&self, words: &str, input: &[u8]) -> Result<String, Error> {
+    pub(super) fn line(&self, words: &str, input: &[u8]) -> Result<String> {
         let out = self.feed(words, &[], input)?;
         let text = String::from_utf8_lossy(&out);
         Ok(text.lines().next().unwrap_or_default().to_owned())
@@ -196,12 +196,7 @@ impl Git {
     ///
     /// # Errors
     /// git's own words when it fails.
-    pub(super) fn feed(
-        &self,
-        words: &str,
-        more: &[String],
-        input: &[u8],
-    ) -> Result<Vec<u8>, Error> {
+    pub(super) fn feed(&self, words: &str, more: &[String], input: &[u8]) -> Result<Vec<u8>> {
         self.feed_to(words, more, input, Stdio::piped())
     }
 
@@ -214,7 +209,7 @@ impl Git {
         words: &str,
         more: &[String],
         input: &[u8],
-    ) -> Result<(bool, Vec<u8>), Error> {
+    ) -> Result<(bool, Vec<u8>)> {
         let done = self.call(words, more, input, Stdio::piped())?;
         Ok((done.success, done.out))
     }
@@ -229,7 +224,7 @@ impl Git {
         more: &[String],
         input: &[u8],
         stdout: Stdio,
-    ) -> Result<Vec<u8>, Error> {
+    ) -> Result<Vec<u8>> {
         let done = self.call(words, more, input, stdout)?;
         if done.success {
             return Ok(done.out);
@@ -257,13 +252,7 @@ impl Git {
         Err(failed(words, &said))
     }
 
-    fn call(
-        &self,
-        words: &str,
-        more: &[String],
-        input: &[u8],
-        stdout: Stdio,
-    ) -> Result<Done, Error> {
+    fn call(&self, words: &str, more: &[String], input: &[u8], stdout: Stdio) -> Result<Done> {
         let mut command = Command::new("git");
         command
             .arg("--no-pager")

@@ -16,50 +16,31 @@ pub(super) fn could_be_built(content: &[u8]) -> bool {
     }
 }
 
-/// `imports.parseFileHeader`: the `//go:build` line, and those that may be `// +build`. `None`: two
-/// `//go:build` lines.
+/// `imports.parseFileHeader`: of the comments at the top, the `//go:build` line, and those that may
+/// be `// +build`. `None`: two `//go:build` lines.
 fn header(content: &[u8]) -> Option<(Option<&str>, Vec<&str>)> {
-    let mut go_build = None;
-    let mut plus: Vec<&str> = Vec::new();
-    // Of these, the ones above the last empty line before the code count.
-    let mut counted = 0;
-    let (mut ended, mut in_comment) = (false, false);
-    'lines: for line in content.split(|&b| b == b'\n') {
-        let line = line.trim_ascii();
-        if line.is_empty() && !ended {
+    let (mut go_build, mut plus) = (None, Vec::new());
+    // Of the second, the ones above the last empty line before the code count.
+    let (mut counted, mut ended, mut end) = (0, false, 0);
+    for (at, token) in tokens(content) {
+        let gap = content.get(end..at).unwrap_or_default();
+        if !ended && gap.iter().filter(|&&b| b == b'\n').count() > 1 {
             counted = plus.len();
-            continue;
         }
-        if !line.starts_with(b"//") {
-            ended = true;
+        let is_line = token.starts_with(b"//");
+        if !is_line && !token.starts_with(b"/*") {
+            break;
         }
-        let text = std::str::from_utf8(line).unwrap_or_default();
-        if !in_comment && is_directive(text, "//go:build") {
-            if go_build.is_some() {
-                return None;
-            }
-            go_build = Some(text);
+        let begins = end == 0 || gap.contains(&b'\n');
+        ended |= !is_line || !begins;
+        let text = std::str::from_utf8(token).unwrap_or_default();
+        if begins && is_directive(text, "//go:build") && go_build.replace(text).is_some() {
+            return None;
         }
-        if !ended && line.starts_with(b"//") {
+        if !ended {
             plus.push(text);
         }
-        let mut rest = line;
-        while !rest.is_empty() {
-            if in_comment {
-                let Some(end) = rest.windows(2).position(|two| two == b"*/") else {
-                    continue 'lines;
-                };
-                in_comment = false;
-                rest = rest.get(end + 2..).unwrap_or_default().trim_ascii();
-            } else if rest.starts_with(b"//") {
-                continue 'lines;
-            } else if rest.starts_with(b"/*") {
-                in_comment = true;
-                rest = rest.get(2..).unwrap_or_default().trim_ascii();
-            } else {
-                break 'lines;
-            }
-        }
+        end = at + token.len();
     }
     plus.truncate(counted);
     Some((go_build, plus))
@@ -174,7 +155,7 @@ pub(super) fn embeds(content: &[u8]) -> Vec<String> {
     }
     // Only the import declarations stand between the package's name and the code.
     let mut in_imports = true;
-    for token in tokens(content) {
+    for (_, token) in tokens(content) {
         match token {
             b"func" | b"var" | b"const" | b"type" => in_imports = false,
             b"\"embed\"" | b"`embed`" => is_imported |= in_imports,
@@ -244,8 +225,8 @@ pub(super) fn takes(pattern: &str, file: &str) -> bool {
     })
 }
 
-/// As much of Go's scanner as tells comments, strings and words from each other.
-fn tokens(content: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// As much of Go's scanner as tells comments, strings and words from each other; each with its place.
+fn tokens(content: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let is_word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || *b >= 0x80;
     let mut rest = content;
     std::iter::from_fn(move || {
@@ -272,8 +253,9 @@ fn tokens(content: &[u8]) -> impl Iterator<Item = &[u8]> {
             _ => Some(1),
         };
         let (token, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        let at = content.len() - rest.len();
         rest = behind;
-        Some(token.trim_ascii_end())
+        Some((at, token.trim_ascii_end()))
     })
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::Error;
+use super::error::{About, Error, Result};
 use super::repo::Repo;
 use crate::bounded;
 use crate::gocmd::rename;
@@ -91,15 +91,12 @@ impl RollbackJournal {
     ///
     /// # Errors
     /// When a rename fails; taking the steps again continues from there.
-    pub(super) fn take(&self, top: &Path) -> Result<Vec<String>, Error> {
+    pub(super) fn take(&self, top: &Path) -> Result<Vec<String>> {
         let stage = top.join(&self.stage);
         let mut foreign = Vec::new();
         for step in &self.steps {
             let target = top.join(&step.path);
-            if !step
-                .take(&stage, &target)
-                .map_err(|error| Error::io(&target, error))?
-            {
+            if !step.take(&stage, &target).about(&target)? {
                 foreign.push(step.path.clone());
             }
         }
@@ -163,10 +160,10 @@ impl RollbackLock {
     ///
     /// # Errors
     /// When another goroam holds it for too long.
-    pub(super) fn acquire(repo: &Repo) -> Result<RollbackLock, Error> {
+    pub(super) fn acquire(repo: &Repo) -> Result<RollbackLock> {
         let folder = repo.own()?;
         let path = folder.join("lock");
-        let lock = open_lock(&path).map_err(|error| Error::io(&path, error))?;
+        let lock = open_lock(&path).about(&path)?;
         lock_within(&lock, true, PATIENCE).map_err(|error| match error.kind() {
             io::ErrorKind::TimedOut => Error::Failed(format!(
                 "another `goroam vendor` is running in {}",
@@ -191,9 +188,9 @@ impl RollbackLock {
     ///
     /// # Errors
     /// When the system gives no more files.
-    pub(super) fn for_child(&self) -> Result<File, Error> {
+    pub(super) fn for_child(&self) -> Result<File> {
         let again = self.lock.try_clone();
-        again.map_err(|error| Error::io(&self.folder, error))
+        again.about(&self.folder)
     }
 
     /// Is there anything besides the lock: a journal, or what a killed goroam left? Does not take
@@ -211,10 +208,10 @@ impl RollbackLock {
     ///
     /// # Errors
     /// When it cannot be read, or goroam did not write it for this work tree.
-    pub(super) fn read(&self, top: &Path) -> Result<Option<RollbackJournal>, Error> {
+    pub(super) fn read(&self, top: &Path) -> Result<Option<RollbackJournal>> {
         let path = self.path();
         let bytes = bounded::if_any(bounded::read_no_link(&path, MOST));
-        let Some(bytes) = bytes.map_err(|error| Error::io(&path, error))? else {
+        let Some(bytes) = bytes.about(&path)? else {
             return Ok(None);
         };
         let journal: Option<RollbackJournal> = serde_json::from_slice(&bytes).ok();
@@ -231,20 +228,20 @@ impl RollbackLock {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(super) fn write(&self, journal: &RollbackJournal) -> Result<(), Error> {
+    pub(super) fn write(&self, journal: &RollbackJournal) -> Result<()> {
         let written = serde_json::to_vec(journal).map_err(io::Error::from);
         let written = written.and_then(|bytes| replace(&self.path(), &bytes));
-        written.map_err(|error| Error::io(&self.path(), error))
+        written.about(&self.path())
     }
 
     /// Removes the stage, then the journal.
     ///
     /// # Errors
     /// When one of them cannot be removed.
-    pub(super) fn clear(&self, top: &Path, journal: &RollbackJournal) -> Result<(), Error> {
+    pub(super) fn clear(&self, top: &Path, journal: &RollbackJournal) -> Result<()> {
         let (stage, own) = (top.join(&journal.stage), self.path());
-        bounded::if_any(remove(&stage)).map_err(|error| Error::io(&stage, error))?;
-        bounded::if_any(fs::remove_file(&own)).map_err(|error| Error::io(&own, error))?;
+        bounded::if_any(remove(&stage)).about(&stage)?;
+        bounded::if_any(fs::remove_file(&own)).about(&own)?;
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use super::error::Error;
+use super::error::{About, Error, Result};
 use super::report::{ProjectKind, VendorCode, VendorFinding};
 use crate::bounded;
 use crate::environment::Environment;
@@ -50,8 +50,8 @@ impl VendorProject {
     ///
     /// # Errors
     /// When there is no project.
-    pub fn find(folder: &Path, env: &Environment) -> Result<VendorProject, Error> {
-        let start = dunce::canonicalize(folder).map_err(|error| Error::io(folder, error))?;
+    pub fn find(folder: &Path, env: &Environment) -> Result<VendorProject> {
+        let start = dunce::canonicalize(folder).about(folder)?;
         let workspace = go_work::find(env.get("GOWORK"), &start, Path::is_file);
         if let Some(path) = workspace {
             if !path.is_absolute() {
@@ -59,7 +59,7 @@ impl VendorProject {
                 return Err(Error::io(&path, io::Error::other(why)));
             }
             let root = path.parent().unwrap_or(&path);
-            let root = dunce::canonicalize(root).map_err(|error| Error::io(&path, error))?;
+            let root = dunce::canonicalize(root).about(&path)?;
             return Ok(VendorProject {
                 root,
                 kind: ProjectKind::Workspace,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::error::Error;
+use super::error::{About, Error, Result};
 use super::git::{Git, pieces};
 use super::project::{VendorProject, members, read_text};
 use super::report::ProjectKind;
@@ -34,7 +34,7 @@ impl Repo {
     ///
     /// # Errors
     /// When there is no git, no repository, or none with a work tree that this user may use.
-    pub fn open(project: &VendorProject, env: &Environment) -> Result<Repo, Error> {
+    pub fn open(project: &VendorProject, env: &Environment) -> Result<Repo> {
         if let Some(pipe) = pipe(&project.root) {
             return Err(Error::Refused(format!(
                 "{} is a named pipe, and git would wait for it; remove it",
@@ -68,7 +68,7 @@ impl Repo {
         let mut lines = said.lines();
         let mut line = || lines.next().unwrap_or_default();
         let (git_dir, top, prefix) = (line(), line(), line());
-        let top = dunce::canonicalize(top).map_err(|error| Error::io(Path::new(top), error))?;
+        let top = dunce::canonicalize(top).about(Path::new(top))?;
         // core.worktree can name any folder there is.
         if !project.root.starts_with(&top) {
             return Err(Error::Git(format!(
@@ -106,7 +106,7 @@ impl Repo {
     ///
     /// # Errors
     /// When git cannot say.
-    pub(super) fn is_filtered(&self, paths: &[String]) -> Result<Option<String>, Error> {
+    pub(super) fn is_filtered(&self, paths: &[String]) -> Result<Option<String>> {
         self.git.forbids("ls-files -z --cached --others --", paths)
     }
 
@@ -115,11 +115,7 @@ impl Repo {
     ///
     /// # Errors
     /// When a module of the workspace lies outside of the repository.
-    pub(super) fn pins(
-        &self,
-        project: &VendorProject,
-        work: &GoWork,
-    ) -> Result<Vec<String>, Error> {
+    pub(super) fn pins(&self, project: &VendorProject, work: &GoWork) -> Result<Vec<String>> {
         let own = |name: &str| format!("{}{name}", self.prefix);
         if project.kind == ProjectKind::Module {
             return Ok(["vendor", "go.mod", "go.sum"].map(own).to_vec());
@@ -148,7 +144,7 @@ impl Repo {
     ///
     /// # Errors
     /// See [`Repo::pins`].
-    pub(super) fn pins_now(&self, project: &VendorProject) -> Result<Vec<String>, Error> {
+    pub(super) fn pins_now(&self, project: &VendorProject) -> Result<Vec<String>> {
         let work = read_text(&project.root.join("go.work")).unwrap_or_default();
         self.pins(project, &go_work::parse(&work))
     }
@@ -157,9 +153,9 @@ impl Repo {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub(super) fn own(&self) -> Result<PathBuf, Error> {
+    pub(super) fn own(&self) -> Result<PathBuf> {
         let own = self.git_dir.join("goroam");
-        std::fs::create_dir_all(&own).map_err(|error| Error::io(&own, error))?;
+        std::fs::create_dir_all(&own).about(&own)?;
         Ok(own)
     }
 
@@ -167,7 +163,7 @@ impl Repo {
     ///
     /// # Errors
     /// When git cannot say.
-    pub(super) fn commit(&self, name: &str) -> Result<Option<String>, Error> {
+    pub(super) fn commit(&self, name: &str) -> Result<Option<String>> {
         self.resolve(&format!("{name}^{{commit}}"))
     }
 
@@ -175,7 +171,7 @@ impl Repo {
     ///
     /// # Errors
     /// When git cannot say.
-    pub(super) fn resolve(&self, name: &str) -> Result<Option<String>, Error> {
+    pub(super) fn resolve(&self, name: &str) -> Result<Option<String>> {
         let words = "rev-parse --verify --quiet --end-of-options";
         let (found, out) = self.git.asks(words, &[name.to_owned()], b"")?;
         let id = String::from_utf8_lossy(&out).trim().to_owned();
@@ -186,7 +182,7 @@ impl Repo {
     ///
     /// # Errors
     /// When git cannot say.
-    pub(super) fn base(&self) -> Result<String, Error> {
+    pub(super) fn base(&self) -> Result<String> {
         match self.commit("HEAD")? {
             Some(head) => Ok(head),
             None => self.git.line("hash-object -t tree --stdin", b""),
@@ -198,11 +194,7 @@ impl Repo {
     ///
     /// # Errors
     /// When git cannot say.
-    pub(super) fn entries(
-        &self,
-        tree: &str,
-        paths: &[String],
-    ) -> Result<BTreeMap<String, String>, Error> {
+    pub(super) fn entries(&self, tree: &str, paths: &[String]) -> Result<BTreeMap<String, String>> {
         let words = format!("ls-tree -z --full-tree {tree} --");
         let (_, out) = self.git.asks(&words, paths, b"")?;
         let entry = |line: String| {
@@ -217,7 +209,7 @@ impl Repo {
     ///
     /// # Errors
     /// When something is not here, with the command that brings it.
-    pub(super) fn is_whole(&self, name: &str, commit: &str, paths: &[String]) -> Result<(), Error> {
+    pub(super) fn is_whole(&self, name: &str, commit: &str, paths: &[String]) -> Result<()> {
         let partial = r"config --get-regexp ^(extensions\.partialclone|remote\..*\.promisor)$";
         if !self.git.asks(partial, &[], b"")?.0 {
             return Ok(());
@@ -238,7 +230,7 @@ impl Repo {
     ///
     /// # Errors
     /// When git cannot say.
-    pub(super) fn text(&self, commit: &str, path: &str) -> Result<Option<String>, Error> {
+    pub(super) fn text(&self, commit: &str, path: &str) -> Result<Option<String>> {
         let object = format!("{commit}:{path}");
         let (found, out) = self.git.asks("cat-file blob", &[object], b"")?;
         Ok(found.then(|| String::from_utf8_lossy(&out).into_owned()))
@@ -249,7 +241,7 @@ impl Repo {
     ///
     /// # Errors
     /// When git fails, or one of them contains another repository.
-    pub(super) fn present(&self, paths: &[String]) -> Result<String, Error> {
+    pub(super) fn present(&self, paths: &[String]) -> Result<String> {
         let index = OwnIndex::new(self)?;
         // git leaves CR LF alone in a file that has it in the index already, whatever
         // core.autocrlf says, so that an empty index would see a change.
@@ -272,7 +264,7 @@ impl Repo {
         from: &str,
         to: &str,
         paths: &[String],
-    ) -> Result<Vec<PathChange>, Error> {
+    ) -> Result<Vec<PathChange>> {
         self.compared(&format!("diff-tree -r {from} {to}"), paths)
     }
 
@@ -280,11 +272,11 @@ impl Repo {
     ///
     /// # Errors
     /// When git cannot say.
-    pub(super) fn staged(&self, base: &str, paths: &[String]) -> Result<Vec<PathChange>, Error> {
+    pub(super) fn staged(&self, base: &str, paths: &[String]) -> Result<Vec<PathChange>> {
         self.compared(&format!("diff-index --cached {base}"), paths)
     }
 
-    fn compared(&self, words: &str, paths: &[String]) -> Result<Vec<PathChange>, Error> {
+    fn compared(&self, words: &str, paths: &[String]) -> Result<Vec<PathChange>> {
         let words = format!("{words} -z --no-renames --name-status --");
         let out = pieces(&self.git.run(&words, paths)?);
         let change = |[letter, path]: &[String; 2]| PathChange {
@@ -340,11 +332,11 @@ impl OwnIndex {
     ///
     /// # Errors
     /// When git or the file system fails.
-    pub(super) fn new(repo: &Repo) -> Result<OwnIndex, Error> {
+    pub(super) fn new(repo: &Repo) -> Result<OwnIndex> {
         let own = repo.own()?;
         let mut folder = tempfile::Builder::new();
         let folder = folder.prefix("index-").tempdir_in(&own);
-        let folder = folder.map_err(|error| Error::io(&own, error))?;
+        let folder = folder.about(&own)?;
         Ok(OwnIndex {
             git: repo.git.with_index(&folder.path().join("index")),
             _folder: folder,
@@ -356,7 +348,7 @@ impl OwnIndex {
     ///
     /// # Errors
     /// When git fails, or one of them contains another repository.
-    pub(super) fn take(&self, repo: &Repo, paths: &[String]) -> Result<(), Error> {
+    pub(super) fn take(&self, repo: &Repo, paths: &[String]) -> Result<()> {
         // git takes no path that it does not know and that is not there.
         let known = repo.entries(&repo.base()?, paths)?;
         let known = |path: &&String| exists(&repo.top.join(path)) || known.contains_key(*path);
@@ -383,7 +375,7 @@ impl OwnIndex {
     ///
     /// # Errors
     /// When git cannot say.
-    pub(super) fn submodule(&self, paths: &[String]) -> Result<Option<String>, Error> {
+    pub(super) fn submodule(&self, paths: &[String]) -> Result<Option<String>> {
         let listed = pieces(&self.git.run("ls-files -s -z --", paths)?);
         let found = listed.iter().find(|line| line.starts_with("160000 "));
         Ok(found.and_then(|line| Some(line.split_once('\t')?.1.to_owned())))

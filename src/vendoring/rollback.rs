@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::check::check_at;
-use super::error::Error;
+use super::error::{About, Error, Result};
 use super::gather::Shelves;
 use super::journal::{RollbackJournal, RollbackLock, STAGE, are_together, fresh, now_by};
 use super::project::VendorProject;
@@ -60,14 +60,14 @@ pub struct Recovered {
 ///
 /// # Errors
 /// When another rollback runs for too long, or a rename fails.
-pub fn recover(repo: &Repo) -> Result<Option<Recovered>, Error> {
+pub fn recover(repo: &Repo) -> Result<Option<Recovered>> {
     if !RollbackLock::is_needed(repo) {
         return Ok(None);
     }
     recover_at(repo, &RollbackLock::acquire(repo)?)
 }
 
-fn recover_at(repo: &Repo, lock: &RollbackLock) -> Result<Option<Recovered>, Error> {
+fn recover_at(repo: &Repo, lock: &RollbackLock) -> Result<Option<Recovered>> {
     let Some(mut journal) = lock.read(&repo.top)? else {
         return Ok(None);
     };
@@ -87,16 +87,15 @@ fn complete(
     repo: &Repo,
     lock: &RollbackLock,
     journal: &mut RollbackJournal,
-) -> Result<(Vec<String>, Option<String>), Error> {
+) -> Result<(Vec<String>, Option<String>)> {
     let left_alone = journal.take(&repo.top)?;
     let beside = repo.top.join(&repo.prefix);
-    let failed = |error| Error::io(&beside, error);
     let mut aside = None;
-    if let Some(old) = journal.written_since(&repo.top).map_err(failed)? {
+    if let Some(old) = journal.written_since(&repo.top).about(&beside)? {
         let mut free = numbered(".vendor-before-rollback").map(|name| beside.join(name));
         let free = free.find(|path| path.symlink_metadata().is_err());
         let free = free.unwrap_or_else(|| beside.clone());
-        std::fs::rename(&old, &free).map_err(failed)?;
+        std::fs::rename(&old, &free).about(&beside)?;
         aside = Some(free.display().to_string());
     }
     if !journal.steps.is_empty() {
@@ -121,7 +120,7 @@ pub fn rollback(
     wanted: Option<&str>,
     keep: bool,
     now: Timestamp,
-) -> Result<RolledBack, Error> {
+) -> Result<RolledBack> {
     let lock = RollbackLock::acquire(repo)?;
     recover_at(repo, &lock)?;
     let paths = repo.pins_now(project)?;
@@ -165,7 +164,7 @@ pub fn rollback(
 }
 
 /// A commit by the name that was asked for.
-fn named(repo: &Repo, name: &str) -> Result<(String, String), Error> {
+fn named(repo: &Repo, name: &str) -> Result<(String, String)> {
     if name.starts_with('-') || name.is_empty() {
         return Err(Error::Usage(format!(
             "{name:?} is not the name of a commit"
@@ -184,7 +183,7 @@ fn named(repo: &Repo, name: &str) -> Result<(String, String), Error> {
 /// Refuses if the present state is in no commit: neither HEAD's, nor a snapshot's, nor one kept by
 /// a rollback. Missing files do not count: a user who deleted vendor/, or has a sparse checkout
 /// without it, wants it back.
-fn nothing_is_lost(repo: &Repo, before: &str, paths: &[String]) -> Result<(), Error> {
+fn nothing_is_lost(repo: &Repo, before: &str, paths: &[String]) -> Result<()> {
     let here = repo.entries(before, paths)?;
     if here.is_empty() {
         return Ok(());
@@ -209,7 +208,7 @@ fn nothing_is_lost(repo: &Repo, before: &str, paths: &[String]) -> Result<(), Er
 }
 
 /// The commits that may hold the present state: HEAD, the snapshots, what rollbacks kept.
-fn holders(repo: &Repo) -> Result<Vec<String>, Error> {
+fn holders(repo: &Repo) -> Result<Vec<String>> {
     let mut out: Vec<String> = repo.commit("HEAD")?.into_iter().collect();
     out.extend(tags(repo)?.into_iter().map(|kept| kept.commit));
     let words = format!("for-each-ref --format=%(objectname) {BEFORE}");
@@ -231,7 +230,7 @@ struct Rollback<'a> {
 }
 
 impl Rollback<'_> {
-    fn to(&self, name: &str, commit: &str) -> Result<RolledBack, Error> {
+    fn to(&self, name: &str, commit: &str) -> Result<RolledBack> {
         let repo = self.repo;
         // The state before another rollback may be in any condition.
         let is_kept = name.starts_with(BEFORE);
@@ -276,7 +275,7 @@ impl Rollback<'_> {
     }
 
     /// The paths to put back: those that belonged together in that commit.
-    fn paths_of(&self, name: &str, commit: &str, is_kept: bool) -> Result<Vec<String>, Error> {
+    fn paths_of(&self, name: &str, commit: &str, is_kept: bool) -> Result<Vec<String>> {
         let (repo, kind) = (self.repo, self.project.kind);
         let file = format!("{}{}", repo.prefix, kind.file());
         repo.is_whole(name, commit, std::slice::from_ref(&file))?;
@@ -302,14 +301,9 @@ impl Rollback<'_> {
     }
 
     /// Writes the paths of a commit into the stage.
-    fn write_out(
-        &self,
-        journal: &RollbackJournal,
-        commit: &str,
-        paths: &[String],
-    ) -> Result<(), Error> {
+    fn write_out(&self, journal: &RollbackJournal, commit: &str, paths: &[String]) -> Result<()> {
         let stage = self.repo.top.join(&journal.stage);
-        std::fs::create_dir(&stage).map_err(|error| Error::io(&stage, error))?;
+        std::fs::create_dir(&stage).about(&stage)?;
         let index = OwnIndex::new(self.repo)?;
         // All of it: there may be a .gitattributes above.
         index.git.run(&format!("read-tree {commit}"), &[])?;
@@ -335,7 +329,7 @@ impl Rollback<'_> {
     }
 
     /// Checks what was written out. [`Error::Mismatch`] when something does not match its checksum.
-    fn examine(&self, journal: &RollbackJournal, is_kept: bool) -> Result<VendorReport, Error> {
+    fn examine(&self, journal: &RollbackJournal, is_kept: bool) -> Result<VendorReport> {
         let stage = self.repo.top.join(&journal.stage);
         let copy = VendorProject {
             root: fresh(&stage, self.repo.prefix.trim_end_matches('/')),
@@ -363,11 +357,11 @@ impl Rollback<'_> {
 
     /// Keeps the present state and adds the steps to the journal. Once that is written, the
     /// rollback is always completed.
-    fn decide(&self, journal: &mut RollbackJournal, paths: &[String]) -> Result<(), Error> {
+    fn decide(&self, journal: &mut RollbackJournal, paths: &[String]) -> Result<()> {
         let repo = self.repo;
         let stage = repo.top.join(&journal.stage);
         let probe = stage.join("now");
-        journal.since = now_by(&probe).map_err(|error| Error::io(&probe, error))?;
+        journal.since = now_by(&probe).about(&probe)?;
         let mut all = repo.pins_now(self.project)?;
         // Preparing took a while, in which the user may have continued to work.
         if repo.present(&all)? != self.before {
@@ -381,9 +375,8 @@ impl Rollback<'_> {
         let kept = self.keep(&repo.present(&all)?, &journal.target)?;
         for path in paths {
             let target = repo.top.join(path);
-            let failed = |error| Error::io(&target, error);
             let folder = target.parent().unwrap_or(&repo.top);
-            std::fs::create_dir_all(folder).map_err(failed)?;
+            std::fs::create_dir_all(folder).about(&target)?;
             if !are_together(folder, &stage) {
                 return Err(Error::Failed(format!(
                     "{} is on another file system than {}, so they cannot be put back in one step",
@@ -391,7 +384,7 @@ impl Rollback<'_> {
                     self.project.root.display()
                 )));
             }
-            journal.add(&repo.top, path).map_err(failed)?;
+            journal.add(&repo.top, path).about(&target)?;
         }
         to_disk(&stage);
         journal.kept = kept;
@@ -399,7 +392,7 @@ impl Rollback<'_> {
     }
 
     /// Commits the previous state and keeps it by a ref of goroam's.
-    fn keep(&self, tree: &str, target: &str) -> Result<String, Error> {
+    fn keep(&self, tree: &str, target: &str) -> Result<String> {
         let text = format!("What was there before goroam vendor rollback to {target}\n");
         let mut git = self.repo.git.clone();
         let who = ["user.name=goroam", "user.email=goroam@localhost"];

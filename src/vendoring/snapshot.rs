@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::error::Error;
+use super::error::{Error, Result};
 use super::git::pieces;
 use super::journal::RollbackLock;
 use super::project::VendorProject;
@@ -62,7 +62,7 @@ pub fn snapshot(
     report: &VendorReport,
     wanted: &SnapshotRequest,
     now: Timestamp,
-) -> Result<NewSnapshot, Error> {
+) -> Result<NewSnapshot> {
     if let Some(first) = report.findings.first().filter(|_| !report.good) {
         let why = format!(
             "not kept: {}; `goroam vendor check` shows everything, and what to do",
@@ -137,7 +137,7 @@ pub fn snapshot(
 }
 
 /// The tag's name, which nothing has yet.
-fn free_tag(repo: &Repo, wanted: &SnapshotRequest, now: Timestamp) -> Result<String, Error> {
+fn free_tag(repo: &Repo, wanted: &SnapshotRequest, now: Timestamp) -> Result<String> {
     let is_free = |tag: &str| {
         let there = repo.resolve(&format!("refs/tags/{tag}"))?;
         Ok::<bool, Error>(there.is_none())
@@ -169,7 +169,7 @@ fn free_tag(repo: &Repo, wanted: &SnapshotRequest, now: Timestamp) -> Result<Str
 }
 
 /// Files that .gitignore keeps out: a snapshot without them would not be what was checked.
-fn not_ignored(repo: &Repo, paths: &[String]) -> Result<(), Error> {
+fn not_ignored(repo: &Repo, paths: &[String]) -> Result<()> {
     let words = "ls-files -o -i --exclude-standard -z --";
     let ignored = pieces(&repo.git.run(words, paths)?);
     let Some(first) = ignored.first() else {
@@ -211,7 +211,7 @@ fn commit(
     tree: &str,
     staged: &[PathChange],
     message: &str,
-) -> Result<String, Error> {
+) -> Result<String> {
     let mut under_way = UNDER_WAY.iter();
     if let Some((_, what)) = under_way.find(|(file, _)| repo.git_dir.join(file).exists()) {
         return Err(Error::Refused(format!(
@@ -296,7 +296,7 @@ pub struct SnapshotList {
 ///
 /// # Errors
 /// When git cannot say.
-pub fn list(project: &VendorProject, repo: &Repo) -> Result<SnapshotList, Error> {
+pub fn list(project: &VendorProject, repo: &Repo) -> Result<SnapshotList> {
     let _lock = RollbackLock::acquire(repo)?;
     if let Some(why) = repo.is_filtered(&repo.pins_now(project)?)? {
         return Ok(SnapshotList {
@@ -311,7 +311,7 @@ pub fn list(project: &VendorProject, repo: &Repo) -> Result<SnapshotList, Error>
 }
 
 /// The same for a caller that holds the lock.
-pub(super) fn snapshots(project: &VendorProject, repo: &Repo) -> Result<Vec<KeptSnapshot>, Error> {
+pub(super) fn snapshots(project: &VendorProject, repo: &Repo) -> Result<Vec<KeptSnapshot>> {
     let mut kept = tags(repo)?;
     if !kept.is_empty() {
         let paths = repo.pins_now(project)?;
@@ -327,7 +327,7 @@ pub(super) fn snapshots(project: &VendorProject, repo: &Repo) -> Result<Vec<Kept
 ///
 /// # Errors
 /// When git cannot say.
-pub(super) fn tags(repo: &Repo) -> Result<Vec<KeptSnapshot>, Error> {
+pub(super) fn tags(repo: &Repo) -> Result<Vec<KeptSnapshot>> {
     // The last key counts first.
     let words = "for-each-ref --sort=-refname --sort=-taggerdate --format=%(objecttype)%00%(refname:strip=2)%00%(*objecttype)%00%(*objectname)%00%(taggerdate:unix)%00%(contents)%00%00 refs/tags";
     let out = repo.git.run(words, &[])?;

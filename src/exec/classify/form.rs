@@ -1,5 +1,9 @@
-//! The forms in which the go command says that something failed (cmd/go/internal/base.Errorf,
+//! Lines, freed from what wrappers put around them, and the forms in which the go command says that
+//! something failed (cmd/go/internal/base.Errorf,
 //! load.PackageError, x/mod/module.ModuleError).
+
+use super::words::any;
+use crate::model::mask;
 
 /// How a statement begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,41 +29,33 @@ pub(super) enum Lead {
 
 /// What a line begins with, and what it says. Indented lines begin nothing: tests print so.
 pub(super) fn lead(line: &str) -> Option<(Lead, &str)> {
-    if line.starts_with([' ', '\t']) || super::line::is_noise(line) {
+    if line.starts_with([' ', '\t']) || is_noise(line) {
         return None;
     }
-    let (go, rest) = match line.strip_prefix("go: ") {
-        Some(rest) => (true, rest),
-        None => (false, line),
-    };
+    let rest = line.strip_prefix("go: ").unwrap_or(line);
     if rest.trim_end() == "SECURITY ERROR" {
         return Some((Lead::Security, rest));
     }
     if rest.starts_with("verifying ") {
         return Some((Lead::Verifying, rest));
     }
-    if go {
+    if rest.len() < line.len() {
         return Some((Lead::Go, rest));
     }
-    if let Some(rest) = placed(line) {
-        return has_column(line).then_some((Lead::Place, rest));
+    if let Some((has_column, rest)) = placed(line) {
+        return has_column.then_some((Lead::Place, rest));
     }
     if line.starts_with("package ") {
         return Some((Lead::Import, line));
     }
-    if is_chain(line) {
+    let chain = line.strip_suffix(" imports");
+    let chain = chain.or_else(|| line.strip_suffix(" tested by"));
+    if chain.is_some_and(|path| !path.is_empty() && !path.contains([' ', ':'])) {
         return Some((Lead::Chain, line));
     }
     let (first, _) = line.split_once(": ")?;
     let (_, version) = versioned(first)?;
     is_version(version).then_some((Lead::Module, line))
-}
-
-fn is_chain(line: &str) -> bool {
-    let path = line
-        .strip_suffix(" imports")
-        .or_else(|| line.strip_suffix(" tested by"));
-    path.is_some_and(|path| !path.is_empty() && !path.contains([' ', ':']))
 }
 
 /// A version (`v1.2.3…`) and no query such as `latest`.
@@ -68,15 +64,8 @@ pub(super) fn is_version(text: &str) -> bool {
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) && rest.contains('.'))
 }
 
-fn has_column(line: &str) -> bool {
-    let place = line
-        .split_once(".go:")
-        .and_then(|(_, behind)| behind.split_once(": "));
-    place.is_some_and(|(place, _)| place.contains(':'))
-}
-
-/// What follows `FILE.go:LINE:COLUMN: ` or `FILE.go:LINE: `.
-pub(super) fn placed(line: &str) -> Option<&str> {
+/// What follows `FILE.go:LINE:COLUMN: ` (then true) or `FILE.go:LINE: `.
+pub(super) fn placed(line: &str) -> Option<(bool, &str)> {
     if line.starts_with([' ', '\t']) {
         return None;
     }
@@ -87,9 +76,9 @@ pub(super) fn placed(line: &str) -> Option<&str> {
     }
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let (place, rest) = behind.split_once(": ")?;
-    let mut numbers = place.split(':');
-    let (row, column) = (numbers.next()?, numbers.next());
-    (digits(row) && column.is_none_or(digits) && numbers.next().is_none()).then_some(rest)
+    let numbers: Vec<&str> = place.split(':').collect();
+    let fits = numbers.len() <= 2 && numbers.iter().all(|number| digits(number));
+    fits.then_some((numbers.len() == 2, rest))
 }
 
 /// `M@V`, or `M@V/go.mod` (sumdb.Client.Lookup): module path and version or query.
@@ -116,26 +105,16 @@ pub(super) fn request(text: &str) -> Option<(&str, &str)> {
         }
     }
     let url = text.strip_prefix("reading ")?;
-    if !["http://", "https://", "file://"].iter().any(|scheme| {
-        url.get(..scheme.len())
-            .is_some_and(|s| s.eq_ignore_ascii_case(scheme))
-    }) {
-        return None;
-    }
+    let (scheme, _) = url.split_once("://")?;
+    let known = |own: &str| own.eq_ignore_ascii_case(scheme);
     url.split_once(": ")
+        .filter(|_| any("http|https|file", known))
 }
 
 /// Is it the URL of something that go asks a proxy, a checksum database or a module's host for?
 pub(super) fn is_of_modules(url: &str, proxies: &[String]) -> bool {
-    let marks = [
-        "/@v/",
-        "/@latest",
-        "/sumdb/",
-        "?go-get=1",
-        "/lookup/",
-        "/tile/8/",
-    ];
-    marks.iter().any(|mark| url.contains(mark))
+    let marks = "/@v/|/@latest|/sumdb/|?go-get=1|/lookup/|/tile/8/";
+    any(marks, |mark| url.contains(mark))
         || proxies.iter().any(|base| {
             let base = base.trim_end_matches('/');
             base.contains("://")
@@ -148,45 +127,136 @@ pub(super) fn is_of_modules(url: &str, proxies: &[String]) -> bool {
 /// Where within a statement something new is said: its beginning, behind each `: ` and at the
 /// beginning of each further line. What stands in quotes is a value.
 pub(super) fn parts(text: &str) -> impl Iterator<Item = &str> {
-    let (mut quoted, mut escaped) = (false, false);
-    let starts = text.char_indices().filter_map(move |(at, c)| {
-        let was_escaped = std::mem::take(&mut escaped);
-        match c {
-            '\n' => {
-                quoted = false;
-                text.get(at + 1..).map(str::trim_start)
-            }
-            '"' if !was_escaped => {
-                quoted = !quoted;
-                None
-            }
-            '\\' if quoted => {
-                escaped = !was_escaped;
-                None
-            }
-            ':' if !quoted => text.get(at + 1..)?.strip_prefix(' '),
-            _ => None,
-        }
+    let starts = outside_quotes(text).filter_map(|(at, c)| match c {
+        '\n' => text.get(at + 1..).map(str::trim_start),
+        ':' => text.get(at + 1..)?.strip_prefix(' '),
+        _ => None,
     });
     std::iter::once(text).chain(starts)
 }
 
-/// The text without what stands in quotes.
-pub(super) fn unquoted(text: &str) -> String {
+/// The characters that do not stand in quotes, which end with their line at the latest.
+pub(super) fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, char)> {
     let (mut quoted, mut escaped) = (false, false);
-    let keep = |c: &char| {
+    text.char_indices().filter(move |(_, c)| {
         let was_escaped = std::mem::take(&mut escaped);
         match c {
+            '\n' => quoted = false,
             '"' if !was_escaped => {
                 quoted = !quoted;
-                true
+                return true;
             }
-            '\\' if quoted => {
-                escaped = !was_escaped;
-                false
-            }
-            _ => !quoted,
+            '\\' if quoted => escaped = !was_escaped,
+            _ => {}
         }
+        !quoted
+    })
+}
+
+/// Characters of a telling line that are shown.
+const MOST: usize = 400;
+
+/// The text without colours (ECMA-48 control sequences) and other control characters, with plain
+/// line ends. A carriage return ends no line: a server may send one in an error's body. A
+/// sequence ends with its line at the latest.
+pub(super) fn cleaned(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines() {
+        let mut rest = line.chars().peekable();
+        while let Some(c) = rest.next() {
+            match c {
+                '\u{1b}' => match rest.next() {
+                    // CSI: up to a final byte.
+                    Some('[') => while rest.next().is_some_and(|c| !('@'..='~').contains(&c)) {},
+                    // OSC: up to BEL or ESC \.
+                    Some(']') => {
+                        while let Some(c) = rest.next() {
+                            if c == '\u{7}' || (c == '\u{1b}' && rest.next_if_eq(&'\\').is_some()) {
+                                break;
+                            }
+                        }
+                    }
+                    _ => {}
+                },
+                '\t' => out.push(c),
+                '\r' => out.push(' '),
+                c if c.is_control() => {}
+                c => out.push(c),
+            }
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// One line for a person: no credentials, no control characters, bounded.
+pub(super) fn shown(text: &str) -> String {
+    let one: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let masked = mask(one.trim());
+    match masked.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &masked[..end]),
+        None => masked,
+    }
+}
+
+/// What go says while all goes well.
+pub(super) fn is_noise(line: &str) -> bool {
+    const WELL: &str = "downloading |finding |found |extracting |added |upgraded |downgraded |\
+        removed |warning: |creating new go.mod|to add module requirements";
+    let said = line.strip_prefix("go: ").is_some_and(|said| {
+        // What follows `is deprecated` is the module's author's.
+        any(WELL, |begin| said.starts_with(begin))
+            || said.starts_with("module ") && said.contains(" is deprecated: ")
+    });
+    said || line.starts_with("# ")
+}
+
+/// A line without what a wrapper wrote before it: a time stamp of a CI log or of `ts`, the step of
+/// a container build (`#12 1.234 `), the name of a job in brackets or before a bar. What a test
+/// logs is indented and stays so.
+pub(super) fn unwrapped(line: &str) -> &str {
+    let inners = std::iter::successors(Some(line), |rest| {
+        stamp(rest).or_else(|| step(rest)).or_else(|| label(rest))
+    });
+    inners.take(4).last().unwrap_or(line)
+}
+
+/// RFC 3339, as GitHub's and GitLab's logs have it.
+fn stamp(line: &str) -> Option<&str> {
+    let (stamp, rest) = line.split_once(' ')?;
+    let bytes = stamp.as_bytes();
+    let shape = bytes.len() >= 19
+        && bytes.get(4) == Some(&b'-')
+        && bytes.get(10) == Some(&b'T')
+        && bytes.get(13) == Some(&b':')
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_digit() || b"-:.+TZ".contains(b));
+    shape.then_some(rest)
+}
+
+/// BuildKit's plain progress.
+fn step(line: &str) -> Option<&str> {
+    let (number, rest) = line.strip_prefix('#')?.split_once(' ')?;
+    let (seconds, rest) = rest.split_once(' ')?;
+    let is = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    (is(number) && is(seconds)).then_some(rest)
+}
+
+/// `[build] …`, `build | …` (foreman, docker compose, concurrently).
+fn label(line: &str) -> Option<&str> {
+    let (label, rest) = match line.strip_prefix('[') {
+        Some(inner) => inner.split_once("] ")?,
+        None => line.split_once('|')?,
     };
-    text.chars().filter(keep).collect()
+    let label = label.trim_end();
+    let fits = !label.is_empty()
+        && label.len() <= 40
+        && label
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_./:".contains(&b));
+    fits.then(|| rest.strip_prefix(' ').unwrap_or(rest))
 }

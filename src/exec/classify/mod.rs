@@ -7,15 +7,12 @@
 //!
 //! Only go's own statements count (`form`); a test, a linter or a program that prints
 //! "connection refused" is `code`.
-mod blame;
 mod form;
 mod json;
-mod line;
 mod outcome;
 mod own;
 mod statement;
 mod sums;
-mod vcs;
 mod words;
 
 pub(super) use json::JsonLines;

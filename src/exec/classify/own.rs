@@ -17,7 +17,7 @@
 //!
 //! A server may also write go's words behind, so what it wrote ends with the last of these before
 //! the next words before. Where nothing is behind, all that follows may be either's.
-use super::{form, line};
+use super::form;
 
 /// Who wrote a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,10 +43,10 @@ pub(super) struct OwnLine {
 
 /// The lines of a text.
 pub(super) fn lines(text: &str) -> Vec<OwnLine> {
-    let mut lines: Vec<OwnLine> = line::cleaned(text)
+    let mut lines: Vec<OwnLine> = form::cleaned(text)
         .lines()
         .map(|text| {
-            let text = line::unwrapped(text).to_owned();
+            let text = form::unwrapped(text).to_owned();
             OwnLine {
                 own: text.clone(),
                 all: text,
@@ -74,38 +74,33 @@ pub(super) fn lines(text: &str) -> Vec<OwnLine> {
 fn quotations(lines: &[OwnLine]) -> Vec<(usize, usize, Option<usize>)> {
     let openings = openings(lines);
     let each = openings.iter().enumerate().filter_map(|(nth, opening)| {
-        let Opening::Words(at, begin, form) = opening else {
-            return None;
-        };
+        let (at, begin) = (opening.line, opening.begin?);
         // Words behind that stand in another quotation are not go's.
-        let next = openings.get(nth + 1).map_or(lines.len(), Opening::line);
-        let reach = lines.get(*at..next).unwrap_or_default();
-        let last = form.as_ref().and_then(|form| {
-            let ends = |line: &OwnLine| form.ends(&line.all);
+        let next = openings.get(nth + 1).map_or(lines.len(), |next| next.line);
+        let reach = lines.get(at..next).unwrap_or_default();
+        let last = opening.ends.as_ref().and_then(|ends| {
+            let ends = |line: &OwnLine| ends(&line.all);
             let last = reach.iter().rposition(ends);
             // Another server's line may end as this one must. What may be go's word of a
             // mismatch is not to lie between: in doubt it counts.
             let first = reach.iter().position(ends).unwrap_or(0);
             let module = reach.first().and_then(|line| module_of(&line.all));
             let behind = reach.get(first + 1..=last.unwrap_or(reach.len().saturating_sub(1)));
-            let doubtful = behind
-                .unwrap_or_default()
-                .iter()
-                .any(|line| is_grave(&line.all, module));
-            if doubtful { Some(first) } else { last }
+            let mut behind = behind.unwrap_or_default().iter();
+            let is_doubtful = behind.any(|line| is_grave(&line.all, module));
+            if is_doubtful { Some(first) } else { last }
         });
-        if last.is_none() && matches!(form, Some(Form::Malformed(_))) {
+        if last.is_none() && opening.only_whole {
             return None;
         }
-        Some((*at, *begin, last.map(|last| at + last)))
+        Some((at, begin, last.map(|last| at + last)))
     });
     each.collect()
 }
 
 /// Would it be a mismatch, if go says it? Not one of this module, which go has given up already.
 fn is_grave(text: &str, given_up: Option<&str>) -> bool {
-    let says = ["checksum mismatch", "checksum missing"];
-    says.iter().any(|words| text.contains(words))
+    (text.contains("checksum mismatch") || text.contains("checksum missing"))
         && !given_up.is_some_and(|module| text.contains(module))
 }
 
@@ -117,17 +112,29 @@ fn module_of(text: &str) -> Option<&str> {
 }
 
 /// Where a server's words begin.
-enum Opening<'a> {
-    /// In this line, at this byte, until this.
-    Words(usize, usize, Option<Form<'a>>),
-    /// In this line or behind it, indented.
-    Indented(usize),
+#[derive(Default)]
+struct Opening<'a> {
+    line: usize,
+    /// At this byte; `None`: somewhere in this line or behind it, indented.
+    begin: Option<usize>,
+    /// Does this line have go's words behind? `None`: there are none.
+    ends: Option<Box<dyn Fn(&str) -> bool + 'a>>,
+    /// They are a server's only where go's words behind follow.
+    only_whole: bool,
 }
 
-impl Opening<'_> {
-    fn line(&self) -> usize {
-        match self {
-            Opening::Words(at, ..) | Opening::Indented(at) => *at,
+impl<'a> Opening<'a> {
+    fn at(begin: usize) -> Opening<'a> {
+        Opening {
+            begin: Some(begin),
+            ..Opening::default()
+        }
+    }
+
+    fn until(begin: usize, ends: impl Fn(&str) -> bool + 'a) -> Opening<'a> {
+        Opening {
+            ends: Some(Box::new(ends)),
+            ..Opening::at(begin)
         }
     }
 }
@@ -137,8 +144,7 @@ fn openings(lines: &[OwnLine]) -> Vec<Opening<'_>> {
     // Within one of go's statements; within what it quotes by indenting it.
     let (mut says, mut quotes) = (false, false);
     let mut before = "";
-    for (at, line) in lines.iter().enumerate() {
-        let text = line.all.as_str();
+    for (line, OwnLine { all: text, .. }) in lines.iter().enumerate() {
         if !text.starts_with('\t') {
             says = form::lead(text).is_some();
             quotes = false;
@@ -148,60 +154,75 @@ fn openings(lines: &[OwnLine]) -> Vec<Opening<'_>> {
             || text.ends_with(':') && text.contains(": exit status ");
         if says && indents && !quotes {
             quotes = true;
-            found.push(Opening::Indented(at));
+            found.push(Opening {
+                line,
+                ..Opening::default()
+            });
         }
-        if let Some((begin, form)) = opening(text, before, says && !quotes) {
-            found.push(Opening::Words(at, begin, form));
-        }
+        let opening = opening(text, before, says && !quotes);
+        found.extend(opening.map(|opening| Opening { line, ..opening }));
         before = text;
     }
     found
 }
 
-fn opening<'a>(text: &'a str, before: &str, says: bool) -> Option<(usize, Option<Form<'a>>)> {
-    const UNMARKED: [(&str, &str); 2] = [
-        ("note:", ": reading tree note: "),
-        ("tree:", ": reading tree: "),
-    ];
-    let unmarked = |(own, behind): &(&str, &str)| text == *own && before.contains(behind);
-    if UNMARKED.iter().any(unmarked) {
-        return Some((text.len(), None));
+fn opening<'a>(text: &'a str, before: &str, says: bool) -> Option<Opening<'a>> {
+    let is_note = text == "note:" && before.contains(": reading tree note: ");
+    if is_note || text == "tree:" && before.contains(": reading tree: ") {
+        return Some(Opening::at(text.len()));
     }
     if before.starts_with("# cd ") && text.contains("remote error: ") {
-        return Some((0, None));
+        return Some(Opening::at(0));
     }
     if !says {
         return None;
     }
+    // A server has written nothing of what stands before.
+    let plain = |begin: &usize| text.get(..*begin).is_some_and(is_plain);
     let in_zip = behind(text, " has unexpected file ").filter(|_| text.contains(": zip for "));
-    if let Some(begin) = in_zip.or_else(|| unzipped(text))
-        && is_plain(text.get(..begin)?)
-    {
-        return Some((begin, None));
+    if let Some(begin) = in_zip.or_else(|| unzipped(text)).filter(plain) {
+        return Some(Opening::at(begin));
     }
-    if let Some(begin) = behind(text, "proxy returned info for version ")
-        && is_plain(text.get(..begin)?)
-    {
-        return Some((begin, Some(Form::Version)));
+    if let Some(begin) = behind(text, "proxy returned info for version ").filter(plain) {
+        let ends = |line: &str| line.ends_with(" instead of requested version");
+        return Some(Opening::until(begin, ends));
     }
     if text.starts_with("\tmodule declares its path as: ") {
-        return Some((text.find(": ")? + 2, Some(Form::Path)));
+        return Some(Opening::until(text.find(": ")? + 2, |line| {
+            let text = line.trim_start();
+            text.len() < line.len() && text.starts_with("but was required as: ")
+        }));
     }
-    if let Some(begin) = required(text)
-        && is_plain(text.get(..begin)?)
-    {
-        return Some((begin, Some(Form::Require)));
+    if let Some(begin) = required(text).filter(plain) {
+        return Some(Opening::until(begin, |line| {
+            line.contains(": version \"") && line.contains("\" invalid: ")
+        }));
     }
     if text.starts_with('\t') && before.ends_with(" requires") && is_plain(text) {
-        let begin = text.len() - text.trim_start().len();
-        return Some((begin, Some(Form::Malformed(text.trim_start()))));
+        let path = text.trim_start();
+        // go repeats these words in quotes, with a line feed behind them.
+        let ends = move |line: &str| {
+            let quoted = line.split_once(": malformed module path \"");
+            let rest = quoted.and_then(|(_, rest)| rest.strip_prefix(path));
+            rest.is_some_and(|rest| rest.starts_with("\\n"))
+        };
+        return Some(Opening {
+            only_whole: true,
+            ..Opening::until(text.len() - path.len(), ends)
+        });
     }
     if text.starts_with("go: internal error: ") {
-        return Some((text.find("error: ")? + 7, Some(Form::Internal)));
+        let ends = |line: &str| line.ends_with(": unexpected invalid semantic version");
+        return Some(Opening::until(text.find("error: ")? + 7, ends));
     }
     let begin = behind(text, "x509: certificate is valid for ")?;
-    let host = of_certificate(text.get(..begin)?)?;
-    Some((begin, Some(Form::Names(host))))
+    let authority = of_certificate(text.get(..begin)?)?;
+    Some(Opening::until(begin, move |line| {
+        line.rsplit_once(", not ").is_some_and(|(_, host)| {
+            let rest = authority.strip_prefix(host);
+            rest.is_some_and(|port| port.is_empty() || port.starts_with(':'))
+        })
+    }))
 }
 
 fn behind(text: &str, words: &str) -> Option<usize> {
@@ -241,41 +262,6 @@ fn of_certificate(text: &str) -> Option<&str> {
     let authority = rest.split('/').next()?;
     let host = authority.rsplit('@').next()?;
     (is_plain(own) && error == "x509: certificate is valid for ").then_some(host)
-}
-
-/// What go writes behind a server's words.
-#[derive(Debug, Clone, Copy)]
-enum Form<'a> {
-    Version,
-    Path,
-    Internal,
-    Require,
-    /// What is only so where go repeats these words in quotes, with a line feed behind them.
-    Malformed(&'a str),
-    Names(&'a str),
-}
-
-impl Form<'_> {
-    fn ends(&self, line: &str) -> bool {
-        match self {
-            Form::Version => line.ends_with(" instead of requested version"),
-            Form::Path => {
-                let text = line.trim_start();
-                text.len() < line.len() && text.starts_with("but was required as: ")
-            }
-            Form::Require => line.contains(": version \"") && line.contains("\" invalid: "),
-            Form::Malformed(path) => {
-                let quoted = line.split_once(": malformed module path \"");
-                let rest = quoted.and_then(|(_, rest)| rest.strip_prefix(*path));
-                rest.is_some_and(|rest| rest.starts_with("\\n"))
-            }
-            Form::Internal => line.ends_with(": unexpected invalid semantic version"),
-            Form::Names(authority) => line.rsplit_once(", not ").is_some_and(|(_, host)| {
-                let rest = authority.strip_prefix(host);
-                rest.is_some_and(|port| port.is_empty() || port.starts_with(':'))
-            }),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::form::{self, Lead};
 use super::json::JsonWords;
 use super::outcome::{Class, Classified, CommandOutput, Exit, GoStatement};
 use super::own::{self, OwnLine, WrittenBy};
-use super::{line, sums, vcs, words};
+use super::{sums, words};
 
 /// Judges one run.
 ///
@@ -22,7 +22,7 @@ pub fn classify(said: &CommandOutput<'_>) -> Classified {
     match (gravest, said.killed) {
         (Some(finding), None) => sums::with_hashes(finding),
         (Some(finding), Some(_)) if finding.class == Class::Mismatch => sums::with_hashes(finding),
-        (_, Some(why)) => Classified::plain(Class::Stalled, line::shown(why)),
+        (_, Some(why)) => Classified::plain(Class::Stalled, form::shown(why)),
         (None, None) => Classified::plain(Class::Code, telling(said)),
     }
 }
@@ -30,15 +30,15 @@ pub fn classify(said: &CommandOutput<'_>) -> Classified {
 /// The line that says best why code failed: the first complaint with a place, else the last line
 /// that is not noise.
 fn telling(said: &CommandOutput<'_>) -> String {
-    let text = line::cleaned(said.stderr) + "\n" + &line::cleaned(said.build_output);
+    let text = form::cleaned(said.stderr) + "\n" + &form::cleaned(said.build_output);
     let lines = || {
         text.lines()
             .map(str::trim_end)
-            .filter(|line| !line.is_empty() && !line::is_noise(line))
+            .filter(|line| !line.is_empty() && !form::is_noise(line))
     };
     let placed = lines().find(|line| form::placed(line).is_some());
     let best = placed.or_else(|| lines().next_back());
-    line::shown(best.unwrap_or_default())
+    form::shown(best.unwrap_or_default())
 }
 
 /// All that go said that is a failure of the network, of what came, or of the settings.
@@ -147,7 +147,7 @@ fn says<'a>(
     let quoted = ["\n\tserver response:", "\n\tnote:", "\n\ttree:"];
     let end = quoted.iter().filter_map(|words| body.find(words)).min();
     let body = body.get(..end.unwrap_or(body.len())).unwrap_or_default();
-    let (body, output) = body.split_at(vcs::output(body).unwrap_or(body.len()));
+    let (body, output) = body.split_at(words::vcs_output(body).unwrap_or(body.len()));
     let before = |part: &str| body.get(..body.len() - part.len()).unwrap_or_default();
     // The compiler and vet say anything at a place, but nothing of a module's version.
     // Others name a person's address so, or an account on a machine; go a query only behind `go: `.
@@ -166,13 +166,13 @@ fn says<'a>(
             return own.then(|| (class, Some(url.to_owned()), before));
         }
         // A linter may end its line with `error: connection refused`.
-        let own = || goes_own(before) || vcs::is_run(body);
-        if let Some((class, url)) = vcs::of(part).filter(|_| own()) {
+        let own = || goes_own(before) || words::is_vcs_run(body);
+        if let Some((class, url)) = words::of_vcs(part).filter(|_| own()) {
             return Some((class, url, before));
         }
     }
-    if let Some((class, url)) = vcs::in_output(output) {
-        let own = vcs::is_run(body) || goes_own(body);
+    if let Some((class, url)) = words::in_vcs_output(output) {
+        let own = words::is_vcs_run(body) || goes_own(body);
         return own.then_some((class, url, body));
     }
     for part in form::parts(body) {
@@ -180,7 +180,7 @@ fn says<'a>(
         // Sentences that are go's alone.
         if let Some(class) = words::setting(part, said.proxies) {
             let at_start = before.is_empty() || lead == Lead::Chain;
-            let own = goes_own(before) || at_start || vcs::is_run(body);
+            let own = goes_own(before) || at_start || words::is_vcs_run(body);
             return own.then(|| (class, words::base_of(part), before));
         }
         let at_start = before.is_empty() || lead == Lead::Chain;

@@ -1,7 +1,8 @@
 //! Checksums that do not match (modfetch/fetch.go, modfetch/sumdb.go, x/mod/sumdb).
 
 use super::outcome::{Class, Classified, GoStatement, MismatchHashes};
-use super::{blame, line};
+use super::words::{any, class_of};
+use super::{form, outcome};
 use crate::gomod::form::is_web_page;
 
 /// `verifying M@V: checksum mismatch` and `SECURITY ERROR`, which stand without `go: `. What
@@ -9,24 +10,18 @@ use crate::gomod::form::is_web_page;
 pub(super) fn own_block(first: &str, behind: &[&str]) -> Option<Class> {
     let next = behind.first().copied().unwrap_or_default();
     if first == "SECURITY ERROR" {
-        let go_says = [
-            "This download does NOT match",
-            "go.sum database server misbehavior detected!",
-            "The checksum database",
-        ];
-        let says = go_says.iter().any(|words| next.starts_with(words));
-        return says.then_some(Class::Mismatch);
+        let go_says = "This download does NOT match|The checksum database|\
+            go.sum database server misbehavior detected!";
+        return any(go_says, |words| next.starts_with(words)).then_some(Class::Mismatch);
     }
-    let downloaded = next.strip_prefix("\tdownloaded: ");
-    (first.ends_with(": checksum mismatch") && downloaded.is_some_and(is_hash))
-        .then_some(Class::Mismatch)
+    (first.ends_with(": checksum mismatch") && is_downloaded(next)).then_some(Class::Mismatch)
 }
 
 /// go's own hash of what came: `h1:` and SHA-256 in base64.
-fn is_hash(text: &str) -> bool {
-    let digits = text.trim().strip_prefix("h1:");
-    digits.is_some_and(|digits| {
-        let fits = |b: u8| b.is_ascii_alphanumeric() || b"+/=".contains(&b);
+fn is_downloaded(line: &str) -> bool {
+    let hash = line.strip_prefix("\tdownloaded: ").unwrap_or_default();
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"+/=".contains(&b);
+    hash.trim().strip_prefix("h1:").is_some_and(|digits| {
         digits.len() == 44 && digits.ends_with('=') && digits.bytes().all(fits)
     })
 }
@@ -37,10 +32,7 @@ fn is_hash(text: &str) -> bool {
 pub(super) fn is_whole(first: &str, behind: &[&str]) -> bool {
     let says = |words: &str| behind.iter().take(5).any(|line| line.starts_with(words));
     if first.ends_with(" checksum mismatch") {
-        let hash = behind
-            .first()
-            .and_then(|line| line.strip_prefix("\tdownloaded: "));
-        return hash.is_some_and(is_hash);
+        return behind.first().is_some_and(|line| is_downloaded(line));
     }
     if first == "SECURITY ERROR" {
         return says("go.sum database server misbehavior detected!");
@@ -50,37 +42,31 @@ pub(super) fn is_whole(first: &str, behind: &[&str]) -> bool {
 
 /// What a part of a statement says of the checksum database. `behind` are the lines after it.
 pub(super) fn of(part: &str, behind: &[&str]) -> Option<Class> {
-    let (_, class) = BEGIN.iter().find(|(begin, _)| part.starts_with(begin))?;
+    let class = class_of(BEGIN, |begin| part.starts_with(begin))?;
     // The note is printed, whatever it is. A page has no signature, not even a wrong one.
     let mut note = behind
         .iter()
         .take(40)
         .skip_while(|line| line.trim_start() != "note:");
     let page = note.nth(1).is_some_and(|line| is_web_page(line.as_bytes()));
-    Some(if *class == Class::Corrupt && page {
+    Some(if class == Class::Corrupt && page {
         Class::Portal
     } else {
-        *class
+        class
     })
 }
 
-const BEGIN: [(&str, Class); 12] = [
-    ("checksum mismatch", Class::Mismatch),
-    ("checksum missing from sumdb response", Class::Mismatch),
-    // x/mod/sumdb/tlog: what came is not what the signed tree says.
-    ("downloaded inconsistent tile", Class::Mismatch),
-    ("cannot authenticate record data", Class::Mismatch),
-    ("invalid transparency proof", Class::Mismatch),
-    ("security error: misbehaving server", Class::Mismatch),
-    // A note that this key has not signed: another database answers under this name.
-    ("note has no verifiable signatures", Class::Mismatch),
-    ("invalid signature for key", Class::Mismatch),
-    // 200, and no record of any kind: what a login page for all hosts looks like here.
-    ("malformed record data", Class::Portal),
-    ("malformed note", Class::Corrupt),
-    ("malformed tree note", Class::Corrupt),
-    ("TileReader returned bad result slice", Class::Corrupt),
-];
+pub(super) const BEGIN: &str = "
+    # Of x/mod/sumdb/tlog: what came is not what the signed tree says. The last two are notes that
+    # this key has not signed: another database answers under this name.
+    mismatch: checksum mismatch|checksum missing from sumdb response|downloaded inconsistent tile
+    mismatch: cannot authenticate record data|invalid transparency proof
+    mismatch: security error: misbehaving server|note has no verifiable signatures
+    mismatch: invalid signature for key
+    # 200, and no record of any kind: what a login page for all hosts looks like here.
+    portal: malformed record data
+    corrupt: malformed note|malformed tree note|TileReader returned bad result slice
+";
 
 /// The finding as it is shown, with the hashes where it has some.
 pub(super) fn with_hashes(finding: GoStatement) -> Classified {
@@ -88,12 +74,12 @@ pub(super) fn with_hashes(finding: GoStatement) -> Classified {
     // Where the first line ends with a colon, the cause stands in the last one.
     let last = finding.text.lines().last().unwrap_or_default().trim();
     let line = if first.ends_with(':') {
-        line::shown(&[first, " ", last].concat())
+        form::shown(&format!("{first} {last}"))
     } else {
-        line::shown(first)
+        form::shown(first)
     };
     Classified {
-        blame: blame::of(&finding),
+        blame: outcome::blame(&finding),
         class: finding.class,
         line,
         hashes: hashes(&finding.text),

@@ -1,8 +1,32 @@
 //! go's words: those of net, net/http, crypto/tls, crypto/x509 and of the systems' errors; what
-//! cannot work whatever the network does; and the answers that go names without a URL.
+//! cannot work whatever the network does; the answers that go names without a URL; and what version
+//! control says.
 
-use super::form::unquoted;
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer as _;
+use serde::de::value::StrDeserializer;
+
+use super::form::outside_quotes;
 use super::outcome::Class;
+
+/// What a text means according to a table of words: a row a line, `CLASS: WORDS|WORDS`, `#` before
+/// a comment. The first row that fits decides.
+pub(super) fn class_of(table: &str, fits: impl Fn(&str) -> bool) -> Option<Class> {
+    rows(table).find_map(|(class, words)| class.filter(|_| any(words, &fits)))
+}
+
+fn rows(table: &str) -> impl Iterator<Item = (Option<Class>, &str)> {
+    table.lines().filter_map(|row| {
+        let (class, words) = row.trim_start().split_once(": ")?;
+        let class: StrDeserializer<'_, serde::de::value::Error> = class.into_deserializer();
+        (!row.trim_start().starts_with('#')).then(|| (Class::deserialize(class).ok(), words))
+    })
+}
+
+/// Does one of these words fit? They have a `|` between them.
+pub(super) fn any(words: &str, fits: impl Fn(&str) -> bool) -> bool {
+    words.split('|').any(fits)
+}
 
 /// What an error at a request means. `part`: all of it, `error`: the text behind its URL.
 pub(super) fn at_request(part: &str, error: &str) -> Class {
@@ -16,7 +40,7 @@ pub(super) fn at_request(part: &str, error: &str) -> Class {
 }
 
 /// The same without its URL.
-pub(super) fn of(error: &str) -> Class {
+fn of(error: &str) -> Class {
     let first = error.lines().next().unwrap_or_default().trim();
     status(first)
         .or_else(|| phrase(first))
@@ -27,54 +51,31 @@ pub(super) fn of(error: &str) -> Class {
 
 /// The same where no URL is named: only what begins like an error of these packages.
 pub(super) fn bare(text: &str) -> Option<Class> {
-    const BEGIN: [&str; 12] = [
-        "dial ",
-        "read tcp ",
-        "write tcp ",
-        "read udp ",
-        "proxyconnect ",
-        "socks connect ",
-        "tls: ",
-        "remote error: tls: ",
-        "x509: ",
-        "net/http: ",
-        "http2: ",
-        "stream error: ",
-    ];
+    const BROKEN: &str = "unexpected EOF|flate: |zip for |unzip ";
+    const BEGIN: &str = "dial |read tcp |write tcp |read udp |proxyconnect |socks connect |tls: |\
+        remote error: tls: |x509: |net/http: |http2: |stream error: ";
     let first = text.lines().next().unwrap_or_default().trim();
     if first == "EOF" {
-        return Some(Class::Reset);
+        Some(Class::Reset)
+    } else if is_of_a_zip(first) || any(BROKEN, |begin| first.starts_with(begin)) {
+        Some(Class::Corrupt)
+    } else {
+        any(BEGIN, |begin| first.starts_with(begin)).then(|| of(first))
     }
-    let broken = ["unexpected EOF", "flate: ", "zip for ", "unzip "];
-    if is_of_a_zip(first) || broken.iter().any(|begin| first.starts_with(begin)) {
-        return Some(Class::Corrupt);
-    }
-    BEGIN
-        .iter()
-        .any(|begin| first.starts_with(begin))
-        .then(|| of(first))
 }
 
 /// archive/zip's own errors: go prints them without a module (modfetch/fetch.go:Unzip).
 pub(super) fn is_of_a_zip(text: &str) -> bool {
-    [
-        "zip: not a valid zip file",
-        "zip: checksum error",
-        "zip: unsupported compression algorithm",
-    ]
-    .iter()
-    .any(|error| text.starts_with(error))
+    let errors = "not a valid zip file|checksum error|unsupported compression algorithm";
+    let error = text.strip_prefix("zip: ");
+    error.is_some_and(|error| any(errors, |begin| error.starts_with(begin)))
 }
 
 /// An HTTP status line, as sent: `503 Service Unavailable`.
 fn status(text: &str) -> Option<Class> {
     let number = text.split(' ').next()?;
     let fits = number.len() == 3 && number.bytes().all(|b| b.is_ascii_digit());
-    fits.then(|| by_number(number.parse().unwrap_or_default()))
-}
-
-fn by_number(status: u16) -> Class {
-    match status {
+    Some(match number.parse::<u16>().ok().filter(|_| fits)? {
         404 | 410 => Class::NotFound,
         401 | 403 | 407 => Class::Auth,
         429 | 503 => Class::Busy,
@@ -86,209 +87,80 @@ fn by_number(status: u16) -> Class {
         300..=303 | 305..=399 => Class::Portal,
         // No content where content was asked.
         _ => Class::Corrupt,
-    }
+    })
 }
 
 /// What an HTTP proxy answered to CONNECT: the status' text without its number
 /// (net/http/transport.go:dialConn).
-fn phrase(text: &str) -> Option<Class> {
-    // It is the proxy that is busy or broken, and it says nothing of the module proxy.
-    Some(match by_phrase(text)? {
-        503 => Class::Server,
-        // The proxy does not say this of the file, but of the host: it may not be reached so.
-        404 => Class::Client,
-        status => by_number(status),
-    })
+pub(super) fn phrase(text: &str) -> Option<Class> {
+    let is = |phrase: &str| phrase.eq_ignore_ascii_case(text.trim());
+    class_of(PHRASES, is)
 }
 
-/// Is it what an HTTP proxy answered to CONNECT?
-pub(super) fn is_phrase(text: &str) -> bool {
-    by_phrase(text.trim()).is_some()
-}
-
-fn by_phrase(text: &str) -> Option<u16> {
-    const PHRASES: [(&str, u16); 26] = [
-        // To a login page.
-        ("Moved Permanently", 511),
-        ("Found", 511),
-        ("See Other", 511),
-        ("Temporary Redirect", 511),
-        ("Permanent Redirect", 511),
-        ("Bad Request", 400),
-        ("Unauthorized", 401),
-        ("Payment Required", 402),
-        ("Forbidden", 403),
-        ("Not Found", 404),
-        ("Method Not Allowed", 405),
-        ("Proxy Authentication Required", 407),
-        ("Request Timeout", 408),
-        ("Gone", 404),
-        ("Misdirected Request", 421),
-        ("Unavailable For Legal Reasons", 451),
-        ("Too Many Requests", 429),
-        ("Internal Server Error", 500),
-        ("Not Implemented", 501),
-        ("Bad Gateway", 502),
-        ("Service Unavailable", 503),
-        ("Gateway Timeout", 504),
-        // Squid and HAProxy spell it so.
-        ("Gateway Time-out", 504),
-        ("Service Temporarily Unavailable", 503),
-        ("HTTP Version Not Supported", 505),
-        ("Network Authentication Required", 511),
-    ];
-    let found = PHRASES
-        .iter()
-        .find(|(phrase, _)| phrase.eq_ignore_ascii_case(text));
-    found.map(|(_, status)| *status)
-}
+const PHRASES: &str = "
+    # To a login page.
+    portal: Moved Permanently|Found|See Other|Temporary Redirect|Permanent Redirect
+    portal: Network Authentication Required
+    auth: Unauthorized|Forbidden|Proxy Authentication Required
+    # The proxy does not say `Not Found` of the file, but of the host: it may not be reached so.
+    client: Bad Request|Payment Required|Not Found|Gone|Method Not Allowed|Request Timeout
+    client: Misdirected Request|Unavailable For Legal Reasons
+    busy: Too Many Requests
+    # It is the proxy that is busy or broken, and it says nothing of the module proxy. Squid and
+    # HAProxy have words of their own.
+    server: Internal Server Error|Not Implemented|Bad Gateway|Service Unavailable|Gateway Timeout
+    server: Gateway Time-out|Service Temporarily Unavailable|HTTP Version Not Supported
+";
 
 fn known(text: &str) -> Option<Class> {
     // What a server has sent: `malformed HTTP response "…"`.
-    let text = &*unquoted(text);
-    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if text.starts_with("lookup ") || text.contains(": lookup ") || has(&["no such host"]) {
+    let text: String = outside_quotes(text).map(|(_, c)| c).collect();
+    let has = |word: &str| text.contains(word);
+    if text.starts_with("lookup ") || any(": lookup |no such host", has) {
         return Some(Class::Dns);
     }
-    let local = |class: Class| class == Class::Config && text.contains("connect: ");
-    WORDS
-        .iter()
-        .find(|(words, _)| has(words))
-        .map(|(_, class)| *class)
-        .filter(|class| !local(*class))
-        .or_else(|| match text {
-            "EOF" => Some(Class::Reset),
-            _ if text.ends_with(": EOF") => Some(Class::Reset),
-            // What keeps the first packet from leaving: a route of type blackhole or prohibit, a
-            // firewall on this machine.
-            _ if text.contains("dial ") => Some(Class::Unreachable),
-            _ => None,
-        })
+    let local = |class: Class| class == Class::Config && has("connect: ");
+    if let Some(class) = class_of(WORDS, has).filter(|class| !local(*class)) {
+        return Some(class);
+    }
+    if text == "EOF" || text.ends_with(": EOF") {
+        return Some(Class::Reset);
+    }
+    // What keeps the first packet from leaving: a route of type blackhole or prohibit, a firewall on
+    // this machine.
+    has("dial ").then_some(Class::Unreachable)
 }
 
 /// In this order: what stands first is the nearer cause.
-const WORDS: [(&[&str], Class); 12] = [
-    (
-        &[
-            "i/o timeout",
-            "TLS handshake timeout",
-            "timed out",
-            "deadline exceeded",
-            "Client.Timeout",
-            "timeout awaiting",
-            // Windows, WSAETIMEDOUT
-            "did not properly respond after a period of time",
-        ],
-        Class::Timeout,
-    ),
-    (
-        // A login page for those that have no cookies leads them in a circle.
-        &["redirected from secure URL", "stopped after 10 redirects"],
-        Class::Portal,
-    ),
-    // Unix, Windows, Wine.
-    (
-        &[
-            "connection refused",
-            "actively refused",
-            "Connection refused.",
-        ],
-        Class::Refused,
-    ),
-    (
-        &[
-            "network is unreachable",
-            "no route to host",
-            "host is down",
-            "network is down",
-            "unreachable network",
-            "unreachable host",
-            "host unreachable",
-            "network unreachable",
-            "requested address",
-            // RFC 1928, 6; the others of its words are below.
-            "TTL expired",
-        ],
-        Class::Unreachable,
-    ),
-    (
-        &[
-            "connection reset",
-            "broken pipe",
-            "forcibly closed",
-            "connection aborted",
-            "connection was aborted",
-            "server closed idle connection",
-            "client connection lost",
-            "closed network connection",
-            "GOAWAY",
-            "stream error",
-        ],
-        Class::Reset,
-    ),
-    (
-        &[
-            "authentication failed",
-            "no acceptable authentication methods",
-            "connection not allowed by ruleset",
-        ],
-        Class::Auth,
-    ),
-    (&["general SOCKS server failure"], Class::Server),
-    (
-        &["command not supported", "address type not supported"],
-        Class::Client,
-    ),
-    (
-        &[
-            "x509: ",
-            "tls: ",
-            "server gave HTTP response to HTTPS client",
-        ],
-        Class::Tls,
-    ),
-    (
-        &[
-            "no such file or directory",
-            "cannot find the file",
-            "cannot find the path",
-        ],
-        Class::NotFound,
-    ),
-    (
-        &[
-            "unexpected EOF",
-            "malformed",
-            "invalid header",
-            "bad Content-Length",
-            "gzip: ",
-            "flate: ",
-            "unexpected end of JSON",
-            "invalid character",
-            "chunk length",
-            "chunked encoding",
-            "Content-Length",
-            "transfer encoding",
-        ],
-        Class::Corrupt,
-    ),
-    (
-        // A file:// proxy that this user may not read, or that is none; a URL that is none.
-        &[
-            "permission denied",
-            "Access is denied",
-            "is a directory",
-            "not a directory",
-            "no Host in request URL",
-            "unsupported protocol scheme",
-            "unknown scheme",
-            "invalid port",
-            "in CGI environment",
-            "cmdgonetlimit",
-        ],
-        Class::Config,
-    ),
-];
+const WORDS: &str = "
+    # The last is Windows' WSAETIMEDOUT.
+    timeout: i/o timeout|TLS handshake timeout|timed out|deadline exceeded|Client.Timeout
+    timeout: timeout awaiting|did not properly respond after a period of time
+    # A login page for those that have no cookies leads them in a circle.
+    portal: redirected from secure URL|stopped after 10 redirects
+    # Unix, Windows, Wine.
+    refused: connection refused|actively refused|Connection refused.
+    # The last is of RFC 1928, 6; the others of its words are below.
+    unreachable: network is unreachable|no route to host|host is down|network is down
+    unreachable: unreachable network|unreachable host|host unreachable|network unreachable
+    unreachable: requested address|TTL expired
+    reset: connection reset|broken pipe|forcibly closed|connection aborted|connection was aborted
+    reset: server closed idle connection|client connection lost|closed network connection|GOAWAY
+    reset: stream error
+    auth: authentication failed|no acceptable authentication methods
+    auth: connection not allowed by ruleset
+    server: general SOCKS server failure
+    client: command not supported|address type not supported
+    tls: x509: |tls: |server gave HTTP response to HTTPS client
+    not-found: no such file or directory|cannot find the file|cannot find the path
+    corrupt: gzip: |flate: |unexpected EOF|malformed|invalid header|bad Content-Length
+    corrupt: unexpected end of JSON|invalid character|chunk length|chunked encoding|Content-Length
+    corrupt: transfer encoding
+    # A file:// proxy that this user may not read, or that is none; a URL that is none.
+    config: permission denied|Access is denied|is a directory|not a directory
+    config: no Host in request URL|unsupported protocol scheme|unknown scheme|invalid port
+    config: in CGI environment|cmdgonetlimit
+";
 
 /// How go begins to say that no module was found for an import (modload/import.go:ImportMissingError).
 /// With nothing behind the package, all places that were asked have answered that they have none.
@@ -296,34 +168,48 @@ pub(super) const SEARCHED: &str = "cannot find module providing package ";
 
 /// What a part of one of go's statements says, by how it begins.
 pub(super) fn setting(text: &str, proxies: &[String]) -> Option<Class> {
-    if let Some(rest) = text.strip_prefix("invalid response from proxy \"") {
-        return Some(answered(rest));
+    if text.starts_with("invalid response from proxy \"") {
+        // encoding/json about an `.info` that is none: `<` is how every HTML page begins.
+        let is_page = text.contains("invalid character '<' looking for beginning of value");
+        return Some(if is_page {
+            Class::Portal
+        } else {
+            Class::Corrupt
+        });
     }
     if text.starts_with("module lookup disabled by GOPROXY=off") {
-        return Some(behind_others(proxies));
+        // `off` is reached when all before it said that there is no such thing
+        // (modfetch/proxy.go:TryProxies); alone it is a setting.
+        return Some(match proxies {
+            [_, .., last] if last == "off" => Class::NotFound,
+            _ => Class::Config,
+        });
     }
     if let Some(package) = text.strip_prefix(SEARCHED) {
         let package = package.lines().next().unwrap_or_default();
         return (!package.contains([' ', ':'])).then_some(Class::NotFound);
     }
-    if let Some((_, error)) = parse_error(text) {
-        // A URL that is none is GOPROXY's or GOSUMDB's.
+    // net/url's `parse "U": ERR`: a URL that is none is GOPROXY's or GOSUMDB's.
+    let unparsed = text.strip_prefix("parse \"");
+    if let Some((_, error)) = unparsed.and_then(|rest| rest.split_once("\": ")) {
         return (!error.is_empty()).then_some(Class::Config);
     }
-    if not_go_mod(text) {
+    // What came as a go.mod is none (modload/modfile.go:rawGoModSummary). What is wrong with a
+    // go.mod that is one follows on further lines.
+    if text.strip_prefix("parsing go.mod: ").is_some_and(|rest| {
+        rest.starts_with("missing module line") || rest.contains("unexpected input character")
+    }) {
         return Some(Class::Corrupt);
     }
-    if is_no_folder(text) {
+    // A file proxy below something that is not a directory.
+    let is_no_folder = text.starts_with("open ")
+        && text.ends_with(": not a directory")
+        && any("/@v/|/@latest", |mark| text.contains(mark));
+    let absent = "executable file not found in $PATH|not found in %PATH%";
+    if is_no_folder || any(absent, |end| text.ends_with(end)) {
         return Some(Class::Config);
     }
-    if text.ends_with("executable file not found in $PATH") || text.ends_with("not found in %PATH%")
-    {
-        return Some(Class::Config);
-    }
-    SETTINGS
-        .iter()
-        .find(|(begin, _)| text.starts_with(begin))
-        .map(|(_, class)| *class)
+    class_of(SETTINGS, |begin| text.starts_with(begin))
 }
 
 /// Is it one of go's sentences, and no other program's?
@@ -337,102 +223,165 @@ pub(super) fn base_of(text: &str) -> Option<String> {
     rest.split_once('"').map(|(base, _)| base.to_owned())
 }
 
-/// net/url's `parse "U": ERR`.
-fn parse_error(text: &str) -> Option<(&str, &str)> {
-    text.strip_prefix("parse \"")?.split_once("\": ")
-}
-
-/// What came as a go.mod is none (modload/modfile.go:rawGoModSummary). What is wrong with a
-/// go.mod that is one follows on further lines.
-fn not_go_mod(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix("parsing go.mod: ") else {
-        return false;
-    };
-    rest.starts_with("missing module line") || rest.contains("unexpected input character")
-}
-
-/// A file proxy below something that is not a directory.
-fn is_no_folder(text: &str) -> bool {
-    text.strip_prefix("open ").is_some_and(|rest| {
-        rest.ends_with(": not a directory") && (rest.contains("/@v/") || rest.contains("/@latest"))
-    })
-}
-
-/// encoding/json about an `.info` that is none: `<` is how every HTML page begins.
-fn answered(rest: &str) -> Class {
-    if rest.contains("invalid character '<' looking for beginning of value") {
-        Class::Portal
-    } else {
-        Class::Corrupt
-    }
-}
-
-/// `off` is reached when all before it said that there is no such thing
-/// (modfetch/proxy.go:TryProxies); alone it is a setting.
-fn behind_others(proxies: &[String]) -> Class {
-    match proxies {
-        [_, .., last] if last == "off" => Class::NotFound,
-        _ => Class::Config,
-    }
-}
-
 /// By file of cmd/go/internal, where nothing else is said of golang.org/x/mod or net.
-const SETTINGS: [(&str, Class); 43] = [
-    // modfetch/proxy.go
-    ("invalid proxy URL", Class::Config),
-    ("invalid file:// proxy URL", Class::Config),
-    ("GOPROXY list is not the empty string", Class::Config),
-    ("proxy returned info for version ", Class::Corrupt),
-    ("downloaded zip file too large", Class::Corrupt),
-    // modfetch/repo.go, codehost
-    ("disabled by GOPRIVATE/GONOPROXY", Class::Config),
-    ("path does not match GOPRIVATE/GONOPROXY", Class::Config),
-    ("unknown revision ", Class::NotFound),
-    ("no matching versions for query ", Class::NotFound),
-    // modfetch/cache.go: no place to put anything
-    ("module cache not found", Class::Config),
-    ("GOMODCACHE entry is relative", Class::Config),
-    ("GOPATH entry is relative", Class::Config),
-    ("could not create module cache", Class::Config),
-    ("build cache is required", Class::Config),
-    // modfetch/sumdb.go, x/mod/sumdb/note
-    ("missing GOSUMDB", Class::Config),
-    ("invalid GOSUMDB", Class::Config),
-    ("invalid sumdb name", Class::Config),
-    ("checksum database disabled by GOSUMDB=off", Class::Config),
-    ("malformed verifier id", Class::Config),
-    ("could not locate sumdb file", Class::Config),
-    // web/http.go
-    ("insecure URL: ", Class::Config),
-    ("unsupported scheme: ", Class::Config),
-    (
-        "refusing to pass credentials to insecure URL",
-        Class::Config,
-    ),
-    ("network disabled by cmdgonetlimit", Class::Config),
-    ("file URL ", Class::Config),
-    ("non-file URL", Class::Config),
-    // net/http/transport.go, x/net/http/httpproxy
-    ("refusing to use HTTP_PROXY value in CGI", Class::Config),
-    ("invalid proxy address ", Class::Config),
-    // vcs/vcs.go
-    ("GOVCS disallows using ", Class::Config),
-    ("empty entry in GOVCS", Class::Config),
-    ("malformed entry in GOVCS", Class::Config),
-    ("empty VCS ", Class::Config),
-    ("empty pattern in GOVCS", Class::Config),
-    ("unreachable pattern in GOVCS", Class::Config),
-    // No scheme answered; go does not say why.
-    ("no secure protocol found", Class::Unreachable),
-    ("no protocol found", Class::Unreachable),
-    ("no go-import meta tag", Class::NotFound),
-    // auth/auth.go
-    ("GOAUTH", Class::Config),
-    ("unknown GOAUTH", Class::Config),
-    // base/goflags.go
-    ("parsing $GOFLAGS", Class::Config),
-    // toolchain/select.go
-    ("invalid GOTOOLCHAIN ", Class::Config),
-    ("no releases found for go", Class::NotFound),
-    ("toolchain not available", Class::NotFound),
-];
+const SETTINGS: &str = "
+    # modfetch/proxy.go
+    config: invalid proxy URL|invalid file:// proxy URL|GOPROXY list is not the empty string
+    corrupt: proxy returned info for version |downloaded zip file too large
+    # modfetch/repo.go, codehost; vcs/vcs.go; toolchain/select.go
+    not-found: unknown revision |no matching versions for query |no go-import meta tag
+    not-found: no releases found for go|toolchain not available
+    # vcs/vcs.go: no scheme answered; go does not say why.
+    unreachable: no secure protocol found|no protocol found
+    # modfetch/repo.go; vcs/vcs.go
+    config: GOVCS disallows using |empty VCS |disabled by GOPRIVATE/GONOPROXY
+    config: path does not match GOPRIVATE/GONOPROXY|empty entry in GOVCS|malformed entry in GOVCS
+    config: empty pattern in GOVCS|unreachable pattern in GOVCS
+    # modfetch/cache.go: no place to put anything
+    config: module cache not found|GOMODCACHE entry is relative|GOPATH entry is relative
+    config: could not create module cache|build cache is required
+    # modfetch/sumdb.go, x/mod/sumdb/note
+    config: missing GOSUMDB|invalid GOSUMDB|invalid sumdb name
+    config: checksum database disabled by GOSUMDB=off|malformed verifier id
+    config: could not locate sumdb file
+    # web/http.go
+    config: insecure URL: |unsupported scheme: |file URL |refusing to pass credentials to insecure URL
+    config: network disabled by cmdgonetlimit|non-file URL
+    # net/http/transport.go, x/net/http/httpproxy
+    config: invalid proxy address |refusing to use HTTP_PROXY value in CGI
+    # auth/auth.go, base/goflags.go, toolchain/select.go
+    config: invalid GOTOOLCHAIN |GOAUTH|unknown GOAUTH|parsing $GOFLAGS
+";
+
+// What git, ssh and libcurl say when go fetches direct. go prints it behind
+// `git …: exit status 128:`, indented (modfetch/codehost/codehost.go:RunError).
+
+/// Where what a version control said begins in one of go's statements: behind its exit status.
+pub(super) fn vcs_output(body: &str) -> Option<usize> {
+    let ran = body.find(": exit status ")?;
+    let end = body.get(ran..)?.find(":\n\t")?;
+    let status = body.get(ran..ran + end)?;
+    (!status.contains('\n')).then_some(ran + end + 1)
+}
+
+/// What a version control system reports, and about which URL.
+pub(super) fn in_vcs_output(output: &str) -> Option<(Class, Option<String>)> {
+    for line in output.lines().map(str::trim_start) {
+        let server = of_the_server(line);
+        let found = match server {
+            // Nothing else that a server says is believed, and no URL in it is asked.
+            Some(said) => of_words(said)
+                .filter(|class| matches!(class, Class::NotFound | Class::Auth))
+                .map(|class| (class, None)),
+            None => of_vcs(line),
+        };
+        // git's last words; a server may have written what follows.
+        let last = line.starts_with(ERR);
+        if found.is_some() || last {
+            return found.or(Some((Class::Server, None)));
+        }
+    }
+    None
+}
+
+/// What one of its lines says, if it is one, and of which URL.
+pub(super) fn of_vcs(part: &str) -> Option<(Class, Option<String>)> {
+    let line = part.lines().next().unwrap_or_default();
+    let theirs = any(VCS_BEGIN, |begin| line.starts_with(begin));
+    if !theirs || of_the_server(line).is_some() {
+        return None;
+    }
+    Some((of_words(line)?, url(line)))
+}
+
+/// git's words before those of a server that refuses (gitprotocol-pack, `ERR`).
+const ERR: &str = "fatal: remote error: ";
+
+/// What the server says (git's sideband, and its ERR).
+fn of_the_server(line: &str) -> Option<&str> {
+    line.strip_prefix("remote: ")
+        .or_else(|| line.strip_prefix(ERR))
+}
+
+fn of_words(line: &str) -> Option<Class> {
+    class_of(VCS_WORDS, |word| line.contains(word))
+}
+
+/// Did go run a version control here? `git init --bare in DIR: …`
+pub(super) fn is_vcs_run(body: &str) -> bool {
+    let ran = |tool: &str| body.starts_with(tool) || body.contains(&format!(": {tool}"));
+    any("git |hg |svn |fossil |bzr ", ran) && body.contains(" in ")
+}
+
+/// The URL that git names, in quotes or not.
+fn url(line: &str) -> Option<String> {
+    let at = line.find("https://").or_else(|| line.find("http://"))?;
+    let url = line.get(at..)?;
+    let end = url.find(['\'', '"', ' ']).unwrap_or(url.len());
+    url.get(..end)
+        .map(|url| url.trim_end_matches(':').to_owned())
+}
+
+/// How their complaints begin.
+const VCS_BEGIN: &str = "fatal: |error: |remote: |ssh: |Host key verification failed|\
+    kex_exchange_identification: |Connection closed by |Connection reset by |abort: |git@";
+
+/// The nearer cause first.
+const VCS_WORDS: &str = "
+    dns: Could not resolve|Name or service not known|Temporary failure in name resolution
+    dns: nodename nor servname|Couldn't resolve
+    refused: Connection refused|actively refused
+    unreachable: Network is unreachable|No route to host|Host is down
+    timeout: timed out|Timeout was reached|Operation too slow
+    tls: CERTIFICATE_VERIFY_FAILED|certificate problem|certificate verification failed
+    tls: certificate verify failed|server verification failed|SSL: no alternative certificate
+    tls: does not match target host name|Host key verification failed|schannel|SSL certificate
+    reset: Connection reset|Empty reply from server|Connection closed by|connection was closed
+    reset: the remote end hung up|early EOF|unexpected disconnect|SSL_ERROR_SYSCALL
+    reset: unexpected eof while reading|Recv failure|Send failure|terminated properly
+    reset: non-properly terminated|RPC failed
+    # A login page for those that have no cookies leads them in a circle, or away.
+    portal: redirects followed|unable to update url base from redirection
+    # 200, and nothing of git's.
+    corrupt: not valid: is this a git repository?
+    reset: GnuTLS recv error|GnuTLS send error
+    tls: gnutls_handshake|SSL routines|SSL connect error|TLS connect error
+    auth: could not read Username|could not read Password|Authentication failed|Permission denied
+    auth: returned error: 401|returned error: 403|returned error: 407|HTTP code 407|response 407
+    auth: authorization failed
+    busy: returned error: 429|returned error: 503
+    server: returned error: 5|HTTP code 5|response 5
+    # GitHub and others say so of a private repository, too.
+    not-found: Repository not found|repository not found|' not found|returned error: 404
+    not-found: returned error: 410|could not find remote ref|couldn't find remote ref
+    not-found: unknown revision|does not appear to be a git repository
+    client: returned error: 4|HTTP code 4|response 4
+    refused: Failed to connect|Couldn't connect|Could not connect
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_row_of_the_tables_names_a_class_and_no_word_is_empty() {
+        for table in [
+            PHRASES,
+            WORDS,
+            SETTINGS,
+            VCS_WORDS,
+            super::super::sums::BEGIN,
+        ] {
+            let rows: Vec<_> = rows(table).collect();
+            let lines = table.lines().map(str::trim);
+            let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+            assert_eq!(rows.len(), lines.count());
+            for (class, words) in rows {
+                assert!(
+                    class.is_some() && words.split('|').all(|word| !word.is_empty()),
+                    "{words}"
+                );
+            }
+        }
+    }
+}
