@@ -8,7 +8,6 @@
 mod attempt;
 pub mod classify;
 mod group;
-mod keep;
 pub mod reprobe;
 pub mod run;
 mod signals;

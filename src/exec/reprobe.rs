@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::classify::{Class, Classified};
+use super::classify::{Class, Classified, is_of_modules, is_version};
 use crate::environment::Environment;
 use crate::gomod::form::is_web_page;
 use crate::gomod::sum::{escape_path, escape_version};
@@ -50,7 +50,7 @@ pub fn suspicion(seen: &Classified, proxies: &[String], sumdb: Option<&str>) -> 
             urls
         }
         // A redirect led to a place that is no proxy's: perhaps to a login page that is not there.
-        (_, Some(url)) if is_http(url) && !url.contains("?go-get=1") && !is_of_a_chain(url) => {
+        (_, Some(url)) if is_http(url) && !is_of_modules(url, &[]) => {
             of_the_module(seen, proxies, &[".info", ".mod"])
         }
         _ => Vec::new(),
@@ -115,26 +115,16 @@ fn leads_to_a_file(from: &str, to: &Url) -> bool {
             .is_some_and(|(_, other)| other == end)
 }
 
-/// The URL of a module's file or of a checksum database's.
-fn is_of_a_chain(url: &str) -> bool {
-    ["/@v/", "/@latest", "/sumdb/", "/lookup/", "/tile/8/"]
-        .iter()
-        .any(|mark| url.contains(mark))
-}
-
 /// What go asks a proxy or a checksum database for, as a path below its URL.
 fn is_a_file(path: &str) -> bool {
     let plain = path.replace("%21", "!");
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._~/!+@".contains(&b);
+    let ends = [".info", ".mod", ".zip"];
     let of_a_module = plain.split_once("/@v/").is_some_and(|(_, name)| {
-        let ends = [".info", ".mod", ".zip"]
-            .iter()
-            .any(|end| name.ends_with(end));
-        !name.contains('/') && (ends || name == "list")
+        !name.contains('/') && (name == "list" || ends.iter().any(|end| name.ends_with(end)))
     });
-    let of_a_database = ["/sumdb/", "/lookup/", "/tile/"]
-        .iter()
-        .any(|begin| plain.starts_with(begin));
+    let mut databases = ["/sumdb/", "/lookup/", "/tile/"].iter();
+    let of_a_database = databases.any(|begin| plain.starts_with(begin));
     plain.bytes().all(fits)
         && !plain.contains("..")
         && (of_a_module || of_a_database || plain.ends_with("/@latest"))
@@ -169,19 +159,12 @@ fn of_the_module(seen: &Classified, proxies: &[String], ends: &[&str]) -> Vec<St
 }
 
 fn at_each(proxies: &[String], file: &str, ends: &[&str]) -> Vec<String> {
-    let mut urls = Vec::new();
-    for end in ends {
-        for base in proxies.iter().filter(|base| is_http(base)) {
-            urls.push([base.trim_end_matches('/'), file, end].concat());
-        }
-    }
-    urls
-}
-
-/// A version and no query such as `latest`.
-fn is_version(text: &str) -> bool {
-    text.strip_prefix('v')
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) && rest.contains('.'))
+    let bases = || proxies.iter().filter(|base| is_http(base));
+    let all = ends
+        .iter()
+        .flat_map(|end| bases().map(move |base| (base, end)));
+    all.map(|(base, end)| format!("{}{file}{end}", base.trim_end_matches('/')))
+        .collect()
 }
 
 fn without_userinfo(url: &str) -> String {
@@ -189,9 +172,7 @@ fn without_userinfo(url: &str) -> String {
         return url.to_owned();
     };
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
+    let host = authority.rsplit('@').next().unwrap_or_default();
     format!("{scheme}://{host}{path}")
 }
 

@@ -73,37 +73,31 @@ const PATTERNS: [&str; 4] = ["GONOPROXY", "GOPRIVATE", "GONOSUMDB", "GOINSECURE"
 /// is never `off` unless it was before, and GONOSUMDB and GOFLAGS lose nothing but `-mod=`.
 /// What the command sets by itself (`env GOPROXY=… go build`) wins, and cannot be helped.
 pub fn plan(frozen: &FrozenSettings, around: &LocalSources, wanted: &[Tier]) -> Vec<TierPlan> {
-    wanted
-        .iter()
-        .map(|tier| {
-            let changed = match tier {
-                Tier::Mirror => mirror(frozen, around),
-                Tier::Vendor => vendor(frozen, around),
-                Tier::Proxy | Tier::Direct | Tier::Off => Ok(Vec::new()),
-            };
-            TierPlan {
-                tier: *tier,
-                how: changed.map(|changed| pinned(frozen, *tier, changed)),
-            }
-        })
-        .collect()
+    let step = |tier: &Tier| {
+        let changed = match tier {
+            Tier::Mirror => mirror(frozen, around),
+            Tier::Vendor => vendor(frozen, around),
+            Tier::Proxy | Tier::Direct | Tier::Off => Ok(Vec::new()),
+        };
+        TierPlan {
+            tier: *tier,
+            how: changed.map(|changed| pinned(frozen, *tier, changed)),
+        }
+    };
+    wanted.iter().map(step).collect()
 }
 
 /// The elements of a GOPROXY as go reads them: what stands behind `direct` or `off` is not there.
 /// Empty when go would refuse the list.
 pub fn elements(goproxy: &str) -> Vec<String> {
-    let Ok(chain) = Chain::parse(goproxy) else {
-        return Vec::new();
+    let hops = Chain::parse(goproxy).map(|chain| chain.hops);
+    let element = |kind| match kind {
+        HopKind::Proxy(url) | HopKind::File(url) => url,
+        HopKind::Direct => "direct".to_owned(),
+        HopKind::Off => "off".to_owned(),
     };
-    chain
-        .hops
-        .into_iter()
-        .map(|hop| match hop.kind {
-            HopKind::Proxy(url) | HopKind::File(url) => url,
-            HopKind::Direct => "direct".to_owned(),
-            HopKind::Off => "off".to_owned(),
-        })
-        .collect()
+    let hops = hops.unwrap_or_default().into_iter();
+    hops.map(|hop| element(hop.kind)).collect()
 }
 
 /// Where go finds the checksum database that GOSUMDB names, if no proxy has it
@@ -117,6 +111,9 @@ pub fn database(gosumdb: &str) -> Option<String> {
     let url = words.next().map(str::to_owned);
     Some(url.unwrap_or_else(|| format!("https://{name}")))
 }
+
+/// What a step changes; or, in a user's words, why there is no such step here.
+type Changed = Result<Vec<(&'static str, String)>, String>;
 
 /// The frozen values, with what the step changes in them.
 fn pinned(
@@ -134,23 +131,18 @@ fn pinned(
     }
     all.extend(changed);
     all.insert(TIER, tier.as_str().to_owned());
-    all.into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
+    let all = all
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value));
+    all.collect()
 }
 
-fn mirror(
-    frozen: &FrozenSettings,
-    around: &LocalSources,
-) -> Result<Vec<(&'static str, String)>, String> {
+fn mirror(frozen: &FrozenSettings, around: &LocalSources) -> Changed {
     let mut goproxy = String::new();
     for tree in [&around.mirror, &around.cache].into_iter().flatten() {
-        let path = tree
-            .to_str()
-            .ok_or_else(|| format!("{} cannot be written as a URL", tree.display()))?;
-        goproxy.push_str("file://");
-        goproxy.push_str(&go_url::path(path));
-        goproxy.push(',');
+        let path = tree.to_str();
+        let path = path.ok_or_else(|| format!("{} cannot be written as a URL", tree.display()))?;
+        goproxy.push_str(&format!("file://{},", go_url::path(path)));
     }
     if goproxy.is_empty() {
         return Err(
@@ -178,10 +170,7 @@ fn without_url(gosumdb: &str) -> Option<String> {
     }
 }
 
-fn vendor(
-    frozen: &FrozenSettings,
-    around: &LocalSources,
-) -> Result<Vec<(&'static str, String)>, String> {
+fn vendor(frozen: &FrozenSettings, around: &LocalSources) -> Changed {
     if frozen.workspace.is_some() {
         if !around.vendored_workspace {
             return Err(

@@ -35,9 +35,7 @@ pub async fn freeze(
     let folder_of = |file: Option<String>| {
         let file = PathBuf::from(file.filter(|file| file != "off")?);
         // Outside of a module, GOMOD is the null device.
-        file.is_file()
-            .then(|| file.parent().map(Path::to_owned))
-            .flatten()
+        Some(file.parent().filter(|_| file.is_file())?.to_owned())
     };
     let (major, minor, _) = go.version.number;
     Ok(FrozenSettings {
@@ -54,9 +52,10 @@ pub fn around(frozen: &FrozenSettings, mirror: Option<PathBuf>) -> LocalSources 
         .join("cache")
         .join("download");
     let vendored = |folder: &Option<PathBuf>| {
-        folder
+        let list = folder
             .as_ref()
-            .is_some_and(|folder| folder.join("vendor").join("modules.txt").is_file())
+            .map(|folder| folder.join("vendor/modules.txt"));
+        list.is_some_and(|list| list.is_file())
     };
     LocalSources {
         mirror: mirror.filter(|mirror| mirror.is_dir()),
@@ -75,77 +74,53 @@ pub(super) fn cannot_hold(
     command: &[OsString],
     said: &str,
 ) -> Option<String> {
+    let module = frozen.module.as_deref();
+    let module = module.filter(|_| frozen.workspace.is_none());
     match tier {
-        Tier::Mirror => mirror_lacks(frozen, around, command, said),
-        Tier::Vendor => vendor_lacks(frozen, command),
+        Tier::Mirror => mirror_lacks(module, around, command, said),
+        Tier::Vendor => vendor_lacks(module, command),
         Tier::Proxy | Tier::Direct | Tier::Off => None,
     }
 }
 
 fn mirror_lacks(
-    frozen: &FrozenSettings,
+    module: Option<&Path>,
     around: &LocalSources,
     command: &[OsString],
     said: &str,
 ) -> Option<String> {
-    let trees: Vec<&PathBuf> = [&around.mirror, &around.cache]
-        .into_iter()
-        .flatten()
-        .collect();
-    let has = |module: &ModuleVersion, ends: &[&str]| {
-        let file = file(module);
-        file.is_some_and(|file| {
-            ends.iter().all(|end| {
-                let name = [&file, *end].concat();
-                trees.iter().any(|tree| tree.join(&name).is_file())
-            })
-        })
+    let trees: Vec<&PathBuf> = around.mirror.iter().chain(&around.cache).collect();
+    let has = |module: &ModuleVersion, end: &str| {
+        let file = file(module).map(|file| file + end);
+        file.is_some_and(|file| trees.iter().any(|tree| tree.join(&file).is_file()))
     };
-    let lacks = |module: &ModuleVersion| Some(format!("it lacks {module}"));
-    // What go is fetching at the moment is among these.
-    let announced = announced(said);
-    if !announced.is_empty() {
-        let missing = announced.iter().find(|module| !has(module, &[".zip"]));
-        return missing.and_then(lacks);
-    }
-    let named = named(command);
-    if !named.is_empty() {
-        let missing = named
-            .iter()
-            .find(|module| !trees.iter().any(|tree| provides(tree, module)));
-        return missing.and_then(lacks);
-    }
-    if let Some(module) = frozen
-        .module
-        .as_ref()
-        .filter(|_| frozen.workspace.is_none())
-    {
-        let required = required(module);
-        let missing = required
-            .iter()
-            .find(|(module, zip)| !has(module, if *zip { &[".mod", ".zip"] } else { &[".mod"] }));
-        if !required.is_empty() {
-            return missing.and_then(|(module, _)| lacks(module));
-        }
-    }
-    let filled = |tree: &PathBuf| fs::read_dir(tree).is_ok_and(|mut all| all.next().is_some());
-    if around.mirror.as_ref().is_some_and(filled) {
-        None
+    // What go is fetching at the moment is among the first.
+    let (announced, named) = (announced(said), named(command));
+    let required = module.map(required).unwrap_or_default();
+    let missing = if !announced.is_empty() {
+        announced.into_iter().find(|module| !has(module, ".zip"))
+    } else if !named.is_empty() {
+        let mut named = named.into_iter();
+        named.find(|module| !trees.iter().any(|tree| provides(tree, module)))
+    } else if !required.is_empty() {
+        let mut required = required.into_iter();
+        let lacks =
+            |(module, zip): &(_, bool)| !has(module, ".mod") || *zip && !has(module, ".zip");
+        required.find(lacks).map(|(module, _)| module)
     } else {
-        Some("there is no mirror".to_owned())
-    }
+        let filled = |tree: &PathBuf| fs::read_dir(tree).is_ok_and(|mut all| all.next().is_some());
+        let is_filled = around.mirror.as_ref().is_some_and(filled);
+        return (!is_filled).then(|| "there is no mirror".to_owned());
+    };
+    missing.map(|module| format!("it lacks {module}"))
 }
 
-fn vendor_lacks(frozen: &FrozenSettings, command: &[OsString]) -> Option<String> {
+fn vendor_lacks(module: Option<&Path>, command: &[OsString]) -> Option<String> {
     if let Some(module) = named(command).first() {
         return Some(format!("it does not provide {module}"));
     }
-    let module = frozen
-        .module
-        .as_ref()
-        .filter(|_| frozen.workspace.is_none())?;
-    let listed = modules_txt::parse(&read(&module.join("vendor").join("modules.txt"))?);
-    let required = go_mod::parse(&read(&module.join("go.mod"))?);
+    let listed = modules_txt::parse(&read(&module?.join("vendor/modules.txt"))?);
+    let required = go_mod::parse(&read(&module?.join("go.mod"))?);
     let mut wanted = required.require.iter().map(|require| &require.module);
     let missing = wanted.find(|module| listed.get(module).is_none())?;
     Some(format!("it lacks {missing}"))
@@ -193,51 +168,39 @@ fn named(command: &[OsString]) -> Vec<ModuleVersion> {
 /// Does the tree have the module, or one that this package could be in? A query such as `latest`
 /// is answered by any version.
 fn provides(tree: &Path, wanted: &ModuleVersion) -> bool {
-    let is_version = wanted.version.starts_with('v') && wanted.version.matches('.').count() >= 2;
-    let mut path = wanted.path.as_str();
-    loop {
-        let Ok(escaped) = escape_path(path) else {
-            return false;
-        };
-        let folder = tree.join(&escaped).join("@v");
-        let found = if is_version {
-            file(&ModuleVersion::new(path, &*wanted.version))
-                .is_some_and(|file| tree.join(file + ".mod").is_file())
+    let version = &*wanted.version;
+    let is_version = version.starts_with('v') && version.matches('.').count() >= 2;
+    let mut paths = std::iter::successors(Some(&*wanted.path), |path| {
+        path.rsplit_once('/').map(|(above, _)| above)
+    });
+    paths.any(|path| {
+        if is_version {
+            let file = file(&ModuleVersion::new(path, version));
+            file.is_some_and(|file| tree.join(file + ".mod").is_file())
         } else {
-            folder.is_dir()
-        };
-        match path.rsplit_once('/') {
-            _ if found => return true,
-            Some((parent, _)) => path = parent,
-            None => return false,
+            escape_path(path).is_ok_and(|path| tree.join(path).join("@v").is_dir())
         }
-    }
+    })
 }
 
 /// What a module requires, and whether its go.sum names the zip of it, too.
 fn required(folder: &Path) -> Vec<(ModuleVersion, bool)> {
-    let Some(text) = read(&folder.join("go.mod")) else {
-        return Vec::new();
-    };
-    let parsed = go_mod::parse(&text);
+    let parsed = go_mod::parse(&read(&folder.join("go.mod")).unwrap_or_default());
     let sums = read(&folder.join("go.sum")).and_then(|text| go_sum::parse(&text).ok());
     let sums = sums.unwrap_or_default();
-    let with = |module: ModuleVersion| {
-        let zip = sums
-            .iter()
-            .any(|line| line.module == module && line.of == Hashed::Zip);
-        (module, zip)
+    let has_zip = |module: &ModuleVersion| {
+        let mut lines = sums.iter().filter(|line| line.of == Hashed::Zip);
+        lines.any(|line| line.module == *module)
     };
-    let wanted =
-        parsed
-            .require
-            .iter()
-            .filter_map(|require| match parsed.replacement(&require.module) {
-                Some(replace) if replace.is_local() => None,
-                Some(replace) => Some(replace.new.clone()),
-                None => Some(require.module.clone()),
-            });
-    wanted.map(with).collect()
+    let wanted = parsed.require.iter().filter_map(|require| {
+        let module = match parsed.replacement(&require.module) {
+            Some(replace) if replace.is_local() => return None,
+            Some(replace) => &replace.new,
+            None => &require.module,
+        };
+        Some((module.clone(), has_zip(module)))
+    });
+    wanted.collect()
 }
 
 /// A file of the project; nothing where it is not to be read.

@@ -14,7 +14,7 @@ use crate::gocmd::EnvFile;
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_mod::{self, GoMod};
 use crate::gomod::modules_txt::{self, ListedModule, ModulesTxt};
-use crate::gomod::sum::{Sum, Summing, hash_go_mod, hash_sums};
+use crate::gomod::sum::{Summing, hash_go_mod, hash_sums};
 use crate::gomod::zip::{Entry, ModZip};
 use crate::mirror::{Layout, VersionFile};
 use crate::{bounded, pool};
@@ -88,22 +88,21 @@ pub(super) fn gather(project: &VendorProject, at: &Path, shelves: &Shelves) -> R
     let Ok(txt) = &facts.txt else {
         return Ok(facts);
     };
-    let mut tree = Tree::default();
-    walk(&project.vendor(), "", 0, &mut tree)?;
+    let (files, executable) = (&mut facts.files, &mut facts.executable);
+    walk(&project.vendor(), "", 0, files, executable)?;
     // A link in its place stays in the list, so that it is reported.
-    if matches!(tree.files.get(LIST), Some(VendoredFile::File(_))) {
-        tree.files.remove(LIST);
+    if matches!(files.get(LIST), Some(VendoredFile::File(_))) {
+        files.remove(LIST);
     }
-    if !tree.executable.iter().any(|name| name == LIST) {
-        facts.executable = tree.executable;
+    if executable.iter().any(|name| name == LIST) {
+        executable.clear();
     }
     let providers: Vec<&ListedModule> = txt.providers().collect();
     let holdings = pool::map(&providers, pool::processors().min(8), |listed| {
-        let holding = hold(listed, &facts.project, at, shelves, &tree.files);
+        let holding = hold(listed, &facts.project, at, shelves, &facts.files);
         (listed.module.clone(), holding)
     });
     facts.holdings = holdings.into_iter().collect();
-    facts.files = tree.files;
     Ok(facts)
 }
 
@@ -144,15 +143,15 @@ fn listed(project: &VendorProject) -> Result<Result<ModulesTxt, VendorFinding>> 
     }
 }
 
-/// What is below vendor/.
-#[derive(Default)]
-struct Tree {
-    files: BTreeMap<String, VendoredFile>,
-    executable: Vec<String>,
-}
-
-fn walk(folder: &Path, below: &str, depth: usize, out: &mut Tree) -> Result<()> {
-    if depth > DEEPEST || out.files.len() > MOST_FILES {
+/// Reads what is below vendor/; of the files also which of them may be executed.
+fn walk(
+    folder: &Path,
+    below: &str,
+    depth: usize,
+    files: &mut BTreeMap<String, VendoredFile>,
+    executable: &mut Vec<String>,
+) -> Result<()> {
+    if depth > DEEPEST || files.len() > MOST_FILES {
         return Err(Error::io(folder, too_many()));
     }
     for entry in fs::read_dir(folder).about(folder)? {
@@ -161,21 +160,21 @@ fn walk(folder: &Path, below: &str, depth: usize, out: &mut Tree) -> Result<()> 
         let kind = entry.file_type().about(&path)?;
         let name = join(below, &entry.file_name().to_string_lossy());
         if kind.is_dir() {
-            walk(&path, &name, depth + 1, out)?;
+            walk(&path, &name, depth + 1, files, executable)?;
             continue;
         }
         let file = if kind.is_symlink() {
             VendoredFile::Link
         } else if kind.is_file() {
             if entry.metadata().is_ok_and(|meta| may_be_executed(&meta)) {
-                out.executable.push(name.clone());
+                executable.push(name.clone());
             }
             let print = bounded::open_no_link(&path).and_then(|mut file| print(&mut file, 0));
             print.map_or(VendoredFile::Odd, |(print, _)| VendoredFile::File(print))
         } else {
             VendoredFile::Odd
         };
-        out.files.insert(name, file);
+        files.insert(name, file);
     }
     Ok(())
 }
@@ -201,14 +200,10 @@ fn may_be_executed(_: &fs::Metadata) -> bool {
 fn print(file: &mut dyn Read, size: u64) -> io::Result<(Print, Vec<u8>)> {
     let mut bytes = Vec::with_capacity(usize::try_from(size.min(WHOLE)).unwrap_or_default());
     file.take(WHOLE + 1).read_to_end(&mut bytes)?;
+    let is_whole = bytes.len() as u64 <= WHOLE;
     let mut summing = Summing::new();
     summing.update(&bytes);
-    if bytes.len() as u64 <= WHOLE {
-        let sum = summing.finish();
-        let with_lf = lf_sum(&bytes).unwrap_or(sum);
-        return Ok((Print { sum, with_lf }, bytes));
-    }
-    let mut buffer = vec![0; BUFFER];
+    let mut buffer = vec![0; if is_whole { 0 } else { BUFFER }];
     loop {
         match file.read(&mut buffer)? {
             0 => break,
@@ -216,25 +211,18 @@ fn print(file: &mut dyn Read, size: u64) -> io::Result<(Print, Vec<u8>)> {
         }
     }
     let sum = summing.finish();
-    Ok((Print { sum, with_lf: sum }, Vec::new()))
-}
-
-/// The sum with every CR LF as LF; `None` if there is no CR LF.
-fn lf_sum(bytes: &[u8]) -> Option<Sum> {
-    if !bytes.windows(2).any(|two| two == b"\r\n") {
-        return None;
+    let mut with_lf = sum;
+    if is_whole && bytes.contains(&b'\r') {
+        let is_cr = |(at, b): &(usize, &u8)| **b == b'\r' && bytes.get(at + 1) == Some(&b'\n');
+        let all = bytes.iter().enumerate().filter(|each| !is_cr(each));
+        let mut summing = Summing::new();
+        summing.update(&all.map(|(_, b)| *b).collect::<Vec<u8>>());
+        with_lf = summing.finish();
     }
-    let mut summing = Summing::new();
-    let mut lines = bytes.split(|&b| b == b'\n').peekable();
-    while let Some(line) = lines.next() {
-        if lines.peek().is_none() {
-            summing.update(line);
-        } else {
-            summing.update(line.strip_suffix(b"\r").unwrap_or(line));
-            summing.update(b"\n");
-        }
+    if !is_whole {
+        bytes.clear();
     }
-    Some(summing.finish())
+    Ok((Print { sum, with_lf }, bytes))
 }
 
 /// What one module holds. Where go.mod says something else, modules.txt says what vendor/ was made

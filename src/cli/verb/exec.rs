@@ -4,7 +4,7 @@ use crate::agent::error::{EXIT_FAILED, EXIT_USAGE};
 use crate::cli::args::{parse_limit, parse_span};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render::page::{Page, duration};
+use crate::cli::render::page::duration;
 use crate::cli::render::style::{BAD, GOOD, ODD, paint};
 use crate::cli::render::text::clean;
 use crate::exec::stall::StallLimits;
@@ -97,9 +97,9 @@ pub(in crate::cli) async fn run(context: &Context, args: Exec) -> Result<u8, Fai
         },
         retry_budget: args.retry_budget,
     };
-    let mut news = |news: &ExecEvent<'_>| say(&exec_news(news, &context.page));
+    let mut news = |news: &ExecEvent<'_>| say(&exec_news(news));
     let (summary, leftovers) = exec::run(&course, &mut signals, &mut news).await;
-    let told = || exec_summary(&summary, &course.command, &context.page);
+    let told = || exec_summary(&summary, &course.command);
     let text = match args.summary {
         // What a person has to do stands in no field.
         SummaryForm::Json if summary.is_for_a_person() => told() + &json(&summary),
@@ -195,7 +195,7 @@ fn json(summary: &ExecSummary) -> String {
 }
 
 /// A step was left, or is to be repeated.
-pub(in crate::cli) fn exec_news(news: &ExecEvent<'_>, _page: &Page) -> String {
+fn exec_news(news: &ExecEvent<'_>) -> String {
     let text = match news {
         ExecEvent::Left(attempt, next) => {
             format!("{}; continuing with the {next}", what(attempt))
@@ -217,11 +217,7 @@ pub(in crate::cli) fn exec_news(news: &ExecEvent<'_>, _page: &Page) -> String {
 
 /// The last word: which step it was that helped, or what was tried. Nothing when the first step
 /// did what it was asked to.
-pub(in crate::cli) fn exec_summary(
-    summary: &ExecSummary,
-    command: &[OsString],
-    _page: &Page,
-) -> String {
+fn exec_summary(summary: &ExecSummary, command: &[OsString]) -> String {
     let Some((last, before)) = summary.attempts.split_last() else {
         // Somebody wanted an end before anything was begun.
         if summary.signal.is_some() || summary.left_out.is_empty() {
@@ -283,8 +279,9 @@ fn reasons(steps: &[(Tier, String)]) -> String {
 
 /// What happened, and what is to be mended where a person can.
 fn what(attempt: &AttemptReport) -> String {
-    let who = who(attempt);
-    let blame = attempt.seen.as_ref().map(|seen| &seen.blame);
+    let seen = attempt.seen.as_ref();
+    let blame = seen.map_or_else(Blame::default, |seen| seen.blame.clone());
+    let who = who(attempt, &blame);
     let class = attempt.class;
     let what = match class {
         // Seen again by a request of our own: what a person can do about it.
@@ -296,12 +293,12 @@ fn what(attempt: &AttemptReport) -> String {
         Class::Dns => format!("the name of {who} cannot be looked up"),
         Class::Reset => format!("{who} cut the connection"),
         Class::Unreachable => format!("{who} is unreachable"),
-        Class::Auth => auth(&who, blame),
+        Class::Auth => auth(&who, &blame),
         Class::Busy => format!("{who} is busy"),
         Class::Server => format!("{who} is broken"),
         Class::Client => format!("{who} rejects the request"),
         Class::NotFound => format!("{who} does not have it"),
-        Class::Tls => tls(&who, blame),
+        Class::Tls => tls(&who, &blame),
         Class::Portal => format!("a login page answers for {who} (log in with a browser)"),
         Class::Corrupt => format!("what {who} sent is broken"),
         Class::Stalled => format!("{who} stopped sending, so go was stopped"),
@@ -317,36 +314,32 @@ fn what(attempt: &AttemptReport) -> String {
 }
 
 /// No credentials, not enough, or a rule that has nothing to do with them.
-fn auth(who: &str, blame: Option<&Blame>) -> String {
-    let words = blame.and_then(|blame| blame.said.as_deref());
+fn auth(who: &str, blame: &Blame) -> String {
+    let words = blame.said.as_deref();
     let words = words.map_or(String::new(), |words| {
         format!(": \u{201c}{}\u{201d}", clean(words))
     });
-    let through = matches!(
-        blame.and_then(|blame| blame.who.as_ref()),
-        Some(Blamed::HttpProxy(_))
-    );
-    match blame.and_then(|blame| blame.why.as_ref()) {
-        Some(BlameReason::Forbidden) => {
-            format!(
-                "{who} refuses it with 403 (a rule of a filter, or credentials that do not suffice){words}"
-            )
-        }
-        _ if through => format!("{who} wants credentials (in HTTPS_PROXY, HTTP_PROXY){words}"),
-        _ => format!("{who} wants other credentials (see netrc, GOAUTH){words}"),
+    if blame.why == Some(BlameReason::Forbidden) {
+        format!(
+            "{who} refuses it with 403 (a rule of a filter, or credentials that do not suffice){words}"
+        )
+    } else if is_through(blame) {
+        format!("{who} wants credentials (in HTTPS_PROXY, HTTP_PROXY){words}")
+    } else {
+        format!("{who} wants other credentials (see netrc, GOAUTH){words}")
     }
+}
+
+fn is_through(blame: &Blame) -> bool {
+    matches!(blame.who, Some(Blamed::HttpProxy(_)))
 }
 
 /// No goroam was made before this day: a clock that is behind it is wrong.
 const MADE: &str = "2026-01-01";
 
 /// Why there is no trust.
-fn tls(who: &str, blame: Option<&Blame>) -> String {
-    let through = matches!(
-        blame.and_then(|blame| blame.who.as_ref()),
-        Some(Blamed::HttpProxy(_))
-    );
-    match blame.and_then(|blame| blame.why.as_ref()) {
+fn tls(who: &str, blame: &Blame) -> String {
+    match &blame.why {
         Some(BlameReason::NotYet(Some((now, from)))) => {
             let sure = if now.as_str() < MADE { "is" } else { "may be" };
             let (now, from) = (clean(now), clean(from));
@@ -368,7 +361,7 @@ fn tls(who: &str, blame: Option<&Blame>) -> String {
         Some(BlameReason::Expired(None)) => {
             format!("the certificate of {who} has expired, if the clock of this machine is right")
         }
-        Some(BlameReason::PlainHttp) if through => {
+        Some(BlameReason::PlainHttp) if is_through(blame) => {
             format!("{who} speaks no TLS: its variable wants http:// in the place of https://")
         }
         Some(BlameReason::PlainHttp) => {
@@ -386,14 +379,11 @@ fn tls(who: &str, blame: Option<&Blame>) -> String {
 }
 
 /// The host that failed, or the step.
-fn who(attempt: &AttemptReport) -> String {
-    let blame = attempt.seen.as_ref().map(|seen| &seen.blame);
-    match blame.and_then(|blame| blame.who.as_ref()) {
+fn who(attempt: &AttemptReport, blame: &Blame) -> String {
+    match &blame.who {
         Some(Blamed::HttpProxy(Some(address))) => {
-            return format!(
-                "the HTTP proxy {} (HTTPS_PROXY, HTTP_PROXY)",
-                clean(address)
-            );
+            let address = clean(address);
+            return format!("the HTTP proxy {address} (HTTPS_PROXY, HTTP_PROXY)");
         }
         Some(Blamed::HttpProxy(None)) => {
             return "the HTTP proxy of HTTPS_PROXY or HTTP_PROXY".to_owned();

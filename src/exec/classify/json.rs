@@ -1,8 +1,9 @@
 //! What go says on standard output instead of standard error, when `-json` asks for it.
 
+use std::io::BufRead as _;
+
 use serde::Deserialize;
 
-use super::super::keep::next_line;
 use super::{form, words};
 
 /// Bytes of a line that are looked at; go's own are far shorter, a test's output may be longer.
@@ -104,6 +105,15 @@ impl JsonLines {
             }
         }
     }
+}
+
+/// The next line with its end, or what there is of it. The search is the system's memchr(3):
+/// a command may print a gigabyte.
+pub(in crate::exec) fn next_line<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let all: &'a [u8] = bytes;
+    // Reading from a slice cannot fail.
+    let count = bytes.skip_until(b'\n').unwrap_or(0);
+    all.get(..count).filter(|line| !line.is_empty())
 }
 
 #[cfg(test)]

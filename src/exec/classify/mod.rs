@@ -15,8 +15,9 @@ mod statement;
 mod sums;
 mod words;
 
-pub(super) use json::JsonLines;
+pub(super) use form::{is_of_modules, is_version};
 pub use json::JsonWords;
+pub(super) use json::{JsonLines, next_line};
 pub use outcome::{
     Blame, BlameReason, Blamed, Class, Classified, CommandOutput, Exit, MismatchHashes,
 };
