@@ -2,7 +2,6 @@
 //! something failed (cmd/go/internal/base.Errorf,
 //! load.PackageError, x/mod/module.ModuleError).
 
-use super::words::any;
 use crate::model::mask;
 
 /// How a statement begins.
@@ -259,4 +258,9 @@ fn label(line: &str) -> Option<&str> {
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"-_./:".contains(&b));
     fits.then(|| rest.strip_prefix(' ').unwrap_or(rest))
+}
+
+/// Does one of these words fit? They have a `|` between them.
+pub(super) fn any(words: &str, fits: impl Fn(&str) -> bool) -> bool {
+    words.split('|').any(fits)
 }

@@ -7,6 +7,7 @@
 //!
 //! Only go's own statements count (`form`); a test, a linter or a program that prints
 //! "connection refused" is `code`.
+mod blame;
 mod form;
 mod json;
 mod outcome;

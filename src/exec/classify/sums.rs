@@ -1,8 +1,9 @@
 //! Checksums that do not match (modfetch/fetch.go, modfetch/sumdb.go, x/mod/sumdb).
 
+use super::form::any;
 use super::outcome::{Class, Classified, GoStatement, MismatchHashes};
-use super::words::{any, class_of};
-use super::{form, outcome};
+use super::words::class_of;
+use super::{blame, form};
 use crate::gomod::form::is_web_page;
 
 /// `verifying M@V: checksum mismatch` and `SECURITY ERROR`, which stand without `go: `. What
@@ -79,7 +80,7 @@ pub(super) fn with_hashes(finding: GoStatement) -> Classified {
         form::shown(first)
     };
     Classified {
-        blame: outcome::blame(&finding),
+        blame: blame::blame(&finding),
         class: finding.class,
         line,
         hashes: hashes(&finding.text),

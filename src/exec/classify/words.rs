@@ -6,7 +6,7 @@ use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
 use serde::de::value::StrDeserializer;
 
-use super::form::outside_quotes;
+use super::form::{any, outside_quotes};
 use super::outcome::Class;
 
 /// What a text means according to a table of words: a row a line, `CLASS: WORDS|WORDS`, `#` before
@@ -21,11 +21,6 @@ fn rows(table: &str) -> impl Iterator<Item = (Option<Class>, &str)> {
         let class: StrDeserializer<'_, serde::de::value::Error> = class.into_deserializer();
         (!row.trim_start().starts_with('#')).then(|| (Class::deserialize(class).ok(), words))
     })
-}
-
-/// Does one of these words fit? They have a `|` between them.
-pub(super) fn any(words: &str, fits: impl Fn(&str) -> bool) -> bool {
-    words.split('|').any(fits)
 }
 
 /// What an error at a request means. `part`: all of it, `error`: the text behind its URL.
