@@ -45,6 +45,20 @@ impl Context {
         Ok(paths.mirror_at(flag, policy.mirror.path.clone(), &self.env))
     }
 
+    /// Prints a report, as JSON or as the text that it makes.
+    pub(super) fn show<T: Serialize>(
+        &self,
+        as_json: bool,
+        report: &T,
+        text: impl FnOnce(&T, &Page) -> String,
+    ) -> io::Result<()> {
+        if as_json {
+            self.out.json(report)
+        } else {
+            self.out.text(&text(report, &self.page))
+        }
+    }
+
     /// The same for whoever only reads it and does his work without, too: a policy with errors is
     /// for `goroam check` to tell, and here it only does not name the mirror. `None` when nobody
     /// names one and the user has no home folder.

@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use super::sum::{EscapeError, escape_path, escape_version};
+
 /// `PATH@VERSION`, both unescaped. The order is by path, then by version as go orders them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ModuleVersion {
@@ -19,6 +21,17 @@ impl ModuleVersion {
             path: path.into(),
             version: version.into(),
         }
+    }
+
+    /// The same as a file system or a URL has it: `github.com/!burnt!sushi/toml@v1.0.0-!r!c1`.
+    ///
+    /// # Errors
+    /// When path or version are none that go could ask for.
+    pub fn escaped(&self) -> Result<ModuleVersion, EscapeError> {
+        Ok(ModuleVersion {
+            path: escape_path(&self.path)?,
+            version: escape_version(&self.version)?,
+        })
     }
 }
 

@@ -24,6 +24,14 @@ pub enum VersionFile {
 }
 
 impl VersionFile {
+    /// All four.
+    pub const ALL: [VersionFile; 4] = [
+        VersionFile::Info,
+        VersionFile::Mod,
+        VersionFile::Zip,
+        VersionFile::ZipHash,
+    ];
+
     /// What follows the version in the file's name.
     pub fn end(self) -> &'static str {
         match self {

@@ -5,19 +5,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::error::AddError;
-use super::foreign::refuse_foreign;
-use super::go::{Go, Mode, OWN};
-use super::judge::{Refusal, Verified, may_store};
+use super::go::{Go, Mode, OWN, TOOLCHAIN, explain};
 use super::layout::{Layout, VersionFile};
-use super::lift::How;
 use super::project;
 use super::proof::{self, Records};
-use super::said::took;
-use super::stage::{Taken, take};
+use super::stage::{How, Refusal, Taken, Verified, may_store, take};
 use super::store::Store;
-use super::toolchain;
-use super::wants::{Failed, Wants};
+use super::wants::{AddError, Failed, Wants, refuse_foreign, took};
 use crate::bounded;
 use crate::environment::Environment;
 use crate::gomod::ModuleVersion;
@@ -91,7 +85,7 @@ pub async fn add(
     }
     wants.join(go.demanded());
     for failed in &mut wants.failed {
-        toolchain::explain(failed, what.toolchain);
+        explain(failed, what.toolchain);
     }
     // What go itself calls a mismatch may have come from anybody: nothing that came with it is
     // stored, not even what looks good.
@@ -106,7 +100,7 @@ pub async fn add(
     let zips = &wants.zips;
     wants.mods.retain(|module| !zips.contains(module));
     let mut store = Store::open(Layout::new(root), &mut || notice(Notice::Waits))
-        .map_err(|error| AddError::file(root, error))?;
+        .map_err(|error| AddError::file(root, &error))?;
     let cache = Layout::new(go.cache());
     // go notes sums of go.mods that this project never reads: of those, what is in the cache.
     wants.mods.retain(|module| {
@@ -132,7 +126,7 @@ pub async fn add(
         },
     };
     work.bring(&mut store)
-        .map_err(|error| AddError::file(root, error))?;
+        .map_err(|error| AddError::file(root, &error))?;
     let mut done = work.done.summed();
     if what.offline && !done.failed.is_empty() {
         done.fetch = Some(fetch(what));
@@ -173,10 +167,7 @@ async fn want_modules(
     wants: &mut Wants,
     notice: &mut dyn FnMut(Notice<'_>),
 ) -> Result<(), AddError> {
-    let temporary = |error| AddError::File {
-        what: "cannot make a temporary folder".to_owned(),
-        source: error,
-    };
+    let temporary = AddError::temporary;
     let folder = tempfile::tempdir().map_err(temporary)?;
     std::fs::write(folder.path().join("go.mod"), OWN).map_err(temporary)?;
     notice(Notice::Asks(&queries.join(" ")));
@@ -184,7 +175,7 @@ async fn want_modules(
     args.extend(queries.iter().map(String::as_str));
     let ran = go.run(folder.path(), Mode::Module, &args).await?;
     for module in took(&ran, &queries.join(" "), wants) {
-        if module.path == toolchain::MODULE {
+        if module.path == TOOLCHAIN {
             continue;
         }
         let name = module.to_string();
@@ -257,7 +248,10 @@ impl Work<'_> {
             let judged = taken.and_then(|taken| Ok((self.judged(item, &taken)?, taken)));
             match judged {
                 Ok((verified, taken)) => {
-                    self.note(item, &taken, verified);
+                    match taken.zip {
+                        None => self.done.totals.go_mods += 1,
+                        zip => self.note(item, zip, verified),
+                    }
                     staged.push(taken.staged);
                 }
                 Err(refusal) => self.refuse(&item.module, refusal),
@@ -335,28 +329,23 @@ impl Work<'_> {
         let hash = hash.map(|hash| String::from_utf8_lossy(&hash).trim().to_owned());
         let stored = self.stored(item, hash, hash_go_mod(&go_mod), None);
         match may_store(&stored, Path::new("")) {
-            Ok(verified) if item.zip => self.done.present.push(PresentVersion {
-                module: item.module.path.clone(),
-                version: item.module.version.clone(),
-                proven_by: verified.by,
-                without_proof: verified.without_proof,
-            }),
+            Ok(verified) if item.zip => self.note(item, None, verified),
             Ok(_) => {}
             Err(refusal) => self.refuse(&item.module, refusal),
         }
         true
     }
 
-    fn note(&mut self, item: &Item, taken: &Taken, verified: Verified) {
-        let Some((how, zip_bytes)) = taken.zip else {
-            self.done.totals.go_mods += 1;
-            return;
+    fn note(&mut self, item: &Item, zip: Option<(How, u64)>, verified: Verified) {
+        let zip = zip.map(|(how, zip_bytes)| ZipCame { zip_bytes, how });
+        let list = match zip {
+            Some(_) => &mut self.done.added,
+            None => &mut self.done.present,
         };
-        self.done.added.push(AddedVersion {
+        list.push(AddedVersion {
             module: item.module.path.clone(),
             version: item.module.version.clone(),
-            zip_bytes,
-            how,
+            zip,
             proven_by: verified.by,
             without_proof: verified.without_proof,
         });
@@ -381,7 +370,7 @@ pub struct Added {
     /// Versions that were not there before.
     pub added: Vec<AddedVersion>,
     /// Versions that were.
-    pub present: Vec<PresentVersion>,
+    pub present: Vec<AddedVersion>,
     /// What could not be brought, and why.
     pub failed: Vec<Failed>,
     /// Offline: the command that brings what is missing, to be run with a network.
@@ -391,17 +380,16 @@ pub struct Added {
     pub totals: Totals,
 }
 
-/// One version that was not there before.
+/// One version.
 #[derive(Debug, Clone, Serialize)]
 pub struct AddedVersion {
     /// The module's path.
     pub module: String,
     /// The version.
     pub version: String,
-    /// Bytes of its zip.
-    pub zip_bytes: u64,
-    /// How the zip came.
-    pub how: How,
+    /// Bytes of its zip, and how that came; `None`: it was there before.
+    #[serde(flatten)]
+    pub zip: Option<ZipCame>,
     /// The checksum database's name, `go.sum`, or `go`.
     pub proven_by: String,
     /// Why the proof that go will ask for is not there.
@@ -409,18 +397,13 @@ pub struct AddedVersion {
     pub without_proof: Option<String>,
 }
 
-/// One version that was there.
-#[derive(Debug, Clone, Serialize)]
-pub struct PresentVersion {
-    /// The module's path.
-    pub module: String,
-    /// The version.
-    pub version: String,
-    /// The checksum database's name, `go.sum`, or `go`.
-    pub proven_by: String,
-    /// Why the proof that go will ask for is not there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub without_proof: Option<String>,
+/// A zip that was not there before.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct ZipCame {
+    /// Its bytes.
+    pub zip_bytes: u64,
+    /// How it came.
+    pub how: How,
 }
 
 /// Sums, in versions and bytes.
@@ -455,25 +438,18 @@ impl Added {
         totals.added = self.added.len();
         totals.present = self.present.len();
         totals.failed = self.failed.len();
-        for one in &self.added {
-            totals.bytes += one.zip_bytes;
-            *match one.how {
+        for ZipCame { zip_bytes, how } in self.added.iter().filter_map(|one| one.zip) {
+            totals.bytes += zip_bytes;
+            *match how {
                 How::Link => &mut totals.linked_bytes,
                 How::Reflink => &mut totals.reflinked_bytes,
                 How::Copy => &mut totals.copied_bytes,
-            } += one.zip_bytes;
+            } += zip_bytes;
         }
-        let added = self
-            .added
-            .iter()
-            .map(|one| (&one.proven_by, &one.without_proof));
-        let present = self
-            .present
-            .iter()
-            .map(|one| (&one.proven_by, &one.without_proof));
-        for (by, without) in added.chain(present) {
+        for one in self.added.iter().chain(&self.present) {
+            let by = one.proven_by.as_str();
             totals.unproven += usize::from(by == "go" || by == "go.sum");
-            totals.without_proof += usize::from(without.is_some());
+            totals.without_proof += usize::from(one.without_proof.is_some());
         }
         self
     }

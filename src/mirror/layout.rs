@@ -1,10 +1,18 @@
-//! Where what lies in a mirror (go-proxy layout: `go help goproxy`; `x/mod/module.EscapePath`).
+//! Where what lies in a mirror (go-proxy layout: `go help goproxy`; `x/mod/module.EscapePath`),
+//! which of its files belong to which version, and what a module's `list` and `@latest` say.
+//!
+//! go asks `@latest` only where `list` holds no version that suits
+//! (`modfetch.proxyRepo.Latest`, `modload.queryProxy`), so a pin has to show in both.
 
+use std::collections::BTreeMap;
+use std::fs::DirEntry;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::gomod::ModuleVersion;
+use crate::gomod::semver::{compare, is_prerelease, is_pseudo};
 pub use crate::gomod::stored::VersionFile;
-use crate::gomod::sum::{EscapeError, escape_path, escape_version};
+use crate::gomod::sum::{EscapeError, escape_path, unescape_path, unescape_version};
 
 /// The paths of a tree of modules: a mirror, or `$GOMODCACHE/cache/download`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +44,9 @@ impl Layout {
     /// # Errors
     /// When path or version are none that go could ask for.
     pub fn file(&self, module: &ModuleVersion, file: VersionFile) -> Result<PathBuf, EscapeError> {
-        let name = format!("{}{}", escape_version(&module.version)?, file.end());
-        Ok(self.versions(&module.path)?.join(name))
+        let ModuleVersion { path, version } = module.escaped()?;
+        let name = format!("{version}{}", file.end());
+        Ok(below(&self.root, &path).join("@v").join(name))
     }
 
     /// A module's `@v/list`.
@@ -67,11 +76,237 @@ impl Layout {
     }
 }
 
+/// Is the module at or below one of these paths? None: any is.
+pub(super) fn is_asked(path: &str, below: &[String]) -> bool {
+    let is_below = |prefix: &String| {
+        let rest = path.strip_prefix(prefix.trim_end_matches('/'));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    below.is_empty() || below.iter().any(is_below)
+}
+
 /// Joined element by element, so that Windows gets its own separator.
 fn below(root: &Path, path: &str) -> PathBuf {
     let mut below = root.to_owned();
     below.extend(path.split('/'));
     below
+}
+
+/// Elements of a module's path; `x/mod` has no limit, GitHub's longest has some 20.
+const DEEPEST: usize = 64;
+
+/// One version's files, in bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Files {
+    /// `.info`.
+    pub info: Option<u64>,
+    /// `.mod`.
+    pub go_mod: Option<u64>,
+    /// `.zip`.
+    pub zip: Option<u64>,
+    /// `.ziphash`.
+    pub ziphash: Option<u64>,
+}
+
+impl Files {
+    /// Bytes of all.
+    pub fn bytes(&self) -> u64 {
+        let all = [self.info, self.go_mod, self.zip, self.ziphash];
+        all.iter().flatten().sum()
+    }
+
+    fn slot(&mut self, file: VersionFile) -> &mut Option<u64> {
+        match file {
+            VersionFile::Info => &mut self.info,
+            VersionFile::Mod => &mut self.go_mod,
+            VersionFile::Zip => &mut self.zip,
+            VersionFile::ZipHash => &mut self.ziphash,
+        }
+    }
+}
+
+/// One module.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Module {
+    /// Its versions, as go orders them.
+    pub versions: BTreeMap<ModuleVersion, Files>,
+    /// `@v/list` is there.
+    pub list: bool,
+    /// `@latest` is there.
+    pub latest: bool,
+}
+
+/// All of it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Tree {
+    /// By path.
+    pub modules: BTreeMap<String, Module>,
+    /// What go would never ask for, with why.
+    pub stray: Vec<(PathBuf, String)>,
+    /// What cannot be read, with why.
+    pub unreadable: Vec<(PathBuf, String)>,
+}
+
+impl Tree {
+    /// Looks at every folder. The checksum databases' and goroam's own are others' affair.
+    /// Links are not followed: go would, but a mirror that is carried elsewhere loses them.
+    ///
+    /// # Errors
+    /// When the mirror itself cannot be listed.
+    pub fn read(layout: &Layout) -> io::Result<Tree> {
+        let mut tree = Tree::default();
+        let mut folders = Vec::new();
+        for entry in std::fs::read_dir(layout.root())? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name == "sumdb" || name == ".goroam" {
+                continue;
+            }
+            tree.put(&entry, None, &mut folders);
+        }
+        while let Some((folder, path)) = folders.pop() {
+            let entries =
+                std::fs::read_dir(&folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+            match entries {
+                Ok(entries) => {
+                    for entry in entries {
+                        tree.put(&entry, Some(path.as_str()), &mut folders);
+                    }
+                }
+                Err(error) => tree.unreadable.push((folder, error.to_string())),
+            }
+        }
+        tree.stray.sort();
+        tree.unreadable.sort();
+        Ok(tree)
+    }
+
+    /// `below`: the escaped path of the folder it is in.
+    fn put(&mut self, entry: &DirEntry, below: Option<&str>, folders: &mut Vec<(PathBuf, String)>) {
+        let path = entry.path();
+        let is_dir = match entry.file_type() {
+            Ok(kind) if kind.is_dir() || kind.is_file() => kind.is_dir(),
+            Ok(_) => {
+                let why = "is neither a file nor a folder".to_owned();
+                return self.stray.push((path, why));
+            }
+            Err(error) => return self.unreadable.push((path, error.to_string())),
+        };
+        let name = entry.file_name();
+        let put = match name.to_str() {
+            None => Err("its name is not UTF-8".to_owned()),
+            Some(name) => self.put_named(name, below, is_dir, &path, folders),
+        };
+        if let Err(why) = put {
+            self.stray.push((path, why));
+        }
+    }
+
+    fn put_named(
+        &mut self,
+        name: &str,
+        below: Option<&str>,
+        is_dir: bool,
+        path: &Path,
+        folders: &mut Vec<(PathBuf, String)>,
+    ) -> Result<(), String> {
+        let module = |escaped: &str| unescape_path(escaped).map_err(|error| error.to_string());
+        match (below, name) {
+            (None, _) if is_dir => folders.push((path.to_owned(), name.to_owned())),
+            (None, _) => return Err("is no part of any module".to_owned()),
+            (Some(below), _) if below.ends_with("/@v") => {
+                if is_dir {
+                    return Err("is a folder among versions".to_owned());
+                }
+                let escaped = below.trim_end_matches("/@v");
+                return self.put_version(module(escaped)?, name, path);
+            }
+            (Some(below), "@latest") if !is_dir => {
+                self.modules.entry(module(below)?).or_default().latest = true;
+            }
+            (Some(_), _) if !is_dir => return Err("is no part of any module".to_owned()),
+            (Some(below), _) if below.matches('/').count() >= DEEPEST => {
+                return Err("lies deeper than any module".to_owned());
+            }
+            (Some(below), name) => {
+                if name == "@v" {
+                    self.modules.entry(module(below)?).or_default();
+                }
+                folders.push((path.to_owned(), format!("{below}/{name}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn put_version(&mut self, module: String, name: &str, path: &Path) -> Result<(), String> {
+        if name == "list" {
+            self.modules.entry(module).or_default().list = true;
+            return Ok(());
+        }
+        // `.ziphash` does not end in `.zip`, so the order does not matter.
+        let mut files = VersionFile::ALL.into_iter();
+        let found = files.find_map(|file| Some((name.strip_suffix(file.end())?, file)));
+        let Some((escaped, file)) = found else {
+            return Err("is no file of a version".to_owned());
+        };
+        let version = unescape_version(escaped).map_err(|error| error.to_string())?;
+        if !crate::gomod::semver::is_canonical(&version) {
+            return Err("is of no version that go could ask for".to_owned());
+        }
+        let bytes = path.symlink_metadata().map_err(|error| error.to_string())?;
+        let key = ModuleVersion::new(module.as_str(), version);
+        let module = self.modules.entry(module).or_default();
+        *module.versions.entry(key).or_default().slot(file) = Some(bytes.len());
+        Ok(())
+    }
+}
+
+/// What `list` holds: releases and prereleases in order (`go help goproxy`). With a pin nothing
+/// that go would choose in its place: what is higher is there for who names it, but is not told.
+pub fn listed<'v>(versions: &'v [String], pinned: Option<&str>) -> Vec<&'v str> {
+    let mut listed: Vec<&str> = versions
+        .iter()
+        .map(String::as_str)
+        .filter(|version| !is_pseudo(version))
+        .collect();
+    listed.sort_by(|a, b| compare(a, b).then_with(|| a.cmp(b)));
+    let Some(pinned) = pinned.filter(|pinned| versions.iter().any(|one| one == pinned)) else {
+        return listed;
+    };
+    listed.retain(|version| compare(version, pinned).is_le());
+    if chosen(&listed) != Some(pinned) {
+        listed.retain(|version| *version == pinned);
+    }
+    listed
+}
+
+/// What `@latest` says: the pinned version, else the highest release, else the highest
+/// prerelease, else the newest version made from a commit.
+pub fn latest<'v>(versions: &'v [String], pinned: Option<&str>) -> Option<&'v str> {
+    let all: Vec<&str> = versions.iter().map(String::as_str).collect();
+    if let Some(pinned) = all.iter().find(|version| Some(**version) == pinned) {
+        return Some(pinned);
+    }
+    chosen(&all).or_else(|| all.into_iter().max_by_key(|version| commit_time(version)))
+}
+
+/// What go takes for `latest` out of a list (`modload.queryProxy`): a release before a
+/// prerelease, and one that has a go.mod (not `+incompatible`) before one that has none.
+fn chosen<'v>(versions: &[&'v str]) -> Option<&'v str> {
+    let rank = |version: &str| (!is_prerelease(version), !version.ends_with("+incompatible"));
+    versions
+        .iter()
+        .copied()
+        .filter(|version| !is_pseudo(version))
+        .max_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| compare(a, b)))
+}
+
+/// The fourteen digits of a pseudo-version.
+fn commit_time(version: &str) -> &str {
+    let core = version.split('+').next().unwrap_or_default();
+    let rest = core.rsplit_once('-').map_or("", |(rest, _)| rest);
+    rest.get(rest.len().saturating_sub(14)..)
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -113,6 +348,176 @@ mod tests {
         ] {
             let module = ModuleVersion::new(path, version);
             assert!(layout.file(&module, VersionFile::Mod).is_err(), "{module}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tree_tests {
+    use super::*;
+
+    fn tree(files: &[&str]) -> Tree {
+        let root = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = root.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "12345").unwrap();
+        }
+        let mut tree = Tree::read(&Layout::new(root.path())).unwrap();
+        for (path, _) in &mut tree.stray {
+            *path = path.strip_prefix(root.path()).unwrap().to_owned();
+        }
+        tree
+    }
+
+    #[test]
+    fn files_come_to_their_versions() {
+        let tree = tree(&[
+            "a.test/!b/@v/list",
+            "a.test/!b/@latest",
+            "a.test/!b/@v/v1.0.0-!r!c1.zip",
+            "a.test/!b/@v/v1.0.0-!r!c1.ziphash",
+            "a.test/!b/@v/v1.0.0-!r!c1.mod",
+            "a.test/!b/c/@v/v2.0.0+incompatible.info",
+            "sumdb/sum.golang.org/supported",
+            ".goroam/lock",
+        ]);
+        assert_eq!(tree.stray, []);
+        let modules: Vec<_> = tree.modules.keys().map(String::as_str).collect();
+        assert_eq!(modules, ["a.test/B", "a.test/B/c"]);
+        let b = &tree.modules["a.test/B"];
+        assert!(b.list && b.latest);
+        let version = ModuleVersion::new("a.test/B", "v1.0.0-RC1");
+        let files = Files {
+            info: None,
+            go_mod: Some(5),
+            zip: Some(5),
+            ziphash: Some(5),
+        };
+        assert_eq!(b.versions, [(version, files)].into());
+    }
+
+    // Names that differ in case alone need a file system that tells them apart.
+    #[test]
+    #[cfg(unix)]
+    fn what_go_would_never_ask_for_is_stray() {
+        let tree = tree(&[
+            "README",
+            "a.test/b/notes",
+            "a.test/B/@v/v1.0.0.zip",
+            "a.test/b/@v/v1.0.0.zip.tmp",
+            "a.test/b/@v/v1.zip",
+            "a.test/b/@v/V1.0.0.zip",
+            "a.test/b/@v/deep/v1.0.0.zip",
+            "nodot/@v/v1.0.0.zip",
+        ]);
+        let stray: Vec<_> = tree
+            .stray
+            .iter()
+            .map(|(path, _)| path.to_str().unwrap())
+            .collect();
+        assert_eq!(
+            stray,
+            [
+                "README",
+                "a.test/B/@v",
+                "a.test/b/@v/V1.0.0.zip",
+                "a.test/b/@v/deep",
+                "a.test/b/@v/v1.0.0.zip.tmp",
+                "a.test/b/@v/v1.zip",
+                "a.test/b/notes",
+                "nodot/@v",
+            ]
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_not_followed() {
+        let root = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/", root.path().join("a.test")).unwrap();
+        let tree = Tree::read(&Layout::new(root.path())).unwrap();
+        assert_eq!(tree.stray.len(), 1);
+        assert!(tree.modules.is_empty());
+    }
+}
+
+#[cfg(test)]
+mod index_tests {
+    use super::*;
+
+    fn all(versions: &[&str]) -> Vec<String> {
+        versions
+            .iter()
+            .map(|version| (*version).to_owned())
+            .collect()
+    }
+
+    const OLD: &str = "v1.9.9-0.20200102150405-abcdefabcdef";
+    const NEW: &str = "v0.0.0-20240102150405-abcdefabcdef";
+
+    #[test]
+    fn the_list_is_in_order_and_has_nothing_made_from_a_commit() {
+        let versions = all(&["v1.10.0", "v1.2.0", "v1.2.0-rc.1", NEW]);
+        assert_eq!(
+            listed(&versions, None),
+            ["v1.2.0-rc.1", "v1.2.0", "v1.10.0"]
+        );
+        assert_eq!(listed(&all(&[NEW]), None), [""; 0]);
+    }
+
+    #[test]
+    fn latest_is_a_release_before_a_prerelease_before_a_commit() {
+        for (versions, want) in [
+            (all(&["v1.2.0", "v1.10.0", "v2.0.0-rc.1", OLD]), "v1.10.0"),
+            (all(&["v1.0.0-rc.1", "v1.0.0-rc.2", OLD]), "v1.0.0-rc.2"),
+            (all(&[OLD, NEW]), NEW),
+            (all(&["v1.2.0", "v4.0.0+incompatible"]), "v1.2.0"),
+            (
+                all(&["v3.0.0+incompatible", "v4.0.0+incompatible"]),
+                "v4.0.0+incompatible",
+            ),
+        ] {
+            assert_eq!(latest(&versions, None), Some(want));
+        }
+        assert_eq!(latest(&[], None), None);
+    }
+
+    #[test]
+    fn a_pin_is_what_go_would_choose_too() {
+        let versions = all(&["v1.0.0", "v1.1.0-rc.1", "v1.1.0", "v1.2.0", NEW]);
+        for (pin, list) in [
+            ("v1.1.0", vec!["v1.0.0", "v1.1.0-rc.1", "v1.1.0"]),
+            ("v1.1.0-rc.1", vec!["v1.1.0-rc.1"]),
+            (NEW, vec![]),
+        ] {
+            assert_eq!(latest(&versions, Some(pin)), Some(pin));
+            assert_eq!(listed(&versions, Some(pin)), list, "{pin}");
+        }
+        // A version that is gone pins nothing.
+        assert_eq!(latest(&versions, Some("v9.0.0")), Some("v1.2.0"));
+        assert_eq!(listed(&versions, Some("v9.0.0")).len(), 4);
+    }
+}
+
+#[cfg(test)]
+mod path_tests {
+    use super::is_asked;
+
+    #[test]
+    fn paths_are_compared_by_elements() {
+        for (path, prefix, want) in [
+            ("golang.org/x/text", "golang.org/x", true),
+            ("golang.org/x/text", "golang.org/x/", true),
+            ("golang.org/x/text", "golang.org/x/text", true),
+            ("golang.org/x/text", "golang.org/x/te", false),
+            ("golang.org/x", "golang.org/x/text", false),
+        ] {
+            assert_eq!(
+                is_asked(path, &[prefix.to_owned()]),
+                want,
+                "{path} {prefix}"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `goroam mirror list`: what is in a mirror.
+//! `goroam mirror list`: what is in a mirror; `pin` and `unpin`: which version `@latest` says.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::layout::{Layout, VersionFile};
-use super::pins::pins;
+use super::layout::{Files, Layout, Tree, VersionFile, is_asked, latest};
+use super::proof::Trust;
+use super::store::{Store, pins, versions};
 use super::sumdb::Proofs;
-use super::tree::{Files, Tree};
-use super::trust::Trust;
+use super::wants::AddError;
 use crate::bounded;
 use crate::gomod::ModuleVersion;
+use crate::gomod::form::MOST_ZIP_HASH;
 
 /// What is in a mirror.
 #[derive(Debug, Clone, Serialize)]
@@ -82,10 +83,11 @@ pub fn list(root: &Path, below: &[String], trust: &Trust) -> io::Result<Listing>
         modules: Vec::new(),
         totals: ListTotals::default(),
     };
-    for (path, module) in &tree.modules {
-        if !below.is_empty() && !below.iter().any(|prefix| is_below(path, prefix)) {
-            continue;
-        }
+    for (path, module) in tree
+        .modules
+        .iter()
+        .filter(|(path, _)| is_asked(path, below))
+    {
         let versions: Vec<ListedVersion> = module
             .versions
             .iter()
@@ -116,13 +118,6 @@ pub fn list(root: &Path, below: &[String], trust: &Trust) -> io::Result<Listing>
     Ok(listing)
 }
 
-/// Is the path this one, or an element or more below it?
-fn is_below(path: &str, prefix: &str) -> bool {
-    let prefix = prefix.trim_end_matches('/');
-    let rest = path.strip_prefix(prefix);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 /// Has the database a record that agrees with the hash that was noted when it was verified?
 /// Whether the zip still is that one is `mirror verify`'s to say.
 fn is_proven(layout: &Layout, proofs: &Proofs, version: &ModuleVersion, files: &Files) -> bool {
@@ -132,13 +127,10 @@ fn is_proven(layout: &Layout, proofs: &Proofs, version: &ModuleVersion, files: &
     if files.zip.is_none() {
         return sums.go_mod.is_some();
     }
-    let noted = layout.file(version, VersionFile::ZipHash);
-    let noted = noted.map_err(|_| ()).and_then(|path| {
-        bounded::read_named(&path, crate::gomod::form::MOST_ZIP_HASH).map_err(|_| ())
-    });
-    let noted = noted.unwrap_or_default();
+    let noted = layout.file(version, VersionFile::ZipHash).ok();
+    let noted = noted.and_then(|path| bounded::read(&path, MOST_ZIP_HASH).ok());
     sums.zip
-        .is_some_and(|zip| zip.as_bytes() == noted.trim_ascii())
+        .is_some_and(|zip| zip.as_bytes() == noted.unwrap_or_default().trim_ascii())
 }
 
 /// When a version was brought: `.info` is the last of its files, and never a link.
@@ -153,20 +145,55 @@ pub(super) fn since(layout: &Layout, version: &ModuleVersion) -> Option<Timestam
         .or_else(|| time(VersionFile::Zip))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::is_below;
+/// What a module's `@latest` says now.
+#[derive(Debug, Clone, Serialize)]
+pub struct Pinned {
+    /// The mirror's folder.
+    #[serde(serialize_with = "crate::paths::serialize")]
+    pub mirror: PathBuf,
+    /// The module's path.
+    pub module: String,
+    /// The version that is pinned now.
+    pub pinned: Option<String>,
+    /// The one that was.
+    pub before: Option<String>,
+    /// What `@latest` says.
+    pub latest: Option<String>,
+}
 
-    #[test]
-    fn paths_are_compared_by_elements() {
-        for (path, prefix, want) in [
-            ("golang.org/x/text", "golang.org/x", true),
-            ("golang.org/x/text", "golang.org/x/", true),
-            ("golang.org/x/text", "golang.org/x/text", true),
-            ("golang.org/x/text", "golang.org/x/te", false),
-            ("golang.org/x", "golang.org/x/text", false),
-        ] {
-            assert_eq!(is_below(path, prefix), want, "{path} {prefix}");
-        }
+/// Lets `@latest` of the module say this version; with none, its highest version again.
+///
+/// # Errors
+/// When there is no mirror, or it does not hold that version.
+pub fn pin(
+    root: &Path,
+    module: &str,
+    version: Option<&str>,
+    waits: &mut dyn FnMut(),
+) -> Result<Pinned, AddError> {
+    let mut store = Store::of_mirror(root, waits)?;
+    let there =
+        versions(&store.layout, module).map_err(|error| AddError::Usage(error.to_string()))?;
+    if let Some(version) = version
+        && !there.iter().any(|one| one == version)
+    {
+        let why = match there.as_slice() {
+            [] => format!("the mirror does not hold {module}"),
+            some => format!(
+                "the mirror does not hold {module}@{version}; it holds {}",
+                some.join(", ")
+            ),
+        };
+        return Err(AddError::Usage(format!(
+            "{why}. `goroam mirror add {module}@{version}` brings it"
+        )));
     }
+    let before = store.pin(module, version);
+    Ok(Pinned {
+        mirror: root.to_owned(),
+        module: module.to_owned(),
+        pinned: version.map(str::to_owned),
+        before: before.map_err(|error| AddError::file(root, &error))?,
+        latest: latest(&there, version).map(str::to_owned),
+    })
 }

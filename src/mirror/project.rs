@@ -10,13 +10,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
-use super::error::AddError;
-use super::go::{Go, Mode};
-use super::said::{complaint, meant, took};
-use super::toolchain;
-use super::wants::{MOST_SUM, Wants, lines};
+use super::go::{Go, Mode, toolchain_of};
+use super::needed::{MOST_SUM, elsewhere};
+use super::wants::{AddError, Wants, complaint, lines, meant, took};
 use crate::bounded;
 use crate::gocmd::job::Ran;
 use crate::gomod::form::MOST_MOD;
@@ -32,39 +28,9 @@ pub(super) enum Project {
     Work(PathBuf),
 }
 
-/// `go work edit -json`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct WorkFile {
-    go: String,
-    toolchain: String,
-    r#use: Option<Vec<Use>>,
-    replace: Option<Vec<Replace>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Use {
-    disk_path: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Replace {
-    old: Named,
-    new: Named,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Named {
-    path: String,
-    version: String,
-}
-
 /// Which project is meant: a go.mod or go.work, or what go uses in a folder.
 pub(super) fn project(go: &Go<'_>, named: &Path) -> Result<Project, AddError> {
-    let named = dunce::canonicalize(named).map_err(|error| AddError::file(named, error))?;
+    let named = dunce::canonicalize(named).map_err(|error| AddError::file(named, &error))?;
     let folder = || named.parent().unwrap_or(&named).to_owned();
     if named.is_file() {
         return match named.file_name().and_then(|name| name.to_str()) {
@@ -102,10 +68,7 @@ pub(super) async fn want(
     tests: bool,
     wants: &mut Wants,
 ) -> Result<(), AddError> {
-    let copies = tempfile::tempdir().map_err(|error| AddError::File {
-        what: "cannot make a temporary folder".to_owned(),
-        source: error,
-    })?;
+    let copies = tempfile::tempdir().map_err(AddError::temporary)?;
     match project {
         Project::Module(folder) => {
             wants.insist(&folder.join("go.sum"))?;
@@ -147,13 +110,14 @@ pub(super) fn toolchains(go: &Go<'_>, project: &Project) -> Result<BTreeSet<Stri
     let mut all = BTreeSet::new();
     for file in files {
         let read = go_mod::parse(&text_of(&file)?);
-        all.extend(toolchain::wanted(&read, go.version()));
+        all.extend(toolchain_of(&read, go.version()));
     }
     Ok(all)
 }
 
 fn text_of(file: &Path) -> Result<String, AddError> {
-    let bytes = bounded::read_named(file, MOST_MOD).map_err(|error| AddError::file(file, error))?;
+    let bytes =
+        bounded::read_named(file, MOST_MOD).map_err(|error| AddError::file(file, &error))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -213,7 +177,7 @@ async fn module(asked: &Asked<'_>, tests: bool, wants: &mut Wants) -> Result<(),
         let from = asked.folder.join(name);
         match bounded::copy(&from, &asked.modfile.with_file_name(name), MOST_SUM) {
             Err(error) if name == "go.mod" || error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(AddError::file(&from, error));
+                return Err(AddError::file(&from, &error));
             }
             _ => writable(&asked.modfile.with_file_name(name)),
         }
@@ -253,7 +217,7 @@ fn refuse_odd(folder: &Path, replaces: &[crate::gomod::Replace]) -> Result<(), A
         match bounded::open(&file) {
             // What is not there is go's to say, by the module's name.
             Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
-                return Err(AddError::file(&file, error));
+                return Err(AddError::file(&file, &error));
             }
             Ok(_) | Err(_) => {}
         }
@@ -263,29 +227,19 @@ fn refuse_odd(folder: &Path, replaces: &[crate::gomod::Replace]) -> Result<(), A
 
 async fn work(go: &Go<'_>, file: &Path, copy: &Path, wants: &mut Wants) -> Result<(), AddError> {
     let folder = file.parent().unwrap_or(file);
-    refuse_odd(folder, &go_work::parse(&text_of(file)?).replace)?;
+    let read = go_work::parse(&text_of(file)?);
+    refuse_odd(folder, &read.replace)?;
     let name = file.display().to_string();
-    // Without a workspace around it, or go would look at the members already.
-    let said = go
-        .run(
-            copy.parent().unwrap_or(copy),
-            Mode::Module,
-            &["work", "edit", "-json", &name],
-        )
-        .await?;
-    let read = match serde_json::from_slice::<WorkFile>(&said.out) {
-        Ok(read) if said.success => read,
-        _ => {
-            wants.fail(&name, "", &complaint(&said.err));
-            return Ok(());
-        }
-    };
-    let members: Vec<PathBuf> = read
-        .r#use
-        .iter()
-        .flatten()
-        .map(|member| folder.join(&member.disk_path))
-        .collect();
+    let unknown = read.unknown.first().map(|verb| {
+        let (line, value) = (verb.line, &verb.value);
+        format!("line {line}: unknown directive: {value}")
+    });
+    if let Some(fault) = read.faults.first().map(ToString::to_string).or(unknown) {
+        wants.fail(&name, "", &fault);
+        return Ok(());
+    }
+    let members = read.r#use.iter().map(|member| folder.join(&member.value));
+    let members: Vec<PathBuf> = members.collect();
     for member in &members {
         let file = member.join("go.mod");
         if file.exists() {
@@ -293,10 +247,10 @@ async fn work(go: &Go<'_>, file: &Path, copy: &Path, wants: &mut Wants) -> Resul
         }
     }
     let sum = file.with_extension("work.sum");
-    fs::write(copy, rewritten(&read, folder)).map_err(|error| AddError::file(copy, error))?;
+    fs::write(copy, elsewhere(&read, folder)).map_err(|error| AddError::file(copy, &error))?;
     let copied = copy.with_extension("work.sum");
     if sum.exists() {
-        bounded::copy(&sum, &copied, MOST_SUM).map_err(|error| AddError::file(&sum, error))?;
+        bounded::copy(&sum, &copied, MOST_SUM).map_err(|error| AddError::file(&sum, &error))?;
         writable(&copied);
     }
     let sums: Vec<PathBuf> = members.iter().map(|member| member.join("go.sum")).collect();
@@ -316,46 +270,6 @@ async fn work(go: &Go<'_>, file: &Path, copy: &Path, wants: &mut Wants) -> Resul
         wants.want_mods(sum)?;
     }
     Ok(())
-}
-
-/// The same go.work with absolute folders.
-fn rewritten(read: &WorkFile, folder: &Path) -> String {
-    let absolute = |path: &str| quoted(&folder.join(path).display().to_string());
-    let mut text = String::new();
-    if !read.go.is_empty() {
-        text += &format!("go {}\n", read.go);
-    }
-    if !read.toolchain.is_empty() {
-        text += &format!("toolchain {}\n", read.toolchain);
-    }
-    for member in read.r#use.iter().flatten() {
-        text += &format!("use {}\n", absolute(&member.disk_path));
-    }
-    for Replace { old, new } in read.replace.iter().flatten() {
-        let (from, to) = if new.version.is_empty() {
-            (quoted(&old.path), absolute(&new.path))
-        } else {
-            (
-                quoted(&old.path),
-                format!("{} {}", quoted(&new.path), new.version),
-            )
-        };
-        text += &format!("replace {from} {} => {to}\n", old.version);
-    }
-    text
-}
-
-/// As a Go string, which `modfile.parseString` reads.
-fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        if matches!(c, '"' | '\\') {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out.push('"');
-    out
 }
 
 async fn download(asked: &Asked<'_>, what: &[&str], wants: &mut Wants) -> Result<(), AddError> {
@@ -386,29 +300,5 @@ fn writable(file: &Path) {
         )]
         permissions.set_readonly(false);
         let _ = fs::set_permissions(file, permissions);
-    }
-}
-
-// With paths as Unix has them.
-#[cfg(test)]
-#[cfg(unix)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_workspace_s_folders_become_absolute() {
-        let read: WorkFile = serde_json::from_str(
-            r#"{"Go":"1.21","Use":[{"DiskPath":"./a b"}],"Replace":[
-                {"Old":{"Path":"x.test/y","Version":"v1.0.0"},"New":{"Path":"../y"}},
-                {"Old":{"Path":"x.test/z"},"New":{"Path":"x.test/f","Version":"v1.1.0"}}]}"#,
-        )
-        .unwrap();
-        let text = rewritten(&read, Path::new("/w"));
-        assert_eq!(
-            text,
-            "go 1.21\nuse \"/w/./a b\"\nreplace \"x.test/y\" v1.0.0 => \"/w/../y\"\n\
-             replace \"x.test/z\"  => \"x.test/f\" v1.1.0\n"
-        );
-        assert_eq!(quoted(r#"C:\a"b"#), r#""C:\\a\"b""#);
     }
 }

@@ -1,13 +1,16 @@
 //! What the checksum database says of the modules that are wanted, with its proofs in the mirror.
+//! And whom this machine's go believes about checksums: GOSUMDB and GONOSUMDB, as go finds them.
+//! go itself need not be there: a mirror may be kept on a machine that builds nothing.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::go::Go;
+use super::go::{Go, TOOLCHAIN};
 use super::layout::Layout;
 use super::sumdb::{Brought, ProofError, Proofs, Route};
-use super::toolchain;
+use crate::environment::Environment;
+use crate::gocmd::{EnvFile, EnvText, LocateError};
 use crate::gomod::ModuleVersion;
 use crate::gomod::stored::DatabaseAnswer;
 use crate::model::{Chain, Patterns, SumDb};
@@ -33,7 +36,7 @@ impl Records {
 pub(super) async fn records(go: &Go<'_>, mirror: &Layout, wanted: &[&ModuleVersion]) -> Records {
     let spared = Patterns::parse(go.value("GONOSUMDB"));
     // go asks for the hash of a toolchain whatever the settings say (`modfetch.useSumDB`).
-    let is_toolchain = |module: &ModuleVersion| module.path == toolchain::MODULE;
+    let is_toolchain = |module: &ModuleVersion| module.path == TOOLCHAIN;
     let covered = wanted.iter().copied().cloned();
     let covered = covered.filter(|module| is_toolchain(module) || !spared.matches(&module.path));
     let mut covered: Vec<ModuleVersion> = covered.collect();
@@ -114,5 +117,89 @@ fn all_without(modules: Vec<ModuleVersion>, why: &str) -> Records {
             records.map(|module| (module, DatabaseAnswer::Absent(why.to_owned()))),
         ),
         fork: None,
+    }
+}
+
+/// The checksum database, and which modules it is not asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trust {
+    /// GOSUMDB.
+    pub sumdb: SumDb,
+    /// GONOSUMDB, which takes its default from GOPRIVATE.
+    pub exempt: Patterns,
+}
+
+impl Trust {
+    /// The OS environment, then the go env file, then go's defaults (`cfg.EnvOrAndChanged`). An
+    /// empty value counts as none. `$GOROOT/go.env` is not read.
+    ///
+    /// # Errors
+    /// When the env file is there but of no use, or GOSUMDB cannot be read.
+    pub fn find(env: &Environment) -> Result<Trust, String> {
+        let file = match EnvFile::locate(env) {
+            Ok(file) => file
+                .read()
+                .map_err(|error| format!("the go env file: {}: {error}", file.path.display()))?,
+            Err(LocateError::Off | LocateError::NoHome) => None,
+            Err(error) => return Err(format!("the go env file: {error}")),
+        };
+        let file = file.unwrap_or(EnvText(Vec::new()));
+        let value = |name: &str| {
+            let set = [env.get(name), file.get(name)];
+            set.into_iter().flatten().find(|value| !value.is_empty())
+        };
+        let sumdb = SumDb::parse(value("GOSUMDB").unwrap_or("sum.golang.org"))
+            .map_err(|error| error.to_string())?;
+        let exempt = value("GONOSUMDB").or_else(|| value("GOPRIVATE"));
+        Ok(Trust {
+            sumdb,
+            exempt: Patterns::parse(exempt.unwrap_or_default()),
+        })
+    }
+
+    /// Why the database is not asked about this module (`modfetch.useSumDB`); `None`: it is.
+    pub fn not_asked(&self, module: &str) -> Option<&'static str> {
+        if self.sumdb == SumDb::Off {
+            Some("GOSUMDB=off")
+        } else if self.exempt.matches(module) && module != TOOLCHAIN {
+            Some("GONOSUMDB or GOPRIVATE names it")
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod trust_tests {
+    use super::*;
+
+    const KEY: &str = "lab.sum.test+3ae09bdd+AQ==";
+
+    #[test]
+    fn the_environment_comes_before_the_file_and_the_file_before_the_defaults() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("go.env");
+        let found = |vars: &[(&str, &str)], text: &str| {
+            std::fs::write(&file, text).unwrap();
+            let goenv = ("GOENV", file.to_str().unwrap());
+            let vars = vars.iter().copied().chain([goenv]);
+            Trust::find(&vars.collect()).unwrap()
+        };
+        let none = found(&[], "");
+        assert_eq!(none.sumdb.name(), "sum.golang.org");
+        assert_eq!(none.not_asked("a.test/b"), None);
+        let in_file = found(&[("GOSUMDB", "")], "GOSUMDB=off\nGOPRIVATE=a.test\n");
+        assert_eq!(in_file.sumdb, SumDb::Off);
+        assert_eq!(in_file.not_asked("b.test/b"), Some("GOSUMDB=off"));
+        let set = [("GOSUMDB", "sum.golang.org"), ("GONOSUMDB", "c.test")];
+        let set = found(&set, "GOSUMDB=off\nGOPRIVATE=a.test\n");
+        assert_eq!(set.not_asked("a.test/b"), None);
+        assert!(set.not_asked("c.test/b").is_some());
+    }
+
+    #[test]
+    fn a_database_that_go_could_not_ask_is_an_error() {
+        let env = [("GOENV", "off"), ("GOSUMDB", KEY)].into_iter().collect();
+        assert!(Trust::find(&env).is_err());
     }
 }

@@ -8,15 +8,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::archive::{ArchiveError, needed_by, required_by};
-use super::error::AddError;
-use super::layout::{Layout, VersionFile};
+use super::layout::{Tree, VersionFile};
 use super::list::since;
-use super::odd_mods;
-use super::store::{Store, invalid, remove};
-use super::tree::Tree;
+use super::needed::{needed_by, required_by};
+use super::store::{Store, invalid, note_odd, remove};
+use super::wants::AddError;
 use crate::gomod::ModuleVersion;
-use crate::gomod::sum::{escape_path, escape_version};
 
 /// Levels below `sumdb`: a database's name may be a host with a path.
 const DEEPEST_NAME: usize = 4;
@@ -101,24 +98,17 @@ pub fn prune(
     now: Timestamp,
     waits: &mut dyn FnMut(),
 ) -> Result<Pruned, AddError> {
-    let failed = |error: io::Error| AddError::file(root, error);
+    let failed = |error: io::Error| AddError::file(root, &error);
     // Before anything else: a folder that is misspelt must not empty the mirror.
     let needed = match what.needed_by.as_slice() {
         [] => None,
         folders => {
-            let usage = |error| {
-                AddError::Usage(if let ArchiveError::Nothing(why) = error {
-                    why
-                } else {
-                    error.to_string()
-                })
-            };
-            let mut needed = needed_by(folders).map_err(usage)?;
-            needed.extend(required_by(folders).map_err(usage)?);
+            let mut needed = needed_by(folders).map_err(AddError::Usage)?;
+            needed.extend(required_by(folders).map_err(AddError::Usage)?);
             Some(needed)
         }
     };
-    let mut store = open(root, waits)?;
+    let mut store = Store::of_mirror(root, waits)?;
     let tree = Tree::read(&store.layout).map_err(failed)?;
     let mut candidates = Vec::new();
     for (path, module) in &tree.modules {
@@ -162,18 +152,6 @@ pub fn prune(
         removed,
         removed_bytes,
     })
-}
-
-/// A mirror that is there; nobody makes one by pruning or pinning.
-pub(super) fn open(root: &Path, waits: &mut dyn FnMut()) -> Result<Store, AddError> {
-    let layout = Layout::new(root);
-    if !layout.own().is_dir() {
-        return Err(AddError::Usage(format!(
-            "{} is no mirror; `goroam mirror add` makes one, --mirror names one",
-            root.display()
-        )));
-    }
-    Store::open(layout, waits).map_err(|error| AddError::file(root, error))
 }
 
 /// For each candidate why it goes, if it does. Pure.
@@ -237,14 +215,13 @@ fn take_out(store: &mut Store, removed: &[Removed]) -> io::Result<()> {
         &[VersionFile::Zip, VersionFile::ZipHash, VersionFile::Mod],
     )?;
     let gone = versions.iter().map(|version| (version.to_string(), None));
-    odd_mods::note(&store.layout, &store.lock, gone)?;
+    note_odd(&store.layout, gone)?;
     let databases = databases(&store.layout.root().join("sumdb"), 0);
     for version in &versions {
-        let path = escape_path(&version.path).map_err(invalid)?;
-        let escaped = escape_version(&version.version).map_err(invalid)?;
+        let escaped = version.escaped().map_err(invalid)?.to_string();
         for database in &databases {
             let mut lookup = database.join("lookup");
-            lookup.extend(format!("{path}@{escaped}").split('/'));
+            lookup.extend(escaped.split('/'));
             remove(&lookup)?;
             tidy(&lookup, &database.join("lookup"));
         }

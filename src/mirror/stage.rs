@@ -1,17 +1,22 @@
-//! One version, taken out of the module cache into the spool, with the hashes of what came.
+//! One version, taken out of the module cache into the spool with as little copying as possible;
+//! the hashes of what came; and whether it may be stored: every source that states a hash has to
+//! agree.
 
+use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::judge::Refusal;
-use super::layout::{Layout, VersionFile};
-use super::lift::{How, lift};
+use serde::Serialize;
+
+use super::layout::Layout;
 use super::store::Staged;
-use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gomod::form::{self, MOST_INFO, MOST_MOD, MOST_ZIP_HASH};
+use crate::gomod::go_sum::Hashed;
+use crate::gomod::stored::{DatabaseAnswer, FileFault, Source, StoredVersion, VersionFile, judge};
 use crate::gomod::sum::hash_go_mod;
 use crate::gomod::zip::ModZip;
+use crate::{bounded, trust};
 
 /// What came.
 #[derive(Debug)]
@@ -113,4 +118,329 @@ fn poisoned(file: &str, why: &str, path: &Result<PathBuf, Refusal>) -> Refusal {
     Refusal::because(format!(
         "its {file} {why} ({place}): a login page may have answered in its place. `goroam doctor --cache --fix` removes such files"
     ))
+}
+
+/// How a file came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum How {
+    /// As a second name of the same file: no space is taken.
+    Link,
+    /// As a copy that shares its blocks until one of both is changed.
+    Reflink,
+    /// As a copy.
+    Copy,
+}
+
+/// Brings `from` to `to`, which must not be there: by hard link, else by reflink, else by copy.
+///
+/// A file that others than this user and root can write is never linked: they could change it
+/// after it has been verified. What this user's own programs do to a linked file changes both
+/// names; go never writes to a file in its cache again.
+///
+/// # Errors
+/// When `from` is no file, or `to` cannot be written.
+pub(super) fn lift(from: &Path, to: &Path) -> io::Result<How> {
+    if std::fs::symlink_metadata(from).is_ok_and(|meta| is_ours_alone(from, &meta))
+        && std::fs::hard_link(from, to).is_ok()
+    {
+        // Looked at again by its new name, which nobody else can exchange.
+        if std::fs::symlink_metadata(to).is_ok_and(|meta| is_ours_alone(to, &meta)) {
+            return Ok(How::Link);
+        }
+        std::fs::remove_file(to)?;
+    }
+    #[cfg(target_os = "macos")]
+    if clone_file(from, to).is_ok() {
+        return Ok(How::Reflink);
+    }
+    let mut source = bounded::open_no_link(from)?;
+    let mut target = bounded::create_new(to)?;
+    if reflink(&source, &target) {
+        return Ok(How::Reflink);
+    }
+    io::copy(&mut source, &mut target)?;
+    Ok(How::Copy)
+}
+
+fn is_ours_alone(path: &Path, meta: &std::fs::Metadata) -> bool {
+    meta.is_file() && trust::file(path, meta).is_ok()
+}
+
+/// FICLONE (ioctl_ficlone(2)) changes nothing when it fails.
+#[cfg(target_os = "linux")]
+fn reflink(source: &File, target: &File) -> bool {
+    rustix::fs::ioctl_ficlone(target, source).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reflink(_: &File, _: &File) -> bool {
+    false
+}
+
+#[cfg(target_os = "macos")]
+fn clone_file(from: &Path, to: &Path) -> io::Result<()> {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    /// `sys/clonefile.h`: a symbolic link is not followed. (It is then cloned as one, which the
+    /// look afterwards refuses.)
+    const CLONE_NOFOLLOW: u32 = 1;
+    let from = std::ffi::CString::new(from.as_os_str().as_bytes())?;
+    let name = std::ffi::CString::new(to.as_os_str().as_bytes())?;
+    // SAFETY: both are strings that end in NUL and outlive the call.
+    if unsafe { libc::clonefile(from.as_ptr(), name.as_ptr(), CLONE_NOFOLLOW) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if std::fs::symlink_metadata(to)?.is_file() {
+        return Ok(());
+    }
+    std::fs::remove_file(to)?;
+    Err(io::ErrorKind::InvalidInput.into())
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn what_only_this_user_writes_is_linked_and_the_rest_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let from = root.path().join("from");
+        std::fs::write(&from, "content").unwrap();
+        let set = |mode| {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(&from, mode).unwrap();
+        };
+        let inode = |path: &Path| std::fs::metadata(path).unwrap().ino();
+        set(0o644);
+        let to = root.path().join("linked");
+        assert_eq!(lift(&from, &to).unwrap(), How::Link);
+        assert_eq!(inode(&from), inode(&to));
+        for (mode, name) in [(0o664, "group"), (0o646, "others")] {
+            set(mode);
+            let to = root.path().join(name);
+            assert_ne!(lift(&from, &to).unwrap(), How::Link, "{name}");
+            assert_ne!(inode(&from), inode(&to), "{name}");
+            assert_eq!(std::fs::read(&to).unwrap(), b"content");
+        }
+    }
+
+    #[test]
+    fn a_symbolic_link_a_pipe_and_a_folder_are_not_brought() {
+        let root = tempfile::tempdir().unwrap();
+        let link = root.path().join("link");
+        std::fs::write(root.path().join("file"), "x").unwrap();
+        symlink("file", &link).unwrap();
+        let pipe = root.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        for from in [link, pipe, root.path().to_owned()] {
+            let to = root.path().join("to");
+            assert!(lift(&from, &to).is_err(), "{}", from.display());
+            assert!(!to.exists());
+        }
+    }
+}
+
+/// Who vouches for a version that is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Verified {
+    /// The checksum database's name, `go.sum`, or `go` (which checked it by the user's settings).
+    pub(super) by: String,
+    /// Why the checksum database's proof is not there although go will ask for it.
+    pub(super) without_proof: Option<String>,
+}
+
+/// Why a version is not stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) why: String,
+    /// Something is not what its checksum says.
+    pub(super) mismatch: bool,
+}
+
+impl Refusal {
+    pub(super) fn because(why: impl Into<String>) -> Refusal {
+        Refusal {
+            why: why.into(),
+            mismatch: false,
+        }
+    }
+}
+
+/// Refuses a version that differs from what any source states, and one that nothing proves;
+/// names the strongest source of the others. `noted`: where the zip's `.ziphash` is.
+pub(super) fn may_store(version: &StoredVersion<'_>, noted: &Path) -> Result<Verified, Refusal> {
+    for flaw in judge(version).flaws {
+        let FileFault::Differs {
+            by,
+            expected,
+            found,
+            ..
+        } = flaw.fault
+        else {
+            continue;
+        };
+        let by = match by {
+            Source::Database(name) => name,
+            Source::GoSum(place) => place,
+            Source::ZipHash | Source::Zip | Source::NotedMod => noted.display().to_string(),
+        };
+        // A note that differs from a zip that is proven: go would not take the two either.
+        let (what, here, said) = match flaw.file {
+            VersionFile::ZipHash => ("zip", expected, found),
+            VersionFile::Zip => ("zip", found, expected),
+            VersionFile::Mod | VersionFile::Info => ("go.mod", found, expected),
+        };
+        return Err(Refusal {
+            why: format!(
+                "checksum mismatch of its {what}\nhere: {here}\n{by}: {said}\nOne of them was \
+                 changed after it was made. Compare both with what the module's origin says before \
+                 you trust either."
+            ),
+            mismatch: true,
+        });
+    }
+    let is_claimed = |of| version.claims.iter().any(|claim| claim.of == of);
+    let in_go_sum = is_claimed(Hashed::GoMod) && (version.zip.is_none() || is_claimed(Hashed::Zip));
+    let (by, without_proof) = match &version.answer {
+        DatabaseAnswer::Sums { by, zip, go_mod } => {
+            if go_mod.is_none() || version.zip.is_some() && zip.is_none() {
+                let why = format!("{by} has no checksum of {}", version.module);
+                return Err(Refusal::because(why));
+            }
+            (by.as_str(), None)
+        }
+        DatabaseAnswer::Absent(why) | DatabaseAnswer::False(why) if in_go_sum => {
+            ("go.sum", Some(why.clone()))
+        }
+        DatabaseAnswer::Absent(why) | DatabaseAnswer::False(why) => {
+            return Err(Refusal::because(format!(
+                "nothing proves it: no go.sum names it, and {why}"
+            )));
+        }
+        DatabaseAnswer::NotAsked(_) if in_go_sum => ("go.sum", None),
+        DatabaseAnswer::NotAsked(_) => ("go", None),
+    };
+    Ok(Verified {
+        by: by.to_owned(),
+        without_proof,
+    })
+}
+
+#[cfg(test)]
+mod judge_tests {
+    use super::*;
+    use crate::gomod::ModuleVersion;
+    use crate::gomod::stored::{Claim, StoredMod, StoredZip};
+
+    fn h1(letter: &str) -> String {
+        format!("h1:{}=", letter.repeat(43))
+    }
+
+    fn says(zip: &str, go_mod: &str) -> DatabaseAnswer {
+        DatabaseAnswer::Sums {
+            by: "sum.test".to_owned(),
+            zip: Some(h1(zip)),
+            go_mod: Some(h1(go_mod)),
+        }
+    }
+
+    fn not_asked() -> DatabaseAnswer {
+        DatabaseAnswer::NotAsked("private".to_owned())
+    }
+
+    /// The zip's hash is of `z`, the go.mod's of `m`.
+    fn judged(
+        claims: (Option<&str>, Option<&str>),
+        noted: Option<&str>,
+        answer: &DatabaseAnswer,
+    ) -> Result<Verified, Refusal> {
+        let claim = |of, letter: Option<&str>| {
+            letter.map(|letter| Claim {
+                of,
+                hash: h1(letter),
+                by: "/p/go.sum".to_owned(),
+                sure: true,
+            })
+        };
+        let claims = [claim(Hashed::Zip, claims.0), claim(Hashed::GoMod, claims.1)];
+        let module = ModuleVersion::new("a.test/b", "v1.0.0");
+        let version = StoredVersion {
+            module: &module,
+            info: None,
+            go_mod: Some(Ok(StoredMod {
+                hash: h1("m"),
+                form: Ok(()),
+            })),
+            noted_mod: None,
+            zip_hash: noted.map(|letter| Ok(h1(letter).into_bytes())),
+            zip: Some(Ok(StoredZip {
+                h1: Some(h1("z")),
+                go_mod: None,
+            })),
+            answer: answer.clone(),
+            claims: claims.into_iter().flatten().collect(),
+        };
+        may_store(&version, Path::new("/c/v1.0.0.ziphash"))
+    }
+
+    #[test]
+    fn each_source_can_refuse_it() {
+        let (good, private) = (says("z", "m"), not_asked());
+        let (other_zip, other_mod) = (says("X", "m"), says("z", "X"));
+        for (claims, noted, answer, by) in [
+            ((Some("X"), None), None, &good, "/p/go.sum"),
+            ((None, Some("X")), None, &good, "/p/go.sum"),
+            ((None, Some("X")), None, &private, "/p/go.sum"),
+            ((None, None), Some("X"), &good, "/c/v1.0.0.ziphash"),
+            ((None, None), Some("X"), &private, "/c/v1.0.0.ziphash"),
+            ((None, None), None, &other_zip, "sum.test"),
+            ((None, None), None, &other_mod, "sum.test"),
+        ] {
+            let refusal = judged(claims, noted, answer).unwrap_err();
+            assert!(refusal.mismatch, "{refusal:?}");
+            let said = format!("\n{by}: {}\n", h1("X"));
+            assert!(refusal.why.contains(&said), "{refusal:?}");
+        }
+    }
+
+    #[test]
+    fn the_strongest_source_is_named() {
+        let good = says("z", "m");
+        let (both, none) = ((Some("z"), Some("m")), (None, None));
+        let by = |claims, answer: &DatabaseAnswer| judged(claims, Some("z"), answer).unwrap().by;
+        assert_eq!(by(both, &good), "sum.test");
+        assert_eq!(by(both, &not_asked()), "go.sum");
+        assert_eq!(by((Some("z"), None), &not_asked()), "go");
+        assert_eq!(by(none, &not_asked()), "go");
+    }
+
+    #[test]
+    fn without_the_database_only_a_whole_go_sum_will_do() {
+        for answer in [DatabaseAnswer::Absent, DatabaseAnswer::False] {
+            let answer = answer("it is asleep".to_owned());
+            let (both, half) = ((Some("z"), Some("m")), (Some("z"), None));
+            let verified = judged(both, None, &answer).unwrap();
+            assert_eq!(verified.without_proof.as_deref(), Some("it is asleep"));
+            let refusal = judged(half, None, &answer).unwrap_err();
+            assert!(
+                !refusal.mismatch && refusal.why.contains("it is asleep"),
+                "{refusal:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_record_that_lacks_the_zip_proves_no_zip() {
+        let half = DatabaseAnswer::Sums {
+            by: "sum.test".to_owned(),
+            zip: None,
+            go_mod: Some(h1("m")),
+        };
+        assert!(judged((None, None), None, &half).is_err());
+    }
 }

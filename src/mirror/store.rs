@@ -1,19 +1,22 @@
 //! Versions, put into a mirror so that each is there as a whole or not at all.
+//!
+//! One writer of a mirror at a time; readers need no lock: whatever they see is whole. Files on
+//! their way are in a folder of goroam's own on the same file system, so that a rename puts each
+//! in its place and a killed writer leaves nothing anywhere else.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::OpenOptions;
-use std::io;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::index;
-use super::layout::{Layout, VersionFile};
-use super::lock::{Lock, lock};
-use super::odd_mods;
-use super::pins::{Pins, pins};
-use super::spool::{Spool, put};
+use super::layout::{self, Layout, VersionFile};
+use super::wants::AddError;
 use crate::bounded;
 use crate::gomod::ModuleVersion;
-use crate::gomod::sum::{escape_path, unescape_version};
+use crate::gomod::form::MOST_MOD;
+use crate::gomod::sum::{escape_path, hash_go_mod, unescape_version};
+use crate::gomod::zip::ModZip;
+use crate::state::file::replace_readable;
 
 /// Threads that put files on the disk. The file system joins what they ask for into a few
 /// writes of its journal: four thousand files take seconds, one after another half a minute.
@@ -37,7 +40,7 @@ pub(super) struct Staged {
 pub(super) struct Store {
     pub(super) layout: Layout,
     pub(super) spool: Spool,
-    pub(super) lock: Lock,
+    _lock: Lock,
     pub(super) pins: Pins,
     /// Modules whose `list` and `@latest` may be behind.
     behind: BTreeSet<String>,
@@ -47,7 +50,7 @@ impl Store {
     /// Opens it, waiting for another writer, and sweeps what a killed one has left.
     pub(super) fn open(layout: Layout, waits: &mut dyn FnMut()) -> io::Result<Store> {
         let lock = lock(&layout, waits)?;
-        let spool = Spool::open(&layout, &lock)?;
+        let spool = Spool::open(&layout)?;
         let pins = pins(&layout)?;
         let note = bounded::read_named(&unlisted(&layout), MOST_NOTE).unwrap_or_default();
         let note = String::from_utf8_lossy(&note);
@@ -56,9 +59,38 @@ impl Store {
             behind: BTreeSet::from_iter(behind.map(str::to_owned)),
             layout,
             spool,
-            lock,
+            _lock: lock,
             pins,
         })
+    }
+
+    /// One that is there: none is made by pruning or pinning.
+    pub(super) fn of_mirror(root: &Path, waits: &mut dyn FnMut()) -> Result<Store, AddError> {
+        let layout = Layout::new(root);
+        if !layout.own().is_dir() {
+            return Err(AddError::Usage(format!(
+                "{} is no mirror; `goroam mirror add` makes one, --mirror names one",
+                root.display()
+            )));
+        }
+        Store::open(layout, waits).map_err(|error| AddError::file(root, &error))
+    }
+
+    /// Pins a module to a version, or to none; the version that it was pinned to.
+    pub(super) fn pin(
+        &mut self,
+        module: &str,
+        version: Option<&str>,
+    ) -> io::Result<Option<String>> {
+        // The note of what is behind comes first, so that a kill leaves no pin that does not show.
+        self.will_change([module].into_iter())?;
+        let before = match version {
+            Some(version) => self.pins.insert(module.to_owned(), version.to_owned()),
+            None => self.pins.remove(module),
+        };
+        keep(&pins_file(&self.layout), &self.pins)?;
+        self.index(&[module].into())?;
+        Ok(before)
     }
 
     /// Notes that versions of these modules come or go: a killed writer's successor then writes
@@ -94,9 +126,9 @@ impl Store {
                 .zip
                 .as_ref()
                 .map_or_else(here, |(zip, _)| zip.clone());
-            (module.to_string(), odd_mods::odd(module, go_mod, &zip))
+            (module.to_string(), odd(module, go_mod, &zip))
         });
-        odd_mods::note(&self.layout, &self.lock, odd)?;
+        note_odd(&self.layout, odd)?;
         let mut parts: Vec<(PathBuf, PathBuf)> = Vec::new();
         let mut infos: Vec<(PathBuf, PathBuf)> = Vec::new();
         for staged in batch {
@@ -127,12 +159,12 @@ impl Store {
             let pinned = pinned.map(String::as_str);
             let list = self.layout.list(module).map_err(invalid)?;
             let latest = self.layout.latest(module).map_err(invalid)?;
-            let Some(newest) = index::latest(&versions, pinned) else {
+            let Some(newest) = layout::latest(&versions, pinned) else {
                 remove(&latest)?;
                 remove(&list)?;
                 continue;
             };
-            let mut text = index::listed(&versions, pinned).join("\n");
+            let mut text = layout::listed(&versions, pinned).join("\n");
             if !text.is_empty() {
                 text.push('\n');
             }
@@ -162,24 +194,21 @@ fn unlisted(layout: &Layout) -> PathBuf {
 pub(super) fn versions(layout: &Layout, module: &str) -> io::Result<Vec<String>> {
     let folder = layout.versions(module).map_err(invalid)?;
     let mut ends: BTreeMap<String, u8> = BTreeMap::new();
-    let entries = match std::fs::read_dir(&folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
+    let Some(entries) = bounded::if_any(std::fs::read_dir(&folder))? else {
+        return Ok(Vec::new());
     };
     for entry in entries {
         let name = entry?.file_name();
-        let Some(name) = name.to_str() else { continue };
         for (end, bit) in [(".info", 1), (".zip", 2)] {
-            if let Some(version) = name.strip_suffix(end)
+            if let Some(version) = name.to_str().and_then(|name| name.strip_suffix(end))
                 && let Ok(version) = unescape_version(version)
             {
                 *ends.entry(version).or_default() |= bit;
             }
         }
     }
-    let whole = ends.into_iter().filter(|(_, seen)| *seen == 3);
-    Ok(whole.map(|(version, _)| version).collect())
+    ends.retain(|_, seen| *seen == 3);
+    Ok(ends.into_keys().collect())
 }
 
 /// Removes a file that may be gone already. On Windows one that somebody reads stays: its name is
@@ -247,6 +276,198 @@ fn sync_one(path: &Path) -> io::Result<()> {
         };
     }
     bounded::open_no_link(path)?.sync_all()
+}
+
+/// Held by the one that writes to a mirror; released when it is dropped, or by the system when
+/// the process is killed.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Takes the mirror's lock, making goroam's folder in it; waits if somebody has it, and says so
+/// first.
+///
+/// # Errors
+/// When the folder or the file cannot be made, or the file system has no locks.
+pub fn lock(layout: &Layout, waits: &mut dyn FnMut()) -> io::Result<Lock> {
+    std::fs::create_dir_all(layout.own())?;
+    // Never written to: what is in it does not matter, and nothing is to be torn.
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    let file = bounded::open_lock(&options, &layout.own().join("lock"))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            waits();
+            file.lock()?;
+        }
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    Ok(Lock { _file: file })
+}
+
+/// Bytes of the pins; ten thousand of them.
+const MOST_PINS: u64 = 1 << 20;
+
+/// Module to version.
+pub type Pins = BTreeMap<String, String>;
+
+/// The pins of a mirror (`ROOT/.goroam/pins.json`); none where there is no file.
+///
+/// # Errors
+/// When the file cannot be read or is none of goroam's.
+pub fn pins(layout: &Layout) -> io::Result<Pins> {
+    let path = pins_file(layout);
+    let Some(bytes) = bounded::if_any(bounded::read_named(&path, MOST_PINS))? else {
+        return Ok(Pins::new());
+    };
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let why = format!("{}: {error}; mend it or remove it", path.display());
+        io::Error::new(io::ErrorKind::InvalidData, why)
+    })
+}
+
+fn pins_file(layout: &Layout) -> PathBuf {
+    layout.own().join("pins.json")
+}
+
+fn keep(path: &Path, what: &BTreeMap<String, String>) -> io::Result<()> {
+    let mut bytes = serde_json::to_vec_pretty(what)?;
+    bytes.push(b'\n');
+    replace_readable(path, &bytes).map(|_| ())
+}
+
+/// Bytes of the notes on odd `.mod` files; a hundred thousand of them.
+const MOST_ODD: u64 = 16 << 20;
+
+/// Versions whose `.mod` is not the go.mod in their zip: `ROOT/.goroam/mods.json`, from
+/// `MODULE@VERSION` to the hash of its `.mod`. go takes both as they are, and go.sum has a hash of
+/// each. So the hash of such a `.mod` is noted when it is stored, as `.ziphash` is for the zip, and
+/// `verify` holds the file to it. A file that cannot be read vouches for none.
+pub(super) fn odd_mods(layout: &Layout) -> BTreeMap<String, String> {
+    let bytes = bounded::read_named(&odd_file(layout), MOST_ODD).unwrap_or_default();
+    serde_json::from_slice(&bytes).unwrap_or_default()
+}
+
+/// Notes what these versions have now; `None`: nothing is to be noted of it (any more).
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn note_odd(
+    layout: &Layout,
+    now: impl Iterator<Item = (String, Option<String>)>,
+) -> io::Result<()> {
+    let before = odd_mods(layout);
+    let mut all = before.clone();
+    for (module, hash) in now {
+        match hash {
+            Some(hash) => all.insert(module, hash),
+            None => all.remove(&module),
+        };
+    }
+    if all == before {
+        return Ok(());
+    }
+    keep(&odd_file(layout), &all)
+}
+
+/// The hash of this `.mod`, if the zip holds another go.mod.
+fn odd(module: &ModuleVersion, go_mod: &[u8], zip: &Path) -> Option<String> {
+    let in_zip = ModZip::open(zip)
+        .ok()?
+        .read(&format!("{module}/go.mod"), MOST_MOD);
+    (in_zip.ok()? != go_mod).then(|| hash_go_mod(go_mod))
+}
+
+fn odd_file(layout: &Layout) -> PathBuf {
+    layout.own().join("mods.json")
+}
+
+/// What names goroam gives its unfinished files: a number and this.
+const END: &str = ".part";
+
+/// The folder of unfinished files.
+#[derive(Debug)]
+pub(super) struct Spool {
+    folder: PathBuf,
+    next: u64,
+}
+
+impl Spool {
+    /// Opens it, and removes what a killed writer left: the lock says that nobody else writes.
+    fn open(layout: &Layout) -> io::Result<Spool> {
+        let folder = layout.own().join("new");
+        unverified_folder(&folder)?;
+        let spool = Spool { folder, next: 0 };
+        spool.sweep()?;
+        Ok(spool)
+    }
+
+    fn sweep(&self) -> io::Result<()> {
+        for entry in std::fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(is_own) {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A name that no file has.
+    pub(super) fn name(&mut self) -> PathBuf {
+        self.next += 1;
+        self.folder.join(format!("{}{END}", self.next))
+    }
+
+    /// A file with this content. It is not on the disk yet.
+    pub(super) fn write(&mut self, content: &[u8]) -> io::Result<PathBuf> {
+        let path = self.name();
+        let mut file = bounded::create_new(&path)?;
+        file.write_all(content)?;
+        Ok(path)
+    }
+}
+
+/// What was refused does not stay. After a kill the next writer does this.
+impl Drop for Spool {
+    fn drop(&mut self) {
+        let _ = self.sweep();
+    }
+}
+
+/// A folder for what has not been verified yet: only this user may read it. On Windows the
+/// mirror's own folder says who may.
+pub(super) fn unverified_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+fn is_own(name: &str) -> bool {
+    name.strip_suffix(END)
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Puts it in its place, over what is there. On Windows a reader may hold the old one for a
+/// moment (os.Open in Go does not share deletion there).
+fn put(from: &Path, to: &Path) -> io::Result<()> {
+    let mut tries = 0;
+    loop {
+        match std::fs::rename(from, to) {
+            Err(error)
+                if cfg!(windows)
+                    && error.kind() == io::ErrorKind::PermissionDenied
+                    && tries < 50 =>
+            {
+                tries += 1;
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            done => return done,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -327,5 +548,63 @@ mod tests {
         let in_time = waits.recv_timeout(std::time::Duration::from_secs(20));
         assert!(in_time.is_ok(), "it waits for somebody to write");
         assert_eq!(std::fs::read(&list).unwrap(), b"v1.0.0\n");
+    }
+}
+
+#[cfg(test)]
+mod lock_tests {
+    use super::*;
+
+    #[test]
+    fn a_second_writer_says_that_it_waits_and_gets_its_turn() {
+        let root = tempfile::tempdir().unwrap();
+        let layout = Layout::new(root.path());
+        let first = lock(&layout, &mut || panic!("nobody has it")).unwrap();
+        let (said, waits) = std::sync::mpsc::channel();
+        let second = std::thread::spawn({
+            let layout = layout.clone();
+            move || lock(&layout, &mut || said.send(()).unwrap()).unwrap()
+        });
+        waits.recv().unwrap();
+        drop(first);
+        second.join().unwrap();
+    }
+}
+
+#[cfg(test)]
+mod pins_tests {
+    use super::*;
+
+    #[test]
+    fn pins_are_kept_and_a_broken_file_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        let layout = Layout::new(root.path());
+        assert_eq!(pins(&layout).unwrap(), Pins::new());
+        std::fs::create_dir_all(layout.own()).unwrap();
+        let some: Pins = [("a.test/b".to_owned(), "v1.0.0".to_owned())].into();
+        keep(&pins_file(&layout), &some).unwrap();
+        assert_eq!(pins(&layout).unwrap(), some);
+        std::fs::write(pins_file(&layout), "{").unwrap();
+        let said = pins(&layout).unwrap_err().to_string();
+        assert!(said.contains("pins.json"), "{said}");
+    }
+}
+
+#[cfg(test)]
+mod spool_tests {
+    use super::*;
+
+    #[test]
+    fn leftovers_are_swept_and_nothing_else() {
+        let root = tempfile::tempdir().unwrap();
+        let layout = Layout::new(root.path());
+        let mut spool = Spool::open(&layout).unwrap();
+        let left = spool.write(b"half").unwrap();
+        std::mem::forget(spool);
+        let foreign = layout.own().join("new/notes.txt");
+        std::fs::write(&foreign, "mine").unwrap();
+        let mut spool = Spool::open(&layout).unwrap();
+        assert!(!left.exists() && foreign.exists());
+        assert_eq!(spool.write(b"again").unwrap(), left);
     }
 }

@@ -1,18 +1,20 @@
-//! What is to be brought, and what its go.sum files say it must be.
+//! What is to be brought, what its go.sum files say it must be, what go says of it; and why nothing
+//! could be done with a mirror.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::error::AddError;
+use super::needed::MOST_SUM;
 use crate::bounded;
+use crate::gocmd::FindError;
+use crate::gocmd::job::Ran;
+use crate::gocmd::run::RunError;
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_sum::{self, Hashed};
 use crate::gomod::stored::Claim;
-
-/// Bytes; 200,000 lines. go has no limit of its own.
-pub(super) const MOST_SUM: u64 = 32 << 20;
 
 /// What could not be brought.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -99,16 +101,218 @@ impl Wants {
 
 /// The lines of a go.sum; none where there is no file.
 pub(super) fn lines(file: &Path) -> Result<Vec<go_sum::GoSumLine>, AddError> {
-    let bytes = match bounded::read_named(file, MOST_SUM) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(AddError::file(file, error)),
-    };
-    go_sum::parse(&String::from_utf8_lossy(&bytes))
+    let bytes = bounded::if_any(bounded::read(file, MOST_SUM));
+    let bytes = bytes.map_err(|error| AddError::file(file, &error))?;
+    go_sum::parse(&String::from_utf8_lossy(&bytes.unwrap_or_default()))
         .map_err(|error| AddError::Usage(format!("{}: {error}", file.display())))
 }
 
 /// Does go say that something is not what its checksum says (`modfetch.checkModSum`)?
 fn is_mismatch(complaint: &str) -> bool {
     complaint.contains("SECURITY ERROR") || complaint.contains(": checksum mismatch")
+}
+
+/// An object of `go mod download -json` (`modcmd.ModuleJSON`).
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct Downloaded {
+    pub(super) path: String,
+    pub(super) version: String,
+    pub(super) error: Option<String>,
+}
+
+/// The objects that go printed one after another. What comes after a broken one is lost.
+pub(super) fn downloaded(out: &[u8]) -> Vec<Downloaded> {
+    let objects = serde_json::Deserializer::from_slice(out).into_iter::<Downloaded>();
+    objects.map_while(Result::ok).collect()
+}
+
+/// go's complaint without the lines that only tell what it does.
+pub(super) fn complaint(err: &str) -> String {
+    let lines: Vec<&str> = err
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !line.starts_with("go: downloading "))
+        .collect();
+    let said = lines.join("\n");
+    let said = said.strip_prefix("go: ").unwrap_or(&said);
+    if said.is_empty() {
+        return "go said nothing".to_owned();
+    }
+    said.to_owned()
+}
+
+/// go's words with the file that is meant in the place of its copy, which go names by its full
+/// path or by one from where it runs, whichever is shorter (`base.ShortPath`).
+pub(super) fn meant(said: &str, copy: &Path, name: &str) -> String {
+    let mut parts = copy.components().rev().map(|part| part.as_os_str());
+    let (file, folder) = (parts.next(), parts.next());
+    let (Some(file), Some(folder)) = (file, folder) else {
+        return said.to_owned();
+    };
+    // Nothing else has the temporary folder's name in its path.
+    let copy = Path::new(folder).join(file).display().to_string();
+    let mut out = String::new();
+    let mut rest = said;
+    while let Some((before, after)) = rest.split_once(&copy) {
+        let start = before.rfind([' ', '\t', '\n', '"']).map_or(0, |at| at + 1);
+        out.push_str(before.get(..start).unwrap_or_default());
+        out.push_str(name);
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// What `go mod download -json` brought; these versions.
+pub(super) fn took(ran: &Ran, name: &str, wants: &mut Wants) -> Vec<ModuleVersion> {
+    let (mut all, mut told) = (Vec::new(), false);
+    for one in downloaded(&ran.out) {
+        match one.error {
+            Some(why) => {
+                told = true;
+                wants.fail(&one.path, &one.version, &crate::model::mask(&why));
+            }
+            None => all.push(ModuleVersion::new(one.path, one.version)),
+        }
+    }
+    if !ran.success && !told {
+        wants.fail(name, "", &complaint(&ran.err));
+    }
+    wants.zips.extend(all.iter().cloned());
+    all
+}
+
+/// Why nothing could be done with a mirror.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// There is no go command. Exit code 3.
+    #[error(transparent)]
+    Find(#[from] FindError),
+    /// go could not be run, or a file or folder cannot be read or written.
+    #[error("{0}")]
+    Failed(String),
+    /// The checksum database has shown two trees. Exit code 6.
+    #[error("nothing was stored: {0}")]
+    Forked(String),
+    /// It is asked for what makes no sense: no project there, a version that is not in the
+    /// mirror. Exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// The mirror's folder holds other things. Exit code 4.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl AddError {
+    /// About a file.
+    pub(super) fn file(path: &Path, error: &io::Error) -> AddError {
+        AddError::Failed(format!("{}: {error}", path.display()))
+    }
+
+    /// About a temporary folder.
+    pub(super) fn temporary(error: io::Error) -> AddError {
+        AddError::Failed(format!("cannot make a temporary folder: {error}"))
+    }
+}
+
+impl From<RunError> for AddError {
+    fn from(error: RunError) -> AddError {
+        AddError::Failed(error.to_string())
+    }
+}
+
+/// A module cache is go's own, and a folder with other things in it is somebody's.
+pub(super) fn refuse_foreign(root: &Path, cache: &Path) -> Result<(), AddError> {
+    let refuse = |why: &str| AddError::Refused(format!("{}: {why}", root.display()));
+    let (real_root, real_cache) = (real(root), real(cache));
+    if real_root.starts_with(&real_cache) || real_cache.starts_with(&real_root) {
+        return Err(refuse(
+            "it is go's module cache, or around it; a mirror needs a folder of its own",
+        ));
+    }
+    let entries = match std::fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(AddError::file(root, &error)),
+    };
+    if entries.into_iter().next().is_some() && !root.join(".goroam").is_dir() {
+        return Err(refuse(
+            "it holds other things; name an empty folder or one that does not exist. To make a \
+             mirror of it all the same, make the folder .goroam in it",
+        ));
+    }
+    Ok(())
+}
+
+/// With its links resolved, as far as it is there.
+fn real(path: &Path) -> PathBuf {
+    for above in path.ancestors() {
+        if let (Ok(real), Ok(rest)) = (dunce::canonicalize(above), path.strip_prefix(above)) {
+            // What is joined to nothing would end in a slash.
+            return real.components().chain(rest.components()).collect();
+        }
+    }
+    path.to_owned()
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_mirror_is_made_in_or_around_the_module_cache_by_whatever_name() {
+        let top = tempfile::tempdir().unwrap();
+        let cache = top.path().join("go/pkg/mod");
+        std::fs::create_dir_all(cache.join("cache/download")).unwrap();
+        std::os::unix::fs::symlink(&cache, top.path().join("link")).unwrap();
+        for root in [
+            "go/pkg/mod",
+            "go/pkg/mod/mirror",
+            "go/pkg/mod/cache/download",
+            "go",
+            "link/new/mirror",
+        ] {
+            let refused = refuse_foreign(&top.path().join(root), &cache);
+            assert!(
+                matches!(&refused, Err(AddError::Refused(why)) if why.contains("module cache")),
+                "{root}: {refused:?}"
+            );
+        }
+        for root in ["mirror", "go/pkg/mod2", "go/pkg/mirror/new"] {
+            assert!(
+                refuse_foreign(&top.path().join(root), &cache).is_ok(),
+                "{root}"
+            );
+        }
+        std::fs::create_dir_all(top.path().join("full/of")).unwrap();
+        let refused = refuse_foreign(&top.path().join("full"), &cache);
+        assert!(
+            matches!(refused, Err(AddError::Refused { .. })),
+            "{refused:?}"
+        );
+    }
+}
+
+// With paths as Unix has them.
+#[cfg(test)]
+#[cfg(unix)]
+mod said_tests {
+    use super::*;
+
+    #[test]
+    fn go_s_complaint_names_the_project_s_file_and_not_its_copy() {
+        let copy = Path::new("/tmp/.tmpAb/go.mod");
+        for (said, want) in [
+            (
+                "errors parsing /tmp/.tmpAb/go.mod:\n/tmp/.tmpAb/go.mod:7: replacement",
+                "errors parsing /src/go.mod:\n/src/go.mod:7: replacement",
+            ),
+            ("../../.tmpAb/go.mod:7: x", "/src/go.mod:7: x"),
+            ("/tmp/.tmpCd/go.mod:7: x", "/tmp/.tmpCd/go.mod:7: x"),
+            ("", ""),
+        ] {
+            assert_eq!(meant(said, copy, "/src/go.mod"), want);
+        }
+    }
 }

@@ -27,8 +27,13 @@ pub(in crate::cli) async fn run(context: &Context, args: Mirror) -> Result<u8, F
         MirrorVerb::Verify(args) => verify::run(context, &site.root, args),
         MirrorVerb::List(args) => list::run(context, &site.root, &args),
         MirrorVerb::Prune(args) => list::run_prune(context, &site.root, args),
-        MirrorVerb::Pin(args) => list::pin(context, &site.root, &args),
-        MirrorVerb::Unpin(args) => list::unpin(context, &site.root, &args),
+        MirrorVerb::Pin(args) => {
+            let (module, version) = (&args.module, Some(args.version.as_str()));
+            list::run_pin(context, &site.root, module, version, args.format.json)
+        }
+        MirrorVerb::Unpin(args) => {
+            list::run_pin(context, &site.root, &args.module, None, args.format.json)
+        }
         MirrorVerb::Export(args) => archive::export(context, &site.root, &args),
         MirrorVerb::Import(args) => Box::pin(archive::import(context, &site.root, &args)).await,
     };

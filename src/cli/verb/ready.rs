@@ -8,13 +8,14 @@ use crate::cli::render::findings::Shown;
 use crate::cli::render::page::Page;
 use crate::cli::render::style::{BOLD, Mark, paint};
 use crate::cli::render::text::{Sheet, clean};
-use crate::mirror::ready::{self, Answers, Bringer, Examined, Missing, ReadyTools, Report, What};
+use crate::mirror;
+use crate::mirror::ready::{self, Answers, Examined, Missing, ReadyTools, Report, What};
 use crate::model::status::Readiness;
 use crate::model::{plural, quoted};
 use crate::paths::Paths;
 use clap::{Args, ValueHint};
 use jiff::Timestamp;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `goroam ready`
 #[derive(Debug, Clone, Args)]
@@ -65,13 +66,9 @@ pub(in crate::cli) async fn run(context: &Context, args: Ready) -> Result<u8, Fa
     }
     let mut mismatch = false;
     if args.fetch {
-        let bringer = Bringer {
-            mirror: mirror.clone(),
-            go,
-            env: context.env.clone(),
-        };
         let most = args.kept.then_some(policy.mirror.max_size);
-        mismatch = Box::pin(fetch(&bringer, &tools, &mut found, most, &mut answers)).await;
+        let go = go.as_deref();
+        mismatch = Box::pin(fetch(go, &tools, &mut found, most, &mut answers)).await;
     }
     let proofs = tools.database.follows(tools.shelf.mirror()).err();
     let mut report = Report::new(mirror, found, proofs);
@@ -83,11 +80,7 @@ pub(in crate::cli) async fn run(context: &Context, args: Ready) -> Result<u8, Fa
         tracing::warn!("go's answers are not kept: {error}");
     }
     keep(&paths, &report);
-    if args.format.json {
-        context.out.json(&report)?;
-    } else {
-        context.out.text(&ready(&report, &context.page))?;
-    }
+    context.show(args.format.json, &report, ready)?;
     Ok(match (mismatch, report.ready) {
         (true, _) => EXIT_MISMATCH,
         (false, true) => EXIT_DONE,
@@ -97,30 +90,26 @@ pub(in crate::cli) async fn run(context: &Context, args: Ready) -> Result<u8, Fa
 
 /// Those in and below the folders, else those that are remembered, else those here.
 fn projects(paths: &Paths, folders: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let here = [PathBuf::from(".")];
+    let remembered = ready::remembered(paths);
+    let folders = match folders {
+        [] if !remembered.is_empty() => return Ok(remembered),
+        [] => &here,
+        named => named,
+    };
     let mut all: Vec<PathBuf> = Vec::new();
-    let mut look_in = |folder: &PathBuf| -> Result<(), Failure> {
-        let found = ready::projects(folder);
+    for folder in folders {
+        let found = mirror::projects(folder);
+        let folder_name = folder.display();
+        if !folder.is_dir() {
+            let message = format!("{folder_name} cannot be read as a directory");
+            return Err(Failure::said(message, EXIT_USAGE));
+        }
         if found.is_empty() {
-            let folder = folder.display();
-            let message = format!("no go.mod or go.work in, below or above {folder}");
+            let message = format!("no go.mod or go.work in, below or above {folder_name}");
             return Err(Failure::said(message, EXIT_USAGE));
         }
         all.extend(found);
-        Ok(())
-    };
-    for folder in folders {
-        if !folder.is_dir() {
-            let message = format!("{} cannot be read as a directory", folder.display());
-            return Err(Failure::said(message, EXIT_USAGE));
-        }
-        look_in(folder)?;
-    }
-    if folders.is_empty() {
-        let remembered = ready::remembered(paths);
-        if !remembered.is_empty() {
-            return Ok(remembered);
-        }
-        look_in(&PathBuf::from("."))?;
     }
     all.sort();
     all.dedup();
@@ -138,20 +127,16 @@ fn forget(context: &Context, paths: &Paths, args: &Ready) -> Result<u8, Failure>
     };
     let gone = ready::forget(paths, &folders)
         .map_err(|error| Failure::said(error.to_string(), EXIT_FAILED))?;
-    if args.format.json {
-        context
-            .out
-            .json(&serde_json::json!({ "forgotten": gone }))?;
-    } else {
-        let text = format!("forgot {}\n", plural(gone, "project"));
-        context.out.text(&text)?;
-    }
+    let report = serde_json::json!({ "forgotten": gone });
+    context.show(args.format.json, &report, |_, _| {
+        format!("forgot {}\n", plural(gone, "project"))
+    })?;
     Ok(EXIT_DONE)
 }
 
 /// Brings what each project lacks, and looks again. True: something was not what its checksum says.
 async fn fetch(
-    bringer: &Bringer,
+    go: Option<&Path>,
     tools: &ReadyTools,
     found: &mut [Examined],
     most: Option<u64>,
@@ -168,13 +153,13 @@ async fn fetch(
             one.failed = Some("the mirror is as large as the policy's max_size allows".to_owned());
             continue;
         }
-        let mut notice = |_: crate::mirror::Notice<'_>| {};
-        if let Err(error) = bringer.bring(&one.project, &one.verdict, &mut notice).await {
-            mismatch |= error.mismatch;
-            one.failed = Some(error.why);
+        let mirror = tools.shelf.mirror().root();
+        if let Err((why, is_mismatch)) = ready::bring(mirror, go, &tools.env, one).await {
+            mismatch |= is_mismatch;
+            one.failed = Some(why);
         }
-        let fresh = tools.anew();
-        one.verdict = Box::pin(ready::examine(&one.project, &fresh, answers)).await;
+        tools.shelf.forget();
+        one.verdict = Box::pin(ready::examine(&one.project, tools, answers)).await;
     }
     mismatch
 }
@@ -182,32 +167,22 @@ async fn fetch(
 /// Remembers the projects, and for `status` what came of it where these are all of them. What
 /// cannot be kept can be had again.
 fn keep(paths: &Paths, report: &Report) {
-    let projects: Vec<PathBuf> = report
-        .projects
-        .iter()
-        .map(|one| one.project.clone())
-        .collect();
-    let kept = ready::remember(paths, &projects);
-    let all = ready::remembered(paths)
-        .iter()
-        .all(|one| projects.contains(one));
-    let readiness = Readiness {
-        at: Timestamp::now(),
-        percent: report.percent,
-        projects: projects.len(),
-        missing: report
-            .projects
-            .iter()
-            .map(|one| one.verdict.missing.len())
-            .sum(),
-        trouble: report.projects.iter().find_map(|one| one.failed.clone()),
-    };
-    let noted = if all {
-        ready::note(paths, &readiness)
-    } else {
-        Ok(())
-    };
-    for error in [kept.err(), noted.err()].into_iter().flatten() {
+    let projects = report.projects.iter().map(|one| one.project.clone());
+    let projects: Vec<PathBuf> = projects.collect();
+    let mut kept = ready::remember(paths, &projects);
+    let remembered = ready::remembered(paths);
+    if kept.is_ok() && remembered.iter().all(|one| projects.contains(one)) {
+        let missing = report.projects.iter().map(|one| one.verdict.missing.len());
+        let readiness = Readiness {
+            at: Timestamp::now(),
+            percent: report.percent,
+            projects: projects.len(),
+            missing: missing.sum(),
+            trouble: report.projects.iter().find_map(|one| one.failed.clone()),
+        };
+        kept = ready::note(paths, &readiness);
+    }
+    if let Err(error) = kept {
         tracing::warn!("what ready has seen is not kept: {error}");
     }
 }

@@ -12,24 +12,29 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::find::MOST_FILE;
+use serde::{Deserialize, Serialize};
+
 use super::need::{Need, Project};
-use super::remember::{Answers, Key};
-use super::shelf::{Shelf, read};
-use super::tools::ReadyTools;
+use super::shelf::{ReadyTools, Shelf, read};
 use crate::bounded;
 use crate::environment::{Environment, is_same_name};
 use crate::gocmd::job::{Job, Ran, without_requests};
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_version::at_least;
 use crate::gomod::go_work::{self, GoWork};
-use crate::mirror::{Layout, VersionFile};
+use crate::gomod::sum::{Summing, hex};
+use crate::mirror::layout::{Layout, VersionFile};
+use crate::mirror::needed::{MOST_FILE, elsewhere};
+use crate::paths::Paths;
 use crate::policy::expand::expand;
+use crate::state::file;
 
 /// Hundreds of modules that lie in the mirror alone are unpacked first.
 const LIMIT: Duration = Duration::from_secs(300);
 /// Lines of go's words that are kept.
 const MOST_LINES: usize = 4;
+/// Answers that are kept.
+const MOST_ANSWERS: usize = 500;
 /// Files of a project that are looked at to see whether something has changed.
 const MOST_FILES: usize = 100_000;
 /// Bytes of a zip that is copied where no link can be made (`zip.MaxZipFile`).
@@ -51,13 +56,13 @@ pub(super) async fn ask(
     if need.toolchain.is_some() {
         return None;
     }
-    if let Some(path) = mains.iter().find_map(|main| pipe_below(main, 0)) {
-        return Some(format!(
-            "{} is a named pipe, and go would wait for it",
-            path.display()
-        ));
-    }
-    let key = key(folder, mains, need, tools);
+    let key = match key(folder, mains, need, tools) {
+        Ok(key) => key,
+        Err(pipe) => {
+            let pipe = pipe.display();
+            return Some(format!("{pipe} is a named pipe, and go would wait for it"));
+        }
+    };
     if let Some(known) = key.as_ref().and_then(|key| answers.get(key)) {
         return known.clone();
     }
@@ -209,12 +214,7 @@ fn proxies(shelf: &Shelf) -> OsString {
 /// unpack it again.
 fn link(shelf: &Shelf, module: &ModuleVersion, modcache: &Path) -> io::Result<()> {
     let own = Layout::new(modcache.join("cache").join("download"));
-    for file in [
-        VersionFile::Info,
-        VersionFile::Mod,
-        VersionFile::Zip,
-        VersionFile::ZipHash,
-    ] {
+    for file in VersionFile::ALL {
         let (Ok(from), Ok(to)) = (shelf.cache().file(module, file), own.file(module, file)) else {
             return Ok(());
         };
@@ -251,51 +251,16 @@ fn linked(from: &Path, to: &Path) -> io::Result<()> {
     fs::hard_link(from, to).or_else(|_| bounded::copy(from, to, MOST_ZIP))
 }
 
-/// The same go.work for another folder. One with lines that nothing here reads is not asked about.
-fn elsewhere(work: &GoWork, folder: &Path) -> String {
-    let mut out = String::new();
-    let mut line = |words: &[&str]| {
-        out.push_str(&words.join(" "));
-        out.push('\n');
-    };
-    if let Some(go) = &work.go {
-        line(&["go", &go.value]);
-    }
-    if let Some(toolchain) = &work.toolchain {
-        line(&["toolchain", &toolchain.value]);
-    }
-    for one in &work.godebug {
-        let (key, value) = &one.value;
-        line(&["godebug", &format!("{key}={value}")]);
-    }
-    // go compares these with the folder that it runs in, letter by letter.
-    let path = |path: &str| {
-        let path = folder.join(path.replace('\\', "/"));
-        let path = dunce::canonicalize(&path).unwrap_or(path);
-        quoted(&path.display().to_string())
-    };
-    for one in &work.r#use {
-        line(&["use", &path(&one.value)]);
-    }
-    for one in &work.replace {
-        let new = if one.is_local() {
-            path(&one.new.path)
-        } else {
-            quoted(&one.new.path)
-        };
-        let (old, new_version) = (quoted(&one.old.path), &one.new.version);
-        line(&["replace", &old, &one.old.version, "=>", &new, new_version]);
-    }
-    out
-}
-
-/// As a string of Go's, with what it has to be escaped for.
-fn quoted(text: &str) -> String {
-    format!("{text:?}")
-}
-
 /// All that go's answer depends on; `None`: it is too much to look at.
-fn key(folder: &Path, mains: &[PathBuf], need: &Need, tools: &ReadyTools) -> Option<String> {
+///
+/// # Errors
+/// A named pipe among what go reads of a module.
+fn key(
+    folder: &Path,
+    mains: &[PathBuf],
+    need: &Need,
+    tools: &ReadyTools,
+) -> Result<Option<String>, PathBuf> {
     let mut key = Key::default();
     let go = &tools.go;
     key.add("go", go.path.display().to_string().as_bytes());
@@ -315,108 +280,159 @@ fn key(folder: &Path, mains: &[PathBuf], need: &Need, tools: &ReadyTools) -> Opt
     }
     if let Some(file) = above(folder, &tools.env) {
         key.add("workspace", file.as_os_str().as_encoded_bytes());
-        for path in [sums_of(&file), file] {
-            let text = read(&path, MOST_FILE);
-            key.add("above", text.as_deref().unwrap_or_default().as_bytes());
-        }
+        key.file("above", &sums_of(&file));
+        key.file("above", &file);
     }
     for name in ["go.work", "go.work.sum", "vendor/modules.txt"] {
-        let text = read(&folder.join(name), MOST_FILE);
-        key.add(name, text.as_deref().unwrap_or_default().as_bytes());
+        key.file(name, &folder.join(name));
     }
     if tools.modfile.is_some() {
         let (file, sum) = tools.module_files(folder);
-        for path in [file, sum] {
-            let text = read(&path, MOST_FILE);
-            key.add("modfile", text.as_deref().unwrap_or_default().as_bytes());
-        }
+        key.file("modfile", &file);
+        key.file("modfile", &sum);
     }
     let mut left = MOST_FILES;
     for main in mains {
         for name in ["go.mod", "go.sum"] {
-            let text = read(&main.join(name), MOST_FILE);
-            key.add(name, text.as_deref().unwrap_or_default().as_bytes());
+            key.file(name, &main.join(name));
         }
-        files(main, 0, &mut left, &mut key)?;
-    }
-    Some(key.finish())
-}
-
-/// A named pipe among what go reads of a module.
-#[cfg(unix)]
-fn pipe_below(folder: &Path, depth: usize) -> Option<PathBuf> {
-    use std::os::unix::fs::FileTypeExt as _;
-    for entry in fs::read_dir(folder).ok()?.flatten() {
-        let kind = entry.file_type().ok()?;
-        if kind.is_fifo() {
-            return Some(entry.path());
-        }
-        if kind.is_dir()
-            && depth < DEEPEST
-            && entry.file_name() != ".git"
-            && let Some(found) = pipe_below(&entry.path(), depth + 1)
-        {
-            return Some(found);
+        if files(main, 0, &mut left, &mut key)?.is_none() {
+            return Ok(None);
         }
     }
-    None
+    Ok(Some(key.finish()))
 }
 
-/// Windows has no pipes in directories.
-#[cfg(windows)]
-fn pipe_below(_: &Path, _: usize) -> Option<PathBuf> {
-    None
-}
-
-/// The names, sizes and times of a module's files: what it imports and embeds is in them.
-fn files(folder: &Path, depth: usize, left: &mut usize, key: &mut Key) -> Option<()> {
-    if depth > DEEPEST {
-        return None;
-    }
-    let mut entries: Vec<_> = fs::read_dir(folder).ok()?.flatten().collect();
+/// The names, sizes and times of a module's files: what it imports and embeds is in them. `None`:
+/// they are too many, or cannot be looked at. A named pipe is an error.
+fn files(
+    folder: &Path,
+    depth: usize,
+    left: &mut usize,
+    key: &mut Key,
+) -> Result<Option<()>, PathBuf> {
+    let Some(entries) = fs::read_dir(folder).ok().filter(|_| depth <= DEEPEST) else {
+        return Ok(None);
+    };
+    let mut entries: Vec<_> = entries.flatten().collect();
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
-        *left = left.checked_sub(1)?;
-        let (name, meta) = (entry.file_name(), entry.metadata().ok()?);
+        let (name, meta) = (entry.file_name(), entry.metadata());
+        let Some((meta, rest)) = meta.ok().zip(left.checked_sub(1)) else {
+            return Ok(None);
+        };
+        *left = rest;
+        #[cfg(unix)]
+        if std::os::unix::fs::FileTypeExt::is_fifo(&meta.file_type()) {
+            return Err(entry.path());
+        }
         if name == ".git" {
             continue;
         }
         if meta.is_dir() {
             key.add("folder", name.as_encoded_bytes());
-            files(&entry.path(), depth + 1, left, key)?;
+            if files(&entry.path(), depth + 1, left, key)?.is_none() {
+                return Ok(None);
+            }
             continue;
         }
-        let changed = meta.modified().ok()?;
-        let changed = changed.duration_since(std::time::UNIX_EPOCH).ok()?;
+        let changed = meta.modified().ok();
+        let changed = changed.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+        let Some(changed) = changed else {
+            return Ok(None);
+        };
         let stamp = format!("{} {}", meta.len(), changed.as_nanos());
         key.add(&name.to_string_lossy(), stamp.as_bytes());
     }
     key.add("end", b"");
-    Some(())
+    Ok(Some(()))
+}
+
+/// What go's answer about a project depends on, as one hash.
+#[derive(Default)]
+struct Key(Summing);
+
+impl Key {
+    /// One more thing. Names and contents cannot run into each other.
+    fn add(&mut self, name: &str, content: &[u8]) {
+        for part in [name.as_bytes(), content] {
+            self.0.update(&(part.len() as u64).to_le_bytes());
+            self.0.update(part);
+        }
+    }
+
+    /// The text of a file, or that there is none.
+    fn file(&mut self, name: &str, path: &Path) {
+        let text = read(path, MOST_FILE);
+        self.add(name, text.as_deref().unwrap_or_default().as_bytes());
+    }
+
+    fn finish(self) -> String {
+        hex(&self.0.finish())
+    }
+}
+
+/// go's answers about projects, by what they depend on: so that only what has changed is asked
+/// about again.
+#[derive(Debug, Default)]
+pub struct Answers {
+    all: BTreeMap<String, Answer>,
+    asked: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Answer {
+    /// Seconds since 1970.
+    at: i64,
+    /// Why go would not build it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trouble: Option<String>,
+}
+
+impl Answers {
+    /// Those that are kept.
+    pub fn load(paths: &Paths) -> Answers {
+        let bytes = file::read(&paths.asked(), 4 << 20).ok().flatten();
+        let all = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Answers {
+            all: all.unwrap_or_default(),
+            asked: false,
+        }
+    }
+
+    /// Keeps them, where there are new ones: the newest, if they are many.
+    ///
+    /// # Errors
+    /// When the file cannot be written; it is then as it was.
+    pub fn save(mut self, paths: &Paths) -> io::Result<()> {
+        if !self.asked {
+            return Ok(());
+        }
+        while self.all.len() > MOST_ANSWERS {
+            let oldest = self.all.iter().min_by_key(|(_, answer)| answer.at);
+            let Some(key) = oldest.map(|(key, _)| key.clone()) else {
+                break;
+            };
+            self.all.remove(&key);
+        }
+        file::private_folder(&paths.state)?;
+        file::replace(&paths.asked(), &serde_json::to_vec(&self.all)?)
+    }
+
+    fn get(&self, key: &str) -> Option<&Option<String>> {
+        self.all.get(key).map(|answer| &answer.trouble)
+    }
+
+    fn keep(&mut self, key: String, trouble: Option<String>) {
+        let at = jiff::Timestamp::now().as_second();
+        self.all.insert(key, Answer { at, trouble });
+        self.asked = true;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    #[cfg(unix)]
-    fn a_go_work_means_the_same_in_another_folder() {
-        let text = "go 1.21\ntoolchain go1.21.3\nuse (\n\t.\n\t./a\n\t../b c\n)\nuse \"../b c\"\n\
-            replace x.test/x v1.0.0 => ./x\nreplace y.test/y => z.test/z v1.2.3\n";
-        let work = go_work::parse(text);
-        let copy = go_work::parse(&elsewhere(&work, Path::new("/p/w")));
-        let used: Vec<&str> = copy.r#use.iter().map(|one| one.value.as_str()).collect();
-        assert_eq!(used, ["/p/w/.", "/p/w/./a", "/p/w/../b c"]);
-        assert_eq!(copy.go_version(), "1.21");
-        let new: Vec<&str> = copy
-            .replace
-            .iter()
-            .map(|one| one.new.path.as_str())
-            .collect();
-        assert_eq!(new, ["/p/w/./x", "z.test/z"]);
-        assert_eq!(copy.replace[0].old.to_string(), "x.test/x@v1.0.0");
-    }
 
     #[test]
     fn go_s_words_are_kept_in_one_line() {

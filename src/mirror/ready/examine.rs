@@ -1,18 +1,93 @@
-//! One project: what is written in it, what it needs, what is there.
+//! One project: what is written in it, what it needs, what is there; all of them; and the projects
+//! that were seen, with what came of the last look: private files in the state folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::ask::ask;
-use super::find::{MOST_FILE, members};
-use super::judge::{Have, Toolchain, Verdict, judge};
+use serde::{Deserialize, Serialize};
+
+use super::ask::{Answers, ask};
+use super::judge::{Have, Held, Toolchain, Verdict, judge, percent};
 use super::need::{Need, Project, Source, need};
-use super::remember::Answers;
-use super::shelf::{Held, read};
-use super::tools::ReadyTools;
-use crate::gomod::go_mod::{self, GoMod};
+use super::shelf::{ReadyTools, read};
+use crate::environment::Environment;
 use crate::gomod::go_sum::{self, GoSumLine};
-use crate::gomod::{ModuleVersion, go_work, modules_txt};
+use crate::gomod::{ModuleVersion, go_mod, go_work, modules_txt};
+use crate::meter::Meter;
+use crate::mirror::add::{Add, Notice, add};
+use crate::mirror::needed::{MOST_FILE, members};
+use crate::model::status;
+use crate::paths::{Paths, exact, from_exact};
+use crate::state::file;
+
+/// One project's verdict.
+#[derive(Debug, Clone, Serialize)]
+pub struct Examined {
+    /// Its folder.
+    #[serde(serialize_with = "crate::paths::serialize")]
+    pub project: PathBuf,
+    /// How ready it is.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// Why `--fetch` could not bring what is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+}
+
+/// All of them.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The mirror's folder.
+    #[serde(serialize_with = "crate::paths::serialize")]
+    pub mirror: PathBuf,
+    /// Of what all projects need.
+    pub percent: u8,
+    /// Everything is there.
+    pub ready: bool,
+    /// One by one.
+    pub projects: Vec<Examined>,
+    /// What fetches all that is missing: the words of one command.
+    pub command: Vec<String>,
+    /// Why go would not take the mirror's proofs for what no go.sum names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proofs: Option<String>,
+}
+
+impl Report {
+    /// Puts them together.
+    pub fn new(mirror: PathBuf, projects: Vec<Examined>, proofs: Option<String>) -> Report {
+        let sum = |of: fn(&Verdict) -> usize| -> usize {
+            projects.iter().map(|one| of(&one.verdict)).sum()
+        };
+        let ready = projects.iter().all(|one| one.verdict.is_ready());
+        let percent = percent(sum(|one| one.here), sum(|one| one.needed), ready);
+        Report {
+            command: command(&projects),
+            mirror,
+            percent,
+            ready,
+            projects,
+            proofs,
+        }
+    }
+}
+
+/// `goroam mirror add --from DIR …`; nothing where nothing would help.
+fn command(projects: &[Examined]) -> Vec<String> {
+    let lacks = |one: &&Examined| !one.verdict.missing.is_empty();
+    let mut words = Vec::new();
+    for one in projects.iter().filter(lacks) {
+        if words.is_empty() {
+            words.extend(["goroam", "mirror", "add"].map(str::to_owned));
+        }
+        words.extend(["--from".to_owned(), one.project.display().to_string()]);
+    }
+    if projects.iter().any(|one| one.verdict.needs_toolchain()) {
+        words.push("--toolchain".to_owned());
+    }
+    words
+}
 
 /// How ready the project in this folder is. Where all that reading tells is there, go itself is
 /// asked, unless it has answered the same question before.
@@ -31,14 +106,12 @@ pub async fn examine(folder: &Path, tools: &ReadyTools, answers: &mut Answers) -
 
 fn needed(project: &Project, mains: &[PathBuf], tools: &ReadyTools) -> Need {
     let shelf = &tools.shelf;
-    let lookup = |source: Source<'_>| -> Option<GoMod> {
-        let text = match source {
-            Source::Module(module) => shelf.text(module)?,
-            Source::Folder(path) => mains
-                .iter()
-                .find_map(|main| read(&main.join(path).join("go.mod"), MOST_FILE))?,
-        };
-        Some(go_mod::parse(&text))
+    let lookup = |source: Source<'_>| match source {
+        Source::Module(module) => Some(go_mod::parse(&shelf.text(module)?)),
+        Source::Folder(path) => mains.iter().find_map(|main| {
+            let text = read(&main.join(path).join("go.mod"), MOST_FILE)?;
+            Some(go_mod::parse(&text))
+        }),
     };
     need(project, &tools.builder, &lookup)
 }
@@ -125,5 +198,188 @@ fn toolchain(module: &ModuleVersion, name: &str, tools: &ReadyTools) -> Toolchai
     match tools.database.proves(tools.shelf.mirror(), module) {
         Ok(()) => Toolchain::Proven,
         Err(why) => Toolchain::Unproven(why),
+    }
+}
+
+/// Brings what the project in this folder lacks, as `goroam mirror add --from` does, with the go
+/// that the policy names.
+///
+/// # Errors
+/// Why nothing or not all of it came, in one line, and whether something is not what its checksum
+/// says.
+pub async fn bring(
+    mirror: &Path,
+    go: Option<&Path>,
+    env: &Environment,
+    one: &Examined,
+) -> Result<(), (String, bool)> {
+    let what = Add {
+        from: vec![one.project.clone()],
+        toolchain: one.verdict.needs_toolchain(),
+        ..Add::default()
+    };
+    let (meter, mut notice) = (Meter::default(), |_: Notice<'_>| {});
+    let added = Box::pin(add(mirror, go, env, &what, &meter, &mut notice)).await;
+    let failed = added.map_err(|error| (error.to_string(), false))?.failed;
+    let Some(first) = failed.first() else {
+        return Ok(());
+    };
+    let more = match failed.len() - 1 {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    // A project has no version.
+    let name = format!("{} {}", first.module, first.version);
+    let why = format!("{}: {}{more}", name.trim_end(), first.why);
+    Err((why, failed.iter().any(|one| one.mismatch)))
+}
+
+/// Lowers this process's priority, and that of all it starts. What cannot be lowered stays.
+#[cfg(unix)]
+pub fn step_back() {
+    // SAFETY: setpriority takes three numbers and touches no memory of ours. PRIO_PROCESS with 0
+    // is this process.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, 15);
+    }
+    #[cfg(target_os = "linux")]
+    {
+        // linux/ioprio.h: IOPRIO_WHO_PROCESS, and class 3 (idle) in the upper bits: reads and
+        // writes when no other process does. Schedulers without classes pass it over.
+        const WHO_PROCESS: libc::c_int = 1;
+        const IDLE: libc::c_int = 3 << 13;
+        // SAFETY: ioprio_set takes three numbers and touches no memory of ours.
+        unsafe {
+            libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0, IDLE);
+        }
+    }
+}
+
+/// What starts it there says so (`IDLE_PRIORITY_CLASS`).
+#[cfg(not(unix))]
+pub fn step_back() {}
+
+/// Projects that are remembered; of more the ones seen last.
+const MOST_REMEMBERED: usize = 500;
+
+/// The file's form. Unknown fields of a newer goroam are passed over.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Kept {
+    /// Folders, the one seen last at the end.
+    projects: Vec<String>,
+}
+
+/// The projects that are remembered and still there.
+pub fn remembered(paths: &Paths) -> Vec<PathBuf> {
+    let mut there = kept(paths);
+    there.retain(|folder| is_project(folder));
+    there
+}
+
+fn kept(paths: &Paths) -> Vec<PathBuf> {
+    // A file that cannot be read is one that was never written: what is in it can be had again.
+    let bytes = file::read(&paths.projects(), 4 << 20).ok().flatten();
+    let kept: Kept = bytes
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default();
+    kept.projects.iter().map(|text| from_exact(text)).collect()
+}
+
+fn is_project(folder: &Path) -> bool {
+    ["go.mod", "go.work"]
+        .iter()
+        .any(|name| folder.join(name).is_file())
+}
+
+/// Keeps these too. What is gone drops out.
+///
+/// # Errors
+/// When the file cannot be written; it is then as it was.
+pub fn remember(paths: &Paths, projects: &[PathBuf]) -> io::Result<()> {
+    let before = kept(paths);
+    let mut all = before.clone();
+    all.retain(|folder| is_project(folder) && !projects.contains(folder));
+    all.extend(projects.iter().cloned());
+    let surplus = all.len().saturating_sub(MOST_REMEMBERED);
+    all.drain(..surplus);
+    if BTreeSet::from_iter(&all) == BTreeSet::from_iter(&before) {
+        return Ok(());
+    }
+    write(paths, &all)
+}
+
+/// Forgets the projects in and below these folders; how many those were.
+///
+/// # Errors
+/// When the file cannot be written; it is then as it was.
+pub fn forget(paths: &Paths, folders: &[PathBuf]) -> io::Result<usize> {
+    let mut all = kept(paths);
+    let before = all.len();
+    let is_below = |project: &PathBuf| folders.iter().any(|folder| project.starts_with(folder));
+    all.retain(|project| !is_below(project));
+    let gone = before - all.len();
+    if gone > 0 {
+        write(paths, &all)?;
+    }
+    Ok(gone)
+}
+
+fn write(paths: &Paths, projects: &[PathBuf]) -> io::Result<()> {
+    let projects = projects.iter().map(|path| exact(path)).collect();
+    file::private_folder(&paths.state)?;
+    let bytes = serde_json::to_vec_pretty(&Kept { projects })?;
+    file::replace(&paths.projects(), &bytes)
+}
+
+/// Keeps what came of a look at all remembered projects, for `status`.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn note(paths: &Paths, readiness: &status::Readiness) -> io::Result<()> {
+    file::private_folder(&paths.state)?;
+    file::replace(&paths.readiness(), &serde_json::to_vec(readiness)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn projects_are_kept_until_they_are_gone_or_forgotten() {
+        let home = tempfile::tempdir().unwrap();
+        let own = home.path().to_str().unwrap();
+        let env: Environment = [("HOME", own), ("USERPROFILE", own)].into_iter().collect();
+        let mut paths = Paths::find(Some("/x".into()), &env).unwrap();
+        paths.state = home.path().join("state");
+        let project = |name: &str| {
+            let folder = home.path().join(name);
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("go.mod"), "module x\n").unwrap();
+            folder
+        };
+        let (a, b, c) = (project("a"), project("b"), project("c"));
+        assert_eq!(remembered(&paths), [""; 0].map(PathBuf::from));
+        remember(&paths, &[a.clone(), b.clone()]).unwrap();
+        remember(&paths, std::slice::from_ref(&c)).unwrap();
+        assert_eq!(remembered(&paths), [a.clone(), b.clone(), c.clone()]);
+        std::fs::remove_dir_all(&b).unwrap();
+        assert_eq!(remembered(&paths), [a.clone(), c.clone()]);
+        assert_eq!(forget(&paths, std::slice::from_ref(&a)).unwrap(), 1);
+        assert_eq!(remembered(&paths), [c]);
+        let many: Vec<PathBuf> = (0..MOST_REMEMBERED + 9)
+            .map(|n| project(&format!("p{n}")))
+            .collect();
+        remember(&paths, &many).unwrap();
+        assert_eq!(remembered(&paths).len(), MOST_REMEMBERED);
+        std::fs::write(paths.projects(), "{broken").unwrap();
+        assert_eq!(remembered(&paths).len(), 0);
+        remember(&paths, &many[..1]).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let meta = std::fs::metadata(paths.projects()).unwrap();
+            assert_eq!(meta.permissions().mode() & 0o777, 0o600);
+        }
     }
 }

@@ -5,8 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::need::Need;
-use super::shelf::Held;
 use crate::gomod::ModuleVersion;
+
+/// How it is with one file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Held {
+    /// It is there, and what go.sum wants.
+    Here,
+    /// It is nowhere.
+    #[default]
+    Absent,
+    /// The module cache, which go asks first, holds another content.
+    Other,
+}
 
 /// What is there of what is needed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,7 +85,7 @@ pub struct Verdict {
     pub vendored: bool,
     /// What is missing.
     pub missing: Vec<Missing>,
-    /// What no download mends.
+    /// What no download repairs.
     pub troubles: Vec<String>,
 }
 
@@ -82,6 +93,21 @@ impl Verdict {
     /// Does it build and test with no network?
     pub fn is_ready(&self) -> bool {
         self.missing.is_empty() && self.troubles.is_empty()
+    }
+
+    /// Is a toolchain, or what proves one, among what is missing?
+    pub(super) fn needs_toolchain(&self) -> bool {
+        let mut missing = self.missing.iter();
+        missing.any(|one| matches!(one.what, What::Toolchain | What::Proof))
+    }
+
+    fn lacks(&mut self, module: &ModuleVersion, what: What, why: Option<&str>) {
+        self.missing.push(Missing {
+            module: module.path.clone(),
+            version: module.version.clone(),
+            what,
+            why: why.map(str::to_owned),
+        });
     }
 
     /// With what go says against it.
@@ -105,9 +131,7 @@ pub fn judge(need: &Need, have: &Have) -> Verdict {
             let held = held.get(module).copied().unwrap_or_default();
             if held == Held::Other && need.doubles.contains(module) {
                 doubles.insert(module);
-                continue;
-            }
-            if unit.is_none() && held != Held::Here {
+            } else if unit.is_none() && held != Held::Here {
                 *unit = Some((what, held));
             }
         }
@@ -128,32 +152,19 @@ pub fn judge(need: &Need, have: &Have) -> Verdict {
         if let Some((what, held)) = lack {
             let other = "the module cache holds another content under its name: \
                          `goroam doctor --cache` looks closer";
-            let why = (held == Held::Other).then(|| other.to_owned());
-            out.missing.push(missing(module, what, why));
+            out.lacks(module, what, (held == Held::Other).then_some(other));
         }
     }
-    if let Some((module, _)) = &need.toolchain {
-        match &have.toolchain {
-            Toolchain::Ready | Toolchain::Proven => {}
-            Toolchain::Absent => out.missing.push(missing(module, What::Toolchain, None)),
-            Toolchain::Unproven(why) => {
-                out.missing
-                    .push(missing(module, What::Proof, Some(why.clone())));
-            }
+    match (&need.toolchain, &have.toolchain) {
+        (Some((module, _)), Toolchain::Absent) => out.lacks(module, What::Toolchain, None),
+        (Some((module, _)), Toolchain::Unproven(why)) => {
+            out.lacks(module, What::Proof, Some(why));
         }
+        _ => {}
     }
     out.here = out.needed - out.missing.len();
     out.percent = percent(out.here, out.needed, out.is_ready());
     out
-}
-
-fn missing(module: &ModuleVersion, what: What, why: Option<String>) -> Missing {
-    Missing {
-        module: module.path.clone(),
-        version: module.version.clone(),
-        what,
-        why,
-    }
 }
 
 /// Rounded down, and 100 for what is whole only.

@@ -8,7 +8,7 @@ use crate::gomod::go_sum::{GoSumLine, Hashed};
 use crate::gomod::go_version::{at_least, compare, is_valid, of_toolchain, toolchain_for};
 use crate::gomod::go_work::GoWork;
 use crate::gomod::modules_txt::ModulesTxt;
-use crate::gomod::{ModuleVersion, semver};
+use crate::gomod::{At, ModuleVersion, semver};
 
 /// Since this version a go.mod names all that its packages need, so that graphs are pruned
 /// (`gover.ExplicitIndirectVersion`).
@@ -75,10 +75,8 @@ impl Project {
             return false;
         };
         let since = if self.work.is_some() { "1.22" } else { "1.14" };
-        let go = match (&self.work, self.mains.first()) {
-            (Some(work), _) => work.go_version(),
-            (None, Some(main)) => main.go_version(),
-            (None, None) => return false,
+        let Some((go, _)) = self.lines() else {
+            return false;
         };
         at_least(go, since)
             && (self.work.is_none() || at_least(&builder.version, since))
@@ -86,28 +84,30 @@ impl Project {
             && self.agrees(txt)
     }
 
+    /// The `go` and `toolchain` lines that count.
+    fn lines(&self) -> Option<(&str, Option<&At<String>>)> {
+        match (&self.work, self.mains.first()) {
+            (Some(work), _) => Some((work.go_version(), work.toolchain.as_ref())),
+            (None, main) => main.map(|main| (main.go_version(), main.toolchain.as_ref())),
+        }
+    }
+
     /// The part of `modload.checkVendorConsistency` that a changed go.mod comes up against.
     fn agrees(&self, txt: &ModulesTxt) -> bool {
         let mains = self.mains.iter();
         let required =
             BTreeSet::from_iter(mains.flat_map(|main| main.require.iter().map(|one| &one.module)));
-        let own = |path: &str| {
-            let mut mains = self.mains.iter();
-            mains.any(|main| main.module.as_ref().is_some_and(|one| one.value == path))
-        };
-        let replaced = |module: &ModuleVersion| self.replacement(module);
         let listed = txt
             .modules
             .iter()
             .filter(|one| !one.module.version.is_empty());
         let mut explicit = listed.clone().filter(|one| one.explicit);
-        let all_listed = required
-            .iter()
-            .all(|module| own(&module.path) || txt.get(module).is_some_and(|one| one.explicit));
-        let same = listed.clone().all(|one| {
-            let now = replaced(&one.module).map(|by| (&by.path, &by.version));
-            now == one.replacement.as_ref().map(|by| (&by.path, &by.version))
+        let all_listed = required.iter().all(|module| {
+            self.is_main(&module.path) || txt.get(module).is_some_and(|one| one.explicit)
         });
+        let same = listed
+            .clone()
+            .all(|one| self.replacement(&one.module) == one.replacement.as_ref());
         all_listed && same && explicit.all(|one| required.contains(&one.module))
     }
 
@@ -128,6 +128,11 @@ impl Project {
         let of_work = self.work.as_ref().and_then(|work| work.replacement(module));
         let of_mains = || self.mains.iter().find_map(|main| main.replacement(module));
         of_work.or_else(of_mains).map(|replace| &replace.new)
+    }
+
+    fn is_main(&self, path: &str) -> bool {
+        let mut names = self.mains.iter().filter_map(|main| main.module.as_ref());
+        names.any(|module| module.value == path)
     }
 
     fn is_excluded(&self, module: &ModuleVersion) -> bool {
@@ -179,29 +184,20 @@ pub fn need(
             continue;
         }
         let named = ModuleVersion { path, version };
-        let module = match project.replacement(&named) {
-            Some(by) if by.version.is_empty() => continue,
-            Some(by) => by.clone(),
-            None => named,
-        };
-        if let Some(hash) = sum(&module, Hashed::Zip) {
-            need.zips.insert(module, hash);
+        let module = project.replacement(&named).unwrap_or(&named);
+        if let Some(hash) = sum(module, Hashed::Zip) {
+            need.zips.insert(module.clone(), hash);
         }
     }
-    let mut unnamed: Vec<String> = Vec::new();
     let direct = project.mains.iter().flat_map(|main| &main.require);
-    for one in direct.filter(|one| !one.indirect && one.error.is_none()) {
-        let module = project.replacement(&one.module).unwrap_or(&one.module);
-        let local = module.version.is_empty();
-        let known = [Hashed::Zip, Hashed::GoMod]
-            .into_iter()
-            .any(|of| sum(module, of).is_some());
-        if !local && !known && !is_main(project, &module.path) {
-            unnamed.push(module.to_string());
-        }
-    }
-    if let Some(first) = unnamed.first() {
-        let more = match unnamed.len() - 1 {
+    let direct = direct.filter(|one| !one.indirect && one.error.is_none());
+    let direct = direct.map(|one| project.replacement(&one.module).unwrap_or(&one.module));
+    let mut unnamed = direct.filter(|module| {
+        let known = [Hashed::Zip, Hashed::GoMod].map(|of| sum(module, of).is_some());
+        !module.version.is_empty() && known == [false; 2] && !project.is_main(&module.path)
+    });
+    if let Some(first) = unnamed.next() {
+        let more = match unnamed.count() {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
@@ -209,11 +205,6 @@ pub fn need(
         need.troubles.push(line);
     }
     need
-}
-
-fn is_main(project: &Project, path: &str) -> bool {
-    let mut names = project.mains.iter().filter_map(|main| main.module.as_ref());
-    names.any(|module| module.value == path)
 }
 
 /// The module graph, as far as its go.mods are there.
@@ -238,23 +229,19 @@ impl Graph {
             }
         }
         while let Some((module, unpruned)) = open.pop() {
-            if project.is_excluded(&module) || is_main(project, &module.path) {
+            if project.is_excluded(&module) || project.is_main(&module.path) {
                 continue;
             }
             graph.select(&module);
             if done.len() >= MOST || !done.insert((module.clone(), unpruned)) {
                 continue;
             }
-            let go_mod = match project.replacement(&module) {
-                Some(by) if by.version.is_empty() => read(Source::Folder(&by.path)),
-                Some(by) => {
-                    graph.read.insert(by.clone());
-                    read(Source::Module(by))
-                }
-                None => {
-                    graph.read.insert(module.clone());
-                    read(Source::Module(&module))
-                }
+            let by = project.replacement(&module).unwrap_or(&module);
+            let go_mod = if by.version.is_empty() {
+                read(Source::Folder(&by.path))
+            } else {
+                graph.read.insert(by.clone());
+                read(Source::Module(by))
             };
             let Some(go_mod) = go_mod else {
                 continue;
@@ -285,10 +272,8 @@ fn toolchain(project: &Project, builder: &Builder, need: &mut Need) {
     if !at_least(&builder.version, SWITCHES) {
         return;
     }
-    let (go, named) = match (&project.work, project.mains.first()) {
-        (Some(work), _) => (work.go_version(), &work.toolchain),
-        (None, Some(main)) => (main.go_version(), &main.toolchain),
-        (None, None) => return,
+    let Some((go, named)) = project.lines() else {
+        return;
     };
     let mut wanted: Option<String> = None;
     let mut version = builder.version.clone();
@@ -296,7 +281,7 @@ fn toolchain(project: &Project, builder: &Builder, need: &mut Need) {
         wanted = Some(toolchain_for(go));
         version = go.to_owned();
     }
-    if let Some(name) = named.as_ref().map(|named| &named.value)
+    if let Some(At { value: name, .. }) = named
         && let Some(of) = of_toolchain(name)
         && compare(of, &version).is_gt()
     {
@@ -320,4 +305,201 @@ fn toolchain(project: &Project, builder: &Builder, need: &mut Need) {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::gomod::{go_mod, go_sum, go_work, modules_txt};
+
+    fn builder() -> Builder {
+        Builder {
+            version: "1.24.11".to_owned(),
+            toolchain: "auto".to_owned(),
+            system: "linux-amd64".to_owned(),
+        }
+    }
+
+    fn project(go_mod: &str, go_sum: &str) -> Project {
+        Project {
+            mains: vec![go_mod::parse(go_mod)],
+            sums: go_sum::parse(go_sum).unwrap(),
+            ..Project::default()
+        }
+    }
+
+    /// `PATH VERSION: go.mod` by line.
+    fn look(mods: &'static [(&'static str, &'static str)]) -> impl Fn(Source<'_>) -> Option<GoMod> {
+        move |source| {
+            let name = match source {
+                Source::Module(module) => module.to_string(),
+                Source::Folder(path) => path.to_owned(),
+            };
+            let found = mods.iter().find(|(of, _)| *of == name);
+            found.map(|(_, text)| go_mod::parse(text))
+        }
+    }
+
+    fn names(modules: &BTreeMap<ModuleVersion, String>) -> Vec<String> {
+        modules.keys().map(ToString::to_string).collect()
+    }
+
+    const SUMS: &str = "a v1.0.0 h1:a\na v1.0.0/go.mod h1:a\nb v1.0.0/go.mod h1:b\n\
+    b v1.1.0 h1:b\nb v1.1.0/go.mod h1:b\nb v1.2.0 h1:old\nb v1.2.0/go.mod h1:old\n\
+    c v1.0.0/go.mod h1:c\nx v1.5.0 h1:x\nx v1.5.0/go.mod h1:x\n";
+
+    #[test]
+    fn the_build_list_counts_and_not_every_line_of_go_sum() {
+        let project = project(
+            "module m\ngo 1.16\nrequire a v1.0.0\nrequire b v1.0.0\n",
+            SUMS,
+        );
+        let mods = look(&[
+            ("a@v1.0.0", "module a\ngo 1.16\nrequire b v1.1.0\n"),
+            ("b@v1.0.0", "module b\n"),
+            ("b@v1.1.0", "module b\nrequire c v1.0.0\n"),
+        ]);
+        let need = need(&project, &builder(), &mods);
+        // c was never used (no zip line); b v1.2.0 is what an earlier go.mod had.
+        assert_eq!(names(&need.zips), ["a@v1.0.0", "b@v1.1.0"]);
+        assert_eq!(
+            names(&need.mods),
+            ["a@v1.0.0", "b@v1.0.0", "b@v1.1.0", "c@v1.0.0"]
+        );
+        assert_eq!(need.troubles, [""; 0]);
+    }
+
+    #[test]
+    fn a_pruned_graph_ends_behind_the_requirements_of_the_new() {
+        let text = "module m\ngo 1.17\nrequire a v1.0.0\n";
+        let mods = look(&[
+            ("a@v1.0.0", "module a\ngo 1.17\nrequire b v1.1.0\n"),
+            ("b@v1.1.0", "module b\nrequire c v1.0.0\n"),
+        ]);
+        let new = need(&project(text, SUMS), &builder(), &mods);
+        assert_eq!(names(&new.mods), ["a@v1.0.0"]);
+        // Since 1.17 go.mod names all that packages come from: b is for somebody else's tests.
+        assert_eq!(names(&new.zips), ["a@v1.0.0"]);
+        let old = need(
+            &project(&text.replace("1.17", "1.16"), SUMS),
+            &builder(),
+            &mods,
+        );
+        assert_eq!(names(&old.mods), ["a@v1.0.0", "b@v1.1.0", "c@v1.0.0"]);
+    }
+
+    #[test]
+    fn replaced_and_excluded_modules_are_what_they_are_replaced_by() {
+        let text = "module m\ngo 1.16\nrequire a v1.0.0\nrequire b v1.0.0\nrequire l v1.0.0\n\
+        replace b => x v1.5.0\nreplace l => ../l\nexclude c v1.0.0\n";
+        let mods = look(&[
+            ("a@v1.0.0", "module a\n"),
+            ("x@v1.5.0", "module b\nrequire c v1.0.0\n"),
+            ("../l", "module l\nrequire b v1.1.0\n"),
+        ]);
+        let need = need(&project(text, SUMS), &builder(), &mods);
+        assert_eq!(names(&need.zips), ["a@v1.0.0", "x@v1.5.0"]);
+        assert_eq!(names(&need.mods), ["a@v1.0.0", "x@v1.5.0"]);
+        assert_eq!(need.troubles, [""; 0]);
+    }
+
+    #[test]
+    fn what_go_sum_does_not_name_is_a_trouble_that_no_download_mends() {
+        let need = need(
+            &project(
+                "module m\ngo 1.21\nrequire n v1.0.0\nrequire a v1.0.0\n",
+                SUMS,
+            ),
+            &builder(),
+            &|_| None,
+        );
+        assert_eq!(
+            need.troubles,
+            ["go.sum does not name n@v1.0.0: run `go mod tidy` first"]
+        );
+        assert_eq!(names(&need.zips), ["a@v1.0.0"]);
+    }
+
+    #[test]
+    fn a_project_without_go_sum_is_one_trouble_and_not_one_for_each_module() {
+        let text = "module m\ngo 1.21\nrequire n v1.0.0\nrequire a v1.0.0\nrequire b v1.0.0\n";
+        let need = need(&project(text, ""), &builder(), &|_| None);
+        assert_eq!(
+            need.troubles,
+            ["go.sum does not name n@v1.0.0 and 2 more: run `go mod tidy` first"]
+        );
+    }
+
+    #[test]
+    fn a_toolchain_is_needed_when_the_project_asks_for_a_newer_one() {
+        let wanted = |lines: &str, version: &str, mode: &str| {
+            let builder = Builder {
+                version: version.to_owned(),
+                toolchain: mode.to_owned(),
+                ..builder()
+            };
+            let need = need(
+                &project(&format!("module m\n{lines}\n"), ""),
+                &builder,
+                &|_| None,
+            );
+            let name = need.toolchain.map(|(module, _)| module.version);
+            (name.unwrap_or_default(), need.troubles.len())
+        };
+        let version = |name: &str| (format!("v0.0.1-{name}.linux-amd64"), 0);
+        let none = (String::new(), 0);
+        assert_eq!(wanted("go 1.24", "1.24.11", "auto"), none);
+        assert_eq!(wanted("go 1.27", "1.24.11", "auto"), version("go1.27.0"));
+        assert_eq!(
+            wanted("go 1.27.3", "1.24.11", "local+auto"),
+            version("go1.27.3")
+        );
+        assert_eq!(
+            wanted("go 1.22\ntoolchain go1.27.3", "1.24.11", "auto"),
+            version("go1.27.3")
+        );
+        assert_eq!(
+            wanted("go 1.27.3\ntoolchain go1.26.0", "1.24.11", "auto"),
+            version("go1.27.3")
+        );
+        assert_eq!(
+            wanted("go 1.22\ntoolchain default", "1.24.11", "auto"),
+            none
+        );
+        assert_eq!(wanted("go 1.27.3", "1.24.11", "local"), (String::new(), 1));
+        assert_eq!(wanted("go 1.27.3", "1.24.11", "path"), (String::new(), 1));
+        assert_eq!(wanted("go 1.27.3", "1.19.8", "auto"), none);
+    }
+
+    #[test]
+    fn a_consistent_vendor_folder_needs_nothing() {
+        let text = "module m\ngo 1.21\nrequire a v1.0.0\nreplace a => ../a\n";
+        let txt = "# a v1.0.0 => ../a\n## explicit; go 1.17\na\n# a => ../a\n";
+        let with = |text: &str, txt: &str| {
+            let mut project = project(text, SUMS);
+            project.vendor = Some(modules_txt::parse(txt));
+            need(&project, &builder(), &|_| None)
+        };
+        assert!(with(text, txt).vendored);
+        assert!(with(text, txt).zips.is_empty());
+        assert!(!with(&text.replace("v1.0.0", "v1.0.1"), txt).vendored);
+        assert!(!with(&text.replace("../a", "../b"), txt).vendored);
+        assert!(!with(&text.replace("1.21", "1.13"), txt).vendored);
+        assert!(!with(text, &txt.replace("## explicit; go 1.17\n", "")).vendored);
+        assert!(!with("module m\ngo 1.21\n", txt).vendored);
+    }
+
+    #[test]
+    fn a_workspace_needs_what_its_modules_need() {
+        let mut project = project(
+            "module m\ngo 1.21\nrequire a v1.0.0\nrequire n v0.0.0\n",
+            SUMS,
+        );
+        project
+            .mains
+            .push(go_mod::parse("module n\ngo 1.21\nrequire b v1.1.0\n"));
+        project.work = Some(go_work::parse(
+            "go 1.21\nuse ./m\nuse ./n\nreplace a => ../a\n",
+        ));
+        let need = need(&project, &builder(), &|_| None);
+        assert_eq!(names(&need.zips), ["b@v1.1.0"]);
+        assert_eq!(need.troubles, [""; 0]);
+    }
+}

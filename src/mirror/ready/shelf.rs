@@ -1,27 +1,25 @@
-//! What is there: in the module cache, or in the mirror.
+//! What ready looks at projects with: the go command; what is there, in the module cache or in the
+//! mirror; and what proves it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
+use super::judge::Held;
+use super::need::Builder;
+use crate::agent::Error;
 use crate::bounded;
+use crate::environment::Environment;
+use crate::gocmd::{ApplyError, GoCommand, find, run};
 use crate::gomod::ModuleVersion;
 use crate::gomod::form::{MOST_MOD, MOST_ZIP_HASH};
-use crate::gomod::sum::{escape_path, escape_version, hash_go_mod};
-use crate::mirror::{Layout, VersionFile};
-
-/// How it is with one file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Held {
-    /// It is there, and what go.sum wants.
-    Here,
-    /// It is nowhere.
-    #[default]
-    Absent,
-    /// The module cache, which go asks first, holds another content.
-    Other,
-}
+use crate::gomod::sum::hash_go_mod;
+use crate::mirror::layout::{Layout, VersionFile};
+use crate::mirror::sumdb::Proofs;
+use crate::model::SumDb;
+use crate::policy::goflags_words;
 
 /// The two trees, and what was read of them.
 #[derive(Debug)]
@@ -30,7 +28,7 @@ pub struct Shelf {
     modcache: PathBuf,
     cache: Layout,
     mirror: Layout,
-    texts: RefCell<BTreeMap<ModuleVersion, (Held, Option<String>)>>,
+    texts: RefCell<BTreeMap<ModuleVersion, Option<Rc<str>>>>,
 }
 
 impl Shelf {
@@ -44,14 +42,9 @@ impl Shelf {
         }
     }
 
-    /// The same trees, with nothing read yet.
-    pub fn anew(&self) -> Shelf {
-        Shelf {
-            modcache: self.modcache.clone(),
-            cache: self.cache.clone(),
-            mirror: self.mirror.clone(),
-            texts: RefCell::default(),
-        }
+    /// Forgets what was read: there may be more now.
+    pub fn forget(&self) {
+        self.texts.borrow_mut().clear();
     }
 
     /// The download folder of the module cache.
@@ -62,9 +55,7 @@ impl Shelf {
     /// Where the module cache has a module unpacked, whole, and that place below GOMODCACHE
     /// (`modfetch.DownloadDir`).
     pub fn unpacked(&self, module: &ModuleVersion) -> Option<(PathBuf, String)> {
-        let path = escape_path(&module.path).ok()?;
-        let version = escape_version(&module.version).ok()?;
-        let below = format!("{path}@{version}");
+        let below = module.escaped().ok()?.to_string();
         let folder = self.modcache.join(&below);
         let zip = self.cache.file(module, VersionFile::Zip).ok()?;
         // It stands there while go unpacks, and stays when that was cut off.
@@ -93,53 +84,39 @@ impl Shelf {
             (Some(noted), Some(sum)) => noted == sum,
             _ => true,
         };
-        if there(&self.cache, VersionFile::Zip).is_some() {
-            return if fits(&self.cache) {
-                Held::Here
-            } else {
-                Held::Other
-            };
-        }
         // Without `.info` a version is not there yet: it is what `mirror add` writes last.
-        let whole = there(&self.mirror, VersionFile::Info).is_some();
-        match there(&self.mirror, VersionFile::Zip) {
-            Some(_) if whole && fits(&self.mirror) => Held::Here,
-            _ => Held::Absent,
+        let in_mirror = [VersionFile::Info, VersionFile::Zip];
+        let in_mirror = in_mirror
+            .iter()
+            .all(|file| there(&self.mirror, *file).is_some());
+        match there(&self.cache, VersionFile::Zip) {
+            Some(_) if fits(&self.cache) => Held::Here,
+            Some(_) => Held::Other,
+            None if in_mirror && fits(&self.mirror) => Held::Here,
+            None => Held::Absent,
         }
     }
 
-    /// Is the go.mod there, with this hash?
+    /// Is the go.mod there, with this hash? In the module cache another one would be in the way;
+    /// in the mirror go passes no judgement but its own, and refuses it just so.
     pub fn go_mod(&self, module: &ModuleVersion, sum: &str) -> Held {
-        self.with_mod(module, |held, text| match (held, text) {
-            (Held::Here, Some(text)) if hash_go_mod(text.as_bytes()) == sum => Held::Here,
-            // In the module cache it would be in the way; in the mirror go passes no judgement
-            // but its own, and refuses it just so.
-            (Held::Here, Some(_)) => Held::Other,
-            _ => Held::Absent,
-        })
+        match self.text(module) {
+            Some(text) if hash_go_mod(text.as_bytes()) == sum => Held::Here,
+            Some(_) => Held::Other,
+            None => Held::Absent,
+        }
     }
 
     /// A go.mod's text, whatever its hash.
-    pub fn text(&self, module: &ModuleVersion) -> Option<String> {
-        self.with_mod(module, |_, text| text.map(str::to_owned))
-    }
-
-    fn with_mod<T>(&self, module: &ModuleVersion, then: impl Fn(Held, Option<&str>) -> T) -> T {
+    pub fn text(&self, module: &ModuleVersion) -> Option<Rc<str>> {
         let mut texts = self.texts.borrow_mut();
-        let (held, text) = texts.entry(module.clone()).or_insert_with(|| {
-            let trees = [&self.cache, &self.mirror];
-            let text = trees.into_iter().find_map(|tree| {
+        let text = texts.entry(module.clone()).or_insert_with(|| {
+            [&self.cache, &self.mirror].into_iter().find_map(|tree| {
                 let path = tree.file(module, VersionFile::Mod).ok()?;
-                read(&path, MOST_MOD)
-            });
-            let held = if text.is_some() {
-                Held::Here
-            } else {
-                Held::Absent
-            };
-            (held, text)
+                read(&path, MOST_MOD).map(Rc::from)
+            })
         });
-        then(*held, text.as_deref())
+        text.clone()
     }
 
     /// Is a toolchain unpacked in the module cache? Then go asks nobody for it.
@@ -195,6 +172,159 @@ const DEEPEST: usize = 24;
 /// A text file, if it is one and no longer than this.
 pub(super) fn read(path: &Path, most: u64) -> Option<String> {
     String::from_utf8(bounded::read(path, most).ok()?).ok()
+}
+
+/// What all projects are built with.
+#[derive(Debug)]
+pub struct ReadyTools {
+    /// The go command itself.
+    pub go: GoCommand,
+    /// What of its settings changes what a project needs.
+    pub settings: String,
+    /// The file in the place of go.mod that GOFLAGS names.
+    pub modfile: Option<PathBuf>,
+    /// The go command as the project sees it.
+    pub builder: Builder,
+    /// What is there.
+    pub shelf: Shelf,
+    /// The checksum database.
+    pub database: ProofStore,
+    /// For the toolchains in PATH.
+    pub env: Environment,
+}
+
+impl ReadyTools {
+    /// The go.mod by which go builds the module in this folder, and its go.sum.
+    pub(super) fn module_files(&self, folder: &Path) -> (PathBuf, PathBuf) {
+        match &self.modfile {
+            // go cuts the ending off and puts `.sum` there.
+            Some(file) => (folder.join(file), folder.join(file.with_extension("sum"))),
+            None => (folder.join("go.mod"), folder.join("go.sum")),
+        }
+    }
+}
+
+/// A signed tree head has some hundred bytes.
+const MOST_NOTE: u64 = 64 << 10;
+
+/// The checksum database as the user's go sees it.
+#[derive(Debug, Clone, Default)]
+pub struct ProofStore {
+    /// GOSUMDB.
+    pub gosumdb: String,
+    /// GOPATH: go keeps the tree head that it saw last in its first folder.
+    pub gopath: String,
+}
+
+impl ProofStore {
+    /// Does the mirror prove this module?
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn proves(&self, mirror: &Layout, module: &ModuleVersion) -> Result<(), String> {
+        let proofs = self.open(mirror)?;
+        let proven = proofs.prove(module).map_err(|error| error.to_string())?;
+        if proven.zip.is_none() {
+            return Err(format!("{} has no hash for its zip", proofs.name()));
+        }
+        self.covers(&proofs)
+    }
+
+    /// Would go, which knows how large the database's tree was when it asked last, take the
+    /// mirror's proofs? `Ok` where the mirror has none at all, or go has seen none.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn follows(&self, mirror: &Layout) -> Result<(), String> {
+        let Ok(proofs) = self.open(mirror) else {
+            return Ok(());
+        };
+        match proofs.head() {
+            Some(_) => self.covers(&proofs),
+            None => Ok(()),
+        }
+    }
+
+    fn open(&self, mirror: &Layout) -> Result<Proofs, String> {
+        let db = SumDb::parse(&self.gosumdb).map_err(|error| error.0)?;
+        if db == SumDb::Off {
+            // modfetch/toolchain.go: "checksum database disabled" is final for a toolchain.
+            return Err("GOSUMDB is off, and go takes no toolchain then".to_owned());
+        }
+        Proofs::open(mirror, &db).map_err(|error| error.to_string())
+    }
+
+    fn covers(&self, proofs: &Proofs) -> Result<(), String> {
+        let Some(gopath) = std::env::split_paths(&self.gopath).next() else {
+            return Ok(());
+        };
+        let mut latest = gopath.join("pkg").join("sumdb");
+        latest.extend(Path::new(proofs.name()));
+        let Some(note) = read(&latest.join("latest"), MOST_NOTE).filter(|note| !note.is_empty())
+        else {
+            return Ok(());
+        };
+        let seen = proofs.read_head(note.as_bytes());
+        let seen = seen.map_err(|error| format!("{}: {error}", latest.display()))?;
+        proofs.covers(&seen.head).map_err(|error| error.to_string())
+    }
+}
+
+/// The go command (`wish`, or the one that is found) and what it says of itself.
+///
+/// # Errors
+/// When there is no go, or it does not answer.
+pub async fn tools(
+    wish: Option<&Path>,
+    env: &Environment,
+    mirror: &Path,
+) -> Result<ReadyTools, Error> {
+    const NAMES: [&str; 14] = [
+        "GOPATH",
+        "GOMODCACHE",
+        "GOTOOLCHAIN",
+        "GOSUMDB",
+        "GOHOSTOS",
+        "GOHOSTARCH",
+        "GOFLAGS",
+        "GOOS",
+        "GOARCH",
+        "GO111MODULE",
+        "GOEXPERIMENT",
+        "GOPRIVATE",
+        "GONOSUMDB",
+        "CGO_ENABLED",
+    ];
+    let go = Box::pin(find::find(wish, env)).await?;
+    let said = Box::pin(run::values(&go, env, &NAMES)).await;
+    let mut said = said.map_err(ApplyError::Go)?;
+    let settings = NAMES.map(|name| said.get(name).map_or("", String::as_str));
+    let settings = settings.join("\n");
+    let mut value = |name: &str| said.remove(name).unwrap_or_default();
+    // Of its own calls goroam takes GOFLAGS away, so only the go env file's is said.
+    let written = value("GOFLAGS");
+    let set = env.get("GOFLAGS").filter(|flags| !flags.is_empty());
+    let flags = set.map_or(written, str::to_owned);
+    let words = goflags_words(&flags).unwrap_or_default().into_iter();
+    let mut named = words.filter_map(|word| word.trim_start_matches('-').strip_prefix("modfile="));
+    let modfile = named.next_back().map(PathBuf::from);
+    let system = format!("{}-{}", value("GOHOSTOS"), value("GOHOSTARCH"));
+    Ok(ReadyTools {
+        settings,
+        modfile,
+        builder: Builder {
+            version: go.version.text.clone(),
+            toolchain: value("GOTOOLCHAIN"),
+            system,
+        },
+        shelf: Shelf::new(Path::new(&value("GOMODCACHE")), mirror),
+        database: ProofStore {
+            gosumdb: value("GOSUMDB"),
+            gopath: value("GOPATH"),
+        },
+        env: env.clone(),
+        go,
+    })
 }
 
 #[cfg(test)]

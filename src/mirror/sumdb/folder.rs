@@ -10,9 +10,7 @@ use super::heads::ProofError;
 use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gomod::sum::tile::FULL;
-use crate::gomod::sum::{
-    EscapeError, Tile, escape_path, escape_version, unescape_path, unescape_version,
-};
+use crate::gomod::sum::{EscapeError, Tile, unescape_path, unescape_version};
 
 /// A lookup has some 400 bytes, a tile 8192.
 pub(super) const MAX_LOOKUP: u64 = 64 * 1024;
@@ -80,11 +78,7 @@ pub(super) fn cut(mut full: Vec<u8>, tile: Tile) -> Vec<u8> {
 
 /// `lookup/ESCAPED@VERSION`.
 pub(super) fn lookup_path(module: &ModuleVersion) -> Result<String, EscapeError> {
-    let path = escape_path(&module.path)?;
-    Ok(format!(
-        "lookup/{path}@{}",
-        escape_version(&module.version)?
-    ))
+    Ok(format!("lookup/{}", module.escaped()?))
 }
 
 /// A file's bytes, at most so many; `None` when there is none.

@@ -1,6 +1,5 @@
 //! `goroam mirror add`
 
-use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::Progress;
@@ -10,7 +9,7 @@ use crate::cli::render::progress::size;
 use crate::cli::render::style::Mark;
 use crate::cli::render::text::{Sheet, clean};
 use crate::cli::verb::mirror::args;
-use crate::cli::verb::mirror::site::{Site, failure, say, waits};
+use crate::cli::verb::mirror::site::{Site, exit, failure, say, waits};
 use crate::meter::Meter;
 use crate::mirror::{Add, Added, Failed, Notice, add};
 use crate::model::{plural, quoted};
@@ -54,18 +53,9 @@ pub(super) async fn run(context: &Context, site: &Site, args: args::Add) -> Resu
         fetch.push_str(&[" --mirror ", &root].concat());
     }
     drop(progress);
-    if json {
-        context.out.json(&added)?;
-    } else {
-        context.out.text(&mirror_added(&added, &context.page))?;
-    }
-    Ok(
-        match added.failed.iter().map(|failed| failed.mismatch).max() {
-            None => EXIT_DONE,
-            Some(false) => EXIT_FAILED,
-            Some(true) => EXIT_MISMATCH,
-        },
-    )
+    context.show(json, &added, mirror_added)?;
+    let has_mismatch = added.failed.iter().any(|failed| failed.mismatch);
+    Ok(exit(has_mismatch, added.failed.is_empty()))
 }
 
 /// What failed and why, then the totals.
@@ -124,9 +114,8 @@ fn what(added: &Added) -> String {
         (totals.linked_bytes, "by hard link"),
         (totals.reflinked_bytes, "by reflink"),
     ];
+    let ways = ways.iter().filter(|(bytes, _)| *bytes > 0);
     let ways: Vec<String> = ways
-        .iter()
-        .filter(|(bytes, _)| *bytes > 0)
         .map(|(bytes, way)| format!("{} {way}", size(*bytes)))
         .collect();
     if !ways.is_empty() {
@@ -153,9 +142,9 @@ fn what(added: &Added) -> String {
 /// "; all proven by sum.golang.org"
 fn proof(added: &Added) -> String {
     let totals = &added.totals;
-    let of_added = added.added.iter().map(|one| &one.proven_by);
-    let mut names: Vec<&String> = of_added
-        .chain(added.present.iter().map(|one| &one.proven_by))
+    let all = added.added.iter().chain(&added.present);
+    let mut names: Vec<&String> = all
+        .map(|one| &one.proven_by)
         .filter(|name| !matches!(name.as_str(), "go" | "go.sum"))
         .collect();
     names.dedup();
@@ -169,45 +158,35 @@ fn proof(added: &Added) -> String {
 }
 
 fn why_without(added: &Added) -> Option<&str> {
-    let present = added
-        .present
-        .iter()
-        .filter_map(|one| one.without_proof.as_deref());
-    let mut all = added
-        .added
-        .iter()
-        .filter_map(|one| one.without_proof.as_deref())
-        .chain(present);
-    all.next()
+    let mut all = added.added.iter().chain(&added.present);
+    all.find_map(|one| one.without_proof.as_deref())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::render::fixtures::page;
-    use crate::mirror::{AddedVersion, How, PresentVersion, Totals};
+    use crate::mirror::{AddedVersion, How, Totals, ZipCame};
 
     fn plain(added: &Added) -> String {
         anstream::adapter::strip_str(&mirror_added(added, &page())).to_string()
     }
 
     fn some() -> Added {
-        let one = |proven_by: &str| AddedVersion {
-            module: "a.test/b".to_owned(),
+        let one = |module: &str, zip| AddedVersion {
+            module: module.to_owned(),
             version: "v1.0.0".to_owned(),
-            zip_bytes: 41_000_000,
-            how: How::Link,
-            proven_by: proven_by.to_owned(),
+            zip,
+            proven_by: "sum.golang.org".to_owned(),
             without_proof: None,
         };
+        let zip = ZipCame {
+            zip_bytes: 41_000_000,
+            how: How::Link,
+        };
         Added {
-            added: vec![one("sum.golang.org")],
-            present: vec![PresentVersion {
-                module: "a.test/c".to_owned(),
-                version: "v1.0.0".to_owned(),
-                proven_by: "sum.golang.org".to_owned(),
-                without_proof: None,
-            }],
+            added: vec![one("a.test/b", Some(zip))],
+            present: vec![one("a.test/c", None)],
             totals: Totals {
                 added: 1,
                 present: 1,

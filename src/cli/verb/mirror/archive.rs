@@ -1,6 +1,6 @@
 //! `goroam mirror export` and `goroam mirror import`
 
-use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH};
+use crate::agent::error::EXIT_DONE;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::Progress;
@@ -9,12 +9,12 @@ use crate::cli::render::progress::size;
 use crate::cli::render::style::Mark;
 use crate::cli::render::text::{Sheet, clean};
 use crate::cli::verb::mirror::args;
-use crate::cli::verb::mirror::site::waits;
+use crate::cli::verb::mirror::site::{exit, failed, waits};
 use crate::cli::verb::mirror::verify::{findings, mirror_verify, unproven};
 use crate::meter::Meter;
-use crate::mirror::archive::{self, ArchiveError, Exported, Imported, needed_by};
+use crate::mirror::archive::{self, ArchiveError, Exported, Imported};
 use crate::mirror::verify::Prover;
-use crate::mirror::{Layout, Trust};
+use crate::mirror::{Layout, Trust, needed_by};
 use crate::model::plural;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,31 +22,23 @@ use std::sync::Arc;
 /// Exit code 6 when something was left out since its checksum does not match, 1 when something
 /// else is wrong or missing.
 pub(super) fn export(context: &Context, root: &Path, args: &args::Export) -> Result<u8, Failure> {
-    let trust = Trust::find(&context.env).map_err(|error| said(&error))?;
+    let trust = Trust::find(&context.env).map_err(failed)?;
     let layout = Layout::new(root);
-    let prover = Prover::open(&layout, trust).map_err(|error| said(&error))?;
+    let prover = Prover::open(&layout, trust).map_err(failed)?;
     let only = match args.needed_by.as_slice() {
         [] => None,
-        folders => Some(needed_by(folders).map_err(|error| failure(context, root, &error))?),
+        folders => Some(needed_by(folders).map_err(failed)?),
     };
     let meter = Arc::new(Meter::default());
     let progress = Progress::show("exporting", &meter, context.page.columns, &context.env);
     let exported = archive::export(&layout, &args.archive, only.as_ref(), &prover, &meter);
     drop(progress);
     let exported = exported.map_err(|error| failure(context, root, &error))?;
-    if args.format.json {
-        context.out.json(&exported)?;
-    } else {
-        let text = mirror_exported(&exported, root, &context.page);
-        context.out.text(&text)?;
-    }
-    Ok(if exported.verified.has_mismatch() {
-        EXIT_MISMATCH
-    } else if exported.verified.ok && exported.missing.is_empty() {
-        EXIT_DONE
-    } else {
-        EXIT_FAILED
-    })
+    context.show(args.format.json, &exported, |exported, page| {
+        mirror_exported(exported, root, page)
+    })?;
+    let is_ok = exported.verified.ok && exported.missing.is_empty();
+    Ok(exit(exported.verified.has_mismatch(), is_ok))
 }
 
 /// Exit code 6 when a checksum or a proof in the archive does not hold: then nothing is taken.
@@ -55,7 +47,7 @@ pub(super) async fn import(
     root: &Path,
     args: &args::Import,
 ) -> Result<u8, Failure> {
-    let trust = Trust::find(&context.env).map_err(|error| said(&error))?;
+    let trust = Trust::find(&context.env).map_err(failed)?;
     let layout = Layout::new(root);
     let meter = Arc::new(Meter::default());
     let progress = Progress::show("importing", &meter, context.page.columns, &context.env);
@@ -69,23 +61,12 @@ pub(super) async fn import(
     .await;
     drop(progress);
     let imported = imported.map_err(|error| failure(context, root, &error))?;
-    if args.format.json {
-        context.out.json(&imported)?;
-    } else {
-        context
-            .out
-            .text(&mirror_imported(&imported, &context.page))?;
-    }
+    context.show(args.format.json, &imported, mirror_imported)?;
     Ok(EXIT_DONE)
 }
 
 /// What is wrong with an archive's content is shown as `verify` shows it.
 fn failure(context: &Context, root: &Path, error: &ArchiveError) -> Failure {
-    let exit = if error.is_mismatch() {
-        EXIT_MISMATCH
-    } else {
-        EXIT_FAILED
-    };
     let mut message = error.to_string();
     if let ArchiveError::Refused(report) = error {
         let staging = Layout::new(root).own().join("import");
@@ -93,14 +74,10 @@ fn failure(context: &Context, root: &Path, error: &ArchiveError) -> Failure {
         message.push('\n');
         message.push_str(text.trim_end());
     }
-    Failure::said(message, exit)
+    Failure::said(message, exit(error.is_mismatch(), false))
 }
 
-fn said(error: &dyn std::fmt::Display) -> Failure {
-    Failure::said(error.to_string(), EXIT_FAILED)
-}
-
-/// Names that are told one by one; more are counted.
+/// Names that are shown; more are counted.
 const MOST: usize = 10;
 
 /// What was left out and why, then what was written.

@@ -1,6 +1,6 @@
 //! `goroam mirror list`
 
-use crate::agent::error::{EXIT_DONE, EXIT_FAILED};
+use crate::agent::error::EXIT_DONE;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::page::Page;
@@ -8,50 +8,29 @@ use crate::cli::render::progress::size;
 use crate::cli::render::style::{BOLD, DIM, GOOD, Mark, ODD, paint};
 use crate::cli::render::text::{Sheet, clean, pad, width};
 use crate::cli::verb::mirror::args::{self, List};
-use crate::cli::verb::mirror::site::{failure, waits};
-use crate::mirror::pin as pin_version;
-use crate::mirror::unpin as unpin_module;
-use crate::mirror::{
-    AddError, ListedVersion, Listing, Pinned, Prune, Pruned, Trust, Why, list, prune,
-};
+use crate::cli::verb::mirror::site::{failed, failure, no_mirror, waits};
+use crate::mirror::{ListedVersion, Listing, Pinned, Prune, Pruned, Trust, Why, list, pin, prune};
 use crate::model::plural;
 use std::path::Path;
 
 /// What is in the mirror.
 pub(super) fn run(context: &Context, root: &Path, args: &List) -> Result<u8, Failure> {
-    let trust =
-        Trust::find(&context.env).map_err(|error| Failure::said(error.to_string(), EXIT_FAILED))?;
-    let listing = list(root, &args.modules, &trust).map_err(|error| {
-        let help = "`goroam mirror add` makes a mirror, --mirror names one";
-        Failure::said(format!("{}: {error}; {help}", root.display()), EXIT_FAILED)
-    })?;
-    if args.format.json {
-        context.out.json(&listing)?;
-    } else {
-        context.out.text(&mirror_list(&listing, &context.page))?;
-    }
+    let trust = Trust::find(&context.env).map_err(failed)?;
+    let listing = list(root, &args.modules, &trust).map_err(|error| no_mirror(root, &error))?;
+    context.show(args.format.json, &listing, mirror_list)?;
     Ok(EXIT_DONE)
 }
 
-/// Lets `@latest` say this version.
-pub(super) fn pin(context: &Context, root: &Path, args: &args::Pin) -> Result<u8, Failure> {
-    let done = pin_version(root, &args.module, &args.version, &mut waits);
-    told(context, done, args.format.json)
-}
-
-/// Lets `@latest` say the highest version again.
-pub(super) fn unpin(context: &Context, root: &Path, args: &args::Unpin) -> Result<u8, Failure> {
-    let done = unpin_module(root, &args.module, &mut waits);
-    told(context, done, args.format.json)
-}
-
-fn told(context: &Context, done: Result<Pinned, AddError>, json: bool) -> Result<u8, Failure> {
-    let pinned = done.map_err(|error| failure(&error))?;
-    if json {
-        context.out.json(&pinned)?;
-    } else {
-        context.out.text(&mirror_pinned(&pinned, &context.page))?;
-    }
+/// Lets `@latest` say this version; with none, the highest version again.
+pub(super) fn run_pin(
+    context: &Context,
+    root: &Path,
+    module: &str,
+    version: Option<&str>,
+    json: bool,
+) -> Result<u8, Failure> {
+    let pinned = pin(root, module, version, &mut waits).map_err(|error| failure(&error))?;
+    context.show(json, &pinned, mirror_pinned)?;
     Ok(EXIT_DONE)
 }
 
@@ -65,11 +44,7 @@ pub(super) fn run_prune(context: &Context, root: &Path, args: args::Prune) -> Re
     };
     let pruned = prune(root, &what, context.page.now, &mut waits);
     let pruned = pruned.map_err(|error| failure(&error))?;
-    if args.format.json {
-        context.out.json(&pruned)?;
-    } else {
-        context.out.text(&mirror_pruned(&pruned, &context.page))?;
-    }
+    context.show(args.format.json, &pruned, mirror_pruned)?;
     Ok(EXIT_DONE)
 }
 

@@ -2,9 +2,11 @@
 //! failure ends.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::agent::error::{EXIT_FAILED, EXIT_MISMATCH, EXIT_NO_GO, EXIT_REFUSED, EXIT_USAGE};
+use crate::agent::error::{
+    EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH, EXIT_NO_GO, EXIT_REFUSED, EXIT_USAGE,
+};
 use crate::agent::load_policy;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
@@ -46,13 +48,35 @@ pub(super) fn say(text: &str) {
     }
 }
 
+/// What could not be done, with exit code 1.
+pub(super) fn failed(error: impl std::fmt::Display) -> Failure {
+    Failure::said(error.to_string(), EXIT_FAILED)
+}
+
+/// A mirror that cannot be listed.
+pub(super) fn no_mirror(root: &Path, error: &std::io::Error) -> Failure {
+    failed(format_args!(
+        "{}: {error}; `goroam mirror add` makes a mirror, --mirror names one",
+        root.display()
+    ))
+}
+
+/// The exit code of a report: 6 with a mismatch, 1 when something else is wrong.
+pub(super) fn exit(has_mismatch: bool, is_ok: bool) -> u8 {
+    match (has_mismatch, is_ok) {
+        (true, _) => EXIT_MISMATCH,
+        (false, true) => EXIT_DONE,
+        (false, false) => EXIT_FAILED,
+    }
+}
+
 pub(super) fn failure(error: &AddError) -> Failure {
     let exit = match error {
         AddError::Find(_) => EXIT_NO_GO,
         AddError::Usage(_) => EXIT_USAGE,
-        AddError::Refused { .. } => EXIT_REFUSED,
+        AddError::Refused(_) => EXIT_REFUSED,
         AddError::Forked(_) => EXIT_MISMATCH,
-        AddError::Run(_) | AddError::File { .. } => EXIT_FAILED,
+        AddError::Failed(_) => EXIT_FAILED,
     };
     Failure::said(error.to_string(), exit)
 }

@@ -1,6 +1,5 @@
 //! `goroam mirror verify`
 
-use crate::agent::error::{EXIT_DONE, EXIT_FAILED, EXIT_MISMATCH};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render::Progress;
@@ -10,6 +9,7 @@ use crate::cli::render::progress::size;
 use crate::cli::render::style::{BOLD, DIM, Mark};
 use crate::cli::render::text::{Sheet, clean};
 use crate::cli::verb::mirror::args::Verify;
+use crate::cli::verb::mirror::site::{exit, failed, no_mirror};
 use crate::meter::Meter;
 use crate::mirror::verify::{Asked, Finding, Kind, Prover, Report, Unproven, verify};
 use crate::mirror::{Layout, Trust};
@@ -19,10 +19,9 @@ use std::sync::Arc;
 
 /// Exit code 6 when a checksum does not match, 1 when something else is wrong.
 pub(super) fn run(context: &Context, root: &Path, args: Verify) -> Result<u8, Failure> {
-    let failed = |error: &dyn std::fmt::Display| Failure::said(error.to_string(), EXIT_FAILED);
-    let trust = Trust::find(&context.env).map_err(|error| failed(&error))?;
+    let trust = Trust::find(&context.env).map_err(failed)?;
     let layout = Layout::new(root);
-    let prover = Prover::open(&layout, trust).map_err(|error| failed(&error))?;
+    let prover = Prover::open(&layout, trust).map_err(failed)?;
     let asked = Asked {
         modules: args.modules,
         jobs: args.jobs,
@@ -32,28 +31,14 @@ pub(super) fn run(context: &Context, root: &Path, args: Verify) -> Result<u8, Fa
     let progress = Progress::show("verifying", &meter, context.page.columns, &context.env);
     let report = verify(&layout, &asked, &prover, &meter);
     drop(progress);
-    let report = report.map_err(|error| {
-        failed(&format_args!(
-            "{}: {error}; `goroam mirror add` makes a mirror, --mirror names one",
-            root.display()
-        ))
+    let report = report.map_err(|error| no_mirror(root, &error))?;
+    context.show(args.format.json, &report, |report, page| {
+        mirror_verify(report, root, page)
     })?;
-    if args.format.json {
-        context.out.json(&report)?;
-    } else {
-        let text = mirror_verify(&report, root, &context.page);
-        context.out.text(&text)?;
-    }
-    Ok(if report.has_mismatch() {
-        EXIT_MISMATCH
-    } else if report.ok {
-        EXIT_DONE
-    } else {
-        EXIT_FAILED
-    })
+    Ok(exit(report.has_mismatch(), report.ok))
 }
 
-/// Lines of what nobody proves; more are counted.
+/// Lines of what is not proven; more are counted.
 const MOST_UNPROVEN: usize = 10;
 /// Milliseconds from which on a speed says something.
 const LEAST_MS: u64 = 100;
@@ -103,7 +88,7 @@ pub(super) fn findings(sheet: &mut Sheet, findings: &[Finding], root: &Path) {
     }
 }
 
-/// What nobody proves, as far as there is room.
+/// What is not proven, as far as there is room.
 pub(super) fn unproven(sheet: &mut Sheet, all: &[Unproven]) {
     for one in all.iter().take(MOST_UNPROVEN) {
         let text = format!("{}@{} is not proven: {}", one.module, one.version, one.why);

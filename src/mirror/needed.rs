@@ -1,0 +1,308 @@
+//! Which projects there are, and what they need of a mirror: what their go.sum files name. go
+//! writes a line there for each file that some build of the project has read, and takes no other
+//! without asking.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::bounded;
+use crate::gomod::go_work::{self, GoWork};
+use crate::gomod::{ModuleVersion, go_mod, go_sum};
+
+/// Where hashes are noted.
+const SUMS: [&str; 2] = ["go.sum", "go.work.sum"];
+/// Bytes of a go.sum; 200,000 lines. go has no limit.
+pub(super) const MOST_SUM: u64 = 32 << 20;
+/// A go.mod or go.work; the largest known ones have some hundred kilobytes.
+pub(super) const MOST_FILE: u64 = 16 << 20;
+/// Levels below a folder that is named.
+const DEEPEST: usize = 12;
+/// Folders that are looked into.
+const MOST_FOLDERS: usize = 200_000;
+/// Projects that are taken.
+const MOST_PROJECTS: usize = 1_000;
+
+/// The versions that go.sum and go.work.sum files in and below these folders name; of a folder
+/// with none, those of the nearest one above it.
+///
+/// # Errors
+/// When there is none, or one cannot be read: why, with its name.
+pub fn needed_by(folders: &[PathBuf]) -> Result<BTreeSet<ModuleVersion>, String> {
+    let mut needed = BTreeSet::new();
+    for folder in folders {
+        let mut files = files_below(folder, &SUMS)?;
+        if files.is_empty() {
+            let named = real(folder)?;
+            let mut above = named.ancestors().skip(1).map(|folder| those(folder, &SUMS));
+            files = above.find(|files| !files.is_empty()).unwrap_or_default();
+        }
+        if files.is_empty() {
+            let folder = folder.display();
+            return Err(format!("there is no go.sum in, below or above {folder}"));
+        }
+        for file in files {
+            let lines = go_sum::parse(&text_of(&file)?)
+                .map_err(|error| format!("{} {error}", file.display()))?;
+            needed.extend(lines.into_iter().map(|line| line.module));
+        }
+    }
+    Ok(needed)
+}
+
+/// The versions that go.mod files in and below these folders require, whether or not a go.sum
+/// names them yet.
+///
+/// # Errors
+/// When one cannot be read: why, with its name.
+pub fn required_by(folders: &[PathBuf]) -> Result<BTreeSet<ModuleVersion>, String> {
+    let mut required = BTreeSet::new();
+    for folder in folders {
+        for file in files_below(folder, &["go.mod"])? {
+            let read = go_mod::parse(&text_of(&file)?);
+            required.extend(read.require.into_iter().map(|require| require.module));
+            required.extend(read.replace.into_iter().map(|replace| replace.new));
+        }
+    }
+    Ok(required)
+}
+
+/// The folders of go.mod and go.work files in and below this one, or, where there is none, of
+/// the one that is nearest above it. A module that a workspace uses is part of the workspace.
+pub fn projects(folder: &Path) -> Vec<PathBuf> {
+    let folder = dunce::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    let holds = |folder: &Path, name: &str| folder.join(name).is_file();
+    let (mut works, mut modules) = (Vec::new(), Vec::new());
+    for folder in folders_below(&folder).0 {
+        if works.len() + modules.len() >= MOST_PROJECTS {
+            break;
+        }
+        if holds(&folder, "go.work") {
+            works.push(folder);
+        } else if holds(&folder, "go.mod") {
+            modules.push(folder);
+        }
+    }
+    let used: BTreeSet<PathBuf> = works.iter().flat_map(|work| members(work)).collect();
+    modules.retain(|module| !used.contains(module));
+    works.append(&mut modules);
+    if works.is_empty() {
+        let mut above = folder.ancestors().skip(1).take(64);
+        let above = above.find(|folder| holds(folder, "go.work") || holds(folder, "go.mod"));
+        works.extend(above.map(Path::to_owned));
+    }
+    works.sort();
+    works
+}
+
+/// The folders of a workspace's modules, links resolved.
+pub(super) fn members(work: &Path) -> Vec<PathBuf> {
+    let text = bounded::read_text(&work.join("go.work"), MOST_FILE).unwrap_or_default();
+    let used = go_work::parse(&text).r#use.into_iter();
+    let folders = used.map(|used| work.join(used.value));
+    folders
+        .map(|folder| dunce::canonicalize(&folder).unwrap_or(folder))
+        .collect()
+}
+
+fn real(folder: &Path) -> Result<PathBuf, String> {
+    dunce::canonicalize(folder).map_err(|error| format!("{}: {error}", folder.display()))
+}
+
+fn text_of(file: &Path) -> Result<String, String> {
+    let bytes = bounded::read_named(file, MOST_SUM).map_err(|error| error.to_string())?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn those(folder: &Path, names: &[&str]) -> Vec<PathBuf> {
+    let files = names.iter().map(|name| folder.join(name));
+    files.filter(|file| file.is_file()).collect()
+}
+
+fn files_below(folder: &Path, names: &[&str]) -> Result<Vec<PathBuf>, String> {
+    let (folders, is_all) = folders_below(&real(folder)?);
+    // What was not looked at may need anything: better nothing than half of it.
+    if !is_all {
+        let folder = folder.display();
+        return Err(format!(
+            "{folder} has too many folders in it; name those of projects"
+        ));
+    }
+    Ok(folders
+        .iter()
+        .flat_map(|folder| those(folder, names))
+        .collect())
+}
+
+/// A folder and those below it, and whether these are all. Passes over what go's patterns pass
+/// over; follows no links.
+fn folders_below(top: &Path) -> (Vec<PathBuf>, bool) {
+    let mut all = Vec::new();
+    let mut open = vec![(top.to_owned(), 0)];
+    while let Some((folder, depth)) = open.pop() {
+        if all.len() >= MOST_FOLDERS {
+            return (all, false);
+        }
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let passed_over = name.starts_with(['.', '_'])
+                || matches!(&*name, "vendor" | "testdata" | "node_modules");
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_folder && depth < DEEPEST && !passed_over {
+                open.push((entry.path(), depth + 1));
+            }
+        }
+        all.push(folder);
+    }
+    (all, true)
+}
+
+/// The same go.work for another folder; lines that go does not know are left out.
+pub(super) fn elsewhere(work: &GoWork, folder: &Path) -> String {
+    // go compares these with the folder that it runs in, letter by letter.
+    let path = |path: &str| {
+        let path = folder.join(path.replace('\\', "/"));
+        let path = dunce::canonicalize(&path).unwrap_or(path);
+        quoted(&path.display().to_string())
+    };
+    let mut out = String::new();
+    let mut line = |line: &str| {
+        out.push_str(line);
+        out.push('\n');
+    };
+    if let Some(go) = &work.go {
+        line(&format!("go {}", go.value));
+    }
+    if let Some(toolchain) = &work.toolchain {
+        line(&format!("toolchain {}", toolchain.value));
+    }
+    for one in &work.godebug {
+        let (key, value) = &one.value;
+        line(&format!("godebug {key}={value}"));
+    }
+    for one in &work.r#use {
+        line(&format!("use {}", path(&one.value)));
+    }
+    for one in &work.replace {
+        let (old, new) = (&one.old, &one.new);
+        let to = if one.is_local() {
+            path(&new.path)
+        } else {
+            quoted(&new.path)
+        };
+        let from = quoted(&old.path);
+        let line_of = format!("replace {from} {} => {to} {}", old.version, new.version);
+        line(&line_of);
+    }
+    out
+}
+
+/// As a Go string, which `modfile.parseString` reads.
+fn quoted(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{escaped}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sums_of_projects_below_or_above_are_read() {
+        let root = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let needed = |name: &str| {
+            let needed = needed_by(&[root.path().join(name)]).unwrap();
+            needed
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        put(
+            "src/a/go.sum",
+            "a.test/b v1.0.0 h1:x=\na.test/b v1.0.0/go.mod h1:y=\n",
+        );
+        put("src/b/go.work.sum", "a.test/c v1.0.0/go.mod h1:y=\n");
+        put("src/b/vendor/go.sum", "a.test/d v1.0.0 h1:y=\n");
+        put("src/a/deep/a.go", "");
+        assert_eq!(needed("src"), "a.test/b@v1.0.0 a.test/c@v1.0.0");
+        assert_eq!(needed("src/a/deep"), "a.test/b@v1.0.0");
+        put("other/go.sum", "<<<<<<< HEAD\n");
+        let said = needed_by(&[root.path().join("other")])
+            .unwrap_err()
+            .to_string();
+        assert!(said.contains("go.sum line 1"), "{said}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_go_work_means_the_same_in_another_folder() {
+        let text = "go 1.21\ntoolchain go1.21.3\nuse (\n\t.\n\t./a\n\t../b c\n)\nuse \"../b c\"\n\
+            replace x.test/x v1.0.0 => ./x\nreplace y.test/y => z.test/z v1.2.3\n";
+        let work = go_work::parse(text);
+        let copy = go_work::parse(&elsewhere(&work, Path::new("/p/w")));
+        let used: Vec<&str> = copy.r#use.iter().map(|one| one.value.as_str()).collect();
+        assert_eq!(used, ["/p/w/.", "/p/w/./a", "/p/w/../b c"]);
+        assert_eq!(copy.go_version(), "1.21");
+        let new: Vec<&str> = copy
+            .replace
+            .iter()
+            .map(|one| one.new.path.as_str())
+            .collect();
+        assert_eq!(new, ["/p/w/./x", "z.test/z"]);
+        assert_eq!(copy.replace[0].old.to_string(), "x.test/x@v1.0.0");
+        assert_eq!(quoted(r#"C:\a"b"#), r#""C:\\a\"b""#);
+    }
+}
+
+#[cfg(test)]
+mod project_tests {
+    use super::*;
+
+    #[test]
+    fn projects_are_found_and_what_is_none_is_passed_over() {
+        let home = tempfile::tempdir().unwrap();
+        let root = dunce::canonicalize(home.path()).unwrap();
+        let put = |path: &str, text: &str| {
+            let path = root.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        put("app/go.mod", "module app\n");
+        put("app/tools/go.mod", "module tools\n");
+        put("app/vendor/x/go.mod", "module x\n");
+        put("app/testdata/go.mod", "module t\n");
+        put("app/_old/go.mod", "module o\n");
+        put("app/.git/go.mod", "module g\n");
+        put("app/pkg/x.go", "package pkg\n");
+        put("ws/go.work", "go 1.22\nuse ./a\n");
+        put("ws/a/go.mod", "module a\n");
+        put("ws/b/go.mod", "module b\n");
+        put("empty/x", "");
+        let found = |folder: &str| -> Vec<String> {
+            let all = projects(&root.join(folder));
+            let below = all.iter().map(|path| path.strip_prefix(&root).unwrap());
+            below
+                .map(|path| path.to_string_lossy().replace('\\', "/"))
+                .collect()
+        };
+        assert_eq!(found(""), ["app", "app/tools", "ws", "ws/b"]);
+        assert_eq!(found("app/pkg"), ["app"]);
+        assert_eq!(found("ws"), ["ws", "ws/b"]);
+        assert_eq!(found("empty"), [""; 0]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_itself_is_not_followed() {
+        let home = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(home.path(), home.path().join("again")).unwrap();
+        std::fs::write(home.path().join("go.mod"), "module a\n").unwrap();
+        assert_eq!(projects(home.path()).len(), 1);
+    }
+}
