@@ -1,6 +1,7 @@
 //! go.sum and go.work.sum: what each module must hash to.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::directive::is_conflict_marker;
 use super::semver::ModuleVersion;
@@ -104,21 +105,18 @@ pub fn flaws(text: &str, most: usize) -> Vec<Flaw> {
             [] => continue,
             _ if is_conflict_marker(line) => FlawKind::Conflict,
             [path, version, hash] => {
+                // Hashes of unknown kinds are ignored.
+                let Some(sum) = hash.strip_prefix("h1:") else {
+                    continue;
+                };
                 let name = format!("{path} {version}");
-                if hash.strip_prefix("h1:").is_some_and(|sum| !is_sum(sum)) {
-                    FlawKind::NoHash(name)
-                } else {
-                    // Hashes of unknown kinds are ignored.
-                    let known = hash.starts_with("h1:");
-                    match first.get(&(*path, *version)) {
-                        Some((at, other)) if known && other != hash => FlawKind::Differs(*at, name),
-                        Some(_) => continue,
-                        None => {
-                            if known {
-                                first.insert((path, version), (number, hash));
-                            }
-                            continue;
-                        }
+                match first.entry((path, version)) {
+                    _ if !is_sum(sum) => FlawKind::NoHash(name),
+                    Entry::Occupied(at) if at.get().1 == *hash => continue,
+                    Entry::Occupied(at) => FlawKind::Differs(at.get().0, name),
+                    Entry::Vacant(place) => {
+                        place.insert((number, hash));
+                        continue;
                     }
                 }
             }

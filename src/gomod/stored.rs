@@ -64,12 +64,16 @@ pub enum DatabaseAnswer {
 }
 
 impl DatabaseAnswer {
-    fn sum(&self, of: Hashed) -> Option<&String> {
-        match (self, of) {
-            (DatabaseAnswer::Sums { zip, .. }, Hashed::Zip) => zip.as_ref(),
-            (DatabaseAnswer::Sums { go_mod, .. }, Hashed::GoMod) => go_mod.as_ref(),
-            _ => None,
-        }
+    /// What it states of a file.
+    fn stated(&self, of: Hashed) -> Option<(Source, &String)> {
+        let DatabaseAnswer::Sums { by, zip, go_mod } = self else {
+            return None;
+        };
+        let sum = match of {
+            Hashed::Zip => zip,
+            Hashed::GoMod => go_mod,
+        };
+        Some((Source::Database(by.clone()), sum.as_ref()?))
     }
 }
 
@@ -128,14 +132,14 @@ pub fn compare(answer: &DatabaseAnswer, claims: &[Claim], of: Hashed, hash: &str
 }
 
 fn with_database(answer: &DatabaseAnswer, of: Hashed, hash: &str) -> Comparison {
-    match (answer, answer.sum(of)) {
-        (_, Some(sum)) if sum == hash => Comparison::Same,
-        (DatabaseAnswer::Sums { by, .. }, Some(sum)) => Comparison::Differs {
-            by: Source::Database(by.clone()),
+    match answer.stated(of) {
+        None => Comparison::Unknown,
+        Some((_, sum)) if sum == hash => Comparison::Same,
+        Some((by, sum)) => Comparison::Differs {
+            by,
             expected: sum.clone(),
             sure: true,
         },
-        _ => Comparison::Unknown,
     }
 }
 
@@ -174,6 +178,22 @@ pub struct StoredVersion<'a> {
     pub answer: DatabaseAnswer,
     /// What the project's go.sum says.
     pub claims: Vec<Claim>,
+}
+
+impl StoredVersion<'_> {
+    /// Of which nothing was read yet.
+    pub fn of(module: &ModuleVersion, answer: DatabaseAnswer) -> StoredVersion<'_> {
+        StoredVersion {
+            module,
+            info: None,
+            go_mod: None,
+            noted_mod: None,
+            zip_hash: None,
+            zip: None,
+            answer,
+            claims: Vec::new(),
+        }
+    }
 }
 
 /// A `.mod`.
@@ -265,13 +285,12 @@ pub struct Judgement {
 /// Judges what is there of a version.
 pub fn judge(version: &StoredVersion<'_>) -> Judgement {
     let mut out = Judgement::default();
-    match &version.info {
+    match version.info.as_ref().map(|read| read.as_ref()) {
         None => {}
         Some(Err(why)) => out.add(VersionFile::Info, FileFault::Unreadable(why.clone())),
         Some(Ok(bytes)) => {
-            if let Err(why) = form::info(bytes, version.module) {
-                out.broken(VersionFile::Info, why);
-            }
+            let form = form::info(bytes, version.module);
+            form.unwrap_or_else(|why| out.broken(VersionFile::Info, why));
         }
     }
     out.zip_is_proven = out.zip(version);
@@ -294,10 +313,11 @@ impl Judgement {
         let Comparison::Differs { by, expected, sure } = compared else {
             return false;
         };
+        let found = found.to_owned();
         let fault = FileFault::Differs {
             by,
             expected,
-            found: found.to_owned(),
+            found,
             sure,
         };
         self.add(file, fault);
@@ -322,13 +342,9 @@ impl Judgement {
         let h1 = match zip {
             Some(Err(ZipFault::Broken(why) | ZipFault::Unreadable(why))) => {
                 let noted = noted.map(|noted| (Source::ZipHash, noted));
-                let sum = match (answer, answer.sum(Hashed::Zip)) {
-                    (DatabaseAnswer::Sums { by, .. }, Some(sum)) => {
-                        Some((Source::Database(by.clone()), sum.clone()))
-                    }
-                    _ => None,
-                };
-                let (why, expected) = (why.clone(), sum.or(noted));
+                let sum = answer.stated(Hashed::Zip);
+                let expected = sum.map(|(by, sum)| (by, sum.clone())).or(noted);
+                let why = why.clone();
                 self.add(VersionFile::Zip, FileFault::Broken { why, expected });
                 return false;
             }
@@ -355,18 +371,12 @@ impl Judgement {
         if let Some(noted) = noted.filter(|noted| noted != h1) {
             // What is vouched for is right, so the note is wrong.
             let (file, by, expected, found) = if vouched {
-                (VersionFile::ZipHash, Source::Zip, h1.clone(), noted)
+                (VersionFile::ZipHash, Source::Zip, h1, &noted)
             } else {
-                (VersionFile::Zip, Source::ZipHash, noted, h1.clone())
+                (VersionFile::Zip, Source::ZipHash, &noted, h1)
             };
-            let sure = vouched;
-            let fault = FileFault::Differs {
-                by,
-                expected,
-                found,
-                sure,
-            };
-            self.add(file, fault);
+            let (expected, sure) = (expected.clone(), vouched);
+            self.differs(file, Comparison::Differs { by, expected, sure }, found);
         }
         proven
     }
@@ -385,7 +395,7 @@ impl Judgement {
 
     fn unproven(&mut self, file: VersionFile, answer: &DatabaseAnswer, of: Hashed) {
         let fault = match answer {
-            DatabaseAnswer::Sums { by, .. } if answer.sum(of).is_none() => {
+            DatabaseAnswer::Sums { by, .. } if answer.stated(of).is_none() => {
                 let what = match of {
                     Hashed::Zip => "the zip",
                     Hashed::GoMod => "go.mod",
@@ -438,8 +448,8 @@ impl Judgement {
             return false;
         }
         // Said about the zip already, if there is one.
-        let is_asked = matches!(answer, DatabaseAnswer::Sums { .. });
-        if is_asked || version.zip.is_none() {
+        let has_answer = matches!(answer, DatabaseAnswer::Sums { .. });
+        if has_answer || version.zip.is_none() {
             self.unproven(VersionFile::Mod, answer, Hashed::GoMod);
         }
         let vouched = by_go_sum == Comparison::Same;
@@ -448,12 +458,8 @@ impl Judgement {
         }
         // go takes a `.mod` that is not the zip's go.mod, so what was verified and stored is right.
         // Where the database should prove it and does not, a note proves nothing.
-        let noted = match answer {
-            DatabaseAnswer::NotAsked(_) => version.noted_mod.as_ref(),
-            DatabaseAnswer::Sums { .. } | DatabaseAnswer::Absent(_) | DatabaseAnswer::False(_) => {
-                None
-            }
-        };
+        let is_asked = !matches!(answer, DatabaseAnswer::NotAsked(_));
+        let noted = version.noted_mod.as_ref().filter(|_| !is_asked);
         let stated = match noted {
             _ if vouched => None,
             Some(noted) => Some((Source::NotedMod, noted)),
@@ -461,13 +467,9 @@ impl Judgement {
         };
         match stated {
             Some((by, expected)) if expected != hash => {
-                let fault = FileFault::Differs {
-                    by,
-                    expected: expected.clone(),
-                    found: hash.clone(),
-                    sure: false,
-                };
-                self.add(VersionFile::Mod, fault);
+                let (expected, sure) = (expected.clone(), false);
+                let differs = Comparison::Differs { by, expected, sure };
+                self.differs(VersionFile::Mod, differs, hash);
             }
             _ => {
                 if let Err(why) = form {

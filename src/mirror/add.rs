@@ -9,7 +9,7 @@ use super::go::{Go, Mode, OWN, TOOLCHAIN, explain};
 use super::layout::{Layout, VersionFile};
 use super::project;
 use super::proof::{self, Records};
-use super::stage::{How, Refusal, Taken, Verified, may_store, take};
+use super::stage::{How, Refusal, Verified, may_store, take};
 use super::store::Store;
 use super::wants::{AddError, Failed, Wants, refuse_foreign, took};
 use crate::bounded;
@@ -90,12 +90,7 @@ pub async fn add(
     // What go itself calls a mismatch may have come from anybody: nothing that came with it is
     // stored, not even what looks good.
     if wants.failed.iter().any(|failed| failed.mismatch) {
-        let done = Added {
-            mirror: root.to_owned(),
-            failed: wants.failed,
-            ..Added::default()
-        };
-        return Ok(done.summed());
+        return Ok(Added::without(root, wants.failed).summed());
     }
     let zips = &wants.zips;
     wants.mods.retain(|module| !zips.contains(module));
@@ -119,11 +114,7 @@ pub async fn add(
         cache,
         wants: &wants,
         records: &records,
-        done: Added {
-            mirror: root.to_owned(),
-            failed: wants.failed.clone(),
-            ..Added::default()
-        },
+        done: Added::without(root, wants.failed.clone()),
     };
     work.bring(&mut store)
         .map_err(|error| AddError::file(root, &error))?;
@@ -198,153 +189,110 @@ struct Work<'a> {
     done: Added,
 }
 
-/// Something to bring.
-#[derive(Debug)]
-struct Item {
-    module: ModuleVersion,
-    zip: bool,
-}
-
 impl Work<'_> {
     fn bring(&mut self, store: &mut Store) -> std::io::Result<()> {
-        let item = |zip| {
-            move |module: &ModuleVersion| Item {
-                module: module.clone(),
-                zip,
-            }
-        };
-        let zips = self.wants.zips.iter().map(item(true));
-        let items: Vec<Item> = zips
-            .chain(self.wants.mods.iter().map(item(false)))
-            .collect();
+        let zips = self.wants.zips.iter().map(|module| (module, true));
+        let mods = self.wants.mods.iter().map(|module| (module, false));
+        let items: Vec<(&ModuleVersion, bool)> = zips.chain(mods).collect();
         let mut modules = BTreeSet::new();
         self.meter.expect(items.len() as u64, 0);
         for batch in items.chunks(BATCH) {
-            let fresh: Vec<&Item> = batch
-                .iter()
-                .filter(|item| !self.is_present(store, item))
-                .collect();
+            let mut fresh = batch.to_vec();
+            fresh.retain(|(module, zip)| !self.is_present(store, module, *zip));
             self.meter.did((batch.len() - fresh.len()) as u64, 0);
             self.store(store, &fresh)?;
-            modules.extend(batch.iter().map(|item| item.module.path.as_str()));
+            modules.extend(batch.iter().map(|(module, _)| module.path.as_str()));
         }
         store.index(&modules)
     }
 
     /// Stores a batch of versions that are not there.
-    fn store(&mut self, store: &mut Store, items: &[&Item]) -> std::io::Result<()> {
-        let named: Vec<_> = items
-            .iter()
-            .map(|item| (*item, item.zip.then(|| store.spool.name())))
-            .collect();
-        let taken = pool::map(&named, pool::processors(), |(item, name)| {
-            let taken = take(&self.cache, &item.module, name.clone());
-            let zip = taken.as_ref().ok().and_then(|taken| taken.zip);
-            self.meter.did(1, zip.map_or(0, |(_, bytes)| bytes));
-            taken
-        });
+    fn store(
+        &mut self,
+        store: &mut Store,
+        items: &[(&ModuleVersion, bool)],
+    ) -> std::io::Result<()> {
+        let spooled = items.iter();
+        let spooled = spooled.map(|(module, zip)| (*module, zip.then(|| store.spool.name())));
+        let taken = pool::map(
+            &spooled.collect::<Vec<_>>(),
+            pool::processors(),
+            |(module, spool)| {
+                let (answer, claims) = (self.records.of(module), self.wants.claims(module));
+                let taken = take(&self.cache, module, spool.clone(), answer, claims);
+                let zip = taken.as_ref().ok().and_then(|taken| taken.zip);
+                self.meter.did(1, zip.map_or(0, |(_, bytes)| bytes));
+                taken
+            },
+        );
         let mut staged = Vec::new();
-        for (item, taken) in items.iter().zip(taken) {
-            let judged = taken.and_then(|taken| Ok((self.judged(item, &taken)?, taken)));
-            match judged {
-                Ok((verified, taken)) => {
+        for ((module, _), taken) in items.iter().zip(taken) {
+            match taken {
+                Ok(taken) => {
                     match taken.zip {
                         None => self.done.totals.go_mods += 1,
-                        zip => self.note(item, zip, verified),
+                        zip => self.note(module, zip, taken.verified),
                     }
                     staged.push(taken.staged);
                 }
-                Err(refusal) => self.refuse(&item.module, refusal),
+                Err(refusal) => self.refuse(module, refusal),
             }
         }
         store.place(&staged)
     }
 
-    fn judged(&self, item: &Item, taken: &Taken) -> Result<Verified, Refusal> {
-        let zip = taken.staged.zip.as_ref().map(|(_, hash)| hash.clone());
-        let (noted, file) = taken.noted.clone().unzip();
-        let stored = self.stored(item, zip, taken.go_mod.clone(), noted);
-        may_store(&stored, &file.unwrap_or_default())
-    }
-
-    fn stored<'m>(
-        &self,
-        item: &'m Item,
-        zip: Option<String>,
-        go_mod: String,
-        noted: Option<Vec<u8>>,
-    ) -> StoredVersion<'m> {
-        StoredVersion {
-            module: &item.module,
-            info: None,
-            go_mod: Some(Ok(StoredMod {
-                hash: go_mod,
-                form: Ok(()),
-            })),
-            noted_mod: None,
-            zip_hash: noted.map(Ok),
-            zip: zip.map(|h1| {
-                Ok(StoredZip {
-                    h1: Some(h1),
-                    go_mod: None,
-                })
-            }),
-            answer: self.records.of(&item.module),
-            claims: self.wants.claims(&item.module),
-        }
-    }
-
     /// Is it there already, and what go.sum says it is? What is there and is something else is a
     /// mismatch; it stays as it is.
-    fn is_present(&mut self, store: &Store, item: &Item) -> bool {
-        let file = |part| store.layout.file(&item.module, part).unwrap_or_default();
-        let parts: &[VersionFile] = if item.zip {
-            &[VersionFile::Info, VersionFile::Zip, VersionFile::ZipHash]
-        } else {
-            &[]
-        };
-        let (Ok(go_mod), true) = (
-            bounded::read_named(&file(VersionFile::Mod), MOST_MOD),
-            parts.iter().all(|part| file(*part).is_file()),
-        ) else {
+    fn is_present(&mut self, store: &Store, module: &ModuleVersion, zip: bool) -> bool {
+        let path = |part| store.layout.file(module, part).unwrap_or_default();
+        let Ok(go_mod) = bounded::read(&path(VersionFile::Mod), MOST_MOD) else {
             return false;
         };
-        // Its bytes are `verify`'s to read; but one that was cut short is not there, and comes anew.
-        let (path, version) = (&item.module.path, &item.module.version);
-        let is_whole = || {
-            let zip = ModZip::open(&file(VersionFile::Zip));
-            zip.is_ok_and(|zip| zip.belongs_to(path, version).is_ok())
+        let mut stored = StoredVersion {
+            go_mod: Some(Ok(StoredMod {
+                hash: hash_go_mod(&go_mod),
+                form: Ok(()),
+            })),
+            claims: self.wants.claims(module),
+            ..StoredVersion::of(module, self.records.of(module))
         };
-        if item.zip && !is_whole() {
-            return false;
+        let has_info = path(VersionFile::Info).is_file();
+        if zip {
+            let noted = bounded::read(&path(VersionFile::ZipHash), MOST_ZIP_HASH);
+            // Its bytes are `verify`'s to read; but one that was cut short is not there, and
+            // comes again.
+            let whole = ModZip::open(&path(VersionFile::Zip))
+                .is_ok_and(|zip| zip.belongs_to(&module.path, &module.version).is_ok());
+            let (true, true, Ok(noted)) = (has_info, whole, noted) else {
+                return false;
+            };
+            stored.zip = Some(Ok(StoredZip {
+                h1: Some(String::from_utf8_lossy(&noted).trim().to_owned()),
+                go_mod: None,
+            }));
+        } else if !has_info {
+            let cached = self.cache.file(module, VersionFile::Info);
+            if cached.is_ok_and(|info| info.is_file()) {
+                return false;
+            }
         }
-        let has_info = || file(VersionFile::Info).is_file();
-        let cached = self.cache.file(&item.module, VersionFile::Info);
-        if !item.zip && !has_info() && cached.is_ok_and(|info| info.is_file()) {
-            return false;
-        }
-        let hash = bounded::read_named(&file(VersionFile::ZipHash), MOST_ZIP_HASH)
-            .ok()
-            .filter(|_| item.zip);
-        let hash = hash.map(|hash| String::from_utf8_lossy(&hash).trim().to_owned());
-        let stored = self.stored(item, hash, hash_go_mod(&go_mod), None);
-        match may_store(&stored, Path::new("")) {
-            Ok(verified) if item.zip => self.note(item, None, verified),
+        match may_store(&stored, |_| PathBuf::new()) {
+            Ok(verified) if zip => self.note(module, None, verified),
             Ok(_) => {}
-            Err(refusal) => self.refuse(&item.module, refusal),
+            Err(refusal) => self.refuse(module, refusal),
         }
         true
     }
 
-    fn note(&mut self, item: &Item, zip: Option<(How, u64)>, verified: Verified) {
+    fn note(&mut self, module: &ModuleVersion, zip: Option<(How, u64)>, verified: Verified) {
         let zip = zip.map(|(how, zip_bytes)| ZipCame { zip_bytes, how });
         let list = match zip {
             Some(_) => &mut self.done.added,
             None => &mut self.done.present,
         };
         list.push(AddedVersion {
-            module: item.module.path.clone(),
-            version: item.module.version.clone(),
+            module: module.path.clone(),
+            version: module.version.clone(),
             zip,
             proven_by: verified.by,
             without_proof: verified.without_proof,
@@ -432,6 +380,15 @@ pub struct Totals {
 }
 
 impl Added {
+    /// Nothing yet, but what failed.
+    fn without(root: &Path, failed: Vec<Failed>) -> Added {
+        Added {
+            mirror: root.to_owned(),
+            failed,
+            ..Added::default()
+        }
+    }
+
     /// With its totals.
     pub(super) fn summed(mut self) -> Added {
         let totals = &mut self.totals;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::wants::{AddError, Downloaded, Failed, Wants, downloaded, took};
 use crate::environment::Environment;
@@ -90,22 +90,20 @@ impl<'a> Go<'a> {
     /// Has the go of this name (`go1.24.11`) run from now on, if it is newer than the present one.
     /// It must be in the module cache.
     pub(super) fn run_as(&self, name: &str) {
-        let mut switched = self.switched.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut switched = self.switched();
         let now = switched.name.as_deref().map_or(self.version(), bare);
         if self.switches && compare(bare(name), now).is_gt() {
             switched.name = Some(name.to_owned());
         }
     }
 
-    fn running(&self) -> Option<String> {
-        let switched = self.switched.lock().unwrap_or_else(PoisonError::into_inner);
-        switched.name.clone()
+    fn switched(&self) -> MutexGuard<'_, Switched> {
+        self.switched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The toolchains that go demanded on the way, and why any of them could not be had.
     pub(super) fn demanded(&self) -> Wants {
-        let mut switched = self.switched.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut switched.wants)
+        std::mem::take(&mut self.switched().wants)
     }
 
     /// What `go env` says; empty where it says nothing.
@@ -140,10 +138,10 @@ impl<'a> Go<'a> {
             let Some(name) = demanded(&ran).filter(|_| self.switches) else {
                 return Ok(ran);
             };
-            let before = self.running();
+            let before = self.switched().name.clone();
             let mut wants = Wants::default();
             Box::pin(self.bring(&[name].into(), &mut wants)).await?;
-            let mut switched = self.switched.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut switched = self.switched();
             switched.wants.join(wants);
             // Each turn is a newer go's, so there is an end.
             if switched.name == before {
@@ -160,7 +158,7 @@ impl<'a> Go<'a> {
         args: &[&str],
     ) -> Result<Ran, AddError> {
         let mut set = Vec::new();
-        if let Some(name) = self.running() {
+        if let Some(name) = self.switched().name.clone() {
             set.push(("GOTOOLCHAIN", OsString::from(name)));
         }
         let mut flags = match mode {
@@ -175,13 +173,11 @@ impl<'a> Go<'a> {
         };
         // The one flag of the user's that says how, not what.
         let users = [
-            self.env.get("GOFLAGS").unwrap_or_default(),
-            self.value("GOFLAGS"),
+            self.env.get("GOFLAGS"),
+            self.values.get("GOFLAGS").map(String::as_str),
         ];
-        if users
-            .iter()
-            .any(|flags| flags.split_whitespace().any(is_cache_rw))
-        {
+        let mut words = users.into_iter().flatten().flat_map(str::split_whitespace);
+        if words.any(is_cache_rw) {
             flags.push_str(" -modcacherw");
         }
         set.push(("GOFLAGS", flags.into()));
@@ -208,11 +204,11 @@ impl<'a> Go<'a> {
             return Ok(());
         }
         let system = [self.value("GOHOSTOS"), self.value("GOHOSTARCH")].join("-");
-        let modules = names.iter().map(|name| {
+        let module = |name: &String| {
             let version = format!("v0.0.1-{name}.{system}");
-            ModuleVersion::new(TOOLCHAIN, version).to_string()
-        });
-        let modules: Vec<String> = modules.collect();
+            ModuleVersion::new(TOOLCHAIN, version)
+        };
+        let modules: Vec<String> = names.iter().map(|name| module(name).to_string()).collect();
         let mut args = vec!["mod", "download", "-json"];
         args.extend(modules.iter().map(String::as_str));
         // Not in the project: its go line may ask for a newer go than this one.
@@ -223,11 +219,7 @@ impl<'a> Go<'a> {
             .run_as_it_is(elsewhere.path(), Mode::Module, &args)
             .await?;
         let came = took(&ran, &modules.join(" "), wants);
-        let is_there = |name: &&String| {
-            let version = format!("v0.0.1-{name}.{system}");
-            came.iter().any(|module| module.version == version)
-        };
-        for name in names.iter().filter(is_there) {
+        for name in names.iter().filter(|name| came.contains(&module(name))) {
             self.run_as(name);
         }
         Ok(())

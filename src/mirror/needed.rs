@@ -3,6 +3,7 @@
 //! without asking.
 
 use std::collections::BTreeSet;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::bounded;
@@ -157,8 +158,33 @@ fn folders_below(top: &Path) -> (Vec<PathBuf>, bool) {
     (all, true)
 }
 
+/// Copies a go.work and its go.work.sum into this folder, with the same meaning there. Its path.
+pub(super) fn copy_work(work: &GoWork, file: &Path, into: &Path) -> io::Result<PathBuf> {
+    let copy = into.join("go.work");
+    let text = elsewhere(work, file.parent().unwrap_or(file));
+    bounded::create_new(&copy)?.write_all(text.as_bytes())?;
+    copy_if_any(&sums_of(file), &sums_of(&copy))?;
+    Ok(copy)
+}
+
+/// Copies a module file, if there is one.
+pub(super) fn copy_if_any(from: &Path, to: &Path) -> io::Result<()> {
+    match bounded::if_any(bounded::copy(from, to, MOST_SUM)) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let why = format!("{}: {error}", from.display());
+            Err(io::Error::new(error.kind(), why))
+        }
+    }
+}
+
+/// The go.work.sum that belongs to a go.work, whatever GOWORK calls it.
+pub(super) fn sums_of(work: &Path) -> PathBuf {
+    work.with_extension("work.sum")
+}
+
 /// The same go.work for another folder; lines that go does not know are left out.
-pub(super) fn elsewhere(work: &GoWork, folder: &Path) -> String {
+fn elsewhere(work: &GoWork, folder: &Path) -> String {
     // go compares these with the folder that it runs in, letter by letter.
     let path = |path: &str| {
         let path = folder.join(path.replace('\\', "/"));

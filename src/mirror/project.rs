@@ -7,11 +7,10 @@
 //! writes nothing but the go.work.sum beside it (`modload.WriteGoMod`).
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::go::{Go, Mode, toolchain_of};
-use super::needed::{MOST_SUM, elsewhere};
+use super::needed::{copy_if_any, copy_work, sums_of};
 use super::wants::{AddError, Wants, complaint, lines, meant, took};
 use crate::bounded;
 use crate::gocmd::job::Ran;
@@ -46,18 +45,14 @@ pub(super) fn project(go: &Go<'_>, named: &Path) -> Result<Project, AddError> {
     if let Some(work) = go_work::find(go.env().get("GOWORK"), &named, Path::is_file) {
         return Ok(Project::Work(work));
     }
-    match above(&named, "go.mod") {
-        Some(file) => Ok(Project::Module(file.parent().unwrap_or(&named).to_owned())),
+    let mut above = named.ancestors();
+    match above.find(|folder| folder.join("go.mod").is_file()) {
+        Some(folder) => Ok(Project::Module(folder.to_owned())),
         None => Err(AddError::Usage(format!(
             "{}: there is no go.mod or go.work in it or above it; name a project's folder",
             named.display()
         ))),
     }
-}
-
-fn above(folder: &Path, name: &str) -> Option<PathBuf> {
-    let mut all = folder.ancestors().map(|folder| folder.join(name));
-    all.find(|file| file.is_file())
 }
 
 /// Adds to `wants` what a project needs for build and test; with `tests` also what the tests of
@@ -70,25 +65,8 @@ pub(super) async fn want(
 ) -> Result<(), AddError> {
     let copies = tempfile::tempdir().map_err(AddError::temporary)?;
     match project {
-        Project::Module(folder) => {
-            wants.insist(&folder.join("go.sum"))?;
-            refuse_odd(
-                folder,
-                &go_mod::parse(&text_of(&folder.join("go.mod"))?).replace,
-            )?;
-            let asked = Asked {
-                go,
-                folder,
-                mode: Mode::Module,
-                modfile: copies.path().join("go.mod"),
-                name: folder.join("go.mod").display().to_string(),
-            };
-            module(&asked, tests, wants).await
-        }
-        Project::Work(file) => {
-            let copy = copies.path().join("go.work");
-            work(go, file, &copy, wants).await
-        }
+        Project::Module(folder) => module(go, folder, copies.path(), tests, wants).await,
+        Project::Work(file) => work(go, file, copies.path(), wants).await,
     }
 }
 
@@ -135,8 +113,7 @@ pub(super) async fn want_copy(
         modfile: folder.join("go.mod"),
         name: name.to_owned(),
     };
-    download(&asked, &["all"], wants).await?;
-    list_all(&asked, wants).await?;
+    asked.build(&["all"], wants).await?;
     wants.want_mods(&asked.sums())
 }
 
@@ -170,22 +147,51 @@ impl Asked<'_> {
         ran.err = meant(&ran.err, copy, &self.name);
         Ok(ran)
     }
+
+    async fn download(&self, what: &[&str], wants: &mut Wants) -> Result<(), AddError> {
+        let ran = self.run(&["mod", "download", "-json"], what).await?;
+        took(&ran, &self.name, wants);
+        Ok(())
+    }
+
+    /// Downloads what a build needs, and has go read every go.mod of the graph and the `.info` of
+    /// each version in the build list.
+    async fn build(&self, what: &[&str], wants: &mut Wants) -> Result<(), AddError> {
+        self.download(what, wants).await?;
+        let ran = self.run(&["list", "-m", "-e", "-json"], &["all"]).await?;
+        if !ran.success {
+            wants.fail(&self.name, "", &complaint(&ran.err));
+        }
+        Ok(())
+    }
 }
 
-async fn module(asked: &Asked<'_>, tests: bool, wants: &mut Wants) -> Result<(), AddError> {
-    for name in ["go.mod", "go.sum"] {
-        let from = asked.folder.join(name);
-        match bounded::copy(&from, &asked.modfile.with_file_name(name), MOST_SUM) {
-            Err(error) if name == "go.mod" || error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(AddError::file(&from, &error));
-            }
-            _ => writable(&asked.modfile.with_file_name(name)),
-        }
+async fn module(
+    go: &Go<'_>,
+    folder: &Path,
+    copies: &Path,
+    tests: bool,
+    wants: &mut Wants,
+) -> Result<(), AddError> {
+    let [file, sum] = ["go.mod", "go.sum"].map(|name| folder.join(name));
+    wants.insist(&sum)?;
+    refuse_odd(folder, &go_mod::parse(&text_of(&file)?).replace)?;
+    for from in [&file, &sum] {
+        let to = copies.join(from.file_name().unwrap_or_default());
+        copy_if_any(from, &to).map_err(|error| AddError::Failed(error.to_string()))?;
     }
+    let asked = Asked {
+        go,
+        folder,
+        mode: Mode::Module,
+        modfile: copies.join("go.mod"),
+        name: file.display().to_string(),
+    };
     // Without words: what build and test of the module's own packages need. Before go 1.17 in
     // go.mod that is everything, since such a go.mod names only the direct ones.
-    download(asked, if tests { &["all"] } else { &[] }, wants).await?;
-    list_all(asked, wants).await?;
+    asked
+        .build(if tests { &["all"] } else { &[] }, wants)
+        .await?;
     wants.want_mods(&asked.sums())?;
     if !tests {
         return Ok(());
@@ -199,13 +205,11 @@ async fn module(asked: &Asked<'_>, tests: bool, wants: &mut Wants) -> Result<(),
     wants.want_mods(&asked.sums())?;
     let lines = lines(&asked.sums())?.into_iter();
     let zips = lines.filter(|line| line.of == Hashed::Zip);
-    let missing: Vec<String> = zips
-        .filter(|line| !wants.zips.contains(&line.module))
-        .map(|line| line.module.to_string())
-        .collect();
+    let missing = zips.filter(|line| !wants.zips.contains(&line.module));
+    let missing: Vec<String> = missing.map(|line| line.module.to_string()).collect();
     let missing: Vec<&str> = missing.iter().map(String::as_str).collect();
     for some in missing.chunks(200) {
-        download(asked, some, wants).await?;
+        asked.download(some, wants).await?;
     }
     Ok(())
 }
@@ -225,7 +229,7 @@ fn refuse_odd(folder: &Path, replaces: &[crate::gomod::Replace]) -> Result<(), A
     Ok(())
 }
 
-async fn work(go: &Go<'_>, file: &Path, copy: &Path, wants: &mut Wants) -> Result<(), AddError> {
+async fn work(go: &Go<'_>, file: &Path, copies: &Path, wants: &mut Wants) -> Result<(), AddError> {
     let folder = file.parent().unwrap_or(file);
     let read = go_work::parse(&text_of(file)?);
     refuse_odd(folder, &read.replace)?;
@@ -246,59 +250,22 @@ async fn work(go: &Go<'_>, file: &Path, copy: &Path, wants: &mut Wants) -> Resul
             refuse_odd(member, &go_mod::parse(&text_of(&file)?).replace)?;
         }
     }
-    let sum = file.with_extension("work.sum");
-    fs::write(copy, elsewhere(&read, folder)).map_err(|error| AddError::file(copy, &error))?;
-    let copied = copy.with_extension("work.sum");
-    if sum.exists() {
-        bounded::copy(&sum, &copied, MOST_SUM).map_err(|error| AddError::file(&sum, &error))?;
-        writable(&copied);
-    }
+    let copy = copy_work(&read, file, copies);
+    let copy = copy.map_err(|error| AddError::Failed(error.to_string()))?;
     let sums: Vec<PathBuf> = members.iter().map(|member| member.join("go.sum")).collect();
-    for sum in sums.iter().chain([&sum]) {
+    for sum in sums.iter().chain([&sums_of(file)]) {
         wants.insist(sum)?;
     }
     let asked = Asked {
         go,
         folder,
-        mode: Mode::Work(copy),
+        mode: Mode::Work(&copy),
         modfile: PathBuf::new(),
         name,
     };
-    download(&asked, &[], wants).await?;
-    list_all(&asked, wants).await?;
-    for sum in sums.iter().chain([&copied]) {
+    asked.build(&[], wants).await?;
+    for sum in sums.iter().chain([&sums_of(&copy)]) {
         wants.want_mods(sum)?;
     }
     Ok(())
-}
-
-async fn download(asked: &Asked<'_>, what: &[&str], wants: &mut Wants) -> Result<(), AddError> {
-    let ran = asked.run(&["mod", "download", "-json"], what).await?;
-    took(&ran, &asked.name, wants);
-    Ok(())
-}
-
-/// Has go read every go.mod of the graph, and the `.info` of each version in the build list.
-async fn list_all(asked: &Asked<'_>, wants: &mut Wants) -> Result<(), AddError> {
-    let ran = asked.run(&["list", "-m", "-e", "-json"], &["all"]).await?;
-    if !ran.success {
-        wants.fail(&asked.name, "", &complaint(&ran.err));
-    }
-    Ok(())
-}
-
-/// A copy of a read-only file is one, too.
-fn writable(file: &Path) {
-    if let Ok(meta) = fs::metadata(file) {
-        let mut permissions = meta.permissions();
-        #[cfg(unix)]
-        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o600);
-        #[cfg(not(unix))]
-        #[expect(
-            clippy::permissions_set_readonly_false,
-            reason = "what it warns of is Unix alone"
-        )]
-        permissions.set_readonly(false);
-        let _ = fs::set_permissions(file, permissions);
-    }
 }

@@ -71,17 +71,10 @@ pub(super) async fn records(go: &Go<'_>, mirror: &Layout, wanted: &[&ModuleVersi
     };
     let said = said(brought);
     for module in covered {
-        let record = match proofs.prove(&module) {
-            Ok(sums) => DatabaseAnswer::Sums {
-                by: proofs.name().to_owned(),
-                zip: sums.zip,
-                go_mod: sums.go_mod,
-            },
-            Err(error) => {
-                let why = said.get(&module).or(failed.as_ref());
-                DatabaseAnswer::Absent(why.map_or_else(|| error.to_string(), String::clone))
-            }
-        };
+        let record = proofs.answer(&module).unwrap_or_else(|error| {
+            let why = said.get(&module).or(failed.as_ref());
+            DatabaseAnswer::Absent(why.map_or_else(|| error.to_string(), String::clone))
+        });
         records.of.insert(module, record);
     }
     records

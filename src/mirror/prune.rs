@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::layout::{Tree, VersionFile};
 use super::list::since;
 use super::needed::{needed_by, required_by};
-use super::store::{Store, invalid, note_odd, remove};
+use super::store::{Store, note_odd, remove};
 use super::wants::AddError;
 use crate::gomod::ModuleVersion;
 
@@ -114,9 +114,7 @@ pub fn prune(
     for (path, module) in &tree.modules {
         for (version, files) in &module.versions {
             let is_pinned = store.pins.get(path) == Some(&version.version);
-            let is_needed = needed
-                .as_ref()
-                .is_some_and(|needed| needed.contains(version));
+            let is_needed = needed.as_ref().is_some_and(|all| all.contains(version));
             candidates.push(Candidate {
                 module: version.clone(),
                 bytes: files.bytes(),
@@ -127,18 +125,15 @@ pub fn prune(
         }
     }
     let go = chosen(&candidates, what, now);
-    let removed: Vec<Removed> = candidates
-        .iter()
-        .zip(&go)
-        .filter_map(|(one, why)| {
-            Some(Removed {
-                module: one.module.path.clone(),
-                version: one.module.version.clone(),
-                bytes: one.bytes,
-                why: (*why)?,
-            })
-        })
-        .collect();
+    let mut removed = Vec::new();
+    for (one, why) in candidates.iter().zip(&go) {
+        removed.extend(why.map(|why| Removed {
+            module: one.module.path.clone(),
+            version: one.module.version.clone(),
+            bytes: one.bytes,
+            why,
+        }));
+    }
     let all: u64 = candidates.iter().map(|one| one.bytes).sum();
     let removed_bytes = removed.iter().map(|one| one.bytes).sum();
     if !what.dry_run {
@@ -159,16 +154,13 @@ fn chosen(candidates: &[Candidate], what: &Prune, now: Timestamp) -> Vec<Option<
     let oldest_kept = what.older_than.and_then(|age| now.checked_sub(age).ok());
     let mut go: Vec<Option<Why>> = candidates
         .iter()
-        .map(|one| match (one.unfinished, one.stays) {
-            (true, _) => Some(Why::Unfinished),
-            (_, true) => None,
-            (_, false) if !what.needed_by.is_empty() => Some(Why::NotNeeded),
-            (_, false) => {
-                let is_old = one
-                    .since
-                    .zip(oldest_kept)
-                    .is_some_and(|(at, kept)| at < kept);
-                is_old.then_some(Why::Old)
+        .map(|one| {
+            let times = one.since.zip(oldest_kept);
+            match (one.unfinished, one.stays) {
+                (true, _) => Some(Why::Unfinished),
+                (_, true) => None,
+                (_, false) if !what.needed_by.is_empty() => Some(Why::NotNeeded),
+                (_, false) => times.filter(|(at, kept)| at < kept).map(|_| Why::Old),
             }
         })
         .collect();
@@ -203,7 +195,7 @@ fn take_out(store: &mut Store, removed: &[Removed]) -> io::Result<()> {
     let take = |store: &Store, parts: &[VersionFile]| -> io::Result<()> {
         for version in &versions {
             for part in parts {
-                remove(&store.layout.file(version, *part).map_err(invalid)?)?;
+                remove(&store.layout.file(version, *part)?)?;
             }
         }
         Ok(())
@@ -218,7 +210,7 @@ fn take_out(store: &mut Store, removed: &[Removed]) -> io::Result<()> {
     note_odd(&store.layout, gone)?;
     let databases = databases(&store.layout.root().join("sumdb"), 0);
     for version in &versions {
-        let escaped = version.escaped().map_err(invalid)?.to_string();
+        let escaped = version.escaped()?.to_string();
         for database in &databases {
             let mut lookup = database.join("lookup");
             lookup.extend(escaped.split('/'));
@@ -227,7 +219,7 @@ fn take_out(store: &mut Store, removed: &[Removed]) -> io::Result<()> {
         }
     }
     for module in modules {
-        let folder = store.layout.versions(module).map_err(invalid)?;
+        let folder = store.layout.versions(module)?;
         tidy(&folder.join("list"), store.layout.root());
     }
     Ok(())

@@ -11,113 +11,97 @@ use serde::Serialize;
 use super::layout::Layout;
 use super::store::Staged;
 use crate::gomod::ModuleVersion;
-use crate::gomod::form::{self, MOST_INFO, MOST_MOD, MOST_ZIP_HASH};
+use crate::gomod::form::{MOST_INFO, MOST_MOD, MOST_ZIP_HASH};
 use crate::gomod::go_sum::Hashed;
-use crate::gomod::stored::{DatabaseAnswer, FileFault, Source, StoredVersion, VersionFile, judge};
-use crate::gomod::sum::hash_go_mod;
+use crate::gomod::stored::{
+    Claim, DatabaseAnswer, FileFault, Source, StoredMod, StoredVersion, StoredZip, VersionFile,
+    judge,
+};
 use crate::gomod::zip::ModZip;
 use crate::{bounded, trust};
 
-/// What came.
+/// What came, and may be stored.
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) staged: Staged,
     /// How the zip came, and its bytes.
     pub(super) zip: Option<(How, u64)>,
-    /// The go.mod's hash, computed.
-    pub(super) go_mod: String,
-    /// What go noted of the zip, and where.
-    pub(super) noted: Option<(Vec<u8>, PathBuf)>,
+    pub(super) verified: Verified,
 }
 
 /// Takes a version out of the cache. With a `spool` name the zip comes too, by that name.
 ///
-/// What is verified is the file in the spool, which nobody but this user can exchange.
+/// What is verified is the file in the spool, which no other user can exchange.
 pub(super) fn take(
     cache: &Layout,
     module: &ModuleVersion,
     spool: Option<PathBuf>,
+    answer: DatabaseAnswer,
+    claims: Vec<Claim>,
 ) -> Result<Taken, Refusal> {
-    let path = |part| {
-        let path = cache.file(module, part);
-        path.map_err(|error| Refusal::because(error.to_string()))
-    };
-    let go_mod = bounded::read_named(&path(VersionFile::Mod)?, MOST_MOD).map_err(lacks)?;
-    form::go_mod(&go_mod).map_err(|why| poisoned("go.mod", &why, &path(VersionFile::Mod)))?;
-    let info = match bounded::read_named(&path(VersionFile::Info)?, MOST_INFO) {
+    module
+        .escaped()
+        .map_err(|error| Refusal::because(error.to_string()))?;
+    let path = |part| cache.file(module, part).unwrap_or_default();
+    let go_mod = bounded::read_named(&path(VersionFile::Mod), MOST_MOD).map_err(lacks)?;
+    let info = match bounded::read_named(&path(VersionFile::Info), MOST_INFO) {
         Ok(info) => Some(info),
         Err(error) if spool.is_none() && error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(lacks(error)),
     };
-    if let Some(info) = &info {
-        form::info(info, module)
-            .map_err(|why| poisoned(".info", &why, &path(VersionFile::Info)))?;
-    }
-    let hash = hash_go_mod(&go_mod);
-    let mut taken = Taken {
-        staged: Staged {
-            module: module.clone(),
-            zip: None,
-            go_mod,
-            info,
-        },
-        zip: None,
-        go_mod: hash,
-        noted: None,
+    let mut version = StoredVersion {
+        info: info.clone().map(Ok),
+        go_mod: Some(Ok(StoredMod::of(&go_mod))),
+        claims,
+        ..StoredVersion::of(module, answer)
     };
+    let (mut zip, mut staged_zip) = (None, None);
     if let Some(to) = spool {
-        let from = path(VersionFile::Zip)?;
+        let from = path(VersionFile::Zip);
         let named = |error: io::Error| {
-            lacks(io::Error::new(
-                error.kind(),
-                format!("{}: {error}", from.display()),
-            ))
+            let why = format!("{}: {error}", from.display());
+            lacks(io::Error::new(error.kind(), why))
         };
         let how = lift(&from, &to).map_err(named)?;
-        let bytes = std::fs::metadata(&to).map_err(named)?.len();
+        zip = Some((how, std::fs::metadata(&to).map_err(named)?.len()));
         let read = ModZip::open(&to).and_then(|zip| {
             zip.belongs_to(&module.path, &module.version)?;
             zip.h1()
         });
         let h1 = read.map_err(|error| {
             let _ = std::fs::remove_file(&to);
-            // The spool's name says nothing to anybody.
-            let why = error
-                .to_string()
-                .replace(&to.display().to_string(), &from.display().to_string());
-            Refusal::because(format!(
-                "its zip is none: {why}; remove it, or run `go clean -modcache`"
-            ))
+            // The spool's name says nothing to a user.
+            let (from, why) = (from.display(), error.why);
+            let way_out = "remove it, or run `go clean -modcache`";
+            Refusal::because(format!("its zip is none: {from}: {why}; {way_out}"))
         })?;
-        let noted = path(VersionFile::ZipHash)?;
-        taken.noted = match bounded::read_named(&noted, MOST_ZIP_HASH) {
-            Ok(hash) => Some((hash, noted)),
-            Err(_) => None,
-        };
-        taken.zip = Some((how, bytes));
-        taken.staged.zip = Some((to, h1));
+        version.zip_hash = bounded::read(&path(VersionFile::ZipHash), MOST_ZIP_HASH)
+            .ok()
+            .map(Ok);
+        version.zip = Some(Ok(StoredZip {
+            h1: Some(h1.clone()),
+            go_mod: None,
+        }));
+        staged_zip = Some((to, h1));
     }
-    Ok(taken)
+    let verified = may_store(&version, path)?;
+    Ok(Taken {
+        staged: Staged {
+            module: module.clone(),
+            zip: staged_zip,
+            go_mod,
+            info,
+        },
+        zip,
+        verified,
+    })
 }
 
 fn lacks(error: io::Error) -> Refusal {
-    let is_missing = error.kind() == io::ErrorKind::NotFound;
-    let lead = if is_missing {
-        "the module cache lacks it: "
-    } else {
-        ""
-    };
-    Refusal::because([lead, &error.to_string()].concat())
-}
-
-fn poisoned(file: &str, why: &str, path: &Result<PathBuf, Refusal>) -> Refusal {
-    let place = match path {
-        Ok(path) => path.display().to_string(),
-        Err(refusal) => refusal.why.clone(),
-    };
-    Refusal::because(format!(
-        "its {file} {why} ({place}): a login page may have answered in its place. `goroam doctor --cache --fix` removes such files"
-    ))
+    Refusal::because(match error.kind() {
+        io::ErrorKind::NotFound => format!("the module cache lacks it: {error}"),
+        _ => error.to_string(),
+    })
 }
 
 /// How a file came.
@@ -272,22 +256,42 @@ impl Refusal {
 }
 
 /// Refuses a version that differs from what any source states, and one that nothing proves;
-/// names the strongest source of the others. `noted`: where the zip's `.ziphash` is.
-pub(super) fn may_store(version: &StoredVersion<'_>, noted: &Path) -> Result<Verified, Refusal> {
+/// names the strongest source of the others. `path`: where its files are.
+pub(super) fn may_store(
+    version: &StoredVersion<'_>,
+    path: impl Fn(VersionFile) -> PathBuf,
+) -> Result<Verified, Refusal> {
     for flaw in judge(version).flaws {
-        let FileFault::Differs {
-            by,
-            expected,
-            found,
-            ..
-        } = flaw.fault
-        else {
-            continue;
+        let (by, expected, found) = match (flaw.file, flaw.fault) {
+            (
+                _,
+                FileFault::Differs {
+                    by,
+                    expected,
+                    found,
+                    ..
+                },
+            ) => (by, expected, found),
+            (file @ (VersionFile::Mod | VersionFile::Info), FileFault::Broken { why, .. }) => {
+                let name = if file == VersionFile::Mod {
+                    "go.mod"
+                } else {
+                    ".info"
+                };
+                return Err(Refusal::because(format!(
+                    "its {name} {why} ({}): a login page may have answered in its place. \
+                     `goroam doctor --cache --fix` removes such files",
+                    path(file).display()
+                )));
+            }
+            _ => continue,
         };
         let by = match by {
             Source::Database(name) => name,
             Source::GoSum(place) => place,
-            Source::ZipHash | Source::Zip | Source::NotedMod => noted.display().to_string(),
+            Source::ZipHash | Source::Zip | Source::NotedMod => {
+                path(VersionFile::ZipHash).display().to_string()
+            }
         };
         // A note that differs from a zip that is proven: go would not take the two either.
         let (what, here, said) = match flaw.file {
@@ -335,7 +339,6 @@ pub(super) fn may_store(version: &StoredVersion<'_>, noted: &Path) -> Result<Ver
 mod judge_tests {
     use super::*;
     use crate::gomod::ModuleVersion;
-    use crate::gomod::stored::{Claim, StoredMod, StoredZip};
 
     fn h1(letter: &str) -> String {
         format!("h1:{}=", letter.repeat(43))
@@ -370,22 +373,19 @@ mod judge_tests {
         let claims = [claim(Hashed::Zip, claims.0), claim(Hashed::GoMod, claims.1)];
         let module = ModuleVersion::new("a.test/b", "v1.0.0");
         let version = StoredVersion {
-            module: &module,
-            info: None,
             go_mod: Some(Ok(StoredMod {
                 hash: h1("m"),
                 form: Ok(()),
             })),
-            noted_mod: None,
             zip_hash: noted.map(|letter| Ok(h1(letter).into_bytes())),
             zip: Some(Ok(StoredZip {
                 h1: Some(h1("z")),
                 go_mod: None,
             })),
-            answer: answer.clone(),
             claims: claims.into_iter().flatten().collect(),
+            ..StoredVersion::of(&module, answer.clone())
         };
-        may_store(&version, Path::new("/c/v1.0.0.ziphash"))
+        may_store(&version, |file| format!("/c/v1.0.0{}", file.end()).into())
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::gomod::ModuleVersion;
 use crate::gomod::form::MOST_MOD;
 use crate::gomod::sum::{escape_path, hash_go_mod, unescape_version};
 use crate::gomod::zip::ModZip;
+use crate::pool;
 use crate::state::file::replace_readable;
 
 /// Threads that put files on the disk. The file system joins what they ask for into a few
@@ -117,22 +118,18 @@ impl Store {
         // Before the files: one that a kill leaves out is noted in vain, and that is all.
         let odd = batch.iter().map(|staged| {
             let Staged { module, go_mod, .. } = staged;
-            let here = || {
-                self.layout
-                    .file(module, VersionFile::Zip)
-                    .unwrap_or_default()
-            };
-            let zip = staged
-                .zip
-                .as_ref()
-                .map_or_else(here, |(zip, _)| zip.clone());
-            (module.to_string(), odd(module, go_mod, &zip))
+            let here = self.layout.file(module, VersionFile::Zip);
+            let zip = staged.zip.clone().map_or(here, |(zip, _)| Ok(zip));
+            (
+                module.to_string(),
+                odd(module, go_mod, &zip.unwrap_or_default()),
+            )
         });
         note_odd(&self.layout, odd)?;
         let mut parts: Vec<(PathBuf, PathBuf)> = Vec::new();
         let mut infos: Vec<(PathBuf, PathBuf)> = Vec::new();
         for staged in batch {
-            let place = |part| self.layout.file(&staged.module, part).map_err(invalid);
+            let place = |part| self.layout.file(&staged.module, part);
             if let Some((zip, hash)) = &staged.zip {
                 parts.push((zip.clone(), place(VersionFile::Zip)?));
                 let hash = self.spool.write(hash.as_bytes())?;
@@ -157,8 +154,8 @@ impl Store {
         for module in modules {
             let (versions, pinned) = (versions(&self.layout, module)?, self.pins.get(module));
             let pinned = pinned.map(String::as_str);
-            let list = self.layout.list(module).map_err(invalid)?;
-            let latest = self.layout.latest(module).map_err(invalid)?;
+            let list = self.layout.list(module)?;
+            let latest = self.layout.latest(module)?;
             let Some(newest) = layout::latest(&versions, pinned) else {
                 remove(&latest)?;
                 remove(&list)?;
@@ -169,10 +166,7 @@ impl Store {
                 text.push('\n');
             }
             let newest = ModuleVersion::new(module, newest);
-            let info = self
-                .layout
-                .file(&newest, VersionFile::Info)
-                .map_err(invalid)?;
+            let info = self.layout.file(&newest, VersionFile::Info)?;
             let info = bounded::read_named(&info, crate::gomod::form::MOST_INFO)?;
             for (path, bytes) in [(list, text.as_bytes()), (latest, info.as_slice())] {
                 if !bounded::read_named(&path, bytes.len() as u64).is_ok_and(|now| now == bytes) {
@@ -192,7 +186,7 @@ fn unlisted(layout: &Layout) -> PathBuf {
 
 /// A module's versions in a mirror: those that have `.info` and `.zip`.
 pub(super) fn versions(layout: &Layout, module: &str) -> io::Result<Vec<String>> {
-    let folder = layout.versions(module).map_err(invalid)?;
+    let folder = layout.versions(module)?;
     let mut ends: BTreeMap<String, u8> = BTreeMap::new();
     let Some(entries) = bounded::if_any(std::fs::read_dir(&folder))? else {
         return Ok(Vec::new());
@@ -214,28 +208,18 @@ pub(super) fn versions(layout: &Layout, module: &str) -> io::Result<Vec<String>>
 /// Removes a file that may be gone already. On Windows one that somebody reads stays: its name is
 /// in the error.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            let named = format!("{}: {error}", path.display());
-            Err(io::Error::new(error.kind(), named))
-        }
-        _ => Ok(()),
-    }
-}
-
-pub(super) fn invalid(error: crate::gomod::sum::EscapeError) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, error)
+    let removed = bounded::if_any(std::fs::remove_file(path));
+    removed.map(drop).map_err(|error| {
+        let named = format!("{}: {error}", path.display());
+        io::Error::new(error.kind(), named)
+    })
 }
 
 /// Puts files (from, to) in their places, in this order; everything is on the disk before the
 /// first is put.
 pub(super) fn put_all(files: &[(PathBuf, PathBuf)]) -> io::Result<()> {
-    sync(
-        &files
-            .iter()
-            .map(|(from, _)| from.as_path())
-            .collect::<Vec<_>>(),
-    )?;
+    let synced = pool::map(files, SYNCERS, |(from, _)| sync(from));
+    synced.into_iter().collect::<io::Result<()>>()?;
     let mut folders = BTreeSet::new();
     for (from, to) in files {
         if let Some(folder) = to.parent()
@@ -245,29 +229,11 @@ pub(super) fn put_all(files: &[(PathBuf, PathBuf)]) -> io::Result<()> {
         }
         put(from, to)?;
     }
-    // Not every system can sync a folder; each file is whole in any case.
-    let _ = sync(&folders.into_iter().collect::<Vec<_>>());
     Ok(())
 }
 
-/// Puts files, or the entries of folders, on the disk.
-fn sync(paths: &[&Path]) -> io::Result<()> {
-    let share = paths.len().div_ceil(SYNCERS).max(1);
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = paths
-            .chunks(share)
-            .map(|paths| scope.spawn(move || paths.iter().try_for_each(|path| sync_one(path))))
-            .collect();
-        threads.into_iter().try_for_each(|thread| {
-            thread
-                .join()
-                .unwrap_or_else(|_| Err(io::Error::other("a thread broke off")))
-        })
-    })
-}
-
 /// Windows flushes only what was opened for writing; a linked zip may be read-only there.
-fn sync_one(path: &Path) -> io::Result<()> {
+fn sync(path: &Path) -> io::Result<()> {
     if cfg!(windows) {
         return match bounded::open_lock(OpenOptions::new().write(true), path) {
             Ok(file) => file.sync_all(),

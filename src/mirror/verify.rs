@@ -128,14 +128,12 @@ fn read<'m>(
     };
     let go_mod = read(VersionFile::Mod, files.go_mod, MOST_MOD);
     StoredVersion {
-        module,
         info: read(VersionFile::Info, files.info, MOST_INFO),
         go_mod: go_mod.map(|read| read.map(|bytes| StoredMod::of(&bytes))),
         zip_hash: read(VersionFile::ZipHash, files.ziphash, MOST_ZIP_HASH),
         zip: files.zip.map(|_| read_zip(module, &path(VersionFile::Zip))),
         noted_mod,
-        answer,
-        claims: Vec::new(),
+        ..StoredVersion::of(module, answer)
     }
 }
 
@@ -157,11 +155,11 @@ pub(crate) fn read_zip(module: &ModuleVersion, path: &Path) -> Result<StoredZip,
 
 /// What an error says about a zip.
 pub(crate) fn zip_fault(error: ZipError) -> ZipFault {
-    match error.why.strip_prefix("no module zip: ") {
-        _ if error.is_unreadable => ZipFault::Unreadable(error.why),
-        Some(why) => ZipFault::Broken(format!("is no module zip: {why}")),
-        None => ZipFault::Broken(format!("is no module zip: {}", error.why)),
+    if error.is_unreadable {
+        return ZipFault::Unreadable(error.why);
     }
+    let why = error.why.trim_start_matches("no module zip: ");
+    ZipFault::Broken(format!("is no module zip: {why}"))
 }
 
 /// Who is asked about each version, by several threads at once. Asks no network.
@@ -207,15 +205,14 @@ impl Prover {
         if let Some(why) = self.trust.not_asked(&module.path) {
             return DatabaseAnswer::NotAsked(why.to_owned());
         }
-        match proofs.prove(module) {
-            Ok(sums) => DatabaseAnswer::Sums {
-                by: proofs.name().to_owned(),
-                zip: sums.zip,
-                go_mod: sums.go_mod,
-            },
-            Err(error) if error.is_mismatch() => DatabaseAnswer::False(error.to_string()),
-            Err(error) => DatabaseAnswer::Absent(error.to_string()),
-        }
+        proofs.answer(module).unwrap_or_else(|error| {
+            let why = error.to_string();
+            if error.is_mismatch() {
+                DatabaseAnswer::False(why)
+            } else {
+                DatabaseAnswer::Absent(why)
+            }
+        })
     }
 
     /// Everything else that is kept of the database: heads, tiles, lookups of no version.

@@ -87,10 +87,6 @@ const OPEN_THEMSELVES: [(&str, &str); 15] = [
     ("src/exec/terminal.rs", "/dev/tty, which is a device"),
     ("src/gocmd/copy.rs", "makes a new file (create_new)"),
     (
-        "src/mirror/project.rs",
-        "writes into a temporary directory of its own",
-    ),
-    (
         "src/mirror/go.rs",
         "writes into a temporary directory of its own",
     ),

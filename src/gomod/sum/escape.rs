@@ -10,6 +10,12 @@ pub struct EscapeError {
     why: &'static str,
 }
 
+impl From<EscapeError> for std::io::Error {
+    fn from(error: EscapeError) -> std::io::Error {
+        std::io::Error::new(std::io::ErrorKind::InvalidInput, error)
+    }
+}
+
 /// `github.com/BurntSushi/toml` → `github.com/!burnt!sushi/toml`.
 ///
 /// # Errors

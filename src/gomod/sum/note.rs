@@ -57,28 +57,22 @@ impl<'a> Note<'a> {
     /// # Errors
     /// [`NoteError::Malformed`].
     pub fn parse(message: &'a [u8]) -> Result<Note<'a>, NoteError> {
-        if message.len() > MAX_NOTE {
-            return Err(NoteError::Malformed);
-        }
-        let message = std::str::from_utf8(message).map_err(|_| NoteError::Malformed)?;
-        if message.bytes().any(|b| b < 0x20 && b != b'\n') {
-            return Err(NoteError::Malformed);
-        }
-        // The last blank line: a text may hold blank lines of its own.
-        let split = message.rfind("\n\n").ok_or(NoteError::Malformed)?;
-        let (text, rest) = message.split_at(split + 1);
-        let block = rest
-            .strip_prefix('\n')
-            .and_then(|block| block.strip_suffix('\n'))
-            .ok_or(NoteError::Malformed)?;
-        let mut signatures = Vec::new();
-        for line in block.split('\n') {
-            if signatures.len() == MAX_SIGNATURES {
-                return Err(NoteError::Malformed);
-            }
-            signatures.push(signature(line).ok_or(NoteError::Malformed)?);
-        }
-        Ok(Note { text, signatures })
+        let read = || {
+            let message = std::str::from_utf8(message).ok()?;
+            // The last blank line: a text may hold blank lines of its own.
+            let (text, rest) = message.split_at(message.rfind("\n\n")? + 1);
+            let block = rest.strip_prefix('\n')?.strip_suffix('\n')?;
+            let signatures: Option<Vec<_>> = block.split('\n').map(signature).collect();
+            let is_bad = |b: u8| b < 0x20 && b != b'\n';
+            let signatures = signatures.filter(|all| all.len() <= MAX_SIGNATURES)?;
+            (!message.bytes().any(is_bad)).then_some(Note { text, signatures })
+        };
+        let read = if message.len() > MAX_NOTE {
+            None
+        } else {
+            read()
+        };
+        read.ok_or(NoteError::Malformed)
     }
 
     /// The text, if the key has signed it.
@@ -176,22 +170,16 @@ impl TreeHead {
     /// # Errors
     /// [`NoteError::MalformedTree`].
     pub fn parse(text: &str) -> Result<TreeHead, NoteError> {
-        let rest = text
-            .strip_prefix("go.sum database tree\n")
-            .ok_or(NoteError::MalformedTree)?;
-        let mut lines = rest
-            .split_inclusive('\n')
-            .map(|line| line.strip_suffix('\n'));
-        let (Some(Some(size)), Some(Some(root))) = (lines.next(), lines.next()) else {
-            return Err(NoteError::MalformedTree);
+        let read = || {
+            let rest = text.strip_prefix("go.sum database tree\n")?;
+            let mut lines = rest
+                .split_inclusive('\n')
+                .map(|line| line.strip_suffix('\n'));
+            let size = number(lines.next()??)?;
+            let root = STANDARD.decode(lines.next()??).ok()?.try_into().ok()?;
+            Some(TreeHead { size, root })
         };
-        let size = number(size).ok_or(NoteError::MalformedTree)?;
-        let root = STANDARD
-            .decode(root)
-            .ok()
-            .and_then(|root| root.try_into().ok())
-            .ok_or(NoteError::MalformedTree)?;
-        Ok(TreeHead { size, root })
+        read().ok_or(NoteError::MalformedTree)
     }
 }
 
@@ -201,14 +189,13 @@ impl<'a> LookupRecord<'a> {
     /// # Errors
     /// [`NoteError::MalformedRecord`], or what is wrong with the note in it.
     pub fn parse(answer: &'a [u8]) -> Result<LookupRecord<'a>, NoteError> {
-        let text = std::str::from_utf8(answer).map_err(|_| NoteError::MalformedRecord)?;
-        let (id, rest) = text.split_once('\n').ok_or(NoteError::MalformedRecord)?;
-        let id = number(id).ok_or(NoteError::MalformedRecord)?;
-        let (lines, tree) = rest.split_once("\n\n").ok_or(NoteError::MalformedRecord)?;
-        let valid = !lines.is_empty() && lines.bytes().all(|b| b >= 0x20 || b == b'\n');
-        if !valid {
-            return Err(NoteError::MalformedRecord);
-        }
+        let read = || {
+            let (id, rest) = std::str::from_utf8(answer).ok()?.split_once('\n')?;
+            let (lines, tree) = rest.split_once("\n\n")?;
+            let valid = !lines.is_empty() && lines.bytes().all(|b| b >= 0x20 || b == b'\n');
+            Some((number(id)?, lines, tree)).filter(|_| valid)
+        };
+        let (id, lines, tree) = read().ok_or(NoteError::MalformedRecord)?;
         let tree = Note::parse(tree.as_bytes())?;
         Ok(LookupRecord { id, lines, tree })
     }

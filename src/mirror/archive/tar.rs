@@ -7,6 +7,8 @@
 use std::io::{self, Read, Write};
 
 const BLOCK: usize = 512;
+/// Bytes of a name in a header; a longer one is in an extended header before it.
+const MOST_NAME: usize = 100;
 /// Bytes of an extended header: a path is one record of it.
 const MOST_EXTENDED: u64 = 16 << 10;
 /// Bytes that eleven octal digits hold, and no file here needs more.
@@ -24,16 +26,14 @@ impl<'w> Writer<'w> {
 
     /// One file of exactly `size` bytes.
     pub(super) fn file(&mut self, name: &str, size: u64, content: &mut dyn Read) -> io::Result<()> {
-        let (prefix, short) = match fit(name) {
-            Some(fitting) => fitting,
-            None => {
-                let record = record("path", name);
-                self.header("", "goroam-long-name", record.len() as u64, b'x')?;
-                self.content(record.len() as u64, &mut record.as_bytes())?;
-                ("", "goroam-long-name")
-            }
-        };
-        self.header(prefix, short, size, b'0')?;
+        let mut short = name;
+        if name.len() > MOST_NAME {
+            let record = record("path", name);
+            short = "goroam-long-name";
+            self.header(short, record.len() as u64, b'x')?;
+            self.content(record.len() as u64, &mut record.as_bytes())?;
+        }
+        self.header(short, size, b'0')?;
         self.content(size, content)
     }
 
@@ -42,7 +42,7 @@ impl<'w> Writer<'w> {
         self.out.write_all(&[0; 2 * BLOCK])
     }
 
-    fn header(&mut self, prefix: &str, name: &str, size: u64, kind: u8) -> io::Result<()> {
+    fn header(&mut self, name: &str, size: u64, kind: u8) -> io::Result<()> {
         if size > MOST_SIZE {
             return Err(io::Error::other("too large for a tar file"));
         }
@@ -61,7 +61,6 @@ impl<'w> Writer<'w> {
         put(148, b"        ");
         put(156, &[kind]);
         put(257, b"ustar\x0000");
-        put(345, prefix.as_bytes());
         let sum = checksum(&block);
         if let Some(field) = block.get_mut(148..156) {
             field.copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
@@ -79,16 +78,6 @@ impl<'w> Writer<'w> {
         let padding = padding.get(rest..).filter(|_| rest > 0);
         self.out.write_all(padding.unwrap_or_default())
     }
-}
-
-/// The name in two parts, where each fits its field.
-fn fit(name: &str) -> Option<(&str, &str)> {
-    if name.len() <= 100 {
-        return Some(("", name));
-    }
-    let mut slashes = name.match_indices('/').map(|(at, _)| name.split_at(at));
-    let (prefix, rest) = slashes.find(|(prefix, rest)| prefix.len() <= 155 && rest.len() <= 101)?;
-    Some((prefix, rest.strip_prefix('/')?))
 }
 
 /// `LENGTH KEY=VALUE\n`, the length that of the whole.
@@ -219,18 +208,9 @@ fn path_of(mut records: &[u8]) -> Option<&[u8]> {
 
 /// Octal digits, with spaces around them.
 fn octal(field: &[u8]) -> Option<u64> {
-    let digits = field.trim_ascii();
-    let is_number = !digits.is_empty() && digits.len() <= 11;
-    let digits = digits.iter().filter(|_| is_number);
-    let value = |sum: Option<u64>, b: &u8| match b {
-        b'0'..=b'7' => Some(sum.unwrap_or(0) * 8 + u64::from(b - b'0')),
-        _ => None,
-    };
-    let mut sum = None;
-    for digit in digits {
-        sum = Some(value(sum, digit)?);
-    }
-    sum
+    let digits = str::from_utf8(field).ok()?.trim_ascii();
+    let is_number = digits.len() <= 11 && digits.bytes().all(|b| b.is_ascii_digit());
+    u64::from_str_radix(digits, 8).ok().filter(|_| is_number)
 }
 
 fn bad(why: &str) -> io::Error {

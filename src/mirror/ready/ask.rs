@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,10 +21,10 @@ use crate::environment::{Environment, is_same_name};
 use crate::gocmd::job::{Job, Ran, without_requests};
 use crate::gomod::ModuleVersion;
 use crate::gomod::go_version::at_least;
-use crate::gomod::go_work::{self, GoWork};
+use crate::gomod::go_work;
 use crate::gomod::sum::{Summing, hex};
 use crate::mirror::layout::{Layout, VersionFile};
-use crate::mirror::needed::{MOST_FILE, elsewhere};
+use crate::mirror::needed::{MOST_FILE, copy_if_any, copy_work, sums_of};
 use crate::paths::Paths;
 use crate::policy::expand::expand;
 use crate::state::file;
@@ -144,32 +144,29 @@ impl Scratch {
             ("GOVCS", "*:off".into()),
             ("GODEBUG", without_requests(&tools.env)),
         ];
-        let copied_work = |work: &GoWork, file: &Path| -> io::Result<OsString> {
-            let copy = scratch.path().join("go.work");
-            let text = elsewhere(work, file.parent().unwrap_or(folder));
-            bounded::create_new(&copy)?.write_all(text.as_bytes())?;
-            copied(&sums_of(file), &sums_of(&copy))?;
-            Ok(copy.into())
-        };
         let above = above(folder, &tools.env).filter(|_| project.work.is_none());
         let mut modfile = None;
         match (&project.work, above) {
             // go writes nothing where it takes all from vendor/, which lies beside go.work.
             (Some(_), _) if need.vendored => {}
-            (Some(work), _) => set.push(("GOWORK", copied_work(work, &folder.join("go.work"))?)),
+            (Some(work), _) => {
+                let copy = copy_work(work, &folder.join("go.work"), scratch.path())?;
+                set.push(("GOWORK", copy.into()));
+            }
             (None, Some(file)) => {
                 let work = go_work::parse(&bounded::read_text(&file, MOST_FILE)?);
                 if let Some(fault) = work.faults.first() {
                     let fault = format!("{}: {fault}", file.display());
                     return Err(io::Error::other(fault));
                 }
-                set.push(("GOWORK", copied_work(&work, &file)?));
+                let copy = copy_work(&work, &file, scratch.path())?;
+                set.push(("GOWORK", copy.into()));
             }
             (None, None) => {
                 let copy = scratch.path().join("go.mod");
                 let (file, sum) = tools.module_files(folder);
-                copied(&file, &copy)?;
-                copied(&sum, &scratch.path().join("go.sum"))?;
+                copy_if_any(&file, &copy)?;
+                copy_if_any(&sum, &scratch.path().join("go.sum"))?;
                 modfile = Some(format!("-modfile={}", copy.display()));
                 set.push(("GOWORK", "off".into()));
             }
@@ -185,19 +182,6 @@ impl Scratch {
 /// The go.work by which go builds a module that has none beside it.
 fn above(folder: &Path, env: &Environment) -> Option<PathBuf> {
     go_work::find(env.get("GOWORK"), folder, Path::is_file)
-}
-
-/// A file that is no longer than a module file may be; that there is none is no fault.
-fn copied(from: &Path, to: &Path) -> io::Result<()> {
-    match bounded::copy(from, to, MOST_FILE) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done,
-    }
-}
-
-/// The go.work.sum that belongs to a go.work, whatever GOWORK calls it.
-fn sums_of(work: &Path) -> PathBuf {
-    work.with_extension("work.sum")
 }
 
 /// The user's module cache and the mirror, as proxies.

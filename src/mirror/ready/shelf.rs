@@ -16,7 +16,7 @@ use crate::gocmd::{ApplyError, GoCommand, find, run};
 use crate::gomod::ModuleVersion;
 use crate::gomod::form::{MOST_MOD, MOST_ZIP_HASH};
 use crate::gomod::sum::hash_go_mod;
-use crate::mirror::layout::{Layout, VersionFile};
+use crate::mirror::layout::{Layout, Tree, VersionFile};
 use crate::mirror::sumdb::Proofs;
 use crate::model::SumDb;
 use crate::policy::goflags_words;
@@ -134,40 +134,16 @@ impl Shelf {
 
 /// How many modules a mirror holds, and bytes of their zips. Follows no links.
 pub fn tally(mirror: &Path) -> (usize, u64) {
-    let (mut modules, mut bytes) = (0, 0);
-    let mut open = vec![(mirror.to_owned(), 0)];
-    let mut left = MOST_ENTRIES;
-    while let Some((folder, depth)) = open.pop() {
-        let is_versions = folder.file_name().is_some_and(|name| name == "@v");
-        let mut any = false;
-        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-            left -= 1;
-            if left == 0 {
-                return (modules, bytes);
-            }
-            let Ok(kind) = entry.file_type() else {
-                continue;
-            };
-            let name = entry.file_name();
-            let own = depth == 0 && (name == "sumdb" || name == ".goroam");
-            if kind.is_dir() && !own && depth < DEEPEST {
-                open.push((entry.path(), depth + 1));
-            }
-            let is_zip = entry.path().extension().is_some_and(|end| end == "zip");
-            if kind.is_file() && is_versions && is_zip {
-                any = true;
-                bytes += entry.metadata().map_or(0, |meta| meta.len());
-            }
-        }
-        modules += usize::from(any);
-    }
-    (modules, bytes)
+    let tree = Tree::read(&Layout::new(mirror)).unwrap_or_default();
+    let zips = tree.modules.values().map(|module| {
+        let zips = module.versions.values().filter_map(|files| files.zip);
+        (zips.clone().count(), zips.sum::<u64>())
+    });
+    zips.filter(|(count, _)| *count > 0)
+        .fold((0, 0), |(modules, all), (_, bytes)| {
+            (modules + 1, all + bytes)
+        })
 }
-
-/// Entries of a mirror that are looked at.
-const MOST_ENTRIES: usize = 2_000_000;
-/// No module path has more elements.
-const DEEPEST: usize = 24;
 
 /// A text file, if it is one and no longer than this.
 pub(super) fn read(path: &Path, most: u64) -> Option<String> {

@@ -162,7 +162,7 @@ impl Proofs {
         for (module, asked) in to_ask.into_iter().zip(asked) {
             match asked {
                 Asked::Found(bytes) => {
-                    answers.push(self.answer(&module, &bytes, "the checksum database")?);
+                    answers.push(self.signed(&module, &bytes, "the checksum database")?);
                 }
                 Asked::Absent(why) => brought.unknown.push((module, why)),
                 Asked::Failed(why) => brought.failed.push((module, why)),
@@ -184,12 +184,13 @@ impl Proofs {
         sources.folders.iter().skip(1).find_map(|folder| {
             let path = folder.lookup_path(module).ok()?;
             let bytes = read(&path, MAX_LOOKUP).ok()??;
-            let answer = self.answer(module, &bytes, &path.display().to_string());
+            let answer = self.signed(module, &bytes, &path.display().to_string());
             answer.ok()
         })
     }
 
-    fn answer(
+    /// What these bytes say of a module, if they are signed.
+    fn signed(
         &self,
         module: &ModuleVersion,
         bytes: &[u8],

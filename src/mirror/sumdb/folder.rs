@@ -1,6 +1,7 @@
 //! A folder as go lays a checksum database out: a mirror's, or go's own cache of one; and how
 //! files of it are written.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -146,6 +147,12 @@ pub(super) fn put(own: &Path, mut files: Vec<(PathBuf, Vec<u8>)>) -> Result<usiz
         staged.push((path, target));
     }
     put_all(&staged).map_err(|error| ProofError::Unwritable(error.to_string()))?;
+    // Not every system can sync a folder, and each file is whole in any case.
+    for folder in BTreeSet::from_iter(staged.iter().filter_map(|(_, target)| target.parent())) {
+        if let Ok(folder) = bounded::open_folder(folder) {
+            let _ = folder.sync_all();
+        }
+    }
     let _ = fs::remove_dir_all(&stage);
     Ok(staged.len())
 }

@@ -7,6 +7,7 @@ use super::super::layout::Layout;
 use super::folder::{Folder, MAX_LOOKUP, MAX_TILE, read};
 use super::heads::{Forked, Lookup, ProofError, SignedHead, ordered, read_ledger};
 use crate::gomod::ModuleVersion;
+use crate::gomod::stored::DatabaseAnswer;
 use crate::gomod::sum::tile::{edge, lines_hash, prove_prefix, prove_record, way_down};
 use crate::gomod::sum::{Inconsistent, NoteError, ProvenTree, Tile, TreeHead, check_key};
 use crate::model::{SumDb, VerifierKey};
@@ -127,6 +128,16 @@ impl Proofs {
             ))
         })?;
         self.prove_lookup(module, &path, &lookup)
+    }
+
+    /// The same, as one source of what a version must be.
+    ///
+    /// # Errors
+    /// As [`Proofs::prove`].
+    pub fn answer(&self, module: &ModuleVersion) -> Result<DatabaseAnswer, ProofError> {
+        let Sums { zip, go_mod } = self.prove(module)?;
+        let by = self.name().to_owned();
+        Ok(DatabaseAnswer::Sums { by, zip, go_mod })
     }
 
     pub(super) fn prove_lookup(
