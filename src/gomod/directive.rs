@@ -236,21 +236,24 @@ pub fn is_directory(path: &str) -> bool {
     dots || drive || path.starts_with(['/', '\\'])
 }
 
-/// The one word of `verb WORD`, `usage` being go's complaint otherwise.
-pub(super) fn only(statement: &Statement, usage: &str) -> Result<String, String> {
+/// The one word of `verb WORD` as it is written, `usage` being go's complaint otherwise.
+fn one<'a>(statement: &'a Statement, usage: &str) -> Result<&'a str, String> {
     match statement.words.as_slice() {
-        [word] => unquote(word),
+        [word] => Ok(word),
         _ => Err(usage.to_owned()),
     }
 }
 
+/// The same without its quotes.
+pub(super) fn only(statement: &Statement, usage: &str) -> Result<String, String> {
+    unquote(one(statement, usage)?)
+}
+
 /// `go VERSION`.
 pub(super) fn go(statement: &Statement) -> Result<String, String> {
-    let [version] = statement.words.as_slice() else {
-        return Err("go directive expects exactly one argument".to_owned());
-    };
+    let version = one(statement, "go directive expects exactly one argument")?;
     if super::go_version::is_directive(version) {
-        return Ok(version.clone());
+        return Ok(version.to_owned());
     }
     Err(format!(
         "invalid go version '{version}': must match format 1.23.0"
@@ -304,14 +307,13 @@ pub(super) fn lines_since<'a, T: 'a>(
 
 /// `toolchain NAME`.
 pub(super) fn toolchain(statement: &Statement) -> Result<String, String> {
-    let [name] = statement.words.as_slice() else {
-        return Err("toolchain directive expects exactly one argument".to_owned());
-    };
-    let known = name
-        .strip_prefix("go1")
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    if known || name == "default" {
-        return Ok(name.clone());
+    let name = one(
+        statement,
+        "toolchain directive expects exactly one argument",
+    )?;
+    let rest = name.strip_prefix("go1");
+    if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) || name == "default" {
+        return Ok(name.to_owned());
     }
     Err(format!(
         "invalid toolchain version '{name}': must match format go1.23.0 or default"
@@ -320,14 +322,12 @@ pub(super) fn toolchain(statement: &Statement) -> Result<String, String> {
 
 /// `godebug KEY=VALUE`.
 pub(super) fn godebug(statement: &Statement) -> Result<(String, String), String> {
-    let usage = || "usage: godebug key=value".to_owned();
-    let [word] = statement.words.as_slice() else {
-        return Err(usage());
-    };
-    if word.contains(['"', '`', ',']) {
-        return Err(usage());
-    }
-    let (key, value) = word.split_once('=').ok_or_else(usage)?;
+    let usage = "usage: godebug key=value";
+    let word = one(statement, usage)?;
+    let pair = word
+        .split_once('=')
+        .filter(|_| !word.contains(['"', '`', ',']));
+    let (key, value) = pair.ok_or(usage)?;
     Ok((key.to_owned(), value.to_owned()))
 }
 

@@ -126,11 +126,7 @@ fn add(out: &mut GoMod, statement: &Statement) -> Result<(), String> {
         }),
         "go" => once(&mut out.go, statement, directive::go),
         "toolchain" => once(&mut out.toolchain, statement, directive::toolchain),
-        "godebug" => {
-            let value = directive::godebug(statement)?;
-            out.godebug.push(At { value, line });
-            Ok(())
-        }
+        "godebug" => push(&mut out.godebug, line, directive::godebug(statement)),
         "require" => {
             let (module, error) = directive::module_version(statement);
             out.require.push(Require {
@@ -143,9 +139,7 @@ fn add(out: &mut GoMod, statement: &Statement) -> Result<(), String> {
         }
         "exclude" => {
             let (value, error) = directive::module_version(statement);
-            error.map_or(Ok(()), Err)?;
-            out.exclude.push(At { value, line });
-            Ok(())
+            push(&mut out.exclude, line, error.map_or(Ok(value), Err))
         }
         "replace" => {
             let replace = directive::replace(statement);
@@ -153,31 +147,18 @@ fn add(out: &mut GoMod, statement: &Statement) -> Result<(), String> {
             out.replace.push(replace);
             error.map_or(Ok(()), Err)
         }
-        "retract" => {
-            let value = retract(&statement.words)?;
-            out.retract.push(At { value, line });
-            Ok(())
+        "retract" => push(&mut out.retract, line, retract(&statement.words)),
+        "tool" => {
+            let usage = "tool directive expects exactly one argument";
+            push(&mut out.tool, line, directive::only(statement, usage))
         }
-        verb @ ("tool" | "ignore") => {
-            let usage = format!("{verb} directive expects exactly one argument");
-            let value = directive::only(statement, &usage)?;
-            let list = if verb == "tool" {
-                &mut out.tool
-            } else {
-                &mut out.ignore
-            };
-            list.push(At { value, line });
-            Ok(())
-        }
-        verb => {
-            out.unknown.push(At {
-                value: verb.to_owned(),
-                line,
-            });
-            Ok(())
-        }
+        "ignore" => push(&mut out.ignore, line, directive::only(statement, IGNORE)),
+        verb => push(&mut out.unknown, line, Ok(verb.to_owned())),
     }
 }
+
+/// go's complaint about `ignore`.
+const IGNORE: &str = "ignore directive expects exactly one argument";
 
 /// The path that the go.mod of a dependency names, as go reads it (`modfile.ParseLax`,
 /// `modload.goModSummary`): directives that only a main module may have are ignored, and so
@@ -211,8 +192,7 @@ pub fn dependency(bytes: &[u8]) -> Result<String, Fault> {
                 error.map_or(Ok(()), |error| Err(failed(error)))?;
             }
             "ignore" => {
-                let usage = "ignore directive expects exactly one argument";
-                directive::only(statement, usage).map_err(failed)?;
+                directive::only(statement, IGNORE).map_err(failed)?;
             }
             _ => {}
         }
@@ -238,6 +218,17 @@ pub(super) fn once(
         value: read(statement)?,
         line: statement.line,
     });
+    Ok(())
+}
+
+/// A directive that may stand several times.
+pub(super) fn push<T>(
+    list: &mut Vec<At<T>>,
+    line: usize,
+    value: Result<T, String>,
+) -> Result<(), String> {
+    let value = value?;
+    list.push(At { value, line });
     Ok(())
 }
 

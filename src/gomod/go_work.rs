@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::directive::{self, At, Fault, Newcomer, Replace, Statement, statements};
-use super::go_mod::{once, replacement};
+use super::go_mod::{once, push, replacement};
 use super::semver::ModuleVersion;
 
 /// `gover.DefaultGoWorkVersion`: what a go.work without a `go` line is taken for.
@@ -82,28 +82,21 @@ pub fn parse(text: &str) -> GoWork {
 fn add(out: &mut GoWork, statement: &Statement) -> Result<(), String> {
     let line = statement.line;
     match statement.verb.as_str() {
-        "go" => return once(&mut out.go, statement, directive::go),
-        "toolchain" => return once(&mut out.toolchain, statement, directive::toolchain),
-        "godebug" => {
-            let value = directive::godebug(statement)?;
-            out.godebug.push(At { value, line });
-        }
+        "go" => once(&mut out.go, statement, directive::go),
+        "toolchain" => once(&mut out.toolchain, statement, directive::toolchain),
+        "godebug" => push(&mut out.godebug, line, directive::godebug(statement)),
         "use" => {
-            let value = directive::only(statement, "usage: use local/dir")?;
-            out.r#use.push(At { value, line });
+            let folder = directive::only(statement, "usage: use local/dir");
+            push(&mut out.r#use, line, folder)
         }
         "replace" => {
             let replace = directive::replace(statement);
             let error = replace.error.clone();
             out.replace.push(replace);
-            return error.map_or(Ok(()), Err);
+            error.map_or(Ok(()), Err)
         }
-        verb => out.unknown.push(At {
-            value: verb.to_owned(),
-            line,
-        }),
+        verb => push(&mut out.unknown, line, Ok(verb.to_owned())),
     }
-    Ok(())
 }
 
 #[cfg(test)]

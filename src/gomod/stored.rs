@@ -425,7 +425,7 @@ impl Judgement {
             Some(Err(_)) | None => None,
         };
         // The go.mod in the zip is one more source: where it agrees with the file, it cannot be
-        // told which is wrong; where it agrees with what is stated, the file is.
+        // said which is wrong; where it agrees with what is stated, the file is.
         let weighed = |compared| match compared {
             Comparison::Differs { by, expected, sure } => {
                 let sure = match in_zip {

@@ -317,7 +317,7 @@ mod tests {
     use super::*;
     use crate::gomod::sum::hash_files;
 
-    /// A zip whose parts can be told to lie.
+    /// A zip whose parts can be made to lie.
     #[derive(Clone)]
     struct File {
         name: Vec<u8>,

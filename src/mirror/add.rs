@@ -87,7 +87,7 @@ pub async fn add(
     for failed in &mut wants.failed {
         explain(failed, what.toolchain);
     }
-    // What go itself calls a mismatch may have come from anybody: nothing that came with it is
+    // What go itself calls a mismatch may come from an attacker: nothing that came with it is
     // stored, not even what looks good.
     if wants.failed.iter().any(|failed| failed.mismatch) {
         return Ok(Added::without(root, wants.failed).summed());

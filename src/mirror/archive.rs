@@ -8,7 +8,7 @@
 //!
 //! A tar file, not compressed: zips are. `list` and `@latest` are made again where it arrives.
 //!
-//! An archive may have been made by anybody. It is unpacked into a folder of goroam's own in the
+//! An archive may come from anywhere. It is unpacked into a folder of goroam's own in the
 //! mirror, where it is a mirror by itself, and is verified there as one: by the key in this
 //! machine's GOSUMDB. Only then are its proofs joined with those that are here, and its versions
 //! put in their places, one after another.

@@ -251,7 +251,7 @@ fn is_cache_rw(flag: &str) -> bool {
 
 /// The module that toolchains come as (`cmd/go/internal/modfetch/toolchain.go`).
 pub(super) const TOOLCHAIN: &str = "golang.org/toolchain";
-/// Since this version there are toolchains as modules, and go can be told to use one.
+/// Since this version there are toolchains as modules, and GOTOOLCHAIN selects one.
 const FIRST: &str = "1.21";
 
 /// The toolchain that a go.mod asks for: its `toolchain` line or its `go` line, whichever is

@@ -262,7 +262,7 @@ impl Tree {
 }
 
 /// What `list` holds: releases and prereleases in order (`go help goproxy`). With a pin nothing
-/// that go would choose in its place: what is higher is there for who names it, but is not told.
+/// that go would choose in its place: a higher version can still be named, but is not listed.
 pub fn listed<'v>(versions: &'v [String], pinned: Option<&str>) -> Vec<&'v str> {
     let mut listed: Vec<&str> = versions
         .iter()

@@ -23,7 +23,7 @@ pub struct Listing {
     pub mirror: PathBuf,
     /// By path.
     pub modules: Vec<ListedModule>,
-    /// Sums of what is told.
+    /// Sums of what is listed.
     pub totals: ListTotals,
 }
 

@@ -1,5 +1,5 @@
 //! What the checksum database says of the modules that are wanted, with its proofs in the mirror.
-//! And whom this machine's go believes about checksums: GOSUMDB and GONOSUMDB, as go finds them.
+//! And which checksum database this machine's go trusts: GOSUMDB and GONOSUMDB, as go finds them.
 //! go itself need not be there: a mirror may be kept on a machine that builds nothing.
 
 use std::collections::BTreeMap;

@@ -128,7 +128,7 @@ pub(super) fn lift(from: &Path, to: &Path) -> io::Result<How> {
     if std::fs::symlink_metadata(from).is_ok_and(|meta| is_ours_alone(from, &meta))
         && std::fs::hard_link(from, to).is_ok()
     {
-        // Looked at again by its new name, which nobody else can exchange.
+        // Looked at again by its new name, which no other user can exchange.
         if std::fs::symlink_metadata(to).is_ok_and(|meta| is_ours_alone(to, &meta)) {
             return Ok(How::Link);
         }

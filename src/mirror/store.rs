@@ -145,7 +145,7 @@ impl Store {
         put_all(&parts)
     }
 
-    /// Writes `list` and `@latest` of these modules anew, where they say something else.
+    /// Writes `list` and `@latest` of these modules again, where they say something else.
     pub(super) fn index(&mut self, modules: &BTreeSet<&str>) -> io::Result<()> {
         let behind = std::mem::take(&mut self.behind);
         let behind = behind.iter().map(String::as_str);
@@ -205,7 +205,7 @@ pub(super) fn versions(layout: &Layout, module: &str) -> io::Result<Vec<String>>
     Ok(ends.into_keys().collect())
 }
 
-/// Removes a file that may be gone already. On Windows one that somebody reads stays: its name is
+/// Removes a file that may be gone already. On Windows one that is being read stays: its name is
 /// in the error.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     let removed = bounded::if_any(std::fs::remove_file(path));
@@ -251,7 +251,7 @@ pub struct Lock {
     _file: File,
 }
 
-/// Takes the mirror's lock, making goroam's folder in it; waits if somebody has it, and says so
+/// Takes the mirror's lock, making goroam's folder in it; waits if another goroam has it, and says so
 /// first.
 ///
 /// # Errors
@@ -361,7 +361,7 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    /// Opens it, and removes what a killed writer left: the lock says that nobody else writes.
+    /// Opens it, and removes what a killed writer left: the lock says that no other goroam writes.
     fn open(layout: &Layout) -> io::Result<Spool> {
         let folder = layout.own().join("new");
         unverified_folder(&folder)?;
@@ -495,7 +495,7 @@ mod tests {
         assert!(root.path().join("a.test/b/@v/v1.0.0.info").exists());
     }
 
-    /// Nobody reads it to its end, and nobody waits for one that writes to it.
+    /// It is not read to its end, and no reader waits for one that writes to it.
     #[cfg(unix)]
     #[test]
     fn a_pipe_in_the_place_of_a_list_is_replaced() {

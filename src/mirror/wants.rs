@@ -221,7 +221,7 @@ impl From<RunError> for AddError {
     }
 }
 
-/// A module cache is go's own, and a folder with other things in it is somebody's.
+/// A module cache is go's own, and a folder with other things in it is not a mirror.
 pub(super) fn refuse_foreign(root: &Path, cache: &Path) -> Result<(), AddError> {
     let refuse = |why: &str| AddError::Refused(format!("{}: {why}", root.display()));
     let (real_root, real_cache) = (real(root), real(cache));

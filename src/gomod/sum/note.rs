@@ -93,7 +93,7 @@ impl<'a> Note<'a> {
         Ok(self.text)
     }
 
-    /// The text before anybody has vouched for it.
+    /// The text, not verified.
     pub fn unverified_text(&self) -> &'a str {
         self.text
     }

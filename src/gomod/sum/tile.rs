@@ -277,7 +277,7 @@ fn leaves(node: Node) -> Option<(u8, u64, u64)> {
 /// Tiles that do not fit the tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Inconsistent {
-    /// One of the tiles at the edge is wrong, and nobody can tell which.
+    /// One of the tiles at the edge is wrong, and it is unknown which.
     #[error("the tiles at the edge do not make the root of the tree of {0} records")]
     Edge(u64),
     /// This one is, or is not in that tree at all.

@@ -144,16 +144,15 @@ impl Scratch {
             ("GOVCS", "*:off".into()),
             ("GODEBUG", without_requests(&tools.env)),
         ];
-        let above = above(folder, &tools.env).filter(|_| project.work.is_none());
+        let work = match project.work {
+            Some(_) => Some(folder.join("go.work")),
+            None => above(folder, &tools.env),
+        };
         let mut modfile = None;
-        match (&project.work, above) {
+        match work {
             // go writes nothing where it takes all from vendor/, which lies beside go.work.
-            (Some(_), _) if need.vendored => {}
-            (Some(work), _) => {
-                let copy = copy_work(work, &folder.join("go.work"), scratch.path())?;
-                set.push(("GOWORK", copy.into()));
-            }
-            (None, Some(file)) => {
+            Some(_) if need.vendored && project.work.is_some() => {}
+            Some(file) => {
                 let work = go_work::parse(&bounded::read_text(&file, MOST_FILE)?);
                 if let Some(fault) = work.faults.first() {
                     let fault = format!("{}: {fault}", file.display());
@@ -162,7 +161,7 @@ impl Scratch {
                 let copy = copy_work(&work, &file, scratch.path())?;
                 set.push(("GOWORK", copy.into()));
             }
-            (None, None) => {
+            None => {
                 let copy = scratch.path().join("go.mod");
                 let (file, sum) = tools.module_files(folder);
                 copy_if_any(&file, &copy)?;
@@ -388,19 +387,16 @@ impl Answers {
     ///
     /// # Errors
     /// When the file cannot be written; it is then as it was.
-    pub fn save(mut self, paths: &Paths) -> io::Result<()> {
+    pub fn save(self, paths: &Paths) -> io::Result<()> {
         if !self.asked {
             return Ok(());
         }
-        while self.all.len() > MOST_ANSWERS {
-            let oldest = self.all.iter().min_by_key(|(_, answer)| answer.at);
-            let Some(key) = oldest.map(|(key, _)| key.clone()) else {
-                break;
-            };
-            self.all.remove(&key);
-        }
+        let mut newest: Vec<_> = self.all.into_iter().collect();
+        newest.sort_by_key(|(_, answer)| std::cmp::Reverse(answer.at));
+        newest.truncate(MOST_ANSWERS);
+        let newest = BTreeMap::from_iter(newest);
         file::private_folder(&paths.state)?;
-        file::replace(&paths.asked(), &serde_json::to_vec(&self.all)?)
+        file::replace(&paths.asked(), &serde_json::to_vec(&newest)?)
     }
 
     fn get(&self, key: &str) -> Option<&Option<String>> {

@@ -375,7 +375,7 @@ mod tests {
         ]);
         let new = need(&project(text, SUMS), &builder(), &mods);
         assert_eq!(names(&new.mods), ["a@v1.0.0"]);
-        // Since 1.17 go.mod names all that packages come from: b is for somebody else's tests.
+        // Since 1.17 go.mod names all that packages come from: b is for a dependency's tests.
         assert_eq!(names(&new.zips), ["a@v1.0.0"]);
         let old = need(
             &project(&text.replace("1.17", "1.16"), SUMS),

@@ -119,7 +119,7 @@ impl Shelf {
         text.clone()
     }
 
-    /// Is a toolchain unpacked in the module cache? Then go asks nobody for it.
+    /// Is a toolchain unpacked in the module cache? Then go does not fetch it.
     pub fn is_unpacked(&self, toolchain: &ModuleVersion) -> bool {
         let folder = format!("toolchain@{}", toolchain.version);
         let bin = self.modcache.join("golang.org").join(folder).join("bin");

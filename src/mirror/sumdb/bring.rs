@@ -35,7 +35,7 @@ pub struct Brought {
     pub written: usize,
 }
 
-/// What somebody says of a module; its signature is right, the rest is not proven yet.
+/// What a source says of a module; its signature is right, the rest is not proven yet.
 struct Answer {
     module: ModuleVersion,
     lookup: Lookup,
@@ -361,7 +361,7 @@ impl Proofs {
         Ok(tree)
     }
 
-    /// A tree by its edge: the tiles together make its root, so that nobody can tell which one
+    /// A tree by its edge: the tiles together make its root, so that it is unknown which one
     /// is wrong if they do not. First by what is on this machine, then by the network alone.
     async fn edge_of(
         &self,

@@ -25,7 +25,7 @@ const LIMITS: Limits = Limits {
 };
 /// A failure that took this long is no answer but a silence.
 const SILENCE: Duration = Duration::from_secs(2);
-/// So many silences in a row, one of each lane, and nobody is asked any more: thousands of files
+/// So many silences in a row, one of each lane, and nothing is asked any more: thousands of files
 /// would each be waited for.
 const MOST_SILENCES: usize = LANES;
 /// A busy server is not waited for any longer than this.

@@ -482,7 +482,7 @@ mod tests {
             found(&good(DatabaseAnswer::False("forged".into()))),
             ["zip Mismatch -"]
         );
-        // What is not proven yet may be right: nobody is told to delete it.
+        // What is not proven yet may be right: no help says to delete it.
         for (proof, deletes) in [
             (DatabaseAnswer::Absent("none".into()), false),
             (DatabaseAnswer::False("forged".into()), true),

@@ -17,7 +17,7 @@ use crate::mirror::AddError;
 pub(super) struct Site {
     /// The mirror's folder; it need not exist.
     pub(super) root: PathBuf,
-    /// It was named by `--mirror`: a command that is told names it, too.
+    /// It was named by `--mirror`: a command that is shown names it, too.
     pub(super) is_named: bool,
     /// `[agent] go` of the policy.
     pub(super) go: Option<PathBuf>,
@@ -40,7 +40,7 @@ pub(super) fn waits() {
     say("another goroam writes to this mirror; waiting for it");
 }
 
-/// A word on standard error, if somebody looks at it.
+/// A line on standard error, if that is a terminal.
 pub(super) fn say(text: &str) {
     if std::io::stderr().is_terminal() {
         let line = format!("goroam: {}\n", render::clean(text));
