@@ -49,7 +49,7 @@ pub(super) fn check(value: &str) -> Vec<PolicyFinding> {
     let value = blot(value);
     let rules = match parse(&value) {
         Ok(rules) => rules,
-        Err(fault) => return vec![fault],
+        Err(fault) => return vec![*fault],
     };
     let mut faults = Vec::new();
     for Rule {
@@ -74,7 +74,7 @@ pub(super) fn check(value: &str) -> Vec<PolicyFinding> {
     faults
 }
 
-fn parse(value: &str) -> Result<Vec<Rule<'_>>, PolicyFinding> {
+fn parse(value: &str) -> Result<Vec<Rule<'_>>, Box<PolicyFinding>> {
     let mut rules: Vec<Rule<'_>> = Vec::new();
     if value.trim().is_empty() {
         return Ok(rules);
@@ -107,7 +107,8 @@ fn parse(value: &str) -> Result<Vec<Rule<'_>>, PolicyFinding> {
         };
         let message = format!("{wrong} in GOVCS: go runs no version control then");
         let fault = PolicyFinding::fault("bad-govcs", message).at(at);
-        return Err(fault.help("for example: GOVCS = \"git.corp.example:git,public:off\""));
+        let help = "for example: GOVCS = \"git.corp.example:git,public:off\"";
+        return Err(Box::new(fault.help(help)));
     }
     Ok(rules)
 }

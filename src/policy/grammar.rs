@@ -23,27 +23,24 @@ pub fn check_value(name: &str, value: &str) -> Vec<Fault> {
         return vec![Fault::fault("bad-value", message).at((i, 1))];
     }
     let mut faults = look_alikes(name, value);
-    let checked = match name {
-        "GOPROXY" => goproxy(value).map_or(Ok(()), Err),
-        "GOSUMDB" => gosumdb(value),
+    match name {
+        "GOPROXY" => faults.extend(goproxy(value)),
+        "GOSUMDB" => faults.extend(gosumdb(value)),
         "GOPRIVATE" | "GONOPROXY" | "GONOSUMDB" | "GOINSECURE" => return patterns(name, value),
-        "GOFLAGS" => {
-            faults.extend(goflags::goflags(value));
-            return faults;
-        }
+        "GOFLAGS" => faults.extend(goflags::goflags(value)),
         "GOVCS" if faults.is_empty() => return govcs::check(value),
-        "GOTOOLCHAIN" => gotoolchain(value),
-        "GO111MODULE" if matches!(value, "" | "auto" | "on" | "off") => Ok(()),
-        "GO111MODULE" => {
-            Err(Fault::fault("bad-value", "invalid GO111MODULE value").help("one of auto, on, off"))
+        "GOTOOLCHAIN" => faults.extend(gotoolchain(value)),
+        "GO111MODULE" if !matches!(value, "" | "auto" | "on" | "off") => {
+            let fault = Fault::fault("bad-value", "invalid GO111MODULE value");
+            faults.push(fault.help("one of auto, on, off"));
         }
-        "GOPATH" | "GOMODCACHE" | "GOTMPDIR" | "GOBIN" => absolute(name, value),
-        "CC" | "CXX" => compiler(name, value),
-        "GOCACHE" if value == "off" => Ok(()),
-        "GOCACHE" => absolute(name, value),
-        _ => Ok(()),
-    };
-    faults.extend(checked.err());
+        "GOCACHE" if value == "off" => {}
+        "GOPATH" | "GOMODCACHE" | "GOTMPDIR" | "GOBIN" | "GOCACHE" => {
+            faults.extend(relative(name, value));
+        }
+        "CC" | "CXX" => faults.extend(compiler(name, value)),
+        _ => {}
+    }
     faults
 }
 
@@ -72,38 +69,35 @@ fn goproxy(value: &str) -> Option<Fault> {
 }
 
 /// Checks a GOSUMDB value.
-fn gosumdb(value: &str) -> Result<(), Fault> {
+fn gosumdb(value: &str) -> Option<Fault> {
     if value.is_empty() {
-        return Err(empty("GOSUMDB", "missing GOSUMDB"));
+        return Some(empty("GOSUMDB", "missing GOSUMDB"));
     }
-    let bad = |message: String, help: &str| Err(Fault::fault("bad-gosumdb", message).help(help));
-    match SumDb::parse(value) {
-        Ok(SumDb::Database { key, .. }) if check_key(&key).is_err() => bad(
+    let (message, help) = match SumDb::parse(value) {
+        Ok(SumDb::Database { key, .. }) if check_key(&key).is_err() => (
             "invalid GOSUMDB: invalid verifier hash".to_owned(),
             "copy the key again: its hash does not belong to its name and key",
         ),
-        Ok(_) => Ok(()),
-        Err(error) if matches!(value, "OFF" | "Off") => bad(error.0, "write `off`, in lower case"),
-        Err(error) => bad(
+        Ok(_) => return None,
+        Err(error) if matches!(value, "OFF" | "Off") => (error.0, "write `off`, in lower case"),
+        Err(error) => (
             error.0,
             "a database is `sum.golang.org`, or its verifier key `name+hash+base64`, and perhaps a URL",
         ),
-    }
+    };
+    Some(Fault::fault("bad-gosumdb", message).help(help))
 }
 
 /// Checks a GOTOOLCHAIN value (`cmd/go/internal/toolchain.Select`).
-fn gotoolchain(value: &str) -> Result<(), Fault> {
+fn gotoolchain(value: &str) -> Option<Fault> {
     let known = match value.split_once('+') {
         None => matches!(value, "" | "auto" | "path" | "local") || toolchain(value).is_some(),
         Some((least, "auto" | "path")) => least == "local" || toolchain(least).is_some(),
         Some(_) => false,
     };
-    if known {
-        return Ok(());
-    }
     let message = "invalid GOTOOLCHAIN: every go command would refuse to run";
-    Err(Fault::fault("bad-gotoolchain", message)
-        .help("one of auto, path, local, go1.24.0, or a version with +auto or +path"))
+    let help = "one of auto, path, local, go1.24.0, or a version with +auto or +path";
+    (!known).then(|| Fault::fault("bad-gotoolchain", message).help(help))
 }
 
 /// The version in the name of a toolchain.
@@ -152,24 +146,22 @@ fn look_alikes(name: &str, value: &str) -> Vec<Fault> {
 /// More of them in one value say nothing new.
 pub(super) const MOST_MARKS: usize = 5;
 
-fn absolute(name: &str, value: &str) -> Result<(), Fault> {
+fn relative(name: &str, value: &str) -> Option<Fault> {
     if value.is_empty() || value.starts_with('/') || Path::new(value).is_absolute() {
-        return Ok(());
+        return None;
     }
-    Err(
-        Fault::fault("bad-value", format!("{name} must be an absolute path"))
-            .help("`${HOME}` stands for the user's home; go does not know `~`"),
-    )
+    let fault = Fault::fault("bad-value", format!("{name} must be an absolute path"));
+    Some(fault.help("`${HOME}` stands for the user's home; go does not know `~`"))
 }
 
 /// `envcmd/env.go:checkEnvWrite`: what is no bare name would be another program in each folder.
-fn compiler(name: &str, value: &str) -> Result<(), Fault> {
-    let bad = |why: &str| Err(Fault::fault("bad-value", format!("{name} {why}")));
+fn compiler(name: &str, value: &str) -> Option<Fault> {
+    let bad = |why: &str| Some(Fault::fault("bad-value", format!("{name} {why}")));
     match goflags::words(value).as_deref() {
         None => bad("holds a quote that is not closed"),
         Some([]) if !value.is_empty() => bad("cannot hold spaces only"),
-        Some([program, ..]) if program.contains(std::path::is_separator) => absolute(name, program),
-        Some(_) => Ok(()),
+        Some([program, ..]) if program.contains(std::path::is_separator) => relative(name, program),
+        Some(_) => None,
     }
 }
 

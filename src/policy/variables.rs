@@ -24,14 +24,14 @@ fn is_in(list: &str, name: &str) -> bool {
     list.split_whitespace().any(|one| one == name)
 }
 
-/// Would `go env -w` take a variable of this name?
-pub(super) fn check_name(name: &str) -> Result<(), PolicyFinding> {
+/// Why `go env -w` would not take a variable of this name.
+pub(super) fn name_fault(name: &str) -> Option<PolicyFinding> {
     if is_in(WRITABLE, name) {
-        return Ok(());
+        return None;
     }
     let fixed = |why: &str| {
         let message = format!("{} {why}", shown(name));
-        Err(PolicyFinding::fault("fixed-variable", message))
+        Some(PolicyFinding::fault("fixed-variable", message))
     };
     if is_in(FIXED, name) {
         return fixed("cannot be modified: go works it out for itself");
@@ -52,7 +52,7 @@ pub(super) fn check_name(name: &str) -> Result<(), PolicyFinding> {
             None => "`go help environment` lists them".to_owned(),
         },
     };
-    Err(PolicyFinding::fault("unknown-variable", message).help(help))
+    Some(PolicyFinding::fault("unknown-variable", message).help(help))
 }
 
 /// What a `${NAME}` stands for while a policy is checked: something of the right shape.
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn only_names_that_go_env_takes_pass() {
         for name in ["GOPROXY", "GOAUTH", "CC", "GOFIPS140"] {
-            assert_eq!(check_name(name), Ok(()), "{name}");
+            assert_eq!(name_fault(name), None, "{name}");
         }
         for (name, code, words) in [
             ("GOROOT", "fixed-variable", "cannot be modified"),
@@ -117,7 +117,7 @@ mod tests {
             ("PATH", "unknown-variable", "go help environment"),
             ("", "unknown-variable", "go help environment"),
         ] {
-            let fault = check_name(name).unwrap_err();
+            let fault = name_fault(name).unwrap();
             assert_eq!(fault.code, code, "{name}");
             let said = format!("{} {}", fault.message, fault.help.unwrap_or_default());
             assert!(said.contains(words), "{name}: {said}");

@@ -69,7 +69,7 @@ struct Related<'a> {
     label: &'a str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 struct Span {
     start: usize,
     end: usize,
@@ -96,14 +96,16 @@ pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure
         let at = found.iter().position(is_behind).unwrap_or(found.len());
         found.insert(at, told);
     }
-    if args.strict {
-        make_strict(&mut parsed.findings);
+    // What is odd today is wrong tomorrow: CI wants to know before it is merged.
+    for finding in &mut parsed.findings {
+        if args.strict && finding.severity == Severity::Warning {
+            finding.severity = Severity::Error;
+        }
     }
     let errors = count(&parsed.findings, Severity::Error);
     if args.format.json {
-        context
-            .out
-            .json(&report(&name, &text, &parsed.findings, args.strict))?;
+        let report = report(&name, &text, &parsed.findings, args.strict);
+        context.out.json(&report)?;
     } else if parsed.findings.is_empty() {
         context.out.text(&all_right(&name, &parsed))?;
     } else {
@@ -113,50 +115,36 @@ pub(in crate::cli) fn run(context: &Context, args: &Check) -> Result<u8, Failure
     Ok(if errors > 0 { EXIT_USAGE } else { EXIT_DONE })
 }
 
-/// What is odd today is wrong tomorrow: CI wants to know before it is merged.
-fn make_strict(findings: &mut [PolicyFinding]) {
-    for finding in findings {
-        if finding.severity == Severity::Warning {
-            finding.severity = Severity::Error;
-        }
-    }
-}
-
 /// The file that was named, else the policy in force, else the built-in default.
 fn read(context: &Context, file: Option<&Path>) -> Result<(String, String, Parsed), Failure> {
     let home = context.env.home();
-    let path = match file {
-        Some(file) => file.to_owned(),
+    let parse_in = |text: &str, path: &Path| {
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let home = home.as_deref();
+        parse(text, PolicyLocation { folder, home })
+    };
+    // What is only checked may lie in the folder of a CI job, which all may write to.
+    let (path, text) = match file {
+        Some(file) => (file.to_owned(), read_policy_to_check(file)?),
         None => {
             let paths = context.paths()?;
             let there = std::fs::symlink_metadata(&paths.policy).is_ok();
             if !there && !paths.policy_named {
                 let text = Template::Default.text().to_owned();
-                let folder = paths.policy.parent().unwrap_or(Path::new("/"));
-                let parsed = parse_in(&text, folder, home.as_deref());
+                let parsed = parse_in(&text, &paths.policy);
                 return Ok((BUILT_IN.to_owned(), text, parsed));
             }
-            paths.policy
+            let text = read_policy_text(&paths.policy)?;
+            (paths.policy, text)
         }
     };
-    // What is only checked may lie in the folder of a CI job, which all may write to.
-    let text = match file {
-        Some(_) => read_policy_to_check(&path)?,
-        None => read_policy_text(&path)?,
-    };
     let absolute = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
-    let folder = absolute.parent().unwrap_or(Path::new("/"));
-    let mut parsed = parse_in(&text, folder, home.as_deref());
+    let mut parsed = parse_in(&text, &absolute);
     if let Err(why) = trust::way(&path) {
-        parsed
-            .findings
-            .insert(0, PolicyFinding::replaceable(&why.to_string()));
+        let finding = PolicyFinding::replaceable(&why.to_string());
+        parsed.findings.insert(0, finding);
     }
     Ok((path.display().to_string(), text, parsed))
-}
-
-fn parse_in(text: &str, folder: &Path, home: Option<&Path>) -> Parsed {
-    parse(text, PolicyLocation { folder, home })
 }
 
 /// The longest file of certificates that is read, in bytes.
@@ -193,15 +181,12 @@ fn trouble(path: &Path) -> Option<String> {
 }
 
 fn all_right(name: &str, parsed: &Parsed) -> String {
-    let name = render::clean(name);
-    match &parsed.policy {
-        Some(policy) => format!(
-            "✓ {name}: no errors; {}, {}\n",
-            plural(policy.profiles.len(), "profile"),
-            plural(policy.targets.len(), "target"),
-        ),
-        None => format!("✓ {name}: no errors\n"),
-    }
+    let parts = parsed.policy.as_ref().map(|policy| {
+        let profiles = plural(policy.profiles.len(), "profile");
+        format!("; {profiles}, {}", plural(policy.targets.len(), "target"))
+    });
+    let (name, parts) = (render::clean(name), parts.unwrap_or_default());
+    format!("✓ {name}: no errors{parts}\n")
 }
 
 fn report<'a>(
@@ -210,53 +195,39 @@ fn report<'a>(
     findings: &'a [PolicyFinding],
     strict: bool,
 ) -> Report<'a> {
+    let related = |label: &'a Label| {
+        let Position { line, column } = Position::of(text, label.span.start);
+        Related {
+            line,
+            column,
+            span: Span {
+                start: label.span.start,
+                end: label.span.end,
+            },
+            label: &label.text,
+        }
+    };
+    let found = |finding: &'a PolicyFinding| {
+        let primary = finding.primary.as_ref().map(related);
+        Found {
+            code: finding.code,
+            severity: finding.severity,
+            message: &finding.message,
+            line: primary.as_ref().map(|place| place.line),
+            column: primary.as_ref().map(|place| place.column),
+            span: primary.as_ref().map(|place| place.span),
+            label: primary.map(|place| place.label),
+            related: finding.related.iter().map(related).collect(),
+            help: finding.help.as_deref(),
+        }
+    };
     Report {
         file,
-        findings: findings
-            .iter()
-            .map(|finding| found(text, finding))
-            .collect(),
+        findings: findings.iter().map(found).collect(),
         errors: count(findings, Severity::Error),
         warnings: count(findings, Severity::Warning),
         notes: count(findings, Severity::Note),
         strict,
-    }
-}
-
-fn found<'a>(text: &str, finding: &'a PolicyFinding) -> Found<'a> {
-    let primary = finding.primary.as_ref();
-    let place = primary.map(|label| Position::of(text, label.span.start));
-    Found {
-        code: finding.code,
-        severity: finding.severity,
-        message: &finding.message,
-        line: place.map(|place| place.line),
-        column: place.map(|place| place.column),
-        span: primary.map(span),
-        label: primary.map(|label| label.text.as_str()),
-        related: finding
-            .related
-            .iter()
-            .map(|label| related(text, label))
-            .collect(),
-        help: finding.help.as_deref(),
-    }
-}
-
-fn related<'a>(text: &str, label: &'a Label) -> Related<'a> {
-    let Position { line, column } = Position::of(text, label.span.start);
-    Related {
-        line,
-        column,
-        span: span(label),
-        label: &label.text,
-    }
-}
-
-fn span(label: &Label) -> Span {
-    Span {
-        start: label.span.start,
-        end: label.span.end,
     }
 }
 

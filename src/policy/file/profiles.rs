@@ -11,7 +11,7 @@ use crate::policy::expand::expand;
 use crate::policy::finding::{PolicyFinding, ProfilePlace, quoted};
 use crate::policy::grammar::check_value;
 use crate::policy::profile::{Condition, EnvValue, Profile, references};
-use crate::policy::variables::{self, nearest_name, stand_in};
+use crate::policy::variables::{name_fault, nearest_name, stand_in};
 
 const KEYS: [&str; 5] = [
     "name",
@@ -130,7 +130,7 @@ fn env(
         if table.reader.is_full() {
             break;
         }
-        if let Err(fault) = variables::check_name(name.value) {
+        if let Some(fault) = name_fault(name.value) {
             report(fault, &name, true);
             continue;
         }
