@@ -333,8 +333,7 @@ mod access {
     /// May this user write no name there, though it is not their own wish? Their own
     /// directory without any `w`, or an immutable one, is.
     pub(super) fn keeps_out(folder: &Path, meta: &Metadata) -> bool {
-        // SAFETY: geteuid takes nothing, touches no memory and cannot fail.
-        let me = unsafe { libc::geteuid() };
+        let me = rustix::process::geteuid().as_raw();
         if meta.mode() & 0o222 == 0 && meta.uid() == me {
             return false;
         }

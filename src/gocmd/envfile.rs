@@ -212,8 +212,7 @@ mod owner {
     }
 
     fn me() -> u32 {
-        // SAFETY: geteuid takes nothing, touches no memory and cannot fail.
-        unsafe { libc::geteuid() }
+        rustix::process::geteuid().as_raw()
     }
 }
 

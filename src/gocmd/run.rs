@@ -340,10 +340,13 @@ async fn read(pipe: Option<impl AsyncRead + Unpin>, most: u64) -> io::Result<Vec
 /// A wrapper's children do not end with it: the whole group is ended.
 #[cfg(unix)]
 pub(crate) fn end_group(child: &Child) {
-    if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
-        // SAFETY: kill takes no pointers. The child has not been waited for, so its pid, which
-        // is its group's id (`process_group(0)`), cannot have been given to another process.
-        unsafe { libc::kill(-pid, libc::SIGKILL) };
+    use rustix::process::{Pid, Signal, kill_process_group};
+
+    // It has not been waited for, so its pid, which is its group's id (`process_group(0)`), cannot
+    // have been given to another process.
+    let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+    if let Some(pid) = pid.and_then(Pid::from_raw) {
+        let _ = kill_process_group(pid, Signal::KILL);
     }
 }
 
