@@ -42,7 +42,7 @@ pub struct RolledBack {
 }
 
 /// How an interrupted rollback was ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Recovered {
     /// The snapshot.
     pub to: String,
