@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use goroam::model::pattern_fault::faults;
+use goroam::model::pattern::faults;
 use goroam::model::{Chain, Patterns, SumDb};
 use goroam::policy::file::{PolicyLocation, parse};
 

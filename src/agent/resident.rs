@@ -684,7 +684,7 @@ impl Agent {
         self.late.waiting.remove(&seen.target);
         debug!(
             target = seen.target,
-            verdict = seen.verdict.as_str(),
+            verdict = %seen.verdict,
             "{}",
             seen.reason
         );

@@ -8,8 +8,8 @@ use super::file_url;
 use super::finding::{Code, DoctorFinding, Severity};
 use crate::model::Chain;
 use crate::model::lookalike;
-use crate::model::pattern_fault;
-use crate::model::pattern_scope::public_as_shown;
+use crate::model::pattern;
+use crate::model::public_code::public_as_shown;
 use Severity::{Error, Note, Warning};
 
 /// Variables that are judged here, whether or not the policy manages them.
@@ -59,15 +59,9 @@ impl Value<'_> {
             "GOINSECURE" => (Warning, "go then refuses plain http from these hosts."),
             _ => return found,
         };
-        found.extend(pattern_fault::faults(value).into_iter().map(|fault| {
+        found.extend(pattern::faults(value).into_iter().map(|fault| {
             let says = format!("{} in {}: {fault}", self.name, self.place);
-            self.finding(
-                Code::PatternMatchesNothing,
-                severity,
-                says,
-                why,
-                fault.help(),
-            )
+            self.finding(Code::PatternMatchesNothing, severity, says, why, fault.help)
         }));
         found
     }

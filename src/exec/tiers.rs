@@ -130,7 +130,7 @@ fn pinned(
         }
     }
     all.extend(changed);
-    all.insert(TIER, tier.as_str().to_owned());
+    all.insert(TIER, tier.to_string());
     let all = all
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value));

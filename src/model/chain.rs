@@ -1,9 +1,14 @@
-//! GOPROXY's grammar, as `cmd/go/internal/modfetch/proxy.go:proxyList` reads it.
+//! GOPROXY's grammar, as `cmd/go/internal/modfetch/proxy.go:proxyList` reads it, and where modules
+//! come from by it.
 
 use std::fmt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::go_release::GoRelease;
-use super::go_url::{GoUrl, GoUrlError};
+use super::go_url::{self, GoUrl};
 use super::mask::mask;
 
 /// A GOPROXY value, parsed.
@@ -16,21 +21,14 @@ pub struct Chain {
 }
 
 /// Why go would refuse the value, on every request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
 pub struct ChainError {
     /// What is wrong, in go's own words where it has some.
     pub message: String,
     /// The offending part: byte offset and length within the value.
     pub at: (usize, usize),
 }
-
-impl fmt::Display for ChainError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for ChainError {}
 
 impl Chain {
     /// Parses a value of GOPROXY.
@@ -141,6 +139,69 @@ pub struct Hop {
     pub at: (usize, usize),
 }
 
+/// Where modules come from, best first. The derived order is the order of degradation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// A module proxy on the network.
+    Proxy,
+    /// Version control, without a proxy.
+    Direct,
+    /// A local `file://` tree: a mirror or the module cache.
+    Mirror,
+    /// The project's own vendor folder: only a step of `goroam exec`, no chain has it.
+    Vendor,
+    /// Nothing: `GOPROXY=off`; only what is vendored or cached builds.
+    Off,
+}
+
+impl Tier {
+    /// The tier of a chain: that of its first hop.
+    pub fn of(chain: &Chain) -> Tier {
+        match chain.hops.first().map(|hop| &hop.kind) {
+            Some(HopKind::Proxy(_)) => Tier::Proxy,
+            Some(HopKind::File(_)) => Tier::Mirror,
+            Some(HopKind::Direct) => Tier::Direct,
+            Some(HopKind::Off) | None => Tier::Off,
+        }
+    }
+
+    /// Where modules come from, in words, credentials removed: the first hop that counts.
+    pub fn in_words(chain: &Chain, mirror: Option<&Path>) -> String {
+        let Some(hop) = chain.hops.first() else {
+            return "nowhere".to_owned();
+        };
+        let url = match &hop.kind {
+            HopKind::Proxy(url) => {
+                let host = Url::parse(url).ok();
+                let host = host.as_ref().and_then(|url| url.host_str());
+                return format!("module proxy {}", host.unwrap_or("(no host)"));
+            }
+            HopKind::Direct => return "version control".to_owned(),
+            HopKind::Off => return "nowhere: anything not yet downloaded fails at once".to_owned(),
+            HopKind::File(url) => url,
+        };
+        let is_mirror = mirror.is_some_and(|path| go_url::of_folder(path) == *url);
+        let place = url.strip_prefix("file://").unwrap_or(url);
+        if is_mirror {
+            return match mirror {
+                Some(path) => format!("the mirror {}", path.display()),
+                None => "the mirror".to_owned(),
+            };
+        }
+        if place.ends_with("/cache/download") {
+            return "the module cache".to_owned();
+        }
+        format!("the folder {place}")
+    }
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// Parses an element that is neither empty nor `direct` nor `off`. The message of an error
 /// follows go's own words and holds no credentials. Judged as the newest go does.
 pub(super) fn parse_proxy_url(text: &str) -> Result<HopKind, String> {
@@ -152,10 +213,9 @@ pub(super) fn parse_proxy_url(text: &str) -> Result<HopKind, String> {
     let shown = mask(&url);
     let parsed = GoUrl::parse(&url, GoRelease::default()).map_err(|error| {
         // What is shown could still break the line.
-        if error == GoUrlError::Control {
-            error.to_string()
-        } else {
-            format!("{error} in proxy URL: {shown}")
+        match url.contains(|c: char| c.is_ascii_control()) {
+            true => error.to_string(),
+            false => format!("{error} in proxy URL: {shown}"),
         }
     })?;
     let has_fragment = url
@@ -208,6 +268,30 @@ mod tests {
                 (text, hop.then)
             })
             .collect()
+    }
+
+    #[test]
+    fn it_is_said_in_words_and_without_passwords() {
+        for (goproxy, words) in [
+            (
+                "https://me:secret@goproxy.corp.example/x,direct",
+                "module proxy goproxy.corp.example",
+            ),
+            (
+                "file:///home/me/m,file:///home/me/go/pkg/mod/cache/download,off",
+                "the mirror /home/me/m",
+            ),
+            (
+                "file:///home/me/go/pkg/mod/cache/download,off",
+                "the module cache",
+            ),
+            ("file:///srv/modules,off", "the folder /srv/modules"),
+            ("direct", "version control"),
+            ("off", "nowhere: anything not yet downloaded fails at once"),
+        ] {
+            let chain = Chain::parse(goproxy).unwrap();
+            assert_eq!(Tier::in_words(&chain, Some(Path::new("/home/me/m"))), words);
+        }
     }
 
     #[test]

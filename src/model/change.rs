@@ -6,9 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::link::{Link, LinkKind};
-use super::route::Route;
-use super::snapshot::{Resolver, Snapshot};
+use super::snapshot::{Link, LinkKind, Resolver, Route, RouteKind, Rule, Snapshot};
 
 /// One thing that is different between two snapshots, named as a person would.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,53 +56,49 @@ impl Change {
     }
 }
 
-fn default_route_changes(old: &Snapshot, snapshot: &Snapshot, changes: &mut Vec<Change>) {
+fn default_route_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Change>) {
     for (v6, family) in [(false, "default route"), (true, "IPv6 default route")] {
-        let before = defaults(old, v6);
-        let after = defaults(snapshot, v6);
-        let moved = match (before.first(), after.first()) {
+        let (before, after) = (defaults(old, v6), defaults(new, v6));
+        let (was, is) = (before.first(), after.first());
+        let moved = match (was, is) {
             (Some(was), Some(is)) if hop(was) != hop(is) => {
-                let by = route_name(snapshot, is);
-                changes.push(Change::major(format!("{family} moved to {by}")));
-                true
+                Some(format!("{family} moved to {}", route_name(new, is)))
             }
-            (Some(_), None) => {
-                changes.push(Change::major(format!("no {family} any more")));
-                true
-            }
-            (None, Some(is)) => {
-                let by = route_name(snapshot, is);
-                changes.push(Change::major(format!("{family} by {by}")));
-                true
-            }
-            (Some(_), Some(_)) | (None, None) => false,
+            (Some(_), None) => Some(format!("no {family} any more")),
+            (None, Some(is)) => Some(format!("{family} by {}", route_name(new, is))),
+            (Some(_), Some(_)) | (None, None) => None,
         };
+        let has_moved = moved.is_some();
+        changes.extend(moved.map(Change::major));
         // The first of each list has just been told, if it moved.
         let had = BTreeSet::from_iter(before.iter().map(|route| hop(route)));
         let has = BTreeSet::from_iter(after.iter().map(|route| hop(route)));
-        let first = [before.first(), after.first()].into_iter().flatten();
-        let told = BTreeSet::from_iter(first.map(|route| hop(route)));
-        let new = after
-            .iter()
-            .filter(|route| !told.contains(&hop(route)) && !had.contains(&hop(route)));
+        let first = BTreeSet::from_iter([was, is].into_iter().flatten().map(|route| hop(route)));
+        let others = |routes: &[&Route], known: &BTreeSet<_>, words: &dyn Fn(&Route) -> String| {
+            let is_other =
+                |route: &&Route| !first.contains(&hop(route)) && !known.contains(&hop(route));
+            let others = routes.iter().copied().filter(is_other);
+            others.map(words).collect::<Vec<_>>()
+        };
+        let new_ones = others(&after, &had, &|route| {
+            let (by, metric) = (route_name(new, route), route.metric);
+            format!("another {family} by {by}, metric {metric}")
+        });
         tell(
-            new.map(|route| {
-                let (by, metric) = (route_name(snapshot, route), route.metric);
-                format!("another {family} by {by}, metric {metric}")
-            }),
+            new_ones,
             |more| format!("{more} more new {family}s"),
             changes,
         );
-        let gone = before
-            .iter()
-            .filter(|route| !told.contains(&hop(route)) && !has.contains(&hop(route)));
+        let gone = others(&before, &has, &|route| {
+            format!("no other {family} by {} any more", route_name(old, route))
+        });
         tell(
-            gone.map(|route| format!("no other {family} by {} any more", route_name(old, route))),
+            gone,
             |more| format!("{more} more {family}s are gone"),
             changes,
         );
-        if !moved && had == has {
-            metric_changes(snapshot, family, &before, &after, changes);
+        if !has_moved && had == has {
+            metric_changes(new, family, &before, &after, changes);
         }
     }
 }
@@ -117,25 +111,26 @@ fn metric_changes(
     after: &[&Route],
     changes: &mut Vec<Change>,
 ) {
-    let had = BTreeSet::from_iter(before.iter().map(|r| (hop(r), r.metric)));
-    let has = BTreeSet::from_iter(after.iter().map(|r| (hop(r), r.metric)));
-    if had == has {
+    let with_metrics =
+        |all: &[&Route]| BTreeSet::from_iter(all.iter().map(|route| (hop(route), route.metric)));
+    let had = with_metrics(before);
+    if had == with_metrics(after) {
         return;
     }
     let mut named = BTreeSet::new();
-    for route in after {
-        if named.len() == MOST_NAMED {
-            break;
-        }
-        if !had.contains(&(hop(route), route.metric)) && named.insert(hop(route)) {
-            let (by, metric) = (route_name(new, route), route.metric);
-            changes.push(Change::minor(format!("{family} by {by}: metric {metric}")));
-        }
-    }
-    if named.is_empty() {
+    let changed = after
+        .iter()
+        .filter(|route| !had.contains(&(hop(route), route.metric)) && named.insert(hop(route)));
+    let said = changed.take(MOST_NAMED).map(|route| {
+        let (by, metric) = (route_name(new, route), route.metric);
+        format!("{family} by {by}: metric {metric}")
+    });
+    let mut said: Vec<String> = said.collect();
+    if said.is_empty() {
         // One of several routes by the same next hop went.
-        changes.push(Change::minor(format!("a spare {family} is gone")));
+        said.push(format!("a spare {family} is gone"));
     }
+    changes.extend(said.into_iter().map(Change::minor));
 }
 
 fn defaults(snapshot: &Snapshot, v6: bool) -> Vec<&Route> {
@@ -184,23 +179,18 @@ fn one_link_changes(was: &Link, is: &Link, changes: &mut Vec<Change>) {
     if was.name != is.name {
         changes.push(Change::minor(format!("{} is now called {name}", was.name)));
     }
-    if was.is_running() != is.is_running() {
+    let ran = was.is_running();
+    if ran != is.is_running() || was.up != is.up {
         let what = match (is.is_running(), is.up) {
             (true, _) => "is up",
-            (false, true) => "has no carrier",
+            (false, true) if ran => "has no carrier",
+            (false, true) => "is up, without a carrier",
             (false, false) => "is down",
         };
         changes.push(Change {
             what: format!("{name} {what}"),
-            major: carries_traffic(was) || carries_traffic(is),
+            major: ran != is.is_running() && (carries_traffic(was) || carries_traffic(is)),
         });
-    } else if was.up != is.up {
-        let what = if is.up {
-            "is up, without a carrier"
-        } else {
-            "is down"
-        };
-        changes.push(Change::minor(format!("{name} {what}")));
     }
     let had = usable_addresses(was);
     let has = usable_addresses(is);
@@ -241,33 +231,24 @@ fn carries_traffic(link: &Link) -> bool {
 }
 
 fn usable_addresses(link: &Link) -> BTreeSet<&IpNet> {
-    if link.is_running() {
-        BTreeSet::from_iter(link.global_addresses())
-    } else {
-        BTreeSet::new()
-    }
+    let running = Some(link).filter(|link| link.is_running());
+    BTreeSet::from_iter(running.into_iter().flat_map(Link::global_addresses))
 }
 
 fn route_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Change>) {
-    let had = configured_routes(old);
-    let has = configured_routes(new);
-    tell(
-        has.difference(&had).map(|route| {
-            let metric = match route.metric {
-                0 => String::new(),
-                metric => format!(", metric {metric}"),
-            };
-            format!("{}{metric}", route_words(new, route))
-        }),
-        |more| format!("{more} more new routes"),
-        changes,
-    );
-    tell(
-        had.difference(&has)
-            .map(|route| format!("no {} any more", route_words(old, route))),
-        |more| format!("{more} more routes are gone"),
-        changes,
-    );
+    let (had, has) = (configured_routes(old), configured_routes(new));
+    let added = has.difference(&had).map(|route| {
+        let metric = match route.metric {
+            0 => String::new(),
+            metric => format!(", metric {metric}"),
+        };
+        format!("{}{metric}", route_words(new, route))
+    });
+    tell(added, |more| format!("{more} more new routes"), changes);
+    let gone = had
+        .difference(&has)
+        .map(|route| format!("no {} any more", route_words(old, route)));
+    tell(gone, |more| format!("{more} more routes are gone"), changes);
 }
 
 /// All but the main table's default routes, which are told apart.
@@ -283,9 +264,9 @@ fn route_words(snapshot: &Snapshot, route: &Route) -> String {
     } else {
         format!("route {}", route.destination)
     };
-    let by = match route.kind.as_str() {
-        None => format!("by {}", route_name(snapshot, route)),
-        Some(verdict) => format!("({verdict})"),
+    let by = match route.kind {
+        RouteKind::Unicast => format!("by {}", route_name(snapshot, route)),
+        other => format!("({other})"),
     };
     if route.is_in_main_table() {
         format!("{to} {by}")
@@ -295,10 +276,7 @@ fn route_words(snapshot: &Snapshot, route: &Route) -> String {
 }
 
 fn route_name(snapshot: &Snapshot, route: &Route) -> String {
-    let link = snapshot
-        .link(route.link)
-        .map(|link| link.name.clone())
-        .unwrap_or_else(|| format!("link {}", route.link));
+    let link = snapshot.link_name(route.link);
     match route.gateway {
         Some(gateway) => format!("{link} via {gateway}"),
         None => link,
@@ -308,46 +286,49 @@ fn route_name(snapshot: &Snapshot, route: &Route) -> String {
 fn rule_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Change>) {
     let had = BTreeSet::from_iter(&old.rules);
     let has = BTreeSet::from_iter(&new.rules);
-    let words = |rule: &super::route::Rule| {
+    let words = |rule: &Rule| {
         let family = if rule.v6 { "IPv6 " } else { "" };
         format!("{family}routing rule {}: {}", rule.priority, rule.text)
     };
+    let added = has.difference(&had).map(|rule| words(rule));
     tell(
-        has.difference(&had).map(|rule| words(rule)),
+        added,
         |more| format!("{more} more new routing rules"),
         changes,
     );
+    let gone = had
+        .difference(&has)
+        .map(|rule| format!("no {} any more", words(rule)));
     tell(
-        had.difference(&has)
-            .map(|rule| format!("no {} any more", words(rule))),
+        gone,
         |more| format!("{more} more routing rules are gone"),
         changes,
     );
 }
 
 fn resolver_changes(old: &Resolver, new: &Resolver, changes: &mut Vec<Change>) {
+    let mut told = |what: &str, words: Vec<String>| {
+        let words = match words.as_slice() {
+            [] => "none".to_owned(),
+            words => words.join(", "),
+        };
+        changes.push(Change::major(format!("{what}: {words}")));
+    };
     if old.servers != new.servers {
-        let servers = new.servers.iter().map(ToString::to_string).collect();
-        changes.push(Change::major(format!("name servers: {}", list(servers))));
+        let servers = new.servers.iter();
+        told("name servers", servers.map(ToString::to_string).collect());
     }
     if old.search != new.search {
-        let search = list(new.search.clone());
-        changes.push(Change::major(format!("search domains: {search}")));
+        told("search domains", new.search.clone());
     }
-}
-
-fn list(words: Vec<String>) -> String {
-    if words.is_empty() {
-        return "none".to_owned();
-    }
-    words.join(", ")
 }
 
 fn tell(
-    mut items: impl Iterator<Item = String>,
+    items: impl IntoIterator<Item = String>,
     rest: impl FnOnce(usize) -> String,
     changes: &mut Vec<Change>,
 ) {
+    let mut items = items.into_iter();
     changes.extend(items.by_ref().take(MOST_NAMED).map(Change::major));
     match items.count() {
         0 => {}
@@ -358,7 +339,6 @@ fn tell(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::route::{RouteKind, Rule};
     use crate::model::snapshot::fixtures::{link, route};
 
     fn desk() -> Snapshot {

@@ -170,7 +170,8 @@ impl fmt::Debug for GoProxy {
 /// What NO_PROXY takes out.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Exceptions {
-    all: Vec<Exception>,
+    /// Each with its port, if it names one.
+    all: Vec<(Exception, Option<String>)>,
     keeps_addresses_apart: bool,
 }
 
@@ -178,15 +179,8 @@ pub struct Exceptions {
 enum Exception {
     Everything,
     Net(IpNet),
-    Address {
-        ip: IpAddr,
-        port: Option<String>,
-    },
-    Domain {
-        suffix: String,
-        itself: bool,
-        port: Option<String>,
-    },
+    /// What lies below this name, and perhaps the name itself.
+    Domain(String, bool),
 }
 
 impl Exceptions {
@@ -196,35 +190,25 @@ impl Exceptions {
         for entry in value.split(',') {
             let entry = entry.trim().to_lowercase();
             if entry == "*" {
-                all = vec![Exception::Everything];
+                all = vec![(Exception::Everything, None)];
                 break;
             }
             if let Some(net) = cidr(&entry) {
-                all.push(Exception::Net(net));
+                all.push((Exception::Net(net), None));
                 continue;
             }
             let (host, port) = split_host_port(&entry);
             // The brackets of "[::1]:80" are gone by now; those of "[::1]" are part of a name.
             if let Ok(ip) = host.parse::<IpAddr>() {
-                let ip = ip.to_canonical();
-                all.push(Exception::Address { ip, port });
+                all.push((Exception::Net(ip.to_canonical().into()), port));
                 continue;
             }
             // "*.corp.test" is ".corp.test": what is below it, not the domain itself.
-            let host = match host.strip_prefix("*.") {
-                Some(_) => host.get(1..).unwrap_or_default(),
-                None => host,
-            };
-            if host.is_empty() {
-                continue;
+            let below = host.strip_prefix("*.").or_else(|| host.strip_prefix('.'));
+            if !host.is_empty() {
+                let name = below.unwrap_or(host).to_owned();
+                all.push((Exception::Domain(name, below.is_none()), port));
             }
-            let itself = !host.starts_with('.');
-            let dot = if itself { "." } else { "" };
-            all.push(Exception::Domain {
-                suffix: format!("{dot}{host}"),
-                itself,
-                port,
-            });
         }
         Exceptions {
             all,
@@ -235,44 +219,25 @@ impl Exceptions {
     /// `httpproxy.config.useProxy`, the other way round: does a request to this host and port go
     /// straight? `host` is a name in ASCII, or an address without brackets. Loopback always does.
     pub fn takes_out(&self, host: &str, port: &str) -> bool {
-        if host == "localhost" {
-            return true;
-        }
-        let bare = match host.split_once('%') {
-            Some((bare, _)) if self.keeps_addresses_apart => bare,
-            Some(_) | None => host,
-        };
+        let apart = self.keeps_addresses_apart;
+        let bare = host.split('%').next().filter(|_| apart).unwrap_or(host);
         let ip = bare.parse::<IpAddr>().ok().map(|ip| ip.to_canonical());
-        if ip.is_some_and(|ip| ip.is_loopback()) {
+        if host == "localhost" || ip.is_some_and(|ip| ip.is_loopback()) {
             return true;
         }
         let name = host.trim().to_lowercase();
-        self.all
-            .iter()
-            .any(|exception| exception.matches(&name, ip, port, self.keeps_addresses_apart))
-    }
-}
-
-impl Exception {
-    fn matches(&self, name: &str, ip: Option<IpAddr>, port: &str, apart: bool) -> bool {
-        let same_port = |wanted: &Option<String>| wanted.as_deref().is_none_or(|p| p == port);
-        match self {
+        let matches = |exception: &Exception| match exception {
             Exception::Everything => true,
             Exception::Net(net) => ip.is_some_and(|ip| net.contains(&ip)),
-            Exception::Address { ip: wanted, port } => ip == Some(*wanted) && same_port(port),
-            Exception::Domain {
-                suffix,
-                itself,
-                port,
-            } => {
-                if apart && ip.is_some() {
-                    return false;
-                }
-                let found = name.ends_with(suffix.as_str())
-                    || *itself && suffix.strip_prefix('.') == Some(name);
-                found && same_port(port)
+            Exception::Domain(domain, itself) => {
+                let before = name.strip_suffix(domain.as_str());
+                let before = before.filter(|_| !apart || ip.is_none());
+                before.is_some_and(|before| before.ends_with('.') || *itself && before.is_empty())
             }
-        }
+        };
+        let same_port = |own: &Option<String>| own.as_deref().is_none_or(|own| own == port);
+        let mut all = self.all.iter();
+        all.any(|(exception, own)| same_port(own) && matches(exception))
     }
 }
 

@@ -41,41 +41,12 @@ pub struct GoUser {
 
 /// Why `net/url` refuses a text. In go's words where those quote nothing that may be a secret: a
 /// password with a `/`, `#` or `%` in it makes the parser take a piece of it for a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum GoUrlError {
-    /// Below U+0020, or U+007F.
-    #[error("invalid control character in URL")]
-    Control,
-    /// Nothing.
-    #[error("empty url")]
-    Empty,
-    /// It begins with `:`.
-    #[error("missing protocol scheme")]
-    NoScheme,
-    /// `host:port` without a scheme.
-    #[error("first path segment in URL cannot contain colon")]
-    Colon,
-    /// Neither a scheme nor a `/` at its beginning.
-    #[error("invalid URI for request")]
-    NoRequest,
-    /// A character that may not stand before the `@`.
-    #[error("invalid userinfo: a character of it must be escaped with %")]
-    User,
-    /// `%` without two hexadecimal digits, or an escape that may not stand there.
-    #[error("invalid URL escape: a % that is meant as such is written %25")]
-    Escape,
-    /// `[` without `]`.
-    #[error("missing ']' in host")]
-    Bracket,
-    /// No IPv6 address between brackets.
-    #[error("invalid IP-literal")]
-    Literal,
-    /// A character that may not stand in a host.
-    #[error("invalid character {0:?} in host name")]
-    Host(char),
-    /// What follows the host's `:` is not a number.
-    #[error("invalid port after host")]
-    Port,
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct GoUrlError(String);
+
+fn refused<T>(why: &str) -> Result<T, GoUrlError> {
+    Err(GoUrlError(why.to_owned()))
 }
 
 /// What a text is read for.
@@ -213,10 +184,10 @@ impl fmt::Debug for GoUser {
 
 fn parse(text: &str, via_request: bool, release: GoRelease) -> Result<GoUrl, GoUrlError> {
     if text.bytes().any(|byte| byte < b' ' || byte == 0x7f) {
-        return Err(GoUrlError::Control);
+        return refused("invalid control character in URL");
     }
     if text.is_empty() && via_request {
-        return Err(GoUrlError::Empty);
+        return refused("empty url");
     }
     let mut url = GoUrl {
         scheme: String::new(),
@@ -235,16 +206,10 @@ fn parse(text: &str, via_request: bool, release: GoRelease) -> Result<GoUrl, GoU
     }
     let (scheme, mut rest) = split_scheme(text)?;
     url.scheme = scheme.to_ascii_lowercase();
-    match rest.split_once('?') {
-        Some((before, "")) => {
-            url.force_query = true;
-            rest = before;
-        }
-        Some((before, query)) => {
-            query.clone_into(&mut url.query);
-            rest = before;
-        }
-        None => {}
+    if let Some((before, query)) = rest.split_once('?') {
+        url.force_query = query.is_empty();
+        query.clone_into(&mut url.query);
+        rest = before;
     }
     if !rest.starts_with('/') {
         if !url.scheme.is_empty() {
@@ -252,14 +217,14 @@ fn parse(text: &str, via_request: bool, release: GoRelease) -> Result<GoUrl, GoU
             return Ok(url);
         }
         if via_request {
-            return Err(GoUrlError::NoRequest);
+            return refused("invalid URI for request");
         }
         if rest
             .split('/')
             .next()
             .is_some_and(|first| first.contains(':'))
         {
-            return Err(GoUrlError::Colon);
+            return refused("first path segment in URL cannot contain colon");
         }
     }
     let may_have_host = !url.scheme.is_empty() || (!via_request && !rest.starts_with("///"));
@@ -286,7 +251,7 @@ fn split_scheme(text: &str) -> Result<(&str, &str), GoUrlError> {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' => {}
             b'0'..=b'9' | b'+' | b'-' | b'.' if at > 0 => {}
-            b':' if at == 0 => return Err(GoUrlError::NoScheme),
+            b':' if at == 0 => return refused("missing protocol scheme"),
             b':' => return Ok((&text[..at], &text[at + 1..])),
             _ => return Ok(("", text)),
         }
@@ -305,7 +270,7 @@ fn parse_authority(
     let host = parse_host(scheme, host, release)?;
     let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(&byte);
     if !userinfo.bytes().all(is_valid) {
-        return Err(GoUrlError::User);
+        return refused("invalid userinfo: a character of it must be escaped with %");
     }
     let (name, password) = match userinfo.split_once(':') {
         Some((name, password)) => (name, Some(unescape(password, Part::User)?)),
@@ -319,7 +284,7 @@ fn parse_host(scheme: &str, host: &str, release: GoRelease) -> Result<Vec<u8>, G
     let brackets = release.brackets();
     let open = match (brackets, host.rfind('[')) {
         (Brackets::Unchecked, _) => host.starts_with('[').then_some(0),
-        (Brackets::First, Some(at)) if at > 0 => return Err(GoUrlError::Literal),
+        (Brackets::First, Some(at)) if at > 0 => return refused("invalid IP-literal"),
         (Brackets::Checked | Brackets::First, at) => at,
     };
     let Some(open) = open else {
@@ -332,22 +297,23 @@ fn parse_host(scheme: &str, host: &str, release: GoRelease) -> Result<Vec<u8>, G
             };
             let at = if takes_first { first } else { last };
             if !is_optional_port(&host.as_bytes()[at..]) {
-                return Err(GoUrlError::Port);
+                return refused("invalid port after host");
             }
         }
         return unescape(host, Part::Host);
     };
-    let close = host.rfind(']').ok_or(GoUrlError::Bracket)?;
+    let unclosed = || GoUrlError("missing ']' in host".to_owned());
+    let close = host.rfind(']').ok_or_else(unclosed)?;
     let port = &host[close + 1..];
     if !is_optional_port(port.as_bytes()) {
-        return Err(GoUrlError::Port);
+        return refused("invalid port after host");
     }
-    let inside = host.get(open + 1..close).ok_or(GoUrlError::Bracket)?;
+    let inside = host.get(open + 1..close).ok_or_else(unclosed)?;
     let (address, zone) = inside.split_at(inside.find("%25").unwrap_or(inside.len()));
     let mut name = unescape(address, Part::Host)?;
     name.extend(unescape(zone, Part::Zone)?);
     if brackets != Brackets::Unchecked && !is_ipv6(&name) {
-        return Err(GoUrlError::Literal);
+        return refused("invalid IP-literal");
     }
     let port = unescape(port, Part::Host)?;
     Ok([b"[".as_slice(), &name, b"]", &port].concat())
@@ -376,6 +342,8 @@ fn is_optional_port(port: &[u8]) -> bool {
     }
 }
 
+const BAD_ESCAPE: &str = "invalid URL escape: a % that is meant as such is written %25";
+
 /// `unescape`.
 fn unescape(text: &str, part: Part) -> Result<Vec<u8>, GoUrlError> {
     let in_host = matches!(part, Part::Host | Part::Zone);
@@ -385,24 +353,26 @@ fn unescape(text: &str, part: Part) -> Result<Vec<u8>, GoUrlError> {
         match rest {
             [] => return Ok(out),
             [b'%', high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                let byte = unhex(*high) << 4 | unhex(*low);
-                let refused = match part {
+                let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or_default();
+                let byte = u8::try_from(digit(*high) << 4 | digit(*low)).unwrap_or_default();
+                let is_odd = match part {
                     // Only what is not ASCII may be escaped in a host.
                     Part::Host => byte < 0x80 && byte != b'%',
                     // Windows puts blanks there.
                     Part::Zone => !matches!(byte, b'%' | b' ') && is_escaped(byte, Part::Host),
                     Part::Path | Part::User | Part::Fragment => false,
                 };
-                if refused {
-                    return Err(GoUrlError::Escape);
+                if is_odd {
+                    return refused(BAD_ESCAPE);
                 }
                 out.push(byte);
                 rest = tail;
             }
-            [b'%', ..] => return Err(GoUrlError::Escape),
+            [b'%', ..] => return refused(BAD_ESCAPE),
             [byte, tail @ ..] => {
                 if in_host && *byte < 0x80 && is_escaped(*byte, part) {
-                    return Err(GoUrlError::Host(char::from(*byte)));
+                    let c = char::from(*byte);
+                    return refused(&format!("invalid character {c:?} in host name"));
                 }
                 out.push(*byte);
                 rest = tail;
@@ -411,21 +381,11 @@ fn unescape(text: &str, part: Part) -> Result<Vec<u8>, GoUrlError> {
     }
 }
 
-fn unhex(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        b'a'..=b'f' => digit - b'a' + 10,
-        b'A'..=b'F' => digit - b'A' + 10,
-        _ => 0,
-    }
-}
-
 fn escape(bytes: &[u8], part: Part, out: &mut String) {
     for byte in bytes {
-        if is_escaped(*byte, part) {
-            out.push_str(&format!("%{byte:02X}"))
-        } else {
-            out.push(char::from(*byte))
+        match is_escaped(*byte, part) {
+            true => out.push_str(&format!("%{byte:02X}")),
+            false => out.push(char::from(*byte)),
         }
     }
 }

@@ -152,49 +152,30 @@ fn joins_letters(text: &str, at: usize, c: char) -> bool {
         )
 }
 
-/// What a character is taken for: `Some(None)` where it cannot be seen, `None` where it is
-/// itself. From Unicode's confusables.txt, as far as marks and spaces go.
+/// A character of ASCII, and those that look like it: from Unicode's confusables.txt, as far as
+/// marks go.
+const MARKS: &str = "\
+    ,、﹐﹑､،︐︑⸲⸴꓾ ;\u{37e}؛﹔︔⁏ :﹕︓∶꞉ː׃։︰ꓽ⁚ |│┃∣ǀ￨⏐❘¦￤︱︳丨‖⎪ /⁄∕⧸╱㇓⟋ \\﹨⧵∖⧹ \
+    .。｡․﹒۔܁… -‐‑‒–—―−﹘﹣⁃˗─ \"“”„‟«»″〝〞〟「」『』《》 '‘’‚‛′´ʹ‹› *∗⁎⋆✱٭×✳﹡ ?﹖؟ \
+    =﹦꞊゠═ ~˜∼〜 @﹫ #﹟ %﹪٪ $﹩ &﹠ +﹢ _﹍﹎﹏‿ [【〔〖 ]】〕〗";
+
+/// A letter of ASCII, and those of other scripts that look like it.
+const LETTERS: &str = "\
+    aаɑα bЬь cсϲᴄ dԁ eеҽ gցɡ hһհ iіıιɩ jјϳ kкκ lӏӀ mм nոп oоοօ pрρ qԛգ rг sѕ tт uυս vνѵ wԝω xхχ \
+    yуγ zᴢ";
+
+/// What stands first in the word of a list that holds the character.
+fn first_of_word(list: &str, c: char) -> Option<char> {
+    let mut words = list.split(' ').filter(|word| word.contains(c));
+    words.next()?.chars().next()
+}
+
+/// What a character is taken for: `Some(None)` where it cannot be seen, `None` where it is itself.
 fn meant(c: char) -> Option<Option<char>> {
-    let means = match c {
+    match c {
         // Full width: the same order as in ASCII.
-        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0)?,
-        '、' | '﹐' | '﹑' | '､' | '،' | '︐' | '︑' | '⸲' | '⸴' | '꓾' => ',',
-        '\u{37e}' | '؛' | '﹔' | '︔' | '⁏' => ';',
-        '﹕' | '︓' | '∶' | '꞉' | 'ː' | '׃' | '։' | '︰' | 'ꓽ' | '⁚' => ':',
-        '│' | '┃' | '∣' | 'ǀ' | '￨' | '⏐' | '❘' | '¦' | '￤' | '︱' | '︳' | '丨' | '‖' | '⎪' => {
-            '|'
-        }
-        '⁄' | '∕' | '⧸' | '╱' | '㇓' | '⟋' => '/',
-        '﹨' | '⧵' | '∖' | '⧹' => '\\',
-        '。' | '｡' | '․' | '﹒' | '۔' | '܁' | '…' => '.',
-        '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' | '﹘' | '﹣' | '⁃' | '˗' | '─' => {
-            '-'
-        }
-        '“' | '”' | '„' | '‟' | '«' | '»' | '″' | '〝' | '〞' | '〟' | '「' | '」' | '『'
-        | '』' | '《' | '》' => '"',
-        '‘' | '’' | '‚' | '‛' | '′' | '´' | 'ʹ' | '‹' | '›' => '\'',
-        '∗' | '⁎' | '⋆' | '✱' | '٭' | '×' | '✳' | '﹡' => '*',
-        '﹖' | '؟' => '?',
-        '﹦' | '꞊' | '゠' | '═' => '=',
-        '˜' | '∼' | '〜' => '~',
-        '﹫' => '@',
-        '﹟' => '#',
-        '﹪' | '٪' => '%',
-        '﹩' => '$',
-        '﹠' => '&',
-        '﹢' => '+',
-        '﹍' | '﹎' | '﹏' | '‿' => '_',
-        '【' | '〔' | '〖' => '[',
-        '】' | '〕' | '〗' => ']',
-        '\u{85}'
-        | '\u{a0}'
-        | '\u{1680}'
-        | '\u{2000}'..='\u{200a}'
-        | '\u{2028}'
-        | '\u{2029}'
-        | '\u{202f}'
-        | '\u{205f}'
-        | '\u{3000}' => ' ',
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).map(Some),
+        '\u{85}' => Some(Some(' ')),
         '\u{80}'..='\u{9f}'
         | '\u{ad}'
         | '\u{34f}'
@@ -212,42 +193,15 @@ fn meant(c: char) -> Option<Option<char>> {
         | '\u{feff}'
         | '\u{ffa0}'
         | '\u{fff0}'..='\u{fffd}'
-        | '\u{e0000}'..='\u{e0fff}' => return Some(None),
-        _ => return None,
-    };
-    Some(Some(means))
+        | '\u{e0000}'..='\u{e0fff}' => Some(None),
+        c if c.is_whitespace() => Some(Some(' ')),
+        c => first_of_word(MARKS, c).map(Some),
+    }
 }
 
 /// The letter of ASCII that a letter of another script looks like.
 fn homoglyph(c: char) -> Option<char> {
-    Some(match c {
-        'а' | 'ɑ' | 'α' => 'a',
-        'Ь' | 'ь' => 'b',
-        'с' | 'ϲ' | 'ᴄ' => 'c',
-        'ԁ' => 'd',
-        'е' | 'ҽ' => 'e',
-        'ց' | 'ɡ' => 'g',
-        'һ' | 'հ' => 'h',
-        'і' | 'ı' | 'ι' | 'ɩ' => 'i',
-        'ј' | 'ϳ' => 'j',
-        'к' | 'κ' => 'k',
-        'ӏ' | 'Ӏ' => 'l',
-        'м' => 'm',
-        'ո' | 'п' => 'n',
-        'о' | 'ο' | 'օ' => 'o',
-        'р' | 'ρ' => 'p',
-        'ԛ' | 'գ' => 'q',
-        'г' => 'r',
-        'ѕ' => 's',
-        'т' => 't',
-        'υ' | 'ս' => 'u',
-        'ν' | 'ѵ' => 'v',
-        'ԝ' | 'ω' => 'w',
-        'х' | 'χ' => 'x',
-        'у' | 'γ' => 'y',
-        'ᴢ' => 'z',
-        _ => return None,
-    })
+    first_of_word(LETTERS, c).filter(|_| !c.is_ascii())
 }
 
 #[cfg(test)]

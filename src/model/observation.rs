@@ -22,21 +22,9 @@ pub enum Verdict {
     Down,
 }
 
-impl Verdict {
-    /// The word for it in what goroam prints.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Verdict::Up => "up",
-            Verdict::Portal => "portal",
-            Verdict::Wrong => "wrong",
-            Verdict::Down => "down",
-        }
-    }
-}
-
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        self.serialize(f)
     }
 }
 
@@ -56,20 +44,6 @@ pub enum Phase {
     Body,
     /// Judging what came.
     Content,
-}
-
-impl Phase {
-    /// The word for it in what goroam prints.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Phase::Dns => "dns",
-            Phase::Connect => "connect",
-            Phase::Tls => "tls",
-            Phase::FirstByte => "first byte",
-            Phase::Body => "body",
-            Phase::Content => "content",
-        }
-    }
 }
 
 /// Milliseconds that each phase of the last try took; `None`: not reached, or there is no

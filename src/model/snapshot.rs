@@ -7,9 +7,6 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::link::{Link, LinkKind};
-use super::route::{Route, RouteKind, Rule};
-
 /// The resolver's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Resolver {
@@ -62,6 +59,13 @@ impl Snapshot {
     /// The link with this index.
     pub fn link(&self, index: u32) -> Option<&Link> {
         self.links.iter().find(|link| link.index == index)
+    }
+
+    /// Its name, or its number where it is not known.
+    pub fn link_name(&self, index: u32) -> String {
+        let named = |link: &Link| link.name.clone();
+        self.link(index)
+            .map_or_else(|| format!("link {index}"), named)
     }
 
     /// Default routes by which packets can leave now, best metric first, IPv4 before IPv6.
@@ -199,6 +203,180 @@ impl Snapshot {
     }
 }
 
+/// What sort of link it is, as far as a policy can ask for it (`interface = { kind = … }`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LinkKind {
+    /// Ethernet or what behaves like it.
+    Wired,
+    /// 802.11.
+    Wifi,
+    /// A mobile modem.
+    Cellular,
+    /// VPNs and other point-to-point links: tun, tap, WireGuard, PPP, utun.
+    Tunnel,
+    /// A bridge or bond that joins other links.
+    Bridge,
+    /// Containers' and virtual machines' ends: veth, docker0, virbr0, vmnet.
+    Virtual,
+    /// The loopback link.
+    Loopback,
+    /// None of the above.
+    Other,
+}
+
+impl LinkKind {
+    /// Every kind, in the order in which messages list them.
+    pub const ALL: [LinkKind; 8] = [
+        LinkKind::Wired,
+        LinkKind::Wifi,
+        LinkKind::Cellular,
+        LinkKind::Tunnel,
+        LinkKind::Bridge,
+        LinkKind::Virtual,
+        LinkKind::Loopback,
+        LinkKind::Other,
+    ];
+
+    /// The kind that a policy's word stands for.
+    pub fn parse(word: &str) -> Option<LinkKind> {
+        let word = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(word);
+        LinkKind::deserialize(word).ok()
+    }
+}
+
+impl fmt::Display for LinkKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// One network link at one instant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The kernel's index; stable while the link exists.
+    pub index: u32,
+    /// `eth0`, `wlan0`, `en0`, or the friendly name on Windows.
+    pub name: String,
+    /// What sort of link it is.
+    pub kind: LinkKind,
+    /// Administratively up (`ip link set … up`).
+    pub up: bool,
+    /// Has a carrier: a cable with somebody at its end, an association, a tunnel that is open.
+    pub carrier: bool,
+    /// Bytes; 0 where unknown.
+    pub mtu: u32,
+    /// Its own addresses that can be used now, with their prefix lengths, sorted; link-local
+    /// ones included. Not those that still undergo duplicate address detection (a probe cannot
+    /// leave from them), nor IPv6 privacy addresses (they rotate beside a lasting one).
+    pub addresses: Vec<IpNet>,
+    /// The network's name on Wi-Fi, where the system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssid: Option<String>,
+}
+
+impl Link {
+    /// Up and with a carrier: packets can leave by it.
+    pub fn is_running(&self) -> bool {
+        self.up && self.carrier
+    }
+
+    /// The addresses that say something about where the machine is: not loopback, not
+    /// link-local (which appear by themselves one or two seconds after the carrier).
+    pub fn global_addresses(&self) -> impl Iterator<Item = &IpNet> {
+        self.addresses.iter().filter(|net| !is_local(net))
+    }
+}
+
+fn is_local(net: &IpNet) -> bool {
+    match net {
+        IpNet::V4(v4) => v4.addr().is_loopback() || v4.addr().is_link_local(),
+        IpNet::V6(v6) => {
+            v6.addr().is_loopback() || v6.addr().is_unicast_link_local() || v6.addr().is_multicast()
+        }
+    }
+}
+
+/// What the kernel does with a packet that matches the route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RouteKind {
+    /// Sends it on.
+    Unicast,
+    /// Drops it without a word.
+    Blackhole,
+    /// Answers "no route to host".
+    Unreachable,
+    /// Answers "administratively prohibited".
+    Prohibit,
+    /// Goes on with the next table.
+    Throw,
+}
+
+/// The kernel's word for it.
+impl fmt::Display for RouteKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// One route of the kernel's tables, IPv4 or IPv6.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Route {
+    /// Where it leads; `0.0.0.0/0` and `::/0` are the default routes.
+    pub destination: IpNet,
+    /// Lower wins within one destination.
+    pub metric: u32,
+    /// The next hop; `None` on point-to-point links.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<IpAddr>,
+    /// The link's index; 0 for routes that lead nowhere (blackhole and its kin).
+    pub link: u32,
+    /// The routing table; 254 is Linux' main table, 0 where the system has only one.
+    pub table: u32,
+    /// What happens to the packet.
+    pub kind: RouteKind,
+}
+
+/// Linux' main routing table (`RT_TABLE_MAIN`).
+pub const TABLE_MAIN: u32 = 254;
+
+impl Route {
+    /// Leads everywhere: `0.0.0.0/0` or `::/0`.
+    pub fn is_default(&self) -> bool {
+        self.destination.prefix_len() == 0
+    }
+
+    /// For IPv6.
+    pub fn is_v6(&self) -> bool {
+        matches!(self.destination, IpNet::V6(_))
+    }
+
+    /// A unicast default route of the main (or only) table.
+    pub fn is_main_default(&self) -> bool {
+        self.is_default() && self.kind == RouteKind::Unicast && self.is_in_main_table()
+    }
+
+    /// In the table that is used unless a rule says otherwise.
+    pub fn is_in_main_table(&self) -> bool {
+        self.table == TABLE_MAIN || self.table == 0
+    }
+}
+
+/// One policy-routing rule (`ip rule`), kept as the kernel's own words: goroam only needs
+/// to know that the set has changed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Rule {
+    /// Lower is looked at first.
+    pub priority: u32,
+    /// For IPv6.
+    pub v6: bool,
+    /// The table it leads to.
+    pub table: u32,
+    /// Selector and action, in a stable spelling.
+    pub text: String,
+}
+
 /// How much of a snapshot was left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Omitted {
@@ -249,7 +427,6 @@ const MOST_PARTS_IN_WORDS: usize = 16;
 #[cfg(test)]
 pub(super) mod fixtures {
     use super::*;
-    use crate::model::route::TABLE_MAIN;
 
     pub(crate) fn link(index: u32, name: &str, addresses: &[&str]) -> Link {
         Link {

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::chain::Tier;
 use super::observation::{Observation, Phases, Verdict};
-use super::snapshot::{NetworkId, Resolver, Snapshot};
-use super::tier::Tier;
+use super::snapshot::{Link, LinkKind, NetworkId, Resolver, Route, Snapshot};
 
 /// Is an agent running?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -250,79 +250,56 @@ fn yes() -> bool {
 impl Status {
     /// Every managed variable as it stands in the go env file; `None`: it has no line.
     pub fn lines(&self) -> BTreeMap<String, Option<String>> {
-        let mut lines: BTreeMap<String, Option<String>> =
-            BTreeMap::from_iter(self.was.keys().map(|name| (name.clone(), None)));
-        let applied = self
-            .applied
-            .iter()
-            .map(|(name, value)| (name.clone(), Some(value.clone())));
-        lines.extend(applied);
-        lines
+        let none = self.was.keys().map(|name| (name.clone(), None));
+        let applied = self.applied.iter();
+        let applied = applied.map(|(name, value)| (name.clone(), Some(value.clone())));
+        none.chain(applied).collect()
     }
 }
 
 impl TargetStatus {
     /// From what was seen; `None`: nobody needed to ask.
     pub fn new(name: &str, seen: Option<&Observation>) -> TargetStatus {
-        match seen {
-            Some(seen) => TargetStatus {
-                name: name.to_owned(),
-                local: false,
-                up: Some(seen.is_up()),
-                verdict: Some(seen.verdict),
-                reason: seen.reason.clone(),
-                ms: seen.phases,
-                history: Vec::new(),
-            },
-            None => TargetStatus {
-                name: name.to_owned(),
-                local: false,
-                up: None,
-                verdict: None,
-                reason: "not needed".to_owned(),
-                ms: Phases::default(),
-                history: Vec::new(),
-            },
+        TargetStatus {
+            name: name.to_owned(),
+            local: false,
+            up: seen.map(Observation::is_up),
+            verdict: seen.map(|seen| seen.verdict),
+            reason: seen.map_or("not needed", |seen| &seen.reason).to_owned(),
+            ms: seen.map(|seen| seen.phases).unwrap_or_default(),
+            history: Vec::new(),
         }
     }
 }
 
 impl From<&Snapshot> for NetworkStatus {
     fn from(snapshot: &Snapshot) -> NetworkStatus {
-        let links = snapshot
-            .links
-            .iter()
-            .filter(|link| link.kind != super::link::LinkKind::Loopback)
-            .map(|link| LinkStatus {
+        let link = |link: &Link| {
+            let told = link.addresses.iter().take(MOST_TOLD);
+            LinkStatus {
                 name: link.name.clone(),
-                kind: link.kind.as_str().to_owned(),
+                kind: link.kind.to_string(),
                 running: link.is_running(),
-                addresses: {
-                    let told = link.addresses.iter().take(MOST_TOLD);
-                    told.map(ToString::to_string).collect()
-                },
+                addresses: told.map(ToString::to_string).collect(),
                 ssid: link.ssid.clone(),
                 more_addresses: link.addresses.len().saturating_sub(MOST_TOLD),
-            })
-            .collect();
+            }
+        };
+        let route = |route: &&Route| RouteStatus {
+            link: snapshot.link_name(route.link),
+            gateway: route.gateway.map(|gateway| gateway.to_string()),
+            metric: route.metric,
+        };
+        let links = snapshot.links.iter();
         let defaults = snapshot.default_routes();
-        let more_default_routes = defaults.len().saturating_sub(MOST_TOLD);
-        let default_routes = defaults
-            .into_iter()
-            .take(MOST_TOLD)
-            .map(|route| RouteStatus {
-                link: snapshot
-                    .link(route.link)
-                    .map_or_else(|| format!("link {}", route.link), |link| link.name.clone()),
-                gateway: route.gateway.map(|gateway| gateway.to_string()),
-                metric: route.metric,
-            })
-            .collect();
         NetworkStatus {
             identity: snapshot.identity(),
-            links,
-            default_routes,
-            more_default_routes,
+            links: links
+                .filter(|link| link.kind != LinkKind::Loopback)
+                .map(link)
+                .collect(),
+            default_routes: defaults.iter().take(MOST_TOLD).map(route).collect(),
+            more_default_routes: defaults.len().saturating_sub(MOST_TOLD),
             dns: snapshot.dns.clone(),
         }
     }

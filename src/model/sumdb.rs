@@ -1,8 +1,6 @@
 //! GOSUMDB's grammar, as `cmd/go/internal/modfetch/sumdb.go:dbDial` reads it, and verifier
 //! keys, as `golang.org/x/mod/sumdb/note` writes them.
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -41,16 +39,9 @@ pub const SUM_GOLANG_ORG: &str =
     "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8";
 
 /// Why go would refuse the value (once it needs a hash that go.sum lacks).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct SumDbError(pub String);
-
-impl fmt::Display for SumDbError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for SumDbError {}
 
 impl SumDb {
     /// Parses a value of GOSUMDB.
@@ -119,10 +110,8 @@ fn check_url(url: &str) -> Result<(), SumDbError> {
     if !url.contains("://") {
         return Err(SumDbError(format!("invalid GOSUMDB URL: {}", mask(url))));
     }
-    match parse_proxy_url(url) {
-        Ok(_) => Ok(()),
-        Err(why) => Err(SumDbError(format!("invalid GOSUMDB URL: {why}"))),
-    }
+    let invalid = |why| SumDbError(format!("invalid GOSUMDB URL: {why}"));
+    parse_proxy_url(url).map(|_| ()).map_err(invalid)
 }
 
 impl VerifierKey {
@@ -133,8 +122,8 @@ impl VerifierKey {
     /// `malformed verifier id`, as `note.NewVerifier` says.
     pub fn parse(text: &str) -> Result<VerifierKey, SumDbError> {
         let malformed = || SumDbError("malformed verifier id".to_owned());
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(hash), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        let parts: Vec<&str> = text.splitn(3, '+').collect();
+        let &[name, hash, key] = parts.as_slice() else {
             return Err(malformed());
         };
         let eight_digits = hash.len() == 8 && hash.bytes().all(|b| b.is_ascii_hexdigit());
@@ -143,17 +132,14 @@ impl VerifierKey {
         }
         let hash = u32::from_str_radix(hash, 16).map_err(|_| malformed())?;
         let bytes = STANDARD.decode(key).map_err(|_| malformed())?;
-        match bytes.split_first() {
-            Some((1, key)) => match key.try_into() {
-                Ok(key) => Ok(VerifierKey {
-                    name: name.to_owned(),
-                    hash,
-                    key,
-                }),
-                Err(_) => Err(malformed()),
-            },
-            Some(_) => Err(SumDbError("unknown verifier algorithm".to_owned())),
-            None => Err(malformed()),
+        match bytes.as_slice() {
+            [1, key @ ..] => Ok(VerifierKey {
+                name: name.to_owned(),
+                hash,
+                key: key.try_into().map_err(|_| malformed())?,
+            }),
+            [_, ..] => Err(SumDbError("unknown verifier algorithm".to_owned())),
+            [] => Err(malformed()),
         }
     }
 }

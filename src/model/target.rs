@@ -132,27 +132,35 @@ impl Target {
 
     /// The proxy's base URL, for a target that speaks the GOPROXY protocol.
     pub fn goproxy_url(&self) -> Option<&str> {
-        match &self.kind {
-            TargetKind::GoProxy { url, .. } => Some(url),
-            TargetKind::SumDb { .. }
-            | TargetKind::Https { .. }
-            | TargetKind::Icmp { .. }
-            | TargetKind::Tcp { .. }
-            | TargetKind::Listening { .. }
-            | TargetKind::Mirror { .. } => None,
-        }
+        let TargetKind::GoProxy { url, .. } = &self.kind else {
+            return None;
+        };
+        Some(url)
     }
 
     /// What stands for it in a GOPROXY list: a proxy's base URL, a mirror's folder as a URL.
     pub fn hop_url(&self) -> Option<String> {
+        if let TargetKind::Mirror { path } = &self.kind {
+            return Some(super::go_url::of_folder(path));
+        }
+        self.goproxy_url().map(str::to_owned)
+    }
+
+    /// Where it is asked over HTTP, as far as that is written down.
+    fn url(&self) -> Option<&str> {
         match &self.kind {
-            TargetKind::Mirror { path } => Some(super::go_url::of_folder(path)),
-            TargetKind::GoProxy { .. }
-            | TargetKind::SumDb { .. }
-            | TargetKind::Https { .. }
+            TargetKind::GoProxy { url, .. }
+            | TargetKind::Https { url, .. }
+            | TargetKind::SumDb { via: Some(url), .. }
+            | TargetKind::SumDb {
+                db: SumDb::Database { url: Some(url), .. },
+                ..
+            } => Some(url),
+            TargetKind::SumDb { .. }
             | TargetKind::Icmp { .. }
             | TargetKind::Tcp { .. }
-            | TargetKind::Listening { .. } => self.goproxy_url().map(str::to_owned),
+            | TargetKind::Listening { .. }
+            | TargetKind::Mirror { .. } => None,
         }
     }
 
@@ -171,38 +179,17 @@ impl Target {
     /// machine says of itself. A signed tree head and a module with the right hash are public:
     /// over plain http anyone can record them and play them again.
     pub fn is_authenticated(&self) -> bool {
-        match &self.kind {
-            TargetKind::GoProxy { url, .. } | TargetKind::Https { url, .. } => is_https(url),
-            // Without a URL go and the probe ask `https://NAME`.
-            TargetKind::SumDb { db, via } => match (via, db) {
-                (Some(url), _) | (None, SumDb::Database { url: Some(url), .. }) => is_https(url),
-                (None, SumDb::Database { url: None, .. }) => true,
-                (None, SumDb::Off) => false,
-            },
-            TargetKind::Icmp { .. }
-            | TargetKind::Tcp { .. }
-            | TargetKind::Listening { .. }
-            | TargetKind::Mirror { .. } => false,
+        // Without a URL go and the probe ask a database at `https://NAME`.
+        match (self.url(), &self.kind) {
+            (Some(url), _) => begins_with(url, "https://"),
+            (None, TargetKind::SumDb { db, .. }) => *db != SumDb::Off,
+            (None, _) => false,
         }
     }
 
     /// Is it asked over plain http, so that there is no certificate to look at?
     pub fn asks_in_the_clear(&self) -> bool {
-        let url = match &self.kind {
-            TargetKind::GoProxy { url, .. } | TargetKind::Https { url, .. } => url,
-            TargetKind::SumDb { via: Some(url), .. }
-            | TargetKind::SumDb {
-                db: SumDb::Database { url: Some(url), .. },
-                ..
-            } => url,
-            TargetKind::SumDb { .. }
-            | TargetKind::Icmp { .. }
-            | TargetKind::Tcp { .. }
-            | TargetKind::Listening { .. }
-            | TargetKind::Mirror { .. } => return false,
-        };
-        url.get(..7)
-            .is_some_and(|s| s.eq_ignore_ascii_case("http://"))
+        self.url().is_some_and(|url| begins_with(url, "http://"))
     }
 
     /// Needs the network at all? `listening` and `mirror` do not.
@@ -214,7 +201,7 @@ impl Target {
     }
 }
 
-fn is_https(url: &str) -> bool {
-    url.get(..8)
-        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
+fn begins_with(url: &str, scheme: &str) -> bool {
+    url.get(..scheme.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
 }

@@ -3,8 +3,9 @@
 //! `private:all,public:git|hg`.
 
 use super::finding::{PolicyFinding, shown};
+use crate::model::Patterns;
 use crate::model::mask::blot;
-use crate::model::{Patterns, pattern_fault};
+use crate::model::pattern::faults as pattern_faults;
 
 /// Programs that go knows (`vcs.vcsList`), and the two words for all and none of them.
 const KNOWN: [&str; 7] = ["git", "hg", "svn", "bzr", "fossil", "all", "off"];
@@ -59,9 +60,9 @@ pub(super) fn check(value: &str) -> Vec<PolicyFinding> {
     } in rules
     {
         if !matches!(pattern, "private" | "public") {
-            faults.extend(pattern_fault::faults(pattern).into_iter().map(|wrong| {
+            faults.extend(pattern_faults(pattern).into_iter().map(|wrong| {
                 let fault = PolicyFinding::fault("bad-pattern", wrong.to_string());
-                fault.at(at).help(wrong.help()).mild()
+                fault.at(at).help(wrong.help).mild()
             }));
         }
         if let Some(unknown) = allowed.iter().find(|name| !KNOWN.contains(name)) {

@@ -8,7 +8,7 @@ use super::{goflags, govcs};
 use crate::gomod::go_version;
 use crate::gomod::sum::check_key;
 use crate::model::lookalike::{self, Lookalike};
-use crate::model::pattern_fault::{PatternFault, Why, faults};
+use crate::model::pattern::{PatternFault, faults};
 use crate::model::{Chain, SumDb};
 
 /// A fault of a value; its place, if it has one, is within the value. Mild: go takes it, but it
@@ -115,13 +115,13 @@ pub(super) fn verifies_less(value: &str) -> bool {
 /// Patterns that match nothing, in silence.
 fn patterns(name: &str, value: &str) -> Vec<Fault> {
     let fault = |found: PatternFault| {
-        let fault = if let Why::LookAlike(mark) = found.why {
+        let fault = if let Some(mark) = found.look_alike {
             let (at, length) = mark.place();
             Fault::fault("look-alike", format!("{name}: {mark}")).at((found.at.0 + at, length))
         } else {
             Fault::fault("bad-pattern", found.to_string()).at(found.at)
         };
-        fault.help(found.help()).mild()
+        fault.help(found.help).mild()
     };
     faults(value).into_iter().map(fault).collect()
 }

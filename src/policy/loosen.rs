@@ -9,7 +9,7 @@ use super::grammar::verifies_less;
 use super::profile::{Condition, EnvValue, Policy, Profile, is_proven, references};
 use super::variables::is_path_like;
 use super::{goflags, govcs};
-use crate::model::pattern_scope::public_as_shown;
+use crate::model::public_code::public_as_shown;
 use crate::model::{HopKind, Host, Patterns, Target};
 
 /// How the value of a variable can weaken verification.

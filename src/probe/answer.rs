@@ -10,17 +10,16 @@ use http_body_util::BodyExt as _;
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER, SERVER,
-    WWW_AUTHENTICATE,
+    CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    RETRY_AFTER, SERVER, WWW_AUTHENTICATE,
 };
 use url::Url;
+use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::attempt::{ProbeAttempt, within};
-use super::fault::{ProbeFailure, TooMuch, shown};
+use super::fault::{ProbeFailure, TooMuch, down, portal, refusal, shown, wrong};
 use super::http1::Http1;
-use super::http2::Http2;
-use super::unpack::Gunzip;
-use super::wire::ByteMeter;
+use super::wire::{ByteMeter, Http2};
 use crate::gomod::form::is_web_page;
 use crate::model::{GoRelease, GoUrl, Host, Phase};
 
@@ -93,112 +92,90 @@ pub(super) struct HttpAnswer {
     /// Where it came from, after redirects.
     pub(super) url: Url,
     pub(super) status: StatusCode,
-    /// Where it sends us, resolved against `url`.
-    pub(super) location: Option<Url>,
-    /// What go makes of that.
-    pub(super) sense: LocationKind,
+    pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
     /// The body is longer than was wanted.
     pub(super) cut: bool,
     /// The status and goal of the first redirect to another host, if one was followed.
     pub(super) led_to: Option<(u16, Url)>,
-    /// How long it asks to be left alone.
-    pub(super) retry_after: Option<Duration>,
-    /// The headers of a 4xx, which GOAUTH's commands are shown.
-    pub(super) head: HeaderMap,
-    says_html: bool,
-    /// Who wrote it.
-    pub(super) hints: Hints,
-    /// Unpacks the body, where it comes packed.
-    gunzip: Option<Gunzip>,
+    /// The HTTP proxy that it came through in the clear, where either may have written it.
+    pub(super) through: Option<String>,
 }
 
 impl HttpAnswer {
-    pub(super) fn new(url: Url, status: StatusCode, headers: &HeaderMap) -> HttpAnswer {
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let says_html = text(CONTENT_TYPE).is_some_and(|kind| {
-            kind.get(..9)
-                .is_some_and(|kind| kind.eq_ignore_ascii_case("text/html"))
-        });
-        let is_packed =
-            text(CONTENT_ENCODING).is_some_and(|coding| coding.eq_ignore_ascii_case("gzip"));
-        let to = headers.get(LOCATION).map(HeaderValue::as_bytes);
-        let to = String::from_utf8_lossy(to.unwrap_or_default());
-        let location = url.join(&to.replace('\\', "%5C")).ok();
-        HttpAnswer {
-            url,
-            status,
-            location: location.filter(|_| !to.is_empty()),
-            sense: sense(&to),
-            body: Vec::new(),
-            cut: false,
-            led_to: None,
-            retry_after: retry_after(text(RETRY_AFTER), text(DATE)),
-            head: if status.is_client_error() {
-                headers.clone()
-            } else {
-                HeaderMap::new()
-            },
-            says_html,
-            hints: Hints::of(headers),
-            gunzip: is_packed.then(Gunzip::new),
-        }
-    }
-
-    /// Does the body hold these words (in lower case), as far as it was read?
-    pub(super) fn body_says(&self, words: &str) -> bool {
-        let start = self.body.get(..MOST_SEARCHED).unwrap_or(&self.body);
-        String::from_utf8_lossy(start)
-            .to_ascii_lowercase()
-            .contains(words)
-    }
-
-    /// Is the rest of the body worth waiting for?
-    fn wants_more(&self, want: WantedBody) -> bool {
-        // The body of a redirect is for browsers.
-        matches!(want, WantedBody::Body(_)) && !self.cut && !self.status.is_redirection()
-    }
-
-    /// Reads what is wanted of the body. Has it come to its end?
+    /// Reads what is wanted of the body. Has it come to its end? A proxy's own answer in the place
+    /// of the server's is a failure, and so is a network's wish for a login.
     pub(super) async fn read(
-        &mut self,
-        rest: &mut BodySource<'_>,
+        mut self,
+        source: &mut BodySource<'_>,
         attempt: &ProbeAttempt,
         want: WantedBody,
         peer: &str,
         fault: &(dyn Fn(&(dyn Error + 'static)) -> ProbeFailure + Sync),
-    ) -> Result<bool, ProbeFailure> {
-        while self.wants_more(want) {
+    ) -> Result<(HttpAnswer, bool), ProbeFailure> {
+        // The body of a redirect is for browsers.
+        let wanted = matches!(want, WantedBody::Body(_)) && !self.status.is_redirection();
+        let mut ended = false;
+        while wanted && !self.cut && !ended {
             let missing = || format!("the answer of {peer} does not end");
-            let (part, _) = within(attempt.end(), Phase::Body, missing, rest.next()).await?;
+            let (part, _) = within(attempt.end(), Phase::Body, missing, source.next()).await?;
             match part.map_err(|error| fault(&*error))? {
-                Some(data) => self.push(&data, want, peer)?,
-                None if self.gunzip.as_ref().is_none_or(Gunzip::is_whole) => return Ok(true),
-                None => return Err(fault(&io::Error::from(io::ErrorKind::UnexpectedEof))),
+                Some(data) => self.push(&data, want.most()),
+                None => ended = true,
             }
         }
-        Ok(false)
+        let coding = self.header(CONTENT_ENCODING).unwrap_or_default();
+        if wanted && coding.eq_ignore_ascii_case("gzip") {
+            let Some((body, whole)) = gunzip(&self.body, want.most()) else {
+                let reason = format!("{peer} says gzip, but its answer is not");
+                return Err(wrong(Phase::Body, reason));
+            };
+            if ended && !whole && body.len() <= want.most() {
+                return Err(fault(&io::Error::from(io::ErrorKind::UnexpectedEof)));
+            }
+            self.body.clear();
+            self.push(&body, want.most());
+            self.cut |= !ended;
+        }
+        if let Some(via) = &self.through
+            && self.is_by_proxy()
+            && !self.status.is_success()
+        {
+            return Err(match self.status {
+                StatusCode::PROXY_AUTHENTICATION_REQUIRED => wants_credentials(via),
+                _ => {
+                    let reason = format!("{via} answers {} itself", self.status_line());
+                    down(Phase::Connect, reason)
+                }
+            });
+        }
+        // A portal's own status (RFC 6585), whatever was asked.
+        if self.status == StatusCode::NETWORK_AUTHENTICATION_REQUIRED {
+            let reason = "511: the network wants a login first";
+            let page = self.location();
+            return Err(portal(Phase::Content, reason).at(page.as_ref()));
+        }
+        Ok((self, ended))
     }
 
-    /// Takes a part of the body from `peer`.
-    fn push(&mut self, data: &[u8], want: WantedBody, peer: &str) -> Result<(), ProbeFailure> {
-        let most = want.most();
-        match &mut self.gunzip {
-            Some(gunzip) => gunzip
-                .push(data, &mut self.body, most.saturating_add(1))
-                .map_err(|_| {
-                    let reason = format!("{peer} says gzip, but its answer is not");
-                    ProbeFailure::wrong(Phase::Body, reason)
-                })?,
-            None => {
-                let room = most.saturating_add(1).saturating_sub(self.body.len());
-                let data = data.get(..room).unwrap_or(data);
-                self.body.extend_from_slice(data);
-            }
-        }
+    fn push(&mut self, data: &[u8], most: usize) {
+        let room = most.saturating_add(1).saturating_sub(self.body.len());
+        self.body
+            .extend_from_slice(data.get(..room).unwrap_or(data));
         self.cut = self.body.len() > most;
         self.body.truncate(most);
-        Ok(())
+    }
+
+    fn header(&self, name: HeaderName) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Does the body hold these words (in lower case), as far as it was read?
+    fn body_says(&self, words: &str) -> bool {
+        let start = self.body.get(..MOST_SEARCHED).unwrap_or(&self.body);
+        String::from_utf8_lossy(start)
+            .to_ascii_lowercase()
+            .contains(words)
     }
 
     /// As if there were nothing more of it than was read.
@@ -208,14 +185,76 @@ impl HttpAnswer {
 
     /// Is it an HTML page, whatever was asked?
     pub(super) fn is_html(&self) -> bool {
-        self.says_html || is_web_page(&self.body)
+        let kind = self.header(CONTENT_TYPE).and_then(|kind| kind.get(..9));
+        kind.is_some_and(|kind| kind.eq_ignore_ascii_case("text/html")) || is_web_page(&self.body)
     }
 
-    /// A redirect that a client would follow.
-    pub(super) fn redirect(&self) -> Option<&Url> {
-        matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308)
-            .then_some(self.location.as_ref())
-            .flatten()
+    /// A redirect that a client would follow: where it leads.
+    pub(super) fn redirect(&self) -> Option<Url> {
+        let is_redirect = matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308);
+        self.location().filter(|_| is_redirect)
+    }
+
+    fn location_text(&self) -> String {
+        let to = self.headers.get(LOCATION).map(HeaderValue::as_bytes);
+        String::from_utf8_lossy(to.unwrap_or_default()).into_owned()
+    }
+
+    fn location(&self) -> Option<Url> {
+        let to = self.location_text().replace('\\', "%5C");
+        self.url.join(&to).ok().filter(|_| !to.is_empty())
+    }
+
+    /// What go makes of where it leads: `Client.do` has `URL.Parse`, then a host is wanted.
+    pub(super) fn location_kind(&self) -> LocationKind {
+        match GoUrl::parse(&self.location_text(), GoRelease::default()) {
+            Ok(url) if url.scheme.is_empty() && url.host.is_empty() => LocationKind::Path,
+            Ok(url) if !url.host.is_empty() => LocationKind::Whole,
+            Ok(_) | Err(_) => LocationKind::None,
+        }
+    }
+
+    /// How long it asks to be left alone: seconds, or a date, which is compared with the server's own
+    /// clock (RFC 9110, 10.2.3).
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let value = self.header(RETRY_AFTER)?.trim();
+        if let Ok(seconds) = value.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let when = |text: &str| jiff::fmt::rfc2822::parse(text).ok();
+        let (until, now) = (when(value)?, when(self.header(DATE)?.trim())?);
+        let wait = until.timestamp().as_second() - now.timestamp().as_second();
+        Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
+    }
+
+    /// It asks for credentials (RFC 9110, 11.6.1).
+    pub(super) fn wants_credentials(&self) -> bool {
+        self.headers.contains_key(WWW_AUTHENTICATE)
+    }
+
+    /// The server's name for itself, where it is one word of a plain kind: letters, digits and what
+    /// stands in a version.
+    fn server(&self) -> Option<&str> {
+        let word = self.header(SERVER)?.split_whitespace().next()?;
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"./_-".contains(&byte);
+        (word.len() <= MOST_NAME && word.bytes().all(is_plain)).then_some(word)
+    }
+
+    /// An HTTP proxy wrote it itself.
+    fn is_by_proxy(&self) -> bool {
+        let product = self.server().and_then(|name| name.split('/').next());
+        let is_named =
+            |one: &&str| product.is_some_and(|product| product.eq_ignore_ascii_case(one));
+        // `Proxy-Status` stands in what was passed on as well (RFC 9209).
+        let failed = self
+            .headers
+            .get("proxy-status")
+            .and_then(|value| value.to_str().ok());
+        PROXIES.iter().any(|one| is_named(one))
+            || PROXY_PAGES
+                .iter()
+                .any(|name| self.headers.contains_key(*name))
+            || failed.is_some_and(|value| value.contains("error="))
     }
 
     /// `404 Not Found`.
@@ -226,14 +265,14 @@ impl HttpAnswer {
         }
     }
 
-    /// Why content that is `wrong` came where `what` was asked: a login page, or no end of
+    /// Why wrong content, `found` to be so, came where `what` was asked: a login page, or no end of
     /// bytes, say more than what is wrong about them. Right content is right whatever its
     /// type says: go does not look at that either.
-    pub(super) fn explain(&self, wrong: ProbeFailure, what: &str) -> ProbeFailure {
+    pub(super) fn explain(&self, found: ProbeFailure, what: &str) -> ProbeFailure {
         if self.is_html() {
             return match &self.led_to {
                 Some((status, page)) => redirect_portal(*status, page),
-                None => ProbeFailure::portal(
+                None => portal(
                     Phase::Content,
                     format!("{}, but HTML where {what} was asked", self.status.as_u16()),
                 ),
@@ -244,16 +283,16 @@ impl HttpAnswer {
                 "sends more than {} KiB where {what} was asked, and a probe reads no more",
                 self.body.len() / 1024
             );
-            return ProbeFailure::wrong(Phase::Body, reason);
+            return wrong(Phase::Body, reason);
         }
-        wrong
+        found
     }
 
     /// Why a 403, in words, as far as the answer shows it: 403 comes from a filter, storage or a missing
     /// permission as often as from a wish for credentials. What a stranger writes is only searched
     /// for known words; nothing else of it is shown. `sent`: credentials stood in the request.
     pub(super) fn forbidden(&self, sent: bool) -> String {
-        let from = match &self.hints.server {
+        let from = match self.server() {
             Some(server) => format!(" from {server}"),
             None => String::new(),
         };
@@ -287,93 +326,55 @@ impl HttpAnswer {
     }
 }
 
-/// What the head of an answer says of who wrote it.
-#[derive(Debug, Default)]
-pub(super) struct Hints {
-    /// It asks for credentials (RFC 9110, 11.6.1).
-    pub(super) wants_credentials: bool,
-    /// The server's name for itself, where it is one word of a plain kind.
-    pub(super) server: Option<String>,
-    /// An HTTP proxy wrote the answer itself.
-    pub(super) by_proxy: bool,
-    /// The HTTP proxy that it came through in the clear, where either may have written it.
-    pub(super) through: Option<String>,
-}
-
 /// HTTP proxies that name themselves in `Server` only where they answer in a server's place.
 const PROXIES: [&str; 5] = ["squid", "tinyproxy", "privoxy", "bluecoat", "zscaler"];
 /// Headers that only an HTTP proxy's own page has.
-const PROXY_PAGES: [&str; 3] = ["x-squid-error", "proxy-authenticate", "proxy-status"];
+const PROXY_PAGES: [&str; 2] = ["x-squid-error", "proxy-authenticate"];
 /// A longer name is not one.
 const MOST_NAME: usize = 40;
 
-impl Hints {
-    pub(super) fn of(headers: &HeaderMap) -> Hints {
-        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
-        let server = headers.get(SERVER).and_then(text).and_then(|name| {
-            let word = name.split_whitespace().next()?;
-            is_plain(word).then(|| word.to_owned())
-        });
-        let named = server.as_ref().is_some_and(|name| {
-            let product = name.split('/').next().unwrap_or_default();
-            PROXIES.iter().any(|one| product.eq_ignore_ascii_case(one))
-        });
-        let own_page = PROXY_PAGES.iter().any(|name| match headers.get(*name) {
-            // `Proxy-Status` stands in what was passed on as well (RFC 9209).
-            Some(value) if *name == "proxy-status" => {
-                text(value).is_some_and(|value| value.contains("error="))
+/// The window of 32 KB, and the header and trailer of gzip around it.
+const GZIP: u8 = 15 + 16;
+/// A file may be packed in pieces; thousands of empty ones are an attack.
+const MOST_PIECES: usize = 1000;
+
+/// Unpacks a body as go does, which asks for gzip and for nothing else: to a little more than so many
+/// bytes, and whether that is all of it. `None`: it is not gzip.
+fn gunzip(mut packed: &[u8], most: usize) -> Option<(Vec<u8>, bool)> {
+    let (mut out, mut room, mut pieces) = (Vec::new(), [0; 8192], 1);
+    let mut inflate = Inflate::new(true, GZIP);
+    loop {
+        let (was_in, was_out) = (inflate.total_in(), inflate.total_out());
+        let status = inflate.decompress(packed, &mut room, InflateFlush::NoFlush);
+        let taken = usize::try_from(inflate.total_in() - was_in).ok()?;
+        let made = usize::try_from(inflate.total_out() - was_out).ok()?;
+        out.extend_from_slice(room.get(..made)?);
+        packed = packed.get(taken..)?;
+        match status.ok()? {
+            Status::StreamEnd if packed.is_empty() => return Some((out, true)),
+            Status::StreamEnd if pieces == MOST_PIECES => return None,
+            Status::StreamEnd => {
+                pieces += 1;
+                inflate = Inflate::new(true, GZIP);
             }
-            other => other.is_some(),
-        });
-        Hints {
-            wants_credentials: headers.contains_key(WWW_AUTHENTICATE),
-            server,
-            by_proxy: named || own_page,
-            through: None,
+            Status::Ok | Status::BufError if taken == 0 && made == 0 => return Some((out, false)),
+            Status::Ok | Status::BufError => {}
+        }
+        if out.len() > most {
+            return Some((out, false));
         }
     }
 }
 
-/// Letters, digits and what stands in a version.
-fn is_plain(word: &str) -> bool {
-    word.len() <= MOST_NAME
-        && word
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"./_-".contains(&byte))
-}
-
-/// As `Client.do` has it: `URL.Parse`, then a host is wanted.
-fn sense(location: &str) -> LocationKind {
-    match GoUrl::parse(location, GoRelease::default()) {
-        Ok(url) if url.scheme.is_empty() && url.host.is_empty() => LocationKind::Path,
-        Ok(url) if !url.host.is_empty() => LocationKind::Whole,
-        Ok(_) | Err(_) => LocationKind::None,
-    }
-}
-
-/// Seconds, or a date, which is compared with the server's own clock (RFC 9110, 10.2.3).
-fn retry_after(value: Option<&str>, date: Option<&str>) -> Option<Duration> {
-    let value = value?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let when = |text: &str| jiff::fmt::rfc2822::parse(text).ok();
-    let wait = when(value)?.timestamp().as_second() - when(date?.trim())?.timestamp().as_second();
-    Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
+/// What an HTTP proxy wants.
+pub(super) fn wants_credentials(via: &str) -> ProbeFailure {
+    let reason = format!("{via} wants credentials: put them into the variable's URL");
+    refusal(Phase::Connect, reason)
 }
 
 /// A redirect that leads away from what was asked.
 pub(super) fn redirect_portal(status: u16, page: &Url) -> ProbeFailure {
-    ProbeFailure::portal(Phase::Content, format!("{status} to {}", shown(page))).at(Some(page))
-}
-
-/// 511 is a portal's own status (RFC 6585), whatever was asked.
-pub(super) fn finish(answer: HttpAnswer) -> Result<HttpAnswer, ProbeFailure> {
-    if answer.status == StatusCode::NETWORK_AUTHENTICATION_REQUIRED {
-        let reason = "511: the network wants a login first";
-        return Err(ProbeFailure::portal(Phase::Content, reason).at(answer.location.as_ref()));
-    }
-    Ok(answer)
+    portal(Phase::Content, format!("{status} to {}", shown(page))).at(Some(page))
 }
 
 /// Are they one site: the same host, or names under one domain?
@@ -412,13 +413,23 @@ fn storage_code(body: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn answer(kind: &str, body: &[u8]) -> HttpAnswer {
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, kind.parse().unwrap());
-        let url = Url::parse("http://h.test/").unwrap();
-        let mut answer = HttpAnswer::new(url, StatusCode::OK, &headers);
-        answer.push(body, WantedBody::Body(100), "h.test").unwrap();
+    fn answered(status: u16, headers: HeaderMap, body: &[u8], most: usize) -> HttpAnswer {
+        let mut answer = HttpAnswer {
+            url: Url::parse("http://h.test/").unwrap(),
+            status: StatusCode::from_u16(status).unwrap(),
+            headers,
+            body: Vec::new(),
+            cut: false,
+            led_to: None,
+            through: None,
+        };
+        answer.push(body, most);
         answer
+    }
+
+    fn answer(kind: &str, body: &[u8]) -> HttpAnswer {
+        let headers = [(CONTENT_TYPE, kind.parse().unwrap())];
+        answered(200, headers.into_iter().collect(), body, 100)
     }
 
     #[test]
@@ -442,22 +453,22 @@ mod tests {
             (Some("-1"), None),
             (None, None),
         ] {
-            assert_eq!(
-                retry_after(value, date).map(|t| t.as_secs()),
-                want,
-                "{value:?}"
-            );
+            let all = [("retry-after", value), ("date", date)];
+            let said = all
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?)));
+            let busy = answer_with(429, &said.collect::<Vec<_>>(), "");
+            let told = busy.retry_after().map(|time| time.as_secs());
+            assert_eq!(told, want, "{value:?}");
         }
-        assert_eq!(retry_after(date, None), None);
     }
 
     #[test]
     fn a_body_is_cut_at_its_bound() {
         let mut answer = answer("text/plain", &[b'x'; 99]);
         assert!(!answer.cut);
-        answer.push(b"12", WantedBody::Body(100), "h.test").unwrap();
+        answer.push(b"12", 100);
         assert!(answer.cut && answer.body.len() == 100);
-        assert!(!answer.wants_more(WantedBody::Body(100)));
     }
 
     #[test]
@@ -475,12 +486,7 @@ mod tests {
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        let url = Url::parse("http://h.test/").unwrap();
-        let mut answer = HttpAnswer::new(url, StatusCode::from_u16(status).unwrap(), &map);
-        answer
-            .push(body.as_bytes(), WantedBody::Body(1024), "h.test")
-            .unwrap();
-        answer
+        answered(status, map, body.as_bytes(), 1024)
     }
 
     #[test]
@@ -527,7 +533,7 @@ mod tests {
     #[test]
     fn an_http_proxy_s_own_page_is_known_by_its_head() {
         let by_proxy =
-            |headers: &[(&'static str, &str)]| answer_with(503, headers, "").hints.by_proxy;
+            |headers: &[(&'static str, &str)]| answer_with(503, headers, "").is_by_proxy();
         assert!(by_proxy(&[("x-squid-error", "ERR_CONNECT_FAIL 111")]));
         assert!(by_proxy(&[("server", "tinyproxy/1.11.1")]));
         assert!(by_proxy(&[(
@@ -564,5 +570,56 @@ mod tests {
             .wants_https()
         );
         assert!(!answer_with(400, &[], "bad request").wants_https());
+    }
+}
+
+// gzip itself packs what is unpacked.
+#[cfg(test)]
+#[cfg(unix)]
+mod gunzip_tests {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    use super::gunzip;
+
+    fn packed(text: &[u8]) -> Vec<u8> {
+        let mut gzip = Command::new("gzip")
+            .arg("-c")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        gzip.stdin.take().unwrap().write_all(text).unwrap();
+        gzip.wait_with_output().unwrap().stdout
+    }
+
+    #[test]
+    fn what_gzip_has_packed_in_pieces_is_unpacked() {
+        let text: Vec<u8> = (0..50_000_u32).flat_map(u32::to_le_bytes).collect();
+        let (one, two) = text.split_at(100_001);
+        let both = [packed(one), packed(b""), packed(two)].concat();
+        assert_eq!(gunzip(&both, usize::MAX), Some((text.clone(), true)));
+        let cut = both.get(..both.len() - 1).unwrap();
+        assert_eq!(gunzip(cut, usize::MAX), Some((text, false)));
+    }
+
+    #[test]
+    fn what_is_not_gzip_is_refused() {
+        assert_eq!(gunzip(b"{\"Version\":\"v1\"}", 100), None);
+        let behind = [packed(b"x"), b"y".to_vec()].concat();
+        assert!(matches!(gunzip(&behind, 100), None | Some((_, false))));
+        let mut damaged = packed(b"the checksum says otherwise");
+        let end = damaged.len() - 8;
+        damaged[end] ^= 1;
+        assert_eq!(gunzip(&damaged, 100), None);
+    }
+
+    #[test]
+    fn a_bomb_ends_at_the_bound() {
+        let bomb = packed(&vec![0; 50 << 20]);
+        let (out, _) = gunzip(&bomb, 10_000).unwrap();
+        assert!(out.len() < 20_000, "{}", out.len());
+        let pieces = packed(b"").repeat(5000);
+        assert_eq!(gunzip(&pieces, 10_000), None);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::fault::{ProbeFailure, in_words};
+use super::fault::{ProbeFailure, down, in_words};
 use crate::model::{Limits, Phase, Phases, Target};
 
 /// The clock of one try.
@@ -133,7 +133,7 @@ pub(super) async fn within<T>(
         Ok(value) => Ok((value, milliseconds(start.elapsed()))),
         Err(_) => Err(ProbeFailure {
             silent: phase == Phase::FirstByte,
-            ..ProbeFailure::down(
+            ..down(
                 phase,
                 format!("{} in {}", missing(), in_words(deadline.span)),
             )

@@ -14,16 +14,14 @@ use hyper::header::{
 use rustls::ClientConfig;
 use url::Url;
 
-use super::answer::{self, BodySource, HttpAnswer, WantedBody};
+use super::answer::{BodySource, HttpAnswer, WantedBody};
 use super::attempt::{ProbeAttempt, within};
 use super::dial::{bare_host, dial, peer};
-use super::fault::{self, ProbeFailure, authority};
+use super::fault::{self, ProbeFailure, authority, refusal};
 use super::goauth::Headers;
 use super::http1::{Http1, UserAgent, canonical};
-use super::http2::Http2;
-use super::rules::Via;
-use super::tunnel::{self, Forward, refused};
-use super::wire::{Wire, handshake};
+use super::tunnel::{self, Forward, Via};
+use super::wire::{Http2, Wire, handshake};
 use crate::model::{GoRelease, Phase};
 
 /// What goes along with a request.
@@ -159,19 +157,21 @@ impl Connection {
                 ((head.status, head.headers), BodySource::Two(body, meter))
             }
         };
-        let mut answer = HttpAnswer::new(url.clone(), head.0, &head.1);
-        answer.hints.through = forward.map(|forward| forward.name.clone());
+        let answer = HttpAnswer {
+            url: url.clone(),
+            status: head.0,
+            headers: head.1,
+            body: Vec::new(),
+            cut: false,
+            led_to: None,
+            through: forward.map(|forward| forward.name.clone()),
+        };
         let fault = |error: &(dyn Error + 'static)| fault::of(error, Phase::Body, peer);
-        let whole = answer.read(&mut rest, attempt, ask.want, peer, &fault);
+        let read = answer.read(&mut rest, attempt, ask.want, peer, &fault);
+        let (answer, whole) = read.await?;
         // The rest of an answer over HTTP/2 can be dropped without harm to the next one.
-        self.spent = !whole.await?;
-        if let Some(forward) = forward
-            && answer.hints.by_proxy
-            && !answer.status.is_success()
-        {
-            return Err(refused(&answer, &forward.name));
-        }
-        answer::finish(answer)
+        self.spent = !whole;
+        Ok(answer)
     }
 }
 
@@ -219,5 +219,5 @@ fn http2_request(url: &Url, ask: &RequestParts<'_>) -> Result<Request<Empty<Byte
     }
     request
         .body(Empty::new())
-        .map_err(|_| ProbeFailure::refusal(Phase::FirstByte, "its URL cannot be asked over HTTP"))
+        .map_err(|_| refusal(Phase::FirstByte, "its URL cannot be asked over HTTP"))
 }

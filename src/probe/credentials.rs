@@ -17,7 +17,7 @@ use hyper::header::HeaderMap;
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::fault::{ProbeFailure, authority};
+use super::fault::{ProbeFailure, authority, refusal};
 use super::goauth::{HandedHeaders, Headers, Method, methods};
 use super::http1::canonical;
 use crate::bounded;
@@ -98,7 +98,7 @@ impl Credentials {
     pub(super) async fn begin(&self) -> Result<(), ProbeFailure> {
         if let Err(why) = &self.methods {
             let reason = format!("go ends at once: GOAUTH {why}");
-            return Err(ProbeFailure::refusal(Phase::Connect, reason));
+            return Err(refusal(Phase::Connect, reason));
         }
         self.begun.get_or_init(|| self.run(None, "")).await;
         Ok(())

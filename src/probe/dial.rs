@@ -11,8 +11,7 @@ use tokio::time::sleep;
 use url::Url;
 
 use super::attempt::{Deadline, ProbeAttempt, within};
-use super::fault;
-use super::fault::{ProbeFailure, ProbeOutcome, ProbeSuccess};
+use super::fault::{self, ProbeFailure, ProbeOutcome, refusal};
 use crate::model::go_proxy::is_short_address;
 use crate::model::{Phase, Proof};
 
@@ -27,10 +26,7 @@ pub(super) async fn probe(attempt: &mut ProbeAttempt, host: &str, port: u16) -> 
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let label = peer(host, port);
     dial(attempt, deadline, (host, port), &label).await?;
-    Ok(ProbeSuccess {
-        reason: format!("{label} accepts connections"),
-        proof: Proof::None,
-    })
+    Ok((format!("{label} accepts connections"), Proof::None))
 }
 
 /// A connection to `host:port` by the deadline. `host` is a name or an address without brackets;
@@ -98,7 +94,7 @@ async fn look_up(
         .map_err(|error| fault::lookup(&error, host))?
         .collect();
     if found.is_empty() {
-        return Err(ProbeFailure::refusal(
+        return Err(refusal(
             Phase::Dns,
             format!("DNS has no address for {host}"),
         ));
@@ -116,7 +112,7 @@ pub(super) fn is_dialled(host: &str) -> bool {
 
 /// What to say of it then.
 pub(super) fn no_such_name(host: &str) -> ProbeFailure {
-    ProbeFailure::refusal(
+    refusal(
         Phase::Dns,
         format!("go takes {host} for a name, not for an address, and no DNS knows it"),
     )
@@ -170,9 +166,8 @@ async fn race(addresses: &[SocketAddr], peer: &str) -> Result<TcpStream, ProbeFa
             },
         }
     }
-    Err(first_error.unwrap_or_else(|| {
-        ProbeFailure::refusal(Phase::Dns, format!("DNS has no address for {peer}"))
-    }))
+    Err(first_error
+        .unwrap_or_else(|| refusal(Phase::Dns, format!("DNS has no address for {peer}"))))
 }
 
 #[cfg(test)]

@@ -18,14 +18,7 @@ const MAX_QUOTED: usize = 120;
 /// Longest login URL that is kept, in characters.
 const MAX_PORTAL_URL: usize = 500;
 
-/// An `up`.
-#[derive(Debug)]
-pub(super) struct ProbeSuccess {
-    pub(super) reason: String,
-    pub(super) proof: Proof,
-}
-
-/// Anything else.
+/// Why a target is not up.
 #[derive(Debug)]
 pub(super) struct ProbeFailure {
     pub(super) verdict: Verdict,
@@ -37,45 +30,46 @@ pub(super) struct ProbeFailure {
     pub(super) portal_url: Option<String>,
 }
 
-pub(super) type ProbeOutcome = Result<ProbeSuccess, ProbeFailure>;
+/// What was proven and what that is worth, or why the target is not up.
+pub(super) type ProbeOutcome = Result<(String, Proof), ProbeFailure>;
+
+/// No answer, or a refusal; another try may do better.
+pub(super) fn down(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
+    ProbeFailure {
+        verdict: Verdict::Down,
+        phase,
+        reason: reason.into(),
+        definite: false,
+        silent: false,
+        portal_url: None,
+    }
+}
+
+/// A refusal that another try would only hear again.
+pub(super) fn refusal(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
+    definite(Verdict::Down, phase, reason)
+}
+
+/// It answers, but with what is not right.
+pub(super) fn wrong(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
+    definite(Verdict::Wrong, phase, reason)
+}
+
+/// Something answers in its place.
+pub(super) fn portal(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
+    definite(Verdict::Portal, phase, reason)
+}
+
+/// An answer that another try would only hear again.
+pub(super) fn definite(verdict: Verdict, phase: Phase, reason: impl Into<String>) -> ProbeFailure {
+    ProbeFailure {
+        verdict,
+        definite: true,
+        ..down(phase, reason)
+    }
+}
 
 impl ProbeFailure {
-    /// No answer, or a refusal; another try may do better.
-    pub(super) fn down(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
-        ProbeFailure {
-            verdict: Verdict::Down,
-            phase,
-            reason: reason.into(),
-            definite: false,
-            silent: false,
-            portal_url: None,
-        }
-    }
-
-    /// A refusal that another try would only hear again.
-    pub(super) fn refusal(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
-        ProbeFailure {
-            definite: true,
-            ..ProbeFailure::down(phase, reason)
-        }
-    }
-
-    /// It answers, but with what is not right.
-    pub(super) fn wrong(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
-        ProbeFailure {
-            verdict: Verdict::Wrong,
-            ..ProbeFailure::refusal(phase, reason)
-        }
-    }
-
-    /// Something answers in its place.
-    pub(super) fn portal(phase: Phase, reason: impl Into<String>) -> ProbeFailure {
-        ProbeFailure {
-            verdict: Verdict::Portal,
-            ..ProbeFailure::refusal(phase, reason)
-        }
-    }
-
     /// With the login page, if `url` can be one.
     pub(super) fn at(mut self, url: Option<&Url>) -> ProbeFailure {
         self.portal_url = url.and_then(portal_url);
@@ -175,14 +169,14 @@ pub(super) fn of(error: &(dyn Error + 'static), phase: Phase, peer: &str) -> Pro
         return endless(phase, peer);
     }
     if let Some(NotAsHttp(how)) = find(error) {
-        return ProbeFailure::wrong(phase, format!("{peer} {how}"));
+        return wrong(phase, format!("{peer} {how}"));
     }
     if let Some(error) = find(error) {
         return socket(error, phase, peer);
     }
     if let Some(error) = find::<hyper::Error>(error) {
         if error.is_parse() {
-            return ProbeFailure::wrong(phase, format!("{peer} answers, but not in HTTP"));
+            return wrong(phase, format!("{peer} answers, but not in HTTP"));
         }
         if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
             return socket(&ErrorKind::UnexpectedEof.into(), phase, peer);
@@ -190,12 +184,12 @@ pub(super) fn of(error: &(dyn Error + 'static), phase: Phase, peer: &str) -> Pro
     }
     // Of HTTP/2: what it is lies beneath.
     let text = error.source().unwrap_or(error).to_string();
-    ProbeFailure::down(phase, format!("{peer}: {}", quoted(&text)))
+    down(phase, format!("{peer}: {}", quoted(&text)))
 }
 
 /// Bytes without end.
 pub(super) fn endless(phase: Phase, peer: &str) -> ProbeFailure {
-    ProbeFailure::wrong(phase, format!("{peer} {TooMuch}"))
+    wrong(phase, format!("{peer} {TooMuch}"))
 }
 
 #[expect(
@@ -229,12 +223,12 @@ fn socket(error: &io::Error, phase: Phase, peer: &str) -> ProbeFailure {
         // hyper's of a body whose chunks are none.
         ErrorKind::InvalidInput | ErrorKind::InvalidData if error.raw_os_error().is_none() => {
             let reason = format!("{peer} {NOT_A_BODY}");
-            return ProbeFailure::wrong(phase, reason);
+            return wrong(phase, reason);
         }
         ErrorKind::InvalidInput => format!("this machine's routes drop what is for {peer}"),
         _ => format!("{peer}: {}", quoted(&error.to_string())),
     };
-    ProbeFailure::down(phase, reason)
+    down(phase, reason)
 }
 
 pub(super) const NOT_A_BODY: &str = "answers, but its body is not as HTTP has it";
@@ -254,9 +248,9 @@ pub(super) fn lookup(error: &io::Error, host: &str) -> ProbeFailure {
     let text = error.to_string();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if says(&NO_SUCH_HOST) || matches!(error.raw_os_error(), Some(11001 | 11004)) {
-        return ProbeFailure::refusal(Phase::Dns, format!("DNS knows no {host}"));
+        return refusal(Phase::Dns, format!("DNS knows no {host}"));
     }
-    ProbeFailure::down(
+    down(
         Phase::Dns,
         if says(&TRY_AGAIN) || error.raw_os_error() == Some(11002) {
             format!("DNS gives no answer for {host}: its server fails, or there is none")
@@ -273,12 +267,12 @@ pub(super) fn lookup(error: &io::Error, host: &str) -> ProbeFailure {
     reason = "a foreign enum that may grow"
 )]
 fn tls(error: &rustls::Error, peer: &str) -> ProbeFailure {
-    let down = |what: String| ProbeFailure::down(Phase::Tls, what);
-    let refusal = |what: &str| ProbeFailure::refusal(Phase::Tls, format!("{peer} {what}"));
+    let down = |what: String| down(Phase::Tls, what);
+    let refusal = |what: &str| refusal(Phase::Tls, format!("{peer} {what}"));
     match error {
         rustls::Error::InvalidCertificate(error) => certificate(error, peer),
         rustls::Error::InvalidMessage(_) => {
-            ProbeFailure::wrong(Phase::Tls, format!("{peer} answers, but not in TLS"))
+            wrong(Phase::Tls, format!("{peer} answers, but not in TLS"))
         }
         // A middlebox that blocks by name may say the same.
         rustls::Error::PeerIncompatible(_)
@@ -311,7 +305,7 @@ fn tls(error: &rustls::Error, peer: &str) -> ProbeFailure {
 /// It answers a TLS handshake in plain HTTP.
 pub(super) fn plain_http(peer: &str) -> ProbeFailure {
     let reason = format!("{peer} speaks plain http where https was asked");
-    ProbeFailure::wrong(Phase::Tls, reason)
+    wrong(Phase::Tls, reason)
 }
 
 #[expect(
@@ -319,8 +313,8 @@ pub(super) fn plain_http(peer: &str) -> ProbeFailure {
     reason = "a foreign enum that may grow"
 )]
 fn certificate(error: &CertificateError, peer: &str) -> ProbeFailure {
-    let wrong = |reason| ProbeFailure::wrong(Phase::Tls, reason);
-    let portal = |reason| ProbeFailure::portal(Phase::Tls, reason);
+    let wrong = |reason| wrong(Phase::Tls, reason);
+    let portal = |reason| portal(Phase::Tls, reason);
     let says = |what: &str| format!("certificate of {peer} {what}");
     let what = match error {
         CertificateError::ExpiredContext { time, not_after } => {

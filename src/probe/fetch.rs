@@ -9,7 +9,7 @@ use url::Url;
 use super::answer::WantedBody;
 use super::attempt::ProbeAttempt;
 use super::connection::Connection;
-use super::fault::ProbeFailure;
+use super::fault::{ProbeFailure, refusal};
 use super::round::Prober;
 use super::session::ProbeSession;
 use crate::environment::Environment;
@@ -75,7 +75,7 @@ impl Fetcher {
     /// # Errors
     /// When no answer came in time or at all.
     pub async fn get(&self, url: &str, limits: Limits, most: usize) -> Result<Fetched, Unfetched> {
-        self.ask(url, limits, most, true).await
+        Ok(self.ask(url, limits, most, true).await?)
     }
 
     /// The same from this server only: a redirect is the answer, and `led_to` is where it leads.
@@ -88,7 +88,7 @@ impl Fetcher {
         limits: Limits,
         most: usize,
     ) -> Result<Fetched, Unfetched> {
-        self.ask(url, limits, most, false).await
+        Ok(self.ask(url, limits, most, false).await?)
     }
 
     async fn ask(
@@ -97,7 +97,7 @@ impl Fetcher {
         limits: Limits,
         most: usize,
         follow: bool,
-    ) -> Result<Fetched, Unfetched> {
+    ) -> Result<Fetched, ProbeFailure> {
         let target = Target {
             name: String::new(),
             kind: TargetKind::Https {
@@ -110,23 +110,20 @@ impl Fetcher {
             ca: Vec::new(),
             pins: Vec::new(),
         };
-        let url = Url::parse(url).map_err(|error| Unfetched {
-            phase: Phase::Connect,
-            verdict: Verdict::Down,
-            reason: format!("its URL cannot be read: {error}"),
-        })?;
+        let unread = |error| refusal(Phase::Connect, format!("its URL cannot be read: {error}"));
+        let url = Url::parse(url).map_err(unread)?;
         let mut attempt = ProbeAttempt::start(&target, None);
         let mut session = ProbeSession::new(self.prober.shared(), &target, &mut attempt);
         session.take(self.lend(&url));
         let answer = if follow {
-            session.follow(&url, WantedBody::Body(most)).await
+            session.follow(&url, WantedBody::Body(most), true).await
         } else {
             session.once(&url, WantedBody::Body(most)).await
         };
         self.keep(session.give().filter(|line| line.leads_to(&url)));
         let answer = answer?;
         let led_to = if follow {
-            answer.led_to.as_ref().map(|(_, url)| url)
+            answer.led_to.as_ref().map(|(_, url)| url.clone())
         } else {
             answer.redirect()
         };
@@ -134,8 +131,8 @@ impl Fetcher {
             status: answer.status.as_u16(),
             html: answer.is_html(),
             cut: answer.cut,
-            led_to: led_to.cloned(),
-            retry_after: answer.retry_after,
+            led_to,
+            retry_after: answer.retry_after(),
             body: answer.body,
         })
     }

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::answer::{HttpAnswer, WantedBody};
 use super::dial::{is_dialled, no_such_name};
-use super::fault::{ProbeFailure, ProbeOutcome, ProbeSuccess, quoted};
+use super::fault::{ProbeFailure, ProbeOutcome, down, quoted, refusal, wrong};
 use super::session::ProbeSession;
 use crate::gomod::{ModuleVersion, form, go_mod, sum};
 use crate::model::{GoRelease, GoUrl, Phase};
@@ -31,31 +31,29 @@ pub(super) async fn probe(
     asked: AskedModule<'_>,
 ) -> ProbeOutcome {
     let base = base_url(url)?;
-    let malformed =
-        |error: sum::EscapeError| ProbeFailure::refusal(Phase::Content, error.to_string());
+    let malformed = |error: sum::EscapeError| refusal(Phase::Content, error.to_string());
     let module = sum::escape_path(asked.module).map_err(malformed)?;
     let version = sum::escape_version(asked.version).map_err(malformed)?;
     let name = format!("{}@{}", asked.module, asked.version);
 
     let info_url = below(&base, &format!("{module}/@v/{version}.info"));
     let info = session
-        .follow(&info_url, WantedBody::Body(MAX_TEXT))
+        .follow(&info_url, WantedBody::Body(MAX_TEXT), true)
         .await?;
     expect_ok(session, &info, &name)?;
     check_info(&info.body, asked).map_err(|wrong| info.explain(wrong, "version info"))?;
 
     let mod_url = below(&base, &format!("{module}/@v/{version}.mod"));
-    let go_mod = session.follow(&mod_url, WantedBody::Body(MAX_TEXT)).await?;
+    let go_mod = session
+        .follow(&mod_url, WantedBody::Body(MAX_TEXT), true)
+        .await?;
     expect_ok(session, &go_mod, &name)?;
     let proven = check_mod(&go_mod.body, asked).map_err(|wrong| go_mod.explain(wrong, "go.mod"))?;
     if asked.zip {
         let zip_url = below(&base, &format!("{module}/@v/{version}.zip"));
         check_zip(session, &zip_url, &name).await?;
     }
-    Ok(ProbeSuccess {
-        reason: format!("{name}, {proven}"),
-        proof: session.proof(&base),
-    })
+    Ok((format!("{name}, {proven}"), session.proof(&base)))
 }
 
 /// go sends no Range, so neither does this: the connection is dropped after the first bytes.
@@ -69,7 +67,7 @@ async fn check_zip(
         ..failure
     };
     let want = WantedBody::Body(ZIP_START);
-    let zip = session.follow_own(url, want).await.map_err(of_the_zip)?;
+    let zip = session.follow(url, want, false).await.map_err(of_the_zip)?;
     if matches!(zip.status.as_u16(), 404 | 410) {
         return expect_ok(session, &zip, &format!("zip of {name}"));
     }
@@ -77,7 +75,7 @@ async fn check_zip(
     if begins_as_zip(&zip.body) {
         return Ok(());
     }
-    let wrong = |reason| ProbeFailure::wrong(Phase::Content, reason);
+    let wrong = |reason| wrong(Phase::Content, reason);
     if zip.body.is_empty() {
         return Err(of_the_zip(wrong("200, but nothing in it")));
     }
@@ -99,7 +97,7 @@ pub(super) fn begins_as_zip(bytes: &[u8]) -> bool {
 /// The base URL of a proxy, as a target has it, if go takes it for the same.
 pub(super) fn base_url(text: &str) -> Result<Url, ProbeFailure> {
     // The text may hold a password, so it is not shown.
-    let refusal = |reason: String| ProbeFailure::refusal(Phase::Connect, reason);
+    let refusal = |reason: String| refusal(Phase::Connect, reason);
     let read = GoUrl::parse(text, GoRelease::default());
     let read = read.map_err(|error| refusal(format!("go cannot read its URL: {error}")))?;
     let url = Url::parse(text).ok().filter(Url::has_host);
@@ -139,7 +137,7 @@ pub(super) fn expect_ok(
     answer: &HttpAnswer,
     name: &str,
 ) -> Result<(), ProbeFailure> {
-    let refused = |reason: String| Err(ProbeFailure::refusal(Phase::Content, reason));
+    let refused = |reason: String| Err(refusal(Phase::Content, reason));
     match answer.status.as_u16() {
         200 => Ok(()),
         404 | 410 => refused(format!("has no {name} ({})", answer.status_line())),
@@ -147,21 +145,19 @@ pub(super) fn expect_ok(
             let at = super::fault::authority(&answer.url);
             refused(format!("{at} speaks TLS, and was asked over plain http"))
         }
-        403 if !answer.hints.wants_credentials => {
-            refused(answer.forbidden(session.sent_credentials()))
-        }
+        403 if !answer.wants_credentials() => refused(answer.forbidden(session.sent_credentials())),
         401 | 403 => {
             let advice = session.credentials_advice(&answer.url);
             refused(format!("{advice} ({})", answer.status_line()))
         }
         407 => refused("an HTTP proxy on the way wants credentials (407)".to_owned()),
         408 | 429 | 500.. => {
-            let through = match &answer.hints.through {
+            let through = match &answer.through {
                 Some(via) => format!(" through {via}"),
                 None => String::new(),
             };
             let reason = format!("answers {}{through}", answer.status_line());
-            Err(ProbeFailure::down(Phase::Content, reason))
+            Err(down(Phase::Content, reason))
         }
         _ => refused(format!("answers {}", answer.status_line())),
     }
@@ -169,16 +165,15 @@ pub(super) fn expect_ok(
 
 fn check_info(body: &[u8], asked: AskedModule<'_>) -> Result<(), ProbeFailure> {
     let module = ModuleVersion::new(asked.module, asked.version);
-    form::info(body, &module).map_err(|fault| {
-        ProbeFailure::wrong(Phase::Content, format!("200, but its version info {fault}"))
-    })
+    form::info(body, &module)
+        .map_err(|fault| wrong(Phase::Content, format!("200, but its version info {fault}")))
 }
 
 fn check_mod(body: &[u8], asked: AskedModule<'_>) -> Result<&'static str, ProbeFailure> {
     let Some(sum) = asked.sum else {
         return match go_mod::dependency(body) {
             Ok(path) if path == asked.module => Ok("go.mod names it"),
-            Ok(path) => Err(ProbeFailure::wrong(
+            Ok(path) => Err(wrong(
                 Phase::Content,
                 format!(
                     "its go.mod is of {}, not of {}",
@@ -186,17 +181,14 @@ fn check_mod(body: &[u8], asked: AskedModule<'_>) -> Result<&'static str, ProbeF
                     asked.module
                 ),
             )),
-            Err(_) => Err(ProbeFailure::wrong(
-                Phase::Content,
-                "200, but the answer is not a go.mod",
-            )),
+            Err(_) => Err(wrong(Phase::Content, "200, but the answer is not a go.mod")),
         };
     };
     let hash = sum::hash_go_mod(body);
     if hash == sum {
         return Ok("hash right");
     }
-    Err(ProbeFailure::wrong(
+    Err(wrong(
         Phase::Content,
         format!("its go.mod has the hash {hash}, not {}", quoted(sum)),
     ))

@@ -13,11 +13,9 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::time::timeout;
 
 use super::fault::{NOT_A_BODY, NotAsHttp};
-use super::wire::Wire;
+use super::wire::{MAX_HEAD, Wire};
 use crate::model::GoRelease;
 
-/// No honest proxy's headers are longer. (go reads 10 MiB of them.)
-pub(super) const MAX_HEAD: usize = 1024 * 1024;
 /// How many interim answers a go before 1.24 takes.
 const MOST_INTERIM: usize = 5;
 /// Of a chunk's first line, and of the trailers: go's buffer has this size.

@@ -5,12 +5,12 @@
 //! Target → dns → connect → tls → first byte → body → judgement → Observation
 //! ```
 //!
-//! - each kind of target: `goproxy`, `sumdb`, `page`, `icmp`, `dial` (TCP), `listening`, `mirror`
-//! - what go would do: `rules` (which HTTP proxy), `roots`, `tls`, `verifier` with `der` (which
-//!   certificates are right), `credentials` with `goauth`, `session` (redirects)
-//! - the connection: `dial`, `tunnel` (through a proxy), `wire` (bytes and TLS), `http1` (by go's
-//!   rules), `http2` (by hyper), `connection` (one server, many requests), `unpack`; `attempt` keeps
-//!   the time
+//! - each kind of target: `goproxy`, `sumdb`, `page`, `icmp`, `dial` (TCP), `local` (a listener, a
+//!   mirror)
+//! - what go would do: `credentials` with `goauth`, `session` (redirects), `tls` (which roots),
+//!   `verifier` (which certificates are right), `tunnel` (which proxy, and the way through it)
+//! - the connection: `dial`, `wire` (bytes, TLS, and HTTP/2 by hyper), `http1` (by go's rules),
+//!   `connection` (one server, many requests); `attempt` keeps the time
 //! - a page behind a proxy: `proxied`, by way of reqwest
 //! - the words: `answer`, `fault`
 //!
@@ -21,34 +21,32 @@ mod answer;
 mod attempt;
 mod connection;
 mod credentials;
-mod der;
 mod dial;
 mod fault;
 pub mod fetch;
 mod goauth;
 mod goproxy;
 mod http1;
-mod http2;
+#[cfg_attr(unix, path = "icmp/unix.rs")]
+#[cfg_attr(windows, path = "icmp/windows.rs")]
 mod icmp;
-mod listening;
-mod mirror;
+mod local;
 mod page;
 mod proxied;
-mod roots;
 pub mod round;
-mod rules;
 mod session;
 mod sumdb;
+#[cfg_attr(target_os = "linux", path = "tcp_table/linux.rs")]
+#[cfg_attr(windows, path = "tcp_table/windows.rs")]
 #[cfg(any(target_os = "linux", windows))]
 pub mod tcp_table;
 mod tls;
 mod tunnel;
-mod unpack;
 mod verifier;
 mod wire;
 
 pub use credentials::GoClient;
 pub use fetch::{Fetched, Fetcher, Unfetched};
 pub use goauth::trouble as goauth_trouble;
-pub use roots::{remedy, unknown_to_go};
 pub use round::{Introduction, ProbeOptions, Prober, introduce};
+pub use tls::{remedy, unknown_to_go};

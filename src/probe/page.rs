@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::answer::{HttpAnswer, WantedBody, redirect_portal, same_site};
-use super::fault::{ProbeFailure, ProbeOutcome, ProbeSuccess, quoted};
+use super::fault::{ProbeFailure, ProbeOutcome, down, portal, quoted, refusal, wrong};
 use super::goproxy::base_url;
 use super::session::ProbeSession;
 use crate::model::Phase;
@@ -33,9 +33,9 @@ pub(super) async fn probe(
     // Who lists 302 in `status` has said that redirects are fine.
     if !named
         && let Some(next) = answer.redirect()
-        && leads_away(&url, next)
+        && leads_away(&url, &next)
     {
-        return Err(redirect_portal(code, next));
+        return Err(redirect_portal(code, &next));
     }
     let by_default = status.is_empty() && (200..400).contains(&code);
     if !named && !by_default {
@@ -46,19 +46,16 @@ pub(super) async fn probe(
     {
         // Over TLS it is the server's own page that has changed.
         return Err(if answer.is_html() && url.scheme() == "http" {
-            ProbeFailure::portal(
+            portal(
                 Phase::Content,
                 format!("{code}, but this is not the page that was asked for"),
             )
         } else {
             let reason = format!("{code}, but without the text {:?}", quoted(text));
-            ProbeFailure::wrong(Phase::Content, reason)
+            wrong(Phase::Content, reason)
         });
     }
-    Ok(ProbeSuccess {
-        reason: answer.status_line(),
-        proof: session.proof(&url),
-    })
+    Ok((answer.status_line(), session.proof(&url)))
 }
 
 /// To a login page, or to another site over plain http, which any network could have changed.
@@ -80,9 +77,9 @@ fn unwanted(answer: &HttpAnswer, status: &[u16]) -> ProbeFailure {
     };
     let reason = format!("answers {}{wanted}", answer.status_line());
     if matches!(answer.status.as_u16(), 408 | 429 | 500..) {
-        ProbeFailure::down(Phase::Content, reason)
+        down(Phase::Content, reason)
     } else {
-        ProbeFailure::refusal(Phase::Content, reason)
+        refusal(Phase::Content, reason)
     }
 }
 

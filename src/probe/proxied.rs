@@ -11,16 +11,15 @@ use reqwest::{Client, Proxy};
 use rustls::ClientConfig;
 use url::{Host, Url};
 
-use super::answer::{self, BodySource, HttpAnswer};
+use super::answer::{BodySource, HttpAnswer, wants_credentials};
 use super::attempt::{ProbeAttempt, within};
 use super::connection::RequestParts;
 use super::dial::{is_dialled, peer};
-use super::fault::{self, ProbeFailure, authority, chain, quoted};
+use super::fault::{self, ProbeFailure, authority, chain, down, quoted, refusal};
 use super::goauth::Headers;
 use super::http1::UserAgent;
-use super::rules::Via;
 use super::tls::trusting_none;
-use super::tunnel::{of_the_proxy, refused, strange, wants_credentials};
+use super::tunnel::{Via, of_the_proxy, strange};
 use crate::model::Phase;
 use crate::model::go_proxy::Speech;
 
@@ -66,9 +65,8 @@ pub(super) async fn get(
     ask: &RequestParts<'_>,
 ) -> Result<HttpAnswer, ProbeFailure> {
     let name = via.to_string();
-    let client = client(proxy, tls).map_err(|why| {
-        ProbeFailure::refusal(Phase::Connect, format!("{name} cannot be used: {why}"))
-    })?;
+    let client = client(proxy, tls)
+        .map_err(|why| refusal(Phase::Connect, format!("{name} cannot be used: {why}")))?;
     let mut request = client
         .get(url.clone())
         .header(USER_AGENT, ask.agent.header(false));
@@ -82,18 +80,21 @@ pub(super) async fn get(
     let (response, took) = within(deadline, Phase::FirstByte, missing, request.send()).await?;
     let response = response.map_err(|error| fault_of(&error, Phase::FirstByte, url, &name))?;
     attempt.phases.first_byte.get_or_insert(took);
-    let mut answer = HttpAnswer::new(url.clone(), response.status(), response.headers());
-    let fault = |error: &(dyn Error + 'static)| fault_of(error, Phase::Body, url, &name);
-    let mut rest = BodySource::Page(response);
-    answer
-        .read(&mut rest, attempt, ask.want, &peer, &fault)
-        .await?;
     // Over TLS or SOCKS an HTTP proxy cannot have written the answer.
     let in_clear = url.scheme() == "http" && via.proxy().speech == Speech::Http;
-    if in_clear && answer.hints.by_proxy && !answer.status.is_success() {
-        return Err(refused(&answer, &name));
-    }
-    answer::finish(answer)
+    let answer = HttpAnswer {
+        url: url.clone(),
+        status: response.status(),
+        headers: response.headers().clone(),
+        body: Vec::new(),
+        cut: false,
+        led_to: None,
+        through: in_clear.then(|| name.clone()),
+    };
+    let fault = |error: &(dyn Error + 'static)| fault_of(error, Phase::Body, url, &name);
+    let mut source = BodySource::Page(response);
+    let read = answer.read(&mut source, attempt, ask.want, &peer, &fault);
+    Ok(read.await?.0)
 }
 
 /// For one request: nothing is followed, asked again or kept open.
@@ -123,7 +124,7 @@ fn client(proxy: Proxy, tls: Option<Arc<ClientConfig>>) -> Result<Client, Box<dy
 /// What the errors below reqwest's mean. Its own has the URL in it, and is not looked at.
 fn fault_of(error: &(dyn Error + 'static), phase: Phase, url: &Url, via: &str) -> ProbeFailure {
     let to = authority(url);
-    let down = |reason: String| ProbeFailure::down(Phase::Connect, reason);
+    let down = |reason: String| down(Phase::Connect, reason);
     let below = || chain(error).skip(1);
     if below().any(|error| error.is::<rustls::Error>()) {
         return fault::of(error, Phase::Tls, &to);
@@ -166,6 +167,6 @@ fn fault_of(error: &(dyn Error + 'static), phase: Phase, url: &Url, via: &str) -
             fault::of(error, Phase::Connect, via)
         }
         Some(error) => fault::of(error, Phase::Tls, &to),
-        None => ProbeFailure::down(phase, format!("no answer from {to} through {via}")),
+        None => fault::down(phase, format!("no answer from {to} through {via}")),
     }
 }

@@ -10,16 +10,16 @@ use url::Url;
 
 use super::attempt::{ProbeAttempt, milliseconds};
 use super::credentials::{Credentials, GoClient};
-use super::fault::ProbeOutcome;
+use super::fault::{ProbeOutcome, definite};
 use super::goproxy::{self, AskedModule};
-use super::rules::ProxyRules;
 use super::session::{ProbeSession, RoundShared};
 use super::tls::Tls;
+use super::tunnel::ProxyRules;
 use super::verifier::{NotedKeys, ServerKey};
-use super::{dial, icmp, listening, mirror, page, roots, sumdb};
+use super::{dial, icmp, local, page, sumdb, tls};
 use crate::environment::Environment;
 use crate::model::observation::DISTRUSTED;
-use crate::model::{Host, Observation, Phases, Pin, Proof, Target, TargetKind, Verdict};
+use crate::model::{Host, Observation, Phase, Phases, Pin, Proof, Target, TargetKind, Verdict};
 
 /// What every probe of one round shares: roots, proxy rules, netrc. No connection outlives
 /// a probe, so none from the last network can be met again.
@@ -118,7 +118,7 @@ impl Prober {
         if !seen.is_up() || !is_gos || !attempt.doubt.load(Ordering::Relaxed) {
             return;
         }
-        let remedy = roots::remedy(&self.shared.env, &target.ca);
+        let remedy = tls::remedy(&self.shared.env, &target.ca);
         seen.reason.push_str("; ");
         seen.reason.push_str(DISTRUSTED);
         seen.caveat = Some(format!("{DISTRUSTED}: {remedy}"));
@@ -154,10 +154,14 @@ impl Prober {
                 let mut session = ProbeSession::new(&self.shared, target, attempt);
                 page::probe(&mut session, url, status, body.as_deref()).await
             }
-            TargetKind::Icmp { address } => icmp::probe(attempt, *address).await,
+            TargetKind::Icmp { address } => {
+                let took = icmp::echo(attempt.first_byte_deadline(), *address).await?;
+                attempt.phases.first_byte = Some(took);
+                Ok((format!("{address} answers an echo"), Proof::None))
+            }
             TargetKind::Tcp { host, port } => dial::probe(attempt, host, *port).await,
-            TargetKind::Listening { address } => listening::probe(*address).await,
-            TargetKind::Mirror { path } => mirror::probe(attempt, path).await,
+            TargetKind::Listening { address } => local::listening(*address).await,
+            TargetKind::Mirror { path } => local::mirror(attempt, path).await,
         }
     }
 }
@@ -170,34 +174,22 @@ impl fmt::Debug for Prober {
 }
 
 fn observe(target: &Target, outcome: ProbeOutcome, phases: Phases, tries: u32) -> Observation {
-    let observed = Observation {
-        target: target.name.clone(),
-        verdict: Verdict::Up,
-        reason: String::new(),
-        failed: None,
-        phases,
-        proof: Proof::None,
-        definite: true,
-        tries,
-        silent: false,
-        portal_url: None,
-        caveat: None,
+    let (proof, failed, seen) = match outcome {
+        Err(failure) => (Proof::None, Some(failure.phase), failure),
+        Ok((reason, proof)) => (proof, None, definite(Verdict::Up, Phase::Content, reason)),
     };
-    match outcome {
-        Ok(finding) => Observation {
-            reason: finding.reason,
-            proof: finding.proof,
-            ..observed
-        },
-        Err(failure) => Observation {
-            verdict: failure.verdict,
-            reason: failure.reason,
-            failed: Some(failure.phase),
-            definite: failure.definite,
-            silent: failure.silent,
-            portal_url: failure.portal_url,
-            ..observed
-        },
+    Observation {
+        target: target.name.clone(),
+        verdict: seen.verdict,
+        reason: seen.reason,
+        failed,
+        phases,
+        proof,
+        definite: seen.definite,
+        tries,
+        silent: seen.silent,
+        portal_url: seen.portal_url,
+        caveat: None,
     }
 }
 

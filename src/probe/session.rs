@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use percent_encoding::percent_decode_str;
 use rustls::ClientConfig;
 use tokio::time::Instant;
 use url::Url;
@@ -11,12 +12,12 @@ use super::answer::{HttpAnswer, LocationKind, WantedBody, redirect_portal};
 use super::attempt::{ProbeAttempt, within};
 use super::connection::{Connection, RequestParts};
 use super::credentials::Credentials;
-use super::fault::{ProbeFailure, authority, shown, strip_userinfo};
+use super::fault::{ProbeFailure, authority, refusal, shown, strip_userinfo};
 use super::goauth::Headers;
 use super::http1::UserAgent;
 use super::proxied;
-use super::rules::{ProxyRules, Via};
 use super::tls::Tls;
+use super::tunnel::{ProxyRules, Via};
 use crate::environment::Environment;
 use crate::model::host::is_same_server;
 use crate::model::{GoRelease, Host, Phase, Proof, Target};
@@ -71,50 +72,32 @@ impl<'a> ProbeSession<'a> {
         self.line
     }
 
-    /// Asks for `url` and follows redirects as go does: not from https to http, credentials
-    /// where go sends them.
+    /// Asks for `url` and follows redirects as go does: not from https to http, credentials where go
+    /// sends them. `bent`: a redirect that leads nowhere may come from a network that bends the way to
+    /// a login page; not where this server has just given what only a module proxy has.
     pub(super) async fn follow(
-        &mut self,
-        url: &Url,
-        want: WantedBody,
-    ) -> Result<HttpAnswer, ProbeFailure> {
-        self.ask_twice(url, want, true).await
-    }
-
-    /// The same where this server has just given what only a module proxy has: a redirect that
-    /// leads nowhere is its own fault then, and not a network that bends the way to a login page.
-    pub(super) async fn follow_own(
-        &mut self,
-        url: &Url,
-        want: WantedBody,
-    ) -> Result<HttpAnswer, ProbeFailure> {
-        self.ask_twice(url, want, false).await
-    }
-
-    async fn ask_twice(
         &mut self,
         url: &Url,
         want: WantedBody,
         bent: bool,
     ) -> Result<HttpAnswer, ProbeFailure> {
         let answer = self.walk(url, want, bent).await?;
-        if self.has_better_credentials(url, &answer).await? || self.is_refused_by_name(&answer) {
-            // go 1.27 then calls itself what net/http does.
-            let agent = std::mem::replace(&mut self.agent, UserAgent::Library);
-            let answer = self.walk(url, want, bent).await;
-            self.agent = agent;
-            return answer;
-        }
-        Ok(answer)
-    }
-
-    /// May another name be let through? (go asks again after every 4xx over https; what is not
-    /// there stays so.)
-    fn is_refused_by_name(&self, answer: &HttpAnswer) -> bool {
-        let status = answer.status.as_u16();
-        self.agent == UserAgent::Command
+        // May another name be let through? (go asks again after every 4xx over https; what is not
+        // there stays so.)
+        let by_name = self.agent == UserAgent::Command
             && answer.url.scheme() == "https"
-            && matches!(status, 400 | 401 | 403 | 405 | 406 | 418 | 451)
+            && matches!(
+                answer.status.as_u16(),
+                400 | 401 | 403 | 405 | 406 | 418 | 451
+            );
+        if !self.has_better_credentials(url, &answer).await? && !by_name {
+            return Ok(answer);
+        }
+        // go 1.27 then calls itself what net/http does.
+        let agent = std::mem::replace(&mut self.agent, UserAgent::Library);
+        let answer = self.walk(url, want, bent).await;
+        self.agent = agent;
+        answer
     }
 
     /// `web/http.go:get`: after a 4xx over https GOAUTH's commands run again, with the URL.
@@ -128,7 +111,9 @@ impl<'a> ProbeSession<'a> {
         }
         let start = Instant::now();
         let credentials = &self.shared.credentials;
-        let asked = credentials.ask_for(url, answer.status, &answer.head).await;
+        let asked = credentials
+            .ask_for(url, answer.status, &answer.headers)
+            .await;
         self.attempt.pause(start.elapsed());
         Ok(asked)
     }
@@ -157,7 +142,7 @@ impl<'a> ProbeSession<'a> {
                 }
                 (asked, _) => asked?,
             };
-            let Some(next) = answer.redirect() else {
+            let Some(mut next) = answer.redirect() else {
                 let status = answer.status;
                 return match &led_to {
                     Some((redirect, page)) if bent && !status.is_success() => {
@@ -169,15 +154,14 @@ impl<'a> ProbeSession<'a> {
                     }
                 };
             };
-            let mut next = next.clone();
             let login = userinfo(&next);
             strip_userinfo(&mut next);
-            if answer.sense == LocationKind::None {
+            if answer.location_kind() == LocationKind::None {
                 if bent && authority(&next) != authority(&url) {
                     return Err(redirect_portal(answer.status.as_u16(), &next));
                 }
                 let reason = format!("{} redirects to what go cannot read", authority(&url));
-                return Err(ProbeFailure::refusal(Phase::Content, reason));
+                return Err(refusal(Phase::Content, reason));
             }
             let secure = next.scheme() == "https";
             if !secure && (url.scheme() == "https" || next.scheme() != "http") {
@@ -189,7 +173,7 @@ impl<'a> ProbeSession<'a> {
             // The header of GOAUTH goes along to the same host and those below it. Userinfo is no
             // header: it stays with a path alone, else it is what stands there.
             let stays = if by_url {
-                answer.sense == LocationKind::Path
+                answer.location_kind() == LocationKind::Path
             } else {
                 is_at_or_below(&next, &start)
             };
@@ -201,7 +185,7 @@ impl<'a> ProbeSession<'a> {
             }
             from = Some(std::mem::replace(&mut url, next));
         }
-        Err(ProbeFailure::refusal(
+        Err(refusal(
             Phase::Content,
             format!("{} redirects in a circle", authority(&start)),
         ))
@@ -289,11 +273,11 @@ impl<'a> ProbeSession<'a> {
         if url.scheme() != "https" {
             if has_userinfo(url) {
                 let reason = format!("go refuses to send credentials to {}", shown(url));
-                return Err(ProbeFailure::refusal(Phase::Connect, reason));
+                return Err(refusal(Phase::Connect, reason));
             }
             if !self.target.pins.is_empty() {
                 let reason = "its pin cannot be proven over plain http";
-                return Err(ProbeFailure::refusal(Phase::Connect, reason));
+                return Err(refusal(Phase::Connect, reason));
             }
             return Ok((bare, None));
         }
@@ -306,6 +290,7 @@ impl<'a> ProbeSession<'a> {
         Ok((bare, authorization))
     }
 
+    /// `from`: where a redirect came from.
     async fn ask(
         &mut self,
         start: &Url,
@@ -321,20 +306,11 @@ impl<'a> ProbeSession<'a> {
             referer: from.filter(|from| from.scheme() != "https" || url.scheme() == "https"),
             want,
         };
-        self.request(start, url, &ask).await
-    }
-
-    async fn request(
-        &mut self,
-        start: &Url,
-        url: &Url,
-        ask: &RequestParts<'_>,
-    ) -> Result<HttpAnswer, ProbeFailure> {
         if let Some(line) = &mut self.line
             && line.serves(url).await
         {
             let deadline = self.attempt.first_byte_deadline();
-            let asked = line.get(self.attempt, url, ask).await;
+            let asked = line.get(self.attempt, url, &ask).await;
             match asked {
                 // The server may close a kept connection while the request is on its way.
                 Err(failure)
@@ -349,7 +325,7 @@ impl<'a> ProbeSession<'a> {
         let tls = self.tls(start, url).await?;
         let release = self.shared.release;
         let mut line = Connection::open(self.attempt, url, via, tls, release).await?;
-        let answer = line.get(self.attempt, url, ask).await;
+        let answer = line.get(self.attempt, url, &ask).await;
         self.line = Some(line);
         answer
     }
@@ -358,7 +334,7 @@ impl<'a> ProbeSession<'a> {
     fn via(&self, url: &Url) -> Result<Option<&'a Via>, ProbeFailure> {
         self.shared.rules.for_url(url).map_err(|_| {
             let reason = "go refuses HTTP_PROXY where REQUEST_METHOD is set (CGI)";
-            ProbeFailure::refusal(Phase::Connect, reason)
+            refusal(Phase::Connect, reason)
         })
     }
 
@@ -384,11 +360,11 @@ fn has_userinfo(url: &Url) -> bool {
 }
 
 fn userinfo(url: &Url) -> Option<Headers> {
-    let user = percent_decode(url.username());
-    let password = percent_decode(url.password().unwrap_or_default());
-    has_userinfo(url)
-        .then(|| Headers::basic(&user, &password))
-        .flatten()
+    // It is escaped there; what goes into the header is not.
+    let unescaped = |text| Vec::from_iter(percent_decode_str(text));
+    let user = unescaped(url.username());
+    let password = unescaped(url.password().unwrap_or_default());
+    has_userinfo(url).then(|| Headers::basic(&user, &password))?
 }
 
 /// `net/http.shouldCopyHeaderOnRedirect`: the same host, whatever the port, or one below it.
@@ -402,44 +378,16 @@ fn is_at_or_below(url: &Url, start: &Url) -> bool {
     }
 }
 
-/// What stands in userinfo is escaped; what goes into the header is not.
-pub(super) fn percent_decode(text: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((byte, after)) = rest.split_first() {
-        let hex = |b: u8| {
-            char::from(b)
-                .to_digit(16)
-                .and_then(|d| u8::try_from(d).ok())
-        };
-        let escaped = match (byte, after) {
-            (b'%', [high, low, tail @ ..]) => hex(*high).zip(hex(*low)).map(|pair| (pair, tail)),
-            _ => None,
-        };
-        match escaped {
-            Some(((high, low), tail)) => {
-                out.push(high << 4 | low);
-                rest = tail;
-            }
-            None => {
-                out.push(*byte);
-                rest = after;
-            }
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn userinfo_is_unescaped_before_it_is_sent() {
-        assert_eq!(percent_decode("a%40b%3a%zz%4"), b"a@b:%zz%4");
-        let Headers(headers) = Headers::basic(b"user", b"pass").unwrap();
+        let url = Url::parse("https://us%40r:pa%3as@h.test").unwrap();
+        let Headers(headers) = userinfo(&url).unwrap();
         let (_, header) = &headers[0];
-        assert_eq!(header.to_str().unwrap(), "Basic dXNlcjpwYXNz");
-        assert!(!format!("{header:?}").contains("dXNl"));
+        assert_eq!(header.to_str().unwrap(), "Basic dXNAcjpwYTpz");
+        assert!(!format!("{header:?}").contains("dXNA"));
     }
 }

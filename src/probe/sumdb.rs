@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::answer::WantedBody;
-use super::fault::{ProbeFailure, ProbeOutcome, ProbeSuccess, authority};
+use super::fault::{ProbeFailure, ProbeOutcome, authority, refusal, wrong};
 use super::goproxy::{base_url, below, expect_ok};
 use super::session::ProbeSession;
 use crate::gomod::sum::{LookupRecord, Note, NoteError, TreeHead, check_key};
@@ -22,7 +22,7 @@ pub(super) async fn probe(
 ) -> ProbeOutcome {
     let SumDb::Database { key, url, .. } = db else {
         let reason = "GOSUMDB is off: there is no database to ask";
-        return Err(ProbeFailure::refusal(Phase::Content, reason));
+        return Err(refusal(Phase::Content, reason));
     };
     check_key(key).map_err(|error| judge(&error))?;
     let base = match (via, url) {
@@ -31,7 +31,7 @@ pub(super) async fn probe(
         (None, None) => base_url(&format!("https://{}", key.name))?,
     };
     let latest = session
-        .follow(&below(&base, "latest"), WantedBody::Body(MAX_NOTE))
+        .follow(&below(&base, "latest"), WantedBody::Body(MAX_NOTE), true)
         .await?;
     let (tree, how) = if matches!(latest.status.as_u16(), 404 | 410) {
         (
@@ -47,10 +47,8 @@ pub(super) async fn probe(
         (tree, "")
     };
     let proof = session.proof(&base).max(Proof::Signed);
-    Ok(ProbeSuccess {
-        reason: format!("tree of {} records, signed by {}{how}", tree.size, key.name),
-        proof,
-    })
+    let reason = format!("tree of {} records, signed by {}{how}", tree.size, key.name);
+    Ok((reason, proof))
 }
 
 /// `PROXY/sumdb/NAME`, if the proxy says that it supports it (`modfetch/sumdb.go:initBase`).
@@ -62,11 +60,11 @@ async fn through(
     let base = below(&base_url(proxy)?, &format!("sumdb/{}", key.name));
     // go does not look at the body, so neither does this: the next request will show.
     let supported = session
-        .follow(&below(&base, "supported"), WantedBody::Body(MAX_NOTE))
+        .follow(&below(&base, "supported"), WantedBody::Body(MAX_NOTE), true)
         .await?;
     match supported.status.as_u16() {
         200 => Ok(base),
-        404 | 410 => Err(ProbeFailure::refusal(
+        404 | 410 => Err(refusal(
             Phase::Content,
             format!(
                 "does not pass {} on ({})",
@@ -89,7 +87,9 @@ async fn look_up(
 ) -> Result<TreeHead, ProbeFailure> {
     let (module, version) = DEFAULT_MODULE;
     let url = below(base, &format!("lookup/{module}@{version}"));
-    let answer = session.follow(&url, WantedBody::Body(MAX_NOTE)).await?;
+    let answer = session
+        .follow(&url, WantedBody::Body(MAX_NOTE), true)
+        .await?;
     expect_ok(
         session,
         &answer,
@@ -104,7 +104,7 @@ async fn look_up(
     if record.holds(&format!("{module} {version}/go.mod {DEFAULT_SUM}")) {
         return Ok(tree);
     }
-    Err(ProbeFailure::wrong(
+    Err(wrong(
         Phase::Content,
         format!("its record of {module}@{version} does not have the known hash"),
     ))
@@ -123,5 +123,5 @@ fn named(failure: ProbeFailure, key: &VerifierKey, base: &Url) -> ProbeFailure {
 }
 
 fn judge(error: &NoteError) -> ProbeFailure {
-    ProbeFailure::wrong(Phase::Content, error.to_string())
+    wrong(Phase::Content, error.to_string())
 }

@@ -166,8 +166,8 @@ fn paint_row(line: &str, seen: &Observation) -> String {
     };
     match line.strip_prefix(&name) {
         Some(rest) => {
-            let word = seen.verdict.as_str();
-            let rest = rest.replacen(word, &paint(style, word), 1);
+            let word = seen.verdict.to_string();
+            let rest = rest.replacen(&word, &paint(style, &word), 1);
             format!("{}{rest}", paint(BOLD, &name))
         }
         None => line.to_owned(),

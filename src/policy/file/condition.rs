@@ -222,9 +222,9 @@ fn interface(value: &Value<'_>) -> Option<Condition> {
     }
     let text = table.string("kind", value.example.clone())?;
     let kind = LinkKind::parse(text.value).or_else(|| {
-        let words = LinkKind::ALL.map(LinkKind::as_str);
+        let words = LinkKind::ALL.map(|kind| kind.to_string());
         let message = format!("{} is not a kind of interface", quoted(text.value));
-        let help = match nearest(text.value, words.into_iter()) {
+        let help = match nearest(text.value, words.iter().map(String::as_str)) {
             Some(near) => format!("write \"{near}\""),
             None => format!("one of {}", words.join(", ")),
         };

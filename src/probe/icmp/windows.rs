@@ -12,10 +12,9 @@ use windows_sys::Win32::NetworkManagement::IpHelper::{
 use windows_sys::Win32::Networking::WinSock::{AF_INET6, SOCKADDR_IN6};
 use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
 
-use super::no_echo;
+use super::attempt::{Deadline, within};
+use super::fault::{ProbeFailure, down, refusal};
 use crate::model::Phase;
-use crate::probe::attempt::{Deadline, within};
-use crate::probe::fault::ProbeFailure;
 
 const DATA: [u8; 16] = *b"goroam-goroam-go";
 const DATA_SIZE: u16 = 16;
@@ -34,14 +33,14 @@ pub(super) async fn echo(deadline: Deadline, address: IpAddr) -> Result<f64, Pro
         IpAddr::V4(v4) => send_v4(v4, millis),
         IpAddr::V6(v6) => send_v6(v6, millis),
     });
-    let missing = || no_echo(address);
+    let missing = || format!("no echo from {address}");
     let (answered, took) = within(deadline, Phase::FirstByte, missing, sent).await?;
     match answered.ok().flatten() {
         Some(true) => Ok(took),
-        Some(false) => Err(ProbeFailure::down(Phase::FirstByte, no_echo(address))),
+        Some(false) => Err(down(Phase::FirstByte, format!("no echo from {address}"))),
         None => {
             let reason = format!("this system does not send an echo to {address}");
-            Err(ProbeFailure::refusal(Phase::Connect, reason))
+            Err(refusal(Phase::Connect, reason))
         }
     }
 }

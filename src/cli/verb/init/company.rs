@@ -15,7 +15,7 @@ use crate::agent::error::EXIT_USAGE;
 use crate::bounded;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::model::pattern_fault::faults;
+use crate::model::pattern::faults;
 use crate::model::target::{DEFAULT_MODULE, DEFAULT_SUM};
 use crate::model::{Limits, Observation, Patterns, Phase, Pin, Target, TargetKind, mask};
 use crate::policy::templates::Company;
@@ -238,7 +238,7 @@ fn private(args: &Init, found: &Found, host: &str) -> Result<(String, bool), Fai
                 (Some(glob), _) => {
                     format!("{glob} takes in public modules, which would not be verified")
                 }
-                (None, Some(fault)) => format!("{fault}; {}", fault.help()),
+                (None, Some(fault)) => format!("{fault}; {}", fault.help),
                 (None, None) => return Ok((list.trim().to_owned(), false)),
             },
         };

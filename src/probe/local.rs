@@ -1,17 +1,87 @@
-//! A `file://` module mirror: a tree as `GOPROXY=file:///…` reads it. It is of use only where
-//! it has a zip: go.mod files alone build nothing.
+//! What is on this machine: a listener at an own address (no packet leaves it), and a `file://`
+//! module mirror, a tree as `GOPROXY=file:///…` reads it. A mirror is of use only where it has a zip:
+//! go.mod files alone build nothing.
 
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, ErrorKind, Read as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::attempt::{ProbeAttempt, within};
-use super::fault::{ProbeFailure, ProbeOutcome, ProbeSuccess};
+use super::fault::{ProbeOutcome, down, quoted, refusal, wrong};
 use super::goproxy::begins_as_zip;
 use crate::bounded;
+use crate::gomod::sum;
 use crate::model::{Phase, Proof};
+
+/// Is anything listening there? Looks, without connecting where the system has a table of its
+/// sockets.
+pub(super) async fn listening(address: SocketAddr) -> ProbeOutcome {
+    let listens = is_listening(address).await.map_err(|error| {
+        let reason = format!("the system's table of listeners cannot be read: {error}");
+        down(Phase::Connect, reason)
+    })?;
+    if listens {
+        return Ok((format!("something listens at {address}"), Proof::None));
+    }
+    let reason = format!("nothing listens at {address}");
+    Err(refusal(Phase::Connect, reason))
+}
+
+#[cfg(any(target_os = "linux", windows))]
+#[expect(
+    clippy::unused_async,
+    reason = "the signature must match the other systems'"
+)]
+async fn is_listening(address: SocketAddr) -> io::Result<bool> {
+    let all = super::tcp_table::listeners()?;
+    Ok(all.iter().any(|listener| answers(*listener, address)))
+}
+
+/// Systems whose tables are not read: connects to an own address, which stays on this machine.
+#[cfg(not(any(target_os = "linux", windows)))]
+async fn is_listening(address: SocketAddr) -> io::Result<bool> {
+    use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+    use std::time::Duration;
+
+    use tokio::net::TcpStream;
+    use tokio::time::timeout;
+
+    /// The kernel answers for itself.
+    const LIMIT: Duration = Duration::from_millis(500);
+
+    let candidates = if address.ip().is_unspecified() {
+        vec![
+            SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
+            SocketAddr::from((Ipv6Addr::LOCALHOST, address.port())),
+        ]
+    } else {
+        vec![address]
+    };
+    for candidate in candidates {
+        // Only an own address can be bound; a connection to another one would leave the machine.
+        let is_own = TcpListener::bind((candidate.ip(), 0)).is_ok();
+        let connect = || timeout(LIMIT, TcpStream::connect(candidate));
+        if is_own && matches!(connect().await, Ok(Ok(_))) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Would a connection to `address` reach this listener?
+#[cfg(any(target_os = "linux", windows, test))]
+fn answers(listener: SocketAddr, address: SocketAddr) -> bool {
+    if listener.port() != address.port() {
+        return false;
+    }
+    let (own, asked) = (listener.ip().to_canonical(), address.ip().to_canonical());
+    let same_family = own.is_ipv4() == asked.is_ipv4();
+    // `[::]` takes IPv4 as well, unless it was told not to, which the table does not show.
+    asked.is_unspecified() || own == asked || own.is_unspecified() && (same_family || own.is_ipv6())
+}
 
 /// Folder entries that are looked at before giving up.
 const MAX_ENTRIES: usize = 20_000;
@@ -24,7 +94,7 @@ type Turn = Arc<tokio::sync::Mutex<()>>;
 
 /// Walks the tree until one version is found. A folder on a network that is gone may block, so
 /// the walk has its own thread and the try's limit.
-pub(super) async fn probe(attempt: &ProbeAttempt, path: &Path) -> ProbeOutcome {
+pub(super) async fn mirror(attempt: &ProbeAttempt, path: &Path) -> ProbeOutcome {
     walked(attempt, path, look).await
 }
 
@@ -45,12 +115,7 @@ async fn walked(
         walk(&root)
     });
     let (found, _) = within(attempt.end(), Phase::Content, missing, walk).await?;
-    found.unwrap_or_else(|_| {
-        Err(ProbeFailure::down(
-            Phase::Content,
-            "the walk was broken off",
-        ))
-    })
+    found.unwrap_or_else(|_| Err(down(Phase::Content, "the walk was broken off")))
 }
 
 fn turn(path: &Path) -> Turn {
@@ -65,7 +130,7 @@ fn turn(path: &Path) -> Turn {
 
 fn look(root: &Path) -> ProbeOutcome {
     let shown = root.display();
-    let refusal = |reason: String| Err(ProbeFailure::refusal(Phase::Content, reason));
+    let refusal = |reason: String| Err(refusal(Phase::Content, reason));
     match fs::metadata(root) {
         Ok(meta) if !meta.is_dir() => return refusal(format!("{shown} is not a directory")),
         Ok(_) => {}
@@ -78,14 +143,11 @@ fn look(root: &Path) -> ProbeOutcome {
             "{shown} is a module cache: name {} instead",
             download.display()
         );
-        return Err(ProbeFailure::wrong(Phase::Content, reason));
+        return Err(wrong(Phase::Content, reason));
     }
     match find_version(root) {
-        Ok(Some(found)) => Ok(ProbeSuccess {
-            reason: format!("holds {found}"),
-            proof: Proof::None,
-        }),
-        Ok(None) => Err(ProbeFailure::wrong(
+        Ok(Some(found)) => Ok((format!("holds {found}"), Proof::None)),
+        Ok(None) => Err(wrong(
             Phase::Content,
             format!("{shown} holds no module: no @v folder with a whole .zip in it"),
         )),
@@ -151,7 +213,7 @@ fn version_in(folder: &Path) -> Option<String> {
             && !version.starts_with('.')
             && is_a_zip(&entry.path())
         {
-            let version = plain(version, crate::gomod::sum::unescape_version);
+            let version = plain(version, sum::unescape_version);
             return Some(format!("@{version}"));
         }
     }
@@ -167,12 +229,12 @@ fn is_a_zip(path: &Path) -> bool {
 
 fn module(folder: &Path) -> String {
     let path = folder.to_string_lossy().replace('\\', "/");
-    plain(&path, crate::gomod::sum::unescape_path)
+    plain(&path, sum::unescape_path)
 }
 
 /// Unescaped for the reader, where it is what it seems; else as it is.
 fn plain<E>(text: &str, unescape: impl Fn(&str) -> Result<String, E>) -> String {
-    super::fault::quoted(&unescape(text).unwrap_or_else(|_| text.to_owned()))
+    quoted(&unescape(text).unwrap_or_else(|_| text.to_owned()))
 }
 
 #[cfg(test)]
@@ -205,13 +267,13 @@ mod tests {
     fn a_tree_with_one_version_is_a_mirror() {
         let dir = tree(&["github.com/!burnt!sushi/toml/@v/v1.2.0.zip", "README"]);
         let found = look(dir.path()).unwrap();
-        assert_eq!(found.reason, "holds github.com/BurntSushi/toml@v1.2.0");
+        assert_eq!(found.0, "holds github.com/BurntSushi/toml@v1.2.0");
         let dir = tree(&[
             "sumdb/sum.test/lookup/x/@v/v1.zip",
             "a.test/b/@v/v0.1.0.mod",
             "a.test/b/@v/v1.0.0.zip",
         ]);
-        assert_eq!(look(dir.path()).unwrap().reason, "holds a.test/b@v1.0.0");
+        assert_eq!(look(dir.path()).unwrap().0, "holds a.test/b@v1.0.0");
     }
 
     #[test]
@@ -263,10 +325,7 @@ mod tests {
         let (wake, hang) = std::sync::mpsc::channel::<()>();
         let hangs = move |_: &Path| {
             let _ = hang.recv();
-            Ok(ProbeSuccess {
-                reason: String::new(),
-                proof: Proof::None,
-            })
+            Ok((String::new(), Proof::None))
         };
         let slow = walked(&ProbeAttempt::start(&hasty, None), path, hangs).await;
         assert!(slow.unwrap_err().reason.contains("to its end"));
@@ -275,7 +334,7 @@ mod tests {
         })
         .await;
         assert!(again.unwrap_err().reason.contains("an earlier look"));
-        let other = probe(&ProbeAttempt::start(&hasty, None), Path::new("/dead/other")).await;
+        let other = mirror(&ProbeAttempt::start(&hasty, None), Path::new("/dead/other")).await;
         assert!(other.unwrap_err().reason.contains("is not there"));
 
         // It is there again: who waits for its turn gets it.
@@ -283,5 +342,37 @@ mod tests {
         drop(wake);
         let back = walked(&patient, path, look).await;
         assert!(back.unwrap_err().reason.contains("is not there"));
+    }
+
+    #[test]
+    fn a_wildcard_listener_answers_for_every_address_and_a_bound_one_for_its_own() {
+        let answers = |listener: &str, address: &str| {
+            answers(listener.parse().unwrap(), address.parse().unwrap())
+        };
+        assert!(answers("0.0.0.0:80", "127.0.0.1:80"));
+        assert!(answers("[::]:80", "127.0.0.1:80"));
+        assert!(!answers("0.0.0.0:80", "[::1]:80"));
+        assert!(answers("127.0.0.1:80", "0.0.0.0:80"));
+        assert!(!answers("127.0.0.1:80", "127.0.0.1:81"));
+        assert!(!answers("127.0.0.2:80", "127.0.0.1:80"));
+    }
+
+    #[tokio::test]
+    async fn a_listener_of_this_machine_is_seen_until_it_ends() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        listening(address).await.unwrap();
+        drop(listener);
+        let failure = listening(address).await.unwrap_err();
+        assert_eq!(failure.reason, format!("nothing listens at {address}"));
+    }
+
+    #[tokio::test]
+    async fn another_machines_address_is_not_connected_to() {
+        // TEST-NET-1, which no machine has.
+        let failure = listening("192.0.2.1:443".parse().unwrap())
+            .await
+            .unwrap_err();
+        assert_eq!(failure.reason, "nothing listens at 192.0.2.1:443");
     }
 }
