@@ -445,9 +445,11 @@ fn unpack(
     meter: &Meter,
 ) -> Result<Manifest, ArchiveError> {
     let malformed = |what: &str| ArchiveError::Failed(format!("{} {what}", archive.display()));
-    let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::InvalidData => malformed(&error.to_string()),
-        _ => ArchiveError::io(archive, &error),
+    let failed = |error: io::Error| {
+        if error.kind() == io::ErrorKind::InvalidData {
+            return malformed(&error.to_string());
+        }
+        ArchiveError::io(archive, &error)
     };
     let length = file.metadata().map_err(failed)?.len();
     meter.expect(0, length);
@@ -485,11 +487,14 @@ fn unpack(
         let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
         let written = written.and_then(|()| bounded::create_new(&path));
         let written = written.and_then(|mut file| io::copy(&mut reader, &mut file));
-        written.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => malformed(&format!("holds {name:?} twice")),
-            io::ErrorKind::InvalidData => failed(error),
-            // It is the mirror's file system that has no room: reading an archive needs none.
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+        written.map_err(|error| {
+            use io::ErrorKind::{AlreadyExists, InvalidData, QuotaExceeded, StorageFull};
+            if error.kind() == AlreadyExists {
+                malformed(&format!("holds {name:?} twice"))
+            } else if error.kind() == InvalidData {
+                failed(error)
+            } else if matches!(error.kind(), StorageFull | QuotaExceeded) {
+                // It is the mirror's file system that has no room: reading an archive needs none.
                 ArchiveError::Failed(format!(
                     "{}: {error}. {} has {} MB and is unpacked there as a whole before anything is \
                      taken. Free so much, or name a mirror elsewhere with --mirror; nothing was taken",
@@ -497,8 +502,9 @@ fn unpack(
                     archive.display(),
                     length.div_ceil(1_000_000)
                 ))
+            } else {
+                ArchiveError::io(&path, &error)
             }
-            _ => ArchiveError::io(&path, &error),
         })?;
         meter.did(0, size);
     }

@@ -98,10 +98,10 @@ pub(super) fn take(
 }
 
 fn lacks(error: io::Error) -> Refusal {
-    Refusal::because(match error.kind() {
-        io::ErrorKind::NotFound => format!("the module cache lacks it: {error}"),
-        _ => error.to_string(),
-    })
+    if error.kind() == io::ErrorKind::NotFound {
+        return Refusal::because(format!("the module cache lacks it: {error}"));
+    }
+    Refusal::because(error.to_string())
 }
 
 /// How a file came.

@@ -221,11 +221,14 @@ impl Prover {
             return (None, Vec::new());
         };
         let finding = |(file, error): (PathBuf, ProofError)| {
-            let kind = match error {
-                ProofError::Unreadable(_) => Kind::Unreadable,
-                ProofError::Unusable(_) => Kind::Wrong,
-                _ if error.is_mismatch() => Kind::Mismatch,
-                _ => Kind::Unproven,
+            let kind = if error.is_mismatch() {
+                Kind::Mismatch
+            } else if matches!(error, ProofError::Unreadable(_)) {
+                Kind::Unreadable
+            } else if matches!(error, ProofError::Unusable(_)) {
+                Kind::Wrong
+            } else {
+                Kind::Unproven
             };
             let help = "delete the file and run `goroam mirror add` for what it proves";
             Finding::new(proofs.name(), file, kind, error.to_string(), help.into())

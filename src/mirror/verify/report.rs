@@ -151,10 +151,11 @@ pub(super) fn judge(layout: &Layout, version: &StoredVersion<'_>, listed: bool) 
     let module = version.module;
     let judgement = crate::gomod::stored::judge(version);
     let finding = |file, kind, what| {
-        let help = match kind {
+        let help = if kind == Kind::Unproven {
             // The files may be right: what is missing is their proof.
-            Kind::Unproven => format!("`goroam mirror add {module}` brings its proof"),
-            _ => format!("delete the version's files, then run `goroam mirror add {module}`"),
+            format!("`goroam mirror add {module}` brings its proof")
+        } else {
+            format!("delete the version's files, then run `goroam mirror add {module}`")
         };
         let path = layout.file(module, file).unwrap_or_default();
         Finding::new(&module.to_string(), path, kind, what, help)
