@@ -429,9 +429,10 @@ impl ExecSummary {
     }
 
     fn not_started(&mut self, tier: Tier, error: &io::Error) {
-        self.exit = match error.kind() {
-            io::ErrorKind::NotFound => NOT_FOUND,
-            _ => NOT_EXECUTABLE,
+        self.exit = if error.kind() == io::ErrorKind::NotFound {
+            NOT_FOUND
+        } else {
+            NOT_EXECUTABLE
         };
         self.attempts.push(AttemptReport {
             tier,

@@ -89,10 +89,15 @@ pub(super) fn swap(copy: &mut Copy, place: &Place, before: Option<&[u8]>) -> io:
 
 /// Why this file cannot be replaced, though it may be writable.
 fn holds_its_place(error: io::Error) -> io::Result<InPlace> {
-    match error.kind() {
-        io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices => Ok(InPlace::MountPoint),
-        _ if is_shut(&error) => Ok(InPlace::Directory),
-        _ => Err(error),
+    if matches!(
+        error.kind(),
+        io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices
+    ) {
+        Ok(InPlace::MountPoint)
+    } else if is_shut(&error) {
+        Ok(InPlace::Directory)
+    } else {
+        Err(error)
     }
 }
 

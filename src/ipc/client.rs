@@ -214,7 +214,8 @@ fn from_agent(message: String) -> Error {
 }
 
 /// Server and client over a real socket, with a task that answers in the agent's place.
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::path::Path;
     use std::time::Duration;

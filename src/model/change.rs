@@ -264,9 +264,10 @@ fn route_words(snapshot: &Snapshot, route: &Route) -> String {
     } else {
         format!("route {}", route.destination)
     };
-    let by = match route.kind {
-        RouteKind::Unicast => format!("by {}", route_name(snapshot, route)),
-        other => format!("({other})"),
+    let by = if route.kind == RouteKind::Unicast {
+        format!("by {}", route_name(snapshot, route))
+    } else {
+        format!("({})", route.kind)
     };
     if route.is_in_main_table() {
         format!("{to} {by}")

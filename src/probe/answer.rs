@@ -243,8 +243,7 @@ impl HttpAnswer {
     /// An HTTP proxy wrote it itself.
     fn is_by_proxy(&self) -> bool {
         let product = self.server().and_then(|name| name.split('/').next());
-        let is_named =
-            |one: &&str| product.is_some_and(|product| product.eq_ignore_ascii_case(one));
+        let is_named = |one: &str| product.is_some_and(|product| product.eq_ignore_ascii_case(one));
         // `Proxy-Status` stands in what was passed on as well (RFC 9209).
         let failed = self
             .headers

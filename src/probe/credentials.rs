@@ -368,9 +368,8 @@ mod tests {
             default\nlogin anonymous\npassword gopher@golang.org\n\n\
             machine after.default\nlogin oops\npassword too-late-in-file\n";
         let login = |text: &str, machine: &str| {
-            let all = machines(text).into_iter();
-            all.filter(|(name, _)| name == machine)
-                .next()
+            let mut all = machines(text).into_iter();
+            all.find(|(name, _)| name == machine)
                 .map(|(_, headers)| headers)
         };
         let pair =

@@ -97,7 +97,8 @@ impl ServiceStep {
         self
     }
 
-    /// A message.
+    /// A message. On macOS no step needs one.
+    #[cfg_attr(target_os = "macos", allow(dead_code))]
     pub(super) fn tell(text: impl Into<String>) -> ServiceStep {
         ServiceStep::Tell { text: text.into() }
     }

@@ -164,12 +164,13 @@ impl RollbackLock {
         let folder = repo.own()?;
         let path = folder.join("lock");
         let lock = open_lock(&path).about(&path)?;
-        lock_within(&lock, true, PATIENCE).map_err(|error| match error.kind() {
-            io::ErrorKind::TimedOut => Error::Failed(format!(
-                "another `goroam vendor` is running in {}",
-                repo.top.display()
-            )),
-            _ => Error::io(&path, error),
+        lock_within(&lock, true, PATIENCE).map_err(|error| {
+            if error.kind() == io::ErrorKind::TimedOut {
+                let top = repo.top.display();
+                Error::Failed(format!("another `goroam vendor` is running in {top}"))
+            } else {
+                Error::io(&path, error)
+            }
         })?;
         // Of what killed processes left, the journal alone counts.
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {

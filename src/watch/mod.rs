@@ -20,7 +20,8 @@ mod macos;
 pub(crate) mod netlink;
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 mod other;
-#[cfg_attr(not(unix), allow(dead_code))] // only its words for domains are of use there
+// macOS and Windows use a part of it: their settings are kept elsewhere.
+#[cfg_attr(any(windows, target_os = "macos"), allow(dead_code))]
 mod resolv_conf;
 #[cfg(any(target_os = "macos", test))]
 mod route_message;

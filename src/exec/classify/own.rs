@@ -111,6 +111,9 @@ fn module_of(text: &str) -> Option<&str> {
     word.strip_suffix(':')
 }
 
+/// Is this a line in which go's words follow a server's?
+type EndOfWords<'a> = Box<dyn Fn(&str) -> bool + 'a>;
+
 /// Where a server's words begin.
 #[derive(Default)]
 struct Opening<'a> {
@@ -118,7 +121,7 @@ struct Opening<'a> {
     /// At this byte; `None`: somewhere in this line or behind it, indented.
     begin: Option<usize>,
     /// Does this line have go's words behind? `None`: there are none.
-    ends: Option<Box<dyn Fn(&str) -> bool + 'a>>,
+    ends: Option<EndOfWords<'a>>,
     /// They are a server's only where go's words behind follow.
     only_whole: bool,
 }
