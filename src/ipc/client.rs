@@ -1,4 +1,4 @@
-//! Asks the running agent.
+//! Sends commands to the running agent.
 
 use std::io;
 use std::pin::pin;
@@ -14,26 +14,27 @@ use crate::agent::{Command, Error, Reply};
 use crate::model::status::Status;
 use crate::paths::Paths;
 
-/// A local connection; more means that the agent is stuck.
+/// Time limit for connecting. The connection is local: if it takes longer, the agent is stuck.
 const CONNECT_TIME: Duration = Duration::from_secs(1);
-/// What the agent knows already.
+/// Time limit for answers that the agent has ready.
 const STATUS_TIME: Duration = Duration::from_secs(4);
-/// Until the agent says that it has the command. Connecting, this and a question whether it is
-/// alive take less than five seconds together.
+/// Time limit until the agent confirms that it has the command. Connecting, this and the check
+/// whether the agent is alive take less than five seconds together.
 const FIRST_WORD: Duration = Duration::from_millis(2000);
-/// The answer to that question.
+/// Time limit for that check.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(1500);
-/// Between two heartbeats; one comes each second.
+/// Longest time between two heartbeats; the agent sends one each second.
 const SILENCE: Duration = Duration::from_secs(4);
-/// A turn with the slowest probes, each with retries, and another turn before it.
+/// Longest time for an answer: a turn with the slowest probes, each with retries, and another turn
+/// before it.
 const TURN_TIME: Duration = Duration::from_secs(120);
 
-/// Asks, and waits for the answer as long as the agent is alive: a turn may take a minute, but
-/// one that was stopped or frozen is given up within five seconds.
+/// Sends a command and waits for the answer as long as the agent is alive. A turn may take a
+/// minute, but a stopped or frozen agent is detected within five seconds.
 ///
 /// # Errors
-/// [`Error::NoAgent`] when no agent listens, [`Error::AgentSilent`] when one does and says
-/// nothing, [`Error::FromAgent`] with what the agent says.
+/// [`Error::NoAgent`] when no agent listens, [`Error::AgentSilent`] when an agent listens and does
+/// not answer, [`Error::FromAgent`] with the agent's message.
 pub async fn ask(paths: &Paths, command: Command) -> Result<Reply, Error> {
     let at_once = matches!(command, Command::Status | Command::Watch);
     let mut asked = request(paths, command, !at_once).await?;
@@ -49,7 +50,7 @@ pub async fn ask(paths: &Paths, command: Command) -> Result<Reply, Error> {
     }
 }
 
-/// Asks for the status, now and after each change.
+/// Requests the status, now and after each change.
 ///
 /// # Errors
 /// [`Error::NoAgent`] when no agent listens.
@@ -68,8 +69,8 @@ async fn request(paths: &Paths, command: Command, heartbeat: bool) -> Result<Wat
         .await
         .map_err(silent)?;
     let mut stream = connected.map_err(|error| {
-        // None listens, or none could: the path is too long for a socket, or leads through a
-        // file.
+        // No agent listens, or none could: the path is too long for a socket, or a component of it
+        // is a file.
         let nothing = [
             io::ErrorKind::NotFound,
             io::ErrorKind::ConnectionRefused,
@@ -79,7 +80,7 @@ async fn request(paths: &Paths, command: Command, heartbeat: bool) -> Result<Wat
         if nothing.contains(&error.kind()) {
             Error::NoAgent
         } else if error.kind() == io::ErrorKind::WouldBlock {
-            // An agent that does not take its clients has a full queue of them.
+            // The queue of an agent that accepts no clients is full.
             Error::AgentSilent { pid: None }
         } else {
             unreachable_agent(paths, error)
@@ -88,7 +89,8 @@ async fn request(paths: &Paths, command: Command, heartbeat: bool) -> Result<Wat
     let mut line =
         serde_json::to_vec(&request).map_err(|error| unreachable_agent(paths, error.into()))?;
     line.push(b'\n');
-    // An agent with no room answers and closes before it reads: its answer is still there.
+    // An agent that serves its maximum of clients answers and closes before it reads. Its answer
+    // can still be read.
     match timeout(CONNECT_TIME, stream.write_all(&line))
         .await
         .map_err(silent)?
@@ -104,7 +106,7 @@ async fn request(paths: &Paths, command: Command, heartbeat: bool) -> Result<Wat
     }
 }
 
-/// A request that the agent has: a status for every change, until it is dropped.
+/// A request that the agent has received. It yields a status for every change, until it is dropped.
 #[derive(Debug)]
 pub struct Watching {
     stream: BufReader<ClientEnd>,
@@ -113,10 +115,11 @@ pub struct Watching {
 }
 
 impl Watching {
-    /// The next status; `None` when the agent has ended. Waits as long as nothing changes.
+    /// Returns the next status, or `None` when the agent has ended. Waits as long as nothing
+    /// changes.
     ///
     /// # Errors
-    /// [`Error::FromAgent`] when the agent refuses or cannot be understood.
+    /// [`Error::FromAgent`] when the agent refuses or its answer cannot be parsed.
     pub async fn next(&mut self) -> Result<Option<Status>, Error> {
         let line = if std::mem::replace(&mut self.has_answered, true) {
             self.line().await?
@@ -146,13 +149,13 @@ impl Watching {
             .unwrap_or(Err(silent))
     }
 
-    /// Waits from heartbeat to heartbeat. An agent older than this has none: it is asked over
-    /// another connection whether it is alive.
+    /// Waits from heartbeat to heartbeat. An older agent sends no heartbeats: a second connection
+    /// checks whether it is alive.
     async fn last_line(&mut self) -> Result<Option<Vec<u8>>, Error> {
         let (silent, paths) = (self.silent(), self.paths.clone());
         let (mut wait, mut beats) = (FIRST_WORD, false);
         loop {
-            // Not given up with each wait: half a line would be lost.
+            // The read continues across the waits: dropping it would lose half a line.
             let mut next = pin!(self.line());
             let line = loop {
                 match timeout(wait, &mut next).await {
@@ -213,7 +216,7 @@ fn from_agent(message: String) -> Error {
     }
 }
 
-/// Server and client over a real socket, with a task that answers in the agent's place.
+/// Server and client over a real socket. A task answers instead of the agent.
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
@@ -230,10 +233,10 @@ mod tests {
     use crate::model::status::Status;
     use crate::paths::Paths;
 
-    /// Longer than anything in here may take, for a machine that is busy with other things.
+    /// Longer than any operation in these tests takes, even on a busy machine.
     const DEADLINE: Duration = Duration::from_secs(20);
 
-    /// An agent that says of each command what it was, and never ends a `restore`.
+    /// An agent that names each command in its answer, and never ends a `restore`.
     struct Agent {
         paths: Paths,
         status: watch::Sender<Status>,
@@ -291,7 +294,7 @@ mod tests {
         /// Sends bytes and reads everything until the server closes.
         async fn exchange(&self, bytes: &[u8]) -> String {
             let mut stream = self.raw().await;
-            // The server may have answered and closed before it has read everything.
+            // The server may answer and close before it has read everything.
             drop(stream.write_all(bytes).await);
             let mut answer = Vec::new();
             let read = stream.read_to_end(&mut answer);
@@ -299,10 +302,10 @@ mod tests {
             String::from_utf8(answer).unwrap()
         }
 
-        /// Waits until no client is being served: watchers are what holds the status' receivers.
+        /// Waits until the server serves no client: only watchers hold receivers of the status.
         async fn without_watchers(&self) {
             let gone = async {
-                // The server's own handle keeps one.
+                // The server's own handle keeps one receiver.
                 while self.status.receiver_count() > 1 {
                     tokio::task::yield_now().await;
                 }
@@ -342,7 +345,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = ask(&paths(folder.path()), Command::Status).await;
         assert!(matches!(error, Err(Error::NoAgent)));
-        // A path that is too long for a socket, one that leads through a file, and a dead agent's.
+        // A path that is too long for a socket, one that leads through a file, and one of a dead
+        // agent.
         let long = folder.path().join("x".repeat(150));
         std::fs::write(folder.path().join("file"), "").unwrap();
         let file = folder.path().join("file");
@@ -416,7 +420,7 @@ mod tests {
             assert!(error.contains(told), "{error}");
             assert_eq!(exit, 2);
         }
-        // And it still answers.
+        // The agent still answers.
         ask(&agent.paths, Command::Status).await.unwrap();
     }
 
@@ -441,7 +445,7 @@ mod tests {
         );
     }
 
-    /// Real time: paused time would end the client's patience along with the server's.
+    /// Uses real time: with paused time the client's time limit would end along with the server's.
     #[tokio::test]
     async fn a_client_that_says_nothing_is_sent_away_and_holds_up_nobody() {
         let agent = agent();

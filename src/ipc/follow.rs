@@ -1,4 +1,4 @@
-//! Follows whichever agent runs, through its end and the start of the next one.
+//! Follows the running agent, through its end and the start of the next one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,22 +11,21 @@ use crate::agent::Error;
 use crate::model::status::Status;
 use crate::paths::Paths;
 
-/// The first wait for an agent that is gone: a service manager that starts it again needs about
-/// as long.
+/// The first wait after an agent has ended. A service manager needs about as long to restart it.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 
-/// What is seen of an agent that is followed.
+/// An event of the agent that is followed.
 #[derive(Debug)]
 pub enum Followed {
-    /// What is true now.
+    /// The current status.
     Status(Box<Status>),
-    /// It has ended. One that restarts is back in a moment.
+    /// The agent has ended. One that restarts is back in a moment.
     Ended,
-    /// There is none, or it cannot be understood.
+    /// No agent runs, or its answer cannot be parsed.
     Failed(Error),
 }
 
-/// Follows whichever agent runs, until it is dropped.
+/// Follows the running agent, and its successors, until this is dropped.
 #[derive(Debug)]
 pub struct Following {
     seen: mpsc::Receiver<Followed>,
@@ -35,20 +34,21 @@ pub struct Following {
 }
 
 impl Following {
-    /// What is seen next. Dropping the future loses nothing. `None`: it cannot be followed.
+    /// Returns the next event, or `None` if the agent cannot be followed. Dropping the future loses
+    /// nothing.
     pub async fn next(&mut self) -> Option<Followed> {
         self.seen.recv().await
     }
 
-    /// If there is no agent, looks for it now.
+    /// Looks for an agent now, if none is connected.
     pub fn ask_now(&self) {
         self.hurry.notify_one();
     }
 }
 
-/// Follows the agent, from an open connection on if there is one. While there is no agent it is
-/// looked for after 250 ms, then after twice that time, up to `longest`. In a task, for an answer
-/// that has half arrived must not be dropped for another event.
+/// Follows the agent, starting with an open connection if there is one. While no agent runs, this
+/// looks for one after 250 ms, then after twice that time, up to `longest`. It runs in a task,
+/// because an answer that has half arrived must not be dropped for another event.
 pub fn follow(paths: Paths, watching: Option<Watching>, longest: Duration) -> Following {
     let (tell, seen) = mpsc::channel(1);
     let hurry = Arc::new(Notify::new());
@@ -79,7 +79,8 @@ pub fn follow(paths: Paths, watching: Option<Watching>, longest: Duration) -> Fo
     }
 }
 
-/// Each status of one agent, of which one `was_there` before or not; how that has ended.
+/// Passes on each status of one agent and returns how that agent ended. `was_there`: an agent was
+/// connected before this one.
 async fn hand_on(
     watching: Result<Watching, Error>,
     mut was_there: bool,

@@ -1,5 +1,5 @@
-//! The protocol, and the agent's side of it. Every client is a task of its own with limits on time
-//! and length, so that none can hold up another or the agent.
+//! The protocol, and the agent's side of it. Each client has its own task with limits on time and
+//! length, so that no client can delay another or the agent.
 
 use std::io;
 use std::pin::pin;
@@ -19,43 +19,43 @@ use crate::agent::error::{EXIT_FAILED, EXIT_USAGE};
 use crate::agent::{Command, Error, Handle, Reply};
 use crate::paths::Paths;
 
-/// The protocol's version. It changes when an older client would misunderstand an answer.
+/// The protocol's version. It changes when an older client would misinterpret an answer.
 pub(super) const VERSION: u64 = 1;
-/// Bytes that a request may have: the longest is a profile's name and a time.
+/// Longest request in bytes. The longest real request is a profile's name and a time.
 const REQUEST_LIMIT: u64 = 64 * 1024;
-/// Bytes that an answer may have: a turn's report with every condition of a big policy.
+/// Longest answer in bytes: a turn's report with every condition of a big policy.
 pub(super) const REPLY_LIMIT: u64 = 1024 * 1024;
 
-/// A line before the answer: the agent has the command, and is alive. The first one comes before
-/// anything is done, so that nothing is done for a client that has given up.
+/// A line before the answer: the agent has the command and is alive. The first one is sent before
+/// the command runs, so that no command runs for a client that has given up.
 pub(super) const HEARTBEAT: &[u8] = br#"{"working":true}"#;
-/// Between two of them.
+/// Time between two heartbeats.
 const HEARTBEAT_PERIOD: Duration = Duration::from_secs(1);
-/// Clients at once: some watchers and a few that ask.
+/// Most clients at once: some watchers and a few that send commands.
 const MOST_CLIENTS: usize = 16;
-/// From connecting to the end of the request.
+/// Time limit from connecting to the end of the request.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
-/// A client that does not take its answer.
+/// Time limit for a client to read its answer.
 const WRITE_TIME: Duration = Duration::from_secs(5);
-/// After an error of `accept`, which would come again at once (no more file descriptors).
+/// Pause after an error of `accept` that would repeat at once (no more file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// What the last answers may take on the way out.
+/// Time limit for sending the last answers at shutdown.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 /// The client's one line: `{"goroam":1,"command":{"verb":"status"}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Request {
-    /// [`VERSION`] of the client.
+    /// The client's [`VERSION`].
     pub(super) goroam: u64,
-    /// What is asked.
+    /// The command.
     pub(super) command: Command,
-    /// Is [`HEARTBEAT`] understood? An agent older than this passes over it.
+    /// Whether the client understands [`HEARTBEAT`]. An older agent ignores this field.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) heartbeat: bool,
 }
 
 impl Request {
-    /// Reads a client's line. Otherwise the error says what to answer.
+    /// Reads a client's line. The error is the message to send back.
     fn parse(line: &[u8]) -> Result<Request, String> {
         let given: Value = serde_json::from_slice(line).unwrap_or_default();
         let Some(Value::Number(asked)) = given.get("goroam") else {
@@ -70,7 +70,7 @@ impl Request {
         let request: Request = serde_json::from_slice(line)
             .map_err(|error| format!("the agent does not know this command: {error}"))?;
         // serde ignores unknown fields, and a "restore, but only say what would be done" must not
-        // restore. A newer client may ask for more than this agent can tell.
+        // restore. A newer client may ask for more than this agent supports.
         let known = serde_json::to_value(&request).unwrap_or_default();
         let unknown = unknown_field(&given, &known)
             .or_else(|| unknown_field(&given["command"], &known["command"]));
@@ -89,8 +89,8 @@ fn unknown_field<'a>(given: &'a Value, known: &Value) -> Option<&'a String> {
     names.find(|name| known.get(name.as_str()).is_none())
 }
 
-/// One line without its end; `None` when the other side has closed. A line that breaks off
-/// without an end is taken as one: a script that forgets the newline still gets its answer.
+/// Reads one line without its end, or `None` when the other side has closed. Data without a line
+/// end counts as a line: a script that forgets the newline still gets its answer.
 ///
 /// # Errors
 /// When the line is longer than `limit` bytes, or reading fails.
@@ -112,12 +112,12 @@ pub(super) async fn read_line(
     Ok(Some(line))
 }
 
-/// A server that runs until this is dropped; then its clients are disconnected and the socket is
+/// A server that runs until this is dropped. Then its clients are disconnected and the socket is
 /// removed.
 #[derive(Debug)]
 pub struct Serving {
     task: JoinHandle<()>,
-    /// Dropped: no more clients.
+    /// When this is dropped, the server accepts no more clients.
     open: Option<oneshot::Sender<()>>,
 }
 
@@ -128,21 +128,20 @@ impl Drop for Serving {
 }
 
 impl Serving {
-    /// Ends it once the agent has ended: no new client is let in, and those that were just
-    /// answered, most of all the one that has asked the agent to end, get to read it.
+    /// Ends the server after the agent has ended. It accepts no new client. Clients that were just
+    /// answered, most of all the one that has asked the agent to end, can still read their answer.
     pub async fn end(mut self) {
         self.open = None;
-        // Without an agent every answer is at hand; a client that does not take it is
-        // disconnected.
+        // Without an agent every answer is ready; a client that does not read it is disconnected.
         let _ = timeout(FAREWELL, &mut self.task).await;
     }
 }
 
-/// Listens and answers, in a task of the running tokio runtime. Call it only while holding
-/// the agent's lock.
+/// Listens and answers, in a task of the running tokio runtime. Call this only while holding the
+/// agent's lock.
 ///
 /// # Errors
-/// When the socket cannot be made.
+/// When the socket cannot be created.
 pub fn serve(paths: &Paths, handle: Handle) -> Result<Serving, Error> {
     let listener = Listener::bind(paths).map_err(|source| Error::State {
         what: format!("cannot listen at {}", paths.socket().display()),
@@ -161,7 +160,7 @@ async fn accept_loop(
     handle: Handle,
     mut closed: oneshot::Receiver<()>,
 ) {
-    // Dropped with this task, and every client's task with it.
+    // Dropped with this task, which also drops every client's task.
     let mut clients = JoinSet::new();
     let mut is_known = false;
     loop {
@@ -189,11 +188,11 @@ async fn accept_loop(
                 let (_, mut to) = tokio::io::split(stream);
                 let why =
                     format!("the agent has {MOST_CLIENTS} clients already; end a `status --watch`");
-                // Its line fits into any socket's buffer.
+                // The line fits into any socket's buffer.
                 let _ = timeout(ACCEPT_PAUSE, send(&mut to, &failed(why, EXIT_FAILED))).await;
             }
             Err(error) => {
-                // Once: a client that waits to be taken would fill the log with it.
+                // Logged once: otherwise a client that waits to be accepted would fill the log.
                 if !is_known {
                     tracing::warn!("cannot take a client: {error}");
                 }
@@ -228,7 +227,7 @@ async fn answer(stream: ServerEnd, handle: &Handle) -> io::Result<()> {
         Ok(request) if request.command == Command::Watch => {
             return watch(from, to, handle).await;
         }
-        // What the agent has published last, so that a turn under way delays no client.
+        // Uses the status that the agent published last, so that a turn under way delays no client.
         Ok(request) if request.command == Command::Status => {
             Reply::Status(Box::new(handle.status().borrow().clone()))
         }
@@ -238,13 +237,13 @@ async fn answer(stream: ServerEnd, handle: &Handle) -> io::Result<()> {
     send(&mut to, &reply).await
 }
 
-/// Asks the agent, and tells the client meanwhile that it is being heard.
+/// Passes the command to the agent, and sends heartbeats to the client meanwhile.
 async fn beating(
     to: &mut WriteHalf<ServerEnd>,
     handle: &Handle,
     command: Command,
 ) -> io::Result<Reply> {
-    // Of a client that has closed the connection this is an error, and nothing is done.
+    // If the client has closed the connection, this fails and the command does not run.
     send_line(to, HEARTBEAT).await?;
     let mut asked = pin!(handle.ask(command));
     let mut is_there = true;
@@ -257,7 +256,7 @@ async fn beating(
     }
 }
 
-/// The status now and after each change, until the client hangs up or the agent ends.
+/// Sends the status now and after each change, until the client disconnects or the agent ends.
 async fn watch(
     mut from: BufReader<ReadHalf<ServerEnd>>,
     mut to: WriteHalf<ServerEnd>,

@@ -1,4 +1,4 @@
-//! A Unix socket in a private folder.
+//! A Unix socket in a private directory.
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
@@ -11,27 +11,27 @@ use crate::paths::Paths;
 
 /// The agent's end of a connection.
 pub(super) type ServerEnd = UnixStream;
-/// The asking end of a connection.
+/// The client's end of a connection.
 pub(super) type ClientEnd = UnixStream;
 
-/// A socket that listens; dropping it removes the file.
+/// A listening socket; dropping it removes the file.
 #[derive(Debug)]
 pub(super) struct Listener {
     socket: UnixListener,
     path: PathBuf,
-    /// Device and inode: the file of a later agent is not ours to remove.
+    /// Device and inode: a later agent's file must not be removed.
     identity: (u64, u64),
 }
 
 impl Listener {
-    /// Listens at `paths.socket()`. Only the holder of the agent's lock may call it: what lies
-    /// there is then a dead agent's, and is removed.
+    /// Listens at `paths.socket()`. Only the holder of the agent's lock may call this: a file at
+    /// that path then belongs to a dead agent, and is removed.
     pub(super) fn bind(paths: &Paths) -> io::Result<Listener> {
         make_private_folder(&paths.runtime)?;
         let path = paths.socket();
         remove_stale(&path)?;
         let socket = UnixListener::bind(&path).map_err(|error| {
-            // The library says "SUN_LEN".
+            // The library's message is "SUN_LEN".
             let is_long = error.kind() == io::ErrorKind::InvalidInput;
             if is_long {
                 io::Error::new(error.kind(), TOO_LONG)
@@ -39,7 +39,8 @@ impl Listener {
                 error
             }
         })?;
-        // Until here the folder alone kept others out; on some systems only it does.
+        // Up to here only the directory's mode kept other users out; on some systems nothing else
+        // does.
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
         let identity = identity(&path)?;
         Ok(Listener {
@@ -49,7 +50,7 @@ impl Listener {
         })
     }
 
-    /// Listens there again where the folder was cleared; what others have put there stays.
+    /// Listens again if the directory was cleared; a file that another program created there stays.
     pub(super) fn keep(&mut self, paths: &Paths) -> io::Result<()> {
         let seen = identity(&self.path);
         if seen.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
@@ -59,7 +60,8 @@ impl Listener {
         Ok(())
     }
 
-    /// The next client of the same user. Others are turned away without a word.
+    /// Returns the next client of the same user. Clients of other users are disconnected without an
+    /// answer.
     pub(super) async fn accept(&mut self) -> io::Result<ServerEnd> {
         loop {
             let (stream, _) = self.socket.accept().await?;
@@ -85,15 +87,15 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     Ok((meta.dev(), meta.ino()))
 }
 
-/// Connects to the agent of this user. `NotFound` and `ConnectionRefused`: there is none.
+/// Connects to the agent of this user. `NotFound` and `ConnectionRefused`: no agent runs.
 pub(super) async fn connect(paths: &Paths) -> io::Result<ClientEnd> {
     let stream = UnixStream::connect(paths.socket()).await?;
-    // Another user's server in our place would learn what we want, and could lie to us.
+    // Another user's server at this path would learn our command, and could answer with lies.
     check_peer(&stream)?;
     Ok(stream)
 }
 
-/// The process that listens, where the system says so.
+/// Returns the listening process, if the system reports it.
 pub(super) fn server_pid(stream: &ClientEnd) -> Option<u32> {
     let pid = stream.peer_cred().ok()?.pid()?;
     u32::try_from(pid).ok()
@@ -112,7 +114,8 @@ fn own_uid() -> u32 {
     geteuid().as_raw()
 }
 
-/// The folder is 0700 and this user's, whatever the umask and the user that made it.
+/// Makes the directory 0700 and owned by this user, whatever the umask and the user that created
+/// it.
 fn make_private_folder(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -147,7 +150,8 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 #[cfg(not(target_os = "macos"))]
 const TOO_LONG: &str =
     "the path is too long for a socket (108 bytes); set XDG_RUNTIME_DIR to a shorter one";
-/// It lies in the home there: launchd's temporary folders are emptied every three days.
+/// On macOS the socket is in the home directory: launchd empties its temporary directories every
+/// three days.
 #[cfg(target_os = "macos")]
 const TOO_LONG: &str = "the path is too long for a socket (104 bytes); goroam needs a home whose path has less than 54 bytes";
 
@@ -212,7 +216,7 @@ mod tests {
         connect(&paths).await.unwrap();
     }
 
-    /// Only root can pose as somebody else; elsewhere the folder's mode alone is tested.
+    /// Only root can act as another user; other runs test only the directory's mode.
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn another_users_client_is_turned_away_even_where_the_folder_lets_it_in() {
@@ -231,7 +235,7 @@ mod tests {
         let socket = paths.socket();
         std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o666)).unwrap();
         let stranger = std::thread::spawn(move || {
-            // SAFETY: the bare system call changes the user of this thread alone.
+            // SAFETY: the bare system call changes the user of this thread only.
             let changed = unsafe { libc::syscall(libc::SYS_setresuid, -1, 65534, -1) };
             assert_eq!(changed, 0);
             let mut stream = std::os::unix::net::UnixStream::connect(socket).unwrap();

@@ -24,21 +24,21 @@ use crate::paths::Paths;
 
 /// The agent's end of a connection.
 pub(super) type ServerEnd = NamedPipeServer;
-/// The asking end of a connection.
+/// The client's end of a connection.
 pub(super) type ClientEnd = NamedPipeClient;
 
-/// A pipe that listens. Windows removes it with its last handle.
+/// A listening pipe. Windows removes it with its last handle.
 #[derive(Debug)]
 pub(super) struct Listener {
     name: String,
     access: Access,
-    /// The instance that waits for the next client. There is always one: another program could
-    /// take a name without an instance.
+    /// The instance that waits for the next client. It always exists: another program could take a
+    /// name without an instance.
     next: NamedPipeServer,
 }
 
 impl Listener {
-    /// A pipe is there as long as its server.
+    /// Does nothing: a pipe exists as long as its server.
     #[expect(
         clippy::unused_self,
         clippy::unnecessary_wraps,
@@ -48,8 +48,8 @@ impl Listener {
         Ok(())
     }
 
-    /// Listens at this user's pipe. `first_pipe_instance`: a name that another program has
-    /// taken already is not shared with it.
+    /// Listens at this user's pipe. `first_pipe_instance`: fails if another program has already
+    /// taken the name.
     pub(super) fn bind(_: &Paths) -> io::Result<Listener> {
         let sid = own_sid()?;
         let name = pipe_name(&sid);
@@ -58,30 +58,30 @@ impl Listener {
         Ok(Listener { name, access, next })
     }
 
-    /// The next client. The access list has turned others away.
+    /// Returns the next client. The access list has refused other users.
     pub(super) async fn accept(&mut self) -> io::Result<ServerEnd> {
         let connected = self.next.connect().await;
-        // A new instance also after an error: the old one would say the same for ever.
+        // Create a new instance after an error, too: the old one would repeat the error for ever.
         let next = self.access.create(&self.name, false)?;
         let server = std::mem::replace(&mut self.next, next);
         connected.map(|()| server)
     }
 }
 
-/// Connects to the agent of this user. `NotFound`: there is none.
+/// Connects to the agent of this user. `NotFound`: no agent runs.
 pub(super) async fn connect(_: &Paths) -> io::Result<ClientEnd> {
     let sid = own_sid()?;
     let name = pipe_name(&sid);
     loop {
         match ClientOptions::new().open(&name) {
-            // Between one client and the next instance; the caller's time limit ends the wait.
+            // Busy between one client and the next instance; the caller's time limit ends the wait.
             Err(error) if error.raw_os_error() == Some(ERROR_PIPE_BUSY as i32) => {
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             }
             Err(error) => return Err(error),
             Ok(pipe) => {
-                // Another user's server in our place would learn what we want, and could lie to
-                // us: any user may make a pipe of this name while there is no agent.
+                // Another user's server at this name would learn our command, and could answer with
+                // lies: any user may create a pipe of this name while no agent runs.
                 check_owner(&pipe, &sid)?;
                 return Ok(pipe);
             }
@@ -89,24 +89,24 @@ pub(super) async fn connect(_: &Paths) -> io::Result<ClientEnd> {
     }
 }
 
-/// Is there an agent of this user, as far as can be said without connecting to it? Whose pipe it
-/// is shows when it is asked something.
+/// Reports whether an agent of this user runs, without connecting to it. The owner of the pipe is
+/// checked only when a command is sent.
 ///
 /// # Errors
 /// When this user's identifier cannot be read.
 pub fn is_listening() -> io::Result<bool> {
     let name = CString::new(pipe_name(&own_sid()?))?;
-    // SAFETY: the name ends with a zero and outlives the call. 1 ms: there is no need to wait.
+    // SAFETY: the name ends with a zero and outlives the call. 1 ms: no wait is needed.
     if unsafe { WaitNamedPipeA(name.as_ptr().cast(), 1) } != 0 {
         return Ok(true);
     }
     let error = io::Error::last_os_error();
-    // Anything else (all instances are busy) needs a pipe that is there.
+    // Any other error (all instances are busy) needs an existing pipe.
     Ok(error.kind() != io::ErrorKind::NotFound)
 }
 
-/// Only an administrator can make another one the owner of what is his.
-/// Not asked here: the message does without.
+/// Returns `None`: the message does without the process id. Only an administrator can make another
+/// user the owner of an object.
 pub(super) fn server_pid(_: &ClientEnd) -> Option<u32> {
     None
 }
@@ -114,8 +114,8 @@ pub(super) fn server_pid(_: &ClientEnd) -> Option<u32> {
 fn check_owner(pipe: &ClientEnd, own: &str) -> io::Result<()> {
     let mut owner: PSID = ptr::null_mut();
     let mut descriptor: PSECURITY_DESCRIPTOR = ptr::null_mut();
-    // SAFETY: the handle is open; the two places are for the pointers that are returned, and
-    // what is not asked for may be left out.
+    // SAFETY: the handle is open; the two places receive the returned pointers, and fields that are
+    // not requested may be left out.
     let done = unsafe {
         GetSecurityInfo(
             pipe.as_raw_handle(),
@@ -131,12 +131,12 @@ fn check_owner(pipe: &ClientEnd, own: &str) -> io::Result<()> {
     if done != NO_ERROR {
         return Err(io::Error::from_raw_os_error(done.cast_signed()));
     }
-    // Frees it; the owner's identifier lies in it.
+    // Frees the descriptor, which contains the owner's identifier.
     let _descriptor = Access(descriptor);
     let owner = if owner.is_null() {
         "nobody".to_owned()
     } else {
-        // SAFETY: it is not null, so it points to an identifier within the descriptor.
+        // SAFETY: the pointer is not null, so it points to an identifier within the descriptor.
         unsafe { sid_text(owner)? }
     };
     if owner == own {
@@ -150,7 +150,7 @@ fn pipe_name(sid: &str) -> String {
     format!(r"\\.\pipe\goroam-{sid}")
 }
 
-/// A security descriptor that lets in one user only.
+/// A security descriptor that allows access to one user only.
 #[derive(Debug)]
 struct Access(PSECURITY_DESCRIPTOR);
 
@@ -160,12 +160,13 @@ unsafe impl Send for Access {}
 unsafe impl Sync for Access {}
 
 impl Access {
-    /// `P`: nothing is inherited. `GA` for the user; a list that names no other.
+    /// Builds the descriptor. `P`: nothing is inherited. `GA` for the user; the list names no other
+    /// user.
     fn only(sid: &str) -> io::Result<Access> {
         let sddl = CString::new(format!("O:{sid}D:P(A;;GA;;;{sid})"))?;
         let mut descriptor: PSECURITY_DESCRIPTOR = ptr::null_mut();
-        // SAFETY: `sddl` ends with a zero, `descriptor` is a place for the pointer that is
-        // returned, and the size may be left out.
+        // SAFETY: `sddl` ends with a zero, `descriptor` is a place for the returned pointer, and
+        // the size may be left out.
         let done = unsafe {
             ConvertStringSecurityDescriptorToSecurityDescriptorA(
                 sddl.as_ptr().cast(),
@@ -180,7 +181,8 @@ impl Access {
         Ok(Access(descriptor))
     }
 
-    /// An instance of the pipe, each with the access list: one without would be open.
+    /// Creates an instance of the pipe. Each one gets the access list: an instance without it would
+    /// be open to all users.
     fn create(&self, name: &str, first: bool) -> io::Result<NamedPipeServer> {
         let mut attributes = SECURITY_ATTRIBUTES {
             nLength: size_of::<SECURITY_ATTRIBUTES>() as u32,
@@ -199,12 +201,12 @@ impl Access {
 
 impl Drop for Access {
     fn drop(&mut self) {
-        // SAFETY: allocated by ConvertStringSecurityDescriptor…, which asks for LocalFree.
+        // SAFETY: allocated by ConvertStringSecurityDescriptor…, which requires LocalFree.
         unsafe { LocalFree(self.0.cast()) };
     }
 }
 
-/// The security identifier of the user of this process: `S-1-5-21-…`.
+/// Returns the security identifier of this process' user: `S-1-5-21-…`.
 fn own_sid() -> io::Result<String> {
     let mut token: HANDLE = ptr::null_mut();
     // SAFETY: the process' pseudo handle is always valid, `token` is a place for a handle.
@@ -213,16 +215,17 @@ fn own_sid() -> io::Result<String> {
     }
     // SAFETY: just opened, and it has no other owner.
     let token = unsafe { OwnedHandle::from_raw_handle(token) };
-    // Room for the longest identifier (68 bytes). Of u64, so that the TOKEN_USER is aligned.
+    // Room for the longest identifier (68 bytes). The elements are u64, so that the TOKEN_USER is
+    // aligned.
     let mut buffer = [0_u64; 16];
     let (to, size) = (buffer.as_mut_ptr().cast(), size_of_val(&buffer) as u32);
-    // SAFETY: the buffer has `size` bytes; the last is a place for the size that is needed.
+    // SAFETY: the buffer has `size` bytes; the last argument is a place for the needed size.
     if unsafe { GetTokenInformation(token.as_raw_handle(), TokenUser, to, size, &mut 0) } == 0 {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: the call above has put a TOKEN_USER at the start of the aligned buffer.
     let user = unsafe { &*buffer.as_ptr().cast::<TOKEN_USER>() };
-    // SAFETY: the identifier lies in the buffer.
+    // SAFETY: the identifier is inside the buffer.
     unsafe { sid_text(user.User.Sid) }
 }
 
@@ -230,14 +233,14 @@ fn own_sid() -> io::Result<String> {
 /// `sid` must point to a security identifier.
 unsafe fn sid_text(sid: PSID) -> io::Result<String> {
     let mut text: *mut u8 = ptr::null_mut();
-    // SAFETY: promised by the caller; `text` is a place for a pointer.
+    // SAFETY: the caller guarantees `sid`; `text` is a place for a pointer.
     if unsafe { ConvertSidToStringSidA(sid, &mut text) } == 0 {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: the text ends with a zero, and lives until it is freed below.
     let sid = unsafe { CStr::from_ptr(text.cast()) };
     let sid = sid.to_string_lossy().into_owned();
-    // SAFETY: allocated by ConvertSidToStringSidA, which asks for LocalFree.
+    // SAFETY: allocated by ConvertSidToStringSidA, which requires LocalFree.
     unsafe { LocalFree(text.cast()) };
     Ok(sid)
 }
@@ -263,7 +266,7 @@ mod tests {
         assert!(!is_listening().unwrap());
         let mut listener = Listener::bind(&paths).unwrap();
         assert!(is_listening().unwrap());
-        // Wine before 10 passes FILE_FLAG_FIRST_PIPE_INSTANCE over; docs/platforms.md says so.
+        // Wine before 10 ignores FILE_FLAG_FIRST_PIPE_INSTANCE; docs/platforms.md says so.
         if std::env::var_os("WINEPREFIX").is_none() {
             assert!(Listener::bind(&paths).is_err(), "the name is taken");
         }
@@ -278,7 +281,7 @@ mod tests {
         let (client, server) = tokio::join!(connect(&paths), listener.accept());
         let foreign = check_owner(&client.unwrap(), "S-1-5-18").unwrap_err();
         assert_eq!(foreign.kind(), std::io::ErrorKind::PermissionDenied);
-        // While an instance lives, its name is busy, not gone.
+        // While an instance exists, its name is busy and cannot be missing.
         drop((server, listener));
         assert!(connect(&paths).await.is_err());
     }
