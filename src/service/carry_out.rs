@@ -1,4 +1,4 @@
-//! Does the steps of a plan in order; the first failure stops it.
+//! Carries out the steps of a plan in order and stops at the first failure.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -14,16 +14,18 @@ use crate::agent::{self, Error};
 use crate::ipc;
 use crate::state::file::replace_readable;
 
-/// A service manager gives a service 90 s to start and as long to stop.
+/// Time limit for a command. A service manager allows a service 90 s to start and 90 s to stop.
 const COMMAND_TIME: Duration = Duration::from_secs(200);
-/// launchd kills what does not end 5 s after it was asked to.
+/// How long a failing command is repeated. launchd kills a process that does not end 5 s after the
+/// request.
 const RETRY_TIME: Duration = Duration::from_secs(10);
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
-/// An agent ends at once, unless a turn is just writing the go env file.
+/// Time limit for an agent to end. It ends at once, unless a turn is writing the go env file.
 const END_TIME: Duration = Duration::from_secs(15);
 
-/// Does the steps in order, and reports those that changed something, as a person reads it: "wrote
-/// ~/.config/systemd/user/…". What was done before a failure stays done; every plan can be repeated.
+/// Carries out the steps in order, and returns those that changed something, as text for people:
+/// "wrote ~/.config/systemd/user/…". Steps done before a failure stay done; every plan can be
+/// repeated.
 ///
 /// # Errors
 /// The first failure.
@@ -48,7 +50,7 @@ async fn do_one(step: &ServiceStep, site: &Site) -> Result<Option<String>, Servi
             Ok(gone.then(|| format!("removed {}", site.short(path))))
         }
         ServiceStep::RemoveEmpty { path } => {
-            // Not empty, or no permission: it stays, which does no harm.
+            // The directory is not empty, or permission is missing: it stays, which does no harm.
             let gone = std::fs::remove_dir(path).is_ok();
             Ok(gone.then(|| format!("removed {}", site.short(path))))
         }
@@ -87,7 +89,7 @@ async fn do_one(step: &ServiceStep, site: &Site) -> Result<Option<String>, Servi
     }
 }
 
-/// Was there something to remove?
+/// Reports whether something was removed; a missing file is not an error.
 fn absent_is_fine(removed: io::Result<()>) -> io::Result<bool> {
     match removed.as_ref().map_err(io::Error::kind) {
         Err(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
@@ -124,7 +126,7 @@ async fn retry(program: &OsStr, args: &[OsString], within: Duration) -> Result<(
     }
 }
 
-/// The last lines that it has said, as one; a program may say a lot.
+/// Joins the last lines of a program's output into one; the output may be long.
 fn last_words(said: &[u8]) -> Option<String> {
     let said = String::from_utf8_lossy(said);
     let mut lines: Vec<&str> = said.lines().map(str::trim).collect();
@@ -133,7 +135,7 @@ fn last_words(said: &[u8]) -> Option<String> {
     (!last.is_empty()).then(|| last.join("; "))
 }
 
-/// The command as it could be typed.
+/// Formats the command so that it can be typed.
 pub(super) fn command_line(program: &OsStr, args: &[OsString]) -> String {
     let words = std::iter::once(program).chain(args.iter().map(OsString::as_os_str));
     let words: Vec<String> = words
@@ -156,7 +158,7 @@ fn spawn(program: &Path, args: &[OsString]) -> io::Result<()> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    // Ctrl-C in this terminal is not meant for it.
+    // Ctrl-C in this terminal must not reach the program.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     #[cfg(windows)]
@@ -168,8 +170,8 @@ fn spawn(program: &Path, args: &[OsString]) -> io::Result<()> {
     command.spawn().map(drop)
 }
 
-/// Follows the status until the connection closes: the agent releases its lock before it removes
-/// its socket.
+/// Ends the agent, then follows its status until the connection closes: the agent releases its lock
+/// before it removes its socket.
 async fn end_agent(site: &Site) -> Result<Option<String>, ServiceError> {
     let asked = async {
         let life = ipc::watch(&site.paths).await?;
@@ -182,7 +184,7 @@ async fn end_agent(site: &Site) -> Result<Option<String>, ServiceError> {
         Err(error) => return Err(error.into()),
     };
     let ended = async {
-        // An answer that cannot be understood says as little as one that is not news.
+        // An answer that cannot be parsed is ignored, like one without news.
         while let Ok(Some(_)) = life.next().await {}
     };
     if tokio::time::timeout(END_TIME, ended).await.is_err() {
@@ -218,7 +220,7 @@ mod tests {
     async fn what_is_retried_is_tried_until_it_succeeds_or_time_is_up() {
         let folder = tempfile::tempdir().unwrap();
         let tries = folder.path().join("tries");
-        // Fails twice, as launchctl does while something still ends.
+        // Fails twice, as launchctl does while a service is still ending.
         let script = r#"echo >>"$0"; [ "$(wc -l <"$0")" -ge 3 ] || { echo busy >&2; exit 5; }"#;
         let args: Vec<OsString> = vec!["-c".into(), script.into(), tries.clone().into()];
         let count = || std::fs::read_to_string(&tries).unwrap().lines().count();

@@ -1,11 +1,11 @@
-//! A LaunchAgent: launchd starts goroam at login, starts it again after a crash, and takes orders
+//! A LaunchAgent: launchd starts goroam at login, restarts it after a crash, and takes requests
 //! through launchctl(1).
 //!
 //! ```text
 //! look (files, launchctl print) → LaunchdFacts → steps → launchctl bootstrap, bootout, kickstart
 //! ```
 //!
-//! Compiled on every Unix for its tests; only macOS has a launchd.
+//! Compiled on every Unix for its tests; only macOS has launchd.
 
 mod plist;
 mod printed;
@@ -23,9 +23,9 @@ use printed::Printed;
 pub use plist::tray as tray_plist;
 pub use supervisor::Launchd;
 
-/// Not looked for in PATH: it is the system's, and nothing else may answer in its place.
+/// An absolute path, not looked up in PATH: only the system's own program may answer.
 const LAUNCHCTL: &str = "/bin/launchctl";
-/// Folders that macOS lets no background program read without the user's leave (TCC).
+/// Directories that macOS lets no background program read without the user's permission (TCC).
 const GUARDED: [&str; 4] = [
     "Desktop",
     "Documents",
@@ -36,7 +36,7 @@ const GUARDED: [&str; 4] = [
 /// The steps that a request takes.
 ///
 /// # Errors
-/// When launchctl cannot be asked, or what was wished needs an installed service.
+/// When launchctl cannot be asked, or the request needs an installed service.
 pub fn plan(wish: ServiceRequest, site: &Site) -> Result<Vec<ServiceStep>, ServiceError> {
     steps(wish, &look(site)?, site)
 }
@@ -65,29 +65,30 @@ pub fn logs(site: &Site, logs: &Logs) -> Result<ServiceStep, ServiceError> {
         return Err(ServiceError::Failed(why));
     }
     let mut args = vec!["-n".into(), logs.lines.to_string().into()];
-    // By name: the log may be shortened meanwhile, or not be there yet.
+    // `-F` follows the name: the log may be shortened meanwhile, or may not exist yet.
     args.extend(logs.follow.then(|| "-F".into()));
     args.push(log.into_os_string());
     Ok(ServiceStep::run("/usr/bin/tail", args))
 }
 
-/// What there is to know before anything is done.
+/// What a plan depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct LaunchdFacts {
     uid: u32,
-    /// The session that a service is to run in.
+    /// The session in which the service should run.
     session: Session,
-    /// Where it is loaded now; more than one only after that was done by hand.
+    /// Where the service is loaded now. More than one session only after manual changes.
     loaded: Vec<(Session, Printed)>,
-    /// Switched off by `launchctl disable` in `session`; it would not load then.
+    /// Disabled by `launchctl disable` in `session`; loading would fail.
     disabled: bool,
-    /// The file in `~/Library/LaunchAgents`, if there is one.
+    /// The text of the file in `~/Library/LaunchAgents`, if it exists.
     installed: Option<String>,
-    /// Is there a folder for the log? launchd makes none, and starts nothing without.
+    /// Whether the log's directory exists. launchd does not create it, and starts nothing
+    /// without it.
     log_folder: bool,
 }
 
-/// Asks launchctl and the file system.
+/// Reads the facts from launchctl and the file system.
 fn look(site: &Site) -> Result<LaunchdFacts, ServiceError> {
     let uid = own_uid();
     refuse_foreign_home(&site.home, uid)?;
@@ -97,7 +98,7 @@ fn look(site: &Site) -> Result<LaunchdFacts, ServiceError> {
             loaded.push((session, printed::service(&text)));
         }
     }
-    // Over ssh too, if the user is logged in at the screen as well.
+    // This session exists over ssh too, if the user is also logged in at the screen.
     let session = match ask(&["print", &Session::Aqua.domain(uid)])? {
         Some(_) => Session::Aqua,
         None => Session::Background,
@@ -121,7 +122,7 @@ fn look(site: &Site) -> Result<LaunchdFacts, ServiceError> {
     })
 }
 
-/// What launchctl prints; `None` if it says that there is no such thing.
+/// Returns the output of launchctl; `None` if it reports that the object does not exist.
 fn ask(args: &[&str]) -> Result<Option<String>, ServiceError> {
     let output = Command::new(LAUNCHCTL)
         .args(args)
@@ -148,12 +149,13 @@ fn steps(
             Err(ServiceError::Failed(why.to_owned()))
         }
         ServiceRequest::Start => Ok(begin(facts, site, &[])),
-        // Kills what runs first.
+        // `-k` kills the running process first.
         ServiceRequest::Restart => Ok(begin(facts, site, &["-k"])),
     }
 }
 
-/// A loaded service does not look at its file again, so it is taken out and put in again.
+/// Installs the service. A loaded service does not read its file again, so it is unloaded and
+/// loaded again.
 fn install(facts: &LaunchdFacts, site: &Site) -> Result<Vec<ServiceStep>, ServiceError> {
     let mut steps = Vec::new();
     if !facts.log_folder {
@@ -178,11 +180,11 @@ fn uninstall(facts: &LaunchdFacts, site: &Site) -> Vec<ServiceStep> {
     steps
 }
 
-/// Takes the service out of every domain that has it. launchd ends the process then, and kills
-/// it if it does not listen; an agent that launchd knows nothing of is asked to end.
+/// Removes the service from every domain that has it. launchd then ends the process, and kills it
+/// if it does not end. An agent that launchd does not know is asked to end.
 fn end(facts: &LaunchdFacts) -> Vec<ServiceStep> {
     let out = |(session, _): &(Session, _)| {
-        // 36 ("operation now in progress") is no failure: it continues by itself.
+        // 36 ("operation now in progress") is not a failure: launchd continues.
         launchctl(
             &["bootout", &session.target(facts.uid)],
             IfItFails::Continue,
@@ -199,7 +201,7 @@ fn end(facts: &LaunchdFacts) -> Vec<ServiceStep> {
     steps
 }
 
-/// Starts what is loaded, and loads what is not, which starts it too (`RunAtLoad`).
+/// Starts a loaded service. Otherwise loads it, which also starts it (`RunAtLoad`).
 fn begin(facts: &LaunchdFacts, site: &Site, kill: &[&str]) -> Vec<ServiceStep> {
     let Some((session, _)) = facts.loaded.first() else {
         return load(facts, site);
@@ -211,14 +213,14 @@ fn begin(facts: &LaunchdFacts, site: &Site, kill: &[&str]) -> Vec<ServiceStep> {
 
 fn load(facts: &LaunchdFacts, site: &Site) -> Vec<ServiceStep> {
     let mut steps = Vec::new();
-    // Only then: it leaves a note in launchd's database, which nothing takes away again.
+    // Only if disabled: `enable` leaves an entry in launchd's database that nothing removes.
     if facts.disabled {
         let target = facts.session.target(facts.uid);
         steps.push(launchctl(&["enable", &target], IfItFails::Stop));
     }
     let (domain, path) = (facts.session.domain(facts.uid), plist::path(&site.home));
-    // launchd answers 5 ("input/output error") or 37 ("operation already in progress") until what
-    // was taken out has ended; bootout does not wait for that.
+    // launchd answers 5 ("input/output error") or 37 ("operation already in progress") until the
+    // removed service has ended; bootout does not wait for that.
     let words = ["bootstrap".as_ref(), domain.as_ref(), path.as_os_str()];
     steps.push(launchctl(&words, IfItFails::Retry));
     steps
@@ -269,7 +271,8 @@ fn troubles(facts: &LaunchdFacts, site: &Site, program_is_there: bool) -> Vec<St
         );
     }
     let changed = |text: &String| {
-        // It follows a policy that this caller has not named: nothing to judge it by.
+        // The installed file names a policy that this caller has not named, so it cannot be
+        // compared.
         if !site.paths.policy_named && text.contains("<string>--config</string>") {
             return false;
         }
@@ -308,7 +311,7 @@ fn troubles(facts: &LaunchdFacts, site: &Site, program_is_there: bool) -> Vec<St
     troubles
 }
 
-/// What launchd has loaded, else what the file says.
+/// Returns the program that launchd has loaded, or else the one in the file.
 fn program(facts: &LaunchdFacts) -> Option<PathBuf> {
     let loaded = facts.loaded.first();
     let loaded = loaded.and_then(|(_, printed)| printed.program.clone());
@@ -322,7 +325,7 @@ mod tests {
     use crate::environment::Environment;
     use crate::paths::Paths;
 
-    /// A user's machine.
+    /// The site of a user's machine.
     pub(super) fn site() -> Site {
         Site {
             program: "/opt/homebrew/bin/goroam".into(),
@@ -338,7 +341,7 @@ mod tests {
         }
     }
 
-    /// Logged in at the screen, nothing installed.
+    /// The facts when the user is logged in at the screen and nothing is installed.
     fn facts() -> LaunchdFacts {
         LaunchdFacts {
             uid: 501,
@@ -371,7 +374,7 @@ mod tests {
     fn a_service_that_runs_has_no_troubles() {
         let site = site();
         let mut facts = installed_at(&site);
-        // What the run before it ended with matters no more.
+        // The end of the previous run no longer matters.
         facts.loaded = vec![running(Some(4242), "running", Some("exit code 1"))];
         let state = from_facts(&facts, &site, true);
         assert_eq!(state.pid, Some(4242));
@@ -445,7 +448,7 @@ mod tests {
         assert!(troubles[0].contains("guards"), "{troubles:?}");
     }
 
-    /// The steps in a line each, without what is written.
+    /// Lists the steps, one line each, without the text of written files.
     fn told(wish: ServiceRequest, facts: &LaunchdFacts) -> Vec<String> {
         let steps = steps(wish, facts, &site()).unwrap();
         steps.iter().map(tell).collect()
@@ -569,7 +572,7 @@ mod tests {
         let moved = loaded(Session::Background, Some(7));
         let out = "bootout user/501/dev.goroam.agent?";
         assert_eq!(told(ServiceRequest::Install, &moved), [WRITE, out, IN]);
-        // Until then it is started where it is.
+        // Until then the service is started in its present session.
         let kick = "kickstart user/501/dev.goroam.agent";
         assert_eq!(told(ServiceRequest::Start, &moved), [kick]);
     }

@@ -1,8 +1,8 @@
 //! Runs goroam at every login: a systemd user unit on Linux, a LaunchAgent on macOS, the tray in the
 //! user's Run key on Windows.
 //!
-//! Each system's file turns a request into [`ServiceStep`]s, which are data (`plan`), and [`carry_out`]
-//! does them in order. All have the same shape:
+//! Each system's file turns a request into [`ServiceStep`]s, which are data (`plan`), and
+//! [`carry_out`] carries them out in order. All files have the same interface:
 //!
 //! ```text
 //! plan(ServiceRequest, &Site) -> Vec<ServiceStep>     state(&Site) -> ServiceState     logs(&Site, &Logs) -> ServiceStep
@@ -28,7 +28,7 @@ mod systemd;
 #[cfg(target_os = "linux")]
 use systemd as os;
 
-/// The shape of a LaunchAgent is tested wherever paths look as they do there.
+/// The LaunchAgent's tests run on every system where paths look as on macOS.
 #[cfg(any(target_os = "macos", all(test, unix)))]
 #[cfg_attr(
     not(target_os = "macos"),
@@ -40,7 +40,7 @@ use launchd as os;
 #[cfg(target_os = "macos")]
 pub use launchd::{Launchd, tray_plist};
 
-/// What is written into the registry, and when, is tested on every system.
+/// The tests of registry values run on every system.
 #[cfg(any(windows, test))]
 #[cfg_attr(not(windows), allow(dead_code, unreachable_pub))]
 mod run_key;

@@ -1,4 +1,4 @@
-//! A system without a service manager that goroam knows.
+//! A system without a service manager that goroam supports.
 
 use super::site::Site;
 use super::step::{Logs, ServiceError, ServiceRequest, ServiceState, ServiceStep};
@@ -8,17 +8,17 @@ fn none<T>() -> Result<T, ServiceError> {
     Err(ServiceError::Failed(why.to_owned()))
 }
 
-/// There are no steps.
+/// Fails: this system has no steps.
 pub fn plan(_: ServiceRequest, _: &Site) -> Result<Vec<ServiceStep>, ServiceError> {
     none()
 }
 
-/// There is no state.
+/// Fails: this system has no state.
 pub fn state(_: &Site) -> Result<ServiceState, ServiceError> {
     none()
 }
 
-/// There is no log.
+/// Fails: this system has no log.
 pub fn logs(_: &Site, _: &Logs) -> Result<ServiceStep, ServiceError> {
     none()
 }

@@ -1,4 +1,4 @@
-//! Text values under `HKEY_CURRENT_USER`, the three calls that a start-up item takes.
+//! Reads, sets and removes text values under `HKEY_CURRENT_USER`, as a start-up item needs.
 
 use std::io;
 
@@ -8,13 +8,13 @@ use windows_sys::Win32::System::Registry::{
     RegSetKeyValueW,
 };
 
-/// Bytes; a command line has at most 32,767 UTF-16 units.
+/// Longest value in bytes; a command line has at most 32,767 UTF-16 units.
 const MOST: usize = 2 * 32_768;
 
-/// The value's text; `None`: there is no such value.
+/// Returns the value's text, or `None` if the value does not exist.
 ///
 /// # Errors
-/// When it is no text, is too long or may not be read.
+/// When the value is not text, is too long or may not be read.
 pub(super) fn get(key: &str, name: &str) -> io::Result<Option<String>> {
     let bytes = read(key, name, RRF_RT_REG_SZ)?;
     Ok(bytes.map(|bytes| {
@@ -26,10 +26,10 @@ pub(super) fn get(key: &str, name: &str) -> io::Result<Option<String>> {
     }))
 }
 
-/// The bytes of a binary value; `None`: there is no such value.
+/// Returns the bytes of a binary value, or `None` if the value does not exist.
 ///
 /// # Errors
-/// When it is no binary value, is too long or may not be read.
+/// When the value is not binary, is too long or may not be read.
 pub(super) fn get_bytes(key: &str, name: &str) -> io::Result<Option<Vec<u8>>> {
     read(key, name, RRF_RT_REG_BINARY)
 }
@@ -60,7 +60,7 @@ fn read(key: &str, name: &str, kind: u32) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Sets it; the key is made if need be.
+/// Sets a value and creates the key if it is missing.
 ///
 /// # Errors
 /// When the key may not be written.
@@ -80,10 +80,10 @@ pub(super) fn set(key: &str, name: &str, text: &str) -> io::Result<()> {
     })
 }
 
-/// Removes it.
+/// Removes a value.
 ///
 /// # Errors
-/// `NotFound` when there is none.
+/// `NotFound` when the value does not exist.
 pub(super) fn remove(key: &str, name: &str) -> io::Result<()> {
     let (key, name) = (wide(key)?, wide(name)?);
     // SAFETY: the names end with a zero and outlive the call.
@@ -93,7 +93,7 @@ pub(super) fn remove(key: &str, name: &str) -> io::Result<()> {
 fn check(error: WIN32_ERROR) -> io::Result<()> {
     match error {
         ERROR_SUCCESS => Ok(()),
-        // The codes of the registry are small positive numbers.
+        // The registry's error codes are small positive numbers.
         error => Err(io::Error::from_raw_os_error(error.cast_signed())),
     }
 }

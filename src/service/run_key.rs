@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use super::site::Site;
 use super::step::{Logs, ServiceError, ServiceRequest, ServiceState, ServiceStep};
 
-/// Under `HKEY_CURRENT_USER`.
+/// The Run key, under `HKEY_CURRENT_USER`.
 const RUN: &str = r"Software\Microsoft\Windows\CurrentVersion\Run";
-/// Where Task Manager and Settings keep what a user has switched off: a binary value of the same
-/// name, whose first byte is odd then.
+/// The key where Task Manager and Settings keep what a user has disabled: a binary value of the
+/// same name, whose first byte is then odd.
 const APPROVED: &str = r"Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run";
-/// The value's name, as Task Manager shows it.
+/// The value's name. Task Manager shows it.
 const NAME: &str = "goroam";
 const TRAY: &str = "goroam-tray.exe";
-/// Windows passes a longer line over (documented at "Run and RunOnce Registry Keys").
+/// Longest command line: Windows ignores a longer one (documented at "Run and RunOnce Registry
+/// Keys").
 const MOST: usize = 260;
 
 /// The steps that a request takes.
@@ -35,8 +36,8 @@ pub fn state(site: &Site) -> Result<ServiceState, ServiceError> {
     Ok(describe(site, &look()?))
 }
 
-/// The command that shows the log. PowerShell is part of every Windows that goroam runs on; a `tail`
-/// is not.
+/// The command that shows the log. It uses PowerShell, which is part of every Windows that goroam
+/// runs on; `tail` is not.
 ///
 /// # Errors
 /// When there is no log yet.
@@ -61,14 +62,14 @@ pub fn logs(site: &Site, logs: &Logs) -> Result<ServiceStep, ServiceError> {
     Ok(ServiceStep::run("powershell.exe", args))
 }
 
-/// What the registry and the pipe say.
+/// The state of the registry and the pipe.
 #[derive(Debug, Clone, Default)]
 struct RunKeyFacts {
     /// The value in the Run key.
     command: Option<String>,
-    /// What Task Manager has written about it.
+    /// The value that Task Manager has written about it.
     approved: Option<Vec<u8>>,
-    /// Does an agent of this user listen?
+    /// Whether an agent of this user listens.
     answers: bool,
 }
 
@@ -116,7 +117,7 @@ fn steps(
                 name: NAME.to_owned(),
                 text: command(site)?,
             },
-            // What was switched off once would not start in spite of the value.
+            // A start-up item that was once disabled would not start in spite of the value.
             value(APPROVED),
             ServiceStep::EndAgent,
             start()?,
@@ -172,7 +173,8 @@ fn describe(site: &Site, facts: &RunKeyFacts) -> ServiceState {
     }
 }
 
-/// The same program with a policy that this caller has not named: nothing to judge it by.
+/// Reports whether the line starts the same program with a policy that this caller has not named.
+/// Such a line cannot be compared.
 fn follows_another_policy(now: &str, wanted: &str, site: &Site) -> bool {
     let beyond = now.get(wanted.len()..).unwrap_or_default();
     !site.paths.policy_named
@@ -182,7 +184,7 @@ fn follows_another_policy(now: &str, wanted: &str, site: &Site) -> bool {
         && beyond.starts_with(" --config ")
 }
 
-/// The line that Windows is to start.
+/// Builds the command line that Windows starts.
 fn command(site: &Site) -> Result<String, ServiceError> {
     let mut line = quoted(&tray(site)?.display().to_string());
     if let [option, policy] = policy_args(site).as_slice() {
@@ -196,7 +198,7 @@ fn command(site: &Site) -> Result<String, ServiceError> {
     Ok(line)
 }
 
-/// `--config POLICY` where the policy was named.
+/// Returns `--config POLICY` if the policy was named.
 fn policy_args(site: &Site) -> Vec<String> {
     let policy = site.paths.policy.display().to_string();
     let args = ["--config".to_owned(), policy];
@@ -207,14 +209,14 @@ fn policy_args(site: &Site) -> Vec<String> {
     }
 }
 
-/// A path has no quotes; a backslash before the closing one would be taken for an escape
-/// (CommandLineToArgvW).
+/// Quotes a path. A path contains no quotes; a backslash before the closing quote would count as an
+/// escape (CommandLineToArgvW).
 fn quoted(word: &str) -> String {
     let backslash = if word.ends_with('\\') { "\\" } else { "" };
     format!("\"{word}{backslash}\"")
 }
 
-/// The program of a line: up to the closing quote, or to the first space.
+/// Returns the program of a line: up to the closing quote, or to the first space.
 fn program_of(command: &str) -> Option<PathBuf> {
     let command = command.trim_start();
     let program = match command.strip_prefix('"') {
@@ -224,7 +226,7 @@ fn program_of(command: &str) -> Option<PathBuf> {
     (!program.is_empty()).then(|| PathBuf::from(program))
 }
 
-/// Beside this program, as it was called or as it is really named.
+/// Finds the tray beside this program, under the name that was called or under its real name.
 fn tray(site: &Site) -> Result<PathBuf, ServiceError> {
     let real = dunce::canonicalize(&site.program).ok();
     let programs = [Some(site.program.clone()), real];
@@ -249,7 +251,7 @@ mod tests {
     use crate::environment::Environment;
     use crate::paths::Paths;
 
-    /// A folder with both programs, and whose site it is.
+    /// A directory with both programs, and its site.
     fn site() -> (tempfile::TempDir, Site) {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("goroam.exe");
@@ -342,7 +344,7 @@ mod tests {
         );
         site.paths.policy = PathBuf::from("C:\\policies\\");
         assert!(command(&site).unwrap().ends_with("\"C:\\policies\\\\\""));
-        // Windows would start nothing, and say nothing.
+        // Windows would start nothing, and would not report it.
         site.paths.policy = folder.path().join("x".repeat(260));
         let refused = command(&site).unwrap_err();
         assert!(matches!(refused, ServiceError::Refused(_)), "{refused}");
@@ -371,7 +373,7 @@ mod tests {
             (none.enabled, none.installed, none.troubles.len()),
             (false, None, 0)
         );
-        // Task Manager writes 02 for on and 03 for off, with the time behind it.
+        // Task Manager writes 02 for enabled and 03 for disabled, followed by the time.
         let well = of(Some(&own), Some(&[2, 0, 0, 0]));
         assert_eq!(
             (well.enabled, well.troubles.len()),

@@ -1,9 +1,10 @@
-//! Notifies systemd of the agent's state: sd_notify(3), by hand, for it is one datagram of lines.
+//! Notifies systemd of the agent's state with sd_notify(3). This needs no library: it is one
+//! datagram of lines.
 //!
-//! The watchdog runs only while the agent is at work: `WATCHDOG_USEC=0` stops the timer of the
-//! service (systemd, `service_override_watchdog_timeout`), any other value starts it. So an
-//! agent that hangs in a turn is ended and started again, and one that rests need not wake up to
-//! say so.
+//! The watchdog runs only while the agent works: `WATCHDOG_USEC=0` stops the timer of the service
+//! (systemd, `service_override_watchdog_timeout`), any other value starts it. So systemd ends and
+//! restarts an agent that hangs in a turn, and a resting agent need not wake up to report that it
+//! is alive.
 //!
 //! May import: agent, environment, model.
 
@@ -15,9 +16,8 @@ use crate::agent::{Life, Supervisor};
 use crate::environment::Environment;
 use crate::model::status::Status;
 
-/// Characters of the line. systemd passes a message of more than 4096 bytes over
-/// (`NOTIFY_BUFFER_MAX`), and with it whatever else that says; what go complains of is longer
-/// at times.
+/// Longest status line in characters. systemd ignores a message of more than 4096 bytes
+/// (`NOTIFY_BUFFER_MAX`) with all its lines; go's error messages are sometimes longer.
 const LONGEST: usize = 500;
 
 /// The systemd that has started this process.
@@ -25,19 +25,19 @@ const LONGEST: usize = 500;
 pub struct Systemd {
     socket: UnixDatagram,
     manager: SocketAddr,
-    /// `WatchdogSec=` of the unit; `None`: it has none.
+    /// `WatchdogSec=` of the unit; `None` if the unit has none.
     watchdog: Option<Duration>,
-    /// What `STATUS=` said last.
+    /// The last `STATUS=`.
     told: String,
 }
 
 impl Systemd {
-    /// `None`: systemd has not started this process, or its socket cannot be reached.
+    /// Returns `None` if systemd has not started this process, or its socket cannot be reached.
     pub fn find(env: &Environment) -> Option<Systemd> {
         let name = env.get("NOTIFY_SOCKET")?;
         let found = address(name).and_then(|manager| {
             let socket = UnixDatagram::unbound()?;
-            // A manager that does not read must not hold up the agent.
+            // A manager that does not read must not block the agent.
             socket.set_nonblocking(true)?;
             Ok((socket, manager))
         });
@@ -60,7 +60,7 @@ impl Supervisor for Systemd {
     fn tell(&mut self, life: Life, status: &Status) {
         let mut text = match (life, self.watchdog) {
             (Life::Ready, _) => format!("READY=1\nMAINPID={}\n", std::process::id()),
-            // The sign of life comes first: the timer starts from the last one.
+            // `WATCHDOG=1` comes first: the timer counts from the last one.
             (Life::Working, Some(limit)) => {
                 format!("WATCHDOG=1\nWATCHDOG_USEC={}\n", limit.as_micros())
             }
@@ -86,7 +86,7 @@ impl Supervisor for Systemd {
     }
 
     fn heartbeat(&self) -> Option<Duration> {
-        // Twice in the time that is allowed, as sd_watchdog_enabled(3) has it.
+        // Twice in the allowed time, as sd_watchdog_enabled(3) recommends.
         self.watchdog.map(|limit| limit / 2)
     }
 
@@ -95,14 +95,14 @@ impl Supervisor for Systemd {
     }
 }
 
-/// Takes out what was meant for this process alone: the go command and what it starts must not
-/// speak for the agent.
+/// Removes the variables that are meant for this process only: the go command and its children must
+/// not notify systemd for the agent.
 pub fn without_notify(env: &Environment) -> Environment {
     let ours = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
     env.all().filter(|(name, _)| !ours.contains(name)).collect()
 }
 
-/// A path, or an abstract name that begins with `@`.
+/// Parses the address: a path, or an abstract name that begins with `@`.
 fn address(name: &str) -> io::Result<SocketAddr> {
     #[cfg(target_os = "linux")]
     if let Some(name) = name.strip_prefix('@') {
@@ -116,7 +116,7 @@ fn address(name: &str) -> io::Result<SocketAddr> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, why))
 }
 
-/// As sd_watchdog_enabled(3): the time, if it is meant for this process.
+/// Returns the watchdog's time if it is meant for this process, as sd_watchdog_enabled(3) does.
 fn watchdog(env: &Environment, pid: u32) -> Option<Duration> {
     if let Some(meant) = env.get("WATCHDOG_PID")
         && meant.parse() != Ok(pid)
@@ -124,13 +124,13 @@ fn watchdog(env: &Environment, pid: u32) -> Option<Duration> {
         return None;
     }
     let micros: u64 = env.get("WATCHDOG_USEC")?.parse().ok()?;
-    // Less than this and the heartbeat would be a burden; u64::MAX means none.
+    // A shorter time would make the heartbeat a burden; u64::MAX means no watchdog.
     (1000..u64::MAX)
         .contains(&micros)
         .then(|| Duration::from_micros(micros))
 }
 
-/// "office · since 09:12 UTC": one line of plain text.
+/// Formats the status as one line of plain text: "office · since 09:12 UTC".
 fn line(status: &Status) -> String {
     let profile = status.profile.as_deref().unwrap_or("no profile yet");
     let mut line = profile.to_owned();

@@ -1,4 +1,4 @@
-//! Whose service it is, and where its parts are: looked up once, then passed down.
+//! The user of the service and the locations of its parts: looked up once, then passed down.
 
 use std::path::{Path, PathBuf};
 
@@ -6,24 +6,25 @@ use super::step::ServiceError;
 use crate::environment::Environment;
 use crate::paths::Paths;
 
-/// Whose service it is, and where its parts are.
+/// The user of the service and the locations of its parts.
 #[derive(Debug, Clone)]
 pub struct Site {
-    /// This goroam: the program that the service is to start.
+    /// This goroam: the program that the service starts.
     pub program: PathBuf,
     /// The user's home.
     pub home: PathBuf,
     /// The caller's environment.
     pub env: Environment,
-    /// Where goroam keeps what.
+    /// The locations of goroam's files.
     pub paths: Paths,
 }
 
 impl Site {
-    /// Finds it. A policy named by `--config` or `$GOROAM_CONFIG` is handed on to the service.
+    /// Finds the site. A policy named by `--config` or `$GOROAM_CONFIG` is passed on to the
+    /// service.
     ///
     /// # Errors
-    /// When there is no home, or it cannot be told which program this is.
+    /// When the home directory is unknown, or this program's path is.
     pub fn find(mut paths: Paths, env: Environment) -> Result<Site, ServiceError> {
         let program = std::env::current_exe().map_err(ServiceError::file(Path::new("goroam")))?;
         let why = "the home directory is unknown, so the service cannot be installed for a user";
@@ -40,7 +41,7 @@ impl Site {
         })
     }
 
-    /// A path as a person reads it: `~/…` below the home.
+    /// Formats a path for people: `~/…` below the home.
     pub fn short(&self, path: &Path) -> String {
         match path.strip_prefix(&self.home) {
             Ok(inner) => Path::new("~").join(inner).display().to_string(),
@@ -49,8 +50,9 @@ impl Site {
     }
 }
 
-/// Where this user's session is if XDG_RUNTIME_DIR does not lead to it: in cron and after `su`
-/// it is not set, or still the other user's. The service has it all the same.
+/// Finds this user's session directory if XDG_RUNTIME_DIR does not lead to it: in cron and after
+/// `su` the variable is not set, or still the other user's. The service runs in that session
+/// anyway.
 #[cfg(target_os = "linux")]
 pub(super) fn session_folder(env: &Environment) -> Option<PathBuf> {
     let uid = own_uid();
@@ -70,17 +72,18 @@ fn session_folder(_: &Environment) -> Option<PathBuf> {
     None
 }
 
-/// Whose process this is.
+/// Returns the user id of this process.
 #[cfg(unix)]
 pub(super) fn own_uid() -> u32 {
     // SAFETY: geteuid takes nothing, touches nothing and cannot fail.
     unsafe { libc::geteuid() }
 }
 
-/// sudo(8) on macOS keeps HOME: the agent would then run as root in a user's home.
+/// Refuses another user's home. sudo(8) on macOS keeps HOME: the agent would then run as root in a
+/// user's home.
 ///
 /// # Errors
-/// When it is another user's home, or none.
+/// When the home belongs to another user, or does not exist.
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 pub(super) fn refuse_foreign_home(home: &Path, uid: u32) -> Result<(), ServiceError> {
     let meta = std::fs::metadata(home).map_err(ServiceError::file(home))?;
@@ -94,8 +97,8 @@ pub(super) fn refuse_foreign_home(home: &Path, uid: u32) -> Result<(), ServiceEr
     )))
 }
 
-/// The name by which PATH knows this program, if it does: package managers that keep each
-/// version in a folder of its own (Homebrew, Nix, mise) only keep the link to it.
+/// Returns the name by which PATH finds this program, if it does. Package managers that keep each
+/// version in its own directory (Homebrew, Nix, mise) keep only the link to it.
 fn lasting_name(program: PathBuf, env: &Environment) -> PathBuf {
     let Ok(real) = dunce::canonicalize(&program) else {
         return program;
@@ -119,7 +122,8 @@ mod tests {
     #[test]
     fn a_link_in_path_outlives_the_folder_of_a_version() {
         let folder = tempfile::tempdir().unwrap();
-        // Its own name must not be a link: macOS has its temporary folder behind one.
+        // The test directory's path must not contain a link: on macOS the temporary directory is
+        // behind one.
         let folder = folder.path().canonicalize().unwrap();
         let (bin, other) = (folder.join("bin"), folder.join("other"));
         let version = folder.join("Cellar/0.1.0");

@@ -1,5 +1,5 @@
-//! What can be requested of the service, the steps that do it, and the state of the service. Data, so
-//! that a plan can be shown and tested before anything is done.
+//! The requests to the service, the steps that carry them out, and the service's state. They are
+//! data, so that a plan can be shown and tested before anything is done.
 
 use std::ffi::OsString;
 use std::io;
@@ -10,30 +10,30 @@ use crate::agent::error::{EXIT_FAILED, EXIT_REFUSED};
 /// One step of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServiceStep {
-    /// Write a file atomically, with its directories; done already if it has that text.
+    /// Write a file atomically, and create its directories. Nothing is done if it has that text.
     Write {
-        /// Where.
+        /// The file.
         path: PathBuf,
-        /// What.
+        /// Its new text.
         text: String,
     },
-    /// Remove a file; done already if there is none.
+    /// Remove a file. Nothing is done if it does not exist.
     Remove {
-        /// Which.
+        /// The file.
         path: PathBuf,
     },
     /// Remove a directory if it is empty.
     RemoveEmpty {
-        /// Which.
+        /// The directory.
         path: PathBuf,
     },
     /// Run a command to its end.
     Run {
-        /// The program, looked for in PATH when it is no path.
+        /// The program. It is looked up in PATH if it is not a path.
         program: OsString,
         /// Its arguments.
         args: Vec<OsString>,
-        /// What a failure means.
+        /// What follows if the command fails.
         if_it_fails: IfItFails,
     },
     /// Start a program and do not wait for it. It is detached from this terminal.
@@ -43,7 +43,7 @@ pub enum ServiceStep {
         /// Its arguments.
         args: Vec<OsString>,
     },
-    /// Ask the running agent to end, and wait until it has; done already if none runs.
+    /// Ask the running agent to end, and wait until it has. Nothing is done if none runs.
     EndAgent,
     /// Set a value under `HKEY_CURRENT_USER` (Windows).
     SetValue {
@@ -54,7 +54,7 @@ pub enum ServiceStep {
         /// Its text.
         text: String,
     },
-    /// Remove a value under `HKEY_CURRENT_USER` (Windows); done already if there is none.
+    /// Remove a value under `HKEY_CURRENT_USER` (Windows). Nothing is done if it does not exist.
     RemoveValue {
         /// The key's path.
         key: String,
@@ -68,19 +68,20 @@ pub enum ServiceStep {
     },
 }
 
-/// What the failure of a command means.
+/// What follows if a command fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IfItFails {
-    /// The end of the plan.
+    /// The plan ends.
     Stop,
-    /// Nothing: stopping what does not run.
+    /// The plan continues: for example, the stopped program did not run.
     Continue,
-    /// It is run again, for some seconds: what was stopped before may still be ending.
+    /// The command is repeated for some seconds: a program that was stopped before may still be
+    /// ending.
     Retry,
 }
 
 impl ServiceStep {
-    /// A command that must succeed.
+    /// Creates a step that runs a command, which must succeed.
     pub fn run<S: Into<OsString>>(program: &str, args: impl IntoIterator<Item = S>) -> ServiceStep {
         ServiceStep::Run {
             program: program.into(),
@@ -89,7 +90,7 @@ impl ServiceStep {
         }
     }
 
-    /// The same, but a failure means nothing.
+    /// Lets the command fail without consequences.
     pub fn may_fail(mut self) -> ServiceStep {
         if let ServiceStep::Run { if_it_fails, .. } = &mut self {
             *if_it_fails = IfItFails::Continue;
@@ -97,13 +98,13 @@ impl ServiceStep {
         self
     }
 
-    /// A message. On macOS no step needs one.
+    /// Creates a step that shows a message. On macOS no step needs one.
     #[cfg_attr(target_os = "macos", allow(dead_code))]
     pub(super) fn tell(text: impl Into<String>) -> ServiceStep {
         ServiceStep::Tell { text: text.into() }
     }
 
-    /// A file to remove.
+    /// Creates a step that removes a file.
     pub fn remove(path: impl Into<PathBuf>) -> ServiceStep {
         ServiceStep::Remove { path: path.into() }
     }
@@ -127,20 +128,20 @@ pub enum ServiceRequest {
 /// How much of the log to show, and whether to follow it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Logs {
-    /// The last lines.
+    /// How many of the last lines to show.
     pub lines: u32,
-    /// Until interrupted.
+    /// Follow the log until interrupted.
     pub follow: bool,
 }
 
 /// The state of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct ServiceState {
-    /// What the system calls it: "systemd user unit goroam.service".
+    /// The system's name for it: "systemd user unit goroam.service".
     pub kind: String,
-    /// The unit, plist or registry value that applies; null: not installed.
+    /// The unit, plist or registry value that applies; null if not installed.
     pub installed: Option<String>,
-    /// Started at login?
+    /// Whether it starts at login.
     pub enabled: bool,
     /// The running process as the service manager knows it.
     pub pid: Option<u32>,
@@ -148,7 +149,8 @@ pub struct ServiceState {
     pub program: Option<PathBuf>,
     /// The manager's own word for its state: "active (running)".
     pub word: String,
-    /// Does it keep running after the last logout? Null: not so here, or not known.
+    /// Whether it keeps running after the last logout. Null: not applicable on this system,
+    /// or not known.
     pub lingers: Option<bool>,
     /// What is wrong and how to fix it, one line each.
     pub troubles: Vec<String>,
@@ -157,21 +159,22 @@ pub struct ServiceState {
 /// Why a service command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
-    /// There is no service manager, no service, or a file cannot be read or written.
+    /// The service manager or the service does not exist, or a file cannot be read or written.
     #[error("{0}")]
     Failed(String),
-    /// It is not safe: as root for another user, or in a directory that others can write to.
+    /// The request is not safe: as root for another user, or in a directory that others can write
+    /// to.
     #[error("{0}")]
     Refused(String),
     /// A command failed.
     #[error("`{command}` failed: {said}")]
     Command {
-        /// The command as it could be typed.
+        /// The command in a form that can be typed.
         command: String,
         /// Its exit status and last output.
         said: String,
     },
-    /// The agent did not do what was asked of it.
+    /// The agent did not do what was requested.
     #[error(transparent)]
     Agent(#[from] crate::agent::Error),
 }
@@ -181,7 +184,7 @@ impl ServiceError {
         move |error| ServiceError::Failed(format!("{}: {error}", path.display()))
     }
 
-    /// The exit code that a script sees.
+    /// Returns the exit code for scripts.
     pub fn exit_code(&self) -> u8 {
         match self {
             ServiceError::Refused(_) => EXIT_REFUSED,

@@ -1,7 +1,7 @@
 //! The user's systemd: a unit that starts `goroam agent` with the session.
 //!
-//! A unit that a package has put into place is used as it is if it starts this very program;
-//! else one is written into the user's own folder, where it wins over the package's.
+//! A unit installed by a package is used as it is if it starts this very program. Otherwise goroam
+//! writes a unit into the user's own directory, where it overrides the package's.
 
 mod manager;
 mod program;
@@ -18,16 +18,16 @@ use crate::bounded;
 use manager::Manager;
 use unit::{MOST_UNIT, Owner, UNIT};
 
-/// Below the unit's own folder; the name says that others may come after it.
+/// The drop-in's name, in the unit's drop-in directory. The number leaves room for later ones.
 const DROP_IN: &str = "10-environment.conf";
 
 /// The steps that a request takes.
 ///
 /// # Errors
-/// When there is no systemd, it cannot be asked, or the service is not safe or not installed.
+/// When systemd does not run or cannot be asked, or the service is not safe or not installed.
 pub fn plan(wish: ServiceRequest, site: &Site) -> Result<Vec<ServiceStep>, ServiceError> {
     if wish == ServiceRequest::Install {
-        // Before anything else: root may have no manager, and should get none for this.
+        // This check comes first: root may have no manager, and does not need one for a refusal.
         program::not_by_sudo(&site.env)?;
     }
     let manager = Manager::find(&site.env)?;
@@ -49,7 +49,7 @@ pub fn plan(wish: ServiceRequest, site: &Site) -> Result<Vec<ServiceStep>, Servi
 /// The state of the service.
 ///
 /// # Errors
-/// When there is no systemd, or it cannot be asked.
+/// When systemd does not run or cannot be asked.
 pub fn state(site: &Site) -> Result<ServiceState, ServiceError> {
     let manager = Manager::find(&site.env)?;
     let known = Known(manager.show()?);
@@ -111,7 +111,7 @@ pub fn state(site: &Site) -> Result<ServiceState, ServiceError> {
 /// The command that shows the log.
 ///
 /// # Errors
-/// When there is no systemd.
+/// When systemd does not run.
 pub fn logs(site: &Site, logs: &Logs) -> Result<ServiceStep, ServiceError> {
     let manager = Manager::find(&site.env)?;
     let lines = logs.lines.to_string();
@@ -219,7 +219,7 @@ fn uninstall(
     let owner = unit::owner(&places.unit);
     if known.is("LoadState", "loaded") || known.pid().is_some() {
         if owner == Owner::User && places.unit.is_symlink() {
-            // `disable` takes such a link away too, and it is not ours.
+            // `disable` also removes such a link, which the user has created.
             steps.push(manager.systemctl(&["stop", UNIT]));
             steps.push(ServiceStep::remove(places.wants().join(UNIT)));
         } else {
@@ -258,7 +258,7 @@ fn uninstall(
     Ok(steps)
 }
 
-/// What systemd knows of the unit.
+/// The unit's properties as systemd reports them.
 struct Known(BTreeMap<String, String>);
 
 impl Known {
@@ -278,7 +278,7 @@ impl Known {
         self.get("MainPID").parse().ok().filter(|pid| *pid > 0)
     }
 
-    /// From `{ path=/usr/bin/goroam ; argv[]=… }`.
+    /// Extracts the program from `{ path=/usr/bin/goroam ; argv[]=… }`.
     fn program(&self) -> Option<PathBuf> {
         let (_, rest) = self.get("ExecStart").split_once("path=")?;
         let (path, _) = rest.split_once(" ; ")?;
@@ -286,12 +286,12 @@ impl Known {
     }
 }
 
-/// Where the unit's files are, or would be.
+/// The locations of the unit's files, whether they exist or not.
 struct Places {
-    /// In the user's own folder.
+    /// The unit in the user's own directory.
     unit: PathBuf,
     drop_in: PathBuf,
-    /// A unit that a package or the administrator has put into place.
+    /// A unit that a package or the administrator has installed.
     packaged: Option<PathBuf>,
     home: PathBuf,
 }
@@ -300,8 +300,8 @@ impl Places {
     fn find(site: &Site, manager: &Manager) -> Result<Places, ServiceError> {
         let folders = manager.folders()?;
         let usual = site.home.join(".config/systemd/user");
-        // Its own XDG_CONFIG_HOME counts, not this shell's; a variable that was set after its
-        // start does not, so it must be one of its folders.
+        // The manager's own XDG_CONFIG_HOME counts, not this shell's. A variable that was set after
+        // the manager's start does not count, so the directory must be one of the manager's.
         let its = manager.environment()?;
         let named = its.get("XDG_CONFIG_HOME").map(Path::new);
         let named = named.map(|config| config.join("systemd/user"));
@@ -320,7 +320,7 @@ impl Places {
         })
     }
 
-    /// The folder of drop-ins, if the user has put something into it.
+    /// Returns the directory of drop-ins, if it contains files of the user.
     fn other_drop_ins(&self) -> Option<PathBuf> {
         let folder = self.drop_in.parent()?;
         let mut entries = std::fs::read_dir(folder).ok()?.flatten();
@@ -338,12 +338,12 @@ impl Places {
         steps
     }
 
-    /// What starts at login.
+    /// The link that starts the unit at login.
     fn wants(&self) -> PathBuf {
         self.unit.with_file_name("default.target.wants")
     }
 
-    /// Innermost first; the home is not among them.
+    /// The directories to remove if empty, innermost first. The home is not among them.
     fn folders(&self) -> Vec<PathBuf> {
         let own = self.unit.parent().unwrap_or(Path::new("/"));
         let above = own
@@ -363,7 +363,7 @@ fn unspeakable(path: &Path) -> ServiceError {
     ServiceError::Refused(why)
 }
 
-/// Is there anything to do?
+/// Reports whether the step would change anything.
 fn is_to_be_done(step: &ServiceStep) -> bool {
     if let ServiceStep::Write { path, text } = step {
         !bounded::read(path, MOST_UNIT).is_ok_and(|now| now == text.as_bytes())
@@ -374,7 +374,7 @@ fn is_to_be_done(step: &ServiceStep) -> bool {
     }
 }
 
-/// Does this unit start this very program?
+/// Reports whether this unit starts this very program.
 fn starts(packaged: &Path, site: &Site) -> bool {
     let text = bounded::read_text(packaged, MOST_UNIT).unwrap_or_default();
     unit::program(&text, &site.home).is_some_and(|program| same_file(&program, &site.program))
@@ -387,7 +387,7 @@ fn same_file(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// Does this process run what is in this file now?
+/// Reports whether this process runs the present content of this file.
 fn runs(pid: u32, program: &Path) -> bool {
     let running = std::fs::metadata(format!("/proc/{pid}/exe"));
     match (running, std::fs::metadata(program)) {
@@ -398,7 +398,7 @@ fn runs(pid: u32, program: &Path) -> bool {
     }
 }
 
-/// The agent of this user that is not the service's, if one runs.
+/// Returns the process id of this user's agent if it runs and is not the service's.
 fn other_agent(site: &Site, service: Option<u32>) -> Option<u32> {
     let text = bounded::read_text(&site.paths.agent_lock(), 16).ok()?;
     let pid: u32 = text.trim().parse().ok()?;

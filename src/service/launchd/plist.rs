@@ -1,11 +1,11 @@
-//! The LaunchAgent's file: the one that is shipped, with this machine's paths in it. Made from
-//! it, so the two cannot drift.
+//! The LaunchAgent's file: the shipped file with this machine's paths filled in. It is made from
+//! the shipped file, so the two cannot differ.
 
 use crate::service::site::Site;
 use crate::service::step::ServiceError;
 use std::path::{Path, PathBuf};
 
-/// The file in the repository's `launchd` folder.
+/// The file in the repository's `launchd` directory.
 pub(super) const SHIPPED: &str = include_str!("../../../launchd/dev.goroam.agent.plist");
 
 const SHIPPED_TRAY: &str = include_str!("../../../launchd/dev.goroam.tray.plist");
@@ -16,21 +16,21 @@ const LAST_ARGUMENT: &str = "<string>agent</string>";
 const SESSION: &str = "<string>Aqua</string>";
 const LOG: &str = "<string>/dev/null</string>";
 
-/// Where launchd looks for it at login.
+/// Where launchd looks for the file at login.
 pub(super) fn path(home: &Path) -> PathBuf {
     home.join("Library/LaunchAgents")
         .join(format!("{LABEL}.plist"))
 }
 
-/// Where it is to write what it tells: the folder that Console.app shows as "Log Reports".
+/// The log file of the service, in the directory that Console.app shows as "Log Reports".
 pub(super) fn log(home: &Path) -> PathBuf {
     home.join("Library/Logs/goroam.log")
 }
 
-/// The file for this machine.
+/// Builds the file for this machine.
 ///
 /// # Errors
-/// When a path cannot stand in a property list: not Unicode, or with a control character.
+/// When a property list cannot hold a path: it is not Unicode, or has a control character.
 pub(super) fn text(site: &Site, session: Session) -> Result<String, ServiceError> {
     let policy = site.paths.policy_named.then_some(&*site.paths.policy);
     let arguments = LAST_ARGUMENT.to_owned() + &config_arguments(policy)?;
@@ -39,14 +39,14 @@ pub(super) fn text(site: &Site, session: Session) -> Result<String, ServiceError
         &[
             (PROGRAM, string(&site.program)?),
             (LAST_ARGUMENT, arguments),
-            // The names of the variants are launchd's words.
+            // The variants' names are launchd's own words.
             (SESSION, format!("<string>{session:?}</string>")),
             (LOG, string(&log(&site.home))?),
         ],
     ))
 }
 
-/// The file that starts the menu bar item at login, and what is to stand in it.
+/// The path and the text of the file that starts the menu bar item at login.
 ///
 /// # Errors
 /// As for [`text`].
@@ -68,7 +68,7 @@ fn config_arguments(config: Option<&Path>) -> Result<String, ServiceError> {
     Ok(format!("\n    <string>--config</string>\n    {config}"))
 }
 
-/// What is put in is looked through no more: a path may contain anything.
+/// Fills in the values. Inserted text is not searched again: a path may contain anything.
 fn fill(shipped: &str, parts: &[(&str, String)]) -> String {
     let mut rest = shipped;
     let mut text = String::with_capacity(shipped.len() + 512);
@@ -82,7 +82,7 @@ fn fill(shipped: &str, parts: &[(&str, String)]) -> String {
     text
 }
 
-/// The program that an installed file starts; `None` if it is not of goroam's making.
+/// The program that an installed file starts; `None` if goroam did not write the file.
 pub(super) fn program(text: &str) -> Option<PathBuf> {
     let (_, after) = text.split_once("<key>ProgramArguments</key>")?;
     let (_, after) = after.split_once("<string>")?;
@@ -113,22 +113,22 @@ fn unescape(text: &str) -> String {
         .replace("&amp;", "&")
 }
 
-/// What launchd calls the service.
+/// launchd's name of the service.
 pub(super) const LABEL: &str = "dev.goroam.agent";
 
 /// The session that a service runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Session {
-    /// `gui/UID`: there while the user is logged in at the screen.
+    /// `gui/UID`: exists while the user is logged in at the screen.
     Aqua,
-    /// `user/UID`: there after any login, by ssh too.
+    /// `user/UID`: exists after any login, also by ssh.
     Background,
 }
 
 impl Session {
     pub(super) const ALL: [Session; 2] = [Session::Aqua, Session::Background];
 
-    /// launchctl's domain target.
+    /// Returns launchctl's domain target.
     pub(super) fn domain(self, uid: u32) -> String {
         match self {
             Session::Aqua => format!("gui/{uid}"),
@@ -136,7 +136,7 @@ impl Session {
         }
     }
 
-    /// launchctl's service target.
+    /// Returns launchctl's service target.
     pub(super) fn target(self, uid: u32) -> String {
         format!("{}/{LABEL}", self.domain(uid))
     }
@@ -164,7 +164,7 @@ mod tests {
         let shipped = parsed(SHIPPED);
         assert_eq!(complaints(&shipped), [""; 0]);
         assert_eq!(shipped.get("Label").unwrap().as_string(), Some(LABEL));
-        // A name that differs from the label is found by nobody.
+        // launchd does not find a file whose name differs from the label.
         assert!(path(Path::new("/h")).ends_with("dev.goroam.agent.plist"));
     }
 
@@ -253,8 +253,8 @@ mod tests {
         assert!(error.contains("control character"), "{error}");
     }
 
-    /// The keys of launchd.plist(5) that are in use, with the type of their values. A misspelt key
-    /// is ignored by launchd without a word.
+    /// Checks the keys of launchd.plist(5) that are used, and the type of their values. launchd
+    /// ignores a misspelt key silently.
     fn complaints(file: &plist::Dictionary) -> Vec<String> {
         type Is = fn(&plist::Value) -> bool;
         let text: Is = |value| value.as_string().is_some_and(|text| !text.is_empty());

@@ -1,4 +1,4 @@
-//! What `launchctl print` and `launchctl print-disabled` say.
+//! Reads the output of `launchctl print` and `launchctl print-disabled`.
 
 use std::path::PathBuf;
 
@@ -11,12 +11,12 @@ pub(super) struct Printed {
     pub(super) pid: Option<u32>,
     /// The program that it starts.
     pub(super) program: Option<PathBuf>,
-    /// How the last run ended, if not well: `exit code 78: EX_CONFIG`, `Killed: 9`.
+    /// How the last run ended, if it failed: `exit code 78: EX_CONFIG`, `Killed: 9`.
     pub(super) ended_badly: Option<String>,
 }
 
-/// Reads `launchctl print DOMAIN/LABEL`. launchctl(1) promises nothing about the form, so that a
-/// line that is missing or different means "not known".
+/// Reads `launchctl print DOMAIN/LABEL`. launchctl(1) does not guarantee the format, so a line that
+/// is missing or different means "not known".
 pub(super) fn service(text: &str) -> Printed {
     let mut printed = Printed::default();
     for (key, value) in own_lines(text) {
@@ -38,18 +38,19 @@ pub(super) fn service(text: &str) -> Printed {
     printed
 }
 
-/// Reads `launchctl print-disabled DOMAIN`: is this one switched off, whatever its file says?
+/// Reads `launchctl print-disabled DOMAIN` and reports whether this service is disabled, whatever
+/// its file says.
 pub(super) fn is_disabled(text: &str, label: &str) -> bool {
     text.lines().any(|line| {
         let Some((name, word)) = line.split_once("=>") else {
             return false;
         };
-        // Up to macOS 12 it is "true".
+        // Up to macOS 12 the word is "true".
         name.trim().trim_matches('"') == label && matches!(word.trim(), "disabled" | "true")
     })
 }
 
-/// The `key = value` lines of the service itself, not those of the blocks within it.
+/// Returns the `key = value` lines of the service itself, not those of the blocks within it.
 fn own_lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut depth = 0_usize;
     text.lines().filter_map(move |line| {
@@ -71,7 +72,7 @@ fn own_lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
 mod tests {
     use super::*;
 
-    /// macOS 13, as printed for a LaunchAgent that is up.
+    /// macOS 13, as printed for a running LaunchAgent.
     const RUNNING: &str = "gui/501/dev.goroam.agent = {
 \tactive count = 1
 \tpath = /Users/dev/Library/LaunchAgents/dev.goroam.agent.plist
@@ -141,7 +142,7 @@ mod tests {
         }
     }
 
-    /// Lines as they were seen on macOS 10.10 to 26.
+    /// Lines as seen on macOS 10.10 to 26.
     #[test]
     fn each_state_and_each_end_is_understood() {
         for (lines, state, pid, ended_badly) in [
@@ -185,7 +186,7 @@ mod tests {
             ("state = running\n\tpid = 0", "running", None, None),
             ("state = running\n\tpid = unknown", "running", None, None),
         ] {
-            // Before macOS 11 the first line was the label alone.
+            // Before macOS 11 the first line was only the label.
             for head in ["gui/501/dev.goroam.agent", "dev.goroam.agent"] {
                 let printed = service(&format!("{head} = {{\n\t{lines}\n}}\n"));
                 assert_eq!(printed.state, state, "{lines}");

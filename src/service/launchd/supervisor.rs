@@ -1,4 +1,4 @@
-//! The agent's end: what it does when launchd has started it.
+//! The agent's side: what it does when launchd has started it.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -11,23 +11,23 @@ use crate::agent::{Life, Supervisor};
 use crate::environment::Environment;
 use crate::model::status::Status;
 
-/// Longer than this, and the log is shortened to half of it: years of switches, or an hour of
-/// `GOROAM_LOG=debug`.
+/// Longest log in bytes. A longer log is shortened to half of it: this holds years of switches, or
+/// an hour of `GOROAM_LOG=debug`.
 const LONGEST: u64 = 1024 * 1024;
 
-/// The launchd that has started this process. It wants to hear nothing, and starts the agent
-/// again when that has failed (`KeepAlive`).
+/// The launchd that has started this process. It takes no notifications, and restarts the agent
+/// after a failure (`KeepAlive`).
 ///
-/// The log's length is looked at whenever the agent has done something, which is the only time
-/// that it grows: no timer.
+/// The log's length is checked each time the agent has done something. The log grows only then, so
+/// no timer is needed.
 #[derive(Debug)]
 pub struct Launchd {
     log: PathBuf,
 }
 
 impl Launchd {
-    /// `None`: somebody else has started this process. In a terminal the variable is 0, or the
-    /// terminal's.
+    /// Returns `None` if launchd has not started this process. In a terminal the variable is 0, or
+    /// the terminal's own value.
     pub fn find(env: &Environment) -> Option<Launchd> {
         let started = env.get("XPC_SERVICE_NAME") == Some(LABEL);
         let home = env.home().filter(|_| started)?;
@@ -54,9 +54,10 @@ impl Supervisor for Launchd {
     }
 }
 
-/// Keeps the log from growing for ever: launchd only ever appends to `StandardErrorPath`, and
-/// newsyslog(8), which shortens logs on macOS, needs root to know of one. Keeps the last half, from the start of a line, if `writes_to` is this file and it is too
-/// long. Not if the user has sent it elsewhere: that file is theirs.
+/// Keeps the log from growing for ever: launchd only appends to `StandardErrorPath`, and
+/// newsyslog(8), which shortens logs on macOS, can be configured only by root. Keeps the last half,
+/// from the start of a line, if `writes_to` is this file and it is too long. If the user redirected
+/// the output to another file, that file stays as it is.
 fn shorten(log: &Path, writes_to: &File, longest: u64) -> io::Result<bool> {
     let own = writes_to.metadata()?;
     if !own.is_file() || own.len() <= longest {
@@ -73,8 +74,8 @@ fn shorten(log: &Path, writes_to: &File, longest: u64) -> io::Result<bool> {
     (&mut file).take(longest).read_to_end(&mut tail)?;
     let start = tail.iter().position(|byte| *byte == b'\n');
     let kept = tail.get(start.map_or(0, |at| at + 1)..).unwrap_or_default();
-    // In place, since launchd's descriptor stays on this file; that one appends, so what is
-    // told next comes behind.
+    // In place, since launchd's descriptor refers to this file. That descriptor appends, so later
+    // output follows the kept lines.
     file.set_len(0)?;
     file.seek(SeekFrom::Start(0))?;
     file.write_all(kept)?;

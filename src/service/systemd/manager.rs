@@ -1,4 +1,4 @@
-//! Asking this user's systemd.
+//! Asks this user's systemd.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,7 +11,7 @@ use crate::service::carry_out::command_line;
 use crate::service::site::{own_uid, session_folder};
 use crate::service::step::{IfItFails, ServiceError, ServiceStep};
 
-/// What `show` asks for.
+/// The properties that `show` requests.
 const PROPERTIES: &str = "--property=LoadState,FragmentPath,DropInPaths,UnitFileState,ActiveState,\
                           SubState,MainPID,ExecStart,Result,NeedDaemonReload";
 
@@ -19,15 +19,16 @@ const PROPERTIES: &str = "--property=LoadState,FragmentPath,DropInPaths,UnitFile
 #[derive(Debug)]
 pub(super) struct Manager {
     uid: u32,
-    /// Where this shell's XDG_RUNTIME_DIR does not lead to it (`su`, cron), where it is.
+    /// The session's runtime directory, if this shell's XDG_RUNTIME_DIR does not lead to it (`su`,
+    /// cron).
     runtime: Option<PathBuf>,
 }
 
 impl Manager {
-    /// Finds it.
+    /// Finds this user's systemd.
     ///
     /// # Errors
-    /// When there is none; says why, and the way out.
+    /// When it does not run. The error says why, and what to do.
     pub(super) fn find(env: &Environment) -> Result<Manager, ServiceError> {
         let uid = own_uid();
         if let Some(runtime) = session_folder(env) {
@@ -48,12 +49,12 @@ impl Manager {
         Err(ServiceError::Failed(why))
     }
 
-    /// A command of `systemctl --user` that must succeed.
+    /// Creates a step with a command of `systemctl --user` that must succeed.
     pub(super) fn systemctl(&self, args: &[&str]) -> ServiceStep {
         self.command("systemctl", args)
     }
 
-    /// `PROGRAM --user ARGS`.
+    /// Creates a step that runs `PROGRAM --user ARGS`.
     pub(super) fn command(&self, program: &str, args: &[&str]) -> ServiceStep {
         let (program, args) = self.words(program, args);
         ServiceStep::Run {
@@ -75,25 +76,27 @@ impl Manager {
         ("env".into(), words)
     }
 
-    /// What it knows of the unit: property and value.
+    /// Returns the unit's properties with their values.
     pub(super) fn show(&self) -> Result<BTreeMap<String, String>, ServiceError> {
         let said = self.ask(&["show", PROPERTIES, UNIT])?;
         Ok(pairs(&said))
     }
 
-    /// The variables that it gives to services.
+    /// Returns the variables that the manager gives to services.
     pub(super) fn environment(&self) -> Result<BTreeMap<String, String>, ServiceError> {
-        // A value with odd characters is `$'…'` there; it then counts as another one.
+        // The output quotes a value with special characters as `$'…'`; it then counts as a
+        // different value.
         Ok(pairs(&self.ask(&["show-environment"])?))
     }
 
-    /// Where it looks for units, in its order.
+    /// Returns the directories where the manager looks for units, in its order.
     pub(super) fn folders(&self) -> Result<Vec<PathBuf>, ServiceError> {
         let said = self.ask(&["show", "--property=UnitPath", "--value"])?;
         Ok(said.split_whitespace().map(PathBuf::from).collect())
     }
 
-    /// Does the user's systemd keep running after the last logout? `None`: logind does not say.
+    /// Reports whether the user's systemd keeps running after the last logout. `None`: logind does
+    /// not say.
     pub(super) fn lingers(&self) -> Option<bool> {
         let uid = self.uid.to_string();
         let output = Command::new("loginctl")

@@ -1,4 +1,4 @@
-//! Whether a program may be started at every login, and for which user.
+//! Checks whether a program may be started at every login, and for which user.
 
 use crate::environment::Environment;
 use crate::service::site::own_uid;
@@ -7,15 +7,16 @@ use crate::trust::{self, Untrusted};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-/// What is odd about it, one line each.
+/// Returns what is unusual about the program, one line each.
 ///
 /// # Errors
-/// When somebody else could put another program in its place.
+/// When another user could replace the program.
 pub(super) fn check(program: &Path, uid: u32) -> Result<Vec<String>, ServiceError> {
     let real = std::fs::canonicalize(program).map_err(ServiceError::file(program))?;
     let meta = std::fs::metadata(&real).map_err(ServiceError::file(program))?;
     let foreign = meta.uid() != uid && meta.uid() != 0;
-    // A group with only this user in it, as most systems give each user, is nobody else.
+    // A group whose only member is this user, as most systems create one for each user, gives no
+    // other user access.
     let by_group = meta.mode() & 0o020 != 0 && !trust::is_private_group(meta.gid(), uid);
     let who = if foreign {
         Some(format!("{} belongs to uid {}", real.display(), meta.uid()))
@@ -57,16 +58,16 @@ pub(super) fn check(program: &Path, uid: u32) -> Result<Vec<String>, ServiceErro
     Ok(odd)
 }
 
-/// Cargo marks its build folders with this file.
+/// Reports whether the program is in a build directory of cargo, which cargo marks with this file.
 fn is_in_build_folder(real: &Path) -> bool {
     let mut above = real.ancestors().skip(1);
     above.any(|folder| folder.join("CACHEDIR.TAG").exists() && folder.ends_with("target"))
 }
 
-/// `sudo goroam service install` looks right after `sudo apt install`, and is not.
+/// Refuses `sudo goroam service install`: it looks right after `sudo apt install`, and is not.
 ///
 /// # Errors
-/// When it is root for somebody else.
+/// When this process is root on behalf of another user.
 pub(super) fn not_by_sudo(env: &Environment) -> Result<(), ServiceError> {
     if own_uid() == 0 && env.get("SUDO_UID").is_some_and(|uid| uid != "0") {
         let why = "with sudo it would be root's service, for root's `go env`; run \
@@ -95,7 +96,7 @@ mod tests {
     }
 
     fn me() -> u32 {
-        // SAFETY: it takes nothing, touches nothing and cannot fail.
+        // SAFETY: geteuid takes no argument, changes nothing and cannot fail.
         unsafe { libc::geteuid() }
     }
 
@@ -118,7 +119,8 @@ mod tests {
             );
             mode(path, 0o755);
         }
-        // The group: a user's own is nobody else, unless it is another one's.
+        // The group: a user's own group gives no other user access, unless it is another user's
+        // own.
         mode(&program, 0o775);
         assert!(check(&program, uid).is_ok());
         let refused = check(&program, uid + 1);

@@ -1,5 +1,5 @@
-//! What the installing shell knows and the service manager does not: variables that decide
-//! which files go reads, and how it goes out.
+//! The variables that the installing shell has and the service manager has not: they decide which
+//! files go reads, and how it connects.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use crate::environment::Environment;
 use crate::gocmd;
 use crate::model::mask::has_credentials;
 
-/// Which file is go's, where its module cache is, whom it trusts, whose passwords it reads and
-/// where goroam's policy is.
+/// Variables that choose go's env file, its module cache, the certificates it trusts, the passwords
+/// it reads and goroam's policy.
 const FILES: [&str; 9] = [
     "GOENV",
     "GOMODCACHE",
@@ -22,7 +22,8 @@ const FILES: [&str; 9] = [
     "XDG_STATE_HOME",
 ];
 
-/// How the go command goes out (golang.org/x/net/http/httpproxy), so the probes must as well.
+/// Variables that choose the go command's proxies (golang.org/x/net/http/httpproxy). The probes
+/// must use the same ones.
 const PROXIES: [&str; 6] = [
     "HTTPS_PROXY",
     "HTTP_PROXY",
@@ -32,16 +33,16 @@ const PROXIES: [&str; 6] = [
     "no_proxy",
 ];
 
-/// What the service is to be given, and what the user is to be told.
+/// The variables for the service, and the messages for the user.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Surroundings {
-    /// For the drop-in, sorted by name.
+    /// The variables for the drop-in, sorted by name.
     pub(super) vars: Vec<(String, String)>,
-    /// One line each.
+    /// The messages, one line each.
     pub(super) told: Vec<String>,
 }
 
-/// Compares; `policy` is the one that was named by hand.
+/// Compares the two environments. `policy` is the policy that was named explicitly.
 pub(super) fn compare(
     shell: &Environment,
     manager: &BTreeMap<String, String>,
@@ -81,7 +82,8 @@ pub(super) fn compare(
     found
 }
 
-/// Where only this shell's PATH leads to go, the service gets that folder before its own.
+/// Returns a PATH for the service with the directory of go in front, if only this shell's PATH
+/// leads to go.
 fn path_to_go(shell: &Environment, manager: &BTreeMap<String, String>) -> Option<String> {
     let its: Environment = manager.iter().collect();
     if !gocmd::candidates(&its).is_empty() {
@@ -110,7 +112,7 @@ mod tests {
 
     fn given(shell: &[(&str, &str)], manager: &[(&str, &str)]) -> BTreeMap<String, String> {
         let shell: Environment = shell.iter().copied().collect();
-        // Some machines have go in a usual place and some have not.
+        // PATH is ignored: only some machines have go in a usual place.
         let mut found = compare(&shell, &vars(manager), None).vars;
         found.retain(|(name, _)| name != "PATH");
         found.into_iter().collect()
@@ -172,7 +174,7 @@ mod tests {
         let expected = ("PATH".to_owned(), format!("{path}:/nowhere"));
         let elsewhere = !crate::gocmd::candidates(&manager.iter().collect()).is_empty();
         assert_eq!(found.contains(&expected), !elsewhere, "{found:?}");
-        // Asked again where its own PATH has it: nothing to add.
+        // Compared again with the PATH that has go: nothing to add.
         let found = compare(&shell, &vars(&[("PATH", &path)]), None).vars;
         assert_eq!(found, []);
     }

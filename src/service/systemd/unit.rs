@@ -1,11 +1,11 @@
-//! The text of the unit and of its drop-in, and what such a text says.
+//! Writes and reads the text of the unit and of its drop-in.
 
 use crate::bounded;
 use std::path::{Path, PathBuf};
 
 /// The unit's name.
 pub(super) const UNIT: &str = "goroam.service";
-/// The first line of each file that `goroam service install` writes; what has it may be
+/// The first line of each file that `goroam service install` writes. A file with this line may be
 /// replaced and removed.
 const MARK: &str = "# Written by `goroam service install`, which replaces it without a question.";
 
@@ -14,7 +14,7 @@ const EXEC: &str = "ExecStart=";
 /// The longest unit that is read, in bytes.
 pub(super) const MOST_UNIT: u64 = 1 << 20;
 
-/// The shipped unit with this program; `None`: its path cannot be written in a unit.
+/// Builds the shipped unit with this program; `None` if a unit cannot express its path.
 pub(super) fn unit(program: &Path) -> Option<String> {
     let program = quoted(program.to_str()?)?;
     let mut text = format!("{MARK}\n");
@@ -29,7 +29,7 @@ pub(super) fn unit(program: &Path) -> Option<String> {
     Some(text)
 }
 
-/// A drop-in with these variables; `None`: one cannot be written in a unit.
+/// Builds a drop-in with these variables; `None` if a unit cannot express one of them.
 pub(super) fn drop_in(vars: &[(String, String)]) -> Option<String> {
     let mut text = format!(
         "{MARK}\n# What the shell that installed it had, and the service manager had not.\n[Service]\n"
@@ -41,18 +41,18 @@ pub(super) fn drop_in(vars: &[(String, String)]) -> Option<String> {
     Some(text)
 }
 
-/// Who has put a file where it is.
+/// The writer of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
-    /// There is none.
+    /// The file does not exist.
     Nobody,
     /// `goroam service install`.
     Goroam,
-    /// Anybody else, be it a link that leads nowhere or bytes that are no text.
+    /// Anyone else. This includes a dangling link and bytes that are not text.
     User,
 }
 
-/// Whose is it?
+/// Returns the writer of the file.
 pub(super) fn owner(path: &Path) -> Owner {
     if path.symlink_metadata().is_err() {
         return Owner::Nobody;
@@ -65,7 +65,7 @@ pub(super) fn owner(path: &Path) -> Owner {
     }
 }
 
-/// The program that a unit starts; specifiers other than `%%` and `%h` are not understood.
+/// Returns the program that a unit starts. Specifiers other than `%%` and `%h` are not supported.
 pub(super) fn program(text: &str, home: &Path) -> Option<PathBuf> {
     let line = text
         .lines()
@@ -77,7 +77,7 @@ pub(super) fn program(text: &str, home: &Path) -> Option<PathBuf> {
     Some(PathBuf::from(word))
 }
 
-/// As systemd.syntax(7) and systemd.unit(5) want a word that is to be taken as it is.
+/// Quotes a word so that systemd takes it literally: systemd.syntax(7), systemd.unit(5).
 fn quoted(word: &str) -> Option<String> {
     if word.chars().any(char::is_control) {
         return None;
