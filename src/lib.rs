@@ -1,17 +1,17 @@
 //! goroam keeps `go env` right on whatever network the machine is on.
 //!
-//! The floors, from the ground up; a room imports only from floors below its own
-//! (`tests/architecture.rs` holds that):
+//! The floors, from the lowest to the highest. A room imports only from floors below its own
+//! (`tests/architecture.rs` checks that):
 //!
-//! 1. [`model`], [`gomod`], and the bare tools [`environment`], [`paths`], [`bounded`], [`trust`],
-//!    [`meter`], [`telemetry`]: words, Go's own formats
-//! 2. [`policy`], [`probe`], [`watch`]: three wings, none knows another
-//! 3. [`gocmd`], [`state`]: hands
-//! 4. [`agent`], [`exec`]: the loop; a command that is saved
-//! 5. [`ipc`], [`mirror`]: the wire; modules for when there is no network
-//! 6. [`vendoring`]: a vendor folder
-//! 7. [`doctor`], [`service`]: what is wrong; what starts it
-//! 8. [`cli`], `tray` (feature `tray`): faces
+//! 1. [`model`], [`gomod`], and the basic tools [`environment`], [`paths`], [`bounded`], [`trust`],
+//!    [`meter`], [`telemetry`]: shared types, Go's own formats
+//! 2. [`policy`], [`probe`], [`watch`]: three rooms that do not know each other
+//! 3. [`gocmd`], [`state`]: running go; baseline, memory and journal
+//! 4. [`agent`], [`exec`]: the turn and its loop; a command that goroam helps when the network fails
+//! 5. [`ipc`], [`mirror`]: the connection to the agent; modules for work without a network
+//! 6. [`vendoring`]: a vendor directory
+//! 7. [`doctor`], [`service`]: finding what is wrong; starting goroam at login
+//! 8. [`cli`], `tray` (feature `tray`): user interfaces
 
 pub mod agent;
 pub mod bounded;

@@ -1,4 +1,4 @@
-//! Parse, run, exit; nothing else.
+//! Parses the arguments, runs the verb and exits.
 
 use std::process::ExitCode;
 

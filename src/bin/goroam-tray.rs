@@ -1,5 +1,5 @@
-//! goroam in the notification area or menu bar; nothing else. A program of its own, for a
-//! console program would flash a window at login on Windows.
+//! goroam in the notification area or menu bar. This is a separate program because a console
+//! program would show a window for a moment at login on Windows.
 #![cfg_attr(windows, windows_subsystem = "windows")]
 
 use std::process::ExitCode;
