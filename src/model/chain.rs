@@ -1,5 +1,5 @@
-//! GOPROXY's grammar, as `cmd/go/internal/modfetch/proxy.go:proxyList` reads it, and where modules
-//! come from by it.
+//! The grammar of GOPROXY, as `cmd/go/internal/modfetch/proxy.go:proxyList` reads it, and the tier
+//! that a value gives.
 
 use std::fmt;
 use std::path::Path;
@@ -14,17 +14,17 @@ use super::mask::mask;
 /// A GOPROXY value, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chain {
-    /// The hops that go would walk: nothing after `direct` or `off`.
+    /// The hops that go uses: nothing after `direct` or `off`.
     pub hops: Vec<Hop>,
-    /// What stands after `direct` or `off` and is never looked at: offset and length.
+    /// The text after `direct` or `off`, which go never reads: offset and length.
     pub ignored: Option<(usize, usize)>,
 }
 
-/// Why go would refuse the value, on every request.
+/// Why go refuses the value on every request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ChainError {
-    /// What is wrong, in go's own words where it has some.
+    /// What is wrong, in go's own words where go has a message for it.
     pub message: String,
     /// The offending part: byte offset and length within the value.
     pub at: (usize, usize),
@@ -34,7 +34,8 @@ impl Chain {
     /// Parses a value of GOPROXY.
     ///
     /// # Errors
-    /// When go would fail every request with it (one bad hop before `direct` or `off` is enough).
+    /// If go would fail every request with this value (one bad hop before `direct` or `off` is
+    /// enough).
     pub fn parse(value: &str) -> Result<Chain, ChainError> {
         let mut hops = Vec::new();
         let mut start = 0;
@@ -50,7 +51,7 @@ impl Chain {
             let at = (offset, text.len());
             start = end + usize::from(then.is_some());
             if text.is_empty() {
-                continue; // an empty element vanishes together with its separator
+                continue; // an empty element is dropped together with its separator
             }
             let kind = match text {
                 "direct" => HopKind::Direct,
@@ -106,7 +107,7 @@ impl fmt::Display for Chain {
     }
 }
 
-/// What stands behind a hop: when does go move on to the next one?
+/// The separator after a hop: it decides when go moves on to the next hop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Separator {
     /// `,`: after 404 and 410 only.
@@ -118,13 +119,13 @@ pub enum Separator {
 /// Where one hop leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HopKind {
-    /// An http or https proxy: its URL as written, `https://` put before it where go does.
+    /// An http or https proxy: its URL as written, prefixed with `https://` where go does so.
     Proxy(String),
     /// A local tree: the URL as written.
     File(String),
     /// Version control.
     Direct,
-    /// Nothing more is tried.
+    /// Nothing more is tried after it.
     Off,
 }
 
@@ -133,7 +134,7 @@ pub enum HopKind {
 pub struct Hop {
     /// Where it leads.
     pub kind: HopKind,
-    /// What follows it; `None` at the end of the list.
+    /// The separator after it; `None` at the end of the list.
     pub then: Option<Separator>,
     /// Byte offset and length within the value, for messages.
     pub at: (usize, usize),
@@ -149,14 +150,14 @@ pub enum Tier {
     Direct,
     /// A local `file://` tree: a mirror or the module cache.
     Mirror,
-    /// The project's own vendor folder: only a step of `goroam exec`, no chain has it.
+    /// The project's own vendor directory: only a step of `goroam exec`, never part of a chain.
     Vendor,
-    /// Nothing: `GOPROXY=off`; only what is vendored or cached builds.
+    /// Nothing: `GOPROXY=off`. Only what is vendored or cached builds.
     Off,
 }
 
 impl Tier {
-    /// The tier of a chain: that of its first hop.
+    /// Returns the tier of a chain: the tier of its first hop.
     pub fn of(chain: &Chain) -> Tier {
         match chain.hops.first().map(|hop| &hop.kind) {
             Some(HopKind::Proxy(_)) => Tier::Proxy,
@@ -166,7 +167,7 @@ impl Tier {
         }
     }
 
-    /// Where modules come from, in words, credentials removed: the first hop that counts.
+    /// Describes where modules come from (the first hop that counts), with credentials removed.
     pub fn in_words(chain: &Chain, mirror: Option<&Path>) -> String {
         let Some(hop) = chain.hops.first() else {
             return "nowhere".to_owned();
@@ -202,17 +203,18 @@ impl fmt::Display for Tier {
     }
 }
 
-/// Parses an element that is neither empty nor `direct` nor `off`. The message of an error
-/// follows go's own words and holds no credentials. Judged as the newest go does.
+/// Parses an element that is neither empty nor `direct` nor `off`, as the newest go does. An error
+/// message follows go's own words and holds no credentials.
 pub(super) fn parse_proxy_url(text: &str) -> Result<HopKind, String> {
     let mut url = text.to_owned();
-    // proxyList: "https:// may be omitted" for what is no single word, no URL and no path.
+    // proxyList: "https:// may be omitted". This holds for text that is not a single word, not a
+    // URL and not a path.
     if text.contains(['.', ':', '/']) && !text.contains(":/") && !text.starts_with('/') {
         url = format!("https://{text}");
     }
     let shown = mask(&url);
     let parsed = GoUrl::parse(&url, GoRelease::default()).map_err(|error| {
-        // What is shown could still break the line.
+        // A control character in the displayed URL could break the line.
         match url.contains(|c: char| c.is_ascii_control()) {
             true => error.to_string(),
             false => format!("{error} in proxy URL: {shown}"),
@@ -227,11 +229,11 @@ pub(super) fn parse_proxy_url(text: &str) -> Result<HopKind, String> {
             if parsed.hostname().is_empty() {
                 return in_url("no host");
             }
-            // A number that is no port fails when it is dialled.
+            // A number that is not a valid port fails when go dials it.
             if !parsed.port().is_empty() && parsed.port().parse::<u16>().is_err() {
                 return in_url("invalid port after host");
             }
-            // web/http.go: every request would be refused before it is sent.
+            // web/http.go: go refuses every such request before it sends it.
             if parsed.scheme == "http" && parsed.user.is_some() {
                 return Err(format!(
                     "refusing to pass credentials to insecure URL: {shown}"

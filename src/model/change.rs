@@ -1,4 +1,4 @@
-//! What is different between two snapshots, in words.
+//! The differences between two snapshots, in words.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -8,21 +8,22 @@ use serde::{Deserialize, Serialize};
 
 use super::snapshot::{Link, LinkKind, Resolver, Route, RouteKind, Rule, Snapshot};
 
-/// One thing that is different between two snapshots, named as a person would.
+/// One difference between two snapshots, named as a person would name it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// "default route moved to wlan0 via 10.20.0.1".
     pub what: String,
-    /// Can it change what a probe sees? If not, it is told and no probe is sent.
+    /// Whether it can change what a probe sees. If not, it is reported and no probe is sent.
     pub major: bool,
 }
 
-/// How many addresses of one link, or routes, are named one by one; of the others only the
-/// number is told. A journal line must stay a line when somebody adds 4000 addresses.
+/// The maximum number of addresses of one link, or of routes, that are named one by one. Of the
+/// others only the number is reported. A journal line must stay one line when 4000 addresses
+/// appear.
 const MOST_NAMED: usize = 8;
 
-/// How many changes are remembered until a turn tells of them. A paused agent takes none for
-/// days, and each container that starts is two changes.
+/// The maximum number of changes that are kept until a turn reports them. A paused agent runs no
+/// turn for days, and each container that starts adds two changes.
 const MOST_KEPT: usize = 64;
 
 impl Change {
@@ -34,11 +35,11 @@ impl Change {
         Change { what, major: false }
     }
 
-    /// Everything that is different, the most telling first. Empty when nothing is that
-    /// matters: IPv6 link-local addresses come and go by themselves and are left out.
+    /// Returns all differences, the most informative first. Empty if nothing that matters differs:
+    /// IPv6 link-local addresses appear and disappear automatically and are left out.
     ///
-    /// Addresses and routes count only while their link is running. The kernel takes them away
-    /// (or not) some time after the link went down; the link's own change says it all, once.
+    /// Addresses and routes count only while their link is running. The kernel removes them (or
+    /// not) some time after the link went down; the change of the link itself already says it.
     pub fn between(old: &Snapshot, new: &Snapshot) -> Vec<Change> {
         let mut changes = Vec::new();
         default_route_changes(old, new, &mut changes);
@@ -49,7 +50,8 @@ impl Change {
         changes
     }
 
-    /// Adds what has changed now to what has since the last turn; of very many the oldest go.
+    /// Appends the new changes to those since the last turn. If there are too many, the oldest are
+    /// dropped.
     pub fn add(now: Vec<Change>, kept: &mut Vec<Change>) {
         kept.extend(now);
         kept.drain(..kept.len().saturating_sub(MOST_KEPT));
@@ -70,7 +72,7 @@ fn default_route_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Chang
         };
         let has_moved = moved.is_some();
         changes.extend(moved.map(Change::major));
-        // The first of each list has just been told, if it moved.
+        // If the first route of each list moved, that move has already been reported.
         let had = BTreeSet::from_iter(before.iter().map(|route| hop(route)));
         let has = BTreeSet::from_iter(after.iter().map(|route| hop(route)));
         let first = BTreeSet::from_iter([was, is].into_iter().flatten().map(|route| hop(route)));
@@ -103,7 +105,8 @@ fn default_route_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Chang
     }
 }
 
-/// A metric that changes which route is the best shows as a move; any other is only told.
+/// A metric that changes which route is the best appears as a move. Any other change of a metric is
+/// only reported.
 fn metric_changes(
     new: &Snapshot,
     family: &str,
@@ -127,7 +130,7 @@ fn metric_changes(
     });
     let mut said: Vec<String> = said.collect();
     if said.is_empty() {
-        // One of several routes by the same next hop went.
+        // One of several routes through the same next hop disappeared.
         said.push(format!("a spare {family} is gone"));
     }
     changes.extend(said.into_iter().map(Change::minor));
@@ -215,8 +218,8 @@ fn one_link_changes(was: &Link, is: &Link, changes: &mut Vec<Change>) {
     }
 }
 
-/// Can a packet to a proxy leave by it? Containers come and go by dozens, each with a virtual
-/// link that has no address of its own.
+/// Reports whether a packet to a proxy can leave by this link. Containers start and stop by the
+/// dozen, each with a virtual link that has no address of its own.
 fn carries_traffic(link: &Link) -> bool {
     match link.kind {
         LinkKind::Loopback => false,
@@ -251,7 +254,7 @@ fn route_changes(old: &Snapshot, new: &Snapshot, changes: &mut Vec<Change>) {
     tell(gone, |more| format!("{more} more routes are gone"), changes);
 }
 
-/// All but the main table's default routes, which are told apart.
+/// Returns all routes except the default routes of the main table, which are reported separately.
 fn configured_routes(snapshot: &Snapshot) -> BTreeSet<&Route> {
     let told = |route: &&Route| !route.is_main_default() && snapshot.is_live(route);
     BTreeSet::from_iter(snapshot.routes.iter().filter(told))
@@ -356,7 +359,7 @@ mod tests {
         }
     }
 
-    /// What is told when `edit` happens at the desk; minor ones in brackets.
+    /// The reported changes when `edit` happens at the desk; minor ones are in brackets.
     fn told(edit: impl FnOnce(&mut Snapshot)) -> Vec<String> {
         let old = desk();
         let mut new = desk();
@@ -427,7 +430,7 @@ mod tests {
 
     #[test]
     fn a_link_that_goes_down_says_so_once_whatever_the_kernel_keeps() {
-        // IPv4: address and route stay in the tables. IPv6: they go, later.
+        // IPv4: the address and the route stay in the tables. IPv6: the kernel removes them later.
         let expected = ["default route moved to eth1 via 10.8.0.1", "eth0 is down"];
         let mut half = desk();
         half.links[0].up = false;

@@ -5,13 +5,13 @@ use std::fmt;
 
 use super::mask::mask;
 
-/// The file's text, as go reads it: the last line of a name wins, no quoting, no trimming.
+/// The text of the file, as go reads it: the last line of a name wins; no quoting, no trimming.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct EnvText(pub Vec<u8>);
 
 impl EnvText {
-    /// The value that go would use; `Some("")` where a name is written without a value.
-    /// A value that is not UTF-8 counts as none: go cannot have written it.
+    /// Returns the value that go would use; `Some("")` for a name that is written without a value.
+    /// A value that is not UTF-8 counts as absent: go cannot have written it.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.settings()
             .filter(|(key, _)| *key == name.as_bytes())
@@ -19,14 +19,14 @@ impl EnvText {
             .and_then(|(_, value)| std::str::from_utf8(value).ok())
     }
 
-    /// Every name that has a line.
+    /// Returns every name that has a line.
     pub fn names(&self) -> BTreeSet<&str> {
         let names = self.settings();
         BTreeSet::from_iter(names.filter_map(|(key, _)| std::str::from_utf8(key).ok()))
     }
 
-    /// The lines that go takes for settings: those with a `=` that begin with `A` to `Z`.
-    /// A `\r` before the end belongs to the value; a BOM hides the first line.
+    /// Returns the lines that go reads as settings: those with a `=` that begin with `A` to `Z`. A
+    /// `\r` before the end is part of the value; a BOM hides the first line.
     fn settings(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.0.split(|b| *b == b'\n').filter_map(|line| {
             let equals = line.iter().position(|b| *b == b'=')?;

@@ -1,4 +1,4 @@
-//! What the go command makes of HTTP_PROXY, HTTPS_PROXY and NO_PROXY:
+//! How the go command interprets HTTP_PROXY, HTTPS_PROXY and NO_PROXY:
 //! `golang.org/x/net/http/httpproxy` and the first lines of `net/http.Transport.dialConn`.
 
 use std::fmt;
@@ -12,21 +12,21 @@ use super::go_url::{GoUrl, GoUrlError};
 /// An HTTP or SOCKS proxy as go would use it. Neither Debug nor Display shows credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub struct GoProxy {
-    /// What it is spoken to in.
+    /// The protocol spoken with the proxy.
     pub speech: Speech,
-    /// The value as it was read, with the credentials that the proxy gets.
+    /// The value as it was read, with the credentials that are sent to the proxy.
     pub url: GoUrl,
     /// A name or an address without brackets. Empty: this machine.
     pub host: String,
-    /// Its port, as it is dialled; `None`: a number that is no port, so that nothing is dialled.
+    /// The port that is dialled; `None`: the number is not a valid port, so go dials nothing.
     pub port: Option<u16>,
-    /// `http://` had to be put before the value.
+    /// Whether `http://` was put before the value.
     pub completed: bool,
-    /// The host may be a piece of a password: an `@` stands behind it.
+    /// The host may be part of a password, because an `@` follows it.
     hides_host: bool,
 }
 
-/// What a proxy is spoken to in.
+/// The protocol that is spoken with a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Speech {
     /// HTTP: absolute URLs, or CONNECT. Also every scheme that go does not know.
@@ -38,11 +38,11 @@ pub enum Speech {
 }
 
 impl GoProxy {
-    /// `httpproxy.parseProxy`: a value without scheme or host gets `http://` put before it; one
-    /// that cannot be read even then is passed over by go, which asks directly then.
+    /// `httpproxy.parseProxy`: a value without scheme or host gets `http://` put before it. If even
+    /// that cannot be parsed, go ignores the value and connects directly.
     ///
     /// # Errors
-    /// Why go passes it over.
+    /// Why go ignores it.
     pub fn parse(value: &str, release: GoRelease) -> Result<GoProxy, GoUrlError> {
         let url = GoUrl::parse(value, release);
         let is_complete = |url: &GoUrl| {
@@ -68,7 +68,7 @@ impl GoProxy {
             "https" => (Speech::Https, 443),
             "socks5" => (Speech::Socks5, 1080),
             "socks5h" if release.knows_socks5h() => (Speech::Socks5, 1080),
-            // canonicalAddr knows no port for it, and the dialler takes none for 0.
+            // canonicalAddr knows no port for this scheme, and the dialler does not accept 0.
             _ => (Speech::Http, 0),
         };
         let port = match url.port() {
@@ -91,8 +91,8 @@ impl GoProxy {
         }
     }
 
-    /// What a user should know of the value: that go reads it in another way than its writer
-    /// meant. `None`: nothing. Holds no credentials.
+    /// Returns what a user should know about the value: go reads it differently from what its
+    /// writer meant. `None`: nothing to say. The text holds no credentials.
     pub fn remark(&self) -> Option<String> {
         let known = ["http", "https", "socks5", "socks5h"];
         if self.completed && known.contains(&self.host.as_str()) {
@@ -137,7 +137,7 @@ impl GoProxy {
     }
 }
 
-/// `host:port`, unless it may be a piece of a password.
+/// Shows `host:port`, unless the host may be part of a password.
 impl fmt::Display for GoProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.hides_host {
@@ -167,10 +167,10 @@ impl fmt::Debug for GoProxy {
     }
 }
 
-/// What NO_PROXY takes out.
+/// The hosts that NO_PROXY exempts from the proxy.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Exceptions {
-    /// Each with its port, if it names one.
+    /// Each entry with its port, if it names one.
     all: Vec<(Exception, Option<String>)>,
     keeps_addresses_apart: bool,
 }
@@ -179,7 +179,7 @@ pub struct Exceptions {
 enum Exception {
     Everything,
     Net(IpNet),
-    /// What lies below this name, and perhaps the name itself.
+    /// The names below this one, and (if true) the name itself.
     Domain(String, bool),
 }
 
@@ -198,12 +198,13 @@ impl Exceptions {
                 continue;
             }
             let (host, port) = split_host_port(&entry);
-            // The brackets of "[::1]:80" are gone by now; those of "[::1]" are part of a name.
+            // The brackets of "[::1]:80" have been removed here; those of "[::1]" are part of a
+            // name.
             if let Ok(ip) = host.parse::<IpAddr>() {
                 all.push((Exception::Net(ip.to_canonical().into()), port));
                 continue;
             }
-            // "*.corp.test" is ".corp.test": what is below it, not the domain itself.
+            // "*.corp.test" means ".corp.test": the names below the domain, not the domain itself.
             let below = host.strip_prefix("*.").or_else(|| host.strip_prefix('.'));
             if !host.is_empty() {
                 let name = below.unwrap_or(host).to_owned();
@@ -216,8 +217,9 @@ impl Exceptions {
         }
     }
 
-    /// `httpproxy.config.useProxy`, the other way round: does a request to this host and port go
-    /// straight? `host` is a name in ASCII, or an address without brackets. Loopback always does.
+    /// `httpproxy.config.useProxy`, inverted: reports whether a request to this host and port goes
+    /// directly. `host` is a name in ASCII, or an address without brackets. Loopback always goes
+    /// directly.
     pub fn takes_out(&self, host: &str, port: &str) -> bool {
         let apart = self.keeps_addresses_apart;
         let bare = host.split('%').next().filter(|_| apart).unwrap_or(host);
@@ -241,7 +243,7 @@ impl Exceptions {
     }
 }
 
-/// `net.ParseCIDR`, an IPv4 network in IPv6's clothes as what it is.
+/// `net.ParseCIDR`; an IPv4 network that is written as IPv6 becomes an IPv4 network.
 fn cidr(entry: &str) -> Option<IpNet> {
     let net: IpNet = entry.parse().ok()?;
     let IpNet::V6(six) = net else {
@@ -255,7 +257,7 @@ fn cidr(entry: &str) -> Option<IpNet> {
     }
 }
 
-/// `net.SplitHostPort`, or the whole as a host where that fails. An empty port is any port.
+/// `net.SplitHostPort`; if that fails, the whole text is the host. An empty port means any port.
 fn split_host_port(entry: &str) -> (&str, Option<String>) {
     let whole = (entry, None);
     let Some(colon) = entry.rfind(':') else {
@@ -275,8 +277,8 @@ fn split_host_port(entry: &str) -> (&str, Option<String>) {
     (host, Some(port.to_owned()).filter(|port| !port.is_empty()))
 }
 
-/// Is it what `inet_aton` or a browser takes for an IPv4 address (`127.1`, `0x7f.1`, `127.0.0.1.`),
-/// and go's resolver for a name?
+/// Reports whether `inet_aton` or a browser reads the text as an IPv4 address (`127.1`, `0x7f.1`,
+/// `127.0.0.1.`) while go's resolver reads it as a name.
 pub fn is_short_address(host: &str) -> bool {
     if host.parse::<Ipv4Addr>().is_ok() {
         return false;
@@ -316,7 +318,7 @@ mod tests {
             ("socks4://p.test:9", "Http p.test:9"),
             ("foo://p.test", "Http p.test:0"),
             ("http:/p.test", "Http http"),
-            // Opaque: no host, so go asks this machine at port 80.
+            // Opaque: there is no host, so go connects to this machine at port 80.
             ("http:p.test:80", "Http of a value that"),
             ("http:///p.test", "Http http"),
             (" http://p.test", "ignored"),

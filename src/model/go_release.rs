@@ -1,14 +1,14 @@
-//! Which release of Go reads a value: the standard library has become stricter over time.
+//! The release of Go that reads a value: the standard library has become stricter over time.
 
 /// A release of Go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GoRelease {
-    /// Major, minor, patch. A development version counts as newer than all.
+    /// Major, minor, patch. A development version counts as newer than all releases.
     pub number: (u32, u32, u32),
 }
 
 impl Default for GoRelease {
-    /// Where the release is not known: the newest.
+    /// If the release is not known, the newest is assumed.
     fn default() -> GoRelease {
         GoRelease {
             number: (u32::MAX, 0, 0),
@@ -16,18 +16,19 @@ impl Default for GoRelease {
     }
 }
 
-/// What `net/url` makes of square brackets in a host.
+/// How `net/url` treats square brackets in a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Brackets {
-    /// Anything may stand between them.
+    /// Any text is accepted between them.
     Unchecked,
-    /// An IPv6 address must; what stands before the last `[` is dropped (go.dev/issue/75678).
+    /// The text between them must be an IPv6 address; text before the last `[` is dropped
+    /// (go.dev/issue/75678).
     Checked,
-    /// The same, and nothing may stand before them (go.dev/issue/77578).
+    /// The same, and no text is accepted before them (go.dev/issue/77578).
     First,
 }
 
-/// What `net/url` makes of more than one colon in a host without brackets (go.dev/issue/75223).
+/// How `net/url` treats more than one colon in a host without brackets (go.dev/issue/75223).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colons {
     /// The port follows the last one.
@@ -39,26 +40,27 @@ pub enum Colons {
 }
 
 impl GoRelease {
-    /// From its number.
+    /// Creates a release from its number.
     pub fn new(major: u32, minor: u32, patch: u32) -> GoRelease {
         GoRelease {
             number: (major, minor, patch),
         }
     }
 
-    /// Is it this one or a later one?
+    /// Reports whether this is the given release or a later one.
     pub fn is_from(self, major: u32, minor: u32, patch: u32) -> bool {
         self.number >= (major, minor, patch)
     }
 
-    /// Is it from a later minor release, or from this patch of that minor release on? Fixes
-    /// are carried back.
+    /// Reports whether the release has a fix that first came in this patch of that minor release:
+    /// it is that patch or a later one, or a later minor release. Go backports fixes.
     fn has_fix(self, minor: u32, patch: u32) -> bool {
         let (major, own_minor, own_patch) = self.number;
         major == 1 && own_minor == minor && own_patch >= patch
     }
 
-    /// `net/url`, by its source in 1.21.13, 1.24.11, 1.25.0, 1.25.5, 1.26.0 to 1.26.2, 1.27.3.
+    /// Returns how `net/url` treats brackets, by its source in 1.21.13, 1.24.11, 1.25.0, 1.25.5,
+    /// 1.26.0 to 1.26.2, 1.27.3.
     pub fn brackets(self) -> Brackets {
         if self.is_from(1, 26, 1) || self.has_fix(25, 8) {
             return Brackets::First;
@@ -70,7 +72,7 @@ impl GoRelease {
         }
     }
 
-    /// The same of colons.
+    /// Returns how `net/url` treats colons, by the same sources.
     pub fn colons(self) -> Colons {
         match self.number {
             number if number >= (1, 26, 2) => Colons::OneInHttp,
@@ -79,30 +81,30 @@ impl GoRelease {
         }
     }
 
-    /// Does net/http know `socks5h`?
+    /// Reports whether net/http knows `socks5h`.
     pub fn knows_socks5h(self) -> bool {
         self.is_from(1, 24, 0)
     }
 
-    /// Is a proxy variable with any scheme and a host taken as it is? Before that `http://` was
-    /// put before all but `http`, `https` and `socks5`.
+    /// Reports whether a proxy variable with any scheme and a host is used unchanged. Older
+    /// releases put `http://` before every scheme but `http`, `https` and `socks5`.
     pub fn takes_any_proxy_scheme(self) -> bool {
         self.is_from(1, 24, 0)
     }
 
-    /// Does NO_PROXY take an address for an address only? Before that `.3.4` matched `1.2.3.4`
-    /// (go.dev/issue/71984).
+    /// Reports whether NO_PROXY matches an address only as an address. In older releases `.3.4`
+    /// matched `1.2.3.4` (go.dev/issue/71984).
     pub fn keeps_addresses_apart(self) -> bool {
         self.is_from(1, 24, 1) || self.has_fix(23, 7)
     }
 
-    /// Does it read GOAUTH?
+    /// Reports whether it reads GOAUTH.
     pub fn has_goauth(self) -> bool {
         self.is_from(1, 24, 0)
     }
 
-    /// Does GOAUTH look for credentials at every step of a path, and without a `/` at its end?
-    /// 1.24 looks at the whole URL and at the host (`auth.go:loadCredential`).
+    /// Reports whether GOAUTH looks for credentials at every step of a path, and without a `/` at
+    /// its end. 1.24 looks at the whole URL and at the host (`auth.go:loadCredential`).
     pub fn walks_up_for_credentials(self) -> bool {
         self.is_from(1, 25, 0)
     }

@@ -1,32 +1,32 @@
-//! A URL as Go's `net/url` reads it, which is not how browsers (WHATWG) and the crate `url` do:
-//! it refuses control characters and half escapes, keeps `..` and short IPv4 forms, and takes
-//! `http:/x` for a URL without a host.
+//! Parses URLs as Go's `net/url` does, which differs from browsers (WHATWG) and from the crate
+//! `url`: it refuses control characters and incomplete escapes, keeps `..` and short IPv4 forms,
+//! and reads `http:/x` as a URL without a host.
 
 use std::fmt;
 use std::net::Ipv6Addr;
 
 use super::go_release::{Brackets, Colons, GoRelease};
 
-/// A URL by Go's rules. Debug shows neither its user nor its password.
+/// A URL parsed by Go's rules. Debug shows neither its user nor its password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct GoUrl {
-    /// In lower case; empty where there is none.
+    /// In lower case; empty if there is none.
     pub scheme: String,
-    /// What follows the scheme where that is not a `/`.
+    /// The text after the scheme, if it does not begin with a `/`.
     pub opaque: String,
-    /// What stands before the `@`, unescaped.
+    /// The text before the `@`, unescaped.
     pub user: Option<GoUser>,
     /// `host`, or `host:port`, unescaped. An IPv6 address has its brackets.
     pub host: Vec<u8>,
     /// Unescaped.
     pub path: Vec<u8>,
-    /// As it was written, where escaping the path would give another text; else empty.
+    /// The path as it was written, if escaping `path` would give a different text; else empty.
     raw_path: String,
     /// Without the `?`, as it was written.
     pub query: String,
-    /// It ends with a `?` and nothing behind it.
+    /// Whether the URL ends with a `?` that nothing follows.
     force_query: bool,
-    /// There is a path, but no `//` before it.
+    /// Whether there is a path without `//` before it.
     omits_host: bool,
 }
 
@@ -39,8 +39,8 @@ pub struct GoUser {
     pub password: Option<Vec<u8>>,
 }
 
-/// Why `net/url` refuses a text. In go's words where those quote nothing that may be a secret: a
-/// password with a `/`, `#` or `%` in it makes the parser take a piece of it for a port.
+/// Why `net/url` refuses a text. It uses go's words only where they quote nothing that may be a
+/// secret: a password with a `/`, `#` or `%` in it makes the parser read part of it as a port.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct GoUrlError(String);
@@ -49,7 +49,7 @@ fn refused<T>(why: &str) -> Result<T, GoUrlError> {
     Err(GoUrlError(why.to_owned()))
 }
 
-/// What a text is read for.
+/// The part of a URL that a text is unescaped or escaped for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Path,
@@ -63,7 +63,7 @@ impl GoUrl {
     /// `url.Parse`.
     ///
     /// # Errors
-    /// What this release of Go refuses.
+    /// If this release of Go refuses the text.
     pub fn parse(text: &str, release: GoRelease) -> Result<GoUrl, GoUrlError> {
         let (url, fragment) = text.split_once('#').unwrap_or((text, ""));
         let url = parse(url, false, release)?;
@@ -71,22 +71,22 @@ impl GoUrl {
         Ok(url)
     }
 
-    /// `url.ParseRequestURI`: as it stands in an HTTP request, without a fragment.
+    /// `url.ParseRequestURI`: the URL as an HTTP request has it, without a fragment.
     ///
     /// # Errors
-    /// What this release of Go refuses.
+    /// If this release of Go refuses the text.
     pub fn parse_request(text: &str, release: GoRelease) -> Result<GoUrl, GoUrlError> {
         parse(text, true, release)
     }
 
-    /// `URL.Hostname`: without port and brackets.
+    /// `URL.Hostname`: the host without port and brackets.
     pub fn hostname(&self) -> &[u8] {
         let host = self.split_port().0;
         let inner = host.strip_prefix(b"[").and_then(|h| h.strip_suffix(b"]"));
         inner.unwrap_or(host)
     }
 
-    /// `URL.Port`: the digits, which may be none.
+    /// `URL.Port`: the digits, possibly none.
     pub fn port(&self) -> &str {
         let port = self.split_port().1;
         std::str::from_utf8(port).unwrap_or_default()
@@ -101,7 +101,7 @@ impl GoUrl {
         }
     }
 
-    /// Nothing but a scheme and a path, and `//` between them.
+    /// Reports whether the URL has only a scheme and a path, with `//` between them.
     pub fn is_path_only(&self) -> bool {
         let beside = [&self.opaque, &self.query];
         !self.omits_host
@@ -319,7 +319,7 @@ fn parse_host(scheme: &str, host: &str, release: GoRelease) -> Result<Vec<u8>, G
     Ok([b"[".as_slice(), &name, b"]", &port].concat())
 }
 
-/// `netip.ParseAddr`, of IPv6 only: with a zone, if one follows.
+/// `netip.ParseAddr`, for IPv6 only, with an optional zone.
 fn is_ipv6(text: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(text) else {
         // A zone may hold any byte.
@@ -333,7 +333,7 @@ fn is_ipv6(text: &[u8]) -> bool {
     }
 }
 
-/// `validOptionalPort`: nothing, or `:` and digits, which may be none.
+/// `validOptionalPort`: nothing, or `:` and digits, possibly none.
 fn is_optional_port(port: &[u8]) -> bool {
     match port.split_first() {
         Some((b':', digits)) => digits.iter().all(u8::is_ascii_digit),
@@ -356,9 +356,9 @@ fn unescape(text: &str, part: Part) -> Result<Vec<u8>, GoUrlError> {
                 let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or_default();
                 let byte = u8::try_from(digit(*high) << 4 | digit(*low)).unwrap_or_default();
                 let is_odd = match part {
-                    // Only what is not ASCII may be escaped in a host.
+                    // In a host, only bytes outside ASCII may be escaped.
                     Part::Host => byte < 0x80 && byte != b'%',
-                    // Windows puts blanks there.
+                    // Windows has spaces in zones.
                     Part::Zone => !matches!(byte, b'%' | b' ') && is_escaped(byte, Part::Host),
                     Part::Path | Part::User | Part::Fragment => false,
                 };
@@ -404,14 +404,14 @@ fn is_escaped(byte: u8, part: Part) -> bool {
     !bare.contains(&byte)
 }
 
-/// A path as what follows `file://` (`cmd/go/internal/web/url.go:urlFromFilePath`): on Windows the
-/// server of a share is the URL's host.
+/// Returns a path as the text after `file://` (`cmd/go/internal/web/url.go:urlFromFilePath`). On
+/// Windows the server of a share becomes the URL's host.
 pub fn path(path: &str) -> String {
     let share = path.strip_prefix(r"\\?\UNC\").or_else(|| {
         path.strip_prefix(r"\\")
             .filter(|rest| !rest.starts_with(['?', '.']))
     });
-    // With `\\?\` Windows takes a long path as it stands; go knows how to do that by itself.
+    // After `\\?\` Windows accepts a long path unchanged; go adds that prefix itself where needed.
     let path = share.unwrap_or_else(|| path.strip_prefix(r"\\?\").unwrap_or(path));
     let drive = path.as_bytes().get(1) == Some(&b':');
     let mut url = String::with_capacity(path.len() + 1);
@@ -428,7 +428,8 @@ pub fn path(path: &str) -> String {
     url
 }
 
-/// A folder as an element of GOPROXY. A `$` is encoded too, so that no `${NAME}` is seen in it.
+/// Returns a directory as an element of GOPROXY. A `$` is encoded too, so that the result never
+/// contains `${NAME}`.
 pub fn of_folder(folder: &std::path::Path) -> String {
     let path = path(&folder.to_string_lossy()).replace('$', "%24");
     format!("file://{}", path.trim_end_matches('/'))

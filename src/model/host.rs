@@ -1,22 +1,23 @@
-//! Names of hosts, made comparable: pins, credentials, redirects and exceptions all hang on
-//! whether two names mean one host. There is no other place that compares them.
+//! Makes names of hosts comparable: pins, credentials, redirects and exceptions all depend on
+//! whether two names mean one host. All such comparisons are made here.
 
 use std::net::IpAddr;
 
 use url::Url;
 
-/// A host, whatever way it was written.
+/// A host, independent of how it was written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Host {
-    /// In lower case, in ASCII (IDNA), without the dot at its end.
+    /// In lower case, in ASCII (IDNA), without the final dot.
     Name(String),
-    /// IPv4, though it be written as `::ffff:10.0.0.1`, `127.1` or `0x7f000001`.
+    /// An address. An IPv4 address may have been written as `::ffff:10.0.0.1`, `127.1` or
+    /// `0x7f000001`.
     Address(IpAddr),
 }
 
 impl Host {
-    /// Reads a name or an address, with or without brackets, without a port. `None`: it cannot
-    /// be the host of a URL, and is the same as no other.
+    /// Parses a name or an address, with or without brackets, without a port. `None`: it cannot be
+    /// the host of a URL, and equals no other host.
     pub fn parse(text: &str) -> Option<Host> {
         let bare = text
             .strip_prefix('[')
@@ -32,7 +33,7 @@ impl Host {
         }
     }
 
-    /// The host of a URL.
+    /// Returns the host of a URL.
     pub fn of(url: &Url) -> Option<Host> {
         match url.host()? {
             url::Host::Domain(name) => Host::parse(name),
@@ -42,13 +43,14 @@ impl Host {
     }
 
     fn name(name: &str) -> Option<Host> {
-        // DNS takes a dot at the end for nothing; two of them are an empty label.
+        // DNS ignores one dot at the end; two dots make an empty label.
         let name = name.strip_suffix('.').unwrap_or(name);
         let usable = !name.is_empty() && !name.ends_with('.');
         usable.then(|| Host::Name(name.to_ascii_lowercase()))
     }
 
-    /// Can it only be this machine, or one that no stranger's server can stand in for by DNS?
+    /// Reports whether the host can only be this machine, or one that a stranger's server cannot
+    /// impersonate by DNS.
     pub fn is_near(&self) -> bool {
         match self {
             Host::Name(name) => name == "localhost" || name.ends_with(".localhost"),
@@ -61,9 +63,10 @@ impl Host {
         }
     }
 
-    /// Does go reach this machine, and no other, by a host that is spelled so in a URL? go takes
-    /// addresses as `net.ParseIP` does: `127.1`, `0x7f.1` and `2130706433` are names that it asks
-    /// DNS for, and so is `localhost.` with a dot. RFC 6761, 6.3 is about `localhost` only.
+    /// Reports whether go reaches this machine, and no other, by a host that is spelled this way in
+    /// a URL. go parses addresses with `net.ParseIP`: it looks up `127.1`, `0x7f.1` and
+    /// `2130706433` in DNS as names, and also `localhost.` with a dot. RFC 6761, 6.3 is about
+    /// `localhost` only.
     pub fn is_this_machine(spelled: &str) -> bool {
         let address = spelled.parse::<IpAddr>();
         spelled.eq_ignore_ascii_case("localhost")
@@ -71,7 +74,7 @@ impl Host {
     }
 }
 
-/// Without brackets.
+/// Shows an address without brackets.
 impl std::fmt::Display for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -81,14 +84,14 @@ impl std::fmt::Display for Host {
     }
 }
 
-/// Do two URLs lead to one server: the same host and port? Doubt means no.
+/// Reports whether two URLs lead to one server: the same host and port. In doubt the answer is no.
 pub fn is_same_server(one: &Url, other: &Url) -> bool {
     let port = |url: &Url| url.port_or_known_default();
     Host::of(one).is_some() && Host::of(one) == Host::of(other) && port(one) == port(other)
 }
 
-/// A URL in a form in which equal ones are equal: without default port, userinfo, or a slash at
-/// its end.
+/// Returns a URL in a form that is the same for equal URLs: without default port, userinfo, or a
+/// slash at its end.
 pub fn canonical_url(text: &str) -> String {
     let Ok(url) = Url::parse(text) else {
         return text.trim_end_matches('/').to_owned();

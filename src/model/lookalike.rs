@@ -1,6 +1,6 @@
-//! Characters that look like one of ASCII and are another: what an input method, a word
-//! processor or a chat window puts in its place. `，` ends no entry of GOPROXY, and go takes it
-//! for a letter of the host.
+//! Finds characters that look like an ASCII character but are different: an input method, a word
+//! processor or a chat window inserts them. `，` does not end an entry of GOPROXY: go reads it as a
+//! letter of the host.
 
 use std::fmt;
 
@@ -11,17 +11,18 @@ pub struct Lookalike {
     pub at: usize,
     /// The character.
     pub character: char,
-    /// What was meant; `None`: nothing, it cannot be seen.
+    /// The character that was meant; `None`: none, because it is invisible.
     pub means: Option<char>,
 }
 
-/// The first character of the text that looks like a mark, a space or a letter of ASCII, or that
-/// cannot be seen. Letters and digits of other scripts are not meant: hosts may have them.
+/// Returns the first character of the text that looks like a punctuation mark, a space or a letter
+/// of ASCII, or that is invisible. Ordinary letters and digits of other scripts are not reported,
+/// because hosts may contain them.
 pub fn find(text: &str) -> Option<Lookalike> {
     all(text).next()
 }
 
-/// All of them, in order.
+/// Returns all of them, in order.
 pub fn all(text: &str) -> impl Iterator<Item = Lookalike> {
     text.char_indices().filter_map(move |(at, character)| {
         if character.is_ascii() || joins_letters(text, at, character) {
@@ -36,9 +37,9 @@ pub fn all(text: &str) -> impl Iterator<Item = Lookalike> {
     })
 }
 
-/// The first letter of a host that is of another script than its neighbours, but looks like one
-/// of theirs: `gіthub.com` with a Cyrillic `і`. A label of one script alone is somebody's name,
-/// unless each of its letters looks like one of ASCII.
+/// Returns the first letter of a host that is of another script than its neighbours, but looks like
+/// one of theirs: `gіthub.com` with a Cyrillic `і`. A label that is entirely in one script is a
+/// legitimate name, unless each of its letters looks like an ASCII letter.
 pub fn find_in_host(host: &str) -> Option<Lookalike> {
     let mut start = 0;
     for label in host.split('.') {
@@ -53,7 +54,8 @@ pub fn find_in_host(host: &str) -> Option<Lookalike> {
         let first = label.char_indices().find_map(foreign);
         let letters = || label.chars().filter(|c| c.is_alphabetic());
         let mixed = letters().any(|c| c.is_ascii());
-        // Two letters may well be a country: `.рф` has none of these, `.су` would be one.
+        // Two letters may well be a country: `.рф` has no such letter, `.су` would have only such
+        // letters.
         let masked = letters().count() > 2 && letters().all(|c| homoglyph(c).is_some());
         if let Some(first) = first.filter(|_| mixed || masked) {
             return Some(first);
@@ -63,8 +65,9 @@ pub fn find_in_host(host: &str) -> Option<Lookalike> {
     None
 }
 
-/// Those of a GOPROXY list, or of one URL: anywhere in it, and letters in the hosts. The path of
-/// a `file://` element may hold what it likes, but for what was to end the element.
+/// Returns the lookalikes of a GOPROXY list, or of one URL: marks anywhere in it, and letters in
+/// the hosts. The path of a `file://` element may contain any of them, except a mark that was meant
+/// to end the element.
 pub fn in_list(list: &str) -> Vec<Lookalike> {
     let mut found = Vec::new();
     let mut start = 0;
@@ -86,7 +89,7 @@ pub fn in_list(list: &str) -> Vec<Lookalike> {
     found
 }
 
-/// Does an element of GOPROXY begin right behind it?
+/// Reports whether an element of GOPROXY begins directly after the mark.
 fn ends_an_element(element: &str, mark: &Lookalike) -> bool {
     let (at, length) = mark.place();
     let behind = element.get(at + length..).unwrap_or_default();
@@ -95,7 +98,7 @@ fn ends_an_element(element: &str, mark: &Lookalike) -> bool {
         && (behind.contains("://") || matches!(behind, "direct" | "off"))
 }
 
-/// The host of a URL, with or without a scheme, and its offset.
+/// Returns the host of a URL, with or without a scheme, and its offset.
 fn host_of(url: &str) -> (usize, &str) {
     let start = url.find("://").map_or(0, |at| at + 3);
     let rest = url.get(start..).unwrap_or_default();
@@ -113,12 +116,12 @@ impl Lookalike {
         }
     }
 
-    /// Its byte offset in the text, and its length in bytes.
+    /// Returns its byte offset in the text, and its length in bytes.
     pub fn place(&self) -> (usize, usize) {
         (self.at, self.character.len_utf8())
     }
 
-    /// What to do about it.
+    /// Returns advice for the user.
     pub fn help(&self) -> String {
         match self.means {
             None => "take it out".to_owned(),
@@ -140,8 +143,8 @@ impl fmt::Display for Lookalike {
     }
 }
 
-/// ZERO WIDTH JOINER and NON-JOINER between letters of a script that needs them (RFC 5892,
-/// appendix A): hosts may hold those.
+/// Reports whether the character is a ZERO WIDTH JOINER or NON-JOINER between letters of a script
+/// that needs it (RFC 5892, appendix A): hosts may contain those.
 fn joins_letters(text: &str, at: usize, c: char) -> bool {
     let foreign = |c: Option<char>| c.is_some_and(|c| !c.is_ascii() && meant(c).is_none());
     matches!(c, '\u{200c}' | '\u{200d}')
@@ -152,25 +155,26 @@ fn joins_letters(text: &str, at: usize, c: char) -> bool {
         )
 }
 
-/// A character of ASCII, and those that look like it: from Unicode's confusables.txt, as far as
-/// marks go.
+/// Each word is an ASCII character and the characters that look like it. The source is Unicode's
+/// confusables.txt, limited to punctuation marks.
 const MARKS: &str = "\
     ,、﹐﹑､،︐︑⸲⸴꓾ ;\u{37e}؛﹔︔⁏ :﹕︓∶꞉ː׃։︰ꓽ⁚ |│┃∣ǀ￨⏐❘¦￤︱︳丨‖⎪ /⁄∕⧸╱㇓⟋ \\﹨⧵∖⧹ \
     .。｡․﹒۔܁… -‐‑‒–—―−﹘﹣⁃˗─ \"“”„‟«»″〝〞〟「」『』《》 '‘’‚‛′´ʹ‹› *∗⁎⋆✱٭×✳﹡ ?﹖؟ \
     =﹦꞊゠═ ~˜∼〜 @﹫ #﹟ %﹪٪ $﹩ &﹠ +﹢ _﹍﹎﹏‿ [【〔〖 ]】〕〗";
 
-/// A letter of ASCII, and those of other scripts that look like it.
+/// Each word is an ASCII letter and the letters of other scripts that look like it.
 const LETTERS: &str = "\
     aаɑα bЬь cсϲᴄ dԁ eеҽ gցɡ hһհ iіıιɩ jјϳ kкκ lӏӀ mм nոп oоοօ pрρ qԛգ rг sѕ tт uυս vνѵ wԝω xхχ \
     yуγ zᴢ";
 
-/// What stands first in the word of a list that holds the character.
+/// Returns the first character of the word of the list that contains `c`.
 fn first_of_word(list: &str, c: char) -> Option<char> {
     let mut words = list.split(' ').filter(|word| word.contains(c));
     words.next()?.chars().next()
 }
 
-/// What a character is taken for: `Some(None)` where it cannot be seen, `None` where it is itself.
+/// Returns the character that `c` is mistaken for: `Some(None)` if it is invisible, `None` if it is
+/// not a lookalike.
 fn meant(c: char) -> Option<Option<char>> {
     match c {
         // Full width: the same order as in ASCII.
@@ -199,7 +203,7 @@ fn meant(c: char) -> Option<Option<char>> {
     }
 }
 
-/// The letter of ASCII that a letter of another script looks like.
+/// Returns the ASCII letter that a letter of another script looks like.
 fn homoglyph(c: char) -> Option<char> {
     first_of_word(LETTERS, c).filter(|_| !c.is_ascii())
 }

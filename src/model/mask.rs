@@ -1,15 +1,15 @@
-//! Hiding credentials in text that a person, a log or the journal will see.
+//! Hides credentials in text that a person, a log or the journal will see.
 
-/// What stands where a secret stood. go and net/http write `joe:xxxxx@` or `joe:***@`.
+/// The replacement for a secret. go and net/http write `joe:xxxxx@` or `joe:***@`.
 const STARS: &str = "***";
 
-/// What ends the authority of a URL within running text. `,` and `|` do not, although they
-/// end a GOPROXY element: a password that holds one must not show its second half.
+/// The characters that end the authority of a URL within running text. `,` and `|` do not, although
+/// they end a GOPROXY element: if a password holds one, its second half must not be shown.
 const ENDS: [char; 11] = ['/', '?', '#', ' ', '\t', '\n', '\r', '"', '\'', '<', '>'];
 
-/// Hides `user:password@` in every URL within the text, with or without a scheme (go takes
-/// `joe:secret@proxy.example` for an https proxy): the user's name stays when a password
-/// follows, a userinfo without one is taken for a token and goes as a whole.
+/// Hides `user:password@` in every URL within the text, with or without a scheme (go reads
+/// `joe:secret@proxy.example` as an https proxy). The user's name stays if a password follows it. A
+/// userinfo without a password may be a token and is hidden completely.
 pub fn mask(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -23,8 +23,8 @@ pub fn mask(text: &str) -> String {
     out
 }
 
-/// The same with a `*` for every byte, so that byte ranges in the text still fit: for
-/// showing lines of a policy with carets below them.
+/// Does the same with a `*` for every byte, so that byte ranges in the text stay valid: for showing
+/// lines of a policy with carets below them.
 pub fn blot(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -38,20 +38,20 @@ pub fn blot(text: &str) -> String {
     out
 }
 
-/// Does it hold a URL with a user name or a password, or a token?
+/// Reports whether the text holds a URL with a user name or a password, or a token.
 pub fn has_credentials(text: &str) -> bool {
     next_secret(text).is_some()
 }
 
-/// The first secret: where it begins, how many bytes it has, and what to show in its place.
+/// Returns the first secret: its offset, its length in bytes, and the text to show instead of it.
 fn next_secret(text: &str) -> Option<(usize, usize, String)> {
     let found = [next_userinfo(text), next_parameter(text), next_token(text)];
-    // Of two at the same place the longer one: a token may be a user's name.
+    // Of two at the same offset the longer one wins: a token may be a user's name.
     let first = |(start, length, _): &(usize, usize, String)| (*start, usize::MAX - *length);
     found.into_iter().flatten().min_by_key(first)
 }
 
-/// Names of parameters whose values are secrets, in a URL's query or in the words of a command.
+/// Names of parameters whose values are secrets, in a URL's query or in the arguments of a command.
 const PARAMETERS: [&str; 16] = [
     "access-token",
     "access_token",
@@ -100,8 +100,7 @@ fn next_parameter(text: &str) -> Option<(usize, usize, String)> {
     None
 }
 
-/// How tokens of the large forges and registries begin; what follows has twenty characters and
-/// more.
+/// The prefixes of tokens of the large forges and registries; twenty or more characters follow.
 const TOKENS: [&str; 9] = [
     "ghp_",
     "gho_",
@@ -114,7 +113,7 @@ const TOKENS: [&str; 9] = [
     "npm_",
 ];
 
-/// A token by itself, as in the path of a proxy's URL.
+/// Finds a token without a userinfo, as in the path of a proxy's URL.
 fn next_token(text: &str) -> Option<(usize, usize, String)> {
     let in_token = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let found = TOKENS.iter().filter_map(|token| {
@@ -131,8 +130,9 @@ fn next_token(text: &str) -> Option<(usize, usize, String)> {
     found.min_by_key(|(start, ..)| *start)
 }
 
-/// The first userinfo: where it begins, how many bytes up to its `@` (not counted), and what
-/// to show in its place. What follows begins with `@` and is never taken for another one.
+/// Returns the first userinfo: its offset, its length in bytes up to its `@` (not counted), and the
+/// text to show instead of it. The text after it begins with `@` and is never read as another
+/// userinfo.
 fn next_userinfo(text: &str) -> Option<(usize, usize, String)> {
     let mut from = 0;
     loop {
@@ -150,26 +150,26 @@ fn next_userinfo(text: &str) -> Option<(usize, usize, String)> {
     }
 }
 
-/// The length of the userinfo of a URL whose authority begins here.
+/// Returns the length of the userinfo of a URL whose authority begins here.
 fn url_userinfo(rest: &str) -> Option<usize> {
     let authority = rest.split(ENDS).next()?;
     if let Some(at) = authority.rfind('@') {
         return (at > 0).then_some(at);
     }
-    // `https://joe:pass/word@host`: go refuses it and prints it, so it must be hidden as well.
-    // A port is all digits, and what follows a port may hold an `@` (`/@v/`, `m@v1.2.3`).
+    // `https://joe:pass/word@host`: go refuses it and prints it, so it must be hidden as well. A
+    // port is all digits, and the text after a port may hold an `@` (`/@v/`, `m@v1.2.3`).
     let (_, port) = authority.rsplit_once(']').unwrap_or(("", authority));
     let (_, port) = port.split_once(':')?;
     if port.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    // A password may hold a blank, a quote or a comma, and a keyboard may write another `@`: in
-    // doubt all of the line up to the next URL is hidden.
+    // A password may hold a space, a quote or a comma, and a typing error may add another `@`. In
+    // doubt, the whole line up to the next URL is hidden.
     let line = rest.split(['\n', '\r']).next()?;
     line.split("://").next()?.rfind(['@', '\u{ff20}'])
 }
 
-/// `user:password@` without a scheme, between two offsets.
+/// Finds `user:password@` without a scheme, between two offsets.
 fn plain_userinfo(text: &str, from: usize, to: usize) -> Option<(usize, usize, String)> {
     let part = text.get(from..to)?;
     let ends = |c: char| ENDS.contains(&c) || matches!(c, ',' | '|' | ';' | '(' | '[' | '{');
@@ -181,11 +181,11 @@ fn plain_userinfo(text: &str, from: usize, to: usize) -> Option<(usize, usize, S
             .map_or(part.len(), |n| first + n);
         let at = part.get(..word_end)?.rfind('@')?;
         let before = part.get(..at)?;
-        // Every one of these characters is one byte long.
+        // Each of these characters is one byte long.
         let word = before.rfind(ends).map_or(0, |i| i + 1);
         let word = with_comma(before, word);
         let userinfo = before.get(word..)?;
-        // What was masked already stays as it is.
+        // Text that is masked already stays as it is.
         if let Some((user, password)) = userinfo.split_once(':')
             && !user.is_empty()
             && !password.is_empty()
@@ -197,8 +197,8 @@ fn plain_userinfo(text: &str, from: usize, to: usize) -> Option<(usize, usize, S
     None
 }
 
-/// Where a userinfo begins whose last word begins at `word`: `joe:a,b` is one whose password
-/// holds a comma, `host:8080,b` is two elements of a list.
+/// Returns where the userinfo begins whose last word begins at `word`: `joe:a,b` is a userinfo with
+/// a comma in its password, `host:8080,b` is two elements of a list.
 fn with_comma(before: &str, word: usize) -> usize {
     let userinfo = before.get(word..).unwrap_or_default();
     let head = before.get(..word).unwrap_or_default();
@@ -221,7 +221,7 @@ fn with_comma(before: &str, word: usize) -> usize {
     word
 }
 
-/// What to show for a userinfo. Elements of a GOPROXY list that stand before it, as in
+/// Returns the text to show instead of a userinfo. Elements of a GOPROXY list before it, as in
 /// `goproxy.io,joe:secret@proxy.example`, stay readable.
 fn hidden(userinfo: &str) -> String {
     let Some(last) = userinfo.rfind([',', '|']) else {
@@ -246,7 +246,7 @@ fn hidden(userinfo: &str) -> String {
 
 fn hidden_one(userinfo: &str) -> String {
     match userinfo.split_once(':') {
-        // GitHub's way to send a token is `TOKEN:x-oauth-basic@`.
+        // GitHub sends a token as `TOKEN:x-oauth-basic@`.
         Some((user, password))
             if !password.is_empty()
                 && password != "x-oauth-basic"
@@ -258,7 +258,7 @@ fn hidden_one(userinfo: &str) -> String {
     }
 }
 
-/// `host`, `host:port` or either with a userinfo; `None`: something else.
+/// Returns `host`, `host:port` or either with a userinfo; `None`: something else.
 fn shown_element(element: &str) -> Option<String> {
     let (userinfo, host) = match element.rsplit_once('@') {
         Some((userinfo, host)) => (Some(userinfo), host),
@@ -466,7 +466,7 @@ mod tests {
     }
 
     proptest! {
-        /// What it is given comes from strangers: go's and git's words, servers' answers.
+        /// The input comes from strangers: output of go and git, answers of servers.
         #[test]
         fn no_text_makes_it_panic_and_a_blot_is_as_long_as_the_text(
             text in "(://|@|:|/|,|\\||[ab]|s3cret|[0-9]|\\[|\\]|%|\\n| |é|https?|[?&]token=|--|ghp_abcdefghijklmnop){0,24}"

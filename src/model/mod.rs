@@ -1,7 +1,6 @@
-//! The words that every other room speaks: links, routes, snapshots, targets,
-//! observations, chains. Facts and values only; nothing in here reads a clock, a
-//! socket, a file or the environment, so that a decision can be replayed from a
-//! journal line.
+//! The types that every other room uses: links, routes, snapshots, targets, observations, chains.
+//! Facts and values only. Nothing here reads a clock, a socket, a file or the environment, so that
+//! a decision can be replayed from a journal line.
 //!
 //! May import: std, serde, ipnet and jiff's types. Nothing else of goroam.
 

@@ -1,4 +1,4 @@
-//! What a probe saw.
+//! The result of a probe.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// It is there and it is what it claims to be.
+    /// The target answers and is what it claims to be.
     Up,
-    /// Something answers in its place: a login page, a redirect to one, a certificate for
-    /// another name or by nobody who is trusted.
+    /// Something else answers instead: a login page, a redirect to one, a certificate for another
+    /// name or by an untrusted issuer.
     Portal,
-    /// It answers, but with the wrong content: a hash, a signature or a version that is not right.
+    /// It answers, but with the wrong content: a wrong hash, signature or version.
     Wrong,
     /// No answer, or a refusal.
     #[default]
@@ -42,12 +42,12 @@ pub enum Phase {
     FirstByte,
     /// Reading the answer.
     Body,
-    /// Judging what came.
+    /// Checking the content of the answer.
     Content,
 }
 
-/// Milliseconds that each phase of the last try took; `None`: not reached, or there is no
-/// such phase (an address needs no DNS, a reused connection none of the first three).
+/// Milliseconds that each phase of the last try took; `None`: the phase was not reached or does not
+/// exist (an address needs no DNS, a reused connection has none of the first three).
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Phases {
     /// Looking up the name.
@@ -56,22 +56,22 @@ pub struct Phases {
     pub connect: Option<f64>,
     /// TLS handshake.
     pub tls: Option<f64>,
-    /// Request sent to first byte of the answer.
+    /// From the request sent to the first byte of the answer.
     pub first_byte: Option<f64>,
     /// All tries together, from the start of the first.
     pub total: Option<f64>,
 }
 
-/// What an `up` is worth.
+/// What an `up` proves.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Proof {
-    /// Nothing: anybody on the way could have said it.
+    /// Nothing: anyone on the path could have sent it.
     #[default]
     None,
-    /// The system's roots, or the target's `ca`, vouch for the server's name.
+    /// The system's roots, or the target's `ca`, confirm the server's name.
     Tls,
     /// A checksum database's Ed25519 signature.
     Signed,
@@ -79,8 +79,8 @@ pub enum Proof {
     Pinned,
 }
 
-/// What stands in the reason of an `up` that the go command would not get: its certificate is
-/// right by the target's own `ca` only.
+/// Part of the reason of an `up` that the go command would not get: only the target's own `ca`
+/// verifies its certificate.
 pub const DISTRUSTED: &str = "go does not trust its certificate";
 
 /// What one probe of one target saw, over all its tries.
@@ -88,35 +88,38 @@ pub const DISTRUSTED: &str = "go does not trust its certificate";
 pub struct Observation {
     /// The target's name.
     pub target: String,
-    /// What it concludes.
+    /// The conclusion.
     pub verdict: Verdict,
-    /// One short sentence in a user's words, without credentials: what was proven, or what went wrong.
+    /// One short sentence in a user's words, without credentials: what was proven, or what went
+    /// wrong.
     pub reason: String,
     /// The phase that failed; `None` when it is up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<Phase>,
     /// How long each phase took.
     pub phases: Phases,
-    /// What the `up` is worth.
+    /// What the `up` proves.
     pub proof: Proof,
-    /// Would a retry say the same? True for a 404, a bad certificate, wrong content.
+    /// Whether a retry would give the same result. True for a 404, a bad certificate, wrong
+    /// content.
     pub definite: bool,
     /// Tries made.
     pub tries: u32,
-    /// It took the request and did not answer in time: who waits longer may get an answer.
+    /// It accepted the request and did not answer in time: a client that waits longer may get an
+    /// answer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,
-    /// The login page, where a portal names one.
+    /// The URL of the login page, if a portal names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub portal_url: Option<String>,
-    /// What stands in the go command's way although it is up, and what to do about it, in one
+    /// Why the go command cannot use the target although it is up, and what to do about it, in one
     /// sentence without credentials: go does not trust its certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caveat: Option<String>,
 }
 
 impl Observation {
-    /// Is the target up?
+    /// Reports whether the target is up.
     pub fn is_up(&self) -> bool {
         self.verdict == Verdict::Up
     }

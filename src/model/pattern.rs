@@ -1,7 +1,7 @@
 //! GOPRIVATE, GONOPROXY, GONOSUMDB and GOINSECURE: comma lists of glob path prefixes, as
-//! `golang.org/x/mod/module.MatchPrefixPatterns` and Go's `path.Match` read them; and patterns that
-//! can match no module path there can be: go passes them over without a word, and private names go
-//! to the public proxy and the checksum database.
+//! `golang.org/x/mod/module.MatchPrefixPatterns` and Go's `path.Match` read them. Also finds
+//! patterns that cannot match any module path: go ignores them silently, and sends private names to
+//! the public proxy and the checksum database.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,8 +9,8 @@ use std::fmt;
 use super::lookalike::{self, Lookalike};
 use super::mask::{blot, mask};
 
-/// The word for "no module" where an empty value would mean the default. Without a dot it can
-/// match nothing, and that is what it is for.
+/// The word for "no module" where an empty value would mean the default. It has no dot, so it can
+/// match nothing; that is its purpose.
 pub const NOTHING: &str = "none";
 
 /// A comma list of glob patterns that match prefixes of module paths, element by element.
@@ -20,7 +20,7 @@ pub struct Patterns {
 }
 
 impl Patterns {
-    /// Splits the list; empty elements vanish. No white space is trimmed, as go does not either.
+    /// Splits the list and drops empty elements. Like go, it does not trim white space.
     pub fn parse(list: &str) -> Patterns {
         let globs = list
             .split(',')
@@ -31,12 +31,12 @@ impl Patterns {
         Patterns { globs }
     }
 
-    /// The patterns, as written.
+    /// Returns the patterns, as written.
     pub fn globs(&self) -> &[String] {
         &self.globs
     }
 
-    /// Does a prefix of the path with as many elements as the pattern match it?
+    /// Reports whether the pattern matches the prefix of the path that has as many elements as it.
     pub fn matches(&self, path: &str) -> bool {
         self.globs.iter().any(|glob| {
             let slashes = glob.matches('/').count();
@@ -48,13 +48,14 @@ impl Patterns {
         })
     }
 
-    /// The first pattern that Go's `path.Match` calls malformed: it matches nothing, in silence.
+    /// Returns the first pattern that Go's `path.Match` calls malformed: it silently matches
+    /// nothing.
     pub fn malformed(&self) -> Option<&str> {
         let mut globs = self.globs.iter().map(String::as_str);
         globs.find(|glob| tokens(glob).is_err())
     }
 
-    /// Is there a module path that the list matches?
+    /// Reports whether the list can match a module path.
     pub fn can_match(&self) -> bool {
         let mut globs = self.globs.iter();
         globs.any(|glob| glob != NOTHING && !matches_nothing(glob))
@@ -68,10 +69,10 @@ pub struct BadPattern;
 /// Go's `path.Match`: `*` and `?` do not cross `/`, `[a-z]` and `[^a-z]` are classes, `\` escapes.
 ///
 /// # Errors
-/// When the pattern is malformed anywhere, whether or not the match got that far.
+/// If the pattern is malformed anywhere, even after the position where the match ended.
 pub fn glob_match(pattern: &str, name: &str) -> Result<bool, BadPattern> {
     let tokens = tokens(pattern)?;
-    // How many tokens may be behind us.
+    // The possible numbers of tokens that have matched so far.
     let mut reached = BTreeSet::from([0]);
     let pass_stars = |reached: &mut BTreeSet<usize>| {
         for (at, token) in tokens.iter().enumerate() {
@@ -116,7 +117,7 @@ impl Token {
     }
 }
 
-/// All tokens of a pattern.
+/// Splits a pattern into tokens.
 fn tokens(pattern: &str) -> Result<Vec<Token>, BadPattern> {
     let mut rest = pattern.chars().peekable();
     let mut tokens = Vec::new();
@@ -159,10 +160,10 @@ fn class_char(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<cha
 pub struct PatternFault {
     /// The pattern: byte offset and length within the list.
     pub at: (usize, usize),
-    /// A character that looks like another; its place is within the pattern.
+    /// A character that looks like another one; its offset is within the pattern.
     pub look_alike: Option<Lookalike>,
     what: String,
-    /// What to do about it.
+    /// Advice for the user.
     pub help: String,
 }
 
@@ -172,8 +173,8 @@ impl fmt::Display for PatternFault {
     }
 }
 
-/// Every pattern of a list that can match no module path. Credentials are hidden before the list
-/// is split, since a password may hold a comma.
+/// Returns every pattern of a list that cannot match a module path. Credentials are hidden before
+/// the list is split, because a password may hold a comma.
 pub fn faults(list: &str) -> Vec<PatternFault> {
     let list = blot(list);
     let mut found = Vec::new();
@@ -194,10 +195,10 @@ pub fn faults(list: &str) -> Vec<PatternFault> {
     found
 }
 
-/// Decided by `golang.org/x/mod/module.CheckPath`, which says what a path may hold (but for its
-/// rules on versions and on names that Windows reserves): is there no path that it accepts and that
-/// the pattern, without the one slash at its end that go takes off, matches? A walk over all that
-/// can be reached, one token at a time: linear in the pattern.
+/// Reports whether the pattern matches no module path. `golang.org/x/mod/module.CheckPath` defines
+/// what a path may hold; its rules on versions and on names that Windows reserves are ignored here.
+/// The pattern is taken without the one slash at its end, which go removes. The function tracks
+/// every state that a path can be in, one token at a time; the cost is linear in the pattern.
 pub(super) fn matches_nothing(glob: &str) -> bool {
     let Ok(tokens) = tokens(glob) else {
         return true;
@@ -219,7 +220,7 @@ pub(super) fn matches_nothing(glob: &str) -> bool {
             reached = behind(&reached);
             continue;
         }
-        // Any number of characters: until nothing new is reached.
+        // Any number of characters: repeat until no new state is reached.
         let mut before = 0;
         while reached.len() > before {
             before = reached.len();
@@ -229,30 +230,31 @@ pub(super) fn matches_nothing(glob: &str) -> bool {
     !reached.iter().any(|one| one.is_whole())
 }
 
-/// How far a path has come that a pattern is about to match.
+/// The state of a path while the pattern is matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Reached {
     in_host: bool,
-    /// The host has a dot.
+    /// Whether the host has a dot.
     dotted: bool,
     last: Last,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Last {
-    /// Or nothing yet: an element begins.
+    /// A slash, or nothing yet: an element begins.
     Slash,
     Dot,
     Other,
 }
 
 impl Reached {
-    /// May the path end here?
+    /// Reports whether the path may end here.
     fn is_whole(self) -> bool {
         self.last == Last::Other && (self.dotted || !self.in_host)
     }
 
-    /// After one more character; `None`: no module path holds it here.
+    /// Returns the state after one more character; `None`: no module path holds that character
+    /// here.
     fn then(self, c: char) -> Option<Reached> {
         if c == '/' {
             return self.is_whole().then_some(Reached {
@@ -279,7 +281,8 @@ impl Reached {
 /// Every character that a module path may hold.
 const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyz0123456789-./_~ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-/// What is wrong with a pattern, and what to do about it. `part` still has the slash at its end.
+/// Returns what is wrong with a pattern, and what to do about it. `part` still has the slash at its
+/// end.
 fn reason(glob: &str, part: &str) -> (String, String) {
     let both = |why: &str, help: &str| (why.to_owned(), help.to_owned());
     let elements = || glob.split('/');
@@ -371,8 +374,8 @@ fn reason(glob: &str, part: &str) -> (String, String) {
 
 const HOST_OR_PATH: &str = "a pattern is a host, or a host and a path: git.corp.example/team";
 
-/// A pattern as messages may show it: bounded, without a password, and without what could steer
-/// a terminal.
+/// Returns a pattern as messages may show it: bounded, without a password, and without characters
+/// that could control a terminal.
 fn shown(text: &str) -> String {
     const MOST: usize = 40;
     let masked = mask(text);
@@ -616,7 +619,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// What is said to match nothing matches no path, whatever it is.
+        /// A pattern that is reported to match nothing matches no path at all.
         #[test]
         fn no_path_is_matched_by_a_pattern_with_a_fault(
             glob in "[a-c.*?/\\\\:A~_-]{0,4}(\\[\\^?[a-cA-C./]{1,2}\\])?[a-c.*?/ -]{0,4}",

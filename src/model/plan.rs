@@ -1,5 +1,5 @@
-//! What is to be written: the difference between the go env file as it stands and what the
-//! decision wants. Pure; `gocmd` carries it out.
+//! The changes to write: the difference between the present go env file and the decision. Pure;
+//! `gocmd` applies it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ pub enum PlanStep {
     Set {
         /// The variable.
         name: String,
-        /// Its value, as go is to store it.
+        /// Its value, as go stores it.
         value: String,
     },
     /// `go env -u NAME`.
@@ -23,7 +23,7 @@ pub enum PlanStep {
         /// The variable.
         name: String,
     },
-    /// Nothing, and why.
+    /// No change, and the reason.
     Leave {
         /// The variable.
         name: String,
@@ -33,7 +33,7 @@ pub enum PlanStep {
 }
 
 impl PlanStep {
-    /// The variable.
+    /// Returns the name of the variable.
     pub fn name(&self) -> &str {
         match self {
             PlanStep::Set { name, .. }
@@ -46,37 +46,37 @@ impl PlanStep {
 /// What to do with each managed variable, sorted by name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Plan {
-    /// One step a variable.
+    /// One step for each variable.
     pub steps: Vec<PlanStep>,
 }
 
 impl Plan {
-    /// The steps that change something.
+    /// Returns the steps that change something.
     pub fn changes(&self) -> impl Iterator<Item = &PlanStep> {
         self.steps
             .iter()
             .filter(|step| !matches!(step, PlanStep::Leave { .. }))
     }
 
-    /// Is nothing to be done?
+    /// Reports whether there is nothing to change.
     pub fn is_empty(&self) -> bool {
         self.changes().next().is_none()
     }
 }
 
-/// What one managed variable is to be.
+/// The desired state of one managed variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Want {
-    /// This value.
+    /// Exactly this value.
     Value(String),
-    /// What it was before goroam first touched it; `None`: no line.
+    /// Its value before goroam first changed it; `None`: no line.
     Baseline(Option<String>),
-    /// Whatever somebody else has made of it.
+    /// The value that another program or the user has set.
     Respect,
 }
 
-/// What is to be done so that each variable is what is wanted of it. `present` is what the
-/// file says; a name that it does not hold has no line.
+/// Returns the steps that bring each variable to its desired state. `present` is what the file
+/// holds; a name that is not in it has no line.
 pub fn diff(present: &BTreeMap<String, String>, wants: &BTreeMap<String, Want>) -> Plan {
     let steps = wants.iter().map(|(name, want)| {
         let now = present.get(name);
@@ -107,11 +107,11 @@ pub fn diff(present: &BTreeMap<String, String>, wants: &BTreeMap<String, Want>) 
     }
 }
 
-// Variables that belong together. goroam writes them as one set: `GONOPROXY=none` is private
-// beside `GOPROXY=file://…`, and sends private names to a public proxy beside another GOPROXY.
-// So a value that the user sets by hand ends what goroam has set for it.
+// Groups of variables that depend on each other. goroam writes them as one set: `GONOPROXY=none` is
+// private beside `GOPROXY=file://…`, but beside another GOPROXY it sends private names to a public
+// proxy. So a value that the user sets by hand ends what goroam has set because of it.
 
-/// Everything that a proxy may have been the reason for.
+/// Every variable that may have been set because of a proxy.
 const OF_GOPROXY: &[&str] = &[
     "GOAUTH",
     "GOFLAGS",
@@ -132,10 +132,10 @@ const OF_VERIFICATION: &[&str] = &[
     "GOSUMDB",
     "GOVCS",
 ];
-/// GOPRIVATE is what the other two default to, so each of them can undo it.
+/// The other two default to GOPRIVATE, so each of them can override it.
 const OF_PRIVACY: &[&str] = &["GONOPROXY", "GONOSUMDB", "GOPRIVATE"];
 
-/// The variables that goroam may have set because of this one's value.
+/// Returns the variables that goroam may have set because of this one's value.
 pub fn companions(name: &str) -> &'static [&'static str] {
     match name {
         "GOPROXY" => OF_GOPROXY,
@@ -145,13 +145,13 @@ pub fn companions(name: &str) -> &'static [&'static str] {
     }
 }
 
-/// Which of goroam's values end because these names were set by hand, and what each goes back
-/// to; `None`: no line.
+/// Returns which of goroam's values end because these names were set by hand, and the value that
+/// each returns to; `None`: no line.
 ///
-/// `ours` is what goroam has set or is about to set; `own` says what a variable is without
-/// goroam: what was set by hand, what it was before, or what the file says of one that goroam
-/// does not manage. A value of goroam's that is at least as private and as well verified as the
-/// user's own stays: a GOPRIVATE that the policy adds must not be taken from private names.
+/// `ours` is what goroam has set or is about to set. `own` returns the value of a variable without
+/// goroam: the value set by hand, the value before goroam, or, for a variable that goroam does not
+/// manage, the value in the file. A value of goroam's that is at least as private and as well
+/// verified as the user's own stays: private names must not lose a GOPRIVATE that the policy adds.
 pub fn ended(
     by_hand: &BTreeSet<String>,
     ours: &BTreeMap<String, Option<String>>,
@@ -173,7 +173,7 @@ pub fn ended(
     ended
 }
 
-/// Is it at least as private and as well verified as without goroam?
+/// Reports whether the value is at least as private and as well verified as without goroam.
 fn may_stay(name: &str, set: &str, own: &dyn Fn(&str) -> Option<String>) -> bool {
     let before = own(name).unwrap_or_default();
     match name {
@@ -195,7 +195,7 @@ fn may_stay(name: &str, set: &str, own: &dyn Fn(&str) -> Option<String>) -> bool
     }
 }
 
-/// A host, or all hosts below a domain; `none` and `*` are neither.
+/// Reports whether the pattern is a host, or all hosts below a domain; `none` and `*` are neither.
 fn is_narrow(glob: &str) -> bool {
     let host = glob.split('/').next().unwrap_or_default();
     let (host, labels) = match host.strip_prefix("*.") {
@@ -228,7 +228,7 @@ mod companions_tests {
 
     use super::ended;
 
-    /// `GOPROXY=x` was set by hand; goroam has set `ours`, and before it there was `own`.
+    /// `GOPROXY=x` was set by hand; goroam has set `ours`, and before that the values were `own`.
     fn left(by_hand: &str, ours: &[(&str, &str)], own: &[(&str, &str)]) -> Vec<String> {
         let ours: BTreeMap<String, Option<String>> = ours
             .iter()

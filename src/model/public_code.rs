@@ -1,23 +1,23 @@
 //! Hosts of public Go code: where a pattern that exempts modules from verification would exempt
-//! what everybody builds from.
+//! modules that everyone builds from.
 //!
-//! Which domains have many owners is the public suffix list's to say (the crate `psl`). The lists
-//! here are what it does not hold. They can never be complete, so they only judge names that are
-//! written out; a pattern that leaves its host open is judged without them.
+//! The public suffix list (the crate `psl`) defines which domains have many owners. The lists here
+//! hold what it does not. They can never be complete, so they only judge names that are written
+//! out; a pattern that leaves its host open is judged without them.
 //!
-//! How much a pattern of GOPRIVATE and its like takes in is decided on what is left: after a pattern
-//! that is harmless every public module is still verified. Harmless is a literal host with any path
-//! below it, an owner's literal path on a public host for many owners, and `*.` before a domain that
-//! one owner has. Everything else leaves open which hosts it takes in, and so takes in more than was
-//! looked at.
+//! A pattern of GOPRIVATE and similar variables is judged by what stays verified: with a harmless
+//! pattern every public module is still verified. Three forms are harmless: a literal host with any
+//! path below it, an owner's literal path on a public host for many owners, and `*.` before a
+//! domain that one owner has. Every other form leaves open which hosts it matches, and so may match
+//! hosts that were not checked.
 
 use psl::Type;
 
 use super::mask::blot;
 use super::pattern::{NOTHING, Patterns, matches_nothing};
 
-/// Hosts where the first element of a path is an owner: `github.com/acme` is one owner's code,
-/// `github.com` everybody's.
+/// Hosts where the first element of a path is an owner: `github.com/acme` is the code of one owner,
+/// `github.com` that of all.
 const FORGES: &str = "\
     0xacab.org atomgit.com bitbucket.org cnb.cool code.forgejo.org code.onedev.io code.qt.io \
     code.swecha.org code.videolan.org codeberg.org dev.azure.com e.coding.net \
@@ -35,7 +35,7 @@ const FORGES: &str = "\
     tangled.sh";
 
 /// Domains all of whose hosts serve public modules: every path below them is public. Collected by
-/// hand from the import paths of widely used modules; whoever misses one adds it here.
+/// hand from the import paths of widely used modules; add missing ones here.
 const PUBLIC: &str = "\
     4d63.com 9fans.net agones.dev agwa.name antrea.io apache.org appscode.dev arcalot.io ariga.io \
     arp242.net atomicgo.dev bazil.org berty.tech blitiri.com.ar bosun.org bou.ke buf.build \
@@ -74,7 +74,7 @@ const PUBLIC: &str = "\
     wasmcloud.dev weavelab.xyz willnorris.com within.website xi2.org xiaq.me xorm.io xrstf.de \
     yunion.io zappem.net zgo.at zntr.io zombiezen.com zotregistry.dev zotregistry.io zx2c4.com";
 
-/// Hosters whose customers have a name below this one, and that the public suffix list does not
+/// Hosters whose customers have a name below this one, and which the public suffix list does not
 /// hold.
 const HOSTERS: &str = "\
     artifactoryonline.com azurecr.io cloud.sap cloudsmith.io fury.io gcr.io gemfury.com gitea.io \
@@ -92,18 +92,19 @@ const CLOUDS: &str = "\
     tencentcs.com traefik.me usgovcloudapi.net volces.com vultr.com wasabisys.com windows.net \
     xip.io";
 
-/// Does a path's first element on this host name its owner?
+/// Reports whether the first element of a path on this host names its owner.
 pub fn is_forge(host: &str) -> bool {
     FORGES.split(' ').any(|forge| forge == host)
 }
 
-/// Is all code on this host public, or more than one owner's? Never true of a forge.
+/// Reports whether all code on this host is public, or belongs to more than one owner. Never true
+/// of a forge.
 pub fn is_public(host: &str) -> bool {
     !is_forge(host) && (lies_in_one_of(host, PUBLIC) || is_suffix(host))
 }
 
-/// Would every host below this domain be more than one owner's: a public suffix, a hoster, or
-/// the domain of public code?
+/// Reports whether the hosts below this domain have more than one owner: it is a public suffix, a
+/// hoster, or a domain of public code.
 pub fn is_everybodys(domain: &str) -> bool {
     let mut listed = [FORGES, PUBLIC, HOSTERS, CLOUDS]
         .into_iter()
@@ -113,20 +114,20 @@ pub fn is_everybodys(domain: &str) -> bool {
         || lies_in_one_of(domain, PUBLIC)
         || lies_in_one_of(domain, CLOUDS)
         || is_suffix(domain)
-        // The list has rules such as `*.kawasaki.jp`.
+        // The public suffix list has rules such as `*.kawasaki.jp`.
         || is_suffix(&format!("x.{domain}"))
-        // The rest of an address.
+        // The remaining part of an IP address.
         || domain.rsplit('.').next().is_some_and(is_number)
 }
 
-/// Is the host one of many that a hoster or a forge lets?
+/// Reports whether the host is one of many that a hoster or a forge gives to its customers.
 pub fn is_shared(domain: &str) -> bool {
     let lists = [FORGES, PUBLIC, HOSTERS, CLOUDS];
     lists.iter().any(|list| lies_in_one_of(domain, list))
         || suffix(domain).is_some_and(|(_, kind)| kind == Some(Type::Private))
 }
 
-/// Is the domain itself a public suffix, be it a registry's or a hoster's?
+/// Reports whether the domain itself is a public suffix, of a registry or of a hoster.
 fn is_suffix(domain: &str) -> bool {
     suffix(domain).is_some_and(|(length, _)| length == domain.len())
 }
@@ -145,8 +146,8 @@ fn suffix(domain: &str) -> Option<(usize, Option<Type>)> {
     Some((suffix.as_bytes().len(), suffix.typ()))
 }
 
-/// The patterns of a list that take in code which is not one owner's alone, as they may be shown:
-/// credentials are hidden before the list is split, since a password may hold a comma.
+/// Returns the patterns of a list that match code of more than one owner, in a form that may be
+/// shown: credentials are hidden before the list is split, because a password may hold a comma.
 pub fn public_as_shown(list: &str) -> Vec<String> {
     let hidden = blot(list);
     let mut start = 0;
@@ -163,17 +164,17 @@ pub fn public_as_shown(list: &str) -> Vec<String> {
 }
 
 impl Patterns {
-    /// The patterns that take in code which is not one owner's alone.
+    /// Returns the patterns that match code of more than one owner.
     pub fn public(&self) -> impl Iterator<Item = &str> {
         let globs = self.globs().iter().map(String::as_str);
         globs.filter(|glob| takes_in_public_code(glob))
     }
 }
 
-/// Does a single pattern, without the one slash at its end that go takes off, take in modules of
-/// more than one owner?
+/// Reports whether a single pattern matches modules of more than one owner. The pattern is taken
+/// without the one slash at its end, which go removes.
 fn takes_in_public_code(glob: &str) -> bool {
-    // What matches no module path takes nothing in.
+    // A pattern that matches no module path exempts nothing.
     if glob.is_empty() || glob == NOTHING || matches_nothing(glob) {
         return false;
     }
@@ -186,7 +187,7 @@ fn takes_in_public_code(glob: &str) -> bool {
     let Some(domain) = host.strip_prefix("*.") else {
         return true;
     };
-    // `*` also matches dots, so all hosts at any depth below the domain are taken in.
+    // `*` also matches dots, so the pattern matches all hosts at any depth below the domain.
     let labels_are_whole = domain.split('.').all(|label| !label.is_empty());
     !is_literal(domain) || !domain.contains('.') || !labels_are_whole || is_everybodys(domain)
 }
@@ -276,7 +277,7 @@ mod tests {
     #[test]
     fn one_owners_hosts_are_harmless_and_all_else_takes_in_public_code() {
         for (list, public) in [
-            // One's own host, with any path.
+            // A host of one's own, with any path.
             ("git.corp.example", false),
             ("git.corp.example/", false),
             ("git.corp.example/team/*", false),
@@ -300,7 +301,7 @@ mod tests {
             ("*.corp.nsw.edu.au", false),
             ("corp.eu.org", false),
             ("*.corp.internal", false),
-            // What matches nothing takes nothing in.
+            // A pattern that matches nothing exempts nothing.
             ("", false),
             ("none", false),
             ("[*", false),
@@ -308,7 +309,7 @@ mod tests {
             ("com", false),
             ("GitHub.com", false),
             ("https://*", false),
-            // Everything, or nearly.
+            // All or nearly all modules.
             ("*", true),
             ("**", true),
             ("?*", true),
@@ -488,8 +489,8 @@ mod tests {
     proptest::proptest! {
         #![proptest_config(proptest::prelude::ProptestConfig::with_cases(4000))]
 
-        /// After a list that is said to be harmless every public module is still verified, but
-        /// for those of an owner whom it names.
+        /// With a list that is reported as harmless every public module is still verified, except
+        /// those of an owner that the list names.
         #[test]
         fn a_harmless_list_leaves_every_public_module_verified(
             list in proptest::collection::vec(globs(), 1..4)

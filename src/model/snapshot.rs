@@ -16,27 +16,27 @@ pub struct Resolver {
     pub search: Vec<String>,
 }
 
-/// Everything that goroam knows of the network at one instant.
+/// Everything that goroam knows about the network at one instant.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Snapshot {
     /// All links, sorted by index.
     pub links: Vec<Link>,
-    /// Default routes and the routes that somebody configured, sorted; not those that the
-    /// kernel makes for each address.
+    /// Default routes and configured routes, sorted; not those that the kernel creates for each
+    /// address.
     pub routes: Vec<Route>,
-    /// Policy-routing rules beside the three that always exist, sorted.
+    /// Policy-routing rules besides the three that always exist, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
     /// The resolver's configuration.
     pub dns: Resolver,
-    /// The system would not say anything of its network (a sandbox without netlink): nothing
-    /// may be concluded from what is missing here.
+    /// The system refused to describe its network (a sandbox without netlink): what is missing here
+    /// proves nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub blind: bool,
 }
 
-/// What stands for a network: the same value means "we have been here before". Anonymous
-/// facts only, so it may make a switch quicker and never weaken anything.
+/// The identity of a network: the same value means that the machine has been here before. It uses
+/// only facts that anyone can imitate, so it may make a switch quicker and never weaken anything.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NetworkId(pub String);
@@ -48,7 +48,7 @@ impl fmt::Display for NetworkId {
 }
 
 impl Snapshot {
-    /// Nothing is known.
+    /// Creates a snapshot that knows nothing.
     pub fn blind() -> Snapshot {
         Snapshot {
             blind: true,
@@ -56,20 +56,20 @@ impl Snapshot {
         }
     }
 
-    /// The link with this index.
+    /// Returns the link with this index.
     pub fn link(&self, index: u32) -> Option<&Link> {
         self.links.iter().find(|link| link.index == index)
     }
 
-    /// Its name, or its number where it is not known.
+    /// Returns the name of a link, or its number if the name is not known.
     pub fn link_name(&self, index: u32) -> String {
         let named = |link: &Link| link.name.clone();
         self.link(index)
             .map_or_else(|| format!("link {index}"), named)
     }
 
-    /// Default routes by which packets can leave now, best metric first, IPv4 before IPv6.
-    /// A route over a link without a carrier does not count: Linux keeps IPv4 routes there.
+    /// Returns the default routes by which packets can leave now, best metric first, IPv4 before
+    /// IPv6. A route over a link without a carrier does not count: Linux keeps IPv4 routes there.
     pub fn default_routes(&self) -> Vec<&Route> {
         let mut routes: Vec<&Route> = self
             .routes
@@ -81,20 +81,20 @@ impl Snapshot {
         routes
     }
 
-    /// Does the route lead somewhere now? Not over a link that is down or has no carrier:
-    /// Linux keeps IPv4 routes there, and flushes them without a message (RTM_DELROUTE comes
-    /// for IPv6 only).
+    /// Reports whether the route is usable now. A route over a link that is down or has no carrier
+    /// is not: Linux keeps IPv4 routes there, and flushes them without a message (RTM_DELROUTE
+    /// comes for IPv6 only).
     pub fn is_live(&self, route: &Route) -> bool {
         self.link(route.link).is_none_or(Link::is_running)
     }
 
-    /// Is there a default route that works as far as the kernel knows?
+    /// Reports whether there is a default route that works, according to the kernel.
     pub fn is_online(&self) -> bool {
         !self.default_routes().is_empty()
     }
 
-    /// Can any packet leave the machine: a running link other than loopback with an address?
-    /// Who is blind has to try.
+    /// Reports whether any packet can leave the machine: there is a running link, other than
+    /// loopback, with an address. A blind snapshot returns true, because only a try can tell.
     pub fn has_any_way_out(&self) -> bool {
         self.blind
             || self.links.iter().any(|link| {
@@ -104,12 +104,12 @@ impl Snapshot {
             })
     }
 
-    /// What stands for this network, if there is one: gateways, own subnets and Wi-Fi names on
-    /// the default links, configured routes, name servers and search domains.
+    /// Returns the identity of this network, if there is a network: gateways, own subnets and Wi-Fi
+    /// names on the default links, configured routes, name servers and search domains.
     ///
-    /// It must come out the same at each visit. So IPv6 only counts where there is no IPv4:
-    /// router advertisements and duplicate address detection trail DHCP by seconds, and many
-    /// homes get another prefix each day.
+    /// It must be the same at each visit. So IPv6 only counts if there is no IPv4: router
+    /// advertisements and duplicate address detection complete seconds after DHCP, and many homes
+    /// get a different prefix each day.
     pub fn identity(&self) -> Option<NetworkId> {
         let defaults = self.default_routes();
         let v6_only = defaults.first()?.is_v6();
@@ -150,8 +150,8 @@ impl Snapshot {
         Some(NetworkId(parts.join(", ")))
     }
 
-    /// The configured routes, few in words, many as a number and a checksum: a machine that
-    /// speaks BGP has thousands.
+    /// Returns the configured routes: few as words, many as a number and a checksum, because a
+    /// machine that runs BGP has thousands.
     fn identity_of_routes(&self) -> Vec<String> {
         let configured = self
             .routes
@@ -163,8 +163,9 @@ impl Snapshot {
         few(routes.into_iter().collect(), "routes")
     }
 
-    /// The same with a bounded number of links, addresses, routes and rules, for what is written
-    /// down; and how many of each were left out. The first of each stay: a snapshot is sorted.
+    /// Returns the same snapshot with a bounded number of links, addresses, routes and rules, for
+    /// what is written to disk, and how many of each were left out. The first of each stay: a
+    /// snapshot is sorted.
     pub fn trimmed(&self, most: usize) -> (Snapshot, Omitted) {
         let mut omitted = Omitted::default();
         let mut small = Snapshot {
@@ -180,7 +181,7 @@ impl Snapshot {
             omitted.addresses += link.addresses.len().saturating_sub(most);
             link.addresses.truncate(most);
         }
-        // Default routes of either family tell more than any others.
+        // Default routes of either family are more important than all other routes.
         let (mut v4, mut v6, mut other) = (0, 0, 0);
         for route in &self.routes {
             let count = match (route.is_main_default(), route.is_v6()) {
@@ -203,11 +204,11 @@ impl Snapshot {
     }
 }
 
-/// What sort of link it is, as far as a policy can ask for it (`interface = { kind = … }`).
+/// The kind of a link, as a policy can ask for it (`interface = { kind = … }`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LinkKind {
-    /// Ethernet or what behaves like it.
+    /// Ethernet, or a link that behaves like it.
     Wired,
     /// 802.11.
     Wifi,
@@ -238,7 +239,7 @@ impl LinkKind {
         LinkKind::Other,
     ];
 
-    /// The kind that a policy's word stands for.
+    /// Returns the kind that a word of a policy names.
     pub fn parse(word: &str) -> Option<LinkKind> {
         let word = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(word);
         LinkKind::deserialize(word).ok()
@@ -258,31 +259,32 @@ pub struct Link {
     pub index: u32,
     /// `eth0`, `wlan0`, `en0`, or the friendly name on Windows.
     pub name: String,
-    /// What sort of link it is.
+    /// The kind of the link.
     pub kind: LinkKind,
     /// Administratively up (`ip link set … up`).
     pub up: bool,
-    /// Has a carrier: a cable with somebody at its end, an association, a tunnel that is open.
+    /// Has a carrier: a cable with a device at its other end, an association, a tunnel that is
+    /// open.
     pub carrier: bool,
     /// Bytes; 0 where unknown.
     pub mtu: u32,
-    /// Its own addresses that can be used now, with their prefix lengths, sorted; link-local
-    /// ones included. Not those that still undergo duplicate address detection (a probe cannot
-    /// leave from them), nor IPv6 privacy addresses (they rotate beside a lasting one).
+    /// The link's own addresses that can be used now, with their prefix lengths, sorted; link-local
+    /// ones included. Addresses in duplicate address detection are left out (a probe cannot leave
+    /// from them), and so are IPv6 privacy addresses (they rotate beside a lasting one).
     pub addresses: Vec<IpNet>,
-    /// The network's name on Wi-Fi, where the system tells.
+    /// The name of the Wi-Fi network, if the system reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ssid: Option<String>,
 }
 
 impl Link {
-    /// Up and with a carrier: packets can leave by it.
+    /// Reports whether the link is up and has a carrier: packets can leave by it.
     pub fn is_running(&self) -> bool {
         self.up && self.carrier
     }
 
-    /// The addresses that say something about where the machine is: not loopback, not
-    /// link-local (which appear by themselves one or two seconds after the carrier).
+    /// Returns the addresses that show where the machine is: not loopback, not link-local (those
+    /// appear automatically one or two seconds after the carrier).
     pub fn global_addresses(&self) -> impl Iterator<Item = &IpNet> {
         self.addresses.iter().filter(|net| !is_local(net))
     }
@@ -301,19 +303,19 @@ fn is_local(net: &IpNet) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RouteKind {
-    /// Sends it on.
+    /// Forwards it.
     Unicast,
-    /// Drops it without a word.
+    /// Drops it silently.
     Blackhole,
     /// Answers "no route to host".
     Unreachable,
     /// Answers "administratively prohibited".
     Prohibit,
-    /// Goes on with the next table.
+    /// Continues with the next table.
     Throw,
 }
 
-/// The kernel's word for it.
+/// Shows the kernel's word for it.
 impl fmt::Display for RouteKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
@@ -325,12 +327,12 @@ impl fmt::Display for RouteKind {
 pub struct Route {
     /// Where it leads; `0.0.0.0/0` and `::/0` are the default routes.
     pub destination: IpNet,
-    /// Lower wins within one destination.
+    /// The lowest metric wins among routes to one destination.
     pub metric: u32,
     /// The next hop; `None` on point-to-point links.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<IpAddr>,
-    /// The link's index; 0 for routes that lead nowhere (blackhole and its kin).
+    /// The link's index; 0 for routes that lead nowhere (blackhole and similar kinds).
     pub link: u32,
     /// The routing table; 254 is Linux' main table, 0 where the system has only one.
     pub table: u32,
@@ -342,34 +344,34 @@ pub struct Route {
 pub const TABLE_MAIN: u32 = 254;
 
 impl Route {
-    /// Leads everywhere: `0.0.0.0/0` or `::/0`.
+    /// Reports whether the route leads everywhere: `0.0.0.0/0` or `::/0`.
     pub fn is_default(&self) -> bool {
         self.destination.prefix_len() == 0
     }
 
-    /// For IPv6.
+    /// Reports whether the route is for IPv6.
     pub fn is_v6(&self) -> bool {
         matches!(self.destination, IpNet::V6(_))
     }
 
-    /// A unicast default route of the main (or only) table.
+    /// Reports whether this is a unicast default route of the main (or only) table.
     pub fn is_main_default(&self) -> bool {
         self.is_default() && self.kind == RouteKind::Unicast && self.is_in_main_table()
     }
 
-    /// In the table that is used unless a rule says otherwise.
+    /// Reports whether the route is in the table that is used unless a rule says otherwise.
     pub fn is_in_main_table(&self) -> bool {
         self.table == TABLE_MAIN || self.table == 0
     }
 }
 
-/// One policy-routing rule (`ip rule`), kept as the kernel's own words: goroam only needs
-/// to know that the set has changed.
+/// One policy-routing rule (`ip rule`), kept as the kernel's own words: goroam only needs to know
+/// that the set has changed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Rule {
-    /// Lower is looked at first.
+    /// The rule with the lowest value is evaluated first.
     pub priority: u32,
-    /// For IPv6.
+    /// Whether the rule is for IPv6.
     pub v6: bool,
     /// The table it leads to.
     pub table: u32,
@@ -382,7 +384,7 @@ pub struct Rule {
 pub struct Omitted {
     /// Links.
     pub links: usize,
-    /// Addresses of the links that are there.
+    /// Addresses of the links that were kept.
     pub addresses: usize,
     /// Routes.
     pub routes: usize,
@@ -393,19 +395,19 @@ pub struct Omitted {
 }
 
 impl Omitted {
-    /// Is the snapshot whole?
+    /// Reports whether the snapshot is complete.
     pub fn is_nothing(&self) -> bool {
         *self == Omitted::default()
     }
 }
 
-/// Each once, in this order.
+/// Returns each part once, in this order.
 fn unique(parts: impl Iterator<Item = String>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     parts.filter(|part| seen.insert(part.clone())).collect()
 }
 
-/// Few in words, many as a number and a checksum.
+/// Returns few parts as words, many as a number and a checksum.
 fn few(parts: Vec<String>, what: &str) -> Vec<String> {
     if parts.len() <= MOST_PARTS_IN_WORDS {
         return parts;

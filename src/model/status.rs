@@ -1,5 +1,5 @@
-//! What is true now, as `goroam status` and the socket tell it. The JSON form is fixed for
-//! scripts: fields are added, never renamed or dropped.
+//! The present state, as `goroam status` and the socket report it. The JSON form is fixed for
+//! scripts: fields are added, never renamed or removed.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use super::chain::Tier;
 use super::observation::{Observation, Phases, Verdict};
 use super::snapshot::{Link, LinkKind, NetworkId, Resolver, Route, Snapshot};
 
-/// Is an agent running?
+/// Whether an agent is running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AgentState {
-    /// One answers on the socket.
+    /// An agent answers on the socket.
     Running,
-    /// None does.
+    /// No agent answers.
     #[default]
     Stopped,
 }
@@ -39,15 +39,15 @@ pub struct TargetStatus {
     pub up: Option<bool>,
     /// The verdict behind `up`.
     pub verdict: Option<Verdict>,
-    /// Is it on this machine, so that it says nothing of the network?
+    /// Whether it is on this machine, so that it says nothing about the network.
     #[serde(default)]
     pub local: bool,
-    /// What was proven or what went wrong; "not needed" where nothing was asked.
+    /// What was proven or what went wrong; "not needed" if the target was not probed.
     pub reason: String,
     /// Milliseconds by phase.
     pub ms: Phases,
-    /// What the last rounds saw, oldest first: milliseconds where it was up, null where it was
-    /// not. Empty unless an agent is running.
+    /// The results of the last rounds, oldest first: milliseconds if it was up, null if it was not.
+    /// Empty unless an agent is running.
     #[serde(default)]
     pub history: Vec<Option<f64>>,
 }
@@ -55,19 +55,19 @@ pub struct TargetStatus {
 /// A switch from one profile to another, as status shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Switch {
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// The profile before; null at the first.
+    /// The profile before; null for the first switch.
     pub from: Option<String>,
     /// The profile since then.
     pub to: String,
-    /// Why, in one line.
+    /// The reason, in one line.
     pub why: Option<String>,
     /// Milliseconds from the event to the written file.
     pub ms: Option<f64>,
 }
 
-/// A variable whose value in the OS environment wins over what was written.
+/// A variable whose value in the OS environment overrides what was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shadow {
     /// The variable.
@@ -78,16 +78,17 @@ pub struct Shadow {
     pub written: Option<String>,
 }
 
-/// A managed variable that somebody else has changed since goroam wrote it.
+/// A managed variable that another program or the user has changed since goroam wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drift {
     /// The variable.
     pub name: String,
     /// What goroam wrote; `None`: it had removed the line.
     pub wrote: Option<String>,
-    /// What stands there now; `None`: the line is gone.
+    /// The present value; `None`: the line is gone.
     pub found: Option<String>,
-    /// What goroam had set beside it, and has put back to what it was before goroam.
+    /// The variables that goroam had set together with it, and has restored to their values before
+    /// goroam.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ended: Vec<String>,
 }
@@ -99,19 +100,19 @@ pub struct LinkStatus {
     pub name: String,
     /// `wired`, `wifi`, `tunnel`, …
     pub kind: String,
-    /// Up and with a carrier.
+    /// Whether it is up and has a carrier.
     pub running: bool,
     /// Its addresses with prefix lengths.
     pub addresses: Vec<String>,
     /// The Wi-Fi network's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ssid: Option<String>,
-    /// How many more addresses it has.
+    /// The number of further addresses.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub more_addresses: usize,
 }
 
-/// Addresses of a link, and default routes, that are told one by one.
+/// The maximum number of addresses of a link, and of default routes, that are listed.
 const MOST_TOLD: usize = 32;
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
@@ -126,59 +127,60 @@ pub struct RouteStatus {
     pub link: String,
     /// The next hop; null on point-to-point links.
     pub gateway: Option<String>,
-    /// Lower wins.
+    /// The lowest metric wins.
     pub metric: u32,
 }
 
 /// The network as status shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct NetworkStatus {
-    /// What stands for this network; null when offline.
+    /// The identity of this network; null when offline.
     pub identity: Option<NetworkId>,
     /// All links but loopback.
     pub links: Vec<LinkStatus>,
     /// Default routes that work, best first.
     pub default_routes: Vec<RouteStatus>,
-    /// How many more default routes there are.
+    /// The number of further default routes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub more_default_routes: usize,
     /// Name servers and search domains.
     pub dns: Resolver,
 }
 
-/// How ready the projects that `goroam ready` remembers were for a place without a network, when
-/// somebody looked last.
+/// How ready the projects that `goroam ready` remembers were for work without a network, at the
+/// last check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Readiness {
-    /// When.
+    /// When it was checked.
     pub at: Timestamp,
     /// 100: all of them build and test with no network.
     pub percent: u8,
-    /// How many projects.
+    /// The number of projects.
     pub projects: usize,
-    /// How many module versions are missing.
+    /// The number of missing module versions.
     pub missing: usize,
-    /// Why the agent could not bring what is missing.
+    /// Why the agent could not download what is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
 }
 
-/// The policy file is refused, and the last good policy is in force in its place.
+/// The policy file is refused, and the last good policy is in force instead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastGood {
-    /// When it was first found good.
+    /// When it was first found valid.
     pub at: Timestamp,
     /// SHA-256 of its text, in hexadecimal.
     pub sha256: String,
     /// Why the policy file is refused.
     pub refused: String,
-    /// Profiles of it that are never chosen: they weaken verification in a way that is refused.
+    /// Its profiles that are never chosen, because they weaken verification in a way that is
+    /// refused.
     #[serde(default)]
     pub left_out: Vec<String>,
 }
 
-/// What is true now. An agent of another version may tell more or less: what it does not tell has
-/// its default, and what is not known here is passed over.
+/// The present state. An agent of another version may send more or fewer fields: a missing field
+/// has its default, and an unknown field is ignored.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Status {
@@ -186,17 +188,17 @@ pub struct Status {
     pub profile: Option<String>,
     /// Since when it is in force.
     pub since: Option<Timestamp>,
-    /// Is an agent running?
+    /// Whether an agent is running.
     pub agent: AgentState,
-    /// Chosen by hand?
+    /// The profile that was chosen by hand, if any.
     pub pinned: Option<Pinned>,
-    /// The managed variables as they stand in the go env file now, credentials removed.
+    /// The managed variables as they are in the go env file now, credentials removed.
     pub applied: BTreeMap<String, String>,
     /// Every target of the policy.
     pub targets: Vec<TargetStatus>,
-    /// Variables of this environment that win over what was written.
+    /// Variables of this environment that override what was written.
     pub shadowed: Vec<Shadow>,
-    /// Managed variables that somebody else changed.
+    /// Managed variables that another program or the user changed.
     pub drift: Vec<Drift>,
     /// The network.
     pub network: NetworkStatus,
@@ -204,18 +206,18 @@ pub struct Status {
     pub tier: Option<Tier>,
     /// Milliseconds from the event to the written file, at the last switch.
     pub switched_ms: Option<f64>,
-    /// Why this profile, in one line.
+    /// Why this profile was chosen, in one line.
     pub why: Option<String>,
-    /// The profile `accept_unauthenticated`s something that weakens verification.
+    /// What the profile weakens in verification and accepts with `accept_unauthenticated`.
     pub weakened: Vec<String>,
-    /// What is wrong just now, one line each: a watcher that could not start, a policy edit
-    /// that was not taken, a go command that is missing.
+    /// Present problems, one line each: a watcher that could not start, a policy edit that was
+    /// rejected, a go command that is missing.
     pub troubles: Vec<String>,
     /// Where the policy came from: a path, or "built in".
     pub policy: String,
     /// The number of the last turn in the journal.
     pub turn: Option<u64>,
-    /// Values before goroam's first write, of the managed variables.
+    /// Values of the managed variables before goroam's first write.
     pub was: BTreeMap<String, Option<String>>,
     /// The policy's profiles, in its order.
     #[serde(default)]
@@ -223,22 +225,22 @@ pub struct Status {
     /// The last switches, newest last.
     #[serde(default)]
     pub switches: Vec<Switch>,
-    /// Nothing is written until `once`, `use` or `auto`.
+    /// Whether goroam is paused: nothing is written until `once`, `use` or `auto`.
     #[serde(default)]
     pub paused: bool,
-    /// The version of the goroam that answers; null when an agent older than this answers.
+    /// The version of the goroam that answers; null if the agent is older than this field.
     #[serde(default)]
     pub version: Option<String>,
     /// Where modules come from now, in words: "module proxy goproxy.io", "the mirror /m".
     #[serde(default)]
     pub from: Option<String>,
-    /// How ready the remembered projects are; null: nobody has looked yet.
+    /// How ready the remembered projects are; null: not checked yet.
     #[serde(default)]
     pub ready: Option<Readiness>,
-    /// The policy file is refused; null: it is in force.
+    /// Set if the policy file is refused; null: it is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good: Option<LastGood>,
-    /// `[agent] notify`: does the user want to be told of switches and trouble?
+    /// `[agent] notify`: whether the user wants notifications of switches and problems.
     #[serde(default = "yes")]
     pub notify: bool,
 }
@@ -248,7 +250,7 @@ fn yes() -> bool {
 }
 
 impl Status {
-    /// Every managed variable as it stands in the go env file; `None`: it has no line.
+    /// Returns every managed variable as it is in the go env file; `None`: it has no line.
     pub fn lines(&self) -> BTreeMap<String, Option<String>> {
         let none = self.was.keys().map(|name| (name.clone(), None));
         let applied = self.applied.iter();
@@ -258,7 +260,7 @@ impl Status {
 }
 
 impl TargetStatus {
-    /// From what was seen; `None`: nobody needed to ask.
+    /// Creates the status from an observation; `None`: the target was not probed.
     pub fn new(name: &str, seen: Option<&Observation>) -> TargetStatus {
         TargetStatus {
             name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! GOSUMDB's grammar, as `cmd/go/internal/modfetch/sumdb.go:dbDial` reads it, and verifier
+//! The grammar of GOSUMDB, as `cmd/go/internal/modfetch/sumdb.go:dbDial` reads it, and verifier
 //! keys, as `golang.org/x/mod/sumdb/note` writes them.
 
 use base64::Engine as _;
@@ -12,7 +12,8 @@ use super::mask::mask;
 pub struct VerifierKey {
     /// The signer's name: the database's host, perhaps with a path.
     pub name: String,
-    /// The first four bytes of SHA-256(name, newline, 0x01, key): what a signature line begins with.
+    /// The first four bytes of SHA-256(name, newline, 0x01, key). A signature line begins with
+    /// them.
     pub hash: u32,
     /// The Ed25519 public key.
     pub key: [u8; 32],
@@ -27,7 +28,8 @@ pub enum SumDb {
     Database {
         /// Its key, given or built in.
         key: VerifierKey,
-        /// Where it is asked instead of `https://NAME`; with it, go never asks a proxy.
+        /// The URL used instead of `https://NAME`; if it is set, go never uses a proxy for the
+        /// database.
         url: Option<String>,
         /// The value as written.
         text: String,
@@ -38,7 +40,7 @@ pub enum SumDb {
 pub const SUM_GOLANG_ORG: &str =
     "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8";
 
-/// Why go would refuse the value (once it needs a hash that go.sum lacks).
+/// Why go refuses the value (when it needs a hash that go.sum lacks).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SumDbError(pub String);
@@ -82,7 +84,7 @@ impl SumDb {
         })
     }
 
-    /// The database's name, or `off`.
+    /// Returns the name of the database, or `off`.
     pub fn name(&self) -> &str {
         match self {
             SumDb::Off => "off",
@@ -91,7 +93,7 @@ impl SumDb {
     }
 }
 
-/// `sumdb.go:dbDial`: the name must be a host, perhaps with a path, and no more.
+/// `sumdb.go:dbDial`: the name must be a host with an optional path, and nothing else.
 fn check_name(name: &str) -> Result<(), SumDbError> {
     let bad = name.is_empty()
         || name.starts_with('/')
@@ -105,7 +107,7 @@ fn check_name(name: &str) -> Result<(), SumDbError> {
     Ok(())
 }
 
-/// Go parses the URL when it dials, and can ask http, https and file only.
+/// Go parses the URL when it dials, and supports http, https and file only.
 fn check_url(url: &str) -> Result<(), SumDbError> {
     if !url.contains("://") {
         return Err(SumDbError(format!("invalid GOSUMDB URL: {}", mask(url))));
@@ -115,8 +117,8 @@ fn check_url(url: &str) -> Result<(), SumDbError> {
 }
 
 impl VerifierKey {
-    /// Parses `name+hash+base64`. The hash is compared by whoever can compute SHA-256
-    /// (`gomod::sum::note`), not here.
+    /// Parses `name+hash+base64`. The hash is not compared here, but where SHA-256 is available
+    /// (`gomod::sum::note`).
     ///
     /// # Errors
     /// `malformed verifier id`, as `note.NewVerifier` says.

@@ -1,4 +1,4 @@
-//! Targets: what a probe is to ask, and within which limits.
+//! Targets: what a probe requests, and within which limits.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -14,8 +14,8 @@ pub struct Limits {
     /// From the request's last byte to the answer's first.
     pub first_byte: Duration,
     /// The same for a try that may take long: a module proxy with a cold cache fetches on demand,
-    /// and some drop the fetch when the client leaves. Not longer than `first_byte`: there is
-    /// no such try.
+    /// and some drop the fetch when the client disconnects. If it is not longer than `first_byte`,
+    /// no such try is made.
     pub patience: Duration,
     /// The whole try.
     pub total: Duration,
@@ -39,14 +39,14 @@ impl Default for Limits {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pin(pub [u8; 32]);
 
-/// A thing on the network (or on this machine) that a policy names and a probe asks.
+/// An endpoint on the network (or on this machine) that a policy names and a probe checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// Its name in the policy: `[target.NAME]`.
     pub name: String,
-    /// What is asked, and how.
+    /// What is requested, and how.
     pub kind: TargetKind,
-    /// Its time limits: its own, else `[probe]`'s, else the built-in ones.
+    /// Its time limits: its own, else those of `[probe]`, else the built-in ones.
     pub limits: Limits,
     /// Serves private modules: nothing may follow it with `|`.
     pub private: bool,
@@ -56,7 +56,7 @@ pub struct Target {
     pub pins: Vec<Pin>,
 }
 
-/// What is asked.
+/// What is requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetKind {
     /// Speaks the GOPROXY protocol: `.info` must name the version, `.mod` must have the hash.
@@ -67,14 +67,16 @@ pub enum TargetKind {
         module: String,
         /// Module version, unescaped.
         version: String,
-        /// The go.sum hash that the `.mod` must have (`h1:…`); `None`: any well-formed go.mod of that module.
+        /// The go.sum hash that the `.mod` must have (`h1:…`); `None`: any well-formed go.mod of
+        /// that module.
         sum: Option<String>,
     },
     /// A checksum database: a signed tree head must verify.
     SumDb {
         /// Name, key and, where it is given, URL.
         db: SumDb,
-        /// Base URL of the proxy whose `/sumdb/` pass-through is used, as go would.
+        /// Base URL of the proxy whose `/sumdb/` pass-through is used, in the same way as go uses
+        /// it.
         via: Option<String>,
     },
     /// An http or https URL that must answer with a status (and a body).
@@ -83,12 +85,12 @@ pub enum TargetKind {
         url: String,
         /// Accepted statuses; empty: any 2xx or 3xx.
         status: Vec<u16>,
-        /// Text that the body must hold.
+        /// Text that the body must contain.
         body: Option<String>,
     },
     /// An ICMP echo.
     Icmp {
-        /// Whom to ask.
+        /// The address to ping.
         address: IpAddr,
     },
     /// A TCP connection that is accepted.
@@ -98,26 +100,26 @@ pub enum TargetKind {
         /// Port.
         port: u16,
     },
-    /// Is anything listening at this address of this machine? No packet is sent.
+    /// A program that listens at this address of this machine. No packet is sent.
     Listening {
         /// The address; an unspecified IP means any.
         address: SocketAddr,
     },
-    /// A `file://` module mirror that is there.
+    /// A `file://` module mirror that exists.
     Mirror {
-        /// Its folder, `~` and `${…}` expanded.
+        /// Its directory, with `~` and `${…}` expanded.
         path: PathBuf,
     },
 }
 
-/// The module that is asked for by default: its `.mod` is one line and its hash stands in
-/// countless public go.sum files.
+/// The module that is requested by default: its `.mod` is one line, and its hash is in countless
+/// public go.sum files.
 pub const DEFAULT_MODULE: (&str, &str) = ("golang.org/x/text", "v0.3.0");
 /// The go.sum hash of [`DEFAULT_MODULE`]'s go.mod.
 pub const DEFAULT_SUM: &str = "h1:NqM8EUOU14njkJ3fqMW+pc6Ldnwhi/IjpwHt7yyuwOQ=";
 
 impl Target {
-    /// The word for its kind, as the policy spells the key.
+    /// Returns the word for its kind, as the policy spells the key.
     pub fn kind_str(&self) -> &'static str {
         match self.kind {
             TargetKind::GoProxy { .. } => "goproxy",
@@ -130,7 +132,7 @@ impl Target {
         }
     }
 
-    /// The proxy's base URL, for a target that speaks the GOPROXY protocol.
+    /// Returns the proxy's base URL, for a target that speaks the GOPROXY protocol.
     pub fn goproxy_url(&self) -> Option<&str> {
         let TargetKind::GoProxy { url, .. } = &self.kind else {
             return None;
@@ -138,7 +140,7 @@ impl Target {
         Some(url)
     }
 
-    /// What stands for it in a GOPROXY list: a proxy's base URL, a mirror's folder as a URL.
+    /// Returns its element in a GOPROXY list: a proxy's base URL, or a mirror's directory as a URL.
     pub fn hop_url(&self) -> Option<String> {
         if let TargetKind::Mirror { path } = &self.kind {
             return Some(super::go_url::of_folder(path));
@@ -146,7 +148,7 @@ impl Target {
         self.goproxy_url().map(str::to_owned)
     }
 
-    /// Where it is asked over HTTP, as far as that is written down.
+    /// Returns the URL of its HTTP requests, if the target states one.
     fn url(&self) -> Option<&str> {
         match &self.kind {
             TargetKind::GoProxy { url, .. }
@@ -164,8 +166,8 @@ impl Target {
         }
     }
 
-    /// How long a patient try waits for a first byte. `None`: no try waits any longer than
-    /// `first_byte`. Only what fetches on demand is worth it.
+    /// Returns how long a patient try waits for a first byte. `None`: no try waits longer than
+    /// `first_byte`. Only a server that fetches on demand is worth the wait.
     pub fn patience(&self) -> Option<Duration> {
         let fetches = matches!(
             self.kind,
@@ -174,12 +176,12 @@ impl Target {
         (fetches && self.limits.patience > self.limits.first_byte).then_some(self.limits.patience)
     }
 
-    /// Can an `up` of this target not be forged by whoever runs the network? True for TLS
-    /// (system roots, `ca` or `pin`); false for plain http, ICMP, TCP, and for what only this
-    /// machine says of itself. A signed tree head and a module with the right hash are public:
-    /// over plain http anyone can record them and play them again.
+    /// Reports whether the operator of the network cannot forge an `up` of this target. True for
+    /// TLS (system roots, `ca` or `pin`); false for plain http, ICMP, TCP, and for facts that only
+    /// this machine reports about itself. A signed tree head and a module with the right hash are
+    /// public: over plain http anyone can record and replay them.
     pub fn is_authenticated(&self) -> bool {
-        // Without a URL go and the probe ask a database at `https://NAME`.
+        // Without a URL, go and the probe request a database at `https://NAME`.
         match (self.url(), &self.kind) {
             (Some(url), _) => begins_with(url, "https://"),
             (None, TargetKind::SumDb { db, .. }) => *db != SumDb::Off,
@@ -187,12 +189,12 @@ impl Target {
         }
     }
 
-    /// Is it asked over plain http, so that there is no certificate to look at?
+    /// Reports whether it is requested over plain http, so that there is no certificate to check.
     pub fn asks_in_the_clear(&self) -> bool {
         self.url().is_some_and(|url| begins_with(url, "http://"))
     }
 
-    /// Needs the network at all? `listening` and `mirror` do not.
+    /// Reports whether it needs no network: `listening` and `mirror` do not.
     pub fn is_local(&self) -> bool {
         matches!(
             self.kind,

@@ -4,10 +4,10 @@ use std::fmt::Display;
 
 use jiff::Timestamp;
 
-/// `500MB`, `2GB`, `1.5 GiB`, `4096`: bytes. `K`, `M`, `G`, `T` alone are powers of 1000.
+/// Parses `500MB`, `2GB`, `1.5 GiB`, `4096` as bytes. `K`, `M`, `G`, `T` alone are powers of 1000.
 ///
 /// # Errors
-/// In words for a message, when it is no number with such a unit.
+/// If it is not a number with such a unit; in words for a message.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let end = text
@@ -42,7 +42,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     Ok((number * factor as f64) as u64)
 }
 
-/// "2 h 04 min"; a moment that is yet to come was just now.
+/// Formats the time since `at`, as in "2 h 04 min". A moment in the future is shown as just now.
 pub fn ago(at: Timestamp, now: Timestamp) -> String {
     let seconds = (now.as_second() - at.as_second()).max(0);
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
@@ -57,7 +57,8 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// Does it turn the direction of a terminal's text, to make it read as what it is not?
+/// Reports whether the character changes the direction of text in a terminal, so that text can look
+/// like something else.
 pub fn is_direction_mark(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -83,7 +84,7 @@ mod since_tests {
     }
 }
 
-/// The word as a POSIX shell takes it for one word.
+/// Quotes the word so that a POSIX shell reads it as one word.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./:\\@+~".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -92,13 +93,13 @@ pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
-/// "1 module", "2 modules".
+/// Formats a count: "1 module", "2 modules".
 pub fn plural<N: Copy + Display + PartialEq + From<u8>>(count: N, word: &str) -> String {
     let s = if count == N::from(1) { "" } else { "s" };
     format!("{count} {word}{s}")
 }
 
-/// "2 errors, 1 warning": the counts that are not zero.
+/// Formats the counts that are not zero: "2 errors, 1 warning".
 pub fn tally(counts: &[(usize, &str)]) -> String {
     let counts = counts.iter().filter(|(count, _)| *count > 0);
     let parts: Vec<String> = counts.map(|(count, word)| plural(*count, word)).collect();

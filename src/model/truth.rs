@@ -1,4 +1,4 @@
-//! Three-valued logic: what a condition says before all probes have answered.
+//! Three-valued logic: the value of a condition before all probes have answered.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Truth {
-    /// Holds, whatever is learnt later in this round.
+    /// Holds, whatever the rest of this round finds.
     True,
-    /// Does not hold, whatever is learnt later in this round.
+    /// Does not hold, whatever the rest of this round finds.
     False,
     /// Depends on a probe that has not answered.
     Unknown,
@@ -52,7 +52,7 @@ impl Truth {
         }
     }
 
-    /// Is it settled?
+    /// Reports whether it is decided.
     pub fn is_known(self) -> bool {
         self != Truth::Unknown
     }
@@ -104,7 +104,7 @@ mod tests {
         proptest::collection::vec(proptest::sample::select(vec![True, False, Unknown]), 0..6)
     }
 
-    /// Every way in which the unknown ones can turn out.
+    /// Returns every way in which the unknown values can turn out.
     fn outcomes(values: &[Truth]) -> Vec<Vec<bool>> {
         values.iter().fold(vec![Vec::new()], |all, value| {
             let ways: &[bool] = match value {
@@ -120,7 +120,7 @@ mod tests {
         })
     }
 
-    /// Settled exactly when every outcome says the same.
+    /// Returns a known value exactly when all outcomes agree.
     fn settled(values: &[Truth], says: impl Fn(&[bool]) -> bool) -> Truth {
         let said: Vec<bool> = outcomes(values).iter().map(|known| says(known)).collect();
         match (said.contains(&true), said.contains(&false)) {
