@@ -1,11 +1,11 @@
-//! The agent's own program, and the one that takes its place in an update.
+//! The agent's own program file, and the updated binary that replaces it.
 //!
-//! A package manager puts the new file into the place of the old one, which the kernel keeps
-//! for as long as it runs. The folder's watch reports it, so this costs nothing while nothing
-//! happens, and the agent re-executes as the new program (execve) between two events: same
-//! process, without an agent only for the milliseconds of a start, which begins with a look at
-//! the network. The other way, to end and be started, would wait for the service manager's
-//! `RestartSec=` and lose the agent if the new program does not run.
+//! A package manager puts the new file in the place of the old one; the kernel keeps the old file
+//! while it runs. The watch of the directory reports the replacement, so an idle agent spends
+//! nothing on this. The agent re-executes as the new program (execve) between two events. The
+//! process stays the same, and there is no agent only for the milliseconds of a start, which begins
+//! with a look at the network. The alternative, to exit and be started again, would wait for the
+//! service manager's `RestartSec=`, and would lose the agent if the new program does not run.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -13,33 +13,33 @@ use std::time::{Duration, Instant};
 
 use crate::trust;
 
-/// Its writer has ended when nothing has happened for as long.
+/// If nothing happens to the file for this long, its writer has finished.
 const WRITERS_PAUSE: Duration = Duration::from_secs(1);
-/// `--version` takes some milliseconds.
+/// The time limit of the trial run. `--version` takes some milliseconds.
 const TRY_TIME: Duration = Duration::from_secs(10);
 
 /// The agent's own program.
 #[derive(Debug)]
 pub(super) struct BinaryUpdate {
-    /// By the name that it was started by, which an update keeps.
+    /// The path that it was started by; an update keeps this path.
     pub(super) path: Option<PathBuf>,
     /// The file that this process runs.
     own: Option<Identity>,
-    /// The next look at it.
+    /// When to check the file next.
     pub(super) due: Option<Instant>,
-    /// It was tried: it runs, and is to take over.
+    /// The new file, if the trial run showed that it works and it should take over.
     ready: Option<Identity>,
-    /// What the user should know.
+    /// A problem that the user should know of.
     pub(super) trouble: Option<String>,
 }
 
 type Identity = (u64, u64);
 
 impl BinaryUpdate {
-    /// Of this process.
+    /// Describes the program of this process.
     pub(super) fn of_process() -> BinaryUpdate {
         let path = own_path();
-        // Not by the path: it may lead to a newer one already.
+        // The path is not used here: it may already lead to a newer file.
         let running = Path::new("/proc/self/exe");
         let own = path.as_ref().and_then(|_| identity(running));
         BinaryUpdate {
@@ -51,15 +51,15 @@ impl BinaryUpdate {
         }
     }
 
-    /// The program, as long as it is the one that this process runs, or one that only root or
-    /// this user could have put there.
+    /// Returns the program's path if the file is the one that this process runs, or one that only
+    /// root or this user could have put there.
     pub(super) fn trusted(&self) -> Option<PathBuf> {
         let path = self.path.as_ref()?;
         let is_own = identity(path) == self.own;
         (is_own || could_be_ours(path).is_ok()).then(|| path.clone())
     }
 
-    /// The program that takes over, if one is ready and still the one that was tried.
+    /// Returns the program that takes over, if one is ready and is still the file that was tried.
     pub(super) fn take_over(&mut self) -> Option<PathBuf> {
         let tried = self.ready.take()?;
         let path = self.path.as_ref()?;
@@ -70,12 +70,12 @@ impl BinaryUpdate {
         None
     }
 
-    /// Something has happened to the file.
+    /// Notes that something happened to the file.
     pub(super) fn hint(&mut self, now: Instant) {
         self.due = Some(now + WRITERS_PAUSE);
     }
 
-    /// Looks at it. `may_take_over`: a supervisor starts the agent again if it fails later.
+    /// Checks the file. `may_take_over`: a supervisor starts the agent again if it fails later.
     pub(super) async fn look(&mut self, may_take_over: bool) {
         let found = self.find(may_take_over).await;
         self.trouble = found.as_ref().err().cloned();
@@ -85,7 +85,7 @@ impl BinaryUpdate {
         self.ready = found.unwrap_or_default();
     }
 
-    /// The program that is to take over, if there is one.
+    /// Returns the file that should take over, if there is one.
     async fn find(&self, may_take_over: bool) -> Result<Option<Identity>, String> {
         let Some(path) = &self.path else {
             return Ok(None);
@@ -104,7 +104,7 @@ impl BinaryUpdate {
                 "{shown} was replaced; end this agent and start it again to run the new one"
             ));
         }
-        // Before it is run at all.
+        // This check comes before the file is run at all.
         could_be_ours(path).map_err(|why| {
             format!(
                 "{shown} was replaced, but the new program is refused: {why}; the old one keeps running"
@@ -120,15 +120,16 @@ impl BinaryUpdate {
     }
 }
 
-/// Could only root or this user have put it there? The directories are judged first: where no
-/// other user can exchange the file, what is looked at here is what is run later.
+/// Checks that only root or this user could have put the file there. The directories are judged
+/// first: if no other user can exchange the file, the file checked here is the file that is run
+/// later.
 fn could_be_ours(path: &Path) -> Result<(), String> {
     trust::way(path).map_err(|why| why.to_string())?;
     let meta = std::fs::metadata(path).map_err(|error| error.to_string())?;
     trust::file(path, &meta).map_err(|why| why.to_string())
 }
 
-/// Does it start, and is it goroam?
+/// Checks that the program starts and that it is goroam.
 async fn try_out(path: &Path) -> Result<(), String> {
     let mut command = tokio::process::Command::new(path);
     command
@@ -154,8 +155,8 @@ async fn try_out(path: &Path) -> Result<(), String> {
     }
 }
 
-/// By argv[0] where that is a path to this very program: a link to it stays where it is when a
-/// package manager removes the folder of the old version.
+/// Uses argv[0] if that is a path to this very program: a link to the program stays where it is
+/// when a package manager removes the directory of the old version.
 #[cfg(target_os = "linux")]
 fn own_path() -> Option<PathBuf> {
     let running = identity(Path::new("/proc/self/exe"))?;
@@ -164,7 +165,7 @@ fn own_path() -> Option<PathBuf> {
     called.or_else(|| std::env::current_exe().ok())
 }
 
-/// Elsewhere this is not tried yet.
+/// Updates are not detected on this system yet.
 #[cfg(not(target_os = "linux"))]
 fn own_path() -> Option<PathBuf> {
     None
@@ -191,7 +192,7 @@ mod tests {
 
     use super::{BinaryUpdate, identity};
 
-    /// As package managers do: a new file takes the name.
+    /// Replaces the file as package managers do: a new file takes the name.
     fn put(path: &Path, script: &str) {
         let new = path.with_extension("new");
         std::fs::write(&new, script).unwrap();
@@ -214,7 +215,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("goroam");
         put(&path, "#!/bin/sh\necho goroam 1\n");
-        // As the kernel does with a program that runs: its number is not given away.
+        // The kernel does the same with a running program: its inode number is not reused.
         let _running = std::fs::File::open(&path).unwrap();
         let mut update = update(&path);
         update.look(true).await;
@@ -283,7 +284,7 @@ mod tests {
             std::os::unix::fs::chown(&path, Some(0), None).unwrap();
         }
         assert!(!ran.exists());
-        // One that is opened up after it was tried does not take over either.
+        // A file that becomes writable for others after its trial run does not take over either.
         update.look(true).await;
         assert!(ran.exists());
         mode(&path, 0o777);

@@ -1,4 +1,4 @@
-//! The one place that reads the wall clock. Everything below takes time as an argument.
+//! The one place that reads the wall clock. All other code takes time as an argument.
 
 use std::io;
 use std::path::Path;
@@ -6,35 +6,35 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-/// Now, to the millisecond.
+/// The current time, to the millisecond.
 pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
-/// A moment from now.
+/// The time from `now` until the moment.
 pub(crate) fn time_left(moment: Timestamp, now: Timestamp) -> std::time::Duration {
     let left = moment.as_millisecond().saturating_sub(now.as_millisecond());
     std::time::Duration::from_millis(u64::try_from(left).unwrap_or(0))
 }
 
-/// Moments at which something is due though nothing happens.
+/// Moments at which something is due even if no event comes.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     /// The next round.
     pub(super) round: Option<Instant>,
-    /// A look at the network that the pace put off.
+    /// A look at the network that the rate limit postponed.
     pub(super) look: Option<Instant>,
-    /// A look at the go env file, after its writer has had time to finish.
+    /// A look at the go env file, after its writer had time to finish.
     pub(super) env_file: Option<Instant>,
-    /// A look at the policy file, after its writer has had time to finish.
+    /// A look at the policy file, after its writer had time to finish.
     pub(super) policy: Option<Instant>,
-    /// A pin runs out.
+    /// The end of a pin.
     pub(super) pin: Option<Instant>,
 }
 
 impl Timers {
-    /// The first of them.
+    /// The earliest of these moments.
     pub(super) fn next(&self) -> Option<Instant> {
         [self.round, self.look, self.env_file, self.policy, self.pin]
             .into_iter()
@@ -43,12 +43,12 @@ impl Timers {
     }
 }
 
-/// Is it due? Then it is so only once.
+/// Reports whether the timer is due, and clears it if so.
 pub(super) fn due(timer: &mut Option<Instant>, now: Instant) -> bool {
     timer.take_if(|at| *at <= now).is_some()
 }
 
-/// Sleeps until then; never returns if there is no such moment.
+/// Sleeps until the moment; never returns if there is none.
 pub(super) async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment.into()).await,
@@ -56,29 +56,30 @@ pub(super) async fn until(moment: Option<Instant>) {
     }
 }
 
-/// Up to 10 % sooner or later, so that a thousand machines do not ask together.
+/// Varies the wait by up to 10 %, so that a thousand machines do not ask at the same time.
 pub(super) fn jitter(wait: Duration) -> Duration {
     let mut byte = [0u8; 1];
-    // Without randomness there is no jitter, which does no harm.
+    // Without randomness there is no jitter; that does no harm.
     let _ = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut byte);
     wait.mul_f64(0.9 + 0.2 * f64::from(byte[0]) / 255.0)
 }
 
-/// After the first time; then twice as long each time. Ten seconds see five of them.
+/// The wait after the first time; it doubles each time. Five events fit into ten seconds.
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(600);
-/// After so long without one it starts over; at least, and this many times the last wait.
+/// After this long without an event the waits start over. The rest is also at least this many times
+/// the last wait.
 const REST: Duration = Duration::from_secs(60);
 const RESTS: u32 = 2;
 
-/// Lets something happen at once, and again only after longer and longer waits.
+/// Allows an event at once, and repeats only after longer and longer waits.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     last: Option<(Instant, Duration)>,
 }
 
 impl Backoff {
-    /// May it happen now? If not: when.
+    /// Reports whether the event may happen now; the error is the moment from which it may.
     pub(super) fn take(&mut self, now: Instant) -> Result<(), Instant> {
         let wait = match self.last {
             Some((at, wait)) if now < at + wait => return Err(at + wait),
@@ -89,28 +90,29 @@ impl Backoff {
         Ok(())
     }
 
-    /// How long it holds back by now, where that is worth telling.
+    /// The current wait, if it is long enough to report.
     pub(super) fn holds_back(&self, now: Instant) -> Option<Duration> {
         let (at, wait) = self.last?;
         (wait >= FIRST * 8 && now < at + REST.max(wait * RESTS)).then_some(wait)
     }
 }
 
-/// Longer than programs that exchange a folder of settings take.
+/// Programs that exchange a directory of settings take less than this.
 const SETTLES: Duration = Duration::from_secs(5);
 
-/// Since when a file that was there is not.
+/// The time since which a file that existed is missing.
 #[derive(Debug, Default)]
 pub(super) struct Absence(Option<Instant>);
 
 impl Absence {
-    /// One that is away already has been so for long.
+    /// A file that is missing at the start is treated as missing for long.
     pub(super) fn at_start(is_away: bool) -> Absence {
         let since = Instant::now().checked_sub(SETTLES);
         Absence(since.filter(|_| is_away))
     }
 
-    /// Until when nothing is made of it; `None`: it is there, or has been away for long.
+    /// The moment until which the absence is ignored; `None`: the file exists, or has been missing
+    /// for long.
     pub(super) fn settles(&mut self, is_away: bool, now: Instant) -> Option<Instant> {
         if !is_away {
             self.0 = None;
@@ -121,7 +123,8 @@ impl Absence {
     }
 }
 
-/// Has the path a name? A link to nowhere has one, and so may have what cannot be looked at.
+/// Reports whether the path exists as a name. A dangling link does; a path that cannot be examined
+/// may.
 pub(super) fn is_there(path: &Path) -> bool {
     let error = match std::fs::symlink_metadata(path) {
         Ok(_) => return true,
@@ -151,7 +154,7 @@ mod tests {
         }
         let within = |seconds: u64| times.iter().filter(|time| **time < seconds).count();
         assert_eq!((within(1), within(10), within(60)), (2, 5, 7));
-        // Every ten minutes in the end.
+        // In the end, once every ten minutes.
         assert_eq!(within(10_000) - within(7_000), 5);
     }
 

@@ -1,4 +1,4 @@
-//! What may be asked of a running agent, what it answers, and what else sets off a turn.
+//! What a client can ask of a running agent, what the agent answers, and what else starts a turn.
 
 use std::collections::BTreeMap;
 
@@ -11,40 +11,40 @@ use crate::model::status::Status;
 use crate::policy::Decision;
 use crate::state::entry::Outcome;
 
-/// What may be asked.
+/// A request to the agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "snake_case")]
 pub enum Command {
-    /// What is true now?
+    /// Returns the current status.
     Status,
-    /// What is true now, and again whenever it changes, until the connection is closed.
+    /// Returns the current status, and again after each change, until the connection is closed.
     Watch,
-    /// Take a turn now.
+    /// Takes a turn now.
     Once {
-        /// Only say what would be done.
+        /// Only reports what would be done.
         dry_run: bool,
     },
-    /// Stay with a profile.
+    /// Stays with a profile.
     Use {
         /// Its name.
         profile: String,
-        /// Until when; `None`: until `auto`.
+        /// When the pin ends; `None`: at the next `auto`.
         until: Option<Timestamp>,
     },
-    /// Choose by the network again.
+    /// Chooses by the network again.
     Auto,
-    /// Leave everything as it is until `once`, `use` or `auto`.
+    /// Leaves everything as it is until `once`, `use` or `auto`.
     Pause,
-    /// Put everything back, and leave it alone until `once`, `use` or `auto`.
+    /// Restores the go env file, and leaves it alone until `once`, `use` or `auto`.
     Restore,
-    /// Read the policy again, and look at what it goes by.
+    /// Reads the policy and the files it depends on again.
     Reload,
-    /// End the agent; what it has set stays.
+    /// Ends the agent; the values it has set stay.
     End,
 }
 
 impl Command {
-    /// Does it change nothing?
+    /// Reports whether the command changes nothing.
     pub fn only_asks(&self) -> bool {
         matches!(self, Command::Status | Command::Watch)
     }
@@ -53,30 +53,31 @@ impl Command {
 /// What a turn found and did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TurnReport {
-    /// What is true after it.
+    /// The status after the turn.
     pub status: Status,
     /// The names that were changed (or would be, on a dry run).
     pub changed: Vec<String>,
     /// What was chosen, and why.
     pub decision: Option<Decision>,
-    /// The profile before.
+    /// The profile before the turn.
     pub from: Option<String>,
-    /// What was to be done with each variable, credentials removed.
+    /// What the plan does with each variable, credentials removed.
     pub plan: Plan,
-    /// What came of it.
+    /// The result of carrying the plan out.
     pub outcome: Outcome,
-    /// Milliseconds by step.
+    /// Milliseconds for each step.
     pub took: BTreeMap<String, f64>,
 }
 
-/// A turn as scripts get it: what `status` tells, and what the turn did, side by side.
+/// A turn for scripts: the fields of `status` and the fields of the turn, side by side.
 #[derive(Debug, Serialize)]
 pub struct FlatReport<'a> {
     #[serde(flatten)]
     status: &'a Status,
     changed: &'a [String],
     decision: Option<&'a Decision>,
-    /// The profile before; `from` is the status's, where modules come from.
+    /// The profile before the turn. The name `from` is already used by the status: where modules
+    /// come from.
     before: Option<&'a str>,
     plan: &'a Plan,
     outcome: &'a Outcome,
@@ -84,7 +85,7 @@ pub struct FlatReport<'a> {
 }
 
 impl TurnReport {
-    /// The form for scripts.
+    /// Returns the form for scripts.
     pub fn flat(&self) -> FlatReport<'_> {
         FlatReport {
             status: &self.status,
@@ -98,19 +99,19 @@ impl TurnReport {
     }
 }
 
-/// What the agent answers.
+/// The agent's answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
-    /// To `status`, `watch`, `pause`, `reload`, `end`.
+    /// Answers `status`, `watch`, `pause`, `reload` and `end`.
     Status(Box<Status>),
-    /// To `once`, `use`, `auto`, `restore`.
+    /// Answers `once`, `use`, `auto` and `restore`.
     Turn(Box<TurnReport>),
-    /// It could not be done.
+    /// The command failed.
     Failed {
-        /// Why, and the way out.
+        /// Why it failed, and what to do.
         error: String,
-        /// The exit code that the command line ends with.
+        /// The exit code for the command line.
         exit: u8,
     },
 }
@@ -128,31 +129,31 @@ impl Reply {
 /// Where the answer to a command goes.
 pub(super) type Answer = tokio::sync::oneshot::Sender<Reply>;
 
-/// What sets off a turn.
+/// What starts a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// The agent has started.
     Start,
     /// A command: `once`, `use`, `auto`.
     Asked,
-    /// The steady re-probe, or a look again after a doubtful round.
+    /// The regular re-probe, or a second look after a doubtful round.
     Recheck,
     /// Something about the network changed.
     Network,
-    /// The machine has slept.
+    /// The machine woke from sleep.
     Wake,
     /// The policy changed.
     Policy,
     /// Another program changed a managed variable.
     Drift,
-    /// A pin has run out.
+    /// A pin has ended.
     PinEnded,
-    /// A target has answered that was waited for beside the rounds.
+    /// A target that the agent waited for in the background has answered.
     Late,
 }
 
 impl Cause {
-    /// The word that the journal keeps.
+    /// The word for the journal.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Cause::Start => "start",
@@ -167,8 +168,9 @@ impl Cause {
         }
     }
 
-    /// Is what was learnt of the targets before no longer true? Then `fall` and `rise` do not
-    /// apply: they smooth over hiccups on one network, not over a move to another.
+    /// Reports whether earlier results of the targets no longer apply. If so, `fall` and `rise` do
+    /// not apply: they smooth over short failures on one network, not over a move to another
+    /// network.
     pub(crate) fn is_fresh(self) -> bool {
         !matches!(
             self,
@@ -176,7 +178,7 @@ impl Cause {
         )
     }
 
-    /// Does it ask for goroam's values even where another program has changed them?
+    /// Reports whether goroam's values are wanted even if another program has changed them.
     pub(crate) fn overrides_drift(self) -> bool {
         matches!(self, Cause::Asked | Cause::Policy)
     }

@@ -1,4 +1,4 @@
-//! Drift: what others have made of the managed variables since goroam wrote them.
+//! Drift: how other programs have changed the managed variables since goroam wrote them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::policy::Policy;
 use crate::state::memory::Written;
 use crate::state::{Baseline, Memory};
 
-/// What goroam wrote and what stands there now, by variable; only those that differ.
+/// Returns what goroam wrote and what the file holds now, for each variable that differs.
 pub(crate) fn find(
     memory: &Memory,
     file: &EnvFile,
@@ -22,7 +22,8 @@ pub(crate) fn find(
     let path = exact(&file.path);
     let sha256 = sha256_hex(present.bytes.as_deref().unwrap_or_default());
     let ours = |written: &&Written| written.path == path;
-    // A kill between the rename and the note of it leaves the note that was made before it.
+    // After a kill between the rename and the note of it, only the note made before the rename
+    // exists.
     let pending = memory
         .pending
         .as_ref()
@@ -37,7 +38,7 @@ pub(crate) fn find(
     }))
 }
 
-/// The same, as status shows it.
+/// Returns the drift in the form that status shows.
 pub(crate) fn shown(memory: &Memory, file: &EnvFile, present: &Present) -> Vec<Drift> {
     let found = find(memory, file, present).into_iter();
     let shown = found.map(|(name, (wrote, found))| Drift {
@@ -49,8 +50,8 @@ pub(crate) fn shown(memory: &Memory, file: &EnvFile, present: &Present) -> Vec<D
     shown.collect()
 }
 
-/// Which of goroam's values end because these variables were set by hand, and what each goes
-/// back to; see [`plan::ended`].
+/// Returns which of goroam's values end because these variables were set by hand, and what each
+/// goes back to; see [`plan::ended`].
 pub(crate) fn ended(
     by_hand: &BTreeSet<String>,
     ours: &BTreeMap<String, Option<String>>,
@@ -67,13 +68,13 @@ pub(crate) fn ended(
     plan::ended(by_hand, ours, &own)
 }
 
-/// Are these the bytes that the note is of?
+/// Reports whether the note describes these bytes.
 pub(crate) fn holds(note: &Written, bytes: &[u8]) -> bool {
     note.sha256 == sha256_hex(bytes)
 }
 
-/// Has another program written the file since goroam's first write, if it holds this (`None`: there
-/// is none)?
+/// Reports whether another program has written the file since goroam's first write. `None`: the
+/// file does not exist.
 pub(crate) fn is_shared(
     memory: &Memory,
     baseline: Option<&Baseline>,
@@ -87,28 +88,29 @@ pub(crate) fn is_shared(
     if let Some(note) = ours.find(|note| note.sha256 == now) {
         return note.shared;
     }
-    // Before the first write it holds what the baseline holds; what cannot be read differs.
+    // Before goroam's first write, the file holds what the baseline holds. Content that cannot be
+    // read counts as different.
     let before = baseline.and_then(|baseline| baseline.decoded().ok());
     memory.written.is_some() || before.is_none_or(|before| before.as_deref() != bytes)
 }
 
-/// The managed variables as they stand in the go env file.
+/// The managed variables as the go env file holds them now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Present {
     pub(crate) bytes: Option<Vec<u8>>,
     pub(crate) values: BTreeMap<String, String>,
-    /// Why nothing is known of it, though there is something.
+    /// Why the file's content is unknown although the file exists.
     pub(crate) trouble: Option<String>,
 }
 
 impl Present {
-    /// What the file says of any variable, managed or not.
+    /// The value that the file holds for any variable, managed or not.
     pub(crate) fn line(&self, name: &str) -> Option<String> {
         let text = EnvText(self.bytes.clone()?);
         text.get(name).map(str::to_owned)
     }
 
-    /// From a text that was read; `None`: there is no file.
+    /// Builds it from a text that was read; `None`: the file does not exist.
     pub(crate) fn of(text: Option<EnvText>, managed: &BTreeSet<String>) -> Present {
         let line = |name: &String| {
             let value = text.as_ref()?.get(name)?.to_owned();
@@ -134,7 +136,7 @@ pub(crate) fn read_text(file: &EnvFile) -> Result<Option<EnvText>, Error> {
     })
 }
 
-/// Everything that goroam manages: what the policy sets, and what it once set.
+/// All variables that goroam manages: those that the policy sets, and those that it set before.
 pub(crate) fn managed(policy: &Policy, baseline: Option<&Baseline>) -> BTreeSet<String> {
     let set = policy.managed().into_iter().map(str::to_owned);
     let once_set = baseline.into_iter().flat_map(|it| it.values.keys());

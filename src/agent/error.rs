@@ -1,4 +1,4 @@
-//! What can go wrong in a turn, and the exit code that a script sees.
+//! The errors of a turn, and the exit code that a script sees.
 
 use std::path::PathBuf;
 
@@ -8,23 +8,23 @@ use crate::policy::PolicyFinding;
 
 /// Done.
 pub const EXIT_DONE: u8 = 0;
-/// It failed.
+/// Failed.
 pub const EXIT_FAILED: u8 = 1;
-/// Bad usage or a bad policy.
+/// Wrong usage, or an invalid policy.
 pub const EXIT_USAGE: u8 = 2;
 /// No usable go command.
 pub const EXIT_NO_GO: u8 = 3;
 /// Refused for safety.
 pub const EXIT_REFUSED: u8 = 4;
-/// No agent is running, or it does not answer.
+/// No agent is running, or the agent does not answer.
 pub const EXIT_NO_AGENT: u8 = 5;
-/// Something is not what its checksum says.
+/// Content does not match its checksum.
 pub const EXIT_MISMATCH: u8 = 6;
 
-/// What can go wrong.
+/// An error of a turn.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no home folder.
+    /// There is no home directory.
     #[error(transparent)]
     NoHome(#[from] NoHome),
     /// The policy cannot be used. The findings say why; the command line prints them with the text.
@@ -32,9 +32,9 @@ pub enum Error {
     Policy {
         /// The policy file.
         path: PathBuf,
-        /// Its text, for the carets.
+        /// Its text, to show the position of each finding.
         text: String,
-        /// What was found.
+        /// The findings.
         findings: Vec<PolicyFinding>,
         /// "2 errors, 1 warning".
         summary: String,
@@ -44,9 +44,10 @@ pub enum Error {
     PolicyFile {
         /// The policy file.
         path: PathBuf,
-        /// Why, and the way out.
+        /// Why, and what to do.
         why: String,
-        /// Refused for safety (others may write to it), not merely unreadable.
+        /// Refused for safety because others may write to the file; otherwise the file is
+        /// unreadable.
         unsafe_mode: bool,
     },
     /// There is no usable go command.
@@ -58,16 +59,16 @@ pub enum Error {
     /// The plan could not be carried out.
     #[error(transparent)]
     Apply(#[from] ApplyError),
-    /// The policy has no profile, or no target, of that name.
+    /// The policy has no profile or target with that name.
     #[error("no {kind} {name:?} in {policy}{hint}")]
     Unknown {
         /// "profile" or "target".
         kind: &'static str,
-        /// What was asked for.
+        /// The name that was given.
         name: String,
-        /// Where it was looked for.
+        /// The policy in which it was looked up.
         policy: String,
-        /// "; did you mean …?", or the names that there are.
+        /// "; did you mean …?", or the names that exist.
         hint: String,
     },
     /// A second agent for this go env file.
@@ -77,59 +78,59 @@ pub enum Error {
         process(*.pid)
     )]
     SecondAgent {
-        /// Its process, 0 if it did not say.
+        /// Its process ID, or 0 if unknown.
         pid: u32,
     },
     /// No agent answers.
     #[error("no agent is running; start one with `goroam agent`")]
     NoAgent,
-    /// An agent runs, but not where it is looked for.
+    /// An agent runs, but not at the expected socket.
     #[error(
         "an agent is running{}, but it cannot be reached at {socket}: XDG_RUNTIME_DIR is another \
          one here, or that folder was cleared; end the agent, or start it again",
         process(*.pid)
     )]
     AgentElsewhere {
-        /// Its process, 0 if it does not say.
+        /// Its process ID, or 0 if unknown.
         pid: u32,
-        /// Where it was looked for.
+        /// The socket that was tried.
         socket: String,
     },
-    /// An agent is there and says nothing.
+    /// An agent exists but does not answer.
     #[error("{}", silence(*.pid))]
     AgentSilent {
-        /// Its process, where the system tells.
+        /// Its process ID, if the system reports it.
         pid: Option<u32>,
     },
     /// The agent answered with an error.
     #[error("{message}")]
     FromAgent {
-        /// What it said.
+        /// The message.
         message: String,
-        /// The exit code that it asks for.
+        /// The exit code that the agent asks for.
         exit: u8,
     },
     /// goroam's own state cannot be read or written.
     #[error("{what}: {source:#}")]
     State {
-        /// Which file, and what was to be done.
+        /// Which file, and which operation.
         what: String,
         /// The reason.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// `restore` has nothing to put back.
+    /// `restore` has nothing to restore.
     #[error("nothing to restore: goroam has not changed the go env file")]
     NothingToRestore,
-    /// The go env file is another one than goroam has changed; only one is looked after at a
-    /// time, since only one baseline is kept.
+    /// The go env file is not the one that goroam has changed. goroam manages one file at a time,
+    /// since it keeps one baseline.
     #[error(
         "goroam looks after {kept}, but this environment's go env file is {now}; to change over, \
          run `goroam restore` with GOENV={kept} first"
     )]
     OtherFile {
-        /// The file that the baseline is of.
+        /// The file that the baseline describes.
         kept: String,
-        /// The file that GOENV, HOME or XDG_CONFIG_HOME name now.
+        /// The file that GOENV, HOME or XDG_CONFIG_HOME names now.
         now: String,
     },
 }
@@ -154,7 +155,7 @@ fn silence(pid: Option<u32>) -> String {
 }
 
 impl Error {
-    /// [`Error::State`] for `map_err`: what was to be done.
+    /// Makes an [`Error::State`], for `map_err`; `what` names the operation.
     pub(crate) fn state<E>(what: impl Into<String>) -> impl FnOnce(E) -> Error
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,

@@ -1,5 +1,5 @@
-//! The part of a turn that is carried through once it has begun: the file takes its place,
-//! the memory and the journal follow.
+//! The part of a turn that is always completed once it has begun: the new file replaces the old
+//! one, then memory and journal are written.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -26,11 +26,11 @@ use crate::state::memory::{MOST_SWITCHES, Written};
 use crate::state::{Baseline, Entry, Journal, Mark, Memory};
 use crate::watch::survey;
 
-/// Networks that are remembered; the longest unseen go first.
+/// How many networks are remembered; those not seen for the longest time are dropped first.
 const NETWORKS: usize = 64;
 
 impl Session {
-    /// Carries a round through. `dry_run`: says what would be done, and keeps nothing.
+    /// Completes a round. `dry_run`: reports what would be done, and keeps nothing.
     pub(crate) async fn finish(
         &mut self,
         ready: PreparedTurn,
@@ -63,7 +63,7 @@ impl Session {
             }
         };
         ms.insert("apply".to_owned(), millis(began.elapsed()));
-        // What follows the swap is looking after other writers; no go command waits for it.
+        // The work after the swap only checks for other writers; no go command waits for it.
         let took = millis(visible.saturating_duration_since(input.began));
         ms.insert("all".to_owned(), took);
 
@@ -82,7 +82,7 @@ impl Session {
             ms,
             ..Entry::default()
         };
-        // A dry run is shown as if it had been done, and not kept.
+        // A dry run is shown as if it had been done, but is not kept.
         let kept = dry_run.then(|| self.memory.clone());
         targets::note_round(
             &mut self.memory,
@@ -123,8 +123,8 @@ impl Session {
         }
     }
 
-    /// Puts the copy in the real file's place, with notes before and after. Returns also when every
-    /// new go command could see it.
+    /// Swaps the prepared copy with the real file, with notes before and after. Also returns the
+    /// time from which every new go command could see it.
     async fn put_in_place(
         &mut self,
         file: &EnvFile,
@@ -157,8 +157,8 @@ impl Session {
         Ok((Present::of(Some(text), &names), visible))
     }
 
-    /// The variables set by hand that the journal does not name yet; again those that this turn has
-    /// overwritten.
+    /// Returns the variables set by hand that the journal does not name yet; those that this turn
+    /// has overwritten are named again.
     fn news_of_drift(&self, found: Vec<Drift>, changed: &[String]) -> Vec<Drift> {
         let mut news = found;
         news.retain(|drift| {
@@ -167,7 +167,7 @@ impl Session {
         news
     }
 
-    /// Records a failed turn: a journal of successes alone is of no use when something goes wrong.
+    /// Records a failed turn: a journal of successes alone does not help when something goes wrong.
     pub(crate) fn note_failure(
         &mut self,
         cause: Cause,
@@ -188,7 +188,7 @@ impl Session {
         }
     }
 
-    /// A turn of now in which nothing was decided yet.
+    /// Makes a journal entry for a turn that starts now; it holds no decision yet.
     fn entry(&mut self, cause: Cause, snapshot: &Snapshot) -> Entry {
         Entry {
             turn: self.next_turn(),
@@ -200,17 +200,17 @@ impl Session {
         }
     }
 
-    /// Keeps what the file held before goroam's first write, and what newly managed variables
-    /// held before their first. Nothing may be written before that is done.
+    /// Keeps what the file held before goroam's first write, and what newly managed variables held
+    /// before theirs. Nothing may be written before this is done.
     fn keep_baseline(&mut self, present: &Present) -> Result<(), Error> {
         self.keep_folder()?;
         let names = managed(&self.loaded.policy, self.baseline.as_ref());
         let names = names.iter().map(String::as_str);
-        // A command without an agent may have begun while this one started: what it has kept is
-        // older than what stands there now, and what it has put back and forgotten is needed again.
+        // A command without an agent may have begun while this agent started. Its baseline is older
+        // than what the file holds now, and a baseline that it used and removed is needed again.
         let on_disk = match Baseline::load(&self.paths.baseline()) {
             Ok(on_disk) => on_disk,
-            // What is known of before takes the damaged one's place; see `recall`.
+            // The values known from before replace the damaged record; see `recall`.
             Err(_) if self.baseline.is_some() => {
                 let path = self.paths.baseline();
                 let _ = std::fs::rename(&path, path.with_extension("json.broken"));
@@ -228,7 +228,8 @@ impl Session {
             self.baseline = on_disk;
             self.own_file()?;
         }
-        // Not taken out: what cannot be kept just now must not be forgotten either.
+        // The baseline is cloned, not taken: if it cannot be kept now, it must not be forgotten
+        // either.
         let (kept, grown) = match self.baseline.clone() {
             Some(mut kept) => {
                 let text = EnvText(present.bytes.clone().unwrap_or_default());
@@ -253,7 +254,7 @@ impl Session {
         Ok(())
     }
 
-    /// What the next turn has to know of this one.
+    /// Remembers what the next turn needs to know of this one.
     fn remember(&mut self, entry: &Entry, why: &str) {
         let Some(Decision { profile, .. }) = &entry.decision else {
             return;
@@ -294,8 +295,8 @@ impl Session {
         }
     }
 
-    /// The number of the turn that is noted next. Where what goroam remembers is lost, the
-    /// journal's own numbers go on, and how it ended before cannot be vouched for any more.
+    /// Returns the number of the next turn. If goroam's memory is lost, the numbers continue from
+    /// the journal, and the journal's earlier end can no longer be verified.
     pub(crate) fn next_turn(&mut self) -> u64 {
         if self.memory.turn == 0
             && let Ok((entries, _)) = Journal::last(&self.paths.journal(), 1)
@@ -308,10 +309,11 @@ impl Session {
         self.memory.turn
     }
 
-    /// The file is right by now: a journal that cannot be written is a trouble, not a failure.
-    /// The memory is saved after it: a kill in between leaves no report.
+    /// Appends the entry to the journal. The file is already right, so a journal that cannot be
+    /// written is a reported problem, not a failure. The memory is saved after the journal: a kill
+    /// in between leaves no report.
     pub(crate) fn journal(&mut self, entry: &Entry) {
-        // Of a goroam of before only the turn before this one is known.
+        // An older goroam recorded only the turn before this one.
         let mark = self.memory.journal.clone().unwrap_or_else(|| Mark {
             turn: entry.turn.saturating_sub(1),
             ..Mark::default()
@@ -333,7 +335,7 @@ impl Session {
         }
     }
 
-    /// Is the journal as goroam has left it?
+    /// Checks that the journal is as goroam left it; returns what is wrong.
     pub(crate) fn trouble_of_journal(&self) -> Option<String> {
         let verified = Journal::verify_after(&self.paths.journal(), &self.memory.mark());
         verified.err().map(|error| {
@@ -341,7 +343,7 @@ impl Session {
         })
     }
 
-    /// Makes the state directory again where it was removed while this agent runs: without it no
+    /// Creates the state directory again if it was removed while this agent runs: without it no
     /// turn could succeed.
     pub(crate) fn keep_folder(&self) -> Result<(), Error> {
         private_folder(&self.paths.state).map_err(Error::state("cannot keep anything"))
@@ -355,8 +357,9 @@ impl Session {
         saved.map_err(Error::state(format!("cannot keep {}", path.display())))
     }
 
-    /// Takes back what goroam has set for the sake of a value that was changed by hand since; the
-    /// names of it, none where nothing was to be done.
+    /// Takes back the values that goroam set because of another value, if that other value was
+    /// changed by hand since. Returns the names of the changed variables; none if nothing was to be
+    /// done.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -369,7 +372,7 @@ impl Session {
         let (go, present) = ground(&input).await?;
         let found = drift::shown(&self.memory, &input.file, &present);
         let ended = self.to_end(&present)?.into_iter();
-        // The note of what was written must have every variable, also those that stay.
+        // The note of what was written must name every variable, also those that stay.
         let names = managed(&self.loaded.policy, self.baseline.as_ref()).into_iter();
         let mut wants = BTreeMap::from_iter(names.map(|name| (name, Want::Respect)));
         wants.extend(ended.map(|(name, own)| (name, Want::Baseline(own))));
@@ -401,8 +404,8 @@ impl Session {
         Ok(changed)
     }
 
-    /// What goroam has set for the sake of a value that was changed by hand, and that still
-    /// stands there; with what it is to go back to.
+    /// Returns the values that goroam set because of a value that was changed by hand, if the file
+    /// still holds them, and what each goes back to.
     pub(super) fn to_end(
         &self,
         present: &Present,
@@ -421,9 +424,9 @@ impl Session {
         ))
     }
 
-    /// Keeps a note of what was set by hand, where nothing is written for it.
+    /// Notes what was set by hand, when nothing is written because of it.
     pub(super) fn note_drift(&mut self, snapshot: &Snapshot, mut found: Vec<Drift>) {
-        // What came of it has a turn of its own.
+        // The values that this drift ends get a journal entry of their own.
         for drift in &mut found {
             drift.ended = Vec::new();
         }
@@ -442,12 +445,12 @@ impl Session {
         }
     }
 
-    /// Puts the go env file back to what it was before goroam's first write: byte for byte
-    /// when nobody else wrote meanwhile, else variable by variable, so that what others wrote
-    /// beside goroam's variables stays.
+    /// Restores the go env file to what it was before goroam's first write: byte for byte if no
+    /// other program wrote since; otherwise variable by variable, so that what others wrote beside
+    /// goroam's variables stays.
     ///
     /// # Errors
-    /// When there is nothing to put back, or it could not be done.
+    /// When there is nothing to restore, or it could not be done.
     pub(crate) async fn put_back(&mut self) -> Result<TurnReport, Error> {
         let began = Instant::now();
         let Some(baseline) = self.baseline.clone() else {
@@ -514,7 +517,7 @@ impl Session {
     }
 }
 
-/// What every managed variable will be: what was written before, and what the plan says.
+/// Returns what every managed variable will be: the values written before, changed by the plan.
 fn values_after(
     memory: &Memory,
     present: &Present,
@@ -525,7 +528,7 @@ fn values_after(
         let value = match step {
             PlanStep::Set { value, .. } => Some(value),
             PlanStep::Unset { .. } => None,
-            // What is respected stays a drift: the note keeps what goroam wrote.
+            // A respected value stays a drift: the note keeps what goroam wrote.
             PlanStep::Leave { name, .. } => match written.and_then(|values| values.get(name)) {
                 Some(wrote) => wrote.as_ref(),
                 None => present.values.get(name),
@@ -540,7 +543,7 @@ fn changed_names(plan: &Plan) -> Vec<String> {
     plan.changes().map(|step| step.name().to_owned()).collect()
 }
 
-/// The turn for the one who asked for it, without credentials.
+/// Makes the report for the client that asked for the turn, without credentials.
 fn turn_report(status: Status, entry: Entry) -> TurnReport {
     let (mut decision, mut plan) = (entry.decision, entry.plan);
     for value in decision.iter_mut().flat_map(|it| it.env.values_mut()) {
@@ -579,7 +582,7 @@ mod tests {
 
     fn session(home: &Path) -> Session {
         let own = home.to_str().unwrap();
-        // What Unix and what Windows look for.
+        // The variables that Unix and Windows use to find the directories.
         let env: Environment = [("HOME", own), ("USERPROFILE", own), ("APPDATA", own)]
             .into_iter()
             .collect();
@@ -617,12 +620,12 @@ mod tests {
         let of_the_user = present(&command, "GOPROXY=https://mine.test\n");
         command.keep_baseline(&of_the_user).unwrap();
         let kept = Baseline::load(&path).unwrap().unwrap();
-        // It has written since then, and the agent knew of nothing when it began.
+        // The command has written since then; the agent knew of nothing when it began.
         let of_goroam = present(&agent, "GOPROXY=off\n");
         agent.keep_baseline(&of_goroam).unwrap();
         assert_eq!(Baseline::load(&path).unwrap().as_ref(), Some(&kept));
         assert_eq!(agent.baseline.as_ref(), Some(&kept));
-        // It has put everything back, and the agent is about to write again.
+        // The command has restored everything, and the agent is about to write again.
         Baseline::remove(&path).unwrap();
         agent.keep_baseline(&of_the_user).unwrap();
         assert_eq!(Baseline::load(&path).unwrap(), Some(kept));

@@ -14,30 +14,31 @@ use crate::policy::expand::expand;
 use crate::probe::GoClient;
 use crate::state::Baseline;
 
-/// The go command, and what it says of the variables that the policy refers to by `${NAME}`.
+/// The go command, and its values of the variables that the policy refers to by `${NAME}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GoFacts {
     pub(crate) command: GoCommand,
     values: BTreeMap<String, String>,
-    /// The lines of the go env file that the values rest on: those that goroam does not manage,
-    /// and what those that it manages were before it did.
+    /// The lines of the go env file that the values depend on: variables that goroam does not
+    /// manage as they are, and managed variables as they were before goroam.
     lines: BTreeMap<String, String>,
-    /// The names that the values were asked for.
+    /// The names whose values were asked for.
     names: BTreeSet<String>,
-    /// Those that the OS environment sets, which no line of the file can change.
+    /// The names that the OS environment sets, which no line of the file can change.
     fixed: BTreeSet<String>,
-    /// GOAUTH as it stands in the go env file now, else in GOROOT/go.env.
+    /// GOAUTH from the current go env file, otherwise from GOROOT/go.env.
     goauth: Option<String>,
 }
 
 /// Variables that other variables take their default from.
 const ROOTS: [&str; 2] = ["GOPATH", "GOPRIVATE"];
 
-/// References within referenced values are followed to this depth: two that name each other end.
+/// References within referenced values are followed to this depth; two that name each other end
+/// here.
 const DEEPEST: usize = 8;
 
 impl GoFacts {
-    /// Finds go and asks it, or takes what is known already when nothing it rests on has changed.
+    /// Finds go and asks it, or reuses known facts if nothing that they depend on has changed.
     pub(crate) async fn gather(
         known: Option<&GoFacts>,
         policy: &Policy,
@@ -73,7 +74,7 @@ impl GoFacts {
         asked.retain(|name| !matches!(*name, "HOME" | "MIRROR"));
         let mut values = BTreeMap::new();
         if !asked.is_empty() {
-            // Where goroam writes one of them, go answers as if it had written nothing.
+            // If goroam sets one of them, go is asked as if goroam had written nothing.
             let is_managed = inputs.iter().any(|name| managed.contains(*name));
             let without = is_managed.then(|| without_goroam(env, &inputs, &lines));
             values = run::values(&command, without.as_ref().unwrap_or(env), &asked)
@@ -99,13 +100,13 @@ impl GoFacts {
         })
     }
 
-    /// How this go asks servers.
+    /// Returns how this go asks servers.
     pub(crate) fn manner(&self) -> GoClient {
         manner(Some(&self.command), self.goauth.clone())
     }
 
-    /// `${NAME}` put in. What the same profile sets (`own`) counts as set already: the value
-    /// must not depend on which profile was there before.
+    /// Replaces `${NAME}`. Values that the same profile sets (`own`) count as set already: the
+    /// value must not depend on the profile that was active before.
     pub(crate) fn expand(
         &self,
         text: &str,
@@ -129,7 +130,7 @@ impl GoFacts {
             if let Some(value) = own_value(name) {
                 return value;
             }
-            // `cfg.GOMODCACHE`: by default it lies in the first folder of GOPATH.
+            // `cfg.GOMODCACHE`: by default it is in the first directory of GOPATH.
             if name == "GOMODCACHE"
                 && !self.fixed.contains(name)
                 && !self.lines.contains_key(name)
@@ -144,7 +145,8 @@ impl GoFacts {
     }
 }
 
-/// How go asks servers, where nothing else of it is wanted; without one as the newest does.
+/// Returns how go asks servers, when nothing else about go is needed. Without a go command, assumes
+/// the newest.
 pub(crate) async fn manner_of(policy: &Policy, env: &Environment, text: &EnvText) -> GoClient {
     let found = find::find(policy.agent.go.as_deref(), env).await.ok();
     let goauth = goauth(found.as_ref(), text);
@@ -158,7 +160,7 @@ fn manner(command: Option<&GoCommand>, goauth: Option<String>) -> GoClient {
     GoClient { release, goauth }
 }
 
-/// `cfg.Getenv`, without the environment: the user's file, else the one of the installation.
+/// `cfg.Getenv` without the environment: the user's file, otherwise the file of the installation.
 fn goauth(command: Option<&GoCommand>, text: &EnvText) -> Option<String> {
     if let Some(value) = text.get("GOAUTH") {
         return Some(value.to_owned());
@@ -171,10 +173,10 @@ fn goauth(command: Option<&GoCommand>, text: &EnvText) -> Option<String> {
 /// GOROOT/go.env has half a kilobyte.
 const MOST_GO_ENV: u64 = 64 * 1024;
 
-/// What stands between the folders of GOPATH.
+/// The separator between the directories of GOPATH.
 const LIST_SEPARATOR: char = if cfg!(windows) { ';' } else { ':' };
 
-/// The lines of the go env file that the values rest on, as they were before goroam.
+/// Returns the lines of the go env file that the values depend on, as they were before goroam.
 fn lines_before_goroam(
     text: &EnvText,
     inputs: &[&str],
@@ -196,8 +198,8 @@ fn lines_before_goroam(
     foreign.chain(before).collect()
 }
 
-/// The environment in which go answers as if goroam had written nothing: with the lines instead
-/// of the file.
+/// The environment in which go answers as if goroam had written nothing: it holds the lines, and
+/// replaces the file.
 fn without_goroam(
     env: &Environment,
     inputs: &[&str],

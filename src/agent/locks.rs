@@ -1,8 +1,8 @@
-//! One agent for a go env file, whatever the environment says of other folders: a lock beside
-//! the state, named by the file; one in go's own folder, which is not cleared away; and one in
-//! the runtime folder, which agents of before look at. A file that has more than one name is
-//! locked itself, since the locks above go by the name. The kernel gives them back however the
-//! agent ends.
+//! Ensures that there is one agent for a go env file, even if the environments of two processes
+//! name different directories. There are three locks: one beside the state, named after the file;
+//! one in go's own directory, which is not cleaned up; and one in the runtime directory, which
+//! older agents check. A file with more than one name is also locked itself, since the other locks
+//! depend on the name. The kernel releases the locks however the agent ends.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Seek as _, Write as _};
@@ -17,15 +17,15 @@ use crate::gomod::sum::sha256_hex;
 use crate::paths::Paths;
 use crate::state::file::{has_no_locks, is_at, lock_within, open_lock, private_folder};
 
-/// A command that looks whether there is an agent holds a lock for a moment.
+/// A command that checks for an agent holds a lock for a moment; taking a lock waits this long.
 const LOOKS: Duration = Duration::from_millis(200);
 
 /// Held while the agent runs.
 #[derive(Debug)]
 pub(crate) struct SingleInstance {
-    /// Lock files by their paths.
+    /// Lock files and their paths.
     held: Vec<(PathBuf, File)>,
-    /// go's own folder; none where it is not there yet, or cannot be locked.
+    /// go's own directory; `None` if it does not exist yet or cannot be locked.
     folder: Option<File>,
     /// The go env file, while it has more than one name.
     linked: Option<File>,
@@ -36,7 +36,7 @@ impl SingleInstance {
     /// Takes the locks.
     ///
     /// # Errors
-    /// When another agent holds one of them, or a file cannot be made.
+    /// When another agent holds one of them, or a file cannot be created.
     pub(crate) fn take(paths: &Paths, env_file: &Path) -> Result<SingleInstance, Error> {
         let beside = lock_beside_state(paths, env_file);
         let mut single = SingleInstance {
@@ -50,7 +50,7 @@ impl SingleInstance {
             match lock_file(&path) {
                 Ok(Some(file)) => single.held.push((path, file)),
                 Ok(None) => return Err(second(&path)),
-                // The others hold it then.
+                // The other locks protect the file then.
                 Err(error) if has_no_locks(&error) => {}
                 Err(error) => {
                     return Err(Error::state(format!("cannot lock {}", path.display()))(
@@ -68,8 +68,8 @@ impl SingleInstance {
         Ok(single)
     }
 
-    /// Looks whether the locks are still in their places, and puts them there again where the
-    /// folder was cleared. Costs a system call each.
+    /// Checks that the lock files are still in place, and creates them again if the directory was
+    /// cleaned up. Costs a system call for each.
     pub(crate) fn keep(&mut self) {
         let alone = self.folder.is_some() || self.take_folder();
         if !self.take_linked() || !alone {
@@ -88,12 +88,12 @@ impl SingleInstance {
         }
     }
 
-    /// The files that must stay in their places.
+    /// The files that must stay in place.
     pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
         self.held.iter().map(|(path, _)| path)
     }
 
-    /// False: another agent has it, by another name.
+    /// Locks a file that has more than one name. False: another agent holds it, by another name.
     fn take_linked(&mut self) -> bool {
         let is_held = |file: &File| is_at(file, &resolved(&self.env_file));
         if self.linked.as_ref().is_some_and(is_held) {
@@ -101,12 +101,12 @@ impl SingleInstance {
         }
         let linked = linked(&self.env_file);
         let taken = linked.as_ref().map(take_patiently);
-        // A file system without locks has none for the others either.
+        // If the file system has no locks, no other agent can hold one either.
         self.linked = linked.filter(|_| matches!(taken, Some(Ok(true))));
         !matches!(taken, Some(Ok(false)))
     }
 
-    /// False: another agent has it.
+    /// Locks go's own directory. False: another agent holds it.
     fn take_folder(&mut self) -> bool {
         let folder = own_folder(&self.env_file);
         let taken = folder.as_ref().map(take_patiently);
@@ -115,7 +115,8 @@ impl SingleInstance {
     }
 }
 
-/// Does an agent look after this go env file? Its process, 0 if it does not say.
+/// Returns the process ID of the agent that manages this go env file, 0 if it is unknown, `None` if
+/// there is no agent.
 pub(crate) fn running(paths: &Paths, env_file: &Path) -> Option<u32> {
     let beside = lock_beside_state(paths, env_file);
     let file = std::fs::symlink_metadata(&beside).ok();
@@ -128,7 +129,8 @@ pub(crate) fn running(paths: &Paths, env_file: &Path) -> Option<u32> {
     held.then(|| pid_in(&beside))
 }
 
-/// `agent-0123456789abcdef.lock`, by what the path leads to: a home with two names is one home.
+/// `agent-0123456789abcdef.lock`, named after the resolved path: a home directory with two names is
+/// one home directory.
 fn lock_beside_state(paths: &Paths, env_file: &Path) -> PathBuf {
     let path = resolved(env_file);
     let mut name = sha256_hex(path.as_os_str().as_encoded_bytes());
@@ -136,7 +138,7 @@ fn lock_beside_state(paths: &Paths, env_file: &Path) -> PathBuf {
     paths.state.join(format!("agent-{name}.lock"))
 }
 
-/// The path without links, as far as there is anything.
+/// The path without links, resolved up to the part that exists.
 fn resolved(path: &Path) -> PathBuf {
     if let Ok(path) = path.canonicalize() {
         return path;
@@ -147,8 +149,8 @@ fn resolved(path: &Path) -> PathBuf {
     }
 }
 
-/// The folder of the go env file, open for a lock, where it is go's own (`…/go/env`) and holds
-/// no other. Runtime folders and states are cleared away, that one is not.
+/// Opens the directory of the go env file for a lock, if it is go's own (`…/go/env`) and holds
+/// nothing else. Runtime and state directories get cleaned up; that one does not.
 fn own_folder(env_file: &Path) -> Option<File> {
     let path = resolved(env_file);
     let folder = path.parent()?;
@@ -158,8 +160,8 @@ fn own_folder(env_file: &Path) -> Option<File> {
     bounded::open_folder(folder).ok()
 }
 
-/// The go env file, open for a lock, where it has more than one name. It is written in place
-/// then, so it stays the same file; and others than goroam do not lock it.
+/// Opens the go env file for a lock, if it has more than one name. Such a file is written in place,
+/// so it stays the same file; and no program but goroam locks it.
 #[cfg(unix)]
 fn linked(env_file: &Path) -> Option<File> {
     use std::os::unix::fs::MetadataExt as _;
@@ -169,13 +171,13 @@ fn linked(env_file: &Path) -> Option<File> {
     (names > 1).then_some(file)
 }
 
-/// A lock would keep go from writing.
+/// On this system a lock would keep go from writing.
 #[cfg(not(unix))]
 fn linked(_: &Path) -> Option<File> {
     None
 }
 
-/// `None`: another agent holds it.
+/// Locks the file. `None`: another agent holds it.
 fn lock_file(path: &Path) -> io::Result<Option<File>> {
     if let Some(folder) = path.parent() {
         private_folder(folder)?;
@@ -203,13 +205,14 @@ fn pid_in(path: &Path) -> u32 {
     String::from_utf8_lossy(&text).trim().parse().unwrap_or(0)
 }
 
-/// As long as a turn may take: every target's tries, and a go command that is slow to start.
+/// The longest time that a turn may take: all tries of every target, and a go command that is slow
+/// to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The lock of a turn without an agent; the kernel gives it back however the process ends.
+/// Takes the lock of a turn without an agent; the kernel releases it however the process ends.
 ///
 /// # Errors
-/// When the state folder cannot be used, or another turn takes a minute.
+/// When the state directory cannot be used, or another turn takes a minute.
 pub(crate) fn take_turn_lock(state: &Path) -> Result<File, Error> {
     let path = state.join("turn.lock");
     let locked = private_folder(state)

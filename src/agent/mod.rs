@@ -5,8 +5,8 @@
 //!       → prepare, commit = Applied → journal
 //! ```
 //!
-//! Each arrow takes one value and yields the next. The command line runs the same turn when
-//! no agent is there.
+//! Each arrow takes one value and yields the next. The command line runs the same turn if there is
+//! no agent.
 //!
 //! May import: everything below (not ipc, not cli).
 

@@ -1,5 +1,5 @@
-//! What is kept of a panic. A release aborts (`panic = "abort"`) and its symbols are stripped, so
-//! the place in the source and the message are all that a bug report can show.
+//! Keeps a record of each panic. A release aborts (`panic = "abort"`) and its symbols are stripped,
+//! so the place in the source and the message are all that a bug report can show.
 
 use std::io::{self, Write as _};
 use std::panic::PanicHookInfo;
@@ -9,15 +9,15 @@ use super::clock;
 use crate::model::mask;
 use crate::state::file::{private_folder, read, replace};
 
-/// Lines that are kept, one for each panic; the oldest go first.
+/// How many lines are kept, one for each panic; the oldest are dropped first.
 const MOST_PANICS: usize = 32;
-/// Characters of a message that are kept.
+/// How many characters of a message are kept.
 const MOST_MESSAGE: usize = 2000;
-/// Bytes. A larger file was not written by goroam, and is replaced.
+/// In bytes. goroam never writes a larger file; such a file is replaced.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// From now on, each panic of this process is printed to standard error and appended to the
-/// file (0600), without credentials.
+/// From now on, prints each panic of this process to standard error and appends it to the file
+/// (0600), without credentials.
 pub fn record_panics(file: PathBuf) {
     let print_with_backtrace = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -29,12 +29,12 @@ pub fn record_panics(file: PathBuf) {
             Ok(()) => format!("it is recorded in {}", file.display()),
             Err(error) => format!("cannot record it in {}: {error}", file.display()),
         };
-        // Nothing is left to do where standard error is closed.
+        // If standard error is closed, nothing else can be done.
         let _ = writeln!(io::stderr(), "{line}\nThis is a bug in goroam; {where_to}.");
     }));
 }
 
-/// One line: when, which goroam, where in the source, what.
+/// One line: the time, goroam's version, the place in the source, the message.
 fn describe(panic: &PanicHookInfo<'_>) -> String {
     let payload = panic.payload();
     let message = payload
@@ -69,7 +69,7 @@ fn keep(file: &Path, line: &str) -> io::Result<()> {
 mod tests {
     use super::{MOST_PANICS, record_panics};
 
-    /// A process of its own: this test again, as `CHILD` says.
+    /// Runs this test again in a process of its own, selected by `CHILD`.
     #[test]
     fn a_panic_leaves_version_place_and_message_in_a_private_file_without_credentials() {
         const CHILD: &str = "GOROAM_TEST_PANICS_INTO";

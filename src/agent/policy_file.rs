@@ -33,7 +33,7 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Where it came from, for people.
+    /// Describes the origin, for people.
     pub fn origin(&self) -> String {
         match &self.path {
             Some(path) => path.display().to_string(),
@@ -42,12 +42,13 @@ impl Loaded {
     }
 }
 
-/// Reads the policy file, or the built-in default when there is none and none was named.
+/// Reads the policy file, or the built-in default if there is no file and the user named none.
 ///
 /// # Errors
 /// When it cannot be read, others may write to it, or it has errors.
 pub fn load_policy(paths: &Paths, env: &Environment) -> Result<Loaded, Error> {
-    // A link to nowhere, or a folder that may not be searched, is no wish for the built-in one.
+    // A dangling link, or a directory that may not be searched, does not mean that the user wants
+    // the built-in policy.
     if !paths.policy_named && !is_there(&paths.policy) {
         let mut loaded = built_in(env)?;
         settle(&mut loaded, paths, env);
@@ -70,15 +71,16 @@ fn location<'a>(paths: &'a Paths, home: Option<&'a Path>) -> PolicyLocation<'a> 
     }
 }
 
-/// Where the mirror is, by the policy and the environment.
+/// Sets the mirror's directory from the policy and the environment.
 fn settle(loaded: &mut Loaded, paths: &Paths, env: &Environment) {
     let named = loaded.policy.mirror.path.take();
     let folder = paths.mirror_at(None, named, env);
     loaded.policy.settle_mirror(folder);
 }
 
-/// Is this the built-in default where there was a file? The file may be gone by mistake, or for a
-/// moment: what it said of private names and checksums is not given up for that.
+/// Reports whether this is the built-in default although a file existed before. The file may be
+/// missing by mistake, or for a moment: goroam does not give up its rules for private names and
+/// checksums because of that.
 pub(super) fn is_gone(loaded: &Loaded, paths: &Paths) -> Option<Error> {
     (loaded.path.is_none() && !paths.policy_named).then(|| Error::PolicyFile {
         path: paths.policy.clone(),
@@ -89,7 +91,7 @@ pub(super) fn is_gone(loaded: &Loaded, paths: &Paths) -> Option<Error> {
     })
 }
 
-/// The built-in default.
+/// Returns the built-in default.
 pub(crate) fn built_in(env: &Environment) -> Result<Loaded, Error> {
     let home = env.home();
     let place = PolicyLocation {
@@ -129,10 +131,10 @@ pub fn summary(findings: &[PolicyFinding]) -> String {
     ])
 }
 
-/// More than any policy needs: a file beyond this is something else.
+/// More than any policy needs: a larger file is not a policy.
 pub const POLICY_LIMIT: u64 = 1024 * 1024;
 
-/// The text of a policy file. Refuses, as ssh does, a file that others may write to or
+/// Reads the text of a policy file. Refuses, as ssh does, a file that others may write to or
 /// replace: the writer of the policy decides where modules come from.
 ///
 /// # Errors
@@ -147,11 +149,11 @@ pub fn read_policy_text(path: &Path) -> Result<String, Error> {
     Ok(text)
 }
 
-/// The same of one that is not to be followed, wherever it lies.
+/// Reads a policy that is only checked and not used, in any directory.
 ///
 /// # Errors
-/// [`Error::PolicyFile`], when it cannot be read, is too big or not UTF-8, or others may write
-/// to it.
+/// [`Error::PolicyFile`], when it cannot be read, is too big or not UTF-8, or others may write to
+/// it.
 pub fn read_policy_to_check(path: &Path) -> Result<String, Error> {
     let failed = |why: String, unsafe_mode: bool| Error::PolicyFile {
         path: path.to_owned(),
@@ -194,27 +196,27 @@ pub fn read_policy_to_check(path: &Path) -> Result<String, Error> {
     })
 }
 
-/// A policy of 1 MiB as a JSON string.
+/// The size of a 1 MiB policy as a JSON string.
 const MOST_BYTES: u64 = 8 << 20;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct KeptPolicy {
-    /// The policy file that it was read from.
+    /// The policy file that the text was read from.
     path: String,
     text: String,
     /// SHA-256 of the text, in hexadecimal.
     sha256: String,
     /// When it was last found good.
     at: Timestamp,
-    /// The goroam that found it good.
+    /// The version of goroam that found it good.
     version: String,
 }
 
-/// Keeps a policy that was just found good. The built-in one is not kept, and ends what is kept of
-/// a file in whose place it is used.
+/// Keeps a policy that was just found good. The built-in policy is not kept; when it is used
+/// instead of a file, the policy kept for that file is removed.
 pub(super) fn keep_last_good(paths: &Paths, loaded: &Loaded) {
     let Some(path) = &loaded.path else {
-        // Most of the time there is none.
+        // Usually there is none to remove.
         let _ = std::fs::remove_file(paths.last_good());
         return;
     };
@@ -241,15 +243,15 @@ pub(super) fn keep_last_good(paths: &Paths, loaded: &Loaded) {
     }
 }
 
-/// The last good policy in the place of one that is refused or gone, and what is to be said of it.
-/// Profiles that weaken verification in a way that is refused now are left out.
+/// Returns the last good policy in place of one that is refused or missing, and the message for the
+/// user. Profiles that weaken verification in a way that is refused now are left out.
 pub(super) fn last_good(
     paths: &Paths,
     env: &Environment,
     refused: &Error,
 ) -> Option<(Loaded, LastGood)> {
     let kept = read(paths)?;
-    // A policy of another file, or one that was changed, is not the last good one of this file.
+    // A policy of another file, or one that was changed, is not the last good policy of this file.
     let is_its = kept.path == paths.policy.display().to_string();
     if !is_its || kept.sha256 != sha256_hex(kept.text.as_bytes()) {
         return None;

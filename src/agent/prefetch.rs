@@ -1,8 +1,8 @@
-//! `[mirror] keep_ready`: on networks whose profile allows it, a `goroam ready --fetch` of its own
-//! brings what the remembered projects still need, before the machine goes to a place without a
-//! network. A process of its own, so that the agent stays as small as it is.
+//! `[mirror] keep_ready`: on networks whose profile allows it, a separate `goroam ready --fetch`
+//! process downloads what the remembered projects still need, before the machine goes to a place
+//! without a network. It is a separate process so that the agent's memory stays small.
 //!
-//! It hangs on switches and rechecks: at rest no timer runs for it.
+//! It is started after switches and rechecks; while the agent is idle no timer runs for it.
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -25,35 +25,35 @@ use crate::gocmd::end_with_us;
 #[cfg(windows)]
 use crate::gocmd::JobObject;
 
-/// A network that has been here for so long is no stop on the way to another one.
+/// A network that has lasted this long is not a short stop between two other networks.
 const SETTLED: Duration = Duration::from_secs(10);
-/// Two attempts are at least so far apart, whatever came of the first.
+/// The least time between two attempts, whatever the result of the first.
 const EVERY: Duration = Duration::from_secs(4 * 60 * 60);
-/// What it complained of is in the pipe when it ends.
+/// When the process ends, its messages are already in the pipe; reading them waits this long.
 const LAST_WORDS: Duration = Duration::from_millis(200);
-/// Bytes of its complaints that are read.
+/// How many bytes of its messages are read.
 const MOST_ERR: u64 = 4 << 10;
 
 /// Keeps the mirror ready.
 #[derive(Debug, Default)]
 pub(super) struct MirrorPrefetch {
     child: Option<Child>,
-    /// Holds it and the go that it runs; they end with the agent, however that ends.
+    /// Holds the process and the go that it runs; both end with the agent, however the agent ends.
     #[cfg(windows)]
     job: Option<JobObject>,
-    /// When to start, if nothing comes in between.
+    /// When to start, unless something happens before.
     pub(super) due: Option<Instant>,
-    /// When the last one ended by itself.
+    /// When the last run ended without being stopped.
     last: Option<Instant>,
-    /// What is wrong with it.
+    /// What is wrong with the last run.
     pub(super) trouble: Option<String>,
 }
 
 impl MirrorPrefetch {
-    /// After a turn: starts soon, continues, or ends what runs.
+    /// Decides after a turn: starts a run soon, lets a run continue, or ends it.
     pub(super) fn after_turn(&mut self, session: &Session, snapshot: &Snapshot, has_failed: bool) {
         let policy = &session.loaded.policy;
-        // Not enabled: not even a look at a file.
+        // If the feature is off, no file is looked at.
         if !policy.mirror.keep_ready {
             return self.stop();
         }
@@ -67,8 +67,9 @@ impl MirrorPrefetch {
         self.consider(allowed, readiness.as_ref(), clock::now(), Instant::now());
     }
 
-    /// `allowed`: the policy wants it, the profile in force allows it, there is a way out, and
-    /// goroam is not paused. `readiness`: what came of the last look, also of another process.
+    /// `allowed`: the policy asks for it, the profile in force allows it, the machine has a route
+    /// out, and goroam is not paused. `readiness`: the result of the last check, also of another
+    /// process.
     fn consider(
         &mut self,
         allowed: bool,
@@ -89,7 +90,7 @@ impl MirrorPrefetch {
         }
     }
 
-    /// The network is another one, or goes: nothing is brought over it any more.
+    /// Ends the run: the network changes or disappears, and nothing more is downloaded over it.
     pub(super) fn stop(&mut self) {
         self.due = None;
         if let Some(child) = self.child.take() {
@@ -100,7 +101,7 @@ impl MirrorPrefetch {
         drop(self.job.take());
     }
 
-    /// Starts it. Nothing where no project is remembered.
+    /// Starts a run. Does nothing if no project is remembered.
     pub(super) fn start(&mut self, program: Option<PathBuf>, paths: &Paths) {
         if self.child.is_some() || !paths.projects().is_file() {
             return;
@@ -124,7 +125,7 @@ impl MirrorPrefetch {
         }
     }
 
-    /// Waits for its end; for ever while none runs. Cancel-safe.
+    /// Waits for the run's end; forever if none runs. Cancel-safe.
     pub(super) async fn ended(&mut self) -> Result<ExitStatus, std::io::Error> {
         match &mut self.child {
             Some(child) => child.wait().await,
@@ -132,11 +133,11 @@ impl MirrorPrefetch {
         }
     }
 
-    /// It has ended by itself. What it found out stands in its file.
+    /// Handles a run that ended without being stopped. Its results are in its file.
     pub(super) async fn note(&mut self, status: Result<ExitStatus, std::io::Error>, now: Instant) {
         let mut said = String::new();
         if let Some(stderr) = self.child.take().and_then(|child| child.stderr) {
-            // Another process that holds the other end of the pipe is not waited for.
+            // If another process holds the other end of the pipe, this does not wait for it.
             let mut stderr = stderr.take(MOST_ERR);
             let read = stderr.read_to_string(&mut said);
             let _ = tokio::time::timeout(LAST_WORDS, read).await;
@@ -146,7 +147,7 @@ impl MirrorPrefetch {
             job.release();
         }
         self.last = Some(now);
-        // 1: something is missing still, and the file says what and why.
+        // 1: something is still missing, and the file says what and why.
         if status.is_ok_and(|status| matches!(status.code(), Some(0 | 1))) {
             self.trouble = None;
             info!("keep_ready: done");
@@ -170,7 +171,7 @@ impl Drop for MirrorPrefetch {
     }
 }
 
-/// A tray is a program of its own, and the verbs are in the one beside it.
+/// The tray is a separate program; the program with the verbs is beside it.
 fn command_line(program: &Path) -> PathBuf {
     if program
         .file_stem()
@@ -188,7 +189,7 @@ fn spawn(program: &Path, paths: &Paths) -> std::io::Result<Child> {
     }
     command
         .args(["ready", "--fetch", "--kept", "--json"])
-        // A folder without a project: where none is remembered none is found.
+        // This directory is not a project: if no project is remembered, none is found.
         .current_dir(&paths.state)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -206,7 +207,8 @@ fn spawn(program: &Path, paths: &Paths) -> std::io::Result<Child> {
     command.spawn()
 }
 
-/// Ends it with all that it has started, at once: what it writes is whole or not there.
+/// Ends the process and all that it has started, at once: every file it writes is either complete
+/// or absent.
 fn end(mut child: Child) {
     #[cfg(unix)]
     crate::gocmd::run::end_group(&child);

@@ -1,5 +1,5 @@
-//! What the go env file held before goroam, when the record of it is lost or damaged: goroam
-//! knows what it has written, and that is never taken for the user's own.
+//! Reconstructs what the go env file held before goroam, when the record of it is lost or damaged:
+//! goroam knows what it has written, and never takes that for the user's own values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,11 +15,11 @@ use crate::state::entry::Outcome;
 use crate::state::memory::Written;
 use crate::state::{Baseline, Journal, Memory};
 
-/// Turns that are looked through for what goroam has written.
+/// How many turns are searched for what goroam has written.
 const MOST_TURNS: usize = 1000;
 
-/// Reads what is remembered and the record of what was before goroam, or does without it; with
-/// what is wrong with the record until it is written again.
+/// Reads the memory and the record of what was before goroam, or works without the record. Also
+/// returns what is wrong with the record, until it is written again.
 pub(super) fn recall(
     paths: &Paths,
     loaded: &Loaded,
@@ -67,7 +67,7 @@ fn recall_baseline(
     (None, trouble)
 }
 
-/// Has goroam set something that `restore` could put back?
+/// Reports whether goroam has set something that `restore` could restore.
 pub fn has_set_something(paths: &Paths) -> bool {
     if paths.baseline().symlink_metadata().is_ok() {
         return true;
@@ -76,7 +76,7 @@ pub fn has_set_something(paths: &Paths) -> bool {
     memory.before.is_some() || memory.written.is_some()
 }
 
-/// What is to be said as long as the record is not whole.
+/// The message to show while the record is incomplete.
 pub(super) fn said(baseline: Option<&Baseline>) -> Option<String> {
     baseline.filter(|baseline| baseline.lost).map(|_| {
         "the record of what the go env file held before goroam was lost: `goroam restore` takes \
@@ -85,8 +85,8 @@ pub(super) fn said(baseline: Option<&Baseline>) -> Option<String> {
     })
 }
 
-/// What goroam has written into which file, and which of it is its own and not a value of the
-/// user's that it has put back.
+/// What goroam has written into which file, and which of these values are its own rather than a
+/// value of the user that it has restored.
 struct OwnValues {
     file: EnvFile,
     values: Values,
@@ -120,8 +120,9 @@ fn ours_by_journal(paths: &Paths, file: &EnvFile) -> Option<OwnValues> {
 
 type Values = BTreeMap<String, Option<String>>;
 
-/// goroam's own values by the journal, and the last decision that was carried out, with its time.
-/// The journal hides credentials; what is compared with it is hidden in the same way.
+/// Returns goroam's own values according to the journal, and the last decision that was carried
+/// out, with its time. The journal hides credentials; values that are compared with it get the same
+/// treatment.
 fn written_by_journal(paths: &Paths) -> Option<(Values, Option<(Decision, Timestamp)>)> {
     let (entries, _) = Journal::last(&paths.journal(), MOST_TURNS).ok()?;
     let mut values = Values::new();
@@ -145,8 +146,8 @@ fn written_by_journal(paths: &Paths) -> Option<(Values, Option<(Decision, Timest
     (!values.is_empty()).then_some((values, last))
 }
 
-/// Takes from the journal what a lost memory knew: what goroam has written, so that a value that
-/// was set by hand since is still known as such, and the profile that it was for.
+/// Restores from the journal what a lost memory knew: what goroam has written, so that a value set
+/// by hand since then is still recognised as such, and the profile it was written for.
 fn remind(memory: &mut Memory, paths: &Paths, baseline: &Baseline, file: &EnvFile) {
     let is_lost = memory.turn == 0 && memory.written.is_none() && memory.pending.is_none();
     if !is_lost || baseline.path != exact(&file.path) {
@@ -156,7 +157,7 @@ fn remind(memory: &mut Memory, paths: &Paths, baseline: &Baseline, file: &EnvFil
         return;
     };
     let text = file.read().ok().flatten().unwrap_or_default();
-    // What looks the same without its credentials is taken for goroam's.
+    // A value that looks the same without its credentials is taken for goroam's.
     let values = values.into_iter().map(|(name, wrote)| {
         let now = text.get(&name).map(str::to_owned);
         let is_ours = now.as_deref().map(mask) == wrote;
@@ -174,7 +175,7 @@ fn remind(memory: &mut Memory, paths: &Paths, baseline: &Baseline, file: &EnvFil
     }
 }
 
-/// The file without what goroam has written there.
+/// Returns the file without what goroam has written there.
 fn without(ours: OwnValues) -> Baseline {
     let text = ours.file.read().ok().flatten().unwrap_or_default();
     let mut baseline = Baseline::capture(&ours.file.path, Some(&text.0), []);
@@ -183,7 +184,8 @@ fn without(ours: OwnValues) -> Baseline {
         let now = text.get(&name).map(str::to_owned);
         let is_own = match &ours.own {
             Some(own) => own.contains(&name),
-            // A list of private names is rather the user's: without it they would get out.
+            // A list of private names more probably belongs to the user: without it those names
+            // would leak.
             None => {
                 let is_list = matches!(name.as_str(), "GOPRIVATE" | "GONOPROXY" | "GONOSUMDB");
                 !is_list || matches!(now.as_deref(), None | Some("" | "none"))

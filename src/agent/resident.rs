@@ -1,4 +1,4 @@
-//! What the agent knows while it stays, and what each event makes of it.
+//! The state of the running agent, and how it handles each event.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -25,14 +25,15 @@ use crate::policy::settle::{Burst, Pace, ResolverNews, look_again};
 use crate::watch::wake::WakeClock;
 use crate::watch::{Hint, WatchPaths, Watcher, survey};
 
-/// Editors and `go env -w` write in several steps; wait for the last one.
+/// Editors and `go env -w` write in several steps; this is the wait for the last one.
 const WRITERS_PAUSE: Duration = Duration::from_millis(40);
 
-/// A turn that failed is tried again at least this often, also where `recheck` is off: what made it
-/// fail (a full disk, a file that another program holds open) may end without an event.
+/// A turn that failed is tried again at least this often, even if `recheck` is off: its cause (a
+/// full disk, a file that another program holds open) may end without an event.
 const LATEST_RETRY: Duration = Duration::from_secs(600);
 
-/// How long rounds may be dropped while the profile in force weakens verification.
+/// The longest time for which rounds may be dropped while the profile in force weakens
+/// verification.
 const UNPROVEN: Duration = Duration::from_secs(2);
 
 /// The agent.
@@ -51,27 +52,27 @@ pub(super) struct Agent {
     doubtful_rounds: u32,
     /// Since when rounds have been dropped while the profile in force weakens verification.
     unproven: Option<Instant>,
-    /// A round that begins when the one under way, which may not be dropped, has ended.
+    /// The round to begin when the current one, which may not be dropped, has ended.
     next_round: Option<Cause>,
-    /// Of `on_drift = "restore"`.
+    /// Limits the corrections of `on_drift = "restore"`.
     corrections: Backoff,
-    /// Of what the journal tells of drift.
+    /// Limits the journal's notes of drift.
     notes: Backoff,
-    /// Another program that keeps changing what goroam writes.
+    /// A report that another program keeps changing what goroam writes.
     fight: Option<String>,
     policy_trouble: Option<String>,
     turn_trouble: Option<String>,
     blindness: Option<String>,
     pub(super) update: BinaryUpdate,
     pub(super) prefetch: MirrorPrefetch,
-    /// Targets that are waited for beside the rounds.
+    /// Targets that are waited for in the background.
     pub(super) late: LateTargets,
     policy_away: Absence,
     env_file_away: Absence,
 }
 
 impl Agent {
-    /// `own`: files of goroam's own that must stay where they are.
+    /// `own`: goroam's own files that must stay in place.
     pub(super) fn new(
         session: Session,
         published: watch::Sender<Status>,
@@ -128,7 +129,7 @@ impl Agent {
             policy = self.session.loaded.origin(),
             "watching the network"
         );
-        // What took this program's place before its folder was watched sent no event.
+        // If the program was replaced before its directory was watched, no event was sent.
         self.update.hint(Instant::now());
         self.begin(Cause::Start);
         self.publish_status();
@@ -139,12 +140,13 @@ impl Agent {
         match hint {
             Hint::Network | Hint::Resolver | Hint::Lost => self.look(now).await,
             Hint::Wake => {
-                // Timers stand still in a sleep, and know nothing of a clock that was set.
+                // Timers stop while the machine sleeps, and do not follow a clock that was set.
                 self.timers.pin = self.session.pin_lasts().map(|left| now + left);
                 self.look(now).await;
             }
             Hint::PolicyFile => {
-                // Not after the writer's pause: a round may end, and write, before that.
+                // This does not wait for the writer's pause: a round may end, and write, before
+                // that.
                 self.policy_settles(now);
                 self.timers.policy.get_or_insert(now + WRITERS_PAUSE);
             }
@@ -174,7 +176,7 @@ impl Agent {
         }
         if due(&mut self.timers.pin, now) {
             let is_over = self.session.pinned(clock::now()).is_none();
-            // Not over where the clock was set back meanwhile.
+            // The pin is not over if the clock was set back meanwhile.
             self.timers.pin = self.session.pin_lasts().map(|left| now + left);
             if is_over && self.session.memory.paused {
                 self.publish_status();
@@ -190,7 +192,7 @@ impl Agent {
         }
     }
 
-    /// A round has come to its end without being dropped.
+    /// Handles a round that ended without being dropped.
     pub(super) async fn done(&mut self, ready: Result<PreparedTurn, Error>) {
         let Some(work) = self.work.take() else { return };
         let mut doubtful = ready.as_ref().map_or(true, PreparedTurn::is_doubtful);
@@ -204,7 +206,7 @@ impl Agent {
         };
         let trouble = result.as_ref().err().map(ToString::to_string);
         if !work.dry_run {
-            // A retry that fails for the same reason is not written to the journal again.
+            // If a retry fails for the same reason, the journal does not record it again.
             let is_repeated = work.cause == Cause::Recheck && trouble == self.turn_trouble;
             if let Err(error) = &result {
                 doubtful = true;
@@ -252,7 +254,7 @@ impl Agent {
         }
     }
 
-    /// Where the network cannot be read, the status says so and the probes decide.
+    /// Reads the network. If that fails, the status says so and the probes decide.
     fn survey(&mut self) -> Snapshot {
         let surveyed = survey();
         let trouble = surveyed.as_ref().err().map(ToString::to_string);
@@ -263,8 +265,8 @@ impl Agent {
         surveyed.unwrap_or_else(|_| Snapshot::blind())
     }
 
-    /// Reads the network again and, when something is different that matters, drops the stale
-    /// round and begins a new one.
+    /// Reads the network again. If something that matters has changed, drops the stale round and
+    /// begins a new one.
     async fn look(&mut self, now: Instant) {
         if let Err(again) = self.pace.take(now) {
             self.timers.look = Some(again);
@@ -273,7 +275,7 @@ impl Agent {
         self.timers.look = None;
         let snapshot = self.survey();
         let changes = Change::between(&self.snapshot, &snapshot);
-        // Asked only here: a look that is put off must not forget the sleep.
+        // This is asked only here: a look that is postponed must not forget the sleep.
         let slept = self.wake.has_slept();
         if changes.is_empty() && !slept {
             return;
@@ -314,8 +316,8 @@ impl Agent {
         self.snapshot = snapshot;
     }
 
-    /// On a network where we have been before, the profile of last time is applied at once;
-    /// the round that follows proves it.
+    /// On a known network, applies the profile of last time at once; the round that follows proves
+    /// it.
     async fn use_what_is_known(&mut self) {
         if self.env_file_settles(Instant::now()).is_some() {
             return;
@@ -349,24 +351,24 @@ impl Agent {
         }
     }
 
-    /// Must the round under way end before another one begins? Yes, when a profile that weakens
-    /// verification has been without proof for longer than [`UNPROVEN`]: on a network that changes
-    /// faster than a round takes, it would stay in force.
+    /// Reports whether the current round must end before another one begins. This is so if a
+    /// profile that weakens verification has been without proof for longer than [`UNPROVEN`]: on a
+    /// network that changes faster than a round takes, the profile would stay in force.
     fn may_not_be_dropped(&self) -> bool {
         let is_real = self.work.as_ref().is_some_and(|work| !work.dry_run);
         let is_long = |since: Instant| since.elapsed() >= UNPROVEN;
         is_real && self.unproven.is_some_and(is_long)
     }
 
-    /// Begins a round by itself, unless goroam is paused.
+    /// Begins a round that no command asked for, unless goroam is paused.
     fn begin(&mut self, cause: Cause) {
         if !self.session.memory.paused {
             self.begin_for(cause, false, Vec::new());
         }
     }
 
-    /// Begins a round; one that is under way is stale and dropped, but the commands that wait for
-    /// it still get an answer.
+    /// Begins a round. The current round, if any, is stale and dropped; commands that wait for it
+    /// still get an answer.
     fn begin_for(&mut self, mut cause: Cause, mut dry_run: bool, answers: Vec<Answer>) {
         let stale = self.work.as_ref();
         let is_awaited = stale.is_some_and(|work| !work.answers.is_empty()) || !answers.is_empty();
@@ -395,7 +397,8 @@ impl Agent {
                 cause = stale_cause,
                 "a newer event drops the round under way"
             );
-            // What was about to be written still is, though a command only asks what would be.
+            // If the stale round was going to write, the new one writes too, even if a command only
+            // asks what would be done.
             if dry_run && !stale.dry_run {
                 dry_run = false;
                 cause = stale.cause;
@@ -501,7 +504,7 @@ impl Agent {
         self.published.borrow()
     }
 
-    /// Publishes the status, where it differs from the last one.
+    /// Publishes the status if it differs from the last one.
     pub(super) fn publish_status(&mut self) -> Status {
         let status = self.status();
         self.published.send_if_modified(|last| {
@@ -519,7 +522,8 @@ impl Agent {
             }
             Command::Reload => {
                 self.reload(false);
-                // What the policy goes by may be another though it is the same: the mirror.
+                // The policy can be unchanged while something that it depends on has changed: the
+                // mirror.
                 if self.work.is_none() {
                     self.begin(Cause::Recheck);
                 }
@@ -533,7 +537,7 @@ impl Agent {
                 let _ = answer.send(reply);
             }
             Command::Once { .. } | Command::Use { .. } | Command::Auto => {
-                // By the policy as it is now, even where no watch could report its change.
+                // Uses the policy as it is now, even if no watch could report its change.
                 self.reload(command == Command::Once { dry_run: false });
                 match self.session.choose(&command) {
                     Ok(()) => {
@@ -555,7 +559,7 @@ impl Agent {
         }
     }
 
-    /// What is set stays. The pin does too: `auto` and `use` are there to end it.
+    /// Pauses. Values that are set stay. The pin stays too: only `auto` and `use` end it.
     fn pause(&mut self, answer: Answer) {
         let stale = self.work.take();
         self.rest();
@@ -579,7 +583,7 @@ impl Agent {
                 let _ = answer.send(Reply::Turn(Box::new(report)));
             }
             Err(error) => {
-                // Nothing was changed: the round that was dropped begins again.
+                // Nothing was changed: the dropped round begins again.
                 if let Some(stale) = stale {
                     self.begin_for(stale.cause, stale.dry_run, stale.answers);
                 }
@@ -598,23 +602,24 @@ impl Agent {
         self.timers = Timers::default();
     }
 
-    /// Until when nothing is made of it that the policy file is away; `None`: it is there, or
-    /// has been away for long.
+    /// Returns the moment until which a missing policy file is ignored; `None`: the file exists, or
+    /// has been missing for long.
     fn policy_settles(&mut self, now: Instant) -> Option<Instant> {
         let was_there = self.session.loaded.path.is_some();
         let is_away = was_there && !is_there(&self.session.paths.policy);
         self.policy_away.settles(is_away, now)
     }
 
-    /// The same of a go env file that goroam has written.
+    /// Does the same for a go env file that goroam has written.
     fn env_file_settles(&mut self, now: Instant) -> Option<Instant> {
         let was_there = self.session.memory.written.is_some();
         let is_away = was_there && self.session.file().is_ok_and(|file| !is_there(&file.path));
         self.env_file_away.settles(is_away, now)
     }
 
-    /// Reads the policy again. A bad one changes nothing, and neither does one that is gone,
-    /// unless a command `asked` for a turn by what there is: the last good one stays in force.
+    /// Reads the policy again. An invalid or missing policy changes nothing: the last good one
+    /// stays in force. A missing policy counts only if a command `asked` for a turn with the files
+    /// as they are.
     pub(super) fn reload(&mut self, asked: bool) {
         if let Some(again) = self.policy_settles(Instant::now()) {
             self.timers.policy = Some(again);
@@ -649,7 +654,7 @@ impl Agent {
                 self.policy_trouble = Some(trouble);
                 let kept = policy_file::last_good(&session.paths, &session.env, &error);
                 let mut kept = kept.map(|(_, last_good)| last_good);
-                // What is in force may have been read before it had anything left out.
+                // The policy in force may have been read before parts of it were left out.
                 if let (Some(kept), Some(before)) = (&mut kept, &session.last_good) {
                     kept.left_out.clone_from(&before.left_out);
                 }
@@ -659,27 +664,27 @@ impl Agent {
         self.publish_status();
     }
 
-    /// The file of this program was replaced.
+    /// Handles a replacement of this program's file.
     pub(super) async fn check_binary(&mut self, may_take_over: bool) {
         self.update.due = None;
         self.update.look(may_take_over).await;
         self.publish_status();
     }
 
-    /// The network has been here for a while.
+    /// Starts the prefetch: the network has lasted for a while.
     pub(super) fn start_prefetch(&mut self) {
         self.prefetch.due = None;
         self.prefetch
             .start(self.update.trusted(), &self.session.paths);
     }
 
-    /// It has ended.
+    /// Handles the end of the prefetch.
     pub(super) async fn prefetch_ended(&mut self, status: Result<ExitStatus, io::Error>) {
         self.prefetch.note(status, Instant::now()).await;
         self.publish_status();
     }
 
-    /// One has answered, or has been silent to the end.
+    /// Handles a late target that has answered, or has stayed silent to the end.
     pub(super) fn answered_late(&mut self, seen: Observation) {
         self.late.waiting.remove(&seen.target);
         debug!(
@@ -696,14 +701,15 @@ impl Agent {
             self.begin(Cause::Late);
             return;
         }
-        // It is down as it was; only that it was waited for is news.
+        // It is still down; the only news is that it was waited for.
         let memory = &mut self.session.memory;
         memory.waited.insert(seen.target.clone());
         memory.seen.insert(seen.target.clone(), seen);
         self.publish_status();
     }
 
-    /// Another program has written the go env file. goroam's own writes are known by their content.
+    /// Handles a write to the go env file by another program. goroam recognises its own writes by
+    /// their content.
     async fn look_for_drift(&mut self, now: Instant) {
         if let Some(again) = self.env_file_settles(now) {
             self.put_off_drift(again);
@@ -723,7 +729,7 @@ impl Agent {
         let drift = status.drift.iter();
         let names: Vec<&str> = drift.map(|drift| drift.name.as_str()).collect();
         let names = names.join(", ");
-        // A round under way writes what it must itself.
+        // A round under way will write what is needed.
         let restore = self.session.loaded.policy.agent.on_drift == OnDrift::Restore;
         if restore && self.work.is_none() {
             match self.corrections.take(now) {
@@ -741,7 +747,7 @@ impl Agent {
             Ok(ended) => {
                 let ended = ended.join(", ");
                 info!("{names} was set by hand; {ended} is as it was before goroam");
-                // A round under way rests on the file as it was.
+                // A round under way is based on the file as it was before.
                 if let Some(stale) = self.work.take() {
                     self.begin_for(stale.cause, stale.dry_run, stale.answers);
                 }
@@ -768,7 +774,7 @@ impl Agent {
         *timer = Some(timer.map_or(again, |at| at.min(again)));
     }
 
-    /// Says so, where goroam and another program write against each other.
+    /// Reports that goroam and another program keep overwriting each other.
     fn note_fight(&mut self, names: &str, now: Instant) {
         let Some(wait) = self.corrections.holds_back(now) else {
             self.fight = None;

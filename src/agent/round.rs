@@ -1,5 +1,5 @@
-//! The part of a turn that may be dropped at any moment when something newer happens:
-//! probing, deciding, planning, and getting the file ready. Nothing is visible yet.
+//! The part of a turn that may be dropped at any moment when something newer happens: probing,
+//! deciding, planning, and preparing the file. Nothing is visible yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
@@ -26,7 +26,7 @@ use crate::policy::{Decision, DecisionFacts, OnDrift, Policy, TargetState, decid
 use crate::probe::{ProbeOptions, Prober};
 use crate::state::{Baseline, Health, Memory};
 
-/// Everything that a round rests on; owned, so that the round can be dropped.
+/// The complete input of a round; owned, so that the round can be dropped.
 #[derive(Debug)]
 pub(crate) struct Input {
     pub(crate) loaded: Arc<Loaded>,
@@ -38,34 +38,35 @@ pub(crate) struct Input {
     pub(crate) snapshot: Snapshot,
     pub(crate) changes: Vec<Change>,
     pub(crate) cause: Cause,
-    /// The profile that is pinned, while the pin lasts.
+    /// The pinned profile, while the pin lasts.
     pub(crate) pinned: Option<String>,
-    /// The burst of events that this round belongs to; `None`: it does not wait for quiet.
+    /// The burst of events that this round belongs to; `None`: the round does not wait for the
+    /// burst to end.
     pub(crate) burst: Option<Burst>,
     /// When the first event came.
     pub(crate) began: Instant,
-    /// A person waits for this one decision, so targets that are silent are waited for if it
-    /// depends on them. An agent decides without them and waits for them beside the rounds.
+    /// A person waits for this one decision, so a silent target is waited for if the decision
+    /// depends on it. An agent decides without it and waits for it in the background.
     pub(crate) at_the_prompt: bool,
     /// The targets that the agent is waiting for.
     pub(crate) waiting: BTreeSet<String>,
-    /// What they have answered since the last round.
+    /// What those targets have answered since the last round.
     pub(crate) late: BTreeMap<String, Observation>,
 }
 
-/// What the probes of a round come to.
+/// The result of a round's probes.
 #[derive(Debug, Default)]
 pub(crate) struct Probed {
     pub(crate) seen: BTreeMap<String, TargetState>,
     pub(crate) health: BTreeMap<String, Health>,
-    /// The targets to be waited for: silent, and the choice depends on them.
+    /// The targets to wait for: they are silent, and the choice depends on them.
     pub(crate) silent: BTreeSet<String>,
-    /// The targets that were waited for in vain.
+    /// The targets that were waited for and did not answer.
     pub(crate) waited: BTreeSet<String>,
     pub(crate) decision: Decision,
 }
 
-/// What a round comes to.
+/// The result of a round.
 #[derive(Debug)]
 pub(crate) struct PreparedTurn {
     pub(crate) input: Input,
@@ -78,8 +79,8 @@ pub(crate) struct PreparedTurn {
 }
 
 impl PreparedTurn {
-    /// Plans for a decision by what the file says now, and makes the copy if there is something
-    /// to `write`.
+    /// Plans for a decision, from the file's current content, and makes the copy if there is
+    /// something to `write`.
     async fn of(
         input: Input,
         go: GoFacts,
@@ -104,8 +105,9 @@ impl PreparedTurn {
         })
     }
 
-    /// Is it worth looking again soon? A target that is failing, but still counts as up; a portal,
-    /// since no event says that somebody has logged into it; nothing up though there is a way out.
+    /// Reports whether to look again soon: if a target is failing but still counts as up; if there
+    /// is a portal, since no event reports a login; if nothing is up although the machine has a
+    /// route out.
     pub(crate) fn is_doubtful(&self) -> bool {
         let Probed { seen, health, .. } = &self.probed;
         let failing = health.values().any(|health| health.against > 0);
@@ -118,7 +120,7 @@ impl PreparedTurn {
     }
 }
 
-/// Probes, decides, plans, and gets the file ready.
+/// Probes, decides, plans, and prepares the file.
 pub(crate) async fn round(input: Input, write: bool) -> Result<PreparedTurn, Error> {
     let (go, present) = ground(&input).await?;
     let mut ms = BTreeMap::new();
@@ -129,7 +131,7 @@ pub(crate) async fn round(input: Input, write: bool) -> Result<PreparedTurn, Err
     };
     let probed = probe_and_decide(&input, &go, &present).await?;
     lap("probe");
-    // What was set by hand while the probes were under way counts.
+    // A value that was set by hand while the probes were under way counts.
     let mut turn = PreparedTurn::of(input, go, probed, write).await?;
     lap("prepare");
 
@@ -147,7 +149,8 @@ pub(crate) async fn round(input: Input, write: bool) -> Result<PreparedTurn, Err
             debug!(?footing, profile, "waiting for the network to settle");
             tokio::time::sleep_until(at.into()).await;
             if footing == Footing::NothingUp {
-                // In the middle of a move nothing is up anywhere: ask once more before acting on it.
+                // During a move between networks nothing is up anywhere: ask once more before
+                // acting on it.
                 drop(turn.prepared.take());
                 let probed = probe_and_decide(&turn.input, &turn.go, &turn.present).await?;
                 turn = PreparedTurn::of(turn.input, turn.go, probed, write).await?;
@@ -159,8 +162,8 @@ pub(crate) async fn round(input: Input, write: bool) -> Result<PreparedTurn, Err
     Ok(turn)
 }
 
-/// What was seen of the network. Targets on this machine do not count, unless the chosen profile's
-/// condition names them.
+/// Returns the observations that say something about the network. Targets on this machine do not
+/// count, unless the chosen profile's condition names them.
 fn seen_of_network<'a>(
     policy: &'a Policy,
     seen: &'a BTreeMap<String, TargetState>,
@@ -176,7 +179,7 @@ fn seen_of_network<'a>(
         .filter_map(move |(name, seen)| counts(name).then_some(seen))
 }
 
-/// What a plan rests on: the go command, and what stands in the go env file.
+/// Gathers what a plan depends on: the go command, and the content of the go env file.
 pub(crate) async fn ground(input: &Input) -> Result<(GoFacts, Present), Error> {
     let policy = &input.loaded.policy;
     let baseline = input.baseline.as_ref();
@@ -192,7 +195,7 @@ pub(crate) fn now_present(input: &Input) -> Result<Present, Error> {
     Ok(Present::of(read_text(&input.file)?, &managed))
 }
 
-/// The copy with the plan carried out on it; `None`: there is nothing to carry out.
+/// Makes a copy of the file and carries out the plan on it; `None`: the plan has no steps.
 pub(crate) async fn prepare_write(
     input: &Input,
     go: &GoFacts,
@@ -225,7 +228,7 @@ async fn probe_and_decide(input: &Input, go: &GoFacts, present: &Present) -> Res
             present: &present.values,
         };
         if let Some(decision) = decide(policy, facts(&seen), pinned) {
-            // Would it be another one if they answered?
+            // Checks whether the decision would differ if the silent targets answered.
             let mut without = seen.clone();
             without.retain(|name, _| !silent.contains(name));
             if decide(policy, facts(&without), pinned).is_some() {
@@ -265,8 +268,8 @@ async fn probe_and_decide(input: &Input, go: &GoFacts, present: &Present) -> Res
             }
         }
         let Some(observation) = running.next().await else {
-            // Everything that was needed has answered, so `decide` has its answer: a policy
-            // whose last profile has a condition is refused when it is read.
+            // Every target that was needed has answered, so `decide` has a result: a policy whose
+            // last profile has a condition is refused when it is read.
             let why = "no profile of the policy holds; give the last one no `when`";
             return Err(Error::state("deciding")(why));
         };
@@ -291,7 +294,8 @@ async fn probe_and_decide(input: &Input, go: &GoFacts, present: &Present) -> Res
 }
 
 impl Input {
-    /// What need not be asked: the agent waits for it beside the rounds, or it has just answered.
+    /// Returns the observation of a target that need not be asked: the agent waits for it in the
+    /// background, or it has just answered.
     fn known(&self, target: &Target) -> Option<Observation> {
         let name = &target.name;
         let waiting = || {
@@ -302,15 +306,15 @@ impl Input {
         self.late.get(name).or_else(|| waiting()?).cloned()
     }
 
-    /// What an observation makes of its target, after `fall` and `rise`.
+    /// Returns the target's health after the observation, with `fall` and `rise` applied.
     fn counts_as(&self, observation: &Observation) -> Health {
         let name = &observation.target;
         let was = self.memory.health.get(name);
         if self.waiting.contains(name) && !observation.is_up() {
-            // It has not been seen again: it counts as what it did.
+            // There is no new observation: the target's health stays as it was.
             return was.copied().unwrap_or_default();
         }
-        // What came late had not been seen before: its silence was not an answer.
+        // A late answer has no earlier health: the silence before it was not an answer.
         let was = was.filter(|_| !self.cause.is_fresh() && !self.late.contains_key(name));
         let was = was.map(|health| (health.up, health.against));
         let agent = &self.loaded.policy.agent;
@@ -319,7 +323,7 @@ impl Input {
     }
 }
 
-/// With no way out of the machine nothing needs to be sent to know the answer.
+/// If the machine has no route out, the result is known without sending anything.
 async fn ask(
     prober: &Prober,
     target: &Target,
@@ -375,9 +379,9 @@ fn plan(
     Ok(diff(&present.values, &wants))
 }
 
-/// The variables that another program or the user has changed since goroam wrote them, and that
-/// stay so: until the next switch, as the policy's `on_drift` says. A list of private names that the
-/// chosen profile does not set stays in any case: removing it would send those names out.
+/// Returns the variables that another program or the user has changed since goroam wrote them, and
+/// that stay so: until the next switch, as the policy's `on_drift` says. A list of private names
+/// that the chosen profile does not set stays in any case: without it those names would leak.
 fn respected(input: &Input, present: &Present, decision: &Decision) -> BTreeSet<String> {
     if input.loaded.policy.agent.on_drift == OnDrift::Restore {
         return BTreeSet::new();
@@ -395,13 +399,13 @@ fn respected(input: &Input, present: &Present, decision: &Decision) -> BTreeSet<
         .collect()
 }
 
-/// Milliseconds, to the hundredth.
+/// Milliseconds, rounded to a hundredth.
 pub(crate) fn millis(time: std::time::Duration) -> f64 {
     (time.as_secs_f64() * 100_000.0).round() / 100.0
 }
 
-/// The decision of last time on this network, when it differs from what is in force and may
-/// be used unproven.
+/// Returns the last decision on this network, if it differs from the one in force and may be used
+/// without proof.
 pub(crate) fn known_decision(input: &Input) -> Option<Decision> {
     let identity = input.snapshot.identity()?;
     let (name, _) = input.memory.networks.get(&identity)?;
@@ -412,7 +416,7 @@ pub(crate) fn known_decision(input: &Input) -> Option<Decision> {
     {
         return None;
     }
-    // None where `fastest` has to be found out; that is what the round is for.
+    // `None` if the fastest target has to be found; the round does that.
     let facts = DecisionFacts {
         snapshot: &input.snapshot,
         seen: &BTreeMap::new(),
@@ -424,7 +428,7 @@ pub(crate) fn known_decision(input: &Input) -> Option<Decision> {
     Some(decision)
 }
 
-/// Gets the file ready for it.
+/// Prepares the file for a known decision.
 pub(crate) async fn prepare_known(input: Input, decision: Decision) -> Result<PreparedTurn, Error> {
     let (go, _) = ground(&input).await?;
     let probed = Probed {
@@ -444,7 +448,7 @@ pub(super) struct RoundInProgress {
 }
 
 impl RoundInProgress {
-    /// Waits for the round; for ever when there is none. Cancel-safe: the round continues.
+    /// Waits for the round; forever if there is none. Cancel-safe: the round continues.
     pub(super) async fn next(work: &mut Option<RoundInProgress>) -> Result<PreparedTurn, Error> {
         match work {
             Some(work) => work.round.as_mut().await,
@@ -452,7 +456,7 @@ impl RoundInProgress {
         }
     }
 
-    /// Answers the commands that wait for a round: it was dropped, and by what.
+    /// Tells the commands that wait for a round that it was dropped, and why.
     pub(super) fn dismiss(dropped: Option<RoundInProgress>, by: &str) {
         for waiting in dropped.into_iter().flat_map(|work| work.answers) {
             let error = format!("{by} came in between");

@@ -1,5 +1,5 @@
-//! The resident agent: one loop that only routes. A round runs beside it and is dropped when
-//! something newer happens; nothing of a round is visible before it is finished.
+//! The resident agent: one loop that only dispatches events. A round runs beside it and is dropped
+//! when something newer happens; nothing of a round is visible before it is finished.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,11 +23,11 @@ use crate::model::status::Status;
 use crate::paths::Paths;
 use crate::watch::{Hint, WatchPaths, Watcher};
 
-/// An agent that has had nothing to do for so long gives memory back: after each event at once
-/// would cost more than it brings.
+/// An agent that has been idle for this long returns memory to the system: doing so after each
+/// event would cost more than it saves.
 const REST: Duration = Duration::from_secs(2);
 
-/// A way to ask the running agent, for the socket's server.
+/// A handle for the socket's server, to send commands to the running agent.
 #[derive(Debug, Clone)]
 pub struct Handle {
     commands: mpsc::Sender<(Command, Answer)>,
@@ -36,7 +36,7 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// A handle on what answers `commands` and keeps `status` up to date: the loop below.
+    /// Makes a handle to the loop below, which answers `commands` and updates `status`.
     pub fn new(
         commands: tokio::sync::mpsc::Sender<(Command, tokio::sync::oneshot::Sender<Reply>)>,
         status: watch::Receiver<Status>,
@@ -48,12 +48,12 @@ impl Handle {
         }
     }
 
-    /// Waits until something has happened to the files of the agent, of which the socket is one.
+    /// Waits until something happens to the agent's files; the socket is one of them.
     pub async fn places(&self) {
         self.places.notified().await;
     }
 
-    /// Asks, and waits for the answer.
+    /// Sends a command, and waits for the answer.
     pub async fn ask(&self, command: Command) -> Reply {
         let (answer, reply) = oneshot::channel();
         let ended = || Reply::Failed {
@@ -66,14 +66,14 @@ impl Handle {
         reply.await.unwrap_or_else(|_| ended())
     }
 
-    /// What is true, now and after each change.
+    /// Returns the status, now and after each change.
     pub fn status(&self) -> watch::Receiver<Status> {
         self.status.clone()
     }
 }
 
-/// Holds the locks of the one agent of this go env file; `serve` gets a handle to answer the socket with.
-/// Runs until SIGTERM, SIGINT or Ctrl-C, or until a command asks it to end.
+/// Runs the agent. Holds the locks that allow one agent for this go env file; `serve` gets a handle
+/// to answer the socket with. Runs until SIGTERM, SIGINT or Ctrl-C, or until a command ends it.
 ///
 /// # Errors
 /// When another agent is running, or the agent cannot start.
@@ -82,7 +82,7 @@ pub async fn run(
     serve: impl FnOnce(Handle) -> Result<(), Error>,
     supervisor: &mut dyn Supervisor,
 ) -> Result<Ended, Error> {
-    // Neither the environment nor whose home it is changes while the agent runs.
+    // Neither the environment nor the user changes while the agent runs.
     let env_file = session.file()?.path;
     session.keep_folder()?;
     let mut single = SingleInstance::take(&session.paths, &env_file)?;
@@ -96,7 +96,7 @@ pub async fn run(
     let places = Arc::clone(&handle.places);
     serve(handle)?;
 
-    // A pipe of Windows is no file.
+    // A named pipe on Windows is not a file.
     let socket = cfg!(unix).then(|| session.paths.socket());
     let own = single.files().cloned().chain(socket).collect();
     let mut agent = Agent::new(session, publish, own);
@@ -104,7 +104,7 @@ pub async fn run(
     let mut heartbeat = Heartbeat::begin(supervisor, &agent);
     let mut trim_at = None;
     loop {
-        // At rest, and with the watchdog running, which restarts a new program that hangs.
+        // Only while idle, and with the watchdog running: it restarts a new program that hangs.
         if agent.work.is_none()
             && let Some(program) = agent.update.take_over()
         {
@@ -195,15 +195,15 @@ enum Event {
     PrefetchEnded(std::io::Result<std::process::ExitStatus>),
 }
 
-/// At work or at rest, and when the next sign of life is due.
+/// Whether the loop is working or idle, and when the next heartbeat is due.
 struct Heartbeat<'a> {
     supervisor: &'a mut dyn Supervisor,
-    /// When the next sign of life is due; `None`: at rest.
+    /// When the next heartbeat is due; `None`: idle.
     beat: Option<Instant>,
 }
 
 impl<'a> Heartbeat<'a> {
-    /// At work: a start is.
+    /// Starts in the working state: starting is work.
     fn begin(supervisor: &'a mut dyn Supervisor, agent: &Agent) -> Heartbeat<'a> {
         let mut heartbeat = Heartbeat {
             supervisor,
@@ -214,7 +214,7 @@ impl<'a> Heartbeat<'a> {
         heartbeat
     }
 
-    /// Something has happened: the loop is at work, or still is.
+    /// Something has happened: the loop is working, or continues to.
     fn work(&mut self, agent: &Agent) {
         let Some(every) = self.supervisor.heartbeat() else {
             return;
@@ -228,7 +228,7 @@ impl<'a> Heartbeat<'a> {
         self.beat = Some(now + every);
     }
 
-    /// What had happened is dealt with; a round may still be under way.
+    /// The event has been handled; a round may still be under way.
     fn rest(&mut self, agent: &Agent) {
         if agent.work.is_some() {
             return;
@@ -237,39 +237,39 @@ impl<'a> Heartbeat<'a> {
         self.tell(Life::Resting, agent);
     }
 
-    /// Reports it with the status that was published last.
+    /// Reports the state with the status that was published last.
     fn tell(&mut self, life: Life, agent: &Agent) {
         self.supervisor.tell(life, &agent.last_published());
     }
 }
 
-/// What the agent reports to what started it and looks after it: a service manager.
+/// A state that the agent reports to its supervisor, for example a service manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
-    /// It listens, on the network and on its socket.
+    /// The agent listens to the network and on its socket.
     Ready,
-    /// Something has happened; the loop is at work until [`Life::Resting`] follows.
+    /// Something has happened; the loop is working until [`Life::Resting`] follows.
     Working,
-    /// It still works; at least once in [`Supervisor::heartbeat`].
+    /// The agent is still working; sent at least once in each [`Supervisor::heartbeat`].
     Beat,
-    /// It waits for the next event; no timer but those of the policy runs.
+    /// The agent waits for the next event; no timer runs except those of the policy.
     Resting,
-    /// It reads the policy again, as a signal asked it to; [`Life::Ready`] follows.
+    /// The agent reads the policy again because of a signal; [`Life::Ready`] follows.
     Reloading,
-    /// It ends.
+    /// The agent is ending.
     Ending,
 }
 
-/// What started the agent and looks after it. Its calls must not block.
+/// The program that started the agent and supervises it. Its calls must not block.
 pub trait Supervisor {
-    /// Tells it how the agent does; `status` is what is true then.
+    /// Receives a state of the agent; `status` is the status at that time.
     fn tell(&mut self, life: Life, status: &Status);
-    /// While the agent is at work, how often it wants to hear so; `None`: not at all.
+    /// How often it expects a sign of life while the agent is working; `None`: never.
     fn heartbeat(&self) -> Option<std::time::Duration> {
         None
     }
-    /// Does it start the agent again when that has failed? Then the agent may re-execute as the
-    /// program that has taken its own program's place.
+    /// Reports whether it starts the agent again after a failure. If so, the agent may re-execute
+    /// as an updated binary.
     fn starts_again(&self) -> bool {
         false
     }
@@ -280,11 +280,11 @@ pub trait Supervisor {
 pub enum Ended {
     /// By a signal or a command.
     Asked,
-    /// Its program was replaced; it is to re-execute as the new one, at this path.
+    /// The program was replaced; this process should re-execute as the new one, at this path.
     Replaced(PathBuf),
 }
 
-/// No service manager: it runs in a terminal or within a tray.
+/// No supervisor: the agent runs in a terminal or within a tray.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unattended;
 
@@ -292,8 +292,8 @@ impl Supervisor for Unattended {
     fn tell(&mut self, _: Life, _: &Status) {}
 }
 
-/// Opens the session; `None`: it was ended before there was a usable policy. No timer runs
-/// while it waits. A supervisor that does not start the agent again gets the error at once.
+/// Opens the session; `None`: the agent was ended before there was a usable policy. No timer runs
+/// while it waits. If the supervisor does not start the agent again, the error is returned at once.
 ///
 /// # Errors
 /// See [`Session::open`].
@@ -314,7 +314,7 @@ pub async fn wait_for_valid_policy(
         policy: Some(paths.policy),
         ..WatchPaths::default()
     });
-    // The watches are there from here on; what was fixed before sent no event.
+    // The watches work from here on; a fix made before sent no event.
     tokio::task::yield_now().await;
     loop {
         let refused = match open() {
@@ -330,7 +330,7 @@ pub async fn wait_for_valid_policy(
             ..Status::default()
         };
         supervisor.tell(Life::Ready, &status);
-        // It runs since the start, and no beat follows here.
+        // The watchdog has run since the start, and no heartbeat follows here.
         supervisor.tell(Life::Resting, &status);
         let signal = loop {
             tokio::select! {
@@ -347,13 +347,13 @@ pub async fn wait_for_valid_policy(
     }
 }
 
-/// Can it be fixed in a file that is watched?
+/// Reports whether a change to a watched file can fix the error.
 fn is_the_policys_fault(error: &Error) -> bool {
     matches!(error, Error::Policy { .. } | Error::PolicyFile { .. })
 }
 
-/// Gives back what a round needed and an idle agent does not: free memory of the heap, and the
-/// pages of the program, which the system reads from its page cache again when they are used.
+/// Returns what a round needed and an idle agent does not need: free heap memory, and the program's
+/// pages, which the system reads from its page cache again when they are used.
 fn trim_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: malloc_trim has no preconditions; it only returns free pages to the system. The
@@ -364,7 +364,7 @@ fn trim_memory() {
     }
 }
 
-/// Releases the pages of the first object's code: that is the program itself (dl_iterate_phdr(3)).
+/// Releases the code pages of the first object, which is the program itself (dl_iterate_phdr(3)).
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 unsafe extern "C" fn release_code(
     info: *mut libc::dl_phdr_info,
@@ -375,7 +375,7 @@ unsafe extern "C" fn release_code(
 
     // SAFETY: sysconf has no preconditions.
     let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(65536);
-    // SAFETY: dl_iterate_phdr passes a valid description, whose headers live as long as it does.
+    // SAFETY: dl_iterate_phdr passes a valid description, and its headers live as long as it does.
     let (base, headers) = unsafe {
         let info = &*info;
         let headers = std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum));
@@ -392,8 +392,8 @@ unsafe extern "C" fn release_code(
             continue;
         };
         let whole = start & !(page - 1);
-        // SAFETY: the pages are a mapping of the program's file that nothing can have written to,
-        // so that each is read again as it is.
+        // SAFETY: the pages map the program's file and cannot have been written to, so each is read
+        // again unchanged.
         unsafe {
             libc::madvise(
                 std::ptr::without_provenance_mut(whole),

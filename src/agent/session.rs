@@ -1,5 +1,5 @@
-//! Everything that a turn needs, with or without an agent: paths, policy, go command,
-//! baseline and memory. The verbs of the command line are its methods.
+//! Everything that a turn needs, with or without an agent: paths, policy, go command, baseline and
+//! memory. The verbs of the command line are its methods.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -41,7 +41,7 @@ use crate::watch::survey;
 /// Everything that a turn needs.
 #[derive(Debug)]
 pub struct Session {
-    /// Where goroam keeps what.
+    /// The locations of goroam's files.
     pub paths: Paths,
     /// The environment of this process.
     pub env: Arc<Environment>,
@@ -51,56 +51,56 @@ pub struct Session {
     pub(crate) baseline: Option<Baseline>,
     pub(crate) go: Option<GoFacts>,
     pub(crate) journal_trouble: Option<String>,
-    /// What the last write had to give up.
+    /// What the last write had to give up, if anything.
     pub(crate) given_up: Option<String>,
-    /// The policy in force is not the file's, which is refused.
+    /// Set if the last good policy is in force because the file's policy is refused.
     pub(crate) last_good: Option<LastGood>,
     /// What is wrong with the record of what was before goroam.
     pub(crate) baseline_trouble: Option<String>,
-    /// What the targets said in the rounds since this process began.
+    /// The targets' results in the rounds since this process began.
     pub(crate) history: TargetHistory,
 }
 
-/// The last decision, and what led to it.
+/// The last decision, and the reasons for it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WhyReport {
     /// What was chosen, and why.
     pub decision: Decision,
-    /// What the probes saw.
+    /// The probes' observations.
     pub report: Vec<Observation>,
     /// What had changed.
     pub changes: Vec<String>,
     /// The turn in the journal; `None` for a dry turn.
     pub turn: Option<u64>,
-    /// When.
+    /// When it was decided.
     pub at: Option<Timestamp>,
     /// Milliseconds from the first event to the decision.
     pub decided_ms: Option<f64>,
     /// One line, as status shows it.
     pub summary: String,
-    /// Where modules come from under it, in words.
+    /// Where modules come from under this decision, in words.
     #[serde(default)]
     pub from: Option<String>,
-    /// The same as a step of degradation.
+    /// The same, as a step of degradation.
     #[serde(default)]
     pub tier: Option<Tier>,
 }
 
 impl Session {
-    /// Reads the policy and what is remembered. Touches nothing; does not look for go yet.
+    /// Reads the policy and the memory. Changes nothing; does not look for go yet.
     ///
     /// # Errors
-    /// When there is no home folder, or the policy cannot be used.
+    /// When there is no home directory, or the policy cannot be used.
     pub fn open(config: Option<PathBuf>, env: Environment) -> Result<Session, Error> {
         let paths = Paths::find(config, &env)?;
         let loaded = load_policy(&paths, &env)?;
         Session::with_policy(paths, loaded, env)
     }
 
-    /// The same for an agent: where the policy is refused, the last good one is in force.
+    /// Opens a session for an agent: if the policy is refused, the last good one is in force.
     ///
     /// # Errors
-    /// When there is no home folder, or neither can be used.
+    /// When there is no home directory, or neither policy can be used.
     pub(crate) fn open_to_stay(
         config: Option<PathBuf>,
         env: Environment,
@@ -126,10 +126,11 @@ impl Session {
         })
     }
 
-    /// The same for `restore`, which needs no policy: without a usable one the built-in one stands in.
+    /// Opens a session for `restore`, which needs no policy: if none is usable, the built-in one is
+    /// used.
     ///
     /// # Errors
-    /// When there is no home folder.
+    /// When there is no home directory.
     pub fn open_to_restore(config: Option<PathBuf>, env: Environment) -> Result<Session, Error> {
         let paths = Paths::find(config, &env)?;
         let loaded = load_policy(&paths, &env).or_else(|_| built_in(&env))?;
@@ -154,13 +155,13 @@ impl Session {
         })
     }
 
-    /// Carries out `once`, `use`, `auto` or `restore` where no agent does.
+    /// Carries out `once`, `use`, `auto` or `restore` when there is no agent.
     ///
     /// # Errors
-    /// When it could not be done; the go env file is then as it was.
+    /// When it could not be done; the go env file is then unchanged.
     pub async fn carry_out(&mut self, command: &Command) -> Result<TurnReport, Error> {
         let dry_run = *command == Command::Once { dry_run: true };
-        // A dry run keeps nothing, not even a lock file.
+        // A dry run writes nothing, not even a lock file.
         let _lock = if dry_run { None } else { Some(self.alone()?) };
         if *command == Command::Restore {
             return self.put_back().await;
@@ -186,8 +187,8 @@ impl Session {
         result
     }
 
-    /// What a command asks for before its turn: a profile to stay with, or none, and the end of a
-    /// pause.
+    /// Applies what a command changes before its turn: it pins a profile or removes the pin, and
+    /// ends a pause.
     pub(crate) fn choose(&mut self, command: &Command) -> Result<(), Error> {
         if let Command::Use { profile, until } = command {
             self.pin(profile, *until)?;
@@ -198,9 +199,9 @@ impl Session {
         Ok(())
     }
 
-    /// Waits until no other command takes a turn, and reads what it has left behind.
+    /// Waits until no other command takes a turn, and reads what that command has left behind.
     fn alone(&mut self) -> Result<File, Error> {
-        // Where it must not write the go env file it must not leave files of its own either.
+        // If goroam must not write the go env file, it must not leave files of its own either.
         let file = self.file()?;
         if let Some(pid) = locks::running(&self.paths, &file.path) {
             let socket = self.paths.socket().display().to_string();
@@ -232,7 +233,7 @@ impl Session {
         let manner = manner_of(&self.loaded.policy, &self.env, &text).await;
         let prober = Prober::like(&self.env, &manner);
         let all = asked.into_iter().map(|target| {
-            // Who asks wants to know what go would get, and go waits.
+            // The user wants to know what go would get, and go waits.
             let care = ProbeOptions {
                 patience: targets::at_the_prompt(target),
                 ..ProbeOptions::FIRST
@@ -261,7 +262,7 @@ impl Session {
         }
     }
 
-    /// The last decision and how it came about; takes a dry turn if there is none yet.
+    /// Returns the last decision and its reasons; takes a dry turn if there is none yet.
     ///
     /// # Errors
     /// When there is none and the turn fails.
@@ -274,8 +275,8 @@ impl Session {
         Ok(report)
     }
 
-    /// The newest decision of the journal, where it is the one in force and of a policy with the
-    /// same profiles.
+    /// Returns the newest decision of the journal, if it is in force and was made by a policy with
+    /// the same profiles.
     fn why_in_journal(&self) -> Option<WhyReport> {
         let (kept, _) = Journal::last(&self.paths.journal(), 50).ok()?;
         let mut newest_first = kept.into_iter().rev();
@@ -319,13 +320,14 @@ impl Session {
         })
     }
 
-    /// Where modules come from under a decision.
+    /// Returns where modules come from under a decision.
     fn source(&self, decision: &Decision) -> Option<(String, Tier)> {
         let folder = self.loaded.policy.mirror.path.as_deref();
-        // What `${NAME}` stands for matters for the mirror alone.
+        // The value of `${NAME}` matters only for the mirror.
         let lookup = |name: &str| match name {
             "MIRROR" => folder.and_then(|path| path.to_str()).map(str::to_owned),
-            // A folder of this system: as a bare word it would be the host of a `file://`.
+            // A directory of this system: without a drive, it would be read as the host of a
+            // `file://` URL.
             other if cfg!(windows) => Some(format!("C:/{other}")),
             other => Some(format!("/{other}")),
         };
@@ -347,7 +349,7 @@ impl Session {
         Ok(())
     }
 
-    /// The pinned profile, while the pin lasts and the policy has such a profile.
+    /// Returns the pinned profile, while the pin lasts and the policy has such a profile.
     pub(crate) fn pinned(&mut self, now: Timestamp) -> Option<String> {
         let pinned = self.memory.pinned.as_ref()?;
         if pinned.until.is_some_and(|until| until <= now) {
@@ -358,10 +360,10 @@ impl Session {
         Some(profile.name.clone())
     }
 
-    /// How long the pin still lasts; `None`: there is none, or it has no end.
+    /// Returns how long the pin still lasts; `None`: there is no pin, or it has no end.
     pub(crate) fn pin_lasts(&self) -> Option<Duration> {
         let until = self.memory.pinned.as_ref()?.until?;
-        // The moment itself is over then, and not to come.
+        // At the moment itself the pin has already ended.
         Some(clock::time_left(until, clock::now()) + Duration::from_millis(1))
     }
 
@@ -369,10 +371,10 @@ impl Session {
         Ok(EnvFile::locate(&self.env)?)
     }
 
-    /// The network, and what has changed since the last turn.
+    /// Reads the network, and compares it with the network of the last turn.
     fn look(&self) -> (Snapshot, Vec<Change>) {
         let snapshot = survey().unwrap_or_else(|error| {
-            // Without a view of the network the probes still say what answers.
+            // Even if the network cannot be read, the probes show what answers.
             warn!("{error}; probing anyway");
             Snapshot::blind()
         });
@@ -383,7 +385,8 @@ impl Session {
         (snapshot, changes)
     }
 
-    /// The go env file, unless goroam has changed another one and not put it back yet.
+    /// Returns the go env file; refuses if goroam has changed another one and has not restored it
+    /// yet.
     pub(crate) fn own_file(&self) -> Result<EnvFile, Error> {
         let file = self.file()?;
         let now = exact(&file.path);
@@ -396,7 +399,7 @@ impl Session {
         }
     }
 
-    /// What a round rests on that begins now and for which a person waits.
+    /// Gathers the input of a round that begins now and for which a person waits.
     pub(crate) fn input(&mut self, cause: Cause, snapshot: Snapshot) -> Result<Input, Error> {
         Ok(Input {
             pinned: self.pinned(clock::now()),
@@ -417,7 +420,7 @@ impl Session {
         })
     }
 
-    /// What is true now, as far as can be said without probing and without running go.
+    /// Returns the current status, as far as it is known without probing and without running go.
     pub fn status(&self) -> Status {
         let snapshot = survey().unwrap_or_else(|_| self.memory.snapshot.clone());
         let mut status = self.status_of(&snapshot, &self.present());
@@ -427,8 +430,8 @@ impl Session {
         status
     }
 
-    /// The managed variables as they stand now; what cannot be read counts as not there, and
-    /// is a trouble.
+    /// Returns the managed variables as they are now; a file that cannot be read counts as missing,
+    /// and is reported.
     pub(crate) fn present(&self) -> Present {
         let names = managed(&self.loaded.policy, self.baseline.as_ref());
         let Ok(file) = self.file() else {
@@ -473,7 +476,7 @@ impl Session {
             .into_iter()
             .flatten(),
         );
-        // One that has run out is taken away by the next turn and is not shown until then.
+        // An expired pin is not shown; the next turn removes it.
         let now = clock::now();
         let lasts = |pinned: &&Pinned| pinned.until.is_none_or(|until| until > now);
         let pinned = memory.pinned.as_ref().filter(lasts);
@@ -547,7 +550,8 @@ impl Session {
         }
     }
 
-    /// What the profile sets, and what is as before goroam since another variable was set by hand.
+    /// Notes which of the profile's values are as before goroam because another variable was set by
+    /// hand.
     fn note_what_ended(&self, profile: &Profile, drift: &mut [Drift]) {
         let (Some(written), Some(baseline)) = (&self.memory.written, &self.baseline) else {
             return;
@@ -564,7 +568,7 @@ impl Session {
         }
     }
 
-    /// What `goroam ready` left behind; a file that cannot be read is one that is not there.
+    /// Returns what `goroam ready` has recorded; a file that cannot be read counts as missing.
     pub(crate) fn readiness(&self) -> Option<Readiness> {
         let bytes = file::read(&self.paths.readiness(), 64 << 10).ok()??;
         serde_json::from_slice(&bytes).ok()

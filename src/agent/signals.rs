@@ -1,12 +1,12 @@
-//! What the system asks of a resident process: end, or read again.
+//! The system's requests to a resident process: end, or read the policy again.
 
-/// What was asked by a signal.
+/// The request of a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// SIGTERM, SIGINT, Ctrl-C, Ctrl-Break.
     End,
-    /// SIGHUP, SIGUSR1 or SIGUSR2, or a changed policy while there is none that can be used: read
-    /// it again.
+    /// SIGHUP, SIGUSR1 or SIGUSR2, or a policy that changed while there was none that could be
+    /// used: read it again.
     Reload,
 }
 
@@ -20,10 +20,10 @@ mod os {
 
     use super::Signal;
 
-    /// A signal that has come is a byte in a pipe, which the runtime reads when it is idle.
+    /// A signal that has arrived is a byte in a pipe, which the runtime reads when it is idle.
     const ON_THE_WAY: Duration = Duration::from_millis(10);
 
-    /// What each signal asks for, and what it does between two programs, when neither listens.
+    /// What each signal asks for, and its disposition between two programs, when neither listens.
     /// By default SIGUSR1 and SIGUSR2 would end the process.
     const SIGNALS: [(libc::c_int, Signal, libc::sighandler_t); 5] = [
         (libc::SIGTERM, Signal::End, libc::SIG_DFL),
@@ -33,7 +33,7 @@ mod os {
         (libc::SIGUSR2, Signal::Reload, libc::SIG_IGN),
     ];
 
-    /// The signals that an agent listens to.
+    /// The signals that the agent listens to.
     #[derive(Debug)]
     pub(crate) struct ProcessSignals(Vec<(Stream, Signal)>);
 
@@ -57,13 +57,14 @@ mod os {
             .await
         }
 
-        /// Before another program takes over this process: from now on what ends an agent ends
-        /// the process, since nothing listens, and the others, which would end it too, are
-        /// ignored until that program listens (it reads everything again). True: it was
-        /// asked to end just before, so no program may take over.
+        /// Prepares for another program to take over this process. From now on nothing listens.
+        /// Signals that end an agent end the process. The others, which would end it too, are
+        /// ignored until the new program listens (it reads everything again). True: a signal asked
+        /// it to end just before, so no program may take over.
         pub(crate) async fn hand_over(mut self) -> bool {
             for (number, _, until_then) in SIGNALS {
-                // SAFETY: neither disposition runs code of ours; it cannot fail for these.
+                // SAFETY: neither disposition runs code of goroam; the call cannot fail for these
+                // signals.
                 unsafe { libc::signal(number, until_then) };
             }
             let end = async { while self.next().await != Signal::End {} };
@@ -78,7 +79,7 @@ mod os {
 
     use super::Signal;
 
-    /// The console events that an agent listens to.
+    /// The console events that the agent listens to.
     #[derive(Debug)]
     pub(crate) struct ProcessSignals {
         c: CtrlC,
@@ -96,7 +97,7 @@ mod os {
             })
         }
 
-        /// Waits for the next one. Cancel-safe. Windows has no "read again".
+        /// Waits for the next one. Cancel-safe. Windows has no event for "read again".
         pub(crate) async fn next(&mut self) -> Signal {
             tokio::select! {
                 _ = self.c.recv() => Signal::End,
@@ -105,7 +106,7 @@ mod os {
             }
         }
 
-        /// No program takes over a process here.
+        /// On this system no program takes over a process.
         #[allow(clippy::unused_async, reason = "it has to wait on Unix")]
         pub(crate) async fn hand_over(self) -> bool {
             false

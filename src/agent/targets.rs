@@ -1,7 +1,8 @@
-//! What has been found out of the targets on a network, so that it is found out once: whose zips
-//! come through, and which stay silent however long one waits. And the waiting: a target that took
-//! a request and did not answer in time is asked once more, beside the rounds, for as long as a cold
-//! cache may need; its answer leads to a new decision. Nothing runs here once all have answered.
+//! Remembers what is known of the targets on a network, so that it is found out only once: whose
+//! zips arrive, and which targets stay silent however long one waits. It also waits: a target that
+//! accepted a request and did not answer in time is asked once more, in the background, for as long
+//! as a cold cache may need; its answer leads to a new decision. When all have answered, nothing
+//! runs here.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
@@ -22,13 +23,13 @@ use crate::policy::Policy;
 use crate::probe::{ProbeOptions, Prober};
 use crate::state::Memory;
 
-/// Networks whose zips are remembered.
+/// How many networks' zip results are remembered.
 const NETWORKS: usize = 64;
 
-/// A person who waits for a command does not wait longer than this for a first byte.
+/// The longest time that a person who runs a command waits for a first byte.
 pub(crate) const AT_THE_PROMPT: Duration = Duration::from_secs(30);
 
-/// Is it still the network of the last turn, as far as that can be said?
+/// Reports whether this is still the network of the last turn, as far as that can be known.
 pub(crate) fn same_stay(memory: &Memory, cause: Cause, snapshot: &Snapshot) -> bool {
     match cause {
         Cause::Network | Cause::Wake | Cause::Policy => false,
@@ -37,7 +38,7 @@ pub(crate) fn same_stay(memory: &Memory, cause: Cause, snapshot: &Snapshot) -> b
     }
 }
 
-/// How closely a target is to be looked at in a round.
+/// Returns how thoroughly a target is checked in a round.
 pub(crate) fn care(
     memory: &Memory,
     same_stay: bool,
@@ -56,15 +57,15 @@ pub(crate) fn care(
     }
 }
 
-/// How long a person waits for it.
+/// Returns how long a person waits for the target.
 pub(crate) fn at_the_prompt(target: &Target) -> Option<Duration> {
     target
         .patience()
         .map(|patience| patience.min(AT_THE_PROMPT).max(target.limits.first_byte))
 }
 
-/// Notes what a round has shown. A target that is up has let its zip through, now or before;
-/// after a failure that is to be seen again.
+/// Notes the results of a round. If a target is up, its zip has arrived, now or before; after a
+/// failure the zip must be checked again.
 pub(crate) fn note_round(
     memory: &mut Memory,
     cause: Cause,
@@ -93,12 +94,13 @@ pub(crate) fn note_round(
             }
         }
     }
-    // What the policy does not ask any more would be kept for ever.
+    // Otherwise a mark of a target that the policy no longer asks would be kept forever.
     let asked: BTreeSet<String> = policy.targets.values().filter_map(mark).collect();
     marks.retain(|mark| asked.contains(mark));
     match snapshot.identity() {
         Some(network) if !marks.is_empty() => {
-            // Those that the memory knows no longer go first; then any: it costs one zip each.
+            // Networks that the memory no longer knows are dropped first, then any: it costs one
+            // zip each.
             let networks = &memory.networks;
             memory.zips.retain(|one, _| networks.contains_key(one));
             while memory.zips.len() >= NETWORKS && memory.zips.pop_first().is_some() {}
@@ -109,8 +111,8 @@ pub(crate) fn note_round(
     }
 }
 
-/// A proxy and what is asked of it, as a short text that gives neither away: another URL
-/// or another module is another one.
+/// Identifies a proxy and the module that it is asked for, as a short text that reveals neither; it
+/// differs for another URL or another module.
 fn mark(target: &Target) -> Option<String> {
     let TargetKind::GoProxy {
         url,
@@ -126,16 +128,16 @@ fn mark(target: &Target) -> Option<String> {
     Some(mark)
 }
 
-/// Rounds that are kept for each target: with the usual recheck some five hours.
+/// How many rounds are kept for each target: about five hours with the usual recheck.
 pub(crate) const MOST_ROUNDS: usize = 32;
 
-/// The last rounds of each target, oldest first: milliseconds where it was up.
+/// The last rounds of each target, oldest first: the milliseconds if it was up.
 #[derive(Debug, Default)]
 pub(crate) struct TargetHistory(BTreeMap<String, VecDeque<Option<f64>>>);
 
 impl TargetHistory {
-    /// Takes down a finished round. A target that was not asked keeps what it has; one that
-    /// the policy no longer names is forgotten.
+    /// Records a finished round. A target that was not asked keeps its history; one that the policy
+    /// no longer names is forgotten.
     pub(crate) fn note_round<'a>(
         &mut self,
         report: &[Observation],
@@ -146,7 +148,7 @@ impl TargetHistory {
             let mut rounds = self.0.remove(name).unwrap_or_default();
             if let Some(seen) = report.iter().find(|seen| seen.target == *name) {
                 let took = seen.phases.total.unwrap_or_default();
-                // A longer number would only make every status longer.
+                // More digits would only make every status longer.
                 let took = (took * 100.0).round() / 100.0;
                 rounds.push_back(seen.is_up().then_some(took));
             }
@@ -158,7 +160,7 @@ impl TargetHistory {
         self.0 = kept;
     }
 
-    /// Adds it to what status tells of the targets.
+    /// Adds the history to the status of the targets.
     pub(crate) fn add_to(&self, targets: &mut [TargetStatus]) {
         for target in targets {
             let rounds = self.0.get(&target.name);
@@ -167,22 +169,23 @@ impl TargetHistory {
     }
 }
 
-/// The tries that are under way, one for a target, each with one connection.
+/// The background tries, one for each target, each with one connection.
 #[derive(Default)]
 pub(super) struct LateTargets {
     tries: FuturesUnordered<Pin<Box<dyn Future<Output = Observation>>>>,
     pub(super) waiting: BTreeSet<String>,
-    /// What has come, for the round that it sets off.
+    /// The answers that have arrived, for the round that they start.
     pub(super) news: BTreeMap<String, Observation>,
 }
 
 impl LateTargets {
-    /// What was asked on another network, or by another policy, is of no use any more.
+    /// Drops all: answers on another network, or for another policy, are useless.
     pub(super) fn drop_all(&mut self) {
         *self = LateTargets::default();
     }
 
-    /// Asks these targets patiently, in the background; those that are asked already only once.
+    /// Asks these targets with a long time limit, in the background; each target is asked only once
+    /// at a time.
     pub(super) fn wait_for(
         &mut self,
         silent: BTreeSet<String>,
@@ -215,7 +218,7 @@ impl LateTargets {
         }
     }
 
-    /// The next answer; for ever when none is waited for. Cancel-safe.
+    /// Returns the next answer; waits forever if no target is waited for. Cancel-safe.
     pub(super) async fn next(&mut self) -> Observation {
         match self.tries.next().await {
             Some(seen) => seen,
