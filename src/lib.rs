@@ -7,7 +7,8 @@
 //!    [`meter`], [`telemetry`]: shared types, Go's own formats
 //! 2. [`policy`], [`probe`], [`watch`]: three rooms that do not know each other
 //! 3. [`gocmd`], [`state`]: running go; baseline, memory and journal
-//! 4. [`agent`], [`exec`]: the turn and its loop; a command that goroam helps when the network fails
+//! 4. [`agent`], [`exec`]: the turn and its loop; a command that goroam helps when the network
+//!    fails
 //! 5. [`ipc`], [`mirror`]: the connection to the agent; modules for work without a network
 //! 6. [`vendoring`]: a vendor directory
 //! 7. [`doctor`], [`service`]: finding what is wrong; starting goroam at login

@@ -1,5 +1,5 @@
-//! Runs goroam at every login: a systemd user unit on Linux, a LaunchAgent on macOS, the tray in the
-//! user's Run key on Windows.
+//! Runs goroam at every login: a systemd user unit on Linux, a LaunchAgent on macOS, the tray in
+//! the user's Run key on Windows.
 //!
 //! Each system's file turns a request into [`ServiceStep`]s, which are data (`plan`), and
 //! [`carry_out`] carries them out in order. All files have the same interface:

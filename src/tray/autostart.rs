@@ -1,5 +1,5 @@
-//! Start at login on a Linux desktop: `autostart/goroam-tray.desktop`, by the XDG Desktop
-//! Application Autostart Specification.
+//! Starts the tray at login on a Linux desktop: `autostart/goroam-tray.desktop`, as the XDG Desktop
+//! Application Autostart Specification defines it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::state::file::replace;
 
 const NAME: &str = "autostart/goroam-tray.desktop";
 
-/// Where the entries are, and what is to be started.
+/// The locations of the entries, and the program to start.
 #[derive(Debug, Clone)]
 pub(super) struct Autostart {
     own: PathBuf,
@@ -19,7 +19,8 @@ pub(super) struct Autostart {
 }
 
 impl Autostart {
-    /// For this user; `None` without a home. `config`: the policy that the tray was given.
+    /// Finds the entries of this user; `None` without a home. `config`: the policy that the tray
+    /// was given.
     pub(super) fn find(
         env: &Environment,
         program: PathBuf,
@@ -42,22 +43,23 @@ impl Autostart {
         })
     }
 
-    /// Does the desktop start it? The user's own entry has the last word.
+    /// Reports whether the desktop starts the tray. The user's own entry overrides the system's.
     pub(super) fn is_on(&self) -> bool {
         let mut files = std::iter::once(&self.own).chain(&self.system);
         let first = files.find_map(|path| crate::bounded::read_text(path, 1 << 20).ok());
         first.is_some_and(|text| !is_switched_off(&text))
     }
 
-    /// Switches it on or off.
+    /// Enables or disables it.
     ///
     /// # Errors
-    /// When the entry cannot be written or removed, or the program's name cannot stand in one.
+    /// When the entry cannot be written or removed, or when an entry cannot hold the program's
+    /// name.
     pub(super) fn set(&self, wanted: bool) -> io::Result<()> {
         let of_system = self.system.iter().any(|path| path.exists());
         match (wanted, of_system) {
             (true, _) => self.write(&self.entry()?),
-            // Without an own entry, the system's would hold.
+            // Without an entry of the user, the system's would apply.
             (false, true) => self.write("[Desktop Entry]\nType=Application\nHidden=true\n"),
             (false, false) => match std::fs::remove_file(&self.own) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -101,8 +103,8 @@ fn is_switched_off(text: &str) -> bool {
     })
 }
 
-/// An argument in `Exec`: quoted by the Desktop Entry Specification's rules for arguments, then
-/// by those for strings, which double each backslash; `%` would begin a field code.
+/// Quotes an argument in `Exec`: first by the Desktop Entry Specification's rules for arguments,
+/// then by its rules for strings, which double each backslash. `%` would begin a field code.
 fn quoted(path: &Path) -> io::Result<String> {
     let text = path
         .to_str()

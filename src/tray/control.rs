@@ -1,5 +1,5 @@
-//! Between the agent and what is drawn: follows the agent's status, makes faces and news of it,
-//! and turns clicks into commands. The same on every system.
+//! Connects the agent and the backend: follows the agent's status, builds faces and notifications
+//! from it, and turns clicks into commands. The code is the same on every system.
 
 use super::face::{Action, Face, Notification, Surroundings};
 use super::menu::face;
@@ -17,59 +17,60 @@ use std::time::Instant;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
-/// One wake-up a minute while there is no agent. With one, there is none at all.
+/// Longest wait between two attempts to find an agent: one wake-up a minute while no agent runs.
+/// While one runs, the tray does not wake up at all.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// Whose tray it is.
+/// The tray's files and environment.
 #[derive(Debug, Clone)]
 pub struct Site {
-    /// Where the agent's socket, the policy and the journal are.
+    /// The locations of the agent's socket, the policy and the journal.
     pub paths: Paths,
     /// The environment of the tray.
     pub env: Environment,
 }
 
-/// What a backend can do. Called on the control's thread; a backend whose window lives on
-/// another thread hands it over there. No call blocks.
+/// What a backend can do. The calls come from the control's thread; a backend whose window belongs
+/// to another thread passes them on. No call blocks.
 pub trait Shown {
-    /// Draws this in the place of what was drawn before.
+    /// Draws this face and replaces the previous one.
     fn show(&mut self, face: &Face);
-    /// Tells the user.
+    /// Shows a notification to the user.
     fn notify(&mut self, news: &Notification);
-    /// Opens a file with whatever the user opens such files with.
+    /// Opens a file with the user's program for such files.
     fn open(&mut self, path: &std::path::Path);
-    /// Starts at login from now on, or not any more; what is so afterwards.
+    /// Enables or disables the start at login. Returns the resulting state.
     fn start_at_login(&mut self, wanted: bool) -> Option<bool>;
-    /// Is started at login? `None`: this backend cannot say.
+    /// Reports whether the tray starts at login. `None`: this backend does not know.
     fn starts_at_login(&self) -> Option<bool>;
-    /// Can it start an agent that is not running?
+    /// Reports whether the backend can start an agent when none runs.
     fn can_start_agent(&self) -> bool {
         false
     }
-    /// Starts it, without waiting for it: it is seen when it answers.
+    /// Starts the agent without waiting for it. The control notices it when it answers.
     fn start_agent(&mut self) {}
-    /// Takes the icon away; the control ends.
+    /// Removes the icon; the control ends.
     fn end(&mut self);
 }
 
-/// What a backend tells the control.
+/// What a backend reports to the control.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The user has chosen something.
+    /// The user has chosen a menu entry.
     Chosen(Action),
-    /// The menu is about to be opened: "since" and "ago" are to be fresh.
+    /// The menu is about to be opened: "since" and "ago" must be up to date.
     Opening,
-    /// Something the backend had been asked for could not be done; the user is told.
+    /// The backend could not do what was requested; the user is notified.
     Failed {
-        /// What: "goroam could not be started".
+        /// What failed: "goroam could not be started".
         what: String,
-        /// Why, and the way out.
+        /// Why, and what to do about it.
         why: String,
     },
 }
 
-/// Runs until the user quits, or until the backend has gone away with its end of `events`.
-/// Needs a tokio runtime with time and network; costs nothing while nothing happens.
+/// Runs until the user quits, or until the backend drops its end of `events`. Needs a tokio runtime
+/// with time and network; uses no CPU time while nothing happens.
 pub async fn control(site: Site, shown: impl Shown, mut events: UnboundedReceiver<Event>) {
     let following = follow(site.paths.clone(), None, LONGEST_WAIT);
     let mut control = Control {
@@ -122,19 +123,19 @@ struct Control<S> {
     following: Following,
     status: Option<Status>,
     drawn: Option<Face>,
-    /// Why the last agent could not be understood; it is said once.
+    /// Why the last agent's answer could not be parsed. It is reported once.
     complaint: Option<String>,
     throttle: NotificationThrottle,
     clicks: JoinSet<Click>,
 }
 
-/// What came of a click, and the title of the notification if it failed.
+/// The result of a click, and the title of the notification if the click failed.
 type Click = (String, Result<Option<Done>, String>);
 
-/// What is left to do for a click. A new status comes without asking.
+/// The remaining step of a click. A new status arrives by itself.
 #[derive(Debug)]
 enum Done {
-    /// A file was written, and is to be opened.
+    /// A file was written; open it.
     Written(PathBuf),
     /// The network was probed.
     Probed(Box<TurnReport>),
@@ -148,7 +149,7 @@ impl<S: Shown> Control<S> {
                 self.status = Some(*status);
                 self.complaint = None;
             }
-            // One that restarts is back in a moment, and the user need not see a gap.
+            // A restarting agent is back in a moment, and the user need not see a gap.
             Followed::Ended => {}
             Followed::Failed(error) => {
                 self.status = None;
@@ -162,7 +163,7 @@ impl<S: Shown> Control<S> {
         self.draw();
     }
 
-    /// Only what has changed is drawn: some backends blink.
+    /// Draws only what has changed: some backends flicker.
     fn draw(&mut self) {
         let around = Surroundings {
             starts_at_login: self.shown.starts_at_login(),
@@ -224,12 +225,13 @@ impl<S: Shown> Control<S> {
                 }
                 self.draw();
             }
-            // It has ended the loop already.
+            // `Quit` has already ended the loop.
             Action::Quit => {}
         }
     }
 
-    /// In a task: a turn may take minutes, and the next click is not to wait for it.
+    /// Sends the command in a task: a turn may take minutes, and the next click must not wait for
+    /// it.
     fn ask(&mut self, failed: &str, command: Command) {
         let (paths, failed) = (self.site.paths.clone(), failed.to_owned());
         self.clicks.spawn(async move {
@@ -266,14 +268,15 @@ impl<S: Shown> Control<S> {
             Ok(Some(Done::Probed(turn))) => self.probed(turn.from.as_deref(), &turn.status),
             Ok(None) => {}
             Err(why) => {
-                // An agent that did not answer may be back by now, or gone.
+                // An agent that did not answer may have returned, or ended.
                 self.following.ask_now();
                 self.complain(&failed, &why);
             }
         }
     }
 
-    /// Probing by hand is answered even if nothing has changed; a switch is notified anyhow.
+    /// Shows the result of a manual probe even if nothing has changed. A switch causes its own
+    /// notification.
     fn probed(&mut self, before: Option<&str>, after: &Status) {
         if after.notify && before == after.profile.as_deref() {
             let profile = after.profile.as_deref().unwrap_or("no profile");

@@ -1,4 +1,4 @@
-//! What a tray shows of a status, as plain data: compared in tests, drawn by a backend that decides
+//! What a tray shows for a status, as plain data. Tests compare it; a backend draws it and decides
 //! nothing.
 
 use std::time::Duration;
@@ -7,14 +7,14 @@ use super::words::{clean, cut_utf16, moment};
 use crate::model::status::{Status, TargetStatus};
 use crate::model::{Tier, Verdict};
 
-/// The icon, one for each state. A symbol tells them apart, a colour only repeats it.
+/// The icon for each state. The symbol distinguishes them; the colour only repeats it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Icon {
-    /// A profile is in force, and nothing is wrong.
+    /// A profile is in force, and there is no problem.
     Good,
-    /// Nothing can be reached; the offline profile holds.
+    /// No target can be reached; the offline profile is in force.
     Offline,
-    /// Something is to be looked at: a portal, drift, a trouble.
+    /// The user should look at something: a portal, drift, a trouble.
     Attention,
     /// Paused.
     Paused,
@@ -23,7 +23,7 @@ pub enum Icon {
 }
 
 impl Icon {
-    /// All of them.
+    /// All icons.
     pub const ALL: [Icon; 5] = [
         Icon::Good,
         Icon::Offline,
@@ -33,33 +33,33 @@ impl Icon {
     ];
 }
 
-/// What a click asks for.
+/// What a click requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Show the status in full.
     ShowStatus,
-    /// Stay with a profile.
+    /// Pin a profile.
     Pin {
-        /// Its name.
+        /// The profile's name.
         profile: String,
-        /// For how long; `None`: until "automatic".
+        /// How long; `None`: until "automatic".
         within: Option<Duration>,
     },
     /// Choose by the network again.
     Automatic,
     /// Take a turn now.
     ProbeNow,
-    /// Open the policy in an editor; written from the template if there is none.
+    /// Open the policy in an editor. If it does not exist, it is first written from the template.
     OpenPolicy,
     /// Open the log.
     OpenLog,
-    /// Leave everything as it is until "automatic".
+    /// Change nothing until "automatic".
     Pause,
-    /// Start the agent; in the menu only where [`Surroundings::can_start`].
+    /// Start the agent. The menu has this only if [`Surroundings::can_start`].
     StartAgent,
-    /// Start at login, or not any more.
+    /// Enable or disable the start at login.
     StartAtLogin(bool),
-    /// End the tray, and the agent if it lives in it.
+    /// End the tray, and also the agent if it runs in the same process.
     Quit,
 }
 
@@ -72,23 +72,23 @@ pub enum Item {
     Text(String),
     /// Something to choose.
     Choice {
-        /// Its words. Plain text: `&` and `_` stand for themselves, and a backend whose menus
-        /// take them for access keys doubles them.
+        /// The label, as plain text: `&` and `_` are literal. A backend whose menus treat them as
+        /// access keys doubles them.
         label: String,
-        /// What it asks for.
+        /// What the choice requests.
         action: Action,
-        /// With a tick?
+        /// Whether the choice has a tick.
         checked: bool,
-        /// May it be chosen now?
+        /// Whether the choice is available now.
         enabled: bool,
     },
-    /// A menu within the menu.
+    /// A submenu.
     Submenu {
-        /// Its words.
+        /// The label.
         label: String,
-        /// With a tick?
+        /// Whether the submenu has a tick.
         checked: bool,
-        /// Its lines.
+        /// The submenu's lines.
         items: Vec<Item>,
     },
 }
@@ -98,41 +98,40 @@ pub enum Item {
 pub struct Face {
     /// The icon.
     pub icon: Icon,
-    /// Profile, since when, why, with `\n` between; at most 127 UTF-16 units, which is what
-    /// Windows takes.
+    /// Profile, since when, why, separated by `\n`; at most 127 UTF-16 units, the limit of Windows.
     pub tooltip: String,
-    /// The menu, from the top.
+    /// The menu, from top to bottom.
     pub menu: Vec<Item>,
 }
 
-/// Something that a user wants to be told of.
+/// A notification to the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notification {
-    /// A few words: "office → home". At most 63 UTF-16 units, which is what Windows takes.
+    /// A few words: "office → home". At most 63 UTF-16 units, the limit of Windows.
     pub title: String,
-    /// A sentence: why. At most 255 UTF-16 units, for the same reason.
+    /// A sentence that says why. At most 255 UTF-16 units, for the same reason.
     pub text: String,
-    /// Trouble, not a switch.
+    /// Whether this is a trouble. Otherwise it is a switch.
     pub trouble: bool,
 }
 
-/// What is known of the machine beside the agent's status.
+/// Facts about the machine that are not in the agent's status.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Surroundings {
-    /// Does it start at login? `None`: this backend cannot say or change it.
+    /// Whether the tray starts at login. `None`: this backend does not know and cannot change it.
     pub starts_at_login: Option<bool>,
-    /// Can this backend start an agent where none is running?
+    /// Whether this backend can start an agent when none runs.
     pub can_start: bool,
-    /// Now, and where: for "since 09:12".
+    /// The present time with its time zone, for "since 09:12".
     pub now: jiff::Zoned,
 }
 
-/// A line in a menu: about what fits beside an icon without the menu filling the screen.
+/// Longest line in a menu: about as much as fits without the menu filling the screen.
 pub(super) const MENU_CHARACTERS: usize = 72;
-/// The name of a profile within other words.
+/// Longest name of a profile within other text.
 pub(super) const NAME_CHARACTERS: usize = 40;
 
-/// The icon; `None`: no agent answers.
+/// Chooses the icon; `None`: no agent answers.
 pub(super) fn icon(status: Option<&Status>) -> Icon {
     let Some(status) = status else {
         return Icon::Stopped;
@@ -148,8 +147,8 @@ pub(super) fn icon(status: Option<&Status>) -> Icon {
     }
 }
 
-/// What somebody should look at, one line each, not yet bounded. Not variables that shadow
-/// ours: the agent's own environment says nothing of the user's shell.
+/// Returns what the user should look at, one line each, with no length limit yet. Variables that
+/// shadow goroam's are left out: the agent's own environment tells nothing about the user's shell.
 pub(super) fn notes(status: &Status) -> Vec<String> {
     let mut notes = Vec::new();
     notes.extend(portal(status).map(portal_note));
@@ -162,14 +161,14 @@ pub(super) fn notes(status: &Status) -> Vec<String> {
     notes
 }
 
-/// Troubles, but for the line that says that it is paused: that is no trouble.
+/// Returns the troubles without the line that reports a pause: a pause is not a trouble.
 pub(super) fn troubles(status: &Status) -> impl Iterator<Item = &str> {
     let said = |line: &&str| !(status.paused && line.starts_with("paused;"));
     status.troubles.iter().map(String::as_str).filter(said)
 }
 
-/// The target in whose place a login page answers, if that is what keeps us from the network.
-/// Where modules come over the network, a page in front of one target is only a blocked site.
+/// Returns the target whose place a login page takes, if that page blocks the network. While
+/// modules arrive over the network, a page in front of one target is only a blocked site.
 pub(super) fn portal(status: &Status) -> Option<&TargetStatus> {
     let captive =
         !is_anything_up(status) || !matches!(status.tier, Some(Tier::Proxy | Tier::Direct));
@@ -181,7 +180,7 @@ pub(super) fn portal(status: &Status) -> Option<&TargetStatus> {
     named.or_else(|| portals.next()).filter(|_| captive)
 }
 
-/// What to do about it comes first: a menu has room for some seventy characters.
+/// Formats the note. The action comes first: a menu has room for about seventy characters.
 pub(super) fn portal_note(target: &TargetStatus) -> String {
     match page(&target.reason) {
         Some(page) => format!("open {page} in a browser: a login page answers for everybody"),
@@ -192,13 +191,13 @@ pub(super) fn portal_note(target: &TargetStatus) -> String {
     }
 }
 
-/// "verification is weakened: GONOSUMDB"
+/// Formats the note "verification is weakened: GONOSUMDB".
 pub(super) fn weakened_note(what: &str) -> String {
     format!("verification is weakened: {what}")
 }
 
-/// Scheme and host (with its port) of the first URL in a reason: "http://login.hotel.example/" of
-/// "302 to http://login.hotel.example/x".
+/// Returns scheme and host (with its port) of the first URL in a reason:
+/// "http://login.hotel.example/" of "302 to http://login.hotel.example/x".
 fn page(reason: &str) -> Option<String> {
     let at = reason.find("http://").or_else(|| reason.find("https://"))?;
     let (scheme, rest) = reason.get(at..)?.split_once("://")?;
@@ -207,7 +206,8 @@ fn page(reason: &str) -> Option<String> {
     (!host.is_empty()).then(|| format!("{scheme}://{}/", clean(host, NAME_CHARACTERS)))
 }
 
-/// Nothing comes over the network: no target is up, and there is no way out or no hop left.
+/// Reports whether nothing arrives over the network: no target is up, and there is no default route
+/// or no next hop.
 fn is_offline(status: &Status) -> bool {
     !is_anything_up(status)
         && (status.network.default_routes.is_empty()
@@ -219,10 +219,10 @@ fn is_anything_up(status: &Status) -> bool {
     remote.any(|target| target.up == Some(true))
 }
 
-/// `NOTIFYICONDATAW.szTip` has 128 units with the closing zero.
+/// `NOTIFYICONDATAW.szTip` has 128 units, including the final zero.
 const UNITS: usize = 127;
 
-/// Profile, since when, what to look at, why; a line each.
+/// Formats the tooltip: profile, since when, what to look at, why; one line each.
 pub(super) fn tooltip(status: Option<&Status>, now: &jiff::Zoned) -> String {
     let Some(status) = status else {
         return "goroam: no agent is running".to_owned();
@@ -234,7 +234,7 @@ pub(super) fn tooltip(status: Option<&Status>, now: &jiff::Zoned) -> String {
     cut_utf16(&lines.join("\n"), UNITS)
 }
 
-/// "office, by hand until 14:00, since 09:12"
+/// Formats the first line: "office, by hand until 14:00, since 09:12".
 pub(super) fn headline(status: &Status, now: &jiff::Zoned) -> String {
     let mut parts = Vec::new();
     parts.push(match &status.profile {
@@ -258,7 +258,7 @@ pub(super) fn headline(status: &Status, now: &jiff::Zoned) -> String {
     parts.join(" · ")
 }
 
-/// Statuses to draw, and a menu as text.
+/// Statuses to draw, and a function that prints a menu as text.
 #[cfg(test)]
 pub(super) mod fixtures {
     use crate::model::Tier;
@@ -306,7 +306,7 @@ pub(super) mod fixtures {
         }
     }
 
-    /// A login page answers for everybody.
+    /// A login page answers every request.
     pub(in crate::tray) fn hotel() -> Status {
         let reason = "302 to http://login.hotel.example/?from=proxy";
         Status {
@@ -325,7 +325,7 @@ pub(super) mod fixtures {
         }
     }
 
-    /// The cable is out.
+    /// The cable is unplugged.
     pub(in crate::tray) fn train() -> Status {
         Status {
             profile: Some("offline".to_owned()),
@@ -358,8 +358,8 @@ pub(super) mod fixtures {
         }
     }
 
-    /// As somebody sees it: `[✓]` before what is ticked, texts in brackets, menus indented; without
-    /// the spaces before the first line.
+    /// Prints a menu as a user sees it: `[✓]` before ticked entries, texts in brackets, submenus
+    /// indented. The first line has no leading spaces.
     pub(in crate::tray) fn drawn(items: &[Item]) -> String {
         let mut out = String::new();
         draw(items, "", &mut out);

@@ -1,13 +1,13 @@
-//! The icons as pixels, drawn in code: any size, no files, the same on every system.
+//! The icons as pixels, drawn in code: any size, no files, identical on every system.
 //!
-//! Each state has a shape of its own, so that nobody needs colours to tell them apart. The
-//! colours are of middling brightness, so that they stand out from a light bar and a dark one.
+//! Each state has its own shape, so that no user needs colours to distinguish them. The colours are
+//! of medium brightness, so that they contrast with a light and with a dark bar.
 
 use super::face::Icon;
 
-/// Points a pixel is looked at, along each side: edges are smooth, 16 × 16 still sharp.
+/// Samples per pixel along each side: edges are smooth, and 16 × 16 is still sharp.
 const SAMPLES: u32 = 4;
-/// Larger than any system asks for.
+/// Larger than any system requests.
 const MOST: u32 = 512;
 
 type Colour = [u8; 3];
@@ -17,8 +17,8 @@ const ORANGE: Colour = [0xd0, 0x6a, 0x00];
 const BLUE: Colour = [0x3a, 0x7b, 0xd5];
 const WHITE: Colour = [0xff, 0xff, 0xff];
 
-/// `size` × `size` pixels (at most 512), row by row from the top, four bytes each: red, green,
-/// blue, alpha; not premultiplied.
+/// Draws `size` × `size` pixels (at most 512), row by row from the top, four bytes each: red,
+/// green, blue, alpha; not premultiplied.
 pub fn rgba(icon: Icon, size: u32) -> Vec<u8> {
     let size = size.min(MOST);
     let mut out = Vec::with_capacity((size * size * 4) as usize);
@@ -30,7 +30,7 @@ pub fn rgba(icon: Icon, size: u32) -> Vec<u8> {
     out
 }
 
-/// The mean of what its points show.
+/// Returns the mean of the pixel's samples.
 fn pixel(icon: Icon, x: u32, y: u32, size: u32) -> [u8; 4] {
     let mut sum = [0_u32; 3];
     let mut hits = 0;
@@ -52,7 +52,7 @@ fn pixel(icon: Icon, x: u32, y: u32, size: u32) -> [u8; 4] {
     [mean(sum[0]), mean(sum[1]), mean(sum[2]), alpha]
 }
 
-/// The colour at a point between -1 and 1, y downwards; `None`: see-through.
+/// Returns the colour at a point between -1 and 1, y downwards; `None`: transparent.
 fn point_of(icon: Icon, x: f32, y: f32) -> Option<Colour> {
     let distance = x.hypot(y);
     match icon {
@@ -62,7 +62,7 @@ fn point_of(icon: Icon, x: f32, y: f32) -> Option<Colour> {
                 || stroke(x, y, [-0.12, 0.4], [0.5, -0.35], 0.15);
             (distance <= 0.95).then_some(if tick { WHITE } else { GREEN })
         }
-        // A ring with a bar across: nothing gets through.
+        // A ring with a bar across it: no connection.
         Icon::Offline => {
             let ring = (0.68..=0.95).contains(&distance);
             let bar = distance <= 0.8 && (x - y).abs() <= 0.2;
@@ -74,12 +74,12 @@ fn point_of(icon: Icon, x: f32, y: f32) -> Option<Colour> {
             let mark = x.abs() <= 0.13 && ((-0.35..=0.3).contains(&y) || (0.45..=0.7).contains(&y));
             inside.then_some(if mark { WHITE } else { ORANGE })
         }
-        // Two bars, as on every player.
+        // Two bars, the usual pause symbol of players.
         Icon::Paused => {
             let bars = (0.2..=0.7).contains(&x.abs()) && y.abs() <= 0.85;
             bars.then_some(BLUE)
         }
-        // An empty square, as on every player.
+        // An empty square, the usual stop symbol of players.
         Icon::Stopped => {
             let side = x.abs().max(y.abs());
             (0.5..=0.8).contains(&side).then_some(GREY)
@@ -87,7 +87,7 @@ fn point_of(icon: Icon, x: f32, y: f32) -> Option<Colour> {
     }
 }
 
-/// Is the point within `half` of the line between two points?
+/// Reports whether the point is within `half` of the line between two points.
 fn stroke(x: f32, y: f32, from: [f32; 2], to: [f32; 2], half: f32) -> bool {
     let along = [to[0] - from[0], to[1] - from[1]];
     let length = along[0] * along[0] + along[1] * along[1];
@@ -102,7 +102,8 @@ mod tests {
     use super::{GREEN, GREY, rgba};
     use crate::tray::face::Icon;
 
-    /// As a person sees it on a bar of this brightness (0 black, 1 white), without colours.
+    /// Renders the icon as a person sees it on a bar of this brightness (0 black, 1 white), without
+    /// colours.
     fn brightness(icon: Icon, size: u32, bar: f32) -> Vec<f32> {
         let linear = |part: u8| (f32::from(part) / 255.0).powf(2.2);
         rgba(icon, size)
@@ -115,7 +116,7 @@ mod tests {
             .collect()
     }
 
-    /// As WCAG 2 has it; 3 is asked of icons.
+    /// Computes the contrast as WCAG 2 defines it; icons need at least 3.
     fn contrast(one: f32, other: f32) -> f32 {
         (one.max(other) + 0.05) / (one.min(other) + 0.05)
     }

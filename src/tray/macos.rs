@@ -1,5 +1,5 @@
-//! The menu bar of macOS: AppKit on the main thread, where it has to be, the control on another.
-//! It was never run (docs/platforms.md).
+//! The menu bar of macOS: AppKit runs on the main thread, as it must; the control runs on another.
+//! This code was never run (docs/platforms.md).
 
 use std::cell::RefCell;
 use std::ffi::OsStr;
@@ -24,8 +24,8 @@ use super::face::{Action, Face, Icon, Item, Notification};
 use crate::service::tray_plist;
 use crate::state::file::{private_folder, replace};
 
-/// What is told goes in as arguments: a script that it stood in could be made to do anything by
-/// whoever names a network.
+/// A script that shows a notification. Title and text are passed as arguments: if they were part of
+/// the script, anyone who names a network could make the script do anything.
 const NOTIFY: [&str; 3] = [
     "on run argv",
     "display notification (item 2 of argv) with title (item 1 of argv)",
@@ -35,7 +35,7 @@ const NOTIFY: [&str; 3] = [
 /// Shows the tray until the user quits or logs out.
 ///
 /// # Errors
-/// In words: another one is there, or a thread could not be started.
+/// A message, when another tray runs or a thread could not be started.
 pub(super) fn run(site: Site) -> Result<ExitCode, String> {
     let main = MainThreadMarker::new().ok_or("the menu bar is the main thread's")?;
     let _only = only_one(&site)?;
@@ -56,7 +56,7 @@ pub(super) fn run(site: Site) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The kernel gives the lock back however this one ends.
+/// Takes the lock. The kernel releases it however this process ends.
 fn only_one(site: &Site) -> Result<File, String> {
     let path = site.paths.runtime.join("tray.lock");
     let cannot = |error: std::io::Error| format!("{}: {error}", path.display());
@@ -71,12 +71,12 @@ fn only_one(site: &Site) -> Result<File, String> {
     }
 }
 
-/// What the control wants, handed to the main thread or to other programs.
+/// Passes the control's requests to the main thread or to other programs.
 struct Hand {
     events: UnboundedSender<Event>,
-    /// The LaunchAgent that starts it at login, and what is to stand in it.
+    /// The LaunchAgent that starts the tray at login: its path and its text.
     login: Option<(PathBuf, String)>,
-    /// The agent's own, as `goroam service install` writes it.
+    /// The agent's own LaunchAgent, as `goroam service install` writes it.
     agent: Option<PathBuf>,
     goroam: Option<PathBuf>,
 }
@@ -109,7 +109,7 @@ impl Hand {
     }
 }
 
-/// Starts a program that ends by itself, and does not wait for it.
+/// Starts a program that ends without help, and does not wait for it.
 fn start<S: AsRef<OsStr>>(program: &Path, args: &[S]) -> std::io::Result<()> {
     let mut child = Command::new(program)
         .args(args)
@@ -117,7 +117,7 @@ fn start<S: AsRef<OsStr>>(program: &Path, args: &[S]) -> std::io::Result<()> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    // Without a wait it would stay as a zombie.
+    // Without a wait the child would stay as a zombie.
     std::thread::spawn(move || child.wait());
     Ok(())
 }
@@ -131,15 +131,15 @@ impl Shown for Hand {
     fn notify(&mut self, news: &Notification) {
         let mut args: Vec<&str> = NOTIFY.iter().flat_map(|line| ["-e", *line]).collect();
         args.extend(["--", &news.title, &news.text]);
-        // A notification of our own would take an app bundle. To notify of a failure would take
-        // the same way.
+        // A notification of goroam's own would need an app bundle. A failure is only logged,
+        // because its notification would use osascript too.
         if let Err(error) = start(Path::new("/usr/bin/osascript"), &args) {
             tracing::warn!("osascript: {error}");
         }
     }
 
     fn open(&mut self, path: &Path) {
-        // -t: with the text editor, for nothing else may know what a .toml is.
+        // -t: opens with the text editor, since no other program may handle .toml files.
         let args = [OsStr::new("-t"), path.as_os_str()];
         let what = format!("{} was not opened", path.display());
         self.start(&what, Path::new("/usr/bin/open"), &args);
@@ -147,7 +147,7 @@ impl Shown for Hand {
 
     fn start_at_login(&mut self, wanted: bool) -> Option<bool> {
         let (path, text) = self.login.as_ref()?;
-        // launchd reads the folder at login; it is running already now.
+        // launchd reads the directory at login; the tray already runs.
         let done = match (wanted, path.parent()) {
             (true, Some(folder)) => {
                 std::fs::create_dir_all(folder).and_then(|()| replace(path, text.as_bytes()))
@@ -182,25 +182,25 @@ impl Shown for Hand {
 }
 
 thread_local! {
-    /// Only on the main thread there is one.
+    /// The bar exists only on the main thread.
     static BAR: RefCell<Option<Bar>> = const { RefCell::new(None) };
 }
 
 struct Bar {
     item: Retained<NSStatusItem>,
     menu: Retained<NSMenu>,
-    /// Menu items and menus do not keep their targets.
+    /// Menu items and menus do not retain their targets.
     target: Retained<Target>,
 }
 
-/// Puts an item into the menu bar; it is empty until [`draw`].
+/// Creates an item in the menu bar. It is empty until [`draw`].
 fn put_up(main: MainThreadMarker, events: UnboundedSender<Event>) {
-    // No icon in the Dock, and no menus of its own.
+    // No icon in the Dock and no application menus.
     let app = NSApplication::sharedApplication(main);
     app.setActivationPolicy(NSApplicationActivationPolicy::Accessory);
     let target = Target::new(main, events);
     let menu = NSMenu::new(main);
-    // Otherwise AppKit asks the target of each item.
+    // Otherwise AppKit asks the target about each item.
     menu.setAutoenablesItems(false);
     menu.setDelegate(Some(ProtocolObject::from_ref(&*target)));
     let item = NSStatusBar::systemStatusBar().statusItemWithLength(NSVariableStatusItemLength);
@@ -208,7 +208,7 @@ fn put_up(main: MainThreadMarker, events: UnboundedSender<Event>) {
     BAR.set(Some(Bar { item, menu, target }));
 }
 
-/// Draws this in the place of what was drawn before.
+/// Draws this face and replaces the previous one.
 fn draw(face: &Face) {
     let Some(main) = MainThreadMarker::new() else {
         return;
@@ -239,7 +239,7 @@ impl Bar {
                 &NSString::from_str(symbol),
                 Some(&NSString::from_str(words)),
             );
-            // A symbol is a template: black or white as the menu bar is.
+            // A symbol is a template: black or white, to match the menu bar.
             match image {
                 Some(image) => button.setImage(Some(&image)),
                 None => button.setTitle(ns_string!("go")),
@@ -302,7 +302,7 @@ impl Bar {
 
 fn plain(main: MainThreadMarker, label: &str) -> Retained<NSMenuItem> {
     let item = NSMenuItem::alloc(main);
-    // SAFETY: without an action there is nothing that could be called wrongly.
+    // SAFETY: without an action, no method can be called.
     unsafe {
         NSMenuItem::initWithTitle_action_keyEquivalent(
             item,
@@ -321,7 +321,7 @@ fn tick(item: &NSMenuItem, checked: bool) {
     });
 }
 
-/// A symbol of SF Symbols 1, which macOS 11 has, and what VoiceOver says.
+/// Returns a symbol of SF Symbols 1, which macOS 11 has, and the text that VoiceOver reads.
 fn symbol(icon: Icon) -> (&'static str, &'static str) {
     match icon {
         Icon::Good => ("checkmark.circle", "goroam: all is well"),
@@ -332,25 +332,25 @@ fn symbol(icon: Icon) -> (&'static str, &'static str) {
     }
 }
 
-/// What the target knows.
+/// The target's data.
 struct Known {
     events: UnboundedSender<Event>,
-    /// By the menu items' tags.
+    /// The actions, indexed by the menu items' tags.
     actions: RefCell<Vec<Action>>,
 }
 
 define_class!(
-    // SAFETY: NSObject asks nothing of those who inherit from it, and `Target` has no `Drop`.
+    // SAFETY: NSObject has no requirements for subclasses, and `Target` has no `Drop`.
     #[unsafe(super(NSObject))]
     #[thread_kind = MainThreadOnly]
     #[name = "GoroamMenuTarget"]
     #[ivars = Known]
     struct Target;
 
-    // SAFETY: it has no requirements.
+    // SAFETY: the protocol has no requirements.
     unsafe impl NSObjectProtocol for Target {}
 
-    // SAFETY: the method has the signature of the protocol.
+    // SAFETY: the method has the protocol's signature.
     unsafe impl NSMenuDelegate for Target {
         #[unsafe(method(menuWillOpen:))]
         fn menu_will_open(&self, _: &NSMenu) {
@@ -371,22 +371,22 @@ define_class!(
 );
 
 impl Target {
-    /// Tells `events`.
+    /// Creates a target that reports to `events`.
     fn new(main: MainThreadMarker, events: UnboundedSender<Event>) -> Retained<Target> {
         let this = Target::alloc(main).set_ivars(Known {
             events,
             actions: RefCell::default(),
         });
-        // SAFETY: NSObject's `init` takes nothing and returns the object.
+        // SAFETY: NSObject's `init` takes no argument and returns the object.
         unsafe { msg_send![super(this), init] }
     }
 
-    /// A menu is made anew.
+    /// Forgets all tags, before the menu is rebuilt.
     fn forget(&self) {
         self.ivars().actions.borrow_mut().clear();
     }
 
-    /// The tag of the item that stands for this action.
+    /// Returns a new tag for the item of this action.
     fn tag(&self, action: &Action) -> isize {
         let mut actions = self.ivars().actions.borrow_mut();
         actions.push(action.clone());
@@ -394,7 +394,7 @@ impl Target {
     }
 
     fn tell(&self, event: Event) {
-        // Nobody listens only while it ends.
+        // The receiver is missing only while the program ends.
         let _ = self.ivars().events.send(event);
     }
 }

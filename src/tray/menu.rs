@@ -1,4 +1,4 @@
-//! The face of a status, and its menu from the top.
+//! Builds the face of a status, and its menu from top to bottom.
 
 use std::time::Duration;
 
@@ -10,19 +10,18 @@ use super::words::{clean, moment};
 use crate::model::ago;
 use crate::model::status::Status;
 
-/// How long a profile may be pinned from the menu. Longer than a day is what `goroam use --for`
-/// is for.
+/// How long a profile can be pinned from the menu. For more than a day, use `goroam use --for`.
 const DURATIONS: [(&str, u64); 3] = [
     ("For 30 minutes", 30 * 60),
     ("For 2 hours", 2 * 3600),
     ("For 8 hours", 8 * 3600),
 ];
-/// Notes in the menu itself; the others are in the status.
+/// Most notes in the menu itself; the status shows the others.
 const MOST_NOTES: usize = 3;
-/// Profiles in one menu; the others are in menus behind it. A low screen shows some thirty lines.
+/// Most profiles in one menu; the others are in submenus. A small screen shows about thirty lines.
 const MOST_PROFILES: usize = 25;
 
-/// What to show; `status` is `None` while no agent answers.
+/// Builds the face; `status` is `None` while no agent answers.
 pub(super) fn face(status: Option<&Status>, around: &Surroundings) -> Face {
     Face {
         icon: icon(status),
@@ -31,7 +30,7 @@ pub(super) fn face(status: Option<&Status>, around: &Surroundings) -> Face {
     }
 }
 
-/// The menu of a status; `None`: no agent answers.
+/// Builds the menu of a status; `None`: no agent answers.
 fn menu(status: Option<&Status>, around: &Surroundings) -> Vec<Item> {
     let mut items = match status {
         Some(status) => running(status, &around.now),
@@ -96,7 +95,8 @@ fn running(status: &Status, now: &jiff::Zoned) -> Vec<Item> {
     let automatic = status.pinned.is_none() && !status.paused;
     items.push(ticked("Automatic", Action::Automatic, automatic));
     items.push(choice("Probe now", Action::ProbeNow));
-    // A turn goes on with whatever was pinned before the pause; "Automatic" would forget it.
+    // A turn continues with the profile that was pinned before the pause; "Automatic" would forget
+    // it.
     let go_on = if status.paused {
         Action::ProbeNow
     } else {
@@ -329,7 +329,7 @@ mod tests {
         };
         let face = face(Some(&status), &around);
         assert_eq!(drawn(&face.menu), PINNED);
-        // Going on keeps the pin, which "automatic" would forget.
+        // Continuing keeps the pin, which "automatic" would forget.
         assert_eq!(action(&face.menu, "Pause"), Some(Action::ProbeNow));
     }
 
@@ -402,7 +402,7 @@ mod tests {
                 "{label}"
             );
         });
-        // The names that are asked for are the true ones.
+        // The actions use the full names.
         assert_eq!(pins, names);
         let drawn = drawn(&menu);
         for shown in [

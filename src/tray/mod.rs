@@ -1,5 +1,5 @@
-//! The tray: one menu and one icon as plain data, drawn by each system's own means (a notification
-//! area icon on Windows, a StatusNotifierItem on Linux, a menu bar item on macOS).
+//! The tray: one menu and one icon as plain data. Each system draws them with its own interface: a
+//! notification area icon on Windows, a StatusNotifierItem on Linux, a menu bar item on macOS.
 //!
 //! ```text
 //! Status → Face (icon, tooltip, menu) → backend draws       click → Action → agent::Command
@@ -30,7 +30,7 @@ mod sni_item;
 #[cfg(target_os = "macos")]
 mod macos;
 
-/// Its pure parts are tested on every system.
+/// The tests of its pure parts run on every system.
 #[cfg(any(windows, test))]
 mod windows;
 

@@ -1,5 +1,5 @@
-//! The notification for a change from one status to another, and how often the user is notified:
-//! after the state has settled, and not again at once. Time is passed in.
+//! Builds the notification for a change from one status to another, and limits how often the user
+//! is notified: after the state has settled, and not again at once. Time is passed in.
 
 use std::time::{Duration, Instant};
 
@@ -7,14 +7,14 @@ use super::face::{NAME_CHARACTERS, Notification, portal, portal_note, troubles, 
 use super::words::{clean, cut_utf16};
 use crate::model::status::Status;
 
-/// `NOTIFYICONDATAW` has 64 units for the title and 256 for the text, each with a closing zero.
+/// `NOTIFYICONDATAW` has 64 units for the title and 256 for the text, each including a final zero.
 const TITLE_UNITS: usize = 63;
 const TEXT_UNITS: usize = 255;
-/// One of several lines.
+/// Longest line of a text with several lines.
 const LINE_CHARACTERS: usize = 200;
 
 impl Notification {
-    /// Bounded in length, without control characters.
+    /// Creates a notification: limited in length, without control characters.
     pub fn new(title: &str, text: &str, trouble: bool) -> Notification {
         Notification {
             title: cut_utf16(&clean(title, TITLE_UNITS), TITLE_UNITS),
@@ -24,8 +24,8 @@ impl Notification {
     }
 }
 
-/// The notification for a change: a switch, and new troubles. None for the first status, none where
-/// the user has disabled notifications, none while no agent answers.
+/// Builds the notification for a change: a switch, and new troubles. Returns `None` for the first
+/// status, if the user has disabled notifications, and while no agent answers.
 pub(super) fn notification(before: Option<&Status>, now: Option<&Status>) -> Option<Notification> {
     let (before, now) = (before?, now?);
     if !now.notify {
@@ -51,14 +51,14 @@ pub(super) fn notification(before: Option<&Status>, now: Option<&Status>) -> Opt
     ))
 }
 
-/// "office → home"; the very first profile is not a switch.
+/// Formats the title "office → home". The very first profile is not a switch.
 fn switch_title(before: &Status, now: &Status) -> Option<String> {
     let (from, to) = (before.profile.as_deref()?, now.profile.as_deref()?);
     let most = NAME_CHARACTERS.min(TITLE_UNITS / 2 - 2);
     (from != to).then(|| format!("{} → {}", clean(from, most), clean(to, most)))
 }
 
-/// Title and text of each new trouble, worst first.
+/// Returns title and text of each new trouble, worst first.
 fn new_troubles(before: &Status, now: &Status) -> Vec<(String, String)> {
     let mut out = Vec::new();
     if let Some(target) = portal(now) {
@@ -94,15 +94,15 @@ fn new_troubles(before: &Status, now: &Status) -> Vec<(String, String)> {
     out
 }
 
-/// On the way from one network to another several profiles apply for a moment; only the last one
-/// is worth a notification.
+/// How long the state must be stable. During a move between networks several profiles apply for a
+/// moment; only the last one deserves a notification.
 const SETTLES: Duration = Duration::from_millis(1500);
-/// At least so long between two notifications. Of a network that flaps faster only the last state is
-/// shown, and the longer it flaps, the less often.
+/// Shortest and longest time between two notifications. If a network flaps faster, only the last
+/// state is shown, and the longer it flaps, the less often.
 const APART: Duration = Duration::from_secs(10);
 const MOST_APART: Duration = Duration::from_secs(300);
 
-/// What the user was notified of last, and when the next notification is due.
+/// The status of the last notification, and the time when the next one is due.
 #[derive(Debug, Default)]
 pub(super) struct NotificationThrottle {
     told: Option<Status>,
@@ -112,7 +112,7 @@ pub(super) struct NotificationThrottle {
 }
 
 impl NotificationThrottle {
-    /// Takes a new status. A missing agent is not reported; what has changed meanwhile is.
+    /// Takes a new status. A missing agent is not reported, but changes in the meantime are.
     pub(super) fn saw(&mut self, status: &Status, at: Instant) {
         if self.told.is_none() || !status.notify {
             self.told = Some(status.clone());
@@ -121,7 +121,7 @@ impl NotificationThrottle {
         let is_news = notification(self.told.as_ref(), self.now.as_ref()).is_some();
         self.due = match self.due {
             _ if !is_news => None,
-            // Continuous changes must not postpone it for ever.
+            // Continuous changes must not postpone the notification for ever.
             Some(due) => Some(due),
             None => {
                 let settled = at + SETTLES;
@@ -136,12 +136,12 @@ impl NotificationThrottle {
         }
     }
 
-    /// When to call [`NotificationThrottle::tell`]; `None`: never, there is nothing to report.
+    /// Returns when to call [`NotificationThrottle::tell`]; `None`: there is nothing to report.
     pub(super) fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// The notification to show now.
+    /// Returns the notification to show now.
     pub(super) fn tell(&mut self, at: Instant) -> Option<Notification> {
         if self.due.is_none_or(|due| due > at) {
             return None;
@@ -158,7 +158,8 @@ impl NotificationThrottle {
     }
 }
 
-/// A trouble that has gone is reported again when it returns; the profile stays the reported one.
+/// Forgets troubles that have gone, so that they are reported again when they return. The last
+/// reported profile stays.
 fn forget(told: &mut Status, now: &Status) {
     let profile = told.profile.clone();
     told.clone_from(now);
@@ -308,7 +309,8 @@ mod tests {
         assert!(told.title.starts_with("office → 🏢"), "{}", told.title);
     }
 
-    /// A user's day: at each second a profile is seen; what is told, and when.
+    /// Plays a user's day: which status arrives at which second. Returns the notifications and
+    /// their times.
     fn day(seen: &[(u64, Status)]) -> Vec<(u64, String)> {
         let start = Instant::now();
         let mut throttle = NotificationThrottle::default();

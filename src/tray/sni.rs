@@ -1,6 +1,6 @@
 //! The tray on a Linux desktop: a StatusNotifierItem, its menu (com.canonical.dbusmenu) and
-//! notifications, all over the session's D-Bus. Without a host for such items (a bare window
-//! manager, GNOME without its extension) it waits for one, at no cost.
+//! notifications, all over the session's D-Bus. Without a host for such items (a plain window
+//! manager, GNOME without its extension) the tray waits for one, and uses no CPU time meanwhile.
 
 use super::autostart::Autostart;
 use super::control::{Event, Shown, Site, control};
@@ -22,20 +22,20 @@ use zbus::fdo::RequestNameFlags;
 use zbus::zvariant::{StructureBuilder, Value};
 use zbus::{Connection, MessageStream};
 
-/// Whoever answers D-Bus calls later than this hangs.
+/// Time limit for an answer over D-Bus; a slower program hangs.
 const ANSWERS: Duration = Duration::from_secs(10);
-/// To take the icon away before the process ends.
+/// Time limit for removing the icon before the process ends.
 const ENDS: Duration = Duration::from_secs(2);
-/// Opens a file with what the desktop opens such files with.
+/// The program that opens a file with the desktop's program for such files.
 const OPENER: &str = "xdg-open";
-/// Owned by the one tray of a session.
+/// The bus name that the one tray of a session owns.
 const OWN_NAME: &str = "goroam.Tray";
 const WATCHER: &str = "org.kde.StatusNotifierWatcher";
 
 /// Shows the tray until the user quits or the session ends.
 ///
 /// # Errors
-/// In words, when there is no session bus, or another tray in this session.
+/// A message, when the session bus is missing or another tray runs in this session.
 pub(super) fn run(site: Site) -> Result<ExitCode, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -86,7 +86,7 @@ async fn session_bus() -> Result<Connection, String> {
     }
 }
 
-/// Ends when the bus does: otherwise this process would outlive its session.
+/// Ends when the bus closes: otherwise this process would outlive its session.
 fn closed(bus: &Connection) -> impl Future<Output = ()> + use<> {
     let mut messages = MessageStream::from(bus);
     async move { while let Some(Ok(_)) = messages.next().await {} }
@@ -105,16 +105,17 @@ async fn show_item(
     });
     let shown = item.assume_sni_available(true).spawn().await;
     let handle = shown.map_err(|error| format!("the icon cannot be shown: {error}"))?;
-    // ksni asks for the watcher first and listens for it afterwards: one that came in between,
-    // as it may at login, would be waited for in vain. There is none: it is heard of.
+    // ksni first asks for the watcher and then listens for a new one. It misses a watcher that
+    // starts in between, which can happen at login. So the item is registered again here; if no
+    // watcher runs, ksni is notified when one starts.
     if handle.update(|item| item.was_without_host()).await == Some(true) {
         let _ = register(bus).await;
     }
     Ok(handle)
 }
 
-/// Announces the item as ksni does, by the name that the specification has for the first one of
-/// a process. A watcher that knows it already takes no notice.
+/// Registers the item as ksni does, under the specification's name for the first item of a process.
+/// A watcher that already knows it ignores the call.
 async fn register(bus: &Connection) -> zbus::Result<()> {
     let name = format!("org.kde.StatusNotifierItem-{}-1", std::process::id());
     let path = "/StatusNotifierWatcher";
@@ -124,7 +125,7 @@ async fn register(bus: &Connection) -> zbus::Result<()> {
     Ok(())
 }
 
-/// What takes time, in the order in which it was asked for.
+/// Work that takes time, done in the order of the requests.
 enum Job {
     Show(Face),
     Notify(Notification),
@@ -142,7 +143,7 @@ async fn work(
     bus: Connection,
     events: UnboundedSender<Event>,
 ) {
-    // A switch takes the place of the last one, and trouble that of the last trouble.
+    // A switch replaces the last switch, and a trouble replaces the last trouble.
     let last = [Rc::new(Cell::new(0)), Rc::new(Cell::new(0))];
     while let Some(job) = todo.recv().await {
         match job {
@@ -177,12 +178,12 @@ async fn work(
     item.shutdown().await;
 }
 
-/// What it complains of, if it fails.
+/// Runs a command. Its standard error is the error message if it fails.
 async fn run_to_its_end(command: &[PathBuf]) -> Result<(), String> {
     let Some((program, args)) = command.split_first() else {
         return Ok(());
     };
-    // An editor that xdg-open has started would die of a pipe that nobody reads any more.
+    // An editor that xdg-open has started would be killed by writing to a pipe without a reader.
     let stderr = if program == Path::new(OPENER) {
         Stdio::null()
     } else {
@@ -209,7 +210,7 @@ async fn run_to_its_end(command: &[PathBuf]) -> Result<(), String> {
     })
 }
 
-/// What the control asks for; what takes time is handed to [`work`].
+/// Handles the control's requests; slow work is passed to [`work`].
 struct Desktop {
     jobs: UnboundedSender<Job>,
     events: UnboundedSender<Event>,
@@ -231,7 +232,7 @@ impl Desktop {
     }
 
     fn job(&self, job: Job) {
-        // Nobody works only while it ends.
+        // The receiver is missing only while the program ends.
         let _ = self.jobs.send(job);
     }
 
@@ -288,7 +289,8 @@ impl Shown for Desktop {
     }
 }
 
-/// For whoever started it in a terminal; at login it goes to the session's log.
+/// Writes a line for the user who started the tray in a terminal. At login it goes to the session's
+/// log.
 fn say(text: &str) {
     let line = format!("goroam-tray: {text}\n");
     let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
@@ -296,14 +298,14 @@ fn say(text: &str) {
 
 const SERVER: &str = "org.freedesktop.Notifications";
 const PATH: &str = "/org/freedesktop/Notifications";
-/// The picture beside the text, in pixels.
+/// Size of the picture beside the text, in pixels.
 const PICTURE: u8 = 48;
 
-/// Tells the user. `replaces`: what it takes the place of if that is still on the screen, 0 for
-/// nothing; the number of what is shown now.
+/// Shows a notification to the user. `replaces`: the number of the notification that it replaces if
+/// that is still on the screen, 0 for none. Returns the number of the new one.
 ///
 /// # Errors
-/// When there is no notification server, or it refuses.
+/// When no notification server runs, or it refuses.
 pub(super) async fn notify(
     bus: &Connection,
     news: &Notification,
@@ -317,7 +319,7 @@ pub(super) async fn notify(
         news.text.clone()
     };
     let no_actions: &[&str] = &[];
-    // As long as the server thinks right.
+    // -1: the server decides how long to show it.
     let expires = -1_i32;
     let body = (
         "goroam",
@@ -351,7 +353,8 @@ fn hints(news: &Notification) -> zbus::Result<HashMap<&'static str, Value<'stati
         .add_field(4_i32)
         .add_field(rgba(icon, u32::from(PICTURE)))
         .build()?;
-    // Normal, even for trouble: what is critical stays on the screen until it is clicked away.
+    // Normal, even for trouble: a critical notification stays on the screen until the user closes
+    // it.
     let normal = 1_u8;
     Ok(HashMap::from([
         ("urgency", Value::from(normal)),

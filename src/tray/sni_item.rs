@@ -1,4 +1,4 @@
-//! The face as a StatusNotifierItem: pixels, tooltip and menu in the shape that D-Bus wants.
+//! The face as a StatusNotifierItem: pixels, tooltip and menu in the format of D-Bus.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,10 +10,10 @@ use super::control::Event;
 use super::face::{Action, Face, Icon, Item};
 use super::icon::rgba;
 
-/// What panels ask for; a host takes the next larger one.
+/// The sizes that panels request; a host uses the next larger one.
 const SIZES: [u32; 6] = [16, 22, 24, 32, 48, 64];
 
-/// The item as it is now. ksni asks it, and tells the host what has changed.
+/// The present item. ksni reads it, and notifies the host of changes.
 pub(super) struct SniItem {
     face: Face,
     pixmaps: Vec<ksni::Icon>,
@@ -23,7 +23,7 @@ pub(super) struct SniItem {
 }
 
 impl SniItem {
-    /// An item; `without_host` is called once, when there is nowhere to show it.
+    /// Creates an item; `without_host` is called once if no host can show the item.
     pub(super) fn new(face: Face, events: UnboundedSender<Event>, without_host: fn()) -> SniItem {
         SniItem {
             pixmaps: pixmaps(face.icon),
@@ -34,7 +34,7 @@ impl SniItem {
         }
     }
 
-    /// Another face.
+    /// Replaces the face.
     pub(super) fn set(&mut self, face: Face) {
         if face.icon != self.face.icon {
             self.pixmaps = pixmaps(face.icon);
@@ -42,14 +42,14 @@ impl SniItem {
         self.face = face;
     }
 
-    /// Was there nowhere to show it?
+    /// Reports whether no host could show the item.
     pub(super) fn was_without_host(&self) -> bool {
         self.said.load(Ordering::Relaxed)
     }
 }
 
 impl ksni::Tray for SniItem {
-    // A click on the icon opens the menu: there is no window that it could open.
+    // A click on the icon opens the menu: the tray has no window to open.
     const MENU_ON_ACTIVATE: bool = true;
 
     fn id(&self) -> String {
@@ -88,26 +88,26 @@ impl ksni::Tray for SniItem {
         if !self.said.swap(true, Ordering::Relaxed) {
             (self.without_host)();
         }
-        // It waits for the next one.
+        // Wait for the next host.
         true
     }
 }
 
 impl SniItem {
     fn tell(&self, event: Event) {
-        // Nobody listens only while it ends.
+        // The receiver is missing only while the program ends.
         let _ = self.events.send(event);
     }
 }
 
-/// ARGB in network byte order.
+/// Draws the pixmaps: ARGB in network byte order.
 fn pixmaps(icon: Icon) -> Vec<ksni::Icon> {
     let pixmap = |size: u32| {
         let mut data = rgba(icon, size);
         for pixel in data.chunks_exact_mut(4) {
             pixel.rotate_right(1);
         }
-        // The sizes are the small ones above.
+        // The sizes are the small ones listed above.
         let side = i32::try_from(size).unwrap_or(i32::MAX);
         ksni::Icon {
             width: side,
@@ -138,7 +138,7 @@ fn menu_item(item: &Item) -> MenuItem<SniItem> {
             checked,
             items,
         } => SubMenu {
-            // The protocol has ticks for what can be chosen only.
+            // The protocol has ticks only for entries that can be chosen.
             label: plain(&if *checked {
                 format!("✓ {label}")
             } else {
@@ -175,7 +175,7 @@ fn choice(label: &str, action: Action, checked: bool, enabled: bool) -> MenuItem
     }
 }
 
-/// Room for the tick is kept while there is none.
+/// Reports whether the action's entry can have a tick. Room for the tick is kept while it has none.
 fn can_be_ticked(action: &Action) -> bool {
     match action {
         Action::Automatic | Action::Pause | Action::StartAtLogin(_) => true,
@@ -189,12 +189,13 @@ fn can_be_ticked(action: &Action) -> bool {
     }
 }
 
-/// A single underscore would make an access key of the next character.
+/// Doubles underscores: a single one would make the next character an access key.
 fn plain(label: &str) -> String {
     label.replace('_', "__")
 }
 
-/// The tooltip's second part, and the text of notifications, may be taken for HTML.
+/// Escapes markup: hosts may read the tooltip's second part, and the text of notifications, as
+/// HTML.
 pub(super) fn without_markup(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")

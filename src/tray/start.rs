@@ -1,4 +1,4 @@
-//! What `goroam-tray` is started with.
+//! Reads the arguments of `goroam-tray` and starts the tray.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ struct Args {
     config: Option<PathBuf>,
 }
 
-/// Shows the tray until the user quits. `args` as the program gets them: `--config FILE`.
+/// Shows the tray until the user quits. `args` are the program's arguments: `--config FILE`.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
@@ -52,7 +52,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Windows shows no standard output or error of a tray.
+/// Windows shows neither standard output nor standard error of a tray.
 #[cfg(windows)]
 use os::{complain, inform};
 
@@ -68,7 +68,7 @@ fn inform(text: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// A closed output is ignored.
+/// Writes the text and ignores a closed output.
 #[cfg(not(windows))]
 fn say(to: &mut dyn std::io::Write, text: &str) {
     let _ = to.write_all(text.as_bytes());
@@ -76,7 +76,7 @@ fn say(to: &mut dyn std::io::Write, text: &str) {
 
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 mod os {
-    /// There is no tray on this system.
+    /// Fails: this system has no tray.
     pub(super) fn run(_: super::Site) -> Result<std::process::ExitCode, String> {
         Err("there is no tray on this system; `goroam status --watch` shows the same".to_owned())
     }

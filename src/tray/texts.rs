@@ -16,13 +16,13 @@ use crate::policy::templates::Template;
 use crate::state::entry::{Entry, Outcome};
 use crate::state::{Journal, file};
 
-/// One fact in a line.
+/// Longest fact on one line.
 const FACT_CHARACTERS: usize = 200;
 
-/// The status, shorter than `goroam status`; `None`: no agent answers.
+/// Writes the status, shorter than `goroam status`; `None`: no agent answers.
 ///
 /// # Errors
-/// In words, when the file cannot be written.
+/// A message, when the file cannot be written.
 pub(super) fn status(paths: &Paths, status: Option<&Status>) -> Result<PathBuf, String> {
     let text = match status {
         Some(status) => status_text(status, &jiff::Zoned::now()),
@@ -84,14 +84,14 @@ fn clean_fact(text: &str) -> String {
     clean(text, FACT_CHARACTERS)
 }
 
-/// Turns of some days; more is for `goroam history`.
+/// Most turns: some days. `goroam history` shows more.
 const MOST_TURNS: usize = 500;
 const LINE_CHARACTERS: usize = 400;
 
-/// The last turns, as a diary.
+/// Writes the last turns as a diary.
 ///
 /// # Errors
-/// In words, when the journal cannot be read or the file cannot be written.
+/// A message, when the journal cannot be read or the file cannot be written.
 pub(super) fn log(paths: &Paths) -> Result<PathBuf, String> {
     let (entries, unreadable) =
         Journal::last(&paths.journal(), MOST_TURNS).map_err(|error| error.to_string())?;
@@ -99,7 +99,7 @@ pub(super) fn log(paths: &Paths) -> Result<PathBuf, String> {
     write(paths, "log.txt", &text)
 }
 
-/// In the folder of the socket, private to the user.
+/// Writes a file in the socket's directory, which is private to the user.
 fn write(paths: &Paths, name: &str, text: &str) -> Result<PathBuf, String> {
     let path = paths.runtime.join(name);
     file::private_folder(&paths.runtime)
@@ -108,7 +108,7 @@ fn write(paths: &Paths, name: &str, text: &str) -> Result<PathBuf, String> {
     Ok(path)
 }
 
-/// Newest first: that is what an editor shows without scrolling.
+/// Formats the diary, newest first: an editor shows the start of a file.
 fn diary(entries: &[Entry], unreadable: usize, zone: &TimeZone) -> String {
     let mut out = String::from(
         "The last turns of goroam, newest first.\n\
@@ -134,7 +134,7 @@ fn diary(entries: &[Entry], unreadable: usize, zone: &TimeZone) -> String {
     out
 }
 
-/// "home → office: default route moved to wlan0"
+/// Formats a turn: "home → office: default route moved to wlan0".
 fn line(entry: &Entry) -> String {
     let to = entry
         .decision
@@ -166,11 +166,11 @@ fn line(entry: &Entry) -> String {
     )
 }
 
-/// The file that the agent follows, else this user's. A missing file is written from the default
-/// template, as `goroam init` does; an existing one is not changed.
+/// Returns the file that the agent follows, or else this user's. A missing file is written from the
+/// default template, as `goroam init` does; an existing one is not changed.
 ///
 /// # Errors
-/// In words, when it cannot be written.
+/// A message, when the file cannot be written.
 pub(super) fn policy(
     paths: &Paths,
     env: &Environment,
@@ -188,7 +188,7 @@ pub(super) fn policy(
         return Err(error.to_string());
     }
     match file::write_new(&path, Template::Default.text().as_bytes()) {
-        // Another program may have been faster.
+        // Another program may have created the file first.
         Ok(true | false) => Ok(path),
         Err(error) => Err(format!("cannot write {}: {error}", path.display())),
     }

@@ -1,13 +1,13 @@
-//! Texts in a menu, a tooltip or a notification: what came from a policy or a network is made
-//! harmless and short first, and times read as a person would say them.
+//! Texts in a menu, a tooltip or a notification: text from a policy or a network is first made
+//! harmless and short, and times are formatted for people.
 
 use jiff::{Timestamp, Zoned};
 
 use crate::model::text::is_direction_mark;
 
-/// Text that came from outside, on one line, of at most `most` characters: no control
-/// characters, none of the characters that turn the direction of writing (a menu would show
-/// the words behind them in another order).
+/// Cleans text from outside: one line of at most `most` characters, without control characters and
+/// without characters that change the direction of writing (a menu would show the words after them
+/// in another order).
 pub(super) fn clean(text: &str, most: usize) -> String {
     let harmless = text.chars().map(|c| match c {
         c if c.is_control() => ' ',
@@ -15,7 +15,7 @@ pub(super) fn clean(text: &str, most: usize) -> String {
         c if is_direction_mark(c) => '\u{fffd}',
         c => c,
     });
-    // Bounded before it is looked at closer: a trouble may quote a whole file.
+    // The length is limited before further work: a trouble may quote a whole file.
     let bounded: String = harmless.take(most.saturating_mul(4)).collect();
     let words: Vec<&str> = bounded.split_whitespace().collect();
     let line = words.join(" ");
@@ -28,7 +28,8 @@ pub(super) fn clean(text: &str, most: usize) -> String {
     cut
 }
 
-/// At most so many UTF-16 units, cut between two characters, with "…" where something is missing.
+/// Cuts a text to at most `units` UTF-16 units, between two characters, with "…" for the missing
+/// part.
 pub(super) fn cut_utf16(text: &str, units: usize) -> String {
     if text.encode_utf16().count() <= units {
         return text.to_owned();
@@ -47,7 +48,7 @@ pub(super) fn cut_utf16(text: &str, units: usize) -> String {
     out
 }
 
-/// "09:12" today, else "2026-11-20 09:12".
+/// Formats a time: "09:12" today, else "2026-11-20 09:12".
 pub(super) fn moment(at: Timestamp, now: &Zoned) -> String {
     let at = at.to_zoned(now.time_zone().clone());
     if at.date() == now.date() {
@@ -84,7 +85,7 @@ mod tests {
     fn a_tooltip_is_cut_between_characters() {
         assert_eq!(cut_utf16("office", 6), "office");
         assert_eq!(cut_utf16("offices", 6), "offic…");
-        // Each house is two units: half of one would be no character at all.
+        // Each house is two units; half of one would not be a character.
         assert_eq!(cut_utf16("🏢🏢🏢", 5), "🏢🏢…");
         assert_eq!(cut_utf16("🏢🏢🏢", 4), "🏢…");
     }

@@ -1,6 +1,6 @@
-//! The thread behind the window: the control, and the agent where it is ours. One process is all
-//! there is on Windows. Where another agent of this user runs already, the tray is its client until
-//! that one ends; then it takes over.
+//! The thread behind the window: the control, and goroam's agent if this process runs it. On
+//! Windows one process contains everything. If another agent of this user runs already, the tray is
+//! its client until that agent ends; then the tray takes over.
 
 use std::cell::{Cell, RefCell};
 use std::path::Path;
@@ -24,19 +24,20 @@ use crate::service::{self, ServiceRequest, ServiceStep};
 use crate::tray::control::{Event, Shown, Site, control};
 use crate::tray::face::{Face, Notification};
 
-/// Windows waits five seconds for a program at the end of a session (`WM_ENDSESSION`).
+/// Time limit at the end of a session. Windows waits five seconds for a program (`WM_ENDSESSION`).
 const END_OF_SESSION: Duration = Duration::from_secs(4);
-/// Idle threads that wait for DNS or files cost memory in a resident agent.
+/// Threads for DNS or files end after this idle time: they cost memory in a resident agent.
 const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(2);
-/// Of a policy; a message that is higher than the screen cannot be closed.
+/// Most findings of a policy in a message; a message that is higher than the screen cannot be
+/// closed.
 const MOST_FINDINGS: usize = 5;
-/// After a failure, and after each further one twice as long: the user is notified, and may have
-/// to fix it.
+/// The wait after a failure. It doubles after each further failure: the user is notified, and may
+/// need time to fix it.
 const SHORTEST: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(300);
-/// Between an agent's lock and its pipe, or between its pipe and its end.
+/// The time between an agent's lock and its pipe, or between its pipe and its end.
 const MOMENT: Duration = Duration::from_millis(300);
-/// A turn that is just writing is completed.
+/// Time limit for the agent's end; a turn that is writing is completed.
 const END_TIME: Duration = Duration::from_secs(3);
 
 /// The running thread.
@@ -47,10 +48,10 @@ pub(super) struct AgentThread {
 }
 
 impl AgentThread {
-    /// Starts it; its last order is the end of the window's loop.
+    /// Starts the thread; its last order ends the window's loop.
     ///
     /// # Errors
-    /// When there can be no thread.
+    /// When the thread cannot be created.
     pub(super) fn start(
         site: Site,
         orders: Orders,
@@ -68,7 +69,7 @@ impl AgentThread {
         Ok(AgentThread { end, ended })
     }
 
-    /// Ends it and waits until it has ended, but not for ever: the session ends.
+    /// Ends the thread and waits for its end, but only for a limited time: the session ends.
     pub(super) fn end_now(&self) {
         self.end.notify_one();
         let ended = self.ended.recv_timeout(END_OF_SESSION);
@@ -93,7 +94,7 @@ fn live(
             exit: EXIT_FAILED,
         })?;
     let ended = runtime.block_on(control_and_host(site, orders, events, end));
-    // A look-up in a black hole would hold up the end by its whole time limit.
+    // A look-up without an answer would delay the end by its whole time limit.
     runtime.shutdown_background();
     ended
 }
@@ -106,7 +107,7 @@ async fn control_and_host(
 ) -> Result<(), Refused> {
     let first = match open(site) {
         Ok(session) => Some(session),
-        // An agent that runs already has read a policy.
+        // An agent that already runs has read a policy.
         Err(_) if ipc::ask(&site.paths, Command::Status).await.is_ok() => None,
         Err(error) => return Err(refused(&error)),
     };
@@ -114,7 +115,7 @@ async fn control_and_host(
     let hand = Hand::new(site, orders.clone(), Rc::clone(&hosting));
     let mut hosted = pin!(hosting.host(site, first, orders));
     tokio::select! {
-        // It was asked to end, so we end too.
+        // The agent was asked to end, so the tray ends too.
         () = &mut hosted => return Ok(()),
         () = control(site.clone(), hand, events) => {}
         () = end.notified() => {}
@@ -124,7 +125,7 @@ async fn control_and_host(
     Ok(())
 }
 
-/// With all that is wrong in a policy: there is no terminal to say it in.
+/// Includes all findings of a policy: there is no terminal to print them in.
 fn refused(error: &Error) -> Refused {
     let mut why = error.to_string();
     if let Error::Policy { text, findings, .. } = error {
@@ -143,7 +144,7 @@ fn refused(error: &Error) -> Refused {
     }
 }
 
-/// The state of our own agent.
+/// The state of the agent in this process.
 #[derive(Debug, Default)]
 pub(super) struct Hosting {
     agent: RefCell<Option<Handle>>,
@@ -152,7 +153,7 @@ pub(super) struct Hosting {
 }
 
 impl Hosting {
-    /// Does it wait after a failure?
+    /// Reports whether it waits after a failure.
     pub(super) fn waits(&self) -> bool {
         self.waiting.get()
     }
@@ -162,7 +163,7 @@ impl Hosting {
         self.again.notify_one();
     }
 
-    /// Asks our agent to end, if there is one, and sees `hosting` through to its end.
+    /// Asks this process' agent to end, if it runs, and polls `hosting` until its end.
     async fn end(&self, hosting: impl Future<Output = ()>) {
         let agent = self.agent.borrow().clone();
         let Some(agent) = agent else { return };
@@ -174,8 +175,8 @@ impl Hosting {
         }
     }
 
-    /// Runs an agent whenever no other does, until it is asked to end. `first` is its session
-    /// where that is open already.
+    /// Runs an agent whenever no other agent runs, until it is asked to end. `first` is its session
+    /// if one is already open.
     async fn host(&self, site: &Site, first: Option<Session>, orders: &Orders) {
         let (mut next, mut pause) = (first, SHORTEST);
         let mut told = String::new();
@@ -220,11 +221,12 @@ impl Hosting {
             Ok(())
         };
         let mut unattended = Unattended;
-        // It is large.
+        // Boxed because the future is large.
         let ended = Box::pin(agent::run(session, serve, &mut unattended)).await;
         self.agent.replace(None);
         if ended.is_ok() {
-            // Before its clients see it gone: one of them may be about to start a new tray.
+            // Set before the clients see the agent end: one of them may be about to start a new
+            // tray.
             orders.closing();
         }
         if let Some(serving) = serving {
@@ -244,7 +246,7 @@ enum Ended {
     Second,
 }
 
-/// Starts the new program in the place of this one; it waits until this one has ended.
+/// Starts the new program as the successor of this one. It waits until this one has ended.
 fn succeed(program: &std::path::Path) -> Result<(), String> {
     let mut command = std::process::Command::new(program);
     let started = command.args(std::env::args_os().skip(1)).spawn();
@@ -253,7 +255,7 @@ fn succeed(program: &std::path::Path) -> Result<(), String> {
         .map_err(|error| format!("cannot go on as {}: {error}", program.display()))
 }
 
-/// The policy and what is remembered, as they are now.
+/// Opens a session with the present policy and memory.
 fn open(site: &Site) -> Result<Session, Error> {
     let named = site.paths.policy_named;
     Session::open(named.then(|| site.paths.policy.clone()), site.env.clone())
@@ -267,11 +269,11 @@ async fn other_ends(site: &Site) {
     sleep(MOMENT).await;
 }
 
-/// The control's hand on the window.
+/// Passes the control's requests to the window.
 struct Hand {
     orders: Orders,
     hosting: Rc<Hosting>,
-    /// `None`: it cannot be told which program is to be started at login.
+    /// `None`: the program to start at login is unknown.
     service: Option<service::Site>,
 }
 
@@ -288,7 +290,8 @@ impl Hand {
         }
     }
 
-    /// Only the registry's part of a plan: nothing is to be started or ended, we run already.
+    /// Carries out only the registry's part of a plan: no program must be started or ended, since
+    /// the tray already runs.
     fn set_login(&self, wanted: bool) -> Result<(), service::ServiceError> {
         let Some(site) = &self.service else {
             return Ok(());
@@ -305,7 +308,7 @@ impl Hand {
                 ServiceStep::SetValue { .. } | ServiceStep::RemoveValue { .. }
             )
         });
-        // Values of the registry are set at once, so there is nothing to wait for.
+        // Registry values are set immediately, so there is nothing to wait for.
         match service::carry_out(&steps, site).now_or_never() {
             Some(done) => done.map(drop),
             None => Ok(()),

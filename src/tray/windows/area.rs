@@ -1,4 +1,4 @@
-//! The icon in the notification area: put there, changed, put there again, removed.
+//! The icon in the notification area: adds, changes, adds again and removes it.
 
 use std::ptr;
 
@@ -16,26 +16,26 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{
 use super::text::{dib, fill, wide};
 use crate::tray::face::{Face, Icon, Notification};
 
-/// What the icon tells its window.
+/// The message from the icon to its window.
 pub(super) const WM_ICON: u32 = WM_APP + 2;
-/// The version of an icon's image that Windows reads since 3.0.
+/// The version of the icon image format; Windows reads it since 3.0.
 const IMAGE_VERSION: u32 = 0x0003_0000;
-/// Our only icon.
+/// The number of the only icon.
 const ID: u32 = 1;
 
-/// The place of our icon.
+/// The icon's place in the notification area.
 #[derive(Debug)]
 pub(super) struct Area {
     window: HWND,
-    /// What is there, as far as we know.
+    /// What the area shows, as last drawn.
     shown: Option<(Icon, String)>,
-    /// Does the shell speak to us as since Vista? Known once the icon is there.
+    /// Whether the shell uses the messages introduced with Vista. Known after the icon was added.
     modern: bool,
     image: Option<Image>,
 }
 
 impl Area {
-    /// Nothing is there yet.
+    /// Creates an empty place.
     pub(super) fn new(window: HWND) -> Area {
         Area {
             window,
@@ -45,19 +45,19 @@ impl Area {
         }
     }
 
-    /// Is this there already?
+    /// Reports whether this face is already shown.
     pub(super) fn shows(&self, face: &Face) -> bool {
         let shown = self.shown.as_ref();
         shown.is_some_and(|(icon, tooltip)| *icon == face.icon && *tooltip == face.tooltip)
     }
 
-    /// The shell has been restarted, and has no icon of ours.
+    /// Forgets the icon after the shell has restarted without it.
     pub(super) fn forget(&mut self) {
         self.shown = None;
     }
 
-    /// Draws this at the size that the screen has now. False: there is no notification area yet,
-    /// or it is busy; call it again later.
+    /// Draws the face at the screen's present icon size. False: the notification area does not
+    /// exist yet, or is busy; call this again later.
     pub(super) fn draw(&mut self, face: &Face) -> bool {
         let (icon, size) = (face.icon, icon_size());
         let is_drawn = |image: &Image| (image.icon, image.size) == (icon, size);
@@ -68,8 +68,8 @@ impl Area {
         let image = self.image.as_ref();
         data.hIcon = image.map_or(ptr::null_mut(), |image| image.handle);
         fill(&mut data.szTip, &face.tooltip);
-        // What is not there cannot be modified; what is there, although adding it took the
-        // shell too long, cannot be added (both are documented answers).
+        // A missing icon cannot be modified. An existing icon cannot be added, not even if the
+        // shell was too slow to confirm the first addition (both answers are documented).
         let changed = self.shown.is_some() && tell(NIM_MODIFY, &data);
         let there = changed || tell(NIM_ADD, &data) || tell(NIM_MODIFY, &data);
         if there && !changed {
@@ -80,16 +80,16 @@ impl Area {
         there
     }
 
-    /// Does the shell say where it was clicked, and of keys?
+    /// Reports whether the shell's messages contain the place of a click, and keys.
     pub(super) fn is_modern(&self) -> bool {
         self.modern
     }
 
-    /// Notifies the user, unless he has asked not to be disturbed.
+    /// Notifies the user, unless the user has asked not to be disturbed.
     pub(super) fn notify(&self, news: &Notification) {
         let mut data = self.data(NIF_INFO);
         fill(&mut data.szInfoTitle, &news.title);
-        // An empty text would take the last one away instead.
+        // An empty text would remove the last notification instead.
         let text = if news.text.is_empty() {
             " "
         } else {
@@ -107,12 +107,12 @@ impl Area {
         }
     }
 
-    /// Gives the keyboard back to the notification area after its menu was left.
+    /// Returns the keyboard focus to the notification area after its menu was closed.
     pub(super) fn focus(&self) {
         tell(NIM_SETFOCUS, &self.data(0));
     }
 
-    /// Takes it away.
+    /// Removes the icon.
     pub(super) fn remove(&mut self) {
         if self.shown.take().is_some() {
             tell(NIM_DELETE, &self.data(0));
@@ -138,15 +138,15 @@ impl Drop for Area {
 }
 
 fn tell(what: u32, data: &NOTIFYICONDATAW) -> bool {
-    // SAFETY: the data is whole, says its size, and outlives the call.
+    // SAFETY: the data is complete, contains its size, and outlives the call.
     unsafe { Shell_NotifyIconW(what, data) != 0 }
 }
 
-/// Pixels along the side of an icon in the task bar, which may be on another screen than any
-/// window of ours.
+/// Returns the side of a task bar icon in pixels. The task bar may be on another screen than any
+/// window of this process.
 fn icon_size() -> u32 {
     let class = wide("Shell_TrayWnd");
-    // SAFETY: the name ends with a zero; the others take numbers only.
+    // SAFETY: the name ends with a zero; the other calls take numbers only.
     let size = unsafe {
         let bar = FindWindowW(class.as_ptr(), ptr::null());
         let dpi = if bar.is_null() {
@@ -157,11 +157,11 @@ fn icon_size() -> u32 {
         let dpi = if dpi == 0 { GetDpiForSystem() } else { dpi };
         GetSystemMetricsForDpi(SM_CXSMICON, dpi)
     };
-    // 16 at 100 %; more than 256 is no icon.
+    // 16 at 100 %; more than 256 is not an icon.
     u32::try_from(size).unwrap_or(0).clamp(16, 256)
 }
 
-/// An icon that Windows keeps for us.
+/// An icon that Windows holds for this process.
 #[derive(Debug)]
 struct Image {
     handle: HICON,
@@ -170,11 +170,11 @@ struct Image {
 }
 
 impl Image {
-    /// Draws it.
+    /// Draws the icon.
     fn new(icon: Icon, size: u32) -> Option<Image> {
         let bytes = dib(icon, size);
         let side = size.cast_signed();
-        // SAFETY: reads the bytes, whose number it is told, and copies them.
+        // SAFETY: the call reads and copies the bytes; it gets their number.
         let handle = unsafe {
             let length = bytes.len() as u32;
             let (bytes, is_icon) = (bytes.as_ptr(), 1);
@@ -199,7 +199,7 @@ impl Image {
 
 impl Drop for Image {
     fn drop(&mut self) {
-        // SAFETY: made above, destroyed once; the shell has a copy of its own.
+        // SAFETY: created above, destroyed once; the shell has its own copy.
         unsafe { DestroyIcon(self.handle) };
     }
 }

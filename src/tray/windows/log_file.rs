@@ -1,4 +1,4 @@
-//! The log of a program that has no standard error: a file that does not grow for ever.
+//! The log of a program without standard error: a file of limited size.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -9,10 +9,11 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::state::file::private_folder;
 
-/// Bytes of one file; there is one more, the one before. A switch writes some hundred.
+/// Longest file in bytes; one earlier file is kept. A switch writes some hundred bytes.
 const MOST: u64 = 512 << 10;
 
-/// Appends; at [`MOST`] bytes the file becomes `….1`, whose older self goes.
+/// Appends to the file. At [`MOST`] bytes the file is renamed to `….1` and replaces the older file
+/// of that name.
 #[derive(Debug)]
 pub(super) struct LogFile {
     path: PathBuf,
@@ -27,10 +28,10 @@ struct Open {
 }
 
 impl LogFile {
-    /// Opens or makes it, with its folder.
+    /// Opens the file, or creates it with its directory.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the file cannot be written.
     pub(super) fn open(path: &Path) -> io::Result<LogFile> {
         LogFile::with_most(path, MOST)
     }
@@ -50,12 +51,12 @@ impl LogFile {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let length = line.len() as u64;
         if open.length > 0 && open.length + length > self.most {
-            // Should it not work (somebody reads the old one and lets nobody rename it), the log
-            // starts again: bounded before complete.
+            // If renaming fails (another program reads the old file without allowing a rename), the
+            // log starts again: the size limit is more important than completeness.
             match std::fs::rename(&self.path, older(&self.path)) {
                 Ok(()) => *open = Open::append(&self.path)?,
                 Err(_) => {
-                    // What appends only may not cut (Windows).
+                    // A handle for appending cannot truncate (Windows).
                     OpenOptions::new()
                         .write(true)
                         .open(&self.path)?
@@ -84,7 +85,7 @@ impl Open {
     }
 }
 
-/// Writes one event; the subscriber hands over whole lines.
+/// Writes one event; the subscriber passes whole lines.
 #[derive(Debug)]
 pub(super) struct Line<'a>(&'a LogFile);
 
@@ -137,7 +138,8 @@ mod tests {
     fn a_log_that_cannot_be_put_aside_starts_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("goroam.log");
-        // No file takes the place of a folder; on Windows one that is being read is as firm.
+        // A file cannot replace a directory; on Windows, the same is true of a file that is being
+        // read.
         std::fs::create_dir(older(&path)).unwrap();
         let log = LogFile::with_most(&path, 20).unwrap();
         for number in 0..10 {

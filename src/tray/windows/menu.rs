@@ -1,4 +1,4 @@
-//! The menu: made anew from the face whenever it is opened.
+//! The menu: rebuilt from the face each time it is opened.
 
 use std::ptr;
 
@@ -13,14 +13,14 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{
 use super::text::{label, wide};
 use crate::tray::face::{Action, Item};
 
-/// Opens the menu at a place on the screen and waits until the user has chosen or gone elsewhere.
-/// Messages are handled meanwhile.
+/// Opens the menu at a place on the screen and waits until the user has chosen an entry or closed
+/// it. Messages are handled meanwhile.
 pub(super) fn choose(window: HWND, at: POINT, items: &[Item]) -> Option<Action> {
     let menu = Menu::new()?;
     let mut actions = Vec::new();
     menu.fill(items, &mut actions);
     let chosen = menu.track(window, at);
-    // Entry n has the number n + 1; 0 is none.
+    // Entry n has the number n + 1; 0 means no choice.
     let chosen = usize::try_from(chosen).ok()?.checked_sub(1)?;
     (chosen < actions.len()).then(|| actions.swap_remove(chosen))
 }
@@ -29,7 +29,7 @@ struct Menu(HMENU);
 
 impl Menu {
     fn new() -> Option<Menu> {
-        // SAFETY: takes nothing.
+        // SAFETY: the call takes no argument.
         let menu = unsafe { CreatePopupMenu() };
         (!menu.is_null()).then_some(Menu(menu))
     }
@@ -38,7 +38,7 @@ impl Menu {
         for item in items {
             match item {
                 Item::Separator => self.append(MF_SEPARATOR, 0, ""),
-                // Not greyed: it is there to be read.
+                // Not grey, because it must be readable.
                 Item::Text(text) => self.append(MF_STRING | MF_DISABLED, 0, text),
                 Item::Choice {
                     label,
@@ -59,7 +59,7 @@ impl Menu {
                     let Some(inner) = Menu::new() else { continue };
                     inner.fill(items, actions);
                     self.append(MF_POPUP | tick(*checked), inner.0 as usize, label);
-                    // It is the outer menu's now, and goes with it.
+                    // The submenu now belongs to the outer menu and is destroyed with it.
                     std::mem::forget(inner);
                 }
             }
@@ -68,14 +68,15 @@ impl Menu {
 
     fn append(&self, flags: u32, id: usize, text: &str) {
         let text = wide(&label(text));
-        // SAFETY: the menu is ours, the text ends with a zero and is copied.
+        // SAFETY: this menu belongs to us, the text ends with a zero and is copied.
         unsafe { AppendMenuW(self.0, flags, id, text.as_ptr()) };
     }
 
-    /// A menu of a window that is not in front stays open when the user clicks elsewhere, and the
-    /// next one closes at once unless a message came between (documented at TrackPopupMenu).
+    /// Shows the menu. The menu of a window that is not in front stays open when the user clicks
+    /// elsewhere, and the next menu closes at once unless a message came between (documented at
+    /// TrackPopupMenu).
     fn track(&self, window: HWND, at: POINT) -> i32 {
-        // SAFETY: the menu and the window are ours; nothing is excluded.
+        // SAFETY: the menu and the window belong to us; no area is excluded.
         unsafe {
             SetForegroundWindow(window);
             let align = match GetSystemMetrics(SM_MENUDROPALIGNMENT) {
@@ -96,7 +97,7 @@ fn tick(checked: bool) -> u32 {
 
 impl Drop for Menu {
     fn drop(&mut self) {
-        // SAFETY: made above, destroyed once, with the menus in it.
+        // SAFETY: created above, destroyed once, with its submenus.
         unsafe { DestroyMenu(self.0) };
     }
 }

@@ -1,4 +1,4 @@
-//! One tray in a session: a second start shows the menu of the first and ends.
+//! Allows one tray in a session: a second start shows the menu of the first and ends.
 
 use std::ptr;
 use std::time::{Duration, Instant};
@@ -15,27 +15,27 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{
 use super::text::wide;
 use super::window::{CLASS, HERE, SHOW_YOURSELF};
 
-/// Of this session; another session's user wants an icon too.
+/// The mutex of this session; users of other sessions have their own icon.
 const NAME: &str = r"Local\goroam-tray";
-/// The first may be starting or ending.
+/// How long to wait for the first tray, which may be starting or ending.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PACE_MS: u32 = 100;
 const ANSWER_MS: u32 = 2_000;
 
-/// Held while this is the tray of the session.
+/// Held while this process is the tray of the session.
 #[derive(Debug)]
 pub(super) struct Only(HANDLE);
 
 impl Only {
-    /// `None`: another one is there, and was asked to show itself.
+    /// Takes the mutex. `None`: another tray runs, and was asked to show itself.
     pub(super) fn take() -> Option<Only> {
         let name = wide(NAME);
         // SAFETY: the name ends with a zero and outlives the call.
         let only = Only(unsafe { CreateMutexW(ptr::null(), 0, name.as_ptr()) });
         let end = Instant::now() + PATIENCE;
         loop {
-            // SAFETY: the handle is ours. Without one (somebody else in this session runs a
-            // tray, whose object we may not open) the answer is a failure: go on then.
+            // SAFETY: the handle belongs to us. Without one (another user runs a tray in this
+            // session, whose object we may not open) the call fails; then this tray continues.
             match unsafe { WaitForSingleObject(only.0, PACE_MS) } {
                 WAIT_OBJECT_0 | WAIT_ABANDONED => return Some(only),
                 WAIT_TIMEOUT if first_is_here() || Instant::now() > end => return None,
@@ -48,15 +48,15 @@ impl Only {
 
 impl Drop for Only {
     fn drop(&mut self) {
-        // With its owner's thread or its last handle it is free.
+        // The mutex is released when its owner's thread ends or its last handle is closed.
         if !self.0.is_null() {
-            // SAFETY: made above, closed once.
+            // SAFETY: created above, closed once.
             unsafe { CloseHandle(self.0) };
         }
     }
 }
 
-/// Asks the first to open its menu; false: there is none, or it is about to end.
+/// Asks the first tray to open its menu; false: it does not run, or is about to end.
 fn first_is_here() -> bool {
     let (class, message) = (wide(CLASS), wide(SHOW_YOURSELF));
     let mut answer = 0;
@@ -69,7 +69,7 @@ fn first_is_here() -> bool {
         }
         let mut process = 0;
         GetWindowThreadProcessId(window, &mut process);
-        // Only who is in front may let another one come to the front.
+        // Only the process in front may let another one come to the front.
         AllowSetForegroundWindow(process);
         let message = RegisterWindowMessageW(message.as_ptr());
         SendMessageTimeoutW(

@@ -1,4 +1,4 @@
-//! Orders for the window's thread, in a channel with a message that says that there are some.
+//! Orders for the window's thread: a channel, and a window message that announces them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,44 +10,44 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{PostMessageW, WM_APP};
 
 use crate::tray::face::{Face, Notification};
 
-/// "There are orders."
+/// The message that announces orders.
 pub(super) const WM_ORDERS: u32 = WM_APP + 1;
 
-/// What the window's thread is to do.
+/// A request to the window's thread.
 #[derive(Debug)]
 pub(super) enum Order {
-    /// Draw this.
+    /// Draw this face.
     Show(Face),
     /// Notify the user beside the icon.
     Notify(Notification),
     /// Open a file with the user's program.
     Open(PathBuf),
-    /// Take the icon away.
+    /// Remove the icon.
     TakeAway,
-    /// The other thread has ended: end too.
+    /// End: the other thread has ended.
     End(Result<(), Refused>),
 }
 
-/// Why there is nothing to show.
+/// Why the tray cannot be shown.
 #[derive(Debug)]
 pub(super) struct Refused {
-    /// In words.
+    /// A message.
     pub(super) why: String,
     /// The exit code.
     pub(super) exit: u8,
 }
 
-/// The way to the window's thread.
+/// The sender of orders to the window's thread.
 #[derive(Debug, Clone)]
 pub(super) struct Orders {
-    /// A handle is a number that any thread may post to; Windows checks it.
+    /// The window's handle: a number that any thread may post to; Windows checks it.
     window: usize,
     sender: Sender<Order>,
     closing: Arc<AtomicBool>,
 }
 
 impl Orders {
-    /// To this window, which reads the other end when it gets [`WM_ORDERS`].
+    /// Creates a channel to this window, which reads the receiver when it gets [`WM_ORDERS`].
     pub(super) fn new(window: HWND) -> (Orders, Receiver<Order>) {
         let (sender, receiver) = channel();
         let orders = Orders {
@@ -58,19 +58,19 @@ impl Orders {
         (orders, receiver)
     }
 
-    /// Gives an order. Does not block.
+    /// Sends an order. Does not block.
     pub(super) fn put(&self, order: Order) {
         let _ = self.sender.send(order);
-        // SAFETY: takes numbers only; it may fail for a window that is gone.
+        // SAFETY: the call takes numbers only; it may fail if the window no longer exists.
         unsafe { PostMessageW(self.window as HWND, WM_ORDERS, 0, 0) };
     }
 
-    /// From now on a second start is not sent to this tray.
+    /// Makes a second start ignore this tray from now on.
     pub(super) fn closing(&self) {
         self.closing.store(true, Ordering::Release);
     }
 
-    /// Is it about to end?
+    /// Reports whether the tray is about to end.
     pub(super) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
     }

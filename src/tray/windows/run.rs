@@ -1,4 +1,4 @@
-//! From start to end.
+//! Runs the tray from start to end.
 
 use std::process::ExitCode;
 
@@ -20,19 +20,19 @@ use crate::tray::control::Site;
 /// Shows the tray until the user quits.
 ///
 /// # Errors
-/// In words, when there can be no tray.
+/// A message, when the tray cannot be shown.
 pub(in crate::tray) fn run(site: Site) -> Result<ExitCode, String> {
     let Some(_only) = Only::take() else {
         return Ok(ExitCode::SUCCESS);
     };
-    // A tray without a log is better than none.
+    // A tray without a log is better than no tray.
     if let Ok(log) = LogFile::open(&site.paths.log()) {
         telemetry::start_in(log, Level::INFO, &site.env);
     }
     tracing::info!("goroam-tray {} starts", env!("CARGO_PKG_VERSION"));
-    // The manifest says so already; this is for a program that was linked without it. It must
-    // come before the first window, and fails where that is settled.
-    // SAFETY: takes a constant.
+    // The manifest declares this already; the call is for a program linked without the manifest. It
+    // must come before the first window, and fails if the setting is already fixed.
+    // SAFETY: the call takes a constant.
     unsafe { SetProcessDpiAwarenessContext(DPI_AWARENESS_CONTEXT_PER_MONITOR_AWARE_V2) };
     let (tell, events) = unbounded_channel();
     let window = Window::new(tell).map_err(|error| format!("no window: {error}"))?;
@@ -47,13 +47,13 @@ pub(in crate::tray) fn run(site: Site) -> Result<ExitCode, String> {
     })
 }
 
-/// Says what went wrong in a message: a tray's standard error is not seen.
+/// Shows an error in a message box: a tray's standard error is not visible.
 pub(in crate::tray) fn complain(why: &str, exit: u8) -> ExitCode {
     shell::message(why, MB_ICONERROR);
     ExitCode::from(exit)
 }
 
-/// Says what was asked for.
+/// Shows requested information in a message box.
 pub(in crate::tray) fn inform(text: &str) -> ExitCode {
     shell::message(text, MB_ICONINFORMATION);
     ExitCode::SUCCESS

@@ -1,4 +1,4 @@
-//! What Windows shows for us: a message, and a file in the program that the user has for it.
+//! Shows a message box, and opens a file in the user's program for it.
 
 use std::io;
 use std::os::windows::ffi::OsStrExt as _;
@@ -15,7 +15,8 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{
 
 use super::text::wide;
 
-/// A message that cannot be overlooked, with an icon like `MB_ICONERROR`; waits until it was read.
+/// Shows a message in front of other windows, with an icon like `MB_ICONERROR`. Waits until the
+/// user closes it.
 pub(super) fn message(text: &str, icon: MESSAGEBOX_STYLE) {
     let (title, text) = (wide("goroam"), wide(text));
     let style = MB_OK | MB_SETFOREGROUND | icon;
@@ -23,13 +24,13 @@ pub(super) fn message(text: &str, icon: MESSAGEBOX_STYLE) {
     unsafe { MessageBoxW(ptr::null_mut(), text.as_ptr(), title.as_ptr(), style) };
 }
 
-/// Opens it; with Notepad where no program is registered for such files. May take a while.
+/// Opens a file, with Notepad if no program is registered for such files. May take a while.
 ///
 /// # Errors
-/// When it cannot be opened.
+/// When the file cannot be opened.
 pub(super) fn open(path: &Path) -> Result<(), String> {
-    // SAFETY: pairs with CoUninitialize below where it has worked; some programs are opened by
-    // COM (documented at ShellExecute).
+    // SAFETY: paired with CoUninitialize below if it has succeeded. COM opens some programs
+    // (documented at ShellExecute).
     let initialized = unsafe {
         let flags = (COINIT_APARTMENTTHREADED | COINIT_DISABLE_OLE1DDE).cast_unsigned();
         CoInitializeEx(ptr::null(), flags) >= 0
@@ -56,7 +57,7 @@ fn execute(path: &Path) -> Result<(), String> {
             SW_SHOWNORMAL,
         )
     } as usize;
-    // "Not a real handle": over 32 is success (documented at ShellExecute).
+    // Not a real handle: a value over 32 is success (documented at ShellExecute).
     if done > 32 {
         return Ok(());
     }

@@ -1,10 +1,11 @@
-//! Texts and icons as Windows takes them.
+//! Converts texts and icons to the formats of Windows.
 
 use crate::tray::face::Icon;
 use crate::tray::icon::rgba;
 use crate::tray::words::cut_utf16;
 
-/// With a zero at its end. A zero within would cut it off.
+/// Converts a text and adds a final zero. A zero within the text would end it, so it becomes a
+/// space.
 pub(super) fn wide(text: &str) -> Vec<u16> {
     let text = text.encode_utf16().map(|unit| match unit {
         0 => u16::from(b' '),
@@ -13,15 +14,15 @@ pub(super) fn wide(text: &str) -> Vec<u16> {
     text.chain([0]).collect()
 }
 
-/// Puts a text into a field of fixed length, cut where it is too long, with a zero at its end.
+/// Puts a text into a field of fixed length, with a final zero. A text that is too long is cut.
 pub(super) fn fill(field: &mut [u16], text: &str) {
     let text = wide(&cut_utf16(text, field.len().saturating_sub(1)));
     field.fill(0);
     field[..text.len()].copy_from_slice(&text);
 }
 
-/// A menu's words as they are: an `&` would underline the next letter, a tab would push what
-/// follows to the right, and a newline has no place there.
+/// Makes a menu label literal: an `&` would underline the next letter, a tab would move the text
+/// after it to the right, and a menu has no newlines.
 pub(super) fn label(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
@@ -34,11 +35,11 @@ pub(super) fn label(text: &str) -> String {
     out
 }
 
-/// An icon's image for `CreateIconFromResourceEx`: `BITMAPINFOHEADER`, then rows from the bottom (blue, green, red, opacity), then a mask, which
-/// nobody reads where there is opacity.
+/// Builds an icon's image for `CreateIconFromResourceEx`: `BITMAPINFOHEADER`, then rows from the
+/// bottom (blue, green, red, opacity), then a mask, which is ignored because the image has opacity.
 pub(super) fn dib(icon: Icon, size: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
-    // The height counts the mask too.
+    // The height includes the mask.
     for word in [40, size, size * 2] {
         bytes.extend(word.to_le_bytes());
     }
@@ -54,7 +55,7 @@ pub(super) fn dib(icon: Icon, size: u32) -> Vec<u8> {
             bytes.extend([blue, green, red, opacity]);
         }
     }
-    // One bit a pixel, each row filled up to four bytes.
+    // One bit for each pixel; each row is padded to four bytes.
     let row = size.div_ceil(32) as usize * 4;
     bytes.resize(bytes.len() + row * size as usize, 0);
     bytes
@@ -90,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_character_of_two_units_is_kept_whole_or_left_out() {
-        // Each of the hares is two units.
+        // Each hare is two units.
         for (length, want) in [
             (3, "…"),
             (4, "🐇…"),
@@ -108,7 +109,7 @@ mod tests {
         assert_eq!(wide("a\0"), [97, 32, 0]);
     }
 
-    /// The program's own icon: what Explorer and Task Manager show.
+    /// Builds the program's own icon, which Explorer and Task Manager show.
     fn ico() -> Vec<u8> {
         const SIZES: [u32; 7] = [16, 20, 24, 32, 40, 48, 64];
         let mut file = Vec::new();
@@ -127,7 +128,7 @@ mod tests {
         file
     }
 
-    /// To draw it again: remove the file and run this.
+    /// To draw it again, remove the file and run this test.
     #[test]
     fn the_programs_icon_is_the_one_of_the_tray() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/windows/goroam.ico");
@@ -143,10 +144,10 @@ mod tests {
     #[test]
     fn windows_gets_it_upside_down_with_a_mask() {
         let (rgba, dib) = (rgba(Icon::Attention, 20), dib(Icon::Attention, 20));
-        // The header, four bytes a pixel, a mask whose rows are filled up to four bytes.
+        // The header, four bytes for each pixel, and a mask whose rows are padded to four bytes.
         assert_eq!(dib.len(), 40 + 20 * 20 * 4 + 4 * 20);
         assert_eq!(dib[8..12], 40_u32.to_le_bytes());
-        // The fifteenth row of the one is the sixth of the other; red and blue change places.
+        // The fifteenth row of one is the sixth of the other; red and blue are exchanged.
         let (row, other) = (&rgba[14 * 80..15 * 80], &dib[40 + 5 * 80..40 + 6 * 80]);
         let swapped: Vec<u8> = other
             .chunks(4)

@@ -1,6 +1,6 @@
-//! The hidden window, and the loop that hands its messages out.
+//! The hidden window, and the loop that dispatches its messages.
 //!
-//! It is a top-level window: one for messages only would not hear that Explorer has started
+//! It is a top-level window: a message-only window would learn neither that Explorer has started
 //! (TaskbarCreated), nor that the session ends.
 
 use std::cell::{Cell, RefCell};
@@ -30,24 +30,25 @@ use super::{menu, shell};
 use crate::tray::control::Event;
 use crate::tray::face::{Action, Face};
 
-/// By this a second start finds the first.
+/// The window class by which a second start finds the first tray.
 pub(super) const CLASS: &str = "goroam-tray";
-/// A second start asks the first for its menu by this message, which has the same number in
+/// The message by which a second start asks the first tray for its menu. It has the same number in
 /// every process.
 pub(super) const SHOW_YOURSELF: &str = "goroam-tray-show-yourself";
-/// The first one's answer to that.
+/// The first tray's answer.
 pub(super) const HERE: usize = 1;
-/// Open the menu, where a second start has asked for it.
+/// Opens the menu after a second start has asked for it.
 const WM_MENU: u32 = WM_APP + 3;
-/// The icon could not be put there.
+/// The timer after the icon could not be added.
 const RETRY: usize = 1;
 const RETRY_MS: u32 = 2_000;
-/// At login the shell may be busy for that many times two seconds. Later it says so itself when
-/// it starts, so no timer needs to run.
+/// At login the shell may be busy for this many times two seconds. After that, the shell announces
+/// its own start, so no timer needs to run.
 const MOST_RETRIES: u32 = 30;
-/// A menu with the time of the last drawing is better than one that comes late.
+/// Longest wait for a new face before the menu opens. A menu with slightly old times is better than
+/// a slow one.
 const FRESHEN: Duration = Duration::from_millis(40);
-/// From Shell's `NIN_SELECT`: chosen by a key. windows-sys has no name for it.
+/// The shell's `NIN_SELECT`, chosen with a key. windows-sys has no name for it.
 const NIN_KEYSELECT: u32 = NIN_SELECT | 1;
 
 struct Tray {
@@ -66,7 +67,7 @@ struct Tray {
 }
 
 thread_local! {
-    /// The one tray, on the thread of its window; a window procedure gets no other context.
+    /// The one tray, on its window's thread; a window procedure gets no other context.
     #[allow(clippy::missing_const_for_thread_local, reason = "clippy does not see that it is")]
     static TRAY: RefCell<Option<Rc<Tray>>> = const { RefCell::new(None) };
 }
@@ -75,15 +76,15 @@ thread_local! {
 pub(super) struct Window(Rc<Tray>);
 
 impl Window {
-    /// Makes it. What happens is told to `events`.
+    /// Creates the window. Its events go to `events`.
     ///
     /// # Errors
     /// When Windows refuses.
     pub(super) fn new(events: UnboundedSender<Event>) -> std::io::Result<Window> {
         let class = wide(CLASS);
         let (created, show) = (wide("TaskbarCreated"), wide(SHOW_YOURSELF));
-        // SAFETY: names end with zeros and outlive the calls; the class' procedure has the
-        // signature that is asked for and lives as long as the program.
+        // SAFETY: names end with zeros and outlive the calls; the class' procedure has the required
+        // signature and lives as long as the program.
         let (window, taskbar_created, show_yourself) = unsafe {
             let instance = GetModuleHandleW(ptr::null());
             let description = WNDCLASSEXW {
@@ -115,7 +116,8 @@ impl Window {
             }
             let created = RegisterWindowMessageW(created.as_ptr());
             let show = RegisterWindowMessageW(show.as_ptr());
-            // Started as administrator we would not hear of programs with lesser rights.
+            // When started as administrator, the tray would otherwise get no messages from programs
+            // with lesser rights.
             for message in [created, show] {
                 ChangeWindowMessageFilterEx(window, message, MSGFLT_ALLOW, ptr::null_mut());
             }
@@ -140,16 +142,16 @@ impl Window {
         Ok(Window(tray))
     }
 
-    /// The way for orders from other threads.
+    /// Returns the sender of orders for other threads.
     pub(super) fn orders(&self) -> Orders {
         self.0.orders.clone()
     }
 
-    /// Hands messages out until an order ends it; how the other thread has ended.
+    /// Dispatches messages until an order ends the loop. Returns how the other thread has ended.
     pub(super) fn run(self, agent: AgentThread) -> Result<(), Refused> {
         self.0.agent.replace(Some(agent));
         let mut message = MSG::default();
-        // SAFETY: the place outlives the calls. 0: WM_QUIT. -1 only for a wrong window or place.
+        // SAFETY: the place outlives the calls. 0: WM_QUIT. -1 only for an invalid window or place.
         while unsafe { GetMessageW(&mut message, ptr::null_mut(), 0, 0) } > 0 {
             // SAFETY: the message was filled above.
             unsafe { DispatchMessageW(&message) };
@@ -162,7 +164,7 @@ impl Drop for Window {
     fn drop(&mut self) {
         self.0.take_away();
         TRAY.set(None);
-        // SAFETY: made on this thread; destroyed once.
+        // SAFETY: created on this thread; destroyed once.
         unsafe { DestroyWindow(self.0.window) };
     }
 }
@@ -176,13 +178,13 @@ unsafe extern "system" fn procedure(
     let tray = TRAY.with_borrow(Clone::clone);
     let tray = tray.filter(|tray| tray.window == window);
     let handled = tray.and_then(|tray| tray.message(message, wide, long));
-    // SAFETY: hands on what Windows has passed.
+    // SAFETY: passes on the values from Windows.
     handled.unwrap_or_else(|| unsafe { DefWindowProcW(window, message, wide, long) })
 }
 
 impl Tray {
-    /// `None`: as Windows does it by itself. Nothing is borrowed while a menu or a dialog is
-    /// open, for messages come in then too.
+    /// Handles a message. `None`: Windows handles it. No borrow is held while a menu or a dialog is
+    /// open, because messages arrive then too.
     fn message(&self, message: u32, wide: WPARAM, long: LPARAM) -> Option<LRESULT> {
         match message {
             WM_ORDERS => {
@@ -199,14 +201,14 @@ impl Tray {
                 self.draw(WM_DISPLAYCHANGE);
                 Some(0)
             }
-            // Yes; what is to be done is done when it really ends.
+            // Agree; the work is done when the session really ends.
             WM_QUERYENDSESSION => Some(1),
             WM_ENDSESSION if wide != 0 => {
                 self.end_of_session();
                 Some(0)
             }
             WM_DISPLAYCHANGE | WM_DPICHANGED | WM_SETTINGCHANGE => {
-                // The icons may have another size from now on.
+                // The icons may now have another size.
                 self.draw(WM_DISPLAYCHANGE);
                 None
             }
@@ -219,8 +221,8 @@ impl Tray {
                 if self.orders.is_closing() {
                     return Some(0);
                 }
-                // The other process is not to wait until the user has chosen.
-                // SAFETY: takes numbers.
+                // The other process must not wait until the user has chosen.
+                // SAFETY: the call takes numbers.
                 unsafe { PostMessageW(self.window, WM_MENU, 0, 0) };
                 Some(HERE as LRESULT)
             }
@@ -228,7 +230,7 @@ impl Tray {
                 self.open_menu(cursor());
                 Some(0)
             }
-            // From `taskkill`, or an installer: Windows itself would take the window away and
+            // Sent by `taskkill`, or by an installer. Windows itself would remove the window and
             // leave a program that cannot be reached.
             WM_CLOSE => {
                 self.tell_control(Event::Chosen(Action::Quit));
@@ -252,18 +254,18 @@ impl Tray {
             Order::TakeAway => self.take_away(),
             Order::End(how) => {
                 self.ended.replace(Some(how));
-                // SAFETY: takes a number.
+                // SAFETY: the call takes a number.
                 unsafe { PostQuitMessage(0) };
             }
         }
     }
 
-    /// Draws because of a message, and tries again in a while where there is nothing to draw
-    /// on. While the shell is busy with a call of ours, messages of other programs come in: such a
-    /// one is put at the end of the line.
+    /// Draws because of a message, and tries again later if there is no notification area. While
+    /// the shell is busy with a call of this thread, messages of other programs arrive: such a
+    /// message is posted again, to the end of the queue.
     fn draw(&self, message: u32) {
         let Ok(mut area) = self.area.try_borrow_mut() else {
-            // SAFETY: takes numbers.
+            // SAFETY: the call takes numbers.
             unsafe { PostMessageW(self.window, message, 0, 0) };
             return;
         };
@@ -275,7 +277,7 @@ impl Tray {
         }
         let done = area.draw(&face);
         drop(area);
-        // SAFETY: the window is ours; the timer has no procedure.
+        // SAFETY: the window belongs to us; the timer has no procedure.
         unsafe {
             if done {
                 self.retries.set(0);
@@ -290,17 +292,18 @@ impl Tray {
         }
     }
 
-    /// What the shell says of the icon. It sends this also while it is busy with a call of ours:
-    /// then it is for later, for a menu must not open within a drawing.
+    /// Handles the shell's messages about the icon. The shell also sends them while it is busy with
+    /// a call of this thread. Then the message is posted again, because a menu must not open while
+    /// the icon is being drawn.
     fn icon(&self, wide: WPARAM, long: LPARAM) {
         let Ok(area) = self.area.try_borrow_mut() else {
-            // SAFETY: takes numbers.
+            // SAFETY: the call takes numbers.
             unsafe { PostMessageW(self.window, WM_ICON, wide, long) };
             return;
         };
         let modern = area.is_modern();
         drop(area);
-        // Since Vista the low half is the event, and `wide` says where.
+        // Since Vista the low half is the event, and `wide` is the place.
         let event = if modern {
             long as u32 & 0xffff
         } else {
@@ -323,7 +326,7 @@ impl Tray {
     }
 
     fn open_menu(&self, at: POINT) {
-        // Enter comes as two events.
+        // Enter causes two events.
         if self.choosing.replace(true) {
             return;
         }
@@ -346,12 +349,12 @@ impl Tray {
 
     fn tell_control(&self, event: Event) {
         if self.events.send(event).is_err() {
-            // Then an order to end is on its way.
+            // In this case an order to end is on its way.
             tracing::debug!("nobody listens to the menu any more");
         }
     }
 
-    /// On a thread of its own: programs on network drives take their time to start.
+    /// Opens a file on a separate thread: programs on network drives start slowly.
     fn open(&self, path: PathBuf) {
         let events = self.events.clone();
         let opener = std::thread::Builder::new().name("open".to_owned());
@@ -374,7 +377,7 @@ impl Tray {
         }
     }
 
-    /// Windows ends the process when this returns.
+    /// Handles the end of the session. Windows ends the process when this returns.
     fn end_of_session(&self) {
         tracing::info!("the session ends");
         if let Some(agent) = self.agent.take() {
