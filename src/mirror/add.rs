@@ -1,4 +1,4 @@
-//! `goroam mirror add`: what is wanted, had by go, verified, stored.
+//! `goroam mirror add`: downloads modules with go, verifies them and stores them in the mirror.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -23,41 +23,41 @@ use crate::meter::Meter;
 use crate::model::quoted;
 use crate::pool;
 
-/// Versions that are stored at once: a kill loses no more work than these.
+/// Number of versions that are stored at once: a kill loses no more work than these.
 const BATCH: usize = 64;
 
-/// What to bring.
+/// What to add to the mirror.
 #[derive(Debug, Clone, Default)]
 pub struct Add {
     /// `PATH`, `PATH@VERSION`, `PATH@QUERY`.
     pub modules: Vec<String>,
-    /// Projects: a folder, a go.mod, a go.work.
+    /// Projects: a directory, a go.mod or a go.work.
     pub from: Vec<PathBuf>,
-    /// Also what the tests of dependencies need.
+    /// Also add what the tests of dependencies need.
     pub tests: bool,
-    /// Also the toolchains that the projects name, and those that go demands on the way.
+    /// Also add the toolchains that the projects name, and those that go asks for meanwhile.
     pub toolchain: bool,
-    /// Only what the module cache holds.
+    /// Use only what the module cache holds.
     pub offline: bool,
 }
 
-/// What happens meanwhile.
+/// A progress message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice<'a> {
     /// Another goroam writes to the mirror; this one waits.
     Waits,
-    /// go is at work for this project or module.
+    /// go runs for this project or module.
     Asks(&'a str),
-    /// The checksum database is asked.
+    /// goroam asks the checksum database.
     Proves,
-    /// What go brought is verified and stored from here on.
+    /// From here on, goroam verifies and stores what go downloaded.
     Stores,
 }
 
-/// Brings what is asked for into the mirror.
+/// Adds the requested modules to the mirror.
 ///
 /// # Errors
-/// When nothing could be done at all. What fails for single versions is in the answer.
+/// When nothing could be done at all. The returned value lists failures of single versions.
 pub async fn add(
     root: &Path,
     wish: Option<&Path>,
@@ -87,7 +87,7 @@ pub async fn add(
     for failed in &mut wants.failed {
         explain(failed, what.toolchain);
     }
-    // What go itself calls a mismatch may come from an attacker: nothing that came with it is
+    // If go reports a mismatch, an attacker may have sent the data: nothing of the same download is
     // stored, not even what looks good.
     if wants.failed.iter().any(|failed| failed.mismatch) {
         return Ok(Added::without(root, wants.failed).summed());
@@ -97,7 +97,8 @@ pub async fn add(
     let mut store = Store::open(Layout::new(root), &mut || notice(Notice::Waits))
         .map_err(|error| AddError::file(root, &error))?;
     let cache = Layout::new(go.cache());
-    // go notes sums of go.mods that this project never reads: of those, what is in the cache.
+    // go.sum also lists go.mods that this project never reads: of those, only the cached ones are
+    // stored.
     wants.mods.retain(|module| {
         let file = cache.file(module, VersionFile::Mod);
         file.is_ok_and(|file| file.is_file())
@@ -125,7 +126,7 @@ pub async fn add(
     Ok(done)
 }
 
-/// The same command without `--offline`.
+/// Returns the same command without `--offline`.
 fn fetch(what: &Add) -> String {
     let mut words = vec!["goroam mirror add".to_owned()];
     words.extend(what.modules.iter().cloned());
@@ -139,7 +140,7 @@ fn fetch(what: &Add) -> String {
     words.join(" ")
 }
 
-/// `PATH` is `PATH@latest`.
+/// Turns `PATH` into `PATH@latest`.
 fn query(text: &str) -> Result<String, AddError> {
     let (path, version) = text.split_once('@').unwrap_or((text, "latest"));
     escape_path(path).map_err(|error| AddError::Usage(error.to_string()))?;
@@ -151,7 +152,7 @@ fn query(text: &str) -> Result<String, AddError> {
     Ok(format!("{path}@{version}"))
 }
 
-/// Modules by name, each with what it needs by itself: two of them may need different versions.
+/// Resolves named modules one by one with what each needs: two of them may need different versions.
 async fn want_modules(
     go: &Go<'_>,
     queries: &[String],
@@ -180,7 +181,7 @@ async fn want_modules(
     Ok(())
 }
 
-/// The second half: from the cache into the mirror.
+/// The second half: stores modules from the cache in the mirror.
 struct Work<'a> {
     meter: &'a Meter,
     cache: Layout,
@@ -206,7 +207,7 @@ impl Work<'_> {
         store.index(&modules)
     }
 
-    /// Stores a batch of versions that are not there.
+    /// Stores a batch of versions that the mirror does not have yet.
     fn store(
         &mut self,
         store: &mut Store,
@@ -241,8 +242,8 @@ impl Work<'_> {
         store.place(&staged)
     }
 
-    /// Is it there already, and what go.sum says it is? What is there and is something else is a
-    /// mismatch; it stays as it is.
+    /// Reports whether the mirror has the version, with the hashes that go.sum lists. A stored
+    /// version with another hash is a mismatch and stays as it is.
     fn is_present(&mut self, store: &Store, module: &ModuleVersion, zip: bool) -> bool {
         let path = |part| store.layout.file(module, part).unwrap_or_default();
         let Ok(go_mod) = bounded::read(&path(VersionFile::Mod), MOST_MOD) else {
@@ -259,8 +260,8 @@ impl Work<'_> {
         let has_info = path(VersionFile::Info).is_file();
         if zip {
             let noted = bounded::read(&path(VersionFile::ZipHash), MOST_ZIP_HASH);
-            // Its bytes are `verify`'s to read; but one that was cut short is not there, and
-            // comes again.
+            // `verify` checks the zip's bytes. A truncated zip counts as absent and is stored
+            // again.
             let whole = ModZip::open(&path(VersionFile::Zip))
                 .is_ok_and(|zip| zip.belongs_to(&module.path, &module.version).is_ok());
             let (true, true, Ok(noted)) = (has_info, whole, noted) else {
@@ -309,22 +310,22 @@ impl Work<'_> {
     }
 }
 
-/// What was done.
+/// What `mirror add` did.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Added {
-    /// The mirror's folder.
+    /// The mirror's directory.
     #[serde(serialize_with = "crate::paths::serialize")]
     pub mirror: PathBuf,
     /// Versions that were not there before.
     pub added: Vec<AddedVersion>,
-    /// Versions that were.
+    /// Versions that were there before.
     pub present: Vec<AddedVersion>,
-    /// What could not be brought, and why.
+    /// What could not be added, and why.
     pub failed: Vec<Failed>,
-    /// Offline: the command that brings what is missing, to be run with a network.
+    /// After an offline run: the command that adds what is missing. It needs a network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fetch: Option<String>,
-    /// Sums.
+    /// Totals.
     pub totals: Totals,
 }
 
@@ -335,12 +336,12 @@ pub struct AddedVersion {
     pub module: String,
     /// The version.
     pub version: String,
-    /// Bytes of its zip, and how that came; `None`: it was there before.
+    /// Size of its zip and how it was stored; `None` if it was there before.
     #[serde(flatten)]
     pub zip: Option<ZipCame>,
-    /// The checksum database's name, `go.sum`, or `go`.
+    /// The name of the checksum database, `go.sum`, or `go`.
     pub proven_by: String,
-    /// Why the proof that go will ask for is not there.
+    /// Why the mirror lacks the proof that go will ask for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub without_proof: Option<String>,
 }
@@ -348,39 +349,39 @@ pub struct AddedVersion {
 /// A zip that was not there before.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct ZipCame {
-    /// Its bytes.
+    /// Its size in bytes.
     pub zip_bytes: u64,
-    /// How it came.
+    /// How it was stored.
     pub how: How,
 }
 
-/// Sums, in versions and bytes.
+/// Totals, in versions and bytes.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Totals {
-    /// Versions that are new.
+    /// New versions.
     pub added: usize,
-    /// Versions that were there.
+    /// Versions that were there before.
     pub present: usize,
-    /// What failed.
+    /// Failures.
     pub failed: usize,
-    /// go.mods that only module graphs need, new ones.
+    /// New go.mods that only module graphs need.
     pub go_mods: usize,
     /// Bytes of the new zips.
     pub bytes: u64,
-    /// Of these, by hard link.
+    /// Of these, bytes stored by hard link.
     pub linked_bytes: u64,
-    /// Of these, by reflink.
+    /// Of these, bytes stored by reflink.
     pub reflinked_bytes: u64,
-    /// Of these, copied.
+    /// Of these, bytes stored by copy.
     pub copied_bytes: u64,
-    /// Versions, new or there, that a checksum database does not prove.
+    /// Versions, new or there before, that no checksum database proves.
     pub unproven: usize,
-    /// Of these, those of which go will ask a proof that is not there.
+    /// Of these, the versions whose proof go will ask for and the mirror lacks.
     pub without_proof: usize,
 }
 
 impl Added {
-    /// Nothing yet, but what failed.
+    /// Returns an empty result that has only these failures.
     fn without(root: &Path, failed: Vec<Failed>) -> Added {
         Added {
             mirror: root.to_owned(),
@@ -389,7 +390,7 @@ impl Added {
         }
     }
 
-    /// With its totals.
+    /// Computes the totals.
     pub(super) fn summed(mut self) -> Added {
         let totals = &mut self.totals;
         totals.added = self.added.len();

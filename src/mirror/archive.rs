@@ -6,12 +6,12 @@
 //! MODULE/@v/VERSION.{zip,mod,info}
 //! ```
 //!
-//! A tar file, not compressed: zips are. `list` and `@latest` are made again where it arrives.
+//! A tar file, not compressed: zips are. The import writes `list` and `@latest` itself.
 //!
-//! An archive may come from anywhere. It is unpacked into a folder of goroam's own in the
-//! mirror, where it is a mirror by itself, and is verified there as one: by the key in this
-//! machine's GOSUMDB. Only then are its proofs joined with those that are here, and its versions
-//! put in their places, one after another.
+//! An archive may come from any source. goroam unpacks it into a directory of its own inside the
+//! mirror, where it is a complete mirror, and verifies it there with the key in this machine's
+//! GOSUMDB. Only then does goroam merge its proofs with the existing ones and move its versions
+//! into place, one after another.
 //!
 //! May import: the rest of the mirror, and everything below.
 
@@ -37,28 +37,28 @@ use crate::meter::Meter;
 
 /// The name of the first file.
 const LIST: &str = "goroam-mirror.json";
-/// Of this file; another number is another format.
+/// Format number of this file; another number is another format.
 const FORMAT: u32 = 1;
-/// Bytes of this file: a hundred thousand versions.
+/// Maximum size of this file in bytes: a hundred thousand versions.
 const MOST_LIST: u64 = 64 << 20;
-/// Versions that are stored at once.
+/// Number of versions that are stored at once.
 const BATCH: usize = 64;
-/// Bytes of a file of a checksum database. The list of heads is the longest.
+/// Maximum size in bytes of a checksum database's file. The list of heads is the longest.
 const MOST_PROOF: u64 = 4 << 20;
 
-/// Why an archive was not written, or not taken. Then nothing has changed.
+/// Why an archive was not written or not imported. Then nothing has changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    /// A file cannot be read or written, or is no archive of goroam's.
+    /// A file cannot be read or written, or is not an archive of goroam.
     #[error("{0}")]
     Failed(String),
-    /// What is in it is not what it must be.
+    /// The verification of its content failed.
     #[error("nothing was taken: what the archive holds is not as it must be")]
     Refused(Box<Report>),
-    /// What is in it is not what its own list says, or what the mirror holds.
+    /// Its content differs from its own manifest, or from the mirror.
     #[error("nothing was taken: {0}")]
     Differs(String),
-    /// What proves it, or its database's tree and the mirror's.
+    /// Its proofs are wrong, or its database's tree contradicts the mirror's tree.
     #[error("nothing was taken: {0}")]
     Proof(#[from] ProofError),
 }
@@ -75,7 +75,7 @@ impl ArchiveError {
         ))
     }
 
-    /// Is a checksum or a proof what is wrong?
+    /// Reports whether a checksum or a proof is wrong.
     pub fn is_mismatch(&self) -> bool {
         match self {
             ArchiveError::Refused(report) => report.has_mismatch(),
@@ -86,13 +86,13 @@ impl ArchiveError {
     }
 }
 
-/// What an archive begins with: what is in it, and what each of it must be.
+/// The first file of an archive: lists the content and its hashes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Manifest {
     format: u32,
-    /// The program and its version.
+    /// Name and version of the program that wrote it.
     made_by: String,
-    /// In order.
+    /// Sorted.
     versions: Vec<Version>,
     /// The checksum databases that prove them.
     databases: Vec<Database>,
@@ -103,12 +103,12 @@ struct Manifest {
 struct Version {
     module: String,
     version: String,
-    /// `h1:` of its zip; none where only go.mod is there.
+    /// `h1:` of its zip; `None` if only go.mod is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     zip: Option<String>,
     /// `h1:` of its go.mod.
     go_mod: String,
-    /// Is its `.info` there?
+    /// Whether its `.info` is there.
     info: bool,
 }
 
@@ -116,7 +116,7 @@ struct Version {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Database {
     name: String,
-    /// Its newest tree head, as it signed it.
+    /// Its newest tree head, with the database's signature.
     head: String,
 }
 
@@ -125,7 +125,7 @@ impl Version {
         ModuleVersion::new(self.module.as_str(), self.version.as_str())
     }
 
-    /// Its files, in the order in which they are put in their places.
+    /// The files of the version, in the order in which they are moved into place.
     fn parts(&self) -> impl Iterator<Item = VersionFile> {
         let parts = [
             self.zip.as_ref().map(|_| VersionFile::Zip),
@@ -137,7 +137,7 @@ impl Version {
 }
 
 impl Manifest {
-    /// Reads it. Every name in it is one that go could ask for.
+    /// Parses a manifest. Accepts only names that go could ask for.
     fn parse(bytes: &[u8]) -> Result<Manifest, String> {
         #[derive(Deserialize)]
         struct Format {
@@ -161,7 +161,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// The files that it names: where each is to be, and how long it may be.
+    /// The files that it names: the target path and the maximum size of each.
     fn files(&self) -> Result<BTreeMap<String, (PathBuf, u64)>, String> {
         let mut files = BTreeMap::new();
         let below = Layout::new("");
@@ -195,21 +195,21 @@ pub struct Exported {
     pub archive: PathBuf,
     /// Versions in it.
     pub versions: u64,
-    /// Of which only go.mod.
+    /// Of these, versions with only a go.mod.
     pub go_mod_only: u64,
     /// Bytes of the archive.
     pub bytes: u64,
-    /// What is needed and not in the mirror.
+    /// What is needed but not in the mirror.
     pub missing: Vec<String>,
-    /// What was looked at; what is wrong was left out.
+    /// The result of the verification; faulty versions were left out.
     pub verified: Report,
 }
 
-/// Verifies the mirror and writes what is sound to a new file: all of it, or of these versions
-/// those that are there.
+/// Verifies the mirror and writes its intact versions to a new file: all of them, or those of the
+/// given versions that are there.
 ///
 /// # Errors
-/// When nothing was written: the file is there, or there is nothing to put into it.
+/// When nothing was written: the file exists, or there is nothing to write.
 pub fn export(
     layout: &Layout,
     archive: &Path,
@@ -217,7 +217,7 @@ pub fn export(
     prover: &Prover,
     meter: &Meter,
 ) -> Result<Exported, ArchiveError> {
-    // Before any work is done; it is not replaced later either.
+    // Checked before any work starts; an existing file is not replaced later either.
     if archive.symlink_metadata().is_ok() {
         return Err(ArchiveError::exists(archive));
     }
@@ -275,7 +275,7 @@ pub fn export(
     })
 }
 
-/// Writes the archive: the list, then these files of the mirror. How many bytes it has.
+/// Writes the archive: the manifest, then these files of the mirror. Returns its size in bytes.
 fn write(
     layout: &Layout,
     archive: &Path,
@@ -290,7 +290,7 @@ fn write(
     let file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(failed)?;
     #[cfg(unix)]
     {
-        // What is in it is public, and is to be carried about.
+        // The content is public, and users copy it to other machines.
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         file.as_file().set_permissions(mode).map_err(failed)?;
     }
@@ -326,28 +326,28 @@ fn write(
     }
 }
 
-/// What was taken.
+/// What was imported.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Imported {
     /// Versions that were not there before.
     pub added: Vec<String>,
-    /// Versions that were.
+    /// Versions that were there before.
     pub present: u64,
-    /// Bytes of the new ones.
+    /// Bytes of the new versions.
     pub bytes: u64,
     /// Versions that the checksum database proves.
     pub proven: u64,
-    /// Versions that no database proves: they are what the archive's own list says, no more.
+    /// Versions that no database proves: only the archive's own manifest vouches for them.
     pub unproven: Vec<Unproven>,
-    /// Databases in it that this machine does not ask.
+    /// Databases in the archive that this machine does not use.
     pub other_databases: Vec<String>,
 }
 
-/// Takes all of it, or nothing.
+/// Imports the whole archive, or nothing.
 ///
 /// # Errors
-/// When nothing was taken. After an error while versions are put in their places (the disk is
-/// full), those that are there are whole, and the same command goes on.
+/// When nothing was imported. If an error occurs while versions are moved into place (the disk is
+/// full), the versions that are already in place are complete, and the same command continues.
 pub async fn import(
     layout: &Layout,
     archive: &Path,
@@ -370,7 +370,7 @@ pub async fn import(
     let versions = manifest.versions.iter();
     let asked = Asked {
         without_index: true,
-        // Which `.mod` it was stored with, also where the zip holds another go.mod.
+        // The hash of the `.mod` that it was stored with, also if the zip holds another go.mod.
         go_mods: BTreeMap::from_iter(
             versions.map(|one| (one.of().to_string(), one.go_mod.clone())),
         ),
@@ -414,8 +414,8 @@ pub async fn import(
     Ok(imported)
 }
 
-/// The folder in which the archive is unpacked. Removed when it is dropped; one that a killed
-/// goroam left is removed before. The mirror's lock says that no other goroam uses it.
+/// The directory in which the archive is unpacked. It is removed on drop; one that a killed goroam
+/// left is removed first. The mirror's lock guarantees that no other goroam uses it.
 struct Staging(Layout);
 
 impl Staging {
@@ -434,8 +434,8 @@ impl Drop for Staging {
     }
 }
 
-/// Only files that the manifest names, and a database's, each once and bounded. An archive is
-/// not compressed, so all together are no longer than it is.
+/// Unpacks only files that the manifest names and files of a database, each once and with a limit.
+/// An archive is not compressed, so all files together are not longer than the archive.
 fn unpack(
     file: std::fs::File,
     archive: &Path,
@@ -494,7 +494,7 @@ fn unpack(
             } else if error.kind() == InvalidData {
                 failed(error)
             } else if matches!(error.kind(), StorageFull | QuotaExceeded) {
-                // It is the mirror's file system that has no room: reading an archive needs none.
+                // The mirror's file system is full: reading an archive needs no space.
                 ArchiveError::Failed(format!(
                     "{}: {error}. {} has {} MB and is unpacked there as a whole before anything is \
                      taken. Free so much, or name a mirror elsewhere with --mirror; nothing was taken",
@@ -516,9 +516,9 @@ fn unpack(
 
 /// A checksum database's file.
 enum Proof {
-    /// Of the one that this machine asks: where it is to be.
+    /// Of the database that this machine uses: its target path.
     Ours(PathBuf),
-    /// Of another one, which proves nothing here.
+    /// Of another database, which proves nothing here.
     Other,
 }
 
@@ -546,10 +546,10 @@ fn proof(name: &str, database: &str) -> Option<Proof> {
     known.then(|| Proof::Ours(name.split('/').collect()))
 }
 
-/// Is each version what the archive's own list says? Nothing else vouches for private ones.
+/// Checks that each version matches the archive's manifest. For private ones nothing else vouches.
 fn agree(manifest: &Manifest, report: &Report) -> Result<(), ArchiveError> {
     for version in &manifest.versions {
-        // What is not sound has been found to be so, and will be refused with more words.
+        // Faulty versions are reported elsewhere, with more detail.
         let Some(hashes) = report.sound.get(&version.of()) else {
             continue;
         };
@@ -571,8 +571,8 @@ fn agree(manifest: &Manifest, report: &Report) -> Result<(), ArchiveError> {
     Ok(())
 }
 
-/// Those that the mirror does not hold yet. One that it holds otherwise is a contradiction,
-/// unless the checksum database decides between the two.
+/// The versions that the mirror does not hold yet. A version that it holds with another hash is a
+/// contradiction, unless the checksum database decides between the two.
 fn fresh<'m>(
     manifest: &'m Manifest,
     report: &Report,
@@ -593,7 +593,7 @@ fn fresh<'m>(
         let is_unproven =
             |one: &Unproven| one.module == module.path && one.version == module.version;
         match held {
-            // Half a version is made whole.
+            // An incomplete version is completed.
             Some((held, wanted)) if held == *wanted => {
                 fresh.extend(
                     version

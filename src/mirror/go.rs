@@ -1,5 +1,5 @@
-//! The go command as `mirror add` runs it, and what it says.
-//! And the go toolchains that projects name, as modules, and what go says where it is too old.
+//! The go command as `mirror add` runs it, and how its output is read. Also the go toolchains that
+//! projects name, as modules, and go's messages that it is too old.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -15,10 +15,10 @@ use crate::gomod::go_mod::GoMod;
 use crate::gomod::go_version::{at_least, compare, of_toolchain, toolchain_for};
 use crate::policy::expand::expand;
 
-/// A module of goroam's own, so that none that lies above a folder is taken for the one meant.
+/// A module of goroam's own, so that go does not use a go.mod from a parent directory.
 pub(super) const OWN: &str = "module goroam.invalid/add\n\ngo 1.17\n";
 
-/// What is asked of `go env`.
+/// The variables that are read with `go env`.
 const NAMES: [&str; 10] = [
     "GOMODCACHE",
     "GOPATH",
@@ -39,26 +39,26 @@ pub(super) struct Go<'a> {
     env: &'a Environment,
     values: BTreeMap<String, String>,
     offline: bool,
-    /// May it be exchanged for a newer one, where a go.mod demands that?
+    /// Whether it may be replaced by a newer go if a go.mod requires that.
     switches: bool,
     switched: Mutex<Switched>,
 }
 
-/// A newer go in this one's place.
+/// A newer go that replaces this one.
 #[derive(Debug, Default)]
 struct Switched {
-    /// GOTOOLCHAIN; `None`: this one itself.
+    /// GOTOOLCHAIN; `None`: the user's go itself.
     name: Option<String>,
-    /// The toolchains that go demanded on the way, and what failed of them.
+    /// The toolchains that go asked for meanwhile, and which of them failed.
     wants: Wants,
 }
 
-/// In which mode go runs.
+/// The mode in which go runs.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Mode<'a> {
     /// One module; go may complete the copies of go.mod and go.sum.
     Module,
-    /// The workspace of this go.work. Its go.work.sum is completed, no go.mod is.
+    /// The workspace of this go.work. go completes its go.work.sum, but no go.mod.
     Work(&'a Path),
 }
 
@@ -87,8 +87,8 @@ impl<'a> Go<'a> {
         bare(&self.command.version.text)
     }
 
-    /// Has the go of this name (`go1.24.11`) run from now on, if it is newer than the present one.
-    /// It must be in the module cache.
+    /// From now on runs the go of this name (`go1.24.11`), if it is newer than the current one. It
+    /// must be in the module cache.
     pub(super) fn run_as(&self, name: &str) {
         let mut switched = self.switched();
         let now = switched.name.as_deref().map_or(self.version(), bare);
@@ -101,12 +101,12 @@ impl<'a> Go<'a> {
         self.switched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The toolchains that go demanded on the way, and why any of them could not be had.
+    /// The toolchains that go asked for meanwhile, and why any of them could not be downloaded.
     pub(super) fn demanded(&self) -> Wants {
         std::mem::take(&mut self.switched().wants)
     }
 
-    /// What `go env` says; empty where it says nothing.
+    /// The value that `go env` prints; empty if it prints none.
     pub(super) fn value(&self, name: &str) -> &str {
         self.values.get(name).map_or("", String::as_str)
     }
@@ -126,7 +126,7 @@ impl<'a> Go<'a> {
             .join("download")
     }
 
-    /// Runs it in a folder; once more as a newer go, where one is demanded and may be had.
+    /// Runs go in a directory; runs it again as a newer go if one is required and allowed.
     pub(super) async fn run(
         &self,
         folder: &Path,
@@ -143,14 +143,14 @@ impl<'a> Go<'a> {
             Box::pin(self.bring(&[name].into(), &mut wants)).await?;
             let mut switched = self.switched();
             switched.wants.join(wants);
-            // Each turn is a newer go's, so there is an end.
+            // Each iteration uses a newer go, so the loop ends.
             if switched.name == before {
                 return Ok(ran);
             }
         }
     }
 
-    /// Runs it, or the go that it was exchanged for, in a folder.
+    /// Runs the current go (the user's, or the one that replaced it) in a directory.
     pub(super) async fn run_as_it_is(
         &self,
         folder: &Path,
@@ -171,7 +171,7 @@ impl<'a> Go<'a> {
                 "-mod=readonly".to_owned()
             }
         };
-        // The one flag of the user's that says how, not what.
+        // The only flag of the user's that changes how go works, not what it does.
         let users = [
             self.env.get("GOFLAGS"),
             self.values.get("GOFLAGS").map(String::as_str),
@@ -194,7 +194,7 @@ impl<'a> Go<'a> {
         Ok(job.run(args).await?)
     }
 
-    /// Brings these toolchains, and has go run as the newest of them where it is older itself.
+    /// Downloads these toolchains, and runs go as the newest of them from now on if go is older.
     pub(super) async fn bring(
         &self,
         names: &BTreeSet<String>,
@@ -211,7 +211,7 @@ impl<'a> Go<'a> {
         let modules: Vec<String> = names.iter().map(|name| module(name).to_string()).collect();
         let mut args = vec!["mod", "download", "-json"];
         args.extend(modules.iter().map(String::as_str));
-        // Not in the project: its go line may ask for a newer go than this one.
+        // Not in the project: its go line may require a newer go than this one.
         let elsewhere = tempfile::tempdir().map_err(AddError::temporary)?;
         let go_mod = elsewhere.path().join("go.mod");
         std::fs::write(&go_mod, OWN).map_err(|error| AddError::file(&go_mod, &error))?;
@@ -225,7 +225,7 @@ impl<'a> Go<'a> {
         Ok(())
     }
 
-    /// What the cache holds and nothing else.
+    /// Settings that limit go to what the cache holds.
     fn offline_settings(&self) -> [(&'static str, OsString); 3] {
         let lookup = |_: &str| Some(self.value("GOMODCACHE").to_owned());
         let proxy = expand("file://${GOMODCACHE}/cache/download,off", &lookup);
@@ -237,7 +237,7 @@ impl<'a> Go<'a> {
     }
 }
 
-/// Without the `go` in front.
+/// Removes the prefix `go`.
 fn bare(name: &str) -> &str {
     name.strip_prefix("go").unwrap_or(name)
 }
@@ -249,14 +249,14 @@ fn is_cache_rw(flag: &str) -> bool {
     )
 }
 
-/// The module that toolchains come as (`cmd/go/internal/modfetch/toolchain.go`).
+/// The module that contains toolchains (`cmd/go/internal/modfetch/toolchain.go`).
 pub(super) const TOOLCHAIN: &str = "golang.org/toolchain";
-/// Since this version there are toolchains as modules, and GOTOOLCHAIN selects one.
+/// From this version on, toolchains are available as modules and GOTOOLCHAIN selects one.
 const FIRST: &str = "1.21";
 
-/// The toolchain that a go.mod asks for: its `toolchain` line or its `go` line, whichever is
-/// newer. A `go` line that names a language only counts where this go, of version `own`, is
-/// older than that.
+/// Returns the toolchain that a go.mod asks for: its `toolchain` line or its `go` line, whichever
+/// is newer. A `go` line that names only a language version counts only if this go, of version
+/// `own`, is older.
 pub(super) fn toolchain_of(go_mod: &GoMod, own: &str) -> Option<String> {
     let line = go_mod.go.as_ref().map(|line| line.value.as_str());
     let line = line.map(|line| (line, toolchain_for(line)));
@@ -268,12 +268,12 @@ pub(super) fn toolchain_of(go_mod: &GoMod, own: &str) -> Option<String> {
     let named = named.and_then(|name| Some((of_toolchain(name)?, name.to_owned())));
     let all = [line, named].into_iter().flatten();
     let (version, name) = all.max_by(|one, other| compare(one.0, other.0))?;
-    // A toolchain of one's own, `go1.24.3-corp`, is not to be had as a module.
+    // A custom toolchain, `go1.24.3-corp`, is not available as a module.
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
     (plain && at_least(version, FIRST)).then_some(name)
 }
 
-/// The toolchain that go says it would have to be, being too old for some go.mod.
+/// Returns the toolchain that go says it needs because it is too old for a go.mod.
 fn demanded(ran: &Ran) -> Option<String> {
     let told = downloaded(&ran.out).into_iter();
     let told = told.filter_map(|Downloaded { error, .. }| error);
@@ -284,7 +284,7 @@ fn demanded(ran: &Ran) -> Option<String> {
         .map(toolchain_for)
 }
 
-/// The versions in `requires go >= 1.25 (running go 1.24.11; GOTOOLCHAIN=local)`
+/// Returns the versions in `requires go >= 1.25 (running go 1.24.11; GOTOOLCHAIN=local)`
 /// (`gover.TooNewError`).
 fn requirements(said: &str) -> impl Iterator<Item = &str> {
     let parts = said.split("requires go >= ").skip(1);
@@ -295,7 +295,7 @@ fn requirements(said: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Puts the way out in the place of a setting that is goroam's and not the user's.
+/// Removes GOTOOLCHAIN, which goroam sets and not the user, from go's message, and adds advice.
 pub(super) fn explain(failed: &mut Failed, has_asked: bool) {
     let Some(version) = requirements(&failed.why).last() else {
         return;

@@ -1,8 +1,8 @@
-//! Where what lies in a mirror (go-proxy layout: `go help goproxy`; `x/mod/module.EscapePath`),
-//! which of its files belong to which version, and what a module's `list` and `@latest` say.
+//! The file layout of a mirror (go-proxy layout: `go help goproxy`; `x/mod/module.EscapePath`):
+//! which files belong to which version, and what a module's `list` and `@latest` contain.
 //!
-//! go asks `@latest` only where `list` holds no version that suits
-//! (`modfetch.proxyRepo.Latest`, `modload.queryProxy`), so a pin has to show in both.
+//! go asks for `@latest` only if `list` has no suitable version (`modfetch.proxyRepo.Latest`,
+//! `modload.queryProxy`), so a pin must show in both.
 
 use std::collections::BTreeMap;
 use std::fs::DirEntry;
@@ -21,12 +21,12 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The tree below this folder.
+    /// The tree below this directory.
     pub fn new(root: impl Into<PathBuf>) -> Layout {
         Layout { root: root.into() }
     }
 
-    /// The folder itself.
+    /// The directory itself.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -34,7 +34,7 @@ impl Layout {
     /// A module's `@v`.
     ///
     /// # Errors
-    /// When the path is none that go could ask for.
+    /// When the path is one that go could not ask for.
     pub fn versions(&self, module: &str) -> Result<PathBuf, EscapeError> {
         Ok(below(&self.root, &escape_path(module)?).join("@v"))
     }
@@ -42,7 +42,7 @@ impl Layout {
     /// One file of one version.
     ///
     /// # Errors
-    /// When path or version are none that go could ask for.
+    /// When path or version is one that go could not ask for.
     pub fn file(&self, module: &ModuleVersion, file: VersionFile) -> Result<PathBuf, EscapeError> {
         let ModuleVersion { path, version } = module.escaped()?;
         let name = format!("{version}{}", file.end());
@@ -52,7 +52,7 @@ impl Layout {
     /// A module's `@v/list`.
     ///
     /// # Errors
-    /// When the path is none that go could ask for.
+    /// When the path is one that go could not ask for.
     pub fn list(&self, module: &str) -> Result<PathBuf, EscapeError> {
         Ok(self.versions(module)?.join("list"))
     }
@@ -60,23 +60,23 @@ impl Layout {
     /// A module's `@latest`.
     ///
     /// # Errors
-    /// When the path is none that go could ask for.
+    /// When the path is one that go could not ask for.
     pub fn latest(&self, module: &str) -> Result<PathBuf, EscapeError> {
         Ok(below(&self.root, &escape_path(module)?).join("@latest"))
     }
 
-    /// What is kept of a checksum database. Its name may be a host with a path.
+    /// The directory of a checksum database. Its name may be a host with a path.
     pub fn sumdb(&self, name: &str) -> PathBuf {
         below(&self.root.join("sumdb"), name)
     }
 
-    /// goroam's own files in a mirror.
+    /// goroam's own directory in a mirror.
     pub fn own(&self) -> PathBuf {
         self.root.join(".goroam")
     }
 }
 
-/// Is the module at or below one of these paths? None: any is.
+/// Reports whether the module is at or below one of these paths; true if no path is given.
 pub(super) fn is_asked(path: &str, below: &[String]) -> bool {
     let is_below = |prefix: &String| {
         let rest = path.strip_prefix(prefix.trim_end_matches('/'));
@@ -85,17 +85,18 @@ pub(super) fn is_asked(path: &str, below: &[String]) -> bool {
     below.is_empty() || below.iter().any(is_below)
 }
 
-/// Joined element by element, so that Windows gets its own separator.
+/// Joins element by element, so that Windows gets its own separator.
 fn below(root: &Path, path: &str) -> PathBuf {
     let mut below = root.to_owned();
     below.extend(path.split('/'));
     below
 }
 
-/// Elements of a module's path; `x/mod` has no limit, GitHub's longest has some 20.
+/// Maximum number of elements of a module's path; `x/mod` has no limit, GitHub's longest path has
+/// some 20.
 const DEEPEST: usize = 64;
 
-/// One version's files, in bytes.
+/// The sizes of one version's files, in bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Files {
     /// `.info`.
@@ -109,7 +110,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// Bytes of all.
+    /// The total size in bytes.
     pub fn bytes(&self) -> u64 {
         let all = [self.info, self.go_mod, self.zip, self.ziphash];
         all.iter().flatten().sum()
@@ -128,28 +129,28 @@ impl Files {
 /// One module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Module {
-    /// Its versions, as go orders them.
+    /// Its versions, in go's order.
     pub versions: BTreeMap<ModuleVersion, Files>,
-    /// `@v/list` is there.
+    /// Whether `@v/list` is there.
     pub list: bool,
-    /// `@latest` is there.
+    /// Whether `@latest` is there.
     pub latest: bool,
 }
 
-/// All of it.
+/// All modules of a tree.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Tree {
-    /// By path.
+    /// Modules by path.
     pub modules: BTreeMap<String, Module>,
-    /// What go would never ask for, with why.
+    /// Files that go would never ask for, with the reason.
     pub stray: Vec<(PathBuf, String)>,
-    /// What cannot be read, with why.
+    /// Files that cannot be read, with the reason.
     pub unreadable: Vec<(PathBuf, String)>,
 }
 
 impl Tree {
-    /// Looks at every folder. The checksum databases' and goroam's own are others' affair.
-    /// Links are not followed: go would, but a mirror that is carried elsewhere loses them.
+    /// Reads every directory, except those of the checksum databases and goroam's own. Does not
+    /// follow links: go would follow them, but they break when a mirror is copied elsewhere.
     ///
     /// # Errors
     /// When the mirror itself cannot be listed.
@@ -181,7 +182,7 @@ impl Tree {
         Ok(tree)
     }
 
-    /// `below`: the escaped path of the folder it is in.
+    /// Adds one entry. `below`: the escaped path of its directory.
     fn put(&mut self, entry: &DirEntry, below: Option<&str>, folders: &mut Vec<(PathBuf, String)>) {
         let path = entry.path();
         let is_dir = match entry.file_type() {
@@ -261,8 +262,9 @@ impl Tree {
     }
 }
 
-/// What `list` holds: releases and prereleases in order (`go help goproxy`). With a pin nothing
-/// that go would choose in its place: a higher version can still be named, but is not listed.
+/// Returns what `list` contains: releases and prereleases in order (`go help goproxy`). With a pin
+/// it omits the versions that go would choose instead: a higher version can still be requested by
+/// name, but is not listed.
 pub fn listed<'v>(versions: &'v [String], pinned: Option<&str>) -> Vec<&'v str> {
     let mut listed: Vec<&str> = versions
         .iter()
@@ -280,8 +282,8 @@ pub fn listed<'v>(versions: &'v [String], pinned: Option<&str>) -> Vec<&'v str> 
     listed
 }
 
-/// What `@latest` says: the pinned version, else the highest release, else the highest
-/// prerelease, else the newest version made from a commit.
+/// Returns what `@latest` contains: the pinned version, else the highest release, else the highest
+/// prerelease, else the newest pseudo-version.
 pub fn latest<'v>(versions: &'v [String], pinned: Option<&str>) -> Option<&'v str> {
     let all: Vec<&str> = versions.iter().map(String::as_str).collect();
     if let Some(pinned) = all.iter().find(|version| Some(**version) == pinned) {
@@ -290,8 +292,9 @@ pub fn latest<'v>(versions: &'v [String], pinned: Option<&str>) -> Option<&'v st
     chosen(&all).or_else(|| all.into_iter().max_by_key(|version| commit_time(version)))
 }
 
-/// What go takes for `latest` out of a list (`modload.queryProxy`): a release before a
-/// prerelease, and one that has a go.mod (not `+incompatible`) before one that has none.
+/// Returns the version of a list that go chooses for `latest` (`modload.queryProxy`): a release
+/// before a prerelease, and a version that has a go.mod (not `+incompatible`) before one that has
+/// none.
 fn chosen<'v>(versions: &[&'v str]) -> Option<&'v str> {
     let rank = |version: &str| (!is_prerelease(version), !version.ends_with("+incompatible"));
     versions
@@ -301,7 +304,7 @@ fn chosen<'v>(versions: &[&'v str]) -> Option<&'v str> {
         .max_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| compare(a, b)))
 }
 
-/// The fourteen digits of a pseudo-version.
+/// Returns the fourteen digits of a pseudo-version.
 fn commit_time(version: &str) -> &str {
     let core = version.split('+').next().unwrap_or_default();
     let rest = core.rsplit_once('-').map_or("", |(rest, _)| rest);
@@ -397,7 +400,7 @@ mod tree_tests {
         assert_eq!(b.versions, [(version, files)].into());
     }
 
-    // Names that differ in case alone need a file system that tells them apart.
+    // Names that differ only in case need a case-sensitive file system.
     #[test]
     #[cfg(unix)]
     fn what_go_would_never_ask_for_is_stray() {
@@ -494,7 +497,7 @@ mod index_tests {
             assert_eq!(latest(&versions, Some(pin)), Some(pin));
             assert_eq!(listed(&versions, Some(pin)), list, "{pin}");
         }
-        // A version that is gone pins nothing.
+        // A version that was removed pins nothing.
         assert_eq!(latest(&versions, Some("v9.0.0")), Some("v1.2.0"));
         assert_eq!(listed(&versions, Some("v9.0.0")).len(), 4);
     }

@@ -1,4 +1,5 @@
-//! `goroam mirror list`: what is in a mirror; `pin` and `unpin`: which version `@latest` says.
+//! `goroam mirror list`: lists a mirror's content; `pin` and `unpin`: choose the version in
+//! `@latest`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,15 +16,15 @@ use crate::bounded;
 use crate::gomod::ModuleVersion;
 use crate::gomod::form::MOST_ZIP_HASH;
 
-/// What is in a mirror.
+/// The content of a mirror.
 #[derive(Debug, Clone, Serialize)]
 pub struct Listing {
-    /// Its folder.
+    /// Its directory.
     #[serde(serialize_with = "crate::paths::serialize")]
     pub mirror: PathBuf,
-    /// By path.
+    /// Modules, sorted by path.
     pub modules: Vec<ListedModule>,
-    /// Sums of what is listed.
+    /// Totals of what is listed.
     pub totals: ListTotals,
 }
 
@@ -32,9 +33,9 @@ pub struct Listing {
 pub struct ListedModule {
     /// Its path.
     pub module: String,
-    /// The version that is pinned.
+    /// The pinned version.
     pub pinned: Option<String>,
-    /// As go orders them.
+    /// Its versions, in go's order.
     pub versions: Vec<ListedVersion>,
 }
 
@@ -43,32 +44,33 @@ pub struct ListedModule {
 pub struct ListedVersion {
     /// The version.
     pub version: String,
-    /// Is its zip there? Without it lies only the go.mod, which some module graph needs.
+    /// Whether its zip is there. Without a zip there is only the go.mod, which a module graph
+    /// needs.
     pub zip: bool,
     /// Bytes of its files.
     pub bytes: u64,
-    /// The checksum database that proves it, with what lies in the mirror.
+    /// The checksum database that proves it, from the proofs in the mirror.
     pub proven_by: Option<String>,
-    /// When it was brought.
+    /// When it was stored.
     pub since: Option<Timestamp>,
 }
 
-/// Sums.
+/// Totals.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct ListTotals {
-    /// Modules with at least one whole version.
+    /// Modules with at least one complete version.
     pub modules: usize,
-    /// Whole versions.
+    /// Complete versions.
     pub versions: usize,
-    /// go.mods alone.
+    /// Versions with only a go.mod.
     pub go_mods: usize,
     /// Bytes of all files that belong to versions.
     pub bytes: u64,
-    /// Whole versions that a checksum database proves.
+    /// Complete versions that a checksum database proves.
     pub proven: usize,
 }
 
-/// Looks at the modules at and below these paths; none: at all.
+/// Lists the modules at and below these paths, or all modules if no path is given.
 ///
 /// # Errors
 /// When the mirror, or goroam's notes in it, cannot be read.
@@ -76,7 +78,7 @@ pub fn list(root: &Path, below: &[String], trust: &Trust) -> io::Result<Listing>
     let layout = Layout::new(root);
     let tree = Tree::read(&layout)?;
     let pins = pins(&layout)?;
-    // Without a database nothing is proven; that is no error.
+    // Without a database nothing is proven; that is not an error.
     let proofs = Proofs::open(&layout, &trust.sumdb).ok();
     let mut listing = Listing {
         mirror: root.to_owned(),
@@ -118,8 +120,8 @@ pub fn list(root: &Path, below: &[String], trust: &Trust) -> io::Result<Listing>
     Ok(listing)
 }
 
-/// Has the database a record that agrees with the hash that was noted when it was verified?
-/// Whether the zip still is that one is `mirror verify`'s to say.
+/// Reports whether the database has a record that agrees with the hash stored at verification. Only
+/// `mirror verify` checks whether the zip still has that hash.
 fn is_proven(layout: &Layout, proofs: &Proofs, version: &ModuleVersion, files: &Files) -> bool {
     let Ok(sums) = proofs.prove(version) else {
         return false;
@@ -133,7 +135,7 @@ fn is_proven(layout: &Layout, proofs: &Proofs, version: &ModuleVersion, files: &
         .is_some_and(|zip| zip.as_bytes() == noted.unwrap_or_default().trim_ascii())
 }
 
-/// When a version was brought: `.info` is the last of its files, and never a link.
+/// Returns when a version was stored: `.info` is written last, and is never a link.
 pub(super) fn since(layout: &Layout, version: &ModuleVersion) -> Option<Timestamp> {
     let time = |part| {
         let path = layout.file(version, part).ok()?;
@@ -145,26 +147,26 @@ pub(super) fn since(layout: &Layout, version: &ModuleVersion) -> Option<Timestam
         .or_else(|| time(VersionFile::Zip))
 }
 
-/// What a module's `@latest` says now.
+/// What a module's `@latest` contains now.
 #[derive(Debug, Clone, Serialize)]
 pub struct Pinned {
-    /// The mirror's folder.
+    /// The mirror's directory.
     #[serde(serialize_with = "crate::paths::serialize")]
     pub mirror: PathBuf,
     /// The module's path.
     pub module: String,
     /// The version that is pinned now.
     pub pinned: Option<String>,
-    /// The one that was.
+    /// The version that was pinned before.
     pub before: Option<String>,
-    /// What `@latest` says.
+    /// The version in `@latest`.
     pub latest: Option<String>,
 }
 
-/// Lets `@latest` of the module say this version; with none, its highest version again.
+/// Makes the module's `@latest` name this version; without a version, its highest version again.
 ///
 /// # Errors
-/// When there is no mirror, or it does not hold that version.
+/// When there is no mirror, or the mirror does not hold that version.
 pub fn pin(
     root: &Path,
     module: &str,

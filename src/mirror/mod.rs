@@ -1,5 +1,5 @@
-//! The mirror: a tree of modules that any go reads by `file://`, with the checksum database's
-//! proofs beside them, so that GOSUMDB stays on where there is no network.
+//! The mirror: a tree of modules that any go reads through `file://`, with the checksum database's
+//! proofs beside them, so that GOSUMDB stays on without a network.
 //!
 //! ```text
 //! ROOT/MODULE/@v/{list,VERSION.info,VERSION.mod,VERSION.zip,VERSION.ziphash}, ROOT/MODULE/@latest
@@ -7,11 +7,11 @@
 //! ROOT/.goroam/…      goroam's own: lock, pins, tree heads; nothing that go reads
 //! ```
 //!
-//! A version is there when its `.info` is: `.zip` and `.mod` come before it, the proofs before
-//! these, `list` after it. So a kill at any point leaves a mirror that go can use.
+//! A version exists when its `.info` exists. goroam writes the proofs first, then `.zip` and
+//! `.mod`, then `.info`, then `list`. So a kill at any point leaves a mirror that go can use.
 //!
-//! Of what only a module graph needs, `.mod` lies there without `.zip` (with `.info` where go has
-//! asked for it): `list` and `@latest` do not name it.
+//! If only a module graph needs a version, the mirror has its `.mod` without `.zip` (with `.info`
+//! if go has asked for it): `list` and `@latest` do not name it.
 //!
 //! May import: everything below (not ipc).
 

@@ -1,5 +1,5 @@
-//! Which projects there are, and what they need of a mirror: what their go.sum files name. go
-//! writes a line there for each file that some build of the project has read, and takes no other
+//! Finds projects and what they need of a mirror: the versions in their go.sum files. go adds a
+//! line to go.sum for each file that a build of the project has read, and uses no other file
 //! without asking.
 
 use std::collections::BTreeSet;
@@ -10,24 +10,25 @@ use crate::bounded;
 use crate::gomod::go_work::{self, GoWork};
 use crate::gomod::{ModuleVersion, go_mod, go_sum};
 
-/// Where hashes are noted.
+/// The files that list hashes.
 const SUMS: [&str; 2] = ["go.sum", "go.work.sum"];
-/// Bytes of a go.sum; 200,000 lines. go has no limit.
+/// Maximum size of a go.sum in bytes: 200,000 lines. go has no limit.
 pub(super) const MOST_SUM: u64 = 32 << 20;
-/// A go.mod or go.work; the largest known ones have some hundred kilobytes.
+/// Maximum size of a go.mod or go.work in bytes; the largest known ones have some hundred
+/// kilobytes.
 pub(super) const MOST_FILE: u64 = 16 << 20;
-/// Levels below a folder that is named.
+/// Maximum depth below a given directory.
 const DEEPEST: usize = 12;
-/// Folders that are looked into.
+/// Maximum number of directories to read.
 const MOST_FOLDERS: usize = 200_000;
-/// Projects that are taken.
+/// Maximum number of projects.
 const MOST_PROJECTS: usize = 1_000;
 
-/// The versions that go.sum and go.work.sum files in and below these folders name; of a folder
-/// with none, those of the nearest one above it.
+/// Returns the versions that go.sum and go.work.sum files in and below these directories name. If a
+/// directory has none, uses those of its nearest parent that has one.
 ///
 /// # Errors
-/// When there is none, or one cannot be read: why, with its name.
+/// When there is none, or one cannot be read: the reason, with its name.
 pub fn needed_by(folders: &[PathBuf]) -> Result<BTreeSet<ModuleVersion>, String> {
     let mut needed = BTreeSet::new();
     for folder in folders {
@@ -50,11 +51,11 @@ pub fn needed_by(folders: &[PathBuf]) -> Result<BTreeSet<ModuleVersion>, String>
     Ok(needed)
 }
 
-/// The versions that go.mod files in and below these folders require, whether or not a go.sum
+/// Returns the versions that go.mod files in and below these directories require, even if no go.sum
 /// names them yet.
 ///
 /// # Errors
-/// When one cannot be read: why, with its name.
+/// When one cannot be read: the reason, with its name.
 pub fn required_by(folders: &[PathBuf]) -> Result<BTreeSet<ModuleVersion>, String> {
     let mut required = BTreeSet::new();
     for folder in folders {
@@ -67,8 +68,9 @@ pub fn required_by(folders: &[PathBuf]) -> Result<BTreeSet<ModuleVersion>, Strin
     Ok(required)
 }
 
-/// The folders of go.mod and go.work files in and below this one, or, where there is none, of
-/// the one that is nearest above it. A module that a workspace uses is part of the workspace.
+/// Returns the directories of go.mod and go.work files in and below this one, or, if there are
+/// none, of the nearest parent that has one. A module that a workspace uses is part of the
+/// workspace.
 pub fn projects(folder: &Path) -> Vec<PathBuf> {
     let folder = dunce::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
     let holds = |folder: &Path, name: &str| folder.join(name).is_file();
@@ -95,7 +97,7 @@ pub fn projects(folder: &Path) -> Vec<PathBuf> {
     works
 }
 
-/// The folders of a workspace's modules, links resolved.
+/// The directories of a workspace's modules, with links resolved.
 pub(super) fn members(work: &Path) -> Vec<PathBuf> {
     let text = bounded::read_text(&work.join("go.work"), MOST_FILE).unwrap_or_default();
     let used = go_work::parse(&text).r#use.into_iter();
@@ -121,7 +123,7 @@ fn those(folder: &Path, names: &[&str]) -> Vec<PathBuf> {
 
 fn files_below(folder: &Path, names: &[&str]) -> Result<Vec<PathBuf>, String> {
     let (folders, is_all) = folders_below(&real(folder)?);
-    // What was not looked at may need anything: better nothing than half of it.
+    // A directory that was not read may need anything: an incomplete result would be wrong.
     if !is_all {
         let folder = folder.display();
         return Err(format!(
@@ -134,8 +136,8 @@ fn files_below(folder: &Path, names: &[&str]) -> Result<Vec<PathBuf>, String> {
         .collect())
 }
 
-/// A folder and those below it, and whether these are all. Passes over what go's patterns pass
-/// over; follows no links.
+/// Returns a directory and those below it, and whether the list is complete. Skips the directories
+/// that go's patterns skip; does not follow links.
 fn folders_below(top: &Path) -> (Vec<PathBuf>, bool) {
     let mut all = Vec::new();
     let mut open = vec![(top.to_owned(), 0)];
@@ -158,7 +160,8 @@ fn folders_below(top: &Path) -> (Vec<PathBuf>, bool) {
     (all, true)
 }
 
-/// Copies a go.work and its go.work.sum into this folder, with the same meaning there. Its path.
+/// Copies a go.work and its go.work.sum into this directory, with the same meaning. Returns the
+/// path.
 pub(super) fn copy_work(work: &GoWork, file: &Path, into: &Path) -> io::Result<PathBuf> {
     let copy = into.join("go.work");
     let text = elsewhere(work, file.parent().unwrap_or(file));
@@ -167,7 +170,7 @@ pub(super) fn copy_work(work: &GoWork, file: &Path, into: &Path) -> io::Result<P
     Ok(copy)
 }
 
-/// Copies a module file, if there is one.
+/// Copies a module file if it exists.
 pub(super) fn copy_if_any(from: &Path, to: &Path) -> io::Result<()> {
     match bounded::if_any(bounded::copy(from, to, MOST_SUM)) {
         Ok(_) => Ok(()),
@@ -178,14 +181,14 @@ pub(super) fn copy_if_any(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// The go.work.sum that belongs to a go.work, whatever GOWORK calls it.
+/// Returns the go.work.sum that belongs to a go.work, whatever its name in GOWORK.
 pub(super) fn sums_of(work: &Path) -> PathBuf {
     work.with_extension("work.sum")
 }
 
-/// The same go.work for another folder; lines that go does not know are left out.
+/// Formats the same go.work for another directory; omits lines that go does not know.
 fn elsewhere(work: &GoWork, folder: &Path) -> String {
-    // go compares these with the folder that it runs in, letter by letter.
+    // go compares these paths with its working directory byte by byte.
     let path = |path: &str| {
         let path = folder.join(path.replace('\\', "/"));
         let path = dunce::canonicalize(&path).unwrap_or(path);
@@ -223,7 +226,7 @@ fn elsewhere(work: &GoWork, folder: &Path) -> String {
     out
 }
 
-/// As a Go string, which `modfile.parseString` reads.
+/// Formats a Go string, which `modfile.parseString` reads.
 fn quoted(text: &str) -> String {
     let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
     format!("\"{escaped}\"")

@@ -1,10 +1,10 @@
-//! What a project needs: go is asked, on copies of its go.mod, go.sum and go.work, so that the
-//! project stays byte for byte as it is.
+//! Finds what a project needs by running go on copies of its go.mod, go.sum and go.work, so that
+//! the project's files do not change.
 //!
-//! `-modfile` lets go read and write a go.mod elsewhere while everything relative (a `replace`
-//! with a folder, the packages) is taken from the project's own folder. In a workspace there is
-//! no `-modfile`; there go.work itself is the copy, with its folders made absolute, and go
-//! writes nothing but the go.work.sum beside it (`modload.WriteGoMod`).
+//! With `-modfile` go reads and writes a go.mod elsewhere, and still takes everything relative (a
+//! `replace` with a directory, the packages) from the project's own directory. A workspace has no
+//! `-modfile`; there go.work itself is copied, with absolute directories, and go writes only the
+//! go.work.sum beside the copy (`modload.WriteGoMod`).
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,16 +18,16 @@ use crate::gomod::form::MOST_MOD;
 use crate::gomod::go_sum::Hashed;
 use crate::gomod::{go_mod, go_work};
 
-/// A project that is there.
+/// An existing project.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Project {
-    /// The folder of a go.mod.
+    /// The directory of a go.mod.
     Module(PathBuf),
     /// A go.work.
     Work(PathBuf),
 }
 
-/// Which project is meant: a go.mod or go.work, or what go uses in a folder.
+/// Returns the project: a given go.mod or go.work, or the one that go uses in a directory.
 pub(super) fn project(go: &Go<'_>, named: &Path) -> Result<Project, AddError> {
     let named = dunce::canonicalize(named).map_err(|error| AddError::file(named, &error))?;
     let folder = || named.parent().unwrap_or(&named).to_owned();
@@ -41,7 +41,7 @@ pub(super) fn project(go: &Go<'_>, named: &Path) -> Result<Project, AddError> {
             ))),
         };
     }
-    // A user's GOWORK counts here, as it does for the user's own builds.
+    // The user's GOWORK counts here, as in the user's own builds.
     if let Some(work) = go_work::find(go.env().get("GOWORK"), &named, Path::is_file) {
         return Ok(Project::Work(work));
     }
@@ -55,8 +55,8 @@ pub(super) fn project(go: &Go<'_>, named: &Path) -> Result<Project, AddError> {
     }
 }
 
-/// Adds to `wants` what a project needs for build and test; with `tests` also what the tests of
-/// its dependencies need, which `go mod tidy` looks at.
+/// Adds to `wants` what a project needs for build and test; with `tests` also what the tests of its
+/// dependencies need, which `go mod tidy` reads.
 pub(super) async fn want(
     go: &Go<'_>,
     project: &Project,
@@ -70,7 +70,7 @@ pub(super) async fn want(
     }
 }
 
-/// The toolchains that a project's go.mod and go.work files name.
+/// Returns the toolchains that a project's go.mod and go.work files name.
 pub(super) fn toolchains(go: &Go<'_>, project: &Project) -> Result<BTreeSet<String>, AddError> {
     let files = match project {
         Project::Module(folder) => vec![folder.join("go.mod")],
@@ -80,7 +80,7 @@ pub(super) fn toolchains(go: &Go<'_>, project: &Project) -> Result<BTreeSet<Stri
             let mut files: Vec<PathBuf> = members
                 .map(|member| folder.join(member.value).join("go.mod"))
                 .collect();
-            // Both have the same two lines.
+            // Both files have the same two lines.
             files.push(file.clone());
             files
         }
@@ -99,7 +99,7 @@ fn text_of(file: &Path) -> Result<String, AddError> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Adds what a build of these copies of go.mod and go.sum needs.
+/// Adds what a build with these copies of go.mod and go.sum needs.
 pub(super) async fn want_copy(
     go: &Go<'_>,
     folder: &Path,
@@ -117,13 +117,13 @@ pub(super) async fn want_copy(
     wants.want_mods(&asked.sums())
 }
 
-/// What go is asked about.
+/// One project as input for go.
 struct Asked<'a> {
     go: &'a Go<'a>,
     folder: &'a Path,
     mode: Mode<'a>,
     modfile: PathBuf,
-    /// For messages.
+    /// The name for messages.
     name: String,
 }
 
@@ -154,7 +154,7 @@ impl Asked<'_> {
         Ok(())
     }
 
-    /// Downloads what a build needs, and has go read every go.mod of the graph and the `.info` of
+    /// Downloads what a build needs, and makes go read every go.mod of the graph and the `.info` of
     /// each version in the build list.
     async fn build(&self, what: &[&str], wants: &mut Wants) -> Result<(), AddError> {
         self.download(what, wants).await?;
@@ -187,8 +187,8 @@ async fn module(
         modfile: copies.join("go.mod"),
         name: file.display().to_string(),
     };
-    // Without words: what build and test of the module's own packages need. Before go 1.17 in
-    // go.mod that is everything, since such a go.mod names only the direct ones.
+    // Without arguments: what build and test of the module's own packages need. Before go 1.17 in
+    // go.mod that is everything, since such a go.mod names only the direct dependencies.
     asked
         .build(if tests { &["all"] } else { &[] }, wants)
         .await?;
@@ -196,7 +196,7 @@ async fn module(
     if !tests {
         return Ok(());
     }
-    // What tidy cannot find for some other system's files is no reason to leave out the rest.
+    // If tidy does not find a package for another system's files, the rest is still needed.
     let tidy = asked.run(&["mod", "tidy", "-e"], &[]).await?;
     if !tidy.success {
         wants.fail(&asked.name, "", &complaint(&tidy.err));
@@ -214,12 +214,12 @@ async fn module(
     Ok(())
 }
 
-/// go itself would wait for a named pipe in the place of a go.mod that a `replace` leads to.
+/// Refuses special files: go itself would block on a named pipe where a `replace` expects a go.mod.
 fn refuse_odd(folder: &Path, replaces: &[crate::gomod::Replace]) -> Result<(), AddError> {
     for replace in replaces.iter().filter(|replace| replace.is_local()) {
         let file = folder.join(&replace.new.path).join("go.mod");
         match bounded::open(&file) {
-            // What is not there is go's to say, by the module's name.
+            // If it is missing, go reports that with the module's name.
             Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
                 return Err(AddError::file(&file, &error));
             }

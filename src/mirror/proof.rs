@@ -1,6 +1,6 @@
-//! What the checksum database says of the modules that are wanted, with its proofs in the mirror.
-//! And which checksum database this machine's go trusts: GOSUMDB and GONOSUMDB, as go finds them.
-//! go itself need not be there: a mirror may be kept on a machine that builds nothing.
+//! The checksum database's records of the requested modules, with its proofs in the mirror. Also
+//! which checksum database this machine's go trusts: reads GOSUMDB and GONOSUMDB as go does. This
+//! needs no go command: a mirror may be on a machine that builds nothing.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,27 +15,28 @@ use crate::gomod::ModuleVersion;
 use crate::gomod::stored::DatabaseAnswer;
 use crate::model::{Chain, Patterns, SumDb};
 
-/// What the checksum database says.
+/// The records of the checksum database.
 #[derive(Debug, Default)]
 pub(super) struct Records {
     of: BTreeMap<ModuleVersion, DatabaseAnswer>,
-    /// It has shown two trees that exclude each other: nothing that it says counts.
+    /// Set if the database has shown two trees that contradict each other: then none of its records
+    /// counts.
     pub(super) fork: Option<String>,
 }
 
 impl Records {
-    /// Of one module.
+    /// Returns the record of one module.
     pub(super) fn of(&self, module: &ModuleVersion) -> DatabaseAnswer {
         let not_asked = || DatabaseAnswer::NotAsked("GOSUMDB does not cover it".to_owned());
         self.of.get(module).cloned().unwrap_or_else(not_asked)
     }
 }
 
-/// Brings the proofs of those that GOSUMDB covers, and reads their records out of the mirror. A
-/// database that cannot be asked is no error here: each record says then why it is missing.
+/// Fetches the proofs of the modules that GOSUMDB covers, and reads their records from the mirror.
+/// An unreachable database is not an error here: each record then says why it is missing.
 pub(super) async fn records(go: &Go<'_>, mirror: &Layout, wanted: &[&ModuleVersion]) -> Records {
     let spared = Patterns::parse(go.value("GONOSUMDB"));
-    // go asks for the hash of a toolchain whatever the settings say (`modfetch.useSumDB`).
+    // go asks for the hash of a toolchain regardless of the settings (`modfetch.useSumDB`).
     let is_toolchain = |module: &ModuleVersion| module.path == TOOLCHAIN;
     let covered = wanted.iter().copied().cloned();
     let covered = covered.filter(|module| is_toolchain(module) || !spared.matches(&module.path));
@@ -80,7 +81,7 @@ pub(super) async fn records(go: &Go<'_>, mirror: &Layout, wanted: &[&ModuleVersi
     records
 }
 
-/// By GOPROXY, as go would; what go itself has kept is looked at first.
+/// Follows GOPROXY as go does; uses what go itself has cached first.
 fn route(go: &Go<'_>) -> Result<Route, String> {
     let route = if go.is_offline() {
         Route::offline()
@@ -92,7 +93,7 @@ fn route(go: &Go<'_>) -> Result<Route, String> {
     Ok(route.with_last_seen(OsStr::new(go.value("GOPATH"))))
 }
 
-/// What the database said of single modules.
+/// What the database answered about single modules.
 fn said(brought: Brought) -> BTreeMap<ModuleVersion, String> {
     let unknown = brought.unknown.into_iter().map(|(module, whence)| {
         let why = format!(
@@ -113,7 +114,7 @@ fn all_without(modules: Vec<ModuleVersion>, why: &str) -> Records {
     }
 }
 
-/// The checksum database, and which modules it is not asked about.
+/// The checksum database, and the modules that are not checked with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
     /// GOSUMDB.
@@ -123,11 +124,11 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// The OS environment, then the go env file, then go's defaults (`cfg.EnvOrAndChanged`). An
-    /// empty value counts as none. `$GOROOT/go.env` is not read.
+    /// Reads the OS environment, then the go env file, then go's defaults (`cfg.EnvOrAndChanged`).
+    /// An empty value counts as not set. Does not read `$GOROOT/go.env`.
     ///
     /// # Errors
-    /// When the env file is there but of no use, or GOSUMDB cannot be read.
+    /// When the env file exists but cannot be used, or GOSUMDB cannot be parsed.
     pub fn find(env: &Environment) -> Result<Trust, String> {
         let file = match EnvFile::locate(env) {
             Ok(file) => file
@@ -150,7 +151,8 @@ impl Trust {
         })
     }
 
-    /// Why the database is not asked about this module (`modfetch.useSumDB`); `None`: it is.
+    /// Returns why the database is not asked about this module (`modfetch.useSumDB`); `None` if it
+    /// is asked.
     pub fn not_asked(&self, module: &str) -> Option<&'static str> {
         if self.sumdb == SumDb::Off {
             Some("GOSUMDB=off")

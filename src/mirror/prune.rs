@@ -1,4 +1,4 @@
-//! `goroam mirror prune`: which versions go, and how.
+//! `goroam mirror prune`: chooses versions and removes them.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -15,42 +15,42 @@ use super::store::{Store, note_odd, remove};
 use super::wants::AddError;
 use crate::gomod::ModuleVersion;
 
-/// Levels below `sumdb`: a database's name may be a host with a path.
+/// Maximum depth below `sumdb`: a database's name may be a host with a path.
 const DEEPEST_NAME: usize = 4;
 
-/// What is to go.
+/// What to remove.
 #[derive(Debug, Clone, Default)]
 pub struct Prune {
-    /// What was brought longer ago than this.
+    /// Remove versions that were stored longer ago than this.
     pub older_than: Option<Duration>,
-    /// The oldest, until the rest has no more bytes than this.
+    /// Remove the oldest versions until the rest has at most this many bytes.
     pub max_size: Option<u64>,
-    /// What no project in or below these folders needs. What one needs stays, whatever else is
-    /// asked.
+    /// Remove versions that no project in or below these directories needs. A version that one of
+    /// them needs stays, whatever the other conditions are.
     pub needed_by: Vec<PathBuf>,
-    /// Only say it.
+    /// Report only, remove nothing.
     pub dry_run: bool,
 }
 
-/// What went, or would.
+/// What was removed, or would be removed.
 #[derive(Debug, Clone, Serialize)]
 pub struct Pruned {
-    /// The mirror's folder.
+    /// The mirror's directory.
     #[serde(serialize_with = "crate::paths::serialize")]
     pub mirror: PathBuf,
-    /// Nothing was removed.
+    /// Whether this was a dry run: nothing was removed.
     pub dry_run: bool,
-    /// In the order of paths.
+    /// Removed versions, sorted by path.
     pub removed: Vec<Removed>,
-    /// Bytes of these.
+    /// Bytes of the removed versions.
     pub removed_bytes: u64,
-    /// Versions that stay.
+    /// Number of versions that stay.
     pub kept: usize,
-    /// Bytes of these.
+    /// Bytes of the versions that stay.
     pub kept_bytes: u64,
 }
 
-/// One version that went.
+/// One removed version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Removed {
     /// The module's path.
@@ -59,39 +59,40 @@ pub struct Removed {
     pub version: String,
     /// Bytes of its files.
     pub bytes: u64,
-    /// Why.
+    /// Why it was removed.
     pub why: Why,
 }
 
-/// Why a version goes.
+/// Why a version is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Why {
-    /// A killed goroam left its zip without `.info`: no version for go.
+    /// A killed goroam left its zip without `.info`: for go it is not a version.
     Unfinished,
     /// No project needs it.
     NotNeeded,
-    /// It is older than wanted.
+    /// It is older than the given age.
     Old,
-    /// It is among the oldest of too much.
+    /// It is among the oldest, and the mirror is larger than the given size.
     TooMuch,
 }
 
-/// What is known of one version.
+/// What is known about one version.
 #[derive(Debug, Clone)]
 struct Candidate {
     module: ModuleVersion,
     bytes: u64,
     since: Option<Timestamp>,
-    /// Pinned, or needed by a project.
+    /// Whether it stays: it is pinned, or a project needs it.
     stays: bool,
     unfinished: bool,
 }
 
-/// Removes what is asked for.
+/// Removes the chosen versions.
 ///
 /// # Errors
-/// When there is no mirror, no project where some are named, or a file cannot be removed.
+/// When there is no mirror, when the given directories have no project, or when a file cannot be
+/// removed.
 pub fn prune(
     root: &Path,
     what: &Prune,
@@ -99,7 +100,7 @@ pub fn prune(
     waits: &mut dyn FnMut(),
 ) -> Result<Pruned, AddError> {
     let failed = |error: io::Error| AddError::file(root, &error);
-    // Before anything else: a folder that is misspelt must not empty the mirror.
+    // Checked first: a misspelt directory must not empty the mirror.
     let needed = match what.needed_by.as_slice() {
         [] => None,
         folders => {
@@ -149,7 +150,7 @@ pub fn prune(
     })
 }
 
-/// For each candidate why it goes, if it does. Pure.
+/// Returns for each candidate why it is removed, or `None` if it stays. Pure.
 fn chosen(candidates: &[Candidate], what: &Prune, now: Timestamp) -> Vec<Option<Why>> {
     let oldest_kept = what.older_than.and_then(|age| now.checked_sub(age).ok());
     let mut go: Vec<Option<Why>> = candidates
@@ -183,8 +184,8 @@ fn chosen(candidates: &[Candidate], what: &Prune, now: Timestamp) -> Vec<Option<
     go
 }
 
-/// `.info` first: from then on it is no version. Then the lists, then the rest, then what proved
-/// it; the tiles stay, other records need them.
+/// Removes `.info` first: from then on it is not a version. Then the lists, then the other files,
+/// then the lookups that proved it. The tiles stay, because other records need them.
 fn take_out(store: &mut Store, removed: &[Removed]) -> io::Result<()> {
     let modules = BTreeSet::from_iter(removed.iter().map(|one| one.module.as_str()));
     store.will_change(modules.iter().copied())?;
@@ -225,7 +226,7 @@ fn take_out(store: &mut Store, removed: &[Removed]) -> io::Result<()> {
     Ok(())
 }
 
-/// The folders that hold a database's lookups.
+/// Returns the directories that hold a database's lookups.
 fn databases(folder: &Path, depth: usize) -> Vec<PathBuf> {
     if folder.join("lookup").is_dir() {
         return vec![folder.to_owned()];
@@ -241,11 +242,11 @@ fn databases(folder: &Path, depth: usize) -> Vec<PathBuf> {
     all
 }
 
-/// Removes the folders around a file that are empty, up to this one, which stays.
+/// Removes the empty directories above a file, up to `top`, which stays.
 fn tidy(file: &Path, top: &Path) {
     let around = file.ancestors().skip(1);
     for folder in around.take_while(|folder| *folder != top && folder.starts_with(top)) {
-        // Refused by the system as long as something is in it.
+        // The system refuses to remove a directory that is not empty.
         if std::fs::remove_dir(folder).is_err() {
             break;
         }

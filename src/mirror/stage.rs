@@ -1,5 +1,5 @@
-//! One version, taken out of the module cache into the spool with as little copying as possible;
-//! the hashes of what came; and whether it may be stored: every source that states a hash has to
+//! Takes one version out of the module cache into the spool with as little copying as possible,
+//! hashes its files, and decides whether it may be stored: every source that states a hash must
 //! agree.
 
 use std::fs::File;
@@ -20,18 +20,18 @@ use crate::gomod::stored::{
 use crate::gomod::zip::ModZip;
 use crate::{bounded, trust};
 
-/// What came, and may be stored.
+/// A version that may be stored.
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) staged: Staged,
-    /// How the zip came, and its bytes.
+    /// How the zip was stored, and its size in bytes.
     pub(super) zip: Option<(How, u64)>,
     pub(super) verified: Verified,
 }
 
-/// Takes a version out of the cache. With a `spool` name the zip comes too, by that name.
+/// Takes a version out of the cache. With a `spool` name it also takes the zip, under that name.
 ///
-/// What is verified is the file in the spool, which no other user can exchange.
+/// It verifies the file in the spool, which no other user can replace.
 pub(super) fn take(
     cache: &Layout,
     module: &ModuleVersion,
@@ -70,7 +70,7 @@ pub(super) fn take(
         });
         let h1 = read.map_err(|error| {
             let _ = std::fs::remove_file(&to);
-            // The spool's name says nothing to a user.
+            // The spool's file name means nothing to a user.
             let (from, why) = (from.display(), error.why);
             let way_out = "remove it, or run `go clean -modcache`";
             Refusal::because(format!("its zip is none: {from}: {why}; {way_out}"))
@@ -104,31 +104,31 @@ fn lacks(error: io::Error) -> Refusal {
     Refusal::because(error.to_string())
 }
 
-/// How a file came.
+/// How a file was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum How {
-    /// As a second name of the same file: no space is taken.
+    /// As a second name of the same file (hard link): it takes no space.
     Link,
-    /// As a copy that shares its blocks until one of both is changed.
+    /// As a copy that shares its blocks until one of the two is changed (reflink).
     Reflink,
     /// As a copy.
     Copy,
 }
 
-/// Brings `from` to `to`, which must not be there: by hard link, else by reflink, else by copy.
+/// Stores `from` as `to`, which must not exist: by hard link, else by reflink, else by copy.
 ///
-/// A file that others than this user and root can write is never linked: they could change it
-/// after it has been verified. What this user's own programs do to a linked file changes both
-/// names; go never writes to a file in its cache again.
+/// A file that users other than this one and root can write is never linked: they could change it
+/// after its verification. If one of this user's own programs changes a linked file, both names
+/// change; go never writes to a file in its cache again.
 ///
 /// # Errors
-/// When `from` is no file, or `to` cannot be written.
+/// When `from` is not a regular file, or `to` cannot be written.
 pub(super) fn lift(from: &Path, to: &Path) -> io::Result<How> {
     if std::fs::symlink_metadata(from).is_ok_and(|meta| is_ours_alone(from, &meta))
         && std::fs::hard_link(from, to).is_ok()
     {
-        // Looked at again by its new name, which no other user can exchange.
+        // Checked again under its new name, which no other user can replace.
         if std::fs::symlink_metadata(to).is_ok_and(|meta| is_ours_alone(to, &meta)) {
             return Ok(How::Link);
         }
@@ -166,8 +166,8 @@ fn reflink(_: &File, _: &File) -> bool {
 fn clone_file(from: &Path, to: &Path) -> io::Result<()> {
     use std::os::unix::ffi::OsStrExt as _;
 
-    /// `sys/clonefile.h`: a symbolic link is not followed. (It is then cloned as one, which the
-    /// look afterwards refuses.)
+    /// `sys/clonefile.h`: does not follow a symbolic link. (It clones the link itself, which the
+    /// check afterwards rejects.)
     const CLONE_NOFOLLOW: u32 = 1;
     let from = std::ffi::CString::new(from.as_os_str().as_bytes())?;
     let name = std::ffi::CString::new(to.as_os_str().as_bytes())?;
@@ -234,7 +234,7 @@ mod tests {
 pub(super) struct Verified {
     /// The checksum database's name, `go.sum`, or `go` (which checked it by the user's settings).
     pub(super) by: String,
-    /// Why the checksum database's proof is not there although go will ask for it.
+    /// Why the checksum database's proof is missing although go will ask for it.
     pub(super) without_proof: Option<String>,
 }
 
@@ -242,7 +242,7 @@ pub(super) struct Verified {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) why: String,
-    /// Something is not what its checksum says.
+    /// Whether something does not match its checksum.
     pub(super) mismatch: bool,
 }
 
@@ -255,8 +255,8 @@ impl Refusal {
     }
 }
 
-/// Refuses a version that differs from what any source states, and one that nothing proves;
-/// names the strongest source of the others. `path`: where its files are.
+/// Rejects a version that differs from what any source states, and one that nothing proves.
+/// Otherwise returns the strongest source. `path`: where its files are.
 pub(super) fn may_store(
     version: &StoredVersion<'_>,
     path: impl Fn(VersionFile) -> PathBuf,
@@ -293,7 +293,8 @@ pub(super) fn may_store(
                 path(VersionFile::ZipHash).display().to_string()
             }
         };
-        // A note that differs from a zip that is proven: go would not take the two either.
+        // A stored hash that differs from a proven zip is also a fault: go would reject the two as
+        // well.
         let (what, here, said) = match flaw.file {
             VersionFile::ZipHash => ("zip", expected, found),
             VersionFile::Zip => ("zip", found, expected),
@@ -356,7 +357,7 @@ mod judge_tests {
         DatabaseAnswer::NotAsked("private".to_owned())
     }
 
-    /// The zip's hash is of `z`, the go.mod's of `m`.
+    /// The zip's hash is that of `z`, the go.mod's that of `m`.
     fn judged(
         claims: (Option<&str>, Option<&str>),
         noted: Option<&str>,

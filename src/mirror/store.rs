@@ -1,8 +1,8 @@
-//! Versions, put into a mirror so that each is there as a whole or not at all.
+//! Stores versions in a mirror so that each is either completely there or not at all.
 //!
-//! One writer of a mirror at a time; readers need no lock: whatever they see is whole. Files on
-//! their way are in a folder of goroam's own on the same file system, so that a rename puts each
-//! in its place and a killed writer leaves nothing anywhere else.
+//! A mirror has one writer at a time; readers need no lock, because whatever they see is complete.
+//! Unfinished files are in a directory of goroam's own on the same file system, so that a rename
+//! moves each into place, and a killed writer leaves nothing anywhere else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -19,18 +19,19 @@ use crate::gomod::zip::ModZip;
 use crate::pool;
 use crate::state::file::replace_readable;
 
-/// Threads that put files on the disk. The file system joins what they ask for into a few
-/// writes of its journal: four thousand files take seconds, one after another half a minute.
+/// Number of threads that sync files to the disk. The file system joins their requests into a few
+/// writes of its journal: four thousand files take seconds; one after another they take half a
+/// minute.
 const SYNCERS: usize = 16;
 
-/// Bytes of the note of what is not listed yet.
+/// Maximum size in bytes of the file that names the modules not listed yet.
 const MOST_NOTE: u64 = 16 << 20;
 
-/// A version that has been verified and waits to be put in its place.
+/// A verified version that is ready to be moved into place.
 #[derive(Debug)]
 pub(super) struct Staged {
     pub(super) module: ModuleVersion,
-    /// The zip in the spool and its hash; `None`: only its go.mod is needed.
+    /// The zip in the spool and its hash; `None` if only its go.mod is needed.
     pub(super) zip: Option<(PathBuf, String)>,
     pub(super) go_mod: Vec<u8>,
     pub(super) info: Option<Vec<u8>>,
@@ -43,12 +44,12 @@ pub(super) struct Store {
     pub(super) spool: Spool,
     _lock: Lock,
     pub(super) pins: Pins,
-    /// Modules whose `list` and `@latest` may be behind.
+    /// Modules whose `list` and `@latest` may be out of date.
     behind: BTreeSet<String>,
 }
 
 impl Store {
-    /// Opens it, waiting for another writer, and sweeps what a killed one has left.
+    /// Opens a mirror, waits for another writer, and removes what a killed writer left.
     pub(super) fn open(layout: Layout, waits: &mut dyn FnMut()) -> io::Result<Store> {
         let lock = lock(&layout, waits)?;
         let spool = Spool::open(&layout)?;
@@ -65,7 +66,7 @@ impl Store {
         })
     }
 
-    /// One that is there: none is made by pruning or pinning.
+    /// Opens an existing mirror: pruning and pinning do not create one.
     pub(super) fn of_mirror(root: &Path, waits: &mut dyn FnMut()) -> Result<Store, AddError> {
         let layout = Layout::new(root);
         if !layout.own().is_dir() {
@@ -77,13 +78,14 @@ impl Store {
         Store::open(layout, waits).map_err(|error| AddError::file(root, &error))
     }
 
-    /// Pins a module to a version, or to none; the version that it was pinned to.
+    /// Pins a module to a version, or unpins it; returns the previous pin.
     pub(super) fn pin(
         &mut self,
         module: &str,
         version: Option<&str>,
     ) -> io::Result<Option<String>> {
-        // The note of what is behind comes first, so that a kill leaves no pin that does not show.
+        // The module is recorded as out of date first, so that after a kill no pin is missing from
+        // the lists.
         self.will_change([module].into_iter())?;
         let before = match version {
             Some(version) => self.pins.insert(module.to_owned(), version.to_owned()),
@@ -94,8 +96,8 @@ impl Store {
         Ok(before)
     }
 
-    /// Notes that versions of these modules come or go: a killed writer's successor then writes
-    /// their `list` and `@latest`, whatever else it was asked for.
+    /// Records that versions of these modules will be added or removed: after a kill, the next
+    /// writer updates their `list` and `@latest`, whatever its own task is.
     pub(super) fn will_change<'m>(
         &mut self,
         modules: impl Iterator<Item = &'m str>,
@@ -110,12 +112,13 @@ impl Store {
         put(&note, &unlisted(&self.layout))
     }
 
-    /// Puts versions in their places: everything on the disk first, then zip and hash, then
-    /// go.mod, then `.info`, which makes it a version. A kill in between leaves files that
-    /// nothing names, or go.mods of which each is whole.
+    /// Moves versions into place: first syncs everything to the disk, then moves zip and hash, then
+    /// go.mod, then `.info`, which makes it a version. A kill in between leaves files that nothing
+    /// names, or complete go.mods.
     pub(super) fn place(&mut self, batch: &[Staged]) -> io::Result<()> {
         self.will_change(batch.iter().map(|staged| staged.module.path.as_str()))?;
-        // Before the files: one that a kill leaves out is noted in vain, and that is all.
+        // Recorded before the files are moved: after a kill there may be an unused record, which is
+        // harmless.
         let odd = batch.iter().map(|staged| {
             let Staged { module, go_mod, .. } = staged;
             let here = self.layout.file(module, VersionFile::Zip);
@@ -145,7 +148,7 @@ impl Store {
         put_all(&parts)
     }
 
-    /// Writes `list` and `@latest` of these modules again, where they say something else.
+    /// Writes `list` and `@latest` of these modules if their content changes.
     pub(super) fn index(&mut self, modules: &BTreeSet<&str>) -> io::Result<()> {
         let behind = std::mem::take(&mut self.behind);
         let behind = behind.iter().map(String::as_str);
@@ -179,12 +182,12 @@ impl Store {
     }
 }
 
-/// The modules whose `list` is behind, one a line.
+/// The file that names the modules whose `list` is out of date, one per line.
 fn unlisted(layout: &Layout) -> PathBuf {
     layout.own().join("unlisted")
 }
 
-/// A module's versions in a mirror: those that have `.info` and `.zip`.
+/// Returns a module's versions in a mirror: those that have `.info` and `.zip`.
 pub(super) fn versions(layout: &Layout, module: &str) -> io::Result<Vec<String>> {
     let folder = layout.versions(module)?;
     let mut ends: BTreeMap<String, u8> = BTreeMap::new();
@@ -205,8 +208,8 @@ pub(super) fn versions(layout: &Layout, module: &str) -> io::Result<Vec<String>>
     Ok(ends.into_keys().collect())
 }
 
-/// Removes a file that may be gone already. On Windows one that is being read stays: its name is
-/// in the error.
+/// Removes a file, which may not exist. On Windows a file that is being read stays: the error has
+/// its name.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     let removed = bounded::if_any(std::fs::remove_file(path));
     removed.map(drop).map_err(|error| {
@@ -215,8 +218,8 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     })
 }
 
-/// Puts files (from, to) in their places, in this order; everything is on the disk before the
-/// first is put.
+/// Moves files (from, to) into place, in this order; syncs all of them to the disk before the first
+/// move.
 pub(super) fn put_all(files: &[(PathBuf, PathBuf)]) -> io::Result<()> {
     let synced = pool::map(files, SYNCERS, |(from, _)| sync(from));
     synced.into_iter().collect::<io::Result<()>>()?;
@@ -232,7 +235,7 @@ pub(super) fn put_all(files: &[(PathBuf, PathBuf)]) -> io::Result<()> {
     Ok(())
 }
 
-/// Windows flushes only what was opened for writing; a linked zip may be read-only there.
+/// Windows flushes only files that were opened for writing; a linked zip may be read-only there.
 fn sync(path: &Path) -> io::Result<()> {
     if cfg!(windows) {
         return match bounded::open_lock(OpenOptions::new().write(true), path) {
@@ -244,21 +247,20 @@ fn sync(path: &Path) -> io::Result<()> {
     bounded::open_no_link(path)?.sync_all()
 }
 
-/// Held by the one that writes to a mirror; released when it is dropped, or by the system when
-/// the process is killed.
+/// The lock of a mirror's writer; released on drop, or by the system when the process is killed.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
-/// Takes the mirror's lock, making goroam's folder in it; waits if another goroam has it, and says so
-/// first.
+/// Takes the mirror's lock, and creates goroam's directory in it. If another goroam has the lock,
+/// calls `waits` and then waits.
 ///
 /// # Errors
-/// When the folder or the file cannot be made, or the file system has no locks.
+/// When the directory or the file cannot be created, or the file system has no locks.
 pub fn lock(layout: &Layout, waits: &mut dyn FnMut()) -> io::Result<Lock> {
     std::fs::create_dir_all(layout.own())?;
-    // Never written to: what is in it does not matter, and nothing is to be torn.
+    // Never written to: its content does not matter, and a write could be interrupted.
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);
     let file = bounded::open_lock(&options, &layout.own().join("lock"))?;
@@ -273,16 +275,16 @@ pub fn lock(layout: &Layout, waits: &mut dyn FnMut()) -> io::Result<Lock> {
     Ok(Lock { _file: file })
 }
 
-/// Bytes of the pins; ten thousand of them.
+/// Maximum size in bytes of the pins file: ten thousand pins.
 const MOST_PINS: u64 = 1 << 20;
 
-/// Module to version.
+/// Maps a module to its pinned version.
 pub type Pins = BTreeMap<String, String>;
 
-/// The pins of a mirror (`ROOT/.goroam/pins.json`); none where there is no file.
+/// Reads the pins of a mirror (`ROOT/.goroam/pins.json`); empty if the file does not exist.
 ///
 /// # Errors
-/// When the file cannot be read or is none of goroam's.
+/// When the file cannot be read or is not a pins file.
 pub fn pins(layout: &Layout) -> io::Result<Pins> {
     let path = pins_file(layout);
     let Some(bytes) = bounded::if_any(bounded::read_named(&path, MOST_PINS))? else {
@@ -304,22 +306,23 @@ fn keep(path: &Path, what: &BTreeMap<String, String>) -> io::Result<()> {
     replace_readable(path, &bytes).map(|_| ())
 }
 
-/// Bytes of the notes on odd `.mod` files; a hundred thousand of them.
+/// Maximum size in bytes of the record of odd `.mod` files: a hundred thousand of them.
 const MOST_ODD: u64 = 16 << 20;
 
-/// Versions whose `.mod` is not the go.mod in their zip: `ROOT/.goroam/mods.json`, from
-/// `MODULE@VERSION` to the hash of its `.mod`. go takes both as they are, and go.sum has a hash of
-/// each. So the hash of such a `.mod` is noted when it is stored, as `.ziphash` is for the zip, and
-/// `verify` holds the file to it. A file that cannot be read vouches for none.
+/// Reads the versions whose `.mod` is not the go.mod in their zip: `ROOT/.goroam/mods.json` maps
+/// `MODULE@VERSION` to the hash of its `.mod`. go accepts both as they are, and go.sum has a hash
+/// of each. So goroam records the hash of such a `.mod` when it stores it, as `.ziphash` does for
+/// the zip, and `verify` compares the file with it. A record that cannot be read vouches for no
+/// file.
 pub(super) fn odd_mods(layout: &Layout) -> BTreeMap<String, String> {
     let bytes = bounded::read_named(&odd_file(layout), MOST_ODD).unwrap_or_default();
     serde_json::from_slice(&bytes).unwrap_or_default()
 }
 
-/// Notes what these versions have now; `None`: nothing is to be noted of it (any more).
+/// Records the hash of these versions' `.mod`; `None` removes the record.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When the file cannot be written.
 pub(super) fn note_odd(
     layout: &Layout,
     now: impl Iterator<Item = (String, Option<String>)>,
@@ -338,7 +341,7 @@ pub(super) fn note_odd(
     keep(&odd_file(layout), &all)
 }
 
-/// The hash of this `.mod`, if the zip holds another go.mod.
+/// Returns the hash of this `.mod` if the zip holds another go.mod.
 fn odd(module: &ModuleVersion, go_mod: &[u8], zip: &Path) -> Option<String> {
     let in_zip = ModZip::open(zip)
         .ok()?
@@ -350,10 +353,10 @@ fn odd_file(layout: &Layout) -> PathBuf {
     layout.own().join("mods.json")
 }
 
-/// What names goroam gives its unfinished files: a number and this.
+/// The extension of goroam's unfinished files; the rest of the name is a number.
 const END: &str = ".part";
 
-/// The folder of unfinished files.
+/// The directory of unfinished files.
 #[derive(Debug)]
 pub(super) struct Spool {
     folder: PathBuf,
@@ -361,7 +364,8 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    /// Opens it, and removes what a killed writer left: the lock says that no other goroam writes.
+    /// Opens it, and removes what a killed writer left: the lock guarantees that no other goroam
+    /// writes.
     fn open(layout: &Layout) -> io::Result<Spool> {
         let folder = layout.own().join("new");
         unverified_folder(&folder)?;
@@ -380,13 +384,13 @@ impl Spool {
         Ok(())
     }
 
-    /// A name that no file has.
+    /// Returns a name that no file has.
     pub(super) fn name(&mut self) -> PathBuf {
         self.next += 1;
         self.folder.join(format!("{}{END}", self.next))
     }
 
-    /// A file with this content. It is not on the disk yet.
+    /// Writes a file with this content. It is not synced to the disk yet.
     pub(super) fn write(&mut self, content: &[u8]) -> io::Result<PathBuf> {
         let path = self.name();
         let mut file = bounded::create_new(&path)?;
@@ -395,15 +399,15 @@ impl Spool {
     }
 }
 
-/// What was refused does not stay. After a kill the next writer does this.
+/// Removes rejected files. After a kill the next writer does this.
 impl Drop for Spool {
     fn drop(&mut self) {
         let _ = self.sweep();
     }
 }
 
-/// A folder for what has not been verified yet: only this user may read it. On Windows the
-/// mirror's own folder says who may.
+/// Creates a directory for unverified files that only this user may read. On Windows the access
+/// rights of the mirror's directory apply.
 pub(super) fn unverified_folder(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -417,8 +421,8 @@ fn is_own(name: &str) -> bool {
         .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Puts it in its place, over what is there. On Windows a reader may hold the old one for a
-/// moment (os.Open in Go does not share deletion there).
+/// Moves a file into place and replaces an existing one. On Windows a reader may hold the old file
+/// for a moment (os.Open in Go does not share deletion there).
 fn put(from: &Path, to: &Path) -> io::Result<()> {
     let mut tries = 0;
     loop {
@@ -495,7 +499,7 @@ mod tests {
         assert!(root.path().join("a.test/b/@v/v1.0.0.info").exists());
     }
 
-    /// It is not read to its end, and no reader waits for one that writes to it.
+    /// A pipe is not read to its end, and goroam does not wait for a writer.
     #[cfg(unix)]
     #[test]
     fn a_pipe_in_the_place_of_a_list_is_replaced() {

@@ -1,8 +1,9 @@
-//! `goroam mirror verify`: is every file what its checksum says, and is each checksum proven?
+//! `goroam mirror verify`: checks that every file matches its checksum, and that each checksum is
+//! proven.
 //!
-//! Each version is read by one thread, piece by piece, through a buffer of 128 KiB: the memory
-//! taken depends on the number of threads and not on the size of any zip. The largest come first,
-//! so that no thread is left alone with one at the end.
+//! One thread reads a version, piece by piece, through a buffer of 128 KiB: the memory use depends
+//! on the number of threads and not on the size of any zip. The largest zips come first, so that no
+//! thread is still busy with one at the end while the others are idle.
 //!
 //! May import: the rest of the mirror, and everything below.
 
@@ -29,21 +30,22 @@ use crate::pool;
 pub use report::{Database, Finding, Hashes, Kind, Report, Unproven};
 use report::{check_index, judge};
 
-/// What to look at, and how.
+/// What to verify, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Asked {
-    /// Only modules at or below these paths; empty: all, and what belongs to none.
+    /// Only modules at or below these paths; empty: all, and files that belong to no module.
     pub modules: Vec<String>,
-    /// Threads; `None`: one for each processor.
+    /// Number of threads; `None`: one for each processor.
     pub jobs: Option<usize>,
-    /// `list` and `@latest` are not looked at: what was unpacked from an archive has none yet.
+    /// Skip `list` and `@latest`: an unpacked archive does not have them yet.
     pub without_index: bool,
-    /// `MODULE@VERSION` to the hash that its `.mod` had when it was stored, beside what the mirror
-    /// itself has noted.
+    /// Maps `MODULE@VERSION` to the hash that its `.mod` had when it was stored. Added to the
+    /// mirror's own records.
     pub go_mods: BTreeMap<String, String>,
 }
 
-/// Looks at all of it. What is wrong is in the report, in the order of modules and files.
+/// Verifies everything that was asked for. The report lists faults in the order of modules and
+/// files.
 ///
 /// # Errors
 /// When the mirror cannot be listed.
@@ -79,7 +81,7 @@ pub fn verify(
         }
     }
     meter.expect(tasks.len() as u64, report.bytes);
-    // Equal ones stay in the order of their names.
+    // A stable sort: versions of equal size stay in the order of their names.
     tasks.sort_by_key(|(_, files, ..)| std::cmp::Reverse(files.zip));
     let jobs = asked.jobs.unwrap_or_else(pool::processors);
     let parts = pool::map(&tasks, jobs, |(version, files, listed, noted)| {
@@ -113,7 +115,7 @@ pub fn verify(
     Ok(report)
 }
 
-/// Reads what is there of a version. `noted_mod`: the hash of its `.mod` that was noted.
+/// Reads the files of a version. `noted_mod`: the recorded hash of its `.mod`.
 fn read<'m>(
     layout: &Layout,
     module: &'m ModuleVersion,
@@ -137,7 +139,7 @@ fn read<'m>(
     }
 }
 
-/// Reads a version's zip to its end.
+/// Reads a version's zip to the end.
 pub(crate) fn read_zip(module: &ModuleVersion, path: &Path) -> Result<StoredZip, ZipFault> {
     let read = || {
         let zip = ModZip::open(path)?;
@@ -153,7 +155,7 @@ pub(crate) fn read_zip(module: &ModuleVersion, path: &Path) -> Result<StoredZip,
     read().map_err(zip_fault)
 }
 
-/// What an error says about a zip.
+/// Turns an error into a fault of a zip.
 pub(crate) fn zip_fault(error: ZipError) -> ZipFault {
     if error.is_unreadable {
         return ZipFault::Unreadable(error.why);
@@ -162,19 +164,19 @@ pub(crate) fn zip_fault(error: ZipError) -> ZipFault {
     ZipFault::Broken(format!("is no module zip: {why}"))
 }
 
-/// Who is asked about each version, by several threads at once. Asks no network.
+/// The source of the proofs for each version, shared by several threads. Uses no network.
 #[derive(Debug)]
 pub struct Prover {
     trust: Trust,
-    /// `None` when GOSUMDB=off.
+    /// `None` if GOSUMDB=off.
     proofs: Option<Proofs>,
 }
 
 impl Prover {
-    /// What this mirror keeps, held to the key that this machine trusts.
+    /// Opens this mirror's proofs, which are checked with the key that this machine trusts.
     ///
     /// # Errors
-    /// When what is kept of it cannot be read at all.
+    /// When the proofs cannot be read at all.
     pub fn open(layout: &Layout, trust: Trust) -> Result<Prover, ProofError> {
         let proofs = match Proofs::open(layout, &trust.sumdb) {
             Ok(proofs) => Some(proofs),
@@ -184,20 +186,20 @@ impl Prover {
         Ok(Prover { trust, proofs })
     }
 
-    /// What is kept of the database; `None` when GOSUMDB=off.
+    /// The stored proofs of the database; `None` if GOSUMDB=off.
     pub fn proofs(&self) -> Option<&Proofs> {
         self.proofs.as_ref()
     }
 
-    /// The same of another mirror.
+    /// Returns the same for another mirror.
     ///
     /// # Errors
-    /// When what is kept there cannot be read at all.
+    /// When the proofs there cannot be read at all.
     pub fn beside(&self, layout: &Layout) -> Result<Prover, ProofError> {
         Prover::open(layout, self.trust.clone())
     }
 
-    /// What the database says of a version.
+    /// Returns the database's record of a version.
     fn prove(&self, module: &ModuleVersion) -> DatabaseAnswer {
         let Some(proofs) = &self.proofs else {
             return DatabaseAnswer::NotAsked("GOSUMDB=off".to_owned());
@@ -215,7 +217,7 @@ impl Prover {
         })
     }
 
-    /// Everything else that is kept of the database: heads, tiles, lookups of no version.
+    /// Verifies the other files of the database: heads, tiles, lookups of no version.
     fn database(&self) -> (Option<Database>, Vec<Finding>) {
         let Some(proofs) = &self.proofs else {
             return (None, Vec::new());

@@ -1,5 +1,5 @@
-//! What is to be brought, what its go.sum files say it must be, what go says of it; and why nothing
-//! could be done with a mirror.
+//! What is to be added, what go.sum files and go say about it, and the errors of all actions on a
+//! mirror.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -16,33 +16,33 @@ use crate::gomod::ModuleVersion;
 use crate::gomod::go_sum::{self, Hashed};
 use crate::gomod::stored::Claim;
 
-/// What could not be brought.
+/// Something that could not be added.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failed {
-    /// The module's path, or the project's folder.
+    /// The module's path, or the project's directory.
     pub module: String,
-    /// The version, or what was asked for; empty for a project.
+    /// The version, or the query; empty for a project.
     pub version: String,
-    /// Why, in go's words where go said it.
+    /// The reason, in go's words if go reported it.
     pub why: String,
-    /// Something is not what its checksum says.
+    /// Whether something does not match its checksum.
     pub mismatch: bool,
 }
 
-/// What is to be brought.
+/// What is to be added.
 #[derive(Debug, Default)]
 pub(super) struct Wants {
-    /// Whole versions.
+    /// Complete versions.
     pub(super) zips: BTreeSet<ModuleVersion>,
-    /// Those of which module graphs need go.mod only (and `.info`, where go has asked for it).
+    /// Versions of which module graphs need only go.mod (and `.info`, if go has asked for it).
     pub(super) mods: BTreeSet<ModuleVersion>,
-    /// What go could not get.
+    /// What go could not download.
     pub(super) failed: Vec<Failed>,
     claims: BTreeMap<(ModuleVersion, Hashed), Claim>,
 }
 
 impl Wants {
-    /// What the projects' go.sum files say about a version.
+    /// Returns what the projects' go.sum files state about a version.
     pub(super) fn claims(&self, module: &ModuleVersion) -> Vec<Claim> {
         [Hashed::Zip, Hashed::GoMod]
             .into_iter()
@@ -50,8 +50,8 @@ impl Wants {
             .collect()
     }
 
-    /// Takes the lines of a go.sum as what its project insists on; no file, no lines. Of several
-    /// lines for one file the first counts, as for go (`modfetch.haveModSumLocked`).
+    /// Adds the lines of a go.sum as requirements of its project; a missing file has no lines. If a
+    /// file has several lines, the first counts, as for go (`modfetch.haveModSumLocked`).
     pub(super) fn insist(&mut self, file: &Path) -> Result<(), AddError> {
         for line in lines(file)? {
             if line.hash.starts_with("h1:") {
@@ -67,7 +67,7 @@ impl Wants {
         Ok(())
     }
 
-    /// Takes the go.mods that a go.sum names as wanted: go writes a line for each that it reads.
+    /// Adds the go.mods that a go.sum names: go writes a line for each that it reads.
     pub(super) fn want_mods(&mut self, file: &Path) -> Result<(), AddError> {
         let lines = lines(file)?.into_iter();
         let mods = lines.filter(|line| line.of == Hashed::GoMod);
@@ -75,7 +75,7 @@ impl Wants {
         Ok(())
     }
 
-    /// Takes what others want, and what failed of it.
+    /// Adds the content of another list, with its failures.
     pub(super) fn join(&mut self, other: Wants) {
         self.zips.extend(other.zips);
         for failed in other.failed {
@@ -85,7 +85,7 @@ impl Wants {
         }
     }
 
-    /// Notes what go could not get.
+    /// Records what go could not download.
     pub(super) fn fail(&mut self, module: &str, version: &str, why: &str) {
         let failed = Failed {
             module: module.to_owned(),
@@ -99,7 +99,7 @@ impl Wants {
     }
 }
 
-/// The lines of a go.sum; none where there is no file.
+/// Returns the lines of a go.sum; none if the file does not exist.
 pub(super) fn lines(file: &Path) -> Result<Vec<go_sum::GoSumLine>, AddError> {
     let bytes = bounded::if_any(bounded::read(file, MOST_SUM));
     let bytes = bytes.map_err(|error| AddError::file(file, &error))?;
@@ -107,7 +107,8 @@ pub(super) fn lines(file: &Path) -> Result<Vec<go_sum::GoSumLine>, AddError> {
         .map_err(|error| AddError::Usage(format!("{}: {error}", file.display())))
 }
 
-/// Does go say that something is not what its checksum says (`modfetch.checkModSum`)?
+/// Reports whether go's message says that something does not match its checksum
+/// (`modfetch.checkModSum`).
 fn is_mismatch(complaint: &str) -> bool {
     complaint.contains("SECURITY ERROR") || complaint.contains(": checksum mismatch")
 }
@@ -121,13 +122,13 @@ pub(super) struct Downloaded {
     pub(super) error: Option<String>,
 }
 
-/// The objects that go printed one after another. What comes after a broken one is lost.
+/// Parses the objects that go printed one after another. Everything after a broken one is lost.
 pub(super) fn downloaded(out: &[u8]) -> Vec<Downloaded> {
     let objects = serde_json::Deserializer::from_slice(out).into_iter::<Downloaded>();
     objects.map_while(Result::ok).collect()
 }
 
-/// go's complaint without the lines that only tell what it does.
+/// Returns go's error message without the lines that only report progress.
 pub(super) fn complaint(err: &str) -> String {
     let lines: Vec<&str> = err
         .lines()
@@ -141,15 +142,15 @@ pub(super) fn complaint(err: &str) -> String {
     said.to_owned()
 }
 
-/// go's words with the file that is meant in the place of its copy, which go names by its full
-/// path or by one from where it runs, whichever is shorter (`base.ShortPath`).
+/// Replaces the path of the copy in go's message by the original file's name. go prints the copy's
+/// full path or the relative one, whichever is shorter (`base.ShortPath`).
 pub(super) fn meant(said: &str, copy: &Path, name: &str) -> String {
     let mut parts = copy.components().rev().map(|part| part.as_os_str());
     let (file, folder) = (parts.next(), parts.next());
     let (Some(file), Some(folder)) = (file, folder) else {
         return said.to_owned();
     };
-    // Nothing else has the temporary folder's name in its path.
+    // No other path contains the temporary directory's name.
     let copy = Path::new(folder).join(file).display().to_string();
     let mut out = String::new();
     let mut rest = said;
@@ -163,7 +164,7 @@ pub(super) fn meant(said: &str, copy: &Path, name: &str) -> String {
     out
 }
 
-/// What `go mod download -json` brought; these versions.
+/// Adds what `go mod download -json` downloaded, and returns these versions.
 pub(super) fn took(ran: &Ran, name: &str, wants: &mut Wants) -> Vec<ModuleVersion> {
     let (mut all, mut told) = (Vec::new(), false);
     for one in downloaded(&ran.out) {
@@ -182,34 +183,34 @@ pub(super) fn took(ran: &Ran, name: &str, wants: &mut Wants) -> Vec<ModuleVersio
     all
 }
 
-/// Why nothing could be done with a mirror.
+/// Why an action on a mirror failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AddError {
     /// There is no go command. Exit code 3.
     #[error(transparent)]
     Find(#[from] FindError),
-    /// go could not be run, or a file or folder cannot be read or written.
+    /// go could not be run, or a file or directory cannot be read or written.
     #[error("{0}")]
     Failed(String),
-    /// The checksum database has shown two trees. Exit code 6.
+    /// The checksum database has shown two different trees. Exit code 6.
     #[error("nothing was stored: {0}")]
     Forked(String),
-    /// It is asked for what makes no sense: no project there, a version that is not in the
-    /// mirror. Exit code 2.
+    /// The request makes no sense: there is no project, or the version is not in the mirror. Exit
+    /// code 2.
     #[error("{0}")]
     Usage(String),
-    /// The mirror's folder holds other things. Exit code 4.
+    /// The mirror's directory holds other things. Exit code 4.
     #[error("{0}")]
     Refused(String),
 }
 
 impl AddError {
-    /// About a file.
+    /// An error about a file.
     pub(super) fn file(path: &Path, error: &io::Error) -> AddError {
         AddError::Failed(format!("{}: {error}", path.display()))
     }
 
-    /// About a temporary folder.
+    /// An error about a temporary directory.
     pub(super) fn temporary(error: io::Error) -> AddError {
         AddError::Failed(format!("cannot make a temporary folder: {error}"))
     }
@@ -221,7 +222,7 @@ impl From<RunError> for AddError {
     }
 }
 
-/// A module cache is go's own, and a folder with other things in it is not a mirror.
+/// Refuses a module cache, which belongs to go, and a directory with other things in it.
 pub(super) fn refuse_foreign(root: &Path, cache: &Path) -> Result<(), AddError> {
     let refuse = |why: &str| AddError::Refused(format!("{}: {why}", root.display()));
     let (real_root, real_cache) = (real(root), real(cache));
@@ -244,11 +245,11 @@ pub(super) fn refuse_foreign(root: &Path, cache: &Path) -> Result<(), AddError> 
     Ok(())
 }
 
-/// With its links resolved, as far as it is there.
+/// Returns the path with links resolved in the part that exists.
 fn real(path: &Path) -> PathBuf {
     for above in path.ancestors() {
         if let (Ok(real), Ok(rest)) = (dunce::canonicalize(above), path.strip_prefix(above)) {
-            // What is joined to nothing would end in a slash.
+            // Joining an empty path would add a slash at the end.
             return real.components().chain(rest.components()).collect();
         }
     }
@@ -294,7 +295,7 @@ mod tests {
     }
 }
 
-// With paths as Unix has them.
+// The paths have the Unix form.
 #[cfg(test)]
 #[cfg(unix)]
 mod said_tests {

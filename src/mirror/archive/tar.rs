@@ -1,17 +1,18 @@
-//! As much of tar as an archive of goroam's has: regular files, one after another (POSIX.1-2017,
-//! pax, "ustar Interchange Format"; names that do not fit in an extended header).
+//! The part of tar that goroam's archives use: regular files, one after another (POSIX.1-2017, pax,
+//! "ustar Interchange Format"; long names are in an extended header).
 //!
-//! Not the crate `tar`: reading for an import has to be bounded in everything, and strict; that
-//! crate takes links, folders, and extended headers of any length, and 40 KB more of the program.
+//! goroam does not use the crate `tar`: an import must read strictly, with a limit for everything.
+//! That crate accepts links, directories and extended headers of any length, and adds 40 KB to the
+//! program.
 
 use std::io::{self, Read, Write};
 
 const BLOCK: usize = 512;
-/// Bytes of a name in a header; a longer one is in an extended header before it.
+/// Maximum length in bytes of a name in a header; a longer one is in an extended header before it.
 const MOST_NAME: usize = 100;
-/// Bytes of an extended header: a path is one record of it.
+/// Maximum size in bytes of an extended header: one of its records is a path.
 const MOST_EXTENDED: u64 = 16 << 10;
-/// Bytes that eleven octal digits hold, and no file here needs more.
+/// The largest size that eleven octal digits can express; no file here needs more.
 const MOST_SIZE: u64 = 0o77_777_777_777;
 
 /// Writes an archive.
@@ -24,7 +25,7 @@ impl<'w> Writer<'w> {
         Writer { out }
     }
 
-    /// One file of exactly `size` bytes.
+    /// Writes one file of exactly `size` bytes.
     pub(super) fn file(&mut self, name: &str, size: u64, content: &mut dyn Read) -> io::Result<()> {
         let mut short = name;
         if name.len() > MOST_NAME {
@@ -37,7 +38,7 @@ impl<'w> Writer<'w> {
         self.content(size, content)
     }
 
-    /// The end.
+    /// Writes the end of the archive.
     pub(super) fn finish(self) -> io::Result<()> {
         self.out.write_all(&[0; 2 * BLOCK])
     }
@@ -56,7 +57,7 @@ impl<'w> Writer<'w> {
         put(100, b"0000644\0");
         put(108, b"0000000\x000000000\0");
         put(124, format!("{size:011o}\0").as_bytes());
-        // No time: the same modules make the same archive.
+        // The modification time is 0: the same modules make the same archive.
         put(136, b"00000000000\0");
         put(148, b"        ");
         put(156, &[kind]);
@@ -80,7 +81,7 @@ impl<'w> Writer<'w> {
     }
 }
 
-/// `LENGTH KEY=VALUE\n`, the length that of the whole.
+/// Formats `LENGTH KEY=VALUE\n`, where LENGTH counts the whole record.
 fn record(key: &str, value: &str) -> String {
     let rest = key.len() + value.len() + 3;
     let mut length = rest + 1;
@@ -90,7 +91,7 @@ fn record(key: &str, value: &str) -> String {
     format!("{length} {key}={value}\n")
 }
 
-/// All bytes, with spaces in the place of the sum itself.
+/// Sums all bytes; the bytes of the checksum field count as spaces.
 fn checksum(block: &[u8; BLOCK]) -> u32 {
     let bytes = block.iter().enumerate();
     let counted = bytes.map(|(at, b)| if (148..156).contains(&at) { b' ' } else { *b });
@@ -100,7 +101,7 @@ fn checksum(block: &[u8; BLOCK]) -> u32 {
 /// Reads an archive, file by file.
 pub(super) struct Reader<'r> {
     input: &'r mut dyn Read,
-    /// Of the present file.
+    /// Bytes of the current file that are still unread.
     left: u64,
     padding: u64,
 }
@@ -114,7 +115,7 @@ impl<'r> Reader<'r> {
         }
     }
 
-    /// Goes on to the next file: its name and size. `None` at the end.
+    /// Advances to the next file and returns its name and size, or `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<(String, u64)>> {
         let mut long = None;
         loop {
@@ -175,7 +176,7 @@ impl<'r> Reader<'r> {
 }
 
 impl Read for Reader<'_> {
-    /// Of the present file.
+    /// Reads from the current file.
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let most = usize::try_from(self.left).unwrap_or(usize::MAX);
         let length = most.min(out.len());
@@ -191,7 +192,7 @@ impl Read for Reader<'_> {
     }
 }
 
-/// The value of `path` in an extended header.
+/// Returns the value of `path` in an extended header.
 fn path_of(mut records: &[u8]) -> Option<&[u8]> {
     let mut path = None;
     while !records.is_empty() {
@@ -206,7 +207,7 @@ fn path_of(mut records: &[u8]) -> Option<&[u8]> {
     path
 }
 
-/// Octal digits, with spaces around them.
+/// Parses octal digits with spaces around them.
 fn octal(field: &[u8]) -> Option<u64> {
     let digits = str::from_utf8(field).ok()?.trim_ascii();
     let is_number = digits.len() <= 11 && digits.bytes().all(|b| b.is_ascii_digit());

@@ -1,9 +1,9 @@
-//! Asks go whether it would build a project with no network, where all that reading can tell is
-//! there: whether it wants to write go.mod, refuses a line of it, misses a line of go.sum or finds
-//! vendor/ inconsistent is go's to say.
+//! Asks go whether it builds a project without a network, once all files are known to be there.
+//! Only go can say whether it wants to write go.mod, rejects one of its lines, misses a line of
+//! go.sum or finds vendor/ inconsistent.
 //!
-//! go runs without any network, on copies of the module files, with a module cache of its own
-//! that leads to the user's: nothing of the user's is written.
+//! go runs without any network, on copies of the module files, with a temporary module cache that
+//! links to the user's: it writes none of the user's files.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -29,22 +29,22 @@ use crate::paths::Paths;
 use crate::policy::expand::expand;
 use crate::state::file;
 
-/// Hundreds of modules that lie in the mirror alone are unpacked first.
+/// Time limit. go first unpacks hundreds of modules if only the mirror has them.
 const LIMIT: Duration = Duration::from_secs(300);
-/// Lines of go's words that are kept.
+/// Maximum number of lines of go's output that are kept.
 const MOST_LINES: usize = 4;
-/// Answers that are kept.
+/// Maximum number of stored answers.
 const MOST_ANSWERS: usize = 500;
-/// Files of a project that are looked at to see whether something has changed.
+/// Maximum number of a project's files that are checked for changes.
 const MOST_FILES: usize = 100_000;
-/// Bytes of a zip that is copied where no link can be made (`zip.MaxZipFile`).
+/// Maximum size in bytes of a zip that is copied where links are impossible (`zip.MaxZipFile`).
 #[cfg(windows)]
 const MOST_ZIP: u64 = 500 << 20;
-/// Folders of a project in one another.
+/// Maximum depth of a project's directories.
 const DEEPEST: usize = 64;
 
-/// Why go would not build and test the project in this folder; `None`: it would, or another
-/// go would be at work than the one at hand. `mains` are the folders of its main modules.
+/// Returns why go would not build and test the project in this directory. `None`: it would, or it
+/// would run as another go than the installed one. `mains` are the directories of its main modules.
 pub(super) async fn ask(
     folder: &Path,
     mains: &[PathBuf],
@@ -90,12 +90,12 @@ pub(super) async fn ask(
             }
             answer
         }
-        // That go was too slow is no answer to be kept.
+        // A timeout of go is not stored as an answer.
         Err(error) => Some(error.to_string()),
     }
 }
 
-/// What go says, in one line; `None`: it is content.
+/// Returns go's error output in one line, or `None` if go succeeded.
 fn words(ran: &Ran) -> Option<String> {
     if ran.success {
         return None;
@@ -115,9 +115,9 @@ fn words(ran: &Ran) -> Option<String> {
     })
 }
 
-/// Where go may write, and the variables that lead it there.
+/// The directory where go may write, and the variables that point go to it.
 struct Scratch {
-    /// Removed when this is dropped.
+    /// The directory is removed on drop.
     _folder: tempfile::TempDir,
     set: Vec<(&'static str, OsString)>,
     modfile: Option<String>,
@@ -134,7 +134,7 @@ impl Scratch {
         let modcache = scratch.path().join("mod");
         let linked = need.zips.keys().chain(need.mods.keys());
         for module in linked {
-            // What cannot be linked go unpacks again.
+            // go unpacks again what cannot be linked.
             let _ = link(&tools.shelf, module, &modcache);
         }
         let mut set = vec![
@@ -150,7 +150,7 @@ impl Scratch {
         };
         let mut modfile = None;
         match work {
-            // go writes nothing where it takes all from vendor/, which lies beside go.work.
+            // go writes nothing if it takes everything from vendor/, which is beside go.work.
             Some(_) if need.vendored && project.work.is_some() => {}
             Some(file) => {
                 let work = go_work::parse(&bounded::read_text(&file, MOST_FILE)?);
@@ -178,12 +178,12 @@ impl Scratch {
     }
 }
 
-/// The go.work by which go builds a module that has none beside it.
+/// Returns the go.work that go uses for a module that has none beside it.
 fn above(folder: &Path, env: &Environment) -> Option<PathBuf> {
     go_work::find(env.get("GOWORK"), folder, Path::is_file)
 }
 
-/// The user's module cache and the mirror, as proxies.
+/// Returns a GOPROXY that has the user's module cache and the mirror as proxies.
 fn proxies(shelf: &Shelf) -> OsString {
     let url = |folder: &Path| {
         let lookup = |_: &str| Some(folder.display().to_string());
@@ -193,8 +193,8 @@ fn proxies(shelf: &Shelf) -> OsString {
     format!("{cache},{mirror},off").into()
 }
 
-/// Leads the module cache at `modcache` to what the user's holds of a module, so that go need not
-/// unpack it again.
+/// Links the user's cached files of a module into the module cache at `modcache`, so that go need
+/// not unpack it again.
 fn link(shelf: &Shelf, module: &ModuleVersion, modcache: &Path) -> io::Result<()> {
     let own = Layout::new(modcache.join("cache").join("download"));
     for file in VersionFile::ALL {
@@ -222,7 +222,7 @@ fn linked(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Links need a right that few users have there; go unpacks what it needs.
+/// On Windows, symbolic links need a right that few users have; go unpacks what it needs.
 #[cfg(windows)]
 fn linked(from: &Path, to: &Path) -> io::Result<()> {
     if from.is_dir() {
@@ -234,10 +234,10 @@ fn linked(from: &Path, to: &Path) -> io::Result<()> {
     fs::hard_link(from, to).or_else(|_| bounded::copy(from, to, MOST_ZIP))
 }
 
-/// All that go's answer depends on; `None`: it is too much to look at.
+/// Hashes everything that go's answer depends on. `None`: there is too much to read.
 ///
 /// # Errors
-/// A named pipe among what go reads of a module.
+/// The path of a named pipe among the files that go reads of a module.
 fn key(
     folder: &Path,
     mains: &[PathBuf],
@@ -286,8 +286,8 @@ fn key(
     Ok(Some(key.finish()))
 }
 
-/// The names, sizes and times of a module's files: what it imports and embeds is in them. `None`:
-/// they are too many, or cannot be looked at. A named pipe is an error.
+/// Adds the names, sizes and times of a module's files, which stand for its imports and embedded
+/// files. `None`: there are too many, or they cannot be read. A named pipe is an error.
 fn files(
     folder: &Path,
     depth: usize,
@@ -331,12 +331,12 @@ fn files(
     Ok(Some(()))
 }
 
-/// What go's answer about a project depends on, as one hash.
+/// A hash of everything that go's answer about a project depends on.
 #[derive(Default)]
 struct Key(Summing);
 
 impl Key {
-    /// One more thing. Names and contents cannot run into each other.
+    /// Adds one item. Names and contents are delimited, so that they cannot be confused.
     fn add(&mut self, name: &str, content: &[u8]) {
         for part in [name.as_bytes(), content] {
             self.0.update(&(part.len() as u64).to_le_bytes());
@@ -344,7 +344,7 @@ impl Key {
         }
     }
 
-    /// The text of a file, or that there is none.
+    /// Adds the text of a file, or the fact that it does not exist.
     fn file(&mut self, name: &str, path: &Path) {
         let text = read(path, MOST_FILE);
         self.add(name, text.as_deref().unwrap_or_default().as_bytes());
@@ -355,8 +355,8 @@ impl Key {
     }
 }
 
-/// go's answers about projects, by what they depend on: so that only what has changed is asked
-/// about again.
+/// Stored answers of go about projects, by the hash of what they depend on. goroam asks again only
+/// if something has changed.
 #[derive(Debug, Default)]
 pub struct Answers {
     all: BTreeMap<String, Answer>,
@@ -365,7 +365,7 @@ pub struct Answers {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Answer {
-    /// Seconds since 1970.
+    /// When go answered, in seconds since 1970.
     at: i64,
     /// Why go would not build it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -373,7 +373,7 @@ struct Answer {
 }
 
 impl Answers {
-    /// Those that are kept.
+    /// Loads the stored answers.
     pub fn load(paths: &Paths) -> Answers {
         let bytes = file::read(&paths.asked(), 4 << 20).ok().flatten();
         let all = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -383,10 +383,10 @@ impl Answers {
         }
     }
 
-    /// Keeps them, where there are new ones: the newest, if they are many.
+    /// Stores the answers if there are new ones; if there are too many, only the newest.
     ///
     /// # Errors
-    /// When the file cannot be written; it is then as it was.
+    /// When the file cannot be written; it then stays unchanged.
     pub fn save(self, paths: &Paths) -> io::Result<()> {
         if !self.asked {
             return Ok(());

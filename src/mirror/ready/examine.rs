@@ -1,5 +1,5 @@
-//! One project: what is written in it, what it needs, what is there; all of them; and the projects
-//! that were seen, with what came of the last look: private files in the state folder.
+//! Examines one project (its files, its needs, what is there) or all of them. Also remembers the
+//! known projects and their last result, in private files in the state directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -24,7 +24,7 @@ use crate::state::file;
 /// One project's verdict.
 #[derive(Debug, Clone, Serialize)]
 pub struct Examined {
-    /// Its folder.
+    /// Its directory.
     #[serde(serialize_with = "crate::paths::serialize")]
     pub project: PathBuf,
     /// How ready it is.
@@ -35,27 +35,27 @@ pub struct Examined {
     pub failed: Option<String>,
 }
 
-/// All of them.
+/// The verdicts of all projects.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// The mirror's folder.
+    /// The mirror's directory.
     #[serde(serialize_with = "crate::paths::serialize")]
     pub mirror: PathBuf,
-    /// Of what all projects need.
+    /// How much of what all projects need is there.
     pub percent: u8,
-    /// Everything is there.
+    /// Whether everything is there.
     pub ready: bool,
-    /// One by one.
+    /// Each project.
     pub projects: Vec<Examined>,
-    /// What fetches all that is missing: the words of one command.
+    /// The arguments of one command that fetches everything that is missing.
     pub command: Vec<String>,
-    /// Why go would not take the mirror's proofs for what no go.sum names.
+    /// Why go would reject the mirror's proofs for modules that no go.sum names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proofs: Option<String>,
 }
 
 impl Report {
-    /// Puts them together.
+    /// Combines the verdicts of all projects.
     pub fn new(mirror: PathBuf, projects: Vec<Examined>, proofs: Option<String>) -> Report {
         let sum = |of: fn(&Verdict) -> usize| -> usize {
             projects.iter().map(|one| of(&one.verdict)).sum()
@@ -73,7 +73,7 @@ impl Report {
     }
 }
 
-/// `goroam mirror add --from DIR …`; nothing where nothing would help.
+/// Returns `goroam mirror add --from DIR …`, or nothing if it would not help.
 fn command(projects: &[Examined]) -> Vec<String> {
     let lacks = |one: &&Examined| !one.verdict.missing.is_empty();
     let mut words = Vec::new();
@@ -89,8 +89,8 @@ fn command(projects: &[Examined]) -> Vec<String> {
     words
 }
 
-/// How ready the project in this folder is. Where all that reading tells is there, go itself is
-/// asked, unless it has answered the same question before.
+/// Returns how ready the project in this directory is. If no file is missing, asks go itself,
+/// unless go has already answered the same question.
 pub async fn examine(folder: &Path, tools: &ReadyTools, answers: &mut Answers) -> Verdict {
     let (project, trouble) = written(folder, tools);
     let mains = folders(folder, &project);
@@ -116,7 +116,7 @@ fn needed(project: &Project, mains: &[PathBuf], tools: &ReadyTools) -> Need {
     need(project, &tools.builder, &lookup)
 }
 
-/// The files of a project, and what cannot be read of them.
+/// Reads the files of a project. Also returns which of them cannot be read, and why.
 fn written(folder: &Path, tools: &ReadyTools) -> (Project, Vec<String>) {
     let mut project = Project::default();
     let mut troubles = Vec::new();
@@ -132,7 +132,7 @@ fn written(folder: &Path, tools: &ReadyTools) -> (Project, Vec<String>) {
         );
     }
     for main in folders(folder, &project) {
-        // go refuses -modfile in a workspace.
+        // go rejects -modfile in a workspace.
         let (file, sum) = match project.work {
             Some(_) => (main.join("go.mod"), main.join("go.sum")),
             None => tools.module_files(&main),
@@ -148,7 +148,7 @@ fn written(folder: &Path, tools: &ReadyTools) -> (Project, Vec<String>) {
     (project, troubles)
 }
 
-/// The folders of its main modules.
+/// Returns the directories of its main modules.
 fn folders(folder: &Path, project: &Project) -> Vec<PathBuf> {
     match project.work {
         Some(_) => members(folder),
@@ -184,7 +184,7 @@ fn have(need: &Need, tools: &ReadyTools) -> Have {
     }
 }
 
-/// `toolchain.Exec`: PATH goes before the module cache.
+/// As in `toolchain.Exec`: PATH comes before the module cache.
 fn toolchain(module: &ModuleVersion, name: &str, tools: &ReadyTools) -> Toolchain {
     let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     let path = tools.env.get("PATH").unwrap_or_default();
@@ -201,12 +201,12 @@ fn toolchain(module: &ModuleVersion, name: &str, tools: &ReadyTools) -> Toolchai
     }
 }
 
-/// Brings what the project in this folder lacks, as `goroam mirror add --from` does, with the go
-/// that the policy names.
+/// Fetches what the project in this directory lacks, as `goroam mirror add --from` does, with the
+/// go command that the policy names.
 ///
 /// # Errors
-/// Why nothing or not all of it came, in one line, and whether something is not what its checksum
-/// says.
+/// Why nothing or only a part was fetched, in one line, and whether something does not match its
+/// checksum.
 pub async fn bring(
     mirror: &Path,
     go: Option<&Path>,
@@ -234,7 +234,7 @@ pub async fn bring(
     Err((why, failed.iter().any(|one| one.mismatch)))
 }
 
-/// Lowers this process's priority, and that of all it starts. What cannot be lowered stays.
+/// Lowers the priority of this process and of all processes that it starts. Failures are ignored.
 #[cfg(unix)]
 pub fn step_back() {
     // SAFETY: setpriority takes three numbers and touches no memory of ours. PRIO_PROCESS with 0
@@ -244,8 +244,9 @@ pub fn step_back() {
     }
     #[cfg(target_os = "linux")]
     {
-        // linux/ioprio.h: IOPRIO_WHO_PROCESS, and class 3 (idle) in the upper bits: reads and
-        // writes when no other process does. Schedulers without classes pass it over.
+        // linux/ioprio.h: IOPRIO_WHO_PROCESS, and class 3 (idle) in the upper bits: the kernel does
+        // this process's reads and writes when no other process has any. Schedulers without classes
+        // ignore it.
         const WHO_PROCESS: libc::c_int = 1;
         const IDLE: libc::c_int = 3 << 13;
         // SAFETY: ioprio_set takes three numbers and touches no memory of ours.
@@ -255,22 +256,22 @@ pub fn step_back() {
     }
 }
 
-/// What starts it there says so (`IDLE_PRIORITY_CLASS`).
+/// Does nothing here: the parent process sets the priority (`IDLE_PRIORITY_CLASS`).
 #[cfg(not(unix))]
 pub fn step_back() {}
 
-/// Projects that are remembered; of more the ones seen last.
+/// Maximum number of remembered projects; the most recently seen ones stay.
 const MOST_REMEMBERED: usize = 500;
 
-/// The file's form. Unknown fields of a newer goroam are passed over.
+/// The file format. Unknown fields, written by a newer goroam, are ignored.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Kept {
-    /// Folders, the one seen last at the end.
+    /// Directories, the most recently seen one last.
     projects: Vec<String>,
 }
 
-/// The projects that are remembered and still there.
+/// Returns the remembered projects that still exist.
 pub fn remembered(paths: &Paths) -> Vec<PathBuf> {
     let mut there = kept(paths);
     there.retain(|folder| is_project(folder));
@@ -278,7 +279,7 @@ pub fn remembered(paths: &Paths) -> Vec<PathBuf> {
 }
 
 fn kept(paths: &Paths) -> Vec<PathBuf> {
-    // A file that cannot be read is one that was never written: what is in it can be had again.
+    // An unreadable file counts as missing: its content can be collected again.
     let bytes = file::read(&paths.projects(), 4 << 20).ok().flatten();
     let kept: Kept = bytes
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
@@ -292,10 +293,10 @@ fn is_project(folder: &Path) -> bool {
         .any(|name| folder.join(name).is_file())
 }
 
-/// Keeps these too. What is gone drops out.
+/// Remembers these projects too. Projects that no longer exist are dropped.
 ///
 /// # Errors
-/// When the file cannot be written; it is then as it was.
+/// When the file cannot be written; it then stays unchanged.
 pub fn remember(paths: &Paths, projects: &[PathBuf]) -> io::Result<()> {
     let before = kept(paths);
     let mut all = before.clone();
@@ -309,10 +310,10 @@ pub fn remember(paths: &Paths, projects: &[PathBuf]) -> io::Result<()> {
     write(paths, &all)
 }
 
-/// Forgets the projects in and below these folders; how many those were.
+/// Forgets the projects in and below these directories; returns how many there were.
 ///
 /// # Errors
-/// When the file cannot be written; it is then as it was.
+/// When the file cannot be written; it then stays unchanged.
 pub fn forget(paths: &Paths, folders: &[PathBuf]) -> io::Result<usize> {
     let mut all = kept(paths);
     let before = all.len();
@@ -332,7 +333,7 @@ fn write(paths: &Paths, projects: &[PathBuf]) -> io::Result<()> {
     file::replace(&paths.projects(), &bytes)
 }
 
-/// Keeps what came of a look at all remembered projects, for `status`.
+/// Stores the result for all remembered projects, for `status`.
 ///
 /// # Errors
 /// When the file cannot be written.

@@ -1,4 +1,4 @@
-//! What is needed against what is there. Pure.
+//! Compares what is needed with what is there. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,19 +7,19 @@ use serde::Serialize;
 use super::need::Need;
 use crate::gomod::ModuleVersion;
 
-/// How it is with one file.
+/// The state of one file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Held {
-    /// It is there, and what go.sum wants.
+    /// It is there and has the hash in go.sum.
     Here,
-    /// It is nowhere.
+    /// It is in none of the places.
     #[default]
     Absent,
-    /// The module cache, which go asks first, holds another content.
+    /// The module cache, which go reads first, holds other content.
     Other,
 }
 
-/// What is there of what is needed.
+/// The state of everything that is needed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Have {
     /// Each needed zip.
@@ -30,21 +30,21 @@ pub struct Have {
     pub toolchain: Toolchain,
 }
 
-/// How it is with the toolchain that is needed.
+/// The state of the toolchain that is needed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Toolchain {
-    /// It can be started as it is.
+    /// It can be started without a download.
     Ready,
-    /// Its zip is there, and what proves it to go: no go.sum names toolchains.
+    /// Its zip is there, and the proof that go needs: no go.sum names toolchains.
     Proven,
-    /// Its zip is there, but why go would not take it.
+    /// Its zip is there, but go would reject it for this reason.
     Unproven(String),
     /// It is not there.
     #[default]
     Absent,
 }
 
-/// What of a module is missing.
+/// Which part of a module is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum What {
@@ -54,7 +54,7 @@ pub enum What {
     GoMod,
     /// A toolchain.
     Toolchain,
-    /// What proves a toolchain.
+    /// The proof of a toolchain.
     Proof,
 }
 
@@ -65,9 +65,9 @@ pub struct Missing {
     pub module: String,
     /// Its version.
     pub version: String,
-    /// What of it.
+    /// The missing part.
     pub what: What,
-    /// Why, where it is not simply absent.
+    /// The reason, if it is not simply absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
@@ -77,25 +77,25 @@ pub struct Missing {
 pub struct Verdict {
     /// Module versions (and a toolchain) that it needs.
     pub needed: usize,
-    /// Of these, those that are there.
+    /// How many of these are there.
     pub here: usize,
-    /// 100 only when it builds and tests with no network.
+    /// 100 only if it builds and tests without a network.
     pub percent: u8,
-    /// vendor/ has it all.
+    /// Whether vendor/ has everything.
     pub vendored: bool,
     /// What is missing.
     pub missing: Vec<Missing>,
-    /// What no download repairs.
+    /// Problems that no download fixes.
     pub troubles: Vec<String>,
 }
 
 impl Verdict {
-    /// Does it build and test with no network?
+    /// Reports whether it builds and tests without a network.
     pub fn is_ready(&self) -> bool {
         self.missing.is_empty() && self.troubles.is_empty()
     }
 
-    /// Is a toolchain, or what proves one, among what is missing?
+    /// Reports whether a toolchain or its proof is missing.
     pub(super) fn needs_toolchain(&self) -> bool {
         let mut missing = self.missing.iter();
         missing.any(|one| matches!(one.what, What::Toolchain | What::Proof))
@@ -110,16 +110,16 @@ impl Verdict {
         });
     }
 
-    /// With what go says against it.
+    /// Adds go's complaint, if there is one.
     pub(super) fn troubled(&mut self, trouble: Option<String>) {
         self.troubles.extend(trouble);
         self.percent = percent(self.here, self.needed, self.is_ready());
     }
 }
 
-/// Compares.
+/// Compares what is needed with what is there.
 pub fn judge(need: &Need, have: &Have) -> Verdict {
-    // A module with a missing zip and a missing go.mod is one module that is missing.
+    // A module whose zip and go.mod are missing counts as one missing module.
     let mut doubles: BTreeSet<&ModuleVersion> = BTreeSet::new();
     let mut units: BTreeMap<&ModuleVersion, Option<(What, Held)>> = BTreeMap::new();
     for (modules, held, what) in [
@@ -167,7 +167,7 @@ pub fn judge(need: &Need, have: &Have) -> Verdict {
     out
 }
 
-/// Rounded down, and 100 for what is whole only.
+/// Returns the percentage, rounded down; 100 only if everything is there.
 pub fn percent(here: usize, needed: usize, ready: bool) -> u8 {
     if ready {
         return 100;

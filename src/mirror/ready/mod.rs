@@ -1,13 +1,13 @@
-//! Is a project ready for a place without a network?
+//! Finds out whether a project is ready for work without a network.
 //!
 //! ```text
 //! projects (I/O) → folders → examine (I/O): Project → need (pure) → Need
 //!                                           Shelf → Have → judge (pure) → Verdict
-//! ask: where nothing is missing, go says whether it would build it
+//! ask: if nothing is missing, go says whether it would build it
 //! ```
 //!
-//! What go.sum names is what counts: it names what some build of the project once read, and go
-//! takes nothing else without the checksum database.
+//! The names in go.sum decide: they name what a build of the project once read, and go takes
+//! nothing else without the checksum database.
 //!
 //! May import: the rest of the mirror, and everything below.
 

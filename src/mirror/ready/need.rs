@@ -1,5 +1,5 @@
 //! What go reads to build and test a project: the build list by minimal version selection, as
-//! `modload.readModGraph` walks it, cut down to what go.sum says was ever used. Pure.
+//! `modload.readModGraph` walks it, limited to what go.sum shows was ever used. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,24 +10,25 @@ use crate::gomod::go_work::GoWork;
 use crate::gomod::modules_txt::ModulesTxt;
 use crate::gomod::{At, ModuleVersion, semver};
 
-/// Since this version a go.mod names all that its packages need, so that graphs are pruned
-/// (`gover.ExplicitIndirectVersion`).
+/// From this version on, a go.mod names everything that its packages need, so that graphs are
+/// pruned (`gover.ExplicitIndirectVersion`).
 const PRUNES: &str = "1.17";
-/// Since this version go fetches toolchains.
+/// From this version on, go fetches toolchains.
 const SWITCHES: &str = "1.21";
-/// Modules of one graph that are walked. The largest known ones have a few thousand.
+/// Maximum number of modules of one graph that are walked. The largest known graphs have a few
+/// thousand.
 const MOST: usize = 50_000;
 
-/// What is written in a project.
+/// The content of a project's files.
 #[derive(Debug, Clone, Default)]
 pub struct Project {
-    /// go.work, where it is a workspace.
+    /// go.work, if it is a workspace.
     pub work: Option<GoWork>,
     /// The go.mod of each main module.
     pub mains: Vec<GoMod>,
     /// Every line of every go.sum and go.work.sum.
     pub sums: Vec<GoSumLine>,
-    /// vendor/modules.txt, where there is one.
+    /// vendor/modules.txt, if it exists.
     pub vendor: Option<ModulesTxt>,
 }
 
@@ -47,7 +48,7 @@ pub struct Builder {
 pub enum Source<'a> {
     /// Of a module that is downloaded.
     Module(&'a ModuleVersion),
-    /// In a folder that a `replace` names, as written there.
+    /// Of a directory that a `replace` names, as written there.
     Folder(&'a str),
 }
 
@@ -60,16 +61,16 @@ pub struct Need {
     pub mods: BTreeMap<ModuleVersion, String>,
     /// The toolchain that go would fetch, as a module, and its name.
     pub toolchain: Option<(ModuleVersion, String)>,
-    /// A consistent vendor folder has it all.
+    /// Whether a consistent vendor directory has everything.
     pub vendored: bool,
     /// Modules for which go.sum has two different hashes of one file.
     pub doubles: BTreeSet<ModuleVersion>,
-    /// What no download mends, one sentence each.
+    /// Problems that no download fixes, one sentence each.
     pub troubles: Vec<String>,
 }
 
 impl Project {
-    /// Does go use vendor/ by itself (`modload.setDefaultBuildMod`)?
+    /// Reports whether go uses vendor/ without a flag (`modload.setDefaultBuildMod`).
     fn is_vendored(&self, builder: &Builder) -> bool {
         let Some(txt) = &self.vendor else {
             return false;
@@ -84,7 +85,7 @@ impl Project {
             && self.agrees(txt)
     }
 
-    /// The `go` and `toolchain` lines that count.
+    /// The `go` and `toolchain` lines that apply.
     fn lines(&self) -> Option<(&str, Option<&At<String>>)> {
         match (&self.work, self.mains.first()) {
             (Some(work), _) => Some((work.go_version(), work.toolchain.as_ref())),
@@ -92,7 +93,7 @@ impl Project {
         }
     }
 
-    /// The part of `modload.checkVendorConsistency` that a changed go.mod comes up against.
+    /// The part of `modload.checkVendorConsistency` that fails after a change to go.mod.
     fn agrees(&self, txt: &ModulesTxt) -> bool {
         let mains = self.mains.iter();
         let required =
@@ -111,8 +112,8 @@ impl Project {
         all_listed && same && explicit.all(|one| required.contains(&one.module))
     }
 
-    /// The paths of all modules that packages come from: since 1.17 go.mod names them all.
-    /// `None`: a go.mod is older.
+    /// The paths of all modules that provide packages: from 1.17 on, go.mod names them all. `None`:
+    /// a go.mod is older.
     fn named(&self) -> Option<BTreeSet<&str>> {
         let mut named = BTreeSet::new();
         for main in &self.mains {
@@ -141,7 +142,7 @@ impl Project {
     }
 }
 
-/// What go reads to build and test the project; `read` gives the go.mods that are there.
+/// Returns what go reads to build and test the project; `read` returns the go.mods that are there.
 pub fn need(
     project: &Project,
     builder: &Builder,
@@ -159,7 +160,7 @@ pub fn need(
     if need.vendored {
         return need;
     }
-    // Of several lines for one file the first counts, as for go (`modfetch.haveModSumLocked`).
+    // If a file has several lines, the first counts, as for go (`modfetch.haveModSumLocked`).
     let lines = project.sums.iter().rev();
     let sums = BTreeMap::from_iter(lines.map(|line| ((&line.module, line.of), &line.hash)));
     let doubled = project.sums.iter().filter(|line| {
@@ -176,7 +177,7 @@ pub fn need(
     }
     let named = project.named();
     for (path, version) in graph.selected {
-        // go.sum has more: what the tests of dependencies would need (`go mod tidy`).
+        // go.sum also lists what the tests of dependencies would need (`go mod tidy`).
         if named
             .as_ref()
             .is_some_and(|named| !named.contains(path.as_str()))
@@ -207,7 +208,7 @@ pub fn need(
     need
 }
 
-/// The module graph, as far as its go.mods are there.
+/// The module graph, limited to the go.mods that are there.
 #[derive(Debug, Default)]
 struct Graph {
     /// The highest version of each path (before replacement).
@@ -219,7 +220,7 @@ struct Graph {
 impl Graph {
     fn walk(project: &Project, read: &dyn Fn(Source<'_>) -> Option<GoMod>) -> Graph {
         let mut graph = Graph::default();
-        // Whether all that a module leads to is walked, however new its go.mod is.
+        // The flag: whether to walk everything that a module leads to, however new its go.mod is.
         let mut open: Vec<(ModuleVersion, bool)> = Vec::new();
         let mut done: BTreeSet<(ModuleVersion, bool)> = BTreeSet::new();
         for main in &project.mains {
@@ -267,7 +268,7 @@ impl Graph {
     }
 }
 
-/// The toolchain that the `go` and `toolchain` lines ask for (`toolchain.Select`).
+/// Finds the toolchain that the `go` and `toolchain` lines ask for (`toolchain.Select`).
 fn toolchain(project: &Project, builder: &Builder, need: &mut Need) {
     if !at_least(&builder.version, SWITCHES) {
         return;
@@ -325,7 +326,7 @@ mod tests {
         }
     }
 
-    /// `PATH VERSION: go.mod` by line.
+    /// Returns go.mods from lines of the form `PATH VERSION: go.mod`.
     fn look(mods: &'static [(&'static str, &'static str)]) -> impl Fn(Source<'_>) -> Option<GoMod> {
         move |source| {
             let name = match source {
@@ -357,7 +358,7 @@ mod tests {
             ("b@v1.1.0", "module b\nrequire c v1.0.0\n"),
         ]);
         let need = need(&project, &builder(), &mods);
-        // c was never used (no zip line); b v1.2.0 is what an earlier go.mod had.
+        // c was never used (it has no zip line); b v1.2.0 is from an earlier go.mod.
         assert_eq!(names(&need.zips), ["a@v1.0.0", "b@v1.1.0"]);
         assert_eq!(
             names(&need.mods),
@@ -375,7 +376,8 @@ mod tests {
         ]);
         let new = need(&project(text, SUMS), &builder(), &mods);
         assert_eq!(names(&new.mods), ["a@v1.0.0"]);
-        // Since 1.17 go.mod names all that packages come from: b is for a dependency's tests.
+        // From 1.17 on, go.mod names every module that provides packages: b is for a dependency's
+        // tests.
         assert_eq!(names(&new.zips), ["a@v1.0.0"]);
         let old = need(
             &project(&text.replace("1.17", "1.16"), SUMS),

@@ -1,5 +1,5 @@
-//! What ready looks at projects with: the go command; what is there, in the module cache or in the
-//! mirror; and what proves it.
+//! The sources that `ready` uses to examine projects: the go command; the files in the module cache
+//! and in the mirror; and their proofs.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use crate::mirror::sumdb::Proofs;
 use crate::model::SumDb;
 use crate::policy::goflags_words;
 
-/// The two trees, and what was read of them.
+/// The module cache and the mirror, and the go.mods read from them.
 #[derive(Debug)]
 pub struct Shelf {
     /// GOMODCACHE.
@@ -32,7 +32,7 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// The module cache and the mirror in these folders; neither need be there.
+    /// Uses the module cache and the mirror in these directories; neither need exist.
     pub fn new(modcache: &Path, mirror: &Path) -> Shelf {
         Shelf {
             modcache: modcache.to_owned(),
@@ -42,23 +42,23 @@ impl Shelf {
         }
     }
 
-    /// Forgets what was read: there may be more now.
+    /// Forgets the go.mods that were read: there may be more now.
     pub fn forget(&self) {
         self.texts.borrow_mut().clear();
     }
 
-    /// The download folder of the module cache.
+    /// The download directory of the module cache.
     pub fn cache(&self) -> &Layout {
         &self.cache
     }
 
-    /// Where the module cache has a module unpacked, whole, and that place below GOMODCACHE
-    /// (`modfetch.DownloadDir`).
+    /// Returns where the module cache has a module completely unpacked, and that path below
+    /// GOMODCACHE (`modfetch.DownloadDir`).
     pub fn unpacked(&self, module: &ModuleVersion) -> Option<(PathBuf, String)> {
         let below = module.escaped().ok()?.to_string();
         let folder = self.modcache.join(&below);
         let zip = self.cache.file(module, VersionFile::Zip).ok()?;
-        // It stands there while go unpacks, and stays when that was cut off.
+        // This file exists while go unpacks, and stays if go is interrupted.
         let is_partial = zip.with_extension("partial").exists();
         (folder.is_dir() && !is_partial).then_some((folder, below))
     }
@@ -68,8 +68,8 @@ impl Shelf {
         &self.mirror
     }
 
-    /// Is the zip there? By its name and the hash that was noted when it was stored: the whole
-    /// of it is hashed by `goroam mirror verify` and by go itself.
+    /// Reports whether the zip is there, by its name and the hash stored with it. Only `goroam
+    /// mirror verify` and go itself hash the whole zip.
     pub fn zip(&self, module: &ModuleVersion, sum: Option<&str>) -> Held {
         let there = |tree: &Layout, file: VersionFile| {
             let path = tree.file(module, file).ok()?;
@@ -84,7 +84,7 @@ impl Shelf {
             (Some(noted), Some(sum)) => noted == sum,
             _ => true,
         };
-        // Without `.info` a version is not there yet: it is what `mirror add` writes last.
+        // Without `.info` the version is incomplete: `mirror add` writes that file last.
         let in_mirror = [VersionFile::Info, VersionFile::Zip];
         let in_mirror = in_mirror
             .iter()
@@ -97,8 +97,8 @@ impl Shelf {
         }
     }
 
-    /// Is the go.mod there, with this hash? In the module cache another one would be in the way;
-    /// in the mirror go passes no judgement but its own, and refuses it just so.
+    /// Reports whether the go.mod is there, with this hash. If the module cache has another one, go
+    /// does not look further; if the mirror has another one, go rejects it in the same way.
     pub fn go_mod(&self, module: &ModuleVersion, sum: &str) -> Held {
         match self.text(module) {
             Some(text) if hash_go_mod(text.as_bytes()) == sum => Held::Here,
@@ -107,7 +107,7 @@ impl Shelf {
         }
     }
 
-    /// A go.mod's text, whatever its hash.
+    /// Returns a go.mod's text, whatever its hash.
     pub fn text(&self, module: &ModuleVersion) -> Option<Rc<str>> {
         let mut texts = self.texts.borrow_mut();
         let text = texts.entry(module.clone()).or_insert_with(|| {
@@ -119,20 +119,20 @@ impl Shelf {
         text.clone()
     }
 
-    /// Is a toolchain unpacked in the module cache? Then go does not fetch it.
+    /// Reports whether a toolchain is unpacked in the module cache. Then go does not fetch it.
     pub fn is_unpacked(&self, toolchain: &ModuleVersion) -> bool {
         let folder = format!("toolchain@{}", toolchain.version);
         let bin = self.modcache.join("golang.org").join(folder).join("bin");
         ["go", "go.exe"].iter().any(|name| bin.join(name).is_file())
     }
 
-    /// Bytes of all zips in the mirror; walks it.
+    /// Returns the size in bytes of all zips in the mirror; walks the tree.
     pub fn mirror_bytes(&self) -> u64 {
         tally(self.mirror.root()).1
     }
 }
 
-/// How many modules a mirror holds, and bytes of their zips. Follows no links.
+/// Returns how many modules a mirror holds, and the bytes of their zips. Does not follow links.
 pub fn tally(mirror: &Path) -> (usize, u64) {
     let tree = Tree::read(&Layout::new(mirror)).unwrap_or_default();
     let zips = tree.modules.values().map(|module| {
@@ -145,19 +145,19 @@ pub fn tally(mirror: &Path) -> (usize, u64) {
         })
 }
 
-/// A text file, if it is one and no longer than this.
+/// Reads a file; `None` if it is not text or longer than this.
 pub(super) fn read(path: &Path, most: u64) -> Option<String> {
     String::from_utf8(bounded::read(path, most).ok()?).ok()
 }
 
-/// What all projects are built with.
+/// What is needed to examine any project.
 #[derive(Debug)]
 pub struct ReadyTools {
     /// The go command itself.
     pub go: GoCommand,
-    /// What of its settings changes what a project needs.
+    /// The go settings that change what a project needs.
     pub settings: String,
-    /// The file in the place of go.mod that GOFLAGS names.
+    /// The file that GOFLAGS names as a replacement for go.mod.
     pub modfile: Option<PathBuf>,
     /// The go command as the project sees it.
     pub builder: Builder,
@@ -165,15 +165,15 @@ pub struct ReadyTools {
     pub shelf: Shelf,
     /// The checksum database.
     pub database: ProofStore,
-    /// For the toolchains in PATH.
+    /// The environment, to find toolchains in PATH.
     pub env: Environment,
 }
 
 impl ReadyTools {
-    /// The go.mod by which go builds the module in this folder, and its go.sum.
+    /// Returns the go.mod that go uses to build the module in this directory, and its go.sum.
     pub(super) fn module_files(&self, folder: &Path) -> (PathBuf, PathBuf) {
         match &self.modfile {
-            // go cuts the ending off and puts `.sum` there.
+            // go replaces the extension by `.sum`.
             Some(file) => (folder.join(file), folder.join(file.with_extension("sum"))),
             None => (folder.join("go.mod"), folder.join("go.sum")),
         }
@@ -188,12 +188,12 @@ const MOST_NOTE: u64 = 64 << 10;
 pub struct ProofStore {
     /// GOSUMDB.
     pub gosumdb: String,
-    /// GOPATH: go keeps the tree head that it saw last in its first folder.
+    /// GOPATH: go keeps the last tree head it saw in the first directory of this list.
     pub gopath: String,
 }
 
 impl ProofStore {
-    /// Does the mirror prove this module?
+    /// Checks that the mirror proves this module.
     ///
     /// # Errors
     /// Why not.
@@ -206,8 +206,8 @@ impl ProofStore {
         self.covers(&proofs)
     }
 
-    /// Would go, which knows how large the database's tree was when it asked last, take the
-    /// mirror's proofs? `Ok` where the mirror has none at all, or go has seen none.
+    /// Checks that go would accept the mirror's proofs; go knows how large the database's tree was
+    /// when it last asked. `Ok` if the mirror has no proofs, or go has not seen a tree head.
     ///
     /// # Errors
     /// Why not.
@@ -246,7 +246,7 @@ impl ProofStore {
     }
 }
 
-/// The go command (`wish`, or the one that is found) and what it says of itself.
+/// Finds the go command (`wish`, if given) and reads its settings.
 ///
 /// # Errors
 /// When there is no go, or it does not answer.
@@ -277,7 +277,8 @@ pub async fn tools(
     let settings = NAMES.map(|name| said.get(name).map_or("", String::as_str));
     let settings = settings.join("\n");
     let mut value = |name: &str| said.remove(name).unwrap_or_default();
-    // Of its own calls goroam takes GOFLAGS away, so only the go env file's is said.
+    // goroam removes GOFLAGS from the environment of its own go calls, so go prints only the value
+    // of the go env file.
     let written = value("GOFLAGS");
     let set = env.get("GOFLAGS").filter(|flags| !flags.is_empty());
     let flags = set.map_or(written, str::to_owned);
@@ -333,7 +334,7 @@ mod tests {
         assert_eq!((held("h1:x"), held("h1:y")), (Held::Here, Held::Absent));
         put(of(&shelf.cache, VersionFile::Zip), "zip");
         put(of(&shelf.cache, VersionFile::ZipHash), "h1:y");
-        // go looks into its cache first, and refuses what it finds there.
+        // go reads its cache first, and rejects the other content there.
         assert_eq!((held("h1:x"), held("h1:y")), (Held::Other, Held::Here));
         assert_eq!(tally(&mirror), (1, 3));
     }

@@ -1,6 +1,6 @@
-//! Bringing what proves modules, from go's own cache, else from the network, else from another
-//! mirror: one head becomes the newest; everything that is kept, and everything that is new, is
-//! proven in its tree, and only then written. Whoever calls it holds the mirror's lock.
+//! Fetches the proofs of modules: from go's own cache, else from the network, else from another
+//! mirror. One head becomes the newest; everything that is stored and everything that is new is
+//! proven in its tree, and written only then. The caller holds the mirror's lock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -16,41 +16,40 @@ use crate::gomod::sum::tile::{Tile, edge, lines_hash, prove_prefix, prove_record
 use crate::gomod::sum::{ProvenTree, TreeHead};
 use crate::model::SumDb;
 
-/// What was brought.
+/// The result of a fetch.
 #[derive(Debug, Default)]
 pub struct Brought {
-    /// The newest head now.
+    /// The newest head after the fetch.
     pub head: Option<SignedHead>,
-    /// Modules that were not proven before and are now, in the order in which they were wanted.
+    /// Modules that were not proven before and are now, in the order of the request.
     pub proven: Vec<ModuleVersion>,
-    /// Modules that the database says it does not know (404, 410), and where it said so. A
-    /// private one belongs into GONOSUMDB.
+    /// Modules that the database says it does not know (404, 410), and where it said so. A private
+    /// module belongs in GONOSUMDB.
     pub unknown: Vec<(ModuleVersion, String)>,
-    /// Modules of which no right answer came, and why.
+    /// Modules without a correct answer, and why.
     pub failed: Vec<(ModuleVersion, String)>,
-    /// Why a go that has seen a newer tree than this mirror cannot verify everything here with
-    /// no network; `None` if it can, or if nothing is known of what go has seen.
+    /// Why a go that has seen a newer tree than this mirror cannot verify everything here without a
+    /// network; `None` if it can, or if nothing is known about what go has seen.
     pub behind: Option<String>,
-    /// Files that were written below `tile/` and `lookup/`.
+    /// Number of files that were written below `tile/` and `lookup/`.
     pub written: usize,
 }
 
-/// What a source says of a module; its signature is right, the rest is not proven yet.
+/// A source's answer about a module; its signature is verified, the rest is not proven yet.
 struct Answer {
     module: ModuleVersion,
     lookup: Lookup,
-    /// Who says so.
+    /// The source.
     place: String,
 }
 
 impl Proofs {
-    /// Brings the lookups of these modules, and everything that proves them in one newest tree;
-    /// stores nothing that is not proven. What is proven already is not asked for again. Where
-    /// the route names a GOPATH or a module cache, the mirror also keeps up with what go has
-    /// seen there.
+    /// Fetches the lookups of these modules, and everything that proves them in one newest tree;
+    /// stores only what is proven. Does not fetch what is already proven. If the route names a
+    /// GOPATH or a module cache, the mirror also keeps up with what go has seen there.
     ///
     /// # Errors
-    /// When nothing could be brought at all, or what came is wrong. Then nothing has changed.
+    /// When nothing could be fetched at all, or an answer is wrong. Then nothing has changed.
     pub async fn bring(
         &self,
         route: &Route,
@@ -66,11 +65,11 @@ impl Proofs {
                 Err(error @ (ProofError::Forked { .. } | ProofError::Unusable(_))) => {
                     return Err(error);
                 }
-                // Damaged ones are brought again as well.
+                // Damaged lookups are fetched again as well.
                 Err(_) => missing.push(module.clone()),
             }
         }
-        // A cache has a head in each lookup, most of them the same.
+        // Each lookup of a cache has a head; most of these heads are equal.
         let seen = ordered(self.seen(route, wanted, &mut brought));
         let is_behind = self.covers_all(&seen).is_err();
         if !missing.is_empty() || is_behind || self.is_unfinished()? {
@@ -81,7 +80,7 @@ impl Proofs {
                 Err(error) if missing.is_empty() && !matches!(error, ProofError::Forked { .. }) => {
                     brought.behind = Some(error.to_string());
                 }
-                // What go's cache holds may be older, or wrong; the network is asked for all of it.
+                // go's cache may be older, or wrong: everything is then fetched from the network.
                 Err(error @ (ProofError::Wrong(_) | ProofError::Tile(_))) => {
                     if sources.reach().await.is_err() {
                         return Err(error);
@@ -98,13 +97,14 @@ impl Proofs {
         Ok(brought)
     }
 
-    /// Takes over the lookups of another mirror (an archive that was unpacked beside this one),
-    /// with all that proves them. The newer head of both becomes the head of all; that it
-    /// contains the older one is proven by the tiles of both, else by the route's.
+    /// Adds the lookups of another mirror (an archive that was unpacked beside this one), with
+    /// everything that proves them. The newer of the two heads becomes the head of all lookups. The
+    /// tiles of both mirrors, else those of the route, prove that it contains the older one.
     ///
     /// # Errors
-    /// When the other's folder proves nothing, when the older head cannot be proven in the newer
-    /// one ([`ProofError::Tile`]), or when they exclude each other. Then nothing has changed.
+    /// When the other mirror's directory proves nothing, when the older head cannot be proven in
+    /// the newer one ([`ProofError::Tile`]), or when the two contradict each other. Then nothing
+    /// has changed.
     pub async fn merge(&self, other: &Layout, mut route: Route) -> Result<Brought, ProofError> {
         let db = SumDb::Database {
             key: self.key.clone(),
@@ -120,7 +120,7 @@ impl Proofs {
             let (Some(module), Some(lookup)) = (module, other.lookup(&path)?) else {
                 continue;
             };
-            // Whole before it is taken: what it proves there, it must prove by itself.
+            // Verified as a whole first: the other mirror must prove its lookups without this one.
             other.prove_lookup(&module, &path, &lookup)?;
             if met.insert(module.clone()) && self.prove(&module).is_err() {
                 let place = path.display().to_string();
@@ -179,7 +179,8 @@ impl Proofs {
         self.adopt(sources, answers, seen, brought).await
     }
 
-    /// What a folder beside the mirror's own says of a module, if that is signed.
+    /// Returns the signed answer about a module from a directory outside the mirror, if there is
+    /// one.
     fn cached(&self, sources: &Sources<'_>, module: &ModuleVersion) -> Option<Answer> {
         sources.folders.iter().skip(1).find_map(|folder| {
             let path = folder.lookup_path(module).ok()?;
@@ -189,7 +190,7 @@ impl Proofs {
         })
     }
 
-    /// What these bytes say of a module, if they are signed.
+    /// Parses an answer about a module; `None` if it is not signed.
     fn signed(
         &self,
         module: &ModuleVersion,
@@ -215,8 +216,8 @@ impl Proofs {
         })
     }
 
-    /// The heads that go has seen on this machine: the last one, and those in its cache of what
-    /// is wanted, which it will read before it asks the mirror.
+    /// Returns the heads that go has seen on this machine: the last one, and those of the requested
+    /// modules in its cache, which it reads before it asks the mirror.
     fn seen(
         &self,
         route: &Route,
@@ -245,7 +246,7 @@ impl Proofs {
         seen
     }
 
-    /// Was an earlier turn killed before every lookup had the newest head?
+    /// Reports whether an earlier run was killed before every lookup had the newest head.
     fn is_unfinished(&self) -> Result<bool, ProofError> {
         let Some(newest) = self.head() else {
             return Ok(false);
@@ -254,9 +255,9 @@ impl Proofs {
         Ok(self.lookups()?.iter().any(|(_, path)| old(path)))
     }
 
-    /// Proves `answers`, all that is stored and all heads in the newest head of all, and stores
-    /// it. `seen` are heads that go has seen, so they must stay provable; of an answer's own head
-    /// it is only asked that it does not exclude the others.
+    /// Proves `answers`, everything that is stored and all heads in the newest head of all, and
+    /// stores the result. `seen` are heads that go has seen, so they must stay provable; an
+    /// answer's own head must only not contradict the others.
     async fn adopt(
         &self,
         sources: &Sources<'_>,
@@ -286,7 +287,7 @@ impl Proofs {
                 format!("its record {id} is beyond the tree of {size} records that is signed");
             return Err(wrong(&answer.place, &answer.module, &why));
         }
-        // Every stored lookup that is signed and within this tree.
+        // Every stored lookup that is signed and lies within this tree.
         let mut lookups = BTreeMap::new();
         for (module, path) in self.lookups()? {
             if module.is_some()
@@ -313,7 +314,7 @@ impl Proofs {
                 format!("its record {id} is not what the signed tree of {size} records holds");
             return Err(wrong(&answer.place, &answer.module, &why));
         }
-        // What was changed on the disk stays as it is, for `verify` to find.
+        // A file that was changed on the disk stays as it is, so that `verify` finds it.
         lookups.retain(|_, lookup| held(lookup));
         for answer in answers {
             lookups.insert(self.folder.lookup_path(&answer.module)?, answer.lookup);
@@ -324,7 +325,7 @@ impl Proofs {
         Ok(())
     }
 
-    /// The newest tree, with all tiles that prove these records and heads.
+    /// Returns the newest tree, with all tiles that prove these records and heads.
     async fn prove_all(
         &self,
         sources: &Sources<'_>,
@@ -342,7 +343,7 @@ impl Proofs {
             needed.extend(prove_record(*id, size).unwrap_or_default());
         }
         needed.retain(|tile| tree.tile(tile.level, tile.index).is_none());
-        // What proves a tile is on the level above.
+        // A tile is proven by the tile on the level above it.
         for level in (0..8).rev() {
             let mut wanted: Vec<Tile> = needed.iter().copied().collect();
             wanted.retain(|tile| tile.level == level && !take_local(sources, &mut tree, *tile));
@@ -361,8 +362,9 @@ impl Proofs {
         Ok(tree)
     }
 
-    /// A tree by its edge: the tiles together make its root, so that it is unknown which one
-    /// is wrong if they do not. First by what is on this machine, then by the network alone.
+    /// Returns a tree from its edge. The tiles together make its root, so if they do not match, it
+    /// is unknown which one is wrong. Tries the tiles on this machine first, then those of the
+    /// network alone.
     async fn edge_of(
         &self,
         sources: &Sources<'_>,
@@ -370,7 +372,7 @@ impl Proofs {
     ) -> Result<ProvenTree, ProofError> {
         let edge = edge(newest.size);
         let mut local = Vec::new();
-        // Each folder's own tiles fit together, if any do.
+        // The tiles of one directory fit together, if any do.
         for first in 0..sources.folders.len() {
             let (others, own) = sources.folders.split_at(first);
             let here = |tile: &Tile| {
@@ -410,8 +412,8 @@ impl Proofs {
         Err(self.no_tile(last.0, &what, &last.1))
     }
 
-    /// Tiles before heads, heads before lookups: see the room's own words. How many files of tiles
-    /// and lookups were written.
+    /// Writes tiles before heads, and heads before lookups: the comment of the module `sumdb` says
+    /// why. Returns how many files of tiles and lookups were written.
     fn store(
         &self,
         tree: &ProvenTree,
@@ -423,15 +425,15 @@ impl Proofs {
         let mut tiles = Vec::new();
         for tile in needed(tree.head().size, kept, ids) {
             let data = tree.tile(tile.level, tile.index);
-            // prove_all has taken every one of them.
+            // prove_all has added every one of them.
             if let Some(data) = data.and_then(|(_, data)| data.get(..tile.length())) {
                 tiles.push((self.folder.path(&tile.path()), data.to_owned()));
             }
         }
         let written = put(&self.own, tiles)?;
         put(&self.own, vec![(self.ledger(), format_ledger(kept))])?;
-        // Go asks here for a module only where this file is; one that is there before its first
-        // lookup does no harm.
+        // go asks here for a module only if this file exists; the file does no harm before the
+        // first lookup.
         let supported = self.folder.path("supported");
         if !supported.exists() && !lookups.is_empty() {
             put(&self.own, vec![(supported, Vec::new())])?;
@@ -441,7 +443,7 @@ impl Proofs {
         Ok(written + put(&self.own, files.collect())?)
     }
 
-    /// Keeps both notes, and says so.
+    /// Stores both notes as evidence and returns the error.
     fn forked(&self, older: &SignedHead, newer: &SignedHead) -> ProofError {
         let name = format!("{}-{}", older.head.size, newer.head.size);
         let evidence = self.own.join("forks").join(name);
@@ -450,7 +452,7 @@ impl Proofs {
         let (older, newer) = (older.clone(), newer.clone());
         ProofError::Forked {
             fork: Box::new(Forked { older, newer }),
-            // What was found out matters more than that it could not be written down.
+            // The fork is reported even if the evidence could not be written.
             evidence: kept.is_ok().then_some(evidence),
         }
     }
@@ -462,10 +464,10 @@ impl Proofs {
         ))
     }
 
-    /// Every file of this database that the mirror needs to prove these modules, from whatever
-    /// head that was ever shown to go: absolute paths, goroam's own list of heads among them.
-    /// Modules without a lookup are passed over. All else in
-    /// [`Layout::sumdb`](super::super::Layout::sumdb) may go: lookups first, then tiles.
+    /// Returns every file of this database that the mirror needs to prove these modules, whatever
+    /// head go has ever seen: absolute paths, including goroam's own list of heads. Skips modules
+    /// without a lookup. Everything else in [`Layout::sumdb`](super::super::Layout::sumdb) may be
+    /// removed: lookups first, then tiles.
     ///
     /// # Errors
     /// When a lookup cannot be read or is not signed.
@@ -494,7 +496,7 @@ impl Proofs {
         for tile in tiles {
             let path = self.folder.path(&tile.path());
             let full = self.folder.path(&tile.full().path());
-            // As go looks: the full one, where there is none of this width.
+            // As go does: uses the full tile if there is none of this width.
             let cut = !tile.is_full() && !path.exists() && full.exists();
             files.insert(if cut { full } else { path });
         }
@@ -504,7 +506,7 @@ impl Proofs {
     }
 }
 
-/// A tile that is not full, from the network: by its own name, else cut from the full one
+/// Fetches a tile that is not full from the network: by its own name, else cut from the full one
 /// (`client.go:readTile`).
 async fn partial(sources: &Sources<'_>, tile: Tile) -> Result<Vec<u8>, String> {
     match sources.ask(&tile.path(), MAX_TILE).await.found() {
@@ -516,7 +518,7 @@ async fn partial(sources: &Sources<'_>, tile: Tile) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Every tile file that go may ask for: those of the newest tree that prove records and heads,
+/// Returns every tile that go may ask for: those of the newest tree that prove records and heads,
 /// and the edges of the older trees, which are the beginnings of its tiles.
 fn needed(size: u64, kept: &[SignedHead], ids: impl Iterator<Item = u64>) -> BTreeSet<Tile> {
     let mut tiles = BTreeSet::from_iter(edge(size));
@@ -525,7 +527,7 @@ fn needed(size: u64, kept: &[SignedHead], ids: impl Iterator<Item = u64>) -> BTr
     }
     for head in kept {
         tiles.extend(prove_prefix(head.head.size, size).unwrap_or_default());
-        // A full one serves for every narrower one (`client.go:readTile`).
+        // A full tile also serves every request for a narrower one (`client.go:readTile`).
         let is_open =
             |tile: &Tile| Tile::at(tile.level, tile.index, size).is_some_and(|now| !now.is_full());
         tiles.extend(edge(head.head.size).into_iter().filter(is_open));
@@ -533,7 +535,7 @@ fn needed(size: u64, kept: &[SignedHead], ids: impl Iterator<Item = u64>) -> BTr
     tiles
 }
 
-/// Takes a tile from a folder, if one has the right one.
+/// Takes a tile from a directory, if one has the correct tile.
 fn take_local(sources: &Sources<'_>, tree: &mut ProvenTree, tile: Tile) -> bool {
     sources.folders.iter().any(|folder| {
         let data = folder.tile(tile).ok().flatten();
@@ -547,7 +549,7 @@ fn wrong(place: &str, module: &ModuleVersion, reason: &str) -> ProofError {
     ))
 }
 
-/// What a tile that is missing would have proven.
+/// Describes what a missing tile would have proven.
 fn purpose(tile: Tile, size: u64, heads: &[SignedHead]) -> String {
     let proves = |head: &&SignedHead| {
         prove_prefix(head.head.size, size).is_some_and(|tiles| tiles.contains(&tile))

@@ -1,5 +1,5 @@
-//! A folder as go lays a checksum database out: a mirror's, or go's own cache of one; and how
-//! files of it are written.
+//! A directory with a checksum database in go's layout (a mirror's, or go's own cache), and how its
+//! files are written.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,39 +13,39 @@ use crate::gomod::ModuleVersion;
 use crate::gomod::sum::tile::FULL;
 use crate::gomod::sum::{EscapeError, Tile, unescape_path, unescape_version};
 
-/// A lookup has some 400 bytes, a tile 8192.
+/// Maximum size in bytes. A lookup has some 400 bytes, a tile 8192.
 pub(super) const MAX_LOOKUP: u64 = 64 * 1024;
 pub(super) const MAX_TILE: u64 = 8192;
-/// No module path has more elements, no number in a tile's path more digits.
+/// Maximum depth: no module path has more elements, and no number in a tile's path has more digits.
 const MAX_DEPTH: usize = 64;
-/// Files that are looked at in one folder tree.
+/// Maximum number of files to read in one directory tree.
 const MAX_FILES: usize = 2_000_000;
 
-/// Where lookups and tiles lie.
+/// The directory that holds lookups and tiles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Folder {
     pub(super) root: PathBuf,
 }
 
 impl Folder {
-    /// Below this one.
+    /// Uses this directory.
     pub(super) fn new(root: PathBuf) -> Folder {
         Folder { root }
     }
 
-    /// A path with slashes, below this folder.
+    /// Turns a path with slashes into a path below this directory.
     pub(super) fn path(&self, below: &str) -> PathBuf {
         let mut path = self.root.clone();
         path.extend(below.split('/'));
         path
     }
 
-    /// Where a module's lookup lies.
+    /// Returns the path of a module's lookup.
     pub(super) fn lookup_path(&self, module: &ModuleVersion) -> Result<PathBuf, EscapeError> {
         Ok(self.path(&lookup_path(module)?))
     }
 
-    /// A tile as go would get it here: by its own name, else cut from the full one.
+    /// Returns a tile as go gets it here: by its own name, else cut from the full one.
     pub(super) fn tile(&self, tile: Tile) -> io::Result<Option<Vec<u8>>> {
         let exact = read(&self.path(&tile.path()), MAX_TILE)?;
         if exact.is_some() || tile.is_full() {
@@ -55,13 +55,13 @@ impl Folder {
         Ok(full.map(|data| cut(data, tile)))
     }
 
-    /// Every file below `lookup/`, with the module that it is named after (or `None`).
+    /// Returns every file below `lookup/`, with the module in its name (or `None`).
     pub(super) fn lookups(&self) -> io::Result<Vec<(Option<ModuleVersion>, PathBuf)>> {
         let files = files(&self.root.join("lookup"), "")?.into_iter();
         Ok(files.map(|(name, path)| (module_of(&name), path)).collect())
     }
 
-    /// Every file below `tile/`, with what its name says (or `None`).
+    /// Returns every file below `tile/`, with the tile in its name (or `None`).
     pub(super) fn tiles(&self) -> io::Result<Vec<(Option<Tile>, PathBuf)>> {
         let files = files(&self.root.join("tile"), "tile/")?.into_iter();
         Ok(files
@@ -70,8 +70,8 @@ impl Folder {
     }
 }
 
-/// The narrower tile at the beginning of a full one, as client.go cuts it: what did not have
-/// 8192 bytes has then not those of the tile, which shows when it is checked.
+/// Returns the narrower tile at the beginning of a full one, as client.go cuts it. If the full one
+/// did not have 8192 bytes, the result does not have the tile's length, which the check finds.
 pub(super) fn cut(mut full: Vec<u8>, tile: Tile) -> Vec<u8> {
     full.truncate(full.len() / usize::from(FULL) * usize::from(tile.width));
     full
@@ -82,7 +82,7 @@ pub(super) fn lookup_path(module: &ModuleVersion) -> Result<String, EscapeError>
     Ok(format!("lookup/{}", module.escaped()?))
 }
 
-/// A file's bytes, at most so many; `None` when there is none.
+/// Reads a file of at most `most` bytes; `None` if it does not exist.
 pub(super) fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     bounded::if_any(bounded::read(path, most))
 }
@@ -95,7 +95,8 @@ fn module_of(name: &str) -> Option<ModuleVersion> {
     })
 }
 
-/// All files below, sorted, with their paths in slashes behind `prefix`. Links are not followed.
+/// Returns all files below, sorted; their paths have slashes and start with `prefix`. Does not
+/// follow links.
 fn files(folder: &Path, prefix: &str) -> io::Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
     let mut open = vec![(folder.to_owned(), prefix.to_owned(), 0)];
@@ -123,8 +124,8 @@ fn files(folder: &Path, prefix: &str) -> io::Result<Vec<(String, PathBuf)>> {
     Ok(found)
 }
 
-/// Puts these files into their places, each at once, where they say something else; how many that
-/// were. `own` is a folder on the same file system that nothing else writes in.
+/// Writes the files whose content changes, each atomically; returns how many were written. `own` is
+/// a directory on the same file system that nothing else writes to.
 pub(super) fn put(own: &Path, mut files: Vec<(PathBuf, Vec<u8>)>) -> Result<usize, ProofError> {
     files.retain(|(path, bytes)| {
         let now = read(path, bytes.len() as u64);
@@ -134,7 +135,7 @@ pub(super) fn put(own: &Path, mut files: Vec<(PathBuf, Vec<u8>)>) -> Result<usiz
         return Ok(0);
     }
     let stage = own.join("new");
-    // What a killed goroam left goes first.
+    // What a killed goroam left is removed first.
     bounded::if_any(fs::remove_dir_all(&stage))
         .and_then(|_| fs::create_dir_all(&stage))
         .map_err(|error| ProofError::unwritable(&stage, &error))?;
@@ -147,7 +148,7 @@ pub(super) fn put(own: &Path, mut files: Vec<(PathBuf, Vec<u8>)>) -> Result<usiz
         staged.push((path, target));
     }
     put_all(&staged).map_err(|error| ProofError::Unwritable(error.to_string()))?;
-    // Not every system can sync a folder, and each file is whole in any case.
+    // Not every system can sync a directory, and each file is complete in any case.
     for folder in BTreeSet::from_iter(staged.iter().filter_map(|(_, target)| target.parent())) {
         if let Ok(folder) = bounded::open_folder(folder) {
             let _ = folder.sync_all();

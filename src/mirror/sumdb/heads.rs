@@ -1,5 +1,5 @@
-//! Signed tree heads: one, the lookups that carry one, the ledger of those that were ever shown to
-//! go; and why what is here, or what was brought, proves nothing.
+//! Signed tree heads: a head, the lookups that contain one, and the ledger of those that go has
+//! ever seen. Also the errors: why stored or fetched data proves nothing.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,45 +8,45 @@ use crate::bounded;
 use crate::gomod::sum::{LookupRecord, Note, NoteError, TreeHead};
 use crate::model::VerifierKey;
 
-/// Why something proves nothing, or could not be brought. Then nothing is stored, and what was
-/// there still is.
+/// Why something proves nothing, or could not be fetched. Then nothing is stored, and the existing
+/// files are unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum ProofError {
     /// GOSUMDB is off.
     #[error("GOSUMDB=off: there is no checksum database that could prove anything")]
     Off,
-    /// A key, a database or a module whose name go could not use.
+    /// A key, a database or a module has a name that go could not use.
     #[error("{0}")]
     Unusable(String),
-    /// A lookup is not there.
+    /// A lookup is missing.
     #[error("{0}")]
     Absent(String),
-    /// A tile is not there.
+    /// A tile is missing.
     #[error("{0}")]
     NoTile(String),
     /// A file cannot be read.
     #[error("{0}")]
     Unreadable(String),
-    /// What is here is not what the database signed.
+    /// The stored data is not what the database signed.
     #[error("{0}")]
     False(String),
-    /// Two heads that are both signed exclude each other.
+    /// Two signed heads contradict each other.
     #[error("{fork}{}", evidence.as_ref().map_or(String::new(), |kept| {
         format!("kept as evidence: {}", kept.display())
     }))]
     Forked {
         /// Both heads.
         fork: Box<Forked>,
-        /// Where both notes were written.
+        /// The file with both notes, if it was written.
         evidence: Option<PathBuf>,
     },
-    /// There is no way to the database.
+    /// The database cannot be reached.
     #[error("{0}")]
     Unreachable(String),
-    /// A tile that is needed came from nowhere.
+    /// No source has a tile that is needed.
     #[error("{0}")]
     Tile(String),
-    /// An answer that is wrong: not signed, of another module, or not in the tree.
+    /// An answer is wrong: not signed, about another module, or not in the tree.
     #[error("{0}")]
     Wrong(String),
     /// A file cannot be written.
@@ -63,7 +63,7 @@ impl ProofError {
         ProofError::Unwritable(format!("{}: {error}", path.display()))
     }
 
-    /// Does it say that something is not what the database signed?
+    /// Reports whether the cause is that something is not what the database signed.
     pub fn is_mismatch(&self) -> bool {
         matches!(
             self,
@@ -78,8 +78,8 @@ impl From<crate::gomod::sum::EscapeError> for ProofError {
     }
 }
 
-/// Two heads, both signed by the database, of which the newer does not contain the older: it
-/// has shown different trees to different people (`sumdb.Client.checkTrees`).
+/// Two heads, both signed by the database, of which the newer does not contain the older: the
+/// database has shown different trees to different clients (`sumdb.Client.checkTrees`).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "SECURITY: the checksum database has forked: its tree of {} records does not begin with its tree of {} records, \
@@ -89,34 +89,34 @@ impl From<crate::gomod::sum::EscapeError> for ProofError {
 pub struct Forked {
     /// The smaller tree.
     pub older: SignedHead,
-    /// The larger tree, or another one of the same size.
+    /// The larger tree, or a different one of the same size.
     pub newer: SignedHead,
 }
 
-/// A tree head, and the note by which the database signed it.
+/// A tree head, and the note with which the database signed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedHead {
     /// The tree.
     pub head: TreeHead,
-    /// The whole note, as it came.
+    /// The whole note, unchanged.
     pub note: String,
 }
 
 impl SignedHead {
-    /// Takes a note that this key has signed: of a lookup, of `/latest`, or of
-    /// `$GOPATH/pkg/sumdb/NAME/latest`, where go keeps the head that it saw last.
+    /// Parses a note that this key has signed: from a lookup, from `/latest`, or from
+    /// `$GOPATH/pkg/sumdb/NAME/latest`, where go stores the last head it saw.
     ///
     /// # Errors
-    /// When it is no note, not signed by the key, or no tree head.
+    /// When it is not a note, not signed by the key, or not a tree head.
     pub fn open(note: &[u8], key: &VerifierKey) -> Result<SignedHead, NoteError> {
         let head = TreeHead::parse(Note::parse(note)?.verify(key)?)?;
-        // Note::parse has taken it as UTF-8.
+        // Note::parse has checked that it is UTF-8.
         let note = String::from_utf8_lossy(note).into_owned();
         Ok(SignedHead { head, note })
     }
 }
 
-/// A lookup, with the head in its note.
+/// A lookup, with the head from its note.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Lookup {
     pub(super) id: u64,
@@ -126,14 +126,15 @@ pub(super) struct Lookup {
 }
 
 impl Lookup {
-    /// Takes an answer apart; its note must be signed by the key, or be one that is known to be.
+    /// Parses an answer; the key must have signed its note, or the note must be the known one.
     pub(super) fn open(
         answer: &[u8],
         key: &VerifierKey,
         known: Option<&SignedHead>,
     ) -> Result<Lookup, NoteError> {
         let record = LookupRecord::parse(answer)?;
-        // LookupRecord::parse has taken it as UTF-8, with a note behind the first blank line.
+        // LookupRecord::parse has checked that it is UTF-8 and has a note after the first blank
+        // line.
         let text = String::from_utf8_lossy(answer);
         let note = text.split_once("\n\n").map_or("", |(_, note)| note);
         let head = match known {
@@ -155,7 +156,7 @@ impl Lookup {
         format!("{}\n{}\n\n{}", self.id, self.lines, head.note).into_bytes()
     }
 
-    /// The hashes that it gives this module: of its zip, of its go.mod.
+    /// Returns the hashes that it has for this module: of its zip, of its go.mod.
     pub(super) fn sums(&self, path: &str, version: &str) -> (Option<String>, Option<String>) {
         let find = |version: &str| {
             self.lines.split('\n').find_map(|line| {
@@ -168,12 +169,12 @@ impl Lookup {
     }
 }
 
-/// A ledger of this many heads has a place for years of daily additions.
+/// Maximum number of heads in the ledger: enough for years of daily additions.
 const MAX_HEADS: usize = 4096;
-/// A note has some 250 bytes.
+/// Maximum size of the ledger in bytes. A note has some 250 bytes.
 const MAX_LEDGER: u64 = 4 << 20;
 
-/// Reads the ledger; notes that the key has not signed are left out. The newest is last.
+/// Reads the ledger; omits notes that the key has not signed. The newest is last.
 pub(super) fn read_ledger(path: &Path, key: &VerifierKey) -> Result<Vec<SignedHead>, ProofError> {
     let bytes = bounded::if_any(bounded::read(path, MAX_LEDGER))
         .map_err(|error| ProofError::unreadable(path, error))?;
@@ -186,15 +187,15 @@ pub(super) fn read_ledger(path: &Path, key: &VerifierKey) -> Result<Vec<SignedHe
     Ok(ordered(notes.iter().filter_map(signed).collect()))
 }
 
-/// As it is written: a JSON list of notes, the oldest first.
+/// Formats the ledger: a JSON list of notes, the oldest first.
 pub(super) fn format_ledger(heads: &[SignedHead]) -> Vec<u8> {
     let from = heads.len().saturating_sub(MAX_HEADS);
     let notes = heads.iter().skip(from).map(|head| head.note.as_str());
-    // Text always becomes JSON.
+    // Serializing text as JSON never fails.
     serde_json::to_vec_pretty(&notes.collect::<Vec<_>>()).unwrap_or_default()
 }
 
-/// By size, each tree once. Two trees of one size stay two: that is a fork.
+/// Sorts by size and removes duplicates. Two different trees of one size both stay: that is a fork.
 pub(super) fn ordered(mut heads: Vec<SignedHead>) -> Vec<SignedHead> {
     heads.sort_by_key(|head| (head.head.size, head.head.root));
     heads.dedup_by_key(|head| head.head);

@@ -1,4 +1,4 @@
-//! What a mirror keeps of one checksum database, and what it proves with no network.
+//! One checksum database in a mirror, and what it proves without a network.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use crate::gomod::sum::tile::{edge, lines_hash, prove_prefix, prove_record, way_
 use crate::gomod::sum::{Inconsistent, NoteError, ProvenTree, Tile, TreeHead, check_key};
 use crate::model::{SumDb, VerifierKey};
 
-/// What the database says of one module version: `h1:…`, as in go.sum.
+/// The database's hashes of one module version: `h1:…`, as in go.sum.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sums {
     /// Of its zip.
@@ -21,7 +21,7 @@ pub struct Sums {
     pub go_mod: Option<String>,
 }
 
-/// One database's folder in a mirror. Threads may share it; tiles are read once.
+/// One database's directory in a mirror. Threads may share it; tiles are read once.
 #[derive(Debug)]
 pub struct Proofs {
     pub(super) key: VerifierKey,
@@ -29,32 +29,32 @@ pub struct Proofs {
     pub(super) url: Option<String>,
     /// The mirror.
     pub(super) layout: Layout,
-    /// What go reads.
+    /// The files that go reads.
     pub(super) folder: Folder,
-    /// What only goroam reads.
+    /// The files that only goroam reads.
     pub(super) own: PathBuf,
     known: Mutex<Known>,
 }
 
-/// What was read so far.
+/// What has been read so far.
 #[derive(Debug, Default)]
 struct Known {
-    /// Every head that was shown to go, the newest last.
+    /// Every head that go has seen, the newest last.
     heads: Vec<SignedHead>,
-    /// The newest one's tree, by as many tiles as were needed yet.
+    /// The newest head's tree, with the tiles that were needed so far.
     tree: Option<FolderTree>,
 }
 
-/// What verifying everything that is stored has found.
+/// The result of verifying everything that is stored.
 #[derive(Debug, Default)]
 pub struct Report {
     /// The newest head.
     pub head: Option<SignedHead>,
-    /// Lookups that are proven.
+    /// Number of lookups that are proven.
     pub lookups: usize,
-    /// Tiles that are proven.
+    /// Number of tiles that are proven.
     pub tiles: usize,
-    /// Files that are not as they should be, and why.
+    /// Faulty files, and why.
     pub faults: Vec<(PathBuf, ProofError)>,
 }
 
@@ -66,7 +66,7 @@ impl Report {
 }
 
 impl Proofs {
-    /// What this mirror keeps of this database. There may be nothing yet.
+    /// Opens this database in the mirror. The mirror may have nothing of it yet.
     ///
     /// # Errors
     /// When GOSUMDB is off, its key is damaged, or goroam's own list of heads cannot be read.
@@ -101,12 +101,12 @@ impl Proofs {
         &self.key.name
     }
 
-    /// The newest tree head that is kept here; `None` while there is none.
+    /// The newest stored tree head; `None` if there is none.
     pub fn head(&self) -> Option<SignedHead> {
         self.known().heads.last().cloned()
     }
 
-    /// Takes a note for what it is: such as the one in `$GOPATH/pkg/sumdb/NAME/latest`.
+    /// Parses a signed note, for example the one in `$GOPATH/pkg/sumdb/NAME/latest`.
     ///
     /// # Errors
     /// When this database has not signed it.
@@ -114,8 +114,8 @@ impl Proofs {
         SignedHead::open(note, &self.key)
     }
 
-    /// The hashes that the database gives a module, if its lookup is here and proven by what is
-    /// here: signed by the key, and in the newest tree that is kept. Asks no network.
+    /// Returns the database's hashes of a module, if its lookup is stored and proven by stored
+    /// files: signed by the key, and in the newest stored tree. Uses no network.
     ///
     /// # Errors
     /// What is missing or wrong. [`ProofError::Absent`] when there is no lookup.
@@ -130,7 +130,7 @@ impl Proofs {
         self.prove_lookup(module, &path, &lookup)
     }
 
-    /// The same, as one source of what a version must be.
+    /// Returns the same as one source for the hashes of a version.
     ///
     /// # Errors
     /// As [`Proofs::prove`].
@@ -153,7 +153,7 @@ impl Proofs {
         }
         let own = &lookup.head;
         let mut known = self.known();
-        // Another process may have gone on since this one looked.
+        // Another process may have added heads in the meantime.
         let newest = match known.heads.last() {
             Some(newest) if newest.head.size >= own.head.size => newest.clone(),
             Some(_) | None => own.clone(),
@@ -171,13 +171,14 @@ impl Proofs {
         Ok(Sums { zip, go_mod })
     }
 
-    /// Could a go command that has last seen this head (in `$GOPATH/pkg/sumdb/NAME/latest`)
-    /// verify everything that is here, with no network?
+    /// Checks that a go command that has last seen this head (in `$GOPATH/pkg/sumdb/NAME/latest`)
+    /// could verify everything that is stored, without a network.
     ///
     /// # Errors
-    /// Why not: as a rule [`ProofError::NoTile`], when it has seen a newer tree than this mirror.
+    /// Why not: usually [`ProofError::NoTile`], when it has seen a newer tree than this mirror.
     pub fn covers(&self, seen: &TreeHead) -> Result<(), ProofError> {
-        // client.go:initWork checks go's own head against itself, so it needs that tree's edge.
+        // client.go:initWork checks go's own head against its own tree, so it needs that tree's
+        // edge.
         let mut newest = SignedHead {
             head: *seen,
             note: format!("(the tree of {} records that go saw last)\n", seen.size),
@@ -200,9 +201,9 @@ impl Proofs {
         Ok(())
     }
 
-    /// The same of go commands that have last seen one of these, the smallest tree first. All
-    /// lookups are gone through once, for the largest; from each other one it must be possible to
-    /// get there.
+    /// Checks the same for several last seen heads, sorted with the smallest tree first. Reads all
+    /// lookups once, for the largest tree; every other tree must be provable as an earlier state of
+    /// it.
     pub(super) fn covers_all(&self, seen: &[SignedHead]) -> Result<(), ProofError> {
         let Some((largest, smaller)) = seen.split_last() else {
             return Ok(());
@@ -220,11 +221,11 @@ impl Proofs {
         Ok(())
     }
 
-    /// Proves every lookup, every head and every tile that is stored, with no network. Tiles that
-    /// belong to no tree that is kept, as a killed turn leaves them, do no harm.
+    /// Proves every stored lookup, head and tile, without a network. Tiles that belong to no stored
+    /// tree do no harm: a killed run may leave them.
     ///
     /// # Errors
-    /// When the folder itself cannot be read. What is wrong within is in the report.
+    /// When the directory itself cannot be read. The report lists faults in its files.
     pub fn verify(&self) -> Result<Report, ProofError> {
         let heads = self.stored_heads()?;
         self.now_knows(heads.clone());
@@ -263,7 +264,7 @@ impl Proofs {
             }
         };
         for older in &heads {
-            // From it, go could follow to the newest; and it begins by reading that tree's edge.
+            // go could follow from this head to the newest; it starts by reading this tree's edge.
             let proven = tree
                 .began_as(newest, older)
                 .and_then(|()| FolderTree::open(&self.folder, older.head));
@@ -303,26 +304,27 @@ impl Proofs {
         Ok(report)
     }
 
-    /// Every file below `lookup/`.
+    /// Returns every file below `lookup/`.
     pub(super) fn lookups(&self) -> Result<Vec<(Option<ModuleVersion>, PathBuf)>, ProofError> {
         let found = self.folder.lookups();
         found.map_err(|error| self.unreadable("lookup", error))
     }
 
-    /// A lookup that is here and signed, but not yet proven.
+    /// Returns a lookup that is stored and signed, but not yet proven.
     pub(super) fn lookup(&self, path: &Path) -> Result<Option<Lookup>, ProofError> {
         let answer = read(path, MAX_LOOKUP).map_err(|error| ProofError::unreadable(path, error))?;
         let Some(answer) = answer else {
             return Ok(None);
         };
-        // As a rule all lookups have the one newest head, which is verified already.
+        // Usually all lookups have the one newest head, which is already verified.
         let lookup = Lookup::open(&answer, &self.key, self.head().as_ref());
         lookup
             .map(Some)
             .map_err(|error| ProofError::False(format!("{}: {error}", path.display())))
     }
 
-    /// The ledger on the disk. A tree without one (made by other means) has its lookups' heads.
+    /// Reads the ledger from the disk. A tree without a ledger (made by another tool) has the heads
+    /// of its lookups.
     pub(super) fn stored_heads(&self) -> Result<Vec<SignedHead>, ProofError> {
         let heads = read_ledger(&self.ledger(), &self.key)?;
         if !heads.is_empty() {
@@ -335,7 +337,7 @@ impl Proofs {
         Ok(ordered(heads.collect()))
     }
 
-    /// Where the ledger is.
+    /// The path of the ledger.
     pub(super) fn ledger(&self) -> PathBuf {
         self.own.join("heads")
     }
@@ -345,7 +347,7 @@ impl Proofs {
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        // What a panicking thread left is proven all the same.
+        // Data that a panicking thread left is proven as well.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -354,7 +356,7 @@ impl Proofs {
     }
 }
 
-/// A tree, proven by what lies in a folder.
+/// A tree, proven by the files in a directory.
 #[derive(Debug)]
 struct FolderTree {
     folder: Folder,
@@ -362,7 +364,7 @@ struct FolderTree {
 }
 
 impl FolderTree {
-    /// By the tiles at its edge, as go begins with it.
+    /// Opens a tree by the tiles at its edge, as go does first.
     fn open(folder: &Folder, head: TreeHead) -> Result<FolderTree, ProofError> {
         let tiles = edge(head.size)
             .into_iter()
@@ -374,7 +376,7 @@ impl FolderTree {
         })
     }
 
-    /// Holds it what this lookup says?
+    /// Checks that the tree contains this lookup's record.
     fn must_hold(&mut self, lookup: &Lookup, path: &Path) -> Result<(), ProofError> {
         let size = self.tree.head().size;
         if let Some(tiles) = prove_record(lookup.id, size) {
@@ -389,7 +391,7 @@ impl FolderTree {
         )))
     }
 
-    /// Is the older tree how this one began?
+    /// Checks that the older tree is an earlier state of this one.
     fn began_as(&mut self, newer: &SignedHead, older: &SignedHead) -> Result<(), ProofError> {
         let tiles = prove_prefix(older.head.size, self.tree.head().size).unwrap_or_default();
         self.extend(&tiles)?;
@@ -403,7 +405,7 @@ impl FolderTree {
         })
     }
 
-    /// Takes these tiles (each behind that which proves it).
+    /// Adds these tiles (each after the one that proves it).
     fn extend(&mut self, tiles: &[Tile]) -> Result<(), ProofError> {
         for tile in tiles {
             if self.tree.tile(tile.level, tile.index).is_none() {
@@ -415,18 +417,19 @@ impl FolderTree {
         Ok(())
     }
 
-    /// What a tile of this tree must hold; `None` where that is not to be known here.
+    /// Returns what a tile of this tree must contain; `None` if the stored files do not show it.
     fn right(&mut self, tile: Tile) -> Option<Vec<u8>> {
         let size = self.tree.head().size;
         let now = Tile::at(tile.level, tile.index, size).filter(|now| now.width >= tile.width)?;
         if now.is_full() {
             let way = way_down(now.node(), size)?;
-            // Above it all must be right to judge it; then what stands above it is its hash.
+            // A tile can be judged only if every tile above it is correct; then the one above holds
+            // its hash.
             self.extend(&way).ok()?;
             match self.extend(&[now]) {
                 Ok(()) => {}
                 Err(ProofError::NoTile(_)) => return None,
-                // The one that is judged, or the full one of which it is the beginning.
+                // Either the judged tile is wrong, or the full one that starts with it.
                 Err(_) => return Some(Vec::new()),
             }
         }

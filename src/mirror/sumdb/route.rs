@@ -1,4 +1,5 @@
-//! Where a checksum database is asked: by go's rule, and in what go itself has kept of it.
+//! Where a checksum database is read: from the places in go's rules, and from what go itself has
+//! cached.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,9 +14,9 @@ use crate::environment::Environment;
 use crate::model::{Chain, HopKind, Limits, Separator, mask};
 use crate::probe::Fetcher;
 
-/// Requests at once, and connections kept.
+/// Maximum number of parallel requests, and of connections kept open.
 const LANES: usize = 4;
-/// For one small file. go has no limit at all.
+/// Limits for one small file. go has no limit at all.
 const LIMITS: Limits = Limits {
     connect: Duration::from_secs(5),
     first_byte: Duration::from_secs(10),
@@ -23,34 +24,34 @@ const LIMITS: Limits = Limits {
     total: Duration::from_secs(20),
     retries: 1,
 };
-/// A failure that took this long is no answer but a silence.
+/// A failure that took this long counts as a timeout.
 const SILENCE: Duration = Duration::from_secs(2);
-/// So many silences in a row, one of each lane, and nothing is asked any more: thousands of files
-/// would each be waited for.
+/// After this many timeouts in a row, one for each lane, goroam sends no more requests: otherwise
+/// it would wait for thousands of files, one by one.
 const MOST_SILENCES: usize = LANES;
-/// A busy server is not waited for any longer than this.
+/// Maximum time to wait for a busy server.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// Who is asked. Nothing that they say is believed before it is proven.
+/// The sources to read. Their answers count only once they are proven.
 #[derive(Debug, Default)]
 pub struct Route {
-    /// The way to the network: what GOPROXY says. `None`: it is not asked.
+    /// The network access that GOPROXY describes. `None`: no network.
     network: Option<(Fetcher, Chain)>,
-    /// `$GOMODCACHE`: `cache/download/sumdb/NAME` in it is asked first.
+    /// `$GOMODCACHE`: its `cache/download/sumdb/NAME` is read first.
     gomodcache: Option<PathBuf>,
-    /// The first folder of GOPATH: `pkg/sumdb/NAME/latest` in it is what go saw last.
+    /// The first directory of GOPATH: its `pkg/sumdb/NAME/latest` has the last head that go saw.
     gopath: Option<PathBuf>,
-    /// Folders of this database that are asked before any other.
+    /// Directories of this database that are read before all others.
     pub(super) folders: Vec<PathBuf>,
 }
 
 impl Route {
-    /// Asks no network.
+    /// Uses no network.
     pub fn offline() -> Route {
         Route::default()
     }
 
-    /// Asks where go would with this GOPROXY (or at GOSUMDB's URL, if it has one).
+    /// Asks where go would ask with this GOPROXY (or at GOSUMDB's URL, if it has one).
     pub fn by(goproxy: Chain, env: &Environment) -> Route {
         Route {
             network: Some((Fetcher::keeping(env, LANES), goproxy)),
@@ -58,34 +59,34 @@ impl Route {
         }
     }
 
-    /// Also looks into what go has kept in its module cache, before the network is asked.
+    /// Also reads what go has cached in its module cache, before the network.
     pub fn with_cache(mut self, gomodcache: &Path) -> Route {
         self.gomodcache = Some(gomodcache.to_owned());
         self
     }
 
-    /// Also lets the mirror keep up with the head that go saw last. `gopath`: GOPATH as it is;
-    /// go looks into its first folder.
+    /// Also lets the mirror keep up with the last head that go saw. `gopath`: the unchanged GOPATH;
+    /// go uses its first directory.
     pub fn with_last_seen(mut self, gopath: &std::ffi::OsStr) -> Route {
         let first = std::env::split_paths(gopath).next();
         self.gopath = first.filter(|first| first.is_absolute());
         self
     }
 
-    /// go's own cache of this database.
+    /// Returns go's own cache of this database.
     pub(super) fn cache(&self, name: &str) -> Option<Folder> {
         let cache = self.gomodcache.as_ref()?;
         let cache = cache.join("cache").join("download").join("sumdb");
         Some(Folder::new(Folder::new(cache).path(name)))
     }
 
-    /// The file in which go keeps the head that it saw last, and what is in it.
+    /// Returns the file in which go stores the last head it saw, and its content.
     pub(super) fn last_seen(&self, name: &str) -> Option<(PathBuf, std::io::Result<Vec<u8>>)> {
         let kept = self.gopath.as_ref()?.join("pkg").join("sumdb");
         let path = Folder::new(kept).path(name).join("latest");
         match read(&path, MAX_LOOKUP) {
             Ok(None) => None,
-            // go takes an empty file for none.
+            // For go, an empty file means no head.
             Ok(Some(bytes)) if bytes.is_empty() => None,
             Ok(Some(bytes)) => Some((path, Ok(bytes))),
             Err(error) => Some((path, Err(error))),
@@ -93,18 +94,18 @@ impl Route {
     }
 }
 
-/// What came of asking for one file.
+/// The result of a request for one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Asked {
     Found(Vec<u8>),
-    /// The source says that there is none; why, with where.
+    /// The source says that the file does not exist; the reason, with the source.
     Absent(String),
-    /// No right answer; why, with where.
+    /// No correct answer; the reason, with the source.
     Failed(String),
 }
 
 impl Asked {
-    /// The file, or why it did not come.
+    /// Returns the file, or why there is none.
     pub(super) fn found(self) -> Result<Vec<u8>, String> {
         match self {
             Asked::Found(bytes) => Ok(bytes),
@@ -113,20 +114,20 @@ impl Asked {
     }
 }
 
-/// Where a database's files are asked for in the end.
+/// The base that a database's files are finally fetched from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Base {
     Web(Url),
     Folder(Folder),
 }
 
-/// The sources of one turn.
+/// The sources of one run.
 pub(super) struct Sources<'a> {
     proofs: &'a Proofs,
     route: &'a Route,
-    /// In which order folders are asked.
+    /// The directories, in the order in which they are read.
     pub(super) folders: Vec<Folder>,
-    /// Found out when the network is first needed, then fixed, as in go.
+    /// Set when the network is first needed, and fixed from then on, as in go.
     base: tokio::sync::OnceCell<Result<Base, String>>,
 }
 
@@ -143,7 +144,8 @@ impl<'a> Sources<'a> {
         }
     }
 
-    /// Asks the network for files, a few at once; the answers in the order of the paths.
+    /// Requests files from the network, a few in parallel; returns the answers in the order of the
+    /// paths.
     pub(super) async fn ask_all(&self, paths: Vec<String>, most: u64) -> Vec<Asked> {
         let silences = &AtomicUsize::new(0);
         let ask = |path: String| async move {
@@ -174,7 +176,7 @@ impl<'a> Sources<'a> {
         answers.map(|answer| answer.unwrap_or_else(none)).collect()
     }
 
-    /// Asks the network for one file.
+    /// Requests one file from the network.
     pub(super) async fn ask(&self, path: &str, most: u64) -> Asked {
         match self.base().await {
             Ok(Base::Folder(folder)) => match read(&folder.path(path), most) {
@@ -190,7 +192,7 @@ impl<'a> Sources<'a> {
         }
     }
 
-    /// Can the network be asked at all? If not: why.
+    /// Checks that the network can be used. Otherwise returns why not.
     pub(super) async fn reach(&self) -> Result<(), String> {
         self.base().await.as_ref().map(|_| ()).map_err(Clone::clone)
     }
@@ -199,7 +201,7 @@ impl<'a> Sources<'a> {
         self.base.get_or_init(|| self.find_base()).await
     }
 
-    /// `modfetch/sumdb.go:initBase` and `proxy.go:TryProxies`.
+    /// Follows `modfetch/sumdb.go:initBase` and `proxy.go:TryProxies`.
     async fn find_base(&self) -> Result<Base, String> {
         let Some((fetcher, chain)) = &self.route.network else {
             return Err(OFFLINE.to_owned());
@@ -208,7 +210,7 @@ impl<'a> Sources<'a> {
         if let Some(url) = &self.proofs.url {
             return base(url);
         }
-        // The first error that is no "not found" is what go reports, and where it ends.
+        // go stops at the first error that is not "not found", and reports it.
         let mut failed = None;
         for hop in &chain.hops {
             let tried = match &hop.kind {
@@ -235,7 +237,7 @@ impl<'a> Sources<'a> {
         }
     }
 
-    /// Does this hop pass the database on? `None`: it says no.
+    /// Finds out whether this hop serves the database. `None`: it does not.
     async fn try_hop(
         &self,
         fetcher: &Fetcher,
@@ -244,7 +246,7 @@ impl<'a> Sources<'a> {
     ) -> Result<Option<Base>, String> {
         match base(hop)? {
             Base::Folder(tree) => {
-                // What this very mirror lacks is what is being brought.
+                // This mirror itself cannot provide what it lacks.
                 if tree.root == self.proofs.layout.root() {
                     return Ok(None);
                 }
@@ -269,7 +271,7 @@ impl<'a> Sources<'a> {
 
 const OFFLINE: &str = "no network is asked";
 
-/// One file over HTTP, with one more try where that may help.
+/// Fetches one file over HTTP, with one retry where that may help.
 async fn get(fetcher: &Fetcher, url: &Url, most: u64) -> Asked {
     let shown = mask(url.as_str());
     let most = usize::try_from(most).unwrap_or(usize::MAX);
@@ -309,10 +311,10 @@ fn base(url: &str) -> Result<Base, String> {
     }
 }
 
-/// `web.Join`: a path below a URL; its query stays.
+/// Like `web.Join`: returns a path below a URL; keeps the query.
 fn below(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
-    // `set_path` escapes everything that has to be but this, which a version may hold.
+    // `set_path` escapes everything except this character, which a version may contain.
     let path = path.replace('%', "%25");
     url.set_path(&format!("{}/{path}", base.path().trim_end_matches('/')));
     url

@@ -1,4 +1,4 @@
-//! What was found, and what it means: of a version's files, of `@v/list` and `@latest`.
+//! What was found, and what it means: for a version's files, for `@v/list` and `@latest`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -11,20 +11,20 @@ use crate::gomod::form::{MOST_INFO, info_version};
 use crate::gomod::stored::{DatabaseAnswer, FileFault, Flaw, Source, StoredVersion};
 use crate::mirror::layout::{self, Layout, Module, VersionFile};
 
-/// Bytes of `@v/list`. The longest known has some 10,000 versions.
+/// Maximum size of `@v/list` in bytes. The longest known list has some 10,000 versions.
 const MOST_LIST: u64 = 4 << 20;
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// It is not what its checksum says, or what proves it is false.
+    /// It does not match its checksum, or its proof is false.
     Mismatch,
-    /// It should be proven, and is not.
+    /// It should be proven, but is not.
     Unproven,
     /// A file of a version is missing.
     Missing,
-    /// It says something that is not so.
+    /// Its content is wrong.
     Wrong,
     /// go would never ask for it.
     Stray,
@@ -32,22 +32,22 @@ pub enum Kind {
     Unreadable,
 }
 
-/// One thing that is wrong.
+/// One fault.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {
-    /// `MODULE@VERSION`, `MODULE`, or empty for what belongs to none.
+    /// `MODULE@VERSION`, `MODULE`, or empty for a file that belongs to no module.
     pub of: String,
     /// The file.
     #[serde(serialize_with = "crate::paths::serialize")]
     pub file: PathBuf,
-    /// What kind of thing.
+    /// The kind of fault.
     pub kind: Kind,
-    /// In words.
+    /// A description of the fault.
     pub what: String,
     /// The checksum that it should have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
-    /// Who says so.
+    /// The source of that checksum.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     /// The checksum that it has.
@@ -58,7 +58,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Without checksums.
+    /// A finding without checksums.
     pub(super) fn new(of: &str, file: PathBuf, kind: Kind, what: String, help: String) -> Finding {
         Finding {
             of: of.to_owned(),
@@ -80,79 +80,78 @@ pub struct Unproven {
     pub module: String,
     /// Its version.
     pub version: String,
-    /// Why not.
+    /// Why no database is asked.
     pub why: String,
 }
 
-/// What the mirror keeps of the checksum database.
+/// The checksum database in the mirror.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Database {
     /// Its name.
     pub name: String,
-    /// Records of the newest tree that is kept; `None`: none is.
+    /// Number of records in the newest stored tree; `None` if there is no tree.
     pub tree_size: Option<u64>,
-    /// Lookups that are proven.
+    /// Number of lookups that are proven.
     pub lookups: usize,
-    /// Tiles that are proven.
+    /// Number of tiles that are proven.
     pub tiles: usize,
 }
 
-/// What a version hashes to.
+/// The hashes of a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hashes {
-    /// Of its zip; `None`: only go.mod is there.
+    /// Of its zip; `None` if only go.mod is there.
     pub zip: Option<String>,
     /// Of its go.mod.
     pub go_mod: String,
-    /// Is its `.info` there?
+    /// Whether its `.info` is there.
     pub info: bool,
 }
 
-/// All of it.
+/// The whole report.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Report {
-    /// Is everything in order?
+    /// Whether everything is in order.
     pub ok: bool,
-    /// Modules that were looked at.
+    /// Number of modules that were verified.
     pub modules: u64,
-    /// Versions with their files.
+    /// Number of versions with all their files.
     pub versions: u64,
-    /// Versions of which only the go.mod is there, for go to choose among.
+    /// Number of versions with only a go.mod, for go's version selection.
     pub go_mod_only: u64,
     /// Bytes of all their files.
     pub bytes: u64,
-    /// Versions that the checksum database proves.
+    /// Number of versions that the checksum database proves.
     pub proven: u64,
-    /// The checksum database's part, if it is asked.
+    /// The result for the checksum database, if it is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<Database>,
-    /// What is wrong.
+    /// All faults.
     pub bad: Vec<Finding>,
-    /// What no database is asked to prove.
+    /// Versions that no database is asked to prove.
     pub unproven: Vec<Unproven>,
-    /// How long it took, in milliseconds.
+    /// Duration in milliseconds.
     pub ms: u64,
-    /// Versions with which nothing is wrong, and what they hash to.
+    /// Versions without a fault, and their hashes.
     #[serde(skip)]
     pub sound: BTreeMap<ModuleVersion, Hashes>,
 }
 
 impl Report {
-    /// Is a checksum or a proof among what is wrong?
+    /// Reports whether one of the faults is a wrong checksum or proof.
     pub fn has_mismatch(&self) -> bool {
         self.bad.iter().any(|one| one.kind == Kind::Mismatch)
     }
 }
 
-/// What one version comes to. `listed`: the module's `list` names it, so go expects all of its
-/// files.
+/// Judges one version. `listed`: the module's `list` names it, so go expects all of its files.
 pub(super) fn judge(layout: &Layout, version: &StoredVersion<'_>, listed: bool) -> Report {
     let mut report = Report::default();
     let module = version.module;
     let judgement = crate::gomod::stored::judge(version);
     let finding = |file, kind, what| {
         let help = if kind == Kind::Unproven {
-            // The files may be right: what is missing is their proof.
+            // The files may be correct: only their proof is missing.
             format!("`goroam mirror add {module}` brings its proof")
         } else {
             format!("delete the version's files, then run `goroam mirror add {module}`")
@@ -160,7 +159,7 @@ pub(super) fn judge(layout: &Layout, version: &StoredVersion<'_>, listed: bool) 
         let path = layout.file(module, file).unwrap_or_default();
         Finding::new(&module.to_string(), path, kind, what, help)
     };
-    // A version has all of its files, or go.mod alone.
+    // A version has either all of its files, or only go.mod.
     let whole = listed || version.zip.is_some() || version.zip_hash.is_some();
     for (file, is_missing) in [
         (VersionFile::Info, whole && version.info.is_none()),
@@ -245,8 +244,8 @@ fn hashes(version: &StoredVersion<'_>) -> Option<Hashes> {
     })
 }
 
-/// Do `@v/list` and `@latest` name what is there? Also what `list` names. `pinned`: what
-/// `@latest` is to say.
+/// Checks that `@v/list` and `@latest` name what is there. Also returns what `list` names.
+/// `pinned`: the version that `@latest` must name.
 pub(super) fn check_index(
     layout: &Layout,
     path: &str,
@@ -272,7 +271,7 @@ pub(super) fn check_index(
             Err(error) => says(&file, Kind::Unreadable, error.to_string()),
             Ok(Err(_)) => says(&file, Kind::Unreadable, "is no text".to_owned()),
             Ok(Ok(text)) => {
-                // go takes the first word of each line (modfetch/proxy.go:Versions).
+                // go uses the first word of each line (modfetch/proxy.go:Versions).
                 let words = text.lines().map(|line| line.split_whitespace().next());
                 names.extend(words.flatten().map(str::to_owned));
                 for name in &names {
@@ -355,7 +354,7 @@ mod tests {
         }
     }
 
-    /// What is found, as `FILE'S END KIND expected-by`.
+    /// Returns the findings as `EXTENSION KIND expected-by`.
     fn found(seen: &StoredVersion<'_>) -> Vec<String> {
         let verdict = judge(&Layout::new("/m"), seen, true);
         let mut found: Vec<_> = verdict
@@ -405,7 +404,7 @@ mod tests {
             ..good(sums())
         };
         assert_eq!(found(&tampered), ["zip Mismatch sum.test"]);
-        // Both were changed to agree with one another.
+        // Both were changed so that they agree.
         let both = StoredVersion {
             zip_hash: Some(Ok(format!("{OTHER}\n").into_bytes())),
             ..tampered.clone()
@@ -441,7 +440,7 @@ mod tests {
         assert_eq!(found(&other(sums())), ["mod Mismatch sum.test"]);
         let nobody = || DatabaseAnswer::NotAsked("private".into());
         assert_eq!(found(&other(nobody())), ["mod Mismatch zip", "private"]);
-        // go takes it so; what it was when it was stored is what it is to be.
+        // go accepts it like this; it must stay what it was when it was stored.
         let noted = |hash: &str, seen: StoredVersion<'static>| StoredVersion {
             noted_mod: Some(hash.to_owned()),
             ..seen
@@ -450,9 +449,9 @@ mod tests {
         assert_eq!(stored(OTHER, other(nobody())), ["private"]);
         let changed = ["mod Mismatch stored", "private"];
         assert_eq!(stored(BEFORE, other(nobody())), changed);
-        // Also if it was changed to what the zip holds: go.sum has the other one.
+        // Also a mismatch if it was changed to the zip's content: go.sum has the other hash.
         assert_eq!(stored(BEFORE, good(nobody())), changed);
-        // A note is no word on what the database proves, or should prove.
+        // A recorded hash does not replace the database's proof.
         assert_eq!(stored(OTHER, other(sums())), ["mod Mismatch sum.test"]);
         for proof in [
             DatabaseAnswer::Absent("none".into()),
@@ -483,7 +482,7 @@ mod tests {
             found(&good(DatabaseAnswer::False("forged".into()))),
             ["zip Mismatch -"]
         );
-        // What is not proven yet may be right: no help says to delete it.
+        // An unproven version may be correct: no help text says to delete it.
         for (proof, deletes) in [
             (DatabaseAnswer::Absent("none".into()), false),
             (DatabaseAnswer::False("forged".into()), true),
