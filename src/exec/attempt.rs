@@ -1,4 +1,4 @@
-//! One run of the command: started, watched, its signals and output passed on, ended.
+//! One run of the command: starts it, watches it, passes its signals and output on, ends it.
 
 use std::ffi::OsString;
 use std::io;
@@ -15,14 +15,14 @@ use super::tee::{Out, Tee};
 #[cfg(unix)]
 use super::terminal::{StderrPty, Terminal};
 
-/// How often the command is looked at. A look takes about a millisecond.
+/// The interval between two samples of the command. A sample takes about a millisecond.
 const PACE: Duration = Duration::from_millis(250);
-/// Where a look takes longer (thousands of processes), the command is sampled less often: at most
-/// 5 % of the time, as far as the limits are still kept well.
+/// If a sample takes longer (thousands of processes), the command is sampled less often: at most 5
+/// % of the time, as long as the time limits are still kept accurately.
 const SHARE: u32 = 20;
 const SELDOM: Duration = Duration::from_millis(750);
-/// How long the output may stay open and silent after the command's end, before a process that
-/// holds it (a server that a Makefile has started) is left to itself.
+/// How long the output may stay open and silent after the command's end. After that, a process that
+/// holds it (a server that a Makefile has started) is left alone.
 const GRACE: Duration = Duration::from_millis(300);
 const GLANCE: Duration = Duration::from_millis(10);
 
@@ -33,19 +33,19 @@ pub(super) struct EndedCommand {
     pub(super) exit: Exit,
     /// What it wrote to standard error; bounded, so the beginning may be missing.
     pub(super) stderr: String,
-    /// A message of a mismatch may be among what could not be kept.
+    /// A mismatch message may be in the part that could not be kept.
     pub(super) lost_mismatch: bool,
-    /// go's words in the JSON of its standard output; bounded.
+    /// go's messages from the JSON on its standard output; bounded.
     pub(super) build_output: String,
-    /// Why goroam ended it.
+    /// Why goroam ended it, if it did.
     pub(super) stuck: Option<Stuck>,
-    /// A signal asked it to end (Ctrl-C, SIGTERM): there is no further step.
+    /// A signal (Ctrl-C, SIGTERM) asked it to end: there is no further step.
     pub(super) interrupted: bool,
     /// How long it took.
     pub(super) took: Duration,
 }
 
-/// A command that runs.
+/// A running command.
 struct RunningCommand<'a> {
     group: Group,
     signals: &'a mut ExecSignals,
@@ -59,8 +59,9 @@ struct RunningCommand<'a> {
     pty: Option<StderrPty>,
 }
 
-/// Runs the command (not empty) once, with these variables beside our environment. When it is stuck, `may_end` is asked once, with what it has written; a
-/// command that may not be ended keeps running.
+/// Runs the command (not empty) once, with these variables in addition to our environment. If it is
+/// stuck, `may_end` is called once with what the command has written; if the command may not be
+/// ended, it keeps running.
 ///
 /// # Errors
 /// When it cannot be started; `NotFound` when no command has that name.
@@ -100,13 +101,13 @@ pub(super) async fn attempt(
     Ok((ended, OpenOutput(tees)))
 }
 
-/// Output that a process in the background may still write to. It is copied until goroam ends, and
-/// beyond that if it is left behind.
+/// Output that a process in the background may still write to. It is copied until goroam ends; if
+/// it is left behind, it is copied even after that.
 #[derive(Debug)]
 pub struct OpenOutput([Option<Tee>; 2]);
 
 impl OpenOutput {
-    /// goroam is about to end.
+    /// Leaves the output behind; call this when goroam is about to end.
     pub fn leave_behind(self) {
         self.0.into_iter().flatten().for_each(Tee::leave_behind);
     }
@@ -122,8 +123,8 @@ impl<'a> RunningCommand<'a> {
         let mut command = Command::new(program);
         command.args(args);
         command.envs(env.iter().map(|(name, value)| (name, value)));
-        // What a script or a Makefile around `go test -json` prints is looked at where it goes
-        // into a pipe (a CI log): a terminal or a file stays the command's own.
+        // If standard output is a pipe (a CI log), the output of a script or a Makefile around `go
+        // test -json` is examined too: a terminal or a file is left to the command unread.
         let json = args.iter().any(is_json) || stdout_is_a_pipe();
         #[cfg(unix)]
         let (pty, stderr) = stderr(&mut command)?;
@@ -140,7 +141,7 @@ impl<'a> RunningCommand<'a> {
             stdout = Some(read);
         }
         let begun = Instant::now();
-        // Closes our copies of the command's ends when it returns.
+        // When this returns, our copies of the command's ends are closed.
         let group = Group::spawn(command)?;
         Ok(RunningCommand {
             group,
@@ -158,7 +159,7 @@ impl<'a> RunningCommand<'a> {
         })
     }
 
-    /// Until it has ended, or is stuck.
+    /// Watches the command until it has ended or is stuck.
     async fn watch(
         &mut self,
         limits: StallLimits,
@@ -167,7 +168,7 @@ impl<'a> RunningCommand<'a> {
         let mut judge = Some(StallJudge::new(limits));
         let mut look = CommandSampler::at(self.group.id());
         let mut pace = PACE;
-        // It may have ended before we listened.
+        // The command may have ended before we listened.
         let mut event = SignalEvent::Child;
         loop {
             match event {
@@ -196,14 +197,15 @@ impl<'a> RunningCommand<'a> {
                         }
                     }
                     pace = (before.elapsed() * SHARE).clamp(PACE, SELDOM);
-                    // Should a signal have been lost.
+                    // A signal may have been lost.
                     SignalEvent::Child
                 }
             };
         }
     }
 
-    /// Has the command ended? If it was stopped, so are we, until both are continued.
+    /// Reports whether the command has ended. If it was stopped, goroam stops too, until both are
+    /// continued.
     fn changed(&mut self) -> bool {
         loop {
             match self.group.look() {
@@ -247,8 +249,8 @@ impl<'a> RunningCommand<'a> {
         self.stderr.count().wrapping_add(stdout)
     }
 
-    /// Waits until all that the command has written is passed on. Another process that holds its
-    /// output open gets a moment.
+    /// Waits until everything that the command has written is passed on. If another process holds
+    /// its output open, waits only a moment.
     async fn drain(&mut self) {
         let mut silent = Duration::ZERO;
         let mut count = self.output();
@@ -286,7 +288,7 @@ impl<'a> RunningCommand<'a> {
     }
 }
 
-/// Where the command's standard error goes: a terminal if ours is one, else a pipe.
+/// Makes the command's standard error: a terminal if ours is one, otherwise a pipe.
 #[cfg(unix)]
 fn stderr(command: &mut Command) -> io::Result<(Option<StderrPty>, PipeReader)> {
     if let Some((pty, slave)) = StderrPty::open() {
@@ -303,7 +305,7 @@ fn stderr(command: &mut Command) -> io::Result<(Option<StderrPty>, PipeReader)> 
 fn stdout_is_a_pipe() -> bool {
     // SAFETY: `stat` is plain numbers, for which zero is a value.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
-    // SAFETY: fstat writes one `stat` to where the pointer leads, which is one.
+    // SAFETY: fstat writes one `stat` to the pointer's target, which is one.
     let known = unsafe { libc::fstat(libc::STDOUT_FILENO, &raw mut stat) } == 0;
     known && stat.st_mode & libc::S_IFMT == libc::S_IFIFO
 }
@@ -313,8 +315,8 @@ fn stdout_is_a_pipe() -> bool {
     false
 }
 
-/// `-json` of go build, go test and go mod download: go's own errors are then wrapped into JSON
-/// on standard output. The flag package takes two dashes as well.
+/// Recognises `-json` of go build, go test and go mod download: go's own errors are then wrapped
+/// into JSON on standard output. The flag package accepts two dashes as well.
 fn is_json(arg: &OsString) -> bool {
     let known = ["-json", "--json", "-json=true", "--json=true"];
     known.iter().any(|known| arg == known)

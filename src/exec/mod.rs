@@ -1,4 +1,4 @@
-//! `goroam exec`: one command, and the steps it goes down when the network fails it.
+//! `goroam exec`: runs one command, step by step, when the network fails.
 //!
 //! ```text
 //! frozen environment → attempt (runs, is watched) → Seen (classified) → next step or the end

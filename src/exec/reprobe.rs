@@ -1,9 +1,9 @@
-//! A second look at what failed: is a login page there? When does the server want to be asked
-//! again? Nothing that is fetched is kept, and nothing of it changes what go's words mean: who
-//! answers a second time may answer something else.
+//! Looks a second time at what failed: is there a login page? When does the server allow another
+//! request? Nothing that is fetched is kept, and no result changes the class of go's message: a
+//! server may answer the second request differently.
 //!
-//! Only the servers of the chain are asked, only for files that go asks them for, and no redirect
-//! is followed: what a server writes never decides which server we ask.
+//! Only the servers of the chain are asked, only for files that go requests from them, and no
+//! redirect is followed: what a server writes never decides which server is asked.
 
 use std::time::Duration;
 
@@ -16,40 +16,41 @@ use crate::gomod::sum::{escape_path, escape_version};
 use crate::model::{Limits, Verdict, mask};
 use crate::probe::Fetcher;
 
-/// Bytes of an answer that are looked at.
+/// How many bytes of an answer are examined.
 const MOST: usize = 4 << 10;
-/// URLs that are asked at most.
+/// The most URLs that are requested.
 const URLS: usize = 4;
 
 /// What the second look found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reprobed {
-    /// A login page is there: what shows it, in a user's words.
+    /// What shows that there is a login page, in a user's words.
     pub portal: Option<String>,
-    /// When the server wants to be asked again.
+    /// How long the server asks to wait before the next request.
     pub retry_after: Option<Duration>,
 }
 
-/// What to ask after a failure, the most useful first; empty when a second look shows nothing more.
-/// `proxies` as in [`super::CommandOutput`]: they also have the passwords that go has hidden. `sumdb`: the
-/// URL of the checksum database.
+/// Returns the URLs to request after a failure, the most useful first; empty if a second look shows
+/// nothing more. `proxies` as in [`super::CommandOutput`]: they also have the passwords that go has
+/// hidden. `sumdb`: the URL of the checksum database.
 pub fn suspicion(seen: &Classified, proxies: &[String], sumdb: Option<&str>) -> Vec<String> {
     let bases = || proxies.iter().map(String::as_str).chain(sumdb);
     let asked = || asked(seen, bases());
     let mut urls: Vec<String> = match (seen.class, &seen.url) {
         (Class::Busy, _) => asked().into_iter().collect(),
-        // The very file whose hash was wrong, and none beside it.
+        // Only the file whose hash was wrong.
         (Class::Mismatch, _) => {
             let of_go_mod = seen.hashes.as_ref().is_some_and(|h| h.of_go_mod);
             of_the_module(seen, proxies, &[if of_go_mod { ".mod" } else { ".zip" }])
         }
         (Class::Corrupt | Class::Portal, _) => {
             let mut urls: Vec<String> = asked().into_iter().collect();
-            // go says `zip: not a valid zip file` of no module and no URL.
+            // go's `zip: not a valid zip file` names neither a module nor a URL.
             urls.extend(of_the_module(seen, proxies, &[".info", ".mod", ".zip"]));
             urls
         }
-        // A redirect led to a place that is no proxy's: perhaps to a login page that is not there.
+        // A redirect led to a URL that belongs to no proxy: perhaps to a login page that does not
+        // exist.
         (_, Some(url)) if is_http(url) && !is_of_modules(url, &[]) => {
             of_the_module(seen, proxies, &[".info", ".mod"])
         }
@@ -59,13 +60,13 @@ pub fn suspicion(seen: &Classified, proxies: &[String], sumdb: Option<&str>) -> 
     urls
 }
 
-/// Asks one after another until one answers with content: what the first server says that has
-/// any is what go was given. All within `limits.total`.
+/// Requests one URL after another until one answers with content: the first server that has content
+/// is the one that go got its content from. All within `limits.total`.
 pub async fn reprobe(env: &Environment, urls: &[String], limits: Limits) -> Reprobed {
     let mut found = Reprobed::default();
     if !urls.is_empty() {
         let look = look(env, urls, limits, &mut found);
-        // What was found until then stands.
+        // What was found before the time limit counts.
         drop(tokio::time::timeout(limits.total, look).await);
     }
     found
@@ -105,7 +106,7 @@ fn is_http(url: &str) -> bool {
     url.starts_with("http://") || url.starts_with("https://")
 }
 
-/// A storage that a proxy leads to: the name of the file ends as before.
+/// Reports whether a redirect leads to a storage of the proxy: the name of the file ends as before.
 fn leads_to_a_file(from: &str, to: &Url) -> bool {
     let end = from.rsplit_once('.').map_or("", |(_, end)| end);
     ["info", "mod", "zip"].contains(&end)
@@ -115,7 +116,8 @@ fn leads_to_a_file(from: &str, to: &Url) -> bool {
             .is_some_and(|(_, other)| other == end)
 }
 
-/// What go asks a proxy or a checksum database for, as a path below its URL.
+/// Reports whether the path is one that go requests from a proxy or a checksum database, below its
+/// URL.
 fn is_a_file(path: &str) -> bool {
     let plain = path.replace("%21", "!");
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._~/!+@".contains(&b);
@@ -130,8 +132,8 @@ fn is_a_file(path: &str) -> bool {
         && (of_a_module || of_a_database || plain.ends_with("/@latest"))
 }
 
-/// The URL that go asked in vain, with the password that go has hidden, if it is a file below one
-/// of these. Another host's pages are pages on every network.
+/// Returns the URL whose request failed, with the password that go has hidden, if it is a file
+/// below one of these. Pages of another host are pages on every network.
 fn asked<'a>(seen: &Classified, mut bases: impl Iterator<Item = &'a str>) -> Option<String> {
     let bare = without_userinfo(seen.url.as_deref()?);
     bases.find_map(|base| {
@@ -141,7 +143,7 @@ fn asked<'a>(seen: &Classified, mut bases: impl Iterator<Item = &'a str>) -> Opt
     })
 }
 
-/// Files of the module, at each proxy: of one kind after another.
+/// Returns files of the module at each proxy, one kind after another.
 fn of_the_module(seen: &Classified, proxies: &[String], ends: &[&str]) -> Vec<String> {
     let file = || {
         let version = seen.version.as_deref().filter(|v| is_version(v))?;
@@ -152,7 +154,7 @@ fn of_the_module(seen: &Classified, proxies: &[String], ends: &[&str]) -> Vec<St
         if seen.class == Class::Mismatch {
             return Vec::new();
         }
-        // Which one is not known: every proxy knows this module, and a page knows all.
+        // The module is not known: every proxy has this one, and a login page answers for any.
         return at_each(proxies, "/golang.org/x/text/@v/v0.3.0", &[".mod"]);
     };
     at_each(proxies, &file, ends)

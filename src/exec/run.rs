@@ -1,9 +1,8 @@
-//! From step to step.
+//! Goes from step to step.
 //!
-//! A step repeats the *whole* command, a Makefile or a script as well as a go: what it has done
-//! before it failed is done twice, and what it has printed on standard output stands there
-//! already. So it is only repeated when go itself says that the network failed it, or was stuck
-//! in it.
+//! A step repeats the *whole* command, a Makefile or a script as well as a go. What the command did
+//! before it failed is done twice, and what it has printed on standard output stays there. So it is
+//! repeated only if go itself says that the network failed, or if go was stuck in the network.
 
 use std::ffi::OsString;
 use std::io;
@@ -21,13 +20,14 @@ use super::usable::cannot_hold;
 use crate::environment::Environment;
 use crate::model::Tier;
 
-/// A command that does not exist, and one that cannot be run, as every shell has it.
+/// The exit codes for a command that does not exist and for one that cannot be run, as in every
+/// shell.
 const NOT_FOUND: i32 = 127;
 const NOT_EXECUTABLE: i32 = 126;
 const FAILED: i32 = 1;
 /// `EXIT_MISMATCH` of the command line.
 const MISMATCH: i32 = 6;
-/// For the second look at a server that has just been asked.
+/// The limits of the second look at a server that has just been asked.
 const LOOK: crate::model::Limits = crate::model::Limits {
     connect: Duration::from_secs(3),
     first_byte: Duration::from_secs(3),
@@ -35,11 +35,11 @@ const LOOK: crate::model::Limits = crate::model::Limits {
     total: Duration::from_secs(5),
     retries: 0,
 };
-/// Signals that end us as they ended the command, so that our parent sees what it would have seen
-/// without us: SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM.
+/// Signals that end goroam as they ended the command, so that the parent process sees what it would
+/// have seen without goroam: SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM.
 const SHARED: [i32; 5] = [1, 2, 3, 13, 15];
 
-/// The first wait for a busy server that does not say how long; then twice as long each time.
+/// The first wait for a busy server that does not say how long to wait; it doubles each time.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// What to run, and how.
@@ -49,24 +49,24 @@ pub struct ExecPlan {
     pub command: Vec<OsString>,
     /// Our environment, for the second look.
     pub env: Environment,
-    /// The steps, in order, those that cannot be taken among them.
+    /// The steps, in order, including those that cannot be taken.
     pub plans: Vec<TierPlan>,
-    /// What go's variables were, and what lies on this machine that a step could use.
+    /// go's variables at the start, and what this machine has that a step could use.
     pub facts: (FrozenSettings, LocalSources),
     /// When the command counts as stuck.
     pub limits: StallLimits,
-    /// How long busy servers are waited for in all.
+    /// The total time to wait for busy servers.
     pub retry_budget: Duration,
 }
 
-/// What a person sees while the command runs.
+/// What the user sees while the command runs.
 #[derive(Debug)]
 pub enum ExecEvent<'a> {
     /// A step failed; the next one follows at once.
     Left(&'a AttemptReport, Tier),
     /// A server is busy; the same step follows after this time.
     Waits(&'a AttemptReport, Duration),
-    /// The command is stuck, but no further step could do better: it is waited for.
+    /// The command is stuck, but no further step could do better: goroam keeps waiting.
     Patient(&'a Stuck, &'a [(Tier, String)]),
 }
 
@@ -75,43 +75,43 @@ pub enum ExecEvent<'a> {
 pub struct AttemptReport {
     /// The step.
     pub tier: Tier,
-    /// What became of it.
+    /// The result of this run.
     pub class: Class,
     /// Its exit code; 128 and the signal's number if it ended by one.
     pub exit: i32,
     /// How long it took, in milliseconds.
     pub ms: u64,
-    /// The line that says what was wrong; empty if nothing was.
+    /// The line that shows what was wrong; empty if nothing was.
     pub line: String,
-    /// What go's words say.
+    /// The classification of go's messages.
     #[serde(skip)]
     pub seen: Option<Classified>,
-    /// Why goroam ended it.
+    /// Why goroam ended it, if it did.
     #[serde(skip)]
     pub stuck: Option<Stuck>,
-    /// What shows that a login page is there.
+    /// What shows that there is a login page.
     #[serde(skip)]
     pub portal: Option<String>,
 }
 
-/// The result. Serialised it is the last line of `--summary json`.
+/// The result. In serialised form it is the last line of `--summary json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ExecSummary {
-    /// The step that was the last.
+    /// The last step.
     pub tier: Tier,
     /// The exit code of `goroam exec`.
     pub exit: i32,
-    /// All of them, in order.
+    /// All attempts, in order.
     pub attempts: Vec<AttemptReport>,
     /// Steps that could not be taken, and why.
     #[serde(skip)]
     pub left_out: Vec<(Tier, String)>,
-    /// goroam is to end by this signal, as the command did.
+    /// The signal that goroam should end by, as the command did.
     #[serde(skip)]
     pub signal: Option<i32>,
 }
 
-/// Runs the command, step by step. The open outputs must be left behind at the very end.
+/// Runs the command, step by step. The caller must leave the open outputs behind at the very end.
 pub async fn run(
     course: &ExecPlan,
     signals: &mut ExecSignals,
@@ -137,7 +137,7 @@ pub async fn run(
     let mut at = 0;
     while let Some(step) = steps.get(at) {
         summary.tier = step.tier;
-        // While go was asked for its settings, or between two steps.
+        // A signal may have come while go was asked for its settings, or between two steps.
         if let Err(signal) = undisturbed(signals, tokio::task::yield_now()).await {
             summary.interrupted(signal);
             break;
@@ -174,7 +174,7 @@ pub async fn run(
         };
         let attempt = AttemptReport {
             tier: step.tier,
-            // What a second look finds explains nothing that go was given.
+            // The second look does not change the class: it does not show what go was given.
             class: seen.class,
             exit: code(ended.exit),
             ms: u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX),
@@ -212,7 +212,7 @@ pub async fn run(
     (summary, leftovers)
 }
 
-/// Why no further step could hold; `None` if one could.
+/// Returns why no further step could work; `None` if one could.
 fn lacks(
     course: &ExecPlan,
     further: &[Step<'_>],
@@ -233,7 +233,7 @@ struct Step<'a> {
     env: &'a [(String, String)],
     /// The elements of its GOPROXY.
     proxies: Vec<String>,
-    /// Where the checksum database of its GOSUMDB is.
+    /// The URL of the checksum database of its GOSUMDB.
     sumdb: Option<String>,
 }
 
@@ -251,7 +251,8 @@ impl Step<'_> {
         }
     }
 
-    /// Where go's words do not name the HTTP proxy or the checksum database, their variables do.
+    /// If go's message does not name the HTTP proxy or the checksum database, takes the name from
+    /// the variables.
     fn named(&self, mut seen: Classified, env: &Environment) -> Classified {
         match &mut seen.blame.who {
             Some(Blamed::HttpProxy(address @ None)) => {
@@ -287,7 +288,7 @@ fn see(ended: &EndedCommand, proxies: &[String]) -> Classified {
         proxies,
         killed: killed.as_deref(),
     });
-    // A server that floods what is kept must not hide go's own word.
+    // A server that floods the kept output must not hide go's own message.
     if ended.lost_mismatch && !matches!(seen.class, Class::Ok | Class::Code) {
         let line = "more checksum mismatches were reported than could be kept".to_owned();
         seen = Classified::plain(Class::Mismatch, line);
@@ -305,7 +306,7 @@ fn see(ended: &EndedCommand, proxies: &[String]) -> Classified {
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NextStep {
-    /// That was it: it went well, or another step would not help.
+    /// The command succeeded, or another step would not help.
     End,
     /// The same step after this time.
     Again(Duration),
@@ -313,13 +314,13 @@ enum NextStep {
     Step,
 }
 
-/// How long busy servers are still waited for.
+/// The time that remains to wait for busy servers.
 #[derive(Debug, Clone, Copy)]
 struct RetryBudget {
-    /// What is left of `--retry-budget`.
+    /// What remains of `--retry-budget`.
     left: Duration,
     wait: Duration,
-    /// The command has been run again for a busy server.
+    /// The command has been run again because of a busy server.
     again: bool,
 }
 
@@ -332,19 +333,19 @@ impl RetryBudget {
         }
     }
 
-    /// A new step: its server is another one.
+    /// Resets the wait for a new step: it uses another server.
     fn on_a_new_step(&mut self) {
         self.wait = FIRST_WAIT;
         self.again = false;
     }
 
-    /// `asked`: what Retry-After said. `ran`: how long the run took; the first one would have
-    /// taken that anyway.
+    /// Returns how long to wait. `asked`: the value of Retry-After. `ran`: how long the run took;
+    /// the first run would have taken that time anyway.
     fn wait(&mut self, asked: Option<Duration>, ran: Duration) -> Option<Duration> {
         if std::mem::replace(&mut self.again, true) {
             self.left = self.left.saturating_sub(ran);
         }
-        // A server that says 0 is not to be asked in a tight circle.
+        // A server that says 0 must not be asked in a tight loop.
         let wait = asked.map_or(self.wait, |asked| asked.max(FIRST_WAIT));
         self.left = self.left.checked_sub(wait)?;
         self.wait *= 2;
@@ -352,7 +353,7 @@ impl RetryBudget {
     }
 }
 
-/// What to do after this.
+/// Decides what to do after this attempt.
 fn next(
     class: Class,
     asked: Option<Duration>,
@@ -365,12 +366,12 @@ fn next(
     } else if class.is_of_the_network() {
         NextStep::Step
     } else {
-        // Never another source, never a second try: a person has to look at it.
+        // Never uses another source, and never retries: a person has to look at it.
         NextStep::End
     }
 }
 
-/// Does this unless a signal asks for the end first: then returns the signal.
+/// Runs the future unless a signal asks to end first; then returns the signal.
 async fn undisturbed<T>(
     signals: &mut ExecSignals,
     work: impl Future<Output = T>,
@@ -390,22 +391,22 @@ async fn undisturbed<T>(
 }
 
 impl ExecSummary {
-    /// What became of the last attempt.
+    /// The class of the last attempt.
     pub fn class(&self) -> Class {
         self.attempts
             .last()
             .map_or(Class::Config, |last| last.class)
     }
 
-    /// No step could be taken, or the last one failed for another reason than the code: a person
-    /// has to fix something.
+    /// Reports whether a person has to fix something: no step could be taken, or the last one
+    /// failed for another reason than the code.
     pub fn is_for_a_person(&self) -> bool {
         self.signal.is_none() && !matches!(self.class(), Class::Ok | Class::Code)
     }
 
-    /// Takes an attempt in, with the exit code that it stands for, should it be the last.
+    /// Records an attempt, with the exit code to use if it is the last.
     fn ended(&mut self, ended: &EndedCommand, attempt: AttemptReport) -> AttemptReport {
-        // The signal that ended a stuck one was ours.
+        // The signal that ended a stuck command was sent by goroam.
         self.exit = match ended.stuck {
             _ if attempt.class == Class::Mismatch => MISMATCH,
             Some(_) => FAILED,

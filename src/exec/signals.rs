@@ -1,9 +1,9 @@
-//! Signals, and the console's events on Windows, while the command runs.
+//! Signals, and the console events on Windows, while the command runs.
 
 use std::io;
 use std::task::{Context, Poll};
 
-/// What has happened.
+/// An event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SignalEvent {
     /// The command has changed its state (SIGCHLD).
@@ -12,15 +12,15 @@ pub(super) enum SignalEvent {
     Pass {
         /// The signal's number.
         signal: i32,
-        /// The sender wants an end: no further step.
+        /// The sender asks to end: there is no further step.
         ends: bool,
     },
-    /// The terminal has another size; a pseudo-terminal is made on Unix only.
+    /// The terminal's size has changed; a pseudo-terminal is used on Unix only.
     #[cfg_attr(windows, expect(dead_code, reason = "there is no terminal of ours"))]
     Resized,
 }
 
-/// Those that would end us, or that a command may wait for.
+/// Signals that would end goroam, or that a command may wait for.
 #[cfg(unix)]
 const PASSED: [i32; 8] = [
     libc::SIGINT,
@@ -33,7 +33,7 @@ const PASSED: [i32; 8] = [
     libc::SIGCONT,
 ];
 
-/// Polls one of tokio's streams of signals.
+/// Polls one of tokio's signal streams.
 type PollSignal = Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<()>> + Send>;
 
 /// The signals that exec listens to.
@@ -42,8 +42,8 @@ pub struct ExecSignals {
 }
 
 impl ExecSignals {
-    /// Listens from now on. Those that were ignored when we were started stay so, for us and
-    /// for the command: `nohup`, and `&` in a script.
+    /// Starts listening. Signals that were ignored when goroam was started stay ignored, for goroam
+    /// and for the command: `nohup`, and `&` in a script.
     ///
     /// # Errors
     /// When signals cannot be listened to.
@@ -69,8 +69,8 @@ impl ExecSignals {
         Ok(ExecSignals { streams })
     }
 
-    /// Listens from now on. The command hears of the console's events from the console itself;
-    /// for us they only mean that there is no further step.
+    /// Starts listening. The command receives the console's events directly from the console; for
+    /// goroam they only mean that there is no further step.
     ///
     /// # Errors
     /// When there is no console to listen to.
@@ -90,7 +90,7 @@ impl ExecSignals {
         Ok(ExecSignals { streams })
     }
 
-    /// The next one. Dropping the future loses none.
+    /// Waits for the next event. Dropping the future loses none.
     pub(super) async fn next(&mut self) -> SignalEvent {
         std::future::poll_fn(|context| {
             for (event, poll) in &mut self.streams {
@@ -109,7 +109,7 @@ fn action(signal: i32, new: Option<&libc::sigaction>) -> libc::sigaction {
     // SAFETY: `sigaction` is plain data, for which zero is a value.
     let mut old: libc::sigaction = unsafe { std::mem::zeroed() };
     let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
-    // SAFETY: both pointers lead to a `sigaction`, or the first to none.
+    // SAFETY: both pointers point to a `sigaction`, or the first is null.
     unsafe { libc::sigaction(signal, new, &raw mut old) };
     old
 }
@@ -120,18 +120,18 @@ fn is_ignored(signal: i32) -> bool {
 }
 
 #[cfg(unix)]
-/// Lets a signal do to this process what it does to one that does not care: stops it (until
-/// it is continued) or ends it. `group`: to all of our job.
+/// Lets a signal have its default effect on this process: stops it (until it is continued) or ends
+/// it. `group`: sends it to the whole job.
 pub(super) fn suffer(signal: i32, group: bool) {
     // SAFETY: `sigaction` is plain data, for which zero is a value, and zero is SIG_DFL.
     let default: libc::sigaction = unsafe { std::mem::zeroed() };
     let old = action(signal, Some(&default));
-    // SAFETY: numbers only. 0 is our own process group.
+    // SAFETY: numbers only. 0 means the own process group.
     unsafe {
         if group {
             libc::kill(0, signal)
         } else {
-            // This thread, so that it has happened when the call returns.
+            // Sent to this thread, so that it has taken effect when the call returns.
             libc::raise(signal)
         }
     };
@@ -139,15 +139,15 @@ pub(super) fn suffer(signal: i32, group: bool) {
 }
 
 #[cfg(unix)]
-/// Ends this process by a signal, so that its parent sees the same as without us
-/// (a shell ends its script after Ctrl-C only then). Returns if the signal is blocked.
+/// Ends this process by a signal, so that its parent sees the same as without goroam (only then
+/// does a shell end its script after Ctrl-C). Returns if the signal is blocked.
 pub fn die_by(signal: i32) {
-    // Only the command's own core is worth a file.
+    // Only the command's own core dump is worth a file.
     let none = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
     };
-    // SAFETY: setrlimit reads one `rlimit`, which the pointer leads to.
+    // SAFETY: setrlimit reads one `rlimit` from the pointer.
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
     suffer(signal, false);
 }

@@ -1,8 +1,8 @@
-//! One stream of the command: passed through untouched, and a copy kept of what is needed to judge
-//! it: bounded, however much it writes.
+//! Passes one stream of the command through unchanged, and keeps a copy of what is needed to judge
+//! the run. The copy is bounded, however much the command writes.
 //!
-//! Each has a thread, since the reader behind us may be slow (`| less`): then the command waits
-//! for it, as without goroam, and the signals do not.
+//! Each stream has a thread, since the program that reads our output may be slow (`| less`): then
+//! the command waits for it, as without goroam, but signals do not.
 
 #[cfg(unix)]
 use std::io::PipeWriter;
@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use super::classify::{JsonLines, next_line};
 
-/// As much as a pipe holds; what comes at once leaves at once. In bytes.
+/// As much as a pipe holds, so that what arrives together is passed on together. In bytes.
 const BUFFER: usize = 64 << 10;
 
 /// A stream that is being passed through.
@@ -26,7 +26,7 @@ const BUFFER: usize = 64 << 10;
 pub(super) struct Tee {
     shared: Arc<Shared>,
     ended: watch::Receiver<bool>,
-    /// What takes the stream back, for who still writes when we end.
+    /// Returns the stream, if a process still writes to it when goroam ends.
     #[cfg(unix)]
     back: Back,
 }
@@ -44,15 +44,16 @@ struct Back {
 struct Shared {
     keep: Mutex<KeptOutput>,
     count: AtomicU64,
-    /// There is nothing to be read at the moment.
+    /// There is nothing to read at the moment.
     waits: AtomicBool,
 }
 
 impl Tee {
-    /// Begins. `unwrap`: it is JSON of go's, and go's words in it are to be kept.
+    /// Starts passing the stream through. `unwrap`: the stream is JSON of go, and go's messages in
+    /// it are kept.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the system provides no thread.
     pub(super) fn start(pipe: PipeReader, out: Out, unwrap: bool) -> io::Result<Tee> {
         let shared = Arc::new(Shared::default());
         let (end, ended) = watch::channel(false);
@@ -82,33 +83,33 @@ impl Tee {
         })
     }
 
-    /// How many bytes have come.
+    /// Returns how many bytes have come.
     pub(super) fn count(&self) -> u64 {
         self.shared.count.load(Ordering::Relaxed)
     }
 
-    /// Has all that was written been passed on?
+    /// Reports whether all that was written has been passed on.
     pub(super) fn waits(&self) -> bool {
         self.shared.waits.load(Ordering::Acquire)
     }
 
     /// Waits until no process holds the other end any more.
     pub(super) async fn ended(&self) {
-        // An error means that the thread is gone, which is an end, too.
+        // An error means that the thread has ended; that is an end, too.
         drop(self.ended.clone().wait_for(|ended| *ended).await);
     }
 
-    /// What was kept.
+    /// Returns what was kept.
     pub(super) fn text(&self) -> String {
         self.kept().text()
     }
 
-    /// May a message of a mismatch be among what could not be kept?
+    /// Reports whether a mismatch message may be in the part that could not be kept.
     pub(super) fn lost_mismatch(&self) -> bool {
         self.kept().lost_mismatch()
     }
 
-    /// The last line that is not empty.
+    /// Returns the last line that is not empty.
     pub(super) fn last_line(&self) -> String {
         self.kept().last_line()
     }
@@ -120,14 +121,15 @@ impl Tee {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// We are about to end while a process may still write into it: a process that does nothing else
-    /// keeps passing on what it writes. Without goroam it would have our standard error itself.
+    /// Used when goroam is about to end while a process may still write to the stream: a child
+    /// process keeps passing on what it writes. Without goroam, that process would have our
+    /// standard error itself.
     #[cfg(unix)]
     pub(super) fn leave_behind(self) {
         if *self.ended.borrow() {
             return;
         }
-        // A writer that is blocked because its output is not read is not waited for.
+        // If a writer is blocked because its output is not read, this does not wait for it.
         if !self.waits() {
             return;
         }
@@ -138,7 +140,7 @@ impl Tee {
         }
     }
 
-    /// There is no fork here: a process that still writes finds the pipe closed.
+    /// Windows has no fork: a process that still writes finds the pipe closed.
     #[cfg(not(unix))]
     pub(super) fn leave_behind(self) {
         drop(self);
@@ -151,7 +153,7 @@ fn run(source: &mut Source, out: Out, unwrap: bool, shared: &Shared) {
     loop {
         shared.waits.store(true, Ordering::Release);
         let count = match source.read(&mut buffer) {
-            // The second is how a terminal says that its other end is closed (EIO).
+            // An error is how a terminal reports that its other end is closed (EIO).
             Ok(0) | Err(_) => return,
             Ok(count) => count,
         };
@@ -165,8 +167,8 @@ fn run(source: &mut Source, out: Out, unwrap: bool, shared: &Shared) {
         }
         drop(keep);
         shared.count.fetch_add(count as u64, Ordering::Relaxed);
-        // What we write is not read any more. Then we do not read what the command writes either,
-        // so that it gets the same error as without us.
+        // Our output is not read any more. Then we do not read what the command writes either, so
+        // that it gets the same error as without goroam.
         if pass(out, came).is_err() {
             source.close();
             return;
@@ -174,18 +176,18 @@ fn run(source: &mut Source, out: Out, unwrap: bool, shared: &Shared) {
     }
 }
 
-/// The end of a pipe or pseudo-terminal that the command writes into: read until it is closed, or
-/// until we want to stop.
+/// The read end of a pipe or pseudo-terminal that the command writes to. It is read until it is
+/// closed, or until goroam stops reading.
 #[derive(Debug)]
 struct Source {
     pipe: Option<PipeReader>,
-    /// Closed when the reading is to stop.
+    /// Closed to stop the reading.
     #[cfg(unix)]
     stopped: PipeReader,
 }
 
 impl Source {
-    /// What has come; nothing at the end, or when it was stopped.
+    /// Returns what has come; nothing at the end, or when the reading was stopped.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(pipe) = &mut self.pipe else {
             return Ok(0);
@@ -207,8 +209,8 @@ impl Source {
         self.pipe = None;
     }
 
-    /// Keeps copying in a child process until the other end is closed. The child has its own
-    /// session: Ctrl-C is not meant for it.
+    /// Continues the copying in a child process until the other end is closed. The child has its
+    /// own session: Ctrl-C is not meant for it.
     #[cfg(unix)]
     fn leave_behind(self, out: Out) {
         let Some(pipe) = self.pipe else { return };
@@ -226,9 +228,9 @@ fn copy_until_closed(fd: RawFd, out: Out) -> ! {
         Out::Stdout => libc::STDOUT_FILENO,
         Out::Stderr => libc::STDERR_FILENO,
     };
-    // SAFETY: numbers only. Nothing here owns these descriptors: this process has one
-    // thread, which never returns from this function. What it does not need it must not
-    // hold open, or `$(goroam exec …)` would wait for it.
+    // SAFETY: numbers only. Nothing here owns these descriptors: this process has one thread, which
+    // never returns from this function. It must close what it does not need, or `$(goroam exec …)`
+    // would wait for it.
     unsafe {
         libc::setsid();
         for other in 0..1024 {
@@ -250,7 +252,7 @@ fn copy_until_closed(fd: RawFd, out: Out) -> ! {
     }
 }
 
-/// Waits until there is something to read, or an end; false when stopped.
+/// Waits until there is something to read or the stream has ended; false when stopped.
 #[cfg(unix)]
 fn is_readable(pipe: &PipeReader, stopped: &PipeReader) -> io::Result<bool> {
     let wait = |pipe: &PipeReader| libc::pollfd {
@@ -275,8 +277,8 @@ fn is_readable(pipe: &PipeReader, stopped: &PipeReader) -> io::Result<bool> {
 /// The last byte on standard error was not a line end.
 static OPEN: AtomicBool = AtomicBool::new(false);
 
-/// Whether the command's last line on standard error lacks its end. Then a line of ours needs one
-/// before it.
+/// Reports whether the command's last line on standard error lacks its line end. If so, a line of
+/// goroam needs one before it.
 pub fn line_is_open() -> bool {
     OPEN.load(Ordering::Relaxed)
 }
@@ -289,7 +291,7 @@ fn note(out: Out, bytes: &[u8]) {
     }
 }
 
-/// One of our own two.
+/// One of goroam's own output streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Out {
     /// Standard output.
@@ -298,7 +300,7 @@ pub(super) enum Out {
     Stderr,
 }
 
-/// Writes all of it at once, nothing held back.
+/// Writes all bytes at once, without buffering.
 ///
 /// # Errors
 /// When the reader is gone.
@@ -317,8 +319,8 @@ pub(super) fn pass(out: Out, mut bytes: &[u8]) -> io::Result<()> {
             continue;
         }
         let error = io::Error::last_os_error();
-        // Our parent has made the pipe non-blocking (node does). It is the command's as
-        // well, so it stays so.
+        // Our parent has made the pipe non-blocking (node does). The command shares the pipe, so
+        // the mode is left unchanged.
         if error.kind() == io::ErrorKind::WouldBlock {
             wait_for_room(fd);
         } else if error.kind() != io::ErrorKind::Interrupted {
@@ -335,12 +337,12 @@ fn wait_for_room(fd: libc::c_int) {
         events: libc::POLLOUT,
         revents: 0,
     };
-    // SAFETY: poll reads and writes one `pollfd`, which the pointer leads to.
+    // SAFETY: poll reads and writes one `pollfd`, which the pointer points to.
     unsafe { libc::poll(&raw mut wait, 1, 1000) };
 }
 
-/// Writes all of it at once, nothing held back. A console takes text only; what is none is
-/// replaced there.
+/// Writes all bytes at once, without buffering. A console accepts only text; on a console, bytes
+/// that are not text are replaced.
 ///
 /// # Errors
 /// When the reader is gone.
@@ -363,15 +365,16 @@ pub(super) fn pass(out: Out, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// At least this much of its end is kept as it is, in bytes. A failing go prints a few hundred; a failing
-/// `make test` may print its logs behind that.
+/// At least this many bytes of the stream's end are kept unchanged. A failing go prints a few
+/// hundred; a failing `make test` may print its logs after that.
 const TAIL: usize = 256 << 10;
-/// Lines from before that are kept if go's own failures look like them, in bytes.
+/// How many bytes of earlier lines are kept, if they look like go's own failures.
 const TELLING: usize = 64 << 10;
-/// A longer line is not go's; it is judged by its beginning. In bytes.
+/// In bytes. A longer line is not go's; it is judged by its beginning.
 const LINE: usize = 4 << 10;
 
-/// What go's failures hold, and little else: a request's URL, a lookup, a checksum, a download.
+/// Texts that go's failures contain, and few other lines: a request's URL, a lookup, a checksum, a
+/// download.
 const MARKS: [&str; 8] = [
     "go: ",
     "/@v/",
@@ -383,28 +386,28 @@ const MARKS: [&str; 8] = [
     "dial tcp",
 ];
 
-/// Lines after a telling one that belong to it: the hashes behind `checksum mismatch`, the
-/// sentence behind `SECURITY ERROR` (modfetch/fetch.go:checkModSum).
+/// How many lines after a kept line belong to it: the hashes after `checksum mismatch`, the
+/// sentence after `SECURITY ERROR` (modfetch/fetch.go:checkModSum).
 const BEHIND: u8 = 3;
 
 /// A bounded copy of a stream of text.
 #[derive(Debug, Default)]
 pub(super) struct KeptOutput {
     telling: Vec<u8>,
-    /// Up to twice [`TAIL`], so that bytes are seldom moved.
+    /// Holds up to twice [`TAIL`], so that bytes are rarely moved.
     tail: Vec<u8>,
-    /// The line that is being pushed out of the tail.
+    /// The line that is leaving the tail.
     leaving: Vec<u8>,
-    /// How many lines still belong to the last telling one.
+    /// How many of the next lines still belong to the last kept line.
     behind: u8,
-    /// How much of `telling` that one may fill, in bytes.
+    /// How much of `telling` these lines may fill, in bytes.
     most: usize,
-    /// A line that may be go's message of a mismatch found no room.
+    /// There was no room for a line that may be go's mismatch message.
     lost_mismatch: bool,
 }
 
 impl KeptOutput {
-    /// Takes what came.
+    /// Takes the next bytes.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         for part in bytes.chunks(TAIL) {
             self.tail.extend_from_slice(part);
@@ -438,7 +441,7 @@ impl KeptOutput {
             .extend_from_slice(&line[..line.len().min(room)]);
     }
 
-    /// Keeps the line if it may be go's failure, or belongs to one that is.
+    /// Keeps the line if it may be a failure of go, or belongs to one.
     fn weigh(&mut self, line: &[u8]) {
         if let Some(most) = room_for(line) {
             (self.behind, self.most) = (BEHIND, most);
@@ -457,19 +460,19 @@ impl KeptOutput {
         }
     }
 
-    /// Whether more lines that look like a mismatch came than could be kept. Then one of go's own may
-    /// be among those that are lost: a server that floods the copy must not hide it.
+    /// Reports whether there were more lines that look like a mismatch than could be kept. Then a
+    /// line of go may be among the lost ones: a server that floods the copy must not hide it.
     pub(super) fn lost_mismatch(&self) -> bool {
         self.lost_mismatch
     }
 
-    /// All that was kept, in order. Bytes that are not UTF-8 are replaced.
+    /// Returns all that was kept, in order. Bytes that are not UTF-8 are replaced.
     pub(super) fn text(&self) -> String {
         let all = [self.telling.as_slice(), &self.leaving, &self.tail].concat();
         String::from_utf8_lossy(&all).into_owned()
     }
 
-    /// The last whole line that is not empty.
+    /// Returns the last complete line that is not empty.
     pub(super) fn last_line(&self) -> String {
         let backwards = self.tail.iter().rev().copied();
         let mut line: Vec<u8> = backwards
@@ -482,18 +485,18 @@ impl KeptOutput {
     }
 }
 
-/// Up to which size of all that is kept a line is worth keeping; `None` if it is not a failure. A
-/// mismatch has its own room, however much else was printed: it decides.
+/// Returns the total size up to which the line is kept; `None` if it is not a failure. A mismatch
+/// has its own room, however much else was printed, because it decides the result.
 fn room_for(line: &[u8]) -> Option<usize> {
-    // A search for a byte is far cheaper than one for a word. What holds a mark but the first
-    // one also holds a version, a quoted URL, GOPROXY or SECURITY.
+    // Searching for a byte is far cheaper than searching for a word. A line with any mark but the
+    // first one also has a version, a quoted URL, GOPROXY or SECURITY.
     let many = [b'@', b'"', b'Y'].iter().any(|byte| line.contains(byte));
     let marks = if many { &MARKS[..] } else { &MARKS[..1] };
     if !many && !line.contains(&b':') {
         return None;
     }
     let line = String::from_utf8_lossy(line);
-    // `go: downloading` comes by the hundred in a good run.
+    // A good run prints hundreds of `go: downloading` lines.
     if line.starts_with("go: downloading ") || !marks.iter().any(|mark| line.contains(mark)) {
         return None;
     }

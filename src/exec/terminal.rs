@@ -1,9 +1,9 @@
-//! The terminal that the command is used from, and who may read from it.
+//! The terminal that the command is used from, and which process group may read from it.
 //!
-//! The command's group stays in the background until it wants the terminal: then the kernel
-//! stops it (SIGTTIN, SIGTTOU), it is given the terminal and continued, as sudo does. So Ctrl-C
-//! comes to us first and is passed on, and we know that there is no further step; and the
-//! other members of a pipeline (`goroam exec … | less`) keep the terminal that is theirs.
+//! The command's group stays in the background until it needs the terminal. Then the kernel stops
+//! it (SIGTTIN, SIGTTOU), and goroam gives it the terminal and continues it, as sudo does. So
+//! Ctrl-C reaches goroam first and is passed on, and goroam knows that there is no further step.
+//! The other members of a pipeline (`goroam exec … | less`) keep their terminal.
 
 use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
@@ -16,12 +16,12 @@ use super::signals::suffer;
 pub(super) struct Terminal {
     tty: File,
     modes: Option<libc::termios>,
-    /// To which group we have given it.
+    /// The group that goroam has given the terminal to.
     given: Option<libc::pid_t>,
 }
 
 impl Terminal {
-    /// Ours, if there is one.
+    /// Finds our controlling terminal, if there is one.
     pub(super) fn find() -> Option<Terminal> {
         let mut options = File::options();
         options.read(true).write(true).custom_flags(libc::O_NOCTTY);
@@ -34,8 +34,9 @@ impl Terminal {
         })
     }
 
-    /// The command has been stopped. Gives it the terminal if it wants it and we have it, else
-    /// stops as well until we are continued. Returns when the command should be continued.
+    /// Handles a stop of the command. If the command needs the terminal and goroam has it, gives it
+    /// to the command; otherwise stops goroam as well until it is continued. Returns when the
+    /// command should be continued.
     pub(super) fn stopped(this: Option<&mut Terminal>, group: libc::pid_t, signal: i32) {
         let wants = signal == libc::SIGTTIN || signal == libc::SIGTTOU;
         let Some(terminal) = this else {
@@ -45,11 +46,11 @@ impl Terminal {
             return terminal.give(group);
         }
         let had = terminal.take_back();
-        // While the command had the terminal, Ctrl-Z came to it alone; without us all of our
-        // job would have stopped.
+        // While the command had the terminal, Ctrl-Z reached only the command; without goroam the
+        // whole job would have stopped.
         suffer(signal, had);
         if wants && !terminal.is_ours() {
-            // No shell is there that could stop us or give us the terminal: do not spin.
+            // There is no shell that could stop goroam or give it the terminal: avoid a busy loop.
             std::thread::sleep(std::time::Duration::from_millis(250));
         }
         if had && terminal.is_ours() {
@@ -57,20 +58,20 @@ impl Terminal {
         }
     }
 
-    /// Are we in the foreground?
+    /// Reports whether goroam is in the foreground.
     fn is_ours(&self) -> bool {
         // SAFETY: numbers only.
         unsafe { libc::tcgetpgrp(self.tty.as_raw_fd()) == libc::getpgrp() }
     }
 
     fn give(&mut self, group: libc::pid_t) {
-        // SAFETY: numbers only. We are in the foreground, so this does not stop us.
+        // SAFETY: numbers only. goroam is in the foreground, so this does not stop it.
         if unsafe { libc::tcsetpgrp(self.tty.as_raw_fd(), group) } == 0 {
             self.given = Some(group);
         }
     }
 
-    /// Takes the terminal back if the command still has it; says whether it had.
+    /// Takes the terminal back if the command still has it; reports whether it had it.
     pub(super) fn take_back(&mut self) -> bool {
         let Some(group) = self.given.take() else {
             return false;
@@ -87,21 +88,21 @@ impl Terminal {
         true
     }
 
-    /// The modes that it had before a command that we have ended changed them.
+    /// Restores the terminal's modes, if a command that goroam has ended changed them.
     pub(super) fn restore(&self) {
         let Some(before) = &self.modes else { return };
         if self.is_ours() {
-            // SAFETY: tcsetattr reads one `termios`, which the reference is.
+            // SAFETY: tcsetattr reads one `termios` through the reference.
             unsafe { libc::tcsetattr(self.tty.as_raw_fd(), libc::TCSADRAIN, before) };
         }
     }
 }
 
-/// In the background, tcsetpgrp would stop us.
+/// Blocks SIGTTOU meanwhile: in the background, tcsetpgrp would stop goroam.
 fn without_ttou(run: impl FnOnce()) {
     // SAFETY: `sigset_t` is plain data; sigemptyset gives it its value.
     let (mut ttou, mut before): (libc::sigset_t, libc::sigset_t) = unsafe { std::mem::zeroed() };
-    // SAFETY: all pointers lead to a `sigset_t`.
+    // SAFETY: all pointers point to a `sigset_t`.
     unsafe {
         libc::sigemptyset(&raw mut ttou);
         libc::sigaddset(&raw mut ttou, libc::SIGTTOU);
@@ -115,27 +116,27 @@ fn without_ttou(run: impl FnOnce()) {
 fn modes(fd: RawFd) -> Option<libc::termios> {
     // SAFETY: `termios` is plain numbers, for which zero is a value.
     let mut modes: libc::termios = unsafe { std::mem::zeroed() };
-    // SAFETY: tcgetattr writes one `termios` to where the pointer leads, which is one.
+    // SAFETY: tcgetattr writes one `termios` to the pointer's target, which is one.
     let done = unsafe { libc::tcgetattr(fd, &raw mut modes) };
     (done == 0).then_some(modes)
 }
 
-/// A pseudo-terminal for the command's standard error, where ours is a terminal: programs look
-/// at it for colours and progress.
+/// A pseudo-terminal for the command's standard error, if ours is a terminal: programs check that
+/// for colours and progress.
 #[derive(Debug)]
 pub(super) struct StderrPty {
     master: std::os::fd::OwnedFd,
 }
 
 impl StderrPty {
-    /// Both ends: ours and the command's. `None` when our standard error is not a terminal, or the
-    /// system has no more of them.
+    /// Opens both ends: ours and the command's. `None` when our standard error is not a terminal,
+    /// or the system has no free pseudo-terminal.
     pub(super) fn open() -> Option<(StderrPty, std::os::fd::OwnedFd)> {
         use std::os::fd::{FromRawFd, OwnedFd};
 
         let mut like = modes(libc::STDERR_FILENO)?;
         let mut size = size(libc::STDERR_FILENO)?;
-        // What comes out is what was written; the real terminal makes CR LF of it.
+        // Output comes out unchanged; the real terminal turns line ends into CR LF.
         like.c_oflag &= !libc::OPOST;
         let (mut master, mut slave) = (-1, -1);
         // SAFETY: openpty writes two descriptors and reads one `termios` and one `winsize`; the
@@ -162,19 +163,19 @@ impl StderrPty {
         Some((StderrPty { master }, slave))
     }
 
-    /// Our end, to be read from.
+    /// Returns our end, for reading.
     pub(super) fn reader(&self) -> std::io::Result<std::os::fd::OwnedFd> {
         self.master.try_clone()
     }
 
-    /// Passes the size on, if it is another one now.
+    /// Passes the terminal's size on, if it has changed.
     pub(super) fn resize(&self) {
         let master = self.master.as_raw_fd();
         let (Some(now), Some(had)) = (size(libc::STDERR_FILENO), size(master)) else {
             return;
         };
         if (now.ws_col, now.ws_row) != (had.ws_col, had.ws_row) {
-            // SAFETY: TIOCSWINSZ reads one `winsize`, which the pointer leads to.
+            // SAFETY: TIOCSWINSZ reads one `winsize`, which the pointer points to.
             unsafe { libc::ioctl(master, libc::TIOCSWINSZ, &raw const now) };
         }
     }
@@ -183,7 +184,7 @@ impl StderrPty {
 fn size(fd: RawFd) -> Option<libc::winsize> {
     // SAFETY: `winsize` is plain numbers, for which zero is a value.
     let mut size: libc::winsize = unsafe { std::mem::zeroed() };
-    // SAFETY: TIOCGWINSZ writes one `winsize` to where the pointer leads, which is one.
+    // SAFETY: TIOCGWINSZ writes one `winsize` to the pointer's target, which is one.
     let done = unsafe { libc::ioctl(fd, libc::TIOCGWINSZ, &raw mut size) };
     (done == 0).then_some(size)
 }

@@ -1,4 +1,4 @@
-//! The steps: which environment each one gives to the command. Pure: facts in, value out.
+//! The steps, and the environment that each one gives to the command. Pure: facts in, value out.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,47 +7,47 @@ use crate::model::go_url;
 use crate::model::{Chain, HopKind, Tier};
 use crate::policy::without_mod;
 
-/// What go's variables were when `goroam exec` started, and where the command runs.
+/// go's variables when `goroam exec` started, and where the command runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FrozenSettings {
-    /// What `go env` said of each of [`NAMES`].
+    /// The output of `go env` for each of [`NAMES`].
     pub values: BTreeMap<String, String>,
-    /// The folder of the module in which the command runs.
+    /// The directory of the module in which the command runs.
     pub module: Option<PathBuf>,
-    /// The folder of the workspace in which it runs.
+    /// The directory of the workspace in which it runs.
     pub workspace: Option<PathBuf>,
     /// The go command's version: major and minor.
     pub version: (u32, u32),
 }
 
-/// What lies on this machine that a step could use.
+/// What this machine has that a step could use.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LocalSources {
-    /// The mirror's folder, if it is there.
+    /// The mirror's directory, if it exists.
     pub mirror: Option<PathBuf>,
-    /// `$GOMODCACHE/cache/download`, if it is there.
+    /// `$GOMODCACHE/cache/download`, if it exists.
     pub cache: Option<PathBuf>,
-    /// The module's own folder has a `vendor/modules.txt`.
+    /// The module's own directory has a `vendor/modules.txt`.
     pub vendored_module: bool,
-    /// The workspace's folder has one.
+    /// The workspace's directory has one.
     pub vendored_workspace: bool,
 }
 
-/// One step, ready to be taken; or why it cannot be.
+/// One step that can be taken, or the reason why it cannot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TierPlan {
     /// Which step.
     pub tier: Tier,
-    /// The variables to set over the command's own environment, [`TIER`] among them; or, in a
-    /// user's words, why there is no such step here.
+    /// The variables to set over the command's own environment, including [`TIER`]; or, in a user's
+    /// words, why this step is not available here.
     pub how: Result<Vec<(String, String)>, String>,
 }
 
-/// Says the active step to the command.
+/// The variable that shows the active step to the command.
 pub const TIER: &str = "GOROAM_TIER";
 
-/// go's variables that decide where modules come from and how they are checked. GOAUTH is
-/// known since 1.24, GOTOOLCHAIN since 1.21; older ones say that they are empty.
+/// go's variables that decide where modules come from and how they are checked. GOAUTH is known
+/// since 1.24, GOTOOLCHAIN since 1.21; older versions of go report them as empty.
 pub const NAMES: [&str; 11] = [
     "GOPROXY",
     "GONOPROXY",
@@ -62,16 +62,16 @@ pub const NAMES: [&str; 11] = [
     "GOMODCACHE",
 ];
 
-/// Lists of patterns. An empty variable of the OS environment counts as unset, so the empty
-/// list is pinned by a pattern that matches no module.
+/// Lists of patterns. An empty variable of the OS environment counts as unset, so an empty list is
+/// set to a pattern that matches no module.
 const PATTERNS: [&str; 4] = ["GONOPROXY", "GOPRIVATE", "GONOSUMDB", "GOINSECURE"];
 
-/// The steps that are wanted, in that order, each with its environment.
+/// Returns the requested steps, in that order, each with its environment.
 ///
-/// Every step pins what `go env` says into the OS environment, so that a switch of the agent in
-/// the middle of a build does not mix two networks' settings. No step weakens a check: GOSUMDB
-/// is never `off` unless it was before, and GONOSUMDB and GOFLAGS lose nothing but `-mod=`.
-/// What the command sets by itself (`env GOPROXY=… go build`) wins, and cannot be helped.
+/// Every step puts the values of `go env` into the OS environment, so that a switch of the agent in
+/// the middle of a build does not mix two networks' settings. No step weakens a check: GOSUMDB is
+/// `off` only if it was before, and GONOSUMDB and GOFLAGS lose nothing but `-mod=`. Variables that
+/// the command itself sets (`env GOPROXY=… go build`) take precedence; goroam cannot prevent that.
 pub fn plan(frozen: &FrozenSettings, around: &LocalSources, wanted: &[Tier]) -> Vec<TierPlan> {
     let step = |tier: &Tier| {
         let changed = match tier {
@@ -87,8 +87,8 @@ pub fn plan(frozen: &FrozenSettings, around: &LocalSources, wanted: &[Tier]) -> 
     wanted.iter().map(step).collect()
 }
 
-/// The elements of a GOPROXY as go reads them: what stands behind `direct` or `off` is not there.
-/// Empty when go would refuse the list.
+/// Returns the elements of a GOPROXY as go reads them: elements after `direct` or `off` are
+/// ignored. Empty if go would refuse the list.
 pub fn elements(goproxy: &str) -> Vec<String> {
     let hops = Chain::parse(goproxy).map(|chain| chain.hops);
     let element = |kind| match kind {
@@ -100,7 +100,7 @@ pub fn elements(goproxy: &str) -> Vec<String> {
     hops.map(|hop| element(hop.kind)).collect()
 }
 
-/// Where go finds the checksum database that GOSUMDB names, if no proxy has it
+/// Returns the URL of the checksum database that GOSUMDB names, which go uses if no proxy has it
 /// (modfetch/sumdb.go:dbDial).
 pub fn database(gosumdb: &str) -> Option<String> {
     let mut words = gosumdb.split_whitespace();
@@ -112,10 +112,10 @@ pub fn database(gosumdb: &str) -> Option<String> {
     Some(url.unwrap_or_else(|| format!("https://{name}")))
 }
 
-/// What a step changes; or, in a user's words, why there is no such step here.
+/// What a step changes; or, in a user's words, why this step is not available here.
 type Changed = Result<Vec<(&'static str, String)>, String>;
 
-/// The frozen values, with what the step changes in them.
+/// Returns the frozen values, with the step's changes.
 fn pinned(
     frozen: &FrozenSettings,
     tier: Tier,
@@ -152,7 +152,7 @@ fn mirror(frozen: &FrozenSettings, around: &LocalSources) -> Changed {
     }
     let mut set = vec![
         ("GOPROXY", goproxy + "off"),
-        // What GONOPROXY names would go past the mirror, to the network.
+        // go would fetch modules that GONOPROXY names from the network, not from the mirror.
         ("GONOPROXY", "none".to_owned()),
     ];
     if let Some(sumdb) = without_url(frozen.get("GOSUMDB")) {
@@ -161,7 +161,7 @@ fn mirror(frozen: &FrozenSettings, around: &LocalSources) -> Changed {
     Ok(set)
 }
 
-/// GOSUMDB without its URL: with one, go never asks the mirror for the checksum database
+/// Returns GOSUMDB without its URL: with a URL, go never asks the mirror for the checksum database
 /// (modfetch/sumdb.go:dbDial).
 fn without_url(gosumdb: &str) -> Option<String> {
     match gosumdb.split_whitespace().next()? {
@@ -200,7 +200,7 @@ fn vendor(frozen: &FrozenSettings, around: &LocalSources) -> Changed {
 }
 
 impl FrozenSettings {
-    /// A frozen value; empty when it is not known.
+    /// Returns a frozen value; empty if it is not known.
     pub fn get(&self, name: &str) -> &str {
         self.values.get(name).map_or("", String::as_str)
     }
@@ -255,7 +255,7 @@ mod tests {
         let said = plans[0].how.clone().expect("a step");
         let want = [
             ("GOFLAGS", "-mod=mod"),
-            // Else a GOPRIVATE that is written meanwhile would be its default.
+            // Otherwise a GOPRIVATE that is written in the meantime would become its default.
             ("GONOPROXY", "none"),
             ("GOPRIVATE", "corp.example"),
             ("GOPROXY", "https://p|direct"),
@@ -341,7 +341,7 @@ mod tests {
         unvendored.vendored_module = false;
         assert!(no(&frozen(&[]), &unvendored).contains("go mod vendor"));
         assert!(no(&frozen(&[("GOFLAGS", "'-x")]), &around()).contains("quote"));
-        // In a workspace a member's own vendor folder is not used.
+        // In a workspace a member's own vendor directory is not used.
         let mut workspace = frozen(&[]);
         workspace.workspace = Some("/src".into());
         assert!(no(&workspace, &around()).contains("go work vendor"));

@@ -1,6 +1,6 @@
-//! What a step can use: go's settings in the command's directory, and what lies on this machine.
-//! A go that waits for a slow server is ended only for a further step that could hold; without
-//! one it waits as it would without goroam.
+//! Finds what a step can use: go's settings in the command's directory, and what this machine has.
+//! A go that waits for a slow server is ended only if a further step could work; otherwise it waits
+//! as it would without goroam.
 
 use std::ffi::OsString;
 use std::fs;
@@ -16,14 +16,14 @@ use crate::gomod::sum::{escape_path, escape_version};
 use crate::gomod::{ModuleVersion, go_mod, modules_txt};
 use crate::model::Tier;
 
-/// Bytes of a go.mod, go.sum or modules.txt that are read.
+/// How many bytes of a go.mod, go.sum or modules.txt are read.
 const MOST: u64 = 16 << 20;
 
-/// Asks go, once for all names and once for GOTOOLCHAIN (which must be asked alone). No toolchain
-/// is loaded for it, whatever the folder's go.mod says.
+/// Asks go, once for all names and once for GOTOOLCHAIN (which must be asked alone). go downloads
+/// no toolchain for this, whatever the directory's go.mod says.
 ///
 /// # Errors
-/// When go cannot be run or says no.
+/// When go cannot be run or fails.
 pub async fn freeze(
     go: &GoCommand,
     env: &Environment,
@@ -34,7 +34,7 @@ pub async fn freeze(
     let mut values = run::values_in(go, env, folder, &names).await?;
     let folder_of = |file: Option<String>| {
         let file = PathBuf::from(file.filter(|file| file != "off")?);
-        // Outside of a module, GOMOD is the null device.
+        // Outside a module, GOMOD is the null device.
         Some(file.parent().filter(|_| file.is_file())?.to_owned())
     };
     let (major, minor, _) = go.version.number;
@@ -46,7 +46,7 @@ pub async fn freeze(
     })
 }
 
-/// Looks at what lies on this machine. `mirror`: where it would be.
+/// Looks at what this machine has. `mirror`: where the mirror would be.
 pub fn around(frozen: &FrozenSettings, mirror: Option<PathBuf>) -> LocalSources {
     let cache = Path::new(frozen.get("GOMODCACHE"))
         .join("cache")
@@ -65,8 +65,8 @@ pub fn around(frozen: &FrozenSettings, mirror: Option<PathBuf>) -> LocalSources 
     }
 }
 
-/// Why the step cannot build what the command builds, in a user's words; `None` if it could.
-/// `said` is what the command has said so far.
+/// Returns why the step cannot build what the command builds, in a user's words; `None` if it
+/// could. `said` is what the command has printed so far.
 pub(super) fn cannot_hold(
     tier: Tier,
     frozen: &FrozenSettings,
@@ -94,7 +94,7 @@ fn mirror_lacks(
         let file = file(module).map(|file| file + end);
         file.is_some_and(|file| trees.iter().any(|tree| tree.join(&file).is_file()))
     };
-    // What go is fetching at the moment is among the first.
+    // The module that go is fetching at the moment is among the announced ones.
     let (announced, named) = (announced(said), named(command));
     let required = module.map(required).unwrap_or_default();
     let missing = if !announced.is_empty() {
@@ -126,13 +126,13 @@ fn vendor_lacks(module: Option<&Path>, command: &[OsString]) -> Option<String> {
     Some(format!("it lacks {missing}"))
 }
 
-/// The module's path and version as a file's name without its end, below a tree.
+/// Returns the module's path and version as a file name without its extension, below a tree.
 fn file(module: &ModuleVersion) -> Option<String> {
     let (path, version) = (escape_path(&module.path), escape_version(&module.version));
     Some(format!("{}/@v/{}", path.ok()?, version.ok()?))
 }
 
-/// The modules of `go: downloading M V`, toolchains among them.
+/// Returns the modules of `go: downloading M V`, including toolchains.
 fn announced(said: &str) -> Vec<ModuleVersion> {
     let one = |line: &str| {
         let (path, version) = line.strip_prefix("go: downloading ")?.split_once(' ')?;
@@ -152,7 +152,8 @@ fn announced(said: &str) -> Vec<ModuleVersion> {
     said.lines().filter_map(one).collect()
 }
 
-/// What the command itself names: `PATH@VERSION`, also within a script of one argument.
+/// Returns the modules that the command itself names: `PATH@VERSION`, also within a script of one
+/// argument.
 fn named(command: &[OsString]) -> Vec<ModuleVersion> {
     let words = command.iter().filter_map(|arg| arg.to_str());
     let words = words.flat_map(str::split_whitespace);
@@ -165,8 +166,8 @@ fn named(command: &[OsString]) -> Vec<ModuleVersion> {
     words.filter_map(one).collect()
 }
 
-/// Does the tree have the module, or one that this package could be in? A query such as `latest`
-/// is answered by any version.
+/// Reports whether the tree has the module, or one that could contain this package. Any version
+/// satisfies a query like `latest`.
 fn provides(tree: &Path, wanted: &ModuleVersion) -> bool {
     let version = &*wanted.version;
     let is_version = version.starts_with('v') && version.matches('.').count() >= 2;
@@ -183,7 +184,7 @@ fn provides(tree: &Path, wanted: &ModuleVersion) -> bool {
     })
 }
 
-/// What a module requires, and whether its go.sum names the zip of it, too.
+/// Returns what a module requires, and whether its go.sum also has the hash of the zip.
 fn required(folder: &Path) -> Vec<(ModuleVersion, bool)> {
     let parsed = go_mod::parse(&read(&folder.join("go.mod")).unwrap_or_default());
     let sums = read(&folder.join("go.sum")).and_then(|text| go_sum::parse(&text).ok());
@@ -203,7 +204,7 @@ fn required(folder: &Path) -> Vec<(ModuleVersion, bool)> {
     wanted.collect()
 }
 
-/// A file of the project; nothing where it is not to be read.
+/// Reads a file of the project; `None` if it cannot be read.
 fn read(path: &Path) -> Option<String> {
     let bytes = bounded::read(path, MOST).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
@@ -258,7 +259,8 @@ mod tests {
         files.push(("mirror/a.test/!a/@v/v1.0.0.zip", ""));
         let desk = Desk::new(&files);
         assert_eq!(build(&desk), None);
-        // What go is fetching, and what the command names, is asked for first.
+        // The module that go is fetching, and the modules that the command names, are checked
+        // first.
         for (command, said, holds) in [
             ("go|build", "go: downloading a.test/A v1.0.0\n", true),
             ("go|build", "go: downloading b.test/b v1.0.0\n", false),
@@ -276,7 +278,7 @@ mod tests {
             let why = desk.why(Tier::Mirror, command, said);
             assert_eq!(why.is_none(), holds, "{command} {said} {why:?}");
         }
-        // Without a module nothing is known but that there is a mirror.
+        // Without a module, only the mirror's existence is known.
         assert!(build(&Desk::new(&files[2..])).is_none());
         assert!(build(&Desk::new(&files[3..4])).is_some());
     }

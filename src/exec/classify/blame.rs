@@ -1,9 +1,9 @@
-//! Finds what failed and why, as far as go's words say more than the class.
+//! Finds what failed and why, if go's message says more than the class.
 
 use super::outcome::{Blame, BlameReason, Blamed, Class, GoStatement};
 use super::{form, words};
 
-/// What failed according to a statement, and why.
+/// Returns what failed according to a statement, and why.
 pub(super) fn blame(finding: &GoStatement) -> Blame {
     let (own, said) = split(&finding.text);
     Blame {
@@ -16,7 +16,7 @@ pub(super) fn blame(finding: &GoStatement) -> Blame {
     }
 }
 
-/// What go says, and what it quotes of the server's answer.
+/// Splits a text into go's own words and what it quotes of the server's answer.
 fn split(text: &str) -> (&str, Option<&str>) {
     match text.split_once("\n\tserver response:") {
         Some((own, said)) => (own, Some(said)),
@@ -60,7 +60,7 @@ fn who(own: &str, finding: &GoStatement) -> Option<Blamed> {
     }
 }
 
-/// What stands behind the request's URL, on its line.
+/// Returns what follows the request's URL on its line.
 fn error(own: &str) -> Option<&str> {
     let line = own.lines().find(|line| line.contains("://"))?;
     let behind = match line.split_once("Get \"") {
@@ -80,7 +80,7 @@ fn address(error: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// The database that go was asking, through a proxy or by itself.
+/// Returns the database that go was asking, directly or through a proxy.
 fn database(own: &str, finding: &GoStatement) -> Option<Blamed> {
     let verifying = own.contains("verifying module: ") || own.contains("verifying go.mod: ");
     let Some(url) = finding.url.as_deref() else {

@@ -1,6 +1,5 @@
-//! Lines, freed from what wrappers put around them, and the forms in which the go command says that
-//! something failed (cmd/go/internal/base.Errorf,
-//! load.PackageError, x/mod/module.ModuleError).
+//! Lines without what wrappers put around them, and the forms in which the go command reports a
+//! failure (cmd/go/internal/base.Errorf, load.PackageError, x/mod/module.ModuleError).
 
 use crate::model::mask;
 
@@ -9,16 +8,16 @@ use crate::model::mask;
 pub(super) enum Lead {
     /// `go: …`
     Go,
-    /// `FILE.go:LINE:COLUMN: …`: an import that could not be had. The compiler and vet write so, too.
-    /// Without a column it is package log's (Lshortfile).
+    /// `FILE.go:LINE:COLUMN: …`: an import that could not be obtained. The compiler and vet use
+    /// this form, too. Without a column it is package log's (Lshortfile).
     Place,
     /// `package P` and the lines `\timports Q: …`.
     Import,
     /// `P imports` or `P tested by`, and the lines `\tQ: …`: go mod tidy before 1.21, which put no
     /// `go: ` before it (modload/load.go).
     Chain,
-    /// `M@V: …`, with nothing before it, and V a version: `deploy@host: dial tcp …` is what many
-    /// a program prints.
+    /// `M@V: …`, with nothing before it, where V is a version: many programs print `deploy@host:
+    /// dial tcp …`.
     Module,
     /// `verifying M@V: …` (go.sum; modfetch/fetch.go:checkModSum).
     Verifying,
@@ -26,7 +25,8 @@ pub(super) enum Lead {
     Security,
 }
 
-/// What a line begins with, and what it says. Indented lines begin nothing: tests print so.
+/// Returns what a line begins with, and its message. Indented lines begin nothing: tests print
+/// indented lines.
 pub(super) fn lead(line: &str) -> Option<(Lead, &str)> {
     if line.starts_with([' ', '\t']) || is_noise(line) {
         return None;
@@ -57,19 +57,19 @@ pub(super) fn lead(line: &str) -> Option<(Lead, &str)> {
     is_version(version).then_some((Lead::Module, line))
 }
 
-/// A version (`v1.2.3…`) and no query such as `latest`.
+/// Reports whether the text is a version (`v1.2.3…`) rather than a query like `latest`.
 pub(in crate::exec) fn is_version(text: &str) -> bool {
     text.strip_prefix('v')
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) && rest.contains('.'))
 }
 
-/// What follows `FILE.go:LINE:COLUMN: ` (then true) or `FILE.go:LINE: `.
+/// Returns what follows `FILE.go:LINE:COLUMN: ` (with true) or `FILE.go:LINE: ` (with false).
 pub(super) fn placed(line: &str) -> Option<(bool, &str)> {
     if line.starts_with([' ', '\t']) {
         return None;
     }
     let (file, behind) = line.split_once(".go:")?;
-    // An event of `go test -json` quotes such a place.
+    // An event of `go test -json` may quote such a place.
     if file.contains(['"', '{']) || file.contains(": ") {
         return None;
     }
@@ -94,8 +94,8 @@ pub(super) fn versioned(text: &str) -> Option<(&str, &str)> {
     fits.then_some((path, version))
 }
 
-/// A failed request: `Get "U": ERR` (net/url.Error), `read "U": ERR` (fs.PathError of a body) or
-/// `reading U: ERR` (web.HTTPError, web.GetBytes).
+/// Splits a failed request into URL and error: `Get "U": ERR` (net/url.Error), `read "U": ERR`
+/// (fs.PathError of a body) or `reading U: ERR` (web.HTTPError, web.GetBytes).
 pub(super) fn request(text: &str) -> Option<(&str, &str)> {
     for verb in ["Get \"", "Head \"", "read \""] {
         if let Some(quoted) = text.strip_prefix(verb) {
@@ -110,7 +110,8 @@ pub(super) fn request(text: &str) -> Option<(&str, &str)> {
         .filter(|_| any("http|https|file", known))
 }
 
-/// Is it the URL of something that go asks a proxy, a checksum database or a module's host for?
+/// Reports whether the URL is one that go requests from a proxy, a checksum database or a module's
+/// host.
 pub(in crate::exec) fn is_of_modules(url: &str, proxies: &[String]) -> bool {
     let marks = "/@v/|/@latest|/sumdb/|?go-get=1|/lookup/|/tile/8/";
     any(marks, |mark| url.contains(mark))
@@ -123,8 +124,8 @@ pub(in crate::exec) fn is_of_modules(url: &str, proxies: &[String]) -> bool {
         })
 }
 
-/// Where within a statement something new is said: its beginning, behind each `: ` and at the
-/// beginning of each further line. What stands in quotes is a value.
+/// Returns the parts of a statement that can start a new message: its beginning, the text after
+/// each `: `, and each further line. A quoted text is a value and is not split.
 pub(super) fn parts(text: &str) -> impl Iterator<Item = &str> {
     let starts = outside_quotes(text).filter_map(|(at, c)| match c {
         '\n' => text.get(at + 1..).map(str::trim_start),
@@ -134,7 +135,7 @@ pub(super) fn parts(text: &str) -> impl Iterator<Item = &str> {
     std::iter::once(text).chain(starts)
 }
 
-/// The characters that do not stand in quotes, which end with their line at the latest.
+/// Returns the characters that are not in quotes; a quote ends with its line at the latest.
 pub(super) fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, char)> {
     let (mut quoted, mut escaped) = (false, false);
     text.char_indices().filter(move |(_, c)| {
@@ -152,12 +153,12 @@ pub(super) fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, char)> 
     })
 }
 
-/// Characters of a telling line that are shown.
+/// How many characters of the decisive line are shown.
 const MOST: usize = 400;
 
-/// The text without colours (ECMA-48 control sequences) and other control characters, with plain
-/// line ends. A carriage return ends no line: a server may send one in an error's body. A
-/// sequence ends with its line at the latest.
+/// Removes colours (ECMA-48 control sequences) and other control characters from the text, and
+/// makes line ends plain. A carriage return does not end a line: a server may send one in an
+/// error's body. A control sequence ends with its line at the latest.
 pub(super) fn cleaned(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.lines() {
@@ -188,7 +189,7 @@ pub(super) fn cleaned(text: &str) -> String {
     out
 }
 
-/// One line for a person: no credentials, no control characters, bounded.
+/// Makes one line for a person: no credentials, no control characters, bounded.
 pub(super) fn shown(text: &str) -> String {
     let one: String = text
         .chars()
@@ -201,21 +202,21 @@ pub(super) fn shown(text: &str) -> String {
     }
 }
 
-/// What go says while all goes well.
+/// Recognises lines that go prints when nothing is wrong.
 pub(super) fn is_noise(line: &str) -> bool {
     const WELL: &str = "downloading |finding |found |extracting |added |upgraded |downgraded |\
         removed |warning: |creating new go.mod|to add module requirements";
     let said = line.strip_prefix("go: ").is_some_and(|said| {
-        // What follows `is deprecated` is the module's author's.
+        // The text after `is deprecated` is written by the module's author.
         any(WELL, |begin| said.starts_with(begin))
             || said.starts_with("module ") && said.contains(" is deprecated: ")
     });
     said || line.starts_with("# ")
 }
 
-/// A line without what a wrapper wrote before it: a time stamp of a CI log or of `ts`, the step of
-/// a container build (`#12 1.234 `), the name of a job in brackets or before a bar. What a test
-/// logs is indented and stays so.
+/// Removes what a wrapper wrote before a line: a time stamp of a CI log or of `ts`, the step of a
+/// container build (`#12 1.234 `), the name of a job in brackets or before a bar. What a test logs
+/// is indented, and stays indented.
 pub(super) fn unwrapped(line: &str) -> &str {
     let inners = std::iter::successors(Some(line), |rest| {
         stamp(rest).or_else(|| step(rest)).or_else(|| label(rest))
@@ -223,7 +224,7 @@ pub(super) fn unwrapped(line: &str) -> &str {
     inners.take(4).last().unwrap_or(line)
 }
 
-/// RFC 3339, as GitHub's and GitLab's logs have it.
+/// RFC 3339, as in GitHub's and GitLab's logs.
 fn stamp(line: &str) -> Option<&str> {
     let (stamp, rest) = line.split_once(' ')?;
     let bytes = stamp.as_bytes();
@@ -260,7 +261,7 @@ fn label(line: &str) -> Option<&str> {
     fits.then(|| rest.strip_prefix(' ').unwrap_or(rest))
 }
 
-/// Does one of these words fit? They have a `|` between them.
+/// Reports whether one of these words fits. They are separated by `|`.
 pub(super) fn any(words: &str, fits: impl Fn(&str) -> bool) -> bool {
     words.split('|').any(fits)
 }

@@ -1,4 +1,4 @@
-//! What go says on standard output instead of standard error, when `-json` asks for it.
+//! Finds go's messages that `-json` moves from standard error to standard output.
 
 use std::io::BufRead as _;
 
@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::{form, words};
 
-/// Bytes of a line that are looked at; go's own are far shorter, a test's output may be longer.
+/// How many bytes of a line are examined; go's own lines are far shorter, a test's output may be
+/// longer.
 const MOST: usize = 64 << 10;
 
 #[derive(Deserialize)]
@@ -17,19 +18,19 @@ struct Event {
     output: String,
 }
 
-/// go's words in lines of output:
+/// Finds go's messages in lines of output:
 /// - a `build-output` event of `go build -json` and `go test -json` (go 1.24 and later; `go help
-///   buildjson`). A test's own output has other events, and is none of go's words.
+///   buildjson`). A test's own output has other events, and is not a message of go.
 /// - the `Error` of `go mod download -json` (modcmd/download.go:ModuleJSON), which names a module
 ///   and its version. Other programs print an `Error`, too.
 #[derive(Debug, Default)]
 pub struct JsonWords {
-    /// The lines so far are those of one object, as go indents it.
+    /// The lines so far belong to one object, indented as go does.
     in_object: bool,
 }
 
 impl JsonWords {
-    /// The words in the next line, if there are any.
+    /// Returns go's message in the next line, if there is one.
     pub fn next(&mut self, line: &str) -> Option<String> {
         let line = line.trim_end();
         let in_object = self.in_object;
@@ -41,7 +42,7 @@ impl JsonWords {
             let text: String = serde_json::from_str(value.trim_end_matches(',')).ok()?;
             return is_of_a_module(&text).then(|| statement(&text));
         }
-        // A test may say a gigabyte in other events.
+        // A test may print a gigabyte of other events.
         if !line.starts_with('{') || !line.contains("build-output") {
             return None;
         }
@@ -50,8 +51,8 @@ impl JsonWords {
     }
 }
 
-/// One statement of go's: all of its lines but the first are indented, whatever a server wrote
-/// into it.
+/// Makes one statement of go: all lines but the first are indented, whatever a server wrote into
+/// it.
 fn statement(text: &str) -> String {
     let mut lines = text.lines();
     let mut all = format!("go: {}\n", lines.next().unwrap_or_default());
@@ -75,7 +76,7 @@ fn is_of_a_module(text: &str) -> bool {
     named.is_some_and(|(_, version)| is_asked(version)) || words::is_of_a_zip(text)
 }
 
-/// Puts lines of JSON together from what comes in pieces.
+/// Assembles lines of JSON from pieces.
 #[derive(Debug, Default)]
 pub(in crate::exec) struct JsonLines {
     line: Vec<u8>,
@@ -84,7 +85,7 @@ pub(in crate::exec) struct JsonLines {
 }
 
 impl JsonLines {
-    /// Takes what came; hands on the words in it.
+    /// Takes a piece; passes the messages in it to `keep`.
     pub(in crate::exec) fn push(&mut self, mut bytes: &[u8], mut keep: impl FnMut(&[u8])) {
         while let Some(part) = next_line(&mut bytes) {
             self.too_long |= self.line.len() + part.len() > MOST;
@@ -107,8 +108,8 @@ impl JsonLines {
     }
 }
 
-/// The next line with its end, or what there is of it. The search is the system's memchr(3):
-/// a command may print a gigabyte.
+/// Returns the next line with its end, or the rest if the end is missing. The search is the
+/// system's memchr(3): a command may print a gigabyte.
 pub(in crate::exec) fn next_line<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let all: &'a [u8] = bytes;
     // Reading from a slice cannot fail.
@@ -144,7 +145,7 @@ not json
     fn the_error_of_a_download_is_kept() {
         let text = b"{\n\t\"Path\": \"m\",\n\t\"Error\": \"m@v1.0.0: reading \\\"x\\\": 404\"\n}\n";
         assert_eq!(kept(&[text]), "go: m@v1.0.0: reading \"x\": 404\n");
-        // One statement, whatever a server wrote into it; and no object of go's.
+        // This is one statement, whatever a server wrote into it, and not an object of go.
         let forged = b"{\n\t\"Error\": \"m@v1.0.0: x\\nverifying n@v1.0.0: y\"\n}\n\t\"Error\": \"m@v1.0.0: z\"\n";
         assert_eq!(
             kept(&[forged]),

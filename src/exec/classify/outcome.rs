@@ -1,10 +1,10 @@
-//! What a run is judged by, and what it is judged to be.
+//! The input and the result of judging a run.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How it ended.
+/// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// With this exit code.
@@ -13,7 +13,7 @@ pub enum Exit {
     Signal(i32),
 }
 
-/// A run and its output, as far as it is judged.
+/// A run and its output, as input for the judgement.
 #[derive(Debug, Clone, Copy)]
 pub struct CommandOutput<'a> {
     /// Its standard error, bounded; the beginning may be missing.
@@ -23,61 +23,63 @@ pub struct CommandOutput<'a> {
     pub build_output: &'a str,
     /// How it ended.
     pub exit: Exit,
-    /// The elements of the GOPROXY in force, in order, `direct` and `off` among them, without
-    /// what stands behind these.
+    /// The elements of the GOPROXY in force, in order, including `direct` and `off`, without what
+    /// follows these two.
     pub proxies: &'a [String],
-    /// goroam ended it, and why: one line for a person.
+    /// If goroam ended it, why: one line for a person.
     pub killed: Option<&'a str>,
 }
 
-/// What became of one run. The words are those of `--summary json`.
+/// The result of one run. The names are those of `--summary json`.
 ///
-/// The order says which of several failures in one run decides what happens next, the gravest
-/// first: what must stop; what a person has to fix; what is broken there; what may pass by itself.
-/// `busy` is behind what is broken, since waiting helps only where nothing else is wrong.
+/// If several failures occur in one run, the first class in this order decides what happens next.
+/// The order is: what must stop; what a person has to fix; what is broken on the other side; what
+/// may pass without action. `Busy` comes after what is broken, since waiting helps only if nothing
+/// else is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
-    /// What came is whole, but not what its checksum says.
+    /// The content is complete but does not match its checksum.
     Mismatch,
-    /// Nothing moved any longer; goroam ended it.
+    /// Nothing made progress any longer; goroam ended it.
     Stalled,
-    /// A login page answers in its place.
+    /// A login page answers instead of the server.
     Portal,
-    /// No trust: an unknown CA, another host's certificate, an old protocol.
+    /// The server cannot be trusted: an unknown CA, another host's certificate, an old protocol.
     Tls,
-    /// 401, 403, 407: credentials are wanted, or these are not enough.
+    /// 401, 403, 407: credentials are required, or these are not sufficient.
     Auth,
     /// The name could not be looked up.
     Dns,
-    /// There is no route to it.
+    /// There is no route to the server.
     Unreachable,
-    /// No program listens there.
+    /// No program listens at that address.
     Refused,
     /// A connection or an answer did not come in time; go itself gave up.
     Timeout,
-    /// The connection was cut.
+    /// The connection was reset.
     Reset,
-    /// What came is incomplete or something else.
+    /// The content is incomplete or is something else.
     Corrupt,
     /// Any other 5xx.
     Server,
     /// Any other 4xx.
     Client,
-    /// 429 and 503: later, perhaps.
+    /// 429 and 503: a later request may succeed.
     Busy,
-    /// The settings themselves cannot work.
+    /// The settings cannot work on any network.
     Config,
-    /// 404, 410, no such file: it is not there.
+    /// 404, 410, no such file: it does not exist there.
     NotFound,
-    /// Everything that is not the network's fault: the code, its tests, the command line.
+    /// Any failure that the network did not cause: the code, its tests, the command line.
     Code,
-    /// It did what was asked.
+    /// The command succeeded.
     Ok,
 }
 
 impl Class {
-    /// Another step may help: neither the command succeeded, nor is its code or a checksum wrong.
+    /// Reports whether another step may help: the command failed, and neither the code nor a
+    /// checksum is the cause.
     pub fn is_of_the_network(self) -> bool {
         !matches!(self, Class::Ok | Class::Code | Class::Mismatch)
     }
@@ -92,33 +94,34 @@ impl fmt::Display for Class {
 /// A run, judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Classified {
-    /// What became of it.
+    /// The class of the run.
     pub class: Class,
-    /// The line that says so, at most 400 characters, without credentials; empty for `ok`.
+    /// The line that shows the failure, at most 400 characters, without credentials; empty for
+    /// `ok`.
     pub line: String,
-    /// The URL of the request that failed, as go printed it: without its password, and for a
-    /// failed redirect perhaps only a path.
+    /// The URL of the request that failed, as go printed it: without its password, and for a failed
+    /// redirect possibly only a path.
     pub url: Option<String>,
-    /// The module it was about.
+    /// The module that the request was for.
     pub module: Option<String>,
     /// Its version, or the query (`latest`).
     pub version: Option<String>,
     /// For `mismatch`: the two hashes, where there are two.
     pub hashes: Option<MismatchHashes>,
-    /// What failed, as far as go's words say more than the class.
+    /// What failed, if go's message says more than the class.
     pub blame: Blame,
 }
 
 /// The two sides of a checksum mismatch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MismatchHashes {
-    /// The `h1:` of what came.
+    /// The `h1:` hash of the downloaded content.
     pub downloaded: String,
-    /// The `h1:` that was wanted.
+    /// The `h1:` hash that was expected.
     pub wanted: String,
-    /// Who wanted it: `go.sum`, `go.work.sum` or the name of a checksum database.
+    /// The source of the expected hash: `go.sum`, `go.work.sum` or the name of a checksum database.
     pub by: String,
-    /// It is the hash of a go.mod and not of a zip.
+    /// The hash is of a go.mod, not of a zip.
     pub of_go_mod: bool,
 }
 
@@ -136,36 +139,36 @@ impl Classified {
     }
 }
 
-/// What failed and why, as far as go's words say more than the class.
+/// What failed and why, if go's message says more than the class.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Blame {
-    /// Who failed, if it is not the server of the URL.
+    /// What failed, if it is not the server of the URL.
     pub who: Option<Blamed>,
-    /// What is wrong, where the class does not say it.
+    /// The reason, if the class does not state it.
     pub why: Option<BlameReason>,
-    /// The server's own words, shortened.
+    /// The server's own message, shortened.
     pub said: Option<String>,
 }
 
-/// Who failed.
+/// What failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Blamed {
-    /// The HTTP or SOCKS proxy of HTTPS_PROXY or HTTP_PROXY: its address, as far as go names it.
+    /// The HTTP or SOCKS proxy of HTTPS_PROXY or HTTP_PROXY: its address, if go names it.
     HttpProxy(Option<String>),
-    /// A checksum database: its name, as far as go names it.
+    /// A checksum database: its name, if go names it.
     Database(Option<String>),
     /// The host of a repository.
     Host(String),
 }
 
-/// What is wrong.
+/// The reason of a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BlameReason {
     /// A certificate is not valid yet: this clock's time, and from when it is valid.
     NotYet(Option<(String, String)>),
     /// A certificate has expired: this clock's time, and when.
     Expired(Option<(String, String)>),
-    /// Plain http is spoken where TLS was asked for.
+    /// The server speaks plain http although TLS was expected.
     PlainHttp,
     /// The certificate is for other names.
     OtherName,
@@ -173,11 +176,11 @@ pub enum BlameReason {
     UnknownCa,
     /// ssh does not know the host's key.
     HostKey,
-    /// 403: not a word about credentials.
+    /// 403 without any mention of credentials.
     Forbidden,
 }
 
-/// One statement of go's that says what failed.
+/// One statement of go that reports a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct GoStatement {
     pub(super) class: Class,

@@ -1,7 +1,7 @@
-//! Which lines of a text go itself wrote, and which are a server's words that go repeats.
+//! Decides which lines of a text go itself wrote, and which are a server's words that go repeats.
 //!
-//! go repeats most of them in quotes, or indented. These are the places where it does not, found
-//! by experiment with go 1.21, 1.24 and 1.27: there a server can write whole lines.
+//! go repeats most of them in quotes, or indented. The table lists the exceptions, found by
+//! experiment with go 1.21, 1.24 and 1.27: in these places a server can write whole lines.
 //!
 //! | go's words before | the server's | go's words behind |
 //! |---|---|---|
@@ -15,8 +15,9 @@
 //! | `zip for M@V has unexpected file `, `unzip FILE: ` | the name of a file in the zip | nothing |
 //! | `# cd DIR; git …` (`-v`) | git's `remote error: ` | nothing |
 //!
-//! A server may also write go's words behind, so what it wrote ends with the last of these before
-//! the next words before. Where nothing is behind, all that follows may be either's.
+//! A server can also imitate go's words behind. So the server's text ends with the last occurrence
+//! of these words before the next words before. If there are no words behind, go or the server may
+//! have written all that follows.
 use super::form;
 
 /// Who wrote a line.
@@ -35,13 +36,13 @@ pub(super) enum WrittenBy {
 pub(super) struct OwnLine {
     /// All of it.
     pub(super) all: String,
-    /// What was written by [`WrittenBy::Own`]: all of it, its beginning or nothing.
+    /// The part that [`WrittenBy::Own`] wrote: all of it, its beginning or nothing.
     pub(super) own: String,
-    /// Who wrote it, or its beginning.
+    /// Who wrote the line, or its beginning.
     pub(super) writer: WrittenBy,
 }
 
-/// The lines of a text.
+/// Splits a text into lines.
 pub(super) fn lines(text: &str) -> Vec<OwnLine> {
     let mut lines: Vec<OwnLine> = form::cleaned(text)
         .lines()
@@ -70,19 +71,20 @@ pub(super) fn lines(text: &str) -> Vec<OwnLine> {
     lines
 }
 
-/// Where a server's words begin, a line and a byte in it, and in which line they end.
+/// Returns where a server's words begin (a line, and a byte in it), and the line in which they end.
 fn quotations(lines: &[OwnLine]) -> Vec<(usize, usize, Option<usize>)> {
     let openings = openings(lines);
     let each = openings.iter().enumerate().filter_map(|(nth, opening)| {
         let (at, begin) = (opening.line, opening.begin?);
-        // Words behind that stand in another quotation are not go's.
+        // Words behind that are part of another quotation are not go's.
         let next = openings.get(nth + 1).map_or(lines.len(), |next| next.line);
         let reach = lines.get(at..next).unwrap_or_default();
         let last = opening.ends.as_ref().and_then(|ends| {
             let ends = |line: &OwnLine| ends(&line.all);
             let last = reach.iter().rposition(ends);
-            // Another server's line may end as this one must. What may be go's word of a
-            // mismatch is not to lie between: in doubt it counts.
+            // Another server's line may end as this one must. If a line in between may be go's
+            // report of a mismatch, the server's text ends at the first such line: in doubt the
+            // report counts.
             let first = reach.iter().position(ends).unwrap_or(0);
             let module = reach.first().and_then(|line| module_of(&line.all));
             let behind = reach.get(first + 1..=last.unwrap_or(reach.len().saturating_sub(1)));
@@ -98,31 +100,32 @@ fn quotations(lines: &[OwnLine]) -> Vec<(usize, usize, Option<usize>)> {
     each.collect()
 }
 
-/// Would it be a mismatch, if go says it? Not one of this module, which go has given up already.
+/// Reports whether the text is a mismatch if go wrote it. A mismatch of a module that go has
+/// already given up does not count.
 fn is_grave(text: &str, given_up: Option<&str>) -> bool {
     (text.contains("checksum mismatch") || text.contains("checksum missing"))
         && !given_up.is_some_and(|module| text.contains(module))
 }
 
-/// `example.com/a@v1.0.0` of the statement that a line begins.
+/// Returns the `example.com/a@v1.0.0` of the statement that a line begins.
 fn module_of(text: &str) -> Option<&str> {
     let mut words = text.split(' ');
     let word = words.find(|word| word.contains('@') && word.ends_with(':'))?;
     word.strip_suffix(':')
 }
 
-/// Is this a line in which go's words follow a server's?
+/// Reports whether a line is one in which go's words follow a server's.
 type EndOfWords<'a> = Box<dyn Fn(&str) -> bool + 'a>;
 
 /// Where a server's words begin.
 #[derive(Default)]
 struct Opening<'a> {
     line: usize,
-    /// At this byte; `None`: somewhere in this line or behind it, indented.
+    /// The byte; `None`: somewhere in this line, or after it and indented.
     begin: Option<usize>,
-    /// Does this line have go's words behind? `None`: there are none.
+    /// Recognises a line that has go's words behind. `None`: there are no such words.
     ends: Option<EndOfWords<'a>>,
-    /// They are a server's only where go's words behind follow.
+    /// The words are a server's only if go's words behind follow.
     only_whole: bool,
 }
 
@@ -144,7 +147,7 @@ impl<'a> Opening<'a> {
 
 fn openings(lines: &[OwnLine]) -> Vec<Opening<'_>> {
     let mut found = Vec::new();
-    // Within one of go's statements; within what it quotes by indenting it.
+    // `says`: within one of go's statements. `quotes`: within what go quotes by indenting it.
     let (mut says, mut quotes) = (false, false);
     let mut before = "";
     for (line, OwnLine { all: text, .. }) in lines.iter().enumerate() {
@@ -152,7 +155,7 @@ fn openings(lines: &[OwnLine]) -> Vec<Opening<'_>> {
             says = form::lead(text).is_some();
             quotes = false;
         }
-        // A response, or git's words: `git …: exit status 128:`.
+        // A server's response, or git's output: `git …: exit status 128:`.
         let indents = text.starts_with("\tserver response:")
             || text.ends_with(':') && text.contains(": exit status ");
         if says && indents && !quotes {
@@ -180,7 +183,7 @@ fn opening<'a>(text: &'a str, before: &str, says: bool) -> Option<Opening<'a>> {
     if !says {
         return None;
     }
-    // A server has written nothing of what stands before.
+    // A server has written nothing of the text before `begin`.
     let plain = |begin: &usize| text.get(..*begin).is_some_and(is_plain);
     let in_zip = behind(text, " has unexpected file ").filter(|_| text.contains(": zip for "));
     if let Some(begin) = in_zip.or_else(|| unzipped(text)).filter(plain) {
@@ -203,7 +206,7 @@ fn opening<'a>(text: &'a str, before: &str, says: bool) -> Option<Opening<'a>> {
     }
     if text.starts_with('\t') && before.ends_with(" requires") && is_plain(text) {
         let path = text.trim_start();
-        // go repeats these words in quotes, with a line feed behind them.
+        // go repeats these words in quotes, followed by a line feed.
         let ends = move |line: &str| {
             let quoted = line.split_once(": malformed module path \"");
             let rest = quoted.and_then(|(_, rest)| rest.strip_prefix(path));
@@ -232,13 +235,13 @@ fn behind(text: &str, words: &str) -> Option<usize> {
     Some(text.find(words)? + words.len())
 }
 
-/// Where x/mod/zip names a file of the zip, behind the name of the zip itself.
+/// Finds where x/mod/zip names a file of the zip, after the name of the zip itself.
 fn unzipped(text: &str) -> Option<usize> {
     let zip = behind(text, ": unzip ")?;
     Some(zip + behind(text.get(zip..)?, ".zip: ")?)
 }
 
-/// Where x/mod/modfile names the module that a line of a go.mod requires.
+/// Finds where x/mod/modfile names the module that a line of a go.mod requires.
 fn required(text: &str) -> Option<usize> {
     let place = behind(text, ": parsing go.mod: go.mod:")?;
     let (line, rest) = text.get(place..)?.split_once(": ")?;
@@ -248,16 +251,17 @@ fn required(text: &str) -> Option<usize> {
     (is_line && rest.starts_with("require ")).then(|| place + line.len() + ": require ".len())
 }
 
-/// No request, and nothing in quotes: a server has written nothing of it.
+/// Reports whether the text has no request and nothing in quotes: a server has written nothing of
+/// it.
 fn is_plain(text: &str) -> bool {
     !text.contains("://") && !text.contains('"')
 }
 
-/// The host and port that were asked, where these words stand right behind a request.
+/// Returns the host and port that were asked, if these words directly follow a request.
 fn of_certificate(text: &str) -> Option<&str> {
     let (own, asked) = text.split_once("Get \"")?;
     let (url, error) = asked.split_once("\": ")?;
-    // Go 1.19 has nothing before x509.
+    // Go 1.19 writes nothing before x509.
     let error = error
         .strip_prefix("tls: failed to verify certificate: ")
         .unwrap_or(error);

@@ -1,4 +1,4 @@
-//! Judges a run: finds go's statements in its output, and which of them decides.
+//! Judges a run: finds go's statements in its output, and chooses the one that decides.
 
 use super::form::{self, Lead};
 use super::json::JsonWords;
@@ -9,15 +9,15 @@ use super::{sums, words};
 /// Judges one run.
 ///
 /// - Exit 0 is [`Class::Ok`], whatever was printed.
-/// - Of several statements (downloads run side by side) the gravest counts; see [`Class`].
-/// - A failure of the network goes before compile errors: the build may be whole with the
-///   modules of the next step.
-/// - A mismatch goes before everything, also before a run that goroam ended.
+/// - Of several statements (downloads run in parallel) the gravest counts; see [`Class`].
+/// - A network failure takes precedence over compile errors: the build may succeed with the modules
+///   of the next step.
+/// - A mismatch takes precedence over everything, even if goroam ended the run.
 pub fn classify(said: &CommandOutput<'_>) -> Classified {
     if said.exit == Exit::Code(0) && said.killed.is_none() {
         return Classified::plain(Class::Ok, String::new());
     }
-    // Of equals the first.
+    // If several are equal, this takes the first.
     let gravest = findings(said).into_iter().min_by_key(|found| found.class);
     match (gravest, said.killed) {
         (Some(finding), None) => sums::with_hashes(finding),
@@ -27,8 +27,8 @@ pub fn classify(said: &CommandOutput<'_>) -> Classified {
     }
 }
 
-/// The line that says best why code failed: the first complaint with a place, else the last line
-/// that is not noise.
+/// Returns the line that shows best why code failed: the first complaint with a place, otherwise
+/// the last line that is not noise.
 fn telling(said: &CommandOutput<'_>) -> String {
     let text = form::cleaned(said.stderr) + "\n" + &form::cleaned(said.build_output);
     let lines = || {
@@ -41,7 +41,7 @@ fn telling(said: &CommandOutput<'_>) -> String {
     form::shown(best.unwrap_or_default())
 }
 
-/// All that go said that is a failure of the network, of what came, or of the settings.
+/// Finds all statements of go about a failure of the network, of the content, or of the settings.
 fn findings(said: &CommandOutput<'_>) -> Vec<GoStatement> {
     let mut findings = Vec::new();
     let stderr = own::lines(said.stderr);
@@ -61,7 +61,7 @@ fn findings(said: &CommandOutput<'_>) -> Vec<GoStatement> {
 fn in_text(text: &[OwnLine], said: &CommandOutput<'_>, findings: &mut Vec<GoStatement>) {
     let own: Vec<&str> = text.iter().map(|line| line.own.as_str()).collect();
     let all: Vec<&str> = text.iter().map(|line| line.all.as_str()).collect();
-    // `SECURITY ERROR` belongs to the mismatch before it, if that is whole.
+    // `SECURITY ERROR` belongs to the mismatch before it, if that message is complete.
     let mut after_mismatch = false;
     for (at, line) in text.iter().enumerate() {
         let unsure = match line.writer {
@@ -80,7 +80,7 @@ fn in_text(text: &[OwnLine], said: &CommandOutput<'_>, findings: &mut Vec<GoStat
         if lead == Lead::Security && after_mismatch {
             continue;
         }
-        // go prints a note, whatever it is: the page that it may be is looked for there.
+        // go prints any note: if the note is a web page, it is recognised here.
         let raw = all.get(at + 1..).unwrap_or_default();
         let found = judge(lead, first, rest, behind, raw, said);
         let grave = |found: &GoStatement| found.class == Class::Mismatch;
@@ -96,9 +96,9 @@ fn in_text(text: &[OwnLine], said: &CommandOutput<'_>, findings: &mut Vec<GoStat
     }
 }
 
-/// A complaint of go's with nothing before it: `go build PACKAGE` prints archive/zip's error so
-/// (load.PackageError without a place). It stands right behind go's own lines; what a program
-/// prints stands before its `exit status`.
+/// A complaint of go with nothing before it: `go build PACKAGE` prints archive/zip's error in this
+/// form (load.PackageError without a place). It directly follows go's own lines; what another
+/// program prints is followed by its `exit status`.
 fn bare<'a>(first: &'a str, before: &[&str], behind: &[&str]) -> Option<(Lead, &'a str)> {
     let own = |text: &str| words::is_of_a_zip(text) || words::is_setting(text);
     let is_next = |line: &&str| line.starts_with("go: downloading ") || own(line);
@@ -135,22 +135,23 @@ fn judge(
     })
 }
 
-/// The class, the URL and the text before the place that decides.
+/// Returns the class, the URL, and the text before the place that decides.
 fn says<'a>(
     lead: Lead,
     body: &'a str,
     behind: &[&str],
     said: &CommandOutput<'_>,
 ) -> Option<(Class, Option<String>, &'a str)> {
-    // What a server writes is not a statement of go's (web/api.go:HTTPError.Error; the notes are
-    // indented where they come out of JSON).
+    // What a server writes is not a statement of go (web/api.go:HTTPError.Error; the notes are
+    // indented when they come out of JSON).
     let quoted = ["\n\tserver response:", "\n\tnote:", "\n\ttree:"];
     let end = quoted.iter().filter_map(|words| body.find(words)).min();
     let body = body.get(..end.unwrap_or(body.len())).unwrap_or_default();
     let (body, output) = body.split_at(words::vcs_output(body).unwrap_or(body.len()));
     let before = |part: &str| body.get(..body.len() - part.len()).unwrap_or_default();
-    // The compiler and vet say anything at a place, but nothing of a module's version.
-    // Others name a person's address so, or an account on a machine; go a query only behind `go: `.
+    // The compiler and vet print any text at a place, but never a module's version. Other programs
+    // write a person's address or an account on a machine in this form; go prints a query only
+    // after `go: `.
     let is_named = |before: &str| match about(before) {
         (module, None) => module.is_some(),
         (_, Some(version)) => form::is_version(&version),
@@ -160,7 +161,7 @@ fn says<'a>(
     for part in form::parts(body) {
         let before = before(part);
         if let Some((url, error)) = form::request(part) {
-            // A redirect leads to any URL.
+            // A redirect can lead to any URL.
             let own = goes_own(before) || form::is_of_modules(url, said.proxies);
             let class = words::at_request(part, error);
             return own.then(|| (class, Some(url.to_owned()), before));
@@ -177,7 +178,7 @@ fn says<'a>(
     }
     for part in form::parts(body) {
         let before = before(part);
-        // Sentences that are go's alone.
+        // Only go prints these sentences.
         if let Some(class) = words::setting(part, said.proxies) {
             let at_start = before.is_empty() || lead == Lead::Chain;
             let own = goes_own(before) || at_start || words::is_vcs_run(body);
@@ -193,7 +194,7 @@ fn says<'a>(
     None
 }
 
-/// The lines that belong to a statement: those that begin with a tab.
+/// Returns the lines that belong to a statement: those that begin with a tab.
 fn continuation<'a, 'b>(behind: &'b [&'a str]) -> &'b [&'a str] {
     let end = behind
         .iter()
@@ -211,7 +212,7 @@ fn joined(first: &str, more: &[&str]) -> String {
     text
 }
 
-/// The module and version that are named last before the place that decides.
+/// Returns the module and version that are named last before the place that decides.
 fn about(before: &str) -> (Option<String>, Option<String>) {
     let mut found = (None, None);
     for part in form::parts(before) {

@@ -1,4 +1,4 @@
-//! Checksums that do not match (modfetch/fetch.go, modfetch/sumdb.go, x/mod/sumdb).
+//! Recognises checksums that do not match (modfetch/fetch.go, modfetch/sumdb.go, x/mod/sumdb).
 
 use super::form::any;
 use super::outcome::{Class, Classified, GoStatement, MismatchHashes};
@@ -6,8 +6,8 @@ use super::words::class_of;
 use super::{blame, form};
 use crate::gomod::form::is_web_page;
 
-/// `verifying M@V: checksum mismatch` and `SECURITY ERROR`, which stand without `go: `. What
-/// follows must be go's as well: any program may print the first line.
+/// Recognises `verifying M@V: checksum mismatch` and `SECURITY ERROR`, which go prints without `go:
+/// `. The lines that follow must be go's as well: any program may print the first line.
 pub(super) fn own_block(first: &str, behind: &[&str]) -> Option<Class> {
     let next = behind.first().copied().unwrap_or_default();
     if first == "SECURITY ERROR" {
@@ -18,7 +18,7 @@ pub(super) fn own_block(first: &str, behind: &[&str]) -> Option<Class> {
     (first.ends_with(": checksum mismatch") && is_downloaded(next)).then_some(Class::Mismatch)
 }
 
-/// go's own hash of what came: `h1:` and SHA-256 in base64.
+/// Recognises go's own hash of the downloaded content: `h1:` and SHA-256 in base64.
 fn is_downloaded(line: &str) -> bool {
     let hash = line.strip_prefix("\tdownloaded: ").unwrap_or_default();
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"+/=".contains(&b);
@@ -27,9 +27,9 @@ fn is_downloaded(line: &str) -> bool {
     })
 }
 
-/// Is a mismatch said as go says it, to the end? `behind` are the lines after its first. Where a
-/// server may have written it, this is taken for go's all the same: in doubt, nothing else is
-/// tried.
+/// Reports whether a mismatch message is complete, as go prints it. `behind` are the lines after
+/// its first. If a server may have written it, it is still taken for go's: in doubt, nothing else
+/// is tried.
 pub(super) fn is_whole(first: &str, behind: &[&str]) -> bool {
     let says = |words: &str| behind.iter().take(5).any(|line| line.starts_with(words));
     if first.ends_with(" checksum mismatch") {
@@ -41,10 +41,11 @@ pub(super) fn is_whole(first: &str, behind: &[&str]) -> bool {
     says("SECURITY ERROR") || says("note:")
 }
 
-/// What a part of a statement says of the checksum database. `behind` are the lines after it.
+/// Returns what a part of a statement means for the checksum database. `behind` are the lines after
+/// it.
 pub(super) fn of(part: &str, behind: &[&str]) -> Option<Class> {
     let class = class_of(BEGIN, |begin| part.starts_with(begin))?;
-    // The note is printed, whatever it is. A page has no signature, not even a wrong one.
+    // go prints any note. A web page has no signature, not even a wrong one.
     let mut note = behind
         .iter()
         .take(40)
@@ -69,10 +70,10 @@ pub(super) const BEGIN: &str = "
     corrupt: malformed note|malformed tree note|TileReader returned bad result slice
 ";
 
-/// The finding as it is shown, with the hashes where it has some.
+/// Makes the finding to show, with the hashes if there are any.
 pub(super) fn with_hashes(finding: GoStatement) -> Classified {
     let first = finding.text.lines().next().unwrap_or_default();
-    // Where the first line ends with a colon, the cause stands in the last one.
+    // If the first line ends with a colon, the cause is in the last line.
     let last = finding.text.lines().last().unwrap_or_default().trim();
     let line = if first.ends_with(':') {
         form::shown(&format!("{first} {last}"))

@@ -1,6 +1,6 @@
-//! go's words: those of net, net/http, crypto/tls, crypto/x509 and of the systems' errors; what
-//! cannot work whatever the network does; the answers that go names without a URL; and what version
-//! control says.
+//! go's messages: those of net, net/http, crypto/tls, crypto/x509 and of the systems' errors;
+//! settings that cannot work on any network; the answers that go reports without a URL; and the
+//! output of version control.
 
 use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
@@ -9,8 +9,8 @@ use serde::de::value::StrDeserializer;
 use super::form::{any, outside_quotes};
 use super::outcome::Class;
 
-/// What a text means according to a table of words: a row a line, `CLASS: WORDS|WORDS`, `#` before
-/// a comment. The first row that fits decides.
+/// Returns the class of a text from a table: one row a line, `CLASS: WORDS|WORDS`, `#` before a
+/// comment. The first row that fits decides.
 pub(super) fn class_of(table: &str, fits: impl Fn(&str) -> bool) -> Option<Class> {
     rows(table).find_map(|(class, words)| class.filter(|_| any(words, &fits)))
 }
@@ -23,10 +23,10 @@ fn rows(table: &str) -> impl Iterator<Item = (Option<Class>, &str)> {
     })
 }
 
-/// What an error at a request means. `part`: all of it, `error`: the text behind its URL.
+/// Classifies an error of a request. `part`: all of it, `error`: the text after its URL.
 pub(super) fn at_request(part: &str, error: &str) -> Class {
-    // Before the answer has begun, this is a connection that was closed and no answer that is incomplete:
-    // an HTTP proxy that hangs up on CONNECT.
+    // Before the answer has begun, this is a closed connection, not an incomplete answer: an HTTP
+    // proxy that hangs up on CONNECT.
     if error.trim_end() == "unexpected EOF" && part.starts_with("Get ") {
         Class::Reset
     } else {
@@ -34,17 +34,17 @@ pub(super) fn at_request(part: &str, error: &str) -> Class {
     }
 }
 
-/// The same without its URL.
+/// Classifies the error without its URL.
 fn of(error: &str) -> Class {
     let first = error.lines().next().unwrap_or_default().trim();
     status(first)
         .or_else(|| phrase(first))
         .or_else(|| known(first))
-        // An error at a request that has no name here: something went wrong on the wire.
+        // An error of a request that has no name here: something went wrong on the network.
         .unwrap_or(Class::Reset)
 }
 
-/// The same where no URL is named: only what begins like an error of these packages.
+/// Classifies an error without a URL: only text that begins like an error of these packages.
 pub(super) fn bare(text: &str) -> Option<Class> {
     const BROKEN: &str = "unexpected EOF|flate: |zip for |unzip ";
     const BEGIN: &str = "dial |read tcp |write tcp |read udp |proxyconnect |socks connect |tls: |\
@@ -74,18 +74,18 @@ fn status(text: &str) -> Option<Class> {
         404 | 410 => Class::NotFound,
         401 | 403 | 407 => Class::Auth,
         429 | 503 => Class::Busy,
-        // RFC 6585, 6: a captive portal's own.
+        // RFC 6585, 6: the status of captive portals.
         511 => Class::Portal,
         400..=499 => Class::Client,
         500.. => Class::Server,
         // A redirect that is not followed: it leads away from the file.
         300..=303 | 305..=399 => Class::Portal,
-        // No content where content was asked.
+        // The answer has no content although content was requested.
         _ => Class::Corrupt,
     })
 }
 
-/// What an HTTP proxy answered to CONNECT: the status' text without its number
+/// Classifies what an HTTP proxy answered to CONNECT: the status text without its number
 /// (net/http/transport.go:dialConn).
 pub(super) fn phrase(text: &str) -> Option<Class> {
     let is = |phrase: &str| phrase.eq_ignore_ascii_case(text.trim());
@@ -108,7 +108,7 @@ const PHRASES: &str = "
 ";
 
 fn known(text: &str) -> Option<Class> {
-    // What a server has sent: `malformed HTTP response "…"`.
+    // The quoted text is what a server has sent: `malformed HTTP response "…"`.
     let text: String = outside_quotes(text).map(|(_, c)| c).collect();
     let has = |word: &str| text.contains(word);
     if text.starts_with("lookup ") || any(": lookup |no such host", has) {
@@ -121,12 +121,12 @@ fn known(text: &str) -> Option<Class> {
     if text == "EOF" || text.ends_with(": EOF") {
         return Some(Class::Reset);
     }
-    // What keeps the first packet from leaving: a route of type blackhole or prohibit, a firewall on
-    // this machine.
+    // Something keeps the first packet from leaving: a route of type blackhole or prohibit, a
+    // firewall on this machine.
     has("dial ").then_some(Class::Unreachable)
 }
 
-/// In this order: what stands first is the nearer cause.
+/// The order matters: an earlier row is the more direct cause.
 const WORDS: &str = "
     # The last is Windows' WSAETIMEDOUT.
     timeout: i/o timeout|TLS handshake timeout|timed out|deadline exceeded|Client.Timeout
@@ -157,14 +157,15 @@ const WORDS: &str = "
     config: in CGI environment|cmdgonetlimit
 ";
 
-/// How go begins to say that no module was found for an import (modload/import.go:ImportMissingError).
-/// With nothing behind the package, all places that were asked have answered that they have none.
+/// The beginning of go's message that no module was found for an import
+/// (modload/import.go:ImportMissingError). If nothing follows the package, every source that was
+/// asked has answered that it has none.
 pub(super) const SEARCHED: &str = "cannot find module providing package ";
 
-/// What a part of one of go's statements says, by how it begins.
+/// Classifies a part of one of go's statements by its beginning.
 pub(super) fn setting(text: &str, proxies: &[String]) -> Option<Class> {
     if text.starts_with("invalid response from proxy \"") {
-        // encoding/json about an `.info` that is none: `<` is how every HTML page begins.
+        // encoding/json's error about invalid JSON in an `.info`: every HTML page begins with `<`.
         let is_page = text.contains("invalid character '<' looking for beginning of value");
         return Some(if is_page {
             Class::Portal
@@ -173,7 +174,7 @@ pub(super) fn setting(text: &str, proxies: &[String]) -> Option<Class> {
         });
     }
     if text.starts_with("module lookup disabled by GOPROXY=off") {
-        // `off` is reached when all before it said that there is no such thing
+        // `off` is reached if all elements before it answered that the module does not exist
         // (modfetch/proxy.go:TryProxies); alone it is a setting.
         return Some(match proxies {
             [_, .., last] if last == "off" => Class::NotFound,
@@ -184,13 +185,13 @@ pub(super) fn setting(text: &str, proxies: &[String]) -> Option<Class> {
         let package = package.lines().next().unwrap_or_default();
         return (!package.contains([' ', ':'])).then_some(Class::NotFound);
     }
-    // net/url's `parse "U": ERR`: a URL that is none is GOPROXY's or GOSUMDB's.
+    // net/url's `parse "U": ERR`: the invalid URL is in GOPROXY or GOSUMDB.
     let unparsed = text.strip_prefix("parse \"");
     if let Some((_, error)) = unparsed.and_then(|rest| rest.split_once("\": ")) {
         return (!error.is_empty()).then_some(Class::Config);
     }
-    // What came as a go.mod is none (modload/modfile.go:rawGoModSummary). What is wrong with a
-    // go.mod that is one follows on further lines.
+    // The content is not a go.mod (modload/modfile.go:rawGoModSummary). Errors in a real go.mod
+    // follow on further lines.
     if text.strip_prefix("parsing go.mod: ").is_some_and(|rest| {
         rest.starts_with("missing module line") || rest.contains("unexpected input character")
     }) {
@@ -207,18 +208,18 @@ pub(super) fn setting(text: &str, proxies: &[String]) -> Option<Class> {
     class_of(SETTINGS, |begin| text.starts_with(begin))
 }
 
-/// Is it one of go's sentences, and no other program's?
+/// Reports whether the text is one of go's sentences, and of no other program.
 pub(super) fn is_setting(text: &str) -> bool {
     setting(text, &[]).is_some()
 }
 
-/// The base that `invalid response from proxy "P"` names.
+/// Returns the base URL that `invalid response from proxy "P"` names.
 pub(super) fn base_of(text: &str) -> Option<String> {
     let rest = text.strip_prefix("invalid response from proxy \"")?;
     rest.split_once('"').map(|(base, _)| base.to_owned())
 }
 
-/// By file of cmd/go/internal, where nothing else is said of golang.org/x/mod or net.
+/// Sorted by file of cmd/go/internal, unless golang.org/x/mod or net is named.
 const SETTINGS: &str = "
     # modfetch/proxy.go
     config: invalid proxy URL|invalid file:// proxy URL|GOPROXY list is not the empty string
@@ -248,10 +249,11 @@ const SETTINGS: &str = "
     config: invalid GOTOOLCHAIN |GOAUTH|unknown GOAUTH|parsing $GOFLAGS
 ";
 
-// What git, ssh and libcurl say when go fetches direct. go prints it behind
-// `git …: exit status 128:`, indented (modfetch/codehost/codehost.go:RunError).
+// Messages of git, ssh and libcurl when go fetches direct. go prints them after `git …: exit status
+// 128:`, indented (modfetch/codehost/codehost.go:RunError).
 
-/// Where what a version control said begins in one of go's statements: behind its exit status.
+/// Returns where a version control system's output begins in one of go's statements: after its exit
+/// status.
 pub(super) fn vcs_output(body: &str) -> Option<usize> {
     let ran = body.find(": exit status ")?;
     let end = body.get(ran..)?.find(":\n\t")?;
@@ -259,18 +261,18 @@ pub(super) fn vcs_output(body: &str) -> Option<usize> {
     (!status.contains('\n')).then_some(ran + end + 1)
 }
 
-/// What a version control system reports, and about which URL.
+/// Returns what a version control system reports, and for which URL.
 pub(super) fn in_vcs_output(output: &str) -> Option<(Class, Option<String>)> {
     for line in output.lines().map(str::trim_start) {
         let server = of_the_server(line);
         let found = match server {
-            // Nothing else that a server says is believed, and no URL in it is asked.
+            // Nothing else that a server writes is believed, and no URL in it is requested.
             Some(said) => of_words(said)
                 .filter(|class| matches!(class, Class::NotFound | Class::Auth))
                 .map(|class| (class, None)),
             None => of_vcs(line),
         };
-        // git's last words; a server may have written what follows.
+        // These are git's last words; a server may have written what follows.
         let last = line.starts_with(ERR);
         if found.is_some() || last {
             return found.or(Some((Class::Server, None)));
@@ -279,7 +281,7 @@ pub(super) fn in_vcs_output(output: &str) -> Option<(Class, Option<String>)> {
     None
 }
 
-/// What one of its lines says, if it is one, and of which URL.
+/// Classifies one line of a version control system, if it is one, and returns its URL.
 pub(super) fn of_vcs(part: &str) -> Option<(Class, Option<String>)> {
     let line = part.lines().next().unwrap_or_default();
     let theirs = any(VCS_BEGIN, |begin| line.starts_with(begin));
@@ -289,10 +291,10 @@ pub(super) fn of_vcs(part: &str) -> Option<(Class, Option<String>)> {
     Some((of_words(line)?, url(line)))
 }
 
-/// git's words before those of a server that refuses (gitprotocol-pack, `ERR`).
+/// The words that git puts before the message of a server that refuses (gitprotocol-pack, `ERR`).
 const ERR: &str = "fatal: remote error: ";
 
-/// What the server says (git's sideband, and its ERR).
+/// Returns the server's message (git's sideband, and its ERR).
 fn of_the_server(line: &str) -> Option<&str> {
     line.strip_prefix("remote: ")
         .or_else(|| line.strip_prefix(ERR))
@@ -302,13 +304,13 @@ fn of_words(line: &str) -> Option<Class> {
     class_of(VCS_WORDS, |word| line.contains(word))
 }
 
-/// Did go run a version control here? `git init --bare in DIR: …`
+/// Reports whether go ran a version control system here: `git init --bare in DIR: …`
 pub(super) fn is_vcs_run(body: &str) -> bool {
     let ran = |tool: &str| body.starts_with(tool) || body.contains(&format!(": {tool}"));
     any("git |hg |svn |fossil |bzr ", ran) && body.contains(" in ")
 }
 
-/// The URL that git names, in quotes or not.
+/// Returns the URL that git names, in quotes or not.
 fn url(line: &str) -> Option<String> {
     let at = line.find("https://").or_else(|| line.find("http://"))?;
     let url = line.get(at..)?;
@@ -317,11 +319,11 @@ fn url(line: &str) -> Option<String> {
         .map(|url| url.trim_end_matches(':').to_owned())
 }
 
-/// How their complaints begin.
+/// The beginnings of their error messages.
 const VCS_BEGIN: &str = "fatal: |error: |remote: |ssh: |Host key verification failed|\
     kex_exchange_identification: |Connection closed by |Connection reset by |abort: |git@";
 
-/// The nearer cause first.
+/// The more direct cause comes first.
 const VCS_WORDS: &str = "
     dns: Could not resolve|Name or service not known|Temporary failure in name resolution
     dns: nodename nor servname|Couldn't resolve

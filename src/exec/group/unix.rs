@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use super::super::classify::Exit;
 use super::GroupChange;
 
-/// How long the group has to end by itself after SIGTERM. go ends at once and leaves nothing
-/// half-done behind (its next run removes the `.tmp`).
+/// How long the group has to end after SIGTERM before SIGKILL follows. go ends at once and leaves
+/// nothing incomplete behind (its next run removes the `.tmp`).
 const GRACE: Duration = Duration::from_millis(500);
-/// How long dead members may take to go away: who has to collect them may be busy.
+/// How long dead members may take to disappear: the process that has to reap them may be busy.
 const LEAVE: Duration = Duration::from_secs(2);
 const PACE: Duration = Duration::from_millis(10);
 
-/// The command and what it has started. Its number cannot be given to another process before
-/// [`Group::end`] has collected the leader.
+/// The command and what it has started. Its process ID cannot be given to another process before
+/// [`Group::end`] has reaped the leader.
 #[derive(Debug)]
 pub(in super::super) struct Group {
     leader: libc::pid_t,
@@ -32,23 +32,23 @@ impl Group {
         command.process_group(0);
         #[cfg(target_os = "linux")]
         crate::gocmd::end_with_us(&mut command, libc::SIGTERM);
-        // Not waited for through this handle: it does not report stops.
+        // This handle is not used to wait: it does not report stops.
         let child = command.spawn()?;
         let leader = libc::pid_t::try_from(child.id()).map_err(io::Error::other)?;
         Ok(Group { leader, exit: None })
     }
 
-    /// The leader's number, which is the group's.
+    /// The leader's process ID, which is also the group's.
     pub(in super::super) fn id(&self) -> libc::pid_t {
         self.leader
     }
 
-    /// What has happened to the leader since the last look.
+    /// Returns what has happened to the leader since the last call.
     pub(in super::super) fn look(&mut self) -> Option<GroupChange> {
         if self.exit.is_some() {
             return Some(GroupChange::Ended);
         }
-        // Left uncollected (WNOWAIT) until the group is no longer needed.
+        // The leader is not reaped (WNOWAIT) until the group is no longer needed.
         if wait(self.leader, libc::WEXITED | libc::WNOWAIT).is_some() {
             return Some(GroupChange::Ended);
         }
@@ -58,31 +58,31 @@ impl Group {
     /// Sends a signal to every member.
     pub(in super::super) fn send(&self, signal: i32) {
         if self.exit.is_none() {
-            // SAFETY: kill takes numbers only; the leader has not been collected, so this is
-            // its group's number and no other's.
+            // SAFETY: kill takes numbers only; the leader has not been reaped, so this is still its
+            // group's number.
             unsafe { libc::kill(-self.leader, signal) };
         }
     }
 
-    /// Ends every member: SIGTERM first, then SIGKILL. Returns when they are gone, at the
-    /// latest after some 3 s. A process that has left the group (setsid) is not followed.
+    /// Ends every member: SIGTERM first, then SIGKILL. Returns when they are gone, at the latest
+    /// after some 3 s. A process that has left the group (setsid) is not followed.
     pub(in super::super) async fn kill(&mut self) {
         self.send(libc::SIGTERM);
-        // A stopped process receives it only when continued.
+        // A stopped process receives the signal only when it is continued.
         self.send(libc::SIGCONT);
         let mut asked = Instant::now() + GRACE;
         let end = asked + LEAVE;
         while !self.is_gone() && Instant::now() < end {
             if Instant::now() >= asked {
                 self.send(libc::SIGKILL);
-                // New members may come while the others are ended.
+                // New members may start while the others are ended.
                 asked += GRACE;
             }
             tokio::time::sleep(PACE).await;
         }
     }
 
-    /// No member lives any more, except a leader that waits to be collected.
+    /// Reports whether no member lives any more, except a leader that waits to be reaped.
     fn is_gone(&mut self) -> bool {
         if self.look() != Some(GroupChange::Ended) {
             return false;
@@ -90,7 +90,7 @@ impl Group {
         members_alive(self.leader) == 0
     }
 
-    /// Collects the leader, which has ended; from now on nothing can be sent.
+    /// Reaps the leader, which has ended; from now on no signal can be sent.
     pub(in super::super) fn end(&mut self) -> Exit {
         if let Some(exit) = self.exit {
             return exit;
@@ -98,7 +98,7 @@ impl Group {
         let exit = match wait(self.leader, libc::WEXITED) {
             Some((libc::CLD_EXITED, code)) => Exit::Code(code),
             Some((_, signal)) => Exit::Signal(signal),
-            // Killed and not gone yet (a dead network drive).
+            // It was killed and is not gone yet (a network drive that does not respond).
             None => Exit::Signal(libc::SIGKILL),
         };
         self.exit = Some(exit);
@@ -106,19 +106,19 @@ impl Group {
     }
 }
 
-/// waitid(2) without waiting: the code and the exit code or signal.
+/// Calls waitid(2) without waiting; returns the code, and the exit code or signal.
 fn wait(pid: libc::pid_t, what: libc::c_int) -> Option<(libc::c_int, i32)> {
     let id = libc::id_t::try_from(pid).ok()?;
     // SAFETY: `siginfo_t` is plain data, for which zero is a value.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    // SAFETY: waitid writes one `siginfo_t` to where the pointer leads, which is one.
+    // SAFETY: waitid writes one `siginfo_t` to the pointer's target, which is one.
     let done = unsafe { libc::waitid(libc::P_PID, id, &raw mut info, what | libc::WNOHANG) };
     // SAFETY: after waitid these fields are those of a SIGCHLD, or still zero.
     let (who, status) = unsafe { (info.si_pid(), info.si_status()) };
     (done == 0 && who == pid).then_some((info.si_code, status))
 }
 
-/// Members other than the leader that still run. Dead ones that were not collected (in a
+/// Counts the members other than the leader that still run. Dead ones that were not reaped (in a
 /// container without an init) do not count.
 #[cfg(target_os = "linux")]
 fn members_alive(leader: libc::pid_t) -> usize {
@@ -132,7 +132,7 @@ fn members_alive(leader: libc::pid_t) -> usize {
 
 #[cfg(not(target_os = "linux"))]
 fn members_alive(leader: libc::pid_t) -> usize {
-    // SAFETY: kill takes numbers only; signal 0 asks whether a process is there. A dead leader
-    // that has not been collected does not count for macOS (EPERM), so this ends.
+    // SAFETY: kill takes numbers only; signal 0 checks whether a process exists. On macOS a dead
+    // leader that has not been reaped does not count (EPERM), so this ends.
     usize::from(unsafe { libc::kill(-leader, 0) } == 0)
 }

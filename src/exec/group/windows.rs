@@ -1,4 +1,4 @@
-//! A job object, which the command and all that it starts are in.
+//! A job object that contains the command and all that it starts.
 
 use std::io;
 use std::os::windows::io::AsHandle;
@@ -9,7 +9,7 @@ use super::super::classify::Exit;
 use super::GroupChange;
 use crate::gocmd::JobObject;
 
-/// How long ended processes may take to go away.
+/// How long ended processes may take to disappear.
 const LEAVE: Duration = Duration::from_secs(2);
 const PACE: Duration = Duration::from_millis(10);
 
@@ -17,7 +17,7 @@ const PACE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(in super::super) struct Group {
     child: Child,
-    /// `None` when it has been let go of.
+    /// `None` after the job has been released.
     job: Option<JobObject>,
 }
 
@@ -29,27 +29,27 @@ impl Group {
     pub(in super::super) fn spawn(mut command: Command) -> io::Result<Group> {
         let job = JobObject::new()?;
         let child = command.spawn()?;
-        // In a job that allows no nesting (before Windows 8) this fails, and then only the
-        // command itself is ended.
+        // If the process is already in a job that allows no nesting (before Windows 8), this fails,
+        // and then only the command itself is ended.
         drop(job.take_in(child.as_handle()));
         let job = Some(job);
         Ok(Group { child, job })
     }
 
-    /// The command's number.
+    /// The command's process ID.
     pub(in super::super) fn id(&self) -> i32 {
         self.child.id().cast_signed()
     }
 
-    /// What has happened to the command since the last look.
+    /// Returns what has happened to the command since the last call.
     pub(in super::super) fn look(&mut self) -> Option<GroupChange> {
         matches!(self.child.try_wait(), Ok(Some(_))).then_some(GroupChange::Ended)
     }
 
-    /// Does nothing: the console has sent it already.
+    /// Does nothing: the console has already sent the event.
     pub(in super::super) fn send(&self, _signal: i32) {}
 
-    /// Ends every member. go understands no request to end on Windows.
+    /// Ends every member. On Windows go does not handle a request to end.
     pub(in super::super) async fn kill(&mut self) {
         if let Some(job) = &self.job {
             job.end();
@@ -61,8 +61,8 @@ impl Group {
         }
     }
 
-    /// The exit code of the command, which has ended. What it has left at work in the background
-    /// keeps running; until here all of it would have ended with us.
+    /// Returns the exit code of the command, which has ended. What it has left running in the
+    /// background keeps running; before this call all of it would have ended with goroam.
     pub(in super::super) fn end(&mut self) -> Exit {
         if let Some(job) = self.job.take() {
             job.release();

@@ -1,82 +1,84 @@
-//! Stuck or not. Pure: samples in, verdict out.
+//! Decides whether the command is stuck. Pure: samples in, verdict out.
 //!
-//! Stuck is a command of which *nothing* moves for a limit, while one of go's sockets waits for
-//! a server: no output, no request, next to nothing that comes on any of its sockets, no CPU time
-//! worth naming, and no process but go and its helpers (git, ssh) at work. The second half is what keeps a test that sleeps,
-//! a server under `go run` and a long link alive; the first what keeps a go alive that waits for
-//! something else. An idle connection that is kept for later (net/http keeps them for 90 s) looks
-//! like an answer that has stopped half-way; the other conditions distinguish them.
+//! A command is stuck if *nothing* about it moves for a time limit while one of go's sockets waits
+//! for a server. Nothing moves means: no output, no request, hardly any bytes on any of its
+//! sockets, hardly any CPU time, and no working process but go and its helpers (git, ssh). The
+//! conditions about processes and CPU time keep a sleeping test, a server under `go run` and a long
+//! link alive; the condition about the socket keeps a go alive that waits for something else. An
+//! idle connection that is kept for later (net/http keeps them for 90 s) looks like an answer that
+//! has stopped half-way; the other conditions distinguish the two.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// A gap between two looks: we were stopped, or the machine slept. Then everything starts again.
+/// A longer gap between two samples means that goroam was stopped or the machine slept. Then all
+/// time limits start again.
 const GAP: Duration = Duration::from_secs(3);
-/// CPU time that a waiting go uses (its monitor thread, the collector): 20 ms, and 5 % of the
-/// time. Measured: less than one tick of 10 ms in 30 s, but 2 % where two servers send it one byte
-/// at a time, 200 a second.
+/// CPU time that a waiting go uses (its monitor thread, the collector): 20 ms, and 5 % of the time.
+/// Measured: less than one tick of 10 ms in 30 s, but 2 % when two servers send it one byte at a
+/// time, 200 a second.
 const IDLE_CPU: Duration = Duration::from_millis(20);
 const IDLE_SHARE: u32 = 20;
-/// What comes on one socket and is no progress: this many bytes, and so many in each second. A
-/// server that lets one byte go at a time would keep go waiting for hours. The slowest modem in
-/// use brings four times as much.
+/// How much may arrive on one socket without counting as progress: this many bytes in all, and the
+/// same for each second. A server that sends one byte at a time would keep go waiting for hours.
+/// The slowest modem in use is four times as fast.
 const NOTHING: u64 = 1024;
 const TRICKLE: u64 = 256;
 
-/// One look at a running command.
+/// One sample of a running command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
-    /// When, since the start.
+    /// When it was taken, counted from the start.
     pub at: Duration,
-    /// Bytes of output that have been seen so far, with those that its processes have moved
-    /// otherwise where the system counts them for processes, not for sockets (Windows).
+    /// Bytes of output so far. If the system counts bytes for processes and not for sockets
+    /// (Windows), this includes all other bytes that the processes have moved.
     pub output: u64,
     /// CPU time of all its processes so far.
     pub cpu: Duration,
-    /// Something is at work, or waits for something other than the network: a compiler, a test, a
+    /// A process is working, or waits for something other than the network: a compiler, a test, a
     /// lock, a person.
     pub busy: bool,
-    /// What go and its helpers have open. `None`: it cannot be seen on this system.
+    /// The open sockets of go and its helpers. `None`: this system does not show them.
     pub sockets: Option<Vec<Socket>>,
-    /// The last that was said is `go: downloading …`. Only looked at where sockets are not seen.
+    /// The last line of output is `go: downloading …`. Used only if sockets cannot be seen.
     pub downloading: bool,
 }
 
-/// A socket of go, or of what go has started to fetch something.
+/// A socket of go, or of a process that go has started to fetch something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Socket {
-    /// Its number; another one after it was closed.
+    /// Its number; a new one after it was closed.
     pub id: u64,
-    /// Who is at the other end.
+    /// The address of the other end.
     pub peer: Option<SocketAddr>,
-    /// What it does.
+    /// Its state.
     pub state: SocketState,
 }
 
-/// What a socket does.
+/// The state of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SocketState {
-    /// Asks for a connection (SYN_SENT).
+    /// Connecting (SYN_SENT).
     Connecting,
-    /// Asks a name server (UDP).
+    /// Waiting for a name server (UDP).
     Resolving,
-    /// Is connected.
+    /// Connected.
     Open {
         /// Bytes sent so far. `None`: not known.
         sent: Option<u64>,
         /// Bytes received so far. `None`: not known.
         received: Option<u64>,
-        /// The last bytes went out after the last ones had come in.
+        /// The last bytes sent are later than the last bytes received.
         asked: bool,
     },
 }
 
-/// How long is too long.
+/// The time limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StallLimits {
-    /// For a connection, and for a name.
+    /// For a connection, and for a name lookup.
     pub connect: Duration,
     /// From the request to the first byte of the answer.
     pub first_byte: Duration,
@@ -84,7 +86,7 @@ pub struct StallLimits {
     pub stall: Duration,
 }
 
-/// What it waits for.
+/// What a stuck command waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitsFor {
     /// A connection.
@@ -93,50 +95,50 @@ pub enum WaitsFor {
     Name,
     /// The first byte of an answer, or of a TLS handshake.
     Answer,
-    /// The rest of an answer, of which nothing comes.
+    /// The rest of an answer; nothing arrives.
     Rest,
-    /// The rest of an answer, of which hardly anything comes.
+    /// The rest of an answer; hardly anything arrives.
     More,
 }
 
-/// It is stuck.
+/// The verdict that the command is stuck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stuck {
     /// What it waits for.
     pub what: WaitsFor,
-    /// Who should have said something.
+    /// The address of the server that should have answered.
     pub peer: Option<SocketAddr>,
     /// For how long nothing has moved.
     pub silent: Duration,
 }
 
-/// What is remembered from one look to the next.
+/// What is remembered from one sample to the next.
 #[derive(Debug)]
 pub struct StallJudge {
     limits: StallLimits,
     last: Option<Sample>,
     quiet: Option<Quiet>,
-    /// Since when each socket has waited for what it waits for, and how it is now.
+    /// For each socket, since when it has waited for the same thing, and its current state.
     since: BTreeMap<u64, (Duration, SocketState)>,
-    /// Since when there has always been a question to a name server.
+    /// Since when at least one question to a name server has always been open.
     resolving: Option<Duration>,
-    /// Since when there has always been a connection that was asked for: a name may have many
-    /// addresses, of which go tries one after another.
+    /// Since when at least one connection attempt has always been open: a name may have many
+    /// addresses, which go tries one after another.
     connecting: Option<Duration>,
 }
 
-/// Nothing has moved since then.
+/// A period in which nothing has moved.
 #[derive(Debug)]
 struct Quiet {
     since: Duration,
-    /// The CPU time then.
+    /// The CPU time at its start.
     cpu: Duration,
-    /// What each socket had received then.
+    /// What each socket had received at its start.
     received: BTreeMap<u64, u64>,
 }
 
 impl StallJudge {
-    /// Nothing has been seen yet.
+    /// Makes a judge that has seen nothing yet.
     pub fn new(limits: StallLimits) -> StallJudge {
         StallJudge {
             limits,
@@ -148,7 +150,7 @@ impl StallJudge {
         }
     }
 
-    /// Takes one look into account.
+    /// Takes one sample into account.
     pub fn see(&mut self, sample: Sample) -> Option<Stuck> {
         let gap = match &self.last {
             Some(last) => sample.at.saturating_sub(last.at) > GAP,
@@ -169,7 +171,8 @@ impl StallJudge {
         stuck
     }
 
-    /// Notes since when each socket has waited; has anything moved, apart from what came?
+    /// Notes since when each socket has waited; reports whether anything has moved, apart from
+    /// received bytes.
     fn follow(&mut self, sample: &Sample) -> bool {
         let mut moved = sample.busy;
         moved |= self
@@ -181,7 +184,7 @@ impl StallJudge {
         for socket in sockets {
             let before = self.since.get(&socket.id);
             let same = before.filter(|(_, before)| waits(*before) == waits(socket.state));
-            // A socket that is new and connected has been asked something meanwhile.
+            // A socket that is new and connected has sent a request in the meantime.
             let is_open = matches!(socket.state, SocketState::Open { .. });
             moved |= same.is_none() && (is_open || before.is_some());
             let at = same.map_or(sample.at, |(at, _)| *at);
@@ -240,7 +243,8 @@ impl Quiet {
         }
     }
 
-    /// It has worked since, or something has come that is worth naming.
+    /// Reports whether the quiet period is over: the command has worked since, or a significant
+    /// number of bytes has arrived.
     fn is_over(&self, sample: &Sample) -> bool {
         let passed = sample.at.saturating_sub(self.since);
         let used = sample.cpu.saturating_sub(self.cpu);
@@ -252,7 +256,7 @@ impl Quiet {
         sockets.iter().any(|socket| self.came(socket) > nothing)
     }
 
-    /// Bytes that have come since.
+    /// Returns the bytes that have arrived since the start of the period.
     fn came(&self, socket: &Socket) -> u64 {
         let before = self.received.get(&socket.id).copied().unwrap_or(0);
         received(socket.state).unwrap_or(0).saturating_sub(before)
@@ -266,7 +270,8 @@ impl Quiet {
     }
 }
 
-/// What it waits for, and how much it has said before: with more, it waits for something new.
+/// Returns what the socket waits for, and how much it has sent before: after sending more, it waits
+/// for something new.
 fn waits(state: SocketState) -> (WaitsFor, Option<u64>) {
     match state {
         SocketState::Connecting => (WaitsFor::Connection, None),
@@ -319,7 +324,7 @@ mod tests {
         stall: Duration::from_secs(30),
     };
 
-    /// One socket, and what it does.
+    /// Makes a socket in a state.
     fn socket(id: u64, state: SocketState) -> Socket {
         Socket {
             id,
@@ -336,8 +341,8 @@ mod tests {
         }
     }
 
-    /// Looks every 250 ms for so many seconds; what `each` makes of the time and an idle sample.
-    /// What it was stuck in, and the second of it.
+    /// Takes a sample every 250 ms for this many seconds; `each` changes an idle sample for a given
+    /// time. Returns what the command was stuck in, and the second in which it was found.
     fn judged(seconds: u64, each: impl Fn(f64, &mut Sample)) -> Option<(WaitsFor, u64)> {
         let mut judge = StallJudge::new(LIMITS);
         for tick in 0..=seconds * 4 {
@@ -359,7 +364,7 @@ mod tests {
         None
     }
 
-    /// With one socket that is as this says.
+    /// A sample with one socket in this state.
     fn with(state: SocketState) -> impl Fn(f64, &mut Sample) {
         move |_, sample| sample.sockets = Some(vec![socket(1, state)])
     }
@@ -370,7 +375,7 @@ mod tests {
             (SocketState::Connecting, (WaitsFor::Connection, 3)),
             (SocketState::Resolving, (WaitsFor::Name, 3)),
             (open(200, 0, true), (WaitsFor::Answer, 8)),
-            // A TLS server that accepts and says nothing.
+            // A TLS server that accepts connections and never answers.
             (open(0, 0, false), (WaitsFor::Answer, 8)),
             (open(900, 5000, true), (WaitsFor::Answer, 8)),
             (open(200, 700, false), (WaitsFor::Rest, 30)),
@@ -472,7 +477,7 @@ mod tests {
             let stuck = judged(60, story);
             assert_eq!(stuck, Some((WaitsFor::More, 30)), "{bytes_a_second}");
         }
-        // Two at a time do not make one that flows; one that flows is enough.
+        // Two sockets that trickle together are not one that flows; one that flows is enough.
         let two = |other: f64| {
             judged(60, move |at, sample| {
                 let came = |rate: f64| open(90, 1 + (at * rate) as u64, false);
@@ -491,7 +496,7 @@ mod tests {
             sample.sockets = Some(vec![socket(1, open(90 * count + 90, 300 * count, asked))]);
         };
         assert_eq!(judged(300, story), None);
-        // Each time on a new connection.
+        // Each time the connection is new.
         let story = |at: f64, sample: &mut Sample| {
             let count = (at / 7.0) as u64;
             sample.sockets = Some(vec![socket(count, open(90, 0, true))]);

@@ -1,5 +1,5 @@
-//! Looking at the command's processes (proc_pid_stat(5)) and sockets on Linux. How many bytes a
-//! TCP connection has moved, and when the last of them, only sock_diag(7) says (`linux/inet_diag.h`,
+//! Samples the command's processes (proc_pid_stat(5)) and sockets on Linux. Only sock_diag(7) tells
+//! how many bytes a TCP connection has moved, and when the last of them (`linux/inet_diag.h`,
 //! `linux/tcp.h`).
 
 use std::collections::BTreeSet;
@@ -16,15 +16,15 @@ use super::tree::{Process, tree};
 use crate::probe::tcp_table::{ESTABLISHED, SYN_SENT, SocketRow, rows};
 use crate::watch::netlink::{DumpSocket, find_attribute, u32_at};
 
-/// More processes than any machine for builds has; what is behind that is not looked at.
+/// More processes than any build machine has; further ones are not examined.
 const MOST_PROCESSES: usize = 100_000;
 
-/// What is read of a table of sockets, in bytes.
+/// How many bytes of a table of sockets are read.
 const MOST_TABLE: u64 = 4 << 20;
 /// Port of a name server.
 const DNS: u16 = 53;
-/// Where a thread of go waits (`/proc/PID/task/TID/wchan`, a function of the kernel) if it is not
-/// for the network, of which go hears through epoll: for another go's lock, for the reader of its
+/// Where a thread of go waits (`/proc/PID/task/TID/wchan`, a function of the kernel) if it does not
+/// wait for the network, which go does through epoll: for another go's lock, for the reader of its
 /// output, for its input, for a person.
 const EXCUSES: [&str; 8] = [
     "flock",
@@ -42,10 +42,10 @@ const WITH_INFO: u8 = 1 << 1;
 const INET_DIAG_INFO: u16 = 2;
 /// `struct inet_diag_msg`.
 const DIAG_MESSAGE: usize = 72;
-/// The kernel answers at once; this only keeps a broken one from stopping us.
+/// The kernel answers at once; this only keeps a faulty kernel from blocking goroam.
 const DIAG_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Looks at one command.
+/// Samples one command.
 pub(in super::super) struct CommandSampler {
     leader: i32,
     diag: Option<DumpSocket>,
@@ -61,7 +61,7 @@ impl std::fmt::Debug for CommandSampler {
 }
 
 impl CommandSampler {
-    /// At the command of this number.
+    /// For the command with this process ID.
     pub(in super::super) fn at(leader: i32) -> CommandSampler {
         CommandSampler {
             leader,
@@ -70,7 +70,7 @@ impl CommandSampler {
         }
     }
 
-    /// One look. `output`: bytes that have come so far. The last line is of use elsewhere.
+    /// Takes one sample. `output`: bytes of output so far. The last line is used on other systems.
     pub(in super::super) fn look(
         &mut self,
         at: Duration,
@@ -88,7 +88,7 @@ impl CommandSampler {
             sockets: Some(Vec::new()),
             downloading: false,
         };
-        // The costly half only where no process works and no output comes.
+        // The expensive part runs only if no process works and no output comes.
         if seen.busy || speaks {
             return sample;
         }
@@ -142,7 +142,7 @@ impl CommandSampler {
     }
 }
 
-/// UDP sockets that ask a name server. go makes one for each question.
+/// Returns the UDP sockets that wait for a name server. go opens one for each question.
 fn resolving(network: &Path, inodes: &BTreeSet<u64>) -> Vec<Socket> {
     let rows = read(network, "udp", inodes).into_iter();
     rows.filter(|row| row.remote.port() == DNS)
@@ -163,7 +163,7 @@ fn read(network: &Path, name: &str, inodes: &BTreeSet<u64>) -> Vec<SocketRow> {
     for name in [name.to_owned(), format!("{name}6")] {
         let mut text = String::new();
         if let Ok(file) = fs::File::open(network.join(name)) {
-            // What cannot be read to the end is used as far as it came.
+            // If the table cannot be read to its end, the part that was read is used.
             drop(file.take(MOST_TABLE).read_to_string(&mut text));
         }
         found.extend(rows(&text).filter(|row| inodes.contains(&row.inode)));
@@ -175,7 +175,8 @@ fn process(pid: i32) -> PathBuf {
     Path::new("/proc").join(pid.to_string())
 }
 
-/// The numbers of a process's sockets; true if it has opened the terminal to ask a person.
+/// Collects the inode numbers of a process's sockets; true if it has opened the terminal to ask a
+/// person.
 fn sockets(pid: i32, inodes: &mut BTreeSet<u64>) -> bool {
     let Ok(open) = fs::read_dir(process(pid).join("fd")) else {
         return false;
@@ -192,7 +193,7 @@ fn sockets(pid: i32, inodes: &mut BTreeSet<u64>) -> bool {
     asks
 }
 
-/// Does a go wait for something other than the network?
+/// Whether a go waits for something other than the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Excuse {
     Has,
@@ -213,7 +214,7 @@ fn excuse(pid: i32) -> Excuse {
         if on_disk || EXCUSES.iter().any(|excuse| waits.contains(excuse)) {
             return Excuse::Has;
         }
-        // `0` is a thread that runs, or one of which we may not know.
+        // `0` is a running thread, or one that goroam may not examine.
         if !matches!(waits.as_str(), "" | "0") {
             excuse = Excuse::None;
         }
@@ -221,7 +222,8 @@ fn excuse(pid: i32) -> Excuse {
     excuse
 }
 
-/// An idle connection looks like one whose answer has stopped half-way, but not like these.
+/// An idle connection looks like one whose answer has stopped half-way; these states are
+/// unambiguous.
 fn waits_for_sure(state: SocketState) -> bool {
     match state {
         SocketState::Connecting | SocketState::Resolving => true,
@@ -231,7 +233,7 @@ fn waits_for_sure(state: SocketState) -> bool {
     }
 }
 
-/// The TCP sockets that are connected or ask for it, if their number is wanted.
+/// Returns the TCP sockets that are connected or connecting, if their number is wanted.
 ///
 /// # Errors
 /// When the kernel refuses or does not answer.
@@ -242,7 +244,7 @@ fn connections(diag: &mut DumpSocket, wanted: &dyn Fn(u64) -> bool) -> io::Resul
         })
     };
     let mut found: Vec<Socket> = ask(libc::AF_INET)?;
-    // A kernel may have been started without IPv6.
+    // The kernel may have been started without IPv6.
     found.extend(ask(libc::AF_INET6).unwrap_or_default());
     Ok(found)
 }
@@ -287,8 +289,8 @@ fn connection(body: &[u8]) -> Option<Socket> {
     })
 }
 
-/// `struct tcp_info`; it grows from kernel to kernel. `tcpi_bytes_acked` and not
-/// `tcpi_bytes_sent`: the latter counts what is sent again to a peer that is gone.
+/// Reads `struct tcp_info`, which grows from kernel to kernel. Uses `tcpi_bytes_acked`, not
+/// `tcpi_bytes_sent`: the latter counts bytes that are sent again to a peer that is gone.
 fn open(info: &[u8]) -> SocketState {
     let (sent_ago, received_ago) = (u32_at(info, 44), u32_at(info, 52));
     SocketState::Open {
@@ -302,7 +304,7 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_ne_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
 
-/// The processes of this machine.
+/// Returns the processes of this machine.
 ///
 /// # Errors
 /// When there is no /proc.
@@ -316,18 +318,18 @@ pub(in super::super) fn processes() -> io::Result<Vec<Process>> {
         let stat = fs::read(process(pid).join("stat")).ok()?;
         parse_stat(&stat, ticks)
     };
-    // One that has ended meanwhile is passed over.
+    // A process that has ended in the meantime is skipped.
     Ok(pids.filter_map(one).take(MOST_PROCESSES).collect())
 }
 
-/// `PID (NAME) STATE PPID PGRP …`; the name may hold anything, so the last `)` ends it.
+/// `PID (NAME) STATE PPID PGRP …`; the name may contain any character, so the last `)` ends it.
 fn parse_stat(stat: &[u8], ticks: u64) -> Option<Process> {
     let stat = String::from_utf8_lossy(stat);
     let (pid, rest) = stat.split_once(" (")?;
     let (name, rest) = rest.rsplit_once(") ")?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().take(15).collect();
     let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
-    // utime, stime, cutime, cstime: fields 14 to 17 of the manual.
+    // utime, stime, cutime, cstime: fields 14 to 17 of the manual page.
     let used = [11, 12, 13, 14].iter().filter_map(|at| number(*at));
     let used = used.fold(0_u64, u64::saturating_add);
     Some(Process {
@@ -340,7 +342,7 @@ fn parse_stat(stat: &[u8], ticks: u64) -> Option<Process> {
     })
 }
 
-/// Ticks of CPU time in a second.
+/// Returns the CPU time ticks in a second.
 fn ticks() -> u64 {
     // SAFETY: sysconf takes and returns a number.
     u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).unwrap_or(100)

@@ -1,10 +1,11 @@
-//! Is the command stuck in the network? go itself has no limit for an answer.
+//! Finds out whether the command is stuck in the network. go itself has no time limit for an
+//! answer.
 //!
 //! ```text
 //! look (I/O: processes, sockets) → Sample → Judge (pure) → Stuck
 //! ```
 //!
-//! A command is ended only when nothing else explains its silence: see [`judge`].
+//! A command is ended only if nothing else explains its silence: see [`judge`].
 
 mod judge;
 #[cfg(target_os = "linux")]

@@ -1,23 +1,23 @@
-//! Where a process's sockets cannot be seen: only what it says, and its CPU time, are known.
-//! So nothing but the silence after a `go: downloading …` is judged, and by the longest limit.
+//! For systems that do not show a process's sockets: only its output and its CPU time are known. So
+//! only the silence after a `go: downloading …` is judged, with the longest limit.
 
 use std::time::Duration;
 
 use super::judge::Sample;
 
-/// Looks at one command.
+/// Samples one command.
 #[derive(Debug)]
 pub(in super::super) struct CommandSampler {
     leader: i32,
 }
 
 impl CommandSampler {
-    /// At the command of this number.
+    /// For the command with this process ID.
     pub(in super::super) fn at(leader: i32) -> CommandSampler {
         CommandSampler { leader }
     }
 
-    /// One look. `output`: bytes that have come so far.
+    /// Takes one sample. `output`: bytes of output so far.
     pub(in super::super) fn look(
         &mut self,
         at: Duration,
@@ -36,8 +36,8 @@ impl CommandSampler {
     }
 }
 
-/// CPU time, and whether others than go and git are at work. Not known here (yet), so it always
-/// may be: a build is silent for minutes after its last download.
+/// Returns the CPU time, and whether processes other than go and git are working. That is not known
+/// here (yet), so it is assumed: a build is silent for minutes after its last download.
 fn work(_leader: i32) -> (Duration, bool) {
     (Duration::ZERO, true)
 }

@@ -1,13 +1,14 @@
-//! Which of the command's processes fetch, and does another one work? Pure.
+//! Finds which of the command's processes fetch, and whether another one is working. Pure.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What go starts to fetch a module from where it is developed (cmd/go/internal/modfetch/codehost).
+/// The programs that go starts to fetch a module from its repository
+/// (cmd/go/internal/modfetch/codehost).
 const VCS: [&str; 5] = ["git", "hg", "svn", "fossil", "bzr"];
-/// git runs `GIT_SSH_COMMAND`, which go sets, through one.
+/// git runs `GIT_SSH_COMMAND`, which go sets, through a shell.
 const SHELLS: [&str; 4] = ["sh", "bash", "dash", "ash"];
-/// They only wait for what go prints.
+/// These programs only wait for go's output.
 const FILTERS: [&str; 12] = [
     "tee", "cat", "grep", "sed", "awk", "gawk", "mawk", "head", "tail", "sort", "tr", "ts",
 ];
@@ -15,38 +16,38 @@ const FILTERS: [&str; 12] = [
 /// One process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Process {
-    /// Its number.
+    /// Its process ID.
     pub(in super::super) pid: i32,
     /// Its program's name, at most 15 bytes.
     pub(super) name: String,
     /// `R`, `S`, `D`, `T`, `t`, `Z` ….
     pub(super) state: u8,
-    /// Who started it, or looks after it since that one is gone.
+    /// The process that started it, or that adopted it after that one ended.
     pub(super) parent: i32,
     /// Its process group.
     pub(in super::super) group: i32,
-    /// Its CPU time, and that of its children that it has collected.
+    /// Its CPU time, and that of its children that it has reaped.
     pub(super) cpu: Duration,
 }
 
 impl Process {
-    /// It has ended, and waits to be collected.
+    /// Reports whether it has ended and waits to be reaped.
     pub(in super::super) fn is_dead(&self) -> bool {
         matches!(self.state, b'Z' | b'X')
     }
 }
 
-/// The command's processes: its leader and all that descend from it. What was started in the
-/// background and left alone is not among them.
+/// The command's processes: its leader and all descendants. A process that was started in the
+/// background and whose parent has ended is not among them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ProcessTree {
-    /// go commands.
+    /// The go commands.
     pub(super) go: Vec<i32>,
-    /// What these have started to fetch something.
+    /// The processes that these have started to fetch something.
     pub(super) helpers: Vec<i32>,
-    /// Something else is at work: a compiler, a test, a server, a script that sleeps.
+    /// Another process is working: a compiler, a test, a server, a script that sleeps.
     pub(super) busy: bool,
-    /// CPU time of them all.
+    /// The CPU time of all of them.
     pub(super) cpu: Duration,
 }
 
@@ -69,7 +70,7 @@ pub(super) fn tree(all: &[Process], leader: i32) -> ProcessTree {
         return tree;
     };
     let mut open = vec![(first, Kind::Other)];
-    // /proc is not read at one instant, so a circle is thinkable.
+    // /proc is not read at one instant, so a cycle is possible.
     let mut left = all.len();
     while let Some((process, parent)) = open.pop().filter(|_| left > 0) {
         left -= 1;
@@ -86,7 +87,8 @@ pub(super) fn tree(all: &[Process], leader: i32) -> ProcessTree {
             Kind::Filter => {}
             Kind::Other => tree.busy |= is_leaf,
         }
-        // Stopped, or under a debugger; on a disk or a network drive that does not answer.
+        // Stopped, or under a debugger; or waiting for a disk or a network drive that does not
+        // respond.
         tree.busy |= matches!(process.state, b'T' | b't' | b'D');
         open.extend(below.iter().map(|child| (*child, kind)));
     }
@@ -98,9 +100,9 @@ fn kind(name: &str, parent: Kind) -> Kind {
     match name {
         "go" => Kind::Go,
         _ if fetches && VCS.contains(&name) => Kind::Helper,
-        // Cut to 15 bytes by the kernel: git-remote-http(s).
+        // The kernel cuts names to 15 bytes: git-remote-http(s).
         _ if fetches && name.starts_with("git-remote-") => Kind::Helper,
-        // Only below git: a `go generate` may well run ssh for an hour.
+        // Only below git: a `go generate` may run ssh for an hour.
         "ssh" if parent == Kind::Helper => Kind::Helper,
         _ if parent == Kind::Helper && SHELLS.contains(&name) => Kind::Helper,
         _ if FILTERS.contains(&name) => Kind::Filter,
@@ -112,7 +114,7 @@ fn kind(name: &str, parent: Kind) -> Kind {
 mod tests {
     use super::*;
 
-    /// `NAME PID PARENT [STATE]`, one a line; the first leads.
+    /// Makes a tree from `NAME PID PARENT [STATE]`, one a line; the first is the leader.
     fn of(lines: &str) -> ProcessTree {
         let process = |line: &str| {
             let mut words = line.split_whitespace();
@@ -157,7 +159,7 @@ mod tests {
                 vec![1],
                 vec![2, 3, 4],
             ),
-            // A person is asked.
+            // A person is being asked.
             (
                 "go 1 0\ngit 2 1\ngit-credential- 3 2",
                 true,
@@ -169,7 +171,7 @@ mod tests {
             ("make 1 0\nssh 2 1", true, vec![], vec![]),
             ("make 1 0\ngit 2 1\nssh 3 2", true, vec![], vec![]),
             ("go 1 0\ntool 2 1\ngit 3 2", true, vec![1], vec![]),
-            // Left in the background: its parent is gone.
+            // Left in the background: its parent has ended.
             ("go 1 0\nserver 9 0", false, vec![1], vec![]),
         ] {
             let mut seen = of(lines);

@@ -1,9 +1,9 @@
-//! Looking at the command's processes and connections on Windows.
+//! Samples the command's processes and connections on Windows.
 //!
-//! Windows says only to an administrator how many bytes a connection of another process has
-//! moved. So a connection that is there has the longest limit, and what moves is read from the
-//! processes' own counts. `NtQuerySystemInformation` gives all processes and threads in one call
-//! (winternl.h; what that calls reserved is the same since Windows Vista: Process Hacker's
+//! Windows tells only an administrator how many bytes a connection of another process has moved. So
+//! every open connection has the longest limit, and movement is read from the processes' own
+//! counts. `NtQuerySystemInformation` returns all processes and threads in one call (winternl.h;
+//! the fields that it calls reserved are the same since Windows Vista: Process Hacker's
 //! `ntexapi.h`).
 
 use std::io;
@@ -27,23 +27,23 @@ use crate::probe::tcp_table::{SocketRow, connections};
 /// Bytes; a desktop with 300 processes and 4,000 threads needs some 400 KiB.
 const FIRST_SIZE: usize = 512 << 10;
 const MOST: usize = 64 << 20;
-/// In `Reserved1`: when it was started, and its CPU time in user and kernel mode, in 100 ns.
+/// In `Reserved1`: the creation time, and the CPU time in user and kernel mode, in 100 ns.
 const CREATED: usize = 24;
 const USER: usize = 32;
 const KERNEL: usize = 40;
-/// `KTHREAD_STATE`: waits.
+/// `KTHREAD_STATE`: the thread waits.
 const WAITING: u32 = 5;
-/// `KWAIT_REASON`: within a call to a driver that was made to be waited for. Files and pipes of go
-/// are such: a lock of another go, a reader of its output, a console in which a person selects
-/// text. For the network go waits on its completion port (`WrQueue`).
+/// `KWAIT_REASON`: within a call to a driver that lets its caller wait. go uses such calls for
+/// files and pipes: a lock of another go, a reader of its output, a console in which a person
+/// selects text. For the network go waits on its completion port (`WrQueue`).
 const EXECUTIVE: [u32; 2] = [0, 7];
-/// `KWAIT_REASON`: by a debugger, or by who has started it.
+/// `KWAIT_REASON`: suspended by a debugger, or by the process that started it.
 const SUSPENDED: [u32; 2] = [5, 12];
 
-/// A console's own process is its first program's child, and no work of it.
+/// A console's own process is a child of the console's first program, but does no work for it.
 const CONSOLES: [&str; 2] = ["conhost", "openconsole"];
 
-/// Looks at one command.
+/// Samples one command.
 #[derive(Debug)]
 pub(in super::super) struct CommandSampler {
     leader: i32,
@@ -51,12 +51,12 @@ pub(in super::super) struct CommandSampler {
 }
 
 impl CommandSampler {
-    /// At the command of this number.
+    /// For the command with this process ID.
     pub(in super::super) fn at(leader: i32) -> CommandSampler {
         CommandSampler { leader, output: 0 }
     }
 
-    /// One look. `output`: bytes that have come so far. The last line is of use elsewhere.
+    /// Takes one sample. `output`: bytes of output so far. The last line is used on other systems.
     pub(in super::super) fn look(
         &mut self,
         at: Duration,
@@ -68,7 +68,7 @@ impl CommandSampler {
         let speaks = output != self.output;
         self.output = output;
         let (sample, fetching) = sample(at, output, &all, self.leader);
-        // The costly half only where no process works and no output comes.
+        // The expensive part runs only if no process works and no output comes.
         if sample.busy || speaks || fetching.is_empty() {
             return sample;
         }
@@ -81,12 +81,12 @@ impl CommandSampler {
     }
 }
 
-/// What the processes show, and which of them fetch.
+/// Returns what the processes show, and which of them fetch.
 fn sample(at: Duration, output: u64, all: &[ProcessCounts], leader: i32) -> (Sample, Vec<i32>) {
     let processes: Vec<Process> = all.iter().map(|seen| seen.process.clone()).collect();
     let tree = tree(&processes, leader);
     let is_parent = |pid: i32| processes.iter().any(|process| process.parent == pid);
-    // A go that has started a process reads its output in the same way as a file.
+    // A go that has started a process reads that process's output in the same way as a file.
     let waits = |seen: &ProcessCounts| {
         let pid = seen.process.pid;
         seen.blocked && tree.go.contains(&pid) && !is_parent(pid)
@@ -130,23 +130,23 @@ fn socket(row: &SocketRow, fetching: &[i32]) -> Option<Socket> {
 /// One process at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ProcessCounts {
-    /// As on any system; the name without `.exe`, in small letters.
+    /// As on other systems; the name is without `.exe` and in lower case.
     process: Process,
-    /// Its reads, writes and other requests to drivers, and the bytes of them. Those to sockets
-    /// are among them. Wine does not count them.
+    /// The bytes of its reads, writes and other requests to drivers, including those to sockets.
+    /// Wine does not count them.
     moved: u64,
-    /// A thread waits for a driver that is not the network's. Wine does not say.
+    /// A thread waits for a driver other than the network's. Wine does not report this.
     blocked: bool,
 }
 
-/// All of them.
+/// Returns all processes.
 ///
 /// # Errors
-/// When the system does not say.
+/// When the system does not return them.
 fn processes() -> io::Result<Vec<ProcessCounts>> {
     let mut size = FIRST_SIZE;
     while size <= MOST {
-        // Of words, so that the structures lie as they want to.
+        // The memory is made of words, so that the structures are aligned.
         let mut memory = vec![0_u64; size / 8];
         let mut needed = 0;
         // SAFETY: the memory has that many writable bytes.
@@ -160,7 +160,7 @@ fn processes() -> io::Result<Vec<ProcessCounts>> {
         };
         match status {
             0 => return Ok(all(&memory)),
-            // More may be started meanwhile.
+            // More processes may start in the meantime.
             STATUS_INFO_LENGTH_MISMATCH => size *= 2,
             other => return Err(io::Error::other(format!("status {other:#x}"))),
         }
@@ -185,7 +185,8 @@ fn all(memory: &[u64]) -> Vec<ProcessCounts> {
             _ => break,
         }
     }
-    // A process' number is given again when it has ended; a child knows its parent's only.
+    // The system reuses a process ID after the process has ended; a child knows only its parent's
+    // ID.
     let since = |pid: i32| created.iter().find(|(other, _)| *other == pid);
     for seen in &mut found {
         let process = &mut seen.process;
@@ -231,7 +232,7 @@ fn counts(
     })
 }
 
-/// States and reasons of a process' threads.
+/// Takes the states and wait reasons of a process's threads.
 fn is_blocked(threads: &[(u32, u32)]) -> bool {
     let mut waits = threads.iter().filter(|(state, _)| *state == WAITING);
     waits.any(|(_, reason)| EXECUTIVE.contains(reason))
@@ -249,7 +250,7 @@ fn number(reserved: &[u8; 48], at: usize) -> u64 {
     })
 }
 
-/// The memory that the system has written to; nothing is read beyond it.
+/// The memory that the system has written to; nothing is read beyond its end.
 #[derive(Clone, Copy)]
 struct Bytes<'a>(&'a [u64]);
 
@@ -261,11 +262,11 @@ impl Bytes<'_> {
         if end > size_of_val(self.0) {
             return None;
         }
-        // SAFETY: all of it lies within the slice; it need not be aligned.
+        // SAFETY: the whole value lies within the slice; it need not be aligned.
         Some(unsafe { self.0.as_ptr().byte_add(at).cast::<T>().read_unaligned() })
     }
 
-    /// UTF-16 at an address of the system's making, so many bytes.
+    /// Reads UTF-16 of this many bytes at an address that the system has returned.
     fn text(self, from: *const u16, length: usize) -> String {
         let at = (from as usize).wrapping_sub(self.0.as_ptr() as usize);
         let unit = |index: usize| {
@@ -289,7 +290,7 @@ mod tests {
         stall: Duration::from_secs(30),
     };
 
-    /// `NAME PID PARENT [blocked]`, one a line; the first leads.
+    /// Makes processes from `NAME PID PARENT [blocked]`, one a line; the first is the leader.
     fn seen(lines: &str, moved: u64) -> Vec<ProcessCounts> {
         let one = |line: &str| {
             let words: Vec<&str> = line.split_whitespace().collect();
@@ -309,7 +310,7 @@ mod tests {
         lines.lines().map(one).collect()
     }
 
-    /// Looks every 250 ms for a minute; `moved` says what has moved by which second.
+    /// Takes a sample every 250 ms for a minute; `moved` returns the bytes moved by each second.
     fn judged(lines: &str, state: i32, moved: fn(u64) -> u64) -> Option<(WaitsFor, u64)> {
         let row = |owner| SocketRow {
             state: state.cast_unsigned(),
@@ -344,13 +345,13 @@ mod tests {
                 open,
                 Some((WaitsFor::Rest, 30)),
             ),
-            // The peer has ended it; go will notice.
+            // The peer has closed it; go will notice.
             ("go 1 0", MIB_TCP_STATE_ESTAB + 3, None),
             ("go 1 0 blocked", open, None),
             ("go 1 0\nw.test 2 1", open, None),
             ("go 1 0\ncompile 2 1", asks, None),
             ("cmd 1 0\ngo 2 1\ntimeout 3 1", open, None),
-            // Another process' connection.
+            // Another process's connection.
             ("server 1 0", open, None),
         ] {
             assert_eq!(judged(lines, state, still), stuck, "{lines}");
@@ -386,7 +387,7 @@ mod tests {
     fn what_lies_beyond_the_memory_is_not_read() {
         assert_eq!(all(&[]), []);
         assert_eq!(all(&[0; 20]), []);
-        // A next one that is not there, a name and threads that are not.
+        // The next entry, the name and the threads lie outside of the memory.
         let mut torn = vec![u64::MAX; size_of::<SYSTEM_PROCESS_INFORMATION>() / 8];
         torn[10] = 4;
         assert_eq!(all(&torn).len(), 1);
@@ -394,13 +395,13 @@ mod tests {
 
     #[test]
     fn threads_say_why_they_wait() {
-        // Running, on the completion port, for another thread; then in a driver.
+        // Running, on the completion port, waiting for another thread; then in a driver.
         let network = [(2, 0), (WAITING, 15), (WAITING, 6), (WAITING, 4)];
         assert!(!is_blocked(&network) && !is_suspended(&network));
         assert!(is_blocked(&[(WAITING, 15), (WAITING, 0)]));
         assert!(is_suspended(&[(WAITING, 5), (WAITING, 5)]));
         assert!(!is_suspended(&[(WAITING, 5), (WAITING, 15)]));
-        // Wine.
+        // As Wine reports it.
         let untold = [(0, 0), (0, 0)];
         assert!(!is_blocked(&untold) && !is_suspended(&untold) && !is_suspended(&[]));
     }
