@@ -52,8 +52,8 @@ impl GoRelease {
         self.number >= (major, minor, patch)
     }
 
-    /// Reports whether the release has a fix that first came in this patch of that minor release:
-    /// it is that patch or a later one, or a later minor release. Go backports fixes.
+    /// Reports whether this is a release of that minor version, with at least that patch. Go
+    /// backports fixes.
     fn has_fix(self, minor: u32, patch: u32) -> bool {
         let (major, own_minor, own_patch) = self.number;
         major == 1 && own_minor == minor && own_patch >= patch

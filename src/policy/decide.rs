@@ -1,6 +1,6 @@
-//! The decision: which profile holds, given what is known so far. Pure and three-valued, so
-//! that the choice is made the moment it can no longer change: all earlier profiles are
-//! false and this one is true. A black hole that no earlier profile needs delays nobody.
+//! The decision: which profile holds, given what is known so far. Pure and three-valued: it is made
+//! as soon as it can no longer change, that is, when all earlier profiles are false and this one is
+//! true. A black hole that no earlier profile needs causes no delay.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,35 +10,35 @@ use super::evaluate::{DecisionFacts, Trace, evaluate, open_targets};
 use super::profile::{EnvValue, Policy, Profile};
 use crate::model::Truth;
 
-/// A profile, as far as it was looked at.
+/// A profile and how much of it was evaluated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Considered {
     /// The profile's name.
     pub profile: String,
-    /// Its condition; `None`: it was not reached.
+    /// Its condition; `None`: it was not evaluated.
     pub trace: Option<Trace>,
 }
 
-/// What was chosen, and why.
+/// The chosen profile, and why it was chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Decision {
     /// The profile's name.
     pub profile: String,
-    /// Chosen by hand (`goroam use`).
+    /// Whether it was chosen by hand (`goroam use`).
     pub pinned: bool,
-    /// The variables it sets, `fastest` settled, `${…}` not expanded yet.
+    /// The variables it sets: `fastest` is resolved, `${…}` is not expanded yet.
     pub env: BTreeMap<String, String>,
     /// Every profile in order, with every condition, its value and the evidence.
     pub considered: Vec<Considered>,
     /// How it weakens verification; empty: it does not.
     pub loosens: Vec<String>,
-    /// The policy accepts that without a fact that cannot be forged.
+    /// Whether the policy accepts this without a fact that cannot be forged.
     pub accept_unauthenticated: bool,
     /// The targets that had not answered and were not waited for.
     pub not_waited_for: Vec<String>,
 }
 
-/// Decides, if it can be decided yet.
+/// Decides, if the facts suffice for a decision; otherwise returns `None`.
 pub fn decide(policy: &Policy, facts: DecisionFacts<'_>, pinned: Option<&str>) -> Option<Decision> {
     let by_hand = by_hand(policy, pinned);
     let mut chosen = by_hand;
@@ -59,7 +59,8 @@ pub fn decide(policy: &Policy, facts: DecisionFacts<'_>, pinned: Option<&str>) -
             trace,
         });
     }
-    // The last profile has no `when`, so there is always one; a policy without would be refused.
+    // The last profile has no `when`, so there is always one; a policy without such a profile is
+    // refused.
     let profile = chosen?;
     let conditions = policy.profiles.iter().map(|profile| &profile.when);
     let asked = BTreeSet::from_iter(conditions.flat_map(|when| when.targets()));
@@ -81,7 +82,8 @@ fn by_hand<'p>(policy: &'p Policy, pinned: Option<&str>) -> Option<&'p Profile> 
     Some(policy.profile(pinned?)?.1)
 }
 
-/// The targets whose answer can still change the choice. Empty: `decide` has its answer.
+/// Returns the targets whose answer can still change the choice. Empty: `decide` returns a
+/// decision.
 pub fn needed(policy: &Policy, facts: DecisionFacts<'_>, pinned: Option<&str>) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     if let Some(profile) = by_hand(policy, pinned) {
@@ -103,11 +105,11 @@ pub fn needed(policy: &Policy, facts: DecisionFacts<'_>, pinned: Option<&str>) -
     names
 }
 
-/// A present choice is kept while it is at most this much slower than the fastest.
+/// The present choice is kept if it is at most this factor slower than the fastest.
 const NEAR: f64 = 1.3;
 
-/// All started at the same time, so the first that is up is the fastest: once one is, nobody
-/// else is waited for.
+/// All probes started at the same time, so the first target that is up is the fastest: as soon as
+/// one is up, the others are not waited for.
 fn want_fastest(profile: &Profile, facts: DecisionFacts<'_>, names: &mut BTreeSet<String>) {
     let is_up = |name: &String| facts.seen.get(name).is_some_and(|seen| seen.up);
     for value in profile.env.values() {
@@ -120,7 +122,7 @@ fn want_fastest(profile: &Profile, facts: DecisionFacts<'_>, names: &mut BTreeSe
     }
 }
 
-/// The profile's variables; `None` while a `fastest` is open.
+/// Returns the profile's variables; `None` while a `fastest` is undecided.
 fn resolve_env(
     policy: &Policy,
     profile: &Profile,
@@ -175,8 +177,8 @@ fn fastest_url(
         of.iter()
             .find(|name| in_force(name) == Some(true) && near(name))
     });
-    // With none up the first proxy named is as good a guess as any: the user put it first. Of a
-    // mirror it is known that nothing is there.
+    // If none is up, the first proxy in the list is as good a guess as any: the user put it first.
+    // A mirror that is not up is known to be absent.
     let is_remote = |name: &&String| policy.targets.get(*name).is_some_and(|one| !one.is_local());
     let guess = of.iter().find(is_remote);
     kept.or(best.map(|(_, name)| name)).or(guess).and_then(url)

@@ -1,5 +1,5 @@
-//! The value of a condition, with its evidence: pure, three-valued, and stricter for a
-//! profile that weakens verification.
+//! Evaluates conditions and collects the evidence: pure, three-valued, and stricter for a profile
+//! that weakens verification.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +10,8 @@ use crate::environment::Environment;
 use crate::model::pattern::glob_match;
 use crate::model::{Link, Observation, Proof, Snapshot, Truth, Verdict};
 
-/// The value of a condition with its evidence. For a profile that weakens verification
-/// (`loose`) a target counts as what it was seen to be just now, never as what is remembered.
+/// Returns the value of a condition with its evidence. For a profile that weakens verification
+/// (`loose`) only the present observation of a target counts, never a remembered state.
 pub(super) fn evaluate(
     condition: &Condition,
     policy: &Policy,
@@ -137,7 +137,7 @@ pub(super) fn evaluate(
     }
 }
 
-/// The targets in the parts of a condition that are still open.
+/// Collects the targets in the parts of a condition that are still undecided.
 pub(super) fn open_targets(
     condition: &Condition,
     policy: &Policy,
@@ -165,7 +165,7 @@ fn unseen<'a>(
     names.filter(|name| !facts.seen.contains_key(*name))
 }
 
-/// The targets in whose place a portal could answer: all that use the network.
+/// Returns the targets that a portal could answer for: all that use the network.
 fn portal_witnesses(policy: &Policy) -> impl Iterator<Item = &str> {
     policy
         .targets
@@ -228,8 +228,9 @@ fn target_up(name: &str, facts: &DecisionFacts<'_>, loose: bool) -> (Truth, Stri
     (Truth::from(*up), evidence)
 }
 
-/// A portal answers for everybody: one target that is proven to be itself rules it out. Until
-/// there is one, every witness is heard, so that the value does not depend on who answers first.
+/// A portal answers for every target: one target that is proven to be itself rules it out. Until
+/// then every such target is waited for, so that the value does not depend on which one answers
+/// first.
 fn portal(wanted: bool, policy: &Policy, facts: &DecisionFacts<'_>) -> Trace {
     let what = if wanted { "portal" } else { "no portal" };
     let mut seen = facts.seen.values().map(|seen| &seen.observation);
@@ -253,16 +254,16 @@ fn portal(wanted: bool, policy: &Policy, facts: &DecisionFacts<'_>) -> Trace {
     }
 }
 
-/// What a target counts as, and what was seen of it.
+/// What a target counts as, and what was observed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TargetState {
-    /// The last observation, as it was.
+    /// The last observation, unchanged.
     pub observation: Observation,
     /// What it counts as after `fall` and `rise`.
     pub up: bool,
 }
 
-/// Everything that a decision may rest on.
+/// Everything that a decision may depend on.
 #[derive(Debug, Clone, Copy)]
 pub struct DecisionFacts<'a> {
     /// The network.
@@ -271,7 +272,8 @@ pub struct DecisionFacts<'a> {
     pub seen: &'a BTreeMap<String, TargetState>,
     /// The environment of the agent.
     pub env: &'a Environment,
-    /// The value of each variable now, for `fastest` to stay where it is among near equals.
+    /// The present value of each variable, so that `fastest` keeps its choice among almost equal
+    /// ones.
     pub present: &'a BTreeMap<String, String>,
 }
 

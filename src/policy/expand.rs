@@ -8,12 +8,12 @@ use super::variables::stand_in;
 use crate::model::go_url::path as url_path;
 use crate::model::{Chain, Target};
 
-/// Replaces every `${NAME}` by what `lookup` says of the name. A `$` that no `{` follows stands
-/// for itself. Right behind `file://` a path is written as a URL wants it: `C:\go` becomes
-/// `/C:/go`, and what would end the URL or the list is percent-encoded.
+/// Replaces every `${NAME}` by the result of `lookup` for the name. A `$` without a `{` after it
+/// stays as it is. Directly after `file://` a path is written in URL form: `C:\go` becomes
+/// `/C:/go`, and characters that would end the URL or the list are percent-encoded.
 ///
 /// # Errors
-/// When a `${` is not closed, or `lookup` knows nothing of a name; in words for a message.
+/// If a `${` is not closed, or `lookup` does not know a name; in words for a message.
 pub fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
     let mut expanded = String::with_capacity(text.len());
     let mut rest = text;
@@ -33,16 +33,16 @@ pub fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Str
     Ok(expanded)
 }
 
-/// A chain, and whether its offsets are those of the text as it stands in the policy.
+/// A chain, and whether its offsets are valid for the text of the policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Possible {
-    /// The chain, with stand-ins for `${…}`.
+    /// The chain, with placeholder values for `${…}`.
     pub chain: Chain,
-    /// The text as written, if the offsets within the chain are right for it.
+    /// The text as written, if the offsets within the chain are valid for it.
     pub text: Option<String>,
 }
 
-/// Every chain that GOPROXY can become: one, or one for each target of a `fastest`. Values
+/// Returns every chain that GOPROXY can become: one, or one for each target of a `fastest`. Values
 /// with faults yield none.
 pub(super) fn chains(
     env: &BTreeMap<String, EnvValue>,
@@ -66,7 +66,7 @@ pub(super) fn chains(
                 .filter_map(|name| targets.get(name)?.hop_url())
                 .filter_map(|url| possible(&format!("{url}{separator}{then}"), None))
                 .collect();
-            // Where every one is a mirror, the rest may be all there is.
+            // If every target is a mirror, only the rest may remain.
             let proxy = |name: &String| targets.get(name).is_some_and(|one| !one.is_local());
             if !of.iter().any(proxy) {
                 found.extend(possible(&then, None));
@@ -76,10 +76,10 @@ pub(super) fn chains(
     }
 }
 
-/// A value as it will be applied: with what the same profile sets for `${…}`, and a stand-in for
-/// what it does not.
+/// Returns a value as it will be applied: `${…}` is replaced by what the same profile sets, or else
+/// by a placeholder value.
 pub(super) fn resolve(text: &str, env: &BTreeMap<String, EnvValue>) -> String {
-    /// As deep as values are looked up that refer to one another.
+    /// The maximum depth of values that refer to one another.
     const DEEPEST: usize = 8;
     fn within(text: &str, env: &BTreeMap<String, EnvValue>, depth: usize) -> String {
         let lookup = |name: &str| match env.get(name) {

@@ -1,4 +1,4 @@
-//! A decision in sentences.
+//! Explains a decision in sentences.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::evaluate::{TargetState, Trace};
 use super::profile::Policy;
 use crate::model::{LinkKind, Snapshot, Target, Truth, Verdict};
 
-/// Why this profile, in one line: the facts that carry it, or what is missing.
+/// Returns in one line why this profile was chosen: the facts it depends on, or what is missing.
 pub fn because(
     decision: &Decision,
     policy: &Policy,
@@ -32,7 +32,7 @@ pub fn because(
     facts.join("; ")
 }
 
-/// The leaves that make a true condition true.
+/// Collects the leaves that make a true condition true.
 fn carrying(trace: &Trace, facts: &mut Vec<String>) {
     if trace.value != Truth::True || trace.what == "always" {
         return;
@@ -54,7 +54,7 @@ fn carrying(trace: &Trace, facts: &mut Vec<String>) {
     }
 }
 
-/// Why nothing better holds.
+/// Explains why no better profile holds.
 fn missing(policy: &Policy, snapshot: &Snapshot, seen: &BTreeMap<String, TargetState>) -> String {
     let portal = seen
         .values()
@@ -81,7 +81,7 @@ fn missing(policy: &Policy, snapshot: &Snapshot, seen: &BTreeMap<String, TargetS
             many => format!("no network; {} are down", many.join(", ")),
         };
     }
-    // What the network lacks is what the reader asks about; that there is no mirror comes last.
+    // The reader asks what the network lacks; a missing mirror comes last.
     let is_local = |seen: &TargetState| {
         let target = policy.targets.get(&seen.observation.target);
         target.is_some_and(Target::is_local)

@@ -1,5 +1,5 @@
-//! What a check of the policy found: one value for each error and warning, with the place in
-//! the text. Rendering is the command line's business.
+//! The findings of a check of the policy: one value for each error and warning, with the place in
+//! the text. The command line renders them.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,24 +8,24 @@ use serde::Serialize;
 
 use crate::model::mask;
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The policy is not used.
     Error,
-    /// The policy is used, but probably does not do what was meant.
+    /// The policy is used, but probably does not do what the user meant.
     Warning,
-    /// Worth knowing; nothing has to change.
+    /// Worth knowing; no change is necessary.
     Note,
 }
 
-/// A place in the text, and what is to be said of it.
+/// A place in the text, and a remark about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Label {
     /// Byte range in the policy's text.
     pub span: Range<usize>,
-    /// What is to be said there; may be empty.
+    /// The remark; may be empty.
     pub text: String,
 }
 
@@ -34,20 +34,20 @@ pub struct Label {
 pub struct PolicyFinding {
     /// A stable, kebab-case name: `unknown-key`, `loosens-unproven`, `leak-pipe`, ….
     pub code: &'static str,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
     /// What is wrong, in one sentence without a full stop.
     pub message: String,
-    /// The place that is wrong; `None` where the fault is that something is missing.
+    /// The place that is wrong; `None` if the fault is that something is missing.
     pub primary: Option<Label>,
-    /// Other places that belong to it.
+    /// Other places that are involved.
     pub related: Vec<Label>,
-    /// How to mend it.
+    /// How to fix it.
     pub help: Option<String>,
 }
 
 impl PolicyFinding {
-    /// An error without a place, or with one that is named later.
+    /// Creates an error without a place, or with a place that is added later.
     pub fn fault(code: &'static str, message: impl Into<String>) -> PolicyFinding {
         PolicyFinding {
             code,
@@ -59,7 +59,7 @@ impl PolicyFinding {
         }
     }
 
-    /// An error at a place.
+    /// Creates an error at a place.
     pub fn error(
         code: &'static str,
         message: impl Into<String>,
@@ -68,7 +68,7 @@ impl PolicyFinding {
         PolicyFinding::fault(code, message).at((span.start, span.len()))
     }
 
-    /// A warning at a place.
+    /// Creates a warning at a place.
     pub fn warning(
         code: &'static str,
         message: impl Into<String>,
@@ -77,7 +77,7 @@ impl PolicyFinding {
         PolicyFinding::error(code, message, span).mild()
     }
 
-    /// A note at a place.
+    /// Creates a note at a place.
     pub fn note(
         code: &'static str,
         message: impl Into<String>,
@@ -90,13 +90,14 @@ impl PolicyFinding {
         }
     }
 
-    /// Where the file lies, others may put another one in its place.
+    /// Creates the warning that other users can replace the file at its location.
     pub fn replaceable(why: &str) -> PolicyFinding {
         let message = format!("no agent would follow this file here: {why}");
         PolicyFinding::note("replaceable", message, 0..0)
     }
 
-    /// Hides the credentials of every URL in its words: a URL may stand where a name belongs.
+    /// Hides the credentials of every URL in its text: a user may have written a URL instead of a
+    /// name.
     pub(crate) fn without_credentials(mut self) -> PolicyFinding {
         self.message = mask(&self.message);
         self.help = self.help.as_deref().map(mask);
@@ -106,7 +107,7 @@ impl PolicyFinding {
         self
     }
 
-    /// Its place: byte offset and length.
+    /// Sets its place: byte offset and length.
     #[must_use]
     pub(super) fn at(mut self, (start, length): (usize, usize)) -> PolicyFinding {
         self.primary = Some(Label {
@@ -116,14 +117,14 @@ impl PolicyFinding {
         self
     }
 
-    /// A warning: it is allowed, but does not do what it looks like.
+    /// Turns it into a warning: the value is allowed, but does not do what it seems to do.
     #[must_use]
     pub(super) fn mild(mut self) -> PolicyFinding {
         self.severity = Severity::Warning;
         self
     }
 
-    /// What is to be said right at the place.
+    /// Sets the remark that is shown at the place.
     #[must_use]
     pub fn label(mut self, text: impl Into<String>) -> PolicyFinding {
         if let Some(primary) = &mut self.primary {
@@ -132,7 +133,7 @@ impl PolicyFinding {
         self
     }
 
-    /// Another place that belongs to it.
+    /// Adds another place that is involved.
     #[must_use]
     pub fn related(mut self, span: Range<usize>, text: impl Into<String>) -> PolicyFinding {
         self.related.push(Label {
@@ -142,7 +143,7 @@ impl PolicyFinding {
         self
     }
 
-    /// How to mend it.
+    /// Sets the advice on how to fix it.
     #[must_use]
     pub fn help(mut self, text: impl Into<String>) -> PolicyFinding {
         self.help = Some(text.into());
@@ -155,7 +156,7 @@ impl PolicyFinding {
 pub(super) struct Places {
     /// The name of each target.
     pub targets: BTreeMap<String, Range<usize>>,
-    /// Each profile, in the order of the policy's.
+    /// Each profile, in the order of the policy.
     pub profiles: Vec<ProfilePlace>,
 }
 
@@ -166,7 +167,7 @@ pub(super) struct ProfilePlace {
     pub name: Range<usize>,
     /// Its condition.
     pub when: Option<Range<usize>>,
-    /// Was the condition understood, and every target in it?
+    /// Whether the condition, and every target in it, was understood.
     pub when_understood: bool,
     /// `accept_unauthenticated`.
     pub accept: Option<Range<usize>>,
@@ -174,8 +175,9 @@ pub(super) struct ProfilePlace {
     pub env: BTreeMap<String, Range<usize>>,
 }
 
-/// The place of a part of a string: `at` is a byte offset and a length within `value`, `span`
-/// the place of the whole with its quotes. The whole where escapes make the two differ.
+/// Returns the place of a part of a string: `at` is a byte offset and a length within `value`,
+/// `span` the place of the whole string with its quotes. If escapes make the two differ, it returns
+/// `span`.
 pub(super) fn part(
     text: &str,
     value: &str,
@@ -193,8 +195,8 @@ pub(super) fn part(
     span.clone()
 }
 
-/// Text of others as messages show it: bounded, without credentials (a URL may stand where a name
-/// belongs), and without what could steer a terminal.
+/// Returns text of others as messages show it: bounded, without credentials (a user may have
+/// written a URL instead of a name), and without characters that could control a terminal.
 pub(super) fn shown(text: &str) -> String {
     const MOST: usize = 60;
     let masked = mask(text);
@@ -212,15 +214,15 @@ pub(super) fn shown(text: &str) -> String {
     shown
 }
 
-/// The same in backquotes.
+/// Returns the same in backquotes.
 pub(super) fn quoted(text: &str) -> String {
     format!("`{}`", shown(text))
 }
 
-/// Longer words are not compared: the distance costs the product of the lengths.
+/// Longer words are not compared: the cost of the distance is the product of the lengths.
 const LONGEST: usize = 64;
 
-/// The known word that is nearest to `word`, if one is near enough to be meant.
+/// Returns the known word that is nearest to `word`, if it is near enough to be meant.
 pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > LONGEST {
         return None;

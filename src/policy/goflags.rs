@@ -45,13 +45,13 @@ pub(super) fn goflags(value: &str) -> Vec<PolicyFinding> {
     faults
 }
 
-/// What follows the dash or the two dashes of a flag.
+/// Returns the text after the one or two dashes of a flag.
 fn flag(word: &str) -> Option<&str> {
     word.strip_prefix("--").or_else(|| word.strip_prefix('-'))
 }
 
-/// Marks that look like those of ASCII. What is handed on to the compiler and the linker, and
-/// names of files, may hold them.
+/// Finds punctuation marks that look like ASCII ones. Values that go passes to the compiler and the
+/// linker, and names of files, may contain them.
 pub(super) fn look_alikes(value: &str) -> Vec<Lookalike> {
     const HANDED_ON: [&str; 9] = [
         "asmflags",
@@ -75,7 +75,8 @@ pub(super) fn look_alikes(value: &str) -> Vec<Lookalike> {
     found
 }
 
-/// Does it hold `-insecure`, which switched certificates and checksums off up to go 1.16?
+/// Reports whether the value holds `-insecure`, which disabled certificate and checksum
+/// verification up to go 1.16.
 pub(super) fn loosens(value: &str) -> bool {
     let words = split_quoted(value).unwrap_or_default();
     words
@@ -89,8 +90,8 @@ fn is_insecure(flag: &str) -> bool {
     name == "insecure" && !matches!(value, "0" | "f" | "F" | "false" | "FALSE" | "False")
 }
 
-/// GOFLAGS without its `-mod=…`, for those who are about to add another one. Words that hold a
-/// space are quoted as they were. `None` when a quote is not closed: go would refuse to run.
+/// Returns GOFLAGS without its `-mod=…`, for a caller that adds another one. Words that hold a
+/// space are quoted as they were. `None` if a quote is not closed: go would refuse to run.
 pub fn without_mod(value: &str) -> Option<String> {
     let mut out = String::with_capacity(value.len());
     for (at, word) in split_quoted(value).ok()? {
@@ -112,7 +113,7 @@ pub fn without_mod(value: &str) -> Option<String> {
     Some(out)
 }
 
-/// The flags of a value, quotes taken away; `None` when a quote is not closed.
+/// Returns the flags of a value without their quotes; `None` if a quote is not closed.
 pub fn words(value: &str) -> Option<Vec<&str>> {
     let words = split_quoted(value).ok()?;
     Some(words.into_iter().map(|(_, word)| word).collect())

@@ -1,20 +1,20 @@
-//! GOVCS, as `cmd/go/internal/vcs.parseGOVCS` reads it: which version control go may run for
-//! which modules. The first rule that matches holds; behind all of them stands
-//! `private:all,public:git|hg`.
+//! GOVCS, as `cmd/go/internal/vcs.parseGOVCS` reads it: which version control programs go may run
+//! for which modules. The first rule that matches applies; `private:all,public:git|hg` follows all
+//! rules.
 
 use super::finding::{PolicyFinding, shown};
 use crate::model::Patterns;
 use crate::model::mask::blot;
 use crate::model::pattern::faults as pattern_faults;
 
-/// Programs that go knows (`vcs.vcsList`), and the two words for all and none of them.
+/// The programs that go knows (`vcs.vcsList`), and the words for all of them and for none.
 const KNOWN: [&str; 7] = ["git", "hg", "svn", "bzr", "fossil", "all", "off"];
 
-/// What go does not run for public code by default: they were never looked over for what a
-/// hostile server can do to them (`go help vcs`).
+/// The programs that go does not run for public code by default: they were never reviewed for
+/// attacks by a hostile server (`go help vcs`).
 const BEYOND: [&str; 4] = ["svn", "bzr", "fossil", "all"];
 
-/// One rule: which paths, and what may be run for them.
+/// One rule: the paths it matches, and the programs it allows for them.
 struct Rule<'a> {
     /// Byte offset and length within the value.
     at: (usize, usize),
@@ -22,10 +22,10 @@ struct Rule<'a> {
     allowed: Vec<&'a str>,
 }
 
-/// Does it let go run more for public code than it would by itself?
+/// Reports whether the value lets go run more for public code than go's default does.
 pub(super) fn loosens(value: &str) -> bool {
     let Ok(rules) = parse(value) else {
-        return false; // go runs nothing at all then
+        return false; // go then runs nothing at all
     };
     for rule in rules {
         let beyond = rule.allowed.iter().any(|name| BEYOND.contains(name));
@@ -37,7 +37,7 @@ pub(super) fn loosens(value: &str) -> bool {
                     return true;
                 }
                 if pattern == "*" {
-                    return false; // no rule behind it is reached
+                    return false; // go reaches no rule after it
                 }
             }
         }
@@ -45,7 +45,7 @@ pub(super) fn loosens(value: &str) -> bool {
     false
 }
 
-/// Checks a value, its credentials hidden before it is split.
+/// Checks a value; its credentials are hidden before it is split.
 pub(super) fn check(value: &str) -> Vec<PolicyFinding> {
     let value = blot(value);
     let rules = match parse(&value) {

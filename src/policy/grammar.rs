@@ -1,5 +1,5 @@
-//! Values of go's variables, checked against the grammars that go applies only when it is too
-//! late: `go env -w` writes nonsense without a word, and the next build fails.
+//! Checks values of go's variables against the grammars that go applies only when it is too late:
+//! `go env -w` writes invalid values silently, and the next build fails.
 
 use std::path::Path;
 
@@ -11,12 +11,12 @@ use crate::model::lookalike::{self, Lookalike};
 use crate::model::pattern::{PatternFault, faults};
 use crate::model::{Chain, SumDb};
 
-/// A fault of a value; its place, if it has one, is within the value. Mild: go takes it, but it
-/// does not do what it looks like.
+/// A fault of a value; its place, if it has one, is within the value. A mild fault is one that go
+/// accepts, although the value does not do what it seems to do.
 type Fault = PolicyFinding;
 
-/// What go would choke on in a value, wherever it is written (`${…}` expanded), and every trap
-/// that it steps over in silence.
+/// Returns the faults of a value, wherever it is written (`${…}` expanded): those that make go
+/// fail, and those that go silently ignores.
 pub fn check_value(name: &str, value: &str) -> Vec<Fault> {
     if let Some(i) = value.find(['\n', '\r', '\u{b}', '\0']) {
         let message = format!("{name} cannot hold a line break or NUL: `go env -w` refuses it");
@@ -100,19 +100,19 @@ fn gotoolchain(value: &str) -> Option<Fault> {
     (!known).then(|| Fault::fault("bad-gotoolchain", message).help(help))
 }
 
-/// The version in the name of a toolchain.
+/// Returns the version in the name of a toolchain.
 fn toolchain(name: &str) -> Option<&str> {
     go_version::of_toolchain(name).filter(|_| name.starts_with("go1"))
 }
 
-/// Does GOTOOLCHAIN name a go from before 1.16? Where there is no go.mod `go get` verifies nothing
-/// there, and before 1.13 none does.
+/// Reports whether GOTOOLCHAIN names a go from before 1.16. There, `go get` verifies nothing if
+/// there is no go.mod; before 1.13 it never does.
 pub(super) fn verifies_less(value: &str) -> bool {
     let name = value.split('+').next().unwrap_or_default();
     toolchain(name).is_some_and(|version| !go_version::at_least(version, "1.16"))
 }
 
-/// Patterns that match nothing, in silence.
+/// Finds patterns that silently match nothing.
 fn patterns(name: &str, value: &str) -> Vec<Fault> {
     let fault = |found: PatternFault| {
         let fault = if let Some(mark) = found.look_alike {
@@ -126,7 +126,7 @@ fn patterns(name: &str, value: &str) -> Vec<Fault> {
     faults(value).into_iter().map(fault).collect()
 }
 
-/// Marks of an input method and the like, which go takes for letters.
+/// Finds lookalike characters, for example from an input method: go reads them as letters.
 fn look_alikes(name: &str, value: &str) -> Vec<Fault> {
     let found = match name {
         "GOPROXY" => lookalike::in_list(value),
@@ -143,7 +143,7 @@ fn look_alikes(name: &str, value: &str) -> Vec<Fault> {
     found.into_iter().map(fault).take(MOST_MARKS).collect()
 }
 
-/// More of them in one value say nothing new.
+/// The maximum number of lookalikes reported for one value; more would say nothing new.
 pub(super) const MOST_MARKS: usize = 5;
 
 fn relative(name: &str, value: &str) -> Option<Fault> {
@@ -154,7 +154,8 @@ fn relative(name: &str, value: &str) -> Option<Fault> {
     Some(fault.help("`${HOME}` stands for the user's home; go does not know `~`"))
 }
 
-/// `envcmd/env.go:checkEnvWrite`: what is no bare name would be another program in each folder.
+/// `envcmd/env.go:checkEnvWrite`: a relative path with a separator would mean another program in
+/// each directory.
 fn compiler(name: &str, value: &str) -> Option<Fault> {
     let bad = |why: &str| Some(Fault::fault("bad-value", format!("{name} {why}")));
     match goflags::words(value).as_deref() {

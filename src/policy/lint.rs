@@ -1,4 +1,4 @@
-//! The policy as a whole: every profile's lints, and what concerns several parts.
+//! Checks the policy as a whole: the lints of every profile, and what concerns several parts.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use crate::policy::finding::{Places, PolicyFinding, ProfilePlace, part, shown};
 use crate::policy::loosen::is_plain_http;
 use crate::policy::profile::{Condition, EnvValue, Policy, Profile, is_proven};
 
-/// Looks the whole policy over.
+/// Runs every check on the whole policy.
 pub(super) fn lint(policy: &Policy, places: &Places, text: &str) -> Vec<PolicyFinding> {
     let mut findings = Vec::new();
     for (profile, place) in policy.profiles.iter().zip(&places.profiles) {
@@ -34,7 +34,7 @@ pub(super) fn lint(policy: &Policy, places: &Places, text: &str) -> Vec<PolicyFi
     findings
 }
 
-/// What is looked for in each profile.
+/// The checks for each profile.
 const LINTS: [fn(&View<'_>); 12] = [
     ignored_hops,
     mirror_behind_pipe,
@@ -50,21 +50,22 @@ const LINTS: [fn(&View<'_>); 12] = [
     needs_gonoproxy,
 ];
 
-/// One profile, with what its lints look at and find.
+/// One profile, with the input of its lints and their findings.
 struct View<'a> {
     policy: &'a Policy,
     profile: &'a Profile,
-    /// Where its parts stand.
+    /// The places of its parts.
     place: &'a ProfilePlace,
     /// The policy's text.
     text: &'a str,
-    /// What its GOPROXY can become.
+    /// The chains that its GOPROXY can become.
     chains: Vec<Possible>,
     findings: RefCell<Vec<PolicyFinding>>,
 }
 
 impl View<'_> {
-    /// Notes a finding that is not there yet: the chains of a `fastest` say the same.
+    /// Records a finding unless it is already recorded: the chains of a `fastest` give the same
+    /// one.
     fn note(&self, finding: PolicyFinding) {
         let mut findings = self.findings.borrow_mut();
         if !findings.contains(&finding) {
@@ -72,7 +73,7 @@ impl View<'_> {
         }
     }
 
-    /// Notes a warning about a part of a chain.
+    /// Records a warning about a part of a chain.
     fn warn(
         &self,
         code: &'static str,
@@ -84,20 +85,20 @@ impl View<'_> {
         self.note(finding.help(help));
     }
 
-    /// Every hop of every chain, with its chain.
+    /// Returns every hop of every chain, with its chain.
     fn hops(&self) -> impl Iterator<Item = (&Possible, &Hop)> {
         self.chains
             .iter()
             .flat_map(|possible| possible.chain.hops.iter().map(move |hop| (possible, hop)))
     }
 
-    /// Every hop that is a proxy, with its URL.
+    /// Returns every hop that is a proxy, with its URL.
     fn proxies(&self) -> impl Iterator<Item = (&Possible, &Hop, &str)> {
         self.hops()
             .filter_map(|(possible, hop)| Some((possible, hop, proxy(hop)?)))
     }
 
-    /// Every hop that follows another one.
+    /// Returns every hop that follows another one, with that one.
     fn pairs(&self) -> impl Iterator<Item = (&Possible, &Hop, &Hop)> {
         self.chains.iter().flat_map(|possible| {
             let hops = &possible.chain.hops;
@@ -106,7 +107,7 @@ impl View<'_> {
         })
     }
 
-    /// The place of a part of a chain.
+    /// Returns the place of a part of a chain.
     fn span(&self, possible: &Possible, at: (usize, usize)) -> Range<usize> {
         let span = self.span_of("GOPROXY");
         match &possible.text {
@@ -115,13 +116,13 @@ impl View<'_> {
         }
     }
 
-    /// The place of a variable's value.
+    /// Returns the place of a variable's value.
     fn span_of(&self, variable: &str) -> Range<usize> {
         let span = self.place.env.get(variable);
         span.unwrap_or(&self.place.name).clone()
     }
 
-    /// A variable's value as written.
+    /// Returns a variable's value as written.
     fn value(&self, variable: &str) -> Option<&str> {
         match self.profile.env.get(variable)? {
             EnvValue::Text(text) => Some(text),
@@ -129,7 +130,7 @@ impl View<'_> {
         }
     }
 
-    /// The target at which a hop leads, if it is marked private.
+    /// Returns the target that a hop leads to, if it is marked private.
     fn private_target(&self, hop: &Hop) -> Option<&Target> {
         let url = canonical(proxy(hop)?);
         let leads = |target: &&Target| target.goproxy_url().map(canonical).as_ref() == Some(&url);
@@ -137,7 +138,7 @@ impl View<'_> {
         private.find(leads)
     }
 
-    /// Do the patterns of a variable cover the module?
+    /// Reports whether the patterns of a variable cover the module.
     fn covers(&self, variable: &str, module: &str) -> bool {
         let list = self.value(variable);
         list.is_some_and(|list| Patterns::parse(list).matches(module))
@@ -151,7 +152,7 @@ fn proxy(hop: &Hop) -> Option<&str> {
     }
 }
 
-/// A profile whose condition stands at an earlier one is never reached.
+/// Finds profiles with the same condition as an earlier one: they are never reached.
 fn shadowed(policy: &Policy, places: &Places) -> Vec<PolicyFinding> {
     let profiles = policy.profiles.iter().zip(&places.profiles);
     let conditions = profiles.filter(|(_, place)| place.when_understood);
@@ -171,7 +172,7 @@ fn shadowed(policy: &Policy, places: &Places) -> Vec<PolicyFinding> {
     shadowed.collect()
 }
 
-/// Targets that no condition, no `fastest` and no chain refers to.
+/// Finds targets that no condition, no `fastest` and no chain refers to.
 fn unused(policy: &Policy, places: &Places) -> Vec<PolicyFinding> {
     // A condition that was not understood may have named any of them.
     if places.profiles.iter().any(|place| !place.when_understood) {
@@ -207,7 +208,7 @@ fn unused(policy: &Policy, places: &Places) -> Vec<PolicyFinding> {
     unused.filter_map(finding).collect()
 }
 
-/// Any target on the network is a witness of a portal.
+/// Reports whether a condition depends on a portal: it uses every target on the network.
 fn asks_for_portal(condition: &Condition) -> bool {
     let facts = condition.facts().into_iter();
     facts
@@ -232,7 +233,7 @@ fn ignored_hops(view: &View<'_>) {
     }
 }
 
-/// The list is walked anew for every request, and a dead proxy costs its time-out each time.
+/// go walks the list again for every request, and a dead proxy costs its time-out each time.
 fn mirror_behind_pipe(view: &View<'_>) {
     for (possible, before, hop) in view.pairs() {
         if before.then == Some(Separator::Pipe) && matches!(hop.kind, HopKind::File(_)) {
@@ -246,7 +247,7 @@ fn mirror_behind_pipe(view: &View<'_>) {
     }
 }
 
-/// `TryProxies` moves on after 404 and 410 only: what stands behind `,` is no help when the proxy
+/// `TryProxies` moves on after 404 and 410 only: an entry after `,` does not help if the proxy
 /// before it does not answer, or answers 403, 429 or 502.
 fn behind_comma(view: &View<'_>) {
     for (possible, before, hop) in view.pairs() {
@@ -269,13 +270,13 @@ fn behind_comma(view: &View<'_>) {
     }
 }
 
-/// The second of two equal entries gives the answer of the first one.
+/// The second of two equal entries gives the same answer as the first.
 fn twice(view: &View<'_>) {
     let place = |hop: &Hop| match &hop.kind {
         HopKind::Proxy(url) | HopKind::File(url) => Some(canonical(url)),
         HopKind::Direct | HopKind::Off => None,
     };
-    // What a `fastest` puts first may stand in the rest as well.
+    // The entry that a `fastest` puts first may also be in the rest.
     let written = |possible: &&Possible| possible.text.is_some();
     for possible in view.chains.iter().filter(written) {
         let hops = &possible.chain.hops;
@@ -295,14 +296,14 @@ fn twice(view: &View<'_>) {
     }
 }
 
-/// `proxyList` skips an empty entry together with the separator behind it: `a|,b` is `a|b`, and
+/// `proxyList` skips an empty entry together with the separator after it: `a|,b` is `a|b`, and
 /// `a,|b` is `a,b`.
 fn empty_entries(view: &View<'_>) {
     for possible in &view.chains {
         let Some(value) = &possible.text else {
             continue;
         };
-        // Nothing behind `direct` and `off` is read; that is a finding of its own.
+        // Nothing after `direct` and `off` is read; another check reports that.
         let ends = |hop: &&Hop| matches!(hop.kind, HopKind::Direct | HopKind::Off);
         let last = possible.chain.hops.iter().find(ends);
         let end = last.map_or(value.len(), |hop| hop.at.0);
@@ -324,7 +325,7 @@ fn empty_entries(view: &View<'_>) {
     }
 }
 
-/// Said as an error by the loosening rule, unless the condition is proven.
+/// The loosening rule reports this as an error, unless the condition is proven.
 fn plain_http(view: &View<'_>) {
     let proven = is_proven(&view.profile.when, &view.policy.targets);
     if !view.place.when_understood || !proven {
@@ -340,7 +341,8 @@ fn plain_http(view: &View<'_>) {
     }
 }
 
-/// `direct/` is no `direct`, and `localhost:3000` means https, which a server on the own machine seldom speaks.
+/// `direct/` is not `direct`, and `localhost:3000` means https, which a server on the user's own
+/// machine rarely speaks.
 fn implied_https(view: &View<'_>) {
     for (possible, hop, url) in view.proxies() {
         let Some(value) = &possible.text else {
@@ -367,7 +369,8 @@ fn implied_https(view: &View<'_>) {
     }
 }
 
-/// Only `,` and `|` end an entry: what else looks like an end becomes part of the URL.
+/// Only `,` and `|` end an entry: any other character that looks like an end becomes part of the
+/// URL.
 fn several_in_one(view: &View<'_>) {
     for (possible, hop, url) in view.proxies() {
         let rest = url.split_once("://").map_or("", |(_, rest)| rest);
@@ -382,7 +385,7 @@ fn several_in_one(view: &View<'_>) {
     }
 }
 
-/// Public proxies that are known to pass sum.golang.org on, under `/sumdb/`.
+/// Public proxies that are known to relay sum.golang.org, under `/sumdb/`.
 const PASS_THROUGH: [&str; 3] = [
     "https://proxy.golang.org",
     "https://goproxy.cn",
@@ -424,7 +427,7 @@ fn sumdb_url(view: &View<'_>) {
     view.note(PolicyFinding::warning("sumdb-url-bypasses-proxy", message, span).help(help));
 }
 
-/// The names of private modules that leave the company.
+/// Finds names of private modules that leave the company.
 fn private(view: &View<'_>) {
     for possible in &view.chains {
         let hops = &possible.chain.hops;
@@ -467,7 +470,7 @@ fn private(view: &View<'_>) {
             }
         }
     }
-    // Its names also leak where it is not asked itself: when its users are elsewhere.
+    // The names also leak where the target itself is not requested: when its users are elsewhere.
     let goes_out = |(_, hop): (_, &Hop)| matches!(hop.kind, HopKind::Proxy(_) | HopKind::Direct);
     if view.hops().any(goes_out) {
         let private = view.policy.targets.values().filter(|one| one.private);
@@ -475,17 +478,17 @@ fn private(view: &View<'_>) {
     }
 }
 
-/// Do GONOPROXY, or else GOPRIVATE, keep the target's modules from every proxy?
+/// Reports whether GONOPROXY, or else GOPRIVATE, keeps the target's modules from every proxy.
 fn is_covered(view: &View<'_>, target: &Target) -> bool {
     let is_set = |name: &&str| view.value(name).is_some_and(|value| !value.is_empty());
     let Some(list) = ["GONOPROXY", "GOPRIVATE"].into_iter().find(is_set) else {
         return false;
     };
-    // Which modules the target serves is known only where the policy names one.
+    // The modules that the target serves are known only if the policy names one.
     module_of(target).is_none_or(|module| view.covers(list, module))
 }
 
-/// GOPRIVATE is there, but not for what the target serves: names go to the checksum database.
+/// GOPRIVATE is set, but does not cover what the target serves: names go to the checksum database.
 fn not_covered(view: &View<'_>, target: &Target) {
     let Some(module) = module_of(target) else {
         return;
@@ -507,7 +510,7 @@ fn not_covered(view: &View<'_>, target: &Target) {
     );
 }
 
-/// The module that the target is asked for, if it is one of its own.
+/// Returns the module that is requested from the target, if it is one of the target's own.
 fn module_of(target: &Target) -> Option<&str> {
     let TargetKind::GoProxy { module, .. } = &target.kind else {
         return None;
@@ -519,11 +522,11 @@ fn host_of(module: &str) -> &str {
     module.split('/').next().unwrap_or(module)
 }
 
-/// `direct` at the end of a chain for an air gap: git's time-outs for every module that is missing.
+/// `direct` at the end of a chain for an air gap: every missing module costs git's time-outs.
 fn direct_in_air_gap(view: &View<'_>) {
     let is_this = |profile: &Profile| std::ptr::eq(profile, view.profile);
     let is_last = view.policy.profiles.last().is_some_and(is_this);
-    // Is an earlier profile for a network, so that this one is reached when there is none?
+    // An earlier profile is for a network, so this one is reached if there is no network.
     let mut earlier = view.policy.profiles.iter().take_while(|one| !is_this(one));
     let is_behind_others = earlier.any(|one| rests_on_network(&one.when, view.policy));
     let asks_for_network = rests_on_network(&view.profile.when, view.policy);
@@ -546,7 +549,7 @@ fn direct_in_air_gap(view: &View<'_>) {
     }
 }
 
-/// Does the condition need a network that is there?
+/// Reports whether the condition needs a connected network.
 fn rests_on_network(condition: &Condition, policy: &Policy) -> bool {
     let remote = |name: &String| policy.targets.get(name).is_some_and(|one| !one.is_local());
     let needs_it = |(fact, value): (&Condition, bool)| match (fact, value) {
@@ -561,7 +564,7 @@ fn rests_on_network(condition: &Condition, policy: &Policy) -> bool {
     condition.facts().into_iter().any(needs_it)
 }
 
-/// `proxyList` puts GONOPROXY's modules before everything, `off` and file:// included.
+/// `proxyList` gives GONOPROXY's modules priority over every entry, including `off` and file://.
 fn needs_gonoproxy(view: &View<'_>) {
     let stays = |(_, hop): (_, &Hop)| matches!(hop.kind, HopKind::File(_) | HopKind::Off);
     let offline = !view.chains.is_empty() && view.hops().all(stays);
@@ -586,7 +589,8 @@ fn needs_gonoproxy(view: &View<'_>) {
     }
 }
 
-/// Does a list name anything that a module path can begin with? `none` does not: it has no dot.
+/// Reports whether a list names anything that a module path can begin with. `none` does not: it has
+/// no dot.
 fn covers_something(list: &str) -> bool {
     Patterns::parse(list)
         .globs()
@@ -594,7 +598,8 @@ fn covers_something(list: &str) -> bool {
         .any(|glob| glob.contains(['.', '*', '?', '[']))
 }
 
-/// Does the condition say that the network is not there, or that something answers in its place?
+/// Reports whether the condition says that there is no network, or that something else answers in
+/// its place.
 fn says_offline(condition: &Condition) -> bool {
     let says = |(fact, value): (&Condition, bool)| match (fact, value) {
         (Condition::Portal(portal), value) => *portal == value,

@@ -1,5 +1,5 @@
-//! The loosening rule: what weakens verification must hang on a fact that cannot be forged.
-//! Decided from the policy alone, whatever the network says.
+//! The loosening rule: a profile that weakens verification must depend on a fact that cannot be
+//! forged. Decided from the policy alone, independent of the network.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,16 +15,16 @@ use crate::model::{HopKind, Host, Patterns, Target};
 /// How the value of a variable can weaken verification.
 struct Rule {
     variable: &'static str,
-    /// What it does, of the value as it will be applied: `None` if nothing, and an empty phrase
-    /// where the value says it all.
+    /// Describes the effect of the value as it will be applied: `None` if it has none, and an empty
+    /// phrase if the value explains itself.
     weakens: fn(&str) -> Option<String>,
-    /// What anybody on the network could do where nothing proves the condition.
+    /// What anyone on the network could do if nothing proves the condition.
     danger: &'static str,
-    /// What else to do than to prove it.
+    /// What to do other than proving the condition.
     keep: &'static str,
 }
 
-/// An empty phrase if it does.
+/// Returns an empty phrase if it weakens.
 fn does(weakens: bool) -> Option<String> {
     weakens.then(String::new)
 }
@@ -36,7 +36,7 @@ fn takes_in_public(list: &str) -> Option<String> {
 }
 
 const RULES: [Rule; 9] = [
-    // Its chains are looked at hop by hop.
+    // Its chains are checked hop by hop.
     Rule {
         variable: "GOPROXY",
         weakens: |_| None,
@@ -49,7 +49,7 @@ const RULES: [Rule; 9] = [
         danger: "switch checksum verification off",
         keep: "keep sum.golang.org",
     },
-    // Of one's own host, too: what comes over plain http can be anybody's.
+    // This also holds for one's own host: content over plain http can come from anyone.
     Rule {
         variable: "GOINSECURE",
         weakens: |value| does(Patterns::parse(value).can_match()),
@@ -80,8 +80,8 @@ const RULES: [Rule; 9] = [
         danger: "let go run svn, bzr or fossil on public code",
         keep: "leave all but git and hg out",
     },
-    // `go get` outside of modules knows no go.sum; Go 1.22 took it away. `auto` does so wherever
-    // there is no go.mod.
+    // `go get` outside of modules does not use go.sum; Go 1.22 removed it. `auto` means the same
+    // wherever there is no go.mod.
     Rule {
         variable: "GO111MODULE",
         weakens: |value| does(matches!(value, "off" | "auto")),
@@ -96,8 +96,8 @@ const RULES: [Rule; 9] = [
     },
 ];
 
-/// What go refuses in `#cgo` lines of other people's modules otherwise, since it makes the compiler
-/// run a program of theirs: `CGO_CFLAGS_ALLOW` and the like.
+/// Flags that go otherwise refuses in `#cgo` lines of other people's modules, because they make the
+/// compiler run one of their programs: `CGO_CFLAGS_ALLOW` and similar variables.
 const CGO_ALLOW: Rule = Rule {
     variable: "",
     weakens: |value| does(!value.is_empty()),
@@ -121,8 +121,8 @@ struct Loosening {
     phrase: String,
 }
 
-/// Notes on every profile how it loosens, and finds those that anybody on the network could
-/// switch on.
+/// Records in every profile how it loosens, and finds those that anyone on the network could
+/// activate.
 pub(super) fn check(policy: &mut Policy, places: &Places) -> Vec<PolicyFinding> {
     let mut findings = Vec::new();
     let targets = &policy.targets;
@@ -130,7 +130,7 @@ pub(super) fn check(policy: &mut Policy, places: &Places) -> Vec<PolicyFinding> 
         let loosenings = loosenings(profile, targets);
         let phrases = loosenings.iter().map(|one| one.phrase.clone());
         profile.loosens = phrases.collect();
-        // A condition with a fault was reported, and proves neither the one nor the other.
+        // A condition with a fault was reported before; it proves nothing in either direction.
         if !place.when_understood {
             continue;
         }
@@ -146,7 +146,7 @@ pub(super) fn check(policy: &mut Policy, places: &Places) -> Vec<PolicyFinding> 
     findings
 }
 
-/// Is a hop plain http, to another machine?
+/// Reports whether a hop is plain http, to another machine.
 pub(super) fn is_plain_http(url: &str) -> bool {
     let Some((scheme, rest)) = url.split_once("://") else {
         return false;
@@ -175,7 +175,8 @@ fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loos
             EnvValue::Fastest { then, .. } => then.as_ref(),
         };
         if let Some(text) = text {
-            // A reference that leaves open, until it is applied, whether the variable loosens.
+            // A reference whose value, unknown until it is applied, decides whether the variable
+            // loosens.
             let open = references(text).find(|name| !adds_nothing(name, profile, 0));
             phrases.extend(open.map(|name| format!("{variable} is whatever {name} holds")));
             phrases.extend(
@@ -213,8 +214,8 @@ fn loosenings(profile: &Profile, targets: &BTreeMap<String, Target>) -> Vec<Loos
     found
 }
 
-/// Is what a reference stands for known well enough: a path or the like, which is no list by
-/// itself, or what the profile sets it to?
+/// Reports whether the value of a reference is known well enough: it is a path or similar, which is
+/// never a list, or it is what the profile sets.
 fn adds_nothing(name: &str, profile: &Profile, depth: usize) -> bool {
     const DEEPEST: usize = 8;
     let is_known = |own: &EnvValue| match own {
@@ -262,14 +263,14 @@ fn unproven(
         .related(condition.clone(), why_unproven(&profile.when, targets))
 }
 
-/// A target that would prove something, for a message.
+/// Returns a target that would prove something, for a message.
 fn example_target(targets: &BTreeMap<String, Target>) -> &str {
     let proven = targets.values().filter(|target| target.is_authenticated());
     let best = proven.min_by_key(|target| !target.private);
     best.map_or("corp", |target| target.name.as_str())
 }
 
-/// What the condition rests on, and who else can make it true.
+/// Returns what the condition depends on, and who else can make it true.
 fn why_unproven(when: &Condition, targets: &BTreeMap<String, Target>) -> String {
     let words = match when {
         Condition::Always => "without `when` it holds on every network",
@@ -339,7 +340,7 @@ mod tests {
             ("http://[::1]:3000/x", false),
             ("http://[::ffff:127.0.0.1]", false),
             ("http://LocalHost:3000", false),
-            // go asks DNS for these.
+            // go looks these up in DNS.
             ("http://localhost.:3000", true),
             ("http://0x7f.1", true),
         ] {

@@ -1,12 +1,12 @@
-//! What the user wants, and what follows from it: the policy file, its checks, and the
-//! decision. Facts in, value out: no clock, no socket, no environment, and the only file is
-//! text that a caller has read.
+//! The user's policy and its consequences: the policy file, its checks, and the decision. Facts in,
+//! value out: no clock, no socket, no environment, and the only file is text that a caller has
+//! read.
 //!
 //! ```text
 //! text → file::parse → Policy (or findings) → decide(Policy, Facts) → Decision
 //! ```
 //!
-//! May import: model, gomod. The other wings (probe, watch) are unknown here.
+//! May import: model, gomod. The other rooms of this floor (probe, watch) are unknown here.
 
 pub mod decide;
 mod evaluate;

@@ -1,4 +1,4 @@
-//! The checked policy: what a file says once every name in it is known to be right.
+//! The checked policy: the content of a file in which every name is known to be valid.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -25,19 +25,19 @@ pub struct Policy {
 /// `[agent]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentSettings {
-    /// Steady re-probe; `None`: only on events.
+    /// The interval of the regular recheck; `None`: only on events.
     pub recheck: Option<Duration>,
-    /// A burst of events ends after this much quiet, or after ten times as much in all.
+    /// A burst of events ends after this much quiet, or after ten times as much in total.
     pub settle: Duration,
-    /// Rounds in a row that a target which was up must fail before it counts as down.
+    /// How many rounds in a row a target that was up must fail before it counts as down.
     pub fall: u32,
-    /// Rounds in a row that a target which was down must answer before it counts as up.
+    /// How many rounds in a row a target that was down must answer before it counts as up.
     pub rise: u32,
-    /// What to do when somebody else changes a managed variable.
+    /// What to do when another program or the user changes a managed variable.
     pub on_drift: OnDrift,
-    /// The go command; `None`: it is looked for.
+    /// The go command; `None`: goroam searches for it.
     pub go: Option<PathBuf>,
-    /// Does a tray tell of switches and of trouble?
+    /// Whether a tray shows notifications of switches and problems.
     pub notify: bool,
 }
 
@@ -58,15 +58,15 @@ impl Default for AgentSettings {
 /// `[mirror]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MirrorSettings {
-    /// Its folder as the policy names it; after [`Policy::settle_mirror`] the one that is used.
+    /// Its directory as the policy names it; after [`Policy::settle_mirror`] the directory in use.
     pub path: Option<PathBuf>,
-    /// Is the agent to bring what projects need, on networks whose profile allows it?
+    /// Whether the agent downloads what projects need, on networks whose profile allows it.
     pub keep_ready: bool,
-    /// Bytes that this may bring at most.
+    /// The maximum number of bytes that these downloads may take.
     pub max_size: u64,
 }
 
-/// Bytes: `[mirror] max_size` where the policy does not say.
+/// In bytes: the default of `[mirror] max_size`.
 const MAX_SIZE: u64 = 5_000_000_000;
 
 impl Default for MirrorSettings {
@@ -79,10 +79,10 @@ impl Default for MirrorSettings {
     }
 }
 
-/// What a target's folder is called until it is known where the mirror is.
+/// The placeholder for a target's directory until the mirror's directory is known.
 pub(super) const MIRROR: &str = "${MIRROR}";
 
-/// What to do when somebody else changes a managed variable.
+/// What to do when another program or the user changes a managed variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnDrift {
     /// Leave it until the next switch.
@@ -100,16 +100,16 @@ pub struct Profile {
     pub when: Condition,
     /// The go variables it sets.
     pub env: BTreeMap<String, EnvValue>,
-    /// The user accepts that anonymous facts may weaken verification here.
+    /// Whether the user accepts that facts which can be forged weaken verification here.
     pub accept_unauthenticated: bool,
-    /// May the agent fill the mirror on the networks of this profile?
+    /// Whether the agent may fill the mirror on the networks of this profile.
     pub keep_ready: bool,
     /// How it weakens verification, one phrase each; empty: it does not.
     pub loosens: Vec<String>,
 }
 
 impl Profile {
-    /// Does it weaken verification in any way?
+    /// Reports whether it weakens verification in any way.
     pub fn is_loose(&self) -> bool {
         !self.loosens.is_empty()
     }
@@ -120,10 +120,10 @@ impl Profile {
 pub enum EnvValue {
     /// Text with `${NAME}` not yet expanded.
     Text(String),
-    /// The fastest of these targets that is up, then the rest of the chain. A mirror that is
-    /// not up is left out: unlike a proxy it is known not to have anything.
+    /// The fastest of these targets that is up, then the rest of the chain. A mirror that is not up
+    /// is left out: unlike a proxy, it is known to have nothing.
     Fastest {
-        /// GOPROXY and mirror targets, in the order of preference among equals.
+        /// GOPROXY and mirror targets; among equals, the first is preferred.
         of: Vec<String>,
         /// The rest of the chain.
         then: Option<String>,
@@ -143,22 +143,22 @@ pub enum Condition {
     Down(String),
     /// At least `n` of the targets are up.
     AtLeast {
-        /// How many.
+        /// The minimum number.
         n: usize,
-        /// Which.
+        /// The targets.
         of: Vec<String>,
     },
-    /// Something answers in the place of the probed hosts (or nothing of the sort does).
+    /// Something else answers in place of the probed hosts (true), or not (false).
     Portal(bool),
-    /// There is a default route (or none).
+    /// There is a default route (true), or none (false).
     Online(bool),
     /// A running link's name matches the glob (`*`, `?`, `[…]`).
     InterfaceName(String),
     /// A running link is of this kind.
     InterfaceKind(LinkKind),
-    /// An own address is in it.
+    /// One of the machine's own addresses is in it.
     Subnet(IpNet),
-    /// A default route goes by it.
+    /// A default route uses it.
     Gateway(IpAddr),
     /// It is one of the name servers.
     DnsServer(IpAddr),
@@ -177,7 +177,7 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// Every target that it names.
+    /// Returns every target that it names.
     pub fn targets(&self) -> BTreeSet<&str> {
         let mut names = BTreeSet::new();
         for (fact, _) in self.facts() {
@@ -190,7 +190,7 @@ impl Condition {
         names
     }
 
-    /// What `all`, `any` and `not` are made of; nothing for the other conditions.
+    /// Returns the parts of `all`, `any` and `not`; for other conditions, nothing.
     pub fn parts(&self) -> &[Condition] {
         if let Condition::All(parts) | Condition::Any(parts) = self {
             parts
@@ -201,8 +201,8 @@ impl Condition {
         }
     }
 
-    /// The conditions in it that are not made of others, each with the value that it has to have
-    /// (below `not`: false) for this one to hold.
+    /// Returns the conditions in it that have no parts, each with the value it must have (below
+    /// `not`: false) for this condition to hold.
     pub(super) fn facts(&self) -> Vec<(&Condition, bool)> {
         let (mut facts, mut open) = (Vec::new(), vec![(self, true)]);
         while let Some((condition, value)) = open.pop() {
@@ -217,15 +217,15 @@ impl Condition {
         facts
     }
 
-    /// Does it follow from `self == value` that one of its facts has a value for which `proves`
-    /// holds?
+    /// Reports whether `self == value` implies that one of its facts has a value for which `proves`
+    /// holds.
     fn implies(&self, value: bool, proves: &impl Fn(&Condition, bool) -> bool) -> bool {
         match (self, value) {
             // One part is enough: all of them have the value.
             (Condition::All(parts), true) | (Condition::Any(parts), false) => {
                 parts.iter().any(|part| part.implies(value, proves))
             }
-            // Any one part may be the one with the value: each must do.
+            // Any one part may be the one with the value, so each must prove it.
             (Condition::Any(parts), true) | (Condition::All(parts), false) => {
                 !parts.is_empty() && parts.iter().all(|part| part.implies(value, proves))
             }
@@ -236,7 +236,7 @@ impl Condition {
 }
 
 impl Policy {
-    /// Puts the mirror's folder where the policy says `${MIRROR}`.
+    /// Replaces `${MIRROR}` in the policy by the mirror's directory.
     pub fn settle_mirror(&mut self, folder: PathBuf) {
         for target in self.targets.values_mut() {
             if let TargetKind::Mirror { path } = &mut target.kind
@@ -248,7 +248,7 @@ impl Policy {
         self.mirror.path = Some(folder);
     }
 
-    /// The profile with this name, and its place in the order.
+    /// Returns the profile with this name, and its place in the order.
     pub fn profile(&self, name: &str) -> Option<(usize, &Profile)> {
         self.profiles
             .iter()
@@ -256,7 +256,7 @@ impl Policy {
             .find(|(_, profile)| profile.name == name)
     }
 
-    /// Every `NAME` of a `${NAME}` in the values that the profiles set.
+    /// Returns every `NAME` of a `${NAME}` in the values that the profiles set.
     pub fn references(&self) -> BTreeSet<String> {
         let values = self
             .profiles
@@ -270,14 +270,15 @@ impl Policy {
         names.map(str::to_owned).collect()
     }
 
-    /// Every variable that any profile sets: what goroam manages.
+    /// Returns every variable that any profile sets: the variables that goroam manages.
     pub fn managed(&self) -> BTreeSet<&str> {
         let profiles = self.profiles.iter();
         BTreeSet::from_iter(profiles.flat_map(|profile| profile.env.keys().map(String::as_str)))
     }
 }
 
-/// The names in every `${NAME}` of a text, in order: what `lookup` will be asked for.
+/// Returns the names in every `${NAME}` of a text, in order: those that `lookup` will be called
+/// with.
 pub fn references(text: &str) -> impl Iterator<Item = &str> {
     text.split("${")
         .skip(1)
@@ -285,7 +286,8 @@ pub fn references(text: &str) -> impl Iterator<Item = &str> {
         .map(|(name, _)| name)
 }
 
-/// Does the condition hold only where an authenticated target answers, which nobody can forge?
+/// Reports whether the condition holds only if an authenticated target answers, which cannot be
+/// forged.
 pub(super) fn is_proven(condition: &Condition, targets: &BTreeMap<String, Target>) -> bool {
     let authenticated = |name: &String| targets.get(name).is_some_and(Target::is_authenticated);
     condition.implies(true, &|fact, value| match (fact, value) {
@@ -305,7 +307,7 @@ mod tests {
     use super::*;
     use crate::model::{Limits, TargetKind};
 
-    /// Two that are proven by TLS, two that anybody can forge.
+    /// Two targets that are proven by TLS, two that anyone can forge.
     fn targets() -> BTreeMap<String, Target> {
         let urls = ["https://a.b", "https://c.d", "http://e.f", "http://g.h"];
         let named = urls.iter().enumerate().map(|(i, url)| {
@@ -349,7 +351,7 @@ mod tests {
         })
     }
 
-    /// The value on a network on which nothing authenticated answers.
+    /// The value on a network where no authenticated target answers.
     fn forged(condition: &Condition, up: [bool; 2], online: bool, portal: bool) -> bool {
         let is_up = |name: &String| match name.as_str() {
             "2" => up[0],
@@ -379,8 +381,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever runs the network chooses what the forgeable targets and facts say. If any
-        /// choice makes the condition hold, it must not count as proven.
+        /// The operator of the network chooses the result of the forgeable targets and facts. If
+        /// any choice makes the condition hold, it must not count as proven.
         #[test]
         fn nobody_can_forge_what_counts_as_proven(condition in conditions()) {
             let proven = is_proven(&condition, &targets());

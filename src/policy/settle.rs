@@ -1,4 +1,5 @@
-//! When to take a turn, when to trust a bad one, and when to look again. Time is passed in.
+//! When to take a turn, when to act on a negative result, and when to check again. Time is passed
+//! in.
 
 use std::time::{Duration, Instant};
 
@@ -6,8 +7,8 @@ use super::decide::Decision;
 use super::evaluate::TargetState;
 use crate::model::{Snapshot, Truth, Verdict};
 
-/// How often the network may be looked at: at once as long as it is quiet, and at most once
-/// a `settle` time when it is not, so that a storm of messages costs a bounded number of rounds.
+/// Limits how often the network is read: immediately while it is quiet, otherwise at most once per
+/// `settle` time, so that a storm of messages costs a bounded number of rounds.
 #[derive(Debug, Clone)]
 pub struct Pace {
     tokens: u32,
@@ -15,12 +16,12 @@ pub struct Pace {
     every: Duration,
 }
 
-/// Looks in a row that are taken at once. A move between two networks makes six to fifteen
-/// messages that change something.
+/// The number of reads in a row that are allowed immediately. A move between two networks makes six
+/// to fifteen messages that change something.
 const BURST_LOOKS: u32 = 20;
 
 impl Pace {
-    /// Starts with all looks to spare.
+    /// Starts with all reads available.
     pub fn new(settle: Duration, now: Instant) -> Pace {
         Pace {
             tokens: BURST_LOOKS,
@@ -29,10 +30,10 @@ impl Pace {
         }
     }
 
-    /// Takes a look, or says when there will be one to take.
+    /// Uses one read, or says when the next one will be available.
     ///
     /// # Errors
-    /// With the time of the next look, when all are used up.
+    /// With the time of the next read, if none is available.
     pub fn take(&mut self, now: Instant) -> Result<(), Instant> {
         let gained =
             now.saturating_duration_since(self.filled).as_millis() / self.every.as_millis();
@@ -55,31 +56,31 @@ impl Pace {
     }
 }
 
-/// A burst of events: one move of the machine, as the kernel tells it.
+/// A burst of events: one move of the machine, as the kernel reports it.
 #[derive(Debug, Clone, Copy)]
 pub struct Burst {
     /// Its first event.
     pub first: Instant,
     /// Its last event so far.
     pub last: Instant,
-    /// What has become of the name servers in it.
+    /// What happened to the name servers during it.
     pub resolver: ResolverNews,
 }
 
-/// What a burst of events has made of the name servers: who manages the network tells by
-/// them what it is about to do.
+/// What a burst of events did to the name servers. It shows what the network manager is about to
+/// do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResolverNews {
     /// Nothing (yet).
     None,
-    /// There are others: a network is being set up.
+    /// There are different ones: a network is being set up.
     Set,
     /// There are none any more: the network has been taken down for good.
     Cleared,
 }
 
 impl Burst {
-    /// A burst that begins now.
+    /// Starts a burst now.
     pub fn begin(now: Instant) -> Burst {
         Burst {
             first: now,
@@ -88,7 +89,7 @@ impl Burst {
         }
     }
 
-    /// The next event: it belongs to the same burst unless there was `settle` of quiet before it.
+    /// Adds the next event: it belongs to the same burst unless `settle` of quiet preceded it.
     #[must_use]
     pub fn next(self, now: Instant, settle: Duration) -> Burst {
         if now.saturating_duration_since(self.last) > settle {
@@ -97,28 +98,28 @@ impl Burst {
         Burst { last: now, ..self }
     }
 
-    /// When the burst ends if nothing more happens: after `settle` of quiet, or ten times as
-    /// much in all.
+    /// Returns when the burst ends if nothing more happens: after `settle` of quiet, or after ten
+    /// times as much in total.
     pub fn ends(self, settle: Duration) -> Instant {
         (self.last + settle).min(self.first + settle.saturating_mul(10))
     }
 }
 
-/// How well a decision is founded, which says how soon it may be acted upon.
+/// How well a decision is founded. It determines how soon goroam may act on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Footing {
-    /// Something is proven to be up, or the user chose: act at once.
+    /// Something is proven to be up, or the user chose the profile: act immediately.
     Proven,
-    /// Something answers in another's place: a definite answer, act at once.
+    /// Something else answers in place of a target: a definite answer, act immediately.
     Portal,
     /// Nothing can leave the machine.
     NoWayOut,
-    /// There is a way out, but nothing that was asked is up: in the middle of a move that is
-    /// so for a moment everywhere (route there, resolver not yet).
+    /// There is a way out, but no probed target is up. In the middle of a move this is true
+    /// everywhere for a moment (the route exists, the resolver does not yet).
     NothingUp,
 }
 
-/// How well a decision is founded.
+/// Returns how well a decision is founded.
 pub fn footing<'a>(
     decision: &Decision,
     snapshot: &Snapshot,
@@ -147,15 +148,15 @@ pub fn footing<'a>(
     }
 }
 
-/// With no way out and the name servers gone, this much quiet is enough: the aeroplane is to
-/// be noticed within a blink.
+/// With no way out and the name servers gone, this much quiet is enough: the aeroplane must be
+/// noticed almost immediately.
 const CLEARED_QUIET: Duration = Duration::from_millis(15);
 
-/// With no way out and nothing heard of the name servers: a network manager on its way to
-/// the next network says so within some 40 ms of having left the last one.
+/// With no way out and no event about the name servers: a network manager that moves to the next
+/// network announces it within some 40 ms of leaving the last one.
 const SILENT_QUIET: Duration = Duration::from_millis(80);
 
-/// When a decision made in a burst may be acted upon.
+/// Returns when goroam may act on a decision made in a burst.
 pub fn act_at(footing: Footing, burst: Burst, settle: Duration) -> Instant {
     match footing {
         Footing::Proven | Footing::Portal => burst.last,
@@ -168,9 +169,9 @@ pub fn act_at(footing: Footing, burst: Burst, settle: Duration) -> Instant {
     }
 }
 
-/// A target's health after a round: what it counts as, and the rounds in a row that said
-/// otherwise. `was` is `None` right after a change of the network: then it counts as what it
-/// was seen to be.
+/// Returns a target's health after a round: what it counts as, and the number of rounds in a row
+/// with the opposite result. `was` is `None` directly after a change of the network: then the
+/// target counts as what was observed.
 pub fn counts_as(was: Option<(bool, u32)>, up: bool, fall: u32, rise: u32) -> (bool, u32) {
     let Some((counted, against)) = was else {
         return (up, 0);
@@ -187,12 +188,12 @@ pub fn counts_as(was: Option<(bool, u32)>, up: bool, fall: u32, rise: u32) -> (b
     }
 }
 
-/// The first look again after a doubtful round; doubled up to the steady recheck.
+/// The delay of the first check after a doubtful round; it doubles up to the regular recheck.
 const FIRST_AGAIN: Duration = Duration::from_secs(5);
 
-/// How long until the next round when nothing happens; `None`: only on events. After a round
-/// that leaves a doubt (a target is failing but still counts as up, a portal may be logged
-/// into, nothing answers on a network that has a way out) sooner, but ever less so.
+/// Returns the time until the next round if nothing happens; `None`: only on events. A round that
+/// leaves a doubt (a target fails but still counts as up, the user may log into a portal, nothing
+/// answers on a network that has a way out) makes it shorter; it grows again with each such round.
 pub fn look_again(recheck: Option<Duration>, doubtful_rounds: u32) -> Option<Duration> {
     let recheck = recheck?;
     if doubtful_rounds == 0 {

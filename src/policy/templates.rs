@@ -1,4 +1,4 @@
-//! The policies that goroam carries with it; `goroam init` writes them out.
+//! The built-in policies; `goroam init` writes them to a file.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,12 +9,12 @@ use crate::policy::loosen::is_plain_http;
 /// A policy to start from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Template {
-    /// Public proxies, a second way where those are blocked, and offline. Used as it is when
-    /// there is no policy file.
+    /// Public proxies, an alternative where those are blocked, and offline. Used unchanged if there
+    /// is no policy file.
     Default,
-    /// An intranet with a proxy of its own, by placeholders to be replaced.
+    /// An intranet with its own proxy, with placeholders to replace.
     Corporate,
-    /// Two of three public hosts decide, as the first switchers of GOPROXY did it.
+    /// Two of three public hosts decide, as in the first tools that switched GOPROXY.
     Classic,
 }
 
@@ -22,14 +22,14 @@ impl Template {
     /// All of them, in the order in which messages list them.
     pub const ALL: [Template; 3] = [Template::Default, Template::Corporate, Template::Classic];
 
-    /// The template with this name.
+    /// Returns the template with this name.
     pub fn parse(name: &str) -> Option<Template> {
         Template::ALL
             .into_iter()
             .find(|template| template.as_str() == name)
     }
 
-    /// Its name.
+    /// Returns its name.
     pub fn as_str(self) -> &'static str {
         match self {
             Template::Default => "default",
@@ -38,7 +38,7 @@ impl Template {
         }
     }
 
-    /// Its text, commented, ready to be a `goroam.toml`.
+    /// Returns its text, commented, usable as a `goroam.toml`.
     pub fn text(self) -> &'static str {
         match self {
             Template::Default => include_str!("templates/default.toml"),
@@ -48,37 +48,37 @@ impl Template {
     }
 }
 
-/// What is known of a company's proxy.
+/// What is known about a company's proxy.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Company {
     /// Its URL, without credentials and without a slash at the end.
     pub url: String,
     /// Its host, for the comments.
     pub host: String,
-    /// An absolute path: trusted for it in addition to the system's roots.
+    /// The path of a PEM file, absolute: trusted for it in addition to the system's roots.
     pub ca: Option<String>,
-    /// Its key; `None`: not known, or it has none.
+    /// The pin of its key; `None`: not known, or it has none.
     pub pin: Option<Pin>,
-    /// What GOPRIVATE is to be; empty: not known.
+    /// The value of GOPRIVATE; empty: not known.
     pub private: String,
-    /// What GOSUMDB is to be behind it; `None`: Go's own database.
+    /// The value of GOSUMDB with this proxy; `None`: Go's own database.
     pub sumdb: Option<String>,
-    /// It does not have the module that is asked for by default.
+    /// Whether it lacks the module that is requested by default.
     pub lacks_default: bool,
 }
 
 impl Company {
-    /// Is it asked over plain http, from another machine?
+    /// Reports whether it is requested over plain http, from another machine.
     pub fn is_in_the_clear(&self) -> bool {
         is_plain_http(&self.url)
     }
 
-    /// The policy's text, commented, ready to be a `goroam.toml`. A line of the template that
-    /// starts with `@` is there only for some companies, and has one placeholder at most.
+    /// Returns the policy's text, commented, usable as a `goroam.toml`. A line of the template that
+    /// starts with `@` is there only for some companies, and has at most one placeholder.
     pub fn text(&self) -> String {
         let sumdb = self.sumdb.as_deref().unwrap_or("sum.golang.org");
-        // A database that is asked at a URL of its own is not asked through the mirror, which
-        // has its proofs; and where there is none behind the proxy, there is Go's own elsewhere.
+        // A database with a URL of its own is not requested through the mirror, which holds its
+        // proofs. If the proxy has no database, the other profiles use Go's own.
         let by_name = sumdb.split_whitespace().next();
         let by_name = by_name.filter(|name| *name != "off");
         let values = [
@@ -138,7 +138,7 @@ fn quoted(text: &str) -> String {
     out
 }
 
-/// Fit for a comment, which ends with its line.
+/// Makes the text fit for a comment, which ends with its line.
 fn comment(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn corporate_stays_clean_when_its_comments_are_taken_up() {
-        // Every commented-out setting parses once its `#` is taken away.
+        // Every commented-out setting parses after its `#` is removed.
         let text: Vec<String> = Template::Corporate
             .text()
             .lines()

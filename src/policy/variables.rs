@@ -1,8 +1,8 @@
-//! Go's variables: which of them `go env -w` takes, and which values go would choke on later.
+//! Go's variables: which of them `go env -w` accepts, and which values make go fail later.
 
 use super::finding::{PolicyFinding, nearest, shown};
 
-/// `internal/cfg.KnownEnv` of Go 1.19 to 1.27, without what cannot be written.
+/// `internal/cfg.KnownEnv` of Go 1.19 to 1.27, without the variables that cannot be written.
 const WRITABLE: &str = "\
     AR CC CGO_CFLAGS CGO_CFLAGS_ALLOW CGO_CFLAGS_DISALLOW CGO_CPPFLAGS CGO_CPPFLAGS_ALLOW \
     CGO_CPPFLAGS_DISALLOW CGO_CXXFLAGS CGO_CXXFLAGS_ALLOW CGO_CXXFLAGS_DISALLOW CGO_ENABLED \
@@ -24,7 +24,7 @@ fn is_in(list: &str, name: &str) -> bool {
     list.split_whitespace().any(|one| one == name)
 }
 
-/// Why `go env -w` would not take a variable of this name.
+/// Returns why `go env -w` would not accept a variable of this name.
 pub(super) fn name_fault(name: &str) -> Option<PolicyFinding> {
     if is_in(WRITABLE, name) {
         return None;
@@ -55,7 +55,7 @@ pub(super) fn name_fault(name: &str) -> Option<PolicyFinding> {
     Some(PolicyFinding::fault("unknown-variable", message).help(help))
 }
 
-/// What a `${NAME}` stands for while a policy is checked: something of the right shape.
+/// Returns a placeholder for `${NAME}` while a policy is checked: a value of the right form.
 /// `None`: the name may not be used.
 pub(super) fn stand_in(name: &str) -> Option<&'static str> {
     let path_like = PATH_LIKE.iter().find(|(known, _)| *known == name);
@@ -68,7 +68,7 @@ pub(super) fn stand_in(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Folders, files and names of systems: none of them can be a list of hosts or a database.
+/// Directories, files and names of systems: none of them can be a list of hosts or a database.
 const PATH_LIKE: [(&str, &str); 15] = [
     ("HOME", "/home/user"),
     ("MIRROR", "/home/user/.local/share/goroam/mirror"),
@@ -87,12 +87,12 @@ const PATH_LIKE: [(&str, &str); 15] = [
     ("GOVERSION", "go1.27.3"),
 ];
 
-/// Does the variable hold what can be neither a list of hosts nor a database?
+/// Reports whether the variable's value can be neither a list of hosts nor a database.
 pub(super) fn is_path_like(name: &str) -> bool {
     PATH_LIKE.iter().any(|(known, _)| *known == name)
 }
 
-/// The name that a wrong `${NAME}` probably means.
+/// Returns the name that a wrong `${NAME}` probably means.
 pub(super) fn nearest_name(name: &str) -> Option<&'static str> {
     let more = ["HOME", "MIRROR", "GOROOT", "GOVERSION"];
     nearest(name, WRITABLE.split_whitespace().chain(more))

@@ -1,4 +1,4 @@
-//! `[agent]`, `[mirror]` and `[probe]`.
+//! Reads `[agent]`, `[mirror]` and `[probe]`.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use crate::model::text::parse_size;
 use crate::policy::finding::{PolicyFinding, nearest, quoted};
 use crate::policy::profile::{AgentSettings, MirrorSettings, OnDrift};
 
-/// The keys of `[probe]`, which every target may have too.
+/// The keys of `[probe]`, which every target may also have.
 pub(super) const LIMIT_KEYS: [&str; 5] = ["connect", "first_byte", "patience", "total", "retries"];
 
-/// Shorter than this, rounds would overlap; a month is for ever.
+/// With a shorter interval, rounds would overlap; a month is in effect never.
 const RECHECK: (Duration, Duration) =
     (Duration::from_millis(100), Duration::from_secs(31 * 86_400));
 const SETTLE: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(60));
-/// A probe that may take longer than this says nothing about the network of now.
+/// A probe that may take longer than this says nothing about the present network.
 const LIMIT: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(300));
 
-/// `[agent]`, `[probe]` or `[mirror]`, with no other keys than these.
+/// Returns `[agent]`, `[probe]` or `[mirror]`, and reports keys other than these.
 fn section<'a>(
     root: &Section<'a>,
     name: &'a str,
@@ -87,7 +87,7 @@ pub(super) fn probe(root: &Section<'_>) -> Limits {
     }
 }
 
-/// Reads the time limits of `[probe]` or of one target, over those that hold otherwise.
+/// Reads the time limits of `[probe]` or of one target; `defaults` holds the limits not given.
 pub(super) fn limits(table: &Section<'_>, defaults: Limits) -> Limits {
     let mut limits = defaults;
     for (key, example, field) in [
@@ -99,11 +99,11 @@ pub(super) fn limits(table: &Section<'_>, defaults: Limits) -> Limits {
         *field = duration(table, key, example, LIMIT).unwrap_or(*field);
     }
     let given = |key: &str| table.key_span(key);
-    // Who says how long to wait for a first byte means it, also where a cache may be cold.
+    // A user who sets the limit for a first byte means it also for a cold cache.
     if given("first_byte").is_some() && given("patience").is_none() {
         limits.patience = limits.first_byte;
     }
-    // A longer wait that the whole try cuts short would be none.
+    // A longer wait would have no effect if `total` ended the try first.
     if given("total").is_none() && limits.first_byte > defaults.first_byte {
         let least = limits.connect.saturating_add(limits.first_byte);
         limits.total = limits.total.max(least);
@@ -123,7 +123,7 @@ pub(super) fn limits(table: &Section<'_>, defaults: Limits) -> Limits {
     limits
 }
 
-/// Reads `[mirror]`; also where it says `keep_ready`.
+/// Reads `[mirror]`.
 pub(super) fn mirror(root: &Section<'_>) -> MirrorSettings {
     let mut mirror = MirrorSettings::default();
     let keys = ["path", "keep_ready", "max_size"];
@@ -139,7 +139,7 @@ pub(super) fn mirror(root: &Section<'_>) -> MirrorSettings {
     mirror
 }
 
-/// A size in words, `5GB`; at least something.
+/// Parses a size in words, `5GB`; it must be greater than zero.
 fn size(value: &Value<'_>) -> Option<u64> {
     let text = value.string()?;
     let why = match parse_size(text.value) {

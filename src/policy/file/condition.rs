@@ -1,4 +1,4 @@
-//! `when`.
+//! Reads `when`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -11,10 +11,10 @@ use crate::model::pattern::glob_match;
 use crate::policy::finding::{nearest, quoted};
 use crate::policy::profile::Condition;
 
-/// Deeper conditions are refused: nobody can read them, and every walk of them is a recursion.
+/// Deeper conditions are refused: people cannot read them, and every walk over them is recursive.
 const DEEPEST: usize = 32;
 
-/// The conditions.
+/// The keys of the conditions.
 const KEYS: [&str; 15] = [
     "up",
     "down",
@@ -68,7 +68,7 @@ pub(super) fn condition(value: &Value<'_>, depth: usize) -> Option<Condition> {
         }
         _ => {}
     }
-    // What is there is looked at all the same: one run shows everything.
+    // The rest is checked even after a fault: one run shows every fault.
     let mut read = known.iter().map(|key| one(&table, key.value, depth));
     let first = read.next()?;
     read.for_each(drop);
@@ -174,7 +174,7 @@ fn at_least(value: &Value<'_>) -> Option<Condition> {
     if n_value.is_none() || of_value.is_none() {
         value.refuse::<()>("missing-key", "`at_least` needs both `n` and `of`");
     }
-    // What is there is looked at all the same: one run shows everything.
+    // The rest is checked even after a fault: one run shows every fault.
     let n = n_value
         .as_ref()
         .and_then(|value| value.number(1..=u32::MAX));
@@ -192,7 +192,7 @@ fn at_least(value: &Value<'_>) -> Option<Condition> {
     Some(Condition::AtLeast { n, of })
 }
 
-/// Notes the first name that stands in a list twice.
+/// Reports the first name that is in a list twice.
 pub(super) fn named_twice(items: &[Value<'_>], names: &[String]) -> bool {
     let mut seen = BTreeSet::new();
     let mut named = names.iter().zip(items);
@@ -247,7 +247,7 @@ fn search_domain(text: &Text<'_>) -> Option<Condition> {
     text.refuse("bad-domain", message, help)
 }
 
-/// `env`: what the agent's environment must hold.
+/// `env`: the values that the agent's environment must have.
 fn env(value: &Value<'_>) -> Option<Condition> {
     let table = value.table("`env`")?;
     if table.map.is_empty() {

@@ -1,4 +1,4 @@
-//! The document as a whole: its bounds, its parts in order, and the order of the findings.
+//! The document as a whole: its limits, its parts in order, and the order of the findings.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -13,13 +13,13 @@ use crate::policy::finding::{Places, PolicyFinding, Severity, nearest};
 use crate::policy::profile::{Condition, Policy};
 use crate::policy::{lint, loosen};
 
-/// Bytes. A policy of a hundred targets has some ten thousand.
+/// In bytes. A policy of a hundred targets has some ten thousand.
 const LONGEST: usize = 1 << 20;
 
-/// The bytes of a policy file as text.
+/// Returns the bytes of a policy file as text.
 ///
 /// # Errors
-/// When they are not UTF-8, which TOML must be.
+/// If they are not UTF-8, which TOML requires.
 pub fn decode(bytes: &[u8]) -> Result<&str, Box<PolicyFinding>> {
     if bytes.len() > LONGEST {
         return Err(Box::new(too_long(bytes.len())));
@@ -55,9 +55,9 @@ pub fn parse(text: &str, location: PolicyLocation<'_>) -> Parsed {
     parsed
 }
 
-/// Reads a policy that was good once: what is refused by checks that came later is in force all
-/// the same, but for profiles that weaken verification in a way that is refused. `None`: nothing
-/// of use is left. Also the names of the profiles that were left out.
+/// Reads a policy that was once valid. It stays in force even if newer checks refuse it, except for
+/// profiles that weaken verification in a way that is refused. `None`: nothing usable is left. Also
+/// returns the names of the profiles that were left out.
 pub fn parse_kept(text: &str, location: PolicyLocation<'_>) -> Option<(Policy, Vec<String>)> {
     if text.len() > LONGEST || is_blank(text) {
         return None;
@@ -68,7 +68,7 @@ pub fn parse_kept(text: &str, location: PolicyLocation<'_>) -> Option<(Policy, V
     }
     let mut errors = parsed.findings.iter().filter(|finding| is_error(finding));
     let mut left_out = Vec::new();
-    // Which of them the finding is about matters little: verification must not get weaker.
+    // It does not matter which profile the finding is about: verification must not get weaker.
     if errors.any(|finding| finding.code.starts_with("loosens")) {
         let loose = policy.profiles.extract_if(.., |profile| profile.is_loose());
         left_out.extend(loose.map(|profile| profile.name));
@@ -81,7 +81,7 @@ fn is_error(finding: &PolicyFinding) -> bool {
     finding.severity == Severity::Error
 }
 
-/// What could be understood of the text, what was found in it, and TOML's own errors.
+/// Returns the policy as far as the text could be understood, the findings, and TOML's own errors.
 fn read(text: &str, location: PolicyLocation<'_>) -> (Policy, Parsed, Vec<PolicyFinding>) {
     let (document, errors) = DeTable::parse_recoverable(text);
     let document = document.get_ref();
@@ -180,7 +180,7 @@ fn version(root: &Section<'_>) {
     }
 }
 
-/// The profiles are tried from the top, so the last one must hold whatever happens.
+/// Checks the order: profiles are evaluated from the top, so the last one must always hold.
 fn order(root: &Section<'_>, policy: &Policy, places: &Places) {
     let all: Vec<_> = policy.profiles.iter().zip(&places.profiles).collect();
     let always = all
@@ -215,7 +215,7 @@ fn order(root: &Section<'_>, policy: &Policy, places: &Places) {
     }
 }
 
-/// `keep_ready` that no profile allows does nothing.
+/// Reports a `keep_ready` that no profile allows: it has no effect.
 fn nowhere_allowed(root: &Section<'_>, policy: &Policy) {
     let allowed = policy.profiles.iter().any(|profile| profile.keep_ready);
     let mirror = root.map.get("mirror");
@@ -252,7 +252,7 @@ fn refused(finding: PolicyFinding) -> Parsed {
     }
 }
 
-/// By place, without repetition, and no more than can be read; errors are kept first.
+/// Sorts findings by place, removes duplicates, and limits their number; errors are kept first.
 fn in_order(mut findings: Vec<PolicyFinding>) -> Vec<PolicyFinding> {
     let all = findings.len();
     if all > MOST_FINDINGS {
@@ -266,17 +266,17 @@ fn in_order(mut findings: Vec<PolicyFinding>) -> Vec<PolicyFinding> {
     findings.dedup();
     if all > MOST_FINDINGS {
         let message = format!("{} more findings are not shown", all - MOST_FINDINGS);
-        // Not an error of its own: errors are shown first, and warnings refuse no policy.
+        // Not an error: errors are shown first, and warnings do not refuse a policy.
         findings.push(PolicyFinding::fault("too-many-findings", message).mild());
     }
     findings
 }
 
-/// Behind this many, an error is the echo of another.
+/// After this many errors, each further one is a consequence of another.
 const MOST: usize = 20;
 
-/// Takes away what may be an echo of the broken syntax: findings on a line that TOML could not
-/// read, and those that say that something is missing.
+/// Removes findings that may only be consequences of the broken syntax: those on a line that TOML
+/// could not read, and those that say that something is missing.
 fn drop_echoes(findings: &mut Vec<PolicyFinding>, text: &str, broken: &[PolicyFinding]) {
     const ABSENCES: [&str; 6] = [
         "missing-version",
@@ -292,7 +292,7 @@ fn drop_echoes(findings: &mut Vec<PolicyFinding>, text: &str, broken: &[PolicyFi
         Some(starts.partition_point(|end| *end < at))
     };
     let unreadable = BTreeSet::from_iter(broken.iter().map(line));
-    // TOML goes on without loss behind a key that is there twice.
+    // After a duplicate key TOML continues without losing anything.
     let lossless = broken.iter().all(|error| error.code == "duplicate-key");
     findings.retain(|finding| {
         let line = line(finding);
@@ -302,7 +302,8 @@ fn drop_echoes(findings: &mut Vec<PolicyFinding>, text: &str, broken: &[PolicyFi
     });
 }
 
-/// Says the finding of a target that it is not defined, while the text seems to define it?
+/// Reports whether the finding says that a target is not defined, although the text seems to define
+/// it.
 fn is_defined_somewhere(finding: &PolicyFinding, text: &str) -> bool {
     finding.code == "unknown-target"
         && finding.primary.as_ref().is_some_and(|primary| {
@@ -311,7 +312,8 @@ fn is_defined_somewhere(finding: &PolicyFinding, text: &str) -> bool {
         })
 }
 
-/// Says so where TOML stumbles over a mark of an input method: `“`, `＝`, `，`, a no-break space.
+/// Adds a remark if TOML failed at a character from an input method: `“`, `＝`, `，`, a no-break
+/// space.
 fn with_look_alike(mut finding: PolicyFinding, text: &str) -> PolicyFinding {
     let Some(primary) = &finding.primary else {
         return finding;
@@ -334,7 +336,7 @@ fn syntax(message: &str, span: Range<usize>) -> PolicyFinding {
     }
 }
 
-/// A span that begins and ends between characters of the text.
+/// Returns a span that begins and ends between characters of the text.
 fn clamp(span: Range<usize>, text: &str) -> Range<usize> {
     let floor = |at: usize| {
         let mut before = (0..=at.min(text.len())).rev();

@@ -1,4 +1,4 @@
-//! From TOML text to a checked [`Policy`], with every fault found in one run.
+//! Turns TOML text into a checked [`Policy`], and finds every fault in one run.
 //!
 //! ```text
 //! text → syntax → targets, profiles (each with its faults) → the whole (loosening, lint)
@@ -22,22 +22,22 @@ use super::profile::Policy;
 pub use document::{decode, parse, parse_kept};
 pub use reader::Certificate;
 
-/// Where the text stands: what relative paths and `~` in it mean.
+/// The location of the text: it defines what relative paths and `~` in it mean.
 #[derive(Debug, Clone, Copy)]
 pub struct PolicyLocation<'a> {
-    /// The folder of the policy file.
+    /// The directory of the policy file.
     pub folder: &'a Path,
-    /// The user's home.
+    /// The user's home directory.
     pub home: Option<&'a Path>,
 }
 
-/// What came of a text.
+/// The result of parsing a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parsed {
-    /// The policy, when no finding is an error.
+    /// The policy, if no finding is an error.
     pub policy: Option<Policy>,
     /// Errors and warnings, in the order of the text.
     pub findings: Vec<PolicyFinding>,
-    /// The files of certificates that it names, which were not looked at.
+    /// The certificate files that it names; they have not been read.
     pub certificates: Vec<Certificate>,
 }

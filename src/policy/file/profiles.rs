@@ -1,4 +1,4 @@
-//! `[[profile]]`.
+//! Reads `[[profile]]`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,11 +21,11 @@ const KEYS: [&str; 5] = [
     "keep_ready",
 ];
 
-/// Those without a fault.
+/// The targets without a fault.
 type Targets = BTreeMap<String, Target>;
 
-/// Reads all profiles, with their places. A profile with a fault keeps what is right in it: the
-/// policy will be refused, but the checks of the whole can say more of it.
+/// Reads all profiles, with their places. A profile with a fault keeps its valid parts: the policy
+/// will be refused, but the checks of the whole policy can find more.
 pub(super) fn profiles(root: &Section<'_>, targets: &Targets) -> Vec<(Profile, ProfilePlace)> {
     let mut profiles: Vec<(Profile, ProfilePlace)> = Vec::new();
     let Some(value) = root.get("profile", "[[profile]] name = \"public\"") else {
@@ -79,7 +79,7 @@ fn profile(mut table: Section<'_>, targets: &Targets) -> (Profile, ProfilePlace)
             let when = condition(&value, 1);
             let when = when.filter(|when| when.targets().into_iter().all(known));
             place.when_understood = when.is_some();
-            // Where the policy is in force all the same (`parse_kept`), this one never holds.
+            // If the policy stays in force anyway (`parse_kept`), this profile never holds.
             when.unwrap_or_else(|| Condition::Any(Vec::new()))
         }
     };
@@ -109,7 +109,7 @@ fn name(table: &Section<'_>, place: &mut ProfilePlace) -> Option<String> {
     Some(text.value.to_owned())
 }
 
-/// Bytes of one value. Every go command reads it anew.
+/// Bytes of one value. Every go command reads it again.
 const LONGEST: usize = 8 << 10;
 
 /// Reads the variables; those with a fault are left out.
@@ -163,7 +163,7 @@ fn env(
     env
 }
 
-/// Does a variable's value lead back to it?
+/// Reports whether a variable's value refers back to the variable.
 fn leads_back(name: &str, env: &BTreeMap<String, EnvValue>) -> bool {
     let mut reached: BTreeSet<&str> = BTreeSet::new();
     let mut open = vec![name];
@@ -184,7 +184,7 @@ fn value(name: &str, text: &Text<'_>) -> Option<String> {
     let expanded = expanded(name, text)?;
     bare_dollar(text);
     credentials(text);
-    // What `${…}` becomes within a list of hosts is not known here, so it has no fault either.
+    // The value of `${…}` within a list of hosts is not known here, so no fault is reported for it.
     let host = |_: &str| Some("git.corp.example".to_owned());
     let judged = match name {
         "GOPRIVATE" | "GONOPROXY" | "GONOSUMDB" | "GOINSECURE" => expand(text.value, &host).ok(),
@@ -197,7 +197,7 @@ fn value(name: &str, text: &Text<'_>) -> Option<String> {
     (text.reader.errors.get() == errors).then(|| text.value.to_owned())
 }
 
-/// `$HOME`, as a shell would take it: here it stands for itself.
+/// Reports `$HOME` as a shell would write it: here it is literal text.
 fn bare_dollar(text: &Text<'_>) {
     for (at, _) in text.value.match_indices('$') {
         let behind = text.value.get(at + 1..).unwrap_or_default();
@@ -213,7 +213,7 @@ fn bare_dollar(text: &Text<'_>) {
     }
 }
 
-/// The value with stand-ins for every `${NAME}`.
+/// Returns the value with a placeholder value for every `${NAME}`.
 fn expanded(name: &str, text: &Text<'_>) -> Option<String> {
     if references(text.value).any(|reference| reference == name) {
         let message = format!("{name} refers to itself, so it would grow with every switch");
@@ -247,7 +247,7 @@ fn fastest(node: &Value<'_>, targets: &Targets) -> Option<EnvValue> {
         let finding = node.error("missing-key", "a table here needs `fastest`");
         return reader.refuse(finding.help(format!("for example: {EXAMPLE}")));
     };
-    // A target that is not in `targets` has a fault of its own, which was reported.
+    // A target that is not in `targets` has a fault that was reported before.
     let of = fastest_of(&list, targets);
     let separator = match table.string("separator", "separator = \",\"") {
         None => ',',
@@ -292,7 +292,7 @@ fn fastest_of(list: &Value<'_>, targets: &Targets) -> Option<Vec<String>> {
     (!named_twice(&items, &of)).then_some(of)
 }
 
-/// Notes a fault of a value; `exact`: its offsets are those of the text as written.
+/// Reports a fault of a value; `exact`: its offsets are those of the text as written.
 fn report(mut fault: PolicyFinding, text: &Text<'_>, exact: bool) {
     let part = fault.primary.take().filter(|_| exact);
     let span = match part {

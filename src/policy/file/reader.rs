@@ -11,47 +11,48 @@ use toml::de::{DeTable, DeValue};
 use super::PolicyLocation;
 use crate::policy::finding::{PolicyFinding, Severity, nearest, part, quoted};
 
-/// More findings than this help nobody.
+/// More findings than this do not help the user.
 pub(super) const MOST_FINDINGS: usize = 100;
 
-/// Collects what is found in a text.
+/// Collects the findings about a text.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     /// The policy's text.
     pub text: &'a str,
-    /// Where it stands.
+    /// The location of the text.
     pub location: PolicyLocation<'a>,
-    /// The names of the targets that are defined, rightly or wrongly.
+    /// The names of the targets that are defined, with or without a fault.
     pub names: Vec<&'a str>,
-    /// What was found so far.
+    /// The findings so far.
     pub findings: RefCell<Vec<PolicyFinding>>,
-    /// The files of certificates that were named so far.
+    /// The certificate files that were named so far.
     pub certificates: RefCell<Vec<Certificate>>,
-    /// How many of the findings are errors.
+    /// The number of findings that are errors.
     pub errors: Cell<usize>,
 }
 
 impl Reader<'_> {
-    /// Notes a finding.
+    /// Records a finding.
     pub(super) fn report(&self, finding: PolicyFinding) {
         let error = usize::from(finding.severity == Severity::Error);
         self.errors.set(self.errors.get() + error);
         self.findings.borrow_mut().push(finding);
     }
 
-    /// Notes why a value is not used.
+    /// Records why a value is not used.
     pub(super) fn refuse<T>(&self, finding: PolicyFinding) -> Option<T> {
         self.report(finding);
         None
     }
 
-    /// Are there more errors than will be shown? What follows may then be skipped: the policy is
-    /// refused in any case, and a hostile file has room for a hundred thousand.
+    /// Reports whether there are more errors than will be shown. The caller may then skip the rest:
+    /// the policy is refused in any case, and a hostile file has room for a hundred thousand
+    /// errors.
     pub(super) fn is_full(&self) -> bool {
         self.errors.get() > MOST_FINDINGS
     }
 
-    /// The known word that is probably meant.
+    /// Returns the known word that is probably meant.
     pub(super) fn suggest<'k>(&self, word: &str, known: &[&'k str]) -> Option<&'k str> {
         if self.is_full() {
             return None;
@@ -64,19 +65,19 @@ impl Reader<'_> {
 #[derive(Debug, Clone)]
 pub(super) struct Text<'a> {
     pub reader: &'a Reader<'a>,
-    /// The string, escapes resolved.
+    /// The string, with escapes resolved.
     pub value: &'a str,
-    /// Its place, quotes included.
+    /// Its place, including the quotes.
     pub span: Range<usize>,
 }
 
 impl<'a> Text<'a> {
-    /// An error about it.
+    /// Creates an error about it.
     pub(super) fn error(&self, code: &'static str, message: impl Into<String>) -> PolicyFinding {
         PolicyFinding::error(code, message, self.span.clone())
     }
 
-    /// Notes an error about it, and the way out.
+    /// Records an error about it, with advice.
     pub(super) fn refuse<T>(
         &self,
         code: &'static str,
@@ -86,13 +87,13 @@ impl<'a> Text<'a> {
         self.reader.refuse(self.error(code, message).help(help))
     }
 
-    /// The place of a part of it: byte offset and length. The whole where escapes make the
-    /// text differ from the value.
+    /// Returns the place of a part of it, given as byte offset and length. If escapes make the text
+    /// differ from the value, it returns the place of the whole string.
     pub(super) fn part(&self, at: (usize, usize)) -> Range<usize> {
         part(self.reader.text, self.value, &self.span, at)
     }
 
-    /// What it parses to.
+    /// Parses the string.
     pub(super) fn parse<T: FromStr>(
         &self,
         code: &'static str,
@@ -106,7 +107,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// A value of the document: its key, and an example of a right one for messages.
+/// A value of the document, with its key and an example of a valid value for messages.
 #[derive(Debug, Clone)]
 pub(super) struct Value<'a> {
     pub reader: &'a Reader<'a>,
@@ -120,18 +121,18 @@ impl<'a> Value<'a> {
         self.node.span()
     }
 
-    /// An error about it.
+    /// Creates an error about it.
     pub(super) fn error(&self, code: &'static str, message: impl Into<String>) -> PolicyFinding {
         PolicyFinding::error(code, message, self.span())
     }
 
-    /// Notes an error about it, with the example as the way out.
+    /// Records an error about it, with the example as advice.
     pub(super) fn refuse<T>(&self, code: &'static str, message: impl Into<String>) -> Option<T> {
         let help = format!("for example: {}", self.example);
         self.reader.refuse(self.error(code, message).help(help))
     }
 
-    /// The value as a table that messages call `what`.
+    /// Returns the value as a table that messages call `what`.
     pub(super) fn table(&self, what: impl Into<String>) -> Option<Section<'a>> {
         let (reader, what) = (self.reader, what.into());
         match self.node.get_ref().as_table() {
@@ -156,13 +157,13 @@ impl<'a> Value<'a> {
         })
     }
 
-    /// The values of a list.
+    /// Returns the values of a list.
     pub(super) fn list(&self, of: &str) -> Option<Vec<Value<'a>>> {
         self.items()
             .or_else(|| self.wrong_type(&format!("`{}`", self.key), of))
     }
 
-    /// The values of a list; any other value stands for a list of one.
+    /// Returns the values of a list; any other value is treated as a list of one.
     pub(super) fn one_or_more(&self) -> Vec<Value<'a>> {
         self.items().unwrap_or_else(|| vec![self.clone()])
     }
@@ -181,7 +182,7 @@ impl<'a> Value<'a> {
         value.or_else(|| self.wrong_type(&format!("`{}`", self.key), "true or false"))
     }
 
-    /// The value as a whole number within bounds.
+    /// Returns the value as a whole number within bounds.
     pub(super) fn number(&self, bounds: RangeInclusive<u32>) -> Option<u32> {
         let (key, least, most) = (self.key, bounds.start(), bounds.end());
         let Some(integer) = self.node.get_ref().as_integer() else {
@@ -194,7 +195,7 @@ impl<'a> Value<'a> {
         })
     }
 
-    /// Notes that the value is of the wrong type.
+    /// Records that the value is of the wrong type.
     pub(super) fn wrong_type<T>(&self, what: &str, wanted: &str) -> Option<T> {
         let found = match self.node.get_ref() {
             DeValue::String(_) => "a string",
@@ -218,14 +219,14 @@ pub(super) struct Section<'a> {
     pub reader: &'a Reader<'a>,
     /// Its keys and values.
     pub map: &'a DeTable<'a>,
-    /// The header or the braces.
+    /// The place of its header or its braces.
     pub span: Range<usize>,
-    /// How messages call it: `[agent]`, `this condition`, ….
+    /// Its name in messages: `[agent]`, `this condition`, ….
     pub what: String,
 }
 
 impl<'a> Section<'a> {
-    /// The value of a key, with an example of a right one.
+    /// Returns the value of a key, with an example of a valid value.
     pub(super) fn get(&self, key: &'a str, example: impl Into<String>) -> Option<Value<'a>> {
         Some(Value {
             reader: self.reader,
@@ -235,12 +236,12 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// The place of a key.
+    /// Returns the place of a key.
     pub(super) fn key_span(&self, key: &str) -> Option<Range<usize>> {
         self.map.get_key_value(key).map(|(key, _)| key.span())
     }
 
-    /// Its keys with their places.
+    /// Returns its keys with their places.
     pub(super) fn keys(&self) -> impl Iterator<Item = Text<'a>> {
         let reader = self.reader;
         self.map.keys().map(move |key| Text {
@@ -250,14 +251,14 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// Notes every key that is not one of `known`.
+    /// Reports every key that is not one of `known`.
     pub(super) fn only(&self, known: &[&str]) {
         for key in self.keys().filter(|key| !known.contains(&key.value)) {
             self.unknown_key(&key, known);
         }
     }
 
-    /// Notes one unknown key.
+    /// Reports one unknown key.
     pub(super) fn unknown_key(&self, key: &Text<'_>, known: &[&str]) {
         let message = format!("unknown key {} in {}", quoted(key.value), self.what);
         let finding = key.error("unknown-key", message);
@@ -286,7 +287,7 @@ impl<'a> Section<'a> {
     }
 }
 
-/// A file of certificates that the policy names.
+/// A certificate file that the policy names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
     /// The file.
@@ -296,7 +297,7 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// The finding that says why it is of no use here.
+    /// Creates the finding that says why it cannot be used here.
     pub fn unusable(&self, why: &str) -> PolicyFinding {
         let message = format!("{} {why}", self.path.display());
         PolicyFinding::warning("unusable-ca", message, self.span.clone())
@@ -304,7 +305,7 @@ impl Certificate {
             .help("a relative path starts at the policy's folder; put the PEM file there")
     }
 
-    /// The finding that says that go on this machine does not know it.
+    /// Creates the finding that says that go on this machine does not trust it.
     pub fn unknown_to_go(&self) -> PolicyFinding {
         let message = format!(
             "{} is not among the roots that go trusts on this machine",

@@ -1,4 +1,4 @@
-//! `[target.NAME]`.
+//! Reads `[target.NAME]`.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -13,8 +13,8 @@ use crate::model::{Limits, SumDb, Target, TargetKind};
 use crate::policy::finding::{PolicyFinding, quoted};
 use crate::policy::profile::MIRROR;
 
-/// The kinds of targets: the key that says it, an example of its value, and the keys that go with
-/// it beside the time limits and `private`.
+/// The kinds of targets: the key that defines the kind, an example of its value, and the keys that
+/// are allowed with it besides the time limits and `private`.
 const KINDS: [(&str, &str, &[&str]); 7] = [
     (
         "goproxy",
@@ -33,10 +33,11 @@ const KINDS: [(&str, &str, &[&str]); 7] = [
     ("mirror", "\"~/go-mirror\"", &[]),
 ];
 
-/// Targets, and profiles. Each target is a probe, and each profile is walked at every decision.
+/// The maximum number of targets, and of profiles. Each target is a probe, and each profile is
+/// evaluated at every decision.
 pub(super) const MOST_PARTS: usize = 256;
 
-/// The finding that says so.
+/// Creates the finding that there are too many.
 pub(super) fn too_many(what: &str, span: Range<usize>) -> PolicyFinding {
     PolicyFinding::error("too-many", format!("more than {MOST_PARTS} {what}"), span)
 }
@@ -56,7 +57,7 @@ pub(super) fn targets(table: &Section<'_>, defaults: Limits) -> BTreeMap<String,
     targets
 }
 
-/// Notes a name that cannot be typed or printed.
+/// Reports a name that cannot be typed or printed.
 pub(super) fn check_name(name: &Text<'_>, of: &str) -> bool {
     let usable = !name.value.trim().is_empty()
         && name.value.trim() == name.value
@@ -78,7 +79,7 @@ fn target<'a>(targets: &Section<'a>, name: &Text<'a>, defaults: Limits) -> Optio
     let value = the_kind(&table)?;
     let limits = limits(&table, defaults);
     let private = table.boolean("private").unwrap_or(false);
-    // What was given and not understood must not become a target without it.
+    // If a value was given but not understood, the target must not be created without it.
     let errors = table.reader.errors.get();
     let mut ca = Vec::new();
     for text in texts(&table, "ca", "ca = \"corp-ca.pem\"") {
@@ -106,7 +107,7 @@ fn target<'a>(targets: &Section<'a>, name: &Text<'a>, defaults: Limits) -> Optio
     (named && sound).then_some(target)
 }
 
-/// The value of the one key that says what to request.
+/// Returns the value of the one key that says what to request.
 fn the_kind<'a>(table: &Section<'a>) -> Option<Value<'a>> {
     let reader = table.reader;
     let value = |(kind, example, _): &(&'static str, &str, _)| {
@@ -162,14 +163,14 @@ fn the_kind<'a>(table: &Section<'a>) -> Option<Value<'a>> {
     Some(value.clone())
 }
 
-/// The strings of a list, or the one that stands for it.
+/// Returns the strings of a list; a single string is treated as a list of one.
 fn texts<'a>(table: &Section<'a>, key: &'a str, example: &str) -> Vec<Text<'a>> {
     let values = table.get(key, example).map(|value| value.one_or_more());
     let values = values.unwrap_or_default().into_iter();
     values.filter_map(|value| value.string()).collect()
 }
 
-/// Notes an empty list.
+/// Reports an empty list.
 fn not_empty<'a>(table: &Section<'a>, key: &'a str) {
     let (code, message, help) = match key {
         "pin" => (
@@ -190,7 +191,7 @@ fn not_empty<'a>(table: &Section<'a>, key: &'a str) {
     }
 }
 
-/// `pin` and `ca` look like proof, and over plain http nobody asks for it.
+/// Reports `pin` and `ca` over plain http: they look like proof, but are never checked there.
 fn needs_tls(table: &Section<'_>, target: &Target) {
     if !target.asks_in_the_clear() {
         return;
@@ -206,8 +207,8 @@ fn needs_tls(table: &Section<'_>, target: &Target) {
     }
 }
 
-/// Reads the value of the key that says what a target is, and the keys that go with it. A key
-/// that was reported counts as absent: the target is left out in any case.
+/// Reads the value of the key that defines the kind of a target, and the keys that belong to it. A
+/// key that was reported counts as absent: the target is left out in any case.
 fn kind(value: &Value<'_>, table: &Section<'_>) -> Option<TargetKind> {
     let example = &value.example;
     let text = value.string();

@@ -1,4 +1,4 @@
-//! Values that stand in strings: durations, paths, URLs, hashes, module versions.
+//! Values that are written as strings: durations, paths, URLs, hashes, module versions.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::policy::expand::expand;
 use crate::policy::finding::{PolicyFinding, nearest, quoted};
 use crate::policy::grammar::MOST_MARKS;
 
-/// A span of time in words, `10m` or `1h30m`, within bounds.
+/// Parses a span of time in words, `10m` or `1h30m`, within bounds.
 pub(super) fn duration<'a>(
     table: &Section<'a>,
     key: &'a str,
@@ -43,7 +43,8 @@ pub(super) fn duration<'a>(
     }
 }
 
-/// A span of time as one would write it; `humantime` makes months and hours of 31 days.
+/// Formats a span of time as a person would write it; `humantime` makes months and hours of 31
+/// days.
 fn in_days(span: Duration) -> String {
     let (seconds, day) = (span.as_secs(), 86_400);
     if seconds >= day && seconds.is_multiple_of(day) {
@@ -53,8 +54,8 @@ fn in_days(span: Duration) -> String {
     }
 }
 
-/// A number and a misspelt unit, with the unit that was meant; `None` for anything else, also
-/// for what is well spelt.
+/// Returns a number with a misspelt unit, with the unit that was meant; `None` for anything else,
+/// including a correctly spelt unit.
 fn near_duration(text: &str) -> Option<String> {
     const UNITS: [&str; 8] = [
         "ms", "seconds", "second", "minutes", "minute", "hours", "hour", "days",
@@ -66,7 +67,8 @@ fn near_duration(text: &str) -> Option<String> {
     (meant != text && humantime::parse_duration(&meant).is_ok()).then_some(meant)
 }
 
-/// A path: `~` and `${HOME}` are the user's home, and a relative one starts at the policy's folder.
+/// Expands a path: `~` and `${HOME}` are the user's home directory, and a relative path starts at
+/// the policy's directory.
 pub(super) fn expand_path(text: &Text<'_>) -> Option<PathBuf> {
     const NO_HOME: &str = "the user's home is not known here, so the path has no meaning";
     let location = text.reader.location;
@@ -105,7 +107,7 @@ pub(super) fn expand_path(text: &Text<'_>) -> Option<PathBuf> {
     }
 }
 
-/// The base URL of a module proxy, trailing slashes dropped as go drops them.
+/// Parses the base URL of a module proxy; trailing slashes are dropped as go drops them.
 pub(super) fn proxy_url(text: &Text<'_>, key: &str) -> Option<String> {
     const HTTPS: &str = "for example: \"https://goproxy.corp.example\"";
     let bad = |message: String, help: &str| text.refuse("bad-url", message, help);
@@ -138,7 +140,7 @@ pub(super) fn proxy_url(text: &Text<'_>, key: &str) -> Option<String> {
     }
 }
 
-/// The URL of an `https` target.
+/// Parses the URL of an `https` target.
 pub(super) fn web_url(text: &Text<'_>) -> Option<String> {
     credentials(text);
     look_alikes(text, "https");
@@ -150,7 +152,7 @@ pub(super) fn web_url(text: &Text<'_>) -> Option<String> {
     text.refuse("bad-url", "`https` must be an http or https URL", help)
 }
 
-/// Warns of characters that look like those of ASCII: no host and no path has them.
+/// Warns of characters that look like ASCII characters: hosts and paths never contain them.
 pub(super) fn look_alikes(text: &Text<'_>, key: &str) {
     for mark in lookalike::in_list(text.value).into_iter().take(MOST_MARKS) {
         let (message, span) = (format!("`{key}`: {mark}"), text.part(mark.place()));
@@ -159,7 +161,8 @@ pub(super) fn look_alikes(text: &Text<'_>, key: &str) {
     }
 }
 
-/// Warns of credentials: a policy is shared and shown, and go reads them from netrc.
+/// Warns of credentials: a policy is shared and shown to others, and go reads credentials from
+/// netrc.
 pub(super) fn credentials(text: &Text<'_>) {
     if has_credentials(text.value) {
         let message = "this value holds credentials, and policies are shared, shown and backed up";
@@ -170,7 +173,7 @@ pub(super) fn credentials(text: &Text<'_>) {
     }
 }
 
-/// `sha256/BASE64` of 32 bytes.
+/// Parses `sha256/BASE64` of 32 bytes.
 pub(super) fn pin(text: &Text<'_>) -> Option<Pin> {
     let bytes = text.value.strip_prefix("sha256/").and_then(thirty_two);
     bytes.map(Pin).or_else(|| {
@@ -183,7 +186,7 @@ pub(super) fn pin(text: &Text<'_>) -> Option<Pin> {
     })
 }
 
-/// `h1:` and base64 of 32 bytes, as in go.sum.
+/// Parses `h1:` and base64 of 32 bytes, as in go.sum.
 pub(super) fn sum(text: &Text<'_>) -> Option<String> {
     if text
         .value
@@ -205,7 +208,7 @@ fn thirty_two(text: &str) -> Option<[u8; 32]> {
     STANDARD.decode(text).ok()?.try_into().ok()
 }
 
-/// `path@version`, by the rules of `golang.org/x/mod/module.Check`.
+/// Parses `path@version`, by the rules of `golang.org/x/mod/module.Check`.
 pub(super) fn module(text: &Text<'_>) -> Option<(String, String)> {
     let parts = text.value.split_once('@');
     let is_path = |path: &str| {
